@@ -1,0 +1,171 @@
+import * as z from "zod";
+
+/** What the documentation and the error messages say about one variable. */
+export interface Variable {
+  /** What the number counts ("ms", "bytes", ...); absent when it is not a number. */
+  readonly unit?: string;
+  /** The value taken when the variable is unset or empty, as one would write it in the environment. */
+  readonly default: string;
+  /** What is allowed, to be read after "must be". */
+  readonly allowed: string;
+  readonly description: string;
+}
+
+interface Definition<Value> extends Variable {
+  readonly schema: z.ZodType<Value, string>;
+}
+
+type Documented = Pick<Variable, "default" | "description">;
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const DAY = 24 * 60 * MINUTE;
+const MIB = 1024 * 1024;
+
+function integer(min: number, max: number, unit: string | undefined, about: Documented): Definition<number> {
+  const schema = z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(min).max(max));
+  const allowed = `a whole number from ${min} to ${max}`;
+  return { schema, allowed, ...(unit === undefined ? {} : { unit }), ...about };
+}
+
+function port(about: Documented): Definition<number> {
+  return integer(1, 65_535, undefined, about);
+}
+
+/** A deadline. None can be switched off: a wait without an end is a connection that never comes back. */
+function deadline(about: Documented): Definition<number> {
+  return integer(1, DAY, "ms", about);
+}
+
+function hostName(about: Documented): Definition<string> {
+  const schema = z.string().regex(/^[A-Za-z0-9._-]+$|^[0-9A-Fa-f:.]+$/);
+  return { schema, allowed: "a host name or an IP address, without scheme or port", ...about };
+}
+
+// Ollama's form: an optional host and name space, a name, an optional tag.
+const modelName =
+  /^[A-Za-z0-9][A-Za-z0-9._-]*(:\d+(?=\/))?(\/[A-Za-z0-9][A-Za-z0-9._-]*){0,2}(:[A-Za-z0-9_][A-Za-z0-9._-]*)?$/;
+
+const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+
+const definitions = {
+  HOST: hostName({
+    default: "127.0.0.1",
+    description:
+      "The address to listen on. The image sets 0.0.0.0: inside a container, loopback reaches nobody.",
+  }),
+  PORT: port({ default: "8000", description: "The port to listen on." }),
+  LLM_SERVICE_HOST_IP: hostName({
+    default: "127.0.0.1",
+    description: "The host of the Ollama server: a name or an address (the name is OPEA's).",
+  }),
+  LLM_SERVICE_PORT: port({ default: "11434", description: "The port of the Ollama server." }),
+  LLM_MODEL_ID: {
+    schema: z.string().regex(modelName),
+    allowed: "the name of an Ollama model, such as llama3.2:1b",
+    default: "llama3.2:1b",
+    description: "The model that the OPEA routes use when a request names none.",
+  },
+  REQUIRED_MODELS: {
+    schema: z
+      .string()
+      .transform((list) => list.split(",").flatMap((name) => name.trim() || []))
+      .pipe(z.array(z.string().regex(modelName))),
+    allowed: "names of Ollama models, separated by commas",
+    default: "",
+    description: "The models that must be present before /ready answers 200, separated by commas.",
+  },
+  LOG_LEVEL: {
+    schema: z.enum(logLevels),
+    allowed: `one of ${logLevels.join(", ")}`,
+    default: "info",
+    description:
+      "The lowest level that is logged. Probes and scrapes are logged at debug, other requests at info.",
+  },
+  BODY_LIMIT_BYTES: integer(1024, 1024 * MIB, "bytes", {
+    default: `${32 * MIB}`,
+    description: "The largest request body; images travel inside it. Beyond it the answer is 413.",
+  }),
+  MAX_IN_FLIGHT_REQUESTS: integer(1, 65_535, "requests", {
+    default: "1024",
+    description:
+      "Generating requests served at once, and connections to Ollama. Beyond it the answer is 503 at once.",
+  }),
+  REQUEST_TIMEOUT_MS: deadline({
+    default: `${30 * SECOND}`,
+    description: "How long a client may take to send its whole request. Then the answer is 408.",
+  }),
+  PROBE_TIMEOUT_MS: deadline({
+    default: `${3 * SECOND}`,
+    description: "How long Ollama may take to say its version or to list its models.",
+  }),
+  CONNECT_TIMEOUT_MS: deadline({
+    default: `${2 * SECOND}`,
+    description: "How long a connection to Ollama may take to be made. Then the answer is 503.",
+  }),
+  FIRST_TOKEN_TIMEOUT_MS: deadline({
+    default: `${10 * MINUTE}`,
+    description:
+      "How long a stream may wait for its first token: waiting for a slot, a cold load of the model and reading " +
+      "the prompt are all in it. Then the answer is 504.",
+  }),
+  IDLE_TIMEOUT_MS: deadline({
+    default: `${2 * MINUTE}`,
+    description:
+      "The longest silence of Ollama between two pieces of a stream. Then the stream ends with an error.",
+  }),
+  ANSWER_TIMEOUT_MS: deadline({
+    default: `${20 * MINUTE}`,
+    description: "How long a whole (not streamed) answer may take. Then the answer is 504.",
+  }),
+  SLOW_READER_TIMEOUT_MS: deadline({
+    default: `${1 * MINUTE}`,
+    description:
+      "How long a client may leave a stream unread when its buffers are full. Then it is disconnected.",
+  }),
+  SHUTDOWN_TIMEOUT_MS: deadline({
+    default: `${30 * SECOND}`,
+    description:
+      "How long requests in flight may go on after SIGTERM. Then they end with an error. The container's stop grace " +
+      "has to be longer.",
+  }),
+} satisfies Record<string, Definition<unknown>>;
+
+export type VariableName = keyof typeof definitions;
+
+/** The gateway's configuration: the environment, validated and typed, under the variables' own names. */
+export type Config = Readonly<{ [Name in VariableName]: z.output<(typeof definitions)[Name]["schema"]> }>;
+
+/** Every variable the gateway reads, with its default, unit, limits and meaning. */
+export const variables: Readonly<Record<VariableName, Variable>> = definitions;
+
+/** Where the image listens, whatever port is published on the host. */
+export const DEFAULT_PORT = Number(variables.PORT.default);
+
+/** Names each wrong variable on a line of its own: its name, its value, what is allowed. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/**
+ * Reads the configuration from an environment. Empty means unset: `docker run -e NAME=` and compose files write it so.
+ *
+ * @throws ConfigError when a variable has a value that is not allowed
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const wrong: string[] = [];
+  const values = Object.entries<Definition<unknown>>(definitions).map(([name, definition]) => {
+    const written = environment[name]?.trim();
+    const result = definition.schema.safeParse(
+      written === undefined || written === "" ? definition.default : written,
+    );
+    if (!result.success) {
+      wrong.push(
+        `${name}=${written ?? ""}: must be ${definition.allowed} (default: ${definition.default || "empty"})`,
+      );
+    }
+    return [name, result.data] as const;
+  });
+  if (wrong.length > 0) throw new ConfigError(wrong.join("\n"));
+  return Object.fromEntries(values) as Config;
+}
