@@ -1,0 +1,79 @@
+// Run by Pulumi after a container was made: returns when it is ready, fails with its last log lines when it
+// exits, is killed, turns unhealthy or takes too long. The provider's own `wait` looks only at create, does not
+// notice an exit, and is not tried again by the next update.
+import { setTimeout as sleep } from "node:timers/promises";
+import { containerState, docker, lastLogLines, type ContainerState } from "../engine.ts";
+import { required } from "./environment.ts";
+
+const name = required("CONTAINER_NAME");
+const url = process.env["READY_URL"];
+const timeoutSeconds = Number(required("READY_TIMEOUT_SECONDS"));
+const pids = required("PIDS_LIMIT");
+
+/** Why the container will not become ready, or undefined while it still may. */
+function failure(state: ContainerState | undefined): string | undefined {
+  if (state === undefined) return "is gone: somebody removed it";
+  const code = String(state.exitCode);
+  if (state.outOfMemory) return "was killed because it ran out of memory; raise its memory limit";
+  if (state.status === "exited" || state.status === "dead") return `exited with code ${code}`;
+  if (state.status === "restarting" || state.restarts > 0)
+    return `crashed with code ${code} and is being restarted`;
+  if (state.health === "unhealthy") return "is unhealthy: its health check fails";
+  return undefined;
+}
+
+interface Answer {
+  readonly ready: boolean;
+  readonly detail: string;
+}
+
+async function ask(address: string): Promise<Answer> {
+  try {
+    const response = await fetch(address, { signal: AbortSignal.timeout(5_000) });
+    const body = (await response.text()).slice(0, 300);
+    return { ready: response.ok, detail: `${address} answers ${String(response.status)} ${body}` };
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    return {
+      ready: false,
+      detail: `${address} does not answer (${cause instanceof Error ? cause.message : String(cause)})`,
+    };
+  }
+}
+
+async function fail(how: string): Promise<never> {
+  const lines = await lastLogLines(name, 15).catch(() => []);
+  const log =
+    lines.length === 0
+      ? "It logged nothing."
+      : `Its last log lines:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+  console.error(`Container ${name} ${how}.\n${log}`);
+  process.exit(1);
+}
+
+// The provider has no argument for the limit of processes; the engine takes it at run time and keeps it.
+await docker(["container", "update", "--pids-limit", pids, name]);
+
+const started = performance.now();
+let told = started;
+for (;;) {
+  const state = await containerState(name);
+  const reason = failure(state);
+  if (reason !== undefined) await fail(reason);
+  const answer =
+    url === undefined
+      ? { ready: state?.health === "healthy", detail: `health: ${state?.health ?? "?"}` }
+      : await ask(url);
+  const seconds = (performance.now() - started) / 1000;
+  if (answer.ready) {
+    console.log(`${name} is ready`);
+    break;
+  }
+  if (seconds > timeoutSeconds)
+    await fail(`is not ready after ${String(timeoutSeconds)} s (readyTimeoutSeconds): ${answer.detail}`);
+  if (performance.now() - told > 10_000) {
+    told = performance.now();
+    console.error(`waiting for ${name}, ${seconds.toFixed(0)} s so far: ${answer.detail}`);
+  }
+  await sleep(seconds < 5 ? 100 : 500);
+}

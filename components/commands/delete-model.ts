@@ -1,0 +1,17 @@
+// Run by Pulumi to delete a model. What is gone already is deleted; a server that is gone keeps nobody from
+// taking the stack down: then the model stays in the volume, if that stays.
+import { required } from "./environment.ts";
+import { OllamaApi, OllamaError } from "./ollama-api.ts";
+
+const api = new OllamaApi(required("OLLAMA_URL"));
+const model = required("MODEL");
+try {
+  console.log((await api.delete(model)) ? `${model} is deleted` : `${model} was not there`);
+} catch (error) {
+  if (error instanceof OllamaError) {
+    console.error(`Ollama at ${api.url} does not delete ${model}: ${error.message}`);
+    process.exitCode = 1;
+  } else {
+    console.error(`Ollama at ${api.url} does not answer: ${model} stays in its volume as long as that stays`);
+  }
+}

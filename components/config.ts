@@ -1,0 +1,202 @@
+import * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+
+// Defaults and descriptions are in Pulumi.yaml, which the CLI merges into the stack's config; here are the
+// types and what is allowed. Each message completes the sentence "KEY is VALUE, but must be ...".
+
+const integer = (min: number, max: number) => {
+  const allowed = `a whole number from ${String(min)} to ${String(max)}`;
+  return z.codec(
+    z.string(allowed).regex(/^-?\d+$/, allowed),
+    z.int(allowed).min(min, allowed).max(max, allowed),
+    {
+      decode: Number,
+      encode: String,
+    },
+  );
+};
+
+const boolean = z.codec(z.enum(["true", "false"], "true or false"), z.boolean(), {
+  decode: (text) => text === "true",
+  encode: (value) => (value ? "true" : "false"),
+});
+
+const memoryMiB = (min: number) => integer(min, 16 * 1024 * 1024);
+const port = integer(1, 65535);
+
+const cpus = z
+  .string()
+  .regex(
+    /^(|(?=.*[1-9])\d{1,4}(\.\d{1,2})?)$/,
+    "a number of CPUs such as 2 or 0.5, or empty for all of them",
+  );
+
+const address = z.union([z.ipv4(), z.ipv6()], "an IPv4 or IPv6 address such as 127.0.0.1");
+
+const dockerName = z
+  .string()
+  .regex(
+    /^(|[A-Za-z0-9][A-Za-z0-9_.-]*)$/,
+    "a name of letters, digits, '_', '.' and '-', or empty for the default",
+  );
+
+const platform = z
+  .string()
+  .regex(
+    /^(|[a-z0-9]+\/[a-z0-9_]+(\/[a-z0-9]+)?)$/,
+    "a platform such as linux/amd64, or empty for the engine's own",
+  );
+
+const imageReference = z
+  .string()
+  .regex(
+    /^([A-Za-z0-9.-]+(:\d{1,5})?\/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/,
+    "an image reference such as ollama/ollama:0.17.4",
+  );
+
+const keepAlive = z
+  .string()
+  .regex(
+    /^(-1|0|(\d+(\.\d+)?(ms|s|m|h))+)$/,
+    "a duration such as 30s, 5m or 24h, -1 (for good) or 0 (not at all)",
+  );
+
+const hostsLine = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9.-]*:(host-gateway|[0-9a-fA-F.:]+)$/,
+    `"name:address", such as "registry:host-gateway"`,
+  );
+
+const part = "[A-Za-z0-9_][A-Za-z0-9_.-]*";
+const modelNameAllowed = "a model name such as llama3.2:1b";
+const modelName = z
+  .string(modelNameAllowed)
+  .regex(new RegExp(`^(${part}/)?${part}(:${part})?$`), modelNameAllowed)
+  .transform((name) => (name.includes(":") ? name : `${name}:latest`));
+const modelSourceAllowed = "a reference such as registry.example:5000/library/llama3.2:1b";
+const modelSource = z
+  .string(modelSourceAllowed)
+  .regex(new RegExp(`^(${part}(:\\d{1,5})?/)?(${part}/)?${part}(:${part})?$`), modelSourceAllowed);
+
+const model = z.strictObject(
+  { name: modelName, source: modelSource.optional(), insecure: z.boolean("true or false").optional() },
+  "{name, source?, insecure?}",
+);
+const models = z.preprocess(
+  (list) =>
+    Array.isArray(list)
+      ? list.map((entry: unknown) => (typeof entry === "string" ? { name: entry } : entry))
+      : list,
+  z
+    .array(model, "a list of models")
+    .min(1, "a list of at least one model")
+    .refine(
+      (list) => new Set(list.map(({ name }) => name)).size === list.length,
+      "a list that names each model once",
+    ),
+);
+
+const logLevels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
+
+export const configSchema = z
+  .strictObject({
+    networkName: dockerName,
+    bindAddress: address,
+    imagePlatform: platform,
+    ollamaImage: imageReference,
+    ollamaPort: port,
+    ollamaHosts: z.array(hostsLine, "a list of lines"),
+    ollamaMemoryMiB: memoryMiB(256),
+    ollamaCpus: cpus,
+    ollamaPids: integer(64, 4_194_304),
+    ollamaParallel: integer(1, 64),
+    ollamaContextLength: integer(256, 16_777_216),
+    ollamaKeepAlive: keepAlive,
+    retainModels: boolean,
+    models,
+    pullStallSeconds: integer(5, 3600),
+    gatewayPort: port,
+    gatewayBaseImage: imageReference,
+    gatewayMemoryMiB: memoryMiB(128),
+    gatewayCpus: cpus,
+    gatewayPids: integer(32, 4_194_304),
+    gatewayLogLevel: z.enum(logLevels, `one of ${logLevels.join(", ")}`),
+    readyTimeoutSeconds: integer(5, 3600),
+  })
+  .refine(({ ollamaPort, gatewayPort }) => ollamaPort !== gatewayPort, {
+    path: ["gatewayPort"],
+    message: "another port than ollamaPort",
+  });
+
+export type StackConfig = z.output<typeof configSchema>;
+export type ModelConfig = z.output<typeof model>;
+
+const structured = new Set(["ollamaHosts", "models"]);
+
+/** What `pulumi config` holds for a project, as text, turned into checked values. Throws one line per wrong key. */
+export function parseConfig(project: string, texts: Readonly<Record<string, string>>): StackConfig {
+  const problems: string[] = [];
+  const raw: Record<string, unknown> = {};
+  for (const [qualified, text] of Object.entries(texts)) {
+    if (!qualified.startsWith(`${project}:`)) continue;
+    const key = qualified.slice(project.length + 1);
+    raw[key] = structured.has(key) ? parseJson(text) : text;
+  }
+  const result = configSchema.safeParse(raw);
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) problems.push(describe(project, raw, issue));
+  throw new ConfigError(problems);
+}
+
+/** Wrong config, one line a problem: an error meant for users, shown without a stack trace. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
+/** The stack's config, read once. */
+export function readConfig(): StackConfig {
+  return parseConfig(pulumi.getProject(), pulumi.runtime.allConfig());
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function describe(project: string, raw: Record<string, unknown>, issue: z.core.$ZodIssue): string {
+  if (issue.code === "unrecognized_keys" && issue.path.length === 0) {
+    const known = Object.keys(configSchema.shape).join(", ");
+    return issue.keys
+      .map(
+        (key) =>
+          `${project}:${key} is not a config key of this project; remove it (pulumi config rm ${key}). Known: ${known}`,
+      )
+      .join("\n");
+  }
+  const path = formatPath(issue.path);
+  if (issue.code === "unrecognized_keys") {
+    return `${project}:${path} has the unknown field ${issue.keys.join(", ")}; a model has name, source and insecure`;
+  }
+  const value = issue.path.reduce<unknown>(
+    (at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step],
+    raw,
+  );
+  const shown = value === undefined ? "not set" : JSON.stringify(value);
+  const flag = path.includes("[") ? "--path " : "";
+  return `${project}:${path} is ${shown}, but must be ${issue.message}; set it with: pulumi config set ${flag}'${path}' VALUE`;
+}
+
+function formatPath(path: readonly PropertyKey[]): string {
+  return path
+    .map((step, i) => (typeof step === "number" ? `[${step}]` : i === 0 ? String(step) : `.${String(step)}`))
+    .join("");
+}

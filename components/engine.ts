@@ -1,0 +1,82 @@
+import { spawn } from "node:child_process";
+
+// The engine is asked through Docker's own client: it knows contexts, DOCKER_HOST, TLS and ssh.
+
+/** The Docker client failed: its exit code is not 0, or it could not be started. */
+export class EngineError extends Error {
+  override readonly name = "EngineError";
+}
+
+/** Runs `docker` without a shell and returns what it wrote to stdout (with `merge`, to stderr too). */
+export function docker(args: readonly string[], options: { merge?: boolean } = {}): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn("docker", args, { stdio: ["ignore", "pipe", "pipe"], windowsHide: true });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      if (options.merge) stdout += text;
+      else stderr += text;
+    });
+    child.once("error", (error: NodeJS.ErrnoException) => {
+      reject(
+        new EngineError(
+          error.code === "ENOENT" ? "the docker command is not installed or not on PATH" : error.message,
+        ),
+      );
+    });
+    child.once("close", (code) => {
+      if (code === 0) resolve(stdout);
+      else
+        reject(
+          new EngineError(
+            `docker ${args[0] ?? ""} failed: ${(stderr || stdout).trim() || `exit code ${String(code)}`}`,
+          ),
+        );
+    });
+  });
+}
+
+export interface ContainerState {
+  /** created, running, paused, restarting, removing, exited or dead. */
+  readonly status: string;
+  readonly exitCode: number;
+  readonly outOfMemory: boolean;
+  readonly restarts: number;
+  /** starting, healthy or unhealthy; none without a health check. */
+  readonly health: string;
+}
+
+/** The state of a container, or undefined when there is none of that name. */
+export async function containerState(name: string): Promise<ContainerState | undefined> {
+  let text: string;
+  try {
+    text = await docker(["container", "inspect", "--format", "{{json .State}} {{.RestartCount}}", name]);
+  } catch (error) {
+    if (error instanceof EngineError && /no such container/i.test(error.message)) return undefined;
+    throw error;
+  }
+  const split = text.trim().lastIndexOf(" ");
+  const state = JSON.parse(text.slice(0, split)) as {
+    Status: string;
+    ExitCode: number;
+    OOMKilled: boolean;
+    Health?: { Status: string };
+  };
+  return {
+    status: state.Status,
+    exitCode: state.ExitCode,
+    outOfMemory: state.OOMKilled,
+    restarts: Number(text.slice(split)),
+    health: state.Health?.Status ?? "none",
+  };
+}
+
+/** The last lines a container logged, each cut at 500 characters. */
+export async function lastLogLines(name: string, count: number): Promise<string[]> {
+  const text = await docker(["container", "logs", "--tail", String(count), name], { merge: true });
+  return text
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => line.slice(0, 500));
+}

@@ -1,0 +1,23 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+
+export interface ServiceNetworkArgs {
+  /** Name of the bridge network, unique on the host. A change replaces it and what is attached. */
+  readonly networkName: string;
+}
+
+/** The bridge network on which the gateway finds Ollama by name. */
+export class ServiceNetwork extends pulumi.ComponentResource {
+  readonly networkName: pulumi.Output<string>;
+
+  constructor(name: string, args: ServiceNetworkArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("ollama-stack:index:ServiceNetwork", name, args, opts);
+    const network = new docker.Network(
+      `${name}-bridge`,
+      { name: args.networkName, driver: "bridge" },
+      { parent: this, deleteBeforeReplace: true },
+    );
+    this.networkName = network.name;
+    this.registerOutputs({ networkName: this.networkName });
+  }
+}

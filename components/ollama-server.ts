@@ -1,0 +1,101 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import { serviceContainer, type ContainerLimits } from "./service-container.ts";
+
+/** The port that Ollama listens on inside its container. */
+export const ollamaInternalPort = 11434;
+
+export interface OllamaServerArgs {
+  /** Image of the server, by tag or tag and digest. A change replaces the container, the models stay. */
+  readonly image: string;
+  /** Platform of the image; empty means the engine's own. A change replaces image and container. */
+  readonly platform: string;
+  /** Name of the container and, with "-models" behind it, of the volume. A change replaces both. */
+  readonly containerName: string;
+  /** Network to join, under the alias `ollama`. A change replaces the container. */
+  readonly networkName: pulumi.Input<string>;
+  /** Host address that the port is published at. A change replaces the container. */
+  readonly bindAddress: string;
+  /** Host port. A change replaces the container. */
+  readonly port: number;
+  /** Extra lines of /etc/hosts, "name:address". A change replaces the container. */
+  readonly hosts: readonly string[];
+  /** Requests that a loaded model works on at once. A change replaces the container. */
+  readonly parallel: number;
+  /** Default context of a model, tokens. A change replaces the container. */
+  readonly contextLength: number;
+  /** How long an idle model stays loaded, such as "5m". A change replaces the container. */
+  readonly keepAlive: string;
+  /** Whether the volume with the models stays at destroy. Changed in place. */
+  readonly retainModels: boolean;
+  /** Seconds until an update gives up waiting for the server. */
+  readonly readyTimeoutSeconds: number;
+  readonly limits: ContainerLimits;
+}
+
+/** An Ollama server with a volume for its models and a port on the host. */
+export class OllamaServer extends pulumi.ComponentResource {
+  readonly containerName: pulumi.Output<string>;
+  readonly volumeName: pulumi.Output<string>;
+  readonly imageId: pulumi.Output<string>;
+  /** Where it answers, seen from the host. Known only once it is ready. */
+  readonly url: pulumi.Output<string>;
+  /** Where it answers on the network. */
+  readonly internal = { host: "ollama", port: ollamaInternalPort };
+
+  constructor(name: string, args: OllamaServerArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("ollama-stack:index:OllamaServer", name, args, opts);
+    const image = new docker.RemoteImage(
+      `${name}-image`,
+      { name: args.image, keepLocally: true, ...(args.platform === "" ? {} : { platform: args.platform }) },
+      { parent: this },
+    );
+    const volume = new docker.Volume(
+      `${name}-models`,
+      { name: `${args.containerName}-models` },
+      { parent: this, retainOnDelete: args.retainModels },
+    );
+    const url = `http://${urlHost(args.bindAddress)}:${String(args.port)}`;
+    const { container, ready } = serviceContainer(
+      name,
+      {
+        name: args.containerName,
+        image: image.imageId,
+        environment: {
+          OLLAMA_HOST: `0.0.0.0:${String(ollamaInternalPort)}`,
+          OLLAMA_NUM_PARALLEL: String(args.parallel),
+          OLLAMA_CONTEXT_LENGTH: String(args.contextLength),
+          OLLAMA_KEEP_ALIVE: args.keepAlive,
+        },
+        network: { name: args.networkName, alias: this.internal.host },
+        port: { internal: ollamaInternalPort, external: args.port, address: args.bindAddress },
+        hosts: args.hosts,
+        // Root without a single capability: the image's home, and so a new volume, belongs to root.
+        volume: { name: volume.name, path: "/root/.ollama" },
+        healthCommand: ["ollama", "list"],
+        readyUrl: `${url}/api/version`,
+        readyTimeoutSeconds: args.readyTimeoutSeconds,
+        stopGraceSeconds: 10,
+        limits: args.limits,
+      },
+      this,
+    );
+    this.containerName = container.name;
+    this.volumeName = volume.name;
+    this.imageId = image.imageId;
+    this.url = ready.id.apply(() => url);
+    this.registerOutputs({
+      containerName: this.containerName,
+      volumeName: this.volumeName,
+      imageId: this.imageId,
+      url: this.url,
+    });
+  }
+}
+
+/** The host's part of a URL for what is bound to an address: a wildcard is reached over loopback, IPv6 is bracketed. */
+export function urlHost(bindAddress: string): string {
+  if (bindAddress === "0.0.0.0") return "127.0.0.1";
+  if (bindAddress === "::") return "[::1]";
+  return bindAddress.includes(":") ? `[${bindAddress}]` : bindAddress;
+}

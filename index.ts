@@ -1,0 +1,73 @@
+import * as pulumi from "@pulumi/pulumi";
+import { readConfig } from "./components/config.ts";
+import { Gateway } from "./components/gateway.ts";
+import { ServiceNetwork } from "./components/network.ts";
+import { OllamaModel } from "./components/ollama-model.ts";
+import { OllamaServer } from "./components/ollama-server.ts";
+import { checkHost, refuse } from "./components/preflight.ts";
+
+const stack = pulumi.getStack();
+const prefix = `${pulumi.getProject()}-${stack}`;
+const names = { ollama: `${prefix}-ollama`, gateway: `${prefix}-gateway` };
+
+const config = refuse(readConfig);
+await checkHost(config, names);
+
+const network = new ServiceNetwork("network", {
+  networkName: config.networkName === "" ? `ollama_network_${stack}` : config.networkName,
+});
+
+const server = new OllamaServer("ollama", {
+  image: config.ollamaImage,
+  platform: config.imagePlatform,
+  containerName: names.ollama,
+  networkName: network.networkName,
+  bindAddress: config.bindAddress,
+  port: config.ollamaPort,
+  hosts: config.ollamaHosts,
+  parallel: config.ollamaParallel,
+  contextLength: config.ollamaContextLength,
+  keepAlive: config.ollamaKeepAlive,
+  retainModels: config.retainModels,
+  readyTimeoutSeconds: config.readyTimeoutSeconds,
+  limits: { memoryMiB: config.ollamaMemoryMiB, cpus: config.ollamaCpus, pids: config.ollamaPids },
+});
+
+const models = config.models.map(
+  ({ name, source = name, insecure = false }) =>
+    new OllamaModel(`model-${name}`, {
+      serverUrl: server.url,
+      model: name,
+      source,
+      insecure,
+      keepSource: config.models.some((other) => other.name === source),
+      stallSeconds: config.pullStallSeconds,
+    }),
+);
+
+const gateway = new Gateway(
+  "gateway",
+  {
+    projectRoot: import.meta.dirname,
+    baseImage: config.gatewayBaseImage,
+    platform: config.imagePlatform,
+    containerName: names.gateway,
+    networkName: network.networkName,
+    backend: server.internal,
+    models: config.models.map(({ name }) => name),
+    bindAddress: config.bindAddress,
+    port: config.gatewayPort,
+    logLevel: config.gatewayLogLevel,
+    readyTimeoutSeconds: config.readyTimeoutSeconds,
+    limits: { memoryMiB: config.gatewayMemoryMiB, cpus: config.gatewayCpus, pids: config.gatewayPids },
+  },
+  { dependsOn: models },
+);
+
+export const gatewayUrl = gateway.url;
+export const ollamaUrl = server.url;
+export const networkName = network.networkName;
+export const containers = { ollama: server.containerName, gateway: gateway.containerName };
+export const volumes = { models: server.volumeName };
+export const images = { ollama: server.imageId, gateway: gateway.imageId };
+export const installedModels = models.map(({ model, digest, sizeBytes }) => ({ model, digest, sizeBytes }));
