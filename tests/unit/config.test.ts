@@ -1,0 +1,108 @@
+import { readFileSync } from "node:fs";
+import { parse as parseYaml } from "yaml";
+import { describe, expect, it } from "vitest";
+import { configSchema, parseConfig } from "../../components/config.ts";
+
+interface Key {
+  type: string;
+  default: unknown;
+  description: string;
+}
+const project = parseYaml(readFileSync("Pulumi.yaml", "utf8")) as { name: string; config: Record<string, Key> };
+
+/** What the CLI hands to the program: the defaults of Pulumi.yaml, as text, and what the stack sets. */
+function texts(set: Record<string, string> = {}): Record<string, string> {
+  const defaults = Object.entries(project.config).map(([key, { default: value }]) => [
+    `ollama-stack:${key}`,
+    typeof value === "string" ? value : JSON.stringify(value),
+  ]);
+  const own = Object.entries(set).map(([key, value]) => [`ollama-stack:${key}`, value]);
+  return Object.fromEntries([...defaults, ...own]) as Record<string, string>;
+}
+
+const parse = (set: Record<string, string> = {}) => parseConfig("ollama-stack", texts(set));
+function problem(key: string, value: string): string {
+  try {
+    parse({ [key]: value });
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error(`${key}=${value} was accepted`);
+}
+
+describe("config", () => {
+  it("has a type, a default and a description in Pulumi.yaml for every key, and a schema for each", () => {
+    expect(Object.keys(project.config).sort()).toEqual(Object.keys(configSchema.shape).sort());
+    for (const [key, { type, default: value, description }] of Object.entries(project.config)) {
+      expect(type, key).toMatch(/^(string|integer|boolean|array)$/);
+      expect(value, key).toBeDefined();
+      expect(description.length, key).toBeGreaterThan(20);
+    }
+  });
+
+  it("has the seed's defaults", () => {
+    expect(parse()).toMatchObject({
+      bindAddress: "127.0.0.1",
+      ollamaPort: 8008,
+      gatewayPort: 8000,
+      models: [{ name: "llama3.2:1b" }],
+    });
+  });
+
+  it("leaves the config of other projects and packages alone", () => {
+    expect(() => parseConfig("ollama-stack", { ...texts(), "docker:host": "unix:///x" })).not.toThrow();
+  });
+
+  it.each([
+    ["gatewayPort", "99999", /gatewayPort is "99999".*1 to 65535/],
+    ["ollamaPort", "0", /ollamaPort is "0".*1 to 65535/],
+    ["ollamaPort", "80.5", /a whole number/],
+    ["gatewayPort", "8008", /gatewayPort is "8008".*another port than ollamaPort/],
+    ["gatewayMemoryMiB", "lots", /gatewayMemoryMiB is "lots".*a whole number from 128/],
+    ["ollamaMemoryMiB", "64", /from 256/],
+    ["ollamaCpus", "two", /a number of CPUs/],
+    ["ollamaCpus", "0", /a number of CPUs/],
+    ["bindAddress", "localhost", /an IPv4 or IPv6 address/],
+    ["ollamaKeepAlive", "forever", /a duration/],
+    ["gatewayLogLevel", "loud", /one of trace/],
+    ["retainModels", "perhaps", /true or false/],
+    ["ollamaImage", "not an image", /an image reference/],
+    ["networkName", "a b", /a name of letters/],
+    ["imagePlatform", "linux", /linux\/amd64/],
+    ["ollamaHosts", '["registry"]', /ollamaHosts\[0\] is "registry".*name:address/],
+    ["models", "[]", /at least one model/],
+    ["models", "llama3.2:1b", /models is "llama3.2:1b".*a list/],
+    ["models", '[{"name":""}]', /models\[0\]\.name is "".*a model name/],
+    ["models", '[{"name":"a b"}]', /models\[0\]\.name is "a b"/],
+    ["models", '[{"name":"a:b:c"}]', /models\[0\]\.name/],
+    ["models", "[{}]", /models\[0\]\.name is not set/],
+    ["models", '[{"name":"a","insecure":"yes"}]', /models\[0\]\.insecure is "yes".*true or false/],
+    ["models", '[{"name":"a","digset":"x"}]', /models\[0\] has the unknown field digset/],
+    ["models", '["a","a:latest"]', /names each model once/],
+    ["gatewayprot", "8000", /gatewayprot is not a config key.*pulumi config rm gatewayprot/],
+  ])("refuses %s = %s, saying what is allowed", (key, value, expected) => {
+    expect(problem(key, value)).toMatch(expected);
+  });
+
+  it("names every wrong key at once, one line each", () => {
+    const both = (() => {
+      try {
+        parse({ gatewayPort: "x", ollamaPort: "y" });
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return "";
+    })();
+    expect(both.split("\n")).toHaveLength(2);
+  });
+
+  it("takes models by name or as objects, with the tag that Ollama would add", () => {
+    const { models } = parse({
+      models: JSON.stringify(["mistral", { name: "me/own:q4", source: "registry:5000/library/own:q4", insecure: true }]),
+    });
+    expect(models).toEqual([
+      { name: "mistral:latest" },
+      { name: "me/own:q4", source: "registry:5000/library/own:q4", insecure: true },
+    ]);
+  });
+});
