@@ -1,0 +1,100 @@
+import { randomUUID } from "node:crypto";
+import {
+  LogController,
+  fastify,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+} from "fastify";
+import { Admission } from "./admission.ts";
+import type { Config } from "./config.ts";
+import { ApiError, toApiError } from "./errors.ts";
+import { answerErrors, answerUnreadable } from "./error-answers.ts";
+import type { Gateway } from "./gateway.ts";
+import { Metrics } from "./metrics.ts";
+import { OllamaClient } from "./ollama/client.ts";
+import { logRequest } from "./request-log.ts";
+import { RequestRecord } from "./request-record.ts";
+import { chatCompletionsRoute } from "./routes/chat-completions.ts";
+import { exampleServiceRoutes } from "./routes/example-service.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { metricsRoute } from "./routes/metrics.ts";
+import { modelsRoute } from "./routes/models.ts";
+
+// How often Node looks for requests that are overdue.
+const OVERDUE_CHECK_MS = 1000;
+
+// What the last answers may take to reach their readers once nothing is generated any more.
+const LAST_BYTES_MS = 2000;
+
+const REQUEST_ID = /^[\w.:-]{1,128}$/;
+
+/** The gateway as a Fastify app that has yet to listen. Closing it drains it first. */
+export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInstance {
+  const admission = new Admission(config.MAX_IN_FLIGHT_REQUESTS);
+  const metrics = new Metrics(admission);
+  const ollama = new OllamaClient(config);
+  const gateway: Gateway = { config, ollama, admission, metrics };
+
+  const app = fastify({
+    loggerInstance: logger,
+    // One line a request, written when it has ended, in place of Fastify's two and of a logger for each request.
+    logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: () => logger,
+    bodyLimit: config.BODY_LIMIT_BYTES,
+    requestTimeout: config.REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: config.REQUEST_TIMEOUT_MS, connectionsCheckingInterval: OVERDUE_CHECK_MS },
+    requestIdHeader: false,
+    genReqId: (request) => {
+      const given = request.headers["x-request-id"];
+      return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
+    },
+    // While draining, routes answer for themselves: /ready with 503, generating ones with `shutting_down`.
+    return503OnClosing: false,
+    frameworkErrors: (error, _request, reply: FastifyReply) => {
+      const answer = toApiError(error);
+      void reply.code(answer.status).send(answer.body());
+    },
+    clientErrorHandler: answerUnreadable,
+  });
+  app.removeContentTypeParser("text/plain");
+
+  recordRequests(app, gateway, logger);
+  answerErrors(app, logger);
+  chatCompletionsRoute(app, gateway);
+  modelsRoute(app, gateway);
+  exampleServiceRoutes(app, gateway);
+  healthRoutes(app, gateway);
+  metricsRoute(app, gateway);
+
+  app.addHook("preClose", async () => {
+    await admission.drain(config.SHUTDOWN_TIMEOUT_MS);
+    setTimeout(() => {
+      app.server.closeAllConnections();
+    }, LAST_BYTES_MS).unref();
+  });
+  app.addHook("onClose", () => ollama.close());
+  return app;
+}
+
+/** Follows each request from its arrival to the close of its answer; a client that leaves ends its work there. */
+function recordRequests(app: FastifyInstance, gateway: Gateway, logger: FastifyBaseLogger): void {
+  app.decorateRequest("record");
+  app.addHook("onRequest", (request, reply, done) => {
+    const record = new RequestRecord();
+    request.record = record;
+    void reply.header("x-request-id", request.id);
+    // Fastify's own signal fires when the request's body has been read (fastify/fastify#6725); this one when the
+    // answer is over.
+    reply.raw.once("close", () => {
+      if (!reply.raw.writableFinished) {
+        record.error ??= new ApiError("client_left");
+        record.admitted?.abort(record.error);
+      }
+      const status = reply.raw.headersSent ? reply.raw.statusCode : (record.error?.status ?? 0);
+      gateway.metrics.count(request.routeOptions.url ?? "unknown", request.method, status, record);
+      logRequest(logger, request, status);
+    });
+    done();
+  });
+}

@@ -1,0 +1,186 @@
+/**
+ * Every error the gateway can answer with: its code, status, OpenAI type and default message.
+ * `retryAfter` (seconds) goes out as Retry-After where waiting helps.
+ */
+const catalogue = {
+  invalid_json: {
+    status: 400,
+    type: "invalid_request_error",
+    message: "The request body is not valid JSON.",
+  },
+  invalid_request: { status: 400, type: "invalid_request_error", message: "The request is malformed." },
+  invalid_type: { status: 400, type: "invalid_request_error", message: "A parameter has the wrong type." },
+  invalid_value: {
+    status: 400,
+    type: "invalid_request_error",
+    message: "A parameter has a value that is not allowed.",
+  },
+  missing_required_parameter: {
+    status: 400,
+    type: "invalid_request_error",
+    message: "A parameter is missing.",
+  },
+  unknown_parameter: { status: 400, type: "invalid_request_error", message: "A parameter is unknown." },
+  unsupported_parameter: {
+    status: 400,
+    type: "invalid_request_error",
+    message: "A parameter is not supported.",
+  },
+  context_length_exceeded: {
+    status: 400,
+    type: "invalid_request_error",
+    message: "The conversation is longer than the context of the model. Shorten it, or use a larger context.",
+  },
+  model_not_found: { status: 404, type: "invalid_request_error", message: "The model does not exist." },
+  route_not_found: { status: 404, type: "invalid_request_error", message: "There is no such route." },
+  method_not_allowed: {
+    status: 405,
+    type: "invalid_request_error",
+    message: "The route does not take this method.",
+  },
+  request_timeout: {
+    status: 408,
+    type: "invalid_request_error",
+    message: "The request was not sent in time.",
+  },
+  body_too_large: { status: 413, type: "invalid_request_error", message: "The request body is too large." },
+  headers_too_large: {
+    status: 431,
+    type: "invalid_request_error",
+    message: "The request headers are too large.",
+  },
+  unsupported_media_type: {
+    status: 415,
+    type: "invalid_request_error",
+    message: "The request body must be application/json.",
+  },
+  client_left: {
+    status: 499,
+    type: "invalid_request_error",
+    message: "The client left before its answer was there.",
+  },
+  client_stalled: {
+    status: 499,
+    type: "invalid_request_error",
+    message: "The client stopped reading its answer.",
+  },
+  internal_error: {
+    status: 500,
+    type: "server_error",
+    message: "The gateway failed. Its log has the request id.",
+  },
+  upstream_failed: { status: 502, type: "server_error", message: "Ollama failed." },
+  upstream_incomplete: {
+    status: 502,
+    type: "server_error",
+    message: "Ollama ended its answer before it was complete.",
+  },
+  upstream_unreachable: {
+    status: 503,
+    type: "server_error",
+    message: "Ollama cannot be reached.",
+    retryAfter: 5,
+  },
+  upstream_overloaded: { status: 503, type: "server_error", message: "Ollama is overloaded.", retryAfter: 5 },
+  too_many_requests_in_flight: {
+    status: 503,
+    type: "server_error",
+    message: "The gateway serves as many requests as it may.",
+    retryAfter: 2,
+  },
+  shutting_down: {
+    status: 503,
+    type: "server_error",
+    message: "The gateway is shutting down.",
+    retryAfter: 5,
+  },
+  first_token_timeout: {
+    status: 504,
+    type: "server_error",
+    message: "Ollama did not begin its answer in time.",
+  },
+  idle_timeout: {
+    status: 504,
+    type: "server_error",
+    message: "Ollama fell silent in the middle of its answer.",
+  },
+  answer_timeout: { status: 504, type: "server_error", message: "Ollama did not finish its answer in time." },
+} as const satisfies Record<string, CatalogueEntry>;
+
+interface CatalogueEntry {
+  readonly status: number;
+  readonly type: "invalid_request_error" | "server_error";
+  readonly message: string;
+  readonly retryAfter?: number;
+}
+
+export type ErrorCode = keyof typeof catalogue;
+
+export interface ErrorDetail {
+  /** Replaces the catalogue's message. It goes to the client, never to the log. */
+  readonly message?: string;
+  /** The parameter that is wrong, as a path: `messages[0].role`. */
+  readonly param?: string;
+  /** Replaces the catalogue's status, for an API that has another one for the same error. */
+  readonly status?: number;
+  readonly cause?: unknown;
+}
+
+/** The body of an error, in OpenAI's form. */
+export interface ErrorBody {
+  readonly error: {
+    readonly message: string;
+    readonly type: string;
+    readonly param: string | null;
+    readonly code: string;
+  };
+}
+
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly type: string;
+  readonly param: string | null;
+  readonly retryAfter: number | undefined;
+
+  constructor(code: ErrorCode, detail: ErrorDetail = {}) {
+    const entry: CatalogueEntry = catalogue[code];
+    super(detail.message ?? entry.message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.code = code;
+    this.status = detail.status ?? entry.status;
+    this.type = entry.type;
+    this.param = detail.param ?? null;
+    this.retryAfter = entry.retryAfter;
+  }
+
+  body(): ErrorBody {
+    return { error: { message: this.message, type: this.type, param: this.param, code: this.code } };
+  }
+}
+
+// What Fastify and Node's HTTP parser call the errors they find before a route is reached.
+const foreignCodes: Readonly<Record<string, ErrorCode>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: "unsupported_media_type",
+  FST_ERR_CTP_BODY_TOO_LARGE: "body_too_large",
+  FST_ERR_CTP_EMPTY_JSON_BODY: "invalid_json",
+  FST_ERR_CTP_INVALID_JSON_BODY: "invalid_json",
+  ERR_HTTP_REQUEST_TIMEOUT: "request_timeout",
+  HPE_HEADER_OVERFLOW: "headers_too_large",
+  ECONNRESET: "client_left",
+};
+
+/** Finds the catalogue's entry for whatever was thrown. What nobody foresaw is the gateway's own failure. */
+export function toApiError(thrown: unknown): ApiError {
+  if (thrown instanceof ApiError) return thrown;
+  if (!(thrown instanceof Error)) return new ApiError("internal_error", { cause: thrown });
+  const { code, statusCode } = thrown as Error & { code?: unknown; statusCode?: unknown };
+  const known = typeof code === "string" ? foreignCodes[code] : undefined;
+  if (known !== undefined) return new ApiError(known, { cause: thrown });
+  if (thrown instanceof SyntaxError && statusCode === 400)
+    return new ApiError("invalid_json", { cause: thrown });
+  if (typeof statusCode === "number" && statusCode >= 400 && statusCode < 500) {
+    return new ApiError("invalid_request", { message: thrown.message, cause: thrown });
+  }
+  return new ApiError("internal_error", { cause: thrown });
+}

@@ -1,0 +1,96 @@
+import { isIPv6 } from "node:net";
+import { Pool } from "undici";
+import type { Config } from "../config.ts";
+import { ApiError } from "../errors.ts";
+import { type EventReader, Exchange } from "./exchange.ts";
+import type { OllamaChatRequest, OllamaModel } from "./types.ts";
+
+// So that probes are answered while every other connection is generating.
+const PROBE_CONNECTIONS = 8;
+
+// Longer than the default of 4 s, so that a request now and then needs no new connection.
+const KEEP_ALIVE_MS = 60_000;
+
+// Nothing of the client's headers goes upstream.
+const CHAT_HEADERS = { "content-type": "application/json", accept: "application/x-ndjson" };
+
+/** Talks to one Ollama server over its native API. */
+export class OllamaClient {
+  readonly #config: Config;
+  readonly #pool: Pool;
+
+  constructor(config: Config) {
+    this.#config = config;
+    const host = isIPv6(config.LLM_SERVICE_HOST_IP)
+      ? `[${config.LLM_SERVICE_HOST_IP}]`
+      : config.LLM_SERVICE_HOST_IP;
+    this.#pool = new Pool(`http://${host}:${config.LLM_SERVICE_PORT}`, {
+      connections: config.MAX_IN_FLIGHT_REQUESTS + PROBE_CONNECTIONS,
+      pipelining: 1,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connect: { timeout: config.CONNECT_TIMEOUT_MS },
+    });
+  }
+
+  /**
+   * Sends a conversation and hands the answer's events to the reader. Resolves when the last event was read; the
+   * answer is complete then, and only then. Never retries.
+   *
+   * @throws ApiError the signal's reason, or what went wrong
+   */
+  chat(request: OllamaChatRequest, signal: AbortSignal, reader: EventReader): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) {
+        reject(signal.reason as ApiError);
+        return;
+      }
+      const whole = !request.stream;
+      const exchange = new Exchange({
+        model: request.model,
+        reader,
+        signal,
+        timeouts: whole
+          ? { beginning: "answer_timeout", silence: "answer_timeout" }
+          : { beginning: "first_token_timeout", silence: "idle_timeout" },
+        settled(error) {
+          if (error === undefined) resolve();
+          else reject(error);
+        },
+      });
+      this.#pool.dispatch(
+        {
+          method: "POST",
+          path: "/api/chat",
+          headers: CHAT_HEADERS,
+          body: JSON.stringify(request),
+          // Ollama sends its headers with the first token, or with the whole answer when it does not stream.
+          headersTimeout: whole ? this.#config.ANSWER_TIMEOUT_MS : this.#config.FIRST_TOKEN_TIMEOUT_MS,
+          bodyTimeout: this.#config.IDLE_TIMEOUT_MS,
+        },
+        exchange,
+      );
+    });
+  }
+
+  /** The models that are present. @throws ApiError */
+  async models(): Promise<readonly OllamaModel[]> {
+    const { models } = (await this.#get("/api/tags")) as { models?: readonly OllamaModel[] | null };
+    return models ?? [];
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+
+  async #get(path: string): Promise<unknown> {
+    try {
+      const signal = AbortSignal.timeout(this.#config.PROBE_TIMEOUT_MS);
+      const answer = await this.#pool.request({ method: "GET", path, signal });
+      if (answer.statusCode === 200) return await answer.body.json();
+      await answer.body.dump();
+    } catch (cause) {
+      throw new ApiError("upstream_unreachable", { cause });
+    }
+    throw new ApiError("upstream_failed");
+  }
+}

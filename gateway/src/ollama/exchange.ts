@@ -1,0 +1,155 @@
+import type { Dispatcher } from "undici";
+import { ApiError, type ErrorCode, toApiError } from "../errors.ts";
+import { LineSplitter, LineTooLongError } from "../ndjson.ts";
+import { fromConnectionError, fromErrorLine, fromStatus, type Stage } from "./failures.ts";
+import type { OllamaChatEvent } from "./types.ts";
+
+/** Holds the answer back in Ollama and its connection, so that a slow reader does not fill the gateway's memory. */
+export interface Flow {
+  pause(): void;
+  resume(): void;
+}
+
+/** Takes an answer as it comes. Called synchronously: a promise a token would cost more than the token. */
+export interface EventReader {
+  /** One event; the last one has `done: true`. */
+  onEvent(event: OllamaChatEvent): void;
+  /** All events of the bytes that just arrived have been handed over. */
+  onPiece?(flow: Flow): void;
+}
+
+export interface ExchangeOptions {
+  readonly model: string;
+  readonly reader: EventReader;
+  /** Ends the exchange with its reason, an ApiError, whatever state it is in. */
+  readonly signal: AbortSignal;
+  readonly timeouts: { readonly beginning: ErrorCode; readonly silence: ErrorCode };
+  /** Called once: without an error when the line with `done: true` was read, with one in every other case. */
+  readonly settled: (error?: ApiError) => void;
+}
+
+// Enough of an error's body to say what was wrong.
+const MAX_ERROR_BYTES = 64 * 1024;
+
+/**
+ * One request to Ollama, as undici reports it. The answer is complete when a line with `done: true` was read; bytes
+ * that end before it, however cleanly, are a failure.
+ */
+export class Exchange implements Dispatcher.DispatchHandler {
+  readonly #options: ExchangeOptions;
+  readonly #lines = new LineSplitter((line) => {
+    this.#onLine(line);
+  });
+  readonly #errorBody: Buffer[] = [];
+  #errorBytes = 0;
+  #stage: Stage = "connecting";
+  #status = 0;
+  #settled = false;
+  #controller: Dispatcher.DispatchController | undefined;
+  readonly #onAbort = (): void => {
+    this.#fail(this.#options.signal.reason as ApiError);
+  };
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options;
+    options.signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    this.#stage = "waiting";
+    // Given up while the connection was being made: Ollama must not see the request at all.
+    if (this.#settled) controller.abort(this.#options.signal.reason as ApiError);
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {
+    this.#status = status;
+    this.#stage = "answering";
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
+    if (this.#settled) return;
+    if (this.#status !== 200) {
+      this.#errorBytes += piece.length;
+      if (this.#errorBytes <= MAX_ERROR_BYTES) this.#errorBody.push(piece);
+      return;
+    }
+    try {
+      this.#lines.push(piece);
+      this.#options.reader.onPiece?.(controller);
+    } catch (error) {
+      this.#fail(asFailure(error));
+    }
+  }
+
+  onResponseEnd(): void {
+    if (this.#settled) return;
+    if (this.#status !== 200) {
+      this.#settle(
+        fromStatus(this.#status, Buffer.concat(this.#errorBody).toString("utf8"), this.#options.model),
+      );
+      return;
+    }
+    try {
+      this.#lines.end();
+      this.#options.reader.onPiece?.(nothingToHold);
+      this.#settle(new ApiError("upstream_incomplete"));
+    } catch (error) {
+      this.#settle(asFailure(error));
+    }
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#settle(fromConnectionError(error, this.#stage, this.#options.timeouts));
+  }
+
+  #onLine(line: string): void {
+    if (this.#settled) return;
+    const event = parseEvent(line);
+    this.#options.reader.onEvent(event);
+    if (event.done === true) this.#settle();
+  }
+
+  #fail(error: ApiError): void {
+    this.#settle(error);
+    this.#controller?.abort(error);
+  }
+
+  #settle(error?: ApiError): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#options.signal.removeEventListener("abort", this.#onAbort);
+    this.#options.settled(error);
+  }
+}
+
+const nothingToHold: Flow = {
+  pause() {
+    // The answer is over.
+  },
+  resume() {
+    // The answer is over.
+  },
+};
+
+function parseEvent(line: string): OllamaChatEvent {
+  let event: unknown;
+  try {
+    event = JSON.parse(line);
+  } catch {
+    // Not as a cause: the parser's message quotes the line, and the line is somebody's answer.
+    throw new ApiError("upstream_failed", { message: "Ollama sent a line that is not JSON." });
+  }
+  if (typeof event !== "object" || event === null) {
+    throw new ApiError("upstream_failed", { message: "Ollama sent a line that is not an object." });
+  }
+  if ("error" in event) throw fromErrorLine(typeof event.error === "string" ? event.error : undefined);
+  return event;
+}
+
+function asFailure(error: unknown): ApiError {
+  if (error instanceof LineTooLongError) {
+    return new ApiError("upstream_failed", { message: "Ollama sent a line that is too long.", cause: error });
+  }
+  return toApiError(error);
+}

@@ -1,0 +1,53 @@
+import type { FastifyBaseLogger, FastifyRequest } from "fastify";
+
+// Asked every few seconds by machines: at info they would bury what people ask for.
+const PROBES: ReadonlySet<string | undefined> = new Set([
+  "/health",
+  "/ready",
+  "/metrics",
+  "/v1/health_check",
+]);
+
+/** Writes the one line of a request that has ended: who, what, how long; never a prompt, an answer or a header. */
+export function logRequest(logger: FastifyBaseLogger, request: FastifyRequest, status: number): void {
+  const { record } = request;
+  const route = request.routeOptions.url;
+  logger[levelOf(request, status)](
+    {
+      request_id: request.id,
+      method: request.method,
+      // Not the URL: it may hold anything.
+      route: route ?? "unknown",
+      status,
+      model: record.model,
+      stream: record.stream,
+      prompt_tokens: record.usage?.prompt_tokens,
+      completion_tokens: record.usage?.completion_tokens,
+      first_token_ms: rounded(record.firstTokenMs),
+      total_ms: rounded(record.elapsedMs()),
+      error: record.error?.code,
+    },
+    "request",
+  );
+}
+
+/** Writes what a failure nobody foresaw was: where it was thrown, but not its message, which may quote a prompt. */
+export function logUnforeseen(logger: FastifyBaseLogger, request: FastifyRequest, thrown: unknown): void {
+  const error = thrown instanceof Error ? thrown : new Error();
+  const frames = error.stack?.split("\n").filter((line) => /^\s+at /.test(line));
+  logger.error({ request_id: request.id, error: error.name, at: frames?.join("\n") }, "unforeseen failure");
+}
+
+function levelOf(
+  { record, routeOptions }: FastifyRequest,
+  status: number,
+): "debug" | "info" | "warn" | "error" {
+  if (record.error?.code === "internal_error") return "error";
+  // A stream that failed has been answered with 200 already.
+  if (status >= 500 || (record.error?.status ?? 0) >= 500) return "warn";
+  return PROBES.has(routeOptions.url) && status < 400 ? "debug" : "info";
+}
+
+function rounded(milliseconds: number | undefined): number | undefined {
+  return milliseconds === undefined ? undefined : Math.round(milliseconds * 10) / 10;
+}

@@ -1,0 +1,59 @@
+import { pino } from "pino";
+import packageJson from "../package.json" with { type: "json" };
+import { buildApp } from "./app.ts";
+import { type Config, ConfigError, readConfig } from "./config.ts";
+
+const EXIT_CONFIG = 1;
+const EXIT_LISTEN = 2;
+const EXIT_HURRIED = 3;
+
+const config = configOrExit();
+// Lines are written in the background, many at once when there are many; the rest is written before the exit.
+const destination = pino.destination({ sync: false });
+const logger = pino(
+  {
+    level: config.LOG_LEVEL,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  },
+  destination,
+);
+const app = buildApp(config, logger);
+let stopping = false;
+
+process.on("SIGTERM", stop).on("SIGINT", stop);
+try {
+  const ollama = `${config.LLM_SERVICE_HOST_IP}:${config.LLM_SERVICE_PORT}`;
+  logger.info({ version: packageJson.version, ollama, required_models: config.REQUIRED_MODELS }, "starting");
+  await app.listen({ host: config.HOST, port: config.PORT });
+} catch (error) {
+  logger.fatal({ host: config.HOST, port: config.PORT, error: String(error) }, "cannot listen");
+  exit(EXIT_LISTEN);
+}
+
+/** Drains and exits; asked a second time, exits at once. */
+function stop(signal: NodeJS.Signals): void {
+  if (stopping) exit(EXIT_HURRIED);
+  stopping = true;
+  logger.info({ signal, timeout_ms: config.SHUTDOWN_TIMEOUT_MS }, "draining");
+  void app.close().then(() => {
+    logger.info("stopped");
+    exit(0);
+  });
+}
+
+function exit(code: number): never {
+  destination.flushSync();
+  process.exit(code);
+}
+
+function configOrExit(): Config {
+  try {
+    return readConfig(process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`The gateway cannot start, its environment is wrong:\n${error.message}\n`);
+    process.exit(EXIT_CONFIG);
+  }
+}

@@ -1,0 +1,132 @@
+import type { OllamaChatRequest, OllamaMessage, OllamaOptions, OllamaToolCall } from "../ollama/types.ts";
+import type { ChatMessage, ChatRequest } from "./chat-schema.ts";
+
+type Content = Exclude<ChatMessage["content"], null | undefined>;
+
+/** OpenAI's chat request as Ollama's. Pure: the same request always gives the same. */
+export function toOllamaChat(request: ChatRequest): OllamaChatRequest {
+  const chat: OllamaChatRequest = {
+    model: request.model,
+    messages: toOllamaMessages(request.messages),
+    stream: request.stream === true,
+    options: toOllamaOptions(request),
+    truncate: false,
+    shift: false,
+  };
+  const format = toOllamaFormat(request.response_format);
+  if (format !== undefined) chat.format = format;
+  if (request.tools?.length && request.tool_choice !== "none") chat.tools = request.tools;
+  if (request.reasoning_effort) chat.think = toOllamaThink(request.reasoning_effort);
+  if (request.logprobs) {
+    chat.logprobs = true;
+    chat.top_logprobs = request.top_logprobs ?? 0;
+  }
+  return chat;
+}
+
+function toOllamaOptions(request: ChatRequest): OllamaOptions {
+  const options: OllamaOptions = {};
+  const limit = request.max_completion_tokens ?? request.max_tokens;
+  if (limit != null) options.num_predict = limit;
+  if (request.temperature != null) options.temperature = request.temperature;
+  if (request.top_p != null) options.top_p = request.top_p;
+  if (request.seed != null) options.seed = request.seed;
+  if (request.stop != null) options.stop = typeof request.stop === "string" ? [request.stop] : request.stop;
+  if (request.presence_penalty != null) options.presence_penalty = request.presence_penalty;
+  if (request.frequency_penalty != null) options.frequency_penalty = request.frequency_penalty;
+  return options;
+}
+
+function toOllamaFormat(format: ChatRequest["response_format"]): unknown {
+  switch (format?.type) {
+    case "json_object":
+      return "json";
+    case "json_schema":
+      return format.json_schema.schema;
+    case "text":
+    case undefined:
+      return undefined;
+  }
+}
+
+function toOllamaThink(effort: NonNullable<ChatRequest["reasoning_effort"]>): boolean | string {
+  if (effort === "none") return false;
+  return effort === "minimal" ? "low" : effort;
+}
+
+function toOllamaMessages(messages: readonly ChatMessage[]): OllamaMessage[] {
+  // A tool's answer names the call it belongs to; models' templates want the tool's name.
+  const toolNames = new Map<string, string>();
+  return messages.map((message) => {
+    switch (message.role) {
+      case "system":
+      case "developer":
+        return { role: "system", content: textOf(message.content) };
+      case "user": {
+        const images = imagesOf(message.content);
+        return { role: "user", content: textOf(message.content), ...(images.length > 0 ? { images } : {}) };
+      }
+      case "assistant": {
+        for (const call of message.tool_calls ?? []) toolNames.set(call.id, call.function.name);
+        return {
+          role: "assistant",
+          content: textOf(message.content ?? message.refusal ?? ""),
+          ...(message.reasoning_content ? { thinking: message.reasoning_content } : {}),
+          ...(message.tool_calls?.length ? { tool_calls: message.tool_calls.map(toOllamaToolCall) } : {}),
+        };
+      }
+      case "tool": {
+        const toolName = toolNames.get(message.tool_call_id) ?? message.name;
+        return {
+          role: "tool",
+          content: textOf(message.content),
+          tool_call_id: message.tool_call_id,
+          ...(toolName === undefined ? {} : { tool_name: toolName }),
+        };
+      }
+    }
+  });
+}
+
+function toOllamaToolCall(call: {
+  readonly id: string;
+  readonly function: { readonly name: string; readonly arguments: string };
+}): OllamaToolCall {
+  return {
+    id: call.id,
+    function: { name: call.function.name, arguments: argumentsOf(call.function.arguments) },
+  };
+}
+
+/** OpenAI writes the arguments as text, Ollama as an object. A model may have written text that is no object. */
+function argumentsOf(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : { value };
+  } catch {
+    return { value: text };
+  }
+}
+
+function textOf(content: Content): string {
+  if (typeof content === "string") return content;
+  return content.flatMap((part) => partText(part) ?? []).join("\n");
+}
+
+function partText(part: Exclude<Content, string>[number]): string | undefined {
+  switch (part.type) {
+    case "text":
+      return part.text;
+    case "refusal":
+      return part.refusal;
+    case "image_url":
+      return undefined;
+  }
+}
+
+function imagesOf(content: Content): string[] {
+  if (typeof content === "string") return [];
+  return content.flatMap((part) =>
+    part.type === "image_url" ? part.image_url.url.slice(part.image_url.url.indexOf(",") + 1) : [],
+  );
+}

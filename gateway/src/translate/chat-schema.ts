@@ -1,0 +1,147 @@
+import * as z from "zod";
+import { unsupported } from "../validation.ts";
+
+const textPart = z.strictObject({ type: z.literal("text"), text: z.string() });
+
+const imagePart = z.strictObject({
+  type: z.literal("image_url"),
+  image_url: z.strictObject({
+    url: z.string().regex(/^data:image\/[a-z+.-]+;base64,/i, {
+      error: "Only data URLs (data:image/...;base64,...) are taken; nothing is fetched on behalf of a client",
+    }),
+    detail: z.enum(["auto", "low", "high"]).optional(),
+  }),
+});
+
+const refusalPart = z.strictObject({ type: z.literal("refusal"), refusal: z.string() });
+
+const textContent = z.union([z.string(), z.array(textPart).min(1)]);
+
+const name = z.string().optional();
+
+const toolCall = z.strictObject({
+  id: z.string(),
+  type: z.literal("function"),
+  function: z.strictObject({ name: z.string(), arguments: z.string() }),
+});
+
+const message = z.discriminatedUnion("role", [
+  z.strictObject({ role: z.literal("system"), content: textContent, name }),
+  z.strictObject({ role: z.literal("developer"), content: textContent, name }),
+  z.strictObject({
+    role: z.literal("user"),
+    content: z.union([z.string(), z.array(z.discriminatedUnion("type", [textPart, imagePart])).min(1)]),
+    name,
+  }),
+  z.strictObject({
+    role: z.literal("assistant"),
+    content: z
+      .union([z.string(), z.array(z.discriminatedUnion("type", [textPart, refusalPart])).min(1)])
+      .nullish(),
+    refusal: z.string().nullish(),
+    reasoning_content: z.string().nullish(),
+    tool_calls: z.array(toolCall).optional(),
+    annotations: z.array(z.unknown()).optional(),
+    audio: unsupported("audio is not supported"),
+    function_call: unsupported("deprecated; use tool_calls"),
+    name,
+  }),
+  z.strictObject({ role: z.literal("tool"), content: textContent, tool_call_id: z.string(), name }),
+]);
+
+const tool = z.strictObject({
+  type: z.literal("function"),
+  function: z.strictObject({
+    name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+    description: z.string().optional(),
+    parameters: z.record(z.string(), z.unknown()).optional(),
+    strict: z.boolean().nullish(),
+  }),
+});
+
+const responseFormat = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("text") }),
+  z.strictObject({ type: z.literal("json_object") }),
+  z.strictObject({
+    type: z.literal("json_schema"),
+    json_schema: z.strictObject({
+      name: z.string(),
+      description: z.string().optional(),
+      schema: z.record(z.string(), z.unknown()),
+      strict: z.boolean().nullish(),
+    }),
+  }),
+]);
+
+const tokenLimit = z.int().min(1).nullish();
+const penalty = z.number().min(-2).max(2).nullish();
+const ignored = z.unknown().optional();
+
+/** What can be asked of a conversation, apart from the messages, the model, and whether it streams. */
+export const chatParameters = {
+  max_tokens: tokenLimit,
+  max_completion_tokens: tokenLimit,
+  temperature: z.number().min(0).max(2).nullish(),
+  top_p: z.number().min(0).max(1).nullish(),
+  seed: z.int().nullish(),
+  stop: z.union([z.string(), z.array(z.string()).max(4)]).nullish(),
+  presence_penalty: penalty,
+  frequency_penalty: penalty,
+  stream_options: z
+    .strictObject({ include_usage: z.boolean().optional(), include_obfuscation: z.literal(false).optional() })
+    .nullish(),
+  response_format: responseFormat.nullish(),
+  tools: z.array(tool).nullish(),
+  tool_choice: z
+    .union([
+      z.enum(["auto", "none"]),
+      unsupported("Ollama cannot force a tool call; only auto and none are taken"),
+    ])
+    .optional(),
+  parallel_tool_calls: z
+    .union([z.literal(true), unsupported("Ollama cannot be kept from calling several tools")])
+    .optional(),
+  reasoning_effort: z.enum(["none", "minimal", "low", "medium", "high"]).nullish(),
+  logprobs: z.boolean().nullish(),
+  top_logprobs: z.int().min(0).max(20).nullish(),
+
+  // Without effect on the answer.
+  user: ignored,
+  metadata: ignored,
+  store: ignored,
+  service_tier: ignored,
+  safety_identifier: ignored,
+  prompt_cache_key: ignored,
+  prompt_cache_retention: ignored,
+  prediction: ignored,
+
+  // These would change the answer.
+  n: unsupported("only one choice is made", (value) => value === 1),
+  logit_bias: unsupported("Ollama has no logit bias", (value) => isEmptyObject(value)),
+  modalities: unsupported("only text is made", (value) => JSON.stringify(value) === '["text"]'),
+  audio: unsupported("audio is not supported"),
+  verbosity: unsupported("models of Ollama have no verbosity", (value) => value === "medium"),
+  web_search_options: unsupported("the gateway does not search the web"),
+  functions: unsupported("deprecated; use tools"),
+  function_call: unsupported("deprecated; use tool_choice"),
+};
+
+/** Bounded, because it is logged. */
+export const modelName = z.string().min(1).max(256);
+
+export const chatMessages = z.array(message).min(1);
+
+/** The body of `POST /v1/chat/completions`. Null stands for absent wherever OpenAI takes it so. */
+export const chatSchema = z.strictObject({
+  model: modelName,
+  messages: chatMessages,
+  stream: z.boolean().nullish(),
+  ...chatParameters,
+});
+
+export type ChatRequest = z.output<typeof chatSchema>;
+export type ChatMessage = ChatRequest["messages"][number];
+
+function isEmptyObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.keys(value).length === 0;
+}

@@ -1,0 +1,89 @@
+import * as z from "zod";
+import { ApiError, type ErrorCode } from "./errors.ts";
+
+/** Marks a parameter that is known but cannot be honoured: refused with its name where it would change the answer. */
+export function unsupported(why: string, harmless: (value: unknown) => boolean = () => false): z.ZodType {
+  return z
+    .unknown()
+    .optional()
+    .refine((value) => value === undefined || value === null || harmless(value), {
+      message: why,
+      params: { code: "unsupported_parameter" satisfies ErrorCode },
+    });
+}
+
+/** @throws ApiError that names the first wrong parameter in `param` */
+export function parseBody<Output>(schema: z.ZodType<Output>, body: unknown): Output {
+  const result = schema.safeParse(body, { reportInput: true });
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw issue === undefined ? new ApiError("invalid_request") : toBodyError(issue, []);
+}
+
+type Path = readonly PropertyKey[];
+
+function toBodyError(issue: z.core.$ZodIssue, above: Path): ApiError {
+  const path = [...above, ...issue.path];
+  const param = parameterName(path);
+  const inside = param === "" ? "the request body" : `'${param}'`;
+  const named = param === "" ? {} : { param };
+  switch (issue.code) {
+    case "unrecognized_keys": {
+      const unknown = parameterName([...path, issue.keys[0] ?? ""]);
+      return new ApiError("unknown_parameter", {
+        message: `Unknown parameter: '${unknown}'.`,
+        param: unknown,
+      });
+    }
+    case "invalid_union": {
+      const nearest = deepest(issue.errors);
+      return nearest === undefined
+        ? new ApiError("invalid_value", {
+            message: `Invalid value for ${inside}: ${issue.message}.`,
+            ...named,
+          })
+        : toBodyError(nearest, path);
+    }
+    case "invalid_type":
+      if (issue.input === undefined && path.length > 0) {
+        return new ApiError("missing_required_parameter", {
+          message: `Missing required parameter: ${inside}.`,
+          ...named,
+        });
+      }
+      return new ApiError("invalid_type", {
+        message: `Invalid type for ${inside}: ${issue.message}.`,
+        ...named,
+      });
+    case "custom": {
+      const code =
+        issue.params?.["code"] === "unsupported_parameter" ? "unsupported_parameter" : "invalid_value";
+      return new ApiError(code, { message: `Unsupported value for ${inside}: ${issue.message}.`, ...named });
+    }
+    case "invalid_element":
+    case "invalid_format":
+    case "invalid_key":
+    case "invalid_value":
+    case "not_multiple_of":
+    case "too_big":
+    case "too_small":
+      return new ApiError("invalid_value", {
+        message: `Invalid value for ${inside}: ${issue.message}.`,
+        ...named,
+      });
+  }
+}
+
+/** Of the ways in which a value fits none of several forms, the one that came furthest says best what was meant. */
+function deepest(branches: readonly (readonly z.core.$ZodIssue[])[]): z.core.$ZodIssue | undefined {
+  const firsts = branches.flatMap((issues) => issues[0] ?? []);
+  return firsts.toSorted((left, right) => right.path.length - left.path.length)[0];
+}
+
+/** OpenAI's way to write a path: `messages[0].role`. */
+function parameterName(path: Path): string {
+  return path.reduce<string>((written, key) => {
+    if (typeof key === "number") return `${written}[${key}]`;
+    return written === "" ? String(key) : `${written}.${String(key)}`;
+  }, "");
+}
