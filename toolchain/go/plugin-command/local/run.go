@@ -1,0 +1,95 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// How long a killed command's children may hold its output open before it is given up.
+const drain = 5 * time.Second
+
+// run executes the command and puts what it left into out, whose former output the command finds in its environment.
+// out stays as it was when the command fails.
+func run(ctx context.Context, command string, p Process, out *Result) error {
+	argv := []string{"/bin/sh", "-c"}
+	if p.Interpreter != nil && len(*p.Interpreter) > 0 {
+		argv = *p.Interpreter
+	}
+	argv = append(argv[:len(argv):len(argv)], command)
+
+	var stdout, stderr bytes.Buffer
+	var both locked
+	log := newLines(ctx)
+
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = environment(p, out)
+	cmd.Stdout = tee(&stdout, &both, log, p.Logging.shows(logStdout))
+	cmd.Stderr = tee(&stderr, &both, log, p.Logging.shows(logStderr))
+	if p.Stdin != nil && *p.Stdin != "" {
+		cmd.Stdin = strings.NewReader(*p.Stdin)
+	}
+	if p.Dir != nil {
+		cmd.Dir = *p.Dir
+	}
+	// A group of its own, so that a cancelled update ends what the command started, too.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = drain
+
+	err := cmd.Run()
+	log.close()
+	if err != nil {
+		return fmt.Errorf("%w: running %q:\n%s", err, command, both.buffer.String())
+	}
+	if err := collect(p, out); err != nil {
+		return err
+	}
+	out.Stdout = strings.TrimSuffix(stdout.String(), "\n")
+	out.Stderr = strings.TrimSuffix(stderr.String(), "\n")
+	return nil
+}
+
+func environment(p Process, last *Result) []string {
+	env := os.Environ()
+	if p.Environment != nil {
+		for key, value := range *p.Environment {
+			env = append(env, key+"="+value)
+		}
+	}
+	if p.AddPreviousOutputInEnv == nil || *p.AddPreviousOutputInEnv {
+		if last.Stdout != "" {
+			env = append(env, "PULUMI_COMMAND_STDOUT="+last.Stdout)
+		}
+		if last.Stderr != "" {
+			env = append(env, "PULUMI_COMMAND_STDERR="+last.Stderr)
+		}
+	}
+	return env
+}
+
+func tee(own, both, log io.Writer, shown bool) io.Writer {
+	if shown {
+		return io.MultiWriter(own, both, log)
+	}
+	return io.MultiWriter(own, both)
+}
+
+// locked is a buffer that both streams write to.
+type locked struct {
+	mutex  sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.buffer.Write(p)
+}

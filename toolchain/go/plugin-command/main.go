@@ -1,0 +1,25 @@
+// pulumi-resource-command 1.2.1, its local half (Command and run): the released plugin's module is not served by the
+// module proxy. Inputs, outputs and lifecycle are the released plugin's, so that programs and states fit both.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	provider "github.com/pulumi/pulumi-go-provider"
+	"github.com/pulumi/pulumi-go-provider/infer"
+
+	"ollama-stack.local/toolchain/plugin-command/local"
+)
+
+func main() {
+	p := infer.Provider(infer.Options{
+		Resources: []infer.InferredResource{infer.Resource(&local.Command{})},
+		Functions: []infer.InferredFunction{infer.Function(&local.Run{})},
+	})
+	if err := provider.RunProvider(context.Background(), "command", "1.2.1", p); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
