@@ -1,0 +1,22 @@
+import { z } from "zod";
+import { pulumi } from "./pulumi-cli.ts";
+
+/** What a deployed stack says of itself: the outputs of index.ts. */
+const outputs = z.object({
+  gatewayUrl: z.url(),
+  ollamaUrl: z.url(),
+  networkName: z.string(),
+  containers: z.object({ ollama: z.string(), gateway: z.string() }),
+  volumes: z.object({ models: z.string() }),
+  images: z.object({ ollama: z.string(), gateway: z.string() }),
+  installedModels: z.array(z.object({ model: z.string(), digest: z.string(), sizeBytes: z.number() })).min(1),
+});
+export type StackOutputs = z.output<typeof outputs>;
+
+/** Reads a stack's outputs; says so when there is nothing deployed. */
+export async function readOutputs(stack: string, env: NodeJS.ProcessEnv): Promise<StackOutputs> {
+  const text = await pulumi(["stack", "output", "--json", "--stack", stack], { env, output: "read" });
+  const parsed = outputs.safeParse(JSON.parse(text));
+  if (parsed.success) return parsed.data;
+  throw new Error(`The stack ${stack} is not deployed, or not whole; bring it up with: npm run up -- --stack ${stack}`);
+}

@@ -1,0 +1,72 @@
+import { spawn } from "node:child_process";
+import { hostname } from "node:os";
+
+/** A run of the CLI that failed has said why; the exit code is all that is left to pass on. */
+export class PulumiFailed extends Error {
+  override readonly name = "PulumiFailed";
+  readonly code: number;
+  readonly stderr: string;
+  constructor(code: number, stderr: string) {
+    super(`pulumi exited with code ${String(code)}`);
+    this.code = code;
+    this.stderr = stderr;
+  }
+}
+
+interface RunOptions {
+  readonly env: NodeJS.ProcessEnv;
+  /** "show" gives the terminal to the CLI, "read" returns what it writes. */
+  readonly output: "show" | "read";
+}
+
+/** Runs the CLI. An interrupt reaches it with the rest of the group; it ends the update in good order by itself. */
+export function pulumi(args: readonly string[], options: RunOptions): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const show = options.output === "show";
+    const child = spawn("pulumi", args, { env: options.env, stdio: ["inherit", show ? "inherit" : "pipe", "pipe"] });
+    let stdout = "";
+    let stderr = "";
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+      if (show) process.stderr.write(text);
+    });
+    const wait = () => undefined;
+    process.on("SIGINT", wait);
+    const terminate = () => child.kill("SIGINT");
+    process.once("SIGTERM", terminate);
+    child.once("error", reject);
+    child.once("close", (code, signal) => {
+      process.off("SIGINT", wait);
+      process.off("SIGTERM", terminate);
+      if (code === 0) resolve(stdout);
+      else reject(new PulumiFailed(code ?? (signal === "SIGINT" ? 130 : 1), stderr || stdout));
+    });
+  });
+}
+
+export interface Lock {
+  readonly user: string;
+  readonly host: string;
+  readonly pid: number;
+}
+
+/** The locks that the CLI names when it refuses to work on a stack: "... created by user@host (pid 123) at ..." */
+export function locksIn(stderr: string): Lock[] {
+  return [...stderr.matchAll(/created by (\S+)@(\S+) \(pid (\d+)\)/g)].map(([, user = "", host = "", pid = ""]) => ({
+    user,
+    host,
+    pid: Number(pid),
+  }));
+}
+
+/** Whether a lock was left by a process of this host that is no more. */
+export function isStale(lock: Lock): boolean {
+  if (lock.host !== hostname()) return false;
+  try {
+    process.kill(lock.pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
+}

@@ -1,0 +1,47 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { setup, type World } from "./setup.ts";
+import { stateEnvironment } from "./state.ts";
+
+/** What every command needs: the tools set up, state and passphrase found, and the stack it is about. */
+export interface Session {
+  readonly world: World;
+  readonly stack: string;
+  /** The whole environment that the CLI runs in. */
+  readonly env: NodeJS.ProcessEnv;
+  /** What of it this project added, for `npm run env`. */
+  readonly added: Readonly<Record<string, string>>;
+  /** Arguments that are not ours: handed to the CLI as they are. */
+  readonly rest: readonly string[];
+}
+
+/** Sets up what is missing. Takes `--stack NAME` and `--world released|built` out of the arguments. */
+export async function openSession(args: readonly string[]): Promise<Session> {
+  const { options, rest } = takeOptions(args, ["stack", "world"]);
+  const { world, stack, env: tools } = await setup({ world: options["world"] });
+  const pulumiHome = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
+  const added = { ...tools, ...stateEnvironment(process.env, pulumiHome) };
+  return { world, stack: options["stack"] ?? stack, env: { ...process.env, ...added }, added, rest };
+}
+
+/** Splits "--name value" and "--name=value" off for the names given. */
+export function takeOptions(
+  args: readonly string[],
+  names: readonly string[],
+): { options: Readonly<Record<string, string | undefined>>; rest: string[] } {
+  const options: Record<string, string> = {};
+  const rest: string[] = [];
+  for (let i = 0; i < args.length; i += 1) {
+    const arg = args[i] ?? "";
+    const name = names.find((candidate) => arg === `--${candidate}` || arg.startsWith(`--${candidate}=`));
+    if (name === undefined) {
+      rest.push(arg);
+      continue;
+    }
+    const equals = arg.indexOf("=");
+    const value = equals === -1 ? args[(i += 1)] : arg.slice(equals + 1);
+    if (value === undefined || value === "") throw new Error(`--${name} needs a value, such as --${name} dev`);
+    options[name] = value;
+  }
+  return { options, rest };
+}

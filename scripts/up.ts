@@ -1,0 +1,48 @@
+// npm run up: sets up what is missing, brings the stack up and shows that it works.
+import { docker } from "../components/engine.ts";
+import { askForJoke } from "./joke.ts";
+import { readOutputs, type StackOutputs } from "./outputs.ts";
+import { ensureStack, recoverInterrupted } from "./recovery.ts";
+import { main } from "./main.ts";
+import { openSession } from "./session.ts";
+import { lockedUpdate } from "./update.ts";
+
+await main(async () => {
+  const { stack, env, rest } = await openSession(process.argv.slice(2));
+  await ensureStack(stack, env);
+  await recoverInterrupted(stack, env);
+  await lockedUpdate(["up", "--yes", "--skip-preview", "--suppress-outputs", ...rest], stack, env);
+  const outputs = await readOutputs(stack, env);
+  console.log(`\n${await table(outputs)}\n`);
+  const model = outputs.installedModels[0]?.model ?? "";
+  const { text, seconds } = await askForJoke(outputs.gatewayUrl, model);
+  console.log(`Asked ${model} for a joke; ${seconds.toFixed(1)} s later:\n\n${quote(text)}\n`);
+  const body = JSON.stringify({ model, messages: [{ role: "user", content: "Hello!" }] });
+  console.log(`Try it:     curl ${outputs.gatewayUrl}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`);
+  console.log(`Take down:  npm run destroy${stack === "dev" ? "" : ` -- --stack ${stack}`}`);
+});
+
+async function table({ containers, gatewayUrl, ollamaUrl, installedModels }: StackOutputs): Promise<string> {
+  const states = await docker([
+    "container", "inspect", "--format", "{{.State.Status}}", containers.gateway, containers.ollama,
+  ]);
+  const [gateway = "?", ollama = "?"] = states.trim().split("\n");
+  const rows = [
+    ["SERVICE", "URL", "STATE"],
+    ["gateway", `${gatewayUrl}/v1`, gateway],
+    ["ollama", ollamaUrl, ollama],
+    ...installedModels.map(({ model, digest, sizeBytes }) => [
+      `model ${model}`,
+      `digest ${digest.slice(0, 12)}`,
+      `${(sizeBytes / 1e6).toFixed(0)} MB`,
+    ]),
+  ];
+  const widths = [0, 1].map((column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
+  return rows
+    .map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("   ").trimEnd())
+    .join("\n");
+}
+
+function quote(text: string): string {
+  return text.trim().split("\n").map((line) => `  ${line}`).join("\n");
+}

@@ -1,0 +1,132 @@
+import { spawn, execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parse, stringify } from "yaml";
+import { readOutputs, type StackOutputs } from "../../scripts/outputs.ts";
+
+export interface Result {
+  readonly code: number;
+  /** stdout and stderr as they came. */
+  readonly output: string;
+}
+
+interface Options {
+  /** Name of the stack, unique among the tests. */
+  readonly stack: string;
+  readonly ollamaPort: number;
+  readonly gatewayPort: number;
+}
+
+/** A copy of the project with a stack, a state and a passphrase of its own, that can be changed and broken. */
+export class Project {
+  readonly folder = mkdtempSync(join(tmpdir(), "ollama-stack-e2e-"));
+  readonly stack: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly #configFile: string;
+
+  constructor({ stack, ollamaPort, gatewayPort }: Options) {
+    this.stack = stack;
+    const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { encoding: "utf8" });
+    for (const file of files.split("\n").filter(Boolean)) {
+      const target = join(this.folder, file);
+      mkdirSync(dirname(target), { recursive: true });
+      cpSync(file, target);
+    }
+    symlinkSync(join(process.cwd(), "node_modules"), join(this.folder, "node_modules"));
+    this.#configFile = join(this.folder, `Pulumi.${stack}.yaml`);
+    const base = process.env["OLLAMA_STACK_WORLD"] === "built" ? "Pulumi.local.yaml" : "Pulumi.dev.yaml";
+    const { config } = parse(readFileSync(base, "utf8")) as { config: Record<string, unknown> };
+    const own = { networkName: "", ollamaPort, gatewayPort };
+    for (const [key, value] of Object.entries(own)) config[`ollama-stack:${key}`] = value;
+    writeFileSync(this.#configFile, stringify({ config }));
+
+    const state = join(this.folder, ".state");
+    mkdirSync(state, { mode: 0o700 });
+    this.env = {
+      ...process.env,
+      PULUMI_BACKEND_URL: pathToFileURL(state).href,
+      PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
+      PULUMI_STACK: stack,
+    };
+    delete this.env["PULUMI_CONFIG_PASSPHRASE_FILE"];
+  }
+
+  /** Changes config as an editor would; undefined removes a key. */
+  configure(values: Readonly<Record<string, unknown>>): void {
+    const file = parse(readFileSync(this.#configFile, "utf8")) as { config: Record<string, unknown> };
+    for (const [key, value] of Object.entries(values)) {
+      if (value === undefined) delete file.config[`ollama-stack:${key}`];
+      else file.config[`ollama-stack:${key}`] = value;
+    }
+    writeFileSync(this.#configFile, stringify(file));
+  }
+
+  /** The value of a config key in the stack's file. */
+  configured(key: string): unknown {
+    const { config } = parse(readFileSync(this.#configFile, "utf8")) as { config: Record<string, unknown> };
+    return config[`ollama-stack:${key}`];
+  }
+
+  /** Edits a file of the copy; returns what puts it back. */
+  edit(file: string, change: (text: string) => string): () => void {
+    const path = join(this.folder, file);
+    const before = readFileSync(path, "utf8");
+    const after = change(before);
+    if (after === before) throw new Error(`the edit of ${file} changes nothing`);
+    writeFileSync(path, after);
+    return () => {
+      writeFileSync(path, before);
+    };
+  }
+
+  /** Runs the CLI in the copy and expects it to succeed. */
+  async pulumi(...args: string[]): Promise<string> {
+    const result = await this.tryPulumi(...args);
+    if (result.code !== 0) throw new Error(`pulumi ${args.join(" ")} failed:\n${result.output}`);
+    return result.output;
+  }
+
+  tryPulumi(...args: string[]): Promise<Result> {
+    return this.run("pulumi", args).done;
+  }
+
+  /** Starts a command in the copy. */
+  run(command: string, args: readonly string[]): { readonly pid: number; readonly done: Promise<Result>; output: () => string } {
+    const child = spawn(command, args, { cwd: this.folder, env: this.env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    let output = "";
+    const take = (text: string) => (output += text);
+    child.stdout.setEncoding("utf8").on("data", take);
+    child.stderr.setEncoding("utf8").on("data", take);
+    const done = new Promise<Result>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code) => { resolve({ code: code ?? -1, output }); });
+    });
+    return { pid: child.pid ?? 0, done, output: () => output };
+  }
+
+  outputs(): Promise<StackOutputs> {
+    return readOutputs(this.stack, this.env);
+  }
+
+  /** Takes down what is left and removes the copy. */
+  async dispose(): Promise<void> {
+    await this.tryPulumi("cancel", "--yes");
+    const result = await this.tryPulumi("destroy", "--yes", "--skip-preview");
+    rmSync(this.folder, { recursive: true, force: true });
+    if (result.code !== 0) throw new Error(`destroying ${this.stack} failed:\n${result.output}`);
+  }
+}
+
+/** Names of what the engine has of a stack. */
+export function leftovers(stack: string): Record<"containers" | "networks" | "volumes" | "images", string[]> {
+  const list = (...args: string[]) => execFileSync("docker", args, { encoding: "utf8" }).split("\n").filter((line) => line.includes(`-${stack}`) || line.includes(`_${stack}`));
+  return {
+    containers: list("container", "ls", "--all", "--format", "{{.Names}}"),
+    networks: list("network", "ls", "--format", "{{.Name}}"),
+    volumes: list("volume", "ls", "--format", "{{.Name}}"),
+    images: list("image", "ls", "--format", "{{.Repository}}:{{.Tag}}"),
+  };
+}

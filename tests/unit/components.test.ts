@@ -1,0 +1,228 @@
+import * as pulumi from "@pulumi/pulumi";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Gateway, GatewayArgs } from "../../components/gateway.ts";
+import type { OllamaServer } from "../../components/ollama-server.ts";
+
+interface Made {
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Record<string, unknown>;
+}
+
+// Pulumi's own mocks, for the shape of the graph only: what is asked of the provider.
+const made: Made[] = [];
+await pulumi.runtime.setMocks(
+  {
+    newResource: ({ type, name, inputs, id }) => {
+      made.push({ type, name, inputs: inputs as Record<string, unknown> });
+      const state = { ...(inputs as object) };
+      if (type === "docker:index/remoteImage:RemoteImage") Object.assign(state, { imageId: `sha256:${name}` });
+      if (type === "command:local:Command") {
+        Object.assign(state, { stdout: JSON.stringify({ name: "tiny:1b", digest: "abc", size: 42 }) });
+      }
+      return { id: id === undefined || id === "" ? `${name}-id` : id, state };
+    },
+    call: ({ inputs }) => inputs as Record<string, unknown>,
+  },
+  "ollama-stack",
+  "test",
+);
+const { ServiceNetwork } = await import("../../components/network.ts");
+const ollama = await import("../../components/ollama-server.ts");
+const { OllamaModel } = await import("../../components/ollama-model.ts");
+const gateways = await import("../../components/gateway.ts");
+
+const limits = { memoryMiB: 512, cpus: "0.5", pids: 99 };
+const read = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => output.apply(resolve));
+const find = (name: string): Record<string, unknown> => {
+  const resource = made.find((entry) => entry.name === name);
+  if (resource === undefined) throw new Error(`no resource ${name} among ${made.map((entry) => entry.name).join(", ")}`);
+  return resource.inputs;
+};
+
+function server(name: string, change: Partial<ConstructorParameters<typeof OllamaServer>[1]> = {}): OllamaServer {
+  return new ollama.OllamaServer(name, {
+    image: "ollama/ollama:0.17.4",
+    platform: "",
+    containerName: `x-${name}`,
+    networkName: "net",
+    bindAddress: "127.0.0.1",
+    port: 8008,
+    hosts: [],
+    parallel: 2,
+    contextLength: 8192,
+    keepAlive: "5m",
+    retainModels: false,
+    readyTimeoutSeconds: 120,
+    limits,
+    ...change,
+  });
+}
+
+function gateway(name: string, change: Partial<GatewayArgs> = {}): Gateway {
+  return new gateways.Gateway(name, {
+    projectRoot: process.cwd(),
+    baseImage: "node:24",
+    platform: "",
+    containerName: `x-${name}`,
+    networkName: "net",
+    backend: { host: "ollama", port: 11434 },
+    models: ["tiny:1b", "big:70b"],
+    bindAddress: "127.0.0.1",
+    port: 8000,
+    logLevel: "info",
+    readyTimeoutSeconds: 120,
+    limits,
+    ...change,
+  });
+}
+
+describe("every container", () => {
+  beforeAll(async () => {
+    await read(server("any").url);
+    await read(gateway("gate").url);
+  });
+
+  it.each(["any-container", "gate-container"])("%s has the least privileges and every limit", (name) => {
+    expect(find(name)).toMatchObject({
+      readOnly: true,
+      capabilities: { drops: ["ALL"] },
+      securityOpts: ["no-new-privileges"],
+      memory: 512,
+      memorySwap: 512,
+      cpus: "0.5",
+      logOpts: { "max-size": "10m", "max-file": "3" },
+      restart: "unless-stopped",
+    });
+    expect(find(name)["privileged"]).toBeUndefined();
+  });
+
+  it.each(["any", "gate"])("%s publishes its port on the address given, never on all by default", (name) => {
+    const ports = find(`${name}-container`)["ports"] as { ip: string }[];
+    expect(ports.map(({ ip }) => ip)).toEqual(["127.0.0.1"]);
+  });
+
+  it.each(["any", "gate"])("%s is given time to stop, and its readiness is waited for", (name) => {
+    expect(find(`${name}-container`)["destroyGraceSeconds"]).toBeGreaterThanOrEqual(10);
+    expect(find(`${name}-ready`)["environment"]).toMatchObject({ CONTAINER_NAME: `x-${name}`, PIDS_LIMIT: "99" });
+  });
+});
+
+describe("OllamaServer", () => {
+  it("keeps its models in a volume named after the container", async () => {
+    await read(server("vol").url);
+    expect(find("vol-models")).toMatchObject({ name: "x-vol-models" });
+    expect(find("vol-container")["mounts"]).toEqual([{ type: "volume", source: "x-vol-models", target: "/root/.ollama" }]);
+  });
+
+  it("hands its settings over as Ollama's variables", async () => {
+    await read(server("envs").url);
+    expect(find("envs-container")["envs"]).toEqual(
+      expect.arrayContaining(["OLLAMA_NUM_PARALLEL=2", "OLLAMA_CONTEXT_LENGTH=8192", "OLLAMA_KEEP_ALIVE=5m"]),
+    );
+  });
+
+  it("takes extra hosts, whose address may be IPv6", async () => {
+    await read(server("hosts", { hosts: ["registry:host-gateway", "six:fe80::1"] }).url);
+    expect(find("hosts-container")["hosts"]).toEqual([
+      { host: "registry", ip: "host-gateway" },
+      { host: "six", ip: "fe80::1" },
+    ]);
+  });
+
+  it.each([
+    ["0.0.0.0", "http://127.0.0.1:8008"],
+    ["::", "http://[::1]:8008"],
+    ["::1", "http://[::1]:8008"],
+    ["10.0.0.5", "http://10.0.0.5:8008"],
+  ])("bound to %s is reached at %s", async (bindAddress, url) => {
+    expect(await read(server(`bind-${bindAddress}`, { bindAddress }).url)).toBe(url);
+  });
+
+  it("takes no CPU limit to mean all CPUs", async () => {
+    await read(server("free", { limits: { ...limits, cpus: "" } }).url);
+    expect(find("free-container")).not.toHaveProperty("cpus");
+  });
+});
+
+describe("OllamaModel", () => {
+  it("pulls over HTTP with what it needs to know, and outputs digest and size", async () => {
+    const model = new OllamaModel("model", {
+      serverUrl: "http://127.0.0.1:8008",
+      model: "tiny:1b",
+      source: "registry:5000/library/tiny:1b",
+      insecure: true,
+      keepSource: false,
+      stallSeconds: 60,
+    });
+    expect(await read(model.digest)).toBe("abc");
+    expect(await read(model.sizeBytes)).toBe(42);
+    expect(find("model-pull")["environment"]).toEqual({
+      OLLAMA_URL: "http://127.0.0.1:8008",
+      MODEL: "tiny:1b",
+      MODEL_SOURCE: "registry:5000/library/tiny:1b",
+      MODEL_INSECURE: "true",
+      MODEL_KEEP_SOURCE: "false",
+      PULL_STALL_SECONDS: "60",
+    });
+  });
+});
+
+describe("Gateway", () => {
+  it("hands over only variables that the gateway knows, with the seed's names", async () => {
+    const { variables } = await import("../../gateway/src/config.ts");
+    await read(gateway("vars").url);
+    const envs = find("vars-container")["envs"] as string[];
+    for (const line of envs) expect(Object.keys(variables)).toContain(line.split("=")[0]);
+    expect(envs).toEqual(
+      expect.arrayContaining([
+        "LLM_SERVICE_HOST_IP=ollama",
+        "LLM_SERVICE_PORT=11434",
+        "LLM_MODEL_ID=tiny:1b",
+        "REQUIRED_MODELS=tiny:1b,big:70b",
+      ]),
+    );
+  });
+
+  it("runs as nobody", async () => {
+    await read(gateway("user").url);
+    expect(find("user-container")["user"]).toBe("65532:65532");
+  });
+
+  it("tags its image with a hash of what it is made of: the same for the same, another for another base", async () => {
+    const tags = [];
+    for (const [name, baseImage] of [["one", "node:24"], ["two", "node:24"]] as const) {
+      const image = await read(gateway(name, { baseImage, containerName: "same" }).imageName);
+      tags.push(image);
+    }
+    expect(tags[0]).toMatch(/^same:[0-9a-f]{16}$/);
+    // The mocks give the two bases different ids.
+    expect(tags[0]).not.toBe(tags[1]);
+    const again = await read(gateway("one", { containerName: "same" }).imageName);
+    expect(again).toBe(tags[0]);
+  });
+
+  it("names its build context by a path that is the same on every machine", async () => {
+    await read(gateway("context").url);
+    expect(find("context-image")["build"]).toMatchObject({ context: "gateway" });
+  });
+});
+
+describe("ServiceNetwork", () => {
+  it("is a bridge of the name given", async () => {
+    await read(new ServiceNetwork("network", { networkName: "ollama_network" }).networkName);
+    expect(find("network-bridge")).toMatchObject({ name: "ollama_network", driver: "bridge" });
+  });
+});
+
+describe("components", () => {
+  it("have the types of this project", () => {
+    const types = new Set(made.map(({ type }) => type).filter((type) => type.startsWith("ollama-stack:")));
+    expect([...types].sort()).toEqual([
+      "ollama-stack:index:Gateway",
+      "ollama-stack:index:OllamaModel",
+      "ollama-stack:index:OllamaServer",
+      "ollama-stack:index:ServiceNetwork",
+    ]);
+  });
+});
