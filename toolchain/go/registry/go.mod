@@ -1,0 +1,3 @@
+module ollama-stack.local/toolchain/registry
+
+go 1.26
