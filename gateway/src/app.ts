@@ -60,7 +60,7 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
   app.removeContentTypeParser("text/plain");
 
   recordRequests(app, gateway, logger);
-  answerErrors(app, logger);
+  answerErrors(app);
   chatCompletionsRoute(app, gateway);
   modelsRoute(app, gateway);
   exampleServiceRoutes(app, gateway);

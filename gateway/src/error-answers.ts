@@ -1,11 +1,10 @@
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
-import type { FastifyBaseLogger, FastifyInstance } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { ApiError, toApiError } from "./errors.ts";
-import { logUnforeseen } from "./request-log.ts";
 
 /** Answers whatever a route throws, and what no route takes, in OpenAI's form. */
-export function answerErrors(app: FastifyInstance, logger: FastifyBaseLogger): void {
+export function answerErrors(app: FastifyInstance): void {
   const methodsOf = new Map<string, Set<string>>();
   app.addHook("onRoute", ({ url, method }) => {
     const methods = methodsOf.get(url) ?? new Set();
@@ -16,7 +15,6 @@ export function answerErrors(app: FastifyInstance, logger: FastifyBaseLogger): v
   app.setErrorHandler((thrown, request, reply) => {
     const error = toApiError(thrown);
     request.record.error ??= error;
-    if (error.code === "internal_error") logUnforeseen(logger, request, thrown);
     if (reply.raw.destroyed) {
       // Nobody is there to be answered.
       reply.hijack();

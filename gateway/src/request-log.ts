@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger, FastifyRequest } from "fastify";
+import type { ApiError } from "./errors.ts";
 
 // Asked every few seconds by machines: at info they would bury what people ask for.
 const PROBES: ReadonlySet<string | undefined> = new Set([
@@ -26,16 +27,20 @@ export function logRequest(logger: FastifyBaseLogger, request: FastifyRequest, s
       first_token_ms: rounded(record.firstTokenMs),
       total_ms: rounded(record.elapsedMs()),
       error: record.error?.code,
+      origin: originOf(record.error),
     },
     "request",
   );
 }
 
-/** Writes what a failure nobody foresaw was: where it was thrown, but not its message, which may quote a prompt. */
-export function logUnforeseen(logger: FastifyBaseLogger, request: FastifyRequest, thrown: unknown): void {
-  const error = thrown instanceof Error ? thrown : new Error();
-  const frames = error.stack?.split("\n").filter((line) => /^\s+at /.test(line));
-  logger.error({ request_id: request.id, error: error.name, at: frames?.join("\n") }, "unforeseen failure");
+/** Where a failure nobody foresaw was thrown, but not its message: that may quote a prompt. */
+function originOf(error: ApiError | undefined): string | undefined {
+  if (error?.code !== "internal_error") return undefined;
+  const { stack } = error.cause instanceof Error ? error.cause : error;
+  return stack
+    ?.split("\n")
+    .filter((line) => /^\s+at /.test(line))
+    .join("\n");
 }
 
 function levelOf(

@@ -36,7 +36,7 @@ function toBodyError(issue: z.core.$ZodIssue, above: Path): ApiError {
       });
     }
     case "invalid_union": {
-      const nearest = deepest(issue.errors);
+      const nearest = nearestForm(issue.errors);
       return nearest === undefined
         ? new ApiError("invalid_value", {
             message: `Invalid value for ${inside}: ${issue.message}.`,
@@ -74,10 +74,14 @@ function toBodyError(issue: z.core.$ZodIssue, above: Path): ApiError {
   }
 }
 
-/** Of the ways in which a value fits none of several forms, the one that came furthest says best what was meant. */
-function deepest(branches: readonly (readonly z.core.$ZodIssue[])[]): z.core.$ZodIssue | undefined {
-  const firsts = branches.flatMap((issues) => issues[0] ?? []);
-  return firsts.toSorted((left, right) => right.path.length - left.path.length)[0];
+/** Of the forms that a value fits none of, the one it came closest to says best what is wrong with it. */
+function nearestForm(forms: readonly (readonly z.core.$ZodIssue[])[]): z.core.$ZodIssue | undefined {
+  // Not even the type is right: another form was meant.
+  const distant = (issue: z.core.$ZodIssue): number =>
+    issue.path.length === 0 && issue.code === "invalid_type" ? 1 : 0;
+  return forms
+    .flatMap((issues) => issues[0] ?? [])
+    .toSorted((left, right) => distant(left) - distant(right))[0];
 }
 
 /** OpenAI's way to write a path: `messages[0].role`. */

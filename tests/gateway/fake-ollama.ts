@@ -1,0 +1,147 @@
+import { once } from "node:events";
+import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as wait } from "node:timers/promises";
+import type { OllamaChatRequest } from "../../gateway/src/ollama/types.ts";
+
+/** One thing the fake does while it answers `POST /api/chat`, in order. Headers go out with the first bytes, as Ollama's do. */
+export type Step =
+  | { readonly line: object }
+  | { readonly raw: string | Buffer }
+  | { readonly status: number; readonly body: string }
+  | { readonly waitMs: number }
+  | { readonly until: Promise<unknown> }
+  /** Sends lines as fast as they are taken, until the connection breaks. */
+  | "flood"
+  /** Breaks the connection off. */
+  | "cut"
+  /** Neither sends nor ends anything any more. */
+  | "hang";
+
+export interface Received {
+  readonly body: OllamaChatRequest;
+  readonly headers: IncomingHttpHeaders;
+  /** Resolves with true when the gateway broke the connection off before the answer was over, else with false. */
+  readonly brokenOff: Promise<boolean>;
+  /** How much has been written of a flood. */
+  bytesTaken: number;
+}
+
+export function token(content: string): Step {
+  return { line: { model: "m", message: { role: "assistant", content }, done: false } };
+}
+
+export const lastCounts = {
+  prompt_eval_count: 11,
+  eval_count: 3,
+  eval_duration: 3_000_000,
+  total_duration: 9_000_000,
+};
+
+export function last(over: object = {}): Step {
+  return {
+    line: {
+      message: { role: "assistant", content: "" },
+      done: true,
+      done_reason: "stop",
+      ...lastCounts,
+      ...over,
+    },
+  };
+}
+
+/** An Ollama server that does what a test tells it to, and nothing by chance. */
+export class FakeOllama {
+  readonly received: Received[] = [];
+  models: string[] = ["m:latest"];
+  port = 0;
+  #script: readonly Step[] | undefined;
+  #waiting: (() => void)[] = [];
+  readonly #server = createServer((request, response) => {
+    void this.#answer(request, response).catch(() => response.destroy());
+  });
+
+  static async start(port = 0): Promise<FakeOllama> {
+    const fake = new FakeOllama();
+    fake.#server.listen(port, "127.0.0.1");
+    await once(fake.#server, "listening");
+    fake.port = (fake.#server.address() as AddressInfo).port;
+    return fake;
+  }
+
+  /** What the next conversations are answered with; without it "Hello", " there", "." is. */
+  answers(...script: readonly Step[]): void {
+    this.#script = script;
+  }
+
+  /** The n-th conversation that arrives, counted from 0. */
+  async conversation(n = 0): Promise<Received> {
+    for (;;) {
+      const received = this.received[n];
+      if (received !== undefined) return received;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  async stop(): Promise<void> {
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const text = Buffer.concat(await request.toArray()).toString();
+    if (request.url === "/api/tags") {
+      const models = this.models.map((name) => ({
+        name,
+        digest: "d",
+        size: 1,
+        modified_at: "2025-01-02T03:04:05Z",
+      }));
+      response.end(JSON.stringify({ models }));
+      return;
+    }
+    const body = JSON.parse(text) as OllamaChatRequest;
+    const brokenOff = new Promise<boolean>((resolve) => {
+      response.once("close", () => {
+        resolve(!response.writableFinished);
+      });
+    });
+    const received: Received = { body, headers: request.headers, brokenOff, bytesTaken: 0 };
+    this.received.push(received);
+    for (const resolve of this.#waiting.splice(0)) resolve();
+    await play(this.#script ?? usual(body.stream), response, received);
+  }
+}
+
+function usual(stream: boolean): Step[] {
+  if (stream) return [token("Hello"), token(" there"), token("."), last()];
+  return [last({ message: { role: "assistant", content: "Hello there." } })];
+}
+
+async function play(script: readonly Step[], response: ServerResponse, received: Received): Promise<void> {
+  for (const step of script) {
+    if (step === "hang") return;
+    if (step === "cut") {
+      // What was written goes out first.
+      await new Promise((resolve) => setImmediate(resolve));
+      response.destroy();
+      return;
+    }
+    if (step === "flood") await flood(response, received);
+    else if ("waitMs" in step) await wait(step.waitMs);
+    else if ("until" in step) await step.until;
+    else if ("status" in step) response.writeHead(step.status).write(step.body);
+    else response.write("line" in step ? `${JSON.stringify(step.line)}\n` : step.raw);
+  }
+  response.end();
+}
+
+async function flood(response: ServerResponse, received: Received): Promise<void> {
+  const line = `${JSON.stringify({ message: { content: "x".repeat(1000) }, done: false })}\n`;
+  while (!response.destroyed) {
+    received.bytesTaken += line.length;
+    if (!response.write(line)) await Promise.race([once(response, "drain"), once(response, "close")]);
+  }
+}

@@ -1,0 +1,120 @@
+import { expect, test } from "vitest";
+import { last, token } from "./fake-ollama.ts";
+import { hello, readEvents, startFake, startGateway } from "./harness.ts";
+
+const chat = "/v1/chat/completions";
+
+test("a request is one line: id, route, model, status, tokens and times", async () => {
+  const fake = await startFake();
+  fake.answers({ waitMs: 30 }, token("a"), { waitMs: 30 }, last());
+  const gateway = await startGateway(fake);
+  await readEvents(await gateway.post(chat, { ...hello, stream: true }));
+  const line = await gateway.requestLine(chat);
+  expect(line).toMatchObject({
+    request_id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+    method: "POST",
+    route: chat,
+    status: 200,
+    model: "m",
+    stream: true,
+    prompt_tokens: 11,
+    completion_tokens: 3,
+  });
+  expect(line["first_token_ms"]).toBeGreaterThanOrEqual(25);
+  expect(line["total_ms"]).toBeGreaterThanOrEqual((line["first_token_ms"] as number) + 25);
+  expect(gateway.log.filter((each) => each.includes(chat))).toHaveLength(1);
+});
+
+test("the first-token time of a whole answer is what Ollama did not spend on generating", async () => {
+  const fake = await startFake();
+  fake.answers({ waitMs: 60 }, last({ message: { content: "x" }, eval_duration: 40e6 }));
+  const gateway = await startGateway(fake);
+  await (await gateway.post(chat, hello)).text();
+  const line = await gateway.requestLine(chat);
+  expect((line["total_ms"] as number) - (line["first_token_ms"] as number)).toBeGreaterThanOrEqual(39);
+});
+
+test("neither prompts nor answers nor keys are in the log, whatever happens to them", async () => {
+  const secret = "PLANTED";
+  const fake = await startFake();
+  const gateway = await startGateway(fake, { LOG_LEVEL: "trace" });
+  const ask = async (body: unknown): Promise<void> => {
+    const headers = {
+      "content-type": "application/json",
+      authorization: `Bearer ${secret}`,
+      "user-agent": secret,
+    };
+    await (await gateway.post(`${chat}?key=${secret}`, body, { headers })).text().catch(() => "");
+  };
+  const prompt = { model: "m", messages: [{ role: "user", content: secret }], user: secret };
+  for (const stream of [false, true]) {
+    fake.answers(token(secret), last({ message: { content: secret } }));
+    await ask({ ...prompt, stream });
+    // Ollama's errors may quote what the model wrote.
+    fake.answers(
+      token(secret),
+      { waitMs: 20 },
+      { line: { error: `error parsing tool call: raw='${secret}'` } },
+    );
+    await ask({ ...prompt, stream });
+    fake.answers(token(secret), { waitMs: 20 }, { raw: `{"message":{"content":"${secret}\n` });
+    await ask({ ...prompt, stream });
+    fake.answers({ status: 500, body: JSON.stringify({ error: secret }) });
+    await ask({ ...prompt, stream });
+  }
+  await ask({ ...prompt, [secret]: 1 });
+  await ask({ ...prompt, messages: [{ role: secret, content: secret }] });
+  await ask(`{"model":"m","messages":[{"role":"user","content":"${secret}`);
+  await fetch(`${gateway.url}/${secret}`);
+  await gateway.requestLine("unknown");
+  expect(gateway.log.length).toBeGreaterThan(11);
+  expect(gateway.log.join("")).not.toContain(secret);
+});
+
+test.each([false, true])(
+  "a failure nobody foresaw says where it was, but not what the text was (streamed: %j)",
+  async (stream) => {
+    const fake = await startFake();
+    // No version of Ollama sends this; it stands for a mistake of the gateway's own.
+    const broken = { message: { content: "PLANTED", tool_calls: [{}] }, done: true };
+    fake.answers(...(stream ? [token("Hel"), { waitMs: 20 }] : []), { line: broken });
+    const gateway = await startGateway(fake);
+    const response = await gateway.post(chat, { ...hello, stream });
+    expect(response.status).toBe(stream ? 200 : 500);
+    await response.text().catch(() => "");
+    const error = 50;
+    expect(await gateway.requestLine(chat)).toMatchObject({
+      level: error,
+      error: "internal_error",
+      origin: expect.stringContaining("chat-answer.ts") as string,
+    });
+    expect(gateway.log.join("")).not.toContain("PLANTED");
+  },
+);
+
+test("the client's request id is taken, returned and logged; a malformed one is replaced", async () => {
+  const gateway = await startGateway(await startFake());
+  const ask = async (id: string, body: object): Promise<string | null> => {
+    const headers = { "content-type": "application/json", "x-request-id": id };
+    const response = await gateway.post(chat, body, { headers });
+    await response.text();
+    return response.headers.get("x-request-id");
+  };
+  expect(await ask("abc-1", hello)).toBe("abc-1");
+  expect(await ask("abc-2", { ...hello, stream: true })).toBe("abc-2");
+  expect(await ask("abc-3", {})).toBe("abc-3");
+  expect(await ask("a b", hello)).toMatch(/^[0-9a-f-]{36}$/);
+  expect(await ask("x".repeat(129), hello)).toMatch(/^[0-9a-f-]{36}$/);
+  const ids = await Promise.all([0, 1, 2].map((n) => gateway.requestLine(chat, n)));
+  expect(ids.map((line) => line["request_id"])).toEqual(["abc-1", "abc-2", "abc-3"]);
+});
+
+test("probes are logged at debug, so that they do not bury what people ask for", async () => {
+  const gateway = await startGateway(await startFake());
+  await fetch(`${gateway.url}/health`);
+  await fetch(`${gateway.url}/v1/models`);
+  const debug = 20;
+  const info = 30;
+  expect(await gateway.requestLine("/health")).toMatchObject({ level: debug });
+  expect(await gateway.requestLine("/v1/models")).toMatchObject({ level: info });
+});
