@@ -138,10 +138,13 @@ async function play(script: readonly Step[], response: ServerResponse, received:
   response.end();
 }
 
-async function flood(response: ServerResponse, received: Received): Promise<void> {
+function flood(response: ServerResponse, received: Received): Promise<void> {
   const line = `${JSON.stringify({ message: { content: "x".repeat(1000) }, done: false })}\n`;
-  while (!response.destroyed) {
-    received.bytesTaken += line.length;
-    if (!response.write(line)) await Promise.race([once(response, "drain"), once(response, "close")]);
-  }
+  const write = (): void => {
+    do received.bytesTaken += line.length;
+    while (!response.destroyed && response.write(line));
+  };
+  response.on("drain", write);
+  write();
+  return new Promise((resolve) => response.once("close", resolve));
 }

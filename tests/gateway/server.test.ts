@@ -1,0 +1,180 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { type FakeOllama, last, token } from "./fake-ollama.ts";
+import { errorOf, eventually, hello, readEvents, startFake } from "./harness.ts";
+
+const source = join(import.meta.dirname, "../../gateway/src");
+
+interface Server {
+  readonly url: string;
+  readonly process: ChildProcess;
+  readonly exited: Promise<number | null>;
+  output(): string;
+  post(path: string, body: object): Promise<Response>;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+function run(entry: string, environment: Record<string, string>): Omit<Server, "url" | "post"> {
+  const child = spawn(process.execPath, [entry], { env: { ...process.env, ...environment } });
+  let output = "";
+  child.stdout.on("data", (piece) => (output += String(piece)));
+  child.stderr.on("data", (piece) => (output += String(piece)));
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const exited = once(child, "close").then(([code]) => code as number | null);
+  return { process: child, exited, output: () => output };
+}
+
+async function start(
+  fake: FakeOllama,
+  environment: Record<string, string> = {},
+  entry?: string,
+): Promise<Server> {
+  const port = await freePort();
+  const ollama = { PORT: `${port}`, LLM_SERVICE_PORT: `${fake.port}` };
+  const server = run(entry ?? join(source, "server.ts"), { ...ollama, ...environment });
+  await eventually(() => server.output().includes("Server listening") || undefined, 10_000);
+  const url = `http://127.0.0.1:${port}`;
+  const headers = { "content-type": "application/json" };
+  const post = (path: string, body: object): Promise<Response> =>
+    fetch(url + path, { method: "POST", headers, body: JSON.stringify(body) });
+  return { ...server, url, post };
+}
+
+describe("on SIGTERM", () => {
+  test.each([false, true])(
+    "what is in flight is finished (streamed: %j), nothing new begins, and it exits with 0",
+    async (stream) => {
+      const fake = await startFake();
+      const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+      fake.answers(
+        ...(stream ? [token("Hel")] : []),
+        { until: released },
+        last({ message: { content: "lo" } }),
+      );
+      const server = await start(fake);
+      const inFlight = server.post("/v1/chat/completions", { ...hello, stream });
+      await fake.conversation();
+      server.process.kill("SIGTERM");
+      await eventually(() => server.output().includes("draining") || undefined);
+
+      expect((await fetch(`${server.url}/ready`)).status).toBe(503);
+      expect((await fetch(`${server.url}/health`)).status).toBe(200);
+      const refused = await server.post("/v1/chat/completions", hello);
+      expect(refused.status).toBe(503);
+      expect(refused.headers.has("retry-after")).toBe(true);
+      expect((await errorOf(refused)).code).toBe("shutting_down");
+
+      release(undefined);
+      const response = await inFlight;
+      expect(response.status).toBe(200);
+      if (stream) expect((await readEvents(response)).data.at(-1)).toBe("[DONE]");
+      else expect(await response.json()).toMatchObject({ choices: [{ message: { content: "lo" } }] });
+      expect(await server.exited).toBe(0);
+      expect(fake.received).toHaveLength(1);
+    },
+  );
+
+  test("what does not finish in time ends with an error, its work is stopped, and it exits with 0", async () => {
+    const fake = await startFake();
+    fake.answers(token("Hel"), "hang");
+    const server = await start(fake, { SHUTDOWN_TIMEOUT_MS: "200" });
+    const response = await server.post("/v1/chat/completions", { ...hello, stream: true });
+    server.process.kill("SIGTERM");
+    const { data, brokenOff } = await readEvents(response);
+    expect(data.at(-1)).toContain("shutting_down");
+    expect(brokenOff).toBe(true);
+    expect(await (await fake.conversation()).brokenOff).toBe(true);
+    expect(await server.exited).toBe(0);
+  });
+
+  test("a client that only holds its connection open does not delay the exit", async () => {
+    const server = await start(await startFake());
+    await (await server.post("/v1/chat/completions", hello)).text();
+    const before = Date.now();
+    server.process.kill("SIGTERM");
+    expect(await server.exited).toBe(0);
+    expect(Date.now() - before).toBeLessThan(1500);
+  });
+
+  test("a second signal ends it at once", async () => {
+    const fake = await startFake();
+    fake.answers("hang");
+    const server = await start(fake);
+    const cutOff = expect(server.post("/v1/chat/completions", hello)).rejects.toThrow();
+    await fake.conversation();
+    server.process.kill("SIGTERM");
+    await eventually(() => server.output().includes("draining") || undefined);
+    server.process.kill("SIGINT");
+    expect(await server.exited).toBe(3);
+    await cutOff;
+  });
+});
+
+describe("at its start", () => {
+  test("a wrong environment is refused, a line for each variable", async () => {
+    const server = run(join(source, "server.ts"), { PORT: "99999", LOG_LEVEL: "loud" });
+    expect(await server.exited).toBe(1);
+    expect(server.output()).toMatch(/^PORT=99999: must be a whole number from 1 to 65535/m);
+    expect(server.output()).toMatch(/^LOG_LEVEL=loud: must be one of/m);
+    expect(server.output()).not.toContain("at ");
+  });
+
+  test("a port in use is said, and it exits", async () => {
+    const fake = await startFake();
+    const server = run(join(source, "server.ts"), { PORT: `${fake.port}` });
+    expect(await server.exited).toBe(2);
+    expect(server.output()).toMatch(/EADDRINUSE.*cannot listen/);
+  });
+});
+
+describe("bundled to one file, as in the image", () => {
+  let dist = "";
+
+  beforeAll(async () => {
+    dist = mkdtempSync(join(tmpdir(), "gateway-dist-"));
+    await build({
+      entryPoints: [join(source, "server.ts"), join(source, "healthcheck.ts")],
+      outdir: dist,
+      outExtension: { ".js": ".mjs" },
+      bundle: true,
+      platform: "node",
+      target: "node24",
+      format: "esm",
+      banner: {
+        js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+      },
+      logLevel: "error",
+    });
+  });
+
+  afterAll(() => {
+    rmSync(dist, { recursive: true });
+  });
+
+  test("it answers and stops, and its health check tells alive from dead", async () => {
+    const fake = await startFake();
+    const server = await start(fake, {}, join(dist, "server.mjs"));
+    const response = await server.post("/v1/chat/completions", { ...hello, stream: true });
+    expect((await readEvents(response)).data.at(-1)).toBe("[DONE]");
+    const { port } = new URL(server.url);
+    expect(await run(join(dist, "healthcheck.mjs"), { PORT: port }).exited).toBe(0);
+    server.process.kill("SIGTERM");
+    expect(await server.exited).toBe(0);
+    expect(await run(join(dist, "healthcheck.mjs"), { PORT: port }).exited).toBe(1);
+  });
+});
