@@ -1,0 +1,74 @@
+import { request } from "node:http";
+
+/** What the set-up asks the engine, over its socket: no process is started for it. */
+export interface DockerApi {
+  ping(): Promise<void>;
+  image(reference: string): Promise<{ readonly Id: string } | undefined>;
+  container(name: string): Promise<Container | undefined>;
+  /** The host's address on the default bridge, which containers know as host-gateway. */
+  bridgeGateway(): Promise<string | undefined>;
+}
+
+export interface Container {
+  readonly Config: { readonly Image: string };
+  readonly State: { readonly Running: boolean };
+}
+
+interface Network {
+  readonly IPAM: {
+    readonly Config: readonly { readonly Subnet?: string; readonly Gateway?: string }[] | null;
+  };
+}
+
+export function dockerApi(socket: string): DockerApi {
+  const json = async (path: string) => JSON.parse(await get(socket, path)) as unknown;
+  const orNothing = async (path: string): Promise<unknown> => {
+    try {
+      return await json(path);
+    } catch (error) {
+      if (error instanceof NotFound) return undefined;
+      throw error;
+    }
+  };
+  return {
+    ping: async () => {
+      await get(socket, "/_ping");
+    },
+    image: async (reference) => (await orNothing(`/images/${reference}/json`)) as { Id: string } | undefined,
+    container: async (name) => (await orNothing(`/containers/${name}/json`)) as Container | undefined,
+    bridgeGateway: async () => gatewayOf((await orNothing("/networks/bridge")) as Network | undefined),
+  };
+}
+
+/** An engine that was not told otherwise takes a subnet's first address and doesn't say so. Exported for its test. */
+export function gatewayOf(network: Network | undefined): string | undefined {
+  const config = network?.IPAM.Config?.find((entry) => entry.Subnet?.includes(".") === true);
+  if (config?.Gateway !== undefined) return config.Gateway;
+  const octets = config?.Subnet?.split("/")[0]?.split(".");
+  return octets && [...octets.slice(0, 3), String(Number(octets[3]) + 1)].join(".");
+}
+
+class NotFound extends Error {
+  override readonly name = "NotFound";
+}
+
+const answerWithinMs = 10_000;
+
+function get(socketPath: string, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const call = request({ socketPath, path, timeout: answerWithinMs }, (response) => {
+      let body = "";
+      response.setEncoding("utf8").on("data", (text: string) => (body += text));
+      response.on("end", () => {
+        const status = response.statusCode ?? 0;
+        if (status === 404) reject(new NotFound(path));
+        else if (status >= 400)
+          reject(new Error(`the Docker engine answers ${status} to ${path}: ${body.trim()}`));
+        else resolve(body);
+      });
+    });
+    call.on("timeout", () => call.destroy(new Error(`the Docker engine at ${socketPath} does not answer`)));
+    call.on("error", reject);
+    call.end();
+  });
+}

@@ -1,0 +1,164 @@
+import { accessSync, closeSync, constants, existsSync, openSync, readFileSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { spawn } from "node:child_process";
+import { delimiter, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { installPackages } from "../toolchain/debian.ts";
+import { type DockerApi, dockerApi } from "./docker-api.ts";
+import { cacheRoot } from "./node/install.mjs";
+import { say, step } from "./progress.ts";
+import { ask, runTool, SetupError } from "./process.ts";
+
+/** An engine that answers. */
+export interface Engine {
+  readonly host: string;
+  /** What Pulumi's Docker provider must be told, as it knows no contexts. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Only on an engine that is reached by a socket. */
+  readonly api: DockerApi | undefined;
+}
+
+const defaultHost = "unix:///var/run/docker.sock";
+const startsWithinMs = 60_000;
+
+/**
+ * Finds the engine that the docker client would use; on a Debian machine without one, installs and starts it, one run
+ * at a time.
+ */
+export async function ensureEngine(locked: (work: () => Promise<void>) => Promise<void>): Promise<Engine> {
+  const host = await findHost();
+  const env = host === defaultHost || process.env["DOCKER_HOST"] === host ? {} : { DOCKER_HOST: host };
+  if (!host.startsWith("unix://")) {
+    const version = await ask("docker", ["version", "--format", "{{.Server.Version}}"], {
+      env: { DOCKER_HOST: host },
+    });
+    if (version === undefined)
+      throw new SetupError(
+        `no Docker engine answers at ${host}: start it, or unset DOCKER_HOST or the docker context`,
+      );
+    return { host, env, api: undefined };
+  }
+  const socket = host.slice("unix://".length);
+  const api = dockerApi(socket);
+  try {
+    await api.ping();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EACCES") {
+      throw new SetupError(
+        `you may not use the Docker engine at ${socket}: add yourself to its group (sudo usermod -aG docker $USER) and log in again`,
+      );
+    }
+    if (host !== defaultHost)
+      throw new SetupError(
+        `no Docker engine answers at ${host}: start it, or unset DOCKER_HOST or the docker context`,
+      );
+    await locked(() => startEngine(api));
+  }
+  if (!onPath("docker"))
+    throw new SetupError(
+      "the docker command is missing: install Docker's client (on Debian: apt-get install docker.io)",
+    );
+  return { host, env, api };
+}
+
+/** DOCKER_HOST, else the chosen context's, else the default socket. */
+async function findHost(): Promise<string> {
+  const fromEnvironment = process.env["DOCKER_HOST"];
+  if (fromEnvironment) return fromEnvironment;
+  const context = process.env["DOCKER_CONTEXT"] ?? chosenContext();
+  if (context === undefined || context === "" || context === "default") return defaultHost;
+  const endpoint = await ask("docker", [
+    "context",
+    "inspect",
+    "--format",
+    "{{.Endpoints.docker.Host}}",
+    context,
+  ]);
+  if (endpoint === undefined || endpoint === "")
+    throw new SetupError(`docker context "${context}" cannot be read: see docker context ls`);
+  return endpoint;
+}
+
+function chosenContext(): string | undefined {
+  try {
+    const config = join(process.env["DOCKER_CONFIG"] ?? join(homedir(), ".docker"), "config.json");
+    return (JSON.parse(readFileSync(config, "utf8")) as { currentContext?: string }).currentContext;
+  } catch {
+    return undefined;
+  }
+}
+
+async function startEngine(api: DockerApi): Promise<void> {
+  // The run that was waited for may have done it.
+  if (!(await isSilent(api))) return;
+  if (process.platform !== "linux" || process.getuid?.() !== 0 || !onPath("apt-get")) {
+    throw new SetupError(
+      "no Docker engine is running: start Docker, or install it (docs.docker.com/engine/install), then run it again",
+    );
+  }
+  await step("Docker engine", 30, async (report) => {
+    const wanted = [!onPath("dockerd") && "docker.io", !onPath("iptables") && "iptables"].filter(
+      (name) => name !== false,
+    );
+    await installPackages(wanted, report);
+    if (existsSync("/run/systemd/system"))
+      await runTool("systemctl", ["start", "docker"], { what: "start docker", report });
+    else if (await isSilent(api)) startDaemon();
+    await untilAnswering(api);
+  });
+}
+
+/** A package may have started it by itself. */
+async function isSilent(api: DockerApi): Promise<boolean> {
+  return await api.ping().then(
+    () => false,
+    () => true,
+  );
+}
+
+const daemonLog = () => join(cacheRoot(), "logs", "dockerd.log");
+
+function startDaemon(): void {
+  const pidFile = "/var/run/docker.pid";
+  // A killed daemon leaves its number behind, and the next one refuses to start while any process has that number.
+  if (existsSync(pidFile) && !isDaemon(readFileSync(pidFile, "utf8").trim())) rmSync(pidFile);
+  const log = openSync(daemonLog(), "a");
+  const daemon = spawn("dockerd", [], { detached: true, stdio: ["ignore", log, log] });
+  // Without a listener the failure would end this process; untilAnswering tells of it.
+  daemon.on("error", (error) => {
+    say(`  dockerd: ${error.message}`);
+  });
+  daemon.unref();
+  closeSync(log);
+}
+
+function isDaemon(pid: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "dockerd";
+  } catch {
+    return false;
+  }
+}
+
+async function untilAnswering(api: DockerApi): Promise<void> {
+  const until = Date.now() + startsWithinMs;
+  while (Date.now() < until) {
+    if (!(await isSilent(api))) return;
+    await sleep(300);
+  }
+  const log = existsSync(daemonLog()) ? readFileSync(daemonLog(), "utf8").trim().split("\n").slice(-3) : [];
+  throw new SetupError(
+    [`the Docker engine does not start; its log is ${daemonLog()}`, ...log].join("\n  | "),
+  );
+}
+
+function onPath(command: string): boolean {
+  return (process.env["PATH"] ?? "").split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, process.platform === "win32" ? `${command}.exe` : command), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}

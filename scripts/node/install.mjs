@@ -1,0 +1,63 @@
+// Node.js from npm, into the cache. Plain JavaScript for whatever Node.js the machine has: see ../run.mjs.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+const here = import.meta.dirname ?? new URL(".", import.meta.url).pathname;
+
+export function cacheRoot() {
+  const base = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
+  return process.env["OLLAMA_STACK_CACHE"] || join(base, "ollama-stack");
+}
+
+export function installNode() {
+  const lock = readFileSync(join(here, "package-lock.json"));
+  const key = createHash("sha256").update(lock).digest("hex").slice(0, 12);
+  const target = join(cacheRoot(), `node-${key}`);
+  const platform = process.platform === "win32" ? "win" : process.platform;
+  const binary = process.platform === "win32" ? "node.exe" : "node";
+  const node = join("node_modules", `node-${platform}-${process.arch}`, "bin", binary);
+  if (existsSync(join(target, node))) return join(target, node);
+
+  if (!lock.includes(`"node_modules/node-${platform}-${process.arch}"`)) {
+    throw new Error(
+      `Node.js 24 is needed and this is ${process.version}; npm has no package of it for ${platform}-${process.arch}: install it from nodejs.org`,
+    );
+  }
+  console.error("Node.js 24: installing it from npm (about 10 s)");
+  const partial = `${target}.partial-${process.pid}`;
+  mkdirSync(partial, { recursive: true });
+  for (const file of ["package.json", "package-lock.json"])
+    copyFileSync(join(here, file), join(partial, file));
+  try {
+    npmCi(partial);
+    // A run beside this one may have been first: its copy is as good.
+    if (!existsSync(join(target, node))) renameSync(partial, target);
+  } catch (error) {
+    if (!existsSync(join(target, node))) throw error;
+  } finally {
+    rmSync(partial, { recursive: true, force: true });
+  }
+  return join(target, node);
+}
+
+/** `npm ci` without the noise: what failed is shown, nothing else. */
+export function npmCi(dir) {
+  const windows = process.platform === "win32";
+  const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  const done = spawnSync(windows ? "npm.cmd" : "npm", args, { cwd: dir, encoding: "utf8", shell: windows });
+  if (done.error) throw new Error(`npm cannot be started: ${done.error.message}`);
+  if (done.status === 0) return;
+  const said = done.stderr.trim().split("\n");
+  const network = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH/.exec(done.stderr);
+  if (network) {
+    throw new Error(
+      `no network: npm cannot reach its registry (${network[0]}); connect, or set npm's proxy, and run it again`,
+    );
+  }
+  if (done.stderr.includes("ENOSPC"))
+    throw new Error(`the disk is full: free some space for ${dir} and run it again`);
+  throw new Error(`npm ci failed in ${dir}:\n${said.slice(-6).join("\n")}`);
+}

@@ -1,0 +1,118 @@
+// The way into every npm script, on any Node.js from 20 on: it sees to Node.js 24 and to the dependencies, then runs
+//   node scripts/run.mjs NAME [args]         scripts/NAME.ts
+//   node scripts/run.mjs --exec CMD [args]   a command of node_modules/.bin, or "node FILE"
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { delimiter, dirname, join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { cacheRoot, installNode, npmCi } from "./node/install.mjs";
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+const modules = join(root, "node_modules");
+const stamp = join(modules, ".ollama-stack-lock");
+
+try {
+  const major = Number(process.versions.node.split(".")[0]);
+  const node = major >= 24 && major < 27 ? process.execPath : installNode();
+  await ensureDependencies();
+  execute(node, process.argv.slice(2));
+} catch (error) {
+  console.error(`error: ${error.message}`);
+  process.exitCode = 1;
+}
+
+/** Installs what package-lock.json says unless node_modules carries its mark. */
+async function ensureDependencies() {
+  const wanted = createHash("sha256")
+    .update(readFileSync(join(root, "package-lock.json")))
+    .digest("hex");
+  const current = () => existsSync(stamp) && readFileSync(stamp, "utf8") === wanted;
+  if (current()) return;
+  const release = await takeTurn(join(cacheRoot(), `npm-ci-${digest(root).slice(0, 12)}.lock`));
+  try {
+    if (current()) return;
+    console.error("dependencies: npm ci (about 20 s)");
+    rmSync(stamp, { force: true });
+    npmCi(root);
+    writeFileSync(`${stamp}.${process.pid}`, wanted);
+    renameSync(`${stamp}.${process.pid}`, stamp);
+  } finally {
+    release();
+  }
+}
+
+function digest(content) {
+  return createHash("sha256").update(content).digest("hex");
+}
+
+/** One npm ci at a time: a folder is the lock, made anew when its owner is gone. */
+async function takeTurn(lock) {
+  mkdirSync(dirname(lock), { recursive: true });
+  for (let told = false; ; told = true) {
+    try {
+      mkdirSync(lock);
+      writeFileSync(join(lock, "pid"), String(process.pid));
+      return () => rmSync(lock, { recursive: true, force: true });
+    } catch (error) {
+      if (error.code !== "EEXIST") throw error;
+    }
+    const owner = ownerOf(lock);
+    if (owner === undefined) {
+      rmSync(lock, { recursive: true, force: true });
+      continue;
+    }
+    if (!told) console.error(`dependencies: waiting for process ${owner}, which is installing them`);
+    await sleep(500);
+  }
+}
+
+function ownerOf(lock) {
+  try {
+    const pid = Number(readFileSync(join(lock, "pid"), "utf8"));
+    process.kill(pid, 0);
+    return pid;
+  } catch (error) {
+    if (error.code === "EPERM") return "another user's";
+    // Just made, its owner not written down yet.
+    const made = statSync(lock, { throwIfNoEntry: false });
+    return error.code === "ENOENT" && made && Date.now() - made.mtimeMs < 5000 ? "unknown" : undefined;
+  }
+}
+
+/** Hands over to Node.js 24: its exit code and the signals it dies of are this process's. */
+function execute(node, [first, ...rest]) {
+  if (first === undefined) throw new Error("usage: node scripts/run.mjs NAME [args] | --exec COMMAND [args]");
+  const [file, args] = command(node, first, rest);
+  const path = [dirname(node), join(modules, ".bin"), process.env.PATH].join(delimiter);
+  const child = spawn(file, args, { stdio: "inherit", env: { ...process.env, PATH: path } });
+  // A terminal sends its interrupts to the child as well; what only this process gets is passed on.
+  process.on("SIGINT", () => undefined);
+  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => {
+    console.error(`error: cannot start ${file}: ${error.message}`);
+    process.exitCode = 127;
+  });
+  child.on("exit", (code, signal) => {
+    if (signal === null) process.exit(code ?? 1);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}
+
+function command(node, first, rest) {
+  if (first !== "--exec") return [node, [join(root, "scripts", `${first}.ts`), ...rest]];
+  const [name, ...args] = rest;
+  if (name === undefined) throw new Error("--exec needs a command");
+  if (name === "node") return [node, args];
+  // The entry point itself: on Windows .bin holds shell wrappers that cannot be spawned without a shell.
+  return [node, [entryPoint(name), ...args]];
+}
+
+function entryPoint(name) {
+  const manifest = join(modules, name === "tsc" ? "typescript" : name, "package.json");
+  if (!existsSync(manifest)) throw new Error(`no package ${name} in node_modules`);
+  const { bin } = JSON.parse(readFileSync(manifest, "utf8"));
+  return join(dirname(manifest), typeof bin === "string" ? bin : bin[name]);
+}

@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { join, relative } from "node:path";
+import { cacheRoot } from "../scripts/node/install.mjs";
+
+/** A short name for everything that an artefact is made from: the same inputs, the same key. */
+export function keyOf(inputs: readonly (string | Buffer)[]): string {
+  const hash = createHash("sha256");
+  // Each input's length goes in before it: ["ab", "c"] and ["a", "bc"] are not the same.
+  for (const input of inputs) hash.update(`${Buffer.byteLength(input)}:`).update(input);
+  return hash.digest("hex").slice(0, 12);
+}
+
+/** The key of a small folder of sources: names and contents, in a fixed order. */
+export function keyOfFolder(dir: string, extra: readonly string[] = []): string {
+  const files = readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  return keyOf([...extra, ...files.flatMap((file) => [relative(dir, file), readFileSync(file)])]);
+}
+
+/** Where an artefact lies once it is made. */
+export function artefactPath(name: string, key: string): string {
+  return join(cacheRoot(), `${name}-${key}`);
+}
+
+/**
+ * Makes an artefact unless it is there. `make` fills a folder of its own that gets its name only when it is complete,
+ * so a run that is cut off leaves nothing that could be taken for the whole.
+ */
+export async function artefact(
+  name: string,
+  key: string,
+  make: (partial: string) => Promise<void>,
+): Promise<string> {
+  const target = artefactPath(name, key);
+  if (existsSync(target)) return target;
+  const partial = `${target}.partial-${process.pid}`;
+  rmSync(partial, { recursive: true, force: true });
+  mkdirSync(partial, { recursive: true });
+  try {
+    await make(partial);
+    renameSync(partial, target);
+  } finally {
+    rmSync(partial, { recursive: true, force: true });
+  }
+  return target;
+}
+
+/** Removes what runs that were killed left behind. Only for the holder of the set-up lock. */
+export function sweepPartials(): void {
+  const root = cacheRoot();
+  if (!existsSync(root)) return;
+  for (const name of readdirSync(root)) {
+    const pid = /\.partial-(\d+)$/.exec(name)?.[1];
+    if (pid !== undefined && Number(pid) !== process.pid)
+      rmSync(join(root, name), { recursive: true, force: true });
+  }
+}

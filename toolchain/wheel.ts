@@ -1,0 +1,25 @@
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Report } from "../scripts/progress.ts";
+import { ask, runTool } from "../scripts/process.ts";
+import { installPackages } from "./debian.ts";
+
+/** Downloads the one wheel that a requirements file pins by hash and unpacks it; nothing of it is run. */
+export async function downloadWheel(requirements: string, target: string, report: Report): Promise<void> {
+  if ((await ask("python3", ["-m", "pip", "--version"])) === undefined) {
+    await installPackages(["python3-pip"], report);
+  }
+  const pip = ["-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--require-hashes"];
+  const quiet = ["--no-cache-dir", "--progress-bar", "off", "--disable-pip-version-check"];
+  await runTool("python3", [...pip, ...quiet, "--dest", target, "--requirement", requirements], {
+    what: "pip download",
+    report,
+  });
+  for (const wheel of readdirSync(target).filter((name) => name.endsWith(".whl"))) {
+    await runTool("python3", ["-m", "zipfile", "--extract", join(target, wheel), target], {
+      what: "unpack the wheel",
+      report,
+    });
+    rmSync(join(target, wheel));
+  }
+}
