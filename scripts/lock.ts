@@ -1,4 +1,6 @@
+import { randomUUID } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -9,6 +11,7 @@ export interface Owner {
 }
 
 const pollMs = 500;
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** When a process was started, as the kernel counts; empty where that cannot be known. */
 export function startOf(pid: number): string {
@@ -39,7 +42,7 @@ export async function withLock<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   mkdirSync(dirname(path), { recursive: true });
-  const own = `${path}.${process.pid}`;
+  const own = `${path}.${randomUUID()}`;
   const me: Owner = { pid: process.pid, started: startOf(process.pid) };
   writeFileSync(own, JSON.stringify(me));
   const release = () => {
@@ -60,10 +63,17 @@ export async function withLock<T>(
   } finally {
     rmSync(own, { force: true });
   }
+  const interrupted = (signal: NodeJS.Signals) => {
+    console.error("interrupted: what was finished stays, run it again to go on");
+    // By way of "exit", where the lock is given back and tools that are running are ended.
+    process.exit(128 + constants.signals[signal]);
+  };
   process.once("exit", release);
+  for (const signal of signals) process.once(signal, interrupted);
   try {
     return await work();
   } finally {
+    for (const signal of signals) process.off(signal, interrupted);
     process.off("exit", release);
     release();
   }

@@ -115,7 +115,11 @@ async function cgoEnvironment(p: Part, go: Go): Promise<Record<string, string>> 
     const module = ["github.com/gen2brain/malgo"];
     const options = { what: "find miniaudio.h", cwd: moduleFolder(p), env: { ...go.env, GOWORK: "off" } };
     await runTool(go.command, ["mod", "download", ...module], options);
-    const folder = await runTool(go.command, ["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", ...module], options);
+    const folder = await runTool(
+      go.command,
+      ["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", ...module],
+      options,
+    );
     symlinkSync(folder.trim(), join(partial, "miniaudio"));
   });
   return { CGO_CPPFLAGS: `-I${include}`, CGO_CFLAGS: hostCFlags(), CGO_CXXFLAGS: hostCFlags() };
