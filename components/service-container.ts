@@ -47,9 +47,14 @@ export interface ServiceContainer {
   readonly ready: command.local.Command;
 }
 
+// Microseconds; the engine's own default.
+const cpuPeriod = 100_000;
+
 /**
  * A container with the least privileges and the traps of the provider handled:
- * - an edit of the health check, tmpfs or init is accepted and not applied by an update: they replace;
+ * - an edit of the health check, tmpfs, init or CPU quota is accepted and not applied by an update: they replace;
+ * - `cpus` is read back in another form ("1" as "1.0", "10" as "10."), a difference for ever: the quota is set;
+ * - with a `networkMode` of the network's own name the aliases are lost: only `networksAdvanced` names it;
  * - `memory` without `memorySwap` shows a difference for ever: both are set;
  * - without `destroyGraceSeconds` the engine kills at once: it is the stop grace;
  * - ports bind to all addresses unless told: the address is always given;
@@ -67,7 +72,6 @@ export function serviceContainer(
       name: args.name,
       image: args.image,
       envs: Object.entries(args.environment).map(([key, value]) => pulumi.interpolate`${key}=${value}`),
-      networkMode: args.network.name,
       networksAdvanced: [{ name: args.network.name, aliases: [args.network.alias] }],
       ports: [{ internal: args.port.internal, external: args.port.external, ip: args.port.address }],
       hosts: (args.hosts ?? []).map(splitHostsLine),
@@ -86,7 +90,7 @@ export function serviceContainer(
       securityOpts: ["no-new-privileges"],
       memory: limits.memoryMiB,
       memorySwap: limits.memoryMiB,
-      ...(limits.cpus === "" ? {} : { cpus: limits.cpus }),
+      ...(limits.cpus === "" ? {} : { cpuPeriod, cpuQuota: Math.round(Number(limits.cpus) * cpuPeriod) }),
       logDriver: "json-file",
       logOpts: { "max-size": "10m", "max-file": "3" },
       restart: "unless-stopped",
@@ -94,7 +98,11 @@ export function serviceContainer(
       stopTimeout: args.stopGraceSeconds,
       destroyGraceSeconds: args.stopGraceSeconds,
     },
-    { parent, replaceOnChanges: ["healthcheck", "tmpfs", "init"], deleteBeforeReplace: true },
+    {
+      parent,
+      replaceOnChanges: ["healthcheck", "tmpfs", "init", "cpuPeriod", "cpuQuota"],
+      deleteBeforeReplace: true,
+    },
   );
 
   const ready = new command.local.Command(

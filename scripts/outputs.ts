@@ -18,5 +18,7 @@ export async function readOutputs(stack: string, env: NodeJS.ProcessEnv): Promis
   const text = await pulumi(["stack", "output", "--json", "--stack", stack], { env, output: "read" });
   const parsed = outputs.safeParse(JSON.parse(text));
   if (parsed.success) return parsed.data;
-  throw new Error(`The stack ${stack} is not deployed, or not whole; bring it up with: npm run up -- --stack ${stack}`);
+  throw new Error(
+    `The stack ${stack} is not deployed, or not whole; bring it up with: npm run up -- --stack ${stack}`,
+  );
 }

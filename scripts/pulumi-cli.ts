@@ -23,7 +23,10 @@ interface RunOptions {
 export function pulumi(args: readonly string[], options: RunOptions): Promise<string> {
   return new Promise((resolve, reject) => {
     const show = options.output === "show";
-    const child = spawn("pulumi", args, { env: options.env, stdio: ["inherit", show ? "inherit" : "pipe", "pipe"] });
+    const child = spawn("pulumi", args, {
+      env: options.env,
+      stdio: ["inherit", show ? "inherit" : "pipe", "pipe"],
+    });
     let stdout = "";
     let stderr = "";
     child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
@@ -53,11 +56,13 @@ export interface Lock {
 
 /** The locks that the CLI names when it refuses to work on a stack: "... created by user@host (pid 123) at ..." */
 export function locksIn(stderr: string): Lock[] {
-  return [...stderr.matchAll(/created by (\S+)@(\S+) \(pid (\d+)\)/g)].map(([, user = "", host = "", pid = ""]) => ({
-    user,
-    host,
-    pid: Number(pid),
-  }));
+  return [...stderr.matchAll(/created by (\S+)@(\S+) \(pid (\d+)\)/g)].map(
+    ([, user = "", host = "", pid = ""]) => ({
+      user,
+      host,
+      pid: Number(pid),
+    }),
+  );
 }
 
 /** Whether a lock was left by a process of this host that is no more. */

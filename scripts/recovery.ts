@@ -9,7 +9,10 @@ const exported = z.object({
       .array(
         z.object({
           type: z.string(),
-          resource: z.object({ type: z.string(), inputs: z.object({ name: z.unknown() }).partial().optional() }),
+          resource: z.object({
+            type: z.string(),
+            inputs: z.object({ name: z.unknown() }).partial().optional(),
+          }),
         }),
       )
       .nullish(),
@@ -34,14 +37,20 @@ export async function recoverInterrupted(stack: string, env: NodeJS.ProcessEnv):
   const text = await pulumi(["stack", "export", "--stack", stack], { env, output: "read" });
   const pending = exported.parse(JSON.parse(text)).deployment.pending_operations ?? [];
   if (pending.length === 0) return;
-  const leftovers = pending.filter(({ type }) => type === "creating").flatMap(({ resource }) => leftover(resource));
-  console.error("The last run was cut off in the middle of an update: looking at what there really is, then going on.");
+  const leftovers = pending
+    .filter(({ type }) => type === "creating")
+    .flatMap(({ resource }) => leftover(resource));
+  console.error(
+    "The last run was cut off in the middle of an update: looking at what there really is, then going on.",
+  );
   // Takes the lock, so nobody else is in the middle of making them.
   await lockedUpdate(["refresh", "--yes", "--skip-preview", "--clear-pending-creates"], stack, env);
   for (const { kind, name } of leftovers) {
     const command = kind === "container" ? ["container", "rm", "--force", name] : ["network", "rm", name];
     await docker(command).then(
-      () => { console.error(`removed the half-made ${kind} ${name}`); },
+      () => {
+        console.error(`removed the half-made ${kind} ${name}`);
+      },
       (error: unknown) => {
         if (!/no such/i.test(String(error)) && !/not found/i.test(String(error))) throw error;
       },

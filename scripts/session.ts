@@ -7,6 +7,8 @@ import { stateEnvironment } from "./state.ts";
 export interface Session {
   readonly world: World;
   readonly stack: string;
+  /** What to add to `npm run NAME` so that it is about the same stack. */
+  readonly stackOption: string;
   /** The whole environment that the CLI runs in. */
   readonly env: NodeJS.ProcessEnv;
   /** What of it this project added, for `npm run env`. */
@@ -21,7 +23,9 @@ export async function openSession(args: readonly string[]): Promise<Session> {
   const { world, stack, env: tools } = await setup({ world: options["world"] });
   const pulumiHome = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
   const added = { ...tools, ...stateEnvironment(process.env, pulumiHome) };
-  return { world, stack: options["stack"] ?? stack, env: { ...process.env, ...added }, added, rest };
+  const chosen = options["stack"] ?? stack;
+  const stackOption = chosen === stack ? "" : ` -- --stack ${chosen}`;
+  return { world, stack: chosen, stackOption, env: { ...process.env, ...added }, added, rest };
 }
 
 /** Splits "--name value" and "--name=value" off for the names given. */
@@ -40,7 +44,8 @@ export function takeOptions(
     }
     const equals = arg.indexOf("=");
     const value = equals === -1 ? args[(i += 1)] : arg.slice(equals + 1);
-    if (value === undefined || value === "") throw new Error(`--${name} needs a value, such as --${name} dev`);
+    if (value === undefined || value === "")
+      throw new Error(`--${name} needs a value, such as --${name} dev`);
     options[name] = value;
   }
   return { options, rest };

@@ -7,5 +7,8 @@ import { runTests } from "./vitest.ts";
 await main(async () => {
   const { stack, env, rest } = await openSession(process.argv.slice(2));
   const outputs = await readOutputs(stack, env);
-  process.exitCode = await runTests(["--project=smoke", ...rest], { ...env, SMOKE_STACK: JSON.stringify(outputs) });
+  process.exitCode = await runTests(["--project=smoke", ...rest], {
+    ...env,
+    SMOKE_STACK: JSON.stringify(outputs),
+  });
 });

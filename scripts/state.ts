@@ -28,7 +28,10 @@ export function stateEnvironment(environment: Environment, pulumiHome: string): 
     result["PULUMI_BACKEND_URL"] = pathToFileURL(backend).href;
   }
   // An empty passphrase is a choice too.
-  if (environment["PULUMI_CONFIG_PASSPHRASE"] === undefined && !environment["PULUMI_CONFIG_PASSPHRASE_FILE"]) {
+  if (
+    environment["PULUMI_CONFIG_PASSPHRASE"] === undefined &&
+    !environment["PULUMI_CONFIG_PASSPHRASE_FILE"]
+  ) {
     result["PULUMI_CONFIG_PASSPHRASE_FILE"] = passphraseFile(folder);
   }
   return result;
@@ -36,7 +39,9 @@ export function stateEnvironment(environment: Environment, pulumiHome: string): 
 
 function loggedIn(pulumiHome: string): boolean {
   try {
-    const { current } = JSON.parse(readFileSync(join(pulumiHome, "credentials.json"), "utf8")) as { current?: string };
+    const { current } = JSON.parse(readFileSync(join(pulumiHome, "credentials.json"), "utf8")) as {
+      current?: string;
+    };
     return current !== undefined && current !== "";
   } catch {
     return false;

@@ -8,7 +8,7 @@ import { openSession } from "./session.ts";
 import { lockedUpdate } from "./update.ts";
 
 await main(async () => {
-  const { stack, env, rest } = await openSession(process.argv.slice(2));
+  const { stack, stackOption, env, rest } = await openSession(process.argv.slice(2));
   await ensureStack(stack, env);
   await recoverInterrupted(stack, env);
   await lockedUpdate(["up", "--yes", "--skip-preview", "--suppress-outputs", ...rest], stack, env);
@@ -18,13 +18,20 @@ await main(async () => {
   const { text, seconds } = await askForJoke(outputs.gatewayUrl, model);
   console.log(`Asked ${model} for a joke; ${seconds.toFixed(1)} s later:\n\n${quote(text)}\n`);
   const body = JSON.stringify({ model, messages: [{ role: "user", content: "Hello!" }] });
-  console.log(`Try it:     curl ${outputs.gatewayUrl}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`);
-  console.log(`Take down:  npm run destroy${stack === "dev" ? "" : ` -- --stack ${stack}`}`);
+  console.log(
+    `Try it:     curl ${outputs.gatewayUrl}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`,
+  );
+  console.log(`Take down:  npm run destroy${stackOption}`);
 });
 
 async function table({ containers, gatewayUrl, ollamaUrl, installedModels }: StackOutputs): Promise<string> {
   const states = await docker([
-    "container", "inspect", "--format", "{{.State.Status}}", containers.gateway, containers.ollama,
+    "container",
+    "inspect",
+    "--format",
+    "{{.State.Status}}",
+    containers.gateway,
+    containers.ollama,
   ]);
   const [gateway = "?", ollama = "?"] = states.trim().split("\n");
   const rows = [
@@ -39,10 +46,19 @@ async function table({ containers, gatewayUrl, ollamaUrl, installedModels }: Sta
   ];
   const widths = [0, 1].map((column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
   return rows
-    .map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("   ").trimEnd())
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join("   ")
+        .trimEnd(),
+    )
     .join("\n");
 }
 
 function quote(text: string): string {
-  return text.trim().split("\n").map((line) => `  ${line}`).join("\n");
+  return text
+    .trim()
+    .split("\n")
+    .map((line) => `  ${line}`)
+    .join("\n");
 }

@@ -23,10 +23,21 @@ export async function runTests(args: readonly string[], env: NodeJS.ProcessEnv):
   try {
     const child = spawn(
       process.execPath,
-      ["node_modules/vitest/vitest.mjs", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`, ...args],
+      [
+        "node_modules/vitest/vitest.mjs",
+        "run",
+        "--reporter=default",
+        "--reporter=json",
+        `--outputFile.json=${file}`,
+        ...args,
+      ],
       { env, stdio: "inherit" },
     );
-    const code = await new Promise<number>((resolve) => child.once("close", (status) => { resolve(status ?? 1); }));
+    const code = await new Promise<number>((resolve) =>
+      child.once("close", (status) => {
+        resolve(status ?? 1);
+      }),
+    );
     const result = report.parse(JSON.parse(readFileSync(file, "utf8")));
     const notRun = result.numPendingTests + result.numTodoTests;
     // A file that fails to load has no tests in it to count.

@@ -29,7 +29,9 @@ export class Project {
 
   constructor({ stack, ollamaPort, gatewayPort }: Options) {
     this.stack = stack;
-    const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { encoding: "utf8" });
+    const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
+      encoding: "utf8",
+    });
     for (const file of files.split("\n").filter(Boolean)) {
       const target = join(this.folder, file);
       mkdirSync(dirname(target), { recursive: true });
@@ -57,10 +59,9 @@ export class Project {
   /** Changes config as an editor would; undefined removes a key. */
   configure(values: Readonly<Record<string, unknown>>): void {
     const file = parse(readFileSync(this.#configFile, "utf8")) as { config: Record<string, unknown> };
-    for (const [key, value] of Object.entries(values)) {
-      if (value === undefined) delete file.config[`ollama-stack:${key}`];
-      else file.config[`ollama-stack:${key}`] = value;
-    }
+    const changed = Object.entries(values).map(([key, value]) => [`ollama-stack:${key}`, value] as const);
+    const entries = Object.entries({ ...file.config, ...Object.fromEntries(changed) });
+    file.config = Object.fromEntries(entries.filter(([, value]) => value !== undefined));
     writeFileSync(this.#configFile, stringify(file));
   }
 
@@ -94,15 +95,25 @@ export class Project {
   }
 
   /** Starts a command in the copy. */
-  run(command: string, args: readonly string[]): { readonly pid: number; readonly done: Promise<Result>; output: () => string } {
-    const child = spawn(command, args, { cwd: this.folder, env: this.env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  run(
+    command: string,
+    args: readonly string[],
+  ): { readonly pid: number; readonly done: Promise<Result>; output: () => string } {
+    const child = spawn(command, args, {
+      cwd: this.folder,
+      env: this.env,
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
     let output = "";
     const take = (text: string) => (output += text);
     child.stdout.setEncoding("utf8").on("data", take);
     child.stderr.setEncoding("utf8").on("data", take);
     const done = new Promise<Result>((resolve, reject) => {
       child.once("error", reject);
-      child.once("close", (code) => { resolve({ code: code ?? -1, output }); });
+      child.once("close", (code) => {
+        resolve({ code: code ?? -1, output });
+      });
     });
     return { pid: child.pid ?? 0, done, output: () => output };
   }
@@ -122,7 +133,10 @@ export class Project {
 
 /** Names of what the engine has of a stack. */
 export function leftovers(stack: string): Record<"containers" | "networks" | "volumes" | "images", string[]> {
-  const list = (...args: string[]) => execFileSync("docker", args, { encoding: "utf8" }).split("\n").filter((line) => line.includes(`-${stack}`) || line.includes(`_${stack}`));
+  const list = (...args: string[]) =>
+    execFileSync("docker", args, { encoding: "utf8" })
+      .split("\n")
+      .filter((line) => line.includes(`-${stack}`) || line.includes(`_${stack}`));
   return {
     containers: list("container", "ls", "--all", "--format", "{{.Names}}"),
     networks: list("network", "ls", "--format", "{{.Name}}"),

@@ -40,13 +40,19 @@ export function describeSmoke(deployed: () => StackOutputs): void {
         await expect
           .poll(async () => (await containerState(name))?.health, { timeout: 60_000, interval: 500 })
           .toBe("healthy");
-        expect(await containerState(name)).toMatchObject({ status: "running", restarts: 0, outOfMemory: false });
+        expect(await containerState(name)).toMatchObject({
+          status: "running",
+          restarts: 0,
+          outOfMemory: false,
+        });
       }
     });
 
     it("has the models, with the digests of the outputs", async () => {
       const response = await fetch(`${stack.ollamaUrl}/api/tags`);
-      const { models } = (await response.json()) as { models: { name: string; digest: string; size: number }[] };
+      const { models } = (await response.json()) as {
+        models: { name: string; digest: string; size: number }[];
+      };
       for (const { model: name, digest, sizeBytes } of stack.installedModels) {
         expect(models).toContainEqual(expect.objectContaining({ name, digest, size: sizeBytes }));
       }
@@ -58,7 +64,10 @@ export function describeSmoke(deployed: () => StackOutputs): void {
         body: JSON.stringify({ model, prompt: "The sky is", stream: false, options: { num_predict: 8 } }),
       });
       expect(response.status).toBe(200);
-      expect(await response.json()).toMatchObject({ done: true, response: expect.stringMatching(/\S/) as string });
+      expect(await response.json()).toMatchObject({
+        done: true,
+        response: expect.stringMatching(/\S/) as string,
+      });
     });
 
     it("tells a joke through the gateway in under 5 seconds", async () => {
@@ -68,7 +77,12 @@ export function describeSmoke(deployed: () => StackOutputs): void {
     });
 
     it("streams in more than one piece and ends with [DONE]", async () => {
-      const response = await chat({ model, stream: true, max_tokens: 24, messages: [{ role: "user", content: "Count to ten." }] });
+      const response = await chat({
+        model,
+        stream: true,
+        max_tokens: 24,
+        messages: [{ role: "user", content: "Count to ten." }],
+      });
       expect(response.headers.get("content-type")).toMatch(/^text\/event-stream/);
       const events = (await response.text()).split("\n\n").filter((event) => event.startsWith("data: "));
       expect(events.at(-1)).toBe("data: [DONE]");
@@ -81,7 +95,10 @@ export function describeSmoke(deployed: () => StackOutputs): void {
 
     it("hears every message of a conversation, not only the first", async () => {
       const first = { role: "user", content: "Hello." };
-      const more = [{ role: "assistant", content: "Hi!" }, { role: "user", content: "What is the capital of France? One word." }];
+      const more = [
+        { role: "assistant", content: "Hi!" },
+        { role: "user", content: "What is the capital of France? One word." },
+      ];
       const short = await complete([first]);
       const long = await complete([first, ...more]);
       expect(long.usage.prompt_tokens).toBeGreaterThanOrEqual(short.usage.prompt_tokens + 12);
@@ -91,12 +108,17 @@ export function describeSmoke(deployed: () => StackOutputs): void {
     it("serves the openai client, whole and streamed", async () => {
       const client = new OpenAI({ baseURL: `${stack.gatewayUrl}/v1`, apiKey: "none", maxRetries: 0 });
       const messages = [{ role: "user" as const, content: "Say hello." }];
-      const whole = await client.chat.completions.create({ model, messages, max_tokens: 16 });
+      const whole = await client.chat.completions.create({ model, messages, max_completion_tokens: 16 });
       expect(whole.choices[0]?.message.content).toMatch(/\w/);
       expect(whole.usage?.completion_tokens).toBeGreaterThan(0);
       let text = "";
       let reason: string | null = null;
-      for await (const chunk of await client.chat.completions.create({ model, messages, max_tokens: 16, stream: true })) {
+      for await (const chunk of await client.chat.completions.create({
+        model,
+        messages,
+        max_completion_tokens: 16,
+        stream: true,
+      })) {
         text += chunk.choices[0]?.delta.content ?? "";
         reason = chunk.choices[0]?.finish_reason ?? reason;
       }
@@ -120,7 +142,9 @@ export function describeSmoke(deployed: () => StackOutputs): void {
     it("refuses an unknown model with 404 model_not_found", async () => {
       const response = await chat({ model: "no-such-model:1b", messages: [{ role: "user", content: "Hi" }] });
       expect(response.status).toBe(404);
-      expect(await response.json()).toMatchObject({ error: { code: "model_not_found", type: "invalid_request_error" } });
+      expect(await response.json()).toMatchObject({
+        error: { code: "model_not_found", type: "invalid_request_error" },
+      });
     });
 
     it.each([
@@ -129,7 +153,9 @@ export function describeSmoke(deployed: () => StackOutputs): void {
     ])("refuses %s with 400, naming what is wrong", async (_what, body, param) => {
       const response = await chat(body);
       expect(response.status).toBe(400);
-      const { error } = (await response.json()) as { error: { message: string; type: string; param: string | null } };
+      const { error } = (await response.json()) as {
+        error: { message: string; type: string; param: string | null };
+      };
       expect(error.type).toBe("invalid_request_error");
       expect(error.message.length).toBeGreaterThan(10);
       if (param !== undefined) expect(error.param).toBe(param);
@@ -146,7 +172,9 @@ export function describeSmoke(deployed: () => StackOutputs): void {
     it("logs no error", async () => {
       for (const name of Object.values(stack.containers)) {
         const log = await docker(["container", "logs", "--since", startedAt, name], { merge: true });
-        const errors = log.split("\n").filter((line) => /level=(ERROR|FATAL)|"level":"?(50|60|error|fatal)|panic:/i.test(line));
+        const errors = log
+          .split("\n")
+          .filter((line) => /level=(ERROR|FATAL)|"level":"?(50|60|error|fatal)|panic:/i.test(line));
         expect(errors, name).toEqual([]);
       }
     });
@@ -158,14 +186,19 @@ export function describeSmoke(deployed: () => StackOutputs): void {
         const response = await chat({ model, messages, max_tokens: 4 });
         expect(response.status).toBe(503);
         expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
-        expect(await response.json()).toMatchObject({ error: { message: expect.stringContaining("Ollama") as string } });
+        expect(await response.json()).toMatchObject({
+          error: { message: expect.stringContaining("Ollama") as string },
+        });
         expect((await fetch(`${stack.gatewayUrl}/ready`)).status).toBe(503);
         expect((await fetch(`${stack.gatewayUrl}/health`)).status).toBe(200);
       } finally {
         await docker(["container", "start", stack.containers.ollama]);
       }
       await expect
-        .poll(async () => (await fetch(`${stack.gatewayUrl}/ready`)).status, { timeout: 60_000, interval: 200 })
+        .poll(async () => (await fetch(`${stack.gatewayUrl}/ready`)).status, {
+          timeout: 60_000,
+          interval: 200,
+        })
         .toBe(200);
       expect((await chat({ model, messages, max_tokens: 4 })).status).toBe(200);
     });

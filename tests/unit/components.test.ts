@@ -16,7 +16,8 @@ await pulumi.runtime.setMocks(
     newResource: ({ type, name, inputs, id }) => {
       made.push({ type, name, inputs: inputs as Record<string, unknown> });
       const state = { ...(inputs as object) };
-      if (type === "docker:index/remoteImage:RemoteImage") Object.assign(state, { imageId: `sha256:${name}` });
+      if (type === "docker:index/remoteImage:RemoteImage")
+        Object.assign(state, { imageId: `sha256:${name}` });
       if (type === "command:local:Command") {
         Object.assign(state, { stdout: JSON.stringify({ name: "tiny:1b", digest: "abc", size: 42 }) });
       }
@@ -36,11 +37,15 @@ const limits = { memoryMiB: 512, cpus: "0.5", pids: 99 };
 const read = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => output.apply(resolve));
 const find = (name: string): Record<string, unknown> => {
   const resource = made.find((entry) => entry.name === name);
-  if (resource === undefined) throw new Error(`no resource ${name} among ${made.map((entry) => entry.name).join(", ")}`);
+  if (resource === undefined)
+    throw new Error(`no resource ${name} among ${made.map((entry) => entry.name).join(", ")}`);
   return resource.inputs;
 };
 
-function server(name: string, change: Partial<ConstructorParameters<typeof OllamaServer>[1]> = {}): OllamaServer {
+function server(
+  name: string,
+  change: Partial<ConstructorParameters<typeof OllamaServer>[1]> = {},
+): OllamaServer {
   return new ollama.OllamaServer(name, {
     image: "ollama/ollama:0.17.4",
     platform: "",
@@ -90,7 +95,8 @@ describe("every container", () => {
       securityOpts: ["no-new-privileges"],
       memory: 512,
       memorySwap: 512,
-      cpus: "0.5",
+      cpuPeriod: 100_000,
+      cpuQuota: 50_000,
       logOpts: { "max-size": "10m", "max-file": "3" },
       restart: "unless-stopped",
     });
@@ -104,7 +110,10 @@ describe("every container", () => {
 
   it.each(["any", "gate"])("%s is given time to stop, and its readiness is waited for", (name) => {
     expect(find(`${name}-container`)["destroyGraceSeconds"]).toBeGreaterThanOrEqual(10);
-    expect(find(`${name}-ready`)["environment"]).toMatchObject({ CONTAINER_NAME: `x-${name}`, PIDS_LIMIT: "99" });
+    expect(find(`${name}-ready`)["environment"]).toMatchObject({
+      CONTAINER_NAME: `x-${name}`,
+      PIDS_LIMIT: "99",
+    });
   });
 });
 
@@ -112,7 +121,9 @@ describe("OllamaServer", () => {
   it("keeps its models in a volume named after the container", async () => {
     await read(server("vol").url);
     expect(find("vol-models")).toMatchObject({ name: "x-vol-models" });
-    expect(find("vol-container")["mounts"]).toEqual([{ type: "volume", source: "x-vol-models", target: "/root/.ollama" }]);
+    expect(find("vol-container")["mounts"]).toEqual([
+      { type: "volume", source: "x-vol-models", target: "/root/.ollama" },
+    ]);
   });
 
   it("hands its settings over as Ollama's variables", async () => {
@@ -141,7 +152,7 @@ describe("OllamaServer", () => {
 
   it("takes no CPU limit to mean all CPUs", async () => {
     await read(server("free", { limits: { ...limits, cpus: "" } }).url);
-    expect(find("free-container")).not.toHaveProperty("cpus");
+    expect(find("free-container")).not.toHaveProperty("cpuQuota");
   });
 });
 
@@ -191,7 +202,10 @@ describe("Gateway", () => {
 
   it("tags its image with a hash of what it is made of: the same for the same, another for another base", async () => {
     const tags = [];
-    for (const [name, baseImage] of [["one", "node:24"], ["two", "node:24"]] as const) {
+    for (const [name, baseImage] of [
+      ["one", "node:24"],
+      ["two", "node:24"],
+    ] as const) {
       const image = await read(gateway(name, { baseImage, containerName: "same" }).imageName);
       tags.push(image);
     }

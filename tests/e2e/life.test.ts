@@ -1,0 +1,235 @@
+import { execFileSync } from "node:child_process";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { StackOutputs } from "../../scripts/outputs.ts";
+import { describeSmoke } from "../smoke/suite.ts";
+import { leftovers, Project } from "./project.ts";
+
+// The life of one stack, in order: each part stands on what the one before it left.
+const project = new Project({ stack: "life", ollamaPort: 18008, gatewayPort: 18000 });
+let outputs: StackOutputs;
+
+interface Step {
+  readonly op: string;
+  readonly urn: string;
+}
+
+/** What a preview would do, by name of the resource; what stays the same is left out. */
+async function preview(...args: string[]): Promise<Record<string, string>> {
+  const text = await project.pulumi("preview", "--json", ...args);
+  const { steps } = JSON.parse(text.slice(text.indexOf("{"))) as { steps: Step[] };
+  const entries = steps
+    .filter(({ op }) => op !== "same")
+    .map(({ op, urn }) => [urn.split("::").at(-1) ?? urn, op]);
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+function inspect(name: string, format: string): unknown {
+  const template = `{{json ${format}}}`;
+  return JSON.parse(
+    execFileSync("docker", ["container", "inspect", "--format", template, name], { encoding: "utf8" }),
+  );
+}
+const containerId = (name: string) => inspect(name, ".Id");
+
+async function answers(): Promise<boolean> {
+  const model = outputs.installedModels[0]?.model;
+  const response = await fetch(`${outputs.gatewayUrl}/v1/chat/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ model, max_tokens: 4, messages: [{ role: "user", content: "Hi" }] }),
+  });
+  return response.status === 200;
+}
+
+beforeAll(async () => {
+  await project.pulumi("stack", "init", project.stack);
+});
+afterAll(async () => {
+  await project.dispose();
+});
+
+describe("before anything is there", () => {
+  it("previews every part", async () => {
+    expect(await preview()).toMatchObject({
+      "network-bridge": "create",
+      "ollama-image": "create",
+      "ollama-models": "create",
+      "ollama-container": "create",
+      "ollama-ready": "create",
+      "gateway-image": "create",
+      "gateway-container": "create",
+      "gateway-ready": "create",
+    });
+    expect(leftovers(project.stack).containers).toEqual([]);
+  });
+});
+
+describe("up", () => {
+  beforeAll(async () => {
+    const text = await project.pulumi("up", "--yes", "--skip-preview");
+    expect(text).toMatch(/: \d+ % of \d/);
+    outputs = await project.outputs();
+  });
+
+  it("outputs URLs, network, containers, images and models with their digests", () => {
+    expect(outputs).toMatchObject({
+      gatewayUrl: "http://127.0.0.1:18000",
+      ollamaUrl: "http://127.0.0.1:18008",
+      networkName: "ollama_network_life",
+      containers: { gateway: "ollama-stack-life-gateway", ollama: "ollama-stack-life-ollama" },
+    });
+    for (const id of Object.values(outputs.images)) expect(id).toMatch(/^sha256:[0-9a-f]{64}/);
+    for (const { digest, sizeBytes } of outputs.installedModels) {
+      expect(digest).toMatch(/^[0-9a-f]{64}$/);
+      expect(sizeBytes).toBeGreaterThan(1_000_000);
+    }
+  });
+
+  it("made the containers with the least privileges, and every limit", () => {
+    for (const [name, memory, pids] of [
+      [outputs.containers.gateway, 512, 128],
+      [outputs.containers.ollama, 4096, 1024],
+    ] as const) {
+      const host = inspect(name, ".HostConfig") as Record<string, unknown>;
+      expect(host, name).toMatchObject({
+        ReadonlyRootfs: true,
+        CapDrop: ["ALL"],
+        SecurityOpt: ["no-new-privileges"],
+        Memory: memory * 1024 * 1024,
+        MemorySwap: memory * 1024 * 1024,
+        PidsLimit: pids,
+        Privileged: false,
+        RestartPolicy: { Name: "unless-stopped" },
+        LogConfig: { Type: "json-file", Config: { "max-size": "10m", "max-file": "3" } },
+      });
+      const bindings = Object.values(host["PortBindings"] as Record<string, { HostIp: string }[]>).flat();
+      expect(bindings.map(({ HostIp }) => HostIp)).toEqual(["127.0.0.1"]);
+      const networks = Object.keys(inspect(name, ".NetworkSettings.Networks") as object);
+      expect(networks).toEqual(["ollama_network_life"]);
+    }
+    expect(inspect(outputs.containers.gateway, ".Config.User")).toBe("65532:65532");
+  });
+
+  describeSmoke(() => outputs);
+});
+
+describe("up again", () => {
+  it("changes nothing", async () => {
+    await project.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes");
+    await project.pulumi("preview", "--expect-no-changes");
+  });
+
+  it("changes nothing after a refresh either", async () => {
+    await project.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes");
+    await project.pulumi("preview", "--expect-no-changes");
+  });
+});
+
+describe("what somebody did by hand", () => {
+  it("a removed container is brought back by refresh and up", async () => {
+    const ollama = containerId(outputs.containers.ollama);
+    execFileSync("docker", ["container", "rm", "--force", outputs.containers.gateway]);
+    await project.pulumi("refresh", "--yes", "--skip-preview");
+    expect(await preview()).toMatchObject({ "gateway-container": "create" });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect(await answers()).toBe(true);
+    expect(containerId(outputs.containers.ollama)).toBe(ollama);
+  });
+
+  it("Ollama's container, removed, comes back with its models, which are not pulled again", async () => {
+    execFileSync("docker", ["container", "rm", "--force", outputs.containers.ollama]);
+    await project.pulumi("refresh", "--yes", "--skip-preview");
+    const text = await project.pulumi("up", "--yes", "--skip-preview");
+    expect(text).not.toMatch(/: \d+ % of \d/);
+    expect(await answers()).toBe(true);
+  });
+});
+
+describe("a change", () => {
+  it("of the gateway's sources replaces the gateway, and nothing else", async () => {
+    const before = {
+      ollama: containerId(outputs.containers.ollama),
+      gateway: containerId(outputs.containers.gateway),
+    };
+    project.edit("gateway/src/server.ts", (text) => `${text}\nprocess.title = "changed";\n`);
+    const steps = await preview();
+    expect(Object.keys(steps).sort()).toEqual(["gateway-container", "gateway-image", "gateway-ready"]);
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect(containerId(outputs.containers.ollama)).toBe(before.ollama);
+    expect(containerId(outputs.containers.gateway)).not.toBe(before.gateway);
+    expect(await answers()).toBe(true);
+    expect(leftovers(project.stack).images).toHaveLength(1);
+  });
+
+  it("of a memory limit is made in place", async () => {
+    const before = containerId(outputs.containers.gateway);
+    project.configure({ gatewayMemoryMiB: 640 });
+    expect(await preview()).toEqual({ "gateway-container": "update" });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect(containerId(outputs.containers.gateway)).toBe(before);
+    expect(inspect(outputs.containers.gateway, ".HostConfig.Memory")).toBe(640 * 1024 * 1024);
+    expect(inspect(outputs.containers.gateway, ".HostConfig.PidsLimit")).toBe(128);
+  });
+
+  it("of a process limit is made in place", async () => {
+    const before = containerId(outputs.containers.gateway);
+    project.configure({ gatewayPids: 200 });
+    expect(await preview()).toEqual({ "gateway-ready": "update" });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect(containerId(outputs.containers.gateway)).toBe(before);
+    expect(inspect(outputs.containers.gateway, ".HostConfig.PidsLimit")).toBe(200);
+  });
+
+  it("of the models deletes the model that is no longer wanted", async () => {
+    const models = project.configured("models") as { name: string; source?: string }[];
+    const [first] = models;
+    const copy = { ...first, name: "second:1b", source: first?.source ?? first?.name };
+    project.configure({ models: [...models, copy] });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    const names = async () => {
+      const response = await fetch(`${outputs.ollamaUrl}/api/tags`);
+      return ((await response.json()) as { models: { name: string }[] }).models
+        .map(({ name }) => name)
+        .sort();
+    };
+    expect(await names()).toEqual([first?.name, "second:1b"].sort());
+    project.configure({ models });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect(await names()).toEqual([first?.name]);
+    expect(await answers()).toBe(true);
+  });
+});
+
+describe("another stack", () => {
+  it("fits on the same host when its ports differ", async () => {
+    const other = new Project({ stack: "other", ollamaPort: 18108, gatewayPort: 18100 });
+    try {
+      await other.pulumi("stack", "init", other.stack);
+      await other.pulumi("up", "--yes", "--skip-preview");
+      const { gatewayUrl } = await other.outputs();
+      expect((await fetch(`${gatewayUrl}/ready`)).status).toBe(200);
+      expect(await answers()).toBe(true);
+    } finally {
+      await other.dispose();
+    }
+    expect(leftovers("other")).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+    expect(await answers()).toBe(true);
+  });
+});
+
+describe("destroy", () => {
+  it("leaves no container, network, volume or image of ours", async () => {
+    await project.pulumi("destroy", "--yes", "--skip-preview");
+    expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+  });
+
+  it("keeps the models' volume when it was asked to", async () => {
+    project.configure({ retainModels: true });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    await project.pulumi("destroy", "--yes", "--skip-preview");
+    const { volumes, ...gone } = leftovers(project.stack);
+    expect(gone).toEqual({ containers: [], networks: [], images: [] });
+    expect(volumes).toEqual(["ollama-stack-life-ollama-models"]);
+    execFileSync("docker", ["volume", "rm", ...volumes]);
+  });
+});
