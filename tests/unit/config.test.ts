@@ -8,7 +8,10 @@ interface Key {
   default: unknown;
   description: string;
 }
-const project = parseYaml(readFileSync("Pulumi.yaml", "utf8")) as { name: string; config: Record<string, Key> };
+const project = parseYaml(readFileSync("Pulumi.yaml", "utf8")) as {
+  name: string;
+  config: Record<string, Key>;
+};
 
 /** What the CLI hands to the program: the defaults of Pulumi.yaml, as text, and what the stack sets. */
 function texts(set: Record<string, string> = {}): Record<string, string> {
@@ -98,7 +101,10 @@ describe("config", () => {
 
   it("takes models by name or as objects, with the tag that Ollama would add", () => {
     const { models } = parse({
-      models: JSON.stringify(["mistral", { name: "me/own:q4", source: "registry:5000/library/own:q4", insecure: true }]),
+      models: JSON.stringify([
+        "mistral",
+        { name: "me/own:q4", source: "registry:5000/library/own:q4", insecure: true },
+      ]),
     });
     expect(models).toEqual([
       { name: "mistral:latest" },

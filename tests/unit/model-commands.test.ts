@@ -40,13 +40,21 @@ function run(script: "pull-model" | "delete-model", environment: Record<string, 
   });
 }
 
-const layer = (completed: number) => ({ status: "pulling abcdef", digest: "sha256:abcdef", total: 100, completed });
+const layer = (completed: number) => ({
+  status: "pulling abcdef",
+  digest: "sha256:abcdef",
+  total: 100,
+  completed,
+});
 const success = { status: "success" };
 
 describe("pulling a model", () => {
   it("prints progress about every 5 % and, alone on stdout, what Ollama then lists", async () => {
     const percents = Array.from({ length: 101 }, (_, i) => layer(i));
-    const { url } = await fake({ lines: [{ status: "pulling manifest" }, ...percents, success], then: "end" });
+    const { url } = await fake({
+      lines: [{ status: "pulling manifest" }, ...percents, success],
+      then: "end",
+    });
     const { code, stdout, stderr } = await run("pull-model", { OLLAMA_URL: url });
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toEqual({ name: "tiny:1b", digest: "d".repeat(64), size: 1_500_000_000 });
@@ -74,7 +82,10 @@ describe("pulling a model", () => {
   });
 
   it("starts a pull again that ends without success, which Ollama's clients take for one", async () => {
-    const { server, url } = await fake({ lines: [layer(50)], then: "end" }, { lines: [success], then: "end" });
+    const { server, url } = await fake(
+      { lines: [layer(50)], then: "end" },
+      { lines: [success], then: "end" },
+    );
     expect((await run("pull-model", { OLLAMA_URL: url })).code).toBe(0);
     expect(server.pulls).toHaveLength(2);
   });
@@ -91,18 +102,29 @@ describe("pulling a model", () => {
   });
 
   it("gives up, saying why, when no attempt gets any further", { timeout: 40_000 }, async () => {
-    const refused = { lines: [{ error: "max retries exceeded: dial tcp: connection refused" }], then: "end" } as const;
+    const refused = {
+      lines: [{ error: "max retries exceeded: dial tcp: connection refused" }],
+      then: "end",
+    } as const;
     const { server, url } = await fake(...Array.from({ length: 9 }, () => refused));
     const { code, stdout, stderr } = await run("pull-model", { OLLAMA_URL: url });
     expect(code).toBe(1);
     expect(stdout).toBe("");
     expect(server.pulls).toHaveLength(5);
-    expect(stderr).toMatch(/Model tiny:1b: pulling tiny:1b failed 5 times without any progress.*connection refused/);
+    expect(stderr).toMatch(
+      /Model tiny:1b: pulling tiny:1b failed 5 times without any progress.*connection refused/,
+    );
   });
 
   it.each([
-    ["pull model manifest: file does not exist", /the registry does not have the model tiny:1b.*Check its name and tag/],
-    ["write /root/.ollama/models/blobs/x: no space left on device", /the disk of the Docker engine is full.*docker system df/],
+    [
+      "pull model manifest: file does not exist",
+      /the registry does not have the model tiny:1b.*Check its name and tag/,
+    ],
+    [
+      "write /root/.ollama/models/blobs/x: no space left on device",
+      /the disk of the Docker engine is full.*docker system df/,
+    ],
     ["http: server gave HTTP response to HTTPS client", /speaks plain HTTP.*insecure: true/],
   ])("fails at once and says what to do when Ollama says: %s", async (error, expected) => {
     const { server, url } = await fake({ lines: [{ error }], then: "end" });
@@ -114,13 +136,19 @@ describe("pulling a model", () => {
 
   it("fails at once when Ollama refuses the name", async () => {
     const { url } = await fake({ status: 400, error: "invalid model name" });
-    expect((await run("pull-model", { OLLAMA_URL: url })).stderr).toContain("Ollama refuses to pull tiny:1b: invalid model name");
+    expect((await run("pull-model", { OLLAMA_URL: url })).stderr).toContain(
+      "Ollama refuses to pull tiny:1b: invalid model name",
+    );
   });
 
   it("gives a model from another registry its short name, and only that", async () => {
     const { server, url } = await fake();
     const source = "registry:5000/library/tiny:1b";
-    const { code } = await run("pull-model", { OLLAMA_URL: url, MODEL_SOURCE: source, MODEL_INSECURE: "true" });
+    const { code } = await run("pull-model", {
+      OLLAMA_URL: url,
+      MODEL_SOURCE: source,
+      MODEL_INSECURE: "true",
+    });
     expect(code).toBe(0);
     expect(server.pulls).toEqual([{ model: source, insecure: true }]);
     expect([...server.models.keys()]).toEqual(["tiny:1b"]);
@@ -144,7 +172,10 @@ describe("deleting a model", () => {
     const { server, url } = await fake();
     server.models.set("tiny:1b", { digest: "e", size: 5 });
     expect((await run("delete-model", { OLLAMA_URL: url })).stdout).toBe("tiny:1b is deleted\n");
-    expect(await run("delete-model", { OLLAMA_URL: url })).toMatchObject({ code: 0, stdout: "tiny:1b was not there\n" });
+    expect(await run("delete-model", { OLLAMA_URL: url })).toMatchObject({
+      code: 0,
+      stdout: "tiny:1b was not there\n",
+    });
     expect(server.models.size).toBe(0);
   });
 
