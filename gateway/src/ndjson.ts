@@ -1,7 +1,7 @@
 const NEWLINE = 0x0a;
 
 /** The longest line taken: a whole answer is one line, and a line without an end must not fill the memory. */
-export const MAX_LINE_BYTES = 32 * 1024 * 1024;
+const MAX_LINE_BYTES = 32 * 1024 * 1024;
 
 export class LineTooLongError extends Error {
   override readonly name = "LineTooLongError";

@@ -17,7 +17,6 @@ export interface TestGateway {
   /** The line of the n-th request to a route, once it has been written. */
   requestLine(route: string, n?: number): Promise<LogLine>;
   post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
-  close(): Promise<void>;
 }
 
 export async function startFake(): Promise<FakeOllama> {
@@ -62,7 +61,6 @@ export async function startGateway(
         body: typeof body === "string" ? body : JSON.stringify(body),
         ...init,
       }),
-    close: () => app.close(),
   };
 }
 
