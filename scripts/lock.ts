@@ -42,7 +42,7 @@ export async function withLock<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   mkdirSync(dirname(path), { recursive: true });
-  const own = `${path}.${randomUUID()}`;
+  const own = `${path}.${randomUUID()}.partial-${process.pid}`;
   const me: Owner = { pid: process.pid, started: startOf(process.pid) };
   writeFileSync(own, JSON.stringify(me));
   const release = () => {

@@ -71,7 +71,7 @@ export function explainFailure(what: string, status: string, lines: readonly str
   const said = lines.join("\n");
   const mend = /no space left on device|ENOSPC/i.test(said)
     ? `the disk is full: free some space below ${cacheRoot()} and run it again`
-    : /dial tcp|no such host|Temporary failure|ENOTFOUND|Could not resolve|Connection refused|i\/o timeout/i.test(
+    : /dial tcp|no such host|Temporary failure|ENOTFOUND|Could not resolve|Connection refused|i\/o timeout|fetch failed/i.test(
           said,
         )
       ? "the network does not answer: connect, or set the tool's proxy or mirror, and run it again"

@@ -48,13 +48,21 @@ export async function artefact(
   return target;
 }
 
-/** Removes what runs that were killed left behind. Only for the holder of the set-up lock. */
+/** Removes what runs that were killed left behind; what a living process is at work on stays. */
 export function sweepPartials(): void {
   const root = cacheRoot();
   if (!existsSync(root)) return;
   for (const name of readdirSync(root)) {
     const pid = /\.partial-(\d+)$/.exec(name)?.[1];
-    if (pid !== undefined && Number(pid) !== process.pid)
-      rmSync(join(root, name), { recursive: true, force: true });
+    if (pid !== undefined && isGone(Number(pid))) rmSync(join(root, name), { recursive: true, force: true });
+  }
+}
+
+function isGone(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
   }
 }

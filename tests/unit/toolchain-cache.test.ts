@@ -68,11 +68,15 @@ describe("artefacts", () => {
     expect(existsSync(await artefact("thing", "key", () => Promise.resolve()))).toBe(true);
   });
 
-  it("lose what a killed run left half made", () => {
+  it("lose what a killed run left half made, and nothing that is being made", () => {
     mkdirSync(join(root, "cache", "thing-key.partial-999999999"), { recursive: true });
     mkdirSync(join(root, "cache", "thing-key"));
+    mkdirSync(join(root, "cache", `node-key.partial-${String(process.ppid)}`));
     sweepPartials();
-    expect(readdirSync(join(root, "cache"))).toEqual(["thing-key"]);
+    expect(readdirSync(join(root, "cache"))).toEqual([
+      `node-key.partial-${String(process.ppid)}`,
+      "thing-key",
+    ]);
   });
 });
 
