@@ -1,6 +1,6 @@
 import type { Admitted } from "./admission.ts";
 import type { ApiError } from "./errors.ts";
-import type { OllamaChatEvent } from "./ollama/types.ts";
+import type { OllamaEvent } from "./ollama/types.ts";
 import { type Usage, usageOf } from "./translate/chat-answer.ts";
 
 const NS_PER_MS = 1e6;
@@ -22,7 +22,7 @@ export class RequestRecord {
   }
 
   /** Takes note of an event of the answer, after it was read. */
-  note(event: OllamaChatEvent): void {
+  note(event: OllamaEvent): void {
     if (this.firstTokenMs === undefined) {
       const generating = event.done === true ? (event.eval_duration ?? 0) / NS_PER_MS : 0;
       this.firstTokenMs = Math.max(0, this.elapsedMs() - generating);

@@ -35,8 +35,11 @@ test.each([
   [{ verbosity: "high" }, "verbosity", "unsupported_parameter"],
   [{ web_search_options: {} }, "web_search_options", "unsupported_parameter"],
   [{ functions: [] }, "functions", "unsupported_parameter"],
-  [{ tool_choice: "required" }, "tool_choice", "unsupported_parameter"],
-  [{ parallel_tool_calls: false }, "parallel_tool_calls", "unsupported_parameter"],
+  [{ tool_choice: "required" }, "tool_choice", "invalid_value"],
+  [{ tool_choice: { type: "function", function: { name: "f" } } }, "tool_choice", "invalid_value"],
+  [{ tool_choice: "sometimes" }, "tool_choice", "invalid_value"],
+  [{ options: { top_k: {} } }, "options.top_k", "invalid_type"],
+  [{ num_ctx: 0 }, "num_ctx", "invalid_value"],
 ])("%j is refused, naming %s", async (over, param, code) => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
@@ -80,7 +83,9 @@ test("a body beyond the limit is refused with 413", async () => {
 });
 
 test("a body as large as images make it is taken", async () => {
-  const gateway = await startGateway(await startFake());
+  const fake = await startFake();
+  fake.capabilities = ["vision"];
+  const gateway = await startGateway(fake);
   const body = { ...hello, ...image(`data:image/png;base64,${"A".repeat(3_000_000)}`) };
   expect((await gateway.post("/v1/chat/completions", body)).status).toBe(200);
 });

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import type { OllamaChatRequest } from "../../gateway/src/ollama/types.ts";
 
-/** One thing the fake does while it answers `POST /api/chat`, in order. Headers go out with the first bytes, as Ollama's do. */
+/** One thing the fake does while it answers a generating request, in order. Headers go out with the first bytes, as Ollama's do. */
 export type Step =
   | { readonly line: object }
   | { readonly raw: string | Buffer }
@@ -19,6 +19,7 @@ export type Step =
   | "hang";
 
 export interface Received {
+  readonly path: string;
   readonly body: OllamaChatRequest;
   readonly headers: IncomingHttpHeaders;
   /** Resolves with true when the gateway broke the connection off before the answer was over, else with false. */
@@ -54,6 +55,8 @@ export function last(over: object = {}): Step {
 export class FakeOllama {
   readonly received: Received[] = [];
   models: string[] = ["m:latest"];
+  /** What `/api/show` says every model can do; undefined: it does not say, as an old Ollama. */
+  capabilities: string[] | undefined = ["completion", "tools"];
   port = 0;
   #script: readonly Step[] | undefined;
   #waiting: (() => void)[] = [];
@@ -92,14 +95,10 @@ export class FakeOllama {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const text = Buffer.concat(await request.toArray()).toString();
-    if (request.url === "/api/tags") {
-      const models = this.models.map((name) => ({
-        name,
-        digest: "d",
-        size: 1,
-        modified_at: "2025-01-02T03:04:05Z",
-      }));
-      response.end(JSON.stringify({ models }));
+    const path = request.url ?? "";
+    const told = this.#told(path);
+    if (told !== undefined) {
+      response.end(JSON.stringify(told));
       return;
     }
     const body = JSON.parse(text) as OllamaChatRequest;
@@ -108,16 +107,46 @@ export class FakeOllama {
         resolve(!response.writableFinished);
       });
     });
-    const received: Received = { body, headers: request.headers, brokenOff, bytesTaken: 0 };
+    const received: Received = { path, body, headers: request.headers, brokenOff, bytesTaken: 0 };
     this.received.push(received);
     for (const resolve of this.#waiting.splice(0)) resolve();
-    await play(this.#script ?? usual(body.stream), response, received);
+    await play(this.#script ?? usual(path, body), response, received);
+  }
+
+  /** What the fake says of itself and its models. */
+  #told(path: string): object | undefined {
+    const models = this.models.map((name) => ({
+      name,
+      digest: "d",
+      size: 1,
+      modified_at: "2025-01-02T03:04:05Z",
+    }));
+    switch (path) {
+      case "/api/tags":
+        return { models };
+      case "/api/ps":
+        return { models: models.map((model) => ({ ...model, context_length: 4096 })) };
+      case "/api/version":
+        return { version: "0.17.4" };
+      case "/api/show":
+        return { capabilities: this.capabilities, details: { family: "fake" } };
+      default:
+        return undefined;
+    }
   }
 }
 
-function usual(stream: boolean): Step[] {
-  if (stream) return [token("Hello"), token(" there"), token("."), last()];
-  return [last({ message: { role: "assistant", content: "Hello there." } })];
+function usual(path: string, { stream }: OllamaChatRequest): Step[] {
+  switch (path) {
+    case "/api/embed":
+      return [{ line: { model: "m", embeddings: [[0.5, -0.25]], prompt_eval_count: 2 } }];
+    case "/api/generate":
+      if (stream) return [{ line: { response: "Hello", done: false } }, last({ response: " there." })];
+      return [last({ response: "Hello there." })];
+    default:
+      if (stream) return [token("Hello"), token(" there"), token("."), last()];
+      return [last({ message: { role: "assistant", content: "Hello there." } })];
+  }
 }
 
 async function play(script: readonly Step[], response: ServerResponse, received: Received): Promise<void> {

@@ -3,7 +3,8 @@ import { Pool } from "undici";
 import type { Config } from "../config.ts";
 import { ApiError } from "../errors.ts";
 import { type EventReader, Exchange } from "./exchange.ts";
-import type { OllamaChatRequest, OllamaModel } from "./types.ts";
+import { fromConnectionError, fromStatus, type Stage } from "./failures.ts";
+import type { OllamaCall, OllamaModel, OllamaQuestion } from "./types.ts";
 
 // So that probes are answered while every other connection is generating.
 const PROBE_CONNECTIONS = 8;
@@ -12,7 +13,8 @@ const PROBE_CONNECTIONS = 8;
 const KEEP_ALIVE_MS = 60_000;
 
 // Nothing of the client's headers goes upstream.
-const CHAT_HEADERS = { "content-type": "application/json", accept: "application/x-ndjson" };
+const JSON_HEADERS = { "content-type": "application/json", accept: "application/json" };
+const GENERATE_HEADERS = { "content-type": "application/json", accept: "application/x-ndjson" };
 
 /** Talks to one Ollama server over its native API. */
 export class OllamaClient {
@@ -33,20 +35,20 @@ export class OllamaClient {
   }
 
   /**
-   * Sends a conversation and hands the answer's events to the reader. Resolves when the last event was read; the
+   * Sends a generating request and hands the answer's events to the reader. Resolves when the last event was read; the
    * answer is complete then, and only then. Never retries.
    *
    * @throws ApiError the signal's reason, or what went wrong
    */
-  chat(request: OllamaChatRequest, signal: AbortSignal, reader: EventReader): Promise<void> {
+  generate({ path, body }: OllamaCall, signal: AbortSignal, reader: EventReader): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
         reject(signal.reason as ApiError);
         return;
       }
-      const whole = !request.stream;
+      const whole = !body.stream;
       const exchange = new Exchange({
-        model: request.model,
+        model: body.model,
         reader,
         signal,
         timeouts: whole
@@ -60,9 +62,9 @@ export class OllamaClient {
       this.#pool.dispatch(
         {
           method: "POST",
-          path: "/api/chat",
-          headers: CHAT_HEADERS,
-          body: JSON.stringify(request),
+          path,
+          headers: GENERATE_HEADERS,
+          body: JSON.stringify(body),
           // Ollama sends its headers with the first token, or with the whole answer when it does not stream.
           headersTimeout: whole ? this.#config.ANSWER_TIMEOUT_MS : this.#config.FIRST_TOKEN_TIMEOUT_MS,
           bodyTimeout: this.#config.IDLE_TIMEOUT_MS,
@@ -70,6 +72,32 @@ export class OllamaClient {
         exchange,
       );
     });
+  }
+
+  /**
+   * Asks for something that is answered at once and whole: an embedding, what a model is, what is loaded.
+   *
+   * @throws ApiError the signal's reason, or what went wrong
+   */
+  async ask({ method, path, model, body }: OllamaQuestion, signal: AbortSignal): Promise<unknown> {
+    try {
+      const answer = await this.#pool.request({
+        method,
+        path,
+        signal,
+        headersTimeout: this.#config.ANSWER_TIMEOUT_MS,
+        bodyTimeout: this.#config.IDLE_TIMEOUT_MS,
+        ...(body === undefined ? {} : { headers: JSON_HEADERS, body: JSON.stringify(body) }),
+      });
+      const text = await answer.body.text();
+      if (answer.statusCode === 200) return parseAnswer(text);
+      throw fromStatus(answer.statusCode, text, model ?? "");
+    } catch (error) {
+      throw fromConnectionError(error as Error, stageOf(error), {
+        beginning: "answer_timeout",
+        silence: "answer_timeout",
+      });
+    }
   }
 
   /** The models that are present. @throws ApiError */
@@ -92,5 +120,23 @@ export class OllamaClient {
       throw new ApiError("upstream_unreachable", { cause });
     }
     throw new ApiError("upstream_failed");
+  }
+}
+
+// Whether the connection was made is not said, only what went wrong with it.
+const NOT_CONNECTED = new Set<unknown>(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"]);
+
+function stageOf(error: unknown): Stage {
+  return error instanceof Error && "code" in error && NOT_CONNECTED.has(error.code)
+    ? "connecting"
+    : "waiting";
+}
+
+function parseAnswer(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Not as a cause: the parser's message quotes the answer.
+    throw new ApiError("upstream_failed", { message: "Ollama sent an answer that is not JSON." });
   }
 }

@@ -2,7 +2,7 @@ import type { Dispatcher } from "undici";
 import { ApiError, type ErrorCode, toApiError } from "../errors.ts";
 import { LineSplitter, LineTooLongError } from "../ndjson.ts";
 import { fromConnectionError, fromErrorLine, fromStatus, type Stage } from "./failures.ts";
-import type { OllamaChatEvent } from "./types.ts";
+import type { OllamaEvent } from "./types.ts";
 
 /** Holds the answer back in Ollama and its connection, so that a slow reader does not fill the gateway's memory. */
 export interface Flow {
@@ -12,8 +12,8 @@ export interface Flow {
 
 /** Takes an answer as it comes. Called synchronously: a promise a token would cost more than the token. */
 export interface EventReader {
-  /** One event; the last one has `done: true`. */
-  onEvent(event: OllamaChatEvent): void;
+  /** One event, and the line it came as; the last one has `done: true`. */
+  onEvent(event: OllamaEvent, line: string): void;
   /** All events of the bytes that just arrived have been handed over. */
   onPiece?(flow: Flow): void;
 }
@@ -106,7 +106,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #onLine(line: string): void {
     if (this.#settled) return;
     const event = parseEvent(line);
-    this.#options.reader.onEvent(event);
+    this.#options.reader.onEvent(event, line);
     if (event.done === true) this.#settle();
   }
 
@@ -132,7 +132,7 @@ const nothingToHold: Flow = {
   },
 };
 
-function parseEvent(line: string): OllamaChatEvent {
+function parseEvent(line: string): OllamaEvent {
   let event: unknown;
   try {
     event = JSON.parse(line);

@@ -18,6 +18,7 @@ export interface OllamaMessage {
 
 /** Only what was asked for is set: an absent option leaves the model its own default. */
 export interface OllamaOptions {
+  num_ctx?: number;
   num_predict?: number;
   temperature?: number;
   top_p?: number;
@@ -25,6 +26,8 @@ export interface OllamaOptions {
   stop?: readonly string[];
   presence_penalty?: number;
   frequency_penalty?: number;
+  /** Whatever else a client of the gateway asked for by Ollama's own name. */
+  [name: string]: unknown;
 }
 
 /** The body of `POST /api/chat`. */
@@ -37,6 +40,7 @@ export interface OllamaChatRequest {
   truncate: boolean;
   /** False: generation ends at the end of the context, where Ollama would silently forget the beginning. */
   shift: boolean;
+  keep_alive?: string | number;
   format?: unknown;
   tools?: readonly unknown[];
   think?: boolean | string;
@@ -44,14 +48,40 @@ export interface OllamaChatRequest {
   top_logprobs?: number;
 }
 
-/** One line of the answer to `POST /api/chat`; durations in nanoseconds, counts in tokens. */
-export interface OllamaChatEvent {
+/** A generating request: where it goes, and what is sent. The body is sent as it is. */
+export interface OllamaCall {
+  readonly path: "/api/chat" | "/api/generate";
+  readonly body: { readonly model: string; readonly stream: boolean };
+}
+
+/** A request that is answered at once and whole. */
+export interface OllamaQuestion {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  /** The model asked for, for the error when it is missing. */
+  readonly model?: string;
+  readonly body?: object;
+}
+
+export interface OllamaLogprob {
+  readonly token: string;
+  readonly logprob: number;
+  readonly bytes?: readonly number[] | null;
+  readonly top_logprobs?: readonly OllamaLogprob[] | null;
+}
+
+/** One line of the answer to a generating request; durations in nanoseconds, counts in tokens. */
+export interface OllamaEvent {
+  /** What `POST /api/generate` sends: the text, and the thinking beside it. */
+  readonly response?: string;
+  readonly thinking?: string;
+  /** What `POST /api/chat` sends. */
   readonly message?: {
     readonly content?: string;
     readonly thinking?: string;
     readonly tool_calls?: readonly OllamaToolCall[];
   };
-  readonly logprobs?: readonly unknown[];
+  readonly logprobs?: readonly OllamaLogprob[];
   readonly done?: boolean;
   readonly done_reason?: string;
   readonly total_duration?: number;

@@ -1,23 +1,23 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Admitted } from "../admission.ts";
+import { AnswerStream } from "../answer-stream.ts";
 import { ApiError, toApiError } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
-import { SseStream } from "../sse.ts";
-import { ChunkWriter, CompletionBuilder, newAnswer } from "../translate/chat-answer.ts";
-import { toOllamaChat } from "../translate/chat-request.ts";
-import type { ChatRequest } from "../translate/chat-schema.ts";
+import type { OllamaEvent } from "../ollama/types.ts";
+import type { Translated } from "../translate/form.ts";
+import { refuseUnseenImages } from "./vision.ts";
 
 interface Answering {
   readonly gateway: Gateway;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
-  readonly chat: ChatRequest;
+  readonly asked: Translated;
+  readonly adapt: (event: OllamaEvent) => OllamaEvent;
   readonly admitted: Admitted;
 }
 
 /**
- * Answers a conversation, as a stream or whole: the one way from a request to Ollama and back, for every route that
- * generates.
+ * Answers a request, as a stream or whole: the one way to Ollama and back, for every route that generates.
  *
  * @throws ApiError as long as nothing has been sent
  */
@@ -25,55 +25,61 @@ export async function answer(
   gateway: Gateway,
   request: FastifyRequest,
   reply: FastifyReply,
-  chat: ChatRequest,
+  asked: Translated,
 ): Promise<void> {
   const { record } = request;
-  record.model = chat.model;
-  record.stream = chat.stream === true;
+  const { model, stream } = asked.call.body;
+  record.model = model;
+  record.stream = stream;
   const admitted = gateway.admission.enter();
   record.admitted = admitted;
   try {
-    const answering = { gateway, request, reply, chat, admitted };
-    await (record.stream ? answerAsStream(answering) : answerWhole(answering));
+    await refuseUnseenImages(gateway.ollama, asked.call, admitted.signal);
+    const adapt = asked.adapt?.() ?? asItCame;
+    const answering = { gateway, request, reply, asked, adapt, admitted };
+    await (stream ? answerAsStream(answering) : answerWhole(answering));
   } finally {
     admitted.leave();
   }
 }
 
-async function answerWhole({ gateway, request, reply, chat, admitted }: Answering): Promise<void> {
-  const completion = new CompletionBuilder(newAnswer(chat.model));
-  await gateway.ollama.chat(toOllamaChat(chat), admitted.signal, {
-    onEvent(event) {
+async function answerWhole({ gateway, request, reply, asked, adapt, admitted }: Answering): Promise<void> {
+  const whole = asked.whole();
+  await gateway.ollama.generate(asked.call, admitted.signal, {
+    onEvent(event, line) {
       request.record.note(event);
-      completion.add(event);
+      whole.add(adapt(event), line);
     },
   });
-  void reply
-    .header("content-type", "application/json; charset=utf-8")
-    .send(JSON.stringify(completion.build()));
+  void reply.header("content-type", "application/json; charset=utf-8").send(whole.build());
 }
 
-async function answerAsStream({ gateway, request, reply, chat, admitted }: Answering): Promise<void> {
+async function answerAsStream({ gateway, request, reply, asked, adapt, admitted }: Answering): Promise<void> {
   const { record } = request;
-  const chunks = new ChunkWriter(newAnswer(chat.model), chat.stream_options?.include_usage === true);
-  const sse = new SseStream(reply, gateway.config.SLOW_READER_TIMEOUT_MS, () => {
+  const streamed = asked.streamed();
+  const { SLOW_READER_TIMEOUT_MS: slowReaderTimeout } = gateway.config;
+  const out = new AnswerStream(reply, streamed.contentType, slowReaderTimeout, () => {
     record.error ??= new ApiError("client_stalled");
     admitted.abort(record.error);
   });
   try {
-    await gateway.ollama.chat(toOllamaChat(chat), admitted.signal, {
-      onEvent(event) {
+    await gateway.ollama.generate(asked.call, admitted.signal, {
+      onEvent(event, line) {
         record.note(event);
-        for (const chunk of chunks.write(event)) sse.event(chunk);
-        if (event.done === true) sse.done();
+        out.write(streamed.write(adapt(event), line));
+        if (event.done === true) out.end();
       },
       onPiece(flow) {
-        sse.flush(flow);
+        out.flush(flow);
       },
     });
   } catch (thrown) {
-    if (!sse.begun) throw thrown;
+    if (!out.begun) throw thrown;
     record.error ??= toApiError(thrown);
-    sse.fail(record.error);
+    out.fail(streamed.fail(record.error));
   }
+}
+
+function asItCame(event: OllamaEvent): OllamaEvent {
+  return event;
 }

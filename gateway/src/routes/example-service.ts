@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import packageJson from "../../package.json" with { type: "json" };
 import { ApiError } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
+import { translateChat } from "../translate/chat.ts";
 import { exampleServiceSchema, toChatRequest } from "../translate/example-service.ts";
 import { parseBody } from "../validation.ts";
 import { answer } from "./answer.ts";
@@ -17,7 +18,7 @@ export function exampleServiceRoutes(app: FastifyInstance, gateway: Gateway): vo
   app.post("/v1/example-service", async (request, reply) => {
     const chat = toChatRequest(parseBody(exampleServiceSchema, request.body), gateway.config.LLM_MODEL_ID);
     try {
-      await answer(gateway, request, reply, chat);
+      await answer(gateway, request, reply, translateChat(chat));
     } catch (error) {
       throw error instanceof ApiError && error.code === "model_not_found" ? asBadRequest(error) : error;
     }

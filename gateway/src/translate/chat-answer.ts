@@ -1,5 +1,8 @@
 import { randomUUID } from "node:crypto";
-import type { OllamaChatEvent, OllamaToolCall } from "../ollama/types.ts";
+import type { ApiError } from "../errors.ts";
+import type { OllamaEvent, OllamaLogprob, OllamaToolCall } from "../ollama/types.ts";
+import { dataEvent } from "../sse.ts";
+import type { StreamedAnswer, WholeAnswer } from "./form.ts";
 
 export interface Usage {
   readonly prompt_tokens: number;
@@ -8,64 +11,85 @@ export interface Usage {
 }
 
 /** What identifies one answer in everything that is sent of it. */
-export interface AnswerIdentity {
+interface AnswerIdentity {
   readonly id: string;
   /** Unix time in seconds. */
   readonly created: number;
   readonly model: string;
 }
 
-const FINGERPRINT = "fp_ollama";
+export const FINGERPRINT = "fp_ollama";
 
-export function newAnswer(model: string): AnswerIdentity {
-  return { id: `chatcmpl-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model };
+/** The end of a stream in OpenAI's form. */
+export const END_OF_STREAM = dataEvent("[DONE]");
+
+export function newAnswer(prefix: "chatcmpl" | "cmpl", model: string): AnswerIdentity {
+  return { id: `${prefix}-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model };
 }
 
-export function usageOf(event: OllamaChatEvent): Usage {
+export function usageOf(event: OllamaEvent): Usage {
   // Ollama leaves out counts that are zero.
   const prompt = event.prompt_eval_count ?? 0;
   const completion = event.eval_count ?? 0;
   return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
 }
 
-function finishReason(event: OllamaChatEvent, calledTools: boolean): "stop" | "length" | "tool_calls" {
+function finishReason(event: OllamaEvent, calledTools: boolean): "stop" | "length" | "tool_calls" {
   if (event.done_reason === "length") return "length";
   return calledTools ? "tool_calls" : "stop";
 }
 
+export function newCallId(): string {
+  return `call_${randomUUID().replaceAll("-", "")}`;
+}
+
 function toToolCall(call: OllamaToolCall): object {
   return {
-    id: call.id ?? `call_${randomUUID().replaceAll("-", "")}`,
+    id: call.id ?? newCallId(),
     type: "function",
     function: { name: call.function.name, arguments: JSON.stringify(call.function.arguments ?? {}) },
   };
 }
 
+/** Ollama leaves out what is empty; OpenAI's clients count on it. */
+function toLogprob({ token, logprob, bytes, top_logprobs: top }: OllamaLogprob): object {
+  return {
+    token,
+    logprob,
+    bytes: bytes ?? null,
+    top_logprobs: (top ?? []).map((each) => ({
+      token: each.token,
+      logprob: each.logprob,
+      bytes: each.bytes ?? null,
+    })),
+  };
+}
+
 /** Builds a `chat.completion` of the events of a whole answer. */
-export class CompletionBuilder {
+export class CompletionBuilder implements WholeAnswer {
   readonly #identity: AnswerIdentity;
   #content = "";
   #thinking = "";
   #toolCalls: object[] = [];
-  #logprobs: unknown[] | undefined;
-  #last: OllamaChatEvent = {};
+  #logprobs: object[] | undefined;
+  #last: OllamaEvent = {};
 
-  constructor(identity: AnswerIdentity) {
-    this.#identity = identity;
+  constructor(model: string) {
+    this.#identity = newAnswer("chatcmpl", model);
   }
 
-  add(event: OllamaChatEvent): void {
+  add(event: OllamaEvent): void {
     const { message } = event;
     this.#content += message?.content ?? "";
     this.#thinking += message?.thinking ?? "";
     if (message?.tool_calls) this.#toolCalls.push(...message.tool_calls.map(toToolCall));
-    if (event.logprobs) (this.#logprobs ??= []).push(...event.logprobs);
+    if (event.logprobs?.length) (this.#logprobs ??= []).push(...event.logprobs.map(toLogprob));
     this.#last = event;
   }
 
-  build(): object {
+  build(): string {
     const called = this.#toolCalls.length > 0;
-    return {
+    return JSON.stringify({
       id: this.#identity.id,
       object: "chat.completion",
       created: this.#identity.created,
@@ -86,60 +110,67 @@ export class CompletionBuilder {
       ],
       usage: usageOf(this.#last),
       system_fingerprint: FINGERPRINT,
-    };
+    });
   }
 }
 
 /**
- * Writes the events of a streamed answer as the data of `chat.completion.chunk` events. The parts that are the same
+ * Writes a streamed answer as `chat.completion.chunk` events. The parts that are the same
  * in every chunk are written once: a token costs the quoting of its text.
  */
-export class ChunkWriter {
+export class ChunkWriter implements StreamedAnswer {
+  readonly contentType = "text/event-stream; charset=utf-8";
   readonly #head: string;
   readonly #usage: string;
   readonly #includeUsage: boolean;
   #begun = false;
   #toolCalls = 0;
 
-  constructor(identity: AnswerIdentity, includeUsage: boolean) {
-    const { id, created, model } = identity;
+  constructor(model: string, includeUsage: boolean) {
+    const { id, created } = newAnswer("chatcmpl", model);
     const common = { id, object: "chat.completion.chunk", created, model, system_fingerprint: FINGERPRINT };
     // The closing brace is left out: choices and usage follow.
-    this.#head = JSON.stringify(common).slice(0, -1);
+    this.#head = `data: ${JSON.stringify(common).slice(0, -1)}`;
     this.#includeUsage = includeUsage;
     this.#usage = includeUsage ? ',"usage":null' : "";
   }
 
-  /** The data of the events to send for one event of Ollama: none, one or several, in order. */
-  write(event: OllamaChatEvent): string[] {
+  write(event: OllamaEvent): string {
     const { message } = event;
-    const chunks: string[] = [];
+    let text = "";
     if (!this.#begun) {
       this.#begun = true;
-      chunks.push(this.#chunk('{"role":"assistant","content":"","refusal":null}', "null", "null"));
+      text += this.#chunk('{"role":"assistant","content":"","refusal":null}', "null", "null");
     }
     if (message?.thinking) {
-      chunks.push(this.#chunk(`{"reasoning_content":${JSON.stringify(message.thinking)}}`, "null", "null"));
+      text += this.#chunk(`{"reasoning_content":${JSON.stringify(message.thinking)}}`, "null", "null");
     }
-    if (message?.content || event.logprobs) {
-      const logprobs = event.logprobs ? JSON.stringify({ content: event.logprobs, refusal: null }) : "null";
-      chunks.push(this.#chunk(`{"content":${JSON.stringify(message?.content ?? "")}}`, logprobs, "null"));
+    if (message?.content || event.logprobs?.length) {
+      const logprobs = event.logprobs?.length
+        ? JSON.stringify({ content: event.logprobs.map(toLogprob), refusal: null })
+        : "null";
+      text += this.#chunk(`{"content":${JSON.stringify(message?.content ?? "")}}`, logprobs, "null");
     }
     if (message?.tool_calls?.length) {
       const calls = message.tool_calls.map((call) => ({ index: this.#toolCalls++, ...toToolCall(call) }));
-      chunks.push(this.#chunk(JSON.stringify({ tool_calls: calls }), "null", "null"));
+      text += this.#chunk(JSON.stringify({ tool_calls: calls }), "null", "null");
     }
     if (event.done === true) {
-      chunks.push(this.#chunk("{}", "null", `"${finishReason(event, this.#toolCalls > 0)}"`));
+      text += this.#chunk("{}", "null", `"${finishReason(event, this.#toolCalls > 0)}"`);
       if (this.#includeUsage) {
-        chunks.push(`${this.#head},"choices":[],"usage":${JSON.stringify(usageOf(event))}}`);
+        text += `${this.#head},"choices":[],"usage":${JSON.stringify(usageOf(event))}}\n\n`;
       }
+      text += END_OF_STREAM;
     }
-    return chunks;
+    return text;
+  }
+
+  fail(error: ApiError): string {
+    return dataEvent(JSON.stringify(error.body()));
   }
 
   #chunk(delta: string, logprobs: string, finish: string): string {
     const choice = `{"index":0,"delta":${delta},"logprobs":${logprobs},"finish_reason":${finish}}`;
-    return `${this.#head},"choices":[${choice}]${this.#usage}}`;
+    return `${this.#head},"choices":[${choice}]${this.#usage}}\n\n`;
   }
 }

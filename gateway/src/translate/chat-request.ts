@@ -1,10 +1,12 @@
 import type { OllamaChatRequest, OllamaMessage, OllamaOptions, OllamaToolCall } from "../ollama/types.ts";
 import type { ChatMessage, ChatRequest } from "./chat-schema.ts";
+import { applyExtensions } from "./extensions.ts";
+import { type ChosenTools, type ToolChoice, chooseTools } from "./tool-choice.ts";
 
 type Content = Exclude<ChatMessage["content"], null | undefined>;
 
 /** OpenAI's chat request as Ollama's. Pure: the same request always gives the same. */
-export function toOllamaChat(request: ChatRequest): OllamaChatRequest {
+export function toOllamaChat(request: ChatRequest, chosen = chosenTools(request)): OllamaChatRequest {
   const chat: OllamaChatRequest = {
     model: request.model,
     messages: toOllamaMessages(request.messages),
@@ -13,15 +15,30 @@ export function toOllamaChat(request: ChatRequest): OllamaChatRequest {
     truncate: false,
     shift: false,
   };
-  const format = toOllamaFormat(request.response_format);
+  applyExtensions(chat, request);
+  const format = chosen.format ?? toOllamaFormat(request.response_format);
   if (format !== undefined) chat.format = format;
-  if (request.tools?.length && request.tool_choice !== "none") chat.tools = request.tools;
+  if (chosen.tools !== undefined) chat.tools = chosen.tools;
   if (request.reasoning_effort) chat.think = toOllamaThink(request.reasoning_effort);
   if (request.logprobs) {
     chat.logprobs = true;
     chat.top_logprobs = request.top_logprobs ?? 0;
   }
   return chat;
+}
+
+/** The tools that the model is shown, and what makes it keep to the client's choice among them. */
+export function chosenTools({
+  tools,
+  tool_choice: choice,
+  parallel_tool_calls: parallel,
+}: ChatRequest): ChosenTools {
+  return chooseTools(tools ?? [], toToolChoice(choice), parallel !== false);
+}
+
+function toToolChoice(choice: ChatRequest["tool_choice"]): ToolChoice {
+  if (choice == null) return "auto";
+  return typeof choice === "string" ? choice : { name: choice.function.name };
 }
 
 function toOllamaOptions(request: ChatRequest): OllamaOptions {
@@ -49,9 +66,20 @@ function toOllamaFormat(format: ChatRequest["response_format"]): unknown {
   }
 }
 
-function toOllamaThink(effort: NonNullable<ChatRequest["reasoning_effort"]>): boolean | string {
-  if (effort === "none") return false;
-  return effort === "minimal" ? "low" : effort;
+/** OpenAI tells six efforts apart, Ollama three and none. */
+export function toOllamaThink(effort: NonNullable<ChatRequest["reasoning_effort"]>): boolean | string {
+  switch (effort) {
+    case "none":
+      return false;
+    case "minimal":
+      return "low";
+    case "xhigh":
+      return "high";
+    case "low":
+    case "medium":
+    case "high":
+      return effort;
+  }
 }
 
 function toOllamaMessages(messages: readonly ChatMessage[]): OllamaMessage[] {
@@ -99,7 +127,7 @@ function toOllamaToolCall(call: {
 }
 
 /** OpenAI writes the arguments as text, Ollama as an object. A model may have written text that is no object. */
-function argumentsOf(text: string): unknown {
+export function argumentsOf(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null && !Array.isArray(value) ? value : { value };

@@ -73,9 +73,24 @@ const responseFormat = z.discriminatedUnion("type", [
   }),
 ]);
 
-const tokenLimit = z.int().min(1).nullish();
+export const tokenLimit = z.int().min(1).nullish();
 const penalty = z.number().min(-2).max(2).nullish();
-const ignored = z.unknown().optional();
+/** Taken, because it does not change the answer. */
+export const ignored = z.unknown().optional();
+
+/** What Ollama can be asked for beyond OpenAI's API; every generating route takes it. */
+export const extensions = {
+  /** How long the model stays loaded afterwards: a duration ("10m"), seconds, -1 for ever, 0 to unload it. */
+  keep_alive: z.union([z.string(), z.number()]).nullish(),
+  /** The context, in tokens. Another one than the model is loaded with loads it again. */
+  num_ctx: z.int().min(1).nullish(),
+  /** Ollama's own options (top_k, min_p, ...). What the API has a parameter for is taken from that. */
+  options: z
+    .record(z.string(), z.union([z.number(), z.boolean(), z.string(), z.array(z.string()), z.null()]))
+    .nullish(),
+  /** True: a conversation longer than the context loses its beginning, where it would be refused otherwise. */
+  truncate: z.boolean().nullish(),
+};
 
 /** What can be asked of a conversation, apart from the messages, the model, and whether it streams. */
 export const chatParameters = {
@@ -88,22 +103,22 @@ export const chatParameters = {
   presence_penalty: penalty,
   frequency_penalty: penalty,
   stream_options: z
-    .strictObject({ include_usage: z.boolean().optional(), include_obfuscation: z.literal(false).optional() })
+    .strictObject({ include_usage: z.boolean().optional(), include_obfuscation: z.boolean().optional() })
     .nullish(),
   response_format: responseFormat.nullish(),
   tools: z.array(tool).nullish(),
   tool_choice: z
     .union([
-      z.enum(["auto", "none"]),
-      unsupported("Ollama cannot force a tool call; only auto and none are taken"),
+      z.enum(["auto", "none", "required"]),
+      z.strictObject({ type: z.literal("function"), function: z.strictObject({ name: z.string() }) }),
     ])
-    .optional(),
-  parallel_tool_calls: z
-    .union([z.literal(true), unsupported("Ollama cannot be kept from calling several tools")])
-    .optional(),
-  reasoning_effort: z.enum(["none", "minimal", "low", "medium", "high"]).nullish(),
+    .nullish(),
+  parallel_tool_calls: z.boolean().nullish(),
+  reasoning_effort: z.enum(["none", "minimal", "low", "medium", "high", "xhigh"]).nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(20).nullish(),
+
+  ...extensions,
 
   // Without effect on the answer.
   user: ignored,
@@ -142,6 +157,8 @@ export const chatSchema = z.strictObject({
 export type ChatRequest = z.output<typeof chatSchema>;
 export type ChatMessage = ChatRequest["messages"][number];
 
-function isEmptyObject(value: unknown): boolean {
+export type Extensions = Pick<ChatRequest, keyof typeof extensions>;
+
+export function isEmptyObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.keys(value).length === 0;
 }

@@ -1,0 +1,32 @@
+import type { ApiError } from "../errors.ts";
+import type { OllamaCall, OllamaEvent } from "../ollama/types.ts";
+
+/**
+ * A request to a generating route, translated: what is asked of Ollama, and how the answer is told in the form of the
+ * API that was spoken. Every such API is one of these; the way to Ollama and back is the same for all.
+ */
+export interface Translated {
+  readonly call: OllamaCall;
+  /** Changes events before they are told; made anew for each answer. */
+  readonly adapt?: () => (event: OllamaEvent) => OllamaEvent;
+  readonly whole: () => WholeAnswer;
+  readonly streamed: () => StreamedAnswer;
+}
+
+/** Tells a whole answer. Both methods get every event and the line it came as; the last one has `done: true`. */
+export interface WholeAnswer {
+  add(event: OllamaEvent, line: string): void;
+  /** The body, as JSON text, once all events were added. */
+  build(): string;
+}
+
+/** Tells an answer while it comes. */
+export interface StreamedAnswer {
+  readonly contentType: StreamType;
+  /** What goes out for one event: nothing, one or several events of the API, the end of the stream with the last one. */
+  write(event: OllamaEvent, line: string): string;
+  /** What goes out when the answer fails after it has begun. */
+  fail(error: ApiError): string;
+}
+
+export type StreamType = "text/event-stream; charset=utf-8" | "application/x-ndjson";

@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { errorOf, hello, startFake, startGateway } from "./harness.ts";
+
+const looking = {
+  ...hello,
+  messages: [
+    { role: "user", content: [{ type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } }] },
+  ],
+};
+
+test("images to a model that cannot see are refused, where Ollama would leave them out without a word", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  const response = await gateway.post("/v1/chat/completions", looking);
+  expect(response.status).toBe(400);
+  expect(await errorOf(response)).toMatchObject({ code: "unsupported_parameter", param: "messages" });
+  expect(fake.received).toHaveLength(0);
+});
+
+test.each([[["completion", "vision"]], [undefined]])(
+  "images reach a model whose capabilities are %j",
+  async (capabilities) => {
+    const fake = await startFake();
+    fake.capabilities = capabilities;
+    const gateway = await startGateway(fake);
+    expect((await gateway.post("/v1/chat/completions", looking)).status).toBe(200);
+    expect((await fake.conversation()).body.messages[0]?.images).toEqual(["AAAA"]);
+  },
+);
