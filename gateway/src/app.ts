@@ -7,12 +7,12 @@ import {
   type FastifyReply,
 } from "fastify";
 import { Admission } from "./admission.ts";
+import { Backends } from "./backends.ts";
 import type { Config } from "./config.ts";
 import { ApiError, toApiError } from "./errors.ts";
 import { answerErrors, answerUnreadable } from "./error-answers.ts";
 import type { Gateway } from "./gateway.ts";
 import { Metrics } from "./metrics.ts";
-import { OllamaClient } from "./ollama/client.ts";
 import { logRequest } from "./request-log.ts";
 import { RequestRecord } from "./request-record.ts";
 import { chatCompletionsRoute } from "./routes/chat-completions.ts";
@@ -31,9 +31,17 @@ const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
 /** The gateway as a Fastify app that has yet to listen. Closing it drains it first. */
 export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInstance {
-  const admission = new Admission(config.MAX_IN_FLIGHT_REQUESTS);
-  const metrics = new Metrics(admission);
-  const ollama = new OllamaClient(config);
+  const ollama = new Backends(config);
+  const admission = new Admission(ollama, {
+    length: config.QUEUE_LIMIT,
+    timeoutMs: config.QUEUE_TIMEOUT_MS,
+    loadingCommentMs: config.LOADING_COMMENT_MS,
+  });
+  const metrics = new Metrics(admission, ollama);
+  ollama.loads.onEnd = (outcome) => {
+    admission.loadEnded(outcome);
+    metrics.countLoad(outcome);
+  };
   const gateway: Gateway = { config, ollama, admission, metrics };
 
   const app = fastify({

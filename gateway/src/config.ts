@@ -42,6 +42,31 @@ function hostName(about: Documented): Definition<string> {
   return { schema, allowed: "a host name or an IP address, without scheme or port", ...about };
 }
 
+/** Where one Ollama server is, and how many requests it runs at once when that is told. */
+export interface BackendAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly slots?: number;
+}
+
+const backendAddress = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})(?:\*(\d{1,4}))?$/;
+
+const backendAddresses = z.string().transform((list, context): readonly BackendAddress[] =>
+  listed(list).map((written) => {
+    const [, ipv6, name, portText, slotsText] = backendAddress.exec(written) ?? [];
+    const backend = { host: ipv6 ?? name ?? "", port: Number(portText) };
+    const slots = slotsText === undefined ? {} : { slots: Number(slotsText) };
+    if (!(backend.port >= 1 && backend.port <= 65_535) || slots.slots === 0) {
+      context.addIssue({ code: "custom", message: written });
+    }
+    return { ...backend, ...slots };
+  }),
+);
+
+function listed(list: string): string[] {
+  return list.split(",").flatMap((each) => each.trim() || []);
+}
+
 // Ollama's form: an optional host and name space, a name, an optional tag.
 const modelName =
   /^[A-Za-z0-9][A-Za-z0-9._-]*(:\d+(?=\/))?(\/[A-Za-z0-9][A-Za-z0-9._-]*){0,2}(:[A-Za-z0-9_][A-Za-z0-9._-]*)?$/;
@@ -60,6 +85,20 @@ const definitions = {
     description: "The host of the Ollama server: a name or an address (the name is OPEA's).",
   }),
   LLM_SERVICE_PORT: port({ default: "11434", description: "The port of the Ollama server." }),
+  LLM_BACKENDS: {
+    schema: backendAddresses,
+    allowed: "host:port or host:port*slots (IPv6 in brackets), separated by commas",
+    default: "",
+    description:
+      "Several Ollama servers, in place of LLM_SERVICE_HOST_IP and LLM_SERVICE_PORT. `*4` says that one runs four " +
+      "requests at once, where OLLAMA_NUM_PARALLEL does not hold for it.",
+  },
+  OLLAMA_NUM_PARALLEL: integer(1, 9999, "requests", {
+    default: "1",
+    description:
+      "How many requests an Ollama server runs at once: what the server itself has in its variable of this name. " +
+      "Beyond it requests wait in the gateway.",
+  }),
   LLM_MODEL_ID: {
     schema: z.string().regex(modelName),
     allowed: "the name of an Ollama model, such as llama3.2:1b",
@@ -69,7 +108,7 @@ const definitions = {
   REQUIRED_MODELS: {
     schema: z
       .string()
-      .transform((list) => list.split(",").flatMap((name) => name.trim() || []))
+      .transform(listed)
       .pipe(z.array(z.string().regex(modelName))),
     allowed: "names of Ollama models, separated by commas",
     default: "",
@@ -86,10 +125,36 @@ const definitions = {
     default: `${32 * MIB}`,
     description: "The largest request body; images travel inside it. Beyond it the answer is 413.",
   }),
-  MAX_IN_FLIGHT_REQUESTS: integer(1, 65_535, "requests", {
-    default: "1024",
+  QUEUE_LIMIT: integer(1, 65_535, "requests", {
+    default: "256",
+    description: "How many requests may wait for a slot or a cold load. Beyond it the answer is 503 at once.",
+  }),
+  QUEUE_TIMEOUT_MS: deadline({
+    default: `${1 * MINUTE}`,
     description:
-      "Generating requests served at once, and connections to Ollama. Beyond it the answer is 503 at once.",
+      "How long a request may wait for a slot; the load of its model is not in it. Then the answer is 503.",
+  }),
+  LOAD_TIMEOUT_MS: deadline({
+    default: `${10 * MINUTE}`,
+    description: "How long Ollama may take to load a model. Then all that wait for it are answered with 504.",
+  }),
+  LOADING_COMMENT_MS: deadline({
+    default: `${5 * SECOND}`,
+    description: "How often a stream that waits for a load gets a comment, so that proxies keep it open.",
+  }),
+  POLL_INTERVAL_MS: deadline({
+    default: `${3 * SECOND}`,
+    description:
+      "How often each Ollama server is asked whether it lives and what it has loaded. A server that comes back is " +
+      "used after this long at most.",
+  }),
+  BREAKER_FAILURES: integer(1, 1000, "failures", {
+    default: "3",
+    description: "After how many broken connections in a row a server is left alone for BREAKER_OPEN_MS.",
+  }),
+  BREAKER_OPEN_MS: deadline({
+    default: `${3 * SECOND}`,
+    description: "How long such a server is left alone. Then a single request tries it.",
   }),
   REQUEST_TIMEOUT_MS: deadline({
     default: `${30 * SECOND}`,
@@ -106,8 +171,8 @@ const definitions = {
   FIRST_TOKEN_TIMEOUT_MS: deadline({
     default: `${10 * MINUTE}`,
     description:
-      "How long a stream may wait for its first token: waiting for a slot, a cold load of the model and reading " +
-      "the prompt are all in it. Then the answer is 504.",
+      "How long a stream may wait for its first token once it has a slot: reading the prompt is in it, the queue " +
+      "and the load are not. Then the answer is 504.",
   }),
   IDLE_TIMEOUT_MS: deadline({
     default: `${2 * MINUTE}`,

@@ -31,6 +31,27 @@ const catalogue = {
     type: "invalid_request_error",
     message: "The conversation is longer than the context of the model. Shorten it, or use a larger context.",
   },
+  invalid_api_key: {
+    status: 401,
+    type: "invalid_request_error",
+    message: "The API key is missing or wrong. Send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'.",
+  },
+  model_not_allowed: {
+    status: 403,
+    type: "invalid_request_error",
+    message: "The API key may not use this model.",
+  },
+  admin_key_required: {
+    status: 403,
+    type: "invalid_request_error",
+    message: "Only a key with the admin flag may change the server.",
+  },
+  rate_limit_exceeded: {
+    status: 429,
+    type: "requests",
+    message: "The API key's limit is reached.",
+    retryAfter: 1,
+  },
   model_not_found: { status: 404, type: "invalid_request_error", message: "The model does not exist." },
   route_not_found: { status: 404, type: "invalid_request_error", message: "There is no such route." },
   method_not_allowed: {
@@ -82,10 +103,16 @@ const catalogue = {
     retryAfter: 5,
   },
   upstream_overloaded: { status: 503, type: "server_error", message: "Ollama is overloaded.", retryAfter: 5 },
-  too_many_requests_in_flight: {
+  queue_full: {
     status: 503,
     type: "server_error",
-    message: "The gateway serves as many requests as it may.",
+    message: "As many requests are waiting as may wait.",
+    retryAfter: 2,
+  },
+  queue_timeout: {
+    status: 503,
+    type: "server_error",
+    message: "The request's turn did not come in time.",
     retryAfter: 2,
   },
   shutting_down: {
@@ -94,6 +121,7 @@ const catalogue = {
     message: "The gateway is shutting down.",
     retryAfter: 5,
   },
+  load_timeout: { status: 504, type: "server_error", message: "Ollama did not load the model in time." },
   first_token_timeout: {
     status: 504,
     type: "server_error",
@@ -107,9 +135,12 @@ const catalogue = {
   answer_timeout: { status: 504, type: "server_error", message: "Ollama did not finish its answer in time." },
 } as const satisfies Record<string, CatalogueEntry>;
 
+/** What a limit counts; OpenAI tells its rate limit errors apart by it. */
+export type LimitType = "requests" | "tokens";
+
 interface CatalogueEntry {
   readonly status: number;
-  readonly type: "invalid_request_error" | "server_error";
+  readonly type: "invalid_request_error" | "server_error" | LimitType;
   readonly message: string;
   readonly retryAfter?: number;
 }
@@ -123,6 +154,12 @@ export interface ErrorDetail {
   readonly param?: string;
   /** Replaces the catalogue's status, for an API that has another one for the same error. */
   readonly status?: number;
+  /** Replaces the catalogue's type. */
+  readonly type?: LimitType;
+  /** Replaces the catalogue's advice, in seconds. */
+  readonly retryAfter?: number;
+  /** True when another backend may do better: nothing of the answer had come. */
+  readonly elsewhere?: boolean;
   readonly cause?: unknown;
 }
 
@@ -143,15 +180,17 @@ export class ApiError extends Error {
   readonly type: string;
   readonly param: string | null;
   readonly retryAfter: number | undefined;
+  readonly elsewhere: boolean;
 
   constructor(code: ErrorCode, detail: ErrorDetail = {}) {
     const entry: CatalogueEntry = catalogue[code];
     super(detail.message ?? entry.message, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.code = code;
     this.status = detail.status ?? entry.status;
-    this.type = entry.type;
+    this.type = detail.type ?? entry.type;
     this.param = detail.param ?? null;
-    this.retryAfter = entry.retryAfter;
+    this.retryAfter = detail.retryAfter ?? entry.retryAfter;
+    this.elsewhere = detail.elsewhere ?? false;
   }
 
   body(): ErrorBody {

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger, FastifyRequest } from "fastify";
 import type { ApiError } from "./errors.ts";
+import { rounded } from "./request-record.ts";
 
 // Asked every few seconds by machines: at info they would bury what people ask for.
 const PROBES: ReadonlySet<string | undefined> = new Set([
@@ -24,7 +25,10 @@ export function logRequest(logger: FastifyBaseLogger, request: FastifyRequest, s
       stream: record.stream,
       prompt_tokens: record.usage?.prompt_tokens,
       completion_tokens: record.usage?.completion_tokens,
-      first_token_ms: rounded(record.firstTokenMs),
+      backend: record.admitted?.backendName,
+      queue_ms: maybeRounded(record.admitted?.queueMs),
+      load_ms: maybeRounded(record.admitted?.loadMs),
+      first_token_ms: maybeRounded(record.firstTokenMs),
       total_ms: rounded(record.elapsedMs()),
       error: record.error?.code,
       origin: originOf(record.error),
@@ -53,6 +57,6 @@ function levelOf(
   return PROBES.has(routeOptions.url) && status < 400 ? "debug" : "info";
 }
 
-function rounded(milliseconds: number | undefined): number | undefined {
-  return milliseconds === undefined ? undefined : Math.round(milliseconds * 10) / 10;
+function maybeRounded(milliseconds: number | undefined): number | undefined {
+  return milliseconds === undefined ? undefined : rounded(milliseconds);
 }

@@ -1,6 +1,6 @@
-import type { Admitted } from "./admission.ts";
 import type { ApiError } from "./errors.ts";
 import type { OllamaEvent } from "./ollama/types.ts";
+import type { Ticket } from "./ticket.ts";
 import { type Usage, usageOf } from "./translate/chat-answer.ts";
 
 const NS_PER_MS = 1e6;
@@ -12,23 +12,56 @@ export class RequestRecord {
   stream: boolean | undefined;
   error: ApiError | undefined;
   usage: Usage | undefined;
-  /** Set while a request generates. */
-  admitted: Admitted | undefined;
+  /** Set once a request has been let in. */
+  admitted: Ticket | undefined;
   /** How long the client waited for the first token; estimated for a whole answer by what Ollama says of itself. */
   firstTokenMs: number | undefined;
+  /** How long Ollama read the prompt and generated, as it says itself. */
+  promptMs = 0;
+  generationMs = 0;
+  /** Events of the answer, of which each is about a token. */
+  events = 0;
 
   elapsedMs(): number {
     return performance.now() - this.#startedAt;
   }
 
+  /** What the request was waiting for when it ended. */
+  get stage(): "queue" | "load" | "prompt" | "answer" {
+    if (this.firstTokenMs !== undefined) return "answer";
+    if (this.admitted?.ran === true) return "prompt";
+    return this.admitted?.waitsForLoad === true ? "load" : "queue";
+  }
+
   /** Takes note of an event of the answer, after it was read. */
   note(event: OllamaEvent): void {
+    this.events += 1;
     if (this.firstTokenMs === undefined) {
       const generating = event.done === true ? (event.eval_duration ?? 0) / NS_PER_MS : 0;
       this.firstTokenMs = Math.max(0, this.elapsedMs() - generating);
     }
-    if (event.done === true) this.usage = usageOf(event);
+    if (event.done === true) {
+      this.usage = usageOf(event);
+      this.promptMs = (event.prompt_eval_duration ?? 0) / NS_PER_MS;
+      this.generationMs = (event.eval_duration ?? 0) / NS_PER_MS;
+    }
   }
+
+  /** Where the time went so far, as the header of this name has it. */
+  serverTiming(): string {
+    const { admitted } = this;
+    let parts = `queue;dur=${rounded(admitted?.queueMs ?? 0)}, load;dur=${rounded(admitted?.loadMs ?? 0)}`;
+    if (this.firstTokenMs !== undefined) parts += `, first-token;dur=${rounded(this.firstTokenMs)}`;
+    if (this.usage !== undefined) {
+      parts += `, prompt;dur=${rounded(this.promptMs)}, generate;dur=${rounded(this.generationMs)}`;
+    }
+    return parts;
+  }
+}
+
+/** Tenths of a millisecond are enough. */
+export function rounded(milliseconds: number): number {
+  return Math.round(milliseconds * 10) / 10;
 }
 
 declare module "fastify" {

@@ -81,7 +81,7 @@ describe("a client that leaves stops the work in Ollama", () => {
 test("clients that leave give their places back", async () => {
   const fake = await startFake();
   fake.answers("hang");
-  const gateway = await startGateway(fake, { MAX_IN_FLIGHT_REQUESTS: "2" });
+  const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "2" });
   for (let n = 0; n < 6; n += 1) {
     const client = new AbortController();
     const response = gateway.post(chat, n % 2 === 0 ? hello : streamed, { signal: client.signal });

@@ -6,6 +6,7 @@ const route = "/v1/example-service";
 
 test("messages as a string are what the user says; it streams, up to 1024 tokens, with the default model", async () => {
   const fake = await startFake();
+  fake.models = ["default:1b"];
   const gateway = await startGateway(fake, { LLM_MODEL_ID: "default:1b" });
   const response = await gateway.post(route, { messages: "Hi" });
   expect(response.headers.get("content-type")).toMatch(/^text\/event-stream/);
@@ -22,6 +23,7 @@ test("messages as a string are what the user says; it streams, up to 1024 tokens
 
 test("messages as a list all arrive; a whole answer is a chat completion", async () => {
   const fake = await startFake();
+  fake.models = ["other:latest"];
   const gateway = await startGateway(fake);
   const messages = [
     { role: "user", content: "I am Ada." },

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
+import { canonicalModelName } from "../../gateway/src/ollama/model-name.ts";
 import type { OllamaChatRequest } from "../../gateway/src/ollama/types.ts";
 
 /** One thing the fake does while it answers a generating request, in order. Headers go out with the first bytes, as Ollama's do. */
@@ -54,11 +55,16 @@ export function last(over: object = {}): Step {
 /** An Ollama server that does what a test tells it to, and nothing by chance. */
 export class FakeOllama {
   readonly received: Received[] = [];
+  /** Requests that only load a model, in the order in which they came. */
+  readonly loads: Received[] = [];
   models: string[] = ["m:latest"];
+  /** The models that are loaded; undefined stands for all that are there. A load adds to them. */
+  loaded: { name: string; context_length?: number; expires_at?: string }[] | undefined;
   /** What `/api/show` says every model can do; undefined: it does not say, as an old Ollama. */
   capabilities: string[] | undefined = ["completion", "tools"];
   port = 0;
   #script: readonly Step[] | undefined;
+  #loadScript: readonly Step[] = [];
   #waiting: (() => void)[] = [];
   readonly #server = createServer((request, response) => {
     void this.#answer(request, response).catch(() => response.destroy());
@@ -75,6 +81,20 @@ export class FakeOllama {
   /** What the next conversations are answered with; without it "Hello", " there", "." is. */
   answers(...script: readonly Step[]): void {
     this.#script = script;
+  }
+
+  /** What happens before a load succeeds. */
+  loadsWith(...script: readonly Step[]): void {
+    this.#loadScript = script;
+  }
+
+  /** The n-th load that is asked for, counted from 0. */
+  async load(n = 0): Promise<Received> {
+    for (;;) {
+      const load = this.loads[n];
+      if (load !== undefined) return load;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
   }
 
   /** The n-th conversation that arrives, counted from 0. */
@@ -108,9 +128,19 @@ export class FakeOllama {
       });
     });
     const received: Received = { path, body, headers: request.headers, brokenOff, bytesTaken: 0 };
-    this.received.push(received);
+    const isLoad = onlyLoads(path, body as unknown as Record<string, unknown>);
+    (isLoad ? this.loads : this.received).push(received);
     for (const resolve of this.#waiting.splice(0)) resolve();
-    await play(this.#script ?? usual(path, body), response, received);
+    if (!isLoad) await play(this.#script ?? usual(path, body), response, received);
+    else if (await play(this.#loadScript, response, received)) this.#finishLoad(body, response);
+  }
+
+  #finishLoad({ model, options }: OllamaChatRequest, response: ServerResponse): void {
+    const name = canonicalModelName(model);
+    const context = (options as OllamaChatRequest["options"] | undefined)?.num_ctx ?? 4096;
+    this.loaded = this.loaded?.filter((each) => each.name !== name);
+    this.loaded?.push({ name, context_length: context });
+    response.end(JSON.stringify({ model, done: true, done_reason: "load" }));
   }
 
   /** What the fake says of itself and its models. */
@@ -125,7 +155,7 @@ export class FakeOllama {
       case "/api/tags":
         return { models };
       case "/api/ps":
-        return { models: models.map((model) => ({ ...model, context_length: 4096 })) };
+        return { models: this.loaded ?? models.map((model) => ({ ...model, context_length: 4096 })) };
       case "/api/version":
         return { version: "0.17.4" };
       case "/api/show":
@@ -149,14 +179,21 @@ function usual(path: string, { stream }: OllamaChatRequest): Step[] {
   }
 }
 
-async function play(script: readonly Step[], response: ServerResponse, received: Received): Promise<void> {
+/** A request that says nothing loads its model, whatever its kind. */
+function onlyLoads(path: string, body: Readonly<Record<string, unknown>>): boolean {
+  const said = body["messages"] ?? body["prompt"] ?? body["input"];
+  return path === "/api/generate" ? said === undefined : Array.isArray(said) && said.length === 0;
+}
+
+/** Plays a script and ends the answer. Says whether the answer is still to be given. */
+async function play(script: readonly Step[], response: ServerResponse, received: Received): Promise<boolean> {
   for (const step of script) {
-    if (step === "hang") return;
+    if (step === "hang") return false;
     if (step === "cut") {
       // What was written goes out first.
       await new Promise((resolve) => setImmediate(resolve));
       response.destroy();
-      return;
+      return false;
     }
     if (step === "flood") await flood(response, received);
     else if ("waitMs" in step) await wait(step.waitMs);
@@ -164,7 +201,9 @@ async function play(script: readonly Step[], response: ServerResponse, received:
     else if ("status" in step) response.writeHead(step.status).write(step.body);
     else response.write("line" in step ? `${JSON.stringify(step.line)}\n` : step.raw);
   }
+  if (!response.headersSent && !script.some((step) => typeof step === "object" && "raw" in step)) return true;
   response.end();
+  return false;
 }
 
 function flood(response: ServerResponse, received: Received): Promise<void> {

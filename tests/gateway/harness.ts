@@ -1,7 +1,7 @@
 import type { AddressInfo } from "node:net";
 import OpenAI from "openai";
 import { pino } from "pino";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { buildApp } from "../../gateway/src/app.ts";
 import { readConfig } from "../../gateway/src/config.ts";
 import { FakeOllama } from "./fake-ollama.ts";
@@ -33,7 +33,12 @@ export async function startGateway(
   const log: string[] = [];
   const stream = { write: (line: string) => void log.push(line) };
   const logger = pino({ level: "debug", base: null }, stream);
-  const config = readConfig({ LLM_SERVICE_PORT: `${ollama.port}`, LLM_MODEL_ID: "m", ...environment });
+  const config = readConfig({
+    LLM_SERVICE_PORT: `${ollama.port}`,
+    LLM_MODEL_ID: "m",
+    OLLAMA_NUM_PARALLEL: "16",
+    ...environment,
+  });
   const app = buildApp(config, logger);
   await app.listen({ host: "127.0.0.1", port: 0 });
   const { port } = app.server.address() as AddressInfo;
@@ -92,6 +97,16 @@ export async function readEvents(response: Response): Promise<{ data: string[]; 
   }
   const data = text.split("\n\n").flatMap((event) => (event === "" ? [] : [event.replace(/^data: /, "")]));
   return { data, brokenOff };
+}
+
+/** Waits until a line is among the metrics. */
+export async function metric(url: string, line: string): Promise<void> {
+  await expect
+    .poll(async () => (await (await fetch(`${url}/metrics`)).text()).split("\n"), {
+      interval: 5,
+      timeout: 3000,
+    })
+    .toContain(line);
 }
 
 /** Waits for something that is about to be true. */

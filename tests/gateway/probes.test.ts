@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
 import { token } from "./fake-ollama.ts";
-import { hello, readEvents, startFake, startGateway } from "./harness.ts";
+import { hello, metric, readEvents, startFake, startGateway } from "./harness.ts";
 
 test("/health is about the gateway alone", async () => {
   const gateway = await startGateway({ port: 1 });
@@ -56,15 +56,18 @@ test("/ready does not wait for an Ollama that is stuck", async () => {
   stuck.close();
 });
 
-test("probes are answered while as many requests are in flight as may be", async () => {
+test("probes are answered while every slot is taken and the queue is full", async () => {
   const fake = await startFake();
   fake.answers(token("Hel"), "hang");
-  const gateway = await startGateway(fake, { MAX_IN_FLIGHT_REQUESTS: "1" });
+  const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1", QUEUE_LIMIT: "1" });
   const client = new AbortController();
   await gateway.post("/v1/chat/completions", { ...hello, stream: true }, { signal: client.signal });
+  const waiting = gateway.post("/v1/chat/completions", hello, { signal: client.signal });
+  await metric(gateway.url, "gateway_queue_depth 1");
   expect((await gateway.post("/v1/chat/completions", hello)).status).toBe(503);
   expect((await fetch(`${gateway.url}/ready`)).status).toBe(200);
   client.abort();
+  await expect(waiting).rejects.toThrow();
 });
 
 async function metricsOf(url: string): Promise<string> {
@@ -81,10 +84,10 @@ test("/metrics counts requests, tokens and times by model", async () => {
     'http_requests_total{route="/v1/chat/completions",method="POST",status="200"} 2\n',
   );
   expect(metrics).toContain(
-    'gen_ai_client_token_usage_total{gen_ai_request_model="m:latest",gen_ai_token_type="input"} 22',
+    'gen_ai_client_token_usage_sum{gen_ai_request_model="m:latest",gen_ai_token_type="input"} 22',
   );
   expect(metrics).toContain(
-    'gen_ai_client_token_usage_total{gen_ai_request_model="m:latest",gen_ai_token_type="output"} 6',
+    'gen_ai_client_token_usage_sum{gen_ai_request_model="m:latest",gen_ai_token_type="output"} 6',
   );
   for (const name of [
     "gen_ai_server_time_to_first_token_seconds",
@@ -93,7 +96,8 @@ test("/metrics counts requests, tokens and times by model", async () => {
     expect(metrics).toContain(`${name}_count{gen_ai_request_model="m:latest"} 2\n`);
   }
   expect(metrics).toContain(
-    'gen_ai_server_request_duration_seconds_count{gen_ai_request_model="m:latest",error_type=""} 2',
+    'gen_ai_server_request_duration_seconds_count{gen_ai_operation_name="chat",gen_ai_provider_name="ollama",' +
+      'gen_ai_request_model="m:latest",error_type=""} 2',
   );
   expect(metrics).toContain("process_resident_memory_bytes");
 });

@@ -1,13 +1,10 @@
 import { isIPv6 } from "node:net";
 import { Pool } from "undici";
-import type { Config } from "../config.ts";
+import type { BackendAddress, Config } from "../config.ts";
 import { ApiError } from "../errors.ts";
 import { type EventReader, Exchange } from "./exchange.ts";
 import { fromConnectionError, fromStatus, type Stage } from "./failures.ts";
-import type { OllamaCall, OllamaModel, OllamaQuestion } from "./types.ts";
-
-// So that probes are answered while every other connection is generating.
-const PROBE_CONNECTIONS = 8;
+import type { OllamaCall, OllamaModel, OllamaQuestion, OllamaRunning } from "./types.ts";
 
 // Longer than the default of 4 s, so that a request now and then needs no new connection.
 const KEEP_ALIVE_MS = 60_000;
@@ -19,19 +16,20 @@ const GENERATE_HEADERS = { "content-type": "application/json", accept: "applicat
 /** Talks to one Ollama server over its native API. */
 export class OllamaClient {
   readonly #config: Config;
-  readonly #pool: Pool;
+  readonly #origin: string;
+  #pool: Pool;
 
-  constructor(config: Config) {
+  constructor(config: Config, { host, port }: BackendAddress) {
     this.#config = config;
-    const host = isIPv6(config.LLM_SERVICE_HOST_IP)
-      ? `[${config.LLM_SERVICE_HOST_IP}]`
-      : config.LLM_SERVICE_HOST_IP;
-    this.#pool = new Pool(`http://${host}:${config.LLM_SERVICE_PORT}`, {
-      connections: config.MAX_IN_FLIGHT_REQUESTS + PROBE_CONNECTIONS,
-      pipelining: 1,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      connect: { timeout: config.CONNECT_TIMEOUT_MS },
-    });
+    this.#origin = `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
+    this.#pool = this.#newPool();
+  }
+
+  /** Makes new connections from now on: the server's name means another address. What is under way goes on. */
+  reconnect(): void {
+    const old = this.#pool;
+    this.#pool = this.#newPool();
+    void old.close();
   }
 
   /**
@@ -102,19 +100,43 @@ export class OllamaClient {
 
   /** The models that are present. @throws ApiError */
   async models(): Promise<readonly OllamaModel[]> {
-    const { models } = (await this.#get("/api/tags")) as { models?: readonly OllamaModel[] | null };
-    return models ?? [];
+    const { body } = await this.#get("/api/tags");
+    return (body as { models?: readonly OllamaModel[] | null }).models ?? [];
+  }
+
+  /** The models that are loaded, and the time on the server's clock. @throws ApiError */
+  async running(): Promise<{ models: readonly OllamaRunning[]; now: number }> {
+    const { body, date } = await this.#get("/api/ps");
+    return {
+      models: (body as { models?: readonly OllamaRunning[] | null }).models ?? [],
+      now: typeof date === "string" ? Date.parse(date) : Date.now(),
+    };
+  }
+
+  /** The server's version; that it answers is what matters. @throws ApiError */
+  async version(): Promise<string> {
+    const { body } = await this.#get("/api/version");
+    return String((body as { version?: unknown }).version);
   }
 
   async close(): Promise<void> {
     await this.#pool.destroy();
   }
 
-  async #get(path: string): Promise<unknown> {
+  // Connections are not counted: admission bounds what generates, and a probe must never wait for those.
+  #newPool(): Pool {
+    return new Pool(this.#origin, {
+      pipelining: 1,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connect: { timeout: this.#config.CONNECT_TIMEOUT_MS },
+    });
+  }
+
+  async #get(path: string): Promise<{ body: unknown; date: unknown }> {
     try {
       const signal = AbortSignal.timeout(this.#config.PROBE_TIMEOUT_MS);
       const answer = await this.#pool.request({ method: "GET", path, signal });
-      if (answer.statusCode === 200) return await answer.body.json();
+      if (answer.statusCode === 200) return { body: await answer.body.json(), date: answer.headers["date"] };
       await answer.body.dump();
     } catch (cause) {
       throw new ApiError("upstream_unreachable", { cause });

@@ -13,11 +13,12 @@ interface TimeoutCodes {
 /** Says what a failed connection means to the client. */
 export function fromConnectionError(cause: Error, stage: Stage, timeouts: TimeoutCodes): ApiError {
   if (cause instanceof ApiError) return cause;
-  if (stage === "connecting") return new ApiError("upstream_unreachable", { cause });
+  if (stage === "connecting") return new ApiError("upstream_unreachable", { cause, elsewhere: true });
   const code = "code" in cause ? cause.code : undefined;
   if (code === "UND_ERR_HEADERS_TIMEOUT") return new ApiError(timeouts.beginning, { cause });
   if (code === "UND_ERR_BODY_TIMEOUT") return new ApiError(timeouts.silence, { cause });
-  return new ApiError(stage === "answering" ? "upstream_incomplete" : "upstream_failed", { cause });
+  if (stage === "answering") return new ApiError("upstream_incomplete", { cause });
+  return new ApiError("upstream_failed", { cause, elsewhere: true });
 }
 
 // Ollama tells its errors apart by their text only.
@@ -35,6 +36,7 @@ export function fromStatus(status: number, body: string, model: string): ApiErro
     return new ApiError("model_not_found", {
       message: `The model '${model}' does not exist.`,
       param: "model",
+      elsewhere: true,
     });
   }
   const known = knownMessages.find(([pattern]) => message !== undefined && pattern.test(message));
@@ -44,7 +46,9 @@ export function fromStatus(status: number, body: string, model: string): ApiErro
     return new ApiError(code, { ...quoting(message), ...(param === undefined ? {} : { param }) });
   }
   if (status === 400) return new ApiError("invalid_request", quoting(message));
-  if (status === 429 || status === 503) return new ApiError("upstream_overloaded", quoting(message));
+  if (status === 429 || status === 503) {
+    return new ApiError("upstream_overloaded", { ...quoting(message), elsewhere: true });
+  }
   return new ApiError("upstream_failed", quoting(message));
 }
 

@@ -48,6 +48,20 @@ export interface OllamaChatRequest {
   top_logprobs?: number;
 }
 
+/** The body of `POST /api/generate`. */
+export interface OllamaGenerateRequest {
+  model: string;
+  prompt: string;
+  suffix?: string;
+  stream: boolean;
+  options: OllamaOptions;
+  truncate: boolean;
+  shift: boolean;
+  keep_alive?: string | number;
+  logprobs?: boolean;
+  top_logprobs?: number;
+}
+
 /** A generating request: where it goes, and what is sent. The body is sent as it is. */
 export interface OllamaCall {
   readonly path: "/api/chat" | "/api/generate";
@@ -98,4 +112,13 @@ export interface OllamaModel {
   readonly digest: string;
   readonly size: number;
   readonly modified_at: string;
+}
+
+/** An entry of `GET /api/ps`. */
+export interface OllamaRunning {
+  readonly name: string;
+  /** Tokens the loaded model can attend to. */
+  readonly context_length?: number;
+  /** When it will be unloaded, by the server's own clock. */
+  readonly expires_at?: string;
 }

@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Admitted } from "../admission.ts";
 import { AnswerStream } from "../answer-stream.ts";
 import { ApiError, toApiError } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 import type { OllamaEvent } from "../ollama/types.ts";
+import type { Ticket } from "../ticket.ts";
 import type { Translated } from "../translate/form.ts";
 import { refuseUnseenImages } from "./vision.ts";
 
@@ -13,7 +13,7 @@ interface Answering {
   readonly reply: FastifyReply;
   readonly asked: Translated;
   readonly adapt: (event: OllamaEvent) => OllamaEvent;
-  readonly admitted: Admitted;
+  readonly admitted: Ticket;
 }
 
 /**
@@ -31,7 +31,7 @@ export async function answer(
   const { model, stream } = asked.call.body;
   record.model = model;
   record.stream = stream;
-  const admitted = gateway.admission.enter();
+  const admitted = gateway.admission.enter({ ...asked.call, key: "" });
   record.admitted = admitted;
   try {
     await refuseUnseenImages(gateway.ollama, asked.call, admitted.signal);
@@ -43,15 +43,20 @@ export async function answer(
   }
 }
 
-async function answerWhole({ gateway, request, reply, asked, adapt, admitted }: Answering): Promise<void> {
+async function answerWhole({ request, reply, asked, adapt, admitted }: Answering): Promise<void> {
   const whole = asked.whole();
-  await gateway.ollama.generate(asked.call, admitted.signal, {
-    onEvent(event, line) {
-      request.record.note(event);
-      whole.add(adapt(event), line);
-    },
-  });
-  void reply.header("content-type", "application/json; charset=utf-8").send(whole.build());
+  await admitted.run((ollama) =>
+    ollama.generate(asked.call, admitted.signal, {
+      onEvent(event, line) {
+        request.record.note(event);
+        whole.add(adapt(event), line);
+      },
+    }),
+  );
+  void reply
+    .header("content-type", "application/json; charset=utf-8")
+    .header("server-timing", request.record.serverTiming())
+    .send(whole.build());
 }
 
 async function answerAsStream({ gateway, request, reply, asked, adapt, admitted }: Answering): Promise<void> {
@@ -62,17 +67,23 @@ async function answerAsStream({ gateway, request, reply, asked, adapt, admitted 
     record.error ??= new ApiError("client_stalled");
     admitted.abort(record.error);
   });
+  admitted.onLoading = () => {
+    out.comment("loading");
+  };
   try {
-    await gateway.ollama.generate(asked.call, admitted.signal, {
-      onEvent(event, line) {
-        record.note(event);
-        out.write(streamed.write(adapt(event), line));
-        if (event.done === true) out.end();
-      },
-      onPiece(flow) {
-        out.flush(flow);
-      },
-    });
+    await admitted.run((ollama) =>
+      ollama.generate(asked.call, admitted.signal, {
+        onEvent(event, line) {
+          record.note(event);
+          out.write(streamed.write(adapt(event), line));
+          if (event.done === true) out.end();
+        },
+        onPiece(flow) {
+          if (!out.begun) void reply.header("server-timing", record.serverTiming());
+          out.flush(flow);
+        },
+      }),
+    );
   } catch (thrown) {
     if (!out.begun) throw thrown;
     record.error ??= toApiError(thrown);

@@ -1,5 +1,5 @@
 import { ApiError } from "../errors.ts";
-import type { OllamaClient } from "../ollama/client.ts";
+import type { Backends } from "../backends.ts";
 import type { OllamaCall } from "../ollama/types.ts";
 
 interface MayHoldImages {
@@ -14,7 +14,7 @@ interface MayHoldImages {
  * @throws ApiError `unsupported_parameter`
  */
 export function refuseUnseenImages(
-  ollama: OllamaClient,
+  ollama: Backends,
   { body }: OllamaCall,
   signal: AbortSignal,
 ): Promise<void> | undefined {
@@ -25,7 +25,7 @@ export function refuseUnseenImages(
     : undefined;
 }
 
-async function refuseUnlessItSees(ollama: OllamaClient, model: string, signal: AbortSignal): Promise<void> {
+async function refuseUnlessItSees(ollama: Backends, model: string, signal: AbortSignal): Promise<void> {
   const shown = await ollama.ask({ method: "POST", path: "/api/show", model, body: { model } }, signal);
   const { capabilities } = shown as { capabilities?: readonly string[] };
   // An Ollama that does not say what a model can do is left to judge for itself.

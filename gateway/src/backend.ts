@@ -1,0 +1,146 @@
+import dns from "node:dns";
+import { isIP } from "node:net";
+import { Breaker } from "./breaker.ts";
+import type { BackendAddress, Config } from "./config.ts";
+import { ApiError } from "./errors.ts";
+import { LoadedModels, type Wanted } from "./loaded-models.ts";
+import { OllamaClient } from "./ollama/client.ts";
+import { canonicalModelName } from "./ollama/model-name.ts";
+
+// Probes in a row that come late before a server counts as gone.
+const OVERDUE_LIMIT = 2;
+
+/** One Ollama server: where it is, what it holds and has loaded, whether it lives, how busy the gateway keeps it. */
+export class Backend {
+  readonly name: string;
+  /** How many requests it runs at once. */
+  readonly slots: number;
+  readonly client: OllamaClient;
+  readonly breaker: Breaker;
+  readonly loaded = new LoadedModels();
+  /** Requests of the gateway that it is running. */
+  inFlight = 0;
+  readonly #address: BackendAddress;
+  #present = new Set<string>();
+  #alive = false;
+  #known = false;
+  #resolved = "";
+  #overdue = 0;
+  #polling: Promise<void> | undefined;
+  #takingStock: Promise<void> | undefined;
+
+  constructor(config: Config, address: BackendAddress) {
+    this.#address = address;
+    this.name = `${address.host}:${address.port}`;
+    this.slots = address.slots ?? config.OLLAMA_NUM_PARALLEL;
+    this.client = new OllamaClient(config, address);
+    this.breaker = new Breaker(config.BREAKER_FAILURES, config.BREAKER_OPEN_MS);
+  }
+
+  /** It answered when it was asked last, and is not left alone. */
+  get usable(): boolean {
+    return this.#alive && this.breaker.allows;
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  /** What it holds has been learned at least once. */
+  get known(): boolean {
+    return this.#known;
+  }
+
+  get hasFreeSlot(): boolean {
+    return this.inFlight < this.slots;
+  }
+
+  holds(model: string): boolean {
+    return this.#present.has(model);
+  }
+
+  /** Asks it whether it lives and what it has loaded. Whoever asks meanwhile shares the answer. Never rejects. */
+  poll(): Promise<void> {
+    this.#polling ??= this.#poll().finally(() => {
+      this.#polling = undefined;
+    });
+    return this.#polling;
+  }
+
+  /** Asks it what it holds, shared like `poll`. Never rejects: when it does not say, what it said before counts. */
+  takeStock(): Promise<void> {
+    this.#takingStock ??= this.#takeStock().finally(() => {
+      this.#takingStock = undefined;
+    });
+    return this.#takingStock;
+  }
+
+  /** A request to it failed. */
+  failed(error: ApiError, model: string): void {
+    if (error.code === "model_not_found") this.#present.delete(model);
+    if (error.code === "upstream_unreachable") this.#alive = false;
+    else if (isBroken(error)) this.breaker.fail();
+    // Who left too early to be answered has learned nothing of the server.
+    else if (error.code !== "client_left" && error.code !== "client_stalled") this.breaker.succeed();
+  }
+
+  /** A request to it was answered in full. */
+  succeeded(wanted: Wanted, unloads: boolean): void {
+    this.breaker.succeed();
+    if (unloads) this.loaded.forget(wanted.model);
+    else this.loaded.confirm(wanted);
+  }
+
+  async #poll(): Promise<void> {
+    const loaded = this.client.running().then(
+      ({ models, now }) => {
+        this.loaded.replace(models, now);
+      },
+      () => undefined,
+    );
+    try {
+      await Promise.all([this.#followName(), this.client.version()]);
+      this.#alive = true;
+      this.#overdue = 0;
+    } catch (error) {
+      // A machine whose every core generates may be late once.
+      const late = error instanceof ApiError && (error.cause as Error | undefined)?.name === "TimeoutError";
+      this.#overdue += late ? 1 : OVERDUE_LIMIT;
+      if (this.#overdue >= OVERDUE_LIMIT) this.#alive = false;
+    }
+    await loaded;
+  }
+
+  async #takeStock(): Promise<void> {
+    try {
+      this.#present = new Set((await this.client.models()).map(({ name }) => canonicalModelName(name)));
+      this.#known = true;
+    } catch {
+      // Whether it lives is for `poll` to say.
+    }
+  }
+
+  /** A connection outlives what its server's name means: when that changes, new ones are made. */
+  async #followName(): Promise<void> {
+    if (isIP(this.#address.host) !== 0) return;
+    const resolved = await addressesOf(this.#address.host);
+    if (this.#resolved !== "" && resolved !== this.#resolved) this.client.reconnect();
+    this.#resolved = resolved;
+  }
+}
+
+function addressesOf(host: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    dns.lookup(host, { all: true }, (error, addresses) => {
+      if (error === null) {
+        const written = addresses.map(({ address }) => address).toSorted();
+        resolve(written.join());
+      } else reject(error);
+    });
+  });
+}
+
+/** The connection broke: the server may be failing although it answers when it is asked how it is. */
+function isBroken(error: ApiError): boolean {
+  return error.code === "upstream_incomplete" || (error.code === "upstream_failed" && error.elsewhere);
+}

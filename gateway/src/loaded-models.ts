@@ -1,0 +1,74 @@
+import { canonicalModelName } from "./ollama/model-name.ts";
+import type { OllamaRunning } from "./ollama/types.ts";
+
+/** The model a request needs, as it needs it. */
+export interface Wanted {
+  /** The model's one spelling. */
+  readonly model: string;
+  /** The context asked for, in tokens; undefined means the server's default for the model. */
+  readonly context: number | undefined;
+}
+
+interface Loaded {
+  /** The context it really has. */
+  readonly context: number | undefined;
+  /** The contexts it was asked with: Ollama loads anew for another one, and may give less than was asked for. */
+  readonly askedWith: Set<number | undefined>;
+  /** When it will be unloaded if nobody asks, on this process's clock. */
+  until: number;
+}
+
+// The Date header that the server's clock is read from counts in seconds.
+const CLOCK_STEP_MS = 1000;
+
+/** What one Ollama server has loaded: what it said last, and what has been learned since. */
+export class LoadedModels {
+  #models = new Map<string, Loaded>();
+
+  has({ model, context }: Wanted): boolean {
+    const loaded = this.#models.get(model);
+    if (loaded === undefined || loaded.until < performance.now()) return false;
+    if (loaded.askedWith.has(context)) return true;
+    // Loaded by somebody else: with its default, one has to believe.
+    return context === undefined ? loaded.askedWith.size === 0 : loaded.context === context;
+  }
+
+  get count(): number {
+    return this.#models.size;
+  }
+
+  /** Takes what the server said. @param now the time on its clock, ms */
+  replace(running: readonly OllamaRunning[], now: number): void {
+    this.#models = new Map(
+      running.map((entry) => {
+        const model = canonicalModelName(entry.name);
+        const expires = Date.parse(entry.expires_at ?? "");
+        const left = Number.isNaN(expires) ? Infinity : expires - now - CLOCK_STEP_MS;
+        const before = this.#models.get(model);
+        const same = before?.context === undefined || before.context === entry.context_length;
+        return [
+          model,
+          {
+            context: entry.context_length,
+            askedWith: same ? (before?.askedWith ?? new Set()) : new Set(),
+            until: performance.now() + left,
+          },
+        ];
+      }),
+    );
+  }
+
+  /** A load or an answer showed that it is loaded, and stays so until the server says otherwise. */
+  confirm(wanted: Wanted): void {
+    const { model, context } = wanted;
+    const loaded = this.#models.get(model);
+    const known = loaded !== undefined && this.has(wanted);
+    const askedWith = known ? loaded.askedWith.add(context) : new Set([context]);
+    this.#models.set(model, { context: loaded?.context, askedWith, until: Infinity });
+  }
+
+  /** It was unloaded on request. */
+  forget(model: string): void {
+    this.#models.delete(model);
+  }
+}

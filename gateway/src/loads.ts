@@ -1,0 +1,116 @@
+import type { Backend } from "./backend.ts";
+import { ApiError, toApiError } from "./errors.ts";
+import type { Wanted } from "./loaded-models.ts";
+
+/** How a load is asked for: the route decides what kind of model it is, the client how long it stays. */
+export interface LoadRequest extends Wanted {
+  /** The model's name as the client wrote it. */
+  readonly name: string;
+  readonly path: string;
+  readonly keepAlive: unknown;
+}
+
+export interface LoadOutcome {
+  readonly backend: Backend;
+  readonly wanted: Wanted;
+  readonly model: string;
+  readonly milliseconds: number;
+  readonly error: ApiError | undefined;
+}
+
+// A server that could not load a model is not asked again this soon to relieve another one.
+const FAILURE_COUNTS_MS = 10_000;
+
+/**
+ * Loads models on the gateway's own account, one request to Ollama for all that need the same model. Ollama gives a
+ * load up when the client that asked for it leaves; here nobody can leave.
+ */
+export class Loads {
+  /** Called when a load has ended. */
+  onEnd: (outcome: LoadOutcome) => void = () => undefined;
+  readonly #timeoutMs: number;
+  readonly #underWay = new Map<string, AbortController>();
+  readonly #failures = new Map<string, number>();
+
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  get count(): number {
+    return this.#underWay.size;
+  }
+
+  /** Whether the model is being loaded on any server. */
+  underWay(wanted: Wanted): boolean {
+    return this.#underWay.has(keyOf(wanted));
+  }
+
+  failedLately(backend: Backend, wanted: Wanted): boolean {
+    const failedAt = this.#failures.get(`${backend.name} ${keyOf(wanted)}`);
+    return failedAt !== undefined && performance.now() - failedAt < FAILURE_COUNTS_MS;
+  }
+
+  /** Begins a load that is not under way. Never rejects: how it ended is told by `onEnd`. */
+  async begin(backend: Backend, wanted: LoadRequest): Promise<void> {
+    const key = keyOf(wanted);
+    const startedAt = performance.now();
+    const controller = new AbortController();
+    this.#underWay.set(key, controller);
+    const timer = setTimeout(() => {
+      controller.abort(new ApiError("load_timeout"));
+    }, this.#timeoutMs);
+    let error: ApiError | undefined;
+    try {
+      await backend.client.ask(questionOf(wanted), controller.signal);
+      // What had to make room is gone now.
+      await backend.poll();
+      backend.loaded.confirm(wanted);
+      this.#failures.delete(`${backend.name} ${key}`);
+    } catch (thrown) {
+      error = toApiError(thrown);
+      backend.failed(error, wanted.model);
+      this.#failures.set(`${backend.name} ${key}`, performance.now());
+    } finally {
+      clearTimeout(timer);
+      this.#underWay.delete(key);
+    }
+    const milliseconds = performance.now() - startedAt;
+    this.onEnd({ backend, wanted, model: wanted.model, milliseconds, error });
+  }
+
+  close(): void {
+    for (const controller of this.#underWay.values()) controller.abort(new ApiError("shutting_down"));
+  }
+}
+
+export function sameModel(left: Wanted, right: Wanted): boolean {
+  return left.model === right.model && left.context === right.context;
+}
+
+function keyOf({ model, context }: Wanted): string {
+  return context === undefined ? model : `${model} ${context}`;
+}
+
+/** Ollama's way to load and do nothing else: a request of the same kind without anything in it. */
+function questionOf({ name, context, path, keepAlive }: LoadRequest): {
+  method: "POST";
+  path: string;
+  model: string;
+  body: object;
+} {
+  const nothing = path === "/api/chat" ? { messages: [] } : path === "/api/embed" ? { input: [] } : {};
+  const options = context === undefined ? {} : { options: { num_ctx: context } };
+  // To keep it for no time at all is asked by the request itself; here it would unload what is being loaded.
+  const keep = keepAlive === undefined || isZero(keepAlive) ? {} : { keep_alive: keepAlive };
+  return {
+    method: "POST",
+    path,
+    model: name,
+    body: { model: name, stream: false, ...nothing, ...keep, ...options },
+  };
+}
+
+/** Whether a request with this `keep_alive` unloads its model when it is over. */
+export function isZero(keepAlive: unknown): boolean {
+  return keepAlive === 0 || (typeof keepAlive === "string" && /^0+(\.0+)?[a-zµ]*$/.test(keepAlive));
+}

@@ -1,0 +1,174 @@
+import type { QueueLimits } from "./admission.ts";
+import type { Backend } from "./backend.ts";
+import { ApiError, toApiError } from "./errors.ts";
+import { type LoadRequest, isZero } from "./loads.ts";
+import type { OllamaClient } from "./ollama/client.ts";
+import { canonicalModelName } from "./ollama/model-name.ts";
+
+/** What a request asks of Ollama, as far as it decides where it can run. */
+export interface Asked {
+  readonly path: string;
+  readonly body: object;
+  /** Whose request it is: slots are shared evenly between keys. */
+  readonly key: string;
+}
+
+interface Relevant {
+  readonly model?: string;
+  readonly keep_alive?: unknown;
+  readonly options?: { readonly num_ctx?: unknown } | null;
+}
+
+export function wantedBy({ path, body }: Asked): LoadRequest {
+  const { model: name = "", options, keep_alive: keepAlive } = body as Relevant;
+  const context = typeof options?.num_ctx === "number" ? options.num_ctx : undefined;
+  return { name, model: canonicalModelName(name), context, path, keepAlive };
+}
+
+/** What the admission does for its tickets. */
+interface Desk {
+  readonly queue: (ticket: Ticket) => Promise<void>;
+  readonly release: (ticket: Ticket) => void;
+  readonly left: (ticket: Ticket) => void;
+}
+
+/** A request that has been let in. Its signal ends everything done on its behalf. */
+export class Ticket {
+  readonly key: string;
+  readonly wanted: LoadRequest;
+  /** Called at intervals while the request waits for the load of its model. */
+  onLoading: (() => void) | undefined;
+  /** How long it waited for a slot, and for a load, ms. */
+  queueMs = 0;
+  loadMs = 0;
+  /** The server that runs it. */
+  backend: Backend | undefined;
+  /** The name of the server that ran it last. */
+  backendName: string | undefined;
+  failedBackends: Set<Backend> | undefined;
+  lastFailure: ApiError | undefined;
+  readonly #desk: Desk;
+  readonly #controller = new AbortController();
+  readonly #enteredAt = performance.now();
+  #heldSince = 0;
+  #heldMs = 0;
+  #waitsFor: "slot" | "load" = "slot";
+  #deadline: NodeJS.Timeout | undefined;
+  #settle: { resolve(): void; reject(error: ApiError): void } | undefined;
+
+  constructor(asked: Asked, wanted: LoadRequest, desk: Desk) {
+    this.key = asked.key;
+    this.wanted = wanted;
+    this.#desk = desk;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get isRetry(): boolean {
+    return this.failedBackends !== undefined;
+  }
+
+  abort(reason: ApiError): void {
+    this.#controller.abort(reason);
+    this.proceed(reason);
+  }
+
+  /**
+   * Does the request's work on a server that can run it, when its turn has come. When a server fails before anything
+   * of the answer was there, another one that can is asked.
+   *
+   * @throws ApiError
+   */
+  async run<Result>(work: (ollama: OllamaClient) => Promise<Result>): Promise<Result> {
+    for (;;) {
+      if (this.backend === undefined) await this.#desk.queue(this);
+      const { backend } = this;
+      if (backend === undefined) throw new ApiError("internal_error");
+      try {
+        const result = await work(backend.client);
+        backend.succeeded(this.wanted, isZero(this.wanted.keepAlive));
+        return result;
+      } catch (thrown) {
+        const failure = toApiError(thrown);
+        backend.failed(failure, this.wanted.model);
+        if (!failure.elsewhere || this.signal.aborted) throw failure;
+        this.failedOn(backend, failure);
+        this.#desk.release(this);
+      }
+    }
+  }
+
+  /** Gives the place back; has to be called once, however the request ended. */
+  leave(): void {
+    this.#desk.release(this);
+    this.#desk.left(this);
+  }
+
+  failedOn(backend: Backend, failure: ApiError): void {
+    (this.failedBackends ??= new Set()).add(backend);
+    this.lastFailure = failure;
+  }
+
+  granted(backend: Backend | undefined): void {
+    const now = performance.now();
+    if (this.backend !== undefined) this.#heldMs = now - this.#heldSince;
+    this.backend = backend;
+    if (backend === undefined) return;
+    this.backendName = backend.name;
+    this.#heldSince = now;
+    this.queueMs = now - this.#enteredAt - this.loadMs;
+  }
+
+  /** Whether it ever had a slot. */
+  get ran(): boolean {
+    return this.#heldSince > 0;
+  }
+
+  get waitsForLoad(): boolean {
+    return this.#waitsFor === "load";
+  }
+
+  /** How long it has had its slot, or had its last one, ms. */
+  heldMs(): number {
+    return this.backend === undefined ? this.#heldMs : performance.now() - this.#heldSince;
+  }
+
+  waitsFor(what: "slot" | "load"): void {
+    this.#waitsFor = what;
+  }
+
+  loadEnded(): void {
+    if (this.#waitsFor === "load") this.loadMs = performance.now() - this.#enteredAt;
+    this.#waitsFor = "slot";
+    this.#deadline?.refresh();
+  }
+
+  /** Ends the waiting: with a slot, or with the reason why there is none. */
+  proceed(error?: ApiError): void {
+    if (error === undefined) this.#settle?.resolve();
+    else this.#settle?.reject(error);
+  }
+
+  /** Resolves when it has a slot. @throws ApiError */
+  async wait({ timeoutMs, loadingCommentMs }: QueueLimits, tooLate: () => ApiError): Promise<void> {
+    const turn = new Promise<void>((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    // A load has a deadline of its own; the time after it counts anew.
+    this.#deadline = setInterval(() => {
+      if (this.#waitsFor === "slot") this.proceed(tooLate());
+    }, timeoutMs);
+    const comments = setInterval(() => {
+      if (this.#waitsFor === "load") this.onLoading?.();
+    }, loadingCommentMs);
+    try {
+      await turn;
+    } finally {
+      clearInterval(this.#deadline);
+      clearInterval(comments);
+      this.#settle = undefined;
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import { expect, test } from "vitest";
+import { last } from "./fake-ollama.ts";
+import { errorOf, eventually, hello, metric, readEvents, startFake, startGateway } from "./harness.ts";
+
+const chat = "/v1/chat/completions";
+const streamed = { ...hello, stream: true };
+
+test("a cold load is asked for once, and all that need the model are answered after it", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+  fake.loadsWith({ until: released });
+  const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
+  const answers = [hello, streamed, hello].map((body) => gateway.post(chat, { ...body, keep_alive: "7m" }));
+  const load = await fake.load();
+  await metric(gateway.url, "gateway_queue_depth 3");
+  await metric(gateway.url, "gateway_loads_under_way 1");
+  expect(load.body).toEqual({ model: "m", messages: [], stream: false, keep_alive: "7m" });
+  expect(fake.received).toHaveLength(0);
+  release(undefined);
+  for (const response of await Promise.all(answers)) {
+    expect(response.status).toBe(200);
+    await response.text();
+  }
+  expect(fake.loads).toHaveLength(1);
+  expect(fake.received).toHaveLength(3);
+  await metric(
+    gateway.url,
+    'gateway_model_load_duration_seconds_count{gen_ai_request_model="m:latest",error_type=""} 1',
+  );
+});
+
+test("clients that leave do not abort the load, and the next one finds the model loaded", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+  fake.loadsWith({ until: released });
+  const gateway = await startGateway(fake);
+  const client = new AbortController();
+  const { signal } = client;
+  const left = [hello, streamed].map((body) =>
+    expect(gateway.post(chat, body, { signal })).rejects.toThrow(),
+  );
+  const load = await fake.load();
+  await metric(gateway.url, "gateway_queue_depth 2");
+  client.abort();
+  await Promise.all(left);
+  await metric(gateway.url, "gateway_queue_depth 0");
+  release(undefined);
+  expect(await load.brokenOff).toBe(false);
+  expect((await gateway.post(chat, hello)).status).toBe(200);
+  expect(fake.loads).toHaveLength(1);
+  expect(fake.received).toHaveLength(1);
+});
+
+test("a stream that waits for a load gets comments, so that proxies keep it open", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  fake.loadsWith({ waitMs: 150 });
+  const gateway = await startGateway(fake, { LOADING_COMMENT_MS: "30" });
+  const { data } = await readEvents(await gateway.post(chat, streamed));
+  expect(data.filter((event) => event === ": loading").length).toBeGreaterThan(1);
+  expect(data.at(-1)).toBe("[DONE]");
+  const line = await gateway.requestLine(chat);
+  expect(line["load_ms"]).toBeGreaterThan(140);
+  expect(line["queue_ms"]).toBeLessThan(100);
+});
+
+test("a load that fails is told to all that wait for it, in the form of what they have got so far", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  fake.loadsWith({ waitMs: 100 }, { status: 500, body: '{"error":"model requires more system memory"}' });
+  const gateway = await startGateway(fake, { LOADING_COMMENT_MS: "30" });
+  const [whole, stream] = await Promise.all([gateway.post(chat, hello), gateway.post(chat, streamed)]);
+  expect(whole.status).toBe(502);
+  expect((await errorOf(whole)).message).toContain("model requires more system memory");
+  const { data, brokenOff } = await readEvents(stream);
+  expect(data.at(-1)).toContain("model requires more system memory");
+  expect(brokenOff).toBe(true);
+  expect(fake.loads).toHaveLength(1);
+  expect(fake.received).toHaveLength(0);
+});
+
+test("a load that does not come to an end in time is 504 for all, and is given up", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  fake.loadsWith("hang");
+  const gateway = await startGateway(fake, { LOAD_TIMEOUT_MS: "100", QUEUE_TIMEOUT_MS: "30" });
+  const answers = await Promise.all([gateway.post(chat, hello), gateway.post(chat, streamed)]);
+  for (const response of answers) {
+    expect(response.status).toBe(504);
+    expect((await errorOf(response)).code).toBe("load_timeout");
+  }
+  expect(await (await fake.load()).brokenOff).toBe(true);
+});
+
+test("another context is another load: Ollama would load anew on the client's account", async () => {
+  const fake = await startFake();
+  fake.loaded = [{ name: "m:latest", context_length: 4096 }];
+  const gateway = await startGateway(fake);
+  const ask = async (context: number): Promise<void> => {
+    await (await gateway.post(chat, { ...hello, num_ctx: context })).text();
+  };
+  await ask(4096);
+  expect(fake.loads).toHaveLength(0);
+  await Promise.all([ask(8192), ask(8192)]);
+  expect(fake.loads.map(({ body }) => body.options)).toEqual([{ num_ctx: 8192 }]);
+});
+
+test("a model that a request unloads is loaded again for the next one", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  const gateway = await startGateway(fake);
+  for (const body of [{ ...hello, keep_alive: 0 }, hello]) {
+    expect((await gateway.post(chat, body)).status).toBe(200);
+  }
+  expect(fake.loads.map(({ body }) => "keep_alive" in body)).toEqual([false, false]);
+});
+
+test("a model about to be unloaded counts as not loaded, by the server's own clock", async () => {
+  const fake = await startFake();
+  const inMs = (ms: number): string => new Date(Date.now() + ms).toISOString();
+  fake.loaded = [{ name: "m:latest", expires_at: inMs(500) }];
+  const gateway = await startGateway(fake);
+  expect((await gateway.post(chat, hello)).status).toBe(200);
+  expect(fake.loads).toHaveLength(1);
+});
+
+test("a cold model does not keep a slot from those that are loaded", async () => {
+  const fake = await startFake();
+  fake.models = ["m:latest", "cold:1b"];
+  fake.loaded = [{ name: "m:latest" }];
+  fake.loadsWith("hang");
+  fake.answers(last({ message: { content: "x" } }));
+  const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
+  const client = new AbortController();
+  const cold = expect(
+    gateway.post(chat, { ...hello, model: "cold:1b" }, { signal: client.signal }),
+  ).rejects.toThrow();
+  await fake.load();
+  expect((await gateway.post(chat, hello)).status).toBe(200);
+  client.abort();
+  await cold;
+});
+
+test("embeddings load their model as what it is", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  const gateway = await startGateway(fake);
+  expect((await gateway.post("/v1/embeddings", { model: "m", input: "Hi" })).status).toBe(200);
+  expect(fake.loads.map(({ path, body }) => [path, body])).toEqual([
+    ["/api/embed", { model: "m", input: [], stream: false }],
+  ]);
+  await eventually(() => (fake.received.length === 1 ? true : undefined));
+});
