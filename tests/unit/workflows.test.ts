@@ -1,0 +1,97 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { z } from "zod";
+
+const folder = ".github/workflows";
+
+const permissions = z.record(z.string(), z.enum(["read", "write", "none"]));
+const step = z.object({
+  uses: z.string().optional(),
+  run: z.string().optional(),
+  with: z.record(z.string(), z.unknown()).optional(),
+});
+const workflow = z.object({
+  on: z.record(z.string(), z.unknown()),
+  permissions,
+  jobs: z.record(
+    z.string(),
+    z.object({
+      permissions,
+      "timeout-minutes": z.number(),
+      if: z.string().optional(),
+      steps: z.array(step),
+    }),
+  ),
+});
+
+const workflows = readdirSync(folder).map((file) => {
+  const text = readFileSync(join(folder, file), "utf8");
+  return { file, text, content: workflow.parse(parse(text)) };
+});
+const jobs = workflows.flatMap(({ file, content }) =>
+  Object.entries(content.jobs).map(([name, job]) => ({ where: `${file}: ${name}`, job })),
+);
+const steps = jobs.flatMap(({ where, job }) => job.steps.map((each) => ({ where, ...each })));
+
+describe("the workflows", () => {
+  it("are the preview of a pull request and the tests of main", () => {
+    const triggers = Object.fromEntries(
+      workflows.map(({ file, content }) => [file, Object.keys(content.on)]),
+    );
+    expect(triggers).toMatchObject({ "preview.yml": ["pull_request"], "main.yml": ["push"] });
+  });
+
+  it("are never started in a way that gives a fork's code a token that writes", () => {
+    for (const { file, content } of workflows) {
+      expect(Object.keys(content.on), file).not.toContain("pull_request_target");
+      expect(Object.keys(content.on), file).not.toContain("workflow_run");
+    }
+  });
+
+  it("give no permission to all jobs at once", () => {
+    for (const { file, content } of workflows) expect(content.permissions, file).toEqual({});
+  });
+
+  it("let a job that runs the repository's code only read", () => {
+    for (const { where, job } of jobs) {
+      if (!job.steps.some(({ uses }) => uses?.startsWith("actions/checkout@"))) continue;
+      expect(job.permissions, where).toEqual({ contents: "read" });
+    }
+  });
+
+  it("write nothing but the comment, and that not for a fork", () => {
+    const writing = jobs.filter(({ job }) => Object.values(job.permissions).includes("write"));
+    expect(writing.map(({ where }) => where)).toEqual(["preview.yml: comment"]);
+    expect(writing[0]?.job.permissions).toEqual({ "pull-requests": "write" });
+    expect(writing[0]?.job.if).toContain(
+      "github.event.pull_request.head.repo.full_name == github.repository",
+    );
+  });
+
+  it("use actions by their full commit, with the version beside it", () => {
+    const lines = workflows.flatMap(({ text }) => text.split("\n").filter((line) => /\buses:/.test(line)));
+    expect(lines.length).toBeGreaterThan(0);
+    for (const line of lines) expect(line).toMatch(/uses: [\w.-]+\/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+  });
+
+  it("keep the token out of the checkout", () => {
+    for (const { where, uses, with: inputs } of steps) {
+      if (uses?.startsWith("actions/checkout@"))
+        expect(inputs, where).toMatchObject({ "persist-credentials": false });
+    }
+  });
+
+  it("put no expression into a script: values come by the environment", () => {
+    for (const { where, run } of steps) expect(run ?? "", where).not.toContain("${{");
+  });
+
+  it("use no secret but the run's own token", () => {
+    for (const { file, text } of workflows) expect(text, file).not.toMatch(/secrets\./);
+  });
+
+  it("end by themselves", () => {
+    for (const { where, job } of jobs) expect(job["timeout-minutes"], where).toBeLessThanOrEqual(60);
+  });
+});
