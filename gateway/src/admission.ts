@@ -59,11 +59,17 @@ export class Admission {
   /**
    * Lets a request in; what it is to do is given to the ticket's `run`.
    *
-   * @throws ApiError `shutting_down` or `queue_full`, at once
+   * @throws ApiError `shutting_down`, `model_not_allowed` or `queue_full`, at once
    */
   enter(asked: Asked): Ticket {
     if (this.#draining) throw new ApiError("shutting_down");
     const wanted = wantedBy(asked);
+    if (!asked.caller.allows(wanted.name)) {
+      throw new ApiError("model_not_allowed", {
+        message: `The API key may not use the model '${wanted.name}'.`,
+        param: "model",
+      });
+    }
     const known = this.#backends.knows(wanted.model);
     const choice = known ? this.#backends.choose(wanted, undefined) : undefined;
     const ready = choice !== undefined && "ready" in choice ? choice.ready : undefined;

@@ -7,6 +7,7 @@ import {
   type FastifyReply,
 } from "fastify";
 import { Admission } from "./admission.ts";
+import { authenticate } from "./auth.ts";
 import { Backends } from "./backends.ts";
 import type { Config } from "./config.ts";
 import { ApiError, toApiError } from "./errors.ts";
@@ -68,6 +69,7 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
   app.removeContentTypeParser("text/plain");
 
   recordRequests(app, gateway, logger);
+  authenticate(app, [...config.API_KEYS, ...config.API_KEYS_FILE], metrics);
   answerErrors(app);
   chatCompletionsRoute(app, gateway);
   modelsRoute(app, gateway);

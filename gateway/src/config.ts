@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import * as z from "zod";
+import { KEY_LINE, type KeyDefinition, KeyError, parseKeys } from "./keys.ts";
 
 /** What the documentation and the error messages say about one variable. */
 export interface Variable {
@@ -12,6 +14,8 @@ export interface Variable {
 }
 
 interface Definition<Value> extends Variable {
+  /** What is wrong with it is said without its value. */
+  readonly hidden?: true;
   readonly schema: z.ZodType<Value, string>;
 }
 
@@ -62,6 +66,30 @@ const backendAddresses = z.string().transform((list, context): readonly BackendA
     return { ...backend, ...slots };
   }),
 );
+
+type Refine = z.core.$RefinementCtx<string>;
+
+function keysOf(text: string, context: Refine): readonly KeyDefinition[] {
+  try {
+    return parseKeys(text);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: String(error) });
+    return [];
+  }
+}
+
+function keysOfFile(path: string, context: Refine): readonly KeyDefinition[] {
+  if (path === "") return [];
+  try {
+    const keys = parseKeys(readFileSync(path, "utf8"));
+    // Whoever names a file wants keys to be asked for: an empty one must not open the gateway.
+    if (keys.length === 0) throw new KeyError("there is no key in it");
+    return keys;
+  } catch (error) {
+    context.addIssue({ code: "custom", message: String(error) });
+    return [];
+  }
+}
 
 function listed(list: string): string[] {
   return list.split(",").flatMap((each) => each.trim() || []);
@@ -120,6 +148,20 @@ const definitions = {
     default: "info",
     description:
       "The lowest level that is logged. Probes and scrapes are logged at debug, other requests at info.",
+  },
+  API_KEYS: {
+    schema: z.string().transform(keysOf),
+    allowed: KEY_LINE,
+    default: "",
+    hidden: true,
+    description:
+      "The API keys, by their SHA-256 digests. Without any, here or in API_KEYS_FILE, everybody is let in.",
+  },
+  API_KEYS_FILE: {
+    schema: z.string().transform(keysOfFile),
+    allowed: `the path of a file with at least one key: ${KEY_LINE}`,
+    default: "",
+    description: "A file of API keys, one a line, in the form of API_KEYS. It is read at the start.",
   },
   BODY_LIMIT_BYTES: integer(1024, 1024 * MIB, "bytes", {
     default: `${32 * MIB}`,
@@ -226,7 +268,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     );
     if (!result.success) {
       wrong.push(
-        `${name}=${written ?? ""}: must be ${definition.allowed} (default: ${definition.default || "empty"})`,
+        `${name}=${definition.hidden ? "(hidden)" : (written ?? "")}: must be ${definition.allowed} (default: ${definition.default || "empty"})`,
       );
     }
     return [name, result.data] as const;

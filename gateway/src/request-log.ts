@@ -21,6 +21,7 @@ export function logRequest(logger: FastifyBaseLogger, request: FastifyRequest, s
       // Not the URL: it may hold anything.
       route: route ?? "unknown",
       status,
+      key: request.caller.name || undefined,
       model: record.model,
       stream: record.stream,
       prompt_tokens: record.usage?.prompt_tokens,

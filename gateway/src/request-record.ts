@@ -47,6 +47,11 @@ export class RequestRecord {
     }
   }
 
+  /** Tokens read and generated. Of an answer that was cut short only what came is known. */
+  tokens(): number {
+    return this.usage?.total_tokens ?? this.events;
+  }
+
   /** Where the time went so far, as the header of this name has it. */
   serverTiming(): string {
     const { admitted } = this;

@@ -1,4 +1,5 @@
 import type { QueueLimits } from "./admission.ts";
+import type { Caller } from "./auth.ts";
 import type { Backend } from "./backend.ts";
 import { ApiError, toApiError } from "./errors.ts";
 import { type LoadRequest, isZero } from "./loads.ts";
@@ -9,8 +10,8 @@ import { canonicalModelName } from "./ollama/model-name.ts";
 export interface Asked {
   readonly path: string;
   readonly body: object;
-  /** Whose request it is: slots are shared evenly between keys. */
-  readonly key: string;
+  /** Whose request it is: slots are shared evenly between callers. */
+  readonly caller: Caller;
 }
 
 interface Relevant {
@@ -57,7 +58,7 @@ export class Ticket {
   #settle: { resolve(): void; reject(error: ApiError): void } | undefined;
 
   constructor(asked: Asked, wanted: LoadRequest, desk: Desk) {
-    this.key = asked.key;
+    this.key = asked.caller.name;
     this.wanted = wanted;
     this.#desk = desk;
   }

@@ -57,6 +57,8 @@ export class FakeOllama {
   readonly received: Received[] = [];
   /** Requests that only load a model, in the order in which they came. */
   readonly loads: Received[] = [];
+  /** What it was asked about itself and its models, in order. */
+  readonly asked: string[] = [];
   models: string[] = ["m:latest"];
   /** The models that are loaded; undefined stands for all that are there. A load adds to them. */
   loaded: { name: string; context_length?: number; expires_at?: string }[] | undefined;
@@ -70,9 +72,9 @@ export class FakeOllama {
     void this.#answer(request, response).catch(() => response.destroy());
   });
 
-  static async start(port = 0): Promise<FakeOllama> {
+  static async start(port = 0, address = "127.0.0.1"): Promise<FakeOllama> {
     const fake = new FakeOllama();
-    fake.#server.listen(port, "127.0.0.1");
+    fake.#server.listen(port, address);
     await once(fake.#server, "listening");
     fake.port = (fake.#server.address() as AddressInfo).port;
     return fake;
@@ -118,6 +120,7 @@ export class FakeOllama {
     const path = request.url ?? "";
     const told = this.#told(path);
     if (told !== undefined) {
+      this.asked.push(path);
       response.end(JSON.stringify(told));
       return;
     }

@@ -31,7 +31,7 @@ export async function answer(
   const { model, stream } = asked.call.body;
   record.model = model;
   record.stream = stream;
-  const admitted = gateway.admission.enter({ ...asked.call, key: "" });
+  const admitted = gateway.admission.enter({ ...asked.call, caller: request.caller });
   record.admitted = admitted;
   try {
     await refuseUnseenImages(gateway.ollama, asked.call, admitted.signal);

@@ -17,7 +17,11 @@ export async function askModel(
   const { record } = request;
   record.model = question.model;
   record.stream = false;
-  const admitted = gateway.admission.enter({ path: question.path, body: question.body ?? {}, key: "" });
+  const admitted = gateway.admission.enter({
+    path: question.path,
+    body: question.body ?? {},
+    caller: request.caller,
+  });
   record.admitted = admitted;
   try {
     return await admitted.run((ollama) => ollama.ask(question, admitted.signal));

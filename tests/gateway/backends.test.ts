@@ -1,0 +1,192 @@
+import dns from "node:dns";
+import { expect, test, vi } from "vitest";
+import { FakeOllama, last, token } from "./fake-ollama.ts";
+import { type TestGateway, errorOf, hello, metric, readEvents, startFake, startGateway } from "./harness.ts";
+
+const chat = "/v1/chat/completions";
+const streamed = { ...hello, stream: true };
+
+interface Two {
+  readonly left: FakeOllama;
+  readonly right: FakeOllama;
+  readonly gateway: TestGateway;
+}
+
+async function startTwo(
+  prepare: (left: FakeOllama, right: FakeOllama) => void,
+  environment: Record<string, string> = {},
+): Promise<Two> {
+  const [left, right] = await Promise.all([startFake(), startFake()]);
+  prepare(left, right);
+  const gateway = await startGateway(left, {
+    LLM_BACKENDS: `127.0.0.1:${left.port}, 127.0.0.1:${right.port}*2`,
+    OLLAMA_NUM_PARALLEL: "1",
+    POLL_INTERVAL_MS: "50",
+    ...environment,
+  });
+  await metric(gateway.url, `gateway_backend_up{backend="127.0.0.1:${right.port}"} 1`);
+  return { left, right, gateway };
+}
+
+function count({ left, right }: Two): [number, number] {
+  return [left.received.length, right.received.length];
+}
+
+test("a request goes where its model is loaded, though another server has it too", async () => {
+  const two = await startTwo((left) => {
+    left.loaded = [];
+  });
+  for (let n = 0; n < 3; n += 1) expect((await two.gateway.post(chat, hello)).status).toBe(200);
+  expect(count(two)).toEqual([0, 3]);
+  expect(two.left.loads).toHaveLength(0);
+});
+
+test("a request goes to the only server that has its model", async () => {
+  const two = await startTwo((left) => {
+    left.models = ["other:1b"];
+  });
+  expect((await two.gateway.post(chat, hello)).status).toBe(200);
+  expect(count(two)).toEqual([0, 1]);
+  const models = (await (await fetch(`${two.gateway.url}/v1/models`)).json()) as { data: { id: string }[] };
+  expect(models.data.map(({ id }) => id).toSorted()).toEqual(["m:latest", "other:1b"]);
+});
+
+test("requests are spread by how busy the servers are, and each runs only what it can", async () => {
+  const two = await startTwo((left, right) => {
+    left.answers(token("x"), "hang");
+    right.answers(token("x"), "hang");
+  });
+  const responses = [];
+  for (let n = 0; n < 3; n += 1) responses.push(await two.gateway.post(chat, streamed));
+  expect(count(two)).toEqual([1, 2]);
+  const client = new AbortController();
+  const fourth = expect(two.gateway.post(chat, streamed, { signal: client.signal })).rejects.toThrow();
+  await metric(two.gateway.url, "gateway_queue_depth 1");
+  client.abort();
+  await fourth;
+  expect(count(two)).toEqual([1, 2]);
+  for (const response of responses) await response.body?.cancel();
+});
+
+test("another server is made ready while the one that is loaded is busy", async () => {
+  const two = await startTwo((left, right) => {
+    left.answers(token("x"), "hang");
+    right.loaded = [];
+  });
+  const first = await two.gateway.post(chat, streamed);
+  expect((await two.gateway.post(chat, hello)).status).toBe(200);
+  expect(count(two)).toEqual([1, 1]);
+  expect(two.right.loads).toHaveLength(1);
+  await first.body?.cancel();
+});
+
+test.each([
+  ["breaks off", ["cut"]],
+  ["is overloaded", [{ status: 503, body: '{"error":"server busy"}' }]],
+  ["lost the model", [{ status: 404, body: '{"error":"model not found"}' }]],
+] as const)("before the first byte, a server that %s is replaced by another", async (_what, script) => {
+  const two = await startTwo((left) => {
+    left.answers(...script);
+  });
+  const response = await two.gateway.post(chat, hello);
+  expect(response.status).toBe(200);
+  await response.text();
+  expect(count(two)).toEqual([1, 1]);
+  expect(await two.gateway.requestLine(chat)).toMatchObject({ backend: `127.0.0.1:${two.right.port}` });
+});
+
+test("after the first byte nothing is asked a second time", async () => {
+  const two = await startTwo((left) => {
+    left.answers(token("Hel"), { waitMs: 20 }, "cut");
+  });
+  const { data, brokenOff } = await readEvents(await two.gateway.post(chat, streamed));
+  expect(data.at(-1)).toContain("upstream_incomplete");
+  expect(brokenOff).toBe(true);
+  expect(count(two)).toEqual([1, 0]);
+  await metric(two.gateway.url, 'gateway_stream_failures_total{code="upstream_incomplete"} 1');
+});
+
+test("a failure of Ollama's own is not tried elsewhere", async () => {
+  const two = await startTwo((left) => {
+    left.answers({ status: 500, body: '{"error":"out of memory"}' });
+  });
+  expect((await two.gateway.post(chat, hello)).status).toBe(502);
+  expect(count(two)).toEqual([1, 0]);
+});
+
+test("a server that is gone is passed over, and used again soon after it has come back", async () => {
+  const two = await startTwo((_left, right) => {
+    right.models = ["other:1b"];
+  });
+  const { gateway, left } = two;
+  const up = (value: number): string => `gateway_backend_up{backend="127.0.0.1:${left.port}"} ${value}`;
+  await left.stop();
+  await metric(gateway.url, up(0));
+  const refused = await gateway.post(chat, hello);
+  expect(refused.status).toBe(503);
+  expect((await errorOf(refused)).code).toBe("upstream_unreachable");
+  const again = await FakeOllama.start(left.port);
+  try {
+    await metric(gateway.url, up(1));
+    expect((await gateway.post(chat, hello)).status).toBe(200);
+    expect(again.received).toHaveLength(1);
+  } finally {
+    await again.stop();
+  }
+});
+
+test("those that wait for a server that goes away are told at once", async () => {
+  const fake = await startFake();
+  fake.answers(token("Hel"), "hang");
+  const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1", POLL_INTERVAL_MS: "50" });
+  const first = await gateway.post(chat, streamed);
+  const second = gateway.post(chat, hello);
+  await metric(gateway.url, "gateway_queue_depth 1");
+  await fake.stop();
+  expect((await second).status).toBe(503);
+  expect((await readEvents(first)).brokenOff).toBe(true);
+});
+
+test("a server that breaks off again and again is left alone, then tried with one request", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake, { BREAKER_FAILURES: "2", BREAKER_OPEN_MS: "200" });
+  const open = (value: number): string =>
+    `gateway_backend_breaker_open{backend="127.0.0.1:${fake.port}"} ${value}`;
+  fake.answers("cut");
+  for (let n = 0; n < 2; n += 1) expect((await gateway.post(chat, hello)).status).toBe(502);
+  await metric(gateway.url, open(1));
+  expect((await gateway.post(chat, hello)).status).toBe(503);
+  expect(fake.received).toHaveLength(2);
+
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+  fake.answers({ until: released }, last({ message: { content: "x" } }));
+  const trial = gateway.post(chat, hello);
+  await fake.conversation(2);
+  expect((await gateway.post(chat, hello)).status).toBe(503);
+  release(undefined);
+  expect((await trial).status).toBe(200);
+  await metric(gateway.url, open(0));
+  expect((await gateway.post(chat, hello)).status).toBe(200);
+});
+
+test("a server whose name means another address is followed there", async () => {
+  const old = await startFake();
+  const next = await FakeOllama.start(old.port, "127.0.0.2");
+  let address = "127.0.0.1";
+  const real = dns.lookup.bind(dns) as (...all: unknown[]) => void;
+  const lookup = vi.spyOn(dns, "lookup").mockImplementation((...all: unknown[]) => {
+    real(all[0] === "ollama.test" ? address : all[0], ...all.slice(1));
+  });
+  try {
+    const gateway = await startGateway(old, { LLM_SERVICE_HOST_IP: "ollama.test", POLL_INTERVAL_MS: "50" });
+    expect((await gateway.post(chat, hello)).status).toBe(200);
+    address = "127.0.0.2";
+    await expect.poll(() => next.asked.length, { interval: 5 }).toBeGreaterThan(2);
+    expect((await gateway.post(chat, hello)).status).toBe(200);
+    expect([old.received.length, next.received.length]).toEqual([1, 1]);
+  } finally {
+    lookup.mockRestore();
+    await next.stop();
+  }
+});
