@@ -21,6 +21,8 @@ import { exampleServiceRoutes } from "./routes/example-service.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoute } from "./routes/metrics.ts";
 import { modelsRoute } from "./routes/models.ts";
+import { SpanExporter } from "./span-exporter.ts";
+import { SCOPE, Tracing } from "./tracing.ts";
 
 // How often Node looks for requests that are overdue.
 const OVERDUE_CHECK_MS = 1000;
@@ -38,7 +40,9 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
     timeoutMs: config.QUEUE_TIMEOUT_MS,
     loadingCommentMs: config.LOADING_COMMENT_MS,
   });
-  const metrics = new Metrics(admission, ollama);
+  const exporter = spanExporter(config, logger);
+  const metrics = new Metrics(admission, ollama, exporter);
+  const tracing = new Tracing(exporter);
   ollama.loads.onEnd = (outcome) => {
     admission.loadEnded(outcome);
     metrics.countLoad(outcome);
@@ -68,7 +72,7 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
   });
   app.removeContentTypeParser("text/plain");
 
-  recordRequests(app, gateway, logger);
+  recordRequests(app, gateway, tracing, logger);
   authenticate(app, [...config.API_KEYS, ...config.API_KEYS_FILE], metrics);
   answerErrors(app);
   chatCompletionsRoute(app, gateway);
@@ -83,16 +87,32 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
       app.server.closeAllConnections();
     }, LAST_BYTES_MS).unref();
   });
-  app.addHook("onClose", () => ollama.close());
+  app.addHook("onClose", async () => {
+    await ollama.close();
+    await exporter?.close();
+  });
   return app;
 }
 
+function spanExporter(config: Config, logger: FastifyBaseLogger): SpanExporter | undefined {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SERVICE_NAME: serviceName } = config;
+  if (endpoint === "") return undefined;
+  const intervalMs = config.OTEL_BSP_SCHEDULE_DELAY;
+  return new SpanExporter({ endpoint, serviceName, scope: SCOPE, intervalMs }, logger);
+}
+
 /** Follows each request from its arrival to the close of its answer; a client that leaves ends its work there. */
-function recordRequests(app: FastifyInstance, gateway: Gateway, logger: FastifyBaseLogger): void {
+function recordRequests(
+  app: FastifyInstance,
+  gateway: Gateway,
+  tracing: Tracing,
+  logger: FastifyBaseLogger,
+): void {
   app.decorateRequest("record");
   app.addHook("onRequest", (request, reply, done) => {
     const record = new RequestRecord();
     request.record = record;
+    record.trace = tracing.begin(request.headers["traceparent"] as string | undefined);
     void reply.header("x-request-id", request.id);
     // Fastify's own signal fires when the request's body has been read (fastify/fastify#6725); this one when the
     // answer is over.
@@ -102,7 +122,9 @@ function recordRequests(app: FastifyInstance, gateway: Gateway, logger: FastifyB
         record.admitted?.abort(record.error);
       }
       const status = reply.raw.headersSent ? reply.raw.statusCode : (record.error?.status ?? 0);
-      gateway.metrics.count(request.routeOptions.url ?? "unknown", request.method, status, record);
+      const route = request.routeOptions.url ?? "unknown";
+      gateway.metrics.count(route, request.method, status, record);
+      tracing.end(record, request.method, route, status, request.id);
       logRequest(logger, request, status);
     });
     done();

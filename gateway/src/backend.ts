@@ -91,6 +91,21 @@ export class Backend {
     else this.loaded.confirm(wanted);
   }
 
+  /** Says by how much a conversation is too long, as far as it is known. */
+  async tooLong(error: ApiError, { model }: Wanted): Promise<ApiError> {
+    if (this.loaded.contextOf(model) === undefined) await this.poll();
+    const context = this.loaded.contextOf(model);
+    if (context === undefined) return error;
+    // Ollama counts the tokens, and keeps the count to itself.
+    return new ApiError("context_length_exceeded", {
+      message:
+        `This model's maximum context length is ${context} tokens. However, your messages resulted in at least ` +
+        `${context + 1} tokens. Shorten them, or ask for a larger context with 'num_ctx'.`,
+      param: error.param ?? "messages",
+      cause: error,
+    });
+  }
+
   async #poll(): Promise<void> {
     const loaded = this.client.running().then(
       ({ models, now }) => {

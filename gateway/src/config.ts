@@ -149,6 +149,32 @@ const definitions = {
     description:
       "The lowest level that is logged. Probes and scrapes are logged at debug, other requests at info.",
   },
+  LOG_TEXT: {
+    schema: z.enum(["off", "on"]),
+    allowed: "off or on",
+    default: "off",
+    description: "On: prompts and answers are logged, in the line of their request. Off: they never are.",
+  },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    schema: z
+      .string()
+      .regex(/^(https?:\/\/[^\s?#]+)?$/)
+      .transform((url) => url.replace(/\/+$/, "")),
+    allowed: "an http or https URL",
+    default: "",
+    description:
+      "The OpenTelemetry collector that traces are sent to, as OTLP over HTTP (`/v1/traces` is added). Empty: none are.",
+  },
+  OTEL_SERVICE_NAME: {
+    schema: z.string(),
+    allowed: "any text",
+    default: "ollama-stack-gateway",
+    description: "What traces call the gateway.",
+  },
+  OTEL_BSP_SCHEDULE_DELAY: deadline({
+    default: `${5 * SECOND}`,
+    description: "How long traces are gathered before they are sent.",
+  }),
   API_KEYS: {
     schema: z.string().transform(keysOf),
     allowed: KEY_LINE,

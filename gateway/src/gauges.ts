@@ -2,9 +2,15 @@ import { Gauge, type Registry } from "prom-client";
 import type { Admission } from "./admission.ts";
 import type { Backend } from "./backend.ts";
 import type { Backends } from "./backends.ts";
+import type { SpanExporter } from "./span-exporter.ts";
 
 /** The metrics that say how things stand; looked up when they are asked for, so that they cost a request nothing. */
-export function registerGauges(registry: Registry, admission: Admission, backends: Backends): void {
+export function registerGauges(
+  registry: Registry,
+  admission: Admission,
+  backends: Backends,
+  exporter: SpanExporter | undefined,
+): void {
   const gauge = (name: string, help: string, value: () => number): void => {
     new Gauge({
       name,
@@ -38,6 +44,9 @@ export function registerGauges(registry: Registry, admission: Admission, backend
     () => admission.waiting,
   );
   gauge("gateway_loads_under_way", "Models that are being loaded.", () => backends.loads.count);
+  if (exporter !== undefined) {
+    gauge("gateway_spans_dropped", "Spans that no collector took.", () => exporter.dropped);
+  }
   eachBackend("gateway_backend_up", "1 when the Ollama server answered when it was asked last.", (backend) =>
     Number(backend.alive),
   );

@@ -33,6 +33,11 @@ export class LoadedModels {
     return context === undefined ? loaded.askedWith.size === 0 : loaded.context === context;
   }
 
+  /** How many tokens the model can attend to as it is loaded, when the server said. */
+  contextOf(model: string): number | undefined {
+    return this.#models.get(model)?.context;
+  }
+
   get count(): number {
     return this.#models.size;
   }

@@ -1,9 +1,11 @@
 import { Counter, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import type { Admission } from "./admission.ts";
 import type { Backends } from "./backends.ts";
-import type { LoadOutcome } from "./loads.ts";
 import { registerGauges } from "./gauges.ts";
+import type { LoadOutcome } from "./loads.ts";
+import { OPERATIONS } from "./operations.ts";
 import type { RequestRecord } from "./request-record.ts";
+import type { SpanExporter } from "./span-exporter.ts";
 
 // The buckets of OpenTelemetry's GenAI conventions (0.01 s, doubling), and further for cold loads.
 const DURATION_BUCKETS = [
@@ -13,14 +15,6 @@ const TIME_PER_TOKEN_BUCKETS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1,
 ];
 const TOKEN_BUCKETS = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576];
-
-// OpenTelemetry's names for what is done by each of Ollama's routes.
-const OPERATIONS: Readonly<Record<string, string>> = {
-  "/api/chat": "chat",
-  "/api/generate": "text_completion",
-  "/api/embed": "embeddings",
-  "/api/embeddings": "embeddings",
-};
 
 // Answered without asking Ollama to generate.
 const REFUSALS: ReadonlySet<string> = new Set([
@@ -121,9 +115,9 @@ export class Metrics {
     ["gen_ai_request_model"],
   );
 
-  constructor(admission: Admission, backends: Backends) {
+  constructor(admission: Admission, backends: Backends, exporter: SpanExporter | undefined) {
     collectDefaultMetrics({ register: this.#registry });
-    registerGauges(this.#registry, admission, backends);
+    registerGauges(this.#registry, admission, backends, exporter);
   }
 
   get contentType(): string {

@@ -2,21 +2,22 @@ import type { FastifyBaseLogger, FastifyRequest } from "fastify";
 import type { ApiError } from "./errors.ts";
 import { rounded } from "./request-record.ts";
 
-// Asked every few seconds by machines: at info they would bury what people ask for.
-const PROBES: ReadonlySet<string | undefined> = new Set([
+// Asked every few seconds by machines: they would bury what people ask for.
+export const PROBES: ReadonlySet<string | undefined> = new Set([
   "/health",
   "/ready",
   "/metrics",
   "/v1/health_check",
 ]);
 
-/** Writes the one line of a request that has ended: who, what, how long; never a prompt, an answer or a header. */
+/** Writes the one line of a request that has ended: who, what, how long; never a header, and no text unless LOG_TEXT says so. */
 export function logRequest(logger: FastifyBaseLogger, request: FastifyRequest, status: number): void {
   const { record } = request;
   const route = request.routeOptions.url;
   logger[levelOf(request, status)](
     {
       request_id: request.id,
+      trace_id: record.trace?.traceId,
       method: request.method,
       // Not the URL: it may hold anything.
       route: route ?? "unknown",
@@ -33,6 +34,8 @@ export function logRequest(logger: FastifyBaseLogger, request: FastifyRequest, s
       total_ms: rounded(record.elapsedMs()),
       error: record.error?.code,
       origin: originOf(record.error),
+      prompt: record.prompt,
+      answer: record.answer,
     },
     "request",
   );

@@ -1,13 +1,17 @@
 import type { ApiError } from "./errors.ts";
 import type { OllamaEvent } from "./ollama/types.ts";
 import type { Ticket } from "./ticket.ts";
+import type { Trace } from "./tracing.ts";
 import { type Usage, usageOf } from "./translate/chat-answer.ts";
 
 const NS_PER_MS = 1e6;
 
-/** What came of one request, for its log line and its metrics. Never holds a prompt or an answer. */
+/** What came of one request, for its log line and its metrics. Holds no prompt and no answer unless told to. */
 export class RequestRecord {
-  readonly #startedAt = performance.now();
+  /** Ms since this process began. */
+  readonly startedAt = performance.now();
+  /** The request's place in a trace, when it has one. */
+  trace: Trace | undefined;
   model: string | undefined;
   stream: boolean | undefined;
   error: ApiError | undefined;
@@ -22,8 +26,19 @@ export class RequestRecord {
   /** Events of the answer, of which each is about a token. */
   events = 0;
 
+  /** What was asked and answered, kept only when the configuration says so. */
+  prompt: unknown;
+  answer: string | undefined;
+
+  /** @param body Ollama's request */
+  keepText(body: object): void {
+    const { messages, prompt } = body as { messages?: unknown; prompt?: unknown };
+    this.prompt = messages ?? prompt;
+    this.answer = "";
+  }
+
   elapsedMs(): number {
-    return performance.now() - this.#startedAt;
+    return performance.now() - this.startedAt;
   }
 
   /** What the request was waiting for when it ended. */
@@ -36,6 +51,7 @@ export class RequestRecord {
   /** Takes note of an event of the answer, after it was read. */
   note(event: OllamaEvent): void {
     this.events += 1;
+    if (this.answer !== undefined) this.answer += event.message?.content ?? event.response ?? "";
     if (this.firstTokenMs === undefined) {
       const generating = event.done === true ? (event.eval_duration ?? 0) / NS_PER_MS : 0;
       this.firstTokenMs = Math.max(0, this.elapsedMs() - generating);

@@ -22,14 +22,25 @@ const logger = pino(
 const app = buildApp(config, logger);
 let stopping = false;
 
-process.on("SIGTERM", stop).on("SIGINT", stop);
+process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGUSR2", turnDebugging);
 try {
-  const ollama = `${config.LLM_SERVICE_HOST_IP}:${config.LLM_SERVICE_PORT}`;
-  logger.info({ version: packageJson.version, ollama, required_models: config.REQUIRED_MODELS }, "starting");
+  const { LLM_BACKENDS: several, LLM_SERVICE_HOST_IP: host, LLM_SERVICE_PORT: port } = config;
+  const ollama = (several.length > 0 ? several : [{ host, port }]).map((each) => `${each.host}:${each.port}`);
+  const keys = config.API_KEYS.length + config.API_KEYS_FILE.length;
+  logger.info(
+    { version: packageJson.version, ollama, keys, required_models: config.REQUIRED_MODELS },
+    "starting",
+  );
   await app.listen({ host: config.HOST, port: config.PORT });
 } catch (error) {
   logger.fatal({ host: config.HOST, port: config.PORT, error: String(error) }, "cannot listen");
   exit(EXIT_LISTEN);
+}
+
+/** Logs everything, or again what the configuration says. */
+function turnDebugging(): void {
+  logger.level = logger.level === config.LOG_LEVEL ? "debug" : config.LOG_LEVEL;
+  logger.warn({ log_level: logger.level }, "log level");
 }
 
 /** Drains and exits; asked a second time, exits at once. */

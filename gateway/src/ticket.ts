@@ -50,7 +50,8 @@ export class Ticket {
   lastFailure: ApiError | undefined;
   readonly #desk: Desk;
   readonly #controller = new AbortController();
-  readonly #enteredAt = performance.now();
+  /** Ms since this process began. */
+  readonly enteredAt = performance.now();
   #heldSince = 0;
   #heldMs = 0;
   #waitsFor: "slot" | "load" = "slot";
@@ -94,6 +95,7 @@ export class Ticket {
       } catch (thrown) {
         const failure = toApiError(thrown);
         backend.failed(failure, this.wanted.model);
+        if (failure.code === "context_length_exceeded") throw await backend.tooLong(failure, this.wanted);
         if (!failure.elsewhere || this.signal.aborted) throw failure;
         this.failedOn(backend, failure);
         this.#desk.release(this);
@@ -119,7 +121,7 @@ export class Ticket {
     if (backend === undefined) return;
     this.backendName = backend.name;
     this.#heldSince = now;
-    this.queueMs = now - this.#enteredAt - this.loadMs;
+    this.queueMs = now - this.enteredAt - this.loadMs;
   }
 
   /** Whether it ever had a slot. */
@@ -141,7 +143,7 @@ export class Ticket {
   }
 
   loadEnded(): void {
-    if (this.#waitsFor === "load") this.loadMs = performance.now() - this.#enteredAt;
+    if (this.#waitsFor === "load") this.loadMs = performance.now() - this.enteredAt;
     this.#waitsFor = "slot";
     this.#deadline?.refresh();
   }

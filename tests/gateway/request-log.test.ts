@@ -72,6 +72,20 @@ test("neither prompts nor answers nor keys are in the log, whatever happens to t
 });
 
 test.each([false, true])(
+  "prompts and answers are logged when LOG_TEXT says so (streamed: %j)",
+  async (stream) => {
+    const fake = await startFake();
+    fake.answers(token("Hel"), last({ message: { content: "lo" } }));
+    const gateway = await startGateway(fake, { LOG_TEXT: "on" });
+    await (await gateway.post(chat, { ...hello, stream })).text();
+    expect(await gateway.requestLine(chat)).toMatchObject({
+      prompt: [{ role: "user", content: "Hi" }],
+      answer: "Hello",
+    });
+  },
+);
+
+test.each([false, true])(
   "a failure nobody foresaw says where it was, but not what the text was (streamed: %j)",
   async (stream) => {
     const fake = await startFake();

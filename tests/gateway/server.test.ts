@@ -125,6 +125,23 @@ describe("on SIGTERM", () => {
   });
 });
 
+test("SIGUSR2 turns the log to debug, and back", async () => {
+  const server = await start(await startFake());
+  const probes = (): number => server.output().match(/"route":"\/health"/g)?.length ?? 0;
+  const turn = async (level: string): Promise<void> => {
+    server.process.kill("SIGUSR2");
+    await eventually(() => server.output().includes(`"log_level":"${level}"`) || undefined);
+    await fetch(`${server.url}/health`);
+  };
+  await fetch(`${server.url}/health`);
+  await turn("debug");
+  await eventually(() => probes() === 1 || undefined);
+  await turn("info");
+  server.process.kill("SIGTERM");
+  await server.exited;
+  expect(probes()).toBe(1);
+});
+
 describe("at its start", () => {
   test("a wrong environment is refused, a line for each variable", async () => {
     const server = run(join(source, "server.ts"), { PORT: "99999", LOG_LEVEL: "loud" });

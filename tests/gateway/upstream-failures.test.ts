@@ -66,7 +66,10 @@ describe.each([
     const gateway = await startGateway(fake);
     const response = await gateway.post("/v1/chat/completions", body);
     expect(response.status).toBe(400);
-    expect(await errorOf(response)).toMatchObject({ code: "context_length_exceeded", param: "messages" });
+    const { message, ...error } = await errorOf(response);
+    expect(error).toMatchObject({ code: "context_length_exceeded", param: "messages" });
+    expect(message).toContain("maximum context length is 4096 tokens");
+    expect(message).toContain("at least 4097 tokens");
     expect((await fake.conversation()).body.truncate).toBe(false);
   });
 

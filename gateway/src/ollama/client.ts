@@ -36,9 +36,16 @@ export class OllamaClient {
    * Sends a generating request and hands the answer's events to the reader. Resolves when the last event was read; the
    * answer is complete then, and only then. Never retries.
    *
+   * @param traceparent the request's place in a trace, for Ollama or what may stand before it
+   *
    * @throws ApiError the signal's reason, or what went wrong
    */
-  generate({ path, body }: OllamaCall, signal: AbortSignal, reader: EventReader): Promise<void> {
+  generate(
+    { path, body }: OllamaCall,
+    signal: AbortSignal,
+    reader: EventReader,
+    traceparent?: string,
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
         reject(signal.reason as ApiError);
@@ -61,7 +68,7 @@ export class OllamaClient {
         {
           method: "POST",
           path,
-          headers: GENERATE_HEADERS,
+          headers: traceparent === undefined ? GENERATE_HEADERS : { ...GENERATE_HEADERS, traceparent },
           body: JSON.stringify(body),
           // Ollama sends its headers with the first token, or with the whole answer when it does not stream.
           headersTimeout: whole ? this.#config.ANSWER_TIMEOUT_MS : this.#config.FIRST_TOKEN_TIMEOUT_MS,

@@ -31,6 +31,7 @@ export async function answer(
   const { model, stream } = asked.call.body;
   record.model = model;
   record.stream = stream;
+  if (gateway.config.LOG_TEXT === "on") record.keepText(asked.call.body);
   const admitted = gateway.admission.enter({ ...asked.call, caller: request.caller });
   record.admitted = admitted;
   try {
@@ -46,12 +47,17 @@ export async function answer(
 async function answerWhole({ request, reply, asked, adapt, admitted }: Answering): Promise<void> {
   const whole = asked.whole();
   await admitted.run((ollama) =>
-    ollama.generate(asked.call, admitted.signal, {
-      onEvent(event, line) {
-        request.record.note(event);
-        whole.add(adapt(event), line);
+    ollama.generate(
+      asked.call,
+      admitted.signal,
+      {
+        onEvent(event, line) {
+          request.record.note(event);
+          whole.add(adapt(event), line);
+        },
       },
-    }),
+      request.record.trace?.traceparent,
+    ),
   );
   void reply
     .header("content-type", "application/json; charset=utf-8")
@@ -72,17 +78,22 @@ async function answerAsStream({ gateway, request, reply, asked, adapt, admitted 
   };
   try {
     await admitted.run((ollama) =>
-      ollama.generate(asked.call, admitted.signal, {
-        onEvent(event, line) {
-          record.note(event);
-          out.write(streamed.write(adapt(event), line));
-          if (event.done === true) out.end();
+      ollama.generate(
+        asked.call,
+        admitted.signal,
+        {
+          onEvent(event, line) {
+            record.note(event);
+            out.write(streamed.write(adapt(event), line));
+            if (event.done === true) out.end();
+          },
+          onPiece(flow) {
+            if (!out.begun) void reply.header("server-timing", record.serverTiming());
+            out.flush(flow);
+          },
         },
-        onPiece(flow) {
-          if (!out.begun) void reply.header("server-timing", record.serverTiming());
-          out.flush(flow);
-        },
-      }),
+        record.trace?.traceparent,
+      ),
     );
   } catch (thrown) {
     if (!out.begun) throw thrown;

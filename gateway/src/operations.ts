@@ -1,0 +1,7 @@
+/** OpenTelemetry's names for what is done by each of Ollama's routes. */
+export const OPERATIONS: Readonly<Record<string, string>> = {
+  "/api/chat": "chat",
+  "/api/generate": "text_completion",
+  "/api/embed": "embeddings",
+  "/api/embeddings": "embeddings",
+};
