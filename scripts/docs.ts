@@ -1,4 +1,4 @@
-// node scripts/run.mjs docs: writes the tables of README.md that are made from Pulumi.yaml and from the gateway's variables.
+// npm run docs: writes the tables of README.md that are made from Pulumi.yaml and from the gateway's variables.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { format, resolveConfig } from "prettier";

@@ -1,8 +1,10 @@
 // npm run -s env: what a shell needs so that `pulumi` called directly finds the same tools, state and passphrase.
+import { main } from "./main.ts";
 import { openSession } from "./session.ts";
 
-const { added, stack } = await openSession(process.argv.slice(2));
-for (const [name, value] of Object.entries(added)) {
-  console.log(`export ${name}='${value.replaceAll("'", `'\\''`)}'`);
-}
-console.log(`export PULUMI_STACK='${stack}'`);
+await main(async () => {
+  const { added, stack } = await openSession(process.argv.slice(2));
+  for (const [name, value] of Object.entries({ ...added, PULUMI_STACK: stack })) {
+    console.log(`export ${name}='${value.replaceAll("'", `'\\''`)}'`);
+  }
+});

@@ -1,15 +1,19 @@
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 
-/** A run of the CLI that failed has said why; the exit code is all that is left to pass on. */
+/** A run of the CLI that failed. */
 export class PulumiFailed extends Error {
   override readonly name = "PulumiFailed";
   readonly code: number;
   readonly stderr: string;
-  constructor(code: number, stderr: string) {
+  /** Whether the user has seen what the CLI said. */
+  readonly shown: boolean;
+  constructor(code: number, stderr: string, shown: boolean) {
     super(`pulumi exited with code ${String(code)}`);
     this.code = code;
     this.stderr = stderr;
+    this.shown = shown;
   }
 }
 
@@ -43,7 +47,7 @@ export function pulumi(args: readonly string[], options: RunOptions): Promise<st
       process.off("SIGINT", wait);
       process.off("SIGTERM", terminate);
       if (code === 0) resolve(stdout);
-      else reject(new PulumiFailed(code ?? (signal === "SIGINT" ? 130 : 1), stderr || stdout));
+      else reject(new PulumiFailed(code ?? (signal === "SIGINT" ? 130 : 1), stderr || stdout, show));
     });
   });
 }
@@ -65,13 +69,20 @@ export function locksIn(stderr: string): Lock[] {
   );
 }
 
-/** Whether a lock was left by a process of this host that is no more. */
+/** Whether a lock was left by a process of this host that is no more, or by one whose number another has now. */
 export function isStale(lock: Lock): boolean {
   if (lock.host !== hostname()) return false;
   try {
     process.kill(lock.pid, 0);
-    return false;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
+  try {
+    // Linux only: "pid (name) state ...". A killed process stays as a zombie until its parent asks for it.
+    const [, name = "", state = ""] =
+      /\((.*)\) (\S)/s.exec(readFileSync(`/proc/${String(lock.pid)}/stat`, "utf8")) ?? [];
+    return state === "Z" || state === "X" || !name.startsWith("pulumi");
+  } catch {
+    return false;
   }
 }

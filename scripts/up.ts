@@ -11,7 +11,12 @@ await main(async () => {
   const { stack, stackOption, env, rest } = await openSession(process.argv.slice(2));
   await ensureStack(stack, env);
   await recoverInterrupted(stack, env);
-  await lockedUpdate(["up", "--yes", "--skip-preview", "--suppress-outputs", ...rest], stack, env);
+  // Refreshed, so that a container that somebody removed or stopped is brought back.
+  await lockedUpdate(
+    ["up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", ...rest],
+    stack,
+    env,
+  );
   const outputs = await readOutputs(stack, env);
   console.log(`\n${await table(outputs)}\n`);
   const model = outputs.installedModels[0]?.model ?? "";

@@ -51,9 +51,6 @@ async function fail(how: string): Promise<never> {
   process.exit(1);
 }
 
-// The provider has no argument for the limit of processes; the engine takes it at run time and keeps it.
-await docker(["container", "update", "--pids-limit", pids, name]);
-
 const started = performance.now();
 let told = started;
 for (;;) {
@@ -66,6 +63,9 @@ for (;;) {
       : await ask(url);
   const seconds = (performance.now() - started) / 1000;
   if (answer.ready) {
+    // The provider has no argument for the limit of processes; the engine takes it at run time and keeps it. Not
+    // before the container runs well: of one that is just crashing the engine says something else than why.
+    await docker(["container", "update", "--pids-limit", pids, name]);
     console.log(`${name} is ready`);
     break;
   }

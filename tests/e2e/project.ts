@@ -94,14 +94,15 @@ export class Project {
     return this.run("pulumi", args).done;
   }
 
-  /** Starts a command in the copy. */
+  /** Starts a command in the copy, with some variables changed. */
   run(
     command: string,
     args: readonly string[],
+    environment: NodeJS.ProcessEnv = {},
   ): { readonly pid: number; readonly done: Promise<Result>; output: () => string } {
     const child = spawn(command, args, {
       cwd: this.folder,
-      env: this.env,
+      env: { ...this.env, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });

@@ -20,7 +20,7 @@ function sources(folder: string): string[] {
 }
 
 describe("README.md", () => {
-  it("has the tables that Pulumi.yaml and the gateway's config make; if not: node scripts/run.mjs docs", async () => {
+  it("has the tables that Pulumi.yaml and the gateway's config make; if not: npm run docs", async () => {
     expect(readme).toBe(await updated(readme));
   });
 

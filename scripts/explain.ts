@@ -1,0 +1,21 @@
+import { locksIn } from "./pulumi-cli.ts";
+
+/** What to do about a failure that the CLI names without saying so. */
+export function explain(stderr: string): string | undefined {
+  const [lock] = locksIn(stderr);
+  if (lock !== undefined) {
+    return (
+      `The stack is locked by ${lock.user} on ${lock.host} (pid ${String(lock.pid)}), who is updating it or was cut off. ` +
+      `Wait for that; if it is gone: npm run pulumi -- cancel --stack NAME`
+    );
+  }
+  if (/incorrect passphrase/i.test(stderr)) {
+    return (
+      "The passphrase is not the one that the secrets of the stack were encrypted with. " +
+      "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to that one."
+    );
+  }
+  if (/no stack named/i.test(stderr))
+    return "Such a stack was never made; npm run up -- --stack NAME makes it.";
+  return undefined;
+}

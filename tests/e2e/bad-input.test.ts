@@ -1,0 +1,133 @@
+import { createServer, type Server } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { leftovers, Project } from "./project.ts";
+
+// What goes wrong is said in one clear line, and the next update finishes what is half done.
+const project = new Project({ stack: "broken", ollamaPort: 18208, gatewayPort: 18200 });
+
+beforeAll(async () => {
+  await project.pulumi("stack", "init", project.stack);
+});
+afterAll(async () => {
+  await project.dispose();
+  expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+});
+
+/** Runs a command that must fail, and returns the lines in which it says why. */
+async function failing(...args: string[]): Promise<string> {
+  const { code, output } = await project.tryPulumi(...args);
+  expect(code, output).not.toBe(0);
+  expect(output).not.toMatch(/^\s+at .*\.ts:\d+/m);
+  return output;
+}
+
+describe("preview refuses", () => {
+  it.each([
+    ["an unknown key", { gatewayprot: 8000 }, /gatewayprot is not a config key of this project; remove it/],
+    [
+      "a port out of range",
+      { gatewayPort: 99999 },
+      /gatewayPort is "99999", but must be a whole number from 1 to 65535/,
+    ],
+    ["an empty model name", { models: [{ name: "" }] }, /models\[0\]\.name is "", but must be a model name/],
+    [
+      "a malformed model name",
+      { models: [{ name: "a b" }] },
+      /models\[0\]\.name is "a b", but must be a model name/,
+    ],
+    [
+      "a memory limit that is no number",
+      { gatewayMemoryMiB: "lots" },
+      /gatewayMemoryMiB' must be of type 'integer'|gatewayMemoryMiB is "lots"/,
+    ],
+  ])("%s", async (_what, values, expected) => {
+    const before = Object.fromEntries(Object.keys(values).map((key) => [key, project.configured(key)]));
+    project.configure(values);
+    try {
+      expect(await failing("preview")).toMatch(expected);
+    } finally {
+      project.configure(before);
+    }
+  });
+
+  describe("a port", () => {
+    let server: Server;
+    beforeAll(async () => {
+      server = createServer((socket) => socket.end());
+      await new Promise<void>((resolve) => server.listen(18200, "127.0.0.1", resolve));
+    });
+    afterAll(async () => {
+      await new Promise((resolve) => server.close(resolve));
+    });
+
+    it("that another program uses, and says how to choose another", async () => {
+      expect(await failing("preview")).toMatch(
+        /Port 18200 is in use by another program on this host\. Stop that, or choose another: pulumi config set gatewayPort PORT/,
+      );
+    });
+  });
+
+  it("an engine that does not answer", async () => {
+    const { code, output } = await project.run("pulumi", ["preview"], {
+      DOCKER_HOST: "unix:///nowhere/docker.sock",
+    }).done;
+    expect(code).not.toBe(0);
+    expect(output).toMatch(/The Docker engine does not answer: .*Start it/);
+  });
+
+  it("a wrong passphrase", async () => {
+    const { code, output } = await project.run(
+      process.execPath,
+      ["scripts/up.ts", "--stack", project.stack],
+      {
+        PULUMI_CONFIG_PASSPHRASE: "not the one",
+      },
+    ).done;
+    expect(code).not.toBe(0);
+    expect(output).toMatch(/The passphrase is not the one .*Set PULUMI_CONFIG_PASSPHRASE/);
+  });
+});
+
+describe("an update that fails is finished by the next", () => {
+  it("a model that the registry does not have", async () => {
+    const models = project.configured("models") as { name: string; source?: string }[];
+    const missing = (models[0]?.source ?? "smollm2:135m").replace(/[^/]+$/, "no-such-model:1b");
+    project.configure({ models: [{ ...models[0], name: "no-such-model:1b", source: missing }] });
+    const text = await failing("up", "--yes", "--skip-preview");
+    expect(text).toMatch(
+      /Model no-such-model:1b: the registry does not have the model .*Check its name and tag/,
+    );
+    project.configure({ models });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect((await fetch("http://127.0.0.1:18200/ready")).status).toBe(200);
+  });
+
+  it("a gateway that crashes, with the last lines of its log", async () => {
+    const undo = project.edit(
+      "gateway/src/server.ts",
+      (text) => `${text}\nthrow new Error("planted crash");\n`,
+    );
+    const text = await failing("up", "--yes", "--skip-preview");
+    expect(text).toMatch(/Container ollama-stack-broken-gateway (crashed|exited) with code 1/);
+    expect(text).toMatch(/Its last log lines:\n(.*\n)*.*planted crash/);
+    undo();
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect((await fetch("http://127.0.0.1:18200/ready")).status).toBe(200);
+    await project.pulumi("preview", "--expect-no-changes");
+  });
+
+  it("a gateway that never becomes ready, with what it answers", async () => {
+    const undo = project.edit("components/gateway.ts", (text) =>
+      text.replace("LLM_SERVICE_PORT: String(args.backend.port)", 'LLM_SERVICE_PORT: "1"'),
+    );
+    project.configure({ readyTimeoutSeconds: 5 });
+    const text = await failing("up", "--yes", "--skip-preview");
+    expect(text).toMatch(
+      /ollama-stack-broken-gateway is not ready after 5 s \(readyTimeoutSeconds\): .* answers 503/,
+    );
+    undo();
+    project.configure({ readyTimeoutSeconds: undefined });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect((await fetch("http://127.0.0.1:18200/ready")).status).toBe(200);
+  });
+});

@@ -1,0 +1,78 @@
+import { execFileSync } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { leftovers, Project } from "./project.ts";
+
+// npm run up, killed in the middle at different points, is finished by the next npm run up.
+const project = new Project({ stack: "cut", ollamaPort: 18308, gatewayPort: 18300 });
+const up = () => project.run(process.execPath, ["scripts/up.ts", "--stack", project.stack]);
+
+beforeAll(async () => {
+  await project.pulumi("stack", "init", project.stack);
+});
+afterAll(async () => {
+  await project.dispose();
+  expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+});
+
+/** Waits until the output of a run matches. */
+async function seeing(run: ReturnType<typeof up>, seen: RegExp): Promise<void> {
+  const deadline = Date.now() + 120_000;
+  while (!seen.test(run.output())) {
+    if (Date.now() > deadline) throw new Error(`never saw ${String(seen)} in:\n${run.output()}`);
+    await sleep(5);
+  }
+}
+
+/** Starts an update and kills it with everything it started as soon as its output matches. */
+async function killWhen(seen: RegExp): Promise<string> {
+  const run = up();
+  await seeing(run, seen);
+  process.kill(-run.pid, "SIGKILL");
+  return (await run.done).output;
+}
+
+describe("an update that is killed", () => {
+  it.each([
+    ["while the network is made", /network-bridge creating/],
+    ["while a container is made", /ollama-container creating/],
+    ["while a model is pulled", /pulling manifest/],
+    ["while the gateway's image is built", /gateway-image creating/],
+    ["while the gateway's container is made", /gateway-container creating/],
+  ])("%s is finished by the next one", async (_when, seen) => {
+    await killWhen(seen);
+    const { code, output } = await up().done;
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/The lock was left by a run that was killed \(pid \d+\): clearing it/);
+    await project.pulumi("preview", "--expect-no-changes");
+    await project.pulumi("destroy", "--yes", "--skip-preview");
+    expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+  });
+
+  it("by Ctrl-C ends in good order: no lock is left", async () => {
+    const run = up();
+    await seeing(run, /pulling manifest|ollama-container creating/);
+    process.kill(-run.pid, "SIGINT");
+    expect((await run.done).code).not.toBe(0);
+    const { code, output } = await up().done;
+    expect(code, output).toBe(0);
+    expect(output).not.toMatch(/lock/);
+  });
+
+  it("is not taken for one while it still runs: the lock is explained", async () => {
+    execFileSync("docker", ["container", "rm", "--force", "ollama-stack-cut-gateway"]);
+    const first = project.run("pulumi", ["refresh", "--yes", "--skip-preview"]);
+    // The refresh holds the lock from its start to its end.
+    await seeing(first, /Refreshing/);
+    const { code, output } = await project.run(process.execPath, [
+      "scripts/destroy.ts",
+      "--stack",
+      project.stack,
+      "--yes",
+    ]).done;
+    expect((await first.done).code).toBe(0);
+    expect(code, output).not.toBe(0);
+    expect(output).toMatch(/The stack is locked by .* \(pid \d+\), who is updating it or was cut off/);
+    expect(output).toMatch(/npm run pulumi -- cancel --stack NAME/);
+  });
+});
