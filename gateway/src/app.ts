@@ -17,6 +17,8 @@ import { Metrics } from "./metrics.ts";
 import { logRequest } from "./request-log.ts";
 import { RequestRecord } from "./request-record.ts";
 import { chatCompletionsRoute } from "./routes/chat-completions.ts";
+import { completionsRoute } from "./routes/completions.ts";
+import { embeddingsRoute } from "./routes/embeddings.ts";
 import { exampleServiceRoutes } from "./routes/example-service.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoute } from "./routes/metrics.ts";
@@ -76,6 +78,8 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
   authenticate(app, [...config.API_KEYS, ...config.API_KEYS_FILE], metrics);
   answerErrors(app);
   chatCompletionsRoute(app, gateway);
+  completionsRoute(app, gateway);
+  embeddingsRoute(app, gateway);
   modelsRoute(app, gateway);
   exampleServiceRoutes(app, gateway);
   healthRoutes(app, gateway);

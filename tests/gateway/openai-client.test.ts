@@ -30,6 +30,18 @@ test("the models that are present are listed", async () => {
   ]);
 });
 
+test("a model is found by its name, slashes and all; one that is not there is a NotFoundError", async () => {
+  const fake = await startFake();
+  fake.models = ["m:latest", "hf.co/someone/model:q4"];
+  const { openai, url } = await startGateway(fake);
+  expect(await openai.models.retrieve("m")).toMatchObject({ id: "m:latest", object: "model" });
+  expect(await openai.models.retrieve("hf.co/someone/model:q4")).toMatchObject({ owned_by: "hf.co/someone" });
+  expect((await fetch(`${url}/v1/models/hf.co/someone/model:q4`)).status).toBe(200);
+  const error: unknown = await openai.models.retrieve("nope").catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(NotFoundError);
+  expect(error).toMatchObject({ code: "model_not_found", param: "model" });
+});
+
 test("a schema for the answer reaches Ollama, and the parsing helper reads the answer", async () => {
   const fake = await startFake();
   fake.answers(last({ message: { content: '{"city":"Oslo"}' } }));

@@ -1,5 +1,7 @@
 import type { FastifyInstance } from "fastify";
+import { ApiError } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
+import { canonicalModelName } from "../ollama/model-name.ts";
 import type { OllamaModel } from "../ollama/types.ts";
 
 export function modelsRoute(app: FastifyInstance, gateway: Gateway): void {
@@ -7,6 +9,14 @@ export function modelsRoute(app: FastifyInstance, gateway: Gateway): void {
     object: "list",
     data: (await gateway.ollama.models()).map(toOpenAiModel),
   }));
+
+  // A wildcard, because the names of models have slashes; clients quote them or do not.
+  app.get<{ Params: { "*": string } }>("/v1/models/*", async ({ params: { "*": name } }) => {
+    const wanted = canonicalModelName(name);
+    const found = (await gateway.ollama.models()).find((model) => canonicalModelName(model.name) === wanted);
+    if (found !== undefined) return toOpenAiModel(found);
+    throw new ApiError("model_not_found", { message: `The model '${name}' does not exist.`, param: "model" });
+  });
 }
 
 function toOpenAiModel({ name, modified_at: modifiedAt }: OllamaModel): object {

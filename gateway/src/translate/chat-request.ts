@@ -1,6 +1,6 @@
-import type { OllamaChatRequest, OllamaMessage, OllamaOptions, OllamaToolCall } from "../ollama/types.ts";
+import type { OllamaChatRequest, OllamaMessage, OllamaToolCall } from "../ollama/types.ts";
 import type { ChatMessage, ChatRequest } from "./chat-schema.ts";
-import { applyExtensions } from "./extensions.ts";
+import { applyExtensions, toOllamaOptions } from "./options.ts";
 import { type ChosenTools, type ToolChoice, chooseTools } from "./tool-choice.ts";
 
 type Content = Exclude<ChatMessage["content"], null | undefined>;
@@ -11,7 +11,7 @@ export function toOllamaChat(request: ChatRequest, chosen = chosenTools(request)
     model: request.model,
     messages: toOllamaMessages(request.messages),
     stream: request.stream === true,
-    options: toOllamaOptions(request),
+    options: toOllamaOptions(request, request.max_completion_tokens ?? request.max_tokens),
     truncate: false,
     shift: false,
   };
@@ -39,19 +39,6 @@ export function chosenTools({
 function toToolChoice(choice: ChatRequest["tool_choice"]): ToolChoice {
   if (choice == null) return "auto";
   return typeof choice === "string" ? choice : { name: choice.function.name };
-}
-
-function toOllamaOptions(request: ChatRequest): OllamaOptions {
-  const options: OllamaOptions = {};
-  const limit = request.max_completion_tokens ?? request.max_tokens;
-  if (limit != null) options.num_predict = limit;
-  if (request.temperature != null) options.temperature = request.temperature;
-  if (request.top_p != null) options.top_p = request.top_p;
-  if (request.seed != null) options.seed = request.seed;
-  if (request.stop != null) options.stop = typeof request.stop === "string" ? [request.stop] : request.stop;
-  if (request.presence_penalty != null) options.presence_penalty = request.presence_penalty;
-  if (request.frequency_penalty != null) options.frequency_penalty = request.frequency_penalty;
-  return options;
 }
 
 function toOllamaFormat(format: ChatRequest["response_format"]): unknown {

@@ -92,19 +92,26 @@ export const extensions = {
   truncate: z.boolean().nullish(),
 };
 
-/** What can be asked of a conversation, apart from the messages, the model, and whether it streams. */
-export const chatParameters = {
-  max_tokens: tokenLimit,
-  max_completion_tokens: tokenLimit,
+/** How the next token is chosen, and where to stop. */
+export const sampling = {
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
   seed: z.int().nullish(),
   stop: z.union([z.string(), z.array(z.string()).max(4)]).nullish(),
   presence_penalty: penalty,
   frequency_penalty: penalty,
-  stream_options: z
-    .strictObject({ include_usage: z.boolean().optional(), include_obfuscation: z.boolean().optional() })
-    .nullish(),
+};
+
+export const streamOptions = z
+  .strictObject({ include_usage: z.boolean().optional(), include_obfuscation: z.boolean().optional() })
+  .nullish();
+
+/** What can be asked of a conversation, apart from the messages, the model, and whether it streams. */
+export const chatParameters = {
+  max_tokens: tokenLimit,
+  max_completion_tokens: tokenLimit,
+  ...sampling,
+  stream_options: streamOptions,
   response_format: responseFormat.nullish(),
   tools: z.array(tool).nullish(),
   tool_choice: z
@@ -157,6 +164,7 @@ export const chatSchema = z.strictObject({
 export type ChatRequest = z.output<typeof chatSchema>;
 export type ChatMessage = ChatRequest["messages"][number];
 
+export type Sampling = Pick<ChatRequest, keyof typeof sampling>;
 export type Extensions = Pick<ChatRequest, keyof typeof extensions>;
 
 export function isEmptyObject(value: unknown): boolean {
