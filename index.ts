@@ -53,7 +53,7 @@ const gateway = new Gateway(
     platform: config.imagePlatform,
     containerName: names.gateway,
     networkName: network.networkName,
-    backend: server.internal,
+    backend: { ...server.internal, parallel: config.ollamaParallel },
     models: config.models.map(({ name }) => name),
     bindAddress: config.bindAddress,
     port: config.gatewayPort,

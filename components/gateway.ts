@@ -17,8 +17,8 @@ export interface GatewayArgs {
   readonly containerName: string;
   /** Network to join, under the alias `gateway`. A change replaces the container. */
   readonly networkName: pulumi.Input<string>;
-  /** Where Ollama answers on that network. A change replaces the container. */
-  readonly backend: { readonly host: string; readonly port: number };
+  /** Where Ollama answers on that network, and how many requests it runs at once. A change replaces the container. */
+  readonly backend: { readonly host: string; readonly port: number; readonly parallel: number };
   /** Models that must be there; the first is the default. A change replaces the container. */
   readonly models: readonly string[];
   /** Host address that the port is published at. A change replaces the container. */
@@ -72,6 +72,7 @@ export class Gateway extends pulumi.ComponentResource {
       PORT: String(DEFAULT_PORT),
       LLM_SERVICE_HOST_IP: args.backend.host,
       LLM_SERVICE_PORT: String(args.backend.port),
+      OLLAMA_NUM_PARALLEL: String(args.backend.parallel),
       LLM_MODEL_ID: args.models[0] ?? "",
       REQUIRED_MODELS: args.models.join(","),
       LOG_LEVEL: args.logLevel,

@@ -71,7 +71,7 @@ function gateway(name: string, change: Partial<GatewayArgs> = {}): Gateway {
     platform: "",
     containerName: `x-${name}`,
     networkName: "net",
-    backend: { host: "ollama", port: 11434 },
+    backend: { host: "ollama", port: 11434, parallel: 2 },
     models: ["tiny:1b", "big:70b"],
     bindAddress: "127.0.0.1",
     port: 8000,
@@ -189,6 +189,7 @@ describe("Gateway", () => {
       expect.arrayContaining([
         "LLM_SERVICE_HOST_IP=ollama",
         "LLM_SERVICE_PORT=11434",
+        "OLLAMA_NUM_PARALLEL=2",
         "LLM_MODEL_ID=tiny:1b",
         "REQUIRED_MODELS=tiny:1b,big:70b",
       ]),
