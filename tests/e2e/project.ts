@@ -1,6 +1,15 @@
 import { spawn, execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -32,7 +41,8 @@ export class Project {
     const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
       encoding: "utf8",
     });
-    for (const file of files.split("\n").filter(Boolean)) {
+    // A file that git knows and somebody has just deleted is not there to be copied.
+    for (const file of files.split("\n").filter((name) => name !== "" && existsSync(name))) {
       const target = join(this.folder, file);
       mkdirSync(dirname(target), { recursive: true });
       cpSync(file, target);
