@@ -23,6 +23,8 @@ import { exampleServiceRoutes } from "./routes/example-service.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoute } from "./routes/metrics.ts";
 import { modelsRoute } from "./routes/models.ts";
+import { ollamaApiRoutes } from "./routes/ollama-api.ts";
+import { ollamaChangesRoutes } from "./routes/ollama-changes.ts";
 import { SpanExporter } from "./span-exporter.ts";
 import { SCOPE, Tracing } from "./tracing.ts";
 
@@ -82,6 +84,8 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
   embeddingsRoute(app, gateway);
   modelsRoute(app, gateway);
   exampleServiceRoutes(app, gateway);
+  ollamaApiRoutes(app, gateway);
+  ollamaChangesRoutes(app, gateway);
   healthRoutes(app, gateway);
   metricsRoute(app, gateway);
 

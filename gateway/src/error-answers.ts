@@ -1,9 +1,10 @@
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
+import { errorFormOf } from "./error-forms.ts";
 import { ApiError, toApiError } from "./errors.ts";
 
-/** Answers whatever a route throws, and what no route takes, in OpenAI's form. */
+/** Answers whatever a route throws, and what no route takes, in the form of the API that was spoken. */
 export function answerErrors(app: FastifyInstance): void {
   const methodsOf = new Map<string, Set<string>>();
   app.addHook("onRoute", ({ url, method }) => {
@@ -22,7 +23,7 @@ export function answerErrors(app: FastifyInstance): void {
     }
     if (error.retryAfter !== undefined) void reply.header("retry-after", error.retryAfter);
     if (error.code === "shutting_down") void reply.header("connection", "close");
-    void reply.code(error.status).send(error.body());
+    void reply.code(error.status).send(errorFormOf(request.url)(error, request.id));
   });
 
   app.setNotFoundHandler((request, reply) => {

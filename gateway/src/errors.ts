@@ -46,6 +46,11 @@ const catalogue = {
     type: "invalid_request_error",
     message: "Only a key with the admin flag may change the server.",
   },
+  several_servers: {
+    status: 409,
+    type: "invalid_request_error",
+    message: "The gateway stands before several servers. Change each of them directly.",
+  },
   rate_limit_exceeded: {
     status: 429,
     type: "requests",

@@ -124,7 +124,8 @@ export class FakeOllama {
       response.end(JSON.stringify(told));
       return;
     }
-    const body = JSON.parse(text) as OllamaChatRequest;
+    // Blobs are bytes.
+    const body = (text.startsWith("{") ? JSON.parse(text) : text) as OllamaChatRequest;
     const brokenOff = new Promise<boolean>((resolve) => {
       response.once("close", () => {
         resolve(!response.writableFinished);

@@ -1,9 +1,10 @@
 import { isIPv6 } from "node:net";
-import { Pool } from "undici";
+import { type Dispatcher, Pool } from "undici";
 import type { BackendAddress, Config } from "../config.ts";
 import { ApiError } from "../errors.ts";
 import { type EventReader, Exchange } from "./exchange.ts";
 import { fromConnectionError, fromStatus, type Stage } from "./failures.ts";
+import { type OllamaForwarded, contentOf } from "./forwarded.ts";
 import type { OllamaCall, OllamaModel, OllamaQuestion, OllamaRunning } from "./types.ts";
 
 // Longer than the default of 4 s, so that a request now and then needs no new connection.
@@ -97,6 +98,32 @@ export class OllamaClient {
       const text = await answer.body.text();
       if (answer.statusCode === 200) return parseAnswer(text);
       throw fromStatus(answer.statusCode, text, model ?? "");
+    } catch (error) {
+      throw fromConnectionError(error as Error, stageOf(error), {
+        beginning: "answer_timeout",
+        silence: "answer_timeout",
+      });
+    }
+  }
+
+  /**
+   * Passes a request on and hands its answer back, whatever it is.
+   *
+   * @throws ApiError the signal's reason, or why no answer came
+   */
+  async forward(
+    { method, path, body }: OllamaForwarded,
+    signal: AbortSignal,
+  ): Promise<Dispatcher.ResponseData> {
+    try {
+      return await this.#pool.request({
+        method: method,
+        path,
+        signal,
+        headersTimeout: this.#config.ANSWER_TIMEOUT_MS,
+        bodyTimeout: this.#config.IDLE_TIMEOUT_MS,
+        ...contentOf(body),
+      });
     } catch (error) {
       throw fromConnectionError(error as Error, stageOf(error), {
         beginning: "answer_timeout",

@@ -93,7 +93,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     try {
       this.#lines.end();
       this.#options.reader.onPiece?.(nothingToHold);
-      this.#settle(new ApiError("upstream_incomplete"));
+      // Asked first, because a whole answer is complete only now, and an error nobody needs is dear to make.
+      if (!this.#isSettled()) this.#settle(new ApiError("upstream_incomplete"));
     } catch (error) {
       this.#settle(asFailure(error));
     }
@@ -113,6 +114,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #fail(error: ApiError): void {
     this.#settle(error);
     this.#controller?.abort(error);
+  }
+
+  // Reading the last line settles the exchange, which the compiler cannot see.
+  #isSettled(): boolean {
+    return this.#settled;
   }
 
   #settle(error?: ApiError): void {

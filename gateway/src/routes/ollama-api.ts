@@ -1,0 +1,52 @@
+import type { FastifyInstance } from "fastify";
+import type { Gateway } from "../gateway.ts";
+import type { OllamaCall } from "../ollama/types.ts";
+import { namedModelSchema, nativeSchema, translateNative } from "../translate/native.ts";
+import { parseBody } from "../validation.ts";
+import { answer } from "./answer.ts";
+import { askModel, askServer } from "./ask.ts";
+
+/** Ollama's own API, as far as it generates and reads: `ollama run` and Ollama's clients work through the gateway. */
+export function ollamaApiRoutes(app: FastifyInstance, gateway: Gateway): void {
+  // What Ollama's command line asks for before anything else.
+  app.get("/", (_request, reply) => reply.type("text/plain; charset=utf-8").send("Ollama is running"));
+
+  generatingRoute(app, gateway, "/api/chat");
+  generatingRoute(app, gateway, "/api/generate");
+  embeddingRoute(app, gateway, "/api/embed");
+  embeddingRoute(app, gateway, "/api/embeddings");
+
+  app.get("/api/tags", async () => ({ models: await gateway.ollama.models() }));
+  app.get("/api/ps", async () => ({ models: await running(gateway) }));
+  app.get("/api/version", () => askServer(gateway, { method: "GET", path: "/api/version" }));
+  app.post("/api/show", (request) => {
+    const body = parseBody(namedModelSchema, request.body);
+    return askServer(gateway, { method: "POST", path: "/api/show", model: body.model, body });
+  });
+}
+
+function generatingRoute(app: FastifyInstance, gateway: Gateway, path: OllamaCall["path"]): void {
+  app.post(path, (request, reply) =>
+    answer(gateway, request, reply, translateNative(path, parseBody(nativeSchema, request.body))),
+  );
+}
+
+function embeddingRoute(app: FastifyInstance, gateway: Gateway, path: string): void {
+  app.post(path, async (request) => {
+    const body = parseBody(namedModelSchema, request.body);
+    const answer = await askModel(gateway, request, { method: "POST", path, model: body.model, body });
+    const tokens = (answer as { prompt_eval_count?: number }).prompt_eval_count ?? 0;
+    request.record.usage = { prompt_tokens: tokens, completion_tokens: 0, total_tokens: tokens };
+    return answer;
+  });
+}
+
+/** What is loaded on all servers that answer. @throws ApiError when none does */
+async function running({ ollama }: Gateway): Promise<readonly object[]> {
+  const answers = await Promise.allSettled(ollama.all.map((backend) => backend.client.running()));
+  const [first] = answers;
+  if (first?.status === "rejected" && answers.every((each) => each.status === "rejected")) {
+    throw first.reason;
+  }
+  return answers.flatMap((each) => (each.status === "fulfilled" ? each.value.models : []));
+}

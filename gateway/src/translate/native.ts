@@ -1,0 +1,49 @@
+import * as z from "zod";
+import type { OllamaCall } from "../ollama/types.ts";
+import { modelName } from "./chat-schema.ts";
+import type { StreamedAnswer, Translated } from "./form.ts";
+
+/**
+ * The body of a generating request in Ollama's own form. Only what the gateway itself reads is looked at; the rest is
+ * Ollama's to judge, so that a newer Ollama's parameters work.
+ */
+export const nativeSchema = z.looseObject({
+  model: modelName,
+  stream: z.boolean().nullish(),
+  messages: z.array(z.looseObject({ images: z.array(z.string()).nullish() })).nullish(),
+  images: z.array(z.string()).nullish(),
+  options: z.looseObject({ num_ctx: z.number().nullish() }).nullish(),
+});
+
+/** The body of a request about one model. */
+export const namedModelSchema = z.union([
+  z.looseObject({ model: modelName }),
+  // Ollama's older name for it.
+  z.looseObject({ name: modelName }).transform((body) => ({ ...body, model: body.name })),
+]);
+
+/** A request in Ollama's own form. Its defaults are Ollama's own too: a conversation too long is cut. */
+export function translateNative(
+  path: OllamaCall["path"],
+  request: z.output<typeof nativeSchema>,
+): Translated {
+  return {
+    call: { path, body: { ...request, stream: request.stream ?? true } },
+    whole: () => {
+      let answer = "";
+      return {
+        add(_event, line) {
+          answer = line;
+        },
+        build: () => answer,
+      };
+    },
+    streamed: () => asItCame,
+  };
+}
+
+const asItCame: StreamedAnswer = {
+  contentType: "application/x-ndjson",
+  write: (_event, line) => `${line}\n`,
+  fail: (error) => `${JSON.stringify({ error: error.message })}\n`,
+};

@@ -1,0 +1,172 @@
+import { Ollama } from "ollama";
+import { describe, expect, test } from "vitest";
+import { newKey } from "../../gateway/src/keys.ts";
+import { last, token } from "./fake-ollama.ts";
+import { hello, startFake, startGateway } from "./harness.ts";
+
+async function start() {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  return { fake, gateway, ollama: new Ollama({ host: gateway.url }) };
+}
+
+async function thrownBy(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+}
+
+describe("the ollama client works through the gateway", () => {
+  test("chat, whole: the answer is Ollama's own, to the last field", async () => {
+    const { fake, ollama } = await start();
+    fake.answers(last({ message: { role: "assistant", content: "Hi", mood: "new" }, news: [1] }));
+    const answer = await ollama.chat({ ...hello, think: false, keep_alive: "1m", options: { top_k: 3 } });
+    expect(answer).toMatchObject({ message: { content: "Hi", mood: "new" }, news: [1], eval_count: 3 });
+    expect((await fake.conversation()).body).toEqual({
+      ...hello,
+      stream: false,
+      think: false,
+      keep_alive: "1m",
+      options: { top_k: 3 },
+    });
+  });
+
+  test("chat, streamed: each line as it came, and the request is measured as any other", async () => {
+    const { gateway, ollama } = await start();
+    const pieces: string[] = [];
+    for await (const part of await ollama.chat({ ...hello, stream: true })) pieces.push(part.message.content);
+    expect(pieces).toEqual(["Hello", " there", ".", ""]);
+    expect(await gateway.requestLine("/api/chat")).toMatchObject({ model: "m", completion_tokens: 3 });
+  });
+
+  test("generate, which streams unless told otherwise", async () => {
+    const { gateway, ollama } = await start();
+    expect((await ollama.generate({ model: "m", prompt: "Say" })).response).toBe("Hello there.");
+    const response = await gateway.post("/api/generate", { model: "m", prompt: "Say" });
+    expect(response.headers.get("content-type")).toBe("application/x-ndjson");
+    expect((await response.text()).trim().split("\n")).toHaveLength(2);
+  });
+
+  test("embed, list, show, ps, version", async () => {
+    const { ollama } = await start();
+    expect((await ollama.embed({ model: "m", input: "Hi" })).embeddings).toEqual([[0.5, -0.25]]);
+    expect((await ollama.list()).models.map((model) => model.name)).toEqual(["m:latest"]);
+    expect((await ollama.show({ model: "m" })).details.family).toBe("fake");
+    expect((await ollama.ps()).models).toMatchObject([{ name: "m:latest", context_length: 4096 }]);
+    expect((await ollama.version()).version).toBe("0.17.4");
+  });
+
+  test("what the command line asks first, and a request that only loads the model", async () => {
+    const { fake, gateway } = await start();
+    expect((await fetch(gateway.url, { method: "HEAD" })).status).toBe(200);
+    expect(await (await fetch(gateway.url)).text()).toBe("Ollama is running");
+    const response = await gateway.post("/api/generate", { model: "m" });
+    expect(await response.json()).toMatchObject({ done: true, done_reason: "load" });
+    expect(fake.loads).toHaveLength(1);
+  });
+
+  test("errors have Ollama's form, before the answer and in its middle", async () => {
+    const { fake, ollama } = await start();
+    fake.answers({ status: 404, body: `{"error":"model 'm' not found"}` });
+    expect(await thrownBy(ollama.chat(hello))).toMatchObject({
+      status_code: 404,
+      error: "The model 'm' does not exist.",
+    });
+    fake.answers(token("Hel"), { waitMs: 20 }, "cut");
+    let text = "";
+    const reading = (async () => {
+      for await (const part of await ollama.chat({ ...hello, stream: true })) text += part.message.content;
+    })();
+    expect(String(await thrownBy(reading))).toContain("Ollama ended its answer before it was complete.");
+    expect(text).toBe("Hel");
+  });
+
+  test("images to a model that cannot see are refused here too", async () => {
+    const { fake, ollama } = await start();
+    const asked = [
+      ollama.generate({ model: "m", prompt: "Look", images: ["AAAA"] }),
+      ollama.chat({ model: "m", messages: [{ role: "user", content: "Look", images: ["AAAA"] }] }),
+    ];
+    for (const each of asked) expect(await thrownBy(each)).toMatchObject({ status_code: 400 });
+    expect(fake.received).toHaveLength(0);
+  });
+
+  test("a client that leaves stops the work", async () => {
+    const { fake, ollama } = await start();
+    fake.answers(token("Hel"), "hang");
+    const stream = await ollama.chat({ ...hello, stream: true });
+    await stream[Symbol.asyncIterator]().next();
+    stream.abort();
+    expect(await (await fake.conversation()).brokenOff).toBe(true);
+  });
+});
+
+const digest = `sha256:${"0".repeat(64)}`;
+const changes = [
+  ["POST", "/api/pull"],
+  ["POST", "/api/push"],
+  ["POST", "/api/create"],
+  ["POST", "/api/copy"],
+  ["DELETE", "/api/delete"],
+  ["POST", `/api/blobs/${digest}`],
+] as const;
+
+describe("routes that change the server", () => {
+  test.each(changes)(
+    "%s %s is closed without a key, and to a key without the admin flag",
+    async (method, path) => {
+      const fake = await startFake();
+      const plain = newKey("ada", []);
+      const open = await startGateway(fake);
+      const keyed = await startGateway(fake, { API_KEYS: plain.line });
+      const headers = { "content-type": "application/json", authorization: `Bearer ${plain.key}` };
+      for (const { url } of [open, keyed]) {
+        const response = await fetch(url + path, { method, headers, body: '{"model":"m"}' });
+        expect(response.status).toBe(403);
+        expect(await response.json()).toEqual({ error: expect.stringContaining("admin") as string });
+      }
+      expect(fake.received).toHaveLength(0);
+    },
+  );
+
+  test("an admin's key opens them; progress is passed on as it comes", async () => {
+    const fake = await startFake();
+    const { key, line } = newKey("root", ["admin"]);
+    const { url } = await startGateway(fake, { API_KEYS: line });
+    const ollama = new Ollama({ host: url, headers: { authorization: `Bearer ${key}` } });
+    fake.answers({ line: { status: "pulling" } }, { waitMs: 20 }, { line: { status: "success" } });
+    const statuses: string[] = [];
+    for await (const { status } of await ollama.pull({ model: "n", stream: true })) statuses.push(status);
+    expect(statuses).toEqual(["pulling", "success"]);
+    expect(await fake.conversation()).toMatchObject({
+      path: "/api/pull",
+      body: { name: "n", stream: true },
+    });
+    fake.answers({ status: 404, body: '{"error":"no such model"}' });
+    expect(await thrownBy(ollama.delete({ model: "n" }))).toMatchObject({ status_code: 404 });
+    expect((await fake.conversation(1)).headers.authorization).toBeUndefined();
+  });
+
+  test("a blob arrives as it was sent", async () => {
+    const fake = await startFake();
+    const { key, line } = newKey("root", ["admin"]);
+    const { url } = await startGateway(fake, { API_KEYS: line });
+    fake.answers({ status: 201, body: "" });
+    const headers = { "content-type": "application/octet-stream", "x-api-key": key };
+    const response = await fetch(`${url}/api/blobs/${digest}`, { method: "POST", headers, body: "bytes" });
+    expect(response.status).toBe(201);
+    expect(await fake.conversation()).toMatchObject({ path: `/api/blobs/${digest}`, body: "bytes" });
+  });
+
+  test("stay closed where it would not be said which of several servers is meant", async () => {
+    const { key, line } = newKey("root", ["admin"]);
+    const { port } = await startFake();
+    const { url } = await startGateway(
+      { port },
+      { API_KEYS: line, LLM_BACKENDS: `127.0.0.1:${port},localhost:${port}` },
+    );
+    const ollama = new Ollama({ host: url, headers: { authorization: `Bearer ${key}` } });
+    expect(await thrownBy(ollama.pull({ model: "n" }))).toMatchObject({ status_code: 409 });
+  });
+});
