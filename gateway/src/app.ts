@@ -21,6 +21,7 @@ import { completionsRoute } from "./routes/completions.ts";
 import { embeddingsRoute } from "./routes/embeddings.ts";
 import { exampleServiceRoutes } from "./routes/example-service.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { messagesRoute } from "./routes/messages.ts";
 import { metricsRoute } from "./routes/metrics.ts";
 import { modelsRoute } from "./routes/models.ts";
 import { ollamaApiRoutes } from "./routes/ollama-api.ts";
@@ -82,6 +83,7 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
   chatCompletionsRoute(app, gateway);
   completionsRoute(app, gateway);
   embeddingsRoute(app, gateway);
+  messagesRoute(app, gateway);
   modelsRoute(app, gateway);
   exampleServiceRoutes(app, gateway);
   ollamaApiRoutes(app, gateway);

@@ -5,13 +5,16 @@ export type ErrorForm = (error: ApiError, requestId: string) => object;
 
 const openAiForm: ErrorForm = (error) => error.body();
 
-export const ollamaForm: ErrorForm = ({ message }) => ({ error: message });
+const ollamaForm: ErrorForm = ({ message }) => ({ error: message });
 
-export const anthropicForm: ErrorForm = (error, requestId) => ({
-  type: "error",
-  error: { type: anthropicType(error.status), message: error.message },
+const anthropicForm: ErrorForm = (error, requestId) => ({
+  ...anthropicError(error),
   request_id: requestId,
 });
+
+export function anthropicError({ status, message }: ApiError): object {
+  return { type: "error", error: { type: anthropicType(status), message } };
+}
 
 /** The form of the API that a path belongs to; a path that no route takes is answered in its neighbours' form. */
 export function errorFormOf(path: string): ErrorForm {

@@ -9,7 +9,7 @@ interface Extensible {
 }
 
 /** @param limit how many tokens may be generated */
-export function toOllamaOptions(asked: Sampling, limit?: number | null): OllamaOptions {
+export function toOllamaOptions(asked: Partial<Sampling>, limit?: number | null): OllamaOptions {
   const options: OllamaOptions = {};
   if (limit != null) options.num_predict = limit;
   if (asked.temperature != null) options.temperature = asked.temperature;

@@ -1,0 +1,15 @@
+import type { Translated } from "./form.ts";
+import { MessageBuilder, MessageWriter } from "./messages-answer.ts";
+import { chosenTools, toOllamaChat } from "./messages-request.ts";
+import type { MessagesRequest } from "./messages-schema.ts";
+
+/** A conversation in Anthropic's form. @throws ApiError when the request contradicts itself */
+export function translateMessages(request: MessagesRequest): Translated {
+  const chosen = chosenTools(request);
+  return {
+    call: { path: "/api/chat", body: toOllamaChat(request, chosen) },
+    ...(chosen.adapt === undefined ? {} : { adapt: chosen.adapt }),
+    whole: () => new MessageBuilder(request.model),
+    streamed: () => new MessageWriter(request.model),
+  };
+}
