@@ -16,6 +16,8 @@ export function refuse<T>(run: () => T): T {
 
 interface Published {
   readonly container: string;
+  /** running, paused or restarting. */
+  readonly state: string;
   readonly ports: string;
 }
 
@@ -44,6 +46,11 @@ export async function checkHost(
     wanted.map(async ({ key, port, container }) => {
       const holders = running.filter(({ ports }) => publishes(ports, port)).map((entry) => entry.container);
       if (holders.includes(container)) return undefined;
+      // While a container is being restarted its ports are held, and not listed.
+      const restarting = running.some(
+        (entry) => entry.container === container && entry.state === "restarting",
+      );
+      if (restarting && holders.length === 0) return undefined;
       if (holders.length === 0 && !(await answers(config.bindAddress, port))) return undefined;
       const holder =
         holders.length > 0 ? `the container ${holders.join(", ")}` : "another program on this host";
@@ -55,13 +62,13 @@ export async function checkHost(
 }
 
 async function publishedPorts(): Promise<Published[]> {
-  const text = await docker(["container", "ls", "--format", "{{.Names}}\t{{.Ports}}"]);
+  const text = await docker(["container", "ls", "--format", "{{.Names}}\t{{.State}}\t{{.Ports}}"]);
   return text
     .split("\n")
     .filter(Boolean)
     .map((line) => {
-      const [container = "", ports = ""] = line.split("\t");
-      return { container, ports };
+      const [container = "", state = "", ports = ""] = line.split("\t");
+      return { container, state, ports };
     });
 }
 
