@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { DEFAULT_PORT, variables, type VariableName } from "../gateway/src/config.ts";
@@ -62,7 +63,19 @@ export class Gateway extends pulumi.ComponentResource {
         name: pulumi.interpolate`${args.containerName}:${tag}`,
         build: { context: gatewayContext, buildArgs: { BASE_IMAGE: args.baseImage }, ...platform },
         triggers: { content: tag },
+        keepLocally: true,
         ...platform,
+      },
+      { parent: this },
+    );
+    // Deletes the image in place of the provider, once nothing uses it.
+    const disposal = new command.local.Command(
+      `${name}-image-disposal`,
+      {
+        delete: "node components/commands/remove-image.ts",
+        environment: { IMAGE: image.name },
+        triggers: [image.name],
+        addPreviousOutputInEnv: false,
       },
       { parent: this },
     );
@@ -93,6 +106,7 @@ export class Gateway extends pulumi.ComponentResource {
         limits: args.limits,
       },
       this,
+      [disposal],
     );
     this.containerName = container.name;
     this.imageName = image.name;

@@ -64,6 +64,7 @@ export function serviceContainer(
   name: string,
   args: ServiceContainerArgs,
   parent: pulumi.Resource,
+  dependsOn: readonly pulumi.Resource[] = [],
 ): ServiceContainer {
   const { limits } = args;
   const container = new docker.Container(
@@ -100,6 +101,7 @@ export function serviceContainer(
     },
     {
       parent,
+      dependsOn: [...dependsOn],
       replaceOnChanges: ["healthcheck", "tmpfs", "init", "cpuPeriod", "cpuQuota"],
       deleteBeforeReplace: true,
     },

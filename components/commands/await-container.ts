@@ -16,8 +16,9 @@ function failure(state: ContainerState | undefined): string | undefined {
   const code = String(state.exitCode);
   if (state.outOfMemory) return "was killed because it ran out of memory; raise its memory limit";
   if (state.status === "exited" || state.status === "dead") return `exited with code ${code}`;
-  if (state.status === "restarting" || state.restarts > 0)
-    return `crashed with code ${code} and is being restarted`;
+  if (state.status === "restarting") return `crashed with code ${code} and is being restarted`;
+  // It runs again, so its last exit code is gone.
+  if (state.restarts > 0) return "crashed and was restarted";
   if (state.health === "unhealthy") return "is unhealthy: its health check fails";
   return undefined;
 }

@@ -108,7 +108,7 @@ describe("an update that fails is finished by the next", () => {
       (text) => `${text}\nthrow new Error("planted crash");\n`,
     );
     const text = await failing("up", "--yes", "--skip-preview");
-    expect(text).toMatch(/Container ollama-stack-broken-gateway (crashed|exited) with code 1/);
+    expect(text).toMatch(/Container ollama-stack-broken-gateway (crashed|exited)/);
     expect(text).toMatch(/Its last log lines:\n(.*\n)*.*planted crash/);
     undo();
     await project.pulumi("up", "--yes", "--skip-preview");

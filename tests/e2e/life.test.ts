@@ -153,7 +153,12 @@ describe("a change", () => {
     };
     project.edit("gateway/src/server.ts", (text) => `${text}\nprocess.title = "changed";\n`);
     const steps = await preview();
-    expect(Object.keys(steps).sort()).toEqual(["gateway-container", "gateway-image", "gateway-ready"]);
+    expect(Object.keys(steps).sort()).toEqual([
+      "gateway-container",
+      "gateway-image",
+      "gateway-image-disposal",
+      "gateway-ready",
+    ]);
     await project.pulumi("up", "--yes", "--skip-preview");
     expect(containerId(outputs.containers.ollama)).toBe(before.ollama);
     expect(containerId(outputs.containers.gateway)).not.toBe(before.gateway);
