@@ -26,6 +26,7 @@ import { metricsRoute } from "./routes/metrics.ts";
 import { modelsRoute } from "./routes/models.ts";
 import { ollamaApiRoutes } from "./routes/ollama-api.ts";
 import { ollamaChangesRoutes } from "./routes/ollama-changes.ts";
+import { responsesRoute } from "./routes/responses.ts";
 import { SpanExporter } from "./span-exporter.ts";
 import { SCOPE, Tracing } from "./tracing.ts";
 
@@ -83,6 +84,7 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
   chatCompletionsRoute(app, gateway);
   completionsRoute(app, gateway);
   embeddingsRoute(app, gateway);
+  responsesRoute(app, gateway);
   messagesRoute(app, gateway);
   modelsRoute(app, gateway);
   exampleServiceRoutes(app, gateway);

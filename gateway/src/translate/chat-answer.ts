@@ -52,7 +52,7 @@ function toToolCall(call: OllamaToolCall): object {
 }
 
 /** Ollama leaves out what is empty; OpenAI's clients count on it. */
-function toLogprob({ token, logprob, bytes, top_logprobs: top }: OllamaLogprob): object {
+export function toLogprob({ token, logprob, bytes, top_logprobs: top }: OllamaLogprob): object {
   return {
     token,
     logprob,

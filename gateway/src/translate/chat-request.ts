@@ -1,5 +1,6 @@
+import type * as z from "zod";
 import type { OllamaChatRequest, OllamaMessage, OllamaToolCall } from "../ollama/types.ts";
-import type { ChatMessage, ChatRequest } from "./chat-schema.ts";
+import type { ChatMessage, ChatRequest, effort as effortSchema } from "./chat-schema.ts";
 import { applyExtensions, toOllamaOptions } from "./options.ts";
 import { type ChosenTools, type ToolChoice, chooseTools } from "./tool-choice.ts";
 
@@ -54,7 +55,7 @@ function toOllamaFormat(format: ChatRequest["response_format"]): unknown {
 }
 
 /** OpenAI tells six efforts apart, Ollama three and none. */
-export function toOllamaThink(effort: NonNullable<ChatRequest["reasoning_effort"]>): boolean | string {
+export function toOllamaThink(effort: z.output<typeof effortSchema>): boolean | string {
   switch (effort) {
     case "none":
       return false;
@@ -141,7 +142,10 @@ function partText(part: Exclude<Content, string>[number]): string | undefined {
 
 function imagesOf(content: Content): string[] {
   if (typeof content === "string") return [];
-  return content.flatMap((part) =>
-    part.type === "image_url" ? part.image_url.url.slice(part.image_url.url.indexOf(",") + 1) : [],
-  );
+  return content.flatMap((part) => (part.type === "image_url" ? base64Of(part.image_url.url) : []));
+}
+
+/** Ollama takes an image without the head of its data URL. */
+export function base64Of(dataUrl: string): string {
+  return dataUrl.slice(dataUrl.indexOf(",") + 1);
 }

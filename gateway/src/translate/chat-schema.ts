@@ -1,14 +1,19 @@
 import * as z from "zod";
 import { unsupported } from "../validation.ts";
 
+/** Taken, because it does not change the answer. */
+export const ignored = z.unknown().optional();
+
 const textPart = z.strictObject({ type: z.literal("text"), text: z.string() });
+
+export const imageUrl = z.string().regex(/^data:image\/[a-z+.-]+;base64,/i, {
+  error: "Only data URLs (data:image/...;base64,...) are taken; nothing is fetched on behalf of a client",
+});
 
 const imagePart = z.strictObject({
   type: z.literal("image_url"),
   image_url: z.strictObject({
-    url: z.string().regex(/^data:image\/[a-z+.-]+;base64,/i, {
-      error: "Only data URLs (data:image/...;base64,...) are taken; nothing is fetched on behalf of a client",
-    }),
+    url: imageUrl,
     detail: z.enum(["auto", "low", "high"]).optional(),
   }),
 });
@@ -22,7 +27,7 @@ const name = z.string().optional();
 const toolCall = z.strictObject({
   id: z.string(),
   type: z.literal("function"),
-  function: z.strictObject({ name: z.string(), arguments: z.string() }),
+  function: z.strictObject({ name: z.string(), arguments: z.string(), parsed_arguments: ignored }),
 });
 
 const message = z.discriminatedUnion("role", [
@@ -41,7 +46,9 @@ const message = z.discriminatedUnion("role", [
     refusal: z.string().nullish(),
     reasoning_content: z.string().nullish(),
     tool_calls: z.array(toolCall).optional(),
-    annotations: z.array(z.unknown()).optional(),
+    annotations: ignored,
+    // OpenAI's client adds it, and sends it back.
+    parsed: ignored,
     audio: unsupported("audio is not supported"),
     function_call: unsupported("deprecated; use tool_calls"),
     name,
@@ -74,9 +81,8 @@ const responseFormat = z.discriminatedUnion("type", [
 ]);
 
 export const tokenLimit = z.int().min(1).nullish();
+export const effort = z.enum(["none", "minimal", "low", "medium", "high", "xhigh"]);
 const penalty = z.number().min(-2).max(2).nullish();
-/** Taken, because it does not change the answer. */
-export const ignored = z.unknown().optional();
 
 /** What Ollama can be asked for beyond OpenAI's API; every generating route takes it. */
 export const extensions = {
@@ -121,7 +127,7 @@ export const chatParameters = {
     ])
     .nullish(),
   parallel_tool_calls: z.boolean().nullish(),
-  reasoning_effort: z.enum(["none", "minimal", "low", "medium", "high", "xhigh"]).nullish(),
+  reasoning_effort: effort.nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(20).nullish(),
 
