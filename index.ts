@@ -1,20 +1,20 @@
 import * as pulumi from "@pulumi/pulumi";
 import { readConfig } from "./components/config.ts";
 import { Gateway } from "./components/gateway.ts";
+import { missingModels } from "./components/missing-models.ts";
 import { ServiceNetwork } from "./components/network.ts";
 import { OllamaModel } from "./components/ollama-model.ts";
 import { OllamaServer } from "./components/ollama-server.ts";
 import { checkHost, refuse } from "./components/preflight.ts";
 
-const stack = pulumi.getStack();
-const prefix = `${pulumi.getProject()}-${stack}`;
+const prefix = `${pulumi.getProject()}-${pulumi.getStack()}`;
 const names = { ollama: `${prefix}-ollama`, gateway: `${prefix}-gateway` };
 
 const config = refuse(readConfig);
 await checkHost(config, names);
 
 const network = new ServiceNetwork("network", {
-  networkName: config.networkName === "" ? `ollama_network_${stack}` : config.networkName,
+  networkName: config.networkName === "" ? `ollama_network_${pulumi.getStack()}` : config.networkName,
 });
 
 const server = new OllamaServer("ollama", {
@@ -22,7 +22,7 @@ const server = new OllamaServer("ollama", {
   platform: config.imagePlatform,
   containerName: names.ollama,
   networkName: network.networkName,
-  bindAddress: config.bindAddress,
+  bindAddress: config.ollamaBindAddress,
   port: config.ollamaPort,
   hosts: config.ollamaHosts,
   parallel: config.ollamaParallel,
@@ -33,6 +33,8 @@ const server = new OllamaServer("ollama", {
   limits: { memoryMiB: config.ollamaMemoryMiB, cpus: config.ollamaCpus, pids: config.ollamaPids },
 });
 
+const modelNames = config.models.map(({ name }) => name);
+const missing = await missingModels(server.address, modelNames);
 const models = config.models.map(
   ({ name, source = name, insecure = false }) =>
     new OllamaModel(`model-${name}`, {
@@ -40,7 +42,8 @@ const models = config.models.map(
       model: name,
       source,
       insecure,
-      keepSource: config.models.some((other) => other.name === source),
+      missing: missing.has(name),
+      keepSource: modelNames.includes(source),
       stallSeconds: config.pullStallSeconds,
     }),
 );
@@ -54,9 +57,10 @@ const gateway = new Gateway(
     containerName: names.gateway,
     networkName: network.networkName,
     backend: { ...server.internal, parallel: config.ollamaParallel },
-    models: config.models.map(({ name }) => name),
-    bindAddress: config.bindAddress,
+    models: modelNames,
+    bindAddress: config.gatewayBindAddress,
     port: config.gatewayPort,
+    apiKeys: config.gatewayApiKeys,
     logLevel: config.gatewayLogLevel,
     readyTimeoutSeconds: config.readyTimeoutSeconds,
     limits: { memoryMiB: config.gatewayMemoryMiB, cpus: config.gatewayCpus, pids: config.gatewayPids },
@@ -65,6 +69,7 @@ const gateway = new Gateway(
 );
 
 export const gatewayUrl = gateway.url;
+export const keysRequired = config.gatewayApiKeys.length > 0;
 export const ollamaUrl = server.url;
 export const networkName = network.networkName;
 export const containers = { ollama: server.containerName, gateway: gateway.containerName };

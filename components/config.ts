@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
+import { KEY_LINE, KeyError, parseKeys } from "../gateway/src/keys.ts";
 
 // Defaults and descriptions are in Pulumi.yaml, which the CLI merges into the stack's config; here are the
 // types and what is allowed. Each message completes the sentence "KEY is VALUE, but must be ...".
@@ -97,15 +98,24 @@ const models = z.preprocess(
     ),
 );
 
+const apiKeys = z.array(z.string("lines of text"), "a list of lines").superRefine((lines, context) => {
+  try {
+    parseKeys(lines.join("\n"));
+  } catch (error) {
+    if (!(error instanceof KeyError)) throw error;
+    context.addIssue({ code: "custom", message: `a list of lines ${KEY_LINE} (${error.message})` });
+  }
+});
+
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 
 export const configSchema = z
   .strictObject({
     networkName: dockerName,
-    bindAddress: address,
     imagePlatform: platform,
     ollamaImage: imageReference,
     ollamaPort: port,
+    ollamaBindAddress: address,
     ollamaHosts: z.array(hostsLine, "a list of lines"),
     ollamaMemoryMiB: memoryMiB(256),
     ollamaCpus: cpus,
@@ -117,6 +127,8 @@ export const configSchema = z
     models,
     pullStallSeconds: integer(5, 3600),
     gatewayPort: port,
+    gatewayBindAddress: address,
+    gatewayApiKeys: apiKeys,
     gatewayBaseImage: imageReference,
     gatewayMemoryMiB: memoryMiB(128),
     gatewayCpus: cpus,
@@ -124,6 +136,13 @@ export const configSchema = z
     gatewayLogLevel: z.enum(logLevels, `one of ${logLevels.join(", ")}`),
     readyTimeoutSeconds: integer(5, 3600),
   })
+  .refine(
+    ({ gatewayBindAddress, gatewayApiKeys }) => isLoopback(gatewayBindAddress) || gatewayApiKeys.length > 0,
+    {
+      path: ["gatewayBindAddress"],
+      message: "a loopback address while gatewayApiKeys is empty, or everybody on the network is let in",
+    },
+  )
   .refine(({ ollamaPort, gatewayPort }) => ollamaPort !== gatewayPort, {
     path: ["gatewayPort"],
     message: "another port than ollamaPort",
@@ -132,7 +151,7 @@ export const configSchema = z
 export type StackConfig = z.output<typeof configSchema>;
 export type ModelConfig = z.output<typeof model>;
 
-const structured = new Set(["ollamaHosts", "models"]);
+const structured = new Set(["ollamaHosts", "models", "gatewayApiKeys"]);
 
 /** What `pulumi config` holds for a project, as text, turned into checked values. Throws one line per wrong key. */
 export function parseConfig(project: string, texts: Readonly<Record<string, string>>): StackConfig {
@@ -164,6 +183,11 @@ export function readConfig(): StackConfig {
   return parseConfig(pulumi.getProject(), pulumi.runtime.allConfig());
 }
 
+/** Whether only this host reaches what is bound to an address. */
+function isLoopback(text: string): boolean {
+  return text.startsWith("127.") || text === "::1";
+}
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -190,7 +214,9 @@ function describe(project: string, raw: Record<string, unknown>, issue: z.core.$
     (at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step],
     raw,
   );
-  const shown = value === undefined ? "not set" : JSON.stringify(value);
+  // A line may hold a key by mistake.
+  const secret = issue.path[0] === "gatewayApiKeys";
+  const shown = secret ? "wrong" : value === undefined ? "not set" : JSON.stringify(value);
   const flag = path.includes("[") ? "--path " : "";
   return `${project}:${path} is ${shown}, but must be ${issue.message}; set it with: pulumi config set ${flag}'${path}' VALUE`;
 }

@@ -26,6 +26,8 @@ export interface GatewayArgs {
   readonly bindAddress: string;
   /** Host port. A change replaces the container. */
   readonly port: number;
+  /** Lines of API keys by digest, in the gateway's form; none means that everybody is let in. A change replaces it. */
+  readonly apiKeys: readonly string[];
   /** Lowest level that is logged. A change replaces the container. */
   readonly logLevel: string;
   /** Seconds until an update gives up waiting for the gateway. */
@@ -88,6 +90,7 @@ export class Gateway extends pulumi.ComponentResource {
       OLLAMA_NUM_PARALLEL: String(args.backend.parallel),
       LLM_MODEL_ID: args.models[0] ?? "",
       REQUIRED_MODELS: args.models.join(","),
+      API_KEYS: args.apiKeys.join(";"),
       LOG_LEVEL: args.logLevel,
     } satisfies Partial<Record<VariableName, string>>;
     const { container, ready } = serviceContainer(

@@ -13,6 +13,8 @@ export interface OllamaModelArgs {
   readonly insecure: boolean;
   /** Whether the source's own name stays installed beside the model's, because it is a model of the stack too. */
   readonly keepSource: boolean;
+  /** Whether the running server was found not to have it, so that it must be pulled though nothing else changed. */
+  readonly missing: boolean;
   /** Seconds without a byte after which a pull is started again. Changed in place. */
   readonly stallSeconds: number;
 }
@@ -41,13 +43,20 @@ export class OllamaModel extends pulumi.ComponentResource {
           MODEL_INSECURE: String(args.insecure),
           MODEL_KEEP_SOURCE: String(args.keepSource),
           PULL_STALL_SECONDS: String(args.stallSeconds),
+          // Another value each time, so that preview shows the change and the update pulls.
+          ...(args.missing ? { MODEL_MISSING_AT: new Date().toISOString() } : {}),
         },
         // Another source is another model under the same name: the old one goes first, or it would be found there.
         triggers: [args.source],
         // What it printed last time would reach the next run's environment, for nothing.
         addPreviousOutputInEnv: false,
       },
-      { parent: this, deleteBeforeReplace: true },
+      {
+        parent: this,
+        deleteBeforeReplace: true,
+        // What the last repair left there is not a change.
+        ignoreChanges: args.missing ? [] : ["environment.MODEL_MISSING_AT"],
+      },
     );
     const result = pull.stdout.apply((text) => pulled.parse(JSON.parse(text)));
     this.model = result.name;

@@ -40,6 +40,8 @@ export class OllamaServer extends pulumi.ComponentResource {
   readonly imageId: pulumi.Output<string>;
   /** Where it answers, seen from the host. Known only once it is ready. */
   readonly url: pulumi.Output<string>;
+  /** The same, known before it runs. */
+  readonly address: string;
   /** Where it answers on the network. */
   readonly internal = { host: "ollama", port: ollamaInternalPort };
 
@@ -55,7 +57,7 @@ export class OllamaServer extends pulumi.ComponentResource {
       { name: `${args.containerName}-models` },
       { parent: this, retainOnDelete: args.retainModels },
     );
-    const url = `http://${urlHost(args.bindAddress)}:${String(args.port)}`;
+    this.address = `http://${urlHost(args.bindAddress)}:${String(args.port)}`;
     const { container, ready } = serviceContainer(
       name,
       {
@@ -73,7 +75,7 @@ export class OllamaServer extends pulumi.ComponentResource {
         // Root without a single capability: the image's home, and so a new volume, belongs to root.
         volume: { name: volume.name, path: "/root/.ollama" },
         healthCommand: ["ollama", "list"],
-        readyUrl: `${url}/api/version`,
+        readyUrl: `${this.address}/api/version`,
         readyTimeoutSeconds: args.readyTimeoutSeconds,
         stopGraceSeconds: 10,
         limits: args.limits,
@@ -83,7 +85,7 @@ export class OllamaServer extends pulumi.ComponentResource {
     this.containerName = container.name;
     this.volumeName = volume.name;
     this.imageId = image.imageId;
-    this.url = ready.id.apply(() => url);
+    this.url = ready.id.apply(() => this.address);
     this.registerOutputs({
       containerName: this.containerName,
       volumeName: this.volumeName,

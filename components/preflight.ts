@@ -39,11 +39,21 @@ export async function checkHost(
     );
   }
   const wanted = [
-    { key: "ollamaPort", port: config.ollamaPort, container: names.ollama },
-    { key: "gatewayPort", port: config.gatewayPort, container: names.gateway },
+    {
+      key: "ollamaPort",
+      address: config.ollamaBindAddress,
+      port: config.ollamaPort,
+      container: names.ollama,
+    },
+    {
+      key: "gatewayPort",
+      address: config.gatewayBindAddress,
+      port: config.gatewayPort,
+      container: names.gateway,
+    },
   ];
   const taken = await Promise.all(
-    wanted.map(async ({ key, port, container }) => {
+    wanted.map(async ({ key, address, port, container }) => {
       const holders = running.filter(({ ports }) => publishes(ports, port)).map((entry) => entry.container);
       if (holders.includes(container)) return undefined;
       // While a container is being restarted its ports are held, and not listed.
@@ -51,7 +61,7 @@ export async function checkHost(
         (entry) => entry.container === container && entry.state === "restarting",
       );
       if (restarting && holders.length === 0) return undefined;
-      if (holders.length === 0 && !(await answers(config.bindAddress, port))) return undefined;
+      if (holders.length === 0 && !(await answers(address, port))) return undefined;
       const holder =
         holders.length > 0 ? `the container ${holders.join(", ")}` : "another program on this host";
       return `Port ${String(port)} is in use by ${holder}. Stop that, or choose another: pulumi config set ${key} PORT`;

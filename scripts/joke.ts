@@ -4,11 +4,14 @@ interface Answer {
 }
 
 /** Asks the deployed gateway for a joke, as any client would. */
-export async function askForJoke(gatewayUrl: string, model: string): Promise<Answer> {
+export async function askForJoke(gatewayUrl: string, model: string, apiKey?: string): Promise<Answer> {
   const started = performance.now();
   const response = await fetch(`${gatewayUrl}/v1/chat/completions`, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: {
+      "content-type": "application/json",
+      ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+    },
     body: JSON.stringify({
       model,
       max_tokens: 100,

@@ -4,6 +4,7 @@ import { pulumi } from "./pulumi-cli.ts";
 /** What a deployed stack says of itself: the outputs of index.ts. */
 const outputs = z.object({
   gatewayUrl: z.url(),
+  keysRequired: z.boolean(),
   ollamaUrl: z.url(),
   networkName: z.string(),
   containers: z.object({ ollama: z.string(), gateway: z.string() }),

@@ -20,11 +20,19 @@ await main(async () => {
   const outputs = await readOutputs(stack, env);
   console.log(`\n${await table(outputs)}\n`);
   const model = outputs.installedModels[0]?.model ?? "";
-  const { text, seconds } = await askForJoke(outputs.gatewayUrl, model);
-  console.log(`Asked ${model} for a joke; ${seconds.toFixed(1)} s later:\n\n${quote(text)}\n`);
+  const apiKey = process.env["OLLAMA_STACK_API_KEY"];
+  if (outputs.keysRequired && apiKey === undefined) {
+    console.log(
+      "The gateway wants a key: with one in OLLAMA_STACK_API_KEY, it would now be asked for a joke.\n",
+    );
+  } else {
+    const { text, seconds } = await askForJoke(outputs.gatewayUrl, model, apiKey);
+    console.log(`Asked ${model} for a joke; ${seconds.toFixed(1)} s later:\n\n${quote(text)}\n`);
+  }
+  const key = outputs.keysRequired ? ` -H "authorization: Bearer $OLLAMA_STACK_API_KEY"` : "";
   const body = JSON.stringify({ model, messages: [{ role: "user", content: "Hello!" }] });
   console.log(
-    `Try it:     curl ${outputs.gatewayUrl}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`,
+    `Try it:     curl ${outputs.gatewayUrl}/v1/chat/completions -H 'content-type: application/json'${key} -d '${body}'`,
   );
   console.log(`Take down:  npm run destroy${stackOption}`);
 });

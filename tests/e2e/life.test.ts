@@ -145,6 +145,25 @@ describe("what somebody did by hand", () => {
   });
 });
 
+describe("what somebody did by hand and a refresh does not see", () => {
+  it("a model that was deleted is shown by preview and pulled by up, once", async () => {
+    const model = outputs.installedModels[0]?.model ?? "";
+    await fetch(`${outputs.ollamaUrl}/api/delete`, { method: "DELETE", body: JSON.stringify({ model }) });
+    expect(await preview()).toEqual({ [`model-${model}-pull`]: "update" });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect(await answers()).toBe(true);
+    await project.pulumi("preview", "--expect-no-changes");
+  });
+
+  it("a container that was stopped is started by npm run up", async () => {
+    execFileSync("docker", ["container", "stop", outputs.containers.ollama]);
+    const { code, output } = await project.run(process.execPath, ["scripts/up.ts", "--stack", project.stack])
+      .done;
+    expect(code, output).toBe(0);
+    expect(await answers()).toBe(true);
+  });
+});
+
 describe("a change", () => {
   it("of the gateway's sources replaces the gateway, and nothing else", async () => {
     const before = {

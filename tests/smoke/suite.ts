@@ -17,6 +17,12 @@ export function describeSmoke(deployed: () => StackOutputs): void {
   describe("smoke", () => {
     let stack: StackOutputs;
     let model: string;
+    // A stack with keys is tested with this one.
+    const apiKey = process.env["OLLAMA_STACK_API_KEY"];
+    const headers = {
+      "content-type": "application/json",
+      ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+    };
     const startedAt = new Date(Date.now() - 1000).toISOString();
     beforeAll(() => {
       stack = deployed();
@@ -26,7 +32,7 @@ export function describeSmoke(deployed: () => StackOutputs): void {
     const chat = (body: unknown): Promise<Response> =>
       fetch(`${stack.gatewayUrl}/v1/chat/completions`, {
         method: "POST",
-        headers: { "content-type": "application/json" },
+        headers,
         body: typeof body === "string" ? body : JSON.stringify(body),
       });
     const complete = async (messages: object[], more: object = {}): Promise<Completion> => {
@@ -71,7 +77,7 @@ export function describeSmoke(deployed: () => StackOutputs): void {
     });
 
     it("tells a joke through the gateway in under 5 seconds", async () => {
-      const { text, seconds } = await askForJoke(stack.gatewayUrl, model);
+      const { text, seconds } = await askForJoke(stack.gatewayUrl, model, apiKey);
       expect(text).toMatch(/\w{2,}/);
       expect(seconds).toBeLessThan(5);
     });
@@ -106,7 +112,11 @@ export function describeSmoke(deployed: () => StackOutputs): void {
     });
 
     it("serves the openai client, whole and streamed", async () => {
-      const client = new OpenAI({ baseURL: `${stack.gatewayUrl}/v1`, apiKey: "none", maxRetries: 0 });
+      const client = new OpenAI({
+        baseURL: `${stack.gatewayUrl}/v1`,
+        apiKey: apiKey ?? "none",
+        maxRetries: 0,
+      });
       const messages = [{ role: "user" as const, content: "Say hello." }];
       const whole = await client.chat.completions.create({ model, messages, max_completion_tokens: 16 });
       expect(whole.choices[0]?.message.content).toMatch(/\w/);
@@ -131,7 +141,7 @@ export function describeSmoke(deployed: () => StackOutputs): void {
     it("answers in OPEA's form", async () => {
       const response = await fetch(`${stack.gatewayUrl}/v1/example-service`, {
         method: "POST",
-        headers: { "content-type": "application/json" },
+        headers,
         body: JSON.stringify({ model, messages: "Tell me a joke.", stream: false, max_tokens: 24 }),
       });
       expect(response.status).toBe(200);

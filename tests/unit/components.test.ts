@@ -75,6 +75,7 @@ function gateway(name: string, change: Partial<GatewayArgs> = {}): Gateway {
     models: ["tiny:1b", "big:70b"],
     bindAddress: "127.0.0.1",
     port: 8000,
+    apiKeys: [],
     logLevel: "info",
     readyTimeoutSeconds: 120,
     limits,
@@ -164,6 +165,7 @@ describe("OllamaModel", () => {
       source: "registry:5000/library/tiny:1b",
       insecure: true,
       keepSource: false,
+      missing: false,
       stallSeconds: 60,
     });
     expect(await read(model.digest)).toBe("abc");

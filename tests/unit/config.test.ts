@@ -45,7 +45,8 @@ describe("config", () => {
 
   it("has the seed's defaults", () => {
     expect(parse()).toMatchObject({
-      bindAddress: "127.0.0.1",
+      ollamaBindAddress: "127.0.0.1",
+      gatewayBindAddress: "127.0.0.1",
       ollamaPort: 8008,
       gatewayPort: 8000,
       models: [{ name: "llama3.2:1b" }],
@@ -65,7 +66,7 @@ describe("config", () => {
     ["ollamaMemoryMiB", "64", /from 256/],
     ["ollamaCpus", "two", /a number of CPUs/],
     ["ollamaCpus", "0", /a number of CPUs/],
-    ["bindAddress", "localhost", /an IPv4 or IPv6 address/],
+    ["gatewayBindAddress", "localhost", /an IPv4 or IPv6 address/],
     ["ollamaKeepAlive", "forever", /a duration/],
     ["gatewayLogLevel", "loud", /one of trace/],
     ["retainModels", "perhaps", /true or false/],
@@ -82,9 +83,24 @@ describe("config", () => {
     ["models", '[{"name":"a","insecure":"yes"}]', /models\[0\]\.insecure is "yes".*true or false/],
     ["models", '[{"name":"a","digset":"x"}]', /models\[0\] has the unknown field digset/],
     ["models", '["a","a:latest"]', /names each model once/],
+    [
+      "gatewayBindAddress",
+      "0.0.0.0",
+      /gatewayBindAddress is "0\.0\.0\.0".*a loopback address while gatewayApiKeys is empty/,
+    ],
+    ["gatewayApiKeys", '["alice"]', /gatewayApiKeys is wrong.*NAME sha256=HEX.*key 1: it has no sha256/],
     ["gatewayprot", "8000", /gatewayprot is not a config key.*pulumi config rm gatewayprot/],
   ])("refuses %s = %s, saying what is allowed", (key, value, expected) => {
     expect(problem(key, value)).toMatch(expected);
+  });
+
+  it("opens the gateway to the network once there are keys", () => {
+    const keys = JSON.stringify([`alice sha256=${"a".repeat(64)} requests=60`]);
+    expect(parse({ gatewayBindAddress: "0.0.0.0", gatewayApiKeys: keys }).gatewayApiKeys).toHaveLength(1);
+  });
+
+  it("never shows a key that was put in place of its digest", () => {
+    expect(problem("gatewayApiKeys", '["alice sha256=sk-planted"]')).not.toContain("planted");
   });
 
   it("names every wrong key at once, one line each", () => {
