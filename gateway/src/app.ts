@@ -19,15 +19,16 @@ import { RequestRecord } from "./request-record.ts";
 import { chatCompletionsRoute } from "./routes/chat-completions.ts";
 import { completionsRoute } from "./routes/completions.ts";
 import { embeddingsRoute } from "./routes/embeddings.ts";
-import { exampleServiceRoutes } from "./routes/example-service.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { messagesRoute } from "./routes/messages.ts";
 import { metricsRoute } from "./routes/metrics.ts";
 import { modelsRoute } from "./routes/models.ts";
 import { ollamaApiRoutes } from "./routes/ollama-api.ts";
 import { ollamaChangesRoutes } from "./routes/ollama-changes.ts";
+import { opeaRoutes } from "./routes/opea.ts";
 import { responsesRoute } from "./routes/responses.ts";
 import { SpanExporter } from "./span-exporter.ts";
+import { Statistics } from "./statistics.ts";
 import { SCOPE, Tracing } from "./tracing.ts";
 
 // How often Node looks for requests that are overdue.
@@ -48,6 +49,7 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
   });
   const exporter = spanExporter(config, logger);
   const metrics = new Metrics(admission, ollama, exporter);
+  const statistics = new Statistics();
   const tracing = new Tracing(exporter);
   ollama.loads.onEnd = (outcome) => {
     admission.loadEnded(outcome);
@@ -78,7 +80,7 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
   });
   app.removeContentTypeParser("text/plain");
 
-  recordRequests(app, gateway, tracing, logger);
+  recordRequests(app, gateway, statistics, tracing, logger);
   authenticate(app, [...config.API_KEYS, ...config.API_KEYS_FILE], metrics);
   answerErrors(app);
   chatCompletionsRoute(app, gateway);
@@ -87,7 +89,7 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
   responsesRoute(app, gateway);
   messagesRoute(app, gateway);
   modelsRoute(app, gateway);
-  exampleServiceRoutes(app, gateway);
+  opeaRoutes(app, gateway, statistics);
   ollamaApiRoutes(app, gateway);
   ollamaChangesRoutes(app, gateway);
   healthRoutes(app, gateway);
@@ -117,6 +119,7 @@ function spanExporter(config: Config, logger: FastifyBaseLogger): SpanExporter |
 function recordRequests(
   app: FastifyInstance,
   gateway: Gateway,
+  statistics: Statistics,
   tracing: Tracing,
   logger: FastifyBaseLogger,
 ): void {
@@ -136,6 +139,7 @@ function recordRequests(
       const status = reply.raw.headersSent ? reply.raw.statusCode : (record.error?.status ?? 0);
       const route = request.routeOptions.url ?? "unknown";
       gateway.metrics.count(route, request.method, status, record);
+      statistics.count(route, record);
       tracing.end(record, request.method, route, status, request.id);
       logRequest(logger, request, status);
     });

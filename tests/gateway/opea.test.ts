@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { token } from "./fake-ollama.ts";
+import type { RequestRecord } from "../../gateway/src/request-record.ts";
+import { Statistics } from "../../gateway/src/statistics.ts";
+import { last, token } from "./fake-ollama.ts";
 import { errorOf, readEvents, startFake, startGateway } from "./harness.ts";
 
 const route = "/v1/example-service";
@@ -42,6 +44,65 @@ test("messages as a list all arrive; a whole answer is a chat completion", async
     messages,
     stream: false,
     options: { num_predict: 9 },
+  });
+});
+
+test("/v1/chatqna is the same service; OPEA's own parameters are Ollama's options", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  const body = { messages: "Hi", top_k: 3, repetition_penalty: 1.1, options: { min_p: 0.1 }, stream: false };
+  expect((await gateway.post("/v1/chatqna", body)).status).toBe(200);
+  expect((await fake.conversation()).body.options).toEqual({
+    num_predict: 1024,
+    top_k: 3,
+    repeat_penalty: 1.1,
+    min_p: 0.1,
+  });
+});
+
+test("GET /v1/statistics tells how long completed answers took, first tokens apart", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  const statistics = async (): Promise<unknown> => (await fetch(`${gateway.url}/v1/statistics`)).json();
+  expect(await statistics()).toEqual({});
+  fake.answers(token("Hel"), { waitMs: 40 }, last());
+  await readEvents(await gateway.post(route, { messages: "Hi" }));
+  fake.answers(token("Hel"), "cut");
+  await readEvents(await gateway.post(route, { messages: "Hi" }));
+  await gateway.requestLine(route, 1);
+  const { p50_latency: whole, ...told } =
+    ((await statistics()) as Record<string, Record<string, number>>)["opea_service@/v1/example-service"] ??
+    {};
+  expect(whole).toBeGreaterThan(0.03);
+  expect(whole).toBeLessThan(3);
+  // Of the two answers, only one was completed.
+  expect(told["p99_latency"]).toBe(whole);
+  expect(told["average_latency"]).toBe(whole);
+  expect(told["p50_latency_first_token"]).toBeLessThan((whole ?? 0) - 0.03);
+  expect(Object.keys(told)).toEqual([
+    "p99_latency",
+    "average_latency",
+    "p50_latency_first_token",
+    "p99_latency_first_token",
+    "average_latency_first_token",
+  ]);
+});
+
+test("the statistics remember only the last answers, and so much of them", () => {
+  const statistics = new Statistics();
+  const record = (ms: number): RequestRecord =>
+    ({ elapsedMs: () => ms, firstTokenMs: ms, error: undefined }) as unknown as RequestRecord;
+  for (let n = 0; n < 5000; n += 1) statistics.count("/r", record(1e9));
+  for (let n = 1; n <= 1000; n += 1) statistics.count("/r", record(n));
+  expect(statistics.summary()).toEqual({
+    "opea_service@/r": {
+      p50_latency: 0.5,
+      p99_latency: 0.99,
+      average_latency: expect.closeTo(0.5005) as number,
+      p50_latency_first_token: 0.5,
+      p99_latency_first_token: 0.99,
+      average_latency_first_token: expect.closeTo(0.5005) as number,
+    },
   });
 });
 

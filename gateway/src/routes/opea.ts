@@ -2,8 +2,9 @@ import type { FastifyInstance } from "fastify";
 import packageJson from "../../package.json" with { type: "json" };
 import { ApiError } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
+import type { Statistics } from "../statistics.ts";
 import { translateChat } from "../translate/chat.ts";
-import { exampleServiceSchema, toChatRequest } from "../translate/example-service.ts";
+import { opeaSchema, toChatRequest } from "../translate/opea.ts";
 import { parseBody } from "../validation.ts";
 import { answer } from "./answer.ts";
 
@@ -13,18 +14,21 @@ const healthCheck = {
   "Service Description": "Language models of an Ollama server, in OPEA's form",
 };
 
-/** OPEA's routes: its megaservice, and the health check its orchestrator asks for. */
-export function exampleServiceRoutes(app: FastifyInstance, gateway: Gateway): void {
-  app.post("/v1/example-service", async (request, reply) => {
-    const chat = toChatRequest(parseBody(exampleServiceSchema, request.body), gateway.config.LLM_MODEL_ID);
-    try {
-      await answer(gateway, request, reply, translateChat(chat));
-    } catch (error) {
-      throw error instanceof ApiError && error.code === "model_not_found" ? asBadRequest(error) : error;
-    }
-  });
+/** OPEA's routes: its mega-services, and what its orchestrator and its dashboards ask for. */
+export function opeaRoutes(app: FastifyInstance, gateway: Gateway, statistics: Statistics): void {
+  for (const path of ["/v1/example-service", "/v1/chatqna"]) {
+    app.post(path, async (request, reply) => {
+      const chat = toChatRequest(parseBody(opeaSchema, request.body), gateway.config.LLM_MODEL_ID);
+      try {
+        await answer(gateway, request, reply, translateChat(chat));
+      } catch (error) {
+        throw error instanceof ApiError && error.code === "model_not_found" ? asBadRequest(error) : error;
+      }
+    });
+  }
 
   app.get("/v1/health_check", () => healthCheck);
+  app.get("/v1/statistics", () => statistics.summary());
 }
 
 /** OPEA's clients expect 400 for a model that does not exist, where OpenAI's expect 404. */
