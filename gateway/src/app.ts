@@ -26,6 +26,7 @@ import { modelsRoute } from "./routes/models.ts";
 import { ollamaApiRoutes } from "./routes/ollama-api.ts";
 import { ollamaChangesRoutes } from "./routes/ollama-changes.ts";
 import { opeaRoutes } from "./routes/opea.ts";
+import { openApiRoute } from "./routes/openapi.ts";
 import { responsesRoute } from "./routes/responses.ts";
 import { SpanExporter } from "./span-exporter.ts";
 import { Statistics } from "./statistics.ts";
@@ -83,6 +84,7 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
   recordRequests(app, gateway, statistics, tracing, logger);
   authenticate(app, [...config.API_KEYS, ...config.API_KEYS_FILE], metrics);
   answerErrors(app);
+  openApiRoute(app);
   chatCompletionsRoute(app, gateway);
   completionsRoute(app, gateway);
   embeddingsRoute(app, gateway);

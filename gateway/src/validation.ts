@@ -9,7 +9,8 @@ export function unsupported(why: string, harmless: (value: unknown) => boolean =
     .refine((value) => value === undefined || value === null || harmless(value), {
       message: why,
       params: { code: "unsupported_parameter" satisfies ErrorCode },
-    });
+    })
+    .describe(`Not supported: ${why}.`);
 }
 
 /** @throws ApiError that names the first wrong parameter in `param` */

@@ -1,0 +1,132 @@
+import * as z from "zod";
+
+/** What the gateway answers with, for the document; the answers themselves are written without it. */
+
+const count = z.int().min(0);
+const text = z.string();
+const nothing = z.null();
+
+const usage = z.object({ prompt_tokens: count, completion_tokens: count, total_tokens: count });
+
+const toolCall = z.object({
+  id: text,
+  type: z.literal("function"),
+  function: z.object({ name: text, arguments: text }),
+});
+
+export const chatCompletion = z.object({
+  id: text,
+  object: z.literal("chat.completion"),
+  created: count,
+  model: text,
+  choices: z.array(
+    z.object({
+      index: count,
+      message: z.object({
+        role: z.literal("assistant"),
+        content: text.nullable(),
+        refusal: nothing,
+        reasoning_content: text.optional(),
+        tool_calls: z.array(toolCall).optional(),
+      }),
+      logprobs: z.object({ content: z.array(z.unknown()), refusal: nothing }).nullable(),
+      finish_reason: z.enum(["stop", "length", "tool_calls"]),
+    }),
+  ),
+  usage,
+  system_fingerprint: text,
+});
+
+export const completion = z.object({
+  id: text,
+  object: z.literal("text_completion"),
+  created: count,
+  model: text,
+  choices: z.array(
+    z.object({
+      index: count,
+      text,
+      logprobs: z.looseObject({ tokens: z.array(text) }).nullable(),
+      finish_reason: z.enum(["stop", "length"]),
+    }),
+  ),
+  usage,
+  system_fingerprint: text,
+});
+
+export const embeddings = z.object({
+  object: z.literal("list"),
+  data: z.array(
+    z.object({
+      object: z.literal("embedding"),
+      index: count,
+      embedding: z.union([z.array(z.number()), text]),
+    }),
+  ),
+  model: text,
+  usage: z.object({ prompt_tokens: count, total_tokens: count }),
+});
+
+export const model = z.object({
+  id: text,
+  object: z.literal("model"),
+  created: count,
+  owned_by: text,
+});
+
+export const models = z.object({ object: z.literal("list"), data: z.array(model) });
+
+export const response = z.looseObject({
+  id: text,
+  object: z.literal("response"),
+  created_at: count,
+  status: z.enum(["completed", "incomplete"]),
+  model: text,
+  output: z.array(
+    z.looseObject({ id: text, type: z.enum(["reasoning", "message", "function_call"]), status: text }),
+  ),
+  store: z.literal(false),
+  usage: z.looseObject({ input_tokens: count, output_tokens: count, total_tokens: count }),
+});
+
+export const message = z.object({
+  id: text,
+  type: z.literal("message"),
+  role: z.literal("assistant"),
+  model: text,
+  content: z.array(z.looseObject({ type: z.enum(["thinking", "text", "tool_use"]) })),
+  stop_reason: z.enum(["end_turn", "max_tokens", "tool_use"]),
+  stop_sequence: nothing,
+  usage: z.looseObject({ input_tokens: count, output_tokens: count }),
+});
+
+/** Ollama's own answers are its own: a newer Ollama may add to them. */
+export const ofOllama = z.looseObject({});
+
+export const healthCheck = z.object({
+  "Service Title": text,
+  Version: text,
+  "Service Description": text,
+});
+
+export const statistics = z.record(text, z.record(text, z.number().nullable()));
+
+export const alive = z.object({ status: z.literal("ok") });
+export const ready = z.object({ status: z.literal("ready") });
+export const notReady = z.object({
+  status: z.literal("not_ready"),
+  reason: text,
+  missing: z.array(text).optional(),
+});
+
+export const openAiError = z.object({
+  error: z.object({ message: text, type: text, param: text.nullable(), code: text }),
+});
+
+export const anthropicError = z.object({
+  type: z.literal("error"),
+  error: z.object({ type: text, message: text }),
+  request_id: text,
+});
+
+export const ollamaError = z.object({ error: text });

@@ -1,0 +1,86 @@
+import * as z from "zod";
+import packageJson from "../../package.json" with { type: "json" };
+import { anthropicError, ollamaError, openAiError } from "./answers.ts";
+import { type Operation, operations } from "./operations.ts";
+
+/** The OpenAPI document, made from the schemas that validate the bodies. */
+export function openApiDocument(): object {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const [route, operation] of Object.entries(operations)) {
+    const [method = "", url = ""] = route.split(" ");
+    (paths[pathOf(url)] ??= {})[method.toLowerCase()] = describe(url, operation);
+  }
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "ollama-stack gateway",
+      version: packageJson.version,
+      description: "Language models of Ollama, in the forms of OpenAI, Anthropic, OPEA and Ollama itself.",
+    },
+    paths,
+    components: {
+      securitySchemes: {
+        bearer: { type: "http", scheme: "bearer" },
+        apiKey: { type: "apiKey", in: "header", name: "x-api-key" },
+      },
+    },
+    // Without a key configured, none is needed.
+    security: [{ bearer: [] }, { apiKey: [] }, {}],
+  };
+}
+
+function describe(url: string, { summary, body, answer, streams, otherwise, open }: Operation): object {
+  const content =
+    typeof answer === "string"
+      ? { [answer]: { schema: { type: "string" } } }
+      : { "application/json": { schema: toSchema(answer, "output") } };
+  const streamed = streams === undefined ? {} : { [streams]: { schema: { type: "string" } } };
+  const parameters = parametersOf(url);
+  const failure = { description: "Why not.", content: json(errorOf(url)) };
+  return {
+    summary,
+    ...(open === undefined ? {} : { security: [] }),
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(body === undefined
+      ? {}
+      : { requestBody: { required: true, content: { "application/json": { schema: toSchema(body, "input") } } } }),
+    responses: {
+      200: { description: "The answer.", content: { ...content, ...streamed } },
+      ...(otherwise === undefined
+        ? {}
+        : { [otherwise[0]]: { description: "Not so.", content: json(otherwise[1]) } }),
+      "4XX": failure,
+      "5XX": failure,
+    },
+  };
+}
+
+function json(schema: z.ZodType): object {
+  return { "application/json": { schema: toSchema(schema, "output") } };
+}
+
+function toSchema(schema: z.ZodType, io: "input" | "output"): object {
+  const described = z.toJSONSchema(schema, { io, unrepresentable: "any" });
+  // OpenAPI 3.1 is of this draft anyway.
+  delete described.$schema;
+  return described;
+}
+
+function errorOf(url: string): z.ZodType {
+  if (url.startsWith("/api/")) return ollamaError;
+  return url === "/v1/messages" ? anthropicError : openAiError;
+}
+
+/** OpenAPI's notation for what Fastify writes as `:name` and `*`. */
+function pathOf(url: string): string {
+  return url.replace(/:(\w+)/g, "{$1}").replace("*", "{model}");
+}
+
+function parametersOf(url: string): object[] {
+  return [...pathOf(url).matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: "path",
+    required: true,
+    schema: { type: "string", minLength: 1 },
+  }));
+}

@@ -1,0 +1,124 @@
+import type * as z from "zod";
+import { chatSchema } from "../translate/chat-schema.ts";
+import { completionsSchema } from "../translate/completions.ts";
+import { embeddingsSchema } from "../translate/embeddings.ts";
+import { messagesSchema } from "../translate/messages-schema.ts";
+import { namedModelSchema, nativeSchema } from "../translate/native.ts";
+import { opeaSchema } from "../translate/opea.ts";
+import { responsesSchema } from "../translate/responses-schema.ts";
+import * as answers from "./answers.ts";
+
+/** What the document says of one route. */
+export interface Operation {
+  readonly summary: string;
+  /** The schema that validates its body. */
+  readonly body?: z.ZodType;
+  /** Its answer, as JSON; a string names another media type. */
+  readonly answer: z.ZodType | string;
+  /** The media type it streams, when asked to. */
+  readonly streams?: "text/event-stream" | "application/x-ndjson";
+  /** An answer of its own that says no. */
+  readonly otherwise?: readonly [status: number, answer: z.ZodType];
+  /** True: it needs no key. */
+  readonly open?: true;
+}
+
+const SSE = "text/event-stream";
+const NDJSON = "application/x-ndjson";
+const { ofOllama } = answers;
+
+function changes(summary: string): Operation {
+  return { summary: `${summary}. Needs a key with the admin flag.`, answer: ofOllama, streams: NDJSON };
+}
+
+const opea: Operation = {
+  summary: "A conversation in OPEA's form: OpenAI's, with messages as text or list, streamed unless told not to.",
+  body: opeaSchema,
+  answer: answers.chatCompletion,
+  streams: SSE,
+};
+
+/** Every route, under its method and its pattern. */
+export const operations: Readonly<Record<string, Operation>> = {
+  "POST /v1/chat/completions": {
+    summary: "A conversation in OpenAI's form.",
+    body: chatSchema,
+    answer: answers.chatCompletion,
+    streams: SSE,
+  },
+  "POST /v1/completions": {
+    summary: "A prompt, completed, in OpenAI's older form.",
+    body: completionsSchema,
+    answer: answers.completion,
+    streams: SSE,
+  },
+  "POST /v1/responses": {
+    summary: "A conversation in OpenAI's newer form. Nothing is stored.",
+    body: responsesSchema,
+    answer: answers.response,
+    streams: SSE,
+  },
+  "POST /v1/messages": {
+    summary: "A conversation in Anthropic's form.",
+    body: messagesSchema,
+    answer: answers.message,
+    streams: SSE,
+  },
+  "POST /v1/embeddings": {
+    summary: "Embeddings of one or several texts, in OpenAI's form.",
+    body: embeddingsSchema,
+    answer: answers.embeddings,
+  },
+  "GET /v1/models": { summary: "The models that are present.", answer: answers.models },
+  "GET /v1/models/*": { summary: "One model.", answer: answers.model },
+  "POST /v1/example-service": opea,
+  "POST /v1/chatqna": opea,
+  "GET /v1/health_check": {
+    summary: "What the service is, in OPEA's form.",
+    answer: answers.healthCheck,
+    open: true,
+  },
+  "GET /v1/statistics": {
+    summary: "Latencies of the last completed answers of each route, in seconds, in OPEA's form.",
+    answer: answers.statistics,
+  },
+  "POST /api/chat": {
+    summary: "A conversation in Ollama's own form.",
+    body: nativeSchema,
+    answer: ofOllama,
+    streams: NDJSON,
+  },
+  "POST /api/generate": {
+    summary: "A prompt in Ollama's own form.",
+    body: nativeSchema,
+    answer: ofOllama,
+    streams: NDJSON,
+  },
+  "POST /api/embed": { summary: "Embeddings in Ollama's own form.", body: namedModelSchema, answer: ofOllama },
+  "POST /api/embeddings": {
+    summary: "One embedding, in Ollama's older form.",
+    body: namedModelSchema,
+    answer: ofOllama,
+  },
+  "GET /api/tags": { summary: "The models that are present, in Ollama's own form.", answer: ofOllama },
+  "GET /api/ps": { summary: "The models that are loaded.", answer: ofOllama },
+  "GET /api/version": { summary: "Ollama's version.", answer: ofOllama },
+  "POST /api/show": { summary: "What a model is.", body: namedModelSchema, answer: ofOllama },
+  "POST /api/pull": changes("Pulls a model"),
+  "POST /api/push": changes("Pushes a model"),
+  "POST /api/create": changes("Makes a model"),
+  "POST /api/copy": changes("Copies a model"),
+  "DELETE /api/delete": changes("Deletes a model"),
+  "POST /api/blobs/:digest": changes("Takes a blob of a model"),
+  "HEAD /api/blobs/:digest": changes("Says whether a blob is there"),
+  "GET /": { summary: "What Ollama's command line asks first.", answer: "text/plain" },
+  "GET /health": { summary: "Whether the gateway is alive.", answer: answers.alive, open: true },
+  "GET /ready": {
+    summary: "Whether Ollama answers and has the required models.",
+    answer: answers.ready,
+    otherwise: [503, answers.notReady],
+    open: true,
+  },
+  "GET /metrics": { summary: "Metrics, in Prometheus' form.", answer: "text/plain" },
+  "GET /openapi.json": { summary: "This document.", answer: ofOllama },
+};
