@@ -2,8 +2,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { cliFolder, pluginFolder, pulumiHome, uninstallBuilt } from "../toolchain/install.ts";
 import { versions } from "../toolchain/parts.ts";
+import { probes } from "./probes.ts";
+import { runTool, SetupError } from "./process.ts";
 import { step } from "./progress.ts";
-import { runTool } from "./process.ts";
 
 const plugins = ["docker", "command"] as const;
 const suffix = process.platform === "win32" ? ".exe" : "";
@@ -30,6 +31,13 @@ export function isReleasedInstalled(): boolean {
 
 /** Has the released CLI and plugins downloaded unless they are there. */
 export async function installReleased(): Promise<void> {
+  // What was built goes only when there is something to take its place.
+  if (!(await probes(undefined).siteReachable())) {
+    throw new SetupError(
+      "Pulumi's download site cannot be reached, so its released tools cannot be installed; what is there stays. " +
+        "Check the network, or build the tools instead: --world built",
+    );
+  }
   uninstallBuilt();
   const run = (args: readonly string[], what: string, seconds: number) =>
     step(what, seconds, (report) =>
