@@ -51,7 +51,9 @@ test("a client that leaves stops the embedding", async () => {
 });
 
 test("fewer embeddings than texts are a failure, not a short list", async () => {
-  const gateway = await startGateway(await startFake());
+  const fake = await startFake();
+  fake.answers({ line: { embeddings: [[1]] } });
+  const gateway = await startGateway(fake);
   const response = await gateway.post(route, { model: "m", input: ["a", "b"] });
   expect(response.status).toBe(502);
   expect((await errorOf(response)).code).toBe("upstream_incomplete");

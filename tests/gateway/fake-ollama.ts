@@ -151,6 +151,7 @@ export class FakeOllama {
   #told(path: string): object | undefined {
     const models = this.models.map((name) => ({
       name,
+      model: name,
       digest: "d",
       size: 1,
       modified_at: "2025-01-02T03:04:05Z",
@@ -163,17 +164,21 @@ export class FakeOllama {
       case "/api/version":
         return { version: "0.17.4" };
       case "/api/show":
-        return { capabilities: this.capabilities, details: { family: "fake" } };
+        return { capabilities: this.capabilities, details: { family: "fake" }, model_info: {} };
       default:
         return undefined;
     }
   }
 }
 
-function usual(path: string, { stream }: OllamaChatRequest): Step[] {
+function usual(path: string, body: OllamaChatRequest): Step[] {
+  const { stream } = body;
   switch (path) {
-    case "/api/embed":
-      return [{ line: { model: "m", embeddings: [[0.5, -0.25]], prompt_eval_count: 2 } }];
+    case "/api/embed": {
+      const texts = [(body as { input?: unknown }).input].flat();
+      const embeddings = texts.map(() => [0.5, -0.25]);
+      return [{ line: { model: "m", embeddings, prompt_eval_count: 2 } }];
+    }
     case "/api/generate":
       if (stream) return [{ line: { response: "Hello", done: false } }, last({ response: " there." })];
       return [last({ response: "Hello there." })];

@@ -34,7 +34,8 @@ function describe(url: string, { summary, body, answer, streams, otherwise, open
     typeof answer === "string"
       ? { [answer]: { schema: { type: "string" } } }
       : { "application/json": { schema: toSchema(answer, "output") } };
-  const streamed = streams === undefined ? {} : { [streams]: { schema: { type: "string" } } };
+  // A stream's events are the API's own; a schema would be taken for that of each of them.
+  const streamed = streams === undefined ? {} : { [streams]: {} };
   const parameters = parametersOf(url);
   const failure = { description: "Why not.", content: json(errorOf(url)) };
   return {
@@ -43,7 +44,12 @@ function describe(url: string, { summary, body, answer, streams, otherwise, open
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined
       ? {}
-      : { requestBody: { required: true, content: { "application/json": { schema: toSchema(body, "input") } } } }),
+      : {
+          requestBody: {
+            required: true,
+            content: { "application/json": { schema: toSchema(body, "input") } },
+          },
+        }),
     responses: {
       200: { description: "The answer.", content: { ...content, ...streamed } },
       ...(otherwise === undefined
