@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { build, isBuilt } from "../toolchain/build.ts";
-import { cliFolder } from "../toolchain/install.ts";
+import { cliFolder, pulumiHome } from "../toolchain/install.ts";
 import { ensureEngine } from "./engine.ts";
 import { withLock } from "./lock.ts";
 import { main } from "./main.ts";
@@ -78,6 +78,8 @@ function environment(engine: Readonly<Record<string, string>>): Record<string, s
   return {
     ...engine,
     PATH: [...new Set(path.join(delimiter).split(delimiter))].join(delimiter),
+    // Said aloud: the CLI takes the home of the user's account where $HOME is another.
+    PULUMI_HOME: pulumiHome(),
     PULUMI_SKIP_UPDATE_CHECK: "true",
   };
 }
