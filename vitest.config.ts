@@ -22,6 +22,8 @@ export default defineConfig({
           name: "e2e",
           include: ["tests/e2e/**/*.test.ts"],
           fileParallelism: false,
+          // After the others: a model that shares its cores answers many times slower.
+          sequence: { groupOrder: 1 },
           testTimeout: 10 * minutes,
           hookTimeout: 15 * minutes,
         },
