@@ -32,7 +32,8 @@ function changes(summary: string): Operation {
 }
 
 const opea: Operation = {
-  summary: "A conversation in OPEA's form: OpenAI's, with messages as text or list, streamed unless told not to.",
+  summary:
+    "A conversation in OPEA's form: OpenAI's, with messages as text or list, streamed unless told not to.",
   body: opeaSchema,
   answer: answers.chatCompletion,
   streams: SSE,
@@ -94,7 +95,11 @@ export const operations: Readonly<Record<string, Operation>> = {
     answer: ofOllama,
     streams: NDJSON,
   },
-  "POST /api/embed": { summary: "Embeddings in Ollama's own form.", body: namedModelSchema, answer: ofOllama },
+  "POST /api/embed": {
+    summary: "Embeddings in Ollama's own form.",
+    body: namedModelSchema,
+    answer: ofOllama,
+  },
   "POST /api/embeddings": {
     summary: "One embedding, in Ollama's older form.",
     body: namedModelSchema,
