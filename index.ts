@@ -43,6 +43,7 @@ const models = config.models.map(
       source,
       insecure,
       missing: missing.has(name),
+      retain: config.retainModels,
       keepSource: modelNames.includes(source),
       stallSeconds: config.pullStallSeconds,
     }),

@@ -7,7 +7,14 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: "unit", include: ["tests/unit/**/*.test.ts"] } },
-      { test: { name: "gateway", include: ["tests/gateway/**/*.test.ts"] } },
+      {
+        test: {
+          name: "gateway",
+          include: ["tests/gateway/**/*.test.ts"],
+          // Each test has a gateway and an Ollama of its own; loading the clients anew for each file took half the time.
+          isolate: false,
+        },
+      },
       {
         test: {
           name: "smoke",

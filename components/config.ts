@@ -78,7 +78,9 @@ const modelName = z
 const modelSourceAllowed = "a reference such as registry.example:5000/library/llama3.2:1b";
 const modelSource = z
   .string(modelSourceAllowed)
-  .regex(new RegExp(`^(${part}(:\\d{1,5})?/)?(${part}/)?${part}(:${part})?$`), modelSourceAllowed);
+  .regex(new RegExp(`^(${part}(:\\d{1,5})?/)?(${part}/)?${part}(:${part})?$`), modelSourceAllowed)
+  // A port is followed by a slash, a tag is not.
+  .transform((reference) => (/:[^/]+$/.test(reference) ? reference : `${reference}:latest`));
 
 const model = z.strictObject(
   { name: modelName, source: modelSource.optional(), insecure: z.boolean("true or false").optional() },

@@ -15,6 +15,8 @@ export interface OllamaModelArgs {
   readonly keepSource: boolean;
   /** Whether the running server was found not to have it, so that it must be pulled though nothing else changed. */
   readonly missing: boolean;
+  /** Whether it stays, with its volume, when the stack is destroyed. Then it also stays when it is taken from the list. */
+  readonly retain: boolean;
   /** Seconds without a byte after which a pull is started again. Changed in place. */
   readonly stallSeconds: number;
 }
@@ -54,6 +56,7 @@ export class OllamaModel extends pulumi.ComponentResource {
       {
         parent: this,
         deleteBeforeReplace: true,
+        retainOnDelete: args.retain,
         // What the last repair left there is not a change.
         ignoreChanges: args.missing ? [] : ["environment.MODEL_MISSING_AT"],
       },

@@ -44,7 +44,7 @@ export async function recoverInterrupted(stack: string, env: NodeJS.ProcessEnv):
     "The last run was cut off in the middle of an update: looking at what there really is, then going on.",
   );
   // Takes the lock, so nobody else is in the middle of making them.
-  await lockedUpdate(["refresh", "--yes", "--skip-preview", "--clear-pending-creates"], stack, env);
+  await lockedUpdate(["refresh", "--yes", "--skip-preview", "--skip-pending-creates"], stack, env);
   for (const { kind, name } of leftovers) {
     const command = kind === "container" ? ["container", "rm", "--force", name] : ["network", "rm", name];
     await docker(command).then(
@@ -56,6 +56,8 @@ export async function recoverInterrupted(stack: string, env: NodeJS.ProcessEnv):
       },
     );
   }
+  // Forgotten only now: cut off before this, the next run does the same again.
+  await lockedUpdate(["refresh", "--yes", "--skip-preview", "--clear-pending-creates"], stack, env);
 }
 
 function leftover({ type, inputs }: { type: string; inputs?: { name?: unknown } | undefined }): Leftover[] {

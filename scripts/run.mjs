@@ -14,8 +14,8 @@ const modules = join(root, "node_modules");
 const stamp = join(modules, ".ollama-stack-lock");
 
 try {
-  const major = Number(process.versions.node.split(".")[0]);
-  const node = major >= 24 && major < 27 ? process.execPath : installNode();
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  const node = (major > 24 || (major === 24 && minor >= 2)) && major < 27 ? process.execPath : installNode();
   await ensureDependencies();
   execute(node, process.argv.slice(2));
 } catch (error) {

@@ -38,8 +38,10 @@ export function stateEnvironment(environment: Environment, pulumiHome: string): 
 }
 
 function loggedIn(pulumiHome: string): boolean {
+  if (process.env["PULUMI_ACCESS_TOKEN"]) return true;
   try {
-    const { current } = JSON.parse(readFileSync(join(pulumiHome, "credentials.json"), "utf8")) as {
+    const folder = process.env["PULUMI_CREDENTIALS_PATH"] ?? pulumiHome;
+    const { current } = JSON.parse(readFileSync(join(folder, "credentials.json"), "utf8")) as {
       current?: string;
     };
     return current !== undefined && current !== "";

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
@@ -38,6 +38,10 @@ export async function runTests(args: readonly string[], env: NodeJS.ProcessEnv):
         resolve(status ?? 1);
       }),
     );
+    if (!existsSync(file)) {
+      console.log("\nvitest ended without a report\n\n0 passed, 1 failed");
+      return code === 0 ? 1 : code;
+    }
     const result = report.parse(JSON.parse(readFileSync(file, "utf8")));
     const notRun = result.numPendingTests + result.numTodoTests;
     // A file that fails to load has no tests in it to count.

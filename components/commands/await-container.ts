@@ -11,14 +11,15 @@ const timeoutSeconds = Number(required("READY_TIMEOUT_SECONDS"));
 const pids = required("PIDS_LIMIT");
 
 /** Why the container will not become ready, or undefined while it still may. */
-function failure(state: ContainerState | undefined): string | undefined {
+function failure(state: ContainerState | undefined, restartsBefore: number): string | undefined {
   if (state === undefined) return "is gone: somebody removed it";
   const code = String(state.exitCode);
-  if (state.outOfMemory) return "was killed because it ran out of memory; raise its memory limit";
+  if (state.outOfMemory && (state.status !== "running" || state.restarts > restartsBefore))
+    return "was killed because it ran out of memory; raise its memory limit";
   if (state.status === "exited" || state.status === "dead") return `exited with code ${code}`;
   if (state.status === "restarting") return `crashed with code ${code} and is being restarted`;
   // It runs again, so its last exit code is gone.
-  if (state.restarts > 0) return "crashed and was restarted";
+  if (state.restarts > restartsBefore) return "crashed and was restarted";
   if (state.health === "unhealthy") return "is unhealthy: its health check fails";
   return undefined;
 }
@@ -52,11 +53,14 @@ async function fail(how: string): Promise<never> {
   process.exit(1);
 }
 
+// A container that crashed long ago and runs now is not failing.
+const first = await containerState(name);
+const restartsBefore = first?.status === "running" ? first.restarts : 0;
 const started = performance.now();
 let told = started;
 for (;;) {
   const state = await containerState(name);
-  const reason = failure(state);
+  const reason = failure(state, restartsBefore);
   if (reason !== undefined) await fail(reason);
   const answer =
     url === undefined

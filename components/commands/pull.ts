@@ -84,7 +84,15 @@ async function pullOnce(api: OllamaApi, options: PullOptions, progress: Progress
   }
   if (last !== "success") throw new Error("the connection to Ollama dropped");
   if (source === model) return;
-  await api.copy(source, model);
+  try {
+    await api.copy(source, model);
+  } catch (error) {
+    // Another model of the same source may have just taken it away: what was loaded is still there.
+    throw new Error(
+      `copying ${source} to ${model} failed: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
+  }
   if (!options.keepSource) await api.delete(source);
 }
 

@@ -49,6 +49,14 @@ describe("an update that is killed", () => {
     expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
   });
 
+  it("is taken down whole by npm run destroy", async () => {
+    await killWhen(/ollama-container creating/);
+    const destroy = ["scripts/destroy.ts", "--stack", project.stack, "--yes"];
+    const { code, output } = await project.run(process.execPath, destroy).done;
+    expect(code, output).toBe(0);
+    expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+  });
+
   it("by Ctrl-C ends in good order: no lock is left", async () => {
     const run = up();
     await seeing(run, /pulling manifest|ollama-container creating/);

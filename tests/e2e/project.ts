@@ -38,6 +38,7 @@ export class Project {
 
   constructor({ stack, ollamaPort, gatewayPort }: Options) {
     this.stack = stack;
+    removeLeftovers(stack);
     const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
       encoding: "utf8",
     });
@@ -137,8 +138,8 @@ export class Project {
   async dispose(): Promise<void> {
     await this.tryPulumi("cancel", "--yes");
     const result = await this.tryPulumi("destroy", "--yes", "--skip-preview");
-    rmSync(this.folder, { recursive: true, force: true });
-    if (result.code !== 0) throw new Error(`destroying ${this.stack} failed:\n${result.output}`);
+    if (result.code === 0) rmSync(this.folder, { recursive: true, force: true });
+    else throw new Error(`destroying ${this.stack} failed:\n${result.output}`);
   }
 }
 
@@ -154,4 +155,16 @@ export function leftovers(stack: string): Record<"containers" | "networks" | "vo
     volumes: list("volume", "ls", "--format", "{{.Name}}"),
     images: list("image", "ls", "--format", "{{.Repository}}:{{.Tag}}"),
   };
+}
+
+/** A run that was killed leaves its stack, whose state is lost with its folder. */
+function removeLeftovers(stack: string): void {
+  const { containers, networks, volumes, images } = leftovers(stack);
+  const remove = (kind: string, names: readonly string[]) => {
+    if (names.length > 0) execFileSync("docker", [kind, "rm", "--force", ...names]);
+  };
+  remove("container", containers);
+  if (networks.length > 0) execFileSync("docker", ["network", "rm", ...networks]);
+  remove("volume", volumes);
+  remove("image", images);
 }

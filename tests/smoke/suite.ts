@@ -90,7 +90,16 @@ export function describeSmoke(deployed: () => StackOutputs): void {
         messages: [{ role: "user", content: "Count to ten." }],
       });
       expect(response.headers.get("content-type")).toMatch(/^text\/event-stream/);
-      const events = (await response.text()).split("\n\n").filter((event) => event.startsWith("data: "));
+      const decoder = new TextDecoder();
+      const reads: string[] = [];
+      for await (const bytes of (response.body ?? []) as AsyncIterable<Uint8Array>)
+        reads.push(decoder.decode(bytes, { stream: true }));
+      // What is held back until the end comes in one.
+      expect(reads.filter((read) => read.includes("data: ")).length).toBeGreaterThan(1);
+      const events = reads
+        .join("")
+        .split("\n\n")
+        .filter((event) => event.startsWith("data: "));
       expect(events.at(-1)).toBe("data: [DONE]");
       const pieces = events
         .slice(0, -1)

@@ -166,6 +166,7 @@ describe("OllamaModel", () => {
       insecure: true,
       keepSource: false,
       missing: false,
+      retain: false,
       stallSeconds: 60,
     });
     expect(await read(model.digest)).toBe("abc");
