@@ -32,7 +32,9 @@ export class OllamaModel extends pulumi.ComponentResource {
   readonly sizeBytes: pulumi.Output<number>;
 
   constructor(name: string, args: OllamaModelArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("ollama-stack:index:OllamaModel", name, args, opts);
+    // What was found at this moment is no argument to be kept: it would be a change the next time.
+    const { missing, ...kept } = args;
+    super("ollama-stack:index:OllamaModel", name, kept, opts);
     const pull = new command.local.Command(
       `${name}-pull`,
       {
@@ -46,7 +48,7 @@ export class OllamaModel extends pulumi.ComponentResource {
           MODEL_KEEP_SOURCE: String(args.keepSource),
           PULL_STALL_SECONDS: String(args.stallSeconds),
           // Another value each time, so that preview shows the change and the update pulls.
-          ...(args.missing ? { MODEL_MISSING_AT: new Date().toISOString() } : {}),
+          ...(missing ? { MODEL_MISSING_AT: new Date().toISOString() } : {}),
         },
         // Another source is another model under the same name: the old one goes first, or it would be found there.
         triggers: [args.source],
@@ -58,7 +60,7 @@ export class OllamaModel extends pulumi.ComponentResource {
         deleteBeforeReplace: true,
         retainOnDelete: args.retain,
         // What the last repair left there is not a change.
-        ignoreChanges: args.missing ? [] : ["environment.MODEL_MISSING_AT"],
+        ignoreChanges: missing ? [] : ["environment.MODEL_MISSING_AT"],
       },
     );
     const result = pull.stdout.apply((text) => pulled.parse(JSON.parse(text)));
