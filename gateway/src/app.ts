@@ -13,6 +13,7 @@ import type { Config } from "./config.ts";
 import { ApiError, toApiError } from "./errors.ts";
 import { answerErrors, answerUnreadable } from "./error-answers.ts";
 import type { Gateway } from "./gateway.ts";
+import { KeyRing } from "./key-ring.ts";
 import { Metrics } from "./metrics.ts";
 import { logRequest } from "./request-log.ts";
 import { RequestRecord } from "./request-record.ts";
@@ -82,7 +83,8 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
   app.removeContentTypeParser("text/plain");
 
   recordRequests(app, gateway, statistics, tracing, logger);
-  authenticate(app, [...config.API_KEYS, ...config.API_KEYS_FILE], metrics);
+  const keys = new KeyRing(config.API_KEYS, config.API_KEYS_FILE, logger);
+  authenticate(app, keys, metrics);
   answerErrors(app);
   openApiRoute(app);
   chatCompletionsRoute(app, gateway);
@@ -104,6 +106,7 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
     }, LAST_BYTES_MS).unref();
   });
   app.addHook("onClose", async () => {
+    keys.close();
     await ollama.close();
     await exporter?.close();
   });

@@ -1,7 +1,8 @@
 import dns from "node:dns";
 import { isIP } from "node:net";
+import type { BackendAddress } from "./backend-address.ts";
 import { Breaker } from "./breaker.ts";
-import type { BackendAddress, Config } from "./config.ts";
+import type { Config } from "./config.ts";
 import { ApiError } from "./errors.ts";
 import { LoadedModels, type Wanted } from "./loaded-models.ts";
 import { OllamaClient } from "./ollama/client.ts";

@@ -1,6 +1,7 @@
-import { readFileSync } from "node:fs";
 import * as z from "zod";
-import { KEY_LINE, type KeyDefinition, KeyError, parseKeys } from "./keys.ts";
+import { parseBackendAddress } from "./backend-address.ts";
+import { readKeyFile } from "./key-file.ts";
+import { KEY_LINE, parseKeys } from "./keys.ts";
 
 /** What the documentation and the error messages say about one variable. */
 export interface Variable {
@@ -46,49 +47,16 @@ function hostName(about: Documented): Definition<string> {
   return { schema, allowed: "a host name or an IP address, without scheme or port", ...about };
 }
 
-/** Where one Ollama server is, and how many requests it runs at once when that is told. */
-export interface BackendAddress {
-  readonly host: string;
-  readonly port: number;
-  readonly slots?: number;
-}
-
-const backendAddress = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})(?:\*(\d{1,4}))?$/;
-
-const backendAddresses = z.string().transform((list, context): readonly BackendAddress[] =>
-  listed(list).map((written) => {
-    const [, ipv6, name, portText, slotsText] = backendAddress.exec(written) ?? [];
-    const backend = { host: ipv6 ?? name ?? "", port: Number(portText) };
-    const slots = slotsText === undefined ? {} : { slots: Number(slotsText) };
-    if (!(backend.port >= 1 && backend.port <= 65_535) || slots.slots === 0) {
-      context.addIssue({ code: "custom", message: written });
+/** Takes what a parser makes of the text, and its reason when it throws. */
+function parsed<Value>(parse: (text: string) => Value): z.ZodType<Value, string> {
+  return z.string().transform((text, context) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: error instanceof Error ? error.message : String(error) });
+      return z.NEVER;
     }
-    return { ...backend, ...slots };
-  }),
-);
-
-type Refine = z.core.$RefinementCtx<string>;
-
-function keysOf(text: string, context: Refine): readonly KeyDefinition[] {
-  try {
-    return parseKeys(text);
-  } catch (error) {
-    context.addIssue({ code: "custom", message: String(error) });
-    return [];
-  }
-}
-
-function keysOfFile(path: string, context: Refine): readonly KeyDefinition[] {
-  if (path === "") return [];
-  try {
-    const keys = parseKeys(readFileSync(path, "utf8"));
-    // Whoever names a file wants keys to be asked for: an empty one must not open the gateway.
-    if (keys.length === 0) throw new KeyError("there is no key in it");
-    return keys;
-  } catch (error) {
-    context.addIssue({ code: "custom", message: String(error) });
-    return [];
-  }
+  });
 }
 
 function listed(list: string): string[] {
@@ -114,7 +82,7 @@ const definitions = {
   }),
   LLM_SERVICE_PORT: port({ default: "11434", description: "The port of the Ollama server." }),
   LLM_BACKENDS: {
-    schema: backendAddresses,
+    schema: parsed((list) => listed(list).map(parseBackendAddress)),
     allowed: "host:port or host:port*slots (IPv6 in brackets), separated by commas",
     default: "",
     description:
@@ -176,7 +144,7 @@ const definitions = {
     description: "How long traces are gathered before they are sent.",
   }),
   API_KEYS: {
-    schema: z.string().transform(keysOf),
+    schema: parsed(parseKeys),
     allowed: KEY_LINE,
     default: "",
     hidden: true,
@@ -184,10 +152,12 @@ const definitions = {
       "The API keys, by their SHA-256 digests. Without any, here or in API_KEYS_FILE, everybody is let in.",
   },
   API_KEYS_FILE: {
-    schema: z.string().transform(keysOfFile),
+    schema: parsed((path) => (path === "" ? undefined : readKeyFile(path))),
     allowed: `the path of a file with at least one key: ${KEY_LINE}`,
     default: "",
-    description: "A file of API keys, one a line, in the form of API_KEYS. It is read at the start.",
+    description:
+      "A file of API keys, one a line, in the form of API_KEYS. A change counts within two seconds; a file that is " +
+      "wrong then is logged, and the keys before stay in force.",
   },
   BODY_LIMIT_BYTES: integer(1024, 1024 * MIB, "bytes", {
     default: `${32 * MIB}`,
@@ -293,8 +263,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       written === undefined || written === "" ? definition.default : written,
     );
     if (!result.success) {
+      const shown = definition.hidden ? "(hidden)" : (written ?? "");
+      const [issue] = result.error.issues;
+      const why = issue?.code === "custom" ? `${issue.message}; ` : "";
       wrong.push(
-        `${name}=${definition.hidden ? "(hidden)" : (written ?? "")}: must be ${definition.allowed} (default: ${definition.default || "empty"})`,
+        `${name}=${shown}: ${why}must be ${definition.allowed} (default: ${definition.default || "empty"})`,
       );
     }
     return [name, result.data] as const;

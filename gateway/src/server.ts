@@ -26,7 +26,7 @@ process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGUSR2", turnDebugging);
 try {
   const { LLM_BACKENDS: several, LLM_SERVICE_HOST_IP: host, LLM_SERVICE_PORT: port } = config;
   const ollama = (several.length > 0 ? several : [{ host, port }]).map((each) => `${each.host}:${each.port}`);
-  const keys = config.API_KEYS.length + config.API_KEYS_FILE.length;
+  const keys = config.API_KEYS.length + (config.API_KEYS_FILE?.keys.length ?? 0);
   logger.info(
     { version: packageJson.version, ollama, keys, required_models: config.REQUIRED_MODELS },
     "starting",

@@ -1,6 +1,6 @@
 import type { QueueLimits } from "./admission.ts";
-import type { Caller } from "./auth.ts";
 import type { Backend } from "./backend.ts";
+import type { Caller } from "./caller.ts";
 import { ApiError, toApiError } from "./errors.ts";
 import { type LoadRequest, isZero } from "./loads.ts";
 import type { OllamaClient } from "./ollama/client.ts";

@@ -1,6 +1,7 @@
 import { isIPv6 } from "node:net";
 import { type Dispatcher, Pool } from "undici";
-import type { BackendAddress, Config } from "../config.ts";
+import type { BackendAddress } from "../backend-address.ts";
+import type { Config } from "../config.ts";
 import { ApiError } from "../errors.ts";
 import { type EventReader, Exchange } from "./exchange.ts";
 import { fromConnectionError, fromStatus, type Stage } from "./failures.ts";
