@@ -1,6 +1,6 @@
 import { Backend } from "./backend.ts";
 import type { Config } from "./config.ts";
-import { ApiError } from "./errors.ts";
+import { ApiError, modelNotFound } from "./errors.ts";
 import { type LoadRequest, Loads } from "./loads.ts";
 import { canonicalModelName } from "./ollama/model-name.ts";
 import type { OllamaModel, OllamaQuestion } from "./ollama/types.ts";
@@ -77,7 +77,7 @@ export class Backends {
       });
       return busy ? WAIT_FOR_SLOT : WAIT_FOR_LOAD;
     }
-    return busy ? WAIT_FOR_SLOT : { impossible: this.#whyNot(wanted.model) };
+    return busy ? WAIT_FOR_SLOT : { impossible: this.#whyNot(wanted.name) };
   }
 
   /**
@@ -90,7 +90,7 @@ export class Backends {
     const able = (backend: Backend): boolean => backend.usable && (!model || backend.holds(model));
     if (!this.all.some(able)) await this.refresh();
     const order = this.all.filter(able).toSorted((left, right) => left.inFlight - right.inFlight);
-    let failure = this.#whyNot(model);
+    let failure = this.#whyNot(question.model);
     for (const backend of order) {
       try {
         return await backend.client.ask(question, signal);
@@ -135,16 +135,13 @@ export class Backends {
     this.onChange();
   }
 
-  #whyNot(model: string | undefined): ApiError {
+  /** @param name the model's, as the client wrote it */
+  #whyNot(name: string | undefined): ApiError {
     const usable = this.all.filter((backend) => backend.usable);
-    const elsewhere = this.all.some(
-      (backend) => !backend.usable && (!backend.known || backend.holds(model ?? "")),
-    );
-    if (usable.length === 0 || elsewhere || model === undefined) return new ApiError("upstream_unreachable");
-    return new ApiError("model_not_found", {
-      message: `The model '${model}' does not exist.`,
-      param: "model",
-    });
+    const model = canonicalModelName(name ?? "");
+    const elsewhere = this.all.some((backend) => !backend.usable && (!backend.known || backend.holds(model)));
+    if (usable.length === 0 || elsewhere || name === undefined) return new ApiError("upstream_unreachable");
+    return modelNotFound(name);
   }
 }
 

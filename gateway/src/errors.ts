@@ -203,6 +203,15 @@ export class ApiError extends Error {
   }
 }
 
+/** @param name as the client wrote it */
+export function modelNotFound(name: string, detail: ErrorDetail = {}): ApiError {
+  return new ApiError("model_not_found", {
+    message: `The model '${name}' does not exist.`,
+    param: "model",
+    ...detail,
+  });
+}
+
 // What Fastify and Node's HTTP parser call the errors they find before a route is reached.
 const foreignCodes: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: "unsupported_media_type",

@@ -229,6 +229,38 @@ test("a key is held to its models, however they are spelled", async () => {
   expect(fake.received).toHaveLength(1);
 });
 
+test("a key sees only the models it may use", async () => {
+  const [some, all] = [newKey("some", ["models=m"]), newKey("all", [])];
+  const fake = await startFake();
+  fake.models = ["m:latest", "secret:1b"];
+  const gateway = await startGateway(fake, { API_KEYS: `${some.line};${all.line}` });
+  const asking = async (key: string, path: string, init: RequestInit = {}): Promise<[number, string]> => {
+    const headers = { ...json, authorization: `Bearer ${key}` };
+    const response = await fetch(gateway.url + path, { ...init, headers });
+    return [response.status, await response.text()];
+  };
+  const show = (model: string): RequestInit => ({ method: "POST", body: JSON.stringify({ model }) });
+  for (const path of ["/v1/models", "/api/tags", "/api/ps"]) {
+    expect(await asking(all.key, path)).toEqual([200, expect.stringContaining("secret:1b")]);
+    const [status, seen] = await asking(some.key, path);
+    expect([status, seen.includes('"m:latest"'), seen.includes("secret")]).toEqual([200, true, false]);
+  }
+  // Not a word more than of a model that is not there.
+  const nowhere = (text: string): string => text.replaceAll("secret", "nowhere");
+  for (const [path, init] of [
+    ["/v1/models/secret:1b", {}],
+    ["/api/show", show("secret:1b")],
+  ] as const) {
+    expect((await asking(all.key, path, init))[0]).toBe(200);
+    const [status, text] = await asking(some.key, path, init);
+    expect(status).toBe(404);
+    const missing = await asking(some.key, nowhere(path), path === "/api/show" ? show("nowhere:1b") : {});
+    expect([status, nowhere(text)]).toEqual(missing);
+  }
+  expect((await asking(some.key, "/v1/models/m"))[0]).toBe(200);
+  expect((await asking(some.key, "/api/show", show("m")))[0]).toBe(200);
+});
+
 test("slots are shared evenly between keys: who asks little does not wait for who asks much", async () => {
   const [much, little] = [newKey("much", []), newKey("little", [])];
   const fake = await startFake();

@@ -1,4 +1,4 @@
-import { ApiError, type ErrorCode } from "../errors.ts";
+import { ApiError, type ErrorCode, modelNotFound } from "../errors.ts";
 
 /** How far an exchange with Ollama had come when its connection failed. */
 export type Stage = "connecting" | "waiting" | "answering";
@@ -33,11 +33,7 @@ const knownMessages: readonly (readonly [RegExp, ErrorCode, string?])[] = [
 export function fromStatus(status: number, body: string, model: string): ApiError {
   const message = errorMessage(body);
   if (status === 404) {
-    return new ApiError("model_not_found", {
-      message: `The model '${model}' does not exist.`,
-      param: "model",
-      elsewhere: true,
-    });
+    return modelNotFound(model, { elsewhere: true });
   }
   const known = knownMessages.find(([pattern]) => message !== undefined && pattern.test(message));
   if (status === 400 && known !== undefined) {

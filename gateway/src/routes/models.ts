@@ -1,21 +1,23 @@
 import type { FastifyInstance } from "fastify";
-import { ApiError } from "../errors.ts";
+import { modelNotFound } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import type { OllamaModel } from "../ollama/types.ts";
+import { visibleModels } from "./visible-models.ts";
 
 export function modelsRoute(app: FastifyInstance, gateway: Gateway): void {
-  app.get("/v1/models", async () => ({
+  app.get("/v1/models", async ({ caller }) => ({
     object: "list",
-    data: (await gateway.ollama.models()).map(toOpenAiModel),
+    data: (await visibleModels(gateway, caller)).map(toOpenAiModel),
   }));
 
   // A wildcard, because the names of models have slashes; clients quote them or do not.
-  app.get<{ Params: { "*": string } }>("/v1/models/*", async ({ params: { "*": name } }) => {
+  app.get<{ Params: { "*": string } }>("/v1/models/*", async ({ caller, params: { "*": name } }) => {
     const wanted = canonicalModelName(name);
-    const found = (await gateway.ollama.models()).find((model) => canonicalModelName(model.name) === wanted);
-    if (found !== undefined) return toOpenAiModel(found);
-    throw new ApiError("model_not_found", { message: `The model '${name}' does not exist.`, param: "model" });
+    const models = await visibleModels(gateway, caller);
+    const found = models.find((model) => canonicalModelName(model.name) === wanted);
+    if (found === undefined) throw modelNotFound(name);
+    return toOpenAiModel(found);
   });
 }
 

@@ -1,10 +1,13 @@
 import type { FastifyInstance } from "fastify";
+import type { Caller } from "../caller.ts";
+import { modelNotFound } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 import type { OllamaCall } from "../ollama/types.ts";
 import { namedModelSchema, nativeSchema, translateNative } from "../translate/native.ts";
 import { parseBody } from "../validation.ts";
 import { answer } from "./answer.ts";
 import { askModel, askServer } from "./ask.ts";
+import { visibleModels } from "./visible-models.ts";
 
 /** Ollama's own API, as far as it generates and reads: `ollama run` and Ollama's clients work through the gateway. */
 export function ollamaApiRoutes(app: FastifyInstance, gateway: Gateway): void {
@@ -16,11 +19,12 @@ export function ollamaApiRoutes(app: FastifyInstance, gateway: Gateway): void {
   embeddingRoute(app, gateway, "/api/embed");
   embeddingRoute(app, gateway, "/api/embeddings");
 
-  app.get("/api/tags", async () => ({ models: await gateway.ollama.models() }));
-  app.get("/api/ps", async () => ({ models: await running(gateway) }));
+  app.get("/api/tags", async ({ caller }) => ({ models: await visibleModels(gateway, caller) }));
+  app.get("/api/ps", async ({ caller }) => ({ models: await running(gateway, caller) }));
   app.get("/api/version", () => askServer(gateway, { method: "GET", path: "/api/version" }));
-  app.post("/api/show", (request) => {
-    const body = parseBody(namedModelSchema, request.body);
+  app.post("/api/show", ({ body: asked, caller }) => {
+    const body = parseBody(namedModelSchema, asked);
+    if (!caller.allows(body.model)) throw modelNotFound(body.model);
     return askServer(gateway, { method: "POST", path: "/api/show", model: body.model, body });
   });
 }
@@ -41,12 +45,14 @@ function embeddingRoute(app: FastifyInstance, gateway: Gateway, path: string): v
   });
 }
 
-/** What is loaded on all servers that answer. @throws ApiError when none does */
-async function running({ ollama }: Gateway): Promise<readonly object[]> {
+/** What is loaded on all servers that answer, of the caller's models. @throws ApiError when none does */
+async function running({ ollama }: Gateway, caller: Caller): Promise<readonly object[]> {
   const answers = await Promise.allSettled(ollama.all.map((backend) => backend.client.running()));
   const [first] = answers;
   if (first?.status === "rejected" && answers.every((each) => each.status === "rejected")) {
     throw first.reason;
   }
-  return answers.flatMap((each) => (each.status === "fulfilled" ? each.value.models : []));
+  return answers
+    .flatMap((each) => (each.status === "fulfilled" ? each.value.models : []))
+    .filter(({ name }) => caller.allows(name));
 }
