@@ -91,7 +91,7 @@ export class Metrics {
   readonly #tokens = this.#histogram(
     "gen_ai_client_token_usage",
     "Tokens read (input) and generated (output) for a request, of answers that were completed.",
-    ["gen_ai_request_model", "gen_ai_token_type"],
+    ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_token_type"],
     TOKEN_BUCKETS,
   );
   readonly #queue = this.#histogram(
@@ -143,20 +143,19 @@ export class Metrics {
     if (admitted === undefined) return;
 
     const total = record.elapsedMs() / SECOND;
-    const model = this.#modelLabel(admitted.wanted.model, record.firstTokenMs !== undefined);
-    const labels = {
+    const answered = record.firstTokenMs !== undefined || record.usage !== undefined;
+    const operation = {
       gen_ai_operation_name: OPERATIONS[admitted.wanted.path] ?? "other",
       gen_ai_provider_name: "ollama",
-      gen_ai_request_model: model,
-      error_type: record.error?.code ?? "",
+      gen_ai_request_model: this.#modelLabel(admitted.wanted.model, answered),
     };
+    const labels = { ...operation, error_type: record.error?.code ?? "" };
     this.#duration.observe(labels, total);
     if (admitted.ran) {
       this.#operation.observe(labels, admitted.heldMs() / SECOND);
       this.#queue.observe(admitted.queueMs / SECOND);
     }
-    if (record.firstTokenMs !== undefined)
-      this.#countAnswer(model, total, record.firstTokenMs / SECOND, record);
+    if (answered) this.#countAnswer(operation, total, record);
   }
 
   countTokens(key: string, tokens: number): void {
@@ -171,16 +170,21 @@ export class Metrics {
     else if (record.stream === true && status === 200) this.#cut.inc({ code });
   }
 
-  #countAnswer(model: string, total: number, firstToken: number, record: RequestRecord): void {
-    const labels = { gen_ai_request_model: model };
-    this.#firstToken.observe(labels, firstToken);
-    if (record.usage === undefined) return;
+  /** What is embedded is read, but nothing is generated. */
+  #countAnswer(operation: Record<Operation, string>, total: number, record: RequestRecord): void {
+    const labels = { gen_ai_request_model: operation.gen_ai_request_model };
+    const { firstTokenMs, usage } = record;
+    if (firstTokenMs !== undefined) this.#firstToken.observe(labels, firstTokenMs / SECOND);
+    if (usage === undefined) return;
     this.#prompt.observe(labels, record.promptMs / SECOND);
+    const { prompt_tokens: input, completion_tokens: output } = usage;
+    this.#tokens.observe({ ...operation, gen_ai_token_type: "input" }, input);
+    if (firstTokenMs === undefined) return;
+    this.#tokens.observe({ ...operation, gen_ai_token_type: "output" }, output);
     this.#generation.observe(labels, record.generationMs / SECOND);
-    const { prompt_tokens: input, completion_tokens: output } = record.usage;
-    this.#tokens.observe({ gen_ai_request_model: model, gen_ai_token_type: "input" }, input);
-    this.#tokens.observe({ gen_ai_request_model: model, gen_ai_token_type: "output" }, output);
-    if (output > 1) this.#timePerToken.observe(labels, Math.max(0, total - firstToken) / (output - 1));
+    if (output > 1) {
+      this.#timePerToken.observe(labels, Math.max(0, total - firstTokenMs / SECOND) / (output - 1));
+    }
   }
 
   #modelLabel(label: string, answered: boolean): string {

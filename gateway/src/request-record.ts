@@ -1,10 +1,13 @@
 import type { ApiError } from "./errors.ts";
-import type { OllamaEvent } from "./ollama/types.ts";
+import type { OllamaEmbeddings, OllamaEvent } from "./ollama/types.ts";
 import type { Ticket } from "./ticket.ts";
 import type { Trace } from "./tracing.ts";
 import { type Usage, usageOf } from "./translate/chat-answer.ts";
 
 const NS_PER_MS = 1e6;
+
+// What a token of a text usually has.
+const BYTES_PER_TOKEN = 4;
 
 /** What came of one request, for its log line and its metrics. Holds no prompt and no answer unless told to. */
 export class RequestRecord {
@@ -23,8 +26,8 @@ export class RequestRecord {
   /** How long Ollama read the prompt and generated, as it says itself. */
   promptMs = 0;
   generationMs = 0;
-  /** Events of the answer, of which each is about a token. */
-  events = 0;
+  /** Tokens, while Ollama has not said how many: an event of an answer is about one. */
+  estimatedTokens = 0;
 
   /** What was asked and answered, kept only when the configuration says so. */
   prompt: unknown;
@@ -50,7 +53,7 @@ export class RequestRecord {
 
   /** Takes note of an event of the answer, after it was read. */
   note(event: OllamaEvent): void {
-    this.events += 1;
+    this.estimatedTokens += 1;
     if (this.answer !== undefined) this.answer += event.message?.content ?? event.response ?? "";
     if (this.firstTokenMs === undefined) {
       const generating = event.done === true ? (event.eval_duration ?? 0) / NS_PER_MS : 0;
@@ -63,9 +66,21 @@ export class RequestRecord {
     }
   }
 
+  /** @param body Ollama's request */
+  noteEmbeddings(answer: OllamaEmbeddings, body: { readonly prompt?: unknown }): void {
+    const { prompt_eval_count: tokens, total_duration: total = 0, load_duration: load = 0 } = answer;
+    if (tokens === undefined) {
+      const bytes = typeof body.prompt === "string" ? Buffer.byteLength(body.prompt) : 0;
+      this.estimatedTokens = Math.ceil(bytes / BYTES_PER_TOKEN);
+      return;
+    }
+    this.usage = { prompt_tokens: tokens, completion_tokens: 0, total_tokens: tokens };
+    this.promptMs = (total - load) / NS_PER_MS;
+  }
+
   /** Tokens read and generated. Of an answer that was cut short only what came is known. */
   tokens(): number {
-    return this.usage?.total_tokens ?? this.events;
+    return this.usage?.total_tokens ?? this.estimatedTokens;
   }
 
   /** Where the time went so far, as the header of this name has it. */

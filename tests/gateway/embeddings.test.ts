@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { newKey } from "../../gateway/src/keys.ts";
 import { errorOf, startFake, startGateway } from "./harness.ts";
 
 const route = "/v1/embeddings";
@@ -48,6 +49,53 @@ test("a client that leaves stops the embedding", async () => {
   await expect(response).rejects.toThrow();
   expect(await embedding.brokenOff).toBe(true);
   expect(await gateway.requestLine(route)).toMatchObject({ model: "m", error: "client_left" });
+});
+
+test.each([route, "/api/embed"])(
+  "%s is measured: tokens, times, and the key's tokens per minute",
+  async (path) => {
+    const { key, line } = newKey("ada", ["tokens=3"]);
+    const fake = await startFake();
+    fake.answers({
+      line: {
+        embeddings: [[1]],
+        prompt_eval_count: 7,
+        total_duration: 30_000_000,
+        load_duration: 10_000_000,
+      },
+    });
+    const gateway = await startGateway(fake, { API_KEYS: line });
+    const headers = { "content-type": "application/json", authorization: `Bearer ${key}` };
+    const body = { model: "m", input: "Hi" };
+    const response = await gateway.post(path, body, { headers });
+    expect(response.headers.get("server-timing")).toMatch(/^queue;dur=.*, load;dur=.*, prompt;dur=20/);
+    expect(await gateway.requestLine(path)).toMatchObject({ prompt_tokens: 7, completion_tokens: 0 });
+    expect((await gateway.post(path, body, { headers })).status).toBe(429);
+    const metrics = await (await fetch(`${gateway.url}/metrics`, { headers })).text();
+    const labels =
+      'gen_ai_operation_name="embeddings",gen_ai_provider_name="ollama",gen_ai_request_model="m:latest"';
+    expect(metrics).toContain(`gen_ai_client_token_usage_sum{${labels},gen_ai_token_type="input"} 7\n`);
+    expect(metrics).not.toContain(`gen_ai_client_token_usage_sum{${labels},gen_ai_token_type="output"}`);
+    expect(metrics).toContain('gateway_prompt_duration_seconds_sum{gen_ai_request_model="m:latest"} 0.02\n');
+    expect(metrics).toContain('gateway_key_tokens_total{key="ada"} 7\n');
+  },
+);
+
+test("an embedding in Ollama's older form, whose tokens Ollama does not tell, is counted by its length", async () => {
+  const { key, line } = newKey("ada", ["tokens=5"]);
+  const fake = await startFake();
+  fake.answers({ line: { embedding: [1] } });
+  const gateway = await startGateway(fake, { API_KEYS: line });
+  const headers = { "content-type": "application/json", authorization: `Bearer ${key}` };
+  const ask = (): Promise<Response> =>
+    gateway.post("/api/embeddings", { model: "m", prompt: "twelve bytes" }, { headers });
+  expect((await ask()).status).toBe(200);
+  await gateway.requestLine("/api/embeddings");
+  expect((await ask()).status).toBe(200);
+  await gateway.requestLine("/api/embeddings", 1);
+  expect((await ask()).status).toBe(429);
+  const metrics = await (await fetch(`${gateway.url}/metrics`, { headers })).text();
+  expect(metrics).toContain('gateway_key_tokens_total{key="ada"} 6\n');
 });
 
 test("fewer embeddings than texts are a failure, not a short list", async () => {

@@ -84,10 +84,10 @@ test("/metrics counts requests, tokens and times by model", async () => {
     'http_requests_total{route="/v1/chat/completions",method="POST",status="200"} 2\n',
   );
   expect(metrics).toContain(
-    'gen_ai_client_token_usage_sum{gen_ai_request_model="m:latest",gen_ai_token_type="input"} 22',
+    'gen_ai_client_token_usage_sum{gen_ai_operation_name="chat",gen_ai_provider_name="ollama",gen_ai_request_model="m:latest",gen_ai_token_type="input"} 22',
   );
   expect(metrics).toContain(
-    'gen_ai_client_token_usage_sum{gen_ai_request_model="m:latest",gen_ai_token_type="output"} 6',
+    'gen_ai_client_token_usage_sum{gen_ai_operation_name="chat",gen_ai_provider_name="ollama",gen_ai_request_model="m:latest",gen_ai_token_type="output"} 6',
   );
   for (const name of [
     "gen_ai_server_time_to_first_token_seconds",

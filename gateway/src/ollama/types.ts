@@ -77,6 +77,14 @@ export interface OllamaQuestion {
   readonly body?: object;
 }
 
+/** What `POST /api/embed` answers; the older `/api/embeddings` counts nothing. */
+export interface OllamaEmbeddings {
+  readonly embeddings?: readonly (readonly number[])[];
+  readonly prompt_eval_count?: number;
+  readonly total_duration?: number;
+  readonly load_duration?: number;
+}
+
 export interface OllamaLogprob {
   readonly token: string;
   readonly logprob: number;

@@ -1,19 +1,19 @@
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { ApiError } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
-import type { OllamaQuestion } from "../ollama/types.ts";
+import type { OllamaEmbeddings, OllamaQuestion } from "../ollama/types.ts";
 
 /**
- * Asks Ollama for something a model has to work for, on behalf of a request: let in, and ended, like one that
- * generates.
+ * Asks Ollama for embeddings on behalf of a request: let in, ended and measured like one that generates.
  *
  * @throws ApiError
  */
-export async function askModel(
+export async function embed(
   gateway: Gateway,
   request: FastifyRequest,
+  reply: FastifyReply,
   question: OllamaQuestion & { readonly model: string },
-): Promise<unknown> {
+): Promise<OllamaEmbeddings> {
   const { record } = request;
   record.model = question.model;
   record.stream = false;
@@ -24,7 +24,12 @@ export async function askModel(
   });
   record.admitted = admitted;
   try {
-    return await admitted.run((ollama) => ollama.ask(question, admitted.signal));
+    const answer = (await admitted.run((ollama) =>
+      ollama.ask(question, admitted.signal),
+    )) as OllamaEmbeddings;
+    record.noteEmbeddings(answer, question.body ?? {});
+    void reply.header("server-timing", record.serverTiming());
+    return answer;
   } finally {
     admitted.leave();
   }

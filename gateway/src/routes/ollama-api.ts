@@ -6,7 +6,7 @@ import type { OllamaCall } from "../ollama/types.ts";
 import { namedModelSchema, nativeSchema, translateNative } from "../translate/native.ts";
 import { parseBody } from "../validation.ts";
 import { answer } from "./answer.ts";
-import { askModel, askServer } from "./ask.ts";
+import { askServer, embed } from "./ask.ts";
 import { visibleModels } from "./visible-models.ts";
 
 /** Ollama's own API, as far as it generates and reads: `ollama run` and Ollama's clients work through the gateway. */
@@ -36,12 +36,9 @@ function generatingRoute(app: FastifyInstance, gateway: Gateway, path: OllamaCal
 }
 
 function embeddingRoute(app: FastifyInstance, gateway: Gateway, path: string): void {
-  app.post(path, async (request) => {
+  app.post(path, (request, reply) => {
     const body = parseBody(namedModelSchema, request.body);
-    const answer = await askModel(gateway, request, { method: "POST", path, model: body.model, body });
-    const tokens = (answer as { prompt_eval_count?: number }).prompt_eval_count ?? 0;
-    request.record.usage = { prompt_tokens: tokens, completion_tokens: 0, total_tokens: tokens };
-    return answer;
+    return embed(gateway, request, reply, { method: "POST", path, model: body.model, body });
   });
 }
 

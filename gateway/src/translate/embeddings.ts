@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { OllamaQuestion } from "../ollama/types.ts";
+import type { OllamaEmbeddings, OllamaQuestion } from "../ollama/types.ts";
 import { unsupported } from "../validation.ts";
 import { extensions, ignored, modelName } from "./chat-schema.ts";
 
@@ -15,12 +15,6 @@ export const embeddingsSchema = z.strictObject({
 });
 
 export type EmbeddingsRequest = z.output<typeof embeddingsSchema>;
-
-/** What Ollama answers to `POST /api/embed`. */
-export interface OllamaEmbeddings {
-  readonly embeddings?: readonly (readonly number[])[];
-  readonly prompt_eval_count?: number;
-}
 
 export function toOllamaEmbed(request: EmbeddingsRequest): OllamaQuestion {
   const options = { ...request.options, ...(request.num_ctx == null ? {} : { num_ctx: request.num_ctx }) };
