@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly report?: Report;
   /** Given up after so long. */
   readonly timeoutMs?: number;
+  /** Ends it when aborted. */
+  readonly signal?: AbortSignal;
 }
 
 const keptLines = 8;
@@ -39,6 +41,7 @@ export async function runTool(
     env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
     timeout: options.timeoutMs,
+    signal: options.signal,
   });
   const stop = () => child.kill("SIGTERM");
   process.once("exit", stop);

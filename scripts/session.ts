@@ -19,9 +19,12 @@ export interface Session {
 }
 
 /** Sets up what is missing. Takes `--stack NAME` and `--world released|built` out of the arguments. */
-export async function openSession(args: readonly string[]): Promise<Session> {
+export async function openSession(
+  args: readonly string[],
+  wanted: { readonly currentEngine?: boolean } = {},
+): Promise<Session> {
   const { options, rest } = takeOptions(args, ["stack", "world"]);
-  const { world, stack, env: tools } = await setup({ world: options["world"] });
+  const { world, stack, env: tools } = await setup({ world: options["world"], ...wanted });
   const pulumiHome = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
   const added = { ...tools, ...stateEnvironment(process.env, pulumiHome) };
   const chosen = options["stack"] ?? process.env["PULUMI_STACK"] ?? stack;

@@ -18,6 +18,8 @@ export type { World } from "./world.ts";
 export interface SetupOptions {
   /** Forces a world; otherwise OLLAMA_STACK_WORLD does, or it is found out once and remembered. */
   readonly world?: string | undefined;
+  /** Whether the built world has Docker 29 too, which only tests need. */
+  readonly currentEngine?: boolean;
 }
 
 /** The tools are in place. */
@@ -60,7 +62,8 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
       throw new SetupError(
         `the built world needs an engine on this machine, not ${engine.host}: unset DOCKER_HOST or the docker context`,
       );
-    if (!(await isBuilt(api))) await locked(() => build(api));
+    const extras = { currentEngine: options.currentEngine ?? false };
+    if (!(await isBuilt(api, extras))) await locked(() => build(api, extras));
   }
   const pulumi = join(cliFolder(), process.platform === "win32" ? "pulumi.exe" : "pulumi");
   return {

@@ -13,42 +13,62 @@ const report = z.object({
   numFailedTestSuites: z.number(),
 });
 
-/**
- * Runs vitest and prints "N passed, N failed" from its JSON report. A test that did not run is a failure here, and so
- * is a file that could not be loaded or a run that found no test.
- */
+export interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+/** What a command has to be for it to run somewhere else, such as in another network. */
+type Enter = (command: string, args: readonly string[]) => readonly [string, readonly string[]];
+
+/** Runs vitest and prints "N passed, N failed". Returns the exit code. */
 export async function runTests(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  return summarize([await countTests(args, env)]);
+}
+
+/** Prints the sum, and returns the exit code that goes with it. */
+export function summarize(counts: readonly Counts[]): number {
+  const sum = (key: keyof Counts) => counts.reduce((total, entry) => total + entry[key], 0);
+  console.log(`\n${String(sum("passed"))} passed, ${String(sum("failed"))} failed`);
+  return sum("failed") > 0 ? 1 : 0;
+}
+
+/**
+ * Runs vitest and counts from its JSON report. A test that did not run is a failure here, and so is a file that could
+ * not be loaded or a run that found no test.
+ */
+export async function countTests(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  enter: Enter = (command, all) => [command, all],
+): Promise<Counts> {
   const folder = mkdtempSync(join(tmpdir(), "ollama-stack-tests-"));
   const file = join(folder, "report.json");
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
   try {
-    const child = spawn(
-      process.execPath,
-      [
-        "node_modules/vitest/vitest.mjs",
-        "run",
-        "--reporter=default",
-        "--reporter=json",
-        `--outputFile.json=${file}`,
-        ...args,
-      ],
-      { env, stdio: "inherit" },
-    );
+    const [command, all] = enter(process.execPath, [
+      "node_modules/vitest/vitest.mjs",
+      "run",
+      ...reporters,
+      ...args,
+    ]);
+    const child = spawn(command, all, { env, stdio: "inherit" });
     const code = await new Promise<number>((resolve) =>
       child.once("close", (status) => {
         resolve(status ?? 1);
       }),
     );
     if (!existsSync(file)) {
-      console.log("\nvitest ended without a report\n\n0 passed, 1 failed");
-      return code === 0 ? 1 : code;
+      console.log("\nvitest ended without a report");
+      return { passed: 0, failed: 1 };
     }
     const result = report.parse(JSON.parse(readFileSync(file, "utf8")));
     const notRun = result.numPendingTests + result.numTodoTests;
-    // A file that fails to load has no tests in it to count.
-    const lost = result.success || result.numFailedTests > 0 ? 0 : Math.max(1, result.numFailedTestSuites);
-    const failed = result.numFailedTests + notRun + lost;
-    console.log(`\n${String(result.numPassedTests)} passed, ${String(failed)} failed`);
-    return failed > 0 || result.numPassedTests === 0 ? 1 : code;
+    const failed = result.numFailedTests + notRun;
+    // A file that fails to load has no tests in it to count, an error beside the tests neither.
+    const lost = failed > 0 || (code === 0 && result.success) ? 0 : Math.max(1, result.numFailedTestSuites);
+    const none = result.numPassedTests + failed + lost === 0 ? 1 : 0;
+    return { passed: result.numPassedTests, failed: failed + lost + none };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

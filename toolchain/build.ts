@@ -13,12 +13,25 @@ import {
   registryImage,
 } from "./images.ts";
 import { install, installed, places } from "./install.ts";
+import { sideBySide } from "./lanes.ts";
 import { makeModel, modelFolder, modelName } from "./model.ts";
-import { buildPart, hostCFlags, ollamaPackages, type Part, partBinary, parts } from "./parts.ts";
+import {
+  buildPart,
+  hostCFlags,
+  ollamaPackages,
+  type Part,
+  partBinary,
+  parts,
+  runcPackages,
+} from "./parts.ts";
 import { isRegistryRunning, startRegistry } from "./registry.ts";
 
+/** Docker 29 and what it starts. */
+const engineParts = [parts.dockerd, parts.dockerProxy, parts.runc];
+
 /** Whether all of it is in place. Only looks: no process is started. */
-export async function isBuilt(api: DockerApi): Promise<boolean> {
+export async function isBuilt(api: DockerApi, extras: Extras): Promise<boolean> {
+  if (extras.currentEngine && !engineParts.every((part) => existsSync(partBinary(part)))) return false;
   const inPlace = places().every(({ part, folder }) =>
     ["current", "released"].includes(installed(part, folder)),
   );
@@ -27,46 +40,71 @@ export async function isBuilt(api: DockerApi): Promise<boolean> {
   return (await Promise.all([...current, isRegistryRunning(api)])).every(Boolean);
 }
 
-/**
- * Builds what is missing, in two lanes that keep two cores busy: the long one is Pulumi, the other Ollama and all
- * that needs it. Only for the holder of the set-up lock.
- */
-export async function build(api: DockerApi): Promise<void> {
-  sweepPartials();
-  const go = await findGo();
-  const lanes = await Promise.allSettled([pulumiLane(go), ollamaLane(go, api)]);
-  const failed = lanes.find((lane) => lane.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
+/** What is built beyond what every stack needs. */
+export interface Extras {
+  /** Docker 29 beside the machine's own engine, for the tests. */
+  readonly currentEngine: boolean;
 }
 
-async function pulumiLane(go: Go): Promise<void> {
+/** What the steps of a lane need. */
+interface Lane {
+  readonly go: Go;
+  /** Aborted when another lane has failed. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Builds what is missing, in two lanes that keep two cores busy: the long one is Pulumi, the other Ollama and all
+ * that needs it, and then what only the tests want. Only for the holder of the set-up lock.
+ */
+export async function build(api: DockerApi, extras: Extras): Promise<void> {
+  sweepPartials();
+  const go = await findGo();
+  await sideBySide([
+    (signal) => pulumiLane({ go, signal }),
+    async (signal) => {
+      await ollamaLane({ go, signal }, api);
+      if (extras.currentEngine) await engineLane({ go, signal });
+    },
+  ]);
+}
+
+async function pulumiLane(lane: Lane): Promise<void> {
   for (const { part, folder } of places()) {
     const state = installed(part, folder);
     if (state === "current" || state === "released") continue;
-    await ensurePart(part, go);
+    await ensurePart(part, lane);
     install(part, folder);
   }
 }
 
-async function ollamaLane(go: Go, api: DockerApi): Promise<void> {
+async function ollamaLane(lane: Lane, api: DockerApi): Promise<void> {
   if (!existsSync(partBinary(parts.ollama))) {
     await installPackages(ollamaPackages);
     if (hostCFlags() === "-O3")
       say("Ollama: this CPU lacks AVX2, FMA, F16C or BMI2: building without, models will be slow");
-    await ensurePart(parts.ollama, go);
+    await ensurePart(parts.ollama, lane);
   }
   await ensureImage(api, nodeImage(), 10);
   await ensureImage(api, ollamaImage(), 5);
-  await ensurePart(parts.registry, go);
+  await ensurePart(parts.registry, lane);
   if (!existsSync(modelFolder())) await step(`Model ${modelName}`, 20, makeModel);
   await ensureImage(api, registryImage(), 5);
   if (!(await isRegistryRunning(api)))
     await step("Model registry", 2, (report) => startRegistry(api, report));
 }
 
-async function ensurePart(part: Part, go: Go): Promise<void> {
+async function engineLane(lane: Lane): Promise<void> {
+  if (!existsSync(partBinary(parts.runc))) await installPackages(runcPackages);
+  for (const part of engineParts) await ensurePart(part, lane);
+}
+
+async function ensurePart(part: Part, { go, signal }: Lane): Promise<void> {
+  signal.throwIfAborted();
   if (existsSync(partBinary(part))) return;
-  await step(`Building ${part.name}`, part.seconds, (report: Report) => buildPart(part, go, report));
+  await step(`Building ${part.name}`, part.seconds, (report: Report) =>
+    buildPart(part, go, { report, signal }),
+  );
 }
 
 async function ensureImage(api: DockerApi, image: LocalImage, seconds: number): Promise<void> {

@@ -12,6 +12,9 @@ export const versions = {
   command: "1.2.1",
   ollama: "0.17.4",
   node: "24.21.0",
+  /** The module of Docker 29; the engine has no other version of its own there. */
+  engine: "2.0.0-beta.24",
+  runc: "1.5.2",
 } as const;
 
 /** A program that Go builds from a module of our own below go/. */
@@ -23,7 +26,10 @@ export interface Part {
   readonly package: string;
   /** -X settings of the linker. */
   readonly variables: readonly string[];
-  readonly cgo: boolean;
+  /** Go alone; C as the compiler likes it; or C for this CPU, with the headers that Ollama's module archive lacks. */
+  readonly cgo: "none" | "plain" | "ollama";
+  /** Build tags; empty for none. */
+  readonly tags: string;
   /** What it took on two cores with another build beside it. */
   readonly seconds: number;
 }
@@ -33,7 +39,8 @@ const part = (name: string, module: string, seconds: number): Part => ({
   module,
   package: ".",
   variables: [],
-  cgo: false,
+  cgo: "none",
+  tags: "",
   seconds,
 });
 
@@ -51,12 +58,31 @@ export const parts = {
     ...part("ollama", "ollama", 240),
     package: "github.com/ollama/ollama",
     variables: [`github.com/ollama/ollama/version.Version=${versions.ollama}`],
-    cgo: true,
+    cgo: "ollama",
+  },
+  dockerd: {
+    ...part("dockerd", "engine", 130),
+    package: "github.com/moby/moby/v2/cmd/dockerd",
+    variables: [`github.com/moby/moby/v2/dockerversion.Version=${versions.engine}`],
+  },
+  dockerProxy: {
+    ...part("docker-proxy", "engine", 3),
+    package: "github.com/moby/moby/v2/cmd/docker-proxy",
+  },
+  runc: {
+    ...part("runc", "runc", 15),
+    package: "github.com/opencontainers/runc",
+    variables: [`main.version=${versions.runc}`],
+    cgo: "plain",
+    tags: "seccomp",
   },
 } satisfies Record<string, Part>;
 
 /** Debian packages that building Ollama takes: a compiler, and headers that its module archive lacks. */
 export const ollamaPackages = ["gcc", "g++", "libc6-dev", "nlohmann-json3-dev", "libstb-dev"];
+
+/** Debian packages that building runc takes. */
+export const runcPackages = ["gcc", "libc6-dev", "libseccomp-dev", "pkg-config"];
 
 const wantedFlags = ["avx2", "fma", "f16c", "bmi2"];
 
@@ -79,7 +105,8 @@ function moduleFolder(p: Part): string {
 
 /** The Go version counts by what go.mod asks for: a newer patch release of Go on the machine rebuilds nothing. */
 export function partKey(p: Part): string {
-  return keyOfFolder(moduleFolder(p), [p.package, ...p.variables, p.cgo ? hostCFlags() : ""]);
+  const flags = p.cgo === "ollama" ? hostCFlags() : "";
+  return keyOfFolder(moduleFolder(p), [p.package, ...p.variables, flags, ...(p.tags === "" ? [] : [p.tags])]);
 }
 
 /** The built program, whether it is there yet or not. */
@@ -87,20 +114,32 @@ export function partBinary(p: Part): string {
   return join(artefactPath(p.name, partKey(p)), p.name);
 }
 
-export async function buildPart(p: Part, go: Go, report: Report): Promise<void> {
+/** A build that the signal ends goes on where it was when it is started again: Go keeps what is compiled. */
+export async function buildPart(
+  p: Part,
+  go: Go,
+  { report, signal }: { readonly report: Report; readonly signal: AbortSignal },
+): Promise<void> {
   await artefact(p.name, partKey(p), async (partial) => {
     const linker = ["-s", "-w", ...p.variables.map((variable) => `-X ${variable}`)].join(" ");
-    const env = { ...go.env, GOFLAGS: "-buildvcs=false", GOWORK: "off", CGO_ENABLED: p.cgo ? "1" : "0" };
-    const cgo = p.cgo ? await cgoEnvironment(p, go) : {};
+    const env = {
+      ...go.env,
+      GOFLAGS: "-buildvcs=false",
+      GOWORK: "off",
+      CGO_ENABLED: p.cgo === "none" ? "0" : "1",
+    };
+    const cgo = p.cgo === "ollama" ? await ollamaEnvironment(p, go) : {};
+    const tags = p.tags === "" ? [] : ["-tags", p.tags];
     const output = join(partial, p.name);
     await runTool(
       go.command,
-      ["build", "-v", "-mod=readonly", "-trimpath", "-ldflags", linker, "-o", output, p.package],
+      ["build", "-v", "-mod=readonly", "-trimpath", ...tags, "-ldflags", linker, "-o", output, p.package],
       {
         what: `build ${p.name}`,
         cwd: moduleFolder(p),
         env: { ...env, ...cgo },
         report,
+        signal,
       },
     );
   });
@@ -110,7 +149,7 @@ export async function buildPart(p: Part, go: Go, report: Report): Promise<void> 
  * Compiler flags, and an include folder in which miniaudio.h has the path that Ollama's sources expect. The folder
  * keeps its name from run to run: Go's own cache goes by the flags, so an interrupted build goes on where it was.
  */
-async function cgoEnvironment(p: Part, go: Go): Promise<Record<string, string>> {
+async function ollamaEnvironment(p: Part, go: Go): Promise<Record<string, string>> {
   const include = await artefact("include", partKey(p), async (partial) => {
     const module = ["github.com/gen2brain/malgo"];
     const options = { what: "find miniaudio.h", cwd: moduleFolder(p), env: { ...go.env, GOWORK: "off" } };

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parse, stringify } from "yaml";
+import type { PrivateEngine } from "./private-engine.ts";
 import { readOutputs, type StackOutputs } from "../../scripts/outputs.ts";
 
 export interface Result {
@@ -27,6 +28,8 @@ interface Options {
   readonly stack: string;
   readonly ollamaPort: number;
   readonly gatewayPort: number;
+  /** The engine to deploy to, and in whose network all commands run; otherwise the machine's. */
+  readonly engine?: PrivateEngine;
 }
 
 /** A copy of the project with a stack, a state and a passphrase of its own, that can be changed and broken. */
@@ -35,10 +38,12 @@ export class Project {
   readonly stack: string;
   readonly env: NodeJS.ProcessEnv;
   readonly #configFile: string;
+  readonly #engine: PrivateEngine | undefined;
 
-  constructor({ stack, ollamaPort, gatewayPort }: Options) {
+  constructor({ stack, ollamaPort, gatewayPort, engine }: Options) {
     this.stack = stack;
-    removeLeftovers(stack);
+    this.#engine = engine;
+    removeLeftovers(stack, engine);
     const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
       encoding: "utf8",
     });
@@ -63,6 +68,7 @@ export class Project {
       PULUMI_BACKEND_URL: pathToFileURL(state).href,
       PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
       PULUMI_STACK: stack,
+      ...(engine === undefined ? {} : { DOCKER_HOST: engine.host }),
     };
     delete this.env["PULUMI_CONFIG_PASSPHRASE_FILE"];
   }
@@ -111,7 +117,8 @@ export class Project {
     args: readonly string[],
     environment: NodeJS.ProcessEnv = {},
   ): { readonly pid: number; readonly done: Promise<Result>; output: () => string } {
-    const child = spawn(command, args, {
+    const [program, all] = this.#engine?.enter(command, args) ?? [command, args];
+    const child = spawn(program, all, {
       cwd: this.folder,
       env: { ...this.env, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
@@ -143,10 +150,13 @@ export class Project {
   }
 }
 
-/** Names of what the engine has of a stack. */
-export function leftovers(stack: string): Record<"containers" | "networks" | "volumes" | "images", string[]> {
+/** Names of what an engine, the machine's unless another is named, has of a stack. */
+export function leftovers(
+  stack: string,
+  engine?: PrivateEngine,
+): Record<"containers" | "networks" | "volumes" | "images", string[]> {
   const list = (...args: string[]) =>
-    execFileSync("docker", args, { encoding: "utf8" })
+    dockerOf(engine)(...args)
       .split("\n")
       .filter((line) => line.includes(`-${stack}`) || line.includes(`_${stack}`));
   return {
@@ -158,13 +168,18 @@ export function leftovers(stack: string): Record<"containers" | "networks" | "vo
 }
 
 /** A run that was killed leaves its stack, whose state is lost with its folder. */
-function removeLeftovers(stack: string): void {
-  const { containers, networks, volumes, images } = leftovers(stack);
+function removeLeftovers(stack: string, engine?: PrivateEngine): void {
+  const { containers, networks, volumes, images } = leftovers(stack, engine);
+  const docker = dockerOf(engine);
   const remove = (kind: string, names: readonly string[]) => {
-    if (names.length > 0) execFileSync("docker", [kind, "rm", "--force", ...names]);
+    if (names.length > 0) docker(kind, "rm", "--force", ...names);
   };
   remove("container", containers);
-  if (networks.length > 0) execFileSync("docker", ["network", "rm", ...networks]);
+  if (networks.length > 0) docker("network", "rm", ...networks);
   remove("volume", volumes);
   remove("image", images);
+}
+
+function dockerOf(engine: PrivateEngine | undefined): (...args: string[]) => string {
+  return (...args) => engine?.docker(...args) ?? execFileSync("docker", args, { encoding: "utf8" });
 }
