@@ -102,7 +102,7 @@ export class Gateway extends pulumi.ComponentResource {
         network: { name: args.networkName, alias: "gateway" },
         port: { internal: DEFAULT_PORT, external: args.port, address: args.bindAddress },
         user: "65532:65532",
-        healthCommand: ["node", "/app/healthcheck.mjs"],
+        healthCommand: ["node", "/app/healthcheck.cjs"],
         readyUrl: `${url}/ready`,
         readyTimeoutSeconds: args.readyTimeoutSeconds,
         stopGraceSeconds: Number(variables.SHUTDOWN_TIMEOUT_MS.default) / 1000 + stopMarginSeconds,

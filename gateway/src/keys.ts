@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import { canonicalModelName } from "./ollama/model-name.ts";
 
 /** An API key as the configuration has it: never the key itself, only its digest. */
@@ -38,7 +38,7 @@ export function parseKeys(text: string): KeyDefinition[] {
 }
 
 export function digestOf(key: string): Buffer {
-  return createHash("sha256").update(key).digest();
+  return hash("sha256", key, "buffer");
 }
 
 /** Makes a key that nobody can guess, and the line that lets the gateway know it. */

@@ -7,9 +7,17 @@ const EXIT_CONFIG = 1;
 const EXIT_LISTEN = 2;
 const EXIT_HURRIED = 3;
 
+// A write for each line cost a request more than its translation; nobody reads a log faster than this.
+const LOG_BATCH_BYTES = 12 * 1024;
+const LOG_DELAY_MS = 200;
+
 const config = configOrExit();
 // Lines are written in the background, many at once when there are many; the rest is written before the exit.
-const destination = pino.destination({ sync: false });
+const destination = pino.destination({
+  sync: false,
+  minLength: LOG_BATCH_BYTES,
+  periodicFlush: LOG_DELAY_MS,
+});
 const logger = pino(
   {
     level: config.LOG_LEVEL,
@@ -22,19 +30,29 @@ const logger = pino(
 const app = buildApp(config, logger);
 let stopping = false;
 
+process.on("exit", () => {
+  destination.flushSync();
+});
 process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGUSR2", turnDebugging);
-try {
-  const { LLM_BACKENDS: several, LLM_SERVICE_HOST_IP: host, LLM_SERVICE_PORT: port } = config;
-  const ollama = (several.length > 0 ? several : [{ host, port }]).map((each) => `${each.host}:${each.port}`);
-  const keys = config.API_KEYS.length + (config.API_KEYS_FILE?.keys.length ?? 0);
-  logger.info(
-    { version: packageJson.version, ollama, keys, required_models: config.REQUIRED_MODELS },
-    "starting",
-  );
-  await app.listen({ host: config.HOST, port: config.PORT });
-} catch (error) {
-  logger.fatal({ host: config.HOST, port: config.PORT, error: String(error) }, "cannot listen");
-  exit(EXIT_LISTEN);
+void listen();
+
+/** Not awaited on the top level: the image's bundle is CommonJS. */
+async function listen(): Promise<void> {
+  try {
+    const { LLM_BACKENDS: several, LLM_SERVICE_HOST_IP: host, LLM_SERVICE_PORT: port } = config;
+    const ollama = (several.length > 0 ? several : [{ host, port }]).map(
+      (each) => `${each.host}:${each.port}`,
+    );
+    const keys = config.API_KEYS.length + (config.API_KEYS_FILE?.keys.length ?? 0);
+    logger.info(
+      { version: packageJson.version, ollama, keys, required_models: config.REQUIRED_MODELS },
+      "starting",
+    );
+    await app.listen({ host: config.HOST, port: config.PORT });
+  } catch (error) {
+    logger.fatal({ host: config.HOST, port: config.PORT, error: String(error) }, "cannot listen");
+    process.exit(EXIT_LISTEN);
+  }
 }
 
 /** Logs everything, or again what the configuration says. */
@@ -45,18 +63,13 @@ function turnDebugging(): void {
 
 /** Drains and exits; asked a second time, exits at once. */
 function stop(signal: NodeJS.Signals): void {
-  if (stopping) exit(EXIT_HURRIED);
+  if (stopping) process.exit(EXIT_HURRIED);
   stopping = true;
   logger.info({ signal, timeout_ms: config.SHUTDOWN_TIMEOUT_MS }, "draining");
   void app.close().then(() => {
     logger.info("stopped");
-    exit(0);
+    process.exit(0);
   });
-}
-
-function exit(code: number): never {
-  destination.flushSync();
-  process.exit(code);
 }
 
 function configOrExit(): Config {

@@ -1,5 +1,4 @@
 import type { FastifyBaseLogger } from "fastify";
-import { request } from "undici";
 
 export interface Attribute {
   readonly key: string;
@@ -75,14 +74,14 @@ export class SpanExporter {
     const { endpoint, serviceName, scope } = this.#destination;
     const resource = { attributes: [{ key: "service.name", value: { stringValue: serviceName } }] };
     try {
-      const { statusCode, body } = await request(`${endpoint}/v1/traces`, {
+      const answer = await fetch(`${endpoint}/v1/traces`, {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: JSON.stringify({ resourceSpans: [{ resource, scopeSpans: [{ scope, spans }] }] }),
         signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
       });
-      await body.dump();
-      if (statusCode >= 300) throw new Error(`the collector answered with status ${statusCode}`);
+      await answer.body?.cancel();
+      if (!answer.ok) throw new Error(`the collector answered with status ${answer.status}`);
       this.#failing = false;
     } catch (error) {
       this.dropped += spans.length;

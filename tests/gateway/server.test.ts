@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { build } from "esbuild";
+import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { bundleGateway } from "../../components/gateway-bundle.ts";
 import { type FakeOllama, last, token } from "./fake-ollama.ts";
 import { errorOf, eventually, hello, readEvents, startFake } from "./harness.ts";
 
@@ -160,23 +160,11 @@ describe("at its start", () => {
 });
 
 describe("bundled to one file, as in the image", () => {
-  let dist = "";
+  const project = join(import.meta.dirname, "../..");
+  const dist = mkdtempSync(join(tmpdir(), "gateway-dist-"));
 
-  beforeAll(async () => {
-    dist = mkdtempSync(join(tmpdir(), "gateway-dist-"));
-    await build({
-      entryPoints: [join(source, "server.ts"), join(source, "healthcheck.ts")],
-      outdir: dist,
-      outExtension: { ".js": ".mjs" },
-      bundle: true,
-      platform: "node",
-      target: "node24",
-      format: "esm",
-      banner: {
-        js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
-      },
-      logLevel: "error",
-    });
+  beforeAll(() => {
+    bundleGateway(project, relative(project, dist));
   });
 
   afterAll(() => {
@@ -185,13 +173,13 @@ describe("bundled to one file, as in the image", () => {
 
   test("it answers and stops, and its health check tells alive from dead", async () => {
     const fake = await startFake();
-    const server = await start(fake, {}, join(dist, "server.mjs"));
+    const server = await start(fake, {}, join(dist, "server.cjs"));
     const response = await server.post("/v1/chat/completions", { ...hello, stream: true });
     expect((await readEvents(response)).data.at(-1)).toBe("[DONE]");
     const { port } = new URL(server.url);
-    expect(await run(join(dist, "healthcheck.mjs"), { PORT: port }).exited).toBe(0);
+    expect(await run(join(dist, "healthcheck.cjs"), { PORT: port }).exited).toBe(0);
     server.process.kill("SIGTERM");
     expect(await server.exited).toBe(0);
-    expect(await run(join(dist, "healthcheck.mjs"), { PORT: port }).exited).toBe(1);
+    expect(await run(join(dist, "healthcheck.cjs"), { PORT: port }).exited).toBe(1);
   });
 });

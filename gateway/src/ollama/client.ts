@@ -1,9 +1,10 @@
 import { isIPv6 } from "node:net";
-import { type Dispatcher, Pool } from "undici";
+import type { Dispatcher, Pool } from "undici";
 import type { BackendAddress } from "../backend-address.ts";
 import type { Config } from "../config.ts";
 import { ApiError } from "../errors.ts";
 import { type EventReader, Exchange } from "./exchange.ts";
+import { newPool } from "./pool.ts";
 import { fromConnectionError, fromStatus, type Stage } from "./failures.ts";
 import { type OllamaForwarded, contentOf } from "./forwarded.ts";
 import type { OllamaCall, OllamaModel, OllamaQuestion, OllamaRunning } from "./types.ts";
@@ -160,7 +161,7 @@ export class OllamaClient {
 
   // Connections are not counted: admission bounds what generates, and a probe must never wait for those.
   #newPool(): Pool {
-    return new Pool(this.#origin, {
+    return newPool(this.#origin, {
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
       connect: { timeout: this.#config.CONNECT_TIMEOUT_MS },
