@@ -1,0 +1,3 @@
+module ollama-stack.local/bench/load
+
+go 1.26

@@ -1,0 +1,93 @@
+import { mkdirSync, openSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ask, runTool, SetupError } from "../../scripts/process.ts";
+import { step } from "../../scripts/progress.ts";
+import { artefact, keyOf } from "../../toolchain/cache.ts";
+import { freePort, Pinned } from "../pinned.ts";
+import type { Peer } from "./peer.ts";
+
+let program = "";
+
+/** Debian's nginx, passing on Ollama's own API unread: the limit of what a proxy can do. */
+export const nginx: Peer = {
+  name: "nginx",
+
+  async prepare() {
+    const version = await candidate();
+    // Unpacked, not installed: as a package it would bring a service on port 80.
+    const folder = await artefact("bench-nginx", keyOf([version]), (partial) =>
+      step(`nginx ${version}`, 5, async (report) => {
+        await runTool("apt-get", ["download", `nginx=${version}`], {
+          what: "download nginx",
+          cwd: partial,
+          report,
+        });
+        const [archive] = readdirSync(partial);
+        await runTool("dpkg-deb", ["-x", String(archive), "."], {
+          what: "unpack nginx",
+          cwd: partial,
+          report,
+        });
+      }),
+    );
+    program = join(folder, "usr", "sbin", "nginx");
+    return `Debian's ${version}, one worker, passing on \`/api/chat\` with \`proxy_buffering off\`, connections kept, no log`;
+  },
+
+  async start(ollamaPort, folder) {
+    const port = await freePort();
+    const home = join(folder, "nginx");
+    mkdirSync(home, { recursive: true });
+    writeFileSync(join(home, "nginx.conf"), configuration(port, ollamaPort, home));
+    return await Pinned.start({
+      command: [program, "-p", home, "-c", join(home, "nginx.conf")],
+      port,
+      readyPath: "/api/version",
+      output: openSync(join(folder, "nginx.log"), "a"),
+    });
+  },
+
+  question: (port, model, stream) => ({ port, path: "/api/chat", model, stream }),
+};
+
+async function candidate(): Promise<string> {
+  const policy = async () => await ask("apt-cache", ["policy", "nginx"]);
+  const [, version] = /Candidate: (\d\S*)/.exec((await policy()) ?? "") ?? [];
+  if (version !== undefined) return version;
+  await runTool("apt-get", ["-q", "update"], { what: "apt-get update" });
+  const [, updated] = /Candidate: (\d\S*)/.exec((await policy()) ?? "") ?? [];
+  if (updated === undefined)
+    throw new SetupError("Debian's package nginx is not found: leave it out with --only");
+  return updated;
+}
+
+function configuration(port: number, ollamaPort: number, home: string): string {
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+    (name) => `  ${name}_temp_path ${join(home, name)};`,
+  );
+  return `daemon off;
+worker_processes 1;
+pid ${join(home, "nginx.pid")};
+error_log stderr error;
+events { worker_connections 8192; }
+http {
+  access_log off;
+${temporary.join("\n")}
+  keepalive_requests 1000000000;
+  upstream ollama {
+    server 127.0.0.1:${ollamaPort};
+    keepalive 1024;
+    keepalive_requests 1000000000;
+  }
+  server {
+    listen 127.0.0.1:${port};
+    location / {
+      proxy_pass http://ollama;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_buffering off;
+    }
+  }
+}
+`;
+}

@@ -1,0 +1,76 @@
+import { openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { bundleGateway, gatewayContext } from "../../components/gateway-bundle.ts";
+import type { VariableName } from "../../gateway/src/config.ts";
+import { newKey } from "../../gateway/src/keys.ts";
+import { freePort, Pinned } from "../pinned.ts";
+import type { Peer } from "./peer.ts";
+
+const root = join(import.meta.dirname, "..", "..");
+const { key, line: keyLine } = newKey("bench", []);
+
+/** This project's gateway: the bundle that is in the image, run as the image runs it. */
+export const ours: Peer = {
+  name: "ours",
+
+  prepare() {
+    bundleGateway(root);
+    const { command } = readDockerfile();
+    return Promise.resolve(
+      `\`${command.join(" ")}\` on Node.js ${process.versions.node}, with keys, validation, admission, metrics, and its log in a file`,
+    );
+  },
+
+  async start(ollamaPort, folder) {
+    const { command, env } = readDockerfile();
+    const [program, ...args] = command.map((part) =>
+      part.replace(/^\/app\//, join(root, gatewayContext, "dist", "/")),
+    );
+    if (program !== "node") throw new Error(`the gateway's image runs ${String(program)}, not node`);
+    const port = await freePort();
+    const variables = {
+      HOST: "127.0.0.1",
+      PORT: `${port}`,
+      LLM_SERVICE_HOST_IP: "127.0.0.1",
+      LLM_SERVICE_PORT: `${ollamaPort}`,
+      // What is measured is the gateway, not the queue for Ollama.
+      OLLAMA_NUM_PARALLEL: "9999",
+      LLM_MODEL_ID: "fast",
+      REQUIRED_MODELS: "fast",
+      API_KEYS: keyLine,
+    } satisfies Partial<Record<VariableName, string>>;
+    return await Pinned.start({
+      command: [process.execPath, ...args],
+      env: { ...env, ...variables },
+      port,
+      readyPath: "/ready",
+      output: openSync(join(folder, "ours.log"), "a"),
+    });
+  },
+
+  question: (port, model, stream) => ({
+    port,
+    path: "/v1/chat/completions",
+    model,
+    stream,
+    headers: { Authorization: `Bearer ${key}` },
+  }),
+};
+
+/** The command and the environment that the image gives the gateway. */
+function readDockerfile(): { command: string[]; env: Record<string, string> } {
+  const path = join(root, gatewayContext, "Dockerfile");
+  const lines = readFileSync(path, "utf8")
+    .replaceAll(/\\\n\s*/g, "")
+    .split("\n");
+  const arguments_ = (instruction: string) =>
+    lines.flatMap((line) => (line.startsWith(`${instruction} `) ? [line.slice(instruction.length + 1)] : []));
+  const [command] = arguments_("CMD");
+  if (command === undefined) throw new Error(`${path} has no CMD`);
+  const env = arguments_("ENV").flatMap((line) =>
+    [...line.matchAll(/([A-Z_][A-Z0-9_]*)=(?:"([^"]*)"|(\S*))/g)].map(
+      ([, name, quoted, bare]) => [name ?? "", quoted ?? bare ?? ""] as const,
+    ),
+  );
+  return { command: JSON.parse(command) as string[], env: Object.fromEntries(env) };
+}

@@ -1,0 +1,13 @@
+import type { FakeModel, Question } from "../load-process.ts";
+import type { Pinned } from "../pinned.ts";
+
+/** Something that stands between a client and Ollama. */
+export interface Peer {
+  readonly name: string;
+  /** Puts what it needs in place. Says what it is: version, and how it is set. */
+  prepare(): Promise<string>;
+  /** @param ollamaPort where the fake Ollama listens @param folder for what it writes */
+  start(ollamaPort: number, folder: string): Promise<Pinned>;
+  /** How it is asked for an answer of a model of the fake. */
+  question(port: number, model: FakeModel, stream: boolean): Question;
+}

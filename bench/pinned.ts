@@ -1,0 +1,136 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, readdirSync } from "node:fs";
+import { request } from "node:http";
+import { createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { GATEWAY_CORE } from "./cores.ts";
+
+// The unit of the kernel's counts of processor time is a hundredth of a second on every Linux.
+const MICROSECONDS_A_TICK = 10_000;
+const MIB = 1024 * 1024;
+
+// LiteLLM takes half a minute on a slow core.
+const READY_WITHIN_MS = 120_000;
+const STOP_WITHIN_MS = 10_000;
+
+/** Where a program is to be found ready, and how it is started. */
+export interface Program {
+  readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly port: number;
+  /** Answered with 200 once it is ready. */
+  readonly readyPath: string;
+  /** The file descriptor that its output goes to. */
+  readonly output: number;
+}
+
+/** A program under test, alone on its core. */
+export class Pinned {
+  readonly port: number;
+  /** From its start until it answered that it is ready, ms. */
+  readonly readyMs: number;
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess, port: number, readyMs: number) {
+    this.#child = child;
+    this.port = port;
+    this.readyMs = readyMs;
+  }
+
+  static async start(program: Program): Promise<Pinned> {
+    const began = performance.now();
+    const child = spawn("taskset", ["-c", GATEWAY_CORE, ...program.command], {
+      cwd: program.cwd,
+      env: { PATH: process.env["PATH"], ...program.env },
+      stdio: ["ignore", program.output, program.output],
+    });
+    const kill = () => child.kill("SIGKILL");
+    process.once("exit", kill);
+    child.once("exit", () => process.off("exit", kill));
+    while ((await statusOf(program.port, program.readyPath)) !== 200) {
+      if (child.exitCode !== null) throw new Error(`${program.command.join(" ")} ended before it was ready`);
+      if (performance.now() - began > READY_WITHIN_MS)
+        throw new Error(`${program.command.join(" ")} is not ready`);
+      await sleep(2);
+    }
+    return new Pinned(child, program.port, performance.now() - began);
+  }
+
+  /** The processor time that all its processes have taken, µs. */
+  cpu(): number {
+    return this.#sum((pid) => {
+      const fields = statOf(pid);
+      return (Number(fields[11]) + Number(fields[12])) * MICROSECONDS_A_TICK;
+    });
+  }
+
+  /** The memory of all its processes that is in RAM, MiB. */
+  memory(): number {
+    return this.#sum((pid) => {
+      const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+      return (Number(kib ?? 0) * 1024) / MIB;
+    });
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null) return;
+    const exit = once(this.#child, "exit");
+    this.#child.kill("SIGTERM");
+    const hurry = setTimeout(() => this.#child.kill("SIGKILL"), STOP_WITHIN_MS);
+    await exit;
+    clearTimeout(hurry);
+  }
+
+  #sum(of: (pid: number) => number): number {
+    return family(this.#child.pid ?? 0).reduce((total, pid) => total + of(pid), 0);
+  }
+}
+
+/** The fields of /proc/PID/stat from the third on: the second is the command's name and may hold anything. */
+function statOf(pid: number): string[] {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+/** A process and all that come from it. */
+function family(root: number): number[] {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const parent = Number(statOf(Number(name))[1]);
+      children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  const all = [root];
+  for (const pid of all) all.push(...(children.get(pid) ?? []));
+  return all;
+}
+
+/** The status that a path is answered with; undefined when nobody answers. */
+export function statusOf(port: number, path: string): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const call = request({ host: "127.0.0.1", port, path, agent: false }, (answer) => {
+      answer.resume().once("end", () => {
+        resolve(answer.statusCode);
+      });
+    });
+    call.once("error", () => {
+      resolve(undefined);
+    });
+    call.end();
+  });
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
