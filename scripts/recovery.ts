@@ -1,23 +1,7 @@
-import { z } from "zod";
 import { docker } from "../components/engine.ts";
+import { type Deployment, type PendingOperation, readDeployment } from "./deployment.ts";
 import { pulumi } from "./pulumi-cli.ts";
 import { lockedUpdate } from "./update.ts";
-
-const exported = z.object({
-  deployment: z.object({
-    pending_operations: z
-      .array(
-        z.object({
-          type: z.string(),
-          resource: z.object({
-            type: z.string(),
-            inputs: z.object({ name: z.unknown() }).partial().optional(),
-          }),
-        }),
-      )
-      .nullish(),
-  }),
-});
 
 interface Leftover {
   readonly kind: "container" | "network";
@@ -32,14 +16,12 @@ export async function ensureStack(stack: string, env: NodeJS.ProcessEnv): Promis
 /**
  * Finishes what a killed run left: containers and networks that the engine may have made, but that never reached the
  * state. Their names are taken, so the next update could not make them. Volumes and images are found again by name.
+ * Returns what is deployed then.
  */
-export async function recoverInterrupted(stack: string, env: NodeJS.ProcessEnv): Promise<void> {
-  const text = await pulumi(["stack", "export", "--stack", stack], { env, output: "read" });
-  const pending = exported.parse(JSON.parse(text)).deployment.pending_operations ?? [];
-  if (pending.length === 0) return;
-  const leftovers = pending
-    .filter(({ type }) => type === "creating")
-    .flatMap(({ resource }) => leftover(resource));
+export async function recoverInterrupted(stack: string, env: NodeJS.ProcessEnv): Promise<Deployment> {
+  const deployment = await readDeployment(stack, env);
+  if (deployment.pending.length === 0) return deployment;
+  const leftovers = deployment.pending.filter(({ type }) => type === "creating").flatMap(leftover);
   console.error(
     "The last run was cut off in the middle of an update: looking at what there really is, then going on.",
   );
@@ -58,10 +40,11 @@ export async function recoverInterrupted(stack: string, env: NodeJS.ProcessEnv):
   }
   // Forgotten only now: cut off before this, the next run does the same again.
   await lockedUpdate(["refresh", "--yes", "--skip-preview", "--clear-pending-creates"], stack, env);
+  return await readDeployment(stack, env);
 }
 
-function leftover({ type, inputs }: { type: string; inputs?: { name?: unknown } | undefined }): Leftover[] {
-  const name = inputs?.name;
+function leftover({ resource: { type, inputs } }: PendingOperation): Leftover[] {
+  const { name } = inputs;
   if (typeof name !== "string") return [];
   if (type === "docker:index/container:Container") return [{ kind: "container", name }];
   if (type === "docker:index/network:Network") return [{ kind: "network", name }];

@@ -1,5 +1,6 @@
 // npm run up: sets up what is missing, brings the stack up and shows that it works.
 import { docker } from "../components/engine.ts";
+import { repairDrift } from "./drift/repair.ts";
 import { askForJoke } from "./joke.ts";
 import { readOutputs, type StackOutputs } from "./outputs.ts";
 import { ensureStack, recoverInterrupted } from "./recovery.ts";
@@ -10,10 +11,11 @@ import { lockedUpdate } from "./update.ts";
 await main(async () => {
   const { stack, stackOption, env, rest } = await openSession(process.argv.slice(2));
   await ensureStack(stack, env);
-  await recoverInterrupted(stack, env);
+  const deployment = await recoverInterrupted(stack, env);
+  const replace = (await repairDrift(stack, deployment)).flatMap((urn) => ["--replace", urn]);
   // Refreshed, so that a container that somebody removed or stopped is brought back.
   await lockedUpdate(
-    ["up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", ...rest],
+    ["up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", ...replace, ...rest],
     stack,
     env,
   );

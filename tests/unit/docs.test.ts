@@ -5,7 +5,10 @@ import { configSchema } from "../../components/config.ts";
 import { configKeys, updated } from "../../scripts/docs.ts";
 
 const documents = Object.fromEntries(
-  ["README.md", "CONTRIBUTING.md"].map((file) => [file, readFileSync(file, "utf8")]),
+  ["README.md", "CONTRIBUTING.md", ...readdirSync("docs").map((file) => `docs/${file}`)].map((file) => [
+    file,
+    readFileSync(file, "utf8"),
+  ]),
 );
 const readme = documents["README.md"] ?? "";
 
@@ -70,7 +73,6 @@ describe.each(Object.entries(documents))("%s", (_file, text) => {
   it("names scripts that package.json has", () => {
     const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: object };
     const names = [...found(text, /npm run (?:-s )?([\w:-]+)/g), ...found(text, /npm (test)\b/g)];
-    expect(names.length).toBeGreaterThan(0);
     for (const name of names) expect(Object.keys(scripts)).toContain(name);
   });
 

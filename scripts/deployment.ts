@@ -1,0 +1,110 @@
+import { z } from "zod";
+import { pulumi } from "./pulumi-cli.ts";
+
+/** A resource as the last update left it in the state. */
+export interface Deployed {
+  readonly urn: string;
+  /** The last part of the URN, as the CLI shows it. */
+  readonly name: string;
+  readonly type: string;
+  readonly id: string;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  readonly outputs: Readonly<Record<string, unknown>>;
+}
+
+export interface PendingOperation {
+  /** creating, updating, deleting, reading or importing. */
+  readonly type: string;
+  readonly resource: { readonly type: string; readonly inputs: Readonly<Record<string, unknown>> };
+}
+
+/** What the state says of a stack. Secrets are in it in the clear: it is not to be written anywhere. */
+export interface Deployment {
+  readonly resources: readonly Deployed[];
+  /** What a killed run had begun. */
+  readonly pending: readonly PendingOperation[];
+  /** Every text that the state holds as a secret. */
+  readonly secrets: ReadonlySet<string>;
+}
+
+const bag = z
+  .record(z.string(), z.unknown())
+  .nullish()
+  .transform((value) => value ?? {});
+const exported = z.object({
+  deployment: z.object({
+    resources: z
+      .array(
+        z.object({
+          urn: z.string(),
+          type: z.string(),
+          id: z.string().default(""),
+          inputs: bag,
+          outputs: bag,
+          // Replaced already, and only waiting to be deleted.
+          delete: z.boolean().default(false),
+        }),
+      )
+      .nullish(),
+    pending_operations: z
+      .array(z.object({ type: z.string(), resource: z.object({ type: z.string(), inputs: bag }) }))
+      .nullish(),
+  }),
+});
+
+/** Reads the state through the CLI, whatever backend it is kept in. */
+export async function readDeployment(stack: string, env: NodeJS.ProcessEnv): Promise<Deployment> {
+  const text = await pulumi(["stack", "export", "--show-secrets", "--stack", stack], {
+    env,
+    output: "read",
+  });
+  return parseDeployment(text);
+}
+
+/** What `pulumi stack export --show-secrets` prints, with each secret replaced by its value. */
+export function parseDeployment(text: string): Deployment {
+  const { resources, pending_operations } = exported.parse(JSON.parse(text)).deployment;
+  const secrets = new Set<string>();
+  const open = (values: Record<string, unknown>) => reveal(values, secrets) as Record<string, unknown>;
+  return {
+    resources: (resources ?? [])
+      .filter((resource) => !resource.delete)
+      .map(({ urn, type, id, inputs, outputs }) => ({
+        urn,
+        name: urn.split("::").at(-1) ?? urn,
+        type,
+        id,
+        inputs: open(inputs),
+        outputs: open(outputs),
+      })),
+    pending: (pending_operations ?? []).map(({ type, resource }) => ({
+      type,
+      resource: { type: resource.type, inputs: open(resource.inputs) },
+    })),
+    secrets,
+  };
+}
+
+// How the state marks an object that stands for something else, and what marks a secret among them.
+const signature = "4dabf18193072939515e22adb298388d";
+const secretMark = "1b47061264138c4ac30d75fd1eb44270";
+
+function reveal(value: unknown, secrets: Set<string>): unknown {
+  if (Array.isArray(value)) return value.map((entry) => reveal(entry, secrets));
+  if (typeof value !== "object" || value === null) return value;
+  const entries = value as Record<string, unknown>;
+  if (entries[signature] === secretMark && typeof entries["plaintext"] === "string") {
+    const plain = JSON.parse(entries["plaintext"]) as unknown;
+    collect(plain, secrets);
+    return reveal(plain, secrets);
+  }
+  return Object.fromEntries(Object.entries(entries).map(([key, entry]) => [key, reveal(entry, secrets)]));
+}
+
+function collect(value: unknown, secrets: Set<string>): void {
+  if (typeof value === "string") {
+    // A line of an environment is told by its value.
+    for (const part of [value, value.slice(value.indexOf("=") + 1)]) if (part !== "") secrets.add(part);
+  } else if (typeof value === "object" && value !== null)
+    for (const entry of Object.values(value)) collect(entry, secrets);
+}

@@ -1,0 +1,73 @@
+import { docker } from "../../components/engine.ts";
+import type { ImageConfig, Inspected } from "./container/objects.ts";
+
+/** `docker network inspect`, as far as it is compared. */
+export interface InspectedNetwork {
+  readonly Id: string;
+  readonly Name: string;
+  readonly Driver: string;
+  readonly Internal: boolean;
+  readonly Attachable: boolean;
+  readonly EnableIPv6: boolean;
+  readonly Options: Readonly<Record<string, string>> | null;
+  readonly Labels: Readonly<Record<string, string>> | null;
+  /** What is attached, by id. */
+  readonly Containers: Readonly<Record<string, { readonly Name: string }>> | null;
+}
+
+/** `docker volume inspect`, as far as it is compared. */
+export interface InspectedVolume {
+  readonly Name: string;
+  readonly Driver: string;
+  readonly Options: Readonly<Record<string, string>> | null;
+  readonly Labels: Readonly<Record<string, string>> | null;
+}
+
+export interface InspectedImage {
+  readonly Id: string;
+  readonly Config: ImageConfig;
+}
+
+/** The containers that have one of the ids or names; a name may be another container's than the id. */
+export async function containers(idsAndNames: readonly string[]): Promise<Inspected[]> {
+  const ids = await matching(
+    ["container", "ls", "--all", "--no-trunc", "--format", "{{.ID}} {{.Names}}"],
+    idsAndNames,
+  );
+  return await inspect<Inspected>("container", ids);
+}
+
+export async function networks(names: readonly string[]): Promise<InspectedNetwork[]> {
+  const ids = await matching(["network", "ls", "--no-trunc", "--format", "{{.ID}} {{.Name}}"], names);
+  return await inspect<InspectedNetwork>("network", ids);
+}
+
+export async function volumes(names: readonly string[]): Promise<InspectedVolume[]> {
+  return await inspect<InspectedVolume>(
+    "volume",
+    await matching(["volume", "ls", "--format", "{{.Name}}"], names),
+  );
+}
+
+/** What a reference names now, or undefined. */
+export async function image(reference: string): Promise<InspectedImage | undefined> {
+  try {
+    const text = await docker(["image", "inspect", reference]);
+    return (JSON.parse(text) as InspectedImage[])[0];
+  } catch (error) {
+    if (/no such image/i.test(String(error))) return undefined;
+    throw error;
+  }
+}
+
+/** The first word of each line that has one of the words. */
+async function matching(command: readonly string[], words: readonly string[]): Promise<string[]> {
+  const wanted = new Set(words);
+  const lines = (await docker(command)).split("\n").map((line) => line.split(" "));
+  return lines.filter((line) => line.some((word) => wanted.has(word))).map(([first = ""]) => first);
+}
+
+async function inspect<T>(kind: string, names: readonly string[]): Promise<T[]> {
+  if (names.length === 0) return [];
+  return JSON.parse(await docker([kind, "inspect", ...names])) as T[];
+}

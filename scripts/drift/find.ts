@@ -1,0 +1,135 @@
+import type { Deployed, Deployment } from "../deployment.ts";
+import { compareContainer } from "./container/compare.ts";
+import type { ContainerInputs, Inspected } from "./container/objects.ts";
+import type { Difference } from "./difference.ts";
+import * as engine from "./docker-objects.ts";
+import { compareModels } from "./models.ts";
+import { compareNetwork, compareVolume } from "./network-and-volume.ts";
+
+const types = {
+  container: "docker:index/container:Container",
+  network: "docker:index/network:Network",
+  volume: "docker:index/volume:Volume",
+  image: "docker:index/remoteImage:RemoteImage",
+  command: "command:local:Command",
+} as const;
+
+/** What differs between a stack's state and the engine. */
+export interface Drift {
+  readonly differences: readonly Difference[];
+  /** How many resources were compared. */
+  readonly compared: number;
+}
+
+/** Compares what the last update left in the state with what the engine has and the models that Ollama lists. */
+export async function findDrift({ resources }: Deployment): Promise<Drift> {
+  const of = (type: keyof typeof types) => resources.filter((resource) => resource.type === types[type]);
+  const [containers, networks, volumes] = [of("container"), of("network"), of("volume")];
+  const [haveContainers, haveNetworks, haveVolumes, images] = await Promise.all([
+    engine.containers(containers.flatMap(({ id, inputs }) => [id, String(inputs["name"])])),
+    engine.networks(networks.map(nameOf)),
+    engine.volumes(volumes.map(nameOf)),
+    compareImages(of("image")),
+  ]);
+  const networkIds = new Map(networks.map((network) => [nameOf(network), network.id]));
+  const differences = [
+    ...networks.flatMap((network) =>
+      compareNetwork(
+        network,
+        haveNetworks.filter(({ Name }) => Name === nameOf(network)),
+        new Set(containers.map(nameOf)),
+      ),
+    ),
+    ...volumes.flatMap((volume) =>
+      compareVolume(
+        volume,
+        haveVolumes.find(({ Name }) => Name === nameOf(volume)),
+      ),
+    ),
+    ...images.differences,
+  ];
+  for (const container of containers) {
+    const inputs = container.inputs as unknown as ContainerInputs;
+    const { urn } = container;
+    const resource = `${container.name} (${inputs.name})`;
+    // The one that has the name is what answers; without one, the one that was made may have been renamed.
+    const actual =
+      haveContainers.find(({ Name }) => Name === `/${inputs.name}`) ??
+      haveContainers.find(({ Id }) => Id === container.id);
+    if (actual === undefined) {
+      differences.push({ ...gone, urn, resource });
+      continue;
+    }
+    const image = images.configs.get(inputs.image);
+    differences.push(
+      ...compareContainer({ urn, resource, id: container.id, inputs, image, networks: networkIds }, actual),
+      ...compareProcessLimit(inputs.name, of("command"), actual),
+    );
+  }
+  const stack = resources.find(({ type }) => type === "pulumi:pulumi:Stack");
+  if (stack !== undefined) {
+    const differing = new Set(
+      differences.filter(({ property }) => property === "state").map(({ urn }) => urn),
+    );
+    const models = {
+      stack,
+      commands: of("command"),
+      silent: containers.some(({ urn }) => differing.has(urn)),
+      goneVolumes: new Set(volumes.filter(({ urn }) => differing.has(urn)).map(nameOf)),
+    };
+    differences.push(...(await compareModels(models)));
+  }
+  return {
+    differences,
+    compared: containers.length + networks.length + volumes.length + of("image").length,
+  };
+}
+
+const gone = { property: "state", expected: "there", actual: "removed", repair: "refresh" } as const;
+
+/** Each image, by the name and by the id that the update found it under. */
+async function compareImages(images: readonly Deployed[]) {
+  const differences: Difference[] = [];
+  const configs = new Map<string, engine.InspectedImage["Config"]>();
+  await Promise.all(
+    images.map(async ({ urn, name, inputs, outputs }) => {
+      const reference = String(inputs["name"]);
+      const id = String(outputs["imageId"]);
+      const [named, deployed] = await Promise.all([engine.image(reference), engine.image(id)]);
+      if (deployed !== undefined) configs.set(id, deployed.Config);
+      if (named?.Id === id) return;
+      differences.push({
+        urn,
+        resource: `${name} (${reference})`,
+        property: "image",
+        expected: id.slice(7, 19),
+        actual: named === undefined ? "removed" : named.Id.slice(7, 19),
+        repair: "refresh",
+      });
+    }),
+  );
+  return { differences, configs };
+}
+
+/** The limit of processes is set by the command that waits for the container: it is run again. */
+function compareProcessLimit(
+  containerName: string,
+  commands: readonly Deployed[],
+  { HostConfig }: Inspected,
+): Difference[] {
+  for (const { urn, name, inputs } of commands) {
+    const environment = (inputs["environment"] ?? {}) as Record<string, string>;
+    if (environment["CONTAINER_NAME"] !== containerName) continue;
+    const expected = environment["PIDS_LIMIT"] ?? "";
+    const limit = HostConfig.PidsLimit ?? 0;
+    const actual = limit <= 0 ? "unlimited" : String(limit);
+    if (expected === "" || expected === actual) continue;
+    const resource = `${name} (${containerName})`;
+    return [{ urn, resource, property: "processes", expected, actual, repair: "replace" }];
+  }
+  return [];
+}
+
+function nameOf({ inputs }: Deployed): string {
+  return String(inputs["name"]);
+}

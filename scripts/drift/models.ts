@@ -1,0 +1,69 @@
+import { z } from "zod";
+import type { Deployed } from "../deployment.ts";
+import type { Difference } from "./difference.ts";
+
+const deployed = z.object({
+  ollamaUrl: z.string(),
+  volumes: z.object({ models: z.string() }),
+  installedModels: z.array(z.object({ model: z.string(), digest: z.string() })),
+});
+const tags = z.object({ models: z.array(z.object({ name: z.string(), digest: z.string() })).nullish() });
+
+interface ModelsToCompare {
+  readonly stack: Deployed;
+  /** The commands of the stack: those among them that pull models are run again. */
+  readonly commands: readonly Deployed[];
+  /** Whether it is known already that Ollama cannot answer. */
+  readonly silent: boolean;
+  /** Names of the volumes that are no more. */
+  readonly goneVolumes: ReadonlySet<string>;
+}
+
+/**
+ * The stack's models, as its outputs name them, against what its Ollama lists. With their
+ * volume they are gone, whether it answers or not.
+ */
+export async function compareModels({
+  stack,
+  commands,
+  silent,
+  goneVolumes,
+}: ModelsToCompare): Promise<Difference[]> {
+  const outputs = deployed.safeParse(stack.outputs);
+  // Nothing is said of the models of a stack that is not whole.
+  if (!outputs.success) return [];
+  const { ollamaUrl, volumes, installedModels } = outputs.data;
+  const installed = goneVolumes.has(volumes.models) ? new Map<string, string>() : await list(ollamaUrl);
+  if (installed === undefined) {
+    if (silent) return [];
+    const told = { property: "answer", expected: `lists its models at ${ollamaUrl}`, actual: "none" };
+    return [{ ...told, urn: stack.urn, resource: "Ollama", repair: "none" }];
+  }
+  return installedModels.flatMap(({ model, digest }) => {
+    const actual = installed.get(model);
+    if (actual === digest) return [];
+    const pull = commands.find(({ inputs }) => {
+      const environment = inputs["environment"] as Record<string, unknown> | undefined;
+      return environment?.["MODEL"] === model;
+    });
+    return [
+      {
+        urn: pull?.urn ?? stack.urn,
+        resource: `model ${model}`,
+        property: "digest",
+        expected: digest.slice(0, 12),
+        actual: actual?.slice(0, 12) ?? "removed",
+        repair: pull === undefined ? "none" : "replace",
+      },
+    ];
+  });
+}
+
+async function list(url: string): Promise<ReadonlyMap<string, string> | undefined> {
+  try {
+    const response = await fetch(`${url}/api/tags`, { signal: AbortSignal.timeout(5_000) });
+    return new Map(tags.parse(await response.json()).models?.map(({ name, digest }) => [name, digest]));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,87 @@
+import type { Deployed } from "../deployment.ts";
+import { flag, map } from "./container/words.ts";
+import type { Difference, Repair } from "./difference.ts";
+import type { InspectedNetwork, InspectedVolume } from "./docker-objects.ts";
+
+interface NetworkInputs {
+  readonly driver?: string;
+  readonly internal?: boolean;
+  readonly attachable?: boolean;
+  readonly ipv6?: boolean;
+  readonly options?: Readonly<Record<string, string>>;
+  readonly labels?: readonly Label[];
+}
+
+interface VolumeInputs {
+  readonly driver?: string;
+  readonly driverOpts?: Readonly<Record<string, string>>;
+  readonly labels?: readonly Label[];
+}
+
+interface Label {
+  readonly label: string;
+  readonly value: string;
+}
+
+/** Networks may share a name; the one that was made is known by its id. `own` are the names of the stack's containers. */
+export function compareNetwork(
+  network: Deployed,
+  named: readonly InspectedNetwork[],
+  own: ReadonlySet<string>,
+): Difference[] {
+  const inputs = network.inputs as NetworkInputs;
+  const actual = named.find(({ Id }) => Id === network.id);
+  if (actual === undefined) {
+    const [other] = named;
+    if (other === undefined) return [difference(network, "state", "there", "removed", "refresh")];
+    const made = `${other.Id.slice(0, 12)}: it was made anew by hand`;
+    const repair = [
+      ...Object.values(other.Containers ?? {})
+        .filter(({ Name }) => own.has(Name))
+        .map(({ Name }) => ["network", "disconnect", "--force", other.Id, Name]),
+      ["network", "rm", other.Id],
+    ];
+    return [difference(network, "id", network.id.slice(0, 12), made, repair)];
+  }
+  return [
+    ["driver", inputs.driver ?? "bridge", actual.Driver],
+    ["internal", flag(inputs.internal), flag(actual.Internal)],
+    ["attachable", flag(inputs.attachable), flag(actual.Attachable)],
+    ["IPv6", flag(inputs.ipv6), flag(actual.EnableIPv6)],
+    ["options", map(inputs.options), map(actual.Options)],
+    ["labels", labels(inputs.labels), map(actual.Labels)],
+  ]
+    .filter(([, expected, found]) => expected !== found)
+    .map(([property = "", expected = "", found = ""]) =>
+      difference(network, property, expected, found, "replace"),
+    );
+}
+
+/** A volume that was made anew may hold what somebody put there: it is for a person to remove. */
+export function compareVolume(volume: Deployed, actual: InspectedVolume | undefined): Difference[] {
+  const inputs = volume.inputs as VolumeInputs;
+  if (actual === undefined) return [difference(volume, "state", "there", "removed", "refresh")];
+  return [
+    ["driver", inputs.driver ?? "local", actual.Driver],
+    ["options", map(inputs.driverOpts), map(actual.Options)],
+    ["labels", labels(inputs.labels), map(actual.Labels)],
+  ]
+    .filter(([, expected, found]) => expected !== found)
+    .map(([property = "", expected = "", found = ""]) =>
+      difference(volume, property, expected, found, "none"),
+    );
+}
+
+function labels(asked: readonly Label[] | undefined): string {
+  return map(Object.fromEntries((asked ?? []).map(({ label, value }) => [label, value])));
+}
+
+function difference(
+  { urn, name, inputs }: Deployed,
+  property: string,
+  expected: string,
+  actual: string,
+  repair: Repair,
+): Difference {
+  return { urn, resource: `${name} (${String(inputs["name"])})`, property, expected, actual, repair };
+}

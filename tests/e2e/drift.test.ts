@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readDeployment } from "../../scripts/deployment.ts";
+import { comparedInputs } from "../../scripts/drift/container/compare.ts";
+import type { StackOutputs } from "../../scripts/outputs.ts";
+import { docker, inspect, recreate } from "./by-hand.ts";
+import { leftovers, Project, type Result } from "./project.ts";
+
+// What somebody changes by hand is found by npm run drift, and repaired by npm run up.
+const project = new Project({ stack: "drift", ollamaPort: 18408, gatewayPort: 18400 });
+const network = "ollama_network_drift";
+let outputs: StackOutputs;
+
+const drift = () => project.run(process.execPath, ["scripts/drift.ts", "--stack", project.stack]).done;
+const up = () => project.run(process.execPath, ["scripts/up.ts", "--stack", project.stack]).done;
+
+/** Drift that must be found; what was printed, with every run of blanks as one. */
+async function found(): Promise<string> {
+  const { code, output } = await drift();
+  expect(code, output).toBe(2);
+  return output.replace(/\s+/g, " ");
+}
+
+/** What is left after npm run up: a stack as it was deployed. */
+async function repaired(): Promise<Result> {
+  const result = await up();
+  expect(result.code, result.output).toBe(0);
+  const { code, output } = await drift();
+  expect(code, output).toBe(0);
+  await project.pulumi("preview", "--expect-no-changes");
+  return result;
+}
+
+beforeAll(async () => {
+  await project.pulumi("stack", "init", project.stack);
+});
+afterAll(async () => {
+  await project.dispose();
+  expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+});
+
+describe("npm run drift", () => {
+  it("says that a stack which was never brought up is not deployed", async () => {
+    const { code, output } = await drift();
+    expect(code).toBe(1);
+    expect(output).toMatch(/error: the stack drift is not deployed; bring it up with: npm run up/);
+  });
+
+  it("says in one line that nothing drifted, and ends with 0", async () => {
+    expect((await up()).code).toBe(0);
+    outputs = await project.outputs();
+    const { code, output } = await drift();
+    expect(code, output).toBe(0);
+    expect(output).toMatch(
+      /^no drift: the 7 containers, networks, volumes and images of drift are as deployed$/m,
+    );
+  });
+
+  it("knows every property that the components give to a container", async () => {
+    const { resources } = await readDeployment(project.stack, project.env);
+    const containers = resources.filter(({ type }) => type === "docker:index/container:Container");
+    expect(containers.length).toBeGreaterThanOrEqual(2);
+    for (const { name, inputs } of containers)
+      expect(
+        Object.keys(inputs).filter((key) => !comparedInputs.has(key)),
+        name,
+      ).toEqual([]);
+  });
+});
+
+describe("a container that was changed as it runs", () => {
+  it("is told by property, and changed back in place where that is possible", async () => {
+    const before = inspect(outputs.containers.ollama, ".Id");
+    const gib = ["--memory", "1g", "--memory-swap", "1g"];
+    docker("container", "update", ...gib, "--pids-limit", "77", outputs.containers.ollama);
+    docker("container", "update", "--restart", "no", outputs.containers.ollama);
+    const text = await found();
+    expect(text).toContain("ollama-container (ollama-stack-drift-ollama)");
+    expect(text).toContain("memory expected 4096 MiB actual 1024 MiB");
+    expect(text).toContain("memory and swap expected 4096 MiB actual 1024 MiB");
+    expect(text).toContain("restart expected unless-stopped actual no");
+    expect(text).toContain("processes expected 1024 actual 77");
+    await repaired();
+    expect(inspect(outputs.containers.ollama, ".Id")).toBe(before);
+    expect(inspect(outputs.containers.ollama, ".HostConfig")).toMatchObject({
+      Memory: 4096 * 1024 * 1024,
+      PidsLimit: 1024,
+      RestartPolicy: { Name: "unless-stopped" },
+    });
+  });
+
+  it("and attached to another network is attached as it was", async () => {
+    docker("network", "disconnect", network, outputs.containers.gateway);
+    docker("network", "connect", "bridge", outputs.containers.gateway);
+    expect(await found()).toMatch(
+      /networks expected ollama_network_drift \(id [0-9a-f]{12}, as gateway\) actual bridge/,
+    );
+    await repaired();
+    expect(Object.keys(inspect(outputs.containers.gateway, ".NetworkSettings.Networks") as object)).toEqual([
+      network,
+    ]);
+  });
+
+  it("and paused goes on", async () => {
+    docker("container", "pause", outputs.containers.gateway);
+    expect(await found()).toContain("state expected running actual paused");
+    const before = inspect(outputs.containers.gateway, ".Id");
+    await repaired();
+    expect(inspect(outputs.containers.gateway, ".Id")).toBe(before);
+  });
+});
+
+describe("a container that was made anew by hand", () => {
+  it("is told by property without what may be a secret, and replaced by the stack's own", async () => {
+    await recreate(outputs.containers.gateway, (creation) => {
+      creation.Env = creation.Env.filter((line) => !line.startsWith("REQUIRED_MODELS="))
+        .map((line) => line.replace(/^(LOG_LEVEL|API_KEYS)=.*/, "$1=debug"))
+        .concat("SMTP=planted-secret");
+      creation.Labels = { owner: "somebody" };
+      creation.Cmd = ["node", "--no-warnings", "/app/server.mjs"];
+      creation.User = "1000";
+      creation.HostConfig.Binds = ["/etc:/host:ro"];
+      creation.HostConfig.CapAdd = ["SYS_ADMIN"];
+      creation.HostConfig.CpuShares = 100;
+      creation.HostConfig.ReadonlyRootfs = false;
+      creation.HostConfig.PortBindings = { "8000/tcp": [{ HostIp: "0.0.0.0", HostPort: "18400" }] };
+    });
+    const text = await found();
+    for (const line of [
+      "environment LOG_LEVEL expected info actual debug",
+      "environment API_KEYS expected empty actual set to something else (not shown)",
+      "environment SMTP expected not set actual set to something else (not shown)",
+      "environment REQUIRED_MODELS expected smollm2:135m actual not set",
+      "label owner expected not set actual somebody",
+      'command expected ["node","/app/server.mjs"] actual ["node","--no-warnings","/app/server.mjs"]',
+      "user expected 65532:65532 actual 1000",
+      "mounts expected none actual bind /etc at /host (read-only)",
+      "capabilities added expected none actual SYS_ADMIN",
+      "CPU shares expected default actual 100",
+      "read-only root expected yes actual no",
+      "ports expected 127.0.0.1:18400->8000/tcp actual 0.0.0.0:18400->8000/tcp",
+    ])
+      expect(text).toContain(line);
+    expect(text).not.toContain("planted-secret");
+    const { output } = await repaired();
+    expect(output).not.toContain("planted-secret");
+    expect(inspect(outputs.containers.gateway, ".Config.Env")).toContain("LOG_LEVEL=info");
+    expect(inspect(outputs.containers.gateway, ".Mounts")).toEqual([]);
+  });
+});
+
+describe("a network", () => {
+  it("that was made anew by hand gives way to the stack's own", async () => {
+    const containers = Object.values(outputs.containers);
+    for (const name of containers) docker("network", "disconnect", network, name);
+    docker("network", "rm", network);
+    docker("network", "create", "--label", "owner=somebody", network);
+    for (const name of containers) docker("network", "connect", network, name);
+    const text = await found();
+    expect(text).toMatch(
+      /network-bridge \(ollama_network_drift\) id expected [0-9a-f]{12} actual [0-9a-f]{12}: it was made anew by hand/,
+    );
+    await repaired();
+    expect((await fetch(`${outputs.gatewayUrl}/ready`)).status).toBe(200);
+  });
+});
+
+describe("what is gone", () => {
+  it("is told: a container, a model", async () => {
+    const model = outputs.installedModels[0]?.model ?? "";
+    await fetch(`${outputs.ollamaUrl}/api/delete`, { method: "DELETE", body: JSON.stringify({ model }) });
+    docker("container", "rm", "--force", outputs.containers.gateway);
+    const text = await found();
+    expect(text).toContain(
+      "gateway-container (ollama-stack-drift-gateway) state expected there actual removed",
+    );
+    expect(text).toMatch(new RegExp(`model ${model} digest expected [0-9a-f]{12} actual removed`));
+    await repaired();
+  });
+
+  it("is made again with the models in it: the volume", async () => {
+    const volume = outputs.volumes.models;
+    docker("container", "rm", "--force", outputs.containers.ollama);
+    docker("volume", "rm", volume);
+    expect(await found()).toContain(`ollama-models (${volume}) state expected there actual removed`);
+    await repaired();
+    expect((await fetch(`${outputs.gatewayUrl}/ready`)).status).toBe(200);
+  });
+});
