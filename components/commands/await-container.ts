@@ -11,7 +11,11 @@ const timeoutSeconds = Number(required("READY_TIMEOUT_SECONDS"));
 const pids = required("PIDS_LIMIT");
 
 /** Why the container will not become ready, or undefined while it still may. */
-function failure(state: ContainerState | undefined, restartsBefore: number): string | undefined {
+function failure(
+  state: ContainerState | undefined,
+  restartsBefore: number,
+  unhealthyBefore: boolean,
+): string | undefined {
   if (state === undefined) return "is gone: somebody removed it";
   const code = String(state.exitCode);
   if (state.outOfMemory && (state.status !== "running" || state.restarts > restartsBefore))
@@ -20,7 +24,7 @@ function failure(state: ContainerState | undefined, restartsBefore: number): str
   if (state.status === "restarting") return `crashed with code ${code} and is being restarted`;
   // It runs again, so its last exit code is gone.
   if (state.restarts > restartsBefore) return "crashed and was restarted";
-  if (state.health === "unhealthy") return "is unhealthy: its health check fails";
+  if (state.health === "unhealthy" && !unhealthyBefore) return "is unhealthy: its health check fails";
   return undefined;
 }
 
@@ -56,11 +60,14 @@ async function fail(how: string): Promise<never> {
 // A container that crashed long ago and runs now is not failing.
 const first = await containerState(name);
 const restartsBefore = first?.status === "running" ? first.restarts : 0;
+// Nor is one that was paused or hung until now: what its last checks said is old, and the next one will tell.
+let unhealthyBefore = first?.health === "unhealthy";
 const started = performance.now();
 let told = started;
 for (;;) {
   const state = await containerState(name);
-  const reason = failure(state, restartsBefore);
+  unhealthyBefore &&= state?.health === "unhealthy";
+  const reason = failure(state, restartsBefore, unhealthyBefore);
   if (reason !== undefined) await fail(reason);
   const answer =
     url === undefined
