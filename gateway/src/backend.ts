@@ -5,8 +5,11 @@ import { Breaker } from "./breaker.ts";
 import type { Config } from "./config.ts";
 import { ApiError } from "./errors.ts";
 import { LoadedModels, type Wanted } from "./loaded-models.ts";
+import type { LoadRequest } from "./loads.ts";
 import { OllamaClient } from "./ollama/client.ts";
+import { keepAliveMs } from "./ollama/keep-alive.ts";
 import { canonicalModelName } from "./ollama/model-name.ts";
+import type { OllamaRunning } from "./ollama/types.ts";
 
 // Probes in a row that come late before a server counts as gone.
 const OVERDUE_LIMIT = 2;
@@ -22,7 +25,8 @@ export class Backend {
   /** Requests of the gateway that it is running. */
   inFlight = 0;
   readonly #address: BackendAddress;
-  #present = new Set<string>();
+  /** The digests of what is present, by model. */
+  #present = new Map<string, string>();
   #alive = false;
   #known = false;
   #resolved = "";
@@ -86,10 +90,9 @@ export class Backend {
   }
 
   /** A request to it was answered in full. */
-  succeeded(wanted: Wanted, unloads: boolean): void {
+  succeeded(wanted: LoadRequest): void {
     this.breaker.succeed();
-    if (unloads) this.loaded.forget(wanted.model);
-    else this.loaded.confirm(wanted);
+    this.loaded.confirm(wanted, keepAliveMs(wanted.keepAlive) ?? this.loaded.keptMs(wanted.model));
   }
 
   /** Says by how much a conversation is too long, as far as it is known. */
@@ -110,7 +113,10 @@ export class Backend {
   async #poll(): Promise<void> {
     const loaded = this.client.running().then(
       ({ models, now }) => {
-        this.loaded.replace(models, now);
+        this.loaded.replace(
+          models.filter((each) => this.#isCurrent(each)),
+          now,
+        );
       },
       () => undefined,
     );
@@ -129,11 +135,18 @@ export class Backend {
 
   async #takeStock(): Promise<void> {
     try {
-      this.#present = new Set((await this.client.models()).map(({ name }) => canonicalModelName(name)));
+      const models = await this.client.models();
+      this.#present = new Map(models.map(({ name, digest }) => [canonicalModelName(name), digest]));
       this.#known = true;
     } catch {
       // Whether it lives is for `poll` to say.
     }
+  }
+
+  /** What a model was before it was pulled or made anew stays loaded beside it for a while; it is not asked any more. */
+  #isCurrent({ name, digest }: OllamaRunning): boolean {
+    const present = this.#present.get(canonicalModelName(name));
+    return digest === undefined || present === undefined || digest === present;
   }
 
   /** A connection outlives what its server's name means: when that changes, new ones are made. */

@@ -16,6 +16,8 @@ interface Loaded {
   readonly askedWith: Set<number | undefined>;
   /** When it will be unloaded if nobody asks, on this process's clock. */
   until: number;
+  /** How long it stays after a request, ms, when a client said so: Ollama goes on with that. */
+  keptMs: number | undefined;
 }
 
 // The Date header that the server's clock is read from counts in seconds.
@@ -57,23 +59,29 @@ export class LoadedModels {
             context: entry.context_length,
             askedWith: same ? (before?.askedWith ?? new Set()) : new Set(),
             until: performance.now() + left,
+            keptMs: before?.keptMs,
           },
         ];
       }),
     );
   }
 
-  /** A load or an answer showed that it is loaded, and stays so until the server says otherwise. */
-  confirm(wanted: Wanted): void {
+  /** How long a client wanted the model kept that was the last to say so, ms. */
+  keptMs(model: string): number | undefined {
+    return this.#models.get(model)?.keptMs;
+  }
+
+  /** A load or an answer showed that it is loaded, and stays so for `keptMs`, or until the server says otherwise. */
+  confirm(wanted: Wanted, keptMs: number | undefined): void {
     const { model, context } = wanted;
+    if (keptMs === 0) {
+      this.#models.delete(model);
+      return;
+    }
     const loaded = this.#models.get(model);
     const known = loaded !== undefined && this.has(wanted);
     const askedWith = known ? loaded.askedWith.add(context) : new Set([context]);
-    this.#models.set(model, { context: loaded?.context, askedWith, until: Infinity });
-  }
-
-  /** It was unloaded on request. */
-  forget(model: string): void {
-    this.#models.delete(model);
+    const until = keptMs === undefined ? Infinity : performance.now() + keptMs;
+    this.#models.set(model, { context: loaded?.context, askedWith, until, keptMs });
   }
 }

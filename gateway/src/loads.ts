@@ -1,6 +1,7 @@
 import type { Backend } from "./backend.ts";
 import { ApiError, toApiError } from "./errors.ts";
 import type { Wanted } from "./loaded-models.ts";
+import { keepAliveMs } from "./ollama/keep-alive.ts";
 
 /** How a load is asked for: the route decides what kind of model it is, the client how long it stays. */
 export interface LoadRequest extends Wanted {
@@ -20,6 +21,8 @@ export interface LoadOutcome {
 
 // A server that could not load a model is not asked again this soon to relieve another one.
 const FAILURE_COUNTS_MS = 10_000;
+
+const SHORTEST_KEPT_MS = 60_000;
 
 /**
  * Loads models on the gateway's own account, one request to Ollama for all that need the same model. Ollama gives a
@@ -64,7 +67,7 @@ export class Loads {
       await backend.client.ask(questionOf(wanted), controller.signal);
       // What had to make room is gone now.
       await backend.poll();
-      backend.loaded.confirm(wanted);
+      backend.loaded.confirm(wanted, keepAliveMs(keptFor(wanted)));
       this.#failures.delete(`${backend.name} ${key}`);
     } catch (thrown) {
       error = toApiError(thrown);
@@ -92,16 +95,17 @@ function keyOf({ model, context }: Wanted): string {
 }
 
 /** Ollama's way to load and do nothing else: a request of the same kind without anything in it. */
-function questionOf({ name, context, path, keepAlive }: LoadRequest): {
+function questionOf(wanted: LoadRequest): {
   method: "POST";
   path: string;
   model: string;
   body: object;
 } {
+  const { name, context, path } = wanted;
   const nothing = path === "/api/chat" ? { messages: [] } : path === "/api/embed" ? { input: [] } : {};
   const options = context === undefined ? {} : { options: { num_ctx: context } };
-  // To keep it for no time at all is asked by the request itself; here it would unload what is being loaded.
-  const keep = keepAlive === undefined || isZero(keepAlive) ? {} : { keep_alive: keepAlive };
+  const keepAlive = keptFor(wanted);
+  const keep = keepAlive === undefined ? {} : { keep_alive: keepAlive };
   return {
     method: "POST",
     path,
@@ -110,7 +114,7 @@ function questionOf({ name, context, path, keepAlive }: LoadRequest): {
   };
 }
 
-/** Whether a request with this `keep_alive` unloads its model when it is over. */
-export function isZero(keepAlive: unknown): boolean {
-  return keepAlive === 0 || (typeof keepAlive === "string" && /^0+(\.0+)?[a-zµ]*$/.test(keepAlive));
+/** The request itself asks to keep its model for a moment only; here that could unload it before the request comes. */
+function keptFor({ keepAlive }: LoadRequest): unknown {
+  return (keepAliveMs(keepAlive) ?? 0) < SHORTEST_KEPT_MS ? undefined : keepAlive;
 }

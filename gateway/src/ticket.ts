@@ -2,7 +2,7 @@ import type { QueueLimits } from "./admission.ts";
 import type { Backend } from "./backend.ts";
 import type { Caller } from "./caller.ts";
 import { ApiError, toApiError } from "./errors.ts";
-import { type LoadRequest, isZero } from "./loads.ts";
+import type { LoadRequest } from "./loads.ts";
 import type { OllamaClient } from "./ollama/client.ts";
 import { canonicalModelName } from "./ollama/model-name.ts";
 
@@ -90,7 +90,7 @@ export class Ticket {
       if (backend === undefined) throw new ApiError("internal_error");
       try {
         const result = await work(backend.client);
-        backend.succeeded(this.wanted, isZero(this.wanted.keepAlive));
+        backend.succeeded(this.wanted);
         return result;
       } catch (thrown) {
         const failure = toApiError(thrown);

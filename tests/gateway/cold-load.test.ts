@@ -117,6 +117,64 @@ test("a model that a request unloads is loaded again for the next one", async ()
   expect(fake.loads.map(({ body }) => "keep_alive" in body)).toEqual([false, false]);
 });
 
+test("a model that a client wants kept for a moment only is loaded on the gateway's account again", async () => {
+  const fake = await startFake();
+  fake.loaded = [{ name: "m:latest" }];
+  // What the server says of it comes too late.
+  const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "60000" });
+  const ask = async (more: object): Promise<number> =>
+    (await gateway.post(chat, { ...hello, ...more })).status;
+  expect(await ask({ keep_alive: "1m" })).toBe(200);
+  expect(await ask({})).toBe(200);
+  expect(fake.loads).toHaveLength(0);
+  expect(await ask({ keep_alive: "0h0.2s100ms" })).toBe(200);
+  // Ollama goes on with what it was told last.
+  expect(await ask({})).toBe(200);
+  expect(fake.loads).toHaveLength(0);
+  await new Promise((resolve) => setTimeout(resolve, 320));
+  expect(await ask({})).toBe(200);
+  expect(fake.loads).toHaveLength(1);
+  expect(await ask({ keep_alive: 0 })).toBe(200);
+  expect(fake.loads).toHaveLength(1);
+  expect(await ask({ keep_alive: 0.001 })).toBe(200);
+  expect(fake.loads.map(({ body }) => "keep_alive" in body)).toEqual([false, false]);
+});
+
+test("a model that was replaced by another of its name is loaded on the gateway's account", async () => {
+  const fake = await startFake();
+  fake.loaded = [{ name: "m:latest", digest: "of before" }];
+  const gateway = await startGateway(fake);
+  expect((await gateway.post(chat, hello)).status).toBe(200);
+  expect(fake.loads).toHaveLength(1);
+});
+
+test.each([
+  [chat, hello, "options.num_gpu"],
+  ["/v1/completions", { model: "m", prompt: "Hi" }, "options.num_thread"],
+  ["/v1/responses", { model: "m", input: "Hi" }, "options.use_mmap"],
+  ["/v1/messages", { ...hello, max_tokens: 1 }, "options.main_gpu"],
+  ["/v1/embeddings", { model: "m", input: "Hi" }, "options.num_batch"],
+  ["/v1/example-service", { messages: "Hi" }, "options.num_gpu"],
+  ["/api/chat", hello, "options.num_gpu"],
+  ["/api/generate", { model: "m", prompt: "Hi" }, "options.use_imagegen_runner"],
+  ["/api/embed", { model: "m", input: "Hi" }, "options.num_thread"],
+  ["/api/embeddings", { model: "m", prompt: "Hi" }, "options.num_thread"],
+])(
+  "%s: what the model is run with is not a client's to say: Ollama would load it anew",
+  async (path, body, param) => {
+    const fake = await startFake();
+    const gateway = await startGateway(fake);
+    const option = param.replace("options.", "");
+    const ask = (value: unknown): Promise<Response> =>
+      gateway.post(path, { ...body, options: { top_k: 3, [option]: value } });
+    const refused = await ask(1);
+    expect(refused.status).toBe(400);
+    expect(await refused.text()).toContain(param);
+    expect(fake.received).toHaveLength(0);
+    expect((await ask(null)).status).toBe(200);
+  },
+);
+
 test("a model whose time is up counts as not loaded, by the server's own clock", async () => {
   const fake = await startFake();
   fake.loaded = [{ name: "m:latest", expires_at: new Date(Date.now() - 5).toISOString() }];

@@ -61,7 +61,7 @@ export class FakeOllama {
   readonly asked: string[] = [];
   models: string[] = ["m:latest"];
   /** The models that are loaded; undefined stands for all that are there. A load adds to them. */
-  loaded: { name: string; context_length?: number; expires_at?: string }[] | undefined;
+  loaded: { name: string; digest?: string; context_length?: number; expires_at?: string }[] | undefined;
   /** What `/api/show` says every model can do; undefined: it does not say, as an old Ollama. */
   capabilities: string[] | undefined = ["completion", "tools"];
   port = 0;

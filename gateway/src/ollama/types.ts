@@ -125,6 +125,7 @@ export interface OllamaModel {
 /** An entry of `GET /api/ps`. */
 export interface OllamaRunning {
   readonly name: string;
+  readonly digest?: string;
   /** Tokens the loaded model can attend to. */
   readonly context_length?: number;
   /** When it will be unloaded, by the server's own clock. */

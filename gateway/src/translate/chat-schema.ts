@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { unsupported } from "../validation.ts";
+import { serverOptions } from "./server-options.ts";
 
 /** Taken, because it does not change the answer. */
 export const ignored = z.unknown().optional();
@@ -92,7 +93,8 @@ export const extensions = {
   num_ctx: z.int().min(1).nullish(),
   /** Ollama's own options (top_k, min_p, ...). What the API has a parameter for is taken from that. */
   options: z
-    .record(z.string(), z.union([z.number(), z.boolean(), z.string(), z.array(z.string()), z.null()]))
+    .object(serverOptions)
+    .catchall(z.union([z.number(), z.boolean(), z.string(), z.array(z.string()), z.null()]).optional())
     .nullish(),
   /** True: a conversation longer than the context loses its beginning, where it would be refused otherwise. */
   truncate: z.boolean().nullish(),

@@ -2,6 +2,9 @@ import * as z from "zod";
 import type { OllamaCall } from "../ollama/types.ts";
 import { modelName } from "./chat-schema.ts";
 import type { StreamedAnswer, Translated } from "./form.ts";
+import { serverOptions } from "./server-options.ts";
+
+const options = z.looseObject({ ...serverOptions, num_ctx: z.number().nullish() }).nullish();
 
 /**
  * The body of a generating request in Ollama's own form. Only what the gateway itself reads is looked at; the rest is
@@ -12,14 +15,14 @@ export const nativeSchema = z.looseObject({
   stream: z.boolean().nullish(),
   messages: z.array(z.looseObject({ images: z.array(z.string()).nullish() })).nullish(),
   images: z.array(z.string()).nullish(),
-  options: z.looseObject({ num_ctx: z.number().nullish() }).nullish(),
+  options,
 });
 
 /** The body of a request about one model. */
 export const namedModelSchema = z.union([
-  z.looseObject({ model: modelName }),
+  z.looseObject({ model: modelName, options }),
   // Ollama's older name for it.
-  z.looseObject({ name: modelName }).transform((body) => ({ ...body, model: body.name })),
+  z.looseObject({ name: modelName, options }).transform((body) => ({ ...body, model: body.name })),
 ]);
 
 /** A request in Ollama's own form. Its defaults are Ollama's own too: a conversation too long is cut. */
