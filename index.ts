@@ -29,6 +29,7 @@ const server = new OllamaServer("ollama", {
   contextLength: config.ollamaContextLength,
   keepAlive: config.ollamaKeepAlive,
   retainModels: config.retainModels,
+  protectModels: config.protectModels,
   readyTimeoutSeconds: config.readyTimeoutSeconds,
   limits: { memoryMiB: config.ollamaMemoryMiB, cpus: config.ollamaCpus, pids: config.ollamaPids },
 });
@@ -61,7 +62,7 @@ const gateway = new Gateway(
     models: modelNames,
     bindAddress: config.gatewayBindAddress,
     port: config.gatewayPort,
-    apiKeys: config.gatewayApiKeys,
+    apiKeys: pulumi.secret(config.gatewayApiKeys),
     logLevel: config.gatewayLogLevel,
     readyTimeoutSeconds: config.readyTimeoutSeconds,
     limits: { memoryMiB: config.gatewayMemoryMiB, cpus: config.gatewayCpus, pids: config.gatewayPids },

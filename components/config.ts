@@ -113,6 +113,7 @@ const logLevels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 
 export const configSchema = z
   .strictObject({
+    production: boolean,
     networkName: dockerName,
     imagePlatform: platform,
     ollamaImage: imageReference,
@@ -126,6 +127,7 @@ export const configSchema = z
     ollamaContextLength: integer(256, 16_777_216),
     ollamaKeepAlive: keepAlive,
     retainModels: boolean,
+    protectModels: boolean,
     models,
     pullStallSeconds: integer(5, 3600),
     gatewayPort: port,
@@ -145,6 +147,10 @@ export const configSchema = z
       message: "a loopback address while gatewayApiKeys is empty, or everybody on the network is let in",
     },
   )
+  .refine(({ retainModels, protectModels }) => retainModels || !protectModels, {
+    path: ["protectModels"],
+    message: "false while retainModels is false",
+  })
   .refine(({ ollamaPort, gatewayPort }) => ollamaPort !== gatewayPort, {
     path: ["gatewayPort"],
     message: "another port than ollamaPort",

@@ -27,7 +27,7 @@ export interface GatewayArgs {
   /** Host port. A change replaces the container. */
   readonly port: number;
   /** Lines of API keys by digest, in the gateway's form; none means that everybody is let in. A change replaces it. */
-  readonly apiKeys: readonly string[];
+  readonly apiKeys: pulumi.Input<readonly string[]>;
   /** Lowest level that is logged. A change replaces the container. */
   readonly logLevel: string;
   /** Seconds until an update gives up waiting for the gateway. */
@@ -90,9 +90,9 @@ export class Gateway extends pulumi.ComponentResource {
       OLLAMA_NUM_PARALLEL: String(args.backend.parallel),
       LLM_MODEL_ID: args.models[0] ?? "",
       REQUIRED_MODELS: args.models.join(","),
-      API_KEYS: args.apiKeys.join(";"),
+      API_KEYS: pulumi.output(args.apiKeys).apply((lines) => lines.join(";")),
       LOG_LEVEL: args.logLevel,
-    } satisfies Partial<Record<VariableName, string>>;
+    } satisfies Partial<Record<VariableName, pulumi.Input<string>>>;
     const { container, ready } = serviceContainer(
       name,
       {

@@ -28,6 +28,8 @@ export interface OllamaServerArgs {
   readonly keepAlive: string;
   /** Whether the volume with the models stays at destroy. Changed in place. */
   readonly retainModels: boolean;
+  /** Whether the volume is protected from being deleted or replaced. Changed in place. */
+  readonly protectModels: boolean;
   /** Seconds until an update gives up waiting for the server. */
   readonly readyTimeoutSeconds: number;
   readonly limits: ContainerLimits;
@@ -55,7 +57,7 @@ export class OllamaServer extends pulumi.ComponentResource {
     const volume = new docker.Volume(
       `${name}-models`,
       { name: `${args.containerName}-models` },
-      { parent: this, retainOnDelete: args.retainModels },
+      { parent: this, retainOnDelete: args.retainModels, protect: args.protectModels },
     );
     this.address = `http://${urlHost(args.bindAddress)}:${String(args.port)}`;
     const { container, ready } = serviceContainer(

@@ -10,6 +10,10 @@ export interface Deployed {
   readonly id: string;
   readonly inputs: Readonly<Record<string, unknown>>;
   readonly outputs: Readonly<Record<string, unknown>>;
+  /** Pulumi refuses to delete it. */
+  readonly protect: boolean;
+  /** Pulumi forgets it and leaves it where it is, when it should delete it. */
+  readonly retain: boolean;
 }
 
 export interface PendingOperation {
@@ -41,6 +45,8 @@ const exported = z.object({
           id: z.string().default(""),
           inputs: bag,
           outputs: bag,
+          protect: z.boolean().default(false),
+          retainOnDelete: z.boolean().default(false),
           // Replaced already, and only waiting to be deleted.
           delete: z.boolean().default(false),
         }),
@@ -69,13 +75,15 @@ export function parseDeployment(text: string): Deployment {
   return {
     resources: (resources ?? [])
       .filter((resource) => !resource.delete)
-      .map(({ urn, type, id, inputs, outputs }) => ({
+      .map(({ urn, type, id, inputs, outputs, protect, retainOnDelete }) => ({
         urn,
         name: urn.split("::").at(-1) ?? urn,
         type,
         id,
         inputs: open(inputs),
         outputs: open(outputs),
+        protect,
+        retain: retainOnDelete,
       })),
     pending: (pending_operations ?? []).map(({ type, resource }) => ({
       type,

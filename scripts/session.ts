@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { setup, type World } from "./setup.ts";
-import { keepStackFile } from "./stack-file.ts";
+import { keepStackFile, stackFile } from "./stack-file.ts";
 import { stateEnvironment } from "./state.ts";
 
 /** What every command needs: the tools set up, state and passphrase found, and the stack it is about. */
@@ -29,7 +29,7 @@ export async function openSession(
   const added = { ...tools, ...stateEnvironment(process.env, pulumiHome) };
   const chosen = options["stack"] ?? process.env["PULUMI_STACK"] ?? stack;
   const stackOption = chosen === stack ? "" : ` -- --stack ${chosen}`;
-  keepStackFile(join(import.meta.dirname, "..", `Pulumi.${chosen}.yaml`));
+  keepStackFile(stackFile(chosen));
   return { world, stack: chosen, stackOption, env: { ...process.env, ...added }, added, rest };
 }
 

@@ -1,4 +1,26 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+
+/** The file with the config of a stack. */
+export function stackFile(stack: string): string {
+  return join(import.meta.dirname, "..", `Pulumi.${stack}.yaml`);
+}
+
+/** The default of each config key, as Pulumi.yaml has it. */
+export function projectDefaults(): Record<string, unknown> {
+  const text = readFileSync(join(import.meta.dirname, "..", "Pulumi.yaml"), "utf8");
+  const { config } = parse(text) as { config: Record<string, { default: unknown }> };
+  return Object.fromEntries(Object.entries(config).map(([key, { default: value }]) => [key, value]));
+}
+
+/** Whether a stack must keep the rules for production. */
+export function isProduction(stack: string): boolean {
+  const text = read(stackFile(stack));
+  if (text === undefined) return false;
+  const content = parse(text) as { config?: Record<string, unknown> } | null;
+  return String(content?.config?.["ollama-stack:production"]) === "true";
+}
 
 const salt = /^encryptionsalt: .*\n/m;
 

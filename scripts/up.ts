@@ -1,4 +1,5 @@
 // npm run up: sets up what is missing, brings the stack up and shows that it works.
+import { join } from "node:path";
 import { docker } from "../components/engine.ts";
 import { repairDrift } from "./drift/repair.ts";
 import { askForJoke } from "./joke.ts";
@@ -6,16 +7,21 @@ import { readOutputs, type StackOutputs } from "./outputs.ts";
 import { ensureStack, recoverInterrupted } from "./recovery.ts";
 import { main } from "./main.ts";
 import { openSession } from "./session.ts";
+import { isProduction } from "./stack-file.ts";
 import { lockedUpdate } from "./update.ts";
+
+const policyPack = join(import.meta.dirname, "..", "policy");
 
 await main(async () => {
   const { stack, stackOption, env, rest } = await openSession(process.argv.slice(2));
   await ensureStack(stack, env);
   const deployment = await recoverInterrupted(stack, env);
   const replace = (await repairDrift(stack, deployment)).flatMap((urn) => ["--replace", urn]);
+  // In a preview the rules are checked before anything changes.
+  const checked = isProduction(stack) ? ["--policy-pack", policyPack] : ["--skip-preview"];
   // Refreshed, so that a container that somebody removed or stopped is brought back.
   await lockedUpdate(
-    ["up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", ...replace, ...rest],
+    ["up", "--yes", "--refresh", "--suppress-outputs", ...checked, ...replace, ...rest],
     stack,
     env,
   );

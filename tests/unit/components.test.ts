@@ -58,6 +58,7 @@ function server(
     contextLength: 8192,
     keepAlive: "5m",
     retainModels: false,
+    protectModels: false,
     readyTimeoutSeconds: 120,
     limits,
     ...change,

@@ -70,6 +70,8 @@ describe("config", () => {
     ["ollamaKeepAlive", "forever", /a duration/],
     ["gatewayLogLevel", "loud", /one of trace/],
     ["retainModels", "perhaps", /true or false/],
+    ["production", "perhaps", /true or false/],
+    ["protectModels", "true", /protectModels is "true".*false while retainModels is false/],
     ["ollamaImage", "not an image", /an image reference/],
     ["networkName", "a b", /a name of letters/],
     ["imagePlatform", "linux", /linux\/amd64/],

@@ -3,8 +3,18 @@ import { parseDeployment } from "../../scripts/deployment.ts";
 import { compareNetwork, compareVolume } from "../../scripts/drift/network-and-volume.ts";
 import { report } from "../../scripts/drift/report.ts";
 
+const free = { protect: false, retain: false };
+
 describe("a network", () => {
-  const network = { urn: "u", name: "bridge", type: "t", id: "n1", inputs: { name: "net" }, outputs: {} };
+  const network = {
+    urn: "u",
+    name: "bridge",
+    type: "t",
+    id: "n1",
+    inputs: { name: "net" },
+    outputs: {},
+    ...free,
+  };
   const actual = {
     Id: "n1",
     Name: "net",
@@ -44,7 +54,15 @@ describe("a network", () => {
 });
 
 describe("a volume", () => {
-  const volume = { urn: "u", name: "models", type: "t", id: "v", inputs: { name: "v" }, outputs: {} };
+  const volume = {
+    urn: "u",
+    name: "models",
+    type: "t",
+    id: "v",
+    inputs: { name: "v" },
+    outputs: {},
+    ...free,
+  };
   const actual = { Name: "v", Driver: "local", Options: null, Labels: null };
   it.each([
     ["driver", { Driver: "nfs" }],

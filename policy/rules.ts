@@ -1,0 +1,93 @@
+import type { ReportViolation, ResourceValidationArgs, ResourceValidationPolicy } from "@pulumi/policy";
+
+// What a production stack must keep to. The components are judged by their arguments, which say what was asked for in
+// the words of the config, and the engine's objects by theirs, so that nothing goes past a component. A violation
+// names the resource (the CLI does) and the mend.
+
+/** Arguments of the components, as far as rules look at them. Nothing of them is relied on: a policy sees any program. */
+interface Arguments {
+  readonly apiKeys?: readonly unknown[];
+  readonly retainModels?: boolean;
+  readonly retain?: boolean;
+  readonly limits?: { readonly cpus?: string; readonly memoryMiB?: number; readonly pids?: number };
+}
+
+/** Inputs of the engine's objects. */
+interface Inputs {
+  readonly name?: string;
+  readonly build?: unknown;
+  readonly memory?: number;
+  readonly cpus?: string;
+  readonly cpuQuota?: number;
+}
+
+function rule(
+  name: string,
+  description: string,
+  types: readonly string[],
+  check: (props: Arguments & Inputs, say: ReportViolation, resource: ResourceValidationArgs) => void,
+): ResourceValidationPolicy {
+  return {
+    name,
+    description,
+    enforcementLevel: "mandatory",
+    validateResource: (resource, say) => {
+      if (types.includes(resource.type)) check(resource.props as Arguments & Inputs, say, resource);
+    },
+  };
+}
+
+const component = (name: string) => `ollama-stack:index:${name}`;
+const container = "docker:index/container:Container";
+const image = "docker:index/remoteImage:RemoteImage";
+const volume = "docker:index/volume:Volume";
+
+const digest = /@sha256:[0-9a-f]{64}$/;
+
+export const rules: readonly ResourceValidationPolicy[] = [
+  rule(
+    "keys-required",
+    "The gateway lets in only who has a key.",
+    [component("Gateway")],
+    ({ apiKeys }, say) => {
+      if ((apiKeys ?? []).length === 0)
+        say(
+          "It has no key, so everybody who reaches it is let in. Make one with npm run new-key -- NAME, and put the line that it prints into gatewayApiKeys.",
+        );
+    },
+  ),
+  rule("images-pinned", "Images that are not built here are pinned by digest.", [image], (props, say) => {
+    // The name of what is built here is not known before it is built, and must not be looked at.
+    if (props.build !== undefined && props.build !== null) return;
+    const { name = "It" } = props;
+    if (!digest.test(name))
+      say(
+        `${name} may be another image tomorrow. Let npm run pin write its digest into the config of the stack.`,
+      );
+  }),
+  rule(
+    "volumes-kept",
+    "Volumes are protected, and stay when the stack goes.",
+    [volume, component("OllamaServer")],
+    ({ name, retainModels }, say, { type, opts }) => {
+      if (type === volume && !opts.protect)
+        say(`${name ?? "It"} can be deleted by an update. Set protectModels to true.`);
+      if (type !== volume && retainModels !== true)
+        say("Its volume goes with the stack. Set retainModels to true.");
+    },
+  ),
+  rule(
+    "limits-set",
+    "Memory, CPUs and processes of every container are limited.",
+    [container, component("OllamaServer"), component("Gateway")],
+    ({ name = "it", memory = 0, cpus, cpuQuota = 0, limits }, say, { type }) => {
+      if (type === container) {
+        if (memory <= 0) say(`${name} may use all memory of the host. Give it a memory limit.`);
+        if (cpuQuota <= 0 && Number(cpus ?? 0) <= 0)
+          say(`${name} may use all CPUs of the host. Set ollamaCpus or gatewayCpus, whichever it is.`);
+      } else if ((limits?.pids ?? 0) <= 0) {
+        say("It may start any number of processes. Set ollamaPids or gatewayPids, whichever it is.");
+      }
+    },
+  ),
+];

@@ -1,0 +1,129 @@
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { rules } from "../../policy/rules.ts";
+import { newKey } from "../../gateway/src/keys.ts";
+import { docker } from "./by-hand.ts";
+import { type OciRegistry, startOciRegistry } from "./oci-registry.ts";
+import { leftovers, Project } from "./project.ts";
+
+// A production stack: refused until it keeps the rules, brought up by pinned images, and not taken down with its models.
+const project = new Project({ stack: "prod", ollamaPort: 18508, gatewayPort: 18500 });
+const volume = "ollama-stack-prod-ollama-models";
+const none = { containers: [], networks: [], volumes: [], images: [] };
+const { key, line } = newKey("ada", []);
+const pulled: string[] = [];
+let registry: OciRegistry;
+
+const script = (name: string, ...args: string[]) =>
+  project.run(process.execPath, [`scripts/${name}.ts`, "--stack", project.stack, ...args], {
+    OLLAMA_STACK_API_KEY: key,
+  }).done;
+
+/** Gives an image of this host to the registry; returns what it is called there. */
+async function publish(image: string): Promise<string> {
+  const name = `${registry.host}/${image}`;
+  docker("tag", image, name);
+  // Not waited for in a blocking way: the registry is in this process.
+  const { code, output } = await project.run("docker", ["push", name]).done;
+  expect(code, output).toBe(0);
+  docker("image", "rm", name);
+  return name;
+}
+
+/** What the file for production sets. */
+function production(): Record<string, unknown> {
+  const { config } = parse(readFileSync("Pulumi.prod.yaml", "utf8")) as { config: Record<string, unknown> };
+  return Object.fromEntries(
+    Object.entries(config).map(([key, value]) => [key.replace("ollama-stack:", ""), value]),
+  );
+}
+
+beforeAll(async () => {
+  registry = await startOciRegistry();
+  await project.pulumi("stack", "init", project.stack);
+});
+afterAll(async () => {
+  await script("destroy", "--yes", "--models", "delete");
+  await project.dispose();
+  if (pulled.length > 0) docker("image", "rm", ...pulled);
+  await registry.close();
+  expect(leftovers(project.stack)).toEqual(none);
+});
+
+describe("a stack that is called production", () => {
+  it("is refused before anything changes, each violation with its resource and its mend", async () => {
+    project.configure({ production: true, gatewayCpus: "" });
+    const { code, output } = await script("up");
+    expect(code).not.toBe(0);
+    expect(output).not.toContain("can't run policy");
+    for (const { name } of rules) expect(output).toContain(`[mandatory]  ${name}  (`);
+    expect(output).toMatch(
+      /keys-required {2}\(ollama-stack:index:Gateway: gateway\)[^]{0,200}npm run new-key -- NAME/,
+    );
+    expect(output).toMatch(
+      /images-pinned {2}\(docker:index:RemoteImage: ollama-image\)[^]{0,200}npm run pin/,
+    );
+    expect(output).toMatch(
+      /volumes-kept {2}\(docker:index:Volume: ollama-models\)[^]{0,200}protectModels to true/,
+    );
+    expect(output).toMatch(
+      /limits-set {2}\(docker:index:Container: gateway-container\)[^]{0,200}gatewayCpus/,
+    );
+    expect(leftovers(project.stack)).toEqual(none);
+  });
+
+  it("comes up once its images are pinned, its keys made, its models kept and its limits set", async () => {
+    const images = {
+      ollamaImage: await publish(String(project.configured("ollamaImage"))),
+      gatewayBaseImage: await publish(String(project.configured("gatewayBaseImage"))),
+    };
+    project.configure({ ...production(), ...images, gatewayApiKeys: [line] });
+    const pin = await script("pin");
+    expect(pin.code, pin.output).toBe(0);
+    for (const [name, reference] of Object.entries(images)) {
+      const pinned = String(project.configured(name));
+      expect(pinned).toMatch(new RegExp(`^${reference}@sha256:[0-9a-f]{64}$`));
+      pulled.push(pinned.replace(/:[^:/]+@/, "@"));
+    }
+    const { code, output } = await script("up");
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/for a joke; [\d.]+ s later/);
+    const { gatewayUrl } = await project.outputs();
+    expect((await fetch(`${gatewayUrl}/v1/models`)).status).toBe(401);
+    await project.pulumi("preview", "--expect-no-changes", "--policy-pack", "policy");
+    const drift = await script("drift");
+    expect(drift.code, drift.output).toBe(0);
+  });
+});
+
+describe("npm run destroy, where models are protected", () => {
+  it("does nothing until it is said what becomes of them", async () => {
+    const { code, output } = await script("destroy", "--yes");
+    expect(code).not.toBe(0);
+    expect(output).toMatch(
+      new RegExp(
+        `error: the stack prod protects its models, in the volume ${volume} \\(\\d.*B\\): say what becomes of them with ` +
+          "npm run destroy -- --stack prod --yes --models keep, or npm run destroy -- --stack prod --yes --models delete",
+      ),
+    );
+    expect(leftovers(project.stack).containers).toHaveLength(2);
+  });
+
+  it("keeps them, and the next update finds them", async () => {
+    const { code, output } = await script("destroy", "--yes", "--models", "keep");
+    expect(code, output).toBe(0);
+    expect(output).toContain(`Kept: the volume ${volume}`);
+    expect(leftovers(project.stack)).toEqual({ ...none, volumes: [volume] });
+    const up = await script("up");
+    expect(up.code, up.output).toBe(0);
+    expect(up.output).not.toMatch(/: \d+ % of \d/);
+  });
+
+  it("deletes them", async () => {
+    const { code, output } = await script("destroy", "--yes", "--models", "delete");
+    expect(code, output).toBe(0);
+    expect(output).toContain(`Deleted: the volume ${volume}`);
+    expect(leftovers(project.stack)).toEqual(none);
+  });
+});
