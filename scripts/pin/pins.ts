@@ -1,0 +1,46 @@
+import { parseReference, pinned } from "./reference.ts";
+import { RegistryError, tagDigest } from "./registry.ts";
+
+/** Keys of the config that hold an image. */
+export const imageKeys = ["ollamaImage", "gatewayBaseImage"] as const;
+
+/** What a registry says of something in the config. */
+export interface Pin {
+  /** Path in the stack's file, below `config`. */
+  readonly path: readonly (string | number)[];
+  /** What it is, for people: "ollamaImage ollama/ollama:0.17.4". */
+  readonly what: string;
+  /** The value with the digest in it. */
+  readonly value: string;
+  readonly digest: string;
+  /** The digest that was there before. */
+  readonly before: string | undefined;
+}
+
+/** Asks for the digest of each image. Throws one line for each that could not be resolved. */
+export async function resolveImages(images: Readonly<Record<string, string>>): Promise<Pin[]> {
+  return await all(
+    Object.entries(images).map(async ([key, text]) => {
+      const reference = parseReference(text);
+      const what = `${key} ${reference.name}:${reference.tag}`;
+      try {
+        const digest = await tagDigest(reference.registry, reference.repository, reference.tag);
+        const value = pinned(reference, digest);
+        return { path: [`ollama-stack:${key}`], what, value, digest, before: reference.digest };
+      } catch (error) {
+        if (!(error instanceof RegistryError)) throw error;
+        throw new RegistryError(`${what}: ${error.message}`);
+      }
+    }),
+  );
+}
+
+/** All results, or all that went wrong. */
+export async function all<T>(questions: readonly Promise<T>[]): Promise<T[]> {
+  const settled = await Promise.allSettled(questions);
+  const failed = settled.filter((each) => each.status === "rejected").map(({ reason }) => reason as unknown);
+  for (const reason of failed) if (!(reason instanceof RegistryError)) throw reason;
+  if (failed.length > 0)
+    throw new RegistryError(failed.map((reason) => (reason as Error).message).join("\n"));
+  return settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+}
