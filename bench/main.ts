@@ -11,13 +11,18 @@ import { leaveGatewayCore } from "./cores.ts";
 import { Load } from "./load-process.ts";
 import { machine } from "./machine.ts";
 import { measure, type Measured, measureDirect, type Plan, type Stage } from "./measures.ts";
+import { litellm } from "./peers/litellm.ts";
 import { nginx } from "./peers/nginx.ts";
 import { ours } from "./peers/ours.ts";
 import type { Peer } from "./peers/peer.ts";
+import { portkey } from "./peers/portkey.ts";
 import { type Column, report } from "./report.ts";
 import { added, summarize } from "./summary.ts";
 
-const peers: readonly Peer[] = [ours, nginx];
+const peers: readonly Peer[] = [ours, nginx, portkey, litellm];
+
+// Until a compiler that compiles while the program runs has done most of its work, on the core that serves as well.
+const WARM_UP_SECONDS = 8;
 
 await main(async () => {
   const { values } = parseArgs({
@@ -33,7 +38,12 @@ await main(async () => {
   const chosen = choose(values.only ?? (quick ? "ours" : peers.map(({ name }) => name).join(",")));
   const rounds = positive("rounds", values.rounds ?? (quick ? "1" : "3"));
   const seconds = positive("seconds", values.seconds ?? (quick ? "2" : "3"));
-  const plan: Plan = { seconds, openStreams: quick ? [200] : [200, 1000], leaving: !quick };
+  const plan: Plan = {
+    seconds,
+    warmUpSeconds: quick ? seconds : WARM_UP_SECONDS,
+    openStreams: quick ? [200] : [200, 1000],
+    leaving: !quick,
+  };
 
   const abouts = new Map<Peer, string>();
   for (const peer of chosen) abouts.set(peer, await peer.prepare());
@@ -46,9 +56,8 @@ await main(async () => {
     folder,
     plan,
     fault: (what, counts) => {
-      const line = `${what}: ${Object.entries(counts)
-        .map(([why, count]) => `${count} × ${why}`)
-        .join("; ")}`;
+      const why = Object.entries(counts).map(([what, count]) => `${count} × ${what}`);
+      const line = why.length === 0 ? what : `${what}: ${why.join("; ")}`;
       say(line);
       faults.push(line);
     },

@@ -40,8 +40,10 @@ export const measures = {
 export type MeasureName = keyof typeof measures;
 
 export interface Plan {
-  /** How long each load lasts; warming up is as long again. */
+  /** How long each load lasts. */
   readonly seconds: number;
+  /** How long a peer is asked for whole answers, and then for streams, before anything counts. */
+  readonly warmUpSeconds: number;
   /** How many streams are held open at once, for the memory. */
   readonly openStreams: readonly (200 | 1000)[];
   readonly leaving: boolean;
@@ -99,15 +101,15 @@ async function withPeer(
 
 async function speed(peer: Peer, running: Pinned, stage: Stage): Promise<Measured> {
   const { load, plan } = stage;
-  const ask = (model: "fast" | "paced", stream: boolean, connections: number) =>
-    closed(stage, peer.name, peer.question(running.port, model, stream), connections, plan.seconds);
+  const ask = (model: "fast" | "paced", stream: boolean, connections: number, seconds = plan.seconds) =>
+    closed(stage, peer.name, peer.question(running.port, model, stream), connections, seconds);
   const withCpu = async (model: "fast" | "paced", stream: boolean) => {
     const before = running.cpu();
     const result = await ask(model, stream, CONNECTIONS);
     return { ...result, cpu: (running.cpu() - before) / result.answers };
   };
-  await ask("fast", false, CONNECTIONS);
-  await ask("fast", true, CONNECTIONS);
+  await ask("fast", false, CONNECTIONS, plan.warmUpSeconds);
+  await ask("fast", true, CONNECTIONS, plan.warmUpSeconds);
   const whole = await withCpu("fast", false);
   const stream = await withCpu("fast", true);
   const paced = await withCpu("paced", true);
@@ -117,7 +119,9 @@ async function speed(peer: Peer, running: Pinned, stage: Stage): Promise<Measure
   const loadedMemory = running.memory();
   const leave = async (model: "cold" | "slow" | "open", streamed: boolean) => {
     const question = peer.question(running.port, model, streamed);
-    return (await load.leave(question, LEAVERS, model === "open" ? "token" : "nothing")).stopped;
+    const { stopped } = await load.leave(question, LEAVERS, model === "open" ? "token" : "nothing");
+    // What a peer left running before this is counted with it.
+    return Math.max(0, stopped);
   };
   return {
     wholeMs,
