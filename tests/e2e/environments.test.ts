@@ -127,3 +127,32 @@ describe("npm run destroy, where models are protected", () => {
     expect(leftovers(project.stack)).toEqual(none);
   });
 });
+
+describe("npm run purge", () => {
+  it("removes what is left once it has said what and how large it is, and was told yes", async () => {
+    docker("volume", "create", volume);
+    docker(
+      "container",
+      "create",
+      "--name",
+      "ollama-stack-prod-gateway",
+      String(project.configured("ollamaImage")),
+    );
+    const early = await script("purge", "--yes");
+    expect(early.code).toBe(1);
+    expect(early.output).toMatch(
+      /the container ollama-stack-prod-gateway is still there; take its stack down first/,
+    );
+    docker("container", "rm", "ollama-stack-prod-gateway");
+    const asked = await script("purge");
+    expect(asked.code).toBe(1);
+    expect(asked.output).toMatch(new RegExp(`^volume +0B  ${volume}$`, "m"));
+    expect(asked.output).toContain("nothing is removed without a yes; say it with: npm run purge -- --yes");
+    expect(leftovers(project.stack)).toEqual({ ...none, volumes: [volume] });
+    const told = await script("purge", "--yes");
+    expect(told.code, told.output).toBe(0);
+    expect(told.output).toMatch(/^Removed: 1$/m);
+    expect(leftovers(project.stack)).toEqual(none);
+    expect((await script("purge", "--yes")).output).toMatch(/^Nothing is left to remove\.$/m);
+  });
+});
