@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import { readConfig } from "./components/config.ts";
 import { Gateway } from "./components/gateway.ts";
-import { missingModels } from "./components/missing-models.ts";
+import { declareModels } from "./components/models/declare.ts";
+import { planModels } from "./components/models/plan.ts";
 import { ServiceNetwork } from "./components/network.ts";
-import { OllamaModel } from "./components/ollama-model.ts";
-import { OllamaServer } from "./components/ollama-server.ts";
+import { modelServer, OllamaServer } from "./components/ollama-server.ts";
 import { checkHost, refuse } from "./components/preflight.ts";
 
 const prefix = `${pulumi.getProject()}-${pulumi.getStack()}`;
@@ -12,6 +12,7 @@ const names = { ollama: `${prefix}-ollama`, gateway: `${prefix}-gateway` };
 
 const config = refuse(readConfig);
 await checkHost(config, names);
+const plan = await planModels(config, modelServer(config, names.ollama));
 
 const network = new ServiceNetwork("network", {
   networkName: config.networkName === "" ? `ollama_network_${pulumi.getStack()}` : config.networkName,
@@ -34,21 +35,11 @@ const server = new OllamaServer("ollama", {
   limits: { memoryMiB: config.ollamaMemoryMiB, cpus: config.ollamaCpus, pids: config.ollamaPids },
 });
 
-const modelNames = config.models.map(({ name }) => name);
-const missing = await missingModels(server.address, modelNames);
-const models = config.models.map(
-  ({ name, source = name, insecure = false }) =>
-    new OllamaModel(`model-${name}`, {
-      serverUrl: server.url,
-      model: name,
-      source,
-      insecure,
-      missing: missing.has(name),
-      retain: config.retainModels,
-      keepSource: modelNames.includes(source),
-      stallSeconds: config.pullStallSeconds,
-    }),
-);
+const models = declareModels(plan, {
+  serverUrl: server.url,
+  retain: config.retainModels,
+  stallSeconds: config.pullStallSeconds,
+});
 
 const gateway = new Gateway(
   "gateway",
@@ -59,7 +50,7 @@ const gateway = new Gateway(
     containerName: names.gateway,
     networkName: network.networkName,
     backend: { ...server.internal, parallel: config.ollamaParallel },
-    models: modelNames,
+    models: plan.map(({ name }) => name),
     bindAddress: config.gatewayBindAddress,
     port: config.gatewayPort,
     apiKeys: pulumi.secret(config.gatewayApiKeys),

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { KEY_LINE, KeyError, parseKeys } from "../gateway/src/keys.ts";
+import { knownFields, models } from "./models/schema.ts";
 
 // Defaults and descriptions are in Pulumi.yaml, which the CLI merges into the stack's config; here are the
 // types and what is allowed. Each message completes the sentence "KEY is VALUE, but must be ...".
@@ -69,37 +70,6 @@ const hostsLine = z
     `"name:address", such as "registry:host-gateway"`,
   );
 
-const part = "[A-Za-z0-9_][A-Za-z0-9_.-]*";
-const modelNameAllowed = "a model name such as llama3.2:1b";
-const modelName = z
-  .string(modelNameAllowed)
-  .regex(new RegExp(`^(${part}/)?${part}(:${part})?$`), modelNameAllowed)
-  .transform((name) => (name.includes(":") ? name : `${name}:latest`));
-const modelSourceAllowed = "a reference such as registry.example:5000/library/llama3.2:1b";
-const modelSource = z
-  .string(modelSourceAllowed)
-  .regex(new RegExp(`^(${part}(:\\d{1,5})?/)?(${part}/)?${part}(:${part})?$`), modelSourceAllowed)
-  // A port is followed by a slash, a tag is not.
-  .transform((reference) => (/:[^/]+$/.test(reference) ? reference : `${reference}:latest`));
-
-const model = z.strictObject(
-  { name: modelName, source: modelSource.optional(), insecure: z.boolean("true or false").optional() },
-  "{name, source?, insecure?}",
-);
-const models = z.preprocess(
-  (list) =>
-    Array.isArray(list)
-      ? list.map((entry: unknown) => (typeof entry === "string" ? { name: entry } : entry))
-      : list,
-  z
-    .array(model, "a list of models")
-    .min(1, "a list of at least one model")
-    .refine(
-      (list) => new Set(list.map(({ name }) => name)).size === list.length,
-      "a list that names each model once",
-    ),
-);
-
 const apiKeys = z.array(z.string("lines of text"), "a list of lines").superRefine((lines, context) => {
   try {
     parseKeys(lines.join("\n"));
@@ -157,7 +127,6 @@ export const configSchema = z
   });
 
 export type StackConfig = z.output<typeof configSchema>;
-export type ModelConfig = z.output<typeof model>;
 
 const structured = new Set(["ollamaHosts", "models", "gatewayApiKeys"]);
 
@@ -216,7 +185,7 @@ function describe(project: string, raw: Record<string, unknown>, issue: z.core.$
   }
   const path = formatPath(issue.path);
   if (issue.code === "unrecognized_keys") {
-    return `${project}:${path} has the unknown field ${issue.keys.join(", ")}; a model has name, source and insecure`;
+    return `${project}:${path} has the unknown field ${issue.keys.join(", ")}; known: ${knownFields(issue.path)}`;
   }
   const value = issue.path.reduce<unknown>(
     (at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step],

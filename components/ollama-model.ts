@@ -1,27 +1,33 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { z } from "zod";
+import { changesText, modelRecord } from "./models/record.ts";
+import type { ModelChanges } from "./models/schema.ts";
 
 export interface OllamaModelArgs {
   /** URL of the server, seen from where Pulumi runs. */
   readonly serverUrl: pulumi.Input<string>;
   /** Name that clients use, with its tag. Another name is another resource. */
   readonly model: string;
-  /** Where it is pulled from when that is not Ollama's registry. A change deletes the model and pulls the other. */
+  /**
+   * What it is made from: the name itself, a reference into another registry, a GGUF file's path or URL. A change is
+   * made in place: the old model answers until the new one is there.
+   */
   readonly source: string;
-  /** Whether that registry speaks plain HTTP. */
+  /** Whether the source's registry speaks plain HTTP. */
   readonly insecure: boolean;
+  /** SHA-256 that the source must have: of the registry's manifest, or of the file. Changed in place. */
+  readonly digest: string | undefined;
+  /** Parameters, template and system prompt that differ from the source's. Changed in place. */
+  readonly changes: ModelChanges;
   /** Whether the source's own name stays installed beside the model's, because it is a model of the stack too. */
   readonly keepSource: boolean;
-  /** Whether the running server was found not to have it, so that it must be pulled though nothing else changed. */
-  readonly missing: boolean;
+  /** Why it must be installed anew though nothing else changed: removed by hand, say. */
+  readonly repair: string | undefined;
   /** Whether it stays, with its volume, when the stack is destroyed. Then it also stays when it is taken from the list. */
   readonly retain: boolean;
   /** Seconds without a byte after which a pull is started again. Changed in place. */
   readonly stallSeconds: number;
 }
-
-const pulled = z.object({ name: z.string(), digest: z.string(), size: z.number() });
 
 /** A model that the server must have: pulled with progress, verified, deleted with the resource. */
 export class OllamaModel extends pulumi.ComponentResource {
@@ -33,8 +39,9 @@ export class OllamaModel extends pulumi.ComponentResource {
 
   constructor(name: string, args: OllamaModelArgs, opts?: pulumi.ComponentResourceOptions) {
     // What was found at this moment is no argument to be kept: it would be a change the next time.
-    const { missing, ...kept } = args;
+    const { repair, ...kept } = args;
     super("ollama-stack:index:OllamaModel", name, kept, opts);
+    const changes = changesText(args.changes);
     const pull = new command.local.Command(
       `${name}-pull`,
       {
@@ -47,23 +54,24 @@ export class OllamaModel extends pulumi.ComponentResource {
           MODEL_INSECURE: String(args.insecure),
           MODEL_KEEP_SOURCE: String(args.keepSource),
           PULL_STALL_SECONDS: String(args.stallSeconds),
-          // Another value each time, so that preview shows the change and the update pulls.
-          ...(missing ? { MODEL_MISSING_AT: new Date().toISOString() } : {}),
+          ...(args.digest === undefined ? {} : { MODEL_DIGEST: args.digest }),
+          ...(changes === "" ? {} : { MODEL_CHANGES: changes }),
+          // Another value each time, so that preview shows the change and the update installs it.
+          ...(repair === undefined ? {} : { MODEL_REQUEST: `${new Date().toISOString()} ${repair}` }),
         },
-        // Another source is another model under the same name: the old one goes first, or it would be found there.
-        triggers: [args.source],
-        // What it printed last time would reach the next run's environment, for nothing.
-        addPreviousOutputInEnv: false,
+        // The result is for the state; what is to be read goes to stderr.
+        logging: command.types.enums.local.Logging.Stderr,
       },
       {
         parent: this,
+        // The other way round, it would delete what it has just found there.
         deleteBeforeReplace: true,
         retainOnDelete: args.retain,
         // What the last repair left there is not a change.
-        ignoreChanges: missing ? [] : ["environment.MODEL_MISSING_AT"],
+        ignoreChanges: repair === undefined ? ["environment.MODEL_REQUEST"] : [],
       },
     );
-    const result = pull.stdout.apply((text) => pulled.parse(JSON.parse(text)));
+    const result = pull.stdout.apply((text) => modelRecord.parse(JSON.parse(text)));
     this.model = result.name;
     this.digest = result.digest;
     this.sizeBytes = result.size;

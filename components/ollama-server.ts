@@ -1,5 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import type { StackConfig } from "./config.ts";
+import type { ModelServer } from "./models/plan.ts";
 import { serviceContainer, type ContainerLimits } from "./service-container.ts";
 
 /** The port that Ollama listens on inside its container. */
@@ -35,6 +37,16 @@ export interface OllamaServerArgs {
   readonly limits: ContainerLimits;
 }
 
+const modelFolder = "/root/.ollama";
+
+/** Where the server of a config answers and keeps its models, known before anything runs. */
+export function modelServer(config: StackConfig, containerName: string): ModelServer {
+  return {
+    url: address(config.ollamaBindAddress, config.ollamaPort),
+    volume: { name: volumeName(containerName), container: containerName, path: modelFolder },
+  };
+}
+
 /** An Ollama server with a volume for its models and a port on the host. */
 export class OllamaServer extends pulumi.ComponentResource {
   readonly containerName: pulumi.Output<string>;
@@ -42,8 +54,6 @@ export class OllamaServer extends pulumi.ComponentResource {
   readonly imageId: pulumi.Output<string>;
   /** Where it answers, seen from the host. Known only once it is ready. */
   readonly url: pulumi.Output<string>;
-  /** The same, known before it runs. */
-  readonly address: string;
   /** Where it answers on the network. */
   readonly internal = { host: "ollama", port: ollamaInternalPort };
 
@@ -56,10 +66,10 @@ export class OllamaServer extends pulumi.ComponentResource {
     );
     const volume = new docker.Volume(
       `${name}-models`,
-      { name: `${args.containerName}-models` },
+      { name: volumeName(args.containerName) },
       { parent: this, retainOnDelete: args.retainModels, protect: args.protectModels },
     );
-    this.address = `http://${urlHost(args.bindAddress)}:${String(args.port)}`;
+    const url = address(args.bindAddress, args.port);
     const { container, ready } = serviceContainer(
       name,
       {
@@ -75,9 +85,9 @@ export class OllamaServer extends pulumi.ComponentResource {
         port: { internal: ollamaInternalPort, external: args.port, address: args.bindAddress },
         hosts: args.hosts,
         // Root without a single capability: the image's home, and so a new volume, belongs to root.
-        volume: { name: volume.name, path: "/root/.ollama" },
+        volume: { name: volume.name, path: modelFolder },
         healthCommand: ["ollama", "list"],
-        readyUrl: `${this.address}/api/version`,
+        readyUrl: `${url}/api/version`,
         readyTimeoutSeconds: args.readyTimeoutSeconds,
         stopGraceSeconds: 10,
         limits: args.limits,
@@ -87,7 +97,7 @@ export class OllamaServer extends pulumi.ComponentResource {
     this.containerName = container.name;
     this.volumeName = volume.name;
     this.imageId = image.imageId;
-    this.url = ready.id.apply(() => this.address);
+    this.url = ready.id.apply(() => url);
     this.registerOutputs({
       containerName: this.containerName,
       volumeName: this.volumeName,
@@ -95,6 +105,14 @@ export class OllamaServer extends pulumi.ComponentResource {
       url: this.url,
     });
   }
+}
+
+function volumeName(containerName: string): string {
+  return `${containerName}-models`;
+}
+
+function address(bindAddress: string, port: number): string {
+  return `http://${urlHost(bindAddress)}:${String(port)}`;
 }
 
 /** The host's part of a URL for what is bound to an address: a wildcard is reached over loopback, IPv6 is bracketed. */

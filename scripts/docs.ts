@@ -14,7 +14,7 @@ const project = z.object({
   config: z.record(
     z.string(),
     z.object({
-      type: z.enum(["string", "integer", "boolean", "array"]),
+      type: z.enum(["string", "integer", "boolean", "array"]).optional(),
       items: z.object({ type: z.string() }).optional(),
       default: z.unknown(),
       description: z.string(),
@@ -30,11 +30,17 @@ export function configKeys(): z.output<typeof project>["config"] {
 function configTable(): string {
   const rows = Object.entries(configKeys()).map(([key, { type, items, default: value, description }]) => [
     code(key),
-    items === undefined ? type : `${type} of ${items.type}s`,
+    typeOf(type, items),
     value === "" ? "empty" : code(typeof value === "string" ? value : JSON.stringify(value)),
     description,
   ]);
   return table(["Key", "Type", "Default", "What it is"], rows);
+}
+
+/** The CLI has no type for a list whose entries differ. */
+function typeOf(type: string | undefined, items: { type: string } | undefined): string {
+  if (type === undefined) return "list";
+  return items === undefined ? type : `${type} of ${items.type}s`;
 }
 
 function variableTable(): string {

@@ -1,4 +1,5 @@
-// npm run up: sets up what is missing, brings the stack up and shows that it works.
+// npm run up: sets up what is missing, brings the stack up and shows that it works. With --update-models, models whose
+// tags have moved in their registries are pulled again.
 import { join } from "node:path";
 import { docker } from "../components/engine.ts";
 import { repairDrift } from "./drift/repair.ts";
@@ -11,9 +12,12 @@ import { isProduction } from "./stack-file.ts";
 import { lockedUpdate } from "./update.ts";
 
 const policyPack = join(import.meta.dirname, "..", "policy");
+const updateModels = "--update-models";
 
 await main(async () => {
-  const { stack, stackOption, env, rest } = await openSession(process.argv.slice(2));
+  const { stack, stackOption, env: tools, rest } = await openSession(process.argv.slice(2));
+  const options = rest.filter((option) => option !== updateModels);
+  const env = options.length < rest.length ? { ...tools, OLLAMA_STACK_UPDATE_MODELS: "true" } : tools;
   await ensureStack(stack, env);
   const deployment = await recoverInterrupted(stack, env);
   const replace = (await repairDrift(stack, deployment)).flatMap((urn) => ["--replace", urn]);
@@ -21,7 +25,7 @@ await main(async () => {
   const checked = isProduction(stack) ? ["--policy-pack", policyPack] : ["--skip-preview"];
   // Refreshed, so that a container that somebody removed or stopped is brought back.
   await lockedUpdate(
-    ["up", "--yes", "--refresh", "--suppress-outputs", ...checked, ...replace, ...rest],
+    ["up", "--yes", "--refresh", "--suppress-outputs", ...checked, ...replace, ...options],
     stack,
     env,
   );

@@ -1,6 +1,12 @@
 /** What the component hands to its command; missing means that the two do not fit together. */
 export function required(key: string): string {
-  const value = process.env[key];
-  if (value === undefined || value === "") throw new Error(`${key} is not set`);
+  const value = optional(key);
+  if (value === undefined) throw new Error(`${key} is not set`);
   return value;
+}
+
+/** What the component hands over only sometimes. */
+export function optional(key: string): string | undefined {
+  const value = process.env[key];
+  return value === "" ? undefined : value;
 }

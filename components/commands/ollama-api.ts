@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { request } from "undici";
 import { z } from "zod";
 
@@ -6,16 +7,27 @@ import { z } from "zod";
 const tags = z.object({
   models: z.array(z.object({ name: z.string(), digest: z.string(), size: z.number() })).nullish(),
 });
+const running = z.object({ models: z.array(z.object({ name: z.string() })).nullish() });
 
-const pullLine = z.object({
+const progressLine = z.object({
   error: z.string().optional(),
   status: z.string().optional(),
   digest: z.string().optional(),
   total: z.number().optional(),
   completed: z.number().optional(),
 });
-export type PullLine = z.output<typeof pullLine>;
+export type ProgressLine = z.output<typeof progressLine>;
 export type InstalledModel = NonNullable<z.output<typeof tags>["models"]>[number];
+
+/** What to make a model of: one that is installed, or files that were uploaded (name to "sha256:..."). */
+export interface CreateRequest {
+  readonly model: string;
+  readonly from?: string;
+  readonly files?: Readonly<Record<string, string>>;
+  readonly parameters?: object | undefined;
+  readonly template?: string | undefined;
+  readonly system?: string | undefined;
+}
 
 /** Ollama refused, with the status it gave and its own words. */
 export class OllamaError extends Error {
@@ -25,6 +37,12 @@ export class OllamaError extends Error {
     super(message);
     this.status = status;
   }
+}
+
+interface CallOptions {
+  /** JSON, or the bytes of a file. */
+  readonly body?: object | Readable;
+  readonly signal?: AbortSignal;
 }
 
 export class OllamaApi {
@@ -40,14 +58,14 @@ export class OllamaApi {
   }
 
   async copy(source: string, destination: string): Promise<void> {
-    const { body } = await this.#call("POST", "/api/copy", { source, destination });
+    const { body } = await this.#call("POST", "/api/copy", { body: { source, destination } });
     await body.dump();
   }
 
   /** Deletes a model; false when there was none of that name. */
   async delete(model: string): Promise<boolean> {
     try {
-      const { body } = await this.#call("DELETE", "/api/delete", { model });
+      const { body } = await this.#call("DELETE", "/api/delete", { body: { model } });
       await body.dump();
       return true;
     } catch (error) {
@@ -56,29 +74,77 @@ export class OllamaApi {
     }
   }
 
+  /** Takes a model out of memory once nobody uses it, if it is loaded. */
+  async unload(name: string): Promise<void> {
+    const loaded = await this.#call("GET", "/api/ps");
+    const { models } = running.parse(await loaded.body.json());
+    if (!(models ?? []).some((model) => model.name === name)) return;
+    const { body } = await this.#call("POST", "/api/generate", { body: { model: name, keep_alive: 0 } });
+    await body.dump();
+  }
+
+  /** Throws when a model is listed and cannot be read: a layer of it is gone. */
+  async verify(model: string): Promise<void> {
+    const { body } = await this.#call("POST", "/api/show", { body: { model } });
+    await body.dump();
+  }
+
+  /** Whether a file was uploaded, or is a layer of a model. */
+  async hasBlob(digest: string): Promise<boolean> {
+    try {
+      const { body } = await this.#call("HEAD", `/api/blobs/${digest}`);
+      await body.dump();
+      return true;
+    } catch (error) {
+      if (error instanceof OllamaError && error.status === 404) return false;
+      throw error;
+    }
+  }
+
+  /** Uploads a file; Ollama refuses one that has another digest. */
+  async upload(digest: string, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+    const { body } = await this.#call("POST", `/api/blobs/${digest}`, {
+      body: Readable.from(content),
+      signal,
+    });
+    await body.dump();
+  }
+
   /** The lines of a pull as they come; an error line is thrown. Ends after "success", or when the connection drops. */
-  async *pull(model: string, insecure: boolean, signal: AbortSignal): AsyncGenerator<PullLine> {
-    const { body } = await this.#call("POST", "/api/pull", { model, insecure, stream: true }, signal);
+  pull(model: string, insecure: boolean, signal: AbortSignal): AsyncGenerator<ProgressLine> {
+    return this.#lines("/api/pull", { model, insecure, stream: true }, signal);
+  }
+
+  /** The lines of making a model, in the same way. */
+  create(wanted: CreateRequest, signal: AbortSignal): AsyncGenerator<ProgressLine> {
+    return this.#lines("/api/create", { ...wanted, stream: true }, signal);
+  }
+
+  async *#lines(path: string, request: object, signal: AbortSignal): AsyncGenerator<ProgressLine> {
+    const { body } = await this.#call("POST", path, { body: request, signal });
     let rest = "";
     for await (const piece of body.setEncoding("utf8") as AsyncIterable<string>) {
       const lines = (rest + piece).split("\n");
       rest = lines.pop() ?? "";
       for (const line of lines.filter(Boolean)) {
-        const parsed = pullLine.parse(JSON.parse(line));
+        const parsed = progressLine.parse(JSON.parse(line));
         if (parsed.error !== undefined) throw new OllamaError(200, parsed.error);
         yield parsed;
       }
     }
   }
 
-  async #call(method: "GET" | "POST" | "DELETE", path: string, body?: object, signal?: AbortSignal) {
+  async #call(method: "GET" | "HEAD" | "POST" | "DELETE", path: string, { body, signal }: CallOptions = {}) {
+    const upload = body instanceof Readable;
+    const content = upload
+      ? { body, headers: { "content-type": "application/octet-stream" } }
+      : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
     const response = await request(`${this.url}${path}`, {
       method,
-      ...(body === undefined
-        ? {}
-        : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+      ...(body === undefined ? {} : content),
       ...(signal === undefined ? {} : { signal }),
-      headersTimeout: 60_000,
+      // A large upload is answered when all of it is written; whoever sends it has a deadline of their own.
+      headersTimeout: upload ? 0 : 60_000,
       // Verifying a large model is silent for minutes; the pull has a deadline of its own for standing still.
       bodyTimeout: 0,
     });

@@ -1,6 +1,6 @@
 /** What brings a resource back to what the state says of it. */
 export type Repair =
-  /** The provider reads it back: a refreshed update sees to it, in place where it can. */
+  /** The provider reads it back, or the program looks: a refreshed update sees to it, in place where it can. */
   | "refresh"
   /** The provider does not see it: the resource is replaced. */
   | "replace"

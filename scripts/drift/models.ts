@@ -11,7 +11,7 @@ const tags = z.object({ models: z.array(z.object({ name: z.string(), digest: z.s
 
 interface ModelsToCompare {
   readonly stack: Deployed;
-  /** The commands of the stack: those among them that pull models are run again. */
+  /** The commands of the stack: those among them that install models see for themselves. */
   readonly commands: readonly Deployed[];
   /** Whether it is known already that Ollama cannot answer. */
   readonly silent: boolean;
@@ -53,7 +53,7 @@ export async function compareModels({
         property: "digest",
         expected: digest.slice(0, 12),
         actual: actual?.slice(0, 12) ?? "removed",
-        repair: pull === undefined ? "none" : "replace",
+        repair: pull === undefined ? "none" : "refresh",
       },
     ];
   });

@@ -9,6 +9,8 @@ interface Made {
   readonly inputs: Record<string, unknown>;
 }
 
+const record = { name: "tiny:1b", digest: "abc", size: 42, source: "s", sourceDigest: "abc", changes: "" };
+
 // Pulumi's own mocks, for the shape of the graph only: what is asked of the provider.
 const made: Made[] = [];
 await pulumi.runtime.setMocks(
@@ -19,7 +21,7 @@ await pulumi.runtime.setMocks(
       if (type === "docker:index/remoteImage:RemoteImage")
         Object.assign(state, { imageId: `sha256:${name}` });
       if (type === "command:local:Command") {
-        Object.assign(state, { stdout: JSON.stringify({ name: "tiny:1b", digest: "abc", size: 42 }) });
+        Object.assign(state, { stdout: JSON.stringify(record) });
       }
       return { id: id === undefined || id === "" ? `${name}-id` : id, state };
     },
@@ -165,8 +167,10 @@ describe("OllamaModel", () => {
       model: "tiny:1b",
       source: "registry:5000/library/tiny:1b",
       insecure: true,
+      digest: "a".repeat(64),
+      changes: { system: "You are terse." },
       keepSource: false,
-      missing: false,
+      repair: undefined,
       retain: false,
       stallSeconds: 60,
     });
@@ -179,6 +183,8 @@ describe("OllamaModel", () => {
       MODEL_INSECURE: "true",
       MODEL_KEEP_SOURCE: "false",
       PULL_STALL_SECONDS: "60",
+      MODEL_DIGEST: "a".repeat(64),
+      MODEL_CHANGES: '{"system":"You are terse."}',
     });
   });
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { configSchema, parseConfig } from "../../components/config.ts";
 
 interface Key {
-  type: string;
+  type?: string;
   default: unknown;
   description: string;
 }
@@ -37,7 +37,9 @@ describe("config", () => {
   it("has a type, a default and a description in Pulumi.yaml for every key, and a schema for each", () => {
     expect(Object.keys(project.config).sort()).toEqual(Object.keys(configSchema.shape).sort());
     for (const [key, { type, default: value, description }] of Object.entries(project.config)) {
-      expect(type, key).toMatch(/^(string|integer|boolean|array)$/);
+      // The CLI would refuse a list of names and objects under any type that it has.
+      if (key === "models") expect(type).toBeUndefined();
+      else expect(type, key).toMatch(/^(string|integer|boolean|array)$/);
       expect(value, key).toBeDefined();
       expect(description.length, key).toBeGreaterThan(20);
     }
@@ -85,6 +87,44 @@ describe("config", () => {
     ["models", '[{"name":"a","insecure":"yes"}]', /models\[0\]\.insecure is "yes".*true or false/],
     ["models", '[{"name":"a","digset":"x"}]', /models\[0\] has the unknown field digset/],
     ["models", '["a","a:latest"]', /names each model once/],
+    ["models", '["a","library/A"]', /names each model once/],
+    [
+      "models",
+      '[{"name":"a","source":"ftp://x/y.gguf"}]',
+      /models\[0\]\.source is "ftp.*or a GGUF file: an https URL/,
+    ],
+    ["models", '[{"name":"a","digest":"abc"}]', /models\[0\]\.digest is "abc".*64 hexadecimal digits/],
+    [
+      "models",
+      '[{"name":"a","source":"https://host/y.gguf"}]',
+      /models\[0\]\.digest is not set.*the SHA-256 of the file, because source is a URL/,
+    ],
+    [
+      "models",
+      '[{"name":"a","source":"./y.gguf","insecure":true}]',
+      /models\[0\]\.insecure is true.*left out for a GGUF file/,
+    ],
+    [
+      "models",
+      '[{"name":"a","parameters":{"temprature":1}}]',
+      /models\[0\]\.parameters has the unknown field temprature; known: num_ctx/,
+    ],
+    [
+      "models",
+      '[{"name":"a","parameters":{"num_ctx":1.5}}]',
+      /models\[0\]\.parameters\.num_ctx is 1\.5.*a whole number/,
+    ],
+    [
+      "models",
+      '[{"name":"a","parameters":{"top_p":"high"}}]',
+      /models\[0\]\.parameters\.top_p is "high".*a number/,
+    ],
+    [
+      "models",
+      '[{"name":"a","parameters":{"stop":[]}}]',
+      /models\[0\]\.parameters\.stop is \[\].*a text or a list of texts/,
+    ],
+    ["models", '[{"name":"a","system":""}]', /models\[0\]\.system is "".*not empty/],
     [
       "gatewayBindAddress",
       "0.0.0.0",
@@ -115,6 +155,34 @@ describe("config", () => {
       return "";
     })();
     expect(both.split("\n")).toHaveLength(2);
+  });
+
+  it("takes what a model is made of, and its parameters as the CLI writes them", () => {
+    const digest = "A".repeat(64);
+    const { models } = parse({
+      models: JSON.stringify([
+        {
+          name: "own",
+          source: "https://host/own.gguf",
+          digest: `sha256:${digest}`,
+          parameters: { num_ctx: 8192, temperature: "0.2", stop: "###" },
+          template: "{{ .Prompt }}",
+          system: "You are terse.",
+        },
+        { name: "file", source: "./models/file.gguf" },
+      ]),
+    });
+    expect(models).toEqual([
+      {
+        name: "own:latest",
+        source: "https://host/own.gguf",
+        digest: digest.toLowerCase(),
+        parameters: { num_ctx: 8192, temperature: 0.2, stop: ["###"] },
+        template: "{{ .Prompt }}",
+        system: "You are terse.",
+      },
+      { name: "file:latest", source: "./models/file.gguf" },
+    ]);
   });
 
   it("takes models by name or as objects, with the tag that Ollama would add", () => {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -10,6 +11,15 @@ export type PullBehaviour =
 export class FakeOllama {
   readonly models = new Map<string, { digest: string; size: number }>();
   readonly pulls: { model: string; insecure: boolean }[] = [];
+  /** What was uploaded, "sha256:..." to bytes. */
+  readonly blobs = new Map<string, number>();
+  readonly creations: Record<string, unknown>[] = [];
+  /** Every change of a name, in order: "copy a b", "delete a", "unload a". */
+  readonly changes: string[] = [];
+  /** What a pull makes of a model: another one for another digest. */
+  registryDigest = "d".repeat(64);
+  /** Names that are loaded. */
+  readonly loaded = new Set<string>();
   readonly #behaviours: PullBehaviour[];
   readonly #server = createServer((request, response) => {
     void this.#serve(request, response);
@@ -30,10 +40,15 @@ export class FakeOllama {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const answer = (status: number, value: object) => response.writeHead(status).end(JSON.stringify(value));
+    const blob = /^\/api\/blobs\/(sha256:[0-9a-f]{64})$/.exec(String(request.url))?.[1];
+    if (blob !== undefined) {
+      await this.#blob(blob, request, answer);
+      return;
+    }
     let text = "";
     for await (const piece of request) text += String(piece);
     const body = (text === "" ? {} : JSON.parse(text)) as Record<string, string>;
-    const answer = (status: number, value: object) => response.writeHead(status).end(JSON.stringify(value));
     switch (`${String(request.method)} ${String(request.url)}`) {
       case "GET /api/tags":
         return void answer(200, { models: [...this.models].map(([name, model]) => ({ name, ...model })) });
@@ -41,16 +56,53 @@ export class FakeOllama {
         const source = this.models.get(body["source"] ?? "");
         if (source === undefined) return void answer(404, { error: "model not found" });
         this.models.set(body["destination"] ?? "", source);
+        this.changes.push(`copy ${String(body["source"])} ${String(body["destination"])}`);
         return void answer(200, {});
       }
       case "DELETE /api/delete":
+        this.changes.push(`delete ${String(body["model"])}`);
         return void answer(this.models.delete(body["model"] ?? "") ? 200 : 404, {});
+      case "GET /api/ps":
+        return void answer(200, { models: [...this.loaded].map((name) => ({ name })) });
+      case "POST /api/generate":
+        this.changes.push(`unload ${String(body["model"])}`);
+        return void answer(this.loaded.delete(body["model"] ?? "") ? 200 : 404, {});
+      case "POST /api/show":
+        return void answer(this.models.has(body["model"] ?? "") ? 200 : 404, {});
+      case "POST /api/create": {
+        this.creations.push(body);
+        const digest = createHash("sha256").update(text).digest("hex");
+        this.models.set(body["model"] ?? "", { digest, size: 7 });
+        response.end(
+          `${JSON.stringify({ status: "parsing GGUF" })}\n${JSON.stringify({ status: "success" })}\n`,
+        );
+        return;
+      }
       case "POST /api/pull":
         this.#pull(body, response);
         return;
       default:
         return void answer(404, { error: "no such route" });
     }
+  }
+
+  async #blob(
+    digest: string,
+    request: IncomingMessage,
+    answer: (status: number, value: object) => unknown,
+  ): Promise<void> {
+    if (request.method === "HEAD") return void answer(this.blobs.has(digest) ? 200 : 404, {});
+    const hash = createHash("sha256");
+    let size = 0;
+    for await (const piece of request as AsyncIterable<Buffer>) {
+      hash.update(piece);
+      size += piece.length;
+    }
+    const found = `sha256:${hash.digest("hex")}`;
+    if (found !== digest)
+      return void answer(400, { error: `digest mismatch, expected "${digest}", got "${found}"` });
+    this.blobs.set(digest, size);
+    answer(201, {});
   }
 
   #pull(body: Record<string, unknown>, response: ServerResponse): void {
@@ -63,7 +115,8 @@ export class FakeOllama {
     }
     response.writeHead(200, { "content-type": "application/x-ndjson" });
     const lines = behaviour.lines.map((line) => `${JSON.stringify(line)}\n`).join("");
-    if (lines.includes('"success"')) this.models.set(model, { digest: "d".repeat(64), size: 1_500_000_000 });
+    if (lines.includes('"success"'))
+      this.models.set(model, { digest: this.registryDigest, size: 1_500_000_000 });
     response.write(lines, () => {
       if (behaviour.then === "end") response.end();
       if (behaviour.then === "cut") response.destroy();

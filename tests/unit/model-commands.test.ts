@@ -1,50 +1,12 @@
-import { execFile } from "node:child_process";
-import { afterEach, describe, expect, it } from "vitest";
-import { FakeOllama, type PullBehaviour } from "./fake-registry-ollama.ts";
+import { describe, expect, it } from "vitest";
+import { parseRecord } from "../../components/models/record.ts";
+import { fake, run } from "./model-command.ts";
 
-interface Result {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-const servers: FakeOllama[] = [];
-afterEach(async () => {
-  await Promise.all(servers.splice(0).map((server) => server.stop()));
-});
-
-async function fake(...behaviours: PullBehaviour[]) {
-  const server = new FakeOllama(...behaviours);
-  servers.push(server);
-  return { server, url: await server.start() };
-}
-
-/** Runs a command of the model component as Pulumi does. */
-function run(script: "pull-model" | "delete-model", environment: Record<string, string>): Promise<Result> {
-  const defaults = {
-    MODEL: "tiny:1b",
-    MODEL_SOURCE: "tiny:1b",
-    MODEL_INSECURE: "false",
-    MODEL_KEEP_SOURCE: "false",
-    PULL_STALL_SECONDS: "1",
-  };
-  return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      [`components/commands/${script}.ts`],
-      { env: { ...process.env, ...defaults, ...environment } },
-      (_error, stdout, stderr) => {
-        resolve({ code: child.exitCode ?? -1, stdout, stderr });
-      },
-    );
-  });
-}
-
-const layer = (completed: number) => ({
+const layer = (percent: number) => ({
   status: "pulling abcdef",
   digest: "sha256:abcdef",
-  total: 100,
-  completed,
+  total: 100_000_000,
+  completed: percent * 1_000_000,
 });
 const success = { status: "success" };
 
@@ -57,9 +19,16 @@ describe("pulling a model", () => {
     });
     const { code, stdout, stderr } = await run("pull-model", { OLLAMA_URL: url });
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toEqual({ name: "tiny:1b", digest: "d".repeat(64), size: 1_500_000_000 });
+    expect(JSON.parse(stdout)).toEqual({
+      name: "tiny:1b",
+      digest: "d".repeat(64),
+      size: 1_500_000_000,
+      source: "tiny:1b",
+      sourceDigest: "d".repeat(64),
+      changes: "",
+    });
     expect(stderr.match(/ % of /g)).toHaveLength(21);
-    expect(stderr).toContain("abcdef: 35 % of 100 B");
+    expect(stderr).toContain("abcdef: 35 % of 100.0 MB");
   });
 
   it("costs nothing when the model is there", async () => {
@@ -164,6 +133,94 @@ describe("pulling a model", () => {
     const { code, stderr } = await run("pull-model", { OLLAMA_URL: "http://127.0.0.1:1" });
     expect(code).toBe(1);
     expect(stderr).toMatch(/Model tiny:1b: .*(does not answer|ECONNREFUSED)/);
+  });
+});
+
+describe("a model that was installed before", () => {
+  /** Installs a model, as another update did before. */
+  async function installed(environment: Record<string, string> = {}) {
+    const { server, url } = await fake();
+    const { stdout } = await run("pull-model", { OLLAMA_URL: url, ...environment });
+    server.pulls.length = 0;
+    server.changes.length = 0;
+    const again = (changed: Record<string, string> = {}) =>
+      run("pull-model", { OLLAMA_URL: url, PULUMI_COMMAND_STDOUT: stdout, ...environment, ...changed });
+    return { server, record: parseRecord(stdout), again };
+  }
+
+  it("is left alone while it is what it was", async () => {
+    const { server, record, again } = await installed();
+    const { stdout } = await again({ PULL_STALL_SECONDS: "2" });
+    expect(parseRecord(stdout)).toEqual(record);
+    expect(server.pulls).toEqual([]);
+  });
+
+  it("is pulled again when somebody replaced it", async () => {
+    const { server, record, again } = await installed();
+    server.models.set("tiny:1b", { digest: "f".repeat(64), size: 5 });
+    expect(parseRecord((await again()).stdout)).toEqual(record);
+    expect(server.pulls).toHaveLength(1);
+  });
+
+  it("is pulled again when that is asked for, once for each request", async () => {
+    const { server, again } = await installed();
+    server.registryDigest = "9".repeat(64);
+    const asked = { MODEL_REQUEST: "today its tag moved" };
+    const { stdout } = await again(asked);
+    expect(parseRecord(stdout)).toMatchObject({ sourceDigest: "9".repeat(64), request: asked.MODEL_REQUEST });
+    await again({ ...asked, PULUMI_COMMAND_STDOUT: stdout });
+    expect(server.pulls).toHaveLength(1);
+  });
+
+  it("answers until its successor from another source is there, and leaves no name behind", async () => {
+    const { server, record, again } = await installed();
+    server.loaded.add("tiny:1b");
+    server.registryDigest = "9".repeat(64);
+    const source = "registry:5000/library/other:1b";
+    const { stdout } = await again({ MODEL_SOURCE: source });
+    expect(parseRecord(stdout)).toMatchObject({ source, digest: "9".repeat(64) });
+    const superseded = `superseded:${String(record?.digest.slice(0, 12))}`;
+    expect(server.changes).toEqual([
+      "unload tiny:1b",
+      `copy tiny:1b ${superseded}`,
+      `copy ${source} tiny:1b`,
+      `delete ${superseded}`,
+      `delete ${source}`,
+    ]);
+    expect([...server.models.keys()]).toEqual(["tiny:1b"]);
+  });
+
+  it("is made anew from its source when its parameters change", async () => {
+    const { server, again } = await installed();
+    const changes = { parameters: { temperature: 0.1 }, system: "You are terse." };
+    const { stdout } = await again({ MODEL_CHANGES: JSON.stringify(changes) });
+    expect(server.pulls).toHaveLength(1);
+    expect(server.creations).toEqual([{ model: "tiny:1b", from: "tiny:1b", ...changes, stream: true }]);
+    expect(parseRecord(stdout)).toMatchObject({
+      sourceDigest: "d".repeat(64),
+      changes: JSON.stringify(changes),
+    });
+  });
+});
+
+describe("a pinned model", () => {
+  it("that the registry has otherwise is refused, and does not stay", async () => {
+    const { server, url } = await fake();
+    const { code, stderr } = await run("pull-model", { OLLAMA_URL: url, MODEL_DIGEST: "1".repeat(64) });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /registry's tiny:1b has the digest d{64}, but 1{64} is pinned: it was deleted again/,
+    );
+    expect([...server.models.keys()]).toEqual([]);
+    expect(server.pulls).toHaveLength(1);
+  });
+
+  it("is pulled when another has its name", async () => {
+    const { server, url } = await fake();
+    server.models.set("tiny:1b", { digest: "f".repeat(64), size: 5 });
+    const { code } = await run("pull-model", { OLLAMA_URL: url, MODEL_DIGEST: "d".repeat(64) });
+    expect(code).toBe(0);
+    expect(server.pulls).toHaveLength(1);
   });
 });
 

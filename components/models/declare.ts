@@ -1,0 +1,40 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { OllamaModel } from "../ollama-model.ts";
+import type { PlannedModel } from "./look.ts";
+
+export interface DeclareOptions {
+  /** URL of the server, known when it is ready. */
+  readonly serverUrl: pulumi.Input<string>;
+  readonly retain: boolean;
+  readonly stallSeconds: number;
+}
+
+/** The models as resources. Those of one source come one after the other: each would take it away from the other. */
+export function declareModels(
+  plan: readonly PlannedModel[],
+  { serverUrl, retain, stallSeconds }: DeclareOptions,
+): OllamaModel[] {
+  const names = new Set(plan.map(({ name }) => name));
+  const lastOf = new Map<string, OllamaModel>();
+  return plan.map(({ name, source, insecure, digest, changes, repair }) => {
+    const before = lastOf.get(source);
+    const model = new OllamaModel(
+      `model-${name}`,
+      {
+        serverUrl,
+        model: name,
+        source,
+        insecure,
+        digest,
+        changes,
+        keepSource: names.has(source),
+        repair,
+        retain,
+        stallSeconds,
+      },
+      before === undefined ? {} : { dependsOn: before },
+    );
+    lastOf.set(source, model);
+    return model;
+  });
+}

@@ -1,0 +1,50 @@
+import { request } from "undici";
+import { z } from "zod";
+
+const tags = z.object({
+  models: z.array(z.object({ name: z.string(), digest: z.string(), size: z.number() })).nullish(),
+});
+
+// A server that runs on the same host, or near it, and has nothing to work out.
+const answerMs = 1_000;
+
+export interface Installed {
+  /** SHA-256 of the manifest. */
+  readonly digest: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** What a running server has, by name; undefined when none answers there, as before the first update. */
+export async function installedModels(
+  serverUrl: string,
+): Promise<ReadonlyMap<string, Installed> | undefined> {
+  try {
+    const { body } = await request(`${serverUrl}/api/tags`, { signal: AbortSignal.timeout(answerMs) });
+    const { models } = tags.parse(await body.json());
+    return new Map((models ?? []).map(({ name, digest, size }) => [name, { digest, size }]));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Which of some layers ("sha256:...") a running server has already, whatever model they belong to. */
+export async function presentLayers(
+  serverUrl: string,
+  digests: Iterable<string>,
+): Promise<ReadonlySet<string>> {
+  const present = new Set<string>();
+  await Promise.all(
+    [...digests].map(async (digest) => {
+      try {
+        const signal = AbortSignal.timeout(answerMs);
+        const response = await request(`${serverUrl}/api/blobs/${digest}`, { method: "HEAD", signal });
+        await response.body.dump();
+        if (response.statusCode === 200) present.add(digest);
+      } catch {
+        // As good as not there: it will be found when it is pulled.
+      }
+    }),
+  );
+  return present;
+}
