@@ -23,7 +23,7 @@ export interface OllamaModelArgs {
   readonly keepSource: boolean;
   /** Why it must be installed anew though nothing else changed: removed by hand, say. */
   readonly repair: string | undefined;
-  /** Whether it stays, with its volume, when the stack is destroyed. Then it also stays when it is taken from the list. */
+  /** Whether it stays in its volume when it is taken from the list, and when the stack is destroyed. */
   readonly retain: boolean;
   /** Seconds without a byte after which a pull is started again. Changed in place. */
   readonly stallSeconds: number;

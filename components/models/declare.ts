@@ -5,6 +5,7 @@ import type { PlannedModel } from "./look.ts";
 export interface DeclareOptions {
   /** URL of the server, known when it is ready. */
   readonly serverUrl: pulumi.Input<string>;
+  /** Whether models stay that do not say it themselves. */
   readonly retain: boolean;
   readonly stallSeconds: number;
 }
@@ -16,7 +17,7 @@ export function declareModels(
 ): OllamaModel[] {
   const names = new Set(plan.map(({ name }) => name));
   const lastOf = new Map<string, OllamaModel>();
-  return plan.map(({ name, source, insecure, digest, changes, repair }) => {
+  return plan.map(({ name, source, insecure, digest, changes, repair, ...own }) => {
     const before = lastOf.get(source);
     const model = new OllamaModel(
       `model-${name}`,
@@ -29,7 +30,7 @@ export function declareModels(
         changes,
         keepSource: names.has(source),
         repair,
-        retain,
+        retain: own.retain ?? retain,
         stallSeconds,
       },
       before === undefined ? {} : { dependsOn: before },

@@ -90,6 +90,7 @@ const fields = z.strictObject(
     parameters: parameters.optional(),
     template: text.optional(),
     system: text.optional(),
+    retain: flag.optional(),
   },
   "{name, source?, ...}",
 );

@@ -189,6 +189,35 @@ describe("OllamaModel", () => {
   });
 });
 
+describe("the models of a stack", () => {
+  it("stay when they are taken from the list as they say themselves, or else as the stack says", async () => {
+    const { declareModels } = await import("../../components/models/declare.ts");
+    const model = (name: string, retain: boolean | undefined) => ({
+      name,
+      source: name,
+      insecure: false,
+      digest: undefined,
+      changes: {},
+      retain,
+      repair: undefined,
+    });
+    const plan = [model("asks:1b", true), model("refuses:1b", false), model("silent:1b", undefined)];
+    for (const retain of [false, true]) {
+      const declared = declareModels(plan, {
+        serverUrl: `http://${String(retain)}`,
+        retain,
+        stallSeconds: 60,
+      });
+      await Promise.all(declared.map(({ digest }) => read(digest)));
+    }
+    const retained = (name: string) =>
+      made.filter((entry) => entry.name === `model-${name}`).map(({ inputs }) => inputs["retain"]);
+    expect(retained("asks:1b")).toEqual([true, true]);
+    expect(retained("refuses:1b")).toEqual([false, false]);
+    expect(retained("silent:1b")).toEqual([false, true]);
+  });
+});
+
 describe("Gateway", () => {
   it("hands over only variables that the gateway knows, with the seed's names", async () => {
     const { variables } = await import("../../gateway/src/config.ts");

@@ -124,6 +124,7 @@ describe("config", () => {
       '[{"name":"a","parameters":{"stop":[]}}]',
       /models\[0\]\.parameters\.stop is \[\].*a text or a list of texts/,
     ],
+    ["models", '[{"name":"a","retain":"yes"}]', /models\[0\]\.retain is "yes".*true or false/],
     ["models", '[{"name":"a","system":""}]', /models\[0\]\.system is "".*not empty/],
     [
       "gatewayBindAddress",
