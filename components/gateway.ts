@@ -35,9 +35,6 @@ export interface GatewayArgs {
   readonly limits: ContainerLimits;
 }
 
-// Of the container's memory; the rest is for what is not on Node's heap.
-const heapShare = 0.75;
-
 // Beyond the time that the gateway gives to requests in flight, the engine leaves it this long to close.
 const stopMarginSeconds = 5;
 
@@ -96,14 +93,12 @@ export class Gateway extends pulumi.ComponentResource {
       API_KEYS: pulumi.output(args.apiKeys).apply((lines) => lines.join(";")),
       LOG_LEVEL: args.logLevel,
     } satisfies Partial<Record<VariableName, pulumi.Input<string>>>;
-    // Node collects before it meets the container's limit.
-    const heapMiB = Math.floor(args.limits.memoryMiB * heapShare);
     const { container, ready } = serviceContainer(
       name,
       {
         name: args.containerName,
         image: image.imageId,
-        environment: { ...environment, NODE_OPTIONS: `--max-old-space-size=${String(heapMiB)}` },
+        environment,
         network: { name: args.networkName, alias: "gateway" },
         port: { internal: DEFAULT_PORT, external: args.port, address: args.bindAddress },
         user: "65532:65532",
