@@ -9,8 +9,10 @@ import { artefact, artefactPath, keyOfFolder } from "../toolchain/cache.ts";
 import { findGo } from "../toolchain/go.ts";
 import { LOAD_CORE } from "./cores.ts";
 
-/** What the fake Ollama does for a model of this name; see load/fake.go. */
-export type FakeModel = "fast" | "paced" | "open" | "slow" | "cold";
+/** The fake Ollama's models: the name says what it does; see load/fake.go. */
+export const fakeModels = ["fast", "paced", "open", "slow", "cold"] as const;
+
+export type FakeModel = (typeof fakeModels)[number];
 
 /** What the load asks, and of whom. */
 export interface Question {

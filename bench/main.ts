@@ -1,114 +1,20 @@
-// npm run bench: the gateway and its peers, side by side. README.md says what is measured and how.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { format, resolveConfig } from "prettier";
+// npm run bench: what is measured is measured here. README.md says how, and what the numbers mean.
 import { main } from "../scripts/main.ts";
 import { SetupError } from "../scripts/process.ts";
-import { say } from "../scripts/progress.ts";
-import { leaveGatewayCore } from "./cores.ts";
-import { Load } from "./load-process.ts";
-import { machine } from "./machine.ts";
-import { measure, type Measured, measureDirect, type Plan, type Stage } from "./measures.ts";
-import { litellm } from "./peers/litellm.ts";
-import { nginx } from "./peers/nginx.ts";
-import { ours } from "./peers/ours.ts";
-import type { Peer } from "./peers/peer.ts";
-import { portkey } from "./peers/portkey.ts";
-import { type Column, report } from "./report.ts";
-import { added, summarize } from "./summary.ts";
+import { benchGateway } from "./gateway.ts";
+import { benchImage } from "./image.ts";
 
-const peers: readonly Peer[] = [ours, nginx, portkey, litellm];
-
-// Until a compiler that compiles while the program runs has done most of its work, on the core that serves as well.
-const WARM_UP_SECONDS = 8;
+const benchmarks = { gateway: benchGateway, image: benchImage };
 
 await main(async () => {
-  const { values } = parseArgs({
-    options: {
-      only: { type: "string" },
-      rounds: { type: "string" },
-      seconds: { type: "string" },
-      quick: { type: "boolean", default: false },
-      write: { type: "boolean", default: false },
-    },
-  });
-  const { quick } = values;
-  const chosen = choose(values.only ?? (quick ? "ours" : peers.map(({ name }) => name).join(",")));
-  const rounds = positive("rounds", values.rounds ?? (quick ? "1" : "3"));
-  const seconds = positive("seconds", values.seconds ?? (quick ? "2" : "3"));
-  const plan: Plan = {
-    seconds,
-    warmUpSeconds: quick ? seconds : WARM_UP_SECONDS,
-    openStreams: quick ? [200] : [200, 1000],
-    leaving: !quick,
-  };
-
-  const abouts = new Map<Peer, string>();
-  for (const peer of chosen) abouts.set(peer, await peer.prepare());
-  const folder = mkdtempSync(join(tmpdir(), "ollama-stack-bench-"));
-  const faults: string[] = [];
-  const load = await Load.start();
-  leaveGatewayCore();
-  const stage: Stage = {
-    load,
-    folder,
-    plan,
-    fault: (what, counts) => {
-      const why = Object.entries(counts).map(([what, count]) => `${count} × ${what}`);
-      const line = why.length === 0 ? what : `${what}: ${why.join("; ")}`;
-      say(line);
-      faults.push(line);
-    },
-  };
-  try {
-    const direct: Measured[] = [];
-    const measured = new Map<Peer, Measured[]>(chosen.map((peer) => [peer, []]));
-    for (let round = 1; round <= rounds; round += 1) {
-      say(`round ${round} of ${rounds}: direct`);
-      const without = await measureDirect(stage);
-      direct.push(without);
-      for (const [peer, results] of measured) {
-        say(`round ${round} of ${rounds}: ${peer.name}`);
-        results.push(added(await measure(peer, stage), without));
-      }
-    }
-    const columns: Column[] = [
-      ...[...measured].map(([peer, results]) => ({
-        name: peer.name,
-        about: abouts.get(peer) ?? "",
-        summaries: summarize(results),
-      })),
-      { name: "direct", about: "the fake Ollama with nothing in between", summaries: summarize(direct) },
-    ];
-    const date = new Date().toISOString().slice(0, 10);
-    const text = report({ columns, machine: machine(), rounds, seconds, date, faults });
-    console.log(text);
-    if (values.write) {
-      const file = join(import.meta.dirname, "RESULTS.md");
-      writeFileSync(file, await format(text, { ...(await resolveConfig(file)), parser: "markdown" }));
-    }
-    if (faults.length > 0) process.exitCode = 1;
-  } finally {
-    await load.stop();
-    rmSync(folder, { recursive: true, force: true });
+  const [first, ...rest] = process.argv.slice(2);
+  if (first === undefined || first.startsWith("-")) {
+    await benchGateway(process.argv.slice(2));
+    return;
   }
+  if (!Object.hasOwn(benchmarks, first))
+    throw new SetupError(
+      `there is no benchmark "${first}": it must be ${Object.keys(benchmarks).join(" or ")}`,
+    );
+  await benchmarks[first as keyof typeof benchmarks](rest);
 });
-
-function choose(names: string): Peer[] {
-  return names.split(",").map((name) => {
-    const peer = peers.find((each) => each.name === name.trim());
-    if (peer === undefined)
-      throw new SetupError(
-        `--only ${names}: there is no peer "${name}"; there are ${peers.map((each) => each.name).join(", ")}`,
-      );
-    return peer;
-  });
-}
-
-function positive(option: string, text: string): number {
-  const number = Number(text);
-  if (!(number > 0)) throw new SetupError(`--${option} ${text}: it must be a number above 0`);
-  return number;
-}

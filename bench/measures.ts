@@ -119,9 +119,7 @@ async function speed(peer: Peer, running: Pinned, stage: Stage): Promise<Measure
   const loadedMemory = running.memory();
   const leave = async (model: "cold" | "slow" | "open", streamed: boolean) => {
     const question = peer.question(running.port, model, streamed);
-    const { stopped } = await load.leave(question, LEAVERS, model === "open" ? "token" : "nothing");
-    // What a peer left running before this is counted with it.
-    return Math.max(0, stopped);
+    return (await load.leave(question, LEAVERS, model === "open" ? "token" : "nothing")).stopped;
   };
   return {
     wholeMs,

@@ -1,5 +1,6 @@
 import { type MeasureName, measures } from "./measures.ts";
-import type { Summaries, Summary } from "./summary.ts";
+import { table } from "./results.ts";
+import { type Summaries, withSpread } from "./summary.ts";
 
 /** A column of the tables: who, and what was measured of it. */
 export interface Column {
@@ -10,10 +11,8 @@ export interface Column {
 
 export interface Run {
   readonly columns: readonly Column[];
-  readonly machine: readonly string[];
   readonly rounds: number;
   readonly seconds: number;
-  readonly date: string;
   /** Answers that were not as they have to be. */
   readonly faults: readonly string[];
 }
@@ -21,49 +20,42 @@ export interface Run {
 const names = Object.keys(measures) as MeasureName[];
 
 /** The run's results as Markdown. */
-export function report(run: Run): string {
-  const { columns } = run;
+export function report({ columns, rounds, seconds, faults }: Run): string {
   const rows = names.filter((name) => columns.some(({ summaries }) => summaries[name] !== undefined));
-  const heads = columns.map(({ name }) => name);
   const values = rows.map((name) => [
     titleOf(name),
     ...columns.map(({ summaries }) => withSpread(summaries[name], measures[name].digits)),
   ]);
-  const [base] = columns.filter(({ name }) => name !== "direct");
-  const others = columns.filter((column) => column !== base && column.name !== "direct");
-  const ratios = rows.flatMap((name) => {
-    const own = base?.summaries[name]?.median;
-    if (own === undefined || own === 0 || others.every(({ summaries }) => summaries[name] === undefined))
-      return [];
-    return [[titleOf(name), ...others.map(({ summaries }) => ratio(summaries[name]?.median, own))]];
-  });
+  const ratios = ratioTable(columns, rows);
   return [
-    "# Results",
-    "",
-    "Written by `npm run bench`; [README.md](README.md) says what each number means. Medians of " +
-      `${run.rounds} interleaved rounds, in brackets the lowest and the highest; each load lasted ${run.seconds} s.`,
-    "",
-    `- ${run.date}`,
-    ...run.machine.map((line) => `- ${line}`),
     ...columns.map(({ name, about }) => `- ${name}: ${about}`),
     "",
-    table(["", ...heads], values),
-    ...(ratios.length === 0
-      ? []
-      : [
-          "",
-          `## As multiples of ${base?.name ?? ""}`,
-          "",
-          table(["", ...others.map(({ name }) => name)], ratios),
-        ]),
+    rounds === 1
+      ? `One round; each load lasted ${seconds} s.`
+      : `Medians of ${rounds} interleaved rounds, in brackets the lowest and the highest; each load lasted ${seconds} s.`,
     "",
-    "## Answers that were wrong",
+    table(["", ...columns.map(({ name }) => name)], values),
+    ...(ratios === undefined ? [] : ["", ratios]),
     "",
-    ...(run.faults.length === 0
-      ? ["None: every answer had status 200, the text expected and its proper end."]
-      : run.faults.map((line) => `- ${line}`)),
-    "",
+    ...(faults.length === 0
+      ? ["Every answer had status 200, the text expected and its proper end."]
+      : ["What was not as it has to be:", "", ...faults.map((line) => `- ${line}`)]),
   ].join("\n");
+}
+
+/** The peers as multiples of the first column, this gateway unless it was left out. */
+function ratioTable(columns: readonly Column[], rows: readonly MeasureName[]): string | undefined {
+  const [base, ...others] = columns.filter(({ name }) => name !== "direct");
+  if (base === undefined || others.length === 0) return undefined;
+  const lines = rows.flatMap((name) => {
+    const own = base.summaries[name]?.median;
+    // Counts are no sizes, and a difference that may be below zero has no multiple.
+    if (own === undefined || own <= 0 || measures[name].unit === "" || name === "addedGapP99") return [];
+    return [[titleOf(name), ...others.map(({ summaries }) => ratio(summaries[name]?.median, own))]];
+  });
+  return [`As multiples of ${base.name}:`, "", table(["", ...others.map(({ name }) => name)], lines)].join(
+    "\n",
+  );
 }
 
 function titleOf(name: MeasureName): string {
@@ -71,23 +63,7 @@ function titleOf(name: MeasureName): string {
   return unit === "" ? title : `${title} (${unit})`;
 }
 
-function withSpread(summary: Summary | undefined, digits: number): string {
-  if (summary === undefined) return "";
-  const { median, min, max } = summary;
-  const [middle, low, high] = [median, min, max].map((value) => written(value, digits));
-  return low === high ? String(middle) : `**${String(middle)}** (${String(low)} to ${String(high)})`;
-}
-
-function written(value: number, digits: number): string {
-  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-}
-
 function ratio(value: number | undefined, own: number): string {
-  return value === undefined ? "" : (value / own).toPrecision(2).replace(/e\+(\d)$/, "e$1");
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  const rule = head.map((_, index) => (index === 0 ? "---" : "--:"));
-  return [line(head), line(rule), ...rows.map(line)].join("\n");
+  if (value === undefined) return "";
+  return (value / own).toLocaleString("en-US", { maximumSignificantDigits: 2 });
 }

@@ -177,6 +177,9 @@ func (r *openRun) close() {
 	}
 }
 
+// How long what was cut off may take to be tried again; then that is cut off, too.
+const straggle = time.Second
+
 // Clients that leave: how many of their requests have stopped in Ollama a second later.
 type leaveRun struct {
 	openRun
@@ -209,7 +212,10 @@ func (r *leaveRun) start(l *loop, f *fake, finish func(any)) {
 			l.after(coldLoad, func() {
 				late := f.began - atSecond
 				f.cut()
-				finish(leaveResult{Reached: reached, Stopped: r.Connections - running - late, Faults: r.faults})
+				l.after(straggle, func() {
+					f.cut()
+					finish(leaveResult{Reached: reached, Stopped: r.Connections - running - late, Faults: r.faults})
+				})
 			})
 		})
 	}

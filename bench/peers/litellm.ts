@@ -1,70 +1,50 @@
-import { openSync, writeFileSync } from "node:fs";
+import { openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ask, runTool, SetupError } from "../../scripts/process.ts";
+import { runTool } from "../../scripts/process.ts";
 import { step } from "../../scripts/progress.ts";
-import { artefact, artefactPath, keyOf } from "../../toolchain/cache.ts";
+import { artefact, keyOf } from "../../toolchain/cache.ts";
+import { fakeModels } from "../load-process.ts";
 import { freePort, Pinned } from "../pinned.ts";
 import type { Peer } from "./peer.ts";
 
-const VERSION = "1.106.2";
-
+const requirements = join(import.meta.dirname, "litellm", "requirements.txt");
 // It does not start without one.
-const KEY = "sk-bench-0123456789abcdef0123456789abcdef";
-
+const key = "sk-bench-0123456789abcdef0123456789abcdef";
 let packages = "";
 
-/** LiteLLM's proxy from PyPI, by its own way to Ollama. */
+/** LiteLLM's proxy by way of its provider for Ollama's native chat, the one that it recommends. */
 export const litellm: Peer = {
   name: "LiteLLM",
 
   async prepare() {
-    const python = await ask("python3", ["--version"]);
-    if (python === undefined)
-      throw new SetupError("LiteLLM needs python3: install it, or leave it out with --only");
-    const key = keyOf([VERSION, python]);
-    await artefact("bench-litellm", key, (partial) =>
-      step(`LiteLLM ${VERSION}`, 180, async (report) => {
-        const arguments_ = [
-          "-m",
-          "pip",
-          "install",
-          "--quiet",
-          "--target",
-          partial,
-          `litellm[proxy]==${VERSION}`,
-        ];
-        await runTool("python3", arguments_, { what: "install LiteLLM", report });
+    const python = (await runTool("python3", ["--version"], { what: "python version" })).trim();
+    const pins = readFileSync(requirements, "utf8");
+    packages = await artefact("bench-litellm", keyOf([python, pins]), (partial) =>
+      step("LiteLLM from PyPI", 90, async (report) => {
+        const quiet = ["--no-cache-dir", "--progress-bar", "off", "--disable-pip-version-check"];
+        const args = ["-m", "pip", "install", ...quiet, "--target", partial, "--requirement", requirements];
+        await runTool("python3", args, { what: "pip install litellm", report });
       }),
     );
-    packages = artefactPath("bench-litellm", key);
-    return `LiteLLM ${VERSION} on ${python.trim()}, one worker, \`ollama_chat\`, no keys, no database`;
+    const [, version] = /^litellm\[proxy\]==(.*)$/m.exec(pins) ?? [];
+    return `${version ?? ""} from PyPI on ${python}, one worker, provider \`ollama_chat\`, with a master key and no database`;
   },
 
   async start(ollamaPort, folder) {
     const port = await freePort();
     const config = join(folder, "litellm.yaml");
-    const models = ["fast", "paced", "open", "slow", "cold"].map(
-      (name) =>
-        `  - model_name: ${name}\n    litellm_params:\n      model: ollama_chat/${name}\n      api_base: http://127.0.0.1:${ollamaPort}\n`,
-    );
-    writeFileSync(config, `model_list:\n${models.join("")}`);
-    const start = "from litellm import run_server; run_server()";
+    writeFileSync(config, configuration(ollamaPort));
+    const args = ["--config", config, "--host", "127.0.0.1", "--port", `${port}`, "--num_workers", "1"];
     return await Pinned.start({
-      command: [
-        "python3",
-        "-c",
-        start,
-        ...["--config", config, "--host", "127.0.0.1", "--port", `${port}`, "--num_workers", "1"],
-        ...["--telemetry", "False"],
-      ],
-      // Its list of prices comes with it; without this it is fetched at the start.
+      command: ["python3", "-c", "from litellm import run_server; run_server()", ...args],
       env: {
         PYTHONPATH: packages,
+        HOME: folder,
+        // Its table of prices would be fetched at the start.
         LITELLM_LOCAL_MODEL_COST_MAP: "True",
         LITELLM_LOG: "ERROR",
-        LITELLM_MASTER_KEY: KEY,
-        HOME: folder,
       },
+      cwd: folder,
       port,
       readyPath: "/health/liveliness",
       output: openSync(join(folder, "litellm.log"), "a"),
@@ -76,6 +56,18 @@ export const litellm: Peer = {
     path: "/v1/chat/completions",
     model,
     stream,
-    headers: { Authorization: `Bearer ${KEY}` },
+    headers: { Authorization: `Bearer ${key}` },
   }),
 };
+
+function configuration(ollamaPort: number): string {
+  const api_base = `http://127.0.0.1:${ollamaPort}`;
+  return JSON.stringify({
+    model_list: fakeModels.map((name) => ({
+      model_name: name,
+      litellm_params: { model: `ollama_chat/${name}`, api_base },
+    })),
+    litellm_settings: { telemetry: false, num_retries: 0 },
+    general_settings: { master_key: key },
+  });
+}

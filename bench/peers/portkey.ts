@@ -1,45 +1,43 @@
-import { openSync, writeFileSync } from "node:fs";
+import { copyFileSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { runTool } from "../../scripts/process.ts";
+import { npmCi } from "../../scripts/node/install.mjs";
 import { step } from "../../scripts/progress.ts";
-import { artefact, keyOf } from "../../toolchain/cache.ts";
+import { artefact, keyOfFolder } from "../../toolchain/cache.ts";
 import { freePort, Pinned } from "../pinned.ts";
 import type { Peer } from "./peer.ts";
 
-const VERSION = "1.15.2";
-// With a newer one it does not stream.
-const NODE_SERVER = "1.14.1";
+const pins = join(import.meta.dirname, "portkey");
+let server = "";
+let ollamaUrl = "";
 
-let program = "";
-let ollama = 0;
-
-/** Portkey's gateway from npm, by its own way to Ollama: Ollama's `/v1`. */
+/** Portkey's gateway, in front of Ollama's own form of OpenAI's API: it does not speak the native one. */
 export const portkey: Peer = {
   name: "Portkey",
 
   async prepare() {
-    const manifest = JSON.stringify({
-      private: true,
-      dependencies: { "@portkey-ai/gateway": VERSION },
-      overrides: { "@hono/node-server": NODE_SERVER },
-    });
-    const folder = await artefact("bench-portkey", keyOf([manifest]), (partial) =>
-      step(`Portkey ${VERSION}`, 15, async (report) => {
-        writeFileSync(join(partial, "package.json"), manifest);
-        const arguments_ = ["install", "--no-audit", "--no-fund", "--ignore-scripts"];
-        await runTool("npm", arguments_, { what: "install Portkey", cwd: partial, report });
+    const folder = await artefact("bench-portkey", keyOfFolder(pins), (partial) =>
+      step("Portkey from npm", 10, () => {
+        for (const file of ["package.json", "package-lock.json"])
+          copyFileSync(join(pins, file), join(partial, file));
+        npmCi(partial);
+        return Promise.resolve();
       }),
     );
-    program = join(folder, "node_modules", "@portkey-ai", "gateway", "build", "start-server.js");
-    return `Portkey ${VERSION} on Node.js ${process.versions.node} with @hono/node-server ${NODE_SERVER}, to Ollama's \`/v1\`, no keys, no log`;
+    const modules = join(folder, "node_modules");
+    server = join(modules, "@portkey-ai", "gateway", "build", "start-server.js");
+    return (
+      `${versionOf(modules, "@portkey-ai/gateway")} from npm with \`@hono/node-server\` ` +
+      `${versionOf(modules, "@hono/node-server")}, on Node.js ${process.versions.node}, provider \`ollama\`, which goes to ` +
+      "Ollama's `/v1/chat/completions`"
+    );
   },
 
   async start(ollamaPort, folder) {
     const port = await freePort();
-    ollama = ollamaPort;
+    ollamaUrl = `http://127.0.0.1:${ollamaPort}`;
     return await Pinned.start({
-      command: [process.execPath, program, `--port=${port}`, "--headless"],
-      env: { NODE_ENV: "production", HOME: folder },
+      command: [process.execPath, server, "--headless", `--port=${port}`],
+      env: { NODE_ENV: "production" },
       port,
       readyPath: "/",
       output: openSync(join(folder, "portkey.log"), "a"),
@@ -51,6 +49,13 @@ export const portkey: Peer = {
     path: "/v1/chat/completions",
     model,
     stream,
-    headers: { "x-portkey-provider": "ollama", "x-portkey-custom-host": `http://127.0.0.1:${ollama}` },
+    headers: { "x-portkey-provider": "ollama", "x-portkey-custom-host": ollamaUrl },
   }),
 };
+
+function versionOf(modules: string, name: string): string {
+  const { version } = JSON.parse(readFileSync(join(modules, name, "package.json"), "utf8")) as {
+    version: string;
+  };
+  return version;
+}

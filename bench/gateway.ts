@@ -1,0 +1,103 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { SetupError } from "../scripts/process.ts";
+import { say } from "../scripts/progress.ts";
+import { leaveGatewayCore } from "./cores.ts";
+import { Load } from "./load-process.ts";
+import { measure, type Measured, measureDirect, type Plan, type Stage } from "./measures.ts";
+import { positive } from "./options.ts";
+import { litellm } from "./peers/litellm.ts";
+import { nginx } from "./peers/nginx.ts";
+import { ours } from "./peers/ours.ts";
+import type { Peer } from "./peers/peer.ts";
+import { portkey } from "./peers/portkey.ts";
+import { type Column, report } from "./report.ts";
+import { publish } from "./results.ts";
+import { added, summarize } from "./summary.ts";
+
+const peers: readonly Peer[] = [ours, nginx, portkey, litellm];
+
+// Until a compiler that compiles while the program runs has done most of its work, on the core that serves as well.
+const WARM_UP_SECONDS = 8;
+
+/** The gateway and its peers, side by side. */
+export async function benchGateway(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: "string" },
+      rounds: { type: "string" },
+      seconds: { type: "string" },
+      quick: { type: "boolean", default: false },
+      write: { type: "boolean", default: false },
+    },
+  });
+  const { quick } = values;
+  const chosen = values.only === undefined ? (quick ? [ours] : peers) : choose(values.only);
+  const rounds = positive("rounds", values.rounds ?? (quick ? "1" : "3"));
+  const seconds = positive("seconds", values.seconds ?? (quick ? "2" : "3"));
+  const plan: Plan = {
+    seconds,
+    warmUpSeconds: quick ? seconds : WARM_UP_SECONDS,
+    openStreams: quick ? [200] : [200, 1000],
+    leaving: !quick,
+  };
+
+  const abouts = new Map<Peer, string>();
+  for (const peer of chosen) abouts.set(peer, await peer.prepare());
+  const folder = mkdtempSync(join(tmpdir(), "ollama-stack-bench-"));
+  const faults: string[] = [];
+  const load = await Load.start();
+  leaveGatewayCore();
+  const stage: Stage = {
+    load,
+    folder,
+    plan,
+    fault: (what, counts) => {
+      const why = Object.entries(counts).map(([what, count]) => `${count} × ${what}`);
+      const line = why.length === 0 ? what : `${what}: ${why.join("; ")}`;
+      say(line);
+      faults.push(line);
+    },
+  };
+  try {
+    const direct: Measured[] = [];
+    const measured = new Map<Peer, Measured[]>(chosen.map((peer) => [peer, []]));
+    for (let round = 1; round <= rounds; round += 1) {
+      say(`round ${round} of ${rounds}: direct`);
+      const without = await measureDirect(stage);
+      direct.push(without);
+      for (const [peer, results] of measured) {
+        say(`round ${round} of ${rounds}: ${peer.name}`);
+        results.push(added(await measure(peer, stage), without));
+      }
+    }
+    const columns: Column[] = [
+      ...[...measured].map(([peer, results]) => ({
+        name: peer.name,
+        about: abouts.get(peer) ?? "",
+        summaries: summarize(results),
+      })),
+      { name: "direct", about: "the fake Ollama with nothing in between", summaries: summarize(direct) },
+    ];
+    await publish("gateway", report({ columns, rounds, seconds, faults }), values.write);
+    // What a peer does wrong is a result; what this gateway does wrong is a defect.
+    if (faults.some((fault) => /^(ours|direct)\b/.test(fault))) process.exitCode = 1;
+  } finally {
+    await load.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function choose(names: string): Peer[] {
+  return names.split(",").map((name) => {
+    const peer = peers.find((each) => each.name.toLowerCase() === name.trim().toLowerCase());
+    if (peer === undefined)
+      throw new SetupError(
+        `--only ${names}: there is no peer "${name}"; there are ${peers.map((each) => each.name).join(", ")}`,
+      );
+    return peer;
+  });
+}

@@ -1,0 +1,117 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { parse } from "yaml";
+import { docker } from "../components/engine.ts";
+import { bundleGateway, gatewayContext } from "../components/gateway-bundle.ts";
+import type { VariableName } from "../gateway/src/config.ts";
+import { configKeys } from "../scripts/docs.ts";
+import { runTool } from "../scripts/process.ts";
+import { setup } from "../scripts/setup.ts";
+import { Load } from "./load-process.ts";
+import { positive } from "./options.ts";
+import { freePort, statusOf } from "./pinned.ts";
+import { publish, table } from "./results.ts";
+import { type Summary, summaryOf, withSpread } from "./summary.ts";
+
+const root = join(import.meta.dirname, "..");
+const image = "ollama-stack-bench-gateway";
+const READY_WITHIN_MS = 30_000;
+
+/** The gateway's image: the size of its own layer, and how soon a container of it is ready. */
+export async function benchImage(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { rounds: { type: "string", default: "5" }, write: { type: "boolean", default: false } },
+  });
+  const rounds = positive("rounds", values.rounds);
+  const base = await baseImage();
+  bundleGateway(root);
+  await runTool(
+    "docker",
+    ["build", "--tag", image, "--build-arg", `BASE_IMAGE=${base}`, join(root, gatewayContext)],
+    { what: "build the gateway's image" },
+  );
+  const load = await Load.start();
+  try {
+    const own = (await sizeOf(image)) - (await sizeOf(base));
+    const starts: Start[] = [];
+    for (let round = 0; round < rounds; round += 1) starts.push(await start(load.port));
+    const ms = (of: (each: Start) => number): string => withSpread(spread(starts.map(of)), 0);
+    const results = [
+      `- Docker ${(await docker(["version", "--format", "{{.Server.Version}}"])).trim()}, base image ${base}`,
+      "",
+      `Medians of ${rounds} starts, in brackets the lowest and the highest.`,
+      "",
+      table(
+        ["", "ours"],
+        [
+          ["the image's own layers (MB)", (own / 1e6).toFixed(2)],
+          ["from the container's start to ready (ms)", ms(({ fromStart }) => fromStart)],
+          ["from `docker start` to ready (ms)", ms(({ fromCall }) => fromCall)],
+        ],
+      ),
+    ].join("\n");
+    await publish("image", results, values.write);
+  } finally {
+    await load.stop();
+    await docker(["image", "rm", image]);
+  }
+}
+
+interface Start {
+  /** ms since the engine's own time of the container's start. */
+  readonly fromStart: number;
+  /** ms since the engine was asked. */
+  readonly fromCall: number;
+}
+
+async function start(ollamaPort: number): Promise<Start> {
+  const port = await freePort();
+  const variables = {
+    HOST: "127.0.0.1",
+    PORT: `${port}`,
+    LLM_SERVICE_HOST_IP: "127.0.0.1",
+    LLM_SERVICE_PORT: `${ollamaPort}`,
+    LLM_MODEL_ID: "fast",
+    REQUIRED_MODELS: "fast",
+  } satisfies Partial<Record<VariableName, string>>;
+  const env = Object.entries(variables).flatMap(([name, value]) => ["--env", `${name}=${value}`]);
+  // The host's network, because the fake Ollama is on its loopback.
+  const id = (await docker(["create", "--network", "host", ...env, image])).trim();
+  try {
+    const called = Date.now();
+    const starting = docker(["start", id]);
+    while ((await statusOf(port, "/ready")) !== 200) {
+      if (Date.now() - called > READY_WITHIN_MS) throw new Error("the gateway's container is not ready");
+      await sleep(2);
+    }
+    const ready = Date.now();
+    await starting;
+    const startedAt = await docker(["container", "inspect", "--format", "{{.State.StartedAt}}", id]);
+    return { fromStart: ready - Date.parse(startedAt.trim()), fromCall: ready - called };
+  } finally {
+    await docker(["rm", "--force", id]);
+  }
+}
+
+/** What the stack of this machine builds on: by its config, else by the project's default. */
+async function baseImage(): Promise<string> {
+  const { stack } = await setup();
+  const { config } = parse(readFileSync(join(root, `Pulumi.${stack}.yaml`), "utf8")) as {
+    config?: Record<string, unknown>;
+  };
+  const name = "gatewayBaseImage";
+  return String(config?.[`ollama-stack:${name}`] ?? configKeys()[name]?.default);
+}
+
+async function sizeOf(name: string): Promise<number> {
+  return Number(await docker(["image", "inspect", "--format", "{{.Size}}", name]));
+}
+
+function spread(values: readonly number[]): Summary {
+  const summary = summaryOf(values);
+  if (summary === undefined) throw new Error("nothing was measured");
+  return summary;
+}

@@ -1,0 +1,8 @@
+import { SetupError } from "../scripts/process.ts";
+
+/** A number of the command line that has to be above 0. */
+export function positive(option: string, text: string): number {
+  const number = Number(text);
+  if (!(number > 0)) throw new SetupError(`--${option} ${text}: it must be a number above 0`);
+  return number;
+}
