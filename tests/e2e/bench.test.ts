@@ -1,0 +1,23 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+
+// Here because it builds a Go program and wants both cores.
+
+test("the benchmark still runs: every answer that the gateway gives to its load is right", async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    "bench/main.ts",
+    "--quick",
+    "--seconds",
+    "0.2",
+  ]);
+  expect(stdout).toContain("Every answer had status 200, the text expected and its proper end.");
+  for (const measure of [
+    /\| whole answers a second at 16 connections \(1\/s\) +\| +[1-9]/,
+    /\| 64-token streams a second at 16 connections \(1\/s\) +\| +[1-9]/,
+    /\| CPU a whole answer \(µs\) +\| +[1-9]/,
+    /\| memory with 200 open streams \(MiB\) +\| +[1-9]/,
+  ]) {
+    expect(stdout).toMatch(measure);
+  }
+});
