@@ -27,7 +27,7 @@ export interface Deployment {
   readonly resources: readonly Deployed[];
   /** What a killed run had begun. */
   readonly pending: readonly PendingOperation[];
-  /** Every text that the state holds as a secret. */
+  /** Every text that the inputs of a resource hold as a secret. */
   readonly secrets: ReadonlySet<string>;
 }
 
@@ -72,6 +72,8 @@ export function parseDeployment(text: string): Deployment {
   const { resources, pending_operations } = exported.parse(JSON.parse(text)).deployment;
   const secrets = new Set<string>();
   const open = (values: Record<string, unknown>) => reveal(values, secrets) as Record<string, unknown>;
+  // The provider takes a whole list for secret when one entry is: only the inputs tell which is.
+  const outcome = (values: Record<string, unknown>) => reveal(values, new Set()) as Record<string, unknown>;
   return {
     resources: (resources ?? [])
       .filter((resource) => !resource.delete)
@@ -81,7 +83,7 @@ export function parseDeployment(text: string): Deployment {
         type,
         id,
         inputs: open(inputs),
-        outputs: open(outputs),
+        outputs: outcome(outputs),
         protect,
         retain: retainOnDelete,
       })),

@@ -88,6 +88,8 @@ describe("the state", () => {
             envs: { ...mark, plaintext: '["HEADER=planted"]' },
             labels: [{ ...mark, plaintext: '"hidden"' }],
           },
+          // The provider hides a whole list for one entry.
+          outputs: { envs: { ...mark, plaintext: '["HEADER=planted","OLLAMA_NUM_PARALLEL=1"]' } },
         },
         { urn: "old", type: "t", delete: true },
       ],
