@@ -27,7 +27,7 @@ export interface Deployment {
   readonly resources: readonly Deployed[];
   /** What a killed run had begun. */
   readonly pending: readonly PendingOperation[];
-  /** Every text that the inputs of a resource hold as a secret. */
+  /** The texts that the state holds as secrets, but for those too short to be one. */
   readonly secrets: ReadonlySet<string>;
 }
 
@@ -72,8 +72,6 @@ export function parseDeployment(text: string): Deployment {
   const { resources, pending_operations } = exported.parse(JSON.parse(text)).deployment;
   const secrets = new Set<string>();
   const open = (values: Record<string, unknown>) => reveal(values, secrets) as Record<string, unknown>;
-  // The provider takes a whole list for secret when one entry is: only the inputs tell which is.
-  const outcome = (values: Record<string, unknown>) => reveal(values, new Set()) as Record<string, unknown>;
   return {
     resources: (resources ?? [])
       .filter((resource) => !resource.delete)
@@ -83,7 +81,7 @@ export function parseDeployment(text: string): Deployment {
         type,
         id,
         inputs: open(inputs),
-        outputs: outcome(outputs),
+        outputs: open(outputs),
         protect,
         retain: retainOnDelete,
       })),
@@ -111,10 +109,15 @@ function reveal(value: unknown, secrets: Set<string>): unknown {
   return Object.fromEntries(Object.entries(entries).map(([key, entry]) => [key, reveal(entry, secrets)]));
 }
 
+// Pulumi hides a whole environment for one secret line. What is shorter than this is a port or a name beside it; an API
+// key's digest alone has 64.
+const SHORTEST_SECRET = 16;
+
 function collect(value: unknown, secrets: Set<string>): void {
   if (typeof value === "string") {
     // A line of an environment is told by its value.
-    for (const part of [value, value.slice(value.indexOf("=") + 1)]) if (part !== "") secrets.add(part);
+    const told = value.slice(value.indexOf("=") + 1);
+    if (told.length >= SHORTEST_SECRET) secrets.add(value).add(told);
   } else if (typeof value === "object" && value !== null)
     for (const entry of Object.values(value)) collect(entry, secrets);
 }

@@ -1,44 +1,17 @@
-import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { promisify } from "node:util";
 import { beforeAll, expect, test } from "vitest";
-import { artefact, keyOf } from "../../toolchain/cache.ts";
 import { startFake, startGateway } from "../gateway/harness.ts";
+import { pythonPackages, runPython } from "./python.ts";
 
 // Here and not among the gateway's own tests because it needs Python, packages from the registry, and half a minute.
 
-const run = promisify(execFile);
-const here = `${import.meta.dirname}/python`;
-const MIB = 1024 * 1024;
-let packages: string;
-
 beforeAll(async () => {
-  const requirements = `${here}/requirements.txt`;
-  const { stdout: version } = await run("python3", ["--version"]);
-  packages = await artefact(
-    "python-clients",
-    keyOf([version, readFileSync(requirements)]),
-    async (partial) => {
-      await run("python3", ["-m", "pip", "install", "--quiet", "--target", partial, "-r", requirements]);
-    },
-  );
+  await pythonPackages();
 });
-
-async function python(args: readonly string[], env: Record<string, string> = {}): Promise<string> {
-  const { stdout } = await run("python3", args, {
-    maxBuffer: 16 * MIB,
-    env: { ...process.env, PYTHONPATH: `${packages}:${here}`, ...env },
-  }).catch((failed: unknown) => {
-    const { stdout: said, stderr } = failed as { stdout: string; stderr: string };
-    throw new Error(`${said}\n${stderr}`);
-  });
-  return stdout;
-}
 
 test("the Python clients of OpenAI and Ollama work through the gateway", async () => {
   const { url } = await startGateway(await startFake());
   const text = "Hello there.";
-  expect(JSON.parse(await python([`${here}/clients.py`, url]))).toEqual({
+  expect(JSON.parse(await runPython(["clients.py", url]))).toEqual({
     openai: {
       whole: text,
       streamed: ["", "Hello", " there", ".", null],
@@ -70,7 +43,7 @@ test("Schemathesis finds no failure of the gateway's own, and no answer that the
     "content_type_conformance",
     "response_schema_conformance",
   ];
-  const said = await python(
+  const said = await runPython(
     [
       ...["-c", "from schemathesis.cli import schemathesis; schemathesis()", "run", `${url}/openapi.json`],
       ...["--checks", checks.join(","), "--phases", "coverage,fuzzing"],

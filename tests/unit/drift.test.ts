@@ -85,11 +85,13 @@ describe("the state", () => {
           type: "docker:index/container:Container",
           id: "c1",
           inputs: {
-            envs: { ...mark, plaintext: '["HEADER=planted"]' },
-            labels: [{ ...mark, plaintext: '"hidden"' }],
+            envs: { ...mark, plaintext: '["HEADER=planted-for-this-test"]' },
+            labels: [{ ...mark, plaintext: '"hidden-from-everybody"' }],
           },
           // The provider hides a whole list for one entry.
-          outputs: { envs: { ...mark, plaintext: '["HEADER=planted","OLLAMA_NUM_PARALLEL=1"]' } },
+          outputs: {
+            envs: { ...mark, plaintext: '["HEADER=planted-for-this-test","OLLAMA_NUM_PARALLEL=1"]' },
+          },
         },
         { urn: "old", type: "t", delete: true },
       ],
@@ -99,9 +101,13 @@ describe("the state", () => {
   it("is read with its secrets, without what only waits to be deleted", () => {
     const { resources, secrets } = parseDeployment(text);
     expect(resources.map(({ name, inputs: values }) => [name, values])).toEqual([
-      ["gateway-container", { envs: ["HEADER=planted"], labels: ["hidden"] }],
+      ["gateway-container", { envs: ["HEADER=planted-for-this-test"], labels: ["hidden-from-everybody"] }],
     ]);
-    expect([...secrets]).toEqual(["HEADER=planted", "planted", "hidden"]);
+    expect([...secrets]).toEqual([
+      "HEADER=planted-for-this-test",
+      "planted-for-this-test",
+      "hidden-from-everybody",
+    ]);
   });
 
   it("keeps its secrets out of the report", () => {
@@ -109,13 +115,13 @@ describe("the state", () => {
       urn: "u",
       resource: "r",
       property: "label a",
-      expected: "hidden",
+      expected: "hidden-from-everybody",
       actual: "x",
       repair: "none",
     };
     const drift = { differences: [difference as never], compared: 1 };
     const shown = report("dev", drift, parseDeployment(text));
     expect(shown).toContain("expected [secret]");
-    expect(shown).not.toContain("hidden");
+    expect(shown).not.toContain("hidden-from-everybody");
   });
 });

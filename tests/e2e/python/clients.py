@@ -7,6 +7,7 @@ import ollama
 import openai
 
 url = sys.argv[1]
+model_name = sys.argv[2] if len(sys.argv) > 2 else "m"
 hello = [{"role": "user", "content": "Hi"}]
 by_openai = openai.OpenAI(api_key="none", base_url=f"{url}/v1", max_retries=0)
 by_ollama = ollama.Client(host=url)
@@ -26,12 +27,12 @@ def ollama_error():
         return error.status_code
 
 
-completion = by_openai.chat.completions.create(model="m", messages=hello)
+completion = by_openai.chat.completions.create(model=model_name, messages=hello)
 chunks = by_openai.chat.completions.create(
-    model="m", messages=hello, stream=True, stream_options={"include_usage": True}
+    model=model_name, messages=hello, stream=True, stream_options={"include_usage": True}
 )
 streamed = list(chunks)
-with by_openai.responses.stream(model="m", input="Hi") as stream:
+with by_openai.responses.stream(model=model_name, input="Hi") as stream:
     response = stream.get_final_response()
 
 print(
@@ -42,19 +43,19 @@ print(
                 "streamed": [c.choices[0].delta.content for c in streamed if c.choices],
                 "usage": streamed[-1].usage.total_tokens,
                 "response": response.output_text,
-                "completion": by_openai.completions.create(model="m", prompt="Hi").choices[0].text,
-                "embedding": by_openai.embeddings.create(model="m", input="Hi").data[0].embedding,
+                "completion": by_openai.completions.create(model=model_name, prompt="Hi").choices[0].text,
+                "embedding": by_openai.embeddings.create(model=model_name, input="Hi").data[0].embedding,
                 "models": [model.id for model in by_openai.models.list()],
                 "error": openai_error(),
             },
             "ollama": {
-                "whole": by_ollama.chat(model="m", messages=hello).message.content,
-                "streamed": [p.message.content for p in by_ollama.chat(model="m", messages=hello, stream=True)],
-                "generated": by_ollama.generate(model="m", prompt="Hi").response,
-                "embedding": list(by_ollama.embed(model="m", input="Hi").embeddings[0]),
+                "whole": by_ollama.chat(model=model_name, messages=hello).message.content,
+                "streamed": [p.message.content for p in by_ollama.chat(model=model_name, messages=hello, stream=True)],
+                "generated": by_ollama.generate(model=model_name, prompt="Hi").response,
+                "embedding": list(by_ollama.embed(model=model_name, input="Hi").embeddings[0]),
                 "models": [model.model for model in by_ollama.list().models],
                 "running": [model.model for model in by_ollama.ps().models],
-                "capabilities": by_ollama.show("m").capabilities,
+                "capabilities": by_ollama.show(model_name).capabilities,
                 "error": ollama_error(),
             },
         }

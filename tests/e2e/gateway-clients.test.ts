@@ -1,0 +1,267 @@
+import Anthropic from "@anthropic-ai/sdk";
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { ChatOpenAI, OpenAIEmbeddings } from "@langchain/openai";
+import { generateText, jsonSchema, Output, streamText } from "ai";
+import { Ollama } from "ollama";
+import OpenAI from "openai";
+import { zodResponseFormat } from "openai/helpers/zod";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import * as z from "zod";
+import { docker } from "../../components/engine.ts";
+import type { StackOutputs } from "../../scripts/outputs.ts";
+import { Project } from "./project.ts";
+import { runPython } from "./python.ts";
+
+// Every client library against one deployed stack and its real model, and what only a real Ollama can show. How the
+// clients fare with answers that Ollama gives seldom or never is in tests/gateway.
+const project = new Project({ stack: "clients", ollamaPort: 18608, gatewayPort: 18600 });
+let outputs: StackOutputs;
+let url: string;
+let model: string;
+
+const apiKey = "none";
+const prompt = "Say hello.";
+const messages = [{ role: "user" as const, content: prompt }];
+// More than is generated while a test looks on.
+const endless = {
+  messages: [
+    { role: "user" as const, content: "Count from 1 to 1000: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12," },
+  ],
+  temperature: 0,
+  max_completion_tokens: 4000,
+};
+
+beforeAll(async () => {
+  await project.pulumi("stack", "init", project.stack);
+  await project.pulumi("up", "--yes", "--skip-preview");
+  outputs = await project.outputs();
+  url = outputs.gatewayUrl;
+  model = outputs.installedModels[0]?.model ?? "";
+});
+afterAll(async () => {
+  await project.dispose();
+});
+
+const openai = () => new OpenAI({ apiKey, baseURL: `${url}/v1`, maxRetries: 0 });
+
+async function ollamaLog(): Promise<string> {
+  return docker(["container", "logs", outputs.containers.ollama], { merge: true });
+}
+
+/** How many lines of Ollama's log match: it writes one when a request has ended, another when a model is started. */
+async function logged(pattern: RegExp): Promise<number> {
+  return (await ollamaLog()).split("\n").filter((line) => pattern.test(line)).length;
+}
+
+describe("the openai client", () => {
+  test("answers whole and streamed, with usage", async () => {
+    const whole = await openai().chat.completions.create({ model, messages, max_completion_tokens: 16 });
+    expect(whole.choices[0]?.message.content).not.toBe("");
+    expect(whole.usage?.completion_tokens).toBeGreaterThan(0);
+    const stream = await openai().chat.completions.create({
+      ...{ model, messages, max_completion_tokens: 16 },
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    let text = "";
+    let usage;
+    const reasons = [];
+    for await (const chunk of stream) {
+      text += chunk.choices[0]?.delta.content ?? "";
+      reasons.push(...chunk.choices.flatMap(({ finish_reason: reason }) => reason ?? []));
+      usage = chunk.usage ?? usage;
+    }
+    expect(text).not.toBe("");
+    expect(reasons).toHaveLength(1);
+    expect(["stop", "length"]).toContain(reasons[0]);
+    expect(usage?.completion_tokens).toBeGreaterThan(0);
+  });
+
+  test("parses structured output", async () => {
+    const response_format = zodResponseFormat(z.object({ polite: z.boolean() }), "judgement");
+    const parsed = await openai().chat.completions.parse({ model, messages, response_format });
+    expect(typeof parsed.choices[0]?.message.parsed?.polite).toBe("boolean");
+  });
+
+  test("runs a tool that the model is made to call", async () => {
+    const units: string[] = [];
+    const runner = openai().chat.completions.runTools(
+      {
+        model,
+        messages,
+        max_completion_tokens: 64,
+        tool_choice: { type: "function", function: { name: "set_unit" } },
+        tools: [
+          {
+            type: "function",
+            function: {
+              name: "set_unit",
+              description: "Sets the unit of temperatures",
+              parameters: {
+                type: "object",
+                properties: { unit: { enum: ["celsius", "fahrenheit"] } },
+                required: ["unit"],
+                additionalProperties: false,
+              },
+              parse: (text: string) => JSON.parse(text) as { unit: string },
+              function: ({ unit }: { unit: string }) => units.push(unit),
+            },
+          },
+        ],
+      },
+      { maxChatCompletions: 2 },
+    );
+    await runner.done();
+    expect(["celsius", "fahrenheit"]).toContain(units[0]);
+  });
+
+  test("completions, embeddings, models and responses", async () => {
+    expect((await openai().completions.create({ model, prompt, max_tokens: 4 })).choices[0]?.text).not.toBe(
+      "",
+    );
+    expect((await openai().embeddings.create({ model, input: ["a", "b"] })).data).toHaveLength(2);
+    expect((await openai().models.list()).data.map(({ id }) => id)).toContain(model);
+    const response = await openai().responses.create({ model, input: prompt, max_output_tokens: 16 });
+    expect(response.output_text).not.toBe("");
+  });
+});
+
+test("the AI SDK answers, streams and parses objects", async () => {
+  const provider = createOpenAICompatible({
+    name: "gateway",
+    baseURL: `${url}/v1`,
+    supportsStructuredOutputs: true,
+  });
+  const asked = { model: provider(model), prompt, maxOutputTokens: 16, maxRetries: 0 };
+  expect((await generateText(asked)).text).not.toBe("");
+  expect(await streamText(asked).text).not.toBe("");
+  const schema = jsonSchema<{ polite: boolean }>({
+    type: "object",
+    properties: { polite: { type: "boolean" } },
+    required: ["polite"],
+    additionalProperties: false,
+  });
+  const { output } = await generateText({
+    ...asked,
+    maxOutputTokens: 64,
+    output: Output.object({ schema }),
+  });
+  expect(typeof output.polite).toBe("boolean");
+});
+
+test("LangChain invokes, streams and embeds", async () => {
+  const connection = { apiKey, maxRetries: 0, configuration: { baseURL: `${url}/v1` } };
+  const chat = new ChatOpenAI({ ...connection, model, maxTokens: 16 });
+  expect((await chat.invoke(prompt)).content).not.toBe("");
+  let text = "";
+  for await (const chunk of await chat.stream(prompt)) text += chunk.text;
+  expect(text).not.toBe("");
+  expect(await new OpenAIEmbeddings({ ...connection, model }).embedQuery("a")).not.toHaveLength(0);
+});
+
+test("Anthropic's client answers whole and streamed", async () => {
+  const anthropic = new Anthropic({ baseURL: url, apiKey, maxRetries: 0 });
+  const asked = { model, messages, max_tokens: 16 };
+  const whole = await anthropic.messages.create(asked);
+  expect(whole.content).toMatchObject([{ type: "text" }]);
+  expect(whole.usage.output_tokens).toBeGreaterThan(0);
+  const streamed = await anthropic.messages.stream(asked).finalMessage();
+  expect(streamed.content).toMatchObject([{ type: "text" }]);
+  expect(["end_turn", "max_tokens"]).toContain(streamed.stop_reason);
+});
+
+test("Ollama's own client chats, generates, embeds and looks around", async () => {
+  const ollama = new Ollama({ host: url });
+  const options = { num_predict: 8 };
+  expect((await ollama.chat({ model, messages, options })).message.content).not.toBe("");
+  let last;
+  for await (const part of await ollama.generate({ model, prompt, options, stream: true })) last = part;
+  expect(last).toMatchObject({ done: true });
+  expect((await ollama.embed({ model, input: "a" })).embeddings).toHaveLength(1);
+  expect((await ollama.list()).models.map(({ name }) => name)).toContain(model);
+  expect((await ollama.ps()).models.map(({ name }) => name)).toContain(model);
+  expect((await ollama.show({ model })).capabilities).toContain("completion");
+});
+
+test("the Python clients of OpenAI and Ollama", async () => {
+  const said = JSON.parse(await runPython(["clients.py", url, model])) as Record<
+    "openai" | "ollama",
+    Record<string, unknown>
+  >;
+  for (const answers of Object.values(said)) {
+    expect(answers["whole"]).not.toBe("");
+    expect((answers["streamed"] as string[]).join("")).not.toBe("");
+    expect(answers["models"]).toContain(model);
+    expect((answers["embedding"] as number[]).length).toBeGreaterThan(0);
+  }
+  expect(said.openai["error"]).toBe("model_not_found");
+  expect(said.ollama["error"]).toBe(404);
+});
+
+describe("a client that leaves", () => {
+  test.each([true, false])("stops Ollama within a second (streamed: %j)", async (stream) => {
+    const ended = /POST\s+"\/api\/chat"/;
+    const before = await logged(ended);
+    const controller = new AbortController();
+    const answer = openai().chat.completions.create(
+      { model, ...endless, stream },
+      { signal: controller.signal },
+    );
+    if (stream) {
+      // Not a loop: leaving one closes the stream.
+      const chunks = ((await answer) as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+      for (let read = 0; read < 3; read += 1) expect(await chunks.next()).toMatchObject({ done: false });
+    } else {
+      answer.catch(() => undefined);
+      await sleep(300);
+    }
+    expect(await logged(ended)).toBe(before);
+    controller.abort();
+    await expect.poll(() => logged(ended), { timeout: 1000, interval: 50 }).toBe(before + 1);
+  });
+});
+
+test("a cold load is one for all that wait, and goes on for them when the first one leaves", async () => {
+  const ollama = new Ollama({ host: outputs.ollamaUrl });
+  await ollama.generate({ model, prompt: "", keep_alive: 0 });
+  await expect
+    .poll(async () => (await ollama.ps()).models.map(({ name }) => name), { timeout: 10_000 })
+    .not.toContain(model);
+  const started = /msg="starting runner"/;
+  const before = await logged(started);
+  const impatient = new AbortController();
+  const first = openai().chat.completions.create(
+    { model, messages, max_completion_tokens: 4 },
+    { signal: impatient.signal },
+  );
+  first.catch(() => undefined);
+  await sleep(20);
+  const others = Array.from({ length: 3 }, () =>
+    openai().chat.completions.create({ model, messages, max_completion_tokens: 4 }),
+  );
+  impatient.abort();
+  for (const answer of await Promise.all(others)) expect(answer.choices[0]?.message.content).not.toBe("");
+  await expect(first).rejects.toThrow();
+  expect(await logged(started)).toBe(before + 1);
+});
+
+test("a conversation longer than the context is refused, and cut only when asked to", async () => {
+  const long = {
+    model,
+    messages: [{ role: "user" as const, content: "word ".repeat(1000) }],
+    max_completion_tokens: 1,
+  };
+  const narrow = { num_ctx: 512 } as object;
+  await expect(openai().chat.completions.create({ ...long, ...narrow })).rejects.toMatchObject({
+    status: 400,
+    code: "context_length_exceeded",
+    message: expect.stringMatching(/512 tokens/) as string,
+  });
+  const cut = await openai().chat.completions.create({
+    ...long,
+    ...narrow,
+    ...({ truncate: true } as object),
+  });
+  expect(cut.usage?.prompt_tokens).toBeLessThanOrEqual(512);
+});

@@ -1,0 +1,31 @@
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { promisify } from "node:util";
+import { artefact, keyOf } from "../../toolchain/cache.ts";
+
+const run = promisify(execFile);
+const here = `${import.meta.dirname}/python`;
+const MIB = 1024 * 1024;
+
+/** Runs Python in `python/`, with the clients in the versions that its requirements pin. */
+export async function runPython(args: readonly string[], env: Record<string, string> = {}): Promise<string> {
+  const packages = await pythonPackages();
+  const { stdout } = await run("python3", args, {
+    cwd: here,
+    maxBuffer: 16 * MIB,
+    env: { ...process.env, PYTHONPATH: `${packages}:${here}`, PYTHONDONTWRITEBYTECODE: "1", ...env },
+  }).catch((failed: unknown) => {
+    const { stdout: said, stderr } = failed as { stdout: string; stderr: string };
+    throw new Error(`${said}\n${stderr}`);
+  });
+  return stdout;
+}
+
+/** Where the clients are, installed unless they are there. */
+export async function pythonPackages(): Promise<string> {
+  const requirements = `${here}/requirements.txt`;
+  const { stdout: version } = await run("python3", ["--version"]);
+  return artefact("python-clients", keyOf([version, readFileSync(requirements)]), async (partial) => {
+    await run("python3", ["-m", "pip", "install", "--quiet", "--target", partial, "-r", requirements]);
+  });
+}
