@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import type { BackendAddress } from "./backend-address.ts";
 import { Breaker } from "./breaker.ts";
 import type { Config } from "./config.ts";
-import { ApiError } from "./errors.ts";
+import { ApiError, type Subject } from "./errors.ts";
 import { LoadedModels, type Wanted } from "./loaded-models.ts";
 import type { LoadRequest } from "./loads.ts";
 import { OllamaClient } from "./ollama/client.ts";
@@ -95,17 +95,17 @@ export class Backend {
     this.loaded.confirm(wanted, keepAliveMs(wanted.keepAlive) ?? this.loaded.keptMs(wanted.model));
   }
 
-  /** Says by how much a conversation is too long, as far as it is known. */
-  async tooLong(error: ApiError, { model }: Wanted): Promise<ApiError> {
+  /** Says by how much what a client sent is too long, as far as it is known. */
+  async tooLong(error: ApiError, { model }: Wanted, subject: Subject): Promise<ApiError> {
     if (this.loaded.contextOf(model) === undefined) await this.poll();
     const context = this.loaded.contextOf(model);
-    if (context === undefined) return error;
+    if (context === undefined) return new ApiError(error.code, { param: subject, cause: error });
     // Ollama counts the tokens, and keeps the count to itself.
     return new ApiError("context_length_exceeded", {
       message:
-        `This model's maximum context length is ${context} tokens. However, your messages resulted in at least ` +
-        `${context + 1} tokens. Shorten them, or ask for a larger context with 'num_ctx'.`,
-      param: error.param ?? "messages",
+        `This model's maximum context length is ${context} tokens. However, your ${subject} resulted in at least ` +
+        `${context + 1} tokens. Shorten the ${subject}, or ask for a larger context with 'num_ctx'.`,
+      param: subject,
       cause: error,
     });
   }

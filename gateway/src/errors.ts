@@ -143,6 +143,9 @@ const catalogue = {
 /** What a limit counts; OpenAI tells its rate limit errors apart by it. */
 export type LimitType = "requests" | "tokens";
 
+/** The parameter that holds what is to be answered; its name in an error is the one the client used. */
+export type Subject = "messages" | "prompt" | "input";
+
 interface CatalogueEntry {
   readonly status: number;
   readonly type: "invalid_request_error" | "server_error" | LimitType;

@@ -1,13 +1,14 @@
 import type { QueueLimits } from "./admission.ts";
 import type { Backend } from "./backend.ts";
 import type { Caller } from "./caller.ts";
-import { ApiError, toApiError } from "./errors.ts";
+import { ApiError, type Subject, toApiError } from "./errors.ts";
 import type { LoadRequest } from "./loads.ts";
 import type { OllamaClient } from "./ollama/client.ts";
 import { canonicalModelName } from "./ollama/model-name.ts";
 
 /** What a request asks of Ollama, as far as it decides where it can run. */
 export interface Asked {
+  readonly subject: Subject;
   readonly path: string;
   readonly body: object;
   /** Whose request it is: slots are shared evenly between callers. */
@@ -48,6 +49,7 @@ export class Ticket {
   backendName: string | undefined;
   failedBackends: Set<Backend> | undefined;
   lastFailure: ApiError | undefined;
+  readonly #subject: Subject;
   readonly #desk: Desk;
   readonly #controller = new AbortController();
   /** Ms since this process began. */
@@ -60,6 +62,7 @@ export class Ticket {
 
   constructor(asked: Asked, wanted: LoadRequest, desk: Desk) {
     this.key = asked.caller.name;
+    this.#subject = asked.subject;
     this.wanted = wanted;
     this.#desk = desk;
   }
@@ -95,7 +98,9 @@ export class Ticket {
       } catch (thrown) {
         const failure = toApiError(thrown);
         backend.failed(failure, this.wanted.model);
-        if (failure.code === "context_length_exceeded") throw await backend.tooLong(failure, this.wanted);
+        if (failure.code === "context_length_exceeded") {
+          throw await backend.tooLong(failure, this.wanted, this.#subject);
+        }
         if (!failure.elsewhere || this.signal.aborted) throw failure;
         this.failedOn(backend, failure);
         this.#desk.release(this);

@@ -83,6 +83,43 @@ describe.each([
   });
 });
 
+test.each([
+  ["/v1/completions", { model: "m", prompt: "Hi" }, "prompt"],
+  ["/v1/responses", { model: "m", input: "Hi" }, "input"],
+  ["/v1/embeddings", { model: "m", input: "Hi" }, "input"],
+  ["/v1/embeddings", { model: "m", input: ["Hi", "there"], num_ctx: 8 }, "input"],
+])(
+  "%s: what is too long for the context is named as the client called it, with both numbers",
+  async (path, body, param) => {
+    const fake = await startFake();
+    fake.answers({ status: 400, body: '{"error":"the input length exceeds the context length"}' });
+    const gateway = await startGateway(fake);
+    const response = await gateway.post(path, body);
+    expect(response.status).toBe(400);
+    const context = "num_ctx" in body ? 8 : 4096;
+    expect(await errorOf(response)).toEqual({
+      code: "context_length_exceeded",
+      type: "invalid_request_error",
+      param,
+      message: expect.stringMatching(
+        new RegExp(
+          `maximum context length is ${context} tokens.* your ${param} resulted in at least ${context + 1} tokens`,
+        ),
+      ) as string,
+    });
+    expect((await fake.conversation()).body.truncate).toBe(false);
+  },
+);
+
+test("an embedding cut as Ollama does it has to be asked for", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  expect((await gateway.post("/v1/embeddings", { model: "m", input: "Hi", truncate: true })).status).toBe(
+    200,
+  );
+  expect((await fake.conversation()).body.truncate).toBe(true);
+});
+
 describe("in the middle of a stream", () => {
   const failures: [string, Step[], string][] = [
     ["an error line", [{ line: { error: "runner died" } }], "upstream_failed"],

@@ -27,3 +27,11 @@ test.each([[["completion", "vision"]], [undefined]])(
     expect((await fake.conversation()).body.messages[0]?.images).toEqual(["AAAA"]);
   },
 );
+
+test("images that are refused are named as the client called what holds them", async () => {
+  const gateway = await startGateway(await startFake());
+  const image = { type: "input_image", image_url: "data:image/png;base64,AAAA" };
+  const input = [{ role: "user", content: [image] }];
+  const error = await errorOf(await gateway.post("/v1/responses", { model: "m", input }));
+  expect(error).toMatchObject({ param: "input", message: expect.stringContaining("'input'") as string });
+});

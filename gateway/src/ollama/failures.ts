@@ -23,7 +23,7 @@ export function fromConnectionError(cause: Error, stage: Stage, timeouts: Timeou
 
 // Ollama tells its errors apart by their text only.
 const knownMessages: readonly (readonly [RegExp, ErrorCode, string?])[] = [
-  [/exceeds? the (available )?context/i, "context_length_exceeded"],
+  [/exceeds? (the )?((available|maximum) )?context/i, "context_length_exceeded"],
   [/does not support tools/i, "unsupported_parameter", "tools"],
   [/does not support thinking|think value .* is not supported/i, "unsupported_parameter", "reasoning_effort"],
   [/does not support (images|vision)|missing data required for image/i, "unsupported_parameter", "messages"],
@@ -38,7 +38,7 @@ export function fromStatus(status: number, body: string, model: string): ApiErro
   const known = knownMessages.find(([pattern]) => message !== undefined && pattern.test(message));
   if (status === 400 && known !== undefined) {
     const [, code, param] = known;
-    if (code === "context_length_exceeded") return new ApiError(code, { param: "messages" });
+    if (code === "context_length_exceeded") return new ApiError(code);
     return new ApiError(code, { ...quoting(message), ...(param === undefined ? {} : { param }) });
   }
   if (status === 400) return new ApiError("invalid_request", quoting(message));

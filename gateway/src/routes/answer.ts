@@ -32,10 +32,10 @@ export async function answer(
   record.model = model;
   record.stream = stream;
   if (gateway.config.LOG_TEXT === "on") record.keepText(asked.call.body);
-  const admitted = gateway.admission.enter({ ...asked.call, caller: request.caller });
+  const admitted = gateway.admission.enter({ ...asked.call, subject: asked.subject, caller: request.caller });
   record.admitted = admitted;
   try {
-    await refuseUnseenImages(gateway.ollama, asked.call, admitted.signal);
+    await refuseUnseenImages(gateway.ollama, asked, admitted.signal);
     const adapt = asked.adapt?.() ?? asItCame;
     const answering = { gateway, request, reply, asked, adapt, admitted };
     await (stream ? answerAsStream(answering) : answerWhole(answering));

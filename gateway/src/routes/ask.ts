@@ -20,6 +20,7 @@ export async function embed(
   const admitted = gateway.admission.enter({
     path: question.path,
     body: question.body ?? {},
+    subject: "input",
     caller: request.caller,
   });
   record.admitted = admitted;

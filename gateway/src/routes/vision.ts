@@ -1,6 +1,6 @@
-import { ApiError } from "../errors.ts";
+import { ApiError, type Subject } from "../errors.ts";
 import type { Backends } from "../backends.ts";
-import type { OllamaCall } from "../ollama/types.ts";
+import type { Translated } from "../translate/form.ts";
 
 interface MayHoldImages {
   readonly images?: readonly unknown[] | null;
@@ -15,23 +15,28 @@ interface MayHoldImages {
  */
 export function refuseUnseenImages(
   ollama: Backends,
-  { body }: OllamaCall,
+  { call: { body }, subject }: Translated,
   signal: AbortSignal,
 ): Promise<void> | undefined {
   const { images, messages } = body as MayHoldImages;
   const holders: MayHoldImages["messages"] = images == null ? messages : [{ images }];
   return holders?.some((holder) => holder?.images?.length)
-    ? refuseUnlessItSees(ollama, body.model, signal)
+    ? refuseUnlessItSees(ollama, body.model, subject, signal)
     : undefined;
 }
 
-async function refuseUnlessItSees(ollama: Backends, model: string, signal: AbortSignal): Promise<void> {
+async function refuseUnlessItSees(
+  ollama: Backends,
+  model: string,
+  subject: Subject,
+  signal: AbortSignal,
+): Promise<void> {
   const shown = await ollama.ask({ method: "POST", path: "/api/show", model, body: { model } }, signal);
   const { capabilities } = shown as { capabilities?: readonly string[] };
   // An Ollama that does not say what a model can do is left to judge for itself.
   if (capabilities === undefined || capabilities.includes("vision")) return;
   throw new ApiError("unsupported_parameter", {
-    message: `The model '${model}' cannot see images; those in 'messages' would be ignored.`,
-    param: "messages",
+    message: `The model '${model}' cannot see images; those in '${subject}' would be ignored.`,
+    param: subject,
   });
 }

@@ -8,6 +8,7 @@ export function translateChat(request: ChatRequest): Translated {
   const chosen = chosenTools(request);
   return {
     call: { path: "/api/chat", body: toOllamaChat(request, chosen) },
+    subject: "messages",
     ...(chosen.adapt === undefined ? {} : { adapt: chosen.adapt }),
     whole: () => new CompletionBuilder(request.model),
     streamed: () => new ChunkWriter(request.model, request.stream_options?.include_usage === true),

@@ -44,6 +44,7 @@ export type CompletionsRequest = z.output<typeof completionsSchema>;
 export function translateCompletion(request: CompletionsRequest): Translated {
   return {
     call: { path: "/api/generate", body: toOllamaGenerate(request) },
+    subject: "prompt",
     whole: () => new TextBuilder(request.model),
     streamed: () => new TextWriter(request.model, request.stream_options?.include_usage === true),
   };

@@ -1,4 +1,4 @@
-import type { ApiError } from "../errors.ts";
+import type { ApiError, Subject } from "../errors.ts";
 import type { OllamaCall, OllamaEvent } from "../ollama/types.ts";
 
 /**
@@ -7,6 +7,8 @@ import type { OllamaCall, OllamaEvent } from "../ollama/types.ts";
  */
 export interface Translated {
   readonly call: OllamaCall;
+  /** What the client calls what is to be answered. */
+  readonly subject: Subject;
   /** Changes events before they are told; made anew for each answer. */
   readonly adapt?: () => (event: OllamaEvent) => OllamaEvent;
   readonly whole: () => WholeAnswer;

@@ -8,6 +8,7 @@ export function translateMessages(request: MessagesRequest): Translated {
   const chosen = chosenTools(request);
   return {
     call: { path: "/api/chat", body: toOllamaChat(request, chosen) },
+    subject: "messages",
     ...(chosen.adapt === undefined ? {} : { adapt: chosen.adapt }),
     whole: () => new MessageBuilder(request.model),
     streamed: () => new MessageWriter(request.model),

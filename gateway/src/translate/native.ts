@@ -32,6 +32,7 @@ export function translateNative(
 ): Translated {
   return {
     call: { path, body: { ...request, stream: request.stream ?? true } },
+    subject: path === "/api/chat" ? "messages" : "prompt",
     whole: () => {
       let answer = "";
       return {

@@ -9,6 +9,7 @@ export function translateResponses(request: ResponsesRequest): Translated {
   const chosen = chosenTools(request);
   return {
     call: { path: "/api/chat", body: toOllamaChat(request, chosen) },
+    subject: "input",
     ...(chosen.adapt === undefined ? {} : { adapt: chosen.adapt }),
     whole: () => new ResponseBuilder(request),
     streamed: () => new ResponseWriter(request),
