@@ -54,6 +54,19 @@ describe("README.md", () => {
   });
 });
 
+describe("docs/gateway-comparison.md", () => {
+  it("names a test for each yes of ours", () => {
+    const rows = (documents["docs/gateway-comparison.md"] ?? "")
+      .split("\n")
+      .filter((line) => /^\| .* yes: /.test(line));
+    expect(rows.length).toBeGreaterThan(20);
+    for (const row of rows) {
+      const [, file = "", title = ""] = /\| yes: `([^`]+)` "([^"]+)" +\|/.exec(row) ?? [];
+      expect(readFileSync(`tests/${file}.test.ts`, "utf8"), row).toContain(`"${title}`);
+    }
+  });
+});
+
 describe("the config keys", () => {
   it("are the same in Pulumi.yaml and in the schema that checks them", () => {
     expect(Object.keys(configKeys()).sort()).toEqual(Object.keys(configSchema.shape).sort());
