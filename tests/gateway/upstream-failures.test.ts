@@ -92,6 +92,8 @@ test.each([
   "%s: what is too long for the context is named as the client called it, with both numbers",
   async (path, body, param) => {
     const fake = await startFake();
+    // It has nothing loaded, and then what was asked for.
+    if ("num_ctx" in body) fake.loaded = [];
     fake.answers({ status: 400, body: '{"error":"the input length exceeds the context length"}' });
     const gateway = await startGateway(fake);
     const response = await gateway.post(path, body);
