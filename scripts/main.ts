@@ -13,7 +13,17 @@ export async function main(body: () => Promise<void>): Promise<void> {
       process.exitCode = error.code;
       return;
     }
-    console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(
+      `error: ${isDiskFull(error) ? diskFull(error) : error instanceof Error ? error.message : String(error)}`,
+    );
     process.exitCode = 1;
   }
+}
+
+function isDiskFull(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === "ENOSPC";
+}
+
+function diskFull({ path, message }: NodeJS.ErrnoException): string {
+  return `the disk is full: free some space${path === undefined ? "" : ` for ${path}`} and run it again (${message})`;
 }

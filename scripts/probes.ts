@@ -33,31 +33,45 @@ export function probes(forced: string | undefined): Asked {
   };
 }
 
+/**
+ * Whether a site answers, by way of the proxy that the environment names: Node.js looks for that only when it starts,
+ * and this process, which talks to loopback ports, was not told to. Any answer of the site's own will do; a gateway that
+ * refuses in its name does not count.
+ */
 async function answers(url: string): Promise<boolean> {
-  try {
-    // Any answer of the site's own will do; a gateway that refuses in its name does not count.
-    const { status } = await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(withinMs) });
-    return status < 400;
-  } catch {
-    return false;
-  }
+  const script = `fetch(process.argv[1], { method: "HEAD" }).then(({ status }) => process.exit(status < 400 ? 0 : 1))`;
+  const asked = ["--eval", script, url];
+  return (
+    (await ask(process.execPath, asked, { timeoutMs: withinMs, env: { NODE_USE_ENV_PROXY: "1" } })) !==
+    undefined
+  );
 }
 
 const memory = () => join(cacheRoot(), "world.json");
 
-function remembered(): Decision | undefined {
+// A download site that did not answer once may be back: a day later it is asked again.
+const builtHoldsMs = 24 * 60 * 60 * 1000;
+
+/** What an earlier run found out, if it still holds. Exported for its test. */
+export function remembered(): Decision | undefined {
   try {
-    const { world, reason } = JSON.parse(readFileSync(memory(), "utf8")) as Partial<Decision>;
+    const { world, reason, at = 0 } = JSON.parse(readFileSync(memory(), "utf8")) as Partial<Memory>;
     if (world === undefined || reason === undefined) return undefined;
+    if (world === "built" && Date.now() - at > builtHoldsMs) return undefined;
     return { world, reason };
   } catch {
     return undefined;
   }
 }
 
+interface Memory extends Decision {
+  /** When it was found out, ms. */
+  readonly at: number;
+}
+
 /** What was found out holds for the runs to come; what was asked for holds for one. */
 export function remember(decision: Decision): void {
-  writeFileSync(memory(), JSON.stringify(decision));
+  writeFileSync(memory(), JSON.stringify({ ...decision, at: Date.now() } satisfies Memory));
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

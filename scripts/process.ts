@@ -34,6 +34,8 @@ export async function runTool(
   mkdirSync(logs, { recursive: true });
   const log = join(logs, `${options.what.replaceAll(/[^A-Za-z0-9.]+/g, "-")}.log`);
   const file = createWriteStream(log);
+  // A log that cannot be written is no reason to fail: what fails for the same reason says so.
+  file.on("error", () => undefined);
   file.write(`$ ${[command, ...args].join(" ")}\n`);
 
   const child = spawn(command, args, {

@@ -1,9 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { cliFolder, pluginFolder, pulumiHome, uninstallBuilt } from "../toolchain/install.ts";
+import { cliFolder, pluginFolder, pulumiHome, reinstallBuilt, uninstallBuilt } from "../toolchain/install.ts";
 import { versions } from "../toolchain/parts.ts";
-import { probes } from "./probes.ts";
-import { runTool, SetupError } from "./process.ts";
+import { runTool } from "./process.ts";
 import { step } from "./progress.ts";
 
 const plugins = ["docker", "command"] as const;
@@ -31,23 +30,22 @@ export function isReleasedInstalled(): boolean {
 
 /** Has the released CLI and plugins downloaded unless they are there. */
 export async function installReleased(): Promise<void> {
-  // What was built goes only when there is something to take its place.
-  if (!(await probes(undefined).siteReachable())) {
-    throw new SetupError(
-      "Pulumi's download site cannot be reached, so its released tools cannot be installed; what is there stays. " +
-        "Check the network, or build the tools instead: --world built",
-    );
-  }
-  uninstallBuilt();
   const run = (args: readonly string[], what: string, seconds: number) =>
     step(what, seconds, (report) =>
       runTool(process.execPath, [launcher(), ...args], { what, report, env: { PULUMI_HOME: pulumiHome() } }),
     );
-  if (!existsSync(join(cliFolder(), `pulumi${suffix}`)))
-    await run(["version"], `Pulumi CLI ${versions.pulumi}`, 30);
-  for (const name of plugins) {
-    if (!existsSync(join(pluginFolder(name), `pulumi-resource-${name}${suffix}`))) {
-      await run(pluginInstallArguments(name), `Pulumi plugin ${name} ${versions[name]}`, 20);
+  uninstallBuilt();
+  try {
+    if (!existsSync(join(cliFolder(), `pulumi${suffix}`)))
+      await run(["version"], `Pulumi CLI ${versions.pulumi}`, 30);
+    for (const name of plugins) {
+      if (!existsSync(join(pluginFolder(name), `pulumi-resource-${name}${suffix}`))) {
+        await run(pluginInstallArguments(name), `Pulumi plugin ${name} ${versions[name]}`, 20);
+      }
     }
+  } catch (error) {
+    // What was built is there again for the next run: nobody is left without tools.
+    reinstallBuilt();
+    throw error;
   }
 }

@@ -72,3 +72,10 @@ export function uninstallBuilt(): void {
     rmSync(markOf(file));
   }
 }
+
+/** Puts what was built, and is still in the cache, where nothing else is. */
+export function reinstallBuilt(): void {
+  for (const { part, folder } of places()) {
+    if (installed(part, folder) === "missing" && existsSync(partBinary(part))) install(part, folder);
+  }
+}

@@ -57,6 +57,15 @@ export async function startRegistry(api: DockerApi, report: Report): Promise<voi
   } catch (error) {
     // A container that could not get its port stays behind, created but never started.
     await ask("docker", ["rm", "--force", registryContainer]);
-    throw error;
+    throw explained(error, gateway);
   }
+}
+
+function explained(error: unknown, address: string): unknown {
+  const taken = /port is already allocated|address already in use/i.test(String(error));
+  if (!taken) return error;
+  return new SetupError(
+    `port ${registryPort} at ${address}, where stacks find the model registry, is in use: ` +
+      `stop what listens there (docker ps, or ss -ltnp 'sport = :${registryPort}') and run it again`,
+  );
 }

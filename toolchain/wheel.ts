@@ -4,11 +4,15 @@ import type { Report } from "../scripts/progress.ts";
 import { ask, runTool } from "../scripts/process.ts";
 import { installPackages } from "./debian.ts";
 
+/** Debian's Python comes without pip. */
+export async function ensurePip(report?: Report): Promise<void> {
+  if ((await ask("python3", ["-m", "pip", "--version"])) === undefined)
+    await installPackages(["python3-pip"], report);
+}
+
 /** Downloads the one wheel that a requirements file pins by hash and unpacks it; nothing of it is run. */
 export async function downloadWheel(requirements: string, target: string, report: Report): Promise<void> {
-  if ((await ask("python3", ["-m", "pip", "--version"])) === undefined) {
-    await installPackages(["python3-pip"], report);
-  }
+  await ensurePip(report);
   const pip = ["-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--require-hashes"];
   const quiet = ["--no-cache-dir", "--progress-bar", "off", "--disable-pip-version-check"];
   await runTool("python3", [...pip, ...quiet, "--dest", target, "--requirement", requirements], {
