@@ -1,28 +1,28 @@
 import * as pulumi from "@pulumi/pulumi";
+import { accessTo, tunnelOutput } from "./components/access.ts";
 import { readConfig } from "./components/config.ts";
+import { deployTo } from "./components/engine-provider.ts";
 import { Gateway } from "./components/gateway.ts";
 import { declareModels } from "./components/models/declare.ts";
 import { planModels } from "./components/models/plan.ts";
+import { stackNames } from "./components/names.ts";
 import { ServiceNetwork } from "./components/network.ts";
 import { modelServer, OllamaServer } from "./components/ollama-server.ts";
 import { checkHost, refuse } from "./components/preflight.ts";
 
-const prefix = `${pulumi.getProject()}-${pulumi.getStack()}`;
-const names = { ollama: `${prefix}-ollama`, gateway: `${prefix}-gateway` };
-
 const config = refuse(readConfig);
+const names = stackNames(config);
 await checkHost(config, names);
-const plan = await planModels(config, modelServer(config, names.ollama));
+deployTo(config);
+const access = accessTo(config, names.network);
+const plan = await planModels(config, access, modelServer(config, access, names.ollama));
 
-const network = new ServiceNetwork("network", {
-  networkName: config.networkName === "" ? `ollama_network_${pulumi.getStack()}` : config.networkName,
-});
-
+const network = new ServiceNetwork("network", { networkName: names.network });
+const place = { access, networkName: network.networkName, platform: config.imagePlatform };
 const server = new OllamaServer("ollama", {
   image: config.ollamaImage,
-  platform: config.imagePlatform,
+  ...place,
   containerName: names.ollama,
-  networkName: network.networkName,
   bindAddress: config.ollamaBindAddress,
   port: config.ollamaPort,
   hosts: config.ollamaHosts,
@@ -36,7 +36,8 @@ const server = new OllamaServer("ollama", {
 });
 
 const models = declareModels(plan, {
-  serverUrl: server.url,
+  access,
+  serverUrl: server.readyAddress,
   retain: config.retainModels,
   stallSeconds: config.pullStallSeconds,
 });
@@ -46,9 +47,8 @@ const gateway = new Gateway(
   {
     projectRoot: import.meta.dirname,
     baseImage: config.gatewayBaseImage,
-    platform: config.imagePlatform,
+    ...place,
     containerName: names.gateway,
-    networkName: network.networkName,
     backend: { ...server.internal, parallel: config.ollamaParallel },
     models: plan.map(({ name }) => name),
     bindAddress: config.gatewayBindAddress,
@@ -62,6 +62,7 @@ const gateway = new Gateway(
 );
 
 export const gatewayUrl = gateway.url;
+export const tunnel = tunnelOutput(access, { gateway: gateway.internal, ollama: server.internal });
 export const keysRequired = config.gatewayApiKeys.length > 0;
 export const ollamaUrl = server.url;
 export const networkName = network.networkName;

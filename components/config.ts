@@ -79,11 +79,20 @@ const apiKeys = z.array(z.string("lines of text"), "a list of lines").superRefin
   }
 });
 
+const dockerHost = z
+  .string()
+  .regex(
+    /^(|unix:\/\/\/.+|ssh:\/\/([\w.-]+@)?[\w.-]+(:\d{1,5})?|tcp:\/\/[\w.-]+:\d{1,5})$/,
+    "an engine's address such as ssh://user@host or tcp://host:2376, or empty for this machine's",
+  );
+
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 
 export const configSchema = z
   .strictObject({
     production: boolean,
+    dockerHost,
+    dockerCertPath: z.string().regex(/^(|\/.+|[A-Za-z]:[\\/].+)$/, "the absolute path of a folder, or empty"),
     networkName: dockerName,
     imagePlatform: platform,
     ollamaImage: imageReference,
@@ -120,6 +129,15 @@ export const configSchema = z
   .refine(({ retainModels, protectModels }) => retainModels || !protectModels, {
     path: ["protectModels"],
     message: "false while retainModels is false",
+  })
+  .refine(({ dockerHost, dockerCertPath }) => !dockerHost.startsWith("tcp:") || dockerCertPath !== "", {
+    path: ["dockerCertPath"],
+    message:
+      "the folder of ca.pem, cert.pem and key.pem while dockerHost is tcp: without TLS, whoever reaches the engine owns its host",
+  })
+  .refine(({ dockerHost, dockerCertPath }) => dockerHost.startsWith("tcp:") || dockerCertPath === "", {
+    path: ["dockerCertPath"],
+    message: "empty unless dockerHost is tcp://host:port",
   })
   .refine(({ ollamaPort, gatewayPort }) => ollamaPort !== gatewayPort, {
     path: ["gatewayPort"],

@@ -2,15 +2,53 @@ import { spawn } from "node:child_process";
 
 // The engine is asked through Docker's own client: it knows contexts, DOCKER_HOST, TLS and ssh.
 
+/** Which engine a stack is on. */
+export interface EngineAddress {
+  /** Such as ssh://user@host or tcp://host:2376; empty means the one that the environment or the context names. */
+  readonly dockerHost: string;
+  /** Folder of ca.pem, cert.pem and key.pem for an engine behind TLS; else empty. */
+  readonly dockerCertPath: string;
+}
+
+/** The name of the provider for that engine, by which the state tells where a stack is. */
+export const engineProvider = "engine";
+
+/** What Docker's client has to find in its environment to talk to that engine; nothing for the environment's own. */
+export function engineEnvironment({ dockerHost, dockerCertPath }: EngineAddress): Record<string, string> {
+  if (dockerHost === "") return {};
+  const tls = dockerCertPath === "" ? {} : { DOCKER_TLS_VERIFY: "1", DOCKER_CERT_PATH: dockerCertPath };
+  return { DOCKER_HOST: dockerHost, ...tls };
+}
+
+/** The address that the config or the environment gives; empty when neither does. */
+export function engineHost({ dockerHost }: EngineAddress): string {
+  return dockerHost === "" ? (process.env["DOCKER_HOST"] ?? "") : dockerHost;
+}
+
+/** Whether an engine's ports are ports of another machine. */
+export function isRemote(host: string): boolean {
+  return /^(ssh|tcp|https?):/.test(host);
+}
+
 /** The Docker client failed: its exit code is not 0, or it could not be started. */
 export class EngineError extends Error {
   override readonly name = "EngineError";
 }
 
-/** Runs `docker` without a shell and returns what it wrote to stdout (with `merge`, to stderr too). */
-export function docker(args: readonly string[], options: { merge?: boolean } = {}): Promise<string> {
+/**
+ * Runs `docker` without a shell and returns what it wrote to stdout (with `merge`, to stderr too). It talks to the
+ * engine that the environment names, or to the one that `engine` says.
+ */
+export function docker(
+  args: readonly string[],
+  options: { readonly merge?: boolean; readonly engine?: EngineAddress } = {},
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn("docker", args, { stdio: ["ignore", "pipe", "pipe"], windowsHide: true });
+    const child = spawn("docker", args, {
+      env: { ...process.env, ...(options.engine && engineEnvironment(options.engine)) },
+      stdio: ["ignore", "pipe", "pipe"],
+      windowsHide: true,
+    });
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));

@@ -3,8 +3,8 @@ import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { DEFAULT_PORT, variables, type VariableName } from "../gateway/src/config.ts";
+import { type Access, publishedUrl, serviceUrl } from "./access.ts";
 import { bundleGateway, gatewayContext } from "./gateway-bundle.ts";
-import { urlHost } from "./ollama-server.ts";
 import { serviceContainer, type ContainerLimits } from "./service-container.ts";
 
 export interface GatewayArgs {
@@ -33,6 +33,8 @@ export interface GatewayArgs {
   /** Seconds until an update gives up waiting for the gateway. */
   readonly readyTimeoutSeconds: number;
   readonly limits: ContainerLimits;
+  /** How commands reach it. */
+  readonly access: Access;
 }
 
 // Beyond the time that the gateway gives to requests in flight, the engine leaves it this long to close.
@@ -43,8 +45,10 @@ export class Gateway extends pulumi.ComponentResource {
   readonly containerName: pulumi.Output<string>;
   readonly imageName: pulumi.Output<string>;
   readonly imageId: pulumi.Output<string>;
-  /** Where it answers, seen from the host. Known only once it is ready. */
+  /** Where its port is published, seen from the engine's host. Known only once it is ready. */
   readonly url: pulumi.Output<string>;
+  /** Where it answers on the network. */
+  readonly internal = { host: "gateway", port: DEFAULT_PORT };
 
   constructor(name: string, args: GatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     super("ollama-stack:index:Gateway", name, args, opts);
@@ -63,7 +67,13 @@ export class Gateway extends pulumi.ComponentResource {
       `${name}-image`,
       {
         name: pulumi.interpolate`${args.containerName}:${tag}`,
-        build: { context: gatewayContext, buildArgs: { BASE_IMAGE: args.baseImage }, ...platform },
+        build: {
+          context: gatewayContext,
+          buildArgs: { BASE_IMAGE: args.baseImage },
+          ...platform,
+          // The other one builds on the environment's engine, whatever the provider was told, and knows no TLS.
+          ...(args.access.remote === undefined ? {} : { useLegacyBuilder: true }),
+        },
         triggers: { content: tag },
         keepLocally: true,
         ...platform,
@@ -75,13 +85,13 @@ export class Gateway extends pulumi.ComponentResource {
       `${name}-image-disposal`,
       {
         delete: "node components/commands/remove-image.ts",
-        environment: { IMAGE: image.name },
+        environment: { ...args.access.environment, IMAGE: image.name },
         triggers: [image.name],
         addPreviousOutputInEnv: false,
       },
       { parent: this },
     );
-    const url = `http://${urlHost(args.bindAddress)}:${String(args.port)}`;
+    const url = publishedUrl(args.access, args.bindAddress, args.port);
     const environment = {
       HOST: "0.0.0.0",
       PORT: String(DEFAULT_PORT),
@@ -99,14 +109,15 @@ export class Gateway extends pulumi.ComponentResource {
         name: args.containerName,
         image: image.imageId,
         environment,
-        network: { name: args.networkName, alias: "gateway" },
+        network: { name: args.networkName, alias: this.internal.host },
         port: { internal: DEFAULT_PORT, external: args.port, address: args.bindAddress },
         user: "65532:65532",
         healthCommand: ["node", "/app/healthcheck.cjs"],
-        readyUrl: `${url}/ready`,
+        readyUrl: `${serviceUrl(args.access, { published: url, ...this.internal })}/ready`,
         readyTimeoutSeconds: args.readyTimeoutSeconds,
         stopGraceSeconds: Number(variables.SHUTDOWN_TIMEOUT_MS.default) / 1000 + stopMarginSeconds,
         limits: args.limits,
+        access: args.access,
       },
       this,
       [disposal],

@@ -1,11 +1,14 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import type { Access } from "./access.ts";
 import { changesText, modelRecord } from "./models/record.ts";
 import type { ModelChanges } from "./models/schema.ts";
 
 export interface OllamaModelArgs {
-  /** URL of the server, seen from where Pulumi runs. */
+  /** URL of the server, as `access` reaches it. */
   readonly serverUrl: pulumi.Input<string>;
+  /** How commands reach it. */
+  readonly access: Access;
   /** Name that clients use, with its tag. Another name is another resource. */
   readonly model: string;
   /**
@@ -48,6 +51,7 @@ export class OllamaModel extends pulumi.ComponentResource {
         create: "node components/commands/pull-model.ts",
         delete: "node components/commands/delete-model.ts",
         environment: {
+          ...args.access.environment,
           OLLAMA_URL: args.serverUrl,
           MODEL: args.model,
           MODEL_SOURCE: args.source,

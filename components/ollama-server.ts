@@ -1,5 +1,6 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { type Access, publishedUrl, serviceUrl } from "./access.ts";
 import type { StackConfig } from "./config.ts";
 import type { ModelServer } from "./models/plan.ts";
 import { serviceContainer, type ContainerLimits } from "./service-container.ts";
@@ -35,15 +36,20 @@ export interface OllamaServerArgs {
   /** Seconds until an update gives up waiting for the server. */
   readonly readyTimeoutSeconds: number;
   readonly limits: ContainerLimits;
+  /** How commands reach it. */
+  readonly access: Access;
 }
 
 const modelFolder = "/root/.ollama";
 
-/** Where the server of a config answers and keeps its models, known before anything runs. */
-export function modelServer(config: StackConfig, containerName: string): ModelServer {
+const internal = { host: "ollama", port: ollamaInternalPort };
+
+/** Where commands reach the server of a config and where it keeps its models, known before anything runs. */
+export function modelServer(config: StackConfig, access: Access, containerName: string): ModelServer {
+  const published = publishedUrl(access, config.ollamaBindAddress, config.ollamaPort);
   return {
-    url: address(config.ollamaBindAddress, config.ollamaPort),
-    volume: { name: volumeName(containerName), container: containerName, path: modelFolder },
+    url: serviceUrl(access, { published, ...internal }),
+    volume: { name: volumeName(containerName), container: containerName, path: modelFolder, engine: config },
   };
 }
 
@@ -52,10 +58,14 @@ export class OllamaServer extends pulumi.ComponentResource {
   readonly containerName: pulumi.Output<string>;
   readonly volumeName: pulumi.Output<string>;
   readonly imageId: pulumi.Output<string>;
-  /** Where it answers, seen from the host. Known only once it is ready. */
+  /** Where its port is published, seen from the engine's host. Known only once it is ready. */
   readonly url: pulumi.Output<string>;
+  /** Where commands ask it, by the access they are given. Known before it runs. */
+  readonly address: string;
+  /** The same, once it is ready. */
+  readonly readyAddress: pulumi.Output<string>;
   /** Where it answers on the network. */
-  readonly internal = { host: "ollama", port: ollamaInternalPort };
+  readonly internal = internal;
 
   constructor(name: string, args: OllamaServerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("ollama-stack:index:OllamaServer", name, args, opts);
@@ -69,7 +79,8 @@ export class OllamaServer extends pulumi.ComponentResource {
       { name: volumeName(args.containerName) },
       { parent: this, retainOnDelete: args.retainModels, protect: args.protectModels },
     );
-    const url = address(args.bindAddress, args.port);
+    const published = publishedUrl(args.access, args.bindAddress, args.port);
+    this.address = serviceUrl(args.access, { published, ...this.internal });
     const { container, ready } = serviceContainer(
       name,
       {
@@ -87,17 +98,19 @@ export class OllamaServer extends pulumi.ComponentResource {
         // Root without a single capability: the image's home, and so a new volume, belongs to root.
         volume: { name: volume.name, path: modelFolder },
         healthCommand: ["ollama", "list"],
-        readyUrl: `${url}/api/version`,
+        readyUrl: `${this.address}/api/version`,
         readyTimeoutSeconds: args.readyTimeoutSeconds,
         stopGraceSeconds: 10,
         limits: args.limits,
+        access: args.access,
       },
       this,
     );
     this.containerName = container.name;
     this.volumeName = volume.name;
     this.imageId = image.imageId;
-    this.url = ready.id.apply(() => url);
+    this.url = ready.id.apply(() => published);
+    this.readyAddress = ready.id.apply(() => this.address);
     this.registerOutputs({
       containerName: this.containerName,
       volumeName: this.volumeName,
@@ -109,15 +122,4 @@ export class OllamaServer extends pulumi.ComponentResource {
 
 function volumeName(containerName: string): string {
   return `${containerName}-models`;
-}
-
-function address(bindAddress: string, port: number): string {
-  return `http://${urlHost(bindAddress)}:${String(port)}`;
-}
-
-/** The host's part of a URL for what is bound to an address: a wildcard is reached over loopback, IPv6 is bracketed. */
-export function urlHost(bindAddress: string): string {
-  if (bindAddress === "0.0.0.0") return "127.0.0.1";
-  if (bindAddress === "::") return "[::1]";
-  return bindAddress.includes(":") ? `[${bindAddress}]` : bindAddress;
 }

@@ -1,8 +1,9 @@
 import { connect } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
 import { ConfigError, type StackConfig } from "./config.ts";
-import { docker, EngineError } from "./engine.ts";
-import { urlHost } from "./ollama-server.ts";
+import { docker, type EngineAddress, EngineError, engineHost, isRemote } from "./engine.ts";
+import { checkClientEnvironment, explainEngine } from "./engine-problems.ts";
+import type { StackNames } from "./names.ts";
 
 /** Runs a function of the program; what it says to users is shown as it is, without a stack trace. */
 export function refuse<T>(run: () => T): T {
@@ -25,19 +26,17 @@ interface Published {
  * What the provider would only tell in the middle of an update, and in many words: the engine doesn't answer, or a
  * port is taken by something that isn't this stack's. Checked at preview too.
  */
-export async function checkHost(
-  config: StackConfig,
-  names: { ollama: string; gateway: string },
-): Promise<void> {
+export async function checkHost(config: StackConfig, names: StackNames): Promise<void> {
+  const problem = checkClientEnvironment(config);
+  if (problem !== undefined) throw new pulumi.RunError(problem);
   let running: Published[];
   try {
-    running = await publishedPorts();
+    running = await publishedPorts(config);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    throw new pulumi.RunError(
-      `The Docker engine does not answer: ${error.message}. Start it (npm run setup does, where it may), or point DOCKER_HOST at one.`,
-    );
+    throw new pulumi.RunError(explainEngine(config, error.message));
   }
+  const remote = isRemote(engineHost(config));
   const wanted = [
     {
       key: "ollamaPort",
@@ -54,14 +53,17 @@ export async function checkHost(
   ];
   const taken = await Promise.all(
     wanted.map(async ({ key, address, port, container }) => {
-      const holders = running.filter(({ ports }) => publishes(ports, port)).map((entry) => entry.container);
+      const holders = running
+        .filter(({ ports }) => publishes(ports, address, port))
+        .map((entry) => entry.container);
       if (holders.includes(container)) return undefined;
       // While a container is being restarted its ports are held, and not listed.
       const restarting = running.some(
         (entry) => entry.container === container && entry.state === "restarting",
       );
       if (restarting && holders.length === 0) return undefined;
-      if (holders.length === 0 && !(await answers(address, port))) return undefined;
+      // A remote engine's ports are not this host's, and are left to it.
+      if (holders.length === 0 && (remote || !(await answers(address, port)))) return undefined;
       const holder =
         holders.length > 0 ? `the container ${holders.join(", ")}` : "another program on this host";
       return `Port ${String(port)} is in use by ${holder}. Stop that, or choose another: pulumi config set ${key} PORT`;
@@ -71,8 +73,9 @@ export async function checkHost(
   if (problems.length > 0) throw new pulumi.RunError(problems.join("\n"));
 }
 
-async function publishedPorts(): Promise<Published[]> {
-  const text = await docker(["container", "ls", "--format", "{{.Names}}\t{{.State}}\t{{.Ports}}"]);
+async function publishedPorts(engine: EngineAddress): Promise<Published[]> {
+  const format = "{{.Names}}\t{{.State}}\t{{.Ports}}";
+  const text = await docker(["container", "ls", "--format", format], { engine });
   return text
     .split("\n")
     .filter(Boolean)
@@ -82,18 +85,22 @@ async function publishedPorts(): Promise<Published[]> {
     });
 }
 
-/** Whether `docker container ls` shows a host port among a container's: "127.0.0.1:8000->8000/tcp, ..." */
-export function publishes(ports: string, port: number): boolean {
+/**
+ * Whether what `docker container ls` shows of a container's ports ("127.0.0.1:8000->8000/tcp, ...") keeps a TCP port from
+ * being bound at an address: the same one, or one of the two is all addresses.
+ */
+export function publishes(ports: string, address: string, port: number): boolean {
   return ports.split(", ").some((entry) => {
-    const [, from, to] = /:(\d+)(?:-(\d+))?->/.exec(entry) ?? [];
-    return from !== undefined && port >= Number(from) && port <= Number(to ?? from);
+    const [, at = "", from, to] = /^(.*):(\d+)(?:-(\d+))?->.*\/tcp$/.exec(entry) ?? [];
+    if (from === undefined || port < Number(from) || port > Number(to ?? from)) return false;
+    const other = at.replace(/^\[|\]$/g, "");
+    return other === address || [other, address].some((one) => one === "0.0.0.0" || one === "::");
   });
 }
 
-/** Whether something accepts connections there. A remote engine's ports are not this host's, and are left to it. */
+/** Whether something accepts connections there. */
 function answers(bindAddress: string, port: number): Promise<boolean> {
-  if (/^(ssh|tcp|https?):/.test(process.env["DOCKER_HOST"] ?? "")) return Promise.resolve(false);
-  const host = urlHost(bindAddress).replace(/^\[|\]$/g, "");
+  const host = bindAddress === "0.0.0.0" ? "127.0.0.1" : bindAddress === "::" ? "::1" : bindAddress;
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: 500 });
     const end = (result: boolean) => {

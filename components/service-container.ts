@@ -1,6 +1,7 @@
 import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import type { Access } from "./access.ts";
 
 /** What a container of this stack needs to say for itself; how it is hardened and watched is the same for all. */
 export interface ServiceContainerArgs {
@@ -22,8 +23,10 @@ export interface ServiceContainerArgs {
   readonly user?: string;
   /** Command of the health check, run without a shell. A change replaces the container. */
   readonly healthCommand: readonly string[];
-  /** URL on the host that answers 2xx once the service is ready. */
+  /** URL that answers 2xx once the service is ready, as `access` reaches it. */
   readonly readyUrl: string;
+  /** How the command that waits for it reaches the engine and the service. */
+  readonly access: Access;
   /** Seconds until an update gives up waiting for it. */
   readonly readyTimeoutSeconds: number;
   /** Seconds between SIGTERM and SIGKILL: long enough to finish what is in flight. A change replaces the container. */
@@ -112,6 +115,7 @@ export function serviceContainer(
     {
       create: "node components/commands/await-container.ts",
       environment: {
+        ...args.access.environment,
         CONTAINER_NAME: args.name,
         PIDS_LIMIT: String(limits.pids),
         READY_URL: args.readyUrl,

@@ -1,6 +1,7 @@
 import { request } from "node:http";
+import { docker, EngineError } from "../components/engine.ts";
 
-/** What the set-up asks the engine, over its socket: no process is started for it. */
+/** What the set-up asks the engine. Over a socket no process is started for it. */
 export interface DockerApi {
   ping(): Promise<void>;
   image(reference: string): Promise<{ readonly Id: string } | undefined>;
@@ -14,12 +15,13 @@ export interface Container {
   readonly State: { readonly Running: boolean };
 }
 
-interface Network {
+export interface Network {
   readonly IPAM: {
     readonly Config: readonly { readonly Subnet?: string; readonly Gateway?: string }[] | null;
   };
 }
 
+/** Over the engine's socket. */
 export function dockerApi(socket: string): DockerApi {
   const json = async (path: string) => JSON.parse(await get(socket, path)) as unknown;
   const orNothing = async (path: string): Promise<unknown> => {
@@ -46,6 +48,27 @@ export function gatewayOf(network: Network | undefined): string | undefined {
   if (config?.Gateway !== undefined) return config.Gateway;
   const octets = config?.Subnet?.split("/")[0]?.split(".");
   return octets && [...octets.slice(0, 3), String(Number(octets[3]) + 1)].join(".");
+}
+
+/** By way of Docker's client, for an engine that is not reached by a socket. */
+export function dockerClientApi(): DockerApi {
+  const inspect = async (kind: string, name: string): Promise<unknown> => {
+    try {
+      const [found] = JSON.parse(await docker([kind, "inspect", name])) as unknown[];
+      return found;
+    } catch (error) {
+      if (error instanceof EngineError && /no such|not found/i.test(error.message)) return undefined;
+      throw error;
+    }
+  };
+  return {
+    ping: async () => {
+      await docker(["version", "--format", "{{.Server.Version}}"]);
+    },
+    image: async (reference) => (await inspect("image", reference)) as { Id: string } | undefined,
+    container: async (name) => (await inspect("container", name)) as Container | undefined,
+    bridgeGateway: async () => gatewayOf((await inspect("network", "bridge")) as Network | undefined),
+  };
 }
 
 class NotFound extends Error {

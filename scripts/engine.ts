@@ -3,8 +3,10 @@ import { homedir } from "node:os";
 import { spawn } from "node:child_process";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type EngineAddress, engineEnvironment, EngineError } from "../components/engine.ts";
+import { explainEngine } from "../components/engine-problems.ts";
 import { installPackages } from "../toolchain/debian.ts";
-import { type DockerApi, dockerApi } from "./docker-api.ts";
+import { type DockerApi, dockerApi, dockerClientApi } from "./docker-api.ts";
 import { cacheRoot } from "./node/install.mjs";
 import { say, step } from "./progress.ts";
 import { ask, runTool, SetupError } from "./process.ts";
@@ -14,18 +16,42 @@ export interface Engine {
   readonly host: string;
   /** What Pulumi's Docker provider must be told, as it knows no contexts. */
   readonly env: Readonly<Record<string, string>>;
-  /** Only on an engine that is reached by a socket. */
-  readonly api: DockerApi | undefined;
+  readonly api: DockerApi;
 }
 
 const defaultHost = "unix:///var/run/docker.sock";
 const startsWithinMs = 60_000;
 
+type Locked = (work: () => Promise<void>) => Promise<void>;
+
 /**
- * Finds the engine that the docker client would use; on a Debian machine without one, installs and starts it, one run
- * at a time.
+ * Finds the engine that the stack's config names, or else the one that the docker client would use; on a Debian machine
+ * without one, installs and starts it, one run at a time.
  */
-export async function ensureEngine(locked: (work: () => Promise<void>) => Promise<void>): Promise<Engine> {
+export async function ensureEngine(locked: Locked, address: EngineAddress): Promise<Engine> {
+  return address.dockerHost === "" ? await ownEngine(locked) : await namedEngine(locked, address);
+}
+
+/**
+ * It is nobody's to start from here: it answers, or the reason is told. From then on Docker's client talks to it in this
+ * process. Pulumi is told by the config, and its environment left alone: what is deployed may be on another engine.
+ */
+async function namedEngine(locked: Locked, address: EngineAddress): Promise<Engine> {
+  if (!onPath("docker")) await locked(() => installPackages(["docker.io"]));
+  // What a shell has set for another engine would win over what the config says.
+  const none = { DOCKER_CONTEXT: "", DOCKER_TLS_VERIFY: "", DOCKER_CERT_PATH: "" };
+  Object.assign(process.env, none, engineEnvironment(address));
+  const api = dockerClientApi();
+  try {
+    await api.ping();
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    throw new SetupError(explainEngine(address, error.message));
+  }
+  return { host: address.dockerHost, env: {}, api };
+}
+
+async function ownEngine(locked: Locked): Promise<Engine> {
   const host = await findHost();
   const env = host === defaultHost || process.env["DOCKER_HOST"] === host ? {} : { DOCKER_HOST: host };
   if (!host.startsWith("unix://")) {
@@ -36,7 +62,7 @@ export async function ensureEngine(locked: (work: () => Promise<void>) => Promis
       throw new SetupError(
         `no Docker engine answers at ${host}: start it, or unset DOCKER_HOST or the docker context`,
       );
-    return { host, env, api: undefined };
+    return { host, env, api: dockerClientApi() };
   }
   const socket = host.slice("unix://".length);
   const api = dockerApi(socket);

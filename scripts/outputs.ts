@@ -1,12 +1,24 @@
 import { z } from "zod";
 import { pulumi } from "./pulumi-cli.ts";
 
+/** Where services are behind a tunnel, "host:port" each, because the engine is another machine's. */
+export const tunnelOutput = z
+  .object({
+    network: z.string(),
+    image: z.string(),
+    platform: z.string(),
+    gateway: z.string(),
+    ollama: z.string(),
+  })
+  .optional();
+
 /** What a deployed stack says of itself: the outputs of index.ts. */
 const outputs = z.object({
   gatewayUrl: z.url(),
   keysRequired: z.boolean(),
   ollamaUrl: z.url(),
   networkName: z.string(),
+  tunnel: tunnelOutput,
   containers: z.object({ ollama: z.string(), gateway: z.string() }),
   volumes: z.object({ models: z.string() }),
   images: z.object({ ollama: z.string(), gateway: z.string() }),

@@ -24,13 +24,15 @@ export async function openSession(
   wanted: { readonly currentEngine?: boolean } = {},
 ): Promise<Session> {
   const { options, rest } = takeOptions(args, ["stack", "world"]);
-  const { world, stack, env: tools } = await setup({ world: options["world"], ...wanted });
+  const environment = { ...process.env };
+  const named = options["stack"] ?? process.env["PULUMI_STACK"];
+  const { world, stack, env: tools } = await setup({ world: options["world"], stack: named, ...wanted });
   const pulumiHome = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
   const added = { ...tools, ...stateEnvironment(process.env, pulumiHome) };
-  const chosen = options["stack"] ?? process.env["PULUMI_STACK"] ?? stack;
+  const chosen = named ?? stack;
   const stackOption = chosen === stack ? "" : ` -- --stack ${chosen}`;
   keepStackFile(stackFile(chosen));
-  return { world, stack: chosen, stackOption, env: { ...process.env, ...added }, added, rest };
+  return { world, stack: chosen, stackOption, env: { ...environment, ...added }, added, rest };
 }
 
 /** Splits "--name value" and "--name=value" off for the names given. */

@@ -8,9 +8,9 @@ import { withLock } from "./lock.ts";
 import { main } from "./main.ts";
 import { cacheRoot } from "./node/install.mjs";
 import { probes, remember } from "./probes.ts";
-import { SetupError } from "./process.ts";
 import { say } from "./progress.ts";
 import { installReleased, isReleasedInstalled } from "./released.ts";
+import { engineOf } from "./stack-file.ts";
 import { decideWorld, type World } from "./world.ts";
 
 export type { World } from "./world.ts";
@@ -18,6 +18,8 @@ export type { World } from "./world.ts";
 export interface SetupOptions {
   /** Forces a world; otherwise OLLAMA_STACK_WORLD does, or it is found out once and remembered. */
   readonly world?: string | undefined;
+  /** The stack that it is set up for; otherwise the one whose config fits the world. */
+  readonly stack?: string | undefined;
   /** Whether the built world has Docker 29 too, which only tests need. */
   readonly currentEngine?: boolean;
 }
@@ -46,22 +48,21 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
       work,
     );
 
-  const engine = await ensureEngine(locked);
   const asked = probes(options.world);
+  const expected = (await asked.forced()) ?? (await asked.remembered())?.world;
+  const named = options.stack ?? (expected === undefined ? undefined : defaultStack(expected));
+  let engine = await ensureEngine(locked, engineOf(named));
   const { world, reason } = await decideWorld(asked);
-  const forced = (await asked.forced()) !== undefined;
-  const known = forced || (await asked.remembered()) !== undefined;
-  if (!known) remember({ world, reason });
+  if (expected === undefined) remember({ world, reason });
   say(`world: ${world} (${reason})`);
+  const stack = defaultStack(world);
+  // Nobody knew which stack it was about until the world was known.
+  if (named === undefined) engine = await ensureEngine(locked, engineOf(stack));
 
   if (world === "released") {
     if (!isReleasedInstalled()) await locked(installReleased);
   } else {
     const { api } = engine;
-    if (api === undefined)
-      throw new SetupError(
-        `the built world needs an engine on this machine, not ${engine.host}: unset DOCKER_HOST or the docker context`,
-      );
     const extras = { currentEngine: options.currentEngine ?? false };
     if (!(await isBuilt(api, extras))) await locked(() => build(api, extras));
   }
@@ -69,10 +70,14 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
   return {
     world,
     reason,
-    stack: world === "released" ? "dev" : "local",
+    stack,
     env: environment(engine.env),
     pulumi,
   };
+}
+
+function defaultStack(world: string): "dev" | "local" {
+  return world === "released" ? "dev" : "local";
 }
 
 /** The CLI comes first on the PATH, then the Node.js that programs need: this one. */
@@ -89,8 +94,8 @@ function environment(engine: Readonly<Record<string, string>>): Record<string, s
 
 if (import.meta.main) {
   await main(async () => {
-    const { values } = parseArgs({ options: { world: { type: "string" } } });
-    const { pulumi } = await setup({ world: values.world });
+    const { values } = parseArgs({ options: { world: { type: "string" }, stack: { type: "string" } } });
+    const { pulumi } = await setup({ world: values.world, stack: values.stack });
     say(`ready: ${pulumi}`);
   });
 }

@@ -1,6 +1,17 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { z } from "zod";
+import type { EngineAddress } from "../components/engine.ts";
+
+const salt = /^encryptionsalt: .*\n/m;
+
+const withEngine = z.object({
+  config: z.object({
+    "ollama-stack:dockerHost": z.string().default(""),
+    "ollama-stack:dockerCertPath": z.string().default(""),
+  }),
+});
 
 /** The file with the config of a stack. */
 export function stackFile(stack: string): string {
@@ -22,7 +33,16 @@ export function isProduction(stack: string): boolean {
   return String(content?.config?.["ollama-stack:production"]) === "true";
 }
 
-const salt = /^encryptionsalt: .*\n/m;
+/** The engine that a stack's config names. What is wrong with that file, the program says. */
+export function engineOf(stack: string | undefined): EngineAddress {
+  const text = stack === undefined ? undefined : read(stackFile(stack));
+  const { success, data } = withEngine.safeParse(text === undefined ? undefined : parse(text));
+  if (!success) return { dockerHost: "", dockerCertPath: "" };
+  return {
+    dockerHost: data.config["ollama-stack:dockerHost"],
+    dockerCertPath: data.config["ollama-stack:dockerCertPath"],
+  };
+}
 
 /**
  * Keeps a stack's config file as it was when this process ends, if all that the CLI did was to add its encryption salt.

@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { docker } from "../components/engine.ts";
 import { repairDrift } from "./drift/repair.ts";
 import { askForJoke } from "./joke.ts";
+import { refuseMove } from "./moved.ts";
 import { readOutputs, type StackOutputs } from "./outputs.ts";
 import { ensureStack, recoverInterrupted } from "./recovery.ts";
 import { main } from "./main.ts";
+import { withReachable } from "./reachable.ts";
 import { openSession } from "./session.ts";
 import { isProduction } from "./stack-file.ts";
 import { lockedUpdate } from "./update.ts";
@@ -20,6 +22,7 @@ await main(async () => {
   const env = options.length < rest.length ? { ...tools, OLLAMA_STACK_UPDATE_MODELS: "true" } : tools;
   await ensureStack(stack, env);
   const deployment = await recoverInterrupted(stack, env);
+  await refuseMove(stack, stackOption, deployment, env);
   const replace = (await repairDrift(stack, deployment)).flatMap((urn) => ["--replace", urn]);
   // In a preview the rules are checked before anything changes.
   const checked = isProduction(stack) ? ["--policy-pack", policyPack] : ["--skip-preview"];
@@ -38,7 +41,9 @@ await main(async () => {
       "The gateway wants a key: with one in OLLAMA_STACK_API_KEY, it would now be asked for a joke.\n",
     );
   } else {
-    const { text, seconds } = await askForJoke(outputs.gatewayUrl, model, apiKey);
+    const { text, seconds } = await withReachable(outputs, ({ gatewayUrl }) =>
+      askForJoke(gatewayUrl, model, apiKey),
+    );
     console.log(`Asked ${model} for a joke; ${seconds.toFixed(1)} s later:\n\n${quote(text)}\n`);
   }
   const key = outputs.keysRequired ? ` -H "authorization: Bearer $OLLAMA_STACK_API_KEY"` : "";
@@ -46,6 +51,10 @@ await main(async () => {
   console.log(
     `Try it:     curl ${outputs.gatewayUrl}/v1/chat/completions -H 'content-type: application/json'${key} -d '${body}'`,
   );
+  if (outputs.tunnel !== undefined)
+    console.log(
+      `From here:  npm run forward${stackOption}, as long as which runs that URL works on this machine, too`,
+    );
   console.log(`Take down:  npm run destroy${stackOption}`);
 });
 

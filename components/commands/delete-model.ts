@@ -2,16 +2,18 @@
 // taking the stack down: then the model stays in the volume, if that stays.
 import { required } from "./environment.ts";
 import { OllamaApi, OllamaError } from "./ollama-api.ts";
+import { reaching } from "./reach.ts";
 
-const api = new OllamaApi(required("OLLAMA_URL"));
+const server = required("OLLAMA_URL");
 const model = required("MODEL");
 try {
-  console.log((await api.delete(model)) ? `${model} is deleted` : `${model} was not there`);
+  const deleted = await reaching(server, (url) => new OllamaApi(url).delete(model));
+  console.log(deleted ? `${model} is deleted` : `${model} was not there`);
 } catch (error) {
   if (error instanceof OllamaError) {
-    console.error(`Ollama at ${api.url} does not delete ${model}: ${error.message}`);
+    console.error(`Ollama at ${server} does not delete ${model}: ${error.message}`);
     process.exitCode = 1;
   } else {
-    console.error(`Ollama at ${api.url} does not answer: ${model} stays in its volume as long as that stays`);
+    console.error(`Ollama at ${server} does not answer: ${model} stays in its volume as long as that stays`);
   }
 }

@@ -5,8 +5,9 @@ import type { ModelChanges } from "../models/schema.ts";
 import { optional, required } from "./environment.ts";
 import { installModel } from "./install.ts";
 import { OllamaApi } from "./ollama-api.ts";
+import { reaching } from "./reach.ts";
 
-const api = new OllamaApi(required("OLLAMA_URL"));
+const server = required("OLLAMA_URL");
 const wanted = {
   name: required("MODEL"),
   source: required("MODEL_SOURCE"),
@@ -24,9 +25,10 @@ const options = {
 };
 try {
   const before = parseRecord(process.env["PULUMI_COMMAND_STDOUT"]);
-  console.log(JSON.stringify(await installModel(api, wanted, before, options)));
+  const record = await reaching(server, (url) => installModel(new OllamaApi(url), wanted, before, options));
+  console.log(JSON.stringify(record));
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
-  console.error(`Model ${wanted.name}: ${message || `Ollama at ${api.url} does not answer`}`);
+  console.error(`Model ${wanted.name}: ${message || `Ollama at ${server} does not answer`}`);
   process.exitCode = 1;
 }

@@ -1,9 +1,12 @@
 import type * as pulumi from "@pulumi/pulumi";
+import type { Access } from "../access.ts";
 import { OllamaModel } from "../ollama-model.ts";
 import type { PlannedModel } from "./look.ts";
 
 export interface DeclareOptions {
-  /** URL of the server, known when it is ready. */
+  /** How commands reach the server. */
+  readonly access: Access;
+  /** URL of the server as `access` reaches it, known when it is ready. */
   readonly serverUrl: pulumi.Input<string>;
   /** Whether models stay that do not say it themselves. */
   readonly retain: boolean;
@@ -13,7 +16,7 @@ export interface DeclareOptions {
 /** The models as resources. Those of one source come one after the other: each would take it away from the other. */
 export function declareModels(
   plan: readonly PlannedModel[],
-  { serverUrl, retain, stallSeconds }: DeclareOptions,
+  { access, serverUrl, retain, stallSeconds }: DeclareOptions,
 ): OllamaModel[] {
   const names = new Set(plan.map(({ name }) => name));
   const lastOf = new Map<string, OllamaModel>();
@@ -22,6 +25,7 @@ export function declareModels(
     const model = new OllamaModel(
       `model-${name}`,
       {
+        access,
         serverUrl,
         model: name,
         source,

@@ -1,13 +1,14 @@
 import { stat, statfs } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
-import { docker } from "../engine.ts";
+import { docker, type EngineAddress } from "../engine.ts";
 
 export interface ModelVolume {
   readonly name: string;
   /** The container that has it mounted while it runs, and where. */
   readonly container: string;
   readonly path: string;
+  readonly engine: EngineAddress;
 }
 
 interface InspectedVolume {
@@ -17,8 +18,8 @@ interface InspectedVolume {
 }
 
 /** Whether the engine has a volume of that name. */
-export async function volumeExists(name: string): Promise<boolean> {
-  return (await inspectVolume(name)) !== undefined;
+export async function volumeExists(volume: ModelVolume): Promise<boolean> {
+  return (await inspectVolume(volume)) !== undefined;
 }
 
 /**
@@ -26,26 +27,26 @@ export async function volumeExists(name: string): Promise<boolean> {
  * container is asked first: it sees what the volume really is, wherever the engine runs. Where it has no `df`, or does
  * not run yet, the file system is looked at if the engine is on this machine.
  */
-export async function freeBytes({ name, container, path }: ModelVolume): Promise<number | undefined> {
-  const told = await freeInContainer(container, path);
+export async function freeBytes(place: ModelVolume): Promise<number | undefined> {
+  const told = await freeInContainer(place);
   if (told !== undefined) return told;
-  const [engine, volume] = await Promise.all([engineHost(), inspectVolume(name)]);
-  if (engine?.name !== hostname()) return undefined;
-  if (volume === undefined) return await freeAt(engine.root);
+  const [host, volume] = await Promise.all([hostOf(place.engine), inspectVolume(place)]);
+  if (host?.name !== hostname()) return undefined;
+  if (volume === undefined) return await freeAt(host.root);
   if (volume.Driver !== "local") return undefined;
   const { type = "none", device = "" } = volume.Options ?? {};
   if (volume.Options === null || Object.keys(volume.Options).length === 0) {
     // Only root may look into the folder of the volumes; they are where the engine keeps everything.
-    return (await freeAt(volume.Mountpoint)) ?? (await freeAt(engine.root));
+    return (await freeAt(volume.Mountpoint)) ?? (await freeAt(host.root));
   }
   if (type === "none") return await freeAt(device);
   // Another file system: it is there only while a container uses it.
   return (await isMounted(volume.Mountpoint)) ? await freeAt(volume.Mountpoint) : undefined;
 }
 
-async function freeInContainer(container: string, path: string): Promise<number | undefined> {
+async function freeInContainer({ container, path, engine }: ModelVolume): Promise<number | undefined> {
   try {
-    const text = await docker(["container", "exec", container, "df", "-Pk", path]);
+    const text = await docker(["container", "exec", container, "df", "-Pk", path], { engine });
     // The last line: device, kilobytes in all, used, free, ...
     const free = Number(text.trim().split("\n").at(-1)?.trim().split(/\s+/)[3]);
     return Number.isSafeInteger(free) ? free * 1024 : undefined;
@@ -54,9 +55,9 @@ async function freeInContainer(container: string, path: string): Promise<number 
   }
 }
 
-async function engineHost(): Promise<{ name: string; root: string } | undefined> {
+async function hostOf(engine: EngineAddress): Promise<{ name: string; root: string } | undefined> {
   try {
-    const text = await docker(["info", "--format", "{{.Name}}\t{{.DockerRootDir}}"]);
+    const text = await docker(["info", "--format", "{{.Name}}\t{{.DockerRootDir}}"], { engine });
     const [name = "", root = ""] = text.trim().split("\t");
     return { name, root };
   } catch {
@@ -64,9 +65,9 @@ async function engineHost(): Promise<{ name: string; root: string } | undefined>
   }
 }
 
-async function inspectVolume(name: string): Promise<InspectedVolume | undefined> {
+async function inspectVolume({ name, engine }: ModelVolume): Promise<InspectedVolume | undefined> {
   try {
-    const [volume] = JSON.parse(await docker(["volume", "inspect", name])) as InspectedVolume[];
+    const [volume] = JSON.parse(await docker(["volume", "inspect", name], { engine })) as InspectedVolume[];
     return volume;
   } catch {
     return undefined;

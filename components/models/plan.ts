@@ -1,6 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { StackConfig } from "../config.ts";
-import { docker } from "../engine.ts";
+import type { Access } from "../access.ts";
+import { reaching } from "../commands/reach.ts";
+import { docker, type EngineAddress, EngineError } from "../engine.ts";
 import { splitHostsLine } from "../service-container.ts";
 import { formatBytes } from "./bytes.ts";
 import { freeBytes, type ModelVolume, volumeExists } from "./disk-space.ts";
@@ -12,7 +14,7 @@ import { type Layer, UpstreamClient } from "./upstream.ts";
 
 /** The server whose models they are. */
 export interface ModelServer {
-  /** Where it answers if it runs, seen from where Pulumi runs. */
+  /** Where commands reach it, if it runs. */
   readonly url: string;
   readonly volume: ModelVolume;
 }
@@ -21,14 +23,29 @@ export interface ModelServer {
  * Finds out what an update would do about the models, and says so: what is there, what will be pulled and how large it
  * is, what somebody changed by hand, which tags have moved. Refuses what cannot succeed, before anything is changed.
  */
-export async function planModels(config: StackConfig, server: ModelServer): Promise<PlannedModel[]> {
+export async function planModels(
+  config: StackConfig,
+  access: Access,
+  server: ModelServer,
+): Promise<PlannedModel[]> {
+  const environment = { ...process.env, ...access.environment };
+  try {
+    return await reaching(server.url, (url) => plan(config, { ...server, url }), environment);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    // There is no network yet for a tunnel to end in, so no server either.
+    return await plan(config, server);
+  }
+}
+
+async function plan(config: StackConfig, server: ModelServer): Promise<PlannedModel[]> {
   const [answer, records, hosts] = await Promise.all([
     installedModels(server.url),
     installedByLastUpdate(),
     containerHosts(config),
   ]);
   // A server that does not answer has what is in its volume, whatever that is.
-  const installed = answer ?? ((await volumeExists(server.volume.name)) ? undefined : new Map());
+  const installed = answer ?? ((await volumeExists(server.volume)) ? undefined : new Map());
   const upstream = new UpstreamClient(hosts);
   // Set by `npm run up -- --update-models`.
   const follow = process.env["OLLAMA_STACK_UPDATE_MODELS"] === "true";
@@ -46,7 +63,7 @@ export async function planModels(config: StackConfig, server: ModelServer): Prom
 }
 
 /** Addresses of the hosts that only Ollama's container knows by name, as far as a registry is meant by them. */
-async function containerHosts({ ollamaHosts, models }: StackConfig): Promise<Map<string, string>> {
+async function containerHosts({ ollamaHosts, models, ...engine }: StackConfig): Promise<Map<string, string>> {
   const wanted = new Set(
     models
       .map(({ name, source = name }) => source)
@@ -54,7 +71,7 @@ async function containerHosts({ ollamaHosts, models }: StackConfig): Promise<Map
       .map((source) => parseReference(source).host.replace(/:\d+$/, "")),
   );
   const lines = ollamaHosts.map(splitHostsLine).filter(({ host }) => wanted.has(host));
-  const gateway = lines.some(({ ip }) => ip === "host-gateway") ? await hostGateway() : undefined;
+  const gateway = lines.some(({ ip }) => ip === "host-gateway") ? await hostGateway(engine) : undefined;
   return new Map(
     lines.flatMap(({ host, ip }) => {
       const address = ip === "host-gateway" ? gateway : ip;
@@ -64,9 +81,9 @@ async function containerHosts({ ollamaHosts, models }: StackConfig): Promise<Map
 }
 
 /** What the engine puts in for host-gateway, unless it was told otherwise: its address on the default bridge. */
-async function hostGateway(): Promise<string | undefined> {
+async function hostGateway(engine: EngineAddress): Promise<string | undefined> {
   const format = "{{range .IPAM.Config}}{{.Gateway}} {{end}}";
-  const text = await docker(["network", "inspect", "--format", format, "bridge"]).catch(() => "");
+  const text = await docker(["network", "inspect", "--format", format, "bridge"], { engine }).catch(() => "");
   return text.trim().split(" ").find(Boolean);
 }
 

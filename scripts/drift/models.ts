@@ -1,9 +1,13 @@
 import { z } from "zod";
+import { tunnelOutput } from "../outputs.ts";
+import { withReachable } from "../reachable.ts";
 import type { Deployed } from "../deployment.ts";
 import type { Difference } from "./difference.ts";
 
 const deployed = z.object({
+  gatewayUrl: z.string(),
   ollamaUrl: z.string(),
+  tunnel: tunnelOutput,
   volumes: z.object({ models: z.string() }),
   installedModels: z.array(z.object({ model: z.string(), digest: z.string() })),
 });
@@ -33,7 +37,7 @@ export async function compareModels({
   // Nothing is said of the models of a stack that is not whole.
   if (!outputs.success) return [];
   const { ollamaUrl, volumes, installedModels } = outputs.data;
-  const installed = goneVolumes.has(volumes.models) ? new Map<string, string>() : await list(ollamaUrl);
+  const installed = goneVolumes.has(volumes.models) ? new Map<string, string>() : await list(outputs.data);
   if (installed === undefined) {
     if (silent) return [];
     const told = { property: "answer", expected: `lists its models at ${ollamaUrl}`, actual: "none" };
@@ -59,10 +63,13 @@ export async function compareModels({
   });
 }
 
-async function list(url: string): Promise<ReadonlyMap<string, string> | undefined> {
+async function list(outputs: z.output<typeof deployed>): Promise<ReadonlyMap<string, string> | undefined> {
   try {
-    const response = await fetch(`${url}/api/tags`, { signal: AbortSignal.timeout(5_000) });
-    return new Map(tags.parse(await response.json()).models?.map(({ name, digest }) => [name, digest]));
+    const answer = await withReachable(outputs, async ({ ollamaUrl }) => {
+      const response = await fetch(`${ollamaUrl}/api/tags`, { signal: AbortSignal.timeout(5_000) });
+      return tags.parse(await response.json());
+    });
+    return new Map(answer.models?.map(({ name, digest }) => [name, digest]));
   } catch {
     return undefined;
   }

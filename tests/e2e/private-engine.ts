@@ -14,9 +14,11 @@ interface Options {
   /** Unique among the tests, 2 to 8 letters: interfaces of the network are called after it. */
   readonly name: string;
   readonly kind: EngineKind;
-  /** Settings of daemon.json besides those that keep it apart; "hosts" are added to its socket. */
-  readonly settings?: Readonly<Record<string, unknown>> & { readonly hosts?: readonly string[] };
+  /** Settings of daemon.json besides those that keep it apart; "hosts" are added to its socket. Asked at each start. */
+  readonly settings?: (engine: PrivateEngine) => Settings;
 }
+
+type Settings = Readonly<Record<string, unknown>> & { readonly hosts?: readonly string[] };
 
 interface Answer {
   readonly status: number;
@@ -118,7 +120,8 @@ export class PrivateEngine {
   }
 
   async #launch(): Promise<void> {
-    const { name, kind, settings = {} } = this.#options;
+    const { name, kind } = this.#options;
+    const settings = this.#options.settings?.(this) ?? {};
     const at = (file: string) => join(this.folder, file);
     // What a reboot clears: sockets, process numbers, the state of containers that ran.
     for (const file of ["exec", "docker.sock", "docker.pid"])

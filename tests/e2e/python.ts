@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { artefact, keyOf } from "../../toolchain/cache.ts";
+import { ensurePip } from "../../toolchain/wheel.ts";
 
 const run = promisify(execFile);
 const here = `${import.meta.dirname}/python`;
@@ -26,6 +27,7 @@ export async function pythonPackages(): Promise<string> {
   const requirements = `${here}/requirements.txt`;
   const { stdout: version } = await run("python3", ["--version"]);
   return artefact("python-clients", keyOf([version, readFileSync(requirements)]), async (partial) => {
+    await ensurePip();
     await run("python3", ["-m", "pip", "install", "--quiet", "--target", partial, "-r", requirements]);
   });
 }

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, describe, expect, it } from "vitest";
+import type { Access } from "../../components/access.ts";
 import type { Gateway, GatewayArgs } from "../../components/gateway.ts";
 import type { OllamaServer } from "../../components/ollama-server.ts";
 
@@ -33,8 +34,10 @@ await pulumi.runtime.setMocks(
 const { ServiceNetwork } = await import("../../components/network.ts");
 const ollama = await import("../../components/ollama-server.ts");
 const { OllamaModel } = await import("../../components/ollama-model.ts");
+const { accessTo } = await import("../../components/access.ts");
 const gateways = await import("../../components/gateway.ts");
 
+const access: Access = { environment: {} };
 const limits = { memoryMiB: 512, cpus: "0.5", pids: 99 };
 const read = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => output.apply(resolve));
 const find = (name: string): Record<string, unknown> => {
@@ -63,6 +66,7 @@ function server(
     protectModels: false,
     readyTimeoutSeconds: 120,
     limits,
+    access,
     ...change,
   });
 }
@@ -82,6 +86,7 @@ function gateway(name: string, change: Partial<GatewayArgs> = {}): Gateway {
     logLevel: "info",
     readyTimeoutSeconds: 120,
     limits,
+    access,
     ...change,
   });
 }
@@ -160,10 +165,53 @@ describe("OllamaServer", () => {
   });
 });
 
+describe("on a remote engine", () => {
+  const remote: Access = accessTo(
+    {
+      dockerHost: "tcp://build.example:2376",
+      dockerCertPath: "/certs",
+      gatewayBaseImage: "node:24",
+      imagePlatform: "linux/arm64",
+    },
+    "net",
+  );
+  const variables = {
+    DOCKER_HOST: "tcp://build.example:2376",
+    DOCKER_TLS_VERIFY: "1",
+    DOCKER_CERT_PATH: "/certs",
+    TUNNEL_NETWORK: "net",
+    TUNNEL_IMAGE: "node:24",
+    TUNNEL_PLATFORM: "linux/arm64",
+  };
+
+  it("every command is told the engine and the tunnel, and asks services by their names in the network", async () => {
+    await read(server("far", { access: remote }).url);
+    await read(gateway("far-gate", { access: remote }).url);
+    const environment = (name: string) => find(name)["environment"];
+    expect(environment("far-ready")).toMatchObject({
+      ...variables,
+      READY_URL: "http://ollama:11434/api/version",
+    });
+    expect(environment("far-gate-ready")).toMatchObject({
+      ...variables,
+      READY_URL: "http://gateway:8000/ready",
+    });
+    expect(environment("far-gate-image-disposal")).toMatchObject(variables);
+  });
+
+  it("is shown by its name where a port is published on all addresses", async () => {
+    expect(await read(server("far-any", { access: remote, bindAddress: "0.0.0.0" }).url)).toBe(
+      "http://build.example:8008",
+    );
+    expect(await read(server("far-loopback", { access: remote }).url)).toBe("http://127.0.0.1:8008");
+  });
+});
+
 describe("OllamaModel", () => {
   it("pulls over HTTP with what it needs to know, and outputs digest and size", async () => {
     const model = new OllamaModel("model", {
       serverUrl: "http://127.0.0.1:8008",
+      access,
       model: "tiny:1b",
       source: "registry:5000/library/tiny:1b",
       insecure: true,
@@ -192,18 +240,12 @@ describe("OllamaModel", () => {
 describe("the models of a stack", () => {
   it("stay when they are taken from the list as they say themselves, or else as the stack says", async () => {
     const { declareModels } = await import("../../components/models/declare.ts");
-    const model = (name: string, retain: boolean | undefined) => ({
-      name,
-      source: name,
-      insecure: false,
-      digest: undefined,
-      changes: {},
-      retain,
-      repair: undefined,
-    });
-    const plan = [model("asks:1b", true), model("refuses:1b", false), model("silent:1b", undefined)];
+    const common = { insecure: false, digest: undefined, changes: {}, repair: undefined };
+    const model = (name: string, retain?: boolean) => ({ ...common, name, source: name, retain });
+    const plan = [model("asks:1b", true), model("refuses:1b", false), model("silent:1b")];
     for (const retain of [false, true]) {
       const declared = declareModels(plan, {
+        access,
         serverUrl: `http://${String(retain)}`,
         retain,
         stallSeconds: 60,

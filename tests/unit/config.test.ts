@@ -198,4 +198,19 @@ describe("config", () => {
       { name: "me/own:q4", source: "registry:5000/library/own:q4", insecure: true },
     ]);
   });
+
+  it("takes an engine by ssh, by TCP with TLS and by a socket, and no other way", () => {
+    expect(parse({ dockerHost: "ssh://user@host:2222" }).dockerHost).toBe("ssh://user@host:2222");
+    expect(parse({ dockerHost: "unix:///run/other.sock" }).dockerHost).toBe("unix:///run/other.sock");
+    const tls = { dockerHost: "tcp://host:2376", dockerCertPath: "/certs" };
+    expect(parse(tls)).toMatchObject(tls);
+    expect(problem("dockerHost", "host:2376")).toMatch(
+      /dockerHost is "host:2376", but must be an engine's address such as ssh:/,
+    );
+    expect(problem("dockerHost", "tcp://host:2375")).toMatch(
+      /dockerCertPath is "", but must be the folder of ca\.pem.*without TLS, whoever reaches the engine owns its host/,
+    );
+    expect(problem("dockerCertPath", "/certs")).toMatch(/must be empty unless dockerHost is tcp:/);
+    expect(() => parse({ ...tls, dockerCertPath: "certs" })).toThrow(/the absolute path of a folder/);
+  });
 });

@@ -1,0 +1,20 @@
+import { Tunnel } from "../components/tunnel/tunnel.ts";
+import type { StackOutputs } from "./outputs.ts";
+
+type Urls = Pick<StackOutputs, "tunnel" | "gatewayUrl" | "ollamaUrl">;
+
+/** Does something with a stack whose URLs work from here: through a tunnel, if the engine is another machine's. */
+export async function withReachable<O extends Urls, T>(
+  outputs: O,
+  work: (reachable: O) => Promise<T>,
+): Promise<T> {
+  if (outputs.tunnel === undefined) return await work(outputs);
+  const tunnel = await Tunnel.open(outputs.tunnel);
+  const url = async (target: string) => `http://127.0.0.1:${String(await tunnel.listen(target))}`;
+  try {
+    const { gateway, ollama } = outputs.tunnel;
+    return await work({ ...outputs, gatewayUrl: await url(gateway), ollamaUrl: await url(ollama) });
+  } finally {
+    await tunnel.close();
+  }
+}

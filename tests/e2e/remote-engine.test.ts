@@ -1,0 +1,170 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type EngineKind, PrivateEngine } from "./private-engine.ts";
+import { leftovers, Project } from "./project.ts";
+import { type SshServer, startSshServer } from "./ssh-server.ts";
+import { type Certificates, makeCertificates } from "./tls.ts";
+
+// A second engine, reached over the network only: by TCP with TLS, then by ssh. Its ports are not this machine's.
+const folder = mkdtempSync(join(tmpdir(), "ollama-stack-remote-"));
+const nothing = { containers: [], networks: [], volumes: [], images: [] };
+const kind: EngineKind = process.env["OLLAMA_STACK_TEST_ENGINE"] === "current" ? "current" : "machine";
+let engine: PrivateEngine;
+let certificates: Certificates;
+let ssh: SshServer;
+let project: Project;
+
+beforeAll(async () => {
+  engine = await PrivateEngine.start({
+    name: "far",
+    kind,
+    settings: ({ address }) => {
+      certificates = makeCertificates(join(folder, "certificates"), address);
+      const at = (file: string) => join(certificates.server, file);
+      const tls = {
+        tlsverify: true,
+        tlscacert: at("ca.pem"),
+        tlscert: at("cert.pem"),
+        tlskey: at("key.pem"),
+      };
+      return { ...tls, hosts: [`tcp://${address}:2376`] };
+    },
+  });
+  ssh = await startSshServer(engine);
+  project = new Project({ stack: "far", ollamaPort: 18908, gatewayPort: 18900 });
+  project.configure({
+    dockerHost: `tcp://${engine.address}:2376`,
+    dockerCertPath: certificates.client,
+  });
+  await project.pulumi("stack", "init", project.stack);
+});
+afterAll(async () => {
+  try {
+    await project.dispose();
+    expect(leftovers(project.stack, engine)).toEqual(nothing);
+  } finally {
+    await ssh.stop();
+    await engine.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+const script = (name: string, ...args: string[]) => [`scripts/${name}.ts`, "--stack", project.stack, ...args];
+async function succeeds(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const { code, output } = await project.run(process.execPath, args, env).done;
+  expect(code, output).toBe(0);
+  return output;
+}
+
+describe("over TCP with TLS", () => {
+  it("npm run up makes images, pulls the model and deploys there, and nothing here", async () => {
+    const output = await succeeds(script("up"));
+    expect(output).toMatch(/: \d+ % of \d/);
+    expect(output).toMatch(/Asked .* for a joke; [\d.]+ s later:/);
+    expect(output).toMatch(/From here: {2}npm run forward -- --stack far/);
+    expect(leftovers(project.stack, engine).containers).toHaveLength(2);
+    expect(leftovers(project.stack)).toEqual(nothing);
+  });
+
+  it("changes nothing when it is run again", async () => {
+    await project.pulumi("preview", "--expect-no-changes");
+    await project.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes");
+  });
+
+  it("passes the smoke tests", async () => {
+    expect(await succeeds(script("smoke"))).toMatch(/\n\d+ passed, 0 failed/);
+  });
+
+  it("npm run forward brings its ports to this machine until it is interrupted", async () => {
+    const forward = project.run(process.execPath, script("forward"));
+    const deadline = Date.now() + 60_000;
+    while (!forward.output().includes("Ctrl-C") && Date.now() < deadline) await sleep(50);
+    expect((await fetch("http://127.0.0.1:18900/ready")).status, forward.output()).toBe(200);
+    expect((await fetch("http://127.0.0.1:18908/api/version")).status).toBe(200);
+    process.kill(-forward.pid, "SIGINT");
+    expect((await forward.done).code).toBe(0);
+    await expect(fetch("http://127.0.0.1:18900/ready")).rejects.toThrow();
+    const containers = engine.docker("container", "ls", "--all", "--format", "{{.Names}}");
+    expect(containers.trim().split("\n").sort()).toEqual([
+      "ollama-stack-far-gateway",
+      "ollama-stack-far-ollama",
+      "ollama-stack-registry",
+    ]);
+  });
+
+  it("a model that was deleted there is found by drift and preview, and pulled again", async () => {
+    const { installedModels } = await project.outputs();
+    const model = installedModels[0]?.model ?? "";
+    engine.docker("exec", "ollama-stack-far-ollama", "ollama", "rm", model);
+    const drift = await project.run(process.execPath, script("drift")).done;
+    expect(drift.output).toMatch(new RegExp(`model ${model}.*removed`, "s"));
+    expect(drift.code).toBe(2);
+    expect(await project.pulumi("preview", "--diff")).toMatch(new RegExp(`model-${model}-pull`));
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect(engine.docker("exec", "ollama-stack-far-ollama", "ollama", "list")).toContain(model);
+  });
+
+  it("says in one line which file is missing, and that an unknown authority is not trusted", async () => {
+    const other = makeCertificates(join(folder, "other"), engine.address);
+    project.configure({ dockerCertPath: folder });
+    expect((await project.tryPulumi("preview")).output).toMatch(
+      /which lacks ca\.pem, cert\.pem, key\.pem: put/,
+    );
+    project.configure({ dockerCertPath: other.client });
+    const { code, output } = await project.tryPulumi("preview");
+    expect(code).not.toBe(0);
+    expect(output).toMatch(
+      /The Docker engine at tcp:.* does not answer: .*Client and engine do not trust each other/,
+    );
+    project.configure({ dockerCertPath: certificates.client });
+  });
+});
+
+describe("over ssh", () => {
+  beforeAll(() => {
+    project.configure({ dockerHost: ssh.host, dockerCertPath: undefined });
+  });
+
+  it("the same engine by another address is no move: nothing is made anew", async () => {
+    const made = engine.docker("container", "inspect", "--format", "{{.Id}}", "ollama-stack-far-ollama");
+    expect(await succeeds(script("up"), ssh.env)).toMatch(/Asked .* for a joke/);
+    expect(engine.docker("container", "inspect", "--format", "{{.Id}}", "ollama-stack-far-ollama")).toBe(
+      made,
+    );
+    expect((await project.run("pulumi", ["preview", "--expect-no-changes"], ssh.env).done).code).toBe(0);
+  });
+
+  it("a user who is not let in is told in one line", async () => {
+    const { code, output } = await project.run("pulumi", ["preview"], ssh.strangersEnv).done;
+    expect(code).not.toBe(0);
+    expect(output).toMatch(
+      /The Docker engine at ssh:.* does not answer: .*Permission denied.*Let this user's key in/,
+    );
+  });
+
+  it("another engine is a move, which is refused", async () => {
+    project.configure({ dockerHost: undefined });
+    const { code, output } = await project.run(process.execPath, script("up"), ssh.env).done;
+    expect(code).not.toBe(0);
+    expect(output).toMatch(
+      /error: the stack far is deployed on the engine at ssh:.*, and its config names this machine's engine\. Take it down there with: npm run destroy -- --stack far/,
+    );
+    expect(leftovers(project.stack)).toEqual(nothing);
+    expect(leftovers(project.stack, engine).containers).toHaveLength(2);
+  });
+
+  it("npm run destroy takes it down there, whatever the config names", async () => {
+    await succeeds(script("destroy", "--yes"), ssh.env);
+    expect(leftovers(project.stack, engine)).toEqual(nothing);
+  });
+
+  it("brings a whole stack up and down, the model included", async () => {
+    project.configure({ dockerHost: ssh.host });
+    expect(await succeeds(script("up"), ssh.env)).toMatch(/Asked .* for a joke/);
+    await succeeds(script("destroy", "--yes"), ssh.env);
+    expect(leftovers(project.stack, engine)).toEqual(nothing);
+  });
+});
