@@ -9,13 +9,14 @@ import {
 import { Admission } from "./admission.ts";
 import { authenticate } from "./auth.ts";
 import { Backends } from "./backends.ts";
+import { limitBodies } from "./body-deadlines.ts";
 import type { Config } from "./config.ts";
 import { ApiError, toApiError } from "./errors.ts";
 import { answerErrors, answerUnreadable } from "./error-answers.ts";
 import type { Gateway } from "./gateway.ts";
 import { KeyRing } from "./key-ring.ts";
 import { Metrics } from "./metrics.ts";
-import { logRequest } from "./request-log.ts";
+import { logRequest, type ProbeStatuses } from "./request-log.ts";
 import { RequestRecord } from "./request-record.ts";
 import { chatCompletionsRoute } from "./routes/chat-completions.ts";
 import { completionsRoute } from "./routes/completions.ts";
@@ -25,7 +26,7 @@ import { messagesRoute } from "./routes/messages.ts";
 import { metricsRoute } from "./routes/metrics.ts";
 import { modelsRoute } from "./routes/models.ts";
 import { ollamaApiRoutes } from "./routes/ollama-api.ts";
-import { ollamaChangesRoutes } from "./routes/ollama-changes.ts";
+import { BLOB_ROUTES, ollamaChangesRoutes } from "./routes/ollama-changes.ts";
 import { opeaRoutes } from "./routes/opea.ts";
 import { openApiRoute } from "./routes/openapi.ts";
 import { responsesRoute } from "./routes/responses.ts";
@@ -65,7 +66,6 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
     logController: new LogController({ disableRequestLogging: true }),
     childLoggerFactory: () => logger,
     bodyLimit: config.BODY_LIMIT_BYTES,
-    requestTimeout: config.REQUEST_TIMEOUT_MS,
     http: { headersTimeout: config.REQUEST_TIMEOUT_MS, connectionsCheckingInterval: OVERDUE_CHECK_MS },
     requestIdHeader: false,
     // Bodies are validated by their Zod schemas. Fastify's own compilers would be loaded for nothing, 8 MiB of them.
@@ -87,6 +87,7 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
   recordRequests(app, gateway, statistics, tracing, logger);
   const keys = new KeyRing(config.API_KEYS, config.API_KEYS_FILE, logger);
   authenticate(app, keys, metrics);
+  limitBodies(app, config.REQUEST_TIMEOUT_MS, BLOB_ROUTES);
   answerErrors(app);
   openApiRoute(app);
   chatCompletionsRoute(app, gateway);
@@ -135,6 +136,7 @@ function recordRequests(
   logger: FastifyBaseLogger,
 ): void {
   app.decorateRequest("record");
+  const probes: ProbeStatuses = new Map();
   app.addHook("onRequest", (request, reply, done) => {
     const record = new RequestRecord();
     request.record = record;
@@ -152,7 +154,7 @@ function recordRequests(
       gateway.metrics.count(route, request.method, status, record);
       statistics.count(route, record);
       tracing.end(record, request.method, route, status, request.id);
-      logRequest(logger, request, status);
+      logRequest(logger, request, status, probes);
     });
     done();
   });

@@ -196,7 +196,8 @@ const definitions = {
   }),
   REQUEST_TIMEOUT_MS: deadline({
     default: `${30 * SECOND}`,
-    description: "How long a client may take to send its whole request. Then the answer is 408.",
+    description:
+      "How long a client may take to send its whole request; of a model's file, how long it may send nothing. Then the answer is 408.",
   }),
   PROBE_TIMEOUT_MS: deadline({
     default: `${3 * SECOND}`,

@@ -10,11 +10,19 @@ export const PROBES: ReadonlySet<string | undefined> = new Set([
   "/v1/health_check",
 ]);
 
+/** What a probe was answered with last, by its route: only another answer is news. */
+export type ProbeStatuses = Map<string, number>;
+
 /** Writes the one line of a request that has ended: who, what, how long; never a header, and no text unless LOG_TEXT says so. */
-export function logRequest(logger: FastifyBaseLogger, request: FastifyRequest, status: number): void {
+export function logRequest(
+  logger: FastifyBaseLogger,
+  request: FastifyRequest,
+  status: number,
+  probes: ProbeStatuses,
+): void {
   const { record } = request;
   const route = request.routeOptions.url;
-  logger[levelOf(request, status)](
+  logger[levelOf(request, status, probes)](
     {
       request_id: request.id,
       trace_id: record.trace?.traceId,
@@ -54,11 +62,19 @@ function originOf(error: ApiError | undefined): string | undefined {
 function levelOf(
   { record, routeOptions }: FastifyRequest,
   status: number,
+  probes: ProbeStatuses,
 ): "debug" | "info" | "warn" | "error" {
   if (record.error?.code === "internal_error") return "error";
+  const { url: route = "" } = routeOptions;
+  if (PROBES.has(route) && status > 0) {
+    // The first good answer is none.
+    const last = probes.get(route) ?? 200;
+    probes.set(route, status);
+    if (status === last) return "debug";
+  }
   // A stream that failed has been answered with 200 already.
   if (status >= 500 || (record.error?.status ?? 0) >= 500) return "warn";
-  return PROBES.has(routeOptions.url) && status < 400 ? "debug" : "info";
+  return "info";
 }
 
 function maybeRounded(milliseconds: number | undefined): number | undefined {

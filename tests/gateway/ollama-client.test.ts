@@ -1,4 +1,5 @@
 import { Ollama } from "ollama";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { newKey } from "../../gateway/src/keys.ts";
 import { last, token } from "./fake-ollama.ts";
@@ -157,6 +158,31 @@ describe("routes that change the server", () => {
     const response = await fetch(`${url}/api/blobs/${digest}`, { method: "POST", headers, body: "bytes" });
     expect(response.status).toBe(201);
     expect(await fake.conversation()).toMatchObject({ path: `/api/blobs/${digest}`, body: "bytes" });
+  });
+
+  test("a blob may take longer than a request, but not fall silent", async () => {
+    const fake = await startFake();
+    const { key, line } = newKey("root", ["admin"]);
+    const { url } = await startGateway(fake, { API_KEYS: line, REQUEST_TIMEOUT_MS: "300" });
+    fake.answers({ status: 201, body: "" });
+    const headers = { "content-type": "application/octet-stream", "x-api-key": key };
+    const upload = (pieces: number, pause: number) =>
+      fetch(`${url}/api/blobs/${digest}`, {
+        method: "POST",
+        headers,
+        duplex: "half",
+        body: new ReadableStream<Uint8Array>({
+          async pull(controller) {
+            await sleep(pause);
+            if (pieces === 0) controller.close();
+            else controller.enqueue(Buffer.from("x"));
+            pieces -= 1;
+          },
+        }),
+      });
+    // A second and a half in all.
+    expect((await upload(15, 100)).status).toBe(201);
+    expect((await upload(1, 5000)).status).toBe(408);
   });
 
   test("stay closed where it would not be said which of several servers is meant", async () => {

@@ -132,3 +132,20 @@ test("probes are logged at debug, so that they do not bury what people ask for",
   expect(await gateway.requestLine("/health")).toMatchObject({ level: debug });
   expect(await gateway.requestLine("/v1/models")).toMatchObject({ level: info });
 });
+
+test("a probe that fails is a warning once, and said again when it is well", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake, { REQUIRED_MODELS: "n", POLL_INTERVAL_MS: "20" });
+  const ready = async (): Promise<number> => (await fetch(`${gateway.url}/ready`)).status;
+  expect([await ready(), await ready()]).toEqual([503, 503]);
+  fake.models = ["n:latest"];
+  await expect.poll(ready).toBe(200);
+  expect(await ready()).toBe(200);
+  const levels = gateway.log
+    .map((line) => JSON.parse(line) as { route?: string; status?: number; level: number })
+    .filter(({ route }) => route === "/ready");
+  const [debug, info, warn] = [20, 30, 40];
+  expect(levels.filter(({ level }) => level === warn)).toMatchObject([{ status: 503 }]);
+  expect(levels.filter(({ level }) => level === info)).toMatchObject([{ status: 200 }]);
+  expect(levels.at(-1)).toMatchObject({ level: debug, status: 200 });
+});

@@ -2,6 +2,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { ApiError } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 
+const BLOB = "/api/blobs/:digest";
+
+/** What is sent to these is a file of any size. */
+export const BLOB_ROUTES: ReadonlySet<string> = new Set([BLOB]);
+
 const POSTED = ["/api/pull", "/api/push", "/api/create", "/api/copy"];
 
 /** The routes of Ollama's API that change the server: closed, unless an admin's key is used. */
@@ -17,8 +22,8 @@ export function ollamaChangesRoutes(root: FastifyInstance, gateway: Gateway): vo
     const forward = (request: FastifyRequest, reply: FastifyReply) => forwardTo(gateway, request, reply);
     for (const path of POSTED) app.post(path, forward);
     app.delete("/api/delete", forward);
-    app.head("/api/blobs/:digest", forward);
-    app.post("/api/blobs/:digest", forward);
+    app.head(BLOB, forward);
+    app.post(BLOB, forward);
     done();
   });
 }
