@@ -51,6 +51,7 @@ const gateway = new Gateway(
     containerName: names.gateway,
     backend: { ...server.internal, parallel: config.ollamaParallel },
     models: plan.map(({ name }) => name),
+    keepLoaded: plan.flatMap(({ name, keepLoaded }) => (keepLoaded ? name : [])),
     bindAddress: config.gatewayBindAddress,
     port: config.gatewayPort,
     apiKeys: pulumi.secret(config.gatewayApiKeys),

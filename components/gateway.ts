@@ -22,6 +22,8 @@ export interface GatewayArgs {
   readonly backend: { readonly host: string; readonly port: number; readonly parallel: number };
   /** Models that must be there; the first is the default. A change replaces the container. */
   readonly models: readonly string[];
+  /** Those of them that are loaded before anybody asks, and stay so. A change replaces the container. */
+  readonly keepLoaded: readonly string[];
   /** Host address that the port is published at. A change replaces the container. */
   readonly bindAddress: string;
   /** Host port. A change replaces the container. */
@@ -100,6 +102,7 @@ export class Gateway extends pulumi.ComponentResource {
       OLLAMA_NUM_PARALLEL: String(args.backend.parallel),
       LLM_MODEL_ID: args.models[0] ?? "",
       REQUIRED_MODELS: args.models.join(","),
+      KEEP_LOADED_MODELS: args.keepLoaded.join(","),
       API_KEYS: pulumi.output(args.apiKeys).apply((lines) => lines.join(";")),
       LOG_LEVEL: args.logLevel,
     } satisfies Partial<Record<VariableName, pulumi.Input<string>>>;

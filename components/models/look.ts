@@ -14,6 +14,8 @@ export interface PlannedModel {
   /** SHA-256 of the source, if it is pinned; a local file's always. */
   readonly digest: string | undefined;
   readonly changes: ModelChanges;
+  /** Whether it is loaded before anybody asks, and stays so. */
+  readonly keepLoaded: boolean;
   /** Whether it stays when it is taken from the list; undefined means what the stack says for all. */
   readonly retain: boolean | undefined;
   /** Why it must be installed anew, though its definition is the same. */
@@ -78,6 +80,7 @@ export async function lookAt(model: ModelConfig, around: Surroundings): Promise<
     insecure,
     digest: findings.pin,
     changes,
+    keepLoaded: model.keepLoaded === true,
     retain: model.retain,
     repair: verdict.kind === "install" && verdict.repair ? verdict.why : undefined,
   };

@@ -90,6 +90,7 @@ const fields = z.strictObject(
     parameters: parameters.optional(),
     template: text.optional(),
     system: text.optional(),
+    keepLoaded: flag.optional(),
     retain: flag.optional(),
   },
   "{name, source?, ...}",

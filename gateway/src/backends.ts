@@ -1,6 +1,7 @@
 import { Backend } from "./backend.ts";
 import type { Config } from "./config.ts";
 import { ApiError, modelNotFound } from "./errors.ts";
+import { keepLoaded } from "./keep-loaded.ts";
 import { type LoadRequest, Loads } from "./loads.ts";
 import { canonicalModelName } from "./ollama/model-name.ts";
 import type { OllamaModel, OllamaQuestion } from "./ollama/types.ts";
@@ -24,6 +25,7 @@ const WAIT_FOR_LOAD: Choice = { wait: "load" };
 export class Backends {
   readonly all: readonly Backend[];
   readonly loads: Loads;
+  readonly #keptLoaded: readonly string[];
   /** Called when what can be run where may have changed. */
   onChange: () => void = () => undefined;
   readonly #timer: NodeJS.Timeout;
@@ -31,7 +33,8 @@ export class Backends {
   constructor(config: Config) {
     const { LLM_SERVICE_HOST_IP: host, LLM_SERVICE_PORT: port, LLM_BACKENDS: several } = config;
     this.all = (several.length > 0 ? several : [{ host, port }]).map((each) => new Backend(config, each));
-    this.loads = new Loads(config.LOAD_TIMEOUT_MS);
+    this.#keptLoaded = config.KEEP_LOADED_MODELS;
+    this.loads = new Loads(config.LOAD_TIMEOUT_MS, new Set(this.#keptLoaded.map(canonicalModelName)));
     let polls = 0;
     this.#timer = setInterval(() => {
       polls += 1;
@@ -132,6 +135,9 @@ export class Backends {
         await stock;
       }),
     );
+    keepLoaded(this.#keptLoaded, this.all, this.loads, () => {
+      this.onChange();
+    });
     this.onChange();
   }
 

@@ -67,6 +67,14 @@ function listed(list: string): string[] {
 const modelName =
   /^[A-Za-z0-9][A-Za-z0-9._-]*(:\d+(?=\/))?(\/[A-Za-z0-9][A-Za-z0-9._-]*){0,2}(:[A-Za-z0-9_][A-Za-z0-9._-]*)?$/;
 
+function modelList(description: string): Definition<string[]> {
+  const schema = z
+    .string()
+    .transform(listed)
+    .pipe(z.array(z.string().regex(modelName)));
+  return { schema, allowed: "names of Ollama models, separated by commas", default: "", description };
+}
+
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
 const definitions = {
@@ -101,15 +109,12 @@ const definitions = {
     default: "llama3.2:1b",
     description: "The model that the OPEA routes use when a request names none.",
   },
-  REQUIRED_MODELS: {
-    schema: z
-      .string()
-      .transform(listed)
-      .pipe(z.array(z.string().regex(modelName))),
-    allowed: "names of Ollama models, separated by commas",
-    default: "",
-    description: "The models that must be present before /ready answers 200, separated by commas.",
-  },
+  REQUIRED_MODELS: modelList(
+    "The models that must be present before /ready answers 200, separated by commas.",
+  ),
+  KEEP_LOADED_MODELS: modelList(
+    "Models that are loaded before anybody asks, and again when Ollama was started anew, and stay; separated by commas.",
+  ),
   LOG_LEVEL: {
     schema: z.enum(logLevels),
     allowed: `one of ${logLevels.join(", ")}`,

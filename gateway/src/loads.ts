@@ -19,6 +19,9 @@ export interface LoadOutcome {
   readonly error: ApiError | undefined;
 }
 
+// What Ollama takes for "until it is stopped".
+const FOR_GOOD = -1;
+
 // A server that could not load a model is not asked again this soon to relieve another one.
 const FAILURE_COUNTS_MS = 10_000;
 
@@ -32,11 +35,14 @@ export class Loads {
   /** Called when a load has ended. */
   onEnd: (outcome: LoadOutcome) => void = () => undefined;
   readonly #timeoutMs: number;
+  readonly #keptLoaded: ReadonlySet<string>;
   readonly #underWay = new Map<string, AbortController>();
   readonly #failures = new Map<string, number>();
 
-  constructor(timeoutMs: number) {
+  /** @param keptLoaded models, in their one spelling, that stay unless a request says how long */
+  constructor(timeoutMs: number, keptLoaded: ReadonlySet<string>) {
     this.#timeoutMs = timeoutMs;
+    this.#keptLoaded = keptLoaded;
   }
 
   get count(): number {
@@ -54,7 +60,9 @@ export class Loads {
   }
 
   /** Begins a load that is not under way. Never rejects: how it ended is told by `onEnd`. */
-  async begin(backend: Backend, wanted: LoadRequest): Promise<void> {
+  async begin(backend: Backend, asked: LoadRequest): Promise<void> {
+    const forGood = asked.keepAlive === undefined && this.#keptLoaded.has(asked.model);
+    const wanted = forGood ? { ...asked, keepAlive: FOR_GOOD } : asked;
     const key = keyOf(wanted);
     const startedAt = performance.now();
     const controller = new AbortController();

@@ -72,7 +72,9 @@ describe("preview refuses", () => {
       DOCKER_HOST: "unix:///nowhere/docker.sock",
     }).done;
     expect(code).not.toBe(0);
-    expect(output).toMatch(/The Docker engine at unix:\/\/\/nowhere\/docker\.sock does not answer: .*Start it/);
+    expect(output).toMatch(
+      /The Docker engine at unix:\/\/\/nowhere\/docker\.sock does not answer: .*Start it/,
+    );
   });
 
   it("a wrong passphrase", async () => {

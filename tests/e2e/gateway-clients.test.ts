@@ -34,6 +34,8 @@ const endless = {
 
 beforeAll(async () => {
   await project.pulumi("stack", "init", project.stack);
+  const [first] = project.configured("models") as object[];
+  project.configure({ models: [{ ...first, keepLoaded: true }] });
   await project.pulumi("up", "--yes", "--skip-preview");
   outputs = await project.outputs();
   url = outputs.gatewayUrl;
@@ -264,4 +266,14 @@ test("a conversation longer than the context is refused, and cut only when asked
     ...({ truncate: true } as object),
   });
   expect(cut.usage?.prompt_tokens).toBeLessThanOrEqual(512);
+});
+
+test("a model that is to stay loaded is loaded again, for good, when Ollama was started anew", async () => {
+  await docker(["container", "restart", outputs.containers.ollama]);
+  const ollama = new Ollama({ host: outputs.ollamaUrl });
+  const loaded = async () =>
+    (await ollama.ps().catch(() => undefined))?.models.find(({ name }) => name === model);
+  await expect.poll(loaded, { timeout: 30_000, interval: 500 }).toBeDefined();
+  const years = 24 * 365 * 3_600_000;
+  expect(new Date((await loaded())?.expires_at ?? 0).getTime() - Date.now()).toBeGreaterThan(100 * years);
 });

@@ -210,3 +210,25 @@ test("embeddings load their model as what it is", async () => {
   ]);
   await eventually(() => (fake.received.length === 1 ? true : undefined));
 });
+
+test("a model that is to stay loaded is loaded unasked, and again by a server that was started anew", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  await startGateway(fake, { KEEP_LOADED_MODELS: "m", POLL_INTERVAL_MS: "20" });
+  expect((await fake.load()).body).toEqual({ model: "m", stream: false, keep_alive: -1 });
+  await eventually(() => fake.loaded?.length === 1 || undefined);
+  expect(fake.loads).toHaveLength(1);
+  fake.loaded = [];
+  await eventually(() => fake.loads.length === 2 || undefined);
+});
+
+test("a request that misses a model that is to stay loaded waits for that load", async () => {
+  const fake = await startFake();
+  fake.models = [];
+  fake.loaded = [];
+  const gateway = await startGateway(fake, { KEEP_LOADED_MODELS: "m", POLL_INTERVAL_MS: "60000" });
+  // It comes between two looks, so the request is the first to miss it.
+  fake.models = ["m:latest"];
+  expect((await gateway.post(chat, hello)).status).toBe(200);
+  expect(fake.loads.map(({ body }) => body.keep_alive)).toEqual([-1]);
+});

@@ -80,6 +80,7 @@ function gateway(name: string, change: Partial<GatewayArgs> = {}): Gateway {
     networkName: "net",
     backend: { host: "ollama", port: 11434, parallel: 2 },
     models: ["tiny:1b", "big:70b"],
+    keepLoaded: ["big:70b"],
     bindAddress: "127.0.0.1",
     port: 8000,
     apiKeys: [],
@@ -240,7 +241,7 @@ describe("OllamaModel", () => {
 describe("the models of a stack", () => {
   it("stay when they are taken from the list as they say themselves, or else as the stack says", async () => {
     const { declareModels } = await import("../../components/models/declare.ts");
-    const common = { insecure: false, digest: undefined, changes: {}, repair: undefined };
+    const common = { insecure: false, digest: undefined, changes: {}, keepLoaded: false, repair: undefined };
     const model = (name: string, retain?: boolean) => ({ ...common, name, source: name, retain });
     const plan = [model("asks:1b", true), model("refuses:1b", false), model("silent:1b")];
     for (const retain of [false, true]) {
@@ -273,6 +274,7 @@ describe("Gateway", () => {
         "OLLAMA_NUM_PARALLEL=2",
         "LLM_MODEL_ID=tiny:1b",
         "REQUIRED_MODELS=tiny:1b,big:70b",
+        "KEEP_LOADED_MODELS=big:70b",
       ]),
     );
   });

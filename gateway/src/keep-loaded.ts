@@ -1,0 +1,26 @@
+import type { Backend } from "./backend.ts";
+import type { Loads } from "./loads.ts";
+import { canonicalModelName } from "./ollama/model-name.ts";
+
+/**
+ * Begins to load what is to stay loaded and is not, on each server that has it, one model after another. Called after
+ * each look at the servers, so that one that was started anew is warm before it is asked.
+ *
+ * @param onEnd called when a load has ended
+ */
+export function keepLoaded(
+  names: readonly string[],
+  backends: readonly Backend[],
+  loads: Loads,
+  onEnd: () => void,
+): void {
+  for (const backend of backends) {
+    for (const name of names) {
+      const wanted = { model: canonicalModelName(name), context: undefined };
+      if (!backend.usable || !backend.holds(wanted.model) || backend.loaded.has(wanted)) continue;
+      if (loads.underWay(wanted) || loads.failedLately(backend, wanted)) continue;
+      const request = { ...wanted, name, path: "/api/generate", keepAlive: undefined };
+      void loads.begin(backend, request).finally(onEnd);
+    }
+  }
+}
