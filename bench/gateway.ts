@@ -8,6 +8,7 @@ import { leaveGatewayCore } from "./cores.ts";
 import { Load } from "./load-process.ts";
 import { measure, type Measured, measureDirect, type Plan, type Stage } from "./measures.ts";
 import { positive } from "./options.ts";
+import { bare } from "./peers/bare.ts";
 import { litellm } from "./peers/litellm.ts";
 import { nginx } from "./peers/nginx.ts";
 import { ours } from "./peers/ours.ts";
@@ -17,7 +18,7 @@ import { type Column, report } from "./report.ts";
 import { publish } from "./results.ts";
 import { added, summarize } from "./summary.ts";
 
-const peers: readonly Peer[] = [ours, nginx, portkey, litellm];
+const peers: readonly Peer[] = [ours, bare, nginx, portkey, litellm];
 
 // Until a compiler that compiles while the program runs has done most of its work, on the core that serves as well.
 const WARM_UP_SECONDS = 8;
