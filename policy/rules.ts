@@ -9,6 +9,8 @@ interface Arguments {
   readonly apiKeys?: readonly unknown[];
   readonly retainModels?: boolean;
   readonly retain?: boolean;
+  readonly model?: string;
+  readonly digest?: string;
   readonly limits?: { readonly cpus?: string; readonly memoryMiB?: number; readonly pids?: number };
 }
 
@@ -65,6 +67,17 @@ export const rules: readonly ResourceValidationPolicy[] = [
         `${name} may be another image tomorrow. Let npm run pin write its digest into the config of the stack.`,
       );
   }),
+  rule(
+    "models-pinned",
+    "Models are pinned by digest.",
+    [component("OllamaModel")],
+    ({ model = "It", digest: pin }, say) => {
+      if (pin === undefined)
+        say(
+          `${model} may be another model tomorrow. Let npm run pin write its digest into the config of the stack.`,
+        );
+    },
+  ),
   rule(
     "volumes-kept",
     "Volumes are protected, and stay when the stack goes.",

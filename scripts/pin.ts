@@ -1,4 +1,4 @@
-// npm run pin -- --stack NAME: asks the registries what the images of a stack are now, and writes it into its config.
+// npm run pin -- --stack NAME: asks the registries what the images and models of a stack are now, and writes it into its config.
 import { readFileSync, writeFileSync } from "node:fs";
 import { main } from "./main.ts";
 import { RegistryError } from "./pin/registry.ts";

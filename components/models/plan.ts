@@ -2,14 +2,14 @@ import * as pulumi from "@pulumi/pulumi";
 import type { StackConfig } from "../config.ts";
 import type { Access } from "../access.ts";
 import { reaching } from "../commands/reach.ts";
-import { docker, type EngineAddress, EngineError } from "../engine.ts";
-import { splitHostsLine } from "../service-container.ts";
+import { EngineError } from "../engine.ts";
 import { formatBytes } from "./bytes.ts";
 import { freeBytes, type ModelVolume, volumeExists } from "./disk-space.ts";
+import { containerHosts } from "./hosts.ts";
 import { installedModels, presentLayers } from "./installed.ts";
 import { installedByLastUpdate } from "./last-update.ts";
 import { type Look, lookAt, type PlannedModel, sizeOf } from "./look.ts";
-import { parseReference, sourceKind } from "./source.ts";
+import { sourceKind } from "./source.ts";
 import { type Layer, UpstreamClient } from "./upstream.ts";
 
 /** The server whose models they are. */
@@ -60,31 +60,6 @@ async function plan(config: StackConfig, server: ModelServer): Promise<PlannedMo
   } finally {
     await upstream.close();
   }
-}
-
-/** Addresses of the hosts that only Ollama's container knows by name, as far as a registry is meant by them. */
-async function containerHosts({ ollamaHosts, models, ...engine }: StackConfig): Promise<Map<string, string>> {
-  const wanted = new Set(
-    models
-      .map(({ name, source = name }) => source)
-      .filter((source) => sourceKind(source) === "registry")
-      .map((source) => parseReference(source).host.replace(/:\d+$/, "")),
-  );
-  const lines = ollamaHosts.map(splitHostsLine).filter(({ host }) => wanted.has(host));
-  const gateway = lines.some(({ ip }) => ip === "host-gateway") ? await hostGateway(engine) : undefined;
-  return new Map(
-    lines.flatMap(({ host, ip }) => {
-      const address = ip === "host-gateway" ? gateway : ip;
-      return address === undefined ? [] : [[host, address]];
-    }),
-  );
-}
-
-/** What the engine puts in for host-gateway, unless it was told otherwise: its address on the default bridge. */
-async function hostGateway(engine: EngineAddress): Promise<string | undefined> {
-  const format = "{{range .IPAM.Config}}{{.Gateway}} {{end}}";
-  const text = await docker(["network", "inspect", "--format", format, "bridge"], { engine }).catch(() => "");
-  return text.trim().split(" ").find(Boolean);
 }
 
 interface Knowledge {

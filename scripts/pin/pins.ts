@@ -11,7 +11,7 @@ export interface Pin {
   /** What it is, for people: "ollamaImage ollama/ollama:0.17.4". */
   readonly what: string;
   /** The value with the digest in it. */
-  readonly value: string;
+  readonly value: unknown;
   readonly digest: string;
   /** The digest that was there before. */
   readonly before: string | undefined;

@@ -1,5 +1,6 @@
 import { parseDocument } from "yaml";
-import { type Pin, imageKeys, resolveImages } from "./pins.ts";
+import { modelsKey, resolveModels } from "./models.ts";
+import { all, type Pin, imageKeys, resolveImages } from "./pins.ts";
 
 export interface Pinned {
   /** The stack's file, with the digests in it and everything else as it was. */
@@ -8,19 +9,31 @@ export interface Pinned {
 }
 
 /**
- * Asks the registries what a stack's images are now. `defaults` are those of the project, for what the file leaves out.
+ * Asks the registries what a stack's images and models are now. `defaults` are those of the project, for what the file leaves out.
  * Throws when one of them could not be resolved: then nothing is to be written.
  */
 export async function pinStackConfig(
-  text: string,
+  file: string,
   defaults: Readonly<Record<string, unknown>>,
 ): Promise<Pinned> {
-  const document = parseDocument(text);
+  const document = parseDocument(file);
   const images = imageKeys.map((key) => {
     const own: unknown = document.getIn(["config", `ollama-stack:${key}`]);
     return [key, String(own ?? defaults[key])];
   });
-  const pins = await resolveImages(Object.fromEntries(images) as Record<string, string>);
+  const content = document.toJS() as { readonly config?: Readonly<Record<string, unknown>> } | null;
+  const key = (name: string): unknown => content?.config?.[`ollama-stack:${name}`];
+  const listed = (value: unknown): unknown[] =>
+    Array.isArray(value) ? value : typeof value === "string" ? (JSON.parse(value) as unknown[]) : [];
+  const models = listed(key("models") ?? defaults["models"]);
+  // What stands in the project's file, or as the JSON text that `pulumi config set` writes, gets a place of its own.
+  if (!Array.isArray(key("models"))) document.setIn(["config", modelsKey], models);
+  const text = (value: unknown) => (typeof value === "string" ? value : "");
+  const engine = { dockerHost: text(key("dockerHost")), dockerCertPath: text(key("dockerCertPath")) };
+  const pins = await all([
+    resolveImages(Object.fromEntries(images) as Record<string, string>),
+    resolveModels(models, listed(key("ollamaHosts")).map(String), engine),
+  ]).then((lists) => lists.flat());
   for (const { path, value } of pins) document.setIn(["config", ...path], value);
   return { text: document.toString({ lineWidth: 0 }), pins };
 }

@@ -86,6 +86,9 @@ describe("a stack that is called production", () => {
       expect(pinned).toMatch(new RegExp(`^${reference}@sha256:[0-9a-f]{64}$`));
       pulled.push(pinned.replace(/:[^:/]+@/, "@"));
     }
+    expect(project.configured("models")).toMatchObject([
+      { digest: expect.stringMatching(/^[0-9a-f]{64}$/) as string },
+    ]);
     const { code, output } = await script("up");
     expect(code, output).toBe(0);
     expect(output).toMatch(/for a joke; [\d.]+ s later/);

@@ -60,6 +60,12 @@ describe("before anything is there", () => {
       "gateway-container": "create",
       "gateway-ready": "create",
     });
+    const { output } = await project.run(process.execPath, ["scripts/preview.ts", "--stack", project.stack])
+      .done;
+    expect(output).toMatch(
+      /Interrupts nobody\.[^]*It \*\*creates\*\*:[^]*container `ollama-stack-life-gateway`/,
+    );
+    expect(output).toMatch(/What is downloaded:\n\n- Model .*: it will be pulled, [\d.]+ MB/);
     expect(leftovers(project.stack).containers).toEqual([]);
   });
 });
@@ -178,6 +184,12 @@ describe("a change", () => {
       "gateway-image-disposal",
       "gateway-ready",
     ]);
+    const told = await project.run(process.execPath, ["scripts/preview.ts", "--stack", project.stack]).done;
+    expect(told.output).toContain("**Interrupts**: the gateway is away");
+    expect(told.output).toMatch(
+      /It \*\*replaces\*\*:\n\n- .*container `ollama-stack-life-gateway`, because of image/s,
+    );
+    expect(told.output).not.toContain("ollama-stack-life-ollama`");
     await project.pulumi("up", "--yes", "--skip-preview");
     expect(containerId(outputs.containers.ollama)).toBe(before.ollama);
     expect(containerId(outputs.containers.gateway)).not.toBe(before.gateway);

@@ -1,4 +1,7 @@
 import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { parseReference } from "../../scripts/pin/reference.ts";
 import { pinStackConfig, tell } from "../../scripts/pin/stack-config.ts";
@@ -21,13 +24,29 @@ describe("a reference", () => {
   });
 });
 
+/** A registry of models, which has `tiny:1b` in one version or another. */
+async function startModelRegistry(): Promise<{ host: string; version: string; close(): void }> {
+  const part = (mediaType: string) => ({ mediaType, digest: `sha256:${"0".repeat(64)}`, size: 1 });
+  const server = createServer((request, response) => {
+    if (!request.url?.endsWith("/v2/library/tiny/manifests/1b")) response.writeHead(404);
+    response.end(JSON.stringify({ schemaVersion: 2, config: part(state.version), layers: [part("model")] }));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const state = { host: `127.0.0.1:${String(port)}`, version: "one", close: () => server.close() };
+  return state;
+}
+
 describe("npm run pin", () => {
   let registry: OciRegistry;
+  let modelRegistry: Awaited<ReturnType<typeof startModelRegistry>>;
   beforeAll(async () => {
     registry = await startOciRegistry();
+    modelRegistry = await startModelRegistry();
   });
   afterAll(async () => {
     await registry.close();
+    modelRegistry.close();
   });
   beforeEach(() => {
     Object.assign(registry.asked, { withToken: 0, withoutToken: 0 });
@@ -52,7 +71,7 @@ config:
   ollama-stack:ollamaImage: ${registry.host}/ollama/ollama:0.17.4
   ollama-stack:gatewayBaseImage: ${node}
   ollama-stack:models:
-    - { name: "tiny:1b" }
+    - { name: "own:1", source: ./own.gguf } # a file
 encryptionsalt: v1:a long line that no editor would break ${"x".repeat(100)}
 `;
 
@@ -91,6 +110,26 @@ encryptionsalt: v1:a long line that no editor would break ${"x".repeat(100)}
     const before = config("x").replace(/^.*gatewayBaseImage.*\n/m, "");
     const { text } = await pinStackConfig(before, defaults);
     expect(text).toContain(`  ollama-stack:gatewayBaseImage: ${registry.host}/node:24@${node}\n`);
+  });
+
+  it("writes the digest of each model that comes from a registry, and follows it", async () => {
+    await publish("ollama/ollama", "0.17.4", "one");
+    await publish("node", "24", "two");
+    const source = `{ name: "tiny:1b", source: "${modelRegistry.host}/library/tiny:1b", insecure: true }`;
+    const before = config(`${registry.host}/node:24`).replace("    - {", `    - ${source} # small\n    - {`);
+    const first = await pinStackConfig(before, {});
+    const digest = first.pins.find(({ what }) => what === "model tiny:1b")?.digest ?? "";
+    expect(digest).toMatch(/^[0-9a-f]{64}$/);
+    expect(first.text).toContain(`insecure: true, digest: ${digest} } # small\n`);
+    expect(first.text).toContain('- { name: "own:1", source: ./own.gguf } # a file\n');
+    modelRegistry.version = "two";
+    const second = await pinStackConfig(first.text, {});
+    expect(second.pins.map(tell).at(-1)).toMatch(
+      new RegExp(`^model tiny:1b {2}[0-9a-f]{64} {2}was ${digest}$`),
+    );
+    await expect(
+      pinStackConfig(before.replace('tiny:1b", insecure', 'none:1b", insecure'), {}),
+    ).rejects.toThrow(/^model tiny:1b: the registry does not have the model .*none:1b$/);
   });
 
   it("writes nothing when a registry cannot be reached or does not have it, and says which in a line each", async () => {

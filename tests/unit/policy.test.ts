@@ -9,6 +9,7 @@ const types = {
   volume: "docker:index/volume:Volume",
   gateway: "ollama-stack:index:Gateway",
   ollama: "ollama-stack:index:OllamaServer",
+  model: "ollama-stack:index:OllamaModel",
 } as const;
 
 /** What a rule says of a resource. */
@@ -36,6 +37,7 @@ describe("the rules for production", () => {
     ["keys-required", "gateway", { apiKeys: ["ada sha256=..."] }],
     ["images-pinned", "image", { name: `ollama/ollama:0.17.4${digest}` }],
     ["images-pinned", "image", { name: "x-gateway:1", build: { context: "gateway" } }],
+    ["models-pinned", "model", { model: "tiny:1b", digest: "a".repeat(64) }],
     ["volumes-kept", "volume", { name: "models" }, { protect: true }],
     ["volumes-kept", "ollama", { retainModels: true }],
     ["limits-set", "container", limited],
@@ -50,6 +52,7 @@ describe("the rules for production", () => {
     ["keys-required", "gateway", {}, /everybody who reaches it is let in/],
     ["images-pinned", "image", { name: "ollama/ollama:0.17.4" }, /^ollama\/ollama:0\.17\.4 .*npm run pin/],
     ["images-pinned", "image", { name: "a/b@sha256:abc" }, /npm run pin/],
+    ["models-pinned", "model", { model: "tiny:1b" }, /^tiny:1b .*npm run pin/],
     ["volumes-kept", "volume", { name: "models" }, /^models .*protectModels/],
     ["volumes-kept", "ollama", { retainModels: false }, /retainModels/],
     ["limits-set", "container", { ...limited, memory: 0 }, /^x may use all memory/],
@@ -75,6 +78,7 @@ describe("the rules for production", () => {
       "images-pinned",
       "keys-required",
       "limits-set",
+      "models-pinned",
       "volumes-kept",
     ]);
   });

@@ -36,11 +36,16 @@ const jobs = workflows.flatMap(({ file, content }) =>
 const steps = jobs.flatMap(({ where, job }) => job.steps.map((each) => ({ where, ...each })));
 
 describe("the workflows", () => {
-  it("are the preview of a pull request and the tests of main", () => {
+  it("are the preview and the stack of a pull request, the tests of main, and drift by the clock", () => {
     const triggers = Object.fromEntries(
       workflows.map(({ file, content }) => [file, Object.keys(content.on)]),
     );
-    expect(triggers).toMatchObject({ "preview.yml": ["pull_request"], "main.yml": ["push"] });
+    expect(triggers).toEqual({
+      "drift.yml": ["schedule", "workflow_dispatch"],
+      "main.yml": ["push"],
+      "preview.yml": ["pull_request"],
+      "stack.yml": ["pull_request"],
+    });
   });
 
   it("are never started in a way that gives a fork's code a token that writes", () => {
@@ -89,6 +94,15 @@ describe("the workflows", () => {
 
   it("use no secret but the run's own token", () => {
     for (const { file, text } of workflows) expect(text, file).not.toMatch(/secrets\./);
+  });
+
+  it("run on a machine of one's own only where a variable names it, and no fork's code there", () => {
+    for (const { where, job } of jobs) {
+      if (!where.startsWith("drift") && !where.startsWith("stack")) continue;
+      expect(job.if, where).toMatch(/vars\.\w+_RUNNER != ''/);
+      if (where.startsWith("stack"))
+        expect(job.if, where).toContain("github.event.pull_request.head.repo.full_name == github.repository");
+    }
   });
 
   it("end by themselves", () => {

@@ -1,0 +1,33 @@
+import type { StackConfig } from "../config.ts";
+import { docker, type EngineAddress } from "../engine.ts";
+import { splitHostsLine } from "../service-container.ts";
+import { parseReference, sourceKind } from "./source.ts";
+
+/** Addresses of the hosts that only Ollama's container knows by name, as far as a registry is meant by them. */
+export async function containerHosts({
+  ollamaHosts,
+  models,
+  ...engine
+}: Pick<StackConfig, "ollamaHosts" | "models"> & EngineAddress): Promise<Map<string, string>> {
+  const wanted = new Set(
+    models
+      .map(({ name, source = name }) => source)
+      .filter((source) => sourceKind(source) === "registry")
+      .map((source) => parseReference(source).host.replace(/:\d+$/, "")),
+  );
+  const lines = ollamaHosts.map(splitHostsLine).filter(({ host }) => wanted.has(host));
+  const gateway = lines.some(({ ip }) => ip === "host-gateway") ? await hostGateway(engine) : undefined;
+  return new Map(
+    lines.flatMap(({ host, ip }) => {
+      const address = ip === "host-gateway" ? gateway : ip;
+      return address === undefined ? [] : [[host, address]];
+    }),
+  );
+}
+
+/** What the engine puts in for host-gateway, unless it was told otherwise: its address on the default bridge. */
+async function hostGateway(engine: EngineAddress): Promise<string | undefined> {
+  const format = "{{range .IPAM.Config}}{{.Gateway}} {{end}}";
+  const text = await docker(["network", "inspect", "--format", format, "bridge"], { engine }).catch(() => "");
+  return text.trim().split(" ").find(Boolean);
+}

@@ -1,0 +1,48 @@
+import type { EngineAddress } from "../../components/engine.ts";
+import { containerHosts } from "../../components/models/hosts.ts";
+import { models as schema } from "../../components/models/schema.ts";
+import { sourceKind } from "../../components/models/source.ts";
+import { UpstreamClient } from "../../components/models/upstream.ts";
+import { all, type Pin } from "./pins.ts";
+import { RegistryError } from "./registry.ts";
+
+export const modelsKey = "ollama-stack:models";
+
+/**
+ * Asks for the digest of each model of a list that comes from a registry; files are told by their own. Throws one line
+ * for each that could not be resolved.
+ *
+ * @param ollamaHosts hosts that only Ollama's container knows by name
+ */
+export async function resolveModels(
+  list: readonly unknown[],
+  ollamaHosts: readonly string[],
+  engine: EngineAddress,
+): Promise<Pin[]> {
+  const checked = schema.safeParse(list);
+  if (!checked.success) throw new RegistryError(`models: ${checked.error.issues[0]?.message ?? "wrong"}`);
+  const models = checked.data;
+  const upstream = new UpstreamClient(
+    await containerHosts({ ollamaHosts: [...ollamaHosts], models, ...engine }),
+  );
+  try {
+    const pins = models.map(async ({ name, source = name, insecure = false, digest: before }, index) => {
+      if (sourceKind(source) !== "registry") return [];
+      const what = `model ${name}`;
+      const found = await upstream.ask(source, insecure);
+      if ("absent" in found) throw new RegistryError(`${what}: ${found.absent}`);
+      if ("silent" in found) throw new RegistryError(`${what}: ${found.silent}`);
+      const { digest } = found;
+      if (digest === undefined) throw new RegistryError(`${what}: its registry tells no digest`);
+      const entry = list[index];
+      const place =
+        typeof entry === "string"
+          ? { path: [modelsKey, index], value: { name: entry, digest } }
+          : { path: [modelsKey, index, "digest"], value: digest };
+      return [{ ...place, what, digest, before }];
+    });
+    return (await all(pins)).flat();
+  } finally {
+    await upstream.close();
+  }
+}

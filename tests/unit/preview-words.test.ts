@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { describePreview } from "../../scripts/preview/words.ts";
+
+const urn = (type: string, name: string) =>
+  `urn:pulumi:dev::ollama-stack::ollama-stack:index:X$${type}::${name}`;
+const container = "docker:index/container:Container";
+const command = "command:local:Command";
+const words = (steps: readonly object[], diagnostics: readonly object[] = []) =>
+  describePreview(`world: built\n${JSON.stringify({ steps, diagnostics })}`, "dev");
+
+describe("a preview in words", () => {
+  it("tells a replacement once, with its reasons, and that it interrupts", () => {
+    const gateway = urn(container, "gateway-container");
+    const text = words([
+      {
+        op: "create-replacement",
+        urn: gateway,
+        replaceReasons: ["image"],
+        newState: { inputs: { name: "dev-gateway" } },
+      },
+      {
+        op: "replace",
+        urn: gateway,
+        replaceReasons: ["image"],
+        newState: { inputs: { name: "dev-gateway" } },
+      },
+      { op: "delete-replaced", urn: gateway, oldState: { inputs: { name: "dev-gateway" } } },
+      { op: "replace", urn: urn(command, "gateway-ready") },
+      { op: "same", urn: urn(container, "ollama-container") },
+    ]);
+    expect(text).toBe(
+      [
+        "### Preview of the stack `dev`",
+        "",
+        "**Interrupts**: the gateway is away for some seconds while its container is replaced; it finishes its requests first.",
+        "",
+        "It **replaces**:",
+        "",
+        "- container `dev-gateway`, because of image",
+      ].join("\n"),
+    );
+  });
+
+  it("says that a change in place interrupts nobody", () => {
+    const text = words([{ op: "update", urn: urn(container, "gateway-container"), diffReasons: ["memory"] }]);
+    expect(text).toContain("Interrupts nobody.");
+    expect(text).toContain("It **changes in place**:\n\n- container `gateway-container`, because of memory");
+  });
+
+  it("names models by their names, and what is downloaded for them", () => {
+    const text = words(
+      [{ op: "create", urn: urn(command, "model-tiny:1b-pull") }],
+      [
+        { severity: "info", message: "Model tiny:1b: it will be pulled, 98.4 MB\n" },
+        { severity: "info", message: "something else" },
+      ],
+    );
+    expect(text).toContain("It **creates**:\n\n- model `tiny:1b`");
+    expect(text).toContain("What is downloaded:\n\n- Model tiny:1b: it will be pulled, 98.4 MB");
+    expect(text).not.toContain("something else");
+  });
+
+  it("says that the service ends, and that nothing changes", () => {
+    expect(words([{ op: "delete", urn: urn(container, "ollama-container") }])).toContain(
+      "**Ends** the service.",
+    );
+    expect(words([{ op: "same", urn: urn(container, "gateway-container") }])).toContain("Nothing changes.");
+  });
+});
