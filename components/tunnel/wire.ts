@@ -2,7 +2,7 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { type ClientHttp2Session, connect } from "node:http2";
 import { join } from "node:path";
-import { Duplex, type Readable, type Writable } from "node:stream";
+import { Duplex, PassThrough, type Readable, type Writable } from "node:stream";
 import { EngineError } from "../engine.ts";
 
 /** Where a tunnel ends: in a container of its own, in a network of the engine. */
@@ -31,14 +31,11 @@ export class Wire {
       windowsHide: true,
     });
     this.session = connect("http://tunnel", {
-      createConnection: () => Duplex.from({ readable: this.#client.stdout, writable: this.#client.stdin }),
+      createConnection: () => pipesOf(this.#client),
     });
     // What breaks later is noticed by those who use it.
     this.session.on("error", () => undefined);
     this.#client.stdin.on("error", () => undefined);
-    this.#client.once("close", () => {
-      this.session.destroy();
-    });
   }
 
   static async open(end: TunnelEnd, environment: NodeJS.ProcessEnv): Promise<Wire> {
@@ -82,6 +79,17 @@ export class Wire {
       });
     });
   }
+}
+
+/**
+ * A process's input and output as one stream, which is closed when the process goes, and never ends before. On an end
+ * Node would shut the socket that it wraps around the stream down at once, and whatever HTTP/2 writes after that, be
+ * it only a farewell, is an assertion that fails inside of Node.
+ */
+function pipesOf({ stdin, stdout }: { readonly stdin: Writable; readonly stdout: Readable }): Duplex {
+  const incoming = stdout.pipe(new PassThrough(), { end: false });
+  stdout.once("close", () => incoming.destroy());
+  return Duplex.from({ readable: incoming, writable: stdin });
 }
 
 /** The line that says why; around it the client tells of pulls and of its help. */
