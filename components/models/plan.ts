@@ -89,7 +89,8 @@ async function report(
       own === undefined
         ? `its size is not known${silent === undefined ? "" : `: ${silent}`}`
         : sizes(own, present);
-    const line = `Model ${name}: ${why}it will be ${how}, ${size}`;
+    const perhaps = known ? "" : `, unless the volume ${server.volume.name} has it already`;
+    const line = `Model ${name}: ${why}it will be ${how}, ${size}${perhaps}`;
     await (repair === undefined ? say.info(line) : say.warn(line));
   }
   for (const { moved } of looks) if (moved !== undefined) await say.warn(moved);

@@ -1,0 +1,293 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { docker } from "./by-hand.ts";
+import { ModelRegistry } from "./model-registry.ts";
+import { leftovers, Project } from "./project.ts";
+
+// What becomes of models as their registry, their list and their server change, in order, on one stack.
+const project = new Project({ stack: "tags", ollamaPort: 18708, gatewayPort: 18700 });
+const ollama = "http://127.0.0.1:18708";
+const gateway = "http://127.0.0.1:18700";
+let registry: ModelRegistry;
+let first: string;
+
+interface Tag {
+  readonly name: string;
+  readonly digest: string;
+}
+
+async function tags(): Promise<Tag[]> {
+  const response = await fetch(`${ollama}/api/tags`);
+  return ((await response.json()) as { models: Tag[] }).models;
+}
+const names = async () => (await tags()).map(({ name }) => name).sort();
+const digestOf = async (name: string) => (await tags()).find((tag) => tag.name === name)?.digest;
+
+/** Names that the gateway lists; undefined while it is made anew. */
+async function listed(): Promise<string[] | undefined> {
+  try {
+    const response = await fetch(`${gateway}/v1/models`);
+    if (response.status !== 200) return undefined;
+    return ((await response.json()) as { data: { id: string }[] }).data.map(({ id }) => id).sort();
+  } catch {
+    return undefined;
+  }
+}
+
+interface Seen {
+  /** Each list that Ollama gave, once in a row. */
+  readonly installed: string[][];
+  /** Each list that the gateway gave. */
+  readonly listed: string[][];
+  /** What the gateway listed, and Ollama had neither just before nor just after. */
+  readonly wrong: string[];
+}
+
+/** Looks at both lists without pause as long as something is done. */
+async function watching<T>(work: Promise<T>): Promise<Seen & { readonly result: T }> {
+  const seen: Seen = { installed: [], listed: [], wrong: [] };
+  const add = (lists: string[][], list: string[]) => {
+    if (JSON.stringify(lists.at(-1)) !== JSON.stringify(list)) lists.push(list);
+  };
+  const ended = new AbortController();
+  const result = work.finally(() => {
+    ended.abort();
+  });
+  const looking = (async () => {
+    while (!ended.signal.aborted) {
+      const before = await names();
+      const list = await listed();
+      const after = await names();
+      add(seen.installed, before);
+      add(seen.installed, after);
+      if (list !== undefined) {
+        add(seen.listed, list);
+        seen.wrong.push(...list.filter((name) => !before.includes(name) && !after.includes(name)));
+      }
+      await sleep(10);
+    }
+  })();
+  await Promise.all([result, looking]);
+  return { ...seen, result: await result };
+}
+
+async function chat(
+  model: string,
+): Promise<{ status: number; finish: string; tokens: number; text: string }> {
+  const response = await fetch(`${gateway}/v1/chat/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ model, messages: [{ role: "user", content: "Tell me a long story." }] }),
+  });
+  const { choices, usage } = (await response.json()) as {
+    choices: { finish_reason: string; message: { content: string } }[];
+    usage: { completion_tokens: number };
+  };
+  return {
+    status: response.status,
+    finish: choices[0]?.finish_reason ?? "",
+    tokens: usage.completion_tokens,
+    text: choices[0]?.message.content ?? "",
+  };
+}
+
+const up = () => project.pulumi("up", "--yes", "--skip-preview");
+const fromRegistry = (name: string, source: string, own: object = {}) => ({
+  name,
+  source: registry.source(source),
+  insecure: true,
+  ...own,
+});
+
+beforeAll(async () => {
+  registry = await ModelRegistry.start();
+  const hosts = (project.configured("ollamaHosts") ?? []) as string[];
+  project.configure({ ollamaHosts: [...hosts, ...registry.hosts] });
+  await project.pulumi("stack", "init", project.stack);
+  await up();
+  const { installedModels, containers } = await project.outputs();
+  first = installedModels[0]?.model ?? "";
+  registry.takeModelOf(containers.ollama);
+  registry.put("one:1", { tail: "1" });
+});
+afterAll(async () => {
+  try {
+    await project.dispose();
+    for (const volume of leftovers(project.stack).volumes) docker("volume", "rm", volume);
+    expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+  } finally {
+    await registry.stop();
+  }
+});
+
+describe("preview refuses in one line", () => {
+  it.each([
+    [
+      "a model that has no room on the disk",
+      () => {
+        registry.put("huge:1", { claimedSize: 9e15 });
+        return fromRegistry("huge:1", "huge:1");
+      },
+      /The models take 9000\.0 TB more, but only [\d.]+ [GT]B are free where the engine keeps them\. Free some space/,
+    ],
+    [
+      "a pinned digest that is not the registry's",
+      () => fromRegistry("one:1", "one:1", { digest: "0".repeat(64) }),
+      /Model one:1: its digest must be 0{64}, but models\.test:\S+ has [0-9a-f]{64}, [\d.]+ [MG]B\. Find out/,
+    ],
+  ])("%s", async (_what, entry, line) => {
+    const before = project.configured("models") as object[];
+    project.configure({ models: [...before, entry()] });
+    const { code, output } = await project.tryPulumi("preview");
+    project.configure({ models: before });
+    expect(code, output).not.toBe(0);
+    const errors = output
+      .slice(output.indexOf("Diagnostics:"))
+      .split("\n")
+      .filter((text) => text.includes("error:"));
+    expect(errors, output).toEqual([expect.stringMatching(line)]);
+    expect(output).not.toMatch(/^\s+at .*\.ts:\d+/m);
+    expect(await names()).toEqual([first]);
+  });
+});
+
+describe("a list that is changed to two models of one source, whose registry goes away in the middle", () => {
+  let seen: Seen & { readonly result: string };
+
+  beforeAll(async () => {
+    project.configure({
+      pullStallSeconds: 5,
+      models: [
+        fromRegistry("plain:1", "one:1"),
+        fromRegistry("terse:1", "one:1", { system: "Be brief.", parameters: { num_ctx: 1024 } }),
+      ],
+    });
+    registry.bytesPerSecond = registry.weights.size / 4;
+    registry.goAway({ afterBytes: registry.weights.size * 0.6, forMs: 7_000 });
+    registry.sent = 0;
+    seen = await watching(up());
+    registry.bytesPerSecond = Number.POSITIVE_INFINITY;
+  });
+
+  it("is pulled to its end, and says how it goes on", () => {
+    expect(seen.result).toMatch(/: \d+ % of [\d.]+ [MG]B, [\d.]+ [MG]B\/s, \d+ s left/);
+    expect(seen.result).toMatch(/no progress for 5 s; trying again in 1 s, what was loaded is kept/);
+    expect(seen.result).toMatch(/plain:1 is installed: [\d.]+ [MG]B/);
+  });
+
+  it("keeps what was loaded", () => {
+    expect(registry.sent).toBeGreaterThan(registry.weights.size * 0.9);
+    expect(registry.sent).toBeLessThan(registry.weights.size * 1.3);
+  });
+
+  it("makes both of them, the second without loading anything again", async () => {
+    expect(await names()).toEqual(["plain:1", "terse:1"]);
+    const shown = await fetch(`${ollama}/api/show`, { method: "POST", body: '{"model":"terse:1"}' });
+    expect(await shown.json()).toMatchObject({
+      system: "Be brief.",
+      parameters: expect.stringMatching(/num_ctx\s+1024/) as string,
+    });
+    await project.pulumi("preview", "--expect-no-changes");
+  });
+
+  it("has the new ones there before the old one goes, and never lists one that is not there", () => {
+    const both = seen.installed.findIndex((list) => list.includes("plain:1") && list.includes("terse:1"));
+    expect(seen.installed.slice(0, both + 1).every((list) => list.includes(first))).toBe(true);
+    expect(seen.listed[0]).toEqual([first]);
+    expect(seen.wrong).toEqual([]);
+    expect(seen.listed.every((list) => list.length > 0)).toBe(true);
+  });
+});
+
+describe("a tag that moved in its registry", () => {
+  let old: string | undefined;
+  beforeAll(async () => {
+    old = await digestOf("plain:1");
+    registry.put("one:1", { tail: "1", system: "You are another one now." });
+  });
+
+  it("is shown, and not followed", async () => {
+    const told = /Model plain:1: its tag moved in the registry, from [0-9a-f]{12} to [0-9a-f]{12}\. It stays/;
+    expect(await project.pulumi("preview", "--expect-no-changes")).toMatch(told);
+    expect(await project.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")).toMatch(told);
+    expect(await digestOf("plain:1")).toBe(old);
+  });
+
+  it("is followed when it is asked for, the model there all the time", async () => {
+    const run = project.run(process.execPath, [
+      "scripts/up.ts",
+      ...["--stack", project.stack, "--update-models"],
+    ]);
+    const { result, installed, wrong } = await watching(run.done);
+    expect(result.code, result.output).toBe(0);
+    expect(result.output).toMatch(/its tag moved from [0-9a-f]{12} to [0-9a-f]{12}; it will be pulled/);
+    expect(await digestOf("plain:1")).not.toBe(old);
+    expect(installed.every((list) => list.includes("plain:1") && list.includes("terse:1"))).toBe(true);
+    expect(wrong).toEqual([]);
+    expect(await names()).toEqual(["plain:1", "terse:1"]);
+    expect(await project.pulumi("preview", "--expect-no-changes")).not.toContain("moved");
+  });
+});
+
+describe("a GGUF file", () => {
+  it("is uploaded, and answers through the gateway with its parameters and system prompt", async () => {
+    project.configure({
+      retainModels: true,
+      models: [
+        {
+          name: "own:1",
+          source: registry.weights.path,
+          system: "You tell stories.",
+          parameters: { num_predict: 7, temperature: 0 },
+        },
+        fromRegistry("plain:1", "one:1"),
+      ],
+    });
+    const text = await up();
+    expect(text).toMatch(/own:1 is installed: [\d.]+ [MG]B/);
+    expect(await listed()).toEqual(["own:1", "plain:1"]);
+    expect((await project.outputs()).installedModels[0]?.model).toBe("own:1");
+    expect(await chat("own:1")).toMatchObject({
+      status: 200,
+      finish: "length",
+      tokens: 7,
+      text: expect.stringMatching(/\w/) as string,
+    });
+    const shown = await fetch(`${ollama}/api/show`, { method: "POST", body: '{"model":"own:1"}' });
+    expect(await shown.json()).toMatchObject({ system: "You tell stories." });
+    await project.pulumi("preview", "--expect-no-changes");
+  });
+});
+
+describe("a model that somebody replaced under its name", () => {
+  it("is shown by preview, and put right by up", async () => {
+    const old = await digestOf("plain:1");
+    const body = JSON.stringify({ source: "own:1", destination: "plain:1" });
+    await fetch(`${ollama}/api/copy`, { method: "POST", body });
+    expect(await project.pulumi("preview")).toMatch(
+      /Model plain:1: somebody replaced it on the server: [0-9a-f]{12} is now [0-9a-f]{12}; it will be pulled/,
+    );
+    await up();
+    expect(await digestOf("plain:1")).toBe(old);
+    await project.pulumi("preview", "--expect-no-changes");
+  });
+});
+
+describe("models that are retained", () => {
+  it("stay at destroy, and are not loaded again by the next up", async () => {
+    const digests = async () => new Map((await tags()).map(({ name, digest }) => [name, digest]));
+    const before = await digests();
+    await project.pulumi("destroy", "--yes", "--skip-preview");
+    expect(leftovers(project.stack).volumes).toEqual([`ollama-stack-${project.stack}-ollama-models`]);
+    registry.sent = 0;
+    expect(await project.pulumi("preview")).toMatch(
+      /Model plain:1: it will be pulled, [\d.]+ [MG]B, unless the volume ollama-stack-tags-ollama-models has it already/,
+    );
+    const text = await up();
+    expect(text).toMatch(/plain:1 is there already/);
+    expect(text).not.toMatch(/: \d+ % of \d/);
+    expect(registry.sent).toBe(0);
+    expect(await digests()).toEqual(before);
+    await project.pulumi("preview", "--expect-no-changes");
+  });
+});
