@@ -1,0 +1,160 @@
+import { execFileSync } from "node:child_process";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { configKeys } from "../../scripts/docs.ts";
+import { readDeployment } from "../../scripts/deployment.ts";
+import { docker, inspect } from "./by-hand.ts";
+import { leftovers, Project } from "./project.ts";
+import { otherImage, type Promised, promises, properties, stack } from "./property-table.ts";
+
+// Every config key: preview tells what a change of it does, as its description says, and after the update the engine
+// shows what was asked.
+const project = new Project({ stack, ollamaPort: 18108, gatewayPort: 18100 });
+const keys = configKeys();
+const names = Object.keys(properties);
+const containers = { ollama: `ollama-stack-${stack}-ollama`, gateway: `ollama-stack-${stack}-gateway` };
+
+/** What the stack has of a key: its own, or the default. */
+const has = (key: string) => project.configured(key) ?? keys[key]?.default;
+
+const original = Object.fromEntries(names.map((key) => [key, project.configured(key)]));
+const images = ["ollamaImage", "gatewayBaseImage"].map((key) => String(has(key)));
+
+/** Which of the engine's objects each kind of change makes anew. */
+const madeAnew: Readonly<Record<Promised, readonly string[]>> = {
+  "in place": [],
+  nothing: [],
+  "replaces Ollama": ["ollama-container"],
+  "replaces Ollama's image": ["ollama-container", "ollama-image"],
+  "replaces the gateway": ["gateway-container"],
+  "rebuilds the gateway": ["gateway-base-image", "gateway-container", "gateway-image"],
+  "replaces all images": [
+    "gateway-base-image",
+    "gateway-container",
+    "gateway-image",
+    "ollama-container",
+    "ollama-image",
+  ],
+  "replaces both": ["gateway-container", "ollama-container"],
+  "replaces the network": ["gateway-container", "network-bridge", "ollama-container"],
+};
+
+interface Step {
+  readonly op: string;
+  readonly urn: string;
+  readonly newState?: { readonly type: string };
+  readonly oldState?: { readonly type: string };
+}
+
+/** Names of the resources that the next update would change in place, and of the engine's that it would make anew. */
+async function preview(): Promise<{ changed: string[]; replaced: string[] }> {
+  const text = await project.pulumi("preview", "--json");
+  const { steps } = JSON.parse(text.slice(text.indexOf("{"))) as { steps: Step[] };
+  const named = (wanted: (step: Step) => boolean) =>
+    [...new Set(steps.filter(wanted).map(({ urn }) => urn.split("::").at(-1) ?? urn))].sort();
+  return {
+    changed: named(({ op }) => op === "update"),
+    replaced: named(
+      ({ op, newState, oldState }) =>
+        /replace|delete/.test(op) && (newState ?? oldState)?.type.startsWith("docker:") === true,
+    ),
+  };
+}
+
+/** What the stack shows of each key that the engine or the state shows, and what that has to be. */
+async function shown(): Promise<{ actual: Record<string, unknown>; expected: Record<string, unknown> }> {
+  const deployment = await readDeployment(stack, project.env);
+  const actual: Record<string, unknown> = {};
+  const expected: Record<string, unknown> = {};
+  for (const [key, { look, shown: asked }] of Object.entries(properties)) {
+    if (look === undefined || asked === undefined) continue;
+    actual[key] = look(deployment);
+    expected[key] = asked(has(key) as never);
+  }
+  return { actual, expected };
+}
+
+async function up(): Promise<void> {
+  await project.pulumi("up", "--yes", "--skip-preview");
+  const { actual, expected } = await shown();
+  expect(actual).toEqual(expected);
+  await project.pulumi("preview", "--expect-no-changes");
+  const drift = await project.run(process.execPath, ["scripts/drift.ts", "--stack", stack]).done;
+  expect(drift.code, drift.output).toBe(0);
+}
+
+const ids = () => Object.values(containers).map((name) => inspect(name, ".Id"));
+
+/** Sets every key whose change makes something anew, or every one whose change does not, to its other value. */
+function change({ anew }: { readonly anew: boolean }): void {
+  const entries = Object.entries(properties)
+    .filter(([, { promised, refused }]) => refused === undefined && madeAnew[promised].length > 0 === anew)
+    .map(([key, { value }]) => [key, value(has(key))] as const);
+  project.configure(Object.fromEntries(entries));
+}
+
+beforeAll(async () => {
+  await project.pulumi("stack", "init", stack);
+  await project.pulumi("up", "--yes", "--skip-preview");
+  for (const image of images)
+    execFileSync("docker", ["build", "--tag", otherImage(image), "-"], {
+      input: `FROM ${image}\nLABEL made-for=${stack}\n`,
+      stdio: ["pipe", "ignore", "ignore"],
+    });
+});
+afterAll(async () => {
+  project.configure({ retainModels: undefined, protectModels: undefined });
+  await project.pulumi("up", "--yes", "--skip-preview");
+  await project.dispose();
+  docker("image", "rm", ...images.map(otherImage));
+  expect(leftovers(stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+});
+
+it("is about every key that Pulumi.yaml declares", () => {
+  expect(names.toSorted()).toEqual(Object.keys(keys).sort());
+});
+
+describe("preview says of another", () => {
+  it.each(names)("%s what its description says", async (key) => {
+    const { value, promised, together = {}, refused } = properties[key] ?? expect.fail(key);
+    expect(keys[key]?.description).toMatch(promises[promised]);
+    const wanted = { ...together, [key]: value(has(key)) };
+    const before = Object.fromEntries(Object.keys(wanted).map((name) => [name, project.configured(name)]));
+    expect(wanted[key]).not.toEqual(has(key));
+    project.configure(wanted);
+    try {
+      if (refused !== undefined) {
+        const { code, output } = await project.tryPulumi("preview");
+        expect(code, output).not.toBe(0);
+        expect(output).toMatch(refused);
+        return;
+      }
+      const { changed, replaced } = await preview();
+      expect(replaced).toEqual(madeAnew[promised]);
+      if (promised === "in place") expect(changed).not.toEqual([]);
+      if (promised === "nothing") expect(changed).toEqual([]);
+    } finally {
+      project.configure(before);
+    }
+  });
+});
+
+describe("an update does it", () => {
+  it("in place, with the same containers", async () => {
+    const before = ids();
+    change({ anew: false });
+    await up();
+    expect(ids()).toEqual(before);
+  });
+
+  it("by containers, image and network made anew", async () => {
+    const before = ids();
+    change({ anew: true });
+    await up();
+    for (const id of ids()) expect(before).not.toContain(id);
+  });
+
+  it("back again, values that were taken away included", async () => {
+    project.configure(original);
+    await up();
+  });
+});

@@ -1,0 +1,247 @@
+import { expect } from "vitest";
+import { docker, inspect } from "./by-hand.ts";
+import type { Deployment } from "../../scripts/deployment.ts";
+
+// Every config key with another value than the stack has, what its description promises of a change, and where the
+// engine or the state shows what came of it.
+
+/** What a change of a key does, in the words that its description must have. */
+export const promises = {
+  "in place": /Changed in place|another address of the same one does not/,
+  "replaces Ollama": /A change replaces the container/,
+  "replaces Ollama's image": /A change replaces the container; the models stay/,
+  "replaces the gateway":
+    /A change (replaces the container|of their names, their order or keepLoaded replaces the gateway's container)/,
+  "rebuilds the gateway": /A change rebuilds the image and replaces the container/,
+  "replaces both": /A change replaces both containers/,
+  "replaces all images": /A change replaces the images and the containers/,
+  "replaces the network": /A change replaces the network and the containers/,
+  nothing: /Changes nothing that runs/,
+} as const;
+export type Promised = keyof typeof promises;
+
+export interface Property {
+  /** Another value, given what the stack's config has. */
+  readonly value: (configured: unknown) => unknown;
+  readonly promised: Promised;
+  /** Keys without which the value would be refused. */
+  readonly together?: Readonly<Record<string, unknown>>;
+  /** What preview says where no value can be applied here. */
+  readonly refused?: RegExp;
+  /** What the engine or the state shows of it. */
+  readonly look?: (deployment: Deployment) => unknown;
+  /** What that has to be for a value. */
+  readonly shown?: (value: never) => unknown;
+}
+
+export const stack = "props";
+const ollama = `ollama-stack-${stack}-ollama`;
+const gateway = `ollama-stack-${stack}-gateway`;
+
+/** Images made for these tests, from the ones that the stack has. */
+export const otherImage = (reference: unknown) =>
+  `other-${stack}/${String(reference).replace(/[:/]/g, "-")}:1`;
+export const engineSocket = process.env["DOCKER_HOST"] ?? "unix:///var/run/docker.sock";
+const enginePlatform = () => docker("version", "--format", "{{.Server.Os}}/{{.Server.Arch}}");
+
+const environment = (container: string, name: string) => () =>
+  (inspect(container, ".Config.Env") as string[])
+    .find((line) => line.startsWith(`${name}=`))
+    ?.slice(name.length + 1);
+const host =
+  (container: string, ...names: string[]) =>
+  () => {
+    const all = inspect(container, ".HostConfig") as Record<string, unknown>;
+    return names.map((name) => all[name]);
+  };
+const published = (container: string, which: "HostIp" | "HostPort") => () =>
+  Object.values(
+    inspect(container, ".HostConfig.PortBindings") as Record<string, Record<string, string>[]>,
+  ).map(([first]) => first?.[which]);
+const image = (container: string) => String(inspect(container, ".Image"));
+const imageOf = (reference: string) => docker("image", "inspect", "--format", "{{.Id}}", reference);
+const layersOf = (reference: string) =>
+  JSON.parse(docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", reference)) as string[];
+const commands = (name: RegExp, variable: string) => (deployment: Deployment) => [
+  ...new Set(
+    deployment.resources
+      .filter((resource) => name.test(resource.name))
+      .map(({ inputs }) => (inputs["environment"] as Record<string, unknown>)[variable]),
+  ),
+];
+
+const memory = (mib: number) => [mib * 1024 * 1024, mib * 1024 * 1024];
+const quota = (cpus: string) => (cpus === "" ? [0, 0] : [Number(cpus) * 100_000, 100_000]);
+const list = (value: unknown) => [value];
+const text = (value: unknown) => String(value);
+
+export const properties: Readonly<Record<string, Property>> = {
+  production: { value: () => true, promised: "nothing" },
+  dockerHost: { value: () => engineSocket, promised: "in place" },
+  dockerCertPath: {
+    value: () => "/nowhere",
+    promised: "in place",
+    refused: /dockerCertPath is "\/nowhere", but must be empty unless dockerHost is tcp:/,
+  },
+  networkName: {
+    value: () => `other_${stack}`,
+    promised: "replaces the network",
+    look: () =>
+      [ollama, gateway].flatMap((name) => Object.keys(inspect(name, ".NetworkSettings.Networks") as object)),
+    shown: (name: string) => Array<string>(2).fill(name === "" ? `ollama_network_${stack}` : name),
+  },
+  imagePlatform: {
+    value: enginePlatform,
+    promised: "replaces all images",
+    look: () =>
+      [ollama, gateway].map((name) =>
+        docker("image", "inspect", "--format", "{{.Os}}/{{.Architecture}}", image(name)),
+      ),
+    shown: (platform: string) => Array<string>(2).fill(platform === "" ? enginePlatform() : platform),
+  },
+  ollamaImage: {
+    value: otherImage,
+    promised: "replaces Ollama's image",
+    look: () => image(ollama),
+    shown: imageOf,
+  },
+  ollamaPort: {
+    value: () => 18118,
+    promised: "replaces Ollama",
+    look: published(ollama, "HostPort"),
+    shown: (port: number) => [String(port)],
+  },
+  ollamaBindAddress: {
+    value: () => "127.0.0.2",
+    promised: "replaces Ollama",
+    look: published(ollama, "HostIp"),
+    shown: list,
+  },
+  ollamaHosts: {
+    value: (lines) => [...((lines as string[] | undefined) ?? []), "printer:198.18.0.9"],
+    promised: "replaces Ollama",
+    look: () => ((host(ollama, "ExtraHosts")()[0] ?? []) as string[]).toSorted(),
+    shown: (lines: string[]) => lines.toSorted(),
+  },
+  ollamaMemoryMiB: {
+    value: () => 3072,
+    promised: "in place",
+    look: host(ollama, "Memory", "MemorySwap"),
+    shown: memory,
+  },
+  ollamaCpus: {
+    value: () => "1.5",
+    promised: "replaces Ollama",
+    look: host(ollama, "CpuQuota", "CpuPeriod"),
+    shown: quota,
+  },
+  ollamaPids: {
+    value: () => 900,
+    promised: "in place",
+    look: host(ollama, "PidsLimit"),
+    shown: list,
+  },
+  ollamaParallel: {
+    value: () => 2,
+    promised: "replaces both",
+    look: () => [ollama, gateway].map((name) => environment(name, "OLLAMA_NUM_PARALLEL")()),
+    shown: (parallel: number) => Array<string>(2).fill(String(parallel)),
+  },
+  ollamaContextLength: {
+    value: () => 2048,
+    promised: "replaces Ollama",
+    look: environment(ollama, "OLLAMA_CONTEXT_LENGTH"),
+    shown: text,
+  },
+  ollamaKeepAlive: {
+    value: () => "90s",
+    promised: "replaces Ollama",
+    look: environment(ollama, "OLLAMA_KEEP_ALIVE"),
+    shown: text,
+  },
+  retainModels: {
+    value: () => true,
+    promised: "in place",
+    look: ({ resources }) =>
+      resources.filter(({ name }) => /^ollama-models$|-pull$/.test(name)).every(({ retain }) => retain),
+    shown: Boolean,
+  },
+  protectModels: {
+    value: () => true,
+    promised: "in place",
+    together: { retainModels: true },
+    look: ({ resources }) => resources.find(({ name }) => name === "ollama-models")?.protect,
+    shown: Boolean,
+  },
+  models: {
+    value: (models) => [...(models as Model[]), { ...(models as Model[])[0], name: "second:1b" }],
+    promised: "replaces the gateway",
+    look: environment(gateway, "REQUIRED_MODELS"),
+    shown: (models: Model[]) => models.map(({ name }) => name).join(","),
+  },
+  pullStallSeconds: {
+    value: () => 50,
+    promised: "in place",
+    look: commands(/-pull$/, "PULL_STALL_SECONDS"),
+    shown: (seconds: number) => [String(seconds)],
+  },
+  gatewayPort: {
+    value: () => 18110,
+    promised: "replaces the gateway",
+    look: published(gateway, "HostPort"),
+    shown: (port: number) => [String(port)],
+  },
+  gatewayBindAddress: {
+    value: () => "127.0.0.2",
+    promised: "replaces the gateway",
+    look: published(gateway, "HostIp"),
+    shown: list,
+  },
+  gatewayApiKeys: {
+    value: () => [`ada sha256=${"0".repeat(64)}`],
+    promised: "replaces the gateway",
+    look: environment(gateway, "API_KEYS"),
+    shown: (lines: string[]) => lines.join(";"),
+  },
+  gatewayBaseImage: {
+    value: otherImage,
+    promised: "rebuilds the gateway",
+    look: () => layersOf(image(gateway)),
+    // What it is built on is the beginning of it.
+    shown: (base: string) => expect.arrayContaining(layersOf(base)) as unknown,
+  },
+  gatewayMemoryMiB: {
+    value: () => 600,
+    promised: "in place",
+    look: host(gateway, "Memory", "MemorySwap"),
+    shown: memory,
+  },
+  gatewayCpus: {
+    value: () => "",
+    promised: "replaces the gateway",
+    look: host(gateway, "CpuQuota", "CpuPeriod"),
+    shown: quota,
+  },
+  gatewayPids: {
+    value: () => 200,
+    promised: "in place",
+    look: host(gateway, "PidsLimit"),
+    shown: list,
+  },
+  gatewayLogLevel: {
+    value: () => "warn",
+    promised: "replaces the gateway",
+    look: environment(gateway, "LOG_LEVEL"),
+    shown: text,
+  },
+  readyTimeoutSeconds: {
+    value: () => 110,
+    promised: "in place",
+    look: commands(/-ready$/, "READY_TIMEOUT_SECONDS"),
+    shown: (seconds: number) => [String(seconds)],
+  },
+};
+
+interface Model {
+  readonly name: string;
+}
