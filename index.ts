@@ -3,6 +3,7 @@ import { accessTo, tunnelOutput } from "./components/access.ts";
 import { readConfig } from "./components/config.ts";
 import { deployTo } from "./components/engine-provider.ts";
 import { Gateway } from "./components/gateway.ts";
+import { planGpus } from "./components/gpus/plan.ts";
 import { declareModels } from "./components/models/declare.ts";
 import { planModels } from "./components/models/plan.ts";
 import { stackNames } from "./components/names.ts";
@@ -13,6 +14,7 @@ import { checkHost, refuse } from "./components/preflight.ts";
 const config = refuse(readConfig);
 const names = stackNames(config);
 await checkHost(config, names);
+const gpus = await planGpus(config);
 deployTo(config);
 const access = accessTo(config, names.network);
 const plan = await planModels(config, access, modelServer(config, access, names.ollama));
@@ -29,6 +31,7 @@ const server = new OllamaServer("ollama", {
   parallel: config.ollamaParallel,
   contextLength: config.ollamaContextLength,
   keepAlive: config.ollamaKeepAlive,
+  gpus,
   retainModels: config.retainModels,
   protectModels: config.protectModels,
   readyTimeoutSeconds: config.readyTimeoutSeconds,
@@ -59,7 +62,7 @@ const gateway = new Gateway(
     readyTimeoutSeconds: config.readyTimeoutSeconds,
     limits: { memoryMiB: config.gatewayMemoryMiB, cpus: config.gatewayCpus, pids: config.gatewayPids },
   },
-  { dependsOn: models },
+  { dependsOn: [...models, ...server.gpuMemoryCheck(models)] },
 );
 
 export const gatewayUrl = gateway.url;

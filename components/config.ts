@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { KEY_LINE, KeyError, parseKeys } from "../gateway/src/keys.ts";
+import { gpus } from "./gpus/schema.ts";
 import { knownFields, models } from "./models/schema.ts";
 
 // Defaults and descriptions are in Pulumi.yaml, which the CLI merges into the stack's config; here are the
@@ -105,6 +106,7 @@ export const configSchema = z
     ollamaParallel: integer(1, 64),
     ollamaContextLength: integer(256, 16_777_216),
     ollamaKeepAlive: keepAlive,
+    gpus,
     retainModels: boolean,
     protectModels: boolean,
     models,

@@ -2,7 +2,10 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { type Access, publishedUrl, serviceUrl } from "./access.ts";
 import type { StackConfig } from "./config.ts";
+import { checkGpuMemory } from "./gpus/memory-check.ts";
+import type { GpuRequest } from "./gpus/request.ts";
 import type { ModelServer } from "./models/plan.ts";
+import type { OllamaModel } from "./ollama-model.ts";
 import { serviceContainer, type ContainerLimits } from "./service-container.ts";
 
 /** The port that Ollama listens on inside its container. */
@@ -29,6 +32,8 @@ export interface OllamaServerArgs {
   readonly contextLength: number;
   /** How long an idle model stays loaded, such as "5m". A change replaces the container. */
   readonly keepAlive: string;
+  /** The GPUs it is given; none by default. A change replaces the container. */
+  readonly gpus?: GpuRequest | undefined;
   /** Whether the volume with the models stays at destroy. Changed in place. */
   readonly retainModels: boolean;
   /** Whether the volume is protected from being deleted or replaced. Changed in place. */
@@ -56,6 +61,7 @@ export function modelServer(config: StackConfig, access: Access, containerName: 
 /** An Ollama server with a volume for its models and a port on the host. */
 export class OllamaServer extends pulumi.ComponentResource {
   readonly containerName: pulumi.Output<string>;
+  readonly containerId: pulumi.Output<string>;
   readonly volumeName: pulumi.Output<string>;
   readonly imageId: pulumi.Output<string>;
   /** Where its port is published, seen from the engine's host. Known only once it is ready. */
@@ -66,9 +72,13 @@ export class OllamaServer extends pulumi.ComponentResource {
   readonly readyAddress: pulumi.Output<string>;
   /** Where it answers on the network. */
   readonly internal = internal;
+  readonly #name: string;
+  readonly #args: OllamaServerArgs;
 
   constructor(name: string, args: OllamaServerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("ollama-stack:index:OllamaServer", name, args, opts);
+    this.#name = name;
+    this.#args = args;
     const image = new docker.RemoteImage(
       `${name}-image`,
       { name: args.image, keepLocally: true, ...(args.platform === "" ? {} : { platform: args.platform }) },
@@ -97,6 +107,7 @@ export class OllamaServer extends pulumi.ComponentResource {
         hosts: args.hosts,
         // Root without a single capability: the image's home, and so a new volume, belongs to root.
         volume: { name: volume.name, path: modelFolder },
+        gpus: args.gpus,
         healthCommand: ["ollama", "list"],
         readyUrl: `${this.address}/api/version`,
         readyTimeoutSeconds: args.readyTimeoutSeconds,
@@ -107,6 +118,7 @@ export class OllamaServer extends pulumi.ComponentResource {
       this,
     );
     this.containerName = container.name;
+    this.containerId = container.id;
     this.volumeName = volume.name;
     this.imageId = image.imageId;
     this.url = ready.id.apply(() => published);
@@ -117,6 +129,14 @@ export class OllamaServer extends pulumi.ComponentResource {
       imageId: this.imageId,
       url: this.url,
     });
+  }
+
+  /** What fails an update when a model does not sit in the memory of the server's GPUs; nothing if it has none. */
+  gpuMemoryCheck(models: readonly OllamaModel[]): pulumi.Resource[] {
+    const { gpus, keepAlive, access } = this.#args;
+    if (gpus === undefined) return [];
+    const server = { name: this.containerName, id: this.containerId, address: this.readyAddress, keepAlive };
+    return [checkGpuMemory(this.#name, { server, models, access }, this)];
   }
 }
 

@@ -2,6 +2,7 @@ import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import type { Access } from "./access.ts";
+import type { GpuRequest } from "./gpus/request.ts";
 
 /** What a container of this stack needs to say for itself; how it is hardened and watched is the same for all. */
 export interface ServiceContainerArgs {
@@ -19,6 +20,8 @@ export interface ServiceContainerArgs {
   readonly hosts?: readonly string[];
   /** Volume and where it is mounted. A change replaces the container. */
   readonly volume?: { readonly name: pulumi.Input<string>; readonly path: string };
+  /** The GPUs it is given; none by default. A change replaces the container. */
+  readonly gpus?: GpuRequest | undefined;
   /** "user" or "user:group" it runs as; the image's own by default. A change replaces the container. */
   readonly user?: string;
   /** Command of the health check, run without a shell. A change replaces the container. */
@@ -80,6 +83,7 @@ export function serviceContainer(
       ports: [{ internal: args.port.internal, external: args.port.external, ip: args.port.address }],
       hosts: (args.hosts ?? []).map(splitHostsLine),
       mounts: args.volume ? [{ type: "volume", source: args.volume.name, target: args.volume.path }] : [],
+      ...(args.gpus === undefined ? {} : { deviceRequests: [args.gpus] }),
       ...(args.user === undefined ? {} : { user: args.user }),
       healthcheck: {
         tests: ["CMD", ...args.healthCommand],

@@ -7,7 +7,11 @@ import { z } from "zod";
 const tags = z.object({
   models: z.array(z.object({ name: z.string(), digest: z.string(), size: z.number() })).nullish(),
 });
-const running = z.object({ models: z.array(z.object({ name: z.string() })).nullish() });
+const running = z.object({
+  models: z
+    .array(z.object({ name: z.string(), digest: z.string(), size: z.number(), size_vram: z.number() }))
+    .nullish(),
+});
 
 const progressLine = z.object({
   error: z.string().optional(),
@@ -18,6 +22,7 @@ const progressLine = z.object({
 });
 export type ProgressLine = z.output<typeof progressLine>;
 export type InstalledModel = NonNullable<z.output<typeof tags>["models"]>[number];
+export type LoadedModel = NonNullable<z.output<typeof running>["models"]>[number];
 
 /** What to make a model of: one that is installed, or files that were uploaded (name to "sha256:..."). */
 export interface CreateRequest {
@@ -43,7 +48,12 @@ interface CallOptions {
   /** JSON, or the bytes of a file. */
   readonly body?: object | Readable;
   readonly signal?: AbortSignal;
+  /** Milliseconds until the answer begins; 60,000 by default, 0 for no limit. */
+  readonly headersTimeout?: number;
 }
+
+// Ollama gives a load up itself that does not get on for 5 minutes. This is for one that gets on.
+const loadTimeout = 1_800_000;
 
 export class OllamaApi {
   readonly url: string;
@@ -74,11 +84,30 @@ export class OllamaApi {
     }
   }
 
+  /** What is in memory, and how much of it in that of GPUs, bytes. */
+  async loaded(): Promise<LoadedModel[]> {
+    const { body } = await this.#call("GET", "/api/ps");
+    return running.parse(await body.json()).models ?? [];
+  }
+
+  /** Loads a model, of whichever kind. Without a time to keep it, it stays as long as the server or a client said. */
+  async load(model: string, keepAlive?: string): Promise<void> {
+    const wanted = { model, ...(keepAlive === undefined ? {} : { keep_alive: keepAlive }) };
+    const ask = async (path: string, request: object) => {
+      const { body } = await this.#call("POST", path, { body: request, headersTimeout: loadTimeout });
+      await body.dump();
+    };
+    try {
+      await ask("/api/generate", wanted);
+    } catch (error) {
+      if (!(error instanceof OllamaError && error.message.includes("does not support generate"))) throw error;
+      await ask("/api/embed", { ...wanted, input: "" });
+    }
+  }
+
   /** Takes a model out of memory once nobody uses it, if it is loaded. */
   async unload(name: string): Promise<void> {
-    const loaded = await this.#call("GET", "/api/ps");
-    const { models } = running.parse(await loaded.body.json());
-    if (!(models ?? []).some((model) => model.name === name)) return;
+    if (!(await this.loaded()).some((model) => model.name === name)) return;
     const { body } = await this.#call("POST", "/api/generate", { body: { model: name, keep_alive: 0 } });
     await body.dump();
   }
@@ -134,7 +163,8 @@ export class OllamaApi {
     }
   }
 
-  async #call(method: "GET" | "HEAD" | "POST" | "DELETE", path: string, { body, signal }: CallOptions = {}) {
+  async #call(method: "GET" | "HEAD" | "POST" | "DELETE", path: string, options: CallOptions = {}) {
+    const { body, signal, headersTimeout = 60_000 } = options;
     const upload = body instanceof Readable;
     const content = upload
       ? { body, headers: { "content-type": "application/octet-stream" } }
@@ -144,7 +174,7 @@ export class OllamaApi {
       ...(body === undefined ? {} : content),
       ...(signal === undefined ? {} : { signal }),
       // A large upload is answered when all of it is written; whoever sends it has a deadline of their own.
-      headersTimeout: upload ? 0 : 60_000,
+      headersTimeout: upload ? 0 : headersTimeout,
       // Verifying a large model is silent for minutes; the pull has a deadline of its own for standing still.
       bodyTimeout: 0,
     });

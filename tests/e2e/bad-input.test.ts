@@ -36,6 +36,11 @@ describe("preview refuses", () => {
       /models\[0\]\.name is "a b", but must be a model name/,
     ],
     [
+      "GPUs of an engine that has none",
+      { gpus: "0,1" },
+      /gpus is 0,1, but the engine offers no GPU: .* nvidia-smi has to work; install nvidia-container-toolkit/,
+    ],
+    [
       "a memory limit that is no number",
       { gatewayMemoryMiB: "lots" },
       /gatewayMemoryMiB' must be of type 'integer'|gatewayMemoryMiB is "lots"/,

@@ -16,6 +16,8 @@ interface Options {
   readonly kind: EngineKind;
   /** Settings of daemon.json besides those that keep it apart; "hosts" are added to its socket. Asked at each start. */
   readonly settings?: (engine: PrivateEngine) => Settings;
+  /** Folder with programs that it finds before the machine's. */
+  readonly programs?: string;
 }
 
 type Settings = Readonly<Record<string, unknown>> & { readonly hosts?: readonly string[] };
@@ -120,7 +122,7 @@ export class PrivateEngine {
   }
 
   async #launch(): Promise<void> {
-    const { name, kind } = this.#options;
+    const { name, kind, programs } = this.#options;
     const settings = this.#options.settings?.(this) ?? {};
     const at = (file: string) => join(this.folder, file);
     // What a reboot clears: sockets, process numbers, the state of containers that ran.
@@ -136,7 +138,9 @@ export class PrivateEngine {
     };
     writeFileSync(at("daemon.json"), JSON.stringify(own, undefined, 2));
     const built = [parts.dockerd, parts.dockerProxy, parts.runc].map((part) => dirname(partBinary(part)));
-    const path = [...(kind === "current" ? built : []), process.env["PATH"] ?? ""].join(delimiter);
+    const path = [programs, ...(kind === "current" ? built : []), process.env["PATH"]]
+      .filter((folder) => folder !== undefined)
+      .join(delimiter);
     const log = openSync(at("log"), "a");
     // With a process namespace that dies with its first process, nothing outlives the engine; without a mount namespace
     // its mounts would.

@@ -159,6 +159,11 @@ export const properties: Readonly<Record<string, Property>> = {
     look: environment(ollama, "OLLAMA_KEEP_ALIVE"),
     shown: text,
   },
+  gpus: {
+    value: () => "all",
+    promised: "replaces Ollama",
+    refused: /gpus is all, but the engine offers no GPU/,
+  },
   retainModels: {
     value: () => true,
     promised: "in place",

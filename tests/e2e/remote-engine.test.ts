@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,6 +21,7 @@ beforeAll(async () => {
   engine = await PrivateEngine.start({
     name: "far",
     kind,
+    programs: nvidiaHook(),
     settings: ({ address }) => {
       certificates = makeCertificates(join(folder, "certificates"), address);
       const at = (file: string) => join(certificates.server, file);
@@ -30,7 +31,9 @@ beforeAll(async () => {
         tlscert: at("cert.pem"),
         tlskey: at("key.pem"),
       };
-      return { ...tls, hosts: [`tcp://${address}:2376`] };
+      // As nvidia-ctk registers it.
+      const runtimes = { nvidia: { path: "runc" } };
+      return { ...tls, runtimes, hosts: [`tcp://${address}:2376`] };
     },
   });
   ssh = await startSshServer(engine);
@@ -51,6 +54,14 @@ afterAll(async () => {
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+/** By this program the engine takes it that it can hand out GPUs; NVIDIA's mounts the driver when a container starts. */
+function nvidiaHook(): string {
+  const programs = join(folder, "programs");
+  mkdirSync(programs);
+  writeFileSync(join(programs, "nvidia-container-runtime-hook"), "#!/bin/sh\n", { mode: 0o755 });
+  return programs;
+}
 
 const script = (name: string, ...args: string[]) => [`scripts/${name}.ts`, "--stack", project.stack, ...args];
 async function succeeds(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
@@ -105,6 +116,33 @@ describe("over TCP with TLS", () => {
     expect(await project.pulumi("preview", "--diff")).toMatch(new RegExp(`model-${model}-pull`));
     await project.pulumi("up", "--yes", "--skip-preview");
     expect(engine.docker("exec", "ollama-stack-far-ollama", "ollama", "list")).toContain(model);
+  });
+
+  it("GPUs are asked for, and a model that runs on the CPU all the same fails the update", async () => {
+    project.configure({ gpus: "1,0" });
+    const { code, output } = await project.tryPulumi("up", "--yes", "--skip-preview");
+    expect(code, output).not.toBe(0);
+    expect(output).toMatch(
+      /Model smollm2:135m runs on the CPU, though gpus is set: in GPU memory are 0 B of its \d+\.\d MB \(\/api\/ps: size_vram 0, size \d+\)\. Look at/,
+    );
+    const format = "{{json .HostConfig.DeviceRequests}}";
+    const requests = engine.docker("container", "inspect", "--format", format, "ollama-stack-far-ollama");
+    expect(JSON.parse(requests)).toMatchObject([
+      {
+        Driver: "nvidia",
+        Count: 0,
+        DeviceIDs: expect.arrayContaining(["0", "1"]) as string[],
+        Capabilities: [["gpu"]],
+      },
+    ]);
+    // Nothing but the check is left to be done, neither by what the provider reads back nor by drift.
+    expect(await project.pulumi("preview", "--refresh")).toMatch(/\+ 1 to create/);
+    expect((await project.run(process.execPath, script("drift")).done).output).not.toMatch(/GPUs/);
+    project.configure({ gpus: undefined });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect(engine.docker("container", "inspect", "--format", format, "ollama-stack-far-ollama").trim()).toBe(
+      "null",
+    );
   });
 
   it("says in one line which file is missing, and that an unknown authority is not trusted", async () => {

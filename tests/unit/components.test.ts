@@ -160,9 +160,10 @@ describe("OllamaServer", () => {
     expect(await read(server(`bind-${bindAddress}`, { bindAddress }).url)).toBe(url);
   });
 
-  it("takes no CPU limit to mean all CPUs", async () => {
+  it("takes no CPU limit to mean all CPUs, and is given no GPU by itself", async () => {
     await read(server("free", { limits: { ...limits, cpus: "" } }).url);
     expect(find("free-container")).not.toHaveProperty("cpuQuota");
+    expect(find("free-container")).not.toHaveProperty("deviceRequests");
   });
 });
 

@@ -198,7 +198,7 @@ describe("a container", () => {
         Devices: [{ PathOnHost: "/dev/sda", PathInContainer: "/dev/sda", CgroupPermissions: "rwm" }],
       }),
     ],
-    ["GPUs", withHost({ DeviceRequests: [{}] })],
+    ["GPUs", withHost({ DeviceRequests: [{ Driver: "nvidia", Count: -1, DeviceIDs: null }] })],
   ])("shows a changed %s", (property, actual) => {
     expect(compare(actual).map((difference) => difference.property)).toContain(property);
   });
@@ -209,6 +209,16 @@ describe("a container", () => {
     ["shared memory", { shmSize: 128 }],
   ])("is compared with the %s that was asked for", (property, asked) => {
     expect(compare(asAsked, asked).map((difference) => difference.property)).toEqual([property]);
+  });
+
+  it("is compared by which GPUs it was given, in whatever order", () => {
+    const deviceRequests = [{ driver: "nvidia", deviceIds: ["0", "1"], capabilities: ["gpu"] }];
+    const given = (...DeviceIDs: string[]) =>
+      withHost({ DeviceRequests: [{ Driver: "nvidia", Count: 0, DeviceIDs }] });
+    expect(compare(given("1", "0"), { deviceRequests })).toEqual([]);
+    expect(compare(given("0"), { deviceRequests })).toMatchObject([
+      { property: "GPUs", expected: "0 1 by nvidia", actual: "0 by nvidia", repair: "replace" },
+    ]);
   });
 
   it("that was made by hand is removed, whatever differs", () => {

@@ -18,8 +18,12 @@ export class FakeOllama {
   readonly changes: string[] = [];
   /** What a pull makes of a model: another one for another digest. */
   registryDigest = "d".repeat(64);
-  /** Names that are loaded. */
-  readonly loaded = new Set<string>();
+  /** Names that are loaded, and how long they are kept if that was said. */
+  readonly loaded = new Map<string, string | undefined>();
+  /** Bytes that a model takes in memory, and how many of them in that of GPUs; 100, and none, unless told. */
+  readonly memory = new Map<string, { size: number; size_vram: number }>();
+  /** Names of models that can only be embedded with. */
+  readonly embedding = new Set<string>();
   readonly #behaviours: PullBehaviour[];
   readonly #server = createServer((request, response) => {
     void this.#serve(request, response);
@@ -63,8 +67,10 @@ export class FakeOllama {
         this.changes.push(`delete ${String(body["model"])}`);
         return void answer(this.models.delete(body["model"] ?? "") ? 200 : 404, {});
       case "GET /api/ps":
-        return void answer(200, { models: [...this.loaded].map((name) => ({ name })) });
+        return void answer(200, { models: [...this.loaded.keys()].map((name) => this.#running(name)) });
+      case "POST /api/embed":
       case "POST /api/generate":
+        if (String(body["keep_alive"]) !== "0") return void answer(...this.#load(body, String(request.url)));
         this.changes.push(`unload ${String(body["model"])}`);
         return void answer(this.loaded.delete(body["model"] ?? "") ? 200 : 404, {});
       case "POST /api/show":
@@ -84,6 +90,19 @@ export class FakeOllama {
       default:
         return void answer(404, { error: "no such route" });
     }
+  }
+
+  #running(name: string): object {
+    const { size, size_vram } = this.memory.get(name) ?? { size: 100, size_vram: 0 };
+    return { name, digest: this.models.get(name)?.digest ?? "", size, size_vram };
+  }
+
+  #load({ model = "", keep_alive }: Record<string, string>, path: string): [number, object] {
+    if (!this.models.has(model)) return [404, { error: `model '${model}' not found` }];
+    if (this.embedding.has(model) && path === "/api/generate")
+      return [400, { error: `"${model}" does not support generate` }];
+    this.loaded.set(model, keep_alive);
+    return [200, {}];
   }
 
   async #blob(

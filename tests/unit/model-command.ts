@@ -22,7 +22,7 @@ export async function fake(...behaviours: PullBehaviour[]) {
 
 /** Runs a command of the model component as Pulumi does. */
 export function run(
-  script: "pull-model" | "delete-model",
+  script: "pull-model" | "delete-model" | "check-gpu-memory",
   environment: Record<string, string>,
 ): Promise<Result> {
   const defaults = {

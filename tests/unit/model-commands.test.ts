@@ -174,7 +174,7 @@ describe("a model that was installed before", () => {
 
   it("answers until its successor from another source is there, and leaves no name behind", async () => {
     const { server, record, again } = await installed();
-    server.loaded.add("tiny:1b");
+    server.loaded.set("tiny:1b", undefined);
     server.registryDigest = "9".repeat(64);
     const source = "registry:5000/library/other:1b";
     const { stdout } = await again({ MODEL_SOURCE: source });

@@ -88,11 +88,17 @@ export const isolation: readonly Property[] = [
   },
   {
     name: "GPUs",
-    inputs: ["gpus", "deviceRequests"],
-    // The engine spells a request out in its own way: whether there is one is what can be compared.
+    inputs: ["deviceRequests"],
     expected: (asked) =>
-      (asked.gpus ?? "") !== "" || (asked.deviceRequests ?? []).length > 0 ? "some" : "none",
-    actual: ({ HostConfig }) => ((HostConfig.DeviceRequests?.length ?? 0) > 0 ? "some" : "none"),
+      list(
+        asked.deviceRequests?.map(({ driver = "", count = 0, deviceIds }) =>
+          request(driver, count, deviceIds),
+        ),
+      ),
+    actual: ({ HostConfig }) =>
+      list(
+        HostConfig.DeviceRequests?.map(({ Driver, Count, DeviceIDs }) => request(Driver, Count, DeviceIDs)),
+      ),
   },
 ];
 
@@ -107,4 +113,10 @@ function ipcMode(mode: string): string {
 
 function device(host: string, inside: string, permissions: string): string {
   return `${host}:${inside}:${permissions}`;
+}
+
+function request(driver: string, count: number, ids: readonly string[] | null | undefined): string {
+  const which =
+    (ids ?? []).length > 0 ? [...(ids ?? [])].sort().join(" ") : count === -1 ? "all" : String(count);
+  return `${which} by ${driver === "" ? "any driver" : driver}`;
 }

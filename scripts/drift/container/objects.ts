@@ -86,8 +86,11 @@ export interface ContainerInputs {
     readonly permissions?: string;
   }[];
   readonly deviceCgroupRules?: readonly string[];
-  readonly gpus?: string;
-  readonly deviceRequests?: readonly unknown[];
+  readonly deviceRequests?: readonly {
+    readonly driver?: string;
+    readonly count?: number;
+    readonly deviceIds?: readonly string[];
+  }[];
   readonly mustRun?: boolean;
   readonly start?: boolean;
   readonly attach?: boolean;
@@ -182,7 +185,13 @@ export interface Inspected {
         }[]
       | null;
     readonly DeviceCgroupRules: readonly string[] | null;
-    readonly DeviceRequests: readonly unknown[] | null;
+    readonly DeviceRequests:
+      | readonly {
+          readonly Driver: string;
+          readonly Count: number;
+          readonly DeviceIDs: readonly string[] | null;
+        }[]
+      | null;
   };
   readonly Mounts: readonly {
     readonly Type: string;
