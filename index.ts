@@ -32,6 +32,7 @@ const server = new OllamaServer("ollama", {
   contextLength: config.ollamaContextLength,
   keepAlive: config.ollamaKeepAlive,
   gpus,
+  modelVolume: config.modelVolume,
   retainModels: config.retainModels,
   protectModels: config.protectModels,
   readyTimeoutSeconds: config.readyTimeoutSeconds,
@@ -41,7 +42,7 @@ const server = new OllamaServer("ollama", {
 const models = declareModels(plan, {
   access,
   serverUrl: server.readyAddress,
-  retain: config.retainModels,
+  retain: config.retainModels || config.modelVolume !== "",
   stallSeconds: config.pullStallSeconds,
 });
 

@@ -107,6 +107,7 @@ export const configSchema = z
     ollamaContextLength: integer(256, 16_777_216),
     ollamaKeepAlive: keepAlive,
     gpus,
+    modelVolume: dockerName,
     retainModels: boolean,
     protectModels: boolean,
     models,
@@ -131,6 +132,10 @@ export const configSchema = z
   .refine(({ retainModels, protectModels }) => retainModels || !protectModels, {
     path: ["protectModels"],
     message: "false while retainModels is false",
+  })
+  .refine(({ modelVolume, protectModels }) => modelVolume === "" || !protectModels, {
+    path: ["protectModels"],
+    message: "false while modelVolume names a volume, which is not the stack's to delete",
   })
   .refine(({ dockerHost, dockerCertPath }) => !dockerHost.startsWith("tcp:") || dockerCertPath !== "", {
     path: ["dockerCertPath"],

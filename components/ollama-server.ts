@@ -34,6 +34,8 @@ export interface OllamaServerArgs {
   readonly keepAlive: string;
   /** The GPUs it is given; none by default. A change replaces the container. */
   readonly gpus?: GpuRequest | undefined;
+  /** Volume that is there already and may have other users; "" means one of its own. A change replaces the container. */
+  readonly modelVolume: string;
   /** Whether the volume with the models stays at destroy. Changed in place. */
   readonly retainModels: boolean;
   /** Whether the volume is protected from being deleted or replaced. Changed in place. */
@@ -54,7 +56,12 @@ export function modelServer(config: StackConfig, access: Access, containerName: 
   const published = publishedUrl(access, config.ollamaBindAddress, config.ollamaPort);
   return {
     url: serviceUrl(access, { published, ...internal }),
-    volume: { name: volumeName(containerName), container: containerName, path: modelFolder, engine: config },
+    volume: {
+      name: config.modelVolume === "" ? volumeName(containerName) : config.modelVolume,
+      container: containerName,
+      path: modelFolder,
+      engine: config,
+    },
   };
 }
 
@@ -84,11 +91,7 @@ export class OllamaServer extends pulumi.ComponentResource {
       { name: args.image, keepLocally: true, ...(args.platform === "" ? {} : { platform: args.platform }) },
       { parent: this },
     );
-    const volume = new docker.Volume(
-      `${name}-models`,
-      { name: volumeName(args.containerName) },
-      { parent: this, retainOnDelete: args.retainModels, protect: args.protectModels },
-    );
+    const volume = args.modelVolume === "" ? ownVolume(name, args, this).name : args.modelVolume;
     const published = publishedUrl(args.access, args.bindAddress, args.port);
     this.address = serviceUrl(args.access, { published, ...this.internal });
     const { container, ready } = serviceContainer(
@@ -101,12 +104,14 @@ export class OllamaServer extends pulumi.ComponentResource {
           OLLAMA_NUM_PARALLEL: String(args.parallel),
           OLLAMA_CONTEXT_LENGTH: String(args.contextLength),
           OLLAMA_KEEP_ALIVE: args.keepAlive,
+          // When it starts, it would delete what another server on the volume is just pulling.
+          ...(args.modelVolume === "" ? {} : { OLLAMA_NOPRUNE: "1" }),
         },
         network: { name: args.networkName, alias: this.internal.host },
         port: { internal: ollamaInternalPort, external: args.port, address: args.bindAddress },
         hosts: args.hosts,
         // Root without a single capability: the image's home, and so a new volume, belongs to root.
-        volume: { name: volume.name, path: modelFolder },
+        volume: { name: volume, path: modelFolder },
         gpus: args.gpus,
         healthCommand: ["ollama", "list"],
         readyUrl: `${this.address}/api/version`,
@@ -119,7 +124,7 @@ export class OllamaServer extends pulumi.ComponentResource {
     );
     this.containerName = container.name;
     this.containerId = container.id;
-    this.volumeName = volume.name;
+    this.volumeName = pulumi.output(volume);
     this.imageId = image.imageId;
     this.url = ready.id.apply(() => published);
     this.readyAddress = ready.id.apply(() => this.address);
@@ -138,6 +143,14 @@ export class OllamaServer extends pulumi.ComponentResource {
     const server = { name: this.containerName, id: this.containerId, address: this.readyAddress, keepAlive };
     return [checkGpuMemory(this.#name, { server, models, access }, this)];
   }
+}
+
+function ownVolume(name: string, args: OllamaServerArgs, parent: pulumi.Resource): docker.Volume {
+  return new docker.Volume(
+    `${name}-models`,
+    { name: volumeName(args.containerName) },
+    { parent, retainOnDelete: args.retainModels, protect: args.protectModels },
+  );
 }
 
 function volumeName(containerName: string): string {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { docker } from "./by-hand.ts";
+import { everMissing, modelLists, type Seen } from "./model-lists.ts";
 import { ModelRegistry } from "./model-registry.ts";
 import { leftovers, Project } from "./project.ts";
 
@@ -8,73 +9,15 @@ import { leftovers, Project } from "./project.ts";
 const project = new Project({ stack: "tags", ollamaPort: 18708, gatewayPort: 18700 });
 const ollama = "http://127.0.0.1:18708";
 const gateway = "http://127.0.0.1:18700";
+const { tags, names, digestOf, listed, watching } = modelLists(ollama, gateway);
 let registry: ModelRegistry;
 let first: string;
 
-interface Tag {
-  readonly name: string;
-  readonly digest: string;
-}
-
-async function tags(): Promise<Tag[]> {
-  const response = await fetch(`${ollama}/api/tags`);
-  return ((await response.json()) as { models: Tag[] }).models;
-}
-const names = async () => (await tags()).map(({ name }) => name).sort();
-const digestOf = async (name: string) => (await tags()).find((tag) => tag.name === name)?.digest;
-
-/** Names that the gateway lists; undefined while it is made anew. */
-async function listed(): Promise<string[] | undefined> {
-  try {
-    const response = await fetch(`${gateway}/v1/models`);
-    if (response.status !== 200) return undefined;
-    return ((await response.json()) as { data: { id: string }[] }).data.map(({ id }) => id).sort();
-  } catch {
-    return undefined;
-  }
-}
-
-interface Seen {
-  /** Each list that Ollama gave, once in a row. */
-  readonly installed: string[][];
-  /** Each list that the gateway gave. */
-  readonly listed: string[][];
-  /** What the gateway listed, and Ollama had neither just before nor just after. */
-  readonly wrong: string[];
-}
-
-/** Looks at both lists without pause as long as something is done. */
-async function watching<T>(work: Promise<T>): Promise<Seen & { readonly result: T }> {
-  const seen: Seen = { installed: [], listed: [], wrong: [] };
-  const add = (lists: string[][], list: string[]) => {
-    if (JSON.stringify(lists.at(-1)) !== JSON.stringify(list)) lists.push(list);
-  };
-  const ended = new AbortController();
-  const result = work.finally(() => {
-    ended.abort();
-  });
-  const looking = (async () => {
-    while (!ended.signal.aborted) {
-      const before = await names();
-      const list = await listed();
-      const after = await names();
-      add(seen.installed, before);
-      add(seen.installed, after);
-      if (list !== undefined) {
-        add(seen.listed, list);
-        seen.wrong.push(...list.filter((name) => !before.includes(name) && !after.includes(name)));
-      }
-      await sleep(10);
-    }
-  })();
-  await Promise.all([result, looking]);
-  return { ...seen, result: await result };
-}
-
 async function chat(
   model: string,
+  at = gateway,
 ): Promise<{ status: number; finish: string; tokens: number; text: string }> {
-  const response = await fetch(`${gateway}/v1/chat/completions`, {
+  const response = await fetch(`${at}/v1/chat/completions`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ model, messages: [{ role: "user", content: "Tell me a long story." }] }),
@@ -222,7 +165,7 @@ describe("a tag that moved in its registry", () => {
     expect(result.code, result.output).toBe(0);
     expect(result.output).toMatch(/its tag moved from [0-9a-f]{12} to [0-9a-f]{12}; it will be pulled/);
     expect(await digestOf("plain:1")).not.toBe(old);
-    expect(installed.every((list) => list.includes("plain:1") && list.includes("terse:1"))).toBe(true);
+    for (const name of ["plain:1", "terse:1"]) expect(everMissing(name, installed)).toBe(false);
     expect(wrong).toEqual([]);
     expect(await names()).toEqual(["plain:1", "terse:1"]);
     expect(await project.pulumi("preview", "--expect-no-changes")).not.toContain("moved");
@@ -289,5 +232,64 @@ describe("models that are retained", () => {
     expect(registry.sent).toBe(0);
     expect(await digests()).toEqual(before);
     await project.pulumi("preview", "--expect-no-changes");
+  });
+});
+
+describe("a volume that two stacks share", () => {
+  const volume = "ollama-stack-tags-shared";
+  const twin = new Project({ stack: "twin", ollamaPort: 18718, gatewayPort: 18710 });
+  const answers = async () => {
+    expect(await chat("same:1")).toMatchObject({ status: 200 });
+    expect(await chat("same:1", "http://127.0.0.1:18710")).toMatchObject({ status: 200 });
+  };
+
+  beforeAll(async () => {
+    registry.put("two:1", { tail: "2" });
+    registry.put("three:1", { tail: "3" });
+    const models = [fromRegistry("same:1", "two:1", { parameters: { num_predict: 7 } })];
+    for (const each of [project, twin])
+      each.configure({ modelVolume: volume, retainModels: false, pullStallSeconds: 5, models });
+    twin.configure({ ollamaHosts: project.configured("ollamaHosts") });
+    await twin.pulumi("stack", "init", twin.stack);
+  });
+  afterAll(async () => {
+    await twin.dispose();
+    expect(leftovers(twin.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+    expect(await names()).toContain("same:1");
+  });
+
+  it("has to be there", async () => {
+    const { code, output } = await twin.tryPulumi("preview");
+    expect(code).not.toBe(0);
+    expect(output).toMatch(
+      /error: The volume \S+ \(modelVolume\) is not there\. Make it with: docker volume create ollama-stack-tags-shared/,
+    );
+  });
+
+  it("takes the same model from both at once", async () => {
+    docker("volume", "create", volume);
+    registry.bytesPerSecond = registry.weights.size / 5;
+    const both = [project, twin].map((each) => each.tryPulumi("up", "--yes", "--skip-preview"));
+    for (const { code, output } of await Promise.all(both)) expect(code, output).toBe(0);
+    await answers();
+    for (const each of [project, twin]) await each.pulumi("preview", "--expect-no-changes");
+  });
+
+  it("loses nothing of what one pulls when the other's Ollama starts anew, or its list changes", async () => {
+    twin.configure({
+      models: [...(twin.configured("models") as object[]), fromRegistry("three:1", "three:1")],
+    });
+    registry.sent = 0;
+    const run = twin.tryPulumi("up", "--yes", "--skip-preview");
+    while (registry.sent < registry.weights.size * 0.5) await sleep(20);
+    docker("container", "restart", `ollama-stack-${project.stack}-ollama`);
+    const { code, output } = await run;
+    expect(code, output).toBe(0);
+    expect(registry.sent).toBeLessThan(registry.weights.size * 1.3);
+    registry.bytesPerSecond = Number.POSITIVE_INFINITY;
+    project.configure({ models: [fromRegistry("three:1", "three:1")] });
+    expect(await up()).toMatch(/three:1 is there already/);
+    await answers();
+    await twin.pulumi("preview", "--expect-no-changes");
   });
 });

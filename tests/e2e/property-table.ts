@@ -164,6 +164,11 @@ export const properties: Readonly<Record<string, Property>> = {
     promised: "replaces Ollama",
     refused: /gpus is all, but the engine offers no GPU/,
   },
+  modelVolume: {
+    value: () => "nowhere",
+    promised: "replaces Ollama",
+    refused: /The volume nowhere \(modelVolume\) is not there/,
+  },
   retainModels: {
     value: () => true,
     promised: "in place",

@@ -62,6 +62,7 @@ function server(
     parallel: 2,
     contextLength: 8192,
     keepAlive: "5m",
+    modelVolume: "",
     retainModels: false,
     protectModels: false,
     readyTimeoutSeconds: 120,

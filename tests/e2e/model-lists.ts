@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+// Which models a stack has, as its Ollama and its gateway list them.
+
+interface Tag {
+  readonly name: string;
+  readonly digest: string;
+}
+
+export interface Seen {
+  /** Each list that Ollama gave. */
+  readonly installed: string[][];
+  /** Each list that the gateway gave. */
+  readonly listed: string[][];
+  /** What the gateway listed, and Ollama had neither just before nor just after. */
+  readonly wrong: string[];
+}
+
+export function modelLists(ollama: string, gateway: string) {
+  async function tags(): Promise<Tag[]> {
+    const response = await fetch(`${ollama}/api/tags`);
+    return ((await response.json()) as { models: Tag[] }).models;
+  }
+  const names = async () => (await tags()).map(({ name }) => name).sort();
+  const digestOf = async (name: string) => (await tags()).find((tag) => tag.name === name)?.digest;
+
+  /** Names that the gateway lists; undefined while it is made anew. */
+  async function listed(): Promise<string[] | undefined> {
+    try {
+      const response = await fetch(`${gateway}/v1/models`);
+      if (response.status !== 200) return undefined;
+      return ((await response.json()) as { data: { id: string }[] }).data.map(({ id }) => id).sort();
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Looks at both lists without pause as long as something is done. */
+  async function watching<T>(work: Promise<T>): Promise<Seen & { readonly result: T }> {
+    const seen: Seen = { installed: [], listed: [], wrong: [] };
+    const ended = new AbortController();
+    const result = work.finally(() => {
+      ended.abort();
+    });
+    const looking = (async () => {
+      while (!ended.signal.aborted) {
+        const before = await names();
+        const list = await listed();
+        const after = await names();
+        seen.installed.push(before, after);
+        if (list !== undefined) {
+          seen.listed.push(list);
+          seen.wrong.push(...list.filter((name) => !before.includes(name) && !after.includes(name)));
+        }
+        await sleep(10);
+      }
+    })();
+    await Promise.all([result, looking]);
+    return { ...seen, result: await result };
+  }
+
+  return { tags, names, digestOf, listed, watching };
+}
+
+/**
+ * Whether a name is missing from two lists in a row. Ollama writes a manifest over where it is, and for less than a
+ * millisecond does not list what it stands for.
+ */
+export function everMissing(name: string, lists: readonly string[][]): boolean {
+  return lists.some((list, i) => !list.includes(name) && lists[i + 1]?.includes(name) === false);
+}
