@@ -20,6 +20,8 @@ type loop struct {
 	// Streams that write as fast as they can: each has a turn in every round.
 	eager []*exchange
 	now   int64
+	// Never sleeps: whoever writes to a core that does pays for waking it.
+	restless bool
 }
 
 // The longest sleep: commands are looked for this often.
@@ -88,7 +90,7 @@ func (l *loop) turn() {
 }
 
 func (l *loop) sleep() int {
-	if len(l.eager) > 0 {
+	if len(l.eager) > 0 || l.restless {
 		return 0
 	}
 	left := longestSleep

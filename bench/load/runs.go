@@ -43,6 +43,7 @@ const patience = 5 * time.Second
 
 func (r *closedRun) start(l *loop, finish func(any)) {
 	r.loop, r.faults = l, map[string]int{}
+	l.restless = true
 	begin := nanoseconds()
 	r.until = begin + int64(r.Seconds*1e9)
 	r.left = r.Connections
@@ -54,6 +55,7 @@ func (r *closedRun) start(l *loop, finish func(any)) {
 		c.ask()
 	}
 	result := func() {
+		l.restless = false
 		finish(closedResult{
 			Answers: len(r.latencies),
 			Seconds: float64(max(r.lastEnd, r.until)-begin) / 1e9,
