@@ -1,10 +1,11 @@
-import { Counter, Histogram, Registry, collectDefaultMetrics } from "prom-client";
+import { Registry, collectDefaultMetrics } from "prom-client";
 import type { Admission } from "./admission.ts";
 import type { Backends } from "./backends.ts";
 import { registerGauges } from "./gauges.ts";
 import type { LoadOutcome } from "./loads.ts";
 import { OPERATIONS } from "./operations.ts";
 import type { RequestRecord } from "./request-record.ts";
+import { type Count, Counters, type Distribution, Histograms } from "./series.ts";
 import type { SpanExporter } from "./span-exporter.ts";
 
 // The buckets of OpenTelemetry's GenAI conventions (0.01 s, doubling), and further for cold loads.
@@ -32,11 +33,29 @@ const SECOND = 1000;
 
 type Operation = "gen_ai_operation_name" | "gen_ai_provider_name" | "gen_ai_request_model";
 
+/** Where the requests of one operation, model and error are counted. */
+type RequestSeries = Readonly<
+  Record<
+    | "duration"
+    | "operation"
+    | "queue"
+    | "firstToken"
+    | "prompt"
+    | "input"
+    | "output"
+    | "generation"
+    | "timePerToken",
+    Distribution
+  >
+>;
+
 /** The gateway's metrics. Where OpenTelemetry's GenAI conventions have a name, it is theirs. */
 export class Metrics {
   readonly #registry = new Registry();
   /** The models Ollama has answered with: a client's word alone never becomes a label. */
   readonly #models = new Set<string>();
+  readonly #requestCounts = new Map<string, Count>();
+  readonly #series = new Map<string, RequestSeries>();
   readonly #requests = this.#counter(
     "http_requests_total",
     "Requests that ended, by route, method and status (499: the client left before a status was sent).",
@@ -132,59 +151,78 @@ export class Metrics {
   countLoad({ model, milliseconds, error }: LoadOutcome): void {
     // Only a model that is present is loaded.
     this.#models.add(model);
-    this.#load.observe({ gen_ai_request_model: model, error_type: error?.code ?? "" }, milliseconds / SECOND);
+    this.#load
+      .of({ gen_ai_request_model: model, error_type: error?.code ?? "" })
+      .observe(milliseconds / SECOND);
   }
 
   /** Counts a request that has ended. */
   count(route: string, method: string, status: number, record: RequestRecord): void {
-    this.#requests.inc({ route, method, status });
+    this.#countRequest(route, method, status);
     if (record.error !== undefined) this.#countFailure(route, status, record, record.error.code);
     const { admitted } = record;
     if (admitted === undefined) return;
 
     const total = record.elapsedMs() / SECOND;
     const answered = record.firstTokenMs !== undefined || record.usage !== undefined;
-    const operation = {
-      gen_ai_operation_name: OPERATIONS[admitted.wanted.path] ?? "other",
-      gen_ai_provider_name: "ollama",
-      gen_ai_request_model: this.#modelLabel(admitted.wanted.model, answered),
-    };
-    const labels = { ...operation, error_type: record.error?.code ?? "" };
-    this.#duration.observe(labels, total);
+    const model = this.#modelLabel(admitted.wanted.model, answered);
+    const series = this.#seriesOf(admitted.wanted.path, model, record.error?.code ?? "");
+    series.duration.observe(total);
     if (admitted.ran) {
-      this.#operation.observe(labels, admitted.heldMs() / SECOND);
-      this.#queue.observe(admitted.queueMs / SECOND);
+      series.operation.observe(admitted.heldMs() / SECOND);
+      series.queue.observe(admitted.queueMs / SECOND);
     }
-    if (answered) this.#countAnswer(operation, total, record);
+    if (answered) countAnswer(series, total, record);
   }
 
   countTokens(key: string, tokens: number): void {
-    this.#keyTokens.inc({ key }, tokens);
+    this.#keyTokens.of({ key }).add(tokens);
+  }
+
+  #countRequest(route: string, method: string, status: number): void {
+    const key = `${method} ${status} ${route}`;
+    let count = this.#requestCounts.get(key);
+    if (count === undefined) {
+      count = this.#requests.of({ route, method, status: `${status}` });
+      this.#requestCounts.set(key, count);
+    }
+    count.add();
   }
 
   #countFailure(route: string, status: number, record: RequestRecord, code: string): void {
-    this.#failures.inc({ route, code });
-    if (REFUSALS.has(code) && record.firstTokenMs === undefined) this.#refusals.inc({ reason: code });
+    this.#failures.of({ route, code }).add();
+    if (REFUSALS.has(code) && record.firstTokenMs === undefined) this.#refusals.of({ reason: code }).add();
     if (record.admitted === undefined) return;
-    if (code === "client_left" || code === "client_stalled") this.#aborts.inc({ stage: record.stage });
-    else if (record.stream === true && status === 200) this.#cut.inc({ code });
+    if (code === "client_left" || code === "client_stalled") this.#aborts.of({ stage: record.stage }).add();
+    else if (record.stream === true && status === 200) this.#cut.of({ code }).add();
   }
 
-  /** What is embedded is read, but nothing is generated. */
-  #countAnswer(operation: Record<Operation, string>, total: number, record: RequestRecord): void {
-    const labels = { gen_ai_request_model: operation.gen_ai_request_model };
-    const { firstTokenMs, usage } = record;
-    if (firstTokenMs !== undefined) this.#firstToken.observe(labels, firstTokenMs / SECOND);
-    if (usage === undefined) return;
-    this.#prompt.observe(labels, record.promptMs / SECOND);
-    const { prompt_tokens: input, completion_tokens: output } = usage;
-    this.#tokens.observe({ ...operation, gen_ai_token_type: "input" }, input);
-    if (firstTokenMs === undefined) return;
-    this.#tokens.observe({ ...operation, gen_ai_token_type: "output" }, output);
-    this.#generation.observe(labels, record.generationMs / SECOND);
-    if (output > 1) {
-      this.#timePerToken.observe(labels, Math.max(0, total - firstTokenMs / SECOND) / (output - 1));
+  /** The series that a request of this kind counts in, looked up once. */
+  #seriesOf(path: string, model: string, error: string): RequestSeries {
+    const key = `${path} ${error} ${model}`;
+    let series = this.#series.get(key);
+    if (series === undefined) {
+      const named = { gen_ai_request_model: model };
+      const operation = {
+        gen_ai_operation_name: OPERATIONS[path] ?? "other",
+        gen_ai_provider_name: "ollama",
+        ...named,
+      };
+      const labels = { ...operation, error_type: error };
+      series = {
+        duration: this.#duration.of(labels),
+        operation: this.#operation.of(labels),
+        queue: this.#queue.of({}),
+        firstToken: this.#firstToken.of(named),
+        prompt: this.#prompt.of(named),
+        input: this.#tokens.of({ ...operation, gen_ai_token_type: "input" }),
+        output: this.#tokens.of({ ...operation, gen_ai_token_type: "output" }),
+        generation: this.#generation.of(named),
+        timePerToken: this.#timePerToken.of(named),
+      };
+      this.#series.set(key, series);
     }
+    return series;
   }
 
   #modelLabel(label: string, answered: boolean): string {
@@ -192,8 +230,8 @@ export class Metrics {
     return this.#models.has(label) ? label : "unknown";
   }
 
-  #counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
-    return new Counter({ name, help, labelNames, registers: [this.#registry] });
+  #counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counters<Label> {
+    return new Counters({ name, help, labelNames }, this.#registry);
   }
 
   #histogram<Label extends string>(
@@ -201,7 +239,21 @@ export class Metrics {
     help: string,
     labelNames: Label[],
     buckets = DURATION_BUCKETS,
-  ): Histogram<Label> {
-    return new Histogram({ name, help, labelNames, buckets, registers: [this.#registry] });
+  ): Histograms<Label> {
+    return new Histograms({ name, help, labelNames }, buckets, this.#registry);
   }
+}
+
+/** What is embedded is read, but nothing is generated. */
+function countAnswer(series: RequestSeries, total: number, record: RequestRecord): void {
+  const { firstTokenMs, usage } = record;
+  if (firstTokenMs !== undefined) series.firstToken.observe(firstTokenMs / SECOND);
+  if (usage === undefined) return;
+  series.prompt.observe(record.promptMs / SECOND);
+  const { prompt_tokens: input, completion_tokens: output } = usage;
+  series.input.observe(input);
+  if (firstTokenMs === undefined) return;
+  series.output.observe(output);
+  series.generation.observe(record.generationMs / SECOND);
+  if (output > 1) series.timePerToken.observe(Math.max(0, total - firstTokenMs / SECOND) / (output - 1));
 }

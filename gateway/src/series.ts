@@ -1,0 +1,130 @@
+import type { Metric, Registry } from "prom-client";
+
+/** How one metric is announced. */
+export interface Announcement<Label extends string> {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: readonly Label[];
+}
+
+interface Sample {
+  readonly metricName?: string;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+}
+
+/**
+ * A metric as prom-client's registry exposes it, whose series are kept by whoever counts in them. prom-client's own
+ * metrics look the labels up with every value, which cost an answer more than its translation.
+ */
+abstract class Family<Label extends string, Series> {
+  readonly name: string;
+  readonly help: string;
+  abstract readonly type: "counter" | "histogram";
+  readonly aggregator = "sum";
+  readonly #labelNames: readonly Label[];
+  readonly #series = new Map<string, { readonly labels: Record<Label, string>; readonly series: Series }>();
+
+  constructor({ name, help, labelNames }: Announcement<Label>, registry: Registry) {
+    this.name = name;
+    this.help = help;
+    this.#labelNames = labelNames;
+    // The registry asks a metric only for what is here; its type wants the whole of prom-client's own.
+    registry.registerMetric(this as unknown as Metric);
+  }
+
+  /** The one series of these labels. */
+  of(labels: Record<Label, string>): Series {
+    const key = this.#labelNames.map((name) => labels[name]).join("\0");
+    let known = this.#series.get(key);
+    if (known === undefined) {
+      known = { labels, series: this.begin() };
+      this.#series.set(key, known);
+    }
+    return known.series;
+  }
+
+  /** What the registry asks for when it is exposed. */
+  get(): { name: string; help: string; type: string; aggregator: string; values: Sample[] } {
+    const { name, help, type, aggregator } = this;
+    const values = [...this.#series.values()].flatMap(({ labels, series }) => this.samples(labels, series));
+    return { name, help, type, aggregator, values };
+  }
+
+  protected abstract begin(): Series;
+  /** None of a series that nothing was counted in yet. */
+  protected abstract samples(labels: Record<Label, string>, series: Series): Sample[];
+}
+
+/** What one combination of labels has come to. */
+export class Count {
+  total = 0;
+
+  add(amount = 1): void {
+    this.total += amount;
+  }
+}
+
+export class Counters<Label extends string> extends Family<Label, Count> {
+  readonly type = "counter";
+
+  protected begin(): Count {
+    return new Count();
+  }
+
+  protected samples(labels: Record<Label, string>, { total }: Count): Sample[] {
+    return total === 0 ? [] : [{ labels, value: total }];
+  }
+}
+
+/** The values of one combination of labels, by buckets. */
+export class Distribution {
+  readonly bounds: readonly number[];
+  /** How many values fell into each bucket and not into a lower one; the last one has no bound. */
+  readonly counts: Float64Array;
+  sum = 0;
+
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds;
+    this.counts = new Float64Array(bounds.length + 1);
+  }
+
+  observe(value: number): void {
+    let bucket = 0;
+    while (bucket < this.bounds.length && value > (this.bounds[bucket] ?? 0)) bucket += 1;
+    this.counts[bucket] = (this.counts[bucket] ?? 0) + 1;
+    this.sum += value;
+  }
+}
+
+export class Histograms<Label extends string> extends Family<Label, Distribution> {
+  readonly type = "histogram";
+  readonly #bounds: readonly number[];
+
+  constructor(announcement: Announcement<Label>, bounds: readonly number[], registry: Registry) {
+    super(announcement, registry);
+    this.#bounds = bounds;
+  }
+
+  protected begin(): Distribution {
+    return new Distribution(this.#bounds);
+  }
+
+  protected samples(labels: Record<Label, string>, { bounds, counts, sum }: Distribution): Sample[] {
+    let below = 0;
+    const buckets = [...counts].map((count, index): Sample => {
+      below += count;
+      return {
+        metricName: `${this.name}_bucket`,
+        labels: { le: bounds[index] ?? "+Inf", ...labels },
+        value: below,
+      };
+    });
+    if (below === 0) return [];
+    return [
+      ...buckets,
+      { metricName: `${this.name}_sum`, labels, value: sum },
+      { metricName: `${this.name}_count`, labels, value: below },
+    ];
+  }
+}
