@@ -1,38 +1,18 @@
-import { pino } from "pino";
 import packageJson from "../package.json" with { type: "json" };
 import { buildApp } from "./app.ts";
 import { type Config, ConfigError, readConfig } from "./config.ts";
+import { createLog } from "./log.ts";
 
 const EXIT_CONFIG = 1;
 const EXIT_LISTEN = 2;
 const EXIT_HURRIED = 3;
 
-// A write for each line cost a request more than its translation; nobody reads a log faster than this.
-const LOG_BATCH_BYTES = 12 * 1024;
-const LOG_DELAY_MS = 200;
-
 const config = configOrExit();
-// Lines are written in the background, many at once when there are many; the rest is written before the exit.
-const destination = pino.destination({
-  sync: false,
-  minLength: LOG_BATCH_BYTES,
-  periodicFlush: LOG_DELAY_MS,
-});
-const logger = pino(
-  {
-    level: config.LOG_LEVEL,
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-  },
-  destination,
-);
+const { logger, flush } = createLog(config.LOG_LEVEL);
 const app = buildApp(config, logger);
 let stopping = false;
 
-process.on("exit", () => {
-  destination.flushSync();
-});
+process.on("exit", flush);
 process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGUSR2", turnDebugging);
 void listen();
 
