@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { ApiError, type ErrorCode } from "./errors.ts";
+import { ShortForms } from "./short-forms.ts";
 
 /** Marks a parameter that is known but cannot be honoured: refused with its name where it would change the answer. */
 export function unsupported(why: string, harmless: (value: unknown) => boolean = () => false): z.ZodType {
@@ -15,10 +16,23 @@ export function unsupported(why: string, harmless: (value: unknown) => boolean =
 
 /** @throws ApiError that names the first wrong parameter in `param` */
 export function parseBody<Output>(schema: z.ZodType<Output>, body: unknown): Output {
+  const short = shortFormsOf(schema).for(body).safeParse(body);
+  if (short.success) return short.data;
   const result = schema.safeParse(body, { reportInput: true });
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw issue === undefined ? new ApiError("invalid_request") : toBodyError(issue, []);
+}
+
+const shortForms = new WeakMap<z.ZodType, ShortForms<unknown>>();
+
+function shortFormsOf<Output>(schema: z.ZodType<Output>): ShortForms<Output> {
+  let forms = shortForms.get(schema) as ShortForms<Output> | undefined;
+  if (forms === undefined) {
+    forms = new ShortForms(schema);
+    shortForms.set(schema, forms);
+  }
+  return forms;
 }
 
 type Path = readonly PropertyKey[];
