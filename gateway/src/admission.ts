@@ -121,10 +121,10 @@ export class Admission {
 
   /** Waits until the ticket has a slot. @throws ApiError */
   async #queue(ticket: Ticket): Promise<void> {
-    const { signal, wanted } = ticket;
+    const { wanted } = ticket;
     // A server that was gone may be back, and a model that was missing may be there: nothing is refused unasked.
     if (!this.#backends.knows(wanted.model)) await this.#backends.refresh();
-    if (signal.aborted) throw signal.reason as ApiError;
+    if (ticket.abortReason !== undefined) throw ticket.abortReason;
     if (this.#place(ticket)) return;
     if (this.#waiting > this.#limits.length && !ticket.isRetry) throw this.#full();
     const queue = this.#queues.get(ticket.key);

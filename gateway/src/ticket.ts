@@ -1,3 +1,4 @@
+import type { Abortable } from "./abortable.ts";
 import type { QueueLimits } from "./admission.ts";
 import type { Backend } from "./backend.ts";
 import type { Caller } from "./caller.ts";
@@ -34,8 +35,8 @@ interface Desk {
   readonly left: (ticket: Ticket) => void;
 }
 
-/** A request that has been let in. Its signal ends everything done on its behalf. */
-export class Ticket {
+/** A request that has been let in. When it is given up, everything done on its behalf ends. */
+export class Ticket implements Abortable {
   readonly key: string;
   readonly wanted: LoadRequest;
   /** Called at intervals while the request waits for the load of its model. */
@@ -51,7 +52,9 @@ export class Ticket {
   lastFailure: ApiError | undefined;
   readonly #subject: Subject;
   readonly #desk: Desk;
-  readonly #controller = new AbortController();
+  abortReason: ApiError | undefined;
+  onAbort: ((reason: ApiError) => void) | undefined;
+  #controller: AbortController | undefined;
   /** Ms since this process began. */
   readonly enteredAt = performance.now();
   #heldSince = 0;
@@ -67,7 +70,12 @@ export class Ticket {
     this.#desk = desk;
   }
 
+  /** For what knows signals only; made when it is asked for. */
   get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.abortReason !== undefined) this.#controller.abort(this.abortReason);
+    }
     return this.#controller.signal;
   }
 
@@ -76,7 +84,10 @@ export class Ticket {
   }
 
   abort(reason: ApiError): void {
-    this.#controller.abort(reason);
+    if (this.abortReason !== undefined) return;
+    this.abortReason = reason;
+    this.#controller?.abort(reason);
+    this.onAbort?.(reason);
     this.proceed(reason);
   }
 
@@ -101,7 +112,7 @@ export class Ticket {
         if (failure.code === "context_length_exceeded") {
           throw await backend.tooLong(failure, this.wanted, this.#subject);
         }
-        if (!failure.elsewhere || this.signal.aborted) throw failure;
+        if (!failure.elsewhere || this.abortReason !== undefined) throw failure;
         this.failedOn(backend, failure);
         this.#desk.release(this);
       }

@@ -1,10 +1,13 @@
 import { once } from "node:events";
 import { request } from "node:http";
 import { describe, expect, test, vi } from "vitest";
+import type { Abortable } from "../../gateway/src/abortable.ts";
 import { ApiError } from "../../gateway/src/errors.ts";
 import { Exchange } from "../../gateway/src/ollama/exchange.ts";
 import { token } from "./fake-ollama.ts";
 import { hello, startFake, startGateway } from "./harness.ts";
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 const streamed = { ...hello, stream: true };
 const chat = "/v1/chat/completions";
@@ -54,16 +57,18 @@ describe("a client that leaves stops the work in Ollama", () => {
   });
 
   test("while the connection to Ollama is being made: the request is never sent", async () => {
-    const client = new AbortController();
+    const left = new ApiError("client_left");
+    const asker = { abortReason: undefined, onAbort: undefined } as Writable<Abortable>;
     const { promise, resolve } = Promise.withResolvers<ApiError | undefined>();
     const exchange = new Exchange({
       model: "m",
       reader: { onEvent: () => undefined },
-      signal: client.signal,
+      asker,
       timeouts: { beginning: "first_token_timeout", silence: "idle_timeout" },
       settled: resolve,
     });
-    client.abort(new ApiError("client_left"));
+    asker.abortReason = left;
+    asker.onAbort?.(left);
     expect((await promise)?.code).toBe("client_left");
     const abort = vi.fn();
     exchange.onRequestStart({

@@ -1,5 +1,6 @@
 import { isIPv6 } from "node:net";
 import type { Dispatcher, Pool } from "undici";
+import type { Abortable } from "../abortable.ts";
 import type { BackendAddress } from "../backend-address.ts";
 import type { Config } from "../config.ts";
 import { ApiError } from "../errors.ts";
@@ -39,26 +40,27 @@ export class OllamaClient {
    * Sends a generating request and hands the answer's events to the reader. Resolves when the last event was read; the
    * answer is complete then, and only then. Never retries.
    *
+   * @param asker when it is given up, so is the request
    * @param traceparent the request's place in a trace, for Ollama or what may stand before it
    *
-   * @throws ApiError the signal's reason, or what went wrong
+   * @throws ApiError why it was given up, or what went wrong
    */
   generate(
     { path, body }: OllamaCall,
-    signal: AbortSignal,
+    asker: Abortable,
     reader: EventReader,
     traceparent?: string,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (signal.aborted) {
-        reject(signal.reason as ApiError);
+      if (asker.abortReason !== undefined) {
+        reject(asker.abortReason);
         return;
       }
       const whole = !body.stream;
       const exchange = new Exchange({
         model: body.model,
         reader,
-        signal,
+        asker,
         timeouts: whole
           ? { beginning: "answer_timeout", silence: "answer_timeout" }
           : { beginning: "first_token_timeout", silence: "idle_timeout" },

@@ -1,4 +1,5 @@
 import type { Dispatcher } from "undici";
+import type { Abortable } from "../abortable.ts";
 import { ApiError, type ErrorCode, toApiError } from "../errors.ts";
 import { LineSplitter, LineTooLongError } from "../ndjson.ts";
 import { fromConnectionError, fromErrorLine, fromStatus, type Stage } from "./failures.ts";
@@ -21,8 +22,8 @@ export interface EventReader {
 export interface ExchangeOptions {
   readonly model: string;
   readonly reader: EventReader;
-  /** Ends the exchange with its reason, an ApiError, whatever state it is in. */
-  readonly signal: AbortSignal;
+  /** When it is given up, the exchange ends with the reason, whatever state it is in. */
+  readonly asker: Abortable;
   readonly timeouts: { readonly beginning: ErrorCode; readonly silence: ErrorCode };
   /** Called once: without an error when the line with `done: true` was read, with one in every other case. */
   readonly settled: (error?: ApiError) => void;
@@ -46,20 +47,20 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #status = 0;
   #settled = false;
   #controller: Dispatcher.DispatchController | undefined;
-  readonly #onAbort = (): void => {
-    this.#fail(this.#options.signal.reason as ApiError);
-  };
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
-    options.signal.addEventListener("abort", this.#onAbort, { once: true });
+    options.asker.onAbort = (reason) => {
+      this.#fail(reason);
+    };
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     this.#stage = "waiting";
     // Given up while the connection was being made: Ollama must not see the request at all.
-    if (this.#settled) controller.abort(this.#options.signal.reason as ApiError);
+    const { abortReason } = this.#options.asker;
+    if (abortReason !== undefined) controller.abort(abortReason);
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {
@@ -124,7 +125,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #settle(error?: ApiError): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#options.signal.removeEventListener("abort", this.#onAbort);
+    this.#options.asker.onAbort = undefined;
     this.#options.settled(error);
   }
 }

@@ -35,7 +35,7 @@ export async function answer(
   const admitted = gateway.admission.enter({ ...asked.call, subject: asked.subject, caller: request.caller });
   record.admitted = admitted;
   try {
-    await refuseUnseenImages(gateway.ollama, asked, admitted.signal);
+    await refuseUnseenImages(gateway.ollama, asked, admitted);
     const adapt = asked.adapt?.() ?? asItCame;
     const answering = { gateway, request, reply, asked, adapt, admitted };
     await (stream ? answerAsStream(answering) : answerWhole(answering));
@@ -49,7 +49,7 @@ async function answerWhole({ request, reply, asked, adapt, admitted }: Answering
   await admitted.run((ollama) =>
     ollama.generate(
       asked.call,
-      admitted.signal,
+      admitted,
       {
         onEvent(event, line) {
           request.record.note(event);
@@ -80,7 +80,7 @@ async function answerAsStream({ gateway, request, reply, asked, adapt, admitted 
     await admitted.run((ollama) =>
       ollama.generate(
         asked.call,
-        admitted.signal,
+        admitted,
         {
           onEvent(event, line) {
             record.note(event);

@@ -16,12 +16,12 @@ interface MayHoldImages {
 export function refuseUnseenImages(
   ollama: Backends,
   { call: { body }, subject }: Translated,
-  signal: AbortSignal,
+  asker: { readonly signal: AbortSignal },
 ): Promise<void> | undefined {
   const { images, messages } = body as MayHoldImages;
   const holders: MayHoldImages["messages"] = images == null ? messages : [{ images }];
   return holders?.some((holder) => holder?.images?.length)
-    ? refuseUnlessItSees(ollama, body.model, subject, signal)
+    ? refuseUnlessItSees(ollama, body.model, subject, asker.signal)
     : undefined;
 }
 
