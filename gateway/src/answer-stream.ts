@@ -11,7 +11,7 @@ const HEADERS = {
 
 /**
  * A streamed answer on one reply. Nothing is sent before its first piece: until then a failure can still be a status
- * code. What is written between two flushes leaves in one piece.
+ * code. What is written while the bytes that have arrived are read leaves in one piece.
  */
 export class AnswerStream {
   readonly #reply: FastifyReply;
@@ -22,6 +22,8 @@ export class AnswerStream {
   #begun = false;
   #complete = false;
   #held = false;
+  /** Set while a flush is due. */
+  #flow: Flow | undefined;
   #stall: NodeJS.Timeout | undefined;
 
   /** @param onStall the client left the stream unread for `slowReaderTimeout` ms */
@@ -35,9 +37,9 @@ export class AnswerStream {
     });
   }
 
-  /** True when the status has been sent, so that a failure has to be an event. */
+  /** True when the status has been sent or is about to be, so that a failure has to be an event. */
   get begun(): boolean {
-    return this.#begun;
+    return this.#begun || this.#batch !== "";
   }
 
   write(text: string): void {
@@ -59,9 +61,19 @@ export class AnswerStream {
     this.#reply.raw.write(this.#takeBatch());
   }
 
-  /** Sends what was written. A reader that is behind stops the flow until it has caught up. */
+  /**
+   * Sends what was written, once all that has arrived was read: Ollama's tokens often come several at a time, each a
+   * piece of its own. A reader that is behind stops the flow until it has caught up.
+   */
   flush(flow: Flow): void {
-    if (this.#batch === "" && !this.#complete) return;
+    if (this.#flow === undefined) process.nextTick(this.#flush);
+    this.#flow = flow;
+  }
+
+  readonly #flush = (): void => {
+    const flow = this.#flow;
+    this.#flow = undefined;
+    if (flow === undefined || (this.#batch === "" && !this.#complete) || this.#reply.raw.destroyed) return;
     const { raw } = this.#reply;
     const batch = this.#takeBatch();
     if (this.#complete) {
@@ -78,7 +90,7 @@ export class AnswerStream {
       clearTimeout(this.#stall);
       flow.resume();
     });
-  }
+  };
 
   /**
    * Ends a stream that failed: its last words say why, then the connection breaks off. The body is left without its
@@ -86,6 +98,7 @@ export class AnswerStream {
    */
   fail(lastWords: string): void {
     const { raw } = this.#reply;
+    this.#flow = undefined;
     if (raw.destroyed) return;
     this.#batch += lastWords;
     this.#watch();

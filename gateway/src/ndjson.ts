@@ -22,6 +22,13 @@ export class LineSplitter {
 
   /** @throws LineTooLongError, and whatever `onLine` throws */
   push(piece: Buffer): void {
+    if (this.#heldBytes === 0 && piece.at(-1) === NEWLINE) {
+      // Whole lines, which is how they come: decoded at once.
+      for (const line of piece.toString("utf8", 0, piece.length - 1).split("\n")) {
+        if (line !== "") this.#onLine(line);
+      }
+      return;
+    }
     let start = 0;
     for (;;) {
       const end = piece.indexOf(NEWLINE, start);

@@ -84,11 +84,11 @@ async function answerAsStream({ gateway, request, reply, asked, adapt, admitted 
         {
           onEvent(event, line) {
             record.note(event);
+            if (!out.begun) void reply.header("server-timing", record.serverTiming());
             out.write(streamed.write(adapt(event), line));
             if (event.done === true) out.end();
           },
           onPiece(flow) {
-            if (!out.begun) void reply.header("server-timing", record.serverTiming());
             out.flush(flow);
           },
         },
