@@ -122,6 +122,9 @@ export class ChunkWriter implements StreamedAnswer {
   readonly contentType = "text/event-stream; charset=utf-8";
   readonly #head: string;
   readonly #usage: string;
+  /** What stands before and after the text of a token. */
+  readonly #beforeText: string;
+  readonly #afterText: string;
   readonly #includeUsage: boolean;
   #begun = false;
   #toolCalls = 0;
@@ -133,6 +136,8 @@ export class ChunkWriter implements StreamedAnswer {
     this.#head = `data: ${JSON.stringify(common).slice(0, -1)}`;
     this.#includeUsage = includeUsage;
     this.#usage = includeUsage ? ',"usage":null' : "";
+    this.#beforeText = `${this.#head},"choices":[{"index":0,"delta":{"content":`;
+    this.#afterText = `},"logprobs":null,"finish_reason":null}]${this.#usage}}\n\n`;
   }
 
   write(event: OllamaEvent): string {
@@ -145,11 +150,11 @@ export class ChunkWriter implements StreamedAnswer {
     if (message?.thinking) {
       text += this.#chunk(`{"reasoning_content":${JSON.stringify(message.thinking)}}`, "null", "null");
     }
-    if (message?.content || event.logprobs?.length) {
-      const logprobs = event.logprobs?.length
-        ? JSON.stringify({ content: event.logprobs.map(toLogprob), refusal: null })
-        : "null";
+    if (event.logprobs?.length) {
+      const logprobs = JSON.stringify({ content: event.logprobs.map(toLogprob), refusal: null });
       text += this.#chunk(`{"content":${JSON.stringify(message?.content ?? "")}}`, logprobs, "null");
+    } else if (message?.content) {
+      text += this.#beforeText + JSON.stringify(message.content) + this.#afterText;
     }
     if (message?.tool_calls?.length) {
       const calls = message.tool_calls.map((call) => ({ index: this.#toolCalls++, ...toToolCall(call) }));
