@@ -15,6 +15,7 @@ import { ApiError, toApiError } from "./errors.ts";
 import { answerErrors, answerUnreadable } from "./error-answers.ts";
 import type { Gateway } from "./gateway.ts";
 import { KeyRing } from "./key-ring.ts";
+import type { Log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { logRequest, type ProbeStatuses } from "./request-log.ts";
 import { RequestRecord } from "./request-record.ts";
@@ -43,7 +44,8 @@ const LAST_BYTES_MS = 2000;
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
 /** The gateway as a Fastify app that has yet to listen. Closing it drains it first. */
-export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInstance {
+export function buildApp(config: Config, log: Log): FastifyInstance {
+  const { logger } = log;
   const ollama = new Backends(config);
   const admission = new Admission(ollama, {
     length: config.QUEUE_LIMIT,
@@ -61,10 +63,9 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
   const gateway: Gateway = { config, ollama, admission, metrics };
 
   const app = fastify({
-    loggerInstance: logger,
-    // One line a request, written when it has ended, in place of Fastify's two and of a logger for each request.
+    loggerInstance: withoutChildren(logger),
+    // One line a request, written when it has ended, in place of Fastify's two.
     logController: new LogController({ disableRequestLogging: true }),
-    childLoggerFactory: () => logger,
     bodyLimit: config.BODY_LIMIT_BYTES,
     http: { headersTimeout: config.REQUEST_TIMEOUT_MS, connectionsCheckingInterval: OVERDUE_CHECK_MS },
     requestIdHeader: false,
@@ -84,7 +85,7 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
   });
   app.removeContentTypeParser("text/plain");
 
-  recordRequests(app, gateway, statistics, tracing, logger);
+  recordRequests(app, gateway, statistics, tracing, log);
   const keys = new KeyRing(config.API_KEYS, config.API_KEYS_FILE, logger);
   authenticate(app, keys, metrics);
   limitBodies(app, config.REQUEST_TIMEOUT_MS, BLOB_ROUTES);
@@ -116,6 +117,14 @@ export function buildApp(config: Config, logger: FastifyBaseLogger): FastifyInst
   return app;
 }
 
+/** Fastify makes a child for each request, which would be a cost for nothing. */
+function withoutChildren(logger: Log["logger"]): FastifyBaseLogger {
+  const only: FastifyBaseLogger = Object.assign(Object.create(logger) as Log["logger"], {
+    child: () => only,
+  });
+  return only;
+}
+
 function noSchemas(): never {
   throw new Error("routes have no schemas of Fastify's kind");
 }
@@ -133,7 +142,7 @@ function recordRequests(
   gateway: Gateway,
   statistics: Statistics,
   tracing: Tracing,
-  logger: FastifyBaseLogger,
+  log: Log,
 ): void {
   app.decorateRequest("record");
   const probes: ProbeStatuses = new Map();
@@ -154,7 +163,7 @@ function recordRequests(
       gateway.metrics.count(route, request.method, status, record);
       statistics.count(route, record);
       tracing.end(record, request.method, route, status, request.id);
-      logRequest(logger, request, status, probes);
+      logRequest(log, request, status, probes);
     });
     done();
   });

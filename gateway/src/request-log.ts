@@ -1,5 +1,6 @@
-import type { FastifyBaseLogger, FastifyRequest } from "fastify";
+import type { FastifyRequest } from "fastify";
 import type { ApiError } from "./errors.ts";
+import type { Log } from "./log.ts";
 import { rounded } from "./request-record.ts";
 
 // Asked every few seconds by machines: they would bury what people ask for.
@@ -14,39 +15,31 @@ export const PROBES: ReadonlySet<string | undefined> = new Set([
 export type ProbeStatuses = Map<string, number>;
 
 /** Writes the one line of a request that has ended: who, what, how long; never a header, and no text unless LOG_TEXT says so. */
-export function logRequest(
-  logger: FastifyBaseLogger,
-  request: FastifyRequest,
-  status: number,
-  probes: ProbeStatuses,
-): void {
+export function logRequest(log: Log, request: FastifyRequest, status: number, probes: ProbeStatuses): void {
   const { record } = request;
   const route = request.routeOptions.url;
-  logger[levelOf(request, status, probes)](
-    {
-      request_id: request.id,
-      trace_id: record.trace?.traceId,
-      method: request.method,
-      // Not the URL: it may hold anything.
-      route: route ?? "unknown",
-      status,
-      key: request.caller.name || undefined,
-      model: record.model,
-      stream: record.stream,
-      prompt_tokens: record.usage?.prompt_tokens,
-      completion_tokens: record.usage?.completion_tokens,
-      backend: record.admitted?.backendName,
-      queue_ms: maybeRounded(record.admitted?.queueMs),
-      load_ms: maybeRounded(record.admitted?.loadMs),
-      first_token_ms: maybeRounded(record.firstTokenMs),
-      total_ms: rounded(record.elapsedMs()),
-      error: record.error?.code,
-      origin: originOf(record.error),
-      prompt: record.prompt,
-      answer: record.answer,
-    },
-    "request",
-  );
+  log.request(levelOf(request, status, probes), {
+    request_id: request.id,
+    trace_id: record.trace?.traceId,
+    method: request.method,
+    // Not the URL: it may hold anything.
+    route: route ?? "unknown",
+    status,
+    key: request.caller.name || undefined,
+    model: record.model,
+    stream: record.stream,
+    prompt_tokens: record.usage?.prompt_tokens,
+    completion_tokens: record.usage?.completion_tokens,
+    backend: record.admitted?.backendName,
+    queue_ms: maybeRounded(record.admitted?.queueMs),
+    load_ms: maybeRounded(record.admitted?.loadMs),
+    first_token_ms: maybeRounded(record.firstTokenMs),
+    total_ms: rounded(record.elapsedMs()),
+    error: record.error?.code,
+    origin: originOf(record.error),
+    prompt: record.prompt,
+    answer: record.answer,
+  });
 }
 
 /** Where a failure nobody foresaw was thrown, but not its message: that may quote a prompt. */

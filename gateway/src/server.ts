@@ -1,18 +1,22 @@
 import packageJson from "../package.json" with { type: "json" };
 import { buildApp } from "./app.ts";
 import { type Config, ConfigError, readConfig } from "./config.ts";
-import { createLog } from "./log.ts";
+import { createLog, standardOutput } from "./log.ts";
 
 const EXIT_CONFIG = 1;
 const EXIT_LISTEN = 2;
 const EXIT_HURRIED = 3;
 
 const config = configOrExit();
-const { logger, flush } = createLog(config.LOG_LEVEL);
-const app = buildApp(config, logger);
+const output = standardOutput();
+const log = createLog(config.LOG_LEVEL, output);
+const { logger } = log;
+const app = buildApp(config, log);
 let stopping = false;
 
-process.on("exit", flush);
+process.on("exit", () => {
+  output.flush();
+});
 process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGUSR2", turnDebugging);
 void listen();
 

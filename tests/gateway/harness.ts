@@ -1,9 +1,9 @@
 import type { AddressInfo } from "node:net";
 import OpenAI from "openai";
-import { pino } from "pino";
 import { expect, onTestFinished } from "vitest";
 import { buildApp } from "../../gateway/src/app.ts";
 import { readConfig } from "../../gateway/src/config.ts";
+import { createLog } from "../../gateway/src/log.ts";
 import { FakeOllama } from "./fake-ollama.ts";
 
 export type LogLine = Record<string, unknown>;
@@ -32,14 +32,13 @@ export async function startGateway(
 ): Promise<TestGateway> {
   const log: string[] = [];
   const stream = { write: (line: string) => void log.push(line) };
-  const logger = pino({ level: "debug", base: null }, stream);
   const config = readConfig({
     LLM_SERVICE_PORT: `${ollama.port}`,
     LLM_MODEL_ID: "m",
     OLLAMA_NUM_PARALLEL: "16",
     ...environment,
   });
-  const app = buildApp(config, logger);
+  const app = buildApp(config, createLog("debug", stream));
   await app.listen({ host: "127.0.0.1", port: 0 });
   const { port } = app.server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;

@@ -96,7 +96,7 @@ test.each([false, true])(
     const response = await gateway.post(chat, { ...hello, stream });
     expect(response.status).toBe(stream ? 200 : 500);
     await response.text().catch(() => "");
-    const error = 50;
+    const error = "error";
     expect(await gateway.requestLine(chat)).toMatchObject({
       level: error,
       error: "internal_error",
@@ -127,8 +127,8 @@ test("probes are logged at debug, so that they do not bury what people ask for",
   const gateway = await startGateway(await startFake());
   await fetch(`${gateway.url}/health`);
   await fetch(`${gateway.url}/v1/models`);
-  const debug = 20;
-  const info = 30;
+  const debug = "debug";
+  const info = "info";
   expect(await gateway.requestLine("/health")).toMatchObject({ level: debug });
   expect(await gateway.requestLine("/v1/models")).toMatchObject({ level: info });
 });
@@ -142,9 +142,9 @@ test("a probe that fails is a warning once, and said again when it is well", asy
   await expect.poll(ready).toBe(200);
   expect(await ready()).toBe(200);
   const levels = gateway.log
-    .map((line) => JSON.parse(line) as { route?: string; status?: number; level: number })
+    .map((line) => JSON.parse(line) as { route?: string; status?: number; level: string })
     .filter(({ route }) => route === "/ready");
-  const [debug, info, warn] = [20, 30, 40];
+  const [debug, info, warn] = ["debug", "info", "warn"];
   expect(levels.filter(({ level }) => level === warn)).toMatchObject([{ status: 503 }]);
   expect(levels.filter(({ level }) => level === info)).toMatchObject([{ status: 200 }]);
   expect(levels.at(-1)).toMatchObject({ level: debug, status: 200 });
