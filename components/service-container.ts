@@ -58,7 +58,7 @@ const cpuPeriod = 100_000;
 
 /**
  * A container with the least privileges and the traps of the provider handled:
- * - an edit of the health check, tmpfs, init or CPU quota is accepted and not applied by an update: they replace;
+ * - an edit of the mounts, health check, tmpfs, init or CPU quota is accepted and not applied by an update: they replace;
  * - `cpus` is read back in another form ("1" as "1.0", "10" as "10."), a difference for ever: the quota is set;
  * - with a `networkMode` of the network's own name the aliases are lost: only `networksAdvanced` names it;
  * - `memory` without `memorySwap` shows a difference for ever: both are set;
@@ -109,7 +109,7 @@ export function serviceContainer(
     {
       parent,
       dependsOn: [...dependsOn],
-      replaceOnChanges: ["healthcheck", "tmpfs", "init", "cpuPeriod", "cpuQuota"],
+      replaceOnChanges: ["mounts", "healthcheck", "tmpfs", "init", "cpuPeriod", "cpuQuota"],
       deleteBeforeReplace: true,
     },
   );

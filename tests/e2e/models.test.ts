@@ -292,4 +292,11 @@ describe("a volume that two stacks share", () => {
     await answers();
     await twin.pulumi("preview", "--expect-no-changes");
   });
+
+  it("gives way to another volume with a new container", async () => {
+    docker("volume", "create", `${volume}-2`);
+    project.configure({ modelVolume: `${volume}-2` });
+    expect(await project.pulumi("preview")).toMatch(/ollama-container replace/);
+    project.configure({ modelVolume: volume });
+  });
 });
