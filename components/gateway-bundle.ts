@@ -2,19 +2,42 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { buildSync } from "esbuild";
+import { BundleRecord } from "./bundle-record.ts";
 
 /** The build context of the gateway's image, relative to the project: an absolute path would differ between machines. */
 export const gatewayContext = "gateway";
 
+// What the bundle depends on and esbuild does not name: what is installed, how it is resolved, and this file.
+const surroundings = ["package.json", "package-lock.json", "tsconfig.json", `${gatewayContext}/package.json`];
+
 /**
  * Bundles the gateway's sources and dependencies into `gateway/dist`, so that building its image needs no network
- * and the same sources give the same image. Returns a hash of all that the image is built from but its base.
+ * and the same sources give the same image; nothing is done when it is there already. Returns a hash of all that the
+ * image is built from but its base.
  */
 export function bundleGateway(projectRoot: string, outdir = `${gatewayContext}/dist`): string {
-  const result = buildSync({
+  const record = new BundleRecord(projectRoot, outdir);
+  const files = record.unchanged() ?? bundle(projectRoot, outdir, record);
+  removeOthers(join(projectRoot, outdir), files);
+  const hash = createHash("sha256");
+  const take = (name: string, path: string) =>
+    hash
+      .update(name)
+      .update("\0")
+      .update(readFileSync(join(projectRoot, path)))
+      .update("\0");
+  for (const name of ["Dockerfile", ".dockerignore"]) take(name, join(gatewayContext, name));
+  for (const path of files) take(basename(path), path);
+  return hash.digest("hex");
+}
+
+/** Returns the files it made, from the project's folder. */
+function bundle(projectRoot: string, outdir: string, record: BundleRecord): string[] {
+  const { outputFiles, metafile } = buildSync({
     absWorkingDir: projectRoot,
     entryPoints: [`${gatewayContext}/src/server.ts`, `${gatewayContext}/src/healthcheck.ts`],
     outdir,
+    metafile: true,
     outExtension: { ".js": ".cjs" },
     bundle: true,
     write: false,
@@ -32,26 +55,17 @@ export function bundleGateway(projectRoot: string, outdir = `${gatewayContext}/d
     legalComments: "eof",
     logLevel: "silent",
   });
-  const hash = createHash("sha256");
-  for (const name of ["Dockerfile", ".dockerignore"]) {
-    hash
-      .update(name)
-      .update("\0")
-      .update(readFileSync(join(projectRoot, gatewayContext, name)))
-      .update("\0");
-  }
-  removeOthers(join(projectRoot, outdir), result.outputFiles);
-  for (const file of result.outputFiles) {
-    hash.update(basename(file.path)).update("\0").update(file.contents).update("\0");
-    writeIfChanged(file.path, file.contents);
-  }
-  return hash.digest("hex");
+  for (const { path, contents } of outputFiles) writeIfChanged(path, contents);
+  const files = outputFiles.map(({ path }) => record.nameOf(path));
+  const inputs = [...Object.keys(metafile.inputs), ...surroundings, record.nameOf(import.meta.filename)];
+  record.write(inputs, files);
+  return files;
 }
 
 /** What an older version of this program bundled would go into the image as well. */
-function removeOthers(directory: string, files: readonly { readonly path: string }[]): void {
+function removeOthers(directory: string, files: readonly string[]): void {
   if (!existsSync(directory)) return;
-  const kept = new Set(files.map(({ path }) => basename(path)));
+  const kept = new Set(files.map((path) => basename(path)));
   for (const name of readdirSync(directory)) if (!kept.has(name)) rmSync(join(directory, name));
 }
 

@@ -13,13 +13,27 @@ export async function ensureStack(stack: string, env: NodeJS.ProcessEnv): Promis
   await pulumi(["stack", "select", "--create", stack], { env, output: "read" });
 }
 
+/** The same, and finishes what a killed run left. Returns what is deployed then. */
+export async function openStack(stack: string, env: NodeJS.ProcessEnv): Promise<Deployment> {
+  // Side by side: nearly always there is one already, and if not, it is read after it was made.
+  const [, deployment] = await Promise.all([
+    ensureStack(stack, env),
+    readDeployment(stack, env).catch(() => undefined),
+  ]);
+  return await recoverInterrupted(stack, env, deployment);
+}
+
 /**
  * Finishes what a killed run left: containers and networks that the engine may have made, but that never reached the
  * state. Their names are taken, so the next update could not make them. Volumes and images are found again by name.
  * Returns what is deployed then.
  */
-export async function recoverInterrupted(stack: string, env: NodeJS.ProcessEnv): Promise<Deployment> {
-  const deployment = await readDeployment(stack, env);
+export async function recoverInterrupted(
+  stack: string,
+  env: NodeJS.ProcessEnv,
+  known?: Deployment,
+): Promise<Deployment> {
+  const deployment = known ?? (await readDeployment(stack, env));
   if (deployment.pending.length === 0) return deployment;
   const leftovers = deployment.pending.filter(({ type }) => type === "creating").flatMap(leftover);
   console.error(

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writ
 import { delimiter, dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { cacheRoot, installNode, npmCi } from "./node/install.mjs";
+import { cacheRoot, compileCache, installNode, npmCi } from "./node/install.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const modules = join(root, "node_modules");
@@ -86,7 +86,8 @@ function execute(node, [first, ...rest]) {
   if (first === undefined) throw new Error("usage: node scripts/run.mjs NAME [args] | --exec COMMAND [args]");
   const [file, args] = command(node, first, rest);
   const path = [dirname(node), join(modules, ".bin"), process.env.PATH].join(delimiter);
-  const child = spawn(file, args, { stdio: "inherit", env: { ...process.env, PATH: path } });
+  const env = { ...process.env, PATH: path, NODE_COMPILE_CACHE: compileCache() };
+  const child = spawn(file, args, { stdio: "inherit", env });
   // A terminal sends its interrupts to the child as well; what only this process gets is passed on.
   process.on("SIGINT", () => undefined);
   for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));

@@ -6,7 +6,7 @@ import { cliFolder, pulumiHome } from "../toolchain/install.ts";
 import { ensureEngine } from "./engine.ts";
 import { withLock } from "./lock.ts";
 import { main } from "./main.ts";
-import { cacheRoot } from "./node/install.mjs";
+import { cacheRoot, compileCache } from "./node/install.mjs";
 import { probes, remember } from "./probes.ts";
 import { say } from "./progress.ts";
 import { installReleased, isReleasedInstalled } from "./released.ts";
@@ -89,6 +89,7 @@ function environment(engine: Readonly<Record<string, string>>): Record<string, s
     // Said aloud: the CLI takes the home of the user's account where $HOME is another.
     PULUMI_HOME: pulumiHome(),
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    NODE_COMPILE_CACHE: compileCache(),
   };
 }
 

@@ -6,7 +6,7 @@ import { repairDrift } from "./drift/repair.ts";
 import { askForJoke } from "./joke.ts";
 import { refuseMove } from "./moved.ts";
 import { readOutputs, type StackOutputs } from "./outputs.ts";
-import { ensureStack, recoverInterrupted } from "./recovery.ts";
+import { openStack } from "./recovery.ts";
 import { main } from "./main.ts";
 import { withReachable } from "./reachable.ts";
 import { openSession } from "./session.ts";
@@ -20,15 +20,17 @@ await main(async () => {
   const { stack, stackOption, env: tools, rest } = await openSession(process.argv.slice(2));
   const options = rest.filter((option) => option !== updateModels);
   const env = options.length < rest.length ? { ...tools, OLLAMA_STACK_UPDATE_MODELS: "true" } : tools;
-  await ensureStack(stack, env);
-  const deployment = await recoverInterrupted(stack, env);
+  const deployment = await openStack(stack, env);
   await refuseMove(stack, stackOption, deployment, env);
-  const replace = (await repairDrift(stack, deployment)).flatMap((urn) => ["--replace", urn]);
+  const drifted = await repairDrift(stack, deployment);
+  const replace = (drifted ?? []).flatMap((urn) => ["--replace", urn]);
+  // Refreshed, so that a container that somebody removed or stopped is brought back; where everything is as it was
+  // deployed, it would only look at all of it again.
+  const refresh = drifted === undefined ? [] : ["--refresh"];
   // In a preview the rules are checked before anything changes.
   const checked = isProduction(stack) ? ["--policy-pack", policyPack] : ["--skip-preview"];
-  // Refreshed, so that a container that somebody removed or stopped is brought back.
   await lockedUpdate(
-    ["up", "--yes", "--refresh", "--suppress-outputs", ...checked, ...replace, ...options],
+    ["up", "--yes", ...refresh, "--suppress-outputs", ...checked, ...replace, ...options],
     stack,
     env,
   );

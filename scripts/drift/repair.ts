@@ -5,11 +5,12 @@ import { report } from "./report.ts";
 
 /**
  * Looks for drift and prepares its repair: what was made by hand under a name of the stack is removed, as an update
- * could not make its own beside it. Returns what the update must be told to replace; the rest it sees by itself.
+ * could not make its own beside it. Returns what the update must be told to replace, and undefined when nothing drifted;
+ * the rest it sees by itself, if it refreshes.
  */
-export async function repairDrift(stack: string, deployment: Deployment): Promise<string[]> {
+export async function repairDrift(stack: string, deployment: Deployment): Promise<string[] | undefined> {
   const drift = await findDrift(deployment);
-  if (drift.differences.length === 0) return [];
+  if (drift.differences.length === 0) return undefined;
   console.error(`${report(stack, drift, deployment)}\n`);
   const done = new Set<string>();
   const replace = new Set<string>();

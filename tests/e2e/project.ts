@@ -68,6 +68,8 @@ export class Project {
       PULUMI_BACKEND_URL: pathToFileURL(state).href,
       PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
       PULUMI_STACK: stack,
+      // What is compiled of the copy goes with it.
+      NODE_COMPILE_CACHE: join(this.folder, ".compiled"),
       ...(engine === undefined ? {} : { DOCKER_HOST: engine.host }),
     };
     delete this.env["PULUMI_CONFIG_PASSPHRASE_FILE"];
