@@ -1,10 +1,11 @@
 // npm run bench: what is measured is measured here. README.md says how, and what the numbers mean.
 import { main } from "../scripts/main.ts";
 import { SetupError } from "../scripts/process.ts";
+import { benchDeployment } from "./deployment.ts";
 import { benchGateway } from "./gateway.ts";
 import { benchImage } from "./image.ts";
 
-const benchmarks = { gateway: benchGateway, image: benchImage };
+const benchmarks = { deployment: benchDeployment, gateway: benchGateway, image: benchImage };
 
 await main(async () => {
   const [first, ...rest] = process.argv.slice(2);
@@ -14,7 +15,7 @@ await main(async () => {
   }
   if (!Object.hasOwn(benchmarks, first))
     throw new SetupError(
-      `there is no benchmark "${first}": it must be ${Object.keys(benchmarks).join(" or ")}`,
+      `there is no benchmark "${first}": it must be one of ${Object.keys(benchmarks).join(", ")}`,
     );
   await benchmarks[first as keyof typeof benchmarks](rest);
 });

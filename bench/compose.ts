@@ -1,0 +1,39 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { runTool } from "../scripts/process.ts";
+import { step } from "../scripts/progress.ts";
+import { artefact, artefactPath, keyOfFolder } from "../toolchain/cache.ts";
+import { findGo } from "../toolchain/go.ts";
+
+/** Docker Compose's module, whose go.mod says which version. */
+const source = join(import.meta.dirname, "compose");
+const program = "docker-compose";
+const package_ = "github.com/docker/compose/v5/cmd";
+export const composeVersion = "5.1.2";
+
+/** A folder for DOCKER_CONFIG by which `docker compose` is that Compose; built unless it is there. */
+export async function composeConfig(): Promise<string> {
+  const name = "bench-compose";
+  const key = keyOfFolder(source);
+  const folder = artefactPath(name, key);
+  if (existsSync(folder)) return folder;
+  const go = await findGo();
+  return await step("Building Docker Compose", 60, (report) =>
+    artefact(name, key, async (partial) => {
+      const env = { ...go.env, GOFLAGS: "-buildvcs=false", GOWORK: "off", CGO_ENABLED: "0" };
+      const version = `-X github.com/docker/compose/v5/internal.Version=v${composeVersion}`;
+      const plugins = join(partial, "cli-plugins");
+      mkdirSync(plugins);
+      const args = [
+        "build",
+        "-trimpath",
+        "-ldflags",
+        `-s -w ${version}`,
+        "-o",
+        join(plugins, program),
+        package_,
+      ];
+      await runTool(go.command, args, { what: "build Docker Compose", cwd: source, env, report });
+    }),
+  );
+}

@@ -1,0 +1,77 @@
+import type { ModelConfig } from "../components/models/schema.ts";
+import type { StackOutputs } from "../scripts/outputs.ts";
+import { Project } from "../tests/e2e/project.ts";
+import { timed, type Timed, untilReady } from "./timed.ts";
+
+const ports = { ollamaPort: 18098, gatewayPort: 18090 };
+/** A stack of this project, in a copy of it, whose images and models stay when it is taken down. */
+export class PulumiStack {
+  readonly #project: Project;
+
+  private constructor(project: Project) {
+    this.#project = project;
+  }
+
+  static async create(tools: Readonly<Record<string, string>>): Promise<PulumiStack> {
+    Object.assign(process.env, tools);
+    const project = new Project({ stack: "bench", ...ports });
+    project.configure({ retainModels: true });
+    await project.pulumi("stack", "init", project.stack);
+    return new PulumiStack(project);
+  }
+
+  outputs(): Promise<StackOutputs> {
+    return this.#project.outputs();
+  }
+
+  /** The model it has. */
+  get model(): ModelConfig {
+    const [model] = this.#project.configured("models") as ModelConfig[];
+    if (model === undefined) throw new Error("the stack has no model");
+    return model;
+  }
+
+  /** Milliseconds. Without the preview before it, which Compose does not have either. */
+  async up(): Promise<number> {
+    return await timed(() => this.#project.pulumi("up", "--yes", "--skip-preview"));
+  }
+
+  async npmUp(): Promise<number> {
+    return await timed(async () => {
+      const { stack } = this.#project;
+      const { code, output } = await this.#project.run("npm", ["run", "up", "--", "--stack", stack]).done;
+      if (code !== 0) throw new Error(`npm run up failed:\n${output}`);
+    });
+  }
+
+  async untilReady(): Promise<Timed> {
+    return await untilReady(`http://127.0.0.1:${ports.gatewayPort}`, () => this.up());
+  }
+
+  /** A preview of so many models that are not there, each under a name of its own. */
+  async previewOf(count: number): Promise<number> {
+    const { model } = this;
+    const models = Array.from({ length: count }, (_, index) => ({ ...model, name: `bench-${index}:latest` }));
+    this.#project.configure({ models });
+    try {
+      return await timed(() => this.#project.pulumi("preview"));
+    } finally {
+      this.#project.configure({ models: [model] });
+    }
+  }
+
+  /** The volume with the model stays. */
+  async down(): Promise<void> {
+    await this.#project.pulumi("destroy", "--yes", "--skip-preview");
+  }
+
+  async version(): Promise<string> {
+    return (await this.#project.pulumi("version")).trim().replace(/^v/, "");
+  }
+
+  async dispose(): Promise<void> {
+    this.#project.configure({ retainModels: false });
+    await this.up();
+    await this.#project.dispose();
+  }
+}
