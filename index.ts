@@ -1,7 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { accessTo, tunnelOutput } from "./components/access.ts";
+import { refuse } from "./components/config-problems.ts";
 import { readConfig } from "./components/config.ts";
 import { deployTo } from "./components/engine-provider.ts";
+import { declareFront, drainOf, gatewayPlace } from "./components/front.ts";
 import { Gateway } from "./components/gateway.ts";
 import { planGpus } from "./components/gpus/plan.ts";
 import { declareModels } from "./components/models/declare.ts";
@@ -9,7 +11,7 @@ import { planModels } from "./components/models/plan.ts";
 import { stackNames } from "./components/names.ts";
 import { ServiceNetwork } from "./components/network.ts";
 import { modelServer, OllamaServer } from "./components/ollama-server.ts";
-import { checkHost, refuse } from "./components/preflight.ts";
+import { checkHost } from "./components/preflight.ts";
 
 const config = refuse(readConfig);
 const names = stackNames(config);
@@ -24,6 +26,8 @@ const place = { access, networkName: network.networkName, platform: config.image
 const server = new OllamaServer("ollama", {
   image: config.ollamaImage,
   ...place,
+  replicas: config.ollamaReplicas,
+  drain: drainOf(config, names),
   containerName: names.ollama,
   bindAddress: config.ollamaBindAddress,
   port: config.ollamaPort,
@@ -39,12 +43,7 @@ const server = new OllamaServer("ollama", {
   limits: { memoryMiB: config.ollamaMemoryMiB, cpus: config.ollamaCpus, pids: config.ollamaPids },
 });
 
-const models = declareModels(plan, {
-  access,
-  serverUrl: server.readyAddress,
-  retain: config.retainModels || config.modelVolume !== "",
-  stallSeconds: config.pullStallSeconds,
-});
+const models = declareModels(plan, { access, serverUrl: server.readyAddress, config });
 
 const gateway = new Gateway(
   "gateway",
@@ -52,12 +51,13 @@ const gateway = new Gateway(
     projectRoot: import.meta.dirname,
     baseImage: config.gatewayBaseImage,
     ...place,
+    replicas: config.gatewayReplicas,
     containerName: names.gateway,
-    backend: { ...server.internal, parallel: config.ollamaParallel },
+    servers: server.hosts,
+    parallel: config.ollamaParallel,
+    published: gatewayPlace(config, names),
     models: plan.map(({ name }) => name),
     keepLoaded: plan.flatMap(({ name, keepLoaded }) => (keepLoaded ? name : [])),
-    bindAddress: config.gatewayBindAddress,
-    port: config.gatewayPort,
     apiKeys: pulumi.secret(config.gatewayApiKeys),
     logLevel: config.gatewayLogLevel,
     readyTimeoutSeconds: config.readyTimeoutSeconds,
@@ -66,12 +66,13 @@ const gateway = new Gateway(
   { dependsOn: [...models, ...server.gpuMemoryCheck(models)] },
 );
 
-export const gatewayUrl = gateway.url;
+export const { gatewayUrl, edge } = declareFront(config, gateway, { ...place, containerName: names.edge });
 export const tunnel = tunnelOutput(access, { gateway: gateway.internal, ollama: server.internal });
 export const keysRequired = config.gatewayApiKeys.length > 0;
 export const ollamaUrl = server.url;
 export const networkName = network.networkName;
 export const containers = { ollama: server.containerName, gateway: gateway.containerName };
+export const replicas = { ollama: server.containerNames, gateway: gateway.containerNames };
 export const volumes = { models: server.volumeName };
 export const images = { ollama: server.imageId, gateway: gateway.imageId };
 export const installedModels = models.map(({ model, digest, sizeBytes }) => ({ model, digest, sizeBytes }));

@@ -31,6 +31,11 @@ export function accessTo(
   return { environment: { ...environment, ...tunnelVariables(tunnel) }, remote: { hostname, tunnel } };
 }
 
+/** Whether published ports are ports of another machine. */
+export function isRemoteAccess({ remote }: Access): boolean {
+  return remote !== undefined;
+}
+
 /** A service of a stack: its name and port in the network, and where the engine's host publishes that. */
 interface Service {
   readonly host: string;

@@ -80,6 +80,19 @@ const apiKeys = z.array(z.string("lines of text"), "a list of lines").superRefin
   }
 });
 
+const hostname = z
+  .string()
+  .regex(
+    /^(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/,
+    "a host name or an IPv4 address",
+  );
+
+const absoluteFolder = z
+  .string()
+  .regex(/^(|\/.+|[A-Za-z]:[\\/].+)$/, "the absolute path of a folder, or empty");
+
+const edgeModes = ["none", "http", "internal", "certificate", "acme"] as const;
+
 const dockerHost = z
   .string()
   .regex(
@@ -93,9 +106,10 @@ export const configSchema = z
   .strictObject({
     production: boolean,
     dockerHost,
-    dockerCertPath: z.string().regex(/^(|\/.+|[A-Za-z]:[\\/].+)$/, "the absolute path of a folder, or empty"),
+    dockerCertPath: absoluteFolder,
     networkName: dockerName,
     imagePlatform: platform,
+    ollamaReplicas: integer(1, 16),
     ollamaImage: imageReference,
     ollamaPort: port,
     ollamaBindAddress: address,
@@ -112,6 +126,7 @@ export const configSchema = z
     protectModels: boolean,
     models,
     pullStallSeconds: integer(5, 3600),
+    gatewayReplicas: integer(1, 16),
     gatewayPort: port,
     gatewayBindAddress: address,
     gatewayApiKeys: apiKeys,
@@ -120,6 +135,18 @@ export const configSchema = z
     gatewayCpus: cpus,
     gatewayPids: integer(32, 4_194_304),
     gatewayLogLevel: z.enum(logLevels, `one of ${logLevels.join(", ")}`),
+    edge: z.enum(edgeModes, `one of ${edgeModes.join(", ")}`),
+    edgeHostnames: z.array(hostname, "a list of names"),
+    edgeCertificates: absoluteFolder,
+    edgeAcmeDirectory: z.string().regex(/^(|https:\/\/[^\s{}"`]+)$/, "an https URL, or empty"),
+    edgeAcmeEmail: z
+      .string()
+      .regex(/^(|[^\s@{}"`]+@[^\s@{}"`]+)$/, "an address such as ops@example.org, or empty"),
+    edgeImage: imageReference,
+    edgeMemoryMiB: memoryMiB(64),
+    edgeCpus: cpus,
+    edgePids: integer(32, 4_194_304),
+    drainTimeoutSeconds: integer(1, 86_400),
     readyTimeoutSeconds: integer(5, 3600),
   })
   .refine(
@@ -146,6 +173,45 @@ export const configSchema = z
     path: ["dockerCertPath"],
     message: "empty unless dockerHost is tcp://host:port",
   })
+  .refine(({ edge, gatewayReplicas }) => edge !== "none" || gatewayReplicas === 1, {
+    path: ["gatewayReplicas"],
+    message: "1 while edge is none: two containers cannot have one port",
+  })
+  .refine(({ edge, edgeHostnames }) => !namesItself(edge) || edgeHostnames.length > 0, {
+    path: ["edgeHostnames"],
+    message: `the names that clients use, while edge is certificate or acme; such as '["llm.example.org"]'`,
+  })
+  .refine(
+    ({ edge, edgeHostnames }) => edge === "internal" || namesItself(edge) || edgeHostnames.length === 0,
+    {
+      path: ["edgeHostnames"],
+      message: "empty while edge is none or http",
+    },
+  )
+  .refine(({ edge, edgeCertificates }) => namesItself(edge) || edgeCertificates === "", {
+    path: ["edgeCertificates"],
+    message: "empty unless edge is certificate or acme",
+  })
+  .refine(({ edge, edgeAcmeDirectory }) => edge === "acme" || edgeAcmeDirectory === "", {
+    path: ["edgeAcmeDirectory"],
+    message: "empty unless edge is acme",
+  })
+  .refine(({ edge, edgeAcmeEmail }) => edge === "acme" || edgeAcmeEmail === "", {
+    path: ["edgeAcmeEmail"],
+    message: "empty unless edge is acme",
+  })
+  .refine(({ edge, edgeCertificates }) => edge !== "certificate" || edgeCertificates !== "", {
+    path: ["edgeCertificates"],
+    message: "the folder of cert.pem and key.pem while edge is certificate",
+  })
+  .refine(
+    ({ edge, edgeAcmeDirectory, gatewayPort }) =>
+      edge !== "acme" || edgeAcmeDirectory !== "" || gatewayPort === 443,
+    {
+      path: ["gatewayPort"],
+      message: "443 while edge is acme: public authorities ask there whether a name is yours",
+    },
+  )
   .refine(({ ollamaPort, gatewayPort }) => ollamaPort !== gatewayPort, {
     path: ["gatewayPort"],
     message: "another port than ollamaPort",
@@ -153,7 +219,7 @@ export const configSchema = z
 
 export type StackConfig = z.output<typeof configSchema>;
 
-const structured = new Set(["ollamaHosts", "models", "gatewayApiKeys"]);
+const structured = new Set(["ollamaHosts", "models", "gatewayApiKeys", "edgeHostnames"]);
 
 /** What `pulumi config` holds for a project, as text, turned into checked values. Throws one line per wrong key. */
 export function parseConfig(project: string, texts: Readonly<Record<string, string>>): StackConfig {
@@ -183,6 +249,11 @@ export class ConfigError extends Error {
 /** The stack's config, read once. */
 export function readConfig(): StackConfig {
   return parseConfig(pulumi.getProject(), pulumi.runtime.allConfig());
+}
+
+/** Whether an edge must be told by which names it is called. */
+function namesItself(edge: (typeof edgeModes)[number]): boolean {
+  return edge === "certificate" || edge === "acme";
 }
 
 /** Whether only this host reaches what is bound to an address. */

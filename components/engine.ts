@@ -36,19 +36,21 @@ export class EngineError extends Error {
 }
 
 /**
- * Runs `docker` without a shell and returns what it wrote to stdout (with `merge`, to stderr too). It talks to the
+ * Runs `docker` without a shell and returns what it wrote to stdout (with `merge`, to stderr too). It reads `input`, and talks to the
  * engine that the environment names, or to the one that `engine` says.
  */
 export function docker(
   args: readonly string[],
-  options: { readonly merge?: boolean; readonly engine?: EngineAddress } = {},
+  options: { readonly merge?: boolean; readonly input?: string; readonly engine?: EngineAddress } = {},
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn("docker", args, {
       env: { ...process.env, ...(options.engine && engineEnvironment(options.engine)) },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
       windowsHide: true,
     });
+    // It may end before it has read all of it; its exit code tells.
+    child.stdin.on("error", () => undefined).end(options.input);
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));

@@ -35,7 +35,11 @@ export function bundleGateway(projectRoot: string, outdir = `${gatewayContext}/d
 function bundle(projectRoot: string, outdir: string, record: BundleRecord): string[] {
   const { outputFiles, metafile } = buildSync({
     absWorkingDir: projectRoot,
-    entryPoints: [`${gatewayContext}/src/server.ts`, `${gatewayContext}/src/healthcheck.ts`],
+    entryPoints: {
+      server: `${gatewayContext}/src/server.ts`,
+      healthcheck: `${gatewayContext}/src/healthcheck.ts`,
+      control: `${gatewayContext}/src/control-client.ts`,
+    },
     outdir,
     metafile: true,
     outExtension: { ".js": ".cjs" },

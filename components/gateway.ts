@@ -4,8 +4,16 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { DEFAULT_PORT, variables, type VariableName } from "../gateway/src/config.ts";
 import { type Access, publishedUrl, serviceUrl } from "./access.ts";
+import { type Drain, drainedGateway } from "./drain.ts";
 import { bundleGateway, gatewayContext } from "./gateway-bundle.ts";
-import { serviceContainer, type ContainerLimits } from "./service-container.ts";
+import { replicas } from "./names.ts";
+import {
+  readyAt,
+  readyWhen,
+  serviceContainer,
+  type ContainerLimits,
+  type ServiceContainer,
+} from "./service-container.ts";
 
 export interface GatewayArgs {
   /** Folder of the project, which holds the gateway's sources. */
@@ -14,20 +22,22 @@ export interface GatewayArgs {
   readonly baseImage: string;
   /** Platform of the images; empty means the engine's own. A change replaces image and container. */
   readonly platform: string;
-  /** Name of the container and, with a hash of its content as tag, of the image. A change replaces both. */
+  /** How many containers. They are replaced one after the other; beyond one, `behind` has to be an edge. */
+  readonly replicas: number;
+  /** Name of the first container and, with a hash of its content as tag, of the image. A change replaces both. */
   readonly containerName: string;
-  /** Network to join, under the alias `gateway`. A change replaces the container. */
+  /** Network to join, under the alias `gateway`, `gateway-2` and so on. A change replaces the container. */
   readonly networkName: pulumi.Input<string>;
-  /** Where Ollama answers on that network, and how many requests it runs at once. A change replaces the container. */
-  readonly backend: { readonly host: string; readonly port: number; readonly parallel: number };
+  /** Where Ollama answers on that network. A change replaces the containers. */
+  readonly servers: readonly Backend[];
+  /** How many requests each of them runs at once. A change replaces the containers. */
+  readonly parallel: number;
   /** Models that must be there; the first is the default. A change replaces the container. */
   readonly models: readonly string[];
   /** Those of them that are loaded before anybody asks, and stay so. A change replaces the container. */
   readonly keepLoaded: readonly string[];
-  /** Host address that the port is published at. A change replaces the container. */
-  readonly bindAddress: string;
-  /** Host port. A change replaces the container. */
-  readonly port: number;
+  /** Host address and port that it is published at; or what stands in front of it. A change replaces the containers. */
+  readonly published: { readonly bindAddress: string; readonly port: number } | { readonly behind: Drain };
   /** Lines of API keys by digest, in the gateway's form; none means that everybody is let in. A change replaces it. */
   readonly apiKeys: pulumi.Input<readonly string[]>;
   /** Lowest level that is logged. A change replaces the container. */
@@ -39,18 +49,30 @@ export interface GatewayArgs {
   readonly access: Access;
 }
 
+interface Backend {
+  readonly host: string;
+  readonly port: number;
+}
+
 // Beyond the time that the gateway gives to requests in flight, the engine leaves it this long to close.
 const stopMarginSeconds = 5;
 
-/** The OpenAI-compatible gateway: its image, built from this repository, and its container. */
+// In the container's temporary folder, which is in memory.
+const controlSocket = "/tmp/control.sock";
+
+/** The OpenAI-compatible gateway: its image, built from this repository, and its containers. */
 export class Gateway extends pulumi.ComponentResource {
+  /** The first one. */
   readonly containerName: pulumi.Output<string>;
+  readonly containerNames: readonly pulumi.Output<string>[];
   readonly imageName: pulumi.Output<string>;
   readonly imageId: pulumi.Output<string>;
-  /** Where its port is published, seen from the engine's host. Known only once it is ready. */
+  /** Where its port is published, seen from the engine's host; empty behind an edge. Known only once it is ready. */
   readonly url: pulumi.Output<string>;
   /** Where it answers on the network. */
   readonly internal = { host: "gateway", port: DEFAULT_PORT };
+  /** Where each of its containers answers on the network. */
+  readonly hosts: readonly Backend[];
 
   constructor(name: string, args: GatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     super("ollama-stack:index:Gateway", name, args, opts);
@@ -93,42 +115,61 @@ export class Gateway extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const url = publishedUrl(args.access, args.bindAddress, args.port);
     const environment = {
       HOST: "0.0.0.0",
       PORT: String(DEFAULT_PORT),
-      LLM_SERVICE_HOST_IP: args.backend.host,
-      LLM_SERVICE_PORT: String(args.backend.port),
-      OLLAMA_NUM_PARALLEL: String(args.backend.parallel),
+      ...backendVariables(args.servers),
+      OLLAMA_NUM_PARALLEL: String(args.parallel),
+      CONTROL_SOCKET: controlSocket,
       LLM_MODEL_ID: args.models[0] ?? "",
       REQUIRED_MODELS: args.models.join(","),
       KEEP_LOADED_MODELS: args.keepLoaded.join(","),
       API_KEYS: pulumi.output(args.apiKeys).apply((lines) => lines.join(";")),
       LOG_LEVEL: args.logLevel,
     } satisfies Partial<Record<VariableName, pulumi.Input<string>>>;
-    const { container, ready } = serviceContainer(
-      name,
-      {
-        name: args.containerName,
-        image: image.imageId,
-        environment,
-        network: { name: args.networkName, alias: this.internal.host },
-        port: { internal: DEFAULT_PORT, external: args.port, address: args.bindAddress },
-        user: "65532:65532",
-        healthCommand: ["node", "/app/healthcheck.cjs"],
-        readyUrl: `${serviceUrl(args.access, { published: url, ...this.internal })}/ready`,
-        readyTimeoutSeconds: args.readyTimeoutSeconds,
-        stopGraceSeconds: Number(variables.SHUTDOWN_TIMEOUT_MS.default) / 1000 + stopMarginSeconds,
-        limits: args.limits,
-        access: args.access,
-      },
-      this,
-      [disposal],
-    );
-    this.containerName = container.name;
+    const { published } = args;
+    const url = "behind" in published ? "" : publishedUrl(args.access, published.bindAddress, published.port);
+    const hosts = replicas(this.internal.host, args.replicas);
+    const made: ServiceContainer[] = [];
+    for (const [i, containerName] of replicas(args.containerName, args.replicas).entries()) {
+      const host = hosts[i] ?? "";
+      const before = made.at(-1);
+      made.push(
+        serviceContainer(
+          host.replace(this.internal.host, name),
+          {
+            name: containerName,
+            image: image.imageId,
+            environment,
+            network: { name: args.networkName, aliases: [host] },
+            ...("behind" in published
+              ? {}
+              : {
+                  port: { internal: DEFAULT_PORT, external: published.port, address: published.bindAddress },
+                }),
+            user: "65532:65532",
+            healthCommand: ["node", "/app/healthcheck.cjs"],
+            ready:
+              "behind" in published
+                ? drainedGateway(readyWhen(["node", "/app/healthcheck.cjs", "/ready"]), published.behind)
+                : readyAt(`${serviceUrl(args.access, { published: url, ...this.internal })}/ready`),
+            readyTimeoutSeconds: args.readyTimeoutSeconds,
+            stopGraceSeconds: Number(variables.SHUTDOWN_TIMEOUT_MS.default) / 1000 + stopMarginSeconds,
+            limits: args.limits,
+            access: args.access,
+          },
+          this,
+          // One after the other: while one is replaced, those before and after it serve.
+          before === undefined ? [disposal] : [disposal, before.ready],
+        ),
+      );
+    }
+    this.containerNames = made.map(({ container }) => container.name);
+    this.containerName = pulumi.output(this.containerNames).apply(([first = ""]) => first);
     this.imageName = image.name;
     this.imageId = image.imageId;
-    this.url = ready.id.apply(() => url);
+    this.url = pulumi.all(made.map(({ ready }) => ready.id)).apply(() => url);
+    this.hosts = hosts.map((host) => ({ host, port: DEFAULT_PORT }));
     this.registerOutputs({
       containerName: this.containerName,
       imageName: this.imageName,
@@ -136,4 +177,12 @@ export class Gateway extends pulumi.ComponentResource {
       url: this.url,
     });
   }
+}
+
+/** One server is named by OPEA's variables, as ever. */
+function backendVariables(servers: readonly Backend[]): Partial<Record<VariableName, string>> {
+  const [first] = servers;
+  if (first === undefined) throw new Error("a gateway needs a server");
+  if (servers.length === 1) return { LLM_SERVICE_HOST_IP: first.host, LLM_SERVICE_PORT: String(first.port) };
+  return { LLM_BACKENDS: servers.map(({ host, port }) => `${host}:${String(port)}`).join(",") };
 }

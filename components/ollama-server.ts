@@ -4,9 +4,17 @@ import { type Access, publishedUrl, serviceUrl } from "./access.ts";
 import type { StackConfig } from "./config.ts";
 import { checkGpuMemory } from "./gpus/memory-check.ts";
 import type { GpuRequest } from "./gpus/request.ts";
-import type { ModelServer } from "./models/plan.ts";
 import type { OllamaModel } from "./ollama-model.ts";
-import { serviceContainer, type ContainerLimits } from "./service-container.ts";
+import { type Drain, drainedServer } from "./drain.ts";
+import type { ModelServer } from "./models/plan.ts";
+import { replicas } from "./names.ts";
+import {
+  readyAt,
+  readyWhen,
+  serviceContainer,
+  type ContainerLimits,
+  type ServiceContainer,
+} from "./service-container.ts";
 
 /** The port that Ollama listens on inside its container. */
 export const ollamaInternalPort = 11434;
@@ -16,11 +24,15 @@ export interface OllamaServerArgs {
   readonly image: string;
   /** Platform of the image; empty means the engine's own. A change replaces image and container. */
   readonly platform: string;
-  /** Name of the container and, with "-models" behind it, of the volume. A change replaces both. */
+  /** How many containers, all on one volume. They are replaced one after the other. */
+  readonly replicas: number;
+  /** Who is told before one of several is replaced. */
+  readonly drain: Drain;
+  /** Name of the first container and, with "-models" behind it, of the volume. A change replaces both. */
   readonly containerName: string;
-  /** Network to join, under the alias `ollama`. A change replaces the container. */
+  /** Network to join, under the alias `ollama`, `ollama-2` and so on. A change replaces the container. */
   readonly networkName: pulumi.Input<string>;
-  /** Host address that the port is published at. A change replaces the container. */
+  /** Host address that the first one's port is published at. A change replaces the container. */
   readonly bindAddress: string;
   /** Host port. A change replaces the container. */
   readonly port: number;
@@ -65,10 +77,12 @@ export function modelServer(config: StackConfig, access: Access, containerName: 
   };
 }
 
-/** An Ollama server with a volume for its models and a port on the host. */
+/** An Ollama server with a volume for its models and a port on the host; or several on that volume. */
 export class OllamaServer extends pulumi.ComponentResource {
+  /** The first one. */
   readonly containerName: pulumi.Output<string>;
   readonly containerId: pulumi.Output<string>;
+  readonly containerNames: readonly pulumi.Output<string>[];
   readonly volumeName: pulumi.Output<string>;
   readonly imageId: pulumi.Output<string>;
   /** Where its port is published, seen from the engine's host. Known only once it is ready. */
@@ -81,6 +95,8 @@ export class OllamaServer extends pulumi.ComponentResource {
   readonly internal = internal;
   readonly #name: string;
   readonly #args: OllamaServerArgs;
+  /** Where each of its containers answers on the network. */
+  readonly hosts: readonly (typeof internal)[];
 
   constructor(name: string, args: OllamaServerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("ollama-stack:index:OllamaServer", name, args, opts);
@@ -94,40 +110,60 @@ export class OllamaServer extends pulumi.ComponentResource {
     const volume = args.modelVolume === "" ? ownVolume(name, args, this).name : args.modelVolume;
     const published = publishedUrl(args.access, args.bindAddress, args.port);
     this.address = serviceUrl(args.access, { published, ...this.internal });
-    const { container, ready } = serviceContainer(
-      name,
-      {
-        name: args.containerName,
-        image: image.imageId,
-        environment: {
-          OLLAMA_HOST: `0.0.0.0:${String(ollamaInternalPort)}`,
-          OLLAMA_NUM_PARALLEL: String(args.parallel),
-          OLLAMA_CONTEXT_LENGTH: String(args.contextLength),
-          OLLAMA_KEEP_ALIVE: args.keepAlive,
-          // When it starts, it would delete what another server on the volume is just pulling.
-          ...(args.modelVolume === "" ? {} : { OLLAMA_NOPRUNE: "1" }),
-        },
-        network: { name: args.networkName, alias: this.internal.host },
-        port: { internal: ollamaInternalPort, external: args.port, address: args.bindAddress },
-        hosts: args.hosts,
-        // Root without a single capability: the image's home, and so a new volume, belongs to root.
-        volume: { name: volume, path: modelFolder },
-        gpus: args.gpus,
-        healthCommand: ["ollama", "list"],
-        readyUrl: `${this.address}/api/version`,
-        readyTimeoutSeconds: args.readyTimeoutSeconds,
-        stopGraceSeconds: 10,
-        limits: args.limits,
-        access: args.access,
-      },
-      this,
-    );
-    this.containerName = container.name;
-    this.containerId = container.id;
+    const hosts = replicas(internal.host, args.replicas);
+    const made: ServiceContainer[] = [];
+    for (const [i, containerName] of replicas(args.containerName, args.replicas).entries()) {
+      const host = hosts[i] ?? "";
+      const before = made.at(-1);
+      const health = ["ollama", "list"];
+      const ready = before === undefined ? readyAt(`${this.address}/api/version`) : readyWhen(health);
+      made.push(
+        serviceContainer(
+          host.replace(internal.host, name),
+          {
+            name: containerName,
+            image: image.imageId,
+            environment: {
+              OLLAMA_HOST: `0.0.0.0:${String(ollamaInternalPort)}`,
+              OLLAMA_NUM_PARALLEL: String(args.parallel),
+              OLLAMA_CONTEXT_LENGTH: String(args.contextLength),
+              OLLAMA_KEEP_ALIVE: args.keepAlive,
+              // When it starts, it would delete what another server on the volume is just pulling.
+              ...(args.modelVolume === "" && before === undefined ? {} : { OLLAMA_NOPRUNE: "1" }),
+            },
+            network: { name: args.networkName, aliases: [host] },
+            ...(before === undefined
+              ? { port: { internal: ollamaInternalPort, external: args.port, address: args.bindAddress } }
+              : {}),
+            hosts: args.hosts,
+            // Root without a single capability: the image's home, and so a new volume, belongs to root.
+            volume: { name: volume, path: modelFolder },
+            gpus: args.gpus,
+            healthCommand: health,
+            ready:
+              args.replicas === 1
+                ? ready
+                : drainedServer(ready, `${host}:${String(ollamaInternalPort)}`, args.drain),
+            readyTimeoutSeconds: args.readyTimeoutSeconds,
+            stopGraceSeconds: 10,
+            limits: args.limits,
+            access: args.access,
+          },
+          this,
+          // One after the other: while one is replaced, those before and after it serve.
+          before === undefined ? [] : [before.ready],
+        ),
+      );
+    }
+    const allReady = pulumi.all(made.map(({ ready }) => ready.id));
+    this.containerNames = made.map(({ container }) => container.name);
+    this.containerName = pulumi.output(this.containerNames).apply(([first = ""]) => first);
+    this.containerId = pulumi.all(made.map(({ container }) => container.id)).apply((ids) => ids.join(","));
     this.volumeName = pulumi.output(volume);
     this.imageId = image.imageId;
-    this.url = ready.id.apply(() => published);
-    this.readyAddress = ready.id.apply(() => this.address);
+    this.url = allReady.apply(() => published);
+    this.readyAddress = allReady.apply(() => this.address);
+    this.hosts = hosts.map((host) => ({ ...internal, host }));
     this.registerOutputs({
       containerName: this.containerName,
       volumeName: this.volumeName,

@@ -1,19 +1,9 @@
 import { connect } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
-import { ConfigError, type StackConfig } from "./config.ts";
+import type { StackConfig } from "./config.ts";
 import { docker, type EngineAddress, EngineError, engineHost, isRemote } from "./engine.ts";
 import { checkClientEnvironment, explainEngine } from "./engine-problems.ts";
 import type { StackNames } from "./names.ts";
-
-/** Runs a function of the program; what it says to users is shown as it is, without a stack trace. */
-export function refuse<T>(run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof ConfigError) throw new pulumi.RunError(error.message);
-    throw error;
-  }
-}
 
 interface Published {
   readonly container: string;
@@ -42,24 +32,25 @@ export async function checkHost(config: StackConfig, names: StackNames): Promise
       key: "ollamaPort",
       address: config.ollamaBindAddress,
       port: config.ollamaPort,
-      container: names.ollama,
+      containers: [names.ollama],
     },
     {
       key: "gatewayPort",
       address: config.gatewayBindAddress,
       port: config.gatewayPort,
-      container: names.gateway,
+      // The gateway leaves its port to a new edge; the other way round, the edge would still have it.
+      containers: config.edge === "none" ? [names.gateway] : [names.edge, names.gateway],
     },
   ];
   const taken = await Promise.all(
-    wanted.map(async ({ key, address, port, container }) => {
+    wanted.map(async ({ key, address, port, containers }) => {
       const holders = running
         .filter(({ ports }) => publishes(ports, address, port))
         .map((entry) => entry.container);
-      if (holders.includes(container)) return undefined;
+      if (containers.some((container) => holders.includes(container))) return undefined;
       // While a container is being restarted its ports are held, and not listed.
       const restarting = running.some(
-        (entry) => entry.container === container && entry.state === "restarting",
+        (entry) => containers.includes(entry.container) && entry.state === "restarting",
       );
       if (restarting && holders.length === 0) return undefined;
       // A remote engine's ports are not this host's, and are left to it.

@@ -10,31 +10,57 @@ export interface ServiceContainerArgs {
   readonly name: string;
   /** Id of the image. A change replaces the container. */
   readonly image: pulumi.Input<string>;
+  /** Command and arguments; the image's own by default. A change replaces the container. */
+  readonly command?: readonly string[];
   /** Environment, name to value. A change replaces the container. */
   readonly environment: Readonly<Record<string, pulumi.Input<string>>>;
-  /** Name of the network, and under which name the container is found there. A change replaces it. */
-  readonly network: { readonly name: pulumi.Input<string>; readonly alias: string };
-  /** Port in the container, and host address and port it is published at. A change replaces the container. */
-  readonly port: { readonly internal: number; readonly external: number; readonly address: string };
+  /** Name of the network, and under which names the container is found there. A change replaces it. */
+  readonly network: { readonly name: pulumi.Input<string>; readonly aliases: readonly string[] };
+  /** Port in the container, and host address and port it is published at, if it is. A change replaces the container. */
+  readonly port?: { readonly internal: number; readonly external: number; readonly address: string };
   /** Extra lines of /etc/hosts, "name:address". A change replaces the container. */
   readonly hosts?: readonly string[];
   /** Volume and where it is mounted. A change replaces the container. */
   readonly volume?: { readonly name: pulumi.Input<string>; readonly path: string };
   /** The GPUs it is given; none by default. A change replaces the container. */
   readonly gpus?: GpuRequest | undefined;
+  /** Folder of the engine's host and where it is mounted, to be read only. A change replaces the container. */
+  readonly folder?: { readonly source: string; readonly path: string };
   /** "user" or "user:group" it runs as; the image's own by default. A change replaces the container. */
   readonly user?: string;
-  /** Command of the health check, run without a shell. A change replaces the container. */
-  readonly healthCommand: readonly string[];
-  /** URL that answers 2xx once the service is ready, as `access` reaches it. */
-  readonly readyUrl: string;
-  /** How the command that waits for it reaches the engine and the service. */
+  /** What it may do beyond nothing, such as "CAP_NET_BIND_SERVICE", as the engine names it. A change replaces the container. */
+  readonly capabilities?: readonly string[];
+  /** Command of the health check, run without a shell; without one, only its end is noticed. A change replaces it. */
+  readonly healthCommand?: readonly string[];
+  /** What is done once it runs: it is waited for, as a rule. */
+  readonly ready: Ready;
+  /** How commands reach the engine and the service. */
   readonly access: Access;
   /** Seconds until an update gives up waiting for it. */
   readonly readyTimeoutSeconds: number;
   /** Seconds between SIGTERM and SIGKILL: long enough to finish what is in flight. A change replaces the container. */
   readonly stopGraceSeconds: number;
   readonly limits: ContainerLimits;
+}
+
+/** The commands around a container's life. */
+export interface Ready {
+  /** Script that returns when the container is ready; run again when its environment changes. */
+  readonly create: string;
+  /** Script that is run before the container is replaced or deleted. */
+  readonly delete?: string;
+  readonly environment: Readonly<Record<string, pulumi.Input<string>>>;
+}
+
+/** Readiness is that a URL answers 2xx, as `access` reaches it. */
+export function readyAt(url: string): Ready {
+  return { create: "node components/commands/await-container.ts", environment: { READY_URL: url } };
+}
+
+/** Readiness is that a command in the container succeeds: for what is not published. */
+export function readyWhen(inside: readonly string[]): Ready {
+  const environment = { READY_COMMAND: JSON.stringify(inside) };
+  return { create: "node components/commands/await-container.ts", environment };
 }
 
 /** Limits of one container. */
@@ -78,23 +104,20 @@ export function serviceContainer(
     {
       name: args.name,
       image: args.image,
+      ...(args.command === undefined ? {} : { command: [...args.command] }),
       envs: Object.entries(args.environment).map(([key, value]) => pulumi.interpolate`${key}=${value}`),
-      networksAdvanced: [{ name: args.network.name, aliases: [args.network.alias] }],
-      ports: [{ internal: args.port.internal, external: args.port.external, ip: args.port.address }],
+      networksAdvanced: [{ name: args.network.name, aliases: [...args.network.aliases] }],
+      ports: args.port
+        ? [{ internal: args.port.internal, external: args.port.external, ip: args.port.address }]
+        : [],
       hosts: (args.hosts ?? []).map(splitHostsLine),
-      mounts: args.volume ? [{ type: "volume", source: args.volume.name, target: args.volume.path }] : [],
       ...(args.gpus === undefined ? {} : { deviceRequests: [args.gpus] }),
+      mounts: mountsOf(args),
       ...(args.user === undefined ? {} : { user: args.user }),
-      healthcheck: {
-        tests: ["CMD", ...args.healthCommand],
-        interval: "10s",
-        timeout: "5s",
-        retries: 3,
-        startPeriod: "30s",
-      },
+      ...(args.healthCommand === undefined ? {} : { healthcheck: healthcheck(args.healthCommand) }),
       readOnly: true,
       tmpfs: { "/tmp": "rw,noexec,nosuid,nodev,size=64m" },
-      capabilities: { drops: ["ALL"] },
+      capabilities: { drops: ["ALL"], ...(args.capabilities ? { adds: [...args.capabilities] } : {}) },
       securityOpts: ["no-new-privileges"],
       memory: limits.memoryMiB,
       memorySwap: limits.memoryMiB,
@@ -114,22 +137,38 @@ export function serviceContainer(
     },
   );
 
+  const { create, delete: before, environment } = args.ready;
   const ready = new command.local.Command(
     `${name}-ready`,
     {
-      create: "node components/commands/await-container.ts",
+      create,
+      ...(before === undefined ? {} : { delete: before }),
       environment: {
         ...args.access.environment,
         CONTAINER_NAME: args.name,
         PIDS_LIMIT: String(limits.pids),
-        READY_URL: args.readyUrl,
         READY_TIMEOUT_SECONDS: String(args.readyTimeoutSeconds),
+        ...environment,
       },
       triggers: [container.id],
     },
-    { parent, dependsOn: container },
+    // What is told of it goes with it: its deletion is what drains it.
+    { parent, dependsOn: container, deleteBeforeReplace: true },
   );
   return { container, ready };
+}
+
+function healthcheck(inside: readonly string[]): docker.types.input.ContainerHealthcheck {
+  return { tests: ["CMD", ...inside], interval: "10s", timeout: "5s", retries: 3, startPeriod: "30s" };
+}
+
+function mountsOf({ volume, folder }: ServiceContainerArgs): docker.types.input.ContainerMount[] {
+  return [
+    ...(volume === undefined ? [] : [{ type: "volume", source: volume.name, target: volume.path }]),
+    ...(folder === undefined
+      ? []
+      : [{ type: "bind", source: folder.source, target: folder.path, readOnly: true }]),
+  ];
 }
 
 /** "registry:host-gateway" to what the provider takes; the address may itself hold colons (IPv6). */

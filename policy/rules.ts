@@ -11,6 +11,11 @@ interface Arguments {
   readonly retain?: boolean;
   readonly model?: string;
   readonly digest?: string;
+  /** Of a gateway: how it is reached. */
+  readonly published?: { readonly bindAddress?: string };
+  /** Of an edge. */
+  readonly mode?: string;
+  readonly bindAddress?: string;
   readonly limits?: { readonly cpus?: string; readonly memoryMiB?: number; readonly pids?: number };
 }
 
@@ -58,6 +63,18 @@ export const rules: readonly ResourceValidationPolicy[] = [
         );
     },
   ),
+  rule(
+    "tls-required",
+    "Keys and texts go over the network with TLS only.",
+    [component("Gateway"), component("Edge")],
+    ({ published, mode, bindAddress }, say) => {
+      const at = mode === undefined ? published?.bindAddress : mode === "http" ? bindAddress : undefined;
+      if (at !== undefined && !/^127\.|^::1$/.test(at))
+        say(
+          `It answers without TLS at ${at}. Set edge to internal, certificate or acme, or gatewayBindAddress to a loopback address.`,
+        );
+    },
+  ),
   rule("images-pinned", "Images that are not built here are pinned by digest.", [image], (props, say) => {
     // The name of what is built here is not known before it is built, and must not be looked at.
     if (props.build !== undefined && props.build !== null) return;
@@ -82,8 +99,9 @@ export const rules: readonly ResourceValidationPolicy[] = [
     "volumes-kept",
     "Volumes are protected, and stay when the stack goes.",
     [volume, component("OllamaServer")],
-    ({ name, retainModels }, say, { type, opts }) => {
-      if (type === volume && !opts.protect)
+    ({ name, retainModels }, say, { type, urn, opts }) => {
+      // An edge gets its certificates again.
+      if (type === volume && !opts.protect && !urn.includes(`${component("Edge")}$`))
         say(`${name ?? "It"} can be deleted by an update. Set protectModels to true.`);
       if (type !== volume && retainModels !== true)
         say("Its volume goes with the stack. Set retainModels to true.");
@@ -92,14 +110,18 @@ export const rules: readonly ResourceValidationPolicy[] = [
   rule(
     "limits-set",
     "Memory, CPUs and processes of every container are limited.",
-    [container, component("OllamaServer"), component("Gateway")],
+    [container, component("OllamaServer"), component("Gateway"), component("Edge")],
     ({ name = "it", memory = 0, cpus, cpuQuota = 0, limits }, say, { type }) => {
       if (type === container) {
         if (memory <= 0) say(`${name} may use all memory of the host. Give it a memory limit.`);
         if (cpuQuota <= 0 && Number(cpus ?? 0) <= 0)
-          say(`${name} may use all CPUs of the host. Set ollamaCpus or gatewayCpus, whichever it is.`);
+          say(
+            `${name} may use all CPUs of the host. Set ollamaCpus, gatewayCpus or edgeCpus, whichever it is.`,
+          );
       } else if ((limits?.pids ?? 0) <= 0) {
-        say("It may start any number of processes. Set ollamaPids or gatewayPids, whichever it is.");
+        say(
+          "It may start any number of processes. Set ollamaPids, gatewayPids or edgePids, whichever it is.",
+        );
       }
     },
   ),

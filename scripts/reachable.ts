@@ -1,14 +1,21 @@
 import { Tunnel } from "../components/tunnel/tunnel.ts";
 import type { StackOutputs } from "./outputs.ts";
+import { trustEdge } from "./trust.ts";
 
-type Urls = Pick<StackOutputs, "tunnel" | "gatewayUrl" | "ollamaUrl">;
+type Urls = Pick<StackOutputs, "tunnel" | "gatewayUrl" | "ollamaUrl" | "edge">;
 
-/** Does something with a stack whose URLs work from here: through a tunnel, if the engine is another machine's. */
+/**
+ * Does something with a stack whose URLs work from here: through a tunnel, past the edge, if the engine is another
+ * machine's; with the edge's own authority trusted, if it has one.
+ */
 export async function withReachable<O extends Urls, T>(
   outputs: O,
   work: (reachable: O) => Promise<T>,
 ): Promise<T> {
-  if (outputs.tunnel === undefined) return await work(outputs);
+  if (outputs.tunnel === undefined) {
+    await trustEdge(outputs);
+    return await work(outputs);
+  }
   const tunnel = await Tunnel.open(outputs.tunnel);
   const url = async (target: string) => `http://127.0.0.1:${String(await tunnel.listen(target))}`;
   try {

@@ -11,6 +11,7 @@ import { main } from "./main.ts";
 import { withReachable } from "./reachable.ts";
 import { openSession } from "./session.ts";
 import { isProduction } from "./stack-file.ts";
+import { authorityPath } from "./trust.ts";
 import { lockedUpdate } from "./update.ts";
 
 const policyPack = join(import.meta.dirname, "..", "policy");
@@ -53,6 +54,10 @@ await main(async () => {
   console.log(
     `Try it:     curl ${outputs.gatewayUrl}/v1/chat/completions -H 'content-type: application/json'${key} -d '${body}'`,
   );
+  if (outputs.edge?.mode === "internal")
+    console.log(
+      `First:      docker cp ${outputs.edge.container}:${authorityPath} . and have your clients trust it (curl --cacert root.crt)`,
+    );
   if (outputs.tunnel !== undefined)
     console.log(
       `From here:  npm run forward${stackOption}, as long as which runs that URL works on this machine, too`,
@@ -60,20 +65,18 @@ await main(async () => {
   console.log(`Take down:  npm run destroy${stackOption}`);
 });
 
-async function table({ containers, gatewayUrl, ollamaUrl, installedModels }: StackOutputs): Promise<string> {
-  const states = await docker([
-    "container",
-    "inspect",
-    "--format",
-    "{{.State.Status}}",
-    containers.gateway,
-    containers.ollama,
-  ]);
-  const [gateway = "?", ollama = "?"] = states.trim().split("\n");
+async function table({
+  edge,
+  replicas,
+  gatewayUrl,
+  ollamaUrl,
+  installedModels,
+}: StackOutputs): Promise<string> {
+  const gateway = edge === undefined ? replicas.gateway : [edge.container, ...replicas.gateway];
   const rows = [
     ["SERVICE", "URL", "STATE"],
-    ["gateway", `${gatewayUrl}/v1`, gateway],
-    ["ollama", ollamaUrl, ollama],
+    [edge === undefined ? "gateway" : "edge, gateway", `${gatewayUrl}/v1`, await states(gateway)],
+    ["ollama", ollamaUrl, await states(replicas.ollama)],
     ...installedModels.map(({ model, digest, sizeBytes }) => [
       `model ${model}`,
       `digest ${digest.slice(0, 12)}`,
@@ -89,6 +92,12 @@ async function table({ containers, gatewayUrl, ollamaUrl, installedModels }: Sta
         .trimEnd(),
     )
     .join("\n");
+}
+
+/** The states of containers, such as "running, running". */
+async function states(names: readonly string[]): Promise<string> {
+  const text = await docker(["container", "inspect", "--format", "{{.State.Status}}", ...names]);
+  return text.trim().split("\n").join(", ");
 }
 
 function quote(text: string): string {

@@ -6,6 +6,7 @@ import { installPackages } from "./debian.ts";
 import { findGo, type Go } from "./go.ts";
 import {
   buildImage,
+  caddyImage,
   isImageCurrent,
   type LocalImage,
   nodeImage,
@@ -36,7 +37,9 @@ export async function isBuilt(api: DockerApi, extras: Extras): Promise<boolean> 
     ["current", "released"].includes(installed(part, folder)),
   );
   if (!inPlace) return false;
-  const current = [ollamaImage(), nodeImage(), registryImage()].map((image) => isImageCurrent(api, image));
+  const current = [ollamaImage(), nodeImage(), registryImage(), caddyImage()].map((image) =>
+    isImageCurrent(api, image),
+  );
   return (await Promise.all([...current, isRegistryRunning(api)])).every(Boolean);
 }
 
@@ -92,6 +95,8 @@ async function ollamaLane(lane: Lane, api: DockerApi): Promise<void> {
   await ensureImage(api, registryImage(), 5);
   if (!(await isRegistryRunning(api)))
     await step("Model registry", 2, (report) => startRegistry(api, report));
+  await ensurePart(parts.caddy, lane);
+  await ensureImage(api, caddyImage(), 5);
 }
 
 async function engineLane(lane: Lane): Promise<void> {

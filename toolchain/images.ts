@@ -52,6 +52,14 @@ export const registryImage = (): LocalImage =>
     return Promise.resolve();
   });
 
+/** The edge: a static program, too. */
+export const caddyImage = (): LocalImage =>
+  image("caddy", versions.caddy, [partKey(parts.caddy)], (rootfs) => {
+    mkdirSync(join(rootfs, "usr", "bin"), { recursive: true });
+    copyFileSync(partBinary(parts.caddy), join(rootfs, "usr", "bin", "caddy"));
+    return Promise.resolve();
+  });
+
 /** Both names are there and mean one image. */
 export async function isImageCurrent(api: DockerApi, { tag, keyedTag }: LocalImage): Promise<boolean> {
   const [stable, keyed] = await Promise.all([api.image(tag), api.image(keyedTag)]);

@@ -12,6 +12,7 @@ export const versions = {
   command: "1.2.1",
   ollama: "0.17.4",
   node: "24.21.0",
+  caddy: "2.11.9",
   /** The module of Docker 29; the engine has no other version of its own there. */
   engine: "2.0.0-beta.24",
   runc: "1.5.2",
@@ -59,6 +60,13 @@ export const parts = {
     package: "github.com/ollama/ollama",
     variables: [`github.com/ollama/ollama/version.Version=${versions.ollama}`],
     cgo: "ollama",
+  },
+  caddy: {
+    ...part("caddy", "caddy", 85),
+    package: "github.com/caddyserver/caddy/v2/cmd/caddy",
+    variables: [`github.com/caddyserver/caddy/v2.CustomVersion=v${versions.caddy}`],
+    // Its authority for others needs none of the databases.
+    tags: "nobadger,nomysql,nopgsql",
   },
   dockerd: {
     ...part("dockerd", "engine", 130),

@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Access } from "../access.ts";
+import type { StackConfig } from "../config.ts";
 import { OllamaModel } from "../ollama-model.ts";
 import type { PlannedModel } from "./look.ts";
 
@@ -8,15 +9,14 @@ export interface DeclareOptions {
   readonly access: Access;
   /** URL of the server as `access` reaches it, known when it is ready. */
   readonly serverUrl: pulumi.Input<string>;
-  /** Whether models stay that do not say it themselves. */
-  readonly retain: boolean;
-  readonly stallSeconds: number;
+  /** Whether models stay that do not say it themselves (in a volume of others they do), and how long a pull may bring nothing. */
+  readonly config: Pick<StackConfig, "retainModels" | "modelVolume" | "pullStallSeconds">;
 }
 
 /** The models as resources. Those of one source come one after the other: each would take it away from the other. */
 export function declareModels(
   plan: readonly PlannedModel[],
-  { access, serverUrl, retain, stallSeconds }: DeclareOptions,
+  { access, serverUrl, config }: DeclareOptions,
 ): OllamaModel[] {
   const names = new Set(plan.map(({ name }) => name));
   const lastOf = new Map<string, OllamaModel>();
@@ -34,8 +34,8 @@ export function declareModels(
         changes,
         keepSource: names.has(source),
         repair,
-        retain: own.retain ?? retain,
-        stallSeconds,
+        retain: own.retain ?? (config.retainModels || config.modelVolume !== ""),
+        stallSeconds: config.pullStallSeconds,
       },
       before === undefined ? {} : { dependsOn: before },
     );

@@ -52,6 +52,11 @@ export class Admission {
     return this.#waiting;
   }
 
+  /** Requests that have a slot or wait for one. */
+  get inside(): number {
+    return this.#inside.size;
+  }
+
   get draining(): boolean {
     return this.#draining;
   }

@@ -11,6 +11,8 @@ import { authenticate } from "./auth.ts";
 import { Backends } from "./backends.ts";
 import { limitBodies } from "./body-deadlines.ts";
 import type { Config } from "./config.ts";
+import { listenForControl } from "./control.ts";
+import { Drains } from "./drains.ts";
 import { ApiError, toApiError } from "./errors.ts";
 import { answerErrors, answerUnreadable } from "./error-answers.ts";
 import type { Gateway } from "./gateway.ts";
@@ -60,7 +62,8 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     admission.loadEnded(outcome);
     metrics.countLoad(outcome);
   };
-  const gateway: Gateway = { config, ollama, admission, metrics };
+  const drains = new Drains(admission, ollama, config.REQUIRED_MODELS);
+  const gateway: Gateway = { config, ollama, admission, drains, metrics };
 
   const app = fastify({
     loggerInstance: withoutChildren(logger),
@@ -103,6 +106,8 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   healthRoutes(app, gateway);
   metricsRoute(app, gateway);
 
+  const { CONTROL_SOCKET: socket } = config;
+  const control = socket === "" ? undefined : listenForControl(socket, drains, logger);
   app.addHook("preClose", async () => {
     await admission.drain(config.SHUTDOWN_TIMEOUT_MS);
     setTimeout(() => {
@@ -110,6 +115,8 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     }, LAST_BYTES_MS).unref();
   });
   app.addHook("onClose", async () => {
+    control?.close();
+    control?.closeAllConnections();
     keys.close();
     await ollama.close();
     await exporter?.close();

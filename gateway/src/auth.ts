@@ -11,7 +11,12 @@ declare module "fastify" {
 }
 
 // What asks these has no key: the engine's health check, an orchestrator. They tell nothing of what is served.
-const OPEN_ROUTES: ReadonlySet<string | undefined> = new Set(["/health", "/ready", "/v1/health_check"]);
+const OPEN_ROUTES: ReadonlySet<string | undefined> = new Set([
+  "/health",
+  "/ready",
+  "/accepting",
+  "/v1/health_check",
+]);
 
 /**
  * Lets only requests with a known key in, within the key's limits. Without any key everybody is let in, but nobody as

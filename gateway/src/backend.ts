@@ -31,6 +31,7 @@ export class Backend {
   #known = false;
   #resolved = "";
   #overdue = 0;
+  #spared: NodeJS.Timeout | undefined;
   #polling: Promise<void> | undefined;
   #takingStock: Promise<void> | undefined;
 
@@ -44,7 +45,20 @@ export class Backend {
 
   /** It answered when it was asked last, and is not left alone. */
   get usable(): boolean {
-    return this.#alive && this.breaker.allows;
+    return this.#alive && this.#spared === undefined && this.breaker.allows;
+  }
+
+  /** Nothing is sent to it until it may come back, or so many ms have gone by. */
+  spare(ms: number): void {
+    clearTimeout(this.#spared);
+    this.#spared = setTimeout(() => {
+      this.#spared = undefined;
+    }, ms).unref();
+  }
+
+  comeBack(): void {
+    clearTimeout(this.#spared);
+    this.#spared = undefined;
   }
 
   get alive(): boolean {

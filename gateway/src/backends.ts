@@ -29,6 +29,7 @@ export class Backends {
   /** Called when what can be run where may have changed. */
   onChange: () => void = () => undefined;
   readonly #timer: NodeJS.Timeout;
+  #looked = false;
 
   constructor(config: Config) {
     const { LLM_SERVICE_HOST_IP: host, LLM_SERVICE_PORT: port, LLM_BACKENDS: several } = config;
@@ -41,6 +42,11 @@ export class Backends {
       void this.#poll(polls % POLLS_PER_STOCKTAKING === 0);
     }, config.POLL_INTERVAL_MS).unref();
     void this.refresh();
+  }
+
+  /** All of them have been asked at least once, whatever they said. */
+  get looked(): boolean {
+    return this.#looked;
   }
 
   /** Asks all of them anew, how they are and what they hold. Never rejects. */
@@ -135,6 +141,7 @@ export class Backends {
         await stock;
       }),
     );
+    this.#looked = true;
     keepLoaded(this.#keptLoaded, this.all, this.loads, () => {
       this.onChange();
     });

@@ -103,6 +103,14 @@ const definitions = {
       "How many requests an Ollama server runs at once: what the server itself has in its variable of this name. " +
       "Beyond it requests wait in the gateway.",
   }),
+  CONTROL_SOCKET: {
+    schema: z.string().regex(/^(\/.+)?$/),
+    allowed: "the absolute path of a Unix socket",
+    default: "",
+    description:
+      "Where the gateway is told that it, or an Ollama server, is about to be replaced (`control.cjs` in the image). " +
+      "Empty: nowhere.",
+  },
   LLM_MODEL_ID: {
     schema: z.string().regex(modelName),
     allowed: "the name of an Ollama model, such as llama3.2:1b",

@@ -1,6 +1,7 @@
 import type { Admission } from "./admission.ts";
 import type { Backends } from "./backends.ts";
 import type { Config } from "./config.ts";
+import type { Drains } from "./drains.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** What the routes work with. */
@@ -8,5 +9,6 @@ export interface Gateway {
   readonly config: Config;
   readonly ollama: Backends;
   readonly admission: Admission;
+  readonly drains: Drains;
   readonly metrics: Metrics;
 }

@@ -42,8 +42,12 @@ interface Told {
   readonly change: Change;
   /** The inputs that differ. */
   readonly because: readonly string[];
-  readonly container: "gateway" | "ollama" | undefined;
+  readonly service: Service | undefined;
 }
+
+/** What a container is one of. */
+type Service = "gateway" | "ollama" | "edge";
+const CONTAINER = /^(gateway|ollama|edge)(?:-\d+)?-container$/;
 
 /**
  * What `pulumi preview --json` printed, in words and as Markdown: what is created, changed in place, replaced and
@@ -52,7 +56,12 @@ interface Told {
 export function describePreview(json: string, stack: string): string {
   const { steps, diagnostics } = preview.parse(JSON.parse(json.slice(json.indexOf("{"))));
   const told = tell(steps ?? []);
-  const lines = [`### Preview of the stack \`${stack}\``, "", ...interruptions(told), ""];
+  const lines = [
+    `### Preview of the stack \`${stack}\``,
+    "",
+    ...interruptions(told, staying(steps ?? [])),
+    "",
+  ];
   if (told.length === 0) lines.push("Nothing changes.");
   for (const change of changes) {
     const own = told.filter((each) => each.change === change);
@@ -82,8 +91,7 @@ function tell(steps: readonly Step[]): Told[] {
       what: `${kind} \`${model ?? (typeof given === "string" ? given : name)}\``,
       change,
       because: [...because],
-      container:
-        name === "gateway-container" ? "gateway" : name === "ollama-container" ? "ollama" : undefined,
+      service: CONTAINER.exec(name)?.[1] as Service | undefined,
     });
   }
   return [...told.values()];
@@ -94,19 +102,52 @@ function line({ what, change, because }: Told): string {
   return `- ${what}${why}`;
 }
 
+/** How many containers of each service there are before and after, so that one can answer while another is replaced. */
+function staying(steps: readonly Step[]): Readonly<Record<Service, number>> {
+  const names = { gateway: new Set<string>(), ollama: new Set<string>(), edge: new Set<string>() };
+  for (const { op, urn } of steps) {
+    const service = CONTAINER.exec(urn.split("::").at(-1) ?? "")?.[1] as Service | undefined;
+    if (service !== undefined && op !== "create" && op !== "delete") names[service].add(urn);
+  }
+  return { gateway: names.gateway.size, ollama: names.ollama.size, edge: names.edge.size };
+}
+
 /** Whom it interrupts, one line each. */
-function interruptions(told: readonly Told[]): string[] {
-  const away = (which: Told["container"], change: Change) =>
-    told.some((each) => each.container === which && each.change === change);
+function interruptions(told: readonly Told[], stay: Readonly<Record<Service, number>>): string[] {
+  const count = (service: Service, change: Change) =>
+    told.filter((each) => each.service === service && each.change === change).length;
   const lines: string[] = [];
-  if (away("gateway", "replaces"))
+  const rolls: string[] = [];
+  if (count("edge", "replaces") > 0)
+    lines.push(
+      "**Interrupts**: the edge is away for some seconds while its container is replaced; answers under way are cut.",
+    );
+  // Who stays is in front of it only if an edge was there before.
+  if (count("gateway", "replaces") > 0 && stay.gateway > 1 && stay.edge > 0)
+    rolls.push(`the ${String(stay.gateway)} gateways`);
+  else if (count("gateway", "replaces") > 0 && stay.edge > 0)
+    lines.push(
+      "**Interrupts**: the gateway is away for some seconds while its container is replaced; it finishes its requests first, and new ones wait at the edge.",
+    );
+  else if (count("gateway", "replaces") > 0)
     lines.push(
       "**Interrupts**: the gateway is away for some seconds while its container is replaced; it finishes its requests first.",
     );
-  if (away("ollama", "replaces"))
+  if (count("ollama", "replaces") > 0 && stay.ollama > 1)
+    rolls.push(`the ${String(stay.ollama)} Ollama servers`);
+  else if (count("ollama", "replaces") > 0)
     lines.push(
       "**Interrupts**: Ollama is away for some seconds while its container is replaced; answers under way are cut, and models are loaded again.",
     );
-  if (away("gateway", "deletes") || away("ollama", "deletes")) lines.push("**Ends** the service.");
+  if (
+    ["gateway", "ollama"].some(
+      (service) => stay[service as Service] === 0 && count(service as Service, "deletes") > 0,
+    )
+  )
+    lines.push("**Ends** the service.");
+  if (rolls.length > 0)
+    lines.push(
+      `${lines.length === 0 ? "Interrupts nobody: " : "Besides, "}${rolls.join(" and ")} are replaced one after the other, each when its requests have ended.`,
+    );
   return lines.length === 0 ? ["Interrupts nobody."] : lines;
 }

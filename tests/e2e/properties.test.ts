@@ -4,20 +4,23 @@ import { configKeys } from "../../scripts/docs.ts";
 import { readDeployment } from "../../scripts/deployment.ts";
 import { docker, inspect } from "./by-hand.ts";
 import { leftovers, Project } from "./project.ts";
-import { otherImage, type Promised, promises, properties, stack } from "./property-table.ts";
+import { otherImage, type Promised, promises, stack } from "./property.ts";
+import { properties } from "./property-table.ts";
 
 // Every config key: preview tells what a change of it does, as its description says, and after the update the engine
 // shows what was asked.
 const project = new Project({ stack, ollamaPort: 18108, gatewayPort: 18100 });
+// With an edge, so that its keys do something.
+project.configure({ edge: "http" });
 const keys = configKeys();
 const names = Object.keys(properties);
-const containers = { ollama: `ollama-stack-${stack}-ollama`, gateway: `ollama-stack-${stack}-gateway` };
+const containers = ["ollama", "gateway", "edge"].map((which) => `ollama-stack-${stack}-${which}`);
 
 /** What the stack has of a key: its own, or the default. */
 const has = (key: string) => project.configured(key) ?? keys[key]?.default;
 
 const original = Object.fromEntries(names.map((key) => [key, project.configured(key)]));
-const images = ["ollamaImage", "gatewayBaseImage"].map((key) => String(has(key)));
+const images = ["ollamaImage", "gatewayBaseImage", "edgeImage"].map((key) => String(has(key)));
 
 /** Which of the engine's objects each kind of change makes anew. */
 const madeAnew: Readonly<Record<Promised, readonly string[]>> = {
@@ -27,7 +30,11 @@ const madeAnew: Readonly<Record<Promised, readonly string[]>> = {
   "replaces Ollama's image": ["ollama-container", "ollama-image"],
   "replaces the gateway": ["gateway-container"],
   "rebuilds the gateway": ["gateway-base-image", "gateway-container", "gateway-image"],
+  "replaces the edge": ["edge-container"],
+  "replaces the edge's image": ["edge-container", "edge-image"],
   "replaces all images": [
+    "edge-container",
+    "edge-image",
     "gateway-base-image",
     "gateway-container",
     "gateway-image",
@@ -35,7 +42,7 @@ const madeAnew: Readonly<Record<Promised, readonly string[]>> = {
     "ollama-image",
   ],
   "replaces both": ["gateway-container", "ollama-container"],
-  "replaces the network": ["gateway-container", "network-bridge", "ollama-container"],
+  "replaces the network": ["edge-container", "gateway-container", "network-bridge", "ollama-container"],
 };
 
 interface Step {
@@ -82,7 +89,7 @@ async function up(): Promise<void> {
   expect(drift.code, drift.output).toBe(0);
 }
 
-const ids = () => Object.values(containers).map((name) => inspect(name, ".Id"));
+const ids = () => containers.map((name) => inspect(name, ".Id"));
 
 /** Sets every key whose change makes something anew, or every one whose change does not, to its other value. */
 function change({ anew }: { readonly anew: boolean }): void {

@@ -1,79 +1,33 @@
 import { expect } from "vitest";
 import { docker, inspect } from "./by-hand.ts";
-import type { Deployment } from "../../scripts/deployment.ts";
+import { edgeProperties } from "./property-table-edge.ts";
+import {
+  type Property,
+  environment,
+  host,
+  published,
+  image,
+  imageOf,
+  layersOf,
+  commands,
+  containersOf,
+  memory,
+  quota,
+  list,
+  text,
+  otherImage,
+  stack,
+} from "./property.ts";
 
 // Every config key with another value than the stack has, what its description promises of a change, and where the
 // engine or the state shows what came of it.
 
-/** What a change of a key does, in the words that its description must have. */
-export const promises = {
-  "in place": /Changed in place|another address of the same one does not/,
-  "replaces Ollama": /A change replaces the container/,
-  "replaces Ollama's image": /A change replaces the container; the models stay/,
-  "replaces the gateway":
-    /A change (replaces the container|of their names, their order or keepLoaded replaces the gateway's container)/,
-  "rebuilds the gateway": /A change rebuilds the image and replaces the container/,
-  "replaces both": /A change replaces both containers/,
-  "replaces all images": /A change replaces the images and the containers/,
-  "replaces the network": /A change replaces the network and the containers/,
-  nothing: /Changes nothing that runs/,
-} as const;
-export type Promised = keyof typeof promises;
-
-export interface Property {
-  /** Another value, given what the stack's config has. */
-  readonly value: (configured: unknown) => unknown;
-  readonly promised: Promised;
-  /** Keys without which the value would be refused. */
-  readonly together?: Readonly<Record<string, unknown>>;
-  /** What preview says where no value can be applied here. */
-  readonly refused?: RegExp;
-  /** What the engine or the state shows of it. */
-  readonly look?: (deployment: Deployment) => unknown;
-  /** What that has to be for a value. */
-  readonly shown?: (value: never) => unknown;
-}
-
-export const stack = "props";
 const ollama = `ollama-stack-${stack}-ollama`;
 const gateway = `ollama-stack-${stack}-gateway`;
+const edge = `ollama-stack-${stack}-edge`;
 
-/** Images made for these tests, from the ones that the stack has. */
-export const otherImage = (reference: unknown) =>
-  `other-${stack}/${String(reference).replace(/[:/]/g, "-")}:1`;
 export const engineSocket = process.env["DOCKER_HOST"] ?? "unix:///var/run/docker.sock";
 const enginePlatform = () => docker("version", "--format", "{{.Server.Os}}/{{.Server.Arch}}");
-
-const environment = (container: string, name: string) => () =>
-  (inspect(container, ".Config.Env") as string[])
-    .find((line) => line.startsWith(`${name}=`))
-    ?.slice(name.length + 1);
-const host =
-  (container: string, ...names: string[]) =>
-  () => {
-    const all = inspect(container, ".HostConfig") as Record<string, unknown>;
-    return names.map((name) => all[name]);
-  };
-const published = (container: string, which: "HostIp" | "HostPort") => () =>
-  Object.values(
-    inspect(container, ".HostConfig.PortBindings") as Record<string, Record<string, string>[]>,
-  ).map(([first]) => first?.[which]);
-const image = (container: string) => String(inspect(container, ".Image"));
-const imageOf = (reference: string) => docker("image", "inspect", "--format", "{{.Id}}", reference);
-const layersOf = (reference: string) =>
-  JSON.parse(docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", reference)) as string[];
-const commands = (name: RegExp, variable: string) => (deployment: Deployment) => [
-  ...new Set(
-    deployment.resources
-      .filter((resource) => name.test(resource.name))
-      .map(({ inputs }) => (inputs["environment"] as Record<string, unknown>)[variable]),
-  ),
-];
-
-const memory = (mib: number) => [mib * 1024 * 1024, mib * 1024 * 1024];
-const quota = (cpus: string) => (cpus === "" ? [0, 0] : [Number(cpus) * 100_000, 100_000]);
-const list = (value: unknown) => [value];
-const text = (value: unknown) => String(value);
 
 export const properties: Readonly<Record<string, Property>> = {
   production: { value: () => true, promised: "nothing" },
@@ -87,8 +41,10 @@ export const properties: Readonly<Record<string, Property>> = {
     value: () => `other_${stack}`,
     promised: "replaces the network",
     look: () =>
-      [ollama, gateway].flatMap((name) => Object.keys(inspect(name, ".NetworkSettings.Networks") as object)),
-    shown: (name: string) => Array<string>(2).fill(name === "" ? `ollama_network_${stack}` : name),
+      [ollama, gateway, edge].flatMap((name) =>
+        Object.keys(inspect(name, ".NetworkSettings.Networks") as object),
+      ),
+    shown: (name: string) => Array<string>(3).fill(name === "" ? `ollama_network_${stack}` : name),
   },
   imagePlatform: {
     value: enginePlatform,
@@ -98,6 +54,12 @@ export const properties: Readonly<Record<string, Property>> = {
         docker("image", "inspect", "--format", "{{.Os}}/{{.Architecture}}", image(name)),
       ),
     shown: (platform: string) => Array<string>(2).fill(platform === "" ? enginePlatform() : platform),
+  },
+  ollamaReplicas: {
+    value: () => 2,
+    promised: "replaces the gateway",
+    look: containersOf(/^ollama(-\d+)?-container$/),
+    shown: Number,
   },
   ollamaImage: {
     value: otherImage,
@@ -195,16 +157,22 @@ export const properties: Readonly<Record<string, Property>> = {
     look: commands(/-pull$/, "PULL_STALL_SECONDS"),
     shown: (seconds: number) => [String(seconds)],
   },
+  gatewayReplicas: {
+    value: () => 2,
+    promised: "in place",
+    look: containersOf(/^gateway(-\d+)?-container$/),
+    shown: Number,
+  },
   gatewayPort: {
     value: () => 18110,
-    promised: "replaces the gateway",
-    look: published(gateway, "HostPort"),
+    promised: "replaces the edge",
+    look: published(edge, "HostPort"),
     shown: (port: number) => [String(port)],
   },
   gatewayBindAddress: {
     value: () => "127.0.0.2",
-    promised: "replaces the gateway",
-    look: published(gateway, "HostIp"),
+    promised: "replaces the edge",
+    look: published(edge, "HostIp"),
     shown: list,
   },
   gatewayApiKeys: {
@@ -243,6 +211,13 @@ export const properties: Readonly<Record<string, Property>> = {
     promised: "replaces the gateway",
     look: environment(gateway, "LOG_LEVEL"),
     shown: text,
+  },
+  ...edgeProperties,
+  drainTimeoutSeconds: {
+    value: () => 200,
+    promised: "in place",
+    look: commands(/^gateway-ready$/, "DRAIN_TIMEOUT_SECONDS"),
+    shown: (seconds: number) => [String(seconds)],
   },
   readyTimeoutSeconds: {
     value: () => 110,

@@ -1,97 +1,17 @@
-import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Access } from "../../components/access.ts";
-import type { Gateway, GatewayArgs } from "../../components/gateway.ts";
-import type { OllamaServer } from "../../components/ollama-server.ts";
-
-interface Made {
-  readonly type: string;
-  readonly name: string;
-  readonly inputs: Record<string, unknown>;
-}
-
-const record = { name: "tiny:1b", digest: "abc", size: 42, source: "s", sourceDigest: "abc", changes: "" };
-
-// Pulumi's own mocks, for the shape of the graph only: what is asked of the provider.
-const made: Made[] = [];
-await pulumi.runtime.setMocks(
-  {
-    newResource: ({ type, name, inputs, id }) => {
-      made.push({ type, name, inputs: inputs as Record<string, unknown> });
-      const state = { ...(inputs as object) };
-      if (type === "docker:index/remoteImage:RemoteImage")
-        Object.assign(state, { imageId: `sha256:${name}` });
-      if (type === "command:local:Command") {
-        Object.assign(state, { stdout: JSON.stringify(record) });
-      }
-      return { id: id === undefined || id === "" ? `${name}-id` : id, state };
-    },
-    call: ({ inputs }) => inputs as Record<string, unknown>,
-  },
-  "ollama-stack",
-  "test",
-);
-const { ServiceNetwork } = await import("../../components/network.ts");
-const ollama = await import("../../components/ollama-server.ts");
-const { OllamaModel } = await import("../../components/ollama-model.ts");
-const { accessTo } = await import("../../components/access.ts");
-const gateways = await import("../../components/gateway.ts");
-
-const access: Access = { environment: {} };
-const limits = { memoryMiB: 512, cpus: "0.5", pids: 99 };
-const read = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => output.apply(resolve));
-const find = (name: string): Record<string, unknown> => {
-  const resource = made.find((entry) => entry.name === name);
-  if (resource === undefined)
-    throw new Error(`no resource ${name} among ${made.map((entry) => entry.name).join(", ")}`);
-  return resource.inputs;
-};
-
-function server(
-  name: string,
-  change: Partial<ConstructorParameters<typeof OllamaServer>[1]> = {},
-): OllamaServer {
-  return new ollama.OllamaServer(name, {
-    image: "ollama/ollama:0.17.4",
-    platform: "",
-    containerName: `x-${name}`,
-    networkName: "net",
-    bindAddress: "127.0.0.1",
-    port: 8008,
-    hosts: [],
-    parallel: 2,
-    contextLength: 8192,
-    keepAlive: "5m",
-    modelVolume: "",
-    retainModels: false,
-    protectModels: false,
-    readyTimeoutSeconds: 120,
-    limits,
-    access,
-    ...change,
-  });
-}
-
-function gateway(name: string, change: Partial<GatewayArgs> = {}): Gateway {
-  return new gateways.Gateway(name, {
-    projectRoot: process.cwd(),
-    baseImage: "node:24",
-    platform: "",
-    containerName: `x-${name}`,
-    networkName: "net",
-    backend: { host: "ollama", port: 11434, parallel: 2 },
-    models: ["tiny:1b", "big:70b"],
-    keepLoaded: ["big:70b"],
-    bindAddress: "127.0.0.1",
-    port: 8000,
-    apiKeys: [],
-    logLevel: "info",
-    readyTimeoutSeconds: 120,
-    limits,
-    access,
-    ...change,
-  });
-}
+import {
+  made,
+  access,
+  limits,
+  read,
+  find,
+  server,
+  gateway,
+  ServiceNetwork,
+  OllamaModel,
+  accessTo,
+} from "./mocked-program.ts";
 
 describe("every container", () => {
   beforeAll(async () => {
@@ -250,8 +170,7 @@ describe("the models of a stack", () => {
       const declared = declareModels(plan, {
         access,
         serverUrl: `http://${String(retain)}`,
-        retain,
-        stallSeconds: 60,
+        config: { retainModels: retain, modelVolume: "", pullStallSeconds: 60 },
       });
       await Promise.all(declared.map(({ digest }) => read(digest)));
     }
@@ -324,5 +243,52 @@ describe("components", () => {
       "ollama-stack:index:OllamaServer",
       "ollama-stack:index:ServiceNetwork",
     ]);
+  });
+});
+
+describe("replicas", () => {
+  const behind = { gateways: ["x-duo", "x-duo-2"], edge: "x-edge", timeoutSeconds: 7 };
+
+  it("of a gateway share an image, are found one by one, publish nothing and are drained by their edge", async () => {
+    await read(gateway("duo", { replicas: 2, published: { behind } }).url);
+    expect(find("duo-container")).toMatchObject({ name: "x-duo", ports: [] });
+    expect(find("duo-2-container")).toMatchObject({
+      name: "x-duo-2",
+      image: find("duo-container")["image"],
+      networksAdvanced: [{ name: "net", aliases: ["gateway-2"] }],
+    });
+    expect(find("duo-2-ready")).toMatchObject({
+      delete: "node components/commands/drain.ts",
+      environment: { CONTAINER_NAME: "x-duo-2", DRAIN_EDGE: "x-edge", DRAIN_TIMEOUT_SECONDS: "7" },
+    });
+    // The first is there before the second is asked for.
+    const order = made.map(({ name }) => name);
+    expect(order.indexOf("duo-ready")).toBeLessThan(order.indexOf("duo-2-container"));
+  });
+
+  it("of Ollama share a volume, of which only the first deletes what nobody needs, and are drained by the gateways", async () => {
+    await read(server("pair", { replicas: 2, drain: behind }).url);
+    expect(find("pair-2-container")).toMatchObject({ ports: [], mounts: find("pair-container")["mounts"] });
+    expect(find("pair-2-container")["envs"]).toContain("OLLAMA_NOPRUNE=1");
+    expect(find("pair-container")["envs"]).not.toContain("OLLAMA_NOPRUNE=1");
+    expect(find("pair-ready")["environment"]).toMatchObject({
+      DRAIN_SERVER: "ollama:11434",
+      DRAIN_GATEWAYS: "x-duo,x-duo-2",
+    });
+  });
+
+  it("that there is one of are not drained", async () => {
+    await read(server("alone").url);
+    await read(gateway("alone-gate").url);
+    for (const name of ["alone", "alone-gate"]) expect(find(`${name}-ready`)["delete"]).toBeUndefined();
+  });
+
+  it("of Ollama are the backends of the gateway", async () => {
+    const servers = [
+      { host: "ollama", port: 11434 },
+      { host: "ollama-2", port: 11434 },
+    ];
+    await read(gateway("many", { servers }).url);
+    expect(find("many-container")["envs"]).toContain("LLM_BACKENDS=ollama:11434,ollama-2:11434");
   });
 });

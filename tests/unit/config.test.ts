@@ -203,6 +203,35 @@ describe("config", () => {
     ]);
   });
 
+  it("wants an edge for several gateways, names for a certificate, and nothing that an edge would not look at", () => {
+    expect(parse({ edge: "http", gatewayReplicas: "2" })).toMatchObject({ edge: "http", gatewayReplicas: 2 });
+    expect(problem("gatewayReplicas", "2")).toMatch(
+      /gatewayReplicas is "2", but must be 1 while edge is none/,
+    );
+    expect(problem("edge", "tls")).toMatch(/must be one of none, http, internal, certificate, acme/);
+    expect(problem("edge", "acme")).toMatch(/edgeHostnames is .*the names that clients use/);
+    const named = { edgeHostnames: JSON.stringify(["llm.example.org"]) };
+    expect(() => parse({ edge: "acme", ...named })).toThrow(
+      /gatewayPort is "8000", but must be 443 while edge is acme/,
+    );
+    expect(parse({ edge: "acme", ...named, gatewayPort: "443" }).gatewayPort).toBe(443);
+    expect(() => parse({ edge: "certificate", ...named })).toThrow(
+      /edgeCertificates is "", but must be the folder/,
+    );
+    expect(() => parse({ edge: "http", ...named })).toThrow(
+      /edgeHostnames .*must be empty while edge is none or http/,
+    );
+    expect(() => parse({ edge: "internal", edgeHostnames: JSON.stringify(["a b"]) })).toThrow(
+      /a host name or an IPv4 address/,
+    );
+    for (const [key, value] of [
+      ["edgeCertificates", "/certs"],
+      ["edgeAcmeDirectory", "https://ca"],
+      ["edgeAcmeEmail", "a@b"],
+    ] as const)
+      expect(problem(key, value)).toMatch(new RegExp(`${key} .*must be empty unless edge is`));
+  });
+
   it("takes an engine by ssh, by TCP with TLS and by a socket, and no other way", () => {
     expect(parse({ dockerHost: "ssh://user@host:2222" }).dockerHost).toBe("ssh://user@host:2222");
     expect(parse({ dockerHost: "unix:///run/other.sock" }).dockerHost).toBe("unix:///run/other.sock");

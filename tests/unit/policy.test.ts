@@ -8,6 +8,7 @@ const types = {
   image: "docker:index/remoteImage:RemoteImage",
   volume: "docker:index/volume:Volume",
   gateway: "ollama-stack:index:Gateway",
+  edge: "ollama-stack:index:Edge",
   ollama: "ollama-stack:index:OllamaServer",
   model: "ollama-stack:index:OllamaModel",
 } as const;
@@ -21,7 +22,8 @@ async function violations(
 ): Promise<string[]> {
   const rule = rules.find((each) => each.name === name);
   const said: string[] = [];
-  const resource = { type: types[type], props, opts } as unknown as ResourceValidationArgs;
+  const { urn = `urn:pulumi:prod::ollama-stack::${types[type]}::x`, ...own } = opts;
+  const resource = { type: types[type], props, opts: own, urn } as unknown as ResourceValidationArgs;
   const { validateResource } = rule ?? {};
   if (typeof validateResource !== "function") throw new Error(`no rule ${name}`);
   await validateResource(resource, (message) => {
@@ -35,6 +37,16 @@ const limited = { name: "x", memory: 512, cpuQuota: 50_000 };
 describe("the rules for production", () => {
   it.each<[string, keyof typeof types, Record<string, unknown>, Record<string, unknown>?]>([
     ["keys-required", "gateway", { apiKeys: ["ada sha256=..."] }],
+    ["tls-required", "gateway", { published: { bindAddress: "127.0.0.1", port: 8000 } }],
+    ["tls-required", "gateway", { published: { behind: { edge: "x-edge" } } }],
+    ["tls-required", "edge", { mode: "acme", bindAddress: "0.0.0.0" }],
+    ["tls-required", "edge", { mode: "http", bindAddress: "::1" }],
+    [
+      "volumes-kept",
+      "volume",
+      { name: "x-edge-data" },
+      { urn: "urn:pulumi:prod::ollama-stack::ollama-stack:index:Edge$docker:index/volume:Volume::edge-data" },
+    ],
     ["images-pinned", "image", { name: `ollama/ollama:0.17.4${digest}` }],
     ["images-pinned", "image", { name: "x-gateway:1", build: { context: "gateway" } }],
     ["models-pinned", "model", { model: "tiny:1b", digest: "a".repeat(64) }],
@@ -50,6 +62,8 @@ describe("the rules for production", () => {
   it.each<[string, keyof typeof types, Record<string, unknown>, RegExp]>([
     ["keys-required", "gateway", { apiKeys: [] }, /npm run new-key -- NAME.*gatewayApiKeys/],
     ["keys-required", "gateway", {}, /everybody who reaches it is let in/],
+    ["tls-required", "gateway", { published: { bindAddress: "0.0.0.0" } }, /without TLS at 0\.0\.0\.0.*edge/],
+    ["tls-required", "edge", { mode: "http", bindAddress: "10.0.0.5" }, /without TLS at 10\.0\.0\.5/],
     ["images-pinned", "image", { name: "ollama/ollama:0.17.4" }, /^ollama\/ollama:0\.17\.4 .*npm run pin/],
     ["images-pinned", "image", { name: "a/b@sha256:abc" }, /npm run pin/],
     ["models-pinned", "model", { model: "tiny:1b" }, /^tiny:1b .*npm run pin/],
@@ -60,9 +74,9 @@ describe("the rules for production", () => {
       "limits-set",
       "container",
       { ...limited, cpuQuota: 0 },
-      /^x may use all CPUs.*ollamaCpus or gatewayCpus/,
+      /^x may use all CPUs.*ollamaCpus, gatewayCpus or edgeCpus/,
     ],
-    ["limits-set", "ollama", { limits: { pids: 0 } }, /ollamaPids or gatewayPids/],
+    ["limits-set", "ollama", { limits: { pids: 0 } }, /ollamaPids, gatewayPids or edgePids/],
   ])("%s is broken by a %s with %j", async (name, type, props, expected) => {
     const said = await violations(name, type, props);
     expect(said).toHaveLength(1);
@@ -79,6 +93,7 @@ describe("the rules for production", () => {
       "keys-required",
       "limits-set",
       "models-pinned",
+      "tls-required",
       "volumes-kept",
     ]);
   });

@@ -41,6 +41,33 @@ describe("a preview in words", () => {
     );
   });
 
+  it("tells that replicas are replaced one after the other, and interrupt nobody, when an edge stays in front", () => {
+    const replaced = ["gateway", "gateway-2", "ollama", "ollama-2"].map((name) => ({
+      op: "replace",
+      urn: urn(container, `${name}-container`),
+    }));
+    const edge = urn(container, "edge-container");
+    expect(words([...replaced, { op: "same", urn: edge }])).toContain(
+      "Interrupts nobody: the 2 gateways and the 2 Ollama servers are replaced one after the other, each when its requests have ended.",
+    );
+    expect(words([...replaced, { op: "create", urn: edge }])).toMatch(
+      /\*\*Interrupts\*\*: the gateway is away/,
+    );
+    expect(words([...replaced, { op: "replace", urn: edge }])).toMatch(
+      /\*\*Interrupts\*\*: the edge is away.*\n.*Besides, the 2 gateways/,
+    );
+    // What is to be the second is not there yet.
+    expect(words([{ op: "create", urn: urn(container, "ollama-2-container") }, replaced[2] ?? {}])).toMatch(
+      /\*\*Interrupts\*\*: Ollama is away/,
+    );
+    expect(
+      words([
+        { op: "delete", urn: urn(container, "gateway-2-container") },
+        { op: "same", urn: urn(container, "gateway-container") },
+      ]),
+    ).not.toContain("Ends");
+  });
+
   it("says that a change in place interrupts nobody", () => {
     const text = words([{ op: "update", urn: urn(container, "gateway-container"), diffReasons: ["memory"] }]);
     expect(text).toContain("Interrupts nobody.");

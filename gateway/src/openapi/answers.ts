@@ -112,6 +112,8 @@ export const healthCheck = z.object({
 export const statistics = z.record(text, z.record(text, z.number().nullable()));
 
 export const alive = z.object({ status: z.literal("ok") });
+export const accepting = z.object({ status: z.literal("accepting") });
+export const leaving = z.object({ status: z.literal("leaving") });
 export const ready = z.object({ status: z.literal("ready") });
 export const notReady = z.object({
   status: z.literal("not_ready"),

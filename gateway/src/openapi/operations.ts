@@ -118,6 +118,12 @@ export const operations: Readonly<Record<string, Operation>> = {
   "HEAD /api/blobs/:digest": changes("Says whether a blob is there"),
   "GET /": { summary: "What Ollama's command line asks first.", answer: "text/plain" },
   "GET /health": { summary: "Whether the gateway is alive.", answer: answers.alive, open: true },
+  "GET /accepting": {
+    summary: "Whether an edge should send requests here.",
+    answer: answers.accepting,
+    otherwise: [503, answers.leaving],
+    open: true,
+  },
   "GET /ready": {
     summary: "Whether Ollama answers and has the required models.",
     answer: answers.ready,

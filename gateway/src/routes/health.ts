@@ -7,6 +7,14 @@ export function healthRoutes(app: FastifyInstance, gateway: Gateway): void {
   // Alive says nothing of Ollama: restarting the gateway would not bring Ollama back, only cut what is in flight.
   app.get("/health", () => ({ status: "ok" }));
 
+  // For an edge with several gateways behind it. What it answers says nothing of Ollama either: with Ollama gone, clients
+  // are to hear that from a gateway.
+  app.get("/accepting", (_request, reply) => {
+    if (gateway.drains.accepting) return { status: "accepting" };
+    void reply.code(503);
+    return { status: "leaving" };
+  });
+
   app.get("/ready", async (_request, reply) => {
     if (gateway.admission.draining) return notReady(reply, { reason: "The gateway is shutting down." });
     try {

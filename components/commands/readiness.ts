@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { containerState, docker, lastLogLines, type ContainerState } from "../engine.ts";
+
+export interface Answer {
+  readonly ready: boolean;
+  readonly detail: string;
+}
+
+export interface Waiting {
+  readonly container: string;
+  readonly timeoutSeconds: number;
+  /** Limit of processes that it is given once it is ready. */
+  readonly pids: string;
+}
+
+/** Its reason is printed. */
+export class NotReady extends Error {
+  override readonly name = "NotReady";
+}
+
+/**
+ * Returns when a container answers that it is ready; fails with its last log lines when it exits, is killed, turns
+ * unhealthy or takes too long.
+ */
+export async function waitUntilReady(
+  { container: name, timeoutSeconds, pids }: Waiting,
+  ask: (state: ContainerState | undefined) => Promise<Answer>,
+): Promise<void> {
+  // A container that crashed long ago and runs now is not failing.
+  const first = await containerState(name);
+  const restartsBefore = first?.status === "running" ? first.restarts : 0;
+  // Nor is one that was paused or hung until now: what its last checks said is old, and the next one will tell.
+  let unhealthyBefore = first?.health === "unhealthy";
+  const started = performance.now();
+  let told = started;
+  for (;;) {
+    const state = await containerState(name);
+    unhealthyBefore &&= state?.health === "unhealthy";
+    const reason = failure(state, restartsBefore, unhealthyBefore);
+    if (reason !== undefined) await fail(name, reason);
+    const answer = await ask(state);
+    const seconds = (performance.now() - started) / 1000;
+    if (answer.ready) {
+      // The provider has no argument for the limit of processes; the engine takes it at run time and keeps it. Not
+      // before the container runs well: of one that is just crashing the engine says something else than why.
+      await docker(["container", "update", "--pids-limit", pids, name]);
+      console.log(`${name} is ready`);
+      return;
+    }
+    if (seconds > timeoutSeconds)
+      await fail(
+        name,
+        `is not ready after ${String(timeoutSeconds)} s (readyTimeoutSeconds): ${answer.detail}`,
+      );
+    if (performance.now() - told > 10_000) {
+      told = performance.now();
+      console.error(`waiting for ${name}, ${seconds.toFixed(0)} s so far: ${answer.detail}`);
+    }
+    await sleep(seconds < 5 ? 100 : 500);
+  }
+}
+
+/** Why the container will not become ready, or undefined while it still may. */
+function failure(
+  state: ContainerState | undefined,
+  restartsBefore: number,
+  unhealthyBefore: boolean,
+): string | undefined {
+  if (state === undefined) return "is gone: somebody removed it";
+  const code = String(state.exitCode);
+  if (state.outOfMemory && (state.status !== "running" || state.restarts > restartsBefore))
+    return "was killed because it ran out of memory; raise its memory limit";
+  if (state.status === "exited" || state.status === "dead") return `exited with code ${code}`;
+  if (state.status === "restarting") return `crashed with code ${code} and is being restarted`;
+  // It runs again, so its last exit code is gone.
+  if (state.restarts > restartsBefore) return "crashed and was restarted";
+  if (state.health === "unhealthy" && !unhealthyBefore) return "is unhealthy: its health check fails";
+  return undefined;
+}
+
+async function fail(name: string, how: string): Promise<never> {
+  const lines = await lastLogLines(name, 15).catch(() => []);
+  const log =
+    lines.length === 0
+      ? "It logged nothing."
+      : `Its last log lines:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+  console.error(`Container ${name} ${how}.\n${log}`);
+  throw new NotReady();
+}
+
+/** Asks at `url`, which may be the near end of a tunnel; what is told is the address that people know. */
+export async function askUrl(url: string, address: string): Promise<Answer> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+    const body = (await response.text()).slice(0, 300);
+    return { ready: response.ok, detail: `${address} answers ${String(response.status)} ${body}` };
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    return {
+      ready: false,
+      detail: `${address} does not answer (${cause instanceof Error ? cause.message : String(cause)})`,
+    };
+  }
+}
+
+/** Asks by a command in the container. */
+export async function askInside(container: string, command: readonly string[]): Promise<Answer> {
+  const what = command.join(" ");
+  try {
+    const output = await docker(["exec", container, ...command], { merge: true });
+    return { ready: true, detail: `${what}: ${output.trim()}` };
+  } catch (error) {
+    return { ready: false, detail: `${what}: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
+
+/** What is told was told; anything else is a bug. */
+export async function exitCodeOf(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof NotReady)) throw error;
+    process.exitCode = 1;
+  }
+}

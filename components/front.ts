@@ -1,0 +1,74 @@
+import * as pulumi from "@pulumi/pulumi";
+import { type Access, isRemoteAccess } from "./access.ts";
+import { refuse } from "./config-problems.ts";
+import type { StackConfig } from "./config.ts";
+import type { Drain } from "./drain.ts";
+import { certificatesVersion } from "./edge-certificates.ts";
+import type { EdgeMode } from "./edge-config.ts";
+import { Edge } from "./edge.ts";
+import type { Gateway } from "./gateway.ts";
+import type { StackNames } from "./names.ts";
+
+/** Who is told before one of several containers is replaced. */
+export function drainOf(config: StackConfig, names: StackNames): Drain {
+  return {
+    gateways: names.gateways,
+    // Without an edge, who is served is served by the gateway.
+    edge: config.edge === "none" ? names.gateway : names.edge,
+    timeoutSeconds: config.drainTimeoutSeconds,
+  };
+}
+
+/** Where the gateway is published: itself, or through an edge. */
+export function gatewayPlace(config: StackConfig, names: StackNames) {
+  if (config.edge !== "none") return { behind: drainOf(config, names) };
+  return { bindAddress: config.gatewayBindAddress, port: config.gatewayPort };
+}
+
+/** For the stack's outputs. */
+interface Front {
+  readonly gatewayUrl: pulumi.Output<string>;
+  readonly edge?: { readonly container: pulumi.Output<string>; readonly mode: EdgeMode };
+}
+
+/** The edge that the config asks for, in front of the gateways; without one, they are their own front. */
+export function declareFront(
+  config: StackConfig,
+  gateway: Gateway,
+  {
+    access,
+    networkName,
+    containerName,
+  }: { readonly access: Access; readonly networkName: pulumi.Input<string>; readonly containerName: string },
+): Front {
+  const mode = config.edge;
+  if (mode === "none") return { gatewayUrl: gateway.url };
+  const own = mode === "internal" && config.edgeHostnames.length === 0;
+  const hostnames = mode === "http" ? [] : own ? ["localhost", "127.0.0.1"] : config.edgeHostnames;
+  const edge = new Edge(
+    "edge",
+    {
+      mode,
+      hostnames,
+      gateways: gateway.hosts,
+      acmeDirectory: config.edgeAcmeDirectory,
+      acmeEmail: config.edgeAcmeEmail,
+      acmeRoot: mode === "acme" && config.edgeCertificates !== "",
+      image: config.edgeImage,
+      platform: config.imagePlatform,
+      containerName,
+      networkName,
+      bindAddress: config.gatewayBindAddress,
+      port: config.gatewayPort,
+      certificates: mode === "certificate" || mode === "acme" ? config.edgeCertificates : "",
+      certificatesVersion: refuse(() =>
+        certificatesVersion(mode, config.edgeCertificates, isRemoteAccess(access)),
+      ),
+      readyTimeoutSeconds: config.readyTimeoutSeconds,
+      limits: { memoryMiB: config.edgeMemoryMiB, cpus: config.edgeCpus, pids: config.edgePids },
+      access,
+    },
+    { dependsOn: gateway },
+  );
+  return { gatewayUrl: edge.url, edge: { container: edge.containerName, mode } };
+}

@@ -1,0 +1,173 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type PeerCertificate, connect } from "node:tls";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { docker } from "../../components/engine.ts";
+import { Project } from "./project.ts";
+
+const gatewayPort = 18473;
+const project = new Project({ stack: "tls", ollamaPort: 18472, gatewayPort });
+const name = "llm.example.test";
+const folder = join(project.folder, "certificates");
+const authority = "ollama-stack-tls-authority";
+const edge = "ollama-stack-tls-edge";
+
+function openssl(...args: string[]): void {
+  execFileSync("openssl", args, { cwd: folder, stdio: "ignore" });
+}
+
+/** A certificate for the name, by an authority made for it. */
+function issue(): void {
+  openssl(
+    "req",
+    "-x509",
+    "-newkey",
+    "rsa:2048",
+    "-nodes",
+    "-days",
+    "2",
+    "-keyout",
+    "ca.key",
+    "-out",
+    "ca.pem",
+    "-subj",
+    "/CN=tests",
+  );
+  openssl(
+    "req",
+    "-newkey",
+    "rsa:2048",
+    "-nodes",
+    "-keyout",
+    "key.pem",
+    "-out",
+    "cert.csr",
+    "-subj",
+    `/CN=${name}`,
+  );
+  writeFileSync(join(folder, "san"), `subjectAltName=DNS:${name}\n`);
+  openssl(
+    "x509",
+    "-req",
+    "-in",
+    "cert.csr",
+    "-CA",
+    "ca.pem",
+    "-CAkey",
+    "ca.key",
+    "-CAcreateserial",
+    "-days",
+    "2",
+    "-out",
+    "cert.pem",
+    "-extfile",
+    "san",
+  );
+}
+
+/** The certificate that the edge shows to who trusts an authority, or why it is not trusted. */
+function shown(ca: string): Promise<PeerCertificate> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: "127.0.0.1", port: gatewayPort, servername: name, ca }, () => {
+      resolve(socket.getPeerCertificate(true));
+      socket.destroy();
+    });
+    socket.once("error", reject);
+  });
+}
+
+const text = (file: string) => readFileSync(join(folder, file), "utf8");
+
+beforeAll(async () => {
+  mkdirSync(folder);
+  await project.pulumi("stack", "init", project.stack);
+});
+afterAll(async () => {
+  await docker(["container", "rm", "--force", "--volumes", authority]);
+  await project.dispose();
+});
+
+describe("an edge", () => {
+  it("says which files of a given certificate are missing, before anything is made", async () => {
+    project.configure({ edge: "certificate", edgeHostnames: [name], edgeCertificates: folder });
+    const { code, output } = await project.tryPulumi("preview");
+    expect(code).not.toBe(0);
+    expect(output).toMatch(/its cert\.pem is missing; edge certificate needs cert\.pem and key\.pem there/);
+  });
+
+  it("shows a given certificate, whose key is nowhere but in its file", async () => {
+    issue();
+    // One gateway: an edge does not need more.
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect((await shown(text("ca.pem"))).subjectaltname).toBe(`DNS:${name}`);
+    const secret = text("key.pem").split("\n")[3] ?? "";
+    const state = await project.pulumi("stack", "export", "--show-secrets");
+    const inspected = await docker(["container", "inspect", edge]);
+    expect(secret.length).toBeGreaterThan(40);
+    expect(state + inspected).not.toContain(secret);
+    await project.pulumi("preview", "--refresh", "--expect-no-changes");
+  });
+
+  it("loads a renewed one at the next up, in place", async () => {
+    const before = await docker(["container", "inspect", "--format", "{{.Id}}", edge]);
+    issue();
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect((await shown(text("ca.pem"))).subjectaltname).toBe(`DNS:${name}`);
+    expect(await docker(["container", "inspect", "--format", "{{.Id}}", edge])).toBe(before);
+  });
+
+  it("gets one from an ACME authority by itself", async () => {
+    const image = String(project.configured("edgeImage"));
+    const network = (await project.outputs()).networkName;
+    const config = `{
+      admin off
+      skip_install_trust
+    }
+    https://authority {
+      tls internal
+      acme_server {
+        challenges tls-alpn-01
+      }
+    }`;
+    writeFileSync(join(folder, "Caddyfile"), config);
+    const mount = `type=bind,source=${folder},target=/etc/authority,readonly`;
+    await docker([
+      "container",
+      "run",
+      "--detach",
+      "--name",
+      authority,
+      "--network",
+      network,
+      "--network-alias",
+      "authority",
+      "--mount",
+      mount,
+      "--env",
+      "XDG_DATA_HOME=/data",
+      image,
+      "caddy",
+      "run",
+      "--config",
+      "/etc/authority/Caddyfile",
+    ]);
+    const root = join(folder, "acme-root.pem");
+    const path = `${authority}:/data/caddy/pki/authorities/local/root.crt`;
+    await expect
+      .poll(
+        () =>
+          docker(["container", "cp", path, root]).then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 20_000, interval: 500 },
+      )
+      .toBe(true);
+    project.configure({ edge: "acme", edgeAcmeDirectory: "https://authority/acme/local/directory" });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    const certificate = await shown(readFileSync(root, "utf8"));
+    expect(certificate.subjectaltname).toBe(`DNS:${name}`);
+    expect(certificate.issuer.CN).toMatch(/Caddy Local Authority/);
+  });
+});

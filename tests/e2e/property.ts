@@ -1,0 +1,78 @@
+import { docker, inspect } from "./by-hand.ts";
+import type { Deployment } from "../../scripts/deployment.ts";
+
+// What a row about a config key says, and the ways to look at what came of it.
+
+/** What a change of a key does, in the words that its description must have. */
+export const promises = {
+  "in place": /Changed in place|another address of the same one does not/,
+  "replaces Ollama": /A change replaces the container/,
+  "replaces Ollama's image": /A change replaces the container; the models stay/,
+  "replaces the gateway":
+    /A change (replaces the container|of the number adds or takes away containers and replaces the gateway's container|of their names, their order or keepLoaded replaces the gateway's container)/,
+  "rebuilds the gateway": /A change rebuilds the image and replaces the container/,
+  "replaces both": /A change replaces both containers/,
+  "replaces all images": /A change replaces the images and the containers/,
+  "replaces the network": /A change replaces the network and the containers/,
+  "replaces the edge": /A change replaces (the edge|the container; with an edge, that one alone)/,
+  "replaces the edge's image": /A change replaces the edge; certificates and configuration stay/,
+  nothing: /Changes nothing that runs/,
+} as const;
+export type Promised = keyof typeof promises;
+
+export interface Property {
+  /** Another value, given what the stack's config has. */
+  readonly value: (configured: unknown) => unknown;
+  readonly promised: Promised;
+  /** Keys without which the value would be refused. */
+  readonly together?: Readonly<Record<string, unknown>>;
+  /** What preview says where no value can be applied here. */
+  readonly refused?: RegExp;
+  /** What the engine or the state shows of it. */
+  readonly look?: (deployment: Deployment) => unknown;
+  /** What that has to be for a value. */
+  readonly shown?: (value: never) => unknown;
+}
+
+export const stack = "props";
+
+/** Images made for these tests, from the ones that the stack has. */
+export const otherImage = (reference: unknown) =>
+  `other-${stack}/${String(reference).replace(/[:/]/g, "-")}:1`;
+
+export const environment = (container: string, name: string) => () =>
+  (inspect(container, ".Config.Env") as string[])
+    .find((line) => line.startsWith(`${name}=`))
+    ?.slice(name.length + 1);
+export const host =
+  (container: string, ...names: string[]) =>
+  () => {
+    const all = inspect(container, ".HostConfig") as Record<string, unknown>;
+    return names.map((name) => all[name]);
+  };
+/** Of each published port: itself as the container has it, or the host's address or port. */
+export const published = (container: string, which: "Port" | "HostIp" | "HostPort") => () =>
+  Object.entries(
+    inspect(container, ".HostConfig.PortBindings") as Record<string, Record<string, string>[]>,
+  ).map(([own, [first]]) => (which === "Port" ? own : first?.[which]));
+export const image = (container: string) => String(inspect(container, ".Image"));
+export const imageOf = (reference: string) => docker("image", "inspect", "--format", "{{.Id}}", reference);
+export const layersOf = (reference: string) =>
+  JSON.parse(docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", reference)) as string[];
+export const commands = (name: RegExp, variable: string) => (deployment: Deployment) => [
+  ...new Set(
+    deployment.resources
+      .filter((resource) => name.test(resource.name))
+      .map(({ inputs }) => (inputs["environment"] as Record<string, unknown>)[variable]),
+  ),
+];
+
+export const containersOf =
+  (name: RegExp) =>
+  ({ resources }: Deployment) =>
+    resources.filter((resource) => name.test(resource.name)).length;
+
+export const memory = (mib: number) => [mib * 1024 * 1024, mib * 1024 * 1024];
+export const quota = (cpus: string) => (cpus === "" ? [0, 0] : [Number(cpus) * 100_000, 100_000]);
+export const list = (value: unknown) => [value];
+export const text = (value: unknown) => String(value);

@@ -1,0 +1,225 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Agent, type Dispatcher, fetch } from "undici";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { docker } from "../../components/engine.ts";
+import { newKey } from "../../gateway/src/keys.ts";
+import { edgeAuthority } from "../../scripts/trust.ts";
+import { Project } from "./project.ts";
+
+const gatewayPort = 18471;
+const project = new Project({ stack: "rolling", ollamaPort: 18470, gatewayPort });
+const { key, line } = newKey("load", []);
+const root = `https://localhost:${String(gatewayPort)}`;
+let trusting: Dispatcher;
+let model = "";
+
+const containers = ["edge", "gateway", "gateway-2", "ollama", "ollama-2"] as const;
+type Name = (typeof containers)[number];
+const nameOf = (which: Name) => `ollama-stack-rolling-${which}`;
+
+/** When each container was made, and from what. */
+async function made(): Promise<Record<Name, string>> {
+  const text = await docker(["container", "inspect", "--format", "{{.Id}}", ...containers.map(nameOf)]);
+  const ids = text.trim().split("\n");
+  return Object.fromEntries(containers.map((which, i) => [which, ids[i] ?? ""])) as Record<Name, string>;
+}
+
+function ask(body: object, apiKey = key) {
+  return fetch(`${root}/v1/chat/completions`, {
+    method: "POST",
+    dispatcher: trusting,
+    headers: { "content-type": "application/json", authorization: `Bearer ${apiKey}` },
+    body: JSON.stringify({ model, messages: [{ role: "user", content: "Count to ten." }], ...body }),
+  });
+}
+
+interface Load {
+  /** Streams that were answered whole. */
+  whole: number;
+  readonly failures: string[];
+}
+
+/** Clients that stream without pause while something is done; what they met with. */
+async function underLoad(clients: number, work: () => Promise<void>): Promise<Load> {
+  const load: Load = { whole: 0, failures: [] };
+  let on = true;
+  const client = async (n: number): Promise<void> => {
+    while (on) {
+      try {
+        // Some are long enough to be under way when their replica's turn comes.
+        const response = await ask({ stream: true, max_tokens: n % 10 === 0 ? 80 : 6, seed: n });
+        const text = await response.text();
+        if (response.status === 200 && text.endsWith("data: [DONE]\n\n") && !text.includes(`"error"`))
+          load.whole += 1;
+        else load.failures.push(`${String(response.status)} ...${text.slice(-300)}`);
+      } catch (error) {
+        const { cause, message } = error as Error;
+        load.failures.push(`${message}: ${String(cause)}`);
+      }
+    }
+  };
+  const running = Array.from({ length: clients }, (_, n) => client(n));
+  try {
+    await sleep(2000);
+    await work();
+    await sleep(2000);
+  } finally {
+    on = false;
+    await Promise.all(running);
+  }
+  return load;
+}
+
+beforeAll(async () => {
+  project.configure({
+    edge: "internal",
+    gatewayReplicas: 2,
+    ollamaReplicas: 2,
+    ollamaParallel: 4,
+    ollamaContextLength: 512,
+    // Two servers whose every thread waits for a core that the other one's has are many times slower than one.
+    models: (project.configured("models") as object[]).map((each) => ({
+      ...each,
+      parameters: { num_thread: 1 },
+    })),
+    gatewayApiKeys: [line],
+  });
+  await project.pulumi("stack", "init", project.stack);
+  await project.pulumi("up", "--yes", "--skip-preview");
+  const outputs = await project.outputs();
+  model = outputs.installedModels[0]?.model ?? "";
+  const ca = await edgeAuthority(outputs);
+  if (ca === undefined) throw new Error("the edge has no authority");
+  trusting = new Agent({ connect: { ca } });
+});
+afterAll(async () => {
+  await trusting.close();
+  await project.dispose();
+});
+
+describe("two gateways and two Ollama servers behind an edge", () => {
+  it("answer at the edge alone, with TLS by its own authority", async () => {
+    const response = await ask({ max_tokens: 4 });
+    expect(response.status).toBe(200);
+    await response.text();
+    const published = await docker([
+      "container",
+      "inspect",
+      "--format",
+      "{{json .HostConfig.PortBindings}}",
+      ...containers.map(nameOf),
+    ]);
+    const ports = published
+      .trim()
+      .split("\n")
+      .map((text) => Object.keys((JSON.parse(text) ?? {}) as object));
+    expect(ports).toEqual([["443/tcp"], [], [], ["11434/tcp"], []]);
+    await expect(fetch(`${root}/health`)).rejects.toThrow("fetch failed");
+  });
+
+  it("are not changed by a second up", async () => {
+    await project.pulumi("preview", "--refresh", "--expect-no-changes");
+  });
+
+  it("stream through the edge as they are generated, and stop when the client leaves", async () => {
+    const leaving = new AbortController();
+    const response = await fetch(`${root}/api/chat`, {
+      method: "POST",
+      dispatcher: trusting,
+      headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
+      signal: leaving.signal,
+      body: JSON.stringify({
+        model,
+        messages: [{ role: "user", content: "Tell me a very long story." }],
+        options: { num_predict: 400 },
+      }),
+    });
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    const first = await reader.read();
+    expect(new TextDecoder().decode(first.value)).toMatch(/"done":false/);
+    leaving.abort();
+    await expect
+      .poll(async () => docker(["container", "logs", "--since", "20s", nameOf("gateway")], { merge: true }), {
+        timeout: 5000,
+      })
+      .toMatch(/"route":"\/api\/chat".*client_left/);
+  });
+
+  it("a gateway that says no says it through the edge, in its own words", async () => {
+    const response = await ask({}, "sk-wrong");
+    expect(response.status).toBe(401);
+    expect(await response.json()).toMatchObject({ error: { code: "invalid_api_key" } });
+  });
+
+  it.each<[string, () => Promise<void> | void, readonly Name[]]>([
+    [
+      "the gateway's image",
+      () => {
+        project.edit("gateway/src/server.ts", (text) => text.replace('"starting"', '"starting anew"'));
+      },
+      ["gateway", "gateway-2"],
+    ],
+    [
+      "the gateway's keys",
+      () => {
+        project.configure({ gatewayApiKeys: [line, newKey("another", []).line] });
+      },
+      ["gateway", "gateway-2"],
+    ],
+    [
+      "Ollama's image",
+      async () => {
+        const image = String(project.configured("ollamaImage"));
+        const [, tag] = image.split(":");
+        const text = `FROM ${image}\nLABEL replicas.test=changed\n`;
+        await docker(["build", "--tag", `ollama-stack-rolling/ollama:${tag ?? ""}`, "-"], { input: text });
+        project.configure({ ollamaImage: `ollama-stack-rolling/ollama:${tag ?? ""}` });
+      },
+      ["ollama", "ollama-2"],
+    ],
+  ])(
+    "roll when %s changes: 20 clients stream without pause, none fails, none is cut",
+    async (_, change, replaced) => {
+      const before = await made();
+      await change();
+      let output = "";
+      const { whole, failures } = await underLoad(20, async () => {
+        output = await project.pulumi("up", "--yes", "--skip-preview");
+      });
+      expect(failures, output).toEqual([]);
+      expect(whole).toBeGreaterThan(20);
+      const after = await made();
+      expect(containers.filter((which) => before[which] !== after[which])).toEqual(replaced);
+      expect(output).not.toMatch(/will be cut|could take over|failed/);
+    },
+  );
+
+  it("a gateway that dies is replaced by the other, before the first byte of an answer", async () => {
+    const { failures } = await underLoad(0, async () => {
+      const answers = Array.from({ length: 4 }, () => ask({ max_tokens: 60 }));
+      await sleep(300);
+      await docker(["container", "kill", nameOf("gateway")]);
+      for (const response of await Promise.all(answers)) {
+        expect(response.status).toBe(200);
+        await response.text();
+      }
+    });
+    expect(failures).toEqual([]);
+    await docker(["container", "start", nameOf("gateway")]);
+  });
+
+  it("with no gateway left, the edge says so in OpenAI's form", async () => {
+    await docker(["container", "stop", "--time", "1", nameOf("gateway"), nameOf("gateway-2")]);
+    const response = await ask({ max_tokens: 4 });
+    expect([502, 503]).toContain(response.status);
+    expect(await response.json()).toMatchObject({ error: { code: "gateway_unreachable" } });
+    await docker(["container", "start", nameOf("gateway"), nameOf("gateway-2")]);
+  });
+
+  it("the edge keeps its configuration over a restart", async () => {
+    await docker(["container", "restart", nameOf("edge")]);
+    await expect
+      .poll(async () => (await ask({ max_tokens: 4 }).catch(() => undefined))?.status, { timeout: 20_000 })
+      .toBe(200);
+  });
+});
