@@ -248,7 +248,27 @@ export class ConfigError extends Error {
 
 /** The stack's config, read once. */
 export function readConfig(): StackConfig {
-  return parseConfig(pulumi.getProject(), pulumi.runtime.allConfig());
+  const project = pulumi.getProject();
+  // The CLI hands secrets over in the clear, and their names apart.
+  refuseSecrets(project, JSON.parse(process.env["PULUMI_CONFIG_SECRET_KEYS"] ?? "[]") as string[]);
+  return parseConfig(project, pulumi.runtime.allConfig());
+}
+
+// What is a secret from here to the state.
+const keptSecret = new Set(["gatewayApiKeys"]);
+
+/** Throws one line for each key that is a secret in the config and would be none in state, preview and containers. */
+export function refuseSecrets(project: string, secretKeys: readonly string[]): void {
+  const refused = secretKeys.filter(
+    (key) => key.startsWith(`${project}:`) && !keptSecret.has(key.slice(project.length + 1)),
+  );
+  if (refused.length === 0) return;
+  throw new ConfigError(
+    refused.map((key) => {
+      const name = key.slice(project.length + 1);
+      return `${key} is a secret, but would be shown by preview, state and containers: it must hold none; set it anew with: pulumi config set '${name}' VALUE --plaintext`;
+    }),
+  );
 }
 
 /** Whether an edge must be told by which names it is called. */
@@ -287,8 +307,8 @@ function describe(project: string, raw: Record<string, unknown>, issue: z.core.$
     (at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step],
     raw,
   );
-  // A line may hold a key by mistake.
-  const secret = issue.path[0] === "gatewayApiKeys";
+  // A line may hold a key by mistake, a URL a password.
+  const secret = issue.path[0] === "gatewayApiKeys" || /:\/\/[^/]*@/.test(JSON.stringify(value));
   const shown = secret ? "wrong" : value === undefined ? "not set" : JSON.stringify(value);
   const flag = path.includes("[") ? "--path " : "";
   return `${project}:${path} is ${shown}, but must be ${issue.message}; set it with: pulumi config set ${flag}'${path}' VALUE`;

@@ -15,6 +15,10 @@ const sourceAllowed =
 const reference = new RegExp(`^(${part}(:\\d{1,5})?/)?(${part}/)?${part}(:${part})?$`);
 const source = z
   .string(sourceAllowed)
+  .refine(
+    (text) => sourceKind(text) !== "url" || !URL.canParse(text) || new URL(text).username === "",
+    "a URL without a user and a password, which preview and state would show",
+  )
   .refine((text) => {
     const kind = sourceKind(text);
     return kind === "registry" ? reference.test(text) : kind === "path" || URL.canParse(text);

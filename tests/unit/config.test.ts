@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parse as parseYaml } from "yaml";
 import { describe, expect, it } from "vitest";
-import { configSchema, parseConfig } from "../../components/config.ts";
+import { configSchema, parseConfig, refuseSecrets } from "../../components/config.ts";
 
 interface Key {
   type?: string;
@@ -53,6 +53,22 @@ describe("config", () => {
       gatewayPort: 8000,
       models: [{ name: "llama3.2:1b" }],
     });
+  });
+
+  it("refuses a secret that would be stored and shown in the clear, and takes the one that is not", () => {
+    expect(() => {
+      refuseSecrets("ollama-stack", ["ollama-stack:gatewayApiKeys", "docker:registryAuth"]);
+    }).not.toThrow();
+    expect(() => {
+      refuseSecrets("ollama-stack", ["ollama-stack:models"]);
+    }).toThrow(/^ollama-stack:models is a secret, but .*pulumi config set 'models' VALUE --plaintext$/);
+  });
+
+  it("refuses a password in a model's source, and does not repeat it", () => {
+    const source = "https://ada:planted-password@models.example/a.gguf";
+    const said = problem("models", JSON.stringify([{ name: "a:1b", source, digest: "0".repeat(64) }]));
+    expect(said).toMatch(/models\[0\]\.source is wrong, but must be a URL without a user and a password/);
+    expect(said).not.toContain("planted-password");
   });
 
   it("leaves the config of other projects and packages alone", () => {
