@@ -122,7 +122,7 @@ describe("a container that was made anew by hand", () => {
       "environment SMTP expected not set actual set to something else (not shown)",
       "environment REQUIRED_MODELS expected smollm2:135m actual not set",
       "label owner expected not set actual somebody",
-      'command expected ["node","--max-semi-space-size=4","--liftoff-only","/app/server.cjs"] actual ["node","--no-warnings","/app/server.cjs"]',
+      'command expected ["node","--max-semi-space-size=8","--no-parallel-scavenge","--liftoff-only","/app/server.cjs"] actual ["node","--no-warnings","/app/server.cjs"]',
       "user expected 65532:65532 actual 1000",
       "mounts expected none actual bind /etc at /host (read-only)",
       "capabilities added expected none actual SYS_ADMIN",
