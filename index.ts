@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { accessTo, tunnelOutput } from "./components/access.ts";
+import { accessTo, accessToOllama, tunnelOutput } from "./components/access.ts";
 import { refuse } from "./components/config-problems.ts";
 import { readConfig } from "./components/config.ts";
 import { deployTo } from "./components/engine-provider.ts";
@@ -18,14 +18,15 @@ const names = stackNames(config);
 await checkHost(config, names);
 const gpus = await planGpus(config);
 deployTo(config);
-const access = accessTo(config, names.network);
-const plan = await planModels(config, access, modelServer(config, access, names.ollama));
+const [access, toOllama] = [accessTo(config, names.network), accessToOllama(config, names.network)];
+const plan = await planModels(config, toOllama, modelServer(config, toOllama, names.ollama));
 
 const network = new ServiceNetwork("network", { networkName: names.network });
 const place = { access, networkName: network.networkName, platform: config.imagePlatform };
 const server = new OllamaServer("ollama", {
   image: config.ollamaImage,
   ...place,
+  access: toOllama,
   replicas: config.ollamaReplicas,
   drain: drainOf(config, names),
   containerName: names.ollama,
@@ -43,7 +44,7 @@ const server = new OllamaServer("ollama", {
   limits: { memoryMiB: config.ollamaMemoryMiB, cpus: config.ollamaCpus, pids: config.ollamaPids },
 });
 
-const models = declareModels(plan, { access, serverUrl: server.readyAddress, config });
+const models = declareModels(plan, { access: toOllama, serverUrl: server.readyAddress, config });
 
 const gateway = new Gateway(
   "gateway",
@@ -67,7 +68,7 @@ const gateway = new Gateway(
 );
 
 export const { gatewayUrl, edge } = declareFront(config, gateway, { ...place, containerName: names.edge });
-export const tunnel = tunnelOutput(access, { gateway: gateway.internal, ollama: server.internal });
+export const tunnel = tunnelOutput({ access, ...gateway.internal }, { access: toOllama, ...server.internal });
 export const keysRequired = config.gatewayApiKeys.length > 0;
 export const ollamaUrl = server.url;
 export const networkName = network.networkName;

@@ -111,7 +111,7 @@ export const configSchema = z
     imagePlatform: platform,
     ollamaReplicas: integer(1, 16),
     ollamaImage: imageReference,
-    ollamaPort: port,
+    ollamaPort: integer(0, 65535),
     ollamaBindAddress: address,
     ollamaHosts: z.array(hostsLine, "a list of lines"),
     ollamaMemoryMiB: memoryMiB(256),

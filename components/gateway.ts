@@ -96,7 +96,7 @@ export class Gateway extends pulumi.ComponentResource {
           buildArgs: { BASE_IMAGE: args.baseImage },
           ...platform,
           // The other one builds on the environment's engine, whatever the provider was told, and knows no TLS.
-          ...(args.access.remote === undefined ? {} : { useLegacyBuilder: true }),
+          ...(args.access.hostname === undefined ? {} : { useLegacyBuilder: true }),
         },
         triggers: { content: tag },
         keepLocally: true,

@@ -34,7 +34,7 @@ export interface OllamaServerArgs {
   readonly networkName: pulumi.Input<string>;
   /** Host address that the first one's port is published at. A change replaces the container. */
   readonly bindAddress: string;
-  /** Host port. A change replaces the container. */
+  /** Host port; 0 publishes none. A change replaces the container. */
   readonly port: number;
   /** Extra lines of /etc/hosts, "name:address". A change replaces the container. */
   readonly hosts: readonly string[];
@@ -65,7 +65,7 @@ const internal = { host: "ollama", port: ollamaInternalPort };
 
 /** Where commands reach the server of a config and where it keeps its models, known before anything runs. */
 export function modelServer(config: StackConfig, access: Access, containerName: string): ModelServer {
-  const published = publishedUrl(access, config.ollamaBindAddress, config.ollamaPort);
+  const published = ollamaUrl(access, config.ollamaBindAddress, config.ollamaPort);
   return {
     url: serviceUrl(access, { published, ...internal }),
     volume: {
@@ -108,7 +108,7 @@ export class OllamaServer extends pulumi.ComponentResource {
       { parent: this },
     );
     const volume = args.modelVolume === "" ? ownVolume(name, args, this).name : args.modelVolume;
-    const published = publishedUrl(args.access, args.bindAddress, args.port);
+    const published = ollamaUrl(args.access, args.bindAddress, args.port);
     this.address = serviceUrl(args.access, { published, ...this.internal });
     const hosts = replicas(internal.host, args.replicas);
     const made: ServiceContainer[] = [];
@@ -132,7 +132,7 @@ export class OllamaServer extends pulumi.ComponentResource {
               ...(args.modelVolume === "" && before === undefined ? {} : { OLLAMA_NOPRUNE: "1" }),
             },
             network: { name: args.networkName, aliases: [host] },
-            ...(before === undefined
+            ...(before === undefined && args.port !== 0
               ? { port: { internal: ollamaInternalPort, external: args.port, address: args.bindAddress } }
               : {}),
             hosts: args.hosts,
@@ -191,4 +191,10 @@ function ownVolume(name: string, args: OllamaServerArgs, parent: pulumi.Resource
 
 function volumeName(containerName: string): string {
   return `${containerName}-models`;
+}
+
+/** Where the server is published; one that is not has only its place in the network. */
+function ollamaUrl(access: Access, bindAddress: string, port: number): string {
+  if (port === 0) return `http://${internal.host}:${String(internal.port)}`;
+  return publishedUrl(access, bindAddress, port);
 }

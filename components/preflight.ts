@@ -44,6 +44,7 @@ export async function checkHost(config: StackConfig, names: StackNames): Promise
   ];
   const taken = await Promise.all(
     wanted.map(async ({ key, address, port, containers }) => {
+      if (port === 0) return undefined;
       const holders = running
         .filter(({ ports }) => publishes(ports, address, port))
         .map((entry) => entry.container);

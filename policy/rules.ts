@@ -11,6 +11,8 @@ interface Arguments {
   readonly retain?: boolean;
   readonly model?: string;
   readonly digest?: string;
+  /** Of an Ollama server. */
+  readonly port?: number;
   /** Of a gateway: how it is reached. */
   readonly published?: { readonly bindAddress?: string };
   /** Of an edge. */
@@ -72,6 +74,17 @@ export const rules: readonly ResourceValidationPolicy[] = [
       if (at !== undefined && !/^127\.|^::1$/.test(at))
         say(
           `It answers without TLS at ${at}. Set edge to internal, certificate or acme, or gatewayBindAddress to a loopback address.`,
+        );
+    },
+  ),
+  rule(
+    "ollama-unpublished",
+    "Nobody reaches Ollama past the gateway.",
+    [component("OllamaServer")],
+    ({ port = 0 }, say) => {
+      if (port !== 0)
+        say(
+          `It is published at port ${String(port)}, and has no keys. Set ollamaPort to 0; npm run forward leads there.`,
         );
     },
   ),

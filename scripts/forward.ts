@@ -1,5 +1,5 @@
-// npm run forward: the gateway and Ollama of a stack on another machine, on the loopback ports that they have there,
-// until it is interrupted.
+// npm run forward: what of a stack is not published, or on another machine, on loopback ports of this one: those that it
+// has there or in its network. Until it is interrupted.
 import { Tunnel } from "../components/tunnel/tunnel.ts";
 import { main } from "./main.ts";
 import { readOutputs } from "./outputs.ts";
@@ -16,6 +16,7 @@ await main(async () => {
       ["gateway", end.gateway, gatewayUrl],
       ["ollama", end.ollama, ollamaUrl],
     ] as const) {
+      if (target === undefined) continue;
       const port = await tunnel.listen(target, Number(new URL(url).port));
       console.log(`${name}: http://127.0.0.1:${String(port)}`);
     }

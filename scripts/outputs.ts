@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { pulumi } from "./pulumi-cli.ts";
 
-/** Where services are behind a tunnel, "host:port" each, because the engine is another machine's. */
+/** Which services are behind a tunnel, "host:port" each, because they are not published, or on another machine. */
 export const tunnelOutput = z
   .object({
     network: z.string(),
     image: z.string(),
     platform: z.string(),
-    gateway: z.string(),
+    gateway: z.string().optional(),
     ollama: z.string(),
   })
   .optional();

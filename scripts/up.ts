@@ -58,7 +58,7 @@ await main(async () => {
     console.log(
       `First:      docker cp ${outputs.edge.container}:${authorityPath} . and have your clients trust it (curl --cacert root.crt)`,
     );
-  if (outputs.tunnel !== undefined)
+  if (outputs.tunnel?.gateway !== undefined)
     console.log(
       `From here:  npm run forward${stackOption}, as long as which runs that URL works on this machine, too`,
     );

@@ -1,8 +1,11 @@
 import { parseReference, pinned } from "./reference.ts";
 import { RegistryError, tagDigest } from "./registry.ts";
 
-/** Keys of the config that hold an image. */
-export const imageKeys = ["ollamaImage", "gatewayBaseImage"] as const;
+/** Keys of the config that hold an image that a stack has, with that edge or none. */
+export function imageKeys(edge: unknown): readonly string[] {
+  const always = ["ollamaImage", "gatewayBaseImage"];
+  return edge === undefined || edge === "none" ? always : [...always, "edgeImage"];
+}
 
 /** What a registry says of something in the config. */
 export interface Pin {

@@ -17,12 +17,12 @@ export async function pinStackConfig(
   defaults: Readonly<Record<string, unknown>>,
 ): Promise<Pinned> {
   const document = parseDocument(file);
-  const images = imageKeys.map((key) => {
-    const own: unknown = document.getIn(["config", `ollama-stack:${key}`]);
-    return [key, String(own ?? defaults[key])];
-  });
   const content = document.toJS() as { readonly config?: Readonly<Record<string, unknown>> } | null;
   const key = (name: string): unknown => content?.config?.[`ollama-stack:${name}`];
+  const images = imageKeys(key("edge") ?? defaults["edge"]).map((name) => [
+    name,
+    String(key(name) ?? defaults[name]),
+  ]);
   const listed = (value: unknown): unknown[] =>
     Array.isArray(value) ? value : typeof value === "string" ? (JSON.parse(value) as unknown[]) : [];
   const models = listed(key("models") ?? defaults["models"]);

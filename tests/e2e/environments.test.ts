@@ -4,6 +4,7 @@ import { parse } from "yaml";
 import { rules } from "../../policy/rules.ts";
 import { newKey } from "../../gateway/src/keys.ts";
 import { docker } from "./by-hand.ts";
+import { withReachable } from "../../scripts/reachable.ts";
 import { type OciRegistry, startOciRegistry } from "./oci-registry.ts";
 import { leftovers, Project } from "./project.ts";
 
@@ -57,7 +58,9 @@ describe("a stack that is called production", () => {
     const { code, output } = await script("up");
     expect(code).not.toBe(0);
     expect(output).not.toContain("can't run policy");
-    for (const { name } of rules) expect(output).toContain(`[mandatory]  ${name}  (`);
+    // Without keys there is no other address than a loopback one, and so nothing that needs TLS.
+    for (const { name } of rules)
+      if (name !== "tls-required") expect(output).toContain(`[mandatory]  ${name}  (`);
     expect(output).toMatch(
       /keys-required {2}\(ollama-stack:index:Gateway: gateway\)[^]{0,200}npm run new-key -- NAME/,
     );
@@ -70,6 +73,14 @@ describe("a stack that is called production", () => {
     expect(output).toMatch(
       /limits-set {2}\(docker:index:Container: gateway-container\)[^]{0,200}gatewayCpus/,
     );
+    expect(output).toMatch(
+      /ollama-unpublished {2}\(ollama-stack:index:OllamaServer: ollama\)[^]{0,200}ollamaPort to 0/,
+    );
+    project.configure({ gatewayApiKeys: [line], gatewayBindAddress: "0.0.0.0" });
+    expect((await script("up")).output).toMatch(
+      /tls-required {2}\(ollama-stack:index:Gateway: gateway\)[^]{0,200}Set edge to internal/,
+    );
+    project.configure({ gatewayBindAddress: undefined });
     expect(leftovers(project.stack)).toEqual(none);
   });
 
@@ -77,6 +88,7 @@ describe("a stack that is called production", () => {
     const images = {
       ollamaImage: await publish(String(project.configured("ollamaImage"))),
       gatewayBaseImage: await publish(String(project.configured("gatewayBaseImage"))),
+      edgeImage: await publish(String(project.configured("edgeImage"))),
     };
     project.configure({ ...production(), ...images, gatewayApiKeys: [line] });
     const pin = await script("pin");
@@ -92,8 +104,13 @@ describe("a stack that is called production", () => {
     const { code, output } = await script("up");
     expect(code, output).toBe(0);
     expect(output).toMatch(/for a joke; [\d.]+ s later/);
-    const { gatewayUrl } = await project.outputs();
-    expect((await fetch(`${gatewayUrl}/v1/models`)).status).toBe(401);
+    const outputs = await project.outputs();
+    await withReachable(outputs, async ({ gatewayUrl, ollamaUrl }) => {
+      expect(gatewayUrl).toBe("https://localhost:18500");
+      expect((await fetch(`${gatewayUrl}/v1/models`)).status).toBe(401);
+      expect((await fetch(`${ollamaUrl}/api/version`)).status).toBe(200);
+    });
+    for (const name of outputs.replicas.ollama) expect(docker("container", "port", name)).toBe("");
     await project.pulumi("preview", "--expect-no-changes", "--policy-pack", "policy");
     const drift = await script("drift");
     expect(drift.code, drift.output).toBe(0);
@@ -110,7 +127,7 @@ describe("npm run destroy, where models are protected", () => {
           "npm run destroy -- --stack prod --yes --models keep, or npm run destroy -- --stack prod --yes --models delete",
       ),
     );
-    expect(leftovers(project.stack).containers).toHaveLength(2);
+    expect(leftovers(project.stack).containers).toHaveLength(4);
   });
 
   it("keeps them, and the next update finds them", async () => {

@@ -95,6 +95,7 @@ describe("on a remote engine", () => {
       dockerCertPath: "/certs",
       gatewayBaseImage: "node:24",
       imagePlatform: "linux/arm64",
+      ollamaPort: 8008,
     },
     "net",
   );
@@ -120,6 +121,35 @@ describe("on a remote engine", () => {
       READY_URL: "http://gateway:8000/ready",
     });
     expect(environment("far-gate-image-disposal")).toMatchObject(variables);
+  });
+
+  it("is left alone where only Ollama's port is not published: that is reached through a tunnel, nothing else", async () => {
+    const { accessToOllama, tunnelOutput } = await import("../../components/access.ts");
+    const here = {
+      dockerHost: "",
+      dockerCertPath: "",
+      gatewayBaseImage: "node:24",
+      imagePlatform: "",
+      ollamaPort: 0,
+    };
+    const [own, toOllama] = [accessTo(here, "net"), accessToOllama(here, "net")];
+    expect(own).toEqual({ environment: {} });
+    expect(await read(server("hidden", { access: toOllama, port: 0 }).url)).toBe("http://ollama:11434");
+    expect(find("hidden-container")["ports"]).toEqual([]);
+    expect(find("hidden-ready")["environment"]).toMatchObject({
+      TUNNEL_NETWORK: "net",
+      READY_URL: "http://ollama:11434/api/version",
+    });
+    const [gateway, ollama] = [
+      { access: own, host: "gateway", port: 8000 },
+      { access: toOllama, host: "ollama", port: 11434 },
+    ];
+    expect(tunnelOutput(gateway, ollama)).toEqual({
+      network: "net",
+      image: "node:24",
+      platform: "",
+      ollama: "ollama:11434",
+    });
   });
 
   it("is shown by its name where a port is published on all addresses", async () => {

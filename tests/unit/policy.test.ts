@@ -37,6 +37,7 @@ const limited = { name: "x", memory: 512, cpuQuota: 50_000 };
 describe("the rules for production", () => {
   it.each<[string, keyof typeof types, Record<string, unknown>, Record<string, unknown>?]>([
     ["keys-required", "gateway", { apiKeys: ["ada sha256=..."] }],
+    ["ollama-unpublished", "ollama", { port: 0 }],
     ["tls-required", "gateway", { published: { bindAddress: "127.0.0.1", port: 8000 } }],
     ["tls-required", "gateway", { published: { behind: { edge: "x-edge" } } }],
     ["tls-required", "edge", { mode: "acme", bindAddress: "0.0.0.0" }],
@@ -62,6 +63,7 @@ describe("the rules for production", () => {
   it.each<[string, keyof typeof types, Record<string, unknown>, RegExp]>([
     ["keys-required", "gateway", { apiKeys: [] }, /npm run new-key -- NAME.*gatewayApiKeys/],
     ["keys-required", "gateway", {}, /everybody who reaches it is let in/],
+    ["ollama-unpublished", "ollama", { port: 8008 }, /published at port 8008.*ollamaPort to 0/],
     ["tls-required", "gateway", { published: { bindAddress: "0.0.0.0" } }, /without TLS at 0\.0\.0\.0.*edge/],
     ["tls-required", "edge", { mode: "http", bindAddress: "10.0.0.5" }, /without TLS at 10\.0\.0\.5/],
     ["images-pinned", "image", { name: "ollama/ollama:0.17.4" }, /^ollama\/ollama:0\.17\.4 .*npm run pin/],
@@ -93,6 +95,7 @@ describe("the rules for production", () => {
       "keys-required",
       "limits-set",
       "models-pinned",
+      "ollama-unpublished",
       "tls-required",
       "volumes-kept",
     ]);
