@@ -13,7 +13,7 @@ const tasks = {
   nothing: "nothing to do",
   first: "the first time, until it ends",
   firstReady: "the first time, until the gateway is ready",
-  preview: "preview of 20 models",
+  preview: "preview of 20 models, 8 replicas",
 } as const;
 type Task = keyof typeof tasks;
 const ways = ["docker compose up -d", "pulumi up", "npm run up"] as const;
@@ -43,7 +43,7 @@ export async function benchDeployment(args: readonly string[]): Promise<void> {
       note("nothing", "docker compose up -d", await compose.up());
       note("nothing", "pulumi up", await pulumi.up());
       note("nothing", "npm run up", await pulumi.npmUp());
-      note("preview", "pulumi up", await pulumi.previewOf(20));
+      note("preview", "pulumi up", await pulumi.previewOf(20, 8));
       await compose.down();
       const theirs = await compose.untilReady();
       note("first", "docker compose up -d", theirs.ended);

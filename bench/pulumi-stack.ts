@@ -48,15 +48,17 @@ export class PulumiStack {
     return await untilReady(`http://127.0.0.1:${ports.gatewayPort}`, () => this.up());
   }
 
-  /** A preview of so many models that are not there, each under a name of its own. */
-  async previewOf(count: number): Promise<number> {
+  /** A preview of so many models that are not there, each under a name of its own, and so many replicas in all. */
+  async previewOf(count: number, replicas: number): Promise<number> {
     const { model } = this;
     const models = Array.from({ length: count }, (_, index) => ({ ...model, name: `bench-${index}:latest` }));
-    this.#project.configure({ models });
+    const each = Math.ceil(replicas / 2);
+    this.#project.configure({ models, edge: "http", gatewayReplicas: each, ollamaReplicas: each });
     try {
       return await timed(() => this.#project.pulumi("preview"));
     } finally {
-      this.#project.configure({ models: [model] });
+      const none = { edge: undefined, gatewayReplicas: undefined, ollamaReplicas: undefined };
+      this.#project.configure({ models: [model], ...none });
     }
   }
 

@@ -125,7 +125,7 @@ describe("an update that fails is finished by the next", () => {
 
   it("a gateway that never becomes ready, with what it answers", async () => {
     const undo = project.edit("components/gateway.ts", (text) =>
-      text.replace("LLM_SERVICE_PORT: String(args.backend.port)", 'LLM_SERVICE_PORT: "1"'),
+      text.replace("LLM_SERVICE_PORT: String(first.port)", 'LLM_SERVICE_PORT: "1"'),
     );
     project.configure({ readyTimeoutSeconds: 5 });
     const text = await failing("up", "--yes", "--skip-preview");
