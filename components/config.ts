@@ -249,8 +249,9 @@ export class ConfigError extends Error {
 /** The stack's config, read once. */
 export function readConfig(): StackConfig {
   const project = pulumi.getProject();
-  // The CLI hands secrets over in the clear, and their names apart.
-  refuseSecrets(project, JSON.parse(process.env["PULUMI_CONFIG_SECRET_KEYS"] ?? "[]") as string[]);
+  // The CLI hands secrets over in the clear, and their names apart: null, with a policy pack, when there are none.
+  const secrets = JSON.parse(process.env["PULUMI_CONFIG_SECRET_KEYS"] ?? "null") as string[] | null;
+  refuseSecrets(project, secrets ?? []);
   return parseConfig(project, pulumi.runtime.allConfig());
 }
 

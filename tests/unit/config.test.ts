@@ -77,7 +77,8 @@ describe("config", () => {
 
   it.each([
     ["gatewayPort", "99999", /gatewayPort is "99999".*1 to 65535/],
-    ["ollamaPort", "0", /ollamaPort is "0".*1 to 65535/],
+    ["ollamaPort", "65536", /ollamaPort is "65536".*0 to 65535/],
+    ["gatewayPort", "0", /gatewayPort is "0".*1 to 65535/],
     ["ollamaPort", "80.5", /a whole number/],
     ["gatewayPort", "8008", /gatewayPort is "8008".*another port than ollamaPort/],
     ["gatewayMemoryMiB", "lots", /gatewayMemoryMiB is "lots".*a whole number from 128/],
