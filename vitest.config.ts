@@ -14,6 +14,8 @@ const stacks = {
 // unit, gateway and clients are the part that needs no engine.
 export default defineConfig({
   test: {
+    // They wait more than they reckon: with a worker for each core but one, two cores took twice as long.
+    maxWorkers: 4,
     projects: [
       { test: { name: "unit", include: ["tests/unit/**/*.test.ts"] } },
       {
