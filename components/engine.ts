@@ -82,6 +82,8 @@ export interface ContainerState {
   readonly status: string;
   readonly exitCode: number;
   readonly outOfMemory: boolean;
+  /** Bytes. */
+  readonly memoryLimit: number;
   readonly restarts: number;
   /** starting, healthy or unhealthy; none without a health check. */
   readonly health: string;
@@ -89,15 +91,16 @@ export interface ContainerState {
 
 /** The state of a container, or undefined when there is none of that name. */
 export async function containerState(name: string): Promise<ContainerState | undefined> {
+  const format = "{{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}";
   let text: string;
   try {
-    text = await docker(["container", "inspect", "--format", "{{json .State}} {{.RestartCount}}", name]);
+    text = await docker(["container", "inspect", "--format", format, name]);
   } catch (error) {
     if (error instanceof EngineError && /no such container/i.test(error.message)) return undefined;
     throw error;
   }
-  const split = text.trim().lastIndexOf(" ");
-  const state = JSON.parse(text.slice(0, split)) as {
+  const [json = "", restarts, memory] = text.trim().split("\n");
+  const state = JSON.parse(json) as {
     Status: string;
     ExitCode: number;
     OOMKilled: boolean;
@@ -107,7 +110,8 @@ export async function containerState(name: string): Promise<ContainerState | und
     status: state.Status,
     exitCode: state.ExitCode,
     outOfMemory: state.OOMKilled,
-    restarts: Number(text.slice(split)),
+    memoryLimit: Number(memory),
+    restarts: Number(restarts),
     health: state.Health?.Status ?? "none",
   };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { containerState, docker, lastLogLines, type ContainerState } from "../engine.ts";
+import { containerState, docker, EngineError, lastLogLines, type ContainerState } from "../engine.ts";
 
 export interface Answer {
   readonly ready: boolean;
@@ -26,19 +26,23 @@ export async function waitUntilReady(
   { container: name, timeoutSeconds, pids }: Waiting,
   ask: (state: ContainerState | undefined) => Promise<Answer>,
 ): Promise<void> {
-  // A container that crashed long ago and runs now is not failing.
-  const first = await containerState(name);
-  const restartsBefore = first?.status === "running" ? first.restarts : 0;
-  // Nor is one that was paused or hung until now: what its last checks said is old, and the next one will tell.
-  let unhealthyBefore = first?.health === "unhealthy";
+  let before: Past | undefined;
   const started = performance.now();
   let told = started;
   for (;;) {
-    const state = await containerState(name);
-    unhealthyBefore &&= state?.health === "unhealthy";
-    const reason = failure(state, restartsBefore, unhealthyBefore);
-    if (reason !== undefined) await fail(name, reason);
-    const answer = await ask(state);
+    const { state, silent } = await look(name);
+    let answer: Answer;
+    if (silent === undefined) {
+      before ??= past(state);
+      before.unhealthy &&= state?.health === "unhealthy";
+      const reason = failure(state, before.restarts, before.unhealthy);
+      if (reason !== undefined) await fail(name, reason);
+      answer = await ask(state);
+    } else {
+      // An engine that is restarted brings the container back by itself, and that is no crash.
+      before = undefined;
+      answer = { ready: false, detail: silent };
+    }
     const seconds = (performance.now() - started) / 1000;
     if (answer.ready) {
       // The provider has no argument for the limit of processes; the engine takes it at run time and keeps it. Not
@@ -60,6 +64,39 @@ export async function waitUntilReady(
   }
 }
 
+/** What the container did before it was waited for, which is no failure now. */
+interface Past {
+  readonly restarts: number;
+  unhealthy: boolean;
+}
+
+function past(state: ContainerState | undefined): Past {
+  return {
+    // A container that crashed long ago and runs now is not failing.
+    restarts: state?.status === "running" ? state.restarts : 0,
+    // Nor is one that was paused or hung until now: what its last checks said is old, and the next one will tell.
+    unhealthy: state?.health === "unhealthy",
+  };
+}
+
+/** The state of the container, or why the engine does not tell. */
+async function look(
+  name: string,
+): Promise<{ readonly state?: ContainerState | undefined; readonly silent?: string }> {
+  try {
+    return { state: await containerState(name) };
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    return { silent: silence(error) };
+  }
+}
+
+function silence({ message }: EngineError): string {
+  return `the engine does not answer (${message.replaceAll(/\s*\n\s*/g, " ")})`;
+}
+
+const memoryKeys = "ollamaMemoryMiB, gatewayMemoryMiB or edgeMemoryMiB";
+
 /** Why the container will not become ready, or undefined while it still may. */
 function failure(
   state: ContainerState | undefined,
@@ -69,7 +106,7 @@ function failure(
   if (state === undefined) return "is gone: somebody removed it";
   const code = String(state.exitCode);
   if (state.outOfMemory && (state.status !== "running" || state.restarts > restartsBefore))
-    return "was killed because it ran out of memory; raise its memory limit";
+    return `was killed because it needs more memory than ${String(state.memoryLimit / 1024 / 1024)} MiB; raise its limit: ${memoryKeys}`;
   if (state.status === "exited" || state.status === "dead") return `exited with code ${code}`;
   if (state.status === "restarting") return `crashed with code ${code} and is being restarted`;
   // It runs again, so its last exit code is gone.
@@ -119,7 +156,8 @@ export async function exitCodeOf(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (!(error instanceof NotReady)) throw error;
+    if (error instanceof EngineError) console.error(silence(error));
+    else if (!(error instanceof NotReady)) throw error;
     process.exitCode = 1;
   }
 }

@@ -123,6 +123,24 @@ describe("an update that fails is finished by the next", () => {
     await project.pulumi("preview", "--expect-no-changes");
   });
 
+  it("a gateway that is killed for lack of memory, by a higher limit", async () => {
+    const undo = project.edit(
+      "gateway/src/server.ts",
+      (text) => `${text}\nprocess.title = String(Buffer.alloc(200 * 1024 * 1024, 1).length);\n`,
+    );
+    project.configure({ gatewayMemoryMiB: 128 });
+    const text = await failing("up", "--yes", "--skip-preview");
+    expect(text).toMatch(
+      /Container ollama-stack-broken-gateway was killed because it needs more memory than 128 MiB; raise its limit: ollamaMemoryMiB, gatewayMemoryMiB or edgeMemoryMiB/,
+    );
+    project.configure({ gatewayMemoryMiB: 512 });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect((await fetch("http://127.0.0.1:18200/ready")).status).toBe(200);
+    await project.pulumi("preview", "--expect-no-changes");
+    undo();
+    project.configure({ gatewayMemoryMiB: undefined });
+  });
+
   it("a gateway that never becomes ready, with what it answers", async () => {
     const undo = project.edit("components/gateway.ts", (text) =>
       text.replace("LLM_SERVICE_PORT: String(first.port)", 'LLM_SERVICE_PORT: "1"'),

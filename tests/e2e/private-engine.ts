@@ -111,6 +111,14 @@ export class PrivateEngine {
     await this.#launch();
   }
 
+  /** The same, and what the kernel knew of its network is gone too: bridges, addresses, rules. */
+  async reboot(): Promise<void> {
+    await this.#end();
+    this.#removeNetwork();
+    this.#makeNetwork();
+    await this.#launch();
+  }
+
   /** Ends it and removes all that it had. */
   async stop(): Promise<void> {
     await this.#end();
@@ -189,8 +197,7 @@ export class PrivateEngine {
     ip("-n", this.#namespace, "link", "set", "lo", "up");
   }
 
-  /** What is there of an engine of this name that ended, here or in a run that was killed. */
-  #removeLeftovers(): void {
+  #removeNetwork(): void {
     const quietly = (...args: string[]) => {
       try {
         execFileSync("ip", args, { stdio: "ignore" });
@@ -200,6 +207,11 @@ export class PrivateEngine {
     };
     quietly("link", "delete", `os-${this.#options.name}`);
     quietly("netns", "delete", this.#namespace);
+  }
+
+  /** What is there of an engine of this name that ended, here or in a run that was killed. */
+  #removeLeftovers(): void {
+    this.#removeNetwork();
     rmSync(this.folder, { recursive: true, force: true });
     // Version 2 of control groups has one tree, version 1 one for each controller.
     for (const group of globSync([

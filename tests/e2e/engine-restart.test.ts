@@ -1,0 +1,95 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type EngineKind, PrivateEngine } from "./private-engine.ts";
+import { leftovers, Project } from "./project.ts";
+
+// The engine is restarted, loses its power, or the whole host is: under a stack that runs, and under an update.
+const nothing = { containers: [], networks: [], volumes: [], images: [] };
+const kind: EngineKind = process.env["OLLAMA_STACK_TEST_ENGINE"] === "current" ? "current" : "machine";
+let engine: PrivateEngine;
+let project: Project;
+
+beforeAll(async () => {
+  engine = await PrivateEngine.start({ name: "again", kind });
+  engine.provide();
+  project = new Project({ stack: "again", ollamaPort: 18708, gatewayPort: 18700, engine });
+  await project.pulumi("stack", "init", project.stack);
+});
+afterAll(async () => {
+  try {
+    await project.dispose();
+    expect(leftovers(project.stack, engine)).toEqual(nothing);
+  } finally {
+    await engine.stop();
+  }
+});
+
+const up = () => project.run(process.execPath, ["scripts/up.ts", "--stack", project.stack]);
+const ids = () =>
+  ["ollama", "gateway"].map((part) =>
+    engine.docker("container", "inspect", "--format", "{{.Id}}", `ollama-stack-again-${part}`),
+  );
+
+/** Starts npm run up, and returns when its output matches or it has ended. */
+async function upUntil(seen: RegExp): Promise<ReturnType<typeof up>> {
+  const run = up();
+  const ended = run.done.then(() => true);
+  while (!seen.test(run.output()) && !(await Promise.race([ended, sleep(5, false)])));
+  expect(run.output()).toMatch(seen);
+  return run;
+}
+
+/** Waits until the service that an engine brought back by itself is ready. */
+async function ready(): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    const status = await Promise.resolve()
+      .then(() => engine.fetch("http://127.0.0.1:18700/ready").status)
+      .catch(() => 0);
+    if (status === 200) return;
+    if (Date.now() > deadline) throw new Error(`the gateway answers ${String(status)} after 60 s`);
+    await sleep(500);
+  }
+}
+
+describe("npm run up, with the engine going away under it time and again", () => {
+  it.each([
+    ["restarted while a container is made", /ollama-container creating/, () => engine.restart()],
+    ["restarted while a model is pulled", /pulling manifest/, () => engine.restart()],
+    ["without power while an image is built", /gateway-image creating/, () => engine.crash()],
+  ])("fails, the engine %s", async (_when, seen, happens) => {
+    // Each is the one that gets past where the engine left the one before.
+    const run = await upUntil(seen);
+    await happens();
+    const { code, output } = await run.done;
+    expect(code, output).not.toBe(0);
+    expect(output).not.toMatch(/^\s+at .*\.ts:\d+/m);
+  });
+
+  it("gets through without it, when the engine was away while a container was waited for", async () => {
+    const run = await upUntil(/gateway-ready creating/);
+    await engine.crash();
+    const { code, output } = await run.done;
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/Asked .* for a joke/);
+  });
+});
+
+describe("nothing is to be changed", () => {
+  it.each([
+    ["an update", () => Promise.resolve()],
+    ["the engine was restarted", () => engine.restart()],
+    ["the engine's power was cut", () => engine.crash()],
+    ["the host was rebooted", () => engine.reboot()],
+  ])("after %s, at once and after a refresh", async (_what, happens) => {
+    const before = ids();
+    await happens();
+    await project.pulumi("preview", "--expect-no-changes");
+    await ready();
+    await project.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes");
+    await project.pulumi("preview", "--expect-no-changes");
+    expect(ids()).toEqual(before);
+    const drift = await project.run(process.execPath, ["scripts/drift.ts", "--stack", project.stack]).done;
+    expect(drift.code, drift.output).toBe(0);
+  });
+});
