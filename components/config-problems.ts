@@ -1,5 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
-import { ConfigError } from "./config.ts";
+
+/** Wrong config, one line a problem: an error meant for users, shown without a stack trace. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
 
 /** Runs a function of the program; what it says to users is shown as it is, without a stack trace. */
 export function refuse<T>(run: () => T): T {

@@ -1,6 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { KEY_LINE, KeyError, parseKeys } from "../gateway/src/keys.ts";
+import { ConfigError } from "./config-problems.ts";
+import { rules } from "./config-rules.ts";
+import { refuseSecrets } from "./config-secrets.ts";
+import { edgeModes } from "./edge-config.ts";
 import { gpus } from "./gpus/schema.ts";
 import { knownFields, models } from "./models/schema.ts";
 
@@ -91,8 +95,6 @@ const absoluteFolder = z
   .string()
   .regex(/^(|\/.+|[A-Za-z]:[\\/].+)$/, "the absolute path of a folder, or empty");
 
-const edgeModes = ["none", "http", "internal", "certificate", "acme"] as const;
-
 const dockerHost = z
   .string()
   .regex(
@@ -102,122 +104,60 @@ const dockerHost = z
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 
-export const configSchema = z
-  .strictObject({
-    production: boolean,
-    dockerHost,
-    dockerCertPath: absoluteFolder,
-    networkName: dockerName,
-    imagePlatform: platform,
-    ollamaReplicas: integer(1, 16),
-    ollamaImage: imageReference,
-    ollamaPort: integer(0, 65535),
-    ollamaBindAddress: address,
-    ollamaHosts: z.array(hostsLine, "a list of lines"),
-    ollamaMemoryMiB: memoryMiB(256),
-    ollamaCpus: cpus,
-    ollamaPids: integer(64, 4_194_304),
-    ollamaParallel: integer(1, 64),
-    ollamaContextLength: integer(256, 16_777_216),
-    ollamaKeepAlive: keepAlive,
-    gpus,
-    modelVolume: dockerName,
-    retainModels: boolean,
-    protectModels: boolean,
-    models,
-    pullStallSeconds: integer(5, 3600),
-    gatewayReplicas: integer(1, 16),
-    gatewayPort: port,
-    gatewayBindAddress: address,
-    gatewayApiKeys: apiKeys,
-    gatewayBaseImage: imageReference,
-    gatewayMemoryMiB: memoryMiB(128),
-    gatewayCpus: cpus,
-    gatewayPids: integer(32, 4_194_304),
-    gatewayLogLevel: z.enum(logLevels, `one of ${logLevels.join(", ")}`),
-    edge: z.enum(edgeModes, `one of ${edgeModes.join(", ")}`),
-    edgeHostnames: z.array(hostname, "a list of names"),
-    edgeCertificates: absoluteFolder,
-    edgeAcmeDirectory: z.string().regex(/^(|https:\/\/[^\s{}"`]+)$/, "an https URL, or empty"),
-    edgeAcmeEmail: z
-      .string()
-      .regex(/^(|[^\s@{}"`]+@[^\s@{}"`]+)$/, "an address such as ops@example.org, or empty"),
-    edgeImage: imageReference,
-    edgeMemoryMiB: memoryMiB(64),
-    edgeCpus: cpus,
-    edgePids: integer(32, 4_194_304),
-    drainTimeoutSeconds: integer(1, 86_400),
-    readyTimeoutSeconds: integer(5, 3600),
-  })
-  .refine(
-    ({ gatewayBindAddress, gatewayApiKeys }) => isLoopback(gatewayBindAddress) || gatewayApiKeys.length > 0,
-    {
-      path: ["gatewayBindAddress"],
-      message: "a loopback address while gatewayApiKeys is empty, or everybody on the network is let in",
-    },
-  )
-  .refine(({ retainModels, protectModels }) => retainModels || !protectModels, {
-    path: ["protectModels"],
-    message: "false while retainModels is false",
-  })
-  .refine(({ modelVolume, protectModels }) => modelVolume === "" || !protectModels, {
-    path: ["protectModels"],
-    message: "false while modelVolume names a volume, which is not the stack's to delete",
-  })
-  .refine(({ dockerHost, dockerCertPath }) => !dockerHost.startsWith("tcp:") || dockerCertPath !== "", {
-    path: ["dockerCertPath"],
-    message:
-      "the folder of ca.pem, cert.pem and key.pem while dockerHost is tcp: without TLS, whoever reaches the engine owns its host",
-  })
-  .refine(({ dockerHost, dockerCertPath }) => dockerHost.startsWith("tcp:") || dockerCertPath === "", {
-    path: ["dockerCertPath"],
-    message: "empty unless dockerHost is tcp://host:port",
-  })
-  .refine(({ edge, gatewayReplicas }) => edge !== "none" || gatewayReplicas === 1, {
-    path: ["gatewayReplicas"],
-    message: "1 while edge is none: two containers cannot have one port",
-  })
-  .refine(({ edge, edgeHostnames }) => !namesItself(edge) || edgeHostnames.length > 0, {
-    path: ["edgeHostnames"],
-    message: `the names that clients use, while edge is certificate or acme; such as '["llm.example.org"]'`,
-  })
-  .refine(
-    ({ edge, edgeHostnames }) => edge === "internal" || namesItself(edge) || edgeHostnames.length === 0,
-    {
-      path: ["edgeHostnames"],
-      message: "empty while edge is none or http",
-    },
-  )
-  .refine(({ edge, edgeCertificates }) => namesItself(edge) || edgeCertificates === "", {
-    path: ["edgeCertificates"],
-    message: "empty unless edge is certificate or acme",
-  })
-  .refine(({ edge, edgeAcmeDirectory }) => edge === "acme" || edgeAcmeDirectory === "", {
-    path: ["edgeAcmeDirectory"],
-    message: "empty unless edge is acme",
-  })
-  .refine(({ edge, edgeAcmeEmail }) => edge === "acme" || edgeAcmeEmail === "", {
-    path: ["edgeAcmeEmail"],
-    message: "empty unless edge is acme",
-  })
-  .refine(({ edge, edgeCertificates }) => edge !== "certificate" || edgeCertificates !== "", {
-    path: ["edgeCertificates"],
-    message: "the folder of cert.pem and key.pem while edge is certificate",
-  })
-  .refine(
-    ({ edge, edgeAcmeDirectory, gatewayPort }) =>
-      edge !== "acme" || edgeAcmeDirectory !== "" || gatewayPort === 443,
-    {
-      path: ["gatewayPort"],
-      message: "443 while edge is acme: public authorities ask there whether a name is yours",
-    },
-  )
-  .refine(({ ollamaPort, gatewayPort }) => ollamaPort !== gatewayPort, {
-    path: ["gatewayPort"],
-    message: "another port than ollamaPort",
-  });
+const keys = z.strictObject({
+  production: boolean,
+  dockerHost,
+  dockerCertPath: absoluteFolder,
+  networkName: dockerName,
+  imagePlatform: platform,
+  ollamaReplicas: integer(1, 16),
+  ollamaImage: imageReference,
+  ollamaPort: integer(0, 65535),
+  ollamaBindAddress: address,
+  ollamaHosts: z.array(hostsLine, "a list of lines"),
+  ollamaMemoryMiB: memoryMiB(256),
+  ollamaCpus: cpus,
+  ollamaPids: integer(64, 4_194_304),
+  ollamaParallel: integer(1, 64),
+  ollamaContextLength: integer(256, 16_777_216),
+  ollamaKeepAlive: keepAlive,
+  gpus,
+  modelVolume: dockerName,
+  retainModels: boolean,
+  protectModels: boolean,
+  models,
+  pullStallSeconds: integer(5, 3600),
+  gatewayReplicas: integer(1, 16),
+  gatewayPort: port,
+  gatewayBindAddress: address,
+  gatewayApiKeys: apiKeys,
+  gatewayBaseImage: imageReference,
+  gatewayMemoryMiB: memoryMiB(128),
+  gatewayCpus: cpus,
+  gatewayPids: integer(32, 4_194_304),
+  gatewayLogLevel: z.enum(logLevels, `one of ${logLevels.join(", ")}`),
+  edge: z.enum(["none", ...edgeModes], `one of none, ${edgeModes.join(", ")}`),
+  edgeHostnames: z.array(hostname, "a list of names"),
+  edgeCertificates: absoluteFolder,
+  edgeAcmeDirectory: z.string().regex(/^(|https:\/\/[^\s{}"`]+)$/, "an https URL, or empty"),
+  edgeAcmeEmail: z
+    .string()
+    .regex(/^(|[^\s@{}"`]+@[^\s@{}"`]+)$/, "an address such as ops@example.org, or empty"),
+  edgeImage: imageReference,
+  edgeMemoryMiB: memoryMiB(64),
+  edgeCpus: cpus,
+  edgePids: integer(32, 4_194_304),
+  drainTimeoutSeconds: integer(1, 86_400),
+  readyTimeoutSeconds: integer(5, 3600),
+});
 
-export type StackConfig = z.output<typeof configSchema>;
+/** The values of all keys, each allowed by itself. */
+export type StackConfig = z.output<typeof keys>;
+
+export const configSchema = keys.superRefine((config, context) => {
+  for (const { breaks, path, message } of rules)
+    if (breaks(config)) context.addIssue({ code: "custom", path: [path], message });
+});
 
 const structured = new Set(["ollamaHosts", "models", "gatewayApiKeys", "edgeHostnames"]);
 
@@ -236,16 +176,6 @@ export function parseConfig(project: string, texts: Readonly<Record<string, stri
   throw new ConfigError(problems);
 }
 
-/** Wrong config, one line a problem: an error meant for users, shown without a stack trace. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
-  readonly problems: readonly string[];
-  constructor(problems: readonly string[]) {
-    super(problems.join("\n"));
-    this.problems = problems;
-  }
-}
-
 /** The stack's config, read once. */
 export function readConfig(): StackConfig {
   const project = pulumi.getProject();
@@ -253,33 +183,6 @@ export function readConfig(): StackConfig {
   const secrets = JSON.parse(process.env["PULUMI_CONFIG_SECRET_KEYS"] ?? "null") as string[] | null;
   refuseSecrets(project, secrets ?? []);
   return parseConfig(project, pulumi.runtime.allConfig());
-}
-
-// What is a secret from here to the state.
-const keptSecret = new Set(["gatewayApiKeys"]);
-
-/** Throws one line for each key that is a secret in the config and would be none in state, preview and containers. */
-export function refuseSecrets(project: string, secretKeys: readonly string[]): void {
-  const refused = secretKeys.filter(
-    (key) => key.startsWith(`${project}:`) && !keptSecret.has(key.slice(project.length + 1)),
-  );
-  if (refused.length === 0) return;
-  throw new ConfigError(
-    refused.map((key) => {
-      const name = key.slice(project.length + 1);
-      return `${key} is a secret, but would be shown by preview, state and containers: it must hold none; set it anew with: pulumi config set '${name}' VALUE --plaintext`;
-    }),
-  );
-}
-
-/** Whether an edge must be told by which names it is called. */
-function namesItself(edge: (typeof edgeModes)[number]): boolean {
-  return edge === "certificate" || edge === "acme";
-}
-
-/** Whether only this host reaches what is bound to an address. */
-function isLoopback(text: string): boolean {
-  return text.startsWith("127.") || text === "::1";
 }
 
 function parseJson(text: string): unknown {

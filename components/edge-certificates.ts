@@ -1,10 +1,14 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./config-problems.ts";
+import type { EdgeMode } from "./edge-config.ts";
 
 /** Names of the files in the folder of given certificates. */
-const needed = { certificate: ["cert.pem", "key.pem"], acme: ["acme-root.pem"] } as const;
+const needed: Readonly<Partial<Record<EdgeMode, readonly string[]>>> = {
+  certificate: ["cert.pem", "key.pem"],
+  acme: ["acme-root.pem"],
+};
 
 /**
  * What tells one set of given certificates from another, so that renewed ones are loaded: a hash of what is public in
@@ -12,18 +16,19 @@ const needed = { certificate: ["cert.pem", "key.pem"], acme: ["acme-root.pem"] }
  *
  * @throws ConfigError when a file is missing or cannot be read
  */
-export function certificatesVersion(edge: string, folder: string, isRemote: boolean): string {
-  if (folder === "" || isRemote || (edge !== "certificate" && edge !== "acme")) return "";
+export function certificatesVersion(edge: EdgeMode, folder: string, isRemote: boolean): string {
+  const files = needed[edge];
+  if (folder === "" || isRemote || files === undefined) return "";
   const problems: string[] = [];
   const hash = createHash("sha256");
-  for (const name of needed[edge]) {
+  for (const name of files) {
     try {
       const content = readFileSync(join(folder, name));
       if (name !== "key.pem") hash.update(content);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       problems.push(
-        `edgeCertificates is ${JSON.stringify(folder)}, but its ${name} ${code === "ENOENT" ? "is missing" : `cannot be read (${String(code)})`}; edge ${edge} needs ${needed[edge].join(" and ")} there`,
+        `edgeCertificates is ${JSON.stringify(folder)}, but its ${name} ${code === "ENOENT" ? "is missing" : `cannot be read (${String(code)})`}; edge ${edge} needs ${files.join(" and ")} there`,
       );
     }
   }

@@ -1,13 +1,26 @@
-/** How clients reach the edge. */
-export type EdgeMode =
+/** How clients reach an edge, and what has to be known for it. */
+const modes = {
   /** Plain HTTP. */
-  | "http"
+  http: { tls: false, named: false },
   /** TLS with certificates of the edge's own authority, which clients have to trust. */
-  | "internal"
+  internal: { tls: true, named: false },
   /** TLS with a certificate that is given. */
-  | "certificate"
+  certificate: { tls: true, named: true },
   /** TLS with certificates that an ACME authority issues. */
-  | "acme";
+  acme: { tls: true, named: true },
+} as const;
+export type EdgeMode = keyof typeof modes;
+export const edgeModes = Object.keys(modes) as EdgeMode[];
+
+/** Whether clients reach it with TLS. */
+export function hasTls(mode: EdgeMode): boolean {
+  return modes[mode].tls;
+}
+
+/** Whether it has to be told by which names it is called, and may be given files: its certificate comes from outside. */
+export function isNamed(mode: EdgeMode): boolean {
+  return modes[mode].named;
+}
 
 export interface EdgeConfig {
   readonly mode: EdgeMode;
@@ -28,7 +41,7 @@ export const certificateFolder = "/certificates";
 
 /** The port that the edge listens on in its container: an ACME authority asks at this one. */
 export function edgePort(mode: EdgeMode): number {
-  return mode === "http" ? 80 : 443;
+  return hasTls(mode) ? 443 : 80;
 }
 
 // What fits is kept, to be sent again to another gateway when one breaks before it has answered anything.
@@ -36,14 +49,14 @@ const keptBody = "1MiB";
 
 /** The edge's configuration, as a Caddyfile. */
 export function caddyfile({ mode, hostnames, gateways, ...acme }: EdgeConfig): string {
-  const addresses = mode === "http" ? [":80"] : hostnames.map((name) => `https://${name}`);
+  const addresses = !hasTls(mode) ? [":80"] : hostnames.map((name) => `https://${name}`);
   const [sni] = hostnames;
   const global = [
     "admin localhost:2019",
-    mode === "http" ? "auto_https off" : "auto_https disable_redirects",
+    hasTls(mode) ? "auto_https disable_redirects" : "auto_https off",
     "skip_install_trust",
     // Who asks by an address names no host.
-    ...(mode === "http" || sni === undefined ? [] : [`default_sni ${sni}`]),
+    ...(!hasTls(mode) || sni === undefined ? [] : [`default_sni ${sni}`]),
     ...(mode === "acme" && acme.acmeDirectory !== "" ? [`acme_ca ${acme.acmeDirectory}`] : []),
     ...(mode === "acme" && acme.acmeEmail !== "" ? [`email ${acme.acmeEmail}`] : []),
     ...(mode === "acme" && acme.acmeRoot ? [`acme_ca_root ${certificateFolder}/acme-root.pem`] : []),

@@ -1,7 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { type Access, isRemoteAccess, publishedUrl } from "./access.ts";
-import { caddyfile, certificateFolder, type EdgeConfig, edgePort } from "./edge-config.ts";
+import { caddyfile, certificateFolder, type EdgeConfig, edgePort, hasTls } from "./edge-config.ts";
 import { serviceContainer, type ContainerLimits } from "./service-container.ts";
 
 export interface EdgeArgs extends EdgeConfig {
@@ -78,7 +78,7 @@ export class Edge extends pulumi.ComponentResource {
               ? {}
               : { READY_URL: publishedUrl(args.access, args.bindAddress, args.port) }),
             // By which name, for that may lead here only for others, or not yet.
-            ...(args.mode === "http" ? {} : { EDGE_NAME: args.hostnames[0] ?? "" }),
+            ...(!hasTls(args.mode) ? {} : { EDGE_NAME: args.hostnames[0] ?? "" }),
           },
         },
         readyTimeoutSeconds: args.readyTimeoutSeconds,
@@ -98,7 +98,7 @@ export class Edge extends pulumi.ComponentResource {
 /** Where clients reach an edge: by the first of its names, when it has any. */
 function edgeUrl({ access, mode, hostnames, bindAddress, port }: EdgeArgs): string {
   const [host] = hostnames;
-  if (mode === "http" || host === undefined) return publishedUrl(access, bindAddress, port);
+  if (!hasTls(mode) || host === undefined) return publishedUrl(access, bindAddress, port);
   return `https://${host}${port === 443 ? "" : `:${String(port)}`}`;
 }
 

@@ -4,7 +4,7 @@ import { refuse } from "./config-problems.ts";
 import type { StackConfig } from "./config.ts";
 import type { Drain } from "./drain.ts";
 import { certificatesVersion } from "./edge-certificates.ts";
-import type { EdgeMode } from "./edge-config.ts";
+import { type EdgeMode, hasTls } from "./edge-config.ts";
 import { Edge } from "./edge.ts";
 import type { Gateway } from "./gateway.ts";
 import type { StackNames } from "./names.ts";
@@ -43,8 +43,9 @@ export function declareFront(
 ): Front {
   const mode = config.edge;
   if (mode === "none") return { gatewayUrl: gateway.url };
-  const own = mode === "internal" && config.edgeHostnames.length === 0;
-  const hostnames = mode === "http" ? [] : own ? ["localhost", "127.0.0.1"] : config.edgeHostnames;
+  const own = hasTls(mode) && config.edgeHostnames.length === 0;
+  // What the config holds for another mode, it would have refused.
+  const hostnames = own ? ["localhost", "127.0.0.1"] : config.edgeHostnames;
   const edge = new Edge(
     "edge",
     {
@@ -60,7 +61,7 @@ export function declareFront(
       networkName,
       bindAddress: config.gatewayBindAddress,
       port: config.gatewayPort,
-      certificates: mode === "certificate" || mode === "acme" ? config.edgeCertificates : "",
+      certificates: config.edgeCertificates,
       certificatesVersion: refuse(() =>
         certificatesVersion(mode, config.edgeCertificates, isRemoteAccess(access)),
       ),

@@ -6,14 +6,8 @@ import { DEFAULT_PORT, variables, type VariableName } from "../gateway/src/confi
 import { type Access, publishedUrl, serviceUrl } from "./access.ts";
 import { type Drain, drainedGateway } from "./drain.ts";
 import { bundleGateway, gatewayContext } from "./gateway-bundle.ts";
-import { replicas } from "./names.ts";
-import {
-  readyAt,
-  readyWhen,
-  serviceContainer,
-  type ContainerLimits,
-  type ServiceContainer,
-} from "./service-container.ts";
+import { firstOf, replicaContainers } from "./replicas.ts";
+import { readyAt, readyWhen, type ContainerLimits } from "./service-container.ts";
 
 export interface GatewayArgs {
   /** Folder of the project, which holds the gateway's sources. */
@@ -129,46 +123,39 @@ export class Gateway extends pulumi.ComponentResource {
     } satisfies Partial<Record<VariableName, pulumi.Input<string>>>;
     const { published } = args;
     const url = "behind" in published ? "" : publishedUrl(args.access, published.bindAddress, published.port);
-    const hosts = replicas(this.internal.host, args.replicas);
-    const made: ServiceContainer[] = [];
-    for (const [i, containerName] of replicas(args.containerName, args.replicas).entries()) {
-      const host = hosts[i] ?? "";
-      const before = made.at(-1);
-      made.push(
-        serviceContainer(
-          host.replace(this.internal.host, name),
-          {
-            name: containerName,
-            image: image.imageId,
-            environment,
-            network: { name: args.networkName, aliases: [host] },
-            ...("behind" in published
-              ? {}
-              : {
-                  port: { internal: DEFAULT_PORT, external: published.port, address: published.bindAddress },
-                }),
-            user: "65532:65532",
-            healthCommand: ["node", "/app/healthcheck.cjs"],
-            ready:
-              "behind" in published
-                ? drainedGateway(readyWhen(["node", "/app/healthcheck.cjs", "/ready"]), published.behind)
-                : readyAt(`${serviceUrl(args.access, { published: url, ...this.internal })}/ready`),
-            readyTimeoutSeconds: args.readyTimeoutSeconds,
-            stopGraceSeconds: Number(variables.SHUTDOWN_TIMEOUT_MS.default) / 1000 + stopMarginSeconds,
-            limits: args.limits,
-            access: args.access,
-          },
-          this,
-          // One after the other: while one is replaced, those before and after it serve.
-          before === undefined ? [disposal] : [disposal, before.ready],
-        ),
-      );
-    }
-    this.containerNames = made.map(({ container }) => container.name);
-    this.containerName = pulumi.output(this.containerNames).apply(([first = ""]) => first);
+    const { hosts, containerNames, allReady } = replicaContainers(
+      name,
+      {
+        count: args.replicas,
+        containerName: args.containerName,
+        host: this.internal.host,
+        networkName: args.networkName,
+      },
+      () => ({
+        image: image.imageId,
+        environment,
+        ...("behind" in published
+          ? {}
+          : { port: { internal: DEFAULT_PORT, external: published.port, address: published.bindAddress } }),
+        user: "65532:65532",
+        healthCommand: ["node", "/app/healthcheck.cjs"],
+        ready:
+          "behind" in published
+            ? drainedGateway(readyWhen(["node", "/app/healthcheck.cjs", "/ready"]), published.behind)
+            : readyAt(`${serviceUrl(args.access, { published: url, ...this.internal })}/ready`),
+        readyTimeoutSeconds: args.readyTimeoutSeconds,
+        stopGraceSeconds: Number(variables.SHUTDOWN_TIMEOUT_MS.default) / 1000 + stopMarginSeconds,
+        limits: args.limits,
+        access: args.access,
+      }),
+      this,
+      [disposal],
+    );
+    this.containerNames = containerNames;
+    this.containerName = firstOf(containerNames);
     this.imageName = image.name;
     this.imageId = image.imageId;
-    this.url = pulumi.all(made.map(({ ready }) => ready.id)).apply(() => url);
+    this.url = allReady.apply(() => url);
     this.hosts = hosts.map((host) => ({ host, port: DEFAULT_PORT }));
     this.registerOutputs({
       containerName: this.containerName,

@@ -7,14 +7,8 @@ import type { GpuRequest } from "./gpus/request.ts";
 import type { OllamaModel } from "./ollama-model.ts";
 import { type Drain, drainedServer } from "./drain.ts";
 import type { ModelServer } from "./models/plan.ts";
-import { replicas } from "./names.ts";
-import {
-  readyAt,
-  readyWhen,
-  serviceContainer,
-  type ContainerLimits,
-  type ServiceContainer,
-} from "./service-container.ts";
+import { firstOf, replicaContainers } from "./replicas.ts";
+import { readyAt, readyWhen, type ContainerLimits } from "./service-container.ts";
 
 /** The port that Ollama listens on inside its container. */
 export const ollamaInternalPort = 11434;
@@ -110,55 +104,51 @@ export class OllamaServer extends pulumi.ComponentResource {
     const volume = args.modelVolume === "" ? ownVolume(name, args, this).name : args.modelVolume;
     const published = ollamaUrl(args.access, args.bindAddress, args.port);
     this.address = serviceUrl(args.access, { published, ...this.internal });
-    const hosts = replicas(internal.host, args.replicas);
-    const made: ServiceContainer[] = [];
-    for (const [i, containerName] of replicas(args.containerName, args.replicas).entries()) {
-      const host = hosts[i] ?? "";
-      const before = made.at(-1);
-      const health = ["ollama", "list"];
-      const ready = before === undefined ? readyAt(`${this.address}/api/version`) : readyWhen(health);
-      made.push(
-        serviceContainer(
-          host.replace(internal.host, name),
-          {
-            name: containerName,
-            image: image.imageId,
-            environment: {
-              OLLAMA_HOST: `0.0.0.0:${String(ollamaInternalPort)}`,
-              OLLAMA_NUM_PARALLEL: String(args.parallel),
-              OLLAMA_CONTEXT_LENGTH: String(args.contextLength),
-              OLLAMA_KEEP_ALIVE: args.keepAlive,
-              // When it starts, it would delete what another server on the volume is just pulling.
-              ...(args.modelVolume === "" && before === undefined ? {} : { OLLAMA_NOPRUNE: "1" }),
-            },
-            network: { name: args.networkName, aliases: [host] },
-            ...(before === undefined && args.port !== 0
-              ? { port: { internal: ollamaInternalPort, external: args.port, address: args.bindAddress } }
-              : {}),
-            hosts: args.hosts,
-            // Root without a single capability: the image's home, and so a new volume, belongs to root.
-            volume: { name: volume, path: modelFolder },
-            gpus: args.gpus,
-            healthCommand: health,
-            ready:
-              args.replicas === 1
-                ? ready
-                : drainedServer(ready, `${host}:${String(ollamaInternalPort)}`, args.drain),
-            readyTimeoutSeconds: args.readyTimeoutSeconds,
-            stopGraceSeconds: 10,
-            limits: args.limits,
-            access: args.access,
+    const healthCommand = ["ollama", "list"];
+    const { hosts, containerNames, containerIds, allReady } = replicaContainers(
+      name,
+      {
+        count: args.replicas,
+        containerName: args.containerName,
+        host: internal.host,
+        networkName: args.networkName,
+      },
+      ({ host, isFirst }) => {
+        const ready = isFirst ? readyAt(`${this.address}/api/version`) : readyWhen(healthCommand);
+        return {
+          image: image.imageId,
+          environment: {
+            OLLAMA_HOST: `0.0.0.0:${String(ollamaInternalPort)}`,
+            OLLAMA_NUM_PARALLEL: String(args.parallel),
+            OLLAMA_CONTEXT_LENGTH: String(args.contextLength),
+            OLLAMA_KEEP_ALIVE: args.keepAlive,
+            // When it starts, it would delete what another server on the volume is just pulling.
+            ...(args.modelVolume === "" && isFirst ? {} : { OLLAMA_NOPRUNE: "1" }),
           },
-          this,
-          // One after the other: while one is replaced, those before and after it serve.
-          before === undefined ? [] : [before.ready],
-        ),
-      );
-    }
-    const allReady = pulumi.all(made.map(({ ready }) => ready.id));
-    this.containerNames = made.map(({ container }) => container.name);
-    this.containerName = pulumi.output(this.containerNames).apply(([first = ""]) => first);
-    this.containerId = pulumi.all(made.map(({ container }) => container.id)).apply((ids) => ids.join(","));
+          ...(isFirst && args.port !== 0
+            ? { port: { internal: ollamaInternalPort, external: args.port, address: args.bindAddress } }
+            : {}),
+          hosts: args.hosts,
+          // Root without a single capability: the image's home, and so a new volume, belongs to root.
+          volume: { name: volume, path: modelFolder },
+          gpus: args.gpus,
+          healthCommand,
+          ready:
+            args.replicas === 1
+              ? ready
+              : drainedServer(ready, `${host}:${String(ollamaInternalPort)}`, args.drain),
+          readyTimeoutSeconds: args.readyTimeoutSeconds,
+          stopGraceSeconds: 10,
+          limits: args.limits,
+          access: args.access,
+        };
+      },
+      this,
+    );
+    this.containerNames = containerNames;
+    this.containerName = firstOf(containerNames);
+    // The first is the one that is asked.
+    this.containerId = firstOf(containerIds);
     this.volumeName = pulumi.output(volume);
     this.imageId = image.imageId;
     this.url = allReady.apply(() => published);

@@ -24,20 +24,28 @@ async function answer(
   { method, url = "" }: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { pathname, searchParams } = new URL(url, "http://control");
-  const [, what, server] = pathname.split("/").map(decodeURIComponent);
-  const timeoutMs = Number(searchParams.get("seconds") ?? "0") * 1000;
   const say = (line: string) => response.write(`${line}\n`);
   try {
+    const { pathname, searchParams } = new URL(url, "http://control");
+    const [, what, server] = pathname.split("/").map(decodeURIComponent);
+    const seconds = Number(searchParams.get("seconds"));
+    if (!Number.isFinite(seconds) || seconds < 0) throw new ControlError("SECONDS has to be a number");
+    const timeoutMs = seconds * 1000;
     logger.info({ control: what, server, timeout_ms: timeoutMs }, "asked");
     if (method === "POST" && what === "drain" && server === undefined) await drains.leave(timeoutMs, say);
     else if (method === "POST" && what === "drain") await drains.spare(server ?? "", timeoutMs, say);
     else if (method === "POST" && what === "return") await drains.comeBack(server ?? "");
-    else response.statusCode = 404;
+    else throw new ControlError("known are: drain SECONDS, drain HOST:PORT SECONDS, return HOST:PORT");
   } catch (error) {
-    if (!(error instanceof UnknownServer)) logger.error({ error: String(error) }, "control failed");
-    if (!response.headersSent) response.statusCode = error instanceof UnknownServer ? 404 : 500;
+    const wrong = error instanceof UnknownServer || error instanceof ControlError;
+    if (!wrong) logger.error({ error: String(error) }, "control failed");
+    if (!response.headersSent) response.statusCode = wrong ? 400 : 500;
     say(error instanceof Error ? error.message : String(error));
   }
   response.end();
+}
+
+/** What was asked cannot be done; the message says why. */
+class ControlError extends Error {
+  override readonly name = "ControlError";
 }

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type EngineKind, PrivateEngine } from "./private-engine.ts";
-import { leftovers, Project } from "./project.ts";
+import { leftovers, nothingLeft, Project } from "./project.ts";
 
 // The engine is restarted, loses its power, or the whole host is: under a stack that runs, and under an update.
-const nothing = { containers: [], networks: [], volumes: [], images: [] };
 const kind: EngineKind = process.env["OLLAMA_STACK_TEST_ENGINE"] === "current" ? "current" : "machine";
 let engine: PrivateEngine;
 let project: Project;
@@ -18,7 +17,7 @@ beforeAll(async () => {
 afterAll(async () => {
   try {
     await project.dispose();
-    expect(leftovers(project.stack, engine)).toEqual(nothing);
+    expect(leftovers(project.stack, engine)).toEqual(nothingLeft);
   } finally {
     await engine.stop();
   }

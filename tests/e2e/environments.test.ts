@@ -6,12 +6,11 @@ import { newKey } from "../../gateway/src/keys.ts";
 import { docker } from "./by-hand.ts";
 import { withReachable } from "../../scripts/reachable.ts";
 import { type OciRegistry, startOciRegistry } from "./oci-registry.ts";
-import { leftovers, Project } from "./project.ts";
+import { leftovers, nothingLeft, Project } from "./project.ts";
 
 // A production stack: refused until it keeps the rules, brought up by pinned images, and not taken down with its models.
 const project = new Project({ stack: "prod", ollamaPort: 18508, gatewayPort: 18500 });
 const volume = "ollama-stack-prod-ollama-models";
-const none = { containers: [], networks: [], volumes: [], images: [] };
 const { key, line } = newKey("ada", []);
 const pulled: string[] = [];
 let registry: OciRegistry;
@@ -49,7 +48,7 @@ afterAll(async () => {
   await project.dispose();
   if (pulled.length > 0) docker("image", "rm", ...pulled);
   await registry.close();
-  expect(leftovers(project.stack)).toEqual(none);
+  expect(leftovers(project.stack)).toEqual(nothingLeft);
 });
 
 describe("a stack that is called production", () => {
@@ -81,7 +80,7 @@ describe("a stack that is called production", () => {
       /tls-required {2}\(ollama-stack:index:Gateway: gateway\)[^]{0,200}Set edge to internal/,
     );
     project.configure({ gatewayBindAddress: undefined });
-    expect(leftovers(project.stack)).toEqual(none);
+    expect(leftovers(project.stack)).toEqual(nothingLeft);
   });
 
   it("comes up once its images are pinned, its keys made, its models kept and its limits set", async () => {
@@ -134,7 +133,7 @@ describe("npm run destroy, where models are protected", () => {
     const { code, output } = await script("destroy", "--yes", "--models", "keep");
     expect(code, output).toBe(0);
     expect(output).toContain(`Kept: the volume ${volume}`);
-    expect(leftovers(project.stack)).toEqual({ ...none, volumes: [volume] });
+    expect(leftovers(project.stack)).toEqual({ ...nothingLeft, volumes: [volume] });
     const up = await script("up");
     expect(up.code, up.output).toBe(0);
     expect(up.output).not.toMatch(/: \d+ % of \d/);
@@ -144,7 +143,7 @@ describe("npm run destroy, where models are protected", () => {
     const { code, output } = await script("destroy", "--yes", "--models", "delete");
     expect(code, output).toBe(0);
     expect(output).toContain(`Deleted: the volume ${volume}`);
-    expect(leftovers(project.stack)).toEqual(none);
+    expect(leftovers(project.stack)).toEqual(nothingLeft);
   });
 });
 
@@ -168,11 +167,11 @@ describe("npm run purge", () => {
     expect(asked.code).toBe(1);
     expect(asked.output).toMatch(new RegExp(`^volume +0B  ${volume}$`, "m"));
     expect(asked.output).toContain("nothing is removed without a yes; say it with: npm run purge -- --yes");
-    expect(leftovers(project.stack)).toEqual({ ...none, volumes: [volume] });
+    expect(leftovers(project.stack)).toEqual({ ...nothingLeft, volumes: [volume] });
     const told = await script("purge", "--yes");
     expect(told.code, told.output).toBe(0);
     expect(told.output).toMatch(/^Removed: 1$/m);
-    expect(leftovers(project.stack)).toEqual(none);
+    expect(leftovers(project.stack)).toEqual(nothingLeft);
     expect((await script("purge", "--yes")).output).toMatch(/^Nothing is left to remove\.$/m);
   });
 });

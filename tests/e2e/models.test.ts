@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { docker } from "./by-hand.ts";
 import { everMissing, modelLists, type Seen } from "./model-lists.ts";
 import { ModelRegistry } from "./model-registry.ts";
-import { leftovers, Project } from "./project.ts";
+import { leftovers, nothingLeft, Project } from "./project.ts";
 
 // What becomes of models as their registry, their list and their server change, in order, on one stack.
 const project = new Project({ stack: "tags", ollamaPort: 18708, gatewayPort: 18700 });
@@ -57,7 +57,7 @@ afterAll(async () => {
   try {
     await project.dispose();
     for (const volume of leftovers(project.stack).volumes) docker("volume", "rm", volume);
-    expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+    expect(leftovers(project.stack)).toEqual(nothingLeft);
   } finally {
     await registry.stop();
   }
@@ -254,7 +254,7 @@ describe("a volume that two stacks share", () => {
   });
   afterAll(async () => {
     await twin.dispose();
-    expect(leftovers(twin.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+    expect(leftovers(twin.stack)).toEqual(nothingLeft);
     expect(await names()).toContain("same:1");
   });
 

@@ -152,6 +152,14 @@ export class Project {
   }
 }
 
+/** What an engine has of a stack that was taken down with all that is its. */
+export const nothingLeft: ReturnType<typeof leftovers> = {
+  containers: [],
+  networks: [],
+  volumes: [],
+  images: [],
+};
+
 /** Names of what an engine, the machine's unless another is named, has of a stack. */
 export function leftovers(
   stack: string,

@@ -4,13 +4,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type EngineKind, PrivateEngine } from "./private-engine.ts";
-import { leftovers, Project } from "./project.ts";
+import { leftovers, nothingLeft, Project } from "./project.ts";
 import { type SshServer, startSshServer } from "./ssh-server.ts";
 import { type Certificates, makeCertificates } from "./tls.ts";
 
 // A second engine, reached over the network only: by TCP with TLS, then by ssh. Its ports are not this machine's.
 const folder = mkdtempSync(join(tmpdir(), "ollama-stack-remote-"));
-const nothing = { containers: [], networks: [], volumes: [], images: [] };
 const kind: EngineKind = process.env["OLLAMA_STACK_TEST_ENGINE"] === "current" ? "current" : "machine";
 let engine: PrivateEngine;
 let certificates: Certificates;
@@ -47,7 +46,7 @@ beforeAll(async () => {
 afterAll(async () => {
   try {
     await project.dispose();
-    expect(leftovers(project.stack, engine)).toEqual(nothing);
+    expect(leftovers(project.stack, engine)).toEqual(nothingLeft);
   } finally {
     await ssh.stop();
     await engine.stop();
@@ -77,7 +76,7 @@ describe("over TCP with TLS", () => {
     expect(output).toMatch(/Asked .* for a joke; [\d.]+ s later:/);
     expect(output).toMatch(/From here: {2}npm run forward -- --stack far/);
     expect(leftovers(project.stack, engine).containers).toHaveLength(2);
-    expect(leftovers(project.stack)).toEqual(nothing);
+    expect(leftovers(project.stack)).toEqual(nothingLeft);
   });
 
   it("changes nothing when it is run again", async () => {
@@ -190,19 +189,19 @@ describe("over ssh", () => {
     expect(output).toMatch(
       /error: the stack far is deployed on the engine at ssh:.*, and its config names this machine's engine\. Take it down there with: npm run destroy -- --stack far/,
     );
-    expect(leftovers(project.stack)).toEqual(nothing);
+    expect(leftovers(project.stack)).toEqual(nothingLeft);
     expect(leftovers(project.stack, engine).containers).toHaveLength(2);
   });
 
   it("npm run destroy takes it down there, whatever the config names", async () => {
     await succeeds(script("destroy", "--yes"), ssh.env);
-    expect(leftovers(project.stack, engine)).toEqual(nothing);
+    expect(leftovers(project.stack, engine)).toEqual(nothingLeft);
   });
 
   it("brings a whole stack up and down, the model included", async () => {
     project.configure({ dockerHost: ssh.host });
     expect(await succeeds(script("up"), ssh.env)).toMatch(/Asked .* for a joke/);
     await succeeds(script("destroy", "--yes"), ssh.env);
-    expect(leftovers(project.stack, engine)).toEqual(nothing);
+    expect(leftovers(project.stack, engine)).toEqual(nothingLeft);
   });
 });

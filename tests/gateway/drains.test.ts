@@ -145,8 +145,18 @@ test("a server that the gateway does not have is named, and those that it has", 
   });
 });
 
-test("a gateway that does not run says so", async () => {
+test.each([
+  [["nonsense"], "known are: drain SECONDS, drain HOST:PORT SECONDS, return HOST:PORT"],
+  [["drain", "soon"], "SECONDS has to be a number"],
+])("%j is refused, saying what is known", async (args, line) => {
   const gateway = await controlled([await startFake()]);
-  const { code, output } = await gateway.control("nonsense");
-  expect({ code, output }).toEqual({ code: 1, output: "" });
+  expect(await gateway.control(...args)).toEqual({ code: 1, output: `${line}\n` });
+  expect(await accepting(gateway)).toBe(200);
+});
+
+test("a gateway that does not listen for it is told of", async () => {
+  const gateway = await controlled([await startFake()], { CONTROL_SOCKET: "" });
+  const { code, output } = await gateway.control("drain", "1");
+  expect(code).toBe(1);
+  expect(output).toMatch(/^the gateway does not answer: .*ENOENT/);
 });

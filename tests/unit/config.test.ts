@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { parse as parseYaml } from "yaml";
 import { describe, expect, it } from "vitest";
-import { configSchema, parseConfig, refuseSecrets } from "../../components/config.ts";
+import { refuseSecrets } from "../../components/config-secrets.ts";
+import { configSchema, parseConfig } from "../../components/config.ts";
 
 interface Key {
   type?: string;
