@@ -5,19 +5,16 @@ import { readOutputs } from "./outputs.ts";
 import { withReachable } from "./reachable.ts";
 import { openSession } from "./session.ts";
 import { engineOf } from "./stack-file.ts";
-import { edgeAuthority } from "./trust.ts";
 import { runTests } from "./vitest.ts";
 
 await main(async () => {
   const { stack, env, rest } = await openSession(process.argv.slice(2));
   const outputs = await readOutputs(stack, env);
-  const authority = await edgeAuthority(outputs);
   process.exitCode = await withReachable(outputs, (reachable) =>
     runTests(["--project=smoke", ...rest], {
       ...env,
       ...engineEnvironment(engineOf(stack)),
       SMOKE_STACK: JSON.stringify(reachable),
-      ...(authority === undefined ? {} : { SMOKE_AUTHORITY: authority }),
     }),
   );
 });

@@ -35,7 +35,7 @@ export async function waitUntilReady(
     if (silent === undefined) {
       before ??= past(state);
       before.unhealthy &&= state?.health === "unhealthy";
-      const reason = failure(state, before.restarts, before.unhealthy);
+      const reason = failure(state, before);
       if (reason !== undefined) await fail(name, reason);
       answer = await ask(state);
     } else {
@@ -66,14 +66,21 @@ export async function waitUntilReady(
 
 /** What the container did before it was waited for, which is no failure now. */
 interface Past {
+  /** How often it had been restarted; beyond it, it fails. */
   readonly restarts: number;
+  /** It had crashed, and the engine is about to start it again. */
+  readonly restarting: boolean;
   unhealthy: boolean;
 }
 
 function past(state: ContainerState | undefined): Past {
+  const { status, restarts = 0 } = state ?? {};
+  const restarting = status === "restarting";
   return {
-    // A container that crashed long ago and runs now is not failing.
-    restarts: state?.status === "running" ? state.restarts : 0,
+    // A container that crashed long ago and runs now is not failing; nor is one that crashed under a limit that has just
+    // been raised, until it was started again.
+    restarts: restarting ? restarts + 1 : status === "running" ? restarts : 0,
+    restarting,
     // Nor is one that was paused or hung until now: what its last checks said is old, and the next one will tell.
     unhealthy: state?.health === "unhealthy",
   };
@@ -98,20 +105,18 @@ function silence({ message }: EngineError): string {
 const memoryKeys = "ollamaMemoryMiB, gatewayMemoryMiB or edgeMemoryMiB";
 
 /** Why the container will not become ready, or undefined while it still may. */
-function failure(
-  state: ContainerState | undefined,
-  restartsBefore: number,
-  unhealthyBefore: boolean,
-): string | undefined {
+function failure(state: ContainerState | undefined, before: Past): string | undefined {
   if (state === undefined) return "is gone: somebody removed it";
+  if (state.status === "restarting" && before.restarting && state.restarts < before.restarts)
+    return undefined;
   const code = String(state.exitCode);
-  if (state.outOfMemory && (state.status !== "running" || state.restarts > restartsBefore))
+  if (state.outOfMemory && (state.status !== "running" || state.restarts > before.restarts))
     return `was killed because it needs more memory than ${String(state.memoryLimit / 1024 / 1024)} MiB; raise its limit: ${memoryKeys}`;
   if (state.status === "exited" || state.status === "dead") return `exited with code ${code}`;
   if (state.status === "restarting") return `crashed with code ${code} and is being restarted`;
   // It runs again, so its last exit code is gone.
-  if (state.restarts > restartsBefore) return "crashed and was restarted";
-  if (state.health === "unhealthy" && !unhealthyBefore) return "is unhealthy: its health check fails";
+  if (state.restarts > before.restarts) return "crashed and was restarted";
+  if (state.health === "unhealthy" && !before.unhealthy) return "is unhealthy: its health check fails";
   return undefined;
 }
 

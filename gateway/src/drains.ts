@@ -7,16 +7,12 @@ import { canonicalModelName } from "./ollama/model-name.ts";
 /** What a drain tells of itself, a line at a time. */
 export type Say = (line: string) => void;
 
-export interface DrainTimes {
-  /** How long an edge may take to notice that it is to send requests elsewhere, ms: it asks every second. */
-  readonly noticeMs: number;
-  /** How long it is waited for another server that could take over, ms. */
-  readonly takeoverMs: number;
-  /** After how long what was drained, and not replaced after all, is used again, ms. */
-  readonly returnMs: number;
-}
-
-const usual: DrainTimes = { noticeMs: 2_500, takeoverMs: 30_000, returnMs: 10 * 60_000 };
+// How long an edge may take to notice that it is to send requests elsewhere: it asks every second.
+const NOTICE_MS = 2_500;
+// How long it is waited for another server that could take over.
+const TAKEOVER_MS = 30_000;
+// After how long what was drained, and not replaced after all, is used again.
+const RETURN_MS = 10 * 60_000;
 
 const LOOK_MS = 50;
 const TELL_MS = 10_000;
@@ -29,19 +25,12 @@ export class Drains {
   readonly #admission: Admission;
   readonly #backends: Backends;
   readonly #required: readonly string[];
-  readonly #times: DrainTimes;
   #leaving: NodeJS.Timeout | undefined;
 
-  constructor(
-    admission: Admission,
-    backends: Backends,
-    required: readonly string[],
-    times: Partial<DrainTimes> = {},
-  ) {
+  constructor(admission: Admission, backends: Backends, required: readonly string[]) {
     this.#admission = admission;
     this.#backends = backends;
     this.#required = required.map(canonicalModelName);
-    this.#times = { ...usual, ...times };
   }
 
   /** Whether an edge should send requests to this gateway. */
@@ -51,13 +40,12 @@ export class Drains {
 
   /** Tells the edge to send requests elsewhere, and waits until those that are here have ended. */
   async leave(timeoutMs: number, say: Say): Promise<void> {
-    const { noticeMs, returnMs } = this.#times;
     clearTimeout(this.#leaving);
     // Whoever asked for it may have died before it replaced the gateway.
     this.#leaving = setTimeout(() => {
       this.#leaving = undefined;
-    }, timeoutMs + returnMs).unref();
-    await sleep(noticeMs);
+    }, timeoutMs + RETURN_MS).unref();
+    await sleep(NOTICE_MS);
     await ended(() => this.#admission.inside, timeoutMs, say);
   }
 
@@ -68,12 +56,11 @@ export class Drains {
    */
   async spare(name: string, timeoutMs: number, say: Say): Promise<void> {
     const backend = this.#find(name);
-    const { takeoverMs, returnMs } = this.#times;
-    if (!(await soon(() => this.#canTakeOver(backend), Math.min(takeoverMs, timeoutMs)))) {
+    if (!(await soon(() => this.#canTakeOver(backend), Math.min(TAKEOVER_MS, timeoutMs)))) {
       say(`no other Ollama server could take over from ${name}: its requests will fail`);
       return;
     }
-    backend.spare(timeoutMs + returnMs);
+    backend.spare(timeoutMs + RETURN_MS);
     await ended(() => backend.inFlight, timeoutMs, say);
   }
 

@@ -116,6 +116,14 @@ describe("a stack that is called production", () => {
   });
 });
 
+describe("a production stack that is deployed", () => {
+  it("passes the smoke tests, through the edge with TLS and with Ollama behind a tunnel", async () => {
+    const { code, output } = await script("smoke");
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/\n\d+ passed, 0 failed/);
+  });
+});
+
 describe("npm run destroy, where models are protected", () => {
   it("does nothing until it is said what becomes of them", async () => {
     const { code, output } = await script("destroy", "--yes");

@@ -1,9 +1,9 @@
-import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import OpenAI from "openai";
 import { beforeAll, describe, expect, it } from "vitest";
 import { containerState, docker } from "../../components/engine.ts";
 import type { StackOutputs } from "../../scripts/outputs.ts";
 import { askForJoke } from "../../scripts/joke.ts";
+import { trustEdge } from "../../scripts/trust.ts";
 
 interface Completion {
   choices: { message: { role: string; content: string }; finish_reason: string }[];
@@ -25,10 +25,9 @@ export function describeSmoke(deployed: () => StackOutputs): void {
       ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
     };
     const startedAt = new Date(Date.now() - 1000).toISOString();
-    beforeAll(() => {
+    beforeAll(async () => {
       stack = deployed();
-      const authority = process.env["SMOKE_AUTHORITY"];
-      if (authority !== undefined) setDefaultCACertificates([...getCACertificates("default"), authority]);
+      await trustEdge(stack);
       model = stack.installedModels[0]?.model ?? "";
     });
 
