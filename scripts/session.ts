@@ -2,7 +2,8 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { setup, type World } from "./setup.ts";
 import { keepStackFile, stackFile } from "./stack-file.ts";
-import { stateEnvironment } from "./state.ts";
+import { currentLogin, stateEnvironment } from "./state.ts";
+import { mendStateFiles } from "./state-files.ts";
 
 /** What every command needs: the tools set up, state and passphrase found, and the stack it is about. */
 export interface Session {
@@ -32,7 +33,10 @@ export async function openSession(
   const chosen = named ?? stack;
   const stackOption = chosen === stack ? "" : ` -- --stack ${chosen}`;
   keepStackFile(stackFile(chosen));
-  return { world, stack: chosen, stackOption, env: { ...environment, ...added }, added, rest };
+  const env: NodeJS.ProcessEnv = { ...environment, ...added };
+  const backend = env["PULUMI_BACKEND_URL"] ?? currentLogin(pulumiHome);
+  if (backend !== undefined) mendStateFiles(backend);
+  return { world, stack: chosen, stackOption, env, added, rest };
 }
 
 /** Splits "--name value" and "--name=value" off for the names given. */

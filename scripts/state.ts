@@ -22,10 +22,11 @@ export function stateFolder(environment: Environment): string {
 export function stateEnvironment(environment: Environment, pulumiHome: string): Record<string, string> {
   const result: Record<string, string> = {};
   const folder = stateFolder(environment);
-  if (!environment["PULUMI_BACKEND_URL"] && !loggedIn(pulumiHome)) {
+  if (!environment["PULUMI_BACKEND_URL"] && currentLogin(pulumiHome) === undefined) {
     const backend = join(folder, "backend");
     mkdirSync(backend, { recursive: true, mode: 0o700 });
-    result["PULUMI_BACKEND_URL"] = pathToFileURL(backend).href;
+    // No files of attributes: the CLI does not write them whole (state-files.ts), and nothing reads them.
+    result["PULUMI_BACKEND_URL"] = `${pathToFileURL(backend).href}?metadata=skip`;
   }
   // An empty passphrase is a choice too.
   if (
@@ -37,16 +38,17 @@ export function stateEnvironment(environment: Environment, pulumiHome: string): 
   return result;
 }
 
-function loggedIn(pulumiHome: string): boolean {
-  if (process.env["PULUMI_ACCESS_TOKEN"]) return true;
+/** The backend that somebody is logged in to. */
+export function currentLogin(pulumiHome: string): string | undefined {
+  if (process.env["PULUMI_ACCESS_TOKEN"]) return "https://";
   try {
     const folder = process.env["PULUMI_CREDENTIALS_PATH"] ?? pulumiHome;
     const { current } = JSON.parse(readFileSync(join(folder, "credentials.json"), "utf8")) as {
       current?: string;
     };
-    return current !== undefined && current !== "";
+    return current === "" ? undefined : current;
   } catch {
-    return false;
+    return undefined;
   }
 }
 

@@ -1,4 +1,6 @@
 import { execFileSync } from "node:child_process";
+import { truncateSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { leftovers, Project } from "./project.ts";
@@ -47,6 +49,23 @@ describe("an update that is killed", () => {
     await project.pulumi("preview", "--expect-no-changes");
     await project.pulumi("destroy", "--yes", "--skip-preview");
     expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+  });
+
+  // The CLI writes a file's attributes in place: killed at that moment, it leaves them empty.
+  it("while the state is written is finished by the next one", async () => {
+    await killWhen(/network-bridge creating/);
+    const attributes = join(
+      project.stateFolder,
+      ".pulumi/stacks/ollama-stack",
+      `${project.stack}.json.attrs`,
+    );
+    truncateSync(attributes);
+    const { code, output } = await project.tryPulumi("stack", "export");
+    expect(code).not.toBe(0);
+    expect(output).toMatch(/failed to load checkpoint: EOF/);
+    const next = await up().done;
+    expect(next.code, next.output).toBe(0);
+    await project.pulumi("destroy", "--yes", "--skip-preview");
   });
 
   it("is taken down whole by npm run destroy", async () => {

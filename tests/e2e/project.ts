@@ -35,6 +35,7 @@ interface Options {
 /** A copy of the project with a stack, a state and a passphrase of its own, that can be changed and broken. */
 export class Project {
   readonly folder = mkdtempSync(join(tmpdir(), "ollama-stack-e2e-"));
+  readonly stateFolder = join(this.folder, ".state");
   readonly stack: string;
   readonly env: NodeJS.ProcessEnv;
   readonly #configFile: string;
@@ -61,11 +62,10 @@ export class Project {
     for (const [key, value] of Object.entries(own)) config[`ollama-stack:${key}`] = value;
     writeFileSync(this.#configFile, stringify({ config }));
 
-    const state = join(this.folder, ".state");
-    mkdirSync(state, { mode: 0o700 });
+    mkdirSync(this.stateFolder, { mode: 0o700 });
     this.env = {
       ...process.env,
-      PULUMI_BACKEND_URL: pathToFileURL(state).href,
+      PULUMI_BACKEND_URL: pathToFileURL(this.stateFolder).href,
       PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
       PULUMI_STACK: stack,
       // What is compiled of the copy goes with it.
