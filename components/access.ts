@@ -30,12 +30,16 @@ export function accessTo(config: Reached, network: string): Access {
   return { ...throughTunnel(config, network, environment), hostname: new URL(host).hostname };
 }
 
+/** How Ollama's servers are reached: the first of them, and the others, whose ports are not published. */
+export interface OllamaAccess extends Access {
+  readonly others: Access;
+}
+
 /** The same for Ollama: through a tunnel where its port is not published, too. */
-export function accessToOllama(config: Reached, network: string): Access {
+export function accessToOllama(config: Reached, network: string): OllamaAccess {
   const access = accessTo(config, network);
-  return config.ollamaPort === 0
-    ? { ...access, ...throughTunnel(config, network, access.environment) }
-    : access;
+  const inside = { ...access, ...throughTunnel(config, network, access.environment) };
+  return { ...(config.ollamaPort === 0 ? inside : access), others: inside };
 }
 
 function throughTunnel(config: Reached, network: string, environment: Access["environment"]) {

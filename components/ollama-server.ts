@@ -1,12 +1,13 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { type Access, publishedUrl, serviceUrl } from "./access.ts";
+import { type Access, type OllamaAccess, publishedUrl, serviceUrl } from "./access.ts";
 import type { StackConfig } from "./config.ts";
 import { checkGpuMemory } from "./gpus/memory-check.ts";
 import type { GpuRequest } from "./gpus/request.ts";
 import type { OllamaModel } from "./ollama-model.ts";
 import { type Drain, drainedServer } from "./drain.ts";
 import type { ModelServer } from "./models/plan.ts";
+import { replicas } from "./names.ts";
 import { firstOf, replicaContainers } from "./replicas.ts";
 import { readyAt, readyWhen, type ContainerLimits } from "./service-container.ts";
 
@@ -50,7 +51,7 @@ export interface OllamaServerArgs {
   readonly readyTimeoutSeconds: number;
   readonly limits: ContainerLimits;
   /** How commands reach it. */
-  readonly access: Access;
+  readonly access: OllamaAccess;
 }
 
 const modelFolder = "/root/.ollama";
@@ -75,8 +76,8 @@ export function modelServer(config: StackConfig, access: Access, containerName: 
 export class OllamaServer extends pulumi.ComponentResource {
   /** The first one. */
   readonly containerName: pulumi.Output<string>;
-  readonly containerId: pulumi.Output<string>;
   readonly containerNames: readonly pulumi.Output<string>[];
+  readonly containerIds: readonly pulumi.Output<string>[];
   readonly volumeName: pulumi.Output<string>;
   readonly imageId: pulumi.Output<string>;
   /** Where its port is published, seen from the engine's host. Known only once it is ready. */
@@ -147,8 +148,7 @@ export class OllamaServer extends pulumi.ComponentResource {
     );
     this.containerNames = containerNames;
     this.containerName = firstOf(containerNames);
-    // The first is the one that is asked.
-    this.containerId = firstOf(containerIds);
+    this.containerIds = containerIds;
     this.volumeName = pulumi.output(volume);
     this.imageId = image.imageId;
     this.url = allReady.apply(() => published);
@@ -162,12 +162,25 @@ export class OllamaServer extends pulumi.ComponentResource {
     });
   }
 
-  /** What fails an update when a model does not sit in the memory of the server's GPUs; nothing if it has none. */
+  /** What fails an update when a model does not sit in GPU memory; nothing if there are no GPUs. */
   gpuMemoryCheck(models: readonly OllamaModel[]): pulumi.Resource[] {
-    const { gpus, keepAlive, access } = this.#args;
+    const { gpus, keepAlive, replicas: count, access } = this.#args;
     if (gpus === undefined) return [];
-    const server = { name: this.containerName, id: this.containerId, address: this.readyAddress, keepAlive };
-    return [checkGpuMemory(this.#name, { server, models, access }, this)];
+    // Each has a copy of its own: where the first still fits, the second may not.
+    const checks: pulumi.Resource[] = [];
+    for (const [i, name] of replicas(this.#name, count).entries()) {
+      const isFirst = i === 0;
+      const { host, port } = this.hosts[i] ?? internal;
+      const server = {
+        name: this.containerNames[i] ?? "",
+        id: this.containerIds[i] ?? "",
+        address: isFirst ? this.readyAddress : `http://${host}:${String(port)}`,
+        keepAlive,
+      };
+      const asked = { server, models, access: isFirst ? access : access.others };
+      checks.push(checkGpuMemory(name, asked, this, checks));
+    }
+    return checks;
   }
 }
 

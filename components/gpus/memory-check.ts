@@ -27,6 +27,8 @@ export function checkGpuMemory(
   name: string,
   { server, models, access }: GpuMemoryCheckArgs,
   parent: pulumi.Resource,
+  /** Checks of other servers that have to be done before: two at once would take the memory from each other. */
+  after: readonly pulumi.Resource[] = [],
 ): pulumi.Resource {
   const asked = pulumi.all(models.map(({ model, digest }) => ({ name: model, digest })));
   return new command.local.Command(
@@ -43,6 +45,6 @@ export function checkGpuMemory(
         ...(/[1-9]/.test(server.keepAlive) ? {} : { LOAD_KEEP_ALIVE: "1m" }),
       },
     },
-    { parent, dependsOn: [...models] },
+    { parent, dependsOn: [...models, ...after] },
   );
 }

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Access } from "../../components/access.ts";
+import type { OllamaAccess } from "../../components/access.ts";
 import {
   made,
   access,
@@ -11,6 +11,7 @@ import {
   ServiceNetwork,
   OllamaModel,
   accessTo,
+  accessToOllama,
 } from "./mocked-program.ts";
 
 describe("every container", () => {
@@ -89,7 +90,7 @@ describe("OllamaServer", () => {
 });
 
 describe("on a remote engine", () => {
-  const remote: Access = accessTo(
+  const remote: OllamaAccess = accessToOllama(
     {
       dockerHost: "tcp://build.example:2376",
       dockerCertPath: "/certs",
@@ -124,7 +125,7 @@ describe("on a remote engine", () => {
   });
 
   it("is left alone where only Ollama's port is not published: that is reached through a tunnel, nothing else", async () => {
-    const { accessToOllama, tunnelOutput } = await import("../../components/access.ts");
+    const { tunnelOutput } = await import("../../components/access.ts");
     const here = {
       dockerHost: "",
       dockerCertPath: "",

@@ -33,7 +33,7 @@ await pulumi.runtime.setMocks(
 export const { ServiceNetwork } = await import("../../components/network.ts");
 const ollama = await import("../../components/ollama-server.ts");
 export const { OllamaModel } = await import("../../components/ollama-model.ts");
-export const { accessTo } = await import("../../components/access.ts");
+export const { accessTo, accessToOllama } = await import("../../components/access.ts");
 const gateways = await import("../../components/gateway.ts");
 
 export const access: Access = { environment: {} };
@@ -69,7 +69,7 @@ export function server(
     protectModels: false,
     readyTimeoutSeconds: 120,
     limits,
-    access,
+    access: { ...access, others: { environment: { TUNNEL_NETWORK: "net" } } },
     ...change,
   });
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { GpuRequest } from "../../components/gpus/request.ts";
 import { find, gateway, made, read, server } from "./mocked-program.ts";
 
 describe("replicas", () => {
@@ -30,6 +31,29 @@ describe("replicas", () => {
       DRAIN_SERVER: "ollama:11434",
       DRAIN_GATEWAYS: "x-duo,x-duo-2",
     });
+  });
+
+  it("of Ollama with GPUs are asked one by one whether the models sit there, the others inside the network", async () => {
+    const gpus: GpuRequest = { driver: "nvidia", count: -1, capabilities: ["gpu"] };
+    const both = server("fast", { replicas: 2, drain: behind, gpus });
+    const checks = both.gpuMemoryCheck([]);
+    await Promise.all(checks.map(({ urn }) => read(urn)));
+    expect(checks).toHaveLength(2);
+    expect(find("fast-in-gpu-memory")["environment"]).toEqual({
+      OLLAMA_URL: "http://127.0.0.1:8008",
+      CONTAINER_NAME: "x-fast",
+      CONTAINER_ID: "fast-container-id",
+      MODELS: "[]",
+    });
+    expect(find("fast-2-in-gpu-memory")["environment"]).toEqual({
+      OLLAMA_URL: "http://ollama-2:11434",
+      CONTAINER_NAME: "x-fast-2",
+      CONTAINER_ID: "fast-2-container-id",
+      MODELS: "[]",
+      TUNNEL_NETWORK: "net",
+    });
+    const order = made.map(({ name }) => name);
+    expect(order.indexOf("fast-2-in-gpu-memory")).toBeGreaterThan(order.indexOf("fast-in-gpu-memory"));
   });
 
   it("that there is one of are not drained", async () => {
