@@ -131,7 +131,7 @@ export class Admission {
     if (!this.#backends.knows(wanted.model)) await this.#backends.refresh();
     if (ticket.abortReason !== undefined) throw ticket.abortReason;
     if (this.#place(ticket)) return;
-    if (this.#waiting > this.#limits.length && !ticket.isRetry) throw this.#full();
+    if (this.#waiting > this.#limits.length && !ticket.ran) throw this.#full();
     const queue = this.#queues.get(ticket.key);
     if (queue === undefined) this.#queues.set(ticket.key, [ticket]);
     else if (ticket.isRetry) queue.unshift(ticket);
@@ -207,7 +207,7 @@ export class Admission {
     backend.inFlight -= 1;
     backend.breaker.giveUp();
     this.#waiting += 1;
-    this.#averageMs += AVERAGE_WEIGHT * (ticket.heldMs() - this.#averageMs);
+    this.#averageMs += AVERAGE_WEIGHT * (ticket.turn.heldMs - this.#averageMs);
     ticket.granted(undefined);
     if (this.#queues.size > 0) this.#dispatch();
   }

@@ -70,6 +70,20 @@ export class AnswerStream {
     this.#flow = flow;
   }
 
+  /** Resolves when the client has taken what was written, or is gone; undefined: it is not behind. */
+  caughtUp(): Promise<void> | undefined {
+    this.#flush();
+    if (!this.#held) return undefined;
+    const { raw } = this.#reply;
+    return new Promise((resolve) => {
+      const over = (): void => {
+        raw.off("drain", over).off("close", over);
+        resolve();
+      };
+      raw.once("drain", over).once("close", over);
+    });
+  }
+
   readonly #flush = (): void => {
     const flow = this.#flow;
     this.#flow = undefined;

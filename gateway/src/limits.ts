@@ -60,6 +60,33 @@ export class Limits {
     return undefined;
   }
 
+  /**
+   * Counts further things that a request asks, which has been counted in: all of them, or none.
+   *
+   * @param param what holds them, for the error
+   */
+  enterFurther(count: number, param: string): ApiError | undefined {
+    const requests = this.#requests;
+    if (requests === undefined) return undefined;
+    if (count >= requests.perMinute) {
+      return new ApiError("invalid_value", {
+        message:
+          `Invalid value for '${param}': it counts as ${count + 1} requests, and the API key's limit is ` +
+          `${requests.perMinute} per minute.`,
+        param,
+      });
+    }
+    if (requests.left < count) return exceeded(requests, "requests", count);
+    requests.use(count);
+    return undefined;
+  }
+
+  /** Whether a request may ask the next thing, with so many tokens used by those before. */
+  mayGoOn(tokens: number): ApiError | undefined {
+    if (this.#tokens === undefined || this.#tokens.left - tokens >= 1) return undefined;
+    return exceeded(this.#tokens, "tokens", 1 + tokens);
+  }
+
   leave(tokens: number): void {
     this.#inside -= 1;
     this.#tokens?.use(tokens);
@@ -71,11 +98,11 @@ export class Limits {
   }
 }
 
-function exceeded(allowance: Allowance, type: LimitType): ApiError {
+function exceeded(allowance: Allowance, type: LimitType, wanted = 1): ApiError {
   return new ApiError("rate_limit_exceeded", {
     message: `Rate limit reached: ${allowance.perMinute} ${type} per minute.`,
     type,
-    retryAfter: Math.max(1, Math.ceil(allowance.msUntil(1) / SECOND)),
+    retryAfter: Math.max(1, Math.ceil(allowance.msUntil(wanted) / SECOND)),
   });
 }
 

@@ -169,7 +169,7 @@ export class Metrics {
     const series = this.#seriesOf(admitted.wanted.path, model, record.error?.code ?? "");
     series.duration.observe(total);
     if (admitted.ran) {
-      series.operation.observe(admitted.heldMs() / SECOND);
+      series.operation.observe(admitted.heldMs / SECOND);
       series.queue.observe(admitted.queueMs / SECOND);
     }
     if (answered) countAnswer(series, total, record);
@@ -255,5 +255,7 @@ function countAnswer(series: RequestSeries, total: number, record: RequestRecord
   if (firstTokenMs === undefined) return;
   series.output.observe(output);
   series.generation.observe(record.generationMs / SECOND);
-  if (output > 1) series.timePerToken.observe(Math.max(0, total - firstTokenMs / SECOND) / (output - 1));
+  // Between the tokens of several answers stands more than the time they took.
+  if (output > 1 && record.answers === 1)
+    series.timePerToken.observe(Math.max(0, total - firstTokenMs / SECOND) / (output - 1));
 }

@@ -2,7 +2,7 @@ import type { ApiError } from "./errors.ts";
 import type { OllamaEmbeddings, OllamaEvent } from "./ollama/types.ts";
 import type { Ticket } from "./ticket.ts";
 import type { Trace } from "./tracing.ts";
-import { type Usage, usageOf } from "./translate/chat-answer.ts";
+import { type Usage, sumOf, usageOf } from "./translate/chat-answer.ts";
 
 const NS_PER_MS = 1e6;
 
@@ -18,6 +18,7 @@ export class RequestRecord {
   model: string | undefined;
   stream: boolean | undefined;
   error: ApiError | undefined;
+  /** Of all answers, when the request asks for several. */
   usage: Usage | undefined;
   /** Set once a request has been let in. */
   admitted: Ticket | undefined;
@@ -26,18 +27,30 @@ export class RequestRecord {
   /** How long Ollama read the prompt and generated, as it says itself. */
   promptMs = 0;
   generationMs = 0;
-  /** Tokens, while Ollama has not said how many: an event of an answer is about one. */
+  /** Answers that are complete. */
+  answers = 0;
+  /** Tokens of the answer for which Ollama has not said yet how many: an event of it is about one. */
   estimatedTokens = 0;
 
-  /** What was asked and answered, kept only when the configuration says so. */
-  prompt: unknown;
-  answer: string | undefined;
+  /** What was asked, one for each answer, and what was answered; kept only when the configuration says so. */
+  #prompts: unknown[] | undefined;
+  readonly #texts: string[] = [];
 
-  /** @param body Ollama's request */
-  keepText(body: object): void {
-    const { messages, prompt } = body as { messages?: unknown; prompt?: unknown };
-    this.prompt = messages ?? prompt;
-    this.answer = "";
+  /** @param bodies Ollama's requests */
+  keepText(bodies: readonly object[]): void {
+    this.#prompts = bodies.map((body) => {
+      const { messages, prompt } = body as { messages?: unknown; prompt?: unknown };
+      return messages ?? prompt;
+    });
+    this.#texts.push("");
+  }
+
+  get prompt(): unknown {
+    return this.#prompts?.length === 1 ? this.#prompts[0] : this.#prompts;
+  }
+
+  get answer(): string | readonly string[] | undefined {
+    return this.#prompts?.length === 1 ? this.#texts[0] : this.#prompts && this.#texts;
   }
 
   elapsedMs(): number {
@@ -54,15 +67,19 @@ export class RequestRecord {
   /** Takes note of an event of the answer, after it was read. */
   note(event: OllamaEvent): void {
     this.estimatedTokens += 1;
-    if (this.answer !== undefined) this.answer += event.message?.content ?? event.response ?? "";
+    if (this.#prompts !== undefined) {
+      this.#texts[this.answers] = (this.#texts[this.answers] ?? "") + textOf(event);
+    }
     if (this.firstTokenMs === undefined) {
       const generating = event.done === true ? (event.eval_duration ?? 0) / NS_PER_MS : 0;
       this.firstTokenMs = Math.max(0, this.elapsedMs() - generating);
     }
     if (event.done === true) {
-      this.usage = usageOf(event);
-      this.promptMs = (event.prompt_eval_duration ?? 0) / NS_PER_MS;
-      this.generationMs = (event.eval_duration ?? 0) / NS_PER_MS;
+      this.answers += 1;
+      this.estimatedTokens = 0;
+      this.usage = this.usage === undefined ? usageOf(event) : sumOf(this.usage, usageOf(event));
+      this.promptMs += (event.prompt_eval_duration ?? 0) / NS_PER_MS;
+      this.generationMs += (event.eval_duration ?? 0) / NS_PER_MS;
     }
   }
 
@@ -80,7 +97,7 @@ export class RequestRecord {
 
   /** Tokens read and generated. Of an answer that was cut short only what came is known. */
   tokens(): number {
-    return this.usage?.total_tokens ?? this.estimatedTokens;
+    return (this.usage?.total_tokens ?? 0) + this.estimatedTokens;
   }
 
   /** Where the time went so far, as the header of this name has it. */
@@ -93,6 +110,10 @@ export class RequestRecord {
     }
     return parts;
   }
+}
+
+function textOf(event: OllamaEvent): string {
+  return event.message?.content ?? event.response ?? "";
 }
 
 /** Tenths of a millisecond are enough. */

@@ -6,6 +6,7 @@ import { ApiError, type Subject, toApiError } from "./errors.ts";
 import type { LoadRequest } from "./loads.ts";
 import type { OllamaClient } from "./ollama/client.ts";
 import { canonicalModelName } from "./ollama/model-name.ts";
+import { Turn } from "./turn.ts";
 
 /** What a request asks of Ollama, as far as it decides where it can run. */
 export interface Asked {
@@ -38,12 +39,10 @@ interface Desk {
 /** A request that has been let in. When it is given up, everything done on its behalf ends. */
 export class Ticket implements Abortable {
   readonly key: string;
-  readonly wanted: LoadRequest;
+  /** What it asks now. */
+  wanted: LoadRequest;
   /** Called at intervals while the request waits for the load of its model. */
   onLoading: (() => void) | undefined;
-  /** How long it waited for a slot, and for a load, ms. */
-  queueMs = 0;
-  loadMs = 0;
   /** The server that runs it. */
   backend: Backend | undefined;
   /** The name of the server that ran it last. */
@@ -55,10 +54,9 @@ export class Ticket implements Abortable {
   abortReason: ApiError | undefined;
   onAbort: ((reason: ApiError) => void) | undefined;
   #controller: AbortController | undefined;
-  /** Ms since this process began. */
-  readonly enteredAt = performance.now();
-  #heldSince = 0;
-  #heldMs = 0;
+  #turn = new Turn();
+  /** The turns before this one. */
+  #past: Turn[] | undefined;
   #waitsFor: "slot" | "load" = "slot";
   #deadline: NodeJS.Timeout | undefined;
   #settle: { resolve(): void; reject(error: ApiError): void } | undefined;
@@ -77,6 +75,31 @@ export class Ticket implements Abortable {
       if (this.abortReason !== undefined) this.#controller.abort(this.abortReason);
     }
     return this.#controller.signal;
+  }
+
+  /** One for each thing it has asked. */
+  get turns(): readonly Turn[] {
+    return this.#past === undefined ? [this.#turn] : [...this.#past, this.#turn];
+  }
+
+  /** The turn that it waits for or has. */
+  get turn(): Turn {
+    return this.#turn;
+  }
+
+  /** How long it waited for a slot, ms. */
+  get queueMs(): number {
+    return this.turns.reduce((sum, { queueMs }) => sum + queueMs, 0);
+  }
+
+  /** How long it waited for loads, ms. */
+  get loadMs(): number {
+    return this.turns.reduce((sum, { loadMs }) => sum + loadMs, 0);
+  }
+
+  /** How long it has had a slot, ms. */
+  get heldMs(): number {
+    return this.turns.reduce((sum, { heldMs }) => sum + heldMs, 0);
   }
 
   get isRetry(): boolean {
@@ -119,6 +142,23 @@ export class Ticket implements Abortable {
     }
   }
 
+  /**
+   * Gives the slot back and asks the next thing, which waits for a turn of its own: whoever waits already is served
+   * first. It was let in with the first, so that neither a full queue nor a gateway that drains turns it away.
+   *
+   * @throws ApiError when the request was given up
+   */
+  next(asked: Asked): void {
+    this.#desk.release(this);
+    if (this.abortReason !== undefined) throw this.abortReason;
+    (this.#past ??= []).push(this.#turn);
+    this.#turn = new Turn();
+    this.wanted = wantedBy(asked);
+    this.#waitsFor = "slot";
+    this.failedBackends = undefined;
+    this.lastFailure = undefined;
+  }
+
   /** Gives the place back; has to be called once, however the request ended. */
   leave(): void {
     this.#desk.release(this);
@@ -131,27 +171,20 @@ export class Ticket implements Abortable {
   }
 
   granted(backend: Backend | undefined): void {
-    const now = performance.now();
-    if (this.backend !== undefined) this.#heldMs = now - this.#heldSince;
+    if (this.backend !== undefined) this.#turn.end();
     this.backend = backend;
     if (backend === undefined) return;
     this.backendName = backend.name;
-    this.#heldSince = now;
-    this.queueMs = now - this.enteredAt - this.loadMs;
+    this.#turn.begin();
   }
 
   /** Whether it ever had a slot. */
   get ran(): boolean {
-    return this.#heldSince > 0;
+    return this.backendName !== undefined;
   }
 
   get waitsForLoad(): boolean {
     return this.#waitsFor === "load";
-  }
-
-  /** How long it has had its slot, or had its last one, ms. */
-  heldMs(): number {
-    return this.backend === undefined ? this.#heldMs : performance.now() - this.#heldSince;
   }
 
   waitsFor(what: "slot" | "load"): void {
@@ -159,7 +192,7 @@ export class Ticket implements Abortable {
   }
 
   loadEnded(): void {
-    if (this.#waitsFor === "load") this.loadMs = performance.now() - this.enteredAt;
+    if (this.#waitsFor === "load") this.#turn.loaded();
     this.#waitsFor = "slot";
     this.#deadline?.refresh();
   }

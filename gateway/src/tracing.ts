@@ -94,11 +94,13 @@ export class Tracing {
       end,
     );
     if (admitted === undefined) return;
-    const entered = admitted.enteredAt;
-    const placed = entered + admitted.loadMs + admitted.queueMs;
-    if (admitted.loadMs > 0) add(within("load"), entered, entered + admitted.loadMs);
-    if (admitted.queueMs > 1) add(within("queue"), entered + admitted.loadMs, placed);
-    if (!admitted.ran) return;
+    const { turns } = admitted;
+    for (const { since, loadMs, queueMs } of turns) {
+      if (loadMs > 0) add(within("load"), since, since + loadMs);
+      if (queueMs > 1) add(within("queue"), since + loadMs, since + loadMs + queueMs);
+    }
+    const began = turns[0]?.heldSince;
+    if (began === undefined) return;
     const operation = OPERATIONS[admitted.wanted.path] ?? "other";
     add(
       {
@@ -121,7 +123,7 @@ export class Tracing {
         ],
         ...failed,
       },
-      end - admitted.heldMs(),
+      began,
       end,
     );
   }

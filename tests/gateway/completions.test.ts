@@ -103,7 +103,7 @@ describe("POST /v1/completions", () => {
 
   test.each([
     [{ prompt: undefined }, "prompt", "missing_required_parameter"],
-    [{ prompt: ["a", "b"] }, "prompt", "unsupported_parameter"],
+    [{ prompt: [[1, 2]] }, "prompt", "unsupported_parameter"],
     [{ prompt: [1, 2] }, "prompt", "unsupported_parameter"],
     [{ n: 2 }, "n", "unsupported_parameter"],
     [{ best_of: 2 }, "best_of", "unsupported_parameter"],

@@ -65,7 +65,7 @@ export class FakeOllama {
   /** What `/api/show` says every model can do; undefined: it does not say, as an old Ollama. */
   capabilities: string[] | undefined = ["completion", "tools"];
   port = 0;
-  #script: readonly Step[] | undefined;
+  #script: ((body: OllamaChatRequest) => readonly Step[]) | undefined;
   #loadScript: readonly Step[] = [];
   #waiting: (() => void)[] = [];
   readonly #server = createServer((request, response) => {
@@ -82,6 +82,11 @@ export class FakeOllama {
 
   /** What the next conversations are answered with; without it "Hello", " there", "." is. */
   answers(...script: readonly Step[]): void {
+    this.#script = () => script;
+  }
+
+  /** What each conversation is answered with, by what was asked. */
+  answersEach(script: (body: OllamaChatRequest) => readonly Step[]): void {
     this.#script = script;
   }
 
@@ -135,7 +140,7 @@ export class FakeOllama {
     const isLoad = onlyLoads(path, body as unknown as Record<string, unknown>);
     (isLoad ? this.loads : this.received).push(received);
     for (const resolve of this.#waiting.splice(0)) resolve();
-    if (!isLoad) await play(this.#script ?? usual(path, body), response, received);
+    if (!isLoad) await play(this.#script?.(body) ?? usual(path, body), response, received);
     else if (await play(this.#loadScript, response, received)) this.#finishLoad(body, response);
   }
 

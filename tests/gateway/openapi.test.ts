@@ -53,6 +53,7 @@ test("a route that is not described cannot be registered", async () => {
 test.each([
   ["/v1/chat/completions", hello],
   ["/v1/completions", { model: "m", prompt: "Say" }],
+  ["/v1/completions", { model: "m", prompt: ["Say", "it"] }],
   ["/v1/responses", { model: "m", input: "Hi" }],
   ["/v1/messages", { ...hello, max_tokens: 5 }],
   ["/v1/embeddings", { model: "m", input: "Hi" }],

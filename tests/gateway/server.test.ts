@@ -89,6 +89,20 @@ describe("on SIGTERM", () => {
     },
   );
 
+  test("several prompts, of which the first is in flight, are all finished", async () => {
+    const fake = await startFake();
+    const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+    fake.answers({ until: released }, last({ response: "x" }));
+    const server = await start(fake);
+    const answer = server.post("/v1/completions", { model: "m", prompt: ["a", "b", "c"] });
+    await fake.conversation();
+    server.process.kill("SIGTERM");
+    await eventually(() => server.output().includes("draining") || undefined);
+    release(undefined);
+    expect(((await (await answer).json()) as { choices: object[] }).choices).toHaveLength(3);
+    expect(await server.exited).toBe(0);
+  });
+
   test("what does not finish in time ends with an error, its work is stopped, and it exits with 0", async () => {
     const fake = await startFake();
     fake.answers(token("Hel"), "hang");

@@ -48,7 +48,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     streams: SSE,
   },
   "POST /v1/completions": {
-    summary: "A prompt, completed, in OpenAI's older form.",
+    summary: "A prompt, or several one after another, completed, in OpenAI's older form.",
     body: completionsSchema,
     answer: answers.completion,
     streams: SSE,

@@ -5,6 +5,7 @@ import type { Gateway } from "../gateway.ts";
 import type { OllamaEvent } from "../ollama/types.ts";
 import type { Ticket } from "../ticket.ts";
 import type { Translated } from "../translate/form.ts";
+import { admitFurther, askInTurn } from "./in-turn.ts";
 import { refuseUnseenImages } from "./vision.ts";
 
 interface Answering {
@@ -31,7 +32,9 @@ export async function answer(
   const { model, stream } = asked.call.body;
   record.model = model;
   record.stream = stream;
-  if (gateway.config.LOG_TEXT === "on") record.keepText(asked.call.body);
+  const { call, further = [] } = asked;
+  if (gateway.config.LOG_TEXT === "on") record.keepText([call, ...further].map(({ body }) => body));
+  admitFurther(request, reply, asked);
   const admitted = gateway.admission.enter({ ...asked.call, subject: asked.subject, caller: request.caller });
   record.admitted = admitted;
   try {
@@ -46,19 +49,12 @@ export async function answer(
 
 async function answerWhole({ request, reply, asked, adapt, admitted }: Answering): Promise<void> {
   const whole = asked.whole();
-  await admitted.run((ollama) =>
-    ollama.generate(
-      asked.call,
-      admitted,
-      {
-        onEvent(event, line) {
-          request.record.note(event);
-          whole.add(adapt(event), line);
-        },
-      },
-      request.record.trace?.traceparent,
-    ),
-  );
+  await askInTurn(request, asked, admitted, {
+    onEvent(event, line) {
+      request.record.note(event);
+      whole.add(adapt(event), line);
+    },
+  });
   void reply
     .header("content-type", "application/json; charset=utf-8")
     .header("server-timing", request.record.serverTiming())
@@ -68,6 +64,7 @@ async function answerWhole({ request, reply, asked, adapt, admitted }: Answering
 async function answerAsStream({ gateway, request, reply, asked, adapt, admitted }: Answering): Promise<void> {
   const { record } = request;
   const streamed = asked.streamed();
+  const answers = 1 + (asked.further?.length ?? 0);
   const { SLOW_READER_TIMEOUT_MS: slowReaderTimeout } = gateway.config;
   const out = new AnswerStream(reply, streamed.contentType, slowReaderTimeout, () => {
     record.error ??= new ApiError("client_stalled");
@@ -77,24 +74,18 @@ async function answerAsStream({ gateway, request, reply, asked, adapt, admitted 
     out.comment("loading");
   };
   try {
-    await admitted.run((ollama) =>
-      ollama.generate(
-        asked.call,
-        admitted,
-        {
-          onEvent(event, line) {
-            record.note(event);
-            if (!out.begun) void reply.header("server-timing", record.serverTiming());
-            out.write(streamed.write(adapt(event), line));
-            if (event.done === true) out.end();
-          },
-          onPiece(flow) {
-            out.flush(flow);
-          },
-        },
-        record.trace?.traceparent,
-      ),
-    );
+    await askInTurn(request, asked, admitted, {
+      onEvent(event, line) {
+        record.note(event);
+        if (!out.begun) void reply.header("server-timing", record.serverTiming());
+        out.write(streamed.write(adapt(event), line));
+        if (record.answers === answers) out.end();
+      },
+      onPiece(flow) {
+        out.flush(flow);
+      },
+      beforeNext: () => out.caughtUp(),
+    });
   } catch (thrown) {
     if (!out.begun) throw thrown;
     record.error ??= toApiError(thrown);

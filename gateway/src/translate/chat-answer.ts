@@ -34,6 +34,14 @@ export function usageOf(event: OllamaEvent): Usage {
   return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
 }
 
+export function sumOf(one: Usage, other: Usage): Usage {
+  return {
+    prompt_tokens: one.prompt_tokens + other.prompt_tokens,
+    completion_tokens: one.completion_tokens + other.completion_tokens,
+    total_tokens: one.total_tokens + other.total_tokens,
+  };
+}
+
 function finishReason(event: OllamaEvent, calledTools: boolean): "stop" | "length" | "tool_calls" {
   if (event.done_reason === "length") return "length";
   return calledTools ? "tool_calls" : "stop";

@@ -7,6 +7,8 @@ import type { OllamaCall, OllamaEvent } from "../ollama/types.ts";
  */
 export interface Translated {
   readonly call: OllamaCall;
+  /** What is asked after it, one by one; all answers are told in one. */
+  readonly further?: readonly OllamaCall[];
   /** What the client calls what is to be answered. */
   readonly subject: Subject;
   /** Changes events before they are told; made anew for each answer. */
@@ -15,14 +17,17 @@ export interface Translated {
   readonly streamed: () => StreamedAnswer;
 }
 
-/** Tells a whole answer. Both methods get every event and the line it came as; the last one has `done: true`. */
+/**
+ * Tells a whole answer. It gets every event and the line it came as; the last one of each call has `done: true`, and
+ * then those of the next call follow.
+ */
 export interface WholeAnswer {
   add(event: OllamaEvent, line: string): void;
   /** The body, as JSON text, once all events were added. */
   build(): string;
 }
 
-/** Tells an answer while it comes. */
+/** Tells an answer while it comes, call after call as a whole one. */
 export interface StreamedAnswer {
   readonly contentType: StreamType;
   /** What goes out for one event: nothing, one or several events of the API, the end of the stream with the last one. */
