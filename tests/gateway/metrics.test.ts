@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { newKey } from "../../gateway/src/keys.ts";
 import { last, token } from "./fake-ollama.ts";
 import { hello, metric, readEvents, startFake, startGateway } from "./harness.ts";
 
@@ -75,4 +76,30 @@ test("each server's slots, load and state are metrics", async () => {
   await metric(gateway.url, `gateway_backend_models_loaded${backend} 1`);
   await metric(gateway.url, `gateway_backend_breaker_open${backend} 0`);
   await response.body?.cancel();
+});
+
+test("what clients make up never becomes a label, however much of it there is", async () => {
+  const { key, line } = newKey("ada", ["models=m"]);
+  const fake = await startFake();
+  const gateway = await startGateway(fake, { API_KEYS: line });
+  const names = async (): Promise<string[]> => {
+    const text = await (await fetch(`${gateway.url}/metrics`, { headers: { "x-api-key": key } })).text();
+    return text.split("\n").map((each) => each.replace(/ \S+$/, ""));
+  };
+  const makeUp = async (n: number): Promise<void> => {
+    const word = `made-up-${n}`;
+    const headers = { "content-type": "application/json", "x-api-key": key };
+    await gateway.post(chat, { ...hello, model: word }, { headers });
+    await gateway.post(chat, { ...hello, model: "m", keep_alive: word }, { headers });
+    await gateway.post(chat, hello, { headers: { ...headers, "x-api-key": word } });
+    await gateway.post(`/v1/${word}`, hello, { headers });
+    await fetch(`${gateway.url}/v1/models/${word}?${word}=1`, { headers });
+    await gateway.post("/v1/embeddings", { model: `m:${word}`, input: word, [word]: 1 }, { headers });
+  };
+  await makeUp(0);
+  const before = await names();
+  for (let n = 1; n <= 20; n += 1) await makeUp(n);
+  const after = await names();
+  expect(after.filter((each) => each.includes("made-up"))).toEqual([]);
+  expect(after.length).toBe(before.length);
 });
