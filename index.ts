@@ -22,7 +22,8 @@ const [access, toOllama] = [accessTo(config, names.network), accessToOllama(conf
 const plan = await planModels(config, toOllama, modelServer(config, toOllama, names.ollama));
 
 const network = new ServiceNetwork("network", { networkName: names.network });
-const place = { access, networkName: network.networkName, platform: config.imagePlatform };
+const { imagePlatform: platform, readyTimeoutSeconds } = config;
+const place = { access, networkName: network.networkName, platform, readyTimeoutSeconds };
 const server = new OllamaServer("ollama", {
   image: config.ollamaImage,
   ...place,
@@ -40,7 +41,6 @@ const server = new OllamaServer("ollama", {
   modelVolume: config.modelVolume,
   retainModels: config.retainModels,
   protectModels: config.protectModels,
-  readyTimeoutSeconds: config.readyTimeoutSeconds,
   limits: { memoryMiB: config.ollamaMemoryMiB, cpus: config.ollamaCpus, pids: config.ollamaPids },
 });
 
@@ -61,19 +61,20 @@ const gateway = new Gateway(
     keepLoaded: plan.flatMap(({ name, keepLoaded }) => (keepLoaded ? name : [])),
     apiKeys: pulumi.secret(config.gatewayApiKeys),
     logLevel: config.gatewayLogLevel,
-    readyTimeoutSeconds: config.readyTimeoutSeconds,
     limits: { memoryMiB: config.gatewayMemoryMiB, cpus: config.gatewayCpus, pids: config.gatewayPids },
   },
   { dependsOn: [...models, ...server.gpuMemoryCheck(models)] },
 );
 
-export const { gatewayUrl, edge } = declareFront(config, gateway, { ...place, containerName: names.edge });
-export const tunnel = tunnelOutput({ access, ...gateway.internal }, { access: toOllama, ...server.internal });
-export const keysRequired = config.gatewayApiKeys.length > 0;
-export const ollamaUrl = server.url;
-export const networkName = network.networkName;
-export const containers = { ollama: server.containerName, gateway: gateway.containerName };
-export const replicas = { ollama: server.containerNames, gateway: gateway.containerNames };
-export const volumes = { models: server.volumeName };
-export const images = { ollama: server.imageId, gateway: gateway.imageId };
-export const installedModels = models.map(({ model, digest, sizeBytes }) => ({ model, digest, sizeBytes }));
+export default {
+  ...declareFront(config, gateway, { ...place, containerName: names.edge }),
+  ...tunnelOutput({ access, ...gateway.internal }, { access: toOllama, ...server.internal }),
+  keysRequired: config.gatewayApiKeys.length > 0,
+  ollamaUrl: server.url,
+  networkName: network.networkName,
+  containers: { ollama: server.containerName, gateway: gateway.containerName },
+  replicas: { ollama: server.containerNames, gateway: gateway.containerNames },
+  volumes: { models: server.volumeName },
+  images: { ollama: server.imageId, gateway: gateway.imageId },
+  installedModels: models.map(({ model, digest, sizeBytes }) => ({ model, digest, sizeBytes })),
+};

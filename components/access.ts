@@ -77,14 +77,17 @@ export function publishedUrl({ hostname }: Access, bindAddress: string, port: nu
 
 type Inside = Pick<Service, "host" | "port">;
 
-/** For the stack's outputs: what the scripts need to open a tunnel, and the "host:port" of the services behind it. */
+/**
+ * For the stack's outputs, if there is a tunnel: what the scripts need to open it, and the "host:port" of the services
+ * behind it.
+ */
 export function tunnelOutput(
   gateway: Inside & { readonly access: Access },
   ollama: Inside & { readonly access: Access },
 ) {
   const tunnel = ollama.access.tunnel;
-  if (tunnel === undefined) return undefined;
+  if (tunnel === undefined) return {};
   const target = ({ host, port }: Inside) => `${host}:${String(port)}`;
   const behind = gateway.access.tunnel === undefined ? {} : { gateway: target(gateway) };
-  return { ...tunnel, ...behind, ollama: target(ollama) };
+  return { tunnel: { ...tunnel, ...behind, ollama: target(ollama) } };
 }

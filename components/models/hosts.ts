@@ -27,7 +27,16 @@ export async function containerHosts({
 
 /** What the engine puts in for host-gateway, unless it was told otherwise: its address on the default bridge. */
 async function hostGateway(engine: EngineAddress): Promise<string | undefined> {
-  const format = "{{range .IPAM.Config}}{{.Gateway}} {{end}}";
+  const format = "{{range .IPAM.Config}}{{.Gateway}},{{.Subnet}} {{end}}";
   const text = await docker(["network", "inspect", "--format", format, "bridge"], { engine }).catch(() => "");
-  return text.trim().split(" ").find(Boolean);
+  return bridgeAddress(text);
+}
+
+/** The engine's own address on a bridge, from "gateway,subnet" of each of its address ranges. */
+export function bridgeAddress(text: string): string | undefined {
+  const [range = ""] = text.trim().split(" ");
+  const [gateway = "", subnet = ""] = range.split(",");
+  // An engine that was never restarted does not list it; it is the first one of the range.
+  if (gateway !== "") return gateway;
+  return /^\d+\.\d+\.\d+\.0\//.test(subnet) ? subnet.replace(/\.0\/\d+$/, ".1") : undefined;
 }

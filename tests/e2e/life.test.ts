@@ -74,6 +74,7 @@ describe("up", () => {
   beforeAll(async () => {
     const text = await project.pulumi("up", "--yes", "--skip-preview");
     expect(text).toMatch(/: \d+ % of \d/);
+    expect(text).not.toMatch(/warning/i);
     outputs = await project.outputs();
   });
 

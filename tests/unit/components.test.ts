@@ -146,11 +146,9 @@ describe("on a remote engine", () => {
       { access: toOllama, host: "ollama", port: 11434 },
     ];
     expect(tunnelOutput(gateway, ollama)).toEqual({
-      network: "net",
-      image: "node:24",
-      platform: "",
-      ollama: "ollama:11434",
+      tunnel: { network: "net", image: "node:24", platform: "", ollama: "ollama:11434" },
     });
+    expect(tunnelOutput(gateway, { ...ollama, access: own })).toEqual({});
   });
 
   it("is shown by its name where a port is published on all addresses", async () => {
