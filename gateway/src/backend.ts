@@ -10,6 +10,7 @@ import { OllamaClient } from "./ollama/client.ts";
 import { keepAliveMs } from "./ollama/keep-alive.ts";
 import { canonicalModelName } from "./ollama/model-name.ts";
 import type { OllamaRunning } from "./ollama/types.ts";
+import { SharedQuestion } from "./shared-question.ts";
 
 // Probes in a row that come late before a server counts as gone.
 const OVERDUE_LIMIT = 2;
@@ -22,6 +23,10 @@ export class Backend {
   readonly client: OllamaClient;
   readonly breaker: Breaker;
   readonly loaded = new LoadedModels();
+  /** Whether it lives and what it has loaded. */
+  readonly state = new SharedQuestion(() => this.#poll());
+  /** What it holds; when it does not say, what it said before counts. */
+  readonly stock = new SharedQuestion(() => this.#takeStock());
   /** Requests of the gateway that it is running. */
   inFlight = 0;
   readonly #address: BackendAddress;
@@ -32,8 +37,6 @@ export class Backend {
   #resolved = "";
   #overdue = 0;
   #spared: NodeJS.Timeout | undefined;
-  #polling: Promise<void> | undefined;
-  #takingStock: Promise<void> | undefined;
 
   constructor(config: Config, address: BackendAddress) {
     this.#address = address;
@@ -78,22 +81,6 @@ export class Backend {
     return this.#present.has(model);
   }
 
-  /** Asks it whether it lives and what it has loaded. Whoever asks meanwhile shares the answer. Never rejects. */
-  poll(): Promise<void> {
-    this.#polling ??= this.#poll().finally(() => {
-      this.#polling = undefined;
-    });
-    return this.#polling;
-  }
-
-  /** Asks it what it holds, shared like `poll`. Never rejects: when it does not say, what it said before counts. */
-  takeStock(): Promise<void> {
-    this.#takingStock ??= this.#takeStock().finally(() => {
-      this.#takingStock = undefined;
-    });
-    return this.#takingStock;
-  }
-
   /** A request to it failed. */
   failed(error: ApiError, model: string): void {
     if (error.code === "model_not_found") this.#present.delete(model);
@@ -111,7 +98,7 @@ export class Backend {
 
   /** Says by how much what a client sent is too long, as far as it is known. */
   async tooLong(error: ApiError, { model }: Wanted, subject: Subject): Promise<ApiError> {
-    if (this.loaded.contextOf(model) === undefined) await this.poll();
+    if (this.loaded.contextOf(model) === undefined) await this.state.anew();
     const context = this.loaded.contextOf(model);
     if (context === undefined) return new ApiError(error.code, { param: subject, cause: error });
     // Ollama counts the tokens, and keeps the count to itself.
@@ -153,7 +140,7 @@ export class Backend {
       this.#present = new Map(models.map(({ name, digest }) => [canonicalModelName(name), digest]));
       this.#known = true;
     } catch {
-      // Whether it lives is for `poll` to say.
+      // Whether it lives is for `state` to say.
     }
   }
 

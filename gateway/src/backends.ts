@@ -51,7 +51,7 @@ export class Backends {
 
   /** Asks all of them anew, how they are and what they hold. Never rejects. */
   refresh(): Promise<void> {
-    return this.#poll(true);
+    return this.#look((backend) => Promise.all([backend.stock.anew(), backend.state.anew()]));
   }
 
   /** Whether it is known where the model is, so that a request for it can be placed without asking. */
@@ -133,14 +133,14 @@ export class Backends {
     await Promise.all(this.all.map((backend) => backend.client.close()));
   }
 
-  async #poll(stocktaking: boolean): Promise<void> {
-    await Promise.all(
-      this.all.map(async (backend) => {
-        const stock = stocktaking || !backend.known ? backend.takeStock() : undefined;
-        await backend.poll();
-        await stock;
-      }),
+  #poll(stocktaking: boolean): Promise<void> {
+    return this.#look((backend) =>
+      Promise.all([stocktaking || !backend.known ? backend.stock.share() : undefined, backend.state.share()]),
     );
+  }
+
+  async #look(ask: (backend: Backend) => Promise<unknown>): Promise<void> {
+    await Promise.all(this.all.map(ask));
     this.#looked = true;
     keepLoaded(this.#keptLoaded, this.all, this.loads, () => {
       this.onChange();

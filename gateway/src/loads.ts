@@ -74,7 +74,7 @@ export class Loads {
     try {
       await backend.client.ask(questionOf(wanted), controller.signal);
       // What had to make room is gone now.
-      await backend.poll();
+      await backend.state.anew();
       backend.loaded.confirm(wanted, keepAliveMs(keptFor(wanted)));
       this.#failures.delete(`${backend.name} ${key}`);
     } catch (thrown) {

@@ -1,7 +1,18 @@
 import dns from "node:dns";
-import { expect, test, vi } from "vitest";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { FakeOllama, last, token } from "./fake-ollama.ts";
-import { type TestGateway, errorOf, hello, metric, readEvents, startFake, startGateway } from "./harness.ts";
+import {
+  type TestGateway,
+  errorOf,
+  eventually,
+  hello,
+  metric,
+  readEvents,
+  startFake,
+  startGateway,
+} from "./harness.ts";
 
 const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };
@@ -133,6 +144,23 @@ test("a server that is gone is passed over, and used again soon after it has com
   } finally {
     await again.stop();
   }
+});
+
+test("a server that has just come back is not judged by a question that was asked before", async () => {
+  const hung: Socket[] = [];
+  const away = createServer((socket) => hung.push(socket));
+  away.listen(0, "127.0.0.1");
+  await once(away, "listening");
+  const { port } = away.address() as AddressInfo;
+  const gateway = await startGateway({ port }, { POLL_INTERVAL_MS: "60000" });
+  await eventually(() => (hung.length >= 2 ? true : undefined));
+  away.close();
+  const back = await FakeOllama.start(port);
+  onTestFinished(() => back.stop());
+  const answer = gateway.post(chat, hello);
+  await metric(gateway.url, "gateway_queue_depth 1");
+  for (const socket of hung) socket.destroy();
+  expect((await answer).status).toBe(200);
 });
 
 test("those that wait for a server that goes away are told at once", async () => {
