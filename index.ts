@@ -13,9 +13,9 @@ import { ServiceNetwork } from "./components/network.ts";
 import { modelServer, OllamaServer } from "./components/ollama-server.ts";
 import { checkHost } from "./components/preflight.ts";
 
-const config = refuse(readConfig);
-const names = stackNames(config);
-await checkHost(config, names);
+const given = refuse(readConfig);
+const names = stackNames(given);
+const config = await checkHost(given, names);
 const gpus = await planGpus(config);
 deployTo(config);
 const [access, toOllama] = [accessTo(config, names.network), accessToOllama(config, names.network)];

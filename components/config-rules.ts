@@ -1,13 +1,13 @@
-import type { StackConfig } from "./config.ts";
+import type { GivenConfig } from "./config.ts";
 import { hasTls, isNamed } from "./edge-config.ts";
 
 // What is allowed of a key depends on others. The messages complete the sentence "KEY is VALUE, but must be ...".
 
 interface Rule {
   /** Whether a config breaks it. */
-  readonly breaks: (config: StackConfig) => boolean;
+  readonly breaks: (config: GivenConfig) => boolean;
   /** The key that is to be changed. */
-  readonly path: keyof StackConfig;
+  readonly path: keyof GivenConfig;
   readonly message: string;
 }
 
@@ -81,7 +81,7 @@ export const rules: readonly Rule[] = [
     message: "443 while edge is acme: public authorities ask there whether a name is yours",
   },
   {
-    breaks: ({ ollamaPort, gatewayPort }) => ollamaPort === gatewayPort,
+    breaks: ({ ollamaPort, gatewayPort }) => ollamaPort !== "auto" && ollamaPort === gatewayPort,
     path: "gatewayPort",
     message: "another port than ollamaPort",
   },

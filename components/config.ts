@@ -29,7 +29,16 @@ const boolean = z.codec(z.enum(["true", "false"], "true or false"), z.boolean(),
 });
 
 const memoryMiB = (min: number) => integer(min, 16 * 1024 * 1024);
-const port = integer(1, 65535);
+
+/** A host port, or "auto": the stack chooses one. */
+const port = (min: 0 | 1) => {
+  const allowed = `a whole number from ${String(min)} to 65535, or auto`;
+  return z.codec(
+    z.string(allowed).regex(/^(auto|-?\d+)$/, allowed),
+    z.union([z.literal("auto"), z.int(allowed).min(min, allowed).max(65535, allowed)]),
+    { decode: (text) => (text === "auto" ? text : Number(text)), encode: String },
+  );
+};
 
 const cpus = z
   .string()
@@ -112,7 +121,7 @@ const keys = z.strictObject({
   imagePlatform: platform,
   ollamaReplicas: integer(1, 16),
   ollamaImage: imageReference,
-  ollamaPort: integer(0, 65535),
+  ollamaPort: port(0),
   ollamaBindAddress: address,
   ollamaHosts: z.array(hostsLine, "a list of lines"),
   ollamaMemoryMiB: memoryMiB(256),
@@ -128,7 +137,7 @@ const keys = z.strictObject({
   models,
   pullStallSeconds: integer(5, 3600),
   gatewayReplicas: integer(1, 16),
-  gatewayPort: port,
+  gatewayPort: port(1),
   gatewayBindAddress: address,
   gatewayApiKeys: apiKeys,
   gatewayBaseImage: imageReference,
@@ -152,7 +161,9 @@ const keys = z.strictObject({
 });
 
 /** The values of all keys, each allowed by itself. */
-export type StackConfig = z.output<typeof keys>;
+export type GivenConfig = z.output<typeof keys>;
+/** The same, with the ports that were left to the stack. */
+export type StackConfig = GivenConfig & { readonly ollamaPort: number; readonly gatewayPort: number };
 
 export const configSchema = keys.superRefine((config, context) => {
   for (const { breaks, path, message } of rules)
@@ -162,7 +173,7 @@ export const configSchema = keys.superRefine((config, context) => {
 const structured = new Set(["ollamaHosts", "models", "gatewayApiKeys", "edgeHostnames"]);
 
 /** What `pulumi config` holds for a project, as text, turned into checked values. Throws one line per wrong key. */
-export function parseConfig(project: string, texts: Readonly<Record<string, string>>): StackConfig {
+export function parseConfig(project: string, texts: Readonly<Record<string, string>>): GivenConfig {
   const problems: string[] = [];
   const raw: Record<string, unknown> = {};
   for (const [qualified, text] of Object.entries(texts)) {
@@ -177,7 +188,7 @@ export function parseConfig(project: string, texts: Readonly<Record<string, stri
 }
 
 /** The stack's config, read once. */
-export function readConfig(): StackConfig {
+export function readConfig(): GivenConfig {
   const project = pulumi.getProject();
   // The CLI hands secrets over in the clear, and their names apart: null, with a policy pack, when there are none.
   const secrets = JSON.parse(process.env["PULUMI_CONFIG_SECRET_KEYS"] ?? "null") as string[] | null;

@@ -1,112 +1,88 @@
-import { connect } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
-import type { StackConfig } from "./config.ts";
-import { docker, type EngineAddress, EngineError, engineHost, isRemote } from "./engine.ts";
+import type { GivenConfig, StackConfig } from "./config.ts";
+import { EngineError } from "./engine.ts";
 import { checkClientEnvironment, explainEngine } from "./engine-problems.ts";
+import { HostPorts } from "./host-ports.ts";
 import type { StackNames } from "./names.ts";
+import { chosenPorts, choosePort } from "./port-choice.ts";
+import { deployedPorts } from "./port-outputs.ts";
 
-interface Published {
-  readonly container: string;
-  /** running, paused or restarting. */
-  readonly state: string;
-  readonly ports: string;
+interface Wanted {
+  readonly key: "ollamaPort" | "gatewayPort";
+  /** Where an update tells the port that it has. */
+  readonly output: "ollamaUrl" | "gatewayUrl";
+  readonly address: string;
+  readonly port: GivenConfig["gatewayPort"];
+  /** The containers of the stack that may have it. */
+  readonly containers: readonly string[];
 }
 
 /**
  * What the provider would only tell in the middle of an update, and in many words: the engine doesn't answer, or a
- * port is taken by something that isn't this stack's. Checked at preview too.
+ * port is taken by something that isn't this stack's. Checked at preview too. Returns the config with the ports that it
+ * leaves to the stack.
  */
-export async function checkHost(config: StackConfig, names: StackNames): Promise<void> {
+export async function checkHost(config: GivenConfig, names: StackNames): Promise<StackConfig> {
   const problem = checkClientEnvironment(config);
   if (problem !== undefined) throw new pulumi.RunError(problem);
-  let running: Published[];
+  let host: HostPorts;
   try {
-    running = await publishedPorts(config);
+    host = await HostPorts.read(config);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw new pulumi.RunError(explainEngine(config, error.message));
   }
-  const remote = isRemote(engineHost(config));
-  const wanted = [
-    {
-      key: "ollamaPort",
-      address: config.ollamaBindAddress,
-      port: config.ollamaPort,
-      containers: [names.ollama],
-    },
-    {
-      key: "gatewayPort",
-      address: config.gatewayBindAddress,
-      port: config.gatewayPort,
-      // The gateway leaves its port to a new edge; the other way round, the edge would still have it.
-      containers: config.edge === "none" ? [names.gateway] : [names.edge, names.gateway],
-    },
-  ];
-  const taken = await Promise.all(
+  const ollama: Wanted = {
+    key: "ollamaPort",
+    output: "ollamaUrl",
+    address: config.ollamaBindAddress,
+    port: config.ollamaPort,
+    containers: [names.ollama],
+  };
+  const gateway: Wanted = {
+    key: "gatewayPort",
+    output: "gatewayUrl",
+    address: config.gatewayBindAddress,
+    port: config.gatewayPort,
+    // The gateway leaves its port to a new edge; the other way round, the edge would still have it.
+    containers: config.edge === "none" ? [names.gateway] : [names.edge, names.gateway],
+  };
+  await refuseTaken(host, [ollama, gateway]);
+  const ollamaPort = await portOf(host, ollama, gateway.port);
+  return { ...config, ollamaPort, gatewayPort: await portOf(host, gateway, ollamaPort) };
+}
+
+async function refuseTaken(host: HostPorts, wanted: readonly Wanted[]): Promise<void> {
+  const lines = await Promise.all(
     wanted.map(async ({ key, address, port, containers }) => {
-      if (port === 0) return undefined;
-      const holders = running
-        .filter(({ ports }) => publishes(ports, address, port))
-        .map((entry) => entry.container);
-      if (containers.some((container) => holders.includes(container))) return undefined;
-      // While a container is being restarted its ports are held, and not listed.
-      const restarting = running.some(
-        (entry) => containers.includes(entry.container) && entry.state === "restarting",
-      );
-      if (restarting && holders.length === 0) return undefined;
-      // A remote engine's ports are not this host's, and are left to it.
-      if (holders.length === 0 && (remote || !(await answers(address, port)))) return undefined;
-      const holder =
-        holders.length > 0 ? `the container ${holders.join(", ")}` : "another program on this host";
+      if (port === 0 || port === "auto") return undefined;
+      const holder = await host.takenBy(address, port, containers);
+      if (holder === undefined) return undefined;
       return `Port ${String(port)} is in use by ${holder}. Stop that, or choose another: pulumi config set ${key} PORT`;
     }),
   );
-  const problems = taken.filter((line) => line !== undefined);
+  const problems = lines.filter((line) => line !== undefined);
   if (problems.length > 0) throw new pulumi.RunError(problems.join("\n"));
 }
 
-async function publishedPorts(engine: EngineAddress): Promise<Published[]> {
-  const format = "{{.Names}}\t{{.State}}\t{{.Ports}}";
-  const text = await docker(["container", "ls", "--format", format], { engine });
-  return text
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => {
-      const [container = "", state = "", ports = ""] = line.split("\t");
-      return { container, state, ports };
-    });
-}
-
-/**
- * Whether what `docker container ls` shows of a container's ports ("127.0.0.1:8000->8000/tcp, ...") keeps a TCP port from
- * being bound at an address: the same one, or one of the two is all addresses.
- */
-export function publishes(ports: string, address: string, port: number): boolean {
-  return ports.split(", ").some((entry) => {
-    const [, at = "", from, to] = /^(.*):(\d+)(?:-(\d+))?->.*\/tcp$/.exec(entry) ?? [];
-    if (from === undefined || port < Number(from) || port > Number(to ?? from)) return false;
-    const other = at.replace(/^\[|\]$/g, "");
-    return other === address || [other, address].some((one) => one === "0.0.0.0" || one === "::");
+/** The port that the config names, or one that is chosen. */
+async function portOf(
+  host: HostPorts,
+  { key, output, address, port, containers }: Wanted,
+  other: Wanted["port"],
+): Promise<number> {
+  if (port !== "auto") return port;
+  const own = await host.of(containers);
+  const chosen = await choosePort({
+    name: containers.at(-1) ?? key,
+    had: own.port === undefined ? await deployedPorts(output) : [own.port],
+    refused: own.refused,
+    isFree: async (candidate) =>
+      candidate !== other &&
+      (await host.takenBy(address, candidate, candidate === own.port ? containers : [])) === undefined,
   });
-}
-
-/** Whether something accepts connections there. */
-function answers(bindAddress: string, port: number): Promise<boolean> {
-  const host = bindAddress === "0.0.0.0" ? "127.0.0.1" : bindAddress === "::" ? "::1" : bindAddress;
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 500 });
-    const end = (result: boolean) => {
-      socket.destroy();
-      resolve(result);
-    };
-    socket.once("connect", () => {
-      end(true);
-    });
-    socket.once("timeout", () => {
-      end(false);
-    });
-    socket.once("error", () => {
-      end(false);
-    });
-  });
+  if (chosen !== undefined) return chosen;
+  throw new pulumi.RunError(
+    `${key} is auto, but no port from ${chosenPorts} is free; set one with: pulumi config set ${key} PORT`,
+  );
 }

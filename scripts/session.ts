@@ -1,5 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { lendSettings } from "./ci-runs.ts";
+import { say } from "./progress.ts";
 import { setup, type World } from "./setup.ts";
 import { keepStackFile, stackFile } from "./stack-file.ts";
 import { currentLogin, stateEnvironment } from "./state.ts";
@@ -27,6 +29,8 @@ export async function openSession(
   const { options, rest } = takeOptions(args, ["stack", "world"]);
   const environment = { ...process.env };
   const named = options["stack"] ?? process.env["PULUMI_STACK"];
+  const lent = named === undefined ? undefined : lendSettings(named);
+  if (lent !== undefined) say(lent);
   const { world, stack, env: tools } = await setup({ world: options["world"], stack: named, ...wanted });
   const pulumiHome = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
   const added = { ...tools, ...stateEnvironment(process.env, pulumiHome) };

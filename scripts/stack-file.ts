@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import type { EngineAddress } from "../components/engine.ts";
 
-const salt = /^encryptionsalt: .*\n/m;
+const salt = "encryptionsalt";
 
 const withEngine = z.object({
   config: z.object({
@@ -13,29 +13,36 @@ const withEngine = z.object({
   }),
 });
 
+const root = join(import.meta.dirname, "..");
+
 /** The file with the config of a stack. */
-export function stackFile(stack: string): string {
-  return join(import.meta.dirname, "..", `Pulumi.${stack}.yaml`);
+export function stackFile(stack: string, folder = root): string {
+  return join(folder, `Pulumi.${stack}.yaml`);
 }
 
 /** The default of each config key, as Pulumi.yaml has it. */
 export function projectDefaults(): Record<string, unknown> {
-  const text = readFileSync(join(import.meta.dirname, "..", "Pulumi.yaml"), "utf8");
+  const text = readFileSync(join(root, "Pulumi.yaml"), "utf8");
   const { config } = parse(text) as { config: Record<string, { default: unknown }> };
   return Object.fromEntries(Object.entries(config).map(([key, { default: value }]) => [key, value]));
 }
 
+/** What a stack's file sets a key to. */
+export function settingOf(stack: string, key: string): unknown {
+  const text = readText(stackFile(stack));
+  if (text === undefined) return undefined;
+  const content = parse(text) as { config?: Record<string, unknown> } | null;
+  return content?.config?.[`ollama-stack:${key}`];
+}
+
 /** Whether a stack must keep the rules for production. */
 export function isProduction(stack: string): boolean {
-  const text = read(stackFile(stack));
-  if (text === undefined) return false;
-  const content = parse(text) as { config?: Record<string, unknown> } | null;
-  return String(content?.config?.["ollama-stack:production"]) === "true";
+  return String(settingOf(stack, "production")) === "true";
 }
 
 /** The engine that a stack's config names. What is wrong with that file, the program says. */
 export function engineOf(stack: string | undefined): EngineAddress {
-  const text = stack === undefined ? undefined : read(stackFile(stack));
+  const text = stack === undefined ? undefined : readText(stackFile(stack));
   const { success, data } = withEngine.safeParse(text === undefined ? undefined : parse(text));
   if (!success) return { dockerHost: "", dockerCertPath: "" };
   return {
@@ -50,16 +57,29 @@ export function engineOf(stack: string | undefined): EngineAddress {
  * it is missing, and the state keeps its own. A file that holds secrets needs its salt, and keeps it.
  */
 export function keepStackFile(path: string): void {
-  const before = read(path);
-  if (before === undefined || salt.test(before)) return;
+  const before = readText(path);
+  if (before === undefined || hasSalt(before)) return;
   process.once("exit", () => {
-    const after = read(path);
-    if (after !== undefined && after !== before && after.replace(salt, "") === before)
+    const after = readText(path);
+    if (after !== undefined && after !== before && settingsIn(after) === settingsIn(before))
       writeFileSync(path, before);
   });
 }
 
-function read(path: string): string | undefined {
+/** What a stack's file sets, whatever way it is written: with its salt, the CLI writes numbers as text. */
+export function settingsIn(text: string): string {
+  return JSON.stringify(parse(text), (key, value: unknown) => {
+    if (key === salt) return undefined;
+    return typeof value === "number" || typeof value === "boolean" ? String(value) : value;
+  });
+}
+
+function hasSalt(text: string): boolean {
+  return new RegExp(`^${salt}:`, "m").test(text);
+}
+
+/** The content of a file, or undefined when there is none. */
+export function readText(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {

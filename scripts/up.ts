@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { docker } from "../components/engine.ts";
 import { repairDrift } from "./drift/repair.ts";
 import { askForJoke } from "./joke.ts";
+import { choosingAgain } from "./lost-ports.ts";
 import { refuseMove } from "./moved.ts";
 import { readOutputs, type StackOutputs } from "./outputs.ts";
 import { openStack } from "./recovery.ts";
@@ -30,11 +31,8 @@ await main(async () => {
   const refresh = drifted === undefined ? [] : ["--refresh"];
   // In a preview the rules are checked before anything changes.
   const checked = isProduction(stack) ? ["--policy-pack", policyPack] : ["--skip-preview"];
-  await lockedUpdate(
-    ["up", "--yes", ...refresh, "--suppress-outputs", ...checked, ...replace, ...options],
-    stack,
-    env,
-  );
+  const command = ["up", "--yes", ...refresh, "--suppress-outputs", ...checked, ...replace, ...options];
+  await choosingAgain(stack, () => lockedUpdate(command, stack, env));
   const outputs = await readOutputs(stack, env);
   console.log(`\n${await table(outputs)}\n`);
   const model = outputs.installedModels[0]?.model ?? "";

@@ -26,8 +26,10 @@ export interface Result {
 interface Options {
   /** Name of the stack, unique among the tests. */
   readonly stack: string;
-  readonly ollamaPort: number;
-  readonly gatewayPort: number;
+  readonly ollamaPort: number | "auto";
+  readonly gatewayPort: number | "auto";
+  /** The stack whose file holds its settings; its own by default. */
+  readonly settingsOf?: string;
   /** The engine to deploy to, and in whose network all commands run; otherwise the machine's. */
   readonly engine?: PrivateEngine;
 }
@@ -41,7 +43,7 @@ export class Project {
   readonly #configFile: string;
   readonly #engine: PrivateEngine | undefined;
 
-  constructor({ stack, ollamaPort, gatewayPort, engine }: Options) {
+  constructor({ stack, ollamaPort, gatewayPort, settingsOf = stack, engine }: Options) {
     this.stack = stack;
     this.#engine = engine;
     removeLeftovers(stack, engine);
@@ -55,7 +57,7 @@ export class Project {
       cpSync(file, target);
     }
     symlinkSync(join(process.cwd(), "node_modules"), join(this.folder, "node_modules"));
-    this.#configFile = join(this.folder, `Pulumi.${stack}.yaml`);
+    this.#configFile = join(this.folder, `Pulumi.${settingsOf}.yaml`);
     const base = process.env["OLLAMA_STACK_WORLD"] === "built" ? "Pulumi.local.yaml" : "Pulumi.dev.yaml";
     const { config } = parse(readFileSync(base, "utf8")) as { config: Record<string, unknown> };
     const own = { networkName: "", ollamaPort, gatewayPort };

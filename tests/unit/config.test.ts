@@ -79,7 +79,8 @@ describe("config", () => {
   it.each([
     ["gatewayPort", "99999", /gatewayPort is "99999".*1 to 65535/],
     ["ollamaPort", "65536", /ollamaPort is "65536".*0 to 65535/],
-    ["gatewayPort", "0", /gatewayPort is "0".*1 to 65535/],
+    ["gatewayPort", "0", /gatewayPort is "0".*1 to 65535, or auto/],
+    ["gatewayPort", "any", /gatewayPort is "any", but must be a whole number from 1 to 65535, or auto/],
     ["ollamaPort", "80.5", /a whole number/],
     ["gatewayPort", "8008", /gatewayPort is "8008".*another port than ollamaPort/],
     ["gatewayMemoryMiB", "lots", /gatewayMemoryMiB is "lots".*a whole number from 128/],
@@ -157,6 +158,20 @@ describe("config", () => {
     ["gatewayprot", "8000", /gatewayprot is not a config key.*pulumi config rm gatewayprot/],
   ])("refuses %s = %s, saying what is allowed", (key, value, expected) => {
     expect(problem(key, value)).toMatch(expected);
+  });
+
+  it("leaves ports to the stack, one or both", () => {
+    expect(parse({ gatewayPort: "auto", ollamaPort: "auto" })).toMatchObject({
+      gatewayPort: "auto",
+      ollamaPort: "auto",
+    });
+    expect(parse({ gatewayPort: "auto", ollamaPort: "0" })).toMatchObject({
+      gatewayPort: "auto",
+      ollamaPort: 0,
+    });
+    expect(() =>
+      parse({ edge: "acme", edgeHostnames: JSON.stringify(["llm.example.org"]), gatewayPort: "auto" }),
+    ).toThrow(/gatewayPort is "auto", but must be 443 while edge is acme/);
   });
 
   it("opens the gateway to the network once there are keys", () => {

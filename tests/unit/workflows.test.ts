@@ -105,6 +105,22 @@ describe("the workflows", () => {
     }
   });
 
+  it("bring up only stacks that no other run has, with the settings of the stack ci", () => {
+    const named = workflows.flatMap(({ text }) => [...text.matchAll(/PULUMI_STACK[:=] ?(\S.*?)"?$/gm)]);
+    expect(new Set(named.map(([, stack]) => stack))).toEqual(
+      new Set([
+        "ci-$GITHUB_RUN_ID",
+        "ci-pr-${{ github.event.pull_request.number }}",
+        // Is only looked at.
+        "${{ vars.DRIFT_STACK || 'prod' }}",
+      ]),
+    );
+    for (const { where, run = "" } of steps) {
+      expect(run, where).not.toContain("--stack");
+      expect(run, where).not.toContain("Pulumi.ci");
+    }
+  });
+
   it("end by themselves", () => {
     for (const { where, job } of jobs) expect(job["timeout-minutes"], where).toBeLessThanOrEqual(60);
   });

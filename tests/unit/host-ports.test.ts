@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { publishes } from "../../components/preflight.ts";
+import { publishes } from "../../components/host-ports.ts";
 
 const ports =
   "127.0.0.1:8000->8000/tcp, 0.0.0.0:9000-9002->9000-9002/tcp, [::]:9100->9100/tcp, 0.0.0.0:8000->53/udp";
