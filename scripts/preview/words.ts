@@ -24,6 +24,10 @@ const kinds: Readonly<Record<string, string>> = {
 };
 const PULL = /^model-(.+)-pull$/;
 
+// What the program says besides warnings.
+const DOWNLOAD = /^(Model |The models take )/;
+const CHOICE = "gpus is auto";
+
 type Change = "creates" | "changes in place" | "replaces" | "deletes";
 const changes: readonly Change[] = ["creates", "changes in place", "replaces", "deletes"];
 
@@ -62,17 +66,26 @@ export function describePreview(json: string, stack: string): string {
     ...interruptions(told, staying(steps ?? [])),
     "",
   ];
-  if (told.length === 0) lines.push("Nothing changes.");
+  const list = (title: string, entries: readonly { readonly text: string }[]) => {
+    if (entries.length > 0) lines.push(title, "", ...entries.map(({ text }) => `- ${text}`), "");
+  };
+  if (told.length === 0) lines.push("Nothing changes.", "");
   for (const change of changes) {
     const own = told.filter((each) => each.change === change);
     if (own.length === 0) continue;
     lines.push(`It **${change}**:`, "", ...own.map(line), "");
   }
-  const downloads = (diagnostics ?? [])
-    .map(({ message }) => message.trim())
-    .filter((message) => /^(Model |The models take )/.test(message));
-  if (downloads.length > 0)
-    lines.push("What is downloaded:", "", ...downloads.map((each) => `- ${each}`), "");
+  const said = (diagnostics ?? []).map(({ message, severity }) => ({
+    text: message.trim().replace(/^warning: /, ""),
+    severity,
+  }));
+  const downloads = said.filter(({ text }) => DOWNLOAD.test(text));
+  list("What is downloaded:", downloads);
+  const rest = said.filter((each) => !downloads.includes(each));
+  list(
+    "What to know:",
+    rest.filter(({ text, severity }) => severity === "warning" || text.startsWith(CHOICE)),
+  );
   return lines.join("\n").trimEnd();
 }
 

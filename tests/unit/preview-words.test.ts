@@ -87,6 +87,21 @@ describe("a preview in words", () => {
     expect(text).not.toContain("something else");
   });
 
+  it("hands on what the program warns of, and what it chose", () => {
+    const text = words(
+      [],
+      [
+        { severity: "info", message: "something else" },
+        { severity: "info", message: "gpus is auto, and the engine offers some: Ollama gets all\n" },
+        { severity: "warning", message: "warning: ollamaReplicas is 2, and without GPUs ...\n" },
+        { severity: "warning", message: "Model tiny:1b: its tag has moved\n" },
+      ],
+    );
+    expect(text).toContain("What is downloaded:\n\n- Model tiny:1b: its tag has moved\n\n");
+    expect(text).toMatch(/\nWhat to know:\n\n- gpus is auto, .*\n- ollamaReplicas is 2, .*$/);
+    expect(text).not.toContain("something else");
+  });
+
   it("says that the service ends, and that nothing changes", () => {
     expect(words([{ op: "delete", urn: urn(container, "ollama-container") }])).toContain(
       "**Ends** the service.",
