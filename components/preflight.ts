@@ -44,20 +44,23 @@ export async function checkHost(config: GivenConfig, names: StackNames): Promise
     output: "gatewayUrl",
     address: config.gatewayBindAddress,
     port: config.gatewayPort,
-    // The gateway leaves its port to a new edge; the other way round, the edge would still have it.
-    containers: config.edge === "none" ? [names.gateway] : [names.edge, names.gateway],
+    // The gateway leaves its port to a new edge; the other way round, the edge would have it to the end of an update.
+    containers:
+      config.edge === "none" && !pulumi.runtime.isDryRun() ? [names.gateway] : [names.edge, names.gateway],
   };
-  await refuseTaken(host, [ollama, gateway]);
+  await refuseTaken(host, [ollama, gateway], names.edge);
   const ollamaPort = await portOf(host, ollama, gateway.port);
   return { ...config, ollamaPort, gatewayPort: await portOf(host, gateway, ollamaPort) };
 }
 
-async function refuseTaken(host: HostPorts, wanted: readonly Wanted[]): Promise<void> {
+async function refuseTaken(host: HostPorts, wanted: readonly Wanted[], edge: string): Promise<void> {
   const lines = await Promise.all(
     wanted.map(async ({ key, address, port, containers }) => {
       if (port === 0 || port === "auto") return undefined;
       const holder = await host.takenBy(address, port, containers);
       if (holder === undefined) return undefined;
+      if (holder === `the container ${edge}`)
+        return `Port ${String(port)} is in use by ${holder}, which is to go. Take it away first, as npm run up does by itself: pulumi destroy --target '**::ollama-stack:index:Edge**'`;
       return `Port ${String(port)} is in use by ${holder}. Stop that, or choose another: pulumi config set ${key} PORT`;
     }),
   );

@@ -5,6 +5,7 @@ import { docker } from "../components/engine.ts";
 import { repairDrift } from "./drift/repair.ts";
 import { askForJoke } from "./joke.ts";
 import { choosingAgain } from "./lost-ports.ts";
+import { removeLeavingEdge } from "./leaving-edge.ts";
 import { refuseMove } from "./moved.ts";
 import { readOutputs, type StackOutputs } from "./outputs.ts";
 import { openStack } from "./recovery.ts";
@@ -22,8 +23,9 @@ await main(async () => {
   const { stack, stackOption, env: tools, rest } = await openSession(process.argv.slice(2));
   const options = rest.filter((option) => option !== updateModels);
   const env = options.length < rest.length ? { ...tools, OLLAMA_STACK_UPDATE_MODELS: "true" } : tools;
-  const deployment = await openStack(stack, env);
-  await refuseMove(stack, stackOption, deployment, env);
+  const found = await openStack(stack, env);
+  await refuseMove(stack, stackOption, found, env);
+  const deployment = await removeLeavingEdge(stack, found, env);
   const drifted = await repairDrift(stack, deployment);
   const replace = (drifted ?? []).flatMap((urn) => ["--replace", urn]);
   // Refreshed, so that a container that somebody removed or stopped is brought back; where everything is as it was

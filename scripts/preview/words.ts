@@ -135,6 +135,10 @@ function interruptions(told: readonly Told[], stay: Readonly<Record<Service, num
     lines.push(
       "**Interrupts**: the edge is away for some seconds while its container is replaced; answers under way are cut.",
     );
+  if (count("edge", "deletes") > 0 && stay.gateway > 0)
+    lines.push(
+      "**Interrupts**: the edge goes before the gateway has its port; answers under way are cut, and nobody is served for some seconds.",
+    );
   // Who stays is in front of it only if an edge was there before.
   if (count("gateway", "replaces") > 0 && stay.gateway > 1 && stay.edge > 0)
     rolls.push(`the ${String(stay.gateway)} gateways`);

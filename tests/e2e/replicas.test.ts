@@ -222,4 +222,26 @@ describe("two gateways and two Ollama servers behind an edge", () => {
       .poll(async () => (await ask({ max_tokens: 4 }).catch(() => undefined))?.status, { timeout: 20_000 })
       .toBe(200);
   });
+
+  it("the edge can be taken away again: npm run up has it leave its port to the gateway", async () => {
+    project.configure({ edge: undefined, gatewayReplicas: undefined });
+    const { output: words } = await project.run(process.execPath, ["scripts/preview.ts"]).done;
+    expect(words).toMatch(/\*\*Interrupts\*\*: the edge goes before the gateway has its port/);
+    const alone = await project.tryPulumi("up", "--yes", "--skip-preview");
+    expect(alone.code).not.toBe(0);
+    expect(alone.output).toMatch(
+      /Port 18471 is in use by the container ollama-stack-rolling-edge, which is to go/,
+    );
+    const environment = { OLLAMA_STACK_API_KEY: key };
+    const { code, output } = await project.run(process.execPath, ["scripts/up.ts"], environment).done;
+    expect(code, output).toBe(0);
+    const response = await fetch(`http://127.0.0.1:${String(gatewayPort)}/v1/models`, {
+      headers: { authorization: `Bearer ${key}` },
+    });
+    expect(response.status).toBe(200);
+    expect(await docker(["container", "ls", "--all", "--format", "{{.Names}}"])).not.toContain(
+      nameOf("edge"),
+    );
+    await project.pulumi("preview", "--expect-no-changes");
+  });
 });

@@ -87,6 +87,14 @@ describe("a preview in words", () => {
     expect(text).not.toContain("something else");
   });
 
+  it("says that an edge that goes leaves a gap before the gateway has its port", () => {
+    const text = words([
+      { op: "delete", urn: urn(container, "edge-container") },
+      { op: "replace", urn: urn(container, "gateway-container") },
+    ]);
+    expect(text).toMatch(/\*\*Interrupts\*\*: the edge goes before the gateway has its port/);
+  });
+
   it("hands on what the program warns of, and what it chose", () => {
     const text = words(
       [],

@@ -1,0 +1,28 @@
+import { type Deployment, readDeployment } from "./deployment.ts";
+import { pulumi } from "./pulumi-cli.ts";
+import { projectDefaults, settingOf } from "./stack-file.ts";
+import { lockedUpdate } from "./update.ts";
+
+const edgeType = "ollama-stack:index:Edge";
+
+/**
+ * Takes down an edge that the config no longer asks for, before the update: Pulumi deletes last, and the edge would
+ * still have the port that the gateway is to publish. Returns what is deployed then.
+ */
+export async function removeLeavingEdge(
+  stack: string,
+  deployment: Deployment,
+  env: NodeJS.ProcessEnv,
+): Promise<Deployment> {
+  const parts = deployment.resources.filter(({ urn }) => urn.includes(`::${edgeType}`));
+  const wanted = settingOf(stack, "edge") ?? projectDefaults()["edge"];
+  if (parts.length === 0 || wanted !== "none") return deployment;
+  // What is wrong with the config is said before anything is taken away.
+  await pulumi(["preview", "--stack", stack], { env, output: "read" });
+  console.error(
+    "The edge goes first, so that the gateway can have its port: nobody is served until that has it.",
+  );
+  const targets = parts.flatMap(({ urn }) => ["--target", urn]);
+  await lockedUpdate(["destroy", "--yes", "--skip-preview", ...targets], stack, env);
+  return await readDeployment(stack, env);
+}
