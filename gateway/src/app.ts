@@ -16,6 +16,7 @@ import { Drains } from "./drains.ts";
 import { ApiError, toApiError } from "./errors.ts";
 import { answerErrors, answerUnreadable } from "./error-answers.ts";
 import type { Gateway } from "./gateway.ts";
+import { readJsonBodies } from "./json-bodies.ts";
 import { KeyRing } from "./key-ring.ts";
 import type { Log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
@@ -87,6 +88,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     clientErrorHandler: answerUnreadable,
   });
   app.removeContentTypeParser("text/plain");
+  readJsonBodies(app);
 
   recordRequests(app, gateway, statistics, tracing, log);
   const keys = new KeyRing(config.API_KEYS, config.API_KEYS_FILE, logger);

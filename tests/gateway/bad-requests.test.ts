@@ -40,6 +40,8 @@ test.each([
   [{ tool_choice: "sometimes" }, "tool_choice", "invalid_value"],
   [{ options: { top_k: {} } }, "options.top_k", "invalid_type"],
   [{ num_ctx: 0 }, "num_ctx", "invalid_value"],
+  [{ top_logprobs: 3 }, "top_logprobs", "invalid_value"],
+  [{ logprobs: false, top_logprobs: 3 }, "top_logprobs", "invalid_value"],
 ])("%j is refused, naming %s", async (over, param, code) => {
   const fake = await startFake();
   const gateway = await startGateway(fake);

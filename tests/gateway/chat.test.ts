@@ -137,7 +137,8 @@ describe("POST /v1/chat/completions, streamed", () => {
 
   test("ignores fields that a newer Ollama may add", async () => {
     const fake = await startFake();
-    fake.answers({ line: { message: { content: "x", mood: 1 }, news: {}, done: false } }, last({ more: [] }));
+    const line = { message: { content: "x", mood: 1, tool_calls: null }, news: {}, error: null, done: false };
+    fake.answers({ line }, last({ more: [], logprobs: null, error: "" }));
     const gateway = await startGateway(fake);
     const { data } = await readEvents(await gateway.post("/v1/chat/completions", { ...hello, stream: true }));
     expect(data.at(-1)).toBe("[DONE]");

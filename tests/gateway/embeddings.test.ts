@@ -128,6 +128,9 @@ test.each([
   [{ input: undefined }, "input", "missing_required_parameter"],
   [{ input: [] }, "input", "invalid_value"],
   [{ input: "" }, "input", "invalid_value"],
+  [{ input: [1, 2, 3] }, "input", "unsupported_parameter"],
+  [{ input: [[1, 2], [3]] }, "input", "unsupported_parameter"],
+  [{ input: ["a", 1] }, "input[1]", "invalid_type"],
   [{ dimensions: 0 }, "dimensions", "invalid_value"],
   [{ encoding_format: "hex" }, "encoding_format", "invalid_value"],
 ])("%j is refused, naming %s", async (over, param, code) => {

@@ -57,6 +57,17 @@ test("a traceparent is taken, passed on to Ollama and logged", async () => {
 });
 
 test.each([
+  ["/v1/embeddings", { model: "m", input: "Hi" }],
+  ["/api/embed", { model: "m", input: "Hi" }],
+])("a traceparent is passed on with an embedding, too (%s)", async (path, body) => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  const traceparent = `00-${traceId}-${parentId}-01`;
+  await (await gateway.post(path, body, { headers: { ...json, traceparent } })).text();
+  expect((await fake.conversation()).headers["traceparent"]).toBe(traceparent);
+});
+
+test.each([
   "nonsense",
   `00-${"0".repeat(32)}-${parentId}-01`,
   `00-${traceId}-${"0".repeat(16)}-01`,

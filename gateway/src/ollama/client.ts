@@ -87,9 +87,15 @@ export class OllamaClient {
   /**
    * Asks for something that is answered at once and whole: an embedding, what a model is, what is loaded.
    *
+   * @param traceparent the request's place in a trace
+   *
    * @throws ApiError the signal's reason, or what went wrong
    */
-  async ask({ method, path, model, body }: OllamaQuestion, signal: AbortSignal): Promise<unknown> {
+  async ask(
+    { method, path, model, body }: OllamaQuestion,
+    signal: AbortSignal,
+    traceparent?: string,
+  ): Promise<unknown> {
     try {
       const answer = await this.#pool.request({
         method,
@@ -97,7 +103,11 @@ export class OllamaClient {
         signal,
         headersTimeout: this.#config.ANSWER_TIMEOUT_MS,
         bodyTimeout: this.#config.IDLE_TIMEOUT_MS,
-        ...(body === undefined ? {} : { headers: JSON_HEADERS, body: JSON.stringify(body) }),
+        headers: {
+          ...(body === undefined ? {} : JSON_HEADERS),
+          ...(traceparent === undefined ? {} : { traceparent }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const text = await answer.body.text();
       if (answer.statusCode === 200) return parseAnswer(text);

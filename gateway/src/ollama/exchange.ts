@@ -150,7 +150,9 @@ function parseEvent(line: string): OllamaEvent {
   if (typeof event !== "object" || event === null) {
     throw new ApiError("upstream_failed", { message: "Ollama sent a line that is not an object." });
   }
-  if ("error" in event) throw fromErrorLine(typeof event.error === "string" ? event.error : undefined);
+  if ("error" in event && event.error !== null && event.error !== "") {
+    throw fromErrorLine(typeof event.error === "string" ? event.error : undefined);
+  }
   return event;
 }
 

@@ -26,7 +26,7 @@ export async function embed(
   record.admitted = admitted;
   try {
     const answer = (await admitted.run((ollama) =>
-      ollama.ask(question, admitted.signal),
+      ollama.ask(question, admitted.signal, record.trace?.traceparent),
     )) as OllamaEmbeddings;
     record.noteEmbeddings(answer, question.body ?? {});
     void reply.header("server-timing", record.serverTiming());

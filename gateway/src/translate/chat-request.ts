@@ -1,4 +1,6 @@
 import type * as z from "zod";
+import { ApiError } from "../errors.ts";
+import { excessOf } from "../json-text.ts";
 import type { OllamaChatRequest, OllamaMessage, OllamaToolCall } from "../ollama/types.ts";
 import type { ChatMessage, ChatRequest, effort as effortSchema } from "./chat-schema.ts";
 import { applyExtensions, toOllamaOptions } from "./options.ts";
@@ -6,7 +8,7 @@ import { type ChosenTools, type ToolChoice, chooseTools } from "./tool-choice.ts
 
 type Content = Exclude<ChatMessage["content"], null | undefined>;
 
-/** OpenAI's chat request as Ollama's. Pure: the same request always gives the same. */
+/** OpenAI's chat request as Ollama's. Pure: the same request always gives the same. @throws ApiError */
 export function toOllamaChat(request: ChatRequest, chosen = chosenTools(request)): OllamaChatRequest {
   const chat: OllamaChatRequest = {
     model: request.model,
@@ -21,6 +23,12 @@ export function toOllamaChat(request: ChatRequest, chosen = chosenTools(request)
   if (format !== undefined) chat.format = format;
   if (chosen.tools !== undefined) chat.tools = chosen.tools;
   if (request.reasoning_effort) chat.think = toOllamaThink(request.reasoning_effort);
+  if (request.top_logprobs && !request.logprobs) {
+    throw new ApiError("invalid_value", {
+      message: "Invalid value for 'top_logprobs': it is allowed only with 'logprobs'.",
+      param: "top_logprobs",
+    });
+  }
   if (request.logprobs) {
     chat.logprobs = true;
     chat.top_logprobs = request.top_logprobs ?? 0;
@@ -116,6 +124,7 @@ function toOllamaToolCall(call: {
 
 /** OpenAI writes the arguments as text, Ollama as an object. A model may have written text that is no object. */
 export function argumentsOf(text: string): unknown {
+  if (excessOf(text) !== undefined) return { value: text };
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null && !Array.isArray(value) ? value : { value };

@@ -159,7 +159,10 @@ export const chatParameters = {
 /** Bounded, because it is logged. */
 export const modelName = z.string().min(1).max(256);
 
-export const chatMessages = z.array(message).min(1);
+/** How many messages a conversation may have, in every form of it. */
+export const MAX_MESSAGES = 2048;
+
+export const chatMessages = z.array(message).min(1).max(MAX_MESSAGES);
 
 /** The body of `POST /v1/chat/completions`. Null stands for absent wherever OpenAI takes it so. */
 export const chatSchema = z.strictObject({

@@ -1,5 +1,4 @@
 import * as z from "zod";
-import { ApiError } from "../errors.ts";
 import type { OllamaCall, OllamaGenerateRequest } from "../ollama/types.ts";
 import { unsupported } from "../validation.ts";
 import {
@@ -14,21 +13,15 @@ import {
 import { TextBuilder, TextWriter } from "./completions-answer.ts";
 import type { Translated } from "./form.ts";
 import { applyExtensions, toOllamaOptions } from "./options.ts";
+import { textsIn, tokenIds } from "./token-ids.ts";
 
 /** How many prompts one request may have. They run one after another, and a whole answer keeps all their texts. */
 const MAX_PROMPTS = 128;
 
-const tokenIds = "Not supported: a prompt is taken as text, not as token ids.";
-
 /** The body of `POST /v1/completions`. */
 export const completionsSchema = z.strictObject({
   model: modelName,
-  prompt: z.union([
-    z.string().min(1),
-    z.array(z.string().min(1)).min(1).max(MAX_PROMPTS),
-    z.array(z.int()).min(1).describe(tokenIds),
-    z.array(z.array(z.int())).min(1).describe(tokenIds),
-  ]),
+  prompt: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(MAX_PROMPTS), ...tokenIds]),
   suffix: z.string().nullish(),
   stream: z.boolean().nullish(),
   stream_options: streamOptions,
@@ -47,7 +40,7 @@ export type CompletionsRequest = z.output<typeof completionsSchema>;
 
 /** A completion in OpenAI's older form: of a prompt, not a conversation, or of several. @throws ApiError */
 export function translateCompletion(request: CompletionsRequest): Translated {
-  const [prompt, ...others] = promptsOf(request);
+  const [prompt = "", ...others] = textsIn(request.prompt, "prompt");
   const call = (each: string, isLast: boolean): OllamaCall => ({
     path: "/api/generate",
     body: toOllamaGenerate(request, each, isLast),
@@ -63,18 +56,6 @@ export function translateCompletion(request: CompletionsRequest): Translated {
         includeUsage: request.stream_options?.include_usage === true,
       }),
   };
-}
-
-function promptsOf({ prompt }: CompletionsRequest): [string, ...string[]] {
-  const [first, ...others] = [prompt].flat();
-  if (typeof first !== "string") {
-    throw new ApiError("unsupported_parameter", {
-      message: "Unsupported value for 'prompt': a prompt is taken as text, not as token ids.",
-      param: "prompt",
-    });
-  }
-  // The schema takes no mixture.
-  return [first, ...(others as string[])];
 }
 
 /** @param isLast how long the model stays loaded is said with the last prompt: before it, the model is needed */

@@ -2,11 +2,12 @@ import * as z from "zod";
 import type { OllamaEmbeddings, OllamaQuestion } from "../ollama/types.ts";
 import { unsupported } from "../validation.ts";
 import { extensions, ignored, modelName } from "./chat-schema.ts";
+import { textsIn, tokenIds } from "./token-ids.ts";
 
 /** The body of `POST /v1/embeddings`. */
 export const embeddingsSchema = z.strictObject({
   model: modelName,
-  input: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(2048)]),
+  input: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(2048), ...tokenIds]),
   encoding_format: z.enum(["float", "base64"]).nullish(),
   dimensions: z.int().min(1).nullish(),
   user: ignored,
@@ -16,6 +17,7 @@ export const embeddingsSchema = z.strictObject({
 
 export type EmbeddingsRequest = z.output<typeof embeddingsSchema>;
 
+/** @throws ApiError */
 export function toOllamaEmbed(request: EmbeddingsRequest): OllamaQuestion {
   const options = { ...request.options, ...(request.num_ctx == null ? {} : { num_ctx: request.num_ctx }) };
   return {
@@ -24,7 +26,7 @@ export function toOllamaEmbed(request: EmbeddingsRequest): OllamaQuestion {
     model: request.model,
     body: {
       model: request.model,
-      input: request.input,
+      input: typeof request.input === "string" ? request.input : textsIn(request.input, "input"),
       // A text longer than the context is refused, where Ollama would silently embed its beginning.
       truncate: request.truncate === true,
       ...(request.dimensions == null ? {} : { dimensions: request.dimensions }),

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { unsupported } from "../validation.ts";
-import { extensions, ignored, modelName } from "./chat-schema.ts";
+import { MAX_MESSAGES, extensions, ignored, modelName } from "./chat-schema.ts";
 
 // What was sent before is read anew each time: nothing is cached, and nothing changes by it.
 const cached = { cache_control: ignored };
@@ -85,7 +85,7 @@ const disableParallel = { disable_parallel_tool_use: z.boolean().optional() };
 /** The body of `POST /v1/messages`. */
 export const messagesSchema = z.strictObject({
   model: modelName,
-  messages: z.array(message).min(1),
+  messages: z.array(message).min(1).max(MAX_MESSAGES),
   max_tokens: z.int().min(1),
   system: z.union([z.string(), z.array(textBlock)]).nullish(),
   stream: z.boolean().nullish(),

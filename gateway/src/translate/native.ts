@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { OllamaCall } from "../ollama/types.ts";
-import { modelName } from "./chat-schema.ts";
+import { MAX_MESSAGES, modelName } from "./chat-schema.ts";
 import type { StreamedAnswer, Translated } from "./form.ts";
 import { serverOptions } from "./server-options.ts";
 
@@ -13,7 +13,10 @@ const options = z.looseObject({ ...serverOptions, num_ctx: z.number().nullish() 
 export const nativeSchema = z.looseObject({
   model: modelName,
   stream: z.boolean().nullish(),
-  messages: z.array(z.looseObject({ images: z.array(z.string()).nullish() })).nullish(),
+  messages: z
+    .array(z.looseObject({ images: z.array(z.string()).nullish() }))
+    .max(MAX_MESSAGES)
+    .nullish(),
   images: z.array(z.string()).nullish(),
   options,
 });

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { unsupported } from "../validation.ts";
-import { effort, extensions, ignored, imageUrl, modelName } from "./chat-schema.ts";
+import { MAX_MESSAGES, effort, extensions, ignored, imageUrl, modelName } from "./chat-schema.ts";
 
 const textPart = z.strictObject({ type: z.literal("input_text"), text: z.string() });
 
@@ -89,7 +89,7 @@ const format = z.discriminatedUnion("type", [
 /** The body of `POST /v1/responses`: its stateless part. */
 export const responsesSchema = z.strictObject({
   model: modelName,
-  input: z.union([z.string().min(1), z.array(item).min(1)]),
+  input: z.union([z.string().min(1), z.array(item).min(1).max(MAX_MESSAGES)]),
   instructions: z.string().nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.strictObject({ include_obfuscation: z.boolean().optional() }).nullish(),
