@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { docker, type EngineAddress, engineHost, isRemote } from "./engine.ts";
+import { docker, type EngineAddress, EngineError, engineHost, isRemote } from "./engine.ts";
 
 interface Listed {
   readonly container: string;
@@ -75,6 +75,10 @@ export class HostPorts {
     const format = "{{json .HostConfig.PortBindings}}";
     const text = await docker(["container", "inspect", "--format", format, container], {
       engine: this.#engine,
+    }).catch((error: unknown) => {
+      // Removed since it was listed.
+      if (error instanceof EngineError && /no such container/i.test(error.message)) return "null";
+      throw error;
     });
     const bindings = JSON.parse(text) as Record<string, { HostPort: string }[] | null> | null;
     const [port] = Object.values(bindings ?? {}).flatMap((each) => each ?? []);

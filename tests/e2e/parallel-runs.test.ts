@@ -2,6 +2,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { newKey } from "../../gateway/src/keys.ts";
 import { choosePort, isChosen } from "../../components/port-choice.ts";
 import { docker } from "./by-hand.ts";
 import { leftovers, nothingLeft, Project } from "./project.ts";
@@ -45,7 +46,9 @@ beforeAll(() => {
   runs = [first, second].map(
     (stack) => new Project({ stack, ollamaPort: "auto", gatewayPort: "auto", settingsOf: "ci" }),
   );
-  for (const run of runs) run.configure(settings());
+  // With a key that the command does not have, it asks for no joke: two answers at once on the same cores may take a minute.
+  const gatewayApiKeys = [newKey("ada", []).line];
+  for (const run of runs) run.configure({ ...settings(), gatewayApiKeys });
   // What is in front of the second is an edge.
   runs[1]?.configure({ edge: "http" });
 });
