@@ -233,7 +233,9 @@ const definitions = {
   }),
   ANSWER_TIMEOUT_MS: deadline({
     default: `${20 * MINUTE}`,
-    description: "How long a whole (not streamed) answer may take. Then the answer is 504.",
+    description:
+      "How long a whole (not streamed) answer may take, and how long a pull may be silent. Then the answer is 504, or " +
+      "breaks off.",
   }),
   SLOW_READER_TIMEOUT_MS: deadline({
     default: `${1 * MINUTE}`,

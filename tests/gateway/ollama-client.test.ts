@@ -149,6 +149,17 @@ describe("routes that change the server", () => {
     expect((await fake.conversation(1)).headers.authorization).toBeUndefined();
   });
 
+  test("a pull may be silent longer than an answer: a large model is checked without a word", async () => {
+    const fake = await startFake();
+    const { key, line } = newKey("root", ["admin"]);
+    const { url } = await startGateway(fake, { API_KEYS: line, IDLE_TIMEOUT_MS: "200" });
+    const ollama = new Ollama({ host: url, headers: { authorization: `Bearer ${key}` } });
+    fake.answers({ line: { status: "verifying" } }, { waitMs: 2500 }, { line: { status: "success" } });
+    const statuses: string[] = [];
+    for await (const { status } of await ollama.pull({ model: "n", stream: true })) statuses.push(status);
+    expect(statuses).toEqual(["verifying", "success"]);
+  });
+
   test("a blob arrives as it was sent", async () => {
     const fake = await startFake();
     const { key, line } = newKey("root", ["admin"]);

@@ -135,7 +135,8 @@ export class OllamaClient {
         path,
         signal,
         headersTimeout: this.#config.ANSWER_TIMEOUT_MS,
-        bodyTimeout: this.#config.IDLE_TIMEOUT_MS,
+        // What was pulled is checked without a word, which takes a large model minutes.
+        bodyTimeout: this.#config.ANSWER_TIMEOUT_MS,
         ...contentOf(body),
       });
     } catch (error) {
