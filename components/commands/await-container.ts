@@ -1,6 +1,5 @@
 // Run by Pulumi after a container was made: returns when it is ready. The provider's own `wait` looks only at create,
 // does not notice an exit, and is not tried again by the next update.
-import { z } from "zod";
 import { control } from "./control.ts";
 import { optional, required } from "./environment.ts";
 import { reaching } from "./reach.ts";
@@ -19,7 +18,7 @@ await exitCodeOf(async () => {
   if (url !== undefined)
     await reaching(url, (reached) => waitUntilReady(waiting, () => askUrl(reached, url)));
   else if (inside !== undefined) {
-    const command = z.array(z.string()).parse(JSON.parse(inside));
+    const command = JSON.parse(inside) as string[];
     await waitUntilReady(waiting, () => askInside(container, command));
   } else throw new Error("neither READY_URL nor READY_COMMAND is set");
   // An Ollama server that was drained before it was replaced is used again.

@@ -1,5 +1,5 @@
-import { request } from "undici";
 import { z } from "zod";
+import { askHttp } from "./http.ts";
 
 const tags = z.object({
   models: z.array(z.object({ name: z.string(), digest: z.string(), size: z.number() })).nullish(),
@@ -20,8 +20,8 @@ export async function installedModels(
   serverUrl: string,
 ): Promise<ReadonlyMap<string, Installed> | undefined> {
   try {
-    const { body } = await request(`${serverUrl}/api/tags`, { signal: AbortSignal.timeout(answerMs) });
-    const { models } = tags.parse(await body.json());
+    const { text } = await askHttp(`${serverUrl}/api/tags`, { withinMs: answerMs });
+    const { models } = tags.parse(JSON.parse(text));
     return new Map((models ?? []).map(({ name, digest, size }) => [name, { digest, size }]));
   } catch {
     return undefined;
@@ -37,10 +37,9 @@ export async function presentLayers(
   await Promise.all(
     [...digests].map(async (digest) => {
       try {
-        const signal = AbortSignal.timeout(answerMs);
-        const response = await request(`${serverUrl}/api/blobs/${digest}`, { method: "HEAD", signal });
-        await response.body.dump();
-        if (response.statusCode === 200) present.add(digest);
+        const url = `${serverUrl}/api/blobs/${digest}`;
+        const { status } = await askHttp(url, { method: "HEAD", withinMs: answerMs });
+        if (status === 200) present.add(digest);
       } catch {
         // As good as not there: it will be found when it is pulled.
       }

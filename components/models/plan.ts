@@ -53,17 +53,13 @@ async function plan(config: StackConfig, server: ModelServer): Promise<PlannedMo
   const upstream = new UpstreamClient(hosts);
   // Set by `npm run up -- --update-models`.
   const follow = process.env["OLLAMA_STACK_UPDATE_MODELS"] === "true";
-  try {
-    const looks = await Promise.all(
-      config.models.map((model) => lookAt(model, { installed, records, upstream, follow })),
-    );
-    const problems = looks.map(({ problem }) => problem).filter((line) => line !== undefined);
-    if (problems.length > 0) throw new pulumi.RunError(problems.join("\n"));
-    await report(looks, server, { answers: answer !== undefined, known: installed !== undefined });
-    return looks.map(({ planned }) => planned);
-  } finally {
-    await upstream.close();
-  }
+  const looks = await Promise.all(
+    config.models.map((model) => lookAt(model, { installed, records, upstream, follow })),
+  );
+  const problems = looks.map(({ problem }) => problem).filter((line) => line !== undefined);
+  if (problems.length > 0) throw new pulumi.RunError(problems.join("\n"));
+  await report(looks, server, { answers: answer !== undefined, known: installed !== undefined });
+  return looks.map(({ planned }) => planned);
 }
 
 interface Knowledge {

@@ -3,8 +3,8 @@ import { lookup as dnsLookup } from "node:dns";
 import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import type { LookupFunction } from "node:net";
-import { Agent, request } from "undici";
 import { z } from "zod";
+import { askHttp, type HttpAnswer } from "./http.ts";
 import { parseReference, sourceKind } from "./source.ts";
 
 /** A part of a model that is transferred by itself. */
@@ -43,11 +43,11 @@ const manifestType = "application/vnd.docker.distribution.manifest.v2+json";
 
 /** Asks registries over HTTP, as Ollama's container would reach them. */
 export class UpstreamClient {
-  readonly #agent: Agent;
+  readonly #lookup: LookupFunction;
 
   /** @param hosts addresses of host names that only the container has */
   constructor(hosts: ReadonlyMap<string, string>) {
-    this.#agent = new Agent({ connect: { timeout: answerMs, lookup: lookupWith(hosts) } });
+    this.#lookup = lookupWith(hosts);
   }
 
   async ask(source: string, insecure: boolean): Promise<Upstream> {
@@ -61,18 +61,13 @@ export class UpstreamClient {
     }
   }
 
-  async close(): Promise<void> {
-    await this.#agent.destroy();
-  }
-
   async #askRegistry(source: string, insecure: boolean): Promise<Upstream> {
     const { host, namespace, model, tag } = parseReference(source);
     const url = `${insecure ? "http" : "https"}://${host}/v2/${namespace}/${model}/manifests/${tag}`;
     try {
-      const { statusCode, body } = await this.#request("GET", url, { accept: manifestType });
-      const text = await body.text();
-      if (statusCode === 404) return { absent: `the registry does not have the model ${source}` };
-      if (statusCode !== 200) return { silent: `the registry ${host} answers ${String(statusCode)}` };
+      const { status, text } = await this.#request("GET", url, { accept: manifestType });
+      if (status === 404) return { absent: `the registry does not have the model ${source}` };
+      if (status !== 200) return { silent: `the registry ${host} answers ${String(status)}` };
       const found = manifest.parse(JSON.parse(text));
       return { digest: digestInOllama(found), layers: [found.config, ...found.layers] };
     } catch (error) {
@@ -82,20 +77,23 @@ export class UpstreamClient {
 
   async #askUrl(source: string): Promise<Upstream> {
     try {
-      const { statusCode, headers, body } = await this.#request("HEAD", source, {});
-      await body.dump();
-      if (statusCode === 404 || statusCode === 410) return { absent: `there is no file ${source}` };
+      const { status, headers } = await this.#request("HEAD", source, {});
+      if (status === 404 || status === 410) return { absent: `there is no file ${source}` };
       const size = Number(headers["content-length"]);
       // Some servers know only GET, or send HEAD elsewhere: the download will show.
-      if (statusCode !== 200 || !Number.isSafeInteger(size)) return { digest: undefined, layers: undefined };
+      if (status !== 200 || !Number.isSafeInteger(size)) return { digest: undefined, layers: undefined };
       return { digest: undefined, layers: [{ digest: source, size }] };
     } catch (error) {
       return { silent: `${new URL(source).host} does not answer (${reason(error)})` };
     }
   }
 
-  #request(method: "GET" | "HEAD", url: string, headers: Record<string, string>) {
-    return request(url, { method, headers, dispatcher: this.#agent, signal: AbortSignal.timeout(answerMs) });
+  #request(
+    method: "GET" | "HEAD",
+    url: string,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<HttpAnswer> {
+    return askHttp(url, { method, headers, withinMs: answerMs, lookup: this.#lookup });
   }
 }
 

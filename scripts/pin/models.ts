@@ -25,24 +25,20 @@ export async function resolveModels(
   const upstream = new UpstreamClient(
     await containerHosts({ ollamaHosts: [...ollamaHosts], models, ...engine }),
   );
-  try {
-    const pins = models.map(async ({ name, source = name, insecure = false, digest: before }, index) => {
-      if (sourceKind(source) !== "registry") return [];
-      const what = `model ${name}`;
-      const found = await upstream.ask(source, insecure);
-      if ("absent" in found) throw new RegistryError(`${what}: ${found.absent}`);
-      if ("silent" in found) throw new RegistryError(`${what}: ${found.silent}`);
-      const { digest } = found;
-      if (digest === undefined) throw new RegistryError(`${what}: its registry tells no digest`);
-      const entry = list[index];
-      const place =
-        typeof entry === "string"
-          ? { path: [modelsKey, index], value: { name: entry, digest } }
-          : { path: [modelsKey, index, "digest"], value: digest };
-      return [{ ...place, what, digest, before }];
-    });
-    return (await all(pins)).flat();
-  } finally {
-    await upstream.close();
-  }
+  const pins = models.map(async ({ name, source = name, insecure = false, digest: before }, index) => {
+    if (sourceKind(source) !== "registry") return [];
+    const what = `model ${name}`;
+    const found = await upstream.ask(source, insecure);
+    if ("absent" in found) throw new RegistryError(`${what}: ${found.absent}`);
+    if ("silent" in found) throw new RegistryError(`${what}: ${found.silent}`);
+    const { digest } = found;
+    if (digest === undefined) throw new RegistryError(`${what}: its registry tells no digest`);
+    const entry = list[index];
+    const place =
+      typeof entry === "string"
+        ? { path: [modelsKey, index], value: { name: entry, digest } }
+        : { path: [modelsKey, index, "digest"], value: digest };
+    return [{ ...place, what, digest, before }];
+  });
+  return (await all(pins)).flat();
 }

@@ -43,9 +43,8 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => registry.listen(0, "127.0.0.1", resolve));
   reference = `registry:${String((registry.address() as AddressInfo).port)}/library/tiny:1b`;
 });
-afterAll(async () => {
+afterAll(() => {
   rmSync(folder, { recursive: true });
-  await upstream.close();
   registry.close();
 });
 
