@@ -2,6 +2,7 @@ import type { Backend } from "./backend.ts";
 import type { Backends } from "./backends.ts";
 import { ApiError } from "./errors.ts";
 import { type LoadOutcome, type LoadRequest, sameModel } from "./loads.ts";
+import { Members } from "./members.ts";
 import { type Asked, Ticket, wantedBy } from "./ticket.ts";
 
 export interface QueueLimits {
@@ -26,7 +27,7 @@ const MAX_RETRY_AFTER = 60;
 export class Admission {
   readonly #backends: Backends;
   readonly #limits: QueueLimits;
-  readonly #inside = new Set<Ticket>();
+  readonly #inside = new Members<Ticket>();
   /** By key, in the order in which the keys have their turns. */
   readonly #queues = new Map<string, Ticket[]>();
   #waiting = 0;

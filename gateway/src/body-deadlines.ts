@@ -1,5 +1,18 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import { ApiError } from "./errors.ts";
+import { type Member, Members } from "./members.ts";
+
+/** A body that has yet to come as a whole. */
+interface ComingBody extends Member {
+  readonly reply: FastifyReply;
+  readonly until: number;
+}
+
+declare module "fastify" {
+  interface FastifyRequest {
+    comingBody: ComingBody | undefined;
+  }
+}
 
 // How often it is looked for bodies that are overdue.
 const CHECK_MS = 1000;
@@ -11,15 +24,15 @@ const CHECK_MS = 1000;
  * @param unlimited patterns of the routes whose body may take longer
  */
 export function limitBodies(app: FastifyInstance, timeoutMs: number, unlimited: ReadonlySet<string>): void {
-  const coming = new Map<FastifyRequest, { readonly reply: FastifyReply; readonly until: number }>();
+  const coming = new Members<ComingBody>();
+  app.decorateRequest("comingBody");
   const timer = setInterval(
     () => {
       const now = performance.now();
-      for (const [request, { reply, until }] of coming) {
-        // The others have come later.
-        if (until > now) break;
-        coming.delete(request);
-        void reply.header("connection", "close").send(new ApiError("request_timeout"));
+      for (const body of coming) {
+        if (body.until > now) continue;
+        coming.delete(body);
+        void body.reply.header("connection", "close").send(new ApiError("request_timeout"));
       }
     },
     Math.min(CHECK_MS, timeoutMs),
@@ -36,13 +49,15 @@ export function limitBodies(app: FastifyInstance, timeoutMs: number, unlimited: 
         if (!request.raw.complete) request.raw.destroy();
       });
     } else {
-      coming.set(request, { reply, until: performance.now() + timeoutMs });
-      reply.raw.once("close", () => coming.delete(request));
+      const body = { reply, until: performance.now() + timeoutMs, place: 0 };
+      request.comingBody = body;
+      coming.add(body);
+      reply.raw.once("close", () => coming.delete(body));
     }
     done();
   });
   app.addHook("preValidation", (request, _reply, done) => {
-    coming.delete(request);
+    if (request.comingBody !== undefined) coming.delete(request.comingBody);
     done();
   });
   app.addHook("onClose", (_app, done) => {

@@ -5,6 +5,7 @@ import type { Caller } from "./caller.ts";
 import { ApiError, type Subject, toApiError } from "./errors.ts";
 import type { LoadRequest } from "./loads.ts";
 import type { OllamaClient } from "./ollama/client.ts";
+import type { Member } from "./members.ts";
 import { canonicalModelName } from "./ollama/model-name.ts";
 import { Turn } from "./turn.ts";
 
@@ -37,7 +38,8 @@ interface Desk {
 }
 
 /** A request that has been let in. When it is given up, everything done on its behalf ends. */
-export class Ticket implements Abortable {
+export class Ticket implements Abortable, Member {
+  place = 0;
   readonly key: string;
   /** What it asks now. */
   wanted: LoadRequest;
