@@ -1,4 +1,4 @@
-import type { Abortable } from "./abortable.ts";
+import type { Abort, Abortable } from "./abortable.ts";
 import type { QueueLimits } from "./admission.ts";
 import type { Backend } from "./backend.ts";
 import type { Caller } from "./caller.ts";
@@ -54,7 +54,7 @@ export class Ticket implements Abortable, Member {
   readonly #subject: Subject;
   readonly #desk: Desk;
   abortReason: ApiError | undefined;
-  onAbort: ((reason: ApiError) => void) | undefined;
+  underWay: Abort | undefined;
   #controller: AbortController | undefined;
   #turn = new Turn();
   /** The turns before this one. */
@@ -112,7 +112,7 @@ export class Ticket implements Abortable, Member {
     if (this.abortReason !== undefined) return;
     this.abortReason = reason;
     this.#controller?.abort(reason);
-    this.onAbort?.(reason);
+    this.underWay?.abort(reason);
     this.proceed(reason);
   }
 

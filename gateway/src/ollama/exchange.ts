@@ -1,5 +1,5 @@
 import type { Dispatcher } from "undici";
-import type { Abortable } from "../abortable.ts";
+import type { Abort, Abortable } from "../abortable.ts";
 import { ApiError, type ErrorCode, toApiError } from "../errors.ts";
 import { LineSplitter, LineTooLongError } from "../ndjson.ts";
 import { fromConnectionError, fromErrorLine, fromStatus, type Stage } from "./failures.ts";
@@ -36,7 +36,7 @@ const MAX_ERROR_BYTES = 64 * 1024;
  * One request to Ollama, as undici reports it. The answer is complete when a line with `done: true` was read; bytes
  * that end before it, however cleanly, are a failure.
  */
-export class Exchange implements Dispatcher.DispatchHandler {
+export class Exchange implements Dispatcher.DispatchHandler, Abort {
   readonly #options: ExchangeOptions;
   readonly #lines = new LineSplitter((line) => {
     this.#onLine(line);
@@ -50,9 +50,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
-    options.asker.onAbort = (reason) => {
-      this.#fail(reason);
-    };
+    options.asker.underWay = this;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -79,7 +77,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#lines.push(piece);
       this.#options.reader.onPiece?.(controller);
     } catch (error) {
-      this.#fail(asFailure(error));
+      this.abort(asFailure(error));
     }
   }
 
@@ -112,7 +110,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (event.done === true) this.#settle();
   }
 
-  #fail(error: ApiError): void {
+  /** Ends it with an error, whatever state it is in. */
+  abort(error: ApiError): void {
     this.#settle(error);
     this.#controller?.abort(error);
   }
@@ -125,7 +124,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #settle(error?: ApiError): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#options.asker.onAbort = undefined;
+    this.#options.asker.underWay = undefined;
     this.#options.settled(error);
   }
 }
