@@ -103,6 +103,44 @@ describe("the ollama client works through the gateway", () => {
   });
 });
 
+describe("Ollama takes Model for model, and the last of them counts, so no other spelling reaches it", () => {
+  const body = {
+    model: "m",
+    messages: [{ role: "user", content: "Hi" }],
+    prompt: "Hi",
+    input: "Hi",
+    stream: false,
+  };
+  test.each(["/api/chat", "/api/generate", "/api/embed", "/api/embeddings", "/api/show"])(
+    "POST %s: a key cannot get at another model by it",
+    async (path) => {
+      const { key, line } = newKey("ada", ["models=m"]);
+      const fake = await startFake();
+      fake.models = ["m:latest", "secret:latest"];
+      const gateway = await startGateway(fake, { API_KEYS: line });
+      const headers = { "content-type": "application/json", authorization: `Bearer ${key}` };
+      for (const spelling of ["Model", "MODEL", "modeL", "\u212Aeep_alive", "\u017Ftream", "Options"]) {
+        const response = await gateway.post(path, { ...body, [spelling]: "secret" }, { headers });
+        expect([spelling, response.status]).toEqual([spelling, 400]);
+        expect(await response.text()).toContain(`Unknown parameter: '${spelling}'`);
+      }
+      expect(fake.received).toHaveLength(0);
+      expect(fake.asked).not.toContain("/api/show");
+      expect((await gateway.post(path, { ...body, new_in_ollama: 1 }, { headers })).status).toBe(200);
+    },
+  );
+
+  test("nor can images be shown to a model that cannot see", async () => {
+    const fake = await startFake();
+    const gateway = await startGateway(fake);
+    const messages = [{ role: "user", content: "Hi", Images: ["aGk="] }];
+    const response = await gateway.post("/api/chat", { ...body, messages });
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain("'messages[0].Images'");
+    expect(fake.received).toHaveLength(0);
+  });
+});
+
 const digest = `sha256:${"0".repeat(64)}`;
 const changes = [
   ["POST", "/api/pull"],
