@@ -23,7 +23,7 @@ const plan = await planModels(config, toOllama, modelServer(config, toOllama, na
 
 const network = new ServiceNetwork("network", { networkName: names.network });
 const { imagePlatform: platform, readyTimeoutSeconds } = config;
-const place = { access, networkName: network.networkName, platform, readyTimeoutSeconds };
+const place = { access, network, platform, readyTimeoutSeconds };
 const server = new OllamaServer("ollama", {
   image: config.ollamaImage,
   ...place,
@@ -46,25 +46,22 @@ const server = new OllamaServer("ollama", {
 
 const models = declareModels(plan, { access: toOllama, serverUrl: server.readyAddress, config });
 
-const gateway = new Gateway(
-  "gateway",
-  {
-    projectRoot: import.meta.dirname,
-    baseImage: config.gatewayBaseImage,
-    ...place,
-    replicas: config.gatewayReplicas,
-    containerName: names.gateway,
-    servers: server.hosts,
-    parallel: config.ollamaParallel,
-    published: gatewayPlace(config, names),
-    models: plan.map(({ name }) => name),
-    keepLoaded: plan.flatMap(({ name, keepLoaded }) => (keepLoaded ? name : [])),
-    apiKeys: pulumi.secret(config.gatewayApiKeys),
-    logLevel: config.gatewayLogLevel,
-    limits: { memoryMiB: config.gatewayMemoryMiB, cpus: config.gatewayCpus, pids: config.gatewayPids },
-  },
-  { dependsOn: [...models, ...server.gpuMemoryCheck(models)] },
-);
+const gateway = new Gateway("gateway", {
+  projectRoot: import.meta.dirname,
+  baseImage: config.gatewayBaseImage,
+  ...place,
+  replicas: config.gatewayReplicas,
+  containerName: names.gateway,
+  servers: server.hosts,
+  parallel: config.ollamaParallel,
+  published: gatewayPlace(config, names),
+  models: plan.map(({ name }) => name),
+  keepLoaded: plan.flatMap(({ name, keepLoaded }) => (keepLoaded ? name : [])),
+  apiKeys: pulumi.secret(config.gatewayApiKeys),
+  logLevel: config.gatewayLogLevel,
+  limits: { memoryMiB: config.gatewayMemoryMiB, cpus: config.gatewayCpus, pids: config.gatewayPids },
+  after: [...models, ...server.gpuMemoryCheck(models)],
+});
 
 export default {
   ...declareFront(config, gateway, { ...place, containerName: names.edge }),

@@ -2,6 +2,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { type Access, isRemoteAccess, publishedUrl } from "./access.ts";
 import { caddyfile, certificateFolder, type EdgeConfig, edgePort, hasTls } from "./edge-config.ts";
+import type { NetworkToJoin } from "./network.ts";
 import { serviceContainer, type ContainerLimits } from "./service-container.ts";
 
 export interface EdgeArgs extends EdgeConfig {
@@ -12,7 +13,7 @@ export interface EdgeArgs extends EdgeConfig {
   /** Name of the container and, with "-data" behind it, of the volume. A change replaces both. */
   readonly containerName: string;
   /** Network to join, under the alias `edge`. A change replaces the container. */
-  readonly networkName: pulumi.Input<string>;
+  readonly network: NetworkToJoin;
   /** Host address that the port is published at. A change replaces the container. */
   readonly bindAddress: string;
   /** Host port. A change replaces the container. */
@@ -41,7 +42,9 @@ export class Edge extends pulumi.ComponentResource {
   readonly url: pulumi.Output<string>;
 
   constructor(name: string, args: EdgeArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("ollama-stack:index:Edge", name, args, opts);
+    // An input of a component that is not known yet would keep all that is in it waiting.
+    const { network, ...known } = args;
+    super("ollama-stack:index:Edge", name, { ...known, networkName: network.name }, opts);
     const image = new docker.RemoteImage(
       `${name}-image`,
       { name: args.image, keepLocally: true, ...(args.platform === "" ? {} : { platform: args.platform }) },
@@ -60,7 +63,7 @@ export class Edge extends pulumi.ComponentResource {
         image: image.imageId,
         command: ["caddy", "run", "--resume"],
         environment: { XDG_DATA_HOME: dataFolder, XDG_CONFIG_HOME: `${dataFolder}/config` },
-        network: { name: args.networkName, aliases: ["edge", ...args.hostnames.filter(isName)] },
+        network: { name: network.networkName, aliases: ["edge", ...args.hostnames.filter(isName)] },
         port: { internal: edgePort(args.mode), external: args.port, address: args.bindAddress },
         // Root without a capability but this one: the official image's program has it, and would not start without.
         volume: { name: volume.name, path: dataFolder },

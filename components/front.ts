@@ -8,6 +8,7 @@ import { type EdgeMode, hasTls } from "./edge-config.ts";
 import { Edge } from "./edge.ts";
 import type { Gateway } from "./gateway.ts";
 import type { StackNames } from "./names.ts";
+import type { NetworkToJoin } from "./network.ts";
 
 /** Who is told before one of several containers is replaced. */
 export function drainOf(config: StackConfig, names: StackNames): Drain {
@@ -37,9 +38,9 @@ export function declareFront(
   gateway: Gateway,
   {
     access,
-    networkName,
+    network,
     containerName,
-  }: { readonly access: Access; readonly networkName: pulumi.Input<string>; readonly containerName: string },
+  }: { readonly access: Access; readonly network: NetworkToJoin; readonly containerName: string },
 ): Front {
   const mode = config.edge;
   if (mode === "none") return { gatewayUrl: gateway.url };
@@ -58,7 +59,7 @@ export function declareFront(
       image: config.edgeImage,
       platform: config.imagePlatform,
       containerName,
-      networkName,
+      network,
       bindAddress: config.gatewayBindAddress,
       port: config.gatewayPort,
       certificates: config.edgeCertificates,

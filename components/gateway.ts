@@ -6,6 +6,7 @@ import { DEFAULT_PORT, variables, type VariableName } from "../gateway/src/confi
 import { type Access, publishedUrl, serviceUrl } from "./access.ts";
 import { type Drain, drainedGateway } from "./drain.ts";
 import { bundleGateway, gatewayContext } from "./gateway-bundle.ts";
+import type { NetworkToJoin } from "./network.ts";
 import { firstOf, replicaContainers } from "./replicas.ts";
 import { readyAt, readyWhen, type ContainerLimits } from "./service-container.ts";
 
@@ -21,7 +22,7 @@ export interface GatewayArgs {
   /** Name of the first container and, with a hash of its content as tag, of the image. A change replaces both. */
   readonly containerName: string;
   /** Network to join, under the alias `gateway`, `gateway-2` and so on. A change replaces the container. */
-  readonly networkName: pulumi.Input<string>;
+  readonly network: NetworkToJoin;
   /** Where Ollama answers on that network. A change replaces the containers. */
   readonly servers: readonly Backend[];
   /** How many requests each of them runs at once. A change replaces the containers. */
@@ -41,6 +42,8 @@ export interface GatewayArgs {
   readonly limits: ContainerLimits;
   /** How commands reach it. */
   readonly access: Access;
+  /** What has to be there before its containers, such as its models; its image is built meanwhile. */
+  readonly after?: readonly pulumi.Resource[];
 }
 
 interface Backend {
@@ -69,7 +72,9 @@ export class Gateway extends pulumi.ComponentResource {
   readonly hosts: readonly Backend[];
 
   constructor(name: string, args: GatewayArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("ollama-stack:index:Gateway", name, args, opts);
+    // An input of a component that is not known yet would keep all that is in it waiting.
+    const { network, after, ...known } = args;
+    super("ollama-stack:index:Gateway", name, { ...known, networkName: network.name }, opts);
     const platform = args.platform === "" ? {} : { platform: args.platform };
     const base = new docker.RemoteImage(
       `${name}-base-image`,
@@ -129,7 +134,7 @@ export class Gateway extends pulumi.ComponentResource {
         count: args.replicas,
         containerName: args.containerName,
         host: this.internal.host,
-        networkName: args.networkName,
+        networkName: network.networkName,
       },
       () => ({
         image: image.imageId,
@@ -149,7 +154,7 @@ export class Gateway extends pulumi.ComponentResource {
         access: args.access,
       }),
       this,
-      [disposal],
+      [disposal, ...(after ?? [])],
     );
     this.containerNames = containerNames;
     this.containerName = firstOf(containerNames);

@@ -6,8 +6,14 @@ export interface ServiceNetworkArgs {
   readonly networkName: string;
 }
 
+/** A network to join. What needs it only by name does not wait until it is there. */
+export type NetworkToJoin = Pick<ServiceNetwork, "name" | "networkName">;
+
 /** The bridge network on which the gateway finds Ollama by name. */
 export class ServiceNetwork extends pulumi.ComponentResource {
+  /** What it is called, known from the start. */
+  readonly name: string;
+  /** The same, once it is there. */
   readonly networkName: pulumi.Output<string>;
 
   constructor(name: string, args: ServiceNetworkArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -17,6 +23,7 @@ export class ServiceNetwork extends pulumi.ComponentResource {
       { name: args.networkName, driver: "bridge" },
       { parent: this, deleteBeforeReplace: true },
     );
+    this.name = args.networkName;
     this.networkName = network.name;
     this.registerOutputs({ networkName: this.networkName });
   }

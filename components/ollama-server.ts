@@ -8,6 +8,7 @@ import type { OllamaModel } from "./ollama-model.ts";
 import { type Drain, drainedServer } from "./drain.ts";
 import type { ModelServer } from "./models/plan.ts";
 import { replicas } from "./names.ts";
+import type { NetworkToJoin } from "./network.ts";
 import { firstOf, replicaContainers } from "./replicas.ts";
 import { readyAt, readyWhen, type ContainerLimits } from "./service-container.ts";
 
@@ -26,7 +27,7 @@ export interface OllamaServerArgs {
   /** Name of the first container and, with "-models" behind it, of the volume. A change replaces both. */
   readonly containerName: string;
   /** Network to join, under the alias `ollama`, `ollama-2` and so on. A change replaces the container. */
-  readonly networkName: pulumi.Input<string>;
+  readonly network: NetworkToJoin;
   /** Host address that the first one's port is published at. A change replaces the container. */
   readonly bindAddress: string;
   /** Host port; 0 publishes none. A change replaces the container. */
@@ -94,7 +95,9 @@ export class OllamaServer extends pulumi.ComponentResource {
   readonly hosts: readonly (typeof internal)[];
 
   constructor(name: string, args: OllamaServerArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("ollama-stack:index:OllamaServer", name, args, opts);
+    // An input of a component that is not known yet would keep all that is in it waiting.
+    const { network, ...known } = args;
+    super("ollama-stack:index:OllamaServer", name, { ...known, networkName: network.name }, opts);
     this.#name = name;
     this.#args = args;
     const image = new docker.RemoteImage(
@@ -112,7 +115,7 @@ export class OllamaServer extends pulumi.ComponentResource {
         count: args.replicas,
         containerName: args.containerName,
         host: internal.host,
-        networkName: args.networkName,
+        networkName: network.networkName,
       },
       ({ host, isFirst }) => {
         const ready = isFirst ? readyAt(`${this.address}/api/version`) : readyWhen(healthCommand);
