@@ -1,6 +1,6 @@
 // Loaded by Node.js before the program (nodeargs in Pulumi.yaml): half of the time that Pulumi's SDK takes to load, and
 // the source maps that it reads at every resource, are for what this program has not: functions in resources, traces,
-// and TypeScript that was compiled. All of it is still there for whoever uses it; it is only loaded then.
+// other programs that it runs, and TypeScript that was compiled. All of it is still there for whoever uses it; it is only loaded then.
 import Module, { createRequire, enableCompileCache } from "node:module";
 import { join } from "node:path";
 import { compileCache } from "./node/install.mjs";
@@ -11,8 +11,8 @@ enableCompileCache(compileCache());
 // As the SDK itself would find them.
 const sdk = createRequire(join(process.cwd(), "node_modules", "@pulumi", "pulumi", "index.js"));
 
-/** What serialises functions: npm's dependency resolver and TypeScript. */
-const forFunctions = ["@npmcli/arborist", "normalize-package-data", "./typescript-shim"];
+/** What serialises functions (npm's dependency resolver and TypeScript), and what drives the CLI from a program. */
+const forOthers = ["@npmcli/arborist", "normalize-package-data", "./typescript-shim", "./automation"];
 /** What sends traces, with --tracing or TRACEPARENT. The SDK takes nothing but functions and classes from it. */
 const forTraces = [
   "@opentelemetry/exporter-zipkin",
@@ -24,7 +24,7 @@ const forTraces = [
 ];
 
 const held: string[] = [];
-for (const name of forFunctions) hold(name, (load) => stand({}, load, (key) => load()[key]));
+for (const name of forOthers) hold(name, (load) => stand({}, load, (key) => load()[key]));
 for (const name of forTraces) hold(name, (load) => stand({}, load, (key) => standForFunction(load, key)));
 // A stack trace names the SDK's JavaScript instead of its TypeScript, which is not there anyway.
 hold("source-map-support/register", () => ({}));
