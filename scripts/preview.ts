@@ -1,13 +1,37 @@
 // npm run preview -- --stack NAME: what the next update would do, in words (as Markdown); arguments go to the CLI.
 import { main } from "./main.ts";
-import { describePreview } from "./preview/words.ts";
-import { pulumi } from "./pulumi-cli.ts";
+import { brokenRulesIn, describeRefusal, errorsIn } from "./preview/refusal.ts";
+import { describePreview, heading } from "./preview/words.ts";
+import { pulumi, PulumiFailed } from "./pulumi-cli.ts";
 import { ensureStack } from "./recovery.ts";
 import { openSession } from "./session.ts";
+import { isProduction, policyPack } from "./stack-file.ts";
 
 await main(async () => {
   const { stack, env, rest } = await openSession(process.argv.slice(2));
   await ensureStack(stack, env);
-  const json = await pulumi(["preview", "--json", "--stack", stack, ...rest], { env, output: "read" });
-  console.log(describePreview(json, stack));
+  const preview = (...args: string[]) =>
+    pulumi(["preview", ...args, "--stack", stack, ...rest], { env, output: "read" });
+  await orRefusal(`${heading(stack)}\n\n`, errorsIn, async () => {
+    console.log(describePreview(await preview("--json"), stack));
+  });
+  // By itself: what breaks the rules is not in the CLI's JSON.
+  if (process.exitCode === undefined && isProduction(stack))
+    await orRefusal("\n", brokenRulesIn, () => preview("--policy-pack", policyPack));
 });
+
+/** Says why a preview is refused, where its output tells; else it fails as any command of the CLI. */
+async function orRefusal(
+  before: string,
+  reasonsIn: (output: string) => string[],
+  work: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const reasons = error instanceof PulumiFailed ? reasonsIn(error.stdout) : [];
+    if (reasons.length === 0) throw error;
+    console.log(before + describeRefusal(reasons));
+    process.exitCode = 1;
+  }
+}

@@ -6,13 +6,17 @@ import { hostname } from "node:os";
 export class PulumiFailed extends Error {
   override readonly name = "PulumiFailed";
   readonly code: number;
+  /** What it said, by its standard output if not by this. */
   readonly stderr: string;
+  /** Empty where the terminal was the CLI's. */
+  readonly stdout: string;
   /** Whether the user has seen what the CLI said. */
   readonly shown: boolean;
-  constructor(code: number, stderr: string, shown: boolean) {
+  constructor(code: number, stderr: string, stdout: string, shown: boolean) {
     super(`pulumi exited with code ${String(code)}`);
     this.code = code;
-    this.stderr = stderr;
+    this.stderr = stderr || stdout;
+    this.stdout = stdout;
     this.shown = shown;
   }
 }
@@ -47,7 +51,7 @@ export function pulumi(args: readonly string[], options: RunOptions): Promise<st
       process.off("SIGINT", wait);
       process.off("SIGTERM", terminate);
       if (code === 0) resolve(stdout);
-      else reject(new PulumiFailed(code ?? (signal === "SIGINT" ? 130 : 1), stderr || stdout, show));
+      else reject(new PulumiFailed(code ?? (signal === "SIGINT" ? 130 : 1), stderr, stdout, show));
     });
   });
 }

@@ -40,6 +40,9 @@ export function isProduction(stack: string): boolean {
   return String(settingOf(stack, "production")) === "true";
 }
 
+/** The folder of the rules for production. */
+export const policyPack = join(root, "policy");
+
 /** The engine that a stack's config names. What is wrong with that file, the program says. */
 export function engineOf(stack: string | undefined): EngineAddress {
   const text = stack === undefined ? undefined : readText(stackFile(stack));

@@ -1,6 +1,5 @@
 // npm run up: sets up what is missing, brings the stack up and shows that it works. With --update-models, models whose
 // tags have moved in their registries are pulled again.
-import { join } from "node:path";
 import { docker } from "../components/engine.ts";
 import { repairDrift } from "./drift/repair.ts";
 import { askForJoke } from "./joke.ts";
@@ -12,11 +11,10 @@ import { openStack } from "./recovery.ts";
 import { main } from "./main.ts";
 import { withReachable } from "./reachable.ts";
 import { openSession } from "./session.ts";
-import { isProduction } from "./stack-file.ts";
+import { isProduction, policyPack } from "./stack-file.ts";
 import { authorityPath } from "./trust.ts";
 import { lockedUpdate } from "./update.ts";
 
-const policyPack = join(import.meta.dirname, "..", "policy");
 const updateModels = "--update-models";
 
 await main(async () => {

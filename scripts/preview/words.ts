@@ -60,12 +60,7 @@ const CONTAINER = /^(gateway|ollama|edge)(?:-\d+)?-container$/;
 export function describePreview(json: string, stack: string): string {
   const { steps, diagnostics } = preview.parse(JSON.parse(json.slice(json.indexOf("{"))));
   const told = tell(steps ?? []);
-  const lines = [
-    `### Preview of the stack \`${stack}\``,
-    "",
-    ...interruptions(told, staying(steps ?? [])),
-    "",
-  ];
+  const lines = [heading(stack), "", ...interruptions(told, staying(steps ?? [])), ""];
   const list = (title: string, entries: readonly { readonly text: string }[]) => {
     if (entries.length > 0) lines.push(title, "", ...entries.map(({ text }) => `- ${text}`), "");
   };
@@ -87,6 +82,11 @@ export function describePreview(json: string, stack: string): string {
     rest.filter(({ text, severity }) => severity === "warning" || text.startsWith(CHOICE)),
   );
   return lines.join("\n").trimEnd();
+}
+
+/** What stands above all that is said of a stack. */
+export function heading(stack: string): string {
+  return `### Preview of the stack \`${stack}\``;
 }
 
 function tell(steps: readonly Step[]): Told[] {

@@ -55,6 +55,15 @@ describe("preview refuses", () => {
     }
   });
 
+  it("in words, where words are asked for", async () => {
+    project.configure({ gatewayPort: 99999 });
+    const { code, output } = await project.run(process.execPath, ["scripts/preview.ts"]).done;
+    project.configure({ gatewayPort: 18200 });
+    expect(code, output).toBe(1);
+    expect(output).toMatch(/\*\*Refused\*\*.*\n\n- .*gatewayPort is "99999", but must be [^\n]*\n$/);
+    expect(output).not.toContain('"steps"');
+  });
+
   describe("a port", () => {
     let server: Server;
     beforeAll(async () => {

@@ -75,6 +75,12 @@ describe("a stack that is called production", () => {
     expect(output).toMatch(
       /ollama-unpublished {2}\(ollama-stack:index:OllamaServer: ollama\)[^]{0,200}ollamaPort to 0/,
     );
+    const preview = await script("preview");
+    expect(preview.code, preview.output).toBe(1);
+    const [words = "", refused = ""] = preview.output.split("**Refused**");
+    expect(words).toContain("container `ollama-stack-prod-gateway`");
+    for (const { name } of rules) if (name !== "tls-required") expect(refused).toContain(`- \`${name}\`, `);
+    expect(refused).toMatch(/- `keys-required`, gateway: It has no key, .*npm run new-key -- NAME/);
     project.configure({ gatewayApiKeys: [line], gatewayBindAddress: "0.0.0.0" });
     expect((await script("up")).output).toMatch(
       /tls-required {2}\(ollama-stack:index:Gateway: gateway\)[^]{0,200}Set edge to internal/,

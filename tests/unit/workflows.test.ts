@@ -11,6 +11,8 @@ const step = z.object({
   uses: z.string().optional(),
   run: z.string().optional(),
   with: z.record(z.string(), z.unknown()).optional(),
+  env: z.record(z.string(), z.string()).optional(),
+  if: z.string().optional(),
 });
 const workflow = z.object({
   on: z.record(z.string(), z.unknown()),
@@ -111,14 +113,25 @@ describe("the workflows", () => {
       new Set([
         "ci-$GITHUB_RUN_ID",
         "ci-pr-${{ github.event.pull_request.number }}",
-        // Is only looked at.
+        // Are only looked at.
         "${{ vars.DRIFT_STACK || 'prod' }}",
+        "${{ vars.PRODUCTION_STACK }}",
       ]),
     );
     for (const { where, run = "" } of steps) {
       expect(run, where).not.toContain("--stack");
       expect(run, where).not.toContain("Pulumi.ci");
     }
+  });
+
+  it("hold the stack that is for production to its rules, where a variable names it", () => {
+    const held = steps.filter(({ env }) => env?.["PULUMI_STACK"] === "${{ vars.PRODUCTION_STACK }}");
+    expect(held.map(({ where, if: when }) => [where, when])).toEqual([
+      ["preview.yml: preview", "${{ !cancelled() && vars.PRODUCTION_STACK != '' }}"],
+    ]);
+    // That checks them: tests/e2e/environments.test.ts.
+    expect(held[0]?.run).toMatch(/npm run -s preview > .*\n.*words\.md/);
+    expect(held[0]?.run).toContain("exit 1");
   });
 
   it("end by themselves", () => {
