@@ -13,10 +13,7 @@ const { tags, names, digestOf, listed, watching } = modelLists(ollama, gateway);
 let registry: ModelRegistry;
 let first: string;
 
-async function chat(
-  model: string,
-  at = gateway,
-): Promise<{ status: number; finish: string; tokens: number; text: string }> {
+async function chat(model: string, at = gateway) {
   const response = await fetch(`${at}/v1/chat/completions`, {
     method: "POST",
     headers: { "content-type": "application/json" },
