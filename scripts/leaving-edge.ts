@@ -1,6 +1,6 @@
 import { type Deployment, readDeployment } from "./deployment.ts";
 import { pulumi } from "./pulumi-cli.ts";
-import { projectDefaults, settingOf } from "./stack-file.ts";
+import { projectDefaults, rulesFor, settingOf } from "./stack-file.ts";
 import { lockedUpdate } from "./update.ts";
 
 const edgeType = "ollama-stack:index:Edge";
@@ -17,8 +17,8 @@ export async function removeLeavingEdge(
   const parts = deployment.resources.filter(({ urn }) => urn.includes(`::${edgeType}`));
   const wanted = settingOf(stack, "edge") ?? projectDefaults()["edge"];
   if (parts.length === 0 || wanted !== "none") return deployment;
-  // What is wrong with the config is said before anything is taken away.
-  await pulumi(["preview", "--stack", stack], { env, output: "read" });
+  // What is wrong with the config is said before anything is taken away, and what rules for production it breaks.
+  await pulumi(["preview", "--stack", stack, ...rulesFor(stack)], { env, output: "read" });
   console.error(
     "The edge goes first, so that the gateway can have its port: nobody is served until that has it.",
   );

@@ -5,7 +5,7 @@ import { describePreview, heading } from "./preview/words.ts";
 import { pulumi, PulumiFailed } from "./pulumi-cli.ts";
 import { ensureStack } from "./recovery.ts";
 import { openSession } from "./session.ts";
-import { isProduction, policyPack } from "./stack-file.ts";
+import { rulesFor } from "./stack-file.ts";
 
 await main(async () => {
   const { stack, env, rest } = await openSession(process.argv.slice(2));
@@ -16,8 +16,9 @@ await main(async () => {
     console.log(describePreview(await preview("--json"), stack));
   });
   // By itself: what breaks the rules is not in the CLI's JSON.
-  if (process.exitCode === undefined && isProduction(stack))
-    await orRefusal("\n", brokenRulesIn, () => preview("--policy-pack", policyPack));
+  const rules = rulesFor(stack);
+  if (process.exitCode === undefined && rules.length > 0)
+    await orRefusal("\n", brokenRulesIn, () => preview(...rules));
 });
 
 /** Says why a preview is refused, where its output tells; else it fails as any command of the CLI. */

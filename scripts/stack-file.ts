@@ -35,13 +35,11 @@ export function settingOf(stack: string, key: string): unknown {
   return content?.config?.[`ollama-stack:${key}`];
 }
 
-/** Whether a stack must keep the rules for production. */
-export function isProduction(stack: string): boolean {
-  return String(settingOf(stack, "production")) === "true";
+/** What the CLI is to be told for a preview to check the rules for production; nothing for a stack that need not keep them. */
+export function rulesFor(stack: string): string[] {
+  const isProduction = String(settingOf(stack, "production")) === "true";
+  return isProduction ? ["--policy-pack", join(root, "policy")] : [];
 }
-
-/** The folder of the rules for production. */
-export const policyPack = join(root, "policy");
 
 /** The engine that a stack's config names. What is wrong with that file, the program says. */
 export function engineOf(stack: string | undefined): EngineAddress {

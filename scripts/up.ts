@@ -11,7 +11,7 @@ import { openStack } from "./recovery.ts";
 import { main } from "./main.ts";
 import { withReachable } from "./reachable.ts";
 import { openSession } from "./session.ts";
-import { isProduction, policyPack } from "./stack-file.ts";
+import { rulesFor } from "./stack-file.ts";
 import { authorityPath } from "./trust.ts";
 import { lockedUpdate } from "./update.ts";
 
@@ -30,7 +30,8 @@ await main(async () => {
   // deployed, it would only look at all of it again.
   const refresh = drifted === undefined ? [] : ["--refresh"];
   // In a preview the rules are checked before anything changes.
-  const checked = isProduction(stack) ? ["--policy-pack", policyPack] : ["--skip-preview"];
+  const rules = rulesFor(stack);
+  const checked = rules.length > 0 ? rules : ["--skip-preview"];
   const command = ["up", "--yes", ...refresh, "--suppress-outputs", ...checked, ...replace, ...options];
   await choosingAgain(stack, () => lockedUpdate(command, stack, env));
   const outputs = await readOutputs(stack, env);

@@ -128,6 +128,17 @@ describe("a production stack that is deployed", () => {
     expect(code, output).toBe(0);
     expect(output).toMatch(/\n\d+ passed, 0 failed/);
   });
+
+  it("keeps its edge when what is to come without it breaks a rule", async () => {
+    const alone = { edge: "none", edgeCpus: undefined, gatewayReplicas: 1, gatewayBindAddress: "0.0.0.0" };
+    const before = Object.fromEntries(Object.keys(alone).map((name) => [name, project.configured(name)]));
+    project.configure(alone);
+    const { code, output } = await script("up");
+    project.configure(before);
+    expect(code).not.toBe(0);
+    expect(output).toMatch(/tls-required {2}\(ollama-stack:index:Gateway: gateway\)/);
+    expect(docker("container", "ls", "--format", "{{.Names}}")).toContain("ollama-stack-prod-edge");
+  });
 });
 
 describe("npm run destroy, where models are protected", () => {
