@@ -1,6 +1,5 @@
 import { type Deployment, readDeployment } from "./deployment.ts";
-import { pulumi } from "./pulumi-cli.ts";
-import { projectDefaults, rulesFor, settingOf } from "./stack-file.ts";
+import { projectDefaults, settingOf } from "./stack-file.ts";
 import { lockedUpdate } from "./update.ts";
 
 const edgeType = "ollama-stack:index:Edge";
@@ -8,17 +7,19 @@ const edgeType = "ollama-stack:index:Edge";
 /**
  * Takes down an edge that the config no longer asks for, before the update: Pulumi deletes last, and the edge would
  * still have the port that the gateway is to publish. Returns what is deployed then.
+ *
+ * @param check fails when there can be no update, before the edge is taken away for it
  */
 export async function removeLeavingEdge(
   stack: string,
   deployment: Deployment,
   env: NodeJS.ProcessEnv,
+  check: () => Promise<unknown>,
 ): Promise<Deployment> {
   const parts = deployment.resources.filter(({ urn }) => urn.includes(`::${edgeType}`));
   const wanted = settingOf(stack, "edge") ?? projectDefaults()["edge"];
   if (parts.length === 0 || wanted !== "none") return deployment;
-  // What is wrong with the config is said before anything is taken away, and what rules for production it breaks.
-  await pulumi(["preview", "--stack", stack, ...rulesFor(stack)], { env, output: "read" });
+  await check();
   console.error(
     "The edge goes first, so that the gateway can have its port: nobody is served until that has it.",
   );

@@ -7,6 +7,7 @@ import { choosingAgain } from "./lost-ports.ts";
 import { removeLeavingEdge } from "./leaving-edge.ts";
 import { refuseMove } from "./moved.ts";
 import { readOutputs, type StackOutputs } from "./outputs.ts";
+import { pulumi } from "./pulumi-cli.ts";
 import { openStack } from "./recovery.ts";
 import { main } from "./main.ts";
 import { withReachable } from "./reachable.ts";
@@ -23,14 +24,16 @@ await main(async () => {
   const env = options.length < rest.length ? { ...tools, OLLAMA_STACK_UPDATE_MODELS: "true" } : tools;
   const found = await openStack(stack, env);
   await refuseMove(stack, stackOption, found, env);
-  const deployment = await removeLeavingEdge(stack, found, env);
-  const drifted = await repairDrift(stack, deployment);
+  const rules = rulesFor(stack);
+  // What is wrong with the config is said before anything is taken away, and what rules for production it breaks.
+  const check = () => pulumi(["preview", "--stack", stack, ...rules], { env, output: "read" });
+  const deployment = await removeLeavingEdge(stack, found, env, check);
+  const drifted = await repairDrift(stack, deployment, check);
   const replace = (drifted ?? []).flatMap((urn) => ["--replace", urn]);
   // Refreshed, so that a container that somebody removed or stopped is brought back; where everything is as it was
   // deployed, it would only look at all of it again.
   const refresh = drifted === undefined ? [] : ["--refresh"];
   // In a preview the rules are checked before anything changes.
-  const rules = rulesFor(stack);
   const checked = rules.length > 0 ? rules : ["--skip-preview"];
   const command = ["up", "--yes", ...refresh, "--suppress-outputs", ...checked, ...replace, ...options];
   await choosingAgain(stack, () => lockedUpdate(command, stack, env));

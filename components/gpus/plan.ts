@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { StackConfig } from "../config.ts";
 import { docker } from "../engine.ts";
 import { engineInfo, type GpuRequest, planRequest } from "./request.ts";
-import { engineCpus, sharedCores } from "./shared-cores.ts";
+import { engineCpus, sharedCores } from "../shared-cores.ts";
 
 /**
  * What to ask the engine for; says at preview what is missing, what `auto` came to, and when several servers would be in

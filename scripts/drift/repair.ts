@@ -7,23 +7,27 @@ import { report } from "./report.ts";
  * Looks for drift and prepares its repair: what was made by hand under a name of the stack is removed, as an update
  * could not make its own beside it. Returns what the update must be told to replace, and undefined when nothing drifted;
  * the rest it sees by itself, if it refreshes.
+ *
+ * @param check fails when there can be no update, before anything is removed for it
  */
-export async function repairDrift(stack: string, deployment: Deployment): Promise<string[] | undefined> {
+export async function repairDrift(
+  stack: string,
+  deployment: Deployment,
+  check: () => Promise<unknown>,
+): Promise<string[] | undefined> {
   const drift = await findDrift(deployment);
   if (drift.differences.length === 0) return undefined;
   console.error(`${report(stack, drift, deployment)}\n`);
-  const done = new Set<string>();
+  const commands = new Map<string, readonly string[]>();
   const replace = new Set<string>();
   for (const { urn, repair } of drift.differences) {
     if (repair === "replace") replace.add(urn);
-    if (typeof repair === "string") continue;
-    for (const command of repair) {
-      const line = command.join(" ");
-      if (done.has(line)) continue;
-      done.add(line);
-      console.error(`docker ${line}`);
-      await docker(command);
-    }
+    if (typeof repair !== "string") for (const command of repair) commands.set(command.join(" "), command);
+  }
+  if (commands.size > 0) await check();
+  for (const [line, command] of commands) {
+    console.error(`docker ${line}`);
+    await docker(command);
   }
   return [...replace];
 }

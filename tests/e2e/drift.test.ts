@@ -132,6 +132,14 @@ describe("a container that was made anew by hand", () => {
     ])
       expect(text).toContain(line);
     expect(text).not.toContain("planted-secret");
+    // An update that cannot be takes nothing away.
+    const made = inspect(outputs.containers.gateway, ".Id");
+    project.configure({ gatewayLogLevel: "loud" });
+    const refused = await project.run(process.execPath, ["scripts/up.ts"]).done;
+    expect(refused.code).not.toBe(0);
+    expect(refused.output).toContain('gatewayLogLevel is "loud", but must be');
+    expect(inspect(outputs.containers.gateway, ".Id")).toBe(made);
+    project.configure({ gatewayLogLevel: undefined });
     const { output } = await repaired();
     expect(output).not.toContain("planted-secret");
     expect(inspect(outputs.containers.gateway, ".Config.Env")).toContain("LOG_LEVEL=info");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { sharedCores } from "../../components/gpus/shared-cores.ts";
+import { sharedCores } from "../../components/shared-cores.ts";
 import type { StackConfig } from "../../components/config.ts";
 
 const model = (name: string, threads?: number) =>
