@@ -13,8 +13,6 @@ interface Entry {
 /** The API keys in force: those of the environment, and those of a file, whose changes are followed. */
 export class KeyRing {
   #entries: readonly Entry[] = [];
-  /** By the keys that were right: a digest for each request is dear. A wrong one is never kept. */
-  readonly #found = new Map<string, Caller>();
   readonly #stopFollowing: (() => void) | undefined;
 
   constructor(fixed: readonly KeyDefinition[], file: KeyFile | undefined, logger: FastifyBaseLogger) {
@@ -36,17 +34,11 @@ export class KeyRing {
     return this.#entries.length === 0;
   }
 
-  /**
-   * Looks at every key, however early one fits: the time taken tells nothing. That a key was right before is looked up
-   * by a hash of the whole of it, with a seed of this process: what is near a key is as far from it as anything else.
-   */
+  /** Looks at every key, however early one fits: the time taken tells nothing. */
   find(presented: string): Caller | undefined {
-    const before = this.#found.get(presented);
-    if (before !== undefined) return before;
     const digest = digestOf(presented);
     let found: Caller | undefined;
     for (const { key, caller } of this.#entries) if (timingSafeEqual(key.digest, digest)) found = caller;
-    if (found !== undefined) this.#found.set(presented, found);
     return found;
   }
 
@@ -57,7 +49,6 @@ export class KeyRing {
   /** A key that is the same as before keeps what it has used of its limits. */
   #replace(keys: readonly KeyDefinition[]): void {
     const before = this.#entries;
-    this.#found.clear();
     this.#entries = keys.map((key) => {
       const same = before.find((entry) => isDeepStrictEqual(entry.key, key));
       return same ?? { key, caller: new Caller(key) };
