@@ -9,6 +9,7 @@ import {
 import { Admission } from "./admission.ts";
 import { authenticate } from "./auth.ts";
 import { Backends } from "./backends.ts";
+import { boundBodies } from "./body-budget.ts";
 import { limitBodies } from "./body-deadlines.ts";
 import type { Config } from "./config.ts";
 import { listenForControl } from "./control.ts";
@@ -93,6 +94,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   recordRequests(app, gateway, statistics, tracing, log);
   const keys = new KeyRing(config.API_KEYS, config.API_KEYS_FILE, logger);
   authenticate(app, keys, metrics);
+  boundBodies(app, { all: config.BODIES_LIMIT_BYTES, one: config.BODY_LIMIT_BYTES }, BLOB_ROUTES);
   limitBodies(app, config.REQUEST_TIMEOUT_MS, BLOB_ROUTES);
   answerErrors(app);
   openApiRoute(app);

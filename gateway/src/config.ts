@@ -176,6 +176,12 @@ const definitions = {
     default: `${32 * MIB}`,
     description: "The largest request body; images travel inside it. Beyond it the answer is 413.",
   }),
+  BODIES_LIMIT_BYTES: integer(1024, 16_384 * MIB, "bytes", {
+    default: `${64 * MIB}`,
+    description:
+      "What the bodies of all requests under way may have together, those up to 64 KiB not counted. Each is held up to " +
+      "four times over. A body that has no room is answered with 503 bodies_full.",
+  }),
   QUEUE_LIMIT: integer(1, 65_535, "requests", {
     default: "256",
     description: "How many requests may wait for a slot or a cold load. Beyond it the answer is 503 at once.",

@@ -108,6 +108,12 @@ const catalogue = {
     retryAfter: 5,
   },
   upstream_overloaded: { status: 503, type: "server_error", message: "Ollama is overloaded.", retryAfter: 5 },
+  bodies_full: {
+    status: 503,
+    type: "server_error",
+    message: "The requests under way have as much text and images as the gateway may hold.",
+    retryAfter: 2,
+  },
   queue_full: {
     status: 503,
     type: "server_error",

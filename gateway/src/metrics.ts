@@ -19,6 +19,7 @@ const TOKEN_BUCKETS = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1
 
 // Answered without asking Ollama to generate.
 const REFUSALS: ReadonlySet<string> = new Set([
+  "bodies_full",
   "queue_full",
   "queue_timeout",
   "shutting_down",
