@@ -9,7 +9,7 @@ import {
 import { Admission } from "./admission.ts";
 import { authenticate } from "./auth.ts";
 import { Backends } from "./backends.ts";
-import { boundBodies } from "./body-budget.ts";
+import { BodyBudget, boundBodies } from "./body-budget.ts";
 import { limitBodies } from "./body-deadlines.ts";
 import type { Config } from "./config.ts";
 import { listenForControl } from "./control.ts";
@@ -89,12 +89,14 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     clientErrorHandler: answerUnreadable,
   });
   app.removeContentTypeParser("text/plain");
-  readJsonBodies(app);
+  // One body has room always.
+  const bodies = new BodyBudget(Math.max(config.BODIES_LIMIT_BYTES, config.BODY_LIMIT_BYTES));
+  readJsonBodies(app, bodies);
 
-  recordRequests(app, gateway, statistics, tracing, log);
+  recordRequests(app, gateway, { statistics, tracing, log, bodies });
   const keys = new KeyRing(config.API_KEYS, config.API_KEYS_FILE, logger);
   authenticate(app, keys, metrics);
-  boundBodies(app, { all: config.BODIES_LIMIT_BYTES, one: config.BODY_LIMIT_BYTES }, BLOB_ROUTES);
+  boundBodies(app, bodies, config.BODY_LIMIT_BYTES, BLOB_ROUTES);
   limitBodies(app, config.REQUEST_TIMEOUT_MS, BLOB_ROUTES);
   answerErrors(app);
   openApiRoute(app);
@@ -147,13 +149,19 @@ function spanExporter(config: Config, logger: FastifyBaseLogger): SpanExporter |
   return new SpanExporter({ endpoint, serviceName, scope: SCOPE, intervalMs }, logger);
 }
 
+/** Who is told when a request is over. */
+interface Followers {
+  readonly statistics: Statistics;
+  readonly tracing: Tracing;
+  readonly log: Log;
+  readonly bodies: BodyBudget;
+}
+
 /** Follows each request from its arrival to the close of its answer; a client that leaves ends its work there. */
 function recordRequests(
   app: FastifyInstance,
   gateway: Gateway,
-  statistics: Statistics,
-  tracing: Tracing,
-  log: Log,
+  { statistics, tracing, log, bodies }: Followers,
 ): void {
   app.decorateRequest("record");
   const probes: ProbeStatuses = new Map();
@@ -165,6 +173,7 @@ function recordRequests(
     // Fastify's own signal fires when the request's body has been read (fastify/fastify#6725); this one when the
     // answer is over.
     reply.raw.once("close", () => {
+      bodies.release(request);
       if (!reply.raw.writableFinished) {
         record.error ??= new ApiError("client_left");
         record.admitted?.abort(record.error);

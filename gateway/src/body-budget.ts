@@ -1,5 +1,5 @@
 import { Transform } from "node:stream";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { ApiError } from "./errors.ts";
 
 // A body is held up to four times over: as text, as values, as Ollama's request and as its bytes. As many as may wait,
@@ -8,67 +8,97 @@ import { ApiError } from "./errors.ts";
 // Bodies without images: as many as may wait are few MiB, and they are not to be refused because of a few large ones.
 const SMALL_BYTES = 64 * 1024;
 
-interface Budget {
-  /** Of all bodies together, bytes. */
-  readonly all: number;
-  /** Of one, bytes: what is longer is refused by who reads it. */
-  readonly one: number;
+// What a value takes, a small object say, however few bytes of text it is.
+const VALUE_BYTES = 64;
+
+const RELEASED = -1;
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** What its body is held to take, bytes; -1 once it is over. */
+    bodyCost: number;
+  }
+}
+
+/** Bounds what the bodies of all requests that are under way take together. */
+export class BodyBudget {
+  readonly #limit: number;
+  #held = 0;
+
+  constructor(limitBytes: number) {
+    this.#limit = limitBytes;
+  }
+
+  hasRoom(bytes: number): boolean {
+    return bytes <= SMALL_BYTES || this.#held + bytes <= this.#limit;
+  }
+
+  /** Holds a request's body to take so much by now. False: there is no room. */
+  charge(request: FastifyRequest, bytes: number): boolean {
+    const before = request.bodyCost;
+    if (before === RELEASED || bytes <= SMALL_BYTES || bytes <= before) return true;
+    if (this.#held + bytes - before > this.#limit) return false;
+    this.#held += bytes - before;
+    request.bodyCost = bytes;
+    return true;
+  }
+
+  /** The same for a body that has come whole: by its text, and by how many values are in it. */
+  chargeWhole(request: FastifyRequest, text: string, values: number): boolean {
+    return this.charge(request, Math.max(text.length, values * VALUE_BYTES));
+  }
+
+  /** The request is over. */
+  release(request: FastifyRequest): void {
+    if (request.bodyCost > 0) this.#held -= request.bodyCost;
+    request.bodyCost = RELEASED;
+  }
 }
 
 /**
- * Bounds what the bodies of all requests that are under way take together, but one always has room. A body that has
- * none is refused before it is read, or as soon as it is known how long it gets.
+ * Refuses bodies that have no room, before they are read, or as soon as it is known how long they get.
  *
+ * @param bodyLimit of one body, bytes: what is longer is refused by who reads it
  * @param unlimited patterns of the routes whose bodies are passed on as they come
  */
-export function boundBodies(app: FastifyInstance, budget: Budget, unlimited: ReadonlySet<string>): void {
-  const limit = Math.max(budget.all, budget.one);
-  let held = 0;
-  const take = (bytes: number): boolean => {
-    if (held + bytes > limit) return false;
-    held += bytes;
-    return true;
-  };
-
-  app.addHook("onRequest", (request, reply, done) => {
-    const length = Number(request.headers["content-length"] ?? 0);
-    if (length <= SMALL_BYTES || unlimited.has(request.routeOptions.url ?? "")) {
-      done();
-      return;
-    }
-    if (length <= budget.one) {
-      if (!take(length)) {
-        done(new ApiError("bodies_full"));
-        return;
-      }
-      reply.raw.once("close", () => (held -= length));
-    }
-    done();
-  });
-
+export function boundBodies(
+  app: FastifyInstance,
+  budget: BodyBudget,
+  bodyLimit: number,
+  unlimited: ReadonlySet<string>,
+): void {
+  app.decorateRequest("bodyCost", 0);
   app.addHook("preParsing", (request, reply, payload, done) => {
-    const { "transfer-encoding": encoding } = request.headers;
-    if (encoding === undefined || unlimited.has(request.routeOptions.url ?? "")) {
+    const { "content-length": length, "transfer-encoding": encoding } = request.headers;
+    const told = Number(length ?? 0);
+    if (
+      (told <= SMALL_BYTES && encoding === undefined) ||
+      request.method !== "POST" ||
+      unlimited.has(request.routeOptions.url ?? "")
+    ) {
       done(null, payload);
       return;
     }
+    if (told <= bodyLimit && !budget.hasRoom(told)) {
+      done(new ApiError("bodies_full"));
+      return;
+    }
+    // Counted as it comes: what is only announced takes nothing, and keeps nobody out.
     let seen = 0;
-    let own = 0;
     const counted = new Transform({
       transform(piece: Buffer, _encoding, next) {
         seen += piece.length;
-        const bytes = seen <= SMALL_BYTES ? 0 : seen - own;
-        if (!take(bytes)) {
-          next(new ApiError("bodies_full"));
-          return;
-        }
-        own += bytes;
-        next(null, piece);
+        if (seen > bodyLimit || budget.charge(request, seen)) next(null, piece);
+        else next(new ApiError("bodies_full"));
       },
     });
-    reply.raw.once("close", () => (held -= own));
-    // What is still to come is read and forgotten, so that the client gets to read its answer.
-    counted.once("error", () => request.raw.unpipe(counted).resume());
+    // What is still to come then is read and forgotten, so that the client gets to read its answer.
+    const forget = (): void => {
+      request.raw.unpipe(counted).resume();
+      counted.destroy();
+    };
+    counted.once("error", forget);
+    reply.raw.once("close", forget);
     done(null, request.raw.pipe(counted));
   });
 }

@@ -18,8 +18,11 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** What a JSON text is too much of, as far as can be told without parsing it. Whether it is JSON at all is not looked at. */
-export function excessOf(text: string): "depth" | "values" | undefined {
+/** What a JSON text is too much of, or else how many values it holds at most. */
+export type Measure = "depth" | "values" | number;
+
+/** Measures a JSON text, as far as that can be without parsing it. Whether it is JSON at all is not looked at. */
+export function measure(text: string): Measure {
   let depth = 0;
   let values = 0;
   for (let at = 0; at < text.length; at += 1) {
@@ -43,7 +46,7 @@ export function excessOf(text: string): "depth" | "values" | undefined {
         break;
     }
   }
-  return undefined;
+  return values;
 }
 
 /** @param start where its first quote is */

@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { connect } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
 import { FakeOllama, last, token } from "./fake-ollama.ts";
 import { errorOf, hello, metric, startFake, startGateway } from "./harness.ts";
 
@@ -63,4 +64,42 @@ test("a body that is too large by itself is told so, not that there is no room",
   });
   const refused = await gateway.post(chat, long(300));
   expect((await errorOf(refused)).code).toBe("body_too_large");
+});
+
+test("bodies that are too large by themselves leave no trace", async () => {
+  const { gateway } = await start();
+  for (let n = 0; n < 8; n += 1) {
+    const refused = await gateway.post(chat, long(600), chunked(long(600))).catch(() => undefined);
+    // The connection may be closed before the answer was read.
+    if (refused !== undefined) expect(refused.status).toBe(413);
+  }
+  expect((await gateway.post(chat, long(200))).status).toBe(200);
+});
+
+test("what is only announced keeps nobody out", async () => {
+  const { gateway } = await start();
+  const announced = Array.from({ length: 3 }, () => connect(gateway.port, "127.0.0.1"));
+  onTestFinished(() => {
+    for (const socket of announced) socket.destroy();
+  });
+  for (const socket of announced)
+    socket.write(
+      `POST ${chat} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 200000\r\n\r\n{`,
+    );
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect((await gateway.post(chat, long(200))).status).toBe(200);
+});
+
+test("values count for what they take, however short they are written", async () => {
+  const { fake, gateway } = await start();
+  let release: () => void = () => undefined;
+  const until = new Promise<void>((resolve) => (release = resolve));
+  fake.answers({ until }, token("x"), last());
+  const many = { ...hello, metadata: { list: Array.from({ length: 1500 }, () => ({})) } };
+  const first = gateway.post(chat, many);
+  await fake.conversation();
+  // 6 KiB of text, and 3,000 values.
+  expect((await errorOf(await gateway.post(chat, many))).code).toBe("bodies_full");
+  release();
+  expect((await first).status).toBe(200);
 });

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
@@ -101,6 +101,24 @@ describe("on SIGTERM", () => {
     release(undefined);
     expect(((await (await answer).json()) as { choices: object[] }).choices).toHaveLength(3);
     expect(await server.exited).toBe(0);
+  });
+
+  test("a client of several prompts that does not read does not hold it up", async () => {
+    const fake = await startFake();
+    fake.answers({ raw: `${JSON.stringify({ response: "x".repeat(8_000_000), done: false })}\n` }, last());
+    const server = await start(fake, { SHUTDOWN_TIMEOUT_MS: "200" });
+    const { hostname, port } = new URL(server.url);
+    const body = JSON.stringify({ model: "m", prompt: ["a", "b"], stream: true });
+    const socket = connect(Number(port), hostname).pause();
+    onTestFinished(() => void socket.destroy());
+    socket.write(
+      `POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+    await fake.conversation();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    server.process.kill("SIGTERM");
+    expect(await server.exited).toBe(0);
+    expect(fake.received).toHaveLength(1);
   });
 
   test("what does not finish in time ends with an error, its work is stopped, and it exits with 0", async () => {

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { ApiError, type Subject } from "../errors.ts";
 import type { EventReader } from "../ollama/exchange.ts";
@@ -46,7 +47,8 @@ export async function askInTurn(
       admitted.next({ ...each, subject, caller });
       const refusal = caller.limits.mayGoOn(record.tokens());
       if (refusal !== undefined) throw refusal;
-      await reader.beforeNext?.();
+      const behind = reader.beforeNext?.();
+      if (behind !== undefined) await unlessGivenUp(admitted, behind);
     }
     try {
       await ask(each);
@@ -54,6 +56,13 @@ export async function askInTurn(
       throw namingPart(thrown, subject, index);
     }
   }
+}
+
+/** Waits, unless the request is given up meanwhile. @throws ApiError why */
+async function unlessGivenUp(ticket: Ticket, waiting: Promise<void>): Promise<void> {
+  const { signal } = ticket;
+  if (!signal.aborted) await Promise.race([waiting, once(signal, "abort")]);
+  if (ticket.abortReason !== undefined) throw ticket.abortReason;
 }
 
 /** An error that names what is to be answered says which part of it is meant. */

@@ -1,6 +1,6 @@
 import type * as z from "zod";
 import { ApiError } from "../errors.ts";
-import { excessOf } from "../json-text.ts";
+import { measure } from "../json-text.ts";
 import type { OllamaChatRequest, OllamaMessage, OllamaToolCall } from "../ollama/types.ts";
 import type { ChatMessage, ChatRequest, effort as effortSchema } from "./chat-schema.ts";
 import { applyExtensions, toOllamaOptions } from "./options.ts";
@@ -124,7 +124,7 @@ function toOllamaToolCall(call: {
 
 /** OpenAI writes the arguments as text, Ollama as an object. A model may have written text that is no object. */
 export function argumentsOf(text: string): unknown {
-  if (excessOf(text) !== undefined) return { value: text };
+  if (typeof measure(text) !== "number") return { value: text };
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null && !Array.isArray(value) ? value : { value };
