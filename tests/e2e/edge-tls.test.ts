@@ -169,5 +169,14 @@ describe("an edge", () => {
     const certificate = await shown(readFileSync(root, "utf8"));
     expect(certificate.subjectaltname).toBe(`DNS:${name}`);
     expect(certificate.issuer.CN).toMatch(/Caddy Local Authority/);
+    // Whom the authority writes to is changed in place.
+    const id = () => docker(["container", "inspect", "--format", "{{.Id}}", edge]);
+    const before = await id();
+    project.configure({ edgeAcmeEmail: "ops@example.test" });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    const kept = join(folder, "autosave.json");
+    await docker(["container", "cp", `${edge}:/data/config/caddy/autosave.json`, kept]);
+    expect(readFileSync(kept, "utf8")).toContain('"email":"ops@example.test"');
+    expect(await id()).toBe(before);
   });
 });
