@@ -49,6 +49,11 @@ export async function checkHost(config: GivenConfig, names: StackNames): Promise
       config.edge === "none" && !pulumi.runtime.isDryRun() ? [names.gateway] : [names.edge, names.gateway],
   };
   await refuseTaken(host, [ollama, gateway], names.edge);
+  if (config.edge === "none" && config.gatewayPort === "auto" && !pulumi.runtime.isDryRun()) {
+    // Preview has said that the port stays.
+    const { port } = await host.of([names.edge]);
+    if (port !== undefined) throw new pulumi.RunError(edgeHas(port, names.edge));
+  }
   const ollamaPort = await portOf(host, ollama, gateway.port);
   return { ...config, ollamaPort, gatewayPort: await portOf(host, gateway, ollamaPort) };
 }
@@ -59,13 +64,16 @@ async function refuseTaken(host: HostPorts, wanted: readonly Wanted[], edge: str
       if (port === 0 || port === "auto") return undefined;
       const holder = await host.takenBy(address, port, containers);
       if (holder === undefined) return undefined;
-      if (holder === `the container ${edge}`)
-        return `Port ${String(port)} is in use by ${holder}, which is to go. Take it away first, as npm run up does by itself: pulumi destroy --target '**::ollama-stack:index:Edge**'`;
+      if (holder === `the container ${edge}`) return edgeHas(port, edge);
       return `Port ${String(port)} is in use by ${holder}. Stop that, or choose another: pulumi config set ${key} PORT`;
     }),
   );
   const problems = lines.filter((line) => line !== undefined);
   if (problems.length > 0) throw new pulumi.RunError(problems.join("\n"));
+}
+
+function edgeHas(port: number, edge: string): string {
+  return `Port ${String(port)} is in use by the container ${edge}, which is to go. Take it away first, as npm run up does by itself: pulumi destroy --target '**::ollama-stack:index:Edge**'`;
 }
 
 /** The port that the config names, or one that is chosen. */

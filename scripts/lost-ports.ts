@@ -15,7 +15,8 @@ export async function choosingAgain(stack: string, update: () => Promise<void>):
       return;
     } catch (error) {
       if (!(error instanceof PulumiFailed) || tried === tries) throw error;
-      const lost = await lostPorts(stack);
+      // An engine that is gone by now has nothing to say: what the update said stands.
+      const lost = await lostPorts(stack).catch(() => []);
       if (lost.length === 0) throw error;
       for (const { port, container } of lost)
         console.error(`Port ${port} was taken by another before ${container} had it: choosing again.`);

@@ -6,14 +6,20 @@ const said = z.object({
 
 /** Why a preview was refused, from what `pulumi preview --json` printed: a line each. */
 export function errorsIn(json: string): string[] {
-  const start = json.indexOf("{");
-  if (start < 0) return [];
-  const { diagnostics } = said.parse(JSON.parse(json.slice(start)));
-  return (diagnostics ?? [])
+  return (parsed(json)?.diagnostics ?? [])
     .filter(({ severity }) => severity === "error")
     .flatMap(({ message }) => message.split("\n"))
     .map((line) => line.trim().replace(/^error: /, ""))
     .filter((line) => line !== "" && line !== "preview failed");
+}
+
+/** Undefined when it is not that: the CLI was killed while it wrote, say. */
+function parsed(json: string): z.output<typeof said> | undefined {
+  try {
+    return said.parse(JSON.parse(json.slice(json.indexOf("{"))));
+  } catch {
+    return undefined;
+  }
 }
 
 // A rule with its resource, what it wants, what is wrong and the mend:
