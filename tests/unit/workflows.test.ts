@@ -130,8 +130,9 @@ describe("the workflows", () => {
       ["preview.yml: preview", "${{ !cancelled() && vars.PRODUCTION_STACK != '' }}"],
     ]);
     // That checks them: tests/e2e/environments.test.ts.
-    expect(held[0]?.run).toMatch(/npm run -s preview > .*\n.*words\.md/);
-    expect(held[0]?.run).toContain("exit 1");
+    // A preview that fails ends the step there, as bash is told to, and what it said goes into the comment.
+    expect(held[0]?.run).toMatch(/^npm run -s preview > "\$RUNNER_TEMP\/refused\.md"\n#.*\nrm /);
+    expect(steps.some(({ run }) => run?.includes('cat "$RUNNER_TEMP/refused.md"'))).toBe(true);
   });
 
   it("end by themselves", () => {
