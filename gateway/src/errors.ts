@@ -111,7 +111,8 @@ const catalogue = {
   bodies_full: {
     status: 503,
     type: "server_error",
-    message: "The requests under way have as much text and images as the gateway may hold.",
+    message:
+      "The requests under way have as much text and images as the gateway may hold. Try again in a moment.",
     retryAfter: 2,
   },
   queue_full: {

@@ -1,22 +1,28 @@
 import { describe, expect, test } from "vitest";
 import { newKey } from "../../gateway/src/keys.ts";
-import { last } from "./fake-ollama.ts";
+import { type Step, last } from "./fake-ollama.ts";
 import { errorOf, metric, startFake, startGateway } from "./harness.ts";
 import { asked, answersOne, promptOf, route, streamed } from "./prompts.ts";
 
 const json = { "content-type": "application/json" };
 
+/** The first of several prompts has the only slot, and another request waits for it. */
+async function withOtherBehind(answer: readonly Step[], environment: Record<string, string> = {}) {
+  const fake = await startFake();
+  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+  fake.answers({ until: released }, ...answer);
+  const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1", ...environment });
+  const several = gateway.post(route, asked);
+  await fake.conversation();
+  const other = gateway.post(route, { ...asked, prompt: "other" });
+  await metric(gateway.url, "gateway_queue_depth 1");
+  release(undefined);
+  return { fake, gateway, several, other };
+}
+
 describe("several prompts wait for their turns like requests", () => {
   test("one runs at a time, and between them whoever waits", async () => {
-    const fake = await startFake();
-    const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-    fake.answers({ until: released }, last({ response: "x" }));
-    const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
-    const several = gateway.post(route, asked);
-    await fake.conversation();
-    const other = gateway.post(route, { ...asked, prompt: "other" });
-    await metric(gateway.url, "gateway_queue_depth 1");
-    release(undefined);
+    const { fake, gateway, several, other } = await withOtherBehind([last({ response: "x" })]);
     expect([(await several).status, (await other).status]).toEqual([200, 200]);
     expect(fake.received.map(promptOf)).toEqual(["a", "other", "b", "c"]);
     await metric(gateway.url, "gateway_requests_in_flight 0");
@@ -26,15 +32,7 @@ describe("several prompts wait for their turns like requests", () => {
   });
 
   test("what has begun is not turned away by a queue that filled up meanwhile", async () => {
-    const fake = await startFake();
-    const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-    fake.answers({ until: released }, last({ response: "x" }));
-    const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1", QUEUE_LIMIT: "1" });
-    const several = gateway.post(route, asked);
-    await fake.conversation();
-    const other = gateway.post(route, { ...asked, prompt: "other" });
-    await metric(gateway.url, "gateway_queue_depth 1");
-    release(undefined);
+    const { several, other } = await withOtherBehind([last({ response: "x" })], { QUEUE_LIMIT: "1" });
     expect([(await several).status, (await other).status]).toEqual([200, 200]);
   });
 
@@ -56,15 +54,10 @@ describe("several prompts wait for their turns like requests", () => {
   });
 
   test("queue, load and work of all of them are told", async () => {
-    const fake = await startFake();
-    const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-    fake.answers({ until: released }, { waitMs: 60 }, last({ response: "x", prompt_eval_duration: 10e6 }));
-    const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
-    const several = gateway.post(route, asked);
-    await fake.conversation();
-    const other = gateway.post(route, { ...asked, prompt: "other" });
-    await metric(gateway.url, "gateway_queue_depth 1");
-    release(undefined);
+    const { gateway, several, other } = await withOtherBehind([
+      { waitMs: 60 },
+      last({ response: "x", prompt_eval_duration: 10e6 }),
+    ]);
     const timing = (await several).headers.get("server-timing") ?? "";
     // The second waited while the other request ran.
     expect(Number(/queue;dur=([\d.]+)/.exec(timing)?.[1])).toBeGreaterThan(50);
