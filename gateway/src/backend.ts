@@ -97,9 +97,9 @@ export class Backend {
   }
 
   /** Says by how much what a client sent is too long, as far as it is known. */
-  async tooLong(error: ApiError, { model }: Wanted, subject: Subject): Promise<ApiError> {
-    if (this.loaded.contextOf(model) === undefined) await this.state.anew();
-    const context = this.loaded.contextOf(model);
+  async tooLong(error: ApiError, wanted: Wanted, subject: Subject): Promise<ApiError> {
+    if (this.loaded.contextOf(wanted) === undefined) await this.state.anew();
+    const context = this.loaded.contextOf(wanted);
     if (context === undefined) return new ApiError(error.code, { param: subject, cause: error });
     // Ollama counts the tokens, and keeps the count to itself.
     return new ApiError("context_length_exceeded", {

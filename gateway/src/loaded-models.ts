@@ -27,17 +27,23 @@ const CLOCK_STEP_MS = 1000;
 export class LoadedModels {
   #models = new Map<string, Loaded>();
 
+  /** Whether the model is loaded as it is wanted. */
   has({ model, context }: Wanted): boolean {
-    const loaded = this.#models.get(model);
-    if (loaded === undefined || loaded.until < performance.now()) return false;
+    const loaded = this.#present(model);
+    if (loaded === undefined) return false;
     if (loaded.askedWith.has(context)) return true;
     // Loaded by somebody else: with its default, one has to believe.
     return context === undefined ? loaded.askedWith.size === 0 : loaded.context === context;
   }
 
-  /** How many tokens the model can attend to as it is loaded, when the server said. */
-  contextOf(model: string): number | undefined {
-    return this.#models.get(model)?.context;
+  /** Whether the model is loaded, with whatever context. */
+  hasAny(model: string): boolean {
+    return this.#present(model) !== undefined;
+  }
+
+  /** How many tokens the model can attend to, when it is loaded as wanted and the server said. */
+  contextOf(wanted: Wanted): number | undefined {
+    return this.has(wanted) ? this.#models.get(wanted.model)?.context : undefined;
   }
 
   get count(): number {
@@ -82,6 +88,11 @@ export class LoadedModels {
     const known = loaded !== undefined && this.has(wanted);
     const askedWith = known ? loaded.askedWith.add(context) : new Set([context]);
     const until = keptMs === undefined ? Infinity : performance.now() + keptMs;
-    this.#models.set(model, { context: loaded?.context, askedWith, until, keptMs });
+    this.#models.set(model, { context: known ? loaded.context : undefined, askedWith, until, keptMs });
+  }
+
+  #present(model: string): Loaded | undefined {
+    const loaded = this.#models.get(model);
+    return loaded === undefined || loaded.until < performance.now() ? undefined : loaded;
   }
 }

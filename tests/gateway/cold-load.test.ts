@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { last } from "./fake-ollama.ts";
+import { type FakeOllama, last } from "./fake-ollama.ts";
 import { errorOf, eventually, hello, metric, readEvents, startFake, startGateway } from "./harness.ts";
 
 const chat = "/v1/chat/completions";
@@ -232,3 +232,44 @@ test("a request that misses a model that is to stay loaded waits for that load",
   expect((await gateway.post(chat, hello)).status).toBe(200);
   expect(fake.loads.map(({ body }) => body.keep_alive)).toEqual([-1]);
 });
+
+test("a model that is to stay loaded is left as a client asked for it: not loaded anew under its next request", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  const gateway = await startGateway(fake, { KEEP_LOADED_MODELS: "m", POLL_INTERVAL_MS: "20" });
+  await eventually(() => fake.loaded?.length === 1 || undefined);
+  for (let request = 0; request < 2; request++) {
+    await (await gateway.post(chat, { ...hello, num_ctx: 512 })).text();
+    await looks(fake, 3);
+  }
+  expect(fake.loads.map(({ body }) => [body.options, body.keep_alive])).toEqual([
+    [undefined, -1],
+    [{ num_ctx: 512 }, -1],
+  ]);
+});
+
+test("what is too long is not measured by the context that another request gave the model meanwhile", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+  fake.answers(
+    { until: released },
+    { status: 400, body: '{"error":"the input length exceeds the context length"}' },
+  );
+  const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "20" });
+  const answer = gateway.post(chat, { ...hello, num_ctx: 512 });
+  await fake.conversation();
+  fake.loaded = [{ name: "m:latest", context_length: 4096 }];
+  await looks(fake, 3);
+  release(undefined);
+  const { code, message } = await errorOf(await answer);
+  expect(code).toBe("context_length_exceeded");
+  expect(message).not.toMatch(/4096|4097/);
+});
+
+/** Resolves when the gateway has asked that often again what is loaded. */
+async function looks(fake: FakeOllama, times: number): Promise<void> {
+  const looked = (): number => fake.asked.filter((path) => path === "/api/ps").length;
+  const before = looked();
+  await eventually(() => looked() >= before + times || undefined);
+}
