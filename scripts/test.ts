@@ -3,7 +3,7 @@
 import { PrivateEngine } from "../tests/e2e/private-engine.ts";
 import { main } from "./main.ts";
 import { openSession, type Session } from "./session.ts";
-import { countTests, type Counts, summarize } from "./vitest.ts";
+import { countTests, type Counts, type Place, summarize } from "./vitest.ts";
 
 const withoutEngine = ["unit", "gateway", "clients"];
 const variable = "OLLAMA_STACK_TEST_ENGINE";
@@ -15,15 +15,19 @@ await main(async () => {
     if (!["", "machine", "current"].includes(asked))
       throw new Error(`${variable} is "${asked}", but must be machine, current or empty`);
     const session = await openSession(process.argv.slice(2), { currentEngine: asked !== "machine" });
-    // Whoever names tests means these; the rest of the machine's is not asked for.
-    const named = session.rest.length > 0;
-    const own = asked === "current" ? withoutEngine : [...withoutEngine, "e2e"];
-    const other = asked === "current" ? "e2e" : "engine";
     const builds = session.world === "built";
     if (asked === "current" && !builds) throw new Error(`${variable}=current needs the world built`);
-    if (!(asked === "current" && named)) counts.push(await onMachine(own, session));
-    if (asked === "current" || (asked === "" && builds && !named))
-      counts.push(await onCurrent(other, session));
+    // Whoever names tests means these, on one engine.
+    const named = session.rest.length > 0;
+    if (asked === "current") {
+      if (!named) counts.push(await run(withoutEngine, session));
+      counts.push(await withCurrent((engine) => runOn(engine, "e2e", session)));
+    } else if (named || asked === "machine" || !builds) {
+      counts.push(await run([...withoutEngine, "e2e"], session));
+    } else {
+      counts.push(await run(withoutEngine, session));
+      counts.push(...(await onBoth(session)));
+    }
   } catch (error) {
     // What was not tested counts, too.
     counts.push({ passed: 0, failed: 1 });
@@ -33,31 +37,35 @@ await main(async () => {
   }
 });
 
-function onMachine(projects: readonly string[], session: Session): Promise<Counts> {
-  return countTests([...projectOptions(projects), ...session.rest], environment(session));
+/** On both engines side by side: most of what a stack's test takes, it waits. */
+async function onBoth(session: Session): Promise<Counts[]> {
+  return await withCurrent(async (engine) => {
+    console.log("\nOn the machine's engine and, beside it, on the current one:\n");
+    return await Promise.all([
+      run(["e2e"], session, { label: "machine | " }),
+      runOn(engine, "engine", session, { label: "current | " }),
+    ]);
+  });
 }
 
-/** The tests run in the network of an engine of their own, where 127.0.0.1 is that engine's. */
-async function onCurrent(project: string, session: Session): Promise<Counts> {
-  const engine = await PrivateEngine.start({ name: "current", kind: "current" });
+async function withCurrent<Result>(work: (engine: PrivateEngine) => Promise<Result>): Promise<Result> {
+  const engine = await PrivateEngine.start({ name: "tests", kind: "current" });
   try {
-    console.log(
-      `\nOn an engine of version ${engine.docker("version", "--format", "{{.Server.Version}}").trim()}:\n`,
-    );
     engine.provide();
-    const env = { ...environment(session), DOCKER_HOST: engine.host };
-    return await countTests([...projectOptions([project]), ...session.rest], env, (command, args) =>
-      engine.enter(command, args),
-    );
+    return await work(engine);
   } finally {
     await engine.stop();
   }
 }
 
-function environment({ env, world }: Session): NodeJS.ProcessEnv {
-  return { ...env, OLLAMA_STACK_WORLD: world };
+/** The tests run in the network of the engine, where 127.0.0.1 is that engine's. */
+function runOn(engine: PrivateEngine, project: string, session: Session, place: Place = {}): Promise<Counts> {
+  const env = { ...session.env, DOCKER_HOST: engine.host, [variable]: "current" };
+  const enter: Place["enter"] = (command, args) => engine.enter(command, args);
+  return run([project], { ...session, env }, { ...place, enter });
 }
 
-function projectOptions(names: readonly string[]): string[] {
-  return names.map((name) => `--project=${name}`);
+function run(projects: readonly string[], { env, world, rest }: Session, place: Place = {}): Promise<Counts> {
+  const options = projects.map((name) => `--project=${name}`);
+  return countTests([...options, ...rest], { ...env, OLLAMA_STACK_WORLD: world }, place);
 }

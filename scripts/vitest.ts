@@ -2,6 +2,8 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { z } from "zod";
 
 const report = z.object({
@@ -18,8 +20,12 @@ export interface Counts {
   readonly failed: number;
 }
 
-/** What a command has to be for it to run somewhere else, such as in another network. */
-type Enter = (command: string, args: readonly string[]) => readonly [string, readonly string[]];
+export interface Place {
+  /** What a command has to be for it to run somewhere else, such as in another network. */
+  readonly enter?: (command: string, args: readonly string[]) => readonly [string, readonly string[]];
+  /** What stands before each line, where the lines of two runs come together. */
+  readonly label?: string;
+}
 
 /** Runs vitest and prints "N passed, N failed". Returns the exit code. */
 export async function runTests(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
@@ -40,7 +46,7 @@ export function summarize(counts: readonly Counts[]): number {
 export async function countTests(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
-  enter: Enter = (command, all) => [command, all],
+  { enter = (command, all) => [command, all], label }: Place = {},
 ): Promise<Counts> {
   const folder = mkdtempSync(join(tmpdir(), "ollama-stack-tests-"));
   const file = join(folder, "report.json");
@@ -52,14 +58,16 @@ export async function countTests(
       ...reporters,
       ...args,
     ]);
-    const child = spawn(command, all, { env, stdio: "inherit" });
+    const output = label === undefined ? "inherit" : "pipe";
+    const child = spawn(command, all, { env, stdio: ["inherit", output, output] });
+    if (label !== undefined) for (const stream of [child.stdout, child.stderr]) printLines(stream, label);
     const code = await new Promise<number>((resolve) =>
       child.once("close", (status) => {
         resolve(status ?? 1);
       }),
     );
     if (!existsSync(file)) {
-      console.log("\nvitest ended without a report");
+      console.log(`\n${label ?? ""}vitest ended without a report`);
       return { passed: 0, failed: 1 };
     }
     const result = report.parse(JSON.parse(readFileSync(file, "utf8")));
@@ -72,4 +80,11 @@ export async function countTests(
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function printLines(stream: Readable | null, label: string): void {
+  if (stream === null) return;
+  createInterface({ input: stream }).on("line", (line) => {
+    console.log(`${label}${line}`);
+  });
 }

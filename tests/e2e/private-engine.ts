@@ -47,7 +47,7 @@ export class PrivateEngine {
 
   private constructor(options: Options) {
     this.#options = options;
-    this.folder = join(tmpdir(), `ollama-stack-engine-${options.name}`);
+    this.folder = join(tmpdir(), this.#namespace);
     this.host = `unix://${join(this.folder, "docker.sock")}`;
     // 198.18.0.0/15 is set aside for tests of networks.
     const third = Buffer.from(options.name).reduce((sum, byte) => (sum * 31 + byte) % 251, 7);
@@ -126,7 +126,8 @@ export class PrivateEngine {
   }
 
   get #namespace(): string {
-    return `ollama-stack-${this.#options.name}`;
+    // The same file of tests runs at once on either kind.
+    return `ollama-stack-engine-${this.#options.name}-${this.#options.kind}`;
   }
 
   async #launch(): Promise<void> {
