@@ -1,6 +1,7 @@
 // npm run up: sets up what is missing, brings the stack up and shows that it works. With --update-models, models whose
 // tags have moved in their registries are pulled again.
 import { docker } from "../components/engine.ts";
+import { clearingHalfMade } from "./half-made.ts";
 import { repairDrift } from "./drift/repair.ts";
 import { askForJoke } from "./joke.ts";
 import { choosingAgain } from "./lost-ports.ts";
@@ -36,7 +37,7 @@ await main(async () => {
   // In a preview the rules are checked before anything changes.
   const checked = rules.length > 0 ? rules : ["--skip-preview"];
   const command = ["up", "--yes", ...refresh, "--suppress-outputs", ...checked, ...replace, ...options];
-  await choosingAgain(stack, () => lockedUpdate(command, stack, env));
+  await clearingHalfMade(stack, env, () => choosingAgain(stack, () => lockedUpdate(command, stack, env)));
   const outputs = await readOutputs(stack, env);
   console.log(`\n${await table(outputs)}\n`);
   const model = outputs.installedModels[0]?.model ?? "";

@@ -17,6 +17,12 @@ afterAll(async () => {
   expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
 });
 
+/** Any image that is on the engine. */
+function someImage(): string {
+  const [image = ""] = execFileSync("docker", ["image", "ls", "--quiet"], { encoding: "utf8" }).split("\n");
+  return image;
+}
+
 /** Waits until the output of a run matches. */
 async function seeing(run: ReturnType<typeof up>, seen: RegExp): Promise<void> {
   const deadline = Date.now() + 120_000;
@@ -71,6 +77,36 @@ describe("an update that is killed", () => {
     const { code, output } = await project.run(process.execPath, destroy).done;
     expect(code, output).toBe(0);
     expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+  });
+
+  // As by an engine that made them, and went away before it could say so.
+  it("left a network and a container that the state does not know: the next one removes them and goes on", async () => {
+    const [network, container] = ["ollama_network_cut", "ollama-stack-cut-ollama"];
+    const run = up();
+    await seeing(run, /Updating \(cut\)/);
+    execFileSync("docker", ["network", "create", network]);
+    execFileSync("docker", ["container", "create", "--name", container, someImage()]);
+    expect((await run.done).code).not.toBe(0);
+    const { code, output } = await up().done;
+    expect(code, output).toBe(0);
+    expect(output).toContain(
+      `The engine had made the network ${network} when an earlier update failed: removed it.`,
+    );
+    expect(output).toContain(
+      `The engine had made the container ${container} when an earlier update failed: removed it.`,
+    );
+    await project.pulumi("preview", "--expect-no-changes");
+    await project.pulumi("destroy", "--yes", "--skip-preview");
+  });
+
+  it("is not blamed for a network that somebody else made: that stays, and is in the way", async () => {
+    execFileSync("docker", ["network", "create", "ollama_network_cut"]);
+    for (let time = 0; time < 2; time += 1) {
+      const { code, output } = await up().done;
+      expect(code, output).not.toBe(0);
+      expect(output).toContain("network with name ollama_network_cut already exists");
+    }
+    execFileSync("docker", ["network", "rm", "ollama_network_cut"]);
   });
 
   it("by Ctrl-C ends in good order: no lock is left", async () => {

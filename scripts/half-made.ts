@@ -1,0 +1,111 @@
+import { z } from "zod";
+import { docker } from "../components/engine.ts";
+import { readDeployment } from "./deployment.ts";
+import { pulumi, PulumiFailed } from "./pulumi-cli.ts";
+import { settingOf } from "./stack-file.ts";
+
+// An engine that goes away while it is asked for a network or a container may have made it, and nobody was told: it is
+// in no state, and its name is taken.
+
+type Kind = "network" | "container";
+
+interface Found {
+  readonly kind: Kind;
+  readonly id: string;
+  readonly name: string;
+}
+
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+const inspected = z.array(
+  z.object({
+    Id: z.string(),
+    Name: z.string(),
+    Created: z.string().transform((text) => Date.parse(text)),
+  }),
+);
+const history = z.array(
+  z.object({ result: z.string(), startTime: z.coerce.date(), endTime: z.coerce.date() }),
+);
+const updatesLookedAt = "20";
+// The history counts in seconds.
+const stepMs = 1000;
+
+/** Runs an update, and again when it failed and an earlier one that failed had left something half made. */
+export async function clearingHalfMade(
+  stack: string,
+  env: NodeJS.ProcessEnv,
+  update: () => Promise<void>,
+): Promise<void> {
+  // What was made since may be another's, who took a name at the same time.
+  const startedAt = Date.now();
+  for (;;) {
+    try {
+      await update();
+      return;
+    } catch (error) {
+      if (!(error instanceof PulumiFailed)) throw error;
+      // An engine that is gone by now has nothing to say: what the update said stands.
+      const found = await halfMade(stack, env, startedAt).catch(() => []);
+      if (found.length === 0) throw error;
+      for (const { kind, id, name } of found) {
+        // Not by force: what is in use by now stays, and so does the error.
+        await docker([kind, "rm", id]);
+        console.error(`The engine had made the ${kind} ${name} when an earlier update failed: removed it.`);
+      }
+      console.error("Going on.");
+    }
+  }
+}
+
+/** What a failed update that ended before a time made under a name of the stack, and no state knows. */
+async function halfMade(stack: string, env: NodeJS.ProcessEnv, before: number): Promise<Found[]> {
+  const failed = (await failedUpdates(stack, env)).filter(({ to }) => to < before);
+  if (failed.length === 0) return [];
+  const { resources } = await readDeployment(stack, env);
+  const known = new Set(resources.map(({ id }) => id));
+  const found = await Promise.all([
+    look("network", networkFilters(stack)),
+    look("container", neverStarted(stack)),
+  ]);
+  return found
+    .flat()
+    .filter(
+      ({ id, created }) => !known.has(id) && failed.some(({ from, to }) => from <= created && created <= to),
+    );
+}
+
+async function failedUpdates(stack: string, env: NodeJS.ProcessEnv): Promise<Span[]> {
+  const command = ["stack", "history", "--json", "--page-size", updatesLookedAt, "--stack", stack];
+  return history
+    .parse(JSON.parse(await pulumi(command, { env, output: "read" })))
+    .filter(({ result }) => result === "failed")
+    .map(({ startTime, endTime }) => ({ from: startTime.getTime(), to: endTime.getTime() + stepMs }));
+}
+
+async function look(kind: Kind, options: readonly string[]): Promise<(Found & { created: number })[]> {
+  const ids = (await docker([kind, "ls", "--quiet", "--no-trunc", ...options])).split("\n").filter(Boolean);
+  if (ids.length === 0) return [];
+  return inspected
+    .parse(JSON.parse(await docker([kind, "inspect", ...ids])))
+    .map(({ Id, Name, Created }) => ({ kind, id: Id, name: Name.replace(/^\//, ""), created: Created }));
+}
+
+function networkFilters(stack: string): string[] {
+  const own = settingOf(stack, "networkName");
+  const name = typeof own === "string" && own !== "" ? own : `ollama_network_${stack}`;
+  return ["--filter", `name=^${escaped(name)}$`];
+}
+
+/** Containers in use have been started: that is another request than the one that makes them. */
+function neverStarted(stack: string): string[] {
+  const name = `^/?ollama-stack-${escaped(stack)}-(ollama|gateway|edge)(-[0-9]+)?$`;
+  return ["--all", "--filter", "status=created", "--filter", `name=${name}`];
+}
+
+function escaped(name: string): string {
+  return name.replaceAll(".", "\\.");
+}
