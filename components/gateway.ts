@@ -86,10 +86,23 @@ export class Gateway extends pulumi.ComponentResource {
     const tag = base.imageId.apply((id) =>
       createHash("sha256").update(`${bundle} ${id}`).digest("hex").slice(0, 16),
     );
+    const imageName = pulumi.interpolate`${args.containerName}:${tag}`;
+    // Deletes the image in place of the provider, once nothing uses it. It is there first: an update that fails when the
+    // image is made leaves none.
+    const disposal = new command.local.Command(
+      `${name}-image-disposal`,
+      {
+        delete: "node components/commands/remove-image.ts",
+        environment: { ...args.access.environment, IMAGE: imageName },
+        triggers: [imageName],
+        addPreviousOutputInEnv: false,
+      },
+      { parent: this },
+    );
     const image = new docker.RemoteImage(
       `${name}-image`,
       {
-        name: pulumi.interpolate`${args.containerName}:${tag}`,
+        name: imageName,
         build: {
           context: gatewayContext,
           buildArgs: { BASE_IMAGE: args.baseImage },
@@ -101,18 +114,7 @@ export class Gateway extends pulumi.ComponentResource {
         keepLocally: true,
         ...platform,
       },
-      { parent: this },
-    );
-    // Deletes the image in place of the provider, once nothing uses it.
-    const disposal = new command.local.Command(
-      `${name}-image-disposal`,
-      {
-        delete: "node components/commands/remove-image.ts",
-        environment: { ...args.access.environment, IMAGE: image.name },
-        triggers: [image.name],
-        addPreviousOutputInEnv: false,
-      },
-      { parent: this },
+      { parent: this, dependsOn: disposal },
     );
     const environment = {
       HOST: "0.0.0.0",
@@ -154,7 +156,7 @@ export class Gateway extends pulumi.ComponentResource {
         access: args.access,
       }),
       this,
-      [disposal, ...(after ?? [])],
+      after ?? [],
     );
     this.containerNames = containerNames;
     this.containerName = firstOf(containerNames);

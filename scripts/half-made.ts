@@ -61,9 +61,9 @@ export async function clearingHalfMade(
   }
 }
 
-/** What a failed update that ended before a time made under a name of the stack, and no state knows. */
+/** What a failed update made, before a time, under a name of the stack, and no state knows. */
 async function halfMade(stack: string, env: NodeJS.ProcessEnv, before: number): Promise<Found[]> {
-  const failed = (await failedUpdates(stack, env)).filter(({ to }) => to < before);
+  const failed = await failedUpdates(stack, env);
   if (failed.length === 0) return [];
   const { resources } = await readDeployment(stack, env);
   const known = new Set(resources.map(({ id }) => id));
@@ -74,7 +74,8 @@ async function halfMade(stack: string, env: NodeJS.ProcessEnv, before: number): 
   return found
     .flat()
     .filter(
-      ({ id, created }) => !known.has(id) && failed.some(({ from, to }) => from <= created && created <= to),
+      ({ id, created }) =>
+        !known.has(id) && created < before && failed.some(({ from, to }) => from <= created && created <= to),
     );
 }
 
