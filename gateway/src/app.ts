@@ -89,12 +89,12 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     clientErrorHandler: answerUnreadable,
   });
   app.removeContentTypeParser("text/plain");
+  const keys = new KeyRing(config.API_KEYS, config.API_KEYS_FILE, logger);
   // One body has room always.
-  const bodies = new BodyBudget(Math.max(config.BODIES_LIMIT_BYTES, config.BODY_LIMIT_BYTES));
+  const bodies = new BodyBudget(Math.max(config.BODIES_LIMIT_BYTES, config.BODY_LIMIT_BYTES), keys);
   readJsonBodies(app, bodies);
 
   recordRequests(app, gateway, { statistics, tracing, log, bodies });
-  const keys = new KeyRing(config.API_KEYS, config.API_KEYS_FILE, logger);
   authenticate(app, keys, metrics);
   boundBodies(app, bodies, config.BODY_LIMIT_BYTES, BLOB_ROUTES);
   limitBodies(app, config.REQUEST_TIMEOUT_MS, BLOB_ROUTES);

@@ -1,6 +1,7 @@
 import { Transform } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { ApiError } from "./errors.ts";
+import type { KeyRing } from "./key-ring.ts";
 
 // A body is held up to four times over: as text, as values, as Ollama's request and as its bytes. As many as may wait,
 // each as large as it may be, would be more than the process has.
@@ -11,6 +12,11 @@ const SMALL_BYTES = 64 * 1024;
 // What a value takes, a small object say, however few bytes of text it is.
 const VALUE_BYTES = 64;
 
+// One of several keys may hold this many times what it leaves free: three quarters while no other holds any, less the
+// more they do. The next key so finds room, and who holds too much gets no more until it has given some back. A share
+// for each key would be too small where there are many of them, most of them idle.
+const TIMES_FREE = 3;
+
 const RELEASED = -1;
 
 declare module "fastify" {
@@ -20,25 +26,29 @@ declare module "fastify" {
   }
 }
 
-/** Bounds what the bodies of all requests that are under way take together. */
+/** Bounds what the bodies of all requests that are under way take together, and what one key may take of it. */
 export class BodyBudget {
   readonly #limit: number;
+  readonly #keys: Pick<KeyRing, "several">;
   #held = 0;
+  /** By the key's name. */
+  readonly #heldBy = new Map<string, number>();
 
-  constructor(limitBytes: number) {
+  constructor(limitBytes: number, keys: Pick<KeyRing, "several">) {
     this.#limit = limitBytes;
+    this.#keys = keys;
   }
 
-  hasRoom(bytes: number): boolean {
-    return bytes <= SMALL_BYTES || this.#held + bytes <= this.#limit;
+  hasRoom(request: FastifyRequest, bytes: number): boolean {
+    return bytes <= SMALL_BYTES || this.#mayHold(request, bytes);
   }
 
   /** Holds a request's body to take so much by now. False: there is no room. */
   charge(request: FastifyRequest, bytes: number): boolean {
     const before = request.bodyCost;
     if (before === RELEASED || bytes <= SMALL_BYTES || bytes <= before) return true;
-    if (this.#held + bytes - before > this.#limit) return false;
-    this.#held += bytes - before;
+    if (!this.#mayHold(request, bytes)) return false;
+    this.#hold(request, bytes - before);
     request.bodyCost = bytes;
     return true;
   }
@@ -50,8 +60,25 @@ export class BodyBudget {
 
   /** The request is over. */
   release(request: FastifyRequest): void {
-    if (request.bodyCost > 0) this.#held -= request.bodyCost;
+    if (request.bodyCost > 0) this.#hold(request, -request.bodyCost);
     request.bodyCost = RELEASED;
+  }
+
+  #mayHold(request: FastifyRequest, bytes: number): boolean {
+    const free = this.#limit - this.#held - bytes + request.bodyCost;
+    if (free < 0) return false;
+    const besides = (this.#heldBy.get(request.caller.name) ?? 0) - request.bodyCost;
+    // A key's only body may take what there is: however large a body may be, it gets in.
+    return besides === 0 || !this.#keys.several || besides + bytes <= TIMES_FREE * free;
+  }
+
+  #hold(request: FastifyRequest, more: number): void {
+    const { name } = request.caller;
+    const held = (this.#heldBy.get(name) ?? 0) + more;
+    this.#held += more;
+    // Names of keys that are gone are not kept.
+    if (held === 0) this.#heldBy.delete(name);
+    else this.#heldBy.set(name, held);
   }
 }
 
@@ -79,7 +106,7 @@ export function boundBodies(
       done(null, payload);
       return;
     }
-    if (told <= bodyLimit && !budget.hasRoom(told)) {
+    if (told <= bodyLimit && !budget.hasRoom(request, told)) {
       done(new ApiError("bodies_full"));
       return;
     }

@@ -179,8 +179,8 @@ const definitions = {
   BODIES_LIMIT_BYTES: integer(1024, 16_384 * MIB, "bytes", {
     default: `${64 * MIB}`,
     description:
-      "What the bodies of all requests under way may take together, those of up to 64 KiB not counted: their text, or 64 " +
-      "bytes for each value in it, if that is more. Each is held up to four times over. Beyond it the answer is 503.",
+      "What the bodies of all requests under way that are over 64 KiB may take together: their text, or 64 bytes a value. " +
+      "Each is held up to four times over. One of several keys may take three quarters. Beyond it the answer is 503.",
   }),
   QUEUE_LIMIT: integer(1, 65_535, "requests", {
     default: "256",

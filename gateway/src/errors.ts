@@ -112,7 +112,7 @@ const catalogue = {
     status: 503,
     type: "server_error",
     message:
-      "The requests under way have as much text and images as the gateway may hold. Try again in a moment.",
+      "The requests under way have as much text and images as the gateway may hold, or hold for one key. Try again in a moment.",
     retryAfter: 2,
   },
   queue_full: {

@@ -34,6 +34,11 @@ export class KeyRing {
     return this.#entries.length === 0;
   }
 
+  /** Clients have to be told apart. */
+  get several(): boolean {
+    return this.#entries.length > 1;
+  }
+
   /** Looks at every key, however early one fits: the time taken tells nothing. */
   find(presented: string): Caller | undefined {
     const digest = digestOf(presented);

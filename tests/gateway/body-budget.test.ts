@@ -1,5 +1,6 @@
 import { connect } from "node:net";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { newKey } from "../../gateway/src/keys.ts";
 import { FakeOllama, last, token } from "./fake-ollama.ts";
 import { errorOf, hello, metric, startFake, startGateway } from "./harness.ts";
 
@@ -102,4 +103,68 @@ test("values count for what they take, however short they are written", async ()
   expect((await errorOf(await gateway.post(chat, many))).code).toBe("bodies_full");
   release();
   expect((await first).status).toBe(200);
+});
+
+describe("of the bound on bodies together", () => {
+  const [ada, bob] = [newKey("ada", []), newKey("bob", [])];
+  const body = long(200);
+
+  /** Room for five of the bodies; what is sent is held until the test ends. */
+  async function startHolding(keys: string): Promise<(key?: string) => Promise<Response | "held">> {
+    const fake = await startFake();
+    const gateway = await startGateway(fake, {
+      BODIES_LIMIT_BYTES: `${1024 * KIB}`,
+      BODY_LIMIT_BYTES: `${1024 * KIB}`,
+      API_KEYS: keys,
+    });
+    let held = 0;
+    return (key) => {
+      fake.answers("hang");
+      const headers = { "content-type": "application/json", authorization: `Bearer ${key ?? "none"}` };
+      const answer = gateway.post(chat, body, { headers });
+      answer.catch(() => undefined);
+      const index = held;
+      const arrived = fake.conversation(index).then(() => {
+        held = index + 1;
+        return "held" as const;
+      });
+      arrived.catch(() => undefined);
+      return Promise.race([answer, arrived]);
+    };
+  }
+
+  async function expectRefused(sent: Promise<Response | "held">): Promise<void> {
+    const answer = await sent;
+    if (answer === "held") throw new Error("it was let in");
+    expect((await errorOf(answer)).code).toBe("bodies_full");
+  }
+
+  test("one of several keys leaves room for the others, however much it sends", async () => {
+    const send = await startHolding(`${ada.line}; ${bob.line}`);
+    for (let n = 0; n < 3; n += 1) expect(await send(ada.key)).toBe("held");
+    await expectRefused(send(ada.key));
+    expect(await send(bob.key)).toBe("held");
+    await expectRefused(send(bob.key));
+  });
+
+  test.each([
+    ["the only key there is", ada.line, ada.key],
+    ["who needs no key", "", undefined],
+  ])("%s has all", async (_who, keys, key) => {
+    const send = await startHolding(keys);
+    for (let n = 0; n < 5; n += 1) expect(await send(key)).toBe("held");
+    await expectRefused(send(key));
+  });
+
+  test("one body of a key may take all there is", async () => {
+    const fake = await startFake();
+    const gateway = await startGateway(fake, {
+      BODIES_LIMIT_BYTES: `${256 * KIB}`,
+      BODY_LIMIT_BYTES: `${256 * KIB}`,
+      API_KEYS: `${ada.line}; ${bob.line}`,
+    });
+    fake.answers(token("x"), last());
+    const headers = { "content-type": "application/json", authorization: `Bearer ${ada.key}` };
+    expect((await gateway.post(chat, long(250), { headers })).status).toBe(200);
+  });
 });
