@@ -1,7 +1,7 @@
 import { type Logger, pino } from "pino";
 
 // A write for each line cost a request more than its translation; nobody reads a log faster than this.
-const BATCH_LENGTH = 16 * 1024;
+const BATCH_LENGTH = 64 * 1024;
 const DELAY_MS = 200;
 
 type Level = "debug" | "info" | "warn" | "error";
