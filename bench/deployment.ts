@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { docker } from "../components/engine.ts";
 import { setup } from "../scripts/setup.ts";
 import { composeConfig, composeVersion } from "./compose.ts";
-import { ComposeStack } from "./compose-stack.ts";
+import { composeFiles, ComposeStack } from "./compose-stack.ts";
 import { positive } from "./options.ts";
 import { PulumiStack } from "./pulumi-stack.ts";
 import { publish, table } from "./results.ts";
@@ -16,7 +16,8 @@ const tasks = {
   preview: "preview of 20 models, 8 replicas",
 } as const;
 type Task = keyof typeof tasks;
-const ways = ["docker compose up -d", "pulumi up", "npm run up"] as const;
+const compose = { containersAlone: "Compose, containers alone", whole: "Compose, with the model" } as const;
+const ways = [compose.containersAlone, compose.whole, "pulumi up", "npm run up"] as const;
 type Way = (typeof ways)[number];
 
 /** What the stack costs to deploy: Pulumi's program and this project's script beside Docker Compose. */
@@ -29,10 +30,18 @@ export async function benchDeployment(args: readonly string[]): Promise<void> {
   const { env } = await setup();
   const config = await composeConfig();
   const pulumi = await PulumiStack.create(env);
-  let compose: ComposeStack | undefined;
+  const theirs = new Map<Way, ComposeStack>();
   try {
     await pulumi.up();
-    compose = await ComposeStack.create(await pulumi.outputs(), pulumi.model, config);
+    for (const file of ["containersAlone", "whole"] as const) {
+      const made = await ComposeStack.create(
+        composeFiles[file],
+        await pulumi.outputs(),
+        pulumi.model,
+        config,
+      );
+      theirs.set(compose[file], made);
+    }
     await pulumi.npmUp();
     const times: Times = new Map();
     for (let round = 0; round < rounds; round += 1) {
@@ -40,14 +49,16 @@ export async function benchDeployment(args: readonly string[]): Promise<void> {
         const key = `${task} ${way}` as const;
         times.set(key, [...(times.get(key) ?? []), milliseconds]);
       };
-      note("nothing", "docker compose up -d", await compose.up());
+      for (const [way, stack] of theirs) note("nothing", way, await stack.up());
       note("nothing", "pulumi up", await pulumi.up());
       note("nothing", "npm run up", await pulumi.npmUp());
       note("preview", "pulumi up", await pulumi.previewOf(20, 8));
-      await compose.down();
-      const theirs = await compose.untilReady();
-      note("first", "docker compose up -d", theirs.ended);
-      note("firstReady", "docker compose up -d", theirs.ready);
+      for (const [way, stack] of theirs) {
+        await stack.down();
+        const { ended, ready } = await stack.untilReady();
+        note("first", way, ended);
+        note("firstReady", way, ready);
+      }
       await pulumi.down();
       const ours = await pulumi.untilReady();
       note("first", "pulumi up", ours.ended);
@@ -61,16 +72,11 @@ export async function benchDeployment(args: readonly string[]): Promise<void> {
       "",
       table(["", ...ways], rowsOf(times, seconds)),
       "",
-      "As multiples of `docker compose up -d`:",
-      "",
-      table(
-        ["", ...ways],
-        rowsOf(times, multiple).filter(([name]) => name !== tasks.preview),
-      ),
+      ...[compose.whole, compose.containersAlone].flatMap((base) => multiples(times, base)),
     ].join("\n");
     await publish("deployment", results, values.write);
   } finally {
-    await compose?.dispose();
+    for (const stack of theirs.values()) await stack.dispose();
     await pulumi.dispose();
   }
 }
@@ -89,8 +95,12 @@ function seconds(times: Times, task: Task, way: Way): string {
   return withSpread(summaryOf((times.get(`${task} ${way}`) ?? []).map((ms) => ms / 1000)), 2);
 }
 
-function multiple(times: Times, task: Task, way: Way): string {
-  const median = (of: Way) => summaryOf(times.get(`${task} ${of}`) ?? [])?.median;
-  const [own, theirs] = [median(way), median("docker compose up -d")];
-  return own === undefined || theirs === undefined ? "" : (own / theirs).toFixed(1);
+function multiples(times: Times, base: Way): string[] {
+  const multiple: Cell = (_times, task, way) => {
+    const median = (of: Way) => summaryOf(times.get(`${task} ${of}`) ?? [])?.median;
+    const [own, theirs] = [median(way), median(base)];
+    return own === undefined || theirs === undefined ? "" : (own / theirs).toFixed(1);
+  };
+  const rows = rowsOf(times, multiple).filter(([name]) => name !== tasks.preview);
+  return [`As multiples of ${base}:`, "", table(["", ...ways], rows), ""];
 }
