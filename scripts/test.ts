@@ -1,6 +1,8 @@
 // npm test: everything, the life of a real stack included; arguments go to vitest. OLLAMA_STACK_TEST_ENGINE says on
 // which engines: see CONTRIBUTING.md.
+import { hostname } from "node:os";
 import { PrivateEngine } from "../tests/e2e/private-engine.ts";
+import { fetchSshServer } from "../tests/e2e/ssh-server.ts";
 import { main } from "./main.ts";
 import { openSession, type Session } from "./session.ts";
 import { countTests, type Counts, type Place, summarize } from "./vitest.ts";
@@ -49,7 +51,9 @@ async function onBoth(session: Session): Promise<Counts[]> {
 }
 
 async function withCurrent<Result>(work: (engine: PrivateEngine) => Promise<Result>): Promise<Result> {
-  const engine = await PrivateEngine.start({ name: "tests", kind: "current" });
+  // From the engine's network nothing can be fetched.
+  await fetchSshServer();
+  const engine = await PrivateEngine.start({ name: "tests", kind: "current", hostname: hostname() });
   try {
     engine.provide();
     return await work(engine);

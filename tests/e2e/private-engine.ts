@@ -14,6 +14,8 @@ interface Options {
   /** Unique among the tests, 2 to 8 letters: interfaces of the network are called after it. */
   readonly name: string;
   readonly kind: EngineKind;
+  /** What it says its host is called; its name by default: another host than this one. */
+  readonly hostname?: string;
   /** Settings of daemon.json besides those that keep it apart; "hosts" are added to its socket. Asked at each start. */
   readonly settings?: (engine: PrivateEngine) => Settings;
   /** Folder with programs that it finds before the machine's. */
@@ -131,7 +133,7 @@ export class PrivateEngine {
   }
 
   async #launch(): Promise<void> {
-    const { name, kind, programs } = this.#options;
+    const { name, kind, programs, hostname = name } = this.#options;
     const settings = this.#options.settings?.(this) ?? {};
     const at = (file: string) => join(this.folder, file);
     // What a reboot clears: sockets, process numbers, the state of containers that ran.
@@ -154,7 +156,13 @@ export class PrivateEngine {
     // With a process namespace that dies with its first process, nothing outlives the engine; without a mount namespace
     // its mounts would.
     const apart = ["--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"];
-    const daemon = ["sh", "-c", 'hostname "$0" && exec dockerd --config-file "$1"', name, at("daemon.json")];
+    const daemon = [
+      "sh",
+      "-c",
+      'hostname "$0" && exec dockerd --config-file "$1"',
+      hostname,
+      at("daemon.json"),
+    ];
     const [command, args] = this.enter("unshare", [...apart, "--", ...daemon]);
     this.#process = spawn("setpriv", ["--pdeathsig", "KILL", command, ...args], {
       env: { ...process.env, PATH: path },

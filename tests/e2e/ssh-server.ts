@@ -19,13 +19,18 @@ export interface SshServer {
 const port = "2222";
 const answersWithinMs = 10_000;
 
+/** Fetches what the server is started from, and returns the folder that it is unpacked in. */
+export async function fetchSshServer(): Promise<string> {
+  await installPackages(["openssh-client", "libwrap0"]);
+  return await unpacked("openssh-server");
+}
+
 /**
  * Debian's OpenSSH server in the network of an engine, where Docker's client finds that engine. Its package is unpacked,
  * not installed: to be installed means to be started, for this whole machine.
  */
 export async function startSshServer(engine: PrivateEngine): Promise<SshServer> {
-  await installPackages(["openssh-client", "libwrap0"]);
-  const program = join(await unpacked("openssh-server"), "usr", "sbin", "sshd");
+  const program = join(await fetchSshServer(), "usr", "sbin", "sshd");
   const folder = join(engine.folder, "ssh");
   mkdirSync(folder, { mode: 0o700 });
   const at = (file: string) => join(folder, file);
