@@ -124,12 +124,10 @@ describe("an update that is killed", () => {
     const first = project.run("pulumi", ["refresh", "--yes", "--skip-preview"]);
     // The refresh holds the lock from its start to its end.
     await seeing(first, /Refreshing/);
-    const { code, output } = await project.run(process.execPath, [
-      "scripts/destroy.ts",
-      "--stack",
-      project.stack,
-      "--yes",
-    ]).done;
+    process.kill(-first.pid, "SIGSTOP");
+    const destroy = ["scripts/destroy.ts", "--stack", project.stack, "--yes"];
+    const { code, output } = await project.run(process.execPath, destroy).done;
+    process.kill(-first.pid, "SIGCONT");
     expect((await first.done).code).toBe(0);
     expect(code, output).not.toBe(0);
     expect(output).toMatch(/The stack is locked by .* \(pid \d+\), who is updating it or was cut off/);
