@@ -44,8 +44,10 @@ export function edgePort(mode: EdgeMode): number {
   return hasTls(mode) ? 443 : 80;
 }
 
-// What fits is kept, to be sent again to another gateway when one breaks before it has answered anything.
-const keptBody = "1MiB";
+// A shorter body is kept, to be sent again when a gateway breaks before it has answered anything. Caddy cannot say what
+// it has kept; the length, told or counted, has at most six digits then.
+const keptBody = "1MB";
+const hasKeptBody = "header_regexp Content-Length `^[0-9]{1,6}$`";
 
 /** The edge's configuration, as a Caddyfile. */
 export function caddyfile({ mode, hostnames, gateways, ...acme }: EdgeConfig): string {
@@ -80,7 +82,9 @@ export function caddyfile({ mode, hostnames, gateways, ...acme }: EdgeConfig): s
     ...tls[mode],
     // A model's file is neither kept nor hurried.
     block("handle /api/blobs/*", [proxy(to, [])]),
-    block("handle", [proxy(to, [`request_buffers ${keptBody}`])]),
+    block("handle", [
+      proxy(to, [`request_buffers ${keptBody}`, block("lb_retry_match", ["method POST", hasKeptBody])]),
+    ]),
     block("handle_errors", [
       "header Content-Type application/json",
       `respond \`${JSON.stringify(unreachable)}\` {err.status_code}`,
@@ -91,7 +95,7 @@ export function caddyfile({ mode, hostnames, gateways, ...acme }: EdgeConfig): s
 
 const unreachable = {
   error: {
-    message: "No gateway can be reached.",
+    message: "No gateway has answered.",
     type: "server_error",
     param: null,
     code: "gateway_unreachable",
@@ -105,10 +109,12 @@ const unreachable = {
 function proxy(to: string, more: readonly string[]): string {
   return block(`reverse_proxy ${to}`, [
     "lb_policy first",
-    "lb_try_duration 15s",
+    // For 15 s from when it breaks: a duration would count from when the request came, which may be long before.
+    "lb_retries 150",
     "lb_try_interval 100ms",
-    // Without this, only GET is tried again when a gateway breaks; nothing is after the first byte of an answer.
-    block("lb_retry_match", ["method GET HEAD POST DELETE"]),
+    // What could not be connected is tried again in any case, what a gateway breaks when it matches; nothing is after
+    // the first byte of an answer.
+    block("lb_retry_match", ["method GET HEAD DELETE"]),
     "health_uri /accepting",
     "health_interval 1s",
     "health_timeout 2s",

@@ -5,6 +5,7 @@ import { docker } from "../../components/engine.ts";
 import { newKey } from "../../gateway/src/keys.ts";
 import { edgeAuthority } from "../../scripts/trust.ts";
 import { Project } from "./project.ts";
+import { failureOf, underLoad } from "./under-load.ts";
 
 const gatewayPort = 18471;
 const project = new Project({ stack: "rolling", ollamaPort: 18470, gatewayPort });
@@ -33,42 +34,13 @@ function ask(body: object, apiKey = key) {
   });
 }
 
-interface Load {
-  /** Streams that were answered whole. */
-  whole: number;
-  readonly failures: string[];
+function metrics(): Promise<string> {
+  const headers = { authorization: `Bearer ${key}` };
+  return fetch(`${root}/metrics`, { dispatcher: trusting, headers }).then((response) => response.text());
 }
 
-/** Clients that stream without pause while something is done; what they met with. */
-async function underLoad(clients: number, work: () => Promise<void>): Promise<Load> {
-  const load: Load = { whole: 0, failures: [] };
-  let on = true;
-  const client = async (n: number): Promise<void> => {
-    while (on) {
-      try {
-        // Some are long enough to be under way when their replica's turn comes.
-        const response = await ask({ stream: true, max_tokens: n % 10 === 0 ? 80 : 6, seed: n });
-        const text = await response.text();
-        if (response.status === 200 && text.endsWith("data: [DONE]\n\n") && !text.includes(`"error"`))
-          load.whole += 1;
-        else load.failures.push(`${String(response.status)} ...${text.slice(-300)}`);
-      } catch (error) {
-        const { cause, message } = error as Error;
-        load.failures.push(`${message}: ${String(cause)}`);
-      }
-    }
-  };
-  const running = Array.from({ length: clients }, (_, n) => client(n));
-  try {
-    await sleep(2000);
-    await work();
-    await sleep(2000);
-  } finally {
-    on = false;
-    await Promise.all(running);
-  }
-  return load;
-}
+const logged = (which: Name, since: string) =>
+  docker(["container", "logs", "--since", since, nameOf(which)], { merge: true });
 
 beforeAll(async () => {
   project.configure({
@@ -139,9 +111,7 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     expect(new TextDecoder().decode(first.value)).toMatch(/"done":false/);
     leaving.abort();
     await expect
-      .poll(async () => docker(["container", "logs", "--since", "20s", nameOf("gateway")], { merge: true }), {
-        timeout: 5000,
-      })
+      .poll(() => logged("gateway", "20s"), { timeout: 5000 })
       .toMatch(/"route":"\/api\/chat".*client_left/);
   });
 
@@ -183,7 +153,9 @@ describe("two gateways and two Ollama servers behind an edge", () => {
       const before = await made();
       await change();
       let output = "";
-      const { whole, failures } = await underLoad(20, async () => {
+      // Some are long enough to be under way when their replica's turn comes.
+      const stream = (n: number) => ask({ stream: true, max_tokens: n % 10 === 0 ? 80 : 6, seed: n });
+      const { whole, failures } = await underLoad(20, stream, async () => {
         output = await project.pulumi("up", "--yes", "--skip-preview");
       });
       expect(failures, output).toEqual([]);
@@ -194,18 +166,61 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     },
   );
 
-  it("a gateway that dies is replaced by the other, before the first byte of an answer", async () => {
-    const { failures } = await underLoad(0, async () => {
-      const answers = Array.from({ length: 4 }, () => ask({ max_tokens: 60 }));
-      await sleep(300);
-      await docker(["container", "kill", nameOf("gateway")]);
-      for (const response of await Promise.all(answers)) {
-        expect(response.status).toBe(200);
-        await response.text();
+  it("a stream that has begun breaks when its gateway dies, and nobody is asked again", async () => {
+    // A load is a question to Ollama, too.
+    await (await ask({ max_tokens: 1 })).text();
+    const since = new Date().toISOString();
+    const messages = [{ role: "user", content: "Tell me a very long story." }];
+    const response = await ask({ stream: true, max_tokens: 400, messages });
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    expect(new TextDecoder().decode((await reader.read()).value)).toMatch(/^data: \{/);
+    await docker(["container", "kill", nameOf("gateway")]);
+    let text = "";
+    const rest = async () => {
+      for (let next = await reader.read(); !next.done; next = await reader.read())
+        text += new TextDecoder().decode(next.value);
+    };
+    await expect(rest()).rejects.toThrow("terminated");
+    expect(text).not.toContain("[DONE]");
+    const generations = async () =>
+      (await logged("ollama", since)).concat(await logged("ollama-2", since)).match(/POST +"\/api\/chat"/g);
+    await expect.poll(generations, { timeout: 10_000 }).toHaveLength(1);
+    // The edge asks the other gateway now: it has nothing under way, and had nothing.
+    expect(await metrics()).toMatch(/^gateway_requests_in_flight 0$/m);
+    expect(await logged("gateway-2", since)).not.toContain('"route":"/v1/chat/completions"');
+    expect(await generations()).toHaveLength(1);
+  });
+
+  it("who is not answered yet when a gateway dies, or asks before the edge knows, is answered by the other", async () => {
+    const now = Math.floor(Date.now() / 1000);
+    await docker(["container", "restart", nameOf("gateway")]);
+    const started = async () => Number(/^process_start_time_seconds (\d+)$/m.exec(await metrics())?.[1]);
+    await expect.poll(started, { timeout: 10_000 }).toBeGreaterThanOrEqual(now);
+    let died = Infinity;
+    const failures: string[] = [];
+    const client = async (n: number) => {
+      let begun = Infinity;
+      const begin = () => (begun = performance.now());
+      const failure = await failureOf(() => ask({ stream: n % 2 === 0, max_tokens: 12, seed: n }), begin);
+      // Only a stream that had begun may break.
+      const cut = n % 2 === 0 && begun < died && failure?.startsWith("terminated");
+      if (failure !== undefined && cut !== true) failures.push(`${String(n)}: ${failure}`);
+    };
+    const clients: Promise<void>[] = [];
+    for (let n = 0; n < 24; n++) {
+      clients.push(client(n));
+      if (n === 4) {
+        const kill = docker(["container", "kill", nameOf("gateway")]);
+        clients.push(
+          kill.then(() => {
+            died = performance.now();
+          }),
+        );
       }
-    });
+      await sleep(50);
+    }
+    await Promise.all(clients);
     expect(failures).toEqual([]);
-    await docker(["container", "start", nameOf("gateway")]);
   });
 
   it("with no gateway left, the edge says so in OpenAI's form", async () => {
