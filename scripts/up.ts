@@ -8,6 +8,7 @@ import { choosingAgain } from "./lost-ports.ts";
 import { removeLeavingEdge } from "./leaving-edge.ts";
 import { refuseMove } from "./moved.ts";
 import { readOutputs, type StackOutputs } from "./outputs.ts";
+import { previewOptions } from "./preview/options.ts";
 import { pulumi } from "./pulumi-cli.ts";
 import { openStack } from "./recovery.ts";
 import { main } from "./main.ts";
@@ -27,7 +28,8 @@ await main(async () => {
   await refuseMove(stack, stackOption, found, env);
   const rules = rulesFor(stack);
   // What is wrong with the config is said before anything is taken away, and what rules for production it breaks.
-  const check = () => pulumi(["preview", "--stack", stack, ...rules], { env, output: "read" });
+  const asked = ["preview", "--stack", stack, ...rules, ...previewOptions(options)];
+  const check = () => pulumi(asked, { env, output: "read" });
   const deployment = await removeLeavingEdge(stack, found, env, check);
   const drifted = await repairDrift(stack, deployment, check);
   const replace = (drifted ?? []).flatMap((urn) => ["--replace", urn]);
