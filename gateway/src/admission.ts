@@ -129,7 +129,7 @@ export class Admission {
   async #queue(ticket: Ticket): Promise<void> {
     const { wanted } = ticket;
     // A server that was gone may be back, and a model that was missing may be there: nothing is refused unasked.
-    if (!this.#backends.knows(wanted.model)) await this.#backends.refresh();
+    if (!this.#backends.knows(wanted.model)) await this.#backends.refresh(wanted.model);
     if (ticket.abortReason !== undefined) throw ticket.abortReason;
     if (this.#place(ticket)) return;
     if (this.#waiting > this.#limits.length && !ticket.ran) throw this.#full();

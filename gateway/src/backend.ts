@@ -10,7 +10,7 @@ import { OllamaClient } from "./ollama/client.ts";
 import { keepAliveMs } from "./ollama/keep-alive.ts";
 import { canonicalModelName } from "./ollama/model-name.ts";
 import type { OllamaRunning } from "./ollama/types.ts";
-import { SharedQuestion } from "./shared-question.ts";
+import { type Outcome, SharedQuestion } from "./shared-question.ts";
 
 // Probes in a row that come late before a server counts as gone.
 const OVERDUE_LIMIT = 2;
@@ -81,6 +81,11 @@ export class Backend {
     return this.#present.has(model);
   }
 
+  /** It may hold the model, for all that is known. */
+  mayHold(model: string): boolean {
+    return !this.#known || this.holds(model);
+  }
+
   /** A request to it failed. */
   failed(error: ApiError, model: string): void {
     if (error.code === "model_not_found") this.#present.delete(model);
@@ -111,7 +116,8 @@ export class Backend {
     });
   }
 
-  async #poll(): Promise<void> {
+  async #poll(): Promise<Outcome> {
+    let outcome: Outcome = "settled";
     const loaded = this.client.running().then(
       ({ models, now }) => {
         this.loaded.replace(
@@ -126,21 +132,24 @@ export class Backend {
       this.#alive = true;
       this.#overdue = 0;
     } catch (error) {
+      outcome = outcomeOf(error);
       // A machine whose every core generates may be late once.
-      const late = error instanceof ApiError && (error.cause as Error | undefined)?.name === "TimeoutError";
-      this.#overdue += late ? 1 : OVERDUE_LIMIT;
+      this.#overdue += outcome === "silence" ? 1 : OVERDUE_LIMIT;
       if (this.#overdue >= OVERDUE_LIMIT) this.#alive = false;
     }
     await loaded;
+    return outcome;
   }
 
-  async #takeStock(): Promise<void> {
+  async #takeStock(): Promise<Outcome> {
     try {
       const models = await this.client.models();
       this.#present = new Map(models.map(({ name, digest }) => [canonicalModelName(name), digest]));
       this.#known = true;
-    } catch {
+      return "settled";
+    } catch (error) {
       // Whether it lives is for `state` to say.
+      return outcomeOf(error);
     }
   }
 
@@ -157,6 +166,11 @@ export class Backend {
     if (this.#resolved !== "" && resolved !== this.#resolved) this.client.reconnect();
     this.#resolved = resolved;
   }
+}
+
+function outcomeOf(error: unknown): Outcome {
+  const cause = error instanceof ApiError ? (error.cause as Error | undefined) : undefined;
+  return cause?.name === "TimeoutError" ? "silence" : "settled";
 }
 
 function addressesOf(host: string): Promise<string> {

@@ -49,9 +49,19 @@ export class Backends {
     return this.#looked;
   }
 
-  /** Asks all of them anew, how they are and what they hold. Never rejects. */
-  refresh(): Promise<void> {
-    return this.#look((backend) => Promise.all([backend.stock.anew(), backend.state.anew()]));
+  /**
+   * Asks all of them anew, how they are and what they hold. Never rejects.
+   *
+   * @param model what is looked for: while there are others, a server that is gone and did not hold it is asked, but
+   *   not waited for, as it may hang
+   */
+  refresh(model?: string): Promise<void> {
+    const lives = this.all.some((backend) => backend.alive);
+    return this.#look((backend) => {
+      const asked = Promise.all([backend.stock.anew(), backend.state.anew()]);
+      const waits = !lives || model === undefined || backend.alive || backend.mayHold(model);
+      return waits ? asked : Promise.resolve();
+    });
   }
 
   /** Whether it is known where the model is, so that a request for it can be placed without asking. */
@@ -97,7 +107,7 @@ export class Backends {
   async ask(question: OllamaQuestion, signal: AbortSignal): Promise<unknown> {
     const model = question.model === undefined ? undefined : canonicalModelName(question.model);
     const able = (backend: Backend): boolean => backend.usable && (!model || backend.holds(model));
-    if (!this.all.some(able)) await this.refresh();
+    if (!this.all.some(able)) await this.refresh(model);
     const order = this.all.filter(able).toSorted((left, right) => left.inFlight - right.inFlight);
     let failure = this.#whyNot(question.model);
     for (const backend of order) {
@@ -152,7 +162,7 @@ export class Backends {
   #whyNot(name: string | undefined): ApiError {
     const usable = this.all.filter((backend) => backend.usable);
     const model = canonicalModelName(name ?? "");
-    const elsewhere = this.all.some((backend) => !backend.usable && (!backend.known || backend.holds(model)));
+    const elsewhere = this.all.some((backend) => !backend.usable && backend.mayHold(model));
     if (usable.length === 0 || elsewhere || name === undefined) return new ApiError("upstream_unreachable");
     return modelNotFound(name);
   }

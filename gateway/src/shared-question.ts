@@ -1,23 +1,28 @@
+/** How a question ended: it was settled, one way or the other, or nothing at all came in time. */
+export type Outcome = "settled" | "silence";
+
 /** A question that is asked once for all who want its answer while it is under way. It must not reject. */
 export class SharedQuestion {
-  readonly #ask: () => Promise<void>;
-  #underWay: Promise<void> | undefined;
+  readonly #ask: () => Promise<Outcome>;
+  #underWay: Promise<Outcome> | undefined;
 
-  constructor(ask: () => Promise<void>) {
+  constructor(ask: () => Promise<Outcome>) {
     this.#ask = ask;
   }
 
   /** Resolves with the answer to what is under way, or to a new question. */
-  share(): Promise<void> {
+  share(): Promise<Outcome> {
     this.#underWay ??= this.#ask().finally(() => {
       this.#underWay = undefined;
     });
     return this.#underWay;
   }
 
-  /** Resolves with an answer that was asked for now: what is under way may tell of how it was before. */
+  /**
+   * Resolves with an answer that was asked for now: what is under way may tell of how it was before. Unless that is
+   * silence, which lasted until now: another question would only double the wait.
+   */
   async anew(): Promise<void> {
-    await this.#underWay;
-    await this.share();
+    if ((await this.#underWay) !== "silence") await this.share();
   }
 }

@@ -146,6 +146,45 @@ test("a server that is gone is passed over, and used again soon after it has com
   }
 });
 
+/** Takes connections on a port, and answers none. */
+async function startHanging(port = 0): Promise<{ port: number; hung: Socket[] }> {
+  const hung: Socket[] = [];
+  const server = createServer((socket) => hung.push(socket)).listen(port, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    for (const socket of hung) socket.destroy();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, hung };
+}
+
+test("a server that answered nothing in time is not asked a second time about a model nobody else has", async () => {
+  const [left, { port, hung }] = await Promise.all([startFake(), startHanging()]);
+  const gateway = await startGateway(left, {
+    LLM_BACKENDS: `127.0.0.1:${left.port}, 127.0.0.1:${port}`,
+    POLL_INTERVAL_MS: "60000",
+    PROBE_TIMEOUT_MS: "500",
+  });
+  await eventually(() => (hung.length === 3 ? true : undefined));
+  const refused = await gateway.post(chat, { ...hello, model: "nobodys:1b" });
+  // It may hold the model: nobody can say that it does not exist.
+  expect((await errorOf(refused)).code).toBe("upstream_unreachable");
+  expect(hung).toHaveLength(3);
+});
+
+test("a model nobody has is refused without waiting for a server that is gone and never had it", async () => {
+  const { gateway, left, right } = await startTwo(() => undefined, { PROBE_TIMEOUT_MS: "60000" });
+  await right.stop();
+  await metric(gateway.url, `gateway_backend_up{backend="127.0.0.1:${right.port}"} 0`);
+  const { hung } = await startHanging(right.port);
+  await eventually(() => (hung.length > 0 ? true : undefined));
+  const refused = await gateway.post(chat, { ...hello, model: "nobodys:1b" });
+  expect([refused.status, (await errorOf(refused)).code]).toEqual([404, "model_not_found"]);
+  // What came to the others meanwhile is found.
+  left.models = [...left.models, "nobodys:1b"];
+  expect((await gateway.post(chat, { ...hello, model: "nobodys:1b" })).status).toBe(200);
+});
+
 test("a server that has just come back is not judged by a question that was asked before", async () => {
   const hung: Socket[] = [];
   const away = createServer((socket) => hung.push(socket));
