@@ -31,9 +31,14 @@ export type StackOutputs = z.output<typeof outputs>;
 /** Reads a stack's outputs; says so when there is nothing deployed. */
 export async function readOutputs(stack: string, env: NodeJS.ProcessEnv): Promise<StackOutputs> {
   const text = await pulumi(["stack", "output", "--json", "--stack", stack], { env, output: "read" });
-  const parsed = outputs.safeParse(JSON.parse(text));
-  if (parsed.success) return parsed.data;
+  const read = parseOutputs(JSON.parse(text));
+  if (read !== undefined) return read;
   throw new Error(
     `The stack ${stack} is not deployed, or not whole; bring it up with: npm run up -- --stack ${stack}`,
   );
+}
+
+/** The outputs of a stack that is whole, or undefined. */
+export function parseOutputs(value: unknown): StackOutputs | undefined {
+  return outputs.safeParse(value).data;
 }

@@ -15,6 +15,7 @@ import { main } from "./main.ts";
 import { withReachable } from "./reachable.ts";
 import { openSession } from "./session.ts";
 import { rulesFor } from "./stack-file.ts";
+import { updateTelling } from "./told-outputs.ts";
 import { authorityPath } from "./trust.ts";
 import { lockedUpdate } from "./update.ts";
 
@@ -39,8 +40,11 @@ await main(async () => {
   // In a preview the rules are checked before anything changes.
   const checked = rules.length > 0 ? rules : ["--skip-preview"];
   const command = ["up", "--yes", ...refresh, "--suppress-outputs", ...checked, ...replace, ...options];
-  await clearingHalfMade(stack, env, () => choosingAgain(stack, () => lockedUpdate(command, stack, env)));
-  const outputs = await readOutputs(stack, env);
+  const told = await updateTelling((more, added) => {
+    const update = () => lockedUpdate([...command, ...more], stack, { ...env, ...added });
+    return clearingHalfMade(stack, env, () => choosingAgain(stack, update));
+  });
+  const outputs = told ?? (await readOutputs(stack, env));
   console.log(`\n${await table(outputs)}\n`);
   const model = outputs.installedModels[0]?.model ?? "";
   const apiKey = process.env["OLLAMA_STACK_API_KEY"];

@@ -1,0 +1,53 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { parseOutputs, type StackOutputs } from "./outputs.ts";
+
+// The outputs that an update ends with are among its events, which the CLI writes into a file for whoever asks, as it does
+// for Pulumi's Automation API: it need not be started again to tell them. Secrets are left out of it.
+
+const event = z.object({
+  resOutputsEvent: z
+    .object({
+      metadata: z.object({ type: z.string(), new: z.object({ outputs: z.unknown() }).nullish() }),
+    })
+    .optional(),
+});
+
+/** What the CLI writes in the place of a secret, and of what reads like one. */
+const hidden = "[secret]";
+
+/**
+ * Runs an update and returns the outputs that it ended with, or undefined if they have to be asked for.
+ *
+ * @param update is given what to add to the CLI's options and environment
+ */
+export async function updateTelling(
+  update: (options: readonly string[], environment: Readonly<Record<string, string>>) => Promise<void>,
+): Promise<StackOutputs | undefined> {
+  // Its owner's alone: the state's values are in it.
+  const folder = mkdtempSync(join(tmpdir(), "ollama-stack-update-"));
+  const file = join(folder, "events");
+  try {
+    // The CLI has that option where it is to have what is for other programs.
+    await update(["--event-log", file], { PULUMI_DEBUG_COMMANDS: "true" });
+    return outputsIn(file);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What the last event about the stack itself says. */
+function outputsIn(file: string): StackOutputs | undefined {
+  try {
+    const ends = readFileSync(file, "utf8")
+      .split("\n")
+      .filter((line) => line.includes(`"resOutputsEvent"`))
+      .map((line) => event.parse(JSON.parse(line)).resOutputsEvent?.metadata);
+    const outputs = ends.findLast((end) => end?.type === "pulumi:pulumi:Stack")?.new?.outputs;
+    return JSON.stringify(outputs ?? {}).includes(hidden) ? undefined : parseOutputs(outputs);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,65 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { describe, expect, test } from "vitest";
+import { updateTelling } from "../../scripts/told-outputs.ts";
+
+const outputs = {
+  gatewayUrl: "http://127.0.0.1:8000",
+  keysRequired: false,
+  ollamaUrl: "http://127.0.0.1:8008",
+  networkName: "net",
+  containers: { ollama: "o", gateway: "g" },
+  replicas: { ollama: ["o"], gateway: ["g"] },
+  volumes: { models: "m" },
+  images: { ollama: "sha256:a", gateway: "sha256:b" },
+  installedModels: [{ model: "smollm2:135m", digest: "d", sizeBytes: 98_123_456 }],
+};
+
+/** An update's end as the CLI notes it. */
+function end(type: string, ofIt: unknown): string {
+  return JSON.stringify({ sequence: 1, resOutputsEvent: { metadata: { op: "same", type, new: ofIt } } });
+}
+const stack = (values: unknown) => end("pulumi:pulumi:Stack", { outputs: values });
+
+/** What is told of an update that notes these lines. */
+async function told(lines: readonly string[]): Promise<unknown> {
+  return await updateTelling(([option, file = ""], environment) => {
+    expect([option, environment]).toEqual(["--event-log", { PULUMI_DEBUG_COMMANDS: "true" }]);
+    writeFileSync(file, lines.map((line) => `${line}\n`).join(""));
+    return Promise.resolve();
+  });
+}
+
+describe("the outputs that an update ended with", () => {
+  const other = end("docker:index/network:Network", { outputs: { name: "net" } });
+
+  test("are those of the stack's last event", async () => {
+    const first = stack({ ...outputs, networkName: "before" });
+    expect(await told([`{"preludeEvent":{}}`, first, other, stack(outputs), other, ""])).toEqual(outputs);
+  });
+
+  test.each([
+    ["nothing of the stack", [other]],
+    ["a stack that was deleted", [end("pulumi:pulumi:Stack", null)]],
+    ["outputs of another shape", [stack({ ...outputs, installedModels: [] })]],
+    ["what reads like a secret", [stack({ ...outputs, networkName: "net-[secret]" })]],
+    ["half a line", [stack(outputs), stack(outputs).slice(0, -9)]],
+  ])("have to be asked for after %s", async (_, lines) => {
+    expect(await told(lines)).toBeUndefined();
+  });
+
+  test("have to be asked for where the CLI notes nothing", async () => {
+    expect(await updateTelling(() => Promise.resolve())).toBeUndefined();
+  });
+});
+
+test("an update that fails does, and its events are removed", async () => {
+  let folder = "";
+  const update = updateTelling(([, file = ""]) => {
+    folder = dirname(file);
+    expect(existsSync(folder)).toBe(true);
+    return Promise.reject(new Error("failed"));
+  });
+  await expect(update).rejects.toThrow("failed");
+  expect(existsSync(folder)).toBe(false);
+});
