@@ -57,7 +57,7 @@ const gateway = new Gateway("gateway", {
   published: gatewayPlace(config, names),
   models: plan.map(({ name }) => name),
   keepLoaded: plan.flatMap(({ name, keepLoaded }) => (keepLoaded ? name : [])),
-  apiKeys: pulumi.secret(config.gatewayApiKeys),
+  apiKeys: config.gatewayApiKeys.length === 0 ? [] : pulumi.secret(config.gatewayApiKeys),
   logLevel: config.gatewayLogLevel,
   limits: { memoryMiB: config.gatewayMemoryMiB, cpus: config.gatewayCpus, pids: config.gatewayPids },
   after: [...models, ...server.gpuMemoryCheck(models)],
