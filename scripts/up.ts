@@ -45,19 +45,21 @@ await main(async () => {
     return clearingHalfMade(stack, env, () => choosingAgain(stack, update));
   });
   const outputs = told ?? (await readOutputs(stack, env));
-  console.log(`\n${await table(outputs)}\n`);
   const model = outputs.installedModels[0]?.model ?? "";
   const apiKey = process.env["OLLAMA_STACK_API_KEY"];
-  if (outputs.keysRequired && apiKey === undefined) {
-    console.log(
-      "The gateway wants a key: with one in OLLAMA_STACK_API_KEY, it would now be asked for a joke.\n",
-    );
-  } else {
-    const { text, seconds } = await withReachable(outputs, ({ gatewayUrl }) =>
-      askForJoke(gatewayUrl, model, apiKey),
-    );
-    console.log(`Asked ${model} for a joke; ${seconds.toFixed(1)} s later:\n\n${quote(text)}\n`);
-  }
+  const unasked = outputs.keysRequired && apiKey === undefined;
+  const asked = unasked
+    ? undefined
+    : withReachable(outputs, ({ gatewayUrl }) => askForJoke(gatewayUrl, model, apiKey));
+  // The model is asked while the table is made; what fails then is told after it.
+  asked?.catch(() => undefined);
+  console.log(`\n${await table(outputs)}\n`);
+  const answer = await asked;
+  console.log(
+    answer === undefined
+      ? "The gateway wants a key: with one in OLLAMA_STACK_API_KEY, it would now be asked for a joke.\n"
+      : `Asked ${model} for a joke; ${answer.seconds.toFixed(1)} s later:\n\n${quote(answer.text)}\n`,
+  );
   const key = outputs.keysRequired ? ` -H "authorization: Bearer $OLLAMA_STACK_API_KEY"` : "";
   const body = JSON.stringify({ model, messages: [{ role: "user", content: "Hello!" }] });
   console.log(
@@ -82,10 +84,11 @@ async function table({
   installedModels,
 }: StackOutputs): Promise<string> {
   const gateway = edge === undefined ? replicas.gateway : [edge.container, ...replicas.gateway];
+  const [gatewayStates = "", ollamaStates = ""] = await Promise.all([gateway, replicas.ollama].map(states));
   const rows = [
     ["SERVICE", "URL", "STATE"],
-    [edge === undefined ? "gateway" : "edge, gateway", `${gatewayUrl}/v1`, await states(gateway)],
-    ["ollama", ollamaUrl, await states(replicas.ollama)],
+    [edge === undefined ? "gateway" : "edge, gateway", `${gatewayUrl}/v1`, gatewayStates],
+    ["ollama", ollamaUrl, ollamaStates],
     ...installedModels.map(({ model, digest, sizeBytes }) => [
       `model ${model}`,
       `digest ${digest.slice(0, 12)}`,
