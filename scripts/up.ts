@@ -29,8 +29,8 @@ await main(async () => {
   await refuseMove(stack, stackOption, found, env);
   const rules = rulesFor(stack);
   // What is wrong with the config is said before anything is taken away, and what rules for production it breaks.
-  const asked = ["preview", "--stack", stack, ...rules, ...previewOptions(options)];
-  const check = () => pulumi(asked, { env, output: "read" });
+  const preview = ["preview", "--stack", stack, ...rules, ...previewOptions(options)];
+  const check = () => pulumi(preview, { env, output: "read" });
   const deployment = await removeLeavingEdge(stack, found, env, check);
   const drifted = await repairDrift(stack, deployment, check);
   const replace = (drifted ?? []).flatMap((urn) => ["--replace", urn]);
@@ -48,13 +48,13 @@ await main(async () => {
   const model = outputs.installedModels[0]?.model ?? "";
   const apiKey = process.env["OLLAMA_STACK_API_KEY"];
   const unasked = outputs.keysRequired && apiKey === undefined;
-  const asked = unasked
+  const joke = unasked
     ? undefined
     : withReachable(outputs, ({ gatewayUrl }) => askForJoke(gatewayUrl, model, apiKey));
   // The model is asked while the table is made; what fails then is told after it.
-  asked?.catch(() => undefined);
+  joke?.catch(() => undefined);
   console.log(`\n${await table(outputs)}\n`);
-  const answer = await asked;
+  const answer = await joke;
   console.log(
     answer === undefined
       ? "The gateway wants a key: with one in OLLAMA_STACK_API_KEY, it would now be asked for a joke.\n"
