@@ -52,8 +52,10 @@ export async function clearingHalfMade(
       const found = await halfMade(stack, env, startedAt).catch(() => []);
       if (found.length === 0) throw error;
       for (const { kind, id, name } of found) {
-        // Not by force: what is in use by now stays, and so does the error.
-        await docker([kind, "rm", id]);
+        // Not by force: what is in use by now stays, and what the update said of it stands.
+        await docker([kind, "rm", id]).catch(() => {
+          throw error;
+        });
         console.error(`The engine had made the ${kind} ${name} when an earlier update failed: removed it.`);
       }
       console.error("Going on.");
