@@ -17,5 +17,22 @@ export function explain(stderr: string): string | undefined {
   }
   if (/no stack named/i.test(stderr))
     return "Such a stack was never made; npm run up -- --stack NAME makes it.";
-  return undefined;
+  const lacking = lackingImages(stderr);
+  return lacking.length > 0 ? [...new Set(lacking)].join("\n") : undefined;
+}
+
+/** The images that the provider could not get, as it says: "ollama-image: ... unable to pull image NAME: WHY: provider=..." */
+function lackingImages(said: string): string[] {
+  const failed =
+    /^(ollama|gateway-base|edge)-image: .*unable to (?:find or )?pull image (\S+?)(?:: (.+))?$/gm;
+  return [...said.replaceAll(/: provider=\S+$/gm, "").matchAll(failed)].map(
+    ([, part = "", image = "", why]) => {
+      const key = `${part.replace("-base", "Base")}Image`;
+      const reason = why?.replace(/^.*Error response from daemon: /, "") ?? "its registry gave none";
+      return (
+        `${key} is "${image}", which the engine lacks and cannot pull: ${reason}. ` +
+        `Check its name and tag, and that the engine reaches its registry and may read there (docker login); or set another: pulumi config set ${key} IMAGE`
+      );
+    },
+  );
 }

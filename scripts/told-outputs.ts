@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
+import { PulumiFailed } from "./pulumi-cli.ts";
 import { parseOutputs, type StackOutputs } from "./outputs.ts";
 
 // The outputs that an update ends with are among its events, which the CLI writes into a file for whoever asks, as it does
@@ -13,13 +14,17 @@ const event = z.object({
       metadata: z.object({ type: z.string(), new: z.object({ outputs: z.unknown() }).nullish() }),
     })
     .optional(),
+  diagnosticEvent: z
+    .object({ urn: z.string().default(""), message: z.string(), severity: z.string() })
+    .optional(),
 });
 
 /** What the CLI writes in the place of a secret, and of what reads like one. */
 const hidden = "[secret]";
 
 /**
- * Runs an update and returns the outputs that it ended with, or undefined if they have to be asked for.
+ * Runs an update and returns the outputs that it ended with, or undefined if they have to be asked for. Of one that fails
+ * the failure has what was said of each resource, too, which the CLI shows on the terminal only.
  *
  * @param update is given what to add to the CLI's options and environment
  */
@@ -33,6 +38,14 @@ export async function updateTelling(
     // The CLI has that option where it is to have what is for other programs.
     await update(["--event-log", file], { PULUMI_DEBUG_COMMANDS: "true" });
     return outputsIn(file);
+  } catch (error) {
+    if (!(error instanceof PulumiFailed)) throw error;
+    throw new PulumiFailed(
+      error.code,
+      [error.stderr, ...errorsIn(file)].join("\n"),
+      error.stdout,
+      error.shown,
+    );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -41,13 +54,28 @@ export async function updateTelling(
 /** What the last event about the stack itself says. */
 function outputsIn(file: string): StackOutputs | undefined {
   try {
-    const ends = readFileSync(file, "utf8")
-      .split("\n")
-      .filter((line) => line.includes(`"resOutputsEvent"`))
-      .map((line) => event.parse(JSON.parse(line)).resOutputsEvent?.metadata);
+    const ends = eventsIn(file, "resOutputsEvent").map(({ resOutputsEvent }) => resOutputsEvent?.metadata);
     const outputs = ends.findLast((end) => end?.type === "pulumi:pulumi:Stack")?.new?.outputs;
     return JSON.stringify(outputs ?? {}).includes(hidden) ? undefined : parseOutputs(outputs);
   } catch {
     return undefined;
   }
+}
+
+/** What was wrong with resources: "ollama-image: the image ..." */
+function errorsIn(file: string): string[] {
+  try {
+    return eventsIn(file, "diagnosticEvent").flatMap(({ diagnosticEvent: said }) =>
+      said?.severity === "error" ? `${said.urn.split("::").at(-1) ?? ""}: ${said.message.trim()}` : [],
+    );
+  } catch {
+    return [];
+  }
+}
+
+function eventsIn(file: string, kind: keyof z.output<typeof event>): z.output<typeof event>[] {
+  return readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => line.includes(`"${kind}"`))
+    .map((line) => event.parse(JSON.parse(line)));
 }

@@ -1,5 +1,6 @@
 import { createServer, type Server } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { docker } from "./by-hand.ts";
 import { leftovers, Project } from "./project.ts";
 
 // What goes wrong is said in one clear line, and the next update finishes what is half done.
@@ -105,6 +106,40 @@ describe("preview refuses", () => {
 });
 
 describe("an update that fails is finished by the next", () => {
+  const none = "nowhere.test/none:1";
+  /** Has npm run up fail with an image that there is not, and puts the config back. */
+  async function upWithout(key: string, more: Readonly<Record<string, unknown>> = {}): Promise<void> {
+    const broken = { [key]: none, ...more };
+    const before = Object.fromEntries(Object.keys(broken).map((each) => [each, project.configured(each)]));
+    project.configure(broken);
+    const { code, output } = await project.run(process.execPath, ["scripts/up.ts"]).done;
+    project.configure(before);
+    expect(code, output).not.toBe(0);
+    expect(output).toMatch(
+      new RegExp(
+        `^${key} is "${none}", which the engine lacks and cannot pull: .*nowhere\\.test.*\\. Check .*pulumi config set ${key} IMAGE$`,
+        "m",
+      ),
+    );
+  }
+
+  it("a first one, for want of an image", async () => {
+    await upWithout("ollamaImage");
+    await upWithout("edgeImage", { edge: "http" });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    await project.pulumi("preview", "--expect-no-changes");
+  });
+
+  it("one of a stack that runs, which goes on as it was", async () => {
+    const made = docker("container", "ls", "--quiet", "--filter", "name=^/ollama-stack-broken-");
+    await upWithout("ollamaImage");
+    await upWithout("gatewayBaseImage");
+    expect((await fetch("http://127.0.0.1:18200/ready")).status).toBe(200);
+    await project.pulumi("up", "--yes", "--skip-preview");
+    await project.pulumi("preview", "--expect-no-changes");
+    expect(docker("container", "ls", "--quiet", "--filter", "name=^/ollama-stack-broken-")).toBe(made);
+  });
+
   it("a model that the registry does not have", async () => {
     const models = project.configured("models") as { name: string; source?: string }[];
     const missing = (models[0]?.source ?? "smollm2:135m").replace(/[^/]+$/, "no-such-model:1b");

@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, expect, test } from "vitest";
+import { PulumiFailed } from "../../scripts/pulumi-cli.ts";
 import { updateTelling } from "../../scripts/told-outputs.ts";
 
 const outputs = {
@@ -50,6 +51,25 @@ describe("the outputs that an update ended with", () => {
 
   test("have to be asked for where the CLI notes nothing", async () => {
     expect(await updateTelling(() => Promise.resolve())).toBeUndefined();
+  });
+});
+
+test("an update that fails has said what was wrong with each resource", async () => {
+  const said = (urn: string, message: string, severity = "error") =>
+    JSON.stringify({ diagnosticEvent: { ...(urn && { urn }), message, severity } });
+  const lines = [
+    said("urn:pulumi:s::p::a$b::ollama-image", "  no such image\n"),
+    said("urn:pulumi:s::p::a::model", "it will be pulled\n", "info"),
+    said("", "update failed\n"),
+  ];
+  const update = updateTelling(([, file = ""]) => {
+    writeFileSync(file, lines.join("\n"));
+    return Promise.reject(new PulumiFailed(255, "a lock", "", true));
+  });
+  await expect(update).rejects.toMatchObject({
+    code: 255,
+    stderr: "a lock\nollama-image: no such image\n: update failed",
+    shown: true,
   });
 });
 
