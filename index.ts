@@ -59,6 +59,7 @@ const gateway = new Gateway("gateway", {
   keepLoaded: plan.flatMap(({ name, keepLoaded }) => (keepLoaded ? name : [])),
   apiKeys: config.gatewayApiKeys.length === 0 ? [] : pulumi.secret(config.gatewayApiKeys),
   logLevel: config.gatewayLogLevel,
+  environment: config.gatewayEnvironment,
   limits: { memoryMiB: config.gatewayMemoryMiB, cpus: config.gatewayCpus, pids: config.gatewayPids },
   after: [...models, ...server.gpuMemoryCheck(models)],
 });

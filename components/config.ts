@@ -5,6 +5,7 @@ import { ConfigError } from "./config-problems.ts";
 import { rules } from "./config-rules.ts";
 import { refuseSecrets } from "./config-secrets.ts";
 import { edgeModes } from "./edge-config.ts";
+import { gatewayEnvironment } from "./gateway-environment.ts";
 import { gpus } from "./gpus/schema.ts";
 import { knownFields, models } from "./models/schema.ts";
 
@@ -145,6 +146,7 @@ const keys = z.strictObject({
   gatewayCpus: cpus,
   gatewayPids: integer(32, 4_194_304),
   gatewayLogLevel: z.enum(logLevels, `one of ${logLevels.join(", ")}`),
+  gatewayEnvironment,
   edge: z.enum(["none", ...edgeModes], `one of none, ${edgeModes.join(", ")}`),
   edgeHostnames: z.array(hostname, "a list of names"),
   edgeCertificates: absoluteFolder,
@@ -170,7 +172,13 @@ export const configSchema = keys.superRefine((config, context) => {
     if (breaks(config)) context.addIssue({ code: "custom", path: [path], message });
 });
 
-const structured = new Set(["ollamaHosts", "models", "gatewayApiKeys", "edgeHostnames"]);
+const structured = new Set([
+  "ollamaHosts",
+  "models",
+  "gatewayApiKeys",
+  "gatewayEnvironment",
+  "edgeHostnames",
+]);
 
 /** What `pulumi config` holds for a project, as text, turned into checked values. Throws one line per wrong key. */
 export function parseConfig(project: string, texts: Readonly<Record<string, string>>): GivenConfig {
@@ -222,11 +230,19 @@ function describe(project: string, raw: Record<string, unknown>, issue: z.core.$
     (at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step],
     raw,
   );
-  // A line may hold a key by mistake, a URL a password.
-  const secret = issue.path[0] === "gatewayApiKeys" || /:\/\/[^/]*@/.test(JSON.stringify(value));
-  const shown = secret ? "wrong" : value === undefined ? "not set" : JSON.stringify(value);
-  const flag = path.includes("[") ? "--path " : "";
-  return `${project}:${path} is ${shown}, but must be ${issue.message}; set it with: pulumi config set ${flag}'${path}' VALUE`;
+  // The CLI takes steps behind the key only so.
+  const given = /[.[]/.test(path) ? `--path '${path}'` : `'${path}'`;
+  const mend = issue.message.startsWith("left out")
+    ? `; remove it with: pulumi config rm ${given}`
+    : `; set it with: pulumi config set ${given} VALUE`;
+  return `${project}:${path} is ${shownValue(issue, value)}, but must be ${issue.message}${mend}`;
+}
+
+/** A line may hold a key by mistake, a URL a password, a variable that the gateway does not have anything. */
+function shownValue({ path: [key], message }: z.core.$ZodIssue, value: unknown): string {
+  if (key === "gatewayApiKeys" || /:\/\/[^/]*@/.test(JSON.stringify(value))) return "wrong";
+  if (key === "gatewayEnvironment" && message.startsWith("left out")) return "set";
+  return value === undefined ? "not set" : JSON.stringify(value);
 }
 
 function formatPath(path: readonly PropertyKey[]): string {

@@ -2,10 +2,11 @@ import { createHash } from "node:crypto";
 import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { DEFAULT_PORT, variables, type VariableName } from "../gateway/src/config.ts";
+import { DEFAULT_PORT, readConfig } from "../gateway/src/config.ts";
 import { type Access, publishedUrl, serviceUrl } from "./access.ts";
 import { type Drain, drainedGateway } from "./drain.ts";
 import { bundleGateway, gatewayContext } from "./gateway-bundle.ts";
+import type { GatewayEnvironment, ProgramVariable } from "./gateway-environment.ts";
 import type { NetworkToJoin } from "./network.ts";
 import { firstOf, replicaContainers } from "./replicas.ts";
 import { readyAt, readyWhen, type ContainerLimits } from "./service-container.ts";
@@ -37,6 +38,8 @@ export interface GatewayArgs {
   readonly apiKeys: pulumi.Input<readonly string[]>;
   /** Lowest level that is logged. A change replaces the container. */
   readonly logLevel: string;
+  /** More of the gateway's own variables. A change replaces the container. */
+  readonly environment: GatewayEnvironment;
   /** Seconds until an update gives up waiting for the gateway. */
   readonly readyTimeoutSeconds: number;
   readonly limits: ContainerLimits;
@@ -116,7 +119,7 @@ export class Gateway extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: disposal },
     );
-    const environment = {
+    const set = {
       HOST: "0.0.0.0",
       PORT: String(DEFAULT_PORT),
       ...backendVariables(args.servers),
@@ -127,7 +130,9 @@ export class Gateway extends pulumi.ComponentResource {
       KEEP_LOADED_MODELS: args.keepLoaded.join(","),
       API_KEYS: pulumi.output(args.apiKeys).apply((lines) => lines.join(";")),
       LOG_LEVEL: args.logLevel,
-    } satisfies Partial<Record<VariableName, pulumi.Input<string>>>;
+    } satisfies Partial<Record<ProgramVariable, pulumi.Input<string>>>;
+    const environment = { ...args.environment, ...set };
+    const stopMs = readConfig(args.environment).SHUTDOWN_TIMEOUT_MS;
     const { published } = args;
     const url = "behind" in published ? "" : publishedUrl(args.access, published.bindAddress, published.port);
     const { hosts, containerNames, allReady } = replicaContainers(
@@ -151,7 +156,7 @@ export class Gateway extends pulumi.ComponentResource {
             ? drainedGateway(readyWhen(["node", "/app/healthcheck.cjs", "/ready"]), published.behind)
             : readyAt(`${serviceUrl(args.access, { published: url, ...this.internal })}/ready`),
         readyTimeoutSeconds: args.readyTimeoutSeconds,
-        stopGraceSeconds: Number(variables.SHUTDOWN_TIMEOUT_MS.default) / 1000 + stopMarginSeconds,
+        stopGraceSeconds: Math.ceil(stopMs / 1000) + stopMarginSeconds,
         limits: args.limits,
         access: args.access,
       }),
@@ -174,7 +179,7 @@ export class Gateway extends pulumi.ComponentResource {
 }
 
 /** One server is named by OPEA's variables, as ever. */
-function backendVariables(servers: readonly Backend[]): Partial<Record<VariableName, string>> {
+function backendVariables(servers: readonly Backend[]): Partial<Record<ProgramVariable, string>> {
   const [first] = servers;
   if (first === undefined) throw new Error("a gateway needs a server");
   if (servers.length === 1) return { LLM_SERVICE_HOST_IP: first.host, LLM_SERVICE_PORT: String(first.port) };

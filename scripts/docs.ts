@@ -14,7 +14,7 @@ const project = z.object({
   config: z.record(
     z.string(),
     z.object({
-      type: z.enum(["string", "integer", "boolean", "array"]).optional(),
+      type: z.enum(["string", "integer", "boolean", "array", "object"]).optional(),
       items: z.object({ type: z.string() }).optional(),
       default: z.unknown(),
       description: z.string(),

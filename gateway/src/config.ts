@@ -2,78 +2,21 @@ import * as z from "zod";
 import { parseBackendAddress } from "./backend-address.ts";
 import { readKeyFile } from "./key-file.ts";
 import { KEY_LINE, parseKeys } from "./keys.ts";
-
-/** What the documentation and the error messages say about one variable. */
-export interface Variable {
-  /** What the number counts ("ms", "bytes", ...); absent when it is not a number. */
-  readonly unit?: string;
-  /** The value taken when the variable is unset or empty, as one would write it in the environment. */
-  readonly default: string;
-  /** What is allowed, to be read after "must be". */
-  readonly allowed: string;
-  readonly description: string;
-}
-
-interface Definition<Value> extends Variable {
-  /** What is wrong with it is said without its value. */
-  readonly hidden?: true;
-  readonly schema: z.ZodType<Value, string>;
-}
-
-type Documented = Pick<Variable, "default" | "description">;
-
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const DAY = 24 * 60 * MINUTE;
-const MIB = 1024 * 1024;
-
-function integer(min: number, max: number, unit: string | undefined, about: Documented): Definition<number> {
-  const schema = z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(min).max(max));
-  const allowed = `a whole number from ${min} to ${max}`;
-  return { schema, allowed, ...(unit === undefined ? {} : { unit }), ...about };
-}
-
-function port(about: Documented): Definition<number> {
-  return integer(1, 65_535, undefined, about);
-}
-
-/** A deadline. None can be switched off: a wait without an end is a connection that never comes back. */
-function deadline(about: Documented): Definition<number> {
-  return integer(1, DAY, "ms", about);
-}
-
-function hostName(about: Documented): Definition<string> {
-  const schema = z.string().regex(/^[A-Za-z0-9._-]+$|^[0-9A-Fa-f:.]+$/);
-  return { schema, allowed: "a host name or an IP address, without scheme or port", ...about };
-}
-
-/** Takes what a parser makes of the text, and its reason when it throws. */
-function parsed<Value>(parse: (text: string) => Value): z.ZodType<Value, string> {
-  return z.string().transform((text, context) => {
-    try {
-      return parse(text);
-    } catch (error) {
-      context.addIssue({ code: "custom", message: error instanceof Error ? error.message : String(error) });
-      return z.NEVER;
-    }
-  });
-}
-
-function listed(list: string): string[] {
-  return list.split(",").flatMap((each) => each.trim() || []);
-}
-
-// Ollama's form: an optional host and name space, a name, an optional tag.
-const modelName =
-  /^[A-Za-z0-9][A-Za-z0-9._-]*(:\d+(?=\/))?(\/[A-Za-z0-9][A-Za-z0-9._-]*){0,2}(:[A-Za-z0-9_][A-Za-z0-9._-]*)?$/;
-
-function modelList(description: string): Definition<string[]> {
-  const schema = z
-    .string()
-    .transform(listed)
-    .pipe(z.array(z.string().regex(modelName)));
-  return { schema, allowed: "names of Ollama models, separated by commas", default: "", description };
-}
+import {
+  deadline,
+  type Definition,
+  hostName,
+  integer,
+  listed,
+  MIB,
+  MINUTE,
+  modelList,
+  modelName,
+  parsed,
+  port,
+  SECOND,
+  type Variable,
+} from "./variable-kinds.ts";
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
@@ -139,9 +82,9 @@ const definitions = {
   OTEL_EXPORTER_OTLP_ENDPOINT: {
     schema: z
       .string()
-      .regex(/^(https?:\/\/[^\s?#]+)?$/)
+      .regex(/^(https?:\/\/[^\s?#@/]+(\/[^\s?#]*)?)?$/)
       .transform((url) => url.replace(/\/+$/, "")),
-    allowed: "an http or https URL",
+    allowed: "an http or https URL without a user and a password",
     default: "",
     description:
       "The OpenTelemetry collector that traces are sent to, as OTLP over HTTP (`/v1/traces` is added). Empty: none are.",
@@ -280,12 +223,10 @@ export class ConfigError extends Error {
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const wrong: string[] = [];
   const values = Object.entries<Definition<unknown>>(definitions).map(([name, definition]) => {
-    const written = environment[name]?.trim();
-    const result = definition.schema.safeParse(
-      written === undefined || written === "" ? definition.default : written,
-    );
+    const written = environment[name]?.trim() ?? "";
+    const result = parseVariable(definition, written);
     if (!result.success) {
-      const shown = definition.hidden ? "(hidden)" : (written ?? "");
+      const shown = definition.hidden || /:\/\/[^/]*@/.test(written) ? "(hidden)" : written;
       const [issue] = result.error.issues;
       const why = issue?.code === "custom" ? `${issue.message}; ` : "";
       wrong.push(
@@ -296,4 +237,13 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   });
   if (wrong.length > 0) throw new ConfigError(wrong.join("\n"));
   return Object.fromEntries(values) as Config;
+}
+
+/** Whether a variable may have a value, as `readConfig` would read it. */
+export function isAllowed(name: VariableName, value: string): boolean {
+  return parseVariable(definitions[name], value.trim()).success;
+}
+
+function parseVariable({ schema, default: unset }: Definition<unknown>, written: string) {
+  return schema.safeParse(written === "" ? unset : written);
 }

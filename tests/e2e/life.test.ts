@@ -31,12 +31,12 @@ function inspect(name: string, format: string): unknown {
 }
 const containerId = (name: string) => inspect(name, ".Id");
 
-async function answers(): Promise<boolean> {
+async function answers(content = "Hi"): Promise<boolean> {
   const model = outputs.installedModels[0]?.model;
   const response = await fetch(`${outputs.gatewayUrl}/v1/chat/completions`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ model, max_tokens: 4, messages: [{ role: "user", content: "Hi" }] }),
+    body: JSON.stringify({ model, max_tokens: 4, messages: [{ role: "user", content }] }),
   });
   return response.status === 200;
 }
@@ -72,6 +72,7 @@ describe("before anything is there", () => {
 
 describe("up", () => {
   beforeAll(async () => {
+    project.configure({ gatewayEnvironment: { LOG_TEXT: "on" } });
     const text = await project.pulumi("up", "--yes", "--skip-preview");
     expect(text).toMatch(/: \d+ % of \d/);
     expect(text).not.toMatch(/warning/i);
@@ -115,6 +116,12 @@ describe("up", () => {
       expect(networks).toEqual(["ollama_network_life"]);
     }
     expect(inspect(outputs.containers.gateway, ".Config.User")).toBe("65532:65532");
+  });
+
+  it("hands the gateway the variables that the config sets for it: this one logs what it is asked", async () => {
+    expect(await answers("Planted in the log")).toBe(true);
+    const log = () => execFileSync("docker", ["logs", outputs.containers.gateway], { encoding: "utf8" });
+    await expect.poll(log).toContain("Planted in the log");
   });
 
   describeSmoke(() => outputs);

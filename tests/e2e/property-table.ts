@@ -212,6 +212,12 @@ export const properties: Readonly<Record<string, Property>> = {
     look: environment(gateway, "LOG_LEVEL"),
     shown: text,
   },
+  gatewayEnvironment: {
+    value: () => ({ QUEUE_LIMIT: 8 }),
+    promised: "replaces the gateway",
+    look: environment(gateway, "QUEUE_LIMIT"),
+    shown: ({ QUEUE_LIMIT: limit }: { QUEUE_LIMIT?: number }) => limit?.toString(),
+  },
   ...edgeProperties,
   drainTimeoutSeconds: {
     value: () => 200,

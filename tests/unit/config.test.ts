@@ -40,7 +40,7 @@ describe("config", () => {
     for (const [key, { type, default: value, description }] of Object.entries(project.config)) {
       // The CLI would refuse a list of names and objects under any type that it has.
       if (key === "models") expect(type).toBeUndefined();
-      else expect(type, key).toMatch(/^(string|integer|boolean|array)$/);
+      else expect(type, key).toMatch(/^(string|integer|boolean|array|object)$/);
       expect(value, key).toBeDefined();
       expect(description.length, key).toBeGreaterThan(20);
     }
@@ -125,7 +125,7 @@ describe("config", () => {
     [
       "models",
       '[{"name":"a","source":"./y.gguf","insecure":true}]',
-      /models\[0\]\.insecure is true.*left out for a GGUF file/,
+      /models\[0\]\.insecure is true.*left out for a GGUF file; remove it with: pulumi config rm --path 'models\[0\]\.insecure'$/,
     ],
     [
       "models",

@@ -89,6 +89,7 @@ export function gateway(name: string, change: Partial<GatewayArgs> = {}): Gatewa
     keepLoaded: ["big:70b"],
     apiKeys: [],
     logLevel: "info",
+    environment: {},
     readyTimeoutSeconds: 120,
     limits,
     access,
