@@ -108,6 +108,61 @@ describe("POST /v1/chat/completions, streamed", () => {
     expect(chunks.slice(0, -1).every((chunk) => chunk.usage === null)).toBe(true);
   });
 
+  test("sends thinking, text with its probabilities and calls, chunk by chunk", async () => {
+    const called = (city: string) => ({ function: { name: "weather", arguments: { city } } });
+    const line = (message: object, more: object = {}) => ({ line: { message, ...more, done: false } });
+    const A = { token: "A", logprob: -0.5, bytes: [65] };
+    const fake = await startFake();
+    fake.answers(
+      line({ thinking: "Hm." }),
+      line({ content: "A" }, { logprobs: [{ ...A, top_logprobs: [A, { token: "B", logprob: -1 }] }] }),
+      line({ content: "n" }, { logprobs: [{ token: "n", logprob: 0 }] }),
+      line({ content: "", tool_calls: [called("Oslo")] }),
+      line({ content: "", tool_calls: [{ id: "call_own", ...called("Rom") }] }),
+      last(),
+    );
+    const gateway = await startGateway(fake);
+    const { data } = await readEvents(
+      await gateway.post("/v1/chat/completions", { ...hello, stream: true, logprobs: true }),
+    );
+    expect(data.pop()).toBe("[DONE]");
+    const chunks = data.map((chunk) => JSON.parse(chunk) as { id: string; created: number });
+    const { id = "", created = 0 } = chunks[0] ?? {};
+    expect(id).toMatch(/^chatcmpl-/);
+    expect(Math.abs(created - Date.now() / 1000)).toBeLessThan(60);
+    const chunk = (delta: object, logprobs: object | null = null, finish: string | null = null) => ({
+      id,
+      object: "chat.completion.chunk",
+      created,
+      model: "m",
+      system_fingerprint: "fp_ollama",
+      choices: [{ index: 0, delta, logprobs, finish_reason: finish }],
+    });
+    const probable = (...content: object[]) => ({ content, refusal: null });
+    const call = (index: number, of: string, city: string) => ({
+      tool_calls: [
+        {
+          index,
+          id: of === "" ? (expect.stringMatching(/^call_\w+$/) as string) : of,
+          type: "function",
+          function: { name: "weather", arguments: JSON.stringify({ city }) },
+        },
+      ],
+    });
+    expect(chunks).toEqual([
+      chunk({ role: "assistant", content: "", refusal: null }),
+      chunk({ reasoning_content: "Hm." }),
+      chunk(
+        { content: "A" },
+        probable({ ...A, top_logprobs: [A, { token: "B", logprob: -1, bytes: null }] }),
+      ),
+      chunk({ content: "n" }, probable({ token: "n", logprob: 0, bytes: null, top_logprobs: [] })),
+      chunk(call(0, "", "Oslo")),
+      chunk(call(1, "call_own", "Rom")),
+      chunk({}, null, "tool_calls"),
+    ]);
+  });
+
   test("sends each piece when it comes, not when the answer is over", async () => {
     const fake = await startFake();
     const { promise: seen, resolve: firstSeen } = Promise.withResolvers<undefined>();

@@ -13,6 +13,19 @@ test("the openai client, which asks for base64 unless told otherwise, gets the n
   expect((await fake.conversation()).body).toEqual({ model: "m", input: "Hi", truncate: false });
 });
 
+test.each([undefined, "float", "base64"])("encoding_format %s is answered as asked for", async (format) => {
+  const vector = [0.1, -3.5e-8, 7];
+  const fake = await startFake();
+  fake.answers({ line: { embeddings: [vector] } });
+  const gateway = await startGateway(fake);
+  const response = await gateway.post(route, { model: "m", input: "Hi", encoding_format: format });
+  const embedding =
+    format === "base64" ? Buffer.from(new Float32Array(vector).buffer).toString("base64") : vector;
+  expect(((await response.json()) as { data: object[] }).data).toEqual([
+    { object: "embedding", index: 0, embedding },
+  ]);
+});
+
 test("several texts, dimensions and Ollama's own options reach Ollama", async () => {
   const fake = await startFake();
   fake.answers({ line: { embeddings: [[1], [2]] } });

@@ -36,9 +36,10 @@ export async function startGateway(
     LLM_SERVICE_PORT: `${ollama.port}`,
     LLM_MODEL_ID: "m",
     OLLAMA_NUM_PARALLEL: "16",
+    LOG_LEVEL: "debug",
     ...environment,
   });
-  const app = buildApp(config, createLog("debug", stream));
+  const app = buildApp(config, createLog(config.LOG_LEVEL, stream));
   await app.listen({ host: "127.0.0.1", port: 0 });
   const { port } = app.server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { last, token } from "./fake-ollama.ts";
-import { hello, readEvents, startFake, startGateway } from "./harness.ts";
+import { hello, metric, readEvents, startFake, startGateway } from "./harness.ts";
 
 const chat = "/v1/chat/completions";
+const secret = "PLANTED";
 
 test("a request is one line: id, route, model, status, tokens and times", async () => {
   const fake = await startFake();
@@ -35,7 +36,6 @@ test("the first-token time of a whole answer is what Ollama did not spend on gen
 });
 
 test("neither prompts nor answers nor keys are in the log, whatever happens to them", async () => {
-  const secret = "PLANTED";
   const fake = await startFake();
   const gateway = await startGateway(fake, { LOG_LEVEL: "trace" });
   const ask = async (body: unknown): Promise<void> => {
@@ -69,6 +69,57 @@ test("neither prompts nor answers nor keys are in the log, whatever happens to t
   await gateway.requestLine("unknown");
   expect(gateway.log.length).toBeGreaterThan(11);
   expect(gateway.log.join("")).not.toContain(secret);
+});
+
+test.each([
+  [chat, { messages: [{ role: "user", content: secret }] }],
+  ["/v1/completions", { prompt: secret, suffix: secret }],
+  ["/v1/completions", { prompt: [secret, secret] }],
+  ["/v1/responses", { input: secret, instructions: secret }],
+  ["/v1/messages", { messages: [{ role: "user", content: secret }], system: secret, max_tokens: 9 }],
+  ["/v1/embeddings", { input: [secret] }],
+  ["/v1/example-service", { messages: secret }],
+  ["/v1/chatqna", { messages: [{ role: "user", content: secret }] }],
+  ["/api/chat", { messages: [{ role: "user", content: secret }] }],
+  ["/api/generate", { prompt: secret, system: secret }],
+  ["/api/embed", { input: secret }],
+  ["/api/embeddings", { prompt: secret }],
+])("%s: nothing of what is asked and answered is in the log, at any level", async (path, body) => {
+  const answered = { message: { content: secret, thinking: secret }, response: secret, thinking: secret };
+  const fake = await startFake();
+  const gateway = await startGateway(fake, { LOG_LEVEL: "trace" });
+  const ask = async (more: object): Promise<void> => {
+    const response = await gateway.post(path, { model: "m", ...body, ...more });
+    await response.text().catch(() => "");
+  };
+  const streams = path.includes("embed") ? [{}] : [{ stream: false }, { stream: true }];
+  for (const stream of streams) {
+    fake.answers(last({ ...answered, embeddings: [[1]], embedding: [1] }));
+    await ask(stream);
+    expect(await gateway.requestLine(path)).toMatchObject({ status: 200 });
+    for (const failure of [{ line: { error: secret } }, { raw: `{"${secret}\n` }]) {
+      fake.answers(...(stream === streams[1] ? [token(secret), { waitMs: 20 }] : []), failure);
+      await ask(stream);
+    }
+    fake.answers({ status: 500, body: JSON.stringify({ error: secret }) });
+    await ask(stream);
+    await ask({ ...stream, options: { num_gpu: secret, [secret]: secret } });
+  }
+  await gateway.requestLine(path, 5 * streams.length - 1);
+  expect(gateway.log.join("")).not.toContain(secret);
+});
+
+test.each([
+  ["trace", 2],
+  ["info", 1],
+  ["warn", 0],
+])("LOG_LEVEL %s: %d of a probe and a request are in the log", async (LOG_LEVEL, lines) => {
+  const gateway = await startGateway(await startFake(), { LOG_LEVEL });
+  await (await fetch(`${gateway.url}/health`)).text();
+  await (await gateway.post(chat, hello)).text();
+  await metric(gateway.url, `http_requests_total{route="${chat}",method="POST",status="200"} 1`);
+  const written = gateway.log.filter((line) => !line.includes('"/metrics"') && line.includes('"request"'));
+  expect(written).toHaveLength(lines);
 });
 
 test.each([false, true])(

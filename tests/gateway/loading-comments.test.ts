@@ -1,0 +1,49 @@
+import Anthropic from "@anthropic-ai/sdk";
+import { expect, test } from "vitest";
+import type { FakeOllama } from "./fake-ollama.ts";
+import { hello, readEvents, startFake, startGateway, type TestGateway } from "./harness.ts";
+
+async function startCold(): Promise<{ fake: FakeOllama; gateway: TestGateway }> {
+  const fake = await startFake();
+  fake.loaded = [];
+  fake.loadsWith({ waitMs: 150 });
+  return { fake, gateway: await startGateway(fake, { LOADING_COMMENT_MS: "30" }) };
+}
+
+test.each([
+  ["/api/chat", hello],
+  ["/api/generate", { model: "m", prompt: "Hi" }],
+])("%s: what waits for a load gets no comments, for each line is JSON", async (path, body) => {
+  const { fake, gateway } = await startCold();
+  const text = await (await gateway.post(path, body)).text();
+  expect(fake.loads).toHaveLength(1);
+  const lines = text.trimEnd().split("\n");
+  const events = lines.map((line) => JSON.parse(line) as { done: boolean });
+  expect(events.length).toBeGreaterThan(1);
+  expect(events.at(-1)).toMatchObject({ done: true });
+});
+
+test.each([
+  ["/v1/messages", { ...hello, max_tokens: 9, stream: true }, "message_stop"],
+  ["/v1/responses", { model: "m", input: "Hi", stream: true }, "response.completed"],
+])("%s: comments stand between a stream's events, not in them", async (path, body, end) => {
+  const { gateway } = await startCold();
+  const { data, brokenOff } = await readEvents(await gateway.post(path, body));
+  const events = data.filter((event) => event !== ": loading");
+  expect(data.length - events.length).toBeGreaterThan(1);
+  expect(data.slice(0, data.length - events.length)).not.toContain(events[0]);
+  for (const event of events) expect(event).toMatch(/^event: \S+\ndata: \{.*\}$/);
+  expect(events.at(-1)).toContain(`event: ${end}\n`);
+  expect(brokenOff).toBe(false);
+});
+
+test("Anthropic's and OpenAI's clients read over the comments", async () => {
+  const [one, other] = [await startCold(), await startCold()];
+  const anthropic = new Anthropic({ baseURL: one.gateway.url, apiKey: "none", maxRetries: 0 });
+  const [message, response] = await Promise.all([
+    anthropic.messages.stream({ ...hello, max_tokens: 9 }).finalMessage(),
+    other.gateway.openai.responses.stream({ model: "m", input: "Hi" }).finalResponse(),
+  ]);
+  expect(message.content).toMatchObject([{ type: "text", text: "Hello there." }]);
+  expect(response.output_text).toBe("Hello there.");
+});
