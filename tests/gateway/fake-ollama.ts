@@ -20,6 +20,7 @@ export type Step =
   | "hang";
 
 export interface Received {
+  readonly method: string;
   readonly path: string;
   readonly body: OllamaChatRequest;
   readonly headers: IncomingHttpHeaders;
@@ -136,7 +137,8 @@ export class FakeOllama {
         resolve(!response.writableFinished);
       });
     });
-    const received: Received = { path, body, headers: request.headers, brokenOff, bytesTaken: 0 };
+    const { method = "" } = request;
+    const received: Received = { method, path, body, headers: request.headers, brokenOff, bytesTaken: 0 };
     const isLoad = onlyLoads(path, body as unknown as Record<string, unknown>);
     (isLoad ? this.loads : this.received).push(received);
     for (const resolve of this.#waiting.splice(0)) resolve();

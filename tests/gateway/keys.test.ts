@@ -81,15 +81,24 @@ test("requests per minute: 429 with OpenAI's headers, which count down", async (
   expect(fake.received).toHaveLength(2);
 });
 
+/** The limit of tokens, what is left of it, when all of it is there again. */
+function tokenHeaders({ headers }: Response): (string | null)[] {
+  return ["limit", "remaining", "reset"].map((what) => headers.get(`x-ratelimit-${what}-tokens`));
+}
+
 test("tokens per minute: what was used is owed, of streams that were left as well", async () => {
   const { key, line } = newKey("ada", ["tokens=12"]);
   const fake = await startFake();
   const gateway = await startGateway(fake, { API_KEYS: line });
   // 11 read, 3 generated.
-  await (await ask(gateway, key)).text();
+  const first = await ask(gateway, key);
+  await first.text();
+  expect(tokenHeaders(first)).toEqual(["12", "12", "0ms"]);
   const refused = await ask(gateway, key);
   expect(refused.status).toBe(429);
-  expect(refused.headers.get("x-ratelimit-remaining-tokens")).toBe("0");
+  // What is owed, 2, is made up for before the 12 are there again.
+  expect(tokenHeaders(refused)).toEqual(["12", "0", expect.stringMatching(/^1m(10|9|8)s$/)]);
+  expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(10);
   expect(await errorOf(refused)).toMatchObject({ type: "tokens" });
 
   const other = newKey("bob", ["tokens=3"]);

@@ -149,6 +149,7 @@ const changes = [
   ["POST", "/api/copy"],
   ["DELETE", "/api/delete"],
   ["POST", `/api/blobs/${digest}`],
+  ["HEAD", `/api/blobs/${digest}`],
 ] as const;
 
 describe("routes that change the server", () => {
@@ -160,12 +161,33 @@ describe("routes that change the server", () => {
       const open = await startGateway(fake);
       const keyed = await startGateway(fake, { API_KEYS: plain.line });
       const headers = { "content-type": "application/json", authorization: `Bearer ${plain.key}` };
+      const body = method === "HEAD" ? null : '{"model":"m"}';
       for (const { url } of [open, keyed]) {
-        const response = await fetch(url + path, { method, headers, body: '{"model":"m"}' });
+        const response = await fetch(url + path, { method, headers, body });
         expect(response.status).toBe(403);
-        expect(await response.json()).toEqual({ error: expect.stringContaining("admin") as string });
+        if (body !== null) {
+          expect(await response.json()).toEqual({ error: expect.stringContaining("admin") as string });
+        }
       }
       expect(fake.received).toHaveLength(0);
+    },
+  );
+
+  test.each(changes)(
+    "%s %s is opened by an admin's key, and arrives as it was sent",
+    async (method, path) => {
+      const fake = await startFake();
+      const { key, line } = newKey("root", ["admin"]);
+      const { url } = await startGateway(fake, { API_KEYS: line });
+      fake.answers({ status: 202, body: method === "HEAD" ? "" : '{"status":"success"}\n' });
+      const headers = { "content-type": "application/json", authorization: `Bearer ${key}` };
+      const sent = method === "HEAD" ? undefined : { model: "n", source: "m", news: [1] };
+      const response = await fetch(url + path, { method, headers, body: JSON.stringify(sent) });
+      expect([response.status, await response.text()]).toEqual([202, sent ? '{"status":"success"}\n' : ""]);
+      const { body, headers: received, ...asked } = await fake.conversation();
+      expect([asked.method, asked.path]).toEqual([method, path]);
+      expect(body).toEqual(sent ?? "");
+      expect(received.authorization).toBeUndefined();
     },
   );
 
