@@ -5,6 +5,7 @@ import { installNode } from "../scripts/node/install.mjs";
 import type { Report } from "../scripts/progress.ts";
 import { runTool } from "../scripts/process.ts";
 import { artefactPath, keyOf } from "./cache.ts";
+import { localImages } from "./image-names.ts";
 import { modelFolder, modelKey } from "./model.ts";
 import { partBinary, partKey, parts, versions } from "./parts.ts";
 import { makeRootfs, recipe } from "./rootfs.ts";
@@ -29,7 +30,7 @@ function image(
 ): LocalImage {
   const dockerfile = join(import.meta.dirname, "images", name, "Dockerfile");
   const key = keyOf([recipe, readFileSync(dockerfile), ...inputs]);
-  const tag = `ollama-stack/${name}:${version}`;
+  const tag = `${localImages}${name}:${version}`;
   return { tag, keyedTag: `${tag}-${key}`, dockerfile, fill };
 }
 

@@ -3,6 +3,7 @@ import { compareContainer } from "./container/compare.ts";
 import type { ContainerInputs, Inspected } from "./container/objects.ts";
 import type { Difference } from "./difference.ts";
 import * as engine from "./docker-objects.ts";
+import { compareImage } from "./images.ts";
 import { compareModels } from "./models.ts";
 import { compareNetwork, compareVolume } from "./network-and-volume.ts";
 
@@ -92,20 +93,11 @@ async function compareImages(images: readonly Deployed[]) {
   const differences: Difference[] = [];
   const configs = new Map<string, engine.InspectedImage["Config"]>();
   await Promise.all(
-    images.map(async ({ urn, name, inputs, outputs }) => {
-      const reference = String(inputs["name"]);
-      const id = String(outputs["imageId"]);
-      const [named, deployed] = await Promise.all([engine.image(reference), engine.image(id)]);
+    images.map(async (image) => {
+      const id = String(image.outputs["imageId"]);
+      const [named, deployed] = await Promise.all([engine.image(nameOf(image)), engine.image(id)]);
       if (deployed !== undefined) configs.set(id, deployed.Config);
-      if (named?.Id === id) return;
-      differences.push({
-        urn,
-        resource: `${name} (${reference})`,
-        property: "image",
-        expected: id.slice(7, 19),
-        actual: named === undefined ? "removed" : named.Id.slice(7, 19),
-        repair: "refresh",
-      });
+      differences.push(...compareImage(image, named, deployed));
     }),
   );
   return { differences, configs };

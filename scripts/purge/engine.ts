@@ -1,4 +1,5 @@
 import { docker, EngineError } from "../../components/engine.ts";
+import { localImages } from "../../toolchain/image-names.ts";
 import { registryContainer } from "../../toolchain/registry.ts";
 import { removeVolume, volumeSizes } from "../volumes.ts";
 
@@ -49,7 +50,7 @@ export async function onEngine(stack: string | undefined): Promise<OnEngine | un
     if (ours.test(name)) leftovers.push({ kind: "volume", name, size, remove: () => removeVolume(name) });
   for (const line of images) {
     const [name = "", size = ""] = line.split(" ");
-    if (ours.test(name) || (whole && name.startsWith("ollama-stack/")))
+    if (ours.test(name) || (whole && name.startsWith(localImages)))
       leftovers.push({ kind: "image", name, size, remove: () => remove(["image", "rm", name]) });
   }
   return { leftovers, running: containers.filter((name) => ours.test(name)) };

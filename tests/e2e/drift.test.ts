@@ -20,6 +20,10 @@ function imageCommand(): string {
   return JSON.stringify(JSON.parse(command));
 }
 
+const imageName = (id: string) => docker("image", "inspect", "--format", "{{index .RepoTags 0}}", id);
+const imageId = (name: string) => docker("image", "inspect", "--format", "{{.Id}}", name);
+const short = (id: string) => id.replace("sha256:", "").slice(0, 12);
+
 /** Drift that must be found; what was printed, with every run of blanks as one. */
 async function found(): Promise<string> {
   const { code, output } = await drift();
@@ -78,6 +82,8 @@ describe("containers that were changed as they run", () => {
   it("are told by property, and changed back in place where that is possible", async () => {
     const { ollama, gateway } = outputs.containers;
     const before = inspect(ollama, ".Id");
+    const image = imageName(outputs.images.gateway);
+    docker("image", "tag", outputs.images.ollama, image);
     docker("container", "update", "--memory", "1g", "--memory-swap", "1g", "--pids-limit", "77", ollama);
     docker("container", "update", "--restart", "no", ollama);
     docker("container", "pause", ollama);
@@ -85,6 +91,7 @@ describe("containers that were changed as they run", () => {
     docker("network", "connect", "bridge", gateway);
     const text = await found();
     for (const line of [
+      `gateway-image (${image}) image expected ${short(outputs.images.gateway)} actual ${short(outputs.images.ollama)}`,
       "ollama-container (ollama-stack-drift-ollama)",
       "state expected running actual paused",
       "memory expected 4096 MiB actual 1024 MiB",
@@ -103,6 +110,8 @@ describe("containers that were changed as they run", () => {
       PidsLimit: 1024,
       RestartPolicy: { Name: "unless-stopped" },
     });
+    expect(imageId(image)).toBe(outputs.images.gateway);
+    expect(inspect(gateway, ".Image")).toBe(outputs.images.gateway);
     expect(Object.keys(inspect(gateway, ".NetworkSettings.Networks") as object)).toEqual([network]);
   });
 });
@@ -177,16 +186,21 @@ describe("what is gone", () => {
     expect(await found()).toMatch(new RegExp(`model ${model} digest expected [0-9a-f]{12} actual removed`));
   });
 
-  it("containers, and the volume with the models in it", async () => {
+  it("containers, the image of one, whose name another has, and the volume with the models in it", async () => {
     const volume = outputs.volumes.models;
     docker("container", "rm", "--force", ...Object.values(outputs.containers));
+    const image = imageName(outputs.images.gateway);
+    docker("image", "rm", image);
+    docker("image", "tag", outputs.images.ollama, image);
     docker("volume", "rm", volume);
     const text = await found();
     expect(text).toContain(
       "gateway-container (ollama-stack-drift-gateway) state expected there actual removed",
     );
     expect(text).toContain(`ollama-models (${volume}) state expected there actual removed`);
+    expect(text).toContain(`gateway-image (${image}) image expected`);
     await repaired();
+    expect(imageId(image)).not.toBe(outputs.images.ollama);
     expect((await fetch(`${outputs.gatewayUrl}/ready`)).status).toBe(200);
   });
 });
