@@ -46,7 +46,7 @@ describe("README.md", () => {
         .replaceAll(/[^\w\s-]/g, "")
         .replaceAll(/\s/g, "-"),
     );
-    for (const target of found(readme, /\]\(([^)]+)\)/g)) {
+    for (const target of found(readme, /\]\(([^) ]+)/g)) {
       const [file = "", heading] = target.split("#");
       if (file === "") expect(headings).toContain(heading);
       else if (!file.startsWith("https://")) expect(existsSync(file), file).toBe(true);
@@ -54,15 +54,47 @@ describe("README.md", () => {
   });
 });
 
-describe("docs/gateway-comparison.md", () => {
+/** The lines of the table that begins with "what is promised" and has so many columns, without footnotes. */
+function comparison(file: string, columns: number): string[][] {
+  const tables = (documents[file] ?? "")
+    .split("\n\n")
+    .filter((part) => part.startsWith("| what is promised "));
+  const rows = tables.map((table) =>
+    table.split("\n").map((line) =>
+      line
+        .split(" |")
+        .slice(0, -1)
+        .map((cell) =>
+          cell
+            .replace(/^\|/, "")
+            .replace(/\[\^\w+\]/, "")
+            .trim(),
+        ),
+    ),
+  );
+  return (rows.find(([head]) => head?.length === columns) ?? expect.fail(file)).slice(2);
+}
+
+describe("the comparison with other gateways", () => {
+  const lines = comparison("README.md", 6);
+
+  it("has the same lines in README.md and in docs/gateway-comparison.md, and the same said of the others", () => {
+    const details = comparison("docs/gateway-comparison.md", 5);
+    expect(lines.map(([promise]) => promise)).toEqual(details.map(([promise]) => promise));
+    for (const [i, [promise, , ...others]] of lines.entries())
+      for (const [j, said] of others.entries()) {
+        const detail = details[i]?.[j + 1] ?? "";
+        if (said === "yes") expect(detail, promise).toMatch(/^(yes|20 of 20)/);
+        if (said === "no") expect(detail, promise).not.toMatch(/^(yes|20 of 20)/);
+      }
+  });
+
   it("names a test for each yes of ours", () => {
-    const rows = (documents["docs/gateway-comparison.md"] ?? "")
-      .split("\n")
-      .filter((line) => /^\| .* yes: /.test(line));
-    expect(rows.length).toBeGreaterThan(20);
-    for (const row of rows) {
-      const [, file = "", title = ""] = /\| yes: `([^`]+)` "([^"]+)" +\|/.exec(row) ?? [];
-      expect(readFileSync(`tests/${file}.test.ts`, "utf8"), row).toContain(`"${title}`);
+    expect(lines.length).toBeGreaterThan(20);
+    for (const [promise, ours = ""] of lines) {
+      const [, name, file = "", title = ""] = /^yes: \[`(.+?)`\]\((\S+) "([^"]+)"\)/.exec(ours) ?? [];
+      expect(file, promise).toBe(`tests/${name}.test.ts`);
+      expect(readFileSync(file, "utf8"), promise).toContain(`"${title}`);
     }
   });
 });
