@@ -2,6 +2,8 @@ import * as z from "zod";
 import { ApiError, type ErrorCode } from "./errors.ts";
 import { ShortForms } from "./short-forms.ts";
 
+const refused = { code: "unsupported_parameter" satisfies ErrorCode };
+
 /** Marks a parameter that is known but cannot be honoured: refused with its name where it would change the answer. */
 export function unsupported(why: string, harmless: (value: unknown) => boolean = () => false): z.ZodType {
   return z
@@ -9,9 +11,44 @@ export function unsupported(why: string, harmless: (value: unknown) => boolean =
     .optional()
     .refine((value) => value === undefined || value === null || harmless(value), {
       message: why,
-      params: { code: "unsupported_parameter" satisfies ErrorCode },
+      params: refused,
     })
     .describe(`Not supported: ${why}.`);
+}
+
+/** Words that are known but cannot be honoured. */
+export function unsupportedWords(words: readonly [string, ...string[]], why: string): z.ZodType<never> {
+  return z
+    .enum(words)
+    .refine(() => false, { message: why, params: refused })
+    .describe(`Not supported: ${why}.`) as unknown as z.ZodType<never>;
+}
+
+type UnsupportedForms = z.ZodType<
+  never,
+  unknown,
+  z.core.$ZodTypeInternals<never> & { propValues: z.core.util.PropValues }
+>;
+
+/** The forms of a union that are known but cannot be honoured, by what `key` is in them: refused with its name. */
+export function unsupportedForms(
+  key: string,
+  names: readonly [string, ...string[]],
+  why: string,
+): UnsupportedForms {
+  return z
+    .looseObject({ [key]: unsupportedWords(names, why) })
+    .describe(`Not supported: ${why}.`) as unknown as UnsupportedForms;
+}
+
+/** A null that is not the same as leaving the parameter out. */
+export function unsupportedNull(why: string): z.ZodType<never> {
+  return z.null().refine(() => false, { message: why, params: refused }) as unknown as z.ZodType<never>;
+}
+
+/** A flag that is known but cannot be honoured where it is set. */
+export function unsupportedFlag(why: string): z.ZodType {
+  return unsupported(why, (value) => value === false);
 }
 
 /** @throws ApiError that names the first wrong parameter in `param` */
@@ -93,10 +130,15 @@ function toBodyError(issue: z.core.$ZodIssue, above: Path): ApiError {
 function nearestForm(forms: readonly (readonly z.core.$ZodIssue[])[]): z.core.$ZodIssue | undefined {
   // Not even the type is right: another form was meant.
   const distant = (issue: z.core.$ZodIssue): number =>
-    issue.path.length === 0 && issue.code === "invalid_type" ? 1 : 0;
+    issue.path.length === 0 && (issue.code === "invalid_type" || isObjectForWord(issue)) ? 1 : 0;
   return forms
     .flatMap((issues) => issues[0] ?? [])
     .toSorted((left, right) => distant(left) - distant(right))[0];
+}
+
+/** One of several words was expected. */
+function isObjectForWord(issue: z.core.$ZodIssue): boolean {
+  return issue.code === "invalid_value" && typeof issue.input === "object" && issue.input !== null;
 }
 
 /** OpenAI's way to write a path: `messages[0].role`. */

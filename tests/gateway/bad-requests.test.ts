@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import { errorOf, hello, startFake, startGateway } from "./harness.ts";
 
-const image = (url: string): object => ({
-  messages: [{ role: "user", content: [{ type: "image_url", image_url: { url } }] }],
+const part = (content: object): object => ({ messages: [{ role: "user", content: [content] }] });
+const image = (url: string): object => part({ type: "image_url", image_url: { url } });
+const allowing = (mode: string, tools: object[]): object => ({
+  tool_choice: { type: "allowed_tools", allowed_tools: { mode, tools } },
 });
 
 test.each([
@@ -35,6 +37,21 @@ test.each([
   [{ verbosity: "high" }, "verbosity", "unsupported_parameter"],
   [{ web_search_options: {} }, "web_search_options", "unsupported_parameter"],
   [{ functions: [] }, "functions", "unsupported_parameter"],
+  [{ moderation: { model: "omni-moderation-latest" } }, "moderation", "unsupported_parameter"],
+  [part({ type: "input_audio", input_audio: {} }), "messages[0].content[0].type", "unsupported_parameter"],
+  [part({ type: "file", file: {} }), "messages[0].content[0].type", "unsupported_parameter"],
+  [part({ type: "files" }), "messages[0].content[0].type", "invalid_value"],
+  [{ messages: [{ role: "function", content: "", name: "f" }] }, "messages[0].role", "unsupported_parameter"],
+  [{ tools: [{ type: "custom", custom: { name: "f" } }] }, "tools[0].type", "unsupported_parameter"],
+  [{ tool_choice: { type: "custom", custom: {} } }, "tool_choice.type", "unsupported_parameter"],
+  [{ tool_choice: { type: "function" } }, "tool_choice.function", "missing_required_parameter"],
+  [allowing("required", []), "tool_choice", "invalid_value"],
+  [allowing("auto", [{ type: "function", function: { name: "f" } }]), "tool_choice", "invalid_value"],
+  [
+    allowing("auto", [{ type: "custom", custom: {} }]),
+    "tool_choice.allowed_tools.tools[0].type",
+    "unsupported_parameter",
+  ],
   [{ tool_choice: "required" }, "tool_choice", "invalid_value"],
   [{ tool_choice: { type: "function", function: { name: "f" } } }, "tool_choice", "invalid_value"],
   [{ tool_choice: "sometimes" }, "tool_choice", "invalid_value"],

@@ -60,6 +60,7 @@ test.each([
     { keep_alive: "1m", num_ctx: 64 },
     { keep_alive: "1m", options: { num_predict: 9, num_ctx: 64 } },
   ],
+  [{ speed: "fast", diagnostics: { previous_message_id: null } }, {}],
   [{ metadata: { user_id: "u" }, service_tier: "auto", mcp_servers: [] }, {}],
   [{ tools }, { tools: ollamaTools }],
   [{ tools, tool_choice: { type: "auto" } }, { tools: ollamaTools }],
@@ -93,6 +94,14 @@ test("every block of a conversation arrives, tools' results before what the user
       ],
     },
     { role: "assistant", content: "A cat." },
+    { role: "system", content: "Doubt it." },
+    {
+      role: "system",
+      content: [
+        { type: "text", text: "Be" },
+        { type: "text", text: "brief." },
+      ],
+    },
     { role: "user", content: [{ type: "tool_result", tool_use_id: "toolu_9" }] },
   ];
   expect(translated({ messages })).toEqual({
@@ -112,6 +121,8 @@ test("every block of a conversation arrives, tools' results before what the user
       { role: "tool", content: "a cat", images: ["AAAA"], tool_call_id: "toolu_1", tool_name: "look" },
       { role: "user", content: "Well?" },
       { role: "assistant", content: "A cat." },
+      { role: "system", content: "Doubt it." },
+      { role: "system", content: "Be\nbrief." },
       { role: "tool", content: "", tool_call_id: "toolu_9" },
     ],
   });

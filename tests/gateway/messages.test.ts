@@ -186,6 +186,8 @@ describe("errors have Anthropic's form", () => {
     [{ tools: [{ type: "web_search_20250305", name: "web_search" }] }, "tools[0]"],
     [{ tool_choice: { type: "any" } }, "tool_choice"],
     [{ output_config: { effort: "high" } }, "output_config.effort"],
+    [{ thinking: { type: "between_tools" } }, "thinking.type"],
+    [{ messages: [{ role: "system", content: [{ type: "image" }] }] }, "messages[0].content[0].type"],
     [{ mcp_servers: [{}] }, "mcp_servers"],
     [{ container: "c" }, "container"],
     [{ colour: "red" }, "colour"],

@@ -21,6 +21,12 @@ const forced = {
   },
 };
 
+const allowing = (mode: string) => ({
+  type: "allowed_tools",
+  mode,
+  tools: [{ type: "function", name: "f" }],
+});
+
 test.each([
   [{}, {}],
   [{ stream: true, stream_options: { include_obfuscation: false } }, { stream: true }],
@@ -53,6 +59,21 @@ test.each([
   [{ tools, tool_choice: "none" }, {}],
   [{ tools, tool_choice: "required" }, forced],
   [{ tools, tool_choice: { type: "function", name: "f" } }, forced],
+  [
+    { tools: [...tools, { type: "function", name: "g" }], tool_choice: allowing("auto") },
+    { tools: ollamaTools },
+  ],
+  [{ tools: [...tools, { type: "function", name: "g" }], tool_choice: allowing("required") }, forced],
+  [{ reasoning: { effort: "max", mode: "standard", context: "auto" } }, { think: "high" }],
+  [
+    {
+      prompt_cache_options: { mode: "implicit", ttl: "12h", prewarm: false },
+      context_management: [],
+      access_programs: { cyber: "standard" },
+      image: { context_compression: "auto" },
+    },
+    {},
+  ],
 ])("%j becomes %j", (asked, sent) => {
   expect(translated(asked)).toEqual({ ...bare, ...sent });
 });
@@ -85,6 +106,7 @@ test("every item arrives; the items of one turn of the model are one message", (
     { type: "function_call", call_id: "call_2", name: "ask", arguments: "{}", status: "completed" },
     { type: "function_call_output", call_id: "call_1", output: "a cat" },
     { type: "function_call_output", call_id: "call_2", output: [{ type: "input_text", text: "nobody" }] },
+    { type: "function_call_output", name: "watch", output: "it sleeps", caller: { type: "direct" } },
     { role: "assistant", content: "A cat." },
     { role: "assistant", content: [{ type: "refusal", refusal: "No more." }] },
     { role: "user", content: "Sure?" },
@@ -105,6 +127,7 @@ test("every item arrives; the items of one turn of the model are one message", (
       },
       { role: "tool", content: "a cat", tool_call_id: "call_1", tool_name: "look" },
       { role: "tool", content: "nobody", tool_call_id: "call_2", tool_name: "ask" },
+      { role: "tool", content: "it sleeps", tool_name: "watch" },
       { role: "assistant", content: "A cat." },
       { role: "assistant", content: "No more." },
       { role: "user", content: "Sure?" },

@@ -1,7 +1,7 @@
 import { APIError, BadRequestError } from "openai";
 import { describe, expect, test } from "vitest";
 import { last, token } from "./fake-ollama.ts";
-import { readEvents, startFake, startGateway } from "./harness.ts";
+import { errorOf, readEvents, startFake, startGateway } from "./harness.ts";
 
 const route = "/v1/responses";
 const asked = { model: "m", input: "Hi" };
@@ -13,6 +13,7 @@ const usage = {
   output_tokens_details: { reasoning_tokens: 0 },
   total_tokens: 14,
 };
+const called = { type: "function", name: "f" };
 const anId = (prefix: string) => expect.stringMatching(new RegExp(`^${prefix}_`)) as string;
 
 async function start() {
@@ -186,12 +187,27 @@ describe("POST /v1/responses", () => {
     [{ input: [{ type: "item_reference", id: "x" }] }, "input[0].type"],
     [{ input: [{ role: "user", content: [{ type: "input_file" }] }] }, "input[0].content[0].type"],
     [{ include: ["file_search_call.results"] }, "include[0]"],
-    [{ max_tokens: 5 }, "max_tokens"],
-  ])("%j is refused, naming %s", async (over, param) => {
+    [{ moderation: { model: "omni-moderation-latest" } }, "moderation"],
+    [{ context_management: [{ type: "compaction" }] }, "context_management"],
+    [{ reasoning: { mode: "pro" } }, "reasoning.mode"],
+    [{ reasoning: { context: "all_turns" } }, "reasoning.context"],
+    [{ prompt_cache_options: { prewarm: true } }, "prompt_cache_options.prewarm"],
+    [{ access_programs: { cyber: "daybreak_red" } }, "access_programs"],
+    [{ image: { context_compression: "enabled" } }, "image"],
+    [{ tools: [{ ...called, allowed_callers: ["programmatic"] }] }, "tools[0].allowed_callers"],
+    [{ tools: [{ ...called, async: true }] }, "tools[0].async"],
+    [{ tool_choice: { type: "file_search" } }, "tool_choice.type"],
+  ])("%j is refused as not supported, naming %s", async (over, param) => {
     const { responses } = await start();
     const body = { ...asked, ...over } as typeof asked;
     const error: unknown = await responses.create(body).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(BadRequestError);
-    expect(error).toMatchObject({ param });
+    expect(error).toMatchObject({ code: "unsupported_parameter", param });
+  });
+
+  test("a parameter of the other API is unknown", async () => {
+    const { gateway } = await start();
+    const error = await errorOf(await gateway.post(route, { ...asked, max_tokens: 5 }));
+    expect(error).toMatchObject({ code: "unknown_parameter", param: "max_tokens" });
   });
 });

@@ -43,6 +43,7 @@ test.each([
   [{ reasoning_effort: "minimal" }, { think: "low" }],
   [{ reasoning_effort: "high" }, { think: "high" }],
   [{ reasoning_effort: "xhigh" }, { think: "high" }],
+  [{ reasoning_effort: "max" }, { think: "high" }],
   [{ keep_alive: "10m" }, { keep_alive: "10m" }],
   [{ keep_alive: 0 }, { keep_alive: 0 }],
   [{ num_ctx: 512 }, { options: { num_ctx: 512 } }],
@@ -51,6 +52,12 @@ test.each([
   [{ truncate: false }, {}],
   [{ logprobs: true }, { logprobs: true, top_logprobs: 0 }],
   [{ temperature: null, top_p: null, stop: null, max_tokens: null, seed: null, tools: null }, {}],
+  [{ response_format: { type: "json_schema", json_schema: { name: "n" } } }, { format: "json" }],
+  [{ prompt_cache_options: { mode: "explicit", ttl: "30m" }, prompt_cache_key: "k" }, {}],
+  [
+    { messages: [{ role: "user", content: [{ type: "text", text: "Hi", prompt_cache_breakpoint: {} }] }] },
+    {},
+  ],
   [{ user: "u", metadata: { a: "b" }, store: true, service_tier: "auto", n: 1, logit_bias: {} }, {}],
 ])("%j becomes %j", (asked, sent) => {
   expect(translated(asked)).toEqual({ ...bare, ...sent });
@@ -62,6 +69,20 @@ test("tools are passed on, unless the client wants none called", () => {
   expect(translated({ tools })).toEqual({ ...bare, tools });
   expect(translated({ tools, tool_choice: "auto", parallel_tool_calls: true })).toEqual({ ...bare, tools });
   expect(translated({ tools, tool_choice: "none" })).toEqual(bare);
+});
+
+test("where only some tools are allowed, the model is shown no others", () => {
+  const among = [...tools, { type: "function", function: { name: "g" } }];
+  const allowing = (mode: string) => ({
+    tools: among,
+    tool_choice: {
+      type: "allowed_tools",
+      allowed_tools: { mode, tools: [{ type: "function", function: { name: "f" } }] },
+    },
+  });
+  expect(translated(allowing("auto"))).toEqual({ ...bare, tools });
+  const named = { type: "function", function: { name: "f" } };
+  expect(translated(allowing("required"))).toEqual(translated({ tools, tool_choice: named }));
 });
 
 test("every role and every message of a conversation arrives, in order", () => {

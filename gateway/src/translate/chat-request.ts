@@ -47,7 +47,10 @@ export function chosenTools({
 
 function toToolChoice(choice: ChatRequest["tool_choice"]): ToolChoice {
   if (choice == null) return "auto";
-  return typeof choice === "string" ? choice : { name: choice.function.name };
+  if (typeof choice === "string") return choice;
+  if (choice.type === "function") return { name: choice.function.name };
+  const { mode, tools } = choice.allowed_tools;
+  return { mode, allowed: tools.map((tool) => tool.function.name) };
 }
 
 function toOllamaFormat(format: ChatRequest["response_format"]): unknown {
@@ -55,14 +58,14 @@ function toOllamaFormat(format: ChatRequest["response_format"]): unknown {
     case "json_object":
       return "json";
     case "json_schema":
-      return format.json_schema.schema;
+      return format.json_schema.schema ?? "json";
     case "text":
     case undefined:
       return undefined;
   }
 }
 
-/** OpenAI tells six efforts apart, Ollama three and none. */
+/** OpenAI tells seven efforts apart, Ollama three and none. */
 export function toOllamaThink(effort: z.output<typeof effortSchema>): boolean | string {
   switch (effort) {
     case "none":
@@ -70,6 +73,7 @@ export function toOllamaThink(effort: z.output<typeof effortSchema>): boolean | 
     case "minimal":
       return "low";
     case "xhigh":
+    case "max":
       return "high";
     case "low":
     case "medium":

@@ -1,23 +1,30 @@
 import * as z from "zod";
-import { unsupported } from "../validation.ts";
+import { unsupported, unsupportedForms } from "../validation.ts";
+import { isEmptyObject } from "./harmless.ts";
 import { serverOptions } from "./server-options.ts";
 
 /** Taken, because it does not change the answer. */
 export const ignored = z.unknown().optional();
 
-const textPart = z.strictObject({ type: z.literal("text"), text: z.string() });
+// What was sent before is read anew each time: nothing is cached, and nothing changes by it.
+export const breakpoint = { prompt_cache_breakpoint: ignored };
+
+const textPart = z.strictObject({ type: z.literal("text"), text: z.string(), ...breakpoint });
 
 export const imageUrl = z.string().regex(/^data:image\/[a-z+.-]+;base64,/i, {
   error: "Only data URLs (data:image/...;base64,...) are taken; nothing is fetched on behalf of a client",
 });
 
+/** A model of Ollama sees an image in one way only. */
+export const imageDetail = z.enum(["auto", "low", "high", "original"]);
+
 const imagePart = z.strictObject({
   type: z.literal("image_url"),
-  image_url: z.strictObject({
-    url: imageUrl,
-    detail: z.enum(["auto", "low", "high"]).optional(),
-  }),
+  image_url: z.strictObject({ url: imageUrl, detail: imageDetail.optional() }),
+  ...breakpoint,
 });
+
+const otherParts = unsupportedForms("type", ["input_audio", "file"], "only text and images are read");
 
 const refusalPart = z.strictObject({ type: z.literal("refusal"), refusal: z.string() });
 
@@ -25,18 +32,26 @@ const textContent = z.union([z.string(), z.array(textPart).min(1)]);
 
 const name = z.string().optional();
 
-const toolCall = z.strictObject({
-  id: z.string(),
-  type: z.literal("function"),
-  function: z.strictObject({ name: z.string(), arguments: z.string(), parsed_arguments: ignored }),
-});
+const onlyFunctions = unsupportedForms("type", ["custom"], "Ollama has functions only");
+
+const toolCall = z.discriminatedUnion("type", [
+  z.strictObject({
+    id: z.string(),
+    type: z.literal("function"),
+    function: z.strictObject({ name: z.string(), arguments: z.string(), parsed_arguments: ignored }),
+  }),
+  onlyFunctions,
+]);
 
 const message = z.discriminatedUnion("role", [
   z.strictObject({ role: z.literal("system"), content: textContent, name }),
   z.strictObject({ role: z.literal("developer"), content: textContent, name }),
   z.strictObject({
     role: z.literal("user"),
-    content: z.union([z.string(), z.array(z.discriminatedUnion("type", [textPart, imagePart])).min(1)]),
+    content: z.union([
+      z.string(),
+      z.array(z.discriminatedUnion("type", [textPart, imagePart, otherParts])).min(1),
+    ]),
     name,
   }),
   z.strictObject({
@@ -55,17 +70,41 @@ const message = z.discriminatedUnion("role", [
     name,
   }),
   z.strictObject({ role: z.literal("tool"), content: textContent, tool_call_id: z.string(), name }),
+  unsupportedForms("role", ["function"], "deprecated; use the role tool"),
 ]);
 
-const tool = z.strictObject({
-  type: z.literal("function"),
-  function: z.strictObject({
-    name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
-    description: z.string().optional(),
-    parameters: z.record(z.string(), z.unknown()).optional(),
-    strict: z.boolean().nullish(),
+const tool = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("function"),
+    function: z.strictObject({
+      name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+      description: z.string().optional(),
+      parameters: z.record(z.string(), z.unknown()).optional(),
+      strict: z.boolean().nullish(),
+    }),
   }),
+  onlyFunctions,
+]);
+
+const namedFunction = z.strictObject({
+  type: z.literal("function"),
+  function: z.strictObject({ name: z.string() }),
 });
+
+const toolChoice = z.union([
+  z.enum(["auto", "none", "required"]),
+  z.discriminatedUnion("type", [
+    namedFunction,
+    z.strictObject({
+      type: z.literal("allowed_tools"),
+      allowed_tools: z.strictObject({
+        mode: z.enum(["auto", "required"]),
+        tools: z.array(z.discriminatedUnion("type", [namedFunction, onlyFunctions])),
+      }),
+    }),
+    onlyFunctions,
+  ]),
+]);
 
 const responseFormat = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("text") }),
@@ -75,14 +114,14 @@ const responseFormat = z.discriminatedUnion("type", [
     json_schema: z.strictObject({
       name: z.string(),
       description: z.string().optional(),
-      schema: z.record(z.string(), z.unknown()),
+      schema: z.record(z.string(), z.unknown()).optional(),
       strict: z.boolean().nullish(),
     }),
   }),
 ]);
 
 export const tokenLimit = z.int().min(1).nullish();
-export const effort = z.enum(["none", "minimal", "low", "medium", "high", "xhigh"]);
+export const effort = z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"]);
 const penalty = z.number().min(-2).max(2).nullish();
 
 /** What Ollama can be asked for beyond OpenAI's API; every generating route takes it. */
@@ -122,12 +161,7 @@ export const chatParameters = {
   stream_options: streamOptions,
   response_format: responseFormat.nullish(),
   tools: z.array(tool).nullish(),
-  tool_choice: z
-    .union([
-      z.enum(["auto", "none", "required"]),
-      z.strictObject({ type: z.literal("function"), function: z.strictObject({ name: z.string() }) }),
-    ])
-    .nullish(),
+  tool_choice: toolChoice.nullish(),
   parallel_tool_calls: z.boolean().nullish(),
   reasoning_effort: effort.nullish(),
   logprobs: z.boolean().nullish(),
@@ -142,6 +176,7 @@ export const chatParameters = {
   service_tier: ignored,
   safety_identifier: ignored,
   prompt_cache_key: ignored,
+  prompt_cache_options: ignored,
   prompt_cache_retention: ignored,
   prediction: ignored,
 
@@ -151,6 +186,7 @@ export const chatParameters = {
   modalities: unsupported("only text is made", (value) => JSON.stringify(value) === '["text"]'),
   audio: unsupported("audio is not supported"),
   verbosity: unsupported("models of Ollama have no verbosity", (value) => value === "medium"),
+  moderation: unsupported("nothing is moderated"),
   web_search_options: unsupported("the gateway does not search the web"),
   functions: unsupported("deprecated; use tools"),
   function_call: unsupported("deprecated; use tool_choice"),
@@ -177,7 +213,3 @@ export type ChatMessage = ChatRequest["messages"][number];
 
 export type Sampling = Pick<ChatRequest, keyof typeof sampling>;
 export type Extensions = Pick<ChatRequest, keyof typeof extensions>;
-
-export function isEmptyObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null && Object.keys(value).length === 0;
-}

@@ -1,17 +1,10 @@
 import * as z from "zod";
 import type { OllamaCall, OllamaGenerateRequest } from "../ollama/types.ts";
-import { unsupported } from "../validation.ts";
-import {
-  extensions,
-  ignored,
-  isEmptyObject,
-  modelName,
-  sampling,
-  streamOptions,
-  tokenLimit,
-} from "./chat-schema.ts";
+import { unsupported, unsupportedNull } from "../validation.ts";
+import { extensions, ignored, modelName, sampling, streamOptions, tokenLimit } from "./chat-schema.ts";
 import { TextBuilder, TextWriter } from "./completions-answer.ts";
 import type { Translated } from "./form.ts";
+import { isEmptyObject } from "./harmless.ts";
 import { applyExtensions, toOllamaOptions } from "./options.ts";
 import { textsIn, tokenIds } from "./token-ids.ts";
 
@@ -21,7 +14,12 @@ const MAX_PROMPTS = 128;
 /** The body of `POST /v1/completions`. */
 export const completionsSchema = z.strictObject({
   model: modelName,
-  prompt: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(MAX_PROMPTS), ...tokenIds]),
+  prompt: z.union([
+    z.string().min(1),
+    z.array(z.string().min(1)).min(1).max(MAX_PROMPTS),
+    ...tokenIds,
+    unsupportedNull("Ollama begins no text of its own"),
+  ]),
   suffix: z.string().nullish(),
   stream: z.boolean().nullish(),
   stream_options: streamOptions,

@@ -1,6 +1,7 @@
 import * as z from "zod";
-import { unsupported } from "../validation.ts";
+import { unsupported, unsupportedFlag, unsupportedForms } from "../validation.ts";
 import { MAX_MESSAGES, extensions, ignored, modelName } from "./chat-schema.ts";
+import { isEmptyList, letsTheModelCall, setsOnly } from "./harmless.ts";
 
 // What was sent before is read anew each time: nothing is cached, and nothing changes by it.
 const cached = { cache_control: ignored };
@@ -14,13 +15,26 @@ const textBlock = z.strictObject({
 
 const imageBlock = z.strictObject({
   type: z.literal("image"),
-  source: z.strictObject({
-    type: z.literal("base64", { error: "Only base64 is taken; nothing is fetched on behalf of a client" }),
-    media_type: z.string().regex(/^image\//),
-    data: z.string(),
-  }),
+  source: z.discriminatedUnion("type", [
+    z.strictObject({
+      type: z.literal("base64"),
+      media_type: z.string().regex(/^image\//),
+      data: z.string(),
+    }),
+    unsupportedForms(
+      "type",
+      ["url", "file"],
+      "only base64 is taken; nothing is fetched on behalf of a client, and no file is kept",
+    ),
+  ]),
+  transformations: unsupported(
+    "images are scaled as the model needs them",
+    setsOnly("oversized_image", ["downsize"]),
+  ),
   ...cached,
 });
+
+const toolset = { toolset_name: unsupported("the gateway has no tools of its own") };
 
 const toolUseBlock = z.strictObject({
   type: z.literal("tool_use"),
@@ -28,14 +42,26 @@ const toolUseBlock = z.strictObject({
   name: z.string(),
   input: z.record(z.string(), z.unknown()),
   caller: ignored,
+  ...toolset,
   ...cached,
 });
+
+const onlyTextAndImages = "only text and images are read";
+
+const otherResults = unsupportedForms(
+  "type",
+  ["document", "search_result", "tool_reference", "browser_state"],
+  onlyTextAndImages,
+);
 
 const toolResultBlock = z.strictObject({
   type: z.literal("tool_result"),
   tool_use_id: z.string(),
-  content: z.union([z.string(), z.array(z.discriminatedUnion("type", [textBlock, imageBlock]))]).nullish(),
+  content: z
+    .union([z.string(), z.array(z.discriminatedUnion("type", [textBlock, imageBlock, otherResults]))])
+    .nullish(),
   is_error: z.boolean().nullish(),
+  ...toolset,
   ...cached,
 });
 
@@ -47,19 +73,89 @@ const thinkingBlock = z.strictObject({
 
 const redactedBlock = z.strictObject({ type: z.literal("redacted_thinking"), data: z.string() });
 
+const otherBlocks = unsupportedForms(
+  "type",
+  ["document", "search_result", "container_upload"],
+  onlyTextAndImages,
+);
+
+const serverTools = unsupportedForms(
+  "type",
+  [
+    "server_tool_use",
+    "bash_code_execution_tool_result",
+    "code_execution_tool_result",
+    "text_editor_code_execution_tool_result",
+    "tool_search_tool_result",
+    "web_fetch_tool_result",
+    "web_search_tool_result",
+  ],
+  "the gateway has no tools of its own",
+);
+
+const blocksOfTheModel = unsupportedForms(
+  "type",
+  ["tool_use", "thinking", "redacted_thinking"],
+  "only the assistant calls tools and thinks",
+);
+
+const blocksOfTheUser = unsupportedForms(
+  "type",
+  ["image", "tool_result"],
+  "the assistant says text and calls tools",
+);
+
 const message = z.discriminatedUnion("role", [
   z.strictObject({
     role: z.literal("user"),
     content: z.union([
       z.string(),
-      z.array(z.discriminatedUnion("type", [textBlock, imageBlock, toolResultBlock])).min(1),
+      z
+        .array(
+          z.discriminatedUnion("type", [
+            textBlock,
+            imageBlock,
+            toolResultBlock,
+            blocksOfTheModel,
+            otherBlocks,
+            serverTools,
+          ]),
+        )
+        .min(1),
     ]),
   }),
   z.strictObject({
     role: z.literal("assistant"),
     content: z.union([
       z.string(),
-      z.array(z.discriminatedUnion("type", [textBlock, toolUseBlock, thinkingBlock, redactedBlock])),
+      z.array(
+        z.discriminatedUnion("type", [
+          textBlock,
+          toolUseBlock,
+          thinkingBlock,
+          redactedBlock,
+          blocksOfTheUser,
+          otherBlocks,
+          serverTools,
+        ]),
+      ),
+    ]),
+  }),
+  z.strictObject({
+    role: z.literal("system"),
+    content: z.union([
+      z.string(),
+      z
+        .array(
+          z.discriminatedUnion("type", [
+            textBlock,
+            blocksOfTheModel,
+            blocksOfTheUser,
+            otherBlocks,
+            serverTools,
+          ]),
+        )
+        .min(1),
     ]),
   }),
 ]);
@@ -77,6 +173,8 @@ const tool = z.strictObject({
   strict: ignored,
   eager_input_streaming: ignored,
   input_examples: ignored,
+  allowed_callers: unsupported("only the model itself calls", letsTheModelCall),
+  defer_loading: unsupportedFlag("the model is shown every tool at once"),
   ...cached,
 });
 
@@ -107,6 +205,7 @@ export const messagesSchema = z.strictObject({
       z.strictObject({ type: z.literal("enabled"), budget_tokens: ignored, display: ignored }),
       z.strictObject({ type: z.literal("adaptive"), display: ignored }),
       z.strictObject({ type: z.literal("disabled") }),
+      unsupportedForms("type", ["between_tools"], "a model of Ollama thinks before it answers"),
     ])
     .nullish(),
   output_config: z
@@ -123,15 +222,14 @@ export const messagesSchema = z.strictObject({
   metadata: ignored,
   service_tier: ignored,
   inference_geo: ignored,
+  speed: ignored,
+  diagnostics: ignored,
   ...cached,
 
   // These would change the answer.
   container: unsupported("the gateway runs no code"),
   context_management: unsupported("the conversation is taken as it is sent"),
-  mcp_servers: unsupported(
-    "the gateway calls no servers",
-    (value) => Array.isArray(value) && value.length === 0,
-  ),
+  mcp_servers: unsupported("the gateway calls no servers", isEmptyList),
 });
 
 export type MessagesRequest = z.output<typeof messagesSchema>;

@@ -2,7 +2,7 @@ import type { OllamaChatRequest, OllamaMessage, OllamaToolCall } from "../ollama
 import { argumentsOf, base64Of, toOllamaThink } from "./chat-request.ts";
 import { applyExtensions, toOllamaOptions } from "./options.ts";
 import type { ResponsesItem, ResponsesRequest } from "./responses-schema.ts";
-import { type ChosenTools, type Tool, chooseTools } from "./tool-choice.ts";
+import { type ChosenTools, type Tool, type ToolChoice, chooseTools } from "./tool-choice.ts";
 
 type MessageItem = Extract<ResponsesItem, { role: string }>;
 type Content = MessageItem["content"];
@@ -37,7 +37,13 @@ export function chosenTools({
   tool_choice: choice,
   parallel_tool_calls: parallel,
 }: ResponsesRequest): ChosenTools {
-  return chooseTools((tools ?? []).map(toTool), choice ?? "auto", parallel !== false);
+  return chooseTools((tools ?? []).map(toTool), toToolChoice(choice), parallel !== false);
+}
+
+function toToolChoice(choice: ResponsesRequest["tool_choice"]): ToolChoice {
+  if (choice == null) return "auto";
+  if (typeof choice === "string" || choice.type === "function") return choice;
+  return { mode: choice.mode, allowed: choice.tools.map((tool) => tool.name) };
 }
 
 function toTool({ name, description, parameters }: NonNullable<ResponsesRequest["tools"]>[number]): Tool {
@@ -108,12 +114,13 @@ function toOllamaMessages(input: ResponsesRequest["input"]): OllamaMessage[] {
       }
       case "function_call_output": {
         turn = undefined;
-        const toolName = toolNames.get(item.call_id);
+        const { call_id: id, name } = item;
+        const toolName = name ?? (id == null ? undefined : toolNames.get(id));
         messages.push({
           role: "tool",
           content: textOf(item.output),
           ...withImages(item.output),
-          tool_call_id: item.call_id,
+          ...(id == null ? {} : { tool_call_id: id }),
           ...(toolName === undefined ? {} : { tool_name: toolName }),
         });
         break;

@@ -1,15 +1,28 @@
 import * as z from "zod";
-import { unsupported } from "../validation.ts";
-import { MAX_MESSAGES, effort, extensions, ignored, imageUrl, modelName } from "./chat-schema.ts";
+import { unsupported, unsupportedFlag, unsupportedForms, unsupportedWords } from "../validation.ts";
+import {
+  MAX_MESSAGES,
+  breakpoint,
+  effort,
+  extensions,
+  ignored,
+  imageDetail,
+  imageUrl,
+  modelName,
+} from "./chat-schema.ts";
+import { isEmptyList, letsTheModelCall, setsOnly } from "./harmless.ts";
 
-const textPart = z.strictObject({ type: z.literal("input_text"), text: z.string() });
+const textPart = z.strictObject({ type: z.literal("input_text"), text: z.string(), ...breakpoint });
 
 const imagePart = z.strictObject({
   type: z.literal("input_image"),
   image_url: imageUrl,
-  detail: z.enum(["auto", "low", "high"]).nullish(),
+  detail: imageDetail.nullish(),
   file_id: unsupported("the gateway keeps no files"),
+  ...breakpoint,
 });
+
+const filePart = unsupportedForms("type", ["input_file"], "only text and images are read");
 
 // What the model said before, as it is sent back.
 const outputPart = z.strictObject({
@@ -22,9 +35,11 @@ const outputPart = z.strictObject({
 });
 const refusalPart = z.strictObject({ type: z.literal("refusal"), refusal: z.string() });
 
-const parts = z.array(z.discriminatedUnion("type", [textPart, imagePart, outputPart, refusalPart]));
+const parts = z.array(z.discriminatedUnion("type", [textPart, imagePart, filePart, outputPart, refusalPart]));
 
 const sentBack = { id: ignored, status: ignored };
+
+const ofOneCall = { caller: ignored, namespace: unsupported("functions have no namespaces here") };
 
 const message = z.strictObject({
   type: z.literal("message").optional(),
@@ -40,13 +55,17 @@ const functionCall = z.strictObject({
   name: z.string(),
   arguments: z.string(),
   parsed_arguments: ignored,
+  async: unsupportedFlag("a call is answered before the model goes on"),
+  ...ofOneCall,
   ...sentBack,
 });
 
 const functionOutput = z.strictObject({
   type: z.literal("function_call_output"),
-  call_id: z.string(),
-  output: z.union([z.string(), z.array(z.discriminatedUnion("type", [textPart, imagePart]))]),
+  call_id: z.string().nullish(),
+  output: z.union([z.string(), z.array(z.discriminatedUnion("type", [textPart, imagePart, filePart]))]),
+  name: z.string().nullish(),
+  ...ofOneCall,
   ...sentBack,
 });
 
@@ -58,8 +77,43 @@ const reasoning = z.strictObject({
   ...sentBack,
 });
 
+const otherItems = unsupportedForms(
+  "type",
+  [
+    "additional_tools",
+    "apply_patch_call",
+    "apply_patch_call_output",
+    "code_interpreter_call",
+    "compaction",
+    "compaction_trigger",
+    "computer_call",
+    "computer_call_output",
+    "configuration_update",
+    "custom_tool_call",
+    "custom_tool_call_output",
+    "file_search_call",
+    "image_generation_call",
+    "local_shell_call",
+    "local_shell_call_output",
+    "mcp_approval_request",
+    "mcp_approval_response",
+    "mcp_call",
+    "mcp_list_tools",
+    "program",
+    "program_output",
+    "shell_call",
+    "shell_call_output",
+    "tool_search_call",
+    "tool_search_output",
+    "web_search_call",
+  ],
+  "only messages, calls of functions and reasoning are read",
+);
+
+const keptItem = unsupportedForms("type", ["item_reference"], "the gateway keeps no items; send them whole");
+
 const item = z.union([
-  z.discriminatedUnion("type", [message, functionCall, functionOutput, reasoning]),
+  z.discriminatedUnion("type", [message, functionCall, functionOutput, reasoning, otherItems, keptItem]),
   message,
 ]);
 
@@ -72,7 +126,46 @@ const tool = z.strictObject({
   description: z.string().nullish(),
   parameters: z.record(z.string(), z.unknown()).nullish(),
   strict: z.boolean().nullish(),
+  allowed_callers: unsupported("only the model itself calls", letsTheModelCall),
+  async: unsupportedFlag("a call is answered before the model goes on"),
+  defer_loading: unsupportedFlag("the model is shown every tool at once"),
+  output_schema: unsupported("the model is not shown what a function answers"),
 });
+
+const namedFunction = z.strictObject({ type: z.literal("function"), name: z.string() });
+
+const otherTools = unsupportedForms(
+  "type",
+  [
+    "apply_patch",
+    "code_interpreter",
+    "computer",
+    "computer_use",
+    "computer_use_preview",
+    "custom",
+    "file_search",
+    "image_generation",
+    "mcp",
+    "programmatic_tool_calling",
+    "shell",
+    "web_search_preview",
+    "web_search_preview_2025_03_11",
+  ],
+  "the gateway has no tools of its own; only functions are taken",
+);
+
+const toolChoice = z.union([
+  z.enum(["auto", "none", "required"]),
+  z.discriminatedUnion("type", [
+    namedFunction,
+    z.strictObject({
+      type: z.literal("allowed_tools"),
+      mode: z.enum(["auto", "required"]),
+      tools: z.array(z.discriminatedUnion("type", [namedFunction, otherTools])),
+    }),
+    otherTools,
+  ]),
+]);
 
 const format = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("text") }),
@@ -84,6 +177,21 @@ const format = z.discriminatedUnion("type", [
     schema: z.record(z.string(), z.unknown()),
     strict: z.boolean().nullish(),
   }),
+]);
+
+const includable = z.union([
+  z.enum(["message.output_text.logprobs", "reasoning.encrypted_content"]),
+  unsupportedWords(
+    [
+      "code_interpreter_call.outputs",
+      "computer_call_output.output.image_url",
+      "file_search_call.results",
+      "message.input_image.image_url",
+      "web_search_call.action.sources",
+      "web_search_call.results",
+    ],
+    "the gateway has no tools of its own, and keeps no images",
+  ),
 ]);
 
 /** The body of `POST /v1/responses`: its stateless part. */
@@ -104,17 +212,18 @@ export const responsesSchema = z.strictObject({
     })
     .nullish(),
   reasoning: z
-    .strictObject({ effort: effort.nullish(), summary: ignored, generate_summary: ignored })
+    .strictObject({
+      effort: effort.nullish(),
+      summary: ignored,
+      generate_summary: ignored,
+      mode: unsupported("models of Ollama have one mode", (value) => value === "standard"),
+      context: unsupported("the model says which reasoning it reads again", (value) => value === "auto"),
+    })
     .nullish(),
   tools: z.array(tool).nullish(),
-  tool_choice: z
-    .union([
-      z.enum(["auto", "none", "required"]),
-      z.strictObject({ type: z.literal("function"), name: z.string() }),
-    ])
-    .nullish(),
+  tool_choice: toolChoice.nullish(),
   parallel_tool_calls: z.boolean().nullish(),
-  include: z.array(z.enum(["message.output_text.logprobs", "reasoning.encrypted_content"])).nullish(),
+  include: z.array(includable).nullish(),
   truncation: z.enum(["auto", "disabled"]).nullish(),
   ...extensions,
 
@@ -124,6 +233,7 @@ export const responsesSchema = z.strictObject({
   user: ignored,
   safety_identifier: ignored,
   prompt_cache_key: ignored,
+  prompt_cache_options: z.looseObject({ prewarm: unsupportedFlag("nothing is cached") }).nullish(),
   prompt_cache_retention: ignored,
   service_tier: ignored,
 
@@ -133,6 +243,10 @@ export const responsesSchema = z.strictObject({
   background: unsupported("an answer is given at once or not at all", (value) => value === false),
   prompt: unsupported("the gateway keeps no prompts"),
   max_tool_calls: unsupported("the gateway has no tools of its own"),
+  moderation: unsupported("nothing is moderated"),
+  context_management: unsupported("the conversation is taken as it is sent", isEmptyList),
+  access_programs: unsupported("there are no access programs", setsOnly("cyber", ["standard"])),
+  image: unsupported("images are not compressed", setsOnly("context_compression", ["auto", "disabled"])),
 });
 
 export type ResponsesRequest = z.output<typeof responsesSchema>;

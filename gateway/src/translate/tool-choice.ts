@@ -1,7 +1,14 @@
 import { ApiError } from "../errors.ts";
 import type { OllamaEvent, OllamaToolCall } from "../ollama/types.ts";
 
-export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
+export type ToolChoice = "auto" | "none" | "required" | { readonly name: string } | AllowedTools;
+
+/** The tools that the model may choose among. */
+interface AllowedTools {
+  readonly mode: "auto" | "required";
+  /** Their names. */
+  readonly allowed: readonly string[];
+}
 
 /** A function as OpenAI and Ollama describe it. */
 export interface Tool {
@@ -29,16 +36,28 @@ export interface ChosenTools {
  * @throws ApiError when the choice names no tool that there is
  */
 export function chooseTools(tools: readonly Tool[], choice: ToolChoice, parallel: boolean): ChosenTools {
+  if (typeof choice === "object" && "allowed" in choice) {
+    const allowed = choice.allowed.map((name) => named(name, tools));
+    return chooseTools(allowed, choice.mode, parallel);
+  }
   if (choice === "none" || (choice === "auto" && tools.length === 0)) return {};
   if (choice === "auto") return parallel ? { tools } : { tools, adapt: onlyFirstCall };
-  const callable = choice === "required" ? tools : tools.filter((tool) => tool.function.name === choice.name);
-  if (callable.length === 0) {
-    throw new ApiError("invalid_value", {
-      message: "Invalid value for 'tool_choice': there is no such function in 'tools'.",
-      param: "tool_choice",
-    });
-  }
+  const callable = choice === "required" ? tools : [named(choice.name, tools)];
+  if (callable.length === 0) throw noSuchFunction();
   return { tools, format: schemaOfOneCall(callable), adapt: contentAsCall };
+}
+
+function named(name: string, tools: readonly Tool[]): Tool {
+  const tool = tools.find((each) => each.function.name === name);
+  if (tool === undefined) throw noSuchFunction();
+  return tool;
+}
+
+function noSuchFunction(): ApiError {
+  return new ApiError("invalid_value", {
+    message: "Invalid value for 'tool_choice': there is no such function in 'tools'.",
+    param: "tool_choice",
+  });
 }
 
 function onlyFirstCall(): (event: OllamaEvent) => OllamaEvent {
