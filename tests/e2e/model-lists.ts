@@ -12,9 +12,12 @@ export interface Seen {
   readonly installed: string[][];
   /** Each list that the gateway gave. */
   readonly listed: string[][];
-  /** What the gateway listed, and Ollama had neither just before nor just after. */
+  /** What the gateway listed, and Ollama had neither in the lists before nor in those after. */
   readonly wrong: string[];
 }
+
+/** Ollama writes a manifest over where it is, and does not list what it stands for meanwhile: longer on a busy machine. */
+const inARow = 6;
 
 export function modelLists(ollama: string, gateway: string) {
   async function tags(): Promise<Tag[]> {
@@ -37,7 +40,8 @@ export function modelLists(ollama: string, gateway: string) {
 
   /** Looks at both lists without pause as long as something is done. */
   async function watching<T>(work: Promise<T>): Promise<Seen & { readonly result: T }> {
-    const seen: Seen = { installed: [], listed: [], wrong: [] };
+    const seen: Omit<Seen, "wrong"> = { installed: [], listed: [] };
+    const looks: { readonly list: readonly string[]; readonly at: number }[] = [];
     const ended = new AbortController();
     const result = work.finally(() => {
       ended.abort();
@@ -50,22 +54,30 @@ export function modelLists(ollama: string, gateway: string) {
         seen.installed.push(before, after);
         if (list !== undefined) {
           seen.listed.push(list);
-          seen.wrong.push(...list.filter((name) => !before.includes(name) && !after.includes(name)));
+          looks.push({ list, at: seen.installed.length - 1 });
         }
         await sleep(10);
       }
     })();
     await Promise.all([result, looking]);
-    return { ...seen, result: await result };
+    const wrong = looks.flatMap(({ list, at }) => {
+      const around = seen.installed.slice(Math.max(0, at - inARow / 2), at + inARow / 2).flat();
+      return list.filter((name) => !around.includes(name));
+    });
+    return { ...seen, wrong, result: await result };
   }
 
   return { tags, names, digestOf, listed, watching };
 }
 
-/**
- * Whether a name is missing from two lists in a row. Ollama writes a manifest over where it is, and for less than a
- * millisecond does not list what it stands for.
- */
+/** Whether a name is missing for longer than its manifest takes to be written. */
 export function everMissing(name: string, lists: readonly string[][]): boolean {
-  return lists.some((list, i) => !list.includes(name) && lists[i + 1]?.includes(name) === false);
+  return lists.some(
+    (_, i) =>
+      i + inARow <= lists.length &&
+      !lists
+        .slice(i, i + inARow)
+        .flat()
+        .includes(name),
+  );
 }
