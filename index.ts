@@ -14,7 +14,7 @@ import { modelServer, OllamaServer } from "./components/ollama-server.ts";
 import { checkHost } from "./components/preflight.ts";
 
 const given = refuse(readConfig);
-const names = stackNames(given);
+const names = stackNames(pulumi.getStack(), given);
 const config = await checkHost(given, names);
 const gpus = await planGpus(config);
 deployTo(config);

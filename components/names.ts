@@ -1,4 +1,7 @@
-import * as pulumi from "@pulumi/pulumi";
+// Without Pulumi's SDK, for the scripts know things by these names, too.
+
+/** The project's name, as Pulumi.yaml has it. */
+export const project = "ollama-stack";
 
 interface Counted {
   readonly networkName: string;
@@ -7,13 +10,12 @@ interface Counted {
 }
 
 /** What the engine calls the parts of a stack, so that several stacks fit on one engine. */
-export function stackNames({ networkName, ollamaReplicas, gatewayReplicas }: Counted) {
-  const stack = pulumi.getStack();
-  const prefix = `${pulumi.getProject()}-${stack}`;
+export function stackNames(stack: string, { networkName, ollamaReplicas, gatewayReplicas }: Counted) {
+  const prefix = `${project}-${stack}`;
   const ollama = `${prefix}-ollama`;
   const gateway = `${prefix}-gateway`;
   return {
-    network: networkName === "" ? `ollama_network_${stack}` : networkName,
+    network: networkNameOf(stack, networkName),
     ollama,
     gateway,
     edge: `${prefix}-edge`,
@@ -23,7 +25,27 @@ export function stackNames({ networkName, ollamaReplicas, gatewayReplicas }: Cou
 }
 export type StackNames = ReturnType<typeof stackNames>;
 
+/** What a stack's network is called: as the config says, or after the stack where that leaves it empty. */
+export function networkNameOf(stack: string, configured: string): string {
+  return configured === "" ? `ollama_network_${stack}` : configured;
+}
+
 /** The names of so many of a kind: the first has the plain one, so that it stays what it is when others come. */
 export function replicas(name: string, count: number): string[] {
   return Array.from({ length: count }, (_, i) => (i === 0 ? name : `${name}-${String(i + 1)}`));
+}
+
+/** What an engine's filter takes for the names of a stack's containers, every replica included. */
+export function containerPattern(stack: string): string {
+  return `^/?${escaped(project)}-${escaped(stack)}-(ollama|gateway|edge)(-[0-9]+)?$`;
+}
+
+/** What an engine's filter takes for a name, and no name that has it in it. */
+export function namePattern(name: string): string {
+  return `^${escaped(name)}$`;
+}
+
+// Names have no other character that means something in a pattern.
+function escaped(name: string): string {
+  return name.replaceAll(".", "\\.");
 }

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { docker } from "../components/engine.ts";
+import { containerPattern, namePattern, networkNameOf } from "../components/names.ts";
 import { readDeployment } from "./deployment.ts";
 import { pulumi, PulumiFailed } from "./pulumi-cli.ts";
-import { settingOf } from "./stack-file.ts";
+import type { Settings } from "./settings.ts";
 
 // An engine that goes away while it is asked for a network or a container may have made it, and nobody was told: it is
 // in no state, and its name is taken.
@@ -37,6 +38,7 @@ const stepMs = 1000;
 /** Runs an update, and again when it failed and an earlier one that failed had left something half made. */
 export async function clearingHalfMade(
   stack: string,
+  settings: Settings,
   env: NodeJS.ProcessEnv,
   update: () => Promise<void>,
 ): Promise<void> {
@@ -49,7 +51,7 @@ export async function clearingHalfMade(
     } catch (error) {
       if (!(error instanceof PulumiFailed)) throw error;
       // An engine that is gone by now has nothing to say: what the update said stands.
-      const found = await halfMade(stack, env, startedAt).catch(() => []);
+      const found = await halfMade(stack, settings, env, startedAt).catch(() => []);
       if (found.length === 0) throw error;
       for (const { kind, id, name } of found) {
         // Not by force: what is in use by now stays, and what the update said of it stands.
@@ -64,14 +66,23 @@ export async function clearingHalfMade(
 }
 
 /** What a failed update made, before a time, under a name of the stack, and no state knows. */
-async function halfMade(stack: string, env: NodeJS.ProcessEnv, before: number): Promise<Found[]> {
+async function halfMade(
+  stack: string,
+  settings: Settings,
+  env: NodeJS.ProcessEnv,
+  before: number,
+): Promise<Found[]> {
   const failed = await failedUpdates(stack, env);
   if (failed.length === 0) return [];
   const { resources } = await readDeployment(stack, env);
   const known = new Set(resources.map(({ id }) => id));
   const found = await Promise.all([
-    look("network", networkFilters(stack)),
-    look("container", neverStarted(stack)),
+    look("network", [
+      "--filter",
+      `name=${namePattern(networkNameOf(stack, String(settings("networkName"))))}`,
+    ]),
+    // Containers in use have been started: that is another request than the one that makes them.
+    look("container", ["--all", "--filter", "status=created", "--filter", `name=${containerPattern(stack)}`]),
   ]);
   return found
     .flat()
@@ -95,20 +106,4 @@ async function look(kind: Kind, options: readonly string[]): Promise<(Found & { 
   return inspected
     .parse(JSON.parse(await docker([kind, "inspect", ...ids])))
     .map(({ Id, Name, Created }) => ({ kind, id: Id, name: Name.replace(/^\//, ""), created: Created }));
-}
-
-function networkFilters(stack: string): string[] {
-  const own = settingOf(stack, "networkName");
-  const name = typeof own === "string" && own !== "" ? own : `ollama_network_${stack}`;
-  return ["--filter", `name=^${escaped(name)}$`];
-}
-
-/** Containers in use have been started: that is another request than the one that makes them. */
-function neverStarted(stack: string): string[] {
-  const name = `^/?ollama-stack-${escaped(stack)}-(ollama|gateway|edge)(-[0-9]+)?$`;
-  return ["--all", "--filter", "status=created", "--filter", `name=${name}`];
-}
-
-function escaped(name: string): string {
-  return name.replaceAll(".", "\\.");
 }

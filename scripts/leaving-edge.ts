@@ -1,5 +1,5 @@
 import { type Deployment, readDeployment } from "./deployment.ts";
-import { projectDefaults, settingOf } from "./stack-file.ts";
+import type { Settings } from "./settings.ts";
 import { lockedUpdate } from "./update.ts";
 
 const edgeType = "ollama-stack:index:Edge";
@@ -12,13 +12,13 @@ const edgeType = "ollama-stack:index:Edge";
  */
 export async function removeLeavingEdge(
   stack: string,
+  settings: Settings,
   deployment: Deployment,
   env: NodeJS.ProcessEnv,
   check: () => Promise<unknown>,
 ): Promise<Deployment> {
   const parts = deployment.resources.filter(({ urn }) => urn.includes(`::${edgeType}`));
-  const wanted = settingOf(stack, "edge") ?? projectDefaults()["edge"];
-  if (parts.length === 0 || wanted !== "none") return deployment;
+  if (parts.length === 0 || settings("edge") !== "none") return deployment;
   await check();
   console.error(
     "The edge goes first, so that the gateway can have its port: nobody is served until that has it.",

@@ -1,6 +1,8 @@
 import { docker } from "../components/engine.ts";
+import { containerPattern } from "../components/names.ts";
 import { PulumiFailed } from "./pulumi-cli.ts";
-import { engineOf, settingOf } from "./stack-file.ts";
+import type { Settings } from "./settings.ts";
+import { engineOf } from "./stack-file.ts";
 
 // A port that a stack chooses is free when its program looks, and its container is made later: another stack, or any
 // program, may take it in between.
@@ -8,7 +10,11 @@ import { engineOf, settingOf } from "./stack-file.ts";
 const tries = 5;
 
 /** Runs an update, and again when it failed because ports that it chose itself were taken before it had them. */
-export async function choosingAgain(stack: string, update: () => Promise<void>): Promise<void> {
+export async function choosingAgain(
+  stack: string,
+  settings: Settings,
+  update: () => Promise<void>,
+): Promise<void> {
   for (let tried = 1; ; tried += 1) {
     try {
       await update();
@@ -16,7 +22,7 @@ export async function choosingAgain(stack: string, update: () => Promise<void>):
     } catch (error) {
       if (!(error instanceof PulumiFailed) || tried === tries) throw error;
       // An engine that is gone by now has nothing to say: what the update said stands.
-      const lost = await lostPorts(stack).catch(() => []);
+      const lost = await lostPorts(stack, settings).catch(() => []);
       if (lost.length === 0) throw error;
       for (const { port, container } of lost)
         console.error(`Port ${port} was taken by another before ${container} had it: choosing again.`);
@@ -25,10 +31,9 @@ export async function choosingAgain(stack: string, update: () => Promise<void>):
 }
 
 /** The containers of a stack that were not started because a port that it chose was taken. */
-async function lostPorts(stack: string): Promise<{ port: string; container: string }[]> {
+async function lostPorts(stack: string, settings: Settings): Promise<{ port: string; container: string }[]> {
   const engine = engineOf(stack);
-  const name = `^/?ollama-stack-${stack.replaceAll(".", "\\.")}-(ollama|gateway|edge)$`;
-  const filters = ["--filter", "status=created", "--filter", `name=${name}`];
+  const filters = ["--filter", "status=created", "--filter", `name=${containerPattern(stack)}`];
   const text = await docker(["container", "ls", "--all", "--format", "{{.Names}}", ...filters], { engine });
   const lost = await Promise.all(
     text
@@ -36,7 +41,7 @@ async function lostPorts(stack: string): Promise<{ port: string; container: stri
       .filter(Boolean)
       .map(async (container) => {
         const key = container.endsWith("-ollama") ? "ollamaPort" : "gatewayPort";
-        if (settingOf(stack, key) !== "auto") return [];
+        if (settings(key) !== "auto") return [];
         const said = await docker(["container", "inspect", "--format", "{{.State.Error}}", container], {
           engine,
         });

@@ -5,7 +5,7 @@ import { describePreview, heading } from "./preview/words.ts";
 import { pulumi, PulumiFailed } from "./pulumi-cli.ts";
 import { ensureStack } from "./recovery.ts";
 import { openSession } from "./session.ts";
-import { rulesFor } from "./stack-file.ts";
+import { rulesFor, settingsFor } from "./settings.ts";
 
 await main(async () => {
   const { stack, env, rest } = await openSession(process.argv.slice(2));
@@ -16,7 +16,7 @@ await main(async () => {
     console.log(describePreview(await preview("--json"), stack));
   });
   // By itself: what breaks the rules is not in the CLI's JSON.
-  const rules = rulesFor(stack);
+  const rules = rulesFor(settingsFor(stack, rest));
   if (process.exitCode === undefined && rules.length > 0)
     await orRefusal("\n", brokenRulesIn, () => preview(...rules));
 });

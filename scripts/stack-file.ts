@@ -27,18 +27,12 @@ export function projectDefaults(): Record<string, unknown> {
   return Object.fromEntries(Object.entries(config).map(([key, { default: value }]) => [key, value]));
 }
 
-/** What a stack's file sets a key to. */
-export function settingOf(stack: string, key: string): unknown {
-  const text = readText(stackFile(stack));
+/** What a stack's file, or another one in its stead, sets a key to. */
+export function settingOf(stack: string, key: string, file = stackFile(stack)): unknown {
+  const text = readText(file);
   if (text === undefined) return undefined;
   const content = parse(text) as { config?: Record<string, unknown> } | null;
   return content?.config?.[`ollama-stack:${key}`];
-}
-
-/** What the CLI is to be told for a preview to check the rules for production; nothing for a stack that need not keep them. */
-export function rulesFor(stack: string): string[] {
-  const isProduction = String(settingOf(stack, "production")) === "true";
-  return isProduction ? ["--policy-pack", join(root, "policy")] : [];
 }
 
 /** The engine that a stack's config names. What is wrong with that file, the program says. */

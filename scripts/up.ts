@@ -14,7 +14,7 @@ import { openStack } from "./recovery.ts";
 import { main } from "./main.ts";
 import { withReachable } from "./reachable.ts";
 import { openSession } from "./session.ts";
-import { rulesFor } from "./stack-file.ts";
+import { rulesFor, settingsFor } from "./settings.ts";
 import { updateTelling } from "./told-outputs.ts";
 import { authorityPath } from "./trust.ts";
 import { lockedUpdate } from "./update.ts";
@@ -27,11 +27,12 @@ await main(async () => {
   const env = options.length < rest.length ? { ...tools, OLLAMA_STACK_UPDATE_MODELS: "true" } : tools;
   const found = await openStack(stack, env);
   await refuseMove(stack, stackOption, found, env);
-  const rules = rulesFor(stack);
+  const settings = settingsFor(stack, options);
+  const rules = rulesFor(settings);
   // What is wrong with the config is said before anything is taken away, and what rules for production it breaks.
   const preview = ["preview", "--stack", stack, ...rules, ...previewOptions(options)];
   const check = () => pulumi(preview, { env, output: "read" });
-  const deployment = await removeLeavingEdge(stack, found, env, check);
+  const deployment = await removeLeavingEdge(stack, settings, found, env, check);
   const drifted = await repairDrift(stack, deployment, check);
   const replace = (drifted ?? []).flatMap((urn) => ["--replace", urn]);
   // Refreshed, so that a container that somebody removed or stopped is brought back; where everything is as it was
@@ -42,7 +43,7 @@ await main(async () => {
   const command = ["up", "--yes", ...refresh, "--suppress-outputs", ...checked, ...replace, ...options];
   const told = await updateTelling((more, added) => {
     const update = () => lockedUpdate([...command, ...more], stack, { ...env, ...added });
-    return clearingHalfMade(stack, env, () => choosingAgain(stack, update));
+    return clearingHalfMade(stack, settings, env, () => choosingAgain(stack, settings, update));
   });
   const outputs = told ?? (await readOutputs(stack, env));
   const model = outputs.installedModels[0]?.model ?? "";

@@ -18,8 +18,27 @@ const valued = {
   verbose: { type: "string", short: "v" },
 } as const;
 
+/** What the options given to the CLI say of the config: values by key, and the file that is read for the stack's. */
+export function givenConfig(given: readonly string[]): {
+  readonly values: ReadonlyMap<string, string>;
+  readonly file: string | undefined;
+} {
+  const options = optionsIn(given);
+  const values = options
+    .filter(({ name }) => name === "config")
+    .map(({ value = "" }) => /^(?:ollama-stack:)?([^=]*)=?(.*)$/s.exec(value))
+    .map((match) => [match?.[1] ?? "", match?.[2] ?? ""] as const);
+  return { values: new Map(values), file: options.findLast(({ name }) => name === "config-file")?.value };
+}
+
 /** Of the options given for `pulumi up`, those that `pulumi preview` needs to judge the same update. */
 export function previewOptions(given: readonly string[]): string[] {
+  return optionsIn(given)
+    .filter(({ name }) => Object.hasOwn(passed, name))
+    .map(({ name, value }) => (value === undefined ? `--${name}` : `--${name}=${value}`));
+}
+
+function optionsIn(given: readonly string[]): { name: string; value: string | undefined }[] {
   const { tokens } = parseArgs({
     args: given,
     options: { ...passed, ...valued },
@@ -27,9 +46,9 @@ export function previewOptions(given: readonly string[]): string[] {
     tokens: true,
   });
   return tokens.flatMap((token) => {
-    if (token.kind !== "option" || !Object.hasOwn(passed, token.name)) return [];
+    if (token.kind !== "option") return [];
+    const { name, rawName, value } = token;
     // The CLI reads `-c=key=value` as `-c key=value`.
-    const value = token.rawName.startsWith("--") ? token.value : token.value?.replace(/^=/, "");
-    return [value === undefined ? `--${token.name}` : `--${token.name}=${value}`];
+    return [{ name, value: rawName.startsWith("--") ? value : value?.replace(/^=/, "") }];
   });
 }

@@ -179,4 +179,16 @@ describe("an edge", () => {
     expect(readFileSync(kept, "utf8")).toContain('"email":"ops@example.test"');
     expect(await id()).toBe(before);
   });
+
+  it("goes by the command that an update says, which finds its port taken", async () => {
+    const of = ["edge", "edgeHostnames", "edgeCertificates", "edgeAcmeDirectory", "edgeAcmeEmail"];
+    project.configure(Object.fromEntries(of.map((key) => [key, undefined])));
+    const { code, output } = await project.tryPulumi("up", "--yes", "--skip-preview");
+    expect(code, output).not.toBe(0);
+    const target = /pulumi destroy --target '([^']+)'/.exec(output)?.[1] ?? `none in: ${output}`;
+    await project.pulumi("destroy", "--yes", "--skip-preview", "--target", target);
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect((await fetch(`http://127.0.0.1:${String(gatewayPort)}/health`)).status).toBe(200);
+    await project.pulumi("preview", "--expect-no-changes");
+  });
 });

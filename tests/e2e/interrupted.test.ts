@@ -99,6 +99,22 @@ describe("an update that is killed", () => {
     await project.pulumi("destroy", "--yes", "--skip-preview");
   });
 
+  it("left a network that somebody uses by now: that stays, and the update says what is in the way", async () => {
+    const [network, user] = ["ollama_network_cut", "ollama-stack-cut-user"];
+    const run = up();
+    await seeing(run, /Updating \(cut\)/);
+    execFileSync("docker", ["network", "create", network]);
+    expect((await run.done).code).not.toBe(0);
+    const image = String(project.configured("ollamaImage"));
+    execFileSync("docker", ["container", "run", "--detach", "--name", user, "--network", network, image]);
+    const { code, output } = await up().done;
+    execFileSync("docker", ["container", "rm", "--force", "--volumes", user]);
+    execFileSync("docker", ["network", "rm", network]);
+    expect(code, output).not.toBe(0);
+    expect(output).toContain(`network with name ${network} already exists`);
+    expect(output).not.toMatch(/removed it|active endpoints/);
+  });
+
   it("is not blamed for a network that somebody else made: that stays, and is in the way", async () => {
     execFileSync("docker", ["network", "create", "ollama_network_cut"]);
     for (let time = 0; time < 2; time += 1) {

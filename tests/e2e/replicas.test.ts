@@ -252,8 +252,11 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     expect(alone.output).toMatch(
       /Port 18471 is in use by the container ollama-stack-rolling-edge, which is to go/,
     );
+    // What the command line says counts before the file.
+    project.configure({ edge: "internal", gatewayReplicas: 2 });
+    const update = ["scripts/up.ts", "-c", "edge=none", "-c", "gatewayReplicas=1"];
     const environment = { OLLAMA_STACK_API_KEY: key };
-    const { code, output } = await project.run(process.execPath, ["scripts/up.ts"], environment).done;
+    const { code, output } = await project.run(process.execPath, update, environment).done;
     expect(code, output).toBe(0);
     const response = await fetch(`http://127.0.0.1:${String(gatewayPort)}/v1/models`, {
       headers: { authorization: `Bearer ${key}` },

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { previewOptions } from "../../scripts/preview/options.ts";
+import { givenConfig, previewOptions } from "../../scripts/preview/options.ts";
 
 it.each([
   ["an option and its value", ["-c", "edge=none"], ["--config=edge=none"]],
@@ -33,4 +33,18 @@ it.each([
   ["what follows the options", ["--", "-c", "edge=none"]],
 ])("and nothing else: %s", (_what, given) => {
   expect(previewOptions(given)).toEqual([]);
+});
+
+it.each([
+  ["a value", ["-c", "edge=none"], { edge: "none" }],
+  ["a value with the project's name", ["--config=ollama-stack:edge=none"], { edge: "none" }],
+  ["a value with signs and lines", ["-c", "edge=a=b\nc"], { edge: "a=b\nc" }],
+  [
+    "the last of several",
+    ["-c", "edge=acme", "-cproduction=true", "-c=edge=none"],
+    { edge: "none", production: "true" },
+  ],
+  ["nothing", ["-m", "edge=none", "--", "-c", "edge=none"], {}],
+])("what the options of an update set is known before it: %s", (_what, given, values) => {
+  expect(Object.fromEntries(givenConfig(given).values)).toEqual(values);
 });
