@@ -144,9 +144,17 @@ export class Backends {
   }
 
   #poll(stocktaking: boolean): Promise<void> {
-    return this.#look((backend) =>
-      Promise.all([stocktaking || !backend.known ? backend.stock.share() : undefined, backend.state.share()]),
-    );
+    return this.#look(async (backend) => {
+      const wasAsked = backend.state.isUnderWay;
+      const ask = (): Promise<unknown> =>
+        Promise.all([
+          stocktaking || !backend.known ? backend.stock.share() : undefined,
+          backend.state.share(),
+        ]);
+      await ask();
+      // What was asked before may have hung on a server that has come back meanwhile.
+      if (wasAsked && !backend.alive) await ask();
+    });
   }
 
   async #look(ask: (backend: Backend) => Promise<unknown>): Promise<void> {

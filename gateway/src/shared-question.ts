@@ -10,6 +10,10 @@ export class SharedQuestion {
     this.#ask = ask;
   }
 
+  get isUnderWay(): boolean {
+    return this.#underWay !== undefined;
+  }
+
   /** Resolves with the answer to what is under way, or to a new question. */
   share(): Promise<Outcome> {
     this.#underWay ??= this.#ask().finally(() => {

@@ -2,46 +2,12 @@ import dns from "node:dns";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { FakeOllama, last, token } from "./fake-ollama.ts";
-import {
-  type TestGateway,
-  errorOf,
-  eventually,
-  hello,
-  metric,
-  readEvents,
-  startFake,
-  startGateway,
-} from "./harness.ts";
+import { FakeOllama, token } from "./fake-ollama.ts";
+import { errorOf, eventually, hello, metric, readEvents, startFake, startGateway } from "./harness.ts";
+import { count, startHanging, startTwo } from "./two-backends.ts";
 
 const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };
-
-interface Two {
-  readonly left: FakeOllama;
-  readonly right: FakeOllama;
-  readonly gateway: TestGateway;
-}
-
-async function startTwo(
-  prepare: (left: FakeOllama, right: FakeOllama) => void,
-  environment: Record<string, string> = {},
-): Promise<Two> {
-  const [left, right] = await Promise.all([startFake(), startFake()]);
-  prepare(left, right);
-  const gateway = await startGateway(left, {
-    LLM_BACKENDS: `127.0.0.1:${left.port}, 127.0.0.1:${right.port}*2`,
-    OLLAMA_NUM_PARALLEL: "1",
-    POLL_INTERVAL_MS: "50",
-    ...environment,
-  });
-  await metric(gateway.url, `gateway_backend_up{backend="127.0.0.1:${right.port}"} 1`);
-  return { left, right, gateway };
-}
-
-function count({ left, right }: Two): [number, number] {
-  return [left.received.length, right.received.length];
-}
 
 test("a request goes where its model is loaded, though another server has it too", async () => {
   const two = await startTwo((left) => {
@@ -91,40 +57,6 @@ test("another server is made ready while the one that is loaded is busy", async 
   await first.body?.cancel();
 });
 
-test.each([
-  ["breaks off", ["cut"]],
-  ["is overloaded", [{ status: 503, body: '{"error":"server busy"}' }]],
-  ["lost the model", [{ status: 404, body: '{"error":"model not found"}' }]],
-] as const)("before the first byte, a server that %s is replaced by another", async (_what, script) => {
-  const two = await startTwo((left) => {
-    left.answers(...script);
-  });
-  const response = await two.gateway.post(chat, hello);
-  expect(response.status).toBe(200);
-  await response.text();
-  expect(count(two)).toEqual([1, 1]);
-  expect(await two.gateway.requestLine(chat)).toMatchObject({ backend: `127.0.0.1:${two.right.port}` });
-});
-
-test("after the first byte nothing is asked a second time", async () => {
-  const two = await startTwo((left) => {
-    left.answers(token("Hel"), { waitMs: 20 }, "cut");
-  });
-  const { data, brokenOff } = await readEvents(await two.gateway.post(chat, streamed));
-  expect(data.at(-1)).toContain("upstream_incomplete");
-  expect(brokenOff).toBe(true);
-  expect(count(two)).toEqual([1, 0]);
-  await metric(two.gateway.url, 'gateway_stream_failures_total{code="upstream_incomplete"} 1');
-});
-
-test("a failure of Ollama's own is not tried elsewhere", async () => {
-  const two = await startTwo((left) => {
-    left.answers({ status: 500, body: '{"error":"out of memory"}' });
-  });
-  expect((await two.gateway.post(chat, hello)).status).toBe(502);
-  expect(count(two)).toEqual([1, 0]);
-});
-
 test("a server that is gone is passed over, and used again soon after it has come back", async () => {
   const two = await startTwo((_left, right) => {
     right.models = ["other:1b"];
@@ -145,18 +77,6 @@ test("a server that is gone is passed over, and used again soon after it has com
     await again.stop();
   }
 });
-
-/** Takes connections on a port, and answers none. */
-async function startHanging(port = 0): Promise<{ port: number; hung: Socket[] }> {
-  const hung: Socket[] = [];
-  const server = createServer((socket) => hung.push(socket)).listen(port, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    for (const socket of hung) socket.destroy();
-    server.close();
-  });
-  return { port: (server.address() as AddressInfo).port, hung };
-}
 
 test("a server that answered nothing in time is not asked a second time about a model nobody else has", async () => {
   const [left, { port, hung }] = await Promise.all([startFake(), startHanging()]);
@@ -212,29 +132,6 @@ test("those that wait for a server that goes away are told at once", async () =>
   await fake.stop();
   expect((await second).status).toBe(503);
   expect((await readEvents(first)).brokenOff).toBe(true);
-});
-
-test("a server that breaks off again and again is left alone, then tried with one request", async () => {
-  const fake = await startFake();
-  const gateway = await startGateway(fake, { BREAKER_FAILURES: "2", BREAKER_OPEN_MS: "200" });
-  const open = (value: number): string =>
-    `gateway_backend_breaker_open{backend="127.0.0.1:${fake.port}"} ${value}`;
-  fake.answers("cut");
-  for (let n = 0; n < 2; n += 1) expect((await gateway.post(chat, hello)).status).toBe(502);
-  await metric(gateway.url, open(1));
-  expect((await gateway.post(chat, hello)).status).toBe(503);
-  expect(fake.received).toHaveLength(2);
-
-  await new Promise((resolve) => setTimeout(resolve, 250));
-  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-  fake.answers({ until: released }, last({ message: { content: "x" } }));
-  const trial = gateway.post(chat, hello);
-  await fake.conversation(2);
-  expect((await gateway.post(chat, hello)).status).toBe(503);
-  release(undefined);
-  expect((await trial).status).toBe(200);
-  await metric(gateway.url, open(0));
-  expect((await gateway.post(chat, hello)).status).toBe(200);
 });
 
 test("a server whose name means another address is followed there", async () => {

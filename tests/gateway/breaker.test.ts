@@ -1,0 +1,48 @@
+import { expect, test } from "vitest";
+import { last } from "./fake-ollama.ts";
+import { hello, metric, startFake, startGateway } from "./harness.ts";
+
+const chat = "/v1/chat/completions";
+
+test("a server that breaks off again and again is left alone, then tried with one request", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake, { BREAKER_FAILURES: "2", BREAKER_OPEN_MS: "1000" });
+  const open = (value: number): string =>
+    `gateway_backend_breaker_open{backend="127.0.0.1:${fake.port}"} ${value}`;
+  fake.answers("cut");
+  for (let n = 0; n < 2; n += 1) expect((await gateway.post(chat, hello)).status).toBe(502);
+  await metric(gateway.url, open(1));
+  expect((await gateway.post(chat, hello)).status).toBe(503);
+  expect(fake.received).toHaveLength(2);
+
+  await new Promise((resolve) => setTimeout(resolve, 1050));
+  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+  fake.answers({ until: released }, last({ message: { content: "x" } }));
+  const trial = gateway.post(chat, hello);
+  await fake.conversation(2);
+  expect((await gateway.post(chat, hello)).status).toBe(503);
+  release(undefined);
+  expect((await trial).status).toBe(200);
+  await metric(gateway.url, open(0));
+  expect((await gateway.post(chat, hello)).status).toBe(200);
+});
+
+test("a server that breaks off the request that tries it is left alone as long again", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake, { BREAKER_FAILURES: "2", BREAKER_OPEN_MS: "1000" });
+  const ask = async (): Promise<number> => (await gateway.post(chat, hello)).status;
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  fake.answers("cut");
+  expect([await ask(), await ask(), await ask()]).toEqual([502, 502, 503]);
+  await pause(1050);
+  // One failure is enough now.
+  expect([await ask(), await ask()]).toEqual([502, 503]);
+  expect(fake.received).toHaveLength(3);
+  await metric(gateway.url, `gateway_backend_breaker_open{backend="127.0.0.1:${fake.port}"} 1`);
+  await pause(1050);
+  fake.answers(last({ message: { content: "x" } }));
+  expect([await ask(), await ask()]).toEqual([200, 200]);
+  // It starts afresh.
+  fake.answers("cut");
+  expect([await ask(), await ask(), await ask()]).toEqual([502, 502, 503]);
+});
