@@ -1,6 +1,8 @@
 // npm run destroy: takes the stack down. Asks first; `-- --yes` does not. What becomes of models that the stack keeps is
 // asked too, or said with --models keep|delete.
 import { canAsk, confirm } from "./ask.ts";
+import { clientVariables, deployedEngine, engineName } from "./deployed-engine.ts";
+import { readDeployment } from "./deployment.ts";
 import { main } from "./main.ts";
 import { pulumi } from "./pulumi-cli.ts";
 import { recoverInterrupted } from "./recovery.ts";
@@ -14,7 +16,11 @@ await main(async () => {
   if (told !== undefined && told !== "keep" && told !== "delete")
     throw new Error(`--models is ${told}, but must be keep or delete`);
   const { stack, stackOption, env, rest } = await openSession(args);
-  const { resources } = await recoverInterrupted(stack, env);
+  const found = await readDeployment(stack, env);
+  // As the CLI does, Docker's client goes from here on to the engine where the stack is, whatever the config names by now.
+  const engine = deployedEngine(found.resources);
+  if (engine !== undefined) Object.assign(process.env, clientVariables(engine, env));
+  const { resources } = await recoverInterrupted(stack, env, found);
   const kept = volumesOf(resources).filter(({ protect, retain }) => protect || retain);
   const guarded = kept.filter(({ protect }) => protect);
   const sizes = kept.length > 0 ? await volumeSizes() : new Map<string, string>();
@@ -47,6 +53,6 @@ await main(async () => {
     console.log(
       remove
         ? `Deleted: the volume ${list}`
-        : `Kept: the volume ${list}. It goes with: docker volume rm NAME`,
+        : `Kept: the volume ${list}. It goes with: docker volume rm NAME${engine?.dockerHost ? `, on ${engineName(engine)}` : ""}`,
     );
 });

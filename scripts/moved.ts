@@ -1,4 +1,4 @@
-import { engineEnvironment, engineProvider } from "../components/engine.ts";
+import { clientVariables, deployedEngine, engineName } from "./deployed-engine.ts";
 import type { Deployment } from "./deployment.ts";
 import { ask } from "./process.ts";
 import { engineOf } from "./stack-file.ts";
@@ -13,33 +13,19 @@ export async function refuseMove(
   { resources }: Deployment,
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
-  if (!resources.some(({ type }) => type.startsWith("docker:"))) return;
-  const provider = resources.find(
-    ({ type, name }) => type === "pulumi:providers:docker" && name === engineProvider,
-  );
-  const text = (key: string) => {
-    const value = provider?.inputs[key];
-    return typeof value === "string" ? value : "";
-  };
-  const deployed = { dockerHost: text("host"), dockerCertPath: text("certPath") };
+  const deployed = deployedEngine(resources);
+  if (deployed === undefined) return;
   const wanted = engineOf(stack);
   if (deployed.dockerHost === wanted.dockerHost) return;
   // The name as well: machines made of one image can share the identity.
   const id = (address: typeof wanted) =>
     ask("docker", ["info", "--format", "{{.ID}} {{.Name}}"], {
-      env: { ...clean(env), ...engineEnvironment(address) },
+      env: clientVariables(address, env),
     });
   const [there, here] = await Promise.all([id(deployed), id(wanted)]);
   if (there !== undefined && there === here) return;
-  const name = (host: string) => (host === "" ? "this machine's engine" : `the engine at ${host}`);
   throw new Error(
-    `the stack ${stack} is deployed on ${name(deployed.dockerHost)}, and its config names ${name(wanted.dockerHost)}. ` +
+    `the stack ${stack} is deployed on ${engineName(deployed)}, and its config names ${engineName(wanted)}. ` +
       `Take it down there with: npm run destroy${stackOption}, then bring it up here`,
   );
-}
-
-/** What an earlier address may have left in the environment does not go with the next. */
-function clean(env: NodeJS.ProcessEnv): Record<string, string> {
-  const named = ["DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"];
-  return Object.fromEntries(named.map((key) => [key, env[key] ?? ""]));
 }

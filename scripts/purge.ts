@@ -1,10 +1,12 @@
 // npm run purge: removes what stays after the last destroy. Says what and how large, then asks; `-- --yes` does not.
-// With --stack NAME only what that stack has left on the engine.
+// With --stack NAME only what that stack has left, on the engine that its config names.
 import { canAsk, confirm } from "./ask.ts";
+import { clientVariables } from "./deployed-engine.ts";
 import { main } from "./main.ts";
 import { type Leftover, onEngine } from "./purge/engine.ts";
 import { deployedStacks, folders } from "./purge/folders.ts";
 import { takeOptions } from "./session.ts";
+import { engineOf } from "./stack-file.ts";
 
 await main(async () => {
   const { options, rest } = takeOptions(process.argv.slice(2), ["stack"]);
@@ -12,9 +14,15 @@ await main(async () => {
   const unknown = rest.find((argument) => argument !== "--yes");
   if (unknown !== undefined)
     throw new Error(`${unknown} is not an option; usage: npm run purge [-- --stack NAME] [--yes]`);
+  const address = engineOf(stack);
+  Object.assign(process.env, clientVariables(address, process.env));
   const engine = await onEngine(stack);
-  if (engine === undefined)
-    console.error("The Docker engine does not answer: what there is on it stays, and is not in the list.");
+  if (engine === undefined) {
+    const which = address.dockerHost === "" ? "" : ` at ${address.dockerHost}`;
+    console.error(
+      `The Docker engine${which} does not answer: what there is on it stays, and is not in the list.`,
+    );
+  }
   const [running] = engine?.running ?? [];
   if (running !== undefined)
     throw new Error(`the container ${running} is still there; take its stack down first: npm run destroy`);

@@ -72,7 +72,7 @@ await main(async () => {
     );
   if (outputs.tunnel?.gateway !== undefined)
     console.log(
-      `From here:  npm run forward${stackOption}, as long as which runs that URL works on this machine, too`,
+      `From here:  npm run forward${stackOption}, as long as which runs it is at that port of this machine's loopback, too`,
     );
   console.log(`Take down:  npm run destroy${stackOption}`);
 });

@@ -1,8 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { authorityPath } from "../../scripts/trust.ts";
+import { docker } from "./by-hand.ts";
 import { type EngineKind, PrivateEngine } from "./private-engine.ts";
 import { leftovers, nothingLeft, Project } from "./project.ts";
 import { type SshServer, startSshServer } from "./ssh-server.ts";
@@ -15,6 +18,7 @@ let engine: PrivateEngine;
 let certificates: Certificates;
 let ssh: SshServer;
 let project: Project;
+const volume = "ollama-stack-far-ollama-models";
 
 beforeAll(async () => {
   engine = await PrivateEngine.start({
@@ -69,6 +73,30 @@ async function succeeds(args: readonly string[], env: NodeJS.ProcessEnv = {}): P
   return output;
 }
 
+/** Does something while npm run forward runs. */
+async function forwarding(work: (said: string) => Promise<void>, env: NodeJS.ProcessEnv = {}): Promise<void> {
+  const forward = project.run(process.execPath, script("forward"), env);
+  const deadline = Date.now() + 60_000;
+  while (!forward.output().includes("Ctrl-C") && Date.now() < deadline) await sleep(50);
+  try {
+    await work(forward.output());
+  } finally {
+    process.kill(-forward.pid, "SIGINT");
+  }
+  expect((await forward.done).code).toBe(0);
+}
+
+/** The status that an HTTPS URL answers with to who trusts an authority. */
+function statusOf(url: string, ca: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const call = request(url, { ca }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    call.once("error", reject).end();
+  });
+}
+
 describe("over TCP with TLS", () => {
   it("npm run up makes images, pulls the model and deploys there, and nothing here", async () => {
     const output = await succeeds(script("up"));
@@ -89,13 +117,10 @@ describe("over TCP with TLS", () => {
   });
 
   it("npm run forward brings its ports to this machine until it is interrupted", async () => {
-    const forward = project.run(process.execPath, script("forward"));
-    const deadline = Date.now() + 60_000;
-    while (!forward.output().includes("Ctrl-C") && Date.now() < deadline) await sleep(50);
-    expect((await fetch("http://127.0.0.1:18900/ready")).status, forward.output()).toBe(200);
-    expect((await fetch("http://127.0.0.1:18908/api/version")).status).toBe(200);
-    process.kill(-forward.pid, "SIGINT");
-    expect((await forward.done).code).toBe(0);
+    await forwarding(async (said) => {
+      expect((await fetch("http://127.0.0.1:18900/ready")).status, said).toBe(200);
+      expect((await fetch("http://127.0.0.1:18908/api/version")).status).toBe(200);
+    });
     await expect(fetch("http://127.0.0.1:18900/ready")).rejects.toThrow();
     const containers = engine.docker("container", "ls", "--all", "--format", "{{.Names}}");
     expect(containers.trim().split("\n").sort()).toEqual([
@@ -162,7 +187,12 @@ describe("over TCP with TLS", () => {
 
 describe("over ssh", () => {
   beforeAll(() => {
-    project.configure({ dockerHost: ssh.host, dockerCertPath: undefined });
+    project.configure({ dockerHost: ssh.host, dockerCertPath: undefined, retainModels: true });
+    // One of the same name on this machine is another stack's.
+    docker("volume", "create", volume);
+  });
+  afterAll(() => {
+    docker("volume", "rm", "--force", volume);
   });
 
   it("the same engine by another address is no move: nothing is made anew", async () => {
@@ -189,19 +219,34 @@ describe("over ssh", () => {
     expect(output).toMatch(
       /error: the stack far is deployed on the engine at ssh:.*, and its config names this machine's engine\. Take it down there with: npm run destroy -- --stack far/,
     );
-    expect(leftovers(project.stack)).toEqual(nothingLeft);
+    expect(leftovers(project.stack)).toEqual({ ...nothingLeft, volumes: [volume] });
     expect(leftovers(project.stack, engine).containers).toHaveLength(2);
   });
 
-  it("npm run destroy takes it down there, whatever the config names", async () => {
-    await succeeds(script("destroy", "--yes"), ssh.env);
+  it("npm run destroy takes it down there, its models too, whatever the config names", async () => {
+    const output = await succeeds(script("destroy", "--yes", "--models", "delete"), ssh.env);
+    expect(output).toMatch(new RegExp(`Deleted: the volume ${volume} \\(\\d.*MB\\)`));
     expect(leftovers(project.stack, engine)).toEqual(nothingLeft);
+    expect(leftovers(project.stack).volumes).toEqual([volume]);
   });
 
-  it("brings a whole stack up and down, the model included", async () => {
-    project.configure({ dockerHost: ssh.host });
+  it("brings a whole stack up, the model and an edge with TLS included", async () => {
+    project.configure({ dockerHost: ssh.host, edge: "internal" });
     expect(await succeeds(script("up"), ssh.env)).toMatch(/Asked .* for a joke/);
-    await succeeds(script("destroy", "--yes"), ssh.env);
+    const file = join(folder, "root.crt");
+    engine.docker("container", "cp", `ollama-stack-far-edge:${authorityPath}`, file);
+    await forwarding(async (said) => {
+      expect(said).toContain("gateway: https://localhost:18900\n");
+      expect(await statusOf("https://localhost:18900/ready", readFileSync(file, "utf8"))).toBe(200);
+    }, ssh.env);
+  });
+
+  it("and down: its models stay there, until npm run purge removes them there", async () => {
+    const kept = `Kept: the volume ${volume} .*on the engine at ssh:`;
+    expect(await succeeds(script("destroy", "--yes"), ssh.env)).toMatch(new RegExp(kept));
+    expect(leftovers(project.stack, engine)).toEqual({ ...nothingLeft, volumes: [volume] });
+    expect(await succeeds(script("purge", "--yes"), ssh.env)).toMatch(/Removed: 1/);
     expect(leftovers(project.stack, engine)).toEqual(nothingLeft);
+    expect(leftovers(project.stack).volumes).toEqual([volume]);
   });
 });
