@@ -24,6 +24,8 @@ export default defineConfig({
           include: ["tests/gateway/**/*.test.ts"],
           // Each test has a gateway and an Ollama of its own; loading the clients anew for each file took half the time.
           isolate: false,
+          // On a machine that is busy with something else, what starts a gateway as a process takes longer than the usual 5 s.
+          testTimeout: minutes / 2,
         },
       },
       {
