@@ -153,6 +153,13 @@ export type LimitType = "requests" | "tokens";
 /** The parameter that holds what is to be answered; its name in an error is the one the client used. */
 export type Subject = "messages" | "prompt" | "input";
 
+/** What a client calls what it may be told of by Ollama's names. */
+export interface Words {
+  readonly subject: Subject;
+  /** The parameter that asks for thinking, where there is one. */
+  readonly thinking?: string | undefined;
+}
+
 interface CatalogueEntry {
   readonly status: number;
   readonly type: "invalid_request_error" | "server_error" | LimitType;

@@ -2,16 +2,16 @@ import type { Abort, Abortable } from "./abortable.ts";
 import type { QueueLimits } from "./admission.ts";
 import type { Backend } from "./backend.ts";
 import type { Caller } from "./caller.ts";
-import { ApiError, type Subject, toApiError } from "./errors.ts";
+import { ApiError, type Words, toApiError } from "./errors.ts";
 import type { LoadRequest } from "./loads.ts";
 import type { OllamaClient } from "./ollama/client.ts";
+import { inWords } from "./ollama/failures.ts";
 import type { Member } from "./members.ts";
 import { canonicalModelName } from "./ollama/model-name.ts";
 import { Turn } from "./turn.ts";
 
 /** What a request asks of Ollama, as far as it decides where it can run. */
-export interface Asked {
-  readonly subject: Subject;
+export interface Asked extends Words {
   readonly path: string;
   readonly body: object;
   /** Whose request it is: slots are shared evenly between callers. */
@@ -51,7 +51,7 @@ export class Ticket implements Abortable, Member {
   backendName: string | undefined;
   failedBackends: Set<Backend> | undefined;
   lastFailure: ApiError | undefined;
-  readonly #subject: Subject;
+  readonly #words: Words;
   readonly #desk: Desk;
   abortReason: ApiError | undefined;
   underWay: Abort | undefined;
@@ -65,7 +65,7 @@ export class Ticket implements Abortable, Member {
 
   constructor(asked: Asked, wanted: LoadRequest, desk: Desk) {
     this.key = asked.caller.name;
-    this.#subject = asked.subject;
+    this.#words = { subject: asked.subject, thinking: asked.thinking };
     this.wanted = wanted;
     this.#desk = desk;
   }
@@ -135,8 +135,9 @@ export class Ticket implements Abortable, Member {
         const failure = toApiError(thrown);
         backend.failed(failure, this.wanted.model);
         if (failure.code === "context_length_exceeded") {
-          throw await backend.tooLong(failure, this.wanted, this.#subject);
+          throw await backend.tooLong(failure, this.wanted, this.#words.subject);
         }
+        if (failure.code === "unsupported_parameter") throw inWords(this.#words, failure);
         if (!failure.elsewhere || this.abortReason !== undefined) throw failure;
         this.failedOn(backend, failure);
         this.#desk.release(this);

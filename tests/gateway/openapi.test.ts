@@ -1,5 +1,5 @@
 import { fastify } from "fastify";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { openApiRoute } from "../../gateway/src/routes/openapi.ts";
 import { hello, startFake, startGateway } from "./harness.ts";
@@ -101,4 +101,35 @@ test("a parameter that is not supported says so, and why", async () => {
   };
   expect(schema.properties["n"]?.description).toBe("Not supported: only one choice is made.");
   expect(schema.additionalProperties).toBe(false);
+});
+
+describe("what goes beyond the APIs is described", () => {
+  test.each([
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/responses",
+    "/v1/messages",
+    "/v1/embeddings",
+    "/v1/example-service",
+    "/v1/chatqna",
+  ])("POST %s", async (path) => {
+    const { document } = await start();
+    const { properties } = document.paths[path]?.["post"]?.requestBody?.content["application/json"]
+      .schema as { properties: Record<string, { description?: string }> };
+    expect(properties["keep_alive"]?.description).toMatch(/seconds.*Default: .*OLLAMA_KEEP_ALIVE/);
+    expect(properties["num_ctx"]?.description).toMatch(/tokens.*Default: .*OLLAMA_CONTEXT_LENGTH/);
+    expect(properties["options"]?.description).toMatch(/top_k.*Default: the model's own/);
+    expect(properties["truncate"]?.description).toMatch(/Default: false.*context_length_exceeded/);
+  });
+
+  test("a model's thoughts, asked and answered", async () => {
+    const { document } = await start();
+    const { requestBody, responses } = document.paths["/v1/chat/completions"]?.["post"] ?? {};
+    for (const { content } of [requestBody, responses?.["200"]].filter((each) => each !== undefined)) {
+      const described = JSON.stringify(content["application/json"].schema);
+      expect(described).toMatch(
+        /"reasoning_content":\{[^}]*"description":"Extension: what the model thought/,
+      );
+    }
+  });
 });

@@ -113,6 +113,30 @@ test.each([
   },
 );
 
+describe.each([
+  ["/v1/chat/completions", { ...hello, reasoning_effort: "high" }, "reasoning_effort", "messages"],
+  ["/v1/chatqna", { ...hello, reasoning_effort: "high", stream: false }, "reasoning_effort", "messages"],
+  ["/v1/responses", { model: "m", input: "Hi", reasoning: { effort: "high" } }, "reasoning.effort", "input"],
+  ["/v1/messages", { ...hello, max_tokens: 9, thinking: { type: "adaptive" } }, "thinking", "messages"],
+])("%s: what the model cannot do is named as the client called it", (path, body, thinking, subject) => {
+  test.each([
+    ['"m" does not support thinking', thinking],
+    ['think value "high" is not supported for this model', thinking],
+    ["this model is missing data required for image input", subject],
+  ])("%s", async (said, param) => {
+    const fake = await startFake();
+    fake.answers({ status: 400, body: JSON.stringify({ error: said }) });
+    const gateway = await startGateway(fake);
+    const response = await gateway.post(path, body);
+    expect(response.status).toBe(400);
+    const { message, ...error } = await errorOf(response);
+    expect(message).toContain(`Ollama: ${said}`);
+    expect(message).toContain(`'${param}'`);
+    // Anthropic's form of an error has no place for it but the message.
+    if (path !== "/v1/messages") expect(error).toMatchObject({ code: "unsupported_parameter", param });
+  });
+});
+
 test("an embedding cut as Ollama does it has to be asked for", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);

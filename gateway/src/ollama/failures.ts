@@ -1,4 +1,4 @@
-import { ApiError, type ErrorCode, modelNotFound } from "../errors.ts";
+import { ApiError, type ErrorCode, type Words, modelNotFound } from "../errors.ts";
 
 /** How far an exchange with Ollama had come when its connection failed. */
 export type Stage = "connecting" | "waiting" | "answering";
@@ -21,12 +21,12 @@ export function fromConnectionError(cause: Error, stage: Stage, timeouts: Timeou
   return new ApiError("upstream_failed", { cause, elsewhere: true });
 }
 
-// Ollama tells its errors apart by their text only.
+// Ollama tells its errors apart by their text only. The parameter is named as Ollama has it.
 const knownMessages: readonly (readonly [RegExp, ErrorCode, string?])[] = [
   [/exceeds? (the )?((available|maximum) )?context/i, "context_length_exceeded"],
   [/does not support tools/i, "unsupported_parameter", "tools"],
-  [/does not support thinking|think value .* is not supported/i, "unsupported_parameter", "reasoning_effort"],
-  [/does not support (images|vision)|missing data required for image/i, "unsupported_parameter", "messages"],
+  [/does not support thinking|think value .* is not supported/i, "unsupported_parameter", "think"],
+  [/does not support (images|vision)|missing data required for image/i, "unsupported_parameter", "images"],
 ];
 
 /** Says what an answer of Ollama that is not 200 means to the client. */
@@ -46,6 +46,18 @@ export function fromStatus(status: number, body: string, model: string): ApiErro
     return new ApiError("upstream_overloaded", { ...quoting(message), elsewhere: true });
   }
   return new ApiError("upstream_failed", quoting(message));
+}
+
+/** Names the parameter that Ollama refuses as the client knows it. */
+export function inWords({ subject, thinking }: Words, failure: ApiError): ApiError {
+  const known: Readonly<Record<string, string | undefined>> = { images: subject, think: thinking };
+  const param = known[failure.param ?? ""];
+  if (param === undefined) return failure;
+  return new ApiError(failure.code, {
+    message: `Unsupported value for '${param}': ${failure.message}`,
+    param,
+    cause: failure,
+  });
 }
 
 /** Says what an error line, sent where a piece of the answer was due, means to the client. */

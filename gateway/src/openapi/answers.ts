@@ -26,7 +26,9 @@ export const chatCompletion = z.object({
         role: z.literal("assistant"),
         content: text.nullable(),
         refusal: nothing,
-        reasoning_content: text.optional(),
+        reasoning_content: text
+          .optional()
+          .describe("Extension: what the model thought before its answer, where it does."),
         tool_calls: z.array(toolCall).optional(),
       }),
       logprobs: z.object({ content: z.array(z.unknown()), refusal: nothing }).nullable(),

@@ -60,7 +60,10 @@ const message = z.discriminatedUnion("role", [
       .union([z.string(), z.array(z.discriminatedUnion("type", [textPart, refusalPart])).min(1)])
       .nullish(),
     refusal: z.string().nullish(),
-    reasoning_content: z.string().nullish(),
+    reasoning_content: z
+      .string()
+      .nullish()
+      .describe("Extension: what the model thought before it said this; the model is told again."),
     tool_calls: z.array(toolCall).optional(),
     annotations: ignored,
     // OpenAI's client adds it, and sends it back.
@@ -126,17 +129,36 @@ const penalty = z.number().min(-2).max(2).nullish();
 
 /** What Ollama can be asked for beyond OpenAI's API; every generating route takes it. */
 export const extensions = {
-  /** How long the model stays loaded afterwards: a duration ("10m"), seconds, -1 for ever, 0 to unload it. */
-  keep_alive: z.union([z.string(), z.number()]).nullish(),
-  /** The context, in tokens. Another one than the model is loaded with loads it again. */
-  num_ctx: z.int().min(1).nullish(),
-  /** Ollama's own options (top_k, min_p, ...). What the API has a parameter for is taken from that. */
+  keep_alive: z
+    .union([z.string(), z.number()])
+    .nullish()
+    .describe(
+      'Extension: how long the model stays loaded afterwards, a duration ("10m") or seconds; 0 unloads it, ' +
+        "a negative one keeps it for good. Default: the server's OLLAMA_KEEP_ALIVE.",
+    ),
+  num_ctx: z
+    .int()
+    .min(1)
+    .nullish()
+    .describe(
+      "Extension: the context, in tokens. Another one than the model is loaded with loads it anew. " +
+        "Default: the model's own, else the server's OLLAMA_CONTEXT_LENGTH.",
+    ),
   options: z
     .object(serverOptions)
     .catchall(z.union([z.number(), z.boolean(), z.string(), z.array(z.string()), z.null()]).optional())
-    .nullish(),
-  /** True: a conversation longer than the context loses its beginning, where it would be refused otherwise. */
-  truncate: z.boolean().nullish(),
+    .nullish()
+    .describe(
+      "Extension: Ollama's own options (top_k, min_p, repeat_penalty, ...). Where the API has a parameter for the " +
+        "same, the parameter counts. Default: the model's own.",
+    ),
+  truncate: z
+    .boolean()
+    .nullish()
+    .describe(
+      "Extension: true cuts what is longer than the context, as Ollama does. Default: false, which refuses it with " +
+        "400 `context_length_exceeded`.",
+    ),
 };
 
 /** How the next token is chosen, and where to stop. */

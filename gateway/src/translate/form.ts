@@ -1,16 +1,14 @@
-import type { ApiError, Subject } from "../errors.ts";
+import type { ApiError, Words } from "../errors.ts";
 import type { OllamaCall, OllamaEvent } from "../ollama/types.ts";
 
 /**
  * A request to a generating route, translated: what is asked of Ollama, and how the answer is told in the form of the
  * API that was spoken. Every such API is one of these; the way to Ollama and back is the same for all.
  */
-export interface Translated {
+export interface Translated extends Words {
   readonly call: OllamaCall;
   /** What is asked after it, one by one; all answers are told in one. */
   readonly further?: readonly OllamaCall[];
-  /** What the client calls what is to be answered. */
-  readonly subject: Subject;
   /** Changes events before they are told; made anew for each answer. */
   readonly adapt?: () => (event: OllamaEvent) => OllamaEvent;
   readonly whole: () => WholeAnswer;

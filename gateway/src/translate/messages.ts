@@ -9,6 +9,7 @@ export function translateMessages(request: MessagesRequest): Translated {
   return {
     call: { path: "/api/chat", body: toOllamaChat(request, chosen) },
     subject: "messages",
+    thinking: "thinking",
     ...(chosen.adapt === undefined ? {} : { adapt: chosen.adapt }),
     whole: () => new MessageBuilder(request.model),
     streamed: () => new MessageWriter(request.model),

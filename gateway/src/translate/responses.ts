@@ -10,6 +10,7 @@ export function translateResponses(request: ResponsesRequest): Translated {
   return {
     call: { path: "/api/chat", body: toOllamaChat(request, chosen) },
     subject: "input",
+    thinking: "reasoning.effort",
     ...(chosen.adapt === undefined ? {} : { adapt: chosen.adapt }),
     whole: () => new ResponseBuilder(request),
     streamed: () => new ResponseWriter(request),
