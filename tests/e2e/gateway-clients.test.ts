@@ -10,8 +10,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { docker } from "../../components/engine.ts";
 import type { StackOutputs } from "../../scripts/outputs.ts";
+import { describeOllamaCli } from "./ollama-cli.ts";
 import { Project } from "./project.ts";
-import { runPython } from "./python.ts";
+import { testPythonClients } from "./python-clients.ts";
 
 // Every client library against one deployed stack and its real model, and what only a real Ollama can show. How the
 // clients fare with answers that Ollama gives seldom or never is in tests/gateway.
@@ -198,20 +199,9 @@ test("Ollama's own client chats, generates, embeds and looks around", async () =
   expect((await ollama.show({ model })).capabilities).toContain("completion");
 });
 
-test("the Python clients of OpenAI and Ollama", async () => {
-  const said = JSON.parse(await runPython(["clients.py", url, model])) as Record<
-    "openai" | "ollama",
-    Record<string, unknown>
-  >;
-  for (const answers of Object.values(said)) {
-    expect(answers["whole"]).not.toBe("");
-    expect((answers["streamed"] as string[]).join("")).not.toBe("");
-    expect(answers["models"]).toContain(model);
-    expect((answers["embedding"] as number[]).length).toBeGreaterThan(0);
-  }
-  expect(said.openai["error"]).toBe("model_not_found");
-  expect(said.ollama["error"]).toBe(404);
-});
+testPythonClients(() => ({ url, model }));
+
+describeOllamaCli(() => outputs);
 
 describe("a client that leaves", () => {
   test.each([true, false])("stops Ollama within a second (streamed: %j)", async (stream) => {

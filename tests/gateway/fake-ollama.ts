@@ -66,7 +66,7 @@ export class FakeOllama {
   /** What `/api/show` says every model can do; undefined: it does not say, as an old Ollama. */
   capabilities: string[] | undefined = ["completion", "tools"];
   port = 0;
-  #script: ((body: OllamaChatRequest) => readonly Step[]) | undefined;
+  #script: ((body: OllamaChatRequest) => readonly Step[] | undefined) | undefined;
   #loadScript: readonly Step[] = [];
   #waiting: (() => void)[] = [];
   readonly #server = createServer((request, response) => {
@@ -86,8 +86,8 @@ export class FakeOllama {
     this.#script = () => script;
   }
 
-  /** What each conversation is answered with, by what was asked. */
-  answersEach(script: (body: OllamaChatRequest) => readonly Step[]): void {
+  /** What each conversation is answered with, by what was asked; undefined: as without a script. */
+  answersEach(script: (body: OllamaChatRequest) => readonly Step[] | undefined): void {
     this.#script = script;
   }
 

@@ -101,7 +101,7 @@ test("every role and every message of a conversation arrives, in order", () => {
       role: "assistant",
       content: null,
       tool_calls: [
-        { id: "call_1", type: "function", function: { name: "look", arguments: '{"at":"it"}' } },
+        { id: "call_1", index: 0, type: "function", function: { name: "look", arguments: '{"at":"it"}' } },
         { id: "call_2", type: "function", function: { name: "ask", arguments: "who?" } },
       ],
     },

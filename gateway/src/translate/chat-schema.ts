@@ -37,6 +37,8 @@ const onlyFunctions = unsupportedForms("type", ["custom"], "Ollama has functions
 const toolCall = z.discriminatedUnion("type", [
   z.strictObject({
     id: z.string(),
+    // OpenAI's Python client leaves it in what it put together from a stream, and sends it back.
+    index: ignored,
     type: z.literal("function"),
     function: z.strictObject({ name: z.string(), arguments: z.string(), parsed_arguments: ignored }),
   }),

@@ -1,13 +1,19 @@
-"""Asks the gateway at sys.argv[1] with the Python clients, and prints as JSON what they make of its answers."""
+"""Asks the gateway at sys.argv[1] with the Python clients, and prints as JSON what they make of its answers.
+
+A model that is named in sys.argv[2] is a real one, and may be small: a tool is called for sure only when it has to be.
+"""
 
 import json
 import sys
 
 import ollama
 import openai
+from openai_helpers import helpers
 
 url = sys.argv[1]
-model_name = sys.argv[2] if len(sys.argv) > 2 else "m"
+model_name, tool_choice = "m", "auto"
+if len(sys.argv) > 2:
+    model_name, tool_choice = sys.argv[2], "required"
 hello = [{"role": "user", "content": "Hi"}]
 by_openai = openai.OpenAI(api_key="none", base_url=f"{url}/v1", max_retries=0)
 by_ollama = ollama.Client(host=url)
@@ -47,6 +53,7 @@ print(
                 "embedding": by_openai.embeddings.create(model=model_name, input="Hi").data[0].embedding,
                 "models": [model.id for model in by_openai.models.list()],
                 "error": openai_error(),
+                "helpers": helpers(by_openai, model_name, tool_choice),
             },
             "ollama": {
                 "whole": by_ollama.chat(model=model_name, messages=hello).message.content,

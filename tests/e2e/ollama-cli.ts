@@ -1,0 +1,36 @@
+import { describe, expect, test } from "vitest";
+import { docker } from "../../components/engine.ts";
+import { DEFAULT_PORT } from "../../gateway/src/config.ts";
+import type { StackOutputs } from "../../scripts/outputs.ts";
+
+/** The real command line, in Ollama's own container, sent to the gateway by `OLLAMA_HOST` as a user would send his. */
+export function describeOllamaCli(deployed: () => StackOutputs): void {
+  const ollama = (...args: string[]) =>
+    docker([
+      ...["container", "exec", "--env", `OLLAMA_HOST=http://gateway:${String(DEFAULT_PORT)}`],
+      ...[deployed().containers.ollama, "ollama", ...args],
+    ]);
+  const model = () => deployed().installedModels[0]?.model ?? "";
+
+  describe("Ollama's command line", () => {
+    test("ollama run answers", async () => {
+      expect((await ollama("run", model(), "Say hello.")).trim()).not.toBe("");
+    });
+
+    test("ollama list, ps and show tell of the model", async () => {
+      const { digest } = deployed().installedModels[0] ?? {};
+      for (const told of [await ollama("list"), await ollama("ps")]) {
+        expect(told).toContain(model());
+        expect(told).toContain(digest?.slice(0, 12));
+      }
+      expect(await ollama("show", model())).toContain("completion");
+    });
+
+    test("ollama rm and pull are refused, and say why", async () => {
+      for (const change of ["rm", "pull"]) {
+        await expect(ollama(change, model())).rejects.toThrow("Only a key with the admin flag may change");
+      }
+      expect(await ollama("list")).toContain(model());
+    });
+  });
+}
