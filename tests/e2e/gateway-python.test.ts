@@ -1,7 +1,8 @@
 import { beforeAll, expect, test } from "vitest";
 import type { OllamaChatRequest } from "../../gateway/src/ollama/types.ts";
 import { last, type Step, token } from "../gateway/fake-ollama.ts";
-import { startFake, startGateway } from "../gateway/harness.ts";
+import { newKey } from "../../gateway/src/keys.ts";
+import { type LogLine, startFake, startGateway } from "../gateway/harness.ts";
 import { pythonPackages, runPython } from "./python.ts";
 
 // Here and not among the gateway's own tests because it needs Python, packages from the registry, and half a minute.
@@ -61,21 +62,50 @@ function judgementOrCall({ format, tools, messages, stream }: OllamaChatRequest)
   return stream ? [{ line: { message, done: false } }, last()] : [last({ message })];
 }
 
+const checks = [
+  "not_a_server_error",
+  "status_code_conformance",
+  "content_type_conformance",
+  "response_schema_conformance",
+];
+
+/** What Schemathesis says when it has found nothing; it fails otherwise. */
+function schemathesis(args: readonly string[], environment: Record<string, string>): Promise<string> {
+  return runPython(
+    [
+      ...["-c", "from schemathesis.cli import schemathesis; schemathesis()", "run", ...args],
+      ...["--checks", checks.join(","), "--generation-deterministic", "--no-color"],
+    ],
+    environment,
+  );
+}
+
 test("Schemathesis finds no failure of the gateway's own, and no answer that the document does not describe", async () => {
   const { url } = await startGateway(await startFake());
-  const checks = [
-    "not_a_server_error",
-    "status_code_conformance",
-    "content_type_conformance",
-    "response_schema_conformance",
-  ];
-  const said = await runPython(
-    [
-      ...["-c", "from schemathesis.cli import schemathesis; schemathesis()", "run", `${url}/openapi.json`],
-      ...["--checks", checks.join(","), "--phases", "coverage,fuzzing"],
-      ...["--max-examples", "25", "--generation-deterministic", "--no-color"],
-    ],
+  const said = await schemathesis(
+    [`${url}/openapi.json`, "--phases", "coverage,fuzzing", "--max-examples", "25"],
     { SCHEMATHESIS_HOOKS: "any_model" },
   );
   expect(said).toMatch(/Tested: \d{2}/);
+});
+
+test("Schemathesis finds none with keys either: right ones, wrong ones, used up ones, and none", async () => {
+  const fake = await startFake();
+  const admin = newKey("root", ["admin"]);
+  const limited = newKey("ada", ["requests=1"]);
+  const open = await startGateway(fake);
+  const keyed = await startGateway(fake, { API_KEYS: `${admin.line};${limited.line}` });
+  const said = await schemathesis(
+    [`${open.url}/openapi.json`, "--url", keyed.url, "--phases", "fuzzing", "--max-examples", "12"],
+    { SCHEMATHESIS_HOOKS: "any_key", ADMIN_KEY: admin.key, LIMITED_KEY: limited.key },
+  );
+  expect(said).toMatch(/Tested: \d{2}/);
+  // That it came to all of them.
+  const answers = keyed.log.flatMap((line) => {
+    const { msg, route, status } = JSON.parse(line) as LogLine;
+    return msg === "request" ? `${String(route)} ${String(status)}` : [];
+  });
+  for (const route of ["/v1/chat/completions", "/v1/messages", "/api/chat", "/api/pull"]) {
+    for (const status of [200, 401, 429]) expect(answers).toContain(`${route} ${String(status)}`);
+  }
 });

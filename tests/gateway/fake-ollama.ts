@@ -142,7 +142,7 @@ export class FakeOllama {
     const isLoad = onlyLoads(path, body as unknown as Record<string, unknown>);
     (isLoad ? this.loads : this.received).push(received);
     for (const resolve of this.#waiting.splice(0)) resolve();
-    if (!isLoad) await play(this.#script?.(body) ?? usual(path, body), response, received);
+    if (!isLoad) await play(this.#script?.(body) ?? usual(request.method, path, body), response, received);
     else if (await play(this.#loadScript, response, received)) this.#finishLoad(body, response);
   }
 
@@ -178,7 +178,7 @@ export class FakeOllama {
   }
 }
 
-function usual(path: string, body: OllamaChatRequest): Step[] {
+function usual(method: string | undefined, path: string, body: OllamaChatRequest): Step[] {
   const { stream } = body;
   switch (path) {
     case "/api/embed": {
@@ -189,7 +189,16 @@ function usual(path: string, body: OllamaChatRequest): Step[] {
     case "/api/generate":
       if (stream) return [{ line: { response: "Hello", done: false } }, last({ response: " there." })];
       return [last({ response: "Hello there." })];
+    case "/api/pull":
+    case "/api/push":
+    case "/api/create":
+      return [{ line: { status: "success" } }];
+    // These are answered without a body, and without a type.
+    case "/api/copy":
+    case "/api/delete":
+      return [{ status: 200, body: "" }];
     default:
+      if (path.startsWith("/api/blobs/")) return [{ status: method === "HEAD" ? 200 : 201, body: "" }];
       if (stream) return [token("Hello"), token(" there"), token("."), last()];
       return [last({ message: { role: "assistant", content: "Hello there." } })];
   }
@@ -214,12 +223,20 @@ async function play(script: readonly Step[], response: ServerResponse, received:
     if (step === "flood") await flood(response, received);
     else if ("waitMs" in step) await wait(step.waitMs);
     else if ("until" in step) await step.until;
-    else if ("status" in step) response.writeHead(step.status).write(step.body);
-    else response.write("line" in step ? `${JSON.stringify(step.line)}\n` : step.raw);
+    else if ("status" in step) response.writeHead(step.status, typeOf(step.body)).write(step.body);
+    else if ("line" in step) {
+      if (!response.headersSent) response.setHeader("content-type", "application/x-ndjson");
+      response.write(`${JSON.stringify(step.line)}\n`);
+    } else response.write(step.raw);
   }
   if (!response.headersSent && !script.some((step) => typeof step === "object" && "raw" in step)) return true;
   response.end();
   return false;
+}
+
+/** Ollama's answers without content have no type. */
+function typeOf(body: string): Record<string, string> {
+  return body === "" ? {} : { "content-type": "application/json; charset=utf-8" };
 }
 
 function flood(response: ServerResponse, received: Received): Promise<void> {

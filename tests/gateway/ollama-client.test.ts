@@ -231,6 +231,20 @@ describe("routes that change the server", () => {
     expect(await fake.conversation()).toMatchObject({ path: `/api/blobs/${digest}`, body: "bytes" });
   });
 
+  test("what Ollama answers without content is not said to be JSON", async () => {
+    const { key, line } = newKey("root", ["admin"]);
+    const { url } = await startGateway(await startFake(), { API_KEYS: line });
+    const headers = { "content-type": "application/json", "x-api-key": key };
+    for (const [method, path] of [
+      ["POST", "/api/copy"],
+      ["DELETE", "/api/delete"],
+    ] as const) {
+      const response = await fetch(url + path, { method, headers, body: '{"model":"m"}' });
+      expect([response.status, response.headers.get("content-type")]).toEqual([200, null]);
+      expect(await response.text()).toBe("");
+    }
+  });
+
   test("a blob may take longer than a request, but not fall silent", async () => {
     const fake = await startFake();
     const { key, line } = newKey("root", ["admin"]);

@@ -29,29 +29,21 @@ export function openApiDocument(): object {
   };
 }
 
-function describe(url: string, { summary, body, answer, streams, otherwise, open }: Operation): object {
-  const content =
-    typeof answer === "string"
-      ? { [answer]: { schema: { type: "string" } } }
-      : { "application/json": { schema: toSchema(answer, "output") } };
-  // A stream's events are the API's own; a schema would be taken for that of each of them.
-  const streamed = streams === undefined ? {} : { [streams]: {} };
+function describe(url: string, operation: Operation): object {
+  const { summary, body, passedOn, creates, otherwise, open } = operation;
   const parameters = parametersOf(url);
   const failure = { description: "Why not.", content: json(errorOf(url)) };
   return {
     summary,
     ...(open === undefined ? {} : { security: [] }),
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(body === undefined
+    ...(body === undefined ? {} : requestBody("application/json", toSchema(body, "input"))),
+    ...(passedOn === undefined
       ? {}
-      : {
-          requestBody: {
-            required: true,
-            content: { "application/json": { schema: toSchema(body, "input") } },
-          },
-        }),
+      : requestBody(passedOn, passedOn === "application/json" ? { type: "object" } : {})),
     responses: {
-      200: { description: "The answer.", content: { ...content, ...streamed } },
+      200: answerOf(operation),
+      ...(creates === undefined ? {} : { 201: { description: "Made." } }),
       ...(otherwise === undefined
         ? {}
         : { [otherwise[0]]: { description: "Not so.", content: json(otherwise[1]) } }),
@@ -59,6 +51,18 @@ function describe(url: string, { summary, body, answer, streams, otherwise, open
       "5XX": failure,
     },
   };
+}
+
+function requestBody(type: string, schema: object): object {
+  return { requestBody: { required: true, content: { [type]: { schema } } } };
+}
+
+function answerOf({ answer, streams }: Operation): object {
+  if (answer === undefined) return { description: "Done." };
+  const content = typeof answer === "string" ? { [answer]: { schema: { type: "string" } } } : json(answer);
+  // A stream's events are the API's own; a schema would be taken for that of each of them.
+  const streamed = streams === undefined ? {} : { [streams]: {} };
+  return { description: "The answer.", content: { ...content, ...streamed } };
 }
 
 function json(schema: z.ZodType): object {

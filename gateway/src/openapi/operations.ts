@@ -13,8 +13,12 @@ export interface Operation {
   readonly summary: string;
   /** The schema that validates its body. */
   readonly body?: z.ZodType;
-  /** Its answer, as JSON; a string names another media type. */
-  readonly answer: z.ZodType | string;
+  /** The media type of a body that is passed on unread. */
+  readonly passedOn?: "application/json" | "application/octet-stream";
+  /** Its answer, as JSON; a string names another media type. Without it the status says all. */
+  readonly answer?: z.ZodType | string;
+  /** True: what was there already is 200, what was not 201. */
+  readonly creates?: true;
   /** The media type it streams, when asked to. */
   readonly streams?: "text/event-stream" | "application/x-ndjson";
   /** An answer of its own that says no. */
@@ -27,9 +31,12 @@ const SSE = "text/event-stream";
 const NDJSON = "application/x-ndjson";
 const { ofOllama } = answers;
 
-function changes(summary: string): Operation {
-  return { summary: `${summary}. Needs a key with the admin flag.`, answer: ofOllama, streams: NDJSON };
+function forAdmins(summary: string, rest: Omit<Operation, "summary">): Operation {
+  return { summary: `${summary}. Needs a key with the admin flag.`, ...rest };
 }
+
+const change = { passedOn: "application/json" } as const;
+const longChange = { ...change, answer: ofOllama, streams: NDJSON } as const;
 
 const opea: Operation = {
   summary:
@@ -109,13 +116,16 @@ export const operations: Readonly<Record<string, Operation>> = {
   "GET /api/ps": { summary: "The models that are loaded.", answer: ofOllama },
   "GET /api/version": { summary: "Ollama's version.", answer: ofOllama },
   "POST /api/show": { summary: "What a model is.", body: namedModelSchema, answer: ofOllama },
-  "POST /api/pull": changes("Pulls a model"),
-  "POST /api/push": changes("Pushes a model"),
-  "POST /api/create": changes("Makes a model"),
-  "POST /api/copy": changes("Copies a model"),
-  "DELETE /api/delete": changes("Deletes a model"),
-  "POST /api/blobs/:digest": changes("Takes a blob of a model"),
-  "HEAD /api/blobs/:digest": changes("Says whether a blob is there"),
+  "POST /api/pull": forAdmins("Pulls a model", longChange),
+  "POST /api/push": forAdmins("Pushes a model", longChange),
+  "POST /api/create": forAdmins("Makes a model", longChange),
+  "POST /api/copy": forAdmins("Copies a model", change),
+  "DELETE /api/delete": forAdmins("Deletes a model", change),
+  "POST /api/blobs/:digest": forAdmins("Takes a blob of a model", {
+    passedOn: "application/octet-stream",
+    creates: true,
+  }),
+  "HEAD /api/blobs/:digest": forAdmins("Says whether a blob is there", {}),
   "GET /": { summary: "What Ollama's command line asks first.", answer: "text/plain" },
   "GET /health": { summary: "Whether the gateway is alive.", answer: answers.alive, open: true },
   "GET /accepting": {

@@ -48,7 +48,9 @@ async function forwardTo(gateway: Gateway, request: FastifyRequest, reply: Fasti
     { method: request.method, path, body: request.body },
     leaving.signal,
   );
-  const { "content-type": type = "application/json; charset=utf-8" } = answer.headers;
+  // What has no type has no content: Ollama answers a copy, a deletion and a blob by the status alone.
+  const { "content-type": type } = answer.headers;
+  if (type !== undefined) void reply.header("content-type", type);
   // An answer that breaks off upstream breaks off here.
-  await reply.code(answer.statusCode).header("content-type", type).send(answer.body);
+  await reply.code(answer.statusCode).send(answer.body);
 }
