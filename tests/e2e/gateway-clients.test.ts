@@ -12,6 +12,7 @@ import { docker } from "../../components/engine.ts";
 import type { StackOutputs } from "../../scripts/outputs.ts";
 import { describeOllamaCli } from "./ollama-cli.ts";
 import { Project } from "./project.ts";
+import { expiry, keptLoaded } from "./kept-loaded.ts";
 import { testPythonClients } from "./python-clients.ts";
 
 // Every client library against one deployed stack and its real model, and what only a real Ollama can show. How the
@@ -57,16 +58,11 @@ async function logged(pattern: RegExp): Promise<number> {
   return (await ollamaLog()).split("\n").filter((line) => pattern.test(line)).length;
 }
 
-/** Whether the model is loaded, and not to be unloaded. */
-async function keptLoaded(): Promise<boolean> {
-  const { models } = await new Ollama({ host: outputs.ollamaUrl }).ps().catch(() => ({ models: [] }));
-  const loaded = models.find(({ name }) => name === model);
-  const years = 24 * 365 * 3_600_000;
-  return loaded !== undefined && new Date(loaded.expires_at).getTime() - Date.now() > 100 * years;
-}
+const expires = () => expiry(outputs.ollamaUrl, model);
+const isKept = () => keptLoaded(outputs.ollamaUrl, model);
 
 test("a model that is to stay loaded is loaded before anybody asks", async () => {
-  await expect.poll(keptLoaded, { timeout: 30_000, interval: 100 }).toBe(true);
+  await expect.poll(isKept, { timeout: 30_000, interval: 100 }).toBe(true);
 });
 
 describe("the openai client", () => {
@@ -220,9 +216,16 @@ describe("a client that leaves", () => {
       answer.catch(() => undefined);
       await sleep(300);
     }
-    expect(await logged(ended)).toBe(before);
+    const busy = await expires();
+    expect(busy).toBeDefined();
+    await sleep(100);
+    expect([await logged(ended), await expires()]).toEqual([before, busy]);
     controller.abort();
-    await expect.poll(() => logged(ended), { timeout: 1000, interval: 50 }).toBe(before + 1);
+    const soon = { timeout: 1000, interval: 50 };
+    await Promise.all([
+      expect.poll(() => logged(ended), soon).toBe(before + 1),
+      expect.poll(expires, soon).toBeGreaterThan(busy ?? 0),
+    ]);
   });
 });
 
@@ -272,5 +275,5 @@ test("a conversation longer than the context is refused, and cut only when asked
 
 test("a model that is to stay loaded is loaded again, for good, when Ollama was started anew", async () => {
   await docker(["container", "restart", outputs.containers.ollama]);
-  await expect.poll(keptLoaded, { timeout: 30_000, interval: 500 }).toBe(true);
+  await expect.poll(isKept, { timeout: 30_000, interval: 500 }).toBe(true);
 });

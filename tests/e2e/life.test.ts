@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { StackOutputs } from "../../scripts/outputs.ts";
 import { describeSmoke } from "../smoke/suite.ts";
+import { keptLoaded } from "./kept-loaded.ts";
 import { leftovers, Project } from "./project.ts";
 
 // The life of one stack, in order: each part stands on what the one before it left.
@@ -41,8 +42,18 @@ async function answers(content = "Hi"): Promise<boolean> {
   return response.status === 200;
 }
 
+/** Waits until the model that is to stay loaded is, without anybody asking for it. */
+async function isKeptLoaded(): Promise<void> {
+  const model = outputs.installedModels[0]?.model ?? "";
+  await expect
+    .poll(() => keptLoaded(outputs.ollamaUrl, model), { timeout: 30_000, interval: 200 })
+    .toBe(true);
+}
+
 beforeAll(async () => {
   await project.pulumi("stack", "init", project.stack);
+  const [first] = project.configured("models") as object[];
+  project.configure({ models: [{ ...first, keepLoaded: true }] });
 });
 afterAll(async () => {
   await project.dispose();
@@ -92,6 +103,8 @@ describe("up", () => {
       expect(sizeBytes).toBeGreaterThan(1_000_000);
     }
   });
+
+  it("loads the model that is to stay loaded", isKeptLoaded);
 
   it("made the containers with the least privileges, and every limit", () => {
     for (const [name, memory, pids] of [
@@ -155,6 +168,7 @@ describe("what somebody did by hand", () => {
     await project.pulumi("refresh", "--yes", "--skip-preview");
     const text = await project.pulumi("up", "--yes", "--skip-preview");
     expect(text).not.toMatch(/: \d+ % of \d/);
+    await isKeptLoaded();
     expect(await answers()).toBe(true);
   });
 });
@@ -174,6 +188,7 @@ describe("what somebody did by hand and a refresh does not see", () => {
     const { code, output } = await project.run(process.execPath, ["scripts/up.ts", "--stack", project.stack])
       .done;
     expect(code, output).toBe(0);
+    await isKeptLoaded();
     expect(await answers()).toBe(true);
   });
 });
@@ -227,7 +242,7 @@ describe("a change", () => {
   it("of the models deletes the model that is no longer wanted", async () => {
     const models = project.configured("models") as { name: string; source?: string }[];
     const [first] = models;
-    const copy = { ...first, name: "second:1b", source: first?.source ?? first?.name };
+    const copy = { ...first, name: "second:1b", source: first?.source ?? first?.name, keepLoaded: false };
     project.configure({ models: [...models, copy] });
     await project.pulumi("up", "--yes", "--skip-preview");
     const names = async () => {

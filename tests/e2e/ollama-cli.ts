@@ -2,8 +2,12 @@ import { describe, expect, test } from "vitest";
 import { docker } from "../../components/engine.ts";
 import { DEFAULT_PORT } from "../../gateway/src/config.ts";
 import type { StackOutputs } from "../../scripts/outputs.ts";
+import { keptLoaded } from "./kept-loaded.ts";
 
-/** The real command line, in Ollama's own container, sent to the gateway by `OLLAMA_HOST` as a user would send his. */
+/**
+ * The real command line, in Ollama's own container, sent to the gateway by `OLLAMA_HOST` as a user would send his. The
+ * model is one that is to stay loaded.
+ */
 export function describeOllamaCli(deployed: () => StackOutputs): void {
   const ollama = (...args: string[]) =>
     docker([
@@ -26,11 +30,15 @@ export function describeOllamaCli(deployed: () => StackOutputs): void {
       expect(await ollama("show", model())).toContain("completion");
     });
 
-    test("ollama rm and pull are refused, and say why", async () => {
+    test("ollama rm and pull are refused, say why, and the model is loaded again", async () => {
       for (const change of ["rm", "pull"]) {
         await expect(ollama(change, model())).rejects.toThrow("Only a key with the admin flag may change");
       }
       expect(await ollama("list")).toContain(model());
+      // Before it asks for the deletion, rm unloads the model, as any client may by its keep_alive.
+      await expect
+        .poll(() => keptLoaded(deployed().ollamaUrl, model()), { timeout: 30_000, interval: 200 })
+        .toBe(true);
     });
   });
 }
