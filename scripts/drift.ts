@@ -1,6 +1,7 @@
 // npm run drift: compares what runs with what was deployed. Exit code 0 when it is the same, 2 when it is not.
 import { readDeployment } from "./deployment.ts";
 import { findDrift } from "./drift/find.ts";
+import { mend } from "./drift/mend.ts";
 import { report } from "./drift/report.ts";
 import { main } from "./main.ts";
 import { openSession } from "./session.ts";
@@ -13,6 +14,6 @@ await main(async () => {
   const drift = await findDrift(deployment);
   console.log(report(stack, drift, deployment));
   if (drift.differences.length === 0) return;
-  console.log(`\nRepair it with: npm run up${stackOption}`);
+  console.log(`\n${mend(drift.differences, stackOption)}`);
   process.exitCode = 2;
 });

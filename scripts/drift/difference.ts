@@ -6,8 +6,8 @@ export type Repair =
   | "replace"
   /** Arguments of `docker`, run before a refreshed update. */
   | readonly (readonly string[])[]
-  /** It is for a person to decide. */
-  | "none";
+  /** It is for a person to decide: what to do. */
+  | { readonly byHand: string };
 
 export interface Difference {
   /** URN of the resource. */

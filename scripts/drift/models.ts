@@ -8,6 +8,7 @@ const deployed = z.object({
   gatewayUrl: z.string(),
   ollamaUrl: z.string(),
   tunnel: tunnelOutput,
+  containers: z.object({ ollama: z.string() }),
   volumes: z.object({ models: z.string() }),
   installedModels: z.array(z.object({ model: z.string(), digest: z.string() })),
 });
@@ -41,7 +42,9 @@ export async function compareModels({
   if (installed === undefined) {
     if (silent) return [];
     const told = { property: "answer", expected: `lists its models at ${ollamaUrl}`, actual: "none" };
-    return [{ ...told, urn: stack.urn, resource: "Ollama", repair: "none" }];
+    const name = outputs.data.containers.ollama;
+    const byHand = `look why with docker logs ${name}, and start it again with docker restart ${name}`;
+    return [{ ...told, urn: stack.urn, resource: "Ollama", repair: { byHand } }];
   }
   return installedModels.flatMap(({ model, digest }) => {
     const actual = installed.get(model);
@@ -57,7 +60,7 @@ export async function compareModels({
         property: "digest",
         expected: digest.slice(0, 12),
         actual: actual?.slice(0, 12) ?? "removed",
-        repair: pull === undefined ? "none" : "refresh",
+        repair: "refresh",
       },
     ];
   });

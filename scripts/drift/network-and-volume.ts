@@ -68,8 +68,14 @@ export function compareVolume(volume: Deployed, actual: InspectedVolume | undefi
   ]
     .filter(([, expected, found]) => expected !== found)
     .map(([property = "", expected = "", found = ""]) =>
-      difference(volume, property, expected, found, "none"),
+      difference(volume, property, expected, found, { byHand: anew(actual.Name) }),
     );
+}
+
+/** What has it mounted has to go first. */
+function anew(volume: string): string {
+  const containers = `docker rm --force $(docker ps --all --quiet --filter volume=${volume})`;
+  return `save what you need of it, then have it made anew: ${containers}; docker volume rm ${volume}; npm run up`;
 }
 
 function labels(asked: readonly Label[] | undefined): string {

@@ -1,6 +1,7 @@
 import { docker } from "../../components/engine.ts";
 import type { Deployment } from "../deployment.ts";
 import { findDrift } from "./find.ts";
+import { isByHand, leftToPerson } from "./mend.ts";
 import { report } from "./report.ts";
 
 /**
@@ -18,11 +19,14 @@ export async function repairDrift(
   const drift = await findDrift(deployment);
   if (drift.differences.length === 0) return undefined;
   console.error(`${report(stack, drift, deployment)}\n`);
+  const left = leftToPerson(drift.differences);
+  if (left !== "") console.error(`This is not repaired:\n${left}\n`);
   const commands = new Map<string, readonly string[]>();
   const replace = new Set<string>();
   for (const { urn, repair } of drift.differences) {
     if (repair === "replace") replace.add(urn);
-    if (typeof repair !== "string") for (const command of repair) commands.set(command.join(" "), command);
+    if (typeof repair === "string" || isByHand(repair)) continue;
+    for (const command of repair) commands.set(command.join(" "), command);
   }
   if (commands.size > 0) await check();
   for (const [line, command] of commands) {

@@ -193,6 +193,15 @@ describe("what is gone", () => {
     docker("image", "rm", image);
     docker("image", "tag", outputs.images.ollama, image);
     docker("volume", "rm", volume);
+    docker("volume", "create", "--label", "owner=somebody", volume);
+    const relabelled = await found();
+    expect(relabelled).toContain(`ollama-models (${volume}) labels expected none actual owner=somebody`);
+    expect(relabelled).toMatch(
+      new RegExp(
+        `It does not repair this: ollama-models \\(${volume}\\): .*docker volume rm ${volume}; npm run up`,
+      ),
+    );
+    docker("volume", "rm", volume);
     const text = await found();
     expect(text).toContain(
       "gateway-container (ollama-stack-drift-gateway) state expected there actual removed",
