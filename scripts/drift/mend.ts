@@ -4,7 +4,7 @@ import type { Difference, Repair } from "./difference.ts";
 export function mend(differences: readonly Difference[], stackOption: string): string {
   const left = leftToPerson(differences);
   const repaired = differences.some(({ repair }) => !isByHand(repair));
-  if (!repaired) return `npm run up does not repair this:\n${left}`;
+  if (!repaired) return `npm run up${stackOption} does not repair this:\n${left}`;
   const up = `Repair it with: npm run up${stackOption}`;
   return left === "" ? up : `${up}\nIt does not repair this:\n${left}`;
 }
