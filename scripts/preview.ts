@@ -1,6 +1,8 @@
 // npm run preview -- --stack NAME: what the next update would do, in words (as Markdown); arguments go to the CLI.
 import { main } from "./main.ts";
+import { imageDownloads } from "./preview/image-downloads.ts";
 import { brokenRulesIn, describeRefusal, errorsIn } from "./preview/refusal.ts";
+import { readPreview } from "./preview/steps.ts";
 import { describePreview, heading } from "./preview/words.ts";
 import { pulumi, PulumiFailed } from "./pulumi-cli.ts";
 import { ensureStack } from "./recovery.ts";
@@ -13,7 +15,8 @@ await main(async () => {
   const preview = (...args: string[]) =>
     pulumi(["preview", ...args, "--stack", stack, ...rest], { env, output: "read" });
   await orRefusal(`${heading(stack)}\n\n`, errorsIn, async () => {
-    console.log(describePreview(await preview("--json"), stack));
+    const found = readPreview(await preview("--json"));
+    console.log(describePreview(found, stack, await imageDownloads(found.steps)));
   });
   // By itself: what breaks the rules is not in the CLI's JSON.
   const rules = rulesFor(settingsFor(stack, rest));

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { credentials } from "./credentials.ts";
 
-// The part of the registry protocol that tells a tag's digest:
+// The part of the registry protocol that tells what a tag means:
 // https://distribution.github.io/distribution/spec/api/ and .../spec/auth/token/
 
 /** The registry cannot say what was asked; the message is for users. */
@@ -20,39 +20,74 @@ const answersWithinMs = 15_000;
 
 /** The digest of the manifest that a tag names now, "sha256:...". For an image of several platforms it is the list's. */
 export async function tagDigest(registry: string, repository: string, tag: string): Promise<string> {
-  const url = `${origin(registry)}/v2/${repository}/manifests/${tag}`;
-  const what = `${repository}:${tag}`;
-  let response = await ask(registry, url, {});
-  if (response.status === 401) {
-    const authorization = await authorize(registry, response.headers.get("www-authenticate") ?? "");
-    response = await ask(registry, url, { authorization });
+  return (await readManifest({ registry, repository, reference: tag })).digest;
+}
+
+/** A manifest that is asked for. */
+export interface ManifestQuestion {
+  /** Host, with its port. */
+  readonly registry: string;
+  readonly repository: string;
+  /** Tag or digest. */
+  readonly reference: string;
+  /** Ends the wait for all answers together; by default each one is waited for 15 s. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a registry has under a tag or digest: an image's manifest or, for several platforms, their list. */
+export async function readManifest({
+  registry,
+  repository,
+  reference,
+  signal,
+}: ManifestQuestion): Promise<{ readonly digest: string; readonly body: Buffer }> {
+  const url = `${origin(registry)}/v2/${repository}/manifests/${reference}`;
+  const what = `${repository}${reference.startsWith("sha256:") ? "@" : ":"}${reference}`;
+  let answer = await ask(registry, url, {}, signal);
+  if (answer.status === 401) {
+    const challenge = answer.headers.get("www-authenticate") ?? "";
+    answer = await ask(
+      registry,
+      url,
+      { authorization: await authorize(registry, challenge, signal) },
+      signal,
+    );
   }
-  if (response.status === 404) throw new RegistryError(`${registry} does not have ${what}`);
-  if (response.status === 401 || response.status === 403)
+  const { status, headers, body } = answer;
+  if (status === 404) throw new RegistryError(`${registry} does not have ${what}`);
+  if (status === 401 || status === 403)
     throw new RegistryError(
       `${registry} does not let you see ${what}, or does not have it; log in with: docker login ${registry}`,
     );
-  if (!response.ok)
-    throw new RegistryError(`${registry} answers ${String(response.status)} when asked for ${what}`);
+  if (status !== 200) throw new RegistryError(`${registry} answers ${String(status)} when asked for ${what}`);
   // Computed, and not believed: it is what the engine will compare with.
-  const digest = `sha256:${createHash("sha256")
-    .update(Buffer.from(await response.arrayBuffer()))
-    .digest("hex")}`;
-  const told = response.headers.get("docker-content-digest");
+  const digest = `sha256:${createHash("sha256").update(body).digest("hex")}`;
+  const told = headers.get("docker-content-digest");
   if (told !== null && told !== digest)
     throw new RegistryError(
       `${registry} says that ${what} has the digest ${told}, but what it sends has ${digest}`,
     );
-  return digest;
+  return { digest, body };
 }
 
-async function ask(registry: string, url: string, headers: Record<string, string>): Promise<Response> {
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Buffer;
+}
+
+async function ask(
+  registry: string,
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  signal = AbortSignal.timeout(answersWithinMs),
+): Promise<Answer> {
   try {
-    return await fetch(url, {
-      headers: { accept: manifestTypes, ...headers },
-      signal: AbortSignal.timeout(answersWithinMs),
-    });
+    const response = await fetch(url, { headers: { accept: manifestTypes, ...headers }, signal });
+    const body = Buffer.from(await response.arrayBuffer());
+    return { status: response.status, headers: response.headers, body };
   } catch (error) {
+    if (signal.aborted) throw new RegistryError(`${registry} does not answer in time`);
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     throw new RegistryError(
       `${registry} cannot be reached (${cause instanceof Error ? cause.message : String(cause)})`,
@@ -61,7 +96,7 @@ async function ask(registry: string, url: string, headers: Record<string, string
 }
 
 /** What a challenge asks for: the account itself, or a token that another server gives for it. */
-async function authorize(registry: string, challenge: string): Promise<string> {
+async function authorize(registry: string, challenge: string, signal?: AbortSignal): Promise<string> {
   const basic = await credentials(registry);
   if (/^basic/i.test(challenge)) return basic ?? "";
   const { realm, ...parameters } = Object.fromEntries(
@@ -74,14 +109,25 @@ async function authorize(registry: string, challenge: string): Promise<string> {
     const value = parameters[name];
     if (value !== undefined) url.searchParams.set(name, value);
   }
-  const response = await ask(url.host, url.href, basic === undefined ? {} : { authorization: basic });
-  const body = response.ok ? ((await response.json()) as { token?: string; access_token?: string }) : {};
-  const token = body.token ?? body.access_token;
+  const { status, body } = await ask(
+    url.host,
+    url.href,
+    basic === undefined ? {} : { authorization: basic },
+    signal,
+  );
+  const token = status === 200 ? tokenIn(body) : undefined;
   if (token === undefined)
-    throw new RegistryError(
-      `${url.host} gives no token for ${registry}: it answers ${String(response.status)}`,
-    );
+    throw new RegistryError(`${url.host} gives no token for ${registry}: it answers ${String(status)}`);
   return `Bearer ${token}`;
+}
+
+function tokenIn(body: Buffer): string | undefined {
+  try {
+    const { token, access_token } = JSON.parse(body.toString("utf8")) as Record<string, string | undefined>;
+    return token ?? access_token;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Plain HTTP on this host only, as Docker has it. */

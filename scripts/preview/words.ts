@@ -1,25 +1,10 @@
-import { z } from "zod";
-
-const state = z.object({ inputs: z.record(z.string(), z.unknown()).nullish() }).nullish();
-const step = z.object({
-  op: z.string(),
-  urn: z.string(),
-  replaceReasons: z.array(z.string()).nullish(),
-  diffReasons: z.array(z.string()).nullish(),
-  newState: state,
-  oldState: state,
-});
-const preview = z.object({
-  steps: z.array(step).nullish(),
-  diagnostics: z.array(z.object({ message: z.string(), severity: z.string() })).nullish(),
-});
-type Step = z.output<typeof step>;
+import { type Found, imageType, resourceOf, type Step } from "./steps.ts";
 
 // What a reader knows of; commands that wait or tidy up are means.
 const kinds: Readonly<Record<string, string>> = {
   "docker:index/container:Container": "container",
   "docker:index/network:Network": "network",
-  "docker:index/remoteImage:RemoteImage": "image",
+  [imageType]: "image",
   "docker:index/volume:Volume": "volume",
 };
 const PULL = /^model-(.+)-pull$/;
@@ -54,15 +39,18 @@ type Service = "gateway" | "ollama" | "edge";
 const CONTAINER = /^(gateway|ollama|edge)(?:-\d+)?-container$/;
 
 /**
- * What `pulumi preview --json` printed, in words and as Markdown: what is created, changed in place, replaced and
- * deleted, whom that interrupts, and what will be downloaded.
+ * What a preview found, in words and as Markdown: what is created, changed in place, replaced and deleted, whom that
+ * interrupts, and what will be downloaded: the models, and the `images` of which a line says so.
  */
-export function describePreview(json: string, stack: string): string {
-  const { steps, diagnostics } = preview.parse(JSON.parse(json.slice(json.indexOf("{"))));
-  const told = tell(steps ?? []);
-  const lines = [heading(stack), "", ...interruptions(told, staying(steps ?? [])), ""];
-  const list = (title: string, entries: readonly { readonly text: string }[]) => {
-    if (entries.length > 0) lines.push(title, "", ...entries.map(({ text }) => `- ${text}`), "");
+export function describePreview(
+  { steps, diagnostics }: Found,
+  stack: string,
+  images: readonly string[] = [],
+): string {
+  const told = tell(steps);
+  const lines = [heading(stack), "", ...interruptions(told, staying(steps)), ""];
+  const list = (title: string, entries: readonly string[]) => {
+    if (entries.length > 0) lines.push(title, "", ...entries.map((text) => `- ${text}`), "");
   };
   if (told.length === 0) lines.push("Nothing changes.", "");
   for (const change of changes) {
@@ -70,16 +58,17 @@ export function describePreview(json: string, stack: string): string {
     if (own.length === 0) continue;
     lines.push(`It **${change}**:`, "", ...own.map(line), "");
   }
-  const said = (diagnostics ?? []).map(({ message, severity }) => ({
+  const said = diagnostics.map(({ message, severity }) => ({
     text: message.trim().replace(/^warning: /, ""),
     severity,
   }));
-  const downloads = said.filter(({ text }) => DOWNLOAD.test(text));
-  list("What is downloaded:", downloads);
-  const rest = said.filter((each) => !downloads.includes(each));
+  const models = said.flatMap(({ text }) => (DOWNLOAD.test(text) ? [text] : []));
+  list("What is downloaded:", [...models, ...images]);
   list(
     "What to know:",
-    rest.filter(({ text, severity }) => severity === "warning" || text.startsWith(CHOICE)),
+    said.flatMap(({ text, severity }) =>
+      !DOWNLOAD.test(text) && (severity === "warning" || text.startsWith(CHOICE)) ? [text] : [],
+    ),
   );
   return lines.join("\n").trimEnd();
 }
@@ -91,10 +80,10 @@ export function heading(stack: string): string {
 
 function tell(steps: readonly Step[]): Told[] {
   const told = new Map<string, Told>();
-  for (const { op, urn, replaceReasons, diffReasons, newState, oldState } of steps) {
+  for (const step of steps) {
+    const { op, urn, replaceReasons, diffReasons, newState, oldState } = step;
     const change = changeOf[op];
-    const [, path = "", name = ""] = /^urn:pulumi:[^:]*::[^:]*::(.*)::(.*)$/.exec(urn) ?? [];
-    const type = path.split("$").at(-1) ?? "";
+    const { type, name } = resourceOf(step);
     const model = PULL.exec(name)?.[1];
     const kind = model === undefined ? kinds[type] : "model";
     if (change === undefined || kind === undefined) continue;

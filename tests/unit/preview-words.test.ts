@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
+import { readPreview } from "../../scripts/preview/steps.ts";
 import { describePreview } from "../../scripts/preview/words.ts";
 
 const urn = (type: string, name: string) =>
   `urn:pulumi:dev::ollama-stack::ollama-stack:index:X$${type}::${name}`;
 const container = "docker:index/container:Container";
 const command = "command:local:Command";
-const words = (steps: readonly object[], diagnostics: readonly object[] = []) =>
-  describePreview(`world: built\n${JSON.stringify({ steps, diagnostics })}`, "dev");
+const words = (steps: readonly object[], diagnostics: readonly object[] = [], images: string[] = []) =>
+  describePreview(readPreview(`world: built\n${JSON.stringify({ steps, diagnostics })}`), "dev", images);
 
 describe("a preview in words", () => {
   it("tells a replacement once, with its reasons, and that it interrupts", () => {
@@ -85,6 +86,17 @@ describe("a preview in words", () => {
     expect(text).toContain("It **creates**:\n\n- model `tiny:1b`");
     expect(text).toContain("What is downloaded:\n\n- Model tiny:1b: it will be pulled, 98.4 MB");
     expect(text).not.toContain("something else");
+  });
+
+  it("names what is downloaded for images after what is for models", () => {
+    const image = urn("docker:index/remoteImage:RemoteImage", "edge-image");
+    const text = words(
+      [{ op: "create", urn: image, newState: { inputs: { name: "caddy:2" } } }],
+      [{ severity: "info", message: "Model tiny:1b: it will be pulled, 98.4 MB\n" }],
+      ["Image caddy:2: it will be pulled, up to 20.1 MB"],
+    );
+    expect(text).toContain("It **creates**:\n\n- image `caddy:2`\n");
+    expect(text).toMatch(/What is downloaded:\n\n- Model tiny:1b: .*\n- Image caddy:2: .* 20\.1 MB$/);
   });
 
   it("says that an edge that goes leaves a gap before the gateway has its port", () => {

@@ -1,0 +1,57 @@
+import { docker, EngineError } from "../../components/engine.ts";
+import { formatBytes } from "../../components/models/bytes.ts";
+import { parseReference } from "../pin/reference.ts";
+import { RegistryError } from "../pin/registry.ts";
+import { imageSize } from "./image-size.ts";
+import { imageType, resourceOf, type Step } from "./steps.ts";
+
+// Not longer than a preview takes anyway.
+const registryMs = 5_000;
+
+/**
+ * What an update will load for the images that a preview brings, one line for each that the engine has not; those that
+ * stay, and what is built here, are not asked about. A registry is given `withinMs` milliseconds, 5 s by default.
+ */
+export async function imageDownloads(steps: readonly Step[], withinMs = registryMs): Promise<string[]> {
+  const wanted = new Map(steps.flatMap(pulledBy));
+  const lines = await Promise.all([...wanted].map(([name, platform]) => download(name, platform, withinMs)));
+  return lines.filter((line) => line !== undefined);
+}
+
+/** Name and platform ("" for the engine's own) of the image that a step pulls. */
+function pulledBy(step: Step): [string, string][] {
+  const { name, platform, build } = step.newState?.inputs ?? {};
+  const brings = ["create", "create-replacement", "replace"].includes(step.op);
+  if (!brings || resourceOf(step).type !== imageType || build !== undefined) return [];
+  return typeof name === "string" ? [[name, typeof platform === "string" ? platform : ""]] : [];
+}
+
+async function download(name: string, platform: string, withinMs: number): Promise<string | undefined> {
+  const pulled = `Image ${name}: it will be pulled`;
+  try {
+    if (await isThere(name)) return undefined;
+    const wanted = platform === "" ? await enginePlatform() : platform;
+    const bytes = await imageSize(parseReference(name), wanted, AbortSignal.timeout(withinMs));
+    // The engine does not load again what another image has brought, and tells nobody which layers these are.
+    return `${pulled}, up to ${formatBytes(bytes)}`;
+  } catch (error) {
+    if (error instanceof RegistryError) return `${pulled}, its size is not known: ${error.message}`;
+    if (error instanceof EngineError)
+      return `Image ${name}: whether it will be pulled is not known: ${error.message}`;
+    throw error;
+  }
+}
+
+async function isThere(name: string): Promise<boolean> {
+  try {
+    await docker(["image", "inspect", "--format", "{{.Id}}", name]);
+    return true;
+  } catch (error) {
+    if (error instanceof EngineError && /no such image/i.test(error.message)) return false;
+    throw error;
+  }
+}
+
+async function enginePlatform(): Promise<string> {
+  return (await docker(["version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"])).trim();
+}

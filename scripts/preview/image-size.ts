@@ -1,0 +1,52 @@
+import { z } from "zod";
+import type { ImageReference } from "../pin/reference.ts";
+import { readManifest, RegistryError } from "../pin/registry.ts";
+
+const part = z.object({ size: z.number() });
+const image = z.object({ config: part, layers: z.array(part) });
+const platform = z.object({ os: z.string(), architecture: z.string(), variant: z.string().optional() });
+const index = z.object({
+  manifests: z.array(z.object({ digest: z.string(), platform: platform.optional() })),
+});
+const manifest = z.union([index, image]);
+
+/**
+ * Bytes that a registry sends of an image for a platform ("linux/amd64") when nothing of it is there: its compressed
+ * layers and its config. Throws a RegistryError when the registry does not tell before `signal`.
+ */
+export async function imageSize(
+  { registry, repository, tag, digest }: ImageReference,
+  wanted: string,
+  signal: AbortSignal,
+): Promise<number> {
+  const read = async (reference: string) => {
+    const { body } = await readManifest({ registry, repository, reference, signal });
+    const found = manifest.safeParse(parsed(body));
+    if (!found.success)
+      throw new RegistryError(`what ${registry} sends for ${repository} is no image's manifest`);
+    return found.data;
+  };
+  let found = await read(digest ?? tag);
+  if ("manifests" in found) {
+    const own = found.manifests.find((each) => fits(each.platform, wanted));
+    if (own === undefined) throw new RegistryError(`${registry} has ${repository} for other platforms only`);
+    found = await read(own.digest);
+  }
+  if ("manifests" in found)
+    throw new RegistryError(`what ${registry} sends for ${repository} is a list in a list`);
+  return [found.config, ...found.layers].reduce((sum, { size }) => sum + size, 0);
+}
+
+function fits(offered: z.output<typeof platform> | undefined, wanted: string): boolean {
+  const [os, architecture, variant] = wanted.split("/");
+  if (offered?.os !== os || offered?.architecture !== architecture) return false;
+  return variant === undefined || offered?.variant === undefined || offered.variant === variant;
+}
+
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}
