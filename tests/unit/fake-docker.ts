@@ -11,37 +11,47 @@ export class FakeDocker {
   readonly #path = process.env["PATH"];
 
   constructor() {
-    const program = `#!${process.execPath}
-const { appendFileSync, readFileSync } = require("node:fs");
-const call = process.argv.slice(2).join(" ");
-appendFileSync(${JSON.stringify(join(this.#folder, "calls"))}, call + "\\n");
-const answers = JSON.parse(readFileSync(${JSON.stringify(join(this.#folder, "answers"))}, "utf8"));
-const [, answer] = answers.find(([begin]) => call.startsWith(begin)) ?? [, { fails: "not told: " + call }];
-if (typeof answer === "string") process.stdout.write(answer);
-else {
-  process.stderr.write(answer.fails);
-  process.exitCode = 1;
-}
-`;
-    writeFileSync(join(this.#folder, "docker"), program, { mode: 0o755 });
     process.env["PATH"] = `${this.#folder}${delimiter}${this.#path ?? ""}`;
     this.tell({});
   }
 
   /** Answers from now on, and forgets what it was asked. */
   tell(answers: Readonly<Record<string, Answer>>): void {
-    writeFileSync(join(this.#folder, "answers"), JSON.stringify(Object.entries(answers)));
-    rmSync(join(this.#folder, "calls"), { force: true });
+    rmSync(this.#calls, { force: true });
+    const cases = Object.entries(answers).map(([begin, answer]) => {
+      const does =
+        typeof answer === "string"
+          ? `printf %s ${quoted(answer)}; exit 0`
+          : `printf %s ${quoted(answer.fails)} >&2; exit 1`;
+      return `${quoted(begin)}*) ${does} ;;`;
+    });
+    const lines = [
+      "#!/bin/sh",
+      `echo "$*" >> ${quoted(this.#calls)}`,
+      'case "$*" in',
+      ...cases,
+      "esac",
+      'echo "not told: $*" >&2; exit 1',
+    ];
+    writeFileSync(join(this.#folder, "docker"), `${lines.join("\n")}\n`, { mode: 0o755 });
   }
 
   /** The arguments of each call. */
   get calls(): string[] {
-    const file = join(this.#folder, "calls");
-    return existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
+    return existsSync(this.#calls) ? readFileSync(this.#calls, "utf8").trim().split("\n") : [];
   }
 
   remove(): void {
     process.env["PATH"] = this.#path;
     rmSync(this.#folder, { recursive: true });
   }
+
+  get #calls(): string {
+    return join(this.#folder, "calls");
+  }
+}
+
+/** As one word of a shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
 }
