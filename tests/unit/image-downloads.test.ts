@@ -68,6 +68,8 @@ describe("an image that a preview brings", () => {
   it("tells the size for the platform that the config names, and of an image of one platform", async () => {
     const alone = await publish("edge", "2", sized(999_000));
     const pinned = `${registry.host}/edge:2@${alone}`;
+    // The tag means another one by now.
+    await publish("edge", "2", sized(5_000_000));
     const steps = [
       image({ name, platform: "linux/arm64/v8" }),
       image({ name: pinned }, "create-replacement"),
