@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
@@ -28,9 +29,12 @@ const manifest = {
   layers: [part("a", 4_200_000_000), part("b", 500_000_000)],
 };
 const digest = createHash("sha256").update(JSON.stringify(manifest)).digest("hex");
+/** What the registry has under other names; everything else is the manifest above. */
+const others = new Map([["small", { ...manifest, layers: [part("d", 1_300_000_000)] }]]);
 const registry = createServer((request, response) => {
-  if (request.url?.endsWith("/none/manifests/1b") === true) response.writeHead(404).end();
-  else response.end(JSON.stringify(manifest));
+  const [, name = ""] = /([^/]+)\/manifests\/1b$/.exec(request.url ?? "") ?? [];
+  if (name === "none") response.writeHead(404).end();
+  else response.end(JSON.stringify(others.get(name) ?? manifest));
 });
 let server: Parameters<typeof planModels>[2];
 let source: string;
@@ -195,6 +199,28 @@ describe("what the disk has no room for", () => {
       "warn: The models take 4.7 GB more, but only 4.1 GB are free where the engine keeps them, unless they are in the volume x-models already",
     ]);
   });
+});
+
+it("is what docs/models.md shows", async () => {
+  const small = source.replace("tiny", "small");
+  const moved = `baf6a787fdff${"0".repeat(52)}`;
+  isThere("llama3.2:1b", { source: small, sourceDigest: moved, size: 1_300_000_500 });
+  isThere("own:latest", { source: "/own.gguf", sourceDigest: digest, size: 98_400_000 });
+  isThere("terse:1b");
+  ollama.models.delete("terse:1b");
+  ollama.blobs.set(`sha256:${"a".repeat(64)}`, 4_200_000_000);
+  free(54_589_844);
+  await plan([
+    { name: "llama3.2:1b", source: small },
+    { name: "coder:7b" },
+    { name: "terse:1b", source: small },
+    { name: "own:latest", source: "/own.gguf", digest },
+  ]);
+  const docs = readFileSync("docs/models.md", "utf8");
+  const [, sample = ""] = /## What preview says\n\n```text\n(.*?)\n```/s.exec(docs) ?? [];
+  // To what a tag moves follows from the model.
+  const lines = said.map((line) => line.replace("warn: ", "").replace(/ to [0-9a-f]{12}\./, " to ...."));
+  expect(lines).toEqual(sample.replace(/ to [0-9a-f]{12}\./, " to ....").split("\n"));
 });
 
 it("an update does not say again what is there, and refuses a model that there is not, like a preview", async () => {
