@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-// Which models a stack has, as its Ollama and its gateway list them.
+// Which models a stack has, as its Ollama and its gateway list them, and what they are and answer.
 
 interface Tag {
   readonly name: string;
@@ -67,8 +67,34 @@ export function modelLists(ollama: string, gateway: string) {
     return { ...seen, wrong, result: await result };
   }
 
-  return { tags, names, digestOf, listed, watching };
+  /** What Ollama says of a model. */
+  async function shown(model: string): Promise<unknown> {
+    const response = await fetch(`${ollama}/api/show`, { method: "POST", body: JSON.stringify({ model }) });
+    return await response.json();
+  }
+
+  async function chat(model: string, at = gateway) {
+    const response = await fetch(`${at}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ model, messages: [{ role: "user", content: "Tell me a long story." }] }),
+    });
+    const { choices, usage } = (await response.json()) as {
+      choices: { finish_reason: string; message: { content: string } }[];
+      usage: { completion_tokens: number };
+    };
+    return {
+      status: response.status,
+      finish: choices[0]?.finish_reason ?? "",
+      tokens: usage.completion_tokens,
+      text: choices[0]?.message.content ?? "",
+    };
+  }
+
+  return { ollama, tags, names, digestOf, listed, shown, watching, chat };
 }
+
+export type ModelLists = ReturnType<typeof modelLists>;
 
 /** Whether a name is missing for longer than its manifest takes to be written. */
 export function everMissing(name: string, lists: readonly string[][]): boolean {

@@ -116,6 +116,12 @@ export class ModelRegistry {
     return `models.test:${String(this.#port)}/library/${name}`;
   }
 
+  /** A GGUF file that every client of this host can load: the weights with something behind them. */
+  file(tail: string): { readonly url: string; readonly digest: string } {
+    const { digest } = this.#withTail(tail);
+    return { url: `http://${this.#address}:${String(this.#port)}/blobs/${digest}`, digest };
+  }
+
   /** Goes away once, as a server does whose machine is switched off. */
   goAway(outage: Outage): void {
     this.#outage = { ...outage, afterBytes: this.sent + outage.afterBytes };

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { docker } from "./by-hand.ts";
+import { describeChangedEntry } from "./model-entry.ts";
 import { everMissing, modelLists, type Seen } from "./model-lists.ts";
 import { ModelRegistry } from "./model-registry.ts";
 import { leftovers, nothingLeft, Project } from "./project.ts";
@@ -9,27 +10,10 @@ import { leftovers, nothingLeft, Project } from "./project.ts";
 const project = new Project({ stack: "tags", ollamaPort: 18708, gatewayPort: 18700 });
 const ollama = "http://127.0.0.1:18708";
 const gateway = "http://127.0.0.1:18700";
-const { tags, names, digestOf, listed, watching } = modelLists(ollama, gateway);
+const models = modelLists(ollama, gateway);
+const { tags, names, digestOf, listed, shown, watching, chat } = models;
 let registry: ModelRegistry;
 let first: string;
-
-async function chat(model: string, at = gateway) {
-  const response = await fetch(`${at}/v1/chat/completions`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ model, messages: [{ role: "user", content: "Tell me a long story." }] }),
-  });
-  const { choices, usage } = (await response.json()) as {
-    choices: { finish_reason: string; message: { content: string } }[];
-    usage: { completion_tokens: number };
-  };
-  return {
-    status: response.status,
-    finish: choices[0]?.finish_reason ?? "",
-    tokens: usage.completion_tokens,
-    text: choices[0]?.message.content ?? "",
-  };
-}
 
 const up = () => project.pulumi("up", "--yes", "--skip-preview");
 const fromRegistry = (name: string, source: string, own: object = {}) => ({
@@ -99,7 +83,12 @@ describe("a list that is changed to two models of one source, whose registry goe
       pullStallSeconds: 5,
       models: [
         fromRegistry("plain:1", "one:1"),
-        fromRegistry("terse:1", "one:1", { system: "Be brief.", parameters: { num_ctx: 1024 } }),
+        fromRegistry("terse:1", "one:1", {
+          system: "Be brief.",
+          template: "{{ .System }} {{ .Prompt }}",
+          parameters: { num_ctx: 1024 },
+          retain: true,
+        }),
       ],
     });
     registry.bytesPerSecond = registry.weights.size / 4;
@@ -122,9 +111,9 @@ describe("a list that is changed to two models of one source, whose registry goe
 
   it("makes both of them, the second without loading anything again", async () => {
     expect(await names()).toEqual(["plain:1", "terse:1"]);
-    const shown = await fetch(`${ollama}/api/show`, { method: "POST", body: '{"model":"terse:1"}' });
-    expect(await shown.json()).toMatchObject({
+    expect(await shown("terse:1")).toMatchObject({
       system: "Be brief.",
+      template: "{{ .System }} {{ .Prompt }}",
       parameters: expect.stringMatching(/num_ctx\s+1024/) as string,
     });
     await project.pulumi("preview", "--expect-no-changes");
@@ -148,7 +137,9 @@ describe("a tag that moved in its registry", () => {
 
   it("is shown, and not followed", async () => {
     const told = /Model plain:1: its tag moved in the registry, from [0-9a-f]{12} to [0-9a-f]{12}\. It stays/;
-    expect(await project.pulumi("preview", "--expect-no-changes")).toMatch(told);
+    const preview = await project.pulumi("preview", "--expect-no-changes");
+    expect(preview).toMatch(told);
+    expect(preview).toMatch(/Models that are there: plain:1 \([\d.]+ MB\), terse:1 \([\d.]+ MB\)/);
     expect(await project.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")).toMatch(told);
     expect(await digestOf("plain:1")).toBe(old);
   });
@@ -171,6 +162,7 @@ describe("a tag that moved in its registry", () => {
 
 describe("a GGUF file", () => {
   it("is uploaded, and answers through the gateway with its parameters and system prompt", async () => {
+    const { url, digest } = registry.file("4");
     project.configure({
       retainModels: true,
       models: [
@@ -180,12 +172,16 @@ describe("a GGUF file", () => {
           system: "You tell stories.",
           parameters: { num_predict: 7, temperature: 0 },
         },
+        { name: "web:1", source: url, digest, retain: false, parameters: { num_predict: 7, temperature: 0 } },
         fromRegistry("plain:1", "one:1"),
       ],
     });
     const text = await up();
-    expect(text).toMatch(/own:1 is installed: [\d.]+ [MG]B/);
-    expect(await listed()).toEqual(["own:1", "plain:1"]);
+    for (const name of ["own:1", "web:1"])
+      expect(text).toMatch(new RegExp(`${name} is installed: [\\d.]+ MB`));
+    // What is no longer in the list stays if its entry said so, though the stack kept none.
+    expect(await listed()).toEqual(["own:1", "plain:1", "terse:1", "web:1"]);
+    expect(await chat("web:1")).toMatchObject({ status: 200, tokens: 7 });
     expect((await project.outputs()).installedModels[0]?.model).toBe("own:1");
     expect(await chat("own:1")).toMatchObject({
       status: 200,
@@ -193,11 +189,12 @@ describe("a GGUF file", () => {
       tokens: 7,
       text: expect.stringMatching(/\w/) as string,
     });
-    const shown = await fetch(`${ollama}/api/show`, { method: "POST", body: '{"model":"own:1"}' });
-    expect(await shown.json()).toMatchObject({ system: "You tell stories." });
+    expect(await shown("own:1")).toMatchObject({ system: "You tell stories." });
     await project.pulumi("preview", "--expect-no-changes");
   });
 });
+
+describeChangedEntry(project, models);
 
 describe("a model that somebody replaced under its name", () => {
   it("is shown by preview, and put right by up", async () => {
@@ -205,7 +202,7 @@ describe("a model that somebody replaced under its name", () => {
     const body = JSON.stringify({ source: "own:1", destination: "plain:1" });
     await fetch(`${ollama}/api/copy`, { method: "POST", body });
     expect(await project.pulumi("preview")).toMatch(
-      /Model plain:1: somebody replaced it on the server: [0-9a-f]{12} is now [0-9a-f]{12}; it will be pulled/,
+      /Model plain:1: somebody replaced it on the server: [0-9a-f]{12} is now [0-9a-f]{12}; it will be pulled, [\d.]+ MB \([\d.]+ MB of it are there\)\n[^]*Models that are there: own:1 \([\d.]+ MB\)\n/,
     );
     await up();
     expect(await digestOf("plain:1")).toBe(old);
@@ -221,7 +218,7 @@ describe("models that are retained", () => {
     expect(leftovers(project.stack).volumes).toEqual([`ollama-stack-${project.stack}-ollama-models`]);
     registry.sent = 0;
     expect(await project.pulumi("preview")).toMatch(
-      /Model plain:1: it will be pulled, [\d.]+ [MG]B, unless the volume ollama-stack-tags-ollama-models has it already/,
+      /Model plain:1: it will be pulled, [\d.]+ MB, unless the volume ollama-stack-tags-ollama-models has it already\n[^]*The models take [\d.]+ MB more; [\d.]+ [GT]B are free where the engine keeps them\n/,
     );
     const text = await up();
     expect(text).toMatch(/plain:1 is there already/);
