@@ -7,6 +7,7 @@ import { docker } from "./by-hand.ts";
 import { withReachable } from "../../scripts/reachable.ts";
 import { type OciRegistry, startOciRegistry } from "./oci-registry.ts";
 import { leftovers, nothingLeft, Project } from "./project.ts";
+import { onTerminal } from "./terminal.ts";
 
 // A production stack: refused until it keeps the rules, brought up by pinned images, and not taken down with its models.
 const project = new Project({ stack: "prod", ollamaPort: 18508, gatewayPort: 18500 });
@@ -15,6 +16,8 @@ const { key, line } = newKey("ada", []);
 const pulled: string[] = [];
 let registry: OciRegistry;
 
+const answering = (name: string, args: readonly string[], question: RegExp, answer: string) =>
+  onTerminal(project, [`scripts/${name}.ts`, "--stack", project.stack, ...args], question, answer);
 const script = (name: string, ...args: string[]) =>
   project.run(process.execPath, [`scripts/${name}.ts`, "--stack", project.stack, ...args], {
     OLLAMA_STACK_API_KEY: key,
@@ -164,8 +167,32 @@ describe("npm run destroy, where models are protected", () => {
     expect(up.output).not.toMatch(/: \d+ % of \d/);
   });
 
-  it("deletes them", async () => {
-    const { code, output } = await script("destroy", "--yes", "--models", "delete");
+  it("asks on a terminal, and keeps them unless the answer is yes", async () => {
+    const { code, output } = await answering("destroy", ["--yes"], /Delete it too\? \[y\/N\] $/, "N");
+    expect(code, output).toBe(0);
+    expect(output).toMatch(new RegExp(`^The models are in the volume ${volume} \\(\\d.*B\\)\\. Delete`, "m"));
+    expect(output).toContain(`Kept: the volume ${volume}`);
+    const purge = await answering("purge", [], /Remove all this\? \[y\/N\] $/, "N");
+    expect(purge.code, purge.output).toBe(0);
+    expect(purge.output).toMatch(new RegExp(`^volume +[\\d.]+MB  ${volume}$`, "m"));
+    expect(leftovers(project.stack)).toEqual({ ...nothingLeft, volumes: [volume] });
+  });
+
+  it.each([
+    ["by an answer", () => answering("destroy", ["--yes"], /Delete it too\? \[y\/N\] $/, "y")],
+    ["by an option", () => script("destroy", "--yes", "--models", "delete")],
+  ])("deletes them when it is told so %s", async (_how, destroy) => {
+    await project.pulumi(
+      "up",
+      "--yes",
+      "--skip-preview",
+      "--target",
+      "**::ollama",
+      "--target",
+      "**::ollama-models",
+    );
+    expect(leftovers(project.stack).volumes).toContain(volume);
+    const { code, output } = await destroy();
     expect(code, output).toBe(0);
     expect(output).toContain(`Deleted: the volume ${volume}`);
     expect(leftovers(project.stack)).toEqual(nothingLeft);
@@ -175,13 +202,8 @@ describe("npm run destroy, where models are protected", () => {
 describe("npm run purge", () => {
   it("removes what is left once it has said what and how large it is, and was told yes", async () => {
     docker("volume", "create", volume);
-    docker(
-      "container",
-      "create",
-      "--name",
-      "ollama-stack-prod-gateway",
-      String(project.configured("ollamaImage")),
-    );
+    const image = String(project.configured("ollamaImage"));
+    docker("container", "create", "--name", "ollama-stack-prod-gateway", image);
     const early = await script("purge", "--yes");
     expect(early.code).toBe(1);
     expect(early.output).toMatch(
@@ -193,10 +215,12 @@ describe("npm run purge", () => {
     expect(asked.output).toMatch(new RegExp(`^volume +0B  ${volume}$`, "m"));
     expect(asked.output).toContain("nothing is removed without a yes; say it with: npm run purge -- --yes");
     expect(leftovers(project.stack)).toEqual({ ...nothingLeft, volumes: [volume] });
-    const told = await script("purge", "--yes");
+    const told = await answering("purge", [], /Remove all this\? \[y\/N\] $/, "y");
     expect(told.code, told.output).toBe(0);
     expect(told.output).toMatch(/^Removed: 1$/m);
     expect(leftovers(project.stack)).toEqual(nothingLeft);
+    docker("volume", "create", volume);
+    expect((await script("purge", "--yes")).output).toMatch(/^Removed: 1$/m);
     expect((await script("purge", "--yes")).output).toMatch(/^Nothing is left to remove\.$/m);
   });
 });
