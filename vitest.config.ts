@@ -26,6 +26,7 @@ export default defineConfig({
           isolate: false,
           // On a machine that is busy with something else, what starts a gateway as a process takes longer than the usual 5 s.
           testTimeout: minutes / 2,
+          expect: { poll: { timeout: minutes / 4 } },
         },
       },
       {

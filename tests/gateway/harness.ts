@@ -6,6 +6,9 @@ import { readConfig } from "../../gateway/src/config.ts";
 import { createLog } from "../../gateway/src/log.ts";
 import { FakeOllama } from "./fake-ollama.ts";
 
+// What is waited for comes in milliseconds, unless the machine is busy with something else.
+const PATIENCE_MS = 15_000;
+
 export type LogLine = Record<string, unknown>;
 
 export interface TestGateway {
@@ -69,7 +72,8 @@ export async function startGateway(
   };
 }
 
-export const hello = { model: "m", messages: [{ role: "user" as const, content: "Hi" }] };
+/** Frozen, as files share it: Ollama's client adds to what it is given. */
+export const hello = Object.freeze({ model: "m", messages: [{ role: "user" as const, content: "Hi" }] });
 
 export interface ErrorAnswer {
   readonly error: {
@@ -104,13 +108,13 @@ export async function metric(url: string, line: string): Promise<void> {
   await expect
     .poll(async () => (await (await fetch(`${url}/metrics`)).text()).split("\n"), {
       interval: 5,
-      timeout: 3000,
+      timeout: PATIENCE_MS,
     })
     .toContain(line);
 }
 
 /** Waits for something that is about to be true. */
-export async function eventually<T>(look: () => T | undefined, timeoutMs = 3000): Promise<T> {
+export async function eventually<T>(look: () => T | undefined, timeoutMs = PATIENCE_MS): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const found = look();

@@ -70,7 +70,7 @@ describe("the ollama client works through the gateway", () => {
   test("errors have Ollama's form, before the answer and in its middle", async () => {
     const { fake, ollama } = await start();
     fake.answers({ status: 404, body: `{"error":"model 'm' not found"}` });
-    expect(await thrownBy(ollama.chat(hello))).toMatchObject({
+    expect(await thrownBy(ollama.chat({ ...hello }))).toMatchObject({
       status_code: 404,
       error: "The model 'm' does not exist.",
     });
