@@ -44,6 +44,7 @@ function production(): Record<string, unknown> {
 
 beforeAll(async () => {
   registry = await startOciRegistry();
+  project.configure({ ollamaImage: await publish(String(project.configured("ollamaImage"))) });
   await project.pulumi("stack", "init", project.stack);
 });
 afterAll(async () => {
@@ -82,6 +83,12 @@ describe("a stack that is called production", () => {
     expect(preview.code, preview.output).toBe(1);
     const [words = "", refused = ""] = preview.output.split("**Refused**");
     expect(words).toContain("container `ollama-stack-prod-gateway`");
+    // The others this engine has.
+    expect(words.match(/^- Image .*$/gm)).toEqual([
+      expect.stringMatching(
+        `^- Image ${String(project.configured("ollamaImage"))}: it will be pulled, up to [\\d.]+ MB$`,
+      ),
+    ]);
     for (const { name } of rules) if (name !== "tls-required") expect(refused).toContain(`- \`${name}\`, `);
     expect(refused).toMatch(/- `keys-required`, gateway: It has no key, .*npm run new-key -- NAME/);
     project.configure({ gatewayApiKeys: [line], gatewayBindAddress: "0.0.0.0" });
@@ -94,7 +101,7 @@ describe("a stack that is called production", () => {
 
   it("comes up once its images are pinned, its keys made, its models kept and its limits set", async () => {
     const images = {
-      ollamaImage: await publish(String(project.configured("ollamaImage"))),
+      ollamaImage: String(project.configured("ollamaImage")),
       gatewayBaseImage: await publish(String(project.configured("gatewayBaseImage"))),
       edgeImage: await publish(String(project.configured("edgeImage"))),
     };
