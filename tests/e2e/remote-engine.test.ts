@@ -150,8 +150,8 @@ describe("over TCP with TLS", () => {
       /Model smollm2:135m runs on the CPU, though gpus is set: in GPU memory are 0 B of its \d+\.\d MB \(\/api\/ps: size_vram 0, size \d+\)\. Look at/,
     );
     const format = "{{json .HostConfig.DeviceRequests}}";
-    const requests = engine.docker("container", "inspect", "--format", format, "ollama-stack-far-ollama");
-    expect(JSON.parse(requests)).toMatchObject([
+    const requests = ["container", "inspect", "--format", format, "ollama-stack-far-ollama"];
+    expect(JSON.parse(engine.docker(...requests))).toMatchObject([
       {
         Driver: "nvidia",
         Count: 0,
@@ -162,11 +162,20 @@ describe("over TCP with TLS", () => {
     // Nothing but the check is left to be done, neither by what the provider reads back nor by drift.
     expect(await project.pulumi("preview", "--refresh")).toMatch(/\+ 1 to create/);
     expect((await project.run(process.execPath, script("drift")).done).output).not.toMatch(/GPUs/);
+    project.configure({ gpus: "all" });
+    expect((await project.tryPulumi("up", "--yes", "--skip-preview")).code).not.toBe(0);
+    expect(JSON.parse(engine.docker(...requests))).toMatchObject([
+      { Driver: "nvidia", Count: -1, Capabilities: [["gpu"]] },
+    ]);
+    for (const gpus of ["all", "auto"]) {
+      project.configure({ gpus });
+      const preview = await project.pulumi("preview", "--refresh");
+      expect(preview).toMatch(/\+ 1 to create\n *\d+ unchanged/);
+    }
+    expect((await project.run(process.execPath, script("drift")).done).output).not.toMatch(/GPUs/);
     project.configure({ gpus: undefined });
     await project.pulumi("up", "--yes", "--skip-preview");
-    expect(engine.docker("container", "inspect", "--format", format, "ollama-stack-far-ollama").trim()).toBe(
-      "null",
-    );
+    expect(engine.docker(...requests).trim()).toBe("null");
   });
 
   it("says in one line which file is missing, and that an unknown authority is not trusted", async () => {
