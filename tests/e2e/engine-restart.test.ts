@@ -25,7 +25,7 @@ afterAll(async () => {
 
 const up = () => project.run(process.execPath, ["scripts/up.ts", "--stack", project.stack]);
 const ids = () =>
-  ["ollama", "gateway"].map((part) =>
+  ["ollama", "gateway", "gateway-2", "edge"].map((part) =>
     engine.docker("container", "inspect", "--format", "{{.Id}}", `ollama-stack-again-${part}`),
   );
 
@@ -74,7 +74,12 @@ describe("npm run up, with the engine going away under it time and again", () =>
   });
 });
 
-describe("nothing is to be changed", () => {
+describe("nothing is to be changed, with an edge and two gateways", () => {
+  beforeAll(async () => {
+    project.configure({ edge: "http", gatewayReplicas: 2 });
+    await project.pulumi("up", "--yes", "--skip-preview");
+  });
+
   it.each([
     ["an update", () => Promise.resolve()],
     ["the engine was restarted", () => engine.restart()],
