@@ -1,4 +1,3 @@
-import { localImages } from "../../toolchain/image-names.ts";
 import type { Deployed } from "../deployment.ts";
 import type { Difference, Repair } from "./difference.ts";
 import type { InspectedImage } from "./docker-objects.ts";
@@ -19,17 +18,23 @@ export function compareImage(
       property: "image",
       expected: short(id),
       actual: named === undefined ? "removed" : short(named.Id),
-      repair: repairOf(reference, deployed?.Id, named !== undefined),
+      repair: inputs["build"] === undefined ? "refresh" : repairBuilt(reference, named, deployed),
     },
   ];
 }
 
-/** The provider takes whatever has the name for what it made: the name is put right before it looks. */
-function repairOf(reference: string, deployed: string | undefined, isTaken: boolean): Repair {
-  // Nobody can give another image a name with a digest, nor give that name back.
-  if (reference.startsWith(localImages) || reference.includes("@")) return "refresh";
-  if (deployed !== undefined) return [["image", "tag", deployed, reference]];
-  return isTaken ? [["image", "rm", "--force", reference]] : "refresh";
+/**
+ * The provider takes whatever has the name for what it built: before it looks, the name is put right, or it is told to
+ * build. Names of other images are everybody's on the engine, and left alone: what they mean by now is what a first
+ * update would take.
+ */
+function repairBuilt(
+  reference: string,
+  named: InspectedImage | undefined,
+  deployed: InspectedImage | undefined,
+): Repair {
+  if (deployed !== undefined) return [["image", "tag", deployed.Id, reference]];
+  return named === undefined ? "refresh" : "replace";
 }
 
 function short(id: string): string {

@@ -4,13 +4,13 @@ import { compareImage } from "../../scripts/drift/images.ts";
 const id = `sha256:${"a".repeat(64)}`;
 const other = `sha256:${"b".repeat(64)}`;
 
-function image(reference: string) {
+function image(reference: string, inputs: Readonly<Record<string, unknown>> = {}) {
   return {
     urn: "u",
-    name: "gateway-image",
+    name: "some-image",
     type: "docker:index/remoteImage:RemoteImage",
     id: `${id}${reference}`,
-    inputs: { name: reference },
+    inputs: { name: reference, ...inputs },
     outputs: { imageId: id },
     protect: false,
     retain: false,
@@ -18,45 +18,59 @@ function image(reference: string) {
 }
 const found = (Id: string) => ({ Id, Config: {} as never });
 
-describe("an image", () => {
-  const built = "ollama-stack-dev-gateway:1";
+describe("the image that a stack builds", () => {
+  const name = "ollama-stack-dev-gateway:1";
+  const built = image(name, { build: { context: "gateway/build" } });
 
-  it("whose name means what was deployed has not drifted", () => {
-    expect(compareImage(image(built), found(id), found(id))).toEqual([]);
+  it("has not drifted as long as its name means what was deployed", () => {
+    expect(compareImage(built, found(id), found(id))).toEqual([]);
   });
 
-  it("whose name means another is told by both, and named again", () => {
-    expect(compareImage(image(built), found(other), found(id))).toEqual([
+  it("is named again where its name means another, which is told by both", () => {
+    expect(compareImage(built, found(other), found(id))).toEqual([
       {
         urn: "u",
-        resource: `gateway-image (${built})`,
+        resource: `some-image (${name})`,
         property: "image",
         expected: "a".repeat(12),
         actual: "b".repeat(12),
-        repair: [["image", "tag", id, built]],
+        repair: [["image", "tag", id, name]],
       },
     ]);
   });
 
-  it("without its name is named again, as long as it is there", () => {
-    const [difference] = compareImage(image(built), undefined, found(id));
-    expect([difference?.actual, difference?.repair]).toEqual(["removed", [["image", "tag", id, built]]]);
+  it("is named again where its name is gone", () => {
+    const [difference] = compareImage(built, undefined, found(id));
+    expect([difference?.actual, difference?.repair]).toEqual(["removed", [["image", "tag", id, name]]]);
   });
 
-  it("that is gone is made or pulled anew, after what has its name has lost it", () => {
-    const [named] = compareImage(image(built), found(other), undefined);
-    expect(named?.repair).toEqual([["image", "rm", "--force", built]]);
-    const [gone] = compareImage(image(built), undefined, undefined);
+  it("is built anew where it is gone, whatever has its name by now", () => {
+    const [named] = compareImage(built, found(other), undefined);
+    expect(named?.repair).toBe("replace");
+    const [gone] = compareImage(built, undefined, undefined);
     expect(gone?.repair).toBe("refresh");
   });
-
-  it("of the tool chain is followed: its name means what the set-up made last", () => {
-    const [difference] = compareImage(image("ollama-stack/ollama:1"), found(other), found(id));
-    expect(difference?.repair).toBe("refresh");
-  });
-
-  it("that is named by its digest cannot be given that name by hand: it is pulled again", () => {
-    const [difference] = compareImage(image(`ollama/ollama:1@${other}`), undefined, found(id));
-    expect(difference?.repair).toBe("refresh");
-  });
 });
+
+// Its name is everybody's on the engine: a docker pull, a docker load, another stack may have moved it.
+describe.each(["ollama/ollama:1", "ollama-stack/ollama:1", `ollama/ollama:1@${other}`])(
+  "an image that the config names, %s",
+  (name) => {
+    it("has not drifted as long as its name means what was deployed", () => {
+      expect(compareImage(image(name), found(id), found(id))).toEqual([]);
+    });
+
+    it.each([
+      ["means another", found(other), found(id), "b".repeat(12)],
+      ["means another, and the one that was deployed is gone", found(other), undefined, "b".repeat(12)],
+      ["is gone", undefined, found(id), "removed"],
+      ["is gone with it", undefined, undefined, "removed"],
+    ])(
+      "is what a first update would take, and the name left alone, where it %s",
+      (_how, named, there, actual) => {
+        const [difference] = compareImage(image(name), named, there);
+        expect([difference?.actual, difference?.repair]).toEqual([actual, "refresh"]);
+      },
+    );
+  },
+);
