@@ -2,58 +2,94 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { z } from "zod";
 
-interface DockerConfig {
-  readonly auths?: Readonly<Record<string, { readonly auth?: string }>>;
-  readonly credsStore?: string;
-  readonly credHelpers?: Readonly<Record<string, string>>;
+/** What `docker login` keeps cannot be had; the message is for users, and quotes nothing of what may be secret. */
+export class CredentialsError extends Error {
+  override readonly name = "CredentialsError";
 }
 
-/** The account that `docker login` keeps for a registry, as a header's value; undefined without one. */
-export async function credentials(registry: string): Promise<string | undefined> {
-  const { auths = {}, credsStore, credHelpers = {} } = readConfig();
+const dockerConfig = z.object({
+  auths: z.record(z.string(), z.object({ auth: z.string().nullish() }).nullish()).nullish(),
+  credsStore: z.string().nullish(),
+  credHelpers: z.record(z.string(), z.string()).nullish(),
+});
+const answer = z.object({ Username: z.string(), Secret: z.string() });
+
+/**
+ * The account that `docker login` keeps for a registry, as a header's value; undefined without one. Throws a
+ * CredentialsError when that cannot be told. A helper may ask a person something: it is waited for until `signal` comes,
+ * and without one for as long as it takes.
+ */
+export async function credentials(registry: string, signal?: AbortSignal): Promise<string | undefined> {
+  const { auths, credsStore, credHelpers } = readConfig();
   // Docker Hub has a name of its own there.
   const names =
     registry === "registry-1.docker.io" ? ["https://index.docker.io/v1/", "docker.io"] : [registry];
   for (const name of names) {
-    const helper = credHelpers[name] ?? credsStore;
+    const helper = credHelpers?.[name] ?? credsStore ?? undefined;
     if (helper !== undefined) {
-      const found = await askHelper(`docker-credential-${helper}`, name);
+      const found = await askHelper(`docker-credential-${helper}`, name, signal);
       if (found !== undefined) return found;
     }
-    const auth = auths[name]?.auth;
-    if (auth !== undefined && auth !== "") return `Basic ${auth}`;
+    const auth = auths?.[name]?.auth ?? "";
+    if (auth !== "") return `Basic ${auth}`;
   }
   return undefined;
 }
 
-function readConfig(): DockerConfig {
-  const folder = process.env["DOCKER_CONFIG"] ?? join(homedir(), ".docker");
+function readConfig(): z.output<typeof dockerConfig> {
+  const file = join(process.env["DOCKER_CONFIG"] ?? join(homedir(), ".docker"), "config.json");
+  let text: string;
   try {
-    return JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as DockerConfig;
+    text = readFileSync(file, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
-    throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return {};
+    throw new CredentialsError(`${file} cannot be read (${message.replace(/,.*/s, "")})`);
   }
+  const { data } = dockerConfig.safeParse(parsed(text));
+  if (data !== undefined) return data;
+  throw new CredentialsError(`${file} is not as Docker's client writes it: mend or remove it`);
 }
 
 /** A helper takes the registry's name on its input and answers with user and secret. */
-function askHelper(command: string, registry: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
+function askHelper(command: string, registry: string, signal?: AbortSignal): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
     const child = spawn(command, ["get"], { stdio: ["pipe", "pipe", "ignore"] });
     let stdout = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    // By itself, for spawn's own signal says nothing once the helper has ended, while what it left behind may hold its
+    // output, and keep this process, too.
+    const abandon = () => {
+      child.kill();
+      child.stdout.destroy();
+      child.unref();
+      reject(new CredentialsError(`${command} does not answer in time`));
+    };
+    if (signal?.aborted === true) abandon();
+    signal?.addEventListener("abort", abandon, { once: true });
     child.once("error", () => {
       resolve(undefined);
     });
     child.once("close", (code) => {
-      if (code !== 0) {
-        resolve(undefined);
-        return;
-      }
-      const { Username, Secret } = JSON.parse(stdout) as { Username: string; Secret: string };
-      resolve(`Basic ${Buffer.from(`${Username}:${Secret}`).toString("base64")}`);
+      signal?.removeEventListener("abort", abandon);
+      const { data } = answer.safeParse(parsed(stdout));
+      if (code !== 0) resolve(undefined);
+      else if (data === undefined)
+        reject(new CredentialsError(`${command} answers with no Username and Secret in JSON`));
+      else resolve(`Basic ${Buffer.from(`${data.Username}:${data.Secret}`).toString("base64")}`);
     });
-    child.stdin.end(registry);
+    // It may end before it has read it.
+    child.stdin.on("error", () => undefined).end(registry);
   });
+}
+
+/** The error of JSON.parse quotes what it read. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

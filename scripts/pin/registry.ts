@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { credentials } from "./credentials.ts";
+import { credentials, CredentialsError } from "./credentials.ts";
 
 // The part of the registry protocol that tells what a tag means:
 // https://distribution.github.io/distribution/spec/api/ and .../spec/auth/token/
@@ -30,7 +30,10 @@ export interface ManifestQuestion {
   readonly repository: string;
   /** Tag or digest. */
   readonly reference: string;
-  /** Ends the wait for all answers together; by default each one is waited for 15 s. */
+  /**
+   * Ends the wait for all answers together, and for the helper that has the account; by default each answer is waited
+   * for 15 s, and the helper, which may ask a person, as long as it takes.
+   */
   readonly signal?: AbortSignal;
 }
 
@@ -97,7 +100,10 @@ async function ask(
 
 /** What a challenge asks for: the account itself, or a token that another server gives for it. */
 async function authorize(registry: string, challenge: string, signal?: AbortSignal): Promise<string> {
-  const basic = await credentials(registry);
+  const basic = await credentials(registry, signal).catch((error: unknown) => {
+    if (!(error instanceof CredentialsError)) throw error;
+    throw new RegistryError(`${registry} asks for a login, but ${error.message}`);
+  });
   if (/^basic/i.test(challenge)) return basic ?? "";
   const { realm, ...parameters } = Object.fromEntries(
     [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, key = "", value = ""]) => [key, value]),
