@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { KEY_LINE, KeyError, parseKeys } from "../gateway/src/keys.ts";
+import { mayHoldSecret } from "../gateway/src/variable-kinds.ts";
 import { ConfigError } from "./config-problems.ts";
 import { rules } from "./config-rules.ts";
 import { refuseSecrets } from "./config-secrets.ts";
@@ -239,8 +240,9 @@ function describe(project: string, raw: Record<string, unknown>, issue: z.core.$
 }
 
 /** A line may hold a key by mistake, a URL a password, a variable that the gateway does not have anything. */
-function shownValue({ path: [key], message }: z.core.$ZodIssue, value: unknown): string {
-  if (key === "gatewayApiKeys" || /:\/\/[^/]*@/.test(JSON.stringify(value))) return "wrong";
+function shownValue({ path: [key, ...inside], message }: z.core.$ZodIssue, value: unknown): string {
+  if (key === "gatewayApiKeys" || mayHoldSecret(JSON.stringify(value))) return "wrong";
+  if (key === "gatewayEnvironment" && inside.length === 0) return "wrong";
   if (key === "gatewayEnvironment" && message.startsWith("left out")) return "set";
   return value === undefined ? "not set" : JSON.stringify(value);
 }

@@ -3,6 +3,7 @@ import { parseBackendAddress } from "./backend-address.ts";
 import { readKeyFile } from "./key-file.ts";
 import { KEY_LINE, parseKeys } from "./keys.ts";
 import {
+  mayHoldSecret,
   deadline,
   type Definition,
   hostName,
@@ -84,7 +85,7 @@ const definitions = {
       .string()
       .regex(/^(https?:\/\/[^\s?#@/]+(\/[^\s?#]*)?)?$/)
       .transform((url) => url.replace(/\/+$/, "")),
-    allowed: "an http or https URL without a user and a password",
+    allowed: "an http or https URL without a user, a password and a query",
     default: "",
     description:
       "The OpenTelemetry collector that traces are sent to, as OTLP over HTTP (`/v1/traces` is added). Empty: none are.",
@@ -226,7 +227,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     const written = environment[name]?.trim() ?? "";
     const result = parseVariable(definition, written);
     if (!result.success) {
-      const shown = definition.hidden || /:\/\/[^/]*@/.test(written) ? "(hidden)" : written;
+      const shown = definition.hidden || mayHoldSecret(written) ? "(hidden)" : written;
       const [issue] = result.error.issues;
       const why = issue?.code === "custom" ? `${issue.message}; ` : "";
       wrong.push(

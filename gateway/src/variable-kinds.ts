@@ -78,3 +78,8 @@ export function modelList(description: string): Definition<string[]> {
     .pipe(z.array(z.string().regex(modelName)));
   return { schema, allowed: "names of Ollama models, separated by commas", default: "", description };
 }
+
+/** Whether a text that is refused may hold a password or a token, as a URL does before its host or behind its path. */
+export function mayHoldSecret(text: string): boolean {
+  return /:\/\/([^/]*@|[^\s]*\?)/.test(text);
+}

@@ -62,7 +62,10 @@ test("all wrong variables are named at once", () => {
 test("a collector's URL with a password, which nothing could be sent to, is refused and not repeated", () => {
   const read = (url: string) => readConfig({ OTEL_EXPORTER_OTLP_ENDPOINT: url });
   expect(() => read("http://ada:planted@collector:4318")).toThrow(
-    /^OTEL_EXPORTER_OTLP_ENDPOINT=\(hidden\): must be an http or https URL without a user and a password/,
+    /^OTEL_EXPORTER_OTLP_ENDPOINT=\(hidden\): must be an http or https URL without a user, a password and a query/,
+  );
+  expect(() => read("http://collector:4318/?token=planted")).toThrow(
+    /^OTEL_EXPORTER_OTLP_ENDPOINT=\(hidden\)/,
   );
   expect(read("http://collector:4318/otlp/@ours/").OTEL_EXPORTER_OTLP_ENDPOINT).toBe(
     "http://collector:4318/otlp/@ours",

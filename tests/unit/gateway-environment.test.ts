@@ -67,8 +67,8 @@ describe("gatewayEnvironment", () => {
       /^\S+\.QUEUE_LIMITS is set, but must be left out: .* no such variable.*QUEUE_LIMIT,/,
     ],
     [{ constructor: 8 }, /^\S+\.constructor is set, but must be left out/],
-    ["QUEUE_LIMIT=8", /^ollama-stack:gatewayEnvironment is "QUEUE_LIMIT=8", but must be a map of /],
-    [["QUEUE_LIMIT=8"], /^ollama-stack:gatewayEnvironment is \["QUEUE_LIMIT=8"\], but must be a map of /],
+    ["QUEUE_LIMIT=8", /^ollama-stack:gatewayEnvironment is wrong, but must be a map of /],
+    [["QUEUE_LIMIT=8"], /^ollama-stack:gatewayEnvironment is wrong, but must be a map of /],
   ])("refuses %j in one line, with what is to be done", (value, expected) => {
     const said = problem(value);
     expect(said).toMatch(expected);
@@ -97,12 +97,14 @@ describe("gatewayEnvironment", () => {
     }).toThrow(/^ollama-stack:gatewayEnvironment is a secret, but would be shown/);
     for (const value of [
       { OTEL_EXPORTER_OTLP_ENDPOINT: "https://ada:planted-token@collector.example" },
+      { OTEL_EXPORTER_OTLP_ENDPOINT: "https://collector.example/?token=planted-token" },
+      "OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer planted-token",
       { OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer planted-token" },
       { OTEL_EXPORTER_OTLP_HEADERS: { authorization: "Bearer planted-token" } },
     ])
       expect(problem(value)).not.toContain("planted-token");
     expect(problem({ OTEL_EXPORTER_OTLP_ENDPOINT: "https://ada:planted-token@collector.example" })).toMatch(
-      /ENDPOINT is wrong, but must be an http or https URL without a user and a password/,
+      /ENDPOINT is wrong, but must be an http or https URL without a user, a password and a query/,
     );
   });
 });
