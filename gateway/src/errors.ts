@@ -156,6 +156,8 @@ export type Subject = "messages" | "prompt" | "input";
 /** What a client calls what it may be told of by Ollama's names. */
 export interface Words {
   readonly subject: Subject;
+  /** The parameter that holds images, where they are not in the subject. */
+  readonly images?: string | undefined;
   /** The parameter that asks for thinking, where there is one. */
   readonly thinking?: string | undefined;
 }

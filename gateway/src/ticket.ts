@@ -65,7 +65,7 @@ export class Ticket implements Abortable, Member {
 
   constructor(asked: Asked, wanted: LoadRequest, desk: Desk) {
     this.key = asked.caller.name;
-    this.#words = { subject: asked.subject, thinking: asked.thinking };
+    this.#words = { subject: asked.subject, images: asked.images, thinking: asked.thinking };
     this.wanted = wanted;
     this.#desk = desk;
   }

@@ -88,6 +88,7 @@ function toBodyError(issue: z.core.$ZodIssue, above: Path): ApiError {
       });
     }
     case "invalid_union": {
+      if (issue.discriminator !== undefined) return toFormError(issue, issue.discriminator, inside, named);
       const nearest = nearestForm(issue.errors);
       return nearest === undefined
         ? new ApiError("invalid_value", {
@@ -124,6 +125,27 @@ function toBodyError(issue: z.core.$ZodIssue, above: Path): ApiError {
         ...named,
       });
   }
+}
+
+/** The key that says which form an object has is missing, or names none. */
+function toFormError(
+  issue: z.core.$ZodIssueInvalidUnion,
+  key: string,
+  inside: string,
+  named: { readonly param?: string },
+): ApiError {
+  if ((issue.input as Readonly<Record<string, unknown>> | undefined)?.[key] === undefined) {
+    return new ApiError("missing_required_parameter", {
+      message: `Missing required parameter: ${inside}.`,
+      ...named,
+    });
+  }
+  const forms = "options" in issue ? (issue.options ?? []) : [];
+  const known = forms.map((form) => JSON.stringify(form)).join("|");
+  return new ApiError("invalid_value", {
+    message: `Invalid value for ${inside}: expected one of ${known}.`,
+    ...named,
+  });
 }
 
 /** Of the forms that a value fits none of, the one it came closest to says best what is wrong with it. */

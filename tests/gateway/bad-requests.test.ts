@@ -41,6 +41,9 @@ test.each([
   [part({ type: "input_audio", input_audio: {} }), "messages[0].content[0].type", "unsupported_parameter"],
   [part({ type: "file", file: {} }), "messages[0].content[0].type", "unsupported_parameter"],
   [part({ type: "files" }), "messages[0].content[0].type", "invalid_value"],
+  [part({ text: "Hi" }), "messages[0].content[0].type", "missing_required_parameter"],
+  [{ messages: [{ content: "Hi" }] }, "messages[0].role", "missing_required_parameter"],
+  [{ tools: [{ function: { name: "f" } }] }, "tools[0].type", "missing_required_parameter"],
   [{ messages: [{ role: "function", content: "", name: "f" }] }, "messages[0].role", "unsupported_parameter"],
   [{ tools: [{ type: "custom", custom: { name: "f" } }] }, "tools[0].type", "unsupported_parameter"],
   [{ tool_choice: { type: "custom", custom: {} } }, "tool_choice.type", "unsupported_parameter"],
@@ -68,6 +71,15 @@ test.each([
   expect(error).toMatchObject({ type: "invalid_request_error", param, code });
   expect(error.message).toContain(`'${param}'`);
   expect(fake.received).toHaveLength(0);
+});
+
+test("a form that there is not is refused with those that there are", async () => {
+  const gateway = await startGateway(await startFake());
+  const body = { ...hello, ...part({ type: "files" }) };
+  const { message } = await errorOf(await gateway.post("/v1/chat/completions", body));
+  expect(message).toMatch(
+    /^Invalid value for 'messages\[0\]\.content\[0\]\.type': expected one of "text"\|"image_url"/,
+  );
 });
 
 test.each(["[", "", "{'a': 1}", '{"model": "m"'])("the body %j is no JSON", async (body) => {

@@ -147,3 +147,11 @@ test("GET /v1/health_check tells OPEA's orchestrator what the service is", async
     "Service Description": expect.any(String) as string,
   });
 });
+
+test("a limit in Ollama's words counts before OPEA's default", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  const body = { messages: "Hi", options: { num_predict: 20 }, stream: false };
+  expect((await gateway.post("/v1/chatqna", body)).status).toBe(200);
+  expect((await fake.conversation()).body.options).toEqual({ num_predict: 20 });
+});

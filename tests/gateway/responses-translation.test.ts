@@ -134,3 +134,16 @@ test("every item arrives; the items of one turn of the model are one message", (
     ],
   });
 });
+
+test("the output of a call that nothing tells is refused", () => {
+  const input = [{ type: "function_call_output", output: "a cat" }];
+  const refusal = { code: "missing_required_parameter", param: "input[0].call_id" };
+  expect(() => translated({ input })).toThrow(expect.objectContaining(refusal));
+});
+
+test("a tool that is allowed twice is shown once", () => {
+  const [tool] = allowing("auto").tools;
+  const tools = [{ type: "function", name: "f", parameters }];
+  const body = translated({ tools, tool_choice: { ...allowing("auto"), tools: [tool, tool] } });
+  expect((body as { tools?: object[] }).tools).toHaveLength(1);
+});

@@ -35,3 +35,10 @@ test("images that are refused are named as the client called what holds them", a
   const error = await errorOf(await gateway.post("/v1/responses", { model: "m", input }));
   expect(error).toMatchObject({ param: "input", message: expect.stringContaining("'input'") as string });
 });
+
+test("in Ollama's own form a prompt's images are called images", async () => {
+  const gateway = await startGateway(await startFake());
+  const response = await gateway.post("/api/generate", { model: "m", prompt: "Hi", images: ["AAAA"] });
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({ error: expect.stringContaining("'images'") as string });
+});

@@ -49,8 +49,8 @@ export function fromStatus(status: number, body: string, model: string): ApiErro
 }
 
 /** Names the parameter that Ollama refuses as the client knows it. */
-export function inWords({ subject, thinking }: Words, failure: ApiError): ApiError {
-  const known: Readonly<Record<string, string | undefined>> = { images: subject, think: thinking };
+export function inWords({ subject, images = subject, thinking }: Words, failure: ApiError): ApiError {
+  const known: Readonly<Record<string, string | undefined>> = { images, think: thinking };
   const param = known[failure.param ?? ""];
   if (param === undefined) return failure;
   return new ApiError(failure.code, {

@@ -1,4 +1,4 @@
-import { ApiError, type Subject } from "../errors.ts";
+import { ApiError } from "../errors.ts";
 import type { Backends } from "../backends.ts";
 import type { Translated } from "../translate/form.ts";
 
@@ -15,20 +15,20 @@ interface MayHoldImages {
  */
 export function refuseUnseenImages(
   ollama: Backends,
-  { call: { body }, subject }: Translated,
+  { call: { body }, subject, images: holding = subject }: Translated,
   asker: { readonly signal: AbortSignal },
 ): Promise<void> | undefined {
   const { images, messages } = body as MayHoldImages;
   const holders: MayHoldImages["messages"] = images == null ? messages : [{ images }];
   return holders?.some((holder) => holder?.images?.length)
-    ? refuseUnlessItSees(ollama, body.model, subject, asker.signal)
+    ? refuseUnlessItSees(ollama, body.model, holding, asker.signal)
     : undefined;
 }
 
 async function refuseUnlessItSees(
   ollama: Backends,
   model: string,
-  subject: Subject,
+  holding: string,
   signal: AbortSignal,
 ): Promise<void> {
   const shown = await ollama.ask({ method: "POST", path: "/api/show", model, body: { model } }, signal);
@@ -36,7 +36,7 @@ async function refuseUnlessItSees(
   // An Ollama that does not say what a model can do is left to judge for itself.
   if (capabilities === undefined || capabilities.includes("vision")) return;
   throw new ApiError("unsupported_parameter", {
-    message: `The model '${model}' cannot see images; those in '${subject}' would be ignored.`,
-    param: subject,
+    message: `The model '${model}' cannot see images; those in '${holding}' would be ignored.`,
+    param: holding,
   });
 }

@@ -172,7 +172,7 @@ const tool = z.strictObject({
   input_schema: z.record(z.string(), z.unknown()),
   strict: ignored,
   eager_input_streaming: ignored,
-  input_examples: ignored,
+  input_examples: unsupported("the model is shown the schema of a tool alone", isEmptyList),
   allowed_callers: unsupported("only the model itself calls", letsTheModelCall),
   defer_loading: unsupportedFlag("the model is shown every tool at once"),
   ...cached,

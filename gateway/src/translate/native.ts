@@ -49,6 +49,7 @@ export function translateNative(
   return {
     call: { path, body: { ...request, stream: request.stream ?? true } },
     subject: path === "/api/chat" ? "messages" : "prompt",
+    ...(path === "/api/chat" ? {} : { images: "images" }),
     whole: () => {
       let answer = "";
       return {

@@ -19,6 +19,8 @@ export function toChatRequest(
   { top_k: topK, repetition_penalty: penalty, ...body }: z.output<typeof opeaSchema>,
   defaultModel: string,
 ): ChatRequest {
+  // What the client says in Ollama's words counts before a default.
+  const limit = body.max_tokens ?? (body.options?.["num_predict"] == null ? MAX_TOKENS : undefined);
   return {
     ...body,
     options: {
@@ -29,6 +31,6 @@ export function toChatRequest(
     model: body.model ?? defaultModel,
     messages: typeof body.messages === "string" ? [{ role: "user", content: body.messages }] : body.messages,
     stream: body.stream ?? STREAM,
-    max_tokens: body.max_tokens ?? MAX_TOKENS,
+    max_tokens: limit,
   };
 }

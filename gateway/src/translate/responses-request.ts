@@ -1,3 +1,4 @@
+import { ApiError } from "../errors.ts";
 import type { OllamaChatRequest, OllamaMessage, OllamaToolCall } from "../ollama/types.ts";
 import { argumentsOf, base64Of, toOllamaThink } from "./chat-request.ts";
 import { applyExtensions, toOllamaOptions } from "./options.ts";
@@ -80,7 +81,7 @@ function toOllamaMessages(input: ResponsesRequest["input"]): OllamaMessage[] {
     if (turn === undefined) messages.push((turn = { role: "assistant", content: "" }));
     return turn;
   };
-  for (const item of input) {
+  for (const [i, item] of input.entries()) {
     if ("role" in item) {
       if (item.role === "assistant") {
         // Words after a call or other words begin a turn of their own.
@@ -115,6 +116,13 @@ function toOllamaMessages(input: ResponsesRequest["input"]): OllamaMessage[] {
       case "function_call_output": {
         turn = undefined;
         const { call_id: id, name } = item;
+        if (id == null && name == null) {
+          const param = `input[${i}].call_id`;
+          throw new ApiError("missing_required_parameter", {
+            message: `Missing required parameter: '${param}'.`,
+            param,
+          });
+        }
         const toolName = name ?? (id == null ? undefined : toolNames.get(id));
         messages.push({
           role: "tool",

@@ -37,7 +37,7 @@ export interface ChosenTools {
  */
 export function chooseTools(tools: readonly Tool[], choice: ToolChoice, parallel: boolean): ChosenTools {
   if (typeof choice === "object" && "allowed" in choice) {
-    const allowed = choice.allowed.map((name) => named(name, tools));
+    const allowed = [...new Set(choice.allowed)].map((name) => named(name, tools));
     return chooseTools(allowed, choice.mode, parallel);
   }
   if (choice === "none" || (choice === "auto" && tools.length === 0)) return {};
