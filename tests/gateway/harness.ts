@@ -4,7 +4,7 @@ import { expect, onTestFinished } from "vitest";
 import { buildApp } from "../../gateway/src/app.ts";
 import { readConfig } from "../../gateway/src/config.ts";
 import { createLog } from "../../gateway/src/log.ts";
-import { FakeOllama } from "./fake-ollama.ts";
+import { FakeOllama, type Step } from "./fake-ollama.ts";
 
 // What is waited for comes in milliseconds, unless the machine is busy with something else.
 const PATIENCE_MS = 15_000;
@@ -88,19 +88,37 @@ export async function errorOf(response: Response): Promise<ErrorAnswer["error"]>
   return ((await response.json()) as ErrorAnswer).error;
 }
 
-/** The data of each server-sent event of a stream, up to its end or to where it breaks off. */
-export async function readEvents(response: Response): Promise<{ data: string[]; brokenOff: boolean }> {
+/**
+ * The data of each server-sent event of a stream, up to its end or to where it breaks off.
+ *
+ * @param seen is told each time what has come so far
+ */
+export async function readEvents(
+  response: Response,
+  seen: (text: string) => void = () => undefined,
+): Promise<{ data: string[]; brokenOff: boolean }> {
   let text = "";
   let brokenOff = false;
   const decoder = new TextDecoder();
   try {
-    for await (const piece of response.body ?? [])
+    for await (const piece of response.body ?? []) {
       text += decoder.decode(piece as Uint8Array, { stream: true });
+      seen(text);
+    }
   } catch {
     brokenOff = true;
   }
   const data = text.split("\n\n").flatMap((event) => (event === "" ? [] : [event.replace(/^data: /, "")]));
   return { data, brokenOff };
+}
+
+/** A load that lasts until a stream that waits for it has got two comments, and what is to see that stream. */
+export function loadOfTwoComments(): { readonly load: Step; readonly seen: (text: string) => void } {
+  const { promise: until, resolve } = Promise.withResolvers<undefined>();
+  const seen = (text: string): void => {
+    if (text.split(": loading\n\n").length > 2) resolve(undefined);
+  };
+  return { load: { until }, seen };
 }
 
 /** Waits until a line is among the metrics. */

@@ -1,12 +1,19 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { expect, test } from "vitest";
-import type { FakeOllama } from "./fake-ollama.ts";
-import { hello, readEvents, startFake, startGateway, type TestGateway } from "./harness.ts";
+import type { FakeOllama, Step } from "./fake-ollama.ts";
+import {
+  hello,
+  loadOfTwoComments,
+  readEvents,
+  startFake,
+  startGateway,
+  type TestGateway,
+} from "./harness.ts";
 
-async function startCold(): Promise<{ fake: FakeOllama; gateway: TestGateway }> {
+async function startCold(load: Step = { waitMs: 500 }): Promise<{ fake: FakeOllama; gateway: TestGateway }> {
   const fake = await startFake();
   fake.loaded = [];
-  fake.loadsWith({ waitMs: 500 });
+  fake.loadsWith(load);
   return { fake, gateway: await startGateway(fake, { LOADING_COMMENT_MS: "30" }) };
 }
 
@@ -27,8 +34,9 @@ test.each([
   ["/v1/messages", { ...hello, max_tokens: 9, stream: true }, "message_stop"],
   ["/v1/responses", { model: "m", input: "Hi", stream: true }, "response.completed"],
 ])("%s: comments stand between a stream's events, not in them", async (path, body, end) => {
-  const { gateway } = await startCold();
-  const { data, brokenOff } = await readEvents(await gateway.post(path, body));
+  const { load, seen } = loadOfTwoComments();
+  const { gateway } = await startCold(load);
+  const { data, brokenOff } = await readEvents(await gateway.post(path, body), seen);
   const events = data.filter((event) => event !== ": loading");
   expect(data.length - events.length).toBeGreaterThan(1);
   expect(data.slice(0, data.length - events.length)).not.toContain(events[0]);

@@ -10,7 +10,7 @@ export interface Two {
   readonly gateway: TestGateway;
 }
 
-/** A gateway before two servers; the right one runs twice as many requests. */
+/** A gateway before two servers that it knows to be up; the right one runs twice as many requests. */
 export async function startTwo(
   prepare: (left: FakeOllama, right: FakeOllama) => void,
   environment: Record<string, string> = {},
@@ -23,7 +23,8 @@ export async function startTwo(
     POLL_INTERVAL_MS: "50",
     ...environment,
   });
-  await metric(gateway.url, `gateway_backend_up{backend="127.0.0.1:${right.port}"} 1`);
+  for (const { port } of [left, right])
+    await metric(gateway.url, `gateway_backend_up{backend="127.0.0.1:${port}"} 1`);
   return { left, right, gateway };
 }
 
