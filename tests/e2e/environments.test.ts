@@ -86,7 +86,7 @@ describe("a stack that is called production", () => {
     // The others this engine has.
     expect(words.match(/^- Image .*$/gm)).toEqual([
       expect.stringMatching(
-        `^- Image ${String(project.configured("ollamaImage"))}: it will be pulled, up to [\\d.]+ MB$`,
+        `^- Image ${String(project.configured("ollamaImage"))}: it will be pulled, up to [\\d.]+ [MG]B$`,
       ),
     ]);
     for (const { name } of rules) if (name !== "tls-required") expect(refused).toContain(`- \`${name}\`, `);
@@ -181,7 +181,7 @@ describe("npm run destroy, where models are protected", () => {
     expect(output).toContain(`Kept: the volume ${volume}`);
     const purge = await answering("purge", [], /Remove all this\? \[y\/N\] $/, "N");
     expect(purge.code, purge.output).toBe(0);
-    expect(purge.output).toMatch(new RegExp(`^volume +[\\d.]+MB  ${volume}$`, "m"));
+    expect(purge.output).toMatch(new RegExp(`^volume +[\\d.]+[MG]B  ${volume}$`, "m"));
     expect(leftovers(project.stack)).toEqual({ ...nothingLeft, volumes: [volume] });
   });
 

@@ -76,7 +76,7 @@ describe("before anything is there", () => {
     expect(output).toMatch(
       /Interrupts nobody\.[^]*It \*\*creates\*\*:[^]*container `ollama-stack-life-gateway`/,
     );
-    expect(output).toMatch(/What is downloaded:\n\n- Model .*: it will be pulled, [\d.]+ MB/);
+    expect(output).toMatch(/What is downloaded:\n\n- Model .*: it will be pulled, [\d.]+ [MG]B/);
     expect(leftovers(project.stack).containers).toEqual([]);
   });
 });
@@ -134,7 +134,7 @@ describe("up", () => {
   it("hands the gateway the variables that the config sets for it: this one logs what it is asked", async () => {
     expect(await answers("Planted in the log")).toBe(true);
     const log = () => execFileSync("docker", ["logs", outputs.containers.gateway], { encoding: "utf8" });
-    await expect.poll(log).toContain("Planted in the log");
+    await expect.poll(log, { timeout: 15_000 }).toContain("Planted in the log");
   });
 
   describeSmoke(() => outputs);

@@ -139,7 +139,7 @@ describe("a tag that moved in its registry", () => {
     const told = /Model plain:1: its tag moved in the registry, from [0-9a-f]{12} to [0-9a-f]{12}\. It stays/;
     const preview = await project.pulumi("preview", "--expect-no-changes");
     expect(preview).toMatch(told);
-    expect(preview).toMatch(/Models that are there: plain:1 \([\d.]+ MB\), terse:1 \([\d.]+ MB\)/);
+    expect(preview).toMatch(/Models that are there: plain:1 \([\d.]+ [MG]B\), terse:1 \([\d.]+ [MG]B\)/);
     expect(await project.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")).toMatch(told);
     expect(await digestOf("plain:1")).toBe(old);
   });
@@ -178,7 +178,7 @@ describe("a GGUF file", () => {
     });
     const text = await up();
     for (const name of ["own:1", "web:1"])
-      expect(text).toMatch(new RegExp(`${name} is installed: [\\d.]+ MB`));
+      expect(text).toMatch(new RegExp(`${name} is installed: [\\d.]+ [MG]B`));
     // What is no longer in the list stays if its entry said so, though the stack kept none.
     expect(await listed()).toEqual(["own:1", "plain:1", "terse:1", "web:1"]);
     expect(await chat("web:1")).toMatchObject({ status: 200, tokens: 7 });
@@ -202,7 +202,7 @@ describe("a model that somebody replaced under its name", () => {
     const body = JSON.stringify({ source: "own:1", destination: "plain:1" });
     await fetch(`${ollama}/api/copy`, { method: "POST", body });
     expect(await project.pulumi("preview")).toMatch(
-      /Model plain:1: somebody replaced it on the server: [0-9a-f]{12} is now [0-9a-f]{12}; it will be pulled, [\d.]+ MB \([\d.]+ MB of it are there\)\n[^]*Models that are there: own:1 \([\d.]+ MB\)\n/,
+      /Model plain:1: somebody replaced it on the server: [0-9a-f]{12} is now [0-9a-f]{12}; it will be pulled, [\d.]+ [MG]B \([\d.]+ [MG]B of it are there\)\n[^]*Models that are there: own:1 \([\d.]+ [MG]B\)\n/,
     );
     await up();
     expect(await digestOf("plain:1")).toBe(old);
@@ -218,7 +218,7 @@ describe("models that are retained", () => {
     expect(leftovers(project.stack).volumes).toEqual([`ollama-stack-${project.stack}-ollama-models`]);
     registry.sent = 0;
     expect(await project.pulumi("preview")).toMatch(
-      /Model plain:1: it will be pulled, [\d.]+ MB, unless the volume ollama-stack-tags-ollama-models has it already\n[^]*The models take [\d.]+ MB more; [\d.]+ [GT]B are free where the engine keeps them\n/,
+      /Model plain:1: it will be pulled, [\d.]+ [MG]B, unless the volume ollama-stack-tags-ollama-models has it already\n[^]*The models take [\d.]+ [MG]B more; [\d.]+ [GT]B are free where the engine keeps them\n/,
     );
     const text = await up();
     expect(text).toMatch(/plain:1 is there already/);

@@ -16,6 +16,7 @@ import { pathToFileURL } from "node:url";
 import { parse, stringify } from "yaml";
 import type { PrivateEngine } from "./private-engine.ts";
 import { readOutputs, type StackOutputs } from "../../scripts/outputs.ts";
+import { projectDefaults } from "../../scripts/stack-file.ts";
 
 export interface Result {
   readonly code: number;
@@ -59,10 +60,12 @@ export class Project {
     symlinkSync(join(process.cwd(), "node_modules"), join(this.folder, "node_modules"));
     this.#configFile = join(this.folder, `Pulumi.${settingsOf}.yaml`);
     const base = process.env["OLLAMA_STACK_WORLD"] === "built" ? "Pulumi.local.yaml" : "Pulumi.dev.yaml";
-    const { config } = parse(readFileSync(base, "utf8")) as { config: Record<string, unknown> };
-    const own = { networkName: "", ollamaPort, gatewayPort };
-    for (const [key, value] of Object.entries(own)) config[`ollama-stack:${key}`] = value;
-    writeFileSync(this.#configFile, stringify({ config }));
+    writeFileSync(this.#configFile, readFileSync(base));
+    const { ollamaImage, edgeImage, gatewayBaseImage } = projectDefaults();
+    // What tests change or look at, where the file leaves it to the defaults; a small model instead of the default one.
+    const said = { models: [{ name: "smollm2:135m" }], ollamaImage, edgeImage, gatewayBaseImage };
+    const missing = Object.entries(said).filter(([key]) => this.configured(key) === undefined);
+    this.configure({ ...Object.fromEntries(missing), networkName: "", ollamaPort, gatewayPort });
 
     mkdirSync(this.stateFolder, { mode: 0o700 });
     this.env = {

@@ -235,7 +235,7 @@ describe("over ssh", () => {
   it("npm run destroy takes it down there, its models too, whatever the config names", async () => {
     project.configure({ dockerHost: undefined });
     const output = await succeeds(script("destroy", "--yes", "--models", "delete"), ssh.env);
-    expect(output).toMatch(new RegExp(`Deleted: the volume ${volume} \\(\\d.*MB\\)`));
+    expect(output).toMatch(new RegExp(`Deleted: the volume ${volume} \\(\\d.*[MG]B\\)`));
     expect(leftovers(project.stack, engine)).toEqual(nothingLeft);
     expect(leftovers(project.stack).volumes).toEqual([volume]);
   });

@@ -1,8 +1,12 @@
 import { spawn } from "node:child_process";
 import type { Project, Result } from "./project.ts";
 
+const deadlineMs = 5 * 60_000;
+
 /**
  * Runs a script of a project on a terminal, that of util-linux's `script`, and types an answer when it asks.
+ *
+ * It is killed after five minutes, and its output told.
  *
  * @param question what it ends with when it has asked
  */
@@ -18,6 +22,7 @@ export async function onTerminal(
     cwd: folder,
     env,
     stdio: ["pipe", "pipe", "inherit"],
+    detached: true,
   });
   let output = "";
   let asked = false;
@@ -28,8 +33,16 @@ export async function onTerminal(
     child.stdin.write(`${answer}\n`);
   });
   const code = await new Promise<number | null>((resolve, reject) => {
+    const deadline = setTimeout(() => {
+      // What runs on the terminal is hung up when that goes.
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      reject(new Error(`${command} did not end in ${String(deadlineMs / 60_000)} minutes:\n${output}`));
+    }, deadlineMs);
     child.once("error", reject);
     child.once("close", resolve);
+    child.once("close", () => {
+      clearTimeout(deadline);
+    });
   });
   return { code: code ?? -1, output };
 }

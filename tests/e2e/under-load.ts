@@ -38,6 +38,24 @@ export async function underLoad(
   return load;
 }
 
+/** The first lines of a stream, and when the first bytes of it came, in milliseconds since 1970. */
+export async function firstLines(
+  response: Response,
+  count: number,
+): Promise<{ readonly lines: string[]; readonly begunAt: number }> {
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  let begunAt = Infinity;
+  while (text.split("\n").length <= count) {
+    const { done, value } = await reader.read();
+    if (done) throw new Error(`the stream ended before its line ${String(count)}:\n${text}`);
+    begunAt = Math.min(begunAt, Date.now());
+    text += decoder.decode(value, { stream: true });
+  }
+  return { lines: text.split("\n").slice(0, count), begunAt };
+}
+
 /** What is wrong with an answer to a chat completion, which streams or does not; undefined when it is whole. */
 export async function failureOf(
   ask: () => Promise<Response>,
