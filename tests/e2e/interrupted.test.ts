@@ -3,10 +3,12 @@ import { truncateSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { leftovers, Project } from "./project.ts";
+import { docker } from "../../components/engine.ts";
+import { leftovers, nothingLeft, Project } from "./project.ts";
 
 // npm run up, killed in the middle at different points, is finished by the next npm run up.
 const project = new Project({ stack: "cut", ollamaPort: 18308, gatewayPort: 18300 });
+const network = "ollama_network_cut";
 const up = () => project.run(process.execPath, ["scripts/up.ts", "--stack", project.stack]);
 
 beforeAll(async () => {
@@ -14,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await project.dispose();
-  expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+  expect(leftovers(project.stack)).toEqual(nothingLeft);
 });
 
 /** Any image that is on the engine. */
@@ -50,6 +52,35 @@ async function killWhileStateIsWritten(seen: RegExp): Promise<void> {
   expect((await project.tryPulumi("stack", "export")).output).toMatch(/failed to load checkpoint: EOF/);
 }
 
+/**
+ * Makes, while an update runs that fails of it, what that one is about to make: as an engine does that went away before
+ * it could say so. An update that was faster is taken down, and another one started.
+ */
+async function leaveHalfMade(...commands: readonly (readonly string[])[]): Promise<void> {
+  for (let left = 5; left > 0; left -= 1) {
+    const run = up();
+    const ended = new AbortController();
+    const done = run.done.finally(() => {
+      ended.abort();
+    });
+    await seeing(run, /Updating \(cut\)/);
+    const made = await Promise.allSettled(commands.map((command) => docker(command)));
+    const inTime = !ended.signal.aborted && made.every(({ status }) => status === "fulfilled");
+    if ((await done).code !== 0 && inTime) return;
+    await takeDown();
+  }
+  throw new Error("each of five updates was faster");
+}
+
+/** Takes the stack down, and what the engine has under its names that the state does not know. */
+async function takeDown(): Promise<void> {
+  const { output } = await project.tryPulumi("destroy", "--yes", "--skip-preview");
+  const { containers, networks } = leftovers(project.stack);
+  if (containers.length > 0) await docker(["container", "rm", "--force", "--volumes", ...containers]);
+  if (networks.length > 0) await docker(["network", "rm", ...networks]);
+  expect(leftovers(project.stack), output).toEqual(nothingLeft);
+}
+
 describe("an update that is killed", () => {
   it.each([
     [
@@ -68,7 +99,7 @@ describe("an update that is killed", () => {
     expect(output).toMatch(/The lock was left by a run that was killed \(pid \d+\): clearing it/);
     await project.pulumi("preview", "--expect-no-changes");
     await project.pulumi("destroy", "--yes", "--skip-preview");
-    expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+    expect(leftovers(project.stack)).toEqual(nothingLeft);
   });
 
   it("is taken down whole by npm run destroy", async () => {
@@ -76,53 +107,54 @@ describe("an update that is killed", () => {
     const destroy = ["scripts/destroy.ts", "--stack", project.stack, "--yes"];
     const { code, output } = await project.run(process.execPath, destroy).done;
     expect(code, output).toBe(0);
-    expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+    expect(leftovers(project.stack)).toEqual(nothingLeft);
   });
 
-  // As by an engine that made them, and went away before it could say so.
   it("left a network and a container that the state does not know: the next one removes them and goes on", async () => {
-    const [network, container] = ["ollama_network_cut", "ollama-stack-cut-ollama"];
-    const run = up();
-    await seeing(run, /Updating \(cut\)/);
-    execFileSync("docker", ["network", "create", network]);
-    execFileSync("docker", ["container", "create", "--name", container, someImage()]);
-    expect((await run.done).code).not.toBe(0);
-    const { code, output } = await up().done;
-    expect(code, output).toBe(0);
-    expect(output).toContain(
-      `The engine had made the network ${network} when an earlier update failed: removed it.`,
-    );
-    expect(output).toContain(
-      `The engine had made the container ${container} when an earlier update failed: removed it.`,
-    );
-    await project.pulumi("preview", "--expect-no-changes");
-    await project.pulumi("destroy", "--yes", "--skip-preview");
+    const container = "ollama-stack-cut-ollama";
+    try {
+      await leaveHalfMade(
+        ["network", "create", network],
+        ["container", "create", "--name", container, someImage()],
+      );
+      const { code, output } = await up().done;
+      expect(code, output).toBe(0);
+      const removed = (what: string) =>
+        `The engine had made the ${what} when an earlier update failed: removed it.`;
+      expect(output).toContain(removed(`network ${network}`));
+      expect(output).toContain(removed(`container ${container}`));
+      await project.pulumi("preview", "--expect-no-changes");
+    } finally {
+      await takeDown();
+    }
   });
 
   it("left a network that somebody uses by now: that stays, and the update says what is in the way", async () => {
-    const [network, user] = ["ollama_network_cut", "ollama-stack-cut-user"];
-    const run = up();
-    await seeing(run, /Updating \(cut\)/);
-    execFileSync("docker", ["network", "create", network]);
-    expect((await run.done).code).not.toBe(0);
-    const image = String(project.configured("ollamaImage"));
-    execFileSync("docker", ["container", "run", "--detach", "--name", user, "--network", network, image]);
-    const { code, output } = await up().done;
-    execFileSync("docker", ["container", "rm", "--force", "--volumes", user]);
-    execFileSync("docker", ["network", "rm", network]);
-    expect(code, output).not.toBe(0);
-    expect(output).toContain(`network with name ${network} already exists`);
-    expect(output).not.toMatch(/removed it|active endpoints/);
+    const user = "ollama-stack-cut-user";
+    try {
+      await leaveHalfMade(["network", "create", network]);
+      const image = String(project.configured("ollamaImage"));
+      await docker(["container", "run", "--detach", "--name", user, "--network", network, image]);
+      const { code, output } = await up().done;
+      expect(code, output).not.toBe(0);
+      expect(output).toContain(`network with name ${network} already exists`);
+      expect(output).not.toMatch(/removed it|active endpoints/);
+    } finally {
+      await takeDown();
+    }
   });
 
   it("is not blamed for a network that somebody else made: that stays, and is in the way", async () => {
-    execFileSync("docker", ["network", "create", "ollama_network_cut"]);
-    for (let time = 0; time < 2; time += 1) {
-      const { code, output } = await up().done;
-      expect(code, output).not.toBe(0);
-      expect(output).toContain("network with name ollama_network_cut already exists");
+    await docker(["network", "create", network]);
+    try {
+      for (let time = 0; time < 2; time += 1) {
+        const { code, output } = await up().done;
+        expect(code, output).not.toBe(0);
+        expect(output).toContain(`network with name ${network} already exists`);
+      }
+    } finally {
+      await takeDown();
     }
-    execFileSync("docker", ["network", "rm", "ollama_network_cut"]);
   });
 
   it("by Ctrl-C ends in good order: no lock is left", async () => {
