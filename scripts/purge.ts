@@ -15,7 +15,7 @@ await main(async () => {
   if (unknown !== undefined)
     throw new Error(`${unknown} is not an option; usage: npm run purge [-- --stack NAME] [--yes]`);
   const address = engineOf(stack);
-  Object.assign(process.env, clientVariables(address, process.env));
+  if (address.dockerHost !== "") Object.assign(process.env, clientVariables(address, process.env));
   const engine = await onEngine(stack);
   if (engine === undefined) {
     const which = address.dockerHost === "" ? "" : ` at ${address.dockerHost}`;

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 // The folders; what is on the engine is in tests/e2e/environments.test.ts.
@@ -21,9 +21,13 @@ function put(path: string, content: string): string {
 }
 
 function purge(...args: string[]): Promise<{ code: number; output: string }> {
+  return run(args, { DOCKER_HOST: "unix:///nowhere/docker.sock" });
+}
+
+function run(args: string[], change: NodeJS.ProcessEnv): Promise<{ code: number; output: string }> {
   const env = {
     ...process.env,
-    DOCKER_HOST: "unix:///nowhere/docker.sock",
+    ...change,
     OLLAMA_STACK_CACHE: join(root, "cache"),
     OLLAMA_STACK_STATE: join(root, "state"),
     PULUMI_HOME: join(root, "pulumi"),
@@ -75,6 +79,18 @@ describe("npm run purge", () => {
     );
     expect(existsSync(file)).toBe(true);
   });
+
+  // Docker 20.10's client takes one that is there and empty for the default context, whichever is in use.
+  it.each([[[]], [["--stack", "dev"]]])(
+    "leaves the engine to Docker's client where the config names none: %j",
+    async (options) => {
+      const docker = `#!/bin/sh\necho "\${DOCKER_HOST-not set}" >> ${root}/told; exit 1\n`;
+      chmodSync(put("bin/docker", docker), 0o755);
+      const PATH = `${root}/bin${delimiter}${process.env["PATH"] ?? ""}`;
+      await run(options, { PATH, DOCKER_HOST: undefined });
+      expect(readFileSync(join(root, "told"), "utf8")).toBe("not set\n");
+    },
+  );
 
   it("refuses what it does not know", async () => {
     const { code, output } = await purge("--yse");
