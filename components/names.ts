@@ -40,6 +40,15 @@ export function containerPattern(stack: string): string {
   return `^/?${escaped(project)}-${escaped(stack)}-(ollama|gateway|edge)(-[0-9]+)?$`;
 }
 
+/**
+ * What a stack, or any one, may leave on its engine: containers, volumes, and the image of its gateway with its tag. Not
+ * by the beginning alone: dev-edge's are not dev's.
+ */
+export function leftoverPattern(stack: string | undefined): RegExp {
+  const kinds = "(ollama|gateway|edge)(-[0-9]+)?|ollama-models|edge-data|gateway:[0-9a-f]+";
+  return new RegExp(`^${escaped(project)}-${stack === undefined ? ".+" : escaped(stack)}-(${kinds})$`);
+}
+
 /** What an engine's filter takes for a name, and no name that has it in it. */
 export function namePattern(name: string): string {
   return `^${escaped(name)}$`;

@@ -1,4 +1,5 @@
 import { docker, EngineError } from "../../components/engine.ts";
+import { leftoverPattern } from "../../components/names.ts";
 import { localImages } from "../../toolchain/image-names.ts";
 import { registryContainer } from "../../toolchain/registry.ts";
 import { removeVolume, volumeSizes } from "../volumes.ts";
@@ -30,8 +31,7 @@ export async function onEngine(stack: string | undefined): Promise<OnEngine | un
     if (error instanceof EngineError) return undefined;
     throw error;
   }
-  // Not by the beginning alone: dev is not dev-2.
-  const ours = new RegExp(`^ollama-stack-${stack ?? ".+"}-(ollama|gateway|edge)\\b`);
+  const ours = leftoverPattern(stack);
   const [containers, images, volumes] = await Promise.all([
     lines(["container", "ls", "--all", "--format", "{{.Names}}"]),
     lines(["image", "ls", "--format", "{{.Repository}}:{{.Tag}} {{.Size}}"]),
