@@ -11,7 +11,7 @@ await main(async () => {
   const deployment = await readDeployment(stack, env);
   if (deployment.resources.length === 0)
     throw new Error(`the stack ${stack} is not deployed; bring it up with: npm run up${stackOption}`);
-  const drift = await findDrift(deployment);
+  const drift = await findDrift(deployment, stackOption);
   console.log(report(stack, drift, deployment));
   if (drift.differences.length === 0) return;
   console.log(`\n${mend(drift.differences, stackOption)}`);

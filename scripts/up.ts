@@ -33,7 +33,7 @@ await main(async () => {
   const preview = ["preview", "--stack", stack, ...rules, ...previewOptions(options)];
   const check = () => pulumi(preview, { env, output: "read" });
   const deployment = await removeLeavingEdge(stack, settings, found, env, check);
-  const drifted = await repairDrift(stack, deployment, check);
+  const drifted = await repairDrift(stack, stackOption, deployment, check);
   const replace = (drifted ?? []).flatMap((urn) => ["--replace", urn]);
   // Refreshed, so that a container that somebody removed or stopped is brought back; where everything is as it was
   // deployed, it would only look at all of it again.
@@ -72,7 +72,7 @@ await main(async () => {
     );
   if (outputs.tunnel?.gateway !== undefined)
     console.log(
-      `From here:  npm run forward${stackOption}, as long as which runs it is at that port of this machine's loopback, too`,
+      `From here:  npm run forward${stackOption} (while it runs, the gateway has the same port of this machine's loopback, too)`,
     );
   console.log(`Take down:  npm run destroy${stackOption}`);
 });

@@ -22,8 +22,11 @@ export interface Drift {
   readonly compared: number;
 }
 
-/** Compares what the last update left in the state with what the engine has and the models that Ollama lists. */
-export async function findDrift({ resources }: Deployment): Promise<Drift> {
+/**
+ * Compares what the last update left in the state with what the engine has and the models that Ollama lists.
+ * `stackOption` names the stack in what is left to a person.
+ */
+export async function findDrift({ resources }: Deployment, stackOption: string): Promise<Drift> {
   const of = (type: keyof typeof types) => resources.filter((resource) => resource.type === types[type]);
   const [containers, networks, volumes] = [of("container"), of("network"), of("volume")];
   const [haveContainers, haveNetworks, haveVolumes, images] = await Promise.all([
@@ -45,6 +48,7 @@ export async function findDrift({ resources }: Deployment): Promise<Drift> {
       compareVolume(
         volume,
         haveVolumes.find(({ Name }) => Name === nameOf(volume)),
+        stackOption,
       ),
     ),
     ...images.differences,

@@ -57,8 +57,15 @@ export function compareNetwork(
     );
 }
 
-/** A volume that was made anew may hold what somebody put there: it is for a person to remove. */
-export function compareVolume(volume: Deployed, actual: InspectedVolume | undefined): Difference[] {
+/**
+ * A volume that was made anew may hold what somebody put there: it is for a person to remove. `stackOption` names the
+ * stack in what to do.
+ */
+export function compareVolume(
+  volume: Deployed,
+  actual: InspectedVolume | undefined,
+  stackOption: string,
+): Difference[] {
   const inputs = volume.inputs as VolumeInputs;
   if (actual === undefined) return [difference(volume, "state", "there", "removed", "refresh")];
   return [
@@ -68,14 +75,14 @@ export function compareVolume(volume: Deployed, actual: InspectedVolume | undefi
   ]
     .filter(([, expected, found]) => expected !== found)
     .map(([property = "", expected = "", found = ""]) =>
-      difference(volume, property, expected, found, { byHand: anew(actual.Name) }),
+      difference(volume, property, expected, found, { byHand: anew(actual.Name, stackOption) }),
     );
 }
 
 /** What has it mounted has to go first. */
-function anew(volume: string): string {
+function anew(volume: string, stackOption: string): string {
   const containers = `docker rm --force $(docker ps --all --quiet --filter volume=${volume})`;
-  return `save what you need of it, then have it made anew: ${containers}; docker volume rm ${volume}; npm run up`;
+  return `save what you need of it, then have it made anew: ${containers}; docker volume rm ${volume}; npm run up${stackOption}`;
 }
 
 function labels(asked: readonly Label[] | undefined): string {

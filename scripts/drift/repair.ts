@@ -13,10 +13,11 @@ import { report } from "./report.ts";
  */
 export async function repairDrift(
   stack: string,
+  stackOption: string,
   deployment: Deployment,
   check: () => Promise<unknown>,
 ): Promise<string[] | undefined> {
-  const drift = await findDrift(deployment);
+  const drift = await findDrift(deployment, stackOption);
   if (drift.differences.length === 0) return undefined;
   console.error(`${report(stack, drift, deployment)}\n`);
   const left = leftToPerson(drift.differences);

@@ -69,10 +69,13 @@ describe("a volume", () => {
     ["options", { Options: { type: "nfs" } }],
     ["labels", { Labels: { owner: "me" } }],
   ])("shows a changed %s, and is left to a person", (property, change) => {
-    expect(compareVolume(volume, actual)).toEqual([]);
-    const differences = compareVolume(volume, { ...actual, ...change });
+    expect(compareVolume(volume, actual, "")).toEqual([]);
+    const differences = compareVolume(volume, { ...actual, ...change }, " -- --stack far");
     expect(differences).toMatchObject([
-      { property, repair: { byHand: expect.stringMatching(/docker volume rm v; npm run up$/) as string } },
+      {
+        property,
+        repair: { byHand: expect.stringMatching(/docker volume rm v; npm run up -- --stack far$/) as string },
+      },
     ]);
   });
 });
