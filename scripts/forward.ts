@@ -4,6 +4,7 @@ import { Tunnel } from "../components/tunnel/tunnel.ts";
 import { forwarded } from "./forwarded.ts";
 import { main } from "./main.ts";
 import { readOutputs } from "./outputs.ts";
+import { refusedPort } from "./refused-port.ts";
 import { openSession } from "./session.ts";
 
 await main(async () => {
@@ -14,9 +15,11 @@ await main(async () => {
     throw new Error(`The engine of the stack ${stack} is this machine's: ${gatewayUrl} works as it is`);
   const tunnel = await Tunnel.open(end);
   try {
-    for (const { name, target, port, url } of forwarded(outputs, end)) {
-      await tunnel.listen(target, port);
-      console.log(`${name}: ${url}`);
+    for (const service of forwarded(outputs, end)) {
+      await tunnel.listen(service.target, service.port).catch((error: unknown) => {
+        throw refusedPort(error, service, { stack, edge: outputs.edge });
+      });
+      console.log(`${service.name}: ${service.url}`);
     }
     console.log("until you press Ctrl-C");
     await new Promise((resolve) => {

@@ -5,7 +5,7 @@ import type { StackOutputs } from "./outputs.ts";
 type Outputs = Pick<StackOutputs, "gatewayUrl" | "ollamaUrl" | "edge">;
 
 /** A service of a stack at a loopback port of this machine. */
-interface Forwarded {
+export interface Forwarded {
   readonly name: "gateway" | "ollama";
   /** "host:port" in the stack's network. */
   readonly target: string;
