@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { project } from "../../components/names.ts";
 
 // What an update brings up, and by which rules: a preview without them would judge another one.
 const passed = {
@@ -26,7 +27,7 @@ export function givenConfig(given: readonly string[]): {
   const options = optionsIn(given);
   const values = options
     .filter(({ name }) => name === "config")
-    .map(({ value = "" }) => /^(?:ollama-stack:)?([^=]*)=?(.*)$/s.exec(value))
+    .map(({ value = "" }) => /^([^=]*)=?(.*)$/s.exec(value.replace(new RegExp(`^${project}:`), "")))
     .map((match) => [match?.[1] ?? "", match?.[2] ?? ""] as const);
   return { values: new Map(values), file: options.findLast(({ name }) => name === "config-file")?.value };
 }
