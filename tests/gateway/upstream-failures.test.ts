@@ -137,6 +137,16 @@ describe.each([
   });
 });
 
+test("/api/generate: images that Ollama refuses are called images", async () => {
+  const fake = await startFake();
+  const said = "this model is missing data required for image input";
+  fake.answers({ status: 400, body: JSON.stringify({ error: said }) });
+  const gateway = await startGateway(fake);
+  const response = await gateway.post("/api/generate", { model: "m", prompt: "Hi" });
+  expect(response.status).toBe(400);
+  expect(await response.json()).toEqual({ error: `Unsupported value for 'images': Ollama: ${said}` });
+});
+
 test("an embedding cut as Ollama does it has to be asked for", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);

@@ -35,8 +35,8 @@ export async function answer(
   const { call, further = [] } = asked;
   if (gateway.config.LOG_TEXT === "on") record.keepText([call, ...further].map(({ body }) => body));
   admitFurther(request, reply, asked);
-  const { subject, thinking } = asked;
-  const admitted = gateway.admission.enter({ ...call, subject, thinking, caller: request.caller });
+  const { subject, images, thinking } = asked;
+  const admitted = gateway.admission.enter({ ...call, subject, images, thinking, caller: request.caller });
   record.admitted = admitted;
   try {
     await refuseUnseenImages(gateway.ollama, asked, admitted);
