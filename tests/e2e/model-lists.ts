@@ -12,7 +12,10 @@ export interface Seen {
   readonly installed: string[][];
   /** Each list that the gateway gave. */
   readonly listed: string[][];
-  /** What the gateway listed, and Ollama had neither in the lists before nor in those after. */
+  /**
+   * What the gateway listed twice in a row, and Ollama had in none of its lists before, between and after: once only, it
+   * can be a name that came and went between two lists, as a replaced model's does.
+   */
   readonly wrong: string[];
 }
 
@@ -60,10 +63,11 @@ export function modelLists(ollama: string, gateway: string) {
       }
     })();
     await Promise.all([result, looking]);
-    const wrong = looks.flatMap(({ list, at }) => {
+    const missing = looks.map(({ list, at }) => {
       const around = seen.installed.slice(Math.max(0, at - inARow / 2), at + inARow / 2).flat();
       return list.filter((name) => !around.includes(name));
     });
+    const wrong = missing.flatMap((here, i) => here.filter((name) => missing[i + 1]?.includes(name)));
     return { ...seen, wrong, result: await result };
   }
 
