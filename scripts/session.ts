@@ -5,7 +5,7 @@ import { say } from "./progress.ts";
 import { setup, type World } from "./setup.ts";
 import { keepStackFile, stackFile } from "./stack-file.ts";
 import { currentLogin, stateEnvironment } from "./state.ts";
-import { mendStateFiles } from "./state-files.ts";
+import { mendStateFiles, saltOf } from "./state-files.ts";
 
 /** What every command needs: the tools set up, state and passphrase found, and the stack it is about. */
 export interface Session {
@@ -36,10 +36,10 @@ export async function openSession(
   const added = { ...tools, ...stateEnvironment(process.env, pulumiHome) };
   const chosen = named ?? stack;
   const stackOption = chosen === stack ? "" : ` -- --stack ${chosen}`;
-  keepStackFile(stackFile(chosen));
   const env: NodeJS.ProcessEnv = { ...environment, ...added };
   const backend = env["PULUMI_BACKEND_URL"] ?? currentLogin(pulumiHome);
   if (backend !== undefined) mendStateFiles(backend);
+  keepStackFile(stackFile(chosen), backend === undefined ? undefined : saltOf(chosen, backend));
   return { world, stack: chosen, stackOption, env, added, rest };
 }
 

@@ -47,13 +47,18 @@ export function engineOf(stack: string | undefined): EngineAddress {
 }
 
 /**
- * Keeps a stack's config file as it was when this process ends, if all that the CLI did was to add its encryption salt.
+ * Keeps a stack's config file as it was when this process ends, if all that was done was to add its encryption salt.
  * The salt belongs to one user's passphrase: committed by one, it would lock out the next. The CLI makes another when
  * it is missing, and the state keeps its own. A file that holds secrets needs its salt, and keeps it.
+ *
+ * @param stateSalt the state's, lent to the file meanwhile: each command of the CLI makes a key of every salt that it
+ *   meets, and a key takes it 0.2 s
  */
-export function keepStackFile(path: string): void {
+export function keepStackFile(path: string, stateSalt?: string): void {
   const before = readText(path);
   if (before === undefined || hasSalt(before)) return;
+  if (stateSalt !== undefined)
+    writeFileSync(path, `${before}${before.endsWith("\n") ? "" : "\n"}${salt}: ${stateSalt}\n`);
   process.once("exit", () => {
     const after = readText(path);
     if (after !== undefined && after !== before && settingsIn(after) === settingsIn(before))

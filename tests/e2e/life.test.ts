@@ -1,4 +1,6 @@
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { StackOutputs } from "../../scripts/outputs.ts";
 import { describeSmoke } from "../smoke/suite.ts";
@@ -149,6 +151,20 @@ describe("up again", () => {
   it("changes nothing after a refresh either", async () => {
     await project.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes");
     await project.pulumi("preview", "--expect-no-changes");
+  });
+
+  it("keeps the key of the state's secrets and the stack's file: no command has to make a second key", async () => {
+    const file = `Pulumi.${project.stack}.yaml`;
+    const text = () => readFileSync(join(project.folder, file), "utf8");
+    const salt = async () =>
+      /"salt": "(.*)"/.exec(await project.pulumi("stack", "export", "--stack", project.stack))?.[1];
+    project.edit(file, (content) => content.replace(/^encryptionsalt: .*\n/m, ""));
+    const before = { text: text(), salt: await salt() };
+    const { code, output } = await project.run(process.execPath, ["scripts/up.ts", "--stack", project.stack])
+      .done;
+    expect(code, output).toBe(0);
+    expect({ text: text(), salt: await salt() }).toEqual(before);
+    expect(before.salt).toBeDefined();
   });
 });
 

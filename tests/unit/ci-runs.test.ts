@@ -83,4 +83,21 @@ writeFileSync(process.argv[1], process.argv[2]);`;
     const changed = salted(ci.replace("2048", "1024"));
     expect(run(changed)).toBe(changed);
   });
+
+  it("has the state's salt as long as the CLI runs, unless it has one of its own", () => {
+    const script = `import { keepStackFile } from "./scripts/stack-file.ts";
+import { readFileSync } from "node:fs";
+keepStackFile(process.argv[1], "v1:state=");
+process.stdout.write(readFileSync(process.argv[1], "utf8"));`;
+    const meanwhile = (text: string) => {
+      write("prod", text);
+      const args = ["--input-type=module", "--eval", script, file("prod")];
+      const output = execFileSync(process.execPath, args, { encoding: "utf8" });
+      expect(read("prod")).toBe(text);
+      return output;
+    };
+    expect(meanwhile(ci)).toBe(`${ci}encryptionsalt: v1:state=\n`);
+    expect(meanwhile("config: {}")).toBe("config: {}\nencryptionsalt: v1:state=\n");
+    expect(meanwhile(salted(ci))).toBe(salted(ci));
+  });
 });
