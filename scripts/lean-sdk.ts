@@ -26,6 +26,10 @@ const forTraces = [
 const held: string[] = [];
 for (const name of forOthers) hold(name, (load) => stand({}, load, (key) => load()[key]));
 for (const name of forTraces) hold(name, (load) => stand({}, load, (key) => standForFunction(load, key)));
+// Once a debugger listens in, each script that is loaded takes longer, for the place of a function that cannot be serialised.
+hold("./runtime/closure/v8Hooks", (load) =>
+  stand({}, load, (key) => (key === "isInitializedAsync" ? () => Promise.resolve() : load()[key])),
+);
 // A stack trace names the SDK's JavaScript instead of its TypeScript, which is not there anyway.
 hold("source-map-support/register", () => ({}));
 

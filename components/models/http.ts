@@ -1,9 +1,10 @@
-import { request as plain, type IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
 import { request as secure } from "node:https";
 import type { LookupFunction } from "node:net";
 
 // What the program asks itself. Node's own client is loaded already, by Pulumi's SDK; a second one would take longer to
-// load than all of the answers do to come.
+// load than all of the answers do to come. Imported like others, it would bring a fetch, which takes as long.
+const { request: plain } = process.getBuiltinModule("node:http");
 
 export interface Asked {
   readonly method?: "GET" | "HEAD";

@@ -27,6 +27,16 @@ test("Pulumi's SDK is loaded without what serialises functions and sends traces"
   expect(await run(script)).toMatch(/^1?\d false$/);
 });
 
+test("no debugger listens in, and the program's own modules bring no fetch", async () => {
+  const script = `require("@pulumi/pulumi/runtime/closure/v8Hooks").isInitializedAsync().then(async () => {
+    await import("./components/models/http.ts");
+    await import("./scripts/docker-api.ts");
+    const loaded = (name) => process.moduleLoadList.includes("NativeModule " + name);
+    console.log(loaded("inspector"), loaded("internal/deps/undici/undici"));
+  });`;
+  expect(await run(script)).toBe("false false");
+});
+
 test("the automation API is there all the same", async () => {
   const script = `console.log(typeof require("@pulumi/pulumi").automation.LocalWorkspace.createStack);`;
   expect(await run(script)).toBe("function");
