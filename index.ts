@@ -3,7 +3,7 @@ import { accessTo, accessToOllama, tunnelOutput } from "./components/access.ts";
 import { refuse } from "./components/config-problems.ts";
 import { readConfig } from "./components/config.ts";
 import { deployTo } from "./components/engine-provider.ts";
-import { declareFront, drainOf, gatewayPlace } from "./components/front.ts";
+import { declareFront, drainOf, edgeImage, gatewayPlace } from "./components/front.ts";
 import { Gateway } from "./components/gateway.ts";
 import { planGpus } from "./components/gpus/plan.ts";
 import { declareModels } from "./components/models/declare.ts";
@@ -24,6 +24,7 @@ const plan = await planModels(config, toOllama, modelServer(config, toOllama, na
 const network = new ServiceNetwork("network", { networkName: names.network });
 const { imagePlatform: platform, readyTimeoutSeconds } = config;
 const place = { access, network, platform, readyTimeoutSeconds };
+const edgeImages = edgeImage(config);
 const server = new OllamaServer("ollama", {
   image: config.ollamaImage,
   ...place,
@@ -61,11 +62,11 @@ const gateway = new Gateway("gateway", {
   logLevel: config.gatewayLogLevel,
   environment: config.gatewayEnvironment,
   limits: { memoryMiB: config.gatewayMemoryMiB, cpus: config.gatewayCpus, pids: config.gatewayPids },
-  after: [...models, ...server.gpuMemoryCheck(models)],
+  after: [...models, ...server.gpuMemoryCheck(models), ...edgeImages],
 });
 
 export default {
-  ...declareFront(config, gateway, { ...place, containerName: names.edge }),
+  ...declareFront(config, gateway, { ...place, containerName: names.edge, images: edgeImages }),
   ...tunnelOutput({ access, ...gateway.internal }, { access: toOllama, ...server.internal }),
   keysRequired: config.gatewayApiKeys.length > 0,
   ollamaUrl: server.url,

@@ -6,10 +6,8 @@ import type { NetworkToJoin } from "./network.ts";
 import { serviceContainer, type ContainerLimits } from "./service-container.ts";
 
 export interface EdgeArgs extends EdgeConfig {
-  /** Image of Caddy, by tag or tag and digest. A change replaces the container, the certificates stay. */
-  readonly image: string;
-  /** Platform of the image; empty means the engine's own. A change replaces image and container. */
-  readonly platform: string;
+  /** Id of Caddy's image. A change replaces the container, the certificates stay. */
+  readonly image: pulumi.Output<string>;
   /** Name of the container and, with "-data" behind it, of the volume. A change replaces both. */
   readonly containerName: string;
   /** Network to join, under the alias `edge`. A change replaces the container. */
@@ -37,19 +35,13 @@ const dataFolder = "/data";
  */
 export class Edge extends pulumi.ComponentResource {
   readonly containerName: pulumi.Output<string>;
-  readonly imageId: pulumi.Output<string>;
   /** Where its port is published, seen from the engine's host. Known only once it is ready. */
   readonly url: pulumi.Output<string>;
 
   constructor(name: string, args: EdgeArgs, opts?: pulumi.ComponentResourceOptions) {
     // An input of a component that is not known yet would keep all that is in it waiting.
-    const { network, ...known } = args;
+    const { network, image, ...known } = args;
     super("ollama-stack:index:Edge", name, { ...known, networkName: network.name }, opts);
-    const image = new docker.RemoteImage(
-      `${name}-image`,
-      { name: args.image, keepLocally: true, ...(args.platform === "" ? {} : { platform: args.platform }) },
-      { parent: this },
-    );
     const volume = new docker.Volume(
       `${name}-data`,
       { name: `${args.containerName}-data` },
@@ -60,7 +52,7 @@ export class Edge extends pulumi.ComponentResource {
       name,
       {
         name: args.containerName,
-        image: image.imageId,
+        image,
         command: ["caddy", "run", "--resume"],
         environment: { XDG_DATA_HOME: dataFolder, XDG_CONFIG_HOME: `${dataFolder}/config` },
         network: { name: network.networkName, aliases: ["edge", ...args.hostnames.filter(isName)] },
@@ -92,9 +84,8 @@ export class Edge extends pulumi.ComponentResource {
       this,
     );
     this.containerName = container.name;
-    this.imageId = image.imageId;
     this.url = ready.id.apply(() => url);
-    this.registerOutputs({ containerName: this.containerName, imageId: this.imageId, url: this.url });
+    this.registerOutputs({ containerName: this.containerName, url: this.url });
   }
 }
 

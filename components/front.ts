@@ -1,3 +1,4 @@
+import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { type Access, isRemoteAccess } from "./access.ts";
 import { refuse } from "./config-problems.ts";
@@ -26,24 +27,38 @@ export function gatewayPlace(config: StackConfig, names: StackNames) {
   return { bindAddress: config.gatewayBindAddress, port: config.gatewayPort };
 }
 
+/**
+ * The image of the edge, when the config asks for one. It belongs to no edge, so that it is there before the gateway, which
+ * comes before the edge: the gateway must not give its port to an edge that cannot be made.
+ */
+export function edgeImage({ edge, edgeImage: name, imagePlatform }: StackConfig): docker.RemoteImage[] {
+  if (edge === "none") return [];
+  const platform = imagePlatform === "" ? {} : { platform: imagePlatform };
+  return [new docker.RemoteImage("edge-image", { name, keepLocally: true, ...platform })];
+}
+
 /** For the stack's outputs. */
 interface Front {
   readonly gatewayUrl: pulumi.Output<string>;
   readonly edge?: { readonly container: pulumi.Output<string>; readonly mode: EdgeMode };
 }
 
+interface Place {
+  readonly access: Access;
+  readonly network: NetworkToJoin;
+  readonly containerName: string;
+  /** What `edgeImage` returned. */
+  readonly images: readonly docker.RemoteImage[];
+}
+
 /** The edge that the config asks for, in front of the gateways; without one, they are their own front. */
 export function declareFront(
   config: StackConfig,
   gateway: Gateway,
-  {
-    access,
-    network,
-    containerName,
-  }: { readonly access: Access; readonly network: NetworkToJoin; readonly containerName: string },
+  { access, network, containerName, images: [image] }: Place,
 ): Front {
   const mode = config.edge;
-  if (mode === "none") return { gatewayUrl: gateway.url };
+  if (mode === "none" || image === undefined) return { gatewayUrl: gateway.url };
   const own = hasTls(mode) && config.edgeHostnames.length === 0;
   // What the config holds for another mode, it would have refused.
   const hostnames = own ? ["localhost", "127.0.0.1"] : config.edgeHostnames;
@@ -56,8 +71,7 @@ export function declareFront(
       acmeDirectory: config.edgeAcmeDirectory,
       acmeEmail: config.edgeAcmeEmail,
       acmeRoot: mode === "acme" && config.edgeCertificates !== "",
-      image: config.edgeImage,
-      platform: config.imagePlatform,
+      image: image.imageId,
       containerName,
       network,
       bindAddress: config.gatewayBindAddress,

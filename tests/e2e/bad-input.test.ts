@@ -134,6 +134,7 @@ describe("an update that fails is finished by the next", () => {
     const made = docker("container", "ls", "--quiet", "--filter", "name=^/ollama-stack-broken-");
     await upWithout("ollamaImage");
     await upWithout("gatewayBaseImage");
+    await upWithout("edgeImage", { edge: "http" });
     expect((await fetch("http://127.0.0.1:18200/ready")).status).toBe(200);
     await project.pulumi("up", "--yes", "--skip-preview");
     await project.pulumi("preview", "--expect-no-changes");
