@@ -3,6 +3,7 @@ import { z } from "zod";
 import { KEY_LINE, KeyError, parseKeys } from "../gateway/src/keys.ts";
 import { mayHoldSecret } from "../gateway/src/variable-kinds.ts";
 import { ConfigError } from "./config-problems.ts";
+import { isToRemove } from "./config-removal.ts";
 import { rules } from "./config-rules.ts";
 import { refuseSecrets } from "./config-secrets.ts";
 import { edgeModes } from "./edge-config.ts";
@@ -233,17 +234,18 @@ function describe(project: string, raw: Record<string, unknown>, issue: z.core.$
   );
   // The CLI takes steps behind the key only so.
   const given = /[.[]/.test(path) ? `--path '${path}'` : `'${path}'`;
-  const mend = issue.message.startsWith("left out")
+  const mend = isToRemove(issue)
     ? `; remove it with: pulumi config rm ${given}`
     : `; set it with: pulumi config set ${given} VALUE`;
   return `${project}:${path} is ${shownValue(issue, value)}, but must be ${issue.message}${mend}`;
 }
 
 /** A line may hold a key by mistake, a URL a password, a variable that the gateway does not have anything. */
-function shownValue({ path: [key, ...inside], message }: z.core.$ZodIssue, value: unknown): string {
+function shownValue(issue: z.core.$ZodIssue, value: unknown): string {
+  const [key, ...inside] = issue.path;
   if (key === "gatewayApiKeys" || mayHoldSecret(JSON.stringify(value))) return "wrong";
   if (key === "gatewayEnvironment" && inside.length === 0) return "wrong";
-  if (key === "gatewayEnvironment" && message.startsWith("left out")) return "set";
+  if (key === "gatewayEnvironment" && isToRemove(issue)) return "set";
   return value === undefined ? "not set" : JSON.stringify(value);
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isAllowed, type VariableName, variables } from "../gateway/src/config.ts";
+import { toRemove } from "./config-removal.ts";
 
 // What `gatewayEnvironment` may hold: those of the gateway's own variables that nothing else sets.
 
@@ -36,21 +37,27 @@ export const gatewayEnvironment = z
   .record(z.string(), z.unknown(), "a map of the gateway's variables to values, such as {QUEUE_LIMIT: 64}")
   .transform((given, context): GatewayEnvironment => {
     for (const [name, value] of Object.entries(given)) {
-      const message = refusal(name, value);
-      if (message !== undefined) context.addIssue({ code: "custom", path: [name], message });
+      const refused = refusal(name, value);
+      if (refused !== undefined) context.addIssue({ code: "custom", path: [name], ...refused });
     }
     return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)]));
   });
 
-/** What is to be said of a variable that cannot be as it is, to be read after "must be". */
-function refusal(name: string, value: unknown): string | undefined {
-  if (Object.hasOwn(setBy, name)) return `left out: it is set by ${setBy[name as ProgramVariable]}`;
+interface Refusal {
+  /** To be read after "must be". */
+  readonly message: string;
+  readonly params?: typeof toRemove;
+}
+
+function refusal(name: string, value: unknown): Refusal | undefined {
+  const left = (why: string): Refusal => ({ message: `left out: ${why}`, params: toRemove });
+  if (Object.hasOwn(setBy, name)) return left(`it is set by ${setBy[name as ProgramVariable]}`);
   const known = settableVariables.find((each) => each === name);
   if (known === undefined)
-    return `left out: the gateway has no such variable; it has ${settableVariables.join(", ")}`;
+    return left(`the gateway has no such variable; it has ${settableVariables.join(", ")}`);
   // `pulumi config set --path` makes numbers and booleans of what looks like one.
   const given = ["string", "number", "boolean"].includes(typeof value);
   if (given && isAllowed(known, String(value))) return undefined;
   const { allowed, unit } = variables[known];
-  return unit === undefined ? allowed : `${allowed} (${unit})`;
+  return { message: unit === undefined ? allowed : `${allowed} (${unit})` };
 }

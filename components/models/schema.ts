@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { toRemove } from "../config-removal.ts";
 import { sourceKind } from "./source.ts";
 
 // What the config may say of a model. Each message completes the sentence "KEY is VALUE, but must be ...".
@@ -111,7 +112,7 @@ export const model = fields
   .refine(
     ({ source: from, insecure }) =>
       insecure !== true || from === undefined || sourceKind(from) === "registry",
-    { path: ["insecure"], message: "left out for a GGUF file" },
+    { path: ["insecure"], message: "left out for a GGUF file", params: toRemove },
   );
 
 /** A model as the config has it, checked. */
