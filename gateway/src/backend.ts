@@ -1,9 +1,8 @@
-import dns from "node:dns";
-import { isIP } from "node:net";
 import type { BackendAddress } from "./backend-address.ts";
 import { Breaker } from "./breaker.ts";
 import type { Config } from "./config.ts";
 import { ApiError, type Subject } from "./errors.ts";
+import { FollowedName } from "./followed-name.ts";
 import { LoadedModels, type Wanted } from "./loaded-models.ts";
 import type { LoadRequest } from "./loads.ts";
 import { OllamaClient } from "./ollama/client.ts";
@@ -29,17 +28,16 @@ export class Backend {
   readonly stock = new SharedQuestion(() => this.#takeStock());
   /** Requests of the gateway that it is running. */
   inFlight = 0;
-  readonly #address: BackendAddress;
+  readonly #followed: FollowedName;
   /** The digests of what is present, by model. */
   #present = new Map<string, string>();
   #alive = false;
   #known = false;
-  #resolved = "";
   #overdue = 0;
   #spared: NodeJS.Timeout | undefined;
 
   constructor(config: Config, address: BackendAddress) {
-    this.#address = address;
+    this.#followed = new FollowedName(address.host, config.PROBE_TIMEOUT_MS);
     this.name = `${address.host}:${address.port}`;
     this.slots = address.slots ?? config.OLLAMA_NUM_PARALLEL;
     this.client = new OllamaClient(config, address);
@@ -159,29 +157,14 @@ export class Backend {
     return digest === undefined || present === undefined || digest === present;
   }
 
-  /** A connection outlives what its server's name means: when that changes, new ones are made. */
   async #followName(): Promise<void> {
-    if (isIP(this.#address.host) !== 0) return;
-    const resolved = await addressesOf(this.#address.host);
-    if (this.#resolved !== "" && resolved !== this.#resolved) this.client.reconnect();
-    this.#resolved = resolved;
+    if (await this.#followed.hasMoved()) this.client.reconnect();
   }
 }
 
 function outcomeOf(error: unknown): Outcome {
   const cause = error instanceof ApiError ? (error.cause as Error | undefined) : undefined;
   return cause?.name === "TimeoutError" ? "silence" : "settled";
-}
-
-function addressesOf(host: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    dns.lookup(host, { all: true }, (error, addresses) => {
-      if (error === null) {
-        const written = addresses.map(({ address }) => address).toSorted();
-        resolve(written.join());
-      } else reject(error);
-    });
-  });
 }
 
 /** The connection broke: the server may be failing although it answers when it is asked how it is. */

@@ -147,7 +147,7 @@ const definitions = {
     default: `${3 * SECOND}`,
     description:
       "How often each Ollama server is asked whether it lives and what it has loaded. A server that comes back is " +
-      "used after this long at most, or after PROBE_TIMEOUT_MS where that is longer; a resolver that does not answer for its name comes on top.",
+      "used after this long at most, or after PROBE_TIMEOUT_MS where that is longer.",
   }),
   BREAKER_FAILURES: integer(1, 1000, "failures", {
     default: "3",

@@ -154,3 +154,28 @@ test("a server whose name means another address is followed there", async () => 
     await next.stop();
   }
 });
+
+test("a resolver that does not answer holds no probe", async () => {
+  const fake = await startFake();
+  let answers = true;
+  const real = dns.lookup.bind(dns) as (...all: unknown[]) => void;
+  const lookup = vi.spyOn(dns, "lookup").mockImplementation((...all: unknown[]) => {
+    if (all[0] !== "ollama.test") real(...all);
+    else if (answers) real("127.0.0.1", ...all.slice(1));
+  });
+  try {
+    const gateway = await startGateway(fake, {
+      LLM_SERVICE_HOST_IP: "ollama.test",
+      POLL_INTERVAL_MS: "50",
+      PROBE_TIMEOUT_MS: "100",
+    });
+    expect((await gateway.post(chat, hello)).status).toBe(200);
+    answers = false;
+    const probes = () => fake.asked.filter((path) => path === "/api/version").length;
+    const before = probes();
+    await expect.poll(probes, { timeout: 5000, interval: 50 }).toBeGreaterThan(before + 3);
+    expect((await gateway.post(chat, hello)).status).toBe(200);
+  } finally {
+    lookup.mockRestore();
+  }
+});
