@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
@@ -46,6 +46,9 @@ export function engineOf(stack: string | undefined): EngineAddress {
   };
 }
 
+/** Ends a line with a salt that is taken away again. A run that was killed leaves it; the next one takes it away. */
+const mark = " # lent by the state";
+
 /**
  * Keeps a stack's config file as it was when this process ends, if all that was done was to add its encryption salt.
  * The salt belongs to one user's passphrase: committed by one, it would lock out the next. The CLI makes another when
@@ -55,15 +58,35 @@ export function engineOf(stack: string | undefined): EngineAddress {
  *   meets, and a key takes it 0.2 s
  */
 export function keepStackFile(path: string, stateSalt?: string): void {
-  const before = readText(path);
-  if (before === undefined || hasSalt(before)) return;
-  if (stateSalt !== undefined)
-    writeFileSync(path, `${before}${before.endsWith("\n") ? "" : "\n"}${salt}: ${stateSalt}\n`);
+  const text = readText(path);
+  if (text === undefined) return;
+  // Another run may have lent it.
+  const before = withoutLent(text);
+  if (hasSalt(before)) return;
+  if (stateSalt !== undefined && text === before) lend(path, before, stateSalt);
   process.once("exit", () => {
     const after = readText(path);
-    if (after !== undefined && after !== before && settingsIn(after) === settingsIn(before))
-      writeFileSync(path, before);
+    if (after === undefined || after === before) return;
+    // Never empty in between, for whoever reads it just then.
+    if (after.startsWith(before) && withoutLent(after) === before)
+      truncateSync(path, Buffer.byteLength(before));
+    else if (settingsIn(after) === settingsIn(before)) writeFileSync(path, before);
+    // What was set may be a secret, with this salt.
+    else if (after.includes(mark)) writeFileSync(path, after.replace(mark, ""));
   });
+}
+
+function lend(path: string, text: string, stateSalt: string): void {
+  try {
+    appendFileSync(path, `${text.endsWith("\n") ? "" : "\n"}${salt}: ${stateSalt}${mark}\n`);
+  } catch {
+    // In a folder that is only read, commands that only read take a little longer.
+  }
+}
+
+function withoutLent(text: string): string {
+  const holdsSecrets = /^\s+secure:/m.test(text);
+  return holdsSecrets ? text : text.replace(new RegExp(`^${salt}: \\S+${mark}\n`, "m"), "");
 }
 
 /** What a stack's file sets, whatever way it is written: with its salt, the CLI writes numbers as text. */

@@ -96,8 +96,44 @@ process.stdout.write(readFileSync(process.argv[1], "utf8"));`;
       expect(read("prod")).toBe(text);
       return output;
     };
-    expect(meanwhile(ci)).toBe(`${ci}encryptionsalt: v1:state=\n`);
-    expect(meanwhile("config: {}")).toBe("config: {}\nencryptionsalt: v1:state=\n");
+    expect(meanwhile(ci)).toBe(`${ci}encryptionsalt: v1:state= # lent by the state\n`);
+    expect(meanwhile("config: {}\n")).toMatch(/^config: \{\}\nencryptionsalt: v1:state= #/);
     expect(meanwhile(salted(ci))).toBe(salted(ci));
+  });
+
+  describe("with a salt that was lent", () => {
+    const lent = `${ci}encryptionsalt: v1:state= # lent by the state\n`;
+    /** What a run leaves of a file, that may meanwhile have become another. */
+    const run = (before: string, meanwhile = before) => {
+      write("prod", before);
+      const script = `import { keepStackFile } from "./scripts/stack-file.ts";
+import { writeFileSync } from "node:fs";
+keepStackFile(process.argv[1], "v1:state=");
+if (process.argv[2] !== "") writeFileSync(process.argv[1], process.argv[2]);`;
+      const changed = meanwhile === before ? "" : meanwhile;
+      execFileSync(process.execPath, ["--input-type=module", "--eval", script, file("prod"), changed]);
+      return read("prod");
+    };
+
+    it("by a run that was killed, is without it after the next", () => {
+      expect(run(lent)).toBe(ci);
+    });
+
+    it("by a run that ends before this one, after which the CLI makes one, is as it was", () => {
+      expect(run(lent, salted(ci))).toBe(ci);
+    });
+
+    it("keeps it as its own when a secret was set with it", () => {
+      const secret = ci.replace(
+        "  ollama-stack:gatewayPort: auto",
+        "  ollama-stack:token:\n    secure: v1:x:y",
+      );
+      const set = `${secret}encryptionsalt: v1:state= # lent by the state\n`;
+      const kept = set.replace(" # lent by the state", "");
+      expect(run(ci, set)).toBe(kept);
+      expect(run(kept)).toBe(kept);
+      // Killed before it could say so.
+      expect(run(set)).toBe(set);
+    });
   });
 });
