@@ -15,7 +15,7 @@ await main(async () => {
   const told = options["models"];
   if (told !== undefined && told !== "keep" && told !== "delete")
     throw new Error(`--models is ${told}, but must be keep or delete`);
-  const { stack, stackOption, env, rest } = await openSession(args);
+  const { stack, stackOption, env, rest } = await openSession(args, { config: true });
   const found = await readDeployment(stack, env);
   // As the CLI does, Docker's client goes from here on to the engine where the stack is, whatever the config names by now.
   const engine = deployedEngine(found.resources);

@@ -10,7 +10,7 @@ import { openSession } from "./session.ts";
 import { rulesFor, settingsFor } from "./settings.ts";
 
 await main(async () => {
-  const { stack, env, rest } = await openSession(process.argv.slice(2));
+  const { stack, env, rest } = await openSession(process.argv.slice(2), { config: true });
   await ensureStack(stack, env);
   const preview = (...args: string[]) =>
     pulumi(["preview", ...args, "--stack", stack, ...rest], { env, output: "read" });

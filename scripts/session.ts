@@ -21,17 +21,24 @@ export interface Session {
   readonly rest: readonly string[];
 }
 
+interface Wanted {
+  readonly currentEngine?: boolean;
+  /** Whether the CLI is to reckon with the stack's config: what only reads the state needs no key for its secrets. */
+  readonly config?: boolean;
+}
+
 /** Sets up what is missing. Takes `--stack NAME` and `--world released|built` out of the arguments. */
 export async function openSession(
   args: readonly string[],
-  wanted: { readonly currentEngine?: boolean } = {},
+  { currentEngine = false, config = false }: Wanted = {},
 ): Promise<Session> {
   const { options, rest } = takeOptions(args, ["stack", "world"]);
   const environment = { ...process.env };
   const named = options["stack"] ?? process.env["PULUMI_STACK"];
-  const lent = named === undefined ? undefined : lendSettings(named);
-  if (lent !== undefined) say(lent);
-  const { world, stack, env: tools } = await setup({ world: options["world"], stack: named, ...wanted });
+  const settings = named === undefined ? undefined : lendSettings(named);
+  if (settings !== undefined) say(settings);
+  const asked = { world: options["world"], stack: named, currentEngine };
+  const { world, stack, env: tools } = await setup(asked);
   const pulumiHome = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
   const added = { ...tools, ...stateEnvironment(process.env, pulumiHome) };
   const chosen = named ?? stack;
@@ -39,7 +46,8 @@ export async function openSession(
   const env: NodeJS.ProcessEnv = { ...environment, ...added };
   const backend = env["PULUMI_BACKEND_URL"] ?? currentLogin(pulumiHome);
   if (backend !== undefined) mendStateFiles(backend);
-  keepStackFile(stackFile(chosen), backend === undefined ? undefined : saltOf(chosen, backend));
+  const salt = config && backend !== undefined ? saltOf(chosen, backend) : undefined;
+  keepStackFile(stackFile(chosen), salt);
   return { world, stack: chosen, stackOption, env, added, rest };
 }
 

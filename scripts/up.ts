@@ -22,7 +22,7 @@ import { lockedUpdate } from "./update.ts";
 const updateModels = "--update-models";
 
 await main(async () => {
-  const { stack, stackOption, env: tools, rest } = await openSession(process.argv.slice(2));
+  const { stack, stackOption, env: tools, rest } = await openSession(process.argv.slice(2), { config: true });
   const options = rest.filter((option) => option !== updateModels);
   const env = options.length < rest.length ? { ...tools, OLLAMA_STACK_UPDATE_MODELS: "true" } : tools;
   const found = await openStack(stack, env);
