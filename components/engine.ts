@@ -87,11 +87,14 @@ export interface ContainerState {
   readonly restarts: number;
   /** starting, healthy or unhealthy; none without a health check. */
   readonly health: string;
+  /** By the engine's clock. */
+  readonly created: string;
+  readonly startedAt: string;
 }
 
 /** The state of a container, or undefined when there is none of that name. */
 export async function containerState(name: string): Promise<ContainerState | undefined> {
-  const format = "{{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}";
+  const format = "{{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}}";
   let text: string;
   try {
     text = await docker(["container", "inspect", "--format", format, name]);
@@ -99,11 +102,12 @@ export async function containerState(name: string): Promise<ContainerState | und
     if (error instanceof EngineError && /no such container/i.test(error.message)) return undefined;
     throw error;
   }
-  const [json = "", restarts, memory] = text.trim().split("\n");
+  const [json = "", restarts, memory, created = ""] = text.trim().split("\n");
   const state = JSON.parse(json) as {
     Status: string;
     ExitCode: number;
     OOMKilled: boolean;
+    StartedAt: string;
     Health?: { Status: string };
   };
   return {
@@ -113,7 +117,29 @@ export async function containerState(name: string): Promise<ContainerState | und
     memoryLimit: Number(memory),
     restarts: Number(restarts),
     health: state.Health?.Status ?? "none",
+    created,
+    startedAt: state.StartedAt,
   };
+}
+
+export interface End {
+  readonly exitCode: number;
+  readonly outOfMemory: boolean;
+}
+
+/** How a container ended before the engine started it again, which its state no longer says; undefined: not known. */
+export async function lastEnd(
+  name: string,
+  { created, startedAt }: ContainerState,
+): Promise<End | undefined> {
+  const text = await docker([
+    ...["events", "--since", created, "--until", startedAt],
+    ...["--filter", `container=${name}`, "--filter", "event=oom", "--filter", "event=die"],
+    ...["--format", '{{.Action}} {{index .Actor.Attributes "exitCode"}}'],
+  ]);
+  const [last = "", before = ""] = text.trim().split("\n").toReversed();
+  const code = /^die (\d+)/.exec(last)?.[1];
+  return code === undefined ? undefined : { exitCode: Number(code), outOfMemory: before.startsWith("oom") };
 }
 
 /** The last lines a container logged, each cut at 500 characters. */

@@ -1,5 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { containerState, docker, EngineError, lastLogLines, type ContainerState } from "../engine.ts";
+import {
+  containerState,
+  docker,
+  EngineError,
+  lastEnd,
+  lastLogLines,
+  type ContainerState,
+} from "../engine.ts";
 
 export interface Answer {
   readonly ready: boolean;
@@ -35,7 +42,7 @@ export async function waitUntilReady(
     if (silent === undefined) {
       before ??= past(state);
       before.unhealthy &&= state?.health === "unhealthy";
-      const reason = failure(state, before);
+      const reason = failure(state, before) ?? (await formerFailure(name, state, before));
       if (reason !== undefined) await fail(name, reason);
       answer = await ask(state);
     } else {
@@ -111,13 +118,27 @@ function failure(state: ContainerState | undefined, before: Past): string | unde
     return undefined;
   const code = String(state.exitCode);
   if (state.outOfMemory && (state.status !== "running" || state.restarts > before.restarts))
-    return `was killed because it needs more memory than ${String(state.memoryLimit / 1024 / 1024)} MiB; raise its limit: ${memoryKeys}`;
+    return killedForMemory(state);
   if (state.status === "exited" || state.status === "dead") return `exited with code ${code}`;
   if (state.status === "restarting") return `crashed with code ${code} and is being restarted`;
-  // It runs again, so its last exit code is gone.
-  if (state.restarts > before.restarts) return "crashed and was restarted";
   if (state.health === "unhealthy" && !before.unhealthy) return "is unhealthy: its health check fails";
   return undefined;
+}
+
+/** The same of one that runs again, whose state says nothing of it any more. */
+async function formerFailure(
+  name: string,
+  state: ContainerState | undefined,
+  before: Past,
+): Promise<string | undefined> {
+  if (state?.status !== "running" || state.restarts <= before.restarts) return undefined;
+  const end = await lastEnd(name, state).catch(() => undefined);
+  if (end?.outOfMemory === true) return killedForMemory(state);
+  return `crashed ${end === undefined ? "" : `with code ${String(end.exitCode)} `}and was restarted`;
+}
+
+function killedForMemory({ memoryLimit }: ContainerState): string {
+  return `was killed because it needs more memory than ${String(memoryLimit / 1024 / 1024)} MiB; raise its limit: ${memoryKeys}`;
 }
 
 async function fail(name: string, how: string): Promise<never> {

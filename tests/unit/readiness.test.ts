@@ -1,0 +1,48 @@
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { NotReady, waitUntilReady } from "../../components/commands/readiness.ts";
+import { FakeDocker } from "./fake-docker.ts";
+
+// What is said of a container that the engine has started again by the time that it is looked at.
+
+let docker: FakeDocker;
+beforeAll(() => (docker = new FakeDocker()));
+afterAll(() => {
+  docker.remove();
+});
+const said = vi.spyOn(console, "error").mockImplementation(() => undefined);
+afterEach(() => said.mockClear());
+
+function inspected(restarts: number): string {
+  const state = { Status: "running", ExitCode: 0, OOMKilled: false, StartedAt: "2026-01-01T00:00:09Z" };
+  return `${JSON.stringify(state)}\n${String(restarts)}\n134217728\n2026-01-01T00:00:00Z\n`;
+}
+
+/** What is said when it was restarted after the first look; the engine tells of its events. */
+async function afterRestart(events: string | { fails: string }): Promise<string> {
+  docker.tell({ "container inspect": inspected(0) });
+  const restart = () => {
+    docker.tell({ "container inspect": inspected(1), events, "container logs": "" });
+    return Promise.resolve({ ready: false, detail: "not yet" });
+  };
+  const wait = waitUntilReady({ container: "gate", timeoutSeconds: 5, pids: "100" }, restart);
+  await expect(wait).rejects.toThrow(NotReady);
+  return String(said.mock.lastCall?.[0]);
+}
+
+test.each([
+  [
+    "for want of memory",
+    "oom \ndie 137\n",
+    /^Container gate was killed because it needs more memory than 128 MiB; raise its limit: /,
+  ],
+  ["by itself", "oom \ndie 137\ndie 3\n", /^Container gate crashed with code 3 and was restarted\./],
+  ["in a way that the engine has forgotten", "", /^Container gate crashed and was restarted\./],
+  ["in a way that the engine does not tell", { fails: "no" }, /^Container gate crashed and was restarted\./],
+])("that it ended %s", async (_how, events, line) => {
+  expect(await afterRestart(events)).toMatch(line);
+  expect(docker.calls).toContainEqual(
+    expect.stringMatching(
+      /^events --since 2026-01-01T00:00:00Z --until 2026-01-01T00:00:09Z --filter container=gate /,
+    ),
+  );
+});
