@@ -13,6 +13,7 @@ const { key, line } = newKey("load", []);
 const root = `https://localhost:${String(gatewayPort)}`;
 let trusting: Dispatcher;
 let model = "";
+let changedImage: string | undefined;
 
 const containers = ["edge", "gateway", "gateway-2", "ollama", "ollama-2"] as const;
 type Name = (typeof containers)[number];
@@ -67,6 +68,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await trusting.close();
   await project.dispose();
+  if (changedImage !== undefined) await docker(["image", "rm", changedImage]);
 });
 
 describe("two gateways and two Ollama servers behind an edge", () => {
@@ -144,8 +146,9 @@ describe("two gateways and two Ollama servers behind an edge", () => {
         const image = String(project.configured("ollamaImage"));
         const [, tag] = image.split(":");
         const text = `FROM ${image}\nLABEL replicas.test=changed\n`;
-        await docker(["build", "--tag", `ollama-stack-rolling/ollama:${tag ?? ""}`, "-"], { input: text });
-        project.configure({ ollamaImage: `ollama-stack-rolling/ollama:${tag ?? ""}` });
+        changedImage = `ollama-stack-rolling/ollama:${tag ?? ""}`;
+        await docker(["build", "--tag", changedImage, "-"], { input: text });
+        project.configure({ ollamaImage: changedImage });
       },
       ["ollama", "ollama-2"],
     ],
