@@ -47,38 +47,38 @@ const part = (name: string, module: string, seconds: number): Part => ({
 
 export const parts = {
   cli: {
-    ...part("pulumi", "pulumi", 390),
+    ...part("pulumi", "pulumi", 330),
     package: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
     variables: [`github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${versions.pulumi}`],
   },
-  languageHost: part("pulumi-language-nodejs", "language-nodejs", 15),
-  dockerPlugin: part("pulumi-resource-docker", "plugin-docker", 120),
-  commandPlugin: part("pulumi-resource-command", "plugin-command", 30),
-  registry: part("registry", "registry", 5),
+  languageHost: part("pulumi-language-nodejs", "language-nodejs", 2),
+  dockerPlugin: part("pulumi-resource-docker", "plugin-docker", 175),
+  commandPlugin: part("pulumi-resource-command", "plugin-command", 25),
+  registry: part("registry", "registry", 2),
   ollama: {
-    ...part("ollama", "ollama", 240),
+    ...part("ollama", "ollama", 460),
     package: "github.com/ollama/ollama",
     variables: [`github.com/ollama/ollama/version.Version=${versions.ollama}`],
     cgo: "ollama",
   },
   caddy: {
-    ...part("caddy", "caddy", 85),
+    ...part("caddy", "caddy", 65),
     package: "github.com/caddyserver/caddy/v2/cmd/caddy",
     variables: [`github.com/caddyserver/caddy/v2.CustomVersion=v${versions.caddy}`],
     // Its authority for others needs none of the databases.
     tags: "nobadger,nomysql,nopgsql",
   },
   dockerd: {
-    ...part("dockerd", "engine", 130),
+    ...part("dockerd", "engine", 95),
     package: "github.com/moby/moby/v2/cmd/dockerd",
     variables: [`github.com/moby/moby/v2/dockerversion.Version=${versions.engine}`],
   },
   dockerProxy: {
-    ...part("docker-proxy", "engine", 3),
+    ...part("docker-proxy", "engine", 1),
     package: "github.com/moby/moby/v2/cmd/docker-proxy",
   },
   runc: {
-    ...part("runc", "runc", 15),
+    ...part("runc", "runc", 10),
     package: "github.com/opencontainers/runc",
     variables: [`main.version=${versions.runc}`],
     cgo: "plain",
