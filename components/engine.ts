@@ -137,9 +137,15 @@ export async function lastEnd(
     ...["--filter", `container=${name}`, "--filter", "event=oom", "--filter", "event=die"],
     ...["--format", '{{.Action}} {{index .Actor.Attributes "exitCode"}}'],
   ]);
-  const [last = "", before = ""] = text.trim().split("\n").toReversed();
-  const code = /^die (\d+)/.exec(last)?.[1];
-  return code === undefined ? undefined : { exitCode: Number(code), outOfMemory: before.startsWith("oom") };
+  const events = text.trim().split("\n");
+  const last = events.findLastIndex((event) => event.startsWith("die "));
+  if (last === -1) return undefined;
+  const former = events.slice(0, last).findLastIndex((event) => event.startsWith("die "));
+  return {
+    exitCode: Number(events[last]?.slice("die ".length)),
+    // It may be told before the end or after it: the kernel's word comes another way.
+    outOfMemory: events.slice(former + 1).some((event) => event.startsWith("oom")),
+  };
 }
 
 /** The last lines a container logged, each cut at 500 characters. */

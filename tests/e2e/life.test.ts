@@ -5,26 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { StackOutputs } from "../../scripts/outputs.ts";
 import { describeSmoke } from "../smoke/suite.ts";
 import { keptLoaded } from "./kept-loaded.ts";
+import { previewSteps } from "./preview-steps.ts";
 import { leftovers, Project } from "./project.ts";
 
 // The life of one stack, in order: each part stands on what the one before it left.
 const project = new Project({ stack: "life", ollamaPort: 18008, gatewayPort: 18000 });
 let outputs: StackOutputs;
 
-interface Step {
-  readonly op: string;
-  readonly urn: string;
-}
-
-/** What a preview would do, by name of the resource; what stays the same, and components, which only group, are left out. */
-async function preview(...args: string[]): Promise<Record<string, string>> {
-  const text = await project.pulumi("preview", "--json", ...args);
-  const { steps } = JSON.parse(text.slice(text.indexOf("{"))) as { steps: Step[] };
-  const entries = steps
-    .filter(({ op, urn }) => op !== "same" && !/::ollama-stack:index:\w+::[^:]/.test(urn))
-    .map(({ op, urn }) => [urn.split("::").at(-1) ?? urn, op]);
-  return Object.fromEntries(entries) as Record<string, string>;
-}
+const preview = (...args: string[]) => previewSteps(project, ...args);
 
 function inspect(name: string, format: string): unknown {
   const template = `{{json ${format}}}`;

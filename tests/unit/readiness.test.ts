@@ -35,6 +35,11 @@ test.each([
     "oom \ndie 137\n",
     /^Container gate was killed because it needs more memory than 128 MiB; raise its limit: /,
   ],
+  [
+    "for want of memory, told after it",
+    "die 137\noom \n",
+    /^Container gate was killed because it needs more memory /,
+  ],
   ["by itself", "oom \ndie 137\ndie 3\n", /^Container gate crashed with code 3 and was restarted\./],
   ["in a way that the engine has forgotten", "", /^Container gate crashed and was restarted\./],
   ["in a way that the engine does not tell", { fails: "no" }, /^Container gate crashed and was restarted\./],

@@ -10,7 +10,10 @@ const folder = join("toolchain", "go");
 /** Programs of Go alone; the others are compiled with C, which makes other packages of the same sources. */
 const withC = ["ollama", "runc"];
 
-/** Where one version does not do for all: a program does not build with the other's. */
+/**
+ * Where versions differ: with another version of moby's or Kubernetes' modules a program does not build; the others are
+ * near to what the programs do themselves, and stay at what their authors chose.
+ */
 const apart =
   /^(github\.com\/(moby\/|docker\/cli|containerd\/|go-git\/|dlclark\/regexp2)|(sigs\.)?k8s\.io\/)/;
 

@@ -1,0 +1,16 @@
+import type { Project } from "./project.ts";
+
+interface Step {
+  readonly op: string;
+  readonly urn: string;
+}
+
+/** What a preview would do, by name of the resource; what stays the same, and components, which only group, are left out. */
+export async function previewSteps(project: Project, ...args: string[]): Promise<Record<string, string>> {
+  const text = await project.pulumi("preview", "--json", ...args);
+  const { steps } = JSON.parse(text.slice(text.indexOf("{"))) as { steps: Step[] };
+  const entries = steps
+    .filter(({ op, urn }) => op !== "same" && !/::ollama-stack:index:\w+::[^:]/.test(urn))
+    .map(({ op, urn }) => [urn.split("::").at(-1) ?? urn, op]);
+  return Object.fromEntries(entries) as Record<string, string>;
+}
