@@ -32,33 +32,58 @@ export function isRemote(host: string): boolean {
 
 /** The Docker client failed: its exit code is not 0, or it could not be started. */
 export class EngineError extends Error {
-  override readonly name = "EngineError";
+  override readonly name: string = "EngineError";
 }
 
-/**
- * Runs `docker` without a shell and returns what it wrote to stdout (with `merge`, to stderr too). It reads `input`, and talks to the
- * engine that the environment names, or to the one that `engine` says.
- */
+/** It was given up: it took longer than it was given. */
+export class DidNotEnd extends EngineError {
+  override readonly name = "DidNotEnd";
+}
+
+/** Milliseconds that a question may take that an engine answers at once: it may be busy, or behind ssh. */
+export const answersWithinMs = 30_000;
+
+interface DockerOptions {
+  /** What it writes to stderr is returned, too. */
+  readonly merge?: boolean;
+  /** What it reads. */
+  readonly input?: string;
+  /** The engine it talks to; by default the one that the environment names. */
+  readonly engine?: EngineAddress;
+  /** Given up after so many milliseconds. Engines are known to never end an `exec` in a container that crashes just then. */
+  readonly withinMs?: number;
+}
+
+/** Runs `docker` without a shell and returns what it wrote to stdout. */
 export function docker(
   args: readonly string[],
-  options: { readonly merge?: boolean; readonly input?: string; readonly engine?: EngineAddress } = {},
+  { merge, input, engine, withinMs }: DockerOptions = {},
 ): Promise<string> {
   return new Promise((resolve, reject) => {
+    const what = `docker ${args[0] ?? ""}`;
     const child = spawn("docker", args, {
-      env: { ...process.env, ...(options.engine && engineEnvironment(options.engine)) },
+      env: { ...process.env, ...(engine && engineEnvironment(engine)) },
       stdio: ["pipe", "pipe", "pipe"],
       windowsHide: true,
     });
+    const timer =
+      withinMs === undefined
+        ? undefined
+        : setTimeout(() => {
+            child.kill("SIGKILL");
+            reject(new DidNotEnd(`${what} did not end within ${String(withinMs / 1000)} s`));
+          }, withinMs);
     // It may end before it has read all of it; its exit code tells.
-    child.stdin.on("error", () => undefined).end(options.input);
+    child.stdin.on("error", () => undefined).end(input);
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      if (options.merge) stdout += text;
+      if (merge) stdout += text;
       else stderr += text;
     });
     child.once("error", (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
       reject(
         new EngineError(
           error.code === "ENOENT" ? "the docker command is not installed or not on PATH" : error.message,
@@ -66,12 +91,11 @@ export function docker(
       );
     });
     child.once("close", (code) => {
+      clearTimeout(timer);
       if (code === 0) resolve(stdout);
       else
         reject(
-          new EngineError(
-            `docker ${args[0] ?? ""} failed: ${(stderr || stdout).trim() || `exit code ${String(code)}`}`,
-          ),
+          new EngineError(`${what} failed: ${(stderr || stdout).trim() || `exit code ${String(code)}`}`),
         );
     });
   });
@@ -97,7 +121,7 @@ export async function containerState(name: string): Promise<ContainerState | und
   const format = "{{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}}";
   let text: string;
   try {
-    text = await docker(["container", "inspect", "--format", format, name]);
+    text = await docker(["container", "inspect", "--format", format, name], { withinMs: answersWithinMs });
   } catch (error) {
     if (error instanceof EngineError && /no such container/i.test(error.message)) return undefined;
     throw error;
@@ -132,11 +156,12 @@ export async function lastEnd(
   name: string,
   { created, startedAt }: ContainerState,
 ): Promise<End | undefined> {
-  const text = await docker([
+  const question = [
     ...["events", "--since", created, "--until", startedAt],
     ...["--filter", `container=${name}`, "--filter", "event=oom", "--filter", "event=die"],
     ...["--format", '{{.Action}} {{index .Actor.Attributes "exitCode"}}'],
-  ]);
+  ];
+  const text = await docker(question, { withinMs: answersWithinMs });
   const events = text.trim().split("\n");
   const last = events.findLastIndex((event) => event.startsWith("die "));
   if (last === -1) return undefined;
@@ -150,7 +175,8 @@ export async function lastEnd(
 
 /** The last lines a container logged, each cut at 500 characters. */
 export async function lastLogLines(name: string, count: number): Promise<string[]> {
-  const text = await docker(["container", "logs", "--tail", String(count), name], { merge: true });
+  const question = ["container", "logs", "--tail", String(count), name];
+  const text = await docker(question, { merge: true, withinMs: answersWithinMs });
   return text
     .split("\n")
     .filter(Boolean)

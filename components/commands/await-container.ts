@@ -1,5 +1,6 @@
 // Run by Pulumi after a container was made: returns when it is ready. The provider's own `wait` looks only at create,
 // does not notice an exit, and is not tried again by the next update.
+import { answersWithinMs } from "../engine.ts";
 import { control } from "./control.ts";
 import { optional, required } from "./environment.ts";
 import { reaching } from "./reach.ts";
@@ -25,5 +26,5 @@ await exitCodeOf(async () => {
   const server = optional("DRAIN_SERVER");
   if (server === undefined) return;
   const gateways = required("DRAIN_GATEWAYS").split(",");
-  await Promise.all(gateways.map((gateway) => control(gateway, ["return", server])));
+  await Promise.all(gateways.map((gateway) => control(gateway, ["return", server], answersWithinMs)));
 });

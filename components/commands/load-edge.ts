@@ -2,7 +2,7 @@
 // it without cutting a request and keeps it for its next start.
 import { connect as connectTcp, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { type ContainerState, docker } from "../engine.ts";
+import { answersWithinMs, type ContainerState, DidNotEnd, docker } from "../engine.ts";
 import { optional, required } from "./environment.ts";
 import { type Answer, exitCodeOf, NotReady, waitUntilReady } from "./readiness.ts";
 
@@ -28,9 +28,10 @@ async function load(state: ContainerState | undefined): Promise<boolean> {
   if (state?.status !== "running") return false;
   const args = ["exec", "--interactive", container, "caddy", "reload", "--force", "--adapter", "caddyfile"];
   try {
-    await docker([...args, "--config", "-"], { merge: true, input: config });
+    await docker([...args, "--config", "-"], { merge: true, input: config, withinMs: answersWithinMs });
     return true;
   } catch (error) {
+    if (error instanceof DidNotEnd) return false;
     const message = error instanceof Error ? error.message : String(error);
     if (/connection refused|is not running|No such container/i.test(message)) return false;
     const lines = message.split("\n").filter((line) => /error/i.test(line));

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  answersWithinMs,
   containerState,
   docker,
   EngineError,
@@ -54,7 +55,7 @@ export async function waitUntilReady(
     if (answer.ready) {
       // The provider has no argument for the limit of processes; the engine takes it at run time and keeps it. Not
       // before the container runs well: of one that is just crashing the engine says something else than why.
-      await docker(["container", "update", "--pids-limit", pids, name]);
+      await docker(["container", "update", "--pids-limit", pids, name], { withinMs: answersWithinMs });
       console.log(`${name} is ready`);
       return;
     }
@@ -142,13 +143,19 @@ function killedForMemory({ memoryLimit }: ContainerState): string {
 }
 
 async function fail(name: string, how: string): Promise<never> {
-  const lines = await lastLogLines(name, 15).catch(() => []);
-  const log =
-    lines.length === 0
-      ? "It logged nothing."
-      : `Its last log lines:\n${lines.map((line) => `  ${line}`).join("\n")}`;
-  console.error(`Container ${name} ${how}.\n${log}`);
+  console.error(`Container ${name} ${how}.\n${await logOf(name)}`);
   throw new NotReady();
+}
+
+async function logOf(name: string): Promise<string> {
+  try {
+    const lines = await lastLogLines(name, 15);
+    if (lines.length === 0) return "It logged nothing.";
+    return `Its last log lines:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    return `Its log cannot be read: ${error.message}.`;
+  }
 }
 
 /** Asks at `url`, which may be the near end of a tunnel; what is told is the address that people know. */
@@ -166,11 +173,15 @@ export async function askUrl(url: string, address: string): Promise<Answer> {
   }
 }
 
-/** Asks by a command in the container. */
-export async function askInside(container: string, command: readonly string[]): Promise<Answer> {
+/** Asks by a command in the container, which has so many milliseconds for its answer. */
+export async function askInside(
+  container: string,
+  command: readonly string[],
+  withinMs = 10_000,
+): Promise<Answer> {
   const what = command.join(" ");
   try {
-    const output = await docker(["exec", container, ...command], { merge: true });
+    const output = await docker(["exec", container, ...command], { merge: true, withinMs });
     return { ready: true, detail: `${what}: ${output.trim()}` };
   } catch (error) {
     return { ready: false, detail: `${what}: ${error instanceof Error ? error.message : String(error)}` };

@@ -15,6 +15,7 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parse, stringify } from "yaml";
 import type { PrivateEngine } from "./private-engine.ts";
+import { processTree } from "./process-tree.ts";
 import { readOutputs, type StackOutputs } from "../../scripts/outputs.ts";
 import { projectDefaults } from "../../scripts/stack-file.ts";
 
@@ -23,6 +24,9 @@ export interface Result {
   /** stdout and stderr as they came. */
   readonly output: string;
 }
+
+// Longer than any command takes, and short enough that a test which runs one that hangs says so before its own end.
+const commandsEndWithinMs = 4 * 60_000;
 
 interface Options {
   /** Name of the stack, unique among the tests. */
@@ -136,8 +140,17 @@ export class Project {
     child.stdout.setEncoding("utf8").on("data", take);
     child.stderr.setEncoding("utf8").on("data", take);
     const done = new Promise<Result>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        const seconds = String(commandsEndWithinMs / 1000);
+        const left = child.pid === undefined ? "" : processTree(child.pid);
+        if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+        reject(
+          new Error(`${[command, ...args].join(" ")} did not end within ${seconds} s:\n${left}\n${output}`),
+        );
+      }, commandsEndWithinMs);
       child.once("error", reject);
       child.once("close", (code) => {
+        clearTimeout(timer);
         resolve({ code: code ?? -1, output });
       });
     });

@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
-/** What Docker's client prints; `fails` is its error. */
-export type Answer = string | { readonly fails: string };
+/** What Docker's client prints; `fails` is its error, and one that `hangs` never ends. */
+export type Answer = string | { readonly fails: string } | { readonly hangs: true };
 
 /** A `docker` on PATH that answers what it is told to, by the beginning of its arguments, and knows nothing else. */
 export class FakeDocker {
@@ -22,7 +22,9 @@ export class FakeDocker {
       const does =
         typeof answer === "string"
           ? `printf %s ${quoted(answer)}; exit 0`
-          : `printf %s ${quoted(answer.fails)} >&2; exit 1`;
+          : "hangs" in answer
+            ? "exec sleep 600"
+            : `printf %s ${quoted(answer.fails)} >&2; exit 1`;
       return `${quoted(begin)}*) ${does} ;;`;
     });
     const lines = [

@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { NotReady, waitUntilReady } from "../../components/commands/readiness.ts";
+import { control } from "../../components/commands/control.ts";
+import { askInside, NotReady, waitUntilReady } from "../../components/commands/readiness.ts";
+import { DidNotEnd, docker as client } from "../../components/engine.ts";
 import { FakeDocker } from "./fake-docker.ts";
 
 // What is said of a container that the engine has started again by the time that it is looked at.
@@ -50,4 +52,36 @@ test.each([
       /^events --since 2026-01-01T00:00:00Z --until 2026-01-01T00:00:09Z --filter container=gate /,
     ),
   );
+});
+
+// Engines are known to never end an exec in a container that crashes just then: an update would wait for ever.
+
+test("a client of Docker that does not end is given up", async () => {
+  docker.tell({ version: { hangs: true } });
+  const asked = client(["version"], { withinMs: 300 });
+  await expect(asked).rejects.toThrow(new DidNotEnd("docker version did not end within 0.3 s"));
+});
+
+test("an exec that never ends costs readiness neither its word nor its time", async () => {
+  docker.tell({
+    "container inspect": inspected(0),
+    exec: { hangs: true },
+    "container logs": { fails: "no" },
+  });
+  const wait = waitUntilReady({ container: "gate", timeoutSeconds: 1, pids: "100" }, () =>
+    askInside("gate", ["healthy"], 300),
+  );
+  await expect(wait).rejects.toThrow(NotReady);
+  expect(said.mock.lastCall?.[0]).toBe(
+    [
+      "Container gate is not ready after 1 s (readyTimeoutSeconds): healthy: docker exec did not end within 0.3 s.",
+      "Its log cannot be read: docker container failed: no.",
+    ].join("\n"),
+  );
+});
+
+test("a gateway that never ends what it was asked for is told of, and not waited for", async () => {
+  docker.tell({ "container inspect": inspected(0), exec: { hangs: true } });
+  await control("gate", ["drain", "1"], 300);
+  expect(said.mock.lastCall?.[0]).toBe("gate: drain 1 did not end within 0.3 s");
 });
