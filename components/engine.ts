@@ -40,7 +40,7 @@ export class DidNotEnd extends EngineError {
   override readonly name = "DidNotEnd";
 }
 
-/** Milliseconds that a question may take that an engine answers at once: it may be busy, or behind ssh. */
+/** Milliseconds that an engine has for what it answers at once as a rule: it may be busy, or behind ssh. */
 export const answersWithinMs = 30_000;
 
 interface DockerOptions {
@@ -101,6 +101,14 @@ export function docker(
   });
 }
 
+/** The same of what an engine answers at once as a rule; one that does not is told of. */
+export function askEngine(
+  args: readonly string[],
+  options: Omit<DockerOptions, "withinMs"> = {},
+): Promise<string> {
+  return docker(args, { ...options, withinMs: answersWithinMs });
+}
+
 export interface ContainerState {
   /** created, running, paused, restarting, removing, exited or dead. */
   readonly status: string;
@@ -121,7 +129,7 @@ export async function containerState(name: string): Promise<ContainerState | und
   const format = "{{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}}";
   let text: string;
   try {
-    text = await docker(["container", "inspect", "--format", format, name], { withinMs: answersWithinMs });
+    text = await askEngine(["container", "inspect", "--format", format, name]);
   } catch (error) {
     if (error instanceof EngineError && /no such container/i.test(error.message)) return undefined;
     throw error;
@@ -156,12 +164,11 @@ export async function lastEnd(
   name: string,
   { created, startedAt }: ContainerState,
 ): Promise<End | undefined> {
-  const question = [
+  const text = await askEngine([
     ...["events", "--since", created, "--until", startedAt],
     ...["--filter", `container=${name}`, "--filter", "event=oom", "--filter", "event=die"],
     ...["--format", '{{.Action}} {{index .Actor.Attributes "exitCode"}}'],
-  ];
-  const text = await docker(question, { withinMs: answersWithinMs });
+  ]);
   const events = text.trim().split("\n");
   const last = events.findLastIndex((event) => event.startsWith("die "));
   if (last === -1) return undefined;
@@ -175,8 +182,7 @@ export async function lastEnd(
 
 /** The last lines a container logged, each cut at 500 characters. */
 export async function lastLogLines(name: string, count: number): Promise<string[]> {
-  const question = ["container", "logs", "--tail", String(count), name];
-  const text = await docker(question, { merge: true, withinMs: answersWithinMs });
+  const text = await askEngine(["container", "logs", "--tail", String(count), name], { merge: true });
   return text
     .split("\n")
     .filter(Boolean)

@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { docker, type EngineAddress, EngineError, engineHost, isRemote } from "./engine.ts";
+import { askEngine, type EngineAddress, EngineError, engineHost, isRemote } from "./engine.ts";
 
 interface Listed {
   readonly container: string;
@@ -30,7 +30,7 @@ export class HostPorts {
   /** Asks the engine; fails with an EngineError when it does not answer. */
   static async read(engine: EngineAddress): Promise<HostPorts> {
     const format = "{{.Names}}\t{{.State}}\t{{.Ports}}";
-    const text = await docker(["container", "ls", "--all", "--format", format], { engine });
+    const text = await askEngine(["container", "ls", "--all", "--format", format], { engine });
     const listed = text
       .split("\n")
       .filter(Boolean)
@@ -73,7 +73,7 @@ export class HostPorts {
 
   async #configuredPort(container: string): Promise<number | undefined> {
     const format = "{{json .HostConfig.PortBindings}}";
-    const text = await docker(["container", "inspect", "--format", format, container], {
+    const text = await askEngine(["container", "inspect", "--format", format, container], {
       engine: this.#engine,
     }).catch((error: unknown) => {
       // Removed since it was listed.

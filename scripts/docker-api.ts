@@ -1,4 +1,4 @@
-import { docker, EngineError } from "../components/engine.ts";
+import { askEngine, EngineError } from "../components/engine.ts";
 
 // Imported like others, it would bring a fetch of 40 ms.
 const { request } = process.getBuiltinModule("node:http");
@@ -56,7 +56,7 @@ export function gatewayOf(network: Network | undefined): string | undefined {
 export function dockerClientApi(): DockerApi {
   const inspect = async (kind: string, name: string): Promise<unknown> => {
     try {
-      const [found] = JSON.parse(await docker([kind, "inspect", name])) as unknown[];
+      const [found] = JSON.parse(await askEngine([kind, "inspect", name])) as unknown[];
       return found;
     } catch (error) {
       if (error instanceof EngineError && /no such|not found/i.test(error.message)) return undefined;
@@ -65,7 +65,7 @@ export function dockerClientApi(): DockerApi {
   };
   return {
     ping: async () => {
-      await docker(["version", "--format", "{{.Server.Version}}"]);
+      await askEngine(["version", "--format", "{{.Server.Version}}"]);
     },
     image: async (reference) => (await inspect("image", reference)) as { Id: string } | undefined,
     container: async (name) => (await inspect("container", name)) as Container | undefined,

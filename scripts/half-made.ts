@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { docker } from "../components/engine.ts";
+import { askEngine, docker } from "../components/engine.ts";
 import { containerPattern, namePattern, networkNameOf } from "../components/names.ts";
 import { readDeployment } from "./deployment.ts";
 import { pulumi, PulumiFailed } from "./pulumi-cli.ts";
@@ -101,9 +101,11 @@ async function failedUpdates(stack: string, env: NodeJS.ProcessEnv): Promise<Spa
 }
 
 async function look(kind: Kind, options: readonly string[]): Promise<(Found & { created: number })[]> {
-  const ids = (await docker([kind, "ls", "--quiet", "--no-trunc", ...options])).split("\n").filter(Boolean);
+  const ids = (await askEngine([kind, "ls", "--quiet", "--no-trunc", ...options]))
+    .split("\n")
+    .filter(Boolean);
   if (ids.length === 0) return [];
   return inspected
-    .parse(JSON.parse(await docker([kind, "inspect", ...ids])))
+    .parse(JSON.parse(await askEngine([kind, "inspect", ...ids])))
     .map(({ Id, Name, Created }) => ({ kind, id: Id, name: Name.replace(/^\//, ""), created: Created }));
 }

@@ -1,4 +1,4 @@
-import { docker } from "../components/engine.ts";
+import { askEngine } from "../components/engine.ts";
 import { containerPattern } from "../components/names.ts";
 import { PulumiFailed } from "./pulumi-cli.ts";
 import type { Settings } from "./settings.ts";
@@ -34,7 +34,9 @@ export async function choosingAgain(
 async function lostPorts(stack: string, settings: Settings): Promise<{ port: string; container: string }[]> {
   const engine = engineOf(stack);
   const filters = ["--filter", "status=created", "--filter", `name=${containerPattern(stack)}`];
-  const text = await docker(["container", "ls", "--all", "--format", "{{.Names}}", ...filters], { engine });
+  const text = await askEngine(["container", "ls", "--all", "--format", "{{.Names}}", ...filters], {
+    engine,
+  });
   const lost = await Promise.all(
     text
       .split("\n")
@@ -42,7 +44,7 @@ async function lostPorts(stack: string, settings: Settings): Promise<{ port: str
       .map(async (container) => {
         const key = container.endsWith("-ollama") ? "ollamaPort" : "gatewayPort";
         if (settings(key) !== "auto") return [];
-        const said = await docker(["container", "inspect", "--format", "{{.State.Error}}", container], {
+        const said = await askEngine(["container", "inspect", "--format", "{{.State.Error}}", container], {
           engine,
         });
         const port = takenPort(said);

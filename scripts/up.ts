@@ -1,6 +1,6 @@
 // npm run up: sets up what is missing, brings the stack up and shows that it works. With --update-models, models whose
 // tags have moved in their registries are pulled again.
-import { docker } from "../components/engine.ts";
+import { askEngine } from "../components/engine.ts";
 import { clearingHalfMade } from "./half-made.ts";
 import { repairDrift } from "./drift/repair.ts";
 import { askForJoke } from "./joke.ts";
@@ -109,7 +109,7 @@ async function table({
 
 /** The states of containers, such as "running, running". */
 async function states(names: readonly string[]): Promise<string> {
-  const text = await docker(["container", "inspect", "--format", "{{.State.Status}}", ...names]);
+  const text = await askEngine(["container", "inspect", "--format", "{{.State.Status}}", ...names]);
   return text.trim().split("\n").join(", ");
 }
 

@@ -2,7 +2,7 @@
 // it without cutting a request and keeps it for its next start.
 import { connect as connectTcp, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { answersWithinMs, type ContainerState, DidNotEnd, docker } from "../engine.ts";
+import { askEngine, type ContainerState, DidNotEnd } from "../engine.ts";
 import { optional, required } from "./environment.ts";
 import { type Answer, exitCodeOf, NotReady, waitUntilReady } from "./readiness.ts";
 
@@ -28,7 +28,7 @@ async function load(state: ContainerState | undefined): Promise<boolean> {
   if (state?.status !== "running") return false;
   const args = ["exec", "--interactive", container, "caddy", "reload", "--force", "--adapter", "caddyfile"];
   try {
-    await docker([...args, "--config", "-"], { merge: true, input: config, withinMs: answersWithinMs });
+    await askEngine([...args, "--config", "-"], { merge: true, input: config });
     return true;
   } catch (error) {
     if (error instanceof DidNotEnd) return false;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
-  answersWithinMs,
+  askEngine,
   containerState,
   docker,
   EngineError,
@@ -55,7 +55,7 @@ export async function waitUntilReady(
     if (answer.ready) {
       // The provider has no argument for the limit of processes; the engine takes it at run time and keeps it. Not
       // before the container runs well: of one that is just crashing the engine says something else than why.
-      await docker(["container", "update", "--pids-limit", pids, name], { withinMs: answersWithinMs });
+      await askEngine(["container", "update", "--pids-limit", pids, name]);
       console.log(`${name} is ready`);
       return;
     }

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { StackConfig } from "../config.ts";
-import { docker } from "../engine.ts";
+import { askEngine } from "../engine.ts";
 import { engineInfo, type GpuRequest, planRequest } from "./request.ts";
 import { engineCpus, sharedCores } from "../shared-cores.ts";
 
@@ -15,7 +15,7 @@ export async function planGpus(config: StackConfig): Promise<GpuRequest | undefi
     throw new pulumi.RunError(
       `gpus is set and ollamaImage is ${ollamaImage}, but AMD's GPUs take /dev/kfd, which is not handed over here: only NVIDIA's are. pulumi config set ollamaImage one without rocm, or gpus none`,
     );
-  const info = await docker(["info", "--format", "{{json .}}"], { engine: config });
+  const info = await askEngine(["info", "--format", "{{json .}}"], { engine: config });
   const engine = engineInfo.extend(engineCpus.shape).parse(JSON.parse(info));
   const plan = planRequest(gpus, engine);
   if ("problem" in plan) throw new pulumi.RunError(plan.problem);

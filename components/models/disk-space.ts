@@ -1,7 +1,7 @@
 import { stat, statfs } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
-import { docker, type EngineAddress } from "../engine.ts";
+import { askEngine, type EngineAddress } from "../engine.ts";
 
 export interface ModelVolume {
   readonly name: string;
@@ -46,7 +46,7 @@ export async function freeBytes(place: ModelVolume): Promise<number | undefined>
 
 async function freeInContainer({ container, path, engine }: ModelVolume): Promise<number | undefined> {
   try {
-    const text = await docker(["container", "exec", container, "df", "-Pk", path], { engine });
+    const text = await askEngine(["container", "exec", container, "df", "-Pk", path], { engine });
     // The last line: device, kilobytes in all, used, free, ...
     const free = Number(text.trim().split("\n").at(-1)?.trim().split(/\s+/)[3]);
     return Number.isSafeInteger(free) ? free * 1024 : undefined;
@@ -57,7 +57,7 @@ async function freeInContainer({ container, path, engine }: ModelVolume): Promis
 
 async function hostOf(engine: EngineAddress): Promise<{ name: string; root: string } | undefined> {
   try {
-    const text = await docker(["info", "--format", "{{.Name}}\t{{.DockerRootDir}}"], { engine });
+    const text = await askEngine(["info", "--format", "{{.Name}}\t{{.DockerRootDir}}"], { engine });
     const [name = "", root = ""] = text.trim().split("\t");
     return { name, root };
   } catch {
@@ -67,7 +67,9 @@ async function hostOf(engine: EngineAddress): Promise<{ name: string; root: stri
 
 async function inspectVolume({ name, engine }: ModelVolume): Promise<InspectedVolume | undefined> {
   try {
-    const [volume] = JSON.parse(await docker(["volume", "inspect", name], { engine })) as InspectedVolume[];
+    const [volume] = JSON.parse(
+      await askEngine(["volume", "inspect", name], { engine }),
+    ) as InspectedVolume[];
     return volume;
   } catch {
     return undefined;

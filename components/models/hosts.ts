@@ -1,5 +1,5 @@
 import type { StackConfig } from "../config.ts";
-import { docker, type EngineAddress } from "../engine.ts";
+import { askEngine, type EngineAddress } from "../engine.ts";
 import { splitHostsLine } from "../service-container.ts";
 import { parseReference, sourceKind } from "./source.ts";
 
@@ -28,7 +28,9 @@ export async function containerHosts({
 /** What the engine puts in for host-gateway, unless it was told otherwise: its address on the default bridge. */
 async function hostGateway(engine: EngineAddress): Promise<string | undefined> {
   const format = "{{range .IPAM.Config}}{{.Gateway}},{{.Subnet}} {{end}}";
-  const text = await docker(["network", "inspect", "--format", format, "bridge"], { engine }).catch(() => "");
+  const text = await askEngine(["network", "inspect", "--format", format, "bridge"], { engine }).catch(
+    () => "",
+  );
   return bridgeAddress(text);
 }
 

@@ -1,4 +1,4 @@
-import { docker, EngineError } from "../../components/engine.ts";
+import { askEngine, EngineError } from "../../components/engine.ts";
 import { formatBytes } from "../../components/models/bytes.ts";
 import { parseReference } from "../pin/reference.ts";
 import { RegistryError } from "../pin/registry.ts";
@@ -44,7 +44,7 @@ async function download(name: string, platform: string, withinMs: number): Promi
 
 async function isThere(name: string): Promise<boolean> {
   try {
-    await docker(["image", "inspect", "--format", "{{.Id}}", name]);
+    await askEngine(["image", "inspect", "--format", "{{.Id}}", name]);
     return true;
   } catch (error) {
     if (error instanceof EngineError && /no such image/i.test(error.message)) return false;
@@ -53,5 +53,5 @@ async function isThere(name: string): Promise<boolean> {
 }
 
 async function enginePlatform(): Promise<string> {
-  return (await docker(["version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"])).trim();
+  return (await askEngine(["version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"])).trim();
 }

@@ -1,4 +1,4 @@
-import { docker, EngineError } from "../../components/engine.ts";
+import { askEngine, docker, EngineError } from "../../components/engine.ts";
 import { leftoverPattern } from "../../components/names.ts";
 import { localImages } from "../../toolchain/image-names.ts";
 import { registryContainer } from "../../toolchain/registry.ts";
@@ -26,7 +26,7 @@ const registry = registryContainer;
 /** What stacks, or one stack, have left on the engine; undefined when it does not answer. */
 export async function onEngine(stack: string | undefined): Promise<OnEngine | undefined> {
   try {
-    await docker(["version", "--format", "{{.Server.Version}}"]);
+    await askEngine(["version", "--format", "{{.Server.Version}}"]);
   } catch (error) {
     if (error instanceof EngineError) return undefined;
     throw error;
@@ -57,7 +57,7 @@ export async function onEngine(stack: string | undefined): Promise<OnEngine | un
 }
 
 async function lines(command: readonly string[]): Promise<string[]> {
-  return (await docker(command)).split("\n").filter(Boolean);
+  return (await askEngine(command)).split("\n").filter(Boolean);
 }
 
 async function remove(command: readonly string[]): Promise<void> {
