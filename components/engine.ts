@@ -50,7 +50,7 @@ interface DockerOptions {
   readonly input?: string;
   /** The engine it talks to; by default the one that the environment names. */
   readonly engine?: EngineAddress;
-  /** Given up after so many milliseconds. Engines are known to never end an `exec` in a container that crashes just then. */
+  /** Given up after so many milliseconds. Engines are known to never end an `exec` in a container that crashes just then (containerd's issue 9719). */
   readonly withinMs?: number;
 }
 
