@@ -11,22 +11,26 @@ const stacks = {
   hookTimeout: 15 * minutes,
 };
 
+// What starts programs takes longer than the usual 5 s on a machine that is busy with something else.
+const processes = {
+  testTimeout: minutes / 2,
+  expect: { poll: { timeout: minutes / 4 } },
+};
+
 // unit, gateway and clients are the part that needs no engine.
 export default defineConfig({
   test: {
     // They wait more than they reckon: with a worker for each core but one, two cores took twice as long.
     maxWorkers: 4,
     projects: [
-      { test: { name: "unit", include: ["tests/unit/**/*.test.ts"] } },
+      { test: { name: "unit", include: ["tests/unit/**/*.test.ts"], ...processes } },
       {
         test: {
           name: "gateway",
           include: ["tests/gateway/**/*.test.ts"],
           // Each test has a gateway and an Ollama of its own; loading the clients anew for each file took half the time.
           isolate: false,
-          // On a machine that is busy with something else, what starts a gateway as a process takes longer than the usual 5 s.
-          testTimeout: minutes / 2,
-          expect: { poll: { timeout: minutes / 4 } },
+          ...processes,
         },
       },
       {
