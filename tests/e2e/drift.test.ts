@@ -179,6 +179,29 @@ describe("a network", () => {
   });
 });
 
+describe("the tag of an image that the config names", () => {
+  it("which somebody moved is told, and followed by the container, which keeps its models", async () => {
+    const { ollama } = outputs.containers;
+    const [image, tag] = [project.configured("ollamaImage"), "ollama-stack-drift/ollama:moved"];
+    docker("image", "tag", outputs.images.ollama, tag);
+    project.configure({ ollamaImage: tag });
+    await repaired();
+    expect(inspect(ollama, ".Image")).toBe(outputs.images.ollama);
+    docker("container", "commit", "--change", "LABEL moved=yes", ollama, tag);
+    const moved = imageId(tag);
+    expect(await found()).toContain(
+      `ollama-image (${tag}) image expected ${short(outputs.images.ollama)} actual ${short(moved)}`,
+    );
+    const { output } = await repaired();
+    expect(inspect(ollama, ".Image")).toBe(moved);
+    expect(output).not.toMatch(/: \d+ % of \d/);
+    project.configure({ ollamaImage: image });
+    await repaired();
+    expect(inspect(ollama, ".Image")).toBe(outputs.images.ollama);
+    docker("image", "rm", tag);
+  });
+});
+
 describe("what is gone", () => {
   it("is told and made again: a model", async () => {
     const model = outputs.installedModels[0]?.model ?? "";
