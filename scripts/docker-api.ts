@@ -23,9 +23,10 @@ export interface Network {
   };
 }
 
-/** Over the engine's socket. */
-export function dockerApi(socket: string): DockerApi {
-  const json = async (path: string) => JSON.parse(await get(socket, path)) as unknown;
+/** Over the engine's socket. Each answer has so many milliseconds. */
+export function dockerApi(socket: string, withinMs = 10_000): DockerApi {
+  const text = (path: string) => get(socket, path, withinMs);
+  const json = async (path: string) => JSON.parse(await text(path)) as unknown;
   const orNothing = async (path: string): Promise<unknown> => {
     try {
       return await json(path);
@@ -36,7 +37,7 @@ export function dockerApi(socket: string): DockerApi {
   };
   return {
     ping: async () => {
-      await get(socket, "/_ping");
+      await text("/_ping");
     },
     image: async (reference) => (await orNothing(`/images/${reference}/json`)) as { Id: string } | undefined,
     container: async (name) => (await orNothing(`/containers/${name}/json`)) as Container | undefined,
@@ -77,11 +78,14 @@ class NotFound extends Error {
   override readonly name = "NotFound";
 }
 
-const answerWithinMs = 10_000;
+/** The engine takes connections and does not answer. */
+export class EngineHangs extends Error {
+  override readonly name = "EngineHangs";
+}
 
-function get(socketPath: string, path: string): Promise<string> {
+function get(socketPath: string, path: string, withinMs: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const call = request({ socketPath, path, timeout: answerWithinMs }, (response) => {
+    const call = request({ socketPath, path, timeout: withinMs }, (response) => {
       let body = "";
       response.setEncoding("utf8").on("data", (text: string) => (body += text));
       response.on("end", () => {
@@ -92,7 +96,13 @@ function get(socketPath: string, path: string): Promise<string> {
         else resolve(body);
       });
     });
-    call.on("timeout", () => call.destroy(new Error(`the Docker engine at ${socketPath} does not answer`)));
+    call.on("timeout", () => {
+      call.destroy(
+        new EngineHangs(
+          `the Docker engine at ${socketPath} takes connections, and does not answer within ${withinMs / 1000} s: restart it (sudo systemctl restart docker)`,
+        ),
+      );
+    });
     call.on("error", reject);
     call.end();
   });

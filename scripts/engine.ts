@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type EngineAddress, engineEnvironment, EngineError } from "../components/engine.ts";
 import { explainEngine } from "../components/engine-problems.ts";
 import { installPackages } from "../toolchain/debian.ts";
-import { type DockerApi, dockerApi, dockerClientApi } from "./docker-api.ts";
+import { type DockerApi, dockerApi, dockerClientApi, EngineHangs } from "./docker-api.ts";
 import { cacheRoot } from "./node/install.mjs";
 import { say, step } from "./progress.ts";
 import { ask, runTool, SetupError } from "./process.ts";
@@ -74,11 +74,13 @@ async function ownEngine(locked: Locked): Promise<Engine> {
         `you may not use the Docker engine at ${socket}: add yourself to its group (sudo usermod -aG docker $USER) and log in again`,
       );
     }
-    if (host !== defaultHost)
+    // It is busy, or systemd is starting it; a second one beside it would be refused.
+    if (error instanceof EngineHangs) await waitForEngine(api, error);
+    else if (host !== defaultHost)
       throw new SetupError(
         `no Docker engine answers at ${host}: start it, or unset DOCKER_HOST or the docker context`,
       );
-    await locked(() => startEngine(api));
+    else await locked(() => startEngine(api));
   }
   if (!onPath("docker"))
     throw new SetupError(
@@ -130,7 +132,13 @@ async function startEngine(api: DockerApi): Promise<void> {
     if (existsSync("/run/systemd/system"))
       await runTool("systemctl", ["start", "docker"], { what: "start docker", report });
     else if (await isSilent(api)) startDaemon();
-    await untilAnswering(api);
+    if (!(await answersWithin(startsWithinMs, api))) throw new SetupError(endOfLog());
+  });
+}
+
+async function waitForEngine(api: DockerApi, { message }: EngineHangs): Promise<void> {
+  await step("Waiting for the Docker engine", 30, async () => {
+    if (!(await answersWithin(startsWithinMs, api))) throw new SetupError(message);
   });
 }
 
@@ -166,16 +174,18 @@ function isDaemon(pid: string): boolean {
   }
 }
 
-async function untilAnswering(api: DockerApi): Promise<void> {
-  const until = Date.now() + startsWithinMs;
+async function answersWithin(ms: number, api: DockerApi): Promise<boolean> {
+  const until = Date.now() + ms;
   while (Date.now() < until) {
-    if (!(await isSilent(api))) return;
+    if (!(await isSilent(api))) return true;
     await sleep(300);
   }
+  return false;
+}
+
+function endOfLog(): string {
   const log = existsSync(daemonLog()) ? readFileSync(daemonLog(), "utf8").trim().split("\n").slice(-3) : [];
-  throw new SetupError(
-    [`the Docker engine does not start; its log is ${daemonLog()}`, ...log].join("\n  | "),
-  );
+  return [`the Docker engine does not start; its log is ${daemonLog()}`, ...log].join("\n  | ");
 }
 
 function onPath(command: string): boolean {

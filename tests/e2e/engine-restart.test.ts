@@ -72,6 +72,18 @@ describe("npm run up, with the engine going away under it time and again", () =>
     expect(code, output).toBe(0);
     expect(output).toMatch(/Asked .* for a joke/);
   });
+
+  it("waits for one that takes connections and answers later", async () => {
+    const thaw = engine.freeze();
+    try {
+      const run = await upUntil(/Waiting for the Docker engine/);
+      thaw();
+      const { code, output } = await run.done;
+      expect(code, output).toBe(0);
+    } finally {
+      thaw();
+    }
+  });
 });
 
 describe("nothing is to be changed, with an edge and two gateways", () => {

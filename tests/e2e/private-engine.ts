@@ -98,13 +98,19 @@ export class PrivateEngine {
 
   /** Stops it in good order and starts it again, as an update of Docker does. */
   async restart(): Promise<void> {
-    const running = this.#process;
-    if (running?.pid === undefined) throw new Error("the engine does not run");
+    const [running, daemon] = this.#running();
     const ended = exit(running);
-    process.kill(daemonOf(running.pid), "SIGTERM");
+    process.kill(daemon, "SIGTERM");
     await Promise.race([ended, sleep(stopsWithinMs)]);
     await this.#end();
     await this.#launch();
+  }
+
+  /** Has it take connections and not answer, until what is returned is called. */
+  freeze(): () => void {
+    const [, daemon] = this.#running();
+    process.kill(daemon, "SIGSTOP");
+    return () => process.kill(daemon, "SIGCONT");
   }
 
   /** Ends it with all its containers from one moment to the next, as a power cut does, and starts it again. */
@@ -181,6 +187,13 @@ export class PrivateEngine {
     const lines = readFileSync(at("log"), "utf8").trim().split("\n").slice(-8);
     await this.#end();
     throw new Error(`the engine "${name}" does not start:\n${lines.join("\n")}`);
+  }
+
+  /** What ends with it, and its daemon's process. */
+  #running(): [ChildProcess, number] {
+    const running = this.#process;
+    if (running?.pid === undefined) throw new Error("the engine does not run");
+    return [running, daemonOf(running.pid)];
   }
 
   async #end(): Promise<void> {
