@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
+import { isAbandoned } from "./lock.ts";
 import { PulumiFailed } from "./pulumi-cli.ts";
 import { parseOutputs, type StackOutputs } from "./outputs.ts";
 
@@ -19,6 +20,8 @@ const event = z.object({
     .optional(),
 });
 
+const prefix = "ollama-stack-update-";
+
 /** What the CLI writes in the place of a secret, and of what reads like one. */
 const hidden = "[secret]";
 
@@ -32,7 +35,8 @@ export async function updateTelling(
   update: (options: readonly string[], environment: Readonly<Record<string, string>>) => Promise<void>,
 ): Promise<StackOutputs | undefined> {
   // Its owner's alone: the state's values are in it.
-  const folder = mkdtempSync(join(tmpdir(), "ollama-stack-update-"));
+  removeAbandoned();
+  const folder = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
   const file = join(folder, "events");
   try {
     // The CLI has that option where it is to have what is for other programs.
@@ -48,6 +52,19 @@ export async function updateTelling(
     );
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What runs have left that were killed: it holds values of a state. */
+function removeAbandoned(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = Number(name.startsWith(prefix) ? name.slice(prefix.length).split("-")[0] : NaN);
+    if (!Number.isInteger(pid) || !isAbandoned({ pid, started: "" })) continue;
+    try {
+      rmSync(join(tmpdir(), name), { recursive: true, force: true });
+    } catch {
+      // Somebody else's.
+    }
   }
 }
 

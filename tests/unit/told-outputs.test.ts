@@ -1,5 +1,7 @@
-import { existsSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { PulumiFailed } from "../../scripts/pulumi-cli.ts";
 import { updateTelling } from "../../scripts/told-outputs.ts";
@@ -82,4 +84,17 @@ test("an update that fails does, and its events are removed", async () => {
   });
   await expect(update).rejects.toThrow("failed");
   expect(existsSync(folder)).toBe(false);
+});
+
+test("what a run that was killed has left goes with the next update, and what one has that runs stays", async () => {
+  const [killed, runs] = [spawnSync("true").pid, process.pid].map((pid) =>
+    mkdtempSync(join(tmpdir(), `ollama-stack-update-${String(pid)}-`)),
+  ) as [string, string];
+  writeFileSync(join(killed, "events"), "{}");
+  try {
+    await told([]);
+    expect([existsSync(killed), existsSync(runs)]).toEqual([false, true]);
+  } finally {
+    rmSync(runs, { recursive: true });
+  }
 });
