@@ -48,6 +48,8 @@ interface DockerOptions {
   readonly merge?: boolean;
   /** What it reads. */
   readonly input?: string;
+  /** Is given what it writes, to stdout and to stderr, as it comes. */
+  readonly tell?: (text: string) => void;
   /** The engine it talks to; by default the one that the environment names. */
   readonly engine?: EngineAddress;
   /** Given up after so many milliseconds. Engines are known to never end an `exec` in a container that crashes just then (containerd's issue 9719). */
@@ -57,7 +59,7 @@ interface DockerOptions {
 /** Runs `docker` without a shell and returns what it wrote to stdout. */
 export function docker(
   args: readonly string[],
-  { merge, input, engine, withinMs }: DockerOptions = {},
+  { merge, input, tell, engine, withinMs }: DockerOptions = {},
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const what = `docker ${args[0] ?? ""}`;
@@ -77,6 +79,7 @@ export function docker(
     child.stdin.on("error", () => undefined).end(input);
     let stdout = "";
     let stderr = "";
+    if (tell !== undefined) for (const stream of [child.stdout, child.stderr]) stream.on("data", tell);
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       if (merge) stdout += text;

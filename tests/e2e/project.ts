@@ -143,12 +143,19 @@ export class Project {
       const timer = setTimeout(() => {
         const seconds = String(commandsEndWithinMs / 1000);
         const left = child.pid === undefined ? "" : processTree(child.pid);
-        if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+        try {
+          if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+        } catch {
+          // It has ended, and something that it started holds its output.
+        }
         reject(
           new Error(`${[command, ...args].join(" ")} did not end within ${seconds} s:\n${left}\n${output}`),
         );
       }, commandsEndWithinMs);
-      child.once("error", reject);
+      child.once("error", (error) => {
+        clearTimeout(timer);
+        reject(error);
+      });
       child.once("close", (code) => {
         clearTimeout(timer);
         resolve({ code: code ?? -1, output });

@@ -83,5 +83,11 @@ test("an exec that never ends costs readiness neither its word nor its time", as
 test("a gateway that never ends what it was asked for is told of, and not waited for", async () => {
   docker.tell({ "container inspect": inspected(0), exec: { hangs: true } });
   await control("gate", ["drain", "1"], 300);
-  expect(said.mock.lastCall?.[0]).toBe("gate: drain 1 did not end within 0.3 s");
+  expect(said.mock.lastCall?.[0]).toBe("gate: drain 1 failed: docker exec did not end within 0.3 s");
+});
+
+test("what a gateway says is passed on, and that it failed", async () => {
+  docker.tell({ "container inspect": inspected(0), exec: { fails: "one\ntwo\n" } });
+  await control("gate", ["drain", "1"], 5000);
+  expect(said.mock.calls).toEqual([["gate: one"], ["gate: two"], ["gate: drain 1 failed"]]);
 });
