@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { runTool } from "../scripts/process.ts";
-import { step } from "../scripts/progress.ts";
+import { runTool } from "../host/exec.ts";
+import { step } from "../host/progress.ts";
 import { artefact, artefactPath, keyOfFolder } from "../toolchain/cache.ts";
 import { findGo } from "../toolchain/go.ts";
 

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import { docker } from "../components/engine.ts";
-import { setup } from "../scripts/setup.ts";
+import { docker } from "../engine/docker-cli.ts";
+import { setup } from "../scripts/setup/setup.ts";
 import { composeConfig, composeVersion } from "./compose.ts";
 import { composeFiles, ComposeStack } from "./compose-stack.ts";
 import { positive } from "./options.ts";

@@ -1,6 +1,6 @@
 // npm run bench: what is measured is measured here. README.md says how, and what the numbers mean.
-import { main } from "../scripts/main.ts";
-import { SetupError } from "../scripts/process.ts";
+import { main } from "../scripts/cli/main.ts";
+import { SetupError } from "../host/exec.ts";
 import { benchDeployment } from "./deployment.ts";
 import { benchGateway } from "./gateway.ts";
 import { benchImage } from "./image.ts";

@@ -1,4 +1,4 @@
-import { SetupError } from "../scripts/process.ts";
+import { SetupError } from "../host/exec.ts";
 
 /** A number of the command line that has to be above 0. */
 export function positive(option: string, text: string): number {

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { format, resolveConfig } from "prettier";
-import { SetupError } from "../scripts/process.ts";
+import { SetupError } from "../host/exec.ts";
 import { machine } from "./machine.ts";
 
 const path = join(import.meta.dirname, "RESULTS.md");

@@ -1,5 +1,5 @@
 // The way into every npm script, on any Node.js from 20 on: it sees to Node.js 24 and to the dependencies, then runs
-//   node scripts/run.mjs NAME [args]         scripts/NAME.ts
+//   node scripts/run.mjs NAME [args]         scripts/commands/NAME.ts
 //   node scripts/run.mjs --exec CMD [args]   a command of node_modules/.bin, or "node FILE"
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -103,7 +103,7 @@ function execute(node, [first, ...rest]) {
 }
 
 function command(node, first, rest) {
-  if (first !== "--exec") return [node, [join(root, "scripts", `${first}.ts`), ...rest]];
+  if (first !== "--exec") return [node, [join(root, "scripts", "commands", `${first}.ts`), ...rest]];
   const [name, ...args] = rest;
   if (name === undefined) throw new Error("--exec needs a command");
   if (name === "node") return [node, args];

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import type { DockerApi } from "../scripts/docker-api.ts";
-import { type Report, say, step } from "../scripts/progress.ts";
+import type { DockerApi } from "../engine/docker-api.ts";
+import { type Report, say, step } from "../host/progress.ts";
 import { sweepPartials } from "./cache.ts";
-import { installPackages } from "./debian.ts";
+import { installPackages } from "./apt.ts";
 import { findGo, type Go } from "./go.ts";
 import {
   buildImage,
@@ -14,7 +14,7 @@ import {
   registryImage,
 } from "./images.ts";
 import { install, installed, places } from "./install.ts";
-import { sideBySide } from "./lanes.ts";
+import { sideBySide } from "./parallel.ts";
 import { makeModel, modelFolder, modelName } from "./model.ts";
 import {
   buildPart,
@@ -24,7 +24,7 @@ import {
   partBinary,
   parts,
   runcPackages,
-} from "./parts.ts";
+} from "./binaries.ts";
 import { isRegistryRunning, startRegistry } from "./registry.ts";
 
 /** Docker 29 and what it starts. */

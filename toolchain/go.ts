@@ -1,7 +1,7 @@
 import { chmodSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { step } from "../scripts/progress.ts";
-import { ask, SetupError } from "../scripts/process.ts";
+import { step } from "../host/progress.ts";
+import { ask, SetupError } from "../host/exec.ts";
 import { artefact, keyOfFolder } from "./cache.ts";
 import { downloadWheel } from "./wheel.ts";
 

@@ -1,13 +1,13 @@
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { DockerApi } from "../scripts/docker-api.ts";
+import type { DockerApi } from "../engine/docker-api.ts";
 import { installNode } from "../scripts/node/install.mjs";
-import type { Report } from "../scripts/progress.ts";
-import { runTool } from "../scripts/process.ts";
+import type { Report } from "../host/progress.ts";
+import { runTool } from "../host/exec.ts";
 import { artefactPath, keyOf } from "./cache.ts";
 import { localImages } from "./image-names.ts";
 import { modelFolder, modelKey } from "./model.ts";
-import { partBinary, partKey, parts, versions } from "./parts.ts";
+import { partBinary, partKey, parts, versions } from "./binaries.ts";
 import { makeRootfs, recipe } from "./rootfs.ts";
 
 /** A local image: never pulled, never pushed. */

@@ -9,7 +9,7 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { type Part, partBinary, partKey, parts, versions } from "./parts.ts";
+import { type Part, partBinary, partKey, parts, versions } from "./binaries.ts";
 
 /** What lies where a part belongs: nothing, ours, ours from other sources, or a released one, which is left alone. */
 export type Installed = "missing" | "current" | "outdated" | "released";

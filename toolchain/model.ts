@@ -12,10 +12,10 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Report } from "../scripts/progress.ts";
-import { runTool, SetupError } from "../scripts/process.ts";
+import type { Report } from "../host/progress.ts";
+import { runTool, SetupError } from "../host/exec.ts";
 import { artefact, artefactPath, keyOf, keyOfFolder } from "./cache.ts";
-import { partBinary, partKey, parts } from "./parts.ts";
+import { partBinary, partKey, parts } from "./binaries.ts";
 import { downloadWheel } from "./wheel.ts";
 
 /** The model that the local registry holds, as `ollama create` names it. */

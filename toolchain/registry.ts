@@ -1,6 +1,6 @@
-import type { DockerApi } from "../scripts/docker-api.ts";
-import type { Report } from "../scripts/progress.ts";
-import { ask, runTool, SetupError } from "../scripts/process.ts";
+import type { DockerApi } from "../engine/docker-api.ts";
+import type { Report } from "../host/progress.ts";
+import { ask, runTool, SetupError } from "../host/exec.ts";
 import { registryImage } from "./images.ts";
 
 /** The container that serves the models to every stack of this host. */

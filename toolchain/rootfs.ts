@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { runTool, SetupError } from "../scripts/process.ts";
+import { runTool, SetupError } from "../host/exec.ts";
 
 /** Counts into the keys of the images: a change of what follows makes them anew. */
 export const recipe = "1";

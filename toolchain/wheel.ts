@@ -1,8 +1,8 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Report } from "../scripts/progress.ts";
-import { ask, runTool } from "../scripts/process.ts";
-import { installPackages } from "./debian.ts";
+import type { Report } from "../host/progress.ts";
+import { ask, runTool } from "../host/exec.ts";
+import { installPackages } from "./apt.ts";
 
 /** Debian's Python comes without pip. */
 export async function ensurePip(report?: Report): Promise<void> {

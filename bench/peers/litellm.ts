@@ -1,7 +1,7 @@
 import { openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { runTool } from "../../scripts/process.ts";
-import { step } from "../../scripts/progress.ts";
+import { runTool } from "../../host/exec.ts";
+import { step } from "../../host/progress.ts";
 import { artefact, keyOf } from "../../toolchain/cache.ts";
 import { fakeModels } from "../load-process.ts";
 import { freePort, Pinned } from "../pinned.ts";

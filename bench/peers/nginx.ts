@@ -1,7 +1,7 @@
 import { mkdirSync, openSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ask, runTool, SetupError } from "../../scripts/process.ts";
-import { step } from "../../scripts/progress.ts";
+import { ask, runTool, SetupError } from "../../host/exec.ts";
+import { step } from "../../host/progress.ts";
 import { artefact, keyOf } from "../../toolchain/cache.ts";
 import { freePort, Pinned } from "../pinned.ts";
 import type { Peer } from "./peer.ts";

@@ -1,8 +1,8 @@
 import { openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { bundleGateway, gatewayContext } from "../../components/gateway-bundle.ts";
-import type { VariableName } from "../../gateway/src/config.ts";
-import { newKey } from "../../gateway/src/keys.ts";
+import { bundleGateway, gatewayContext } from "../../components/resources/gateway-image/bundle.ts";
+import type { VariableName } from "../../gateway/src/config/config.ts";
+import { newKey } from "../../gateway/src/auth/api-keys.ts";
 import { freePort, Pinned } from "../pinned.ts";
 import type { Peer } from "./peer.ts";
 

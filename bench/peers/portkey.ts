@@ -1,7 +1,7 @@
 import { copyFileSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { npmCi } from "../../scripts/node/install.mjs";
-import { step } from "../../scripts/progress.ts";
+import { step } from "../../host/progress.ts";
 import { artefact, keyOfFolder } from "../../toolchain/cache.ts";
 import { freePort, Pinned } from "../pinned.ts";
 import type { Peer } from "./peer.ts";

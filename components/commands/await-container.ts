@@ -1,10 +1,10 @@
 // Run by Pulumi after a container was made: returns when it is ready. The provider's own `wait` looks only at create,
 // does not notice an exit, and is not tried again by the next update.
-import { answersWithinMs } from "../engine.ts";
-import { control } from "./control.ts";
-import { optional, required } from "./environment.ts";
-import { reaching } from "./reach.ts";
-import { askInside, askUrl, exitCodeOf, waitUntilReady } from "./readiness.ts";
+import { answersWithinMs } from "../../engine/docker-cli.ts";
+import { control } from "./lib/gateway-control.ts";
+import { optional, required } from "./lib/env.ts";
+import { reaching } from "../../engine/with-tunnel.ts";
+import { askInside, askUrl, exitCodeOf, waitUntilReady } from "./lib/readiness.ts";
 
 const container = required("CONTAINER_NAME");
 const url = optional("READY_URL");

@@ -1,10 +1,10 @@
 // Run by Pulumi after an update of a server that was given GPUs: loads each model and looks where it sits. Ollama falls
 // back to the CPU without a word when it finds no GPU that it can use, or too little memory on it.
 import { z } from "zod";
-import { formatBytes } from "../models/bytes.ts";
-import { optional, required } from "./environment.ts";
-import { type LoadedModel, OllamaApi, OllamaError } from "./ollama-api.ts";
-import { reaching } from "./reach.ts";
+import { formatBytes } from "../../engine/format-bytes.ts";
+import { optional, required } from "./lib/env.ts";
+import { type LoadedModel, OllamaApi, OllamaError } from "./model-install/ollama-api.ts";
+import { reaching } from "../../engine/with-tunnel.ts";
 
 const server = required("OLLAMA_URL");
 const container = required("CONTAINER_NAME");

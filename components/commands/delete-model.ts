@@ -1,8 +1,8 @@
 // Run by Pulumi to delete a model. What is gone already is deleted; a server that is gone keeps nobody from
 // taking the stack down: then the model stays in the volume, if that stays.
-import { required } from "./environment.ts";
-import { OllamaApi, OllamaError } from "./ollama-api.ts";
-import { reaching } from "./reach.ts";
+import { required } from "./lib/env.ts";
+import { OllamaApi, OllamaError } from "./model-install/ollama-api.ts";
+import { reaching } from "../../engine/with-tunnel.ts";
 
 const server = required("OLLAMA_URL");
 const model = required("MODEL");

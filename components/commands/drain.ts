@@ -1,8 +1,8 @@
 // Run by Pulumi before a replica's container is replaced or deleted: nothing new is sent to it, and what is under way is
 // waited for. It never fails: a replica that cannot be drained, because it crashed, has to be replaced all the same.
-import { containerState, EngineError } from "../engine.ts";
-import { control } from "./control.ts";
-import { optional, required } from "./environment.ts";
+import { containerState, EngineError } from "../../engine/docker-cli.ts";
+import { control } from "./lib/gateway-control.ts";
+import { optional, required } from "./lib/env.ts";
 
 const container = required("CONTAINER_NAME");
 const seconds = required("DRAIN_TIMEOUT_SECONDS");

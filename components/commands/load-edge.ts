@@ -2,9 +2,9 @@
 // it without cutting a request and keeps it for its next start.
 import { connect as connectTcp, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { askEngine, type ContainerState, DidNotEnd } from "../engine.ts";
-import { optional, required } from "./environment.ts";
-import { type Answer, exitCodeOf, NotReady, waitUntilReady } from "./readiness.ts";
+import { askEngine, type ContainerState, DidNotEnd } from "../../engine/docker-cli.ts";
+import { optional, required } from "./lib/env.ts";
+import { type Answer, exitCodeOf, NotReady, waitUntilReady } from "./lib/readiness.ts";
 
 const container = required("CONTAINER_NAME");
 const config = required("EDGE_CONFIG");

@@ -1,11 +1,11 @@
 // Run by Pulumi to create or change a model: installs it unless it is there as it is wanted. Progress goes to stderr,
 // the result to stdout as JSON, which Pulumi hands over the next time.
-import { parseRecord } from "../models/record.ts";
-import type { ModelChanges } from "../models/schema.ts";
-import { optional, required } from "./environment.ts";
-import { installModel } from "./install.ts";
-import { OllamaApi } from "./ollama-api.ts";
-import { reaching } from "./reach.ts";
+import { parseRecord } from "../config/model-record.ts";
+import type { ModelChanges } from "../config/models.ts";
+import { optional, required } from "./lib/env.ts";
+import { installModel } from "./model-install/install.ts";
+import { OllamaApi } from "./model-install/ollama-api.ts";
+import { reaching } from "../../engine/with-tunnel.ts";
 
 const server = required("OLLAMA_URL");
 const wanted = {

@@ -1,7 +1,7 @@
 // Run by Pulumi to delete an image that it built. The provider's own delete fails when the image is in use, and after
 // an update that failed and was taken back it is: the old image and the new one are then the same.
-import { docker } from "../engine.ts";
-import { required } from "./environment.ts";
+import { docker } from "../../engine/docker-cli.ts";
+import { required } from "./lib/env.ts";
 
 const image = required("IMAGE");
 try {

@@ -1,7 +1,7 @@
 import packageJson from "../package.json" with { type: "json" };
 import { buildApp } from "./app.ts";
-import { type Config, ConfigError, readConfig } from "./config.ts";
-import { createLog, standardOutput } from "./log.ts";
+import { type Config, ConfigError, readConfig } from "./config/config.ts";
+import { createLog, standardOutput } from "./observability/log.ts";
 
 const EXIT_CONFIG = 1;
 const EXIT_LISTEN = 2;

@@ -1,5 +1,5 @@
-import { askEngine } from "../../components/engine.ts";
-import type { ImageConfig, Inspected } from "./container/objects.ts";
+import { askEngine } from "../../engine/docker-cli.ts";
+import type { ImageConfig, Inspected } from "./container/types.ts";
 
 /** `docker network inspect`, as far as it is compared. */
 export interface InspectedNetwork {

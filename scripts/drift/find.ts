@@ -1,6 +1,6 @@
-import type { Deployed, Deployment } from "../deployment.ts";
+import type { Deployed, Deployment } from "../stack/deployment.ts";
 import { compareContainer } from "./container/compare.ts";
-import type { ContainerInputs, Inspected } from "./container/objects.ts";
+import type { ContainerInputs, Inspected } from "./container/types.ts";
 import type { Difference } from "./difference.ts";
 import * as engine from "./docker-objects.ts";
 import { compareImage } from "./images.ts";

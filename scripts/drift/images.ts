@@ -1,4 +1,4 @@
-import type { Deployed } from "../deployment.ts";
+import type { Deployed } from "../stack/deployment.ts";
 import type { Difference, Repair } from "./difference.ts";
 import type { InspectedImage } from "./docker-objects.ts";
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { tunnelOutput } from "../outputs.ts";
-import { withReachable } from "../reachable.ts";
-import type { Deployed } from "../deployment.ts";
+import { tunnelOutput } from "../stack/outputs.ts";
+import { withReachable } from "../connect/with-stack-urls.ts";
+import type { Deployed } from "../stack/deployment.ts";
 import type { Difference } from "./difference.ts";
 
 const deployed = z.object({

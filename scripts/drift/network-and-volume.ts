@@ -1,5 +1,5 @@
-import type { Deployed } from "../deployment.ts";
-import { flag, map } from "./container/words.ts";
+import type { Deployed } from "../stack/deployment.ts";
+import { flag, map } from "./container/format.ts";
 import type { Difference, Repair } from "./difference.ts";
 import type { InspectedNetwork, InspectedVolume } from "./docker-objects.ts";
 

@@ -1,7 +1,7 @@
-import { docker } from "../../components/engine.ts";
-import type { Deployment } from "../deployment.ts";
+import { docker } from "../../engine/docker-cli.ts";
+import type { Deployment } from "../stack/deployment.ts";
 import { findDrift } from "./find.ts";
-import { isByHand, leftToPerson } from "./mend.ts";
+import { isByHand, leftToPerson } from "./repair-hints.ts";
 import { report } from "./report.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Deployment } from "../deployment.ts";
+import type { Deployment } from "../stack/deployment.ts";
 import type { Difference } from "./difference.ts";
 import type { Drift } from "./find.ts";
 

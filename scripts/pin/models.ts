@@ -1,10 +1,10 @@
-import type { EngineAddress } from "../../components/engine.ts";
-import { containerHosts } from "../../components/models/hosts.ts";
-import { models as schema } from "../../components/models/schema.ts";
-import { sourceKind } from "../../components/models/source.ts";
-import { UpstreamClient } from "../../components/models/upstream.ts";
+import type { EngineAddress } from "../../engine/docker-cli.ts";
+import { containerHosts } from "../../components/planning/models/registry-hosts.ts";
+import { models as schema } from "../../components/config/models.ts";
+import { sourceKind } from "../../components/config/model-source.ts";
+import { UpstreamClient } from "../../components/planning/models/registry-client.ts";
 import { all, type Pin } from "./pins.ts";
-import { RegistryError } from "./registry.ts";
+import { RegistryError } from "../registry/manifests.ts";
 
 export const modelsKey = "ollama-stack:models";
 

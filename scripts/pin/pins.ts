@@ -1,5 +1,5 @@
-import { parseReference, pinned } from "./reference.ts";
-import { RegistryError, tagDigest } from "./registry.ts";
+import { parseReference, pinned } from "../registry/image-reference.ts";
+import { RegistryError, tagDigest } from "../registry/manifests.ts";
 
 /** Keys of the config that hold an image that a stack has, with that edge or none. */
 export function imageKeys(edge: unknown): readonly string[] {

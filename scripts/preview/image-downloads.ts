@@ -1,7 +1,7 @@
-import { askEngine, EngineError } from "../../components/engine.ts";
-import { formatBytes } from "../../components/models/bytes.ts";
-import { parseReference } from "../pin/reference.ts";
-import { RegistryError } from "../pin/registry.ts";
+import { askEngine, EngineError } from "../../engine/docker-cli.ts";
+import { formatBytes } from "../../engine/format-bytes.ts";
+import { parseReference } from "../registry/image-reference.ts";
+import { RegistryError } from "../registry/manifests.ts";
 import { imageSize } from "./image-size.ts";
 import { imageType, resourceOf, type Step } from "./steps.ts";
 

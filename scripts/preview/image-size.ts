@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { ImageReference } from "../pin/reference.ts";
-import { readManifest, RegistryError } from "../pin/registry.ts";
+import type { ImageReference } from "../registry/image-reference.ts";
+import { readManifest, RegistryError } from "../registry/manifests.ts";
 
 const part = z.object({ size: z.number() });
 const image = z.object({ config: part, layers: z.array(part) });

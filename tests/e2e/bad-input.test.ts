@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { docker } from "./by-hand.ts";
-import { leftovers, Project } from "./project.ts";
+import { docker } from "../../test-support/by-hand.ts";
+import { leftovers, Project } from "../../test-support/project.ts";
 
 // What goes wrong is said in one clear line, and the next update finishes what is half done.
 const project = new Project({ stack: "broken", ollamaPort: 18208, gatewayPort: 18200 });
@@ -58,7 +58,7 @@ describe("preview refuses", () => {
 
   it("in words, where words are asked for", async () => {
     project.configure({ gatewayPort: 99999 });
-    const { code, output } = await project.run(process.execPath, ["scripts/preview.ts"]).done;
+    const { code, output } = await project.run(process.execPath, ["scripts/commands/preview.ts"]).done;
     project.configure({ gatewayPort: 18200 });
     expect(code, output).toBe(1);
     expect(output).toMatch(/\*\*Refused\*\*.*\n\n- .*gatewayPort is "99999", but must be [^\n]*\n$/);
@@ -95,7 +95,7 @@ describe("preview refuses", () => {
   it("a wrong passphrase", async () => {
     const { code, output } = await project.run(
       process.execPath,
-      ["scripts/up.ts", "--stack", project.stack],
+      ["scripts/commands/up.ts", "--stack", project.stack],
       {
         PULUMI_CONFIG_PASSPHRASE: "not the one",
       },
@@ -112,7 +112,7 @@ describe("an update that fails is finished by the next", () => {
     const broken = { [key]: none, ...more };
     const before = Object.fromEntries(Object.keys(broken).map((each) => [each, project.configured(each)]));
     project.configure(broken);
-    const { code, output } = await project.run(process.execPath, ["scripts/up.ts"]).done;
+    const { code, output } = await project.run(process.execPath, ["scripts/commands/up.ts"]).done;
     project.configure(before);
     expect(code, output).not.toBe(0);
     expect(output).toMatch(
@@ -187,7 +187,7 @@ describe("an update that fails is finished by the next", () => {
   });
 
   it("a gateway that never becomes ready, with what it answers", async () => {
-    const undo = project.edit("components/gateway.ts", (text) =>
+    const undo = project.edit("components/resources/gateway.ts", (text) =>
       text.replace("LLM_SERVICE_PORT: String(first.port)", 'LLM_SERVICE_PORT: "1"'),
     );
     project.configure({ readyTimeoutSeconds: 5 });

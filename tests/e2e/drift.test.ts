@@ -1,18 +1,19 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readDeployment } from "../../scripts/deployment.ts";
+import { readDeployment } from "../../scripts/stack/deployment.ts";
 import { comparedInputs } from "../../scripts/drift/container/compare.ts";
-import type { StackOutputs } from "../../scripts/outputs.ts";
-import { docker, inspect, recreate } from "./by-hand.ts";
-import { leftovers, Project, type Result } from "./project.ts";
+import type { StackOutputs } from "../../scripts/stack/outputs.ts";
+import { docker, inspect, recreate } from "../../test-support/by-hand.ts";
+import { leftovers, Project, type Result } from "../../test-support/project.ts";
 
 // What somebody changes by hand is found by npm run drift, and repaired by npm run up.
 const project = new Project({ stack: "drift", ollamaPort: 18408, gatewayPort: 18400 });
 const network = "ollama_network_drift";
 let outputs: StackOutputs;
 
-const drift = () => project.run(process.execPath, ["scripts/drift.ts", "--stack", project.stack]).done;
-const up = () => project.run(process.execPath, ["scripts/up.ts", "--stack", project.stack]).done;
+const drift = () =>
+  project.run(process.execPath, ["scripts/commands/drift.ts", "--stack", project.stack]).done;
+const up = () => project.run(process.execPath, ["scripts/commands/up.ts", "--stack", project.stack]).done;
 
 /** What the gateway's image runs, as JSON. */
 function imageCommand(): string {
@@ -151,7 +152,7 @@ describe("a container that was made anew by hand", () => {
     // An update that cannot be takes nothing away.
     const made = inspect(outputs.containers.gateway, ".Id");
     project.configure({ gatewayLogLevel: "loud" });
-    const refused = await project.run(process.execPath, ["scripts/up.ts"]).done;
+    const refused = await project.run(process.execPath, ["scripts/commands/up.ts"]).done;
     expect(refused.code).not.toBe(0);
     expect(refused.output).toContain('gatewayLogLevel is "loud", but must be');
     expect(inspect(outputs.containers.gateway, ".Id")).toBe(made);

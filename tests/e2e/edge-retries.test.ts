@@ -5,8 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fetch } from "undici";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { parse } from "yaml";
-import { caddyfile } from "../../components/edge-config.ts";
-import { docker } from "../../components/engine.ts";
+import { caddyfile } from "../../components/resources/edge-config/caddyfile.ts";
+import { docker } from "../../engine/docker-cli.ts";
 
 // The edge with the configuration that a stack's has, and gateways that die at a given moment.
 

@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type PeerCertificate, connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { docker } from "../../components/engine.ts";
-import { Project } from "./project.ts";
+import { docker } from "../../engine/docker-cli.ts";
+import { Project } from "../../test-support/project.ts";
 
 const gatewayPort = 18473;
 const project = new Project({ stack: "tls", ollamaPort: 18472, gatewayPort });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type EngineKind, PrivateEngine } from "./private-engine.ts";
-import { leftovers, nothingLeft, Project } from "./project.ts";
+import { type EngineKind, PrivateEngine } from "../../test-support/private-engine.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
 
 // The engine is restarted, loses its power, or the whole host is: under a stack that runs, and under an update.
 const kind: EngineKind = process.env["OLLAMA_STACK_TEST_ENGINE"] === "current" ? "current" : "machine";
@@ -23,7 +23,7 @@ afterAll(async () => {
   }
 });
 
-const up = () => project.run(process.execPath, ["scripts/up.ts", "--stack", project.stack]);
+const up = () => project.run(process.execPath, ["scripts/commands/up.ts", "--stack", project.stack]);
 const ids = () =>
   ["ollama", "gateway", "gateway-2", "edge"].map((part) =>
     engine.docker("container", "inspect", "--format", "{{.Id}}", `ollama-stack-again-${part}`),
@@ -105,7 +105,8 @@ describe("nothing is to be changed, with an edge and two gateways", () => {
     await project.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes");
     await project.pulumi("preview", "--expect-no-changes");
     expect(ids()).toEqual(before);
-    const drift = await project.run(process.execPath, ["scripts/drift.ts", "--stack", project.stack]).done;
+    const drift = await project.run(process.execPath, ["scripts/commands/drift.ts", "--stack", project.stack])
+      .done;
     expect(drift.code, drift.output).toBe(0);
   });
 });

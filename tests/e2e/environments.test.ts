@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { rules } from "../../policy/rules.ts";
-import { newKey } from "../../gateway/src/keys.ts";
-import { docker } from "./by-hand.ts";
-import { withReachable } from "../../scripts/reachable.ts";
-import { type OciRegistry, startOciRegistry } from "./oci-registry.ts";
-import { leftovers, nothingLeft, Project } from "./project.ts";
+import { newKey } from "../../gateway/src/auth/api-keys.ts";
+import { docker } from "../../test-support/by-hand.ts";
+import { withReachable } from "../../scripts/connect/with-stack-urls.ts";
+import { type OciRegistry, startOciRegistry } from "../../test-support/oci-registry.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
 import { onTerminal } from "./terminal.ts";
 
 // A production stack: refused until it keeps the rules, brought up by pinned images, and not taken down with its models.
@@ -17,9 +17,9 @@ const pulled: string[] = [];
 let registry: OciRegistry;
 
 const answering = (name: string, args: readonly string[], question: RegExp, answer: string) =>
-  onTerminal(project, [`scripts/${name}.ts`, "--stack", project.stack, ...args], question, answer);
+  onTerminal(project, [`scripts/commands/${name}.ts`, "--stack", project.stack, ...args], question, answer);
 const script = (name: string, ...args: string[]) =>
-  project.run(process.execPath, [`scripts/${name}.ts`, "--stack", project.stack, ...args], {
+  project.run(process.execPath, [`scripts/commands/${name}.ts`, "--stack", project.stack, ...args], {
     OLLAMA_STACK_API_KEY: key,
   }).done;
 

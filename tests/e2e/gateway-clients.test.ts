@@ -8,10 +8,10 @@ import { zodResponseFormat } from "openai/helpers/zod";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
-import { docker } from "../../components/engine.ts";
-import type { StackOutputs } from "../../scripts/outputs.ts";
+import { docker } from "../../engine/docker-cli.ts";
+import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import { describeOllamaCli } from "./ollama-cli.ts";
-import { Project } from "./project.ts";
+import { Project } from "../../test-support/project.ts";
 import { expiry, keptLoaded } from "./kept-loaded.ts";
 import { testPythonClients } from "./python-clients.ts";
 

@@ -3,13 +3,13 @@ import { truncateSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { docker } from "../../components/engine.ts";
-import { leftovers, nothingLeft, Project } from "./project.ts";
+import { docker } from "../../engine/docker-cli.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
 
 // npm run up, killed in the middle at different points, is finished by the next npm run up.
 const project = new Project({ stack: "cut", ollamaPort: 18308, gatewayPort: 18300 });
 const network = "ollama_network_cut";
-const up = () => project.run(process.execPath, ["scripts/up.ts", "--stack", project.stack]);
+const up = () => project.run(process.execPath, ["scripts/commands/up.ts", "--stack", project.stack]);
 
 beforeAll(async () => {
   await project.pulumi("stack", "init", project.stack);
@@ -104,7 +104,7 @@ describe("an update that is killed", () => {
 
   it("is taken down whole by npm run destroy", async () => {
     await killWhen(/ollama-container creating/);
-    const destroy = ["scripts/destroy.ts", "--stack", project.stack, "--yes"];
+    const destroy = ["scripts/commands/destroy.ts", "--stack", project.stack, "--yes"];
     const { code, output } = await project.run(process.execPath, destroy).done;
     expect(code, output).toBe(0);
     expect(leftovers(project.stack)).toEqual(nothingLeft);
@@ -173,7 +173,7 @@ describe("an update that is killed", () => {
     // The refresh holds the lock from its start to its end.
     await seeing(first, /Refreshing/);
     process.kill(-first.pid, "SIGSTOP");
-    const destroy = ["scripts/destroy.ts", "--stack", project.stack, "--yes"];
+    const destroy = ["scripts/commands/destroy.ts", "--stack", project.stack, "--yes"];
     const { code, output } = await project.run(process.execPath, destroy).done;
     process.kill(-first.pid, "SIGCONT");
     expect((await first.done).code).toBe(0);

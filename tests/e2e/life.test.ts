@@ -2,11 +2,11 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { StackOutputs } from "../../scripts/outputs.ts";
+import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import { describeSmoke } from "../smoke/suite.ts";
 import { keptLoaded } from "./kept-loaded.ts";
 import { previewSteps } from "./preview-steps.ts";
-import { leftovers, Project } from "./project.ts";
+import { leftovers, Project } from "../../test-support/project.ts";
 
 // The life of one stack, in order: each part stands on what the one before it left.
 const project = new Project({ stack: "life", ollamaPort: 18008, gatewayPort: 18000 });
@@ -61,8 +61,11 @@ describe("before anything is there", () => {
       "gateway-container": "create",
       "gateway-ready": "create",
     });
-    const { output } = await project.run(process.execPath, ["scripts/preview.ts", "--stack", project.stack])
-      .done;
+    const { output } = await project.run(process.execPath, [
+      "scripts/commands/preview.ts",
+      "--stack",
+      project.stack,
+    ]).done;
     expect(output).toMatch(
       /Interrupts nobody\.[^]*It \*\*creates\*\*:[^]*container `ollama-stack-life-gateway`/,
     );
@@ -148,8 +151,11 @@ describe("up again", () => {
       /"salt": "(.*)"/.exec(await project.pulumi("stack", "export", "--stack", project.stack))?.[1];
     project.edit(file, (content) => content.replace(/^encryptionsalt: .*\n/m, ""));
     const before = { text: text(), salt: await salt() };
-    const { code, output } = await project.run(process.execPath, ["scripts/up.ts", "--stack", project.stack])
-      .done;
+    const { code, output } = await project.run(process.execPath, [
+      "scripts/commands/up.ts",
+      "--stack",
+      project.stack,
+    ]).done;
     expect(code, output).toBe(0);
     expect({ text: text(), salt: await salt() }).toEqual(before);
     expect(before.salt).toBeDefined();
@@ -189,8 +195,11 @@ describe("what somebody did by hand and a refresh does not see", () => {
 
   it("a container that was stopped is started by npm run up", async () => {
     execFileSync("docker", ["container", "stop", outputs.containers.ollama]);
-    const { code, output } = await project.run(process.execPath, ["scripts/up.ts", "--stack", project.stack])
-      .done;
+    const { code, output } = await project.run(process.execPath, [
+      "scripts/commands/up.ts",
+      "--stack",
+      project.stack,
+    ]).done;
     expect(code, output).toBe(0);
     await isKeptLoaded();
     expect(await answers()).toBe(true);
@@ -211,7 +220,11 @@ describe("a change", () => {
       "gateway-image-disposal",
       "gateway-ready",
     ]);
-    const told = await project.run(process.execPath, ["scripts/preview.ts", "--stack", project.stack]).done;
+    const told = await project.run(process.execPath, [
+      "scripts/commands/preview.ts",
+      "--stack",
+      project.stack,
+    ]).done;
     expect(told.output).toContain("**Interrupts**: the gateway is away");
     expect(told.output).toMatch(
       /It \*\*replaces\*\*:\n\n- .*container `ollama-stack-life-gateway`, because of image/s,

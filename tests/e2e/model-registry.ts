@@ -16,7 +16,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { dockerClientApi } from "../../scripts/docker-api.ts";
+import { dockerClientApi } from "../../engine/docker-api.ts";
 
 interface Layer {
   readonly mediaType: string;

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { docker } from "./by-hand.ts";
+import { docker } from "../../test-support/by-hand.ts";
 import { describeChangedEntry } from "./model-entry.ts";
 import { everMissing, modelLists, type Seen } from "./model-lists.ts";
 import { ModelRegistry } from "./model-registry.ts";
-import { leftovers, nothingLeft, Project } from "./project.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
 
 // What becomes of models as their registry, their list and their server change, in order, on one stack.
 const project = new Project({ stack: "tags", ollamaPort: 18708, gatewayPort: 18700 });
@@ -146,7 +146,7 @@ describe("a tag that moved in its registry", () => {
 
   it("is followed when it is asked for, the model there all the time", async () => {
     const run = project.run(process.execPath, [
-      "scripts/up.ts",
+      "scripts/commands/up.ts",
       ...["--stack", project.stack, "--update-models"],
     ]);
     const { result, installed, wrong } = await watching(run.done);

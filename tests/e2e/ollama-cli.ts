@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { docker } from "../../components/engine.ts";
-import { DEFAULT_PORT } from "../../gateway/src/config.ts";
-import type { StackOutputs } from "../../scripts/outputs.ts";
+import { docker } from "../../engine/docker-cli.ts";
+import { DEFAULT_PORT } from "../../gateway/src/config/config.ts";
+import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import { keptLoaded } from "./kept-loaded.ts";
 
 /**

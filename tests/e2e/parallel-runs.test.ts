@@ -2,10 +2,10 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { newKey } from "../../gateway/src/keys.ts";
-import { choosePort, isChosen } from "../../components/port-choice.ts";
-import { docker } from "./by-hand.ts";
-import { leftovers, nothingLeft, Project } from "./project.ts";
+import { newKey } from "../../gateway/src/auth/api-keys.ts";
+import { choosePort, isChosen } from "../../components/planning/ports/port-choice.ts";
+import { docker } from "../../test-support/by-hand.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
 
 // Two runs of CI on one host at the same time: each a checkout and a state of its own, both with the settings of ci. Their
 // names are such that both would have the same port in front: one of them has to choose again.
@@ -33,7 +33,7 @@ function settings(): Record<string, unknown> {
 }
 
 const script = (run: Project, name: string, ...args: string[]) =>
-  run.run(process.execPath, [`scripts/${name}.ts`, "--stack", run.stack, ...args]).done;
+  run.run(process.execPath, [`scripts/commands/${name}.ts`, "--stack", run.stack, ...args]).done;
 const both = <T>(work: (run: Project) => Promise<T>) => Promise.all(runs.map(work));
 /** The one whose port it was, and the one that chose again. */
 function pair(): [Project, Project] {

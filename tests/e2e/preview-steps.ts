@@ -1,4 +1,4 @@
-import type { Project } from "./project.ts";
+import type { Project } from "../../test-support/project.ts";
 
 interface Step {
   readonly op: string;

@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { configKeys } from "../../scripts/docs.ts";
-import { readDeployment } from "../../scripts/deployment.ts";
-import { docker, inspect } from "./by-hand.ts";
-import { leftovers, Project } from "./project.ts";
+import { configKeys } from "../../scripts/commands/docs.ts";
+import { readDeployment } from "../../scripts/stack/deployment.ts";
+import { docker, inspect } from "../../test-support/by-hand.ts";
+import { leftovers, Project } from "../../test-support/project.ts";
 import { otherImage, type Promised, promises, stack } from "./property.ts";
 import { properties } from "./property-table.ts";
 
@@ -85,7 +85,7 @@ async function up(): Promise<void> {
   const { actual, expected } = await shown();
   expect(actual).toEqual(expected);
   await project.pulumi("preview", "--expect-no-changes");
-  const drift = await project.run(process.execPath, ["scripts/drift.ts", "--stack", stack]).done;
+  const drift = await project.run(process.execPath, ["scripts/commands/drift.ts", "--stack", stack]).done;
   expect(drift.code, drift.output).toBe(0);
 }
 

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { docker, inspect } from "./by-hand.ts";
+import { docker, inspect } from "../../test-support/by-hand.ts";
 import { edgeProperties } from "./property-table-edge.ts";
 import {
   type Property,

@@ -1,5 +1,5 @@
-import { docker, inspect } from "./by-hand.ts";
-import type { Deployment } from "../../scripts/deployment.ts";
+import { docker, inspect } from "../../test-support/by-hand.ts";
+import type { Deployment } from "../../scripts/stack/deployment.ts";
 
 // What a row about a config key says, and the ways to look at what came of it.
 

@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { authorityPath } from "../../scripts/trust.ts";
-import { docker } from "./by-hand.ts";
-import { type EngineKind, PrivateEngine } from "./private-engine.ts";
-import { leftovers, nothingLeft, Project } from "./project.ts";
-import { type SshServer, startSshServer } from "./ssh-server.ts";
+import { authorityPath } from "../../scripts/connect/edge-ca.ts";
+import { docker } from "../../test-support/by-hand.ts";
+import { type EngineKind, PrivateEngine } from "../../test-support/private-engine.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
+import { type SshServer, startSshServer } from "../../test-support/ssh-server.ts";
 import { type Certificates, makeCertificates } from "./tls.ts";
 
 // A second engine, reached over the network only: by TCP with TLS, then by ssh. Its ports are not this machine's.
@@ -66,7 +66,12 @@ function nvidiaHook(): string {
   return programs;
 }
 
-const script = (name: string, ...args: string[]) => [`scripts/${name}.ts`, "--stack", project.stack, ...args];
+const script = (name: string, ...args: string[]) => [
+  `scripts/commands/${name}.ts`,
+  "--stack",
+  project.stack,
+  ...args,
+];
 async function succeeds(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
   const { code, output } = await project.run(process.execPath, args, env).done;
   expect(code, output).toBe(0);

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Agent, type Dispatcher, fetch } from "undici";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { docker } from "../../components/engine.ts";
-import { newKey } from "../../gateway/src/keys.ts";
-import { edgeAuthority } from "../../scripts/trust.ts";
-import { Project } from "./project.ts";
+import { docker } from "../../engine/docker-cli.ts";
+import { newKey } from "../../gateway/src/auth/api-keys.ts";
+import { edgeAuthority } from "../../scripts/connect/edge-ca.ts";
+import { Project } from "../../test-support/project.ts";
 import { failureOf, firstLines, underLoad } from "./under-load.ts";
 
 const gatewayPort = 18471;
@@ -272,7 +272,7 @@ describe("two gateways and two Ollama servers behind an edge", () => {
 
   it("the edge can be taken away again: npm run up has it leave its port to the gateway", async () => {
     project.configure({ edge: undefined, gatewayReplicas: undefined });
-    const { output: words } = await project.run(process.execPath, ["scripts/preview.ts"]).done;
+    const { output: words } = await project.run(process.execPath, ["scripts/commands/preview.ts"]).done;
     expect(words).toMatch(/\*\*Interrupts\*\*: the edge goes before the gateway has its port/);
     const alone = await project.tryPulumi("up", "--yes", "--skip-preview");
     expect(alone.code).not.toBe(0);
@@ -281,7 +281,7 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     );
     // What the command line says counts before the file.
     project.configure({ edge: "internal", gatewayReplicas: 2 });
-    const update = ["scripts/up.ts", "-c", "edge=none", "-c", "gatewayReplicas=1"];
+    const update = ["scripts/commands/up.ts", "-c", "edge=none", "-c", "gatewayReplicas=1"];
     const environment = { OLLAMA_STACK_API_KEY: key };
     const { code, output } = await project.run(process.execPath, update, environment).done;
     expect(code, output).toBe(0);

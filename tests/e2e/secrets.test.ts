@@ -3,9 +3,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { newKey } from "../../gateway/src/keys.ts";
-import { docker, recreate } from "./by-hand.ts";
-import { leftovers, Project } from "./project.ts";
+import { newKey } from "../../gateway/src/auth/api-keys.ts";
+import { docker, recreate } from "../../test-support/by-hand.ts";
+import { leftovers, Project } from "../../test-support/project.ts";
 
 // A key and a passphrase are planted, the stack is brought through its life, and then they are looked for everywhere.
 const project = new Project({ stack: "hush", ollamaPort: 18808, gatewayPort: 18800 });
@@ -62,7 +62,7 @@ async function run(command: string, args: readonly string[], expected: number): 
   return output;
 }
 const script = (name: string, expected: number, ...args: string[]) =>
-  run(process.execPath, [`scripts/${name}.ts`, "--stack", project.stack, ...args], expected);
+  run(process.execPath, [`scripts/commands/${name}.ts`, "--stack", project.stack, ...args], expected);
 const pulumi = (...args: string[]) => run("pulumi", args, 0);
 
 const ask = (bearer: string, path = "/v1/models") =>

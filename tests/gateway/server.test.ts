@@ -6,9 +6,9 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { bundleGateway } from "../../components/gateway-bundle.ts";
-import { type FakeOllama, last, token } from "./fake-ollama.ts";
-import { errorOf, eventually, hello, readEvents, startFake } from "./harness.ts";
+import { bundleGateway } from "../../components/resources/gateway-image/bundle.ts";
+import { type FakeOllama, last, token } from "../../test-support/fake-ollama.ts";
+import { errorOf, eventually, hello, readEvents, startFake } from "../../test-support/gateway-harness.ts";
 
 const source = join(import.meta.dirname, "../../gateway/src");
 

@@ -1,4 +1,4 @@
-import type { StackOutputs } from "../../scripts/outputs.ts";
+import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import { describeSmoke } from "./suite.ts";
 
 // npm run smoke finds the stack and hands its outputs over.

@@ -1,9 +1,9 @@
 import OpenAI from "openai";
 import { beforeAll, describe, expect, it } from "vitest";
-import { containerState, docker } from "../../components/engine.ts";
-import type { StackOutputs } from "../../scripts/outputs.ts";
-import { askForJoke } from "../../scripts/joke.ts";
-import { trustEdge } from "../../scripts/trust.ts";
+import { containerState, docker } from "../../engine/docker-cli.ts";
+import type { StackOutputs } from "../../scripts/stack/outputs.ts";
+import { askForJoke } from "../../scripts/connect/sample-prompt.ts";
+import { trustEdge } from "../../scripts/connect/edge-ca.ts";
 
 interface Completion {
   choices: { message: { role: string; content: string }; finish_reason: string }[];

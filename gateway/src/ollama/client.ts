@@ -1,13 +1,13 @@
 import { isIPv6 } from "node:net";
 import type { Dispatcher, Pool } from "undici";
-import type { Abortable } from "../abortable.ts";
-import type { BackendAddress } from "../backend-address.ts";
-import type { Config } from "../config.ts";
+import type { Abortable } from "../lib/abortable.ts";
+import type { BackendAddress } from "./address.ts";
+import type { Config } from "../config/config.ts";
 import { ApiError } from "../errors.ts";
-import { type EventReader, Exchange } from "./exchange.ts";
-import { newPool } from "./pool.ts";
-import { fromConnectionError, fromStatus, type Stage } from "./failures.ts";
-import { type OllamaForwarded, contentOf } from "./forwarded.ts";
+import { type EventReader, Exchange } from "./generate-stream.ts";
+import { newPool } from "./connection-pool.ts";
+import { fromConnectionError, fromStatus, type Stage } from "./error-mapping.ts";
+import { type OllamaForwarded, contentOf } from "./proxy-body.ts";
 import type { OllamaCall, OllamaModel, OllamaQuestion, OllamaRunning } from "./types.ts";
 
 // Longer than the default of 4 s, so that a request now and then needs no new connection.

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import packageJson from "../../package.json" with { type: "json" };
-import { anthropicError, ollamaError, openAiError } from "./answers.ts";
+import { anthropicError, ollamaError, openAiError } from "./response-schemas.ts";
 import { type Operation, operations } from "./operations.ts";
 
 /** The OpenAPI document, made from the schemas that validate the bodies. */

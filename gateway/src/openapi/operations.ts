@@ -1,12 +1,12 @@
 import type * as z from "zod";
-import { chatSchema } from "../translate/chat-schema.ts";
-import { completionsSchema } from "../translate/completions.ts";
-import { embeddingsSchema } from "../translate/embeddings.ts";
-import { messagesSchema } from "../translate/messages-schema.ts";
-import { namedModelSchema, nativeSchema } from "../translate/native.ts";
-import { opeaSchema } from "../translate/opea.ts";
-import { responsesSchema } from "../translate/responses-schema.ts";
-import * as answers from "./answers.ts";
+import { chatSchema } from "../apis/openai-chat/schema.ts";
+import { completionsSchema } from "../apis/openai-completions/adapter.ts";
+import { embeddingsSchema } from "../apis/openai-embeddings/adapter.ts";
+import { messagesSchema } from "../apis/anthropic-messages/schema.ts";
+import { namedModelSchema, nativeSchema } from "../apis/ollama-native/adapter.ts";
+import { opeaSchema } from "../apis/opea/adapter.ts";
+import { responsesSchema } from "../apis/openai-responses/schema.ts";
+import * as answers from "./response-schemas.ts";
 
 /** What the document says of one route. */
 export interface Operation {

@@ -1,5 +1,5 @@
-import type { Caller } from "../caller.ts";
-import type { Gateway } from "../gateway.ts";
+import type { Caller } from "../auth/consumer.ts";
+import type { Gateway } from "../app-context.ts";
 import type { OllamaModel } from "../ollama/types.ts";
 
 /**

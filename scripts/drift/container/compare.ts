@@ -1,10 +1,10 @@
 import type { Difference, Repair } from "../difference.ts";
 import { isolation } from "./isolation.ts";
 import { limits } from "./limits.ts";
-import type { ContainerInputs, ImageConfig, Inspected } from "./objects.ts";
+import type { ContainerInputs, ImageConfig, Inspected } from "./types.ts";
 import { process } from "./process.ts";
-import { surroundings } from "./surroundings.ts";
-import { list } from "./words.ts";
+import { surroundings } from "./network-and-mounts.ts";
+import { list } from "./format.ts";
 
 const properties = [...process, ...surroundings, ...isolation, ...limits];
 

@@ -1,5 +1,5 @@
 import type { Property } from "./property.ts";
-import { flag, list, map } from "./words.ts";
+import { flag, list, map } from "./format.ts";
 
 export const isolation: readonly Property[] = [
   {

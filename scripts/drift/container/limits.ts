@@ -1,5 +1,5 @@
 import type { Property } from "./property.ts";
-import { count, list, mebibyte, mebibytes } from "./words.ts";
+import { count, list, mebibyte, mebibytes } from "./format.ts";
 
 export const limits: readonly Property[] = [
   {

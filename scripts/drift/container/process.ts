@@ -1,6 +1,6 @@
-import type { ImageConfig } from "./objects.ts";
+import type { ImageConfig } from "./types.ts";
 import type { Property } from "./property.ts";
-import { command, flag, list, map } from "./words.ts";
+import { command, flag, list, map } from "./format.ts";
 
 export const process: readonly Property[] = [
   {

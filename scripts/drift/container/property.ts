@@ -1,4 +1,4 @@
-import type { ContainerInputs, ImageConfig, Inspected } from "./objects.ts";
+import type { ContainerInputs, ImageConfig, Inspected } from "./types.ts";
 
 /** One property of a container: what was asked for, by the state or else by the image, and what there is. */
 export interface Property {

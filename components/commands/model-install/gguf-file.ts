@@ -1,0 +1,124 @@
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { sourceKind } from "../../config/model-source.ts";
+import { InstallError, persist } from "./retry.ts";
+import { Stall } from "./idle-timeout.ts";
+
+export interface ReadOptions {
+  /** Seconds without a byte after which a download is begun again where it stopped. */
+  readonly stallSeconds: number;
+  readonly say: (line: string) => void;
+  /** Told after each piece how much has come in, and of how much if that is known. */
+  readonly onProgress: (completed: number, total: number | undefined) => void;
+}
+
+/** The content of a GGUF file, a path or a URL, in pieces, each once and in order. */
+export function readGguf(source: string, options: ReadOptions): AsyncIterable<Uint8Array> {
+  return sourceKind(source) === "url" ? download(source, options) : readFile(source, options);
+}
+
+async function* readFile(path: string, { onProgress }: ReadOptions): AsyncGenerator<Uint8Array> {
+  const { size } = await stat(path);
+  let completed = 0;
+  for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+    yield piece;
+    onProgress((completed += piece.length), size);
+  }
+}
+
+/** Goes on where it was cut off, as often as it takes: a download of an hour need not begin again. */
+async function* download(url: string, options: ReadOptions): AsyncGenerator<Uint8Array> {
+  const { stallSeconds, say, onProgress } = options;
+  let offset = 0;
+  let total: number | undefined;
+  const how = {
+    what: `downloading ${url}`,
+    bytes: () => offset,
+    advice: "Run the update again when it can be reached.",
+    say,
+  };
+  let connection: Connection | undefined;
+  try {
+    for (;;) {
+      // Which piece comes next is asked anew after a failure, from where the last one ended.
+      const piece = await persist(how, async () => {
+        try {
+          connection ??= await connect(url, offset, stallSeconds);
+          total ??= connection.total;
+          const next = await connection.next(stallSeconds);
+          if (next.done !== true) return next.value;
+          if (total !== undefined && offset < total) throw new Error("the connection dropped");
+          return undefined;
+        } catch (error) {
+          connection?.close();
+          connection = undefined;
+          throw error;
+        }
+      });
+      if (piece === undefined) return;
+      offset += piece.length;
+      yield piece;
+      onProgress(offset, total);
+    }
+  } finally {
+    connection?.close();
+  }
+}
+
+interface Connection {
+  /** Size of the whole file. */
+  readonly total: number | undefined;
+  next(stallSeconds: number): Promise<IteratorResult<Uint8Array>>;
+  close(): void;
+}
+
+async function connect(url: string, offset: number, stallSeconds: number): Promise<Connection> {
+  const stall = new Stall();
+  stall.wait(stallSeconds);
+  try {
+    const headers = offset > 0 ? { range: `bytes=${String(offset)}-` } : {};
+    const response = await fetch(url, { headers, signal: stall.signal });
+    // Whoever does not know ranges begins from the start.
+    const from = response.status === 206 ? offset : 0;
+    if (!response.ok || response.body === null) {
+      const status = `${url} answers ${String(response.status)} ${response.statusText}`.trim();
+      if (response.status >= 400 && response.status < 500 && response.status !== 429)
+        throw new InstallError(`${status}. Check the source of the model.`);
+      throw new Error(status);
+    }
+    const length = Number(response.headers.get("content-length") ?? Number.NaN);
+    const pieces = skip(response.body, offset - from);
+    return {
+      total: Number.isNaN(length) ? undefined : from + length,
+      async next(seconds) {
+        stall.wait(seconds);
+        try {
+          return await pieces.next();
+        } catch (error) {
+          throw stall.reason(error);
+        } finally {
+          // However long the other side takes to write it, the download does not stall.
+          stall.end();
+        }
+      },
+      close() {
+        stall.end();
+        void pieces.return(undefined).catch(() => undefined);
+      },
+    };
+  } catch (error) {
+    stall.end();
+    throw stall.reason(error);
+  }
+}
+
+async function* skip(pieces: AsyncIterable<Uint8Array>, bytes: number): AsyncGenerator<Uint8Array> {
+  let left = bytes;
+  for await (const piece of pieces) {
+    if (left >= piece.length) left -= piece.length;
+    else {
+      yield left > 0 ? piece.subarray(left) : piece;
+      left = 0;
+    }
+  }
+}

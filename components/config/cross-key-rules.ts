@@ -1,0 +1,93 @@
+import type { GivenConfig } from "./config.ts";
+import { hasTls, isNamed } from "../resources/edge-config/caddyfile.ts";
+
+// What is allowed of a key depends on others. The messages complete the sentence "KEY is VALUE, but must be ...".
+
+interface Rule {
+  /** Whether a config breaks it. */
+  readonly breaks: (config: GivenConfig) => boolean;
+  /** The key that is to be changed. */
+  readonly path: keyof GivenConfig;
+  readonly message: string;
+}
+
+export const rules: readonly Rule[] = [
+  {
+    breaks: ({ gatewayBindAddress, gatewayApiKeys }) =>
+      !isLoopback(gatewayBindAddress) && gatewayApiKeys.length === 0,
+    path: "gatewayBindAddress",
+    message: "a loopback address while gatewayApiKeys is empty, or everybody on the network is let in",
+  },
+  {
+    breaks: ({ retainModels, protectModels }) => protectModels && !retainModels,
+    path: "protectModels",
+    message: "false while retainModels is false",
+  },
+  {
+    breaks: ({ modelVolume, protectModels }) => protectModels && modelVolume !== "",
+    path: "protectModels",
+    message: "false while modelVolume names a volume, which is not the stack's to delete",
+  },
+  {
+    breaks: ({ dockerHost, dockerCertPath }) => dockerHost.startsWith("tcp:") && dockerCertPath === "",
+    path: "dockerCertPath",
+    message:
+      "the folder of ca.pem, cert.pem and key.pem while dockerHost is tcp: without TLS, whoever reaches the engine owns its host",
+  },
+  {
+    breaks: ({ dockerHost, dockerCertPath }) => !dockerHost.startsWith("tcp:") && dockerCertPath !== "",
+    path: "dockerCertPath",
+    message: "empty unless dockerHost is tcp://host:port",
+  },
+  {
+    breaks: ({ edge, gatewayReplicas }) => edge === "none" && gatewayReplicas > 1,
+    path: "gatewayReplicas",
+    message: "1 while edge is none: two containers cannot have one port",
+  },
+  {
+    breaks: ({ edge, edgeHostnames }) => edge !== "none" && isNamed(edge) && edgeHostnames.length === 0,
+    path: "edgeHostnames",
+    message: `the names that clients use, while edge is certificate or acme; such as '["llm.example.org"]'`,
+  },
+  {
+    breaks: ({ edge, edgeHostnames }) => (edge === "none" || !hasTls(edge)) && edgeHostnames.length > 0,
+    path: "edgeHostnames",
+    message: "empty while edge is none or http",
+  },
+  {
+    breaks: ({ edge, edgeCertificates }) => (edge === "none" || !isNamed(edge)) && edgeCertificates !== "",
+    path: "edgeCertificates",
+    message: "empty unless edge is certificate or acme",
+  },
+  {
+    breaks: ({ edge, edgeCertificates }) => edge === "certificate" && edgeCertificates === "",
+    path: "edgeCertificates",
+    message: "the folder of cert.pem and key.pem while edge is certificate",
+  },
+  {
+    breaks: ({ edge, edgeAcmeDirectory }) => edge !== "acme" && edgeAcmeDirectory !== "",
+    path: "edgeAcmeDirectory",
+    message: "empty unless edge is acme",
+  },
+  {
+    breaks: ({ edge, edgeAcmeEmail }) => edge !== "acme" && edgeAcmeEmail !== "",
+    path: "edgeAcmeEmail",
+    message: "empty unless edge is acme",
+  },
+  {
+    breaks: ({ edge, edgeAcmeDirectory, gatewayPort }) =>
+      edge === "acme" && edgeAcmeDirectory === "" && gatewayPort !== 443,
+    path: "gatewayPort",
+    message: "443 while edge is acme: public authorities ask there whether a name is yours",
+  },
+  {
+    breaks: ({ ollamaPort, gatewayPort }) => ollamaPort !== "auto" && ollamaPort === gatewayPort,
+    path: "gatewayPort",
+    message: "another port than ollamaPort",
+  },
+];
+
+/** Whether only this host reaches what is bound to an address. */
+function isLoopback(text: string): boolean {
+  return text.startsWith("127.") || text === "::1";
+}

@@ -1,0 +1,44 @@
+import type { StackConfig } from "../../config/config.ts";
+import { askEngine, type EngineAddress } from "../../../engine/docker-cli.ts";
+import { splitHostsLine } from "../../resources/container/service-container.ts";
+import { parseReference, sourceKind } from "../../config/model-source.ts";
+
+/** Addresses of the hosts that only Ollama's container knows by name, as far as a registry is meant by them. */
+export async function containerHosts({
+  ollamaHosts,
+  models,
+  ...engine
+}: Pick<StackConfig, "ollamaHosts" | "models"> & EngineAddress): Promise<Map<string, string>> {
+  const wanted = new Set(
+    models
+      .map(({ name, source = name }) => source)
+      .filter((source) => sourceKind(source) === "registry")
+      .map((source) => parseReference(source).host.replace(/:\d+$/, "")),
+  );
+  const lines = ollamaHosts.map(splitHostsLine).filter(({ host }) => wanted.has(host));
+  const gateway = lines.some(({ ip }) => ip === "host-gateway") ? await hostGateway(engine) : undefined;
+  return new Map(
+    lines.flatMap(({ host, ip }) => {
+      const address = ip === "host-gateway" ? gateway : ip;
+      return address === undefined ? [] : [[host, address]];
+    }),
+  );
+}
+
+/** What the engine puts in for host-gateway, unless it was told otherwise: its address on the default bridge. */
+async function hostGateway(engine: EngineAddress): Promise<string | undefined> {
+  const format = "{{range .IPAM.Config}}{{.Gateway}},{{.Subnet}} {{end}}";
+  const text = await askEngine(["network", "inspect", "--format", format, "bridge"], { engine }).catch(
+    () => "",
+  );
+  return bridgeAddress(text);
+}
+
+/** The engine's own address on a bridge, from "gateway,subnet" of each of its address ranges. */
+export function bridgeAddress(text: string): string | undefined {
+  const [range = ""] = text.trim().split(" ");
+  const [gateway = "", subnet = ""] = range.split(",");
+  // An engine that was never restarted does not list it; it is the first one of the range.
+  if (gateway !== "") return gateway;
+  return /^\d+\.\d+\.\d+\.0\//.test(subnet) ? subnet.replace(/\.0\/\d+$/, ".1") : undefined;
+}

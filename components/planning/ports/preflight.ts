@@ -1,0 +1,99 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { GivenConfig, StackConfig } from "../../config/config.ts";
+import { EngineError } from "../../../engine/docker-cli.ts";
+import { checkClientEnvironment, explainEngine } from "../../../engine/diagnostics.ts";
+import { HostPorts } from "./host-ports.ts";
+import type { StackNames } from "../../../engine/names.ts";
+import { chosenPorts, choosePort } from "./port-choice.ts";
+import { deployedPorts } from "./previous-ports.ts";
+
+interface Wanted {
+  readonly key: "ollamaPort" | "gatewayPort";
+  /** Where an update tells the port that it has. */
+  readonly output: "ollamaUrl" | "gatewayUrl";
+  readonly address: string;
+  readonly port: GivenConfig["gatewayPort"];
+  /** The containers of the stack that may have it. */
+  readonly containers: readonly string[];
+}
+
+/**
+ * What the provider would only tell in the middle of an update, and in many words: the engine doesn't answer, or a
+ * port is taken by something that isn't this stack's. Checked at preview too. Returns the config with the ports that it
+ * leaves to the stack.
+ */
+export async function checkHost(config: GivenConfig, names: StackNames): Promise<StackConfig> {
+  const problem = checkClientEnvironment(config);
+  if (problem !== undefined) throw new pulumi.RunError(problem);
+  let host: HostPorts;
+  try {
+    host = await HostPorts.read(config);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    throw new pulumi.RunError(explainEngine(config, error.message));
+  }
+  const ollama: Wanted = {
+    key: "ollamaPort",
+    output: "ollamaUrl",
+    address: config.ollamaBindAddress,
+    port: config.ollamaPort,
+    containers: [names.ollama],
+  };
+  const gateway: Wanted = {
+    key: "gatewayPort",
+    output: "gatewayUrl",
+    address: config.gatewayBindAddress,
+    port: config.gatewayPort,
+    // The gateway leaves its port to a new edge; the other way round, the edge would have it to the end of an update.
+    containers:
+      config.edge === "none" && !pulumi.runtime.isDryRun() ? [names.gateway] : [names.edge, names.gateway],
+  };
+  await refuseTaken(host, [ollama, gateway], names.edge);
+  if (config.edge === "none" && config.gatewayPort === "auto" && !pulumi.runtime.isDryRun()) {
+    // Preview has said that the port stays.
+    const { port } = await host.of([names.edge]);
+    if (port !== undefined) throw new pulumi.RunError(edgeHas(port, names.edge));
+  }
+  const ollamaPort = await portOf(host, ollama, gateway.port);
+  return { ...config, ollamaPort, gatewayPort: await portOf(host, gateway, ollamaPort) };
+}
+
+async function refuseTaken(host: HostPorts, wanted: readonly Wanted[], edge: string): Promise<void> {
+  const lines = await Promise.all(
+    wanted.map(async ({ key, address, port, containers }) => {
+      if (port === 0 || port === "auto") return undefined;
+      const holder = await host.takenBy(address, port, containers);
+      if (holder === undefined) return undefined;
+      if (holder === `the container ${edge}`) return edgeHas(port, edge);
+      return `Port ${String(port)} is in use by ${holder}. Stop that, or choose another: pulumi config set ${key} PORT`;
+    }),
+  );
+  const problems = lines.filter((line) => line !== undefined);
+  if (problems.length > 0) throw new pulumi.RunError(problems.join("\n"));
+}
+
+function edgeHas(port: number, edge: string): string {
+  return `Port ${String(port)} is in use by the container ${edge}, which is to go. Take it away first, as npm run up does by itself: pulumi destroy --target '**::ollama-stack:index:Edge**'`;
+}
+
+/** The port that the config names, or one that is chosen. */
+async function portOf(
+  host: HostPorts,
+  { key, output, address, port, containers }: Wanted,
+  other: Wanted["port"],
+): Promise<number> {
+  if (port !== "auto") return port;
+  const own = await host.of(containers);
+  const chosen = await choosePort({
+    name: containers.at(-1) ?? key,
+    had: own.port === undefined ? await deployedPorts(output) : [own.port],
+    refused: own.refused,
+    isFree: async (candidate) =>
+      candidate !== other &&
+      (await host.takenBy(address, candidate, candidate === own.port ? containers : [])) === undefined,
+  });
+  if (chosen !== undefined) return chosen;
+  throw new pulumi.RunError(
+    `${key} is auto, but no port from ${chosenPorts} is free; set one with: pulumi config set ${key} PORT`,
+  );
+}

@@ -1,0 +1,80 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { buildSync } from "esbuild";
+import { BundleRecord } from "./bundle-cache.ts";
+
+/** The build context of the gateway's image, relative to the project: an absolute path would differ between machines. */
+export const gatewayContext = "gateway";
+
+// What the bundle depends on and esbuild does not name: what is installed, how it is resolved, and this file.
+const surroundings = ["package.json", "package-lock.json", "tsconfig.json", `${gatewayContext}/package.json`];
+
+/**
+ * Bundles the gateway's sources and dependencies into `gateway/dist`, so that building its image needs no network
+ * and the same sources give the same image; nothing is done when it is there already. Returns a hash of all that the
+ * image is built from but its base.
+ */
+export function bundleGateway(projectRoot: string, outdir = `${gatewayContext}/dist`): string {
+  const record = new BundleRecord(projectRoot, outdir);
+  const files = record.unchanged() ?? bundle(projectRoot, outdir, record);
+  removeOthers(join(projectRoot, outdir), files);
+  const hash = createHash("sha256");
+  const take = (name: string, path: string) =>
+    hash
+      .update(name)
+      .update("\0")
+      .update(readFileSync(join(projectRoot, path)))
+      .update("\0");
+  for (const name of ["Dockerfile", ".dockerignore"]) take(name, join(gatewayContext, name));
+  for (const path of files) take(basename(path), path);
+  return hash.digest("hex");
+}
+
+/** Returns the files it made, from the project's folder. */
+function bundle(projectRoot: string, outdir: string, record: BundleRecord): string[] {
+  const { outputFiles, metafile } = buildSync({
+    absWorkingDir: projectRoot,
+    entryPoints: {
+      server: `${gatewayContext}/src/server.ts`,
+      healthcheck: `${gatewayContext}/src/bin/healthcheck.ts`,
+      control: `${gatewayContext}/src/bin/control-client.ts`,
+    },
+    outdir,
+    metafile: true,
+    outExtension: { ".js": ".cjs" },
+    bundle: true,
+    write: false,
+    platform: "node",
+    target: "node24",
+    // As ECMAScript modules, node's own modules are loaded with all that they export: node:http brings a fetch with it.
+    format: "cjs",
+    // What Fastify loads only when it is used, and the gateway does not use.
+    external: ["@fastify/ajv-compiler", "@fastify/fast-json-stringify-compiler", "light-my-request"],
+    // Leaves out a second, experimental parser of undici's.
+    define: { esbuildDetection: "true" },
+    // Names stay as they are, so that a stack trace can be read.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    legalComments: "eof",
+    logLevel: "silent",
+  });
+  for (const { path, contents } of outputFiles) writeIfChanged(path, contents);
+  const files = outputFiles.map(({ path }) => record.nameOf(path));
+  const inputs = [...Object.keys(metafile.inputs), ...surroundings, record.nameOf(import.meta.filename)];
+  record.write(inputs, files);
+  return files;
+}
+
+/** What an older version of this program bundled would go into the image as well. */
+function removeOthers(directory: string, files: readonly string[]): void {
+  if (!existsSync(directory)) return;
+  const kept = new Set(files.map((path) => basename(path)));
+  for (const name of readdirSync(directory)) if (!kept.has(name)) rmSync(join(directory, name));
+}
+
+function writeIfChanged(path: string, contents: Uint8Array): void {
+  if (existsSync(path) && readFileSync(path).equals(contents)) return;
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, contents);
+}

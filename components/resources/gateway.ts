@@ -1,0 +1,187 @@
+import { createHash } from "node:crypto";
+import * as command from "@pulumi/command";
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import { DEFAULT_PORT, readConfig } from "../../gateway/src/config/config.ts";
+import { type Access, publishedUrl, serviceUrl } from "../../engine/connection.ts";
+import { type Drain, drainedGateway } from "./container/drain-hooks.ts";
+import { bundleGateway, gatewayContext } from "./gateway-image/bundle.ts";
+import type { GatewayEnvironment, ProgramVariable } from "../config/gateway-environment.ts";
+import type { NetworkToJoin } from "./network.ts";
+import { firstOf, replicaContainers } from "./container/replicas.ts";
+import { readyAt, readyWhen, type ContainerLimits } from "./container/service-container.ts";
+
+export interface GatewayArgs {
+  /** Folder of the project, which holds the gateway's sources. */
+  readonly projectRoot: string;
+  /** Image with Node 24 to build on. A change rebuilds the image and replaces the container. */
+  readonly baseImage: string;
+  /** Platform of the images; empty means the engine's own. A change replaces image and container. */
+  readonly platform: string;
+  /** How many containers. They are replaced one after the other; beyond one, `behind` has to be an edge. */
+  readonly replicas: number;
+  /** Name of the first container and, with a hash of its content as tag, of the image. A change replaces both. */
+  readonly containerName: string;
+  /** Network to join, under the alias `gateway`, `gateway-2` and so on. A change replaces the container. */
+  readonly network: NetworkToJoin;
+  /** Where Ollama answers on that network. A change replaces the containers. */
+  readonly servers: readonly Backend[];
+  /** How many requests each of them runs at once. A change replaces the containers. */
+  readonly parallel: number;
+  /** Models that must be there; the first is the default. A change replaces the container. */
+  readonly models: readonly string[];
+  /** Those of them that are loaded before anybody asks, and stay so. A change replaces the container. */
+  readonly keepLoaded: readonly string[];
+  /** Host address and port that it is published at; or what stands in front of it. A change replaces the containers. */
+  readonly published: { readonly bindAddress: string; readonly port: number } | { readonly behind: Drain };
+  /** Lines of API keys by digest, in the gateway's form; none means that everybody is let in. A change replaces it. */
+  readonly apiKeys: pulumi.Input<readonly string[]>;
+  /** Lowest level that is logged. A change replaces the container. */
+  readonly logLevel: string;
+  /** More of the gateway's own variables. A change replaces the container. */
+  readonly environment: GatewayEnvironment;
+  /** Seconds until an update gives up waiting for the gateway. */
+  readonly readyTimeoutSeconds: number;
+  readonly limits: ContainerLimits;
+  /** How commands reach it. */
+  readonly access: Access;
+  /** What has to be there before its containers, such as its models; its image is built meanwhile. */
+  readonly after?: readonly pulumi.Resource[];
+}
+
+interface Backend {
+  readonly host: string;
+  readonly port: number;
+}
+
+// Beyond the time that the gateway gives to requests in flight, the engine leaves it this long to close.
+const stopMarginSeconds = 5;
+
+// In the container's temporary folder, which is in memory.
+const controlSocket = "/tmp/control.sock";
+
+/** The OpenAI-compatible gateway: its image, built from this repository, and its containers. */
+export class Gateway extends pulumi.ComponentResource {
+  /** The first one. */
+  readonly containerName: pulumi.Output<string>;
+  readonly containerNames: readonly pulumi.Output<string>[];
+  readonly imageName: pulumi.Output<string>;
+  readonly imageId: pulumi.Output<string>;
+  /** Where its port is published, seen from the engine's host; empty behind an edge. Known only once it is ready. */
+  readonly url: pulumi.Output<string>;
+  /** Where it answers on the network. */
+  readonly internal = { host: "gateway", port: DEFAULT_PORT };
+  /** Where each of its containers answers on the network. */
+  readonly hosts: readonly Backend[];
+
+  constructor(name: string, args: GatewayArgs, opts?: pulumi.ComponentResourceOptions) {
+    // An input of a component that is not known yet would keep all that is in it waiting.
+    const { network, after, ...known } = args;
+    super("ollama-stack:index:Gateway", name, { ...known, networkName: network.name }, opts);
+    const platform = args.platform === "" ? {} : { platform: args.platform };
+    const base = new docker.RemoteImage(
+      `${name}-base-image`,
+      { name: args.baseImage, keepLocally: true, ...platform },
+      { parent: this },
+    );
+    const bundle = bundleGateway(args.projectRoot);
+    // The tag says what the image is made of: a new content is a new image, and the old one goes after its container.
+    const tag = base.imageId.apply((id) =>
+      createHash("sha256").update(`${bundle} ${id}`).digest("hex").slice(0, 16),
+    );
+    const imageName = pulumi.interpolate`${args.containerName}:${tag}`;
+    // Deletes the image in place of the provider, once nothing uses it. It is there first: an update that fails when the
+    // image is made leaves none.
+    const disposal = new command.local.Command(
+      `${name}-image-disposal`,
+      {
+        delete: "node components/commands/remove-image.ts",
+        environment: { ...args.access.environment, IMAGE: imageName },
+        triggers: [imageName],
+        addPreviousOutputInEnv: false,
+      },
+      { parent: this },
+    );
+    const image = new docker.RemoteImage(
+      `${name}-image`,
+      {
+        name: imageName,
+        build: {
+          context: gatewayContext,
+          buildArgs: { BASE_IMAGE: args.baseImage },
+          ...platform,
+          // The other one builds on the environment's engine, whatever the provider was told, and knows no TLS.
+          ...(args.access.hostname === undefined ? {} : { useLegacyBuilder: true }),
+        },
+        triggers: { content: tag },
+        keepLocally: true,
+        ...platform,
+      },
+      { parent: this, dependsOn: disposal },
+    );
+    const set = {
+      HOST: "0.0.0.0",
+      PORT: String(DEFAULT_PORT),
+      ...backendVariables(args.servers),
+      OLLAMA_NUM_PARALLEL: String(args.parallel),
+      CONTROL_SOCKET: controlSocket,
+      LLM_MODEL_ID: args.models[0] ?? "",
+      REQUIRED_MODELS: args.models.join(","),
+      KEEP_LOADED_MODELS: args.keepLoaded.join(","),
+      API_KEYS: pulumi.output(args.apiKeys).apply((lines) => lines.join(";")),
+      LOG_LEVEL: args.logLevel,
+    } satisfies Partial<Record<ProgramVariable, pulumi.Input<string>>>;
+    const environment = { ...args.environment, ...set };
+    const stopMs = readConfig(args.environment).SHUTDOWN_TIMEOUT_MS;
+    const { published } = args;
+    const url = "behind" in published ? "" : publishedUrl(args.access, published.bindAddress, published.port);
+    const { hosts, containerNames, allReady } = replicaContainers(
+      name,
+      {
+        count: args.replicas,
+        containerName: args.containerName,
+        host: this.internal.host,
+        networkName: network.networkName,
+      },
+      () => ({
+        image: image.imageId,
+        environment,
+        ...("behind" in published
+          ? {}
+          : { port: { internal: DEFAULT_PORT, external: published.port, address: published.bindAddress } }),
+        user: "65532:65532",
+        healthCommand: ["node", "/app/healthcheck.cjs"],
+        ready:
+          "behind" in published
+            ? drainedGateway(readyWhen(["node", "/app/healthcheck.cjs", "/ready"]), published.behind)
+            : readyAt(`${serviceUrl(args.access, { published: url, ...this.internal })}/ready`),
+        readyTimeoutSeconds: args.readyTimeoutSeconds,
+        stopGraceSeconds: Math.ceil(stopMs / 1000) + stopMarginSeconds,
+        limits: args.limits,
+        access: args.access,
+      }),
+      this,
+      after ?? [],
+    );
+    this.containerNames = containerNames;
+    this.containerName = firstOf(containerNames);
+    this.imageName = image.name;
+    this.imageId = image.imageId;
+    this.url = allReady.apply(() => url);
+    this.hosts = hosts.map((host) => ({ host, port: DEFAULT_PORT }));
+    this.registerOutputs({
+      containerName: this.containerName,
+      imageName: this.imageName,
+      imageId: this.imageId,
+      url: this.url,
+    });
+  }
+}
+
+/** One server is named by OPEA's variables, as ever. */
+function backendVariables(servers: readonly Backend[]): Partial<Record<ProgramVariable, string>> {
+  const [first] = servers;
+  if (first === undefined) throw new Error("a gateway needs a server");
+  if (servers.length === 1) return { LLM_SERVICE_HOST_IP: first.host, LLM_SERVICE_PORT: String(first.port) };
+  return { LLM_BACKENDS: servers.map(({ host, port }) => `${host}:${String(port)}`).join(",") };
+}

@@ -1,0 +1,90 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import { type Access, isRemoteAccess } from "../../engine/connection.ts";
+import { refuse } from "../config/config-error.ts";
+import type { StackConfig } from "../config/config.ts";
+import type { Drain } from "./container/drain-hooks.ts";
+import { certificatesVersion } from "./edge-config/certificates.ts";
+import { type EdgeMode, hasTls } from "./edge-config/caddyfile.ts";
+import { Edge } from "./edge.ts";
+import type { Gateway } from "./gateway.ts";
+import type { StackNames } from "../../engine/names.ts";
+import type { NetworkToJoin } from "./network.ts";
+
+/** Who is told before one of several containers is replaced. */
+export function drainOf(config: StackConfig, names: StackNames): Drain {
+  return {
+    gateways: names.gateways,
+    // Without an edge, who is served is served by the gateway.
+    edge: config.edge === "none" ? names.gateway : names.edge,
+    timeoutSeconds: config.drainTimeoutSeconds,
+  };
+}
+
+/** Where the gateway is published: itself, or through an edge. */
+export function gatewayPlace(config: StackConfig, names: StackNames) {
+  if (config.edge !== "none") return { behind: drainOf(config, names) };
+  return { bindAddress: config.gatewayBindAddress, port: config.gatewayPort };
+}
+
+/**
+ * The image of the edge, when the config asks for one. It belongs to no edge, so that it is there before the gateway, which
+ * comes before the edge: the gateway must not give its port to an edge that cannot be made.
+ */
+export function edgeImage({ edge, edgeImage: name, imagePlatform }: StackConfig): docker.RemoteImage[] {
+  if (edge === "none") return [];
+  const platform = imagePlatform === "" ? {} : { platform: imagePlatform };
+  return [new docker.RemoteImage("edge-image", { name, keepLocally: true, ...platform })];
+}
+
+/** For the stack's outputs. */
+interface Front {
+  readonly gatewayUrl: pulumi.Output<string>;
+  readonly edge?: { readonly container: pulumi.Output<string>; readonly mode: EdgeMode };
+}
+
+interface Place {
+  readonly access: Access;
+  readonly network: NetworkToJoin;
+  readonly containerName: string;
+  /** What `edgeImage` returned. */
+  readonly images: readonly docker.RemoteImage[];
+}
+
+/** The edge that the config asks for, in front of the gateways; without one, they are their own front. */
+export function declareFront(
+  config: StackConfig,
+  gateway: Gateway,
+  { access, network, containerName, images: [image] }: Place,
+): Front {
+  const mode = config.edge;
+  if (mode === "none" || image === undefined) return { gatewayUrl: gateway.url };
+  const own = hasTls(mode) && config.edgeHostnames.length === 0;
+  // What the config holds for another mode, it would have refused.
+  const hostnames = own ? ["localhost", "127.0.0.1"] : config.edgeHostnames;
+  const edge = new Edge(
+    "edge",
+    {
+      mode,
+      hostnames,
+      gateways: gateway.hosts,
+      acmeDirectory: config.edgeAcmeDirectory,
+      acmeEmail: config.edgeAcmeEmail,
+      acmeRoot: mode === "acme" && config.edgeCertificates !== "",
+      image: image.imageId,
+      containerName,
+      network,
+      bindAddress: config.gatewayBindAddress,
+      port: config.gatewayPort,
+      certificates: config.edgeCertificates,
+      certificatesVersion: refuse(() =>
+        certificatesVersion(mode, config.edgeCertificates, isRemoteAccess(access)),
+      ),
+      readyTimeoutSeconds: config.readyTimeoutSeconds,
+      limits: { memoryMiB: config.edgeMemoryMiB, cpus: config.edgeCpus, pids: config.edgePids },
+      access,
+    },
+    { dependsOn: gateway },
+  );
+  return { gatewayUrl: edge.url, edge: { container: edge.containerName, mode } };
+}

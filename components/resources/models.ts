@@ -1,0 +1,45 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { Access } from "../../engine/connection.ts";
+import type { StackConfig } from "../config/config.ts";
+import { OllamaModel } from "./ollama-model.ts";
+import type { PlannedModel } from "../planning/models/inspect.ts";
+
+export interface DeclareOptions {
+  /** How commands reach the server. */
+  readonly access: Access;
+  /** URL of the server as `access` reaches it, known when it is ready. */
+  readonly serverUrl: pulumi.Input<string>;
+  /** Whether models stay that do not say it themselves (in a volume of others they do), and how long a pull may bring nothing. */
+  readonly config: Pick<StackConfig, "retainModels" | "modelVolume" | "pullStallSeconds">;
+}
+
+/** The models as resources. Those of one source come one after the other: each would take it away from the other. */
+export function declareModels(
+  plan: readonly PlannedModel[],
+  { access, serverUrl, config }: DeclareOptions,
+): OllamaModel[] {
+  const names = new Set(plan.map(({ name }) => name));
+  const lastOf = new Map<string, OllamaModel>();
+  return plan.map(({ name, source, insecure, digest, changes, repair, ...own }) => {
+    const before = lastOf.get(source);
+    const model = new OllamaModel(
+      `model-${name}`,
+      {
+        access,
+        serverUrl,
+        model: name,
+        source,
+        insecure,
+        digest,
+        changes,
+        keepSource: names.has(source),
+        repair,
+        retain: own.retain ?? (config.retainModels || config.modelVolume !== ""),
+        stallSeconds: config.pullStallSeconds,
+      },
+      before === undefined ? {} : { dependsOn: before },
+    );
+    lastOf.set(source, model);
+    return model;
+  });
+}

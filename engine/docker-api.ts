@@ -1,0 +1,109 @@
+import { askEngine, EngineError } from "./docker-cli.ts";
+
+// Imported like others, it would bring a fetch of 40 ms.
+const { request } = process.getBuiltinModule("node:http");
+
+/** What the set-up asks the engine. Over a socket no process is started for it. */
+export interface DockerApi {
+  ping(): Promise<void>;
+  image(reference: string): Promise<{ readonly Id: string } | undefined>;
+  container(name: string): Promise<Container | undefined>;
+  /** The host's address on the default bridge, which containers know as host-gateway. */
+  bridgeGateway(): Promise<string | undefined>;
+}
+
+export interface Container {
+  readonly Config: { readonly Image: string };
+  readonly State: { readonly Running: boolean };
+}
+
+export interface Network {
+  readonly IPAM: {
+    readonly Config: readonly { readonly Subnet?: string; readonly Gateway?: string }[] | null;
+  };
+}
+
+/** Over the engine's socket. Each answer has so many milliseconds. */
+export function dockerApi(socket: string, withinMs = 10_000): DockerApi {
+  const text = (path: string) => get(socket, path, withinMs);
+  const json = async (path: string) => JSON.parse(await text(path)) as unknown;
+  const orNothing = async (path: string): Promise<unknown> => {
+    try {
+      return await json(path);
+    } catch (error) {
+      if (error instanceof NotFound) return undefined;
+      throw error;
+    }
+  };
+  return {
+    ping: async () => {
+      await text("/_ping");
+    },
+    image: async (reference) => (await orNothing(`/images/${reference}/json`)) as { Id: string } | undefined,
+    container: async (name) => (await orNothing(`/containers/${name}/json`)) as Container | undefined,
+    bridgeGateway: async () => gatewayOf((await orNothing("/networks/bridge")) as Network | undefined),
+  };
+}
+
+/** An engine that was not told otherwise takes a subnet's first address and doesn't say so. Exported for its test. */
+export function gatewayOf(network: Network | undefined): string | undefined {
+  const config = network?.IPAM.Config?.find((entry) => entry.Subnet?.includes(".") === true);
+  if (config?.Gateway !== undefined) return config.Gateway;
+  const octets = config?.Subnet?.split("/")[0]?.split(".");
+  return octets && [...octets.slice(0, 3), String(Number(octets[3]) + 1)].join(".");
+}
+
+/** By way of Docker's client, for an engine that is not reached by a socket. */
+export function dockerClientApi(): DockerApi {
+  const inspect = async (kind: string, name: string): Promise<unknown> => {
+    try {
+      const [found] = JSON.parse(await askEngine([kind, "inspect", name])) as unknown[];
+      return found;
+    } catch (error) {
+      if (error instanceof EngineError && /no such|not found/i.test(error.message)) return undefined;
+      throw error;
+    }
+  };
+  return {
+    ping: async () => {
+      await askEngine(["version", "--format", "{{.Server.Version}}"]);
+    },
+    image: async (reference) => (await inspect("image", reference)) as { Id: string } | undefined,
+    container: async (name) => (await inspect("container", name)) as Container | undefined,
+    bridgeGateway: async () => gatewayOf((await inspect("network", "bridge")) as Network | undefined),
+  };
+}
+
+class NotFound extends Error {
+  override readonly name = "NotFound";
+}
+
+/** The engine takes connections and does not answer. */
+export class EngineHangs extends Error {
+  override readonly name = "EngineHangs";
+}
+
+function get(socketPath: string, path: string, withinMs: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const call = request({ socketPath, path, timeout: withinMs }, (response) => {
+      let body = "";
+      response.setEncoding("utf8").on("data", (text: string) => (body += text));
+      response.on("end", () => {
+        const status = response.statusCode ?? 0;
+        if (status === 404) reject(new NotFound(path));
+        else if (status >= 400)
+          reject(new Error(`the Docker engine answers ${status} to ${path}: ${body.trim()}`));
+        else resolve(body);
+      });
+    });
+    call.on("timeout", () => {
+      call.destroy(
+        new EngineHangs(
+          `the Docker engine at ${socketPath} takes connections, and does not answer within ${withinMs / 1000} s: restart it (sudo systemctl restart docker)`,
+        ),
+      );
+    });
+    call.on("error", reject);
+    call.end();
+  });
+}

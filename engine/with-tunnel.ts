@@ -1,0 +1,29 @@
+import { Tunnel, type TunnelEnd } from "./tunnel/tunnel.ts";
+
+/** What tells a command of the tunnel. */
+export function tunnelVariables({ network, image, platform }: TunnelEnd): Record<string, string> {
+  return { TUNNEL_NETWORK: network, TUNNEL_IMAGE: image, TUNNEL_PLATFORM: platform };
+}
+
+/**
+ * Does something with a service at a URL that works from here: the one given, or the end of a tunnel, if the
+ * environment tells of one.
+ */
+export async function reaching<T>(
+  url: string,
+  work: (url: string) => Promise<T>,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<T> {
+  const network = environment["TUNNEL_NETWORK"] ?? "";
+  if (network === "") return await work(url);
+  const image = environment["TUNNEL_IMAGE"] ?? "";
+  const platform = environment["TUNNEL_PLATFORM"] ?? "";
+  const tunnel = await Tunnel.open({ network, image, platform }, environment);
+  try {
+    const { host, pathname } = new URL(url);
+    const port = await tunnel.listen(host);
+    return await work(`http://127.0.0.1:${String(port)}${pathname === "/" ? "" : pathname}`);
+  } finally {
+    await tunnel.close();
+  }
+}

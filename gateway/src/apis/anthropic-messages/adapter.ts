@@ -1,0 +1,17 @@
+import type { Translated } from "../adapter.ts";
+import { MessageBuilder, MessageWriter } from "./response.ts";
+import { chosenTools, toOllamaChat } from "./request.ts";
+import type { MessagesRequest } from "./schema.ts";
+
+/** A conversation in Anthropic's form. @throws ApiError when the request contradicts itself */
+export function translateMessages(request: MessagesRequest): Translated {
+  const chosen = chosenTools(request);
+  return {
+    call: { path: "/api/chat", body: toOllamaChat(request, chosen) },
+    subject: "messages",
+    thinking: "thinking",
+    ...(chosen.adapt === undefined ? {} : { adapt: chosen.adapt }),
+    whole: () => new MessageBuilder(request.model),
+    streamed: () => new MessageWriter(request.model),
+  };
+}

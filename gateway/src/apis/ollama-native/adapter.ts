@@ -1,0 +1,70 @@
+import * as z from "zod";
+import type { OllamaCall } from "../../ollama/types.ts";
+import { MAX_MESSAGES, modelName } from "../openai-chat/schema.ts";
+import type { StreamedAnswer, Translated } from "../adapter.ts";
+import { serverOptions } from "../common/server-options.ts";
+
+const OWN_SPELLING = /^[a-z0-9_]+$/;
+
+/**
+ * An object of Ollama's, which writes all its names small. Ollama takes `Model` for `model`, and the last of them
+ * counts: with another spelling it would read what the gateway has not looked at.
+ */
+function ollamaObject<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z.core.$loose> {
+  return z.looseObject(shape).check(({ value, issues }) => {
+    const keys = Object.keys(value).filter((name) => !OWN_SPELLING.test(name));
+    if (keys.length > 0) issues.push({ code: "unrecognized_keys", keys, input: value });
+  });
+}
+
+const options = z.looseObject({ ...serverOptions, num_ctx: z.number().nullish() }).nullish();
+
+/**
+ * The body of a generating request in Ollama's own form. Only what the gateway itself reads is looked at; the rest is
+ * Ollama's to judge, so that a newer Ollama's parameters work.
+ */
+export const nativeSchema = ollamaObject({
+  model: modelName,
+  stream: z.boolean().nullish(),
+  messages: z
+    .array(ollamaObject({ images: z.array(z.string()).nullish() }))
+    .max(MAX_MESSAGES)
+    .nullish(),
+  images: z.array(z.string()).nullish(),
+  options,
+});
+
+/** The body of a request about one model. */
+export const namedModelSchema = z.union([
+  ollamaObject({ model: modelName, options }),
+  // Ollama's older name for it.
+  ollamaObject({ name: modelName, options }).transform((body) => ({ ...body, model: body.name })),
+]);
+
+/** A request in Ollama's own form. Its defaults are Ollama's own too: a conversation too long is cut. */
+export function translateNative(
+  path: OllamaCall["path"],
+  request: z.output<typeof nativeSchema>,
+): Translated {
+  return {
+    call: { path, body: { ...request, stream: request.stream ?? true } },
+    subject: path === "/api/chat" ? "messages" : "prompt",
+    ...(path === "/api/chat" ? {} : { images: "images" }),
+    whole: () => {
+      let answer = "";
+      return {
+        add(_event, line) {
+          answer = line;
+        },
+        build: () => answer,
+      };
+    },
+    streamed: () => asItCame,
+  };
+}
+
+const asItCame: StreamedAnswer = {
+  contentType: "application/x-ndjson",
+  write: (_event, line) => `${line}\n`,
+  fail: (error) => `${JSON.stringify({ error: error.message })}\n`,
+};

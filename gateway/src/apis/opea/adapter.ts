@@ -1,0 +1,36 @@
+import * as z from "zod";
+import { chatMessages, chatParameters, type ChatRequest, modelName } from "../openai-chat/schema.ts";
+
+// OPEA's defaults, which are not OpenAI's.
+const STREAM = true;
+const MAX_TOKENS = 1024;
+
+/** The body of OPEA's routes: OpenAI's, but that the messages may be one string and the model absent. */
+export const opeaSchema = z.strictObject({
+  ...chatParameters,
+  top_k: z.int().min(1).nullish(),
+  repetition_penalty: z.number().min(0).nullish(),
+  messages: z.union([z.string().min(1), chatMessages]),
+  model: modelName.nullish(),
+  stream: z.boolean().nullish(),
+});
+
+export function toChatRequest(
+  { top_k: topK, repetition_penalty: penalty, ...body }: z.output<typeof opeaSchema>,
+  defaultModel: string,
+): ChatRequest {
+  // What the client says in Ollama's words counts before a default.
+  const limit = body.max_tokens ?? (body.options?.["num_predict"] == null ? MAX_TOKENS : undefined);
+  return {
+    ...body,
+    options: {
+      ...body.options,
+      ...(topK == null ? {} : { top_k: topK }),
+      ...(penalty == null ? {} : { repeat_penalty: penalty }),
+    },
+    model: body.model ?? defaultModel,
+    messages: typeof body.messages === "string" ? [{ role: "user", content: body.messages }] : body.messages,
+    stream: body.stream ?? STREAM,
+    max_tokens: limit,
+  };
+}

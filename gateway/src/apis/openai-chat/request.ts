@@ -1,0 +1,164 @@
+import type * as z from "zod";
+import { ApiError } from "../../errors.ts";
+import { measure } from "../../lib/json-scan.ts";
+import type { OllamaChatRequest, OllamaMessage, OllamaToolCall } from "../../ollama/types.ts";
+import type { ChatMessage, ChatRequest, effort as effortSchema } from "./schema.ts";
+import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
+import { type ChosenTools, type ToolChoice, chooseTools } from "../common/tool-choice.ts";
+
+type Content = Exclude<ChatMessage["content"], null | undefined>;
+
+/** OpenAI's chat request as Ollama's. Pure: the same request always gives the same. @throws ApiError */
+export function toOllamaChat(request: ChatRequest, chosen = chosenTools(request)): OllamaChatRequest {
+  const chat: OllamaChatRequest = {
+    model: request.model,
+    messages: toOllamaMessages(request.messages),
+    stream: request.stream === true,
+    options: toOllamaOptions(request, request.max_completion_tokens ?? request.max_tokens),
+    truncate: false,
+    shift: false,
+  };
+  applyExtensions(chat, request);
+  const format = chosen.format ?? toOllamaFormat(request.response_format);
+  if (format !== undefined) chat.format = format;
+  if (chosen.tools !== undefined) chat.tools = chosen.tools;
+  if (request.reasoning_effort) chat.think = toOllamaThink(request.reasoning_effort);
+  if (request.top_logprobs && !request.logprobs) {
+    throw new ApiError("invalid_value", {
+      message: "Invalid value for 'top_logprobs': it is allowed only with 'logprobs'.",
+      param: "top_logprobs",
+    });
+  }
+  if (request.logprobs) {
+    chat.logprobs = true;
+    chat.top_logprobs = request.top_logprobs ?? 0;
+  }
+  return chat;
+}
+
+/** The tools that the model is shown, and what makes it keep to the client's choice among them. */
+export function chosenTools({
+  tools,
+  tool_choice: choice,
+  parallel_tool_calls: parallel,
+}: ChatRequest): ChosenTools {
+  return chooseTools(tools ?? [], toToolChoice(choice), parallel !== false);
+}
+
+function toToolChoice(choice: ChatRequest["tool_choice"]): ToolChoice {
+  if (choice == null) return "auto";
+  if (typeof choice === "string") return choice;
+  if (choice.type === "function") return { name: choice.function.name };
+  const { mode, tools } = choice.allowed_tools;
+  return { mode, allowed: tools.map((tool) => tool.function.name) };
+}
+
+function toOllamaFormat(format: ChatRequest["response_format"]): unknown {
+  switch (format?.type) {
+    case "json_object":
+      return "json";
+    case "json_schema":
+      return format.json_schema.schema ?? "json";
+    case "text":
+    case undefined:
+      return undefined;
+  }
+}
+
+/** OpenAI tells seven efforts apart, Ollama three and none. */
+export function toOllamaThink(effort: z.output<typeof effortSchema>): boolean | string {
+  switch (effort) {
+    case "none":
+      return false;
+    case "minimal":
+      return "low";
+    case "xhigh":
+    case "max":
+      return "high";
+    case "low":
+    case "medium":
+    case "high":
+      return effort;
+  }
+}
+
+function toOllamaMessages(messages: readonly ChatMessage[]): OllamaMessage[] {
+  // A tool's answer names the call it belongs to; models' templates want the tool's name.
+  const toolNames = new Map<string, string>();
+  return messages.map((message) => {
+    switch (message.role) {
+      case "system":
+      case "developer":
+        return { role: "system", content: textOf(message.content) };
+      case "user": {
+        const images = imagesOf(message.content);
+        return { role: "user", content: textOf(message.content), ...(images.length > 0 ? { images } : {}) };
+      }
+      case "assistant": {
+        for (const call of message.tool_calls ?? []) toolNames.set(call.id, call.function.name);
+        return {
+          role: "assistant",
+          content: textOf(message.content ?? message.refusal ?? ""),
+          ...(message.reasoning_content ? { thinking: message.reasoning_content } : {}),
+          ...(message.tool_calls?.length ? { tool_calls: message.tool_calls.map(toOllamaToolCall) } : {}),
+        };
+      }
+      case "tool": {
+        const toolName = toolNames.get(message.tool_call_id) ?? message.name;
+        return {
+          role: "tool",
+          content: textOf(message.content),
+          tool_call_id: message.tool_call_id,
+          ...(toolName === undefined ? {} : { tool_name: toolName }),
+        };
+      }
+    }
+  });
+}
+
+function toOllamaToolCall(call: {
+  readonly id: string;
+  readonly function: { readonly name: string; readonly arguments: string };
+}): OllamaToolCall {
+  return {
+    id: call.id,
+    function: { name: call.function.name, arguments: argumentsOf(call.function.arguments) },
+  };
+}
+
+/** OpenAI writes the arguments as text, Ollama as an object. A model may have written text that is no object. */
+export function argumentsOf(text: string): unknown {
+  if (typeof measure(text) !== "number") return { value: text };
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : { value };
+  } catch {
+    return { value: text };
+  }
+}
+
+function textOf(content: Content): string {
+  if (typeof content === "string") return content;
+  return content.flatMap((part) => partText(part) ?? []).join("\n");
+}
+
+function partText(part: Exclude<Content, string>[number]): string | undefined {
+  switch (part.type) {
+    case "text":
+      return part.text;
+    case "refusal":
+      return part.refusal;
+    case "image_url":
+      return undefined;
+  }
+}
+
+function imagesOf(content: Content): string[] {
+  if (typeof content === "string") return [];
+  return content.flatMap((part) => (part.type === "image_url" ? base64Of(part.image_url.url) : []));
+}
+
+/** Ollama takes an image without the head of its data URL. */
+export function base64Of(dataUrl: string): string {
+  return dataUrl.slice(dataUrl.indexOf(",") + 1);
+}

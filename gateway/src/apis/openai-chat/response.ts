@@ -1,0 +1,189 @@
+import { randomUUID } from "node:crypto";
+import type { ApiError } from "../../errors.ts";
+import type { OllamaEvent, OllamaLogprob, OllamaToolCall } from "../../ollama/types.ts";
+import { dataEvent } from "../../lib/sse.ts";
+import type { StreamedAnswer, WholeAnswer } from "../adapter.ts";
+
+export interface Usage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly total_tokens: number;
+}
+
+/** What identifies one answer in everything that is sent of it. */
+interface AnswerIdentity {
+  readonly id: string;
+  /** Unix time in seconds. */
+  readonly created: number;
+  readonly model: string;
+}
+
+export const FINGERPRINT = "fp_ollama";
+
+/** The end of a stream in OpenAI's form. */
+export const END_OF_STREAM = dataEvent("[DONE]");
+
+export function newAnswer(prefix: "chatcmpl" | "cmpl", model: string): AnswerIdentity {
+  return { id: `${prefix}-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model };
+}
+
+export function usageOf(event: OllamaEvent): Usage {
+  // Ollama leaves out counts that are zero.
+  const prompt = event.prompt_eval_count ?? 0;
+  const completion = event.eval_count ?? 0;
+  return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
+}
+
+export function sumOf(one: Usage, other: Usage): Usage {
+  return {
+    prompt_tokens: one.prompt_tokens + other.prompt_tokens,
+    completion_tokens: one.completion_tokens + other.completion_tokens,
+    total_tokens: one.total_tokens + other.total_tokens,
+  };
+}
+
+function finishReason(event: OllamaEvent, calledTools: boolean): "stop" | "length" | "tool_calls" {
+  if (event.done_reason === "length") return "length";
+  return calledTools ? "tool_calls" : "stop";
+}
+
+export function newCallId(): string {
+  return `call_${randomUUID().replaceAll("-", "")}`;
+}
+
+function toToolCall(call: OllamaToolCall): object {
+  return {
+    id: call.id ?? newCallId(),
+    type: "function",
+    function: { name: call.function.name, arguments: JSON.stringify(call.function.arguments ?? {}) },
+  };
+}
+
+/** Ollama leaves out what is empty; OpenAI's clients count on it. */
+export function toLogprob({ token, logprob, bytes, top_logprobs: top }: OllamaLogprob): object {
+  return {
+    token,
+    logprob,
+    bytes: bytes ?? null,
+    top_logprobs: (top ?? []).map((each) => ({
+      token: each.token,
+      logprob: each.logprob,
+      bytes: each.bytes ?? null,
+    })),
+  };
+}
+
+/** Builds a `chat.completion` of the events of a whole answer. */
+export class CompletionBuilder implements WholeAnswer {
+  readonly #identity: AnswerIdentity;
+  #content = "";
+  #thinking = "";
+  #toolCalls: object[] = [];
+  #logprobs: object[] | undefined;
+  #last: OllamaEvent = {};
+
+  constructor(model: string) {
+    this.#identity = newAnswer("chatcmpl", model);
+  }
+
+  add(event: OllamaEvent): void {
+    const { message } = event;
+    this.#content += message?.content ?? "";
+    this.#thinking += message?.thinking ?? "";
+    if (message?.tool_calls) this.#toolCalls.push(...message.tool_calls.map(toToolCall));
+    if (event.logprobs?.length) (this.#logprobs ??= []).push(...event.logprobs.map(toLogprob));
+    this.#last = event;
+  }
+
+  build(): string {
+    const called = this.#toolCalls.length > 0;
+    return JSON.stringify({
+      id: this.#identity.id,
+      object: "chat.completion",
+      created: this.#identity.created,
+      model: this.#identity.model,
+      choices: [
+        {
+          index: 0,
+          message: {
+            role: "assistant",
+            content: called && this.#content === "" ? null : this.#content,
+            refusal: null,
+            ...(this.#thinking === "" ? {} : { reasoning_content: this.#thinking }),
+            ...(called ? { tool_calls: this.#toolCalls } : {}),
+          },
+          logprobs: this.#logprobs ? { content: this.#logprobs, refusal: null } : null,
+          finish_reason: finishReason(this.#last, called),
+        },
+      ],
+      usage: usageOf(this.#last),
+      system_fingerprint: FINGERPRINT,
+    });
+  }
+}
+
+/**
+ * Writes a streamed answer as `chat.completion.chunk` events. The parts that are the same
+ * in every chunk are written once: a token costs the quoting of its text.
+ */
+export class ChunkWriter implements StreamedAnswer {
+  readonly contentType = "text/event-stream; charset=utf-8";
+  readonly #head: string;
+  readonly #usage: string;
+  /** What stands before and after the text of a token. */
+  readonly #beforeText: string;
+  readonly #afterText: string;
+  readonly #includeUsage: boolean;
+  #begun = false;
+  #toolCalls = 0;
+
+  constructor(model: string, includeUsage: boolean) {
+    const { id, created } = newAnswer("chatcmpl", model);
+    const common = { id, object: "chat.completion.chunk", created, model, system_fingerprint: FINGERPRINT };
+    // The closing brace is left out: choices and usage follow.
+    this.#head = `data: ${JSON.stringify(common).slice(0, -1)}`;
+    this.#includeUsage = includeUsage;
+    this.#usage = includeUsage ? ',"usage":null' : "";
+    this.#beforeText = `${this.#head},"choices":[{"index":0,"delta":{"content":`;
+    this.#afterText = `},"logprobs":null,"finish_reason":null}]${this.#usage}}\n\n`;
+  }
+
+  write(event: OllamaEvent): string {
+    const { message } = event;
+    let text = "";
+    if (!this.#begun) {
+      this.#begun = true;
+      text += this.#chunk('{"role":"assistant","content":"","refusal":null}', "null", "null");
+    }
+    if (message?.thinking) {
+      text += this.#chunk(`{"reasoning_content":${JSON.stringify(message.thinking)}}`, "null", "null");
+    }
+    if (event.logprobs?.length) {
+      const logprobs = JSON.stringify({ content: event.logprobs.map(toLogprob), refusal: null });
+      text += this.#chunk(`{"content":${JSON.stringify(message?.content ?? "")}}`, logprobs, "null");
+    } else if (message?.content) {
+      text += this.#beforeText + JSON.stringify(message.content) + this.#afterText;
+    }
+    if (message?.tool_calls?.length) {
+      const calls = message.tool_calls.map((call) => ({ index: this.#toolCalls++, ...toToolCall(call) }));
+      text += this.#chunk(JSON.stringify({ tool_calls: calls }), "null", "null");
+    }
+    if (event.done === true) {
+      text += this.#chunk("{}", "null", `"${finishReason(event, this.#toolCalls > 0)}"`);
+      if (this.#includeUsage) {
+        text += `${this.#head},"choices":[],"usage":${JSON.stringify(usageOf(event))}}\n\n`;
+      }
+      text += END_OF_STREAM;
+    }
+    return text;
+  }
+
+  fail(error: ApiError): string {
+    return dataEvent(JSON.stringify(error.body()));
+  }
+
+  #chunk(delta: string, logprobs: string, finish: string): string {
+    const choice = `{"index":0,"delta":${delta},"logprobs":${logprobs},"finish_reason":${finish}}`;
+    return `${this.#head},"choices":[${choice}]${this.#usage}}\n\n`;
+  }
+}

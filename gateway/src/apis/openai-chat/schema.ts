@@ -1,0 +1,239 @@
+import * as z from "zod";
+import { unsupported, unsupportedForms } from "../common/validation.ts";
+import { isEmptyObject } from "../common/noop-values.ts";
+import { serverOptions } from "../common/server-options.ts";
+
+/** Taken, because it does not change the answer. */
+export const ignored = z.unknown().optional();
+
+// What was sent before is read anew each time: nothing is cached, and nothing changes by it.
+export const breakpoint = { prompt_cache_breakpoint: ignored };
+
+const textPart = z.strictObject({ type: z.literal("text"), text: z.string(), ...breakpoint });
+
+export const imageUrl = z.string().regex(/^data:image\/[a-z+.-]+;base64,/i, {
+  error: "Only data URLs (data:image/...;base64,...) are taken; nothing is fetched on behalf of a client",
+});
+
+/** A model of Ollama sees an image in one way only. */
+export const imageDetail = z.enum(["auto", "low", "high", "original"]);
+
+const imagePart = z.strictObject({
+  type: z.literal("image_url"),
+  image_url: z.strictObject({ url: imageUrl, detail: imageDetail.optional() }),
+  ...breakpoint,
+});
+
+const otherParts = unsupportedForms("type", ["input_audio", "file"], "only text and images are read");
+
+const refusalPart = z.strictObject({ type: z.literal("refusal"), refusal: z.string() });
+
+const textContent = z.union([z.string(), z.array(textPart).min(1)]);
+
+const name = z.string().optional();
+
+const onlyFunctions = unsupportedForms("type", ["custom"], "Ollama has functions only");
+
+const toolCall = z.discriminatedUnion("type", [
+  z.strictObject({
+    id: z.string(),
+    // OpenAI's Python client leaves it in what it put together from a stream, and sends it back.
+    index: ignored,
+    type: z.literal("function"),
+    function: z.strictObject({ name: z.string(), arguments: z.string(), parsed_arguments: ignored }),
+  }),
+  onlyFunctions,
+]);
+
+const message = z.discriminatedUnion("role", [
+  z.strictObject({ role: z.literal("system"), content: textContent, name }),
+  z.strictObject({ role: z.literal("developer"), content: textContent, name }),
+  z.strictObject({
+    role: z.literal("user"),
+    content: z.union([
+      z.string(),
+      z.array(z.discriminatedUnion("type", [textPart, imagePart, otherParts])).min(1),
+    ]),
+    name,
+  }),
+  z.strictObject({
+    role: z.literal("assistant"),
+    content: z
+      .union([z.string(), z.array(z.discriminatedUnion("type", [textPart, refusalPart])).min(1)])
+      .nullish(),
+    refusal: z.string().nullish(),
+    reasoning_content: z
+      .string()
+      .nullish()
+      .describe("Extension: what the model thought before it said this; the model is told again."),
+    tool_calls: z.array(toolCall).optional(),
+    annotations: ignored,
+    // OpenAI's client adds it, and sends it back.
+    parsed: ignored,
+    audio: unsupported("audio is not supported"),
+    function_call: unsupported("deprecated; use tool_calls"),
+    name,
+  }),
+  z.strictObject({ role: z.literal("tool"), content: textContent, tool_call_id: z.string(), name }),
+  unsupportedForms("role", ["function"], "deprecated; use the role tool"),
+]);
+
+const tool = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("function"),
+    function: z.strictObject({
+      name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+      description: z.string().optional(),
+      parameters: z.record(z.string(), z.unknown()).optional(),
+      strict: z.boolean().nullish(),
+    }),
+  }),
+  onlyFunctions,
+]);
+
+const namedFunction = z.strictObject({
+  type: z.literal("function"),
+  function: z.strictObject({ name: z.string() }),
+});
+
+const toolChoice = z.union([
+  z.enum(["auto", "none", "required"]),
+  z.discriminatedUnion("type", [
+    namedFunction,
+    z.strictObject({
+      type: z.literal("allowed_tools"),
+      allowed_tools: z.strictObject({
+        mode: z.enum(["auto", "required"]),
+        tools: z.array(z.discriminatedUnion("type", [namedFunction, onlyFunctions])),
+      }),
+    }),
+    onlyFunctions,
+  ]),
+]);
+
+const responseFormat = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("text") }),
+  z.strictObject({ type: z.literal("json_object") }),
+  z.strictObject({
+    type: z.literal("json_schema"),
+    json_schema: z.strictObject({
+      name: z.string(),
+      description: z.string().optional(),
+      schema: z.record(z.string(), z.unknown()).optional(),
+      strict: z.boolean().nullish(),
+    }),
+  }),
+]);
+
+export const tokenLimit = z.int().min(1).nullish();
+export const effort = z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"]);
+const penalty = z.number().min(-2).max(2).nullish();
+
+/** What Ollama can be asked for beyond OpenAI's API; every generating route takes it. */
+export const extensions = {
+  keep_alive: z
+    .union([z.string(), z.number()])
+    .nullish()
+    .describe(
+      'Extension: how long the model stays loaded afterwards, a duration ("10m") or seconds; 0 unloads it, ' +
+        "a negative one keeps it for good. Default: the server's OLLAMA_KEEP_ALIVE.",
+    ),
+  num_ctx: z
+    .int()
+    .min(1)
+    .nullish()
+    .describe(
+      "Extension: the context, in tokens. Another one than the model is loaded with loads it anew. " +
+        "Default: the model's own, else the server's OLLAMA_CONTEXT_LENGTH.",
+    ),
+  options: z
+    .object(serverOptions)
+    .catchall(z.union([z.number(), z.boolean(), z.string(), z.array(z.string()), z.null()]).optional())
+    .nullish()
+    .describe(
+      "Extension: Ollama's own options (top_k, min_p, repeat_penalty, ...). Where the API has a parameter for the " +
+        "same, the parameter counts. Default: the model's own.",
+    ),
+  truncate: z
+    .boolean()
+    .nullish()
+    .describe(
+      "Extension: true cuts what is longer than the context, as Ollama does. Default: false, which refuses it with " +
+        "400 `context_length_exceeded`.",
+    ),
+};
+
+/** How the next token is chosen, and where to stop. */
+export const sampling = {
+  temperature: z.number().min(0).max(2).nullish(),
+  top_p: z.number().min(0).max(1).nullish(),
+  seed: z.int().nullish(),
+  stop: z.union([z.string(), z.array(z.string()).max(4)]).nullish(),
+  presence_penalty: penalty,
+  frequency_penalty: penalty,
+};
+
+export const streamOptions = z
+  .strictObject({ include_usage: z.boolean().optional(), include_obfuscation: z.boolean().optional() })
+  .nullish();
+
+/** What can be asked of a conversation, apart from the messages, the model, and whether it streams. */
+export const chatParameters = {
+  max_tokens: tokenLimit,
+  max_completion_tokens: tokenLimit,
+  ...sampling,
+  stream_options: streamOptions,
+  response_format: responseFormat.nullish(),
+  tools: z.array(tool).nullish(),
+  tool_choice: toolChoice.nullish(),
+  parallel_tool_calls: z.boolean().nullish(),
+  reasoning_effort: effort.nullish(),
+  logprobs: z.boolean().nullish(),
+  top_logprobs: z.int().min(0).max(20).nullish(),
+
+  ...extensions,
+
+  // Without effect on the answer.
+  user: ignored,
+  metadata: ignored,
+  store: ignored,
+  service_tier: ignored,
+  safety_identifier: ignored,
+  prompt_cache_key: ignored,
+  prompt_cache_options: ignored,
+  prompt_cache_retention: ignored,
+  prediction: ignored,
+
+  // These would change the answer.
+  n: unsupported("only one choice is made", (value) => value === 1),
+  logit_bias: unsupported("Ollama has no logit bias", (value) => isEmptyObject(value)),
+  modalities: unsupported("only text is made", (value) => JSON.stringify(value) === '["text"]'),
+  audio: unsupported("audio is not supported"),
+  verbosity: unsupported("models of Ollama have no verbosity", (value) => value === "medium"),
+  moderation: unsupported("nothing is moderated"),
+  web_search_options: unsupported("the gateway does not search the web"),
+  functions: unsupported("deprecated; use tools"),
+  function_call: unsupported("deprecated; use tool_choice"),
+};
+
+/** Bounded, because it is logged. */
+export const modelName = z.string().min(1).max(256);
+
+/** How many messages a conversation may have, in every form of it. */
+export const MAX_MESSAGES = 2048;
+
+export const chatMessages = z.array(message).min(1).max(MAX_MESSAGES);
+
+/** The body of `POST /v1/chat/completions`. Null stands for absent wherever OpenAI takes it so. */
+export const chatSchema = z.strictObject({
+  model: modelName,
+  messages: chatMessages,
+  stream: z.boolean().nullish(),
+  ...chatParameters,
+});
+
+export type ChatRequest = z.output<typeof chatSchema>;
+export type ChatMessage = ChatRequest["messages"][number];
+
+export type Sampling = Pick<ChatRequest, keyof typeof sampling>;
+export type Extensions = Pick<ChatRequest, keyof typeof extensions>;

@@ -1,0 +1,87 @@
+import * as z from "zod";
+import type { OllamaCall, OllamaGenerateRequest } from "../../ollama/types.ts";
+import { unsupported, unsupportedNull } from "../common/validation.ts";
+import {
+  extensions,
+  ignored,
+  modelName,
+  sampling,
+  streamOptions,
+  tokenLimit,
+} from "../openai-chat/schema.ts";
+import { TextBuilder, TextWriter } from "./response.ts";
+import type { Translated } from "../adapter.ts";
+import { isEmptyObject } from "../common/noop-values.ts";
+import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
+import { textsIn, tokenIds } from "../common/token-ids.ts";
+
+/** How many prompts one request may have. They run one after another, and a whole answer keeps all their texts. */
+const MAX_PROMPTS = 128;
+
+/** The body of `POST /v1/completions`. */
+export const completionsSchema = z.strictObject({
+  model: modelName,
+  prompt: z.union([
+    z.string().min(1),
+    z.array(z.string().min(1)).min(1).max(MAX_PROMPTS),
+    ...tokenIds,
+    unsupportedNull("Ollama begins no text of its own"),
+  ]),
+  suffix: z.string().nullish(),
+  stream: z.boolean().nullish(),
+  stream_options: streamOptions,
+  max_tokens: tokenLimit,
+  logprobs: z.int().min(0).max(5).nullish(),
+  ...sampling,
+  ...extensions,
+  user: ignored,
+  n: unsupported("only one choice is made", (value) => value === 1),
+  best_of: unsupported("only one choice is made", (value) => value === 1),
+  echo: unsupported("the prompt is not repeated", (value) => value === false),
+  logit_bias: unsupported("Ollama has no logit bias", (value) => isEmptyObject(value)),
+});
+
+export type CompletionsRequest = z.output<typeof completionsSchema>;
+
+/** A completion in OpenAI's older form: of a prompt, not a conversation, or of several. @throws ApiError */
+export function translateCompletion(request: CompletionsRequest): Translated {
+  const [prompt = "", ...others] = textsIn(request.prompt, "prompt");
+  const call = (each: string, isLast: boolean): OllamaCall => ({
+    path: "/api/generate",
+    body: toOllamaGenerate(request, each, isLast),
+  });
+  return {
+    call: call(prompt, others.length === 0),
+    further: others.map((each, index) => call(each, index === others.length - 1)),
+    subject: "prompt",
+    whole: () => new TextBuilder(request.model),
+    streamed: () =>
+      new TextWriter(request.model, {
+        prompts: 1 + others.length,
+        includeUsage: request.stream_options?.include_usage === true,
+      }),
+  };
+}
+
+/** @param isLast how long the model stays loaded is said with the last prompt: before it, the model is needed */
+function toOllamaGenerate(
+  request: CompletionsRequest,
+  prompt: string,
+  isLast: boolean,
+): OllamaGenerateRequest {
+  const generate: OllamaGenerateRequest = {
+    model: request.model,
+    prompt,
+    stream: request.stream === true,
+    options: toOllamaOptions(request, request.max_tokens),
+    truncate: false,
+    shift: false,
+  };
+  applyExtensions(generate, isLast ? request : { ...request, keep_alive: null });
+  if (request.suffix) generate.suffix = request.suffix;
+  if (request.logprobs != null) {
+    generate.logprobs = true;
+    generate.top_logprobs = request.logprobs;
+  }
+  return generate;
+}

@@ -1,0 +1,59 @@
+import * as z from "zod";
+import type { OllamaEmbeddings, OllamaQuestion } from "../../ollama/types.ts";
+import { unsupported } from "../common/validation.ts";
+import { extensions, ignored, modelName } from "../openai-chat/schema.ts";
+import { textsIn, tokenIds } from "../common/token-ids.ts";
+
+/** The body of `POST /v1/embeddings`. */
+export const embeddingsSchema = z.strictObject({
+  model: modelName,
+  input: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(2048), ...tokenIds]),
+  encoding_format: z.enum(["float", "base64"]).nullish(),
+  dimensions: z.int().min(1).nullish(),
+  user: ignored,
+  task_type: unsupported("Ollama embeds every text alike"),
+  ...extensions,
+});
+
+export type EmbeddingsRequest = z.output<typeof embeddingsSchema>;
+
+/** @throws ApiError */
+export function toOllamaEmbed(request: EmbeddingsRequest): OllamaQuestion {
+  const options = { ...request.options, ...(request.num_ctx == null ? {} : { num_ctx: request.num_ctx }) };
+  return {
+    method: "POST",
+    path: "/api/embed",
+    model: request.model,
+    body: {
+      model: request.model,
+      input: typeof request.input === "string" ? request.input : textsIn(request.input, "input"),
+      // A text longer than the context is refused, where Ollama would silently embed its beginning.
+      truncate: request.truncate === true,
+      ...(request.dimensions == null ? {} : { dimensions: request.dimensions }),
+      ...(request.keep_alive == null ? {} : { keep_alive: request.keep_alive }),
+      ...(Object.keys(options).length === 0 ? {} : { options }),
+    },
+  };
+}
+
+export function toEmbeddings(request: EmbeddingsRequest, answer: OllamaEmbeddings): object {
+  const encode = request.encoding_format === "base64" ? toBase64 : (vector: readonly number[]) => vector;
+  const tokens = answer.prompt_eval_count ?? 0;
+  return {
+    object: "list",
+    data: (answer.embeddings ?? []).map((vector, index) => ({
+      object: "embedding",
+      index,
+      embedding: encode(vector),
+    })),
+    model: request.model,
+    usage: { prompt_tokens: tokens, total_tokens: tokens },
+  };
+}
+
+/** Single floats, least significant byte first, whatever the machine. */
+function toBase64(vector: readonly number[]): string {
+  const bytes = Buffer.allocUnsafe(vector.length * Float32Array.BYTES_PER_ELEMENT);
+  vector.forEach((value, index) => bytes.writeFloatLE(value, index * Float32Array.BYTES_PER_ELEMENT));
+  return bytes.toString("base64");
+}

@@ -1,0 +1,181 @@
+import { Backend } from "./backend.ts";
+import type { Config } from "../config/config.ts";
+import { ApiError, modelNotFound } from "../errors.ts";
+import { keepLoaded } from "./preload.ts";
+import { type LoadRequest, Loads } from "./model-loader.ts";
+import { canonicalModelName } from "../ollama/model-name.ts";
+import type { OllamaModel, OllamaQuestion } from "../ollama/types.ts";
+
+/** Where a request can go now. */
+export type Choice =
+  /** There, at once. */
+  | { readonly ready: Backend }
+  /** Nowhere yet: servers that could run it are busy, or the model is being loaded, here or there. */
+  | { readonly wait: "slot" | "load" }
+  /** Nowhere at all. */
+  | { readonly impossible: ApiError };
+
+// A model that is missed is looked for at once; this only notices what nobody asks for.
+const POLLS_PER_STOCKTAKING = 5;
+
+const WAIT_FOR_SLOT: Choice = { wait: "slot" };
+const WAIT_FOR_LOAD: Choice = { wait: "load" };
+
+/** The Ollama servers: which of them can run a request, and what they hold together. */
+export class Backends {
+  readonly all: readonly Backend[];
+  readonly loads: Loads;
+  readonly #keptLoaded: readonly string[];
+  /** Called when what can be run where may have changed. */
+  onChange: () => void = () => undefined;
+  readonly #timer: NodeJS.Timeout;
+  #looked = false;
+
+  constructor(config: Config) {
+    const { LLM_SERVICE_HOST_IP: host, LLM_SERVICE_PORT: port, LLM_BACKENDS: several } = config;
+    this.all = (several.length > 0 ? several : [{ host, port }]).map((each) => new Backend(config, each));
+    this.#keptLoaded = config.KEEP_LOADED_MODELS;
+    this.loads = new Loads(config.LOAD_TIMEOUT_MS, new Set(this.#keptLoaded.map(canonicalModelName)));
+    let polls = 0;
+    this.#timer = setInterval(() => {
+      polls += 1;
+      void this.#poll(polls % POLLS_PER_STOCKTAKING === 0);
+    }, config.POLL_INTERVAL_MS).unref();
+    void this.refresh();
+  }
+
+  /** All of them have been asked at least once, whatever they said. */
+  get looked(): boolean {
+    return this.#looked;
+  }
+
+  /**
+   * Asks all of them anew, how they are and what they hold. Never rejects.
+   *
+   * @param model what is looked for: while there are others, a server that is gone and did not hold it is asked, but
+   *   not waited for, as it may hang
+   */
+  refresh(model?: string): Promise<void> {
+    const lives = this.all.some((backend) => backend.alive);
+    return this.#look((backend) => {
+      const asked = Promise.all([backend.stock.anew(), backend.state.anew()]);
+      const waits = !lives || model === undefined || backend.alive || backend.mayHold(model);
+      return waits ? asked : Promise.resolve();
+    });
+  }
+
+  /** Whether it is known where the model is, so that a request for it can be placed without asking. */
+  knows(model: string): boolean {
+    return this.all.some((backend) => backend.usable && backend.holds(model));
+  }
+
+  /**
+   * Chooses for a request: a server that has the model loaded and is least busy, else one that has it. A load that is
+   * needed is begun here, and is not the request's own: it goes on when the request is given up.
+   *
+   * @param except servers that have failed the request
+   */
+  choose(wanted: LoadRequest, except: ReadonlySet<Backend> | undefined): Choice {
+    let best: Backend | undefined;
+    let cold: Backend | undefined;
+    let busy = false;
+    for (const backend of this.all) {
+      if (!backend.usable || !backend.holds(wanted.model) || except?.has(backend) === true) continue;
+      if (!backend.loaded.has(wanted)) {
+        if (backend.hasFreeSlot && isLessBusy(backend, cold)) cold = backend;
+        else if (!backend.hasFreeSlot) busy = true;
+      } else if (!backend.hasFreeSlot) busy = true;
+      else if (isLessBusy(backend, best)) best = backend;
+    }
+    if (best !== undefined) return { ready: best };
+    if (this.loads.underWay(wanted)) return busy ? WAIT_FOR_SLOT : WAIT_FOR_LOAD;
+    // Another server is made ready while the ones that are have their hands full, unless it just failed to.
+    if (cold !== undefined && !(busy && this.loads.failedLately(cold, wanted))) {
+      void this.loads.begin(cold, wanted).finally(() => {
+        this.onChange();
+      });
+      return busy ? WAIT_FOR_SLOT : WAIT_FOR_LOAD;
+    }
+    return busy ? WAIT_FOR_SLOT : { impossible: this.#whyNot(wanted.name) };
+  }
+
+  /**
+   * Asks for something that is answered at once and whole, of a server that holds the model.
+   *
+   * @throws ApiError the signal's reason, or what went wrong
+   */
+  async ask(question: OllamaQuestion, signal: AbortSignal): Promise<unknown> {
+    const model = question.model === undefined ? undefined : canonicalModelName(question.model);
+    const able = (backend: Backend): boolean => backend.usable && (!model || backend.holds(model));
+    if (!this.all.some(able)) await this.refresh(model);
+    const order = this.all.filter(able).toSorted((left, right) => left.inFlight - right.inFlight);
+    let failure = this.#whyNot(question.model);
+    for (const backend of order) {
+      try {
+        return await backend.client.ask(question, signal);
+      } catch (thrown) {
+        failure = thrown as ApiError;
+        if (failure.code === "upstream_unreachable") backend.failed(failure, model ?? "");
+        if (!failure.elsewhere) throw failure;
+      }
+    }
+    throw failure;
+  }
+
+  /** The models that are present on any server that answers. @throws ApiError when none does */
+  async models(): Promise<readonly OllamaModel[]> {
+    const answers = await Promise.allSettled(this.all.map((backend) => backend.client.models()));
+    const models = new Map<string, OllamaModel>();
+    for (const answer of answers) {
+      if (answer.status === "rejected") continue;
+      for (const model of answer.value) if (!models.has(model.name)) models.set(model.name, model);
+    }
+    const failure = answers.find((answer) => answer.status === "rejected");
+    if (failure !== undefined && answers.every((answer) => answer.status === "rejected")) {
+      throw failure.reason as ApiError;
+    }
+    return [...models.values()];
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.loads.close();
+    await Promise.all(this.all.map((backend) => backend.client.close()));
+  }
+
+  #poll(stocktaking: boolean): Promise<void> {
+    return this.#look(async (backend) => {
+      const wasAsked = backend.state.isUnderWay;
+      const ask = (): Promise<unknown> =>
+        Promise.all([
+          stocktaking || !backend.known ? backend.stock.share() : undefined,
+          backend.state.share(),
+        ]);
+      await ask();
+      // What was asked before may have hung on a server that has come back meanwhile.
+      if (wasAsked && !backend.alive) await ask();
+    });
+  }
+
+  async #look(ask: (backend: Backend) => Promise<unknown>): Promise<void> {
+    await Promise.all(this.all.map(ask));
+    this.#looked = true;
+    keepLoaded(this.#keptLoaded, this.all, this.loads, () => {
+      this.onChange();
+    });
+    this.onChange();
+  }
+
+  /** @param name the model's, as the client wrote it */
+  #whyNot(name: string | undefined): ApiError {
+    const usable = this.all.filter((backend) => backend.usable);
+    const model = canonicalModelName(name ?? "");
+    const elsewhere = this.all.some((backend) => !backend.usable && backend.mayHold(model));
+    if (usable.length === 0 || elsewhere || name === undefined) return new ApiError("upstream_unreachable");
+    return modelNotFound(name);
+  }
+}
+
+function isLessBusy(backend: Backend, than: Backend | undefined): boolean {
+  return than === undefined || backend.inFlight / backend.slots < than.inFlight / than.slots;
+}

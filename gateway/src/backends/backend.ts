@@ -1,0 +1,173 @@
+import type { BackendAddress } from "../ollama/address.ts";
+import { Breaker } from "../lib/circuit-breaker.ts";
+import type { Config } from "../config/config.ts";
+import { ApiError, type Subject } from "../errors.ts";
+import { FollowedName } from "../lib/host-resolver.ts";
+import { LoadedModels, type Wanted } from "./loaded-models.ts";
+import type { LoadRequest } from "./model-loader.ts";
+import { OllamaClient } from "../ollama/client.ts";
+import { keepAliveMs } from "../ollama/keep-alive.ts";
+import { canonicalModelName } from "../ollama/model-name.ts";
+import type { OllamaRunning } from "../ollama/types.ts";
+import { type Outcome, SharedQuestion } from "../lib/single-flight.ts";
+
+// Probes in a row that come late before a server counts as gone.
+const OVERDUE_LIMIT = 2;
+
+/** One Ollama server: where it is, what it holds and has loaded, whether it lives, how busy the gateway keeps it. */
+export class Backend {
+  readonly name: string;
+  /** How many requests it runs at once. */
+  readonly slots: number;
+  readonly client: OllamaClient;
+  readonly breaker: Breaker;
+  readonly loaded = new LoadedModels();
+  /** Whether it lives and what it has loaded. */
+  readonly state = new SharedQuestion(() => this.#poll());
+  /** What it holds; when it does not say, what it said before counts. */
+  readonly stock = new SharedQuestion(() => this.#takeStock());
+  /** Requests of the gateway that it is running. */
+  inFlight = 0;
+  readonly #followed: FollowedName;
+  /** The digests of what is present, by model. */
+  #present = new Map<string, string>();
+  #alive = false;
+  #known = false;
+  #overdue = 0;
+  #spared: NodeJS.Timeout | undefined;
+
+  constructor(config: Config, address: BackendAddress) {
+    this.#followed = new FollowedName(address.host, config.PROBE_TIMEOUT_MS);
+    this.name = `${address.host}:${address.port}`;
+    this.slots = address.slots ?? config.OLLAMA_NUM_PARALLEL;
+    this.client = new OllamaClient(config, address);
+    this.breaker = new Breaker(config.BREAKER_FAILURES, config.BREAKER_OPEN_MS);
+  }
+
+  /** It answered when it was asked last, and is not left alone. */
+  get usable(): boolean {
+    return this.#alive && this.#spared === undefined && this.breaker.allows;
+  }
+
+  /** Nothing is sent to it until it may come back, or so many ms have gone by. */
+  spare(ms: number): void {
+    clearTimeout(this.#spared);
+    this.#spared = setTimeout(() => {
+      this.#spared = undefined;
+    }, ms).unref();
+  }
+
+  comeBack(): void {
+    clearTimeout(this.#spared);
+    this.#spared = undefined;
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  /** What it holds has been learned at least once. */
+  get known(): boolean {
+    return this.#known;
+  }
+
+  get hasFreeSlot(): boolean {
+    return this.inFlight < this.slots;
+  }
+
+  holds(model: string): boolean {
+    return this.#present.has(model);
+  }
+
+  /** It may hold the model, for all that is known. */
+  mayHold(model: string): boolean {
+    return !this.#known || this.holds(model);
+  }
+
+  /** A request to it failed. */
+  failed(error: ApiError, model: string): void {
+    if (error.code === "model_not_found") this.#present.delete(model);
+    if (error.code === "upstream_unreachable") this.#alive = false;
+    else if (isBroken(error)) this.breaker.fail();
+    // Who left too early to be answered has learned nothing of the server.
+    else if (error.code !== "client_left" && error.code !== "client_stalled") this.breaker.succeed();
+  }
+
+  /** A request to it was answered in full. */
+  succeeded(wanted: LoadRequest): void {
+    this.breaker.succeed();
+    this.loaded.confirm(wanted, keepAliveMs(wanted.keepAlive) ?? this.loaded.keptMs(wanted.model));
+  }
+
+  /** Says by how much what a client sent is too long, as far as it is known. */
+  async tooLong(error: ApiError, wanted: Wanted, subject: Subject): Promise<ApiError> {
+    if (this.loaded.contextOf(wanted) === undefined) await this.state.anew();
+    const context = this.loaded.contextOf(wanted);
+    if (context === undefined) return new ApiError(error.code, { param: subject, cause: error });
+    // Ollama counts the tokens, and keeps the count to itself.
+    return new ApiError("context_length_exceeded", {
+      message:
+        `This model's maximum context length is ${context} tokens. However, your ${subject} resulted in at least ` +
+        `${context + 1} tokens. Shorten the ${subject}, or ask for a larger context with 'num_ctx'.`,
+      param: subject,
+      cause: error,
+    });
+  }
+
+  async #poll(): Promise<Outcome> {
+    let outcome: Outcome = "settled";
+    const loaded = this.client.running().then(
+      ({ models, now }) => {
+        this.loaded.replace(
+          models.filter((each) => this.#isCurrent(each)),
+          now,
+        );
+      },
+      () => undefined,
+    );
+    try {
+      await Promise.all([this.#followName(), this.client.version()]);
+      this.#alive = true;
+      this.#overdue = 0;
+    } catch (error) {
+      outcome = outcomeOf(error);
+      // A machine whose every core generates may be late once.
+      this.#overdue += outcome === "silence" ? 1 : OVERDUE_LIMIT;
+      if (this.#overdue >= OVERDUE_LIMIT) this.#alive = false;
+    }
+    await loaded;
+    return outcome;
+  }
+
+  async #takeStock(): Promise<Outcome> {
+    try {
+      const models = await this.client.models();
+      this.#present = new Map(models.map(({ name, digest }) => [canonicalModelName(name), digest]));
+      this.#known = true;
+      return "settled";
+    } catch (error) {
+      // Whether it lives is for `state` to say.
+      return outcomeOf(error);
+    }
+  }
+
+  /** What a model was before it was pulled or made anew stays loaded beside it for a while; it is not asked any more. */
+  #isCurrent({ name, digest }: OllamaRunning): boolean {
+    const present = this.#present.get(canonicalModelName(name));
+    return digest === undefined || present === undefined || digest === present;
+  }
+
+  async #followName(): Promise<void> {
+    if (await this.#followed.hasMoved()) this.client.reconnect();
+  }
+}
+
+function outcomeOf(error: unknown): Outcome {
+  const cause = error instanceof ApiError ? (error.cause as Error | undefined) : undefined;
+  return cause?.name === "TimeoutError" ? "silence" : "settled";
+}
+
+/** The connection broke: the server may be failing although it answers when it is asked how it is. */
+function isBroken(error: ApiError): boolean {
+  return error.code === "upstream_incomplete" || (error.code === "upstream_failed" && error.elsewhere);
+}

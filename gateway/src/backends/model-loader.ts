@@ -1,0 +1,128 @@
+import type { Backend } from "./backend.ts";
+import { ApiError, toApiError } from "../errors.ts";
+import type { Wanted } from "./loaded-models.ts";
+import { keepAliveMs } from "../ollama/keep-alive.ts";
+
+/** How a load is asked for: the route decides what kind of model it is, the client how long it stays. */
+export interface LoadRequest extends Wanted {
+  /** The model's name as the client wrote it. */
+  readonly name: string;
+  readonly path: string;
+  readonly keepAlive: unknown;
+}
+
+export interface LoadOutcome {
+  readonly backend: Backend;
+  readonly wanted: Wanted;
+  readonly model: string;
+  readonly milliseconds: number;
+  readonly error: ApiError | undefined;
+}
+
+// What Ollama takes for "until it is stopped".
+const FOR_GOOD = -1;
+
+// A server that could not load a model is not asked again this soon to relieve another one.
+const FAILURE_COUNTS_MS = 10_000;
+
+const SHORTEST_KEPT_MS = 60_000;
+
+/**
+ * Loads models on the gateway's own account, one request to Ollama for all that need the same model. Ollama gives a
+ * load up when the client that asked for it leaves; here nobody can leave.
+ */
+export class Loads {
+  /** Called when a load has ended. */
+  onEnd: (outcome: LoadOutcome) => void = () => undefined;
+  readonly #timeoutMs: number;
+  readonly #keptLoaded: ReadonlySet<string>;
+  readonly #underWay = new Map<string, AbortController>();
+  readonly #failures = new Map<string, number>();
+
+  /** @param keptLoaded models, in their one spelling, that stay unless a request says how long */
+  constructor(timeoutMs: number, keptLoaded: ReadonlySet<string>) {
+    this.#timeoutMs = timeoutMs;
+    this.#keptLoaded = keptLoaded;
+  }
+
+  get count(): number {
+    return this.#underWay.size;
+  }
+
+  /** Whether the model is being loaded on any server. */
+  underWay(wanted: Wanted): boolean {
+    return this.#underWay.has(keyOf(wanted));
+  }
+
+  failedLately(backend: Backend, wanted: Wanted): boolean {
+    const failedAt = this.#failures.get(`${backend.name} ${keyOf(wanted)}`);
+    return failedAt !== undefined && performance.now() - failedAt < FAILURE_COUNTS_MS;
+  }
+
+  /** Begins a load that is not under way. Never rejects: how it ended is told by `onEnd`. */
+  async begin(backend: Backend, asked: LoadRequest): Promise<void> {
+    const forGood = asked.keepAlive === undefined && this.#keptLoaded.has(asked.model);
+    const wanted = forGood ? { ...asked, keepAlive: FOR_GOOD } : asked;
+    const key = keyOf(wanted);
+    const startedAt = performance.now();
+    const controller = new AbortController();
+    this.#underWay.set(key, controller);
+    const timer = setTimeout(() => {
+      controller.abort(new ApiError("load_timeout"));
+    }, this.#timeoutMs);
+    let error: ApiError | undefined;
+    try {
+      await backend.client.ask(questionOf(wanted), controller.signal);
+      // What had to make room is gone now.
+      await backend.state.anew();
+      backend.loaded.confirm(wanted, keepAliveMs(keptFor(wanted)));
+      this.#failures.delete(`${backend.name} ${key}`);
+    } catch (thrown) {
+      error = toApiError(thrown);
+      backend.failed(error, wanted.model);
+      this.#failures.set(`${backend.name} ${key}`, performance.now());
+    } finally {
+      clearTimeout(timer);
+      this.#underWay.delete(key);
+    }
+    const milliseconds = performance.now() - startedAt;
+    this.onEnd({ backend, wanted, model: wanted.model, milliseconds, error });
+  }
+
+  close(): void {
+    for (const controller of this.#underWay.values()) controller.abort(new ApiError("shutting_down"));
+  }
+}
+
+export function sameModel(left: Wanted, right: Wanted): boolean {
+  return left.model === right.model && left.context === right.context;
+}
+
+function keyOf({ model, context }: Wanted): string {
+  return context === undefined ? model : `${model} ${context}`;
+}
+
+/** Ollama's way to load and do nothing else: a request of the same kind without anything in it. */
+function questionOf(wanted: LoadRequest): {
+  method: "POST";
+  path: string;
+  model: string;
+  body: object;
+} {
+  const { name, context, path } = wanted;
+  const nothing = path === "/api/chat" ? { messages: [] } : path === "/api/embed" ? { input: [] } : {};
+  const options = context === undefined ? {} : { options: { num_ctx: context } };
+  const keepAlive = keptFor(wanted);
+  const keep = keepAlive === undefined ? {} : { keep_alive: keepAlive };
+  return {
+    method: "POST",
+    path,
+    model: name,
+    body: { model: name, stream: false, ...nothing, ...keep, ...options },
+  };
+}
+
+/** The request itself asks to keep its model for a moment only; here that could unload it before the request comes. */
+function keptFor({ keepAlive }: LoadRequest): unknown {
+  return (keepAliveMs(keepAlive) ?? 0) < SHORTEST_KEPT_MS ? undefined : keepAlive;
+}

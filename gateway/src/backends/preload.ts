@@ -1,0 +1,27 @@
+import type { Backend } from "./backend.ts";
+import type { Loads } from "./model-loader.ts";
+import { canonicalModelName } from "../ollama/model-name.ts";
+
+/**
+ * Begins to load what is to stay loaded and is not, on each server that has it, one model after another. Called after
+ * each look at the servers, so that one that was started anew is warm before it is asked. What a client had loaded
+ * with another context stays as it is: its next request would need that again.
+ *
+ * @param onEnd called when a load has ended
+ */
+export function keepLoaded(
+  names: readonly string[],
+  backends: readonly Backend[],
+  loads: Loads,
+  onEnd: () => void,
+): void {
+  for (const backend of backends) {
+    for (const name of names) {
+      const wanted = { model: canonicalModelName(name), context: undefined };
+      if (!backend.usable || !backend.holds(wanted.model) || backend.loaded.hasAny(wanted.model)) continue;
+      if (loads.underWay(wanted) || loads.failedLately(backend, wanted)) continue;
+      const request = { ...wanted, name, path: "/api/generate", keepAlive: undefined };
+      void loads.begin(backend, request).finally(onEnd);
+    }
+  }
+}

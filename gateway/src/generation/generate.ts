@@ -1,0 +1,99 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { AnswerStream } from "./response-stream.ts";
+import { ApiError, toApiError } from "../errors.ts";
+import type { Gateway } from "../app-context.ts";
+import type { OllamaEvent } from "../ollama/types.ts";
+import type { Ticket } from "../scheduling/admitted-request.ts";
+import type { Translated } from "../apis/adapter.ts";
+import { admitFurther, askInTurn } from "./run-calls.ts";
+import { refuseUnseenImages } from "./vision-check.ts";
+
+interface Answering {
+  readonly gateway: Gateway;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly asked: Translated;
+  readonly adapt: (event: OllamaEvent) => OllamaEvent;
+  readonly admitted: Ticket;
+}
+
+/**
+ * Answers a request, as a stream or whole: the one way to Ollama and back, for every route that generates.
+ *
+ * @throws ApiError as long as nothing has been sent
+ */
+export async function answer(
+  gateway: Gateway,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  asked: Translated,
+): Promise<void> {
+  const { record } = request;
+  const { model, stream } = asked.call.body;
+  record.model = model;
+  record.stream = stream;
+  const { call, further = [] } = asked;
+  if (gateway.config.LOG_TEXT === "on") record.keepText([call, ...further].map(({ body }) => body));
+  admitFurther(request, reply, asked);
+  const { subject, images, thinking } = asked;
+  const admitted = gateway.admission.enter({ ...call, subject, images, thinking, caller: request.caller });
+  record.admitted = admitted;
+  try {
+    await refuseUnseenImages(gateway.ollama, asked, admitted);
+    const adapt = asked.adapt?.() ?? asItCame;
+    const answering = { gateway, request, reply, asked, adapt, admitted };
+    await (stream ? answerAsStream(answering) : answerWhole(answering));
+  } finally {
+    admitted.leave();
+  }
+}
+
+async function answerWhole({ request, reply, asked, adapt, admitted }: Answering): Promise<void> {
+  const whole = asked.whole();
+  await askInTurn(request, asked, admitted, {
+    onEvent(event, line) {
+      request.record.note(event);
+      whole.add(adapt(event), line);
+    },
+  });
+  void reply
+    .header("content-type", "application/json; charset=utf-8")
+    .header("server-timing", request.record.serverTiming())
+    .send(whole.build());
+}
+
+async function answerAsStream({ gateway, request, reply, asked, adapt, admitted }: Answering): Promise<void> {
+  const { record } = request;
+  const streamed = asked.streamed();
+  const answers = 1 + (asked.further?.length ?? 0);
+  const { SLOW_READER_TIMEOUT_MS: slowReaderTimeout } = gateway.config;
+  const out = new AnswerStream(reply, streamed.contentType, slowReaderTimeout, () => {
+    record.error ??= new ApiError("client_stalled");
+    admitted.abort(record.error);
+  });
+  admitted.onLoading = () => {
+    out.comment("loading");
+  };
+  try {
+    await askInTurn(request, asked, admitted, {
+      onEvent(event, line) {
+        record.note(event);
+        if (!out.begun) void reply.header("server-timing", record.serverTiming());
+        out.write(streamed.write(adapt(event), line));
+        if (record.answers === answers) out.end();
+      },
+      onPiece(flow) {
+        out.flush(flow);
+      },
+      beforeNext: () => out.caughtUp(),
+    });
+  } catch (thrown) {
+    if (!out.begun) throw thrown;
+    record.error ??= toApiError(thrown);
+    out.fail(streamed.fail(record.error));
+  }
+}
+
+function asItCame(event: OllamaEvent): OllamaEvent {
+  return event;
+}

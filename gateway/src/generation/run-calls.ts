@@ -1,0 +1,73 @@
+import { once } from "node:events";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { ApiError, type Subject } from "../errors.ts";
+import type { EventReader } from "../ollama/generate-stream.ts";
+import type { Ticket } from "../scheduling/admitted-request.ts";
+import type { Translated } from "../apis/adapter.ts";
+
+/** Takes the events of all calls of a request, one call after another. */
+interface Reader extends EventReader {
+  /** Has to be over before the next call is asked; a client that is behind is waited for so. */
+  beforeNext?(): Promise<void> | undefined;
+}
+
+/**
+ * Counts what a request asks beyond its first call against its key's limits, each call as a request.
+ *
+ * @throws ApiError `rate_limit_exceeded`, or `invalid_value` when the limits never let it in
+ */
+export function admitFurther(
+  { caller: { limits } }: FastifyRequest,
+  reply: FastifyReply,
+  { further, subject }: Translated,
+): void {
+  if (further === undefined || further.length === 0) return;
+  const refusal = limits.enterFurther(further.length, subject);
+  void reply.headers(limits.headers());
+  if (refusal !== undefined) throw refusal;
+}
+
+/**
+ * Asks Ollama what a request asks for, one call after another, so that a request never has more than one slot. Each call
+ * waits for its turn.
+ *
+ * @throws ApiError of the first call that failed; those after it are not asked
+ */
+export async function askInTurn(
+  { record, caller }: FastifyRequest,
+  { call, further = [], subject }: Translated,
+  admitted: Ticket,
+  reader: Reader,
+): Promise<void> {
+  const ask = (asked: Translated["call"]): Promise<void> =>
+    admitted.run((ollama) => ollama.generate(asked, admitted, reader, record.trace?.traceparent));
+  if (further.length === 0) return ask(call);
+  for (const [index, each] of [call, ...further].entries()) {
+    if (index > 0) {
+      admitted.next({ ...each, subject, caller });
+      const refusal = caller.limits.mayGoOn(record.tokens());
+      if (refusal !== undefined) throw refusal;
+      const behind = reader.beforeNext?.();
+      if (behind !== undefined) await unlessGivenUp(admitted, behind);
+    }
+    try {
+      await ask(each);
+    } catch (thrown) {
+      throw namingPart(thrown, subject, index);
+    }
+  }
+}
+
+/** Waits, unless the request is given up meanwhile. @throws ApiError why */
+async function unlessGivenUp(ticket: Ticket, waiting: Promise<void>): Promise<void> {
+  const { signal } = ticket;
+  if (!signal.aborted) await Promise.race([waiting, once(signal, "abort")]);
+  if (ticket.abortReason !== undefined) throw ticket.abortReason;
+}
+
+/** An error that names what is to be answered says which part of it is meant. */
+function namingPart(thrown: unknown, subject: Subject, index: number): unknown {
+  if (!(thrown instanceof ApiError) || thrown.param !== subject) return thrown;
+  const { code, message } = thrown;
+  return new ApiError(code, { message, param: `${subject}[${index}]`, cause: thrown });
+}

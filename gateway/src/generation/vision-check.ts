@@ -1,0 +1,42 @@
+import { ApiError } from "../errors.ts";
+import type { Backends } from "../backends/backend-pool.ts";
+import type { Translated } from "../apis/adapter.ts";
+
+interface MayHoldImages {
+  readonly images?: readonly unknown[] | null;
+  readonly messages?: readonly ({ readonly images?: readonly unknown[] | null } | null)[];
+}
+
+/**
+ * Refuses images to a model that cannot see. Ollama would leave them out without a word, and the model would make up
+ * what it was not shown.
+ *
+ * @throws ApiError `unsupported_parameter`
+ */
+export function refuseUnseenImages(
+  ollama: Backends,
+  { call: { body }, subject, images: holding = subject }: Translated,
+  asker: { readonly signal: AbortSignal },
+): Promise<void> | undefined {
+  const { images, messages } = body as MayHoldImages;
+  const holders: MayHoldImages["messages"] = images == null ? messages : [{ images }];
+  return holders?.some((holder) => holder?.images?.length)
+    ? refuseUnlessItSees(ollama, body.model, holding, asker.signal)
+    : undefined;
+}
+
+async function refuseUnlessItSees(
+  ollama: Backends,
+  model: string,
+  holding: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const shown = await ollama.ask({ method: "POST", path: "/api/show", model, body: { model } }, signal);
+  const { capabilities } = shown as { capabilities?: readonly string[] };
+  // An Ollama that does not say what a model can do is left to judge for itself.
+  if (capabilities === undefined || capabilities.includes("vision")) return;
+  throw new ApiError("unsupported_parameter", {
+    message: `The model '${model}' cannot see images; those in '${holding}' would be ignored.`,
+    param: holding,
+  });
+}

@@ -1,0 +1,73 @@
+import { Gauge, type Registry } from "prom-client";
+import type { Admission } from "../scheduling/scheduler.ts";
+import type { Backend } from "../backends/backend.ts";
+import type { Backends } from "../backends/backend-pool.ts";
+import type { SpanExporter } from "./otlp-exporter.ts";
+
+/** The metrics that say how things stand; looked up when they are asked for, so that they cost a request nothing. */
+export function registerGauges(
+  registry: Registry,
+  admission: Admission,
+  backends: Backends,
+  exporter: SpanExporter | undefined,
+): void {
+  const gauge = (name: string, help: string, value: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(value());
+      },
+    });
+  };
+  const eachBackend = (name: string, help: string, value: (backend: Backend) => number): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames: ["backend"],
+      registers: [registry],
+      collect() {
+        for (const backend of backends.all) this.set({ backend: backend.name }, value(backend));
+      },
+    });
+  };
+
+  gauge(
+    "gateway_requests_in_flight",
+    "Requests that have a slot of an Ollama server.",
+    () => admission.inFlight,
+  );
+  gauge(
+    "gateway_queue_depth",
+    "Requests that wait for a slot or for the load of their model.",
+    () => admission.waiting,
+  );
+  gauge("gateway_loads_under_way", "Models that are being loaded.", () => backends.loads.count);
+  if (exporter !== undefined) {
+    gauge("gateway_spans_dropped", "Spans that no collector took.", () => exporter.dropped);
+  }
+  eachBackend("gateway_backend_up", "1 when the Ollama server answered when it was asked last.", (backend) =>
+    Number(backend.alive),
+  );
+  eachBackend(
+    "gateway_backend_breaker_open",
+    "1 while the Ollama server is left alone, or tried with one request, because it broke off its answers.",
+    (backend) => Number(backend.breaker.state !== "closed"),
+  );
+  eachBackend(
+    "gateway_backend_slots",
+    "How many requests the Ollama server runs at once.",
+    ({ slots }) => slots,
+  );
+  eachBackend(
+    "gateway_backend_requests_in_flight",
+    "Requests of this gateway that the Ollama server runs.",
+    ({ inFlight }) => inFlight,
+  );
+  eachBackend(
+    "gateway_backend_models_loaded",
+    "Models that the Ollama server has loaded.",
+    ({ loaded }) => loaded.count,
+  );
+}

@@ -1,0 +1,262 @@
+import { Registry, collectDefaultMetrics } from "prom-client";
+import type { Admission } from "../scheduling/scheduler.ts";
+import type { Backends } from "../backends/backend-pool.ts";
+import { registerGauges } from "./gauges.ts";
+import type { LoadOutcome } from "../backends/model-loader.ts";
+import { OPERATIONS } from "./operation-names.ts";
+import type { RequestRecord } from "./request-record.ts";
+import { type Count, Counters, type Distribution, Histograms } from "./metric-families.ts";
+import type { SpanExporter } from "./otlp-exporter.ts";
+
+// The buckets of OpenTelemetry's GenAI conventions (0.01 s, doubling), and further for cold loads.
+const DURATION_BUCKETS = [
+  0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84, 327.68,
+];
+const TIME_PER_TOKEN_BUCKETS = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1,
+];
+const TOKEN_BUCKETS = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576];
+
+// Answered without asking Ollama to generate.
+const REFUSALS: ReadonlySet<string> = new Set([
+  "bodies_full",
+  "queue_full",
+  "queue_timeout",
+  "shutting_down",
+  "upstream_unreachable",
+  "invalid_api_key",
+  "model_not_allowed",
+  "admin_key_required",
+  "rate_limit_exceeded",
+]);
+
+const SECOND = 1000;
+
+type Operation = "gen_ai_operation_name" | "gen_ai_provider_name" | "gen_ai_request_model";
+
+/** Where the requests of one operation, model and error are counted. */
+type RequestSeries = Readonly<
+  Record<
+    | "duration"
+    | "operation"
+    | "queue"
+    | "firstToken"
+    | "prompt"
+    | "input"
+    | "output"
+    | "generation"
+    | "timePerToken",
+    Distribution
+  >
+>;
+
+/** The gateway's metrics. Where OpenTelemetry's GenAI conventions have a name, it is theirs. */
+export class Metrics {
+  readonly #registry = new Registry();
+  /** The models Ollama has answered with: a client's word alone never becomes a label. */
+  readonly #models = new Set<string>();
+  readonly #requestCounts = new Map<string, Count>();
+  readonly #series = new Map<string, RequestSeries>();
+  readonly #requests = this.#counter(
+    "http_requests_total",
+    "Requests that ended, by route, method and status (499: the client left before a status was sent).",
+    ["route", "method", "status"],
+  );
+  readonly #failures = this.#counter(
+    "gateway_request_failures_total",
+    "Requests that ended with an error, those that failed in mid-stream or whose client left included.",
+    ["route", "code"],
+  );
+  readonly #refusals = this.#counter(
+    "gateway_refusals_total",
+    "Requests that were turned away before Ollama was to generate, by reason.",
+    ["reason"],
+  );
+  readonly #aborts = this.#counter(
+    "gateway_client_aborts_total",
+    "Generating requests whose client left or stalled, by what they had come to: queue, load, prompt or answer.",
+    ["stage"],
+  );
+  readonly #cut = this.#counter(
+    "gateway_stream_failures_total",
+    "Streams that failed after they had begun, by error.",
+    ["code"],
+  );
+  readonly #keyTokens = this.#counter(
+    "gateway_key_tokens_total",
+    "Tokens read and generated for each API key.",
+    ["key"],
+  );
+  readonly #duration = this.#histogram<Operation | "error_type">(
+    "gen_ai_server_request_duration_seconds",
+    "Time from an admitted request's arrival to its end.",
+    ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "error_type"],
+  );
+  readonly #operation = this.#histogram<Operation | "error_type">(
+    "gen_ai_client_operation_duration_seconds",
+    "Time that a request held a slot of an Ollama server.",
+    ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "error_type"],
+  );
+  readonly #firstToken = this.#histogram(
+    "gen_ai_server_time_to_first_token_seconds",
+    "Time from a generating request's arrival to its first token; the queue and a cold load are in it.",
+    ["gen_ai_request_model"],
+  );
+  readonly #timePerToken = this.#histogram(
+    "gen_ai_server_time_per_output_token_seconds",
+    "Time per token after the first, of answers that were completed.",
+    ["gen_ai_request_model"],
+    TIME_PER_TOKEN_BUCKETS,
+  );
+  readonly #tokens = this.#histogram(
+    "gen_ai_client_token_usage",
+    "Tokens read (input) and generated (output) for a request, of answers that were completed.",
+    ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_token_type"],
+    TOKEN_BUCKETS,
+  );
+  readonly #queue = this.#histogram(
+    "gateway_queue_duration_seconds",
+    "How long requests waited for a slot; the load of their model is not in it.",
+    [],
+  );
+  readonly #load = this.#histogram(
+    "gateway_model_load_duration_seconds",
+    "How long loads of models took, one for all requests that waited for it.",
+    ["gen_ai_request_model", "error_type"],
+  );
+  readonly #prompt = this.#histogram(
+    "gateway_prompt_duration_seconds",
+    "How long Ollama read the prompt, as it says itself.",
+    ["gen_ai_request_model"],
+  );
+  readonly #generation = this.#histogram(
+    "gateway_generation_duration_seconds",
+    "How long Ollama generated, as it says itself.",
+    ["gen_ai_request_model"],
+  );
+
+  constructor(admission: Admission, backends: Backends, exporter: SpanExporter | undefined) {
+    collectDefaultMetrics({ register: this.#registry });
+    registerGauges(this.#registry, admission, backends, exporter);
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  expose(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  /** Counts a load that has ended. */
+  countLoad({ model, milliseconds, error }: LoadOutcome): void {
+    // Only a model that is present is loaded.
+    this.#models.add(model);
+    this.#load
+      .of({ gen_ai_request_model: model, error_type: error?.code ?? "" })
+      .observe(milliseconds / SECOND);
+  }
+
+  /** Counts a request that has ended. */
+  count(route: string, method: string, status: number, record: RequestRecord): void {
+    this.#countRequest(route, method, status);
+    if (record.error !== undefined) this.#countFailure(route, status, record, record.error.code);
+    const { admitted } = record;
+    if (admitted === undefined) return;
+
+    const total = record.elapsedMs() / SECOND;
+    const answered = record.firstTokenMs !== undefined || record.usage !== undefined;
+    const model = this.#modelLabel(admitted.wanted.model, answered);
+    const series = this.#seriesOf(admitted.wanted.path, model, record.error?.code ?? "");
+    series.duration.observe(total);
+    if (admitted.ran) {
+      series.operation.observe(admitted.heldMs / SECOND);
+      series.queue.observe(admitted.queueMs / SECOND);
+    }
+    if (answered) countAnswer(series, total, record);
+  }
+
+  countTokens(key: string, tokens: number): void {
+    this.#keyTokens.of({ key }).add(tokens);
+  }
+
+  #countRequest(route: string, method: string, status: number): void {
+    const key = `${method} ${status} ${route}`;
+    let count = this.#requestCounts.get(key);
+    if (count === undefined) {
+      count = this.#requests.of({ route, method, status: `${status}` });
+      this.#requestCounts.set(key, count);
+    }
+    count.add();
+  }
+
+  #countFailure(route: string, status: number, record: RequestRecord, code: string): void {
+    this.#failures.of({ route, code }).add();
+    if (REFUSALS.has(code) && record.firstTokenMs === undefined) this.#refusals.of({ reason: code }).add();
+    if (record.admitted === undefined) return;
+    if (code === "client_left" || code === "client_stalled") this.#aborts.of({ stage: record.stage }).add();
+    else if (record.stream === true && status === 200) this.#cut.of({ code }).add();
+  }
+
+  /** The series that a request of this kind counts in, looked up once. */
+  #seriesOf(path: string, model: string, error: string): RequestSeries {
+    const key = `${path} ${error} ${model}`;
+    let series = this.#series.get(key);
+    if (series === undefined) {
+      const named = { gen_ai_request_model: model };
+      const operation = {
+        gen_ai_operation_name: OPERATIONS[path] ?? "other",
+        gen_ai_provider_name: "ollama",
+        ...named,
+      };
+      const labels = { ...operation, error_type: error };
+      series = {
+        duration: this.#duration.of(labels),
+        operation: this.#operation.of(labels),
+        queue: this.#queue.of({}),
+        firstToken: this.#firstToken.of(named),
+        prompt: this.#prompt.of(named),
+        input: this.#tokens.of({ ...operation, gen_ai_token_type: "input" }),
+        output: this.#tokens.of({ ...operation, gen_ai_token_type: "output" }),
+        generation: this.#generation.of(named),
+        timePerToken: this.#timePerToken.of(named),
+      };
+      this.#series.set(key, series);
+    }
+    return series;
+  }
+
+  #modelLabel(label: string, answered: boolean): string {
+    if (answered) this.#models.add(label);
+    return this.#models.has(label) ? label : "unknown";
+  }
+
+  #counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counters<Label> {
+    return new Counters({ name, help, labelNames }, this.#registry);
+  }
+
+  #histogram<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: Label[],
+    buckets = DURATION_BUCKETS,
+  ): Histograms<Label> {
+    return new Histograms({ name, help, labelNames }, buckets, this.#registry);
+  }
+}
+
+/** What is embedded is read, but nothing is generated. */
+function countAnswer(series: RequestSeries, total: number, record: RequestRecord): void {
+  const { firstTokenMs, usage } = record;
+  if (firstTokenMs !== undefined) series.firstToken.observe(firstTokenMs / SECOND);
+  if (usage === undefined) return;
+  series.prompt.observe(record.promptMs / SECOND);
+  const { prompt_tokens: input, completion_tokens: output } = usage;
+  series.input.observe(input);
+  if (firstTokenMs === undefined) return;
+  series.output.observe(output);
+  series.generation.observe(record.generationMs / SECOND);
+  // Between the tokens of several answers stands more than the time they took.
+  if (output > 1 && record.answers === 1)
+    series.timePerToken.observe(Math.max(0, total - firstTokenMs / SECOND) / (output - 1));
+}

@@ -1,0 +1,76 @@
+import type { FastifyRequest } from "fastify";
+import type { ApiError } from "../errors.ts";
+import type { Log } from "./log.ts";
+import { rounded } from "./request-record.ts";
+
+// Asked every few seconds by machines: they would bury what people ask for.
+export const PROBES: ReadonlySet<string | undefined> = new Set([
+  "/health",
+  "/accepting",
+  "/ready",
+  "/metrics",
+  "/v1/health_check",
+]);
+
+/** What a probe was answered with last, by its route: only another answer is news. */
+export type ProbeStatuses = Map<string, number>;
+
+/** Writes the one line of a request that has ended: who, what, how long; never a header, and no text unless LOG_TEXT says so. */
+export function logRequest(log: Log, request: FastifyRequest, status: number, probes: ProbeStatuses): void {
+  const { record } = request;
+  const route = request.routeOptions.url;
+  log.request(levelOf(request, status, probes), {
+    request_id: request.id,
+    trace_id: record.trace?.traceId,
+    method: request.method,
+    // Not the URL: it may hold anything.
+    route: route ?? "unknown",
+    status,
+    key: request.caller.name || undefined,
+    model: record.model,
+    stream: record.stream,
+    prompt_tokens: record.usage?.prompt_tokens,
+    completion_tokens: record.usage?.completion_tokens,
+    backend: record.admitted?.backendName,
+    queue_ms: maybeRounded(record.admitted?.queueMs),
+    load_ms: maybeRounded(record.admitted?.loadMs),
+    first_token_ms: maybeRounded(record.firstTokenMs),
+    total_ms: rounded(record.elapsedMs()),
+    error: record.error?.code,
+    origin: originOf(record.error),
+    prompt: record.prompt,
+    answer: record.answer,
+  });
+}
+
+/** Where a failure nobody foresaw was thrown, but not its message: that may quote a prompt. */
+function originOf(error: ApiError | undefined): string | undefined {
+  if (error?.code !== "internal_error") return undefined;
+  const { stack } = error.cause instanceof Error ? error.cause : error;
+  return stack
+    ?.split("\n")
+    .filter((line) => /^\s+at /.test(line))
+    .join("\n");
+}
+
+function levelOf(
+  { record, routeOptions }: FastifyRequest,
+  status: number,
+  probes: ProbeStatuses,
+): "debug" | "info" | "warn" | "error" {
+  if (record.error?.code === "internal_error") return "error";
+  const { url: route = "" } = routeOptions;
+  if (PROBES.has(route) && status > 0) {
+    // The first good answer is none.
+    const last = probes.get(route) ?? 200;
+    probes.set(route, status);
+    if (status === last) return "debug";
+  }
+  // A stream that failed has been answered with 200 already.
+  if (status >= 500 || (record.error?.status ?? 0) >= 500) return "warn";
+  return "info";
+}
+
+function maybeRounded(milliseconds: number | undefined): number | undefined {
+  return milliseconds === undefined ? undefined : rounded(milliseconds);
+}

@@ -1,0 +1,68 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { Caller } from "../auth/consumer.ts";
+import { ApiError } from "../errors.ts";
+import type { KeyRing } from "../auth/key-store.ts";
+import type { Metrics } from "../observability/metrics.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    caller: Caller;
+  }
+}
+
+// What asks these has no key: the engine's health check, an orchestrator. They tell nothing of what is served.
+const OPEN_ROUTES: ReadonlySet<string | undefined> = new Set([
+  "/health",
+  "/ready",
+  "/accepting",
+  "/v1/health_check",
+]);
+
+/**
+ * Lets only requests with a known key in, within the key's limits. Without any key everybody is let in, but nobody as
+ * an admin: that is for a gateway only its own machine can reach.
+ */
+export function authenticate(app: FastifyInstance, keys: KeyRing, metrics: Metrics): void {
+  const nobody = new Caller({});
+  app.decorateRequest("caller");
+
+  app.addHook("onRequest", (request, reply, done) => {
+    request.caller = nobody;
+    if (keys.isEmpty || OPEN_ROUTES.has(request.routeOptions.url)) {
+      done();
+      return;
+    }
+    const presented = presentedKey(request);
+    const caller = presented === undefined ? undefined : keys.find(presented);
+    if (caller === undefined) {
+      void reply.header("www-authenticate", "Bearer");
+      done(new ApiError("invalid_api_key"));
+      return;
+    }
+    request.caller = caller;
+    // Only what is posted makes work.
+    if (request.method !== "POST") {
+      done();
+      return;
+    }
+    const refusal = caller.limits.enter();
+    void reply.headers(caller.limits.headers());
+    if (refusal !== undefined) {
+      done(refusal);
+      return;
+    }
+    reply.raw.once("close", () => {
+      const tokens = request.record.tokens();
+      caller.limits.leave(tokens);
+      metrics.countTokens(caller.name, tokens);
+    });
+    done();
+  });
+}
+
+/** OpenAI's clients send a bearer token, Anthropic's a header of their own. */
+function presentedKey({ headers }: FastifyRequest): string | undefined {
+  const bearer = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];
+  const own = headers["x-api-key"];
+  return bearer ?? (typeof own === "string" ? own : undefined);
+}

@@ -1,0 +1,55 @@
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import type { FastifyInstance } from "fastify";
+import { errorFormOf } from "../apis/error-formats.ts";
+import { ApiError, toApiError } from "../errors.ts";
+
+/** Answers whatever a route throws, and what no route takes, in the form of the API that was spoken. */
+export function answerErrors(app: FastifyInstance): void {
+  const methodsOf = new Map<string, Set<string>>();
+  app.addHook("onRoute", ({ url, method }) => {
+    const methods = methodsOf.get(url) ?? new Set();
+    for (const each of [method].flat()) methods.add(each);
+    methodsOf.set(url, methods);
+  });
+
+  app.setErrorHandler((thrown, request, reply) => {
+    const error = toApiError(thrown);
+    request.record.error ??= error;
+    if (reply.raw.destroyed) {
+      // Nobody is there to be answered.
+      reply.hijack();
+      return;
+    }
+    if (error.retryAfter !== undefined) void reply.header("retry-after", error.retryAfter);
+    if (error.code === "shutting_down") void reply.header("connection", "close");
+    void reply.code(error.status).send(errorFormOf(request.url)(error, request.id));
+  });
+
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split("?", 1)[0] ?? "";
+    const allowed = methodsOf.get(path);
+    if (allowed === undefined) throw new ApiError("route_not_found");
+    const methods = [...allowed].join(", ");
+    void reply.header("allow", methods);
+    throw new ApiError("method_not_allowed", {
+      message: `The route does not take ${request.method}, only ${methods}.`,
+    });
+  });
+}
+
+/** Answers bytes that are no HTTP request, or not in time, where there is no request yet that a route could answer. */
+export function answerUnreadable(cause: Error & { code?: string }, socket: Socket): void {
+  const error = toApiError(Object.assign(cause, { statusCode: 400 }));
+  if (cause.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const body = JSON.stringify(error.body());
+  socket.end(
+    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ""}\r\n` +
+      "Connection: close\r\n" +
+      "Content-Type: application/json; charset=utf-8\r\n" +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,56 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { ApiError } from "../../errors.ts";
+import type { Gateway } from "../../app-context.ts";
+
+const BLOB = "/api/blobs/:digest";
+
+/** What is sent to these is a file of any size. */
+export const BLOB_ROUTES: ReadonlySet<string> = new Set([BLOB]);
+
+const POSTED = ["/api/pull", "/api/push", "/api/create", "/api/copy"];
+
+/** The routes of Ollama's API that change the server: closed, unless an admin's key is used. */
+export function ollamaChangesRoutes(root: FastifyInstance, gateway: Gateway): void {
+  void root.register((app, _options, done) => {
+    // Blobs are passed on as they come.
+    app.addContentTypeParser("application/octet-stream", (_request, payload, parsed) => {
+      parsed(null, payload);
+    });
+    app.addHook("onRequest", (request, _reply, next) => {
+      next(refusal(request, gateway));
+    });
+    const forward = (request: FastifyRequest, reply: FastifyReply) => forwardTo(gateway, request, reply);
+    for (const path of POSTED) app.post(path, forward);
+    app.delete("/api/delete", forward);
+    app.head(BLOB, forward);
+    app.post(BLOB, forward);
+    done();
+  });
+}
+
+function refusal({ caller }: FastifyRequest, { ollama }: Gateway): ApiError | undefined {
+  if (!caller.admin) return new ApiError("admin_key_required");
+  return ollama.all.length === 1 ? undefined : new ApiError("several_servers");
+}
+
+async function forwardTo(gateway: Gateway, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const [backend] = gateway.ollama.all;
+  if (backend === undefined) throw new ApiError("upstream_unreachable");
+  const leaving = new AbortController();
+  reply.raw.once("close", () => {
+    leaving.abort(new ApiError("client_left"));
+    // What is present may be another now.
+    void gateway.ollama.refresh();
+  });
+  // Not the query: none of these routes has one.
+  const path = request.url.split("?", 1)[0] ?? "";
+  const answer = await backend.client.forward(
+    { method: request.method, path, body: request.body },
+    leaving.signal,
+  );
+  // What has no type has no content: Ollama answers a copy, a deletion and a blob by the status alone.
+  const { "content-type": type } = answer.headers;
+  if (type !== undefined) void reply.header("content-type", type);
+  // An answer that breaks off upstream breaks off here.
+  await reply.code(answer.statusCode).send(answer.body);
+}

@@ -1,0 +1,229 @@
+import type { Abort, Abortable } from "../lib/abortable.ts";
+import type { QueueLimits } from "./scheduler.ts";
+import type { Backend } from "../backends/backend.ts";
+import type { Caller } from "../auth/consumer.ts";
+import { ApiError, type Words, toApiError } from "../errors.ts";
+import type { LoadRequest } from "../backends/model-loader.ts";
+import type { OllamaClient } from "../ollama/client.ts";
+import { inWords } from "../ollama/error-mapping.ts";
+import type { Member } from "../lib/indexed-set.ts";
+import { canonicalModelName } from "../ollama/model-name.ts";
+import { Turn } from "./call-timings.ts";
+
+/** What a request asks of Ollama, as far as it decides where it can run. */
+export interface Asked extends Words {
+  readonly path: string;
+  readonly body: object;
+  /** Whose request it is: slots are shared evenly between callers. */
+  readonly caller: Caller;
+}
+
+interface Relevant {
+  readonly model?: string;
+  readonly keep_alive?: unknown;
+  readonly options?: { readonly num_ctx?: unknown } | null;
+}
+
+export function wantedBy({ path, body }: Asked): LoadRequest {
+  const { model: name = "", options, keep_alive: keepAlive } = body as Relevant;
+  const context = typeof options?.num_ctx === "number" ? options.num_ctx : undefined;
+  return { name, model: canonicalModelName(name), context, path, keepAlive };
+}
+
+/** What the admission does for its tickets. */
+interface Desk {
+  readonly queue: (ticket: Ticket) => Promise<void>;
+  readonly release: (ticket: Ticket) => void;
+  readonly left: (ticket: Ticket) => void;
+}
+
+/** A request that has been let in. When it is given up, everything done on its behalf ends. */
+export class Ticket implements Abortable, Member {
+  place = 0;
+  readonly key: string;
+  /** What it asks now. */
+  wanted: LoadRequest;
+  /** Called at intervals while the request waits for the load of its model. */
+  onLoading: (() => void) | undefined;
+  /** The server that runs it. */
+  backend: Backend | undefined;
+  /** The name of the server that ran it last. */
+  backendName: string | undefined;
+  failedBackends: Set<Backend> | undefined;
+  lastFailure: ApiError | undefined;
+  readonly #words: Words;
+  readonly #desk: Desk;
+  abortReason: ApiError | undefined;
+  underWay: Abort | undefined;
+  #controller: AbortController | undefined;
+  #turn = new Turn();
+  /** The turns before this one. */
+  #past: Turn[] | undefined;
+  #waitsFor: "slot" | "load" = "slot";
+  #deadline: NodeJS.Timeout | undefined;
+  #settle: { resolve(): void; reject(error: ApiError): void } | undefined;
+
+  constructor(asked: Asked, wanted: LoadRequest, desk: Desk) {
+    this.key = asked.caller.name;
+    this.#words = { subject: asked.subject, images: asked.images, thinking: asked.thinking };
+    this.wanted = wanted;
+    this.#desk = desk;
+  }
+
+  /** For what knows signals only; made when it is asked for. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.abortReason !== undefined) this.#controller.abort(this.abortReason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** One for each thing it has asked. */
+  get turns(): readonly Turn[] {
+    return this.#past === undefined ? [this.#turn] : [...this.#past, this.#turn];
+  }
+
+  /** The turn that it waits for or has. */
+  get turn(): Turn {
+    return this.#turn;
+  }
+
+  /** How long it waited for a slot, ms. */
+  get queueMs(): number {
+    return this.turns.reduce((sum, { queueMs }) => sum + queueMs, 0);
+  }
+
+  /** How long it waited for loads, ms. */
+  get loadMs(): number {
+    return this.turns.reduce((sum, { loadMs }) => sum + loadMs, 0);
+  }
+
+  /** How long it has had a slot, ms. */
+  get heldMs(): number {
+    return this.turns.reduce((sum, { heldMs }) => sum + heldMs, 0);
+  }
+
+  get isRetry(): boolean {
+    return this.failedBackends !== undefined;
+  }
+
+  abort(reason: ApiError): void {
+    if (this.abortReason !== undefined) return;
+    this.abortReason = reason;
+    this.#controller?.abort(reason);
+    this.underWay?.abort(reason);
+    this.proceed(reason);
+  }
+
+  /**
+   * Does the request's work on a server that can run it, when its turn has come. When a server fails before anything
+   * of the answer was there, another one that can is asked.
+   *
+   * @throws ApiError
+   */
+  async run<Result>(work: (ollama: OllamaClient) => Promise<Result>): Promise<Result> {
+    for (;;) {
+      if (this.backend === undefined) await this.#desk.queue(this);
+      const { backend } = this;
+      if (backend === undefined) throw new ApiError("internal_error");
+      try {
+        const result = await work(backend.client);
+        backend.succeeded(this.wanted);
+        return result;
+      } catch (thrown) {
+        const failure = toApiError(thrown);
+        backend.failed(failure, this.wanted.model);
+        if (failure.code === "context_length_exceeded") {
+          throw await backend.tooLong(failure, this.wanted, this.#words.subject);
+        }
+        if (failure.code === "unsupported_parameter") throw inWords(this.#words, failure);
+        if (!failure.elsewhere || this.abortReason !== undefined) throw failure;
+        this.failedOn(backend, failure);
+        this.#desk.release(this);
+      }
+    }
+  }
+
+  /**
+   * Gives the slot back and asks the next thing, which waits for a turn of its own: whoever waits already is served
+   * first. It was let in with the first, so that neither a full queue nor a gateway that drains turns it away.
+   *
+   * @throws ApiError when the request was given up
+   */
+  next(asked: Asked): void {
+    this.#desk.release(this);
+    if (this.abortReason !== undefined) throw this.abortReason;
+    (this.#past ??= []).push(this.#turn);
+    this.#turn = new Turn();
+    this.wanted = wantedBy(asked);
+    this.#waitsFor = "slot";
+    this.failedBackends = undefined;
+    this.lastFailure = undefined;
+  }
+
+  /** Gives the place back; has to be called once, however the request ended. */
+  leave(): void {
+    this.#desk.release(this);
+    this.#desk.left(this);
+  }
+
+  failedOn(backend: Backend, failure: ApiError): void {
+    (this.failedBackends ??= new Set()).add(backend);
+    this.lastFailure = failure;
+  }
+
+  granted(backend: Backend | undefined): void {
+    if (this.backend !== undefined) this.#turn.end();
+    this.backend = backend;
+    if (backend === undefined) return;
+    this.backendName = backend.name;
+    this.#turn.begin();
+  }
+
+  /** Whether it ever had a slot. */
+  get ran(): boolean {
+    return this.backendName !== undefined;
+  }
+
+  get waitsForLoad(): boolean {
+    return this.#waitsFor === "load";
+  }
+
+  waitsFor(what: "slot" | "load"): void {
+    this.#waitsFor = what;
+  }
+
+  loadEnded(): void {
+    if (this.#waitsFor === "load") this.#turn.loaded();
+    this.#waitsFor = "slot";
+    this.#deadline?.refresh();
+  }
+
+  /** Ends the waiting: with a slot, or with the reason why there is none. */
+  proceed(error?: ApiError): void {
+    if (error === undefined) this.#settle?.resolve();
+    else this.#settle?.reject(error);
+  }
+
+  /** Resolves when it has a slot. @throws ApiError */
+  async wait({ timeoutMs, loadingCommentMs }: QueueLimits, tooLate: () => ApiError): Promise<void> {
+    const turn = new Promise<void>((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    // A load has a deadline of its own; the time after it counts anew.
+    this.#deadline = setInterval(() => {
+      if (this.#waitsFor === "slot") this.proceed(tooLate());
+    }, timeoutMs);
+    const comments = setInterval(() => {
+      if (this.#waitsFor === "load") this.onLoading?.();
+    }, loadingCommentMs);
+    try {
+      await turn;
+    } finally {
+      clearInterval(this.#deadline);
+      clearInterval(comments);
+      this.#settle = undefined;
+    }
+  }
+}

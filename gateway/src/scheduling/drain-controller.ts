@@ -1,0 +1,119 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Admission } from "./scheduler.ts";
+import type { Backend } from "../backends/backend.ts";
+import type { Backends } from "../backends/backend-pool.ts";
+import { canonicalModelName } from "../ollama/model-name.ts";
+
+/** What a drain tells of itself, a line at a time. */
+export type Say = (line: string) => void;
+
+// How long an edge may take to notice that it is to send requests elsewhere: it asks every second.
+const NOTICE_MS = 2_500;
+// How long it is waited for another server that could take over.
+const TAKEOVER_MS = 30_000;
+// After how long what was drained, and not replaced after all, is used again.
+const RETURN_MS = 10 * 60_000;
+
+const LOOK_MS = 50;
+const TELL_MS = 10_000;
+
+/**
+ * Takes work off this gateway, or off one of its Ollama servers, so that it can be replaced without a request being cut:
+ * nothing new is sent there, and what is under way is waited for.
+ */
+export class Drains {
+  readonly #admission: Admission;
+  readonly #backends: Backends;
+  readonly #required: readonly string[];
+  #leaving: NodeJS.Timeout | undefined;
+
+  constructor(admission: Admission, backends: Backends, required: readonly string[]) {
+    this.#admission = admission;
+    this.#backends = backends;
+    this.#required = required.map(canonicalModelName);
+  }
+
+  /** Whether an edge should send requests to this gateway. */
+  get accepting(): boolean {
+    return this.#backends.looked && !this.#admission.draining && this.#leaving === undefined;
+  }
+
+  /** Tells the edge to send requests elsewhere, and waits until those that are here have ended. */
+  async leave(timeoutMs: number, say: Say): Promise<void> {
+    clearTimeout(this.#leaving);
+    // Whoever asked for it may have died before it replaced the gateway.
+    this.#leaving = setTimeout(() => {
+      this.#leaving = undefined;
+    }, timeoutMs + RETURN_MS).unref();
+    await sleep(NOTICE_MS);
+    await ended(() => this.#admission.inside, timeoutMs, say);
+  }
+
+  /**
+   * Sends nothing more to a server, and waits until what runs there has ended. Undone by `comeBack`.
+   *
+   * @param name "host:port"
+   */
+  async spare(name: string, timeoutMs: number, say: Say): Promise<void> {
+    const backend = this.#find(name);
+    if (!(await soon(() => this.#canTakeOver(backend), Math.min(TAKEOVER_MS, timeoutMs)))) {
+      say(`no other Ollama server could take over from ${name}: its requests will fail`);
+      return;
+    }
+    backend.spare(timeoutMs + RETURN_MS);
+    await ended(() => backend.inFlight, timeoutMs, say);
+  }
+
+  /** Sends requests to a server again, as soon as it answers. */
+  async comeBack(name: string): Promise<void> {
+    this.#find(name).comeBack();
+    await this.#backends.refresh();
+  }
+
+  #find(name: string): Backend {
+    const backend = this.#backends.all.find((each) => each.name === name);
+    if (backend === undefined) {
+      const known = this.#backends.all.map((each) => each.name).join(", ");
+      throw new UnknownServer(`${name} is not a server of this gateway; it has ${known}`);
+    }
+    return backend;
+  }
+
+  #canTakeOver(instead: Backend): boolean {
+    return this.#backends.all.some(
+      (each) => each !== instead && each.usable && this.#required.every((model) => each.holds(model)),
+    );
+  }
+}
+
+export class UnknownServer extends Error {
+  override readonly name = "UnknownServer";
+}
+
+/** Waits until there are none, tells how many there are still, and says so when they are given up. */
+async function ended(count: () => number, timeoutMs: number, say: Say): Promise<void> {
+  const requests = () => `${count()} ${count() === 1 ? "request" : "requests"}`;
+  const started = performance.now();
+  let told = started;
+  while (count() > 0) {
+    const now = performance.now();
+    if (now - started > timeoutMs) {
+      say(`${requests()} did not end within ${timeoutMs / 1000} s, and will be cut`);
+      return;
+    }
+    if (now - told > TELL_MS) {
+      told = now;
+      say(`waiting for ${requests()} to end`);
+    }
+    await sleep(LOOK_MS);
+  }
+}
+
+async function soon(isSo: () => boolean, timeoutMs: number): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs;
+  while (!isSo()) {
+    if (performance.now() > deadline) return false;
+    await sleep(LOOK_MS);
+  }
+  return true;
+}

@@ -1,0 +1,38 @@
+import { locksIn } from "../stack/pulumi-cli.ts";
+
+/** What to do about a failure that the CLI names without saying so. */
+export function explain(stderr: string): string | undefined {
+  const [lock] = locksIn(stderr);
+  if (lock !== undefined) {
+    return (
+      `The stack is locked by ${lock.user} on ${lock.host} (pid ${String(lock.pid)}), who is updating it or was cut off. ` +
+      `Wait for that; if it is gone: npm run pulumi -- cancel --stack NAME`
+    );
+  }
+  if (/incorrect passphrase/i.test(stderr)) {
+    return (
+      "The passphrase is not the one that the secrets of the stack were encrypted with. " +
+      "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to that one."
+    );
+  }
+  if (/no stack named/i.test(stderr))
+    return "Such a stack was never made; npm run up -- --stack NAME makes it.";
+  const lacking = lackingImages(stderr);
+  return lacking.length > 0 ? [...new Set(lacking)].join("\n") : undefined;
+}
+
+/** The images that the provider could not get, as it says: "ollama-image: ... unable to pull image NAME: WHY: provider=..." */
+function lackingImages(said: string): string[] {
+  const failed =
+    /^(ollama|gateway-base|edge)-image: .*unable to (?:find or )?pull image (\S+?)(?:: (.+))?$/gm;
+  return [...said.replaceAll(/: provider=\S+$/gm, "").matchAll(failed)].map(
+    ([, part = "", image = "", why]) => {
+      const key = `${part.replace("-base", "Base")}Image`;
+      const reason = why?.replace(/^.*Error response from daemon: /, "") ?? "its registry gave none";
+      return (
+        `${key} is "${image}", which the engine lacks and cannot pull: ${reason}. ` +
+        `Check its name and tag, and that the engine reaches its registry and may read there (docker login); or set another: pulumi config set ${key} IMAGE`
+      );
+    },
+  );
+}

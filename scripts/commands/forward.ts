@@ -1,0 +1,31 @@
+// npm run forward: what of a stack is not published, or on another machine, on loopback ports of this one: those that it
+// has there or in its network. Until it is interrupted.
+import { Tunnel } from "../../engine/tunnel/tunnel.ts";
+import { forwarded } from "../connect/port-forwards.ts";
+import { main } from "../cli/main.ts";
+import { readOutputs } from "../stack/outputs.ts";
+import { refusedPort } from "../connect/listen-error.ts";
+import { openSession } from "../cli/session.ts";
+
+await main(async () => {
+  const { stack, env } = await openSession(process.argv.slice(2));
+  const outputs = await readOutputs(stack, env);
+  const { tunnel: end, gatewayUrl } = outputs;
+  if (end === undefined)
+    throw new Error(`The engine of the stack ${stack} is this machine's: ${gatewayUrl} works as it is`);
+  const tunnel = await Tunnel.open(end);
+  try {
+    for (const service of forwarded(outputs, end)) {
+      await tunnel.listen(service.target, service.port).catch((error: unknown) => {
+        throw refusedPort(error, service, { stack, edge: outputs.edge });
+      });
+      console.log(`${service.name}: ${service.url}`);
+    }
+    console.log("until you press Ctrl-C");
+    await new Promise((resolve) => {
+      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, resolve);
+    });
+  } finally {
+    await tunnel.close();
+  }
+});

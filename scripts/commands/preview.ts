@@ -1,0 +1,41 @@
+// npm run preview -- --stack NAME: what the next update would do, in words (as Markdown); arguments go to the CLI.
+import { main } from "../cli/main.ts";
+import { imageDownloads } from "../preview/image-downloads.ts";
+import { brokenRulesIn, describeRefusal, errorsIn } from "../preview/refusal.ts";
+import { readPreview } from "../preview/steps.ts";
+import { describePreview, heading } from "../preview/markdown.ts";
+import { pulumi, PulumiFailed } from "../stack/pulumi-cli.ts";
+import { ensureStack } from "../update/recovery.ts";
+import { openSession } from "../cli/session.ts";
+import { rulesFor, settingsFor } from "../stack/settings.ts";
+
+await main(async () => {
+  const { stack, env, rest } = await openSession(process.argv.slice(2), { config: true });
+  await ensureStack(stack, env);
+  const preview = (...args: string[]) =>
+    pulumi(["preview", ...args, "--stack", stack, ...rest], { env, output: "read" });
+  await orRefusal(`${heading(stack)}\n\n`, errorsIn, async () => {
+    const found = readPreview(await preview("--json"));
+    console.log(describePreview(found, stack, await imageDownloads(found.steps)));
+  });
+  // By itself: what breaks the rules is not in the CLI's JSON.
+  const rules = rulesFor(settingsFor(stack, rest));
+  if (process.exitCode === undefined && rules.length > 0)
+    await orRefusal("\n", brokenRulesIn, () => preview(...rules));
+});
+
+/** Says why a preview is refused, where its output tells; else it fails as any command of the CLI. */
+async function orRefusal(
+  before: string,
+  reasonsIn: (output: string) => string[],
+  work: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const reasons = error instanceof PulumiFailed ? reasonsIn(error.stdout) : [];
+    if (reasons.length === 0) throw error;
+    console.log(before + describeRefusal(reasons));
+    process.exitCode = 1;
+  }
+}

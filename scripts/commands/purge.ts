@@ -1,0 +1,54 @@
+// npm run purge: removes what stays after the last destroy. Says what and how large, then asks; `-- --yes` does not.
+// With --stack NAME only what that stack has left, on the engine that its config names.
+import { canAsk, confirm } from "../cli/dialogs.ts";
+import { clientVariables } from "../stack/deployed-engine.ts";
+import { main } from "../cli/main.ts";
+import { type Leftover, onEngine } from "../purge/engine-leftovers.ts";
+import { deployedStacks, folders } from "../purge/local-leftovers.ts";
+import { takeOptions } from "../cli/session.ts";
+import { engineOf } from "../stack/stack-file.ts";
+
+await main(async () => {
+  const { options, rest } = takeOptions(process.argv.slice(2), ["stack"]);
+  const { stack } = options;
+  const unknown = rest.find((argument) => argument !== "--yes");
+  if (unknown !== undefined)
+    throw new Error(`${unknown} is not an option; usage: npm run purge [-- --stack NAME] [--yes]`);
+  const address = engineOf(stack);
+  if (address.dockerHost !== "") Object.assign(process.env, clientVariables(address, process.env));
+  const engine = await onEngine(stack);
+  if (engine === undefined) {
+    const which = address.dockerHost === "" ? "" : ` at ${address.dockerHost}`;
+    console.error(
+      `The Docker engine${which} does not answer: what there is on it stays, and is not in the list.`,
+    );
+  }
+  const [running] = engine?.running ?? [];
+  if (running !== undefined)
+    throw new Error(`the container ${running} is still there; take its stack down first: npm run destroy`);
+  const [deployed] = stack === undefined ? await deployedStacks() : [];
+  if (deployed !== undefined)
+    throw new Error(
+      `the stack ${deployed} is still there; take it down first: npm run destroy -- --stack ${deployed}`,
+    );
+  const leftovers = [...(engine?.leftovers ?? []), ...(stack === undefined ? await folders() : [])];
+  if (leftovers.length === 0) {
+    console.log("Nothing is left to remove.");
+    return;
+  }
+  console.log(table(leftovers));
+  if (!rest.includes("--yes")) {
+    if (!canAsk()) throw new Error("nothing is removed without a yes; say it with: npm run purge -- --yes");
+    if (!(await confirm("Remove all this?"))) return;
+  }
+  for (const { remove } of leftovers) await remove();
+  console.log(`Removed: ${String(leftovers.length)}`);
+});
+
+function table(leftovers: readonly Leftover[]): string {
+  const width = (column: "kind" | "size") => Math.max(...leftovers.map((each) => each[column].length));
+  const [kinds, sizes] = [width("kind"), width("size")];
+  return leftovers
+    .map(({ kind, name, size }) => `${kind.padEnd(kinds)}  ${size.padStart(sizes)}  ${name}`)
+    .join("\n");
+}

@@ -1,0 +1,75 @@
+// npm test: everything, the life of a real stack included; arguments go to vitest. OLLAMA_STACK_TEST_ENGINE says on
+// which engines: see CONTRIBUTING.md.
+import { hostname } from "node:os";
+import { PrivateEngine } from "../../test-support/private-engine.ts";
+import { fetchSshServer } from "../../test-support/ssh-server.ts";
+import { main } from "../cli/main.ts";
+import { openSession, type Session } from "../cli/session.ts";
+import { countTests, type Counts, type Place, summarize } from "../test-runner/vitest.ts";
+
+const withoutEngine = ["unit", "gateway", "clients"];
+const variable = "OLLAMA_STACK_TEST_ENGINE";
+
+await main(async () => {
+  const asked = process.env[variable] ?? "";
+  const counts: Counts[] = [];
+  try {
+    if (!["", "machine", "current"].includes(asked))
+      throw new Error(`${variable} is "${asked}", but must be machine, current or empty`);
+    const session = await openSession(process.argv.slice(2), { currentEngine: asked !== "machine" });
+    const builds = session.world === "built";
+    if (asked === "current" && !builds) throw new Error(`${variable}=current needs the world built`);
+    // Whoever names tests means these, on one engine.
+    const named = session.rest.length > 0;
+    if (asked === "current") {
+      if (!named) counts.push(await run(withoutEngine, session));
+      counts.push(await withCurrent((engine) => runOn(engine, "e2e", session)));
+    } else if (named || asked === "machine" || !builds) {
+      counts.push(await run([...withoutEngine, "e2e"], session));
+    } else {
+      counts.push(await run(withoutEngine, session));
+      counts.push(...(await onBoth(session)));
+    }
+  } catch (error) {
+    // What was not tested counts, too.
+    counts.push({ passed: 0, failed: 1 });
+    throw error;
+  } finally {
+    process.exitCode = summarize(counts);
+  }
+});
+
+/** On both engines side by side: most of what a stack's test takes, it waits. */
+async function onBoth(session: Session): Promise<Counts[]> {
+  return await withCurrent(async (engine) => {
+    console.log("\nOn the machine's engine and, beside it, on the current one:\n");
+    return await Promise.all([
+      run(["e2e"], session, { label: "machine | " }),
+      runOn(engine, "engine", session, { label: "current | " }),
+    ]);
+  });
+}
+
+async function withCurrent<Result>(work: (engine: PrivateEngine) => Promise<Result>): Promise<Result> {
+  // From the engine's network nothing can be fetched.
+  await fetchSshServer();
+  const engine = await PrivateEngine.start({ name: "tests", kind: "current", hostname: hostname() });
+  try {
+    engine.provide();
+    return await work(engine);
+  } finally {
+    await engine.stop();
+  }
+}
+
+/** The tests run in the network of the engine, where 127.0.0.1 is that engine's. */
+function runOn(engine: PrivateEngine, project: string, session: Session, place: Place = {}): Promise<Counts> {
+  const env = { ...session.env, DOCKER_HOST: engine.host, [variable]: "current" };
+  const enter: Place["enter"] = (command, args) => engine.enter(command, args);
+  return run([project], { ...session, env }, { ...place, enter });
+}
+
+function run(projects: readonly string[], { env, world, rest }: Session, place: Place = {}): Promise<Counts> {
+  const options = projects.map((name) => `--project=${name}`);
+  return countTests([...options, ...rest], { ...env, OLLAMA_STACK_WORLD: world }, place);
+}

@@ -1,0 +1,122 @@
+// npm run up: sets up what is missing, brings the stack up and shows that it works. With --update-models, models whose
+// tags have moved in their registries are pulled again.
+import { askEngine } from "../../engine/docker-cli.ts";
+import { clearingHalfMade } from "../update/orphans.ts";
+import { repairDrift } from "../drift/repair.ts";
+import { askForJoke } from "../connect/sample-prompt.ts";
+import { choosingAgain } from "../update/port-conflicts.ts";
+import { removeLeavingEdge } from "../update/obsolete-edge.ts";
+import { refuseMove } from "../update/engine-mismatch.ts";
+import { readOutputs, type StackOutputs } from "../stack/outputs.ts";
+import { previewOptions } from "../stack/cli-options.ts";
+import { pulumi } from "../stack/pulumi-cli.ts";
+import { openStack } from "../update/recovery.ts";
+import { main } from "../cli/main.ts";
+import { withReachable } from "../connect/with-stack-urls.ts";
+import { openSession } from "../cli/session.ts";
+import { rulesFor, settingsFor } from "../stack/settings.ts";
+import { updateTelling } from "../update/update-events.ts";
+import { authorityPath } from "../connect/edge-ca.ts";
+import { lockedUpdate } from "../update/locked-update.ts";
+
+const updateModels = "--update-models";
+
+await main(async () => {
+  const { stack, stackOption, env: tools, rest } = await openSession(process.argv.slice(2), { config: true });
+  const options = rest.filter((option) => option !== updateModels);
+  const env = options.length < rest.length ? { ...tools, OLLAMA_STACK_UPDATE_MODELS: "true" } : tools;
+  const found = await openStack(stack, env);
+  await refuseMove(stack, stackOption, found, env);
+  const settings = settingsFor(stack, options);
+  const rules = rulesFor(settings);
+  // What is wrong with the config is said before anything is taken away, and what rules for production it breaks.
+  const preview = ["preview", "--stack", stack, ...rules, ...previewOptions(options)];
+  const check = () => pulumi(preview, { env, output: "read" });
+  const deployment = await removeLeavingEdge(stack, settings, found, env, check);
+  const drifted = await repairDrift(stack, stackOption, deployment, check);
+  const replace = (drifted ?? []).flatMap((urn) => ["--replace", urn]);
+  // Refreshed, so that a container that somebody removed or stopped is brought back; where everything is as it was
+  // deployed, it would only look at all of it again.
+  const refresh = drifted === undefined ? [] : ["--refresh"];
+  // In a preview the rules are checked before anything changes.
+  const checked = rules.length > 0 ? rules : ["--skip-preview"];
+  const command = ["up", "--yes", ...refresh, "--suppress-outputs", ...checked, ...replace, ...options];
+  const told = await updateTelling((more, added) => {
+    const update = () => lockedUpdate([...command, ...more], stack, { ...env, ...added });
+    return clearingHalfMade(stack, settings, env, () => choosingAgain(stack, settings, update));
+  });
+  const outputs = told ?? (await readOutputs(stack, env));
+  const model = outputs.installedModels[0]?.model ?? "";
+  const apiKey = process.env["OLLAMA_STACK_API_KEY"];
+  const unasked = outputs.keysRequired && apiKey === undefined;
+  const joke = unasked
+    ? undefined
+    : withReachable(outputs, ({ gatewayUrl }) => askForJoke(gatewayUrl, model, apiKey));
+  // The model is asked while the table is made; what fails then is told after it.
+  joke?.catch(() => undefined);
+  console.log(`\n${await table(outputs)}\n`);
+  const answer = await joke;
+  console.log(
+    answer === undefined
+      ? "The gateway wants a key: with one in OLLAMA_STACK_API_KEY, it would now be asked for a joke.\n"
+      : `Asked ${model} for a joke; ${answer.seconds.toFixed(1)} s later:\n\n${quote(answer.text)}\n`,
+  );
+  const key = outputs.keysRequired ? ` -H "authorization: Bearer $OLLAMA_STACK_API_KEY"` : "";
+  const body = JSON.stringify({ model, messages: [{ role: "user", content: "Hello!" }] });
+  console.log(
+    `Try it:     curl ${outputs.gatewayUrl}/v1/chat/completions -H 'content-type: application/json'${key} -d '${body}'`,
+  );
+  if (outputs.edge?.mode === "internal")
+    console.log(
+      `First:      docker cp ${outputs.edge.container}:${authorityPath} . and have your clients trust it (curl --cacert root.crt)`,
+    );
+  if (outputs.tunnel?.gateway !== undefined)
+    console.log(
+      `From here:  npm run forward${stackOption} (while it runs, the gateway has the same port of this machine's loopback, too)`,
+    );
+  console.log(`Take down:  npm run destroy${stackOption}`);
+});
+
+async function table({
+  edge,
+  replicas,
+  gatewayUrl,
+  ollamaUrl,
+  installedModels,
+}: StackOutputs): Promise<string> {
+  const gateway = edge === undefined ? replicas.gateway : [edge.container, ...replicas.gateway];
+  const [gatewayStates = "", ollamaStates = ""] = await Promise.all([gateway, replicas.ollama].map(states));
+  const rows = [
+    ["SERVICE", "URL", "STATE"],
+    [edge === undefined ? "gateway" : "edge, gateway", `${gatewayUrl}/v1`, gatewayStates],
+    ["ollama", ollamaUrl, ollamaStates],
+    ...installedModels.map(({ model, digest, sizeBytes }) => [
+      `model ${model}`,
+      `digest ${digest.slice(0, 12)}`,
+      `${(sizeBytes / 1e6).toFixed(0)} MB`,
+    ]),
+  ];
+  const widths = [0, 1].map((column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join("   ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** The states of containers, such as "running, running". */
+async function states(names: readonly string[]): Promise<string> {
+  const text = await askEngine(["container", "inspect", "--format", "{{.State.Status}}", ...names]);
+  return text.trim().split("\n").join(", ");
+}
+
+function quote(text: string): string {
+  return text
+    .trim()
+    .split("\n")
+    .map((line) => `  ${line}`)
+    .join("\n");
+}

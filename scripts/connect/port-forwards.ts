@@ -1,0 +1,48 @@
+import { edgeModes, edgePort, hasTls } from "../../components/resources/edge-config/caddyfile.ts";
+import type { TunnelEnd } from "../../engine/tunnel/tunnel.ts";
+import type { StackOutputs } from "../stack/outputs.ts";
+
+type Outputs = Pick<StackOutputs, "gatewayUrl" | "ollamaUrl" | "edge">;
+
+/** A service of a stack at a loopback port of this machine. */
+export interface Forwarded {
+  readonly name: "gateway" | "ollama";
+  /** "host:port" in the stack's network. */
+  readonly target: string;
+  /** The one that it is published at there. */
+  readonly port: number;
+  /** Where it answers here, for people. */
+  readonly url: string;
+}
+
+/** What `npm run forward` brings to this machine: what clients there reach, so the edge where there is one. */
+export function forwarded(
+  { gatewayUrl, ollamaUrl, edge }: Outputs,
+  end: TunnelEnd & { readonly gateway?: string | undefined; readonly ollama: string },
+): Forwarded[] {
+  const ollama = { ...plain(ollamaUrl), name: "ollama", target: end.ollama } as const;
+  if (end.gateway === undefined) return [ollama];
+  const mode = edgeModes.find((each) => each === edge?.mode);
+  if (edge === undefined || mode === undefined)
+    return [{ ...plain(gatewayUrl), name: "gateway", target: end.gateway }, ollama];
+  const target = `${edge.container}:${String(edgePort(mode))}`;
+  return [{ ...(hasTls(mode) ? named(gatewayUrl) : plain(gatewayUrl)), name: "gateway", target }, ollama];
+}
+
+function plain(url: string): Pick<Forwarded, "port" | "url"> {
+  const port = portOf(new URL(url));
+  return { port, url: `http://127.0.0.1:${String(port)}` };
+}
+
+/** Behind TLS it answers to its names only: those that do not mean this machine have to be made to. */
+function named(url: string): Pick<Forwarded, "port" | "url"> {
+  const there = new URL(url);
+  const port = portOf(there);
+  const leadsHere = there.hostname === "localhost" || there.hostname === "127.0.0.1";
+  const hint = leadsHere ? "" : ` (curl --resolve ${there.hostname}:${String(port)}:127.0.0.1)`;
+  return { port, url: `${there.origin}${hint}` };
+}
+
+function portOf({ port, protocol }: URL): number {
+  return port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
+}

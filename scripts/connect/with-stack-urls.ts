@@ -1,0 +1,26 @@
+import { Tunnel } from "../../engine/tunnel/tunnel.ts";
+import type { StackOutputs } from "../stack/outputs.ts";
+import { trustEdge } from "./edge-ca.ts";
+
+type Urls = Pick<StackOutputs, "tunnel" | "gatewayUrl" | "ollamaUrl" | "edge">;
+
+/**
+ * Does something with a stack whose URLs work from here: through a tunnel where it is not published or, past the
+ * edge, on another machine; with the edge's own authority trusted, if it has one.
+ */
+export async function withReachable<O extends Urls, T>(
+  outputs: O,
+  work: (reachable: O) => Promise<T>,
+): Promise<T> {
+  if (outputs.tunnel?.gateway === undefined) await trustEdge(outputs);
+  if (outputs.tunnel === undefined) return await work(outputs);
+  const tunnel = await Tunnel.open(outputs.tunnel);
+  const url = async (target: string) => `http://127.0.0.1:${String(await tunnel.listen(target))}`;
+  try {
+    const { gateway, ollama } = outputs.tunnel;
+    const gatewayUrl = gateway === undefined ? outputs.gatewayUrl : await url(gateway);
+    return await work({ ...outputs, gatewayUrl, ollamaUrl: await url(ollama) });
+  } finally {
+    await tunnel.close();
+  }
+}

@@ -1,0 +1,67 @@
+import { askEngine, docker, EngineError } from "../../engine/docker-cli.ts";
+import { leftoverPattern } from "../../engine/names.ts";
+import { localImages } from "../../toolchain/image-names.ts";
+import { registryContainer } from "../../toolchain/registry.ts";
+import { removeVolume, volumeSizes } from "../stack/volumes.ts";
+
+/** Something that purge removes. */
+export interface Leftover {
+  /** "volume", "image", ...: what it is, for people. */
+  readonly kind: string;
+  readonly name: string;
+  /** "1.3GB". */
+  readonly size: string;
+  readonly remove: () => Promise<void>;
+}
+
+export interface OnEngine {
+  readonly leftovers: readonly Leftover[];
+  /** Containers of stacks, which are for destroy to remove. */
+  readonly running: readonly string[];
+}
+
+// It serves every stack of the host, and no stack made it.
+const registry = registryContainer;
+
+/** What stacks, or one stack, have left on the engine; undefined when it does not answer. */
+export async function onEngine(stack: string | undefined): Promise<OnEngine | undefined> {
+  try {
+    await askEngine(["version", "--format", "{{.Server.Version}}"]);
+  } catch (error) {
+    if (error instanceof EngineError) return undefined;
+    throw error;
+  }
+  const ours = leftoverPattern(stack);
+  const [containers, images, volumes] = await Promise.all([
+    lines(["container", "ls", "--all", "--format", "{{.Names}}"]),
+    lines(["image", "ls", "--format", "{{.Repository}}:{{.Tag}} {{.Size}}"]),
+    volumeSizes(),
+  ]);
+  const leftovers: Leftover[] = [];
+  const whole = stack === undefined;
+  if (whole && containers.includes(registry))
+    leftovers.push({
+      kind: "container",
+      name: registry,
+      size: "-",
+      remove: () => remove(["container", "rm", "--force", registry]),
+    });
+  for (const [name, size] of volumes)
+    if (ours.test(name)) leftovers.push({ kind: "volume", name, size, remove: () => removeVolume(name) });
+  for (const line of images) {
+    const [name = "", size = ""] = line.split(" ");
+    if (ours.test(name) || (whole && name.startsWith(localImages)))
+      leftovers.push({ kind: "image", name, size, remove: () => remove(["image", "rm", name]) });
+  }
+  return { leftovers, running: containers.filter((name) => ours.test(name)) };
+}
+
+async function lines(command: readonly string[]): Promise<string[]> {
+  return (await askEngine(command)).split("\n").filter(Boolean);
+}
+
+async function remove(command: readonly string[]): Promise<void> {
+  await docker(command).catch((error: unknown) => {
+    if (!/no such/i.test(String(error))) throw error;
+  });
+}

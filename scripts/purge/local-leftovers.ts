@@ -1,0 +1,79 @@
+import { existsSync } from "node:fs";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { z } from "zod";
+import { places, uninstallBuilt } from "../../toolchain/install.ts";
+import { cacheRoot } from "../node/install.mjs";
+import { stateFolder } from "../stack/backend.ts";
+import type { Leftover } from "./engine-leftovers.ts";
+
+const checkpoint = z.object({
+  checkpoint: z.object({ latest: z.object({ resources: z.array(z.unknown()).nullish() }).nullish() }),
+});
+
+/** The folders that this project has outside the checkout, and the tools that it has built. */
+export async function folders(): Promise<Leftover[]> {
+  const cache = cacheRoot();
+  const state = stateFolder(process.env);
+  const built = places()
+    .map(({ part, folder }) => ({ file: join(folder, part.name), mark: join(folder, `.${part.name}.built`) }))
+    .filter(({ mark }) => existsSync(mark))
+    .map(({ file }) => file);
+  return [
+    ...(await folder("cache", cache)),
+    ...(await folder("state and passphrase", state)),
+    ...(await Promise.all(
+      built.map(async (file) => ({
+        kind: "built tool",
+        name: file,
+        size: readable((await stat(file)).size),
+        remove: () => {
+          uninstallBuilt();
+          return Promise.resolve();
+        },
+      })),
+    )),
+  ];
+}
+
+/** Stacks of our own state that still have something deployed, wherever it is. */
+export async function deployedStacks(): Promise<string[]> {
+  const stacks = join(stateFolder(process.env), "backend", ".pulumi", "stacks");
+  if (!existsSync(stacks)) return [];
+  const files = (await readdir(stacks, { recursive: true })).filter((file) => file.endsWith(".json"));
+  const found = await Promise.all(
+    files.map(async (file) => {
+      const content = checkpoint.parse(JSON.parse(await readFile(join(stacks, file), "utf8")));
+      const resources = content.checkpoint.latest?.resources ?? [];
+      return resources.length > 0 ? [basename(file, ".json")] : [];
+    }),
+  );
+  return found.flat();
+}
+
+async function folder(kind: string, path: string): Promise<Leftover[]> {
+  if (!existsSync(path)) return [];
+  const remove = () => rm(path, { recursive: true, force: true });
+  return [{ kind, name: path, size: readable(await bytesIn(path)), remove }];
+}
+
+async function bytesIn(path: string): Promise<number> {
+  const files = await readdir(path, { recursive: true, withFileTypes: true });
+  const sizes = files
+    .filter((entry) => entry.isFile())
+    // What is gone in the meantime has no size.
+    .map((entry) =>
+      stat(join(entry.parentPath, entry.name)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    );
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+/** As Docker writes sizes. */
+function readable(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const power = bytes === 0 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
+  return `${String(Number((bytes / 1000 ** power).toPrecision(3)))}${units[power] ?? "B"}`;
+}

@@ -1,0 +1,200 @@
+import { accessSync, closeSync, constants, existsSync, openSync, readFileSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { spawn } from "node:child_process";
+import { delimiter, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type EngineAddress, engineEnvironment, EngineError } from "../../engine/docker-cli.ts";
+import { explainEngine } from "../../engine/diagnostics.ts";
+import { installPackages } from "../../toolchain/apt.ts";
+import { type DockerApi, dockerApi, dockerClientApi, EngineHangs } from "../../engine/docker-api.ts";
+import { cacheRoot } from "../node/install.mjs";
+import { say, step } from "../../host/progress.ts";
+import { ask, runTool, SetupError } from "../../host/exec.ts";
+
+/** An engine that answers. */
+export interface Engine {
+  readonly host: string;
+  /** What Pulumi's Docker provider must be told, as it knows no contexts. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly api: DockerApi;
+}
+
+const defaultHost = "unix:///var/run/docker.sock";
+const startsWithinMs = 60_000;
+
+type Locked = (work: () => Promise<void>) => Promise<void>;
+
+/**
+ * Finds the engine that the stack's config names, or else the one that the docker client would use; on a Debian machine
+ * without one, installs and starts it, one run at a time.
+ */
+export async function ensureEngine(locked: Locked, address: EngineAddress): Promise<Engine> {
+  return address.dockerHost === "" ? await ownEngine(locked) : await namedEngine(locked, address);
+}
+
+/**
+ * It is nobody's to start from here: it answers, or the reason is told. From then on Docker's client talks to it in this
+ * process. Pulumi is told by the config, and its environment left alone: what is deployed may be on another engine.
+ */
+async function namedEngine(locked: Locked, address: EngineAddress): Promise<Engine> {
+  if (!onPath("docker")) await locked(() => installPackages(["docker.io"]));
+  // What a shell has set for another engine would win over what the config says.
+  const none = { DOCKER_CONTEXT: "", DOCKER_TLS_VERIFY: "", DOCKER_CERT_PATH: "" };
+  Object.assign(process.env, none, engineEnvironment(address));
+  const api = dockerClientApi();
+  try {
+    await api.ping();
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    throw new SetupError(explainEngine(address, error.message));
+  }
+  return { host: address.dockerHost, env: {}, api };
+}
+
+async function ownEngine(locked: Locked): Promise<Engine> {
+  const host = await findHost();
+  const env = host === defaultHost || process.env["DOCKER_HOST"] === host ? {} : { DOCKER_HOST: host };
+  if (!host.startsWith("unix://")) {
+    const version = await ask("docker", ["version", "--format", "{{.Server.Version}}"], {
+      env: { DOCKER_HOST: host },
+    });
+    if (version === undefined)
+      throw new SetupError(
+        `no Docker engine answers at ${host}: start it, or unset DOCKER_HOST or the docker context`,
+      );
+    return { host, env, api: dockerClientApi() };
+  }
+  const socket = host.slice("unix://".length);
+  const api = dockerApi(socket);
+  try {
+    await api.ping();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EACCES") {
+      throw new SetupError(
+        `you may not use the Docker engine at ${socket}: add yourself to its group (sudo usermod -aG docker $USER) and log in again`,
+      );
+    }
+    // It is busy, or systemd is starting it; a second one beside it would be refused.
+    if (error instanceof EngineHangs) await waitForEngine(api, error);
+    else if (host !== defaultHost)
+      throw new SetupError(
+        `no Docker engine answers at ${host}: start it, or unset DOCKER_HOST or the docker context`,
+      );
+    else await locked(() => startEngine(api));
+  }
+  if (!onPath("docker"))
+    throw new SetupError(
+      "the docker command is missing: install Docker's client (on Debian: apt-get install docker.io)",
+    );
+  return { host, env, api };
+}
+
+/** DOCKER_HOST, else the chosen context's, else the default socket. */
+async function findHost(): Promise<string> {
+  const fromEnvironment = process.env["DOCKER_HOST"];
+  if (fromEnvironment) return fromEnvironment;
+  const context = process.env["DOCKER_CONTEXT"] ?? chosenContext();
+  if (context === undefined || context === "" || context === "default") return defaultHost;
+  const endpoint = await ask("docker", [
+    "context",
+    "inspect",
+    "--format",
+    "{{.Endpoints.docker.Host}}",
+    context,
+  ]);
+  if (endpoint === undefined || endpoint === "")
+    throw new SetupError(`docker context "${context}" cannot be read: see docker context ls`);
+  return endpoint;
+}
+
+function chosenContext(): string | undefined {
+  try {
+    const config = join(process.env["DOCKER_CONFIG"] ?? join(homedir(), ".docker"), "config.json");
+    return (JSON.parse(readFileSync(config, "utf8")) as { currentContext?: string }).currentContext;
+  } catch {
+    return undefined;
+  }
+}
+
+async function startEngine(api: DockerApi): Promise<void> {
+  // The run that was waited for may have done it.
+  if (!(await isSilent(api))) return;
+  if (process.platform !== "linux" || process.getuid?.() !== 0 || !onPath("apt-get")) {
+    throw new SetupError(
+      "no Docker engine is running: start Docker, or install it (docs.docker.com/engine/install), then run it again",
+    );
+  }
+  await step("Docker engine", 30, async (report) => {
+    const wanted = [!onPath("dockerd") && "docker.io", !onPath("iptables") && "iptables"].filter(
+      (name) => name !== false,
+    );
+    await installPackages(wanted, report);
+    if (existsSync("/run/systemd/system"))
+      await runTool("systemctl", ["start", "docker"], { what: "start docker", report });
+    else if (await isSilent(api)) startDaemon();
+    if (!(await answersWithin(startsWithinMs, api))) throw new SetupError(endOfLog());
+  });
+}
+
+async function waitForEngine(api: DockerApi, { message }: EngineHangs): Promise<void> {
+  await step("Waiting for the Docker engine", 30, async () => {
+    if (!(await answersWithin(startsWithinMs, api))) throw new SetupError(message);
+  });
+}
+
+/** A package may have started it by itself. */
+async function isSilent(api: DockerApi): Promise<boolean> {
+  return await api.ping().then(
+    () => false,
+    () => true,
+  );
+}
+
+const daemonLog = () => join(cacheRoot(), "logs", "dockerd.log");
+
+function startDaemon(): void {
+  const pidFile = "/var/run/docker.pid";
+  // A killed daemon leaves its number behind, and the next one refuses to start while any process has that number.
+  if (existsSync(pidFile) && !isDaemon(readFileSync(pidFile, "utf8").trim())) rmSync(pidFile);
+  const log = openSync(daemonLog(), "a");
+  const daemon = spawn("dockerd", [], { detached: true, stdio: ["ignore", log, log] });
+  // Without a listener the failure would end this process; untilAnswering tells of it.
+  daemon.on("error", (error) => {
+    say(`  dockerd: ${error.message}`);
+  });
+  daemon.unref();
+  closeSync(log);
+}
+
+function isDaemon(pid: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "dockerd";
+  } catch {
+    return false;
+  }
+}
+
+async function answersWithin(ms: number, api: DockerApi): Promise<boolean> {
+  const until = Date.now() + ms;
+  while (Date.now() < until) {
+    if (!(await isSilent(api))) return true;
+    await sleep(300);
+  }
+  return false;
+}
+
+function endOfLog(): string {
+  const log = existsSync(daemonLog()) ? readFileSync(daemonLog(), "utf8").trim().split("\n").slice(-3) : [];
+  return [`the Docker engine does not start; its log is ${daemonLog()}`, ...log].join("\n  | ");
+}
+
+function onPath(command: string): boolean {
+  return (process.env["PATH"] ?? "").split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, process.platform === "win32" ? `${command}.exe` : command), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}

@@ -1,0 +1,94 @@
+import { mkdirSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { build, isBuilt } from "../../toolchain/build.ts";
+import { cliFolder, pulumiHome } from "../../toolchain/install.ts";
+import { ensureEngine } from "./docker-engine.ts";
+import { withLock } from "../../host/file-lock.ts";
+import { cacheRoot, compileCache } from "../node/install.mjs";
+import { say } from "../../host/progress.ts";
+import { probes, remember } from "./probes.ts";
+import { installReleased, isReleasedInstalled } from "./released-tools.ts";
+import { engineOf } from "../stack/stack-file.ts";
+import { decideWorld, type World } from "./tool-source.ts";
+
+export type { World } from "./tool-source.ts";
+
+export interface SetupOptions {
+  /** Forces a world; otherwise OLLAMA_STACK_WORLD does, or it is found out once and remembered. */
+  readonly world?: string | undefined;
+  /** The stack that it is set up for; otherwise the one whose config fits the world. */
+  readonly stack?: string | undefined;
+  /** Whether the built world has Docker 29 too, which only tests need. */
+  readonly currentEngine?: boolean;
+}
+
+/** The tools are in place. */
+export interface Setup {
+  readonly world: World;
+  readonly reason: string;
+  /** The stack whose config fits this world. */
+  readonly stack: "dev" | "local";
+  /** What to add to the environment so that `pulumi`, its programs and its plugins find everything. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The CLI itself. */
+  readonly pulumi: string;
+}
+
+/** Puts everything that is missing in place. With nothing to do it takes no lock and starts no process. */
+export async function setup(options: SetupOptions = {}): Promise<Setup> {
+  mkdirSync(join(cacheRoot(), "logs"), { recursive: true });
+  const locked = <T>(work: () => Promise<T>) =>
+    withLock(
+      join(cacheRoot(), "setup.lock"),
+      ({ pid }) => {
+        say(`waiting for process ${pid}, which is setting up the same tools`);
+      },
+      work,
+    );
+
+  const asked = probes(options.world);
+  const expected = (await asked.forced()) ?? (await asked.remembered())?.world;
+  const named = options.stack ?? (expected === undefined ? undefined : defaultStack(expected));
+  let engine = await ensureEngine(locked, engineOf(named));
+  const { world, reason } = await decideWorld(asked);
+  if (expected === undefined) remember({ world, reason });
+  say(`world: ${world} (${reason})`);
+  const stack = defaultStack(world);
+  // Nobody knew which stack it was about until the world was known.
+  if (named === undefined) engine = await ensureEngine(locked, engineOf(stack));
+
+  if (world === "released") {
+    if (!isReleasedInstalled()) await locked(installReleased);
+  } else {
+    const { api } = engine;
+    const extras = { currentEngine: options.currentEngine ?? false };
+    if (!(await isBuilt(api, extras))) await locked(() => build(api, extras));
+  }
+  const pulumi = join(cliFolder(), process.platform === "win32" ? "pulumi.exe" : "pulumi");
+  return {
+    world,
+    reason,
+    stack,
+    env: environment(engine.env),
+    pulumi,
+  };
+}
+
+function defaultStack(world: string): "dev" | "local" {
+  return world === "released" ? "dev" : "local";
+}
+
+/** The CLI comes first on the PATH, then the Node.js that programs need: this one. */
+function environment(engine: Readonly<Record<string, string>>): Record<string, string> {
+  const path = [cliFolder(), dirname(process.execPath), process.env["PATH"] ?? ""];
+  return {
+    ...engine,
+    PATH: [...new Set(path.join(delimiter).split(delimiter))].join(delimiter),
+    // Said aloud: the CLI takes the home of the user's account where $HOME is another.
+    PULUMI_HOME: pulumiHome(),
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    NODE_COMPILE_CACHE: compileCache(),
+    // The CLI and its plugins run for seconds: to collect less often is 8 % less of the processor's time.
+    GOGC: process.env["GOGC"] ?? "400",
+  };
+}

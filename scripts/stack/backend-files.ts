@@ -1,0 +1,62 @@
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { project } from "../../engine/names.ts";
+
+// The CLI keeps beside each file of a state folder another one of its attributes (NAME.attrs). It writes the file
+// itself aside and renames it, but the attributes in place: killed in between, it leaves them empty, and from then on
+// it can read neither ("failed to load checkpoint: EOF"). Without them it takes defaults, and nothing is lost.
+
+/** Removes the attributes that a killed run left half written in a state folder; does nothing for other backends. */
+export function mendStateFiles(backend: string): void {
+  const folder = stateRoot(backend);
+  if (folder === undefined) return;
+  for (const name of filesBelow(folder)) {
+    if (!name.endsWith(".attrs")) continue;
+    const path = join(folder, name);
+    // Also right while another run writes it: that one keeps the file it has open, and the next write makes another.
+    if (statSync(path, { throwIfNoEntry: false })?.size === 0) rmSync(path, { force: true });
+  }
+}
+
+const encrypted = z.object({
+  checkpoint: z.object({
+    latest: z.object({
+      secrets_providers: z.object({ type: z.literal("passphrase"), state: z.object({ salt: z.string() }) }),
+    }),
+  }),
+});
+
+/** What a stack's passphrase is salted with in a state folder; undefined for other backends, and for a new stack. */
+export function saltOf(stack: string, backend: string): string | undefined {
+  const folder = stateRoot(backend);
+  if (folder === undefined) return undefined;
+  try {
+    const text = readFileSync(join(folder, "stacks", project, `${stack}.json`), "utf8");
+    return encrypted.parse(JSON.parse(text)).checkpoint.latest.secrets_providers.state.salt;
+  } catch {
+    // There is none, or it is encrypted otherwise. What is wrong with it the CLI says.
+    return undefined;
+  }
+}
+
+function stateRoot(backend: string): string | undefined {
+  if (!backend.startsWith("file://")) return undefined;
+  const [address = ""] = backend.split("?");
+  if (address.startsWith("file://~")) return join(homedir(), address.slice("file://~".length), ".pulumi");
+  // A relative path (file://./state) is not a URL that Node knows.
+  if (!address.startsWith("file:///")) return join(address.slice("file://".length), ".pulumi");
+  return join(fileURLToPath(address), ".pulumi");
+}
+
+function filesBelow(folder: string): string[] {
+  try {
+    return readdirSync(folder, { recursive: true, encoding: "utf8" });
+  } catch (error) {
+    // Nothing was ever deployed with it.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}

@@ -1,0 +1,67 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+// Where Pulumi keeps what it deployed, and what its secrets are encrypted with: without an account, and outside the
+// checkout, so that a second clone (or one cleaned with git) still knows what is running.
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The folder of this project's state: only its owner may read it. */
+export function stateFolder(environment: Environment): string {
+  const base = environment["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state");
+  return environment["OLLAMA_STACK_STATE"] ?? join(base, "ollama-stack");
+}
+
+/**
+ * The variables that Pulumi needs to find state and secrets. Whoever has set a backend, is logged in to one, or has
+ * a passphrase keeps it; the rest is made on first use.
+ */
+export function stateEnvironment(environment: Environment, pulumiHome: string): Record<string, string> {
+  const result: Record<string, string> = {};
+  const folder = stateFolder(environment);
+  if (!environment["PULUMI_BACKEND_URL"] && currentLogin(pulumiHome) === undefined) {
+    const backend = join(folder, "backend");
+    mkdirSync(backend, { recursive: true, mode: 0o700 });
+    // No files of attributes: the CLI does not write them whole (backend-files.ts), and nothing reads them.
+    result["PULUMI_BACKEND_URL"] = `${pathToFileURL(backend).href}?metadata=skip`;
+  }
+  // An empty passphrase is a choice too.
+  if (
+    environment["PULUMI_CONFIG_PASSPHRASE"] === undefined &&
+    !environment["PULUMI_CONFIG_PASSPHRASE_FILE"]
+  ) {
+    result["PULUMI_CONFIG_PASSPHRASE_FILE"] = passphraseFile(folder);
+  }
+  return result;
+}
+
+/** The backend that somebody is logged in to. */
+export function currentLogin(pulumiHome: string): string | undefined {
+  if (process.env["PULUMI_ACCESS_TOKEN"]) return "https://";
+  try {
+    const folder = process.env["PULUMI_CREDENTIALS_PATH"] ?? pulumiHome;
+    const { current } = JSON.parse(readFileSync(join(folder, "credentials.json"), "utf8")) as {
+      current?: string;
+    };
+    return current === "" ? undefined : current;
+  } catch {
+    return undefined;
+  }
+}
+
+function passphraseFile(folder: string): string {
+  const path = join(folder, "passphrase");
+  if (!existsSync(path)) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    try {
+      writeFileSync(path, randomBytes(32).toString("base64url"), { mode: 0o600, flag: "wx" });
+    } catch (error) {
+      // Another run made it between the question and the answer.
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+  }
+  return path;
+}

@@ -1,0 +1,112 @@
+import { appendFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+import type { EngineAddress } from "../../engine/docker-cli.ts";
+
+const salt = "encryptionsalt";
+
+const withEngine = z.object({
+  config: z.object({
+    "ollama-stack:dockerHost": z.string().default(""),
+    "ollama-stack:dockerCertPath": z.string().default(""),
+  }),
+});
+
+const root = join(import.meta.dirname, "..", "..");
+
+/** The file with the config of a stack. */
+export function stackFile(stack: string, folder = root): string {
+  return join(folder, `Pulumi.${stack}.yaml`);
+}
+
+/** The default of each config key, as Pulumi.yaml has it. */
+export function projectDefaults(): Record<string, unknown> {
+  const text = readFileSync(join(root, "Pulumi.yaml"), "utf8");
+  const { config } = parse(text) as { config: Record<string, { default: unknown }> };
+  return Object.fromEntries(Object.entries(config).map(([key, { default: value }]) => [key, value]));
+}
+
+/** What a stack's file, or another one in its stead, sets a key to. */
+export function settingOf(stack: string, key: string, file = stackFile(stack)): unknown {
+  const text = readText(file);
+  if (text === undefined) return undefined;
+  const content = parse(text) as { config?: Record<string, unknown> } | null;
+  return content?.config?.[`ollama-stack:${key}`];
+}
+
+/** The engine that a stack's config names. What is wrong with that file, the program says. */
+export function engineOf(stack: string | undefined): EngineAddress {
+  const text = stack === undefined ? undefined : readText(stackFile(stack));
+  const { success, data } = withEngine.safeParse(text === undefined ? undefined : parse(text));
+  if (!success) return { dockerHost: "", dockerCertPath: "" };
+  return {
+    dockerHost: data.config["ollama-stack:dockerHost"],
+    dockerCertPath: data.config["ollama-stack:dockerCertPath"],
+  };
+}
+
+/** Ends a line with a salt that is taken away again. A run that was killed leaves it; the next one takes it away. */
+const mark = " # lent by the state";
+
+/**
+ * Keeps a stack's config file as it was when this process ends, if all that was done was to add its encryption salt.
+ * The salt belongs to one user's passphrase: committed by one, it would lock out the next. The CLI makes another when
+ * it is missing, and the state keeps its own. A file that holds secrets needs its salt, and keeps it.
+ *
+ * @param stateSalt the state's, lent to the file meanwhile: each command of the CLI makes a key of every salt that it
+ *   meets, and a key takes it 0.2 s
+ */
+export function keepStackFile(path: string, stateSalt?: string): void {
+  const text = readText(path);
+  if (text === undefined) return;
+  // Another run may have lent it.
+  const before = withoutLent(text);
+  if (hasSalt(before)) return;
+  if (stateSalt !== undefined && text === before) lend(path, before, stateSalt);
+  process.once("exit", () => {
+    const after = readText(path);
+    if (after === undefined || after === before) return;
+    // Never empty in between, for whoever reads it just then.
+    if (after.startsWith(before) && withoutLent(after) === before)
+      truncateSync(path, Buffer.byteLength(before));
+    else if (settingsIn(after) === settingsIn(before)) writeFileSync(path, before);
+    // What was set may be a secret, with this salt.
+    else if (after.includes(mark)) writeFileSync(path, after.replace(mark, ""));
+  });
+}
+
+function lend(path: string, text: string, stateSalt: string): void {
+  try {
+    appendFileSync(path, `${text.endsWith("\n") ? "" : "\n"}${salt}: ${stateSalt}${mark}\n`);
+  } catch {
+    // In a folder that is only read, commands that only read take a little longer.
+  }
+}
+
+function withoutLent(text: string): string {
+  const holdsSecrets = /^\s+secure:/m.test(text);
+  return holdsSecrets ? text : text.replace(new RegExp(`^${salt}: \\S+${mark}\n`, "m"), "");
+}
+
+/** What a stack's file sets, whatever way it is written: with its salt, the CLI writes numbers as text. */
+export function settingsIn(text: string): string {
+  return JSON.stringify(parse(text), (key, value: unknown) => {
+    if (key === salt) return undefined;
+    return typeof value === "number" || typeof value === "boolean" ? String(value) : value;
+  });
+}
+
+function hasSalt(text: string): boolean {
+  return new RegExp(`^${salt}:`, "m").test(text);
+}
+
+/** The content of a file, or undefined when there is none. */
+export function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

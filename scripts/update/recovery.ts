@@ -1,0 +1,66 @@
+import { docker } from "../../engine/docker-cli.ts";
+import { type Deployment, type PendingOperation, readDeployment } from "../stack/deployment.ts";
+import { pulumi } from "../stack/pulumi-cli.ts";
+import { lockedUpdate } from "./locked-update.ts";
+
+interface Leftover {
+  readonly kind: "container" | "network";
+  readonly name: string;
+}
+
+/** Makes the stack on first use and selects it. */
+export async function ensureStack(stack: string, env: NodeJS.ProcessEnv): Promise<void> {
+  await pulumi(["stack", "select", "--create", stack], { env, output: "read" });
+}
+
+/** The same, and finishes what a killed run left. Returns what is deployed then. */
+export async function openStack(stack: string, env: NodeJS.ProcessEnv): Promise<Deployment> {
+  // Side by side: nearly always there is one already, and if not, it is read after it was made.
+  const [, deployment] = await Promise.all([
+    ensureStack(stack, env),
+    readDeployment(stack, env).catch(() => undefined),
+  ]);
+  return await recoverInterrupted(stack, env, deployment);
+}
+
+/**
+ * Finishes what a killed run left: containers and networks that the engine may have made, but that never reached the
+ * state. Their names are taken, so the next update could not make them. Volumes and images are found again by name.
+ * Returns what is deployed then.
+ */
+export async function recoverInterrupted(
+  stack: string,
+  env: NodeJS.ProcessEnv,
+  known?: Deployment,
+): Promise<Deployment> {
+  const deployment = known ?? (await readDeployment(stack, env));
+  if (deployment.pending.length === 0) return deployment;
+  const leftovers = deployment.pending.filter(({ type }) => type === "creating").flatMap(leftover);
+  console.error(
+    "The last run was cut off in the middle of an update: looking at what there really is, then going on.",
+  );
+  // Takes the lock, so nobody else is in the middle of making them.
+  await lockedUpdate(["refresh", "--yes", "--skip-preview", "--skip-pending-creates"], stack, env);
+  for (const { kind, name } of leftovers) {
+    const command = kind === "container" ? ["container", "rm", "--force", name] : ["network", "rm", name];
+    await docker(command).then(
+      () => {
+        console.error(`removed the half-made ${kind} ${name}`);
+      },
+      (error: unknown) => {
+        if (!/no such/i.test(String(error)) && !/not found/i.test(String(error))) throw error;
+      },
+    );
+  }
+  // Forgotten only now: cut off before this, the next run does the same again.
+  await lockedUpdate(["refresh", "--yes", "--skip-preview", "--clear-pending-creates"], stack, env);
+  return await readDeployment(stack, env);
+}
+
+function leftover({ resource: { type, inputs } }: PendingOperation): Leftover[] {
+  const { name } = inputs;
+  if (typeof name !== "string") return [];
+  if (type === "docker:index/container:Container") return [{ kind: "container", name }];
+  if (type === "docker:index/network:Network") return [{ kind: "network", name }];
+  return [];
+}

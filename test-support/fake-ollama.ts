@@ -1,0 +1,251 @@
+import { once } from "node:events";
+import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as wait } from "node:timers/promises";
+import { canonicalModelName } from "../gateway/src/ollama/model-name.ts";
+import type { OllamaChatRequest } from "../gateway/src/ollama/types.ts";
+
+/** One thing the fake does while it answers a generating request, in order. Headers go out with the first bytes, as Ollama's do. */
+export type Step =
+  | { readonly line: object }
+  | { readonly raw: string | Buffer }
+  | { readonly status: number; readonly body: string }
+  | { readonly waitMs: number }
+  | { readonly until: Promise<unknown> }
+  /** Sends lines as fast as they are taken, until the connection breaks. */
+  | "flood"
+  /** Breaks the connection off. */
+  | "cut"
+  /** Neither sends nor ends anything any more. */
+  | "hang";
+
+export interface Received {
+  readonly method: string;
+  readonly path: string;
+  readonly body: OllamaChatRequest;
+  readonly headers: IncomingHttpHeaders;
+  /** Resolves with true when the gateway broke the connection off before the answer was over, else with false. */
+  readonly brokenOff: Promise<boolean>;
+  /** How much has been written of a flood. */
+  bytesTaken: number;
+}
+
+export function token(content: string): Step {
+  return { line: { model: "m", message: { role: "assistant", content }, done: false } };
+}
+
+export const lastCounts = {
+  prompt_eval_count: 11,
+  eval_count: 3,
+  eval_duration: 3_000_000,
+  total_duration: 9_000_000,
+};
+
+export function last(over: object = {}): Step {
+  return {
+    line: {
+      message: { role: "assistant", content: "" },
+      done: true,
+      done_reason: "stop",
+      ...lastCounts,
+      ...over,
+    },
+  };
+}
+
+/** An Ollama server that does what a test tells it to, and nothing by chance. */
+export class FakeOllama {
+  readonly received: Received[] = [];
+  /** Requests that only load a model, in the order in which they came. */
+  readonly loads: Received[] = [];
+  /** What it was asked about itself and its models, in order. */
+  readonly asked: string[] = [];
+  models: string[] = ["m:latest"];
+  /** The models that are loaded; undefined stands for all that are there. A load adds to them. */
+  loaded: { name: string; digest?: string; context_length?: number; expires_at?: string }[] | undefined;
+  /** What `/api/show` says every model can do; undefined: it does not say, as an old Ollama. */
+  capabilities: string[] | undefined = ["completion", "tools"];
+  port = 0;
+  #script: ((body: OllamaChatRequest) => readonly Step[] | undefined) | undefined;
+  #loadScript: readonly Step[] = [];
+  #waiting: (() => void)[] = [];
+  readonly #server = createServer((request, response) => {
+    void this.#answer(request, response).catch(() => response.destroy());
+  });
+
+  static async start(port = 0, address = "127.0.0.1"): Promise<FakeOllama> {
+    const fake = new FakeOllama();
+    fake.#server.listen(port, address);
+    await once(fake.#server, "listening");
+    fake.port = (fake.#server.address() as AddressInfo).port;
+    return fake;
+  }
+
+  /** What the next conversations are answered with; without it "Hello", " there", "." is. */
+  answers(...script: readonly Step[]): void {
+    this.#script = () => script;
+  }
+
+  /** What each conversation is answered with, by what was asked; undefined: as without a script. */
+  answersEach(script: (body: OllamaChatRequest) => readonly Step[] | undefined): void {
+    this.#script = script;
+  }
+
+  /** What happens before a load succeeds. */
+  loadsWith(...script: readonly Step[]): void {
+    this.#loadScript = script;
+  }
+
+  /** The n-th load that is asked for, counted from 0. */
+  async load(n = 0): Promise<Received> {
+    for (;;) {
+      const load = this.loads[n];
+      if (load !== undefined) return load;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  /** The n-th conversation that arrives, counted from 0. */
+  async conversation(n = 0): Promise<Received> {
+    for (;;) {
+      const received = this.received[n];
+      if (received !== undefined) return received;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  async stop(): Promise<void> {
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const text = Buffer.concat(await request.toArray()).toString();
+    const path = request.url ?? "";
+    const told = this.#told(path);
+    if (told !== undefined) {
+      this.asked.push(path);
+      response.end(JSON.stringify(told));
+      return;
+    }
+    // Blobs are bytes.
+    const body = (text.startsWith("{") ? JSON.parse(text) : text) as OllamaChatRequest;
+    const brokenOff = new Promise<boolean>((resolve) => {
+      response.once("close", () => {
+        resolve(!response.writableFinished);
+      });
+    });
+    const { method = "" } = request;
+    const received: Received = { method, path, body, headers: request.headers, brokenOff, bytesTaken: 0 };
+    const isLoad = onlyLoads(path, body as unknown as Record<string, unknown>);
+    (isLoad ? this.loads : this.received).push(received);
+    for (const resolve of this.#waiting.splice(0)) resolve();
+    if (!isLoad) await play(this.#script?.(body) ?? usual(request.method, path, body), response, received);
+    else if (await play(this.#loadScript, response, received)) this.#finishLoad(body, response);
+  }
+
+  #finishLoad({ model, options }: OllamaChatRequest, response: ServerResponse): void {
+    const name = canonicalModelName(model);
+    const context = (options as OllamaChatRequest["options"] | undefined)?.num_ctx ?? 4096;
+    this.loaded = this.loaded?.filter((each) => each.name !== name);
+    this.loaded?.push({ name, context_length: context });
+    response.end(JSON.stringify({ model, done: true, done_reason: "load" }));
+  }
+
+  /** What the fake says of itself and its models. */
+  #told(path: string): object | undefined {
+    const models = this.models.map((name) => ({
+      name,
+      model: name,
+      digest: "d",
+      size: 1,
+      modified_at: "2025-01-02T03:04:05Z",
+    }));
+    switch (path) {
+      case "/api/tags":
+        return { models };
+      case "/api/ps":
+        return { models: this.loaded ?? models.map((model) => ({ ...model, context_length: 4096 })) };
+      case "/api/version":
+        return { version: "0.17.4" };
+      case "/api/show":
+        return { capabilities: this.capabilities, details: { family: "fake" }, model_info: {} };
+      default:
+        return undefined;
+    }
+  }
+}
+
+function usual(method: string | undefined, path: string, body: OllamaChatRequest): Step[] {
+  const { stream } = body;
+  switch (path) {
+    case "/api/embed": {
+      const texts = [(body as { input?: unknown }).input].flat();
+      const embeddings = texts.map(() => [0.5, -0.25]);
+      return [{ line: { model: "m", embeddings, prompt_eval_count: 2 } }];
+    }
+    case "/api/generate":
+      if (stream) return [{ line: { response: "Hello", done: false } }, last({ response: " there." })];
+      return [last({ response: "Hello there." })];
+    case "/api/pull":
+    case "/api/push":
+    case "/api/create":
+      return [{ line: { status: "success" } }];
+    // These are answered without a body, and without a type.
+    case "/api/copy":
+    case "/api/delete":
+      return [{ status: 200, body: "" }];
+    default:
+      if (path.startsWith("/api/blobs/")) return [{ status: method === "HEAD" ? 200 : 201, body: "" }];
+      if (stream) return [token("Hello"), token(" there"), token("."), last()];
+      return [last({ message: { role: "assistant", content: "Hello there." } })];
+  }
+}
+
+/** A request that says nothing loads its model, whatever its kind. */
+function onlyLoads(path: string, body: Readonly<Record<string, unknown>>): boolean {
+  const said = body["messages"] ?? body["prompt"] ?? body["input"];
+  return path === "/api/generate" ? said === undefined : Array.isArray(said) && said.length === 0;
+}
+
+/** Plays a script and ends the answer. Says whether the answer is still to be given. */
+async function play(script: readonly Step[], response: ServerResponse, received: Received): Promise<boolean> {
+  for (const step of script) {
+    if (step === "hang") return false;
+    if (step === "cut") {
+      // What was written goes out first.
+      await new Promise((resolve) => setImmediate(resolve));
+      response.destroy();
+      return false;
+    }
+    if (step === "flood") await flood(response, received);
+    else if ("waitMs" in step) await wait(step.waitMs);
+    else if ("until" in step) await step.until;
+    else if ("status" in step) response.writeHead(step.status, typeOf(step.body)).write(step.body);
+    else if ("line" in step) {
+      if (!response.headersSent) response.setHeader("content-type", "application/x-ndjson");
+      response.write(`${JSON.stringify(step.line)}\n`);
+    } else response.write(step.raw);
+  }
+  if (!response.headersSent && !script.some((step) => typeof step === "object" && "raw" in step)) return true;
+  response.end();
+  return false;
+}
+
+/** Ollama's answers without content have no type. */
+function typeOf(body: string): Record<string, string> {
+  return body === "" ? {} : { "content-type": "application/json; charset=utf-8" };
+}
+
+function flood(response: ServerResponse, received: Received): Promise<void> {
+  const line = `${JSON.stringify({ message: { content: "x".repeat(1000) }, done: false })}\n`;
+  const write = (): void => {
+    do received.bytesTaken += line.length;
+    while (!response.destroyed && response.write(line));
+  };
+  response.on("drain", write);
+  write();
+  return new Promise((resolve) => response.once("close", resolve));
+}

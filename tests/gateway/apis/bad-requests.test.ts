@@ -1,0 +1,144 @@
+import { expect, test } from "vitest";
+import { errorOf, hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+
+const part = (content: object): object => ({ messages: [{ role: "user", content: [content] }] });
+const image = (url: string): object => part({ type: "image_url", image_url: { url } });
+const allowing = (mode: string, tools: object[]): object => ({
+  tool_choice: { type: "allowed_tools", allowed_tools: { mode, tools } },
+});
+
+test.each([
+  [{ model: undefined }, "model", "missing_required_parameter"],
+  [{ model: "" }, "model", "invalid_value"],
+  [{ model: 1 }, "model", "invalid_type"],
+  [{ messages: undefined }, "messages", "missing_required_parameter"],
+  [{ messages: [] }, "messages", "invalid_value"],
+  [{ messages: "Hi" }, "messages", "invalid_type"],
+  [{ messages: [{ role: "usr", content: "Hi" }] }, "messages[0].role", "invalid_value"],
+  [{ messages: [{ role: "user" }] }, "messages[0].content", "missing_required_parameter"],
+  [
+    { messages: [{ role: "user", content: [{ type: "text", text: 3 }] }] },
+    "messages[0].content[0].text",
+    "invalid_type",
+  ],
+  [{ messages: [{ role: "user", content: "Hi", mood: 1 }] }, "messages[0].mood", "unknown_parameter"],
+  [image("https://example.com/cat.png"), "messages[0].content[0].image_url.url", "invalid_value"],
+  [{ temperature: "hot" }, "temperature", "invalid_type"],
+  [{ temperature: 2.1 }, "temperature", "invalid_value"],
+  [{ max_tokens: 0 }, "max_tokens", "invalid_value"],
+  [{ stop: ["a", "b", "c", "d", "e"] }, "stop", "invalid_value"],
+  [{ stream: "yes" }, "stream", "invalid_type"],
+  [{ stream_options: { usage: true } }, "stream_options.usage", "unknown_parameter"],
+  [{ colour: "red" }, "colour", "unknown_parameter"],
+  [{ n: 2 }, "n", "unsupported_parameter"],
+  [{ logit_bias: { "5": 1 } }, "logit_bias", "unsupported_parameter"],
+  [{ modalities: ["text", "audio"] }, "modalities", "unsupported_parameter"],
+  [{ audio: { voice: "x" } }, "audio", "unsupported_parameter"],
+  [{ verbosity: "high" }, "verbosity", "unsupported_parameter"],
+  [{ web_search_options: {} }, "web_search_options", "unsupported_parameter"],
+  [{ functions: [] }, "functions", "unsupported_parameter"],
+  [{ moderation: { model: "omni-moderation-latest" } }, "moderation", "unsupported_parameter"],
+  [part({ type: "input_audio", input_audio: {} }), "messages[0].content[0].type", "unsupported_parameter"],
+  [part({ type: "file", file: {} }), "messages[0].content[0].type", "unsupported_parameter"],
+  [part({ type: "files" }), "messages[0].content[0].type", "invalid_value"],
+  [part({ text: "Hi" }), "messages[0].content[0].type", "missing_required_parameter"],
+  [{ messages: [{ content: "Hi" }] }, "messages[0].role", "missing_required_parameter"],
+  [{ tools: [{ function: { name: "f" } }] }, "tools[0].type", "missing_required_parameter"],
+  [{ messages: [{ role: "function", content: "", name: "f" }] }, "messages[0].role", "unsupported_parameter"],
+  [{ tools: [{ type: "custom", custom: { name: "f" } }] }, "tools[0].type", "unsupported_parameter"],
+  [{ tool_choice: { type: "custom", custom: {} } }, "tool_choice.type", "unsupported_parameter"],
+  [{ tool_choice: { type: "function" } }, "tool_choice.function", "missing_required_parameter"],
+  [allowing("required", []), "tool_choice", "invalid_value"],
+  [allowing("auto", [{ type: "function", function: { name: "f" } }]), "tool_choice", "invalid_value"],
+  [
+    allowing("auto", [{ type: "custom", custom: {} }]),
+    "tool_choice.allowed_tools.tools[0].type",
+    "unsupported_parameter",
+  ],
+  [{ tool_choice: "required" }, "tool_choice", "invalid_value"],
+  [{ tool_choice: { type: "function", function: { name: "f" } } }, "tool_choice", "invalid_value"],
+  [{ tool_choice: "sometimes" }, "tool_choice", "invalid_value"],
+  [{ options: { top_k: {} } }, "options.top_k", "invalid_type"],
+  [{ num_ctx: 0 }, "num_ctx", "invalid_value"],
+  [{ top_logprobs: 3 }, "top_logprobs", "invalid_value"],
+  [{ logprobs: false, top_logprobs: 3 }, "top_logprobs", "invalid_value"],
+])("%j is refused, naming %s", async (over, param, code) => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  const response = await gateway.post("/v1/chat/completions", { ...hello, ...over });
+  expect(response.status).toBe(400);
+  const error = await errorOf(response);
+  expect(error).toMatchObject({ type: "invalid_request_error", param, code });
+  expect(error.message).toContain(`'${param}'`);
+  expect(fake.received).toHaveLength(0);
+});
+
+test("a form that there is not is refused with those that there are", async () => {
+  const gateway = await startGateway(await startFake());
+  const body = { ...hello, ...part({ type: "files" }) };
+  const { message } = await errorOf(await gateway.post("/v1/chat/completions", body));
+  expect(message).toMatch(
+    /^Invalid value for 'messages\[0\]\.content\[0\]\.type': expected one of "text"\|"image_url"/,
+  );
+});
+
+test.each(["[", "", "{'a': 1}", '{"model": "m"'])("the body %j is no JSON", async (body) => {
+  const gateway = await startGateway(await startFake());
+  const response = await gateway.post("/v1/chat/completions", body);
+  expect(response.status).toBe(400);
+  expect(await errorOf(response)).toMatchObject({ code: "invalid_json", param: null });
+});
+
+test.each(["3", "null", "[]", '"text"'])("the body %s is JSON, but no request", async (body) => {
+  const gateway = await startGateway(await startFake());
+  const response = await gateway.post("/v1/chat/completions", body);
+  expect(response.status).toBe(400);
+  expect((await errorOf(response)).type).toBe("invalid_request_error");
+});
+
+test.each(["text/plain", "application/x-www-form-urlencoded"])(
+  "a body of type %s is refused with 415",
+  async (type) => {
+    const gateway = await startGateway(await startFake());
+    const response = await gateway.post("/v1/chat/completions", hello, { headers: { "content-type": type } });
+    expect(response.status).toBe(415);
+    expect((await errorOf(response)).code).toBe("unsupported_media_type");
+  },
+);
+
+test("a body beyond the limit is refused with 413", async () => {
+  const gateway = await startGateway(await startFake(), { BODY_LIMIT_BYTES: "2000" });
+  const response = await gateway.post("/v1/chat/completions", { ...hello, user: "x".repeat(2000) });
+  expect(response.status).toBe(413);
+  expect((await errorOf(response)).code).toBe("body_too_large");
+});
+
+test("a body as large as images make it is taken", async () => {
+  const fake = await startFake();
+  fake.capabilities = ["vision"];
+  const gateway = await startGateway(fake);
+  const body = { ...hello, ...image(`data:image/png;base64,${"A".repeat(3_000_000)}`) };
+  expect((await gateway.post("/v1/chat/completions", body)).status).toBe(200);
+});
+
+test("an unknown route is 404", async () => {
+  const gateway = await startGateway(await startFake());
+  const response = await gateway.post("/v1/chat/completion", hello);
+  expect(response.status).toBe(404);
+  expect((await errorOf(response)).code).toBe("route_not_found");
+});
+
+test("a route asked in the wrong way is 405 and says what it takes", async () => {
+  const gateway = await startGateway(await startFake());
+  const response = await fetch(`${gateway.url}/v1/chat/completions`);
+  expect(response.status).toBe(405);
+  expect(response.headers.get("allow")).toBe("POST");
+  expect((await errorOf(response)).code).toBe("method_not_allowed");
+});
+
+test("a path that cannot be decoded is 400 in the same form", async () => {
+  const gateway = await startGateway(await startFake());
+  const response = await fetch(`${gateway.url}/%zz`);
+  expect(response.status).toBe(400);
+  expect((await errorOf(response)).type).toBe("invalid_request_error");
+});

@@ -1,0 +1,133 @@
+import { expect, test } from "vitest";
+import { toOllamaChat } from "../../../gateway/src/apis/openai-chat/request.ts";
+import { chatSchema } from "../../../gateway/src/apis/openai-chat/schema.ts";
+import { parseBody } from "../../../gateway/src/apis/common/validation.ts";
+
+const user = { role: "user", content: "Hi" };
+
+function translated(body: object): object {
+  return toOllamaChat(parseBody(chatSchema, { model: "m", messages: [user], ...body }));
+}
+
+const bare = {
+  model: "m",
+  messages: [user],
+  stream: false,
+  options: {},
+  truncate: false,
+  shift: false,
+};
+
+test("what is not asked for is left to the model, and nothing is cut silently", () => {
+  expect(translated({})).toEqual(bare);
+});
+
+test.each([
+  [{ temperature: 0 }, { options: { temperature: 0 } }],
+  [{ top_p: 0.5 }, { options: { top_p: 0.5 } }],
+  [{ seed: 7 }, { options: { seed: 7 } }],
+  [{ max_tokens: 5 }, { options: { num_predict: 5 } }],
+  [{ max_completion_tokens: 6, max_tokens: 5 }, { options: { num_predict: 6 } }],
+  [{ stop: "." }, { options: { stop: ["."] } }],
+  [{ stop: [".", "!"] }, { options: { stop: [".", "!"] } }],
+  [{ presence_penalty: 1 }, { options: { presence_penalty: 1 } }],
+  [{ frequency_penalty: -1 }, { options: { frequency_penalty: -1 } }],
+  [{ stream: true }, { stream: true }],
+  [{ response_format: { type: "text" } }, {}],
+  [{ response_format: { type: "json_object" } }, { format: "json" }],
+  [
+    { response_format: { type: "json_schema", json_schema: { name: "n", schema: { type: "object" } } } },
+    { format: { type: "object" } },
+  ],
+  [{ reasoning_effort: "none" }, { think: false }],
+  [{ reasoning_effort: "minimal" }, { think: "low" }],
+  [{ reasoning_effort: "high" }, { think: "high" }],
+  [{ reasoning_effort: "xhigh" }, { think: "high" }],
+  [{ reasoning_effort: "max" }, { think: "high" }],
+  [{ keep_alive: "10m" }, { keep_alive: "10m" }],
+  [{ keep_alive: 0 }, { keep_alive: 0 }],
+  [{ num_ctx: 512 }, { options: { num_ctx: 512 } }],
+  [{ options: { top_k: 5, seed: 1 }, seed: 7 }, { options: { top_k: 5, seed: 7 } }],
+  [{ truncate: true }, { truncate: true, shift: true }],
+  [{ truncate: false }, {}],
+  [{ logprobs: true }, { logprobs: true, top_logprobs: 0 }],
+  [{ temperature: null, top_p: null, stop: null, max_tokens: null, seed: null, tools: null }, {}],
+  [{ response_format: { type: "json_schema", json_schema: { name: "n" } } }, { format: "json" }],
+  [{ prompt_cache_options: { mode: "explicit", ttl: "30m" }, prompt_cache_key: "k" }, {}],
+  [
+    { messages: [{ role: "user", content: [{ type: "text", text: "Hi", prompt_cache_breakpoint: {} }] }] },
+    {},
+  ],
+  [{ user: "u", metadata: { a: "b" }, store: true, service_tier: "auto", n: 1, logit_bias: {} }, {}],
+])("%j becomes %j", (asked, sent) => {
+  expect(translated(asked)).toEqual({ ...bare, ...sent });
+});
+
+const tools = [{ type: "function", function: { name: "f", parameters: { type: "object" } } }];
+
+test("tools are passed on, unless the client wants none called", () => {
+  expect(translated({ tools })).toEqual({ ...bare, tools });
+  expect(translated({ tools, tool_choice: "auto", parallel_tool_calls: true })).toEqual({ ...bare, tools });
+  expect(translated({ tools, tool_choice: "none" })).toEqual(bare);
+});
+
+test("where only some tools are allowed, the model is shown no others", () => {
+  const among = [...tools, { type: "function", function: { name: "g" } }];
+  const allowing = (mode: string) => ({
+    tools: among,
+    tool_choice: {
+      type: "allowed_tools",
+      allowed_tools: { mode, tools: [{ type: "function", function: { name: "f" } }] },
+    },
+  });
+  expect(translated(allowing("auto"))).toEqual({ ...bare, tools });
+  const named = { type: "function", function: { name: "f" } };
+  expect(translated(allowing("required"))).toEqual(translated({ tools, tool_choice: named }));
+});
+
+test("every role and every message of a conversation arrives, in order", () => {
+  const messages = [
+    { role: "system", content: "Be brief." },
+    { role: "developer", content: [{ type: "text", text: "Be kind." }] },
+    {
+      role: "user",
+      content: [
+        { type: "text", text: "What is" },
+        { type: "image_url", image_url: { url: "data:image/png;base64,AAAA", detail: "low" } },
+        { type: "text", text: "this?" },
+      ],
+    },
+    {
+      role: "assistant",
+      content: null,
+      tool_calls: [
+        { id: "call_1", index: 0, type: "function", function: { name: "look", arguments: '{"at":"it"}' } },
+        { id: "call_2", type: "function", function: { name: "ask", arguments: "who?" } },
+      ],
+    },
+    { role: "tool", tool_call_id: "call_2", content: "nobody" },
+    { role: "tool", tool_call_id: "call_1", content: "a cat" },
+    { role: "assistant", content: "A cat.", reasoning_content: "Whiskers." },
+    { role: "user", content: "Sure?" },
+  ];
+  expect(translated({ messages })).toEqual({
+    ...bare,
+    messages: [
+      { role: "system", content: "Be brief." },
+      { role: "system", content: "Be kind." },
+      { role: "user", content: "What is\nthis?", images: ["AAAA"] },
+      {
+        role: "assistant",
+        content: "",
+        tool_calls: [
+          { id: "call_1", function: { name: "look", arguments: { at: "it" } } },
+          { id: "call_2", function: { name: "ask", arguments: { value: "who?" } } },
+        ],
+      },
+      { role: "tool", content: "nobody", tool_call_id: "call_2", tool_name: "ask" },
+      { role: "tool", content: "a cat", tool_call_id: "call_1", tool_name: "look" },
+      { role: "assistant", content: "A cat.", thinking: "Whiskers." },
+      { role: "user", content: "Sure?" },
+    ],
+  });
+});

@@ -1,0 +1,234 @@
+import { describe, expect, test } from "vitest";
+import { last, token } from "../../../test-support/fake-ollama.ts";
+import { hello, readEvents, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+
+describe("POST /v1/chat/completions, whole", () => {
+  test("answers in OpenAI's form, with usage and finish reason", async () => {
+    const gateway = await startGateway(await startFake());
+    const before = Math.floor(Date.now() / 1000);
+    const response = await gateway.post("/v1/chat/completions", hello);
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toMatch(/^application\/json/);
+    const answer = (await response.json()) as { id: string; created: number };
+    expect(answer).toEqual({
+      id: expect.stringMatching(/^chatcmpl-/) as string,
+      object: "chat.completion",
+      created: expect.any(Number) as number,
+      model: "m",
+      choices: [
+        {
+          index: 0,
+          message: { role: "assistant", content: "Hello there.", refusal: null },
+          logprobs: null,
+          finish_reason: "stop",
+        },
+      ],
+      usage: { prompt_tokens: 11, completion_tokens: 3, total_tokens: 14 },
+      system_fingerprint: "fp_ollama",
+    });
+    expect(answer.created).toBeGreaterThanOrEqual(before);
+  });
+
+  test("says that an answer was cut by its token limit", async () => {
+    const fake = await startFake();
+    fake.answers(last({ done_reason: "length", message: { content: "Hel" } }));
+    const gateway = await startGateway(fake);
+    const answer = await gateway.openai.chat.completions.create(hello);
+    expect(answer.choices[0]?.finish_reason).toBe("length");
+  });
+
+  test("gives every answer an id of its own", async () => {
+    const gateway = await startGateway(await startFake());
+    const answers = await Promise.all([1, 2, 3].map(() => gateway.openai.chat.completions.create(hello)));
+    expect(new Set(answers.map((answer) => answer.id)).size).toBe(3);
+  });
+
+  test("counts that Ollama leaves out are zero", async () => {
+    const fake = await startFake();
+    fake.answers({ line: { message: { content: "x" }, done: true, done_reason: "stop", eval_count: 1 } });
+    const gateway = await startGateway(fake);
+    const { usage } = await gateway.openai.chat.completions.create(hello);
+    expect(usage).toEqual({ prompt_tokens: 0, completion_tokens: 1, total_tokens: 1 });
+  });
+
+  test("hands on the model's thinking and its token probabilities", async () => {
+    const fake = await startFake();
+    const logprobs = [{ token: "A", logprob: -0.5, bytes: [65], top_logprobs: [] }];
+    fake.answers(last({ message: { content: "A", thinking: "Hmm." }, logprobs }));
+    const gateway = await startGateway(fake);
+    const answer = await gateway.openai.chat.completions.create({
+      ...hello,
+      logprobs: true,
+      top_logprobs: 2,
+    });
+    expect(answer.choices[0]?.message).toMatchObject({ content: "A", reasoning_content: "Hmm." });
+    expect(answer.choices[0]?.logprobs).toEqual({ content: logprobs, refusal: null });
+    expect((await fake.conversation()).body).toMatchObject({ logprobs: true, top_logprobs: 2 });
+  });
+});
+
+describe("POST /v1/chat/completions, streamed", () => {
+  test("sends the role, each piece, the finish reason and [DONE], each chunk with the same id", async () => {
+    const gateway = await startGateway(await startFake());
+    const response = await gateway.post("/v1/chat/completions", { ...hello, stream: true });
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toMatch(/^text\/event-stream/);
+    expect(response.headers.get("cache-control")).toContain("no-cache");
+    const { data, brokenOff } = await readEvents(response);
+    expect(brokenOff).toBe(false);
+    expect(data.pop()).toBe("[DONE]");
+    const chunks = data.map((chunk) => JSON.parse(chunk) as { id: string; choices: { delta: object }[] });
+    expect(new Set(chunks.map((chunk) => chunk.id)).size).toBe(1);
+    expect(chunks.map((chunk) => chunk.choices[0])).toEqual([
+      {
+        index: 0,
+        delta: { role: "assistant", content: "", refusal: null },
+        logprobs: null,
+        finish_reason: null,
+      },
+      { index: 0, delta: { content: "Hello" }, logprobs: null, finish_reason: null },
+      { index: 0, delta: { content: " there" }, logprobs: null, finish_reason: null },
+      { index: 0, delta: { content: "." }, logprobs: null, finish_reason: null },
+      { index: 0, delta: {}, logprobs: null, finish_reason: "stop" },
+    ]);
+    expect(chunks.every((chunk) => !("usage" in chunk))).toBe(true);
+  });
+
+  test("sends usage in a chunk of its own, when asked to", async () => {
+    const gateway = await startGateway(await startFake());
+    const body = { ...hello, stream: true, stream_options: { include_usage: true } };
+    const { data } = await readEvents(await gateway.post("/v1/chat/completions", body));
+    const chunks = data
+      .slice(0, -1)
+      .map((chunk) => JSON.parse(chunk) as { choices: unknown[]; usage: unknown });
+    expect(chunks.at(-1)).toMatchObject({
+      choices: [],
+      usage: { prompt_tokens: 11, completion_tokens: 3, total_tokens: 14 },
+    });
+    expect(chunks.slice(0, -1).every((chunk) => chunk.usage === null)).toBe(true);
+  });
+
+  test("sends thinking, text with its probabilities and calls, chunk by chunk", async () => {
+    const called = (city: string) => ({ function: { name: "weather", arguments: { city } } });
+    const line = (message: object, more: object = {}) => ({ line: { message, ...more, done: false } });
+    const A = { token: "A", logprob: -0.5, bytes: [65] };
+    const fake = await startFake();
+    fake.answers(
+      line({ thinking: "Hm." }),
+      line({ content: "A" }, { logprobs: [{ ...A, top_logprobs: [A, { token: "B", logprob: -1 }] }] }),
+      line({ content: "n" }, { logprobs: [{ token: "n", logprob: 0 }] }),
+      line({ content: "", tool_calls: [called("Oslo")] }),
+      line({ content: "", tool_calls: [{ id: "call_own", ...called("Rom") }] }),
+      last(),
+    );
+    const gateway = await startGateway(fake);
+    const { data } = await readEvents(
+      await gateway.post("/v1/chat/completions", { ...hello, stream: true, logprobs: true }),
+    );
+    expect(data.pop()).toBe("[DONE]");
+    const chunks = data.map((chunk) => JSON.parse(chunk) as { id: string; created: number });
+    const { id = "", created = 0 } = chunks[0] ?? {};
+    expect(id).toMatch(/^chatcmpl-/);
+    expect(Math.abs(created - Date.now() / 1000)).toBeLessThan(60);
+    const chunk = (delta: object, logprobs: object | null = null, finish: string | null = null) => ({
+      id,
+      object: "chat.completion.chunk",
+      created,
+      model: "m",
+      system_fingerprint: "fp_ollama",
+      choices: [{ index: 0, delta, logprobs, finish_reason: finish }],
+    });
+    const probable = (...content: object[]) => ({ content, refusal: null });
+    const call = (index: number, of: string, city: string) => ({
+      tool_calls: [
+        {
+          index,
+          id: of === "" ? (expect.stringMatching(/^call_\w+$/) as string) : of,
+          type: "function",
+          function: { name: "weather", arguments: JSON.stringify({ city }) },
+        },
+      ],
+    });
+    expect(chunks).toEqual([
+      chunk({ role: "assistant", content: "", refusal: null }),
+      chunk({ reasoning_content: "Hm." }),
+      chunk(
+        { content: "A" },
+        probable({ ...A, top_logprobs: [A, { token: "B", logprob: -1, bytes: null }] }),
+      ),
+      chunk({ content: "n" }, probable({ token: "n", logprob: 0, bytes: null, top_logprobs: [] })),
+      chunk(call(0, "", "Oslo")),
+      chunk(call(1, "call_own", "Rom")),
+      chunk({}, null, "tool_calls"),
+    ]);
+  });
+
+  test("sends each piece when it comes, not when the answer is over", async () => {
+    const fake = await startFake();
+    const { promise: seen, resolve: firstSeen } = Promise.withResolvers<undefined>();
+    fake.answers(token("one"), { until: seen }, token("two"), last());
+    const gateway = await startGateway(fake);
+    let text = "";
+    for await (const chunk of await gateway.openai.chat.completions.create({ ...hello, stream: true })) {
+      text += chunk.choices[0]?.delta.content ?? "";
+      if (text === "one") firstSeen(undefined);
+    }
+    expect(text).toBe("onetwo");
+  });
+
+  test("keeps characters whole wherever the network cuts them, and quotes what JSON has to quote", async () => {
+    const fake = await startFake();
+    const text = 'né "q"\n\\ 日本 🎈\u2028';
+    const bytes = Buffer.from(`${JSON.stringify({ message: { content: text }, done: false })}\n`);
+    const pieces = [...bytes].flatMap((byte) => [{ raw: Buffer.of(byte) }, { waitMs: 0 }]);
+    fake.answers(...pieces, last());
+    const gateway = await startGateway(fake);
+    let received = "";
+    for await (const chunk of await gateway.openai.chat.completions.create({ ...hello, stream: true })) {
+      received += chunk.choices[0]?.delta.content ?? "";
+    }
+    expect(received).toBe(text);
+  });
+
+  test("ignores fields that a newer Ollama may add", async () => {
+    const fake = await startFake();
+    const line = { message: { content: "x", mood: 1, tool_calls: null }, news: {}, error: null, done: false };
+    fake.answers({ line }, last({ more: [], logprobs: null, error: "" }));
+    const gateway = await startGateway(fake);
+    const { data } = await readEvents(await gateway.post("/v1/chat/completions", { ...hello, stream: true }));
+    expect(data.at(-1)).toBe("[DONE]");
+  });
+});
+
+describe("tools", () => {
+  const call = { function: { name: "weather", arguments: { city: "Oslo" } } };
+
+  test("calls come back with an id, arguments as text, and the finish reason tool_calls", async () => {
+    const fake = await startFake();
+    fake.answers(last({ message: { content: "", tool_calls: [call, call] } }));
+    const gateway = await startGateway(fake);
+    const answer = await gateway.openai.chat.completions.create(hello);
+    const [choice] = answer.choices;
+    expect(choice?.finish_reason).toBe("tool_calls");
+    expect(choice?.message.content).toBeNull();
+    expect(choice?.message.tool_calls).toEqual(
+      [1, 2].map(() => ({
+        id: expect.stringMatching(/^call_/) as string,
+        type: "function",
+        function: { name: "weather", arguments: '{"city":"Oslo"}' },
+      })),
+    );
+    expect(new Set(choice?.message.tool_calls?.map(({ id }) => id)).size).toBe(2);
+  });
+
+  test("streamed calls carry an index of their own", async () => {
+    const fake = await startFake();
+    const line = { line: { message: { content: "", tool_calls: [call] }, done: false } };
+    fake.answers(line, line, last());
+    const gateway = await startGateway(fake);
+    const stream = gateway.openai.chat.completions.stream(hello);
+    const choice = (await stream.finalChatCompletion()).choices[0];
+    expect(choice?.finish_reason).toBe("tool_calls");
+    expect(choice?.message.tool_calls).toHaveLength(2);
+  });
+});

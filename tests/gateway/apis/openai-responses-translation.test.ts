@@ -1,0 +1,149 @@
+import { expect, test } from "vitest";
+import { translateResponses } from "../../../gateway/src/apis/openai-responses/adapter.ts";
+import { responsesSchema } from "../../../gateway/src/apis/openai-responses/schema.ts";
+import { parseBody } from "../../../gateway/src/apis/common/validation.ts";
+
+function translated(body: object): object {
+  return translateResponses(parseBody(responsesSchema, { model: "m", input: "Hi", ...body })).call.body;
+}
+
+const user = { role: "user", content: "Hi" };
+const bare = { model: "m", messages: [user], stream: false, options: {}, truncate: false, shift: false };
+const parameters = { type: "object", properties: {} };
+const tools = [{ type: "function", name: "f", description: "d", parameters, strict: true }];
+const ollamaTools = [{ type: "function", function: { name: "f", description: "d", parameters } }];
+const forced = {
+  tools: ollamaTools,
+  format: {
+    type: "object",
+    properties: { name: { const: "f" }, arguments: parameters },
+    required: ["name", "arguments"],
+  },
+};
+
+const allowing = (mode: string) => ({
+  type: "allowed_tools",
+  mode,
+  tools: [{ type: "function", name: "f" }],
+});
+
+test.each([
+  [{}, {}],
+  [{ stream: true, stream_options: { include_obfuscation: false } }, { stream: true }],
+  [{ instructions: "Be brief." }, { messages: [{ role: "system", content: "Be brief." }, user] }],
+  [
+    { max_output_tokens: 9, temperature: 0, top_p: 0.5 },
+    { options: { num_predict: 9, temperature: 0, top_p: 0.5 } },
+  ],
+  [{ text: { format: { type: "text" } } }, {}],
+  [{ text: { format: { type: "json_object" } } }, { format: "json" }],
+  [
+    { text: { format: { type: "json_schema", name: "n", schema: { type: "object" } } } },
+    { format: { type: "object" } },
+  ],
+  [{ reasoning: { effort: "low", summary: "auto" } }, { think: "low" }],
+  [{ reasoning: { effort: "none" } }, { think: false }],
+  [{ top_logprobs: 2 }, { logprobs: true, top_logprobs: 2 }],
+  [{ include: ["message.output_text.logprobs"] }, { logprobs: true, top_logprobs: 0 }],
+  [
+    { include: ["reasoning.encrypted_content"], store: false, metadata: {}, user: "u", background: false },
+    {},
+  ],
+  [{ truncation: "auto" }, { truncate: true, shift: true }],
+  [{ truncation: "disabled" }, {}],
+  [
+    { keep_alive: -1, num_ctx: 64 },
+    { keep_alive: -1, options: { num_ctx: 64 } },
+  ],
+  [{ tools }, { tools: ollamaTools }],
+  [{ tools, tool_choice: "none" }, {}],
+  [{ tools, tool_choice: "required" }, forced],
+  [{ tools, tool_choice: { type: "function", name: "f" } }, forced],
+  [
+    { tools: [...tools, { type: "function", name: "g" }], tool_choice: allowing("auto") },
+    { tools: ollamaTools },
+  ],
+  [{ tools: [...tools, { type: "function", name: "g" }], tool_choice: allowing("required") }, forced],
+  [{ reasoning: { effort: "max", mode: "standard", context: "auto" } }, { think: "high" }],
+  [
+    {
+      prompt_cache_options: { mode: "implicit", ttl: "12h", prewarm: false },
+      context_management: [],
+      access_programs: { cyber: "standard" },
+      image: { context_compression: "auto" },
+    },
+    {},
+  ],
+])("%j becomes %j", (asked, sent) => {
+  expect(translated(asked)).toEqual({ ...bare, ...sent });
+});
+
+test("every item arrives; the items of one turn of the model are one message", () => {
+  const input = [
+    { role: "developer", content: "Be brief." },
+    {
+      type: "message",
+      role: "user",
+      content: [
+        { type: "input_text", text: "What is this?" },
+        { type: "input_image", image_url: "data:image/png;base64,AAAA", detail: "auto" },
+      ],
+    },
+    {
+      type: "reasoning",
+      id: "rs_1",
+      summary: [],
+      content: [{ type: "reasoning_text", text: "Whiskers." }],
+    },
+    {
+      type: "message",
+      id: "msg_1",
+      status: "completed",
+      role: "assistant",
+      content: [{ type: "output_text", text: "I look.", annotations: [], logprobs: [] }],
+    },
+    { type: "function_call", id: "fc_1", call_id: "call_1", name: "look", arguments: '{"at":"it"}' },
+    { type: "function_call", call_id: "call_2", name: "ask", arguments: "{}", status: "completed" },
+    { type: "function_call_output", call_id: "call_1", output: "a cat" },
+    { type: "function_call_output", call_id: "call_2", output: [{ type: "input_text", text: "nobody" }] },
+    { type: "function_call_output", name: "watch", output: "it sleeps", caller: { type: "direct" } },
+    { role: "assistant", content: "A cat." },
+    { role: "assistant", content: [{ type: "refusal", refusal: "No more." }] },
+    { role: "user", content: "Sure?" },
+  ];
+  expect(translated({ input })).toEqual({
+    ...bare,
+    messages: [
+      { role: "system", content: "Be brief." },
+      { role: "user", content: "What is this?", images: ["AAAA"] },
+      {
+        role: "assistant",
+        content: "I look.",
+        thinking: "Whiskers.",
+        tool_calls: [
+          { id: "call_1", function: { name: "look", arguments: { at: "it" } } },
+          { id: "call_2", function: { name: "ask", arguments: {} } },
+        ],
+      },
+      { role: "tool", content: "a cat", tool_call_id: "call_1", tool_name: "look" },
+      { role: "tool", content: "nobody", tool_call_id: "call_2", tool_name: "ask" },
+      { role: "tool", content: "it sleeps", tool_name: "watch" },
+      { role: "assistant", content: "A cat." },
+      { role: "assistant", content: "No more." },
+      { role: "user", content: "Sure?" },
+    ],
+  });
+});
+
+test("the output of a call that nothing tells is refused", () => {
+  const input = [{ type: "function_call_output", output: "a cat" }];
+  const refusal = { code: "missing_required_parameter", param: "input[0].call_id" };
+  expect(() => translated({ input })).toThrow(expect.objectContaining(refusal));
+});
+
+test("a tool that is allowed twice is shown once", () => {
+  const [tool] = allowing("auto").tools;
+  const tools = [{ type: "function", name: "f", parameters }];
+  const body = translated({ tools, tool_choice: { ...allowing("auto"), tools: [tool, tool] } });
+  expect((body as { tools?: object[] }).tools).toHaveLength(1);
+});

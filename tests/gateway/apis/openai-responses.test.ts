@@ -1,0 +1,213 @@
+import { APIError, BadRequestError } from "openai";
+import { describe, expect, test } from "vitest";
+import { last, token } from "../../../test-support/fake-ollama.ts";
+import { errorOf, readEvents, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+
+const route = "/v1/responses";
+const asked = { model: "m", input: "Hi" };
+const call = { id: "call_1", function: { name: "weather", arguments: { city: "Oslo" } } };
+const usage = {
+  input_tokens: 11,
+  input_tokens_details: { cached_tokens: 0 },
+  output_tokens: 3,
+  output_tokens_details: { reasoning_tokens: 0 },
+  total_tokens: 14,
+};
+const called = { type: "function", name: "f" };
+const anId = (prefix: string) => expect.stringMatching(new RegExp(`^${prefix}_`)) as string;
+
+async function start() {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  return { fake, gateway, responses: gateway.openai.responses };
+}
+
+describe("POST /v1/responses", () => {
+  test("a whole answer says what was asked for and what came", async () => {
+    const { gateway } = await start();
+    const response = await gateway.post(route, { ...asked, instructions: "Be brief.", store: true });
+    expect(await response.json()).toMatchObject({
+      id: anId("resp"),
+      object: "response",
+      status: "completed",
+      error: null,
+      incomplete_details: null,
+      instructions: "Be brief.",
+      model: "m",
+      output: [
+        {
+          id: anId("msg"),
+          type: "message",
+          status: "completed",
+          role: "assistant",
+          content: [{ type: "output_text", annotations: [], logprobs: [], text: "Hello there." }],
+        },
+      ],
+      previous_response_id: null,
+      store: false,
+      usage,
+    });
+  });
+
+  test("thinking, words and calls are items; the client's helpers read them", async () => {
+    const { fake, responses } = await start();
+    fake.answers(last({ message: { thinking: "Hm.", content: '{"a":1}', tool_calls: [call] } }));
+    const answer = await responses.parse({
+      ...asked,
+      text: { format: { type: "json_schema", name: "n", schema: { type: "object" }, strict: true } },
+    });
+    expect(answer.output_text).toBe('{"a":1}');
+    expect(answer.output_parsed).toEqual({ a: 1 });
+    expect(answer.output).toMatchObject([
+      { type: "reasoning", content: [{ type: "reasoning_text", text: "Hm." }] },
+      { type: "message" },
+      { type: "function_call", call_id: "call_1", name: "weather", arguments: '{"city":"Oslo"}' },
+    ]);
+  });
+
+  test("an answer cut by its limit is incomplete", async () => {
+    const { fake, responses } = await start();
+    fake.answers(last({ done_reason: "length", message: { content: "Hel" } }));
+    expect(await responses.create(asked)).toMatchObject({
+      status: "incomplete",
+      incomplete_details: { reason: "max_output_tokens" },
+      output: [{ status: "incomplete" }],
+    });
+  });
+
+  test("a stream begins, tells and ends each item and part, event by event", async () => {
+    const { fake, gateway } = await start();
+    const logprobs = [{ token: "lo", logprob: -0.5, bytes: null, top_logprobs: [] }];
+    fake.answers(
+      { line: { message: { thinking: "Hm." }, done: false } },
+      token("Hel"),
+      { line: { message: { content: "lo" }, logprobs, done: false } },
+      { line: { message: { content: "", tool_calls: [call] }, done: false } },
+      last(),
+    );
+    const { data, brokenOff } = await readEvents(await gateway.post(route, { ...asked, stream: true }));
+    expect(brokenOff).toBe(false);
+    const events = data.map((event) => {
+      const [, sentAs, text = ""] = /^event: ([\w.]+)\ndata: (.*)$/.exec(event) ?? [];
+      return { sentAs, ...(JSON.parse(text) as { type: string; sequence_number: number }) };
+    });
+    expect(events.map((event) => event.sentAs)).toEqual(events.map((event) => event.type));
+    expect(events.map((event) => event.sequence_number)).toEqual(events.map((_event, index) => index));
+    const part = (text: string, logprobs: object[]) => ({
+      type: "output_text",
+      annotations: [],
+      logprobs,
+      text,
+    });
+    const thought = { type: "reasoning_text", text: "Hm." };
+    const at = (output_index: number) => ({ output_index });
+    expect(events).toMatchObject([
+      { type: "response.created", response: { status: "in_progress", output: [], usage: null } },
+      { type: "response.in_progress" },
+      {
+        type: "response.output_item.added",
+        ...at(0),
+        item: { type: "reasoning", id: anId("rs"), content: [] },
+      },
+      { type: "response.content_part.added", ...at(0), part: { type: "reasoning_text", text: "" } },
+      { type: "response.reasoning_text.delta", ...at(0), content_index: 0, delta: "Hm." },
+      { type: "response.reasoning_text.done", ...at(0), text: "Hm." },
+      { type: "response.content_part.done", ...at(0), part: thought },
+      { type: "response.output_item.done", ...at(0), item: { content: [thought], status: "completed" } },
+      { type: "response.output_item.added", ...at(1), item: { type: "message", content: [] } },
+      { type: "response.content_part.added", ...at(1), part: part("", []) },
+      { type: "response.output_text.delta", ...at(1), delta: "Hel", logprobs: [] },
+      { type: "response.output_text.delta", ...at(1), delta: "lo", logprobs },
+      { type: "response.output_text.done", ...at(1), text: "Hello", logprobs },
+      { type: "response.content_part.done", ...at(1), part: part("Hello", logprobs) },
+      { type: "response.output_item.done", ...at(1), item: { content: [part("Hello", logprobs)] } },
+      { type: "response.output_item.added", ...at(2), item: { type: "function_call", arguments: "" } },
+      { type: "response.function_call_arguments.delta", ...at(2), delta: '{"city":"Oslo"}' },
+      { type: "response.function_call_arguments.done", ...at(2), arguments: '{"city":"Oslo"}' },
+      { type: "response.output_item.done", ...at(2), item: { call_id: "call_1", status: "completed" } },
+      {
+        type: "response.completed",
+        response: {
+          status: "completed",
+          output: [{ type: "reasoning" }, { type: "message" }, { type: "function_call" }],
+          usage,
+        },
+      },
+    ]);
+  });
+
+  test("the client's streaming helper puts the answer together, and its items can be sent back", async () => {
+    const { fake, responses } = await start();
+    const tools = [{ type: "function" as const, name: "weather", parameters: {}, strict: true }];
+    fake.answers(token("Look:"), { line: { message: { tool_calls: [call] }, done: false } }, last());
+    const answer = await responses.stream({ ...asked, tools }).finalResponse();
+    expect(answer.output_text).toBe("Look:");
+    const output = { type: "function_call_output" as const, call_id: "call_1", output: "rain" };
+    fake.answers(last({ message: { content: "It rains." } }));
+    const input = [{ role: "user" as const, content: "Hi" }, ...answer.output, output];
+    const next = await responses.create({ model: "m", tools, input } as Parameters<
+      typeof responses.create
+    >[0]);
+    expect(next).toMatchObject({ output_text: "It rains." });
+    expect((await fake.conversation(1)).body.messages).toMatchObject([
+      { role: "user" },
+      { role: "assistant", content: "Look:", tool_calls: [call] },
+      { role: "tool", content: "rain", tool_name: "weather" },
+    ]);
+  });
+
+  test("an empty answer is an empty message", async () => {
+    const { fake, responses } = await start();
+    fake.answers(last());
+    const answer = await responses.stream(asked).finalResponse();
+    expect(answer.output).toMatchObject([{ type: "message", content: [{ text: "" }] }]);
+  });
+
+  test("a failure in the middle is an error event, and the connection breaks off", async () => {
+    const { fake, gateway, responses } = await start();
+    fake.answers(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
+    const { data, brokenOff } = await readEvents(await gateway.post(route, { ...asked, stream: true }));
+    expect(data.at(-1)).toMatch(/^event: error\ndata: .*"code":"upstream_failed"/);
+    expect(data.join()).not.toContain("response.completed");
+    expect(brokenOff).toBe(true);
+    const reading = (async () => {
+      for await (const event of await responses.create({ ...asked, stream: true }))
+        expect(event).toBeDefined();
+    })();
+    await expect(reading).rejects.toThrow(APIError);
+    await expect(reading).rejects.toThrow("runner died");
+  });
+
+  test.each([
+    [{ previous_response_id: "resp_1" }, "previous_response_id"],
+    [{ conversation: "conv_1" }, "conversation"],
+    [{ background: true }, "background"],
+    [{ tools: [{ type: "web_search", name: "x" }] }, "tools[0].type"],
+    [{ text: { verbosity: "low" } }, "text.verbosity"],
+    [{ input: [{ type: "item_reference", id: "x" }] }, "input[0].type"],
+    [{ input: [{ role: "user", content: [{ type: "input_file" }] }] }, "input[0].content[0].type"],
+    [{ include: ["file_search_call.results"] }, "include[0]"],
+    [{ moderation: { model: "omni-moderation-latest" } }, "moderation"],
+    [{ context_management: [{ type: "compaction" }] }, "context_management"],
+    [{ reasoning: { mode: "pro" } }, "reasoning.mode"],
+    [{ reasoning: { context: "all_turns" } }, "reasoning.context"],
+    [{ prompt_cache_options: { prewarm: true } }, "prompt_cache_options.prewarm"],
+    [{ access_programs: { cyber: "daybreak_red" } }, "access_programs"],
+    [{ image: { context_compression: "enabled" } }, "image"],
+    [{ tools: [{ ...called, allowed_callers: ["programmatic"] }] }, "tools[0].allowed_callers"],
+    [{ tools: [{ ...called, async: true }] }, "tools[0].async"],
+    [{ tool_choice: { type: "file_search" } }, "tool_choice.type"],
+  ])("%j is refused as not supported, naming %s", async (over, param) => {
+    const { responses } = await start();
+    const body = { ...asked, ...over } as typeof asked;
+    const error: unknown = await responses.create(body).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(BadRequestError);
+    expect(error).toMatchObject({ code: "unsupported_parameter", param });
+  });
+
+  test("a parameter of the other API is unknown", async () => {
+    const { gateway } = await start();
+    const error = await errorOf(await gateway.post(route, { ...asked, max_tokens: 5 }));
+    expect(error).toMatchObject({ code: "unknown_parameter", param: "max_tokens" });
+  });
+});

@@ -1,0 +1,81 @@
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { ConfigError, readConfig } from "../../../gateway/src/config/config.ts";
+import { newKey } from "../../../gateway/src/auth/api-keys.ts";
+import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { ask, fileOf } from "../../../test-support/key-requests.ts";
+
+test("keys are read from a file", async () => {
+  const { key, line } = newKey("ada", []);
+  const gateway = await startGateway(await startFake(), { API_KEYS_FILE: fileOf(`# keys\n\n${line}\n`) });
+  expect((await ask(gateway, key)).status).toBe(200);
+  expect((await ask(gateway, "other")).status).toBe(401);
+});
+
+test("the file is followed: a key that is added is let in, one that is removed is not, the others keep their limits", async () => {
+  const [ada, bob] = [newKey("ada", ["requests=1"]), newKey("bob", [])];
+  const file = fileOf(ada.line);
+  const gateway = await startGateway(await startFake(), { API_KEYS_FILE: file });
+  const status = async (key: string): Promise<number> => (await ask(gateway, key)).status;
+  expect(await status(ada.key)).toBe(200);
+  expect(await status(bob.key)).toBe(401);
+
+  writeFileSync(file, `${ada.line}\n${bob.line}\n`);
+  await expect.poll(() => status(bob.key), { timeout: 3000 }).toBe(200);
+  expect(await status(ada.key)).toBe(429);
+
+  // As an editor or a mounted secret does it: another file comes in its place.
+  writeFileSync(`${file}.new`, ada.line);
+  renameSync(`${file}.new`, file);
+  await expect.poll(() => status(bob.key), { timeout: 3000 }).toBe(401);
+  expect(await status(ada.key)).toBe(429);
+  expect(gateway.log.filter((line) => line.includes("API keys have changed"))).toHaveLength(2);
+});
+
+test("a file that goes wrong later leaves the keys as they were, and each problem is logged once", async () => {
+  const { key, line } = newKey("ada", []);
+  const file = fileOf(line);
+  const gateway = await startGateway(await startFake(), { API_KEYS_FILE: file });
+  const problems = (): string[] => gateway.log.filter((each) => each.includes("API keys cannot be read"));
+  const spoiled: [() => void, string][] = [
+    [
+      () => {
+        writeFileSync(file, "bob sha256=sk-secret\n");
+      },
+      "key 1: it has a field",
+    ],
+    [
+      () => {
+        writeFileSync(file, "");
+      },
+      "there is no key in it",
+    ],
+    [
+      () => {
+        rmSync(file);
+      },
+      "ENOENT",
+    ],
+  ];
+  for (const [n, [spoil, problem]] of spoiled.entries()) {
+    spoil();
+    await expect.poll(problems, { timeout: 3000 }).toHaveLength(n + 1);
+    expect(JSON.parse(problems()[n] ?? "")).toMatchObject({
+      path: file,
+      error: expect.stringContaining(problem) as string,
+    });
+    expect((await ask(gateway, key)).status).toBe(200);
+    expect((await ask(gateway, "other")).status).toBe(401);
+  }
+  expect(gateway.log.join("")).not.toContain("secret");
+
+  const next = newKey("bob", []);
+  writeFileSync(file, next.line);
+  await expect.poll(async () => (await ask(gateway, next.key)).status, { timeout: 3000 }).toBe(200);
+  expect(problems()).toHaveLength(spoiled.length);
+});
+
+test.each(["", "# nothing yet\n"])("a file without a key does not open the gateway (%j)", (text) => {
+  expect(() => readConfig({ API_KEYS_FILE: fileOf(text) })).toThrow(/API_KEYS_FILE=.*at least one key/);
+  expect(() => readConfig({ API_KEYS_FILE: "/nowhere/keys" })).toThrow(ConfigError);
+});

@@ -1,0 +1,28 @@
+import crypto from "node:crypto";
+import { syncBuiltinESMExports } from "node:module";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { digestOf, newKey } from "../../../gateway/src/auth/api-keys.ts";
+import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { ask } from "../../../test-support/key-requests.ts";
+
+const keys = ["ada", "bob", "eve"].map((name) => newKey(name, []));
+
+test.each([
+  ["the first key", keys[0]?.key ?? "", 200],
+  ["the last key", keys[2]?.key ?? "", 200],
+  ["no key", `${keys[0]?.key}x`, 401],
+  ["no key, and is short", "x", 401],
+])("what is presented fits %s: it is compared with each, in constant time", async (_which, key, status) => {
+  const gateway = await startGateway(await startFake(), { API_KEYS: keys.map(({ line }) => line).join(";") });
+  const compared = vi.spyOn(crypto, "timingSafeEqual");
+  // What was imported by its name is told of the spy, and of its end.
+  syncBuiltinESMExports();
+  onTestFinished(() => {
+    compared.mockRestore();
+    syncBuiltinESMExports();
+  });
+  expect((await ask(gateway, key)).status).toBe(status);
+  // As digests, which are of one length whatever is presented.
+  const presented = digestOf(key);
+  expect(compared.mock.calls).toEqual(keys.map((each) => [digestOf(each.key), presented]));
+});

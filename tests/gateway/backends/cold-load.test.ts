@@ -1,0 +1,286 @@
+import { expect, test } from "vitest";
+import { type FakeOllama, last } from "../../../test-support/fake-ollama.ts";
+import {
+  errorOf,
+  eventually,
+  hello,
+  loadOfTwoComments,
+  metric,
+  readEvents,
+  startFake,
+  startGateway,
+} from "../../../test-support/gateway-harness.ts";
+
+const chat = "/v1/chat/completions";
+const streamed = { ...hello, stream: true };
+
+test("a cold load is asked for once, and all that need the model are answered after it", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+  fake.loadsWith({ until: released });
+  const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
+  const answers = [hello, streamed, hello].map((body) => gateway.post(chat, { ...body, keep_alive: "7m" }));
+  const load = await fake.load();
+  await metric(gateway.url, "gateway_queue_depth 3");
+  await metric(gateway.url, "gateway_loads_under_way 1");
+  expect(load.body).toEqual({ model: "m", messages: [], stream: false, keep_alive: "7m" });
+  expect(fake.received).toHaveLength(0);
+  release(undefined);
+  for (const response of await Promise.all(answers)) {
+    expect(response.status).toBe(200);
+    await response.text();
+  }
+  expect(fake.loads).toHaveLength(1);
+  expect(fake.received).toHaveLength(3);
+  await metric(
+    gateway.url,
+    'gateway_model_load_duration_seconds_count{gen_ai_request_model="m:latest",error_type=""} 1',
+  );
+});
+
+test("clients that leave do not abort the load, and the next one finds the model loaded", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+  fake.loadsWith({ until: released });
+  const gateway = await startGateway(fake);
+  const client = new AbortController();
+  const { signal } = client;
+  const left = [hello, streamed].map((body) =>
+    expect(gateway.post(chat, body, { signal })).rejects.toThrow(),
+  );
+  const load = await fake.load();
+  await metric(gateway.url, "gateway_queue_depth 2");
+  client.abort();
+  await Promise.all(left);
+  await metric(gateway.url, "gateway_queue_depth 0");
+  release(undefined);
+  expect(await load.brokenOff).toBe(false);
+  expect((await gateway.post(chat, hello)).status).toBe(200);
+  expect(fake.loads).toHaveLength(1);
+  expect(fake.received).toHaveLength(1);
+});
+
+test("a stream that waits for a load gets comments, so that proxies keep it open", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  const { load, seen } = loadOfTwoComments();
+  fake.loadsWith({ waitMs: 100 }, load);
+  const gateway = await startGateway(fake, { LOADING_COMMENT_MS: "30" });
+  const { data } = await readEvents(await gateway.post(chat, streamed), seen);
+  expect(data.filter((event) => event === ": loading").length).toBeGreaterThan(1);
+  expect(data.at(-1)).toBe("[DONE]");
+  const line = await gateway.requestLine(chat);
+  expect(line["load_ms"]).toBeGreaterThan(90);
+  // Waiting for the load is no queueing.
+  expect(line["queue_ms"]).toBeLessThan(line["load_ms"] as number);
+});
+
+test("a load that fails is told to all that wait for it, in the form of what they have got so far", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  fake.loadsWith({ waitMs: 100 }, { status: 500, body: '{"error":"model requires more system memory"}' });
+  const gateway = await startGateway(fake, { LOADING_COMMENT_MS: "30" });
+  const [whole, stream] = await Promise.all([gateway.post(chat, hello), gateway.post(chat, streamed)]);
+  expect(whole.status).toBe(502);
+  expect((await errorOf(whole)).message).toContain("model requires more system memory");
+  const { data, brokenOff } = await readEvents(stream);
+  expect(data.at(-1)).toContain("model requires more system memory");
+  expect(brokenOff).toBe(true);
+  expect(fake.loads).toHaveLength(1);
+  expect(fake.received).toHaveLength(0);
+});
+
+test("a load that does not come to an end in time is 504 for all, and is given up", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  fake.loadsWith("hang");
+  const gateway = await startGateway(fake, { LOAD_TIMEOUT_MS: "100", QUEUE_TIMEOUT_MS: "30" });
+  const answers = await Promise.all([gateway.post(chat, hello), gateway.post(chat, streamed)]);
+  for (const response of answers) {
+    expect(response.status).toBe(504);
+    expect((await errorOf(response)).code).toBe("load_timeout");
+  }
+  expect(await (await fake.load()).brokenOff).toBe(true);
+});
+
+test("another context is another load: Ollama would load anew on the client's account", async () => {
+  const fake = await startFake();
+  fake.loaded = [{ name: "m:latest", context_length: 4096 }];
+  const gateway = await startGateway(fake);
+  const ask = async (context: number): Promise<void> => {
+    await (await gateway.post(chat, { ...hello, num_ctx: context })).text();
+  };
+  await ask(4096);
+  expect(fake.loads).toHaveLength(0);
+  await Promise.all([ask(8192), ask(8192)]);
+  expect(fake.loads.map(({ body }) => body.options)).toEqual([{ num_ctx: 8192 }]);
+});
+
+test("a model that a request unloads is loaded again for the next one", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  const gateway = await startGateway(fake);
+  for (const body of [{ ...hello, keep_alive: 0 }, hello]) {
+    expect((await gateway.post(chat, body)).status).toBe(200);
+  }
+  expect(fake.loads.map(({ body }) => "keep_alive" in body)).toEqual([false, false]);
+});
+
+test("a model that a client wants kept for a moment only is loaded on the gateway's account again", async () => {
+  const fake = await startFake();
+  fake.loaded = [{ name: "m:latest" }];
+  // What the server says of it comes too late.
+  const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "60000" });
+  const ask = async (more: object): Promise<number> =>
+    (await gateway.post(chat, { ...hello, ...more })).status;
+  expect(await ask({ keep_alive: "1m" })).toBe(200);
+  expect(await ask({})).toBe(200);
+  expect(fake.loads).toHaveLength(0);
+  expect(await ask({ keep_alive: "0h0.2s100ms" })).toBe(200);
+  // Ollama goes on with what it was told last.
+  expect(await ask({})).toBe(200);
+  expect(fake.loads).toHaveLength(0);
+  await new Promise((resolve) => setTimeout(resolve, 320));
+  expect(await ask({})).toBe(200);
+  expect(fake.loads).toHaveLength(1);
+  expect(await ask({ keep_alive: 0 })).toBe(200);
+  expect(fake.loads).toHaveLength(1);
+  expect(await ask({ keep_alive: 0.001 })).toBe(200);
+  expect(fake.loads.map(({ body }) => "keep_alive" in body)).toEqual([false, false]);
+});
+
+test("a model that was replaced by another of its name is loaded on the gateway's account", async () => {
+  const fake = await startFake();
+  fake.loaded = [{ name: "m:latest", digest: "of before" }];
+  const gateway = await startGateway(fake);
+  expect((await gateway.post(chat, hello)).status).toBe(200);
+  expect(fake.loads).toHaveLength(1);
+});
+
+test.each([
+  [chat, hello, "options.num_gpu"],
+  ["/v1/completions", { model: "m", prompt: "Hi" }, "options.num_thread"],
+  ["/v1/responses", { model: "m", input: "Hi" }, "options.use_mmap"],
+  ["/v1/messages", { ...hello, max_tokens: 1 }, "options.main_gpu"],
+  ["/v1/embeddings", { model: "m", input: "Hi" }, "options.num_batch"],
+  ["/v1/example-service", { messages: "Hi" }, "options.num_gpu"],
+  ["/api/chat", hello, "options.num_gpu"],
+  ["/api/generate", { model: "m", prompt: "Hi" }, "options.use_imagegen_runner"],
+  ["/api/embed", { model: "m", input: "Hi" }, "options.num_thread"],
+  ["/api/embeddings", { model: "m", prompt: "Hi" }, "options.num_thread"],
+])(
+  "%s: what the model is run with is not a client's to say: Ollama would load it anew",
+  async (path, body, param) => {
+    const fake = await startFake();
+    const gateway = await startGateway(fake);
+    const option = param.replace("options.", "");
+    const ask = (value: unknown): Promise<Response> =>
+      gateway.post(path, { ...body, options: { top_k: 3, [option]: value } });
+    const refused = await ask(1);
+    expect(refused.status).toBe(400);
+    expect(await refused.text()).toContain(param);
+    expect(fake.received).toHaveLength(0);
+    expect((await ask(null)).status).toBe(200);
+  },
+);
+
+test("a model whose time is up counts as not loaded, by the server's own clock", async () => {
+  const fake = await startFake();
+  fake.loaded = [{ name: "m:latest", expires_at: new Date(Date.now() - 5).toISOString() }];
+  const gateway = await startGateway(fake);
+  expect((await gateway.post(chat, hello)).status).toBe(200);
+  expect(fake.loads).toHaveLength(1);
+});
+
+test("a cold model does not keep a slot from those that are loaded", async () => {
+  const fake = await startFake();
+  fake.models = ["m:latest", "cold:1b"];
+  fake.loaded = [{ name: "m:latest" }];
+  fake.loadsWith("hang");
+  fake.answers(last({ message: { content: "x" } }));
+  const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
+  const client = new AbortController();
+  const cold = expect(
+    gateway.post(chat, { ...hello, model: "cold:1b" }, { signal: client.signal }),
+  ).rejects.toThrow();
+  await fake.load();
+  expect((await gateway.post(chat, hello)).status).toBe(200);
+  client.abort();
+  await cold;
+});
+
+test("embeddings load their model as what it is", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  const gateway = await startGateway(fake);
+  expect((await gateway.post("/v1/embeddings", { model: "m", input: "Hi" })).status).toBe(200);
+  expect(fake.loads.map(({ path, body }) => [path, body])).toEqual([
+    ["/api/embed", { model: "m", input: [], stream: false }],
+  ]);
+  await eventually(() => (fake.received.length === 1 ? true : undefined));
+});
+
+test("a model that is to stay loaded is loaded unasked, and again by a server that was started anew", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  await startGateway(fake, { KEEP_LOADED_MODELS: "m", POLL_INTERVAL_MS: "20" });
+  expect((await fake.load()).body).toEqual({ model: "m", stream: false, keep_alive: -1 });
+  await eventually(() => fake.loaded?.length === 1 || undefined);
+  expect(fake.loads).toHaveLength(1);
+  fake.loaded = [];
+  await eventually(() => fake.loads.length === 2 || undefined);
+});
+
+test("a request that misses a model that is to stay loaded waits for that load", async () => {
+  const fake = await startFake();
+  fake.models = [];
+  fake.loaded = [];
+  const gateway = await startGateway(fake, { KEEP_LOADED_MODELS: "m", POLL_INTERVAL_MS: "60000" });
+  // It comes between two looks, so the request is the first to miss it.
+  fake.models = ["m:latest"];
+  expect((await gateway.post(chat, hello)).status).toBe(200);
+  expect(fake.loads.map(({ body }) => body.keep_alive)).toEqual([-1]);
+});
+
+test("a model that is to stay loaded is left as a client asked for it: not loaded anew under its next request", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  const gateway = await startGateway(fake, { KEEP_LOADED_MODELS: "m", POLL_INTERVAL_MS: "20" });
+  await eventually(() => fake.loaded?.length === 1 || undefined);
+  for (let request = 0; request < 2; request++) {
+    await (await gateway.post(chat, { ...hello, num_ctx: 512 })).text();
+    await looks(fake, 3);
+  }
+  expect(fake.loads.map(({ body }) => [body.options, body.keep_alive])).toEqual([
+    [undefined, -1],
+    [{ num_ctx: 512 }, -1],
+  ]);
+});
+
+test("what is too long is not measured by the context that another request gave the model meanwhile", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+  fake.answers(
+    { until: released },
+    { status: 400, body: '{"error":"the input length exceeds the context length"}' },
+  );
+  const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "20" });
+  const answer = gateway.post(chat, { ...hello, num_ctx: 512 });
+  await fake.conversation();
+  fake.loaded = [{ name: "m:latest", context_length: 4096 }];
+  await looks(fake, 3);
+  release(undefined);
+  const { code, message } = await errorOf(await answer);
+  expect(code).toBe("context_length_exceeded");
+  expect(message).not.toMatch(/4096|4097/);
+});
+
+/** Resolves when the gateway has asked that often again what is loaded. */
+async function looks(fake: FakeOllama, times: number): Promise<void> {
+  const looked = (): number => fake.asked.filter((path) => path === "/api/ps").length;
+  const before = looked();
+  await eventually(() => looked() >= before + times || undefined);
+}

@@ -1,0 +1,83 @@
+import { HumanMessage, ToolMessage } from "@langchain/core/messages";
+import { ChatOpenAI, OpenAIEmbeddings } from "@langchain/openai";
+import { expect, test } from "vitest";
+import { last, token } from "../../../test-support/fake-ollama.ts";
+import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+
+const schema = {
+  title: "place",
+  type: "object",
+  properties: { city: { type: "string" } },
+  required: ["city"],
+};
+
+async function start() {
+  const fake = await startFake();
+  const { url } = await startGateway(fake);
+  const connection = { apiKey: "none", maxRetries: 0, configuration: { baseURL: `${url}/v1` } };
+  return { fake, connection, model: new ChatOpenAI({ ...connection, model: "m" }) };
+}
+
+test("invoke and stream answer, with usage", async () => {
+  const { model } = await start();
+  const answer = await model.invoke("Hi");
+  expect(answer.content).toBe("Hello there.");
+  expect(answer.usage_metadata).toMatchObject({ input_tokens: 11, output_tokens: 3 });
+  let text = "";
+  for await (const chunk of await model.stream("Hi")) text += chunk.text;
+  expect(text).toBe("Hello there.");
+});
+
+test("bound tools are called, and their results reach the model", async () => {
+  const { fake, model } = await start();
+  const call = { function: { name: "weather", arguments: { city: "Oslo" } } };
+  fake.answers(last({ message: { content: "", tool_calls: [call] } }));
+  const bound = model.bindTools([{ type: "function", function: { name: "weather", parameters: schema } }]);
+  const question = new HumanMessage("Hi");
+  const answer = await bound.invoke([question]);
+  expect(answer.tool_calls).toMatchObject([{ name: "weather", args: { city: "Oslo" } }]);
+  const result = new ToolMessage({ content: "Rain", tool_call_id: answer.tool_calls?.[0]?.id ?? "" });
+  await bound.invoke([question, answer, result]);
+  expect((await fake.conversation(1)).body.messages.at(-1)).toMatchObject({
+    role: "tool",
+    tool_name: "weather",
+  });
+});
+
+test.each(["jsonSchema", "functionCalling", "jsonMode"] as const)(
+  "structured output by %s is what the schema says",
+  async (method) => {
+    const { fake, model } = await start();
+    const place = { city: "Oslo" };
+    const content = method === "functionCalling" ? { name: "place", arguments: place } : place;
+    fake.answers(last({ message: { content: JSON.stringify(content) } }));
+    const structured = model.withStructuredOutput(schema, { method, name: "place" });
+    expect(await structured.invoke("Hi")).toEqual(place);
+    expect((await fake.conversation()).body.format).toBeDefined();
+  },
+);
+
+test("the responses API works as well", async () => {
+  const { connection } = await start();
+  const model = new ChatOpenAI({ ...connection, model: "m", useResponsesApi: true });
+  expect((await model.invoke("Hi")).text).toBe("Hello there.");
+  let text = "";
+  for await (const chunk of await model.stream("Hi")) text += chunk.text;
+  expect(text).toBe("Hello there.");
+});
+
+test("embeddings are vectors", async () => {
+  const { fake, connection } = await start();
+  fake.answers({ line: { embeddings: [[1], [2]] } });
+  const embeddings = new OpenAIEmbeddings({ ...connection, model: "m" });
+  expect(await embeddings.embedDocuments(["a", "b"])).toEqual([[1], [2]]);
+});
+
+test("a failure in mid-stream is an error", async () => {
+  const { fake, model } = await start();
+  fake.answers(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
+  const reading = (async () => {
+    for await (const chunk of await model.stream("Hi")) expect(chunk.text).toBeTypeOf("string");
+  })();
+  await expect(reading).rejects.toThrow("runner died");
+});

@@ -1,0 +1,73 @@
+import { expect, test } from "vitest";
+import { ConfigError, readConfig, variables } from "../../../gateway/src/config/config.ts";
+
+test("an empty environment gives the defaults", () => {
+  expect(readConfig({})).toMatchObject({
+    HOST: "127.0.0.1",
+    PORT: 8000,
+    LLM_SERVICE_HOST_IP: "127.0.0.1",
+    LLM_SERVICE_PORT: 11434,
+    LLM_MODEL_ID: "llama3.2:1b",
+    REQUIRED_MODELS: [],
+    LOG_LEVEL: "info",
+  });
+});
+
+test("a variable that is set but empty counts as unset", () => {
+  expect(readConfig({ PORT: "", LOG_LEVEL: " " })).toEqual(readConfig({}));
+});
+
+test("every variable's default is one that it allows, and each is described", () => {
+  for (const [name, variable] of Object.entries(variables)) {
+    expect(() => readConfig({ [name]: variable.default })).not.toThrow();
+    expect(variable.description).toMatch(/\.$/);
+  }
+});
+
+test.each([
+  ["REQUIRED_MODELS", " a:1b, b ,,localhost:5000/x/y:z ", ["a:1b", "b", "localhost:5000/x/y:z"]],
+  ["LLM_SERVICE_HOST_IP", "ollama", "ollama"],
+  ["LLM_SERVICE_HOST_IP", "::1", "::1"],
+  ["PORT", "65535", 65535],
+])("%s=%s is taken", (name, written, value) => {
+  expect(readConfig({ [name]: written })).toHaveProperty(name, value);
+});
+
+test.each([
+  ["PORT", "0"],
+  ["PORT", "65536"],
+  ["PORT", "http"],
+  ["PORT", "8e3"],
+  ["HOST", "http://localhost"],
+  ["LLM_SERVICE_HOST_IP", "ollama:11434"],
+  ["LLM_MODEL_ID", "two words"],
+  ["REQUIRED_MODELS", "fine,not fine"],
+  ["LOG_LEVEL", "loud"],
+  ["BODY_LIMIT_BYTES", "1MB"],
+  ["FIRST_TOKEN_TIMEOUT_MS", "0"],
+  ["IDLE_TIMEOUT_MS", "-1"],
+])("%s=%s is refused in one line with its name, its value and what is allowed", (name, value) => {
+  const read = (): unknown => readConfig({ [name]: value });
+  expect(read).toThrow(ConfigError);
+  const variable = variables[name as keyof typeof variables];
+  expect(read).toThrow(
+    `${name}=${value}: must be ${variable.allowed} (default: ${variable.default || "empty"})`,
+  );
+});
+
+test("all wrong variables are named at once", () => {
+  expect(() => readConfig({ PORT: "x", LOG_LEVEL: "y" })).toThrow(/^PORT=x: .*\nLOG_LEVEL=y: .*$/);
+});
+
+test("a collector's URL with a password, which nothing could be sent to, is refused and not repeated", () => {
+  const read = (url: string) => readConfig({ OTEL_EXPORTER_OTLP_ENDPOINT: url });
+  expect(() => read("http://ada:planted@collector:4318")).toThrow(
+    /^OTEL_EXPORTER_OTLP_ENDPOINT=\(hidden\): must be an http or https URL without a user, a password and a query/,
+  );
+  expect(() => read("http://collector:4318/?token=planted")).toThrow(
+    /^OTEL_EXPORTER_OTLP_ENDPOINT=\(hidden\)/,
+  );
+  expect(read("http://collector:4318/otlp/@ours/").OTEL_EXPORTER_OTLP_ENDPOINT).toBe(
+    "http://collector:4318/otlp/@ours",
+  );
+});

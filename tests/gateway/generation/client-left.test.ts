@@ -1,0 +1,100 @@
+import { once } from "node:events";
+import { request } from "node:http";
+import { describe, expect, test, vi } from "vitest";
+import type { Abortable } from "../../../gateway/src/lib/abortable.ts";
+import { ApiError } from "../../../gateway/src/errors.ts";
+import { Exchange } from "../../../gateway/src/ollama/generate-stream.ts";
+import { token } from "../../../test-support/fake-ollama.ts";
+import { hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+const streamed = { ...hello, stream: true };
+const chat = "/v1/chat/completions";
+
+describe("a client that leaves stops the work in Ollama", () => {
+  test.each([
+    ["waiting for a whole answer", hello],
+    ["waiting for the first token of a stream", streamed],
+  ])("while %s", async (_when, body) => {
+    const fake = await startFake();
+    fake.answers("hang");
+    const gateway = await startGateway(fake);
+    const client = new AbortController();
+    const response = gateway.post(chat, body, { signal: client.signal });
+    const conversation = await fake.conversation();
+    client.abort();
+    await expect(response).rejects.toThrow();
+    expect(await conversation.brokenOff).toBe(true);
+    expect(await gateway.requestLine(chat)).toMatchObject({ status: 499, error: "client_left" });
+  });
+
+  test("in the middle of a stream", async () => {
+    const fake = await startFake();
+    fake.answers(token("Hel"), "hang");
+    const gateway = await startGateway(fake);
+    const client = new AbortController();
+    const response = await gateway.post(chat, streamed, { signal: client.signal });
+    expect(response.status).toBe(200);
+    client.abort();
+    expect(await (await fake.conversation()).brokenOff).toBe(true);
+    expect(await gateway.requestLine(chat)).toMatchObject({ status: 200, error: "client_left" });
+  });
+
+  test("when its machine goes away without a word (reset)", async () => {
+    const fake = await startFake();
+    fake.answers(token("Hel"), "hang");
+    const gateway = await startGateway(fake);
+    const client = request(gateway.url + chat, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+    });
+    client.on("error", () => undefined);
+    client.end(JSON.stringify(streamed));
+    await once(client, "response");
+    (client.socket as { resetAndDestroy(): void } | null)?.resetAndDestroy();
+    expect(await (await fake.conversation()).brokenOff).toBe(true);
+  });
+
+  test("while the connection to Ollama is being made: the request is never sent", async () => {
+    const left = new ApiError("client_left");
+    const asker = { abortReason: undefined, underWay: undefined } as Writable<Abortable>;
+    const { promise, resolve } = Promise.withResolvers<ApiError | undefined>();
+    const exchange = new Exchange({
+      model: "m",
+      reader: { onEvent: () => undefined },
+      asker,
+      timeouts: { beginning: "first_token_timeout", silence: "idle_timeout" },
+      settled: resolve,
+    });
+    asker.abortReason = left;
+    asker.underWay?.abort(left);
+    expect((await promise)?.code).toBe("client_left");
+    const abort = vi.fn();
+    exchange.onRequestStart({
+      abort,
+      pause: vi.fn(),
+      resume: vi.fn(),
+      aborted: false,
+      paused: false,
+      reason: null,
+    });
+    expect(abort).toHaveBeenCalledOnce();
+  });
+});
+
+test("clients that leave give their places back", async () => {
+  const fake = await startFake();
+  fake.answers("hang");
+  const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "2" });
+  for (let n = 0; n < 6; n += 1) {
+    const client = new AbortController();
+    const response = gateway.post(chat, n % 2 === 0 ? hello : streamed, { signal: client.signal });
+    const conversation = await fake.conversation(n);
+    client.abort();
+    await expect(response).rejects.toThrow();
+    expect(await conversation.brokenOff).toBe(true);
+  }
+  const metrics = await fetch(`${gateway.url}/metrics`);
+  expect(await metrics.text()).toContain("gateway_requests_in_flight 0\n");
+});

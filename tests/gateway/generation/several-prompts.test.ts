@@ -1,0 +1,222 @@
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
+import { setTimeout as wait } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { last } from "../../../test-support/fake-ollama.ts";
+import {
+  errorOf,
+  metric,
+  readEvents,
+  startFake,
+  startGateway,
+} from "../../../test-support/gateway-harness.ts";
+import {
+  asked,
+  echoes,
+  answersOne,
+  promptOf,
+  prompts,
+  route,
+  streamed,
+} from "../../../test-support/prompts.ts";
+
+const json = { "content-type": "application/json" };
+
+interface Chunk {
+  readonly choices: readonly {
+    readonly index: number;
+    readonly text: string;
+    finish_reason: string | null;
+  }[];
+  readonly usage?: { readonly total_tokens: number } | null;
+}
+
+describe("several prompts", () => {
+  test("are answered whole: a choice each, in order, and what they took together", async () => {
+    const fake = await startFake();
+    echoes(fake, { b: { done_reason: "length", eval_count: 5 } });
+    const gateway = await startGateway(fake);
+    const answer = await gateway.openai.completions.create({ ...asked, max_tokens: 5 });
+    expect(answer.choices).toEqual([
+      { index: 0, text: "aa", logprobs: null, finish_reason: "stop" },
+      { index: 1, text: "bb", logprobs: null, finish_reason: "length" },
+      { index: 2, text: "cc", logprobs: null, finish_reason: "stop" },
+    ]);
+    expect(answer.usage).toEqual({ prompt_tokens: 33, completion_tokens: 11, total_tokens: 44 });
+    expect(fake.received.map(({ body }) => body)).toMatchObject(
+      prompts.map((prompt) => ({ prompt, stream: false, options: { num_predict: 5 } })),
+    );
+    expect(await gateway.requestLine(route)).toMatchObject({ prompt_tokens: 33, completion_tokens: 11 });
+  });
+
+  test("are streamed: each chunk has its index, each choice its end, the whole its usage and one [DONE]", async () => {
+    const fake = await startFake();
+    echoes(fake, { c: { done_reason: "length" } });
+    const gateway = await startGateway(fake);
+    const body = { ...streamed, stream_options: { include_usage: true } };
+    const { data, brokenOff } = await readEvents(await gateway.post(route, body));
+    expect(brokenOff).toBe(false);
+    expect(data.filter((event) => event === "[DONE]")).toHaveLength(1);
+    expect(data.pop()).toBe("[DONE]");
+    const chunks = data.map((event) => JSON.parse(event) as Chunk & { id: string });
+    expect(new Set(chunks.map(({ id }) => id)).size).toBe(1);
+    expect(chunks.pop()).toMatchObject({ choices: [], usage: { total_tokens: 42 } });
+    expect(chunks.every(({ usage }) => usage === null)).toBe(true);
+    expect(chunks.flatMap(({ choices }) => choices)).toMatchObject(
+      prompts.flatMap((text, index) => [
+        { index, text, finish_reason: null },
+        { index, text, finish_reason: null },
+        { index, text: "", finish_reason: index === 2 ? "length" : "stop" },
+      ]),
+    );
+  });
+
+  test("are put together by OpenAI's client, without usage where none was asked for", async () => {
+    const fake = await startFake();
+    echoes(fake);
+    const gateway = await startGateway(fake);
+    const texts = ["", "", ""];
+    for await (const chunk of await gateway.openai.completions.create({ ...asked, stream: true })) {
+      expect(chunk).not.toHaveProperty("usage");
+      for (const { index, text } of chunk.choices) texts[index] = (texts[index] ?? "") + text;
+    }
+    expect(texts).toEqual(["aa", "bb", "cc"]);
+  });
+
+  test("have token probabilities that begin anew with each", async () => {
+    const fake = await startFake();
+    const entry = { token: "xy", logprob: -1, top_logprobs: [] };
+    const logprobs = { logprobs: [entry, entry] };
+    echoes(fake, { a: logprobs, b: logprobs });
+    const gateway = await startGateway(fake);
+    const both = { ...asked, prompt: ["a", "b"], logprobs: 1 };
+    const answer = await gateway.openai.completions.create(both);
+    expect(answer.choices.map((choice) => choice.logprobs?.text_offset)).toEqual([
+      [0, 2],
+      [0, 2],
+    ]);
+    const offsets: unknown[] = [];
+    for await (const { choices } of await gateway.openai.completions.create({ ...both, stream: true })) {
+      offsets.push(...choices.flatMap(({ logprobs: told }) => (told ? [told.text_offset] : [])));
+    }
+    expect(offsets).toEqual([
+      [0, 2],
+      [0, 2],
+    ]);
+  });
+
+  test("keep the model as long as asked for after the last of them only", async () => {
+    const fake = await startFake();
+    const gateway = await startGateway(fake);
+    expect((await gateway.post(route, { ...asked, keep_alive: 0 })).status).toBe(200);
+    expect(fake.received.map(({ body }) => body.keep_alive)).toEqual([undefined, undefined, 0]);
+    expect(fake.loads).toHaveLength(0);
+  });
+
+  test("are 128 at most, none of them empty, and no token ids", async () => {
+    const fake = await startFake();
+    const gateway = await startGateway(fake);
+    const refusal = async (prompt: unknown): Promise<object> => {
+      const response = await gateway.post(route, { ...asked, prompt });
+      expect(response.status).toBe(400);
+      return errorOf(response);
+    };
+    const many = Array.from({ length: 129 }, () => "a");
+    expect(await refusal(many)).toMatchObject({
+      code: "invalid_value",
+      param: "prompt",
+      message: expect.stringContaining("<=128") as string,
+    });
+    expect(await refusal([])).toMatchObject({ code: "invalid_value", param: "prompt" });
+    expect(await refusal(["a", ""])).toMatchObject({ code: "invalid_value", param: "prompt[1]" });
+    expect(await refusal(["a", 1])).toMatchObject({ code: "invalid_type", param: "prompt[1]" });
+    for (const ids of [[1, 2, 3], [[1, 2]], [[1], [2, 3]]]) {
+      expect(await refusal(ids)).toMatchObject({
+        code: "unsupported_parameter",
+        param: "prompt",
+        message: expect.stringContaining("not token ids") as string,
+      });
+    }
+    expect(fake.received).toHaveLength(0);
+    expect((await gateway.post(route, { ...asked, prompt: many.slice(1) })).status).toBe(200);
+    expect(fake.received).toHaveLength(128);
+  });
+});
+
+describe("a failure of one prompt is one of the whole", () => {
+  test("as a status, when the answer is whole", async () => {
+    const fake = await startFake();
+    answersOne(fake, "b", { status: 500, body: '{"error":"out of memory"}' });
+    const gateway = await startGateway(fake);
+    const response = await gateway.post(route, asked);
+    expect(response.status).toBe(502);
+    expect((await errorOf(response)).code).toBe("upstream_failed");
+    expect(fake.received.map(promptOf)).toEqual(["a", "b"]);
+  });
+
+  test("as an error event and a broken connection, in mid-stream", async () => {
+    const fake = await startFake();
+    answersOne(fake, "b", "cut");
+    const gateway = await startGateway(fake);
+    const { data, brokenOff } = await readEvents(await gateway.post(route, streamed));
+    expect(brokenOff).toBe(true);
+    expect(data).not.toContain("[DONE]");
+    expect(data.join()).toContain('"finish_reason":"stop"');
+    expect(JSON.parse(data.at(-1) ?? "")).toMatchObject({ error: { code: "upstream_failed" } });
+    await metric(gateway.url, 'gateway_stream_failures_total{code="upstream_failed"} 1');
+    await metric(gateway.url, "gateway_requests_in_flight 0");
+    await metric(gateway.url, "gateway_queue_depth 0");
+  });
+
+  test("and a prompt that is too long is named", async () => {
+    const fake = await startFake();
+    answersOne(fake, "c", { status: 400, body: '{"error":"the input length exceeds the context length"}' });
+    const gateway = await startGateway(fake);
+    const response = await gateway.post(route, asked);
+    expect(response.status).toBe(400);
+    expect(await errorOf(response)).toMatchObject({ code: "context_length_exceeded", param: "prompt[2]" });
+  });
+});
+
+describe("a client that leaves several prompts", () => {
+  test.each([asked, streamed])("stops the one that runs, and those after it (%j)", async (body) => {
+    const fake = await startFake();
+    answersOne(fake, "b", "hang");
+    const gateway = await startGateway(fake);
+    const client = new AbortController();
+    const answer = gateway.post(route, body, { signal: client.signal }).then((each) => each.text());
+    answer.catch(() => undefined);
+    const second = await fake.conversation(1);
+    client.abort();
+    expect(await second.brokenOff).toBe(true);
+    expect(await gateway.requestLine(route)).toMatchObject({ error: "client_left" });
+    await metric(gateway.url, "gateway_requests_in_flight 0");
+    await metric(gateway.url, "gateway_queue_depth 0");
+    expect(fake.received).toHaveLength(2);
+  });
+
+  test("unread holds the next prompt back", async () => {
+    const fake = await startFake();
+    // More than the kernel's buffers take, in one piece.
+    answersOne(fake, "a", last({ response: "x".repeat(20e6) }));
+    const gateway = await startGateway(fake);
+    const client = request(gateway.url + route, { method: "POST", headers: json });
+    client.end(JSON.stringify(streamed));
+    const [response] = (await once(client, "response")) as [IncomingMessage];
+    response.pause();
+    await wait(300);
+    expect(fake.received).toHaveLength(1);
+    await metric(gateway.url, "gateway_requests_in_flight 0");
+    const text = Buffer.concat(await response.toArray()).toString();
+    expect(text.match(/"finish_reason":"stop"/g)).toHaveLength(3);
+    expect(text.endsWith("data: [DONE]\n\n")).toBe(true);
+  });
+});
+
+test("text of several prompts is logged by prompt, when LOG_TEXT says so", async () => {
+  const fake = await startFake();
+  echoes(fake);
+  const gateway = await startGateway(fake, { LOG_TEXT: "on" });
+  await (await gateway.post(route, asked)).text();
+  expect(await gateway.requestLine(route)).toMatchObject({ prompt: prompts, answer: ["aa", "bb", "cc"] });
+});

@@ -1,0 +1,107 @@
+import { expect, test } from "vitest";
+import { newKey } from "../../../gateway/src/auth/api-keys.ts";
+import { last, token } from "../../../test-support/fake-ollama.ts";
+import { hello, metric, readEvents, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+
+const chat = "/v1/chat/completions";
+const streamed = { ...hello, stream: true };
+
+async function sum(url: string, name: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(new RegExp(`^${name}_sum\\{[^}]*m:latest[^}]*\\} (.*)$`, "m").exec(text)?.[1]);
+}
+
+test("load, prompt and generation are told apart, in the metrics and in Server-Timing", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  fake.loadsWith({ waitMs: 80 });
+  fake.answers(last({ message: { content: "x" }, prompt_eval_duration: 250e6, eval_duration: 1_500e6 }));
+  const gateway = await startGateway(fake);
+  const response = await gateway.post(chat, hello);
+  await gateway.requestLine(chat);
+  expect(await sum(gateway.url, "gateway_model_load_duration_seconds")).toBeGreaterThan(0.075);
+  expect(await sum(gateway.url, "gateway_prompt_duration_seconds")).toBe(0.25);
+  expect(await sum(gateway.url, "gateway_generation_duration_seconds")).toBe(1.5);
+  const timing = response.headers.get("server-timing") ?? "";
+  expect(Number(/load;dur=([\d.]+)/.exec(timing)?.[1])).toBeGreaterThan(75);
+  expect(timing).toMatch(/queue;dur=[\d.]+, .*prompt;dur=250, generate;dur=1500/);
+});
+
+test("a client that leaves is counted by how far its request had come", async () => {
+  const fake = await startFake();
+  fake.models = ["m:latest", "cold:1b"];
+  fake.loaded = [{ name: "m:latest" }];
+  fake.loadsWith("hang");
+  const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
+  const leave = async (body: object, ready: () => Promise<unknown>, stage: string): Promise<void> => {
+    const client = new AbortController();
+    const response = gateway.post(chat, body, { signal: client.signal });
+    response.catch(() => undefined);
+    await ready();
+    client.abort();
+    await metric(gateway.url, `gateway_client_aborts_total{stage="${stage}"} 1`);
+  };
+  await leave({ ...hello, model: "cold:1b" }, () => fake.load(), "load");
+  fake.answers("hang");
+  await leave(hello, () => fake.conversation(), "prompt");
+  fake.answers(token("x"), "hang");
+  const slow = new AbortController();
+  const first = await gateway.post(chat, streamed, { signal: slow.signal });
+  await leave(hello, () => metric(gateway.url, "gateway_queue_depth 1"), "queue");
+  slow.abort();
+  await first.text().catch(() => "");
+  await metric(gateway.url, 'gateway_client_aborts_total{stage="answer"} 1');
+});
+
+test("a stream that fails in the middle and a request that is turned away are counted by reason", async () => {
+  const fake = await startFake();
+  fake.answers(token("x"), { waitMs: 10 }, "cut");
+  const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "50" });
+  await readEvents(await gateway.post(chat, streamed));
+  await metric(gateway.url, 'gateway_stream_failures_total{code="upstream_incomplete"} 1');
+  await fake.stop();
+  await gateway.post(chat, hello);
+  await metric(gateway.url, 'gateway_refusals_total{reason="upstream_unreachable"} 1');
+});
+
+test("each server's slots, load and state are metrics", async () => {
+  const fake = await startFake();
+  fake.answers(token("x"), "hang");
+  const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "3" });
+  const response = await gateway.post(chat, streamed);
+  const backend = `{backend="127.0.0.1:${fake.port}"}`;
+  await metric(gateway.url, `gateway_backend_up${backend} 1`);
+  await metric(gateway.url, `gateway_backend_slots${backend} 3`);
+  await metric(gateway.url, `gateway_backend_requests_in_flight${backend} 1`);
+  await metric(gateway.url, `gateway_backend_models_loaded${backend} 1`);
+  await metric(gateway.url, `gateway_backend_breaker_open${backend} 0`);
+  await response.body?.cancel();
+});
+
+test("what clients make up never becomes a label, however much of it there is", async () => {
+  const { key, line } = newKey("ada", ["models=m"]);
+  const fake = await startFake();
+  const gateway = await startGateway(fake, { API_KEYS: line });
+  const names = async (): Promise<string[]> => {
+    const text = await (await fetch(`${gateway.url}/metrics`, { headers: { "x-api-key": key } })).text();
+    // What the process says of itself comes and goes; this very request is counted when it is over.
+    const own = text.split("\n").filter((each) => /^(?!.*"\/metrics")(http|gen_ai|gateway)_/.test(each));
+    return own.map((each) => each.replace(/ \S+$/, ""));
+  };
+  const makeUp = async (n: number): Promise<void> => {
+    const word = `made-up-${n}`;
+    const headers = { "content-type": "application/json", "x-api-key": key };
+    await gateway.post(chat, { ...hello, model: word }, { headers });
+    await gateway.post(chat, { ...hello, model: "m", keep_alive: word }, { headers });
+    await gateway.post(chat, hello, { headers: { ...headers, "x-api-key": word } });
+    await gateway.post(`/v1/${word}`, hello, { headers });
+    await fetch(`${gateway.url}/v1/models/${word}?${word}=1`, { headers });
+    await gateway.post("/v1/embeddings", { model: `m:${word}`, input: word, [word]: 1 }, { headers });
+  };
+  for (let n = 0; n < 3; n += 1) await makeUp(n);
+  const before = await names();
+  for (let n = 3; n < 20; n += 1) await makeUp(n);
+  const after = await names();
+  expect(after.filter((each) => each.includes("made-up"))).toEqual([]);
+  expect(after).toEqual(before);
+});

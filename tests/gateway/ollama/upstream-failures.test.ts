@@ -1,0 +1,243 @@
+import { APIError } from "openai";
+import { describe, expect, test } from "vitest";
+import { FakeOllama, type Step, last, token } from "../../../test-support/fake-ollama.ts";
+import {
+  errorOf,
+  hello,
+  readEvents,
+  startFake,
+  startGateway,
+} from "../../../test-support/gateway-harness.ts";
+
+const streamed = { ...hello, stream: true };
+
+describe.each([
+  ["whole", hello],
+  ["streamed", streamed],
+])("before the answer begins, %s", (_form, body) => {
+  const failures: [string, Step[], number, string][] = [
+    ["a status of 500", [{ status: 500, body: '{"error":"out of memory"}' }], 502, "upstream_failed"],
+    ["a status of 500 without reason", [{ status: 500, body: "<html>" }], 502, "upstream_failed"],
+    ["a full queue", [{ status: 503, body: '{"error":"server busy"}' }], 503, "upstream_overloaded"],
+    ["an unknown model", [{ status: 404, body: `{"error":"model 'm' not found"}` }], 404, "model_not_found"],
+    ["any other refusal", [{ status: 400, body: '{"error":"no such thing"}' }], 400, "invalid_request"],
+    ["a line that is no JSON", [{ raw: "oops\n" }], 502, "upstream_failed"],
+    ["a line that is no object", [{ raw: "3\n" }], 502, "upstream_failed"],
+    ["an error line", [{ line: { error: "runner died" } }], 502, "upstream_failed"],
+    ["a broken connection", ["cut"], 502, "upstream_failed"],
+    ["an empty answer", [{ raw: "" }], 502, "upstream_incomplete"],
+  ];
+
+  test.each(failures)("%s becomes %3$d", async (_what, script, status, code) => {
+    const fake = await startFake();
+    fake.answers(...script);
+    const gateway = await startGateway(fake);
+    const response = await gateway.post("/v1/chat/completions", body);
+    expect(response.status).toBe(status);
+    expect(response.headers.get("content-type")).toMatch(/^application\/json/);
+    expect((await errorOf(response)).code).toBe(code);
+    expect(response.headers.has("retry-after")).toBe(status === 503);
+  });
+
+  test("nobody listening becomes 503 with Retry-After", async () => {
+    const fake = await startFake();
+    await fake.stop();
+    const gateway = await startGateway(fake);
+    const response = await gateway.post("/v1/chat/completions", body);
+    expect(response.status).toBe(503);
+    expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(await errorOf(response)).toMatchObject({ code: "upstream_unreachable", type: "server_error" });
+  });
+
+  test("a name that does not resolve becomes 503", async () => {
+    const gateway = await startGateway({ port: 1 }, { LLM_SERVICE_HOST_IP: "nowhere.invalid" });
+    const response = await gateway.post("/v1/chat/completions", body);
+    expect(response.status).toBe(503);
+    expect((await errorOf(response)).code).toBe("upstream_unreachable");
+  });
+
+  test("an answer that does not come in time becomes 504, and its work is stopped", async () => {
+    const fake = await startFake();
+    fake.answers("hang");
+    const gateway = await startGateway(fake, { FIRST_TOKEN_TIMEOUT_MS: "100", ANSWER_TIMEOUT_MS: "100" });
+    const response = await gateway.post("/v1/chat/completions", body);
+    expect(response.status).toBe(504);
+    expect((await errorOf(response)).code).toBe(body === hello ? "answer_timeout" : "first_token_timeout");
+    expect(await (await fake.conversation()).brokenOff).toBe(true);
+  });
+
+  test("a conversation too long for the context becomes 400 context_length_exceeded", async () => {
+    const fake = await startFake();
+    fake.answers({ status: 400, body: '{"error":"the input length exceeds the context length"}' });
+    const gateway = await startGateway(fake);
+    const response = await gateway.post("/v1/chat/completions", body);
+    expect(response.status).toBe(400);
+    const { message, ...error } = await errorOf(response);
+    expect(error).toMatchObject({ code: "context_length_exceeded", param: "messages" });
+    expect(message).toContain("maximum context length is 4096 tokens");
+    expect(message).toContain("at least 4097 tokens");
+    expect((await fake.conversation()).body.truncate).toBe(false);
+  });
+
+  test("a model that cannot use tools becomes 400 naming tools", async () => {
+    const fake = await startFake();
+    fake.answers({ status: 400, body: '{"error":"m does not support tools"}' });
+    const gateway = await startGateway(fake);
+    const response = await gateway.post("/v1/chat/completions", body);
+    expect(response.status).toBe(400);
+    expect(await errorOf(response)).toMatchObject({ code: "unsupported_parameter", param: "tools" });
+  });
+});
+
+test.each([
+  ["/v1/completions", { model: "m", prompt: "Hi" }, "prompt"],
+  ["/v1/responses", { model: "m", input: "Hi" }, "input"],
+  ["/v1/embeddings", { model: "m", input: "Hi" }, "input"],
+  ["/v1/embeddings", { model: "m", input: ["Hi", "there"], num_ctx: 8 }, "input"],
+])(
+  "%s: what is too long for the context is named as the client called it, with both numbers",
+  async (path, body, param) => {
+    const fake = await startFake();
+    // It has nothing loaded, and then what was asked for.
+    if ("num_ctx" in body) fake.loaded = [];
+    fake.answers({ status: 400, body: '{"error":"the input length exceeds the context length"}' });
+    const gateway = await startGateway(fake);
+    const response = await gateway.post(path, body);
+    expect(response.status).toBe(400);
+    const context = "num_ctx" in body ? 8 : 4096;
+    expect(await errorOf(response)).toEqual({
+      code: "context_length_exceeded",
+      type: "invalid_request_error",
+      param,
+      message: expect.stringMatching(
+        new RegExp(
+          `maximum context length is ${context} tokens.* your ${param} resulted in at least ${context + 1} tokens`,
+        ),
+      ) as string,
+    });
+    expect((await fake.conversation()).body.truncate).toBe(false);
+  },
+);
+
+describe.each([
+  ["/v1/chat/completions", { ...hello, reasoning_effort: "high" }, "reasoning_effort", "messages"],
+  ["/v1/chatqna", { ...hello, reasoning_effort: "high", stream: false }, "reasoning_effort", "messages"],
+  ["/v1/responses", { model: "m", input: "Hi", reasoning: { effort: "high" } }, "reasoning.effort", "input"],
+  ["/v1/messages", { ...hello, max_tokens: 9, thinking: { type: "adaptive" } }, "thinking", "messages"],
+])("%s: what the model cannot do is named as the client called it", (path, body, thinking, subject) => {
+  test.each([
+    ['"m" does not support thinking', thinking],
+    ['think value "high" is not supported for this model', thinking],
+    ["this model is missing data required for image input", subject],
+  ])("%s", async (said, param) => {
+    const fake = await startFake();
+    fake.answers({ status: 400, body: JSON.stringify({ error: said }) });
+    const gateway = await startGateway(fake);
+    const response = await gateway.post(path, body);
+    expect(response.status).toBe(400);
+    const { message, ...error } = await errorOf(response);
+    expect(message).toContain(`Ollama: ${said}`);
+    expect(message).toContain(`'${param}'`);
+    // Anthropic's form of an error has no place for it but the message.
+    if (path !== "/v1/messages") expect(error).toMatchObject({ code: "unsupported_parameter", param });
+  });
+});
+
+test("/api/generate: images that Ollama refuses are called images", async () => {
+  const fake = await startFake();
+  const said = "this model is missing data required for image input";
+  fake.answers({ status: 400, body: JSON.stringify({ error: said }) });
+  const gateway = await startGateway(fake);
+  const response = await gateway.post("/api/generate", { model: "m", prompt: "Hi" });
+  expect(response.status).toBe(400);
+  expect(await response.json()).toEqual({ error: `Unsupported value for 'images': Ollama: ${said}` });
+});
+
+test("an embedding cut as Ollama does it has to be asked for", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  expect((await gateway.post("/v1/embeddings", { model: "m", input: "Hi", truncate: true })).status).toBe(
+    200,
+  );
+  expect((await fake.conversation()).body.truncate).toBe(true);
+});
+
+describe("in the middle of a stream", () => {
+  const failures: [string, Step[], string][] = [
+    ["an error line", [{ line: { error: "runner died" } }], "upstream_failed"],
+    ["a line that is no JSON", [{ raw: "oops\n" }], "upstream_failed"],
+    ["a broken connection", ["cut"], "upstream_incomplete"],
+    ["a clean end without the last line", [], "upstream_incomplete"],
+    ["a clean end within a line", [{ raw: '{"message":{"content":"x"}' }], "upstream_failed"],
+    ["a line that never ends", [{ raw: "x".repeat(33 * 1024 * 1024) }], "upstream_failed"],
+    ["silence", ["hang"], "idle_timeout"],
+  ];
+
+  test.each(failures)("%s becomes an error event and a broken connection", async (_what, script, code) => {
+    const fake = await startFake();
+    fake.answers(token("Hel"), { waitMs: 20 }, token("lo"), { waitMs: 20 }, ...script);
+    const gateway = await startGateway(fake, { IDLE_TIMEOUT_MS: "300" });
+    const response = await gateway.post("/v1/chat/completions", streamed);
+    expect(response.status).toBe(200);
+    const { data, brokenOff } = await readEvents(response);
+    expect(data.join()).toContain('"Hel"');
+    expect(data).not.toContain("[DONE]");
+    expect(data.filter((event) => event.includes('"finish_reason":"'))).toEqual([]);
+    expect(JSON.parse(data.at(-1) ?? "")).toMatchObject({ error: { code, type: "server_error" } });
+    expect(brokenOff).toBe(true);
+    expect(await gateway.requestLine("/v1/chat/completions")).toMatchObject({ status: 200, error: code });
+  });
+
+  test("the openai client throws, and has the pieces that came before", async () => {
+    const fake = await startFake();
+    fake.answers(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
+    const gateway = await startGateway(fake);
+    let text = "";
+    const reading = (async () => {
+      for await (const chunk of await gateway.openai.chat.completions.create({ ...hello, stream: true })) {
+        text += chunk.choices[0]?.delta.content ?? "";
+      }
+    })();
+    const error = await reading.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toBeInstanceOf(APIError);
+    expect(error).toMatchObject({ code: "upstream_failed" });
+    expect(String(error)).toContain("runner died");
+    expect(text).toBe("Hel");
+  });
+
+  test("pieces that arrived together with the failure are not lost", async () => {
+    const fake = await startFake();
+    const line = (value: object): string => `${JSON.stringify(value)}\n`;
+    const piece = line({ message: { content: "lo" }, done: false }) + line({ error: "runner died" });
+    fake.answers(token("Hel"), { waitMs: 20 }, { raw: piece });
+    const gateway = await startGateway(fake);
+    const { data } = await readEvents(await gateway.post("/v1/chat/completions", streamed));
+    expect(data.map((event) => /"content":"(\w+)"/.exec(event)?.[1] ?? "").join("")).toBe("Hello");
+  });
+});
+
+test("Ollama gone and back again: the next request is answered", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  expect((await gateway.post("/v1/chat/completions", hello)).status).toBe(200);
+  await fake.stop();
+  expect((await gateway.post("/v1/chat/completions", hello)).status).toBe(503);
+  const again = await FakeOllama.start(fake.port);
+  try {
+    expect((await gateway.post("/v1/chat/completions", hello)).status).toBe(200);
+  } finally {
+    await again.stop();
+  }
+});
+
+test("an answer that is complete is complete, whatever Ollama does after it", async () => {
+  const fake = await startFake();
+  fake.answers(token("Hello"), last(), { raw: "oops\n" }, "cut");
+  const gateway = await startGateway(fake);
+  const { data, brokenOff } = await readEvents(await gateway.post("/v1/chat/completions", streamed));
+  expect(data.at(-1)).toBe("[DONE]");
+  expect(brokenOff).toBe(false);
+});

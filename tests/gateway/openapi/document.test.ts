@@ -1,0 +1,135 @@
+import { fastify } from "fastify";
+import { describe, expect, test } from "vitest";
+import * as z from "zod";
+import { openApiRoute } from "../../../gateway/src/routes/ops/openapi.ts";
+import { hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+
+interface Described {
+  summary: string;
+  security?: object[];
+  requestBody?: { content: { "application/json": { schema: object } } };
+  responses: Record<string, { content: Record<string, { schema: object }> }>;
+}
+
+interface Document {
+  openapi: string;
+  paths: Record<string, Record<string, Described>>;
+}
+
+async function start() {
+  const gateway = await startGateway(await startFake());
+  const document = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as Document;
+  return { gateway, document };
+}
+
+function upperCase(methods: object): string[] {
+  return Object.keys(methods).map((method) => method.toUpperCase());
+}
+
+/** Reads a schema of the document back. */
+function schemaOf(schema: object | undefined): z.ZodType {
+  return z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]);
+}
+
+test("every route that is described is there", async () => {
+  const { gateway, document } = await start();
+  expect(document.openapi).toBe("3.1.0");
+  for (const [path, methods] of Object.entries(document.paths)) {
+    const allowed = (await fetch(gateway.url + path.replace(/\{\w+\}/, "m"), { method: "PUT" })).headers.get(
+      "allow",
+    );
+    // A pattern's methods are not told.
+    if (!path.includes("{")) expect(allowed?.split(", ")).toEqual(expect.arrayContaining(upperCase(methods)));
+  }
+});
+
+test("a route that is not described cannot be registered", async () => {
+  const app = fastify();
+  openApiRoute(app);
+  expect(() => app.get("/secret", () => "")).toThrow("GET /secret is not described");
+  await app.close();
+});
+
+test.each([
+  ["/v1/chat/completions", hello],
+  ["/v1/completions", { model: "m", prompt: "Say" }],
+  ["/v1/completions", { model: "m", prompt: ["Say", "it"] }],
+  ["/v1/responses", { model: "m", input: "Hi" }],
+  ["/v1/messages", { ...hello, max_tokens: 5 }],
+  ["/v1/embeddings", { model: "m", input: "Hi" }],
+  ["/v1/example-service", { messages: "Hi", stream: false }],
+  ["/v1/chatqna", { messages: "Hi", stream: false }],
+  ["/api/chat", { ...hello, stream: false }],
+  ["/api/generate", { model: "m", prompt: "Say", stream: false }],
+  ["/api/embed", { model: "m", input: "Hi" }],
+  ["/api/show", { model: "m" }],
+])("POST %s takes and answers what the document says, errors too", async (path, body) => {
+  const { gateway, document } = await start();
+  const described = document.paths[path]?.["post"];
+  if (described === undefined) throw new Error("not described");
+  const { requestBody, responses } = described;
+  const input = schemaOf(requestBody?.content["application/json"].schema);
+  expect(input.safeParse(body).success).toBe(true);
+  expect(input.safeParse({ ...body, model: 3 }).success).toBe(false);
+  const answer = await gateway.post(path, body);
+  expect(answer.status).toBe(200);
+  const output = schemaOf(responses["200"]?.content["application/json"]?.schema);
+  expect(output.safeParse(await answer.json()).error).toBeUndefined();
+  const refused = await gateway.post(path, { ...body, model: 3 });
+  expect(refused.status).toBe(400);
+  const failure = schemaOf(responses["4XX"]?.content["application/json"]?.schema);
+  expect(failure.safeParse(await refused.json()).error).toBeUndefined();
+});
+
+test.each(["/v1/models", "/v1/statistics", "/v1/health_check", "/health", "/ready", "/api/tags", "/api/ps"])(
+  "GET %s answers what the document says",
+  async (path) => {
+    const { gateway, document } = await start();
+    const answer = await fetch(gateway.url + path);
+    expect(answer.status).toBe(200);
+    const schema = document.paths[path]?.["get"]?.responses["200"]?.content["application/json"]?.schema;
+    expect(schemaOf(schema).safeParse(await answer.json()).error).toBeUndefined();
+  },
+);
+
+test("a parameter that is not supported says so, and why", async () => {
+  const { document } = await start();
+  const { schema } = document.paths["/v1/chat/completions"]?.["post"]?.requestBody?.content[
+    "application/json"
+  ] as {
+    schema: { properties: Record<string, { description?: string }>; additionalProperties: boolean };
+  };
+  expect(schema.properties["n"]?.description).toBe("Not supported: only one choice is made.");
+  expect(schema.additionalProperties).toBe(false);
+});
+
+describe("what goes beyond the APIs is described", () => {
+  test.each([
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/responses",
+    "/v1/messages",
+    "/v1/embeddings",
+    "/v1/example-service",
+    "/v1/chatqna",
+  ])("POST %s", async (path) => {
+    const { document } = await start();
+    const { properties } = document.paths[path]?.["post"]?.requestBody?.content["application/json"]
+      .schema as { properties: Record<string, { description?: string }> };
+    expect(properties["keep_alive"]?.description).toMatch(/seconds.*Default: .*OLLAMA_KEEP_ALIVE/);
+    expect(properties["num_ctx"]?.description).toMatch(/tokens.*Default: .*OLLAMA_CONTEXT_LENGTH/);
+    expect(properties["options"]?.description).toMatch(/top_k.*Default: the model's own/);
+    expect(properties["truncate"]?.description).toMatch(/Default: false.*context_length_exceeded/);
+  });
+
+  test("a model's thoughts, asked and answered", async () => {
+    const { document } = await start();
+    const { requestBody, responses } = document.paths["/v1/chat/completions"]?.["post"] ?? {};
+    for (const { content } of [requestBody, responses?.["200"]].filter((each) => each !== undefined)) {
+      const described = JSON.stringify(content["application/json"].schema);
+      expect(described).toMatch(
+        /"reasoning_content":\{[^}]*"description":"Extension: what the model thought/,
+      );
+    }
+  });
+});

@@ -1,0 +1,170 @@
+import { connect } from "node:net";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { newKey } from "../../../gateway/src/auth/api-keys.ts";
+import { FakeOllama, last, token } from "../../../test-support/fake-ollama.ts";
+import { errorOf, hello, metric, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+
+const chat = "/v1/chat/completions";
+const KIB = 1024;
+const long = (kib: number) => ({ model: "m", messages: [{ role: "user", content: "x".repeat(kib * KIB) }] });
+
+async function start(): Promise<{ fake: FakeOllama; gateway: Awaited<ReturnType<typeof startGateway>> }> {
+  const fake = await startFake();
+  const gateway = await startGateway(fake, {
+    BODIES_LIMIT_BYTES: `${256 * KIB}`,
+    BODY_LIMIT_BYTES: `${256 * KIB}`,
+  });
+  return { fake, gateway };
+}
+
+/** A body whose length is not told before. */
+function chunked(body: unknown): RequestInit {
+  const text = JSON.stringify(body);
+  const pieces = [text.slice(0, 1000), text.slice(1000)];
+  const stream = new ReadableStream({
+    pull(controller) {
+      const piece = pieces.shift();
+      if (piece === undefined) controller.close();
+      else controller.enqueue(new TextEncoder().encode(piece));
+    },
+  });
+  return { body: stream, duplex: "half" };
+}
+
+test.each([
+  ["told before", (body: unknown): RequestInit => ({ body: JSON.stringify(body) })],
+  ["only seen as it comes", chunked],
+])(
+  "bodies whose length is %s are refused when there is no room, and small ones are not",
+  async (_how, init) => {
+    const { fake, gateway } = await start();
+    let release: () => void = () => undefined;
+    const until = new Promise<void>((resolve) => (release = resolve));
+    fake.answers({ until }, token("x"), last());
+    const first = gateway.post(chat, long(200), init(long(200)));
+    await fake.conversation();
+    const refused = await gateway.post(chat, long(150), init(long(150)));
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get("retry-after")).toBe("2");
+    expect(await errorOf(refused)).toMatchObject({ code: "bodies_full", type: "server_error" });
+    const small = gateway.post(chat, hello);
+    await fake.conversation(1);
+    release();
+    expect([(await first).status, (await small).status]).toEqual([200, 200]);
+    await metric(gateway.url, 'gateway_refusals_total{reason="bodies_full"} 1');
+    // What was held is free again.
+    expect((await gateway.post(chat, long(200), init(long(200)))).status).toBe(200);
+  },
+);
+
+test("a body that is too large by itself is told so, not that there is no room", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake, {
+    BODIES_LIMIT_BYTES: `${256 * KIB}`,
+    BODY_LIMIT_BYTES: `${128 * KIB}`,
+  });
+  const refused = await gateway.post(chat, long(300));
+  expect((await errorOf(refused)).code).toBe("body_too_large");
+});
+
+test("bodies that are too large by themselves leave no trace", async () => {
+  const { gateway } = await start();
+  for (let n = 0; n < 8; n += 1) {
+    const refused = await gateway.post(chat, long(600), chunked(long(600))).catch(() => undefined);
+    // The connection may be closed before the answer was read.
+    if (refused !== undefined) expect(refused.status).toBe(413);
+  }
+  expect((await gateway.post(chat, long(200))).status).toBe(200);
+});
+
+test("what is only announced keeps nobody out", async () => {
+  const { gateway } = await start();
+  const announced = Array.from({ length: 3 }, () => connect(gateway.port, "127.0.0.1"));
+  onTestFinished(() => {
+    for (const socket of announced) socket.destroy();
+  });
+  for (const socket of announced)
+    socket.write(
+      `POST ${chat} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 200000\r\n\r\n{`,
+    );
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect((await gateway.post(chat, long(200))).status).toBe(200);
+});
+
+test("values count for what they take, however short they are written", async () => {
+  const { fake, gateway } = await start();
+  let release: () => void = () => undefined;
+  const until = new Promise<void>((resolve) => (release = resolve));
+  fake.answers({ until }, token("x"), last());
+  const many = { ...hello, metadata: { list: Array.from({ length: 1500 }, () => ({})) } };
+  const first = gateway.post(chat, many);
+  await fake.conversation();
+  // 6 KiB of text, and 3,000 values.
+  expect((await errorOf(await gateway.post(chat, many))).code).toBe("bodies_full");
+  release();
+  expect((await first).status).toBe(200);
+});
+
+describe("of the bound on bodies together", () => {
+  const [ada, bob] = [newKey("ada", []), newKey("bob", [])];
+  const body = long(200);
+
+  /** Room for five of the bodies; what is sent is held until the test ends. */
+  async function startHolding(keys: string): Promise<(key?: string) => Promise<Response | "held">> {
+    const fake = await startFake();
+    const gateway = await startGateway(fake, {
+      BODIES_LIMIT_BYTES: `${1024 * KIB}`,
+      BODY_LIMIT_BYTES: `${1024 * KIB}`,
+      API_KEYS: keys,
+    });
+    let held = 0;
+    return (key) => {
+      fake.answers("hang");
+      const headers = { "content-type": "application/json", authorization: `Bearer ${key ?? "none"}` };
+      const answer = gateway.post(chat, body, { headers });
+      answer.catch(() => undefined);
+      const index = held;
+      const arrived = fake.conversation(index).then(() => {
+        held = index + 1;
+        return "held" as const;
+      });
+      arrived.catch(() => undefined);
+      return Promise.race([answer, arrived]);
+    };
+  }
+
+  async function expectRefused(sent: Promise<Response | "held">): Promise<void> {
+    const answer = await sent;
+    if (answer === "held") throw new Error("it was let in");
+    expect((await errorOf(answer)).code).toBe("bodies_full");
+  }
+
+  test("one of several keys leaves room for the others, however much it sends", async () => {
+    const send = await startHolding(`${ada.line}; ${bob.line}`);
+    for (let n = 0; n < 3; n += 1) expect(await send(ada.key)).toBe("held");
+    await expectRefused(send(ada.key));
+    expect(await send(bob.key)).toBe("held");
+    await expectRefused(send(bob.key));
+  });
+
+  test.each([
+    ["the only key there is", ada.line, ada.key],
+    ["who needs no key", "", undefined],
+  ])("%s has all", async (_who, keys, key) => {
+    const send = await startHolding(keys);
+    for (let n = 0; n < 5; n += 1) expect(await send(key)).toBe("held");
+    await expectRefused(send(key));
+  });
+
+  test("one body of a key may take all there is", async () => {
+    const fake = await startFake();
+    const gateway = await startGateway(fake, {
+      BODIES_LIMIT_BYTES: `${256 * KIB}`,
+      BODY_LIMIT_BYTES: `${256 * KIB}`,
+      API_KEYS: `${ada.line}; ${bob.line}`,
+    });
+    fake.answers(token("x"), last());
+    const headers = { "content-type": "application/json", authorization: `Bearer ${ada.key}` };
+    expect((await gateway.post(chat, long(250), { headers })).status).toBe(200);
+  });
+});

@@ -1,0 +1,162 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { type FakeOllama, last, token } from "../../../test-support/fake-ollama.ts";
+import {
+  eventually,
+  hello,
+  metric,
+  readEvents,
+  startFake,
+  startGateway,
+  type TestGateway,
+} from "../../../test-support/gateway-harness.ts";
+
+interface Asked {
+  readonly code: number;
+  readonly output: string;
+}
+
+interface Controlled extends TestGateway {
+  /** Runs what the image has for it, as whoever replaces the gateway does. */
+  control(...args: string[]): Promise<Asked>;
+}
+
+async function controlled(
+  fakes: readonly FakeOllama[],
+  environment: Record<string, string> = {},
+): Promise<Controlled> {
+  const folder = mkdtempSync(join(tmpdir(), "ollama-stack-control-"));
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const socket = join(folder, "control.sock");
+  const [first] = fakes;
+  if (first === undefined) throw new Error("no Ollama");
+  const gateway = await startGateway(first, {
+    LLM_BACKENDS: fakes.map(({ port }) => `127.0.0.1:${port}`).join(),
+    CONTROL_SOCKET: socket,
+    ...environment,
+  });
+  const control = (...args: string[]) =>
+    new Promise<Asked>((resolve) => {
+      const env = { ...process.env, CONTROL_SOCKET: socket };
+      execFile(
+        process.execPath,
+        ["gateway/src/bin/control-client.ts", ...args],
+        { env },
+        (error, stdout, stderr) => {
+          resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
+        },
+      );
+    });
+  return { ...gateway, control };
+}
+
+const accepting = async ({ url }: TestGateway) => (await fetch(`${url}/accepting`)).status;
+const stream = { ...hello, stream: true };
+
+test("a gateway is for an edge to use as soon as it has looked at its servers, whatever they said", async () => {
+  const gone = await startFake();
+  await gone.stop();
+  const gateway = await controlled([gone]);
+  await expect.poll(() => accepting(gateway)).toBe(200);
+});
+
+test("a gateway that is drained sends the edge away, goes on answering, and says when nothing is under way", async () => {
+  const fake = await startFake();
+  fake.answers(token("Hel"), { waitMs: 4000 }, token("lo"), last());
+  const gateway = await controlled([fake]);
+  await expect.poll(() => accepting(gateway)).toBe(200);
+  const open = await gateway.post("/v1/chat/completions", stream);
+  const drain = gateway.control("drain", "30");
+  await expect.poll(() => accepting(gateway)).toBe(503);
+  // The edge has yet to notice.
+  fake.answers(token("late"), last());
+  expect((await gateway.post("/v1/chat/completions", hello)).status).toBe(200);
+  const { data, brokenOff } = await readEvents(open);
+  expect({ last: data.at(-1), brokenOff }).toEqual({ last: "[DONE]", brokenOff: false });
+  expect(await drain).toEqual({ code: 0, output: "" });
+});
+
+test("a drain that takes too long says what will be cut", async () => {
+  const fake = await startFake();
+  fake.answers(token("Hel"), "hang");
+  const gateway = await controlled([fake]);
+  await gateway.post("/v1/chat/completions", stream);
+  expect(await gateway.control("drain", "1")).toEqual({
+    code: 0,
+    output: "1 request did not end within 1 s, and will be cut\n",
+  });
+});
+
+test("a server that is drained finishes what it has and gets nothing new, until it may come back", async () => {
+  const [one, two] = [await startFake(), await startFake()];
+  const gateway = await controlled([one, two], { OLLAMA_NUM_PARALLEL: "1" });
+  const name = `127.0.0.1:${one.port}`;
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  one.answers(token("Hel"), { until: released }, token("lo"), last());
+  await metric(gateway.url, `gateway_backend_up{backend="127.0.0.1:${two.port}"} 1`);
+  const open = await gateway.post("/v1/chat/completions", stream);
+  expect(one.received.length).toBe(1);
+  let drained = false;
+  const drain = gateway.control("drain", name, "30").then((asked) => {
+    drained = true;
+    return asked;
+  });
+  await eventually(() => gateway.log.find((line) => line.includes(`"control":"drain"`)));
+  for (let i = 0; i < 3; i++) expect((await gateway.post("/v1/chat/completions", hello)).status).toBe(200);
+  expect([one.received.length, two.received.length]).toEqual([1, 3]);
+  expect(drained).toBe(false);
+  release();
+  const { data, brokenOff } = await readEvents(open);
+  expect({ last: data.at(-1), brokenOff }).toEqual({ last: "[DONE]", brokenOff: false });
+  expect(await drain).toEqual({ code: 0, output: "" });
+
+  expect(await gateway.control("return", name)).toEqual({ code: 0, output: "" });
+  await gateway.post("/v1/chat/completions", hello);
+  expect(one.received.length).toBe(2);
+});
+
+test("the only server is not drained: its requests would have nowhere to go", async () => {
+  const [one, gone] = [await startFake(), await startFake()];
+  await gone.stop();
+  const gateway = await controlled([one, gone]);
+  await expect.poll(() => accepting(gateway)).toBe(200);
+  const name = `127.0.0.1:${one.port}`;
+  const drain = gateway.control("drain", name, "1");
+  const { code, output } = await drain;
+  expect(code).toBe(0);
+  expect(output).toBe(`no other Ollama server could take over from ${name}: its requests will fail\n`);
+  expect((await gateway.post("/v1/chat/completions", hello)).status).toBe(200);
+});
+
+test("a server that the gateway does not have is named, and those that it has", async () => {
+  const fake = await startFake();
+  const gateway = await controlled([fake]);
+  expect(await gateway.control("drain", "other:1", "1")).toEqual({
+    code: 1,
+    output: `other:1 is not a server of this gateway; it has 127.0.0.1:${fake.port}\n`,
+  });
+});
+
+test.each([
+  [["nonsense"], "known are: drain SECONDS, drain HOST:PORT SECONDS, return HOST:PORT"],
+  [["drain", "soon"], "SECONDS has to be a number"],
+])("%j is refused, saying what is known", async (args, line) => {
+  const gateway = await controlled([await startFake()]);
+  expect(await gateway.control(...args)).toEqual({ code: 1, output: `${line}\n` });
+  expect(await accepting(gateway)).toBe(200);
+});
+
+test("a gateway that does not listen for it is told of", async () => {
+  const gateway = await controlled([await startFake()], { CONTROL_SOCKET: "" });
+  const { code, output } = await gateway.control("drain", "1");
+  expect(code).toBe(1);
+  expect(output).toMatch(/^the gateway does not answer: .*ENOENT/);
+});

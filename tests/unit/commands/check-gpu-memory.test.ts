@@ -1,0 +1,85 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { FakeOllama } from "../../../test-support/fake-registry-ollama.ts";
+import { fake, run } from "../../../test-support/model-command.ts";
+
+// The command that an update runs when Ollama was given GPUs, as Pulumi runs it.
+const [tiny, big] = [
+  { name: "tiny:1b", digest: "a".repeat(64) },
+  { name: "big:70b", digest: "b".repeat(64) },
+];
+let server: FakeOllama;
+let url: string;
+beforeEach(async () => {
+  ({ server, url } = await fake());
+  for (const { name, digest } of [tiny, big]) server.models.set(name, { digest, size: 1 });
+});
+
+const check = (models: readonly { name: string; digest: string }[], more: Record<string, string> = {}) =>
+  run("check-gpu-memory", {
+    OLLAMA_URL: url,
+    CONTAINER_NAME: "x-ollama",
+    MODELS: JSON.stringify(models),
+    ...more,
+  });
+
+describe("a model's place in memory", () => {
+  it("is that of the GPUs: each model is loaded and its size told", async () => {
+    server.memory.set(tiny.name, { size: 1_500_000_000, size_vram: 1_500_000_000 });
+    server.memory.set(big.name, { size: 45_000_000_000, size_vram: 45_000_000_000 });
+    server.embedding.add(tiny.name);
+    const { code, stdout, stderr } = await check([tiny, big]);
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    expect(stdout).toBe("tiny:1b: 1.5 GB, all in GPU memory\nbig:70b: 45.0 GB, all in GPU memory\n");
+    // As long as the server says, or a client said before.
+    expect([...server.loaded.values()]).toEqual([undefined, undefined]);
+  });
+
+  it("is the CPU's: an error with model, both numbers, and where to look", async () => {
+    server.memory.set(tiny.name, { size: 1_500_000_000, size_vram: 0 });
+    server.memory.set(big.name, { size: 45_000_000_000, size_vram: 45_000_000_000 });
+    const { code, stderr } = await check([tiny, big]);
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      "Model tiny:1b runs on the CPU, though gpus is set: in GPU memory are 0 B of its 1.5 GB (/api/ps: size_vram 0, size 1500000000). Look at what Ollama found: docker logs x-ollama 2>&1 | grep 'inference compute', and whether nvidia-smi works on the engine's host.\n",
+    );
+  });
+
+  it("is the GPUs' in part only: an error that says how much, and what makes it fit", async () => {
+    server.memory.set(big.name, { size: 45_000_000_000, size_vram: 23_600_000_000 });
+    const { code, stderr } = await check([big]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^Model big:70b runs on the CPU in part: in GPU memory are 23\.6 GB of its 45\.0 GB .*ollamaContextLength/,
+    );
+  });
+
+  it("is told by the model that is listed for it, when the two share what is loaded", async () => {
+    server.memory.set(big.name, { size: 100, size_vram: 100 });
+    server.loaded.set(big.name, undefined);
+    // Ollama lists only the first of two names of one file.
+    const { code, stdout } = await check([big, { name: "big:70b", digest: "c".repeat(64) }]);
+    expect(code).toBe(0);
+    expect(stdout.match(/all in GPU memory/g)).toHaveLength(2);
+  });
+
+  it("is looked at even where models are not kept loaded", async () => {
+    server.memory.set(tiny.name, { size: 100, size_vram: 100 });
+    expect((await check([tiny], { LOAD_KEEP_ALIVE: "1m" })).code).toBe(0);
+    expect(server.loaded.get(tiny.name)).toBe("1m");
+  });
+
+  it("is not known of a model that cannot be loaded", async () => {
+    const { code, stderr } = await check([{ name: "gone:1b", digest: "d" }]);
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      "Model gone:1b cannot be loaded: model 'gone:1b' not found. Look at: docker logs --tail 50 x-ollama\n",
+    );
+  });
+
+  it("is not known of a server that does not answer, which is said in a line", async () => {
+    const { code, stderr } = await check([tiny], { OLLAMA_URL: "http://127.0.0.1:9" });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^Ollama at http:\/\/127\.0\.0\.1:9 does not say where its models sit: .+\n$/);
+  });
+});

@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { checkClientEnvironment, explainEngine } from "../../../engine/diagnostics.ts";
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+const ssh = { dockerHost: "ssh://ops@far", dockerCertPath: "" };
+
+describe("an engine that does not answer is explained in one line", () => {
+  it.each([
+    ["ops@far: Permission denied (publickey).", /Let this user's key in: ssh-copy-id/],
+    ["Host key verification failed.\r\n", /check the key of the host/],
+    ["ssh: Could not resolve hostname far: Name or service not known", /Check the name of the host/],
+    ["bash: line 1: docker: command not found", /Docker's client has to be installed on that host, too/],
+    ["dial unix /var/run/docker.sock: connect: permission denied", /add it to the group docker there/],
+    [
+      "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+      /Client and engine do not trust each other: dockerCertPath/,
+    ],
+    ["Cannot connect to the Docker daemon", /Start it, or set another: pulumi config set dockerHost/],
+  ])("%s", (said, mend) => {
+    const line = explainEngine(ssh, said);
+    expect(line).toMatch(/^The Docker engine at ssh:\/\/ops@far does not answer: /);
+    expect(line).toMatch(mend);
+    expect(line).not.toContain("\n");
+  });
+
+  it("the machine's own is for npm run setup to start", () => {
+    vi.stubEnv("DOCKER_HOST", "");
+    const line = explainEngine({ dockerHost: "", dockerCertPath: "" }, "Cannot connect");
+    expect(line).toMatch(
+      /^The Docker engine does not answer: Cannot connect\. Start it \(npm run setup does/,
+    );
+  });
+});
+
+describe("what would keep client and provider from the config's engine", () => {
+  it.each(["DOCKER_CONTEXT", "DOCKER_CERT_PATH"])("%s in the environment is named", (name) => {
+    expect(checkClientEnvironment(ssh)).toBeUndefined();
+    vi.stubEnv(name, "elsewhere");
+    expect(checkClientEnvironment(ssh)).toBe(
+      `dockerHost is ssh://ops@far, but ${name} in the environment would win over it: unset it.`,
+    );
+    expect(checkClientEnvironment({ dockerHost: "", dockerCertPath: "" })).toBeUndefined();
+  });
+
+  it("certificates that are not there are named", () => {
+    const folder = mkdtempSync(join(tmpdir(), "ollama-stack-certs-"));
+    const tls = { dockerHost: "tcp://far:2376", dockerCertPath: folder };
+    for (const file of ["ca.pem", "cert.pem"]) writeFileSync(join(folder, file), "");
+    expect(checkClientEnvironment(tls)).toBe(
+      `dockerCertPath is ${folder}, which lacks key.pem: put them there, or set the right folder.`,
+    );
+    writeFileSync(join(folder, "key.pem"), "");
+    expect(checkClientEnvironment(tls)).toBeUndefined();
+    rmSync(folder, { recursive: true });
+  });
+});

@@ -1,0 +1,92 @@
+import { readFileSync } from "node:fs";
+import { output } from "@pulumi/pulumi";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { containerPattern, leftoverPattern, project, stackNames } from "../../../engine/names.ts";
+import { access, gateway, limits, made, read, server } from "../../../test-support/mocked-program.ts";
+
+const { Edge } = await import("../../../components/resources/edge.ts");
+
+it("the project is called what Pulumi.yaml calls it", () => {
+  const { name } = parse(readFileSync("Pulumi.yaml", "utf8")) as { name: string };
+  expect(project).toBe(name);
+});
+
+interface Names {
+  readonly containers: string[];
+  readonly others: string[];
+}
+
+/** What the components call all that they make of a stack on its engine but the network: volumes and the image, too. */
+async function namesOf(stack: string): Promise<Names> {
+  const names = stackNames(stack, { networkName: "", ollamaReplicas: 2, gatewayReplicas: 2 });
+  const behind = { gateways: names.gateways, edge: names.edge, timeoutSeconds: 300 };
+  const before = made.length;
+  await read(server(`${stack}-o`, { containerName: names.ollama, replicas: 2 }).url);
+  const args = { containerName: names.gateway, replicas: 2, published: { behind } };
+  await read(gateway(`${stack}-g`, args).url);
+  await read(edge(`${stack}-e`, names.edge).url);
+  const of = (type: string) => made.slice(before).filter((each) => each.type === `docker:index/${type}`);
+  const nameOf = ({ inputs }: (typeof made)[number]) => String(inputs["name"]);
+  const built = of("remoteImage:RemoteImage").filter(({ inputs }) => "build" in inputs);
+  return {
+    containers: of("container:Container").map(nameOf),
+    others: [...of("volume:Volume"), ...built].map(nameOf),
+  };
+}
+
+function edge(name: string, containerName: string) {
+  return new Edge(name, {
+    mode: "http",
+    hostnames: [],
+    gateways: [{ host: "gateway", port: 8000 }],
+    acmeDirectory: "",
+    acmeEmail: "",
+    acmeRoot: false,
+    image: output("sha256:abc"),
+    containerName,
+    network: { name: "net", networkName: output("net") },
+    bindAddress: "127.0.0.1",
+    port: 8000,
+    certificates: "",
+    certificatesVersion: "",
+    readyTimeoutSeconds: 120,
+    limits,
+    access,
+  });
+}
+
+describe("by its names, what is a stack's", () => {
+  it("is known: each container, each volume and the image that it built", async () => {
+    const { containers, others } = await namesOf("dev");
+    expect(containers).toHaveLength(5);
+    expect(others).toEqual([
+      "ollama-stack-dev-ollama-models",
+      "ollama-stack-dev-edge-data",
+      expect.stringMatching(/^ollama-stack-dev-gateway:[0-9a-f]{16}$/),
+    ]);
+    for (const name of [...containers, ...others]) {
+      expect(name).toMatch(leftoverPattern("dev"));
+      expect(name).toMatch(leftoverPattern(undefined));
+    }
+    for (const name of containers) expect(name).toMatch(new RegExp(containerPattern("dev")));
+  });
+
+  it.each([
+    ["dev", "dev-edge"],
+    ["dev", "dev-ollama"],
+    ["dev", "dev-2"],
+    ["edge", "dev-edge"],
+    ["my.team", "my-team"],
+  ])("is not another's: that of %s is none of what %s has", async (stack, other) => {
+    const { containers, others } = await namesOf(other);
+    for (const name of [...containers, ...others]) expect(name).not.toMatch(leftoverPattern(stack));
+  });
+
+  it.each(["ollama-stack-registry", "ollama-stack/ollama:0.17.4", "my-ollama-stack-dev-gateway:1", "models"])(
+    "is nothing that no stack made: %s",
+    (name) => {
+      expect(name).not.toMatch(leftoverPattern(undefined));
+    },
+  );
+});

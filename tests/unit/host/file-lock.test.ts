@@ -1,0 +1,84 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { gatewayOf } from "../../../engine/docker-api.ts";
+import { isAbandoned, startOf, withLock } from "../../../host/file-lock.ts";
+import { explainFailure } from "../../../host/exec.ts";
+import { duration } from "../../../host/progress.ts";
+import { pluginInstallArguments } from "../../../scripts/setup/released-tools.ts";
+
+let folder: string;
+const lock = () => join(folder, "setup.lock");
+const silent = () => undefined;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "ollama-stack-lock-"));
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe("the set-up lock", () => {
+  it("lets one run work at a time, tells the other whom it waits for, and is gone afterwards", async () => {
+    const order: string[] = [];
+    const waiting = vi.fn();
+    const work = (name: string) => async () => {
+      order.push(`${name} begins`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      order.push(`${name} ends`);
+    };
+    await Promise.all([withLock(lock(), waiting, work("a")), withLock(lock(), waiting, work("b"))]);
+    expect(order).toEqual(["a begins", "a ends", "b begins", "b ends"]);
+    expect(waiting).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ pid: process.pid }));
+    expect(existsSync(lock())).toBe(false);
+  });
+
+  it("is taken over from a process that is gone", async () => {
+    const { pid } = spawnSync(process.execPath, ["--version"]);
+    writeFileSync(lock(), JSON.stringify({ pid, started: "1" }));
+    expect(await withLock(lock(), silent, () => Promise.resolve("worked"))).toBe("worked");
+  });
+
+  it("is taken over when another process has the owner's number by now", () => {
+    expect(isAbandoned({ pid: process.pid, started: startOf(process.pid) })).toBe(false);
+    expect(isAbandoned({ pid: process.pid, started: "1" })).toBe(true);
+  });
+
+  it("is given back when the work fails", async () => {
+    await expect(withLock(lock(), silent, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    expect(existsSync(lock())).toBe(false);
+  });
+});
+
+describe("what the set-up says", () => {
+  it("names the mend of a full disk, a dead network, and otherwise the log", () => {
+    const first = (line: string) => explainFailure("build x", "exit code 1", [line], "/log").split("\n")[0];
+    expect(first("write /x: no space left on device")).toMatch(/the disk is full: free some space/);
+    expect(first("dial tcp: lookup x: no such host")).toMatch(/network does not answer/);
+    expect(first("undefined: y")).toBe("build x failed: exit code 1; the whole log is in /log");
+  });
+
+  it("gives durations in minutes and seconds", () => {
+    expect(duration(8.4)).toBe("8 s");
+    expect(duration(200)).toBe("3 min 20 s");
+  });
+});
+
+describe("the released world", () => {
+  it("installs the pinned plugins in the documented way", () => {
+    expect(pluginInstallArguments("docker")).toEqual(["plugin", "install", "resource", "docker", "v5.2.0"]);
+    expect(pluginInstallArguments("command")).toEqual(["plugin", "install", "resource", "command", "v1.2.1"]);
+  });
+});
+
+describe("the address that containers know as host-gateway", () => {
+  it("is the bridge's gateway, or the first address where the engine names none", () => {
+    const bridge = (config: object) => ({ IPAM: { Config: [config] } });
+    expect(gatewayOf(bridge({ Subnet: "172.17.0.0/16", Gateway: "172.17.0.9" }))).toBe("172.17.0.9");
+    expect(gatewayOf(bridge({ Subnet: "172.17.0.0/16" }))).toBe("172.17.0.1");
+    expect(gatewayOf(undefined)).toBeUndefined();
+  });
+});

@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { type EngineInfo, planRequest } from "../../../components/planning/gpus/request.ts";
+
+// What docker info says of engines.
+const bare: EngineInfo = { Runtimes: { runc: {} } };
+const nvidia: EngineInfo = { Runtimes: { runc: {}, nvidia: {} } };
+const cdi: EngineInfo = {
+  Runtimes: { runc: {} },
+  DiscoveredDevices: ["0", "1", "all"].map((id) => ({ Source: "cdi", ID: `nvidia.com/gpu=${id}` })),
+};
+
+const amd: EngineInfo = { DiscoveredDevices: [{ Source: "cdi", ID: "amd.com/gpu=all" }] };
+
+describe("the request for GPUs", () => {
+  it.each([
+    ["all", nvidia, { driver: "nvidia", count: -1, capabilities: ["gpu"] }],
+    ["auto", nvidia, { driver: "nvidia", count: -1, capabilities: ["gpu"] }],
+    [["0", "1"], nvidia, { driver: "nvidia", deviceIds: ["0", "1"], capabilities: ["gpu"] }],
+    ["all", cdi, { driver: "cdi", deviceIds: ["nvidia.com/gpu=all"] }],
+    [["1"], cdi, { driver: "cdi", deviceIds: ["nvidia.com/gpu=1"] }],
+    ["auto", bare, undefined],
+    ["none", nvidia, undefined],
+  ] as const)("for %s is what the engine hands them out by", (choice, engine, request) => {
+    expect(planRequest(choice, engine)).toMatchObject({ request });
+  });
+
+  it.each([
+    ["all", bare, /^gpus is all, but the engine offers no GPU: .*nvidia-ctk runtime configure/],
+    [["0", "1"], bare, /^gpus is 0,1, but the engine offers no GPU/],
+    ["all", amd, /offers no GPU/],
+    [["1", "3"], cdi, /^gpus names 3, but the engine has only 0, 1, all/],
+  ] as const)("for %s is refused where it cannot be met", (choice, engine, problem) => {
+    const plan = planRequest(choice, engine);
+    expect("problem" in plan ? plan.problem : "").toMatch(problem);
+  });
+
+  it.each([
+    [nvidia, /^gpus is auto, .*Ollama gets all/],
+    [bare, /^gpus is auto, .*Ollama runs on the CPU/],
+  ])("says what auto came to", (engine, note) => {
+    expect(JSON.stringify(planRequest("auto", engine))).toMatch(
+      new RegExp(note.source.replace("^", '"note":"')),
+    );
+  });
+});

@@ -1,0 +1,103 @@
+import type { ResourceValidationArgs } from "@pulumi/policy";
+import { describe, expect, it } from "vitest";
+import { rules } from "../../../policy/rules.ts";
+
+const digest = `@sha256:${"a".repeat(64)}`;
+const types = {
+  container: "docker:index/container:Container",
+  image: "docker:index/remoteImage:RemoteImage",
+  volume: "docker:index/volume:Volume",
+  gateway: "ollama-stack:index:Gateway",
+  edge: "ollama-stack:index:Edge",
+  ollama: "ollama-stack:index:OllamaServer",
+  model: "ollama-stack:index:OllamaModel",
+} as const;
+
+/** What a rule says of a resource. */
+async function violations(
+  name: string,
+  type: keyof typeof types,
+  props: Record<string, unknown>,
+  opts: Record<string, unknown> = {},
+): Promise<string[]> {
+  const rule = rules.find((each) => each.name === name);
+  const said: string[] = [];
+  const { urn = `urn:pulumi:prod::ollama-stack::${types[type]}::x`, ...own } = opts;
+  const resource = { type: types[type], props, opts: own, urn } as unknown as ResourceValidationArgs;
+  const { validateResource } = rule ?? {};
+  if (typeof validateResource !== "function") throw new Error(`no rule ${name}`);
+  await validateResource(resource, (message) => {
+    said.push(message);
+  });
+  return said;
+}
+
+const limited = { name: "x", memory: 512, cpuQuota: 50_000 };
+
+describe("the rules for production", () => {
+  it.each<[string, keyof typeof types, Record<string, unknown>, Record<string, unknown>?]>([
+    ["keys-required", "gateway", { apiKeys: ["ada sha256=..."] }],
+    ["ollama-unpublished", "ollama", { port: 0 }],
+    ["tls-required", "gateway", { published: { bindAddress: "127.0.0.1", port: 8000 } }],
+    ["tls-required", "gateway", { published: { behind: { edge: "x-edge" } } }],
+    ["tls-required", "edge", { mode: "acme", bindAddress: "0.0.0.0" }],
+    ["tls-required", "edge", { mode: "http", bindAddress: "::1" }],
+    [
+      "volumes-kept",
+      "volume",
+      { name: "x-edge-data" },
+      { urn: "urn:pulumi:prod::ollama-stack::ollama-stack:index:Edge$docker:index/volume:Volume::edge-data" },
+    ],
+    ["images-pinned", "image", { name: `ollama/ollama:0.17.4${digest}` }],
+    ["images-pinned", "image", { name: "x-gateway:1", build: { context: "gateway" } }],
+    ["models-pinned", "model", { model: "tiny:1b", digest: "a".repeat(64) }],
+    ["volumes-kept", "volume", { name: "models" }, { protect: true }],
+    ["volumes-kept", "ollama", { retainModels: true }],
+    ["limits-set", "container", limited],
+    ["limits-set", "container", { name: "x", memory: 512, cpus: "0.5" }],
+    ["limits-set", "gateway", { limits: { pids: 128 } }],
+  ])("%s is kept by a %s with %j", async (...given) => {
+    expect(await violations(...given)).toEqual([]);
+  });
+
+  it.each<[string, keyof typeof types, Record<string, unknown>, RegExp]>([
+    ["keys-required", "gateway", { apiKeys: [] }, /npm run new-key -- NAME.*gatewayApiKeys/],
+    ["keys-required", "gateway", {}, /everybody who reaches it is let in/],
+    ["ollama-unpublished", "ollama", { port: 8008 }, /published at port 8008.*ollamaPort to 0/],
+    ["tls-required", "gateway", { published: { bindAddress: "0.0.0.0" } }, /without TLS at 0\.0\.0\.0.*edge/],
+    ["tls-required", "edge", { mode: "http", bindAddress: "10.0.0.5" }, /without TLS at 10\.0\.0\.5/],
+    ["images-pinned", "image", { name: "ollama/ollama:0.17.4" }, /^ollama\/ollama:0\.17\.4 .*npm run pin/],
+    ["images-pinned", "image", { name: "a/b@sha256:abc" }, /npm run pin/],
+    ["models-pinned", "model", { model: "tiny:1b" }, /^tiny:1b .*npm run pin/],
+    ["volumes-kept", "volume", { name: "models" }, /^models .*protectModels/],
+    ["volumes-kept", "ollama", { retainModels: false }, /retainModels/],
+    ["limits-set", "container", { ...limited, memory: 0 }, /^x may use all memory/],
+    [
+      "limits-set",
+      "container",
+      { ...limited, cpuQuota: 0 },
+      /^x may use all CPUs.*ollamaCpus, gatewayCpus or edgeCpus/,
+    ],
+    ["limits-set", "ollama", { limits: { pids: 0 } }, /ollamaPids, gatewayPids or edgePids/],
+  ])("%s is broken by a %s with %j", async (name, type, props, expected) => {
+    const said = await violations(name, type, props);
+    expect(said).toHaveLength(1);
+    expect(said[0]).toMatch(expected);
+  });
+
+  it("each have a test that keeps and one that breaks them, are mandatory and look only at their own resources", async () => {
+    for (const { name, enforcementLevel } of rules) {
+      expect(enforcementLevel).toBe("mandatory");
+      expect(await violations(name, name === "images-pinned" ? "volume" : "image", {})).toEqual([]);
+    }
+    expect(rules.map(({ name }) => name).sort()).toEqual([
+      "images-pinned",
+      "keys-required",
+      "limits-set",
+      "models-pinned",
+      "ollama-unpublished",
+      "tls-required",
+      "volumes-kept",
+    ]);
+  });
+});

@@ -1,0 +1,276 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import type { OllamaAccess } from "../../../engine/connection.ts";
+import {
+  made,
+  access,
+  limits,
+  read,
+  find,
+  server,
+  gateway,
+  ServiceNetwork,
+  OllamaModel,
+  accessTo,
+  accessToOllama,
+} from "../../../test-support/mocked-program.ts";
+
+describe("every container", () => {
+  beforeAll(async () => {
+    await read(server("any").url);
+    await read(gateway("gate").url);
+  });
+
+  it.each(["any-container", "gate-container"])("%s has the least privileges and every limit", (name) => {
+    expect(find(name)).toMatchObject({
+      readOnly: true,
+      capabilities: { drops: ["ALL"] },
+      securityOpts: ["no-new-privileges"],
+      memory: 512,
+      memorySwap: 512,
+      cpuPeriod: 100_000,
+      cpuQuota: 50_000,
+      logOpts: { "max-size": "10m", "max-file": "3" },
+      restart: "unless-stopped",
+    });
+    expect(find(name)["privileged"]).toBeUndefined();
+  });
+
+  it.each(["any", "gate"])("%s publishes its port on the address given, never on all by default", (name) => {
+    const ports = find(`${name}-container`)["ports"] as { ip: string }[];
+    expect(ports.map(({ ip }) => ip)).toEqual(["127.0.0.1"]);
+  });
+
+  it.each(["any", "gate"])("%s is given time to stop, and its readiness is waited for", (name) => {
+    expect(find(`${name}-container`)["destroyGraceSeconds"]).toBeGreaterThanOrEqual(10);
+    expect(find(`${name}-ready`)["environment"]).toMatchObject({
+      CONTAINER_NAME: `x-${name}`,
+      PIDS_LIMIT: "99",
+    });
+  });
+});
+
+describe("OllamaServer", () => {
+  it("keeps its models in a volume named after the container", async () => {
+    await read(server("vol").url);
+    expect(find("vol-models")).toMatchObject({ name: "x-vol-models" });
+    expect(find("vol-container")["mounts"]).toEqual([
+      { type: "volume", source: "x-vol-models", target: "/root/.ollama" },
+    ]);
+  });
+
+  it("hands its settings over as Ollama's variables", async () => {
+    await read(server("envs").url);
+    expect(find("envs-container")["envs"]).toEqual(
+      expect.arrayContaining(["OLLAMA_NUM_PARALLEL=2", "OLLAMA_CONTEXT_LENGTH=8192", "OLLAMA_KEEP_ALIVE=5m"]),
+    );
+  });
+
+  it("takes extra hosts, whose address may be IPv6", async () => {
+    await read(server("hosts", { hosts: ["registry:host-gateway", "six:fe80::1"] }).url);
+    expect(find("hosts-container")["hosts"]).toEqual([
+      { host: "registry", ip: "host-gateway" },
+      { host: "six", ip: "fe80::1" },
+    ]);
+  });
+
+  it.each([
+    ["0.0.0.0", "http://127.0.0.1:8008"],
+    ["::", "http://[::1]:8008"],
+    ["::1", "http://[::1]:8008"],
+    ["10.0.0.5", "http://10.0.0.5:8008"],
+  ])("bound to %s is reached at %s", async (bindAddress, url) => {
+    expect(await read(server(`bind-${bindAddress}`, { bindAddress }).url)).toBe(url);
+  });
+
+  it("takes no CPU limit to mean all CPUs, and is given no GPU by itself", async () => {
+    await read(server("free", { limits: { ...limits, cpus: "" } }).url);
+    expect(find("free-container")).not.toHaveProperty("cpuQuota");
+    expect(find("free-container")).not.toHaveProperty("deviceRequests");
+  });
+});
+
+describe("on a remote engine", () => {
+  const remote: OllamaAccess = accessToOllama(
+    {
+      dockerHost: "tcp://build.example:2376",
+      dockerCertPath: "/certs",
+      gatewayBaseImage: "node:24",
+      imagePlatform: "linux/arm64",
+      ollamaPort: 8008,
+    },
+    "net",
+  );
+  const variables = {
+    DOCKER_HOST: "tcp://build.example:2376",
+    DOCKER_TLS_VERIFY: "1",
+    DOCKER_CERT_PATH: "/certs",
+    TUNNEL_NETWORK: "net",
+    TUNNEL_IMAGE: "node:24",
+    TUNNEL_PLATFORM: "linux/arm64",
+  };
+
+  it("every command is told the engine and the tunnel, and asks services by their names in the network", async () => {
+    await read(server("far", { access: remote }).url);
+    await read(gateway("far-gate", { access: remote }).url);
+    const environment = (name: string) => find(name)["environment"];
+    expect(environment("far-ready")).toMatchObject({
+      ...variables,
+      READY_URL: "http://ollama:11434/api/version",
+    });
+    expect(environment("far-gate-ready")).toMatchObject({
+      ...variables,
+      READY_URL: "http://gateway:8000/ready",
+    });
+    expect(environment("far-gate-image-disposal")).toMatchObject(variables);
+  });
+
+  it("is left alone where only Ollama's port is not published: that is reached through a tunnel, nothing else", async () => {
+    const { tunnelOutput } = await import("../../../engine/connection.ts");
+    const here = {
+      dockerHost: "",
+      dockerCertPath: "",
+      gatewayBaseImage: "node:24",
+      imagePlatform: "",
+      ollamaPort: 0,
+    };
+    const [own, toOllama] = [accessTo(here, "net"), accessToOllama(here, "net")];
+    expect(own).toEqual({ environment: {} });
+    expect(await read(server("hidden", { access: toOllama, port: 0 }).url)).toBe("http://ollama:11434");
+    expect(find("hidden-container")["ports"]).toEqual([]);
+    expect(find("hidden-ready")["environment"]).toMatchObject({
+      TUNNEL_NETWORK: "net",
+      READY_URL: "http://ollama:11434/api/version",
+    });
+    const [gateway, ollama] = [
+      { access: own, host: "gateway", port: 8000 },
+      { access: toOllama, host: "ollama", port: 11434 },
+    ];
+    expect(tunnelOutput(gateway, ollama)).toEqual({
+      tunnel: { network: "net", image: "node:24", platform: "", ollama: "ollama:11434" },
+    });
+    expect(tunnelOutput(gateway, { ...ollama, access: own })).toEqual({});
+  });
+
+  it("is shown by its name where a port is published on all addresses", async () => {
+    expect(await read(server("far-any", { access: remote, bindAddress: "0.0.0.0" }).url)).toBe(
+      "http://build.example:8008",
+    );
+    expect(await read(server("far-loopback", { access: remote }).url)).toBe("http://127.0.0.1:8008");
+  });
+});
+
+describe("OllamaModel", () => {
+  it("pulls over HTTP with what it needs to know, and outputs digest and size", async () => {
+    const model = new OllamaModel("model", {
+      serverUrl: "http://127.0.0.1:8008",
+      access,
+      model: "tiny:1b",
+      source: "registry:5000/library/tiny:1b",
+      insecure: true,
+      digest: "a".repeat(64),
+      changes: { system: "You are terse." },
+      keepSource: false,
+      repair: undefined,
+      retain: false,
+      stallSeconds: 60,
+    });
+    expect(await read(model.digest)).toBe("abc");
+    expect(await read(model.sizeBytes)).toBe(42);
+    expect(find("model-pull")["environment"]).toEqual({
+      OLLAMA_URL: "http://127.0.0.1:8008",
+      MODEL: "tiny:1b",
+      MODEL_SOURCE: "registry:5000/library/tiny:1b",
+      MODEL_INSECURE: "true",
+      MODEL_KEEP_SOURCE: "false",
+      PULL_STALL_SECONDS: "60",
+      MODEL_DIGEST: "a".repeat(64),
+      MODEL_CHANGES: '{"system":"You are terse."}',
+    });
+  });
+});
+
+describe("the models of a stack", () => {
+  it("stay when they are taken from the list as they say themselves, or else as the stack says", async () => {
+    const { declareModels } = await import("../../../components/resources/models.ts");
+    const common = { insecure: false, digest: undefined, changes: {}, keepLoaded: false, repair: undefined };
+    const model = (name: string, retain?: boolean) => ({ ...common, name, source: name, retain });
+    const plan = [model("asks:1b", true), model("refuses:1b", false), model("silent:1b")];
+    for (const retain of [false, true]) {
+      const declared = declareModels(plan, {
+        access,
+        serverUrl: `http://${String(retain)}`,
+        config: { retainModels: retain, modelVolume: "", pullStallSeconds: 60 },
+      });
+      await Promise.all(declared.map(({ digest }) => read(digest)));
+    }
+    const retained = (name: string) =>
+      made.filter((entry) => entry.name === `model-${name}`).map(({ inputs }) => inputs["retain"]);
+    expect(retained("asks:1b")).toEqual([true, true]);
+    expect(retained("refuses:1b")).toEqual([false, false]);
+    expect(retained("silent:1b")).toEqual([false, true]);
+  });
+});
+
+describe("Gateway", () => {
+  it("hands over only variables that the gateway knows, with the seed's names", async () => {
+    const { variables } = await import("../../../gateway/src/config/config.ts");
+    await read(gateway("vars").url);
+    const envs = find("vars-container")["envs"] as string[];
+    for (const line of envs) expect(Object.keys(variables)).toContain(line.split("=")[0]);
+    expect(envs).toEqual(
+      expect.arrayContaining([
+        "LLM_SERVICE_HOST_IP=ollama",
+        "LLM_SERVICE_PORT=11434",
+        "OLLAMA_NUM_PARALLEL=2",
+        "LLM_MODEL_ID=tiny:1b",
+        "REQUIRED_MODELS=tiny:1b,big:70b",
+        "KEEP_LOADED_MODELS=big:70b",
+      ]),
+    );
+  });
+
+  it("runs as nobody", async () => {
+    await read(gateway("user").url);
+    expect(find("user-container")["user"]).toBe("65532:65532");
+  });
+
+  it("tags its image with a hash of what it is made of: the same for the same, another for another base", async () => {
+    const tags = [];
+    for (const [name, baseImage] of [
+      ["one", "node:24"],
+      ["two", "node:24"],
+    ] as const) {
+      const image = await read(gateway(name, { baseImage, containerName: "same" }).imageName);
+      tags.push(image);
+    }
+    expect(tags[0]).toMatch(/^same:[0-9a-f]{16}$/);
+    // The mocks give the two bases different ids.
+    expect(tags[0]).not.toBe(tags[1]);
+    const again = await read(gateway("one", { containerName: "same" }).imageName);
+    expect(again).toBe(tags[0]);
+  });
+
+  it("names its build context by a path that is the same on every machine", async () => {
+    await read(gateway("context").url);
+    expect(find("context-image")["build"]).toMatchObject({ context: "gateway" });
+  });
+});
+
+describe("ServiceNetwork", () => {
+  it("is a bridge of the name given", async () => {
+    await read(new ServiceNetwork("network", { networkName: "ollama_network" }).networkName);
+    expect(find("network-bridge")).toMatchObject({ name: "ollama_network", driver: "bridge" });
+  });
+});
+
+describe("components", () => {
+  it("have the types of this project", () => {
+    const types = new Set(made.map(({ type }) => type).filter((type) => type.startsWith("ollama-stack:")));
+    expect([...types].sort()).toEqual([
+      "ollama-stack:index:Gateway",
+      "ollama-stack:index:OllamaModel",
+      "ollama-stack:index:OllamaServer",
+      "ollama-stack:index:ServiceNetwork",
+    ]);
+  });
+});

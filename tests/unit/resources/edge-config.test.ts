@@ -1,0 +1,89 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { certificatesVersion } from "../../../components/resources/edge-config/certificates.ts";
+import { caddyfile, edgePort } from "../../../components/resources/edge-config/caddyfile.ts";
+
+const config = {
+  hostnames: ["llm.example.org", "llm"],
+  gateways: [
+    { host: "gateway", port: 8000 },
+    { host: "gateway-2", port: 8000 },
+  ],
+  acmeDirectory: "",
+  acmeEmail: "",
+  acmeRoot: false,
+};
+
+describe("the edge's configuration", () => {
+  it("sends requests to the first gateway that takes them, and again only before its first byte", () => {
+    const text = caddyfile({ ...config, mode: "http", hostnames: [] });
+    expect(text).toMatch(/^:80 \{$/m);
+    expect(text).toContain("auto_https off");
+    expect(text).toContain("reverse_proxy gateway:8000 gateway-2:8000 {");
+    expect(text).toContain("lb_policy first");
+    expect(text).toContain("health_uri /accepting");
+    // With a negative one, Caddy does not tell a gateway that its client has left.
+    expect(text).not.toContain("flush_interval");
+    expect(edgePort("http")).toBe(80);
+  });
+
+  it("answers to its names alone, with its own authority, a given certificate or an ACME authority's", () => {
+    const site = /^https:\/\/llm\.example\.org, https:\/\/llm \{$/m;
+    const internal = caddyfile({ ...config, mode: "internal" });
+    expect(internal).toMatch(site);
+    expect(internal).toContain("tls internal");
+    expect(internal).toContain("default_sni llm.example.org");
+    expect(caddyfile({ ...config, mode: "certificate" })).toContain(
+      "tls /certificates/cert.pem /certificates/key.pem",
+    );
+    const acme = { acmeDirectory: "https://ca/directory", acmeEmail: "ops@example.org", acmeRoot: true };
+    const text = caddyfile({ ...config, ...acme, mode: "acme" });
+    expect(text).toMatch(site);
+    for (const line of [
+      "acme_ca https://ca/directory",
+      "email ops@example.org",
+      "acme_ca_root /certificates/acme-root.pem",
+      "disable_http_challenge",
+    ])
+      expect(text).toContain(line);
+    expect(caddyfile({ ...config, mode: "acme" })).not.toMatch(/acme_ca|email/);
+    expect(edgePort("acme")).toBe(443);
+  });
+});
+
+describe("given certificates", () => {
+  const folder = () => {
+    const made = mkdtempSync(join(tmpdir(), "ollama-stack-certificates-"));
+    onTestFinished(() => {
+      rmSync(made, { recursive: true });
+    });
+    return made;
+  };
+
+  it("are another version when they were renewed, by what is public of them", () => {
+    const path = folder();
+    writeFileSync(join(path, "cert.pem"), "one");
+    writeFileSync(join(path, "key.pem"), "secret");
+    const version = certificatesVersion("certificate", path, false);
+    writeFileSync(join(path, "key.pem"), "another");
+    expect(certificatesVersion("certificate", path, false)).toBe(version);
+    writeFileSync(join(path, "cert.pem"), "two");
+    expect(certificatesVersion("certificate", path, false)).not.toBe(version);
+  });
+
+  it("that are missing are named, all at once", () => {
+    const path = folder();
+    expect(() => certificatesVersion("certificate", path, false)).toThrow(
+      /its cert\.pem is missing; edge certificate needs cert\.pem and key\.pem there\n.*its key\.pem is missing/,
+    );
+    expect(() => certificatesVersion("acme", path, false)).toThrow(/its acme-root\.pem is missing/);
+  });
+
+  it("on another machine's engine are left to it", () => {
+    expect(certificatesVersion("certificate", "/nowhere", true)).toBe("");
+    expect(certificatesVersion("acme", "", false)).toBe("");
+    expect(certificatesVersion("internal", "/nowhere", false)).toBe("");
+  });
+});

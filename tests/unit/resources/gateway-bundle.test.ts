@@ -1,0 +1,85 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buildSync } from "esbuild";
+import { afterAll, beforeEach, expect, it, vi } from "vitest";
+import { bundleGateway } from "../../../components/resources/gateway-image/bundle.ts";
+
+vi.mock("esbuild", async (original) => {
+  const real = await original<typeof import("esbuild")>();
+  return { ...real, buildSync: vi.fn(real.buildSync) };
+});
+const made = vi.mocked(buildSync);
+// Bundling takes seconds on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
+
+// A copy of what the gateway is bundled from, that can be changed.
+const root = mkdtempSync(join(tmpdir(), "ollama-stack-bundle-"));
+for (const path of ["package.json", "package-lock.json", "tsconfig.json", "gateway"])
+  cpSync(path, join(root, path), {
+    recursive: true,
+    filter: (from) => !/gateway\/(dist|node_modules)$/.test(from),
+  });
+mkdirSync(join(root, "node_modules"));
+symlinkSync(join(process.cwd(), "node_modules"), join(root, "gateway", "node_modules"));
+afterAll(() => {
+  rmSync(root, { recursive: true });
+});
+const bundle = () => bundleGateway(root);
+const server = join(root, "gateway", "dist", "server.cjs");
+const edit = (path: string, change: (text: string) => string) => {
+  const file = join(root, path);
+  const before = readFileSync(file, "utf8");
+  writeFileSync(file, change(before));
+  return () => {
+    writeFileSync(file, before);
+  };
+};
+
+beforeEach(() => {
+  bundle();
+  made.mockClear();
+});
+
+it("the gateway is not bundled again when nothing of it changed, and the hash is the same", () => {
+  const hash = bundle();
+  expect(bundle()).toBe(hash);
+  expect(made).not.toHaveBeenCalled();
+});
+
+it("another source is another bundle, and the first one is made again when it is put back", () => {
+  const hash = bundle();
+  const undo = edit("gateway/src/server.ts", (text) => `${text}\nconsole.log("planted");\n`);
+  expect(bundle()).not.toBe(hash);
+  expect(readFileSync(server, "utf8")).toContain("planted");
+  undo();
+  expect(bundle()).toBe(hash);
+  expect(readFileSync(server, "utf8")).not.toContain("planted");
+});
+
+it.each(["package-lock.json", "gateway/package.json"])("is bundled again for another %s", (path) => {
+  const undo = edit(path, (text) => `${text}\n`);
+  bundle();
+  undo();
+  expect(made).toHaveBeenCalledOnce();
+});
+
+it("a bundle that somebody changed, removed or added to is put right", () => {
+  const hash = bundle();
+  writeFileSync(server, "changed");
+  expect(bundle()).toBe(hash);
+  rmSync(join(root, "gateway", "dist"), { recursive: true });
+  expect(bundle()).toBe(hash);
+  const other = join(root, "gateway", "dist", "other.cjs");
+  writeFileSync(other, "");
+  expect(bundle()).toBe(hash);
+  expect(() => readFileSync(other)).toThrow();
+});
+
+it("another Dockerfile is another hash, and needs no other bundle", () => {
+  const hash = bundle();
+  const undo = edit("gateway/Dockerfile", (text) => `${text}\n`);
+  expect(bundle()).not.toBe(hash);
+  undo();
+  expect(made).not.toHaveBeenCalled();
+});

@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import type { GpuRequest } from "../../../components/planning/gpus/request.ts";
+import { find, gateway, made, read, server } from "../../../test-support/mocked-program.ts";
+
+describe("replicas", () => {
+  const behind = { gateways: ["x-duo", "x-duo-2"], edge: "x-edge", timeoutSeconds: 7 };
+
+  it("of a gateway share an image, are found one by one, publish nothing and are drained by their edge", async () => {
+    await read(gateway("duo", { replicas: 2, published: { behind } }).url);
+    expect(find("duo-container")).toMatchObject({ name: "x-duo", ports: [] });
+    expect(find("duo-2-container")).toMatchObject({
+      name: "x-duo-2",
+      image: find("duo-container")["image"],
+      networksAdvanced: [{ name: "net", aliases: ["gateway-2"] }],
+    });
+    expect(find("duo-2-ready")).toMatchObject({
+      delete: "node components/commands/drain.ts",
+      environment: { CONTAINER_NAME: "x-duo-2", DRAIN_EDGE: "x-edge", DRAIN_TIMEOUT_SECONDS: "7" },
+    });
+    // The first is there before the second is asked for.
+    const order = made.map(({ name }) => name);
+    expect(order.indexOf("duo-ready")).toBeLessThan(order.indexOf("duo-2-container"));
+  });
+
+  it("of Ollama share a volume, of which only the first deletes what nobody needs, and are drained by the gateways", async () => {
+    await read(server("pair", { replicas: 2, drain: behind }).url);
+    expect(find("pair-2-container")).toMatchObject({ ports: [], mounts: find("pair-container")["mounts"] });
+    expect(find("pair-2-container")["envs"]).toContain("OLLAMA_NOPRUNE=1");
+    expect(find("pair-container")["envs"]).not.toContain("OLLAMA_NOPRUNE=1");
+    expect(find("pair-ready")["environment"]).toMatchObject({
+      DRAIN_SERVER: "ollama:11434",
+      DRAIN_GATEWAYS: "x-duo,x-duo-2",
+    });
+  });
+
+  it("of Ollama with GPUs are asked one by one whether the models sit there, the others inside the network", async () => {
+    const gpus: GpuRequest = { driver: "nvidia", count: -1, capabilities: ["gpu"] };
+    const both = server("fast", { replicas: 2, drain: behind, gpus });
+    const checks = both.gpuMemoryCheck([]);
+    await Promise.all(checks.map(({ urn }) => read(urn)));
+    expect(checks).toHaveLength(2);
+    expect(find("fast-in-gpu-memory")["environment"]).toEqual({
+      OLLAMA_URL: "http://127.0.0.1:8008",
+      CONTAINER_NAME: "x-fast",
+      CONTAINER_ID: "fast-container-id",
+      MODELS: "[]",
+    });
+    expect(find("fast-2-in-gpu-memory")["environment"]).toEqual({
+      OLLAMA_URL: "http://ollama-2:11434",
+      CONTAINER_NAME: "x-fast-2",
+      CONTAINER_ID: "fast-2-container-id",
+      MODELS: "[]",
+      TUNNEL_NETWORK: "net",
+    });
+    const order = made.map(({ name }) => name);
+    expect(order.indexOf("fast-2-in-gpu-memory")).toBeGreaterThan(order.indexOf("fast-in-gpu-memory"));
+  });
+
+  it("that there is one of are not drained", async () => {
+    await read(server("alone").url);
+    await read(gateway("alone-gate").url);
+    for (const name of ["alone", "alone-gate"]) expect(find(`${name}-ready`)["delete"]).toBeUndefined();
+  });
+
+  it("of Ollama are the backends of the gateway", async () => {
+    const servers = [
+      { host: "ollama", port: 11434 },
+      { host: "ollama-2", port: 11434 },
+    ];
+    await read(gateway("many", { servers }).url);
+    expect(find("many-container")["envs"]).toContain("LLM_BACKENDS=ollama:11434,ollama-2:11434");
+  });
+});

@@ -1,0 +1,36 @@
+import * as pulumi from "@pulumi/pulumi";
+import { expect, test } from "vitest";
+import { access, gateway, made, OllamaModel, server } from "../../../test-support/mocked-program.ts";
+
+// What takes its time keeps nothing waiting that does not need it.
+
+const names = () => made.map(({ name }) => name);
+const never = pulumi.output(new Promise<string>(() => undefined));
+
+test("while the network is made, images and volumes are", async () => {
+  const network = { name: "slow", networkName: never };
+  server("early", { network });
+  gateway("early-gate", { network });
+  for (const name of ["early-image", "early-models", "early-gate-image"])
+    await expect.poll(names).toContain(name);
+  expect(names()).not.toContain("early-container");
+});
+
+test("while a model is pulled, the gateway's image is built; its container waits", async () => {
+  const model = new OllamaModel("slow", {
+    serverUrl: never,
+    access,
+    model: "slow:1b",
+    source: "slow:1b",
+    insecure: false,
+    digest: undefined,
+    changes: {},
+    keepSource: false,
+    repair: undefined,
+    retain: false,
+    stallSeconds: 60,
+  });
+  gateway("patient", { after: [model] });
+  await expect.poll(names).toContain("patient-image-disposal");
+  expect(names()).not.toContain("patient-container");
+});

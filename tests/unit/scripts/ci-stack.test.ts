@@ -1,0 +1,139 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { lendSettings } from "../../../scripts/stack/ci-stack.ts";
+import { settingsIn } from "../../../scripts/stack/stack-file.ts";
+
+let folder: string;
+const file = (stack: string) => join(folder, `Pulumi.${stack}.yaml`);
+const read = (stack: string) => readFileSync(file(stack), "utf8");
+const write = (stack: string, text: string) => {
+  writeFileSync(file(stack), text);
+};
+const ci = "# Throwaway.\nconfig:\n  ollama-stack:gatewayPort: auto\n  ollama-stack:ollamaMemoryMiB: 2048\n";
+/** What the CLI makes of a file when it adds its salt. */
+const salted = (text: string) =>
+  `${text.replaceAll(/: (\d+)$/gm, ': "$1"')}encryptionsalt: v1:abc=:v1:def:ghi=\n`;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "ollama-stack-ci-runs-"));
+  write("ci", ci);
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+describe("a run of CI, the stack ci-NAME", () => {
+  it("has the settings of the stack ci, and says so once", () => {
+    expect(lendSettings("ci-17", folder)).toBe("settings: Pulumi.ci-17.yaml is a copy of Pulumi.ci.yaml");
+    expect(read("ci-17")).toMatch(/^# A copy of Pulumi\.ci\.yaml \([0-9a-f]{16}\)\. It follows that one/);
+    expect(settingsIn(read("ci-17"))).toBe(settingsIn(ci));
+    expect(lendSettings("ci-17", folder)).toBeUndefined();
+  });
+
+  it("follows them when they change, also once the CLI has written its salt", () => {
+    lendSettings("ci-17", folder);
+    write("ci-17", salted(read("ci-17")));
+    expect(lendSettings("ci-17", folder)).toBeUndefined();
+    write("ci", ci.replace("2048", "3000"));
+    expect(lendSettings("ci-17", folder)).toBeDefined();
+    expect(read("ci-17")).toContain("ollamaMemoryMiB: 3000");
+    expect(read("ci-17")).not.toContain("encryptionsalt");
+  });
+
+  it("keeps a setting of its own, and a file of its own", () => {
+    lendSettings("ci-17", folder);
+    write("ci-17", read("ci-17").replace("2048", "1024"));
+    write("ci-own", "config: {}\n");
+    write("ci", ci.replace("2048", "3000"));
+    expect(lendSettings("ci-17", folder)).toBeUndefined();
+    expect(lendSettings("ci-own", folder)).toBeUndefined();
+    expect(read("ci-17")).toContain("1024");
+    expect(read("ci-own")).toBe("config: {}\n");
+  });
+
+  it("leaves nothing in git's sight", () => {
+    expect(execFileSync("git", ["check-ignore", "Pulumi.ci-17.yaml"], { encoding: "utf8" })).toBe(
+      "Pulumi.ci-17.yaml\n",
+    );
+    expect(spawnSync("git", ["check-ignore", "Pulumi.ci.yaml"]).status).toBe(1);
+  });
+});
+
+it("another stack is given no settings", () => {
+  for (const stack of ["ci", "citrus", "dev-1"]) expect(lendSettings(stack, folder)).toBeUndefined();
+  expect(existsSync(file("dev-1"))).toBe(false);
+});
+
+describe("a stack's file", () => {
+  it("is as it was when all that the CLI did was to add its salt, for which it writes numbers as text", () => {
+    write("prod", ci);
+    const script = `import { keepStackFile } from "./scripts/stack/stack-file.ts";
+import { writeFileSync } from "node:fs";
+keepStackFile(process.argv[1]);
+writeFileSync(process.argv[1], process.argv[2]);`;
+    const run = (after: string) => {
+      execFileSync(process.execPath, ["--input-type=module", "--eval", script, file("prod"), after]);
+      return read("prod");
+    };
+    expect(run(salted(ci))).toBe(ci);
+    // A setting was changed with it: then it is the user's.
+    const changed = salted(ci.replace("2048", "1024"));
+    expect(run(changed)).toBe(changed);
+  });
+
+  it("has the state's salt as long as the CLI runs, unless it has one of its own", () => {
+    const script = `import { keepStackFile } from "./scripts/stack/stack-file.ts";
+import { readFileSync } from "node:fs";
+keepStackFile(process.argv[1], "v1:state=");
+process.stdout.write(readFileSync(process.argv[1], "utf8"));`;
+    const meanwhile = (text: string) => {
+      write("prod", text);
+      const args = ["--input-type=module", "--eval", script, file("prod")];
+      const output = execFileSync(process.execPath, args, { encoding: "utf8" });
+      expect(read("prod")).toBe(text);
+      return output;
+    };
+    expect(meanwhile(ci)).toBe(`${ci}encryptionsalt: v1:state= # lent by the state\n`);
+    expect(meanwhile("config: {}\n")).toMatch(/^config: \{\}\nencryptionsalt: v1:state= #/);
+    expect(meanwhile(salted(ci))).toBe(salted(ci));
+  });
+
+  describe("with a salt that was lent", () => {
+    const lent = `${ci}encryptionsalt: v1:state= # lent by the state\n`;
+    /** What a run leaves of a file, that may meanwhile have become another. */
+    const run = (before: string, meanwhile = before) => {
+      write("prod", before);
+      const script = `import { keepStackFile } from "./scripts/stack/stack-file.ts";
+import { writeFileSync } from "node:fs";
+keepStackFile(process.argv[1], "v1:state=");
+if (process.argv[2] !== "") writeFileSync(process.argv[1], process.argv[2]);`;
+      const changed = meanwhile === before ? "" : meanwhile;
+      execFileSync(process.execPath, ["--input-type=module", "--eval", script, file("prod"), changed]);
+      return read("prod");
+    };
+
+    it("by a run that was killed, is without it after the next", () => {
+      expect(run(lent)).toBe(ci);
+    });
+
+    it("by a run that ends before this one, after which the CLI makes one, is as it was", () => {
+      expect(run(lent, salted(ci))).toBe(ci);
+    });
+
+    it("keeps it as its own when a secret was set with it", () => {
+      const secret = ci.replace(
+        "  ollama-stack:gatewayPort: auto",
+        "  ollama-stack:token:\n    secure: v1:x:y",
+      );
+      const set = `${secret}encryptionsalt: v1:state= # lent by the state\n`;
+      const kept = set.replace(" # lent by the state", "");
+      expect(run(ci, set)).toBe(kept);
+      expect(run(kept)).toBe(kept);
+      // Killed before it could say so.
+      expect(run(set)).toBe(set);
+    });
+  });
+});

@@ -1,0 +1,132 @@
+import { describe, expect, it } from "vitest";
+import { parseDeployment } from "../../../scripts/stack/deployment.ts";
+import { compareNetwork, compareVolume } from "../../../scripts/drift/network-and-volume.ts";
+import { report } from "../../../scripts/drift/report.ts";
+
+const free = { protect: false, retain: false };
+
+describe("a network", () => {
+  const network = {
+    urn: "u",
+    name: "bridge",
+    type: "t",
+    id: "n1",
+    inputs: { name: "net" },
+    outputs: {},
+    ...free,
+  };
+  const actual = {
+    Id: "n1",
+    Name: "net",
+    Driver: "bridge",
+    Internal: false,
+    Attachable: false,
+    EnableIPv6: false,
+    Options: {},
+    Labels: {},
+    Containers: {},
+  };
+  it.each([
+    ["driver", { Driver: "macvlan" }],
+    ["internal", { Internal: true }],
+    ["attachable", { Attachable: true }],
+    ["IPv6", { EnableIPv6: true }],
+    ["options", { Options: { mtu: "9000" } }],
+    ["labels", { Labels: { owner: "me" } }],
+  ])("shows a changed %s", (property, change) => {
+    expect(compareNetwork(network, [actual], new Set())).toEqual([]);
+    const differences = compareNetwork(network, [{ ...actual, ...change }], new Set());
+    expect(differences.map((each) => [each.property, each.repair])).toEqual([[property, "replace"]]);
+  });
+
+  it("made by hand is removed after the stack's own containers have left it", () => {
+    const Containers = { a: { Name: "x-gateway" }, b: { Name: "stranger" } };
+    const [difference] = compareNetwork(
+      network,
+      [{ ...actual, Id: "n2", Containers }],
+      new Set(["x-gateway"]),
+    );
+    expect(difference?.repair).toEqual([
+      ["network", "disconnect", "--force", "n2", "x-gateway"],
+      ["network", "rm", "n2"],
+    ]);
+  });
+});
+
+describe("a volume", () => {
+  const volume = {
+    urn: "u",
+    name: "models",
+    type: "t",
+    id: "v",
+    inputs: { name: "v" },
+    outputs: {},
+    ...free,
+  };
+  const actual = { Name: "v", Driver: "local", Options: null, Labels: null };
+  it.each([
+    ["driver", { Driver: "nfs" }],
+    ["options", { Options: { type: "nfs" } }],
+    ["labels", { Labels: { owner: "me" } }],
+  ])("shows a changed %s, and is left to a person", (property, change) => {
+    expect(compareVolume(volume, actual, "")).toEqual([]);
+    const differences = compareVolume(volume, { ...actual, ...change }, " -- --stack far");
+    expect(differences).toMatchObject([
+      {
+        property,
+        repair: { byHand: expect.stringMatching(/docker volume rm v; npm run up -- --stack far$/) as string },
+      },
+    ]);
+  });
+});
+
+describe("the state", () => {
+  const mark = { "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270" };
+  const text = JSON.stringify({
+    deployment: {
+      resources: [
+        {
+          urn: "urn:pulumi:s::p::docker:index/container:Container::gateway-container",
+          type: "docker:index/container:Container",
+          id: "c1",
+          inputs: {
+            envs: { ...mark, plaintext: '["HEADER=planted-for-this-test"]' },
+            labels: [{ ...mark, plaintext: '"hidden-from-everybody"' }],
+          },
+          // The provider hides a whole list for one entry.
+          outputs: {
+            envs: { ...mark, plaintext: '["HEADER=planted-for-this-test","OLLAMA_NUM_PARALLEL=1"]' },
+          },
+        },
+        { urn: "old", type: "t", delete: true },
+      ],
+    },
+  });
+
+  it("is read with its secrets, without what only waits to be deleted", () => {
+    const { resources, secrets } = parseDeployment(text);
+    expect(resources.map(({ name, inputs: values }) => [name, values])).toEqual([
+      ["gateway-container", { envs: ["HEADER=planted-for-this-test"], labels: ["hidden-from-everybody"] }],
+    ]);
+    expect([...secrets]).toEqual([
+      "HEADER=planted-for-this-test",
+      "planted-for-this-test",
+      "hidden-from-everybody",
+    ]);
+  });
+
+  it("keeps its secrets out of the report", () => {
+    const difference = {
+      urn: "u",
+      resource: "r",
+      property: "label a",
+      expected: "hidden-from-everybody",
+      actual: "x",
+      repair: "refresh",
+    };
+    const drift = { differences: [difference as never], compared: 1 };
+    const shown = report("dev", drift, parseDeployment(text));
+    expect(shown).toContain("expected [secret]");
+    expect(shown).not.toContain("hidden-from-everybody");
+  });
+});

@@ -1,0 +1,57 @@
+import { createServer, type AddressInfo } from "node:net";
+import { describe, expect, it } from "vitest";
+import { refusedPort } from "../../../scripts/connect/listen-error.ts";
+
+const gateway = { name: "gateway", port: 443 } as const;
+const failed = (code: string) => Object.assign(new Error(`listen ${code}: 127.0.0.1:443`), { code });
+
+/** What listening on a port that something else listens on ends with. */
+async function taken(): Promise<{ port: number; error: unknown }> {
+  const holder = createServer();
+  await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
+  const { port } = holder.address() as AddressInfo;
+  const error = await new Promise((resolve) =>
+    createServer().once("error", resolve).listen(port, "127.0.0.1"),
+  );
+  holder.close();
+  return { port, error };
+}
+
+describe("npm run forward, on a port of this machine that it cannot have", () => {
+  it("says that another program has it, and how the stack gets another", async () => {
+    const { port, error } = await taken();
+    expect(refusedPort(error, { name: "ollama", port }, { stack: "far" })).toEqual(
+      new Error(
+        `the port ${String(port)} of 127.0.0.1, wanted for ollama, is in use by another program, perhaps another npm run forward: end that, or choose another port: npm run pulumi -- config set --stack far ollamaPort NUMBER, then npm run up -- --stack far`,
+      ),
+    );
+  });
+
+  it("says that it is not an ordinary user's, and how it gets so on Linux", () => {
+    expect(refusedPort(failed("EACCES"), gateway, { stack: "far", platform: "linux" })).toEqual(
+      new Error(
+        "the port 443 of 127.0.0.1, wanted for gateway, is not for ordinary users (EACCES): allow it until the next boot: sudo sysctl net.ipv4.ip_unprivileged_port_start=443, or choose another port: npm run pulumi -- config set --stack far gatewayPort NUMBER, then npm run up -- --stack far",
+      ),
+    );
+    expect(refusedPort(failed("EACCES"), gateway, { stack: "far", platform: "darwin" })).toMatchObject({
+      message: expect.stringContaining(
+        "ordinary users (EACCES): run it as an administrator, or choose",
+      ) as string,
+    });
+  });
+
+  it("does not propose another for an edge whose authority asks at this one", () => {
+    const edge = { container: "s-edge", mode: "acme" };
+    expect(refusedPort(failed("EADDRINUSE"), gateway, { stack: "far", edge })).toMatchObject({
+      message: expect.stringMatching(/another npm run forward: end that$/) as string,
+    });
+    expect(
+      refusedPort(failed("EADDRINUSE"), { name: "ollama", port: 8008 }, { stack: "far", edge }),
+    ).toMatchObject({ message: expect.stringContaining("ollamaPort NUMBER") as string });
+  });
+
+  it("leaves another error as it is", () => {
+    const error = failed("EMFILE");
+    expect(refusedPort(error, gateway, { stack: "far" })).toBe(error);
+  });
+});

@@ -1,0 +1,131 @@
+import { describe, expect, it } from "vitest";
+import { readPreview } from "../../../scripts/preview/steps.ts";
+import { describePreview } from "../../../scripts/preview/markdown.ts";
+
+const urn = (type: string, name: string) =>
+  `urn:pulumi:dev::ollama-stack::ollama-stack:index:X$${type}::${name}`;
+const container = "docker:index/container:Container";
+const command = "command:local:Command";
+const words = (steps: readonly object[], diagnostics: readonly object[] = [], images: string[] = []) =>
+  describePreview(readPreview(`world: built\n${JSON.stringify({ steps, diagnostics })}`), "dev", images);
+
+describe("a preview in words", () => {
+  it("tells a replacement once, with its reasons, and that it interrupts", () => {
+    const gateway = urn(container, "gateway-container");
+    const text = words([
+      {
+        op: "create-replacement",
+        urn: gateway,
+        replaceReasons: ["image"],
+        newState: { inputs: { name: "dev-gateway" } },
+      },
+      {
+        op: "replace",
+        urn: gateway,
+        replaceReasons: ["image"],
+        newState: { inputs: { name: "dev-gateway" } },
+      },
+      { op: "delete-replaced", urn: gateway, oldState: { inputs: { name: "dev-gateway" } } },
+      { op: "replace", urn: urn(command, "gateway-ready") },
+      { op: "same", urn: urn(container, "ollama-container") },
+    ]);
+    expect(text).toBe(
+      [
+        "### Preview of the stack `dev`",
+        "",
+        "**Interrupts**: the gateway is away for some seconds while its container is replaced; it finishes its requests first.",
+        "",
+        "It **replaces**:",
+        "",
+        "- container `dev-gateway`, because of image",
+      ].join("\n"),
+    );
+  });
+
+  it("tells that replicas are replaced one after the other, and interrupt nobody, when an edge stays in front", () => {
+    const replaced = ["gateway", "gateway-2", "ollama", "ollama-2"].map((name) => ({
+      op: "replace",
+      urn: urn(container, `${name}-container`),
+    }));
+    const edge = urn(container, "edge-container");
+    expect(words([...replaced, { op: "same", urn: edge }])).toContain(
+      "Interrupts nobody: the 2 gateways and the 2 Ollama servers are replaced one after the other, each when its requests have ended.",
+    );
+    expect(words([...replaced, { op: "create", urn: edge }])).toMatch(
+      /\*\*Interrupts\*\*: the gateway is away/,
+    );
+    expect(words([...replaced, { op: "replace", urn: edge }])).toMatch(
+      /\*\*Interrupts\*\*: the edge is away.*\n.*Besides, the 2 gateways/,
+    );
+    // What is to be the second is not there yet.
+    expect(words([{ op: "create", urn: urn(container, "ollama-2-container") }, replaced[2] ?? {}])).toMatch(
+      /\*\*Interrupts\*\*: Ollama is away/,
+    );
+    expect(
+      words([
+        { op: "delete", urn: urn(container, "gateway-2-container") },
+        { op: "same", urn: urn(container, "gateway-container") },
+      ]),
+    ).not.toContain("Ends");
+  });
+
+  it("says that a change in place interrupts nobody", () => {
+    const text = words([{ op: "update", urn: urn(container, "gateway-container"), diffReasons: ["memory"] }]);
+    expect(text).toContain("Interrupts nobody.");
+    expect(text).toContain("It **changes in place**:\n\n- container `gateway-container`, because of memory");
+  });
+
+  it("names models by their names, and what is downloaded for them", () => {
+    const text = words(
+      [{ op: "create", urn: urn(command, "model-tiny:1b-pull") }],
+      [
+        { severity: "info", message: "Model tiny:1b: it will be pulled, 98.4 MB\n" },
+        { severity: "info", message: "something else" },
+      ],
+    );
+    expect(text).toContain("It **creates**:\n\n- model `tiny:1b`");
+    expect(text).toContain("What is downloaded:\n\n- Model tiny:1b: it will be pulled, 98.4 MB");
+    expect(text).not.toContain("something else");
+  });
+
+  it("names what is downloaded for images after what is for models", () => {
+    const image = urn("docker:index/remoteImage:RemoteImage", "edge-image");
+    const text = words(
+      [{ op: "create", urn: image, newState: { inputs: { name: "caddy:2" } } }],
+      [{ severity: "info", message: "Model tiny:1b: it will be pulled, 98.4 MB\n" }],
+      ["Image caddy:2: it will be pulled, up to 20.1 MB"],
+    );
+    expect(text).toContain("It **creates**:\n\n- image `caddy:2`\n");
+    expect(text).toMatch(/What is downloaded:\n\n- Model tiny:1b: .*\n- Image caddy:2: .* 20\.1 MB$/);
+  });
+
+  it("says that an edge that goes leaves a gap before the gateway has its port", () => {
+    const text = words([
+      { op: "delete", urn: urn(container, "edge-container") },
+      { op: "replace", urn: urn(container, "gateway-container") },
+    ]);
+    expect(text).toMatch(/\*\*Interrupts\*\*: the edge goes before the gateway has its port/);
+  });
+
+  it("hands on what the program warns of, and what it chose", () => {
+    const text = words(
+      [],
+      [
+        { severity: "info", message: "something else" },
+        { severity: "info", message: "gpus is auto, and the engine offers some: Ollama gets all\n" },
+        { severity: "warning", message: "warning: ollamaReplicas is 2, and without GPUs ...\n" },
+        { severity: "warning", message: "Model tiny:1b: its tag has moved\n" },
+      ],
+    );
+    expect(text).toContain("What is downloaded:\n\n- Model tiny:1b: its tag has moved\n\n");
+    expect(text).toMatch(/\nWhat to know:\n\n- gpus is auto, .*\n- ollamaReplicas is 2, .*$/);
+    expect(text).not.toContain("something else");
+  });
+
+  it("says that the service ends, and that nothing changes", () => {
+    expect(words([{ op: "delete", urn: urn(container, "ollama-container") }])).toContain(
+      "**Ends** the service.",
+    );
+    expect(words([{ op: "same", urn: urn(container, "gateway-container") }])).toContain("Nothing changes.");
+  });
+});

@@ -1,0 +1,41 @@
+import { describe, expect, it } from "vitest";
+import { brokenRulesIn, describeRefusal, errorsIn } from "../../../scripts/preview/refusal.ts";
+
+describe("a preview that is refused", () => {
+  it("says why in the program's words, a line each, not in the CLI's JSON", () => {
+    const diagnostics = [
+      { severity: "info", message: "Model tiny:1b: it will be pulled, 98.4 MB\n" },
+      { severity: "error", message: "error: Port 1 is in use. Stop that\nPort 2 is in use. Stop that\n" },
+      { severity: "error", message: "error: preview failed\n" },
+    ];
+    const reasons = errorsIn(
+      `world: built\n${JSON.stringify({ config: {}, steps: [], diagnostics }, null, 4)}`,
+    );
+    expect(reasons).toEqual(["Port 1 is in use. Stop that", "Port 2 is in use. Stop that"]);
+    expect(describeRefusal(reasons)).toMatch(/^\*\*Refused\*\*.*\n\n- Port 1 .*\n- Port 2 .*$/);
+  });
+
+  it("names each rule for production that is broken, with its resource and the mend", () => {
+    const text = `Policies:
+    ❌ production@v0.1.0 (local: policy)
+        - [mandatory]  keys-required  (ollama-stack:index:Gateway: gateway)
+          The gateway lets in only who has a key.
+          It has no key. Make one with npm run new-key -- NAME.
+        - [mandatory]  models-pinned  (ollama-stack:index:OllamaModel: model-tiny:1b)
+          Models are pinned by digest.
+          tiny:1b may be another model tomorrow. Let npm run pin write its digest.
+
+Diagnostics:
+  pulumi:pulumi:Stack (ollama-stack-prod):
+    error: preview failed
+`;
+    expect(brokenRulesIn(text)).toEqual([
+      "`keys-required`, gateway: It has no key. Make one with npm run new-key -- NAME.",
+      "`models-pinned`, model-tiny:1b: tiny:1b may be another model tomorrow. Let npm run pin write its digest.",
+    ]);
+  });
+
+  it("gives no reason where the output has none", () => {
+    expect([errorsIn(""), errorsIn(`{"steps":[]}`), brokenRulesIn("error: no engine")]).toEqual([[], [], []]);
+  });
+});

@@ -1,0 +1,100 @@
+import { execFile } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+// The folders; what is on the engine is in tests/e2e/environments.test.ts.
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "ollama-stack-purge-"));
+});
+afterEach(() => {
+  rmSync(root, { recursive: true });
+});
+
+function put(path: string, content: string): string {
+  const file = join(root, path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, content);
+  return file;
+}
+
+function purge(...args: string[]): Promise<{ code: number; output: string }> {
+  return run(args, { DOCKER_HOST: "unix:///nowhere/docker.sock" });
+}
+
+function run(args: string[], change: NodeJS.ProcessEnv): Promise<{ code: number; output: string }> {
+  const env = {
+    ...process.env,
+    ...change,
+    OLLAMA_STACK_CACHE: join(root, "cache"),
+    OLLAMA_STACK_STATE: join(root, "state"),
+    PULUMI_HOME: join(root, "pulumi"),
+  };
+  return new Promise((resolve) => {
+    execFile(process.execPath, ["scripts/commands/purge.ts", ...args], { env }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
+    });
+  });
+}
+
+const stack = "state/backend/.pulumi/stacks/ollama-stack/dev.json";
+const checkpoint = (resources: unknown[]) =>
+  JSON.stringify({ version: 3, checkpoint: { latest: { resources } } });
+
+describe("npm run purge", () => {
+  it("says what it would remove and how large it is, and removes nothing without a yes", async () => {
+    const kept = put("cache/ollama-abc/ollama", "x".repeat(1500));
+    put("state/passphrase", "secret");
+    const { code, output } = await purge();
+    expect(code).toBe(1);
+    expect(output).toContain(`cache                 1.5kB  ${root}/cache`);
+    expect(output).toContain(`state and passphrase     6B  ${root}/state`);
+    expect(output).toMatch(/nothing is removed without a yes/);
+    expect(output).toMatch(/The Docker engine does not answer: what there is on it stays/);
+    expect(existsSync(kept)).toBe(true);
+  });
+
+  it("removes cache, state and the tools that were built, and no released tool", async () => {
+    put("cache/ollama-abc/ollama", "x");
+    put(stack, checkpoint([]));
+    const built = put("pulumi/versions/3.259.0/bin/pulumi", "x");
+    put("pulumi/versions/3.259.0/bin/.pulumi.built", "key");
+    const released = put("pulumi/plugins/resource-docker-v5.2.0/pulumi-resource-docker", "x");
+    const { code, output } = await purge("--yes");
+    expect(code, output).toBe(0);
+    for (const gone of [join(root, "cache"), join(root, "state"), built])
+      expect(existsSync(gone), gone).toBe(false);
+    expect(existsSync(released)).toBe(true);
+    expect((await purge("--yes")).output).toContain("Nothing is left to remove.");
+  });
+
+  it("removes nothing while a stack is there", async () => {
+    const file = put(stack, checkpoint([{ urn: "urn" }]));
+    const { code, output } = await purge("--yes");
+    expect(code).toBe(1);
+    expect(output).toMatch(
+      /error: the stack dev is still there; take it down first: npm run destroy -- --stack dev/,
+    );
+    expect(existsSync(file)).toBe(true);
+  });
+
+  // Docker 20.10's client takes one that is there and empty for the default context, whichever is in use.
+  it.each([[[]], [["--stack", "dev"]]])(
+    "leaves the engine to Docker's client where the config names none: %j",
+    async (options) => {
+      const docker = `#!/bin/sh\necho "\${DOCKER_HOST-not set}" >> ${root}/told; exit 1\n`;
+      chmodSync(put("bin/docker", docker), 0o755);
+      const PATH = `${root}/bin${delimiter}${process.env["PATH"] ?? ""}`;
+      await run(options, { PATH, DOCKER_HOST: undefined });
+      expect(readFileSync(join(root, "told"), "utf8")).toBe("not set\n");
+    },
+  );
+
+  it("refuses what it does not know", async () => {
+    const { code, output } = await purge("--yse");
+    expect(code).toBe(1);
+    expect(output).toMatch(/--yse is not an option/);
+  });
+});

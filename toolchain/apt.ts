@@ -1,0 +1,40 @@
+import { existsSync } from "node:fs";
+import type { Report } from "../host/progress.ts";
+import { ask, runTool, SetupError } from "../host/exec.ts";
+
+/** Installs the Debian packages that are missing. */
+export async function installPackages(names: readonly string[], report?: Report): Promise<void> {
+  const missing = await missingPackages(names);
+  if (missing.length === 0) return;
+  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) {
+    throw new SetupError(
+      `these packages are needed: ${missing.join(" ")}; install them (on Debian: apt-get install), then run it again`,
+    );
+  }
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  // Somebody else's apt may be at work: wait for it rather than fail.
+  const options = ["-q", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3"];
+  await runTool("apt-get", [...options, "update"], {
+    what: "apt-get update",
+    env,
+    ...(report && { report }),
+  });
+  await runTool("apt-get", [...options, "install", "--yes", "--no-install-recommends", ...missing], {
+    what: `apt-get install ${missing.join(" ")}`,
+    env,
+    ...(report && { report }),
+  });
+}
+
+async function missingPackages(names: readonly string[]): Promise<string[]> {
+  // dpkg-query fails when one of them is unknown, and still prints the others: hence its output by way of a shell.
+  const format = "${Package} ${db:Status-Status}\n";
+  const list = await ask("sh", ["-c", 'dpkg-query -W -f "$0" "$@" 2>/dev/null || true', format, ...names]);
+  const installed = new Set(
+    (list ?? "")
+      .split("\n")
+      .filter((line) => line.endsWith(" installed"))
+      .map((line) => line.split(" ")[0]),
+  );
+  return names.filter((name) => !installed.has(name));
+}
