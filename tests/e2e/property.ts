@@ -5,16 +5,16 @@ import type { Deployment } from "../../scripts/stack/deployment.ts";
 
 /** What a change of a key does, in the words that its description must have. */
 export const promises = {
-  "in place": /Changed in place|another address of the same one does not/,
+  "in place": /Changed in place|another address of the same engine is fine/,
   "replaces Ollama": /A change replaces the container/,
   "replaces Ollama's image": /A change replaces the container; the models stay/,
   "replaces the gateway":
-    /A change (replaces the container|of the number adds or takes away containers and replaces the gateway's container|of their names, their order or keepLoaded replaces the gateway's container)/,
+    /A change (replaces the container|of the number adds or removes containers and replaces the gateway's container|of names, order or keepLoaded replaces the gateway's container)/,
   "rebuilds the gateway": /A change rebuilds the image and replaces the container/,
   "replaces both": /A change replaces both containers/,
   "replaces all images": /A change replaces the images and the containers/,
   "replaces the network": /A change replaces the network and the containers/,
-  "replaces the edge": /A change replaces (the edge|the container; with an edge, that one alone)/,
+  "replaces the edge": /A change replaces (the edge|the container; with an edge, only the edge)/,
   "replaces the edge's image": /A change replaces the edge; certificates and configuration stay/,
   nothing: /Changes nothing that runs/,
 } as const;

@@ -25,60 +25,59 @@ const definitions = {
   HOST: hostName({
     default: "127.0.0.1",
     description:
-      "The address to listen on. The image sets 0.0.0.0: inside a container, loopback reaches nobody.",
+      "Address to listen on. The image sets 0.0.0.0, because loopback inside a container is unreachable " +
+      "from outside.",
   }),
-  PORT: port({ default: "8000", description: "The port to listen on." }),
+  PORT: port({ default: "8000", description: "Port to listen on." }),
   LLM_SERVICE_HOST_IP: hostName({
     default: "127.0.0.1",
-    description: "The host of the Ollama server: a name or an address (the name is OPEA's).",
+    description: "Host name or address of the Ollama server (OPEA's name for this variable).",
   }),
-  LLM_SERVICE_PORT: port({ default: "11434", description: "The port of the Ollama server." }),
+  LLM_SERVICE_PORT: port({ default: "11434", description: "Port of the Ollama server." }),
   LLM_BACKENDS: {
     schema: parsed((list) => listed(list).map(parseBackendAddress)),
     allowed: "host:port or host:port*slots (IPv6 in brackets), separated by commas",
     default: "",
     description:
-      "Several Ollama servers, in place of LLM_SERVICE_HOST_IP and LLM_SERVICE_PORT. `*4` says that one runs four " +
-      "requests at once, where OLLAMA_NUM_PARALLEL does not hold for it.",
+      "Several Ollama servers, instead of LLM_SERVICE_HOST_IP and LLM_SERVICE_PORT. A suffix such as `*4` " +
+      "says that this server runs four requests in parallel and overrides OLLAMA_NUM_PARALLEL for it.",
   },
   OLLAMA_NUM_PARALLEL: integer(1, 9999, "requests", {
     default: "1",
     description:
-      "How many requests an Ollama server runs at once: what the server itself has in its variable of this name. " +
-      "Beyond it requests wait in the gateway.",
+      "Requests that an Ollama server runs in parallel: the value of the server's own variable of this " +
+      "name. Further requests wait in the gateway.",
   }),
   CONTROL_SOCKET: {
     schema: z.string().regex(/^(\/.+)?$/),
     allowed: "the absolute path of a Unix socket",
     default: "",
     description:
-      "Where the gateway is told that it, or an Ollama server, is about to be replaced (`control.cjs` in the image). " +
-      "Empty: nowhere.",
+      "Unix socket on which the gateway learns that it or an Ollama server is about to be replaced " +
+      "(`control.cjs` in the image). Empty disables it.",
   },
   LLM_MODEL_ID: {
     schema: z.string().regex(modelName),
     allowed: "the name of an Ollama model, such as llama3.2:1b",
     default: "llama3.2:1b",
-    description: "The model that the OPEA routes use when a request names none.",
+    description: "Model that the OPEA routes use if a request names none.",
   },
-  REQUIRED_MODELS: modelList(
-    "The models that must be present before /ready answers 200, separated by commas.",
-  ),
+  REQUIRED_MODELS: modelList("Models that must be installed before /ready returns 200."),
   KEEP_LOADED_MODELS: modelList(
-    "Models that are loaded before anybody asks, and again when Ollama was started anew, and stay; separated by commas.",
+    "Models that the gateway preloads, also after a restart of Ollama, and keeps in memory.",
   ),
   LOG_LEVEL: {
     schema: z.enum(logLevels),
     allowed: `one of ${logLevels.join(", ")}`,
     default: "info",
     description:
-      "The lowest level that is logged. Probes and scrapes are logged at debug, other requests at info.",
+      "Lowest level that is logged. Probes and scrapes are logged at debug, other requests at info.",
   },
   LOG_TEXT: {
     schema: z.enum(["off", "on"]),
     allowed: "off or on",
     default: "off",
-    description: "On: prompts and answers are logged, in the line of their request. Off: they never are.",
+    description: "Whether prompts and responses are logged, in the line of their request.",
   },
   OTEL_EXPORTER_OTLP_ENDPOINT: {
     schema: z
@@ -88,17 +87,18 @@ const definitions = {
     allowed: "an http or https URL without a user, a password and a query",
     default: "",
     description:
-      "The OpenTelemetry collector that traces are sent to, as OTLP over HTTP (`/v1/traces` is added). Empty: none are.",
+      "OpenTelemetry collector that receives traces, as OTLP over HTTP (`/v1/traces` is appended). Empty " +
+      "disables tracing.",
   },
   OTEL_SERVICE_NAME: {
     schema: z.string(),
     allowed: "any text",
     default: "ollama-stack-gateway",
-    description: "What traces call the gateway.",
+    description: "Name of the gateway in traces.",
   },
   OTEL_BSP_SCHEDULE_DELAY: deadline({
     default: `${5 * SECOND}`,
-    description: "How long traces are gathered before they are sent.",
+    description: "How long spans are collected before they are exported.",
   }),
   API_KEYS: {
     schema: parsed(parseKeys),
@@ -106,97 +106,103 @@ const definitions = {
     default: "",
     hidden: true,
     description:
-      "The API keys, by their SHA-256 digests. Without any, here or in API_KEYS_FILE, everybody is let in.",
+      "API keys, by their SHA-256 digests. Without keys here or in API_KEYS_FILE, every client is " +
+      "accepted.",
   },
   API_KEYS_FILE: {
     schema: parsed((path) => (path === "" ? undefined : readKeyFile(path))),
     allowed: `the path of a file with at least one key: ${KEY_LINE}`,
     default: "",
     description:
-      "A file of API keys, one a line, in the form of API_KEYS. A change counts within two seconds; a file that is " +
-      "wrong then is logged, and the keys before stay in force.",
+      "File of API keys, one per line, in the format of API_KEYS. A change takes effect within two " +
+      "seconds. If the file becomes invalid, the gateway logs that and keeps the previous keys.",
   },
   BODY_LIMIT_BYTES: integer(1024, 1024 * MIB, "bytes", {
     default: `${32 * MIB}`,
-    description: "The largest request body; images travel inside it. Beyond it the answer is 413.",
+    description: "Largest request body, images included. A larger one is rejected with 413.",
   }),
   BODIES_LIMIT_BYTES: integer(1024, 16_384 * MIB, "bytes", {
     default: `${64 * MIB}`,
     description:
-      "What the bodies of all requests under way that are over 64 KiB may take together: their text, or 64 bytes a value. " +
-      "Each is held up to four times over. One of several keys may take three quarters. Beyond it the answer is 503.",
+      "Memory budget for all in-flight request bodies larger than 64 KiB. A body costs its length or 64 " +
+      "bytes per JSON value, whichever is more (peak use is up to 4x). With several keys, one key may use " +
+      "75 %. Beyond it, requests are rejected with 503.",
   }),
   QUEUE_LIMIT: integer(1, 65_535, "requests", {
     default: "256",
-    description: "How many requests may wait for a slot or a cold load. Beyond it the answer is 503 at once.",
+    description:
+      "Requests that may wait for a slot or a cold load. Further requests are rejected with 503 at once.",
   }),
   QUEUE_TIMEOUT_MS: deadline({
     default: `${1 * MINUTE}`,
     description:
-      "How long a request may wait for a slot; the load of its model is not in it. Then the answer is 503.",
+      "How long a request may wait for a slot, not counting the load of its model. Then it fails with " +
+      "503.",
   }),
   LOAD_TIMEOUT_MS: deadline({
     default: `${10 * MINUTE}`,
-    description: "How long Ollama may take to load a model. Then all that wait for it are answered with 504.",
+    description:
+      "How long Ollama may take to load a model. Then all requests that wait for it fail with 504.",
   }),
   LOADING_COMMENT_MS: deadline({
     default: `${5 * SECOND}`,
-    description: "How often a stream that waits for a load gets a comment, so that proxies keep it open.",
+    description:
+      "Interval of the comments that keep a stream open through proxies while its model is loading.",
   }),
   POLL_INTERVAL_MS: deadline({
     default: `${3 * SECOND}`,
     description:
-      "How often each Ollama server is asked whether it lives and what it has loaded. A server that comes back is " +
-      "used after this long at most, or after PROBE_TIMEOUT_MS where that is longer.",
+      "Interval at which each Ollama server is checked for its health and its loaded models. A server " +
+      "that recovers is used again after at most this long, or PROBE_TIMEOUT_MS if that is longer.",
   }),
   BREAKER_FAILURES: integer(1, 1000, "failures", {
     default: "3",
-    description: "After how many broken connections in a row a server is left alone for BREAKER_OPEN_MS.",
+    description: "Consecutive connection failures after which a server gets no requests for BREAKER_OPEN_MS.",
   }),
   BREAKER_OPEN_MS: deadline({
     default: `${3 * SECOND}`,
-    description: "How long such a server is left alone. Then a single request tries it.",
+    description: "How long such a server gets no requests. Then a single request tries it.",
   }),
   REQUEST_TIMEOUT_MS: deadline({
     default: `${30 * SECOND}`,
     description:
-      "How long a client may take to send its whole request; of a model's file, how long it may send nothing. Then the answer is 408.",
+      "How long a client may take to send its complete request; for a model's file, how long it may " +
+      "pause. Then the request fails with 408.",
   }),
   PROBE_TIMEOUT_MS: deadline({
     default: `${3 * SECOND}`,
-    description: "How long Ollama may take to say its version or to list its models.",
+    description: "How long Ollama may take to return its version or its list of models.",
   }),
   CONNECT_TIMEOUT_MS: deadline({
     default: `${2 * SECOND}`,
-    description: "How long a connection to Ollama may take to be made. Then the answer is 503.",
+    description: "How long connecting to Ollama may take. Then the request fails with 503.",
   }),
   FIRST_TOKEN_TIMEOUT_MS: deadline({
     default: `${10 * MINUTE}`,
     description:
-      "How long a stream may wait for its first token once it has a slot: reading the prompt is in it, the queue " +
-      "and the load are not. Then the answer is 504.",
+      "How long a stream may wait for its first token once it has a slot. This includes reading the " +
+      "prompt, but not the queue and the load. Then it fails with 504.",
   }),
   IDLE_TIMEOUT_MS: deadline({
     default: `${2 * MINUTE}`,
-    description:
-      "The longest silence of Ollama between two pieces of a stream. Then the stream ends with an error.",
+    description: "Longest pause of Ollama between two parts of a stream. Then the stream ends with an error.",
   }),
   ANSWER_TIMEOUT_MS: deadline({
     default: `${20 * MINUTE}`,
     description:
-      "How long a whole (not streamed) answer may take, and how long a pull may be silent. Then the answer is 504, or " +
-      "breaks off.",
+      "How long a buffered (not streaming) response may take, and how long a pull may make no progress. " +
+      "Then the request fails with 504, or its stream breaks off.",
   }),
   SLOW_READER_TIMEOUT_MS: deadline({
     default: `${1 * MINUTE}`,
     description:
-      "How long a client may leave a stream unread when its buffers are full. Then it is disconnected.",
+      "How long a client may leave a stream unread while its buffers are full. Then it is disconnected.",
   }),
   SHUTDOWN_TIMEOUT_MS: deadline({
     default: `${30 * SECOND}`,
     description:
-      "How long requests in flight may go on after SIGTERM. Then they end with an error. The container's stop grace " +
-      "has to be longer.",
+      "How long in-flight requests may continue after SIGTERM. Then they end with an error. The " +
+      "container's stop grace period must be longer.",
   }),
 } satisfies Record<string, Definition<unknown>>;
 
