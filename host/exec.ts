@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { createWriteStream, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { cacheRoot } from "../scripts/node/install.mjs";
+import { cacheRoot } from "./cache-dir.mjs";
 import type { Report } from "./progress.ts";
 
 /** Something the user can mend; its message says how. */

@@ -3,7 +3,7 @@
 // other programs that it runs, and TypeScript that was compiled. All of it is still there for whoever uses it; it is only loaded then.
 import Module, { createRequire, enableCompileCache } from "node:module";
 import { join } from "node:path";
-import { compileCache } from "./node/install.mjs";
+import { compileCache } from "../host/cache-dir.mjs";
 
 // The npm scripts have set it for all of Node.js; for a plain `pulumi up` it is set here.
 enableCompileCache(compileCache());

@@ -7,7 +7,8 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writ
 import { delimiter, dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { cacheRoot, compileCache, installNode, npmCi } from "./node/install.mjs";
+import { cacheRoot, compileCache } from "../host/cache-dir.mjs";
+import { installNode, npmCi } from "./node/install.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const modules = join(root, "node_modules");
@@ -111,8 +112,11 @@ function command(node, first, rest) {
   return [node, [entryPoint(name), ...args]];
 }
 
+// Commands that are called otherwise than their package.
+const packages = { tsc: "typescript", depcruise: "dependency-cruiser" };
+
 function entryPoint(name) {
-  const manifest = join(modules, name === "tsc" ? "typescript" : name, "package.json");
+  const manifest = join(modules, packages[name] ?? name, "package.json");
   if (!existsSync(manifest)) throw new Error(`no package ${name} in node_modules`);
   const { bin } = JSON.parse(readFileSync(manifest, "utf8"));
   return join(dirname(manifest), typeof bin === "string" ? bin : bin[name]);

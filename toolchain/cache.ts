@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
-import { cacheRoot } from "../scripts/node/install.mjs";
+import { cacheRoot } from "../host/cache-dir.mjs";
 
 /** A short name for everything that an artefact is made from: the same inputs, the same key. */
 export function keyOf(inputs: readonly (string | Buffer)[]): string {

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type * as z from "zod";
 
 /** Wrong config, one line a problem: an error meant for users, shown without a stack trace. */
 export class ConfigError extends Error {
@@ -18,4 +19,11 @@ export function refuse<T>(run: () => T): T {
     if (error instanceof ConfigError) throw new pulumi.RunError(error.message);
     throw error;
   }
+}
+
+/** Marks a problem of the config that no other value mends: what is set is to be removed. */
+export const toRemove = { toRemove: true };
+
+export function isToRemove(issue: z.core.$ZodIssue): boolean {
+  return issue.code === "custom" && issue.params?.["toRemove"] === true;
 }

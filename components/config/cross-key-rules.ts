@@ -1,5 +1,5 @@
-import type { GivenConfig } from "./config.ts";
-import { hasTls, isNamed } from "../resources/edge-config/caddyfile.ts";
+import type { GivenConfig } from "./keys.ts";
+import { hasTls, isNamed } from "./edge-modes.ts";
 
 // What is allowed of a key depends on others. The messages complete the sentence "KEY is VALUE, but must be ...".
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isAllowed, type VariableName, variables } from "../../gateway/src/config/config.ts";
-import { toRemove } from "./removal.ts";
+import { toRemove } from "./config-error.ts";
 
 // What `gatewayEnvironment` may hold: those of the gateway's own variables that nothing else sets.
 

@@ -1,7 +1,8 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { type Access, isRemoteAccess, publishedUrl } from "../../engine/connection.ts";
-import { caddyfile, certificateFolder, type EdgeConfig, edgePort, hasTls } from "./edge-config/caddyfile.ts";
+import { edgePort, hasTls } from "../config/edge-modes.ts";
+import { caddyfile, certificateFolder, type EdgeConfig } from "./edge-config/caddyfile.ts";
 import type { NetworkToJoin } from "./network.ts";
 import { serviceContainer, type ContainerLimits } from "./container/service-container.ts";
 

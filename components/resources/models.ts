@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Access } from "../../engine/connection.ts";
-import type { StackConfig } from "../config/config.ts";
+import type { StackConfig } from "../config/keys.ts";
 import { OllamaModel } from "./ollama-model.ts";
 import type { PlannedModel } from "../planning/models/inspect.ts";
 

@@ -1,7 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { type Access, type OllamaAccess, publishedUrl, serviceUrl } from "../../engine/connection.ts";
-import type { StackConfig } from "../config/config.ts";
+import type { StackConfig } from "../config/keys.ts";
 import { checkGpuMemory } from "./gpu-memory-check.ts";
 import type { GpuRequest } from "../planning/gpus/request.ts";
 import type { OllamaModel } from "./ollama-model.ts";

@@ -1,4 +1,4 @@
-import { edgeModes, edgePort, hasTls } from "../../components/resources/edge-config/caddyfile.ts";
+import { edgeModes, edgePort, hasTls } from "../../components/config/edge-modes.ts";
 import type { TunnelEnd } from "../../engine/tunnel/tunnel.ts";
 import type { StackOutputs } from "../stack/outputs.ts";
 

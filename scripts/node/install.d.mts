@@ -1,7 +1,3 @@
-/** The folder that holds everything this project builds or downloads outside the checkout. */
-export function cacheRoot(): string;
-/** Where Node.js keeps what it has compiled. */
-export function compileCache(): string;
 /** Installs Node.js from the packages of this folder unless it is there; returns the binary's path. */
 export function installNode(): string;
 /** Installs what the package-lock.json of a folder says, without running install scripts. Throws an error for people. */

@@ -2,20 +2,10 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { cacheRoot } from "../../host/cache-dir.mjs";
 
 const here = import.meta.dirname ?? new URL(".", import.meta.url).pathname;
-
-export function cacheRoot() {
-  const base = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
-  return process.env["OLLAMA_STACK_CACHE"] || join(base, "ollama-stack");
-}
-
-/** Where Node.js keeps what it has compiled (NODE_COMPILE_CACHE): the program loads in half the time. */
-export function compileCache() {
-  return process.env["NODE_COMPILE_CACHE"] || join(cacheRoot(), "compiled");
-}
 
 export function installNode() {
   const lock = readFileSync(join(here, "package-lock.json"));

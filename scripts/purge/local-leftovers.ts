@@ -3,7 +3,7 @@ import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { places, uninstallBuilt } from "../../toolchain/install.ts";
-import { cacheRoot } from "../node/install.mjs";
+import { cacheRoot } from "../../host/cache-dir.mjs";
 import { stateFolder } from "../stack/backend.ts";
 import type { Leftover } from "./engine-leftovers.ts";
 

@@ -7,7 +7,7 @@ import { type EngineAddress, engineEnvironment, EngineError } from "../../engine
 import { explainEngine } from "../../engine/diagnostics.ts";
 import { installPackages } from "../../toolchain/apt.ts";
 import { type DockerApi, dockerApi, dockerClientApi, EngineHangs } from "../../engine/docker-api.ts";
-import { cacheRoot } from "../node/install.mjs";
+import { cacheRoot } from "../../host/cache-dir.mjs";
 import { say, step } from "../../host/progress.ts";
 import { ask, runTool, SetupError } from "../../host/exec.ts";
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { installed, places } from "../../toolchain/install.ts";
 import { versions } from "../../toolchain/binaries.ts";
-import { cacheRoot } from "../node/install.mjs";
+import { cacheRoot } from "../../host/cache-dir.mjs";
 import { ask } from "../../host/exec.ts";
 import type { Asked, Decision } from "./tool-source.ts";
 

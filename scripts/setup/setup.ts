@@ -4,7 +4,7 @@ import { build, isBuilt } from "../../toolchain/build.ts";
 import { cliFolder, pulumiHome } from "../../toolchain/install.ts";
 import { ensureEngine } from "./docker-engine.ts";
 import { withLock } from "../../host/file-lock.ts";
-import { cacheRoot, compileCache } from "../node/install.mjs";
+import { cacheRoot, compileCache } from "../../host/cache-dir.mjs";
 import { say } from "../../host/progress.ts";
 import { probes, remember } from "./probes.ts";
 import { installReleased, isReleasedInstalled } from "./released-tools.ts";

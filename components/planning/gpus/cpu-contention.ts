@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { StackConfig } from "../../config/config.ts";
+import type { StackConfig } from "../../config/keys.ts";
 
 /** `docker info`, as far as it tells of CPUs. */
 export const engineCpus = z.object({ NCPU: z.number(), CgroupVersion: z.string().nullish() });

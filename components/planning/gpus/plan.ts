@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { StackConfig } from "../../config/config.ts";
+import type { StackConfig } from "../../config/keys.ts";
 import { askEngine } from "../../../engine/docker-cli.ts";
 import { engineInfo, type GpuRequest, planRequest } from "./request.ts";
 import { engineCpus, sharedCores } from "./cpu-contention.ts";

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { StackConfig } from "../../config/config.ts";
+import type { StackConfig } from "../../config/keys.ts";
 import type { Access } from "../../../engine/connection.ts";
 import { reaching } from "../../../engine/with-tunnel.ts";
 import { EngineError } from "../../../engine/docker-cli.ts";

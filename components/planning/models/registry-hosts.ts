@@ -1,6 +1,6 @@
-import type { StackConfig } from "../../config/config.ts";
+import type { StackConfig } from "../../config/keys.ts";
 import { askEngine, type EngineAddress } from "../../../engine/docker-cli.ts";
-import { splitHostsLine } from "../../resources/container/service-container.ts";
+import { splitHostsLine } from "../../config/hosts-line.ts";
 import { parseReference, sourceKind } from "../../config/model-source.ts";
 
 /** Addresses of the hosts that only Ollama's container knows by name, as far as a registry is meant by them. */

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { GivenConfig, StackConfig } from "../../config/config.ts";
+import type { GivenConfig, StackConfig } from "../../config/keys.ts";
 import { EngineError } from "../../../engine/docker-cli.ts";
 import { checkClientEnvironment, explainEngine } from "../../../engine/diagnostics.ts";
 import { HostPorts } from "./host-ports.ts";

@@ -1,6 +1,7 @@
 import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { splitHostsLine } from "../../config/hosts-line.ts";
 import type { Access } from "../../../engine/connection.ts";
 import type { GpuRequest } from "../../planning/gpus/request.ts";
 
@@ -169,10 +170,4 @@ function mountsOf({ volume, folder }: ServiceContainerArgs): docker.types.input.
       ? []
       : [{ type: "bind", source: folder.source, target: folder.path, readOnly: true }]),
   ];
-}
-
-/** "registry:host-gateway" to what the provider takes; the address may itself hold colons (IPv6). */
-export function splitHostsLine(line: string): { host: string; ip: string } {
-  const colon = line.indexOf(":");
-  return { host: line.slice(0, colon), ip: line.slice(colon + 1) };
 }

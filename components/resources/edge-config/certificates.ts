@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "../../config/config-error.ts";
-import type { EdgeMode } from "./caddyfile.ts";
+import type { EdgeMode } from "../../config/edge-modes.ts";
 
 /** Names of the files in the folder of given certificates. */
 const needed: Readonly<Partial<Record<EdgeMode, readonly string[]>>> = {

@@ -2,7 +2,8 @@ import { Backend } from "./backend.ts";
 import type { Config } from "../config/config.ts";
 import { ApiError, modelNotFound } from "../errors.ts";
 import { keepLoaded } from "./preload.ts";
-import { type LoadRequest, Loads } from "./model-loader.ts";
+import type { LoadRequest } from "./loaded-models.ts";
+import { Loads } from "./model-loader.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import type { OllamaModel, OllamaQuestion } from "../ollama/types.ts";
 

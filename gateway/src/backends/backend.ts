@@ -3,9 +3,8 @@ import { Breaker } from "../lib/circuit-breaker.ts";
 import type { Config } from "../config/config.ts";
 import { ApiError, type Subject } from "../errors.ts";
 import { FollowedName } from "../lib/host-resolver.ts";
-import { LoadedModels, type Wanted } from "./loaded-models.ts";
-import type { LoadRequest } from "./model-loader.ts";
-import { OllamaClient } from "../ollama/client.ts";
+import { LoadedModels, type LoadRequest, type Wanted } from "./loaded-models.ts";
+import { OllamaClient, type OllamaTimeouts } from "../ollama/client.ts";
 import { keepAliveMs } from "../ollama/keep-alive.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import type { OllamaRunning } from "../ollama/types.ts";
@@ -40,7 +39,7 @@ export class Backend {
     this.#followed = new FollowedName(address.host, config.PROBE_TIMEOUT_MS);
     this.name = `${address.host}:${address.port}`;
     this.slots = address.slots ?? config.OLLAMA_NUM_PARALLEL;
-    this.client = new OllamaClient(config, address);
+    this.client = new OllamaClient(timeoutsOf(config), address);
     this.breaker = new Breaker(config.BREAKER_FAILURES, config.BREAKER_OPEN_MS);
   }
 
@@ -170,4 +169,14 @@ function outcomeOf(error: unknown): Outcome {
 /** The connection broke: the server may be failing although it answers when it is asked how it is. */
 function isBroken(error: ApiError): boolean {
   return error.code === "upstream_incomplete" || (error.code === "upstream_failed" && error.elsewhere);
+}
+
+function timeoutsOf(config: Config): OllamaTimeouts {
+  return {
+    connectMs: config.CONNECT_TIMEOUT_MS,
+    probeMs: config.PROBE_TIMEOUT_MS,
+    responseMs: config.ANSWER_TIMEOUT_MS,
+    firstTokenMs: config.FIRST_TOKEN_TIMEOUT_MS,
+    idleMs: config.IDLE_TIMEOUT_MS,
+  };
 }

@@ -9,6 +9,18 @@ export interface Wanted {
   readonly context: number | undefined;
 }
 
+/** How a load is asked for: the route decides what kind of model it is, the client how long it stays. */
+export interface LoadRequest extends Wanted {
+  /** The model's name as the client wrote it. */
+  readonly name: string;
+  readonly path: string;
+  readonly keepAlive: unknown;
+}
+
+export function sameModel(left: Wanted, right: Wanted): boolean {
+  return left.model === right.model && left.context === right.context;
+}
+
 interface Loaded {
   /** The context it really has. */
   readonly context: number | undefined;

@@ -1,15 +1,7 @@
 import type { Backend } from "./backend.ts";
 import { ApiError, toApiError } from "../errors.ts";
-import type { Wanted } from "./loaded-models.ts";
+import type { LoadRequest, Wanted } from "./loaded-models.ts";
 import { keepAliveMs } from "../ollama/keep-alive.ts";
-
-/** How a load is asked for: the route decides what kind of model it is, the client how long it stays. */
-export interface LoadRequest extends Wanted {
-  /** The model's name as the client wrote it. */
-  readonly name: string;
-  readonly path: string;
-  readonly keepAlive: unknown;
-}
 
 export interface LoadOutcome {
   readonly backend: Backend;
@@ -92,10 +84,6 @@ export class Loads {
   close(): void {
     for (const controller of this.#underWay.values()) controller.abort(new ApiError("shutting_down"));
   }
-}
-
-export function sameModel(left: Wanted, right: Wanted): boolean {
-  return left.model === right.model && left.context === right.context;
 }
 
 function keyOf({ model, context }: Wanted): string {

@@ -1,8 +1,6 @@
-import type { ApiError } from "../errors.ts";
-
 /** What is done for something that may be given up. */
-export interface Abort {
-  abort(reason: ApiError): void;
+export interface Abort<Reason extends Error> {
+  abort(reason: Reason): void;
 }
 
 /**
@@ -10,9 +8,9 @@ export interface Abort {
  * listener is no function: one that was made for each request grew old with all that belonged to it, until a full
  * garbage collection, and those then came four a second.
  */
-export interface Abortable {
+export interface Abortable<Reason extends Error> {
   /** Set once it has been given up. */
-  readonly abortReason: ApiError | undefined;
+  readonly abortReason: Reason | undefined;
   /** Aborted when it is given up. */
-  underWay: Abort | undefined;
+  underWay: Abort<Reason> | undefined;
 }

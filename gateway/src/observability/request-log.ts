@@ -1,16 +1,8 @@
 import type { FastifyRequest } from "fastify";
 import type { ApiError } from "../errors.ts";
 import type { Log } from "./log.ts";
-import { rounded } from "./request-record.ts";
-
-// Asked every few seconds by machines: they would bury what people ask for.
-export const PROBES: ReadonlySet<string | undefined> = new Set([
-  "/health",
-  "/accepting",
-  "/ready",
-  "/metrics",
-  "/v1/health_check",
-]);
+import { rounded } from "./milliseconds.ts";
+import { PROBES } from "./probe-routes.ts";
 
 /** What a probe was answered with last, by its route: only another answer is news. */
 export type ProbeStatuses = Map<string, number>;

@@ -1,8 +1,9 @@
 import type { ApiError } from "../errors.ts";
 import type { OllamaEmbeddings, OllamaEvent } from "../ollama/types.ts";
 import type { Ticket } from "../scheduling/admitted-request.ts";
-import type { Trace } from "./tracing.ts";
-import { type Usage, sumOf, usageOf } from "../apis/openai-chat/response.ts";
+import { type Usage, sumOf, usageOf } from "../ollama/usage.ts";
+import { rounded } from "./milliseconds.ts";
+import type { Trace } from "./trace-context.ts";
 
 const NS_PER_MS = 1e6;
 
@@ -114,11 +115,6 @@ export class RequestRecord {
 
 function textOf(event: OllamaEvent): string {
   return event.message?.content ?? event.response ?? "";
-}
-
-/** Tenths of a millisecond are enough. */
-export function rounded(milliseconds: number): number {
-  return Math.round(milliseconds * 10) / 10;
 }
 
 declare module "fastify" {

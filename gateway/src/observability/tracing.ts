@@ -1,25 +1,9 @@
-import { randomBytes } from "node:crypto";
 import packageJson from "../../package.json" with { type: "json" };
 import { OPERATIONS } from "./operation-names.ts";
-import { PROBES } from "./request-log.ts";
+import { PROBES } from "./probe-routes.ts";
 import type { RequestRecord } from "./request-record.ts";
 import type { Attribute, Span, SpanExporter } from "./otlp-exporter.ts";
-
-/** Where a request stands in a trace, as W3C's `traceparent` has it. */
-export interface Trace {
-  readonly traceId: string;
-  /** The span of whoever sent the request. */
-  readonly parentId: string | undefined;
-  readonly sampled: boolean;
-  /** The spans that are recorded here: of the request, and of what Ollama does for it. */
-  readonly spanId: string;
-  readonly upstreamSpanId: string;
-  /** The header that goes to Ollama. */
-  readonly traceparent: string;
-}
-
-const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
-const SAMPLED = 1;
+import { type Trace, parseTraceparent, randomHex } from "./trace-context.ts";
 
 const SERVER = 2;
 const CLIENT = 3;
@@ -38,16 +22,16 @@ export class Tracing {
 
   /** Undefined when the request belongs to no trace and none is recorded. */
   begin(header: string | undefined): Trace | undefined {
-    const parent = header === undefined ? undefined : parse(header);
+    const parent = header === undefined ? undefined : parseTraceparent(header);
     if (this.#exporter === undefined) return parent;
     const { traceId, parentId, sampled } = parent ?? {
-      traceId: hex(16),
+      traceId: randomHex(16),
       parentId: undefined,
       sampled: true,
     };
-    const upstreamSpanId = hex(8);
+    const upstreamSpanId = randomHex(8);
     const traceparent = `00-${traceId}-${upstreamSpanId}-${sampled ? "01" : "00"}`;
-    return { traceId, parentId, sampled, spanId: hex(8), upstreamSpanId, traceparent };
+    return { traceId, parentId, sampled, spanId: randomHex(8), upstreamSpanId, traceparent };
   }
 
   /** Records a request that has ended: a span of its own, and one for each thing it spent its time on. */
@@ -68,7 +52,7 @@ export class Tracing {
       this.#exporter?.add({ traceId: trace.traceId, ...span, ...times });
     };
     const within = (name: string, attributes: Attribute[] = []) => ({
-      spanId: hex(8),
+      spanId: randomHex(8),
       parentSpanId: trace.spanId,
       name,
       kind: INTERNAL,
@@ -127,18 +111,6 @@ export class Tracing {
       end,
     );
   }
-}
-
-function parse(header: string): Trace | undefined {
-  const [, version, traceId = "", parentId = "", flags = ""] = TRACEPARENT.exec(header) ?? [];
-  if (version === undefined || version === "ff" || /^0+$/.test(traceId) || /^0+$/.test(parentId))
-    return undefined;
-  const sampled = (Number.parseInt(flags, 16) & SAMPLED) === SAMPLED;
-  return { traceId, parentId, sampled, spanId: "", upstreamSpanId: "", traceparent: header };
-}
-
-function hex(bytes: number): string {
-  return randomBytes(bytes).toString("hex");
 }
 
 function text(key: string, value: string): Attribute {

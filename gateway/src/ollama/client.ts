@@ -2,7 +2,6 @@ import { isIPv6 } from "node:net";
 import type { Dispatcher, Pool } from "undici";
 import type { Abortable } from "../lib/abortable.ts";
 import type { BackendAddress } from "./address.ts";
-import type { Config } from "../config/config.ts";
 import { ApiError } from "../errors.ts";
 import { type EventReader, Exchange } from "./generate-stream.ts";
 import { newPool } from "./connection-pool.ts";
@@ -17,14 +16,26 @@ const KEEP_ALIVE_MS = 60_000;
 const JSON_HEADERS = { "content-type": "application/json", accept: "application/json" };
 const GENERATE_HEADERS = { "content-type": "application/json", accept: "application/x-ndjson" };
 
+/** How long Ollama may take, in milliseconds. */
+export interface OllamaTimeouts {
+  readonly connectMs: number;
+  /** For its version and its lists of models. */
+  readonly probeMs: number;
+  /** For a response that is not streamed. */
+  readonly responseMs: number;
+  readonly firstTokenMs: number;
+  /** Between two pieces of a stream. */
+  readonly idleMs: number;
+}
+
 /** Talks to one Ollama server over its native API. */
 export class OllamaClient {
-  readonly #config: Config;
+  readonly #timeouts: OllamaTimeouts;
   readonly #origin: string;
   #pool: Pool;
 
-  constructor(config: Config, { host, port }: BackendAddress) {
-    this.#config = config;
+  constructor(timeouts: OllamaTimeouts, { host, port }: BackendAddress) {
+    this.#timeouts = timeouts;
     this.#origin = `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
     this.#pool = this.#newPool();
   }
@@ -47,7 +58,7 @@ export class OllamaClient {
    */
   generate(
     { path, body }: OllamaCall,
-    asker: Abortable,
+    asker: Abortable<ApiError>,
     reader: EventReader,
     traceparent?: string,
   ): Promise<void> {
@@ -76,8 +87,8 @@ export class OllamaClient {
           headers: traceparent === undefined ? GENERATE_HEADERS : { ...GENERATE_HEADERS, traceparent },
           body: JSON.stringify(body),
           // Ollama sends its headers with the first token, or with the whole answer when it does not stream.
-          headersTimeout: whole ? this.#config.ANSWER_TIMEOUT_MS : this.#config.FIRST_TOKEN_TIMEOUT_MS,
-          bodyTimeout: this.#config.IDLE_TIMEOUT_MS,
+          headersTimeout: whole ? this.#timeouts.responseMs : this.#timeouts.firstTokenMs,
+          bodyTimeout: this.#timeouts.idleMs,
         },
         exchange,
       );
@@ -101,8 +112,8 @@ export class OllamaClient {
         method,
         path,
         signal,
-        headersTimeout: this.#config.ANSWER_TIMEOUT_MS,
-        bodyTimeout: this.#config.IDLE_TIMEOUT_MS,
+        headersTimeout: this.#timeouts.responseMs,
+        bodyTimeout: this.#timeouts.idleMs,
         headers: {
           ...(body === undefined ? {} : JSON_HEADERS),
           ...(traceparent === undefined ? {} : { traceparent }),
@@ -134,9 +145,9 @@ export class OllamaClient {
         method: method,
         path,
         signal,
-        headersTimeout: this.#config.ANSWER_TIMEOUT_MS,
+        headersTimeout: this.#timeouts.responseMs,
         // What was pulled is checked without a word, which takes a large model minutes.
-        bodyTimeout: this.#config.ANSWER_TIMEOUT_MS,
+        bodyTimeout: this.#timeouts.responseMs,
         ...contentOf(body),
       });
     } catch (error) {
@@ -177,13 +188,13 @@ export class OllamaClient {
     return newPool(this.#origin, {
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connect: { timeout: this.#config.CONNECT_TIMEOUT_MS },
+      connect: { timeout: this.#timeouts.connectMs },
     });
   }
 
   async #get(path: string): Promise<{ body: unknown; date: unknown }> {
     try {
-      const signal = AbortSignal.timeout(this.#config.PROBE_TIMEOUT_MS);
+      const signal = AbortSignal.timeout(this.#timeouts.probeMs);
       const answer = await this.#pool.request({ method: "GET", path, signal });
       if (answer.statusCode === 200) return { body: await answer.body.json(), date: answer.headers["date"] };
       await answer.body.dump();

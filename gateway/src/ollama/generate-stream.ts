@@ -23,7 +23,7 @@ export interface ExchangeOptions {
   readonly model: string;
   readonly reader: EventReader;
   /** When it is given up, the exchange ends with the reason, whatever state it is in. */
-  readonly asker: Abortable;
+  readonly asker: Abortable<ApiError>;
   readonly timeouts: { readonly beginning: ErrorCode; readonly silence: ErrorCode };
   /** Called once: without an error when the line with `done: true` was read, with one in every other case. */
   readonly settled: (error?: ApiError) => void;
@@ -36,7 +36,7 @@ const MAX_ERROR_BYTES = 64 * 1024;
  * One request to Ollama, as undici reports it. The answer is complete when a line with `done: true` was read; bytes
  * that end before it, however cleanly, are a failure.
  */
-export class Exchange implements Dispatcher.DispatchHandler, Abort {
+export class Exchange implements Dispatcher.DispatchHandler, Abort<ApiError> {
   readonly #options: ExchangeOptions;
   readonly #lines = new LineSplitter((line) => {
     this.#onLine(line);

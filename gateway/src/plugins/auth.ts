@@ -2,7 +2,6 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { Caller } from "../auth/consumer.ts";
 import { ApiError } from "../errors.ts";
 import type { KeyRing } from "../auth/key-store.ts";
-import type { Metrics } from "../observability/metrics.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -18,11 +17,16 @@ const OPEN_ROUTES: ReadonlySet<string | undefined> = new Set([
   "/v1/health_check",
 ]);
 
+/** Counts the tokens that a key has used. */
+interface TokenMetrics {
+  countTokens(key: string, tokens: number): void;
+}
+
 /**
  * Lets only requests with a known key in, within the key's limits. Without any key everybody is let in, but nobody as
  * an admin: that is for a gateway only its own machine can reach.
  */
-export function authenticate(app: FastifyInstance, keys: KeyRing, metrics: Metrics): void {
+export function authenticate(app: FastifyInstance, keys: KeyRing, metrics: TokenMetrics): void {
   const nobody = new Caller({});
   app.decorateRequest("caller");
 

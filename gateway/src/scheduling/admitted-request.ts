@@ -1,14 +1,22 @@
 import type { Abort, Abortable } from "../lib/abortable.ts";
-import type { QueueLimits } from "./scheduler.ts";
 import type { Backend } from "../backends/backend.ts";
 import type { Caller } from "../auth/consumer.ts";
 import { ApiError, type Words, toApiError } from "../errors.ts";
-import type { LoadRequest } from "../backends/model-loader.ts";
+import type { LoadRequest } from "../backends/loaded-models.ts";
 import type { OllamaClient } from "../ollama/client.ts";
 import { inWords } from "../ollama/error-mapping.ts";
 import type { Member } from "../lib/indexed-set.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import { Turn } from "./call-timings.ts";
+
+export interface QueueLimits {
+  /** How many requests may wait. */
+  readonly length: number;
+  /** How long one may wait for a slot, ms. */
+  readonly timeoutMs: number;
+  /** How often those that wait for a load are told so, ms. */
+  readonly loadingCommentMs: number;
+}
 
 /** What a request asks of Ollama, as far as it decides where it can run. */
 export interface Asked extends Words {
@@ -38,7 +46,7 @@ interface Desk {
 }
 
 /** A request that has been let in. When it is given up, everything done on its behalf ends. */
-export class Ticket implements Abortable, Member {
+export class Ticket implements Abortable<ApiError>, Member {
   place = 0;
   readonly key: string;
   /** What it asks now. */
@@ -54,7 +62,7 @@ export class Ticket implements Abortable, Member {
   readonly #words: Words;
   readonly #desk: Desk;
   abortReason: ApiError | undefined;
-  underWay: Abort | undefined;
+  underWay: Abort<ApiError> | undefined;
   #controller: AbortController | undefined;
   #turn = new Turn();
   /** The turns before this one. */

@@ -1,18 +1,10 @@
 import type { Backend } from "../backends/backend.ts";
 import type { Backends } from "../backends/backend-pool.ts";
 import { ApiError } from "../errors.ts";
-import { type LoadOutcome, type LoadRequest, sameModel } from "../backends/model-loader.ts";
+import { type LoadRequest, sameModel } from "../backends/loaded-models.ts";
+import type { LoadOutcome } from "../backends/model-loader.ts";
 import { Members } from "../lib/indexed-set.ts";
-import { type Asked, Ticket, wantedBy } from "./admitted-request.ts";
-
-export interface QueueLimits {
-  /** How many requests may wait. */
-  readonly length: number;
-  /** How long one may wait for a slot, ms. */
-  readonly timeoutMs: number;
-  /** How often those that wait for a load are told so, ms. */
-  readonly loadingCommentMs: number;
-}
+import { type Asked, type QueueLimits, Ticket, wantedBy } from "./admitted-request.ts";
 
 // How much the latest request counts in the average that Retry-After is reckoned with.
 const AVERAGE_WEIGHT = 0.1;

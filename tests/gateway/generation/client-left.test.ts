@@ -58,7 +58,7 @@ describe("a client that leaves stops the work in Ollama", () => {
 
   test("while the connection to Ollama is being made: the request is never sent", async () => {
     const left = new ApiError("client_left");
-    const asker = { abortReason: undefined, underWay: undefined } as Writable<Abortable>;
+    const asker = { abortReason: undefined, underWay: undefined } as Writable<Abortable<ApiError>>;
     const { promise, resolve } = Promise.withResolvers<ApiError | undefined>();
     const exchange = new Exchange({
       model: "m",

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { sharedCores } from "../../../components/planning/gpus/cpu-contention.ts";
-import type { StackConfig } from "../../../components/config/config.ts";
+import type { StackConfig } from "../../../components/config/keys.ts";
 
 const model = (name: string, threads?: number) =>
   ({

@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import type { StackConfig } from "../../../components/config/config.ts";
+import type { StackConfig } from "../../../components/config/keys.ts";
 import { planModels } from "../../../components/planning/models/plan.ts";
 import type { ModelRecord } from "../../../components/config/model-record.ts";
 import type { ModelConfig } from "../../../components/config/models.ts";

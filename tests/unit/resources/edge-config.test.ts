@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { certificatesVersion } from "../../../components/resources/edge-config/certificates.ts";
-import { caddyfile, edgePort } from "../../../components/resources/edge-config/caddyfile.ts";
+import { edgePort } from "../../../components/config/edge-modes.ts";
+import { caddyfile } from "../../../components/resources/edge-config/caddyfile.ts";
 
 const config = {
   hostnames: ["llm.example.org", "llm"],

@@ -2,13 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { ApiError } from "../../errors.ts";
 import type { OllamaEvent, OllamaLogprob, OllamaToolCall } from "../../ollama/types.ts";
 import { dataEvent } from "../../lib/sse.ts";
+import { usageOf } from "../../ollama/usage.ts";
 import type { StreamedAnswer, WholeAnswer } from "../adapter.ts";
-
-export interface Usage {
-  readonly prompt_tokens: number;
-  readonly completion_tokens: number;
-  readonly total_tokens: number;
-}
 
 /** What identifies one answer in everything that is sent of it. */
 interface AnswerIdentity {
@@ -25,21 +20,6 @@ export const END_OF_STREAM = dataEvent("[DONE]");
 
 export function newAnswer(prefix: "chatcmpl" | "cmpl", model: string): AnswerIdentity {
   return { id: `${prefix}-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model };
-}
-
-export function usageOf(event: OllamaEvent): Usage {
-  // Ollama leaves out counts that are zero.
-  const prompt = event.prompt_eval_count ?? 0;
-  const completion = event.eval_count ?? 0;
-  return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
-}
-
-export function sumOf(one: Usage, other: Usage): Usage {
-  return {
-    prompt_tokens: one.prompt_tokens + other.prompt_tokens,
-    completion_tokens: one.completion_tokens + other.completion_tokens,
-    total_tokens: one.total_tokens + other.total_tokens,
-  };
 }
 
 function finishReason(event: OllamaEvent, calledTools: boolean): "stop" | "length" | "tool_calls" {

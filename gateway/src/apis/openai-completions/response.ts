@@ -1,14 +1,8 @@
+import { type Usage, sumOf, usageOf } from "../../ollama/usage.ts";
 import type { ApiError } from "../../errors.ts";
 import type { OllamaEvent, OllamaLogprob } from "../../ollama/types.ts";
 import { dataEvent } from "../../lib/sse.ts";
-import {
-  END_OF_STREAM,
-  FINGERPRINT,
-  type Usage,
-  newAnswer,
-  sumOf,
-  usageOf,
-} from "../openai-chat/response.ts";
+import { END_OF_STREAM, FINGERPRINT, newAnswer } from "../openai-chat/response.ts";
 import type { StreamedAnswer, WholeAnswer } from "../adapter.ts";
 
 function finishReason(event: OllamaEvent): "stop" | "length" {

@@ -1,0 +1,164 @@
+import { z } from "zod";
+import { KEY_LINE, KeyError, parseKeys } from "../../gateway/src/auth/api-keys.ts";
+import { edgeModes } from "./edge-modes.ts";
+import { gatewayEnvironment } from "./gateway-environment.ts";
+import { gpus } from "./gpus.ts";
+import { models } from "./models.ts";
+
+// Defaults and descriptions are in Pulumi.yaml, which the CLI merges into the stack's config; here are the
+// types and what is allowed. Each message completes the sentence "KEY is VALUE, but must be ...".
+
+const integer = (min: number, max: number) => {
+  const allowed = `a whole number from ${String(min)} to ${String(max)}`;
+  return z.codec(
+    z.string(allowed).regex(/^-?\d+$/, allowed),
+    z.int(allowed).min(min, allowed).max(max, allowed),
+    {
+      decode: Number,
+      encode: String,
+    },
+  );
+};
+
+const boolean = z.codec(z.enum(["true", "false"], "true or false"), z.boolean(), {
+  decode: (text) => text === "true",
+  encode: (value) => (value ? "true" : "false"),
+});
+
+const memoryMiB = (min: number) => integer(min, 16 * 1024 * 1024);
+
+/** A host port, or "auto": the stack chooses one. */
+const port = (min: 0 | 1) => {
+  const allowed = `a whole number from ${String(min)} to 65535, or auto`;
+  return z.codec(
+    z.string(allowed).regex(/^(auto|-?\d+)$/, allowed),
+    z.union([z.literal("auto"), z.int(allowed).min(min, allowed).max(65535, allowed)]),
+    { decode: (text) => (text === "auto" ? text : Number(text)), encode: String },
+  );
+};
+
+const cpus = z
+  .string()
+  .regex(
+    /^(|(?=.*[1-9])\d{1,4}(\.\d{1,2})?)$/,
+    "a number of CPUs such as 2 or 0.5, or empty for all of them",
+  );
+
+const address = z.union([z.ipv4(), z.ipv6()], "an IPv4 or IPv6 address such as 127.0.0.1");
+
+const dockerName = z
+  .string()
+  .regex(
+    /^(|[A-Za-z0-9][A-Za-z0-9_.-]*)$/,
+    "a name of letters, digits, '_', '.' and '-', or empty for the default",
+  );
+
+const platform = z
+  .string()
+  .regex(
+    /^(|[a-z0-9]+\/[a-z0-9_]+(\/[a-z0-9]+)?)$/,
+    "a platform such as linux/amd64, or empty for the engine's own",
+  );
+
+const imageReference = z
+  .string()
+  .regex(
+    /^([A-Za-z0-9.-]+(:\d{1,5})?\/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/,
+    "an image reference such as ollama/ollama:0.17.4",
+  );
+
+const keepAlive = z
+  .string()
+  .regex(
+    /^(-1|0|(\d+(\.\d+)?(ms|s|m|h))+)$/,
+    "a duration such as 30s, 5m or 24h, -1 (for good) or 0 (not at all)",
+  );
+
+const hostsLine = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9.-]*:(host-gateway|[0-9a-fA-F.:]+)$/,
+    `"name:address", such as "registry:host-gateway"`,
+  );
+
+const apiKeys = z.array(z.string("lines of text"), "a list of lines").superRefine((lines, context) => {
+  try {
+    parseKeys(lines.join("\n"));
+  } catch (error) {
+    if (!(error instanceof KeyError)) throw error;
+    context.addIssue({ code: "custom", message: `a list of lines ${KEY_LINE} (${error.message})` });
+  }
+});
+
+const hostname = z
+  .string()
+  .regex(
+    /^(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/,
+    "a host name or an IPv4 address",
+  );
+
+const absoluteFolder = z
+  .string()
+  .regex(/^(|\/.+|[A-Za-z]:[\\/].+)$/, "the absolute path of a folder, or empty");
+
+const dockerHost = z
+  .string()
+  .regex(
+    /^(|unix:\/\/\/.+|ssh:\/\/([\w.-]+@)?[\w.-]+(:\d{1,5})?|tcp:\/\/[\w.-]+:\d{1,5})$/,
+    "an engine's address such as ssh://user@host or tcp://host:2376, or empty for this machine's",
+  );
+
+const logLevels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
+
+export const keys = z.strictObject({
+  production: boolean,
+  dockerHost,
+  dockerCertPath: absoluteFolder,
+  networkName: dockerName,
+  imagePlatform: platform,
+  ollamaReplicas: integer(1, 16),
+  ollamaImage: imageReference,
+  ollamaPort: port(0),
+  ollamaBindAddress: address,
+  ollamaHosts: z.array(hostsLine, "a list of lines"),
+  ollamaMemoryMiB: memoryMiB(256),
+  ollamaCpus: cpus,
+  ollamaPids: integer(64, 4_194_304),
+  ollamaParallel: integer(1, 64),
+  ollamaContextLength: integer(256, 16_777_216),
+  ollamaKeepAlive: keepAlive,
+  gpus,
+  modelVolume: dockerName,
+  retainModels: boolean,
+  protectModels: boolean,
+  models,
+  pullStallSeconds: integer(5, 3600),
+  gatewayReplicas: integer(1, 16),
+  gatewayPort: port(1),
+  gatewayBindAddress: address,
+  gatewayApiKeys: apiKeys,
+  gatewayBaseImage: imageReference,
+  gatewayMemoryMiB: memoryMiB(128),
+  gatewayCpus: cpus,
+  gatewayPids: integer(32, 4_194_304),
+  gatewayLogLevel: z.enum(logLevels, `one of ${logLevels.join(", ")}`),
+  gatewayEnvironment,
+  edge: z.enum(["none", ...edgeModes], `one of none, ${edgeModes.join(", ")}`),
+  edgeHostnames: z.array(hostname, "a list of names"),
+  edgeCertificates: absoluteFolder,
+  edgeAcmeDirectory: z.string().regex(/^(|https:\/\/[^\s{}"`]+)$/, "an https URL, or empty"),
+  edgeAcmeEmail: z
+    .string()
+    .regex(/^(|[^\s@{}"`]+@[^\s@{}"`]+)$/, "an address such as ops@example.org, or empty"),
+  edgeImage: imageReference,
+  edgeMemoryMiB: memoryMiB(64),
+  edgeCpus: cpus,
+  edgePids: integer(32, 4_194_304),
+  drainTimeoutSeconds: integer(1, 86_400),
+  readyTimeoutSeconds: integer(5, 3600),
+});
+
+/** The values of all keys, each allowed by itself. */
+export type GivenConfig = z.output<typeof keys>;
+/** The same, with the ports that were left to the stack. */
+export type StackConfig = GivenConfig & { readonly ollamaPort: number; readonly gatewayPort: number };
