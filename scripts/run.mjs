@@ -13,6 +13,8 @@ import { installNode, npmCi } from "./node/install.mjs";
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const modules = join(root, "node_modules");
 const stamp = join(modules, ".ollama-stack-lock");
+// Commands that are called otherwise than their package.
+const packages = { tsc: "typescript", depcruise: "dependency-cruiser" };
 
 try {
   const [major, minor] = process.versions.node.split(".").map(Number);
@@ -111,9 +113,6 @@ function command(node, first, rest) {
   // The entry point itself: on Windows .bin holds shell wrappers that cannot be spawned without a shell.
   return [node, [entryPoint(name), ...args]];
 }
-
-// Commands that are called otherwise than their package.
-const packages = { tsc: "typescript", depcruise: "dependency-cruiser" };
 
 function entryPoint(name) {
   const manifest = join(modules, packages[name] ?? name, "package.json");

@@ -1,0 +1,131 @@
+// Which room may import which; `npm run lint` checks it. A room imports itself, the rooms listed beside it, Node.js and
+// packages, and nothing else of the project. What each room is for is in docs/architecture.md.
+
+/** Gateway: paths below gateway/src. */
+const gateway = {
+  "errors.ts": [],
+  lib: [],
+  ollama: ["errors.ts", "lib"],
+  auth: ["errors.ts", "lib", "ollama"],
+  config: ["auth", "lib", "ollama"],
+  "json-schema": ["errors.ts", "lib"],
+  apis: ["errors.ts", "json-schema", "lib", "ollama"],
+  backends: ["config", "errors.ts", "lib", "ollama"],
+  scheduling: ["auth", "backends", "errors.ts", "lib", "ollama"],
+  observability: ["backends", "errors.ts", "lib", "ollama", "scheduling"],
+  plugins: ["apis", "auth", "errors.ts", "lib"],
+  generation: ["apis", "app-context.ts", "backends", "errors.ts", "lib", "ollama", "scheduling"],
+  openapi: ["apis"],
+  control: ["scheduling"],
+  routes: [
+    "apis",
+    "app-context.ts",
+    "auth",
+    "errors.ts",
+    "generation",
+    "lib",
+    "observability",
+    "ollama",
+    "openapi",
+  ],
+  bin: [],
+};
+
+/** Everything else: paths from the project's root. */
+const project = {
+  engine: [],
+  host: [],
+  policy: ["gateway/src/auth"],
+  "components/config": ["gateway/src/auth", "gateway/src/config", "gateway/src/lib"],
+  "components/planning": ["components/config", "engine"],
+  "components/resources": ["components/config", "components/planning", "engine", "gateway/src/config"],
+  "components/commands": ["components/config", "engine"],
+  toolchain: ["engine", "host", "scripts/node"],
+  "scripts/node": ["host"],
+  "scripts/stack": ["engine"],
+  "scripts/registry": [],
+  "scripts/setup": ["engine", "host", "scripts/node", "scripts/stack", "toolchain"],
+  "scripts/update": ["engine", "host", "scripts/stack"],
+  "scripts/connect": ["components/config", "engine", "scripts/stack"],
+  "scripts/drift": ["engine", "scripts/connect", "scripts/stack"],
+  "scripts/preview": ["engine", "scripts/registry", "scripts/stack"],
+  "scripts/pin": [
+    "components/config",
+    "components/planning",
+    "engine",
+    "scripts/connect",
+    "scripts/registry",
+    "scripts/stack",
+  ],
+  "scripts/purge": ["engine", "host", "scripts/stack", "toolchain"],
+  "scripts/cli": ["host", "scripts/setup", "scripts/stack"],
+  "scripts/test-runner": ["host"],
+};
+
+const inRoom = (/** @type {string} */ room) =>
+  `^${room.replaceAll(".", "\\.")}${/\.\w+$/.test(room) ? "$" : "/"}`;
+
+/** One rule per room: what it imports of `scope` is itself or listed. */
+const roomRule = (room, allowed, scope) => ({
+  name: `room ${room}`,
+  comment: `${room} may import ${allowed.length === 0 ? "no other room" : allowed.join(", ")}`,
+  severity: "error",
+  from: { path: inRoom(room) },
+  to: { path: scope, pathNot: [room, ...allowed].map(inRoom) },
+});
+
+const ours =
+  "^(gateway/src|components|engine|host|scripts|toolchain|policy|bench|attack|tests|test-support|index\\.ts)";
+
+export default {
+  forbidden: [
+    { name: "no cycles", severity: "error", from: {}, to: { circular: true } },
+    ...Object.entries(gateway).map(([room, allowed]) =>
+      roomRule(
+        `gateway/src/${room}`,
+        allowed.map((each) => `gateway/src/${each}`),
+        ours,
+      ),
+    ),
+    ...Object.entries(project).map(([room, allowed]) => roomRule(room, allowed, ours)),
+    {
+      name: "commands are imported by nothing",
+      comment:
+        "An npm script's file reads options, calls rooms and prints; what others need belongs into a room.",
+      severity: "error",
+      from: { path: ours, pathNot: "^(scripts/commands|tests|bench)/" },
+      to: { path: "^scripts/commands/" },
+    },
+    {
+      name: "Pulumi's providers only in resources",
+      severity: "error",
+      from: { path: ours, pathNot: "^(components/resources|tests|test-support)/" },
+      to: { path: "^node_modules/@pulumi/(docker|command)/" },
+    },
+    {
+      name: "scripts of an update load no Pulumi",
+      comment: "They start in milliseconds, once for each resource.",
+      severity: "error",
+      from: { path: "^(components/commands|engine|host)/" },
+      to: { path: "^node_modules/@pulumi/" },
+    },
+    {
+      name: "translation knows no HTTP framework",
+      severity: "error",
+      from: { path: "^gateway/src/(apis|json-schema)/" },
+      to: { path: "^node_modules/fastify/" },
+    },
+    {
+      name: "product imports no tests",
+      severity: "error",
+      from: { path: "^(gateway/src|components|engine|host|policy|toolchain)/" },
+      to: { path: "^(tests|test-support|bench|attack)/" },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "/dist/" },
+  },
+};
