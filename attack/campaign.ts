@@ -1,0 +1,100 @@
+import { say } from "../host/progress.ts";
+import { InnocentClient } from "./innocent-client.ts";
+import { Random } from "./random.ts";
+import type { CampaignResult, Outcome } from "./report.ts";
+import type { Attack, FaultScenario, Scenario } from "./scenario.ts";
+import type { Stacks } from "./stacks.ts";
+import { describeError } from "./target.ts";
+import { Watch } from "./watch.ts";
+
+interface Plan {
+  readonly scenarios: readonly Scenario[];
+  /** Run once, after all rounds. */
+  readonly faults: readonly FaultScenario[];
+  readonly minutes: number;
+  readonly seed: number;
+  readonly signal: AbortSignal;
+}
+
+export type Measured = Omit<CampaignResult, "machine">;
+
+/** Runs rounds of scenarios until the time is over, each at least once, while innocent clients use the stacks. */
+export async function runCampaign(stacks: Stacks, plan: Plan): Promise<Measured> {
+  const { edge, direct } = stacks;
+  const { scenarios, faults, minutes, seed, signal } = plan;
+  const clients = [new InnocentClient(edge), new InnocentClient(direct)];
+  const outcomes = new Map<Scenario, Outcome>(
+    [...scenarios, ...faults].map((scenario) => [scenario, emptyOutcome(scenario)]),
+  );
+  const watch = await Watch.start([...direct.containers, ...edge.containers]);
+  const began = performance.now();
+  const passed = () => (performance.now() - began) / 60_000;
+  const isOver = () => signal.aborted || passed() >= minutes;
+
+  const run = async (scenario: Scenario, round: number): Promise<void> => {
+    const outcome = outcomes.get(scenario) ?? emptyOutcome(scenario);
+    const random = new Random(seed + round * 1009 + hashOf(scenario.name));
+    const found = (problem: string) =>
+      outcome.problems.set(problem, (outcome.problems.get(problem) ?? 0) + 1);
+    const attack: Attack = {
+      ...stacks,
+      random,
+      round,
+      signal,
+      tried: (count = 1) => (outcome.tries += count),
+      found,
+    };
+    const start = performance.now();
+    const before = outcome.problems.size;
+    await scenario.run(attack).catch((error: unknown) => found(describeError(error)));
+    for (const change of await watch.changes()) found(change);
+    for (const client of clients) for (const failure of client.failures()) found(failure);
+    outcome.rounds += 1;
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    const result =
+      outcome.problems.size === before ? "held" : `FAILED: ${[...outcome.problems.keys()].at(-1)}`;
+    say(
+      `${passed().toFixed(1)} min  §${scenario.section} ${scenario.name}: ${seconds} s, ${result.slice(0, 300)}`,
+    );
+  };
+
+  let round = 0;
+  try {
+    for (const client of clients) client.start();
+    do {
+      for (const scenario of scenarios) {
+        if (round > 0 ? isOver() : signal.aborted) break;
+        await run(scenario, round);
+      }
+      round += 1;
+    } while (!isOver() && scenarios.length > 0);
+    for (const client of clients) await client.pause();
+    for (const fault of faults) {
+      if (signal.aborted) break;
+      await watch.excusing(fault.breaks(stacks), () => run(fault, 0));
+    }
+    return {
+      seed,
+      minutes: passed(),
+      rounds: round,
+      outcomes: [...outcomes.values()],
+      containers: await watch.summary(),
+      clients: clients.map((client) => client.summary()),
+      remarks: signal.aborted ? ["The campaign was interrupted."] : [],
+    };
+  } finally {
+    for (const client of clients) await client.pause();
+    watch.stop();
+  }
+}
+
+function emptyOutcome({ section, name, expected }: Scenario): Outcome {
+  return { section, name, expected, rounds: 0, tries: 0, problems: new Map() };
+}
+
+/** Scenarios of one round do not all make the same choices. */
+function hashOf(text: string): number {
+  let hash = 0;
+  for (const char of text) hash = (Math.imul(hash, 31) + char.charCodeAt(0)) >>> 0;
+  return hash;
+}

@@ -1,0 +1,42 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
+import type { Target } from "./target.ts";
+
+/** Opens one HTTP/2 connection, does something with it, and closes it whatever happens. Errors are no matter. */
+export async function withHttp2<T>(
+  target: Target,
+  work: (session: ClientHttp2Session) => Promise<T>,
+): Promise<T> {
+  const { ca } = target.place;
+  const session = connect(target.url, ca === undefined ? {} : { ca });
+  session.on("error", () => undefined);
+  try {
+    return await work(session);
+  } finally {
+    session.destroy();
+  }
+}
+
+/** A stream with a POST on it, whose body the scenario writes. */
+export interface Http2Post {
+  readonly stream: ClientHttp2Stream;
+  status: number;
+  isOpen: boolean;
+}
+
+export function post(
+  session: ClientHttp2Session,
+  path: string,
+  headers: Readonly<Record<string, string | number>>,
+): Http2Post | undefined {
+  if (session.destroyed || session.closed) return undefined;
+  const stream = session.request({ ":method": "POST", ":path": path, ...headers });
+  const sent: Http2Post = { stream, status: 0, isOpen: true };
+  stream.on("error", () => undefined);
+  stream.on("response", ({ ":status": status }) => {
+    sent.status = status ?? 0;
+  });
+  stream.resume().once("close", () => {
+    sent.isOpen = false;
+  });
+  return sent;
+}

@@ -1,0 +1,51 @@
+// npm run attack: what clients can do to a stack is done to two stacks of its own. README.md says how.
+import { say } from "../host/progress.ts";
+import { main } from "../scripts/cli/main.ts";
+import { setup } from "../scripts/setup/setup.ts";
+import { runCampaign } from "./campaign.ts";
+import { readOptions, usage } from "./options.ts";
+import { hasHeld, report } from "./report.ts";
+import { environmentOf, writeResults } from "./results.ts";
+import { faults, scenarios } from "./scenarios/all.ts";
+import { AttackedStacks } from "./stacks.ts";
+
+await main(async () => {
+  const options = readOptions(process.argv.slice(2));
+  if (options.help) {
+    console.log(usage);
+    return;
+  }
+  const { env, world } = await setup();
+  Object.assign(process.env, env, { OLLAMA_STACK_WORLD: world });
+  const interrupted = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+    process.on(signal, () => {
+      if (!interrupted.signal.aborted) say("interrupted: taking the stacks down");
+      interrupted.abort();
+    });
+  const isChosen = ({ section }: { readonly section: number }) =>
+    options.only === undefined || section === options.only;
+  const attacked = new AttackedStacks();
+  try {
+    say("bringing up the two stacks that are attacked ...");
+    const stacks = await attacked.up();
+    const measured = await runCampaign(stacks, {
+      scenarios: scenarios.filter(isChosen),
+      faults: faults.filter(isChosen),
+      minutes: options.minutes,
+      seed: options.seed,
+      signal: interrupted.signal,
+    });
+    const result = { ...measured, machine: await environmentOf(stacks) };
+    const text = report(result);
+    console.log(text);
+    if (options.write) await writeResults(text);
+    if (!hasHeld(result)) process.exitCode = 1;
+  } finally {
+    say("taking the stacks down ...");
+    for (const failure of await attacked.down()) {
+      say(failure);
+      process.exitCode = 1;
+    }
+  }
+});

@@ -1,0 +1,126 @@
+import type { ClientSummary } from "./innocent-client.ts";
+import { type Section, sections } from "./scenario.ts";
+import type { ContainerSummary } from "./watch.ts";
+
+/** What came of a scenario in all its rounds. */
+export interface Outcome {
+  readonly section: Section;
+  readonly name: string;
+  readonly expected: string;
+  rounds: number;
+  tries: number;
+  /** Each once, with how often it was found. */
+  readonly problems: Map<string, number>;
+}
+
+export interface CampaignResult {
+  /** What it ran on, a line each. */
+  readonly machine: readonly string[];
+  readonly seed: number;
+  readonly minutes: number;
+  readonly rounds: number;
+  readonly outcomes: readonly Outcome[];
+  readonly containers: readonly ContainerSummary[];
+  readonly clients: readonly ClientSummary[];
+  /** What belongs to no scenario, such as an interruption. */
+  readonly remarks: readonly string[];
+}
+
+/** Whether nothing was found and nothing restarted. */
+export function hasHeld({ outcomes, containers, clients, remarks }: CampaignResult): boolean {
+  return (
+    outcomes.length > 0 &&
+    remarks.length === 0 &&
+    outcomes.every(({ problems, rounds }) => problems.size === 0 && rounds > 0) &&
+    containers.every(({ restarts, outOfMemory, unhealthy }) => restarts + outOfMemory + unhealthy === 0) &&
+    clients.every(({ failures, responses }) => failures === 0 && responses > 0)
+  );
+}
+
+/** The result as Markdown. */
+export function report(result: CampaignResult): string {
+  const { outcomes, containers, clients, remarks } = result;
+  const failed = outcomes.filter(({ problems }) => problems.size > 0);
+  const restarts = containers.reduce((sum, container) => sum + container.restarts, 0);
+  const tries = outcomes.reduce((sum, outcome) => sum + outcome.tries, 0);
+  const number = (value: number) => value.toLocaleString("en-US");
+  return [
+    ...result.machine.map((line) => `- ${line}`),
+    `- ${result.minutes.toFixed(1)} minutes, ${result.rounds} rounds, seed ${result.seed}`,
+    "",
+    `${number(tries)} requests and connections of ${outcomes.length} scenarios; ` +
+      `${failed.length === 0 ? "none" : failed.length} failed. ` +
+      `${restarts === 0 ? "No container restarted" : `Containers restarted ${restarts} times`}.`,
+    "",
+    table(
+      ["§", "what was tried", "rounds", "tries", "what has to come of it", "result"],
+      outcomes.map((outcome) => [
+        String(outcome.section),
+        outcome.name,
+        String(outcome.rounds),
+        number(outcome.tries),
+        outcome.expected,
+        outcome.rounds === 0 ? "**not run**" : outcome.problems.size === 0 ? "held" : "**failed**",
+      ]),
+      [2, 3],
+    ),
+    "",
+    table(
+      ["container", "restarts", "out of memory", "unhealthy", "peak of memory (MiB)", "limit (MiB)"],
+      containers.map((container) => [
+        container.name,
+        String(container.restarts),
+        String(container.outOfMemory),
+        String(container.unhealthy),
+        container.peakMiB === undefined ? "not known" : String(container.peakMiB),
+        String(container.limitMiB),
+      ]),
+      [1, 2, 3, 4, 5],
+    ),
+    "",
+    table(
+      ["who must not notice", "responses", "failures", "first byte, median (ms)", "longest (ms)"],
+      clients.map(({ name, responses, failures, medianMs, longestMs }) => [
+        name,
+        number(responses),
+        number(failures),
+        number(medianMs),
+        number(longestMs),
+      ]),
+      [1, 2, 3, 4],
+    ),
+    "",
+    "The sections are:",
+    "",
+    ...Object.entries(sections).map(([section, title]) => `${section}. ${title}`),
+    ...(failed.length === 0 ? [] : ["", "What failed:", "", ...failed.flatMap(problemLines)]),
+    ...(remarks.length === 0 ? [] : ["", ...remarks]),
+  ].join("\n");
+}
+
+const shownProblems = 6;
+
+function problemLines({ section, name, problems }: Outcome): string[] {
+  const lines = [...problems].map(
+    ([problem, times]) =>
+      `  - ${problem.replaceAll(/\s+/g, " ").slice(0, 400)}${times > 1 ? ` (${times} times)` : ""}`,
+  );
+  const more = lines.length - shownProblems;
+  return [
+    `- §${section} ${name}:`,
+    ...lines.slice(0, shownProblems),
+    ...(more > 0 ? [`  - and ${more} more`] : []),
+  ];
+}
+
+/** A table in Markdown; columns of numbers are aligned to the right. */
+function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  numbers: readonly number[],
+): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  const rule = head.map((_, index) => (numbers.includes(index) ? "--:" : "---"));
+  return [line(head), line(rule), ...rows.map(line)].join("\n");
+}

@@ -1,0 +1,95 @@
+import type { KeyName } from "../keys.ts";
+import type { Scenario } from "../scenario.ts";
+import { short, type Target } from "../target.ts";
+
+/** What a key is good for that is not good for everything. */
+const refused: readonly (readonly [key: KeyName, path: string, status: number])[] = [
+  ["expired", "/v1/models", 401],
+  ["disabled", "/v1/models", 401],
+  ["elsewhere", "/v1/models", 403],
+  ["embedOnly", "/v1/models", 403],
+  ["embedOnly", "/api/tags", 403],
+  ["embedOnly", "/metrics", 403],
+];
+
+// What clients write into requests to seem to be elsewhere.
+const disguises: readonly Readonly<Record<string, string>>[] = [
+  {},
+  { "x-forwarded-for": "203.0.113.7" },
+  { "x-forwarded-for": "203.0.113.7, 203.0.113.8" },
+  { "x-real-ip": "203.0.113.7" },
+  { forwarded: "for=203.0.113.7" },
+];
+
+const otherSpellings = [
+  "/v1/chat/completions/",
+  "/v1//chat/completions",
+  "/V1/chat/completions",
+  "/v1/%63hat/completions",
+];
+
+async function chatWith(target: Target, key: KeyName): Promise<number> {
+  const { status } = await target.chat({ max_tokens: 24 }, { key });
+  return status;
+}
+
+export const teamKeys: readonly Scenario[] = [
+  {
+    section: 7,
+    name: "keys that are expired, disabled, of another network or for other routes",
+    expected: "401 or 403, whatever the request claims",
+    run: async ({ direct, edge, tried, found }) => {
+      for (const target of [direct, edge]) {
+        for (const [key, path, status] of refused)
+          for (const headers of disguises) {
+            const reply = await target.send(path, { key, headers });
+            tried();
+            if (reply.status !== status)
+              found(
+                `the key ${key} at ${path} with ${Object.keys(headers).join() || "nothing more"}: ${short(reply)}`,
+              );
+          }
+        for (const path of otherSpellings) {
+          const reply = await target.send(path, {
+            key: "embedOnly",
+            body: { model: target.model, messages: [] },
+          });
+          tried();
+          if (![403, 404].includes(reply.status)) found(`the key embedOnly at ${path}: ${short(reply)}`);
+        }
+      }
+    },
+  },
+  {
+    section: 7,
+    name: "keys that are good for what is asked of them",
+    expected: "200",
+    run: async ({ direct, tried, found }) => {
+      const valid = await direct.send("/v1/models", { key: "valid" });
+      const embedding = await direct.send("/v1/embeddings", {
+        key: "embedOnly",
+        body: { model: direct.model, input: "Hi" },
+      });
+      tried(2);
+      if (valid.status !== 200) found(`a key that has not expired: ${short(valid)}`);
+      if (embedding.status !== 200) found(`a key for embeddings: ${short(embedding)}`);
+    },
+  },
+  {
+    section: 7,
+    name: "keys of 20 tokens a day and a month",
+    expected: "429 once they are spent",
+    run: async ({ direct, edge, tried, found }) => {
+      for (const target of [direct, edge])
+        for (const key of ["daily", "monthly"] as const) {
+          const statuses = [
+            await chatWith(target, key),
+            await chatWith(target, key),
+            await chatWith(target, key),
+          ];
+          tried(statuses.length);
+          if (statuses.at(-1) !== 429) found(`three times the key ${key}: ${statuses.join(", ")}`);
+        }
+    },
+  },
+];

@@ -1,0 +1,145 @@
+import { Agent, request } from "undici";
+import type { Project } from "../test-support/project.ts";
+import type { KeyName, Keys } from "./keys.ts";
+
+/** What came back for a request. */
+export interface Reply {
+  /** 0 when there was no response; `text` says why. */
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+  /** Milliseconds until all of it was there. */
+  readonly ms: number;
+}
+
+export interface Sent {
+  readonly method?: string;
+  /** A key by its name, or none. */
+  readonly key?: KeyName | "none";
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A string or bytes go as they are, anything else as JSON. */
+  readonly body?: unknown;
+  /** Milliseconds until the client gives up. */
+  readonly withinMs?: number;
+}
+
+// Longer than any honest response takes on a busy machine.
+const GIVE_UP_MS = 90_000;
+
+interface Place {
+  readonly name: "edge" | "direct";
+  readonly host: string;
+  readonly port: number;
+  /** The certificate authority of a TLS port; undefined for plain HTTP. */
+  readonly ca?: string | undefined;
+  readonly model: string;
+  readonly keys: Keys;
+  readonly project: Project;
+  readonly containers: { readonly edge?: string; readonly gateways: string[]; readonly ollamas: string[] };
+  readonly network: string;
+  readonly gatewayImage: string;
+}
+
+/** A stack that is attacked. */
+export class Target {
+  readonly place: Place;
+  readonly #agent: Agent;
+
+  constructor(place: Place) {
+    this.place = place;
+    this.#agent = this.agent();
+  }
+
+  get url(): string {
+    const { ca, host, port } = this.place;
+    return `${ca === undefined ? "http" : "https"}://${host}:${port}`;
+  }
+
+  get model(): string {
+    return this.place.model;
+  }
+
+  get containers(): string[] {
+    const { edge, gateways, ollamas } = this.place.containers;
+    return [...(edge === undefined ? [] : [edge]), ...gateways, ...ollamas];
+  }
+
+  key(name: KeyName): string {
+    return this.place.keys.secret(name);
+  }
+
+  /** Connections of its own. Without a limit by undici: what limits them is what is looked for. */
+  agent(): Agent {
+    const { ca } = this.place;
+    return new Agent({
+      connect: { ...(ca === undefined ? {} : { ca }), timeout: GIVE_UP_MS },
+      headersTimeout: GIVE_UP_MS,
+      bodyTimeout: GIVE_UP_MS,
+    });
+  }
+
+  /** Sends one request and reads all of its response. Never throws for what the server does. */
+  async send(path: string, { method, key = "attacker", headers, body, withinMs }: Sent = {}): Promise<Reply> {
+    const began = performance.now();
+    const ms = () => Math.round(performance.now() - began);
+    const authorization = key === "none" ? {} : { authorization: `Bearer ${this.key(key)}` };
+    const type = body === undefined ? {} : { "content-type": "application/json" };
+    const raw = typeof body === "string" || body instanceof Buffer ? body : JSON.stringify(body);
+    try {
+      const response = await request(`${this.url}${path}`, {
+        method: method ?? (body === undefined ? "GET" : "POST"),
+        dispatcher: this.#agent,
+        headers: { ...authorization, ...type, ...headers },
+        signal: AbortSignal.timeout(withinMs ?? GIVE_UP_MS),
+        ...(body === undefined ? {} : { body: raw }),
+      });
+      const text = await response.body.text();
+      return { status: response.statusCode, headers: response.headers, text, ms: ms() };
+    } catch (error) {
+      return { status: 0, headers: {}, text: describeError(error), ms: ms() };
+    }
+  }
+
+  /** A chat completion, with what is to be different. */
+  chat(more: object = {}, sent: Sent = {}): Promise<Reply> {
+    const messages = [{ role: "user", content: "Count to ten." }];
+    const body = { model: this.model, messages, max_tokens: 8, temperature: 0, ...more };
+    return this.send("/v1/chat/completions", { body, ...sent });
+  }
+
+  /** As OpenAI's SDK sends it: twice more after a 5xx, 409, 408, 429 or a broken connection, unless told not to. */
+  async persistently(send: () => Promise<Reply>): Promise<readonly Reply[]> {
+    const replies: Reply[] = [];
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const reply = await send();
+      replies.push(reply);
+      const again = reply.status === 0 || [408, 409, 429].includes(reply.status) || reply.status >= 500;
+      if (!again || reply.headers["x-should-retry"] === "false") break;
+    }
+    return replies;
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+}
+
+/** The error of a request that got no response, with its cause. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { cause } = error;
+  return cause instanceof Error ? `${error.message}: ${cause.message}` : error.message;
+}
+
+/** A reply in a line, for a report. */
+export function short({ status, text }: Reply): string {
+  return `${status === 0 ? "no response" : status} ${text.replaceAll(/\s+/g, " ").slice(0, 160)}`;
+}
+
+export function codeOf({ text }: Reply): string | undefined {
+  try {
+    return (JSON.parse(text) as { error?: { code?: string } }).error?.code;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,59 @@
+import { docker, DidNotEnd } from "../engine/docker-cli.ts";
+import { Target } from "./target.ts";
+
+const port = 18994;
+const name = "ollama-stack-attack-direct-keyless";
+
+/** Runs another gateway of a stack's image beside it, published on loopback, and removes it whatever happens. */
+export async function withGateway<T>(
+  stack: Target,
+  environment: Readonly<Record<string, string>>,
+  work: (gateway: Target) => Promise<T>,
+): Promise<T> {
+  const { gatewayImage, network, model } = stack.place;
+  const variables = { HOST: "0.0.0.0", LLM_SERVICE_HOST_IP: "ollama", LLM_MODEL_ID: model, ...environment };
+  await remove();
+  const gateway = new Target({ ...stack.place, ca: undefined, host: "localhost", port });
+  try {
+    await docker([
+      ...["run", "--detach", "--name", name, "--network", network, "--memory", "512m"],
+      ...["--publish", `127.0.0.1:${port}:8000`],
+      ...Object.entries(variables).flatMap(([key, value]) => ["--env", `${key}=${value}`]),
+      gatewayImage,
+    ]);
+    const until = Date.now() + 30_000;
+    while ((await gateway.send("/health", { key: "none" })).status !== 200)
+      if (Date.now() > until) throw new Error("the gateway without keys does not start");
+    return await work(gateway);
+  } finally {
+    await gateway.close();
+    await remove();
+  }
+}
+
+/** Starts a gateway of a stack's image with an environment that it must not start with; what it did instead. */
+export async function startRefused(
+  stack: Target,
+  environment: Readonly<Record<string, string>>,
+): Promise<"refused" | "started"> {
+  await remove();
+  try {
+    await docker(
+      [
+        ...["run", "--name", name, "--network", "none", "--memory", "512m"],
+        ...Object.entries(environment).flatMap(([key, value]) => ["--env", `${key}=${value}`]),
+        stack.place.gatewayImage,
+      ],
+      { withinMs: 20_000 },
+    );
+    return "started";
+  } catch (error) {
+    return error instanceof DidNotEnd ? "started" : "refused";
+  } finally {
+    await remove();
+  }
+}
+
+async function remove(): Promise<void> {
+  await docker(["container", "rm", "--force", name]).catch(() => undefined);
+}
