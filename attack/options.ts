@@ -4,7 +4,7 @@ import { SetupError } from "../host/exec.ts";
 export interface Options {
   /** Rounds start as long as this much time has not passed. */
   readonly minutes: number;
-  /** The section of docs/security.md's threat list that is attacked alone. */
+  /** The one section whose scenarios run; all by default. */
   readonly only: number | undefined;
   /** What the random choices are made from; a round's seed is this plus its number. */
   readonly seed: number;
@@ -19,7 +19,7 @@ Brings up two stacks of its own, attacks them on loopback for N minutes (20) whi
 takes them down again. Every scenario runs once at least. Exit code 1: a scenario failed or a container restarted.
 
   --minutes N      start rounds of scenarios for so long
-  --only SECTION   scenarios of one section (1 to 7), or parts of their names
+  --only SECTION   run the scenarios of one section, 1 to 7
   --seed N         repeat the random choices of an earlier run
   --write          write the report to attack/RESULTS.md as well`;
 
