@@ -60,9 +60,14 @@ function configTable(keys: readonly string[], declared: ConfigKeys): string {
   const rows = keys.map((key) => {
     const { type, items, default: value, description } = declared[key] ?? undeclared(key);
     const written = typeof value === "string" ? value : JSON.stringify(value);
-    return [code(key), typeOf(type, items), value === "" ? "empty" : code(written), description];
+    return [code(key), typeOf(type, items), value === "" ? "empty" : code(written), linked(description)];
   });
   return table(["Key", "Type", "Default", "Description"], rows);
+}
+
+/** Pulumi.yaml names documents by their path from the project's root; configuration.md is beside them. */
+function linked(description: string): string {
+  return description.replaceAll(/docs\/([\w-]+\.md)/g, "[$1]($1)").replaceAll(/npm run [\w-]+/g, code);
 }
 
 function undeclared(key: string): never {
