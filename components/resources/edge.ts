@@ -2,7 +2,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { type Access, isRemoteAccess, publishedUrl } from "../../engine/connection.ts";
 import { edgePort, hasTls } from "../config/edge-modes.ts";
-import { caddyfile, certificateFolder, type EdgeConfig } from "./edge-config/caddyfile.ts";
+import { caddyfile, certificateFolder, type EdgeConfig, edgeHost } from "./edge-config/caddyfile.ts";
 import type { NetworkToJoin } from "./network.ts";
 import { serviceContainer, type ContainerLimits } from "./container/service-container.ts";
 
@@ -11,7 +11,7 @@ export interface EdgeArgs extends EdgeConfig {
   readonly image: pulumi.Output<string>;
   /** Name of the container and, with "-data" behind it, of the volume. A change replaces both. */
   readonly containerName: string;
-  /** Network to join, under the alias `edge`. A change replaces the container. */
+  /** Network to join, under the alias `edgeHost`. A change replaces the container. */
   readonly network: NetworkToJoin;
   /** Host address that the port is published at. A change replaces the container. */
   readonly bindAddress: string;
@@ -56,7 +56,7 @@ export class Edge extends pulumi.ComponentResource {
         image,
         command: ["caddy", "run", "--resume"],
         environment: { XDG_DATA_HOME: dataFolder, XDG_CONFIG_HOME: `${dataFolder}/config` },
-        network: { name: network.networkName, aliases: ["edge", ...args.hostnames.filter(isName)] },
+        network: { name: network.networkName, aliases: [edgeHost, ...args.hostnames.filter(isName)] },
         port: { internal: edgePort(args.mode), external: args.port, address: args.bindAddress },
         // Root without a capability but this one: the official image's program has it, and would not start without.
         volume: { name: volume.name, path: dataFolder },

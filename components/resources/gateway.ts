@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { DEFAULT_PORT, readConfig } from "../../gateway/src/config/config.ts";
 import { type Access, publishedUrl, serviceUrl } from "../../engine/connection.ts";
 import { type Drain, drainedGateway } from "./container/drain-hooks.ts";
+import { edgeHost } from "./edge-config/caddyfile.ts";
 import { bundleGateway, gatewayContext } from "./gateway-image/bundle.ts";
 import type { GatewayEnvironment, ProgramVariable } from "../config/gateway-environment.ts";
 import type { NetworkToJoin } from "./network.ts";
@@ -125,12 +126,13 @@ export class Gateway extends pulumi.ComponentResource {
       ...backendVariables(args.servers),
       OLLAMA_NUM_PARALLEL: String(args.parallel),
       CONTROL_SOCKET: controlSocket,
+      ...("behind" in args.published ? { TRUSTED_PROXIES: behindEdge(args.environment) } : {}),
       LLM_MODEL_ID: args.models[0] ?? "",
       REQUIRED_MODELS: args.models.join(","),
       KEEP_LOADED_MODELS: args.keepLoaded.join(","),
       API_KEYS: pulumi.output(args.apiKeys).apply((lines) => lines.join(";")),
       LOG_LEVEL: args.logLevel,
-    } satisfies Partial<Record<ProgramVariable, pulumi.Input<string>>>;
+    } satisfies Partial<Record<ProgramVariable | "TRUSTED_PROXIES", pulumi.Input<string>>>;
     const environment = { ...args.environment, ...set };
     const stopMs = readConfig(args.environment).SHUTDOWN_TIMEOUT_MS;
     const { published } = args;
@@ -176,6 +178,11 @@ export class Gateway extends pulumi.ComponentResource {
       url: this.url,
     });
   }
+}
+
+/** The edge knows the client's address; what the config trusts stands in front of the edge. */
+function behindEdge({ TRUSTED_PROXIES: inFront = "" }: GatewayEnvironment): string {
+  return [edgeHost, ...(inFront === "" ? [] : [inFront])].join(",");
 }
 
 /** One server is named by OPEA's variables, as ever. */

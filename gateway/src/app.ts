@@ -15,9 +15,11 @@ import type { Config } from "./config/config.ts";
 import { listenForControl } from "./control/control-server.ts";
 import { Drains } from "./scheduling/drain-controller.ts";
 import { ApiError, toApiError } from "./errors.ts";
+import { findClientAddress } from "./plugins/client-address.ts";
 import { answerErrors, answerUnreadable } from "./plugins/error-handler.ts";
 import type { Gateway } from "./app-context.ts";
 import { readJsonBodies } from "./plugins/json-body.ts";
+import { TrustedProxies } from "./lib/trusted-proxies.ts";
 import { KeyRing } from "./auth/key-store.ts";
 import type { Log } from "./observability/log.ts";
 import { Metrics } from "./observability/metrics.ts";
@@ -67,6 +69,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   const drains = new Drains(admission, ollama, config.REQUIRED_MODELS);
   const gateway: Gateway = { config, ollama, admission, drains, metrics };
 
+  const proxies = new TrustedProxies(config.TRUSTED_PROXIES);
   const app = fastify({
     loggerInstance: withoutChildren(logger),
     // One line a request, written when it has ended, in place of Fastify's two.
@@ -74,6 +77,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     bodyLimit: config.BODY_LIMIT_BYTES,
     http: { headersTimeout: config.REQUEST_TIMEOUT_MS, connectionsCheckingInterval: OVERDUE_CHECK_MS },
     requestIdHeader: false,
+    trustProxy: (address) => proxies.trusts(address),
     // Bodies are validated by their Zod schemas. Fastify's own compilers would be loaded for nothing, 8 MiB of them.
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     genReqId: (request) => {
@@ -94,6 +98,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   const bodies = new BodyBudget(Math.max(config.BODIES_LIMIT_BYTES, config.BODY_LIMIT_BYTES), keys);
   readJsonBodies(app, bodies);
 
+  findClientAddress(app, proxies);
   recordRequests(app, gateway, { statistics, tracing, log, bodies });
   authenticate(app, keys, metrics);
   boundBodies(app, bodies, config.BODY_LIMIT_BYTES, BLOB_ROUTES);

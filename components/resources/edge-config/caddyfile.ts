@@ -14,6 +14,9 @@ export interface EdgeConfig {
   readonly acmeRoot: boolean;
 }
 
+/** The edge's name on the network. */
+export const edgeHost = "edge";
+
 /** Where the folder with given certificates is mounted. */
 export const certificateFolder = "/certificates";
 

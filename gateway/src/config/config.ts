@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { parseBackendAddress } from "../ollama/address.ts";
 import { readKeyFile } from "../auth/key-file.ts";
+import { parseProxies } from "../lib/trusted-proxies.ts";
 import { KEY_LINE, parseKeys } from "../auth/api-keys.ts";
 import {
   mayHoldSecret,
@@ -116,6 +117,14 @@ const definitions = {
     description:
       "File of API keys, one per line, in the format of API_KEYS. A change takes effect within two " +
       "seconds. If the file becomes invalid, the gateway logs that and keeps the previous keys.",
+  },
+  TRUSTED_PROXIES: {
+    schema: parsed((list) => parseProxies(listed(list))),
+    allowed: "addresses, networks such as 10.0.0.0/8 and host names, separated by commas",
+    default: "",
+    description:
+      "Proxies whose X-Forwarded-For header names the client, for the log and for keys bound to networks. Host names " +
+      "are resolved when needed. Empty: the client is the peer of the connection.",
   },
   BODY_LIMIT_BYTES: integer(1024, 1024 * MIB, "bytes", {
     default: `${32 * MIB}`,

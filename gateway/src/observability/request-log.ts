@@ -1,4 +1,5 @@
 import type { FastifyRequest } from "fastify";
+import { clientAddress } from "../lib/trusted-proxies.ts";
 import type { ApiError } from "../errors.ts";
 import type { Log } from "./log.ts";
 import { rounded } from "./milliseconds.ts";
@@ -7,7 +8,7 @@ import { PROBES } from "./probe-routes.ts";
 /** What a probe was answered with last, by its route: only another answer is news. */
 export type ProbeStatuses = Map<string, number>;
 
-/** Writes the one line of a request that has ended: who, what, how long; never a header, and no text unless LOG_TEXT says so. */
+/** Writes the one line of a request that has ended: who, from where, what, how long; never a header, and no text unless LOG_TEXT says so. */
 export function logRequest(log: Log, request: FastifyRequest, status: number, probes: ProbeStatuses): void {
   const { record } = request;
   const route = request.routeOptions.url;
@@ -18,6 +19,7 @@ export function logRequest(log: Log, request: FastifyRequest, status: number, pr
     // Not the URL: it may hold anything.
     route: route ?? "unknown",
     status,
+    client_ip: clientAddress(request),
     key: request.caller.name || undefined,
     model: record.model,
     stream: record.stream,
@@ -52,7 +54,8 @@ function levelOf(
 ): "debug" | "info" | "warn" | "error" {
   if (record.error?.code === "internal_error") return "error";
   const { url: route = "" } = routeOptions;
-  if (PROBES.has(route) && status > 0) {
+  // Who tries keys at /metrics is nobody's probe.
+  if (PROBES.has(route) && status > 0 && status !== 401) {
     // The first good answer is none.
     const last = probes.get(route) ?? 200;
     probes.set(route, status);

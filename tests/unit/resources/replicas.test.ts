@@ -22,6 +22,16 @@ describe("replicas", () => {
     expect(order.indexOf("duo-ready")).toBeLessThan(order.indexOf("duo-2-container"));
   });
 
+  it("of a gateway believe the edge who the client is, and what stands in front of it; nobody without an edge", async () => {
+    const environment = { TRUSTED_PROXIES: "10.0.0.0/8" };
+    await read(gateway("edged", { published: { behind } }).url);
+    await read(gateway("fronted", { published: { behind }, environment }).url);
+    await read(gateway("lone").url);
+    expect(find("edged-container")["envs"]).toContain("TRUSTED_PROXIES=edge");
+    expect(find("fronted-container")["envs"]).toContain("TRUSTED_PROXIES=edge,10.0.0.0/8");
+    expect(String(find("lone-container")["envs"])).not.toContain("TRUSTED_PROXIES");
+  });
+
   it("of Ollama share a volume, of which only the first deletes what nobody needs, and are drained by the gateways", async () => {
     await read(server("pair", { replicas: 2, drain: behind }).url);
     expect(find("pair-2-container")).toMatchObject({ ports: [], mounts: find("pair-container")["mounts"] });
