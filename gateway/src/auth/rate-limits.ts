@@ -1,117 +1,259 @@
 import { ApiError, type LimitType } from "../errors.ts";
 import type { KeyDefinition } from "./api-keys.ts";
+import { type DrainingCount, KeyUsage, type PeriodCount, type Reservation } from "./key-usage.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 
-/** What may be used in a minute, filled up again evenly. What is known too late may be owed. */
-class Allowance {
-  readonly perMinute: number;
-  #left: number;
-  #at = performance.now();
+// About what a small model generates a token in on a CPU, until an answer of the key has shown how long it takes.
+const USUAL_MS_PER_TOKEN = 20;
 
-  constructor(perMinute: number) {
-    this.perMinute = perMinute;
-    this.#left = perMinute;
+// Set aside for an answer whose length the request does not limit. Most are shorter; what a longer one takes beyond
+// it counts as soon as it is generated.
+const USUAL_ANSWER_TOKENS = 1024;
+
+type LimitFields = Partial<KeyDefinition> & {
+  /** Tokens in a calendar day, UTC. */
+  readonly tokensPerDay?: number;
+  /** Tokens in a calendar month, UTC. */
+  readonly tokensPerMonth?: number;
+};
+
+/** What a request will take, as far as it can be known before it runs. */
+export interface TokenEstimate {
+  readonly prompt: number;
+  /** The most that it lets the model generate; infinite when it does not say. */
+  readonly output: number;
+}
+
+/** One limit of a key, and how much of it is left. */
+interface Allowance {
+  readonly limit: number;
+  readonly left: number;
+  use(amount: number): void;
+  /** Until this much is there, ms. */
+  msUntil(amount: number): number;
+  describe(type: LimitType): string;
+}
+
+/** So much a minute, filled up again evenly. What is known too late may be owed, but never more than a minute's worth. */
+class TokenBucket implements Allowance {
+  readonly limit: number;
+  readonly #count: DrainingCount;
+
+  constructor(perMinute: number, count: DrainingCount) {
+    this.limit = perMinute;
+    this.#count = count;
   }
 
   get left(): number {
-    const now = performance.now();
-    this.#left = Math.min(this.perMinute, this.#left + ((now - this.#at) * this.perMinute) / MINUTE);
-    this.#at = now;
-    return this.#left;
+    return this.limit - this.#count.used(this.limit);
   }
 
   use(amount: number): void {
-    this.#left = this.left - amount;
+    // After this much, 1 is left again in a minute.
+    this.#count.add(amount, this.limit, 2 * this.limit - 1);
   }
 
-  /** Until this much is there, ms. */
   msUntil(amount: number): number {
-    return (Math.max(0, amount - this.left) * MINUTE) / this.perMinute;
+    return (Math.max(0, amount - this.left) * MINUTE) / this.limit;
+  }
+
+  describe(type: LimitType): string {
+    return `Rate limit reached: ${this.limit} ${type} per minute.`;
   }
 }
 
-/** The limits of one key, and what has been used of them. */
-export class Limits {
-  readonly #requests: Allowance | undefined;
-  readonly #tokens: Allowance | undefined;
-  readonly #concurrent: number;
-  #inside = 0;
+/** So much a day or a month, all of it back when the next one begins. */
+class Budget implements Allowance {
+  readonly limit: number;
+  readonly #count: PeriodCount;
 
-  constructor({ requestsPerMinute, tokensPerMinute, concurrent = Infinity }: Partial<KeyDefinition>) {
-    if (requestsPerMinute !== undefined) this.#requests = new Allowance(requestsPerMinute);
-    if (tokensPerMinute !== undefined) this.#tokens = new Allowance(tokensPerMinute);
-    this.#concurrent = concurrent;
+  constructor(limit: number, count: PeriodCount) {
+    this.limit = limit;
+    this.#count = count;
   }
 
-  /** Counts a request in, until `leave`; or says with `rate_limit_exceeded` why it may not be. */
+  get left(): number {
+    return this.limit - this.#count.used;
+  }
+
+  use(amount: number): void {
+    this.#count.add(amount);
+  }
+
+  msUntil(): number {
+    return this.#count.resetsAt.getTime() - Date.now();
+  }
+
+  describe(type: LimitType): string {
+    const { unit, resetsAt } = this.#count;
+    return (
+      `Budget used up: ${this.limit} ${type} per ${unit}, which begins anew at ` +
+      `${resetsAt.toISOString().replace(".000", "")}.`
+    );
+  }
+}
+
+/** The limits of one key, applied to what it has used. */
+export class Limits {
+  readonly #usage: KeyUsage;
+  readonly #onUse: () => void;
+  readonly #requests: TokenBucket | undefined;
+  readonly #tokens: TokenBucket | undefined;
+  /** All that tokens are counted against. */
+  readonly #tokenAllowances: readonly Allowance[];
+  readonly #concurrent: number;
+  /** How long the last answer took for a token, ms. */
+  msPerToken = USUAL_MS_PER_TOKEN;
+
+  /** @param onUse called when something was used that should survive a restart */
+  constructor(
+    { requestsPerMinute, tokensPerMinute, tokensPerDay, tokensPerMonth, concurrent = Infinity }: LimitFields,
+    usage = new KeyUsage(),
+    onUse: () => void = () => undefined,
+  ) {
+    this.#usage = usage;
+    this.#onUse = onUse;
+    this.#concurrent = concurrent;
+    if (requestsPerMinute !== undefined) this.#requests = new TokenBucket(requestsPerMinute, usage.requests);
+    if (tokensPerMinute !== undefined) this.#tokens = new TokenBucket(tokensPerMinute, usage.tokens);
+    this.#tokenAllowances = [
+      this.#tokens,
+      tokensPerDay === undefined ? undefined : new Budget(tokensPerDay, usage.day),
+      tokensPerMonth === undefined ? undefined : new Budget(tokensPerMonth, usage.month),
+    ].filter((allowance) => allowance !== undefined);
+  }
+
+  /** Whether tokens are counted, so that they have to be estimated before a request runs. */
+  get limitsTokens(): boolean {
+    return this.#tokenAllowances.length > 0;
+  }
+
+  /** Counts a request that makes no work for a model; `rate_limit_exceeded` says why it is refused. */
+  countLookup(): ApiError | undefined {
+    const requests = this.#requests;
+    if (requests === undefined) return undefined;
+    if (requests.left < 1) return exceeded(requests, "requests", 1);
+    requests.use(1);
+    this.#onUse();
+    return undefined;
+  }
+
+  /** Counts a request in, until `leave`; `rate_limit_exceeded` says why it is refused. */
   enter(): ApiError | undefined {
-    if (this.#inside >= this.#concurrent) {
+    const usage = this.#usage;
+    if (usage.concurrent >= this.#concurrent) {
       return new ApiError("rate_limit_exceeded", {
         message: `Rate limit reached: ${this.#concurrent} requests at once.`,
       });
     }
-    if (this.#requests !== undefined && this.#requests.left < 1) return exceeded(this.#requests, "requests");
-    // How many tokens a request takes is known when it is over: the next one waits until the debt is paid.
-    if (this.#tokens !== undefined && this.#tokens.left < 1) return exceeded(this.#tokens, "tokens");
-    this.#requests?.use(1);
-    this.#inside += 1;
+    if (this.#requests !== undefined && this.#requests.left < 1) {
+      return exceeded(this.#requests, "requests", 1);
+    }
+    if (this.limitsTokens) {
+      const { reserved } = usage;
+      const used = this.#tokenAllowances.find(({ left }) => left - reserved < 1);
+      if (used !== undefined) return exceeded(used, "tokens", 1 + reserved);
+    }
+    if (this.#requests !== undefined) {
+      this.#requests.use(1);
+      this.#onUse();
+    }
+    usage.concurrent += 1;
     return undefined;
   }
 
   /**
-   * Counts further things that a request asks, which has been counted in: all of them, or none.
+   * Counts the further requests that one stands for, which has been counted in: all of them, or none.
    *
    * @param param what holds them, for the error
    */
-  enterFurther(count: number, param: string): ApiError | undefined {
+  acquireMore(count: number, param: string): ApiError | undefined {
     const requests = this.#requests;
-    if (requests === undefined) return undefined;
-    if (count >= requests.perMinute) {
+    if (requests === undefined || count <= 0) return undefined;
+    if (count >= requests.limit) {
       return new ApiError("invalid_value", {
         message:
           `Invalid value for '${param}': it counts as ${count + 1} requests, and the API key's limit is ` +
-          `${requests.perMinute} per minute.`,
+          `${requests.limit} per minute.`,
         param,
       });
     }
     if (requests.left < count) return exceeded(requests, "requests", count);
     requests.use(count);
+    this.#onUse();
     return undefined;
   }
 
-  /** Whether a request may ask the next thing, with so many tokens used by those before. */
-  mayGoOn(tokens: number): ApiError | undefined {
-    if (this.#tokens === undefined || this.#tokens.left - tokens >= 1) return undefined;
-    return exceeded(this.#tokens, "tokens", 1 + tokens);
+  /**
+   * Sets aside what a request is expected to take, so that those which run at the same time cannot take it as well. What
+   * is left bounds it: a request that may take more than that runs, but alone.
+   *
+   * @param spent what the request has used at any time
+   */
+  reserve({ prompt, output }: TokenEstimate, spent: () => number): Reservation | ApiError | undefined {
+    if (!this.limitsTokens) return undefined;
+    const { reserved: held } = this.#usage;
+    let room = output === Infinity ? USUAL_ANSWER_TOKENS : output;
+    for (const allowance of this.#tokenAllowances) {
+      const left = allowance.left - held;
+      if (left < 1 || (prompt > left && held > 0)) {
+        return exceeded(allowance, "tokens", Math.min(held + prompt, allowance.limit));
+      }
+      room = Math.min(room, left - prompt);
+    }
+    const reservation = { tokens: prompt + Math.max(0, room), spent };
+    this.#usage.reservations.add(reservation);
+    return reservation;
   }
 
-  leave(tokens: number): void {
-    this.#inside -= 1;
-    this.#tokens?.use(tokens);
+  /** Whether a request that has spent so much may go on with the next of its calls. */
+  canContinue(spent: number, reservation: Reservation | undefined): ApiError | undefined {
+    if (reservation === undefined) return undefined;
+    const others = this.#usage.reserved - Math.max(reservation.tokens, reservation.spent());
+    const used = this.#tokenAllowances.find(({ left }) => left - others - spent < 1);
+    return used === undefined ? undefined : exceeded(used, "tokens", 1 + others + spent);
   }
 
-  /** OpenAI's headers, which tell a client how much is left. */
+  /**
+   * Counts a request out, with the tokens that it took.
+   *
+   * @param msPerToken how long a token of its answer took, when it has one
+   */
+  leave(tokens: number, reservation: Reservation | undefined, msPerToken: number | undefined): void {
+    this.#usage.concurrent -= 1;
+    if (msPerToken !== undefined) this.msPerToken = msPerToken;
+    if (reservation !== undefined) this.#usage.reservations.delete(reservation);
+    if (tokens === 0 || !this.limitsTokens) return;
+    for (const allowance of this.#tokenAllowances) allowance.use(tokens);
+    this.#onUse();
+  }
+
+  /** OpenAI's headers, which show a client how much is left. */
   headers(): Record<string, string> {
-    return { ...headersOf(this.#requests, "requests"), ...headersOf(this.#tokens, "tokens") };
+    return {
+      ...headersOf(this.#requests, "requests", 0),
+      ...headersOf(this.#tokens, "tokens", this.#tokens === undefined ? 0 : this.#usage.reserved),
+    };
   }
 }
 
-function exceeded(allowance: Allowance, type: LimitType, wanted = 1): ApiError {
+function exceeded(allowance: Allowance, type: LimitType, needed: number): ApiError {
+  const seconds = Math.max(1, Math.ceil(allowance.msUntil(needed) / SECOND));
   return new ApiError("rate_limit_exceeded", {
-    message: `Rate limit reached: ${allowance.perMinute} ${type} per minute.`,
+    message: `${allowance.describe(type)} Retry in ${seconds} s.`,
     type,
-    retryAfter: Math.max(1, Math.ceil(allowance.msUntil(wanted) / SECOND)),
+    retryAfter: seconds,
   });
 }
 
-function headersOf(allowance: Allowance | undefined, type: LimitType): Record<string, string> {
-  if (allowance === undefined) return {};
+function headersOf(bucket: TokenBucket | undefined, type: LimitType, held: number): Record<string, string> {
+  if (bucket === undefined) return {};
   return {
-    [`x-ratelimit-limit-${type}`]: `${allowance.perMinute}`,
-    [`x-ratelimit-remaining-${type}`]: `${Math.max(0, Math.floor(allowance.left))}`,
-    [`x-ratelimit-reset-${type}`]: duration(allowance.msUntil(allowance.perMinute)),
+    [`x-ratelimit-limit-${type}`]: `${bucket.limit}`,
+    [`x-ratelimit-remaining-${type}`]: `${Math.max(0, Math.floor(bucket.left - held))}`,
+    [`x-ratelimit-reset-${type}`]: duration(bucket.msUntil(bucket.limit + held)),
   };
 }
 

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { ApiError } from "../errors.ts";
 import type { Gateway } from "../app-context.ts";
 import type { OllamaEmbeddings, OllamaQuestion } from "../ollama/types.ts";
+import { acquireQuota, settleQuota } from "./acquire-quota.ts";
 
 /**
  * Asks Ollama for embeddings on behalf of a request: let in, ended and measured like one that generates.
@@ -17,22 +18,27 @@ export async function embed(
   const { record } = request;
   record.model = question.model;
   record.stream = false;
-  const admitted = gateway.admission.enter({
-    path: question.path,
-    body: question.body ?? {},
+  const { path, body = {} } = question;
+  const { input } = body as { input?: unknown };
+  acquireQuota(request, reply, {
+    bodies: [body],
     subject: "input",
-    caller: request.caller,
+    requests: Array.isArray(input) ? input.length : 1,
+    output: 0,
   });
+  const admitted = gateway.admission.enter({ path, body, subject: "input", caller: request.caller });
   record.admitted = admitted;
   try {
-    const answer = (await admitted.run((ollama) =>
-      ollama.ask(question, admitted.signal, record.trace?.traceparent),
-    )) as OllamaEmbeddings;
-    record.noteEmbeddings(answer, question.body ?? {});
+    const answer = (await admitted.run((ollama) => {
+      record.beginCall(body, 0);
+      return ollama.ask(question, admitted.signal, record.trace?.traceparent);
+    })) as OllamaEmbeddings;
+    record.noteEmbeddings(answer, body);
     void reply.header("server-timing", record.serverTiming());
     return answer;
   } finally {
     admitted.leave();
+    settleQuota(request);
   }
 }
 

@@ -5,7 +5,8 @@ import type { Gateway } from "../app-context.ts";
 import type { OllamaEvent } from "../ollama/types.ts";
 import type { Ticket } from "../scheduling/admitted-request.ts";
 import type { Translated } from "../apis/adapter.ts";
-import { admitFurther, askInTurn } from "./run-calls.ts";
+import { acquireQuota, settleQuota } from "./acquire-quota.ts";
+import { askInTurn } from "./run-calls.ts";
 import { refuseUnseenImages } from "./vision-check.ts";
 
 interface Answering {
@@ -34,8 +35,8 @@ export async function answer(
   record.stream = stream;
   const { call, further = [] } = asked;
   if (gateway.config.LOG_TEXT === "on") record.keepText([call, ...further].map(({ body }) => body));
-  admitFurther(request, reply, asked);
   const { subject, images, thinking } = asked;
+  acquireQuota(request, reply, { bodies: [call, ...further].map(({ body }) => body), subject });
   const admitted = gateway.admission.enter({ ...call, subject, images, thinking, caller: request.caller });
   record.admitted = admitted;
   try {
@@ -45,6 +46,7 @@ export async function answer(
     await (stream ? answerAsStream(answering) : answerWhole(answering));
   } finally {
     admitted.leave();
+    settleQuota(request);
   }
 }
 

@@ -1,30 +1,15 @@
 import { once } from "node:events";
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyRequest } from "fastify";
 import { ApiError, type Subject } from "../errors.ts";
 import type { EventReader } from "../ollama/generate-stream.ts";
 import type { Ticket } from "../scheduling/admitted-request.ts";
 import type { Translated } from "../apis/adapter.ts";
+import { maxOutputOf } from "./acquire-quota.ts";
 
 /** Takes the events of all calls of a request, one call after another. */
 interface Reader extends EventReader {
   /** Has to be over before the next call is asked; a client that is behind is waited for so. */
   beforeNext?(): Promise<void> | undefined;
-}
-
-/**
- * Counts what a request asks beyond its first call against its key's limits, each call as a request.
- *
- * @throws ApiError `rate_limit_exceeded`, or `invalid_value` when the limits never let it in
- */
-export function admitFurther(
-  { caller: { limits } }: FastifyRequest,
-  reply: FastifyReply,
-  { further, subject }: Translated,
-): void {
-  if (further === undefined || further.length === 0) return;
-  const refusal = limits.enterFurther(further.length, subject);
-  void reply.headers(limits.headers());
-  if (refusal !== undefined) throw refusal;
 }
 
 /**
@@ -34,18 +19,22 @@ export function admitFurther(
  * @throws ApiError of the first call that failed; those after it are not asked
  */
 export async function askInTurn(
-  { record, caller }: FastifyRequest,
+  request: FastifyRequest,
   { call, further = [], subject }: Translated,
   admitted: Ticket,
   reader: Reader,
 ): Promise<void> {
+  const { record, caller } = request;
   const ask = (asked: Translated["call"]): Promise<void> =>
-    admitted.run((ollama) => ollama.generate(asked, admitted, reader, record.trace?.traceparent));
+    admitted.run((ollama) => {
+      record.beginCall(asked.body, maxOutputOf(asked.body));
+      return ollama.generate(asked, admitted, reader, record.trace?.traceparent);
+    });
   if (further.length === 0) return ask(call);
   for (const [index, each] of [call, ...further].entries()) {
     if (index > 0) {
       admitted.next({ ...each, subject, caller });
-      const refusal = caller.limits.mayGoOn(record.tokens());
+      const refusal = caller.limits.canContinue(record.tokens(), request.reservation);
       if (refusal !== undefined) throw refusal;
       const behind = reader.beforeNext?.();
       if (behind !== undefined) await unlessGivenUp(admitted, behind);

@@ -1,4 +1,5 @@
 import type { ApiError } from "../errors.ts";
+import { estimatePromptTokens } from "../ollama/prompt-size.ts";
 import type { OllamaEmbeddings, OllamaEvent } from "../ollama/types.ts";
 import type { Ticket } from "../scheduling/admitted-request.ts";
 import { type Usage, sumOf, usageOf } from "../ollama/usage.ts";
@@ -7,8 +8,15 @@ import type { Trace } from "./trace-context.ts";
 
 const NS_PER_MS = 1e6;
 
-// What a token of a text usually has.
-const BYTES_PER_TOKEN = 4;
+// Errors that end a request which Ollama is working on. With any other, it has refused the request or failed.
+const CUT_SHORT: ReadonlySet<string | undefined> = new Set([
+  "client_left",
+  "client_stalled",
+  "first_token_timeout",
+  "idle_timeout",
+  "answer_timeout",
+  "shutting_down",
+]);
 
 /** What came of one request, for its log line and its metrics. Holds no prompt and no answer unless told to. */
 export class RequestRecord {
@@ -32,6 +40,9 @@ export class RequestRecord {
   answers = 0;
   /** Tokens of the answer for which Ollama has not said yet how many: an event of it is about one. */
   estimatedTokens = 0;
+
+  /** The body of the call that Ollama works on, the most tokens it may generate, and about how many it has to read. */
+  #call: { readonly body: object; readonly maxOutput: number; prompt: number | undefined } | undefined;
 
   /** What was asked, one for each answer, and what was answered; kept only when the configuration says so. */
   #prompts: unknown[] | undefined;
@@ -65,6 +76,11 @@ export class RequestRecord {
     return this.admitted?.waitsForLoad === true ? "load" : "queue";
   }
 
+  /** A call is sent to Ollama. @param maxOutput how many tokens it may generate */
+  beginCall(body: object, maxOutput: number): void {
+    this.#call = { body, maxOutput, prompt: undefined };
+  }
+
   /** Takes note of an event of the answer, after it was read. */
   note(event: OllamaEvent): void {
     this.estimatedTokens += 1;
@@ -78,6 +94,7 @@ export class RequestRecord {
     if (event.done === true) {
       this.answers += 1;
       this.estimatedTokens = 0;
+      this.#call = undefined;
       this.usage = this.usage === undefined ? usageOf(event) : sumOf(this.usage, usageOf(event));
       this.promptMs += (event.prompt_eval_duration ?? 0) / NS_PER_MS;
       this.generationMs += (event.eval_duration ?? 0) / NS_PER_MS;
@@ -85,20 +102,47 @@ export class RequestRecord {
   }
 
   /** @param body Ollama's request */
-  noteEmbeddings(answer: OllamaEmbeddings, body: { readonly prompt?: unknown }): void {
+  noteEmbeddings(answer: OllamaEmbeddings, body: object): void {
+    this.#call = undefined;
     const { prompt_eval_count: tokens, total_duration: total = 0, load_duration: load = 0 } = answer;
     if (tokens === undefined) {
-      const bytes = typeof body.prompt === "string" ? Buffer.byteLength(body.prompt) : 0;
-      this.estimatedTokens = Math.ceil(bytes / BYTES_PER_TOKEN);
+      this.estimatedTokens = estimatePromptTokens(body);
       return;
     }
     this.usage = { prompt_tokens: tokens, completion_tokens: 0, total_tokens: tokens };
     this.promptMs = (total - load) / NS_PER_MS;
   }
 
-  /** Tokens read and generated. Of an answer that was cut short only what came is known. */
+  /** Tokens read and generated so far. Until Ollama has counted them, they are estimated. */
   tokens(): number {
-    return (this.usage?.total_tokens ?? 0) + this.estimatedTokens;
+    return (this.usage?.total_tokens ?? 0) + this.estimatedTokens + this.#promptOfCall();
+  }
+
+  /**
+   * Tokens that the request took in the end: of an answer that was cut short, its prompt and what was generated.
+   *
+   * @param msPerToken how fast answers are generated: one that was to come as a whole leaves no other trace
+   */
+  finalTokens(msPerToken: number): number {
+    const tokens = this.tokens();
+    if (this.#call === undefined) return tokens;
+    const cutShort = CUT_SHORT.has(this.error?.code);
+    if (!cutShort && this.estimatedTokens === 0) return tokens - this.#promptOfCall();
+    if (!cutShort || this.stream === true) return tokens;
+    const generated = Math.floor((this.admitted?.turn.heldMs ?? 0) / msPerToken);
+    return tokens + Math.min(this.#call.maxOutput, generated);
+  }
+
+  /** How long a token of its answers took, ms; undefined: nothing was generated. */
+  get msPerToken(): number | undefined {
+    const generated = this.usage?.completion_tokens ?? 0;
+    return generated > 0 && this.generationMs > 0 ? this.generationMs / generated : undefined;
+  }
+
+  #promptOfCall(): number {
+    if (this.#call === undefined) return 0;
+    this.#call.prompt ??= estimatePromptTokens(this.#call.body);
+    return this.#call.prompt;
   }
 
   /** Where the time went so far, as the header of this name has it. */

@@ -3,7 +3,7 @@ import { chatSchema } from "../apis/openai-chat/schema.ts";
 import { completionsSchema } from "../apis/openai-completions/adapter.ts";
 import { embeddingsSchema } from "../apis/openai-embeddings/adapter.ts";
 import { messagesSchema } from "../apis/anthropic-messages/schema.ts";
-import { namedModelSchema, nativeSchema } from "../apis/ollama-native/adapter.ts";
+import { namedModelSchema, nativeEmbedSchema, nativeSchema } from "../apis/ollama-native/adapter.ts";
 import { opeaSchema } from "../apis/opea/adapter.ts";
 import { responsesSchema } from "../apis/openai-responses/schema.ts";
 import * as answers from "./response-schemas.ts";
@@ -104,12 +104,12 @@ export const operations: Readonly<Record<string, Operation>> = {
   },
   "POST /api/embed": {
     summary: "Embeddings in Ollama's own form.",
-    body: namedModelSchema,
+    body: nativeEmbedSchema,
     answer: ofOllama,
   },
   "POST /api/embeddings": {
     summary: "One embedding, in Ollama's older form.",
-    body: namedModelSchema,
+    body: nativeEmbedSchema,
     answer: ofOllama,
   },
   "GET /api/tags": { summary: "The models that are present, in Ollama's own form.", answer: ofOllama },

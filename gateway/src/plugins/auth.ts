@@ -1,11 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { Caller } from "../auth/consumer.ts";
+import type { Reservation } from "../auth/key-usage.ts";
 import { ApiError } from "../errors.ts";
 import type { KeyRing } from "../auth/key-store.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
     caller: Caller;
+    /** The tokens that its key has set aside for it. */
+    reservation: Reservation | undefined;
   }
 }
 
@@ -29,6 +32,7 @@ interface TokenMetrics {
 export function authenticate(app: FastifyInstance, keys: KeyRing, metrics: TokenMetrics): void {
   const nobody = new Caller({});
   app.decorateRequest("caller");
+  app.decorateRequest("reservation", undefined);
 
   app.addHook("onRequest", (request, reply, done) => {
     request.caller = nobody;
@@ -44,22 +48,22 @@ export function authenticate(app: FastifyInstance, keys: KeyRing, metrics: Token
       return;
     }
     request.caller = caller;
-    // Only what is posted makes work.
-    if (request.method !== "POST") {
-      done();
-      return;
-    }
-    const refusal = caller.limits.enter();
-    void reply.headers(caller.limits.headers());
+    const { limits } = caller;
+    // Every request counts, but only what is posted makes work that goes on.
+    const works = request.method === "POST";
+    const refusal = works ? limits.enter() : limits.countLookup();
+    void reply.headers(limits.headers());
     if (refusal !== undefined) {
       done(refusal);
       return;
     }
-    reply.raw.once("close", () => {
-      const tokens = request.record.tokens();
-      caller.limits.leave(tokens);
-      metrics.countTokens(caller.name, tokens);
-    });
+    if (works) {
+      reply.raw.once("close", () => {
+        const tokens = request.record.finalTokens(limits.msPerToken);
+        limits.leave(tokens, request.reservation, request.record.msPerToken);
+        metrics.countTokens(caller.name, tokens);
+      });
+    }
     done();
   });
 }

@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { OllamaCall } from "../../ollama/types.ts";
 import { MAX_MESSAGES, modelName } from "../openai-chat/schema.ts";
 import type { StreamedAnswer, Translated } from "../adapter.ts";
+import { MAX_EMBED_INPUTS } from "../openai-embeddings/adapter.ts";
 import { serverOptions } from "../common/server-options.ts";
 
 const OWN_SPELLING = /^[a-z0-9_]+$/;
@@ -34,12 +35,26 @@ export const nativeSchema = ollamaObject({
   options,
 });
 
+/** An object that names a model, by Ollama's older name for it too. */
+function aboutModel<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.union([
+    ollamaObject({ model: modelName, ...shape }),
+    ollamaObject({ name: modelName, ...shape }).transform((body) => ({
+      ...body,
+      model: (body as { name: string }).name,
+    })),
+  ]);
+}
+
 /** The body of a request about one model. */
-export const namedModelSchema = z.union([
-  ollamaObject({ model: modelName, options }),
-  // Ollama's older name for it.
-  ollamaObject({ name: modelName, options }).transform((body) => ({ ...body, model: body.name })),
-]);
+export const namedModelSchema = aboutModel({ options });
+
+/** The body of `POST /api/embed`, and of the older `/api/embeddings`, which has a `prompt`. */
+export const nativeEmbedSchema = aboutModel({
+  input: z.union([z.string(), z.array(z.string()).max(MAX_EMBED_INPUTS)]).nullish(),
+  prompt: z.string().nullish(),
+  options,
+});
 
 /** A request in Ollama's own form. Its defaults are Ollama's own too: a conversation too long is cut. */
 export function translateNative(

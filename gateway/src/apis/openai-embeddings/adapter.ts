@@ -4,10 +4,13 @@ import { unsupported } from "../common/validation.ts";
 import { extensions, ignored, modelName } from "../openai-chat/schema.ts";
 import { textsIn, tokenIds } from "../common/token-ids.ts";
 
+/** How many texts one request may embed, in every API. */
+export const MAX_EMBED_INPUTS = 2048;
+
 /** The body of `POST /v1/embeddings`. */
 export const embeddingsSchema = z.strictObject({
   model: modelName,
-  input: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(2048), ...tokenIds]),
+  input: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(MAX_EMBED_INPUTS), ...tokenIds]),
   encoding_format: z.enum(["float", "base64"]).nullish(),
   dimensions: z.int().min(1).nullish(),
   user: ignored,

@@ -3,7 +3,12 @@ import type { Caller } from "../../auth/consumer.ts";
 import { modelNotFound } from "../../errors.ts";
 import type { Gateway } from "../../app-context.ts";
 import type { OllamaCall } from "../../ollama/types.ts";
-import { namedModelSchema, nativeSchema, translateNative } from "../../apis/ollama-native/adapter.ts";
+import {
+  namedModelSchema,
+  nativeEmbedSchema,
+  nativeSchema,
+  translateNative,
+} from "../../apis/ollama-native/adapter.ts";
 import { parseBody } from "../../apis/common/validation.ts";
 import { answer } from "../../generation/generate.ts";
 import { askServer, embed } from "../../generation/embed.ts";
@@ -37,7 +42,7 @@ function generatingRoute(app: FastifyInstance, gateway: Gateway, path: OllamaCal
 
 function embeddingRoute(app: FastifyInstance, gateway: Gateway, path: string): void {
   app.post(path, (request, reply) => {
-    const body = parseBody(namedModelSchema, request.body);
+    const body = parseBody(nativeEmbedSchema, request.body);
     return embed(gateway, request, reply, { method: "POST", path, model: body.model, body });
   });
 }
