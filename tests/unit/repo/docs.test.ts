@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, normalize } from "node:path";
+import { basename, dirname, join, normalize, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { configSchema } from "../../../components/config/config.ts";
 import {
@@ -93,6 +94,20 @@ function headings(file: string): string[] {
       .replaceAll(/\s/g, "-"),
   );
 }
+
+describe("docs/architecture.md", () => {
+  it("says of each room that has import rules what it is for", async () => {
+    const { default: rules } = (await import(pathToFileURL(resolve(".dependency-cruiser.mjs")).href)) as {
+      default: { forbidden: { name: string }[] };
+    };
+    const rooms = rules.forbidden.flatMap(({ name }) => /^room (.+)$/.exec(name)?.[1] ?? []);
+    expect(rooms.length).toBeGreaterThan(30);
+    const text = read("docs/architecture.md");
+    const described = (room: string) =>
+      text.includes(`\`${basename(room)}${/\.\w+$/.test(room) ? "" : "/"}\``);
+    expect(rooms.filter((room) => !described(room))).toEqual([]);
+  });
+});
 
 describe("docs/troubleshooting.md", () => {
   it("quotes messages that the code has", () => {
