@@ -66,6 +66,8 @@ export class FakeOllama {
   /** What `/api/show` says every model can do; undefined: it does not say, as an old Ollama. */
   capabilities: string[] | undefined = ["completion", "tools"];
   port = 0;
+  /** Breaks the connection of a generating request off when its headers are there and its body is not. */
+  cutsBodies = false;
   #script: ((body: OllamaChatRequest) => readonly Step[] | undefined) | undefined;
   #loadScript: readonly Step[] = [];
   #waiting: (() => void)[] = [];
@@ -114,6 +116,10 @@ export class FakeOllama {
     }
   }
 
+  closeConnections(): void {
+    this.#server.closeAllConnections();
+  }
+
   async stop(): Promise<void> {
     const closed = once(this.#server, "close");
     this.#server.close();
@@ -122,8 +128,12 @@ export class FakeOllama {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const text = Buffer.concat(await request.toArray()).toString();
     const path = request.url ?? "";
+    if (this.cutsBodies && path === "/api/chat") {
+      request.socket.destroy();
+      return;
+    }
+    const text = Buffer.concat(await request.toArray()).toString();
     const told = this.#told(path);
     if (told !== undefined) {
       this.asked.push(path);

@@ -122,9 +122,9 @@ export function loadOfTwoComments(): { readonly load: Step; readonly seen: (text
 }
 
 /** Waits until a line is among the metrics. */
-export async function metric(url: string, line: string): Promise<void> {
+export async function metric(url: string, line: string, init: RequestInit = {}): Promise<void> {
   await expect
-    .poll(async () => (await (await fetch(`${url}/metrics`)).text()).split("\n"), {
+    .poll(async () => (await (await fetch(`${url}/metrics`, init)).text()).split("\n"), {
       interval: 5,
       timeout: PATIENCE_MS,
     })

@@ -10,10 +10,15 @@ export interface Two {
   readonly gateway: TestGateway;
 }
 
-/** A gateway before two servers that it knows to be up; the right one runs twice as many requests. */
+/**
+ * A gateway before two servers that it knows to be up; the right one runs twice as many requests.
+ *
+ * @param headers a key, where the gateway needs one
+ */
 export async function startTwo(
   prepare: (left: FakeOllama, right: FakeOllama) => void,
   environment: Record<string, string> = {},
+  headers: Record<string, string> = {},
 ): Promise<Two> {
   const [left, right] = await Promise.all([startFake(), startFake()]);
   prepare(left, right);
@@ -24,7 +29,7 @@ export async function startTwo(
     ...environment,
   });
   for (const { port } of [left, right])
-    await metric(gateway.url, `gateway_backend_up{backend="127.0.0.1:${port}"} 1`);
+    await metric(gateway.url, `gateway_backend_up{backend="127.0.0.1:${port}"} 1`, { headers });
   return { left, right, gateway };
 }
 

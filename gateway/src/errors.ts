@@ -1,6 +1,7 @@
 /**
  * Every error the gateway can answer with: its code, status, OpenAI type and default message.
- * `retryAfter` (seconds) goes out as Retry-After where waiting helps.
+ * `retryAfter` (seconds) goes out as Retry-After where waiting helps. `final` goes out as `x-should-retry: false`, which
+ * OpenAI's and Anthropic's SDKs obey: by themselves they send a request again after 408, 409, 429 and any 5xx.
  */
 const catalogue = {
   invalid_json: {
@@ -50,6 +51,7 @@ const catalogue = {
     status: 409,
     type: "invalid_request_error",
     message: "The gateway stands before several servers. Change each of them directly.",
+    final: true,
   },
   rate_limit_exceeded: {
     status: 429,
@@ -63,6 +65,11 @@ const catalogue = {
     status: 405,
     type: "invalid_request_error",
     message: "The route does not take this method.",
+  },
+  host_not_allowed: {
+    status: 421,
+    type: "invalid_request_error",
+    message: "The gateway does not answer for this host.",
   },
   request_timeout: {
     status: 408,
@@ -94,12 +101,14 @@ const catalogue = {
     status: 500,
     type: "server_error",
     message: "The gateway failed. Its log has the request id.",
+    final: true,
   },
-  upstream_failed: { status: 502, type: "server_error", message: "Ollama failed." },
+  upstream_failed: { status: 502, type: "server_error", message: "Ollama failed.", final: true },
   upstream_incomplete: {
     status: 502,
     type: "server_error",
     message: "Ollama ended its answer before it was complete.",
+    final: true,
   },
   upstream_unreachable: {
     status: 503,
@@ -138,13 +147,20 @@ const catalogue = {
     status: 504,
     type: "server_error",
     message: "Ollama did not begin its answer in time.",
+    final: true,
   },
   idle_timeout: {
     status: 504,
     type: "server_error",
     message: "Ollama fell silent in the middle of its answer.",
+    final: true,
   },
-  answer_timeout: { status: 504, type: "server_error", message: "Ollama did not finish its answer in time." },
+  answer_timeout: {
+    status: 504,
+    type: "server_error",
+    message: "Ollama did not finish its answer in time.",
+    final: true,
+  },
 } as const satisfies Record<string, CatalogueEntry>;
 
 /** What a limit counts; OpenAI tells its rate limit errors apart by it. */
@@ -167,6 +183,7 @@ interface CatalogueEntry {
   readonly type: "invalid_request_error" | "server_error" | LimitType;
   readonly message: string;
   readonly retryAfter?: number;
+  readonly final?: true;
 }
 
 export type ErrorCode = keyof typeof catalogue;
@@ -182,8 +199,10 @@ export interface ErrorDetail {
   readonly type?: LimitType;
   /** Replaces the catalogue's advice, in seconds. */
   readonly retryAfter?: number;
-  /** True when another backend may do better: nothing of the answer had come. */
-  readonly elsewhere?: boolean;
+  /** True when another backend may do better, and cannot be harmed by the request. */
+  readonly retryable?: boolean;
+  /** True when the connection to Ollama broke after the request had been sent. */
+  readonly connectionBroke?: boolean;
   readonly cause?: unknown;
 }
 
@@ -204,7 +223,10 @@ export class ApiError extends Error {
   readonly type: string;
   readonly param: string | null;
   readonly retryAfter: number | undefined;
-  readonly elsewhere: boolean;
+  readonly retryable: boolean;
+  readonly connectionBroke: boolean;
+  /** Sending the request again would repeat what it did, or fail again: clients are told not to. */
+  readonly final: boolean;
 
   constructor(code: ErrorCode, detail: ErrorDetail = {}) {
     const entry: CatalogueEntry = catalogue[code];
@@ -214,7 +236,9 @@ export class ApiError extends Error {
     this.type = detail.type ?? entry.type;
     this.param = detail.param ?? null;
     this.retryAfter = detail.retryAfter ?? entry.retryAfter;
-    this.elsewhere = detail.elsewhere ?? false;
+    this.retryable = detail.retryable ?? false;
+    this.connectionBroke = detail.connectionBroke ?? false;
+    this.final = entry.final ?? false;
   }
 
   body(): ErrorBody {

@@ -117,7 +117,7 @@ export class Backends {
       } catch (thrown) {
         failure = thrown as ApiError;
         if (failure.code === "upstream_unreachable") backend.failed(failure, model ?? "");
-        if (!failure.elsewhere) throw failure;
+        if (!failure.retryable) throw failure;
       }
     }
     throw failure;

@@ -166,9 +166,9 @@ function outcomeOf(error: unknown): Outcome {
   return cause?.name === "TimeoutError" ? "silence" : "settled";
 }
 
-/** The connection broke: the server may be failing although it answers when it is asked how it is. */
+/** The connection broke: the server may be failing although it responds to probes. */
 function isBroken(error: ApiError): boolean {
-  return error.code === "upstream_incomplete" || (error.code === "upstream_failed" && error.elsewhere);
+  return error.connectionBroke || error.code === "upstream_incomplete";
 }
 
 function timeoutsOf(config: Config): OllamaTimeouts {

@@ -1,11 +1,12 @@
 import { isIPv6 } from "node:net";
-import type { Dispatcher, Pool } from "undici";
+import type { Dispatcher } from "undici";
 import type { Abortable } from "../lib/abortable.ts";
 import type { BackendAddress } from "./address.ts";
 import { ApiError } from "../errors.ts";
 import { type EventReader, Exchange } from "./generate-stream.ts";
-import { newPool } from "./connection-pool.ts";
-import { fromConnectionError, fromStatus, type Stage } from "./error-mapping.ts";
+import { ConnectionPool } from "./connection-pool.ts";
+import { Delivery } from "./delivery.ts";
+import { fromConnectionError, fromStatus } from "./error-mapping.ts";
 import { type OllamaForwarded, contentOf } from "./proxy-body.ts";
 import type { OllamaCall, OllamaModel, OllamaQuestion, OllamaRunning } from "./types.ts";
 
@@ -15,6 +16,8 @@ const KEEP_ALIVE_MS = 60_000;
 // Nothing of the client's headers goes upstream.
 const JSON_HEADERS = { "content-type": "application/json", accept: "application/json" };
 const GENERATE_HEADERS = { "content-type": "application/json", accept: "application/x-ndjson" };
+
+const UNARY_TIMEOUTS = { beginning: "answer_timeout", silence: "answer_timeout" } as const;
 
 /** How long Ollama may take, in milliseconds. */
 export interface OllamaTimeouts {
@@ -32,7 +35,7 @@ export interface OllamaTimeouts {
 export class OllamaClient {
   readonly #timeouts: OllamaTimeouts;
   readonly #origin: string;
-  #pool: Pool;
+  #pool: ConnectionPool;
 
   constructor(timeouts: OllamaTimeouts, { host, port }: BackendAddress) {
     this.#timeouts = timeouts;
@@ -107,26 +110,31 @@ export class OllamaClient {
     signal: AbortSignal,
     traceparent?: string,
   ): Promise<unknown> {
+    const delivery = new Delivery();
     try {
-      const answer = await this.#pool.request({
-        method,
-        path,
-        signal,
-        headersTimeout: this.#timeouts.responseMs,
-        bodyTimeout: this.#timeouts.idleMs,
-        headers: {
-          ...(body === undefined ? {} : JSON_HEADERS),
-          ...(traceparent === undefined ? {} : { traceparent }),
+      const answer = await this.#pool.request(
+        {
+          method,
+          path,
+          signal,
+          headersTimeout: this.#timeouts.responseMs,
+          bodyTimeout: this.#timeouts.idleMs,
+          headers: {
+            ...(body === undefined ? {} : JSON_HEADERS),
+            ...(traceparent === undefined ? {} : { traceparent }),
+          },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
+        delivery,
+      );
       const text = await answer.body.text();
       if (answer.statusCode === 200) return parseAnswer(text);
       throw fromStatus(answer.statusCode, text, model ?? "");
     } catch (error) {
-      throw fromConnectionError(error as Error, stageOf(error), {
-        beginning: "answer_timeout",
-        silence: "answer_timeout",
+      throw fromConnectionError(error as Error, delivery.stage, {
+        ...UNARY_TIMEOUTS,
+        // It changes nothing and has nothing of a client's in it.
+        repeatable: method === "GET",
       });
     }
   }
@@ -140,21 +148,22 @@ export class OllamaClient {
     { method, path, body }: OllamaForwarded,
     signal: AbortSignal,
   ): Promise<Dispatcher.ResponseData> {
+    const delivery = new Delivery();
     try {
-      return await this.#pool.request({
-        method: method,
-        path,
-        signal,
-        headersTimeout: this.#timeouts.responseMs,
-        // What was pulled is checked without a word, which takes a large model minutes.
-        bodyTimeout: this.#timeouts.responseMs,
-        ...contentOf(body),
-      });
+      return await this.#pool.request(
+        {
+          method,
+          path,
+          signal,
+          headersTimeout: this.#timeouts.responseMs,
+          // What was pulled is checked without a word, which takes a large model minutes.
+          bodyTimeout: this.#timeouts.responseMs,
+          ...contentOf(body),
+        },
+        delivery,
+      );
     } catch (error) {
-      throw fromConnectionError(error as Error, stageOf(error), {
-        beginning: "answer_timeout",
-        silence: "answer_timeout",
-      });
+      throw fromConnectionError(error as Error, delivery.stage, UNARY_TIMEOUTS);
     }
   }
 
@@ -184,8 +193,8 @@ export class OllamaClient {
   }
 
   // Connections are not counted: admission bounds what generates, and a probe must never wait for those.
-  #newPool(): Pool {
-    return newPool(this.#origin, {
+  #newPool(): ConnectionPool {
+    return new ConnectionPool(this.#origin, {
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
       connect: { timeout: this.#timeouts.connectMs },
@@ -195,7 +204,7 @@ export class OllamaClient {
   async #get(path: string): Promise<{ body: unknown; date: unknown }> {
     try {
       const signal = AbortSignal.timeout(this.#timeouts.probeMs);
-      const answer = await this.#pool.request({ method: "GET", path, signal });
+      const answer = await this.#pool.request({ method: "GET", path, signal }, new Delivery());
       if (answer.statusCode === 200) return { body: await answer.body.json(), date: answer.headers["date"] };
       await answer.body.dump();
     } catch (cause) {
@@ -203,15 +212,6 @@ export class OllamaClient {
     }
     throw new ApiError("upstream_failed");
   }
-}
-
-// Whether the connection was made is not said, only what went wrong with it.
-const NOT_CONNECTED = new Set<unknown>(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"]);
-
-function stageOf(error: unknown): Stage {
-  return error instanceof Error && "code" in error && NOT_CONNECTED.has(error.code)
-    ? "connecting"
-    : "waiting";
 }
 
 function parseAnswer(text: string): unknown {

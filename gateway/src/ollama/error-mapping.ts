@@ -1,24 +1,41 @@
 import { ApiError, type ErrorCode, type Words, modelNotFound } from "../errors.ts";
+import type { Stage } from "./delivery.ts";
 
-/** How far an exchange with Ollama had come when its connection failed. */
-export type Stage = "connecting" | "waiting" | "answering";
-
-interface TimeoutCodes {
-  /** The error when the answer does not begin in time. */
+interface RequestTraits {
+  /** The error when the response does not begin in time. */
   readonly beginning: ErrorCode;
-  /** The error when the answer falls silent. */
+  /** The error when the response falls silent. */
   readonly silence: ErrorCode;
+  /** True when the request may run twice, or bring down two servers, without harm to anyone. */
+  readonly repeatable?: boolean;
 }
 
-/** Says what a failed connection means to the client. */
-export function fromConnectionError(cause: Error, stage: Stage, timeouts: TimeoutCodes): ApiError {
+/**
+ * Says what a failed connection means to the client.
+ *
+ * Only a request that its server cannot have in full is retried on another one, as nginx and Envoy do with requests that
+ * are not idempotent: a request that broke one server would break the next. That includes a request written to an idle
+ * connection that the server was just closing, which cannot be told from one that the server received. It is rare:
+ * Ollama never closes idle connections while it runs, and undici looks for a close before it reuses one.
+ */
+export function fromConnectionError(
+  cause: Error,
+  stage: Stage,
+  { beginning, silence, repeatable = false }: RequestTraits,
+): ApiError {
   if (cause instanceof ApiError) return cause;
-  if (stage === "connecting") return new ApiError("upstream_unreachable", { cause, elsewhere: true });
   const code = "code" in cause ? cause.code : undefined;
-  if (code === "UND_ERR_HEADERS_TIMEOUT") return new ApiError(timeouts.beginning, { cause });
-  if (code === "UND_ERR_BODY_TIMEOUT") return new ApiError(timeouts.silence, { cause });
-  if (stage === "answering") return new ApiError("upstream_incomplete", { cause });
-  return new ApiError("upstream_failed", { cause, elsewhere: true });
+  if (stage !== "connecting" && code === "UND_ERR_HEADERS_TIMEOUT") return new ApiError(beginning, { cause });
+  if (code === "UND_ERR_BODY_TIMEOUT") return new ApiError(silence, { cause });
+  switch (stage) {
+    case "connecting":
+    case "sending":
+      return new ApiError("upstream_unreachable", { cause, retryable: true });
+    case "waiting":
+      return new ApiError("upstream_failed", { cause, retryable: repeatable, connectionBroke: true });
+    case "responding":
+      return new ApiError("upstream_incomplete", { cause, retryable: repeatable, connectionBroke: true });
+  }
 }
 
 // Ollama tells its errors apart by their text only. The parameter is named as Ollama has it.
@@ -33,7 +50,7 @@ const knownMessages: readonly (readonly [RegExp, ErrorCode, string?])[] = [
 export function fromStatus(status: number, body: string, model: string): ApiError {
   const message = errorMessage(body);
   if (status === 404) {
-    return modelNotFound(model, { elsewhere: true });
+    return modelNotFound(model, { retryable: true });
   }
   const known = knownMessages.find(([pattern]) => message !== undefined && pattern.test(message));
   if (status === 400 && known !== undefined) {
@@ -43,7 +60,7 @@ export function fromStatus(status: number, body: string, model: string): ApiErro
   }
   if (status === 400) return new ApiError("invalid_request", quoting(message));
   if (status === 429 || status === 503) {
-    return new ApiError("upstream_overloaded", { ...quoting(message), elsewhere: true });
+    return new ApiError("upstream_overloaded", { ...quoting(message), retryable: true });
   }
   return new ApiError("upstream_failed", quoting(message));
 }

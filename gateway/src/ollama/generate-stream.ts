@@ -2,7 +2,8 @@ import type { Dispatcher } from "undici";
 import type { Abort, Abortable } from "../lib/abortable.ts";
 import { ApiError, type ErrorCode, toApiError } from "../errors.ts";
 import { LineSplitter, LineTooLongError } from "../lib/line-splitter.ts";
-import { fromConnectionError, fromErrorLine, fromStatus, type Stage } from "./error-mapping.ts";
+import { Delivery, type DeliveryHandler } from "./delivery.ts";
+import { fromConnectionError, fromErrorLine, fromStatus } from "./error-mapping.ts";
 import type { OllamaEvent } from "./types.ts";
 
 /** Holds the answer back in Ollama and its connection, so that a slow reader does not fill the gateway's memory. */
@@ -36,14 +37,14 @@ const MAX_ERROR_BYTES = 64 * 1024;
  * One request to Ollama, as undici reports it. The answer is complete when a line with `done: true` was read; bytes
  * that end before it, however cleanly, are a failure.
  */
-export class Exchange implements Dispatcher.DispatchHandler, Abort<ApiError> {
+export class Exchange implements DeliveryHandler, Abort<ApiError> {
+  readonly delivery = new Delivery();
   readonly #options: ExchangeOptions;
   readonly #lines = new LineSplitter((line) => {
     this.#onLine(line);
   });
   readonly #errorBody: Buffer[] = [];
   #errorBytes = 0;
-  #stage: Stage = "connecting";
   #status = 0;
   #settled = false;
   #controller: Dispatcher.DispatchController | undefined;
@@ -55,15 +56,19 @@ export class Exchange implements Dispatcher.DispatchHandler, Abort<ApiError> {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    this.#stage = "waiting";
+    this.delivery.started();
     // Given up while the connection was being made: Ollama must not see the request at all.
     const { abortReason } = this.#options.asker;
     if (abortReason !== undefined) controller.abort(abortReason);
   }
 
+  onRequestSent(): void {
+    this.delivery.written();
+  }
+
   onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {
     this.#status = status;
-    this.#stage = "answering";
+    this.delivery.responded();
   }
 
   onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
@@ -100,7 +105,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Abort<ApiError> {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#settle(fromConnectionError(error, this.#stage, this.#options.timeouts));
+    this.#settle(fromConnectionError(error, this.delivery.stage, this.#options.timeouts));
   }
 
   #onLine(line: string): void {

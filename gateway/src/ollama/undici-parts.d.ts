@@ -1,3 +1,8 @@
+declare module "undici/lib/dispatcher/client.js" {
+  import { Client } from "undici";
+  export default Client;
+}
+
 declare module "undici/lib/dispatcher/dispatcher.js" {
   import { Dispatcher } from "undici";
   export default Dispatcher;
@@ -10,6 +15,10 @@ declare module "undici/lib/dispatcher/pool.js" {
 
 declare module "undici/lib/api/api-request.js" {
   import type { Dispatcher } from "undici";
-  const request: Dispatcher["request"];
+  /** Needs nothing of its dispatcher but this. */
+  interface Dispatches {
+    dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean;
+  }
+  function request(this: Dispatches, options: Dispatcher.RequestOptions): Promise<Dispatcher.ResponseData>;
   export default request;
 }

@@ -22,6 +22,7 @@ export function answerErrors(app: FastifyInstance): void {
       return;
     }
     if (error.retryAfter !== undefined) void reply.header("retry-after", error.retryAfter);
+    if (error.final) void reply.header("x-should-retry", "false");
     if (error.code === "shutting_down") void reply.header("connection", "close");
     void reply.code(error.status).send(errorFormOf(request.url)(error, request.id));
   });

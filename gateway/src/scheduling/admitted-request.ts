@@ -146,7 +146,7 @@ export class Ticket implements Abortable<ApiError>, Member {
           throw await backend.tooLong(failure, this.wanted, this.#words.subject);
         }
         if (failure.code === "unsupported_parameter") throw inWords(this.#words, failure);
-        if (!failure.elsewhere || this.abortReason !== undefined) throw failure;
+        if (!failure.retryable || this.abortReason !== undefined) throw failure;
         this.failedOn(backend, failure);
         this.#desk.release(this);
       }

@@ -89,13 +89,19 @@ export class Admission {
     return ticket;
   }
 
-  /** A load has ended; when it failed, those that waited for it try another server or are told why. */
+  /**
+   * A load has ended; when it failed, those that waited for it try another server or are told why. A load whose context
+   * a client chose and that broke the server is not tried on the next.
+   */
   loadEnded({ backend, wanted, error }: LoadOutcome): void {
+    const isFinal = error?.connectionBroke === true && wanted.context !== undefined;
     for (const queue of this.#queues.values()) {
       for (const ticket of queue) {
         if (!sameModel(ticket.wanted, wanted)) continue;
         ticket.loadEnded();
-        if (error !== undefined) ticket.failedOn(backend, error);
+        if (error === undefined) continue;
+        ticket.failedOn(backend, error);
+        if (isFinal) ticket.proceed(error);
       }
     }
   }

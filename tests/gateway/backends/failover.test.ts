@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { token } from "../../../test-support/fake-ollama.ts";
-import { hello, metric, readEvents } from "../../../test-support/gateway-harness.ts";
+import {
+  errorOf,
+  hello,
+  metric,
+  readEvents,
+  startFake,
+  startGateway,
+} from "../../../test-support/gateway-harness.ts";
 import { count, startTwo, type Two } from "../../../test-support/two-backends.ts";
 
 const chat = "/v1/chat/completions";
@@ -25,7 +32,6 @@ describe.each([
   }
 
   test.each([
-    ["breaks off", ["cut"]],
     ["is overloaded", [{ status: 503, body: '{"error":"server busy"}' }]],
     ["lost the model", [{ status: 404, body: '{"error":"model not found"}' }]],
   ] as const)("a server that %s is replaced by another", async (_what, script) => {
@@ -46,6 +52,76 @@ describe.each([
     expect(count(two)).toEqual([0, 1]);
     await metric(gateway.url, `gateway_backend_up{backend="127.0.0.1:${left.port}"} 0`);
   });
+});
+
+describe("one request that breaks its server does not break the next one", () => {
+  test.each([
+    ["whole", chat, hello],
+    ["streamed", chat, streamed],
+    ["an embedding", "/v1/embeddings", { model: "m", input: "Hi" }],
+    ["under /api", "/api/chat", hello],
+  ])("%s", async (_form, path, body) => {
+    const two = await startTwo((left) => {
+      left.answers("cut");
+    });
+    const response = await two.gateway.post(path, body);
+    expect(response.status).toBe(502);
+    expect(response.headers.get("x-should-retry")).toBe("false");
+    expect(count(two)).toEqual([1, 0]);
+    const line = await two.gateway.requestLine(path);
+    expect(line).toMatchObject({ error: "upstream_failed", backend: `127.0.0.1:${two.left.port}` });
+  });
+
+  test("nor what breaks off in the middle of an embedding", async () => {
+    const two = await startTwo((left) => {
+      left.answers({ raw: '{"embeddings":[[0.5' }, { waitMs: 20 }, "cut");
+    });
+    const response = await two.gateway.post("/v1/embeddings", { model: "m", input: "Hi" });
+    expect(response.status).toBe(502);
+    expect((await errorOf(response)).code).toBe("upstream_incomplete");
+    expect(count(two)).toEqual([1, 0]);
+  });
+
+  test("nor the load of a context that a client chose", async () => {
+    const two = await startTwo((left, right) => {
+      for (const each of [left, right]) {
+        each.loaded = [];
+        each.loadsWith("cut");
+      }
+    });
+    const response = await two.gateway.post(chat, { ...hello, num_ctx: 1_000_000 });
+    expect(response.status).toBe(502);
+    expect(response.headers.get("x-should-retry")).toBe("false");
+    expect(two.left.loads.length + two.right.loads.length).toBe(1);
+  });
+});
+
+test("a load with the context that all have is tried on another server", async () => {
+  const two = await startTwo((left, right) => {
+    for (const each of [left, right]) each.loaded = [];
+    left.loadsWith("cut");
+  });
+  expect((await two.gateway.post(chat, hello)).status).toBe(200);
+  expect([two.left.loads.length, two.right.loads.length]).toEqual([1, 1]);
+});
+
+test("a request whose connection broke before all of it was sent is sent to another server", async () => {
+  const two = await startTwo((left) => {
+    left.cutsBodies = true;
+  });
+  // More than the sockets of both sides hold between them.
+  const long = { model: "m", messages: [{ role: "user", content: "x".repeat(24 * 1024 * 1024) }] };
+  const response = await two.gateway.post(chat, long);
+  expect(response.status).toBe(200);
+  expect(count(two)).toEqual([0, 1]);
+});
+
+test("a connection that its server closed while it was idle costs no request", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "60000" });
+  expect((await gateway.post(chat, hello)).status).toBe(200);
+  fake.closeConnections();
+  expect((await gateway.post(chat, hello)).status).toBe(200);
 });
 
 test("after the first byte nothing is asked a second time", async () => {
