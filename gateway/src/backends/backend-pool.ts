@@ -67,12 +67,13 @@ export class Backends {
 
   /** Whether it is known where the model is, so that a request for it can be placed without asking. */
   knows(model: string): boolean {
-    return this.all.some((backend) => backend.usable && backend.holds(model));
+    return this.all.some((backend) => backend.reachable && backend.holds(model));
   }
 
   /**
    * Chooses for a request: a server that has the model loaded and is least busy, else one that has it. A load that is
-   * needed is begun here, and is not the request's own: it goes on when the request is given up.
+   * needed is begun here, and is not the request's own: it goes on when the request is given up. A server whose breaker
+   * is open comes last, and is used all the same when there is no other: refusing the request would help nobody.
    *
    * @param except servers that have failed the request
    */
@@ -80,8 +81,11 @@ export class Backends {
     let best: Backend | undefined;
     let cold: Backend | undefined;
     let busy = false;
+    const isCandidate = (backend: Backend): boolean =>
+      backend.reachable && backend.holds(wanted.model) && except?.has(backend) !== true;
+    const mindsBreakers = this.all.some((backend) => backend.breaker.allows && isCandidate(backend));
     for (const backend of this.all) {
-      if (!backend.usable || !backend.holds(wanted.model) || except?.has(backend) === true) continue;
+      if (!isCandidate(backend) || (mindsBreakers && !backend.breaker.allows)) continue;
       if (!backend.loaded.has(wanted)) {
         if (backend.hasFreeSlot && isLessBusy(backend, cold)) cold = backend;
         else if (!backend.hasFreeSlot) busy = true;
@@ -107,16 +111,20 @@ export class Backends {
    */
   async ask(question: OllamaQuestion, signal: AbortSignal): Promise<unknown> {
     const model = question.model === undefined ? undefined : canonicalModelName(question.model);
-    const able = (backend: Backend): boolean => backend.usable && (!model || backend.holds(model));
+    const able = (backend: Backend): boolean => backend.reachable && (!model || backend.holds(model));
     if (!this.all.some(able)) await this.refresh(model);
-    const order = this.all.filter(able).toSorted((left, right) => left.inFlight - right.inFlight);
+    const order = this.all
+      .filter(able)
+      .toSorted(
+        (left, right) => Number(right.usable) - Number(left.usable) || left.inFlight - right.inFlight,
+      );
     let failure = this.#whyNot(question.model);
     for (const backend of order) {
       try {
         return await backend.client.ask(question, signal);
       } catch (thrown) {
         failure = thrown as ApiError;
-        if (failure.code === "upstream_unreachable") backend.failed(failure, model ?? "");
+        if (failure.code === "upstream_unreachable") backend.failed(failure, model ?? "", undefined);
         if (!failure.retryable) throw failure;
       }
     }
@@ -169,10 +177,11 @@ export class Backends {
 
   /** @param name the model's, as the client wrote it */
   #whyNot(name: string | undefined): ApiError {
-    const usable = this.all.filter((backend) => backend.usable);
+    const reachable = this.all.filter((backend) => backend.reachable);
     const model = canonicalModelName(name ?? "");
-    const elsewhere = this.all.some((backend) => !backend.usable && backend.mayHold(model));
-    if (usable.length === 0 || elsewhere || name === undefined) return new ApiError("upstream_unreachable");
+    const elsewhere = this.all.some((backend) => !backend.reachable && backend.mayHold(model));
+    if (reachable.length === 0 || elsewhere || name === undefined)
+      return new ApiError("upstream_unreachable");
     return modelNotFound(name);
   }
 }

@@ -43,9 +43,14 @@ export class Backend {
     this.breaker = new Breaker(config.BREAKER_FAILURES, config.BREAKER_OPEN_MS);
   }
 
-  /** It answered when it was asked last, and is not left alone. */
+  /** It responded to its last probe and is not cordoned. */
+  get reachable(): boolean {
+    return this.#alive && this.#spared === undefined;
+  }
+
+  /** It is reachable, and its breaker lets requests through. */
   get usable(): boolean {
-    return this.#alive && this.#spared === undefined && this.breaker.allows;
+    return this.reachable && this.breaker.allows;
   }
 
   /** Nothing is sent to it until it may come back, or so many ms have gone by. */
@@ -83,11 +88,19 @@ export class Backend {
     return !this.#known || this.holds(model);
   }
 
-  /** A request to it failed. */
-  failed(error: ApiError, model: string): void {
+  /**
+   * A request to it failed.
+   *
+   * @param source who sent it, for the breaker; undefined: the request is no evidence against the server
+   */
+  failed(error: ApiError, model: string, source: string | undefined): void {
     if (error.code === "model_not_found") this.#present.delete(model);
     if (error.code === "upstream_unreachable") this.#alive = false;
-    else if (isBroken(error)) this.breaker.fail();
+    else if (isBroken(error)) {
+      if (source !== undefined) this.breaker.fail(source);
+      // It may be gone, which the next request should know.
+      void this.state.share();
+    }
     // Who left too early to be answered has learned nothing of the server.
     else if (error.code !== "client_left" && error.code !== "client_stalled") this.breaker.succeed();
   }

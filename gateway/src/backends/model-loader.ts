@@ -71,7 +71,9 @@ export class Loads {
       this.#failures.delete(`${backend.name} ${key}`);
     } catch (thrown) {
       error = toApiError(thrown);
-      backend.failed(error, wanted.model);
+      // What a client makes of the context says nothing of the server.
+      const source = wanted.context === undefined ? `load of ${wanted.model}` : undefined;
+      backend.failed(error, wanted.model, source);
       this.#failures.set(`${backend.name} ${key}`, performance.now());
     } finally {
       clearTimeout(timer);

@@ -166,7 +166,9 @@ const definitions = {
   }),
   BREAKER_FAILURES: integer(1, 1000, "failures", {
     default: "3",
-    description: "Consecutive connection failures after which a server gets no requests for BREAKER_OPEN_MS.",
+    description:
+      "Clients in a row whose requests break a server's connection before the server gets no requests for " +
+      "BREAKER_OPEN_MS, if there is another one. A key counts once, or a repeated request where there are no keys.",
   }),
   BREAKER_OPEN_MS: deadline({
     default: `${3 * SECOND}`,

@@ -1,23 +1,33 @@
-/** Leaves a server alone that broke off several answers in a row, then tries it with one request at a time. */
+// How many times as long as the breaker stays open a source is remembered.
+const REMEMBERED = 10;
+
+/**
+ * Leaves a server alone on which the requests of several sources broke in a row, then tries it with one request at a
+ * time. A source counts once, so that whoever breaks the server again and again does not take it from the others.
+ */
 export class Breaker {
   readonly #threshold: number;
   readonly #openMs: number;
-  #failures = 0;
+  /** When each source counted, oldest first; all since the last success. */
+  readonly #failedAt = new Map<string, number>();
   #openedAt = 0;
   #trying = false;
 
-  /** @param threshold broken connections in a row that open it; @param openMs how long it stays open */
+  /** @param threshold sources whose requests broke that open it; @param openMs how long it stays open */
   constructor(threshold: number, openMs: number) {
     this.#threshold = threshold;
     this.#openMs = openMs;
   }
 
   get state(): "closed" | "open" | "half-open" {
-    if (this.#failures < this.#threshold) return "closed";
-    return performance.now() - this.#openedAt < this.#openMs ? "open" : "half-open";
+    if (this.#failedAt.size < this.#threshold) return "closed";
+    const now = performance.now();
+    this.#forget(now);
+    if (this.#failedAt.size < this.#threshold) return "closed";
+    return now - this.#openedAt < this.#openMs ? "open" : "half-open";
   }
 
-  /** Whether a request may be sent now. */
+  /** Whether a request should be sent now, if it can be sent to another server. */
   get allows(): boolean {
     const { state } = this;
     return state === "closed" || (state === "half-open" && !this.#trying);
@@ -28,20 +38,35 @@ export class Breaker {
     this.#trying = this.state !== "closed";
   }
 
-  /** The server did its part, whatever it answered. */
+  /** The server did its part, whatever it responded. */
   succeed(): void {
-    this.#failures = 0;
+    this.#failedAt.clear();
     this.#trying = false;
   }
 
-  fail(): void {
-    this.#failures += 1;
+  /** @param source who sent the request that broke */
+  fail(source: string): void {
+    const now = performance.now();
     this.#trying = false;
-    if (this.#failures >= this.#threshold) this.#openedAt = performance.now();
+    this.#forget(now);
+    if (this.#failedAt.has(source)) return;
+    this.#failedAt.set(source, now);
+    if (this.#failedAt.size < this.#threshold) return;
+    this.#openedAt = now;
+    // More than open it need not be remembered.
+    const [oldest] = this.#failedAt.keys();
+    if (this.#failedAt.size > this.#threshold && oldest !== undefined) this.#failedAt.delete(oldest);
   }
 
   /** The request is over; when it said nothing of the server, the next one may try it. */
   giveUp(): void {
     this.#trying = false;
+  }
+
+  #forget(now: number): void {
+    for (const [source, failedAt] of this.#failedAt) {
+      if (now - failedAt < REMEMBERED * this.#openMs) return;
+      this.#failedAt.delete(source);
+    }
   }
 }

@@ -1,4 +1,5 @@
 import type { Abort, Abortable } from "../lib/abortable.ts";
+import { fingerprintOf } from "../lib/fingerprint.ts";
 import type { Backend } from "../backends/backend.ts";
 import type { Caller } from "../auth/consumer.ts";
 import { ApiError, type Words, toApiError } from "../errors.ts";
@@ -60,6 +61,7 @@ export class Ticket implements Abortable<ApiError>, Member {
   failedBackends: Set<Backend> | undefined;
   lastFailure: ApiError | undefined;
   readonly #words: Words;
+  #body: object;
   readonly #desk: Desk;
   abortReason: ApiError | undefined;
   underWay: Abort<ApiError> | undefined;
@@ -75,6 +77,7 @@ export class Ticket implements Abortable<ApiError>, Member {
     this.key = asked.caller.name;
     this.#words = { subject: asked.subject, images: asked.images, thinking: asked.thinking };
     this.wanted = wanted;
+    this.#body = asked.body;
     this.#desk = desk;
   }
 
@@ -141,7 +144,7 @@ export class Ticket implements Abortable<ApiError>, Member {
         return result;
       } catch (thrown) {
         const failure = toApiError(thrown);
-        backend.failed(failure, this.wanted.model);
+        backend.failed(failure, this.wanted.model, this.#source());
         if (failure.code === "context_length_exceeded") {
           throw await backend.tooLong(failure, this.wanted, this.#words.subject);
         }
@@ -165,6 +168,7 @@ export class Ticket implements Abortable<ApiError>, Member {
     (this.#past ??= []).push(this.#turn);
     this.#turn = new Turn();
     this.wanted = wantedBy(asked);
+    this.#body = asked.body;
     this.#waitsFor = "slot";
     this.failedBackends = undefined;
     this.lastFailure = undefined;
@@ -179,6 +183,11 @@ export class Ticket implements Abortable<ApiError>, Member {
   failedOn(backend: Backend, failure: ApiError): void {
     (this.failedBackends ??= new Set()).add(backend);
     this.lastFailure = failure;
+  }
+
+  /** Who sent it: the consumer; without keys nobody can be told apart, so the same request stands for the same client. */
+  #source(): string {
+    return this.key === "" ? fingerprintOf(this.#body) : this.key;
   }
 
   granted(backend: Backend | undefined): void {

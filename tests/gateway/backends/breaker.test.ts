@@ -1,50 +1,144 @@
-import { expect, test } from "vitest";
-import { last } from "../../../test-support/fake-ollama.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { newKey } from "../../../gateway/src/auth/api-keys.ts";
+import { Breaker } from "../../../gateway/src/lib/circuit-breaker.ts";
 import { hello, metric, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { count, startTwo } from "../../../test-support/two-backends.ts";
 
 const chat = "/v1/chat/completions";
-// All that a test asks of a server that is left alone has to fit in, on a busy machine, too.
-const OPEN_MS = 3000;
 
-test("a server that breaks off again and again is left alone, then tried with one request", async () => {
-  const fake = await startFake();
-  const gateway = await startGateway(fake, { BREAKER_FAILURES: "2", BREAKER_OPEN_MS: `${OPEN_MS}` });
-  const open = (value: number): string =>
-    `gateway_backend_breaker_open{backend="127.0.0.1:${fake.port}"} ${value}`;
-  fake.answers("cut");
-  for (let n = 0; n < 2; n += 1) expect((await gateway.post(chat, hello)).status).toBe(502);
-  await metric(gateway.url, open(1));
-  expect((await gateway.post(chat, hello)).status).toBe(503);
-  expect(fake.received).toHaveLength(2);
+const consumers = ["ada", "bob", "cyd", "dan"].map((name) => ({ name, ...newKey(name, []) }));
+const API_KEYS = consumers.map(({ line }) => line).join(";");
 
-  await new Promise((resolve) => setTimeout(resolve, OPEN_MS + 50));
-  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-  fake.answers({ until: released }, last({ message: { content: "x" } }));
-  const trial = gateway.post(chat, hello);
-  await fake.conversation(2);
-  expect((await gateway.post(chat, hello)).status).toBe(503);
-  release(undefined);
-  expect((await trial).status).toBe(200);
-  await metric(gateway.url, open(0));
-  expect((await gateway.post(chat, hello)).status).toBe(200);
+function headersOf(name: string): Record<string, string> {
+  const key = consumers.find((each) => each.name === name)?.key ?? "";
+  return { "content-type": "application/json", authorization: `Bearer ${key}` };
+}
+
+function openMetric({ port }: { readonly port: number }, value: number): string {
+  return `gateway_backend_breaker_open{backend="127.0.0.1:${port}"} ${value}`;
+}
+
+describe("the breaker opens on the server's failures, not on one client's", () => {
+  test.each([
+    ["three streams of one key with the same body", { API_KEYS }, () => hello],
+    [
+      "three streams of one key with three bodies",
+      { API_KEYS },
+      (n: number) => ({ ...hello, messages: [{ role: "user", content: `Hi ${n}` }] }),
+    ],
+    ["three streams with the same body, without keys", {}, () => hello],
+  ])("%s that broke cost another client nothing", async (_what, environment, bodyOf) => {
+    const fake = await startFake();
+    fake.answersEach(({ messages }) => (messages[0]?.content === "good" ? undefined : ["cut"]));
+    const gateway = await startGateway(fake, environment);
+    const good = { ...hello, messages: [{ role: "user", content: "good" }] };
+    for (let n = 0; n < 3; n += 1) {
+      const response = await gateway.post(
+        chat,
+        { ...bodyOf(n), stream: true },
+        { headers: headersOf("ada") },
+      );
+      expect(response.status).toBe(502);
+    }
+    const keyed = { headers: headersOf("bob") };
+    await metric(gateway.url, openMetric(fake, 0), keyed);
+    expect((await gateway.post(chat, good, keyed)).status).toBe(200);
+  });
+
+  /** Two servers of which the preferred one, idle and the first, broke the requests of three keys. */
+  async function startBroken(openMs: number) {
+    const two = await startTwo(
+      (left) => {
+        left.answers("cut");
+      },
+      { API_KEYS, BREAKER_OPEN_MS: `${openMs}` },
+      headersOf("ada"),
+    );
+    const ask = async (name: string): Promise<number> =>
+      (await two.gateway.post(chat, hello, { headers: headersOf(name) })).status;
+    for (const name of ["ada", "bob", "cyd"]) expect(await ask(name)).toBe(502);
+    return { ...two, ask };
+  }
+
+  test("a server that breaks the requests of three keys is left alone", async () => {
+    const two = await startBroken(60_000);
+    await metric(two.gateway.url, openMetric(two.left, 1), { headers: headersOf("ada") });
+    expect([await two.ask("ada"), await two.ask("dan")]).toEqual([200, 200]);
+    expect(count(two)).toEqual([3, 2]);
+  });
+
+  test("and is tried again later", async () => {
+    const { left, gateway, ask } = await startBroken(300);
+    left.answersEach(() => undefined);
+    await expect
+      .poll(
+        async () => {
+          expect(await ask("dan")).toBe(200);
+          return left.received.length;
+        },
+        { timeout: 30_000, interval: 50 },
+      )
+      .toBeGreaterThan(3);
+    await metric(gateway.url, openMetric(left, 0), { headers: headersOf("ada") });
+  });
+
+  test("the only server is used though its breaker is open: a refusal would help nobody", async () => {
+    const fake = await startFake();
+    fake.answers("cut");
+    const gateway = await startGateway(fake, { API_KEYS, BREAKER_OPEN_MS: "60000" });
+    const ask = async (name: string): Promise<number> =>
+      (await gateway.post(chat, hello, { headers: headersOf(name) })).status;
+    expect([await ask("ada"), await ask("bob"), await ask("cyd")]).toEqual([502, 502, 502]);
+    await metric(gateway.url, openMetric(fake, 1), { headers: headersOf("ada") });
+    fake.answersEach(() => undefined);
+    expect(await ask("dan")).toBe(200);
+    await metric(gateway.url, openMetric(fake, 0), { headers: headersOf("ada") });
+  });
 });
 
-test("a server that breaks off the request that tries it is left alone as long again", async () => {
-  const fake = await startFake();
-  const gateway = await startGateway(fake, { BREAKER_FAILURES: "2", BREAKER_OPEN_MS: `${OPEN_MS}` });
-  const ask = async (): Promise<number> => (await gateway.post(chat, hello)).status;
-  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-  fake.answers("cut");
-  expect([await ask(), await ask(), await ask()]).toEqual([502, 502, 503]);
-  await pause(OPEN_MS + 50);
-  // One failure is enough now.
-  expect([await ask(), await ask()]).toEqual([502, 503]);
-  expect(fake.received).toHaveLength(3);
-  await metric(gateway.url, `gateway_backend_breaker_open{backend="127.0.0.1:${fake.port}"} 1`);
-  await pause(OPEN_MS + 50);
-  fake.answers(last({ message: { content: "x" } }));
-  expect([await ask(), await ask()]).toEqual([200, 200]);
-  // It starts afresh.
-  fake.answers("cut");
-  expect([await ask(), await ask(), await ask()]).toEqual([502, 502, 503]);
+describe("a breaker", () => {
+  test("counts each source once, until a request succeeds", () => {
+    const breaker = new Breaker(2, 60_000);
+    for (let n = 0; n < 5; n += 1) breaker.fail("ada");
+    expect(breaker.state).toBe("closed");
+    breaker.succeed();
+    breaker.fail("bob");
+    expect(breaker.state).toBe("closed");
+    breaker.fail("ada");
+    expect([breaker.state, breaker.allows]).toEqual(["open", false]);
+    breaker.succeed();
+    expect([breaker.state, breaker.allows]).toEqual(["closed", true]);
+  });
+
+  test("lets one request at a time try when it was open long enough", async () => {
+    const breaker = new Breaker(2, 500);
+    breaker.fail("ada");
+    breaker.fail("bob");
+    expect(breaker.state).toBe("open");
+    await expect.poll(() => breaker.state, { interval: 10 }).toBe("half-open");
+    breaker.begin();
+    expect(breaker.allows).toBe(false);
+    breaker.giveUp();
+    expect(breaker.allows).toBe(true);
+  });
+
+  test("is not kept open by the source that opened it, but by another", async () => {
+    const breaker = new Breaker(2, 500);
+    breaker.fail("ada");
+    breaker.fail("bob");
+    await expect.poll(() => breaker.state, { interval: 10 }).toBe("half-open");
+    breaker.fail("bob");
+    expect(breaker.state).toBe("half-open");
+    breaker.fail("cyd");
+    expect(breaker.state).toBe("open");
+  });
+
+  test("forgets a source after ten times as long", async () => {
+    const breaker = new Breaker(2, 20);
+    breaker.fail("ada");
+    await sleep(250);
+    breaker.fail("bob");
+    expect(breaker.state).toBe("closed");
+  });
 });
