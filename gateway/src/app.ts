@@ -93,7 +93,14 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     clientErrorHandler: answerUnreadable,
   });
   app.removeContentTypeParser("text/plain");
-  const keys = new KeyRing(config.API_KEYS, config.API_KEYS_FILE, logger);
+  const keys = new KeyRing(config.API_KEYS, config.API_KEYS_FILE, {
+    changed: (path, changes) => {
+      log.audit({ act: "change-keys", target: path, ...changes });
+    },
+    failed: (path, error) => {
+      logger.error({ path, error }, "API keys cannot be read, those before stay in force");
+    },
+  });
   // One body has room always.
   const bodies = new BodyBudget(Math.max(config.BODIES_LIMIT_BYTES, config.BODY_LIMIT_BYTES), keys);
   readJsonBodies(app, bodies);

@@ -37,6 +37,26 @@ const catalogue = {
     type: "invalid_request_error",
     message: "The API key is missing or wrong. Send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'.",
   },
+  api_key_expired: {
+    status: 401,
+    type: "invalid_request_error",
+    message: "The API key has expired. Use a new one.",
+  },
+  api_key_disabled: {
+    status: 401,
+    type: "invalid_request_error",
+    message: "The API key is disabled. Use another one.",
+  },
+  route_not_allowed: {
+    status: 403,
+    type: "invalid_request_error",
+    message: "The API key may not use this route.",
+  },
+  address_not_allowed: {
+    status: 403,
+    type: "invalid_request_error",
+    message: "The API key may not be used from this address.",
+  },
   model_not_allowed: {
     status: 403,
     type: "invalid_request_error",

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { type KeyDefinition, KeyError, parseKeys } from "./api-keys.ts";
+import { type KeyDefinition, requireKeys } from "./api-keys.ts";
 
 /** A file of API keys, one a line, as it was read at the start. */
 export interface KeyFile {
@@ -9,63 +9,75 @@ export interface KeyFile {
   readonly keys: readonly KeyDefinition[];
 }
 
-/** What a file of keys has come to be: other keys, or a problem that leaves the ones before in force. */
-export type KeyFileChange = { readonly keys: readonly KeyDefinition[] } | { readonly problem: string };
+/** Who is told of other keys, or of a problem that leaves the ones before in force. */
+export interface KeyFileObserver {
+  /** @throws Error when the keys cannot be taken: those before stay in force */
+  changed(keys: readonly KeyDefinition[]): void;
+  failed(problem: string): void;
+}
 
-// Looked at again and again: notifications do not reach a container for a file of its host on every engine, nor for a
-// file that was put in the place of the one that is watched.
-const LOOK_EVERY_MS = 500;
+// Polled: notifications do not reach a container for a file of its host on every engine, nor for a file that was put
+// in the place of the one that is watched.
+const POLL_MS = 500;
 
 /** @throws Error that says why it cannot be read, or what is wrong in which line */
 export function readKeyFile(path: string): KeyFile {
   const text = readFileSync(path, "utf8");
-  return { path, text, keys: keysIn(text) };
+  return { path, text, keys: requireKeys(text) };
 }
 
-/** Tells of every change of the file, once. Returns what stops it. */
-export function followKeyFile(
-  { path, text: known }: KeyFile,
-  onChange: (change: KeyFileChange) => void,
-): () => void {
-  let told = known;
-  let seen = known;
-  const timer = setInterval(() => {
-    void readFile(path, "utf8").then(
-      (text) => {
-        look(text, () => changeOf(text));
-      },
-      (error: unknown) => {
-        look(String(error), () => ({ problem: messageOf(error) }));
-      },
-    );
-  }, LOOK_EVERY_MS).unref();
-  return () => {
-    clearInterval(timer);
-  };
+/** Follows a file of keys. Each change, and each problem, is reported once. */
+export class KeyFileFollower {
+  readonly #path: string;
+  readonly #observer: KeyFileObserver;
+  readonly #timer: NodeJS.Timeout;
+  /** What was reported last: a text, or an error. */
+  #reported: string;
+  /** What the last poll found. */
+  #seen: string;
 
-  function look(found: string, change: () => KeyFileChange): void {
-    // Somebody may be in the middle of writing it: what counts has been the same twice.
-    const settled = found === seen;
-    seen = found;
-    if (!settled || found === told) return;
-    told = found;
-    onChange(change());
+  constructor({ path, text }: KeyFile, observer: KeyFileObserver) {
+    this.#path = path;
+    this.#observer = observer;
+    this.#reported = text;
+    this.#seen = text;
+    this.#timer = setInterval(() => void this.#poll(), POLL_MS).unref();
   }
-}
 
-function changeOf(text: string): KeyFileChange {
-  try {
-    return { keys: keysIn(text) };
-  } catch (error) {
-    return { problem: messageOf(error) };
+  /** Reads the file at once, for whoever has just written it. @throws Error as `readKeyFile` */
+  async reload(): Promise<void> {
+    const text = await readFile(this.#path, "utf8");
+    const keys = requireKeys(text);
+    this.#seen = text;
+    if (text === this.#reported) return;
+    this.#observer.changed(keys);
+    this.#reported = text;
   }
-}
 
-/** Whoever names a file wants keys to be asked for: an empty one must not open the gateway. */
-function keysIn(text: string): readonly KeyDefinition[] {
-  const keys = parseKeys(text);
-  if (keys.length === 0) throw new KeyError("there is no key in it");
-  return keys;
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #poll(): Promise<void> {
+    let found: string;
+    let text: string | undefined;
+    try {
+      found = text = await readFile(this.#path, "utf8");
+    } catch (error) {
+      found = messageOf(error);
+    }
+    // Somebody may be in the middle of writing it: only what two polls found alike counts.
+    const settled = found === this.#seen;
+    this.#seen = found;
+    if (!settled || found === this.#reported) return;
+    this.#reported = found;
+    try {
+      if (text === undefined) throw new Error(found);
+      this.#observer.changed(requireKeys(text));
+    } catch (error) {
+      this.#observer.failed(messageOf(error));
+    }
+  }
 }
 
 function messageOf(error: unknown): string {

@@ -1,62 +1,137 @@
 import { timingSafeEqual } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import type { FastifyBaseLogger } from "fastify";
+import {
+  checkTogether,
+  digestOf,
+  type KeyDefinition,
+  KeyError,
+  keyId,
+  limitsOf,
+  refusalOf,
+  sharedFields,
+} from "./api-keys.ts";
 import { Caller } from "./consumer.ts";
-import { type KeyFile, followKeyFile } from "./key-file.ts";
-import { type KeyDefinition, digestOf } from "./api-keys.ts";
+import { type KeyFile, KeyFileFollower } from "./key-file.ts";
 
 interface Entry {
   readonly key: KeyDefinition;
+  /** `NAME:ID`, in audit lines. */
+  readonly label: string;
   readonly caller: Caller;
+}
+
+/** A key that is known. */
+export interface Authenticated {
+  readonly caller: Caller;
+  readonly keyId: string;
+  /** Why it is refused all the same. */
+  readonly refusal: ReturnType<typeof refusalOf>;
+  /** ISO 8601, when it has an end. */
+  readonly expiresAt: string | undefined;
+}
+
+/** What has become of the keys, each as `NAME:ID`. */
+export interface KeyChanges {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  /** Another expiry, other limits or rights. */
+  readonly changed: readonly string[];
+}
+
+export interface KeyObserver {
+  /** @param path of the file whose keys are others now */
+  changed(path: string, changes: KeyChanges): void;
+  /** The file cannot be read: the keys before stay in force. */
+  failed(path: string, problem: string): void;
 }
 
 /** The API keys in force: those of the environment, and those of a file, whose changes are followed. */
 export class KeyRing {
   #entries: readonly Entry[] = [];
-  readonly #stopFollowing: (() => void) | undefined;
+  readonly #follower: KeyFileFollower | undefined;
 
-  constructor(fixed: readonly KeyDefinition[], file: KeyFile | undefined, logger: FastifyBaseLogger) {
+  constructor(fixed: readonly KeyDefinition[], file: KeyFile | undefined, observer: KeyObserver) {
     this.#replace([...fixed, ...(file?.keys ?? [])]);
     if (file === undefined) return;
     const { path } = file;
-    this.#stopFollowing = followKeyFile(file, (change) => {
-      if ("problem" in change) {
-        logger.error({ path, error: change.problem }, "API keys cannot be read, those before stay in force");
-        return;
-      }
-      this.#replace([...fixed, ...change.keys]);
-      logger.info({ path, keys: this.#entries.length }, "API keys have changed");
+    this.#follower = new KeyFileFollower(file, {
+      changed: (keys) => {
+        const before = this.#entries;
+        this.#replace([...fixed, ...keys]);
+        observer.changed(path, changesBetween(before, this.#entries));
+      },
+      failed: (problem) => {
+        observer.failed(path, problem);
+      },
     });
   }
 
-  /** Without any, nobody is asked for one. */
+  /** Without any, everybody is let in. */
   get isEmpty(): boolean {
     return this.#entries.length === 0;
   }
 
   /** Clients have to be told apart. */
   get several(): boolean {
-    return this.#entries.length > 1;
+    return this.#entries.some(({ caller }) => caller !== this.#entries[0]?.caller);
   }
 
   /** Looks at every key, however early one fits: the time taken tells nothing. */
-  find(presented: string): Caller | undefined {
+  authenticate(presented: string): Authenticated | undefined {
     const digest = digestOf(presented);
-    let found: Caller | undefined;
-    for (const { key, caller } of this.#entries) if (timingSafeEqual(key.digest, digest)) found = caller;
-    return found;
+    let found: Entry | undefined;
+    for (const entry of this.#entries) if (timingSafeEqual(entry.key.digest, digest)) found = entry;
+    if (found === undefined) return undefined;
+    const { key, caller } = found;
+    return {
+      caller,
+      keyId: keyId(key),
+      refusal: refusalOf(key),
+      expiresAt: key.expiresAt === undefined ? undefined : new Date(key.expiresAt).toISOString(),
+    };
+  }
+
+  /** Reads the file at once, and returns what is in force then, as `NAME:ID`. @throws Error when it cannot be read */
+  async reload(): Promise<readonly string[]> {
+    if (this.#follower === undefined) throw new KeyError("this gateway has no file of keys (API_KEYS_FILE)");
+    await this.#follower.reload();
+    return this.#entries.map(({ label }) => label);
   }
 
   close(): void {
-    this.#stopFollowing?.();
+    this.#follower?.stop();
   }
 
-  /** A key that is the same as before keeps what it has used of its limits. */
+  /** All keys of a name are one caller, who keeps what it has used of limits that have not changed. */
   #replace(keys: readonly KeyDefinition[]): void {
+    checkTogether(keys);
     const before = this.#entries;
+    const callers = new Map<string, Caller>();
     this.#entries = keys.map((key) => {
-      const same = before.find((entry) => isDeepStrictEqual(entry.key, key));
-      return same ?? { key, caller: new Caller(key) };
+      const caller = callers.get(key.name) ?? callerOf(key, before);
+      callers.set(key.name, caller);
+      return { key, label: `${key.name}:${keyId(key)}`, caller };
     });
   }
+}
+
+function callerOf(key: KeyDefinition, before: readonly Entry[]): Caller {
+  const known = before.find(({ caller }) => caller.name === key.name);
+  if (known === undefined) return new Caller(key);
+  if (isDeepStrictEqual(sharedFields(known.key), sharedFields(key))) return known.caller;
+  const sameLimits = isDeepStrictEqual(limitsOf(known.key), limitsOf(key));
+  return new Caller(key, sameLimits ? known.caller.limits : undefined);
+}
+
+function changesBetween(before: readonly Entry[], after: readonly Entry[]): KeyChanges {
+  const labels = (entries: readonly Entry[]): string[] => entries.map(({ label }) => label);
+  const was = new Map(before.map(({ label, key }) => [label, key]));
+  const is = new Set(labels(after));
+  return {
+    added: labels(after.filter(({ label }) => !was.has(label))),
+    removed: labels(before.filter(({ label }) => !is.has(label))),
+    changed: labels(
+      after.filter(({ label, key }) => was.has(label) && !isDeepStrictEqual(was.get(label), key)),
+    ),
+  };
 }

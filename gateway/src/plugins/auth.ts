@@ -2,13 +2,15 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { Caller } from "../auth/consumer.ts";
 import type { Reservation } from "../auth/key-usage.ts";
 import { ApiError } from "../errors.ts";
-import type { KeyRing } from "../auth/key-store.ts";
+import type { Authenticated, KeyRing } from "../auth/key-store.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
     caller: Caller;
     /** The tokens that its key has set aside for it. */
     reservation: Reservation | undefined;
+    /** Which of the caller's keys it presented; empty without one. */
+    keyId: string;
   }
 }
 
@@ -33,6 +35,7 @@ export function authenticate(app: FastifyInstance, keys: KeyRing, metrics: Token
   const nobody = new Caller({});
   app.decorateRequest("caller");
   app.decorateRequest("reservation", undefined);
+  app.decorateRequest("keyId", "");
 
   app.addHook("onRequest", (request, reply, done) => {
     request.caller = nobody;
@@ -41,13 +44,21 @@ export function authenticate(app: FastifyInstance, keys: KeyRing, metrics: Token
       return;
     }
     const presented = presentedKey(request);
-    const caller = presented === undefined ? undefined : keys.find(presented);
-    if (caller === undefined) {
+    const known = presented === undefined ? undefined : keys.authenticate(presented);
+    if (known === undefined) {
       void reply.header("www-authenticate", "Bearer");
       done(new ApiError("invalid_api_key"));
       return;
     }
+    const { caller } = known;
     request.caller = caller;
+    request.keyId = known.keyId;
+    const forbidden = refusalOf(known, request);
+    if (forbidden !== undefined) {
+      if (forbidden.status === 401) void reply.header("www-authenticate", "Bearer");
+      done(forbidden);
+      return;
+    }
     const { limits } = caller;
     // Every request counts, but only what is posted makes work that goes on.
     const works = request.method === "POST";
@@ -66,6 +77,19 @@ export function authenticate(app: FastifyInstance, keys: KeyRing, metrics: Token
     }
     done();
   });
+}
+
+/** Why a key that is known does not let a request in. */
+function refusalOf(
+  { caller, refusal, expiresAt }: Authenticated,
+  { ip, routeOptions }: FastifyRequest,
+): ApiError | undefined {
+  if (refusal === "api_key_expired") {
+    return new ApiError(refusal, { message: `The API key expired at ${expiresAt}. Use a new one.` });
+  }
+  if (refusal !== undefined) return new ApiError(refusal);
+  if (!caller.allowsAddress(ip)) return new ApiError("address_not_allowed");
+  return caller.allowsRoute(routeOptions.url) ? undefined : new ApiError("route_not_allowed");
 }
 
 /** OpenAI's clients send a bearer token, Anthropic's a header of their own. */

@@ -29,7 +29,14 @@ test("the file is followed: a key that is added is let in, one that is removed i
   renameSync(`${file}.new`, file);
   await expect.poll(() => status(bob.key), { timeout: 3000 }).toBe(401);
   expect(await status(ada.key)).toBe(429);
-  expect(gateway.log.filter((line) => line.includes("API keys have changed"))).toHaveLength(2);
+  const audited = gateway.log
+    .map((each) => JSON.parse(each) as Record<string, unknown>)
+    .filter(({ msg }) => msg === "audit");
+  const labels = [ada, bob].map(({ line }) => line.replace(/^(\w+) sha256=(.{8}).*/s, "$1:$2"));
+  expect(audited).toMatchObject([
+    { act: "change-keys", target: file, added: [labels[1]], removed: [], changed: [] },
+    { act: "change-keys", target: file, added: [], removed: [labels[1]], changed: [] },
+  ]);
 });
 
 test("a file that goes wrong later leaves the keys as they were, and each problem is logged once", async () => {
@@ -42,7 +49,7 @@ test("a file that goes wrong later leaves the keys as they were, and each proble
       () => {
         writeFileSync(file, "bob sha256=sk-secret\n");
       },
-      "key 1: it has a field",
+      "key 1: its sha256 must be",
     ],
     [
       () => {

@@ -56,13 +56,21 @@ test.each([
   ["a key in place of its digest", "a sha256=sk-secret"],
   ["no digest", "a requests=3"],
   ["a limit of nothing", `${newKey("a", []).line} requests=0`],
-  ["two keys of one name", `${newKey("a", []).line}; ${newKey("a", []).line}`],
+  [
+    "a key that is there twice",
+    `${newKey("a", [], "k").line}; ${newKey("b", [], "k").line}; ${newKey("a", []).line}`,
+  ],
+  ["a third key of one name", [1, 2, 3].map(() => newKey("a", []).line).join(";")],
+  [
+    "a second key of one name with limits of its own",
+    `${newKey("a", ["requests=1"]).line}; ${newKey("a", []).line}`,
+  ],
 ])("%s is refused at the start, without the value", (_what, keys) => {
   for (const environment of [{ API_KEYS: keys }, { API_KEYS_FILE: fileOf(keys) }]) {
     const read = (): unknown => readConfig(environment);
     expect(read).toThrow(ConfigError);
     expect(read).not.toThrow(/secret|colour/);
-    expect(read).toThrow(/key \d|key 'a'/);
+    expect(read).toThrow(/key \d|keys? '[ab]'/);
   }
 });
 

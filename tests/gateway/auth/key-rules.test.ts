@@ -1,0 +1,122 @@
+import { expect, onTestFinished, test, vi } from "vitest";
+import { newKey } from "../../../gateway/src/auth/api-keys.ts";
+import { Caller } from "../../../gateway/src/auth/consumer.ts";
+import {
+  errorOf,
+  hello,
+  startFake,
+  startGateway,
+  type TestGateway,
+} from "../../../test-support/gateway-harness.ts";
+import { ask } from "../../../test-support/key-requests.ts";
+
+const chat = "/v1/chat/completions";
+
+async function gatewayWith(...lines: readonly string[]): Promise<TestGateway> {
+  return startGateway(await startFake(), { API_KEYS: lines.join(";") });
+}
+
+function get(gateway: TestGateway, path: string, key: string): Promise<Response> {
+  return fetch(gateway.url + path, { headers: { authorization: `Bearer ${key}` } });
+}
+
+test("a key is refused from the moment it expires at, and its name is in the log", async () => {
+  const { key, line } = newKey("ada", ["expires=2199-01-31"]);
+  const gateway = await gatewayWith(line);
+  const now = vi.spyOn(Date, "now");
+  onTestFinished(() => {
+    now.mockRestore();
+  });
+  now.mockReturnValue(Date.parse("2199-01-31T23:59:59.999Z"));
+  expect((await ask(gateway, key)).status).toBe(200);
+  now.mockReturnValue(Date.parse("2199-02-01T00:00:00Z"));
+  const refused = await ask(gateway, key);
+  expect([refused.status, refused.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
+  expect(await errorOf(refused)).toMatchObject({
+    code: "api_key_expired",
+    message: expect.stringContaining("2199-02-01T00:00:00.000Z") as string,
+  });
+  expect(await gateway.requestLine(chat, 1)).toMatchObject({ key: "ada", status: 401 });
+});
+
+test("a disabled key is refused, in Anthropic's form too", async () => {
+  const { key, line } = newKey("ada", ["disabled"]);
+  const gateway = await gatewayWith(line);
+  const refused = await ask(gateway, key);
+  expect(refused.status).toBe(401);
+  expect(await errorOf(refused)).toMatchObject({ code: "api_key_disabled", type: "invalid_request_error" });
+  const messages = await gateway.post("/v1/messages", {}, { headers: { "x-api-key": key } });
+  expect(messages.status).toBe(401);
+  expect(await messages.json()).toMatchObject({ error: { type: "authentication_error" } });
+});
+
+test("a gateway whose only key has expired lets nobody in", async () => {
+  const gateway = await gatewayWith(newKey("ada", ["expires=2020-01-01"]).line);
+  expect((await gateway.post(chat, hello)).status).toBe(401);
+});
+
+test("during a rotation both keys of a name are let in, and share its limits", async () => {
+  const [old, next] = [newKey("ada", ["requests=2", "expires=2199-01-01"]), newKey("ada", ["requests=2"])];
+  const gateway = await gatewayWith(old.line, next.line);
+  expect((await ask(gateway, old.key)).status).toBe(200);
+  expect((await ask(gateway, next.key)).status).toBe(200);
+  expect((await ask(gateway, old.key)).status).toBe(429);
+  expect((await ask(gateway, next.key)).status).toBe(429);
+});
+
+test("a key is held to its routes, however their paths are spelled", async () => {
+  const [some, models, all] = [
+    newKey("some", ["routes=/v1/chat/*,embed"]),
+    newKey("models", ["routes=read"]),
+    newKey("all", []),
+  ];
+  const gateway = await gatewayWith(some.line, models.line, all.line);
+  expect((await ask(gateway, some.key)).status).toBe(200);
+  const refused = await get(gateway, "/v1/models", some.key);
+  expect(refused.status).toBe(403);
+  expect(await errorOf(refused)).toMatchObject({ code: "route_not_allowed" });
+  for (const path of ["/v1/%6dodels", "/v1/models?x=/v1/chat/", "/v1/models/m", "/metrics"])
+    expect([path, (await get(gateway, path, some.key)).status]).toEqual([path, 403]);
+  const embedding = { model: "m", input: "x" };
+  const headers = { "content-type": "application/json", authorization: `Bearer ${some.key}` };
+  expect((await gateway.post("/v1/embeddings", embedding, { headers })).status).not.toBe(403);
+  for (const path of ["/v1/models", "/v1/models/m", "/api/tags"])
+    expect([path, (await get(gateway, path, models.key)).status]).not.toEqual([path, 403]);
+  expect((await ask(gateway, models.key)).status).toBe(403);
+  expect((await get(gateway, "/metrics", all.key)).status).toBe(200);
+  // That there is no such route is no secret.
+  expect((await get(gateway, "/nowhere", some.key)).status).toBe(404);
+});
+
+test("a key is refused from another network than its own", async () => {
+  const [here, elsewhere] = [
+    newKey("here", ["from=::1,127.0.0.0/8"]),
+    newKey("elsewhere", ["from=10.0.0.0/8"]),
+  ];
+  const gateway = await gatewayWith(here.line, elsewhere.line);
+  expect((await ask(gateway, here.key)).status).toBe(200);
+  const refused = await ask(gateway, elsewhere.key);
+  expect(refused.status).toBe(403);
+  expect(await errorOf(refused)).toMatchObject({ code: "address_not_allowed" });
+});
+
+test.each([
+  ["10.1.2.3", true],
+  ["::ffff:10.1.2.3", true],
+  ["11.1.2.3", false],
+  ["::ffff:11.1.2.3", false],
+  ["fe80::1%eth0", true],
+  ["fe81::1", false],
+  ["192.0.2.7", true],
+  ["192.0.2.8", false],
+  ["not an address", false],
+])("a key of some networks used from %s: %s", (address, allowed) => {
+  const caller = new Caller({ from: ["10.0.0.0/8", "fe80::/16", "192.0.2.7"] });
+  expect(caller.allowsAddress(address)).toBe(allowed);
+});
+
+test("an admin may send runner options, another key only with the flag", () => {
+  expect(new Caller({}).options).toBe(false);
+  expect(new Caller({ options: true }).options).toBe(true);
+  expect(new Caller({ admin: true }).options).toBe(true);
+});
