@@ -2,7 +2,7 @@ import * as z from "zod";
 import { parseBackendAddress } from "../ollama/address.ts";
 import { readKeyFile } from "../auth/key-file.ts";
 import { parseProxies } from "../lib/trusted-proxies.ts";
-import { KEY_LINE, parseKeys } from "../auth/api-keys.ts";
+import { checkTogether, KEY_LINE, requireKeys } from "../auth/api-keys.ts";
 import {
   mayHoldSecret,
   deadline,
@@ -102,18 +102,20 @@ const definitions = {
     description: "How long spans are collected before they are exported.",
   }),
   API_KEYS: {
-    schema: parsed(parseKeys),
-    allowed: KEY_LINE,
+    schema: parsed((text) => (text === "" ? [] : requireKeys(text))),
+    allowed: `at least one key, or not set: ${KEY_LINE}`,
     default: "",
     hidden: true,
+    blankIsSet: true,
     description:
-      "API keys, by their SHA-256 digests. Without keys here or in API_KEYS_FILE, every client is " +
-      "accepted.",
+      "API keys, by their SHA-256 digests. With neither this nor API_KEYS_FILE, every client is accepted; a value " +
+      "without a key, such as a comment or a space, is refused.",
   },
   API_KEYS_FILE: {
     schema: parsed((path) => (path === "" ? undefined : readKeyFile(path))),
     allowed: `the path of a file with at least one key: ${KEY_LINE}`,
     default: "",
+    blankIsSet: true,
     description:
       "File of API keys, one per line, in the format of API_KEYS. A change takes effect within two " +
       "seconds. If the file becomes invalid, the gateway logs that and keeps the previous keys.",
@@ -241,7 +243,8 @@ export class ConfigError extends Error {
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const wrong: string[] = [];
   const values = Object.entries<Definition<unknown>>(definitions).map(([name, definition]) => {
-    const written = environment[name]?.trim() ?? "";
+    const given = environment[name] ?? "";
+    const written = definition.blankIsSet === true && given.trim() === "" ? given : given.trim();
     const result = parseVariable(definition, written);
     if (!result.success) {
       const shown = definition.hidden || mayHoldSecret(written) ? "(hidden)" : written;
@@ -254,7 +257,15 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     return [name, result.data] as const;
   });
   if (wrong.length > 0) throw new ConfigError(wrong.join("\n"));
-  return Object.fromEntries(values) as Config;
+  const config = Object.fromEntries(values) as Config;
+  try {
+    checkTogether([...config.API_KEYS, ...(config.API_KEYS_FILE?.keys ?? [])]);
+  } catch (error) {
+    throw new ConfigError(
+      `API_KEYS and API_KEYS_FILE: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+  return config;
 }
 
 /** Whether a variable may have a value, as `readConfig` would read it. */

@@ -16,6 +16,8 @@ export interface Variable {
 export interface Definition<Value> extends Variable {
   /** What is wrong with it is said without its value. */
   readonly hidden?: true;
+  /** White space is a value, and so refused where it is none: elsewhere it means unset, as an empty value does. */
+  readonly blankIsSet?: true;
   readonly schema: z.ZodType<Value, string>;
 }
 
