@@ -11,6 +11,8 @@ export interface Translated extends Words {
   readonly further?: readonly OllamaCall[];
   /** Changes events before they are told; made anew for each answer. */
   readonly adapt?: () => (event: OllamaEvent) => OllamaEvent;
+  /** Keywords of the client's JSON Schema that the response is not held to; a header names them. */
+  readonly ignoredKeywords?: readonly string[] | undefined;
   readonly whole: () => WholeAnswer;
   readonly streamed: () => StreamedAnswer;
 }

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { AnswerStream } from "./response-stream.ts";
 import { ApiError, toApiError } from "../errors.ts";
 import type { Gateway } from "../app-context.ts";
+import { IGNORED_KEYWORDS_HEADER, ignoredKeywordsHeader } from "../apis/common/ignored-keywords-header.ts";
 import type { OllamaEvent } from "../ollama/types.ts";
 import type { Ticket } from "../scheduling/admitted-request.ts";
 import type { Translated } from "../apis/adapter.ts";
@@ -35,6 +36,9 @@ export async function answer(
   record.stream = stream;
   const { call, further = [] } = asked;
   if (gateway.config.LOG_TEXT === "on") record.keepText([call, ...further].map(({ body }) => body));
+  if (asked.ignoredKeywords !== undefined) {
+    void reply.header(IGNORED_KEYWORDS_HEADER, ignoredKeywordsHeader(asked.ignoredKeywords));
+  }
   const { subject, images, thinking } = asked;
   acquireQuota(request, reply, { bodies: [call, ...further].map(({ body }) => body), subject });
   const admitted = gateway.admission.enter({ ...call, subject, images, thinking, caller: request.caller });

@@ -80,17 +80,30 @@ describe("a call that is demanded", () => {
     expect(answer.choices[0]).toMatchObject({ finish_reason: "length", message: { content: "" } });
   });
 
-  test("keeps references in a tool's parameters alive, and refuses those that contradict each other", () => {
+  test("keeps references in a tool's parameters alive, whatever another tool defines by the same name", () => {
     const city = (type: string) => ({
       type: "object",
-      properties: { city: { $ref: "#/$defs/City" } },
+      properties: { city: { $ref: "#/$defs/City" }, previous: { $ref: "#" } },
       $defs: { City: { type } },
     });
-    const { format } = chooseTools([tool("a", city("string")), tool("b", city("string"))], "required", true);
-    expect(format).toMatchObject({ $defs: { City: { type: "string" } } });
-    expect(() =>
-      chooseTools([tool("a", city("string")), tool("b", city("number"))], "required", true),
-    ).toThrow("'City' differently");
+    const { format } = chooseTools([tool("a", city("string")), tool("b", city("number"))], "required", true);
+    const call = (index: number, of: string, root: string) => ({
+      properties: {
+        name: { const: "ab"[index] },
+        arguments: {
+          properties: { city: { $ref: `#/$defs/${of}` }, previous: { $ref: `#/$defs/${root}` } },
+        },
+      },
+    });
+    expect(format).toMatchObject({
+      anyOf: [call(0, "d0", "d1"), call(1, "d2", "d3")],
+      $defs: {
+        d0: { type: "string" },
+        d1: { type: "object" },
+        d2: { type: "number" },
+        d3: { type: "object" },
+      },
+    });
   });
 });
 

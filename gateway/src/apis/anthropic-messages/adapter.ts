@@ -10,6 +10,7 @@ export function translateMessages(request: MessagesRequest): Translated {
     call: { path: "/api/chat", body: toOllamaChat(request, chosen) },
     subject: "messages",
     thinking: "thinking",
+    ignoredKeywords: chosen.ignoredKeywords,
     ...(chosen.adapt === undefined ? {} : { adapt: chosen.adapt }),
     whole: () => new MessageBuilder(request.model),
     streamed: () => new MessageWriter(request.model),

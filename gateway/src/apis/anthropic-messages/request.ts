@@ -1,6 +1,7 @@
 import type { OllamaChatRequest, OllamaMessage, OllamaToolCall } from "../../ollama/types.ts";
 import type { Message, MessagesRequest } from "./schema.ts";
 import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
+import { schemaFormat } from "../common/output-format.ts";
 import { type ChosenTools, type Tool, type ToolChoice, chooseTools } from "../common/tool-choice.ts";
 
 type Block = Exclude<Message["content"], string>[number];
@@ -23,16 +24,27 @@ export function toOllamaChat(request: MessagesRequest, chosen: ChosenTools): Oll
     shift: false,
   };
   applyExtensions(chat, request);
-  const format = chosen.format ?? request.output_config?.format?.schema;
-  if (format !== undefined) chat.format = format;
+  if (chosen.format !== undefined) chat.format = chosen.format;
   if (chosen.tools !== undefined) chat.tools = chosen.tools;
   if (request.thinking != null) chat.think = request.thinking.type !== "disabled";
   return chat;
 }
 
-export function chosenTools({ tools, tool_choice: choice }: MessagesRequest): ChosenTools {
+/** The tools that the model is shown, and what its response is held to. @throws ApiError */
+export function chosenTools({
+  tools,
+  tool_choice: choice,
+  output_config: output,
+}: MessagesRequest): ChosenTools {
   const parallel = !(choice && "disable_parallel_tool_use" in choice && choice.disable_parallel_tool_use);
-  return chooseTools((tools ?? []).map(toTool), toToolChoice(choice), parallel);
+  const chosen = chooseTools(
+    (tools ?? []).map(toTool),
+    toToolChoice(choice),
+    parallel,
+    (index) => `tools[${index}].input_schema`,
+  );
+  if (chosen.format !== undefined || output?.format == null) return chosen;
+  return { ...chosen, ...schemaFormat(output.format.schema, "output_config.format.schema") };
 }
 
 function toTool({

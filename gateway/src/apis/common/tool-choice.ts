@@ -1,5 +1,7 @@
 import { ApiError } from "../../errors.ts";
+import { makeSafeCalls } from "../../json-schema/make-safe.ts";
 import type { OllamaEvent, OllamaToolCall } from "../../ollama/types.ts";
+import type { OutputFormat } from "./output-format.ts";
 
 export type ToolChoice = "auto" | "none" | "required" | { readonly name: string } | AllowedTools;
 
@@ -21,11 +23,9 @@ export interface Tool {
   };
 }
 
-export interface ChosenTools {
+export interface ChosenTools extends OutputFormat {
   /** What the model is shown. */
   readonly tools?: readonly Tool[];
-  /** The schema that leaves the model nothing to say but a call. */
-  readonly format?: object;
   readonly adapt?: () => (event: OllamaEvent) => OllamaEvent;
 }
 
@@ -33,18 +33,37 @@ export interface ChosenTools {
  * Says how a choice among tools is put to Ollama, which knows none. Where a call is demanded, the answer is held to
  * the schema of one call, and read as that call. Where calls may not be parallel, those after the first are left out.
  *
- * @throws ApiError when the choice names no tool that there is
+ * @param parametersOf the request's parameter that holds the schema of a tool's arguments, by the tool's index
+ * @throws ApiError when the choice names no tool that there is, or demands one whose schema cannot be used
  */
-export function chooseTools(tools: readonly Tool[], choice: ToolChoice, parallel: boolean): ChosenTools {
+export function chooseTools(
+  tools: readonly Tool[],
+  choice: ToolChoice,
+  parallel: boolean,
+  parametersOf = (index: number): string => `tools[${index}].function.parameters`,
+): ChosenTools {
   if (typeof choice === "object" && "allowed" in choice) {
     const allowed = [...new Set(choice.allowed)].map((name) => named(name, tools));
-    return chooseTools(allowed, choice.mode, parallel);
+    const indexes = allowed.map((tool) => tools.indexOf(tool));
+    return chooseTools(allowed, choice.mode, parallel, (index) => parametersOf(indexes[index] ?? index));
   }
   if (choice === "none" || (choice === "auto" && tools.length === 0)) return {};
   if (choice === "auto") return parallel ? { tools } : { tools, adapt: onlyFirstCall };
   const callable = choice === "required" ? tools : [named(choice.name, tools)];
   if (callable.length === 0) throw noSuchFunction();
-  return { tools, format: schemaOfOneCall(callable), adapt: contentAsCall };
+  const { schema: format, ignored } = makeSafeCalls(
+    callable.map((tool) => ({
+      name: tool.function.name,
+      parameters: tool.function.parameters ?? { type: "object" },
+      param: parametersOf(tools.indexOf(tool)),
+    })),
+  );
+  return {
+    tools,
+    format,
+    ...(ignored.length > 0 ? { ignoredKeywords: ignored } : {}),
+    adapt: contentAsCall,
+  };
 }
 
 function named(name: string, tools: readonly Tool[]): Tool {
@@ -95,34 +114,4 @@ function callIn(content: string): OllamaToolCall {
   throw new ApiError("upstream_failed", {
     message: "The model did not make the call that was demanded of it.",
   });
-}
-
-function schemaOfOneCall(tools: readonly Tool[]): object {
-  const definitions = new Map<string, unknown>();
-  const calls = tools.map(({ function: { name, parameters = { type: "object" } } }) => {
-    const { $defs, definitions: legacy, ...schema } = parameters;
-    // References are written from the root of a schema, so what they name has to move there.
-    hoist(definitions, "$defs", $defs);
-    hoist(definitions, "definitions", legacy);
-    return {
-      type: "object",
-      properties: { name: { const: name }, arguments: schema },
-      required: ["name", "arguments"],
-    };
-  });
-  return { ...(calls.length === 1 ? calls[0] : { anyOf: calls }), ...Object.fromEntries(definitions) };
-}
-
-function hoist(definitions: Map<string, unknown>, keyword: string, added: unknown): void {
-  if (typeof added !== "object" || added === null) return;
-  const present = (definitions.get(keyword) ?? {}) as Record<string, unknown>;
-  for (const [name, schema] of Object.entries(added)) {
-    if (name in present && JSON.stringify(present[name]) !== JSON.stringify(schema)) {
-      throw new ApiError("unsupported_parameter", {
-        message: `A call can be demanded only if no two tools define '${name}' differently.`,
-        param: "tool_choice",
-      });
-    }
-  }
-  definitions.set(keyword, { ...present, ...added });
 }

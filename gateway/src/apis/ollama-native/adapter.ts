@@ -3,6 +3,7 @@ import type { OllamaCall } from "../../ollama/types.ts";
 import { MAX_MESSAGES, modelName } from "../openai-chat/schema.ts";
 import type { StreamedAnswer, Translated } from "../adapter.ts";
 import { MAX_EMBED_INPUTS } from "../openai-embeddings/adapter.ts";
+import { nativeFormat } from "../common/output-format.ts";
 import { serverOptions } from "../common/server-options.ts";
 
 const OWN_SPELLING = /^[a-z0-9_]+$/;
@@ -56,13 +57,20 @@ export const nativeEmbedSchema = aboutModel({
   options,
 });
 
-/** A request in Ollama's own form. Its defaults are Ollama's own too: a conversation too long is cut. */
+/**
+ * A request in Ollama's own form. Its defaults are Ollama's own too: a conversation too long is cut.
+ *
+ * @throws ApiError for a format that Ollama cannot take
+ */
 export function translateNative(
   path: OllamaCall["path"],
   request: z.output<typeof nativeSchema>,
 ): Translated {
+  const { format, ignoredKeywords } = nativeFormat(request["format"]);
+  const body = { ...request, stream: request.stream ?? true, ...(format === undefined ? {} : { format }) };
   return {
-    call: { path, body: { ...request, stream: request.stream ?? true } },
+    call: { path, body },
+    ignoredKeywords,
     subject: path === "/api/chat" ? "messages" : "prompt",
     ...(path === "/api/chat" ? {} : { images: "images" }),
     whole: () => {

@@ -10,6 +10,7 @@ export function translateChat(request: ChatRequest): Translated {
     call: { path: "/api/chat", body: toOllamaChat(request, chosen) },
     subject: "messages",
     thinking: "reasoning_effort",
+    ignoredKeywords: chosen.ignoredKeywords,
     ...(chosen.adapt === undefined ? {} : { adapt: chosen.adapt }),
     whole: () => new CompletionBuilder(request.model),
     streamed: () => new ChunkWriter(request.model, request.stream_options?.include_usage === true),

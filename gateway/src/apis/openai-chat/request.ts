@@ -4,6 +4,7 @@ import { measure } from "../../lib/json-scan.ts";
 import type { OllamaChatRequest, OllamaMessage, OllamaToolCall } from "../../ollama/types.ts";
 import type { ChatMessage, ChatRequest, effort as effortSchema } from "./schema.ts";
 import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
+import { type OutputFormat, schemaFormat } from "../common/output-format.ts";
 import { type ChosenTools, type ToolChoice, chooseTools } from "../common/tool-choice.ts";
 
 type Content = Exclude<ChatMessage["content"], null | undefined>;
@@ -19,8 +20,7 @@ export function toOllamaChat(request: ChatRequest, chosen = chosenTools(request)
     shift: false,
   };
   applyExtensions(chat, request);
-  const format = chosen.format ?? toOllamaFormat(request.response_format);
-  if (format !== undefined) chat.format = format;
+  if (chosen.format !== undefined) chat.format = chosen.format;
   if (chosen.tools !== undefined) chat.tools = chosen.tools;
   if (request.reasoning_effort) chat.think = toOllamaThink(request.reasoning_effort);
   if (request.top_logprobs && !request.logprobs) {
@@ -36,13 +36,18 @@ export function toOllamaChat(request: ChatRequest, chosen = chosenTools(request)
   return chat;
 }
 
-/** The tools that the model is shown, and what makes it keep to the client's choice among them. */
+/**
+ * The tools that the model is shown, and what its response is held to: the client's choice among them, or else its
+ * `response_format`.
+ */
 export function chosenTools({
   tools,
   tool_choice: choice,
   parallel_tool_calls: parallel,
+  response_format: format,
 }: ChatRequest): ChosenTools {
-  return chooseTools(tools ?? [], toToolChoice(choice), parallel !== false);
+  const chosen = chooseTools(tools ?? [], toToolChoice(choice), parallel !== false);
+  return chosen.format === undefined ? { ...chosen, ...toOutputFormat(format) } : chosen;
 }
 
 function toToolChoice(choice: ChatRequest["tool_choice"]): ToolChoice {
@@ -53,15 +58,19 @@ function toToolChoice(choice: ChatRequest["tool_choice"]): ToolChoice {
   return { mode, allowed: tools.map((tool) => tool.function.name) };
 }
 
-function toOllamaFormat(format: ChatRequest["response_format"]): unknown {
+function toOutputFormat(format: ChatRequest["response_format"]): OutputFormat {
   switch (format?.type) {
     case "json_object":
-      return "json";
-    case "json_schema":
-      return format.json_schema.schema ?? "json";
+      return { format: "json" };
+    case "json_schema": {
+      const { schema } = format.json_schema;
+      return schema === undefined
+        ? { format: "json" }
+        : schemaFormat(schema, "response_format.json_schema.schema");
+    }
     case "text":
     case undefined:
-      return undefined;
+      return {};
   }
 }
 

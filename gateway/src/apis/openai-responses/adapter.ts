@@ -11,6 +11,7 @@ export function translateResponses(request: ResponsesRequest): Translated {
     call: { path: "/api/chat", body: toOllamaChat(request, chosen) },
     subject: "input",
     thinking: "reasoning.effort",
+    ignoredKeywords: chosen.ignoredKeywords,
     ...(chosen.adapt === undefined ? {} : { adapt: chosen.adapt }),
     whole: () => new ResponseBuilder(request),
     streamed: () => new ResponseWriter(request),

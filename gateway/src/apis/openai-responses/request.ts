@@ -3,6 +3,7 @@ import type { OllamaChatRequest, OllamaMessage, OllamaToolCall } from "../../oll
 import { argumentsOf, base64Of, toOllamaThink } from "../openai-chat/request.ts";
 import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
 import type { ResponsesItem, ResponsesRequest } from "./schema.ts";
+import { type OutputFormat, schemaFormat } from "../common/output-format.ts";
 import { type ChosenTools, type Tool, type ToolChoice, chooseTools } from "../common/tool-choice.ts";
 
 type MessageItem = Extract<ResponsesItem, { role: string }>;
@@ -22,8 +23,7 @@ export function toOllamaChat(request: ResponsesRequest, chosen: ChosenTools): Ol
     shift: false,
   };
   applyExtensions(chat, request.truncation === "auto" ? { ...request, truncate: true } : request);
-  const format = chosen.format ?? toOllamaFormat(request);
-  if (format !== undefined) chat.format = format;
+  if (chosen.format !== undefined) chat.format = chosen.format;
   if (chosen.tools !== undefined) chat.tools = chosen.tools;
   if (request.reasoning?.effort) chat.think = toOllamaThink(request.reasoning.effort);
   if (request.top_logprobs || request.include?.includes("message.output_text.logprobs")) {
@@ -33,12 +33,20 @@ export function toOllamaChat(request: ResponsesRequest, chosen: ChosenTools): Ol
   return chat;
 }
 
+/** The tools that the model is shown, and what its response is held to. @throws ApiError */
 export function chosenTools({
   tools,
   tool_choice: choice,
   parallel_tool_calls: parallel,
+  text,
 }: ResponsesRequest): ChosenTools {
-  return chooseTools((tools ?? []).map(toTool), toToolChoice(choice), parallel !== false);
+  const chosen = chooseTools(
+    (tools ?? []).map(toTool),
+    toToolChoice(choice),
+    parallel !== false,
+    (index) => `tools[${index}].parameters`,
+  );
+  return chosen.format === undefined ? { ...chosen, ...toOutputFormat(text?.format) } : chosen;
 }
 
 function toToolChoice(choice: ResponsesRequest["tool_choice"]): ToolChoice {
@@ -58,15 +66,15 @@ function toTool({ name, description, parameters }: NonNullable<ResponsesRequest[
   };
 }
 
-function toOllamaFormat({ text }: ResponsesRequest): unknown {
-  switch (text?.format?.type) {
+function toOutputFormat(format: NonNullable<ResponsesRequest["text"]>["format"]): OutputFormat {
+  switch (format?.type) {
     case "json_object":
-      return "json";
+      return { format: "json" };
     case "json_schema":
-      return text.format.schema;
+      return schemaFormat(format.schema, "text.format.schema");
     case "text":
     case undefined:
-      return undefined;
+      return {};
   }
 }
 

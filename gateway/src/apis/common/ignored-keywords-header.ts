@@ -1,0 +1,21 @@
+/** Names the keywords of a client's schema that the response is not held to. */
+export const IGNORED_KEYWORDS_HEADER = "x-ignored-schema-keywords";
+
+const MAX_LENGTH = 1000;
+const REST = ", ...";
+
+/** The header's value: paths from the schema's root, as in `properties.due.pattern`, as many as fit. */
+export function ignoredKeywordsHeader(paths: readonly string[]): string {
+  let value = "";
+  for (const path of paths) {
+    // Names of properties are the client's: whatever a header cannot have is percent-encoded.
+    const next = value === "" ? encoded(path) : `${value}, ${encoded(path)}`;
+    if (next.length + REST.length > MAX_LENGTH) return value === "" ? "..." : value + REST;
+    value = next;
+  }
+  return value;
+}
+
+function encoded(path: string): string {
+  return path.replace(/[^A-Za-z0-9_.$[\]*@:/-]+/gu, encodeURIComponent);
+}

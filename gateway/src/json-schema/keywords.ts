@@ -1,0 +1,64 @@
+/** What narrows values of every type. */
+const GENERAL = [
+  "not",
+  "if",
+  "allOf",
+  "anyOf",
+  "oneOf",
+  "enum",
+  "const",
+  "$ref",
+  "$dynamicRef",
+  "$recursiveRef",
+];
+const STRING = ["minLength", "maxLength", "pattern"];
+const NUMBER = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"];
+const ARRAY = [
+  "items",
+  "prefixItems",
+  "additionalItems",
+  "unevaluatedItems",
+  "minItems",
+  "maxItems",
+  "uniqueItems",
+  "contains",
+];
+const OBJECT = [
+  "properties",
+  "required",
+  "additionalProperties",
+  "patternProperties",
+  "propertyNames",
+  "minProperties",
+  "maxProperties",
+  "dependentRequired",
+  "dependentSchemas",
+  "dependencies",
+  "unevaluatedProperties",
+];
+
+const BY_TYPE: Readonly<Record<string, ReadonlySet<string>>> = {
+  string: new Set([...GENERAL, ...STRING]),
+  number: new Set([...GENERAL, ...NUMBER]),
+  integer: new Set([...GENERAL, ...NUMBER]),
+  array: new Set([...GENERAL, ...ARRAY]),
+  object: new Set([...GENERAL, ...OBJECT]),
+  any: new Set([...GENERAL, ...STRING, ...NUMBER, ...ARRAY, ...OBJECT]),
+};
+const ONLY_GENERAL: ReadonlySet<string> = new Set(GENERAL);
+
+/** The keywords of JSON Schema that narrow values of a type; annotations are none of them. */
+export function keywordsOf(type: string): ReadonlySet<string> {
+  return BY_TYPE[type] ?? ONLY_GENERAL;
+}
+
+/** Keywords whose true says something, where a schema that is true does not. */
+const FLAGS: ReadonlySet<string> = new Set(["not", "uniqueItems", "exclusiveMinimum", "exclusiveMaximum"]);
+
+/** A keyword with a value that narrows nothing. */
+export function isTrivial(keyword: string, value: unknown): boolean {
+  if (typeof value === "boolean") return value !== FLAGS.has(keyword);
+  if (value === 0) return /^min[A-Z]/.test(keyword);
+  if (value === undefined || value === null) return keyword !== "const";
+  return typeof value === "object" && Object.keys(value).length === 0 && keyword !== "not";
+}

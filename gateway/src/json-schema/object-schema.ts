@@ -1,0 +1,103 @@
+import { MAX_EXCLUDED_NAME_BYTES, MAX_NAME_BYTES } from "./grammar-limits.ts";
+import { type Position, inside, invalidSchema, quoted } from "./position.ts";
+import type { JsonSchema } from "./references.ts";
+import { type SafeNode, literalNode } from "./safe-node.ts";
+import type { WalkContext } from "./walk-context.ts";
+
+/** What the converter can exclude from the names of further properties: it writes them into classes as they are. */
+const EXCLUDABLE_NAME = /^[ !#-[_-~]*$/;
+
+/** `_build_object_rule`. Without additionalProperties, the converter takes an object for closed. */
+export function visitObject(walk: WalkContext, schema: JsonSchema, at: Position): SafeNode {
+  const given = propertiesOf(schema["properties"] ?? {}, at);
+  const required = new Set<unknown>(Array.isArray(schema["required"]) ? schema["required"] : []);
+  const { properties, optional } = visitProperties(walk, given, required, at);
+  const names = Object.keys(properties);
+  const additional = visitAdditional(walk, schema["additionalProperties"], names, at);
+  walk.budget.addOptionalProperties(optional, at);
+  walk.budget.addBytes(64, at);
+
+  const isRequired = names.filter((name) => required.has(name));
+  if (required.size > isRequired.length) walk.ignore(at, "required");
+  walk.ignoreOthers(schema, at, "object", [
+    "properties",
+    "required",
+    "additionalProperties",
+    // A closed object has none that were not evaluated.
+    ...(additional === undefined ? ["unevaluatedProperties", "propertyNames"] : []),
+  ]);
+  return literalNode({
+    type: "object",
+    properties,
+    ...(isRequired.length > 0 ? { required: isRequired } : {}),
+    ...(additional === undefined ? {} : { additionalProperties: additional }),
+  });
+}
+
+function propertiesOf(given: unknown, at: Position): JsonSchema {
+  if (typeof given === "object" && given !== null && !Array.isArray(given)) return given as JsonSchema;
+  throw invalidSchema(
+    inside(at, "properties"),
+    `properties are an object of schemas, not ${quoted(given)}`,
+    "Correct it",
+  );
+}
+
+function visitProperties(
+  walk: WalkContext,
+  given: JsonSchema,
+  required: ReadonlySet<unknown>,
+  at: Position,
+): { properties: JsonSchema; optional: string[] } {
+  const optional: string[] = [];
+  const properties = Object.entries(given).flatMap(([name, schema]) => {
+    const bytes = checkName(name, at);
+    const below = inside(inside(at, "properties"), name, bytes + 1);
+    if (schema === false && !required.has(name)) {
+      walk.ignore(at, `properties.${name}`);
+      return [];
+    }
+    if (!required.has(name)) optional.push(name);
+    // The rules for the pair and for what may follow it, and their names in those of the object.
+    walk.budget.addBytes(6 * (below.nameBytes + 24) + 2 * bytes, below);
+    return [[name, walk.visit(schema, below).schema] as const];
+  });
+  return { properties: Object.fromEntries(properties), optional };
+}
+
+/** @returns how long it is, in bytes */
+function checkName(name: string, at: Position): number {
+  const bytes = Buffer.byteLength(name);
+  const below = inside(inside(at, "properties"), name);
+  if (name === "$ref") {
+    throw invalidSchema(below, "Ollama takes a property named $ref for a reference", "Give it another name");
+  }
+  if (!name.isWellFormed()) throw invalidSchema(at, "a property's name is no Unicode text", "Correct it");
+  if (bytes > MAX_NAME_BYTES) {
+    throw invalidSchema(below, `a property's name has more than ${MAX_NAME_BYTES} bytes`, "Shorten it");
+  }
+  return bytes;
+}
+
+/** @returns undefined: the object is closed */
+function visitAdditional(
+  walk: WalkContext,
+  given: unknown,
+  names: readonly string[],
+  at: Position,
+): JsonSchema | true | undefined {
+  if (given !== true && (typeof given !== "object" || given === null || Array.isArray(given)))
+    return undefined;
+  const excludable = names.every(
+    (name) => EXCLUDABLE_NAME.test(name) && name.length <= MAX_EXCLUDED_NAME_BYTES,
+  );
+  if (!excludable) {
+    // An object with the properties alone is one that the schema takes.
+    walk.ignore(at, "additionalProperties");
+    return undefined;
+  }
+  const excluded = names.reduce((sum, name) => sum + name.length, 0);
+  const below = inside(at, "additionalProperties", "-additional-value".length);
+  walk.budget.addBytes(4 * (below.nameBytes + 32) + 32 * excluded, below);
+  return given === true ? true : walk.visit(given, below).schema;
+}

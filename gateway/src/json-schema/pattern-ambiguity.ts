@@ -1,0 +1,104 @@
+import type { CodePointRange } from "./code-points.ts";
+import { MAX_PATTERN_RUNS } from "./grammar-limits.ts";
+import type { PatternNode } from "./pattern-parser.ts";
+
+/** Characters that a token may well have, all the same. */
+const TOKEN_LENGTH = 8;
+const MAX_EDGES = 15_000;
+const MAX_SAMPLES = 16;
+
+/**
+ * Whether a text can be read in so many ways that trying a token takes long: for every token that does not fit, the
+ * runner goes through all of them. `a?` three hundred times over reads eight letters in 10^15 ways.
+ *
+ * @param node in normal form, with no more positions than MAX_PATTERN_POSITIONS
+ */
+export function isTooAmbiguous(node: PatternNode): boolean {
+  const automaton = new Automaton();
+  automaton.add(node);
+  if (automaton.edges > MAX_EDGES) return true;
+  return automaton.samples().some((code) => automaton.runs(code) > MAX_PATTERN_RUNS);
+}
+
+interface Part {
+  readonly first: readonly number[];
+  readonly last: readonly number[];
+  readonly canBeEmpty: boolean;
+}
+
+const NOTHING: Part = { first: [], last: [], canBeEmpty: true };
+
+/** A position for each set of the pattern, and the positions that may follow it. */
+class Automaton {
+  edges = 0;
+  readonly #sets: (readonly CodePointRange[])[] = [];
+  readonly #follow: number[][] = [];
+
+  add(node: PatternNode): Part {
+    switch (node.kind) {
+      case "set": {
+        const position = this.#sets.push(node.ranges) - 1;
+        this.#follow.push([]);
+        return { first: [position], last: [position], canBeEmpty: false };
+      }
+      case "start":
+      case "end":
+        return NOTHING;
+      case "sequence":
+        return node.items.reduce<Part>((before, item) => this.#join(before, this.add(item)), NOTHING);
+      case "choice": {
+        const parts = node.alternatives.map((alternative) => this.add(alternative));
+        return {
+          first: parts.flatMap((part) => part.first),
+          last: parts.flatMap((part) => part.last),
+          canBeEmpty: parts.some((part) => part.canBeEmpty),
+        };
+      }
+      case "repeat": {
+        const copies = node.max === Infinity ? Math.max(node.min, 1) : node.max;
+        let whole = NOTHING;
+        for (let copy = 0; copy < copies && this.edges <= MAX_EDGES; copy += 1) {
+          const part = this.add(node.item);
+          if (node.max === Infinity && copy === copies - 1) this.#connect(part.last, part.first);
+          whole = this.#join(whole, copy < node.min ? part : { ...part, canBeEmpty: true });
+        }
+        return whole;
+      }
+    }
+  }
+
+  /** One code point of each set. */
+  samples(): readonly number[] {
+    const codes = new Set<number>();
+    for (const ranges of new Set(this.#sets)) for (const [first] of ranges) codes.add(first);
+    return [...codes].slice(0, MAX_SAMPLES);
+  }
+
+  /** The ways to go on with a few characters of the same kind, from all positions together. */
+  runs(code: number): number {
+    const takes = this.#sets.map((ranges) => ranges.some(([first, last]) => first <= code && code <= last));
+    let ways = takes.map(Number);
+    for (let length = 1; length < TOKEN_LENGTH; length += 1) {
+      const further = ways;
+      ways = takes.map((does, position) =>
+        does ? (this.#follow[position] ?? []).reduce((sum, next) => sum + (further[next] ?? 0), 0) : 0,
+      );
+    }
+    return ways.reduce((sum, count) => sum + count, 0);
+  }
+
+  #join(before: Part, after: Part): Part {
+    this.#connect(before.last, after.first);
+    return {
+      first: before.canBeEmpty ? [...before.first, ...after.first] : before.first,
+      last: after.canBeEmpty ? [...before.last, ...after.last] : after.last,
+      canBeEmpty: before.canBeEmpty && after.canBeEmpty,
+    };
+  }
+
+  #connect(from: readonly number[], to: readonly number[]): void {
+    this.edges += from.length * to.length;
+    if (this.edges > MAX_EDGES) return;
+    for (const position of from) this.#follow[position]?.push(...to);
+  }
+}

@@ -1,0 +1,221 @@
+import { type CodePointRange, complement, intersection } from "./code-points.ts";
+import { MAX_PATTERN_POSITIONS, MAX_REPETITIONS } from "./grammar-limits.ts";
+import { isTooAmbiguous } from "./pattern-ambiguity.ts";
+import { TooManyNodes, toNormalForm } from "./pattern-normal-form.ts";
+import { type PatternNode, parsePattern } from "./pattern-parser.ts";
+
+export interface RewrittenPattern {
+  /** What `_visit_pattern` of llama.cpp reads as what was meant. ASCII only. */
+  readonly pattern: string;
+  /** False when it matches more than the original. */
+  readonly exact: boolean;
+  /** Counted repetitions in it: each becomes a rule of the grammar. */
+  readonly counted: number;
+  /** How many elements the grammar's rules have for them. */
+  readonly elements: number;
+}
+
+/**
+ * Writes a pattern so that llama.cpp takes it, and that it matches the text inside a JSON string: what JSON escapes is
+ * matched in its escaped form. All that the original matches, the result matches as well.
+ *
+ * @returns undefined when the pattern cannot be read, or is too large for a grammar
+ */
+export function rewritePattern(source: string): RewrittenPattern | undefined {
+  if (known.has(source)) return known.get(source);
+  const rewritten = rewrite(source);
+  if (known.size >= MAX_KNOWN) known.clear();
+  known.set(source, rewritten);
+  return rewritten;
+}
+
+/** Clients' libraries write few patterns, over and over. */
+const MAX_KNOWN = 256;
+const known = new Map<string, RewrittenPattern | undefined>();
+
+function rewrite(source: string): RewrittenPattern | undefined {
+  const parsed = parsePattern(source);
+  if (parsed === undefined) return undefined;
+  try {
+    const normal = toNormalForm(parsed.node);
+    const bounded = bound(normal.node);
+    if (bounded === undefined) return undefined;
+    const writer = new PatternWriter();
+    const pattern = `^${writer.write(bounded.node)}$`;
+    return {
+      pattern,
+      exact: parsed.exact && normal.exact && bounded.exact,
+      counted: writer.counted,
+      elements: writer.elements,
+    };
+  } catch (thrown) {
+    if (thrown instanceof TooManyNodes) return undefined;
+    throw thrown;
+  }
+}
+
+interface Bounded {
+  readonly node: PatternNode;
+  readonly exact: boolean;
+}
+
+/** Widens repetitions that the runner cannot count, or that together let it be in too many places at once. */
+function bound(node: PatternNode): Bounded | undefined {
+  const clamped = loosen(node, ({ min, max }) => [
+    Math.min(min, MAX_REPETITIONS),
+    max > MAX_REPETITIONS ? Infinity : max,
+  ]);
+  const uncounted = (_node: Repeat, depth: number, [min, max]: Bounds): Bounds =>
+    depth > 0 && max > 1 ? [Math.min(min, 1), Infinity] : [min, max];
+  const steps = [
+    clamped,
+    loosen(clamped, (repeat, depth) => uncounted(repeat, depth, [repeat.min, repeat.max])),
+    loosen(clamped, ({ min, max }) => (max > 1 ? [Math.min(min, 1), Infinity] : [min, max])),
+  ];
+  const fitting = steps.find((step) => positions(step) <= MAX_PATTERN_POSITIONS && !isTooAmbiguous(step));
+  return fitting === undefined ? undefined : { node: fitting, exact: sameText(fitting, node) };
+}
+
+type Repeat = Extract<PatternNode, { kind: "repeat" }>;
+type Bounds = readonly [min: number, max: number];
+
+/** @param bounds gets how many repetitions are around the one that it bounds */
+function loosen(
+  node: PatternNode,
+  bounds: (repeat: Repeat, depth: number) => Bounds,
+  depth = 0,
+): PatternNode {
+  switch (node.kind) {
+    case "set":
+    case "start":
+    case "end":
+      return node;
+    case "sequence":
+      return { kind: "sequence", items: node.items.map((item) => loosen(item, bounds, depth)) };
+    case "choice":
+      return {
+        kind: "choice",
+        alternatives: node.alternatives.map((alternative) => loosen(alternative, bounds, depth)),
+      };
+    case "repeat": {
+      const [min, max] = bounds(node, depth);
+      const item = loosen(node.item, bounds, node.max > 1 ? depth + 1 : depth);
+      return { kind: "repeat", item, min, max };
+    }
+  }
+}
+
+/** How many places there are to be in, with every repetition written out. */
+function positions(node: PatternNode): number {
+  switch (node.kind) {
+    case "set":
+      return 1;
+    case "start":
+    case "end":
+      return 0;
+    case "sequence":
+      return node.items.reduce((sum, item) => sum + positions(item), 0);
+    case "choice":
+      return node.alternatives.reduce((sum, alternative) => sum + positions(alternative), 0);
+    case "repeat":
+      return positions(node.item) * (node.max === Infinity ? node.min + 1 : node.max);
+  }
+}
+
+function sameText(left: PatternNode, right: PatternNode): boolean {
+  return new PatternWriter().write(left) === new PatternWriter().write(right);
+}
+
+const CONTROLS: readonly CodePointRange[] = [[0, 0x1f]];
+/** What JSON does not let stand for itself in a string. */
+const ESCAPED: readonly CodePointRange[] = [...CONTROLS, [0x22, 0x22], [0x5c, 0x5c]];
+const UNESCAPED = complement(ESCAPED);
+
+/** JSON's short escapes, by code point; those that a class has to escape in its turn are. */
+const SHORT_ESCAPES: readonly (readonly [code: number, letter: string])[] = [
+  [0x22, '"'],
+  [0x5c, "\\\\"],
+  [0x08, "b"],
+  [0x0c, "f"],
+  [0x0a, "n"],
+  [0x0d, "r"],
+  [0x09, "t"],
+];
+
+const PLAIN = /^[A-Za-z0-9 _@:;,=~%&#'<>!/`-]$/;
+
+class PatternWriter {
+  counted = 0;
+  elements = 0;
+
+  write(node: PatternNode): string {
+    switch (node.kind) {
+      case "set":
+        return this.#set(node.ranges);
+      case "start":
+      case "end":
+        return "";
+      case "sequence":
+        return node.items.map((item) => this.write(item)).join("");
+      case "choice":
+        return `(${node.alternatives.map((alternative) => this.write(alternative)).join("|")})`;
+      case "repeat":
+        return this.#repeat(node);
+    }
+  }
+
+  #repeat({ item, min, max }: Repeat): string {
+    const written = this.write(item);
+    const unit = item.kind === "choice" || item.kind === "set" ? written : `(${written})`;
+    if (max === 1) return `${unit}?`;
+    if (max === Infinity && min <= 1) return `${unit}${min === 0 ? "*" : "+"}`;
+    this.counted += 1;
+    this.elements += max === Infinity ? min : 4 * max;
+    return max === Infinity ? `${unit}{${min},}` : `${unit}{${min === max ? min : `${min},${max}`}}`;
+  }
+
+  #set(ranges: readonly CodePointRange[]): string {
+    const unescaped = intersection(ranges, UNESCAPED);
+    const escaped = intersection(ranges, ESCAPED);
+    this.elements += 2 * unescaped.length + 1;
+    if (escaped.length === 0) return writeClass(unescaped);
+    const has = (code: number): boolean => escaped.some(([first, last]) => first <= code && code <= last);
+    const short = SHORT_ESCAPES.filter(([code]) => has(code));
+    // Every other control character has the long escape; llama.cpp has no way to take one of them alone and stay small.
+    const needsLong = escaped.some(
+      ([first, last]) =>
+        first <= 0x1f && last - first + 1 > short.filter(([code]) => first <= code && code <= last).length,
+    );
+    const after = [
+      ...(short.length > 0 ? [`[${short.map(([, letter]) => letter).join("")}]`] : []),
+      ...(needsLong ? ["u00[01][0-9a-fA-F]"] : []),
+    ];
+    this.elements += 16;
+    const escape = `[\\\\](${after.join("|")})`;
+    return unescaped.length === 0 ? `(${escape})` : `(${writeClass(unescaped)}|${escape})`;
+  }
+}
+
+function writeClass(ranges: readonly CodePointRange[]): string {
+  const [only] = ranges;
+  if (ranges.length === 1 && only !== undefined && only[0] === only[1]) {
+    const character = String.fromCodePoint(only[0]);
+    if (PLAIN.test(character)) return character;
+  }
+  if (JSON.stringify(ranges) === JSON.stringify(UNESCAPED)) return '[^"\\\\\\x00-\\x1F]';
+  return `[${ranges.map(writeRange).join("")}]`;
+}
+
+function writeRange([first, last]: CodePointRange): string {
+  if (first === last) return writeCodePoint(first);
+  return `${writeCodePoint(first)}-${writeCodePoint(last)}`;
+}
+
+/** In the escapes of llama.cpp's grammars, which are not those of regular expressions. */
+function writeCodePoint(code: number): string {
+  const character = String.fromCodePoint(code);
+  if (/^[A-Za-z0-9]$/.test(character)) return character;
+  const hex = code.toString(16).toUpperCase();
+  if (code <= 0xff) return `\\x${hex.padStart(2, "0")}`;
+  return code <= 0xffff ? `\\u${hex.padStart(4, "0")}` : `\\U${hex.padStart(8, "0")}`;
+}

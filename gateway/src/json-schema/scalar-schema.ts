@@ -1,0 +1,90 @@
+import { readBounds } from "./count-bounds.ts";
+import { FORMATS, MAX_INTEGER, MAX_ONE_SIDED_INTEGER, MAX_REPETITIONS } from "./grammar-limits.ts";
+import { rewritePattern } from "./pattern.ts";
+import { type Position, inside, invalidSchema, quoted } from "./position.ts";
+import type { JsonSchema } from "./references.ts";
+import { type SafeNode, literalNode } from "./safe-node.ts";
+import type { WalkContext } from "./walk-context.ts";
+
+/** Of a pattern, a format and lengths, the converter takes the first. @returns undefined: it is no string for sure */
+export function visitString(walk: WalkContext, schema: JsonSchema, at: Position): SafeNode | undefined {
+  const { format, type } = schema;
+  const pattern = schema["pattern"] ?? undefined;
+  const rewritten = pattern === undefined ? undefined : visitPattern(walk, pattern, at);
+  if (rewritten !== undefined) {
+    walk.ignoreOthers(schema, at, "string", ["pattern"]);
+    return literalNode({ type: "string", pattern: rewritten });
+  }
+  if (typeof format === "string" && FORMATS.test(format)) {
+    walk.ignoreOthers(schema, at, "string", []);
+    return literalNode({ type: "string", format });
+  }
+  if (type !== "string" && pattern === undefined) return undefined;
+  const { min, max } = readBounds(walk, schema, at, {
+    least: "minLength",
+    most: "maxLength",
+    limit: MAX_REPETITIONS,
+  });
+  walk.ignoreOthers(schema, at, "string", ["minLength", "maxLength"]);
+  walk.budget.addBytes(48, at);
+  return literalNode({
+    type: "string",
+    ...(min > 0 ? { minLength: min } : {}),
+    ...(max === Infinity ? {} : { maxLength: max }),
+  });
+}
+
+function visitPattern(walk: WalkContext, given: unknown, at: Position): string | undefined {
+  if (typeof given !== "string") {
+    throw invalidSchema(inside(at, "pattern"), `a pattern is a string, not ${quoted(given)}`, "Correct it");
+  }
+  const rewritten = walk.budget.takePattern(given) ? rewritePattern(given) : undefined;
+  if (rewritten === undefined || !walk.budget.takeRepetitions(rewritten.elements)) {
+    walk.ignore(at, "pattern");
+    return undefined;
+  }
+  if (!rewritten.exact) walk.ignore(at, "pattern");
+  const { pattern, counted } = rewritten;
+  walk.budget.addBytes(5 * pattern.length + counted * 2 * (at.nameBytes + 24) + 64, at);
+  return pattern;
+}
+
+/** An integer, with the bounds that `_build_min_max_int` can write. */
+export function visitInteger(walk: WalkContext, schema: JsonSchema, at: Position): SafeNode {
+  const min = Math.max(
+    Math.ceil(boundOf(schema, "minimum", at) ?? -Infinity),
+    Math.floor(boundOf(schema, "exclusiveMinimum", at) ?? -Infinity) + 1,
+  );
+  const max = Math.min(
+    Math.floor(boundOf(schema, "maximum", at) ?? Infinity),
+    Math.ceil(boundOf(schema, "exclusiveMaximum", at) ?? Infinity) - 1,
+  );
+  if (min > max) {
+    throw invalidSchema(at, "no integer is within its minimum and maximum", "Correct one of the two");
+  }
+  const isMinUsable =
+    min >= -MAX_INTEGER && min <= (max <= MAX_INTEGER ? MAX_INTEGER : MAX_ONE_SIDED_INTEGER);
+  const isMaxUsable = max <= MAX_INTEGER && max >= (isMinUsable ? -MAX_INTEGER : -MAX_ONE_SIDED_INTEGER);
+  const applied = [
+    ...(isMinUsable || min < 0 ? ["minimum", "exclusiveMinimum"] : []),
+    ...(isMaxUsable || max > 0 ? ["maximum", "exclusiveMaximum"] : []),
+  ];
+  walk.ignoreOthers(schema, at, "integer", applied);
+  const bounds = {
+    ...(isMinUsable ? { minimum: min } : {}),
+    ...(isMaxUsable ? { maximum: max } : {}),
+  };
+  const digits = Object.values(bounds).reduce((sum, bound) => sum + String(bound).length, 0);
+  walk.budget.addBytes(64 + 300 * digits, at);
+  return literalNode({ type: "integer", ...bounds }, 4);
+}
+
+function boundOf(schema: JsonSchema, keyword: string, at: Position): number | undefined {
+  const given = schema[keyword];
+  // Draft 4 has true and false here, about the bound beside it.
+  if (given == null || typeof given === "boolean") return undefined;
+  if (typeof given !== "number") {
+    throw invalidSchema(inside(at, keyword), `${quoted(given)} is no number`, "Correct it");
+  }
+  return given;
+}

@@ -1,0 +1,236 @@
+import { describe, expect, test } from "vitest";
+import { ApiError } from "../../../gateway/src/errors.ts";
+import { FATAL_CONSTRUCTS } from "../../../gateway/src/json-schema/fatal-constructs.ts";
+import { makeSafe, makeSafeCalls } from "../../../gateway/src/json-schema/make-safe.ts";
+import { faultsIn } from "../../../test-support/grammar-checker.ts";
+import { randomSchemas } from "../../../test-support/random-schemas.ts";
+
+type Schema = Record<string, unknown>;
+
+const object = (properties: Schema, more: Schema = {}): Schema => ({ type: "object", properties, ...more });
+
+function refusal(schema: Schema): ApiError {
+  try {
+    makeSafe(schema, "format");
+  } catch (thrown) {
+    if (thrown instanceof ApiError) return thrown;
+    throw thrown;
+  }
+  throw new Error("it was not refused");
+}
+
+describe("the table of fatal constructs", () => {
+  test.each(FATAL_CONSTRUCTS.map((row) => [row.construct, row] as const))("%s", (_construct, row) => {
+    if (row.treatment === "refused with 400") {
+      expect(refusal({ ...row.example })).toMatchObject({ status: 400, code: "invalid_value" });
+      return;
+    }
+    const { schema, ignored } = makeSafe(row.example, "format");
+    expect(faultsIn(schema)).toEqual([]);
+    expect(ignored.length > 0).toBe(row.treatment !== "rewritten");
+  });
+});
+
+test("whatever a client sends is made safe, or refused with the place that is wrong", () => {
+  let safe = 0;
+  let refused = 0;
+  for (const sent of randomSchemas(7, 3000)) {
+    const before = JSON.stringify(sent);
+    try {
+      const { schema } = makeSafe(sent, "format");
+      expect(faultsIn(schema), before).toEqual([]);
+      safe += 1;
+    } catch (thrown) {
+      if (!(thrown instanceof ApiError)) throw thrown;
+      expect(thrown.status, before).toBe(400);
+      expect(thrown.param, before).toMatch(/^format/);
+      refused += 1;
+    }
+    expect(JSON.stringify(sent)).toBe(before);
+  }
+  expect(safe).toBeGreaterThan(2000);
+  expect(refused).toBeGreaterThan(100);
+});
+
+test("what was made safe is left as it is", () => {
+  for (const sent of randomSchemas(8, 1000)) {
+    let first: Schema;
+    try {
+      first = makeSafe(sent, "format").schema;
+    } catch {
+      continue;
+    }
+    const text = JSON.stringify(first);
+    // A pattern is written for the text inside JSON's quotes: it would be written for that of its own again.
+    if (text.includes('"pattern"')) continue;
+    expect(makeSafe(first, "format").ignored, text).toEqual([]);
+  }
+});
+
+test("a schema that Ollama has always taken stays as it is, its properties in their order", () => {
+  const schema = object(
+    {
+      zulu: { type: "string", minLength: 1, maxLength: 20 },
+      alpha: {
+        type: "array",
+        items: { type: "integer", minimum: 0, maximum: 9007199254740991 },
+        maxItems: 3,
+      },
+      mike: { enum: ["a", 1, null] },
+      kilo: { anyOf: [{ type: "string", format: "date-time" }, { type: "null" }] },
+      ["größe"]: { const: { b: 1, a: [] } },
+      pair: { type: "array", prefixItems: [{ type: "string" }, { type: "boolean" }] },
+      code: { type: "string", pattern: "^[A-Z]{2}[0-9]{1,5}$" },
+      map: { type: "object", properties: {}, additionalProperties: { type: "number" } },
+      any: {},
+      dictionary: { type: "object" },
+    },
+    { required: ["zulu", "mike"] },
+  );
+  const safe = makeSafe(schema, "format");
+  expect(JSON.stringify(safe.schema)).toBe(
+    JSON.stringify({ type: schema["type"], properties: schema["properties"], required: schema["required"] }),
+  );
+  expect(safe.ignored).toEqual([]);
+});
+
+describe("references", () => {
+  test.each([
+    ["the root", object({ next: { $ref: "#" } }), "d0"],
+    [
+      "a place in the schema",
+      object({ start: { type: "string" }, end: { $ref: "#/properties/start" } }),
+      "d0",
+    ],
+    [
+      "a name with escapes",
+      object({ x: { $ref: "#/$defs/a~1b%20c" } }, { $defs: { "a/b c": { type: "null" } } }),
+      "d0",
+    ],
+    [
+      "an anchor",
+      object({ x: { $ref: "#here" } }, { $defs: { any: { $anchor: "here", type: "null" } } }),
+      "d0",
+    ],
+    [
+      "an older keyword",
+      object({ x: { $ref: "#/definitions/y" } }, { definitions: { y: { type: "null" } } }),
+      "d0",
+    ],
+    [
+      "the schema's own address",
+      object(
+        { x: { $ref: "https://e.com/s#/$defs/y" } },
+        { $id: "https://e.com/s", $defs: { y: { type: "null" } } },
+      ),
+      "d0",
+    ],
+  ])("to %s are kept", (_what, schema, name) => {
+    const safe = makeSafe(schema, "format").schema;
+    expect(faultsIn(safe)).toEqual([]);
+    expect(Object.keys(safe["$defs"] as object)).toEqual([name]);
+  });
+
+  test("at the root of a schema do not make the converter overlook all others", () => {
+    const node = object({ next: { $ref: "#/$defs/node" } });
+    const { schema } = makeSafe({ $ref: "#/$defs/node", $defs: { node } }, "format");
+    expect(schema).toEqual({
+      anyOf: [{ $ref: "#/$defs/d0" }],
+      $defs: { d0: object({ next: { $ref: "#/$defs/d0" } }) },
+    });
+  });
+
+  test.each([
+    ["leads nowhere", object({ due: { $ref: "#/$defs/none" } }), "format.properties.due.$ref"],
+    [
+      "leads to another document",
+      object({ due: { $ref: "https://example.com/s.json" } }),
+      "format.properties.due.$ref",
+    ],
+    ["is its own end", { $ref: "#" }, "format"],
+    [
+      "is its own end by another",
+      object({ a: { $ref: "#/$defs/b" } }, { $defs: { b: { anyOf: [{ $ref: "#/$defs/b" }] } } }),
+      "format.$defs.b",
+    ],
+  ])("that %s is refused", (_what, schema, param) => {
+    expect(refusal(schema)).toMatchObject({ status: 400, param });
+  });
+});
+
+test.each([
+  ["a type that is none", object({ due: { type: "objekt" } }), "format.properties.due"],
+  [
+    "a pattern that is no string",
+    object({ due: { type: "string", pattern: 5 } }),
+    "format.properties.due.pattern",
+  ],
+  [
+    "a format that is no string",
+    object({ due: { type: "string", format: 5 } }),
+    "format.properties.due.format",
+  ],
+  ["properties that are a list", { type: "object", properties: [] }, "format.properties"],
+  ["alternatives that are no list", { anyOf: {} }, "format.anyOf"],
+  ["a schema that is a number", object({ due: 5 }), "format.properties.due"],
+  [
+    "contradicting bounds",
+    object({ due: { type: "integer", minimum: 2, exclusiveMaximum: 2 } }),
+    "format.properties.due",
+  ],
+  ["text that is no Unicode", object({ due: { enum: ["\ud800"] } }), "format.properties.due.enum[0]"],
+  [
+    "an enum of thousands",
+    object({ due: { enum: Array.from({ length: 2001 }, (_, i) => i) } }),
+    "format.properties.due.enum",
+  ],
+  [
+    "a grammar of megabytes",
+    object(Object.fromEntries(Array.from({ length: 9000 }, (_, i) => [`property${i}`, { type: "null" }])), {
+      required: [],
+    }),
+    /^format\.properties\.property\d+$/,
+  ],
+])("%s is refused with the place", (_what, schema, param) => {
+  const error = refusal(schema);
+  expect(error).toMatchObject({ status: 400, code: "invalid_value" });
+  expect(error.param).toMatch(param);
+  expect(error.message).toContain(error.param);
+});
+
+test("what is not applied is named, and what says nothing is not", () => {
+  const schema = object(
+    {
+      due: { type: "string", pattern: "^(?!x).*$", title: "Due", description: "When", default: "x" },
+      tags: { type: "array", items: { type: "string" }, uniqueItems: true, maxItems: 5000 },
+      size: { type: "number", minimum: 0, format: "float" },
+      other: { type: "string", format: "email" },
+    },
+    { additionalProperties: false, minProperties: 1, required: ["due"] },
+  );
+  expect(makeSafe(schema, "format").ignored.toSorted()).toEqual([
+    "minProperties",
+    "properties.due.pattern",
+    "properties.size.minimum",
+    "properties.tags.maxItems",
+    "properties.tags.uniqueItems",
+  ]);
+});
+
+test("two tools may each define what they call by the same name", () => {
+  const parameters = (type: string): Schema =>
+    object({ city: { $ref: "#/$defs/City" } }, { $defs: { City: { type } } });
+  const { schema } = makeSafeCalls([
+    { name: "a", parameters: parameters("string"), param: "tools[0].function.parameters" },
+    { name: "b", parameters: parameters("number"), param: "tools[1].function.parameters" },
+  ]);
+  expect(schema).toMatchObject({ $defs: { d0: { type: "string" }, d1: { type: "number" } } });
+  expect(faultsIn(schema)).toEqual([]);
+});
+
+test("a schema whose grammar Ollama would cut off is made longer", () => {
+  const long =
+    FATAL_CONSTRUCTS.find(({ construct }) => construct.startsWith("a grammar longer"))?.example ?? {};
+  const { schema } = makeSafe(long, "format");
+  expect(JSON.stringify(schema).length * 4).toBeGreaterThan(32_768);
+});
