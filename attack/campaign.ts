@@ -1,11 +1,14 @@
 import { say } from "../host/progress.ts";
+import { comesTrue } from "./connections.ts";
 import { InnocentClient } from "./innocent-client.ts";
 import { Random } from "./random.ts";
 import type { CampaignResult, Outcome } from "./report.ts";
 import type { Attack, FaultScenario, Scenario } from "./scenario.ts";
 import type { Stacks } from "./stacks.ts";
-import { describeError } from "./target.ts";
+import { describeError, type Target } from "./target.ts";
 import { Watch } from "./watch.ts";
+
+const RECOVERY_MS = 60_000;
 
 interface Plan {
   readonly scenarios: readonly Scenario[];
@@ -29,13 +32,21 @@ export async function runCampaign(stacks: Stacks, plan: Plan): Promise<Measured>
   const watch = await Watch.start([...direct.containers, ...edge.containers]);
   const began = performance.now();
   const passed = () => (performance.now() - began) / 60_000;
+  const interruption = new Promise<void>((resolve) => {
+    signal.addEventListener("abort", () => {
+      resolve();
+    });
+  });
   const isOver = () => signal.aborted || passed() >= minutes;
 
   const run = async (scenario: Scenario, round: number): Promise<void> => {
     const outcome = outcomes.get(scenario) ?? emptyOutcome(scenario);
     const random = new Random(seed + round * 1009 + hashOf(scenario.name));
-    const found = (problem: string) =>
+    let last: string | undefined;
+    const found = (problem: string): void => {
+      last = problem;
       outcome.problems.set(problem, (outcome.problems.get(problem) ?? 0) + 1);
+    };
     const attack: Attack = {
       ...stacks,
       random,
@@ -45,14 +56,24 @@ export async function runCampaign(stacks: Stacks, plan: Plan): Promise<Measured>
       found,
     };
     const start = performance.now();
-    const before = outcome.problems.size;
-    await scenario.run(attack).catch((error: unknown) => found(describeError(error)));
-    for (const change of await watch.changes()) found(change);
-    for (const client of clients) for (const failure of client.failures()) found(failure);
+    const report = (error: unknown) => {
+      found(describeError(error));
+    };
+    await Promise.race([scenario.run(attack), interruption]).catch(report);
+    const problems = async () => [
+      ...(await watch.changes()),
+      ...clients.flatMap((client) => client.failures()),
+    ];
+    const harm = await problems();
+    if (harm.length > 0 && !signal.aborted) {
+      // What it broke is its own doing, and not that of the next one.
+      for (const target of [direct, edge]) await recovered(target).catch(report);
+      harm.push(...(await problems()));
+    }
+    for (const problem of harm) found(problem);
     outcome.rounds += 1;
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    const result =
-      outcome.problems.size === before ? "held" : `FAILED: ${[...outcome.problems.keys()].at(-1)}`;
+    const result = last === undefined ? "held" : `FAILED: ${last}`;
     say(
       `${passed().toFixed(1)} min  §${scenario.section} ${scenario.name}: ${seconds} s, ${result.slice(0, 300)}`,
     );
@@ -86,6 +107,14 @@ export async function runCampaign(stacks: Stacks, plan: Plan): Promise<Measured>
     for (const client of clients) await client.pause();
     watch.stop();
   }
+}
+
+/** Waits until a stack answers an ordinary client again. */
+async function recovered(target: Target): Promise<void> {
+  const isWell = async () =>
+    (await target.chat({ max_tokens: 1 }, { key: "bystander", withinMs: 20_000 })).status === 200;
+  if (!(await comesTrue(isWell, RECOVERY_MS)))
+    throw new Error(`the stack ${target.place.name} did not recover within ${RECOVERY_MS / 1000} s`);
 }
 
 function emptyOutcome({ section, name, expected }: Scenario): Outcome {

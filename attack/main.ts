@@ -7,6 +7,7 @@ import { readOptions, usage } from "./options.ts";
 import { hasHeld, report } from "./report.ts";
 import { environmentOf, writeResults } from "./results.ts";
 import { faults, scenarios } from "./scenarios/all.ts";
+import type { Scenario } from "./scenario.ts";
 import { AttackedStacks } from "./stacks.ts";
 
 await main(async () => {
@@ -23,8 +24,7 @@ await main(async () => {
       if (!interrupted.signal.aborted) say("interrupted: taking the stacks down");
       interrupted.abort();
     });
-  const isChosen = ({ section }: { readonly section: number }) =>
-    options.only === undefined || section === options.only;
+  const isChosen = ({ section }: Scenario) => options.only.includes(section);
   const attacked = new AttackedStacks();
   try {
     say("bringing up the two stacks that are attacked ...");

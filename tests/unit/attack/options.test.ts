@@ -3,18 +3,23 @@ import { readOptions } from "../../../attack/options.ts";
 
 describe("the options of npm run attack", () => {
   it("are 20 minutes of all sections by default, and nothing is written", () => {
-    expect(readOptions([])).toMatchObject({ minutes: 20, only: undefined, write: false, help: false });
+    expect(readOptions([])).toMatchObject({
+      minutes: 20,
+      only: [1, 2, 3, 4, 5, 6, 7],
+      write: false,
+      help: false,
+    });
   });
 
   it("are taken as given", () => {
-    const args = ["--minutes", "0.5", "--only", "3", "--seed", "42", "--write"];
-    expect(readOptions(args)).toEqual({ minutes: 0.5, only: 3, seed: 42, write: true, help: false });
+    const args = ["--minutes", "0.5", "--only", "3,1", "--seed", "42", "--write"];
+    expect(readOptions(args)).toEqual({ minutes: 0.5, only: [3, 1], seed: 42, write: true, help: false });
   });
 
   it.each([
     [["--minutes", "soon"], "--minutes is soon, but must be a number of minutes from 0 to 1440"],
     [["--minutes", "1441"], "--minutes is 1441"],
-    [["--only", "8"], "--only is 8, but must be a section from 1 to 7"],
+    [["--only", "8"], "--only is 8, but must be sections from 1 to 7"],
     [["--seed", "1.5"], "--seed is 1.5, but must be a whole number"],
     [["--fast"], "--fast"],
     [["everything"], "everything"],
