@@ -8,10 +8,9 @@ export class Connection {
   readonly #socket: Socket;
   /** The first bytes that came, up to 4 KiB. */
   received = "";
-  isOpen = false;
   /** It was made, whatever became of it. */
   wasOpen = false;
-  readonly closed: Promise<void>;
+  isClosed = false;
 
   constructor(target: Target) {
     const { host, port, ca } = target.place;
@@ -24,16 +23,11 @@ export class Connection {
     this.#socket.on("data", (bytes: Buffer) => {
       if (this.received.length < 4096) this.received += bytes.toString("latin1");
     });
-    // Sent once it can be: what waits until then is counted by nobody but the kernel.
     this.#socket.once(ca === undefined ? "connect" : "secureConnect", () => {
-      this.isOpen = true;
       this.wasOpen = true;
     });
-    this.closed = new Promise((resolve) => {
-      this.#socket.once("close", () => {
-        this.isOpen = false;
-        resolve();
-      });
+    this.#socket.once("close", () => {
+      this.isClosed = true;
     });
   }
 
@@ -70,7 +64,9 @@ export async function withConnections<T>(
       }
       await sleep(50);
     }
-    return await work(connections);
+    const result = await work(connections);
+    if (!connections.some(({ wasOpen }) => wasOpen)) throw new Error("no connection could be made");
+    return result;
   } finally {
     for (const connection of connections) connection.destroy();
   }

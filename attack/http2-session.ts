@@ -20,7 +20,7 @@ export async function withHttp2<T>(
 export interface Http2Post {
   readonly stream: ClientHttp2Stream;
   status: number;
-  isOpen: boolean;
+  isClosed: boolean;
 }
 
 export function post(
@@ -30,13 +30,13 @@ export function post(
 ): Http2Post | undefined {
   if (session.destroyed || session.closed) return undefined;
   const stream = session.request({ ":method": "POST", ":path": path, ...headers });
-  const sent: Http2Post = { stream, status: 0, isOpen: true };
+  const sent: Http2Post = { stream, status: 0, isClosed: false };
   stream.on("error", () => undefined);
   stream.on("response", ({ ":status": status }) => {
     sent.status = status ?? 0;
   });
   stream.resume().once("close", () => {
-    sent.isOpen = false;
+    sent.isClosed = true;
   });
   return sent;
 }

@@ -25,8 +25,6 @@ const fields = {
   /** Can be used up in a day, and in a month. */
   daily: ["tokens_per_day=20"],
   monthly: ["tokens_per_month=20"],
-  /** Replaced in the course of the campaign. */
-  rotated: [],
 } as const satisfies Record<string, readonly string[]>;
 
 type Budget = `budget${number}`;

@@ -1,4 +1,5 @@
 import { docker, DidNotEnd } from "../engine/docker-cli.ts";
+import { comesTrue } from "./connections.ts";
 import { Target } from "./target.ts";
 
 const port = 18994;
@@ -9,6 +10,8 @@ export async function withGateway<T>(
   stack: Target,
   environment: Readonly<Record<string, string>>,
   work: (gateway: Target) => Promise<T>,
+  /** Mounted at /keys. */
+  folder?: string,
 ): Promise<T> {
   const { gatewayImage, network, model } = stack.place;
   const variables = { HOST: "0.0.0.0", LLM_SERVICE_HOST_IP: "ollama", LLM_MODEL_ID: model, ...environment };
@@ -18,12 +21,12 @@ export async function withGateway<T>(
     await docker([
       ...["run", "--detach", "--name", name, "--network", network, "--memory", "512m"],
       ...["--publish", `127.0.0.1:${port}:8000`],
+      ...(folder === undefined ? [] : ["--volume", `${folder}:/keys:ro`]),
       ...Object.entries(variables).flatMap(([key, value]) => ["--env", `${key}=${value}`]),
       gatewayImage,
     ]);
-    const until = Date.now() + 30_000;
-    while ((await gateway.send("/health", { key: "none" })).status !== 200)
-      if (Date.now() > until) throw new Error("the gateway without keys does not start");
+    const isUp = async () => (await gateway.send("/health", { key: "none" })).status === 200;
+    if (!(await comesTrue(isUp, 30_000))) throw new Error("the gateway beside the stack does not start");
     return await work(gateway);
   } finally {
     await gateway.close();

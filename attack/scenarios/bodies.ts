@@ -95,7 +95,7 @@ async function holdBodies(
       await sleep(3000);
       const reply = await target.send("/health", { key: "none", withinMs: 30_000 });
       if (reply.status !== 200) found(`with the connections open, another client got: ${short(reply)}`);
-      const closed = await comesTrue(() => connections.every(({ isOpen }) => !isOpen), OVERDUE_MS);
+      const closed = await comesTrue(() => connections.every(({ isClosed }) => isClosed), OVERDUE_MS);
       if (!closed) found(`connections whose bodies never end are still open after ${OVERDUE_MS / 1000} s`);
     },
     {
@@ -172,8 +172,8 @@ export const bodies: readonly Scenario[] = [
             for (const connection of connections) connection.write(" ");
           }, 500);
           try {
-            const closed = await comesTrue(() => connections.every(({ isOpen }) => !isOpen), 12_000);
-            const open = connections.filter(({ isOpen }) => isOpen);
+            const closed = await comesTrue(() => connections.every(({ isClosed }) => isClosed), 12_000);
+            const open = connections.filter(({ isClosed }) => !isClosed);
             if (!closed)
               found(
                 `${open.length} of ${connections.length} that got ${[...new Set(open.map(({ status }) => status))].join(", ")} are still open after 12 s`,
@@ -204,7 +204,7 @@ export const bodies: readonly Scenario[] = [
             for (const connection of connections) connection.write("x");
           }, 1000);
           try {
-            if (!(await comesTrue(() => connections.every(({ isOpen }) => !isOpen), OVERDUE_MS)))
+            if (!(await comesTrue(() => connections.every(({ isClosed }) => isClosed), OVERDUE_MS)))
               found(`connections without whole headers are still open after ${OVERDUE_MS / 1000} s`);
           } finally {
             clearInterval(drip);

@@ -21,8 +21,11 @@ async function announceOverHttp1({ edge, tried, found }: Attack): Promise<void> 
     async (connections) => {
       tried(connections.length);
       // The response need not wait for the byte that is missing.
-      await comesTrue(() => connections.every(({ status, isOpen }) => status !== 0 || !isOpen), OVERDUE_MS);
-      const silent = connections.filter(({ status, isOpen }) => status === 0 && isOpen);
+      await comesTrue(
+        () => connections.every(({ status, isClosed }) => status !== 0 || isClosed),
+        OVERDUE_MS,
+      );
+      const silent = connections.filter(({ status, isClosed }) => status === 0 && !isClosed);
       if (silent.length > 0)
         found(`${silent.length} connections without a key have no response after ${OVERDUE_MS / 1000} s`);
       const refused = connections.filter(({ status }) => status !== 0 && (status < 400 || status > 499));
@@ -47,7 +50,7 @@ async function announceOverHttp2({ edge, tried, found }: Attack): Promise<void> 
     const posts = range(200).flatMap(() => post(session, path, headers) ?? []);
     tried(posts.length);
     for (const { stream } of posts) stream.write(body);
-    const isAnswered = () => posts.every(({ status, isOpen }) => status !== 0 || !isOpen);
+    const isAnswered = () => posts.every(({ status, isClosed }) => status !== 0 || isClosed);
     if (!(await comesTrue(isAnswered, OVERDUE_MS)))
       found(`streams without a key have no response after ${OVERDUE_MS / 1000} s`);
     const odd = posts.map(({ status }) => status).filter((status) => status !== 0 && status < 400);
@@ -84,7 +87,7 @@ export const edge: readonly Scenario[] = [
             for (const connection of connections) connection.write(" ");
           }, 1000);
           try {
-            const isOver = () => connections.every(({ status, isOpen }) => status !== 0 || !isOpen);
+            const isOver = () => connections.every(({ status, isClosed }) => status !== 0 || isClosed);
             if (!(await comesTrue(isOver, OVERDUE_MS)))
               found(`bodies that drip have no end after ${OVERDUE_MS / 1000} s`);
           } finally {
@@ -107,7 +110,7 @@ export const edge: readonly Scenario[] = [
       await withConnections(edge, 1500, async (connections) => {
         tried(connections.length);
         await sleep(1000);
-        if (!(await comesTrue(() => connections.every(({ isOpen }) => !isOpen), OVERDUE_MS)))
+        if (!(await comesTrue(() => connections.every(({ isClosed }) => isClosed), OVERDUE_MS)))
           found(`silent connections are still open after ${OVERDUE_MS / 1000} s`);
       });
     },

@@ -1,6 +1,12 @@
+import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { newKey } from "../../gateway/src/auth/api-keys.ts";
+import { comesTrue } from "../connections.ts";
 import type { KeyName } from "../keys.ts";
-import type { Scenario } from "../scenario.ts";
+import { type Attack, each, range, type Scenario } from "../scenario.ts";
 import { short, type Target } from "../target.ts";
+import { withGateway } from "../throwaway.ts";
 
 /** What a key is good for that is not good for everything. */
 const refused: readonly (readonly [key: KeyName, path: string, status: number])[] = [
@@ -92,4 +98,61 @@ export const teamKeys: readonly Scenario[] = [
         }
     },
   },
+  {
+    section: 7,
+    name: "a key that is replaced while 8 clients use the old and the new one",
+    expected: "in force within 2 s, no request of the new key is refused from then on",
+    run: rotate,
+  },
 ];
+
+// What the documents promise, and a second for the file's way into the container.
+const IN_FORCE_MS = 3000;
+
+async function rotate({ direct, tried, found }: Attack): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "attack-keys-"));
+  const write = (lines: readonly string[]) => {
+    writeFileSync(join(folder, "next"), `${lines.join("\n")}\n`, { mode: 0o644 });
+    renameSync(join(folder, "next"), join(folder, "keys"));
+  };
+  const staying = newKey("staying", []);
+  let current = newKey("rotated", []);
+  chmodSync(folder, 0o755);
+  write([staying.line, current.line]);
+  const statusOf = async (gateway: Target, key: string) => {
+    tried();
+    const reply = await gateway.send("/v1/models", {
+      key: "none",
+      headers: { authorization: `Bearer ${key}` },
+    });
+    return reply.status;
+  };
+  try {
+    await withGateway(
+      direct,
+      { API_KEYS_FILE: "/keys/keys" },
+      async (gateway) => {
+        const over = new AbortController();
+        const load = each(range(8), 8, async () => {
+          while (!over.signal.aborted)
+            if ((await statusOf(gateway, staying.key)) !== 200)
+              found("a key that stays was refused in a rotation");
+        });
+        for (let time = 0; time < 3; time += 1) {
+          const old = current;
+          current = newKey("rotated", []);
+          write([staying.line, current.line]);
+          if (!(await comesTrue(async () => (await statusOf(gateway, current.key)) === 200, IN_FORCE_MS)))
+            found(`a new key is not in force after ${IN_FORCE_MS / 1000} s`);
+          const status = await statusOf(gateway, old.key);
+          if (status !== 401) found(`the old key gets ${status} once the new one is in force`);
+        }
+        over.abort();
+        await load;
+      },
+      folder,
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}

@@ -1,0 +1,18 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+import { leftovers, nothingLeft } from "../../test-support/project.ts";
+
+// One section, once: the way of all of them through stacks, watch, innocent clients and report. All sections take
+// minutes: npm run attack.
+
+test("web pages are kept out of stacks of their own, which are gone afterwards", async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    "attack/main.ts",
+    ...["--minutes", "0", "--only", "5", "--seed", "1"],
+  ]);
+  expect(stdout).toMatch(/^\| 5 +\| names that a web page made point here.* held +\|$/m);
+  expect(stdout).toContain("none failed. No container restarted.");
+  expect(stdout).toMatch(/^\| innocent client of the stack attack-direct +\| +[1-9]\d* +\| +0 +\|/m);
+  for (const stack of ["attack-edge", "attack-direct"]) expect(leftovers(stack)).toEqual(nothingLeft);
+});
