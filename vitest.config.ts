@@ -62,7 +62,9 @@ export default defineConfig({
           // What may differ from engine to engine: npm test runs it on Docker 29, too.
           name: "engine",
           include: ["tests/e2e/**/*.test.ts"],
-          exclude: ["tests/e2e/{actionlint,attack,bench,edge-retries,gateway-clients,gateway-python}.test.ts"],
+          exclude: [
+            "tests/e2e/{actionlint,attack,bench,edge-retries,gateway-clients,gateway-python}.test.ts",
+          ],
           ...stacks,
         },
       },

@@ -32,7 +32,7 @@ export function hasHeld({ outcomes, containers, clients, remarks }: CampaignResu
     outcomes.length > 0 &&
     remarks.length === 0 &&
     outcomes.every(({ problems, rounds }) => problems.size === 0 && rounds > 0) &&
-    containers.every(({ restarts, outOfMemory, unhealthy }) => restarts + outOfMemory + unhealthy === 0) &&
+    containers.every(({ restarts, outOfMemory }) => restarts + outOfMemory === 0) &&
     clients.every(({ failures, responses }) => failures === 0 && responses > 0)
   );
 }

@@ -6,7 +6,6 @@ const before: Snapshot = {
   running: true,
   restarts: 0,
   startedAt: "2026-01-01T00:00:00Z",
-  health: "healthy",
   runners: [10, 20],
 };
 
@@ -20,7 +19,6 @@ describe("what counts as a change of a container", () => {
     ["somebody restarted it", { startedAt: "2026-01-01T00:01:00Z" }, "ollama restarted"],
     ["it ended", { running: false, runners: [] }, "ollama does not run"],
     ["it was replaced", { id: "b" }, "ollama was replaced"],
-    ["its health check fails", { health: "unhealthy" }, "ollama is unhealthy"],
     [
       "a model runner crashed and was started again",
       { runners: [10, 21] },
