@@ -24,6 +24,7 @@ const plan = await planModels(config, toOllama, modelServer(config, toOllama, na
 const network = new ServiceNetwork("network", { networkName: names.network });
 const { imagePlatform: platform, readyTimeoutSeconds } = config;
 const place = { access, network, platform, readyTimeoutSeconds };
+const serving = { parallel: config.ollamaParallel, keepAlive: config.ollamaKeepAlive };
 const edgeImages = edgeImage(config);
 const server = new OllamaServer("ollama", {
   image: config.ollamaImage,
@@ -35,9 +36,8 @@ const server = new OllamaServer("ollama", {
   bindAddress: config.ollamaBindAddress,
   port: config.ollamaPort,
   hosts: config.ollamaHosts,
-  parallel: config.ollamaParallel,
   contextLength: config.ollamaContextLength,
-  keepAlive: config.ollamaKeepAlive,
+  ...serving,
   gpus,
   modelVolume: config.modelVolume,
   retainModels: config.retainModels,
@@ -54,7 +54,7 @@ const gateway = new Gateway("gateway", {
   replicas: config.gatewayReplicas,
   containerName: names.gateway,
   servers: server.hosts,
-  parallel: config.ollamaParallel,
+  ...serving,
   published: gatewayPlace(config, names),
   models: plan.map(({ name }) => name),
   keepLoaded: plan.flatMap(({ name, keepLoaded }) => (keepLoaded ? name : [])),

@@ -217,7 +217,8 @@ function usual(method: string | undefined, path: string, body: OllamaChatRequest
 /** A request that says nothing loads its model, whatever its kind. */
 function onlyLoads(path: string, body: Readonly<Record<string, unknown>>): boolean {
   const said = body["messages"] ?? body["prompt"] ?? body["input"];
-  return path === "/api/generate" ? said === undefined : Array.isArray(said) && said.length === 0;
+  const isText = path === "/api/generate" || path === "/api/embeddings";
+  return isText ? said === undefined : Array.isArray(said) && said.length === 0;
 }
 
 /** Plays a script and ends the answer. Says whether the answer is still to be given. */

@@ -84,6 +84,7 @@ export function gateway(name: string, change: Partial<GatewayArgs> = {}): Gatewa
     replicas: 1,
     servers: [{ host: "ollama", port: 11434 }],
     parallel: 2,
+    keepAlive: "5m",
     published: { bindAddress: "127.0.0.1", port: 8000 },
     models: ["tiny:1b", "big:70b"],
     keepLoaded: ["big:70b"],

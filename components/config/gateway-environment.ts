@@ -11,6 +11,7 @@ const setBy = {
   LLM_SERVICE_PORT: "the program",
   LLM_BACKENDS: "ollamaReplicas",
   OLLAMA_NUM_PARALLEL: "ollamaParallel",
+  OLLAMA_KEEP_ALIVE: "ollamaKeepAlive",
   CONTROL_SOCKET: "the program",
   LLM_MODEL_ID: "models",
   REQUIRED_MODELS: "models",

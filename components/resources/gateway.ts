@@ -29,6 +29,8 @@ export interface GatewayArgs {
   readonly servers: readonly Backend[];
   /** How many requests each of them runs at once. A change replaces the containers. */
   readonly parallel: number;
+  /** How long they keep an idle model loaded, such as "5m". A change replaces the containers. */
+  readonly keepAlive: string;
   /** Models that must be there; the first is the default. A change replaces the container. */
   readonly models: readonly string[];
   /** Those of them that are loaded before anybody asks, and stay so. A change replaces the container. */
@@ -125,6 +127,7 @@ export class Gateway extends pulumi.ComponentResource {
       PORT: String(DEFAULT_PORT),
       ...backendVariables(args.servers),
       OLLAMA_NUM_PARALLEL: String(args.parallel),
+      OLLAMA_KEEP_ALIVE: args.keepAlive,
       CONTROL_SOCKET: controlSocket,
       ...("behind" in args.published ? { TRUSTED_PROXIES: behindEdge(args.environment) } : {}),
       LLM_MODEL_ID: args.models[0] ?? "",

@@ -62,6 +62,11 @@ const catalogue = {
     type: "invalid_request_error",
     message: "The API key may not use this model.",
   },
+  parameter_not_allowed: {
+    status: 403,
+    type: "invalid_request_error",
+    message: "The API key may not set this parameter.",
+  },
   admin_key_required: {
     status: 403,
     type: "invalid_request_error",

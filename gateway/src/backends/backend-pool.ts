@@ -65,6 +65,12 @@ export class Backends {
     });
   }
 
+  /** How long the model stays loaded after a request, ms, on the server that keeps it longest, as far as it is known. */
+  staysMs(model: string): number {
+    if (this.#keptLoaded.some((name) => canonicalModelName(name) === model)) return Infinity;
+    return Math.max(...this.all.map((backend) => backend.loaded.staysMs(model)));
+  }
+
   /** Whether it is known where the model is, so that a request for it can be placed without asking. */
   knows(model: string): boolean {
     return this.all.some((backend) => backend.reachable && backend.holds(model));

@@ -3,7 +3,7 @@ import { Breaker } from "../lib/circuit-breaker.ts";
 import type { Config } from "../config/config.ts";
 import { ApiError, type Subject } from "../errors.ts";
 import { FollowedName } from "../lib/host-resolver.ts";
-import { LoadedModels, type LoadRequest, type Wanted } from "./loaded-models.ts";
+import { LoadedModels, type LoadRequest, type NeededContext, type Wanted } from "./loaded-models.ts";
 import { OllamaClient, type OllamaTimeouts } from "../ollama/client.ts";
 import { keepAliveMs } from "../ollama/keep-alive.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
@@ -111,8 +111,30 @@ export class Backend {
     this.loaded.confirm(wanted, keepAliveMs(wanted.keepAlive) ?? this.loaded.keptMs(wanted.model));
   }
 
+  /**
+   * Checks that the model is loaded with the context that a request needs, which is not to have it loaded again.
+   *
+   * @throws ApiError `parameter_not_allowed`
+   */
+  async requireContext(wanted: Wanted, { tokens, param }: NeededContext): Promise<void> {
+    if (this.loaded.contextOf(wanted) === undefined) await this.state.anew();
+    const context = this.loaded.contextOf(wanted);
+    if (context === undefined || tokens <= context) return;
+    throw new ApiError("parameter_not_allowed", {
+      message:
+        `The API key may not use a context of ${tokens} tokens: the model is loaded with ${context} for all keys. ` +
+        `Send '${param}' up to that, leave it out, or use a key with the flag 'options'.`,
+      param,
+    });
+  }
+
   /** Says by how much what a client sent is too long, as far as it is known. */
-  async tooLong(error: ApiError, wanted: Wanted, subject: Subject): Promise<ApiError> {
+  async tooLong(
+    error: ApiError,
+    wanted: Wanted,
+    subject: Subject,
+    mayChooseContext: boolean,
+  ): Promise<ApiError> {
     if (this.loaded.contextOf(wanted) === undefined) await this.state.anew();
     const context = this.loaded.contextOf(wanted);
     if (context === undefined) return new ApiError(error.code, { param: subject, cause: error });
@@ -120,7 +142,8 @@ export class Backend {
     return new ApiError("context_length_exceeded", {
       message:
         `This model's maximum context length is ${context} tokens. However, your ${subject} resulted in at least ` +
-        `${context + 1} tokens. Shorten the ${subject}, or ask for a larger context with 'num_ctx'.`,
+        `${context + 1} tokens. Shorten the ${subject}` +
+        (mayChooseContext ? ", or request a larger context with 'num_ctx'." : "."),
       param: subject,
       cause: error,
     });

@@ -1,4 +1,5 @@
 import { canonicalModelName } from "../ollama/model-name.ts";
+import type { RunnerOptions } from "../ollama/runner-options.ts";
 import type { OllamaRunning } from "../ollama/types.ts";
 
 /** The model a request needs, as it needs it. */
@@ -7,6 +8,14 @@ export interface Wanted {
   readonly model: string;
   /** The context asked for, in tokens; undefined means the server's default for the model. */
   readonly context: number | undefined;
+  /** What it is to be loaded with beside that, as `runnerKeyOf` writes it; empty means the model's own. */
+  readonly runner: string;
+}
+
+/** A context that a request needs, in tokens, and the parameter that says so. */
+export interface NeededContext {
+  readonly tokens: number;
+  readonly param: string;
 }
 
 /** How a load is asked for: the route decides what kind of model it is, the client how long it stays. */
@@ -15,21 +24,25 @@ export interface LoadRequest extends Wanted {
   readonly name: string;
   readonly path: string;
   readonly keepAlive: unknown;
+  /** What the model is to be loaded with, its context included; undefined means its own. */
+  readonly options: RunnerOptions | undefined;
 }
 
 export function sameModel(left: Wanted, right: Wanted): boolean {
-  return left.model === right.model && left.context === right.context;
+  return left.model === right.model && left.context === right.context && left.runner === right.runner;
 }
 
 interface Loaded {
   /** The context it really has. */
   readonly context: number | undefined;
-  /** The contexts it was asked with: Ollama loads anew for another one, and may give less than was asked for. */
-  readonly askedWith: Set<number | undefined>;
+  /** What it was requested with: Ollama loads it again for anything else, and may give less context than requested. */
+  readonly requestedWith: Set<string>;
   /** When it will be unloaded if nobody asks, on this process's clock. */
   until: number;
   /** How long it stays after a request, ms, when a client said so: Ollama goes on with that. */
   keptMs: number | undefined;
+  /** How long it stays after a request at least, ms, as far as a client or the server said. */
+  staysMs: number;
 }
 
 // The Date header that the server's clock is read from counts in seconds.
@@ -40,12 +53,15 @@ export class LoadedModels {
   #models = new Map<string, Loaded>();
 
   /** Whether the model is loaded as it is wanted. */
-  has({ model, context }: Wanted): boolean {
+  has(wanted: Wanted): boolean {
+    const { model, context, runner } = wanted;
     const loaded = this.#present(model);
     if (loaded === undefined) return false;
-    if (loaded.askedWith.has(context)) return true;
-    // Loaded by somebody else: with its default, one has to believe.
-    return context === undefined ? loaded.askedWith.size === 0 : loaded.context === context;
+    if (loaded.requestedWith.has(settingsOf(wanted))) return true;
+    if (runner !== "") return false;
+    // Loaded by another client of the server: with its default, one has to believe.
+    if (context === undefined) return loaded.requestedWith.size === 0;
+    return loaded.context === context && [...loaded.requestedWith].every((settings) => !hasRunner(settings));
   }
 
   /** Whether the model is loaded, with whatever context. */
@@ -75,9 +91,10 @@ export class LoadedModels {
           model,
           {
             context: entry.context_length,
-            askedWith: same ? (before?.askedWith ?? new Set()) : new Set(),
+            requestedWith: same ? (before?.requestedWith ?? new Set()) : new Set(),
             until: performance.now() + left,
             keptMs: before?.keptMs,
+            staysMs: Math.max(before?.staysMs ?? 0, left === Infinity ? 0 : left),
           },
         ];
       }),
@@ -89,22 +106,38 @@ export class LoadedModels {
     return this.#models.get(model)?.keptMs;
   }
 
+  /** How long the model stays loaded after a request at least, ms, as far as a client or the server said. */
+  staysMs(model: string): number {
+    return this.#present(model)?.staysMs ?? 0;
+  }
+
   /** A load or an answer showed that it is loaded, and stays so for `keptMs`, or until the server says otherwise. */
   confirm(wanted: Wanted, keptMs: number | undefined): void {
-    const { model, context } = wanted;
+    const { model } = wanted;
     if (keptMs === 0) {
       this.#models.delete(model);
       return;
     }
     const loaded = this.#models.get(model);
     const known = loaded !== undefined && this.has(wanted);
-    const askedWith = known ? loaded.askedWith.add(context) : new Set([context]);
+    const settings = settingsOf(wanted);
+    const requestedWith = known ? loaded.requestedWith.add(settings) : new Set([settings]);
     const until = keptMs === undefined ? Infinity : performance.now() + keptMs;
-    this.#models.set(model, { context: known ? loaded.context : undefined, askedWith, until, keptMs });
+    const staysMs = keptMs ?? loaded?.staysMs ?? 0;
+    const context = known ? loaded.context : undefined;
+    this.#models.set(model, { context, requestedWith, until, keptMs, staysMs });
   }
 
   #present(model: string): Loaded | undefined {
     const loaded = this.#models.get(model);
     return loaded === undefined || loaded.until < performance.now() ? undefined : loaded;
   }
+}
+
+function settingsOf({ context, runner }: Wanted): string {
+  return `${context ?? ""} ${runner}`;
+}
+
+function hasRunner(settings: string): boolean {
+  return !settings.endsWith(" ");
 }

@@ -88,8 +88,8 @@ export class Loads {
   }
 }
 
-function keyOf({ model, context }: Wanted): string {
-  return context === undefined ? model : `${model} ${context}`;
+function keyOf({ model, context, runner }: Wanted): string {
+  return `${model} ${context ?? ""} ${runner}`;
 }
 
 /** Ollama's way to load and do nothing else: a request of the same kind without anything in it. */
@@ -99,9 +99,9 @@ function questionOf(wanted: LoadRequest): {
   model: string;
   body: object;
 } {
-  const { name, context, path } = wanted;
+  const { name, options: runnerOptions, path } = wanted;
   const nothing = path === "/api/chat" ? { messages: [] } : path === "/api/embed" ? { input: [] } : {};
-  const options = context === undefined ? {} : { options: { num_ctx: context } };
+  const options = runnerOptions === undefined ? {} : { options: runnerOptions };
   const keepAlive = keptFor(wanted);
   const keep = keepAlive === undefined ? {} : { keep_alive: keepAlive };
   return {

@@ -17,10 +17,10 @@ export function keepLoaded(
 ): void {
   for (const backend of backends) {
     for (const name of names) {
-      const wanted = { model: canonicalModelName(name), context: undefined };
+      const wanted = { model: canonicalModelName(name), context: undefined, runner: "" };
       if (!backend.usable || !backend.holds(wanted.model) || backend.loaded.hasAny(wanted.model)) continue;
       if (loads.underWay(wanted) || loads.failedLately(backend, wanted)) continue;
-      const request = { ...wanted, name, path: "/api/generate", keepAlive: undefined };
+      const request = { ...wanted, name, path: "/api/generate", keepAlive: undefined, options: undefined };
       void loads.begin(backend, request).finally(onEnd);
     }
   }

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { parseBackendAddress } from "../ollama/address.ts";
+import { keepAliveMs } from "../ollama/keep-alive.ts";
 import { readKeyFile } from "../auth/key-file.ts";
 import { parseProxies } from "../lib/trusted-proxies.ts";
 import { checkTogether, KEY_LINE, requireKeys } from "../auth/api-keys.ts";
@@ -48,6 +49,19 @@ const definitions = {
     description:
       "Requests that an Ollama server runs in parallel: the value of the server's own variable of this " +
       "name. Further requests wait in the gateway.",
+  }),
+  OLLAMA_KEEP_ALIVE: {
+    schema: parsed(keepAlive),
+    allowed: "a duration such as 30s, 5m or 24h, or a number of seconds; less than 0 means for good",
+    default: "5m",
+    description:
+      "How long an idle model stays loaded when no request says so: what the server itself has in its variable of this " +
+      "name. A key without the flag `options` can have it stay longer, never shorter.",
+  },
+  KEEP_ALIVE_LIMIT_MS: deadline({
+    default: `${60 * MINUTE}`,
+    description:
+      "How long such a key can have a model stay loaded with `keep_alive`; what is longer is shortened to it.",
   }),
   CONTROL_SOCKET: {
     schema: z.string().regex(/^(\/.+)?$/),
@@ -275,4 +289,11 @@ export function isAllowed(name: VariableName, value: string): boolean {
 
 function parseVariable({ schema, default: unset }: Definition<unknown>, written: string) {
   return schema.safeParse(written === "" ? unset : written);
+}
+
+/** A text that is a number counts seconds, as it does for Ollama. @throws Error */
+function keepAlive(text: string): number {
+  const milliseconds = keepAliveMs(/^-?\d+$/.test(text) ? Number(text) : text);
+  if (milliseconds === undefined) throw new Error("it is no duration");
+  return milliseconds;
 }

@@ -3,6 +3,7 @@ import { ApiError } from "../errors.ts";
 import type { Gateway } from "../app-context.ts";
 import type { OllamaEmbeddings, OllamaQuestion } from "../ollama/types.ts";
 import { acquireQuota, settleQuota } from "./acquire-quota.ts";
+import { shareModel } from "./shared-model.ts";
 
 /**
  * Asks Ollama for embeddings on behalf of a request: let in, ended and measured like one that generates.
@@ -13,9 +14,11 @@ export async function embed(
   gateway: Gateway,
   request: FastifyRequest,
   reply: FastifyReply,
-  question: OllamaQuestion & { readonly model: string },
+  given: OllamaQuestion & { readonly model: string },
 ): Promise<OllamaEmbeddings> {
-  const { record } = request;
+  const { record, caller } = request;
+  const shared = caller.options ? undefined : shareModel(given.body ?? {}, request.body, gateway);
+  const question = shared === undefined ? given : { ...given, body: shared.body };
   record.model = question.model;
   record.stream = false;
   const { path, body = {} } = question;
@@ -26,7 +29,8 @@ export async function embed(
     requests: Array.isArray(input) ? input.length : 1,
     output: 0,
   });
-  const admitted = gateway.admission.enter({ path, body, subject: "input", caller: request.caller });
+  const neededContext = shared?.context;
+  const admitted = gateway.admission.enter({ path, body, subject: "input", caller, neededContext });
   record.admitted = admitted;
   try {
     const answer = (await admitted.run((ollama) => {

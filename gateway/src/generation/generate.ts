@@ -6,8 +6,10 @@ import { IGNORED_KEYWORDS_HEADER, ignoredKeywordsHeader } from "../apis/common/i
 import type { OllamaEvent } from "../ollama/types.ts";
 import type { Ticket } from "../scheduling/admitted-request.ts";
 import type { Translated } from "../apis/adapter.ts";
+import type { NeededContext } from "../backends/loaded-models.ts";
 import { acquireQuota, settleQuota } from "./acquire-quota.ts";
 import { askInTurn } from "./run-calls.ts";
+import { shareModel } from "./shared-model.ts";
 import { refuseUnseenImages } from "./vision-check.ts";
 
 interface Answering {
@@ -28,9 +30,10 @@ export async function answer(
   gateway: Gateway,
   request: FastifyRequest,
   reply: FastifyReply,
-  asked: Translated,
+  given: Translated,
 ): Promise<void> {
   const { record } = request;
+  const { asked, neededContext } = share(gateway, request, given);
   const { model, stream } = asked.call.body;
   record.model = model;
   record.stream = stream;
@@ -41,7 +44,8 @@ export async function answer(
   }
   const { subject, images, thinking } = asked;
   acquireQuota(request, reply, { bodies: [call, ...further].map(({ body }) => body), subject });
-  const admitted = gateway.admission.enter({ ...call, subject, images, thinking, caller: request.caller });
+  const { caller } = request;
+  const admitted = gateway.admission.enter({ ...call, subject, images, thinking, caller, neededContext });
   record.admitted = admitted;
   try {
     await refuseUnseenImages(gateway.ollama, asked, admitted);
@@ -52,6 +56,24 @@ export async function answer(
     admitted.leave();
     settleQuota(request);
   }
+}
+
+/** Where a key has to leave the model as it is for the others, its calls do. @throws ApiError */
+function share(
+  gateway: Gateway,
+  { caller, body: given }: FastifyRequest,
+  asked: Translated,
+): { readonly asked: Translated; readonly neededContext?: NeededContext | undefined } {
+  if (caller.options) return { asked };
+  const calls = [asked.call, ...(asked.further ?? [])];
+  const shared = calls.map(({ body }) => shareModel(body, given, gateway));
+  if (shared.every(({ body }, index) => body === calls[index]?.body)) return { asked };
+  const [call = asked.call, ...further] = calls.map((each, index) => ({
+    ...each,
+    body: shared[index]?.body ?? each.body,
+  }));
+  const neededContext = shared.find(({ context }) => context !== undefined)?.context;
+  return { asked: { ...asked, call, further }, neededContext };
 }
 
 async function answerWhole({ request, reply, asked, adapt, admitted }: Answering): Promise<void> {

@@ -32,7 +32,8 @@ interface TokenMetrics {
  * an admin: that is for a gateway only its own machine can reach.
  */
 export function authenticate(app: FastifyInstance, keys: KeyRing, metrics: TokenMetrics): void {
-  const nobody = new Caller({});
+  // Without keys there is one user, who may have models loaded as it likes.
+  const nobody = new Caller({ options: true });
   app.decorateRequest("caller");
   app.decorateRequest("reservation", undefined);
   app.decorateRequest("keyId", "");

@@ -3,11 +3,12 @@ import { fingerprintOf } from "../lib/fingerprint.ts";
 import type { Backend } from "../backends/backend.ts";
 import type { Caller } from "../auth/consumer.ts";
 import { ApiError, type Words, toApiError } from "../errors.ts";
-import type { LoadRequest } from "../backends/loaded-models.ts";
+import type { LoadRequest, NeededContext } from "../backends/loaded-models.ts";
 import type { OllamaClient } from "../ollama/client.ts";
 import { inWords } from "../ollama/error-mapping.ts";
 import type { Member } from "../lib/indexed-set.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
+import { type RunnerOptions, runnerKeyOf, runnerOptionsOf } from "../ollama/runner-options.ts";
 import { Turn } from "./call-timings.ts";
 
 export interface QueueLimits {
@@ -25,18 +26,22 @@ export interface Asked extends Words {
   readonly body: object;
   /** Whose request it is: slots are shared evenly between callers. */
   readonly caller: Caller;
+  /** What the loaded model has to offer, where the request is not to have it loaded otherwise. */
+  readonly neededContext?: NeededContext | undefined;
 }
 
 interface Relevant {
   readonly model?: string;
   readonly keep_alive?: unknown;
-  readonly options?: { readonly num_ctx?: unknown } | null;
+  readonly options?: RunnerOptions | null;
 }
 
 export function wantedBy({ path, body }: Asked): LoadRequest {
-  const { model: name = "", options, keep_alive: keepAlive } = body as Relevant;
+  const { model: name = "", options: all, keep_alive: keepAlive } = body as Relevant;
+  const options = runnerOptionsOf(all);
   const context = typeof options?.num_ctx === "number" ? options.num_ctx : undefined;
-  return { name, model: canonicalModelName(name), context, path, keepAlive };
+  const runner = options === undefined ? "" : runnerKeyOf(options);
+  return { name, model: canonicalModelName(name), context, runner, options, path, keepAlive };
 }
 
 /** What the admission does for its tickets. */
@@ -62,6 +67,8 @@ export class Ticket implements Abortable<ApiError>, Member {
   lastFailure: ApiError | undefined;
   readonly #words: Words;
   #body: object;
+  readonly #mayChooseContext: boolean;
+  readonly #neededContext: NeededContext | undefined;
   readonly #desk: Desk;
   abortReason: ApiError | undefined;
   underWay: Abort<ApiError> | undefined;
@@ -76,6 +83,8 @@ export class Ticket implements Abortable<ApiError>, Member {
   constructor(asked: Asked, wanted: LoadRequest, desk: Desk) {
     this.key = asked.caller.name;
     this.#words = { subject: asked.subject, images: asked.images, thinking: asked.thinking };
+    this.#mayChooseContext = asked.caller.options;
+    this.#neededContext = asked.neededContext;
     this.wanted = wanted;
     this.#body = asked.body;
     this.#desk = desk;
@@ -139,6 +148,9 @@ export class Ticket implements Abortable<ApiError>, Member {
       const { backend } = this;
       if (backend === undefined) throw new ApiError("internal_error");
       try {
+        if (this.#neededContext !== undefined) {
+          await backend.requireContext(this.wanted, this.#neededContext);
+        }
         const result = await work(backend.client);
         backend.succeeded(this.wanted);
         return result;
@@ -146,7 +158,7 @@ export class Ticket implements Abortable<ApiError>, Member {
         const failure = toApiError(thrown);
         backend.failed(failure, this.wanted.model, this.#source());
         if (failure.code === "context_length_exceeded") {
-          throw await backend.tooLong(failure, this.wanted, this.#words.subject);
+          throw await backend.tooLong(failure, this.wanted, this.#words.subject, this.#mayChooseContext);
         }
         if (failure.code === "unsupported_parameter") throw inWords(this.#words, failure);
         if (!failure.retryable || this.abortReason !== undefined) throw failure;

@@ -159,33 +159,6 @@ test("a model that was replaced by another of its name is loaded on the gateway'
   expect(fake.loads).toHaveLength(1);
 });
 
-test.each([
-  [chat, hello, "options.num_gpu"],
-  ["/v1/completions", { model: "m", prompt: "Hi" }, "options.num_thread"],
-  ["/v1/responses", { model: "m", input: "Hi" }, "options.use_mmap"],
-  ["/v1/messages", { ...hello, max_tokens: 1 }, "options.main_gpu"],
-  ["/v1/embeddings", { model: "m", input: "Hi" }, "options.num_batch"],
-  ["/v1/example-service", { messages: "Hi" }, "options.num_gpu"],
-  ["/api/chat", hello, "options.num_gpu"],
-  ["/api/generate", { model: "m", prompt: "Hi" }, "options.use_imagegen_runner"],
-  ["/api/embed", { model: "m", input: "Hi" }, "options.num_thread"],
-  ["/api/embeddings", { model: "m", prompt: "Hi" }, "options.num_thread"],
-])(
-  "%s: what the model is run with is not a client's to say: Ollama would load it anew",
-  async (path, body, param) => {
-    const fake = await startFake();
-    const gateway = await startGateway(fake);
-    const option = param.replace("options.", "");
-    const ask = (value: unknown): Promise<Response> =>
-      gateway.post(path, { ...body, options: { top_k: 3, [option]: value } });
-    const refused = await ask(1);
-    expect(refused.status).toBe(400);
-    expect(await refused.text()).toContain(param);
-    expect(fake.received).toHaveLength(0);
-    expect((await ask(null)).status).toBe(200);
-  },
-);
-
 test("a model whose time is up counts as not loaded, by the server's own clock", async () => {
   const fake = await startFake();
   fake.loaded = [{ name: "m:latest", expires_at: new Date(Date.now() - 5).toISOString() }];

@@ -222,6 +222,7 @@ describe("Gateway", () => {
         "LLM_SERVICE_HOST_IP=ollama",
         "LLM_SERVICE_PORT=11434",
         "OLLAMA_NUM_PARALLEL=2",
+        "OLLAMA_KEEP_ALIVE=5m",
         "LLM_MODEL_ID=tiny:1b",
         "REQUIRED_MODELS=tiny:1b,big:70b",
         "KEEP_LOADED_MODELS=big:70b",

@@ -1,18 +1,14 @@
-import type * as z from "zod";
-import { unsupported } from "./validation.ts";
+import * as z from "zod";
 
-// Nothing but null gets through.
-const ofTheServer = unsupported(
-  "what a model is run with is the server's to say, and another value would load it anew for everybody; " +
-    "a PARAMETER in the model's Modelfile sets it",
-).optional() as z.ZodOptional<z.ZodNull>;
+const number = z.number().nullish();
+const flag = z.boolean().nullish();
 
-/** Ollama's options that a client has no say in. `num_ctx` is like them, but part of what the gateway loads by. */
+/** Ollama's options that a model is loaded with, apart from its context. On a gateway with keys not every key may set them. */
 export const serverOptions = {
-  num_batch: ofTheServer,
-  num_gpu: ofTheServer,
-  main_gpu: ofTheServer,
-  use_mmap: ofTheServer,
-  num_thread: ofTheServer,
-  use_imagegen_runner: ofTheServer,
+  num_batch: number,
+  num_gpu: number,
+  main_gpu: number,
+  use_mmap: flag,
+  num_thread: number,
+  use_imagegen_runner: flag,
 };

@@ -136,14 +136,16 @@ export const extensions = {
     .nullish()
     .describe(
       'Extension: how long the model stays loaded afterwards, a duration ("10m") or seconds; 0 unloads it, ' +
-        "a negative one keeps it for good. Default: the server's OLLAMA_KEEP_ALIVE.",
+        "a negative one keeps it for good. With keys, one without the flag `options` can only lengthen it. " +
+        "Default: the server's OLLAMA_KEEP_ALIVE.",
     ),
   num_ctx: z
     .int()
     .min(1)
     .nullish()
     .describe(
-      "Extension: the context, in tokens. Another one than the model is loaded with loads it anew. " +
+      "Extension: the context, in tokens. Another one than the model is loaded with has it loaded again; with keys, one " +
+        "without the flag `options` gets the context that is loaded, or 403 when that is too small. " +
         "Default: the model's own, else the server's OLLAMA_CONTEXT_LENGTH.",
     ),
   options: z
