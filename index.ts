@@ -55,7 +55,7 @@ const gateway = new Gateway("gateway", {
   containerName: names.gateway,
   servers: server.hosts,
   ...serving,
-  published: gatewayPlace(config, names),
+  ...gatewayPlace(config, names),
   models: plan.map(({ name }) => name),
   keepLoaded: plan.flatMap(({ name, keepLoaded }) => (keepLoaded ? name : [])),
   apiKeys: config.gatewayApiKeys.length === 0 ? [] : pulumi.secret(config.gatewayApiKeys),

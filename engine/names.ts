@@ -35,6 +35,11 @@ export function replicas(name: string, count: number): string[] {
   return Array.from({ length: count }, (_, i) => (i === 0 ? name : `${name}-${String(i + 1)}`));
 }
 
+/** What names are found by in a network: as they are, and with the network's name behind them. */
+export function namesInNetwork(names: readonly string[], network: string): string[] {
+  return [...names, ...names.map((name) => `${name}.${network}`)];
+}
+
 /** What an engine's filter takes for the names of a stack's containers, every replica included. */
 export function containerPattern(stack: string): string {
   return `^/?${escaped(project)}-${escaped(stack)}-(ollama|gateway|edge)(-[0-9]+)?$`;

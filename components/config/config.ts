@@ -16,6 +16,7 @@ const structured = new Set([
   "ollamaHosts",
   "models",
   "gatewayApiKeys",
+  "gatewayAllowedHosts",
   "gatewayEnvironment",
   "edgeHostnames",
 ]);

@@ -18,6 +18,7 @@ const setBy = {
   KEEP_LOADED_MODELS: "models",
   LOG_LEVEL: "gatewayLogLevel",
   API_KEYS: "gatewayApiKeys",
+  ALLOWED_HOSTS: "gatewayAllowedHosts",
   // The container has no such file.
   API_KEYS_FILE: "gatewayApiKeys",
 } as const satisfies Partial<Record<VariableName, string>>;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { KEY_LINE, KeyError, parseKeys } from "../../gateway/src/auth/api-keys.ts";
+import { isAllowed } from "../../gateway/src/config/config.ts";
 import { edgeModes } from "./edge-modes.ts";
 import { gatewayEnvironment } from "./gateway-environment.ts";
 import { gpus } from "./gpus.ts";
@@ -97,6 +98,13 @@ const hostname = z
     "a host name or an IPv4 address",
   );
 
+const allowedHost = z
+  .string("a host name")
+  .refine(
+    (text) => text !== "" && !text.includes(",") && isAllowed("ALLOWED_HOSTS", text),
+    "a host name without scheme and port; .example.org means that name and all below it, * any",
+  );
+
 const absoluteFolder = z
   .string()
   .regex(/^(|\/.+|[A-Za-z]:[\\/].+)$/, "the absolute path of a folder, or empty");
@@ -137,6 +145,7 @@ export const keys = z.strictObject({
   gatewayPort: port(1),
   gatewayBindAddress: address,
   gatewayApiKeys: apiKeys,
+  gatewayAllowedHosts: z.array(allowedHost, "a list of names"),
   gatewayBaseImage: imageReference,
   gatewayMemoryMiB: memoryMiB(128),
   gatewayCpus: cpus,

@@ -3,13 +3,14 @@ import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { DEFAULT_PORT, readConfig } from "../../gateway/src/config/config.ts";
+import { namesInNetwork } from "../../engine/names.ts";
 import { type Access, publishedUrl, serviceUrl } from "../../engine/connection.ts";
 import { type Drain, drainedGateway } from "./container/drain-hooks.ts";
 import { edgeHost } from "./edge-config/caddyfile.ts";
 import { bundleGateway, gatewayContext } from "./gateway-image/bundle.ts";
 import type { GatewayEnvironment, ProgramVariable } from "../config/gateway-environment.ts";
 import type { NetworkToJoin } from "./network.ts";
-import { firstOf, replicaContainers } from "./container/replicas.ts";
+import { firstOf, type Replica, replicaContainers } from "./container/replicas.ts";
 import { readyAt, readyWhen, type ContainerLimits } from "./container/service-container.ts";
 
 export interface GatewayArgs {
@@ -39,6 +40,11 @@ export interface GatewayArgs {
   readonly published: { readonly bindAddress: string; readonly port: number } | { readonly behind: Drain };
   /** Lines of API keys by digest, in the gateway's form; none means that everybody is let in. A change replaces it. */
   readonly apiKeys: pulumi.Input<readonly string[]>;
+  /**
+   * Host names that requests may be for besides those of its containers in the network, in the gateway's form. Undefined
+   * leaves it to the gateway: any with keys. A change replaces the containers.
+   */
+  readonly allowedHosts: readonly string[] | undefined;
   /** Lowest level that is logged. A change replaces the container. */
   readonly logLevel: string;
   /** More of the gateway's own variables. A change replaces the container. */
@@ -136,7 +142,6 @@ export class Gateway extends pulumi.ComponentResource {
       API_KEYS: pulumi.output(args.apiKeys).apply((lines) => lines.join(";")),
       LOG_LEVEL: args.logLevel,
     } satisfies Partial<Record<ProgramVariable | "TRUSTED_PROXIES", pulumi.Input<string>>>;
-    const environment = { ...args.environment, ...set };
     const stopMs = readConfig(args.environment).SHUTDOWN_TIMEOUT_MS;
     const { published } = args;
     const url = "behind" in published ? "" : publishedUrl(args.access, published.bindAddress, published.port);
@@ -148,9 +153,9 @@ export class Gateway extends pulumi.ComponentResource {
         host: this.internal.host,
         networkName: network.networkName,
       },
-      () => ({
+      (replica) => ({
         image: image.imageId,
-        environment,
+        environment: { ...args.environment, ...set, ...hostVariables(args, replica) },
         ...("behind" in published
           ? {}
           : { port: { internal: DEFAULT_PORT, external: published.port, address: published.bindAddress } }),
@@ -186,6 +191,16 @@ export class Gateway extends pulumi.ComponentResource {
 /** The edge knows the client's address; what the config trusts stands in front of the edge. */
 function behindEdge({ TRUSTED_PROXIES: inFront = "" }: GatewayEnvironment): string {
   return [edgeHost, ...(inFront === "" ? [] : [inFront])].join(",");
+}
+
+function hostVariables(
+  { allowedHosts, network }: GatewayArgs,
+  { host, containerName }: Replica,
+): Partial<Record<ProgramVariable, string>> {
+  if (allowedHosts === undefined) return {};
+  return {
+    ALLOWED_HOSTS: [...namesInNetwork([host, containerName], network.name), ...allowedHosts].join(","),
+  };
 }
 
 /** One server is named by OPEA's variables, as ever. */

@@ -6,9 +6,10 @@ import type { StackConfig } from "../config/keys.ts";
 import type { Drain } from "./container/drain-hooks.ts";
 import { certificatesVersion } from "./edge-config/certificates.ts";
 import { type EdgeMode, hasTls } from "../config/edge-modes.ts";
+import { edgeHost } from "./edge-config/caddyfile.ts";
 import { Edge } from "./edge.ts";
 import type { Gateway } from "./gateway.ts";
-import type { StackNames } from "../../engine/names.ts";
+import { namesInNetwork, type StackNames } from "../../engine/names.ts";
 import type { NetworkToJoin } from "./network.ts";
 
 /** Who is told before one of several containers is replaced. */
@@ -21,10 +22,26 @@ export function drainOf(config: StackConfig, names: StackNames): Drain {
   };
 }
 
-/** Where the gateway is published: itself, or through an edge. */
+/** Where the gateway is published, itself or through an edge, and the host names that requests to it may be for. */
 export function gatewayPlace(config: StackConfig, names: StackNames) {
-  if (config.edge !== "none") return { behind: drainOf(config, names) };
-  return { bindAddress: config.gatewayBindAddress, port: config.gatewayPort };
+  const published =
+    config.edge === "none"
+      ? { bindAddress: config.gatewayBindAddress, port: config.gatewayPort }
+      : { behind: drainOf(config, names) };
+  return { published, allowedHosts: allowedHosts(config, names) };
+}
+
+/**
+ * The host names that requests may be for, besides the gateways' own in the network. Undefined where keys are required
+ * and no names are configured: a web page has no key, and a deployed gateway may have names that the stack does not know.
+ */
+function allowedHosts(
+  { edge, edgeHostnames, gatewayAllowedHosts, gatewayApiKeys }: StackConfig,
+  names: StackNames,
+): readonly string[] | undefined {
+  if (gatewayApiKeys.length > 0 && gatewayAllowedHosts.length === 0) return undefined;
+  const edgeNames = edge === "none" ? [] : namesInNetwork([edgeHost, names.edge], names.network);
+  return [...edgeNames, ...edgeHostnames, ...gatewayAllowedHosts];
 }
 
 /**

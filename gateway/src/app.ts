@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
 import {
   LogController,
   fastify,
@@ -8,6 +9,7 @@ import {
 } from "fastify";
 import { Admission } from "./scheduling/scheduler.ts";
 import { authenticate } from "./plugins/auth.ts";
+import { checkHost } from "./plugins/host-check.ts";
 import { Backends } from "./backends/backend-pool.ts";
 import { BodyBudget, boundBodies } from "./plugins/body-budget.ts";
 import { limitBodies } from "./plugins/body-deadline.ts";
@@ -108,6 +110,11 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   findClientAddress(app, proxies);
   recordRequests(app, gateway, { statistics, tracing, log, bodies });
   authenticate(app, keys, metrics);
+  checkHost(app, {
+    ownHosts: [config.HOST, hostname()],
+    allowedHosts: config.ALLOWED_HOSTS,
+    needsKey: () => !keys.isEmpty,
+  });
   boundBodies(app, bodies, config.BODY_LIMIT_BYTES, BLOB_ROUTES);
   limitBodies(app, config.REQUEST_TIMEOUT_MS, BLOB_ROUTES);
   answerErrors(app);

@@ -24,7 +24,7 @@ export const edgeProperties: Readonly<Record<string, Property>> = {
   },
   edgeHostnames: {
     value: () => ["llm.example.test", "localhost"],
-    promised: "replaces the edge",
+    promised: "replaces edge and gateway",
     together: { edge: "internal" },
     look: () =>
       Object.values(

@@ -181,6 +181,12 @@ export const properties: Readonly<Record<string, Property>> = {
     look: environment(gateway, "API_KEYS"),
     shown: (lines: string[]) => lines.join(";"),
   },
+  gatewayAllowedHosts: {
+    value: () => ["llm.example.test"],
+    promised: "replaces the gateway",
+    look: () => environment(gateway, "ALLOWED_HOSTS")()?.includes("llm.example.test"),
+    shown: (names: string[]) => names.includes("llm.example.test"),
+  },
   gatewayBaseImage: {
     value: otherImage,
     promised: "rebuilds the gateway",

@@ -17,7 +17,7 @@ async function exchange(port: number, bytes: string): Promise<string> {
 }
 
 function post(headers: string, content: string): string {
-  const head = "POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n";
+  const head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
   return `${head}${headers}Connection: close\r\n\r\n${content}`;
 }
 
@@ -62,7 +62,7 @@ test("nothing of the client's headers reaches Ollama", async () => {
 });
 
 test.each([
-  ["its headers", "POST /v1/chat/completions HTTP/1.1\r\nHost: gate"],
+  ["its headers", "POST /v1/chat/completions HTTP/1.1\r\nHost: local"],
   ["its body", post(`Content-Length: ${body.length}\r\n`, "{").replace("Connection: close\r\n", "")],
 ])("a client that does not send %s in time is answered with 408", async (_what, bytes) => {
   const gateway = await startGateway(await startFake(), { REQUEST_TIMEOUT_MS: "200" });

@@ -112,7 +112,7 @@ describe("on SIGTERM", () => {
     const socket = connect(Number(port), hostname).pause();
     onTestFinished(() => void socket.destroy());
     socket.write(
-      `POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      `POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
     );
     await fake.conversation();
     await new Promise((resolve) => setTimeout(resolve, 500));

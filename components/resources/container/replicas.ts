@@ -15,6 +15,7 @@ export interface ReplicaNames {
 /** One of them, for what differs from one to the other. */
 export interface Replica {
   readonly host: string;
+  readonly containerName: string;
   readonly isFirst: boolean;
 }
 
@@ -38,13 +39,14 @@ export function replicaContainers(
   const made: ServiceContainer[] = [];
   for (let i = 0; i < count; i += 1) {
     const own = hosts?.[i] ?? "";
+    const ownName = containers?.[i] ?? "";
     const before = made.at(-1);
     made.push(
       serviceContainer(
         names?.[i] ?? "",
         {
-          ...argsOf({ host: own, isFirst: i === 0 }),
-          name: containers?.[i] ?? "",
+          ...argsOf({ host: own, containerName: ownName, isFirst: i === 0 }),
+          name: ownName,
           network: { name: networkName, aliases: [own] },
         },
         parent,

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { parseBackendAddress } from "../ollama/address.ts";
 import { keepAliveMs } from "../ollama/keep-alive.ts";
 import { readKeyFile } from "../auth/key-file.ts";
+import { parseKnownHost } from "../lib/known-hosts.ts";
 import { parseProxies } from "../lib/trusted-proxies.ts";
 import { checkTogether, KEY_LINE, requireKeys } from "../auth/api-keys.ts";
 import {
@@ -141,6 +142,17 @@ const definitions = {
     description:
       "Proxies whose X-Forwarded-For header names the client, for the log and for keys bound to networks. Host names " +
       "are resolved when needed. Empty: the client is the peer of the connection.",
+  },
+  ALLOWED_HOSTS: {
+    schema: parsed((list) => listed(list).map(parseKnownHost)),
+    allowed:
+      "host names without scheme and port, separated by commas; `.example.org` stands for that name and all below " +
+      "it, `*` for any",
+    default: "",
+    description:
+      "The host names that requests may be for, besides localhost, IP addresses, host.docker.internal and the " +
+      "machine's own name. A request for another one is 421: a web page can have its own name lead here. Empty: no " +
+      "more without keys, any with keys, which a page does not have.",
   },
   BODY_LIMIT_BYTES: integer(1024, 1024 * MIB, "bytes", {
     default: `${32 * MIB}`,

@@ -85,7 +85,7 @@ test("what is only announced keeps nobody out", async () => {
   });
   for (const socket of announced)
     socket.write(
-      `POST ${chat} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 200000\r\n\r\n{`,
+      `POST ${chat} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 200000\r\n\r\n{`,
     );
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect((await gateway.post(chat, long(200))).status).toBe(200);

@@ -100,6 +100,17 @@ describe("config", () => {
     ["ollamaImage", "not an image", /an image reference/],
     ["networkName", "a b", /a name of letters/],
     ["imagePlatform", "linux", /linux\/amd64/],
+    [
+      "gatewayAllowedHosts",
+      '["llm.example.org:8000"]',
+      /gatewayAllowedHosts\[0\] is "llm.*a host name without/,
+    ],
+    [
+      "gatewayAllowedHosts",
+      '["a,b"]',
+      /gatewayAllowedHosts\[0\] is "a,b".*a host name without scheme and port/,
+    ],
+    ["gatewayAllowedHosts", '[""]', /gatewayAllowedHosts\[0\] is "".*a host name/],
     ["ollamaHosts", '["registry"]', /ollamaHosts\[0\] is "registry".*name:address/],
     ["models", "[]", /at least one model/],
     ["models", "llama3.2:1b", /models is "llama3.2:1b".*a list/],

@@ -230,6 +230,15 @@ describe("Gateway", () => {
     );
   });
 
+  it("answers for its names in the network and for those it is given", async () => {
+    await read(gateway("known", { allowedHosts: ["llm.example.org", ".corp.example"] }).url);
+    expect(find("known-container")["envs"]).toContain(
+      "ALLOWED_HOSTS=gateway,x-known,gateway.net,x-known.net,llm.example.org,.corp.example",
+    );
+    await read(gateway("any-host", { allowedHosts: undefined }).url);
+    expect(String(find("any-host-container")["envs"])).not.toContain("ALLOWED_HOSTS");
+  });
+
   it("runs as nobody", async () => {
     await read(gateway("user").url);
     expect(find("user-container")["user"]).toBe("65532:65532");

@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+import { parseConfig } from "../../../components/config/config.ts";
+import type { StackConfig } from "../../../components/config/keys.ts";
+import { gatewayPlace } from "../../../components/resources/ingress.ts";
+import { stackNames } from "../../../engine/names.ts";
+import { configKeys } from "../../../scripts/commands/docs.ts";
+
+function hostsOf(set: Record<string, unknown>): readonly string[] | undefined {
+  const text = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+  const defaults = Object.entries(configKeys()).map(([key, { default: value }]) => [key, value]);
+  const texts = Object.entries({ ...Object.fromEntries(defaults), ...set } as Record<string, unknown>).map(
+    ([key, value]) => [`ollama-stack:${key}`, text(value)],
+  );
+  const config = parseConfig(
+    "ollama-stack",
+    Object.fromEntries(texts) as Record<string, string>,
+  ) as StackConfig;
+  return gatewayPlace(config, stackNames("dev", config)).allowedHosts;
+}
+
+const gatewayApiKeys = [`ada sha256=${"0".repeat(64)}`];
+const gatewayAllowedHosts = ["llm.example.org"];
+
+describe("the host names that requests to the gateway may be for", () => {
+  it("are those that the config adds", () => {
+    expect(hostsOf({})).toEqual([]);
+    expect(hostsOf({ gatewayAllowedHosts })).toEqual(["llm.example.org"]);
+  });
+
+  it("are left to the gateway where only keys are required: it may be reached by names that nobody configured", () => {
+    expect(hostsOf({ gatewayApiKeys })).toBeUndefined();
+    expect(hostsOf({ gatewayApiKeys, gatewayAllowedHosts })).toEqual(["llm.example.org"]);
+  });
+
+  it("are the edge's, too, where there is one", () => {
+    const edgeNames = [
+      "edge",
+      "ollama-stack-dev-edge",
+      "edge.ollama_network_dev",
+      "ollama-stack-dev-edge.ollama_network_dev",
+    ];
+    expect(hostsOf({ edge: "http" })).toEqual(edgeNames);
+    expect(hostsOf({ edge: "internal", edgeHostnames: ["llm.lan"] })).toEqual([...edgeNames, "llm.lan"]);
+    // As many containers as there are, the variable stays: their number is changed in place.
+    expect(hostsOf({ edge: "http", gatewayReplicas: 3 })).toEqual(edgeNames);
+  });
+});
