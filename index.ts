@@ -21,8 +21,8 @@ deployTo(config);
 const [access, toOllama] = [accessTo(config, names.network), accessToOllama(config, names.network)];
 const plan = await planModels(config, toOllama, modelServer(config, toOllama, names.ollama));
 
-const network = new ServiceNetwork("network", { networkName: names.network });
-const { imagePlatform: platform, readyTimeoutSeconds } = config;
+const { imagePlatform: platform, readyTimeoutSeconds, neighbourAccess } = config;
+const network = new ServiceNetwork("network", { networkName: names.network, neighbourAccess });
 const place = { access, network, platform, readyTimeoutSeconds };
 const serving = { parallel: config.ollamaParallel, keepAlive: config.ollamaKeepAlive };
 const edgeImages = edgeImage(config);

@@ -15,6 +15,8 @@ interface Arguments {
   readonly port?: number;
   /** Of a gateway: how it is reached. */
   readonly published?: { readonly bindAddress?: string };
+  /** Of a network. */
+  readonly neighbourAccess?: string;
   /** Of an edge. */
   readonly mode?: string;
   readonly bindAddress?: string;
@@ -85,6 +87,23 @@ export const rules: readonly ResourceValidationPolicy[] = [
       if (port !== 0)
         say(
           `It is published at port ${String(port)}, and has no keys. Set ollamaPort to 0; npm run forward leads there.`,
+        );
+    },
+  ),
+  rule(
+    "neighbours-kept-out",
+    "Other hosts reach the published ports, and no container past them.",
+    [component("ServiceNetwork")],
+    ({ neighbourAccess }, say) => {
+      const mend =
+        "Update the engine to Docker 28 or newer, or have its host drop such packets: docs/security.md has the commands.";
+      if (neighbourAccess === "open")
+        say(
+          `The engine is older than Docker 28 and lets other hosts of its network reach containers directly (moby#45610). ${mend}`,
+        );
+      if (neighbourAccess === "unknown")
+        say(
+          `The engine is older than Docker 28, which lets other hosts of its network reach containers directly (moby#45610) unless its host drops such packets. Whether it does can only be read by root on that host. ${mend}`,
         );
     },
   ),

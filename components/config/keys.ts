@@ -169,5 +169,15 @@ export const keys = z.strictObject({
 
 /** The values of all keys, each allowed by itself. */
 export type GivenConfig = z.output<typeof keys>;
-/** The same, with the ports that were left to the stack. */
-export type StackConfig = GivenConfig & { readonly ollamaPort: number; readonly gatewayPort: number };
+/**
+ * Whether neighbours of the engine's host reach its containers past their published ports: at the containers' own
+ * addresses, and at ports that are published on loopback only (moby#45610, closed by Docker 28).
+ */
+export type NeighbourAccess = "closed" | "open" | "unknown";
+/** The same, with the ports that were left to the stack, and what its engine was found to be like. */
+export type StackConfig = GivenConfig & {
+  readonly ollamaPort: number;
+  readonly gatewayPort: number;
+  /** Only the rules for production look at it. */
+  readonly neighbourAccess?: NeighbourAccess;
+};

@@ -1,9 +1,12 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import type { NeighbourAccess } from "../config/keys.ts";
 
 export interface ServiceNetworkArgs {
   /** Name of the bridge network, unique on the host. A change replaces it and what is attached. */
   readonly networkName: string;
+  /** Whether neighbours of the engine's host reach the containers on it, for the rules for production. In place. */
+  readonly neighbourAccess?: NeighbourAccess | undefined;
 }
 
 /** A network to join. What needs it only by name does not wait until it is there. */

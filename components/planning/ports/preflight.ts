@@ -1,11 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { GivenConfig, StackConfig } from "../../config/keys.ts";
-import { EngineError } from "../../../engine/docker-cli.ts";
+import { askEngine, EngineError, engineHost } from "../../../engine/docker-cli.ts";
 import { checkClientEnvironment, explainEngine } from "../../../engine/diagnostics.ts";
 import { HostPorts } from "./host-ports.ts";
 import type { StackNames } from "../../../engine/names.ts";
 import { chosenPorts, choosePort } from "./port-choice.ts";
 import { deployedPorts } from "./previous-ports.ts";
+import {
+  type EngineNetworking,
+  engineNetworking,
+  neighbourAccess,
+  neighbourWarning,
+} from "../network/neighbour-access.ts";
+import { readPacketFilter } from "../network/packet-filter.ts";
 
 interface Wanted {
   readonly key: "ollamaPort" | "gatewayPort";
@@ -26,8 +33,9 @@ export async function checkHost(config: GivenConfig, names: StackNames): Promise
   const problem = checkClientEnvironment(config);
   if (problem !== undefined) throw new pulumi.RunError(problem);
   let host: HostPorts;
+  let engine: EngineNetworking;
   try {
-    host = await HostPorts.read(config);
+    [host, engine] = await Promise.all([HostPorts.read(config), readNetworking(config)]);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw new pulumi.RunError(explainEngine(config, error.message));
@@ -54,8 +62,24 @@ export async function checkHost(config: GivenConfig, names: StackNames): Promise
     const { port } = await host.of([names.edge]);
     if (port !== undefined) throw new pulumi.RunError(edgeHas(port, names.edge));
   }
+  const neighbours = await checkNeighbours(config, engine);
   const ollamaPort = await portOf(host, ollama, gateway.port);
-  return { ...config, ollamaPort, gatewayPort: await portOf(host, gateway, ollamaPort) };
+  return { ...config, ollamaPort, gatewayPort: await portOf(host, gateway, ollamaPort), ...neighbours };
+}
+
+async function readNetworking(engine: GivenConfig): Promise<EngineNetworking> {
+  return engineNetworking.parse(JSON.parse(await askEngine(["info", "--format", "{{json .}}"], { engine })));
+}
+
+/** Warns of an engine that lets its host's neighbours reach containers. The rules for production look at the result. */
+async function checkNeighbours(
+  config: GivenConfig,
+  engine: EngineNetworking,
+): Promise<Pick<StackConfig, "neighbourAccess">> {
+  const access = await neighbourAccess(engine, engineHost(config), readPacketFilter);
+  const warning = neighbourWarning(engine, access);
+  if (warning !== undefined) void pulumi.log.warn(warning);
+  return config.production ? { neighbourAccess: access } : {};
 }
 
 async function refuseTaken(host: HostPorts, wanted: readonly Wanted[], edge: string): Promise<void> {

@@ -7,6 +7,7 @@ const types = {
   container: "docker:index/container:Container",
   image: "docker:index/remoteImage:RemoteImage",
   volume: "docker:index/volume:Volume",
+  network: "ollama-stack:index:ServiceNetwork",
   gateway: "ollama-stack:index:Gateway",
   edge: "ollama-stack:index:Edge",
   ollama: "ollama-stack:index:OllamaServer",
@@ -38,6 +39,7 @@ describe("the rules for production", () => {
   it.each<[string, keyof typeof types, Record<string, unknown>, Record<string, unknown>?]>([
     ["keys-required", "gateway", { apiKeys: ["ada sha256=..."] }],
     ["ollama-unpublished", "ollama", { port: 0 }],
+    ["neighbours-kept-out", "network", { networkName: "x", neighbourAccess: "closed" }],
     ["tls-required", "gateway", { published: { bindAddress: "127.0.0.1", port: 8000 } }],
     ["tls-required", "gateway", { published: { behind: { edge: "x-edge" } } }],
     ["tls-required", "edge", { mode: "acme", bindAddress: "0.0.0.0" }],
@@ -63,6 +65,18 @@ describe("the rules for production", () => {
   it.each<[string, keyof typeof types, Record<string, unknown>, RegExp]>([
     ["keys-required", "gateway", { apiKeys: [] }, /npm run new-key -- NAME.*gatewayApiKeys/],
     ["keys-required", "gateway", {}, /everybody who reaches it is let in/],
+    [
+      "neighbours-kept-out",
+      "network",
+      { neighbourAccess: "open" },
+      /moby#45610.*Docker 28.*docs\/security\.md/,
+    ],
+    [
+      "neighbours-kept-out",
+      "network",
+      { neighbourAccess: "unknown" },
+      /unless its host drops.*read by root on/,
+    ],
     ["ollama-unpublished", "ollama", { port: 8008 }, /published at port 8008.*ollamaPort to 0/],
     ["tls-required", "gateway", { published: { bindAddress: "0.0.0.0" } }, /without TLS at 0\.0\.0\.0.*edge/],
     ["tls-required", "edge", { mode: "http", bindAddress: "10.0.0.5" }, /without TLS at 10\.0\.0\.5/],
@@ -95,6 +109,7 @@ describe("the rules for production", () => {
       "keys-required",
       "limits-set",
       "models-pinned",
+      "neighbours-kept-out",
       "ollama-unpublished",
       "tls-required",
       "volumes-kept",
