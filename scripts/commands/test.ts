@@ -42,10 +42,10 @@ await main(async () => {
 /** On both engines side by side: most of what a stack's test takes, it waits. */
 async function onBoth(session: Session): Promise<Counts[]> {
   return await withCurrent(async (engine) => {
-    console.log("\nOn the machine's engine and, beside it, on the current one:\n");
+    console.log("\nOn Docker 29 and, beside it, a part on the machine's engine:\n");
     return await Promise.all([
-      run(["e2e"], session, { label: "machine | " }),
-      runOn(engine, "engine", session, { label: "current | " }),
+      run(["compatibility"], session, { label: "machine | " }),
+      runOn(engine, "current", session, { label: "current | " }),
     ]);
   });
 }

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { z } from "zod";
@@ -13,11 +13,21 @@ const report = z.object({
   numPendingTests: z.number(),
   numTodoTests: z.number(),
   numFailedTestSuites: z.number(),
+  testResults: z.array(z.object({ name: z.string(), startTime: z.number(), endTime: z.number() })),
 });
+
+const SLOWEST_FILES = 10;
 
 export interface Counts {
   readonly passed: number;
   readonly failed: number;
+  /** Where the time went. */
+  readonly files?: readonly TimedFile[];
+}
+
+interface TimedFile {
+  readonly name: string;
+  readonly seconds: number;
 }
 
 export interface Place {
@@ -32,9 +42,15 @@ export async function runTests(args: readonly string[], env: NodeJS.ProcessEnv):
   return summarize([await countTests(args, env)]);
 }
 
-/** Prints the sum, and returns the exit code that goes with it. */
+/** Prints the slowest files and the sum, and returns the exit code that goes with it. */
 export function summarize(counts: readonly Counts[]): number {
-  const sum = (key: keyof Counts) => counts.reduce((total, entry) => total + entry[key], 0);
+  const slowest = counts
+    .flatMap(({ files = [] }) => files)
+    .toSorted((left, right) => right.seconds - left.seconds)
+    .slice(0, SLOWEST_FILES);
+  if (slowest.length > 0) console.log("\nSlowest files:");
+  for (const { name, seconds } of slowest) console.log(`${seconds.toFixed(0).padStart(5)} s  ${name}`);
+  const sum = (key: "passed" | "failed") => counts.reduce((total, entry) => total + entry[key], 0);
   console.log(`\n${String(sum("passed"))} passed, ${String(sum("failed"))} failed`);
   return sum("failed") > 0 ? 1 : 0;
 }
@@ -76,7 +92,11 @@ export async function countTests(
     // A file that fails to load has no tests in it to count, an error beside the tests neither.
     const lost = failed > 0 || (code === 0 && result.success) ? 0 : Math.max(1, result.numFailedTestSuites);
     const none = result.numPassedTests + failed + lost === 0 ? 1 : 0;
-    return { passed: result.numPassedTests, failed: failed + lost + none };
+    const files = result.testResults.map(({ name, startTime, endTime }) => ({
+      name: `${label ?? ""}${relative(process.cwd(), name)}`,
+      seconds: (endTime - startTime) / 1000,
+    }));
+    return { passed: result.numPassedTests, failed: failed + lost + none, files };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
