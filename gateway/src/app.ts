@@ -128,8 +128,8 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   opeaRoutes(app, gateway, statistics);
   ollamaApiRoutes(app, gateway);
   ollamaChangesRoutes(app, gateway);
-  healthRoutes(app, gateway);
-  metricsRoute(app, gateway);
+  healthRoutes(app, gateway, keys);
+  metricsRoute(app, gateway, keys);
 
   const { CONTROL_SOCKET: socket } = config;
   const control = socket === "" ? undefined : listenForControl(socket, drains, logger);

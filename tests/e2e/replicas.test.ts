@@ -9,7 +9,7 @@ import { failureOf, firstLines, underLoad } from "./under-load.ts";
 
 const gatewayPort = 18471;
 const project = new Project({ stack: "rolling", ollamaPort: 18470, gatewayPort });
-const { key, line } = newKey("load", []);
+const { key, line } = newKey("load", ["admin"]);
 const root = `https://localhost:${String(gatewayPort)}`;
 let trusting: Dispatcher;
 let model = "";

@@ -210,7 +210,7 @@ export function describeSmoke(deployed: () => StackOutputs): void {
         expect(await response.json()).toMatchObject({
           error: { message: expect.stringContaining("Ollama") as string },
         });
-        expect((await fetch(`${stack.gatewayUrl}/ready`)).status).toBe(503);
+        await expect.poll(async () => (await fetch(`${stack.gatewayUrl}/ready`)).status).toBe(503);
         expect((await fetch(`${stack.gatewayUrl}/health`)).status).toBe(200);
       } finally {
         await docker(["container", "start", stack.containers.ollama]);

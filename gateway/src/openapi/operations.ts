@@ -135,11 +135,15 @@ export const operations: Readonly<Record<string, Operation>> = {
     open: true,
   },
   "GET /ready": {
-    summary: "Whether Ollama answers and has the required models.",
+    summary:
+      "Whether Ollama answers and has the required models; which it lacks is for admins where there are keys.",
     answer: answers.ready,
     otherwise: [503, answers.notReady],
     open: true,
   },
-  "GET /metrics": { summary: "Metrics, in Prometheus' form.", answer: "text/plain" },
+  "GET /metrics": {
+    summary: "Metrics, in Prometheus' form. With several keys, for an admin's.",
+    answer: "text/plain",
+  },
   "GET /openapi.json": { summary: "This document.", answer: ofOllama },
 };

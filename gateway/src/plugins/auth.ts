@@ -40,12 +40,18 @@ export function authenticate(app: FastifyInstance, keys: KeyRing, metrics: Token
 
   app.addHook("onRequest", (request, reply, done) => {
     request.caller = nobody;
-    if (keys.isEmpty || OPEN_ROUTES.has(request.routeOptions.url)) {
+    if (keys.isEmpty) {
       done();
       return;
     }
     const presented = presentedKey(request);
     const known = presented === undefined ? undefined : keys.authenticate(presented);
+    if (OPEN_ROUTES.has(request.routeOptions.url)) {
+      // With a key that is in force they may show more.
+      if (known !== undefined && refusalOf(known, request) === undefined) request.caller = known.caller;
+      done();
+      return;
+    }
     if (known === undefined) {
       void reply.header("www-authenticate", "Bearer");
       done(new ApiError("invalid_api_key"));

@@ -83,7 +83,7 @@ test("a key is held to its routes, however their paths are spelled", async () =>
   for (const path of ["/v1/models", "/v1/models/m", "/api/tags"])
     expect([path, (await get(gateway, path, models.key)).status]).not.toEqual([path, 403]);
   expect((await ask(gateway, models.key)).status).toBe(403);
-  expect((await get(gateway, "/metrics", all.key)).status).toBe(200);
+  expect((await get(gateway, "/v1/statistics", all.key)).status).toBe(200);
   // That there is no such route is no secret.
   expect((await get(gateway, "/nowhere", some.key)).status).toBe(404);
 });

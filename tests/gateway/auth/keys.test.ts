@@ -74,6 +74,26 @@ test.each([
   }
 });
 
+test("every key could read what the others use, by /metrics", async () => {
+  const [ada, bob, admin] = [newKey("ada", []), newKey("bob", []), newKey("root", ["admin"])];
+  const fake = await startFake();
+  const gateway = await startGateway(fake, { API_KEYS: `${ada.line};${bob.line};${admin.line}` });
+  for (const { key } of [ada, bob]) await (await ask(gateway, key)).text();
+  const metrics = (key: string): Promise<Response> =>
+    fetch(`${gateway.url}/metrics`, { headers: { authorization: `Bearer ${key}` } });
+  const refused = await metrics(ada.key);
+  expect(refused.status).toBe(403);
+  expect(await errorOf(refused)).toMatchObject({ code: "admin_key_required" });
+  const seen = await metrics(admin.key);
+  expect(seen.status).toBe(200);
+  expect(await seen.text()).toContain('gateway_key_tokens_total{key="bob"} 14\n');
+  // Where there is one key, there is nobody else to be seen.
+  const alone = await startGateway(fake, { API_KEYS: ada.line });
+  expect(
+    (await fetch(`${alone.url}/metrics`, { headers: { authorization: `Bearer ${ada.key}` } })).status,
+  ).toBe(200);
+});
+
 test("requests per minute: 429 with OpenAI's headers, which count down", async () => {
   const { key, line } = newKey("ada", ["requests=2"]);
   const fake = await startFake();
@@ -192,7 +212,7 @@ test("a key sees only the models it may use", async () => {
 });
 
 test("slots are shared evenly between keys: who asks little does not wait for who asks much", async () => {
-  const [much, little] = [newKey("much", []), newKey("little", [])];
+  const [much, little] = [newKey("much", ["admin"]), newKey("little", [])];
   const fake = await startFake();
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
   fake.answers({ until: released }, last({ message: { content: "x" } }));

@@ -2,6 +2,7 @@ import { createServer } from "node:net";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
+import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { token } from "../../../test-support/fake-ollama.ts";
 import { hello, metric, readEvents, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
 
@@ -32,7 +33,45 @@ test("/ready says which models are missing, and is 200 once they are there", asy
   expect(before.status).toBe(503);
   expect(await before.json()).toMatchObject({ status: "not_ready", missing: ["b:1b", "a:2b"] });
   fake.models = ["a:latest", "b:1b", "a:2b"];
-  expect((await fetch(`${gateway.url}/ready`)).status).toBe(200);
+  await expect.poll(async () => (await fetch(`${gateway.url}/ready`)).status, { timeout: 15_000 }).toBe(200);
+});
+
+test("/ready showed everybody which models there are to be, without a key", async () => {
+  const fake = await startFake();
+  const [member, admin] = [newKey("member", []), newKey("admin", ["admin"])];
+  const gateway = await startGateway(fake, {
+    API_KEYS: `${member.line};${admin.line}`,
+    REQUIRED_MODELS: "m,secret:1b",
+  });
+  const ready = async (headers: Record<string, string>): Promise<string> => {
+    const response = await fetch(`${gateway.url}/ready`, { headers });
+    expect(response.status).toBe(503);
+    return response.text();
+  };
+  for (const headers of [{}, { "x-api-key": "wrong" }, { "x-api-key": member.key }]) {
+    expect(JSON.parse(await ready(headers as Record<string, string>))).toEqual({
+      status: "not_ready",
+      reason: "Ollama lacks required models.",
+    });
+  }
+  expect(await ready({ "x-api-key": admin.key })).toContain("secret:1b");
+});
+
+test("a flood of /ready without a key was a flood of requests to Ollama", async () => {
+  const fake = await startFake();
+  // The gateway itself takes stock once, when it starts.
+  const gateway = await startGateway(fake, { API_KEYS: newKey("ada", []).line, POLL_INTERVAL_MS: "3600000" });
+  await fetch(`${gateway.url}/ready`);
+  const listings = (): number => fake.asked.filter((path) => path === "/api/tags").length;
+  const before = listings();
+  const started = performance.now();
+  for (let round = 0; round < 5; round += 1) {
+    const all = await Promise.all(Array.from({ length: 40 }, () => fetch(`${gateway.url}/ready`)));
+    for (const response of all) expect(response.status).toBe(200);
+    await Promise.all(Array.from({ length: 10 }, () => fetch(`${gateway.url}/health`)));
+  }
+  const seconds = (performance.now() - started) / 1000;
+  expect(listings() - before).toBeLessThanOrEqual(Math.ceil(seconds));
 });
 
 test("/ready says that Ollama cannot be reached", async () => {

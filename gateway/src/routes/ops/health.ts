@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
-import { toApiError } from "../../errors.ts";
 import type { Gateway } from "../../app-context.ts";
-import { canonicalModelName } from "../../ollama/model-name.ts";
+import type { KeyRing } from "../../auth/key-store.ts";
+import { Readiness } from "../../observability/readiness.ts";
 
-export function healthRoutes(app: FastifyInstance, gateway: Gateway): void {
+export function healthRoutes(app: FastifyInstance, gateway: Gateway, keys: Pick<KeyRing, "isEmpty">): void {
   // Alive says nothing of Ollama: restarting the gateway would not bring Ollama back, only cut what is in flight.
   app.get("/health", () => ({ status: "ok" }));
 
@@ -15,24 +15,20 @@ export function healthRoutes(app: FastifyInstance, gateway: Gateway): void {
     return { status: "leaving" };
   });
 
-  app.get("/ready", async (_request, reply) => {
+  const readiness = new Readiness(gateway.ollama, gateway.config.REQUIRED_MODELS);
+  app.get("/ready", async ({ caller }, reply) => {
     if (gateway.admission.draining) return notReady(reply, { reason: "The gateway is shutting down." });
-    try {
-      const missing = await missingModels(gateway);
-      if (missing.length === 0) return { status: "ready" };
-      return notReady(reply, { reason: `Ollama lacks required models: ${missing.join(", ")}.`, missing });
-    } catch (error) {
-      return notReady(reply, { reason: toApiError(error).message });
-    }
+    const result = await readiness.check();
+    if (result.ready) return { status: "ready" };
+    const { missing, error } = result;
+    if (error !== undefined) return notReady(reply, { reason: error.message });
+    // Names of models are not for everybody.
+    if (!keys.isEmpty && !caller.admin) return notReady(reply, { reason: "Ollama lacks required models." });
+    return notReady(reply, { reason: `Ollama lacks required models: ${missing.join(", ")}.`, missing });
   });
 }
 
-async function missingModels({ config, ollama }: Gateway): Promise<string[]> {
-  const present = new Set((await ollama.models()).map((model) => canonicalModelName(model.name)));
-  return config.REQUIRED_MODELS.filter((name) => !present.has(canonicalModelName(name)));
-}
-
-function notReady(reply: FastifyReply, why: { reason: string; missing?: string[] }): object {
+function notReady(reply: FastifyReply, why: { reason: string; missing?: readonly string[] }): object {
   void reply.code(503);
   return { status: "not_ready", ...why };
 }

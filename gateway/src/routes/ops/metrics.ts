@@ -1,8 +1,22 @@
 import type { FastifyInstance } from "fastify";
 import type { Gateway } from "../../app-context.ts";
+import type { KeyRing } from "../../auth/key-store.ts";
+import { ApiError } from "../../errors.ts";
 
-export function metricsRoute(app: FastifyInstance, { metrics }: Gateway): void {
-  app.get("/metrics", async (_request, reply) => {
+export function metricsRoute(
+  app: FastifyInstance,
+  { metrics }: Gateway,
+  keys: Pick<KeyRing, "several">,
+): void {
+  app.get("/metrics", async ({ caller }, reply) => {
+    // They show what each key uses, and all of them together.
+    if (keys.several && !caller.admin) {
+      throw new ApiError("admin_key_required", {
+        message:
+          "Only a key with the admin flag may read the metrics, which show the usage of all keys. " +
+          "What is left of this key's limits is in the x-ratelimit headers of each response.",
+      });
+    }
     void reply.header("content-type", metrics.contentType);
     return metrics.expose();
   });
