@@ -18,7 +18,7 @@ const processes = {
 };
 
 const engineMakesNoDifference = [
-  "tests/e2e/{actionlint,attack,bench,edge-retries,gateway-clients,gateway-python}.test.ts",
+  "tests/e2e/{actionlint,attack,bench,edge-limits,edge-retries,gateway-clients,gateway-python}.test.ts",
 ];
 
 // unit, gateway and clients are the part that needs no engine.

@@ -2,7 +2,13 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { type Access, isRemoteAccess, publishedUrl } from "../../engine/connection.ts";
 import { edgePort, hasTls } from "../config/edge-modes.ts";
-import { caddyfile, certificateFolder, type EdgeConfig, edgeHost } from "./edge-config/caddyfile.ts";
+import {
+  caddyfile,
+  certificateFolder,
+  type EdgeConfig,
+  edgeHost,
+  edgeOpenFiles,
+} from "./edge-config/caddyfile.ts";
 import type { NetworkToJoin } from "./network.ts";
 import { serviceContainer, type ContainerLimits } from "./container/service-container.ts";
 
@@ -79,7 +85,7 @@ export class Edge extends pulumi.ComponentResource {
         },
         readyTimeoutSeconds: args.readyTimeoutSeconds,
         stopGraceSeconds: 10,
-        limits: args.limits,
+        limits: { ...args.limits, openFiles: edgeOpenFiles },
         access: args.access,
       },
       this,

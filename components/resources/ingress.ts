@@ -1,5 +1,7 @@
+import { isIP } from "node:net";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { readConfig as readGatewayConfig } from "../../gateway/src/config/config.ts";
 import { type Access, isRemoteAccess } from "../../engine/connection.ts";
 import { refuse } from "../config/config-error.ts";
 import type { StackConfig } from "../config/keys.ts";
@@ -54,6 +56,16 @@ export function edgeImage({ edge, edgeImage: name, imagePlatform }: StackConfig)
   return [new docker.RemoteImage("edge-image", { name, keepLocally: true, ...platform })];
 }
 
+/** What the edge has to do as the gateways do. A name is no address: proxies trusted by name are not in front of an edge. */
+function proxySettings({ gatewayEnvironment }: StackConfig) {
+  const { REQUEST_TIMEOUT_MS } = readGatewayConfig(gatewayEnvironment);
+  const proxies = (gatewayEnvironment.TRUSTED_PROXIES ?? "").split(",").map((each) => each.trim());
+  return {
+    trustedProxies: proxies.filter((each) => isIP(each.split("/", 1)[0] ?? "") !== 0),
+    bodyTimeoutSeconds: Math.ceil(REQUEST_TIMEOUT_MS / 1000),
+  };
+}
+
 /** For the stack's outputs. */
 interface Front {
   readonly gatewayUrl: pulumi.Output<string>;
@@ -85,6 +97,7 @@ export function declareFront(
       mode,
       hostnames,
       gateways: gateway.hosts,
+      ...proxySettings(config),
       acmeDirectory: config.edgeAcmeDirectory,
       acmeEmail: config.edgeAcmeEmail,
       acmeRoot: mode === "acme" && config.edgeCertificates !== "",

@@ -61,13 +61,9 @@ export async function firstLines(
 }
 
 /** What is wrong with an answer to a chat completion, which streams or does not; undefined when it is whole. */
-export async function failureOf(
-  ask: () => Promise<Response>,
-  begun: () => void = () => undefined,
-): Promise<string | undefined> {
+export async function failureOf(ask: () => Promise<Response>): Promise<string | undefined> {
   try {
     const response = await ask();
-    begun();
     const text = await response.text();
     const end = text.startsWith("{") ? "}" : "data: [DONE]\n\n";
     if (response.status === 200 && text.endsWith(end) && !text.includes(`"error"`)) return undefined;

@@ -72,6 +72,8 @@ export interface ContainerLimits {
   readonly cpus: string;
   /** Processes and threads. Changed in place. */
   readonly pids: number;
+  /** Files and connections of a process; the engine's own limit by default. A change replaces the container. */
+  readonly openFiles?: number;
 }
 
 export interface ServiceContainer {
@@ -123,6 +125,9 @@ export function serviceContainer(
       memory: limits.memoryMiB,
       memorySwap: limits.memoryMiB,
       ...(limits.cpus === "" ? {} : { cpuPeriod, cpuQuota: Math.round(Number(limits.cpus) * cpuPeriod) }),
+      ...(limits.openFiles === undefined
+        ? {}
+        : { ulimits: [{ name: "nofile", soft: limits.openFiles, hard: limits.openFiles }] }),
       logDriver: "json-file",
       logOpts: { "max-size": "10m", "max-file": "3" },
       restart: "unless-stopped",

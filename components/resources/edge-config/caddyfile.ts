@@ -10,6 +10,10 @@ export interface EdgeConfig {
   readonly acmeDirectory: string;
   /** Where that authority sends warnings; empty means nowhere. */
   readonly acmeEmail: string;
+  /** Addresses and networks of proxies in front of the edge, whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[];
+  /** Seconds that a gateway gives a client to send its request; of a model's file, that it may send nothing. */
+  readonly bodyTimeoutSeconds: number;
   /** Whether the certificates' folder holds the root that the ACME authority's own certificate comes from. */
   readonly acmeRoot: boolean;
 }
@@ -20,16 +24,25 @@ export const edgeHost = "edge";
 /** Where the folder with given certificates is mounted. */
 export const certificateFolder = "/certificates";
 
-// A shorter body is kept, to be sent again when a gateway breaks before it has answered anything. Caddy cannot say what
-// it has kept; the length, told or counted, has at most six digits then.
-const keptBody = "1MB";
-const hasKeptBody = "header_regexp Content-Length `^[0-9]{1,6}$`";
+/**
+ * Files that the edge may have open, which bounds its connections: each of a client takes one, and one more to a gateway
+ * while a request is there. 256 MiB hold as many with the largest headers and a gateway that does not respond.
+ */
+export const edgeOpenFiles = 1024;
+
+// More than a gateway's limit, so that the gateway's own error comes first.
+const bodyMarginSeconds = 5;
 
 /** The edge's configuration, as a Caddyfile. */
-export function caddyfile({ mode, hostnames, gateways, ...acme }: EdgeConfig): string {
-  const addresses = !hasTls(mode) ? [":80"] : hostnames.map((name) => `https://${name}`);
+export function caddyfile(config: EdgeConfig): string {
+  const { mode, hostnames } = config;
+  const addresses = hasTls(mode) ? hostnames.map((name) => `https://${name}`) : [":80"];
+  return `${block("", globalOptions(config))}\n\n${block(addresses.join(", "), site(config))}\n`;
+}
+
+function globalOptions({ mode, hostnames, trustedProxies, ...acme }: EdgeConfig): string[] {
   const [sni] = hostnames;
-  const global = [
+  return [
     "admin localhost:2019",
     hasTls(mode) ? "auto_https disable_redirects" : "auto_https off",
     "skip_install_trust",
@@ -38,14 +51,24 @@ export function caddyfile({ mode, hostnames, gateways, ...acme }: EdgeConfig): s
     ...(mode === "acme" && acme.acmeDirectory !== "" ? [`acme_ca ${acme.acmeDirectory}`] : []),
     ...(mode === "acme" && acme.acmeEmail !== "" ? [`email ${acme.acmeEmail}`] : []),
     ...(mode === "acme" && acme.acmeRoot ? [`acme_ca_root ${certificateFolder}/acme-root.pem`] : []),
-    // Streams under way are not cut when the configuration changes.
     block("servers", [
-      "protocols h1 h2",
-      "max_header_size 32KB",
-      block("timeouts", ["read_header 10s", "read_body 1h"]),
+      // Caddy cannot limit the streams of an HTTP/2 connection, each of which may hold a request: 20 connections with
+      // 250 streams each took more memory than the edge has. Over HTTP/1.1 the limit of open files bounds them.
+      "protocols h1",
+      // A gateway takes as much: Node.js's limit.
+      "max_header_size 16KB",
+      ...(trustedProxies.length === 0
+        ? []
+        : [`trusted_proxies static ${trustedProxies.join(" ")}`, "trusted_proxies_strict"]),
+      // A limit for bodies here makes Go's server lose track of a body: it holds an early response back until the rest
+      // has come, and was seen to take that for the next request. `timeouts` in the route does not.
+      block("timeouts", ["read_header 10s", "read_body_idle -1s", "idle 1m"]),
     ]),
     block("log", ["output stderr", "format json", "level WARN"]),
   ];
+}
+
+function site({ mode, gateways, bodyTimeoutSeconds }: EdgeConfig): string[] {
   const tls: Readonly<Record<EdgeMode, readonly string[]>> = {
     http: [],
     internal: ["tls internal"],
@@ -54,55 +77,110 @@ export function caddyfile({ mode, hostnames, gateways, ...acme }: EdgeConfig): s
     acme: [block("tls", [block("issuer acme", ["disable_http_challenge"])])],
   };
   const to = gateways.map(({ host, port }) => `${host}:${String(port)}`).join(" ");
-  const site = [
+  const bodySeconds = bodyTimeoutSeconds + bodyMarginSeconds;
+  return [
     ...tls[mode],
-    // A model's file is neither kept nor hurried.
-    block("handle /api/blobs/*", [proxy(to, [])]),
-    block("handle", [
-      proxy(to, [`request_buffers ${keptBody}`, block("lb_retry_match", ["method POST", hasKeptBody])]),
+    accessLog,
+    // What an orchestrator asks every few seconds, without a key.
+    "log_skip /health",
+    "log_skip /ready",
+    "log_skip /v1/health_check",
+    block("route", [
+      // A model's file takes as long as it takes, as long as it comes.
+      block("timeouts /api/blobs/*", [`read_timeout ${String(bodySeconds)}s`]),
+      "@bounded not path /api/blobs/*",
+      // The second number has more time given for each GB that has come: none.
+      block("timeouts @bounded", [`read_timeout ${String(bodySeconds)}s 1000000000`]),
+      // Without a body, Go's client sends these again by itself when a connection breaks that it had used before.
+      "@replayable method GET HEAD OPTIONS TRACE",
+      proxy(`@replayable ${to}`, "off"),
+      // And whatever has such a key and an empty body. Less than a gateway keeps a connection that is not used.
+      proxy(to, "30s", ["header_up -Idempotency-Key", "header_up -X-Idempotency-Key"]),
     ]),
-    block("handle_errors", [
-      "header Content-Type application/json",
-      `respond \`${JSON.stringify(unreachable)}\` {err.status_code}`,
-    ]),
+    errorResponses,
   ];
-  return `${block("", global)}\n\n${block(addresses.join(", "), site)}\n`;
 }
 
-const unreachable = {
-  error: {
-    message: "No gateway has answered.",
-    type: "server_error",
-    param: null,
-    code: "gateway_unreachable",
-  },
-};
+const accessLog = block("log", [
+  "output stdout",
+  block("format filter", [
+    block("wrap json", ["time_key time", "time_format rfc3339_nano"]),
+    block("fields", [
+      'request>uri regexp \\?.* ""',
+      "request>headers delete",
+      "request>tls delete",
+      "resp_headers delete",
+      "user_id delete",
+    ]),
+  ]),
+]);
 
 /**
  * All requests go to the first gateway that takes them, so that its queue, its limits and what it knows of loads hold for
  * all of them; the others are there for when it is replaced or breaks. What a gateway says, errors too, is passed on.
+ * Only a request that could not be sent, for lack of a connection, is sent again: one that a gateway has received may
+ * be what broke it. No body is kept in the edge's memory for that.
+ *
+ * @param keepAlive how long a connection to a gateway is kept for the next request, or "off"
  */
-function proxy(to: string, more: readonly string[]): string {
+function proxy(to: string, keepAlive: string, more: readonly string[] = []): string {
   return block(`reverse_proxy ${to}`, [
     "lb_policy first",
-    // For 15 s from when it breaks: a duration would count from when the request came, which may be long before.
+    // For 15 s: a duration would count from when the request came.
     "lb_retries 150",
     "lb_try_interval 100ms",
-    // What could not be connected is tried again in any case, what a gateway breaks when it matches; nothing is after
-    // the first byte of an answer.
-    block("lb_retry_match", ["method GET HEAD DELETE"]),
+    // Without a rule, Caddy would send GET again, too.
+    block("lb_retry_match", ["expression false"]),
     "health_uri /accepting",
     "health_interval 1s",
     "health_timeout 2s",
     ...more,
-    block("transport http", [
-      "dial_timeout 2s",
-      // Less than a gateway keeps a connection that is not used.
-      "keepalive 30s",
-      "compression off",
-      "versions 1.1",
-    ]),
+    block("transport http", ["dial_timeout 2s", `keepalive ${keepAlive}`, "compression off", "versions 1.1"]),
+    // Who has no key does not keep a connection.
+    "@unauthorized status 401",
+    block("handle_response @unauthorized", ["header Connection close", "copy_response"]),
   ]);
+}
+
+/** The edge's own errors, by what Caddy says of them, in OpenAI's form. */
+const errorResponses = block("handle_errors", [
+  "@unsent expression `{err.message}.startsWith('dial ') || {err.status_code} == 503`",
+  block("handle @unsent", [
+    "header Retry-After 5",
+    ...respond(503, gatewayError("No gateway can be reached. Try again.")),
+  ]),
+  // Of the body: a gateway's response has no limit here.
+  "@late expression `{err.message}.contains('i/o timeout')`",
+  block("handle @late", [
+    "header Connection close",
+    ...respond(408, {
+      message: "The request was not sent in time.",
+      type: "invalid_request_error",
+      param: null,
+      code: "request_timeout",
+    }),
+  ]),
+  block("handle", [
+    // The SDKs of OpenAI and Anthropic would send again what may have broken the gateway.
+    "header X-Should-Retry false",
+    ...respond(
+      502,
+      gatewayError(
+        "The gateway's connection broke before it responded. The request may have been processed, and is not sent again.",
+      ),
+    ),
+  ]),
+]);
+
+function gatewayError(message: string): object {
+  return { message, type: "server_error", param: null, code: "gateway_unreachable" };
+}
+
+function respond(status: number, error: object): string[] {
+  return [
+    "header Content-Type application/json",
+    `respond \`${JSON.stringify({ error })}\` ${String(status)}`,
+  ];
 }
 
 function block(head: string, lines: readonly string[]): string {

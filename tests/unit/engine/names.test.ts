@@ -43,6 +43,8 @@ function edge(name: string, containerName: string) {
     acmeDirectory: "",
     acmeEmail: "",
     acmeRoot: false,
+    trustedProxies: [],
+    bodyTimeoutSeconds: 30,
     image: output("sha256:abc"),
     containerName,
     network: { name: "net", networkName: output("net") },

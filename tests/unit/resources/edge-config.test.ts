@@ -15,6 +15,8 @@ const config = {
   acmeDirectory: "",
   acmeEmail: "",
   acmeRoot: false,
+  trustedProxies: [],
+  bodyTimeoutSeconds: 30,
 };
 
 describe("the edge's configuration", () => {
@@ -28,6 +30,29 @@ describe("the edge's configuration", () => {
     // With a negative one, Caddy does not tell a gateway that its client has left.
     expect(text).not.toContain("flush_interval");
     expect(edgePort("http")).toBe(80);
+  });
+
+  it("keeps no body and sends again only what could not be sent at all", () => {
+    const text = caddyfile({ ...config, mode: "internal" });
+    expect(text).not.toContain("request_buffers");
+    expect(text.match(/reverse_proxy /g)).toHaveLength(2);
+    expect(text.match(/lb_retry_match \{\n\t+expression false\n/g)).toHaveLength(2);
+  });
+
+  it("bounds its connections by its open files alone, each with one request", () => {
+    expect(caddyfile({ ...config, mode: "internal" })).toMatch(/^\t\tprotocols h1$/m);
+  });
+
+  it("gives a body longer than the gateway does, which so says itself that it came too late", () => {
+    const text = caddyfile({ ...config, mode: "http", bodyTimeoutSeconds: 90 });
+    expect(text).toMatch(/timeouts \/api\/blobs\/\* \{\n\t+read_timeout 95s\n/);
+    expect(text).toMatch(/timeouts @bounded \{\n\t+read_timeout 95s \d+\n/);
+  });
+
+  it("believes the proxies in front of it who the client is, and no others", () => {
+    expect(caddyfile({ ...config, mode: "http" })).not.toContain("trusted_proxies");
+    const text = caddyfile({ ...config, mode: "http", trustedProxies: ["10.0.0.5", "fd00::/8"] });
+    expect(text).toMatch(/^\t\ttrusted_proxies static 10\.0\.0\.5 fd00::\/8\n\t\ttrusted_proxies_strict$/m);
   });
 
   it("answers to its names alone, with its own authority, a given certificate or an ACME authority's", () => {
