@@ -79,7 +79,9 @@ describe("up", () => {
     project.configure({ gatewayEnvironment: { LOG_TEXT: "on" } });
     const text = await project.pulumi("up", "--yes", "--skip-preview");
     expect(text).toMatch(/: \d+ % of \d/);
-    expect(text).not.toMatch(/warning/i);
+    // The warning of an engine older than Docker 28 is for neighbours.test.ts.
+    const others = text.split("\n").filter((line) => !/moby#45610| 1 warning(;|$)/.test(line));
+    expect(others.join("\n")).not.toMatch(/warning/i);
     outputs = await project.outputs();
   });
 
