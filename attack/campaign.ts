@@ -85,7 +85,7 @@ export async function runCampaign(stacks: Stacks, plan: Plan): Promise<Measured>
     do {
       for (const scenario of scenarios) {
         if (round > 0 ? isOver() : signal.aborted) break;
-        await run(scenario, round);
+        if (round % (scenario.everyRounds ?? 1) === 0) await run(scenario, round);
       }
       round += 1;
     } while (!isOver() && scenarios.length > 0);

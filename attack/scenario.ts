@@ -20,6 +20,8 @@ export interface Scenario {
   readonly name: string;
   /** What must come of it, besides that no container restarts and no other client notices. */
   readonly expected: string;
+  /** What takes long runs in the first of so many rounds; in each by default. */
+  readonly everyRounds?: number;
   readonly run: (attack: Attack) => Promise<void>;
 }
 

@@ -1,10 +1,12 @@
 import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
 import { comesTrue } from "../connections.ts";
 import type { KeyName } from "../keys.ts";
 import { type Attack, each, range, type Scenario } from "../scenario.ts";
+import { logsSince } from "../stacks.ts";
 import { short, type Target } from "../target.ts";
 import { withGateway } from "../throwaway.ts";
 
@@ -104,6 +106,33 @@ export const teamKeys: readonly Scenario[] = [
     expected: "in force within 2 s, no request of the new key is refused from then on",
     run: rotate,
   },
+  {
+    section: 7,
+    name: "a key that is added to a stack's config, and replaced, by an update",
+    expected: "in force within 2 s behind the edge, no container replaced",
+    everyRounds: 3,
+    run: update,
+  },
+  {
+    section: 7,
+    name: "acts of an administrator",
+    expected: "a line of the log for each, with key and target",
+    run: async ({ direct, random, tried, found }) => {
+      const since = new Date(Date.now() - 1000);
+      const model = `none-${random.integer(1e6, 1e9)}:latest`;
+      const refused = await direct.send("/api/delete", { method: "DELETE", body: { model } });
+      const reply = await direct.send("/api/delete", { method: "DELETE", key: "admin", body: { model } });
+      tried(2);
+      if (refused.status !== 403) found(`an ordinary key may delete: ${short(refused)}`);
+      if (reply.status !== 404) found(`to delete a model that there is not: ${short(reply)}`);
+      const [gateway = ""] = direct.place.containers.gateways;
+      const isLogged = async () => {
+        const lines = (await logsSince(gateway, since)).split("\n");
+        return lines.some((line) => line.includes(model) && line.includes('"key":"admin"'));
+      };
+      if (!(await comesTrue(isLogged, 10_000))) found("the log does not say which key deletes which model");
+    },
+  },
 ];
 
 // What the documents promise, and a second for the file's way into the container.
@@ -134,9 +163,11 @@ async function rotate({ direct, tried, found }: Attack): Promise<void> {
       async (gateway) => {
         const over = new AbortController();
         const load = each(range(8), 8, async () => {
-          while (!over.signal.aborted)
+          while (!over.signal.aborted) {
+            await sleep(50);
             if ((await statusOf(gateway, staying.key)) !== 200)
               found("a key that stays was refused in a rotation");
+          }
         });
         for (let time = 0; time < 3; time += 1) {
           const old = current;
@@ -154,5 +185,24 @@ async function rotate({ direct, tried, found }: Attack): Promise<void> {
     );
   } finally {
     rmSync(folder, { recursive: true });
+  }
+}
+
+async function update({ edge, tried, found }: Attack): Promise<void> {
+  const { project, keys } = edge.place;
+  const statusOf = async (key: string) => {
+    tried();
+    const headers = { authorization: `Bearer ${key}` };
+    return (await edge.send("/v1/models", { key: "none", headers })).status;
+  };
+  let old: string | undefined;
+  for (const made of [newKey("added", []), newKey("added", [])]) {
+    project.configure({ gatewayApiKeys: [...keys.lines, made.line] });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    if (!(await comesTrue(async () => (await statusOf(made.key)) === 200, 2000)))
+      found("a key that was added by an update is not in force 2 s after its end");
+    const status = old === undefined ? 401 : await statusOf(old);
+    if (status !== 401) found(`a key that was replaced by an update gets ${status}`);
+    old = made.key;
   }
 }
