@@ -23,6 +23,8 @@ export interface Received {
   readonly method: string;
   readonly path: string;
   readonly body: OllamaChatRequest;
+  /** The body as it was sent. */
+  readonly text: string;
   readonly headers: IncomingHttpHeaders;
   /** Resolves with true when the gateway broke the connection off before the answer was over, else with false. */
   readonly brokenOff: Promise<boolean>;
@@ -148,7 +150,15 @@ export class FakeOllama {
       });
     });
     const { method = "" } = request;
-    const received: Received = { method, path, body, headers: request.headers, brokenOff, bytesTaken: 0 };
+    const received: Received = {
+      method,
+      path,
+      body,
+      text,
+      headers: request.headers,
+      brokenOff,
+      bytesTaken: 0,
+    };
     const isLoad = onlyLoads(path, body as unknown as Record<string, unknown>);
     (isLoad ? this.loads : this.received).push(received);
     for (const resolve of this.#waiting.splice(0)) resolve();

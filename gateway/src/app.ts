@@ -11,7 +11,7 @@ import { Admission } from "./scheduling/scheduler.ts";
 import { authenticate } from "./plugins/auth.ts";
 import { checkHost } from "./plugins/host-check.ts";
 import { Backends } from "./backends/backend-pool.ts";
-import { BodyBudget, boundBodies } from "./plugins/body-budget.ts";
+import { BodyBudget } from "./plugins/body-budget.ts";
 import { limitBodies } from "./plugins/body-deadline.ts";
 import type { Config } from "./config/config.ts";
 import { listenForControl } from "./control/control-server.ts";
@@ -105,7 +105,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   });
   // One body has room always.
   const bodies = new BodyBudget(Math.max(config.BODIES_LIMIT_BYTES, config.BODY_LIMIT_BYTES), keys);
-  readJsonBodies(app, bodies);
+  readJsonBodies(app, bodies, config.BODY_LIMIT_BYTES);
 
   findClientAddress(app, proxies);
   recordRequests(app, gateway, { statistics, tracing, log, bodies });
@@ -115,7 +115,6 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     allowedHosts: config.ALLOWED_HOSTS,
     needsKey: () => !keys.isEmpty,
   });
-  boundBodies(app, bodies, config.BODY_LIMIT_BYTES, BLOB_ROUTES);
   limitBodies(app, config.REQUEST_TIMEOUT_MS, BLOB_ROUTES);
   answerErrors(app);
   openApiRoute(app);

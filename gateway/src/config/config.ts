@@ -161,9 +161,10 @@ const definitions = {
   BODIES_LIMIT_BYTES: integer(1024, 16_384 * MIB, "bytes", {
     default: `${64 * MIB}`,
     description:
-      "Memory budget for all in-flight request bodies larger than 64 KiB. A body costs its length or 64 " +
-      "bytes per JSON value, whichever is more (peak use is up to 4x). With several keys, one key may use " +
-      "75 %. Beyond it, requests are rejected with 503.",
+      "Memory budget for the bodies of all requests in flight, as far as they have arrived. A body costs its " +
+      "length or 64 bytes per JSON value, whichever is more (peak use is several times that). Bodies of up to " +
+      "64 KiB share a budget of their own, a quarter of this. With several keys, one key may use 75 %. Beyond " +
+      "it, requests are rejected with 503.",
   }),
   QUEUE_LIMIT: integer(1, 65_535, "requests", {
     default: "256",

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { ApiError } from "../errors.ts";
 import type { Gateway } from "../app-context.ts";
 import type { OllamaEmbeddings, OllamaQuestion } from "../ollama/types.ts";
+import { isLarge } from "../ollama/proxy-body.ts";
 import { acquireQuota, settleQuota } from "./acquire-quota.ts";
 import { shareModel } from "./shared-model.ts";
 
@@ -33,9 +34,10 @@ export async function embed(
   const admitted = gateway.admission.enter({ path, body, subject: "input", caller, neededContext });
   record.admitted = admitted;
   try {
+    const sent = { ...question, isLarge: isLarge(request.bodyCost) };
     const answer = (await admitted.run((ollama) => {
       record.beginCall(body, 0);
-      return ollama.ask(question, admitted.signal, record.trace?.traceparent);
+      return ollama.ask(sent, admitted.signal, record.trace?.traceparent);
     })) as OllamaEmbeddings;
     record.noteEmbeddings(answer, body);
     void reply.header("server-timing", record.serverTiming());

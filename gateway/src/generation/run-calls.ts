@@ -4,6 +4,7 @@ import { ApiError, type Subject } from "../errors.ts";
 import type { EventReader } from "../ollama/generate-stream.ts";
 import type { Ticket } from "../scheduling/admitted-request.ts";
 import type { Translated } from "../apis/adapter.ts";
+import { isLarge } from "../ollama/proxy-body.ts";
 import { maxOutputOf } from "./acquire-quota.ts";
 
 /** Takes the events of all calls of a request, one call after another. */
@@ -28,7 +29,8 @@ export async function askInTurn(
   const ask = (asked: Translated["call"]): Promise<void> =>
     admitted.run((ollama) => {
       record.beginCall(asked.body, maxOutputOf(asked.body));
-      return ollama.generate(asked, admitted, reader, record.trace?.traceparent);
+      const sent = isLarge(request.bodyCost) ? { ...asked, isLarge: true } : asked;
+      return ollama.generate(sent, admitted, reader, record.trace?.traceparent);
     });
   if (further.length === 0) return ask(call);
   for (const [index, each] of [call, ...further].entries()) {

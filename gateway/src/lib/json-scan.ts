@@ -1,32 +1,38 @@
-/**
- * How deep a JSON text may be nested. Schemas are a few dozen levels deep; what reads or writes JSON by recursion, as
- * JSON.stringify does, fails at some thousands.
- */
-export const MAX_DEPTH = 128;
+import { MAX_DEPTH } from "./json-limits.ts";
 
-/**
- * How many values a JSON text may hold. An object costs 50 bytes and more for three bytes of text: without a limit, a
- * body of 32 MiB would take more memory than the image gives the process. Images and long texts are one value each.
- */
-export const MAX_VALUES = 500_000;
+// What the native parser may read in one go: no shape of it takes longer than a few milliseconds.
+const MAX_LENGTH = 256 * 1024;
+const MAX_VALUES = 16_384;
+
+// Every integer with fewer digits fits a double.
+const SAFE_DIGITS = 15;
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
+const UPPER_E = 0x45;
 const OPEN_BRACKET = 0x5b;
 const BACKSLASH = 0x5c;
 const CLOSE_BRACKET = 0x5d;
+const LOWER_E = 0x65;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** What a JSON text is too much of, or else how many values it holds at most. */
-export type Measure = "depth" | "values" | number;
-
-/** Measures a JSON text, as far as that can be without parsing it. Whether it is JSON at all is not looked at. */
-export function measure(text: string): Measure {
+/**
+ * Whether the native parser reads a JSON text as well as `JsonParser`, only faster: it is short, within all limits, and
+ * has neither numbers that a double may not hold nor keys that could be `__proto__`. Whether it is JSON is not checked.
+ *
+ * @returns how many values it holds at most; undefined when it is not that simple
+ */
+export function simpleJsonValues(text: string): number | undefined {
+  const { length } = text;
+  if (length > MAX_LENGTH) return undefined;
   let depth = 0;
-  let values = 0;
-  for (let at = 0; at < text.length; at += 1) {
-    switch (text.charCodeAt(at)) {
+  let values = 1;
+  for (let at = 0; at < length; at += 1) {
+    const code = text.charCodeAt(at);
+    switch (code) {
       case QUOTE:
         at = endOfString(text, at);
         break;
@@ -34,7 +40,7 @@ export function measure(text: string): Measure {
       case OPEN_BRACKET:
         depth += 1;
         values += 1;
-        if (depth > MAX_DEPTH) return "depth";
+        if (depth > MAX_DEPTH) return undefined;
         break;
       case CLOSE_BRACE:
       case CLOSE_BRACKET:
@@ -42,11 +48,23 @@ export function measure(text: string): Measure {
         break;
       case COMMA:
         values += 1;
-        if (values > MAX_VALUES) return "values";
         break;
+      default:
+        if (code >= DIGIT_0 && code <= DIGIT_9) {
+          const start = at;
+          while (isDigit(text.charCodeAt(at + 1))) at += 1;
+          const next = text.charCodeAt(at + 1);
+          if (at - start >= SAFE_DIGITS || next === LOWER_E || next === UPPER_E) return undefined;
+        }
     }
   }
-  return values;
+  // The second is how an underscore may be written.
+  const isSimple = values <= MAX_VALUES && !text.includes("__proto__") && !text.includes("\\u005");
+  return isSimple ? values : undefined;
+}
+
+function isDigit(code: number): boolean {
+  return code >= DIGIT_0 && code <= DIGIT_9;
 }
 
 /** @param start where its first quote is */

@@ -7,7 +7,7 @@ import { type EventReader, Exchange } from "./generate-stream.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import { Delivery } from "./delivery.ts";
 import { fromConnectionError, fromStatus } from "./error-mapping.ts";
-import { type OllamaForwarded, contentOf } from "./proxy-body.ts";
+import { type OllamaForwarded, contentOf, toJson } from "./proxy-body.ts";
 import type { OllamaCall, OllamaModel, OllamaQuestion, OllamaRunning } from "./types.ts";
 
 // Longer than the default of 4 s, so that a request now and then needs no new connection.
@@ -60,7 +60,7 @@ export class OllamaClient {
    * @throws ApiError why it was given up, or what went wrong
    */
   generate(
-    { path, body }: OllamaCall,
+    { path, body, isLarge }: OllamaCall,
     asker: Abortable<ApiError>,
     reader: EventReader,
     traceparent?: string,
@@ -88,7 +88,7 @@ export class OllamaClient {
           method: "POST",
           path,
           headers: traceparent === undefined ? GENERATE_HEADERS : { ...GENERATE_HEADERS, traceparent },
-          body: JSON.stringify(body),
+          body: toJson(body, isLarge),
           // Ollama sends its headers with the first token, or with the whole answer when it does not stream.
           headersTimeout: whole ? this.#timeouts.responseMs : this.#timeouts.firstTokenMs,
           bodyTimeout: this.#timeouts.idleMs,
@@ -106,7 +106,7 @@ export class OllamaClient {
    * @throws ApiError the signal's reason, or what went wrong
    */
   async ask(
-    { method, path, model, body }: OllamaQuestion,
+    { method, path, model, body, isLarge }: OllamaQuestion,
     signal: AbortSignal,
     traceparent?: string,
   ): Promise<unknown> {
@@ -123,7 +123,7 @@ export class OllamaClient {
             ...(body === undefined ? {} : JSON_HEADERS),
             ...(traceparent === undefined ? {} : { traceparent }),
           },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          ...(body === undefined ? {} : { body: toJson(body, isLarge) }),
         },
         delivery,
       );
@@ -145,7 +145,7 @@ export class OllamaClient {
    * @throws ApiError the signal's reason, or why no answer came
    */
   async forward(
-    { method, path, body }: OllamaForwarded,
+    { method, path, body, isLarge }: OllamaForwarded,
     signal: AbortSignal,
   ): Promise<Dispatcher.ResponseData> {
     const delivery = new Delivery();
@@ -158,7 +158,7 @@ export class OllamaClient {
           headersTimeout: this.#timeouts.responseMs,
           // What was pulled is checked without a word, which takes a large model minutes.
           bodyTimeout: this.#timeouts.responseMs,
-          ...contentOf(body),
+          ...contentOf(body, isLarge),
         },
         delivery,
       );

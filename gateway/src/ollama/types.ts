@@ -22,7 +22,7 @@ export interface OllamaOptions {
   num_predict?: number;
   temperature?: number;
   top_p?: number;
-  seed?: number;
+  seed?: number | null | undefined;
   stop?: readonly string[];
   presence_penalty?: number;
   frequency_penalty?: number;
@@ -66,6 +66,7 @@ export interface OllamaGenerateRequest {
 export interface OllamaCall {
   readonly path: "/api/chat" | "/api/generate";
   readonly body: { readonly model: string; readonly stream: boolean };
+  readonly isLarge?: boolean;
 }
 
 /** A request that is answered at once and whole. */
@@ -75,6 +76,7 @@ export interface OllamaQuestion {
   /** The model asked for, for the error when it is missing. */
   readonly model?: string;
   readonly body?: object;
+  readonly isLarge?: boolean;
 }
 
 /** What `POST /api/embed` answers; the older `/api/embeddings` counts nothing. */

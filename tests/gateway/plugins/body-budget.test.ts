@@ -105,6 +105,32 @@ test("values count for what they take, however short they are written", async ()
   expect((await first).status).toBe(200);
 });
 
+test("small bodies count as they arrive: thousands that stop one byte short do not fill the memory", async () => {
+  const gateway = await startGateway(await startFake(), {
+    // A quarter of it is for small bodies.
+    BODIES_LIMIT_BYTES: `${1024 * KIB}`,
+    BODY_LIMIT_BYTES: `${64 * KIB}`,
+  });
+  const head = `POST ${chat} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n`;
+  const sent = `{"a":"${"x".repeat(50 * KIB)}"`;
+  const answers: string[] = [];
+  const sockets = Array.from({ length: 12 }, () => {
+    const socket = connect(gateway.port, "127.0.0.1");
+    socket.on("data", (piece) => answers.push(piece.toString()));
+    socket.on("error", () => undefined);
+    socket.write(`${head}content-length: ${sent.length + 1}\r\n\r\n${sent}`);
+    return socket;
+  });
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  // Five of them are 250 KiB.
+  await expect.poll(() => answers.length, { timeout: 15_000 }).toBe(7);
+  for (const answer of answers) expect(answer).toMatch(/^HTTP\/1\.1 503 [^]*bodies_full/);
+  for (const socket of sockets) socket.destroy();
+  await expect.poll(async () => (await gateway.post(chat, long(50))).status, { timeout: 15_000 }).toBe(200);
+});
+
 describe("of the bound on bodies together", () => {
   const [ada, bob] = [newKey("ada", []), newKey("bob", [])];
   const body = long(200);

@@ -44,14 +44,63 @@ test("a body as deep as schemas are is taken", async () => {
 
 test("a body of too many values is 413 before they are made", async () => {
   const gateway = await startGateway(await startFake());
-  for (const many of [`[${"{},".repeat(600_000)}{}]`, `{${'"a":0,'.repeat(600_000)}"a":0}`]) {
-    const response = await gateway.post("/v1/chat/completions", many);
-    expect(response.status).toBe(413);
-    expect(await errorOf(response)).toMatchObject({
-      code: "body_too_large",
-      message: expect.stringContaining("500000 values") as string,
-    });
-  }
+  const lists = Array.from({ length: 20 }, () => `[${"{},".repeat(50_000)}{}]`);
+  const response = await gateway.post("/v1/chat/completions", `[${lists.join()}]`);
+  expect(response.status).toBe(413);
+  expect(await errorOf(response)).toMatchObject({
+    code: "body_too_large",
+    message: expect.stringContaining("100000 values, up to '[1][") as string,
+  });
+});
+
+test.each([
+  [`[${"0,".repeat(600_000)}0]`, "messages[0].content", "more than 65536 elements"],
+  [`{${'"a":0,'.repeat(600_000)}"a":0}`, "messages[0].content", "more than 16384 keys"],
+  [`[{"${"k".repeat(300_000)}":0}]`, "messages[0].content[0]", "longer than 16384 bytes"],
+  ["1".repeat(3_000_000), "messages[0].content", "more than 64 characters"],
+  ["0.123e999", "messages[0].content", "larger than a double can hold"],
+  ['[{"a":{"__proto__":{}}}]', "messages[0].content[0].a.__proto__", "reserved"],
+  ['[{"\\u005f_proto__":{}}]', "messages[0].content[0].__proto__", "reserved"],
+])("a value beyond the bounds (%#) is refused, naming where it is", async (value, param, why) => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  const body = `{"model":"m","messages":[{"role":"user","content":${value}}]}`;
+  const response = await gateway.post("/v1/chat/completions", body);
+  expect(response.status).toBe(400);
+  const error = await errorOf(response);
+  expect(error).toMatchObject({ code: "invalid_value", param });
+  expect(error.message).toContain(why);
+  expect(fake.received).toHaveLength(0);
+});
+
+test("an unknown parameter with a name of kilobytes is refused in a short message", async () => {
+  const gateway = await startGateway(await startFake());
+  const response = await gateway.post("/v1/chat/completions", { ...hello, ["k".repeat(10_000)]: 1 });
+  const error = await errorOf(response);
+  expect(error.code).toBe("unknown_parameter");
+  expect(error.message.length).toBeLessThan(300);
+});
+
+test.each([
+  ["a text", { model: "m", stream: false, prompt: 'x"\\\n漢😀'.repeat(300_000) }],
+  [
+    "many values",
+    { model: "m", stream: false, prompt: "x", context: Array.from({ length: 30_000 }, (_, n) => [n / 7]) },
+  ],
+  [
+    "objects",
+    {
+      model: "m",
+      stream: false,
+      prompt: "x",
+      more: Array.from({ length: 20_000 }, (_, n) => ({ n, a: [{}] })),
+    },
+  ],
+])("a large body of %s reaches Ollama as it was sent", async (_what, body) => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  expect((await gateway.post("/api/generate", body)).status).toBe(200);
+  expect((await fake.conversation()).text).toBe(JSON.stringify(body));
 });
 
 test("what stands in texts is not counted, however they are quoted", async () => {

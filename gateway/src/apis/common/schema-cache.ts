@@ -12,6 +12,7 @@ export class ShortForms<Output> {
   readonly #object: z.ZodObject | undefined;
   /** Parameters that are what they are when they are absent: absent. */
   readonly #optional: ReadonlySet<string>;
+  readonly #size: number;
   readonly #forms = new Map<string, z.ZodType<Output>>();
 
   constructor(schema: z.ZodType<Output>) {
@@ -19,6 +20,7 @@ export class ShortForms<Output> {
     // What is checked beyond its parameters cannot be cut.
     this.#object = schema instanceof z.ZodObject && !schema.def.checks?.length ? schema : undefined;
     const shape = Object.entries(this.#object?.shape ?? {}) as [string, z.ZodType][];
+    this.#size = shape.length;
     this.#optional = new Set(shape.filter(([, type]) => isOptional(type)).map(([name]) => name));
   }
 
@@ -26,6 +28,8 @@ export class ShortForms<Output> {
   for(body: unknown): z.ZodType<Output> {
     if (this.#object === undefined || typeof body !== "object" || body === null) return this.#schema;
     const present = Object.keys(body);
+    // Most of them are unknown.
+    if (present.length > this.#size) return this.#schema;
     const key = present.join("\0");
     const known = this.#forms.get(key);
     if (known !== undefined) return known;

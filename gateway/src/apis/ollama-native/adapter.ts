@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { isInt64 } from "../../lib/exact-numbers.ts";
 import type { OllamaCall } from "../../ollama/types.ts";
 import { MAX_MESSAGES, modelName } from "../openai-chat/schema.ts";
 import type { StreamedAnswer, Translated } from "../adapter.ts";
@@ -19,7 +20,12 @@ function ollamaObject<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Sh
   });
 }
 
-const options = z.looseObject({ ...serverOptions, num_ctx: z.number().nullish() }).nullish();
+const seed = z
+  .unknown()
+  .refine((value) => !JSON.isRawJSON(value) || isInt64(value), "expected an integer from -2^63 to 2^63 - 1")
+  .optional();
+
+const options = z.looseObject({ ...serverOptions, num_ctx: z.number().nullish(), seed }).nullish();
 
 /**
  * The body of a generating request in Ollama's own form. Only what the gateway itself reads is looked at; the rest is

@@ -1,7 +1,7 @@
 import type * as z from "zod";
 import { ApiError } from "../../errors.ts";
-import { measure } from "../../lib/json-scan.ts";
 import type { OllamaChatRequest, OllamaMessage, OllamaToolCall } from "../../ollama/types.ts";
+import { ToolArguments } from "../common/tool-arguments.ts";
 import type { ChatMessage, ChatRequest, effort as effortSchema } from "./schema.ts";
 import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
 import { type OutputFormat, schemaFormat } from "../common/output-format.ts";
@@ -94,6 +94,7 @@ export function toOllamaThink(effort: z.output<typeof effortSchema>): boolean | 
 function toOllamaMessages(messages: readonly ChatMessage[]): OllamaMessage[] {
   // A tool's answer names the call it belongs to; models' templates want the tool's name.
   const toolNames = new Map<string, string>();
+  const toolArguments = new ToolArguments();
   return messages.map((message) => {
     switch (message.role) {
       case "system":
@@ -109,7 +110,9 @@ function toOllamaMessages(messages: readonly ChatMessage[]): OllamaMessage[] {
           role: "assistant",
           content: textOf(message.content ?? message.refusal ?? ""),
           ...(message.reasoning_content ? { thinking: message.reasoning_content } : {}),
-          ...(message.tool_calls?.length ? { tool_calls: message.tool_calls.map(toOllamaToolCall) } : {}),
+          ...(message.tool_calls?.length
+            ? { tool_calls: message.tool_calls.map((call) => toOllamaToolCall(call, toolArguments)) }
+            : {}),
         };
       }
       case "tool": {
@@ -125,25 +128,13 @@ function toOllamaMessages(messages: readonly ChatMessage[]): OllamaMessage[] {
   });
 }
 
-function toOllamaToolCall(call: {
+interface ToolCall {
   readonly id: string;
   readonly function: { readonly name: string; readonly arguments: string };
-}): OllamaToolCall {
-  return {
-    id: call.id,
-    function: { name: call.function.name, arguments: argumentsOf(call.function.arguments) },
-  };
 }
 
-/** OpenAI writes the arguments as text, Ollama as an object. A model may have written text that is no object. */
-export function argumentsOf(text: string): unknown {
-  if (typeof measure(text) !== "number") return { value: text };
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : { value };
-  } catch {
-    return { value: text };
-  }
+function toOllamaToolCall({ id, function: called }: ToolCall, toolArguments: ToolArguments): OllamaToolCall {
+  return { id, function: { name: called.name, arguments: toolArguments.read(called.arguments) } };
 }
 
 function textOf(content: Content): string {

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { unsupported, unsupportedForms } from "../common/validation.ts";
+import { int64 } from "../common/int64.ts";
 import { isEmptyObject } from "../common/noop-values.ts";
 import { serverOptions } from "../common/server-options.ts";
 
@@ -149,7 +150,7 @@ export const extensions = {
         "Default: the model's own, else the server's OLLAMA_CONTEXT_LENGTH.",
     ),
   options: z
-    .object(serverOptions)
+    .object({ ...serverOptions, seed: int64.nullish() })
     .catchall(z.union([z.number(), z.boolean(), z.string(), z.array(z.string()), z.null()]).optional())
     .nullish()
     .describe(
@@ -169,7 +170,7 @@ export const extensions = {
 export const sampling = {
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
-  seed: z.int().nullish(),
+  seed: int64.nullish(),
   stop: z.union([z.string(), z.array(z.string()).max(4)]).nullish(),
   presence_penalty: penalty,
   frequency_penalty: penalty,

@@ -1,6 +1,7 @@
 import { ApiError } from "../../errors.ts";
 import type { OllamaChatRequest, OllamaMessage, OllamaToolCall } from "../../ollama/types.ts";
-import { argumentsOf, base64Of, toOllamaThink } from "../openai-chat/request.ts";
+import { base64Of, toOllamaThink } from "../openai-chat/request.ts";
+import { ToolArguments } from "../common/tool-arguments.ts";
 import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
 import type { ResponsesItem, ResponsesRequest } from "./schema.ts";
 import { type OutputFormat, schemaFormat } from "../common/output-format.ts";
@@ -82,6 +83,7 @@ function toOutputFormat(format: NonNullable<ResponsesRequest["text"]>["format"])
 function toOllamaMessages(input: ResponsesRequest["input"]): OllamaMessage[] {
   if (typeof input === "string") return [{ role: "user", content: input }];
   const toolNames = new Map<string, string>();
+  const toolArguments = new ToolArguments();
   const messages: OllamaMessage[] = [];
   let turn:
     { role: "assistant"; content: string; thinking?: string; tool_calls?: OllamaToolCall[] } | undefined;
@@ -116,7 +118,7 @@ function toOllamaMessages(input: ResponsesRequest["input"]): OllamaMessage[] {
         toolNames.set(item.call_id, item.name);
         const call = {
           id: item.call_id,
-          function: { name: item.name, arguments: argumentsOf(item.arguments) },
+          function: { name: item.name, arguments: toolArguments.read(item.arguments) },
         };
         (modelsTurn().tool_calls ??= []).push(call);
         break;

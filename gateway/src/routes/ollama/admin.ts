@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { ApiError } from "../../errors.ts";
 import type { Gateway } from "../../app-context.ts";
+import { isLarge } from "../../ollama/proxy-body.ts";
 
 const BLOB = "/api/blobs/:digest";
 
@@ -45,7 +46,7 @@ async function forwardTo(gateway: Gateway, request: FastifyRequest, reply: Fasti
   // Not the query: none of these routes has one.
   const path = request.url.split("?", 1)[0] ?? "";
   const answer = await backend.client.forward(
-    { method: request.method, path, body: request.body },
+    { method: request.method, path, body: request.body, isLarge: isLarge(request.bodyCost) },
     leaving.signal,
   );
   // What has no type has no content: Ollama answers a copy, a deletion and a blob by the status alone.

@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import type { Caller } from "../../auth/consumer.ts";
 import { modelNotFound } from "../../errors.ts";
 import type { Gateway } from "../../app-context.ts";
+import { isLarge } from "../../ollama/proxy-body.ts";
 import type { OllamaCall } from "../../ollama/types.ts";
 import {
   namedModelSchema,
@@ -27,10 +28,16 @@ export function ollamaApiRoutes(app: FastifyInstance, gateway: Gateway): void {
   app.get("/api/tags", async ({ caller }) => ({ models: await visibleModels(gateway, caller) }));
   app.get("/api/ps", async ({ caller }) => ({ models: await running(gateway, caller) }));
   app.get("/api/version", () => askServer(gateway, { method: "GET", path: "/api/version" }));
-  app.post("/api/show", ({ body: asked, caller }) => {
+  app.post("/api/show", ({ body: asked, caller, bodyCost }) => {
     const body = parseBody(namedModelSchema, asked);
     if (!caller.allows(body.model)) throw modelNotFound(body.model);
-    return askServer(gateway, { method: "POST", path: "/api/show", model: body.model, body });
+    return askServer(gateway, {
+      method: "POST",
+      path: "/api/show",
+      model: body.model,
+      body,
+      isLarge: isLarge(bodyCost),
+    });
   });
 }
 

@@ -1,0 +1,43 @@
+import { JsonParser } from "../../lib/json-parser.ts";
+import { simpleJsonValues } from "../../lib/json-scan.ts";
+
+// What the arguments of all calls in one request may take to parse. In the request's own JSON each is only a string.
+const MAX_BYTES = 4 * 1024 * 1024;
+const MAX_VALUES = 65_536;
+
+/**
+ * Reads the arguments of the calls in a conversation: OpenAI writes them as text, Ollama as an object. A model may have
+ * written text that is no object; this, and what is too large, stays text.
+ */
+export class ToolArguments {
+  #bytes = 0;
+  #values = 0;
+
+  read(text: string): unknown {
+    this.#bytes += text.length;
+    if (this.#bytes > MAX_BYTES) return { value: text };
+    try {
+      const value = this.#parse(text);
+      return typeof value === "object" && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value)
+        ? value
+        : { value };
+    } catch {
+      return { value: text };
+    }
+  }
+
+  #parse(text: string): unknown {
+    const values = simpleJsonValues(text);
+    if (values !== undefined && this.#values + values <= MAX_VALUES) {
+      this.#values += values;
+      return JSON.parse(text);
+    }
+    const parser = new JsonParser(MAX_VALUES - this.#values);
+    try {
+      parser.push(Buffer.from(text));
+      return parser.end();
+    } finally {
+      this.#values += parser.values;
+    }
+  }
+}

@@ -1,0 +1,224 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { FakeOllama } from "../../../test-support/fake-ollama.ts";
+
+// No body may keep the gateway from serving others for longer. It is the processor's time that is measured, not the
+// clock's, and the least of several times: what a body needs it needs each time.
+const LIMIT_MS = 50;
+const ATTEMPTS = 4;
+
+// The default BODY_LIMIT_BYTES, but for what is around a value.
+const LENGTH = 32 * 1024 * 1024 - 2000;
+
+const model = '"model":"m"';
+const messages = '"messages":[{"role":"user","content":"Hi"}]';
+
+function list(length: number, element: string | ((index: number) => string)): string {
+  return `[${Array.from({ length }, (_, index) => (typeof element === "string" ? element : element(index))).join()}]`;
+}
+
+function object(length: number, member: (index: number) => string): string {
+  return `{${list(length, member).slice(1, -1)}}`;
+}
+
+function text(content: string): string {
+  return `"${content.repeat(Math.floor(LENGTH / Buffer.byteLength(content)))}"`;
+}
+
+type Place = readonly [path: string, body: (value: string) => string];
+
+/** Where a value can be in a conversation. */
+const inConversation: readonly ((value: string) => string)[] = [
+  (value) => `{${model},"messages":[{"role":"user","content":${value}}]}`,
+  (value) => `{${model},"messages":${value}}`,
+  (value) => `{${model},${messages},"tools":${value},"tool_choice":"required"}`,
+  (value) => `{${model},${messages},"options":${value}}`,
+  (value) => (value.startsWith("{") ? `{${model},${messages},${value.slice(1)}` : value),
+  (value) => `{${model},${messages},"stop":${value}}`,
+  (value) => `{${model},${messages},"response_format":${value}}`,
+  (value) => `{${model},${messages},"metadata":${value}}`,
+  (value) => `{"model":${value},${messages}}`,
+];
+
+/** Where a value is most of what a route reads. */
+const atEachRoute: readonly Place[] = [
+  ["/v1/chat/completions", (value) => `{${model},"messages":[{"role":"user","content":${value}}]}`],
+  ["/v1/chat/completions", (value) => `{${model},"messages":${value}}`],
+  ["/v1/completions", (value) => `{${model},"prompt":${value}}`],
+  ["/v1/responses", (value) => `{${model},"input":${value}}`],
+  ["/v1/messages", (value) => `{${model},"max_tokens":5,"messages":[{"role":"user","content":${value}}]}`],
+  ["/v1/embeddings", (value) => `{${model},"input":${value}}`],
+  ["/api/embed", (value) => `{${model},"input":${value}}`],
+  ["/api/show", (value) => `{${model},"more":${value}}`],
+];
+
+/** Where else a value can be. */
+const elsewhere: readonly Place[] = [
+  ...inConversation.map((body) => ["/v1/chat/completions", body] as const),
+  ...inConversation.slice(0, 5).map((body) => ["/api/chat", body] as const),
+  ...inConversation.slice(0, 2).map((body) => ["/v1/chatqna", body] as const),
+  ["/v1/completions", (value) => `{${model},"prompt":"a","logit_bias":${value}}`],
+  ["/v1/responses", (value) => `{${model},"input":[{"role":"user","content":${value}}]}`],
+  ["/v1/responses", (value) => `{${model},"input":"a","tools":${value}}`],
+  ["/v1/responses", (value) => `{${model},"input":"a","include":${value}}`],
+  ["/v1/responses", (value) => `{${model},"input":"a","metadata":${value}}`],
+  ["/v1/messages", (value) => `{${model},"max_tokens":5,${messages},"tools":${value}}`],
+  ["/v1/messages", (value) => `{${model},"max_tokens":5,${messages},"system":${value}}`],
+  ["/v1/messages", (value) => `{${model},"max_tokens":5,${messages},"stop_sequences":${value}}`],
+  ["/v1/embeddings", (value) => `{${model},"input":"a","options":${value}}`],
+  ["/api/generate", (value) => `{${model},"prompt":"a","images":${value}}`],
+  ["/api/embeddings", (value) => `{${model},"prompt":${value}}`],
+];
+
+/** Values whose texts are short, for what they are: tried at each place. */
+const structures: Readonly<Record<string, () => string>> = {
+  "499,000 numbers": () => list(499_000, "0"),
+  "as many numbers as an array may have": () => list(65_536, "0"),
+  "300,000 booleans": () => list(300_000, "true"),
+  "as many booleans as an array may have": () => list(65_536, "true"),
+  "empty objects": () => list(65_536, "{}"),
+  "empty strings": () => list(65_536, '""'),
+  "arrays of arrays": () => list(2, list(49_000, "0")),
+  "objects of different shapes": () => list(49_000, (index) => `{"k${index}":0}`),
+  "400,000 unknown keys": () => object(400_000, (index) => `"k${index}":0`),
+  "as many unknown keys as an object may have": () => object(16_384, (index) => `"k${index}":0`),
+  "objects of many keys": () => list(6, (at) => object(16_000, (index) => `"k${at}_${index}":0`)),
+  "the same key again and again": () => object(16_384, () => '"a":0'),
+  "1,000,000 levels": () => `${'{"a":'.repeat(1e6)}0${"}".repeat(1e6)}`,
+  "as many levels as there may be, again and again": () => list(900, `${"[".repeat(100)}${"]".repeat(100)}`),
+  "integers that no double holds": () => list(49_000, "9007199254740993"),
+  "small parts": () => list(33_000, '{"type":"text","text":"a"}'),
+  "small parts of which each is wrong": () => list(33_000, '{"type":"text","text":0}'),
+  "small parts of another API": () => list(33_000, '{"type":"input_text","text":"a"}'),
+  "33,000 messages": () => list(33_000, '{"role":"user","content":"a"}'),
+  "as many messages as there may be": () => list(2048, '{"role":"user","content":"a"}'),
+  tools: () =>
+    list(
+      8000,
+      (index) => `{"type":"function","function":{"name":"f${index}","parameters":{"type":"object"}}}`,
+    ),
+  "tools of many parameters": () =>
+    list(600, (index) => {
+      const properties = object(60, (at) => `"p${at}":{"type":"string"}`);
+      const parameters = `{"type":"object","properties":${properties}}`;
+      return `{"type":"function","function":{"name":"f${index}","parameters":${parameters}}}`;
+    }),
+  "tools that define what the others do": () =>
+    list(400, (index) => {
+      const parameters = `{"type":"object","$defs":${object(100, (at) => `"d${index}_${at}":{}`)}}`;
+      return `{"type":"function","function":{"name":"f${index}","parameters":${parameters}}}`;
+    }),
+  "Anthropic's tools": () => list(8000, (index) => `{"name":"f${index}","input_schema":{"type":"object"}}`),
+  "a schema of many properties": () => {
+    const schema = `{"type":"object","properties":${object(16_000, (at) => `"p${at}":{"type":"string"}`)}}`;
+    return `{"type":"json_schema","json_schema":{"name":"a","schema":${schema}}}`;
+  },
+  "calls of tools": () =>
+    list(2000, () => {
+      const call = '{"id":"a","type":"function","function":{"name":"f","arguments":"{\\"a\\":[1,2,{}]}"}}';
+      return `{"role":"assistant","content":null,"tool_calls":${list(9, call)}}`;
+    }),
+};
+
+/** Values that make a body as long as it may be: each tried at a few places. */
+const texts: Readonly<Record<string, () => string>> = {
+  "a text": () => text("A"),
+  "a text that is not Latin": () => text("漢"),
+  "a text of which one character is not Latin": () => text("A").replace(/"$/, '漢"'),
+  "a text of line breaks": () => text("\\n"),
+  "a text of escapes": () => text("\\u6f22"),
+  "a text of quotes": () => text('\\"'),
+  "a text of backslashes": () => text("\\\\"),
+  "many texts of line breaks": () => list(500, `"${"\\n".repeat(32_000)}"`),
+  "very many texts of line breaks": () => list(8000, `"${"x\\n\\n".repeat(800)}"`),
+  "2,048 texts": () => list(2048, `"${"word ".repeat(3200)}"`),
+  "long keys": () => object(2000, (index) => `"${"k".repeat(16_000)}${index}":0`),
+  "a long number": () => "1".repeat(LENGTH),
+  "a long fraction": () => `0.${"1".repeat(LENGTH)}`,
+  "a long exponent": () => `1e${"1".repeat(LENGTH)}`,
+  "white space": () => `${" ".repeat(LENGTH)}0`,
+  "an image": () =>
+    `[{"type":"image_url","image_url":{"url":${text("A").replace('"', '"data:image/png;base64,')}}}]`,
+  parts: () => list(33_000, `{"type":"text","text":"${"x".repeat(950)}"}`),
+  "long messages": () => list(2000, `{"role":"user","content":"${"x\\n".repeat(5000)}"}`),
+  "calls of many arguments": () => {
+    const call = `{"id":"a","type":"function","function":{"name":"f","arguments":"[${"0,".repeat(100_000)}0]"}}`;
+    return list(150, `{"role":"assistant","content":null,"tool_calls":[${call}]}`);
+  },
+  "calls of long arguments": () => {
+    const call = `{"id":"a","type":"function","function":{"name":"f","arguments":"{\\"a\\":\\"${"\\\\n".repeat(100_000)}\\"}"}}`;
+    return list(100, `{"role":"assistant","content":null,"tool_calls":[${call}]}`);
+  },
+};
+
+describe("no body keeps the gateway from serving others:", () => {
+  let fake: FakeOllama;
+  let gateway: Worker;
+  let url: string;
+
+  beforeAll(async () => {
+    fake = await FakeOllama.start();
+    fake.capabilities = ["completion", "tools", "vision"];
+    gateway = new Worker(new URL("../../../test-support/gateway-thread.ts", import.meta.url), {
+      workerData: { LLM_SERVICE_PORT: `${fake.port}`, LLM_MODEL_ID: "m", LOG_LEVEL: "fatal" },
+      resourceLimits: { maxOldGenerationSizeMb: 384 },
+    });
+    const [port] = (await once(gateway, "message")) as [number];
+    url = `http://127.0.0.1:${port}`;
+    await longestTurn("/v1/chat/completions", `{${model},${messages}}`);
+  });
+
+  afterAll(async () => {
+    await gateway.terminate();
+    await fake.stop();
+  });
+
+  /** What the longest turn of the event loop takes while a request is answered, ms of the processor. */
+  async function longestTurn(path: string, body: string): Promise<number> {
+    gateway.postMessage("begin");
+    await once(gateway, "message");
+    const headers = { "content-type": "application/json" };
+    const response = await fetch(url + path, { method: "POST", headers, body });
+    // A stream whose request turns out wrong breaks off.
+    await response.text().catch(() => undefined);
+    // A choice among tools that the fake does not make is 502.
+    expect([200, 400, 413, 502]).toContain(response.status);
+    gateway.postMessage("end");
+    const [ms] = (await once(gateway, "message")) as [number];
+    fake.received.length = 0;
+    return ms;
+  }
+
+  async function expectShort(path: string, body: string): Promise<void> {
+    let least = Infinity;
+    for (let n = 0; n < ATTEMPTS && least > LIMIT_MS; n += 1) {
+      least = Math.min(least, await longestTurn(path, body));
+    }
+    expect(least, `${path} ${body.slice(0, 100)}`).toBeLessThan(LIMIT_MS);
+  }
+
+  const timeout = { timeout: 120_000 };
+
+  test.each(Object.entries(structures).map(([name, value], index) => ({ name, value, index })))(
+    "$name",
+    timeout,
+    async ({ value, index }) => {
+      const made = value();
+      // Each of the further places has its turn.
+      const further = elsewhere.filter((_place, at) => at % 5 === index % 5);
+      for (const [path, body] of [...atEachRoute, ...further]) await expectShort(path, body(made));
+    },
+  );
+
+  test.each(Object.entries(texts).map(([name, value], index) => ({ name, value, index })))(
+    "$name, up to the limit",
+    timeout,
+    async ({ value, index }) => {
+      const made = value();
+      for (const [path, body] of atEachRoute.filter((_place, at) => at % 4 === index % 4)) {
+        await expectShort(path, body(made));
+      }
+    },
+  );
+});
