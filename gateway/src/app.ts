@@ -12,6 +12,7 @@ import { authenticate } from "./plugins/auth.ts";
 import { checkHost } from "./plugins/host-check.ts";
 import { Backends } from "./backends/backend-pool.ts";
 import { BodyBudget } from "./plugins/body-budget.ts";
+import { ConnectionLimits } from "./plugins/connection-limits.ts";
 import { limitBodies } from "./plugins/body-deadline.ts";
 import type { Config } from "./config/config.ts";
 import { listenForControl } from "./control/control-server.ts";
@@ -77,7 +78,12 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     // One line a request, written when it has ended, in place of Fastify's two.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.BODY_LIMIT_BYTES,
-    http: { headersTimeout: config.REQUEST_TIMEOUT_MS, connectionsCheckingInterval: OVERDUE_CHECK_MS },
+    // Bodies have a deadline of their own. Node's would bound the headers' to 300 s.
+    http: {
+      requestTimeout: 0,
+      headersTimeout: config.REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: OVERDUE_CHECK_MS,
+    },
     requestIdHeader: false,
     trustProxy: (address) => proxies.trusts(address),
     // Bodies are validated by their Zod schemas. Fastify's own compilers would be loaded for nothing, 8 MiB of them.
@@ -107,6 +113,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   const bodies = new BodyBudget(Math.max(config.BODIES_LIMIT_BYTES, config.BODY_LIMIT_BYTES), keys);
   readJsonBodies(app, bodies, config.BODY_LIMIT_BYTES);
 
+  const connections = new ConnectionLimits(app, config.CONNECTIONS_LIMIT);
   findClientAddress(app, proxies);
   recordRequests(app, gateway, { statistics, tracing, log, bodies });
   authenticate(app, keys, metrics);
@@ -115,6 +122,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     allowedHosts: config.ALLOWED_HOSTS,
     needsKey: () => !keys.isEmpty,
   });
+  connections.recognize(keys);
   limitBodies(app, config.REQUEST_TIMEOUT_MS, BLOB_ROUTES);
   answerErrors(app);
   openApiRoute(app);

@@ -149,6 +149,13 @@ const catalogue = {
       "The requests under way have as much text and images as the gateway may hold, or hold for one key. Try again in a moment.",
     retryAfter: 2,
   },
+  connections_full: {
+    status: 503,
+    type: "server_error",
+    message:
+      "The gateway has as many connections as it may hold. Try again in a moment, or reuse connections.",
+    retryAfter: 2,
+  },
   queue_full: {
     status: 503,
     type: "server_error",

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -170,6 +170,50 @@ test(
     const response = await fetch(`${server.url}/v1/chat/completions`, { method: "POST", headers, body });
     expect(response.status).toBe(400);
     expect((await server.post("/v1/chat/completions", hello)).status).toBe(200);
+  },
+);
+
+test.each([
+  ["of its connections", "2048"],
+  ["of what bodies take together", "8000"],
+])(
+  "6,000 connections that stop just short of a body of 64 KiB do not kill it: it keeps the bound %s",
+  { timeout: 60_000 },
+  async (_bound, connections) => {
+    const server = await start(await startFake(), {
+      NODE_OPTIONS: "--max-old-space-size=384 --max-semi-space-size=8",
+      CONNECTIONS_LIMIT: connections,
+    });
+    const { hostname, port } = new URL(server.url);
+    const head =
+      "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+    const sent = Buffer.from(`${head}content-length: 65500\r\n\r\n{"a":"${"x".repeat(65_000)}`);
+    let connected = 0;
+    const sockets = Array.from({ length: 6000 }, () => {
+      const socket = connect(Number(port), hostname, () => (connected += 1));
+      socket.on("error", () => undefined).resume();
+      socket.write(sent);
+      return socket;
+    });
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+    });
+    await eventually(() => connected === sockets.length || undefined, 50_000);
+    const [, peakKib] =
+      /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${server.process.pid}/status`, "utf8")) ?? [];
+    expect(Number(peakKib) / 1024).toBeLessThan(512);
+    for (const socket of sockets) socket.destroy();
+    // What they held is free again.
+    await expect
+      .poll(
+        () =>
+          server.post("/v1/chat/completions", hello).then(
+            ({ status }) => status,
+            () => 0,
+          ),
+        { timeout: 15_000 },
+      )
+      .toBe(200);
   },
 );
 

@@ -166,6 +166,12 @@ const definitions = {
       "64 KiB share a budget of their own, a quarter of this. With several keys, one key may use 75 %. Beyond " +
       "it, requests are rejected with 503.",
   }),
+  CONNECTIONS_LIMIT: integer(4, 65_535, "connections", {
+    default: "2048",
+    description:
+      "Maximum number of open client connections. Beyond it, idle ones are closed, else a new one is rejected " +
+      "with 503. Clients that have not presented a valid key yet may hold a quarter; their oldest is closed.",
+  }),
   QUEUE_LIMIT: integer(1, 65_535, "requests", {
     default: "256",
     description:

@@ -1,8 +1,8 @@
-import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { errorFormOf } from "../apis/error-formats.ts";
 import { ApiError, toApiError } from "../errors.ts";
+import { closeAfterResponse, respondAndClose } from "./raw-response.ts";
 
 /** Answers whatever a route throws, and what no route takes, in the form of the API that was spoken. */
 export function answerErrors(app: FastifyInstance): void {
@@ -23,6 +23,10 @@ export function answerErrors(app: FastifyInstance): void {
     }
     if (error.retryAfter !== undefined) void reply.header("retry-after", error.retryAfter);
     if (error.final) void reply.header("x-should-retry", "false");
+    // The rest of a body that nobody reads must not take the response with it.
+    if (!request.raw.complete && reply.getHeader("connection") === "close") {
+      closeAfterResponse(request.raw.socket);
+    }
     if (error.code === "shutting_down") void reply.header("connection", "close");
     void reply.code(error.status).send(errorFormOf(request.url)(error, request.id));
   });
@@ -46,11 +50,5 @@ export function answerUnreadable(cause: Error & { code?: string }, socket: Socke
     socket.destroy();
     return;
   }
-  const body = JSON.stringify(error.body());
-  socket.end(
-    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ""}\r\n` +
-      "Connection: close\r\n" +
-      "Content-Type: application/json; charset=utf-8\r\n" +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
+  respondAndClose(socket, error);
 }

@@ -27,7 +27,9 @@ const PIECE_BYTES = 16 * 1024;
 export function readJsonBodies(app: FastifyInstance, budget: BodyBudget, bodyLimit: number): void {
   app.decorateRequest("bodyCost", 0);
   app.addContentTypeParser("application/json", (request, payload, done) => {
-    new BodyReader(request, payload, { budget, bodyLimit, done }).start();
+    // No route reads it.
+    if (request.is404) done(null);
+    else new BodyReader(request, payload, { budget, bodyLimit, done }).start();
   });
 }
 
