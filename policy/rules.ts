@@ -13,6 +13,10 @@ interface Arguments {
   readonly digest?: string;
   /** Of an Ollama server. */
   readonly port?: number;
+  /** Of a model: what it is made from. */
+  readonly source?: string;
+  /** Of a gateway: its own variables. */
+  readonly environment?: { readonly LOG_TEXT?: string };
   /** Of a gateway: how it is reached. */
   readonly published?: { readonly bindAddress?: string };
   /** Of a network. */
@@ -30,6 +34,7 @@ interface Inputs {
   readonly memory?: number;
   readonly cpus?: string;
   readonly cpuQuota?: number;
+  readonly envs?: readonly string[];
 }
 
 function rule(
@@ -52,6 +57,11 @@ const component = (name: string) => `ollama-stack:index:${name}`;
 const container = "docker:index/container:Container";
 const image = "docker:index/remoteImage:RemoteImage";
 const volume = "docker:index/volume:Volume";
+
+/** How Ollama's server tells names of models that it runs in its cloud. */
+function isCloudName(text: string): boolean {
+  return /[:-]cloud$/i.test(text.replace(/:latest$/i, ""));
+}
 
 const digest = /@sha256:[0-9a-f]{64}$/;
 
@@ -105,6 +115,28 @@ export const rules: readonly ResourceValidationPolicy[] = [
         say(
           `The engine is older than Docker 28, which lets other hosts of its network reach containers directly (moby#45610) unless its host drops such packets. Whether it does can only be read by root on that host. ${mend}`,
         );
+    },
+  ),
+  rule(
+    "text-unlogged",
+    "Prompts and responses are not logged.",
+    [component("Gateway")],
+    ({ environment }, say) => {
+      if (environment?.LOG_TEXT === "on")
+        say("It writes prompts and responses into its log. Take LOG_TEXT out of gatewayEnvironment.");
+    },
+  ),
+  rule(
+    "cloud-unused",
+    "Nothing is sent to Ollama's cloud.",
+    [component("OllamaModel"), container],
+    ({ model, source, envs = [] }, say, { type }) => {
+      if (type !== container) {
+        const cloud = [model, source].find((text) => text !== undefined && isCloudName(text));
+        if (cloud !== undefined)
+          say(`${cloud} runs in Ollama's cloud: prompts leave the host. Take it out of models.`);
+      } else if (envs.some((line) => line.startsWith("OLLAMA_HOST=")) && !envs.includes("OLLAMA_NO_CLOUD=1"))
+        say("It may send prompts to Ollama's cloud. Give its container OLLAMA_NO_CLOUD=1.");
     },
   ),
   rule("images-pinned", "Images that are not built here are pinned by digest.", [image], (props, say) => {

@@ -8,8 +8,10 @@ import { type GivenConfig, keys } from "./keys.ts";
 import { knownFields } from "./models.ts";
 
 export const configSchema = keys.superRefine((config, context) => {
-  for (const { breaks, path, message } of rules)
-    if (breaks(config)) context.addIssue({ code: "custom", path: [path], message });
+  for (const { breaks, path, inside, message } of rules) {
+    const at = inside === undefined ? [path] : [path, inside];
+    if (breaks(config)) context.addIssue({ code: "custom", path: at, message });
+  }
 });
 
 const structured = new Set([

@@ -6,8 +6,9 @@ import { hasTls, isNamed } from "./edge-modes.ts";
 interface Rule {
   /** Whether a config breaks it. */
   readonly breaks: (config: GivenConfig) => boolean;
-  /** The key that is to be changed. */
+  /** The key that is to be changed, and what inside it. */
   readonly path: keyof GivenConfig;
+  readonly inside?: string;
   readonly message: string;
 }
 
@@ -17,6 +18,12 @@ export const rules: readonly Rule[] = [
       !isLoopback(gatewayBindAddress) && gatewayApiKeys.length === 0,
     path: "gatewayBindAddress",
     message: "a loopback address while gatewayApiKeys is empty, or everybody on the network is let in",
+  },
+  {
+    breaks: ({ production, gatewayEnvironment }) => production && gatewayEnvironment.LOG_TEXT === "on",
+    path: "gatewayEnvironment",
+    inside: "LOG_TEXT",
+    message: "off while production is true: prompts and responses would be in the log",
   },
   {
     breaks: ({ retainModels, protectModels }) => protectModels && !retainModels,

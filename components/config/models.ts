@@ -126,6 +126,11 @@ export function knownFields(path: readonly PropertyKey[]): string {
   return Object.keys((path.includes("parameters") ? parameters : fields).shape).join(", ");
 }
 
+/** Whether Ollama would run a model of this name in its cloud, as its server tells them apart. */
+export function isCloudName(text: string): boolean {
+  return /[:-]cloud$/i.test(text.replace(/:latest$/i, ""));
+}
+
 /** How Ollama tells names apart: it does not look at the case, and `library/` is what a name without namespace has. */
 export function canonicalName(text: string): string {
   return text.toLowerCase().replace(/^library\//, "");
@@ -142,5 +147,9 @@ export const models = z.preprocess(
     .refine(
       (list) => new Set(list.map((entry) => canonicalName(entry.name))).size === list.length,
       "a list that names each model once",
+    )
+    .refine(
+      (list) => !list.some(({ name: own, source: from = own }) => isCloudName(own) || isCloudName(from)),
+      "a list without models of Ollama's cloud (-cloud, :cloud), which the stack's servers do not use",
     ),
 );

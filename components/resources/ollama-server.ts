@@ -126,6 +126,8 @@ export class OllamaServer extends pulumi.ComponentResource {
             OLLAMA_NUM_PARALLEL: String(args.parallel),
             OLLAMA_CONTEXT_LENGTH: String(args.contextLength),
             OLLAMA_KEEP_ALIVE: args.keepAlive,
+            // What is sent to a private service does not leave it.
+            OLLAMA_NO_CLOUD: "1",
             // When it starts, it would delete what another server on the volume is just pulling.
             ...(args.modelVolume === "" && isFirst ? {} : { OLLAMA_NOPRUNE: "1" }),
           },

@@ -56,6 +56,18 @@ describe("config", () => {
     });
   });
 
+  it("refuses a production stack that writes prompts into its log", () => {
+    const environment = { gatewayEnvironment: '{"LOG_TEXT":"on"}' };
+    expect(parse(environment).gatewayEnvironment).toEqual({ LOG_TEXT: "on" });
+    expect(() => parse({ ...environment, production: "true" })).toThrow(
+      /gatewayEnvironment\.LOG_TEXT is "on", but must be off while production is true.*--path 'gatewayEnvironment\.LOG_TEXT'/,
+    );
+  });
+
+  it("takes a model whose name only has the word cloud in it", () => {
+    expect(parse({ models: '["cloudy:1b","cloud:7b","a-cloud:7b"]' }).models).toHaveLength(3);
+  });
+
   it("refuses a secret that would be stored and shown in the clear, and takes the one that is not", () => {
     expect(() => {
       refuseSecrets("ollama-stack", ["ollama-stack:gatewayApiKeys", "docker:registryAuth"]);
@@ -122,6 +134,14 @@ describe("config", () => {
     ["models", '[{"name":"a","digset":"x"}]', /models\[0\] has the unknown field digset/],
     ["models", '["a","a:latest"]', /names each model once/],
     ["models", '["a","library/A"]', /names each model once/],
+    ["models", '["gpt-oss:120b-cloud"]', /without models of Ollama's cloud/],
+    ["models", '["kimi-k2.5:CLOUD"]', /without models of Ollama's cloud/],
+    ["models", '["gpt-oss-cloud"]', /without models of Ollama's cloud/],
+    [
+      "models",
+      '[{"name":"a","source":"registry.example/b/c:120b-cloud"}]',
+      /without models of Ollama's cloud/,
+    ],
     [
       "models",
       '[{"name":"a","source":"ftp://x/y.gguf"}]',

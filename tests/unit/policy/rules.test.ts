@@ -55,6 +55,11 @@ describe("the rules for production", () => {
     ["models-pinned", "model", { model: "tiny:1b", digest: "a".repeat(64) }],
     ["volumes-kept", "volume", { name: "models" }, { protect: true }],
     ["volumes-kept", "ollama", { retainModels: true }],
+    ["text-unlogged", "gateway", { environment: { LOG_TEXT: "off" } }],
+    ["text-unlogged", "gateway", { environment: {} }],
+    ["cloud-unused", "model", { model: "cloudy:1b", source: "cloudy:1b" }],
+    ["cloud-unused", "container", { envs: ["OLLAMA_HOST=0.0.0.0:11434", "OLLAMA_NO_CLOUD=1"] }],
+    ["cloud-unused", "container", { envs: ["PORT=8000"] }],
     ["limits-set", "container", limited],
     ["limits-set", "container", { name: "x", memory: 512, cpus: "0.5" }],
     ["limits-set", "gateway", { limits: { pids: 128 } }],
@@ -85,6 +90,16 @@ describe("the rules for production", () => {
     ["models-pinned", "model", { model: "tiny:1b" }, /^tiny:1b .*npm run pin/],
     ["volumes-kept", "volume", { name: "models" }, /^models .*protectModels/],
     ["volumes-kept", "ollama", { retainModels: false }, /retainModels/],
+    [
+      "text-unlogged",
+      "gateway",
+      { environment: { LOG_TEXT: "on" } },
+      /prompts and responses.*gatewayEnvironment/,
+    ],
+    ["cloud-unused", "model", { model: "gpt-oss:120b-cloud" }, /^gpt-oss:120b-cloud runs in Ollama's cloud/],
+    ["cloud-unused", "model", { model: "mine:1b", source: "kimi-k2.5:cloud" }, /^kimi-k2\.5:cloud runs/],
+    ["cloud-unused", "model", { model: "gpt-oss-cloud:latest" }, /^gpt-oss-cloud:latest runs/],
+    ["cloud-unused", "container", { envs: ["OLLAMA_HOST=0.0.0.0:11434"] }, /OLLAMA_NO_CLOUD=1/],
     ["limits-set", "container", { ...limited, memory: 0 }, /^x may use all memory/],
     [
       "limits-set",
@@ -105,12 +120,14 @@ describe("the rules for production", () => {
       expect(await violations(name, name === "images-pinned" ? "volume" : "image", {})).toEqual([]);
     }
     expect(rules.map(({ name }) => name).sort()).toEqual([
+      "cloud-unused",
       "images-pinned",
       "keys-required",
       "limits-set",
       "models-pinned",
       "neighbours-kept-out",
       "ollama-unpublished",
+      "text-unlogged",
       "tls-required",
       "volumes-kept",
     ]);

@@ -61,7 +61,12 @@ describe("OllamaServer", () => {
   it("hands its settings over as Ollama's variables", async () => {
     await read(server("envs").url);
     expect(find("envs-container")["envs"]).toEqual(
-      expect.arrayContaining(["OLLAMA_NUM_PARALLEL=2", "OLLAMA_CONTEXT_LENGTH=8192", "OLLAMA_KEEP_ALIVE=5m"]),
+      expect.arrayContaining([
+        "OLLAMA_NUM_PARALLEL=2",
+        "OLLAMA_CONTEXT_LENGTH=8192",
+        "OLLAMA_KEEP_ALIVE=5m",
+        "OLLAMA_NO_CLOUD=1",
+      ]),
     );
   });
 
