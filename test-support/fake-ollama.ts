@@ -67,6 +67,8 @@ export class FakeOllama {
   loaded: { name: string; digest?: string; context_length?: number; expires_at?: string }[] | undefined;
   /** What `/api/show` says every model can do; undefined: it does not say, as an old Ollama. */
   capabilities: string[] | undefined = ["completion", "tools"];
+  /** What `/api/show` says of how every model is made. */
+  modelInfo: Readonly<Record<string, unknown>> = {};
   port = 0;
   /** Breaks the connection of a generating request off when its headers are there and its body is not. */
   cutsBodies = false;
@@ -191,7 +193,7 @@ export class FakeOllama {
       case "/api/version":
         return { version: "0.17.4" };
       case "/api/show":
-        return { capabilities: this.capabilities, details: { family: "fake" }, model_info: {} };
+        return { capabilities: this.capabilities, details: { family: "fake" }, model_info: this.modelInfo };
       default:
         return undefined;
     }

@@ -10,6 +10,7 @@ import type { NeededContext } from "../backends/loaded-models.ts";
 import { acquireQuota, settleQuota } from "./acquire-quota.ts";
 import { askInTurn } from "./run-calls.ts";
 import { shareModel } from "./shared-model.ts";
+import { refuseUnknownTokens } from "./context-check.ts";
 import { refuseUnseenImages } from "./vision-check.ts";
 
 interface Answering {
@@ -49,6 +50,7 @@ export async function answer(
   record.admitted = admitted;
   try {
     await refuseUnseenImages(gateway.ollama, asked, admitted);
+    await refuseUnknownTokens(gateway.ollama, asked, admitted);
     const adapt = asked.adapt?.() ?? asItCame;
     const answering = { gateway, request, reply, asked, adapt, admitted };
     await (stream ? answerAsStream(answering) : answerWhole(answering));

@@ -1,3 +1,4 @@
+import { toDouble } from "../lib/exact-numbers.ts";
 import { type Position, inside, invalidSchema, quoted } from "./position.ts";
 import type { JsonSchema } from "./references.ts";
 import type { WalkContext } from "./walk-context.ts";
@@ -42,6 +43,7 @@ export function readBounds(
 }
 
 function countOf(given: unknown, at: Position): number {
-  if (typeof given === "number" && given >= 0) return Math.trunc(given);
+  const count = toDouble(given);
+  if (count !== undefined && count >= 0) return Math.trunc(count);
   throw invalidSchema(at, `${quoted(given)} is no number of characters or items`, "Use an integer from 0 on");
 }

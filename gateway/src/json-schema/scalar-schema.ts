@@ -1,3 +1,4 @@
+import { toDouble } from "../lib/exact-numbers.ts";
 import { readBounds } from "./count-bounds.ts";
 import { FORMATS, MAX_INTEGER, MAX_ONE_SIDED_INTEGER, MAX_REPETITIONS } from "./grammar-limits.ts";
 import { rewritePattern } from "./pattern.ts";
@@ -83,8 +84,9 @@ function boundOf(schema: JsonSchema, keyword: string, at: Position): number | un
   const given = schema[keyword];
   // Draft 4 has true and false here, about the bound beside it.
   if (given == null || typeof given === "boolean") return undefined;
-  if (typeof given !== "number") {
+  const bound = toDouble(given);
+  if (bound === undefined) {
     throw invalidSchema(inside(at, keyword), `${quoted(given)} is no number`, "Correct it");
   }
-  return given;
+  return bound;
 }

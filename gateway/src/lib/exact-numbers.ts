@@ -28,6 +28,13 @@ export function exactLiteral(value: unknown): string | undefined {
   return JSON.isRawJSON(value) ? value.rawJSON : undefined;
 }
 
+/** The nearest double of a number, however it is held; undefined for any other value. */
+export function toDouble(value: unknown): number | undefined {
+  if (typeof value === "number") return value;
+  const literal = exactLiteral(value);
+  return literal === undefined ? undefined : Number(literal);
+}
+
 /** Whether a value is an integer of 64 bits, held as a number or exactly. */
 export function isInt64(value: unknown): value is number | RawJson {
   // Of a number with an exponent, the double is exact.

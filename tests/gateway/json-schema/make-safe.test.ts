@@ -217,6 +217,20 @@ test("what is not applied is named, and what says nothing is not", () => {
   ]);
 });
 
+test("bounds that no double holds are left out, and values are kept exactly", () => {
+  const exact = (literal: string): unknown => JSON.rawJSON(literal);
+  const i64 = {
+    type: "integer",
+    minimum: exact("-9223372036854775808"),
+    maximum: exact("9223372036854775807"),
+  };
+  const length = { type: "string", maxLength: exact("9223372036854775807") };
+  const { schema } = makeSafe(object({ i64, length, id: { const: exact("9007199254740993") } }), "format");
+  expect(JSON.stringify(schema["properties"])).toBe(
+    '{"i64":{"type":"integer"},"length":{"type":"string"},"id":{"const":9007199254740993}}',
+  );
+});
+
 test("two tools may each define what they call by the same name", () => {
   const parameters = (type: string): Schema =>
     object({ city: { $ref: "#/$defs/City" } }, { $defs: { City: { type } } });

@@ -12,3 +12,9 @@ export const serverOptions = {
   num_thread: number,
   use_imagegen_runner: flag,
 };
+
+/**
+ * Ollama's options that take memory for each request. Of 2,000,000,000 tokens to look back on, a model's runner keeps
+ * 8 GB.
+ */
+export const boundedOptions = { repeat_last_n: z.int().min(-1).max(1_048_576).nullish() };

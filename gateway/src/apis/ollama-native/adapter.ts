@@ -1,11 +1,12 @@
 import * as z from "zod";
 import { isInt64 } from "../../lib/exact-numbers.ts";
 import type { OllamaCall } from "../../ollama/types.ts";
+import { checkTemplate } from "./template.ts";
 import { MAX_MESSAGES, modelName } from "../openai-chat/schema.ts";
 import type { StreamedAnswer, Translated } from "../adapter.ts";
 import { MAX_EMBED_INPUTS } from "../openai-embeddings/adapter.ts";
 import { nativeFormat } from "../common/output-format.ts";
-import { serverOptions } from "../common/server-options.ts";
+import { boundedOptions, serverOptions } from "../common/server-options.ts";
 
 const OWN_SPELLING = /^[a-z0-9_]+$/;
 
@@ -25,7 +26,9 @@ const seed = z
   .refine((value) => !JSON.isRawJSON(value) || isInt64(value), "expected an integer from -2^63 to 2^63 - 1")
   .optional();
 
-const options = z.looseObject({ ...serverOptions, num_ctx: z.number().nullish(), seed }).nullish();
+const options = z
+  .looseObject({ ...serverOptions, ...boundedOptions, num_ctx: z.number().nullish(), seed })
+  .nullish();
 
 /**
  * The body of a generating request in Ollama's own form. Only what the gateway itself reads is looked at; the rest is
@@ -66,12 +69,13 @@ export const nativeEmbedSchema = aboutModel({
 /**
  * A request in Ollama's own form. Its defaults are Ollama's own too: a conversation too long is cut.
  *
- * @throws ApiError for a format that Ollama cannot take
+ * @throws ApiError for a format or a template that Ollama cannot take
  */
 export function translateNative(
   path: OllamaCall["path"],
   request: z.output<typeof nativeSchema>,
 ): Translated {
+  checkTemplate(request["template"]);
   const { format, ignoredKeywords } = nativeFormat(request["format"]);
   const body = { ...request, stream: request.stream ?? true, ...(format === undefined ? {} : { format }) };
   return {

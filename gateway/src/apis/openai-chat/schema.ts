@@ -2,7 +2,7 @@ import * as z from "zod";
 import { unsupported, unsupportedForms } from "../common/validation.ts";
 import { int64 } from "../common/int64.ts";
 import { isEmptyObject } from "../common/noop-values.ts";
-import { serverOptions } from "../common/server-options.ts";
+import { boundedOptions, serverOptions } from "../common/server-options.ts";
 
 /** Taken, because it does not change the answer. */
 export const ignored = z.unknown().optional();
@@ -150,7 +150,7 @@ export const extensions = {
         "Default: the model's own, else the server's OLLAMA_CONTEXT_LENGTH.",
     ),
   options: z
-    .object({ ...serverOptions, seed: int64.nullish() })
+    .object({ ...serverOptions, ...boundedOptions, seed: int64.nullish() })
     .catchall(z.union([z.number(), z.boolean(), z.string(), z.array(z.string()), z.null()]).optional())
     .nullish()
     .describe(
