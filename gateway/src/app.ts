@@ -22,7 +22,7 @@ import { findClientAddress } from "./plugins/client-address.ts";
 import { answerErrors, answerUnreadable } from "./plugins/error-handler.ts";
 import type { Gateway } from "./app-context.ts";
 import { readJsonBodies } from "./plugins/json-body.ts";
-import { TrustedProxies } from "./lib/trusted-proxies.ts";
+import { clientAddress, TrustedProxies } from "./lib/trusted-proxies.ts";
 import { KeyRing } from "./auth/key-store.ts";
 import type { Log } from "./observability/log.ts";
 import { Metrics } from "./observability/metrics.ts";
@@ -70,7 +70,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     metrics.countLoad(outcome);
   };
   const drains = new Drains(admission, ollama, config.REQUIRED_MODELS);
-  const gateway: Gateway = { config, ollama, admission, drains, metrics };
+  const gateway: Gateway = { config, ollama, admission, drains, metrics, log };
 
   const proxies = new TrustedProxies(config.TRUSTED_PROXIES);
   const app = fastify({
@@ -139,7 +139,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   metricsRoute(app, gateway, keys);
 
   const { CONTROL_SOCKET: socket } = config;
-  const control = socket === "" ? undefined : listenForControl(socket, drains, logger);
+  const control = socket === "" ? undefined : listenForControl(socket, { drains, keys }, log);
   app.addHook("preClose", async () => {
     await admission.drain(config.SHUTDOWN_TIMEOUT_MS);
     setTimeout(() => {
@@ -194,6 +194,7 @@ function recordRequests(
   app.addHook("onRequest", (request, reply, done) => {
     const record = new RequestRecord();
     request.record = record;
+    record.clientIp = clientAddress(request);
     record.trace = tracing.begin(request.headers["traceparent"] as string | undefined);
     void reply.header("x-request-id", request.id);
     // Fastify's own signal fires when the request's body has been read (fastify/fastify#6725); this one when the

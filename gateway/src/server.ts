@@ -43,6 +43,7 @@ async function listen(): Promise<void> {
 function turnDebugging(): void {
   logger.level = logger.level === config.LOG_LEVEL ? "debug" : config.LOG_LEVEL;
   logger.warn({ log_level: logger.level }, "log level");
+  log.audit({ act: "set-log-level", target: logger.level });
 }
 
 /** Drains and exits; asked a second time, exits at once. */

@@ -92,6 +92,11 @@ export function keyId({ digest }: Pick<KeyDefinition, "digest">): string {
   return digest.toString("hex").slice(0, 8);
 }
 
+/** A key in lists and logs. */
+export function keyLabel(key: Pick<KeyDefinition, "name" | "digest">): string {
+  return `${key.name}:${keyId(key)}`;
+}
+
 /** Makes a key that nobody can guess, or takes the one given, and the line that lets the gateway know it. */
 export function newKey(
   name: string,

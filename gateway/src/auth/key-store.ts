@@ -6,6 +6,7 @@ import {
   type KeyDefinition,
   KeyError,
   keyId,
+  keyLabel,
   limitsOf,
   refusalOf,
   sharedFields,
@@ -110,7 +111,7 @@ export class KeyRing {
     this.#entries = keys.map((key) => {
       const caller = callers.get(key.name) ?? callerOf(key, before);
       callers.set(key.name, caller);
-      return { key, label: `${key.name}:${keyId(key)}`, caller };
+      return { key, label: keyLabel(key), caller };
     });
   }
 }

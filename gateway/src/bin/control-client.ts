@@ -4,6 +4,7 @@ import { request } from "node:http";
 //   control.cjs drain SECONDS             no new requests here, and none under way
 //   control.cjs drain HOST:PORT SECONDS   the same of an Ollama server
 //   control.cjs return HOST:PORT          requests go to that server again
+//   control.cjs reload-keys               the file of keys is read at once; prints the keys in force, as NAME:ID
 const [what = "", ...rest] = process.argv.slice(2);
 const server = rest.find((word) => word.includes(":"));
 const seconds = rest.find((word) => !word.includes(":")) ?? "0";

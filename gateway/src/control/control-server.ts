@@ -5,22 +5,36 @@ import { type Drains, UnknownServer } from "../scheduling/drain-controller.ts";
 
 /**
  * Answers on a Unix socket what only those may ask who may run commands in the gateway's container: `POST /drain`,
- * `POST /drain/HOST:PORT`, `POST /return/HOST:PORT`. The answer is text, written while it happens.
+ * `POST /drain/HOST:PORT`, `POST /return/HOST:PORT`, `POST /reload-keys`. The answer is text, written while it happens.
  */
-export function listenForControl(path: string, drains: Drains, logger: FastifyBaseLogger): Server {
+export function listenForControl(path: string, controlled: Controlled, log: ControlLog): Server {
   rmSync(path, { force: true });
   const server = createServer((request, response) => {
-    void answer(drains, logger, request, response);
+    void answer(controlled, log, request, response);
   });
   server.on("error", (error) => {
-    logger.error({ control_socket: path, error: String(error) }, "cannot listen for control");
+    log.logger.error({ control_socket: path, error: String(error) }, "cannot listen for control");
   });
   return server.listen(path);
 }
 
+interface ControlLog {
+  readonly logger: FastifyBaseLogger;
+  audit(act: { readonly act: string; readonly target: string; readonly timeout_ms: number }): void;
+}
+
+/** What is controlled. */
+export interface Controlled {
+  readonly drains: Drains;
+  readonly keys: {
+    /** Reads the keys' file at once, and returns what is in force then. @throws Error when it cannot be read */
+    reload(): Promise<readonly string[]>;
+  };
+}
+
 async function answer(
-  drains: Drains,
-  logger: FastifyBaseLogger,
+  { drains, keys }: Controlled,
+  log: ControlLog,
   { method, url = "" }: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -31,18 +45,35 @@ async function answer(
     const seconds = Number(searchParams.get("seconds"));
     if (!Number.isFinite(seconds) || seconds < 0) throw new ControlError("SECONDS has to be a number");
     const timeoutMs = seconds * 1000;
-    logger.info({ control: what, server, timeout_ms: timeoutMs }, "asked");
-    if (method === "POST" && what === "drain" && server === undefined) await drains.leave(timeoutMs, say);
-    else if (method === "POST" && what === "drain") await drains.spare(server ?? "", timeoutMs, say);
-    else if (method === "POST" && what === "return") await drains.comeBack(server ?? "");
-    else throw new ControlError("known are: drain SECONDS, drain HOST:PORT SECONDS, return HOST:PORT");
+    const act = method === "POST" ? what : undefined;
+    if (act === "drain" || act === "return") {
+      log.audit({ act, target: server ?? "this gateway", timeout_ms: timeoutMs });
+    }
+    if (act === "drain" && server === undefined) await drains.leave(timeoutMs, say);
+    else if (act === "drain") await drains.spare(server ?? "", timeoutMs, say);
+    else if (act === "return") await drains.comeBack(server ?? "");
+    // What has changed is audited by whoever notices it first.
+    else if (act === "reload-keys") for (const label of await reloaded(keys)) say(label);
+    else {
+      throw new ControlError(
+        "known are: drain SECONDS, drain HOST:PORT SECONDS, return HOST:PORT, reload-keys",
+      );
+    }
   } catch (error) {
     const wrong = error instanceof UnknownServer || error instanceof ControlError;
-    if (!wrong) logger.error({ error: String(error) }, "control failed");
+    if (!wrong) log.logger.error({ error: String(error) }, "control failed");
     if (!response.headersSent) response.statusCode = wrong ? 400 : 500;
     say(error instanceof Error ? error.message : String(error));
   }
   response.end();
+}
+
+async function reloaded(keys: Controlled["keys"]): Promise<readonly string[]> {
+  try {
+    return await keys.reload();
+  } catch (error) {
+    throw new ControlError(error instanceof Error ? error.message : String(error));
+  }
 }
 
 /** What was asked cannot be done; the message says why. */

@@ -1,5 +1,4 @@
 import type { FastifyRequest } from "fastify";
-import { clientAddress } from "../lib/trusted-proxies.ts";
 import type { ApiError } from "../errors.ts";
 import type { Log } from "./log.ts";
 import { rounded } from "./milliseconds.ts";
@@ -19,7 +18,7 @@ export function logRequest(log: Log, request: FastifyRequest, status: number, pr
     // Not the URL: it may hold anything.
     route: route ?? "unknown",
     status,
-    client_ip: clientAddress(request),
+    client_ip: record.clientIp,
     key: request.caller.name || undefined,
     model: record.model,
     stream: record.stream,

@@ -24,6 +24,8 @@ export class RequestRecord {
   readonly startedAt = performance.now();
   /** The request's place in a trace, when it has one. */
   trace: Trace | undefined;
+  /** Read when the request arrives: a body that is passed on takes its connection with it. */
+  clientIp: string | undefined;
   model: string | undefined;
   stream: boolean | undefined;
   error: ApiError | undefined;

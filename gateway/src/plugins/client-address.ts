@@ -8,7 +8,6 @@ import type { TrustedProxies } from "../lib/trusted-proxies.ts";
  */
 export function findClientAddress(app: FastifyInstance, proxies: TrustedProxies): void {
   app.addHook("onRequest", (request, _reply, done) => {
-    // Read in any case: Node keeps it for after the connection, when the request is logged.
     const peer = request.socket.remoteAddress;
     if (request.headers["x-forwarded-for"] === undefined || peer === undefined || !proxies.mayTrust(peer)) {
       done();

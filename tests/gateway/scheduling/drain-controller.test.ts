@@ -1,59 +1,14 @@
-import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
-import { type FakeOllama, last, token } from "../../../test-support/fake-ollama.ts";
+import { expect, test } from "vitest";
+import { controlled } from "../../../test-support/controlled-gateway.ts";
+import { last, token } from "../../../test-support/fake-ollama.ts";
 import {
   eventually,
   hello,
   metric,
   readEvents,
   startFake,
-  startGateway,
   type TestGateway,
 } from "../../../test-support/gateway-harness.ts";
-
-interface Asked {
-  readonly code: number;
-  readonly output: string;
-}
-
-interface Controlled extends TestGateway {
-  /** Runs what the image has for it, as whoever replaces the gateway does. */
-  control(...args: string[]): Promise<Asked>;
-}
-
-async function controlled(
-  fakes: readonly FakeOllama[],
-  environment: Record<string, string> = {},
-): Promise<Controlled> {
-  const folder = mkdtempSync(join(tmpdir(), "ollama-stack-control-"));
-  onTestFinished(() => {
-    rmSync(folder, { recursive: true });
-  });
-  const socket = join(folder, "control.sock");
-  const [first] = fakes;
-  if (first === undefined) throw new Error("no Ollama");
-  const gateway = await startGateway(first, {
-    LLM_BACKENDS: fakes.map(({ port }) => `127.0.0.1:${port}`).join(),
-    CONTROL_SOCKET: socket,
-    ...environment,
-  });
-  const control = (...args: string[]) =>
-    new Promise<Asked>((resolve) => {
-      const env = { ...process.env, CONTROL_SOCKET: socket };
-      execFile(
-        process.execPath,
-        ["gateway/src/bin/control-client.ts", ...args],
-        { env },
-        (error, stdout, stderr) => {
-          resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
-        },
-      );
-    });
-  return { ...gateway, control };
-}
 
 const accepting = async ({ url }: TestGateway) => (await fetch(`${url}/accepting`)).status;
 const stream = { ...hello, stream: true };
@@ -109,7 +64,7 @@ test("a server that is drained finishes what it has and gets nothing new, until 
     drained = true;
     return asked;
   });
-  await eventually(() => gateway.log.find((line) => line.includes(`"control":"drain"`)));
+  await eventually(() => gateway.log.find((line) => line.includes(`"act":"drain"`)));
   for (let i = 0; i < 3; i++) expect((await gateway.post("/v1/chat/completions", hello)).status).toBe(200);
   expect([one.received.length, two.received.length]).toEqual([1, 3]);
   expect(drained).toBe(false);
@@ -146,7 +101,7 @@ test("a server that the gateway does not have is named, and those that it has", 
 });
 
 test.each([
-  [["nonsense"], "known are: drain SECONDS, drain HOST:PORT SECONDS, return HOST:PORT"],
+  [["nonsense"], "known are: drain SECONDS, drain HOST:PORT SECONDS, return HOST:PORT, reload-keys"],
   [["drain", "soon"], "SECONDS has to be a number"],
 ])("%j is refused, saying what is known", async (args, line) => {
   const gateway = await controlled([await startFake()]);

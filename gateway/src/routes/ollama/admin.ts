@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { ApiError } from "../../errors.ts";
 import type { Gateway } from "../../app-context.ts";
+import { changeAudit } from "./admin-audit.ts";
 import { isLarge } from "../../ollama/proxy-body.ts";
 
 const BLOB = "/api/blobs/:digest";
@@ -38,7 +39,9 @@ async function forwardTo(gateway: Gateway, request: FastifyRequest, reply: Fasti
   const [backend] = gateway.ollama.all;
   if (backend === undefined) throw new ApiError("upstream_unreachable");
   const leaving = new AbortController();
+  const audit = changeAudit(gateway.log, request, reply);
   reply.raw.once("close", () => {
+    audit();
     leaving.abort(new ApiError("client_left"));
     // What is present may be another now.
     void gateway.ollama.refresh();
