@@ -39,7 +39,7 @@ const project = {
   "components/config": ["gateway/src/auth", "gateway/src/config", "gateway/src/lib"],
   "components/planning": ["components/config", "engine"],
   "components/resources": ["components/config", "components/planning", "engine", "gateway/src/config"],
-  "components/commands": ["components/config", "engine"],
+  "components/commands": ["components/config", "engine", "gateway/src/auth"],
   toolchain: ["engine", "host", "scripts/node"],
   "scripts/node": ["host"],
   "scripts/stack": ["engine"],
@@ -49,6 +49,7 @@ const project = {
   "scripts/connect": ["components/config", "engine", "scripts/stack"],
   "scripts/drift": ["engine", "scripts/connect", "scripts/stack"],
   "scripts/preview": ["engine", "scripts/registry", "scripts/stack"],
+  "scripts/keys": ["components/config", "gateway/src/auth", "scripts/stack"],
   "scripts/pin": [
     "components/config",
     "components/planning",

@@ -58,7 +58,7 @@ const gateway = new Gateway("gateway", {
   ...gatewayPlace(config, names),
   models: plan.map(({ name }) => name),
   keepLoaded: plan.flatMap(({ name, keepLoaded }) => (keepLoaded ? name : [])),
-  apiKeys: config.gatewayApiKeys.length === 0 ? [] : pulumi.secret(config.gatewayApiKeys),
+  ...(config.gatewayApiKeys.length === 0 ? {} : { apiKeys: pulumi.secret(config.gatewayApiKeys) }),
   logLevel: config.gatewayLogLevel,
   environment: config.gatewayEnvironment,
   limits: { memoryMiB: config.gatewayMemoryMiB, cpus: config.gatewayCpus, pids: config.gatewayPids },

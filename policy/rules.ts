@@ -1,3 +1,4 @@
+import { KeyError, parseKeys } from "../gateway/src/auth/api-keys.ts";
 import type { ReportViolation, ResourceValidationArgs, ResourceValidationPolicy } from "@pulumi/policy";
 
 // What a production stack must keep to. The components are judged by their arguments, which say what was asked for in
@@ -37,6 +38,15 @@ interface Inputs {
   readonly envs?: readonly string[];
 }
 
+function keysIn(text: string): { readonly keys: number; readonly problem?: string } {
+  try {
+    return { keys: parseKeys(text).length };
+  } catch (error) {
+    if (!(error instanceof KeyError)) throw error;
+    return { keys: 0, problem: error.message };
+  }
+}
+
 function rule(
   name: string,
   description: string,
@@ -70,8 +80,11 @@ export const rules: readonly ResourceValidationPolicy[] = [
     "keys-required",
     "The gateway lets in only who has a key.",
     [component("Gateway")],
-    ({ apiKeys }, say) => {
-      if ((apiKeys ?? []).length === 0)
+    ({ apiKeys = [] }, say) => {
+      // Lines of comments are none.
+      const { keys, problem } = keysIn(apiKeys.join("\n"));
+      if (problem !== undefined) say(`Its keys cannot be read: ${problem}. Correct gatewayApiKeys.`);
+      else if (keys === 0)
         say(
           "It has no key, so everybody who reaches it is let in. Make one with npm run new-key -- NAME, and put the line that it prints into gatewayApiKeys.",
         );
@@ -164,8 +177,9 @@ export const rules: readonly ResourceValidationPolicy[] = [
     "Volumes are protected, and stay when the stack goes.",
     [volume, component("OllamaServer")],
     ({ name, retainModels }, say, { type, urn, opts }) => {
-      // An edge gets its certificates again.
-      if (type === volume && !opts.protect && !urn.includes(`${component("Edge")}$`))
+      // An edge gets its certificates again, and gateways their keys.
+      const remade = [component("Edge"), component("Gateway")].some((parent) => urn.includes(`${parent}$`));
+      if (type === volume && !opts.protect && !remade)
         say(`${name ?? "It"} can be deleted by an update. Set protectModels to true.`);
       if (type !== volume && retainModels !== true)
         say("Its volume goes with the stack. Set retainModels to true.");

@@ -88,7 +88,6 @@ export function gateway(name: string, change: Partial<GatewayArgs> = {}): Gatewa
     published: { bindAddress: "127.0.0.1", port: 8000 },
     models: ["tiny:1b", "big:70b"],
     keepLoaded: ["big:70b"],
-    apiKeys: [],
     allowedHosts: undefined,
     logLevel: "info",
     environment: {},

@@ -19,7 +19,6 @@ const setBy = {
   LOG_LEVEL: "gatewayLogLevel",
   API_KEYS: "gatewayApiKeys",
   ALLOWED_HOSTS: "gatewayAllowedHosts",
-  // The container has no such file.
   API_KEYS_FILE: "gatewayApiKeys",
 } as const satisfies Partial<Record<VariableName, string>>;
 

@@ -65,7 +65,7 @@ export class Edge extends pulumi.ComponentResource {
         network: { name: network.networkName, aliases: [edgeHost, ...args.hostnames.filter(isName)] },
         port: { internal: edgePort(args.mode), external: args.port, address: args.bindAddress },
         // Root without a capability but this one: the official image's program has it, and would not start without.
-        volume: { name: volume.name, path: dataFolder },
+        volumes: [{ name: volume.name, path: dataFolder }],
         capabilities: ["CAP_NET_BIND_SERVICE"],
         ...(args.certificates === ""
           ? {}

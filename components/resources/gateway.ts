@@ -3,13 +3,14 @@ import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { DEFAULT_PORT, readConfig } from "../../gateway/src/config/config.ts";
-import { namesInNetwork } from "../../engine/names.ts";
+import { namesInNetwork, replicas } from "../../engine/names.ts";
 import { type Access, publishedUrl, serviceUrl } from "../../engine/connection.ts";
 import { type Drain, drainedGateway } from "./container/drain-hooks.ts";
 import { edgeHost } from "./edge-config/caddyfile.ts";
 import { bundleGateway, gatewayContext } from "./gateway-image/bundle.ts";
 import type { GatewayEnvironment, ProgramVariable } from "../config/gateway-environment.ts";
 import type { NetworkToJoin } from "./network.ts";
+import { gatewayKeys } from "./gateway-keys.ts";
 import { firstOf, type Replica, replicaContainers } from "./container/replicas.ts";
 import { readyAt, readyWhen, type ContainerLimits } from "./container/service-container.ts";
 
@@ -38,8 +39,11 @@ export interface GatewayArgs {
   readonly keepLoaded: readonly string[];
   /** Host address and port that it is published at; or what stands in front of it. A change replaces the containers. */
   readonly published: { readonly bindAddress: string; readonly port: number } | { readonly behind: Drain };
-  /** Lines of API keys by digest, in the gateway's form; none means that everybody is let in. A change replaces it. */
-  readonly apiKeys: pulumi.Input<readonly string[]>;
+  /**
+   * Lines of API keys by digest, in the gateway's form; without any, everybody is let in. Changed in place, but for the
+   * first key and the last, which replace the containers.
+   */
+  readonly apiKeys?: pulumi.Input<readonly string[]>;
   /**
    * Host names that requests may be for besides those of its containers in the network, in the gateway's form. Undefined
    * leaves it to the gateway: any with keys. A change replaces the containers.
@@ -128,6 +132,21 @@ export class Gateway extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: disposal },
     );
+    const gateways = replicas(args.containerName, args.replicas);
+    const keys =
+      args.apiKeys === undefined
+        ? undefined
+        : gatewayKeys(
+            name,
+            {
+              apiKeys: args.apiKeys,
+              containerName: args.containerName,
+              gateways,
+              image: base.imageId,
+              access: args.access,
+            },
+            this,
+          );
     const set = {
       HOST: "0.0.0.0",
       PORT: String(DEFAULT_PORT),
@@ -139,7 +158,7 @@ export class Gateway extends pulumi.ComponentResource {
       LLM_MODEL_ID: args.models[0] ?? "",
       REQUIRED_MODELS: args.models.join(","),
       KEEP_LOADED_MODELS: args.keepLoaded.join(","),
-      API_KEYS: pulumi.output(args.apiKeys).apply((lines) => lines.join(";")),
+      ...(keys === undefined ? { API_KEYS: "" } : { API_KEYS_FILE: keys.path }),
       LOG_LEVEL: args.logLevel,
     } satisfies Partial<Record<ProgramVariable | "TRUSTED_PROXIES", pulumi.Input<string>>>;
     const stopMs = readConfig(args.environment).SHUTDOWN_TIMEOUT_MS;
@@ -159,6 +178,7 @@ export class Gateway extends pulumi.ComponentResource {
         ...("behind" in published
           ? {}
           : { port: { internal: DEFAULT_PORT, external: published.port, address: published.bindAddress } }),
+        ...(keys === undefined ? {} : { volumes: [keys.volume] }),
         user: "65532:65532",
         healthCommand: ["node", "/app/healthcheck.cjs"],
         ready:
@@ -171,7 +191,7 @@ export class Gateway extends pulumi.ComponentResource {
         access: args.access,
       }),
       this,
-      after ?? [],
+      keys === undefined ? (after ?? []) : [...(after ?? []), keys.written],
     );
     this.containerNames = containerNames;
     this.containerName = firstOf(containerNames);

@@ -136,7 +136,7 @@ export class OllamaServer extends pulumi.ComponentResource {
             : {}),
           hosts: args.hosts,
           // Root without a single capability: the image's home, and so a new volume, belongs to root.
-          volume: { name: volume, path: modelFolder },
+          volumes: [{ name: volume, path: modelFolder }],
           gpus: args.gpus,
           healthCommand,
           ready:

@@ -4,6 +4,7 @@ import type { ContainerInputs, Inspected } from "./container/types.ts";
 import type { Difference } from "./difference.ts";
 import * as engine from "./docker-objects.ts";
 import { compareImage } from "./images.ts";
+import { compareKeys } from "./keys.ts";
 import { compareModels } from "./models.ts";
 import { compareNetwork, compareVolume } from "./network-and-volume.ts";
 
@@ -52,6 +53,7 @@ export async function findDrift({ resources }: Deployment, stackOption: string):
       ),
     ),
     ...images.differences,
+    ...(await compareKeys(of("command"), new Set(haveVolumes.map(({ Name }) => Name)))),
   ];
   for (const container of containers) {
     const inputs = container.inputs as unknown as ContainerInputs;

@@ -10,8 +10,8 @@ import { properties } from "./property-table.ts";
 // Every config key: preview tells what a change of it does, as its description says, and after the update the engine
 // shows what was asked.
 const project = new Project({ stack, ollamaPort: 18108, gatewayPort: 18100 });
-// With an edge, so that its keys do something.
-project.configure({ edge: "http" });
+// With an edge and a key, so that their config keys do something, and another key is not the first.
+project.configure({ edge: "http", gatewayApiKeys: [`ada sha256=${"1".repeat(64)}`] });
 const keys = configKeys();
 const names = Object.keys(properties);
 const containers = ["ollama", "gateway", "edge"].map((which) => `ollama-stack-${stack}-${which}`);

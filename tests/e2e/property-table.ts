@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { deployedKeys } from "../../scripts/stack/deployed-keys.ts";
 import { docker, inspect } from "../../test-support/by-hand.ts";
 import { edgeProperties } from "./property-table-edge.ts";
 import {
@@ -176,10 +177,10 @@ export const properties: Readonly<Record<string, Property>> = {
     shown: list,
   },
   gatewayApiKeys: {
-    value: () => [`ada sha256=${"0".repeat(64)}`],
-    promised: "replaces the gateway",
-    look: environment(gateway, "API_KEYS"),
-    shown: (lines: string[]) => lines.join(";"),
+    value: () => [`ada sha256=${"0".repeat(64)}`, `eve sha256=${"2".repeat(64)}`],
+    promised: "in place",
+    look: ({ resources }) => deployedKeys(resources)?.inputs["stdin"],
+    shown: (lines: string[]) => `${lines.join("\n")}\n`,
   },
   gatewayAllowedHosts: {
     value: () => ["llm.example.test"],

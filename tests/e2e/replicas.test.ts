@@ -134,9 +134,9 @@ describe("two gateways and two Ollama servers behind an edge", () => {
       ["gateway", "gateway-2"],
     ],
     [
-      "the gateway's keys",
+      "the gateway's configuration",
       () => {
-        project.configure({ gatewayApiKeys: [line, newKey("another", []).line] });
+        project.configure({ gatewayEnvironment: { QUEUE_LIMIT: 63 } });
       },
       ["gateway", "gateway-2"],
     ],

@@ -21,8 +21,8 @@ export interface ServiceContainerArgs {
   readonly port?: { readonly internal: number; readonly external: number; readonly address: string };
   /** Extra lines of /etc/hosts, "name:address". A change replaces the container. */
   readonly hosts?: readonly string[];
-  /** Volume and where it is mounted. A change replaces the container. */
-  readonly volume?: { readonly name: pulumi.Input<string>; readonly path: string };
+  /** Volumes; none by default. A change replaces the container. */
+  readonly volumes?: readonly VolumeMount[];
   /** The GPUs it is given; none by default. A change replaces the container. */
   readonly gpus?: GpuRequest | undefined;
   /** Folder of the engine's host and where it is mounted, to be read only. A change replaces the container. */
@@ -42,6 +42,14 @@ export interface ServiceContainerArgs {
   /** Seconds between SIGTERM and SIGKILL: long enough to finish what is in flight. A change replaces the container. */
   readonly stopGraceSeconds: number;
   readonly limits: ContainerLimits;
+}
+
+/** A volume and where it is mounted. */
+export interface VolumeMount {
+  readonly name: pulumi.Input<string>;
+  readonly path: string;
+  /** Whether the container may only read it. */
+  readonly readOnly?: true;
 }
 
 /** The commands around a container's life. */
@@ -168,9 +176,14 @@ function healthcheck(inside: readonly string[]): docker.types.input.ContainerHea
   return { tests: ["CMD", ...inside], interval: "10s", timeout: "5s", retries: 3, startPeriod: "30s" };
 }
 
-function mountsOf({ volume, folder }: ServiceContainerArgs): docker.types.input.ContainerMount[] {
+function mountsOf({ volumes = [], folder }: ServiceContainerArgs): docker.types.input.ContainerMount[] {
   return [
-    ...(volume === undefined ? [] : [{ type: "volume", source: volume.name, target: volume.path }]),
+    ...volumes.map(({ name, path, readOnly }) => ({
+      type: "volume",
+      source: name,
+      target: path,
+      ...(readOnly === undefined ? {} : { readOnly }),
+    })),
     ...(folder === undefined
       ? []
       : [{ type: "bind", source: folder.source, target: folder.path, readOnly: true }]),

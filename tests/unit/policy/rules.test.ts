@@ -1,5 +1,6 @@
 import type { ResourceValidationArgs } from "@pulumi/policy";
 import { describe, expect, it } from "vitest";
+import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { rules } from "../../../policy/rules.ts";
 
 const digest = `@sha256:${"a".repeat(64)}`;
@@ -37,7 +38,7 @@ const limited = { name: "x", memory: 512, cpuQuota: 50_000 };
 
 describe("the rules for production", () => {
   it.each<[string, keyof typeof types, Record<string, unknown>, Record<string, unknown>?]>([
-    ["keys-required", "gateway", { apiKeys: ["ada sha256=..."] }],
+    ["keys-required", "gateway", { apiKeys: ["# team", newKey("ada", []).line] }],
     ["ollama-unpublished", "ollama", { port: 0 }],
     ["neighbours-kept-out", "network", { networkName: "x", neighbourAccess: "closed" }],
     ["tls-required", "gateway", { published: { bindAddress: "127.0.0.1", port: 8000 } }],
@@ -49,6 +50,14 @@ describe("the rules for production", () => {
       "volume",
       { name: "x-edge-data" },
       { urn: "urn:pulumi:prod::ollama-stack::ollama-stack:index:Edge$docker:index/volume:Volume::edge-data" },
+    ],
+    [
+      "volumes-kept",
+      "volume",
+      { name: "x-gateway-keys" },
+      {
+        urn: "urn:pulumi:prod::ollama-stack::ollama-stack:index:Gateway$docker:index/volume:Volume::gateway-keys-volume",
+      },
     ],
     ["images-pinned", "image", { name: `ollama/ollama:0.17.4${digest}` }],
     ["images-pinned", "image", { name: "x-gateway:1", build: { context: "gateway" } }],
@@ -69,6 +78,15 @@ describe("the rules for production", () => {
 
   it.each<[string, keyof typeof types, Record<string, unknown>, RegExp]>([
     ["keys-required", "gateway", { apiKeys: [] }, /npm run new-key -- NAME.*gatewayApiKeys/],
+    // What fails open: lines that are no keys.
+    [
+      "keys-required",
+      "gateway",
+      { apiKeys: ["# alice sha256=... (left)"] },
+      /everybody who reaches it is let in/,
+    ],
+    ["keys-required", "gateway", { apiKeys: ["", " ; "] }, /everybody who reaches it is let in/],
+    ["keys-required", "gateway", { apiKeys: ["ada sha256=sk-x"] }, /cannot be read: key 1: its sha256/],
     ["keys-required", "gateway", {}, /everybody who reaches it is let in/],
     [
       "neighbours-kept-out",

@@ -1,3 +1,4 @@
+import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { OllamaAccess } from "../../../engine/connection.ts";
 import {
@@ -217,6 +218,8 @@ describe("the models of a stack", () => {
 });
 
 describe("Gateway", () => {
+  const behindEdge = { behind: { gateways: ["x-keyed"], edge: "x-edge", timeoutSeconds: 300 } };
+
   it("hands over only variables that the gateway knows, with the seed's names", async () => {
     const { variables } = await import("../../../gateway/src/config/config.ts");
     await read(gateway("vars").url);
@@ -242,6 +245,38 @@ describe("Gateway", () => {
     );
     await read(gateway("any-host", { allowedHosts: undefined }).url);
     expect(String(find("any-host-container")["envs"])).not.toContain("ALLOWED_HOSTS");
+  });
+
+  it("without keys has an empty API_KEYS, and no volume", async () => {
+    await read(gateway("open").url);
+    expect(find("open-container")["envs"]).toContain("API_KEYS=");
+    expect(find("open-container")["mounts"]).toEqual([]);
+    expect(() => find("open-keys")).toThrow();
+  });
+
+  it("reads its keys from a volume, which a command writes before it: they are not in its environment", async () => {
+    const { line } = newKey("ada", []);
+    await read(
+      gateway("keyed", { apiKeys: [line, "# bob has left"], replicas: 2, published: behindEdge }).url,
+    );
+    expect(find("keyed-keys-volume")).toMatchObject({ name: "x-keyed-keys" });
+    for (const container of ["keyed-container", "keyed-2-container"]) {
+      const { envs, mounts } = find(container);
+      expect(envs).toContain("API_KEYS_FILE=/keys/api-keys");
+      expect(JSON.stringify(envs)).not.toMatch(/API_KEYS=|sha256=/);
+      expect(mounts).toEqual([{ type: "volume", source: "x-keyed-keys", target: "/keys", readOnly: true }]);
+    }
+    const command = find("keyed-keys");
+    expect(command).toMatchObject({
+      stdin: `${line}\n# bob has left\n`,
+      environment: {
+        KEYS_VOLUME: "x-keyed-keys",
+        KEYS_FILE: "api-keys",
+        KEYS_GATEWAYS: "x-keyed,x-keyed-2",
+      },
+    });
+    const order = made.map(({ name }) => name);
+    expect(order.indexOf("keyed-keys")).toBeLessThan(order.indexOf("keyed-container"));
   });
 
   it("runs as nobody", async () => {

@@ -1,0 +1,34 @@
+import { hashVolumeFile, sha256 } from "../../engine/volume-file.ts";
+import { deployedKeys } from "../stack/deployed-keys.ts";
+import type { Deployed } from "../stack/deployment.ts";
+import type { Difference } from "./difference.ts";
+
+/**
+ * Compares the API keys that gateways read with those of the last update, by their hash: what they are is not shown.
+ *
+ * @param volumes names of those that are there: one that is not must not be made by looking into it
+ */
+export async function compareKeys(
+  commands: readonly Deployed[],
+  volumes: ReadonlySet<string>,
+): Promise<Difference[]> {
+  const command = deployedKeys(commands);
+  if (command === undefined) return [];
+  const { environment, stdin } = command.inputs as {
+    environment: Readonly<Record<string, string>>;
+    stdin: string;
+  };
+  const { KEYS_VOLUME: volume = "", KEYS_FILE: name = "", KEYS_IMAGE: image = "" } = environment;
+  const actual = volumes.has(volume) ? await hashVolumeFile({ volume, name, image }) : undefined;
+  if (actual === sha256(stdin)) return [];
+  return [
+    {
+      urn: command.urn,
+      resource: `${command.name} (${volume})`,
+      property: "keys",
+      expected: "as deployed (not shown)",
+      actual: actual === undefined ? "none" : "others (not shown)",
+      repair: "replace",
+    },
+  ];
+}

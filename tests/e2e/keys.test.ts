@@ -1,0 +1,187 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { docker } from "../../engine/docker-cli.ts";
+import { writeVolumeFile } from "../../engine/volume-file.ts";
+import { newKey } from "../../gateway/src/auth/api-keys.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
+
+const gatewayPort = 18478;
+const project = new Project({ stack: "keyring", ollamaPort: 18479, gatewayPort });
+const gateways = ["ollama-stack-keyring-gateway", "ollama-stack-keyring-gateway-2"];
+const [ada, bob] = [newKey("ada", ["requests=600"]), newKey("bob", [])];
+
+/** Runs `npm run keys`; returns the key that it printed, if it printed one. */
+async function keys(...args: string[]): Promise<{ output: string; key: string }> {
+  const { code, output } = await project.run(process.execPath, ["scripts/commands/keys.ts", ...args]).done;
+  expect(code, output).toBe(0);
+  return { output, key: /^ {2}(sk-\S+)$/m.exec(output)?.[1] ?? "" };
+}
+
+async function statusOf(key: string, path = "/v1/models"): Promise<number> {
+  const headers = { authorization: `Bearer ${key}` };
+  return (await fetch(`http://127.0.0.1:${String(gatewayPort)}${path}`, { headers })).status;
+}
+
+/** What was made when: the same again means that no container was replaced or restarted. */
+async function containers(): Promise<string> {
+  const names = await docker([
+    "container",
+    "ls",
+    "--filter",
+    "name=ollama-stack-keyring-",
+    "--format",
+    "{{.Names}}",
+  ]);
+  const format = "{{.Name}} {{.Id}} {{.State.StartedAt}} {{.RestartCount}}";
+  return await docker(["container", "inspect", "--format", format, ...names.trim().split("\n").toSorted()]);
+}
+
+async function audited(container: string): Promise<Record<string, unknown>[]> {
+  const log = await docker(["container", "logs", container], { merge: true });
+  return log
+    .split("\n")
+    .filter((line) => line.includes('"msg":"audit"'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+beforeAll(async () => {
+  // No level hides what administrators do.
+  project.configure({ gatewayApiKeys: ["# team", ada.line], gatewayLogLevel: "fatal" });
+  await project.pulumi("stack", "init", project.stack);
+  await project.pulumi("up", "--yes", "--skip-preview");
+});
+afterAll(async () => {
+  await project.dispose();
+  expect(leftovers(project.stack)).toEqual(nothingLeft);
+});
+
+/** The life of keys on a running stack, however it is reached. */
+function rotations(): void {
+  it("a key is added, rotated and revoked on the running stack: no container is replaced or restarted", async () => {
+    const before = await containers();
+    const added = await keys("add", "eve", "requests=60");
+    expect(await statusOf(added.key)).toBe(200);
+
+    const rotated = await keys("rotate", "eve");
+    expect(await statusOf(added.key)).toBe(200);
+    expect(await statusOf(rotated.key)).toBe(200);
+    const { output } = await keys("list");
+    expect(output).toMatch(/^eve +[0-9a-f]{8} +valid until \S+Z +requests=60$/m);
+    expect(output).toMatch(/^eve +[0-9a-f]{8} +valid +requests=60$/m);
+
+    const [, old = ""] = /^eve +([0-9a-f]{8}) +valid until/m.exec(output) ?? [];
+    await keys("revoke", "eve", old);
+    expect(await statusOf(added.key)).toBe(401);
+    expect(await statusOf(rotated.key)).toBe(200);
+
+    const successor = await keys("rotate", "eve", "--grace", "0");
+    expect(await statusOf(rotated.key)).toBe(401);
+    expect(await statusOf(successor.key)).toBe(200);
+
+    await keys("revoke", "eve");
+    expect(await statusOf(successor.key)).toBe(401);
+    expect(await statusOf(ada.key)).toBe(200);
+    expect(await containers()).toBe(before);
+    // The state says so, too.
+    await project.pulumi("preview", "--expect-no-changes");
+  });
+
+  it("a change of the config is previewed and made in place", async () => {
+    const before = await containers();
+    const configured = project.configured("gatewayApiKeys");
+    project.configure({ gatewayApiKeys: [ada.line, bob.line] });
+    const { steps } = JSON.parse(await project.pulumi("preview", "--json")) as {
+      steps: { op: string; urn: string }[];
+    };
+    const changes = steps.filter(({ op }) => op !== "same");
+    expect(changes.map(({ op, urn }) => [op, urn.split("::").at(-1)])).toEqual(
+      expect.arrayContaining([["update", "gateway-keys"]]),
+    );
+    expect(changes.filter(({ op }) => op !== "update")).toEqual([]);
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect(await statusOf(bob.key)).toBe(200);
+    project.configure({ gatewayApiKeys: configured });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect(await statusOf(bob.key)).toBe(401);
+    expect(await containers()).toBe(before);
+  });
+}
+
+describe("a gateway with keys", () => {
+  rotations();
+
+  it("writes an audit line for each change of its keys, by name and id, whatever the log level is", async () => {
+    const changes = (await audited(gateways[0] ?? "")).filter(({ act }) => act === "change-keys");
+    expect(changes[0]).toMatchObject({
+      target: "/keys/api-keys",
+      added: [expect.stringMatching(/^eve:[0-9a-f]{8}$/) as string],
+      removed: [],
+      changed: [],
+    });
+    // The rotation: a second key, and the first one expires.
+    expect(changes[1]).toMatchObject({
+      added: [expect.stringMatching(/^eve:/) as string],
+      removed: [],
+      changed: changes[0]?.["added"],
+    });
+  });
+
+  it("keeps changed keys over a restart", async () => {
+    const { key } = await keys("add", "kept");
+    await docker(["container", "restart", "--time", "1", gateways[0] ?? ""]);
+    await expect.poll(() => statusOf(key).catch(() => 0), { timeout: 30_000 }).toBe(200);
+    await keys("revoke", "kept");
+    expect(await statusOf(key)).toBe(401);
+  });
+
+  it("gets its keys back when somebody changed them by hand: npm run drift tells, npm run up repairs", async () => {
+    const image = String(project.configured("gatewayBaseImage"));
+    await writeVolumeFile(
+      { volume: "ollama-stack-keyring-gateway-keys", name: "api-keys", image },
+      `${bob.line}\n`,
+    );
+    await expect.poll(() => statusOf(bob.key), { timeout: 15_000 }).toBe(200);
+    expect(await statusOf(ada.key)).toBe(401);
+    const drift = await project.run(process.execPath, ["scripts/commands/drift.ts"]).done;
+    expect([drift.code, drift.output]).toEqual([
+      2,
+      expect.stringMatching(/gateway-keys[^]*as deployed \(not shown\)/),
+    ]);
+    const before = await containers();
+    const environment = { OLLAMA_STACK_API_KEY: ada.key };
+    const up = await project.run(process.execPath, ["scripts/commands/up.ts"], environment).done;
+    expect(up.code, up.output).toBe(0);
+    expect([await statusOf(ada.key), await statusOf(bob.key)]).toEqual([200, 401]);
+    expect(await containers()).toBe(before);
+  });
+
+  it("is not opened when its last key is revoked", async () => {
+    const { output } = await keys("revoke", "ada");
+    expect(output).toContain("would let everybody in");
+    expect(await statusOf(ada.key)).toBe(401);
+    expect(await statusOf("")).toBe(401);
+    project.configure({ gatewayApiKeys: ["# nobody"] });
+    const refused = await project.tryPulumi("preview");
+    expect([refused.code, refused.output]).toEqual([
+      expect.any(Number),
+      expect.stringMatching(/gatewayApiKeys is wrong.*there is no key in it/),
+    ]);
+    expect(refused.code).not.toBe(0);
+  });
+});
+
+describe("two gateways behind an edge", () => {
+  beforeAll(async () => {
+    project.configure({ gatewayApiKeys: [ada.line], edge: "http", gatewayReplicas: 2 });
+    await project.pulumi("up", "--yes", "--skip-preview");
+  });
+
+  rotations();
+
+  it("have both taken each change", async () => {
+    const [first, second] = await Promise.all(gateways.map(audited));
+    const changes = (lines: Record<string, unknown>[] = []) =>
+      lines.filter(({ act }) => act === "change-keys").map(({ added, removed }) => [added, removed]);
+    expect(changes(second).length).toBeGreaterThan(4);
+    expect(changes(first).slice(-changes(second).length)).toEqual(changes(second));
+  });
+});
