@@ -25,6 +25,8 @@ interface RunOptions {
   readonly env: NodeJS.ProcessEnv;
   /** "show" gives the terminal to the CLI, "read" returns what it writes. */
   readonly output: "show" | "read";
+  /** What it reads from its standard input; by default that is this process's. */
+  readonly input?: string;
 }
 
 /** Runs the CLI. An interrupt reaches it with the rest of the group; it ends the update in good order by itself. */
@@ -33,8 +35,10 @@ export function pulumi(args: readonly string[], options: RunOptions): Promise<st
     const show = options.output === "show";
     const child = spawn("pulumi", args, {
       env: options.env,
-      stdio: ["inherit", show ? "inherit" : "pipe", "pipe"],
+      stdio: [options.input === undefined ? "inherit" : "pipe", show ? "inherit" : "pipe", "pipe"],
     });
+    // It may end before it has read all of it; its exit code tells.
+    child.stdin?.on("error", () => undefined).end(options.input);
     let stdout = "";
     let stderr = "";
     child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));

@@ -1,0 +1,94 @@
+// npm run keys: lists, adds, rotates and revokes the API keys of a stack, in its config and in its running gateways.
+import { KEY_FIELDS } from "../../gateway/src/auth/key-fields.ts";
+import { main } from "../cli/main.ts";
+import { openSession, takeOptions } from "../cli/session.ts";
+import {
+  addKey,
+  type ChangedLines,
+  keyTable,
+  linesOf,
+  type LinesWithNewKey,
+  revokeKey,
+  rotateKey,
+} from "../keys/key-lines.ts";
+import { applyKeys, readKeyEntries, recordKeys, writeKeyEntries } from "../keys/stack-keys.ts";
+import { deployedKeys } from "../stack/deployed-keys.ts";
+import { rulesFor, settingsFor } from "../stack/settings.ts";
+import { openStack } from "../update/recovery.ts";
+
+const usage = `usage: npm run keys -- list                            shows names, ids, states and limits
+       npm run keys -- add NAME [FIELD...]             makes a key and prints it once
+       npm run keys -- rotate NAME [--grace 24h]       makes its successor; the old one expires after the grace
+       npm run keys -- revoke NAME [ID]                takes a key away at once, or one of two
+Each takes --stack NAME. A running stack has the change within 2 s, and no container is replaced.
+Fields: ${KEY_FIELDS} (docs/gateway.md).`;
+
+const HOUR = 3_600_000;
+const units = { m: 60_000, h: HOUR, d: 24 * HOUR } as const;
+
+const [action, ...args] = process.argv.slice(2);
+if (process.argv.includes("--help") || action === "help") console.log(usage);
+else if (action === undefined || !["list", "add", "rotate", "revoke"].includes(action)) {
+  console.error(usage);
+  process.exitCode = 2;
+} else await main(() => run(action, args));
+
+async function run(action: string, args: readonly string[]): Promise<void> {
+  const { options, rest: own } = takeOptions(args, ["grace"]);
+  const { stack, stackOption, env, rest } = await openSession(own, { config: true });
+  const [name, ...more] = rest;
+  const deployment = await openStack(stack, env);
+  const entries = await readKeyEntries(stack, env);
+  const lines = linesOf(entries);
+  if (action === "list") {
+    console.log(
+      lines.length === 0
+        ? `The stack ${stack} has no keys: everybody who reaches it is let in.`
+        : keyTable(lines),
+    );
+    return;
+  }
+  if (name === undefined) throw new Error(`npm run keys -- ${action} needs the name of a key`);
+  const changed = change(action, lines, name, more, graceMs(options["grace"]));
+  await writeKeyEntries(stack, env, entries, changed.lines);
+  for (const line of changed.done) console.log(line);
+  if ("key" in changed) console.log(`\nThe key, which is not kept anywhere:\n\n  ${changed.key}\n`);
+  const deployed = deployedKeys(deployment.resources);
+  if (deployed === undefined) {
+    console.log(
+      `It counts after npm run up${stackOption}: the gateway has no keys yet, and is replaced for the first.`,
+    );
+    return;
+  }
+  await applyKeys(deployed, env, changed.lines);
+  console.log(`The running stack ${stack} has taken it.`);
+  try {
+    await recordKeys(stack, env, deployment, rulesFor(settingsFor(stack, [])));
+  } catch (error) {
+    console.error(
+      `It is in force, but the state of ${stack} does not know yet. npm run up${stackOption} completes it.`,
+    );
+    throw error;
+  }
+}
+
+function change(
+  action: string,
+  lines: readonly string[],
+  name: string,
+  more: readonly string[],
+  grace: number,
+): ChangedLines | LinesWithNewKey {
+  if (action === "add") return addKey(lines, name, more);
+  const [id, ...unknown] = more;
+  if (unknown.length > 0 || (action === "rotate" && id !== undefined))
+    throw new Error(`npm run keys -- ${action} does not take ${more.join(" ")}`);
+  return action === "rotate" ? rotateKey(lines, name, grace) : revokeKey(lines, name, id);
+}
+
+function graceMs(text = "24h"): number {
+  const [, count = "", unit = ""] = /^(\d{1,4})([mhd])$|^0$/.exec(text) ?? [];
+  if (text !== "0" && unit === "")
+    throw new Error(`--grace is ${text}, but must be a time such as 30m, 24h or 7d, or 0`);
+  return text === "0" ? 0 : Number(count) * units[unit as keyof typeof units];
+}

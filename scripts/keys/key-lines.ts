@@ -1,0 +1,170 @@
+import {
+  type KeyDefinition,
+  keyId,
+  keyLabel,
+  keyLines,
+  newKey,
+  parseKeys,
+  refusalOf,
+} from "../../gateway/src/auth/api-keys.ts";
+
+// Changes of the lines that a stack's config has for its keys. Comments stay where they are.
+
+/** Why a change cannot be made; meant for users. */
+export class KeyChangeError extends Error {
+  override readonly name = "KeyChangeError";
+}
+
+/** Lines after a change, and what was changed. */
+export interface ChangedLines {
+  readonly lines: readonly string[];
+  /** Tells what was done, a line each. */
+  readonly done: readonly string[];
+}
+
+export interface LinesWithNewKey extends ChangedLines {
+  readonly key: string;
+}
+
+/** One key or comment a line: an entry of the config may hold several. */
+export function linesOf(entries: readonly string[]): string[] {
+  return entries.flatMap((entry) => entry.split(/[\n;]/).map((line) => line.trim())).filter(Boolean);
+}
+
+export function addKey(lines: readonly string[], name: string, fields: readonly string[]): LinesWithNewKey {
+  if (keysOf(lines, name).length > 0)
+    throw new KeyChangeError(
+      `There is a key '${name}' already. Give the new one another name, or replace it: npm run keys -- rotate ${name}`,
+    );
+  const { key, line } = newKey(name, fields);
+  return checked({ key, lines: [...lines, line], done: [`added ${labelOf(line)}`] });
+}
+
+/** Makes a second key of a name, and lets the first one expire. @param graceMs how long the first one is still taken */
+export function rotateKey(
+  lines: readonly string[],
+  name: string,
+  graceMs: number,
+  now = Date.now(),
+): LinesWithNewKey {
+  const keys = existing(lines, name);
+  const valid = keys.filter(({ definition }) => refusalOf(definition, now) === undefined);
+  if (valid.length > 1)
+    throw new KeyChangeError(
+      `The key '${name}' is being rotated already. Revoke the one that is replaced: npm run keys -- revoke ${name} ${keyId((valid[0] ?? fail()).definition)}`,
+    );
+  const [old = keys[0] ?? fail()] = valid;
+  const fields = fieldsOf(old.line).filter((field) => !/^(sha256=|expires=|disabled$)/.test(field));
+  const { key, line } = newKey(name, fields);
+  const until = Math.min(now + graceMs, old.definition.expiresAt ?? Infinity);
+  const kept = valid.length > 0 && until > now;
+  const end = new Date(until).toISOString().replace(/\.\d+Z$/, "Z");
+  const rest = lines.flatMap((each) => {
+    if (each === old.line) return [kept ? withExpiry(each, end) : line];
+    return keys.some((other) => other.line === each) ? [] : [each];
+  });
+  if (kept) rest.push(line);
+  const before = kept
+    ? `${labelOf(old.line)} is taken until ${end}`
+    : `removed ${keys.map((each) => labelOf(each.line)).join(", ")}`;
+  return checked({ key, lines: rest, done: [`added ${labelOf(line)}`, before] });
+}
+
+/** Takes a name's keys away, or the one with an id. The last key of all is disabled: without one, all are let in. */
+export function revokeKey(lines: readonly string[], name: string, id?: string): ChangedLines {
+  const revoked = existing(lines, name).filter(
+    ({ definition }) => id === undefined || keyId(definition) === id,
+  );
+  const [first] = revoked;
+  if (first === undefined)
+    throw new KeyChangeError(`No key '${name}' has the id ${id ?? ""}. npm run keys -- list shows them.`);
+  const rest = lines.filter((line) => !revoked.some((key) => key.line === line));
+  const labels = revoked.map(({ line }) => labelOf(line)).join(", ");
+  if (keysOf(rest).length > 0) return checked({ lines: rest, done: [`revoked ${labels}`] });
+  const disabled = lines.map((line) =>
+    revoked.some((key) => key.line === line) && !fieldsOf(line).includes("disabled")
+      ? `${line} disabled`
+      : line,
+  );
+  return checked({
+    lines: disabled,
+    done: [
+      `disabled ${labels}: a gateway without any key would let everybody in, so the last one stays in the list`,
+    ],
+  });
+}
+
+/** A table of the keys: what they are called, whether they are taken, what they may do; nothing that helps to guess one. */
+export function keyTable(lines: readonly string[], now = Date.now()): string {
+  const rows = keysOf(lines).map(({ line, definition }) => [
+    definition.name,
+    keyId(definition),
+    stateOf(definition, now),
+    fieldsOf(line)
+      .filter((field) => !/^(sha256=|expires=|disabled$)/.test(field))
+      .join(" "),
+  ]);
+  const all = [["NAME", "ID", "STATE", "FIELDS"], ...rows];
+  const widths = [0, 1, 2].map((column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join("   ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+function stateOf(key: KeyDefinition, now: number): string {
+  const until =
+    key.expiresAt === undefined ? "" : new Date(key.expiresAt).toISOString().replace(/\.\d+Z$/, "Z");
+  const refusal = refusalOf(key, now);
+  if (refusal === "api_key_disabled") return "disabled";
+  if (refusal === "api_key_expired") return `expired ${until}`;
+  return until === "" ? "valid" : `valid until ${until}`;
+}
+
+interface KeyOfLine {
+  readonly line: string;
+  readonly definition: KeyDefinition;
+}
+
+function keysOf(lines: readonly string[], name?: string): KeyOfLine[] {
+  const definitions = parseKeys(lines.join("\n"));
+  const withKeys = keyLines(lines.join("\n"));
+  return definitions
+    .map((definition, i) => ({ line: withKeys[i]?.line ?? "", definition }))
+    .filter(({ definition }) => name === undefined || definition.name === name);
+}
+
+function existing(lines: readonly string[], name: string): KeyOfLine[] {
+  const keys = keysOf(lines, name);
+  if (keys.length > 0) return keys;
+  const known = [...new Set(keysOf(lines).map(({ definition }) => definition.name))];
+  throw new KeyChangeError(
+    `There is no key '${name}'. ${known.length === 0 ? "The stack has none" : `Known are ${known.join(", ")}`}; npm run keys -- add NAME makes one.`,
+  );
+}
+
+function fieldsOf(line: string): string[] {
+  return line.split(/\s+/).slice(1);
+}
+
+function withExpiry(line: string, end: string): string {
+  return `${line.replace(/\s+expires=\S+/, "")} expires=${end}`;
+}
+
+function labelOf(line: string): string {
+  return parseKeys(line).map(keyLabel).join(", ");
+}
+
+/** @throws KeyError when the lines do not go together */
+function checked<T extends ChangedLines>(changed: T): T {
+  parseKeys(changed.lines.join("\n"));
+  return changed;
+}
+
+function fail(): never {
+  throw new Error("there is no key");
+}

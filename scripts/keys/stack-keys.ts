@@ -1,0 +1,104 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { z } from "zod";
+import { deployedKeys } from "../stack/deployed-keys.ts";
+import type { Deployed, Deployment } from "../stack/deployment.ts";
+import { pulumi } from "../stack/pulumi-cli.ts";
+
+// The keys of a stack are in three places: its config, the volume that its gateways read, and its state.
+
+const root = join(import.meta.dirname, "..", "..");
+const configKey = "ollama-stack:gatewayApiKeys";
+
+const configured = z.looseObject({ [configKey]: z.object({ value: z.string().optional() }).optional() });
+
+/** The entries that the config of a stack has, each with one key or several, or a comment. */
+export async function readKeyEntries(stack: string, env: NodeJS.ProcessEnv): Promise<string[]> {
+  const text = await pulumi(["config", "--json", "--show-secrets", "--stack", stack], {
+    env,
+    output: "read",
+  });
+  const value = configured.parse(JSON.parse(text))[configKey]?.value;
+  const entries = z.array(z.string()).safeParse(JSON.parse(value ?? "[]"));
+  if (entries.success) return entries.data;
+  throw new Error(
+    `${configKey} is no list of lines. Remove it, and add the keys again: npm run pulumi -- config rm gatewayApiKeys`,
+  );
+}
+
+/** Sets entries that differ, as secrets: digests, though no keys, are nobody else's business. */
+export async function writeKeyEntries(
+  stack: string,
+  env: NodeJS.ProcessEnv,
+  before: readonly string[],
+  after: readonly string[],
+): Promise<void> {
+  for (const { index, value } of entryChanges(before, after)) {
+    const at = ["--path", `${configKey}[${String(index)}]`, "--stack", stack];
+    await (value === undefined
+      ? pulumi(["config", "rm", ...at], { env, output: "read" })
+      : pulumi(["config", "set", "--secret", ...at], { env, output: "read", input: value }));
+  }
+}
+
+interface EntryChange {
+  readonly index: number;
+  /** Undefined: the entry is removed, and those behind it move up. */
+  readonly value: string | undefined;
+}
+
+/** What makes one list of the other, one after the other: entries that are set or appended, then those removed. */
+export function entryChanges(before: readonly string[], after: readonly string[]): EntryChange[] {
+  let tail = 0;
+  const shorter = Math.min(before.length, after.length);
+  // What moves up by itself when others are removed is not written again.
+  if (after.length < before.length)
+    while (tail < shorter && before.at(-1 - tail) === after.at(-1 - tail)) tail += 1;
+  const kept = after.length - tail;
+  const set = after
+    .slice(0, kept)
+    .flatMap((value, index) => (before[index] === value ? [] : [{ index, value }]));
+  const removed = before.length - after.length;
+  return [...set, ...Array.from({ length: Math.max(0, removed) }, () => ({ index: kept, value: undefined }))];
+}
+
+/** Hands keys to the gateways of a running stack, as an update does it; they have taken them when this returns. */
+export function applyKeys(
+  { inputs }: Deployed,
+  env: NodeJS.ProcessEnv,
+  lines: readonly string[],
+): Promise<void> {
+  const environment = inputs["environment"] as Readonly<Record<string, string>>;
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ["components/commands/write-keys.ts"], {
+      cwd: root,
+      env: { ...env, ...environment },
+      stdio: ["pipe", "inherit", "inherit"],
+    });
+    child.stdin.on("error", () => undefined).end(`${lines.join("\n")}\n`);
+    child.once("error", reject);
+    child.once("close", (code) => {
+      if (code === 0) resolve();
+      else reject(new Error("The config has the new keys, the gateways do not. npm run up hands them over."));
+    });
+  });
+}
+
+/** Has the state say what was applied, so that the next preview shows no change; nothing else is updated. */
+export async function recordKeys(
+  stack: string,
+  env: NodeJS.ProcessEnv,
+  { resources }: Deployment,
+  rules: readonly string[],
+): Promise<void> {
+  const targets = resources.filter(
+    (each) => each === deployedKeys(resources) || each.type === "ollama-stack:index:Gateway",
+  );
+  await pulumi(
+    [
+      ...["up", "--yes", "--skip-preview", "--suppress-outputs", "--stack", stack, ...rules],
+      ...targets.flatMap(({ urn }) => ["--target", urn]),
+    ],
+    { env, output: "read" },
+  );
+}

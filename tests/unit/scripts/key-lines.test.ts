@@ -1,0 +1,130 @@
+import { describe, expect, it } from "vitest";
+import { keyId, newKey, parseKeys } from "../../../gateway/src/auth/api-keys.ts";
+import { entryChanges } from "../../../scripts/keys/stack-keys.ts";
+import { addKey, keyTable, linesOf, revokeKey, rotateKey } from "../../../scripts/keys/key-lines.ts";
+
+const HOUR = 3_600_000;
+const now = Date.parse("2027-01-01T00:00:00Z");
+const ada = newKey("ada", ["requests=5", "models=m"]);
+const bob = newKey("bob", ["admin"]);
+const lines = ["# team", ada.line, bob.line];
+const idOf = (line: string) => keyId(parseKeys(line)[0] ?? expect.fail("no key"));
+const digestLine = (key: string, fields: string) => newKey("ada", fields.split(" "), key).line;
+
+describe("the keys of a stack", () => {
+  it("are read from entries that hold several, with their comments", () => {
+    expect(linesOf([`# team\n${ada.line};${bob.line}`, ""])).toEqual(lines);
+  });
+
+  it("are listed without their digests", () => {
+    const dead = newKey("eve", ["expires=2026-05-01"]);
+    const table = keyTable([...lines, dead.line, newKey("tom", ["disabled"]).line], now).split("\n");
+    expect(table[0]).toMatch(/^NAME +ID +STATE +FIELDS$/);
+    expect(table[1]).toMatch(new RegExp(`^ada +${idOf(ada.line)} +valid +requests=5 models=m$`));
+    expect(table[3]).toMatch(/^eve +[0-9a-f]{8} +expired 2026-05-02T00:00:00Z$/);
+    expect(table[4]).toMatch(/^tom +[0-9a-f]{8} +disabled$/);
+    expect(table.join()).not.toMatch(/[0-9a-f]{9}/);
+  });
+
+  it("get a key that is added behind them, unless its name is taken", () => {
+    const added = addKey(lines, "eve", ["requests=1"]);
+    expect(added.lines).toEqual([...lines, newKey("eve", ["requests=1"], added.key).line]);
+    expect(() => addKey(lines, "ada", [])).toThrow(/There is a key 'ada' already.*rotate ada/);
+    expect(() => addKey(lines, "eve", ["colour=red"])).toThrow(/field that is unknown/);
+  });
+
+  it("have both keys of a name for as long as the grace lasts", () => {
+    const { key, lines: rotated } = rotateKey(lines, "ada", 24 * HOUR, now);
+    expect(rotated).toEqual([
+      "# team",
+      `${ada.line} expires=2027-01-02T00:00:00Z`,
+      bob.line,
+      digestLine(key, "requests=5 models=m"),
+    ]);
+    // Another rotation would cut somebody off who has not changed yet.
+    expect(() => rotateKey(rotated, "ada", HOUR, now)).toThrow(
+      `Revoke the one that is replaced: npm run keys -- revoke ada ${idOf(ada.line)}`,
+    );
+    // Afterwards the old one goes.
+    const again = rotateKey(rotated, "ada", HOUR, now + 48 * HOUR);
+    expect(again.lines.filter((line) => line.startsWith("ada "))).toEqual([
+      `${digestLine(key, "requests=5 models=m")} expires=2027-01-03T01:00:00Z`,
+      digestLine(again.key, "requests=5 models=m"),
+    ]);
+  });
+
+  it("never take a key for longer because it is rotated", () => {
+    const ending = newKey("ada", ["expires=2027-01-01T01:00:00Z"]);
+    const { lines: rotated } = rotateKey([ending.line], "ada", 24 * HOUR, now);
+    expect(rotated[0]).toBe(ending.line);
+  });
+
+  it("lose the old key at once without a grace, and one that is refused anyway", () => {
+    const { key, lines: rotated } = rotateKey(lines, "ada", 0, now);
+    expect(rotated).toEqual(["# team", digestLine(key, "requests=5 models=m"), bob.line]);
+    const disabled = newKey("ada", ["disabled", "requests=5"]);
+    const after = rotateKey([disabled.line], "ada", HOUR, now);
+    expect(after.lines).toEqual([digestLine(after.key, "requests=5")]);
+  });
+
+  it("lose a key that is revoked, or one of two", () => {
+    expect(revokeKey(lines, "ada").lines).toEqual(["# team", bob.line]);
+    const { lines: rotated } = rotateKey(lines, "ada", HOUR, now);
+    expect(revokeKey(rotated, "ada", idOf(ada.line)).lines).toEqual(["# team", bob.line, rotated[3]]);
+    expect(revokeKey(rotated, "ada").lines).toEqual(["# team", bob.line]);
+    expect(() => revokeKey(lines, "ada", "00000000")).toThrow("No key 'ada' has the id 00000000");
+    expect(() => revokeKey(lines, "eve")).toThrow("There is no key 'eve'. Known are ada, bob");
+  });
+
+  it("do not open the gateway when the last one is revoked: it is disabled", () => {
+    const { lines: left, done } = revokeKey(["# team", ada.line], "ada");
+    expect(left).toEqual(["# team", `${ada.line} disabled`]);
+    expect(done.join()).toContain("would let everybody in");
+    expect(revokeKey(left, "ada").lines).toEqual(left);
+  });
+});
+
+describe("the config's entries", () => {
+  it.each<[readonly string[], readonly string[]]>([
+    [["a"], ["a", "b"]],
+    [
+      ["#", "a", "b"],
+      ["#", "a2", "b", "c"],
+    ],
+    [
+      ["#", "a", "b", "c"],
+      ["#", "b", "c"],
+    ],
+    [
+      ["a", "b", "c", "d"],
+      ["a", "d2"],
+    ],
+    [
+      ["a; b", "c"],
+      ["a", "b", "c"],
+    ],
+    [["a", "b"], ["a"]],
+    [["a"], ["a"]],
+    [[], ["a"]],
+    [
+      ["a", "a2", "b"],
+      ["a2", "b"],
+    ],
+  ])("become others, one after the other: %j to %j", (before, after) => {
+    const entries = [...before];
+    for (const { index, value } of entryChanges(before, after)) {
+      expect(index).toBeLessThanOrEqual(entries.length);
+      if (value === undefined) entries.splice(index, 1);
+      else entries[index] = value;
+    }
+    expect(entries).toEqual(after);
+  });
+
+  it("that are the same are not written again", () => {
+    expect(entryChanges(["#", "a", "b", "c"], ["#", "b", "c"])).toEqual([{ index: 1, value: undefined }]);
+    expect(entryChanges(["a", "b"], ["a2", "b", "c"])).toEqual([
+      { index: 0, value: "a2" },
+      { index: 2, value: "c" },
+    ]);
+  });
+});
