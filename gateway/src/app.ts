@@ -23,7 +23,8 @@ import { answerErrors, answerUnreadable } from "./plugins/error-handler.ts";
 import type { Gateway } from "./app-context.ts";
 import { readJsonBodies } from "./plugins/json-body.ts";
 import { clientAddress, TrustedProxies } from "./lib/trusted-proxies.ts";
-import { KeyRing } from "./auth/key-store.ts";
+import { type KeyObserver, KeyRing } from "./auth/key-store.ts";
+import { UsageLedger } from "./auth/usage-ledger.ts";
 import type { Log } from "./observability/log.ts";
 import { Metrics } from "./observability/metrics.ts";
 import { logRequest, type ProbeStatuses } from "./observability/request-log.ts";
@@ -101,14 +102,16 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     clientErrorHandler: answerUnreadable,
   });
   app.removeContentTypeParser("text/plain");
-  const keys = new KeyRing(config.API_KEYS, config.API_KEYS_FILE, {
+  const usage = new UsageLedger(config.USAGE_FILE, logger);
+  const keyObserver: KeyObserver = {
     changed: (path, changes) => {
       log.audit({ act: "change-keys", target: path, ...changes });
     },
     failed: (path, error) => {
       logger.error({ path, error }, "API keys cannot be read, those before stay in force");
     },
-  });
+  };
+  const keys = new KeyRing(config.API_KEYS, config.API_KEYS_FILE, keyObserver, usage);
   // One body has room always.
   const bodies = new BodyBudget(Math.max(config.BODIES_LIMIT_BYTES, config.BODY_LIMIT_BYTES), keys);
   readJsonBodies(app, bodies, config.BODY_LIMIT_BYTES);
@@ -150,6 +153,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     control?.close();
     control?.closeAllConnections();
     keys.close();
+    await usage.close();
     await ollama.close();
     await exporter?.close();
   });

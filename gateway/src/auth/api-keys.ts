@@ -63,17 +63,6 @@ export function sharedFields(key: KeyDefinition): object {
   return { ...key, digest: undefined, expiresAt: undefined, disabled: undefined };
 }
 
-/** The limits among them. */
-export function limitsOf({
-  requestsPerMinute,
-  tokensPerMinute,
-  tokensPerDay,
-  tokensPerMonth,
-  concurrent,
-}: KeyFields): readonly (number | undefined)[] {
-  return [requestsPerMinute, tokensPerMinute, tokensPerDay, tokensPerMonth, concurrent];
-}
-
 /** Why a key that is known is refused, if it is. */
 export function refusalOf(
   { disabled, expiresAt = Infinity }: Pick<KeyDefinition, "disabled" | "expiresAt">,

@@ -7,12 +7,13 @@ import {
   KeyError,
   keyId,
   keyLabel,
-  limitsOf,
   refusalOf,
   sharedFields,
 } from "./api-keys.ts";
 import { Caller } from "./consumer.ts";
 import { type KeyFile, KeyFileFollower } from "./key-file.ts";
+import { Limits } from "./rate-limits.ts";
+import type { UsageLedger } from "./usage-ledger.ts";
 
 interface Entry {
   readonly key: KeyDefinition;
@@ -50,8 +51,16 @@ export interface KeyObserver {
 export class KeyRing {
   #entries: readonly Entry[] = [];
   readonly #follower: KeyFileFollower | undefined;
+  readonly #usage: UsageLedger;
 
-  constructor(fixed: readonly KeyDefinition[], file: KeyFile | undefined, observer: KeyObserver) {
+  /** @param usage what each key has used: it outlives its limits, and the key itself */
+  constructor(
+    fixed: readonly KeyDefinition[],
+    file: KeyFile | undefined,
+    observer: KeyObserver,
+    usage: UsageLedger,
+  ) {
+    this.#usage = usage;
     this.#replace([...fixed, ...(file?.keys ?? [])]);
     if (file === undefined) return;
     const { path } = file;
@@ -103,25 +112,26 @@ export class KeyRing {
     this.#follower?.stop();
   }
 
-  /** All keys of a name are one caller, who keeps what it has used of limits that have not changed. */
+  /** All keys of a name are one caller, who keeps what it has used. */
   #replace(keys: readonly KeyDefinition[]): void {
     checkTogether(keys);
     const before = this.#entries;
     const callers = new Map<string, Caller>();
     this.#entries = keys.map((key) => {
-      const caller = callers.get(key.name) ?? callerOf(key, before);
+      const caller = callers.get(key.name) ?? this.#callerOf(key, before);
       callers.set(key.name, caller);
       return { key, label: keyLabel(key), caller };
     });
   }
-}
 
-function callerOf(key: KeyDefinition, before: readonly Entry[]): Caller {
-  const known = before.find(({ caller }) => caller.name === key.name);
-  if (known === undefined) return new Caller(key);
-  if (isDeepStrictEqual(sharedFields(known.key), sharedFields(key))) return known.caller;
-  const sameLimits = isDeepStrictEqual(limitsOf(known.key), limitsOf(key));
-  return new Caller(key, sameLimits ? known.caller.limits : undefined);
+  #callerOf(key: KeyDefinition, before: readonly Entry[]): Caller {
+    const known = before.find(({ caller }) => caller.name === key.name);
+    if (known !== undefined && isDeepStrictEqual(sharedFields(known.key), sharedFields(key))) {
+      return known.caller;
+    }
+    const usage = this.#usage.of(key.name);
+    return new Caller(key, new Limits(key, usage, this.#usage.changed));
+  }
 }
 
 function changesBetween(before: readonly Entry[], after: readonly Entry[]): KeyChanges {

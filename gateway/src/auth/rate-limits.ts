@@ -12,13 +12,6 @@ const USUAL_MS_PER_TOKEN = 20;
 // it counts as soon as it is generated.
 const USUAL_ANSWER_TOKENS = 1024;
 
-type LimitFields = Partial<KeyDefinition> & {
-  /** Tokens in a calendar day, UTC. */
-  readonly tokensPerDay?: number;
-  /** Tokens in a calendar month, UTC. */
-  readonly tokensPerMonth?: number;
-};
-
 /** What a request will take, as far as it can be known before it runs. */
 export interface TokenEstimate {
   readonly prompt: number;
@@ -109,7 +102,13 @@ export class Limits {
 
   /** @param onUse called when something was used that should survive a restart */
   constructor(
-    { requestsPerMinute, tokensPerMinute, tokensPerDay, tokensPerMonth, concurrent = Infinity }: LimitFields,
+    {
+      requestsPerMinute,
+      tokensPerMinute,
+      tokensPerDay,
+      tokensPerMonth,
+      concurrent = Infinity,
+    }: Partial<KeyDefinition>,
     usage = new KeyUsage(),
     onUse: () => void = () => undefined,
   ) {

@@ -1,6 +1,5 @@
 import * as z from "zod";
 import { parseBackendAddress } from "../ollama/address.ts";
-import { keepAliveMs } from "../ollama/keep-alive.ts";
 import { readKeyFile } from "../auth/key-file.ts";
 import { parseKnownHost } from "../lib/known-hosts.ts";
 import { parseProxies } from "../lib/trusted-proxies.ts";
@@ -11,6 +10,7 @@ import {
   type Definition,
   hostName,
   integer,
+  keepAlive,
   listed,
   MIB,
   MINUTE,
@@ -51,14 +51,12 @@ const definitions = {
       "Requests that an Ollama server runs in parallel: the value of the server's own variable of this " +
       "name. Further requests wait in the gateway.",
   }),
-  OLLAMA_KEEP_ALIVE: {
-    schema: parsed(keepAlive),
-    allowed: "a duration such as 30s, 5m or 24h, or a number of seconds; less than 0 means for good",
+  OLLAMA_KEEP_ALIVE: keepAlive({
     default: "5m",
     description:
       "How long an idle model stays loaded when no request says so: what the server itself has in its variable of this " +
       "name. A key without the flag `options` can have it stay longer, never shorter.",
-  },
+  }),
   KEEP_ALIVE_LIMIT_MS: deadline({
     default: `${60 * MINUTE}`,
     description:
@@ -134,6 +132,14 @@ const definitions = {
     description:
       "File of API keys, one per line, in the format of API_KEYS. A change takes effect within two " +
       "seconds. If the file becomes invalid, the gateway logs that and keeps the previous keys.",
+  },
+  USAGE_FILE: {
+    schema: z.string().regex(/^(\/.+)?$/),
+    allowed: "the absolute path of a file, whose folder the gateway may write to",
+    default: "",
+    description:
+      "File that keeps what each API key has used of its limits and budgets across restarts; written a second after " +
+      "it changes. Each gateway needs its own. Empty keeps it in memory only.",
   },
   TRUSTED_PROXIES: {
     schema: parsed((list) => parseProxies(listed(list))),
@@ -308,11 +314,4 @@ export function isAllowed(name: VariableName, value: string): boolean {
 
 function parseVariable({ schema, default: unset }: Definition<unknown>, written: string) {
   return schema.safeParse(written === "" ? unset : written);
-}
-
-/** A text that is a number counts seconds, as it does for Ollama. @throws Error */
-function keepAlive(text: string): number {
-  const milliseconds = keepAliveMs(/^-?\d+$/.test(text) ? Number(text) : text);
-  if (milliseconds === undefined) throw new Error("it is no duration");
-  return milliseconds;
 }

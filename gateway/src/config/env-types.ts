@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { keepAliveMs } from "../ollama/keep-alive.ts";
 
 // The kinds of variables that the gateway reads, each with what is allowed of it.
 
@@ -46,6 +47,17 @@ export function port(about: Documented): Definition<number> {
 /** A deadline. None can be switched off: a wait without an end is a connection that never comes back. */
 export function deadline(about: Documented): Definition<number> {
   return integer(1, DAY, "ms", about);
+}
+
+/** How long a model stays loaded, as Ollama has it in its own variable: a text that is a number counts seconds. */
+export function keepAlive(about: Documented): Definition<number> {
+  const schema = parsed((text) => {
+    const milliseconds = keepAliveMs(/^-?\d+$/.test(text) ? Number(text) : text);
+    if (milliseconds === undefined) throw new Error("it is no duration");
+    return milliseconds;
+  });
+  const allowed = "a duration such as 30s, 5m or 24h, or a number of seconds; less than 0 means for good";
+  return { schema, allowed, ...about };
 }
 
 export function hostName(about: Documented): Definition<string> {
