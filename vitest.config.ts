@@ -9,6 +9,7 @@ const stacks = {
   sequence: { groupOrder: 1 },
   testTimeout: 10 * minutes,
   hookTimeout: 15 * minutes,
+  expect: { poll: { timeout: minutes } },
 };
 
 // What starts programs takes longer than the usual 5 s on a machine that is busy with something else.
@@ -44,6 +45,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 2 * minutes,
           hookTimeout: 5 * minutes,
+          expect: { poll: { timeout: minutes } },
         },
       },
       {
