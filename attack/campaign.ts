@@ -3,12 +3,13 @@ import { comesTrue } from "./connections.ts";
 import { InnocentClient } from "./innocent-client.ts";
 import { Random } from "./random.ts";
 import type { CampaignResult, Outcome } from "./report.ts";
-import type { Attack, FaultScenario, Scenario } from "./scenario.ts";
+import { type Attack, type FaultScenario, range, type Scenario } from "./scenario.ts";
 import type { Stacks } from "./stacks.ts";
 import { describeError, type Target } from "./target.ts";
-import { Watch } from "./watch.ts";
+import { runnersOf, Watch } from "./watch.ts";
 
 const RECOVERY_MS = 60_000;
+const WARM_UP_MS = 180_000;
 
 interface Plan {
   readonly scenarios: readonly Scenario[];
@@ -29,6 +30,7 @@ export async function runCampaign(stacks: Stacks, plan: Plan): Promise<Measured>
   const outcomes = new Map<Scenario, Outcome>(
     [...scenarios, ...faults].map((scenario) => [scenario, emptyOutcome(scenario)]),
   );
+  for (const target of [direct, edge]) await warmUp(target);
   const watch = await Watch.start([...direct.containers, ...edge.containers]);
   const began = performance.now();
   const passed = () => (performance.now() - began) / 60_000;
@@ -107,6 +109,17 @@ export async function runCampaign(stacks: Stacks, plan: Plan): Promise<Measured>
     for (const client of clients) await client.pause();
     watch.stop();
   }
+}
+
+/** Waits until each server of a stack has its model loaded: a load later on would look like one that was provoked. */
+async function warmUp(target: Target): Promise<void> {
+  const isWarm = async () => {
+    await Promise.all(range(4).map(() => target.chat({ max_tokens: 1 }, { key: "bystander" })));
+    const runners = await Promise.all(target.place.containers.ollamas.map(runnersOf));
+    return runners.every(({ length }) => length > 0);
+  };
+  if (!(await comesTrue(isWarm, WARM_UP_MS)))
+    throw new Error(`the stack ${target.place.name} did not load its model within ${WARM_UP_MS / 1000} s`);
 }
 
 /** Waits until a stack answers an ordinary client again. */
