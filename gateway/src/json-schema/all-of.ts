@@ -1,3 +1,4 @@
+import { isJsonObject } from "../lib/exact-numbers.ts";
 import { visitObject } from "./object-schema.ts";
 import { type Position, inside, invalidSchema, quoted } from "./position.ts";
 import type { JsonSchema } from "./references.ts";
@@ -9,8 +10,8 @@ import type { WalkContext } from "./walk-context.ts";
 interface Combined {
   readonly properties: Map<string, unknown>;
   readonly required: Set<string>;
-  /** Values of enums, as JSON, with how many parts have them. */
-  readonly values: Map<string, number>;
+  /** Values of enums, by their JSON, with how many parts have them. */
+  readonly values: Map<string, { readonly value: unknown; count: number }>;
 }
 
 /**
@@ -31,10 +32,8 @@ export function visitAllOf(walk: WalkContext, schema: JsonSchema, at: Position):
       addPart(combined, part, true, below);
     }
   }
-  const common = [...combined.values].filter(([, count]) => count === parts.length).map(([json]) => json);
-  if (common.length > 0) {
-    return visitEnum(walk, { enum: common.map((json) => JSON.parse(json) as unknown) }, at);
-  }
+  const common = [...combined.values.values()].filter(({ count }) => count === parts.length);
+  if (common.length > 0) return visitEnum(walk, { enum: common.map(({ value }) => value) }, at);
   if (combined.properties.size > 0) {
     if (parts.some((part) => hasOther(part))) walk.ignore(at, "allOf");
     walk.ignoreOthers(schema, at, "object", ["allOf"]);
@@ -64,8 +63,11 @@ function addPart(combined: Combined, given: unknown, isRequired: boolean, at: Po
   }
   const values = part?.["enum"];
   if (!Array.isArray(values)) return;
-  for (const json of new Set(values.map((value) => JSON.stringify(value)))) {
-    combined.values.set(json, (combined.values.get(json) ?? 0) + 1);
+  const distinct = new Map(values.map((value: unknown) => [JSON.stringify(value), value]));
+  for (const [json, value] of distinct) {
+    const known = combined.values.get(json);
+    if (known === undefined) combined.values.set(json, { value, count: 1 });
+    else known.count += 1;
   }
 }
 
@@ -90,7 +92,5 @@ function hasOther(part: unknown): boolean {
 }
 
 function asObject(value: unknown): JsonSchema | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as JsonSchema)
-    : undefined;
+  return isJsonObject(value) ? value : undefined;
 }

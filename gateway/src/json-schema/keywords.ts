@@ -1,3 +1,5 @@
+import { isJsonObject } from "../lib/exact-numbers.ts";
+
 /** What narrows values of every type. */
 const GENERAL = [
   "not",
@@ -60,5 +62,6 @@ export function isTrivial(keyword: string, value: unknown): boolean {
   if (typeof value === "boolean") return value !== FLAGS.has(keyword);
   if (value === 0) return /^min[A-Z]/.test(keyword);
   if (value === undefined || value === null) return keyword !== "const";
-  return typeof value === "object" && Object.keys(value).length === 0 && keyword !== "not";
+  const isContainer = Array.isArray(value) || isJsonObject(value);
+  return isContainer && Object.keys(value).length === 0 && keyword !== "not";
 }

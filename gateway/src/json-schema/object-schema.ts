@@ -1,3 +1,4 @@
+import { isJsonObject } from "../lib/exact-numbers.ts";
 import { MAX_EXCLUDED_NAME_BYTES, MAX_NAME_BYTES } from "./grammar-limits.ts";
 import { type Position, inside, invalidSchema, quoted } from "./position.ts";
 import type { JsonSchema } from "./references.ts";
@@ -35,7 +36,7 @@ export function visitObject(walk: WalkContext, schema: JsonSchema, at: Position)
 }
 
 function propertiesOf(given: unknown, at: Position): JsonSchema {
-  if (typeof given === "object" && given !== null && !Array.isArray(given)) return given as JsonSchema;
+  if (isJsonObject(given)) return given;
   throw invalidSchema(
     inside(at, "properties"),
     `properties are an object of schemas, not ${quoted(given)}`,
@@ -86,8 +87,7 @@ function visitAdditional(
   names: readonly string[],
   at: Position,
 ): JsonSchema | true | undefined {
-  if (given !== true && (typeof given !== "object" || given === null || Array.isArray(given)))
-    return undefined;
+  if (given !== true && !isJsonObject(given)) return undefined;
   const excludable = names.every(
     (name) => EXCLUDABLE_NAME.test(name) && name.length <= MAX_EXCLUDED_NAME_BYTES,
   );

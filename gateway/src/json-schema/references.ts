@@ -1,3 +1,4 @@
+import { isJsonObject } from "../lib/exact-numbers.ts";
 import {
   type Position,
   type ReferenceTarget as Target,
@@ -65,8 +66,8 @@ function follow(pointer: string, from: Target): Target | undefined {
 }
 
 function has(value: unknown, key: string): value is object {
-  if (typeof value !== "object" || value === null) return false;
-  return Object.hasOwn(value, key) && (!Array.isArray(value) || /^\d+$/.test(key));
+  if (Array.isArray(value)) return Object.hasOwn(value, key) && /^\d+$/.test(key);
+  return isJsonObject(value) && Object.hasOwn(value, key);
 }
 
 /** A key as a pointer in a URI's fragment writes it. */
@@ -83,7 +84,7 @@ function collectNames(root: JsonSchema, names: Map<string, Target>): void {
   const queue: Target[] = [{ schema: root, path: "" }];
   for (const part of queue) {
     const { schema, path } = part;
-    if (typeof schema !== "object" || schema === null) continue;
+    if (!Array.isArray(schema) && !isJsonObject(schema)) continue;
     for (const [key, value] of Object.entries(schema)) {
       if (typeof value === "string") {
         const name = nameBy(key, value);

@@ -1,3 +1,4 @@
+import { isJsonObject } from "../lib/exact-numbers.ts";
 import { visitAllOf } from "./all-of.ts";
 import { visitArray } from "./array-schema.ts";
 import { GrammarBudget } from "./grammar-budget.ts";
@@ -191,6 +192,6 @@ export class SchemaWalk implements WalkContext {
 }
 
 function asSchema(given: unknown, at: Position): JsonSchema {
-  if (typeof given === "object" && given !== null && !Array.isArray(given)) return given as JsonSchema;
+  if (isJsonObject(given)) return given;
   throw invalidSchema(at, `a schema is an object or a boolean, not ${quoted(given)}`, "Correct it");
 }

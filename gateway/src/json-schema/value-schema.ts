@@ -1,3 +1,4 @@
+import { isJsonObject } from "../lib/exact-numbers.ts";
 import { MAX_ALTERNATIVES, MAX_DEPTH } from "./grammar-limits.ts";
 import { type Position, inside, invalidSchema, quoted } from "./position.ts";
 import type { JsonSchema } from "./references.ts";
@@ -36,7 +37,7 @@ function chargeValue(walk: WalkContext, value: unknown, at: Position): void {
 function checkValue(value: unknown, at: Position, depth: number): void {
   if (depth > MAX_DEPTH) throw tooDeep(at);
   if (typeof value === "string") checkText(value, at);
-  if (typeof value !== "object" || value === null) return;
+  if (!Array.isArray(value) && !isJsonObject(value)) return;
   for (const [key, inner] of Object.entries(value)) {
     checkText(key, at);
     if (key === "$ref") {

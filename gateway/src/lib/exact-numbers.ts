@@ -35,6 +35,11 @@ export function toDouble(value: unknown): number | undefined {
   return literal === undefined ? undefined : Number(literal);
 }
 
+/** Whether a value is a JSON object: neither an array, nor null, nor a number that is held exactly. */
+export function isJsonObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value);
+}
+
 /** Whether a value is an integer of 64 bits, held as a number or exactly. */
 export function isInt64(value: unknown): value is number | RawJson {
   // Of a number with an exponent, the double is exact.

@@ -1,3 +1,4 @@
+import { isJsonObject } from "../../lib/exact-numbers.ts";
 import { JsonParser } from "../../lib/json-parser.ts";
 import { simpleJsonValues } from "../../lib/json-scan.ts";
 
@@ -18,9 +19,7 @@ export class ToolArguments {
     if (this.#bytes > MAX_BYTES) return { value: text };
     try {
       const value = this.#parse(text);
-      return typeof value === "object" && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value)
-        ? value
-        : { value };
+      return isJsonObject(value) ? value : { value };
     } catch {
       return { value: text };
     }
