@@ -19,7 +19,7 @@ const processes = {
 };
 
 const engineMakesNoDifference = [
-  "tests/e2e/{actionlint,attack,bench,edge-limits,edge-retries,gateway-clients,gateway-python}.test.ts",
+  "tests/e2e/{actionlint,attack,bench,edge-limits,edge-retries,gateway-clients,gateway-python,schema-fuzz}.test.ts",
 ];
 
 // unit, gateway and clients are the part that needs no engine.

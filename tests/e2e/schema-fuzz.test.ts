@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { docker } from "../../engine/docker-cli.ts";
+import { FATAL_CONSTRUCTS } from "../../gateway/src/json-schema/fatal-constructs.ts";
+import type { StackOutputs } from "../../scripts/stack/outputs.ts";
+import { Project } from "../../test-support/project.ts";
+import { type RandomSchema, randomSchemas } from "../../test-support/random-schemas.ts";
+import { schemaPatterns } from "../../test-support/schema-patterns.ts";
+
+// A schema that Ollama cannot take ends its server or the model's runner, for every client. These go through the gateway
+// to the real ones: what has ended them before, every pattern that libraries write, and whatever else there is.
+const RANDOM_SCHEMAS = 2000;
+const SEED = 11;
+// As many as Ollama answers at a time; more would wait in the gateway.
+const CLIENTS = 2;
+
+const project = new Project({ stack: "schemas", ollamaPort: 18268, gatewayPort: 18260 });
+let outputs: StackOutputs;
+let model: string;
+
+beforeAll(async () => {
+  await project.pulumi("stack", "init", project.stack);
+  const [first] = project.configured("models") as object[];
+  project.configure({ models: [{ ...first, keepLoaded: true }] });
+  await project.pulumi("up", "--yes", "--skip-preview");
+  outputs = await project.outputs();
+  model = outputs.installedModels[0]?.model ?? "";
+});
+afterAll(async () => {
+  await project.dispose();
+});
+
+/** What changes when Ollama or its runner ends: how often the container was started, and which processes it has. */
+async function processes(): Promise<{ readonly started: string; readonly runners: readonly string[] }> {
+  const { ollama } = outputs.containers;
+  const format = "{{.RestartCount}} {{.State.StartedAt}} {{.State.Pid}}";
+  const started = (await docker(["container", "inspect", "--format", format, ollama])).trim();
+  const list = await docker(["container", "top", ollama, "-eo", "pid,args"]);
+  const runners = list.split("\n").filter((line) => line.includes("ollama runner"));
+  return { started, runners };
+}
+
+type Request = readonly [path: string, body: object];
+
+const messages = [{ role: "user", content: "x" }];
+const tools = (schema: RandomSchema) => [{ type: "function", function: { name: "f", parameters: schema } }];
+
+/** The routes that carry a schema; most requests go to Ollama's own, where the prompt is one token. */
+const routes: readonly ((schema: RandomSchema, tokens: number) => Request)[] = [
+  (schema, tokens) => [
+    "/v1/chat/completions",
+    {
+      messages,
+      max_completion_tokens: tokens,
+      response_format: { type: "json_schema", json_schema: { name: "n", schema } },
+    },
+  ],
+  (schema, tokens) => [
+    "/v1/chat/completions",
+    { messages, max_completion_tokens: tokens, tools: tools(schema), tool_choice: "required" },
+  ],
+  (schema, tokens) => [
+    "/v1/responses",
+    { input: "x", max_output_tokens: tokens, text: { format: { type: "json_schema", name: "n", schema } } },
+  ],
+  (schema, tokens) => [
+    "/v1/messages",
+    { messages, max_tokens: tokens, output_config: { format: { type: "json_schema", schema } } },
+  ],
+];
+
+function requestWith(schema: RandomSchema, index: number): Request {
+  // Now and then far enough to get to the end of what the schema allows.
+  const tokens = index % 16 === 0 ? 24 : 2;
+  const route = index % 10 === 0 ? routes[(index / 10) % routes.length] : undefined;
+  if (route !== undefined) return route(schema, tokens);
+  const options = { num_predict: tokens, temperature: 1, seed: index };
+  return ["/api/generate", { prompt: "x", raw: true, stream: false, format: schema, options }];
+}
+
+async function send([path, body]: Request): Promise<{ readonly status: number; readonly text: string }> {
+  const response = await fetch(`${outputs.gatewayUrl}${path}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ model, ...body }),
+  });
+  return { status: response.status, text: await response.text() };
+}
+
+test(`thousands of schemas, those that have killed Ollama first, leave its processes as they are`, async () => {
+  const schemas: readonly RandomSchema[] = [
+    ...FATAL_CONSTRUCTS.map(({ example }) => example),
+    ...schemaPatterns.map((pattern) => ({ type: "string", pattern })),
+    ...randomSchemas(SEED, RANDOM_SCHEMAS),
+  ];
+  await expect.poll(async () => (await processes()).runners.length, { timeout: 60_000 }).toBe(1);
+  const before = await processes();
+
+  const statuses = new Map<number, number>();
+  const failures: string[] = [];
+  const left = schemas.entries();
+  const client = async (): Promise<void> => {
+    for (const [index, schema] of left) {
+      const request = requestWith(schema, index);
+      const { status, text } = await send(request);
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      if (status !== 200 && status !== 400) failures.push(`${status} ${text} for ${JSON.stringify(request)}`);
+    }
+  };
+  await Promise.all(Array.from({ length: CLIENTS }, client));
+
+  expect(failures).toEqual([]);
+  expect(statuses.get(200)).toBeGreaterThan(schemas.length / 2);
+  expect(await processes()).toEqual(before);
+});
