@@ -1,4 +1,4 @@
-import { KeyError, newKey } from "../gateway/src/auth/api-keys.ts";
+import { newKey } from "../gateway/src/auth/api-keys.ts";
 
 /** How many keys with a small budget there are: each round of a scenario takes a fresh one. */
 const BUDGETS = 40;
@@ -34,8 +34,6 @@ export type KeyName = keyof typeof fields | Budget;
 export class Keys {
   readonly lines: readonly string[];
   readonly #secrets = new Map<string, string>();
-  /** Why the gateway does not take a key's line, by its name. */
-  readonly #refused = new Map<string, string>();
 
   constructor() {
     const budgets = Array.from({ length: BUDGETS }, (_, index) => [
@@ -43,23 +41,16 @@ export class Keys {
       [`tokens=${BUDGET_TOKENS}`],
     ]);
     const all = [...Object.entries(fields), ...budgets] as [string, readonly string[]][];
-    this.lines = all.flatMap(([name, own]) => {
-      try {
-        const { key, line } = newKey(name, own);
-        this.#secrets.set(name, key);
-        return [line];
-      } catch (error) {
-        if (!(error instanceof KeyError)) throw error;
-        this.#refused.set(name, error.message);
-        return [];
-      }
+    this.lines = all.map(([name, own]) => {
+      const { key, line } = newKey(name, own);
+      this.#secrets.set(name, key);
+      return line;
     });
   }
 
   secret(name: KeyName): string {
     const secret = this.#secrets.get(name);
-    if (secret === undefined)
-      throw new Error(`the gateway takes no key with ${fieldsOf(name)} (${this.#refused.get(name) ?? name})`);
+    if (secret === undefined) throw new Error(`there is no key ${name}`);
     return secret;
   }
 
@@ -75,8 +66,4 @@ export class Keys {
   get secrets(): readonly string[] {
     return [...this.#secrets.values()];
   }
-}
-
-function fieldsOf(name: KeyName): string {
-  return name in fields ? fields[name as keyof typeof fields].join(" ") : `tokens=${BUDGET_TOKENS}`;
 }

@@ -1,3 +1,6 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { digestOf } from "../../gateway/src/auth/api-keys.ts";
 import type { Scenario } from "../scenario.ts";
 import { short } from "../target.ts";
@@ -12,6 +15,25 @@ const emptyKeys: readonly (readonly string[])[] = [
   ["  ", "#"],
   ["", "# none"],
 ];
+
+const guessable = [
+  "password",
+  "letmein",
+  "sk-qwertyuiop",
+  "a".repeat(64),
+  "0123456789".repeat(5),
+  "My company 2026!",
+];
+
+/** Whether `npm run new-key` makes a line for a key that somebody thought of. */
+async function isTaken(key: string): Promise<boolean> {
+  const child = spawn(process.execPath, ["scripts/commands/new-key.ts", "--stdin", "attack"], {
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  child.stdin.on("error", () => undefined).end(`${key}\n`);
+  const [code] = (await once(child, "close")) as [number | null];
+  return code === 0;
+}
 
 export const openKeys: readonly Scenario[] = [
   {
@@ -46,6 +68,20 @@ export const openKeys: readonly Scenario[] = [
       tried();
       if ((await startRefused(direct, { API_KEYS_FILE: "/dev/null" })) === "started")
         found("API_KEYS_FILE=/dev/null starts a gateway that lets everybody in");
+    },
+  },
+  {
+    section: 4,
+    name: "keys of one's own that can be guessed",
+    expected: "npm run new-key refuses them",
+    everyRounds: 3,
+    run: async ({ tried, found }) => {
+      for (const key of guessable) {
+        tried();
+        if (await isTaken(key)) found(`new-key takes ${key}`);
+      }
+      tried();
+      if (!(await isTaken(randomBytes(32).toString("hex")))) found("new-key takes no random key");
     },
   },
   {
