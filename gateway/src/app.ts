@@ -71,7 +71,6 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     metrics.countLoad(outcome);
   };
   const drains = new Drains(admission, ollama, config.REQUIRED_MODELS);
-  const gateway: Gateway = { config, ollama, admission, drains, metrics, log };
 
   const proxies = new TrustedProxies(config.TRUSTED_PROXIES);
   const app = fastify({
@@ -114,6 +113,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   const keys = new KeyRing(config.API_KEYS, config.API_KEYS_FILE, keyObserver, usage);
   // One body has room always.
   const bodies = new BodyBudget(Math.max(config.BODIES_LIMIT_BYTES, config.BODY_LIMIT_BYTES), keys);
+  const gateway: Gateway = { config, ollama, admission, drains, metrics, log, bodies };
   readJsonBodies(app, bodies, config.BODY_LIMIT_BYTES);
 
   const connections = new ConnectionLimits(app, config.CONNECTIONS_LIMIT);

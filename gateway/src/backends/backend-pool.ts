@@ -5,6 +5,7 @@ import { keepLoaded } from "./preload.ts";
 import type { LoadRequest } from "./loaded-models.ts";
 import { Loads } from "./model-loader.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
+import type { JsonRequestOptions, OllamaClient } from "../ollama/client.ts";
 import type { OllamaModel, OllamaQuestion } from "../ollama/types.ts";
 
 /** Where a request can go now. */
@@ -115,7 +116,20 @@ export class Backends {
    *
    * @throws ApiError the signal's reason, or what went wrong
    */
-  async ask(question: OllamaQuestion, signal: AbortSignal): Promise<unknown> {
+  ask(question: OllamaQuestion, signal: AbortSignal): Promise<unknown> {
+    return this.#onAnyOf(question, (client) => client.ask(question, signal));
+  }
+
+  /** The same, with the response's JSON as it comes. @throws ApiError the signal's reason, or what went wrong */
+  requestJson(question: OllamaQuestion, options: JsonRequestOptions): Promise<Buffer> {
+    return this.#onAnyOf(question, (client) => client.requestJson(question, options));
+  }
+
+  /** Has a request made to one server that holds the model, after another until one responds. */
+  async #onAnyOf<Result>(
+    question: OllamaQuestion,
+    request: (client: OllamaClient) => Promise<Result>,
+  ): Promise<Result> {
     const model = question.model === undefined ? undefined : canonicalModelName(question.model);
     const able = (backend: Backend): boolean => backend.reachable && (!model || backend.holds(model));
     if (!this.all.some(able)) await this.refresh(model);
@@ -127,7 +141,7 @@ export class Backends {
     let failure = this.#whyNot(question.model);
     for (const backend of order) {
       try {
-        return await backend.client.ask(question, signal);
+        return await request(backend.client);
       } catch (thrown) {
         failure = thrown as ApiError;
         if (failure.code === "upstream_unreachable") backend.failed(failure, model ?? "", undefined);

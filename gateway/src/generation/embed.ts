@@ -1,10 +1,17 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { ApiError } from "../errors.ts";
 import type { Gateway } from "../app-context.ts";
-import type { OllamaEmbeddings, OllamaQuestion } from "../ollama/types.ts";
+import { type EmbeddingsJson, readEmbeddings } from "../ollama/embeddings-json.ts";
+import type { OllamaQuestion } from "../ollama/types.ts";
 import { isLarge } from "../ollama/proxy-body.ts";
 import { acquireQuota, settleQuota } from "./acquire-quota.ts";
 import { shareModel } from "./shared-model.ts";
+
+/** What is made of each vector: of its numbers, or of their JSON. */
+type EncodeVector = Parameters<typeof readEmbeddings>[1];
+
+/** Ollama's response to an embedding request, as it came and as it was read. */
+type Embeddings = EmbeddingsJson & { readonly json: Buffer };
 
 /**
  * Asks Ollama for embeddings on behalf of a request: let in, ended and measured like one that generates.
@@ -16,7 +23,8 @@ export async function embed(
   request: FastifyRequest,
   reply: FastifyReply,
   given: OllamaQuestion & { readonly model: string },
-): Promise<OllamaEmbeddings> {
+  encode: EncodeVector,
+): Promise<Embeddings> {
   const { record, caller } = request;
   const shared = caller.options ? undefined : shareModel(given.body ?? {}, request.body, gateway);
   const question = shared === undefined ? given : { ...given, body: shared.body };
@@ -35,24 +43,54 @@ export async function embed(
   record.admitted = admitted;
   try {
     const sent = { ...question, isLarge: isLarge(request.bodyCost) };
-    const answer = (await admitted.run((ollama) => {
+    const options = {
+      signal: admitted.signal,
+      traceparent: record.trace?.traceparent,
+      onLength: (bytes: number) => {
+        chargeResponse(gateway, request, bytes);
+      },
+    };
+    const embeddings = await admitted.run(async (ollama) => {
       record.beginCall(body, 0);
-      return ollama.ask(sent, admitted.signal, record.trace?.traceparent);
-    })) as OllamaEmbeddings;
-    record.noteEmbeddings(answer, body);
+      const json = await ollama.requestJson(sent, options);
+      return { json, ...(await readEmbeddings(json, encode)) };
+    });
+    record.noteEmbeddings(embeddings.counts, body);
     void reply.header("server-timing", record.serverTiming());
-    return answer;
+    return embeddings;
   } finally {
     admitted.leave();
     settleQuota(request);
   }
 }
 
+/** Counts a response with the bodies: it is held until its client has read it. @throws ApiError `bodies_full` */
+function chargeResponse({ bodies }: Gateway, request: FastifyRequest, bytes: number): void {
+  if (bodies.charge(request, bytes)) return;
+  throw new ApiError("bodies_full", {
+    message:
+      "The embeddings exceed the memory budget of the gateway (BODIES_LIMIT_BYTES), or the key's share of it. " +
+      "Send fewer texts in a request, or retry shortly.",
+  });
+}
+
 /** Asks Ollama what it knows without a model at work, so without waiting for a place. @throws ApiError */
-export async function askServer(gateway: Gateway, question: OllamaQuestion): Promise<unknown> {
-  const overdue = AbortSignal.timeout(gateway.config.PROBE_TIMEOUT_MS);
+export function askServer({ ollama, config }: Gateway, question: OllamaQuestion): Promise<unknown> {
+  return withinProbeTime(config, (signal) => ollama.ask(question, signal));
+}
+
+/** The same, with the response's JSON as it comes. @throws ApiError */
+export function requestServerJson({ ollama, config }: Gateway, question: OllamaQuestion): Promise<Buffer> {
+  return withinProbeTime(config, (signal) => ollama.requestJson(question, { signal }));
+}
+
+async function withinProbeTime<Result>(
+  { PROBE_TIMEOUT_MS }: Gateway["config"],
+  request: (overdue: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const overdue = AbortSignal.timeout(PROBE_TIMEOUT_MS);
   try {
-    return await gateway.ollama.ask(question, overdue);
+    return await request(overdue);
   } catch (cause) {
     throw overdue.aborted ? new ApiError("upstream_unreachable", { cause }) : cause;
   }

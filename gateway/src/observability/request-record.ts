@@ -104,7 +104,7 @@ export class RequestRecord {
   }
 
   /** @param body Ollama's request */
-  noteEmbeddings(answer: OllamaEmbeddings, body: object): void {
+  noteEmbeddings(answer: Omit<OllamaEmbeddings, "embeddings">, body: object): void {
     this.#call = undefined;
     const { prompt_eval_count: tokens, total_duration: total = 0, load_duration: load = 0 } = answer;
     if (tokens === undefined) {

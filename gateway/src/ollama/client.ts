@@ -31,6 +31,14 @@ export interface OllamaTimeouts {
   readonly idleMs: number;
 }
 
+export interface JsonRequestOptions {
+  readonly signal: AbortSignal;
+  /** The request's place in a trace. */
+  readonly traceparent?: string | undefined;
+  /** Called as the response arrives, with its bytes so far. It may throw. */
+  readonly onLength?: (bytes: number) => void;
+}
+
 /** Talks to one Ollama server over its native API. */
 export class OllamaClient {
   readonly #timeouts: OllamaTimeouts;
@@ -99,17 +107,23 @@ export class OllamaClient {
   }
 
   /**
-   * Asks for something that is answered at once and whole: an embedding, what a model is, what is loaded.
-   *
-   * @param traceparent the request's place in a trace
+   * Asks for something that is answered at once and whole: what a model is, what is loaded.
    *
    * @throws ApiError the signal's reason, or what went wrong
    */
-  async ask(
+  async ask(question: OllamaQuestion, signal: AbortSignal): Promise<unknown> {
+    return parseAnswer((await this.requestJson(question, { signal })).toString());
+  }
+
+  /**
+   * The same, but the response's JSON as it comes: to parse that of a large one at once would hold everybody up.
+   *
+   * @throws ApiError the signal's reason, what went wrong, or what `onLength` throws
+   */
+  async requestJson(
     { method, path, model, body, isLarge }: OllamaQuestion,
-    signal: AbortSignal,
-    traceparent?: string,
-  ): Promise<unknown> {
+    { signal, traceparent, onLength }: JsonRequestOptions,
+  ): Promise<Buffer> {
     const delivery = new Delivery();
     try {
       const answer = await this.#pool.request(
@@ -127,9 +141,16 @@ export class OllamaClient {
         },
         delivery,
       );
-      const text = await answer.body.text();
-      if (answer.statusCode === 200) return parseAnswer(text);
-      throw fromStatus(answer.statusCode, text, model ?? "");
+      const chunks: Buffer[] = [];
+      let length = 0;
+      for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+        chunks.push(chunk);
+        length += chunk.length;
+        onLength?.(length);
+      }
+      const json = Buffer.concat(chunks);
+      if (answer.statusCode === 200) return json;
+      throw fromStatus(answer.statusCode, json.toString(), model ?? "");
     } catch (error) {
       throw fromConnectionError(error as Error, delivery.stage, {
         ...UNARY_TIMEOUTS,

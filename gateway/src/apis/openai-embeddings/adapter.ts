@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { OllamaEmbeddings, OllamaQuestion } from "../../ollama/types.ts";
+import type { OllamaQuestion } from "../../ollama/types.ts";
 import { unsupported } from "../common/validation.ts";
 import { extensions, ignored, modelName } from "../openai-chat/schema.ts";
 import { textsIn, tokenIds } from "../common/token-ids.ts";
@@ -39,20 +39,35 @@ export function toOllamaEmbed(request: EmbeddingsRequest): OllamaQuestion {
   };
 }
 
-export function toEmbeddings(request: EmbeddingsRequest, answer: OllamaEmbeddings): object {
-  const encode = request.encoding_format === "base64" ? toBase64 : (vector: readonly number[]) => vector;
-  const tokens = answer.prompt_eval_count ?? 0;
-  return {
-    object: "list",
-    data: (answer.embeddings ?? []).map((vector, index) => ({
-      object: "embedding",
-      index,
-      embedding: encode(vector),
-    })),
-    model: request.model,
-    usage: { prompt_tokens: tokens, total_tokens: tokens },
-  };
+/** What the response holds of a vector: its JSON as Ollama wrote it, or a text in base64. */
+export function vectorEncoder({
+  encoding_format: format,
+}: EmbeddingsRequest): (vector: readonly number[], text: Buffer) => Buffer {
+  return format === "base64"
+    ? (vector) => Buffer.from(`"${toBase64(vector)}"`, "latin1")
+    : (_vector, text) => text;
 }
+
+/** The response's JSON, put together from vectors that are JSON already. */
+export function toEmbeddingsJson(
+  { model }: EmbeddingsRequest,
+  vectors: readonly Buffer[],
+  tokens = 0,
+): Buffer {
+  const pieces = vectors.flatMap((vector, index) => [
+    Buffer.from(`${index === 0 ? "" : ","}{"object":"embedding","index":${index},"embedding":`),
+    vector,
+    CLOSING_BRACE,
+  ]);
+  const usage = { prompt_tokens: tokens, total_tokens: tokens };
+  return Buffer.concat([
+    Buffer.from('{"object":"list","data":['),
+    ...pieces,
+    Buffer.from(`],"model":${JSON.stringify(model)},"usage":${JSON.stringify(usage)}}`),
+  ]);
+}
+
+const CLOSING_BRACE = Buffer.from("}");
 
 /** Single floats, least significant byte first, whatever the machine. */
 function toBase64(vector: readonly number[]): string {

@@ -12,7 +12,7 @@ import {
 } from "../../apis/ollama-native/adapter.ts";
 import { parseBody } from "../../apis/common/validation.ts";
 import { answer } from "../../generation/generate.ts";
-import { askServer, embed } from "../../generation/embed.ts";
+import { askServer, embed, requestServerJson } from "../../generation/embed.ts";
 import { visibleModels } from "../visible-models.ts";
 
 /** Ollama's own API, as far as it generates and reads: `ollama run` and Ollama's clients work through the gateway. */
@@ -28,18 +28,22 @@ export function ollamaApiRoutes(app: FastifyInstance, gateway: Gateway): void {
   app.get("/api/tags", async ({ caller }) => ({ models: await visibleModels(gateway, caller) }));
   app.get("/api/ps", async ({ caller }) => ({ models: await running(gateway, caller) }));
   app.get("/api/version", () => askServer(gateway, { method: "GET", path: "/api/version" }));
-  app.post("/api/show", ({ body: asked, caller, bodyCost }) => {
+  app.post("/api/show", async ({ body: asked, caller, bodyCost }, reply) => {
     const body = parseBody(namedModelSchema, asked);
     if (!caller.allows(body.model)) throw modelNotFound(body.model);
-    return askServer(gateway, {
+    const json = await requestServerJson(gateway, {
       method: "POST",
       path: "/api/show",
       model: body.model,
       body,
       isLarge: isLarge(bodyCost),
     });
+    return reply.type("application/json; charset=utf-8").send(json);
   });
 }
+
+// Of the vectors nothing is needed: the response is passed on as it came.
+const NOTHING = Buffer.alloc(0);
 
 function generatingRoute(app: FastifyInstance, gateway: Gateway, path: OllamaCall["path"]): void {
   app.post(path, (request, reply) =>
@@ -48,9 +52,11 @@ function generatingRoute(app: FastifyInstance, gateway: Gateway, path: OllamaCal
 }
 
 function embeddingRoute(app: FastifyInstance, gateway: Gateway, path: string): void {
-  app.post(path, (request, reply) => {
+  app.post(path, async (request, reply) => {
     const body = parseBody(nativeEmbedSchema, request.body);
-    return embed(gateway, request, reply, { method: "POST", path, model: body.model, body });
+    const question = { method: "POST", path, model: body.model, body } as const;
+    const { json } = await embed(gateway, request, reply, question, () => NOTHING);
+    return reply.type("application/json; charset=utf-8").send(json);
   });
 }
 
