@@ -93,7 +93,7 @@ export function newKey(
   key = `sk-${randomBytes(32).toString("base64url")}`,
 ): { key: string; line: string } {
   const line = [name, `sha256=${digestOf(key).toString("hex")}`, ...fields].join(" ");
-  parseKeys(line);
+  requireKeys(line);
   return { key, line };
 }
 

@@ -70,3 +70,7 @@ test("every route that needs a key is in one group of routes, and no other is", 
     .map(([route]) => route.replace(/^\w+ /, ""));
   expect(Object.values(ROUTE_GROUPS).flat().toSorted()).toEqual([...new Set(keyed)].toSorted());
 });
+
+test("a name that makes its line a comment makes no key", () => {
+  expect(() => newKey("#ada", [])).toThrow("there is no key in it");
+});
