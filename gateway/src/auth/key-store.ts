@@ -52,6 +52,8 @@ export class KeyRing {
   #entries: readonly Entry[] = [];
   readonly #follower: KeyFileFollower | undefined;
   readonly #usage: UsageLedger;
+  /** Of the keys in force and of those removed since the start. */
+  readonly #names = new Set<string>();
 
   /** @param usage what each key has used: it outlives its limits, and the key itself */
   constructor(
@@ -84,6 +86,11 @@ export class KeyRing {
   /** Clients have to be told apart. */
   get several(): boolean {
     return this.#entries.some(({ caller }) => caller !== this.#entries[0]?.caller);
+  }
+
+  /** There have been several clients since the start: metrics still show what one that is gone has used. */
+  get hadSeveral(): boolean {
+    return this.#names.size > 1;
   }
 
   /** Looks at every key, however early one fits: the time taken tells nothing. */
@@ -120,6 +127,7 @@ export class KeyRing {
     this.#entries = keys.map((key) => {
       const caller = callers.get(key.name) ?? this.#callerOf(key, before);
       callers.set(key.name, caller);
+      this.#names.add(key.name);
       return { key, label: keyLabel(key), caller };
     });
   }

@@ -39,6 +39,17 @@ test("the file is followed: a key that is added is let in, one that is removed i
   ]);
 });
 
+test("the metrics showed the last key what a removed one had used", async () => {
+  const [ada, bob] = [newKey("ada", []), newKey("bob", [])];
+  const file = fileOf(`${ada.line}\n${bob.line}`);
+  const gateway = await startGateway(await startFake(), { API_KEYS_FILE: file });
+  await (await ask(gateway, bob.key)).text();
+  writeFileSync(file, ada.line);
+  await expect.poll(async () => (await ask(gateway, bob.key)).status, { timeout: 3000 }).toBe(401);
+  const headers = { authorization: `Bearer ${ada.key}` };
+  expect((await fetch(`${gateway.url}/metrics`, { headers })).status).toBe(403);
+});
+
 test("a file that goes wrong later leaves the keys as they were, and each problem is logged once", async () => {
   const { key, line } = newKey("ada", []);
   const file = fileOf(line);

@@ -6,11 +6,11 @@ import { ApiError } from "../../errors.ts";
 export function metricsRoute(
   app: FastifyInstance,
   { metrics }: Gateway,
-  keys: Pick<KeyRing, "several">,
+  keys: Pick<KeyRing, "hadSeveral">,
 ): void {
   app.get("/metrics", async ({ caller }, reply) => {
     // They show what each key uses, and all of them together.
-    if (keys.several && !caller.admin) {
+    if (keys.hadSeveral && !caller.admin) {
       throw new ApiError("admin_key_required", {
         message:
           "Only a key with the admin flag may read the metrics, which show the usage of all keys. " +
