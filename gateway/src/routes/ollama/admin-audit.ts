@@ -5,7 +5,7 @@ import type { Log } from "../../observability/log.ts";
 export function changeAudit(log: Log, request: FastifyRequest, reply: FastifyReply): () => void {
   // It only looks whether a file is there.
   if (request.method === "HEAD") return () => undefined;
-  const { body, params, caller, keyId, id, ip: client } = request;
+  const { body, params, caller, keyId, id, record } = request;
   const [, act = ""] = /^\/api\/(\w+)/.exec(request.routeOptions.url ?? "") ?? [];
   return () => {
     log.audit({
@@ -13,7 +13,7 @@ export function changeAudit(log: Log, request: FastifyRequest, reply: FastifyRep
       ...targetOf(body, params),
       key: caller.name,
       key_id: keyId,
-      client,
+      client: record.clientIp,
       request_id: id,
       status: reply.raw.statusCode,
       // A pull that breaks off has been answered with 200 already.
