@@ -7,14 +7,15 @@ import type { TrustedProxies } from "../lib/trusted-proxies.ts";
  * all that read `request.ip`, and looks up the proxies' names where that makes a difference.
  */
 export function findClientAddress(app: FastifyInstance, proxies: TrustedProxies): void {
-  app.addHook("onRequest", (request, _reply, done) => {
+  app.addHook("onRequest", (request, reply, done) => {
     const peer = request.socket.remoteAddress;
     if (request.headers["x-forwarded-for"] === undefined || peer === undefined || !proxies.mayTrust(peer)) {
       done();
       return;
     }
     void proxies.refresh().then(() => {
-      done();
+      // Of a client that has left meanwhile, what the hooks behind this one take would never be given back.
+      if (!reply.raw.closed) done();
     });
   });
 }
