@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { docker } from "../../engine/docker-cli.ts";
 import { FATAL_CONSTRUCTS } from "../../gateway/src/json-schema/fatal-constructs.ts";
+import { FATAL_OPTIONS } from "../../gateway/src/apis/common/fatal-options.ts";
+import { runnerOptionsOf } from "../../gateway/src/ollama/runner-options.ts";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import { Project } from "../../test-support/project.ts";
 import { type RandomSchema, randomSchemas } from "../../test-support/random-schemas.ts";
@@ -110,5 +112,28 @@ test(`thousands of schemas, those that have killed Ollama first, leave its proce
 
   expect(failures).toEqual([]);
   expect(statuses.get(200)).toBeGreaterThan(schemas.length / 2);
+  expect(await processes()).toEqual(before);
+});
+
+test("options that have killed the model's runner are refused, and those at their bounds leave it as it is", async () => {
+  await expect.poll(async () => (await processes()).runners.length, { timeout: 60_000 }).toBe(1);
+  const before = await processes();
+  const ask = ([name, value]: readonly [string, number]) => {
+    const options = { num_predict: 4, [name]: value };
+    return send(["/api/generate", { prompt: "x", raw: true, stream: false, options }]);
+  };
+
+  for (const [name, { fatal, allowed }] of Object.entries(FATAL_OPTIONS)) {
+    for (const value of fatal) {
+      expect((await ask([name, value])).status, `${name} ${String(value)}`).toBe(400);
+    }
+    // With another value of the others, the model is loaded again: with another runner, as it has to be.
+    if (runnerOptionsOf({ [name]: 1 }) !== undefined) continue;
+    for (const value of allowed) {
+      const { status, text } = await ask([name, value]);
+      expect(status, `${name} ${String(value)}: ${text}`).toBe(200);
+    }
+  }
+
   expect(await processes()).toEqual(before);
 });

@@ -46,6 +46,9 @@ const knownMessages: readonly (readonly [RegExp, ErrorCode, string?])[] = [
   [/does not support (images|vision)|missing data required for image/i, "unsupported_parameter", "images"],
 ];
 
+// Ollama's word for an option of another type is 500.
+const WRONG_TYPE = /^option "\w+" must be of (an array|type) /;
+
 /** Says what an answer of Ollama that is not 200 means to the client. */
 export function fromStatus(status: number, body: string, model: string): ApiError {
   const message = errorMessage(body);
@@ -59,6 +62,9 @@ export function fromStatus(status: number, body: string, model: string): ApiErro
     return new ApiError(code, { ...quoting(message), ...(param === undefined ? {} : { param }) });
   }
   if (status === 400) return new ApiError("invalid_request", quoting(message));
+  if (status === 500 && message !== undefined && WRONG_TYPE.test(message)) {
+    return new ApiError("invalid_request", quoting(message));
+  }
   if (status === 429 || status === 503) {
     return new ApiError("upstream_overloaded", { ...quoting(message), retryable: true });
   }

@@ -20,12 +20,12 @@ export interface OllamaMessage {
 export interface OllamaOptions {
   num_ctx?: number;
   num_predict?: number;
-  temperature?: number;
-  top_p?: number;
+  temperature?: number | null | undefined;
+  top_p?: number | null | undefined;
   seed?: number | null | undefined;
   stop?: readonly string[];
-  presence_penalty?: number;
-  frequency_penalty?: number;
+  presence_penalty?: number | null | undefined;
+  frequency_penalty?: number | null | undefined;
   /** Whatever else a client of the gateway asked for by Ollama's own name. */
   [name: string]: unknown;
 }

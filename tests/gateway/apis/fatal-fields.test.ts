@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { FATAL_OPTIONS } from "../../../gateway/src/apis/common/fatal-options.ts";
 import { last } from "../../../test-support/fake-ollama.ts";
 import { hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
 
@@ -60,14 +61,59 @@ test("a context is passed on when the model has all of its tokens", async () => 
   expect(await status([1])).toBe(400);
 });
 
-test.each([
+const routes = [
   ["/v1/chat/completions", hello],
+  ["/v1/completions", { model: "m", prompt: "Hi" }],
+  ["/v1/responses", { model: "m", input: "Hi" }],
+  ["/v1/messages", { ...hello, max_tokens: 1 }],
+  ["/v1/embeddings", { model: "m", input: "Hi" }],
+  ["/api/chat", hello],
   ["/api/generate", { model: "m", prompt: "Hi" }],
-])("%s: a repeat_last_n that takes gigabytes is refused", async (path, body) => {
+  ["/api/embed", { model: "m", input: "Hi" }],
+  ["/api/embeddings", { model: "m", prompt: "Hi" }],
+  ["/api/show", { model: "m" }],
+] as const;
+
+describe.each(routes)("%s", (path, body) => {
+  test("refuses options that have ended the model's runner", async () => {
+    const fake = await startFake();
+    const gateway = await startGateway(fake);
+    for (const [name, { fatal }] of Object.entries(FATAL_OPTIONS)) {
+      for (const value of fatal) {
+        const response = await gateway.post(path, { ...body, options: { [name]: value } });
+        expect(response.status, `${name} ${value}`).toBe(400);
+        expect(await response.text()).toContain(`options.${name}`);
+      }
+    }
+    expect(fake.received).toHaveLength(0);
+  });
+});
+
+test("options that the runner takes are passed on as they are", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
-  const response = await gateway.post(path, { ...body, options: { repeat_last_n: 2_000_000_000 } });
-  expect(response.status).toBe(400);
-  expect(await response.text()).toContain("repeat_last_n");
+  for (const [name, { allowed }] of Object.entries(FATAL_OPTIONS)) {
+    for (const value of [...allowed, null]) {
+      fake.answers(last());
+      const body = { model: "m", prompt: "Hi", stream: false, options: { [name]: value } };
+      expect((await gateway.post("/api/generate", body)).status, `${name} ${value}`).toBe(200);
+      expect(fake.received.at(-1)).toMatchObject({ body: { options: { [name]: value } } });
+    }
+  }
+});
+
+test.each([
+  ["/v1/chat/completions", hello],
+  ["/v1/completions", { model: "m", prompt: "Hi" }],
+  ["/v1/responses", { model: "m", input: "Hi" }],
+  ["/v1/messages", { ...hello, max_tokens: 1 }],
+] as const)("%s: a temperature so small that it ended the runner is refused", async (path, body) => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  for (const temperature of FATAL_OPTIONS.temperature.fatal) {
+    const response = await gateway.post(path, { ...body, temperature });
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain("'temperature'");
+  }
   expect(fake.received).toHaveLength(0);
 });

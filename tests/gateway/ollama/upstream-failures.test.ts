@@ -16,6 +16,12 @@ describe.each([
   ["streamed", streamed],
 ])("before the answer begins, %s", (_form, body) => {
   const failures: [string, Step[], number, string][] = [
+    [
+      "a status of 500 for an option of another type",
+      [{ status: 500, body: '{"error":"option \\"stop\\" must be of type array"}' }],
+      400,
+      "invalid_request",
+    ],
     ["a status of 500", [{ status: 500, body: '{"error":"out of memory"}' }], 502, "upstream_failed"],
     ["a status of 500 without reason", [{ status: 500, body: "<html>" }], 502, "upstream_failed"],
     ["a full queue", [{ status: 503, body: '{"error":"server busy"}' }], 503, "upstream_overloaded"],

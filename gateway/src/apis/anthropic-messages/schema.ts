@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { temperatureTo } from "../common/fatal-options.ts";
 import { unsupported, unsupportedFlag, unsupportedForms } from "../common/validation.ts";
 import { MAX_MESSAGES, extensions, ignored, modelName } from "../openai-chat/schema.ts";
 import { isEmptyList, letsTheModelCall, setsOnly } from "../common/noop-values.ts";
@@ -187,7 +188,7 @@ export const messagesSchema = z.strictObject({
   max_tokens: z.int().min(1),
   system: z.union([z.string(), z.array(textBlock)]).nullish(),
   stream: z.boolean().nullish(),
-  temperature: z.number().min(0).max(1).nullish(),
+  temperature: temperatureTo(1).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
   top_k: z.int().min(0).nullish(),
   stop_sequences: z.array(z.string()).nullish(),

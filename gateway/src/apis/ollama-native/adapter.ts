@@ -6,7 +6,8 @@ import { MAX_MESSAGES, modelName } from "../openai-chat/schema.ts";
 import type { StreamedAnswer, Translated } from "../adapter.ts";
 import { MAX_EMBED_INPUTS } from "../openai-embeddings/adapter.ts";
 import { nativeFormat } from "../common/output-format.ts";
-import { boundedOptions, serverOptions } from "../common/server-options.ts";
+import { boundedOptions } from "../common/fatal-options.ts";
+import { serverOptions } from "../common/server-options.ts";
 
 const OWN_SPELLING = /^[a-z0-9_]+$/;
 

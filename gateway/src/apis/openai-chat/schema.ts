@@ -2,7 +2,8 @@ import * as z from "zod";
 import { unsupported, unsupportedForms } from "../common/validation.ts";
 import { int64 } from "../common/int64.ts";
 import { isEmptyObject } from "../common/noop-values.ts";
-import { boundedOptions, serverOptions } from "../common/server-options.ts";
+import { boundedOptions, temperatureTo } from "../common/fatal-options.ts";
+import { serverOptions } from "../common/server-options.ts";
 
 /** Taken, because it does not change the answer. */
 export const ignored = z.unknown().optional();
@@ -168,7 +169,7 @@ export const extensions = {
 
 /** How the next token is chosen, and where to stop. */
 export const sampling = {
-  temperature: z.number().min(0).max(2).nullish(),
+  temperature: temperatureTo(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
   seed: int64.nullish(),
   stop: z.union([z.string(), z.array(z.string()).max(4)]).nullish(),

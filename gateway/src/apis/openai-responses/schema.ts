@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { temperatureTo } from "../common/fatal-options.ts";
 import { unsupported, unsupportedFlag, unsupportedForms, unsupportedWords } from "../common/validation.ts";
 import {
   MAX_MESSAGES,
@@ -202,7 +203,7 @@ export const responsesSchema = z.strictObject({
   stream: z.boolean().nullish(),
   stream_options: z.strictObject({ include_obfuscation: z.boolean().optional() }).nullish(),
   max_output_tokens: z.int().min(1).nullish(),
-  temperature: z.number().min(0).max(2).nullish(),
+  temperature: temperatureTo(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
   top_logprobs: z.int().min(0).max(20).nullish(),
   text: z
