@@ -75,6 +75,7 @@ export class FakeOllama {
   #script: ((body: OllamaChatRequest) => readonly Step[] | undefined) | undefined;
   #loadScript: readonly Step[] = [];
   #waiting: (() => void)[] = [];
+  readonly #begun = new Set<string>();
   readonly #server = createServer((request, response) => {
     void this.#answer(request, response).catch(() => response.destroy());
   });
@@ -120,6 +121,11 @@ export class FakeOllama {
     }
   }
 
+  /** A request to a path has begun to arrive. */
+  async begun(path: string): Promise<void> {
+    while (!this.#begun.has(path)) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
   closeConnections(): void {
     this.#server.closeAllConnections();
   }
@@ -137,6 +143,8 @@ export class FakeOllama {
       request.socket.destroy();
       return;
     }
+    this.#begun.add(path);
+    for (const resolve of this.#waiting.splice(0)) resolve();
     const text = Buffer.concat(await request.toArray()).toString();
     const told = this.#told(path);
     if (told !== undefined) {

@@ -17,6 +17,10 @@ declare module "fastify" {
 // How often it is looked for bodies that are overdue.
 const CHECK_MS = 1000;
 
+function refuseLate(reply: FastifyReply): void {
+  void reply.header("connection", "close").send(new ApiError("request_timeout"));
+}
+
 /**
  * Answers requests whose body does not come in time. (Node's own limit makes no exception, and a model's file takes as
  * long as it takes: the routes that are passed on as they come only must not fall silent.)
@@ -32,7 +36,7 @@ export function limitBodies(app: FastifyInstance, timeoutMs: number, unlimited: 
       for (const body of coming) {
         if (body.until > now) continue;
         coming.delete(body);
-        void body.reply.header("connection", "close").send(new ApiError("request_timeout"));
+        refuseLate(body.reply);
       }
     },
     Math.min(CHECK_MS, timeoutMs),
@@ -46,7 +50,8 @@ export function limitBodies(app: FastifyInstance, timeoutMs: number, unlimited: 
     }
     if (unlimited.has(request.routeOptions.url ?? "")) {
       request.raw.setTimeout(timeoutMs, () => {
-        if (!request.raw.complete) request.raw.destroy();
+        if (!request.raw.complete && !reply.sent) refuseLate(reply);
+        else if (!request.raw.complete) request.raw.destroy();
       });
     } else {
       const body = { reply, until: performance.now() + timeoutMs, place: 0 };

@@ -17,7 +17,8 @@ const MAX_PIPELINED = 16;
 // How often it is logged that connections are refused.
 const LOG_INTERVAL_MS = 10_000;
 
-function closeUnread({ complete, socket }: IncomingMessage): void {
+/** @param socket undici takes it from a request whose body it gives up */
+function closeUnread({ complete }: IncomingMessage, socket: Socket): void {
   if (complete || socket.destroyed || isClosing(socket)) return;
   closeAfterResponse(socket);
   socket.destroySoon();
@@ -60,7 +61,7 @@ export class ConnectionLimits {
         // undici takes it from a request whose body it gives up, and the log needs the address.
         request.raw.socket = socket;
         // A body that no route has read is not waited for. What came with the headers is read by then.
-        if (!request.raw.complete) setImmediate(closeUnread, request.raw);
+        if (!request.raw.complete) setImmediate(closeUnread, request.raw, socket);
       });
       done();
     });

@@ -245,30 +245,39 @@ describe("routes that change the server", () => {
     }
   });
 
-  test("a blob may take longer than a request, but not fall silent", async () => {
+  test("a blob may take longer than a request", async () => {
     const fake = await startFake();
     const { key, line } = newKey("root", ["admin"]);
-    const { url } = await startGateway(fake, { API_KEYS: line, REQUEST_TIMEOUT_MS: "300" });
+    const { url } = await startGateway(fake, { API_KEYS: line, REQUEST_TIMEOUT_MS: "1000" });
     fake.answers({ status: 201, body: "" });
-    const headers = { "content-type": "application/octet-stream", "x-api-key": key };
-    const upload = (pieces: number, pause: number) =>
-      fetch(`${url}/api/blobs/${digest}`, {
+    const upload = async () => {
+      const begun = performance.now();
+      let latest = begun;
+      let longestPause = 0;
+      const body = new ReadableStream<Uint8Array>({
+        async pull(controller) {
+          await sleep(20);
+          const now = performance.now();
+          longestPause = Math.max(longestPause, now - latest);
+          latest = now;
+          if (now - begun > 2500) controller.close();
+          else controller.enqueue(Buffer.from("x"));
+        },
+      });
+      const headers = { "content-type": "application/octet-stream", "x-api-key": key };
+      const response = await fetch(`${url}/api/blobs/${digest}`, {
         method: "POST",
         headers,
         duplex: "half",
-        body: new ReadableStream<Uint8Array>({
-          async pull(controller) {
-            await sleep(pause);
-            if (pieces === 0) controller.close();
-            else controller.enqueue(Buffer.from("x"));
-            pieces -= 1;
-          },
-        }),
+        body,
       });
-    // A second and a half in all.
-    expect((await upload(15, 100)).status).toBe(201);
-    expect((await upload(1, 5000)).status).toBe(408);
-  });
+      return { status: response.status, longestPause };
+    };
+    let result = await upload();
+    // On a machine too busy to send in time, it did fall silent. (One that does so is refused: broken-uploads.test.ts.)
+    while (result.longestPause > 500) result = await upload();
+    expect(result.status).toBe(201);
+  }, 60_000);
 
   test("stay closed where it would not be said which of several servers is meant", async () => {
     const { key, line } = newKey("root", ["admin"]);

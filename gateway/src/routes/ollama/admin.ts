@@ -48,10 +48,12 @@ async function forwardTo(gateway: Gateway, request: FastifyRequest, reply: Fasti
   });
   // Not the query: none of these routes has one.
   const path = request.url.split("?", 1)[0] ?? "";
-  const answer = await backend.client.forward(
-    { method: request.method, path, body: request.body, isLarge: isLarge(request.bodyCost) },
-    leaving.signal,
-  );
+  const forwarded = { method: request.method, path, body: request.body, isLarge: isLarge(request.bodyCost) };
+  const answer = await backend.client.forward(forwarded, leaving.signal).catch((error: unknown) => {
+    // A body that fell silent has its response, which ended this.
+    if (!reply.sent) throw error;
+  });
+  if (answer === undefined) return;
   // What has no type has no content: Ollama answers a copy, a deletion and a blob by the status alone.
   const { "content-type": type } = answer.headers;
   if (type !== undefined) void reply.header("content-type", type);
