@@ -11,7 +11,7 @@ import { positive } from "./options.ts";
 import { bare } from "./peers/bare.ts";
 import { litellm } from "./peers/litellm.ts";
 import { nginx } from "./peers/nginx.ts";
-import { ours } from "./peers/ours.ts";
+import { gatewayAt, ours } from "./peers/ours.ts";
 import type { Peer } from "./peers/peer.ts";
 import { portkey } from "./peers/portkey.ts";
 import { type Column, report } from "./report.ts";
@@ -29,6 +29,7 @@ export async function benchGateway(args: readonly string[]): Promise<void> {
     args: [...args],
     options: {
       only: { type: "string" },
+      before: { type: "string" },
       rounds: { type: "string" },
       seconds: { type: "string" },
       quick: { type: "boolean", default: false },
@@ -36,7 +37,8 @@ export async function benchGateway(args: readonly string[]): Promise<void> {
     },
   });
   const { quick } = values;
-  const chosen = values.only === undefined ? (quick ? [ours] : peers) : choose(values.only);
+  const named = values.only === undefined ? (quick ? [ours] : peers) : choose(values.only);
+  const chosen = values.before === undefined ? named : [...named, gatewayAt(values.before)];
   const rounds = positive("rounds", values.rounds ?? (quick ? "1" : "3"));
   const seconds = positive("seconds", values.seconds ?? (quick ? "2" : "3"));
   const plan: Plan = {

@@ -1,64 +1,100 @@
-import { openSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { bundleGateway, gatewayContext } from "../../components/resources/gateway-image/bundle.ts";
 import type { VariableName } from "../../gateway/src/config/config.ts";
+import { SetupError } from "../../host/exec.ts";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
 import { freePort, Pinned } from "../pinned.ts";
 import type { Peer } from "./peer.ts";
 
-const root = join(import.meta.dirname, "..", "..");
+const ourRoot = join(import.meta.dirname, "..", "..");
 const { key, line: keyLine } = newKey("bench", []);
 
+type Bundler = Pick<typeof import("../../components/resources/gateway-image/bundle.ts"), "bundleGateway">;
+
+// Where the bundler is, and where it was in earlier commits.
+const BUNDLERS = ["components/resources/gateway-image/bundle.ts", "components/gateway-bundle.ts"];
+
+const MAX_ARCHIVE_BYTES = 256 * 1024 * 1024;
+
 /** This project's gateway: the bundle that is in the image, run as the image runs it. */
-export const ours: Peer = {
-  name: "ours",
+export const ours = gatewayOf("ours", ourRoot, () => {
+  bundleGateway(ourRoot);
+  return Promise.resolve();
+});
 
-  prepare() {
-    bundleGateway(root);
-    const { command } = readDockerfile();
-    return Promise.resolve(
-      `\`${command.join(" ")}\` on Node.js ${process.versions.node}, with keys, validation, admission, metrics, and its log in a file`,
-    );
-  },
-
-  async start(ollamaPort, folder) {
-    const { command, env } = readDockerfile();
-    const [program, ...args] = command.map((part) =>
-      part.replace(/^\/app\//, join(root, gatewayContext, "dist", "/")),
-    );
-    if (program !== "node") throw new Error(`the gateway's image runs ${String(program)}, not node`);
-    const port = await freePort();
-    const variables = {
-      HOST: "127.0.0.1",
-      PORT: `${port}`,
-      LLM_SERVICE_HOST_IP: "127.0.0.1",
-      LLM_SERVICE_PORT: `${ollamaPort}`,
-      // What is measured is the gateway, not the queue for Ollama.
-      OLLAMA_NUM_PARALLEL: "9999",
-      LLM_MODEL_ID: "fast",
-      REQUIRED_MODELS: "fast",
-      API_KEYS: keyLine,
-    } satisfies Partial<Record<VariableName, string>>;
-    return await Pinned.start({
-      command: [process.execPath, ...args],
-      env: { ...env, ...variables },
-      port,
-      readyPath: "/ready",
-      output: openSync(join(folder, "ours.log"), "a"),
+/** The gateway of an earlier commit, beside which a change is measured. Its packages are today's. */
+export function gatewayAt(revision: string): Peer {
+  const root = mkdtempSync(join(tmpdir(), "ollama-stack-bench-before-"));
+  process.once("exit", () => {
+    rmSync(root, { recursive: true, force: true });
+  });
+  return gatewayOf(`ours at ${revision}`, root, async () => {
+    const archive = execFileSync("git", ["archive", revision], {
+      cwd: ourRoot,
+      maxBuffer: MAX_ARCHIVE_BYTES,
     });
-  },
+    execFileSync("tar", ["-x"], { cwd: root, input: archive });
+    symlinkSync(join(ourRoot, "node_modules"), join(root, "node_modules"));
+    const bundler = BUNDLERS.map((path) => join(root, path)).find((path) => existsSync(path));
+    if (bundler === undefined) throw new SetupError(`--before ${revision}: it has no bundler of the gateway`);
+    const { bundleGateway: bundleThat } = (await import(pathToFileURL(bundler).href)) as Bundler;
+    bundleThat(root);
+  });
+}
 
-  question: (port, model, stream) => ({
-    port,
-    path: "/v1/chat/completions",
-    model,
-    stream,
-    headers: { Authorization: `Bearer ${key}` },
-  }),
-};
+function gatewayOf(name: string, root: string, bundle: () => Promise<void>): Peer {
+  return {
+    name,
+
+    async prepare() {
+      await bundle();
+      const { command } = readDockerfile(root);
+      return `\`${command.join(" ")}\` on Node.js ${process.versions.node}, with keys, validation, admission, metrics, and its log in a file`;
+    },
+
+    async start(ollamaPort, folder) {
+      const { command, env } = readDockerfile(root);
+      const [program, ...args] = command.map((part) =>
+        part.replace(/^\/app\//, join(root, gatewayContext, "dist", "/")),
+      );
+      if (program !== "node") throw new Error(`the gateway's image runs ${String(program)}, not node`);
+      const port = await freePort();
+      const variables = {
+        HOST: "127.0.0.1",
+        PORT: `${port}`,
+        LLM_SERVICE_HOST_IP: "127.0.0.1",
+        LLM_SERVICE_PORT: `${ollamaPort}`,
+        // What is measured is the gateway, not the queue for Ollama.
+        OLLAMA_NUM_PARALLEL: "9999",
+        LLM_MODEL_ID: "fast",
+        REQUIRED_MODELS: "fast",
+        API_KEYS: keyLine,
+      } satisfies Partial<Record<VariableName, string>>;
+      return await Pinned.start({
+        command: [process.execPath, ...args],
+        env: { ...env, ...variables },
+        port,
+        readyPath: "/ready",
+        output: openSync(join(folder, `${name}.log`), "a"),
+      });
+    },
+
+    question: (port, model, stream) => ({
+      port,
+      path: "/v1/chat/completions",
+      model,
+      stream,
+      headers: { Authorization: `Bearer ${key}` },
+    }),
+  };
+}
 
 /** The command and the environment that the image gives the gateway. */
-function readDockerfile(): { command: string[]; env: Record<string, string> } {
+function readDockerfile(root: string): { command: string[]; env: Record<string, string> } {
   const path = join(root, gatewayContext, "Dockerfile");
   const lines = readFileSync(path, "utf8")
     .replaceAll(/\\\n\s*/g, "")
