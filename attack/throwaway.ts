@@ -1,4 +1,4 @@
-import { docker, DidNotEnd } from "../engine/docker-cli.ts";
+import { docker } from "../engine/docker-cli.ts";
 import { comesTrue } from "./connections.ts";
 import { Target } from "./target.ts";
 
@@ -40,18 +40,24 @@ export async function startRefused(
   environment: Readonly<Record<string, string>>,
 ): Promise<"refused" | "started"> {
   await remove();
+  let outcome: "refused" | "started" | undefined;
   try {
-    await docker(
-      [
-        ...["run", "--name", name, "--network", "none", "--memory", "512m"],
-        ...Object.entries(environment).flatMap(([key, value]) => ["--env", `${key}=${value}`]),
-        stack.place.gatewayImage,
-      ],
-      { withinMs: 20_000 },
-    );
-    return "started";
-  } catch (error) {
-    return error instanceof DidNotEnd ? "started" : "refused";
+    await docker([
+      ...["run", "--detach", "--name", name, "--network", "none", "--memory", "512m"],
+      ...Object.entries(environment).flatMap(([key, value]) => ["--env", `${key}=${value}`]),
+      stack.place.gatewayImage,
+    ]);
+    // It ends or it listens, however busy the machine is.
+    const isKnown = async () => {
+      const log = await docker(["container", "logs", name], { merge: true });
+      const state = await docker(["container", "inspect", "--format", "{{.State.Status}}", name]);
+      if (log.includes("Server listening")) outcome = "started";
+      else if (state.trim() === "exited") outcome = "refused";
+      return outcome !== undefined;
+    };
+    await comesTrue(isKnown, 120_000);
+    if (outcome === undefined) throw new Error("a gateway neither starts nor ends within 120 s");
+    return outcome;
   } finally {
     await remove();
   }
