@@ -13,6 +13,12 @@ describe("a template that fills the memory of Ollama's server", () => {
     '{{printf "%999999d" 1}}',
     '{{"}}{{"}}{{range 2000000000}}x{{end}}',
     "{{range .Messages}}".repeat(4) + "{{end}}".repeat(4),
+    `{{ .Prompt ${"| js ".repeat(40)}}}`,
+    `{{ $a := print .Prompt .Prompt }}${"{{ $a = print $a $a }}".repeat(40)}{{ $a }}`,
+    `${"{{ with json .Prompt }}{{ with json . }}".repeat(20)}{{ . }}${"{{ end }}".repeat(40)}`,
+    `{{ json ${"(json ".repeat(40)}.Prompt${")".repeat(40)} }}`,
+    '{{ "}}" | js }}',
+    "{{/* }} */}}{{ .Prompt }}",
   ])("is refused: %s", async (template) => {
     const fake = await startFake();
     const gateway = await startGateway(fake);
@@ -22,8 +28,20 @@ describe("a template that fills the memory of Ollama's server", () => {
     expect(fake.received).toHaveLength(0);
   });
 
+  test("is refused: one that writes a long prompt a thousand times", async () => {
+    const fake = await startFake();
+    const gateway = await startGateway(fake);
+    const body = { model: "m", prompt: "x".repeat(100_000), template: "{{.Prompt}}".repeat(1000) };
+    const response = await gateway.post("/api/generate", body);
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain("it repeats the request too often");
+    expect(fake.received).toHaveLength(0);
+  });
+
   test.each([
     "{{ .System }} {{ .Prompt }}",
+    '{{/* a comment */}}{{- if and .System (ne .System "js | print") }}print json {{ .System }}{{ else }}-{{ end }}',
+    "{{ range .Messages }}{{ $last := eq (len (slice $.Messages 0)) 1 }}{{ json .Content }}{{ end }}",
     '{{- range $i, $_ := .Messages }}{{ if eq .Role "user" }}{{ .Content }}{{ end }}{{ end }}',
     "{{- if .Tools }}{{- range $.Tools }}{{ json . }}{{- end }}{{- end }}",
   ])("is not one that repeats a conversation: %s", async (template) => {

@@ -76,7 +76,7 @@ export function translateNative(
   path: OllamaCall["path"],
   request: z.output<typeof nativeSchema>,
 ): Translated {
-  checkTemplate(request["template"]);
+  checkTemplate(request["template"], request);
   const { format, ignoredKeywords } = nativeFormat(request["format"]);
   const body = { ...request, stream: request.stream ?? true, ...(format === undefined ? {} : { format }) };
   return {

@@ -1,44 +1,119 @@
 import { ApiError } from "../../errors.ts";
 
-const ACTION = /\{\{-?\s*(\w+)([^{}]*)/g;
-/** A range over what a conversation has, with or without names for its parts. */
-const RANGE_OVER_FIELD = /^\s*(?:\$\w+\s*(?:,\s*\$\w+\s*)?:=\s*)?\$?\.[A-Za-z][\w.$]*\s*-?$/;
-const MAX_RANGE_DEPTH = 3;
 const MAX_LENGTH = 65_536;
+const MAX_RANGE_DEPTH = 3;
+
+// Characters that a template may make of a request, at most. Ollama's server holds them several times over.
+const MAX_OUTPUT = 64 * 1024 * 1024;
+
+// The system's message, the user's, and what the model's own file may have.
+const USUAL_MESSAGES = 4;
+
+// JSON may write a character as six.
+const JSON_GROWTH = 6;
+
+/** Literals of Go's; the group is empty where one does not end. */
+const LITERAL = /"(?:\\.|[^"\\\n])*("?)|'(?:\\.|[^'\\\n])*('?)|`[^`]*(`?)/g;
+const WORD = /(?<![.$\w])[A-Za-z_]\w*/g;
+/** A range over what a conversation has, with or without names for its parts. */
+const RANGE_OVER_FIELD = /^(?:\$\w+\s*(?:,\s*\$\w+\s*)?:=\s*)?\$?\.[A-Za-z][\w.$]*$/;
+/** Its result is written; kept in a variable or handed on, it could be escaped again and again. */
+const JSON_WRITTEN = /^json\s+[$\w.]+$|^[$\w.]+\s*\|\s*json$/;
+
+/** What an action may use: words that branch and compare, and functions that return no more than they are given. */
+const WORDS: ReadonlySet<string> = new Set(
+  (
+    "if else end with range break continue and or not eq ne lt le gt ge len index slice true false nil " +
+    "json currentDate yesterdayDate toTypeScriptType"
+  ).split(" "),
+);
+
+/** Actions that write nothing themselves. */
+const CONTROL = /^(?:if|else|end|with|range|break|continue)\b/;
+
+/** What is in a request that a template can write. */
+export interface TemplateData {
+  readonly prompt?: unknown;
+  readonly system?: unknown;
+  readonly suffix?: unknown;
+  readonly images?: unknown;
+}
 
 /**
  * Ollama's server executes a request's template in its own process, without a limit: `{{range 2000000000}}x{{end}}`
- * fills its memory.
+ * fills its memory, and so do variables that are joined with themselves 40 times.
  *
- * @throws ApiError for a template that repeats anything but the parts of the conversation, or calls itself
+ * @throws ApiError for a template that repeats anything but the parts of the conversation, calls itself, uses functions
+ * that make texts longer, or would write too much
  */
-export function checkTemplate(template: unknown): void {
+export function checkTemplate(template: unknown, data: TemplateData): void {
   if (typeof template !== "string") return;
   if (template.length > MAX_LENGTH) throw refusal("it is too long");
-  const open: string[] = [];
-  for (const [, word = "", rest = ""] of template.matchAll(ACTION)) {
-    switch (word) {
-      case "range":
-        if (!RANGE_OVER_FIELD.test(rest))
-          throw refusal("it repeats something else than parts of the conversation");
-        open.push(word);
-        if (open.filter((each) => each === "range").length > MAX_RANGE_DEPTH)
-          throw refusal("it nests too deeply");
-        break;
-      case "if":
-      case "with":
-        open.push(word);
-        break;
-      case "end":
-        open.pop();
-        break;
-      case "define":
-      case "block":
-      case "template":
-        throw refusal("it has templates of its own");
-    }
+  const images = Array.isArray(data.images) ? (data.images as unknown[]) : [];
+  const repetitions = USUAL_MESSAGES + images.length;
+  const written = [data.prompt, data.system, data.suffix, ...images].reduce<number>(
+    (sum, text) => sum + (typeof text === "string" ? text.length : 0),
+    0,
+  );
+  const open: ("branch" | "range")[] = [];
+  let depth = 0;
+  let output = 0;
+  for (const { text, action } of partsOf(template)) {
+    const writes = action === "" || CONTROL.test(action) ? 0 : written * growthOf(action);
+    output += (text + action.length + writes) * repetitions ** depth;
+    if (output > MAX_OUTPUT) throw refusal("it repeats the request too often");
+    if (/^(?:if|with)\b/.test(action)) open.push("branch");
+    else if (/^range\b/.test(action)) {
+      if (!RANGE_OVER_FIELD.test(action.slice("range".length).trim()))
+        throw refusal("it repeats something else than parts of the conversation");
+      if (depth === MAX_RANGE_DEPTH) throw refusal("it nests too deeply");
+      open.push("range");
+      depth += 1;
+    } else if (/^end\b/.test(action) && open.pop() === "range") depth -= 1;
   }
-  if (/\bprintf\b/.test(template)) throw refusal("it uses printf");
+}
+
+/** The actions, without their literals, each with the length of the text before it. */
+function* partsOf(template: string): Generator<{ readonly text: number; readonly action: string }> {
+  let at = 0;
+  for (;;) {
+    const begin = template.indexOf("{{", at);
+    const end = begin < 0 ? -1 : template.indexOf("}}", begin + 2);
+    if (end < 0) {
+      yield { text: template.length - at, action: "" };
+      return;
+    }
+    const inside = template
+      .slice(begin + 2, end)
+      .replace(/^-(?=\s)/, "")
+      .replace(/\s-$/, "")
+      .trim();
+    yield { text: begin - at, action: inside.startsWith("/*") ? ended(inside) : checked(inside) };
+    at = end + 2;
+  }
+}
+
+/** A comment says nothing; one that goes on behind braces could hide an action. */
+function ended(comment: string): "" {
+  if (comment.length < "/**/".length || !comment.endsWith("*/"))
+    throw refusal("it has braces within a comment");
+  return "";
+}
+
+function checked(action: string): string {
+  const plain = action.replace(LITERAL, (_literal, ...ends: (string | undefined)[]) => {
+    if (ends.slice(0, 3).includes("")) throw refusal("it has braces or a line break within a text in quotes");
+    return "0";
+  });
+  for (const [word] of plain.matchAll(WORD))
+    if (!WORDS.has(word)) throw refusal(`it uses '${word.slice(0, 40)}'`);
+  if (/(?<![.$\w])json\b/.test(plain) && !JSON_WRITTEN.test(plain))
+    throw refusal("it uses the result of 'json' for something else than writing it");
+  return plain;
+}
+
+function growthOf(action: string): number {
+  return JSON_WRITTEN.test(action) ? JSON_GROWTH : 1;
 }
 
 function refusal(why: string): ApiError {
