@@ -143,6 +143,27 @@ describe("docs/gateway-comparison.md", () => {
   });
 });
 
+describe("docs/security.md", () => {
+  it("names a test for each threat", () => {
+    const tables = read("docs/security.md").split("| threat | what is done about it | test |\n").slice(1);
+    const rows = tables.flatMap((table) => table.split("\n\n", 1)[0]?.split("\n").slice(1) ?? []);
+    expect(rows.length).toBeGreaterThan(25);
+    const wrong = rows.filter((row) => {
+      const links = [...(row.split(" | ")[2] ?? "").matchAll(/\[`(.+?)`\]\((\S+?)(?: "([^"]+)")?\)/g)];
+      const isTest = ([, name = "", link = "", title = ""]: RegExpExecArray) => {
+        const file = normalize(join("docs", link));
+        return (
+          /^tests\/.*\.test\.ts$/.test(file) &&
+          file.endsWith(`/${name}.test.ts`) &&
+          readFileSync(file, "utf8").includes(title)
+        );
+      };
+      return links.length === 0 || !links.every(isTest);
+    });
+    expect(wrong).toEqual([]);
+  });
+});
+
 describe("the config keys", () => {
   it("are the same in Pulumi.yaml and in the schema that checks them", () => {
     expect(Object.keys(configKeys()).sort()).toEqual(Object.keys(configSchema.shape).sort());
