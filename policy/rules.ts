@@ -135,7 +135,8 @@ export const rules: readonly ResourceValidationPolicy[] = [
     "Prompts and responses are not logged.",
     [component("Gateway")],
     ({ environment }, say) => {
-      if (environment?.LOG_TEXT === "on")
+      // The gateway ignores spaces around a value.
+      if (environment?.LOG_TEXT?.trim() === "on")
         say("It writes prompts and responses into its log. Take LOG_TEXT out of gatewayEnvironment.");
     },
   ),

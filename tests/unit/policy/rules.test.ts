@@ -114,6 +114,7 @@ describe("the rules for production", () => {
       { environment: { LOG_TEXT: "on" } },
       /prompts and responses.*gatewayEnvironment/,
     ],
+    ["text-unlogged", "gateway", { environment: { LOG_TEXT: " on " } }, /prompts and responses/],
     ["cloud-unused", "model", { model: "gpt-oss:120b-cloud" }, /^gpt-oss:120b-cloud runs in Ollama's cloud/],
     ["cloud-unused", "model", { model: "mine:1b", source: "kimi-k2.5:cloud" }, /^kimi-k2\.5:cloud runs/],
     ["cloud-unused", "model", { model: "gpt-oss-cloud:latest" }, /^gpt-oss-cloud:latest runs/],
