@@ -21,6 +21,7 @@ import { ApiError, toApiError } from "./errors.ts";
 import { findClientAddress } from "./plugins/client-address.ts";
 import { answerErrors, answerUnreadable } from "./plugins/error-handler.ts";
 import type { Gateway } from "./app-context.ts";
+import { closeAfterResponse } from "./plugins/raw-response.ts";
 import { readJsonBodies } from "./plugins/json-body.ts";
 import { clientAddress, TrustedProxies } from "./lib/trusted-proxies.ts";
 import { type KeyObserver, KeyRing } from "./auth/key-store.ts";
@@ -94,9 +95,11 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     },
     // While draining, routes answer for themselves: /ready with 503, generating ones with `shutting_down`.
     return503OnClosing: false,
-    frameworkErrors: (error, _request, reply: FastifyReply) => {
+    frameworkErrors: (error, request, reply: FastifyReply) => {
       const answer = toApiError(error);
-      void reply.code(answer.status).send(answer.body());
+      // No hook sees these requests, so that nothing else would close the connection.
+      if (!request.raw.complete) closeAfterResponse(request.raw.socket);
+      void reply.header("connection", "close").code(answer.status).send(answer.body());
     },
     clientErrorHandler: answerUnreadable,
   });

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { ApiError } from "../errors.ts";
 import { KnownHosts } from "../lib/known-hosts.ts";
 
@@ -9,6 +9,8 @@ const ALWAYS_KNOWN = [
   "gateway.docker.internal",
   "host.containers.internal",
 ];
+
+const ABSOLUTE_TARGET = /^[a-z]+:\/\/([^/?#]*)/i;
 
 const SHOWN_LENGTH = 100;
 
@@ -35,7 +37,7 @@ export function checkHost(
   // Most requests come for the same host.
   let latest: string | undefined;
   app.addHook("onRequest", (request, _reply, done) => {
-    const { host } = request.headers;
+    const host = hostOf(request);
     // Without one it is no browser: those always send it.
     if (host === undefined || host === latest) {
       done();
@@ -48,6 +50,11 @@ export function checkHost(
     }
     done(allowedHosts.length === 0 && needsKey() ? undefined : misdirected(host));
   });
+}
+
+/** The host that a request is for: a target in absolute form (RFC 9112) takes precedence over the header. */
+function hostOf({ raw: { url = "", headers } }: FastifyRequest): string | undefined {
+  return url.startsWith("/") ? headers.host : (ABSOLUTE_TARGET.exec(url)?.[1] ?? headers.host);
 }
 
 function misdirected(host: string): ApiError {

@@ -68,6 +68,16 @@ describe("a page that has its own name lead to this machine (DNS rebinding)", ()
     expect(anthropic).toMatchObject({ type: "error", error: { type: "invalid_request_error" } });
   });
 
+  test.each([
+    ["http://evil.example/v1/models", "localhost", 421],
+    ["http://evil.example:8000", "localhost", 421],
+    ["HTTP://user@evil.example/v1/models", "localhost", 421],
+    ["http://localhost:8000/v1/models", "evil.example", 200],
+  ])("is known by the target %s, whatever the header", async (target, host, status) => {
+    const gateway = await startGateway(await startFake());
+    expect((await send(gateway, "GET", target, { host })).status).toBe(status);
+  });
+
   test("a name of any length is shown in part", async () => {
     const gateway = await startGateway(await startFake());
     const { status, text } = await send(gateway, "GET", "/health", { host: `${"x".repeat(8000)}.example` });
