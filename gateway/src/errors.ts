@@ -146,14 +146,13 @@ const catalogue = {
     status: 503,
     type: "server_error",
     message:
-      "The requests under way have as much text and images as the gateway may hold, or hold for one key. Try again in a moment.",
+      "The bodies in flight exceed the gateway's memory budget, or this key's share of it. Retry shortly, or send less at a time.",
     retryAfter: 2,
   },
   connections_full: {
     status: 503,
     type: "server_error",
-    message:
-      "The gateway has as many connections as it may hold. Try again in a moment, or reuse connections.",
+    message: "The gateway has reached its limit of connections. Retry shortly, and reuse connections.",
     retryAfter: 2,
   },
   queue_full: {
