@@ -9,6 +9,7 @@ import { planGpus } from "./components/planning/gpus/plan.ts";
 import { declareModels } from "./components/resources/models.ts";
 import { planModels } from "./components/planning/models/plan.ts";
 import { stackNames } from "./engine/names.ts";
+import { requireVolumes } from "./components/planning/required-volumes.ts";
 import { ServiceNetwork } from "./components/resources/network.ts";
 import { modelServer, OllamaServer } from "./components/resources/ollama-server.ts";
 import { checkHost } from "./components/planning/ports/preflight.ts";
@@ -18,6 +19,7 @@ const names = stackNames(pulumi.getStack(), given);
 const config = await checkHost(given, names);
 const gpus = await planGpus(config);
 deployTo(config);
+await requireVolumes(config);
 const [access, toOllama] = [accessTo(config, names.network), accessToOllama(config, names.network)];
 const plan = await planModels(config, toOllama, modelServer(config, toOllama, names.ollama));
 
@@ -59,6 +61,7 @@ const gateway = new Gateway("gateway", {
   models: plan.map(({ name }) => name),
   keepLoaded: plan.flatMap(({ name, keepLoaded }) => (keepLoaded ? name : [])),
   ...(config.gatewayApiKeys.length === 0 ? {} : { apiKeys: pulumi.secret(config.gatewayApiKeys) }),
+  usageVolume: config.gatewayUsageVolume,
   logLevel: config.gatewayLogLevel,
   environment: config.gatewayEnvironment,
   limits: { memoryMiB: config.gatewayMemoryMiB, cpus: config.gatewayCpus, pids: config.gatewayPids },

@@ -89,6 +89,7 @@ export function gateway(name: string, change: Partial<GatewayArgs> = {}): Gatewa
     models: ["tiny:1b", "big:70b"],
     keepLoaded: ["big:70b"],
     allowedHosts: undefined,
+    usageVolume: "",
     logLevel: "info",
     environment: {},
     readyTimeoutSeconds: 120,

@@ -20,6 +20,7 @@ const setBy = {
   API_KEYS: "gatewayApiKeys",
   ALLOWED_HOSTS: "gatewayAllowedHosts",
   API_KEYS_FILE: "gatewayApiKeys",
+  USAGE_FILE: "gatewayUsageVolume",
 } as const satisfies Partial<Record<VariableName, string>>;
 
 /** What the program sets by itself. */

@@ -146,6 +146,7 @@ export const keys = z.strictObject({
   gatewayPort: port(1),
   gatewayBindAddress: address,
   gatewayApiKeys: apiKeys,
+  gatewayUsageVolume: dockerName,
   gatewayAllowedHosts: z.array(allowedHost, "a list of names"),
   gatewayBaseImage: imageReference,
   gatewayMemoryMiB: memoryMiB(128),

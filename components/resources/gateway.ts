@@ -45,6 +45,11 @@ export interface GatewayArgs {
    */
   readonly apiKeys?: pulumi.Input<readonly string[]>;
   /**
+   * Name of a volume, which the stack does not make, for what keys have used; empty keeps it in memory. A change replaces
+   * the containers.
+   */
+  readonly usageVolume: string;
+  /**
    * Host names that requests may be for besides those of its containers in the network, in the gateway's form. Undefined
    * leaves it to the gateway: any with keys. A change replaces the containers.
    */
@@ -72,6 +77,9 @@ const stopMarginSeconds = 5;
 
 // In the container's temporary folder, which is in memory.
 const controlSocket = "/tmp/control.sock";
+
+// As in the image, where it belongs to the user that the containers run as.
+const usageFolder = "/usage";
 
 /** The OpenAI-compatible gateway: its image, built from this repository, and its containers. */
 export class Gateway extends pulumi.ComponentResource {
@@ -174,11 +182,19 @@ export class Gateway extends pulumi.ComponentResource {
       },
       (replica) => ({
         image: image.imageId,
-        environment: { ...args.environment, ...set, ...hostVariables(args, replica) },
+        environment: {
+          ...args.environment,
+          ...set,
+          ...hostVariables(args, replica),
+          ...usageVariables(args, replica),
+        },
         ...("behind" in published
           ? {}
           : { port: { internal: DEFAULT_PORT, external: published.port, address: published.bindAddress } }),
-        ...(keys === undefined ? {} : { volumes: [keys.volume] }),
+        volumes: [
+          ...(keys === undefined ? [] : [keys.volume]),
+          ...(args.usageVolume === "" ? [] : [{ name: args.usageVolume, path: usageFolder }]),
+        ],
         user: "65532:65532",
         healthCommand: ["node", "/app/healthcheck.cjs"],
         ready:
@@ -221,6 +237,14 @@ function hostVariables(
   return {
     ALLOWED_HOSTS: [...namesInNetwork([host, containerName], network.name), ...allowedHosts].join(","),
   };
+}
+
+/** Each has a file of its own, by a name that no other container of the engine has. */
+function usageVariables(
+  { usageVolume }: GatewayArgs,
+  { containerName }: Replica,
+): Partial<Record<ProgramVariable, string>> {
+  return usageVolume === "" ? {} : { USAGE_FILE: `${usageFolder}/${containerName}.json` };
 }
 
 /** One server is named by OPEA's variables, as ever. */

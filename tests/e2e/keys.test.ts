@@ -7,6 +7,7 @@ import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
 const gatewayPort = 18478;
 const project = new Project({ stack: "keyring", ollamaPort: 18479, gatewayPort });
 const gateways = ["ollama-stack-keyring-gateway", "ollama-stack-keyring-gateway-2"];
+const usageVolume = "usage-of-keyring";
 const [ada, bob] = [newKey("ada", ["requests=600"]), newKey("bob", [])];
 
 /** Runs `npm run keys`; returns the key that it printed, if it printed one. */
@@ -51,6 +52,8 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await project.dispose();
+  // It belongs to no stack, and is still there.
+  await docker(["volume", "rm", usageVolume]);
   expect(leftovers(project.stack)).toEqual(nothingLeft);
 });
 
@@ -152,6 +155,37 @@ describe("a gateway with keys", () => {
     expect(up.code, up.output).toBe(0);
     expect([await statusOf(ada.key), await statusOf(bob.key)]).toEqual([200, 401]);
     expect(await containers()).toBe(before);
+  });
+
+  it("does not forget what a key has used when its container is replaced", async () => {
+    await docker(["volume", "create", usageVolume]);
+    const spender = newKey("spender", ["tokens_per_day=1"]);
+    const configured = project.configured("gatewayApiKeys") as string[];
+    project.configure({
+      gatewayApiKeys: [...configured, spender.line],
+      gatewayUsageVolume: usageVolume,
+    });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    const model = (await project.outputs()).installedModels[0]?.model ?? "";
+    const spend = async () => {
+      const response = await fetch(`http://127.0.0.1:${String(gatewayPort)}/v1/chat/completions`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${spender.key}` },
+        body: JSON.stringify({ model, max_tokens: 2, messages: [{ role: "user", content: "Hi" }] }),
+      });
+      return [response.status, await response.text()];
+    };
+    expect(await spend()).toEqual([200, expect.any(String)]);
+    expect(await spend()).toEqual([429, expect.stringContaining("rate_limit_exceeded")]);
+
+    const before = await containers();
+    project.configure({ gatewayEnvironment: { QUEUE_LIMIT: 63 } });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect(await containers()).not.toBe(before);
+    expect(await spend()).toEqual([429, expect.stringContaining("rate_limit_exceeded")]);
+    expect((await project.run(process.execPath, ["scripts/commands/drift.ts"]).done).code).toBe(0);
+    project.configure({ gatewayApiKeys: configured });
+    await project.pulumi("up", "--yes", "--skip-preview");
   });
 
   it("is not opened when its last key is revoked", async () => {

@@ -182,6 +182,11 @@ export const properties: Readonly<Record<string, Property>> = {
     look: ({ resources }) => deployedKeys(resources)?.inputs["stdin"],
     shown: (lines: string[]) => `${lines.join("\n")}\n`,
   },
+  gatewayUsageVolume: {
+    value: () => "nowhere",
+    promised: "replaces the gateway",
+    refused: /The volume nowhere \(gatewayUsageVolume\) is not there/,
+  },
   gatewayAllowedHosts: {
     value: () => ["llm.example.test"],
     promised: "replaces the gateway",

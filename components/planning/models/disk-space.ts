@@ -18,7 +18,7 @@ interface InspectedVolume {
 }
 
 /** Whether the engine has a volume of that name. */
-export async function volumeExists(volume: ModelVolume): Promise<boolean> {
+export async function volumeExists(volume: Pick<ModelVolume, "name" | "engine">): Promise<boolean> {
   return (await inspectVolume(volume)) !== undefined;
 }
 
@@ -65,7 +65,10 @@ async function hostOf(engine: EngineAddress): Promise<{ name: string; root: stri
   }
 }
 
-async function inspectVolume({ name, engine }: ModelVolume): Promise<InspectedVolume | undefined> {
+async function inspectVolume({
+  name,
+  engine,
+}: Pick<ModelVolume, "name" | "engine">): Promise<InspectedVolume | undefined> {
   try {
     const [volume] = JSON.parse(
       await askEngine(["volume", "inspect", name], { engine }),

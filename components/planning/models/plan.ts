@@ -29,10 +29,6 @@ export async function planModels(
   server: ModelServer,
 ): Promise<PlannedModel[]> {
   const environment = { ...process.env, ...access.environment };
-  if (config.modelVolume !== "" && !(await volumeExists(server.volume)))
-    throw new pulumi.RunError(
-      `The volume ${config.modelVolume} (modelVolume) is not there. Make it with: docker volume create ${config.modelVolume}`,
-    );
   try {
     return await reaching(server.url, (url) => plan(config, { ...server, url }), environment);
   } catch (error) {

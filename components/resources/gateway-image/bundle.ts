@@ -26,7 +26,8 @@ export function bundleGateway(projectRoot: string, outdir = `${gatewayContext}/d
       .update("\0")
       .update(readFileSync(join(projectRoot, path)))
       .update("\0");
-  for (const name of ["Dockerfile", ".dockerignore"]) take(name, join(gatewayContext, name));
+  for (const name of ["Dockerfile", ".dockerignore", "usage/README.md"])
+    take(name, join(gatewayContext, name));
   for (const path of files) take(basename(path), path);
   return hash.digest("hex");
 }

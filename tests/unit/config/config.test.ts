@@ -108,6 +108,7 @@ describe("config", () => {
     ["retainModels", "perhaps", /true or false/],
     ["production", "perhaps", /true or false/],
     ["protectModels", "true", /protectModels is "true".*false while retainModels is false/],
+    ["gatewayUsageVolume", "/srv/usage", /gatewayUsageVolume is "\/srv\/usage".*a name of letters/],
     ["modelVolume", "/srv/models", /modelVolume is "\/srv\/models".*a name of letters/],
     ["ollamaImage", "not an image", /an image reference/],
     ["networkName", "a b", /a name of letters/],
