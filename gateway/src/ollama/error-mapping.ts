@@ -46,8 +46,8 @@ const knownMessages: readonly (readonly [RegExp, ErrorCode, string?])[] = [
   [/does not support (images|vision)|missing data required for image/i, "unsupported_parameter", "images"],
 ];
 
-// Ollama's word for an option of another type is 500.
-const WRONG_TYPE = /^option "\w+" must be of (an array|type) /;
+// Ollama's status for an option of another type, and for a template that it cannot read, is 500.
+const CLIENTS_FAULT = /^option "\w+" must be of (an array|type) |^template: /;
 
 /** Says what an answer of Ollama that is not 200 means to the client. */
 export function fromStatus(status: number, body: string, model: string): ApiError {
@@ -62,7 +62,7 @@ export function fromStatus(status: number, body: string, model: string): ApiErro
     return new ApiError(code, { ...quoting(message), ...(param === undefined ? {} : { param }) });
   }
   if (status === 400) return new ApiError("invalid_request", quoting(message));
-  if (status === 500 && message !== undefined && WRONG_TYPE.test(message)) {
+  if (status === 500 && message !== undefined && CLIENTS_FAULT.test(message)) {
     return new ApiError("invalid_request", quoting(message));
   }
   if (status === 429 || status === 503) {

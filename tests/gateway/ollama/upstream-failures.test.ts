@@ -22,6 +22,12 @@ describe.each([
       400,
       "invalid_request",
     ],
+    [
+      "a status of 500 for a template",
+      [{ status: 500, body: '{"error":"template: :1: unclosed action"}' }],
+      400,
+      "invalid_request",
+    ],
     ["a status of 500", [{ status: 500, body: '{"error":"out of memory"}' }], 502, "upstream_failed"],
     ["a status of 500 without reason", [{ status: 500, body: "<html>" }], 502, "upstream_failed"],
     ["a full queue", [{ status: 503, body: '{"error":"server busy"}' }], 503, "upstream_overloaded"],
