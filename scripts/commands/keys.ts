@@ -1,7 +1,11 @@
 // npm run keys: lists, adds, rotates and revokes the API keys of a stack, in its config and in its running gateways.
+import { createHash } from "node:crypto";
+import { join } from "node:path";
 import { KEY_FIELDS } from "../../gateway/src/auth/key-fields.ts";
+import { cacheRoot } from "../../host/cache-dir.mjs";
+import { withLock } from "../../host/file-lock.ts";
 import { main } from "../cli/main.ts";
-import { openSession, takeOptions } from "../cli/session.ts";
+import { openSession, type Session, takeOptions } from "../cli/session.ts";
 import {
   addKey,
   type ChangedLines,
@@ -14,6 +18,7 @@ import {
 import { applyKeys, readKeyEntries, recordKeys, writeKeyEntries } from "../keys/stack-keys.ts";
 import { deployedKeys } from "../stack/deployed-keys.ts";
 import { rulesFor, settingsFor } from "../stack/settings.ts";
+import { stackFile } from "../stack/stack-file.ts";
 import { openStack } from "../update/recovery.ts";
 
 const usage = `usage: npm run keys -- list                            shows names, ids, states and limits
@@ -21,7 +26,7 @@ const usage = `usage: npm run keys -- list                            shows name
        npm run keys -- rotate NAME [--grace 24h]       makes its successor; the old one expires after the grace
        npm run keys -- revoke NAME [ID]                takes a key away at once, or one of two
 Each takes --stack NAME. A running stack has the change within 2 s, and no container is replaced.
-Fields: ${KEY_FIELDS} (docs/gateway.md).`;
+Fields: ${KEY_FIELDS} (docs/keys.md).`;
 
 const HOUR = 3_600_000;
 const units = { m: 60_000, h: HOUR, d: 24 * HOUR } as const;
@@ -35,12 +40,11 @@ else if (action === undefined || !["list", "add", "rotate", "revoke"].includes(a
 
 async function run(action: string, args: readonly string[]): Promise<void> {
   const { options, rest: own } = takeOptions(args, ["grace"]);
-  const { stack, stackOption, env, rest } = await openSession(own, { config: true });
-  const [name, ...more] = rest;
-  const deployment = await openStack(stack, env);
-  const entries = await readKeyEntries(stack, env);
-  const lines = linesOf(entries);
+  const session = await openSession(own, { config: true });
+  const { stack, env, rest } = session;
   if (action === "list") {
+    await openStack(stack, env);
+    const lines = linesOf(await readKeyEntries(stack, env));
     console.log(
       lines.length === 0
         ? `The stack ${stack} has no keys: everybody who reaches it is let in.`
@@ -48,8 +52,28 @@ async function run(action: string, args: readonly string[]): Promise<void> {
     );
     return;
   }
+  const [name, ...more] = rest;
   if (name === undefined) throw new Error(`npm run keys -- ${action} needs the name of a key`);
-  const changed = change(action, lines, name, more, graceMs(options["grace"]));
+  const grace = graceMs(options["grace"]);
+  await oneAtATime(stack, () => changeKeys(session, (lines) => change(action, lines, name, more, grace)));
+}
+
+/** Of two changes at the same time, the later one to be written would undo the other. */
+function oneAtATime(stack: string, work: () => Promise<void>): Promise<void> {
+  const file = createHash("sha256").update(stackFile(stack)).digest("hex").slice(0, 12);
+  const waiting = ({ pid }: { pid: number }): void => {
+    console.error(`waiting for process ${String(pid)}, which is changing keys of ${stack}`);
+  };
+  return withLock(join(cacheRoot(), `keys-${file}.lock`), waiting, work);
+}
+
+async function changeKeys(
+  { stack, stackOption, env }: Session,
+  changeLines: (lines: readonly string[]) => ChangedLines | LinesWithNewKey,
+): Promise<void> {
+  const deployment = await openStack(stack, env);
+  const entries = await readKeyEntries(stack, env);
+  const changed = changeLines(linesOf(entries));
   await writeKeyEntries(stack, env, entries, changed.lines);
   for (const line of changed.done) console.log(line);
   if ("key" in changed) console.log(`\nThe key, which is not kept anywhere:\n\n  ${changed.key}\n`);
