@@ -120,3 +120,47 @@ test("an admin may send runner options, another key only with the flag", () => {
   expect(new Caller({ options: true }).options).toBe(true);
   expect(new Caller({ admin: true }).options).toBe(true);
 });
+
+test.each([
+  ["10.1.2.3", "", 403],
+  ["10.1.2.3", "127.0.0.1", 200],
+  ["::ffff:10.1.2.3", "127.0.0.1", 200],
+  ["10.1.2.3, 192.0.2.7", "127.0.0.1", 403],
+  ["192.0.2.7, 10.1.2.3", "127.0.0.1", 200],
+  // What is no address is nobody's, not the proxy's either.
+  ["unknown", "127.0.0.1", 403],
+  ["10.1.2.3:4567", "127.0.0.1", 403],
+])(
+  "a key of 10.0.0.0/8, with X-Forwarded-For %s and the trusted proxies '%s': %i",
+  async (from, trusted, status) => {
+    const { key, line } = newKey("ada", ["from=10.0.0.0/8"]);
+    const gateway = await startGateway(await startFake(), { API_KEYS: line, TRUSTED_PROXIES: trusted });
+    const headers = { authorization: `Bearer ${key}`, "x-forwarded-for": from };
+    expect((await fetch(`${gateway.url}/openapi.json`, { headers })).status).toBe(status);
+  },
+);
+
+test.each(["GET", "HEAD", "OPTIONS", "DELETE", "POST"])(
+  "no other spelling of a path lets %s go past a key's routes",
+  async (method) => {
+    const { key, line } = newKey("some", ["routes=embed"]);
+    const gateway = await gatewayWith(line);
+    const headers = { authorization: `Bearer ${key}` };
+    for (const path of [
+      "/v1/models",
+      "//v1/models",
+      "/v1/models/",
+      "/V1/models",
+      "/v1/%6d%6f%64els",
+      "/v1/./models",
+      "/v1/embeddings/../models",
+      "/v1/embeddings%2f..%2fmodels",
+      "/v1/models;/v1/embeddings",
+      "/metrics/",
+      "/api/tags?/v1/embeddings",
+    ]) {
+      const response = await fetch(gateway.url + path, { method, headers });
+      expect([path, [403, 404, 405].includes(response.status)], `${response.status}`).toEqual([path, true]);
+    }
+  },
+);
