@@ -3,7 +3,7 @@ import type { ReportViolation, ResourceValidationArgs, ResourceValidationPolicy 
 
 // What a production stack must keep to. The components are judged by their arguments, which say what was asked for in
 // the words of the config, and the engine's objects by theirs, so that nothing goes past a component. A violation
-// names the resource (the CLI does) and the mend.
+// names the resource (the CLI does) and the remedy.
 
 /** Arguments of the components, as far as rules look at them. Nothing of them is relied on: a policy sees any program. */
 interface Arguments {
@@ -118,15 +118,15 @@ export const rules: readonly ResourceValidationPolicy[] = [
     "Other hosts reach the published ports, and no container past them.",
     [component("ServiceNetwork")],
     ({ neighbourAccess }, say) => {
-      const mend =
+      const remedy =
         "Update the engine to Docker 28 or newer, or have its host drop such packets: docs/security.md has the commands.";
       if (neighbourAccess === "open")
         say(
-          `The engine is older than Docker 28 and lets other hosts of its network reach containers directly (moby#45610). ${mend}`,
+          `The engine is older than Docker 28 and lets other hosts of its network reach containers directly (moby#45610). ${remedy}`,
         );
       if (neighbourAccess === "unknown")
         say(
-          `The engine is older than Docker 28, which lets other hosts of its network reach containers directly (moby#45610) unless its host drops such packets. Whether it does can only be read by root on that host. ${mend}`,
+          `The engine is older than Docker 28, which lets other hosts of its network reach containers directly (moby#45610) unless its host drops such packets. Whether it does can only be read by root on that host. ${remedy}`,
         );
     },
   ),

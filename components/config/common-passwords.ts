@@ -23,7 +23,7 @@ export async function keyWarnings(lines: readonly string[]): Promise<string[]> {
     );
   if (keys.every((key) => refusalOf(key) !== undefined))
     warnings.push(
-      "Every API key has expired or is disabled, so nobody is let in. Add one: npm run keys -- add NAME",
+      "Every API key has expired or is disabled, so no client is accepted. Add one: npm run keys -- add NAME",
     );
   return warnings;
 }

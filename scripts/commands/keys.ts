@@ -24,8 +24,8 @@ import { openStack } from "../update/recovery.ts";
 const usage = `usage: npm run keys -- list                            shows names, ids, states and limits
        npm run keys -- add NAME [FIELD...]             makes a key and prints it once
        npm run keys -- rotate NAME [--grace 24h]       makes its successor; the old one expires after the grace
-       npm run keys -- revoke NAME [ID]                takes a key away at once, or one of two
-Each takes --stack NAME. A running stack has the change within 2 s, and no container is replaced.
+       npm run keys -- revoke NAME [ID]                revokes all keys of a name at once, or one of two
+Each takes --stack NAME. The gateways of a running stack apply it within 2 s, without a restart.
 Fields: ${KEY_FIELDS} (docs/keys.md).`;
 
 const HOUR = 3_600_000;
@@ -76,21 +76,21 @@ async function changeKeys(
   const changed = changeLines(linesOf(entries));
   await writeKeyEntries(stack, env, entries, changed.lines);
   for (const line of changed.done) console.log(line);
-  if ("key" in changed) console.log(`\nThe key, which is not kept anywhere:\n\n  ${changed.key}\n`);
+  if ("key" in changed) console.log(`\nThe key, which is stored nowhere:\n\n  ${changed.key}\n`);
   const deployed = deployedKeys(deployment.resources);
   if (deployed === undefined) {
     console.log(
-      `It counts after npm run up${stackOption}: the gateway has no keys yet, and is replaced for the first.`,
+      `It takes effect with npm run up${stackOption}: the gateway has no keys yet, and its first key replaces the container.`,
     );
     return;
   }
   await applyKeys(deployed, env, changed.lines);
-  console.log(`The running stack ${stack} has taken it.`);
+  console.log(`The gateways of ${stack} have applied it.`);
   try {
     await recordKeys(stack, env, deployment, rulesFor(settingsFor(stack, [])));
   } catch (error) {
     console.error(
-      `It is in force, but the state of ${stack} does not know yet. npm run up${stackOption} completes it.`,
+      `It is in force, but not yet recorded in the state of ${stack}. npm run up${stackOption} records it.`,
     );
     throw error;
   }

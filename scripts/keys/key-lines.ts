@@ -40,7 +40,7 @@ export function addKey(lines: readonly string[], name: string, fields: readonly 
   return checked({ key, lines: [...lines, line], done: [`added ${labelOf(line)}`] });
 }
 
-/** Makes a second key of a name, and lets the first one expire. @param graceMs how long the first one is still taken */
+/** Makes a second key of a name, and lets the first one expire. @param graceMs how long the first one is still accepted */
 export function rotateKey(
   lines: readonly string[],
   name: string,
@@ -65,7 +65,7 @@ export function rotateKey(
   });
   if (kept) rest.push(line);
   const before = kept
-    ? `${labelOf(old.line)} is taken until ${end}`
+    ? `${labelOf(old.line)} is accepted until ${end}`
     : `removed ${keys.map((each) => labelOf(each.line)).join(", ")}`;
   return checked({ key, lines: rest, done: [`added ${labelOf(line)}`, before] });
 }
@@ -94,7 +94,7 @@ export function revokeKey(lines: readonly string[], name: string, id?: string): 
   });
 }
 
-/** A table of the keys: what they are called, whether they are taken, what they may do; nothing that helps to guess one. */
+/** A table of the keys: names, ids, states and fields; nothing that helps to guess one. */
 export function keyTable(lines: readonly string[], now = Date.now()): string {
   const rows = keysOf(lines).map(({ line, definition }) => [
     definition.name,
