@@ -3,8 +3,8 @@ import type { Socket } from "node:net";
 import type { ApiError } from "../errors.ts";
 
 // How long a client may go on sending a body that nobody reads. Closed at once, its connection would be reset, and the
-// response with it.
-const LINGER_MS = 1000;
+// response with it; an edge that had no time to read the response by then reports 502.
+const LINGER_MS = 5000;
 
 const closing = new WeakSet<Socket>();
 

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { temperatureTo } from "../common/fatal-options.ts";
 import { unsupported, unsupportedFlag, unsupportedForms } from "../common/validation.ts";
-import { MAX_MESSAGES, extensions, ignored, modelName } from "../openai-chat/schema.ts";
+import { MAX_MESSAGES, MAX_TOOLS, extensions, ignored, modelName } from "../openai-chat/schema.ts";
 import { isEmptyList, letsTheModelCall, setsOnly } from "../common/noop-values.ts";
 
 // What was sent before is read anew each time: nothing is cached, and nothing changes by it.
@@ -192,7 +192,7 @@ export const messagesSchema = z.strictObject({
   top_p: z.number().min(0).max(1).nullish(),
   top_k: z.int().min(0).nullish(),
   stop_sequences: z.array(z.string()).nullish(),
-  tools: z.array(tool).nullish(),
+  tools: z.array(tool).max(MAX_TOOLS).nullish(),
   tool_choice: z
     .discriminatedUnion("type", [
       z.strictObject({ type: z.literal("auto"), ...disableParallel }),

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { isInt64 } from "../../lib/exact-numbers.ts";
 import type { OllamaCall } from "../../ollama/types.ts";
 import { checkTemplate } from "./template.ts";
-import { MAX_MESSAGES, modelName } from "../openai-chat/schema.ts";
+import { MAX_MESSAGES, MAX_TOOLS, modelName } from "../openai-chat/schema.ts";
 import type { StreamedAnswer, Translated } from "../adapter.ts";
 import { MAX_EMBED_INPUTS } from "../openai-embeddings/adapter.ts";
 import { nativeFormat } from "../common/output-format.ts";
@@ -42,6 +42,7 @@ export const nativeSchema = ollamaObject({
     .array(ollamaObject({ images: z.array(z.string()).nullish() }))
     .max(MAX_MESSAGES)
     .nullish(),
+  tools: z.array(z.unknown()).max(MAX_TOOLS).nullish(),
   images: z.array(z.string()).nullish(),
   options,
 });

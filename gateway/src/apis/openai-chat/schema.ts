@@ -5,6 +5,12 @@ import { isEmptyObject } from "../common/noop-values.ts";
 import { boundedOptions, temperatureTo } from "../common/fatal-options.ts";
 import { serverOptions } from "../common/server-options.ts";
 
+/**
+ * How many tools one request may bring, in every API; OpenAI takes 128. All of them are text of the prompt: with 10,000
+ * Ollama worked for most of a minute before it found the prompt too long, and other clients waited.
+ */
+export const MAX_TOOLS = 512;
+
 /** Taken, because it does not change the answer. */
 export const ignored = z.unknown().optional();
 
@@ -106,7 +112,7 @@ const toolChoice = z.union([
       type: z.literal("allowed_tools"),
       allowed_tools: z.strictObject({
         mode: z.enum(["auto", "required"]),
-        tools: z.array(z.discriminatedUnion("type", [namedFunction, onlyFunctions])),
+        tools: z.array(z.discriminatedUnion("type", [namedFunction, onlyFunctions])).max(MAX_TOOLS),
       }),
     }),
     onlyFunctions,
@@ -188,7 +194,7 @@ export const chatParameters = {
   ...sampling,
   stream_options: streamOptions,
   response_format: responseFormat.nullish(),
-  tools: z.array(tool).nullish(),
+  tools: z.array(tool).max(MAX_TOOLS).nullish(),
   tool_choice: toolChoice.nullish(),
   parallel_tool_calls: z.boolean().nullish(),
   reasoning_effort: effort.nullish(),

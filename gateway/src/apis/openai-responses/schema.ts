@@ -3,6 +3,7 @@ import { temperatureTo } from "../common/fatal-options.ts";
 import { unsupported, unsupportedFlag, unsupportedForms, unsupportedWords } from "../common/validation.ts";
 import {
   MAX_MESSAGES,
+  MAX_TOOLS,
   breakpoint,
   effort,
   extensions,
@@ -162,7 +163,7 @@ const toolChoice = z.union([
     z.strictObject({
       type: z.literal("allowed_tools"),
       mode: z.enum(["auto", "required"]),
-      tools: z.array(z.discriminatedUnion("type", [namedFunction, otherTools])),
+      tools: z.array(z.discriminatedUnion("type", [namedFunction, otherTools])).max(MAX_TOOLS),
     }),
     otherTools,
   ]),
@@ -221,7 +222,7 @@ export const responsesSchema = z.strictObject({
       context: unsupported("the model says which reasoning it reads again", (value) => value === "auto"),
     })
     .nullish(),
-  tools: z.array(tool).nullish(),
+  tools: z.array(tool).max(MAX_TOOLS).nullish(),
   tool_choice: toolChoice.nullish(),
   parallel_tool_calls: z.boolean().nullish(),
   include: z.array(includable).nullish(),
