@@ -29,6 +29,15 @@ async function sendSchema(
   return replies.at(-1);
 }
 
+// Each has ended Ollama's server, in its own process and without the model.
+const fatalTemplates = [
+  "{{range 2000000000}}x{{end}}",
+  `{{ .Prompt ${"| js ".repeat(40)}}}`,
+  `{{ $a := print .Prompt .Prompt }}${"{{ $a = print $a $a }}".repeat(40)}{{ $a }}`,
+  `{{ json ${"(json ".repeat(40)}.Prompt${")".repeat(40)} }}`,
+  "{{ .Prompt }}".repeat(5000),
+];
+
 export const schemas: readonly Scenario[] = [
   {
     section: 1,
@@ -81,6 +90,20 @@ export const schemas: readonly Scenario[] = [
           else if (!/schema|format|parameters|tools|text|output/.test(reply.text))
             found(`${kind} on ${carrier.path} is refused without a name of the field: ${short(reply)}`);
         });
+      }
+    },
+  },
+  {
+    section: 1,
+    name: "templates that fill the memory of Ollama's server",
+    expected: "400 that names the template",
+    run: async ({ direct, tried, found }) => {
+      for (const template of fatalTemplates) {
+        const body = { model: direct.model, prompt: "\\".repeat(50_000), template, stream: false };
+        const reply = await direct.send("/api/generate", { body });
+        tried();
+        if (reply.status !== 400 || !reply.text.includes("template"))
+          found(`${template.slice(0, 60)}: ${short(reply)}`);
       }
     },
   },
