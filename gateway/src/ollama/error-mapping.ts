@@ -46,8 +46,9 @@ const knownMessages: readonly (readonly [RegExp, ErrorCode, string?])[] = [
   [/does not support (images|vision)|missing data required for image/i, "unsupported_parameter", "images"],
 ];
 
-// Ollama's status for an option of another type, and for a template that it cannot read, is 500.
-const CLIENTS_FAULT = /^option "\w+" must be of (an array|type) |^template: /;
+// Ollama's status for an option of another type, a template that it cannot read, and an empty text is 500.
+const CLIENTS_FAULT =
+  /^option "\w+" must be of (an array|type) |^template: |^Failed to create new sequence: no input provided/;
 
 /** Says what an answer of Ollama that is not 200 means to the client. */
 export function fromStatus(status: number, body: string, model: string): ApiError {

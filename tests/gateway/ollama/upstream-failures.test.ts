@@ -28,6 +28,12 @@ describe.each([
       400,
       "invalid_request",
     ],
+    [
+      "a status of 500 for an empty text",
+      [{ status: 500, body: '{"error":"Failed to create new sequence: no input provided"}' }],
+      400,
+      "invalid_request",
+    ],
     ["a status of 500", [{ status: 500, body: '{"error":"out of memory"}' }], 502, "upstream_failed"],
     ["a status of 500 without reason", [{ status: 500, body: "<html>" }], 502, "upstream_failed"],
     ["a full queue", [{ status: 503, body: '{"error":"server busy"}' }], 503, "upstream_overloaded"],
