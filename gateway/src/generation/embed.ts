@@ -5,6 +5,7 @@ import { type EmbeddingsJson, readEmbeddings } from "../ollama/embeddings-json.t
 import type { OllamaQuestion } from "../ollama/types.ts";
 import { isLarge } from "../ollama/proxy-body.ts";
 import { acquireQuota, settleQuota } from "./acquire-quota.ts";
+import { isLong, requireRoom } from "./prompt-room.ts";
 import { shareModel } from "./shared-model.ts";
 
 /** What is made of each vector: of its numbers, or of their JSON. */
@@ -51,6 +52,7 @@ export async function embed(
       },
     };
     const embeddings = await admitted.run(async (ollama) => {
+      if (isLong(request)) await requireRoom(admitted, body);
       record.beginCall(body, 0);
       const json = await ollama.requestJson(sent, options);
       return { json, ...(await readEmbeddings(json, encode)) };

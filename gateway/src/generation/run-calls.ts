@@ -6,6 +6,7 @@ import type { Ticket } from "../scheduling/admitted-request.ts";
 import type { Translated } from "../apis/adapter.ts";
 import { isLarge } from "../ollama/proxy-body.ts";
 import { maxOutputOf } from "./acquire-quota.ts";
+import { isLong, requireRoom } from "./prompt-room.ts";
 
 /** Takes the events of all calls of a request, one call after another. */
 interface Reader extends EventReader {
@@ -28,9 +29,12 @@ export async function askInTurn(
   const { record, caller } = request;
   const ask = (asked: Translated["call"]): Promise<void> =>
     admitted.run((ollama) => {
-      record.beginCall(asked.body, maxOutputOf(asked.body));
-      const sent = isLarge(request.bodyCost) ? { ...asked, isLarge: true } : asked;
-      return ollama.generate(sent, admitted, reader, record.trace?.traceparent);
+      const send = (): Promise<void> => {
+        record.beginCall(asked.body, maxOutputOf(asked.body));
+        const sent = isLarge(request.bodyCost) ? { ...asked, isLarge: true } : asked;
+        return ollama.generate(sent, admitted, reader, record.trace?.traceparent);
+      };
+      return isLong(request) ? requireRoom(admitted, asked.body).then(send) : send();
     });
   if (further.length === 0) return ask(call);
   for (const [index, each] of [call, ...further].entries()) {

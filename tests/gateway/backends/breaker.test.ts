@@ -7,7 +7,7 @@ import { count, startTwo } from "../../../test-support/two-backends.ts";
 
 const chat = "/v1/chat/completions";
 
-const consumers = ["ada", "bob", "cyd", "dan"].map((name) => ({ name, ...newKey(name, []) }));
+const consumers = ["ada", "bob", "cyd", "dan"].map((name) => ({ name, ...newKey(name, ["admin"]) }));
 const API_KEYS = consumers.map(({ line }) => line).join(";");
 
 function headersOf(name: string): Record<string, string> {

@@ -106,8 +106,9 @@ test("a load with the context that all have is tried on another server", async (
 });
 
 test("a request whose connection broke before all of it was sent is sent to another server", async () => {
-  const two = await startTwo((left) => {
+  const two = await startTwo((left, right) => {
     left.cutsBodies = true;
+    for (const each of [left, right]) each.loaded = [{ name: "m", context_length: 100_000_000 }];
   });
   // More than the sockets of both sides hold between them.
   const long = { model: "m", messages: [{ role: "user", content: "x".repeat(24 * 1024 * 1024) }] };

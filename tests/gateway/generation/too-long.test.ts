@@ -44,3 +44,26 @@ test.each([
   expect(refused.status).toBe(400);
   expect(await refused.json()).toEqual({ error: expect.stringContaining(`your ${subject}`) as string });
 });
+
+// Ollama took 65 s to find 20 MB too long, and whoever else used the model waited for it.
+const fits = "word".repeat(130_000);
+const tooLong = "word".repeat(140_000);
+test.each([
+  ["/v1/chat/completions", (text: string) => ({ ...hello, messages: [{ role: "user", content: text }] })],
+  ["/v1/completions", (text: string) => ({ model: "m", prompt: text })],
+  ["/v1/responses", (text: string) => ({ model: "m", input: text })],
+  ["/v1/messages", (text: string) => ({ ...asked, messages: [{ role: "user", content: text }] })],
+  ["/v1/embeddings", (text: string) => ({ model: "m", input: ["Hi", text] })],
+  ["/api/chat", (text: string) => ({ ...hello, messages: [{ role: "user", content: text }] })],
+  ["/api/generate", (text: string) => ({ model: "m", system: text })],
+  ["/api/embed", (text: string) => ({ model: "m", input: text })],
+])("%s refuses what fits no context of 4,096 tokens without Ollama's reading it", async (path, body) => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  expect((await gateway.post(path, body(fits))).status).toBe(200);
+  const before = fake.received.length;
+  const refused = await gateway.post(path, body(tooLong));
+  expect(refused.status).toBe(400);
+  expect(await refused.text()).toContain("maximum context length is 4096 tokens");
+  expect(fake.received).toHaveLength(before);
+});

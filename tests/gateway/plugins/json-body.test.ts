@@ -85,7 +85,7 @@ test.each([
   ["a text", { model: "m", stream: false, prompt: 'x"\\\n漢😀'.repeat(300_000) }],
   [
     "many values",
-    { model: "m", stream: false, prompt: "x", context: Array.from({ length: 30_000 }, (_, n) => [n / 7]) },
+    { model: "m", stream: false, prompt: "x", values: Array.from({ length: 30_000 }, (_, n) => [n / 7]) },
   ],
   [
     "objects",
@@ -98,6 +98,7 @@ test.each([
   ],
 ])("a large body of %s reaches Ollama as it was sent", async (_what, body) => {
   const fake = await startFake();
+  fake.loaded = [{ name: "m", context_length: 100_000_000 }];
   const gateway = await startGateway(fake);
   expect((await gateway.post("/api/generate", body)).status).toBe(200);
   expect((await fake.conversation()).text).toBe(JSON.stringify(body));
