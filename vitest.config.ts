@@ -18,6 +18,9 @@ const processes = {
   expect: { poll: { timeout: minutes / 4 } },
 };
 
+// What measures processor time of the gateway on bodies of the largest size: by itself, and not while somebody waits.
+const measuredAlone = ["tests/gateway/plugins/stalling-*.test.ts"];
+
 const engineMakesNoDifference = [
   "tests/e2e/{actionlint,attack,bench,edge-limits,edge-retries,gateway-clients,gateway-python,schema-fuzz}.test.ts",
 ];
@@ -33,8 +36,18 @@ export default defineConfig({
         test: {
           name: "gateway",
           include: ["tests/gateway/**/*.test.ts"],
+          exclude: measuredAlone,
           // Each test has a gateway and an Ollama of its own; loading the clients anew for each file took half the time.
           isolate: false,
+          ...processes,
+        },
+      },
+      {
+        test: {
+          name: "bounds",
+          include: measuredAlone,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
           ...processes,
         },
       },

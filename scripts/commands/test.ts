@@ -7,7 +7,7 @@ import { main } from "../cli/main.ts";
 import { openSession, type Session } from "../cli/session.ts";
 import { countTests, type Counts, type Place, summarize } from "../test-runner/vitest.ts";
 
-const withoutEngine = ["unit", "gateway", "clients"];
+const withoutEngine = ["unit", "gateway", "bounds", "clients"];
 const variable = "OLLAMA_STACK_TEST_ENGINE";
 
 await main(async () => {
