@@ -49,6 +49,9 @@ const letsNeighboursIn = Number.parseInt(engineVersion, 10) < 28;
 const cannotBreak = new Set([
   // Without keys there is no other address than a loopback one, and so nothing that needs TLS.
   "tls-required",
+  // The check of the config refuses what would break them, in every stack or in production.
+  "text-unlogged",
+  "cloud-unused",
   ...(letsNeighboursIn ? [] : ["neighbours-kept-out"]),
 ]);
 
