@@ -31,7 +31,7 @@ const madeAnew: Readonly<Record<Promised, readonly string[]>> = {
   "replaces the gateway": ["gateway-container"],
   "rebuilds the gateway": ["gateway-base-image", "gateway-container", "gateway-image"],
   "replaces the edge": ["edge-container"],
-  "replaces edge and gateway": ["edge-container", "gateway-container"],
+  "replaces the edge alone where there are keys": ["edge-container"],
   "replaces the edge's image": ["edge-container", "edge-image"],
   "replaces all images": [
     "edge-container",

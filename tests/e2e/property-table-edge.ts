@@ -24,7 +24,7 @@ export const edgeProperties: Readonly<Record<string, Property>> = {
   },
   edgeHostnames: {
     value: () => ["llm.example.test", "localhost"],
-    promised: "replaces edge and gateway",
+    promised: "replaces the edge alone where there are keys",
     together: { edge: "internal" },
     look: () =>
       Object.values(

@@ -118,7 +118,7 @@ export const properties: Readonly<Record<string, Property>> = {
   },
   ollamaKeepAlive: {
     value: () => "90s",
-    promised: "replaces Ollama",
+    promised: "replaces both",
     look: environment(ollama, "OLLAMA_KEEP_ALIVE"),
     shown: text,
   },

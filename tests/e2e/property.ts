@@ -15,7 +15,8 @@ export const promises = {
   "replaces all images": /A change replaces the images and the containers/,
   "replaces the network": /A change replaces the network and the containers/,
   "replaces the edge": /A change replaces (the edge|the container; with an edge, only the edge)/,
-  "replaces edge and gateway": /A change replaces the edge; without keys, or with gatewayAllowedHosts/,
+  "replaces the edge alone where there are keys":
+    /A change replaces the edge; without keys, or with gatewayAllowedHosts/,
   "replaces the edge's image": /A change replaces the edge; certificates and configuration stay/,
   nothing: /Changes nothing that runs/,
 } as const;
