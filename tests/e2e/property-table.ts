@@ -190,7 +190,7 @@ export const properties: Readonly<Record<string, Property>> = {
   gatewayAllowedHosts: {
     value: () => ["llm.example.test"],
     promised: "replaces the gateway",
-    look: () => environment(gateway, "ALLOWED_HOSTS")()?.includes("llm.example.test"),
+    look: () => environment(gateway, "ALLOWED_HOSTS")()?.includes("llm.example.test") ?? false,
     shown: (names: string[]) => names.includes("llm.example.test"),
   },
   gatewayBaseImage: {
