@@ -77,13 +77,13 @@ describe("an edge", () => {
       Array.from({ length: 400 }, () => open(head("/v1/chat/completions", 999_999))),
     );
     for (const { socket } of connections) socket.write(body);
-    await expect
-      .poll(() => connections.filter(({ text }) => text === "").length, { timeout: 60_000 })
-      .toBe(0);
+    // A connection that is closed with some of its body unread may lose its response.
+    const unanswered = () => connections.filter(({ socket, text }) => text === "" && !socket.closed);
+    await expect.poll(() => unanswered().length, { timeout: 60_000 }).toBe(0);
     // On a busy machine, some of the bodies come too late.
     const statuses = connections.map(({ text }) => text.slice("HTTP/1.1 ".length, "HTTP/1.1 401".length));
     expect(statuses).toContain("401");
-    expect(statuses.filter((status) => !["401", "408", "499"].includes(status))).toEqual([]);
+    expect(statuses.filter((status) => !["", "401", "408", "499"].includes(status))).toEqual([]);
     expect((await post("/", { key: "key" })).status).toBe(200);
     expect(await inspected()).toBe(startedAt);
   });

@@ -20,7 +20,9 @@ beforeAll(async () => {
     // No network of this machine's own engine.
     settings: () => ({ "default-address-pools": [{ base: subnet, size: 24 }] }),
   });
-  isOpen = Number.parseInt(engine.docker("version", "--format", "{{.Server.Version}}"), 10) < 28;
+  // Docker 28 is the first with 1.48.
+  const [, minor] = engine.docker("version", "--format", "{{.Server.APIVersion}}").split(".");
+  isOpen = Number(minor) < 48;
   engine.provide();
   project = new Project({ stack: "near", ollamaPort: 18808, gatewayPort: 18800, engine });
   await project.pulumi("stack", "init", project.stack);
@@ -78,7 +80,10 @@ const neighbourReaches = async () => [
 function statusFor(host: string): number {
   const script = `
     const options = { host: "127.0.0.1", port: 18800, path: "/v1/models", headers: { host: process.argv[1] } };
-    require("node:http").get(options, ({ statusCode }) => console.log(statusCode));`;
+    require("node:http").get(options, (response) => {
+      console.log(response.statusCode);
+      response.destroy();
+    });`;
   const [command, args] = engine.enter(process.execPath, ["--input-type=commonjs", "--eval", script, host]);
   return Number(execFileSync(command, args, { encoding: "utf8" }));
 }

@@ -13,11 +13,13 @@ export const engineNetworking = z.object({
 export type EngineNetworking = z.output<typeof engineNetworking>;
 
 const CLOSED_SINCE = 28;
+/** What engines say that are built from moby's Go module; it begins with Docker 29. */
+const GO_MODULE = 2;
 
 /** Whether the engine itself leaves its containers open to neighbours. */
 function leavesOpen({ ServerVersion, OSType, OperatingSystem, SecurityOptions }: EngineNetworking): boolean {
   const major = Number.parseInt(ServerVersion, 10);
-  if (!(major < CLOSED_SINCE) || (OSType ?? "linux") !== "linux") return false;
+  if (!(major < CLOSED_SINCE) || major === GO_MODULE || (OSType ?? "linux") !== "linux") return false;
   // Their containers are in a network that nothing but the machine itself leads to.
   if (OperatingSystem?.includes("Docker Desktop")) return false;
   return !SecurityOptions?.some((option) => option.includes("rootless"));

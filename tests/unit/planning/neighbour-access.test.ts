@@ -33,6 +33,7 @@ describe("neighbours of the engine's host", () => {
     ["Docker 28", { ServerVersion: "28.0.0" }],
     ["a candidate for it", { ServerVersion: "28.0.0-rc.1" }],
     ["Docker 29", { ServerVersion: "29.1.3" }],
+    ["Docker 29 built from its Go module", { ServerVersion: "2.0.0-beta.24" }],
     ["an unknown version", { ServerVersion: "dev" }],
     ["Docker Desktop", { OperatingSystem: "Docker Desktop" }],
     ["a rootless engine", { SecurityOptions: ["name=seccomp,profile=default", "name=rootless"] }],
