@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
-import { accessTo, accessToOllama, tunnelOutput } from "./engine/connection.ts";
+import { connectionTo, connectionToOllama, tunnelOutput } from "./engine/connection.ts";
 import { refuse } from "./components/config/config-error.ts";
 import { readConfig } from "./components/config/config.ts";
 import { deployTo } from "./components/resources/docker-provider.ts";
-import { declareFront, drainOf, edgeImage, gatewayPlace } from "./components/resources/ingress.ts";
+import { createIngress, drainOf, edgeImage, gatewayExposure } from "./components/resources/ingress.ts";
 import { Gateway } from "./components/resources/gateway.ts";
 import { planGpus } from "./components/planning/gpus/plan.ts";
 import { declareModels } from "./components/resources/models.ts";
@@ -20,7 +20,7 @@ const config = await checkHost(given, names);
 const gpus = await planGpus(config);
 deployTo(config);
 await requireVolumes(config);
-const [access, toOllama] = [accessTo(config, names.network), accessToOllama(config, names.network)];
+const [access, toOllama] = [connectionTo(config, names.network), connectionToOllama(config, names.network)];
 const plan = await planModels(config, toOllama, modelServer(config, toOllama, names.ollama));
 
 const { imagePlatform: platform, readyTimeoutSeconds, neighbourAccess } = config;
@@ -57,7 +57,7 @@ const gateway = new Gateway("gateway", {
   containerName: names.gateway,
   servers: server.hosts,
   ...serving,
-  ...gatewayPlace(config, names),
+  ...gatewayExposure(config, names),
   models: plan.map(({ name }) => name),
   keepLoaded: plan.flatMap(({ name, keepLoaded }) => (keepLoaded ? name : [])),
   ...(config.gatewayApiKeys.length === 0 ? {} : { apiKeys: pulumi.secret(config.gatewayApiKeys) }),
@@ -69,7 +69,12 @@ const gateway = new Gateway("gateway", {
 });
 
 export default {
-  ...declareFront(config, gateway, { ...place, containerName: names.edge, images: edgeImages }),
+  ...createIngress(config, gateway, {
+    ...place,
+    connection: access,
+    containerName: names.edge,
+    images: edgeImages,
+  }),
   ...tunnelOutput({ access, ...gateway.internal }, { access: toOllama, ...server.internal }),
   keysRequired: config.gatewayApiKeys.length > 0,
   ollamaUrl: server.url,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClosedResult, Faults, Load } from "./load-process.ts";
 import type { Peer } from "./peers/peer.ts";
-import type { Pinned } from "./pinned.ts";
+import type { PinnedProcess } from "./pinned.ts";
 
 /** What is measured of a peer, in one round. Absent: it does not apply, or could not be measured. */
 export type Measured = Partial<Record<MeasureName, number>>;
@@ -89,7 +89,7 @@ export async function measure(peer: Peer, stage: Stage): Promise<Measured> {
 async function withPeer(
   peer: Peer,
   { load, folder }: Stage,
-  use: (running: Pinned) => Promise<Measured>,
+  use: (running: PinnedProcess) => Promise<Measured>,
 ): Promise<Measured> {
   const running = await peer.start(load.port, folder);
   try {
@@ -99,7 +99,7 @@ async function withPeer(
   }
 }
 
-async function speed(peer: Peer, running: Pinned, stage: Stage): Promise<Measured> {
+async function speed(peer: Peer, running: PinnedProcess, stage: Stage): Promise<Measured> {
   const { load, plan } = stage;
   const ask = (model: "fast" | "paced", stream: boolean, connections: number, seconds = plan.seconds) =>
     closed(stage, peer.name, peer.question(running.port, model, stream), connections, seconds);
@@ -141,7 +141,7 @@ async function speed(peer: Peer, running: Pinned, stage: Stage): Promise<Measure
 }
 
 /** On a process that has served nothing yet: what it holds is for the streams. */
-async function memory(peer: Peer, running: Pinned, stage: Stage): Promise<Measured> {
+async function memory(peer: Peer, running: PinnedProcess, stage: Stage): Promise<Measured> {
   const { load, plan } = stage;
   await settle(plan);
   const measured: Measured = { idleMemory: running.memory() };

@@ -27,7 +27,7 @@ export interface Program {
 }
 
 /** A program under test, alone on its core. */
-export class Pinned {
+export class PinnedProcess {
   readonly port: number;
   /** From its start until it answered that it is ready, ms. */
   readonly readyMs: number;
@@ -39,7 +39,7 @@ export class Pinned {
     this.readyMs = readyMs;
   }
 
-  static async start(program: Program): Promise<Pinned> {
+  static async start(program: Program): Promise<PinnedProcess> {
     const began = performance.now();
     const child = spawn("taskset", ["-c", GATEWAY_CORE, ...program.command], {
       cwd: program.cwd,
@@ -55,7 +55,7 @@ export class Pinned {
         throw new Error(`${program.command.join(" ")} is not ready`);
       await sleep(2);
     }
-    return new Pinned(child, program.port, performance.now() - began);
+    return new PinnedProcess(child, program.port, performance.now() - began);
   }
 
   /** The processor time that all its processes have taken, µs. */

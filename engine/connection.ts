@@ -1,13 +1,13 @@
 import { type EngineAddress, engineEnvironment, engineHost, isRemote } from "./docker-cli.ts";
 import { tunnelVariables } from "./with-tunnel.ts";
-import type { TunnelEnd } from "./tunnel/tunnel.ts";
+import type { TunnelTarget } from "./tunnel/tunnel.ts";
 
 /** How what runs beside Pulumi (its commands, the tests) reaches a service that runs on the engine. */
-export interface Access {
+export interface Connection {
   /** Variables for every command: the engine, and the tunnel if there is one. */
   readonly environment: Readonly<Record<string, string>>;
   /** Absent where the service is asked at its published port, which is one of this host. */
-  readonly tunnel?: TunnelEnd;
+  readonly tunnel?: TunnelTarget;
   /** The name of the engine's host, where that is another machine: its ports are not this host's. */
   readonly hostname?: string;
 }
@@ -23,7 +23,7 @@ type Reached = EngineAddress & {
  * Published ports of an engine on this host are asked directly. Of a remote engine they are ports of another machine,
  * and on its loopback as a rule: its services are reached through a tunnel that ends in the stack's network.
  */
-export function accessTo(config: Reached, network: string): Access {
+export function connectionTo(config: Reached, network: string): Connection {
   const environment = engineEnvironment(config);
   const host = engineHost(config);
   if (!isRemote(host)) return { environment };
@@ -31,25 +31,25 @@ export function accessTo(config: Reached, network: string): Access {
 }
 
 /** How Ollama's servers are reached: the first of them, and the others, whose ports are not published. */
-export interface OllamaAccess extends Access {
-  readonly others: Access;
+export interface OllamaConnection extends Connection {
+  readonly others: Connection;
 }
 
 /** The same for Ollama: through a tunnel where its port is not published, too. */
-export function accessToOllama(config: Reached, network: string): OllamaAccess {
-  const access = accessTo(config, network);
+export function connectionToOllama(config: Reached, network: string): OllamaConnection {
+  const access = connectionTo(config, network);
   const inside = { ...access, ...throughTunnel(config, network, access.environment) };
   return { ...(config.ollamaPort === 0 ? inside : access), others: inside };
 }
 
-function throughTunnel(config: Reached, network: string, environment: Access["environment"]) {
+function throughTunnel(config: Reached, network: string, environment: Connection["environment"]) {
   // The image that the gateway is built on: the stack needs it anyway.
   const tunnel = { network, image: config.gatewayBaseImage, platform: config.imagePlatform };
   return { environment: { ...environment, ...tunnelVariables(tunnel) }, tunnel };
 }
 
 /** Whether published ports are ports of another machine. */
-export function isRemoteAccess({ hostname }: Access): boolean {
+export function isRemoteConnection({ hostname }: Connection): boolean {
   return hostname !== undefined;
 }
 
@@ -61,12 +61,12 @@ interface Service {
 }
 
 /** Where commands ask a service: at its published port, or by its name in the network. */
-export function serviceUrl(access: Access, { host, port, published }: Service): string {
+export function serviceUrl(access: Connection, { host, port, published }: Service): string {
   return access.tunnel === undefined ? published : `http://${host}:${String(port)}`;
 }
 
 /** The URL of what is published at an address: a wildcard is reached over the host's name or loopback. */
-export function publishedUrl({ hostname }: Access, bindAddress: string, port: number): string {
+export function publishedUrl({ hostname }: Connection, bindAddress: string, port: number): string {
   const loopback = new Map([
     ["0.0.0.0", "127.0.0.1"],
     ["::", "::1"],
@@ -82,8 +82,8 @@ type Inside = Pick<Service, "host" | "port">;
  * behind it.
  */
 export function tunnelOutput(
-  gateway: Inside & { readonly access: Access },
-  ollama: Inside & { readonly access: Access },
+  gateway: Inside & { readonly access: Connection },
+  ollama: Inside & { readonly access: Connection },
 ) {
   const tunnel = ollama.access.tunnel;
   if (tunnel === undefined) return {};

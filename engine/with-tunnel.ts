@@ -1,7 +1,7 @@
-import { Tunnel, type TunnelEnd } from "./tunnel/tunnel.ts";
+import { Tunnel, type TunnelTarget } from "./tunnel/tunnel.ts";
 
 /** What tells a command of the tunnel. */
-export function tunnelVariables({ network, image, platform }: TunnelEnd): Record<string, string> {
+export function tunnelVariables({ network, image, platform }: TunnelTarget): Record<string, string> {
   return { TUNNEL_NETWORK: network, TUNNEL_IMAGE: image, TUNNEL_PLATFORM: platform };
 }
 
@@ -9,7 +9,7 @@ export function tunnelVariables({ network, image, platform }: TunnelEnd): Record
  * Does something with a service at a URL that works from here: the one given, or the end of a tunnel, if the
  * environment tells of one.
  */
-export async function reaching<T>(
+export async function withTunnel<T>(
   url: string,
   work: (url: string) => Promise<T>,
   environment: NodeJS.ProcessEnv = process.env,

@@ -24,11 +24,11 @@ const forTraces = [
 ];
 
 const held: string[] = [];
-for (const name of forOthers) hold(name, (load) => stand({}, load, (key) => load()[key]));
-for (const name of forTraces) hold(name, (load) => stand({}, load, (key) => standForFunction(load, key)));
+for (const name of forOthers) hold(name, (load) => stub({}, load, (key) => load()[key]));
+for (const name of forTraces) hold(name, (load) => stub({}, load, (key) => stubFunction(load, key)));
 // Once a debugger listens in, each script that is loaded takes longer, for the place of a function that cannot be serialised.
 hold("./runtime/closure/v8Hooks", (load) =>
-  stand({}, load, (key) => (key === "isInitializedAsync" ? () => Promise.resolve() : load()[key])),
+  stub({}, load, (key) => (key === "isInitializedAsync" ? () => Promise.resolve() : load()[key])),
 );
 // A stack trace names the SDK's JavaScript instead of its TypeScript, which is not there anyway.
 hold("source-map-support/register", () => ({}));
@@ -58,7 +58,7 @@ function hold(name: string, make: (load: () => Exports) => object): void {
 }
 
 /** Looks like the module that `load` returns, and loads it when something of it is wanted. */
-function stand(target: object, load: () => object, get: (key: PropertyKey) => unknown): object {
+function stub(target: object, load: () => object, get: (key: PropertyKey) => unknown): object {
   return new Proxy(target, {
     get: (_, key) => {
       // TypeScript's way to import would copy all of a module that does not say so.
@@ -70,7 +70,7 @@ function stand(target: object, load: () => object, get: (key: PropertyKey) => un
 }
 
 /** The same for a function or a class of it: it is taken out of the module at once, and seldom called. */
-function standForFunction(load: () => Exports, key: PropertyKey): object {
+function stubFunction(load: () => Exports, key: PropertyKey): object {
   const real = () => load()[key] as (...args: unknown[]) => object;
   // One that can be constructed, too.
   const target = function (this: unknown) {

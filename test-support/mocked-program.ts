@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Access } from "../engine/connection.ts";
+import type { Connection } from "../engine/connection.ts";
 import type { Gateway, GatewayArgs } from "../components/resources/gateway.ts";
 import type { OllamaServer } from "../components/resources/ollama-server.ts";
 
@@ -33,10 +33,10 @@ await pulumi.runtime.setMocks(
 export const { ServiceNetwork } = await import("../components/resources/network.ts");
 const ollama = await import("../components/resources/ollama-server.ts");
 export const { OllamaModel } = await import("../components/resources/ollama-model.ts");
-export const { accessTo, accessToOllama } = await import("../engine/connection.ts");
+export const { connectionTo, connectionToOllama } = await import("../engine/connection.ts");
 const gateways = await import("../components/resources/gateway.ts");
 
-export const access: Access = { environment: {} };
+export const access: Connection = { environment: {} };
 const drain = { gateways: ["x-gateway"], edge: "x-edge", timeoutSeconds: 300 };
 export const limits = { memoryMiB: 512, cpus: "0.5", pids: 99 };
 export const read = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => output.apply(resolve));

@@ -19,7 +19,7 @@ export const versions = {
 } as const;
 
 /** A program that Go builds from a module of our own below go/. */
-export interface Part {
+export interface Binary {
   /** The program, and the artefact that holds it. */
   readonly name: string;
   readonly module: string;
@@ -35,7 +35,7 @@ export interface Part {
   readonly seconds: number;
 }
 
-const part = (name: string, module: string, seconds: number): Part => ({
+const part = (name: string, module: string, seconds: number): Binary => ({
   name,
   module,
   package: ".",
@@ -84,7 +84,7 @@ export const parts = {
     cgo: "plain",
     tags: "seccomp",
   },
-} satisfies Record<string, Part>;
+} satisfies Record<string, Binary>;
 
 /** Debian packages that building Ollama takes: a compiler, and headers that its module archive lacks. */
 export const ollamaPackages = ["gcc", "g++", "libc6-dev", "nlohmann-json3-dev", "libstb-dev"];
@@ -107,24 +107,24 @@ export function hostCFlags(): string {
   return cFlags(existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "");
 }
 
-function moduleFolder(p: Part): string {
+function moduleFolder(p: Binary): string {
   return join(import.meta.dirname, "go", p.module);
 }
 
 /** The Go version counts by what go.mod asks for: a newer patch release of Go on the machine rebuilds nothing. */
-export function partKey(p: Part): string {
+export function partKey(p: Binary): string {
   const flags = p.cgo === "ollama" ? hostCFlags() : "";
   return keyOfFolder(moduleFolder(p), [p.package, ...p.variables, flags, ...(p.tags === "" ? [] : [p.tags])]);
 }
 
 /** The built program, whether it is there yet or not. */
-export function partBinary(p: Part): string {
+export function partBinary(p: Binary): string {
   return join(artefactPath(p.name, partKey(p)), p.name);
 }
 
 /** A build that the signal ends goes on where it was when it is started again: Go keeps what is compiled. */
 export async function buildPart(
-  p: Part,
+  p: Binary,
   go: Go,
   { report, signal }: { readonly report: Report; readonly signal: AbortSignal },
 ): Promise<void> {
@@ -163,7 +163,7 @@ export async function buildPart(
  * Compiler flags, and an include folder in which miniaudio.h has the path that Ollama's sources expect. The folder
  * keeps its name from run to run: Go's own cache goes by the flags, so an interrupted build goes on where it was.
  */
-async function ollamaEnvironment(p: Part, go: Go): Promise<Record<string, string>> {
+async function ollamaEnvironment(p: Binary, go: Go): Promise<Record<string, string>> {
   const include = await artefact("include", partKey(p), async (partial) => {
     const module = ["github.com/gen2brain/malgo"];
     const options = { what: "find miniaudio.h", cwd: moduleFolder(p), env: { ...go.env, GOWORK: "off" } };

@@ -14,13 +14,13 @@ import {
   registryImage,
 } from "./images.ts";
 import { install, installed, places } from "./install.ts";
-import { sideBySide } from "./parallel.ts";
+import { runParallel } from "./parallel.ts";
 import { makeModel, modelFolder, modelName } from "./model.ts";
 import {
   buildPart,
   hostCFlags,
   ollamaPackages,
-  type Part,
+  type Binary,
   partBinary,
   parts,
   runcPackages,
@@ -63,7 +63,7 @@ interface Lane {
 export async function build(api: DockerApi, extras: Extras): Promise<void> {
   sweepPartials();
   const go = await findGo();
-  await sideBySide([
+  await runParallel([
     (signal) => pulumiLane({ go, signal }),
     async (signal) => {
       await ollamaLane({ go, signal }, api);
@@ -104,7 +104,7 @@ async function engineLane(lane: Lane): Promise<void> {
   for (const part of engineParts) await ensurePart(part, lane);
 }
 
-async function ensurePart(part: Part, { go, signal }: Lane): Promise<void> {
+async function ensurePart(part: Binary, { go, signal }: Lane): Promise<void> {
   signal.throwIfAborted();
   if (existsSync(partBinary(part))) return;
   await step(`Building ${part.name}`, part.seconds, (report: Report) =>

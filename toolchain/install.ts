@@ -9,7 +9,7 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { type Part, partBinary, partKey, parts, versions } from "./binaries.ts";
+import { type Binary, partBinary, partKey, parts, versions } from "./binaries.ts";
 
 /** What lies where a part belongs: nothing, ours, ours from other sources, or a released one, which is left alone. */
 export type Installed = "missing" | "current" | "outdated" | "released";
@@ -28,7 +28,7 @@ export function pluginFolder(name: "docker" | "command"): string {
 }
 
 /** The parts that Pulumi finds by their place. */
-export function places(): readonly { readonly part: Part; readonly folder: string }[] {
+export function places(): readonly { readonly part: Binary; readonly folder: string }[] {
   return [
     { part: parts.cli, folder: cliFolder() },
     { part: parts.languageHost, folder: cliFolder() },
@@ -42,7 +42,7 @@ function markOf(file: string): string {
   return join(dirname(file), `.${basename(file)}.built`);
 }
 
-export function installed(part: Part, folder: string): Installed {
+export function installed(part: Binary, folder: string): Installed {
   const file = join(folder, part.name);
   if (!existsSync(file)) return "missing";
   if (!existsSync(markOf(file))) return "released";
@@ -50,7 +50,7 @@ export function installed(part: Part, folder: string): Installed {
 }
 
 /** Puts a built part in its place: the mark first, so that a run cut off in between is mended by the next. */
-export function install(part: Part, folder: string): void {
+export function install(part: Binary, folder: string): void {
   const state = installed(part, folder);
   if (state === "current" || state === "released") return;
   const file = join(folder, part.name);

@@ -2,7 +2,7 @@
  * Does several things side by side. The first that fails is the error, at once: the others are told to stop by the
  * signal, waited for, and what they then say is not of interest.
  */
-export async function sideBySide(lanes: readonly ((signal: AbortSignal) => Promise<void>)[]): Promise<void> {
+export async function runParallel(lanes: readonly ((signal: AbortSignal) => Promise<void>)[]): Promise<void> {
   const stop = new AbortController();
   const ends = lanes.map((lane) =>
     lane(stop.signal).catch((error: unknown) => {

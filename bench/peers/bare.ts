@@ -1,7 +1,7 @@
 import { mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { freePort, Pinned } from "../pinned.ts";
+import { freePort, PinnedProcess } from "../pinned.ts";
 import type { Peer } from "./peer.ts";
 
 /** Not a peer but a floor: Fastify and undici alone. */
@@ -30,7 +30,7 @@ export const bare: Peer = {
       },
       logLevel: "error",
     });
-    return await Pinned.start({
+    return await PinnedProcess.start({
       command: [process.execPath, join(home, "server.mjs")],
       env: { PORT: `${port}`, LLM_SERVICE_PORT: `${ollamaPort}` },
       port,

@@ -4,7 +4,7 @@ import { runTool } from "../../host/exec.ts";
 import { step } from "../../host/progress.ts";
 import { artefact, keyOf } from "../../toolchain/cache.ts";
 import { fakeModels } from "../load-process.ts";
-import { freePort, Pinned } from "../pinned.ts";
+import { freePort, PinnedProcess } from "../pinned.ts";
 import type { Peer } from "./peer.ts";
 
 const requirements = join(import.meta.dirname, "litellm", "requirements.txt");
@@ -35,7 +35,7 @@ export const litellm: Peer = {
     const config = join(folder, "litellm.yaml");
     writeFileSync(config, configuration(ollamaPort));
     const args = ["--config", config, "--host", "127.0.0.1", "--port", `${port}`, "--num_workers", "1"];
-    return await Pinned.start({
+    return await PinnedProcess.start({
       command: ["python3", "-c", "from litellm import run_server; run_server()", ...args],
       env: {
         PYTHONPATH: packages,

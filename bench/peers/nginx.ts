@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ask, runTool, SetupError } from "../../host/exec.ts";
 import { step } from "../../host/progress.ts";
 import { artefact, keyOf } from "../../toolchain/cache.ts";
-import { freePort, Pinned } from "../pinned.ts";
+import { freePort, PinnedProcess } from "../pinned.ts";
 import type { Peer } from "./peer.ts";
 
 let program = "";
@@ -39,7 +39,7 @@ export const nginx: Peer = {
     const home = join(folder, "nginx");
     mkdirSync(home, { recursive: true });
     writeFileSync(join(home, "nginx.conf"), configuration(port, ollamaPort, home));
-    return await Pinned.start({
+    return await PinnedProcess.start({
       command: [program, "-p", home, "-c", join(home, "nginx.conf")],
       port,
       readyPath: "/api/version",

@@ -7,7 +7,7 @@ import { bundleGateway, gatewayContext } from "../../components/resources/gatewa
 import type { VariableName } from "../../gateway/src/config/config.ts";
 import { SetupError } from "../../host/exec.ts";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
-import { freePort, Pinned } from "../pinned.ts";
+import { freePort, PinnedProcess } from "../pinned.ts";
 import type { Peer } from "./peer.ts";
 
 const ourRoot = join(import.meta.dirname, "..", "..");
@@ -74,7 +74,7 @@ function gatewayOf(name: string, root: string, bundle: () => Promise<void>): Pee
         REQUIRED_MODELS: "fast",
         API_KEYS: keyLine,
       } satisfies Partial<Record<VariableName, string>>;
-      return await Pinned.start({
+      return await PinnedProcess.start({
         command: [process.execPath, ...args],
         env: { ...env, ...variables },
         port,

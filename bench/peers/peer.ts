@@ -1,5 +1,5 @@
 import type { FakeModel, Question } from "../load-process.ts";
-import type { Pinned } from "../pinned.ts";
+import type { PinnedProcess } from "../pinned.ts";
 
 /** Something that stands between a client and Ollama. */
 export interface Peer {
@@ -7,7 +7,7 @@ export interface Peer {
   /** Puts what it needs in place. Says what it is: version, and how it is set. */
   prepare(): Promise<string>;
   /** @param ollamaPort where the fake Ollama listens @param folder for what it writes */
-  start(ollamaPort: number, folder: string): Promise<Pinned>;
+  start(ollamaPort: number, folder: string): Promise<PinnedProcess>;
   /** How it is asked for an answer of a model of the fake. */
   question(port: number, model: FakeModel, stream: boolean): Question;
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { npmCi } from "../../scripts/node/install.mjs";
 import { step } from "../../host/progress.ts";
 import { artefact, keyOfFolder } from "../../toolchain/cache.ts";
-import { freePort, Pinned } from "../pinned.ts";
+import { freePort, PinnedProcess } from "../pinned.ts";
 import type { Peer } from "./peer.ts";
 
 const pins = join(import.meta.dirname, "portkey");
@@ -35,7 +35,7 @@ export const portkey: Peer = {
   async start(ollamaPort, folder) {
     const port = await freePort();
     ollamaUrl = `http://127.0.0.1:${ollamaPort}`;
-    return await Pinned.start({
+    return await PinnedProcess.start({
       command: [process.execPath, server, "--headless", `--port=${port}`],
       env: { NODE_ENV: "production" },
       port,

@@ -3,7 +3,7 @@
 import { answersWithinMs } from "../../engine/docker-cli.ts";
 import { control } from "./lib/gateway-control.ts";
 import { optional, required } from "./lib/env.ts";
-import { reaching } from "../../engine/with-tunnel.ts";
+import { withTunnel } from "../../engine/with-tunnel.ts";
 import { askInside, askUrl, exitCodeOf, waitUntilReady } from "./lib/readiness.ts";
 
 const container = required("CONTAINER_NAME");
@@ -17,7 +17,7 @@ const waiting = {
 
 await exitCodeOf(async () => {
   if (url !== undefined)
-    await reaching(url, (reached) => waitUntilReady(waiting, () => askUrl(reached, url)));
+    await withTunnel(url, (reached) => waitUntilReady(waiting, () => askUrl(reached, url)));
   else if (inside !== undefined) {
     const command = JSON.parse(inside) as string[];
     await waitUntilReady(waiting, () => askInside(container, command));

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { formatBytes } from "../../engine/format-bytes.ts";
 import { optional, required } from "./lib/env.ts";
 import { type LoadedModel, OllamaApi, OllamaError } from "./model-install/ollama-api.ts";
-import { reaching } from "../../engine/with-tunnel.ts";
+import { withTunnel } from "../../engine/with-tunnel.ts";
 
 const server = required("OLLAMA_URL");
 const container = required("CONTAINER_NAME");
@@ -54,7 +54,7 @@ async function look(url: string): Promise<string[]> {
 }
 
 try {
-  const problems = await reaching(server, look);
+  const problems = await withTunnel(server, look);
   for (const line of problems) console.error(line);
   if (problems.length > 0) process.exitCode = 1;
 } catch (error) {

@@ -2,12 +2,12 @@
 // taking the stack down: then the model stays in the volume, if that stays.
 import { required } from "./lib/env.ts";
 import { OllamaApi, OllamaError } from "./model-install/ollama-api.ts";
-import { reaching } from "../../engine/with-tunnel.ts";
+import { withTunnel } from "../../engine/with-tunnel.ts";
 
 const server = required("OLLAMA_URL");
 const model = required("MODEL");
 try {
-  const deleted = await reaching(server, (url) => new OllamaApi(url).delete(model));
+  const deleted = await withTunnel(server, (url) => new OllamaApi(url).delete(model));
   console.log(deleted ? `${model} is deleted` : `${model} was not there`);
 } catch (error) {
   if (error instanceof OllamaError) {

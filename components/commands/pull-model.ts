@@ -5,7 +5,7 @@ import type { ModelChanges } from "../config/models.ts";
 import { optional, required } from "./lib/env.ts";
 import { installModel } from "./model-install/install.ts";
 import { OllamaApi } from "./model-install/ollama-api.ts";
-import { reaching } from "../../engine/with-tunnel.ts";
+import { withTunnel } from "../../engine/with-tunnel.ts";
 
 const server = required("OLLAMA_URL");
 const wanted = {
@@ -25,7 +25,7 @@ const options = {
 };
 try {
   const before = parseRecord(process.env["PULUMI_COMMAND_STDOUT"]);
-  const record = await reaching(server, (url) => installModel(new OllamaApi(url), wanted, before, options));
+  const record = await withTunnel(server, (url) => installModel(new OllamaApi(url), wanted, before, options));
   console.log(JSON.stringify(record));
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);

@@ -1,6 +1,6 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { type Access, isRemoteAccess, publishedUrl } from "../../engine/connection.ts";
+import { type Connection, isRemoteConnection, publishedUrl } from "../../engine/connection.ts";
 import { edgePort, hasTls } from "../config/edge-modes.ts";
 import {
   caddyfile,
@@ -31,7 +31,7 @@ export interface EdgeArgs extends EdgeConfig {
   readonly readyTimeoutSeconds: number;
   readonly limits: ContainerLimits;
   /** How commands reach it. */
-  readonly access: Access;
+  readonly access: Connection;
 }
 
 const dataFolder = "/data";
@@ -76,7 +76,7 @@ export class Edge extends pulumi.ComponentResource {
             EDGE_CONFIG: caddyfile(args),
             EDGE_CERTIFICATES: args.certificatesVersion,
             // A remote engine's ports are not this host's; what the edge leads to was waited for inside.
-            ...(isRemoteAccess(args.access)
+            ...(isRemoteConnection(args.access)
               ? {}
               : { READY_URL: publishedUrl(args.access, args.bindAddress, args.port) }),
             // By which name, for that may lead here only for others, or not yet.

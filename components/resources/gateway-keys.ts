@@ -2,7 +2,7 @@ import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { keyWarnings } from "../config/common-passwords.ts";
-import type { Access } from "../../engine/connection.ts";
+import type { Connection } from "../../engine/connection.ts";
 import type { VolumeMount } from "./container/service-container.ts";
 
 interface GatewayKeysArgs {
@@ -15,7 +15,7 @@ interface GatewayKeysArgs {
   /** Id of an image with Node.js, which the engine has. */
   readonly image: pulumi.Input<string>;
   /** How commands reach the engine. */
-  readonly access: Access;
+  readonly access: Connection;
 }
 
 /** Where gateways find their keys. */

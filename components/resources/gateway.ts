@@ -4,7 +4,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { DEFAULT_PORT, readConfig } from "../../gateway/src/config/config.ts";
 import { namesInNetwork, replicas } from "../../engine/names.ts";
-import { type Access, publishedUrl, serviceUrl } from "../../engine/connection.ts";
+import { type Connection, publishedUrl, serviceUrl } from "../../engine/connection.ts";
 import { type Drain, drainedGateway } from "./container/drain-hooks.ts";
 import { edgeHost } from "./edge-config/caddyfile.ts";
 import { bundleGateway, gatewayContext } from "./gateway-image/bundle.ts";
@@ -62,7 +62,7 @@ export interface GatewayArgs {
   readonly readyTimeoutSeconds: number;
   readonly limits: ContainerLimits;
   /** How commands reach it. */
-  readonly access: Access;
+  readonly access: Connection;
   /** What has to be there before its containers, such as its models; its image is built meanwhile. */
   readonly after?: readonly pulumi.Resource[];
 }

@@ -1,6 +1,6 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { Access } from "../../engine/connection.ts";
+import type { Connection } from "../../engine/connection.ts";
 import type { OllamaModel } from "./ollama-model.ts";
 
 export interface GpuMemoryCheckArgs {
@@ -16,7 +16,7 @@ export interface GpuMemoryCheckArgs {
   /** What it must have in GPU memory. */
   readonly models: readonly OllamaModel[];
   /** How commands reach it. */
-  readonly access: Access;
+  readonly access: Connection;
 }
 
 /**

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { readConfig as readGatewayConfig } from "../../gateway/src/config/config.ts";
-import { type Access, isRemoteAccess } from "../../engine/connection.ts";
+import { type Connection, isRemoteConnection } from "../../engine/connection.ts";
 import { refuse } from "../config/config-error.ts";
 import type { StackConfig } from "../config/keys.ts";
 import type { Drain } from "./container/drain-hooks.ts";
@@ -25,7 +25,7 @@ export function drainOf(config: StackConfig, names: StackNames): Drain {
 }
 
 /** Where the gateway is published, itself or through an edge, and the host names that requests to it may be for. */
-export function gatewayPlace(config: StackConfig, names: StackNames) {
+export function gatewayExposure(config: StackConfig, names: StackNames) {
   const published =
     config.edge === "none"
       ? { bindAddress: config.gatewayBindAddress, port: config.gatewayPort }
@@ -67,13 +67,13 @@ function proxySettings({ gatewayEnvironment }: StackConfig) {
 }
 
 /** For the stack's outputs. */
-interface Front {
+interface Ingress {
   readonly gatewayUrl: pulumi.Output<string>;
   readonly edge?: { readonly container: pulumi.Output<string>; readonly mode: EdgeMode };
 }
 
-interface Place {
-  readonly access: Access;
+interface IngressOptions {
+  readonly connection: Connection;
   readonly network: NetworkToJoin;
   readonly containerName: string;
   /** What `edgeImage` returned. */
@@ -81,11 +81,11 @@ interface Place {
 }
 
 /** The edge that the config asks for, in front of the gateways; without one, they are their own front. */
-export function declareFront(
+export function createIngress(
   config: StackConfig,
   gateway: Gateway,
-  { access, network, containerName, images: [image] }: Place,
-): Front {
+  { connection, network, containerName, images: [image] }: IngressOptions,
+): Ingress {
   const mode = config.edge;
   if (mode === "none" || image === undefined) return { gatewayUrl: gateway.url };
   const own = hasTls(mode) && config.edgeHostnames.length === 0;
@@ -108,11 +108,11 @@ export function declareFront(
       port: config.gatewayPort,
       certificates: config.edgeCertificates,
       certificatesVersion: refuse(() =>
-        certificatesVersion(mode, config.edgeCertificates, isRemoteAccess(access)),
+        certificatesVersion(mode, config.edgeCertificates, isRemoteConnection(connection)),
       ),
       readyTimeoutSeconds: config.readyTimeoutSeconds,
       limits: { memoryMiB: config.edgeMemoryMiB, cpus: config.edgeCpus, pids: config.edgePids },
-      access,
+      access: connection,
     },
     { dependsOn: gateway },
   );

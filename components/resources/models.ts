@@ -1,12 +1,12 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { Access } from "../../engine/connection.ts";
+import type { Connection } from "../../engine/connection.ts";
 import type { StackConfig } from "../config/keys.ts";
 import { OllamaModel } from "./ollama-model.ts";
 import type { PlannedModel } from "../planning/models/inspect.ts";
 
 export interface DeclareOptions {
   /** How commands reach the server. */
-  readonly access: Access;
+  readonly access: Connection;
   /** URL of the server as `access` reaches it, known when it is ready. */
   readonly serverUrl: pulumi.Input<string>;
   /** Whether models stay that do not say it themselves (in a volume of others they do), and how long a pull may bring nothing. */

@@ -1,6 +1,6 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { Access } from "../../engine/connection.ts";
+import type { Connection } from "../../engine/connection.ts";
 import { changesText, modelRecord } from "../config/model-record.ts";
 import type { ModelChanges } from "../config/models.ts";
 
@@ -8,7 +8,7 @@ export interface OllamaModelArgs {
   /** URL of the server, as `access` reaches it. */
   readonly serverUrl: pulumi.Input<string>;
   /** How commands reach it. */
-  readonly access: Access;
+  readonly access: Connection;
   /** Name that clients use, with its tag. Another name is another resource. */
   readonly model: string;
   /**

@@ -1,6 +1,6 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { type Access, type OllamaAccess, publishedUrl, serviceUrl } from "../../engine/connection.ts";
+import { type Connection, type OllamaConnection, publishedUrl, serviceUrl } from "../../engine/connection.ts";
 import type { StackConfig } from "../config/keys.ts";
 import { checkGpuMemory } from "./gpu-memory-check.ts";
 import type { GpuRequest } from "../planning/gpus/request.ts";
@@ -52,7 +52,7 @@ export interface OllamaServerArgs {
   readonly readyTimeoutSeconds: number;
   readonly limits: ContainerLimits;
   /** How commands reach it. */
-  readonly access: OllamaAccess;
+  readonly access: OllamaConnection;
 }
 
 const modelFolder = "/root/.ollama";
@@ -60,7 +60,7 @@ const modelFolder = "/root/.ollama";
 const internal = { host: "ollama", port: ollamaInternalPort };
 
 /** Where commands reach the server of a config and where it keeps its models, known before anything runs. */
-export function modelServer(config: StackConfig, access: Access, containerName: string): ModelServer {
+export function modelServer(config: StackConfig, access: Connection, containerName: string): ModelServer {
   const published = ollamaUrl(access, config.ollamaBindAddress, config.ollamaPort);
   return {
     url: serviceUrl(access, { published, ...internal }),
@@ -202,7 +202,7 @@ function volumeName(containerName: string): string {
 }
 
 /** Where the server is published; one that is not has only its place in the network. */
-function ollamaUrl(access: Access, bindAddress: string, port: number): string {
+function ollamaUrl(access: Connection, bindAddress: string, port: number): string {
   if (port === 0) return `http://${internal.host}:${String(internal.port)}`;
   return publishedUrl(access, bindAddress, port);
 }

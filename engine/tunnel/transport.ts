@@ -6,7 +6,7 @@ import { Duplex, PassThrough, type Readable, type Writable } from "node:stream";
 import { EngineError } from "../docker-cli.ts";
 
 /** Where a tunnel ends: in a container of its own, in a network of the engine. */
-export interface TunnelEnd {
+export interface TunnelTarget {
   /** The network, in which services are found by their names. */
   readonly network: string;
   /** An image with Node.js 20 or newer; pulled if the engine does not have it. */
@@ -20,11 +20,11 @@ const closesWithinMs = 10_000;
 const farEnd = readFileSync(join(import.meta.dirname, "agent.mjs"), "utf8");
 
 /** A container that the engine runs for us, and the HTTP/2 connection over its standard input and output. */
-export class Wire {
+export class TunnelTransport {
   readonly session: ClientHttp2Session;
   readonly #client: ChildProcessByStdio<Writable, Readable, Readable>;
 
-  private constructor(end: TunnelEnd, environment: NodeJS.ProcessEnv) {
+  private constructor(end: TunnelTarget, environment: NodeJS.ProcessEnv) {
     this.#client = spawn("docker", runArguments(end), {
       env: environment,
       stdio: ["pipe", "pipe", "pipe"],
@@ -38,8 +38,8 @@ export class Wire {
     this.#client.stdin.on("error", () => undefined);
   }
 
-  static async open(end: TunnelEnd, environment: NodeJS.ProcessEnv): Promise<Wire> {
-    const wire = new Wire(end, environment);
+  static async open(end: TunnelTarget, environment: NodeJS.ProcessEnv): Promise<TunnelTransport> {
+    const wire = new TunnelTransport(end, environment);
     try {
       await wire.#answer();
       return wire;
@@ -98,7 +98,7 @@ function reason(said: string): string | undefined {
   return lines.find((line) => line.startsWith("docker: "))?.slice("docker: ".length) ?? lines.find(Boolean);
 }
 
-function runArguments({ network, image, platform }: TunnelEnd): string[] {
+function runArguments({ network, image, platform }: TunnelTarget): string[] {
   return [
     ...["run", "--rm", "--interactive", "--network", network, "--entrypoint", "node"],
     ...["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "65532:65532"],

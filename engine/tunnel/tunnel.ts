@@ -1,26 +1,26 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { type TunnelEnd, Wire } from "./transport.ts";
+import { type TunnelTarget, TunnelTransport } from "./transport.ts";
 
-export type { TunnelEnd } from "./transport.ts";
+export type { TunnelTarget } from "./transport.ts";
 
 /**
  * Reaches services in a network of an engine through the engine's own connection, whatever that is (socket, TLS, ssh),
  * whether their ports are published or not. Many connections share one container, which ends with this process.
  */
 export class Tunnel {
-  readonly #end: TunnelEnd;
+  readonly #end: TunnelTarget;
   readonly #environment: NodeJS.ProcessEnv;
   readonly #servers: Server[] = [];
-  #wire: Promise<Wire>;
+  #wire: Promise<TunnelTransport>;
 
-  private constructor(end: TunnelEnd, environment: NodeJS.ProcessEnv) {
+  private constructor(end: TunnelTarget, environment: NodeJS.ProcessEnv) {
     this.#end = end;
     this.#environment = environment;
-    this.#wire = Wire.open(end, environment);
+    this.#wire = TunnelTransport.open(end, environment);
   }
 
   /** Opens one to the engine that the environment names. Throws EngineError when it does not come about. */
-  static async open(end: TunnelEnd, environment: NodeJS.ProcessEnv = process.env): Promise<Tunnel> {
+  static async open(end: TunnelTarget, environment: NodeJS.ProcessEnv = process.env): Promise<Tunnel> {
     const tunnel = new Tunnel(end, environment);
     await tunnel.#wire;
     return tunnel;
@@ -62,9 +62,10 @@ export class Tunnel {
   }
 
   /** The wire, laid anew if it broke: the engine was restarted, or the network dropped the connection. */
-  async #open(): Promise<Wire> {
+  async #open(): Promise<TunnelTransport> {
     const wire = await this.#wire.catch(() => undefined);
-    if (wire === undefined || wire.session.destroyed) this.#wire = Wire.open(this.#end, this.#environment);
+    if (wire === undefined || wire.session.destroyed)
+      this.#wire = TunnelTransport.open(this.#end, this.#environment);
     return await this.#wire;
   }
 }

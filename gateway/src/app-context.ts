@@ -1,17 +1,17 @@
-import type { Admission } from "./scheduling/scheduler.ts";
-import type { Backends } from "./backends/backend-pool.ts";
+import type { Scheduler } from "./scheduling/scheduler.ts";
+import type { BackendPool } from "./backends/backend-pool.ts";
 import type { BodyBudget } from "./plugins/body-budget.ts";
 import type { Config } from "./config/config.ts";
-import type { Drains } from "./scheduling/drain-controller.ts";
+import type { DrainController } from "./scheduling/drain-controller.ts";
 import type { Log } from "./observability/log.ts";
 import type { Metrics } from "./observability/metrics.ts";
 
 /** What the routes work with. */
-export interface Gateway {
+export interface AppContext {
   readonly config: Config;
-  readonly ollama: Backends;
-  readonly admission: Admission;
-  readonly drains: Drains;
+  readonly backends: BackendPool;
+  readonly scheduler: Scheduler;
+  readonly drainController: DrainController;
   readonly metrics: Metrics;
   /** What the bodies of requests and large responses may take of memory. */
   readonly bodies: BodyBudget;

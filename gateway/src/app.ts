@@ -7,24 +7,24 @@ import {
   type FastifyInstance,
   type FastifyReply,
 } from "fastify";
-import { Admission } from "./scheduling/scheduler.ts";
+import { Scheduler } from "./scheduling/scheduler.ts";
 import { authenticate } from "./plugins/auth.ts";
 import { checkHost } from "./plugins/host-check.ts";
-import { Backends } from "./backends/backend-pool.ts";
+import { BackendPool } from "./backends/backend-pool.ts";
 import { BodyBudget } from "./plugins/body-budget.ts";
 import { ConnectionLimits } from "./plugins/connection-limits.ts";
-import { limitBodies } from "./plugins/body-deadline.ts";
+import { enforceBodyDeadline } from "./plugins/body-deadline.ts";
 import type { Config } from "./config/config.ts";
 import { listenForControl } from "./control/control-server.ts";
-import { Drains } from "./scheduling/drain-controller.ts";
+import { DrainController } from "./scheduling/drain-controller.ts";
 import { ApiError, toApiError } from "./errors.ts";
 import { findClientAddress } from "./plugins/client-address.ts";
 import { answerErrors, answerUnreadable } from "./plugins/error-handler.ts";
-import type { Gateway } from "./app-context.ts";
+import type { AppContext } from "./app-context.ts";
 import { closeAfterResponse } from "./plugins/raw-response.ts";
 import { readJsonBodies } from "./plugins/json-body.ts";
 import { clientAddress, TrustedProxies } from "./lib/trusted-proxies.ts";
-import { type KeyObserver, KeyRing } from "./auth/key-store.ts";
+import { type KeyObserver, KeyStore } from "./auth/key-store.ts";
 import { UsageLedger } from "./auth/usage-ledger.ts";
 import type { Log } from "./observability/log.ts";
 import { Metrics } from "./observability/metrics.ts";
@@ -57,21 +57,21 @@ const REQUEST_ID = /^[\w.:-]{1,128}$/;
 /** The gateway as a Fastify app that has yet to listen. Closing it drains it first. */
 export function buildApp(config: Config, log: Log): FastifyInstance {
   const { logger } = log;
-  const ollama = new Backends(config);
-  const admission = new Admission(ollama, {
+  const backends = new BackendPool(config);
+  const scheduler = new Scheduler(backends, {
     length: config.QUEUE_LIMIT,
     timeoutMs: config.QUEUE_TIMEOUT_MS,
     loadingCommentMs: config.LOADING_COMMENT_MS,
   });
   const exporter = spanExporter(config, logger);
-  const metrics = new Metrics(admission, ollama, exporter);
+  const metrics = new Metrics(scheduler, backends, exporter);
   const statistics = new Statistics();
   const tracing = new Tracing(exporter);
-  ollama.loads.onEnd = (outcome) => {
-    admission.loadEnded(outcome);
+  backends.loader.onEnd = (outcome) => {
+    scheduler.loadEnded(outcome);
     metrics.countLoad(outcome);
   };
-  const drains = new Drains(admission, ollama, config.REQUIRED_MODELS);
+  const drainController = new DrainController(scheduler, backends, config.REQUIRED_MODELS);
 
   const proxies = new TrustedProxies(config.TRUSTED_PROXIES);
   const app = fastify({
@@ -113,10 +113,10 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
       logger.error({ path, error }, "API keys cannot be read, those before stay in force");
     },
   };
-  const keys = new KeyRing(config.API_KEYS, config.API_KEYS_FILE, keyObserver, usage);
+  const keys = new KeyStore(config.API_KEYS, config.API_KEYS_FILE, keyObserver, usage);
   // One body has room always.
   const bodies = new BodyBudget(Math.max(config.BODIES_LIMIT_BYTES, config.BODY_LIMIT_BYTES), keys);
-  const gateway: Gateway = { config, ollama, admission, drains, metrics, log, bodies };
+  const gateway: AppContext = { config, backends, scheduler, drainController, metrics, log, bodies };
   readJsonBodies(app, bodies, config.BODY_LIMIT_BYTES);
 
   const connections = new ConnectionLimits(app, config.CONNECTIONS_LIMIT);
@@ -129,7 +129,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     needsKey: () => !keys.isEmpty,
   });
   connections.recognize(keys);
-  limitBodies(app, config.REQUEST_TIMEOUT_MS, BLOB_ROUTES);
+  enforceBodyDeadline(app, config.REQUEST_TIMEOUT_MS, BLOB_ROUTES);
   answerErrors(app);
   openApiRoute(app);
   chatCompletionsRoute(app, gateway);
@@ -145,9 +145,9 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   metricsRoute(app, gateway, keys);
 
   const { CONTROL_SOCKET: socket } = config;
-  const control = socket === "" ? undefined : listenForControl(socket, { drains, keys }, log);
+  const control = socket === "" ? undefined : listenForControl(socket, { drainController, keys }, log);
   app.addHook("preClose", async () => {
-    await admission.drain(config.SHUTDOWN_TIMEOUT_MS);
+    await scheduler.drain(config.SHUTDOWN_TIMEOUT_MS);
     setTimeout(() => {
       app.server.closeAllConnections();
     }, LAST_BYTES_MS).unref();
@@ -157,7 +157,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     control?.closeAllConnections();
     keys.close();
     await usage.close();
-    await ollama.close();
+    await backends.close();
     await exporter?.close();
   });
   return app;
@@ -193,7 +193,7 @@ interface Followers {
 /** Follows each request from its arrival to the close of its answer; a client that leaves ends its work there. */
 function recordRequests(
   app: FastifyInstance,
-  gateway: Gateway,
+  gateway: AppContext,
   { statistics, tracing, log, bodies }: Followers,
 ): void {
   app.decorateRequest("record");

@@ -201,7 +201,7 @@ export type LimitType = "requests" | "tokens";
 export type Subject = "messages" | "prompt" | "input";
 
 /** What a client calls what it may be told of by Ollama's names. */
-export interface Words {
+export interface ParameterNames {
   readonly subject: Subject;
   /** The parameter that holds images, where they are not in the subject. */
   readonly images?: string | undefined;

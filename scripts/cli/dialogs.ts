@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline/promises";
 
 /** Whether there is somebody to answer. */
-export function canAsk(): boolean {
+export function isInteractive(): boolean {
   return process.stdin.isTTY && process.stdout.isTTY;
 }
 

@@ -1,15 +1,15 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { lendSettings } from "../stack/ci-stack.ts";
+import { copyCiConfig } from "../stack/ci-stack.ts";
 import { say } from "../../host/progress.ts";
-import { setup, type World } from "../setup/setup.ts";
+import { setup, type ToolSource } from "../setup/setup.ts";
 import { keepStackFile, stackFile } from "../stack/stack-file.ts";
 import { currentLogin, stateEnvironment } from "../stack/backend.ts";
 import { mendStateFiles, saltOf } from "../stack/backend-files.ts";
 
 /** What every command needs: the tools set up, state and passphrase found, and the stack it is about. */
 export interface Session {
-  readonly world: World;
+  readonly world: ToolSource;
   readonly stack: string;
   /** What to add to `npm run NAME` so that it is about the same stack. */
   readonly stackOption: string;
@@ -35,7 +35,7 @@ export async function openSession(
   const { options, rest } = takeOptions(args, ["stack", "world"]);
   const environment = { ...process.env };
   const named = options["stack"] ?? process.env["PULUMI_STACK"];
-  const settings = named === undefined ? undefined : lendSettings(named);
+  const settings = named === undefined ? undefined : copyCiConfig(named);
   if (settings !== undefined) say(settings);
   const asked = { world: options["world"], stack: named, currentEngine };
   const { world, stack, env: tools } = await setup(asked);

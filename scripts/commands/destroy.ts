@@ -1,6 +1,6 @@
 // npm run destroy: takes the stack down. Asks first; `-- --yes` does not. What becomes of models that the stack keeps is
 // asked too, or said with --models keep|delete.
-import { canAsk, confirm } from "../cli/dialogs.ts";
+import { isInteractive, confirm } from "../cli/dialogs.ts";
 import { clientVariables, deployedEngine, engineName } from "../stack/deployed-engine.ts";
 import { readDeployment } from "../stack/deployment.ts";
 import { main } from "../cli/main.ts";
@@ -28,7 +28,7 @@ await main(async () => {
 
   let remove = told === "delete";
   if (guarded.length > 0 && told === undefined) {
-    if (!canAsk()) {
+    if (!isInteractive()) {
       const how = `npm run destroy -- ${stackOption.replace(" -- ", "")} --yes --models`;
       throw new Error(
         `the stack ${stack} protects its models, in the volume ${list}: say what becomes of them with ${how} keep, or ${how} delete`,

@@ -1,6 +1,6 @@
 // npm run purge: removes what stays after the last destroy. Says what and how large, then asks; `-- --yes` does not.
 // With --stack NAME only what that stack has left, on the engine that its config names.
-import { canAsk, confirm } from "../cli/dialogs.ts";
+import { isInteractive, confirm } from "../cli/dialogs.ts";
 import { clientVariables } from "../stack/deployed-engine.ts";
 import { main } from "../cli/main.ts";
 import { type Leftover, onEngine } from "../purge/engine-leftovers.ts";
@@ -38,7 +38,8 @@ await main(async () => {
   }
   console.log(table(leftovers));
   if (!rest.includes("--yes")) {
-    if (!canAsk()) throw new Error("nothing is removed without a yes; say it with: npm run purge -- --yes");
+    if (!isInteractive())
+      throw new Error("nothing is removed without a yes; say it with: npm run purge -- --yes");
     if (!(await confirm("Remove all this?"))) return;
   }
   for (const { remove } of leftovers) await remove();

@@ -1,21 +1,21 @@
 // npm run up: sets up what is missing, brings the stack up and shows that it works. With --update-models, models whose
 // tags have moved in their registries are pulled again.
 import { askEngine } from "../../engine/docker-cli.ts";
-import { clearingHalfMade } from "../update/orphans.ts";
+import { retryAfterRemovingOrphans } from "../update/orphans.ts";
 import { repairDrift } from "../drift/repair.ts";
 import { askForJoke } from "../connect/sample-prompt.ts";
-import { choosingAgain } from "../update/port-conflicts.ts";
-import { removeLeavingEdge } from "../update/obsolete-edge.ts";
-import { refuseMove } from "../update/engine-mismatch.ts";
+import { retryOnPortConflict } from "../update/port-conflicts.ts";
+import { removeObsoleteEdge } from "../update/obsolete-edge.ts";
+import { assertSameEngine } from "../update/engine-mismatch.ts";
 import { readOutputs, type StackOutputs } from "../stack/outputs.ts";
 import { previewOptions } from "../stack/cli-options.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
 import { openStack } from "../update/recovery.ts";
 import { main } from "../cli/main.ts";
-import { withReachable } from "../connect/with-stack-urls.ts";
+import { withStackUrls } from "../connect/with-stack-urls.ts";
 import { openSession } from "../cli/session.ts";
 import { rulesFor, settingsFor } from "../stack/settings.ts";
-import { updateTelling } from "../update/update-events.ts";
+import { updateWithOutputs } from "../update/update-events.ts";
 import { authorityPath } from "../connect/edge-ca.ts";
 import { lockedUpdate } from "../update/locked-update.ts";
 
@@ -26,13 +26,13 @@ await main(async () => {
   const options = rest.filter((option) => option !== updateModels);
   const env = options.length < rest.length ? { ...tools, OLLAMA_STACK_UPDATE_MODELS: "true" } : tools;
   const found = await openStack(stack, env);
-  await refuseMove(stack, stackOption, found, env);
+  await assertSameEngine(stack, stackOption, found, env);
   const settings = settingsFor(stack, options);
   const rules = rulesFor(settings);
   // What is wrong with the config is said before anything is taken away, and what rules for production it breaks.
   const preview = ["preview", "--stack", stack, ...rules, ...previewOptions(options)];
   const check = () => pulumi(preview, { env, output: "read" });
-  const deployment = await removeLeavingEdge(stack, settings, found, env, check);
+  const deployment = await removeObsoleteEdge(stack, settings, found, env, check);
   const drifted = await repairDrift(stack, stackOption, deployment, check);
   const replace = (drifted ?? []).flatMap((urn) => ["--replace", urn]);
   // Refreshed, so that a container that somebody removed or stopped is brought back; where everything is as it was
@@ -41,9 +41,11 @@ await main(async () => {
   // In a preview the rules are checked before anything changes.
   const checked = rules.length > 0 ? rules : ["--skip-preview"];
   const command = ["up", "--yes", ...refresh, "--suppress-outputs", ...checked, ...replace, ...options];
-  const told = await updateTelling((more, added) => {
+  const told = await updateWithOutputs((more, added) => {
     const update = () => lockedUpdate([...command, ...more], stack, { ...env, ...added });
-    return clearingHalfMade(stack, settings, env, () => choosingAgain(stack, settings, update));
+    return retryAfterRemovingOrphans(stack, settings, env, () =>
+      retryOnPortConflict(stack, settings, update),
+    );
   });
   const outputs = told ?? (await readOutputs(stack, env));
   const model = outputs.installedModels[0]?.model ?? "";
@@ -51,7 +53,7 @@ await main(async () => {
   const unasked = outputs.keysRequired && apiKey === undefined;
   const joke = unasked
     ? undefined
-    : withReachable(outputs, ({ gatewayUrl }) => askForJoke(gatewayUrl, model, apiKey));
+    : withStackUrls(outputs, ({ gatewayUrl }) => askForJoke(gatewayUrl, model, apiKey));
   // The model is asked while the table is made; what fails then is told after it.
   joke?.catch(() => undefined);
   console.log(`\n${await table(outputs)}\n`);

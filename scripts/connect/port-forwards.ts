@@ -1,5 +1,5 @@
 import { edgeModes, edgePort, hasTls } from "../../components/config/edge-modes.ts";
-import type { TunnelEnd } from "../../engine/tunnel/tunnel.ts";
+import type { TunnelTarget } from "../../engine/tunnel/tunnel.ts";
 import type { StackOutputs } from "../stack/outputs.ts";
 
 type Outputs = Pick<StackOutputs, "gatewayUrl" | "ollamaUrl" | "edge">;
@@ -18,7 +18,7 @@ export interface Forwarded {
 /** What `npm run forward` brings to this machine: what clients there reach, so the edge where there is one. */
 export function forwarded(
   { gatewayUrl, ollamaUrl, edge }: Outputs,
-  end: TunnelEnd & { readonly gateway?: string | undefined; readonly ollama: string },
+  end: TunnelTarget & { readonly gateway?: string | undefined; readonly ollama: string },
 ): Forwarded[] {
   const ollama = { ...plain(ollamaUrl), name: "ollama", target: end.ollama } as const;
   if (end.gateway === undefined) return [ollama];

@@ -8,7 +8,7 @@ type Urls = Pick<StackOutputs, "tunnel" | "gatewayUrl" | "ollamaUrl" | "edge">;
  * Does something with a stack whose URLs work from here: through a tunnel where it is not published or, past the
  * edge, on another machine; with the edge's own authority trusted, if it has one.
  */
-export async function withReachable<O extends Urls, T>(
+export async function withStackUrls<O extends Urls, T>(
   outputs: O,
   work: (reachable: O) => Promise<T>,
 ): Promise<T> {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { tunnelOutput } from "../stack/outputs.ts";
-import { withReachable } from "../connect/with-stack-urls.ts";
+import { withStackUrls } from "../connect/with-stack-urls.ts";
 import type { Deployed } from "../stack/deployment.ts";
 import type { Difference } from "./difference.ts";
 
@@ -68,7 +68,7 @@ export async function compareModels({
 
 async function list(outputs: z.output<typeof deployed>): Promise<ReadonlyMap<string, string> | undefined> {
   try {
-    const answer = await withReachable(outputs, async ({ ollamaUrl }) => {
+    const answer = await withStackUrls(outputs, async ({ ollamaUrl }) => {
       const response = await fetch(`${ollamaUrl}/api/tags`, { signal: AbortSignal.timeout(5_000) });
       return tags.parse(await response.json());
     });

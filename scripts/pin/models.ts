@@ -2,7 +2,7 @@ import type { EngineAddress } from "../../engine/docker-cli.ts";
 import { containerHosts } from "../../components/planning/models/registry-hosts.ts";
 import { models as schema } from "../../components/config/models.ts";
 import { sourceKind } from "../../components/config/model-source.ts";
-import { UpstreamClient } from "../../components/planning/models/registry-client.ts";
+import { ModelRegistryClient } from "../../components/planning/models/registry-client.ts";
 import { all, type Pin } from "./pins.ts";
 import { RegistryError } from "../registry/manifests.ts";
 
@@ -22,7 +22,7 @@ export async function resolveModels(
   const checked = schema.safeParse(list);
   if (!checked.success) throw new RegistryError(`models: ${checked.error.issues[0]?.message ?? "wrong"}`);
   const models = checked.data;
-  const upstream = new UpstreamClient(
+  const upstream = new ModelRegistryClient(
     await containerHosts({ ollamaHosts: [...ollamaHosts], models, ...engine }),
   );
   const pins = models.map(async ({ name, source = name, insecure = false, digest: before }, index) => {

@@ -9,9 +9,9 @@ import { say } from "../../host/progress.ts";
 import { probes, remember } from "./probes.ts";
 import { installReleased, isReleasedInstalled } from "./released-tools.ts";
 import { engineOf } from "../stack/stack-file.ts";
-import { decideWorld, type World } from "./tool-source.ts";
+import { decideWorld, type ToolSource } from "./tool-source.ts";
 
-export type { World } from "./tool-source.ts";
+export type { ToolSource } from "./tool-source.ts";
 
 export interface SetupOptions {
   /** Forces a world; otherwise OLLAMA_STACK_WORLD does, or it is found out once and remembered. */
@@ -24,7 +24,7 @@ export interface SetupOptions {
 
 /** The tools are in place. */
 export interface Setup {
-  readonly world: World;
+  readonly world: ToolSource;
   readonly reason: string;
   /** The stack whose config fits this world. */
   readonly stack: "dev" | "local";

@@ -1,8 +1,8 @@
 /** Where the tools, images and models come from: the vendors' releases, or this machine's own build of them. */
-export type World = "released" | "built";
+export type ToolSource = "released" | "built";
 
 export interface Decision {
-  readonly world: World;
+  readonly world: ToolSource;
   readonly reason: string;
 }
 

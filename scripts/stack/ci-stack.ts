@@ -8,7 +8,7 @@ import { readText, settingsIn, stackFile } from "./stack-file.ts";
 const ci = "ci";
 
 /** Gives a run of CI the settings of the stack ci, unless it has its own. Returns the line that says so. */
-export function lendSettings(stack: string, folder?: string): string | undefined {
+export function copyCiConfig(stack: string, folder?: string): string | undefined {
   if (!stack.startsWith(`${ci}-`)) return undefined;
   const [lender, file] = [stackFile(ci, folder), stackFile(stack, folder)];
   const text = readText(lender);

@@ -63,7 +63,7 @@ export function keepStackFile(path: string, stateSalt?: string): void {
   // Another run may have lent it.
   const before = withoutLent(text);
   if (hasSalt(before)) return;
-  if (stateSalt !== undefined && text === before) lend(path, before, stateSalt);
+  if (stateSalt !== undefined && text === before) injectSalt(path, before, stateSalt);
   process.once("exit", () => {
     const after = readText(path);
     if (after === undefined || after === before) return;
@@ -76,7 +76,7 @@ export function keepStackFile(path: string, stateSalt?: string): void {
   });
 }
 
-function lend(path: string, text: string, stateSalt: string): void {
+function injectSalt(path: string, text: string, stateSalt: string): void {
   try {
     appendFileSync(path, `${text.endsWith("\n") ? "" : "\n"}${salt}: ${stateSalt}${mark}\n`);
   } catch {

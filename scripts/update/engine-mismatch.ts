@@ -7,7 +7,7 @@ import { engineOf } from "../stack/stack-file.ts";
  * Refuses to go on with a stack that is deployed on another engine than its config names by now: Pulumi would take what
  * is there for what should be here. Another address of the same engine is no move. `env` is the CLI's.
  */
-export async function refuseMove(
+export async function assertSameEngine(
   stack: string,
   stackOption: string,
   { resources }: Deployment,

@@ -10,7 +10,7 @@ const edgeType = "ollama-stack:index:Edge";
  *
  * @param check fails when there can be no update, before the edge is taken away for it
  */
-export async function removeLeavingEdge(
+export async function removeObsoleteEdge(
   stack: string,
   settings: Settings,
   deployment: Deployment,

@@ -36,7 +36,7 @@ const updatesLookedAt = "20";
 const stepMs = 1000;
 
 /** Runs an update, and again when it failed and an earlier one that failed had left something half made. */
-export async function clearingHalfMade(
+export async function retryAfterRemovingOrphans(
   stack: string,
   settings: Settings,
   env: NodeJS.ProcessEnv,

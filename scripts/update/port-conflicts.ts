@@ -10,7 +10,7 @@ import { engineOf } from "../stack/stack-file.ts";
 const tries = 5;
 
 /** Runs an update, and again when it failed because ports that it chose itself were taken before it had them. */
-export async function choosingAgain(
+export async function retryOnPortConflict(
   stack: string,
   settings: Settings,
   update: () => Promise<void>,
@@ -22,7 +22,7 @@ export async function choosingAgain(
     } catch (error) {
       if (!(error instanceof PulumiFailed) || tried === tries) throw error;
       // An engine that is gone by now has nothing to say: what the update said stands.
-      const lost = await lostPorts(stack, settings).catch(() => []);
+      const lost = await portConflicts(stack, settings).catch(() => []);
       if (lost.length === 0) throw error;
       for (const { port, container } of lost)
         console.error(`Port ${port} was taken by another before ${container} had it: choosing again.`);
@@ -31,7 +31,10 @@ export async function choosingAgain(
 }
 
 /** The containers of a stack that were not started because a port that it chose was taken. */
-async function lostPorts(stack: string, settings: Settings): Promise<{ port: string; container: string }[]> {
+async function portConflicts(
+  stack: string,
+  settings: Settings,
+): Promise<{ port: string; container: string }[]> {
   const engine = engineOf(stack);
   const filters = ["--filter", "status=created", "--filter", `name=${containerPattern(stack)}`];
   const text = await askEngine(["container", "ls", "--all", "--format", "{{.Names}}", ...filters], {

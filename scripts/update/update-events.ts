@@ -31,7 +31,7 @@ const hidden = "[secret]";
  *
  * @param update is given what to add to the CLI's options and environment
  */
-export async function updateTelling(
+export async function updateWithOutputs(
   update: (options: readonly string[], environment: Readonly<Record<string, string>>) => Promise<void>,
 ): Promise<StackOutputs | undefined> {
   // Its owner's alone: the state's values are in it.

@@ -6,7 +6,7 @@ import { dropCommands } from "../../components/planning/network/packet-filter.ts
 import { rules } from "../../policy/rules.ts";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
 import { docker } from "../../test-support/by-hand.ts";
-import { withReachable } from "../../scripts/connect/with-stack-urls.ts";
+import { withStackUrls } from "../../scripts/connect/with-stack-urls.ts";
 import { type OciRegistry, startOciRegistry } from "../../test-support/oci-registry.ts";
 import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
 import { onTerminal } from "./terminal.ts";
@@ -142,7 +142,7 @@ describe("a stack that is called production", () => {
     expect(code, output).toBe(0);
     expect(output).toMatch(/for a joke; [\d.]+ s later/);
     const outputs = await project.outputs();
-    await withReachable(outputs, async ({ gatewayUrl, ollamaUrl }) => {
+    await withStackUrls(outputs, async ({ gatewayUrl, ollamaUrl }) => {
       expect(gatewayUrl).toBe("https://localhost:18500");
       expect((await fetch(`${gatewayUrl}/v1/models`)).status).toBe(401);
       expect((await fetch(`${ollamaUrl}/api/version`)).status).toBe(200);

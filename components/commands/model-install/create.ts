@@ -3,7 +3,7 @@ import { readGguf } from "./gguf-file.ts";
 import { InstallError } from "./retry.ts";
 import type { Progress } from "./progress.ts";
 import { fullDisk } from "./pull.ts";
-import { Stall } from "./idle-timeout.ts";
+import { IdleTimeout } from "./idle-timeout.ts";
 import type { InstallOptions } from "./desired-model.ts";
 
 /** Uploads a GGUF file unless the server has it; it is checked against its digest by Ollama. */
@@ -18,7 +18,7 @@ export async function uploadGguf(
     say(`the server has ${source} already`);
     return;
   }
-  const stall = new Stall();
+  const stall = new IdleTimeout();
   const content = readGguf(source, {
     stallSeconds,
     say,
@@ -32,22 +32,22 @@ export async function uploadGguf(
     if (error instanceof OllamaError) throw refused(error, source);
     throw stall.reason(error);
   } finally {
-    stall.end();
+    stall.disarm();
   }
 }
 
 /** Hands pieces on; the server has so many seconds to take each, and ten times as many to say that it has them all. */
 async function* watched(
   content: AsyncIterable<Uint8Array>,
-  stall: Stall,
+  stall: IdleTimeout,
   seconds: number,
 ): AsyncGenerator<Uint8Array> {
   for await (const piece of content) {
-    stall.wait(seconds);
+    stall.arm(seconds);
     yield piece;
-    stall.end();
+    stall.disarm();
   }
-  stall.wait(seconds * 10);
+  stall.arm(seconds * 10);
 }
 
 function refused(error: OllamaError, source: string): Error {
@@ -67,14 +67,14 @@ export async function createFrom(
   progress: Progress,
   { stallSeconds }: InstallOptions,
 ): Promise<void> {
-  const stall = new Stall();
+  const stall = new IdleTimeout();
   let last = "";
   try {
     // What has the name now would stay in memory under it.
     await api.unload(request.model);
-    stall.wait(stallSeconds * 10);
+    stall.arm(stallSeconds * 10);
     for await (const line of api.create(request, stall.signal)) {
-      stall.wait(stallSeconds * 10);
+      stall.arm(stallSeconds * 10);
       progress.take(line);
       last = line.status ?? last;
     }
@@ -87,7 +87,7 @@ export async function createFrom(
     }
     throw stall.reason(error);
   } finally {
-    stall.end();
+    stall.disarm();
   }
   if (last !== "success") throw new Error("the connection to Ollama dropped");
 }

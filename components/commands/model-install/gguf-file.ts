@@ -1,8 +1,8 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { sourceKind } from "../../config/model-source.ts";
-import { InstallError, persist } from "./retry.ts";
-import { Stall } from "./idle-timeout.ts";
+import { InstallError, retryWhileProgressing } from "./retry.ts";
+import { IdleTimeout } from "./idle-timeout.ts";
 
 export interface ReadOptions {
   /** Seconds without a byte after which a download is begun again where it stopped. */
@@ -41,7 +41,7 @@ async function* download(url: string, options: ReadOptions): AsyncGenerator<Uint
   try {
     for (;;) {
       // Which piece comes next is asked anew after a failure, from where the last one ended.
-      const piece = await persist(how, async () => {
+      const piece = await retryWhileProgressing(how, async () => {
         try {
           connection ??= await connect(url, offset, stallSeconds);
           total ??= connection.total;
@@ -73,8 +73,8 @@ interface Connection {
 }
 
 async function connect(url: string, offset: number, stallSeconds: number): Promise<Connection> {
-  const stall = new Stall();
-  stall.wait(stallSeconds);
+  const stall = new IdleTimeout();
+  stall.arm(stallSeconds);
   try {
     const headers = offset > 0 ? { range: `bytes=${String(offset)}-` } : {};
     const response = await fetch(url, { headers, signal: stall.signal });
@@ -91,23 +91,23 @@ async function connect(url: string, offset: number, stallSeconds: number): Promi
     return {
       total: Number.isNaN(length) ? undefined : from + length,
       async next(seconds) {
-        stall.wait(seconds);
+        stall.arm(seconds);
         try {
           return await pieces.next();
         } catch (error) {
           throw stall.reason(error);
         } finally {
           // However long the other side takes to write it, the download does not stall.
-          stall.end();
+          stall.disarm();
         }
       },
       close() {
-        stall.end();
+        stall.disarm();
         void pieces.return(undefined).catch(() => undefined);
       },
     };
   } catch (error) {
-    stall.end();
+    stall.disarm();
     throw stall.reason(error);
   }
 }

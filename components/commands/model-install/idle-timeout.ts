@@ -1,5 +1,5 @@
 /** Aborts what brings nothing for too long. */
-export class Stall {
+export class IdleTimeout {
   readonly #controller = new AbortController();
   #timer: NodeJS.Timeout | undefined;
 
@@ -8,14 +8,14 @@ export class Stall {
   }
 
   /** From now on it has so many seconds. */
-  wait(seconds: number): void {
+  arm(seconds: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#controller.abort(new Error(`no progress for ${String(seconds)} s`));
     }, seconds * 1000);
   }
 
-  end(): void {
+  disarm(): void {
     clearTimeout(this.#timer);
   }
 

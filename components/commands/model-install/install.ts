@@ -3,7 +3,7 @@ import { sourceKind } from "../../config/model-source.ts";
 import { formatBytes } from "../../../engine/format-bytes.ts";
 import { createFrom, uploadGguf } from "./create.ts";
 import type { InstalledModel, OllamaApi } from "./ollama-api.ts";
-import { InstallError, persist } from "./retry.ts";
+import { InstallError, retryWhileProgressing } from "./retry.ts";
 import { Progress } from "./progress.ts";
 import { pullOnce } from "./pull.ts";
 import type { InstallOptions, WantedModel } from "./desired-model.ts";
@@ -35,7 +35,7 @@ export async function installModel(
     advice: "What was loaded is kept; run the update again when the registry can be reached.",
     say,
   };
-  return await persist(how, async () => {
+  return await retryWhileProgressing(how, async () => {
     const sourceDigest = fromFile
       ? await installFile(api, wanted, progress, options)
       : await installPulled(api, wanted, progress, options);

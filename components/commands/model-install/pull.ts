@@ -1,7 +1,7 @@
 import { OllamaError, type OllamaApi } from "./ollama-api.ts";
 import { InstallError } from "./retry.ts";
 import type { Progress } from "./progress.ts";
-import { Stall } from "./idle-timeout.ts";
+import { IdleTimeout } from "./idle-timeout.ts";
 import type { InstallOptions, WantedModel } from "./desired-model.ts";
 
 /** Pulls a model's source once. What was loaded by an earlier attempt is not loaded again: Ollama keeps it. */
@@ -11,15 +11,15 @@ export async function pullOnce(
   progress: Progress,
   { stallSeconds }: InstallOptions,
 ): Promise<void> {
-  const stall = new Stall();
+  const stall = new IdleTimeout();
   let last = "";
   try {
-    stall.wait(stallSeconds);
+    stall.arm(stallSeconds);
     for await (const line of api.pull(source, insecure, stall.signal)) {
       // Ollama repeats a line many times a second even when nothing comes in.
-      if (progress.take(line)) stall.wait(stallSeconds);
+      if (progress.take(line)) stall.arm(stallSeconds);
       else if (line.digest === undefined && line.status !== last) {
-        stall.wait(stallSeconds * 10);
+        stall.arm(stallSeconds * 10);
         // Now the old model's manifest is written over: under its name it could not be unloaded any more.
         if (line.status === "writing manifest" && source === name) await api.unload(name);
       }
@@ -28,7 +28,7 @@ export async function pullOnce(
   } catch (error) {
     throw hopeless(error, source) ?? stall.reason(error);
   } finally {
-    stall.end();
+    stall.disarm();
   }
   if (last !== "success") throw new Error("the connection to Ollama dropped");
 }

@@ -5,7 +5,7 @@ export class InstallError extends Error {
   override readonly name = "InstallError";
 }
 
-export interface Persistence {
+export interface RetryOptions {
   /** What is done, for messages: "pulling llama3.2:1b". */
   readonly what: string;
   /** Bytes that have come in so far, or are there. */
@@ -18,8 +18,8 @@ export interface Persistence {
 const maxFailuresWithoutProgress = 5;
 
 /** Does something until it succeeds; gives up when it failed five times in a row without getting any further. */
-export async function persist<T>(
-  { what, bytes, advice, say }: Persistence,
+export async function retryWhileProgressing<T>(
+  { what, bytes, advice, say }: RetryOptions,
   attempt: () => Promise<T>,
 ): Promise<T> {
   for (let failures = 0; ;) {

@@ -10,7 +10,7 @@ type Servers = Pick<StackConfig, "ollamaReplicas" | "ollamaCpus" | "models">;
  * What to say when servers without GPUs would each generate with all cores of their engine: their threads wait for each
  * other spinning, and two answers at once take 20 to 30 times as long (measured on 2 cores, Ollama 0.17.4).
  */
-export function sharedCores(
+export function cpuContentionWarning(
   { ollamaReplicas, ollamaCpus, models }: Servers,
   { NCPU, CgroupVersion }: z.output<typeof engineCpus>,
 ): string | undefined {

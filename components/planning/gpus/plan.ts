@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { StackConfig } from "../../config/keys.ts";
 import { askEngine } from "../../../engine/docker-cli.ts";
 import { engineInfo, type GpuRequest, planRequest } from "./request.ts";
-import { engineCpus, sharedCores } from "./cpu-contention.ts";
+import { engineCpus, cpuContentionWarning } from "./cpu-contention.ts";
 
 /**
  * What to ask the engine for; says at preview what is missing, what `auto` came to, and when several servers would be in
@@ -20,7 +20,7 @@ export async function planGpus(config: StackConfig): Promise<GpuRequest | undefi
   const plan = planRequest(gpus, engine);
   if ("problem" in plan) throw new pulumi.RunError(plan.problem);
   if (plan.note !== undefined) void pulumi.log.info(plan.note);
-  const warning = plan.request === undefined ? sharedCores(config, engine) : undefined;
+  const warning = plan.request === undefined ? cpuContentionWarning(config, engine) : undefined;
   if (warning !== undefined) void pulumi.log.warn(warning);
   return plan.request;
 }

@@ -1,9 +1,9 @@
 import type { Installed } from "./installed.ts";
 import type { ModelRecord } from "../../config/model-record.ts";
-import type { Upstream } from "./registry-client.ts";
+import type { SourceState } from "./registry-client.ts";
 
 /** What is known of a model before anything is done. */
-export interface Findings {
+export interface ModelFacts {
   /** What its definition says: source, changes (as a record has them), pinned digest. */
   readonly source: string;
   readonly changes: string;
@@ -17,14 +17,14 @@ export interface Findings {
   readonly serverAnswers: boolean;
 }
 
-export type Verdict =
+export type ModelAction =
   /** It is there, as it has to be, as far as can be told. */
   | { readonly kind: "there"; readonly bytes: number }
   /** It is to be installed. Without a reason to repair, Pulumi sees for itself that something changed. */
   | { readonly kind: "install"; readonly why: string; readonly repair: boolean };
 
 /** What has to be done about a model. */
-export function judge(findings: Findings): Verdict {
+export function diffModel(findings: ModelFacts): ModelAction {
   const { source, changes, pin, record, installed, serverAnswers } = findings;
   if (record === undefined) {
     if (installed === undefined) return install("new");
@@ -44,8 +44,8 @@ export function judge(findings: Findings): Verdict {
 
 /** From which digest to which a source has moved since a model was made from it; undefined if it has not. */
 export function moved(
-  findings: Findings,
-  upstream: Upstream | undefined,
+  findings: ModelFacts,
+  upstream: SourceState | undefined,
 ): { from: string; to: string } | undefined {
   const { pin, record, installed } = findings;
   const from = record?.sourceDigest ?? installed?.digest;
@@ -59,10 +59,10 @@ export function short(digest: string): string {
   return digest.slice(0, 12);
 }
 
-function install(why: string): Verdict {
+function install(why: string): ModelAction {
   return { kind: "install", why, repair: false };
 }
 
-function repair(why: string): Verdict {
+function repair(why: string): ModelAction {
   return { kind: "install", why, repair: true };
 }

@@ -3,8 +3,8 @@ import type { Installed } from "./installed.ts";
 import { changesText, type ModelRecord } from "../../config/model-record.ts";
 import type { ModelChanges, ModelConfig } from "../../config/models.ts";
 import { sourceKind } from "../../config/model-source.ts";
-import type { Layer, Upstream, UpstreamClient } from "./registry-client.ts";
-import { judge, moved, short, type Verdict } from "./diff.ts";
+import type { Layer, SourceState, ModelRegistryClient } from "./registry-client.ts";
+import { diffModel, moved, short, type ModelAction } from "./diff.ts";
 
 /** A model as the config wants it, and what is to be done about it. */
 export interface PlannedModel {
@@ -22,9 +22,9 @@ export interface PlannedModel {
   readonly repair: string | undefined;
 }
 
-export interface Look {
+export interface ModelInspection {
   readonly planned: PlannedModel;
-  readonly verdict: Verdict;
+  readonly verdict: ModelAction;
   /** What will be transferred; undefined when it is not known. */
   readonly layers: readonly Layer[] | undefined;
   /** Why it cannot succeed. */
@@ -35,18 +35,18 @@ export interface Look {
   readonly silent: string | undefined;
 }
 
-export interface Surroundings {
+export interface InspectionContext {
   /** What the server has; undefined when it does not answer. */
   readonly installed: ReadonlyMap<string, Installed> | undefined;
   /** What the last update installed, by name. */
   readonly records: ReadonlyMap<string, ModelRecord>;
-  readonly upstream: UpstreamClient;
+  readonly upstream: ModelRegistryClient;
   /** Whether tags that moved are followed. */
   readonly follow: boolean;
 }
 
 /** Looks at one model: what is there, what the last update knew, what its source has now. */
-export async function lookAt(model: ModelConfig, around: Surroundings): Promise<Look> {
+export async function inspectModel(model: ModelConfig, around: InspectionContext): Promise<ModelInspection> {
   const { name, source = name, insecure = false, digest: pinned } = model;
   const kind = sourceKind(source);
   const changes = changesOf(model);
@@ -62,7 +62,7 @@ export async function lookAt(model: ModelConfig, around: Surroundings): Promise<
     installed: around.installed?.get(name),
     serverAnswers: around.installed !== undefined,
   };
-  let verdict = judge(findings);
+  let verdict = diffModel(findings);
   // What is pinned and there needs nobody to be asked.
   const asked =
     kind === "registry" ? pinned === undefined || verdict.kind === "install" : verdict.kind === "install";
@@ -106,11 +106,11 @@ function changesOf({ parameters, template, system }: ModelConfig): ModelChanges 
   };
 }
 
-function digestOf(upstream: Upstream | undefined): string | undefined {
+function digestOf(upstream: SourceState | undefined): string | undefined {
   return upstream !== undefined && "digest" in upstream ? upstream.digest : undefined;
 }
 
-function layersOf(upstream: Upstream | undefined, pin: string | undefined): readonly Layer[] | undefined {
+function layersOf(upstream: SourceState | undefined, pin: string | undefined): readonly Layer[] | undefined {
   if (upstream === undefined || !("layers" in upstream)) return undefined;
   // A URL does not tell its digest; the config does.
   if (upstream.digest !== undefined || pin === undefined) return upstream.layers;
@@ -119,7 +119,7 @@ function layersOf(upstream: Upstream | undefined, pin: string | undefined): read
 
 function problemWith(
   { name, source, digest }: PlannedModel,
-  upstream: Upstream | undefined,
+  upstream: SourceState | undefined,
 ): string | undefined {
   if (upstream === undefined) return undefined;
   if ("absent" in upstream) {

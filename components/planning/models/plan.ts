@@ -1,16 +1,16 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { StackConfig } from "../../config/keys.ts";
-import type { Access } from "../../../engine/connection.ts";
-import { reaching } from "../../../engine/with-tunnel.ts";
+import type { Connection } from "../../../engine/connection.ts";
+import { withTunnel } from "../../../engine/with-tunnel.ts";
 import { EngineError } from "../../../engine/docker-cli.ts";
 import { formatBytes } from "../../../engine/format-bytes.ts";
 import { freeBytes, type ModelVolume, volumeExists } from "./disk-space.ts";
 import { containerHosts } from "./registry-hosts.ts";
 import { installedModels, presentLayers } from "./installed.ts";
 import { installedByLastUpdate } from "./last-update.ts";
-import { type Look, lookAt, type PlannedModel, sizeOf } from "./inspect.ts";
+import { type ModelInspection, inspectModel, type PlannedModel, sizeOf } from "./inspect.ts";
 import { sourceKind } from "../../config/model-source.ts";
-import { type Layer, UpstreamClient } from "./registry-client.ts";
+import { type Layer, ModelRegistryClient } from "./registry-client.ts";
 
 /** The server whose models they are. */
 export interface ModelServer {
@@ -25,12 +25,12 @@ export interface ModelServer {
  */
 export async function planModels(
   config: StackConfig,
-  access: Access,
+  access: Connection,
   server: ModelServer,
 ): Promise<PlannedModel[]> {
   const environment = { ...process.env, ...access.environment };
   try {
-    return await reaching(server.url, (url) => plan(config, { ...server, url }), environment);
+    return await withTunnel(server.url, (url) => plan(config, { ...server, url }), environment);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     // There is no network yet for a tunnel to end in, so no server either.
@@ -46,11 +46,11 @@ async function plan(config: StackConfig, server: ModelServer): Promise<PlannedMo
   ]);
   // A server that does not answer has what is in its volume, whatever that is.
   const installed = answer ?? ((await volumeExists(server.volume)) ? undefined : new Map());
-  const upstream = new UpstreamClient(hosts);
+  const upstream = new ModelRegistryClient(hosts);
   // Set by `npm run up -- --update-models`.
   const follow = process.env["OLLAMA_STACK_UPDATE_MODELS"] === "true";
   const looks = await Promise.all(
-    config.models.map((model) => lookAt(model, { installed, records, upstream, follow })),
+    config.models.map((model) => inspectModel(model, { installed, records, upstream, follow })),
   );
   const problems = looks.map(({ problem }) => problem).filter((line) => line !== undefined);
   if (problems.length > 0) throw new pulumi.RunError(problems.join("\n"));
@@ -67,7 +67,7 @@ interface Knowledge {
 
 /** Says what will be done, one line each, and refuses what the disk has no room for. */
 async function report(
-  looks: readonly Look[],
+  looks: readonly ModelInspection[],
   server: ModelServer,
   { answers, known }: Knowledge,
 ): Promise<void> {

@@ -16,7 +16,7 @@ export interface Layer {
 }
 
 /** What a source has now. */
-export type Upstream =
+export type SourceState =
   /** Its digest (unknown for a URL) and what it consists of (unknown for a server that does not say). */
   | { readonly digest: string | undefined; readonly layers: readonly Layer[] | undefined }
   /** There is no such model or file. */
@@ -42,7 +42,7 @@ const answerMs = 3_000;
 const manifestType = "application/vnd.docker.distribution.manifest.v2+json";
 
 /** Asks registries over HTTP, as Ollama's container would reach them. */
-export class UpstreamClient {
+export class ModelRegistryClient {
   readonly #lookup: LookupFunction;
 
   /** @param hosts addresses of host names that only the container has */
@@ -50,7 +50,7 @@ export class UpstreamClient {
     this.#lookup = lookupWith(hosts);
   }
 
-  async ask(source: string, insecure: boolean): Promise<Upstream> {
+  async ask(source: string, insecure: boolean): Promise<SourceState> {
     switch (sourceKind(source)) {
       case "registry":
         return await this.#askRegistry(source, insecure);
@@ -61,7 +61,7 @@ export class UpstreamClient {
     }
   }
 
-  async #askRegistry(source: string, insecure: boolean): Promise<Upstream> {
+  async #askRegistry(source: string, insecure: boolean): Promise<SourceState> {
     const { host, namespace, model, tag } = parseReference(source);
     const url = `${insecure ? "http" : "https"}://${host}/v2/${namespace}/${model}/manifests/${tag}`;
     try {
@@ -75,7 +75,7 @@ export class UpstreamClient {
     }
   }
 
-  async #askUrl(source: string): Promise<Upstream> {
+  async #askUrl(source: string): Promise<SourceState> {
     try {
       const { status, headers } = await this.#request("HEAD", source, {});
       if (status === 404 || status === 410) return { absent: `there is no file ${source}` };
@@ -118,7 +118,7 @@ function digestInOllama({ schemaVersion, mediaType, config, layers }: z.output<t
   return createHash("sha256").update(written).digest("hex");
 }
 
-async function askFile(path: string): Promise<Upstream> {
+async function askFile(path: string): Promise<SourceState> {
   try {
     const { size } = await stat(path);
     const file = await open(path);

@@ -2,7 +2,7 @@ import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { splitHostsLine } from "../../config/hosts-line.ts";
-import type { Access } from "../../../engine/connection.ts";
+import type { Connection } from "../../../engine/connection.ts";
 import type { GpuRequest } from "../../planning/gpus/request.ts";
 
 /** What a container of this stack needs to say for itself; how it is hardened and watched is the same for all. */
@@ -36,7 +36,7 @@ export interface ServiceContainerArgs {
   /** What is done once it runs: it is waited for, as a rule. */
   readonly ready: Ready;
   /** How commands reach the engine and the service. */
-  readonly access: Access;
+  readonly access: Connection;
   /** Seconds until an update gives up waiting for it. */
   readonly readyTimeoutSeconds: number;
   /** Seconds between SIGTERM and SIGKILL: long enough to finish what is in flight. A change replaces the container. */

@@ -1,34 +1,34 @@
-import type { ApiError, Words } from "../errors.ts";
-import type { OllamaCall, OllamaEvent } from "../ollama/types.ts";
+import type { ApiError, ParameterNames } from "../errors.ts";
+import type { GenerateRequest, OllamaEvent } from "../ollama/types.ts";
 
 /**
  * A request to a generating route, translated: what is asked of Ollama, and how the answer is told in the form of the
  * API that was spoken. Every such API is one of these; the way to Ollama and back is the same for all.
  */
-export interface Translated extends Words {
-  readonly call: OllamaCall;
+export interface ApiAdapter extends ParameterNames {
+  readonly call: GenerateRequest;
   /** What is asked after it, one by one; all answers are told in one. */
-  readonly further?: readonly OllamaCall[];
+  readonly further?: readonly GenerateRequest[];
   /** Changes events before they are told; made anew for each answer. */
   readonly adapt?: () => (event: OllamaEvent) => OllamaEvent;
   /** Keywords of the client's JSON Schema that the response is not held to; a header names them. */
   readonly ignoredKeywords?: readonly string[] | undefined;
-  readonly whole: () => WholeAnswer;
-  readonly streamed: () => StreamedAnswer;
+  readonly buffered: () => BufferedResponse;
+  readonly streaming: () => StreamingResponse;
 }
 
 /**
  * Tells a whole answer. It gets every event and the line it came as; the last one of each call has `done: true`, and
  * then those of the next call follow.
  */
-export interface WholeAnswer {
+export interface BufferedResponse {
   add(event: OllamaEvent, line: string): void;
   /** The body, as JSON text, once all events were added. */
   build(): string;
 }
 
 /** Tells an answer while it comes, call after call as a whole one. */
-export interface StreamedAnswer {
+export interface StreamingResponse {
   readonly contentType: StreamType;
   /** What goes out for one event: nothing, one or several events of the API, the end of the stream with the last one. */
   write(event: OllamaEvent, line: string): string;

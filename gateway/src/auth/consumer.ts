@@ -3,25 +3,25 @@ import { isIPv4 } from "node:net";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import type { KeyDefinition } from "./api-keys.ts";
 import { blockListOf } from "./key-fields.ts";
-import { Limits } from "./rate-limits.ts";
+import { RateLimits } from "./rate-limits.ts";
 import { allowsRoute } from "./route-groups.ts";
 
-/** Whose request it is, and what that allows: all keys of one name are one caller. */
-export class Caller {
+/** Whose request it is, and what that allows: all keys of one name are one consumer. */
+export class Consumer {
   readonly name: string;
   /** May use the routes that change the server. */
   readonly admin: boolean;
   /** May send runner options, and contexts that make Ollama load a model again. An admin may. */
   readonly options: boolean;
-  readonly limits: Limits;
+  readonly limits: RateLimits;
   readonly #models: ReadonlySet<string> | undefined;
   readonly #routes: readonly string[] | undefined;
   readonly #from: BlockList | undefined;
 
-  /** @param limits those of the same caller before its key changed, with what was used of them */
+  /** @param limits those of the same consumer before its key changed, with what was used of them */
   constructor(
     { name = "", admin = false, options = false, models, routes, from, ...rest }: Partial<KeyDefinition>,
-    limits = new Limits(rest),
+    limits = new RateLimits(rest),
   ) {
     this.name = name;
     this.admin = admin;

@@ -10,21 +10,21 @@ import {
   refusalOf,
   sharedFields,
 } from "./api-keys.ts";
-import { Caller } from "./consumer.ts";
+import { Consumer } from "./consumer.ts";
 import { type KeyFile, KeyFileFollower } from "./key-file.ts";
-import { Limits } from "./rate-limits.ts";
+import { RateLimits } from "./rate-limits.ts";
 import type { UsageLedger } from "./usage-ledger.ts";
 
 interface Entry {
   readonly key: KeyDefinition;
   /** `NAME:ID`, in audit lines. */
   readonly label: string;
-  readonly caller: Caller;
+  readonly consumer: Consumer;
 }
 
 /** A key that is known. */
 export interface Authenticated {
-  readonly caller: Caller;
+  readonly consumer: Consumer;
   readonly keyId: string;
   /** Why it is refused all the same. */
   readonly refusal: ReturnType<typeof refusalOf>;
@@ -48,7 +48,7 @@ export interface KeyObserver {
 }
 
 /** The API keys in force: those of the environment, and those of a file, whose changes are followed. */
-export class KeyRing {
+export class KeyStore {
   #entries: readonly Entry[] = [];
   readonly #follower: KeyFileFollower | undefined;
   readonly #usage: UsageLedger;
@@ -84,12 +84,12 @@ export class KeyRing {
   }
 
   /** Clients have to be told apart. */
-  get several(): boolean {
-    return this.#entries.some(({ caller }) => caller !== this.#entries[0]?.caller);
+  get hasMultiple(): boolean {
+    return this.#entries.some(({ consumer }) => consumer !== this.#entries[0]?.consumer);
   }
 
   /** There have been several clients since the start: metrics still show what one that is gone has used. */
-  get hadSeveral(): boolean {
+  get hadMultiple(): boolean {
     return this.#names.size > 1;
   }
 
@@ -99,9 +99,9 @@ export class KeyRing {
     let found: Entry | undefined;
     for (const entry of this.#entries) if (timingSafeEqual(entry.key.digest, digest)) found = entry;
     if (found === undefined) return undefined;
-    const { key, caller } = found;
+    const { key, consumer } = found;
     return {
-      caller,
+      consumer,
       keyId: keyId(key),
       refusal: refusalOf(key),
       expiresAt: key.expiresAt === undefined ? undefined : new Date(key.expiresAt).toISOString(),
@@ -119,26 +119,26 @@ export class KeyRing {
     this.#follower?.stop();
   }
 
-  /** All keys of a name are one caller, who keeps what it has used. */
+  /** All keys of a name are one consumer, who keeps what it has used. */
   #replace(keys: readonly KeyDefinition[]): void {
     checkTogether(keys);
     const before = this.#entries;
-    const callers = new Map<string, Caller>();
+    const consumers = new Map<string, Consumer>();
     this.#entries = keys.map((key) => {
-      const caller = callers.get(key.name) ?? this.#callerOf(key, before);
-      callers.set(key.name, caller);
+      const consumer = consumers.get(key.name) ?? this.#consumerOf(key, before);
+      consumers.set(key.name, consumer);
       this.#names.add(key.name);
-      return { key, label: keyLabel(key), caller };
+      return { key, label: keyLabel(key), consumer };
     });
   }
 
-  #callerOf(key: KeyDefinition, before: readonly Entry[]): Caller {
-    const known = before.find(({ caller }) => caller.name === key.name);
+  #consumerOf(key: KeyDefinition, before: readonly Entry[]): Consumer {
+    const known = before.find(({ consumer }) => consumer.name === key.name);
     if (known !== undefined && isDeepStrictEqual(sharedFields(known.key), sharedFields(key))) {
-      return known.caller;
+      return known.consumer;
     }
     const usage = this.#usage.of(key.name);
-    return new Caller(key, new Limits(key, usage, this.#usage.changed));
+    return new Consumer(key, new RateLimits(key, usage, this.#usage.changed));
   }
 }
 

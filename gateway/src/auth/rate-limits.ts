@@ -20,7 +20,7 @@ export interface TokenEstimate {
 }
 
 /** One limit of a key, and how much of it is left. */
-interface Allowance {
+interface Quota {
   readonly limit: number;
   readonly left: number;
   use(amount: number): void;
@@ -30,7 +30,7 @@ interface Allowance {
 }
 
 /** So much a minute, filled up again evenly. What is known too late may be owed, but never more than a minute's worth. */
-class TokenBucket implements Allowance {
+class TokenBucket implements Quota {
   readonly limit: number;
   readonly #count: DrainingCount;
 
@@ -58,7 +58,7 @@ class TokenBucket implements Allowance {
 }
 
 /** So much a day or a month, all of it back when the next one begins. */
-class Budget implements Allowance {
+class Budget implements Quota {
   readonly limit: number;
   readonly #count: PeriodCount;
 
@@ -89,13 +89,13 @@ class Budget implements Allowance {
 }
 
 /** The limits of one key, applied to what it has used. */
-export class Limits {
+export class RateLimits {
   readonly #usage: KeyUsage;
   readonly #onUse: () => void;
   readonly #requests: TokenBucket | undefined;
   readonly #tokens: TokenBucket | undefined;
   /** All that tokens are counted against. */
-  readonly #tokenAllowances: readonly Allowance[];
+  readonly #tokenAllowances: readonly Quota[];
   readonly #concurrent: number;
   /** How long the last answer took for a token, ms. */
   msPerToken = USUAL_MS_PER_TOKEN;
@@ -238,7 +238,7 @@ export class Limits {
   }
 }
 
-function exceeded(allowance: Allowance, type: LimitType, needed: number): ApiError {
+function exceeded(allowance: Quota, type: LimitType, needed: number): ApiError {
   const seconds = Math.max(1, Math.ceil(allowance.msUntil(needed) / SECOND));
   return new ApiError("rate_limit_exceeded", {
     message: `${allowance.describe(type)} Retry in ${seconds} s.`,

@@ -1,12 +1,12 @@
 import { Backend } from "./backend.ts";
 import type { Config } from "../config/config.ts";
 import { ApiError, modelNotFound } from "../errors.ts";
-import { keepLoaded } from "./preload.ts";
-import type { LoadRequest } from "./loaded-models.ts";
-import { Loads } from "./model-loader.ts";
+import { preload } from "./preload.ts";
+import type { ModelRequirement } from "./loaded-models.ts";
+import { ModelLoader } from "./model-loader.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import type { JsonRequestOptions, OllamaClient } from "../ollama/client.ts";
-import type { OllamaModel, OllamaQuestion } from "../ollama/types.ts";
+import type { OllamaModel, UnaryRequest } from "../ollama/types.ts";
 
 /** Where a request can go now. */
 export type Choice =
@@ -24,9 +24,9 @@ const WAIT_FOR_SLOT: Choice = { wait: "slot" };
 const WAIT_FOR_LOAD: Choice = { wait: "load" };
 
 /** The Ollama servers: which of them can run a request, and what they hold together. */
-export class Backends {
+export class BackendPool {
   readonly all: readonly Backend[];
-  readonly loads: Loads;
+  readonly loader: ModelLoader;
   readonly #keptLoaded: readonly string[];
   /** Called when what can be run where may have changed. */
   onChange: () => void = () => undefined;
@@ -37,7 +37,7 @@ export class Backends {
     const { LLM_SERVICE_HOST_IP: host, LLM_SERVICE_PORT: port, LLM_BACKENDS: several } = config;
     this.all = (several.length > 0 ? several : [{ host, port }]).map((each) => new Backend(config, each));
     this.#keptLoaded = config.KEEP_LOADED_MODELS;
-    this.loads = new Loads(config.LOAD_TIMEOUT_MS, new Set(this.#keptLoaded.map(canonicalModelName)));
+    this.loader = new ModelLoader(config.LOAD_TIMEOUT_MS, new Set(this.#keptLoaded.map(canonicalModelName)));
     let polls = 0;
     this.#timer = setInterval(() => {
       polls += 1;
@@ -60,7 +60,7 @@ export class Backends {
   refresh(model?: string): Promise<void> {
     const lives = this.all.some((backend) => backend.alive);
     return this.#look((backend) => {
-      const asked = Promise.all([backend.stock.anew(), backend.state.anew()]);
+      const asked = Promise.all([backend.stock.refresh(), backend.state.refresh()]);
       const waits = !lives || model === undefined || backend.alive || backend.mayHold(model);
       return waits ? asked : Promise.resolve();
     });
@@ -84,31 +84,31 @@ export class Backends {
    *
    * @param except servers that have failed the request
    */
-  choose(wanted: LoadRequest, except: ReadonlySet<Backend> | undefined): Choice {
+  choose(requirement: ModelRequirement, except: ReadonlySet<Backend> | undefined): Choice {
     let best: Backend | undefined;
     let cold: Backend | undefined;
     let busy = false;
     const isCandidate = (backend: Backend): boolean =>
-      backend.reachable && backend.holds(wanted.model) && except?.has(backend) !== true;
+      backend.reachable && backend.holds(requirement.model) && except?.has(backend) !== true;
     const mindsBreakers = this.all.some((backend) => backend.breaker.allows && isCandidate(backend));
     for (const backend of this.all) {
       if (!isCandidate(backend) || (mindsBreakers && !backend.breaker.allows)) continue;
-      if (!backend.loaded.has(wanted)) {
+      if (!backend.loaded.has(requirement)) {
         if (backend.hasFreeSlot && isLessBusy(backend, cold)) cold = backend;
         else if (!backend.hasFreeSlot) busy = true;
       } else if (!backend.hasFreeSlot) busy = true;
       else if (isLessBusy(backend, best)) best = backend;
     }
     if (best !== undefined) return { ready: best };
-    if (this.loads.underWay(wanted)) return busy ? WAIT_FOR_SLOT : WAIT_FOR_LOAD;
+    if (this.loader.isLoading(requirement)) return busy ? WAIT_FOR_SLOT : WAIT_FOR_LOAD;
     // Another server is made ready while the ones that are have their hands full, unless it just failed to.
-    if (cold !== undefined && !(busy && this.loads.failedLately(cold, wanted))) {
-      void this.loads.begin(cold, wanted).finally(() => {
+    if (cold !== undefined && !(busy && this.loader.failedLately(cold, requirement))) {
+      void this.loader.begin(cold, requirement).finally(() => {
         this.onChange();
       });
       return busy ? WAIT_FOR_SLOT : WAIT_FOR_LOAD;
     }
-    return busy ? WAIT_FOR_SLOT : { impossible: this.#whyNot(wanted.name) };
+    return busy ? WAIT_FOR_SLOT : { impossible: this.#whyNot(requirement.name) };
   }
 
   /**
@@ -116,18 +116,18 @@ export class Backends {
    *
    * @throws ApiError the signal's reason, or what went wrong
    */
-  ask(question: OllamaQuestion, signal: AbortSignal): Promise<unknown> {
-    return this.#onAnyOf(question, (client) => client.ask(question, signal));
+  request(question: UnaryRequest, signal: AbortSignal): Promise<unknown> {
+    return this.#onAnyOf(question, (client) => client.request(question, signal));
   }
 
   /** The same, with the response's JSON as it comes. @throws ApiError the signal's reason, or what went wrong */
-  requestJson(question: OllamaQuestion, options: JsonRequestOptions): Promise<Buffer> {
+  requestJson(question: UnaryRequest, options: JsonRequestOptions): Promise<Buffer> {
     return this.#onAnyOf(question, (client) => client.requestJson(question, options));
   }
 
   /** Has a request made to one server that holds the model, after another until one responds. */
   async #onAnyOf<Result>(
-    question: OllamaQuestion,
+    question: UnaryRequest,
     request: (client: OllamaClient) => Promise<Result>,
   ): Promise<Result> {
     const model = question.model === undefined ? undefined : canonicalModelName(question.model);
@@ -168,7 +168,7 @@ export class Backends {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    this.loads.close();
+    this.loader.close();
     await Promise.all(this.all.map((backend) => backend.client.close()));
   }
 
@@ -176,10 +176,7 @@ export class Backends {
     return this.#look(async (backend) => {
       const wasAsked = backend.state.isUnderWay;
       const ask = (): Promise<unknown> =>
-        Promise.all([
-          stocktaking || !backend.known ? backend.stock.share() : undefined,
-          backend.state.share(),
-        ]);
+        Promise.all([stocktaking || !backend.known ? backend.stock.join() : undefined, backend.state.join()]);
       await ask();
       // What was asked before may have hung on a server that has come back meanwhile.
       if (wasAsked && !backend.alive) await ask();
@@ -189,7 +186,7 @@ export class Backends {
   async #look(ask: (backend: Backend) => Promise<unknown>): Promise<void> {
     await Promise.all(this.all.map(ask));
     this.#looked = true;
-    keepLoaded(this.#keptLoaded, this.all, this.loads, () => {
+    preload(this.#keptLoaded, this.all, this.loader, () => {
       this.onChange();
     });
     this.onChange();

@@ -2,13 +2,18 @@ import type { BackendAddress } from "../ollama/address.ts";
 import { Breaker } from "../lib/circuit-breaker.ts";
 import type { Config } from "../config/config.ts";
 import { ApiError, type Subject } from "../errors.ts";
-import { FollowedName } from "../lib/host-resolver.ts";
-import { LoadedModels, type LoadRequest, type NeededContext, type Wanted } from "./loaded-models.ts";
+import { HostResolver } from "../lib/host-resolver.ts";
+import {
+  LoadedModels,
+  type ModelRequirement,
+  type NeededContext,
+  type RunnerRequirement,
+} from "./loaded-models.ts";
 import { OllamaClient, type OllamaTimeouts } from "../ollama/client.ts";
 import { keepAliveMs } from "../ollama/keep-alive.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import type { OllamaRunning } from "../ollama/types.ts";
-import { type Outcome, SharedQuestion } from "../lib/single-flight.ts";
+import { type Outcome, SingleFlight } from "../lib/single-flight.ts";
 
 // Probes in a row that come late before a server counts as gone.
 const OVERDUE_LIMIT = 2;
@@ -22,12 +27,12 @@ export class Backend {
   readonly breaker: Breaker;
   readonly loaded = new LoadedModels();
   /** Whether it lives and what it has loaded. */
-  readonly state = new SharedQuestion(() => this.#poll());
+  readonly state = new SingleFlight(() => this.#poll());
   /** What it holds; when it does not say, what it said before counts. */
-  readonly stock = new SharedQuestion(() => this.#takeStock());
+  readonly stock = new SingleFlight(() => this.#takeStock());
   /** Requests of the gateway that it is running. */
   inFlight = 0;
-  readonly #followed: FollowedName;
+  readonly #followed: HostResolver;
   /** The digests of what is present, by model. */
   #present = new Map<string, string>();
   #alive = false;
@@ -36,7 +41,7 @@ export class Backend {
   #spared: NodeJS.Timeout | undefined;
 
   constructor(config: Config, address: BackendAddress) {
-    this.#followed = new FollowedName(address.host, config.PROBE_TIMEOUT_MS);
+    this.#followed = new HostResolver(address.host, config.PROBE_TIMEOUT_MS);
     this.name = `${address.host}:${address.port}`;
     this.slots = address.slots ?? config.OLLAMA_NUM_PARALLEL;
     this.client = new OllamaClient(timeoutsOf(config), address);
@@ -54,14 +59,14 @@ export class Backend {
   }
 
   /** Nothing is sent to it until it may come back, or so many ms have gone by. */
-  spare(ms: number): void {
+  cordon(ms: number): void {
     clearTimeout(this.#spared);
     this.#spared = setTimeout(() => {
       this.#spared = undefined;
     }, ms).unref();
   }
 
-  comeBack(): void {
+  uncordon(): void {
     clearTimeout(this.#spared);
     this.#spared = undefined;
   }
@@ -99,16 +104,19 @@ export class Backend {
     else if (isBroken(error)) {
       if (source !== undefined) this.breaker.fail(source);
       // It may be gone, which the next request should know.
-      void this.state.share();
+      void this.state.join();
     }
     // Who left too early to be answered has learned nothing of the server.
     else if (error.code !== "client_left" && error.code !== "client_stalled") this.breaker.succeed();
   }
 
   /** A request to it was answered in full. */
-  succeeded(wanted: LoadRequest): void {
+  succeeded(requirement: ModelRequirement): void {
     this.breaker.succeed();
-    this.loaded.confirm(wanted, keepAliveMs(wanted.keepAlive) ?? this.loaded.keptMs(wanted.model));
+    this.loaded.confirm(
+      requirement,
+      keepAliveMs(requirement.keepAlive) ?? this.loaded.keptMs(requirement.model),
+    );
   }
 
   /**
@@ -116,9 +124,9 @@ export class Backend {
    *
    * @throws ApiError `parameter_not_allowed`
    */
-  async requireContext(wanted: Wanted, { tokens, param }: NeededContext): Promise<void> {
-    if (this.loaded.contextOf(wanted) === undefined) await this.state.anew();
-    const context = this.loaded.contextOf(wanted);
+  async requireContext(requirement: RunnerRequirement, { tokens, param }: NeededContext): Promise<void> {
+    if (this.loaded.contextOf(requirement) === undefined) await this.state.refresh();
+    const context = this.loaded.contextOf(requirement);
     if (context === undefined || tokens <= context) return;
     throw new ApiError("parameter_not_allowed", {
       message:
@@ -131,12 +139,12 @@ export class Backend {
   /** Says by how much what a client sent is too long, as far as it is known. */
   async tooLong(
     error: ApiError,
-    wanted: Wanted,
+    requirement: RunnerRequirement,
     subject: Subject,
     mayChooseContext: boolean,
   ): Promise<ApiError> {
-    if (this.loaded.contextOf(wanted) === undefined) await this.state.anew();
-    const context = this.loaded.contextOf(wanted);
+    if (this.loaded.contextOf(requirement) === undefined) await this.state.refresh();
+    const context = this.loaded.contextOf(requirement);
     if (context === undefined) return new ApiError(error.code, { param: subject, cause: error });
     // Ollama counts the tokens, and keeps the count to itself.
     return new ApiError("context_length_exceeded", {
@@ -167,7 +175,7 @@ export class Backend {
     } catch (error) {
       outcome = outcomeOf(error);
       // A machine whose every core generates may be late once.
-      this.#overdue += outcome === "silence" ? 1 : OVERDUE_LIMIT;
+      this.#overdue += outcome === "timeout" ? 1 : OVERDUE_LIMIT;
       if (this.#overdue >= OVERDUE_LIMIT) this.#alive = false;
     }
     await loaded;
@@ -193,13 +201,13 @@ export class Backend {
   }
 
   async #followName(): Promise<void> {
-    if (await this.#followed.hasMoved()) this.client.reconnect();
+    if (await this.#followed.hasChanged()) this.client.reconnect();
   }
 }
 
 function outcomeOf(error: unknown): Outcome {
   const cause = error instanceof ApiError ? (error.cause as Error | undefined) : undefined;
-  return cause?.name === "TimeoutError" ? "silence" : "settled";
+  return cause?.name === "TimeoutError" ? "timeout" : "settled";
 }
 
 /** The connection broke: the server may be failing although it responds to probes. */

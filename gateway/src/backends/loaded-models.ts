@@ -3,7 +3,7 @@ import type { RunnerOptions } from "../ollama/runner-options.ts";
 import type { OllamaRunning } from "../ollama/types.ts";
 
 /** The model a request needs, as it needs it. */
-export interface Wanted {
+export interface RunnerRequirement {
   /** The model's one spelling. */
   readonly model: string;
   /** The context asked for, in tokens; undefined means the server's default for the model. */
@@ -19,7 +19,7 @@ export interface NeededContext {
 }
 
 /** How a load is asked for: the route decides what kind of model it is, the client how long it stays. */
-export interface LoadRequest extends Wanted {
+export interface ModelRequirement extends RunnerRequirement {
   /** The model's name as the client wrote it. */
   readonly name: string;
   readonly path: string;
@@ -28,7 +28,7 @@ export interface LoadRequest extends Wanted {
   readonly options: RunnerOptions | undefined;
 }
 
-export function sameModel(left: Wanted, right: Wanted): boolean {
+export function sameModel(left: RunnerRequirement, right: RunnerRequirement): boolean {
   return left.model === right.model && left.context === right.context && left.runner === right.runner;
 }
 
@@ -52,12 +52,12 @@ const CLOCK_STEP_MS = 1000;
 export class LoadedModels {
   #models = new Map<string, Loaded>();
 
-  /** Whether the model is loaded as it is wanted. */
-  has(wanted: Wanted): boolean {
-    const { model, context, runner } = wanted;
+  /** Whether the model is loaded as it is requirement. */
+  has(requirement: RunnerRequirement): boolean {
+    const { model, context, runner } = requirement;
     const loaded = this.#present(model);
     if (loaded === undefined) return false;
-    if (loaded.requestedWith.has(settingsOf(wanted))) return true;
+    if (loaded.requestedWith.has(settingsOf(requirement))) return true;
     if (runner !== "") return false;
     // Loaded by another client of the server: with its default, one has to believe.
     if (context === undefined) return loaded.requestedWith.size === 0;
@@ -69,9 +69,9 @@ export class LoadedModels {
     return this.#present(model) !== undefined;
   }
 
-  /** How many tokens the model can attend to, when it is loaded as wanted and the server said. */
-  contextOf(wanted: Wanted): number | undefined {
-    return this.has(wanted) ? this.#models.get(wanted.model)?.context : undefined;
+  /** How many tokens the model can attend to, when it is loaded as requirement and the server said. */
+  contextOf(requirement: RunnerRequirement): number | undefined {
+    return this.has(requirement) ? this.#models.get(requirement.model)?.context : undefined;
   }
 
   get count(): number {
@@ -101,7 +101,7 @@ export class LoadedModels {
     );
   }
 
-  /** How long a client wanted the model kept that was the last to say so, ms. */
+  /** How long a client requirement the model kept that was the last to say so, ms. */
   keptMs(model: string): number | undefined {
     return this.#models.get(model)?.keptMs;
   }
@@ -112,15 +112,15 @@ export class LoadedModels {
   }
 
   /** A load or an answer showed that it is loaded, and stays so for `keptMs`, or until the server says otherwise. */
-  confirm(wanted: Wanted, keptMs: number | undefined): void {
-    const { model } = wanted;
+  confirm(requirement: RunnerRequirement, keptMs: number | undefined): void {
+    const { model } = requirement;
     if (keptMs === 0) {
       this.#models.delete(model);
       return;
     }
     const loaded = this.#models.get(model);
-    const known = loaded !== undefined && this.has(wanted);
-    const settings = settingsOf(wanted);
+    const known = loaded !== undefined && this.has(requirement);
+    const settings = settingsOf(requirement);
     const requestedWith = known ? loaded.requestedWith.add(settings) : new Set([settings]);
     const until = keptMs === undefined ? Infinity : performance.now() + keptMs;
     const staysMs = keptMs ?? loaded?.staysMs ?? 0;
@@ -134,7 +134,7 @@ export class LoadedModels {
   }
 }
 
-function settingsOf({ context, runner }: Wanted): string {
+function settingsOf({ context, runner }: RunnerRequirement): string {
   return `${context ?? ""} ${runner}`;
 }
 

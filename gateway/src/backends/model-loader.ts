@@ -1,11 +1,11 @@
 import type { Backend } from "./backend.ts";
 import { ApiError, toApiError } from "../errors.ts";
-import type { LoadRequest, Wanted } from "./loaded-models.ts";
+import type { ModelRequirement, RunnerRequirement } from "./loaded-models.ts";
 import { keepAliveMs } from "../ollama/keep-alive.ts";
 
 export interface LoadOutcome {
   readonly backend: Backend;
-  readonly wanted: Wanted;
+  readonly requirement: RunnerRequirement;
   readonly model: string;
   readonly milliseconds: number;
   readonly error: ApiError | undefined;
@@ -23,7 +23,7 @@ const SHORTEST_KEPT_MS = 60_000;
  * Loads models on the gateway's own account, one request to Ollama for all that need the same model. Ollama gives a
  * load up when the client that asked for it leaves; here nobody can leave.
  */
-export class Loads {
+export class ModelLoader {
   /** Called when a load has ended. */
   onEnd: (outcome: LoadOutcome) => void = () => undefined;
   readonly #timeoutMs: number;
@@ -42,20 +42,20 @@ export class Loads {
   }
 
   /** Whether the model is being loaded on any server. */
-  underWay(wanted: Wanted): boolean {
-    return this.#underWay.has(keyOf(wanted));
+  isLoading(requirement: RunnerRequirement): boolean {
+    return this.#underWay.has(keyOf(requirement));
   }
 
-  failedLately(backend: Backend, wanted: Wanted): boolean {
-    const failedAt = this.#failures.get(`${backend.name} ${keyOf(wanted)}`);
+  failedLately(backend: Backend, requirement: RunnerRequirement): boolean {
+    const failedAt = this.#failures.get(`${backend.name} ${keyOf(requirement)}`);
     return failedAt !== undefined && performance.now() - failedAt < FAILURE_COUNTS_MS;
   }
 
   /** Begins a load that is not under way. Never rejects: how it ended is told by `onEnd`. */
-  async begin(backend: Backend, asked: LoadRequest): Promise<void> {
+  async begin(backend: Backend, asked: ModelRequirement): Promise<void> {
     const forGood = asked.keepAlive === undefined && this.#keptLoaded.has(asked.model);
-    const wanted = forGood ? { ...asked, keepAlive: FOR_GOOD } : asked;
-    const key = keyOf(wanted);
+    const requirement = forGood ? { ...asked, keepAlive: FOR_GOOD } : asked;
+    const key = keyOf(requirement);
     const startedAt = performance.now();
     const controller = new AbortController();
     this.#underWay.set(key, controller);
@@ -64,23 +64,23 @@ export class Loads {
     }, this.#timeoutMs);
     let error: ApiError | undefined;
     try {
-      await backend.client.ask(questionOf(wanted), controller.signal);
+      await backend.client.request(questionOf(requirement), controller.signal);
       // What had to make room is gone now.
-      await backend.state.anew();
-      backend.loaded.confirm(wanted, keepAliveMs(keptFor(wanted)));
+      await backend.state.refresh();
+      backend.loaded.confirm(requirement, keepAliveMs(keptFor(requirement)));
       this.#failures.delete(`${backend.name} ${key}`);
     } catch (thrown) {
       error = toApiError(thrown);
       // What a client makes of the context says nothing of the server.
-      const source = wanted.context === undefined ? `load of ${wanted.model}` : undefined;
-      backend.failed(error, wanted.model, source);
+      const source = requirement.context === undefined ? `load of ${requirement.model}` : undefined;
+      backend.failed(error, requirement.model, source);
       this.#failures.set(`${backend.name} ${key}`, performance.now());
     } finally {
       clearTimeout(timer);
       this.#underWay.delete(key);
     }
     const milliseconds = performance.now() - startedAt;
-    this.onEnd({ backend, wanted, model: wanted.model, milliseconds, error });
+    this.onEnd({ backend, requirement, model: requirement.model, milliseconds, error });
   }
 
   close(): void {
@@ -88,21 +88,21 @@ export class Loads {
   }
 }
 
-function keyOf({ model, context, runner }: Wanted): string {
+function keyOf({ model, context, runner }: RunnerRequirement): string {
   return `${model} ${context ?? ""} ${runner}`;
 }
 
 /** Ollama's way to load and do nothing else: a request of the same kind without anything in it. */
-function questionOf(wanted: LoadRequest): {
+function questionOf(requirement: ModelRequirement): {
   method: "POST";
   path: string;
   model: string;
   body: object;
 } {
-  const { name, options: runnerOptions, path } = wanted;
+  const { name, options: runnerOptions, path } = requirement;
   const nothing = path === "/api/chat" ? { messages: [] } : path === "/api/embed" ? { input: [] } : {};
   const options = runnerOptions === undefined ? {} : { options: runnerOptions };
-  const keepAlive = keptFor(wanted);
+  const keepAlive = keptFor(requirement);
   const keep = keepAlive === undefined ? {} : { keep_alive: keepAlive };
   return {
     method: "POST",
@@ -113,6 +113,6 @@ function questionOf(wanted: LoadRequest): {
 }
 
 /** The request itself asks to keep its model for a moment only; here that could unload it before the request comes. */
-function keptFor({ keepAlive }: LoadRequest): unknown {
+function keptFor({ keepAlive }: ModelRequirement): unknown {
   return (keepAliveMs(keepAlive) ?? 0) < SHORTEST_KEPT_MS ? undefined : keepAlive;
 }

@@ -1,5 +1,5 @@
 import type { Backend } from "./backend.ts";
-import type { Loads } from "./model-loader.ts";
+import type { ModelLoader } from "./model-loader.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 
 /**
@@ -9,18 +9,25 @@ import { canonicalModelName } from "../ollama/model-name.ts";
  *
  * @param onEnd called when a load has ended
  */
-export function keepLoaded(
+export function preload(
   names: readonly string[],
   backends: readonly Backend[],
-  loads: Loads,
+  loads: ModelLoader,
   onEnd: () => void,
 ): void {
   for (const backend of backends) {
     for (const name of names) {
-      const wanted = { model: canonicalModelName(name), context: undefined, runner: "" };
-      if (!backend.usable || !backend.holds(wanted.model) || backend.loaded.hasAny(wanted.model)) continue;
-      if (loads.underWay(wanted) || loads.failedLately(backend, wanted)) continue;
-      const request = { ...wanted, name, path: "/api/generate", keepAlive: undefined, options: undefined };
+      const requirement = { model: canonicalModelName(name), context: undefined, runner: "" };
+      if (!backend.usable || !backend.holds(requirement.model) || backend.loaded.hasAny(requirement.model))
+        continue;
+      if (loads.isLoading(requirement) || loads.failedLately(backend, requirement)) continue;
+      const request = {
+        ...requirement,
+        name,
+        path: "/api/generate",
+        keepAlive: undefined,
+        options: undefined,
+      };
       void loads.begin(backend, request).finally(onEnd);
     }
   }

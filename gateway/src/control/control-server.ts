@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { FastifyBaseLogger } from "fastify";
-import { type Drains, UnknownServer } from "../scheduling/drain-controller.ts";
+import { type DrainController, UnknownServer } from "../scheduling/drain-controller.ts";
 
 /**
  * Answers on a Unix socket what only those may ask who may run commands in the gateway's container: `POST /drain`,
@@ -25,7 +25,7 @@ interface ControlLog {
 
 /** What is controlled. */
 export interface Controlled {
-  readonly drains: Drains;
+  readonly drainController: DrainController;
   readonly keys: {
     /** Reads the keys' file at once, and returns what is in force then. @throws Error when it cannot be read */
     reload(): Promise<readonly string[]>;
@@ -33,7 +33,7 @@ export interface Controlled {
 }
 
 async function answer(
-  { drains, keys }: Controlled,
+  { drainController, keys }: Controlled,
   log: ControlLog,
   { method, url = "" }: IncomingMessage,
   response: ServerResponse,
@@ -49,9 +49,9 @@ async function answer(
     if (act === "drain" || act === "return") {
       log.audit({ act, target: server ?? "this gateway", timeout_ms: timeoutMs });
     }
-    if (act === "drain" && server === undefined) await drains.leave(timeoutMs, say);
-    else if (act === "drain") await drains.spare(server ?? "", timeoutMs, say);
-    else if (act === "return") await drains.comeBack(server ?? "");
+    if (act === "drain" && server === undefined) await drainController.drainSelf(timeoutMs, say);
+    else if (act === "drain") await drainController.cordon(server ?? "", timeoutMs, say);
+    else if (act === "return") await drainController.uncordon(server ?? "");
     // What has changed is audited by whoever notices it first.
     else if (act === "reload-keys") for (const label of await reloaded(keys)) say(label);
     else {

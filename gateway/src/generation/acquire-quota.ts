@@ -26,7 +26,7 @@ export function acquireQuota(
   { bodies, subject, requests = bodies.length, output }: Work,
 ): void {
   const {
-    caller: { limits },
+    consumer: { limits },
     record,
   } = request;
   if (!limits.limitsTokens && requests <= 1) return;

@@ -1,5 +1,5 @@
-import type { Translated } from "../apis/adapter.ts";
-import type { Backends } from "../backends/backend-pool.ts";
+import type { ApiAdapter } from "../apis/adapter.ts";
+import type { BackendPool } from "../backends/backend-pool.ts";
 import { ApiError } from "../errors.ts";
 
 /**
@@ -8,24 +8,26 @@ import { ApiError } from "../errors.ts";
  *
  * @throws ApiError `invalid_value`
  */
-export function refuseUnknownTokens(
-  ollama: Backends,
-  { call: { body } }: Translated,
-  asker: { readonly signal: AbortSignal },
+export function requireKnownTokens(
+  ollama: BackendPool,
+  { call: { body } }: ApiAdapter,
+  abortable: { readonly signal: AbortSignal },
 ): Promise<void> | undefined {
   const { context } = body as { context?: unknown };
   if (context == null) return undefined;
   if (!Array.isArray(context) || !context.every(isIndex)) throw refusal("it is no list of tokens");
-  return context.length === 0 ? undefined : refuseBeyond(highest(context), body.model, ollama, asker.signal);
+  return context.length === 0
+    ? undefined
+    : refuseBeyond(highest(context), body.model, ollama, abortable.signal);
 }
 
 async function refuseBeyond(
   token: number,
   model: string,
-  ollama: Backends,
+  ollama: BackendPool,
   signal: AbortSignal,
 ): Promise<void> {
-  const shown = await ollama.ask({ method: "POST", path: "/api/show", model, body: { model } }, signal);
+  const shown = await ollama.request({ method: "POST", path: "/api/show", model, body: { model } }, signal);
   const { model_info: info = {} } = shown as { model_info?: Readonly<Record<string, unknown>> };
   const size = Object.entries(info).find(([key]) => key.endsWith(".vocab_size"))?.[1];
   if (typeof size !== "number") throw refusal("Ollama does not say which tokens the model has");

@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { ApiError } from "../errors.ts";
-import type { Gateway } from "../app-context.ts";
+import type { AppContext } from "../app-context.ts";
 import { type EmbeddingsJson, readEmbeddings } from "../ollama/embeddings-json.ts";
-import type { OllamaQuestion } from "../ollama/types.ts";
+import type { UnaryRequest } from "../ollama/types.ts";
 import { isLarge } from "../ollama/proxy-body.ts";
 import { acquireQuota, settleQuota } from "./acquire-quota.ts";
 import { isLong, requireRoom } from "./prompt-room.ts";
@@ -20,14 +20,14 @@ type Embeddings = EmbeddingsJson & { readonly json: Buffer };
  * @throws ApiError
  */
 export async function embed(
-  gateway: Gateway,
+  gateway: AppContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  given: OllamaQuestion & { readonly model: string },
+  given: UnaryRequest & { readonly model: string },
   encode: EncodeVector,
 ): Promise<Embeddings> {
-  const { record, caller } = request;
-  const shared = caller.options ? undefined : shareModel(given.body ?? {}, request.body, gateway);
+  const { record, consumer } = request;
+  const shared = consumer.options ? undefined : shareModel(given.body ?? {}, request.body, gateway);
   const question = shared === undefined ? given : { ...given, body: shared.body };
   record.model = question.model;
   record.stream = false;
@@ -40,7 +40,7 @@ export async function embed(
     output: 0,
   });
   const neededContext = shared?.context;
-  const admitted = gateway.admission.enter({ path, body, subject: "input", caller, neededContext });
+  const admitted = gateway.scheduler.admit({ path, body, subject: "input", consumer, neededContext });
   record.admitted = admitted;
   try {
     const sent = { ...question, isLarge: isLarge(request.bodyCost) };
@@ -67,7 +67,7 @@ export async function embed(
 }
 
 /** Counts a response with the bodies: it is held until its client has read it. @throws ApiError `bodies_full` */
-function chargeResponse({ bodies }: Gateway, request: FastifyRequest, bytes: number): void {
+function chargeResponse({ bodies }: AppContext, request: FastifyRequest, bytes: number): void {
   if (bodies.charge(request, bytes)) return;
   throw new ApiError("bodies_full", {
     message:
@@ -77,17 +77,17 @@ function chargeResponse({ bodies }: Gateway, request: FastifyRequest, bytes: num
 }
 
 /** Asks Ollama what it knows without a model at work, so without waiting for a place. @throws ApiError */
-export function askServer({ ollama, config }: Gateway, question: OllamaQuestion): Promise<unknown> {
-  return withinProbeTime(config, (signal) => ollama.ask(question, signal));
+export function requestServer({ backends, config }: AppContext, question: UnaryRequest): Promise<unknown> {
+  return withinProbeTime(config, (signal) => backends.request(question, signal));
 }
 
 /** The same, with the response's JSON as it comes. @throws ApiError */
-export function requestServerJson({ ollama, config }: Gateway, question: OllamaQuestion): Promise<Buffer> {
-  return withinProbeTime(config, (signal) => ollama.requestJson(question, { signal }));
+export function requestServerJson({ backends, config }: AppContext, question: UnaryRequest): Promise<Buffer> {
+  return withinProbeTime(config, (signal) => backends.requestJson(question, { signal }));
 }
 
 async function withinProbeTime<Result>(
-  { PROBE_TIMEOUT_MS }: Gateway["config"],
+  { PROBE_TIMEOUT_MS }: AppContext["config"],
   request: (overdue: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const overdue = AbortSignal.timeout(PROBE_TIMEOUT_MS);

@@ -1,25 +1,25 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { AnswerStream } from "./response-stream.ts";
+import { ResponseStream } from "./response-stream.ts";
 import { ApiError, toApiError } from "../errors.ts";
-import type { Gateway } from "../app-context.ts";
+import type { AppContext } from "../app-context.ts";
 import { IGNORED_KEYWORDS_HEADER, ignoredKeywordsHeader } from "../apis/common/ignored-keywords-header.ts";
 import type { OllamaEvent } from "../ollama/types.ts";
-import type { Ticket } from "../scheduling/admitted-request.ts";
-import type { Translated } from "../apis/adapter.ts";
+import type { AdmittedRequest } from "../scheduling/admitted-request.ts";
+import type { ApiAdapter } from "../apis/adapter.ts";
 import type { NeededContext } from "../backends/loaded-models.ts";
 import { acquireQuota, settleQuota } from "./acquire-quota.ts";
-import { askInTurn } from "./run-calls.ts";
+import { runCalls } from "./run-calls.ts";
 import { shareModel } from "./shared-model.ts";
-import { refuseUnknownTokens } from "./context-check.ts";
-import { refuseUnseenImages } from "./vision-check.ts";
+import { requireKnownTokens } from "./context-check.ts";
+import { requireVisionSupport } from "./vision-check.ts";
 
-interface Answering {
-  readonly gateway: Gateway;
+interface Generation {
+  readonly gateway: AppContext;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
-  readonly asked: Translated;
+  readonly asked: ApiAdapter;
   readonly adapt: (event: OllamaEvent) => OllamaEvent;
-  readonly admitted: Ticket;
+  readonly admitted: AdmittedRequest;
 }
 
 /**
@@ -27,11 +27,11 @@ interface Answering {
  *
  * @throws ApiError as long as nothing has been sent
  */
-export async function answer(
-  gateway: Gateway,
+export async function generate(
+  gateway: AppContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  given: Translated,
+  given: ApiAdapter,
 ): Promise<void> {
   const { record } = request;
   const { asked, neededContext } = share(gateway, request, given);
@@ -45,15 +45,15 @@ export async function answer(
   }
   const { subject, images, thinking } = asked;
   acquireQuota(request, reply, { bodies: [call, ...further].map(({ body }) => body), subject });
-  const { caller } = request;
-  const admitted = gateway.admission.enter({ ...call, subject, images, thinking, caller, neededContext });
+  const { consumer } = request;
+  const admitted = gateway.scheduler.admit({ ...call, subject, images, thinking, consumer, neededContext });
   record.admitted = admitted;
   try {
-    await refuseUnseenImages(gateway.ollama, asked, admitted);
-    await refuseUnknownTokens(gateway.ollama, asked, admitted);
+    await requireVisionSupport(gateway.backends, asked, admitted);
+    await requireKnownTokens(gateway.backends, asked, admitted);
     const adapt = asked.adapt?.() ?? asItCame;
     const answering = { gateway, request, reply, asked, adapt, admitted };
-    await (stream ? answerAsStream(answering) : answerWhole(answering));
+    await (stream ? sendStream(answering) : sendBuffered(answering));
   } finally {
     admitted.leave();
     settleQuota(request);
@@ -62,11 +62,11 @@ export async function answer(
 
 /** Where a key has to leave the model as it is for the others, its calls do. @throws ApiError */
 function share(
-  gateway: Gateway,
-  { caller, body: given }: FastifyRequest,
-  asked: Translated,
-): { readonly asked: Translated; readonly neededContext?: NeededContext | undefined } {
-  if (caller.options) return { asked };
+  gateway: AppContext,
+  { consumer, body: given }: FastifyRequest,
+  asked: ApiAdapter,
+): { readonly asked: ApiAdapter; readonly neededContext?: NeededContext | undefined } {
+  if (consumer.options) return { asked };
   const calls = [asked.call, ...(asked.further ?? [])];
   const shared = calls.map(({ body }) => shareModel(body, given, gateway));
   if (shared.every(({ body }, index) => body === calls[index]?.body)) return { asked };
@@ -78,9 +78,9 @@ function share(
   return { asked: { ...asked, call, further }, neededContext };
 }
 
-async function answerWhole({ request, reply, asked, adapt, admitted }: Answering): Promise<void> {
-  const whole = asked.whole();
-  await askInTurn(request, asked, admitted, {
+async function sendBuffered({ request, reply, asked, adapt, admitted }: Generation): Promise<void> {
+  const whole = asked.buffered();
+  await runCalls(request, asked, admitted, {
     onEvent(event, line) {
       request.record.note(event);
       whole.add(adapt(event), line);
@@ -92,12 +92,12 @@ async function answerWhole({ request, reply, asked, adapt, admitted }: Answering
     .send(whole.build());
 }
 
-async function answerAsStream({ gateway, request, reply, asked, adapt, admitted }: Answering): Promise<void> {
+async function sendStream({ gateway, request, reply, asked, adapt, admitted }: Generation): Promise<void> {
   const { record } = request;
-  const streamed = asked.streamed();
+  const streamed = asked.streaming();
   const answers = 1 + (asked.further?.length ?? 0);
   const { SLOW_READER_TIMEOUT_MS: slowReaderTimeout } = gateway.config;
-  const out = new AnswerStream(reply, streamed.contentType, slowReaderTimeout, () => {
+  const out = new ResponseStream(reply, streamed.contentType, slowReaderTimeout, () => {
     record.error ??= new ApiError("client_stalled");
     admitted.abort(record.error);
   });
@@ -105,12 +105,12 @@ async function answerAsStream({ gateway, request, reply, asked, adapt, admitted 
     out.comment("loading");
   };
   try {
-    await askInTurn(request, asked, admitted, {
+    await runCalls(request, asked, admitted, {
       onEvent(event, line) {
         record.note(event);
         if (!out.begun) void reply.header("server-timing", record.serverTiming());
         out.write(streamed.write(adapt(event), line));
-        if (record.answers === answers) out.end();
+        if (record.responses === answers) out.end();
       },
       onPiece(flow) {
         out.flush(flow);

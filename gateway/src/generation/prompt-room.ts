@@ -1,7 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import { ApiError } from "../errors.ts";
 import { leastPromptTokens } from "../ollama/prompt-size.ts";
-import type { Ticket } from "../scheduling/admitted-request.ts";
+import type { AdmittedRequest } from "../scheduling/admitted-request.ts";
 
 // What is shorter costs Ollama too little to be worth a look.
 const LONG_BYTES = 64 * 1024;
@@ -17,10 +17,10 @@ export function isLong({ bodyCost }: FastifyRequest): boolean {
  *
  * @throws ApiError `context_length_exceeded`
  */
-export async function requireRoom({ backend, wanted }: Ticket, body: object): Promise<void> {
+export async function requireRoom({ backend, requirement }: AdmittedRequest, body: object): Promise<void> {
   if (backend === undefined) return;
-  if (backend.loaded.contextOf(wanted) === undefined) await backend.state.anew();
-  const context = backend.loaded.contextOf(wanted);
+  if (backend.loaded.contextOf(requirement) === undefined) await backend.state.refresh();
+  const context = backend.loaded.contextOf(requirement);
   if (context !== undefined && leastPromptTokens(body) > context) {
     throw new ApiError("context_length_exceeded");
   }

@@ -1,5 +1,5 @@
 import type { FastifyReply } from "fastify";
-import type { Flow } from "../ollama/generate-stream.ts";
+import type { Backpressure } from "../ollama/generate-stream.ts";
 import { comment } from "../lib/sse.ts";
 import type { StreamType } from "../apis/adapter.ts";
 
@@ -13,7 +13,7 @@ const HEADERS = {
  * A streamed answer on one reply. Nothing is sent before its first piece: until then a failure can still be a status
  * code. What is written while the bytes that have arrived are read leaves in one piece.
  */
-export class AnswerStream {
+export class ResponseStream {
   readonly #reply: FastifyReply;
   readonly #contentType: StreamType;
   readonly #slowReaderTimeout: number;
@@ -23,7 +23,7 @@ export class AnswerStream {
   #complete = false;
   #held = false;
   /** Set while a flush is due. */
-  #flow: Flow | undefined;
+  #flow: Backpressure | undefined;
   #stall: NodeJS.Timeout | undefined;
 
   /** @param onStall the client left the stream unread for `slowReaderTimeout` ms */
@@ -65,7 +65,7 @@ export class AnswerStream {
    * Sends what was written, once all that has arrived was read: Ollama's tokens often come several at a time, each a
    * piece of its own. A reader that is behind stops the flow until it has caught up.
    */
-  flush(flow: Flow): void {
+  flush(flow: Backpressure): void {
     if (this.#flow === undefined) process.nextTick(this.#flush);
     this.#flow = flow;
   }

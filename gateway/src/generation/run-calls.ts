@@ -2,8 +2,8 @@ import { once } from "node:events";
 import type { FastifyRequest } from "fastify";
 import { ApiError, type Subject } from "../errors.ts";
 import type { EventReader } from "../ollama/generate-stream.ts";
-import type { Ticket } from "../scheduling/admitted-request.ts";
-import type { Translated } from "../apis/adapter.ts";
+import type { AdmittedRequest } from "../scheduling/admitted-request.ts";
+import type { ApiAdapter } from "../apis/adapter.ts";
 import { isLarge } from "../ollama/proxy-body.ts";
 import { maxOutputOf } from "./acquire-quota.ts";
 import { isLong, requireRoom } from "./prompt-room.ts";
@@ -16,18 +16,18 @@ interface Reader extends EventReader {
 
 /**
  * Asks Ollama what a request asks for, one call after another, so that a request never has more than one slot. Each call
- * waits for its turn.
+ * waits for a slot.
  *
  * @throws ApiError of the first call that failed; those after it are not asked
  */
-export async function askInTurn(
+export async function runCalls(
   request: FastifyRequest,
-  { call, further = [], subject }: Translated,
-  admitted: Ticket,
+  { call, further = [], subject }: ApiAdapter,
+  admitted: AdmittedRequest,
   reader: Reader,
 ): Promise<void> {
-  const { record, caller } = request;
-  const ask = (asked: Translated["call"]): Promise<void> =>
+  const { record, consumer } = request;
+  const ask = (asked: ApiAdapter["call"]): Promise<void> =>
     admitted.run((ollama) => {
       const send = (): Promise<void> => {
         record.beginCall(asked.body, maxOutputOf(asked.body));
@@ -39,8 +39,8 @@ export async function askInTurn(
   if (further.length === 0) return ask(call);
   for (const [index, each] of [call, ...further].entries()) {
     if (index > 0) {
-      admitted.next({ ...each, subject, caller });
-      const refusal = caller.limits.canContinue(record.tokens(), request.reservation);
+      admitted.next({ ...each, subject, consumer });
+      const refusal = consumer.limits.canContinue(record.tokens(), request.reservation);
       if (refusal !== undefined) throw refusal;
       const behind = reader.beforeNext?.();
       if (behind !== undefined) await unlessGivenUp(admitted, behind);
@@ -54,10 +54,10 @@ export async function askInTurn(
 }
 
 /** Waits, unless the request is given up meanwhile. @throws ApiError why */
-async function unlessGivenUp(ticket: Ticket, waiting: Promise<void>): Promise<void> {
-  const { signal } = ticket;
+async function unlessGivenUp(admitted: AdmittedRequest, waiting: Promise<void>): Promise<void> {
+  const { signal } = admitted;
   if (!signal.aborted) await Promise.race([waiting, once(signal, "abort")]);
-  if (ticket.abortReason !== undefined) throw ticket.abortReason;
+  if (admitted.abortReason !== undefined) throw admitted.abortReason;
 }
 
 /** An error that names what is to be answered says which part of it is meant. */

@@ -1,4 +1,4 @@
-import type { Gateway } from "../app-context.ts";
+import type { AppContext } from "../app-context.ts";
 import type { NeededContext } from "../backends/loaded-models.ts";
 import { ApiError } from "../errors.ts";
 import { keepAliveMs } from "../ollama/keep-alive.ts";
@@ -34,7 +34,7 @@ export interface SharedBody<Content> {
 export function shareModel<Content extends object>(
   body: Content,
   given: unknown,
-  gateway: Pick<Gateway, "config" | "ollama">,
+  gateway: Pick<AppContext, "config" | "backends">,
 ): SharedBody<Content> {
   const { model, options, keep_alive: keepAlive } = body as unknown as Body;
   const runner = runnerOptionsOf(options);
@@ -73,7 +73,7 @@ export function shareModel<Content extends object>(
 function longerKeepAlive(
   keepAlive: unknown,
   model: string,
-  { config, ollama }: Pick<Gateway, "config" | "ollama">,
+  { config, backends }: Pick<AppContext, "config" | "backends">,
 ): string | undefined {
   const asked = keepAliveMs(keepAlive);
   if (asked === undefined) {
@@ -84,9 +84,9 @@ function longerKeepAlive(
     });
   }
   // Until the servers have been looked at, the model may stay longer than anybody here knows.
-  if (!ollama.looked) return undefined;
+  if (!backends.looked) return undefined;
   const longest = Math.floor(Math.min(asked, config.KEEP_ALIVE_LIMIT_MS));
-  const kept = Math.max(config.OLLAMA_KEEP_ALIVE, ollama.staysMs(canonicalModelName(model)));
+  const kept = Math.max(config.OLLAMA_KEEP_ALIVE, backends.staysMs(canonicalModelName(model)));
   return longest > kept ? `${longest}ms` : undefined;
 }
 

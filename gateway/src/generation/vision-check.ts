@@ -1,6 +1,6 @@
 import { ApiError } from "../errors.ts";
-import type { Backends } from "../backends/backend-pool.ts";
-import type { Translated } from "../apis/adapter.ts";
+import type { BackendPool } from "../backends/backend-pool.ts";
+import type { ApiAdapter } from "../apis/adapter.ts";
 
 interface MayHoldImages {
   readonly images?: readonly unknown[] | null;
@@ -13,25 +13,25 @@ interface MayHoldImages {
  *
  * @throws ApiError `unsupported_parameter`
  */
-export function refuseUnseenImages(
-  ollama: Backends,
-  { call: { body }, subject, images: holding = subject }: Translated,
-  asker: { readonly signal: AbortSignal },
+export function requireVisionSupport(
+  ollama: BackendPool,
+  { call: { body }, subject, images: holding = subject }: ApiAdapter,
+  abortable: { readonly signal: AbortSignal },
 ): Promise<void> | undefined {
   const { images, messages } = body as MayHoldImages;
   const holders: MayHoldImages["messages"] = images == null ? messages : [{ images }];
   return holders?.some((holder) => holder?.images?.length)
-    ? refuseUnlessItSees(ollama, body.model, holding, asker.signal)
+    ? refuseUnlessItSees(ollama, body.model, holding, abortable.signal)
     : undefined;
 }
 
 async function refuseUnlessItSees(
-  ollama: Backends,
+  ollama: BackendPool,
   model: string,
   holding: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const shown = await ollama.ask({ method: "POST", path: "/api/show", model, body: { model } }, signal);
+  const shown = await ollama.request({ method: "POST", path: "/api/show", model, body: { model } }, signal);
   const { capabilities } = shown as { capabilities?: readonly string[] };
   // An Ollama that does not say what a model can do is left to judge for itself.
   if (capabilities === undefined || capabilities.includes("vision")) return;

@@ -2,7 +2,7 @@ import dns from "node:dns";
 import { isIP } from "node:net";
 
 /** Where a server's name leads, which is looked up again and again: a connection outlives what its server's name means. */
-export class FollowedName {
+export class HostResolver {
   readonly #host: string;
   readonly #timeoutMs: number;
   #addresses = "";
@@ -16,7 +16,7 @@ export class FollowedName {
   }
 
   /** Says whether the name leads elsewhere than before. @throws what the resolver says */
-  async hasMoved(): Promise<boolean> {
+  async hasChanged(): Promise<boolean> {
     if (isIP(this.#host) !== 0) return false;
     this.#underWay ??= addressesOf(this.#host).finally(() => {
       this.#underWay = undefined;

@@ -1,7 +1,7 @@
 /** What can be one of several. */
-export interface Member {
+export interface IndexedMember {
   /** Where it stands among them; theirs to set. */
-  place: number;
+  index: number;
 }
 
 /**
@@ -11,7 +11,7 @@ export interface Member {
  * in it, and once that is old only a full garbage collection looks at it. So each request lived until the next of
  * those, and full ones came four a second where the young ones would have done.
  */
-export class Members<Kind extends Member> implements Iterable<Kind> {
+export class IndexedSet<Kind extends IndexedMember> implements Iterable<Kind> {
   readonly #all: Kind[] = [];
 
   get size(): number {
@@ -19,18 +19,18 @@ export class Members<Kind extends Member> implements Iterable<Kind> {
   }
 
   add(member: Kind): void {
-    member.place = this.#all.length;
+    member.index = this.#all.length;
     this.#all.push(member);
   }
 
   /** Says whether it was there. */
   delete(member: Kind): boolean {
-    const { place } = member;
-    if (this.#all[place] !== member) return false;
+    const { index } = member;
+    if (this.#all[index] !== member) return false;
     const last = this.#all.pop();
     if (last !== undefined && last !== member) {
-      this.#all[place] = last;
-      last.place = place;
+      this.#all[index] = last;
+      last.index = index;
     }
     return true;
   }

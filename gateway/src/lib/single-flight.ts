@@ -1,8 +1,8 @@
 /** How a question ended: it was settled, one way or the other, or nothing at all came in time. */
-export type Outcome = "settled" | "silence";
+export type Outcome = "settled" | "timeout";
 
 /** A question that is asked once for all who want its answer while it is under way. It must not reject. */
-export class SharedQuestion {
+export class SingleFlight {
   readonly #ask: () => Promise<Outcome>;
   #underWay: Promise<Outcome> | undefined;
 
@@ -15,7 +15,7 @@ export class SharedQuestion {
   }
 
   /** Resolves with the answer to what is under way, or to a new question. */
-  share(): Promise<Outcome> {
+  join(): Promise<Outcome> {
     this.#underWay ??= this.#ask().finally(() => {
       this.#underWay = undefined;
     });
@@ -26,7 +26,7 @@ export class SharedQuestion {
    * Resolves with an answer that was asked for now: what is under way may tell of how it was before. Unless that is
    * silence, which lasted until now: another question would only double the wait.
    */
-  async anew(): Promise<void> {
-    if ((await this.#underWay) !== "silence") await this.share();
+  async refresh(): Promise<void> {
+    if ((await this.#underWay) !== "timeout") await this.join();
   }
 }

@@ -1,14 +1,14 @@
 import { Gauge, type Registry } from "prom-client";
-import type { Admission } from "../scheduling/scheduler.ts";
+import type { Scheduler } from "../scheduling/scheduler.ts";
 import type { Backend } from "../backends/backend.ts";
-import type { Backends } from "../backends/backend-pool.ts";
+import type { BackendPool } from "../backends/backend-pool.ts";
 import type { SpanExporter } from "./otlp-exporter.ts";
 
 /** The metrics that say how things stand; looked up when they are asked for, so that they cost a request nothing. */
 export function registerGauges(
   registry: Registry,
-  admission: Admission,
-  backends: Backends,
+  admission: Scheduler,
+  backends: BackendPool,
   exporter: SpanExporter | undefined,
 ): void {
   const gauge = (name: string, help: string, value: () => number): void => {
@@ -43,7 +43,7 @@ export function registerGauges(
     "Requests that wait for a slot or for the load of their model.",
     () => admission.waiting,
   );
-  gauge("gateway_loads_under_way", "Models that are being loaded.", () => backends.loads.count);
+  gauge("gateway_loads_under_way", "Models that are being loaded.", () => backends.loader.count);
   if (exporter !== undefined) {
     gauge("gateway_spans_dropped", "Spans that no collector took.", () => exporter.dropped);
   }

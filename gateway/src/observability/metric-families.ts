@@ -1,7 +1,7 @@
 import type { Metric, Registry } from "prom-client";
 
 /** How one metric is announced. */
-export interface Announcement<Label extends string> {
+export interface MetricOptions<Label extends string> {
   readonly name: string;
   readonly help: string;
   readonly labelNames: readonly Label[];
@@ -17,7 +17,7 @@ interface Sample {
  * A metric as prom-client's registry exposes it, whose series are kept by whoever counts in them. prom-client's own
  * metrics look the labels up with every value, which cost an answer more than its translation.
  */
-abstract class Family<Label extends string, Series> {
+abstract class MetricFamily<Label extends string, Series> {
   readonly name: string;
   readonly help: string;
   abstract readonly type: "counter" | "histogram";
@@ -25,7 +25,7 @@ abstract class Family<Label extends string, Series> {
   readonly #labelNames: readonly Label[];
   readonly #series = new Map<string, { readonly labels: Record<Label, string>; readonly series: Series }>();
 
-  constructor({ name, help, labelNames }: Announcement<Label>, registry: Registry) {
+  constructor({ name, help, labelNames }: MetricOptions<Label>, registry: Registry) {
     this.name = name;
     this.help = help;
     this.#labelNames = labelNames;
@@ -57,7 +57,7 @@ abstract class Family<Label extends string, Series> {
 }
 
 /** What one combination of labels has come to. */
-export class Count {
+export class CounterSeries {
   total = 0;
 
   add(amount = 1): void {
@@ -65,20 +65,20 @@ export class Count {
   }
 }
 
-export class Counters<Label extends string> extends Family<Label, Count> {
+export class CounterFamily<Label extends string> extends MetricFamily<Label, CounterSeries> {
   readonly type = "counter";
 
-  protected begin(): Count {
-    return new Count();
+  protected begin(): CounterSeries {
+    return new CounterSeries();
   }
 
-  protected samples(labels: Record<Label, string>, { total }: Count): Sample[] {
+  protected samples(labels: Record<Label, string>, { total }: CounterSeries): Sample[] {
     return total === 0 ? [] : [{ labels, value: total }];
   }
 }
 
 /** The values of one combination of labels, by buckets. */
-export class Distribution {
+export class HistogramSeries {
   readonly bounds: readonly number[];
   /** How many values fell into each bucket and not into a lower one; the last one has no bound. */
   readonly counts: Float64Array;
@@ -97,20 +97,20 @@ export class Distribution {
   }
 }
 
-export class Histograms<Label extends string> extends Family<Label, Distribution> {
+export class HistogramFamily<Label extends string> extends MetricFamily<Label, HistogramSeries> {
   readonly type = "histogram";
   readonly #bounds: readonly number[];
 
-  constructor(announcement: Announcement<Label>, bounds: readonly number[], registry: Registry) {
+  constructor(announcement: MetricOptions<Label>, bounds: readonly number[], registry: Registry) {
     super(announcement, registry);
     this.#bounds = bounds;
   }
 
-  protected begin(): Distribution {
-    return new Distribution(this.#bounds);
+  protected begin(): HistogramSeries {
+    return new HistogramSeries(this.#bounds);
   }
 
-  protected samples(labels: Record<Label, string>, { bounds, counts, sum }: Distribution): Sample[] {
+  protected samples(labels: Record<Label, string>, { bounds, counts, sum }: HistogramSeries): Sample[] {
     let below = 0;
     const buckets = [...counts].map((count, index): Sample => {
       below += count;

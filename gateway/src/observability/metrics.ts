@@ -1,11 +1,16 @@
 import { Registry, collectDefaultMetrics } from "prom-client";
-import type { Admission } from "../scheduling/scheduler.ts";
-import type { Backends } from "../backends/backend-pool.ts";
+import type { Scheduler } from "../scheduling/scheduler.ts";
+import type { BackendPool } from "../backends/backend-pool.ts";
 import { registerGauges } from "./gauges.ts";
 import type { LoadOutcome } from "../backends/model-loader.ts";
 import { OPERATIONS } from "./operation-names.ts";
 import type { RequestRecord } from "./request-record.ts";
-import { type Count, Counters, type Distribution, Histograms } from "./metric-families.ts";
+import {
+  type CounterSeries,
+  CounterFamily,
+  type HistogramSeries,
+  HistogramFamily,
+} from "./metric-families.ts";
 import type { SpanExporter } from "./otlp-exporter.ts";
 
 // The buckets of OpenTelemetry's GenAI conventions (0.01 s, doubling), and further for cold loads.
@@ -46,7 +51,7 @@ type RequestSeries = Readonly<
     | "output"
     | "generation"
     | "timePerToken",
-    Distribution
+    HistogramSeries
   >
 >;
 
@@ -55,7 +60,7 @@ export class Metrics {
   readonly #registry = new Registry();
   /** The models Ollama has answered with: a client's word alone never becomes a label. */
   readonly #models = new Set<string>();
-  readonly #requestCounts = new Map<string, Count>();
+  readonly #requestCounts = new Map<string, CounterSeries>();
   readonly #series = new Map<string, RequestSeries>();
   readonly #requests = this.#counter(
     "http_requests_total",
@@ -135,7 +140,7 @@ export class Metrics {
     ["gen_ai_request_model"],
   );
 
-  constructor(admission: Admission, backends: Backends, exporter: SpanExporter | undefined) {
+  constructor(admission: Scheduler, backends: BackendPool, exporter: SpanExporter | undefined) {
     collectDefaultMetrics({ register: this.#registry });
     registerGauges(this.#registry, admission, backends, exporter);
   }
@@ -166,8 +171,8 @@ export class Metrics {
 
     const total = record.elapsedMs() / SECOND;
     const answered = record.firstTokenMs !== undefined || record.usage !== undefined;
-    const model = this.#modelLabel(admitted.wanted.model, answered);
-    const series = this.#seriesOf(admitted.wanted.path, model, record.error?.code ?? "");
+    const model = this.#modelLabel(admitted.requirement.model, answered);
+    const series = this.#seriesOf(admitted.requirement.path, model, record.error?.code ?? "");
     series.duration.observe(total);
     if (admitted.ran) {
       series.operation.observe(admitted.heldMs / SECOND);
@@ -231,8 +236,8 @@ export class Metrics {
     return this.#models.has(label) ? label : "unknown";
   }
 
-  #counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counters<Label> {
-    return new Counters({ name, help, labelNames }, this.#registry);
+  #counter<Label extends string>(name: string, help: string, labelNames: Label[]): CounterFamily<Label> {
+    return new CounterFamily({ name, help, labelNames }, this.#registry);
   }
 
   #histogram<Label extends string>(
@@ -240,8 +245,8 @@ export class Metrics {
     help: string,
     labelNames: Label[],
     buckets = DURATION_BUCKETS,
-  ): Histograms<Label> {
-    return new Histograms({ name, help, labelNames }, buckets, this.#registry);
+  ): HistogramFamily<Label> {
+    return new HistogramFamily({ name, help, labelNames }, buckets, this.#registry);
   }
 }
 
@@ -257,6 +262,6 @@ function countAnswer(series: RequestSeries, total: number, record: RequestRecord
   series.output.observe(output);
   series.generation.observe(record.generationMs / SECOND);
   // Between the tokens of several answers stands more than the time they took.
-  if (output > 1 && record.answers === 1)
+  if (output > 1 && record.responses === 1)
     series.timePerToken.observe(Math.max(0, total - firstTokenMs / SECOND) / (output - 1));
 }

@@ -19,7 +19,7 @@ export function logRequest(log: Log, request: FastifyRequest, status: number, pr
     route: route ?? "unknown",
     status,
     client_ip: record.clientIp,
-    key: request.caller.name || undefined,
+    key: request.consumer.name || undefined,
     model: record.model,
     stream: record.stream,
     prompt_tokens: record.usage?.prompt_tokens,

@@ -1,7 +1,7 @@
 import type { ApiError } from "../errors.ts";
 import { estimatePromptTokens } from "../ollama/prompt-size.ts";
 import type { OllamaEmbeddings, OllamaEvent } from "../ollama/types.ts";
-import type { Ticket } from "../scheduling/admitted-request.ts";
+import type { AdmittedRequest } from "../scheduling/admitted-request.ts";
 import { type Usage, sumOf, usageOf } from "../ollama/usage.ts";
 import { rounded } from "./milliseconds.ts";
 import type { Trace } from "./trace-context.ts";
@@ -32,14 +32,14 @@ export class RequestRecord {
   /** Of all answers, when the request asks for several. */
   usage: Usage | undefined;
   /** Set once a request has been let in. */
-  admitted: Ticket | undefined;
+  admitted: AdmittedRequest | undefined;
   /** How long the client waited for the first token; estimated for a whole answer by what Ollama says of itself. */
   firstTokenMs: number | undefined;
   /** How long Ollama read the prompt and generated, as it says itself. */
   promptMs = 0;
   generationMs = 0;
   /** Answers that are complete. */
-  answers = 0;
+  responses = 0;
   /** Tokens of the answer for which Ollama has not said yet how many: an event of it is about one. */
   estimatedTokens = 0;
 
@@ -87,14 +87,14 @@ export class RequestRecord {
   note(event: OllamaEvent): void {
     this.estimatedTokens += 1;
     if (this.#prompts !== undefined) {
-      this.#texts[this.answers] = (this.#texts[this.answers] ?? "") + textOf(event);
+      this.#texts[this.responses] = (this.#texts[this.responses] ?? "") + textOf(event);
     }
     if (this.firstTokenMs === undefined) {
       const generating = event.done === true ? (event.eval_duration ?? 0) / NS_PER_MS : 0;
       this.firstTokenMs = Math.max(0, this.elapsedMs() - generating);
     }
     if (event.done === true) {
-      this.answers += 1;
+      this.responses += 1;
       this.estimatedTokens = 0;
       this.#call = undefined;
       this.usage = this.usage === undefined ? usageOf(event) : sumOf(this.usage, usageOf(event));
@@ -131,7 +131,7 @@ export class RequestRecord {
     const cutShort = CUT_SHORT.has(this.error?.code);
     if (!cutShort && this.estimatedTokens === 0) return tokens - this.#promptOfCall();
     if (!cutShort || this.stream === true) return tokens;
-    const generated = Math.floor((this.admitted?.turn.heldMs ?? 0) / msPerToken);
+    const generated = Math.floor((this.admitted?.timings.heldMs ?? 0) / msPerToken);
     return tokens + Math.min(this.#call.maxOutput, generated);
   }
 

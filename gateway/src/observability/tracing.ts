@@ -78,24 +78,24 @@ export class Tracing {
       end,
     );
     if (admitted === undefined) return;
-    const { turns } = admitted;
-    for (const { since, loadMs, queueMs } of turns) {
+    const { allTimings } = admitted;
+    for (const { since, loadMs, queueMs } of allTimings) {
       if (loadMs > 0) add(within("load"), since, since + loadMs);
       if (queueMs > 1) add(within("queue"), since + loadMs, since + loadMs + queueMs);
     }
-    const began = turns[0]?.heldSince;
+    const began = allTimings[0]?.heldSince;
     if (began === undefined) return;
-    const operation = OPERATIONS[admitted.wanted.path] ?? "other";
+    const operation = OPERATIONS[admitted.requirement.path] ?? "other";
     add(
       {
         spanId: trace.upstreamSpanId,
         parentSpanId: trace.spanId,
-        name: `${operation} ${admitted.wanted.model}`,
+        name: `${operation} ${admitted.requirement.model}`,
         kind: CLIENT,
         attributes: [
           text("gen_ai.operation.name", operation),
           text("gen_ai.provider.name", "ollama"),
-          text("gen_ai.request.model", admitted.wanted.model),
+          text("gen_ai.request.model", admitted.requirement.model),
           text("server.address", admitted.backendName ?? ""),
           ...(record.usage === undefined
             ? []

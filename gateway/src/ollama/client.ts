@@ -3,12 +3,12 @@ import type { Dispatcher } from "undici";
 import type { Abortable } from "../lib/abortable.ts";
 import type { BackendAddress } from "./address.ts";
 import { ApiError } from "../errors.ts";
-import { type EventReader, Exchange } from "./generate-stream.ts";
+import { type EventReader, GenerateStream } from "./generate-stream.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import { Delivery } from "./delivery.ts";
 import { fromConnectionError, fromStatus } from "./error-mapping.ts";
-import { type OllamaForwarded, contentOf, toJson } from "./proxy-body.ts";
-import type { OllamaCall, OllamaModel, OllamaQuestion, OllamaRunning } from "./types.ts";
+import { type ProxyRequest, contentOf, toJson } from "./proxy-body.ts";
+import type { GenerateRequest, OllamaModel, UnaryRequest, OllamaRunning } from "./types.ts";
 
 // Longer than the default of 4 s, so that a request now and then needs no new connection.
 const KEEP_ALIVE_MS = 60_000;
@@ -62,27 +62,27 @@ export class OllamaClient {
    * Sends a generating request and hands the answer's events to the reader. Resolves when the last event was read; the
    * answer is complete then, and only then. Never retries.
    *
-   * @param asker when it is given up, so is the request
+   * @param abortable when it is given up, so is the request
    * @param traceparent the request's place in a trace, for Ollama or what may stand before it
    *
    * @throws ApiError why it was given up, or what went wrong
    */
   generate(
-    { path, body, isLarge }: OllamaCall,
-    asker: Abortable<ApiError>,
+    { path, body, isLarge }: GenerateRequest,
+    abortable: Abortable<ApiError>,
     reader: EventReader,
     traceparent?: string,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (asker.abortReason !== undefined) {
-        reject(asker.abortReason);
+      if (abortable.abortReason !== undefined) {
+        reject(abortable.abortReason);
         return;
       }
       const whole = !body.stream;
-      const exchange = new Exchange({
+      const exchange = new GenerateStream({
         model: body.model,
         reader,
-        asker,
+        abortable,
         timeouts: whole
           ? { beginning: "answer_timeout", silence: "answer_timeout" }
           : { beginning: "first_token_timeout", silence: "idle_timeout" },
@@ -111,7 +111,7 @@ export class OllamaClient {
    *
    * @throws ApiError the signal's reason, or what went wrong
    */
-  async ask(question: OllamaQuestion, signal: AbortSignal): Promise<unknown> {
+  async request(question: UnaryRequest, signal: AbortSignal): Promise<unknown> {
     return parseAnswer((await this.requestJson(question, { signal })).toString());
   }
 
@@ -121,7 +121,7 @@ export class OllamaClient {
    * @throws ApiError the signal's reason, what went wrong, or what `onLength` throws
    */
   async requestJson(
-    { method, path, model, body, isLarge }: OllamaQuestion,
+    { method, path, model, body, isLarge }: UnaryRequest,
     { signal, traceparent, onLength }: JsonRequestOptions,
   ): Promise<Buffer> {
     const delivery = new Delivery();
@@ -165,8 +165,8 @@ export class OllamaClient {
    *
    * @throws ApiError the signal's reason, or why no answer came
    */
-  async forward(
-    { method, path, body, isLarge }: OllamaForwarded,
+  async proxy(
+    { method, path, body, isLarge }: ProxyRequest,
     signal: AbortSignal,
   ): Promise<Dispatcher.ResponseData> {
     const delivery = new Delivery();

@@ -1,4 +1,4 @@
-import { ApiError, type ErrorCode, type Words, modelNotFound } from "../errors.ts";
+import { ApiError, type ErrorCode, type ParameterNames, modelNotFound } from "../errors.ts";
 import type { Stage } from "./delivery.ts";
 
 interface RequestTraits {
@@ -73,7 +73,10 @@ export function fromStatus(status: number, body: string, model: string): ApiErro
 }
 
 /** Names the parameter that Ollama refuses as the client knows it. */
-export function inWords({ subject, images = subject, thinking }: Words, failure: ApiError): ApiError {
+export function renameParameter(
+  { subject, images = subject, thinking }: ParameterNames,
+  failure: ApiError,
+): ApiError {
   const known: Readonly<Record<string, string | undefined>> = { images, think: thinking };
   const param = known[failure.param ?? ""];
   if (param === undefined) return failure;

@@ -7,7 +7,7 @@ import { fromConnectionError, fromErrorLine, fromStatus } from "./error-mapping.
 import type { OllamaEvent } from "./types.ts";
 
 /** Holds the answer back in Ollama and its connection, so that a slow reader does not fill the gateway's memory. */
-export interface Flow {
+export interface Backpressure {
   pause(): void;
   resume(): void;
 }
@@ -17,14 +17,14 @@ export interface EventReader {
   /** One event, and the line it came as; the last one has `done: true`. */
   onEvent(event: OllamaEvent, line: string): void;
   /** All events of the bytes that just arrived have been handed over. */
-  onPiece?(flow: Flow): void;
+  onPiece?(flow: Backpressure): void;
 }
 
-export interface ExchangeOptions {
+export interface GenerateStreamOptions {
   readonly model: string;
   readonly reader: EventReader;
   /** When it is given up, the exchange ends with the reason, whatever state it is in. */
-  readonly asker: Abortable<ApiError>;
+  readonly abortable: Abortable<ApiError>;
   readonly timeouts: { readonly beginning: ErrorCode; readonly silence: ErrorCode };
   /** Called once: without an error when the line with `done: true` was read, with one in every other case. */
   readonly settled: (error?: ApiError) => void;
@@ -37,9 +37,9 @@ const MAX_ERROR_BYTES = 64 * 1024;
  * One request to Ollama, as undici reports it. The answer is complete when a line with `done: true` was read; bytes
  * that end before it, however cleanly, are a failure.
  */
-export class Exchange implements DeliveryHandler, Abort<ApiError> {
+export class GenerateStream implements DeliveryHandler, Abort<ApiError> {
   readonly delivery = new Delivery();
-  readonly #options: ExchangeOptions;
+  readonly #options: GenerateStreamOptions;
   readonly #lines = new LineSplitter((line) => {
     this.#onLine(line);
   });
@@ -49,16 +49,16 @@ export class Exchange implements DeliveryHandler, Abort<ApiError> {
   #settled = false;
   #controller: Dispatcher.DispatchController | undefined;
 
-  constructor(options: ExchangeOptions) {
+  constructor(options: GenerateStreamOptions) {
     this.#options = options;
-    options.asker.underWay = this;
+    options.abortable.underWay = this;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     this.delivery.started();
     // Given up while the connection was being made: Ollama must not see the request at all.
-    const { abortReason } = this.#options.asker;
+    const { abortReason } = this.#options.abortable;
     if (abortReason !== undefined) controller.abort(abortReason);
   }
 
@@ -129,12 +129,12 @@ export class Exchange implements DeliveryHandler, Abort<ApiError> {
   #settle(error?: ApiError): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#options.asker.underWay = undefined;
+    this.#options.abortable.underWay = undefined;
     this.#options.settled(error);
   }
 }
 
-const nothingToHold: Flow = {
+const nothingToHold: Backpressure = {
   pause() {
     // The answer is over.
   },

@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { jsonPieces } from "../lib/json-pieces.ts";
 
 /** A request that is passed on as it came: an object as JSON, a stream as its bytes. */
-export interface OllamaForwarded {
+export interface ProxyRequest {
   readonly method: string;
   readonly path: string;
   readonly body: unknown;

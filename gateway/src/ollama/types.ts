@@ -63,14 +63,14 @@ export interface OllamaGenerateRequest {
 }
 
 /** A generating request: where it goes, and what is sent. The body is sent as it is. */
-export interface OllamaCall {
+export interface GenerateRequest {
   readonly path: "/api/chat" | "/api/generate";
   readonly body: { readonly model: string; readonly stream: boolean };
   readonly isLarge?: boolean;
 }
 
 /** A request that is answered at once and whole. */
-export interface OllamaQuestion {
+export interface UnaryRequest {
   readonly method: "GET" | "POST";
   readonly path: string;
   /** The model asked for, for the error when it is missing. */

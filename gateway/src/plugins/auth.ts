@@ -1,15 +1,15 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { Caller } from "../auth/consumer.ts";
+import { Consumer } from "../auth/consumer.ts";
 import type { Reservation } from "../auth/key-usage.ts";
 import { ApiError } from "../errors.ts";
-import type { Authenticated, KeyRing } from "../auth/key-store.ts";
+import type { Authenticated, KeyStore } from "../auth/key-store.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    caller: Caller;
+    consumer: Consumer;
     /** The tokens that its key has set aside for it. */
     reservation: Reservation | undefined;
-    /** Which of the caller's keys it presented; empty without one. */
+    /** Which of the consumer's keys it presented; empty without one. */
     keyId: string;
   }
 }
@@ -31,15 +31,15 @@ interface TokenMetrics {
  * Lets only requests with a known key in, within the key's limits. Without any key everybody is let in, but nobody as
  * an admin: that is for a gateway only its own machine can reach.
  */
-export function authenticate(app: FastifyInstance, keys: KeyRing, metrics: TokenMetrics): void {
+export function authenticate(app: FastifyInstance, keys: KeyStore, metrics: TokenMetrics): void {
   // Without keys there is one user, who may have models loaded as it likes.
-  const nobody = new Caller({ options: true });
-  app.decorateRequest("caller");
+  const nobody = new Consumer({ options: true });
+  app.decorateRequest("consumer");
   app.decorateRequest("reservation", undefined);
   app.decorateRequest("keyId", "");
 
   app.addHook("onRequest", (request, reply, done) => {
-    request.caller = nobody;
+    request.consumer = nobody;
     if (keys.isEmpty) {
       done();
       return;
@@ -48,7 +48,7 @@ export function authenticate(app: FastifyInstance, keys: KeyRing, metrics: Token
     const known = presented === undefined ? undefined : keys.authenticate(presented);
     if (OPEN_ROUTES.has(request.routeOptions.url)) {
       // With a key that is in force they may show more.
-      if (known !== undefined && refusalOf(known, request) === undefined) request.caller = known.caller;
+      if (known !== undefined && refusalOf(known, request) === undefined) request.consumer = known.consumer;
       done();
       return;
     }
@@ -57,8 +57,8 @@ export function authenticate(app: FastifyInstance, keys: KeyRing, metrics: Token
       done(new ApiError("invalid_api_key"));
       return;
     }
-    const { caller } = known;
-    request.caller = caller;
+    const { consumer } = known;
+    request.consumer = consumer;
     request.keyId = known.keyId;
     const forbidden = refusalOf(known, request);
     if (forbidden !== undefined) {
@@ -66,7 +66,7 @@ export function authenticate(app: FastifyInstance, keys: KeyRing, metrics: Token
       done(forbidden);
       return;
     }
-    const { limits } = caller;
+    const { limits } = consumer;
     // Every request counts, but only what is posted makes work that goes on.
     const works = request.method === "POST";
     const refusal = works ? limits.enter() : limits.countLookup();
@@ -79,7 +79,7 @@ export function authenticate(app: FastifyInstance, keys: KeyRing, metrics: Token
       reply.raw.once("close", () => {
         const tokens = request.record.finalTokens(limits.msPerToken);
         limits.leave(tokens, request.reservation, request.record.msPerToken);
-        metrics.countTokens(caller.name, tokens);
+        metrics.countTokens(consumer.name, tokens);
       });
     }
     done();
@@ -88,15 +88,15 @@ export function authenticate(app: FastifyInstance, keys: KeyRing, metrics: Token
 
 /** Why a key that is known does not let a request in. */
 function refusalOf(
-  { caller, refusal, expiresAt }: Authenticated,
+  { consumer, refusal, expiresAt }: Authenticated,
   { ip, routeOptions }: FastifyRequest,
 ): ApiError | undefined {
   if (refusal === "api_key_expired") {
     return new ApiError(refusal, { message: `The API key expired at ${expiresAt}. Use a new one.` });
   }
   if (refusal !== undefined) return new ApiError(refusal);
-  if (!caller.allowsAddress(ip)) return new ApiError("address_not_allowed");
-  return caller.allowsRoute(routeOptions.url) ? undefined : new ApiError("route_not_allowed");
+  if (!consumer.allowsAddress(ip)) return new ApiError("address_not_allowed");
+  return consumer.allowsRoute(routeOptions.url) ? undefined : new ApiError("route_not_allowed");
 }
 
 /** OpenAI's clients send a bearer token, Anthropic's a header of their own. */

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from "fastify";
-import type { KeyRing } from "../auth/key-store.ts";
+import type { KeyStore } from "../auth/key-store.ts";
 
 // A body is held several times over: as values, as Ollama's request, and as the piece of it that is being sent. As many
 // as may wait, each as large as it may be, would be more than the process has.
@@ -30,18 +30,18 @@ export class BodyBudget {
   readonly #small: Pool;
   readonly #large: Pool;
 
-  constructor(limitBytes: number, keys: Pick<KeyRing, "several">) {
+  constructor(limitBytes: number, keys: Pick<KeyStore, "hasMultiple">) {
     this.#small = new Pool(Math.max(limitBytes * SMALL_SHARE, SMALL_BYTES), keys);
     this.#large = new Pool(limitBytes, keys);
   }
 
   hasRoom(request: FastifyRequest, bytes: number): boolean {
-    return this.#poolOf(bytes).hasRoom(request.caller.name, bytes, 0);
+    return this.#poolOf(bytes).hasRoom(request.consumer.name, bytes, 0);
   }
 
   /** Holds a request's body to take so much by now. False: there is no room. */
   charge(request: FastifyRequest, bytes: number): boolean {
-    const { name } = request.caller;
+    const { name } = request.consumer;
     const before = request.bodyCost;
     if (before === RELEASED || bytes <= before) return true;
     const [from, to] = [this.#poolOf(before), this.#poolOf(bytes)];
@@ -60,7 +60,7 @@ export class BodyBudget {
   /** The request is over. */
   release(request: FastifyRequest): void {
     const { bodyCost } = request;
-    if (bodyCost > 0) this.#poolOf(bodyCost).add(request.caller.name, -bodyCost);
+    if (bodyCost > 0) this.#poolOf(bodyCost).add(request.consumer.name, -bodyCost);
     request.bodyCost = RELEASED;
   }
 
@@ -71,12 +71,12 @@ export class BodyBudget {
 
 class Pool {
   readonly #limit: number;
-  readonly #keys: Pick<KeyRing, "several">;
+  readonly #keys: Pick<KeyStore, "hasMultiple">;
   #held = 0;
   /** By the key's name. */
   readonly #heldBy = new Map<string, number>();
 
-  constructor(limit: number, keys: Pick<KeyRing, "several">) {
+  constructor(limit: number, keys: Pick<KeyStore, "hasMultiple">) {
     this.#limit = limit;
     this.#keys = keys;
   }
@@ -85,7 +85,7 @@ class Pool {
   hasRoom(name: string, bytes: number, counted: number): boolean {
     const free = this.#limit - this.#held - bytes + counted;
     if (free < 0) return false;
-    if (!this.#keys.several) return true;
+    if (!this.#keys.hasMultiple) return true;
     const others = (this.#heldBy.get(name) ?? 0) - counted;
     // A key's only body may take what there is: however large a body may be, it gets in.
     return others === 0 || others + bytes <= TIMES_FREE * free;

@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { ApiError } from "../errors.ts";
-import { type Member, Members } from "../lib/indexed-set.ts";
+import { type IndexedMember, IndexedSet } from "../lib/indexed-set.ts";
 
 /** A body that has yet to come as a whole. */
-interface ComingBody extends Member {
+interface ComingBody extends IndexedMember {
   readonly reply: FastifyReply;
   readonly until: number;
 }
@@ -27,8 +27,12 @@ function refuseLate(reply: FastifyReply): void {
  *
  * @param unlimited patterns of the routes whose body may take longer
  */
-export function limitBodies(app: FastifyInstance, timeoutMs: number, unlimited: ReadonlySet<string>): void {
-  const coming = new Members<ComingBody>();
+export function enforceBodyDeadline(
+  app: FastifyInstance,
+  timeoutMs: number,
+  unlimited: ReadonlySet<string>,
+): void {
+  const coming = new IndexedSet<ComingBody>();
   app.decorateRequest("comingBody");
   const timer = setInterval(
     () => {
@@ -54,7 +58,7 @@ export function limitBodies(app: FastifyInstance, timeoutMs: number, unlimited: 
         else if (!request.raw.complete) request.raw.destroy();
       });
     } else {
-      const body = { reply, until: performance.now() + timeoutMs, place: 0 };
+      const body = { reply, until: performance.now() + timeoutMs, index: 0 };
       request.comingBody = body;
       coming.add(body);
       reply.raw.once("close", () => coming.delete(body));

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
-import type { KeyRing } from "../auth/key-store.ts";
+import type { KeyStore } from "../auth/key-store.ts";
 import { ApiError } from "../errors.ts";
 import { closeAfterResponse, isClosing, respondAndClose } from "./raw-response.ts";
 
@@ -68,9 +68,9 @@ export class ConnectionLimits {
   }
 
   /** Registered behind authentication: who gets this far is no stranger. */
-  recognize(keys: Pick<KeyRing, "isEmpty">): void {
+  recognize(keys: Pick<KeyStore, "isEmpty">): void {
     this.#app.addHook("onRequest", (request, _reply, done) => {
-      if (request.caller.name !== "" || keys.isEmpty) this.#strangers.delete(request.raw.socket);
+      if (request.consumer.name !== "" || keys.isEmpty) this.#strangers.delete(request.raw.socket);
       done();
     });
   }

@@ -1,15 +1,15 @@
 import type { Abort, Abortable } from "../lib/abortable.ts";
 import { fingerprintOf } from "../lib/fingerprint.ts";
 import type { Backend } from "../backends/backend.ts";
-import type { Caller } from "../auth/consumer.ts";
-import { ApiError, type Words, toApiError } from "../errors.ts";
-import type { LoadRequest, NeededContext } from "../backends/loaded-models.ts";
+import type { Consumer } from "../auth/consumer.ts";
+import { ApiError, type ParameterNames, toApiError } from "../errors.ts";
+import type { ModelRequirement, NeededContext } from "../backends/loaded-models.ts";
 import type { OllamaClient } from "../ollama/client.ts";
-import { inWords } from "../ollama/error-mapping.ts";
-import type { Member } from "../lib/indexed-set.ts";
+import { renameParameter } from "../ollama/error-mapping.ts";
+import type { IndexedMember } from "../lib/indexed-set.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import { type RunnerOptions, runnerKeyOf, runnerOptionsOf } from "../ollama/runner-options.ts";
-import { Turn } from "./call-timings.ts";
+import { CallTimings } from "./call-timings.ts";
 
 export interface QueueLimits {
   /** How many requests may wait. */
@@ -21,11 +21,11 @@ export interface QueueLimits {
 }
 
 /** What a request asks of Ollama, as far as it decides where it can run. */
-export interface Asked extends Words {
+export interface GenerationRequest extends ParameterNames {
   readonly path: string;
   readonly body: object;
-  /** Whose request it is: slots are shared evenly between callers. */
-  readonly caller: Caller;
+  /** Whose request it is: slots are shared evenly between consumers. */
+  readonly consumer: Consumer;
   /** What the loaded model has to offer, where the request is not to have it loaded otherwise. */
   readonly neededContext?: NeededContext | undefined;
 }
@@ -36,7 +36,7 @@ interface Relevant {
   readonly options?: RunnerOptions | null;
 }
 
-export function wantedBy({ path, body }: Asked): LoadRequest {
+export function modelRequirementOf({ path, body }: GenerationRequest): ModelRequirement {
   const { model: name = "", options: all, keep_alive: keepAlive } = body as Relevant;
   const options = runnerOptionsOf(all);
   const context = typeof options?.num_ctx === "number" ? options.num_ctx : undefined;
@@ -44,19 +44,19 @@ export function wantedBy({ path, body }: Asked): LoadRequest {
   return { name, model: canonicalModelName(name), context, runner, options, path, keepAlive };
 }
 
-/** What the admission does for its tickets. */
-interface Desk {
-  readonly queue: (ticket: Ticket) => Promise<void>;
-  readonly release: (ticket: Ticket) => void;
-  readonly left: (ticket: Ticket) => void;
+/** What the admission does for its requests. */
+interface SchedulerHandle {
+  readonly queue: (admitted: AdmittedRequest) => Promise<void>;
+  readonly release: (admitted: AdmittedRequest) => void;
+  readonly left: (admitted: AdmittedRequest) => void;
 }
 
 /** A request that has been let in. When it is given up, everything done on its behalf ends. */
-export class Ticket implements Abortable<ApiError>, Member {
-  place = 0;
+export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
+  index = 0;
   readonly key: string;
   /** What it asks now. */
-  wanted: LoadRequest;
+  requirement: ModelRequirement;
   /** Called at intervals while the request waits for the load of its model. */
   onLoading: (() => void) | undefined;
   /** The server that runs it. */
@@ -65,29 +65,29 @@ export class Ticket implements Abortable<ApiError>, Member {
   backendName: string | undefined;
   failedBackends: Set<Backend> | undefined;
   lastFailure: ApiError | undefined;
-  readonly #words: Words;
+  readonly #words: ParameterNames;
   #body: object;
   readonly #mayChooseContext: boolean;
   readonly #neededContext: NeededContext | undefined;
-  readonly #desk: Desk;
+  readonly #scheduler: SchedulerHandle;
   abortReason: ApiError | undefined;
   underWay: Abort<ApiError> | undefined;
   #controller: AbortController | undefined;
-  #turn = new Turn();
+  #timings = new CallTimings();
   /** The turns before this one. */
-  #past: Turn[] | undefined;
+  #pastTimings: CallTimings[] | undefined;
   #waitsFor: "slot" | "load" = "slot";
   #deadline: NodeJS.Timeout | undefined;
   #settle: { resolve(): void; reject(error: ApiError): void } | undefined;
 
-  constructor(asked: Asked, wanted: LoadRequest, desk: Desk) {
-    this.key = asked.caller.name;
+  constructor(asked: GenerationRequest, requirement: ModelRequirement, scheduler: SchedulerHandle) {
+    this.key = asked.consumer.name;
     this.#words = { subject: asked.subject, images: asked.images, thinking: asked.thinking };
-    this.#mayChooseContext = asked.caller.options;
+    this.#mayChooseContext = asked.consumer.options;
     this.#neededContext = asked.neededContext;
-    this.wanted = wanted;
+    this.requirement = requirement;
     this.#body = asked.body;
-    this.#desk = desk;
+    this.#scheduler = scheduler;
   }
 
   /** For what knows signals only; made when it is asked for. */
@@ -100,28 +100,28 @@ export class Ticket implements Abortable<ApiError>, Member {
   }
 
   /** One for each thing it has asked. */
-  get turns(): readonly Turn[] {
-    return this.#past === undefined ? [this.#turn] : [...this.#past, this.#turn];
+  get allTimings(): readonly CallTimings[] {
+    return this.#pastTimings === undefined ? [this.#timings] : [...this.#pastTimings, this.#timings];
   }
 
-  /** The turn that it waits for or has. */
-  get turn(): Turn {
-    return this.#turn;
+  /** Of the slot that it waits for or has. */
+  get timings(): CallTimings {
+    return this.#timings;
   }
 
   /** How long it waited for a slot, ms. */
   get queueMs(): number {
-    return this.turns.reduce((sum, { queueMs }) => sum + queueMs, 0);
+    return this.allTimings.reduce((sum, { queueMs }) => sum + queueMs, 0);
   }
 
   /** How long it waited for loads, ms. */
   get loadMs(): number {
-    return this.turns.reduce((sum, { loadMs }) => sum + loadMs, 0);
+    return this.allTimings.reduce((sum, { loadMs }) => sum + loadMs, 0);
   }
 
   /** How long it has had a slot, ms. */
   get heldMs(): number {
-    return this.turns.reduce((sum, { heldMs }) => sum + heldMs, 0);
+    return this.allTimings.reduce((sum, { heldMs }) => sum + heldMs, 0);
   }
 
   get isRetry(): boolean {
@@ -137,49 +137,49 @@ export class Ticket implements Abortable<ApiError>, Member {
   }
 
   /**
-   * Does the request's work on a server that can run it, when its turn has come. When a server fails before anything
+   * Does the request's work on a server that can run it, as soon as it has a slot. When a server fails before anything
    * of the answer was there, another one that can is asked.
    *
    * @throws ApiError
    */
   async run<Result>(work: (ollama: OllamaClient) => Promise<Result>): Promise<Result> {
     for (;;) {
-      if (this.backend === undefined) await this.#desk.queue(this);
+      if (this.backend === undefined) await this.#scheduler.queue(this);
       const { backend } = this;
       if (backend === undefined) throw new ApiError("internal_error");
       try {
         if (this.#neededContext !== undefined) {
-          await backend.requireContext(this.wanted, this.#neededContext);
+          await backend.requireContext(this.requirement, this.#neededContext);
         }
         const result = await work(backend.client);
-        backend.succeeded(this.wanted);
+        backend.succeeded(this.requirement);
         return result;
       } catch (thrown) {
         const failure = toApiError(thrown);
-        backend.failed(failure, this.wanted.model, this.#source());
+        backend.failed(failure, this.requirement.model, this.#source());
         if (failure.code === "context_length_exceeded") {
-          throw await backend.tooLong(failure, this.wanted, this.#words.subject, this.#mayChooseContext);
+          throw await backend.tooLong(failure, this.requirement, this.#words.subject, this.#mayChooseContext);
         }
-        if (failure.code === "unsupported_parameter") throw inWords(this.#words, failure);
+        if (failure.code === "unsupported_parameter") throw renameParameter(this.#words, failure);
         if (!failure.retryable || this.abortReason !== undefined) throw failure;
         this.failedOn(backend, failure);
-        this.#desk.release(this);
+        this.#scheduler.release(this);
       }
     }
   }
 
   /**
-   * Gives the slot back and asks the next thing, which waits for a turn of its own: whoever waits already is served
+   * Gives the slot back and asks the next thing, which waits for a slot of its own: whoever waits already is served
    * first. It was let in with the first, so that neither a full queue nor a gateway that drains turns it away.
    *
    * @throws ApiError when the request was given up
    */
-  next(asked: Asked): void {
-    this.#desk.release(this);
+  next(asked: GenerationRequest): void {
+    this.#scheduler.release(this);
     if (this.abortReason !== undefined) throw this.abortReason;
-    (this.#past ??= []).push(this.#turn);
-    this.#turn = new Turn();
-    this.wanted = wantedBy(asked);
+    (this.#pastTimings ??= []).push(this.#timings);
+    this.#timings = new CallTimings();
+    this.requirement = modelRequirementOf(asked);
     this.#body = asked.body;
     this.#waitsFor = "slot";
     this.failedBackends = undefined;
@@ -188,8 +188,8 @@ export class Ticket implements Abortable<ApiError>, Member {
 
   /** Gives the place back; has to be called once, however the request ended. */
   leave(): void {
-    this.#desk.release(this);
-    this.#desk.left(this);
+    this.#scheduler.release(this);
+    this.#scheduler.left(this);
   }
 
   failedOn(backend: Backend, failure: ApiError): void {
@@ -203,11 +203,11 @@ export class Ticket implements Abortable<ApiError>, Member {
   }
 
   granted(backend: Backend | undefined): void {
-    if (this.backend !== undefined) this.#turn.end();
+    if (this.backend !== undefined) this.#timings.end();
     this.backend = backend;
     if (backend === undefined) return;
     this.backendName = backend.name;
-    this.#turn.begin();
+    this.#timings.begin();
   }
 
   /** Whether it ever had a slot. */
@@ -224,7 +224,7 @@ export class Ticket implements Abortable<ApiError>, Member {
   }
 
   loadEnded(): void {
-    if (this.#waitsFor === "load") this.#turn.loaded();
+    if (this.#waitsFor === "load") this.#timings.loaded();
     this.#waitsFor = "slot";
     this.#deadline?.refresh();
   }

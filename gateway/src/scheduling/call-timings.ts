@@ -1,5 +1,5 @@
 /** One wait for a slot, perhaps for a load before it, and the hold of the slot; all times in ms. */
-export class Turn {
+export class CallTimings {
   /** Since this process began. */
   readonly since = performance.now();
   loadMs = 0;

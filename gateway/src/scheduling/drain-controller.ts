@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Admission } from "./scheduler.ts";
+import type { Scheduler } from "./scheduler.ts";
 import type { Backend } from "../backends/backend.ts";
-import type { Backends } from "../backends/backend-pool.ts";
+import type { BackendPool } from "../backends/backend-pool.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 
 /** What a drain tells of itself, a line at a time. */
-export type Say = (line: string) => void;
+export type Report = (line: string) => void;
 
 // How long an edge may take to notice that it is to send requests elsewhere: it asks every second.
 const NOTICE_MS = 2_500;
@@ -21,25 +21,25 @@ const TELL_MS = 10_000;
  * Takes work off this gateway, or off one of its Ollama servers, so that it can be replaced without a request being cut:
  * nothing new is sent there, and what is under way is waited for.
  */
-export class Drains {
-  readonly #admission: Admission;
-  readonly #backends: Backends;
+export class DrainController {
+  readonly #admission: Scheduler;
+  readonly #backends: BackendPool;
   readonly #required: readonly string[];
   #leaving: NodeJS.Timeout | undefined;
 
-  constructor(admission: Admission, backends: Backends, required: readonly string[]) {
+  constructor(admission: Scheduler, backends: BackendPool, required: readonly string[]) {
     this.#admission = admission;
     this.#backends = backends;
     this.#required = required.map(canonicalModelName);
   }
 
   /** Whether an edge should send requests to this gateway. */
-  get accepting(): boolean {
+  get ready(): boolean {
     return this.#backends.looked && !this.#admission.draining && this.#leaving === undefined;
   }
 
   /** Tells the edge to send requests elsewhere, and waits until those that are here have ended. */
-  async leave(timeoutMs: number, say: Say): Promise<void> {
+  async drainSelf(timeoutMs: number, say: Report): Promise<void> {
     clearTimeout(this.#leaving);
     // Whoever asked for it may have died before it replaced the gateway.
     this.#leaving = setTimeout(() => {
@@ -54,19 +54,19 @@ export class Drains {
    *
    * @param name "host:port"
    */
-  async spare(name: string, timeoutMs: number, say: Say): Promise<void> {
+  async cordon(name: string, timeoutMs: number, say: Report): Promise<void> {
     const backend = this.#find(name);
     if (!(await soon(() => this.#canTakeOver(backend), Math.min(TAKEOVER_MS, timeoutMs)))) {
       say(`no other Ollama server could take over from ${name}: its requests will fail`);
       return;
     }
-    backend.spare(timeoutMs + RETURN_MS);
+    backend.cordon(timeoutMs + RETURN_MS);
     await ended(() => backend.inFlight, timeoutMs, say);
   }
 
   /** Sends requests to a server again, as soon as it answers. */
-  async comeBack(name: string): Promise<void> {
-    this.#find(name).comeBack();
+  async uncordon(name: string): Promise<void> {
+    this.#find(name).uncordon();
     await this.#backends.refresh();
   }
 
@@ -91,7 +91,7 @@ export class UnknownServer extends Error {
 }
 
 /** Waits until there are none, tells how many there are still, and says so when they are given up. */
-async function ended(count: () => number, timeoutMs: number, say: Say): Promise<void> {
+async function ended(count: () => number, timeoutMs: number, say: Report): Promise<void> {
   const requests = () => `${count()} ${count() === 1 ? "request" : "requests"}`;
   const started = performance.now();
   let told = started;

@@ -1,10 +1,15 @@
 import type { Backend } from "../backends/backend.ts";
-import type { Backends } from "../backends/backend-pool.ts";
+import type { BackendPool } from "../backends/backend-pool.ts";
 import { ApiError } from "../errors.ts";
-import { type LoadRequest, sameModel } from "../backends/loaded-models.ts";
+import { type ModelRequirement, sameModel } from "../backends/loaded-models.ts";
 import type { LoadOutcome } from "../backends/model-loader.ts";
-import { Members } from "../lib/indexed-set.ts";
-import { type Asked, type QueueLimits, Ticket, wantedBy } from "./admitted-request.ts";
+import { IndexedSet } from "../lib/indexed-set.ts";
+import {
+  type GenerationRequest,
+  type QueueLimits,
+  AdmittedRequest,
+  modelRequirementOf,
+} from "./admitted-request.ts";
 
 // How much the latest request counts in the average that Retry-After is reckoned with.
 const AVERAGE_WEIGHT = 0.1;
@@ -16,22 +21,22 @@ const MAX_RETRY_AFTER = 60;
  * Lets requests at the Ollama servers, as many as those can run at once. The others wait, in a queue for each key;
  * a slot that comes free goes to the key that has waited longest since it got one.
  */
-export class Admission {
-  readonly #backends: Backends;
+export class Scheduler {
+  readonly #backends: BackendPool;
   readonly #limits: QueueLimits;
-  readonly #inside = new Members<Ticket>();
+  readonly #inside = new IndexedSet<AdmittedRequest>();
   /** By key, in the order in which the keys have their turns. */
-  readonly #queues = new Map<string, Ticket[]>();
+  readonly #queues = new Map<string, AdmittedRequest[]>();
   #waiting = 0;
   #averageMs = SECOND;
   #draining = false;
   #onEmpty: (() => void) | undefined;
 
-  constructor(backends: Backends, limits: QueueLimits) {
+  constructor(backends: BackendPool, limits: QueueLimits) {
     this.#backends = backends;
     this.#limits = limits;
     backends.onChange = () => {
-      this.#dispatch();
+      this.#schedule();
     };
   }
 
@@ -55,53 +60,53 @@ export class Admission {
   }
 
   /**
-   * Lets a request in; what it is to do is given to the ticket's `run`.
+   * Lets a request in; what it is to do is given to the admitted's `run`.
    *
    * @throws ApiError `shutting_down`, `model_not_allowed` or `queue_full`, at once
    */
-  enter(asked: Asked): Ticket {
+  admit(asked: GenerationRequest): AdmittedRequest {
     if (this.#draining) throw new ApiError("shutting_down");
-    const wanted = wantedBy(asked);
-    if (!asked.caller.allows(wanted.name)) {
+    const requirement = modelRequirementOf(asked);
+    if (!asked.consumer.allows(requirement.name)) {
       throw new ApiError("model_not_allowed", {
-        message: `The API key may not use the model '${wanted.name}'.`,
+        message: `The API key may not use the model '${requirement.name}'.`,
         param: "model",
       });
     }
-    const known = this.#backends.knows(wanted.model);
-    const choice = known ? this.#backends.choose(wanted, undefined) : undefined;
+    const known = this.#backends.knows(requirement.model);
+    const choice = known ? this.#backends.choose(requirement, undefined) : undefined;
     const ready = choice !== undefined && "ready" in choice ? choice.ready : undefined;
     // Of those that arrive before it is known where they can go, as many as there are slots will not have to wait.
     const room = this.#limits.length + (known ? 0 : this.#slots());
     if (ready === undefined && this.#waiting >= room) throw this.#full();
-    const ticket = new Ticket(asked, wanted, {
+    const admitted = new AdmittedRequest(asked, requirement, {
       queue: (each) => this.#queue(each),
       release: (each) => {
         this.#release(each);
       },
       left: (each) => {
-        this.#left(each);
+        this.#remove(each);
       },
     });
-    this.#inside.add(ticket);
+    this.#inside.add(admitted);
     this.#waiting += 1;
-    if (ready !== undefined) this.#give(ticket, ready);
-    return ticket;
+    if (ready !== undefined) this.#give(admitted, ready);
+    return admitted;
   }
 
   /**
    * A load has ended; when it failed, those that waited for it try another server or are told why. A load whose context
    * a client chose and that broke the server is not tried on the next.
    */
-  loadEnded({ backend, wanted, error }: LoadOutcome): void {
-    const isFinal = error?.connectionBroke === true && wanted.context !== undefined;
+  loadEnded({ backend, requirement, error }: LoadOutcome): void {
+    const isFinal = error?.connectionBroke === true && requirement.context !== undefined;
     for (const queue of this.#queues.values()) {
-      for (const ticket of queue) {
-        if (!sameModel(ticket.wanted, wanted)) continue;
-        ticket.loadEnded();
+      for (const admitted of queue) {
+        if (!sameModel(admitted.requirement, requirement)) continue;
+        admitted.loadEnded();
         if (error === undefined) continue;
-        ticket.failedOn(backend, error);
-        if (isFinal) ticket.proceed(error);
+        admitted.failedOn(backend, error);
+        if (isFinal) admitted.proceed(error);
       }
     }
   }
@@ -117,56 +122,56 @@ export class Admission {
       this.#onEmpty = resolve;
     });
     const timer = setTimeout(() => {
-      for (const ticket of this.#inside) ticket.abort(new ApiError("shutting_down"));
+      for (const admitted of this.#inside) admitted.abort(new ApiError("shutting_down"));
     }, timeout);
     await empty;
     clearTimeout(timer);
   }
 
-  /** Waits until the ticket has a slot. @throws ApiError */
-  async #queue(ticket: Ticket): Promise<void> {
-    const { wanted } = ticket;
+  /** Waits until the admitted has a slot. @throws ApiError */
+  async #queue(admitted: AdmittedRequest): Promise<void> {
+    const { requirement } = admitted;
     // A server that was gone may be back, and a model that was missing may be there: nothing is refused unasked.
-    if (!this.#backends.knows(wanted.model)) await this.#backends.refresh(wanted.model);
-    if (ticket.abortReason !== undefined) throw ticket.abortReason;
-    if (this.#place(ticket)) return;
-    if (this.#waiting > this.#limits.length && !ticket.ran) throw this.#full();
-    const queue = this.#queues.get(ticket.key);
-    if (queue === undefined) this.#queues.set(ticket.key, [ticket]);
-    else if (ticket.isRetry) queue.unshift(ticket);
-    else queue.push(ticket);
+    if (!this.#backends.knows(requirement.model)) await this.#backends.refresh(requirement.model);
+    if (admitted.abortReason !== undefined) throw admitted.abortReason;
+    if (this.#place(admitted)) return;
+    if (this.#waiting > this.#limits.length && !admitted.ran) throw this.#full();
+    const queue = this.#queues.get(admitted.key);
+    if (queue === undefined) this.#queues.set(admitted.key, [admitted]);
+    else if (admitted.isRetry) queue.unshift(admitted);
+    else queue.push(admitted);
     try {
-      await ticket.wait(
+      await admitted.wait(
         this.#limits,
         () => new ApiError("queue_timeout", { retryAfter: this.#retryAfter() }),
       );
     } finally {
-      this.#unqueue(ticket);
+      this.#unqueue(admitted);
     }
   }
 
-  /** Gives the ticket a slot if there is one for it. @throws ApiError when there can be none */
-  #place(ticket: Ticket): boolean {
-    const choice = this.#backends.choose(ticket.wanted, ticket.failedBackends);
-    if ("impossible" in choice) throw ticket.lastFailure ?? choice.impossible;
+  /** Gives the admitted a slot if there is one for it. @throws ApiError when there can be none */
+  #place(admitted: AdmittedRequest): boolean {
+    const choice = this.#backends.choose(admitted.requirement, admitted.failedBackends);
+    if ("impossible" in choice) throw admitted.lastFailure ?? choice.impossible;
     if ("wait" in choice) {
-      ticket.waitsFor(choice.wait);
+      admitted.waitsFor(choice.wait);
       return false;
     }
-    this.#give(ticket, choice.ready);
+    this.#give(admitted, choice.ready);
     return true;
   }
 
   /** Hands out what has come free: round after round over the keys, one slot each, until nobody can be served. */
-  #dispatch(): void {
-    const hopeless: LoadRequest[] = [];
+  #schedule(): void {
+    const hopeless: ModelRequirement[] = [];
     for (let served = true; served;) {
       served = false;
       for (const [key, queue] of this.#queues) {
-        const ticket = queue.find((each) => this.#serve(each, hopeless));
-        if (ticket === undefined) continue;
+        const admitted = queue.find((each) => this.#serve(each, hopeless));
+        if (admitted === undefined) continue;
         served = true;
-        this.#unqueue(ticket);
+        this.#unqueue(admitted);
         // To the end of the order; a map keeps the place of a key that is only set anew.
         this.#queues.delete(key);
         if (queue.length > 0) this.#queues.set(key, queue);
@@ -175,54 +180,57 @@ export class Admission {
     }
   }
 
-  #serve(ticket: Ticket, hopeless: LoadRequest[]): boolean {
-    if (ticket.failedBackends === undefined && hopeless.some((each) => sameModel(each, ticket.wanted))) {
+  #serve(admitted: AdmittedRequest, hopeless: ModelRequirement[]): boolean {
+    if (
+      admitted.failedBackends === undefined &&
+      hopeless.some((each) => sameModel(each, admitted.requirement))
+    ) {
       return false;
     }
     try {
-      if (this.#place(ticket)) {
-        ticket.proceed();
+      if (this.#place(admitted)) {
+        admitted.proceed();
         return true;
       }
-      if (ticket.failedBackends === undefined) hopeless.push(ticket.wanted);
+      if (admitted.failedBackends === undefined) hopeless.push(admitted.requirement);
       return false;
     } catch (error) {
-      ticket.proceed(error as ApiError);
+      admitted.proceed(error as ApiError);
       return true;
     }
   }
 
-  #give(ticket: Ticket, backend: Backend): void {
+  #give(admitted: AdmittedRequest, backend: Backend): void {
     backend.inFlight += 1;
     backend.breaker.begin();
     this.#waiting -= 1;
-    ticket.granted(backend);
+    admitted.granted(backend);
   }
 
-  /** The slot is free again; the ticket may go on to wait for another. */
-  #release(ticket: Ticket): void {
-    const { backend } = ticket;
+  /** The slot is free again; the admitted may go on to wait for another. */
+  #release(admitted: AdmittedRequest): void {
+    const { backend } = admitted;
     if (backend === undefined) return;
     backend.inFlight -= 1;
     backend.breaker.giveUp();
     this.#waiting += 1;
-    this.#averageMs += AVERAGE_WEIGHT * (ticket.turn.heldMs - this.#averageMs);
-    ticket.granted(undefined);
-    if (this.#queues.size > 0) this.#dispatch();
+    this.#averageMs += AVERAGE_WEIGHT * (admitted.timings.heldMs - this.#averageMs);
+    admitted.granted(undefined);
+    if (this.#queues.size > 0) this.#schedule();
   }
 
-  #left(ticket: Ticket): void {
-    if (!this.#inside.delete(ticket)) return;
+  #remove(admitted: AdmittedRequest): void {
+    if (!this.#inside.delete(admitted)) return;
     this.#waiting -= 1;
     if (this.#inside.size === 0) this.#onEmpty?.();
   }
 
-  #unqueue(ticket: Ticket): void {
-    const queue = this.#queues.get(ticket.key);
-    const index = queue?.indexOf(ticket) ?? -1;
+  #unqueue(admitted: AdmittedRequest): void {
+    const queue = this.#queues.get(admitted.key);
+    const index = queue?.indexOf(admitted) ?? -1;
     if (queue === undefined || index === -1) return;
     queue.splice(index, 1);
-    if (queue.length === 0) this.#queues.delete(ticket.key);
+    if (queue.length === 0) this.#queues.delete(admitted.key);
   }
 
   #full(): ApiError {

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import * as z from "zod";
 import { ApiError } from "../../../gateway/src/errors.ts";
-import { ShortForms } from "../../../gateway/src/apis/common/schema-cache.ts";
+import { PrunedSchemaCache } from "../../../gateway/src/apis/common/schema-cache.ts";
 import { chatSchema } from "../../../gateway/src/apis/openai-chat/schema.ts";
 import { completionsSchema } from "../../../gateway/src/apis/openai-completions/adapter.ts";
 import { embeddingsSchema } from "../../../gateway/src/apis/openai-embeddings/adapter.ts";
@@ -74,7 +74,7 @@ describe.each(schemas)("the short forms of the %s schema", (_name, schema) => {
 
   test("take nothing that the whole schema refuses, and make the same of what they take", () => {
     const nextBody = bodiesFor(shape, randomly(7));
-    const forms = new ShortForms<unknown>(schema);
+    const forms = new PrunedSchemaCache<unknown>(schema);
     let [taken, refused, cut] = [0, 0, 0];
     for (let n = 0; n < 600; n += 1) {
       const body = nextBody();
@@ -133,20 +133,20 @@ describe("the whole schema is used", () => {
     ["the body is null", null],
     ["there is no body", undefined],
   ])("when %s", (_when, body) => {
-    expect(new ShortForms<unknown>(simple).for(body)).toBe(simple);
+    expect(new PrunedSchemaCache<unknown>(simple).for(body)).toBe(simple);
   });
 
   test("when it checks more than its parameters", () => {
     const checked = simple.refine(({ a, b }) => a !== "x" || b == null, { message: "not both" });
-    const forms = new ShortForms<unknown>(checked);
+    const forms = new PrunedSchemaCache<unknown>(checked);
     expect(forms.for({ a: "x" })).toBe(checked);
     expect(forms.for({ a: "x", b: 1 }).safeParse({ a: "x", b: 1 }).success).toBe(false);
     // Ollama's own form checks how its names are spelled.
-    expect(new ShortForms<unknown>(nativeSchema).for({ model: "m" })).toBe(nativeSchema);
+    expect(new PrunedSchemaCache<unknown>(nativeSchema).for({ model: "m" })).toBe(nativeSchema);
   });
 
   test("when it is no object, such as a choice among several", () => {
-    expect(new ShortForms<unknown>(namedModelSchema).for({ model: "m" })).toBe(namedModelSchema);
+    expect(new PrunedSchemaCache<unknown>(namedModelSchema).for({ model: "m" })).toBe(namedModelSchema);
     expect(parseBody(namedModelSchema, { name: "m" })).toMatchObject({ model: "m" });
   });
 
@@ -154,7 +154,7 @@ describe("the whole schema is used", () => {
     const names = Array.from({ length: 10 }, (_, n) => `p${n}`);
     const wide = z.strictObject(Object.fromEntries(names.map((name) => [name, z.number().nullish()])));
     const pick = vi.spyOn(wide, "pick");
-    const forms = new ShortForms<unknown>(wide);
+    const forms = new PrunedSchemaCache<unknown>(wide);
     for (let n = 0; n < 1024; n += 1) {
       const body = Object.fromEntries(names.filter((_, bit) => n & (1 << bit)).map((name) => [name, n]));
       expect(forms.for(body).parse(body)).toEqual(body);
@@ -167,7 +167,7 @@ describe("the whole schema is used", () => {
 
 test("a short form is made once for a kind of body, and keeps what has a default", () => {
   const simple = z.strictObject({ a: z.string(), b: z.number().nullish(), c: z.number().default(3) });
-  const forms = new ShortForms<unknown>(simple);
+  const forms = new PrunedSchemaCache<unknown>(simple);
   const form = forms.for({ a: "x" });
   expect(form).not.toBe(simple);
   expect(forms.for({ a: "y" })).toBe(form);

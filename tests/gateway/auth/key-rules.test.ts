@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { Caller } from "../../../gateway/src/auth/consumer.ts";
+import { Consumer } from "../../../gateway/src/auth/consumer.ts";
 import {
   errorOf,
   hello,
@@ -111,14 +111,14 @@ test.each([
   ["192.0.2.8", false],
   ["not an address", false],
 ])("a key of some networks used from %s: %s", (address, allowed) => {
-  const caller = new Caller({ from: ["10.0.0.0/8", "fe80::/16", "192.0.2.7"] });
-  expect(caller.allowsAddress(address)).toBe(allowed);
+  const consumer = new Consumer({ from: ["10.0.0.0/8", "fe80::/16", "192.0.2.7"] });
+  expect(consumer.allowsAddress(address)).toBe(allowed);
 });
 
 test("an admin may send runner options, another key only with the flag", () => {
-  expect(new Caller({}).options).toBe(false);
-  expect(new Caller({ options: true }).options).toBe(true);
-  expect(new Caller({ admin: true }).options).toBe(true);
+  expect(new Consumer({}).options).toBe(false);
+  expect(new Consumer({ options: true }).options).toBe(true);
+  expect(new Consumer({ admin: true }).options).toBe(true);
 });
 
 test.each([

@@ -20,7 +20,7 @@ test.each([{}, { API_KEYS: "" }, { API_KEYS_FILE: "" }])("%j asks for no keys", 
   expect([API_KEYS, API_KEYS_FILE]).toEqual([[], undefined]);
 });
 
-test("keys of the environment and of the file are checked together: one key must not have two callers' rights", () => {
+test("keys of the environment and of the file are checked together: one key must not have two consumers' rights", () => {
   const [plain, admin] = [newKey("ada", []), newKey("ada", ["admin"])];
   const read = (): unknown => readConfig({ API_KEYS: plain.line, API_KEYS_FILE: fileOf(admin.line) });
   expect(read).toThrow(ConfigError);

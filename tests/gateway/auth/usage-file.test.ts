@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { KeyUsage } from "../../../gateway/src/auth/key-usage.ts";
-import { Limits } from "../../../gateway/src/auth/rate-limits.ts";
+import { RateLimits } from "../../../gateway/src/auth/rate-limits.ts";
 import { UsageLedger } from "../../../gateway/src/auth/usage-ledger.ts";
 import { last } from "../../../test-support/fake-ollama.ts";
 import { errorOf, eventually, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
@@ -46,15 +46,15 @@ test("a key's debt was forgotten with a restart of the gateway", async () => {
 test("a gateway that stops writes at once what it has not written yet", async () => {
   const path = usageFile();
   const ledger = new UsageLedger(path, silent);
-  const limits = new Limits({ tokensPerMonth: 10 }, ledger.of("ada"), ledger.changed);
+  const limits = new RateLimits({ tokensPerMonth: 10 }, ledger.of("ada"), ledger.changed);
   expect(limits.enter()).toBeUndefined();
   limits.leave(12, undefined, undefined);
   await ledger.close();
   const again = new UsageLedger(path, silent);
-  expect(new Limits({ tokensPerMonth: 10 }, again.of("ada")).enter()).toMatchObject({
+  expect(new RateLimits({ tokensPerMonth: 10 }, again.of("ada")).enter()).toMatchObject({
     code: "rate_limit_exceeded",
   });
-  expect(new Limits({ tokensPerMonth: 10 }, again.of("bob")).enter()).toBeUndefined();
+  expect(new RateLimits({ tokensPerMonth: 10 }, again.of("bob")).enter()).toBeUndefined();
 });
 
 test.each([
@@ -128,11 +128,11 @@ test.each([
 
 test("a key whose limits are changed keeps what it has used of its budget", () => {
   const ledger = new UsageLedger("", silent);
-  const before = new Limits({ tokensPerDay: 10 }, ledger.of("ada"));
+  const before = new RateLimits({ tokensPerDay: 10 }, ledger.of("ada"));
   expect(before.enter()).toBeUndefined();
   before.leave(15, undefined, undefined);
-  expect(new Limits({ tokensPerDay: 12 }, ledger.of("ada")).enter()).toMatchObject({
+  expect(new RateLimits({ tokensPerDay: 12 }, ledger.of("ada")).enter()).toMatchObject({
     code: "rate_limit_exceeded",
   });
-  expect(new Limits({ tokensPerDay: 20 }, ledger.of("ada")).enter()).toBeUndefined();
+  expect(new RateLimits({ tokensPerDay: 20 }, ledger.of("ada")).enter()).toBeUndefined();
 });

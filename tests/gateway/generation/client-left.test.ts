@@ -3,7 +3,7 @@ import { request } from "node:http";
 import { describe, expect, test, vi } from "vitest";
 import type { Abortable } from "../../../gateway/src/lib/abortable.ts";
 import { ApiError } from "../../../gateway/src/errors.ts";
-import { Exchange } from "../../../gateway/src/ollama/generate-stream.ts";
+import { GenerateStream } from "../../../gateway/src/ollama/generate-stream.ts";
 import { token } from "../../../test-support/fake-ollama.ts";
 import { hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
 
@@ -58,17 +58,17 @@ describe("a client that leaves stops the work in Ollama", () => {
 
   test("while the connection to Ollama is being made: the request is never sent", async () => {
     const left = new ApiError("client_left");
-    const asker = { abortReason: undefined, underWay: undefined } as Writable<Abortable<ApiError>>;
+    const abortable = { abortReason: undefined, underWay: undefined } as Writable<Abortable<ApiError>>;
     const { promise, resolve } = Promise.withResolvers<ApiError | undefined>();
-    const exchange = new Exchange({
+    const exchange = new GenerateStream({
       model: "m",
       reader: { onEvent: () => undefined },
-      asker,
+      abortable,
       timeouts: { beginning: "first_token_timeout", silence: "idle_timeout" },
       settled: resolve,
     });
-    asker.abortReason = left;
-    asker.underWay?.abort(left);
+    abortable.abortReason = left;
+    abortable.underWay?.abort(left);
     expect((await promise)?.code).toBe("client_left");
     const abort = vi.fn();
     exchange.onRequestStart({

@@ -1,18 +1,18 @@
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { Members } from "../../../gateway/src/lib/indexed-set.ts";
+import { IndexedSet } from "../../../gateway/src/lib/indexed-set.ts";
 
 const MIB = 1024 * 1024;
 
 class Guest {
-  place = 0;
+  index = 0;
   readonly luggage = new Array<number>(100).fill(0.5);
 }
 
 describe("members", () => {
   it("are those that were added and have not left", () => {
-    const members = new Members<Guest>();
+    const members = new IndexedSet<Guest>();
     const guests = Array.from({ length: 5 }, () => new Guest());
     for (const guest of guests) members.add(guest);
     const [first, second, third, fourth, fifth] = guests as [Guest, Guest, Guest, Guest, Guest];
@@ -30,7 +30,7 @@ describe("members", () => {
   });
 
   it("that have left are garbage for the young collection, as those of a Set are not", () => {
-    expect(agedBy(new Members<Guest>())).toBeLessThan(5);
+    expect(agedBy(new IndexedSet<Guest>())).toBeLessThan(5);
     expect(agedBy(new Set<Guest>())).toBeGreaterThan(15);
   });
 });

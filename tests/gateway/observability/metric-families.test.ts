@@ -1,6 +1,6 @@
 import { Counter, Histogram, Registry } from "prom-client";
 import { describe, expect, test } from "vitest";
-import { Counters, Histograms } from "../../../gateway/src/observability/metric-families.ts";
+import { CounterFamily, HistogramFamily } from "../../../gateway/src/observability/metric-families.ts";
 import { randomly } from "../../../test-support/random-values.ts";
 
 const LABELS: ("model" | "error")[] = ["model", "error"];
@@ -18,8 +18,8 @@ describe("the exposition is prom-client's", () => {
   test.each([1, 2, 3, 4, 5])("whatever was counted and observed (seed %d)", async (seed) => {
     const random = randomly(seed);
     const [ours, theirs] = [new Registry(), new Registry()];
-    const counters = new Counters(announced("c_total"), ours);
-    const histograms = new Histograms(announced("h_seconds"), BOUNDS, ours);
+    const counters = new CounterFamily(announced("c_total"), ours);
+    const histograms = new HistogramFamily(announced("h_seconds"), BOUNDS, ours);
     const counter = new Counter({ ...announced("c_total"), registers: [theirs] });
     const histogram = new Histogram({ ...announced("h_seconds"), buckets: BOUNDS, registers: [theirs] });
     for (let n = 0; n < 300; n += 1) {
@@ -37,8 +37,8 @@ describe("the exposition is prom-client's", () => {
 
   test("without labels, and without an amount", async () => {
     const [ours, theirs] = [new Registry(), new Registry()];
-    new Counters(announced("c_total", []), ours).of({} as never).add();
-    new Histograms(announced("h_seconds", []), BOUNDS, ours).of({} as never).observe(3);
+    new CounterFamily(announced("c_total", []), ours).of({} as never).add();
+    new HistogramFamily(announced("h_seconds", []), BOUNDS, ours).of({} as never).observe(3);
     new Counter({ ...announced("c_total", []), registers: [theirs] }).inc();
     new Histogram({ ...announced("h_seconds", []), buckets: BOUNDS, registers: [theirs] }).observe(3);
     expect(await ours.metrics()).toBe(await theirs.metrics());
@@ -46,8 +46,8 @@ describe("the exposition is prom-client's", () => {
 
   test("a series that was looked up and not counted in is not there", async () => {
     const [ours, theirs] = [new Registry(), new Registry()];
-    new Counters(announced("c_total"), ours).of({ model: "m", error: "" });
-    new Histograms(announced("h_seconds"), BOUNDS, ours).of({ model: "m", error: "" });
+    new CounterFamily(announced("c_total"), ours).of({ model: "m", error: "" });
+    new HistogramFamily(announced("h_seconds"), BOUNDS, ours).of({ model: "m", error: "" });
     const counter = new Counter({ ...announced("c_total"), registers: [theirs] });
     const histogram = new Histogram({ ...announced("h_seconds"), buckets: BOUNDS, registers: [theirs] });
     expect(counter).toBeDefined();
@@ -58,8 +58,8 @@ describe("the exposition is prom-client's", () => {
 
 describe("the series of a combination of labels", () => {
   test("is one object, in whatever order the labels are named", () => {
-    const counters = new Counters(announced("c_total"), new Registry());
-    const histograms = new Histograms(announced("h_seconds"), BOUNDS, new Registry());
+    const counters = new CounterFamily(announced("c_total"), new Registry());
+    const histograms = new HistogramFamily(announced("h_seconds"), BOUNDS, new Registry());
     for (const family of [counters, histograms]) {
       const one = family.of({ model: "m", error: "e" });
       expect(family.of({ error: "e", model: "m" })).toBe(one);
@@ -70,7 +70,7 @@ describe("the series of a combination of labels", () => {
 
   test("counts on for whoever keeps it", async () => {
     const registry = new Registry();
-    const counters = new Counters(announced("c_total"), registry);
+    const counters = new CounterFamily(announced("c_total"), registry);
     const kept = counters.of({ model: "m", error: "" });
     kept.add(2);
     counters.of({ model: "m", error: "" }).add(3);
@@ -79,7 +79,7 @@ describe("the series of a combination of labels", () => {
   });
 
   test("has as many buckets as there are bounds, and one without", () => {
-    const series = new Histograms(announced("h_seconds"), BOUNDS, new Registry()).of({
+    const series = new HistogramFamily(announced("h_seconds"), BOUNDS, new Registry()).of({
       model: "m",
       error: "",
     });

@@ -5,10 +5,10 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { lookAt, type Surroundings } from "../../../components/planning/models/inspect.ts";
+import { inspectModel, type InspectionContext } from "../../../components/planning/models/inspect.ts";
 import type { ModelRecord } from "../../../components/config/model-record.ts";
 import type { ModelConfig } from "../../../components/config/models.ts";
-import { UpstreamClient } from "../../../components/planning/models/registry-client.ts";
+import { ModelRegistryClient } from "../../../components/planning/models/registry-client.ts";
 
 // What preview finds out of a model, against a registry that answers as it is told.
 
@@ -29,7 +29,7 @@ const other = "1".repeat(64);
 
 let registry: Server;
 let reference: string;
-const upstream = new UpstreamClient(new Map([["registry", "127.0.0.1"]]));
+const upstream = new ModelRegistryClient(new Map([["registry", "127.0.0.1"]]));
 const folder = mkdtempSync(join(tmpdir(), "model-look-"));
 
 beforeAll(async () => {
@@ -63,14 +63,14 @@ function look(
   model: Partial<ModelConfig>,
   { had, has, follow = false }: { had?: ModelRecord; has?: string | false; follow?: boolean } = {},
 ) {
-  const around: Surroundings = {
+  const around: InspectionContext = {
     installed:
       has === undefined ? undefined : new Map(has === false ? [] : [["tiny:1b", { digest: has, size: 5 }]]),
     records: new Map(had === undefined ? [] : [["tiny:1b", had]]),
     upstream,
     follow,
   };
-  return lookAt({ name: "tiny:1b", source: reference, insecure: true, ...model }, around);
+  return inspectModel({ name: "tiny:1b", source: reference, insecure: true, ...model }, around);
 }
 
 describe("a model of a registry", () => {

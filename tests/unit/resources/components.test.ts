@@ -1,6 +1,6 @@
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { OllamaAccess } from "../../../engine/connection.ts";
+import type { OllamaConnection } from "../../../engine/connection.ts";
 import {
   made,
   access,
@@ -11,8 +11,8 @@ import {
   gateway,
   ServiceNetwork,
   OllamaModel,
-  accessTo,
-  accessToOllama,
+  connectionTo,
+  connectionToOllama,
 } from "../../../test-support/mocked-program.ts";
 
 describe("every container", () => {
@@ -96,7 +96,7 @@ describe("OllamaServer", () => {
 });
 
 describe("on a remote engine", () => {
-  const remote: OllamaAccess = accessToOllama(
+  const remote: OllamaConnection = connectionToOllama(
     {
       dockerHost: "tcp://build.example:2376",
       dockerCertPath: "/certs",
@@ -139,7 +139,7 @@ describe("on a remote engine", () => {
       imagePlatform: "",
       ollamaPort: 0,
     };
-    const [own, toOllama] = [accessTo(here, "net"), accessToOllama(here, "net")];
+    const [own, toOllama] = [connectionTo(here, "net"), connectionToOllama(here, "net")];
     expect(own).toEqual({ environment: {} });
     expect(await read(server("hidden", { access: toOllama, port: 0 }).url)).toBe("http://ollama:11434");
     expect(find("hidden-container")["ports"]).toEqual([]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "../../../components/config/config.ts";
 import type { StackConfig } from "../../../components/config/keys.ts";
-import { gatewayPlace } from "../../../components/resources/ingress.ts";
+import { gatewayExposure } from "../../../components/resources/ingress.ts";
 import { stackNames } from "../../../engine/names.ts";
 import { configKeys } from "../../../scripts/commands/docs.ts";
 
@@ -15,7 +15,7 @@ function hostsOf(set: Record<string, unknown>): readonly string[] | undefined {
     "ollama-stack",
     Object.fromEntries(texts) as Record<string, string>,
   ) as StackConfig;
-  return gatewayPlace(config, stackNames("dev", config)).allowedHosts;
+  return gatewayExposure(config, stackNames("dev", config)).allowedHosts;
 }
 
 const gatewayApiKeys = [`ada sha256=${"0".repeat(64)}`];

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { lendSettings } from "../../../scripts/stack/ci-stack.ts";
+import { copyCiConfig } from "../../../scripts/stack/ci-stack.ts";
 import { settingsIn } from "../../../scripts/stack/stack-file.ts";
 
 let folder: string;
@@ -27,29 +27,29 @@ afterEach(() => {
 
 describe("a run of CI, the stack ci-NAME", () => {
   it("has the settings of the stack ci, and says so once", () => {
-    expect(lendSettings("ci-17", folder)).toBe("settings: Pulumi.ci-17.yaml is a copy of Pulumi.ci.yaml");
+    expect(copyCiConfig("ci-17", folder)).toBe("settings: Pulumi.ci-17.yaml is a copy of Pulumi.ci.yaml");
     expect(read("ci-17")).toMatch(/^# A copy of Pulumi\.ci\.yaml \([0-9a-f]{16}\)\. It follows that one/);
     expect(settingsIn(read("ci-17"))).toBe(settingsIn(ci));
-    expect(lendSettings("ci-17", folder)).toBeUndefined();
+    expect(copyCiConfig("ci-17", folder)).toBeUndefined();
   });
 
   it("follows them when they change, also once the CLI has written its salt", () => {
-    lendSettings("ci-17", folder);
+    copyCiConfig("ci-17", folder);
     write("ci-17", salted(read("ci-17")));
-    expect(lendSettings("ci-17", folder)).toBeUndefined();
+    expect(copyCiConfig("ci-17", folder)).toBeUndefined();
     write("ci", ci.replace("2048", "3000"));
-    expect(lendSettings("ci-17", folder)).toBeDefined();
+    expect(copyCiConfig("ci-17", folder)).toBeDefined();
     expect(read("ci-17")).toContain("ollamaMemoryMiB: 3000");
     expect(read("ci-17")).not.toContain("encryptionsalt");
   });
 
   it("keeps a setting of its own, and a file of its own", () => {
-    lendSettings("ci-17", folder);
+    copyCiConfig("ci-17", folder);
     write("ci-17", read("ci-17").replace("2048", "1024"));
     write("ci-own", "config: {}\n");
     write("ci", ci.replace("2048", "3000"));
-    expect(lendSettings("ci-17", folder)).toBeUndefined();
-    expect(lendSettings("ci-own", folder)).toBeUndefined();
+    expect(copyCiConfig("ci-17", folder)).toBeUndefined();
+    expect(copyCiConfig("ci-own", folder)).toBeUndefined();
     expect(read("ci-17")).toContain("1024");
     expect(read("ci-own")).toBe("config: {}\n");
   });
@@ -63,7 +63,7 @@ describe("a run of CI, the stack ci-NAME", () => {
 });
 
 it("another stack is given no settings", () => {
-  for (const stack of ["ci", "citrus", "dev-1"]) expect(lendSettings(stack, folder)).toBeUndefined();
+  for (const stack of ["ci", "citrus", "dev-1"]) expect(copyCiConfig(stack, folder)).toBeUndefined();
   expect(existsSync(file("dev-1"))).toBe(false);
 });
 

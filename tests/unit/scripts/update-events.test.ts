@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { PulumiFailed } from "../../../scripts/stack/pulumi-cli.ts";
-import { updateTelling } from "../../../scripts/update/update-events.ts";
+import { updateWithOutputs } from "../../../scripts/update/update-events.ts";
 
 const outputs = {
   gatewayUrl: "http://127.0.0.1:8000",
@@ -26,7 +26,7 @@ const stack = (values: unknown) => end("pulumi:pulumi:Stack", { outputs: values 
 
 /** What is told of an update that notes these lines. */
 async function told(lines: readonly string[]): Promise<unknown> {
-  return await updateTelling(([option, file = ""], environment) => {
+  return await updateWithOutputs(([option, file = ""], environment) => {
     expect([option, environment]).toEqual(["--event-log", { PULUMI_DEBUG_COMMANDS: "true" }]);
     writeFileSync(file, lines.map((line) => `${line}\n`).join(""));
     return Promise.resolve();
@@ -52,7 +52,7 @@ describe("the outputs that an update ended with", () => {
   });
 
   test("have to be asked for where the CLI notes nothing", async () => {
-    expect(await updateTelling(() => Promise.resolve())).toBeUndefined();
+    expect(await updateWithOutputs(() => Promise.resolve())).toBeUndefined();
   });
 });
 
@@ -64,7 +64,7 @@ test("an update that fails has said what was wrong with each resource", async ()
     said("urn:pulumi:s::p::a::model", "it will be pulled\n", "info"),
     said("", "update failed\n"),
   ];
-  const update = updateTelling(([, file = ""]) => {
+  const update = updateWithOutputs(([, file = ""]) => {
     writeFileSync(file, lines.join("\n"));
     return Promise.reject(new PulumiFailed(255, "a lock", "", true));
   });
@@ -77,7 +77,7 @@ test("an update that fails has said what was wrong with each resource", async ()
 
 test("an update that fails does, and its events are removed", async () => {
   let folder = "";
-  const update = updateTelling(([, file = ""]) => {
+  const update = updateWithOutputs(([, file = ""]) => {
     folder = dirname(file);
     expect(existsSync(folder)).toBe(true);
     return Promise.reject(new Error("failed"));

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { runTool } from "../../../host/exec.ts";
-import { sideBySide } from "../../../toolchain/parallel.ts";
+import { runParallel } from "../../../toolchain/parallel.ts";
 
 let root: string;
 
@@ -26,7 +26,7 @@ it("a lane that fails is told at once, and ends what the other is at work on", a
   const slow = `setTimeout(() => require("node:fs").writeFileSync(${JSON.stringify(finished)}, ""), 20_000)`;
   const began = performance.now();
   await expect(
-    sideBySide([
+    runParallel([
       (signal) => node(slow, signal),
       (signal) => node("console.error('planted'); process.exit(3)", signal),
     ]),
@@ -41,6 +41,6 @@ it("lanes that all succeed are all waited for", async () => {
     await new Promise((resolve) => setTimeout(resolve, ms));
     done.push(name);
   };
-  await sideBySide([lane("slow", 60), lane("fast", 5)]);
+  await runParallel([lane("slow", 60), lane("fast", 5)]);
   expect(done).toEqual(["fast", "slow"]);
 });

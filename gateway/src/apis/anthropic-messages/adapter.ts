@@ -1,10 +1,10 @@
-import type { Translated } from "../adapter.ts";
+import type { ApiAdapter } from "../adapter.ts";
 import { MessageBuilder, MessageWriter } from "./response.ts";
 import { chosenTools, toOllamaChat } from "./request.ts";
 import type { MessagesRequest } from "./schema.ts";
 
 /** A conversation in Anthropic's form. @throws ApiError when the request contradicts itself */
-export function translateMessages(request: MessagesRequest): Translated {
+export function translateMessages(request: MessagesRequest): ApiAdapter {
   const chosen = chosenTools(request);
   return {
     call: { path: "/api/chat", body: toOllamaChat(request, chosen) },
@@ -12,7 +12,7 @@ export function translateMessages(request: MessagesRequest): Translated {
     thinking: "thinking",
     ignoredKeywords: chosen.ignoredKeywords,
     ...(chosen.adapt === undefined ? {} : { adapt: chosen.adapt }),
-    whole: () => new MessageBuilder(request.model),
-    streamed: () => new MessageWriter(request.model),
+    buffered: () => new MessageBuilder(request.model),
+    streaming: () => new MessageWriter(request.model),
   };
 }

@@ -3,7 +3,7 @@ import { anthropicError } from "../error-formats.ts";
 import type { ApiError } from "../../errors.ts";
 import type { OllamaEvent, OllamaToolCall } from "../../ollama/types.ts";
 import { namedEvent } from "../../lib/sse.ts";
-import type { StreamedAnswer, WholeAnswer } from "../adapter.ts";
+import type { StreamingResponse, BufferedResponse } from "../adapter.ts";
 
 function newId(prefix: "msg" | "toolu"): string {
   return `${prefix}_${randomUUID().replaceAll("-", "")}`;
@@ -34,7 +34,7 @@ function toToolUse(call: OllamaToolCall): { type: string; id: string; name: stri
 }
 
 /** Builds Anthropic's `message` of the events of a whole answer. */
-export class MessageBuilder implements WholeAnswer {
+export class MessageBuilder implements BufferedResponse {
   readonly #id = newId("msg");
   readonly #model: string;
   #thinking = "";
@@ -80,7 +80,7 @@ const EMPTY_BLOCKS = {
 };
 
 /** Writes a streamed answer as Anthropic's events: one block after the other, each begun, told and ended. */
-export class MessageWriter implements StreamedAnswer {
+export class MessageWriter implements StreamingResponse {
   readonly contentType = "text/event-stream; charset=utf-8";
   readonly #model: string;
   #begun = false;

@@ -7,7 +7,7 @@ const MAX_FORMS = 64;
  * A schema of many optional parameters, as short as a body allows: zod looks at each parameter it knows, there or not,
  * and a client sends few of them. What the short form takes the whole schema takes as well, with the same result.
  */
-export class ShortForms<Output> {
+export class PrunedSchemaCache<Output> {
   readonly #schema: z.ZodType<Output>;
   readonly #object: z.ZodObject | undefined;
   /** Parameters that are what they are when they are absent: absent. */

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { ApiError, type ErrorCode } from "../../errors.ts";
 import { exactLiteral } from "../../lib/exact-numbers.ts";
 import { type JsonPath, writePath } from "../../lib/json-path.ts";
-import { ShortForms } from "./schema-cache.ts";
+import { PrunedSchemaCache } from "./schema-cache.ts";
 
 const refused = { code: "unsupported_parameter" satisfies ErrorCode };
 
@@ -55,7 +55,7 @@ export function unsupportedFlag(why: string): z.ZodType {
 
 /** @throws ApiError that names the first wrong parameter in `param` */
 export function parseBody<Output>(schema: z.ZodType<Output>, body: unknown): Output {
-  const result = shortFormsOf(schema).for(body).safeParse(body, FIRST_ISSUE);
+  const result = prunedSchemasOf(schema).for(body).safeParse(body, FIRST_ISSUE);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw issue === undefined ? new ApiError("invalid_request") : toBodyError(issue, []);
@@ -64,13 +64,13 @@ export function parseBody<Output>(schema: z.ZodType<Output>, body: unknown): Out
 // One issue is reported; to collect one for each of a hundred thousand wrong elements takes minutes.
 const FIRST_ISSUE = { abortEarly: true, reportInput: true } as const;
 
-const shortForms = new WeakMap<z.ZodType, ShortForms<unknown>>();
+const prunedSchemas = new WeakMap<z.ZodType, PrunedSchemaCache<unknown>>();
 
-function shortFormsOf<Output>(schema: z.ZodType<Output>): ShortForms<Output> {
-  let forms = shortForms.get(schema) as ShortForms<Output> | undefined;
+function prunedSchemasOf<Output>(schema: z.ZodType<Output>): PrunedSchemaCache<Output> {
+  let forms = prunedSchemas.get(schema) as PrunedSchemaCache<Output> | undefined;
   if (forms === undefined) {
-    forms = new ShortForms(schema);
-    shortForms.set(schema, forms);
+    forms = new PrunedSchemaCache(schema);
+    prunedSchemas.set(schema, forms);
   }
   return forms;
 }

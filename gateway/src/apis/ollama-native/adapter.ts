@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { isInt64 } from "../../lib/exact-numbers.ts";
-import type { OllamaCall } from "../../ollama/types.ts";
+import type { GenerateRequest } from "../../ollama/types.ts";
 import { checkTemplate } from "./template.ts";
 import { MAX_MESSAGES, MAX_TOOLS, modelName } from "../openai-chat/schema.ts";
-import type { StreamedAnswer, Translated } from "../adapter.ts";
+import type { StreamingResponse, ApiAdapter } from "../adapter.ts";
 import { MAX_EMBED_INPUTS } from "../openai-embeddings/adapter.ts";
 import { nativeFormat } from "../common/output-format.ts";
 import { boundedOptions } from "../common/fatal-options.ts";
@@ -74,9 +74,9 @@ export const nativeEmbedSchema = aboutModel({
  * @throws ApiError for a format or a template that Ollama cannot take
  */
 export function translateNative(
-  path: OllamaCall["path"],
+  path: GenerateRequest["path"],
   request: z.output<typeof nativeSchema>,
-): Translated {
+): ApiAdapter {
   checkTemplate(request["template"], request);
   const { format, ignoredKeywords } = nativeFormat(request["format"]);
   const body = { ...request, stream: request.stream ?? true, ...(format === undefined ? {} : { format }) };
@@ -85,7 +85,7 @@ export function translateNative(
     ignoredKeywords,
     subject: path === "/api/chat" ? "messages" : "prompt",
     ...(path === "/api/chat" ? {} : { images: "images" }),
-    whole: () => {
+    buffered: () => {
       let answer = "";
       return {
         add(_event, line) {
@@ -94,11 +94,11 @@ export function translateNative(
         build: () => answer,
       };
     },
-    streamed: () => asItCame,
+    streaming: () => asItCame,
   };
 }
 
-const asItCame: StreamedAnswer = {
+const asItCame: StreamingResponse = {
   contentType: "application/x-ndjson",
   write: (_event, line) => `${line}\n`,
   fail: (error) => `${JSON.stringify({ error: error.message })}\n`,

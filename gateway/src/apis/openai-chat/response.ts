@@ -3,7 +3,7 @@ import type { ApiError } from "../../errors.ts";
 import type { OllamaEvent, OllamaLogprob, OllamaToolCall } from "../../ollama/types.ts";
 import { dataEvent } from "../../lib/sse.ts";
 import { usageOf } from "../../ollama/usage.ts";
-import type { StreamedAnswer, WholeAnswer } from "../adapter.ts";
+import type { StreamingResponse, BufferedResponse } from "../adapter.ts";
 
 /** What identifies one answer in everything that is sent of it. */
 interface AnswerIdentity {
@@ -54,7 +54,7 @@ export function toLogprob({ token, logprob, bytes, top_logprobs: top }: OllamaLo
 }
 
 /** Builds a `chat.completion` of the events of a whole answer. */
-export class CompletionBuilder implements WholeAnswer {
+export class CompletionBuilder implements BufferedResponse {
   readonly #identity: AnswerIdentity;
   #content = "";
   #thinking = "";
@@ -106,7 +106,7 @@ export class CompletionBuilder implements WholeAnswer {
  * Writes a streamed answer as `chat.completion.chunk` events. The parts that are the same
  * in every chunk are written once: a token costs the quoting of its text.
  */
-export class ChunkWriter implements StreamedAnswer {
+export class ChunkWriter implements StreamingResponse {
   readonly contentType = "text/event-stream; charset=utf-8";
   readonly #head: string;
   readonly #usage: string;

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { OllamaCall, OllamaGenerateRequest } from "../../ollama/types.ts";
+import type { GenerateRequest, OllamaGenerateRequest } from "../../ollama/types.ts";
 import { unsupported, unsupportedNull } from "../common/validation.ts";
 import {
   extensions,
@@ -10,7 +10,7 @@ import {
   tokenLimit,
 } from "../openai-chat/schema.ts";
 import { TextBuilder, TextWriter } from "./response.ts";
-import type { Translated } from "../adapter.ts";
+import type { ApiAdapter } from "../adapter.ts";
 import { isEmptyObject } from "../common/noop-values.ts";
 import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
 import { textsIn, tokenIds } from "../common/token-ids.ts";
@@ -44,9 +44,9 @@ export const completionsSchema = z.strictObject({
 export type CompletionsRequest = z.output<typeof completionsSchema>;
 
 /** A completion in OpenAI's older form: of a prompt, not a conversation, or of several. @throws ApiError */
-export function translateCompletion(request: CompletionsRequest): Translated {
+export function translateCompletion(request: CompletionsRequest): ApiAdapter {
   const [prompt = "", ...others] = textsIn(request.prompt, "prompt");
-  const call = (each: string, isLast: boolean): OllamaCall => ({
+  const call = (each: string, isLast: boolean): GenerateRequest => ({
     path: "/api/generate",
     body: toOllamaGenerate(request, each, isLast),
   });
@@ -54,8 +54,8 @@ export function translateCompletion(request: CompletionsRequest): Translated {
     call: call(prompt, others.length === 0),
     further: others.map((each, index) => call(each, index === others.length - 1)),
     subject: "prompt",
-    whole: () => new TextBuilder(request.model),
-    streamed: () =>
+    buffered: () => new TextBuilder(request.model),
+    streaming: () =>
       new TextWriter(request.model, {
         prompts: 1 + others.length,
         includeUsage: request.stream_options?.include_usage === true,

@@ -3,7 +3,7 @@ import type { ApiError } from "../../errors.ts";
 import type { OllamaEvent, OllamaLogprob } from "../../ollama/types.ts";
 import { dataEvent } from "../../lib/sse.ts";
 import { END_OF_STREAM, FINGERPRINT, newAnswer } from "../openai-chat/response.ts";
-import type { StreamedAnswer, WholeAnswer } from "../adapter.ts";
+import type { StreamingResponse, BufferedResponse } from "../adapter.ts";
 
 function finishReason(event: OllamaEvent): "stop" | "length" {
   return event.done_reason === "length" ? "length" : "stop";
@@ -32,7 +32,7 @@ class Logprobs {
 const NOTHING: Usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
 
 /** Builds a `text_completion`: a choice for each prompt. */
-export class TextBuilder implements WholeAnswer {
+export class TextBuilder implements BufferedResponse {
   readonly #identity;
   readonly #choices: object[] = [];
   #usage = NOTHING;
@@ -73,7 +73,7 @@ export class TextBuilder implements WholeAnswer {
 }
 
 /** Writes a streamed `text_completion`: the chunks of a prompt after those of the one before. */
-export class TextWriter implements StreamedAnswer {
+export class TextWriter implements StreamingResponse {
   readonly contentType = "text/event-stream; charset=utf-8";
   readonly #head: string;
   readonly #prompts: number;

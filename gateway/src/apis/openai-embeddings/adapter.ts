@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { OllamaQuestion } from "../../ollama/types.ts";
+import type { UnaryRequest } from "../../ollama/types.ts";
 import { unsupported } from "../common/validation.ts";
 import { extensions, ignored, modelName } from "../openai-chat/schema.ts";
 import { textsIn, tokenIds } from "../common/token-ids.ts";
@@ -21,7 +21,7 @@ export const embeddingsSchema = z.strictObject({
 export type EmbeddingsRequest = z.output<typeof embeddingsSchema>;
 
 /** @throws ApiError */
-export function toOllamaEmbed(request: EmbeddingsRequest): OllamaQuestion {
+export function toOllamaEmbed(request: EmbeddingsRequest): UnaryRequest {
   const options = { ...request.options, ...(request.num_ctx == null ? {} : { num_ctx: request.num_ctx }) };
   return {
     method: "POST",

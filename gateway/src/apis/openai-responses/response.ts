@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { OllamaEvent, OllamaToolCall } from "../../ollama/types.ts";
 import { newCallId, toLogprob } from "../openai-chat/response.ts";
-import type { WholeAnswer } from "../adapter.ts";
+import type { BufferedResponse } from "../adapter.ts";
 import type { ResponsesRequest } from "./schema.ts";
 
 export type OutputItem = ReasoningItem | MessageItem | FunctionCallItem;
@@ -129,7 +129,7 @@ export class ResponseFrame {
 }
 
 /** Builds a `response` of the events of a whole answer. */
-export class ResponseBuilder implements WholeAnswer {
+export class ResponseBuilder implements BufferedResponse {
   readonly #frame: ResponseFrame;
   #thinking = "";
   #text = "";

@@ -2,7 +2,7 @@ import type { ApiError } from "../../errors.ts";
 import type { OllamaEvent, OllamaLogprob, OllamaToolCall } from "../../ollama/types.ts";
 import { namedEvent } from "../../lib/sse.ts";
 import { toLogprob } from "../openai-chat/response.ts";
-import type { StreamedAnswer } from "../adapter.ts";
+import type { StreamingResponse } from "../adapter.ts";
 import {
   type OutputItem,
   ResponseFrame,
@@ -28,7 +28,7 @@ interface OpenItem {
 }
 
 /** Writes a streamed answer as the events of `POST /v1/responses`: each item and part is begun, told and ended. */
-export class ResponseWriter implements StreamedAnswer {
+export class ResponseWriter implements StreamingResponse {
   readonly contentType = "text/event-stream; charset=utf-8";
   readonly #frame: ResponseFrame;
   readonly #output: OutputItem[] = [];

@@ -1,15 +1,15 @@
 import type { FastifyInstance } from "fastify";
-import type { Gateway } from "../../app-context.ts";
+import type { AppContext } from "../../app-context.ts";
 import { translateMessages } from "../../apis/anthropic-messages/adapter.ts";
 import { messagesSchema } from "../../apis/anthropic-messages/schema.ts";
 import { parseBody } from "../../apis/common/validation.ts";
-import { answer } from "../../generation/generate.ts";
+import { generate } from "../../generation/generate.ts";
 
 /** Anthropic's route. */
-export function messagesRoute(app: FastifyInstance, gateway: Gateway): void {
+export function messagesRoute(app: FastifyInstance, gateway: AppContext): void {
   app.post("/v1/messages", (request, reply) => {
     // Anthropic's clients look for the id here.
     void reply.header("request-id", request.id);
-    return answer(gateway, request, reply, translateMessages(parseBody(messagesSchema, request.body)));
+    return generate(gateway, request, reply, translateMessages(parseBody(messagesSchema, request.body)));
   });
 }

@@ -5,13 +5,13 @@ import type { Log } from "../../observability/log.ts";
 export function changeAudit(log: Log, request: FastifyRequest, reply: FastifyReply): () => void {
   // It only looks whether a file is there.
   if (request.method === "HEAD") return () => undefined;
-  const { body, params, caller, keyId, id, record } = request;
+  const { body, params, consumer, keyId, id, record } = request;
   const [, act = ""] = /^\/api\/(\w+)/.exec(request.routeOptions.url ?? "") ?? [];
   return () => {
     log.audit({
       act: act === "blobs" ? "upload-file" : `${act}-model`,
       ...targetOf(body, params),
-      key: caller.name,
+      key: consumer.name,
       key_id: keyId,
       client: record.clientIp,
       request_id: id,

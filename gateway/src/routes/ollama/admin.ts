@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { ApiError } from "../../errors.ts";
-import type { Gateway } from "../../app-context.ts";
+import type { AppContext } from "../../app-context.ts";
 import { changeAudit } from "./admin-audit.ts";
 import { isLarge } from "../../ollama/proxy-body.ts";
 
@@ -12,7 +12,7 @@ export const BLOB_ROUTES: ReadonlySet<string> = new Set([BLOB]);
 const POSTED = ["/api/pull", "/api/push", "/api/create", "/api/copy"];
 
 /** The routes of Ollama's API that change the server: closed, unless an admin's key is used. */
-export function ollamaChangesRoutes(root: FastifyInstance, gateway: Gateway): void {
+export function ollamaChangesRoutes(root: FastifyInstance, gateway: AppContext): void {
   void root.register((app, _options, done) => {
     // Blobs are passed on as they come.
     app.addContentTypeParser("application/octet-stream", (_request, payload, parsed) => {
@@ -30,13 +30,13 @@ export function ollamaChangesRoutes(root: FastifyInstance, gateway: Gateway): vo
   });
 }
 
-function refusal({ caller }: FastifyRequest, { ollama }: Gateway): ApiError | undefined {
-  if (!caller.admin) return new ApiError("admin_key_required");
-  return ollama.all.length === 1 ? undefined : new ApiError("several_servers");
+function refusal({ consumer }: FastifyRequest, { backends }: AppContext): ApiError | undefined {
+  if (!consumer.admin) return new ApiError("admin_key_required");
+  return backends.all.length === 1 ? undefined : new ApiError("several_servers");
 }
 
-async function forwardTo(gateway: Gateway, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const [backend] = gateway.ollama.all;
+async function forwardTo(gateway: AppContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const [backend] = gateway.backends.all;
   if (backend === undefined) throw new ApiError("upstream_unreachable");
   const leaving = new AbortController();
   const audit = changeAudit(gateway.log, request, reply);
@@ -44,12 +44,12 @@ async function forwardTo(gateway: Gateway, request: FastifyRequest, reply: Fasti
     audit();
     leaving.abort(new ApiError("client_left"));
     // What is present may be another now.
-    void gateway.ollama.refresh();
+    void gateway.backends.refresh();
   });
   // Not the query: none of these routes has one.
   const path = request.url.split("?", 1)[0] ?? "";
   const forwarded = { method: request.method, path, body: request.body, isLarge: isLarge(request.bodyCost) };
-  const answer = await backend.client.forward(forwarded, leaving.signal).catch((error: unknown) => {
+  const answer = await backend.client.proxy(forwarded, leaving.signal).catch((error: unknown) => {
     // A body that fell silent has its response, which ended this.
     if (!reply.sent) throw error;
   });

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from "fastify";
-import type { Caller } from "../../auth/consumer.ts";
+import type { Consumer } from "../../auth/consumer.ts";
 import { modelNotFound } from "../../errors.ts";
-import type { Gateway } from "../../app-context.ts";
+import type { AppContext } from "../../app-context.ts";
 import { isLarge } from "../../ollama/proxy-body.ts";
-import type { OllamaCall } from "../../ollama/types.ts";
+import type { GenerateRequest } from "../../ollama/types.ts";
 import {
   namedModelSchema,
   nativeEmbedSchema,
@@ -11,12 +11,12 @@ import {
   translateNative,
 } from "../../apis/ollama-native/adapter.ts";
 import { parseBody } from "../../apis/common/validation.ts";
-import { answer } from "../../generation/generate.ts";
-import { askServer, embed, requestServerJson } from "../../generation/embed.ts";
+import { generate } from "../../generation/generate.ts";
+import { requestServer, embed, requestServerJson } from "../../generation/embed.ts";
 import { visibleModels } from "../visible-models.ts";
 
 /** Ollama's own API, as far as it generates and reads: `ollama run` and Ollama's clients work through the gateway. */
-export function ollamaApiRoutes(app: FastifyInstance, gateway: Gateway): void {
+export function ollamaApiRoutes(app: FastifyInstance, gateway: AppContext): void {
   // What Ollama's command line asks for before anything else.
   app.get("/", (_request, reply) => reply.type("text/plain; charset=utf-8").send("Ollama is running"));
 
@@ -25,12 +25,12 @@ export function ollamaApiRoutes(app: FastifyInstance, gateway: Gateway): void {
   embeddingRoute(app, gateway, "/api/embed");
   embeddingRoute(app, gateway, "/api/embeddings");
 
-  app.get("/api/tags", async ({ caller }) => ({ models: await visibleModels(gateway, caller) }));
-  app.get("/api/ps", async ({ caller }) => ({ models: await running(gateway, caller) }));
-  app.get("/api/version", () => askServer(gateway, { method: "GET", path: "/api/version" }));
-  app.post("/api/show", async ({ body: asked, caller, bodyCost }, reply) => {
+  app.get("/api/tags", async ({ consumer }) => ({ models: await visibleModels(gateway, consumer) }));
+  app.get("/api/ps", async ({ consumer }) => ({ models: await running(gateway, consumer) }));
+  app.get("/api/version", () => requestServer(gateway, { method: "GET", path: "/api/version" }));
+  app.post("/api/show", async ({ body: asked, consumer, bodyCost }, reply) => {
     const body = parseBody(namedModelSchema, asked);
-    if (!caller.allows(body.model)) throw modelNotFound(body.model);
+    if (!consumer.allows(body.model)) throw modelNotFound(body.model);
     const json = await requestServerJson(gateway, {
       method: "POST",
       path: "/api/show",
@@ -45,13 +45,13 @@ export function ollamaApiRoutes(app: FastifyInstance, gateway: Gateway): void {
 // Of the vectors nothing is needed: the response is passed on as it came.
 const NOTHING = Buffer.alloc(0);
 
-function generatingRoute(app: FastifyInstance, gateway: Gateway, path: OllamaCall["path"]): void {
+function generatingRoute(app: FastifyInstance, gateway: AppContext, path: GenerateRequest["path"]): void {
   app.post(path, (request, reply) =>
-    answer(gateway, request, reply, translateNative(path, parseBody(nativeSchema, request.body))),
+    generate(gateway, request, reply, translateNative(path, parseBody(nativeSchema, request.body))),
   );
 }
 
-function embeddingRoute(app: FastifyInstance, gateway: Gateway, path: string): void {
+function embeddingRoute(app: FastifyInstance, gateway: AppContext, path: string): void {
   app.post(path, async (request, reply) => {
     const body = parseBody(nativeEmbedSchema, request.body);
     const question = { method: "POST", path, model: body.model, body } as const;
@@ -60,14 +60,14 @@ function embeddingRoute(app: FastifyInstance, gateway: Gateway, path: string): v
   });
 }
 
-/** What is loaded on all servers that answer, of the caller's models. @throws ApiError when none does */
-async function running({ ollama }: Gateway, caller: Caller): Promise<readonly object[]> {
-  const answers = await Promise.allSettled(ollama.all.map((backend) => backend.client.running()));
+/** What is loaded on all servers that answer, of the consumer's models. @throws ApiError when none does */
+async function running({ backends }: AppContext, consumer: Consumer): Promise<readonly object[]> {
+  const answers = await Promise.allSettled(backends.all.map((backend) => backend.client.running()));
   const [first] = answers;
   if (first?.status === "rejected" && answers.every((each) => each.status === "rejected")) {
     throw first.reason;
   }
   return answers
     .flatMap((each) => (each.status === "fulfilled" ? each.value.models : []))
-    .filter(({ name }) => caller.allows(name));
+    .filter(({ name }) => consumer.allows(name));
 }

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from "fastify";
 import packageJson from "../../../package.json" with { type: "json" };
 import { ApiError } from "../../errors.ts";
-import type { Gateway } from "../../app-context.ts";
+import type { AppContext } from "../../app-context.ts";
 import type { Statistics } from "../../observability/latency-stats.ts";
 import { translateChat } from "../../apis/openai-chat/adapter.ts";
 import { opeaSchema, toChatRequest } from "../../apis/opea/adapter.ts";
 import { parseBody } from "../../apis/common/validation.ts";
-import { answer } from "../../generation/generate.ts";
+import { generate } from "../../generation/generate.ts";
 
 const healthCheck = {
   "Service Title": "ollama-stack gateway",
@@ -15,12 +15,12 @@ const healthCheck = {
 };
 
 /** OPEA's routes: its mega-services, and what its orchestrator and its dashboards ask for. */
-export function opeaRoutes(app: FastifyInstance, gateway: Gateway, statistics: Statistics): void {
+export function opeaRoutes(app: FastifyInstance, gateway: AppContext, statistics: Statistics): void {
   for (const path of ["/v1/example-service", "/v1/chatqna"]) {
     app.post(path, async (request, reply) => {
       const chat = toChatRequest(parseBody(opeaSchema, request.body), gateway.config.LLM_MODEL_ID);
       try {
-        await answer(gateway, request, reply, translateChat(chat));
+        await generate(gateway, request, reply, translateChat(chat));
       } catch (error) {
         throw error instanceof ApiError && error.code === "model_not_found" ? asBadRequest(error) : error;
       }

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from "fastify";
-import type { Gateway } from "../../app-context.ts";
+import type { AppContext } from "../../app-context.ts";
 import { translateChat } from "../../apis/openai-chat/adapter.ts";
 import { chatSchema } from "../../apis/openai-chat/schema.ts";
 import { parseBody } from "../../apis/common/validation.ts";
-import { answer } from "../../generation/generate.ts";
+import { generate } from "../../generation/generate.ts";
 
-export function chatCompletionsRoute(app: FastifyInstance, gateway: Gateway): void {
+export function chatCompletionsRoute(app: FastifyInstance, gateway: AppContext): void {
   app.post("/v1/chat/completions", (request, reply) =>
-    answer(gateway, request, reply, translateChat(parseBody(chatSchema, request.body))),
+    generate(gateway, request, reply, translateChat(parseBody(chatSchema, request.body))),
   );
 }

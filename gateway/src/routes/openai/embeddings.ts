@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { ApiError } from "../../errors.ts";
-import type { Gateway } from "../../app-context.ts";
+import type { AppContext } from "../../app-context.ts";
 import {
   embeddingsSchema,
   toEmbeddingsJson,
@@ -10,7 +10,7 @@ import {
 import { parseBody } from "../../apis/common/validation.ts";
 import { embed } from "../../generation/embed.ts";
 
-export function embeddingsRoute(app: FastifyInstance, gateway: Gateway): void {
+export function embeddingsRoute(app: FastifyInstance, gateway: AppContext): void {
   app.post("/v1/embeddings", async (request, reply) => {
     const asked = parseBody(embeddingsSchema, request.body);
     const question = { ...toOllamaEmbed(asked), model: asked.model };

@@ -1,20 +1,20 @@
 import type { FastifyInstance } from "fastify";
 import { modelNotFound } from "../../errors.ts";
-import type { Gateway } from "../../app-context.ts";
+import type { AppContext } from "../../app-context.ts";
 import { canonicalModelName } from "../../ollama/model-name.ts";
 import type { OllamaModel } from "../../ollama/types.ts";
 import { visibleModels } from "../visible-models.ts";
 
-export function modelsRoute(app: FastifyInstance, gateway: Gateway): void {
-  app.get("/v1/models", async ({ caller }) => ({
+export function modelsRoute(app: FastifyInstance, gateway: AppContext): void {
+  app.get("/v1/models", async ({ consumer }) => ({
     object: "list",
-    data: (await visibleModels(gateway, caller)).map(toOpenAiModel),
+    data: (await visibleModels(gateway, consumer)).map(toOpenAiModel),
   }));
 
   // A wildcard, because the names of models have slashes; clients quote them or do not.
-  app.get<{ Params: { "*": string } }>("/v1/models/*", async ({ caller, params: { "*": name } }) => {
+  app.get<{ Params: { "*": string } }>("/v1/models/*", async ({ consumer, params: { "*": name } }) => {
     const wanted = canonicalModelName(name);
-    const models = await visibleModels(gateway, caller);
+    const models = await visibleModels(gateway, consumer);
     const found = models.find((model) => canonicalModelName(model.name) === wanted);
     if (found === undefined) throw modelNotFound(name);
     return toOpenAiModel(found);

@@ -1,16 +1,16 @@
 import type { FastifyInstance } from "fastify";
-import type { Gateway } from "../../app-context.ts";
-import type { KeyRing } from "../../auth/key-store.ts";
+import type { AppContext } from "../../app-context.ts";
+import type { KeyStore } from "../../auth/key-store.ts";
 import { ApiError } from "../../errors.ts";
 
 export function metricsRoute(
   app: FastifyInstance,
-  { metrics }: Gateway,
-  keys: Pick<KeyRing, "hadSeveral">,
+  { metrics }: AppContext,
+  keys: Pick<KeyStore, "hadMultiple">,
 ): void {
-  app.get("/metrics", async ({ caller }, reply) => {
+  app.get("/metrics", async ({ consumer }, reply) => {
     // They show what each key uses, and all of them together.
-    if (keys.hadSeveral && !caller.admin) {
+    if (keys.hadMultiple && !consumer.admin) {
       throw new ApiError("admin_key_required", {
         message:
           "Only a key with the admin flag may read the metrics, which show the usage of all keys. " +
