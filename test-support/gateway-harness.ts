@@ -7,7 +7,7 @@ import { createLog } from "../gateway/src/observability/log.ts";
 import { FakeOllama, type Step } from "./fake-ollama.ts";
 
 // What is waited for comes in milliseconds, unless the machine is busy with something else.
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 45_000;
 
 export type LogLine = Record<string, unknown>;
 

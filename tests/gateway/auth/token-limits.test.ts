@@ -59,7 +59,7 @@ async function refusalOf(response: Response): Promise<{ seconds: number; message
 test("a stream that was left before its first token cost nothing, however long its prompt", async () => {
   const all = await limited("tokens=1000");
   all.fake.answers("hang");
-  await leave(all, conversation(1100, { stream: true }));
+  await leave(all, conversation(2500, { stream: true }));
   expect((await refusalOf(await ask(all.gateway, all.key))).type).toBe("tokens");
 });
 
@@ -70,7 +70,7 @@ test("an answer that was not streamed cost nothing when its client left", async 
   await (await ask(all.gateway, all.key, hello)).text();
   all.fake.answers("hang");
   const client = new AbortController();
-  const left = ask(all.gateway, all.key, { ...hello, max_tokens: 500 }, { signal: client.signal });
+  const left = ask(all.gateway, all.key, { ...hello, max_tokens: 1200 }, { signal: client.signal });
   await all.fake.conversation(1);
   client.abort();
   await expect(left).rejects.toThrow();
@@ -81,7 +81,7 @@ test("an answer that was not streamed cost nothing when its client left", async 
 test("embeddings that were left cost nothing", async () => {
   const all = await limited("tokens=1000");
   all.fake.answers("hang");
-  await leave(all, { model: "m", input: "word".repeat(1100) }, "/v1/embeddings");
+  await leave(all, { model: "m", input: "word".repeat(2500) }, "/v1/embeddings");
   expect((await refusalOf(await ask(all.gateway, all.key))).type).toBe("tokens");
 });
 
