@@ -158,7 +158,7 @@ describe("on SIGTERM", () => {
 });
 
 // Tens of megabytes, and a process of its own.
-const large = { timeout: 20_000 };
+const large = { timeout: 60_000 };
 
 test(
   "a body that is nothing but structure does not take down a gateway with the image's memory",
@@ -211,7 +211,7 @@ test.each([
             ({ status }) => status,
             () => 0,
           ),
-        { timeout: 15_000 },
+        { timeout: 45_000 },
       )
       .toBe(200);
   },

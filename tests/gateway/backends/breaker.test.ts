@@ -77,7 +77,7 @@ describe("the breaker opens on the server's failures, not on one client's", () =
           expect(await ask("dan")).toBe(200);
           return left.received.length;
         },
-        { timeout: 30_000, interval: 50 },
+        { timeout: 45_000, interval: 50 },
       )
       .toBeGreaterThan(3);
     await metric(gateway.url, openMetric(left, 0), { headers: headersOf("ada") });

@@ -40,9 +40,9 @@ test("embeddings take memory from the budget as they arrive, until their client 
     await response.text();
     return response.status;
   };
-  await expect.poll(second, { timeout: 15_000 }).toBe(503);
+  await expect.poll(second, { timeout: 45_000 }).toBe(503);
   resume();
   expect((await first).status).toBe(200);
   await (await first).text();
-  await expect.poll(second, { timeout: 15_000 }).toBe(200);
+  await expect.poll(second, { timeout: 45_000 }).toBe(200);
 });

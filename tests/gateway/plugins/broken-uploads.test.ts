@@ -37,7 +37,7 @@ describe("an upload that breaks off is logged with its client's address, and the
     await fake.begun(path);
     fake.closeConnections();
     expect(await gateway.requestLine("/api/blobs/:digest")).toMatchObject({ client_ip: "127.0.0.1" });
-    await expect.poll(received, { timeout: 15_000 }).toMatch(/^HTTP\/1\.1 50[23] /);
+    await expect.poll(received, { timeout: 45_000 }).toMatch(/^HTTP\/1\.1 50[23] /);
     expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
   });
 
@@ -50,7 +50,7 @@ describe("an upload that breaks off is logged with its client's address, and the
       client_ip: "127.0.0.1",
       error: "request_timeout",
     });
-    await expect.poll(received, { timeout: 15_000 }).toMatch(/^HTTP\/1\.1 408 /);
+    await expect.poll(received, { timeout: 45_000 }).toMatch(/^HTTP\/1\.1 408 /);
     expect(gateway.log.filter((line) => line.includes('"level":"error"'))).toEqual([]);
     expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
   });

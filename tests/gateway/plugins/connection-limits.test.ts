@@ -5,7 +5,7 @@ import { last, token } from "../../../test-support/fake-ollama.ts";
 import { errorOf, hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
 
 const chat = "/v1/chat/completions";
-const patience = { timeout: 15_000 };
+const patience = { timeout: 45_000 };
 const ada = newKey("ada", []);
 
 interface Client {

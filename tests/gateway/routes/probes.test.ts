@@ -33,7 +33,7 @@ test("/ready says which models are missing, and is 200 once they are there", asy
   expect(before.status).toBe(503);
   expect(await before.json()).toMatchObject({ status: "not_ready", missing: ["b:1b", "a:2b"] });
   fake.models = ["a:latest", "b:1b", "a:2b"];
-  await expect.poll(async () => (await fetch(`${gateway.url}/ready`)).status, { timeout: 15_000 }).toBe(200);
+  await expect.poll(async () => (await fetch(`${gateway.url}/ready`)).status, { timeout: 45_000 }).toBe(200);
 });
 
 test("/ready showed everybody which models there are to be, without a key", async () => {

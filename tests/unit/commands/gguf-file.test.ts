@@ -78,7 +78,7 @@ describe("a GGUF file", () => {
 
   it.each(["cut", "hang"] as const)(
     "from a URL goes on where it was when the download is: %s",
-    { timeout: 20_000 },
+    { timeout: 60_000 },
     async (then) => {
       const { server, url } = await fake();
       const web = await serving([

@@ -70,7 +70,7 @@ describe("pulling a model", () => {
     expect(server.pulls).toHaveLength(2);
   });
 
-  it("gives up, saying why, when no attempt gets any further", { timeout: 40_000 }, async () => {
+  it("gives up, saying why, when no attempt gets any further", { timeout: 60_000 }, async () => {
     const refused = {
       lines: [{ error: "max retries exceeded: dial tcp: connection refused" }],
       then: "end",
@@ -129,7 +129,7 @@ describe("pulling a model", () => {
     expect([...server.models.keys()].sort()).toEqual(["other:2b", "tiny:1b"]);
   });
 
-  it("says so when Ollama does not answer", { timeout: 40_000 }, async () => {
+  it("says so when Ollama does not answer", { timeout: 60_000 }, async () => {
     const { code, stderr } = await run("pull-model", { OLLAMA_URL: "http://127.0.0.1:1" });
     expect(code).toBe(1);
     expect(stderr).toMatch(/Model tiny:1b: .*(does not answer|ECONNREFUSED)/);
