@@ -1,3 +1,4 @@
+import { refuseEndless } from "./endless-schemas.ts";
 import {
   GRAMMAR_BYTES_PER_SCHEMA_BYTE,
   MAX_COPIED_VALUES,
@@ -61,6 +62,7 @@ function start(document: SchemaDocument, nameBytes: number): Position {
 
 function finish(walk: SchemaWalk, root: SafeNode, at: Position): SafeSchema {
   walk.visitDefinitions();
+  refuseEndless(walk.definitions);
   const counter = new WayCounter();
   for (const branch of walk.branches) counter.count(branch.node, branch.at);
   const definitions = walk.definitions.map(({ name, node }) => [name, node?.schema ?? {}] as const);

@@ -140,6 +140,24 @@ describe("references", () => {
     });
   });
 
+  test("lead into recursion that can end: through an optional property, a list, null or another alternative", () => {
+    const root = { $ref: "#" };
+    const required = { required: ["next"] };
+    for (const schema of [
+      object({ next: root }),
+      object({ next: { type: "array", items: root } }, required),
+      object({ next: { anyOf: [{ type: "null" }, root] } }, required),
+      object(
+        { next: { $ref: "#/$defs/a" } },
+        {
+          ...required,
+          $defs: { a: object({ next: { $ref: "#/$defs/b" } }, required), b: { type: "null" } },
+        },
+      ),
+    ])
+      expect(faultsIn(makeSafe(schema, "format").schema)).toEqual([]);
+  });
+
   test.each([
     ["leads nowhere", object({ due: { $ref: "#/$defs/none" } }), "format.properties.due.$ref"],
     [
@@ -152,6 +170,29 @@ describe("references", () => {
       "is its own end by another",
       object({ a: { $ref: "#/$defs/b" } }, { $defs: { b: { anyOf: [{ $ref: "#/$defs/b" }] } } }),
       "format.$defs.b",
+    ],
+    [
+      "requires itself without an end",
+      { $defs: { a: object({ a: { $ref: "#/$defs/a" } }, { required: ["a"] }) }, $ref: "#/$defs/a" },
+      "format.$defs.a",
+    ],
+    [
+      "requires itself without an end by an item and an alternative",
+      object(
+        { list: { $ref: "#/$defs/list" } },
+        {
+          $defs: {
+            list: { type: "array", items: { $ref: "#/$defs/node" }, minItems: 1 },
+            node: {
+              anyOf: [
+                object({ list: { $ref: "#/$defs/list" } }, { required: ["list"] }),
+                { type: "array", prefixItems: [{ $ref: "#/$defs/list" }] },
+              ],
+            },
+          },
+        },
+      ),
+      "format.$defs.list",
     ],
   ])("that %s is refused", (_what, schema, param) => {
     expect(refusal(schema)).toMatchObject({ status: 400, param });
