@@ -2,13 +2,14 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { ResponseStream } from "./response-stream.ts";
 import { ApiError, toApiError } from "../errors.ts";
 import type { AppContext } from "../app-context.ts";
-import { IGNORED_KEYWORDS_HEADER, ignoredKeywordsHeader } from "../apis/common/ignored-keywords-header.ts";
+import { IGNORED_KEYWORDS_HEADER, ignoredHeader } from "../apis/common/ignored-headers.ts";
 import type { OllamaEvent } from "../ollama/types.ts";
 import type { AdmittedRequest } from "../scheduling/admitted-request.ts";
 import type { ApiAdapter } from "../apis/adapter.ts";
 import type { NeededContext } from "../backends/loaded-models.ts";
 import { acquireQuota, settleQuota } from "./acquire-quota.ts";
-import { runCalls } from "./run-calls.ts";
+import { setIgnoredHeader } from "./ignored-header.ts";
+import { type RunnableCalls, runCalls } from "./run-calls.ts";
 import { shareModel } from "./shared-model.ts";
 import { requireKnownTokens } from "./context-check.ts";
 import { requireVisionSupport } from "./vision-check.ts";
@@ -41,7 +42,7 @@ export async function generate(
   const { call, further = [] } = asked;
   if (gateway.config.LOG_TEXT === "on") record.keepText([call, ...further].map(({ body }) => body));
   if (asked.ignoredKeywords !== undefined) {
-    void reply.header(IGNORED_KEYWORDS_HEADER, ignoredKeywordsHeader(asked.ignoredKeywords));
+    void reply.header(IGNORED_KEYWORDS_HEADER, ignoredHeader(asked.ignoredKeywords));
   }
   const { subject, images, thinking } = asked;
   acquireQuota(request, reply, { bodies: [call, ...further].map(({ body }) => body), subject });
@@ -78,14 +79,15 @@ function share(
   return { asked: { ...asked, call, further }, neededContext };
 }
 
-async function sendBuffered({ request, reply, asked, adapt, admitted }: Generation): Promise<void> {
+async function sendBuffered({ gateway, request, reply, asked, adapt, admitted }: Generation): Promise<void> {
   const whole = asked.buffered();
-  await runCalls(request, asked, admitted, {
+  await runCalls(request, runnable(gateway, asked), admitted, {
     onEvent(event, line) {
       request.record.note(event);
       whole.add(adapt(event), line);
     },
   });
+  setIgnoredHeader(reply, request.record);
   void reply
     .header("content-type", "application/json; charset=utf-8")
     .header("server-timing", request.record.serverTiming())
@@ -105,10 +107,13 @@ async function sendStream({ gateway, request, reply, asked, adapt, admitted }: G
     out.comment("loading");
   };
   try {
-    await runCalls(request, asked, admitted, {
+    await runCalls(request, runnable(gateway, asked), admitted, {
       onEvent(event, line) {
         record.note(event);
-        if (!out.begun) void reply.header("server-timing", record.serverTiming());
+        if (!out.begun) {
+          setIgnoredHeader(reply, record);
+          void reply.header("server-timing", record.serverTiming());
+        }
         out.write(streamed.write(adapt(event), line));
         if (record.responses === answers) out.end();
       },
@@ -122,6 +127,16 @@ async function sendStream({ gateway, request, reply, asked, adapt, admitted }: G
     record.error ??= toApiError(thrown);
     out.fail(streamed.fail(record.error));
   }
+}
+
+/** Strict parameters are no preferences. */
+function runnable({ config }: AppContext, { call, further, subject, thinking }: ApiAdapter): RunnableCalls {
+  return {
+    call,
+    subject,
+    ...(further === undefined ? {} : { further }),
+    ...(config.STRICT_PARAMETERS === "on" ? {} : { thinking }),
+  };
 }
 
 function asItCame(event: OllamaEvent): OllamaEvent {

@@ -7,6 +7,10 @@ import type { ApiAdapter } from "../apis/adapter.ts";
 import { isLarge } from "../ollama/proxy-body.ts";
 import { maxOutputOf } from "./acquire-quota.ts";
 import { isLong, requireRoom } from "./prompt-room.ts";
+import { asksToThink, sendWithThinking } from "./think-fallback.ts";
+
+/** The calls, and the parameter that has the model think, where that is only a preference. */
+export type RunnableCalls = Pick<ApiAdapter, "call" | "further" | "subject" | "thinking">;
 
 /** Takes the events of all calls of a request, one call after another. */
 interface Reader extends EventReader {
@@ -22,18 +26,24 @@ interface Reader extends EventReader {
  */
 export async function runCalls(
   request: FastifyRequest,
-  { call, further = [], subject }: ApiAdapter,
+  { call, further = [], subject, thinking }: RunnableCalls,
   admitted: AdmittedRequest,
   reader: Reader,
 ): Promise<void> {
   const { record, consumer } = request;
   const ask = (asked: ApiAdapter["call"]): Promise<void> =>
     admitted.run((ollama) => {
-      const send = (): Promise<void> => {
-        record.beginCall(asked.body, maxOutputOf(asked.body));
-        const sent = isLarge(request.bodyCost) ? { ...asked, isLarge: true } : asked;
+      const sendCall = (each: ApiAdapter["call"]): Promise<void> => {
+        record.beginCall(each.body, maxOutputOf(each.body));
+        const sent = isLarge(request.bodyCost) ? { ...each, isLarge: true } : each;
         return ollama.generate(sent, admitted, reader, record.trace?.traceparent);
       };
+      const send = (): Promise<void> =>
+        thinking === undefined || !asksToThink(asked)
+          ? sendCall(asked)
+          : sendWithThinking(asked, sendCall, () => {
+              record.ignore(thinking);
+            });
       return isLong(request) ? requireRoom(admitted, asked.body).then(send) : send();
     });
   if (further.length === 0) return ask(call);

@@ -77,6 +77,11 @@ export class Metrics {
     "Requests that were turned away before Ollama was to generate, by reason.",
     ["reason"],
   );
+  readonly #ignored = this.#counter(
+    "gateway_ignored_parameters_total",
+    "Parameters that requests had and that were left out, by route.",
+    ["route"],
+  );
   readonly #aborts = this.#counter(
     "gateway_client_aborts_total",
     "Generating requests whose client left or stalled, by what they had come to: queue, load, prompt or answer.",
@@ -166,7 +171,8 @@ export class Metrics {
   count(route: string, method: string, status: number, record: RequestRecord): void {
     this.#countRequest(route, method, status);
     if (record.error !== undefined) this.#countFailure(route, status, record, record.error.code);
-    const { admitted } = record;
+    const { admitted, ignoredParameters } = record;
+    if (ignoredParameters !== undefined) this.#ignored.of({ route }).add(ignoredParameters.size);
     if (admitted === undefined) return;
 
     const total = record.elapsedMs() / SECOND;

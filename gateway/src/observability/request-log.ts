@@ -11,6 +11,12 @@ export type ProbeStatuses = Map<string, number>;
 export function logRequest(log: Log, request: FastifyRequest, status: number, probes: ProbeStatuses): void {
   const { record } = request;
   const route = request.routeOptions.url;
+  if (record.ignoredParameters !== undefined) {
+    request.log.debug(
+      { request_id: request.id, route, parameters: [...record.ignoredParameters] },
+      "ignored parameters",
+    );
+  }
   log.request(levelOf(request, status, probes), {
     request_id: request.id,
     trace_id: record.trace?.traceId,

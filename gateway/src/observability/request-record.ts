@@ -8,6 +8,9 @@ import type { Trace } from "./trace-context.ts";
 
 const NS_PER_MS = 1e6;
 
+// More names than this say nothing more, and a client may send thousands.
+const MAX_IGNORED = 64;
+
 // Errors that end a request which Ollama is working on. With any other, it has refused the request or failed.
 const CUT_SHORT: ReadonlySet<string | undefined> = new Set([
   "client_left",
@@ -38,6 +41,8 @@ export class RequestRecord {
   /** How long Ollama read the prompt and generated, as it says itself. */
   promptMs = 0;
   generationMs = 0;
+  /** Parameters that were left out, by name; undefined: none. */
+  ignoredParameters: Set<string> | undefined;
   /** Answers that are complete. */
   responses = 0;
   /** Tokens of the answer for which Ollama has not said yet how many: an event of it is about one. */
@@ -65,6 +70,12 @@ export class RequestRecord {
 
   get answer(): string | readonly string[] | undefined {
     return this.#prompts?.length === 1 ? this.#texts[0] : this.#prompts && this.#texts;
+  }
+
+  /** A parameter of the request is left out. */
+  ignore(name: string): void {
+    this.ignoredParameters ??= new Set();
+    if (this.ignoredParameters.size < MAX_IGNORED) this.ignoredParameters.add(name);
   }
 
   elapsedMs(): number {

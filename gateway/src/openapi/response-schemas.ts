@@ -29,6 +29,7 @@ export const chatCompletion = z.object({
         reasoning_content: text
           .optional()
           .describe("Extension: what the model thought before its answer, where it does."),
+        reasoning: text.optional().describe("Extension: the same, by another name."),
         tool_calls: z.array(toolCall).optional(),
       }),
       logprobs: z.object({ content: z.array(z.unknown()), refusal: nothing }).nullable(),

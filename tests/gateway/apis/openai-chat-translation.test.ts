@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
-import { toOllamaChat } from "../../../gateway/src/apis/openai-chat/request.ts";
+import { chosenTools, toOllamaChat } from "../../../gateway/src/apis/openai-chat/request.ts";
 import { chatSchema } from "../../../gateway/src/apis/openai-chat/schema.ts";
 import { parseBody } from "../../../gateway/src/apis/common/validation.ts";
 
 const user = { role: "user", content: "Hi" };
 
 function translated(body: object): object {
-  return toOllamaChat(parseBody(chatSchema, { model: "m", messages: [user], ...body }));
+  const request = parseBody(chatSchema, { model: "m", messages: [user], ...body });
+  return toOllamaChat(request, chosenTools(request, { ignore: () => undefined }));
 }
 
 const bare = {

@@ -151,7 +151,7 @@ describe("POST /v1/chat/completions, streamed", () => {
     });
     expect(chunks).toEqual([
       chunk({ role: "assistant", content: "", refusal: null }),
-      chunk({ reasoning_content: "Hm." }),
+      chunk({ reasoning_content: "Hm.", reasoning: "Hm." }),
       chunk(
         { content: "A" },
         probable({ ...A, top_logprobs: [A, { token: "B", logprob: -1, bytes: null }] }),

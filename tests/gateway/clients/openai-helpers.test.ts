@@ -69,7 +69,7 @@ test("thinking comes beside the answer, and a client that leaves in mid-stream s
     deltas.push(chunk.choices[0]?.delta ?? {});
     if (deltas.length === 3) break;
   }
-  expect(deltas.slice(1)).toEqual([{ reasoning_content: "Hm." }, { content: "Hel" }]);
+  expect(deltas.slice(1)).toEqual([{ reasoning_content: "Hm.", reasoning: "Hm." }, { content: "Hel" }]);
   expect((await fake.conversation()).body.think).toBe("low");
   expect(await (await fake.conversation()).brokenOff).toBe(true);
 });

@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { temperatureTo } from "../common/fatal-options.ts";
+import { ignored } from "../common/parameters.ts";
 import { unsupported, unsupportedFlag, unsupportedForms } from "../common/validation.ts";
-import { MAX_MESSAGES, MAX_TOOLS, extensions, ignored, modelName } from "../openai-chat/schema.ts";
+import { MAX_MESSAGES, MAX_TOOLS, extensions, modelName } from "../openai-chat/schema.ts";
 import { isEmptyList, letsTheModelCall, setsOnly } from "../common/noop-values.ts";
 
 // What was sent before is read anew each time: nothing is cached, and nothing changes by it.

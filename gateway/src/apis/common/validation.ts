@@ -1,10 +1,9 @@
 import * as z from "zod";
-import { ApiError, type ErrorCode } from "../../errors.ts";
-import { exactLiteral } from "../../lib/exact-numbers.ts";
+import { ApiError } from "../../errors.ts";
+import { exactLiteral, isJsonObject } from "../../lib/exact-numbers.ts";
 import { type JsonPath, writePath } from "../../lib/json-path.ts";
+import { type Reading, readingAs, refused, withoutIgnored } from "./parameters.ts";
 import { PrunedSchemaCache } from "./schema-cache.ts";
-
-const refused = { code: "unsupported_parameter" satisfies ErrorCode };
 
 /** Marks a parameter that is known but cannot be honoured: refused with its name where it would change the answer. */
 export function unsupported(why: string, harmless: (value: unknown) => boolean = () => false): z.ZodType {
@@ -53,12 +52,30 @@ export function unsupportedFlag(why: string): z.ZodType {
   return unsupported(why, (value) => value === false);
 }
 
-/** @throws ApiError that names the first wrong parameter in `param` */
-export function parseBody<Output>(schema: z.ZodType<Output>, body: unknown): Output {
-  const result = prunedSchemasOf(schema).for(body).safeParse(body, FIRST_ISSUE);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw issue === undefined ? new ApiError("invalid_request") : toBodyError(issue, []);
+/**
+ * Reads a body by its schema, leniently unless told otherwise: an unknown parameter is left out, and null is absent.
+ *
+ * @throws ApiError that names the first wrong parameter in `param`
+ */
+export function parseBody<Output>(schema: z.ZodType<Output>, body: unknown, reading?: Reading): Output {
+  return readingAs(reading, () => {
+    const known = isJsonObject(body) && schema instanceof z.ZodObject ? keptOf(schema, body) : body;
+    const result = prunedSchemasOf(schema).for(known).safeParse(known, FIRST_ISSUE);
+    if (result.success) return result.data;
+    const [issue] = result.error.issues;
+    throw issue === undefined ? new ApiError("invalid_request") : toBodyError(issue, []);
+  });
+}
+
+/** What is left of a body without what is left out. @throws ApiError for what may not be */
+function keptOf(schema: z.ZodObject, body: Readonly<Record<string, unknown>>) {
+  // An open object is passed on.
+  if (!(schema.def.catchall instanceof z.ZodNever)) return body;
+  const issues: z.core.$ZodIssue[] = [];
+  const kept = withoutIgnored(schema, body, issues as z.core.$ZodRawIssue[]);
+  const [issue] = issues;
+  if (issue !== undefined) throw toBodyError(issue, []);
+  return kept;
 }
 
 // One issue is reported; to collect one for each of a hundred thousand wrong elements takes minutes.

@@ -1,11 +1,12 @@
 import { ChunkWriter, CompletionBuilder } from "./response.ts";
 import { chosenTools, toOllamaChat } from "./request.ts";
+import type { IgnoredParameters } from "../common/parameters.ts";
 import type { ChatRequest } from "./schema.ts";
 import type { ApiAdapter } from "../adapter.ts";
 
 /** A conversation in OpenAI's form. @throws ApiError when the request contradicts itself */
-export function translateChat(request: ChatRequest): ApiAdapter {
-  const chosen = chosenTools(request);
+export function translateChat(request: ChatRequest, ignored: IgnoredParameters): ApiAdapter {
+  const chosen = chosenTools(request, ignored);
   return {
     call: { path: "/api/chat", body: toOllamaChat(request, chosen) },
     subject: "messages",

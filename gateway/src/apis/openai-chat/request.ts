@@ -5,12 +5,13 @@ import { ToolArguments } from "../common/tool-arguments.ts";
 import type { ChatMessage, ChatRequest, effort as effortSchema } from "./schema.ts";
 import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
 import { type OutputFormat, schemaFormat } from "../common/output-format.ts";
-import { type ChosenTools, type ToolChoice, chooseTools } from "../common/tool-choice.ts";
+import type { IgnoredParameters } from "../common/parameters.ts";
+import { type ChosenTools, type Tool, type ToolChoice, chooseTools } from "../common/tool-choice.ts";
 
 type Content = Exclude<ChatMessage["content"], null | undefined>;
 
 /** OpenAI's chat request as Ollama's. Pure: the same request always gives the same. @throws ApiError */
-export function toOllamaChat(request: ChatRequest, chosen = chosenTools(request)): OllamaChatRequest {
+export function toOllamaChat(request: ChatRequest, chosen: ChosenTools): OllamaChatRequest {
   const chat: OllamaChatRequest = {
     model: request.model,
     messages: toOllamaMessages(request.messages),
@@ -37,16 +38,35 @@ export function toOllamaChat(request: ChatRequest, chosen = chosenTools(request)
 }
 
 /**
+ * The functions among the tools. Any other tool needs a server that the gateway is not: it is left out, and the model does
+ * without.
+ */
+function functionsOf(tools: ChatRequest["tools"], ignored: IgnoredParameters): [index: number, tool: Tool][] {
+  return (tools ?? []).flatMap((tool, index): [number, Tool][] => {
+    if (tool.type === undefined || tool.type === "function") {
+      const { function: called } = tool as Pick<Tool, "function">;
+      return [[index, { type: "function", function: called }]];
+    }
+    ignored.ignore(`tools[${index}]`);
+    return [];
+  });
+}
+
+/**
  * The tools that the model is shown, and what its response is held to: the client's choice among them, or else its
  * `response_format`.
  */
-export function chosenTools({
-  tools,
-  tool_choice: choice,
-  parallel_tool_calls: parallel,
-  response_format: format,
-}: ChatRequest): ChosenTools {
-  const chosen = chooseTools(tools ?? [], toToolChoice(choice), parallel !== false);
+export function chosenTools(
+  { tools, tool_choice: choice, parallel_tool_calls: parallel, response_format: format }: ChatRequest,
+  ignored: IgnoredParameters,
+): ChosenTools {
+  const functions = functionsOf(tools, ignored);
+  const chosen = chooseTools(
+    functions.map(([, tool]) => tool),
+    toToolChoice(choice),
+    parallel !== false,
+    (index) => `tools[${functions[index]?.[0] ?? index}].function.parameters`,
+  );
   return chosen.format === undefined ? { ...chosen, ...toOutputFormat(format) } : chosen;
 }
 
@@ -105,36 +125,49 @@ function toOllamaMessages(messages: readonly ChatMessage[]): OllamaMessage[] {
         return { role: "user", content: textOf(message.content), ...(images.length > 0 ? { images } : {}) };
       }
       case "assistant": {
-        for (const call of message.tool_calls ?? []) toolNames.set(call.id, call.function.name);
+        const thinking = message.reasoning_content ?? message.reasoning;
+        const calls: ToolCall[] = message.tool_calls ?? [];
+        if (message.function_call) calls.push({ function: message.function_call });
+        for (const { id, function: called } of calls) {
+          if (id !== undefined) toolNames.set(id, called.name);
+        }
         return {
           role: "assistant",
           content: textOf(message.content ?? message.refusal ?? ""),
-          ...(message.reasoning_content ? { thinking: message.reasoning_content } : {}),
-          ...(message.tool_calls?.length
-            ? { tool_calls: message.tool_calls.map((call) => toOllamaToolCall(call, toolArguments)) }
+          ...(thinking ? { thinking } : {}),
+          ...(calls.length > 0
+            ? { tool_calls: calls.map((call) => toOllamaToolCall(call, toolArguments)) }
             : {}),
         };
       }
       case "tool": {
-        const toolName = toolNames.get(message.tool_call_id) ?? message.name;
+        const { tool_call_id: id, name, content } = message;
+        const toolName = (id === undefined ? undefined : toolNames.get(id)) ?? name;
         return {
           role: "tool",
-          content: textOf(message.content),
-          tool_call_id: message.tool_call_id,
+          content: textOf(content),
+          ...(id === undefined ? {} : { tool_call_id: id }),
           ...(toolName === undefined ? {} : { tool_name: toolName }),
         };
       }
+      case "function":
+        return { role: "tool", content: message.content ?? "", tool_name: message.name };
     }
   });
 }
 
 interface ToolCall {
-  readonly id: string;
-  readonly function: { readonly name: string; readonly arguments: string };
+  readonly id?: string | undefined;
+  readonly function: {
+    readonly name: string;
+    readonly arguments?: string | Readonly<Record<string, unknown>> | undefined;
+  };
 }
 
 function toOllamaToolCall({ id, function: called }: ToolCall, toolArguments: ToolArguments): OllamaToolCall {
-  return { id, function: { name: called.name, arguments: toolArguments.read(called.arguments) } };
+  const { name, arguments: given = {} } = called;
+  const read = typeof given === "string" ? toolArguments.read(given) : given;
+  return { ...(id === undefined ? {} : { id }), function: { name, arguments: read } };
 }
 
 function textOf(content: Content): string {
@@ -149,6 +182,7 @@ function partText(part: Exclude<Content, string>[number]): string | undefined {
     case "refusal":
       return part.refusal;
     case "image_url":
+    case "other":
       return undefined;
   }
 }

@@ -89,7 +89,7 @@ export class CompletionBuilder implements BufferedResponse {
             role: "assistant",
             content: called && this.#content === "" ? null : this.#content,
             refusal: null,
-            ...(this.#thinking === "" ? {} : { reasoning_content: this.#thinking }),
+            ...(this.#thinking === "" ? {} : reasoningIn(this.#thinking)),
             ...(called ? { tool_calls: this.#toolCalls } : {}),
           },
           logprobs: this.#logprobs ? { content: this.#logprobs, refusal: null } : null,
@@ -136,7 +136,7 @@ export class ChunkWriter implements StreamingResponse {
       text += this.#chunk('{"role":"assistant","content":"","refusal":null}', "null", "null");
     }
     if (message?.thinking) {
-      text += this.#chunk(`{"reasoning_content":${JSON.stringify(message.thinking)}}`, "null", "null");
+      text += this.#chunk(JSON.stringify(reasoningIn(message.thinking)), "null", "null");
     }
     if (event.logprobs?.length) {
       const logprobs = JSON.stringify({ content: event.logprobs.map(toLogprob), refusal: null });
@@ -166,4 +166,9 @@ export class ChunkWriter implements StreamingResponse {
     const choice = `{"index":0,"delta":${delta},"logprobs":${logprobs},"finish_reason":${finish}}`;
     return `${this.#head},"choices":[${choice}]${this.#usage}}\n\n`;
   }
+}
+
+/** By the name that most APIs of this kind have, and by the one that Ollama's own has. */
+function reasoningIn(thinking: string): object {
+  return { reasoning_content: thinking, reasoning: thinking };
 }

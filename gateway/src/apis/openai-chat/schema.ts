@@ -1,7 +1,8 @@
 import * as z from "zod";
+import { hint, ignored, object } from "../common/parameters.ts";
 import { unsupported, unsupportedForms } from "../common/validation.ts";
 import { int64 } from "../common/int64.ts";
-import { isEmptyObject } from "../common/noop-values.ts";
+import { isEmptyList, isEmptyObject } from "../common/noop-values.ts";
 import { boundedOptions, temperatureTo } from "../common/fatal-options.ts";
 import { serverOptions } from "../common/server-options.ts";
 
@@ -11,13 +12,10 @@ import { serverOptions } from "../common/server-options.ts";
  */
 export const MAX_TOOLS = 512;
 
-/** Taken, because it does not change the answer. */
-export const ignored = z.unknown().optional();
-
 // What was sent before is read anew each time: nothing is cached, and nothing changes by it.
 export const breakpoint = { prompt_cache_breakpoint: ignored };
 
-const textPart = z.strictObject({ type: z.literal("text"), text: z.string(), ...breakpoint });
+const textPart = object({ type: z.literal("text"), text: z.string(), ...breakpoint });
 
 export const imageUrl = z.string().regex(/^data:image\/[a-z+.-]+;base64,/i, {
   error: "Only data URLs (data:image/...;base64,...) are taken; nothing is fetched on behalf of a client",
@@ -26,15 +24,18 @@ export const imageUrl = z.string().regex(/^data:image\/[a-z+.-]+;base64,/i, {
 /** A model of Ollama sees an image in one way only. */
 export const imageDetail = z.enum(["auto", "low", "high", "original"]);
 
-const imagePart = z.strictObject({
+const imagePart = object({
   type: z.literal("image_url"),
-  image_url: z.strictObject({ url: imageUrl, detail: imageDetail.optional() }),
+  image_url: object({ url: imageUrl, detail: imageDetail.optional() }),
   ...breakpoint,
 });
 
 const otherParts = unsupportedForms("type", ["input_audio", "file"], "only text and images are read");
 
-const refusalPart = z.strictObject({ type: z.literal("refusal"), refusal: z.string() });
+const refusalPart = object({ type: z.literal("refusal"), refusal: z.string() });
+
+/** A part of an earlier response that says nothing to the model, such as the reasoning of another API. */
+const otherPart = z.looseObject({ type: z.string() }).transform(() => ({ type: "other" as const }));
 
 const textContent = z.union([z.string(), z.array(textPart).min(1)]);
 
@@ -42,21 +43,29 @@ const name = z.string().optional();
 
 const onlyFunctions = unsupportedForms("type", ["custom"], "Ollama has functions only");
 
-const toolCall = z.discriminatedUnion("type", [
-  z.strictObject({
-    id: z.string(),
-    // OpenAI's Python client leaves it in what it put together from a stream, and sends it back.
-    index: ignored,
-    type: z.literal("function"),
-    function: z.strictObject({ name: z.string(), arguments: z.string(), parsed_arguments: ignored }),
-  }),
-  onlyFunctions,
+/** Some clients send the arguments as an object, as Ollama's own API has them. */
+const functionCall = object({
+  name: z.string(),
+  arguments: z.union([z.string(), z.record(z.string(), z.unknown())]).optional(),
+});
+
+const toolCall = z.union([
+  object({ id: z.string().optional(), type: z.literal("function").optional(), function: functionCall }),
+  object({
+    id: z.string().optional(),
+    type: z.literal("custom"),
+    custom: object({ name: z.string(), input: z.string() }),
+  }).transform(({ id, custom: { name, input } }) => ({
+    id,
+    type: "function" as const,
+    function: { name, arguments: { input } },
+  })),
 ]);
 
 const message = z.discriminatedUnion("role", [
-  z.strictObject({ role: z.literal("system"), content: textContent, name }),
-  z.strictObject({ role: z.literal("developer"), content: textContent, name }),
-  z.strictObject({
+  object({ role: z.literal("system"), content: textContent, name }),
+  object({ role: z.literal("developer"), content: textContent, name }),
+  object({
     role: z.literal("user"),
     content: z.union([
       z.string(),
@@ -64,53 +73,59 @@ const message = z.discriminatedUnion("role", [
     ]),
     name,
   }),
-  z.strictObject({
+  object({
     role: z.literal("assistant"),
     content: z
-      .union([z.string(), z.array(z.discriminatedUnion("type", [textPart, refusalPart])).min(1)])
+      .union([
+        z.string(),
+        z.array(z.union([z.discriminatedUnion("type", [textPart, refusalPart]), otherPart])),
+      ])
       .nullish(),
     refusal: z.string().nullish(),
     reasoning_content: z
       .string()
       .nullish()
       .describe("Extension: what the model thought before it said this; the model is told again."),
+    reasoning: z
+      .string()
+      .nullish()
+      .describe("Extension: the same, by the name that Ollama and others give it."),
     tool_calls: z.array(toolCall).optional(),
-    annotations: ignored,
-    // OpenAI's client adds it, and sends it back.
-    parsed: ignored,
-    audio: unsupported("audio is not supported"),
-    function_call: unsupported("deprecated; use tool_calls"),
+    function_call: functionCall.nullish(),
     name,
   }),
-  z.strictObject({ role: z.literal("tool"), content: textContent, tool_call_id: z.string(), name }),
-  unsupportedForms("role", ["function"], "deprecated; use the role tool"),
+  object({ role: z.literal("tool"), content: textContent, tool_call_id: z.string().optional(), name }),
+  object({ role: z.literal("function"), content: z.string().nullish(), name: z.string() }),
 ]);
 
-const tool = z.discriminatedUnion("type", [
-  z.strictObject({
-    type: z.literal("function"),
-    function: z.strictObject({
+/** A tool that the gateway cannot offer the model, by what it is called. */
+const otherTool = z.looseObject({ type: z.string().refine((type) => type !== "function") });
+
+const tool = z.union([
+  object({
+    type: z.literal("function").optional(),
+    function: object({
       name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
       description: z.string().optional(),
       parameters: z.record(z.string(), z.unknown()).optional(),
       strict: z.boolean().nullish(),
     }),
   }),
-  onlyFunctions,
+  otherTool,
 ]);
 
-const namedFunction = z.strictObject({
+const namedFunction = object({
   type: z.literal("function"),
-  function: z.strictObject({ name: z.string() }),
+  function: object({ name: z.string() }),
 });
 
 const toolChoice = z.union([
   z.enum(["auto", "none", "required"]),
   z.discriminatedUnion("type", [
     namedFunction,
-    z.strictObject({
+    object({
       type: z.literal("allowed_tools"),
-      allowed_tools: z.strictObject({
+      allowed_tools: object({
         mode: z.enum(["auto", "required"]),
         tools: z.array(z.discriminatedUnion("type", [namedFunction, onlyFunctions])).max(MAX_TOOLS),
       }),
@@ -120,11 +135,11 @@ const toolChoice = z.union([
 ]);
 
 const responseFormat = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("text") }),
-  z.strictObject({ type: z.literal("json_object") }),
-  z.strictObject({
+  object({ type: z.literal("text") }),
+  object({ type: z.literal("json_object") }),
+  object({
     type: z.literal("json_schema"),
-    json_schema: z.strictObject({
+    json_schema: object({
       name: z.string(),
       description: z.string().optional(),
       schema: z.record(z.string(), z.unknown()).optional(),
@@ -173,19 +188,23 @@ export const extensions = {
     ),
 };
 
+/** OpenAI takes 4. */
+const MAX_STOPS = 64;
+
 /** How the next token is chosen, and where to stop. */
 export const sampling = {
   temperature: temperatureTo(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
   seed: int64.nullish(),
-  stop: z.union([z.string(), z.array(z.string()).max(4)]).nullish(),
+  stop: z.union([z.string(), z.array(z.string()).max(MAX_STOPS)]).nullish(),
   presence_penalty: penalty,
   frequency_penalty: penalty,
 };
 
-export const streamOptions = z
-  .strictObject({ include_usage: z.boolean().optional(), include_obfuscation: z.boolean().optional() })
-  .nullish();
+export const streamOptions = object(
+  { include_usage: z.boolean().optional(), include_obfuscation: z.boolean().optional() },
+  "stream_options",
+).nullish();
 
 /** What can be asked of a conversation, apart from the messages, the model, and whether it streams. */
 export const chatParameters = {
@@ -219,11 +238,11 @@ export const chatParameters = {
   logit_bias: unsupported("Ollama has no logit bias", (value) => isEmptyObject(value)),
   modalities: unsupported("only text is made", (value) => JSON.stringify(value) === '["text"]'),
   audio: unsupported("audio is not supported"),
-  verbosity: unsupported("models of Ollama have no verbosity", (value) => value === "medium"),
+  verbosity: hint("models of Ollama have no verbosity", (value) => value === "medium"),
   moderation: unsupported("nothing is moderated"),
-  web_search_options: unsupported("the gateway does not search the web"),
-  functions: unsupported("deprecated; use tools"),
-  function_call: unsupported("deprecated; use tool_choice"),
+  web_search_options: hint("the gateway does not search the web"),
+  functions: unsupported("deprecated; use tools", isEmptyList),
+  function_call: unsupported("deprecated; use tool_choice", (value) => value === "none" || value === "auto"),
 };
 
 /** Bounded, because it is logged. */

@@ -1,14 +1,8 @@
 import * as z from "zod";
 import type { GenerateRequest, OllamaGenerateRequest } from "../../ollama/types.ts";
+import { ignored } from "../common/parameters.ts";
 import { unsupported, unsupportedNull } from "../common/validation.ts";
-import {
-  extensions,
-  ignored,
-  modelName,
-  sampling,
-  streamOptions,
-  tokenLimit,
-} from "../openai-chat/schema.ts";
+import { extensions, modelName, sampling, streamOptions, tokenLimit } from "../openai-chat/schema.ts";
 import { TextBuilder, TextWriter } from "./response.ts";
 import type { ApiAdapter } from "../adapter.ts";
 import { isEmptyObject } from "../common/noop-values.ts";

@@ -1,7 +1,8 @@
 import * as z from "zod";
 import type { UnaryRequest } from "../../ollama/types.ts";
+import { ignored } from "../common/parameters.ts";
 import { unsupported } from "../common/validation.ts";
-import { extensions, ignored, modelName } from "../openai-chat/schema.ts";
+import { extensions, modelName } from "../openai-chat/schema.ts";
 import { textsIn, tokenIds } from "../common/token-ids.ts";
 
 /** How many texts one request may embed, in every API. */

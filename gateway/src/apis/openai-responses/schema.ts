@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { temperatureTo } from "../common/fatal-options.ts";
+import { ignored } from "../common/parameters.ts";
 import { unsupported, unsupportedFlag, unsupportedForms, unsupportedWords } from "../common/validation.ts";
 import {
   MAX_MESSAGES,
@@ -7,7 +8,6 @@ import {
   breakpoint,
   effort,
   extensions,
-  ignored,
   imageDetail,
   imageUrl,
   modelName,

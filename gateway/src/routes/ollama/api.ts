@@ -10,7 +10,7 @@ import {
   nativeSchema,
   translateNative,
 } from "../../apis/ollama-native/adapter.ts";
-import { parseBody } from "../../apis/common/validation.ts";
+import { parseRequest } from "../parse-request.ts";
 import { generate } from "../../generation/generate.ts";
 import { requestServer, embed, requestServerJson } from "../../generation/embed.ts";
 import { visibleModels } from "../visible-models.ts";
@@ -28,8 +28,9 @@ export function ollamaApiRoutes(app: FastifyInstance, gateway: AppContext): void
   app.get("/api/tags", async ({ consumer }) => ({ models: await visibleModels(gateway, consumer) }));
   app.get("/api/ps", async ({ consumer }) => ({ models: await running(gateway, consumer) }));
   app.get("/api/version", () => requestServer(gateway, { method: "GET", path: "/api/version" }));
-  app.post("/api/show", async ({ body: asked, consumer, bodyCost }, reply) => {
-    const body = parseBody(namedModelSchema, asked);
+  app.post("/api/show", async (request, reply) => {
+    const { consumer, bodyCost } = request;
+    const body = parseRequest(gateway, request, reply, namedModelSchema);
     if (!consumer.allows(body.model)) throw modelNotFound(body.model);
     const json = await requestServerJson(gateway, {
       method: "POST",
@@ -47,13 +48,18 @@ const NOTHING = Buffer.alloc(0);
 
 function generatingRoute(app: FastifyInstance, gateway: AppContext, path: GenerateRequest["path"]): void {
   app.post(path, (request, reply) =>
-    generate(gateway, request, reply, translateNative(path, parseBody(nativeSchema, request.body))),
+    generate(
+      gateway,
+      request,
+      reply,
+      translateNative(path, parseRequest(gateway, request, reply, nativeSchema)),
+    ),
   );
 }
 
 function embeddingRoute(app: FastifyInstance, gateway: AppContext, path: string): void {
   app.post(path, async (request, reply) => {
-    const body = parseBody(nativeEmbedSchema, request.body);
+    const body = parseRequest(gateway, request, reply, nativeEmbedSchema);
     const question = { method: "POST", path, model: body.model, body } as const;
     const { json } = await embed(gateway, request, reply, question, () => NOTHING);
     return reply.type("application/json; charset=utf-8").send(json);

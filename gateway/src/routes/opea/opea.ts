@@ -5,7 +5,7 @@ import type { AppContext } from "../../app-context.ts";
 import type { Statistics } from "../../observability/latency-stats.ts";
 import { translateChat } from "../../apis/openai-chat/adapter.ts";
 import { opeaSchema, toChatRequest } from "../../apis/opea/adapter.ts";
-import { parseBody } from "../../apis/common/validation.ts";
+import { ignoredParameters, parseRequest } from "../parse-request.ts";
 import { generate } from "../../generation/generate.ts";
 
 const healthCheck = {
@@ -18,9 +18,12 @@ const healthCheck = {
 export function opeaRoutes(app: FastifyInstance, gateway: AppContext, statistics: Statistics): void {
   for (const path of ["/v1/example-service", "/v1/chatqna"]) {
     app.post(path, async (request, reply) => {
-      const chat = toChatRequest(parseBody(opeaSchema, request.body), gateway.config.LLM_MODEL_ID);
+      const chat = toChatRequest(
+        parseRequest(gateway, request, reply, opeaSchema),
+        gateway.config.LLM_MODEL_ID,
+      );
       try {
-        await generate(gateway, request, reply, translateChat(chat));
+        await generate(gateway, request, reply, translateChat(chat, ignoredParameters(gateway, request)));
       } catch (error) {
         throw error instanceof ApiError && error.code === "model_not_found" ? asBadRequest(error) : error;
       }

@@ -2,11 +2,16 @@ import type { FastifyInstance } from "fastify";
 import type { AppContext } from "../../app-context.ts";
 import { translateChat } from "../../apis/openai-chat/adapter.ts";
 import { chatSchema } from "../../apis/openai-chat/schema.ts";
-import { parseBody } from "../../apis/common/validation.ts";
+import { ignoredParameters, parseRequest } from "../parse-request.ts";
 import { generate } from "../../generation/generate.ts";
 
 export function chatCompletionsRoute(app: FastifyInstance, gateway: AppContext): void {
   app.post("/v1/chat/completions", (request, reply) =>
-    generate(gateway, request, reply, translateChat(parseBody(chatSchema, request.body))),
+    generate(
+      gateway,
+      request,
+      reply,
+      translateChat(parseRequest(gateway, request, reply, chatSchema), ignoredParameters(gateway, request)),
+    ),
   );
 }

@@ -7,12 +7,12 @@ import {
   toOllamaEmbed,
   vectorEncoder,
 } from "../../apis/openai-embeddings/adapter.ts";
-import { parseBody } from "../../apis/common/validation.ts";
+import { parseRequest } from "../parse-request.ts";
 import { embed } from "../../generation/embed.ts";
 
 export function embeddingsRoute(app: FastifyInstance, gateway: AppContext): void {
   app.post("/v1/embeddings", async (request, reply) => {
-    const asked = parseBody(embeddingsSchema, request.body);
+    const asked = parseRequest(gateway, request, reply, embeddingsSchema);
     const question = { ...toOllamaEmbed(asked), model: asked.model };
     const { vectors, counts } = await embed(gateway, request, reply, question, vectorEncoder(asked));
     const texts = [asked.input].flat().length;

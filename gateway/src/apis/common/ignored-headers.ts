@@ -1,11 +1,14 @@
+/** Names the parameters that were left out. */
+export const IGNORED_PARAMETERS_HEADER = "x-ignored-parameters";
+
 /** Names the keywords of a client's schema that the response is not held to. */
 export const IGNORED_KEYWORDS_HEADER = "x-ignored-schema-keywords";
 
 const MAX_LENGTH = 1000;
 const REST = ", ...";
 
-/** The header's value: paths from the schema's root, as in `properties.due.pattern`, as many as fit. */
-export function ignoredKeywordsHeader(paths: readonly string[]): string {
+/** The value of either header: paths as in `properties.due.pattern`, as many as fit. */
+export function ignoredHeader(paths: Iterable<string>): string {
   let value = "";
   for (const path of paths) {
     // Names of properties are the client's: whatever a header cannot have is percent-encoded.

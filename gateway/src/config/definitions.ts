@@ -1,0 +1,266 @@
+import * as z from "zod";
+import { parseBackendAddress } from "../ollama/address.ts";
+import { readKeyFile } from "../auth/key-file.ts";
+import { parseKnownHost } from "../lib/known-hosts.ts";
+import { parseProxies } from "../lib/trusted-proxies.ts";
+import { KEY_LINE, requireKeys } from "../auth/api-keys.ts";
+import {
+  deadline,
+  type Definition,
+  hostName,
+  integer,
+  keepAlive,
+  listed,
+  MIB,
+  MINUTE,
+  modelList,
+  modelName,
+  parsed,
+  port,
+  SECOND,
+} from "./env-types.ts";
+
+const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+
+/** The variables that the gateway reads. */
+export const definitions = {
+  HOST: hostName({
+    default: "127.0.0.1",
+    description:
+      "Address to listen on. The image sets 0.0.0.0, because loopback inside a container is unreachable " +
+      "from outside.",
+  }),
+  PORT: port({ default: "8000", description: "Port to listen on." }),
+  LLM_SERVICE_HOST_IP: hostName({
+    default: "127.0.0.1",
+    description: "Host name or address of the Ollama server (OPEA's name for this variable).",
+  }),
+  LLM_SERVICE_PORT: port({ default: "11434", description: "Port of the Ollama server." }),
+  LLM_BACKENDS: {
+    schema: parsed((list) => listed(list).map(parseBackendAddress)),
+    allowed: "host:port or host:port*slots (IPv6 in brackets), separated by commas",
+    default: "",
+    description:
+      "Several Ollama servers, instead of LLM_SERVICE_HOST_IP and LLM_SERVICE_PORT. A suffix such as `*4` " +
+      "says that this server runs four requests in parallel and overrides OLLAMA_NUM_PARALLEL for it.",
+  },
+  OLLAMA_NUM_PARALLEL: integer(1, 9999, "requests", {
+    default: "1",
+    description:
+      "Requests that an Ollama server runs in parallel: the value of the server's own variable of this " +
+      "name. Further requests wait in the gateway.",
+  }),
+  OLLAMA_KEEP_ALIVE: keepAlive({
+    default: "5m",
+    description:
+      "How long an idle model stays loaded when no request says so: what the server itself has in its variable of this " +
+      "name. A key without the flag `options` can have it stay longer, never shorter.",
+  }),
+  KEEP_ALIVE_LIMIT_MS: deadline({
+    default: `${60 * MINUTE}`,
+    description:
+      "How long such a key can have a model stay loaded with `keep_alive`; what is longer is shortened to it.",
+  }),
+  CONTROL_SOCKET: {
+    schema: z.string().regex(/^(\/.+)?$/),
+    allowed: "the absolute path of a Unix socket",
+    default: "",
+    description:
+      "Unix socket on which the gateway learns that it or an Ollama server is about to be replaced " +
+      "(`control.cjs` in the image). Empty disables it.",
+  },
+  LLM_MODEL_ID: {
+    schema: z.string().regex(modelName),
+    allowed: "the name of an Ollama model, such as llama3.2:1b",
+    default: "llama3.2:1b",
+    description: "Model that the OPEA routes use if a request names none.",
+  },
+  REQUIRED_MODELS: modelList("Models that must be installed before /ready returns 200."),
+  KEEP_LOADED_MODELS: modelList(
+    "Models that the gateway preloads, also after a restart of Ollama, and keeps in memory.",
+  ),
+  LOG_LEVEL: {
+    schema: z.enum(logLevels),
+    allowed: `one of ${logLevels.join(", ")}`,
+    default: "info",
+    description:
+      "Lowest level that is logged. Probes and scrapes are logged at debug, other requests at info.",
+  },
+  LOG_TEXT: {
+    schema: z.enum(["off", "on"]),
+    allowed: "off or on",
+    default: "off",
+    description: "Whether prompts and responses are logged, in the line of their request.",
+  },
+  STRICT_PARAMETERS: {
+    schema: z.enum(["off", "on"]),
+    allowed: "off or on",
+    default: "off",
+    description:
+      "Whether requests are refused that have parameters which the gateway does not know or cannot honour as a " +
+      "preference. By default it leaves those out, and names them in the response header `x-ignored-parameters`.",
+  },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    schema: z
+      .string()
+      .regex(/^(https?:\/\/[^\s?#@/]+(\/[^\s?#]*)?)?$/)
+      .transform((url) => url.replace(/\/+$/, "")),
+    allowed: "an http or https URL without a user, a password and a query",
+    default: "",
+    description:
+      "OpenTelemetry collector that receives traces, as OTLP over HTTP (`/v1/traces` is appended). Empty " +
+      "disables tracing.",
+  },
+  OTEL_SERVICE_NAME: {
+    schema: z.string(),
+    allowed: "any text",
+    default: "ollama-stack-gateway",
+    description: "Name of the gateway in traces.",
+  },
+  OTEL_BSP_SCHEDULE_DELAY: deadline({
+    default: `${5 * SECOND}`,
+    description: "How long spans are collected before they are exported.",
+  }),
+  API_KEYS: {
+    schema: parsed((text) => (text === "" ? [] : requireKeys(text))),
+    allowed: `at least one key, or not set: ${KEY_LINE}`,
+    default: "",
+    hidden: true,
+    blankIsSet: true,
+    description:
+      "API keys, by their SHA-256 digests. With neither this nor API_KEYS_FILE, every client is accepted; a value " +
+      "without a key, such as a comment or a space, is refused.",
+  },
+  API_KEYS_FILE: {
+    schema: parsed((path) => (path === "" ? undefined : readKeyFile(path))),
+    allowed: `the path of a file with at least one key: ${KEY_LINE}`,
+    default: "",
+    blankIsSet: true,
+    description:
+      "File of API keys, one per line, in the format of API_KEYS. A change takes effect within two " +
+      "seconds. If the file becomes invalid, the gateway logs that and keeps the previous keys.",
+  },
+  USAGE_FILE: {
+    schema: z.string().regex(/^(\/.+)?$/),
+    allowed: "the absolute path of a file, whose folder the gateway may write to",
+    default: "",
+    description:
+      "File that keeps what each API key has used of its limits and budgets across restarts; written a second after " +
+      "it changes. Each gateway needs its own. Empty keeps it in memory only.",
+  },
+  TRUSTED_PROXIES: {
+    schema: parsed((list) => parseProxies(listed(list))),
+    allowed: "addresses, networks such as 10.0.0.0/8 and host names, separated by commas",
+    default: "",
+    description:
+      "Proxies whose X-Forwarded-For header names the client, for the log and for keys bound to networks. Host names " +
+      "are resolved when needed. Empty: the client is the peer of the connection.",
+  },
+  ALLOWED_HOSTS: {
+    schema: parsed((list) => listed(list).map(parseKnownHost)),
+    allowed:
+      "host names without scheme and port, separated by commas; `.example.org` stands for that name and all below " +
+      "it, `*` for any",
+    default: "",
+    description:
+      "The host names that requests may be for, besides localhost, IP addresses, host.docker.internal and the " +
+      "machine's own name. A request for another one is 421: a web page can have its own name lead here. Empty: no " +
+      "more without keys, any with keys, which a page does not have.",
+  },
+  BODY_LIMIT_BYTES: integer(1024, 1024 * MIB, "bytes", {
+    default: `${32 * MIB}`,
+    description: "Largest request body, images included. A larger one is rejected with 413.",
+  }),
+  BODIES_LIMIT_BYTES: integer(1024, 16_384 * MIB, "bytes", {
+    default: `${64 * MIB}`,
+    description:
+      "Memory budget for the bodies of all requests in flight, as far as they have arrived. A body costs its " +
+      "length or 64 bytes per JSON value, whichever is more (peak use is several times that). Bodies of up to " +
+      "64 KiB share a budget of their own, a quarter of this. Embeddings count as well, until their client has read " +
+      "them. With several keys, one key may use 75 %. Beyond it, requests are rejected with 503.",
+  }),
+  CONNECTIONS_LIMIT: integer(4, 65_535, "connections", {
+    default: "2048",
+    description:
+      "Maximum number of open client connections. Beyond it, idle ones are closed, else a new one is rejected " +
+      "with 503. Clients that have not presented a valid key yet may hold a quarter; their oldest is closed.",
+  }),
+  QUEUE_LIMIT: integer(1, 65_535, "requests", {
+    default: "256",
+    description:
+      "Requests that may wait for a slot or a cold load. Further requests are rejected with 503 at once.",
+  }),
+  QUEUE_TIMEOUT_MS: deadline({
+    default: `${1 * MINUTE}`,
+    description:
+      "How long a request may wait for a slot, not counting the load of its model. Then it fails with " +
+      "503.",
+  }),
+  LOAD_TIMEOUT_MS: deadline({
+    default: `${10 * MINUTE}`,
+    description:
+      "How long Ollama may take to load a model. Then all requests that wait for it fail with 504.",
+  }),
+  LOADING_COMMENT_MS: deadline({
+    default: `${5 * SECOND}`,
+    description:
+      "Interval of the comments that keep a stream open through proxies while its model is loading.",
+  }),
+  POLL_INTERVAL_MS: deadline({
+    default: `${3 * SECOND}`,
+    description:
+      "Interval at which each Ollama server is checked for its health and its loaded models. A server " +
+      "that recovers is used again after at most this long, or PROBE_TIMEOUT_MS if that is longer.",
+  }),
+  BREAKER_FAILURES: integer(1, 1000, "failures", {
+    default: "3",
+    description:
+      "Clients in a row whose requests break a server's connection before the server gets no requests for " +
+      "BREAKER_OPEN_MS, if there is another one. A key counts once, or a repeated request where there are no keys.",
+  }),
+  BREAKER_OPEN_MS: deadline({
+    default: `${3 * SECOND}`,
+    description: "How long such a server gets no requests. Then a single request tries it.",
+  }),
+  REQUEST_TIMEOUT_MS: deadline({
+    default: `${30 * SECOND}`,
+    description:
+      "How long a client may take to send its complete request; for a model's file, how long it may " +
+      "pause. Then the request fails with 408.",
+  }),
+  PROBE_TIMEOUT_MS: deadline({
+    default: `${3 * SECOND}`,
+    description: "How long Ollama may take to return its version or its list of models.",
+  }),
+  CONNECT_TIMEOUT_MS: deadline({
+    default: `${2 * SECOND}`,
+    description: "How long connecting to Ollama may take. Then the request fails with 503.",
+  }),
+  FIRST_TOKEN_TIMEOUT_MS: deadline({
+    default: `${10 * MINUTE}`,
+    description:
+      "How long a stream may wait for its first token once it has a slot. This includes reading the " +
+      "prompt, but not the queue and the load. Then it fails with 504.",
+  }),
+  IDLE_TIMEOUT_MS: deadline({
+    default: `${2 * MINUTE}`,
+    description: "Longest pause of Ollama between two parts of a stream. Then the stream ends with an error.",
+  }),
+  ANSWER_TIMEOUT_MS: deadline({
+    default: `${20 * MINUTE}`,
+    description:
+      "How long a buffered (not streaming) response may take, and how long a pull may make no progress. " +
+      "Then the request fails with 504, or its stream breaks off.",
+  }),
+  SLOW_READER_TIMEOUT_MS: deadline({
+    default: `${1 * MINUTE}`,
+    description:
+      "How long a client may leave a stream unread while its buffers are full. Then it is disconnected.",
+  }),
+  SHUTDOWN_TIMEOUT_MS: deadline({
+    default: `${30 * SECOND}`,
+    description:
+      "How long in-flight requests may continue after SIGTERM. Then they end with an error. The " +
+      "container's stop grace period must be longer.",
+  }),
+} satisfies Record<string, Definition<unknown>>;
