@@ -54,6 +54,8 @@ class BodyReader {
   /** Parses a body that is not short. */
   #parser: JsonParser | undefined;
   #isOver = false;
+  /** All of it has arrived: nothing more is to be listened for. */
+  #isComplete = false;
 
   constructor(request: FastifyRequest, payload: IncomingMessage, options: BodyReaderOptions) {
     this.#request = request;
@@ -96,6 +98,7 @@ class BodyReader {
   };
 
   readonly #onEnd = (): void => {
+    this.#isComplete = true;
     if (this.#isAnswered()) return;
     if (this.#parser === undefined) this.#parseShort();
     else this.#parseLast(this.#parser);
@@ -221,6 +224,7 @@ class BodyReader {
   #stop(): void {
     this.#isOver = true;
     this.#pieces = [];
+    if (this.#isComplete) return;
     this.#payload.off("data", this.#onData).off("end", this.#onEnd).off("error", this.#onError);
   }
 }

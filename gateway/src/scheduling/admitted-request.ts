@@ -111,17 +111,22 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
 
   /** How long it waited for a slot, ms. */
   get queueMs(): number {
-    return this.allTimings.reduce((sum, { queueMs }) => sum + queueMs, 0);
+    return this.#sum("queueMs");
   }
 
   /** How long it waited for loads, ms. */
   get loadMs(): number {
-    return this.allTimings.reduce((sum, { loadMs }) => sum + loadMs, 0);
+    return this.#sum("loadMs");
   }
 
   /** How long it has had a slot, ms. */
   get heldMs(): number {
-    return this.allTimings.reduce((sum, { heldMs }) => sum + heldMs, 0);
+    return this.#sum("heldMs");
+  }
+
+  #sum(what: "queueMs" | "loadMs" | "heldMs"): number {
+    const past = this.#pastTimings?.reduce((sum, timings) => sum + timings[what], 0) ?? 0;
+    return past + this.#timings[what];
   }
 
   get isRetry(): boolean {

@@ -73,12 +73,15 @@ test.each([
   expect(fake.received).toHaveLength(0);
 });
 
-test("an unknown parameter with a name of kilobytes is refused in a short message", async () => {
-  const gateway = await startGateway(await startFake());
-  const response = await gateway.post("/v1/chat/completions", { ...hello, ["k".repeat(10_000)]: 1 });
-  const error = await errorOf(response);
+test("an unknown parameter with a name of kilobytes makes neither a long message nor a long header", async () => {
+  const body = { ...hello, ["k".repeat(10_000)]: 1 };
+  const strict = await startGateway(await startFake(), { STRICT_PARAMETERS: "on" });
+  const error = await errorOf(await strict.post("/v1/chat/completions", body));
   expect(error.code).toBe("unknown_parameter");
   expect(error.message.length).toBeLessThan(300);
+  const lenient = await startGateway(await startFake());
+  const { status, headers } = await lenient.post("/v1/chat/completions", body);
+  expect([status, headers.get("x-ignored-parameters")]).toEqual([200, "..."]);
 });
 
 test.each([
