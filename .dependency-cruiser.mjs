@@ -13,7 +13,7 @@ const gateway = {
   backends: ["config", "errors.ts", "lib", "ollama"],
   scheduling: ["auth", "backends", "errors.ts", "lib", "ollama"],
   observability: ["backends", "errors.ts", "lib", "ollama", "scheduling"],
-  plugins: ["apis", "auth", "errors.ts", "lib"],
+  plugins: ["apis", "auth", "errors.ts", "lib", "observability"],
   generation: ["apis", "app-context.ts", "backends", "errors.ts", "lib", "ollama", "scheduling"],
   openapi: ["apis"],
   control: ["scheduling"],
@@ -61,6 +61,7 @@ const project = {
   "scripts/purge": ["engine", "host", "scripts/stack", "toolchain"],
   "scripts/cli": ["host", "scripts/setup", "scripts/stack"],
   "scripts/test-runner": ["host"],
+  "scripts/docs": [],
 };
 
 const inRoom = (/** @type {string} */ room) =>

@@ -17,19 +17,19 @@ import { enforceBodyDeadline } from "./plugins/body-deadline.ts";
 import type { Config } from "./config/config.ts";
 import { listenForControl } from "./control/control-server.ts";
 import { DrainController } from "./scheduling/drain-controller.ts";
-import { ApiError, toApiError } from "./errors.ts";
+import { toApiError } from "./errors.ts";
 import { findClientAddress } from "./plugins/client-address.ts";
+import { plugin } from "./plugins/plugin.ts";
 import { answerErrors, answerUnreadable } from "./plugins/error-handler.ts";
 import type { AppContext } from "./app-context.ts";
 import { closeAfterResponse } from "./plugins/raw-response.ts";
 import { readJsonBodies } from "./plugins/json-body.ts";
-import { clientAddress, TrustedProxies } from "./lib/trusted-proxies.ts";
+import { TrustedProxies } from "./lib/trusted-proxies.ts";
 import { type KeyObserver, KeyStore } from "./auth/key-store.ts";
 import { UsageLedger } from "./auth/usage-ledger.ts";
 import type { Log } from "./observability/log.ts";
 import { Metrics } from "./observability/metrics.ts";
-import { logRequest, type ProbeStatuses } from "./observability/request-log.ts";
-import { RequestRecord } from "./observability/request-record.ts";
+import { recordRequests } from "./plugins/request-record.ts";
 import { chatCompletionsRoute } from "./routes/openai/chat-completions.ts";
 import { completionsRoute } from "./routes/openai/completions.ts";
 import { embeddingsRoute } from "./routes/openai/embeddings.ts";
@@ -65,8 +65,6 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   });
   const exporter = spanExporter(config, logger);
   const metrics = new Metrics(scheduler, backends, exporter);
-  const statistics = new Statistics();
-  const tracing = new Tracing(exporter);
   backends.loader.onEnd = (outcome) => {
     scheduler.loadEnded(outcome);
     metrics.countLoad(outcome);
@@ -117,32 +115,59 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   // One body has room always.
   const bodies = new BodyBudget(Math.max(config.BODIES_LIMIT_BYTES, config.BODY_LIMIT_BYTES), keys);
   const gateway: AppContext = { config, backends, scheduler, drainController, metrics, log, bodies };
-  readJsonBodies(app, bodies, config.BODY_LIMIT_BYTES);
-
   const connections = new ConnectionLimits(app, config.CONNECTIONS_LIMIT);
-  findClientAddress(app, proxies);
-  recordRequests(app, gateway, { statistics, tracing, log, bodies });
-  authenticate(app, keys, metrics);
-  checkHost(app, {
+  const observers = { metrics, statistics: new Statistics(), tracing: new Tracing(exporter), log, bodies };
+  const hostOptions = {
     ownHosts: [config.HOST, hostname()],
     allowedHosts: config.ALLOWED_HOSTS,
     needsKey: () => !keys.isEmpty,
-  });
-  connections.recognize(keys);
-  enforceBodyDeadline(app, config.REQUEST_TIMEOUT_MS, BLOB_ROUTES);
-  answerErrors(app);
-  openApiRoute(app);
-  chatCompletionsRoute(app, gateway);
-  completionsRoute(app, gateway);
-  embeddingsRoute(app, gateway);
-  responsesRoute(app, gateway);
-  messagesRoute(app, gateway);
-  modelsRoute(app, gateway);
-  opeaRoutes(app, gateway, statistics);
-  ollamaApiRoutes(app, gateway);
-  ollamaChangesRoutes(app, gateway);
-  healthRoutes(app, gateway, keys);
-  metricsRoute(app, gateway, keys);
+  };
+
+  // Hooks run in this order. Each names those that it relies on, so that Fastify refuses to start in another one.
+  const plugins = [
+    plugin("json-body", [], () => {
+      readJsonBodies(app, bodies, config.BODY_LIMIT_BYTES);
+    }),
+    plugin("connection-limits", [], () => {
+      connections.limitRequests();
+    }),
+    plugin("client-address", ["connection-limits"], () => {
+      findClientAddress(app, proxies);
+    }),
+    plugin("request-record", ["client-address"], () => {
+      recordRequests(app, observers);
+    }),
+    plugin("authentication", ["request-record"], () => {
+      authenticate(app, keys, metrics);
+    }),
+    plugin("host-check", ["authentication"], () => {
+      checkHost(app, hostOptions);
+    }),
+    plugin("known-clients", ["authentication", "connection-limits"], () => {
+      connections.recognize(keys);
+    }),
+    plugin("body-deadline", ["authentication"], () => {
+      enforceBodyDeadline(app, config.REQUEST_TIMEOUT_MS, BLOB_ROUTES);
+    }),
+    plugin("error-handler", ["request-record"], () => {
+      answerErrors(app);
+    }),
+    plugin("routes", ["json-body", "host-check", "known-clients", "body-deadline", "error-handler"], () => {
+      openApiRoute(app);
+      chatCompletionsRoute(app, gateway);
+      completionsRoute(app, gateway);
+      embeddingsRoute(app, gateway);
+      responsesRoute(app, gateway);
+      messagesRoute(app, gateway);
+      modelsRoute(app, gateway);
+      opeaRoutes(app, gateway, observers.statistics);
+      ollamaApiRoutes(app, gateway);
+      ollamaChangesRoutes(app, gateway);
+      healthRoutes(app, gateway, keys);
+      metricsRoute(app, gateway, keys);
+    }),
+  ];
+  for (const each of plugins) void app.register(each);
 
   const { CONTROL_SOCKET: socket } = config;
   const control = socket === "" ? undefined : listenForControl(socket, { drainController, keys }, log);
@@ -180,45 +205,4 @@ function spanExporter(config: Config, logger: FastifyBaseLogger): SpanExporter |
   if (endpoint === "") return undefined;
   const intervalMs = config.OTEL_BSP_SCHEDULE_DELAY;
   return new SpanExporter({ endpoint, serviceName, scope: SCOPE, intervalMs }, logger);
-}
-
-/** Who is told when a request is over. */
-interface Followers {
-  readonly statistics: Statistics;
-  readonly tracing: Tracing;
-  readonly log: Log;
-  readonly bodies: BodyBudget;
-}
-
-/** Follows each request from its arrival to the close of its answer; a client that leaves ends its work there. */
-function recordRequests(
-  app: FastifyInstance,
-  gateway: AppContext,
-  { statistics, tracing, log, bodies }: Followers,
-): void {
-  app.decorateRequest("record");
-  const probes: ProbeStatuses = new Map();
-  app.addHook("onRequest", (request, reply, done) => {
-    const record = new RequestRecord();
-    request.record = record;
-    record.clientIp = clientAddress(request);
-    record.trace = tracing.begin(request.headers["traceparent"] as string | undefined);
-    void reply.header("x-request-id", request.id);
-    // Fastify's own signal fires when the request's body has been read (fastify/fastify#6725); this one when the
-    // answer is over.
-    reply.raw.once("close", () => {
-      bodies.release(request);
-      if (!reply.raw.writableFinished) {
-        record.error ??= new ApiError("client_left");
-        record.admitted?.abort(record.error);
-      }
-      const status = reply.raw.headersSent ? reply.raw.statusCode : (record.error?.status ?? 0);
-      const route = request.routeOptions.url ?? "unknown";
-      gateway.metrics.count(route, request.method, status, record);
-      statistics.count(route, record);
-      tracing.end(record, request.method, route, status, request.id);
-      logRequest(log, request, status, probes);
-    });
-    done();
-  });
 }

@@ -1,4 +1,4 @@
-// npm run docs: writes the tables in docs/ that are generated from Pulumi.yaml and from the gateway's variables.
+// npm run docs: writes what is generated in docs/: from Pulumi.yaml, from the gateway's variables, from imports.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { format, resolveConfig } from "prettier";
@@ -6,6 +6,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { variables } from "../../gateway/src/config/config.ts";
 import { main } from "../cli/main.ts";
+import { roomGraphs } from "../docs/room-graph.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 
@@ -13,6 +14,7 @@ const root = join(import.meta.dirname, "..", "..");
 export const generated = {
   "docs/configuration.md": { name: "config keys", content: configSections },
   "docs/gateway-variables.md": { name: "gateway variables", content: variableTable },
+  "docs/architecture.md": { name: "room graphs", content: roomGraphs },
 } as const;
 
 export type GeneratedFile = keyof typeof generated;
@@ -98,7 +100,7 @@ export async function updated(file: GeneratedFile, text: string): Promise<string
   const from = text.indexOf(begin);
   const to = text.indexOf(end);
   if (from === -1 || to < from) throw new Error(`${file} lacks "${begin}" followed by "${end}"`);
-  const replaced = `${text.slice(0, from + begin.length)}\n\n${content()}\n\n${text.slice(to)}`;
+  const replaced = `${text.slice(0, from + begin.length)}\n\n${await content()}\n\n${text.slice(to)}`;
   return await format(replaced, { ...(await resolveConfig(join(root, file))), parser: "markdown" });
 }
 

@@ -50,7 +50,11 @@ export class ConnectionLimits {
       clearInterval(timer);
       done();
     });
-    app.addHook("onRequest", (request, reply, done) => {
+  }
+
+  /** Registered before all that works for a request: what comes on a connection that is being closed is dropped. */
+  limitRequests(): void {
+    this.#app.addHook("onRequest", (request, reply, done) => {
       const { socket } = request.raw;
       if (this.#isUnwelcome(socket)) {
         reply.hijack();

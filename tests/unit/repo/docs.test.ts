@@ -16,6 +16,7 @@ const documents: Readonly<Record<string, string>> = Object.fromEntries(
     "README.md",
     "CONTRIBUTING.md",
     "attack/README.md",
+    "gateway/README.md",
     "bench/README.md",
     "toolchain/README.md",
     ...readdirSync("docs").map((file) => `docs/${file}`),

@@ -1,0 +1,20 @@
+import type { FastifyPluginCallback } from "fastify";
+import fp from "fastify-plugin";
+
+/**
+ * A plugin that adds hooks to the app itself. Fastify does not start when one of those that it relies on has not been
+ * registered before it.
+ */
+export function plugin(
+  name: string,
+  dependencies: readonly string[],
+  register: () => void,
+): FastifyPluginCallback {
+  return fp(
+    (_app, _options, done) => {
+      register();
+      done();
+    },
+    { name, dependencies: [...dependencies] },
+  );
+}

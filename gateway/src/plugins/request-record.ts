@@ -1,0 +1,51 @@
+import type { FastifyInstance } from "fastify";
+import { ApiError } from "../errors.ts";
+import { clientAddress } from "../lib/trusted-proxies.ts";
+import type { Statistics } from "../observability/latency-stats.ts";
+import type { Log } from "../observability/log.ts";
+import type { Metrics } from "../observability/metrics.ts";
+import { logRequest, type ProbeStatuses } from "../observability/request-log.ts";
+import { RequestRecord } from "../observability/request-record.ts";
+import type { Tracing } from "../observability/tracing.ts";
+import type { BodyBudget } from "./body-budget.ts";
+
+/** What is notified when a request is over. */
+interface Observers {
+  readonly metrics: Metrics;
+  readonly statistics: Statistics;
+  readonly tracing: Tracing;
+  readonly log: Log;
+  readonly bodies: BodyBudget;
+}
+
+/** Follows each request from its arrival to the close of its response; a client that leaves ends its work there. */
+export function recordRequests(
+  app: FastifyInstance,
+  { metrics, statistics, tracing, log, bodies }: Observers,
+): void {
+  app.decorateRequest("record");
+  const probes: ProbeStatuses = new Map();
+  app.addHook("onRequest", (request, reply, done) => {
+    const record = new RequestRecord();
+    request.record = record;
+    record.clientIp = clientAddress(request);
+    record.trace = tracing.begin(request.headers["traceparent"] as string | undefined);
+    void reply.header("x-request-id", request.id);
+    // Fastify's own signal fires when the request's body has been read (fastify/fastify#6725); this one when the
+    // response is over.
+    reply.raw.once("close", () => {
+      bodies.release(request);
+      if (!reply.raw.writableFinished) {
+        record.error ??= new ApiError("client_left");
+        record.admitted?.abort(record.error);
+      }
+      const status = reply.raw.headersSent ? reply.raw.statusCode : (record.error?.status ?? 0);
+      const route = request.routeOptions.url ?? "unknown";
+      metrics.count(route, request.method, status, record);
+      statistics.count(route, record);
+      tracing.end(record, request.method, route, status, request.id);
+      logRequest(log, request, status, probes);
+    });
+    done();
+  });
+}

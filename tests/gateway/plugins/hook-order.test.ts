@@ -1,0 +1,25 @@
+import { readFileSync } from "node:fs";
+import { fastify } from "fastify";
+import { expect, test } from "vitest";
+import { buildApp } from "../../../gateway/src/app.ts";
+import { readConfig } from "../../../gateway/src/config/config.ts";
+import { createLog } from "../../../gateway/src/observability/log.ts";
+import { plugin } from "../../../gateway/src/plugins/plugin.ts";
+
+test("gateway/README.md has the plugins in the order in which they are registered", async () => {
+  const app = buildApp(readConfig({}), createLog("silent", process.stdout));
+  await app.ready();
+  const registered = [...app.printPlugins().matchAll(/([a-z-]+) \d+ ms/g)].map(([, name]) => name);
+  await app.close();
+  const readme = readFileSync("gateway/README.md", "utf8").split("## The order of hooks")[1] ?? "";
+  const documented = [...readme.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, name]) => name);
+  expect(registered.filter((name) => documented.includes(name))).toEqual(documented);
+  expect(documented).toContain("authentication");
+});
+
+test("a hook that comes before one that it relies on keeps the gateway from starting", async () => {
+  const app = fastify();
+  void app.register(plugin("authentication", ["request-record"], () => undefined));
+  void app.register(plugin("request-record", [], () => undefined));
+  await expect(async () => app.ready()).rejects.toThrow(/request-record.*authentication/);
+});
