@@ -4,6 +4,8 @@ import type { Log } from "./log.ts";
 import { rounded } from "./milliseconds.ts";
 import { PROBES } from "./probe-routes.ts";
 
+const PARAMETER_NAME = /^[a-z][A-Za-z0-9_]*([.[][A-Za-z0-9_.[\]]*)?$/;
+
 /** What a probe was answered with last, by its route: only another answer is news. */
 export type ProbeStatuses = Map<string, number>;
 
@@ -13,7 +15,7 @@ export function logRequest(log: Log, request: FastifyRequest, status: number, pr
   const route = request.routeOptions.url;
   if (record.ignoredParameters !== undefined) {
     request.log.debug(
-      { request_id: request.id, route, parameters: [...record.ignoredParameters] },
+      { request_id: request.id, route, parameters: [...record.ignoredParameters].map(shownName) },
       "ignored parameters",
     );
   }
@@ -40,6 +42,11 @@ export function logRequest(log: Log, request: FastifyRequest, status: number, pr
     prompt: record.prompt,
     answer: record.answer,
   });
+}
+
+/** A name that a client sent, if it looks like a parameter's: anything else may be what must not be in a log. */
+function shownName(name: string): string {
+  return PARAMETER_NAME.test(name) ? name : "(another)";
 }
 
 /** Where a failure nobody foresaw was thrown, but not its message: that may quote a prompt. */
