@@ -1,4 +1,6 @@
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { setImmediate } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { errorFormOf } from "../apis/error-formats.ts";
 import { ApiError, toApiError } from "../errors.ts";
@@ -13,22 +15,26 @@ export function answerErrors(app: FastifyInstance): void {
     methodsOf.set(url, methods);
   });
 
-  app.setErrorHandler((thrown, request, reply) => {
+  app.setErrorHandler(async (thrown, request, reply) => {
     const error = toApiError(thrown);
     request.record.error ??= error;
     if (reply.raw.destroyed) {
       // Nobody is there to be answered.
       reply.hijack();
-      return;
+      return reply;
     }
     if (error.retryAfter !== undefined) void reply.header("retry-after", error.retryAfter);
     if (error.final) void reply.header("x-should-retry", "false");
-    // The rest of a body that nobody reads must not take the response with it.
-    if (!request.raw.complete && reply.getHeader("connection") === "close") {
-      closeAfterResponse(request.raw.socket);
+    // The rest of a body that nobody reads must not take the response with it. An edge has to learn that the connection
+    // will be closed: its next request on it would be lost.
+    if (await isBodyMissing(request.raw)) {
+      void reply.header("connection", "close");
+      // undici takes the request's from one whose body it gives up.
+      const { socket } = reply.raw;
+      if (socket !== null) closeAfterResponse(socket);
     }
     if (error.code === "shutting_down") void reply.header("connection", "close");
-    void reply.code(error.status).send(errorFormOf(request.url)(error, request.id));
+    return reply.code(error.status).send(errorFormOf(request.url)(error, request.id));
   });
 
   app.setNotFoundHandler((request, reply) => {
@@ -41,6 +47,14 @@ export function answerErrors(app: FastifyInstance): void {
       message: `The route does not take ${request.method}, only ${methods}.`,
     });
   });
+}
+
+/** Whether some of a body has yet to arrive. What came with the head is parsed right after the hooks that refuse it. */
+async function isBodyMissing(request: IncomingMessage): Promise<boolean> {
+  if (request.complete) return false;
+  request.resume();
+  await setImmediate();
+  return !request.complete;
 }
 
 /** Answers bytes that are no HTTP request, or not in time, where there is no request yet that a route could answer. */
