@@ -12,9 +12,10 @@ const stacks = {
   expect: { poll: { timeout: minutes } },
 };
 
-// What starts programs takes longer than the usual 5 s on a machine that is busy with something else.
+// What starts programs takes longer than the usual 5 and 10 s on a machine that is busy with something else.
 const processes = {
   testTimeout: minutes,
+  hookTimeout: minutes,
   expect: { poll: { timeout: (minutes * 3) / 4 } },
 };
 
