@@ -1,5 +1,5 @@
 import { askEngine } from "../../engine/docker-cli.ts";
-import type { ImageConfig, Inspected } from "./container/types.ts";
+import type { InspectedContainer } from "./container.ts";
 
 /** `docker network inspect`, as far as it is compared. */
 export interface InspectedNetwork {
@@ -25,16 +25,15 @@ export interface InspectedVolume {
 
 export interface InspectedImage {
   readonly Id: string;
-  readonly Config: ImageConfig;
 }
 
 /** The containers that have one of the ids or names; a name may be another container's than the id. */
-export async function containers(idsAndNames: readonly string[]): Promise<Inspected[]> {
+export async function containers(idsAndNames: readonly string[]): Promise<InspectedContainer[]> {
   const ids = await matching(
     ["container", "ls", "--all", "--no-trunc", "--format", "{{.ID}} {{.Names}}"],
     idsAndNames,
   );
-  return await inspect<Inspected>("container", ids);
+  return await inspect<InspectedContainer>("container", ids);
 }
 
 export async function networks(names: readonly string[]): Promise<InspectedNetwork[]> {

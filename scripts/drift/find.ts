@@ -1,6 +1,5 @@
 import type { Deployed, Deployment } from "../stack/deployment.ts";
-import { compareContainer } from "./container/compare.ts";
-import type { ContainerInputs, Inspected } from "./container/types.ts";
+import { compareContainer, type ContainerInputs, type InspectedContainer } from "./container.ts";
 import type { Difference } from "./difference.ts";
 import * as engine from "./docker-objects.ts";
 import { compareImage } from "./images.ts";
@@ -30,7 +29,7 @@ export interface Drift {
 export async function findDrift({ resources }: Deployment, stackOption: string): Promise<Drift> {
   const of = (type: keyof typeof types) => resources.filter((resource) => resource.type === types[type]);
   const [containers, networks, volumes] = [of("container"), of("network"), of("volume")];
-  const [haveContainers, haveNetworks, haveVolumes, images] = await Promise.all([
+  const [haveContainers, haveNetworks, haveVolumes, imageDifferences] = await Promise.all([
     engine.containers(containers.flatMap(({ id, inputs }) => [id, String(inputs["name"])])),
     engine.networks(networks.map(nameOf)),
     engine.volumes(volumes.map(nameOf)),
@@ -52,7 +51,7 @@ export async function findDrift({ resources }: Deployment, stackOption: string):
         stackOption,
       ),
     ),
-    ...images.differences,
+    ...imageDifferences,
     ...(await compareKeys(of("command"), new Set(haveVolumes.map(({ Name }) => Name)))),
   ];
   for (const container of containers) {
@@ -67,9 +66,8 @@ export async function findDrift({ resources }: Deployment, stackOption: string):
       differences.push({ ...gone, urn, resource });
       continue;
     }
-    const image = images.configs.get(inputs.image);
     differences.push(
-      ...compareContainer({ urn, resource, id: container.id, inputs, image, networks: networkIds }, actual),
+      ...compareContainer({ urn, resource, id: container.id, inputs, networks: networkIds }, actual),
       ...compareProcessLimit(inputs.name, of("command"), actual),
     );
   }
@@ -95,25 +93,22 @@ export async function findDrift({ resources }: Deployment, stackOption: string):
 const gone = { property: "state", expected: "there", actual: "removed", repair: "refresh" } as const;
 
 /** Each image, by the name and by the id that the update found it under. */
-async function compareImages(images: readonly Deployed[]) {
-  const differences: Difference[] = [];
-  const configs = new Map<string, engine.InspectedImage["Config"]>();
-  await Promise.all(
+async function compareImages(images: readonly Deployed[]): Promise<Difference[]> {
+  const differences = await Promise.all(
     images.map(async (image) => {
       const id = String(image.outputs["imageId"]);
       const [named, deployed] = await Promise.all([engine.image(nameOf(image)), engine.image(id)]);
-      if (deployed !== undefined) configs.set(id, deployed.Config);
-      differences.push(...compareImage(image, named, deployed));
+      return compareImage(image, named, deployed);
     }),
   );
-  return { differences, configs };
+  return differences.flat();
 }
 
 /** The limit of processes is set by the command that waits for the container: it is run again. */
 function compareProcessLimit(
   containerName: string,
   commands: readonly Deployed[],
-  { HostConfig }: Inspected,
+  { HostConfig }: InspectedContainer,
 ): Difference[] {
   for (const { urn, name, inputs } of commands) {
     const environment = (inputs["environment"] ?? {}) as Record<string, string>;

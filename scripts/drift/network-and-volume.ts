@@ -1,5 +1,5 @@
 import type { Deployed } from "../stack/deployment.ts";
-import { flag, map } from "./container/format.ts";
+import { flag, map } from "./format.ts";
 import type { Difference, Repair } from "./difference.ts";
 import type { InspectedNetwork, InspectedVolume } from "./docker-objects.ts";
 
@@ -34,7 +34,7 @@ export function compareNetwork(
   if (actual === undefined) {
     const [other] = named;
     if (other === undefined) return [difference(network, "state", "there", "removed", "refresh")];
-    const made = `${other.Id.slice(0, 12)}: it was made anew by hand`;
+    const made = `${other.Id.slice(0, 12)}: it was recreated by hand`;
     const repair = [
       ...Object.values(other.Containers ?? {})
         .filter(({ Name }) => own.has(Name))

@@ -16,7 +16,7 @@ function image(reference: string, inputs: Readonly<Record<string, unknown>> = {}
     retain: false,
   };
 }
-const found = (Id: string) => ({ Id, Config: {} as never });
+const found = (Id: string) => ({ Id });
 
 describe("the image that a stack builds", () => {
   const name = "ollama-stack-dev-gateway:1";

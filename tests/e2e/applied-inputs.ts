@@ -1,0 +1,121 @@
+import { expect } from "vitest";
+import { docker } from "../../test-support/by-hand.ts";
+
+const mebibyte = 1024 * 1024;
+
+interface Healthcheck {
+  readonly tests: string[];
+  readonly interval: string;
+  readonly timeout: string;
+  readonly startPeriod: string;
+  readonly retries: number;
+}
+
+/** How `docker container inspect` shows each input of docker.Container that the components set. */
+const shownAs: Readonly<Record<string, (value: never) => object>> = {
+  name: (name: string) => ({ Name: `/${name}` }),
+  image: (id: string) => ({ Image: id }),
+  command: (words: string[]) => ({ Config: { Cmd: words } }),
+  envs: (lines: string[]) => ({ Config: { Env: expect.arrayContaining(lines) as unknown } }),
+  user: (user: string) => ({ Config: { User: user } }),
+  stopTimeout: (seconds: number) => ({ Config: { StopTimeout: seconds } }),
+  healthcheck: ({ tests, interval, timeout, startPeriod, retries }: Healthcheck) => ({
+    Config: {
+      Healthcheck: {
+        Test: tests,
+        Interval: nanoseconds(interval),
+        Timeout: nanoseconds(timeout),
+        StartPeriod: nanoseconds(startPeriod),
+        Retries: retries,
+      },
+    },
+  }),
+  networksAdvanced: (networks: { name: string; aliases?: string[] }[]) => ({
+    NetworkSettings: {
+      Networks: Object.fromEntries(
+        networks.map(({ name, aliases = [] }) => [
+          name,
+          expect.objectContaining({ Aliases: expect.arrayContaining(aliases) as unknown }),
+        ]),
+      ) as Record<string, unknown>,
+    },
+  }),
+  ports: (ports: { internal: number; external: number; ip: string; protocol?: string }[]) =>
+    host({
+      PortBindings: Object.fromEntries(
+        ports.map(({ internal, external, ip, protocol = "tcp" }) => [
+          `${String(internal)}/${protocol}`,
+          [{ HostIp: ip, HostPort: String(external) }],
+        ]),
+      ),
+    }),
+  hosts: (lines: { host: string; ip: string }[]) =>
+    host({ ExtraHosts: lines.length === 0 ? null : lines.map((line) => `${line.host}:${line.ip}`) }),
+  mounts: (mounts: { type: string; source: string; target: string; readOnly?: boolean }[]) => ({
+    Mounts: expect.arrayContaining(
+      mounts.map(
+        ({ type, source, target, readOnly = false }) =>
+          expect.objectContaining({
+            Type: type,
+            [type === "volume" ? "Name" : "Source"]: source,
+            Destination: target,
+            RW: !readOnly,
+          }) as unknown,
+      ),
+    ) as unknown,
+  }),
+  tmpfs: (folders: object) => host({ Tmpfs: folders }),
+  readOnly: (value: boolean) => host({ ReadonlyRootfs: value }),
+  capabilities: ({ drops, adds = [] }: { drops: string[]; adds?: string[] }) =>
+    host({ CapDrop: drops.map(capability), CapAdd: adds.length === 0 ? null : adds.map(capability) }),
+  securityOpts: (options: string[]) => host({ SecurityOpt: options }),
+  memory: (value: number) => host({ Memory: value * mebibyte }),
+  memorySwap: (value: number) => host({ MemorySwap: value * mebibyte }),
+  cpuPeriod: (value: number) => host({ CpuPeriod: value }),
+  cpuQuota: (value: number) => host({ CpuQuota: value }),
+  ulimits: (limits: { name: string; soft: number; hard: number }[]) =>
+    host({ Ulimits: limits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })) }),
+  logDriver: (name: string) => host({ LogConfig: { Type: name } }),
+  logOpts: (options: object) => host({ LogConfig: { Config: options } }),
+  restart: (name: string) => host({ RestartPolicy: { Name: name } }),
+};
+
+/** They tell the provider how to go about it, and show nowhere. */
+const notShown = new Set([
+  "__defaults",
+  "attach",
+  "containerReadRefreshTimeoutMilliseconds",
+  "destroyGraceSeconds",
+  "logs",
+  "mustRun",
+  "removeVolumes",
+  "rm",
+  "start",
+  "wait",
+  "waitTimeout",
+]);
+
+/** Expects the engine to have applied every input of a container. */
+export function expectApplied(inputs: Readonly<Record<string, unknown>>): void {
+  const [inspected] = JSON.parse(docker("container", "inspect", String(inputs["name"]))) as object[];
+  for (const [key, value] of Object.entries(inputs)) {
+    if (notShown.has(key)) continue;
+    const show = shownAs[key];
+    if (show === undefined)
+      expect.fail(`${key} is set on a container, and applied-inputs.ts does not know how it shows`);
+    expect(inspected, key).toMatchObject(show(value as never));
+  }
+}
+
+function host(values: object): object {
+  return { HostConfig: values };
+}
+
+/** Engines write "ALL" or "CAP_ALL". */
+function capability(name: string): unknown {
+  return expect.stringMatching(`^(CAP_)?${name.replace(/^CAP_/, "")}$`);
+}
+
+function nanoseconds(seconds: string): number {
+  return Number(/^(\d+)s$/.exec(seconds)?.[1]) * 1e9;
+}
