@@ -42,7 +42,7 @@ const project = {
   "components/commands": ["components/config", "engine", "gateway/src/auth"],
   toolchain: ["engine", "host", "scripts/node"],
   "scripts/node": ["host"],
-  "scripts/stack": ["engine"],
+  "scripts/stack": ["engine", "host"],
   "scripts/registry": [],
   "scripts/setup": ["engine", "host", "scripts/node", "scripts/stack", "toolchain"],
   "scripts/update": ["engine", "host", "scripts/stack"],

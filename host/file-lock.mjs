@@ -1,69 +1,66 @@
+// @ts-check
+// Plain JavaScript: scripts/run.mjs needs it on whatever Node.js the machine has.
 import { randomUUID } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isRunning, processStatus } from "./process-liveness.mjs";
 
-/** Who holds a lock. `started` tells the process from a later one that was given the same number. */
-export interface Owner {
-  readonly pid: number;
-  readonly started: string;
-}
+/**
+ * Who holds a lock. `started` tells the process from a later one that was given the same number; empty if not known.
+ *
+ * @typedef {{ readonly pid: number, readonly started: string }} Owner
+ */
 
 const pollMs = 500;
-const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+const signals = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
 
-/** When a process was started, as the kernel counts; empty where that cannot be known. */
-export function startOf(pid: number): string {
-  try {
-    // The command's name stands in brackets and may itself contain spaces: count from behind it.
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
-  } catch {
-    return "";
-  }
+/**
+ * Whether the process that wrote the lock is gone.
+ *
+ * @param {Owner} owner
+ */
+export function isAbandoned({ pid, started }) {
+  if (!isRunning(pid)) return true;
+  const now = processStatus(pid)?.started ?? "";
+  return now !== "" && started !== "" && now !== started;
 }
 
-/** Whether the process that wrote the lock is gone. */
-export function isAbandoned(owner: Owner): boolean {
-  try {
-    process.kill(owner.pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ESRCH";
-  }
-  const started = startOf(owner.pid);
-  return started !== "" && owner.started !== "" && started !== owner.started;
-}
-
-/** Does the work while holding the lock file; others wait, and a lock whose owner is gone is taken over. */
-export async function withLock<T>(
-  path: string,
-  waiting: (owner: Owner) => void,
-  work: () => Promise<T>,
-): Promise<T> {
+/**
+ * Does the work while holding the lock file; others wait, and a lock whose owner is gone is taken over.
+ *
+ * @template T
+ * @param {string} path
+ * @param {(owner: Owner) => void} waiting
+ * @param {() => T | Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function withLock(path, waiting, work) {
   mkdirSync(dirname(path), { recursive: true });
   const own = `${path}.${randomUUID()}.partial-${process.pid}`;
-  const me: Owner = { pid: process.pid, started: startOf(process.pid) };
+  const me = { pid: process.pid, started: processStatus(process.pid)?.started ?? "" };
   writeFileSync(own, JSON.stringify(me));
-  const release = () => {
-    rmSync(path, { force: true });
-  };
   try {
-    for (let told = false; !acquire(own, path);) {
+    for (let reported = false; !acquire(own, path);) {
       const owner = read(path);
       if (owner === undefined) continue;
       if (isAbandoned(owner)) {
         discard(path, owner);
         continue;
       }
-      if (!told) waiting(owner);
-      told = true;
+      if (!reported) waiting(owner);
+      reported = true;
       await sleep(pollMs);
     }
   } finally {
     rmSync(own, { force: true });
   }
-  const interrupted = (signal: NodeJS.Signals) => {
+  const release = () => {
+    rmSync(path, { force: true });
+  };
+  /** @param {NodeJS.Signals} signal */
+  const interrupted = (signal) => {
     console.error("interrupted: what was finished stays, run it again to go on");
     // By way of "exit", where the lock is given back and tools that are running are ended.
     process.exit(128 + constants.signals[signal]);
@@ -79,27 +76,41 @@ export async function withLock<T>(
   }
 }
 
-/** A hard link is made or refused in one step, with its content already in it. */
-function acquire(own: string, path: string): boolean {
+/**
+ * A hard link is made or refused in one step, with its content already in it.
+ *
+ * @param {string} own
+ * @param {string} path
+ */
+function acquire(own, path) {
   try {
     linkSync(own, path);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    if (/** @type {NodeJS.ErrnoException} */ (error).code === "EEXIST") return false;
     throw error;
   }
 }
 
-function read(path: string): Owner | undefined {
+/**
+ * @param {string} path
+ * @returns {Owner | undefined}
+ */
+function read(path) {
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as Owner;
+    return JSON.parse(readFileSync(path, "utf8"));
   } catch {
     return undefined;
   }
 }
 
-/** Takes an abandoned lock away; puts it back when somebody else was faster and it is theirs by now. */
-function discard(path: string, abandoned: Owner): void {
+/**
+ * Takes an abandoned lock away; puts it back when somebody else was faster and it is theirs by now.
+ *
+ * @param {string} path
+ * @param {Owner} abandoned
+ */
+function discard(path, abandoned) {
   const aside = `${path}.stale-${process.pid}`;
   try {
     renameSync(path, aside);
@@ -107,8 +118,7 @@ function discard(path: string, abandoned: Owner): void {
     return;
   }
   const taken = read(aside);
-  if (taken !== undefined && (taken.pid !== abandoned.pid || taken.started !== abandoned.started)) {
+  if (taken !== undefined && (taken.pid !== abandoned.pid || taken.started !== abandoned.started))
     acquire(aside, path);
-  }
   rmSync(aside, { force: true });
 }

@@ -3,11 +3,12 @@
 //   node scripts/run.mjs --exec CMD [args]   a command of node_modules/.bin, or "node FILE"
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { cacheRoot, compileCache } from "../host/cache-dir.mjs";
+import { withLock } from "../host/file-lock.mjs";
+import { helpOf, isCommand, parseCommandLine } from "./cli/command-line.mjs";
 import { installNode, npmCi } from "./node/install.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
@@ -17,13 +18,25 @@ const stamp = join(modules, ".ollama-stack-lock");
 const packages = { tsc: "typescript", depcruise: "dependency-cruiser" };
 
 try {
+  if (!answersHelp(process.argv.slice(2))) await start();
+} catch (error) {
+  console.error(`error: ${error.message}`);
+  process.exitCode = 1;
+}
+
+/** Prints a command's help if that is what the command line asks for. @throws if it has an option that is not known */
+function answersHelp([name = "", ...args]) {
+  if (!isCommand(name)) return false;
+  const { help } = parseCommandLine(name, args, process.env);
+  if (help) console.log(helpOf(name));
+  return help;
+}
+
+async function start() {
   const [major, minor] = process.versions.node.split(".").map(Number);
   const node = (major > 24 || (major === 24 && minor >= 2)) && major < 27 ? process.execPath : installNode();
   await ensureDependencies();
   execute(node, process.argv.slice(2));
-} catch (error) {
-  console.error(`error: ${error.message}`);
-  process.exitCode = 1;
 }
 
 /** Installs what package-lock.json says unless node_modules carries its mark. */
@@ -33,55 +46,21 @@ async function ensureDependencies() {
     .digest("hex");
   const current = () => existsSync(stamp) && readFileSync(stamp, "utf8") === wanted;
   if (current()) return;
-  const release = await takeTurn(join(cacheRoot(), `npm-ci-${digest(root).slice(0, 12)}.lock`));
-  try {
+  const lock = join(cacheRoot(), `dependencies-${digest(root).slice(0, 12)}.lock`);
+  const waiting = ({ pid }) =>
+    console.error(`dependencies: waiting for process ${pid}, which is installing them`);
+  await withLock(lock, waiting, () => {
     if (current()) return;
     console.error("dependencies: npm ci (about 20 s)");
     rmSync(stamp, { force: true });
     npmCi(root);
     writeFileSync(`${stamp}.${process.pid}`, wanted);
     renameSync(`${stamp}.${process.pid}`, stamp);
-  } finally {
-    release();
-  }
+  });
 }
 
 function digest(content) {
   return createHash("sha256").update(content).digest("hex");
-}
-
-/** One npm ci at a time: a folder is the lock, made anew when its owner is gone. */
-async function takeTurn(lock) {
-  mkdirSync(dirname(lock), { recursive: true });
-  for (let told = false; ; told = true) {
-    try {
-      mkdirSync(lock);
-      writeFileSync(join(lock, "pid"), String(process.pid));
-      return () => rmSync(lock, { recursive: true, force: true });
-    } catch (error) {
-      if (error.code !== "EEXIST") throw error;
-    }
-    const owner = ownerOf(lock);
-    if (owner === undefined) {
-      rmSync(lock, { recursive: true, force: true });
-      continue;
-    }
-    if (!told) console.error(`dependencies: waiting for process ${owner}, which is installing them`);
-    await sleep(500);
-  }
-}
-
-function ownerOf(lock) {
-  try {
-    const pid = Number(readFileSync(join(lock, "pid"), "utf8"));
-    process.kill(pid, 0);
-    return pid;
-  } catch (error) {
-    if (error.code === "EPERM") return "another user's";
-    // Just made, its owner not written down yet.
-    const made = statSync(lock, { throwIfNoEntry: false });
-    return error.code === "ENOENT" && made && Date.now() - made.mtimeMs < 5000 ? "unknown" : undefined;
-  }
 }
 
 /** Hands over to Node.js 24: its exit code and the signals it dies of are this process's. */

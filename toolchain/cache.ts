@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { cacheRoot } from "../host/cache-dir.mjs";
+import { isRunning } from "../host/process-liveness.mjs";
 
 /** A short name for everything that an artefact is made from: the same inputs, the same key. */
 export function keyOf(inputs: readonly (string | Buffer)[]): string {
@@ -54,15 +55,7 @@ export function sweepPartials(): void {
   if (!existsSync(root)) return;
   for (const name of readdirSync(root)) {
     const pid = /\.partial-(\d+)$/.exec(name)?.[1];
-    if (pid !== undefined && isGone(Number(pid))) rmSync(join(root, name), { recursive: true, force: true });
-  }
-}
-
-function isGone(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ESRCH";
+    if (pid !== undefined && !isRunning(Number(pid)))
+      rmSync(join(root, name), { recursive: true, force: true });
   }
 }

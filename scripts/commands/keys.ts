@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { KEY_FIELDS } from "../../gateway/src/auth/key-fields.ts";
 import { cacheRoot } from "../../host/cache-dir.mjs";
-import { withLock } from "../../host/file-lock.ts";
+import { withLock } from "../../host/file-lock.mjs";
 import { main } from "../cli/main.ts";
 import { openSession, type Session, takeOptions } from "../cli/session.ts";
 import {

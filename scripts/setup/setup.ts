@@ -3,7 +3,7 @@ import { delimiter, dirname, join } from "node:path";
 import { build, isBuilt } from "../../toolchain/build.ts";
 import { cliFolder, pulumiHome } from "../../toolchain/install.ts";
 import { ensureEngine } from "./docker-engine.ts";
-import { withLock } from "../../host/file-lock.ts";
+import { withLock } from "../../host/file-lock.mjs";
 import { cacheRoot, compileCache } from "../../host/cache-dir.mjs";
 import { say } from "../../host/progress.ts";
 import { probes, remember } from "./probes.ts";

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { isRunning, processStatus } from "../../host/process-liveness.mjs";
 
 /** A run of the CLI that failed. */
 export class PulumiFailed extends Error {
@@ -77,20 +77,10 @@ export function locksIn(stderr: string): Lock[] {
   );
 }
 
-/** Whether a lock was left by a process of this host that is no more, or by one whose number another has now. */
-export function isStale(lock: Lock): boolean {
-  if (lock.host !== hostname()) return false;
-  try {
-    process.kill(lock.pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ESRCH";
-  }
-  try {
-    // Linux only: "pid (name) state ...". A killed process stays as a zombie until its parent asks for it.
-    const [, name = "", state = ""] =
-      /\((.*)\) (\S)/s.exec(readFileSync(`/proc/${String(lock.pid)}/stat`, "utf8")) ?? [];
-    return state === "Z" || state === "X" || !name.startsWith("pulumi");
-  } catch {
-    return false;
-  }
+/** Whether a lock was left by a process of this host that is gone, or whose number another process has now. */
+export function isStale({ host, pid }: Lock): boolean {
+  if (host !== hostname()) return false;
+  if (!isRunning(pid)) return true;
+  const status = processStatus(pid);
+  return status !== undefined && (status.isZombie || !status.name.startsWith("pulumi"));
 }

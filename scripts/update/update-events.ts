@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { isAbandoned } from "../../host/file-lock.ts";
+import { isRunning } from "../../host/process-liveness.mjs";
 import { PulumiFailed } from "../stack/pulumi-cli.ts";
 import { parseOutputs, type StackOutputs } from "../stack/outputs.ts";
 
@@ -59,7 +59,7 @@ export async function updateWithOutputs(
 function removeAbandoned(): void {
   for (const name of readdirSync(tmpdir())) {
     const pid = Number(name.startsWith(prefix) ? name.slice(prefix.length).split("-")[0] : NaN);
-    if (!Number.isInteger(pid) || !isAbandoned({ pid, started: "" })) continue;
+    if (!Number.isInteger(pid) || isRunning(pid)) continue;
     try {
       rmSync(join(tmpdir(), name), { recursive: true, force: true });
     } catch {

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { gatewayOf } from "../../../engine/docker-api.ts";
-import { isAbandoned, startOf, withLock } from "../../../host/file-lock.ts";
+import { isAbandoned, withLock } from "../../../host/file-lock.mjs";
+import { isRunning, processStatus } from "../../../host/process-liveness.mjs";
 import { explainFailure } from "../../../host/exec.ts";
 import { duration } from "../../../host/progress.ts";
 import { pluginInstallArguments } from "../../../scripts/setup/released-tools.ts";
@@ -43,13 +44,22 @@ describe("the set-up lock", () => {
   });
 
   it("is taken over when another process has the owner's number by now", () => {
-    expect(isAbandoned({ pid: process.pid, started: startOf(process.pid) })).toBe(false);
+    const { started = "" } = processStatus(process.pid) ?? {};
+    expect(isAbandoned({ pid: process.pid, started })).toBe(false);
     expect(isAbandoned({ pid: process.pid, started: "1" })).toBe(true);
   });
 
   it("is given back when the work fails", async () => {
     await expect(withLock(lock(), silent, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
     expect(existsSync(lock())).toBe(false);
+  });
+});
+
+describe("whether a process is running", () => {
+  it("is known of one that runs, of one that has ended, and of what is no process", () => {
+    const { pid } = spawnSync(process.execPath, ["--version"]);
+    expect([process.pid, 1, pid, NaN].map(isRunning)).toEqual([true, true, false, false]);
+    expect(processStatus(process.pid)).toMatchObject({ isZombie: false });
   });
 });
 

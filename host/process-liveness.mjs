@@ -1,0 +1,34 @@
+// @ts-check
+// Plain JavaScript: scripts/run.mjs needs it on whatever Node.js the machine has.
+import { readFileSync } from "node:fs";
+
+/**
+ * Whether a process of this machine runs under a number, be it another user's.
+ *
+ * @param {number} pid
+ */
+export function isRunning(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return /** @type {NodeJS.ErrnoException} */ (error).code === "EPERM";
+  }
+}
+
+/**
+ * What Linux knows of a process; undefined where that cannot be known. A killed process stays as a zombie until its
+ * parent asks for it. `started` tells a process from a later one with the same number.
+ *
+ * @param {number} pid
+ */
+export function processStatus(pid) {
+  try {
+    // The command's name is in brackets and may itself contain spaces and brackets.
+    const [, name = "", rest = ""] = /\((.*)\) (.*)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+    const fields = rest.split(" ");
+    return { name, isZombie: fields[0] === "Z" || fields[0] === "X", started: fields[19] ?? "" };
+  } catch {
+    return undefined;
+  }
+}
