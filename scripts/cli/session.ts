@@ -17,28 +17,29 @@ export interface Session {
   readonly env: NodeJS.ProcessEnv;
   /** What of it this project added, for `npm run env`. */
   readonly added: Readonly<Record<string, string>>;
-  /** Arguments that are not ours: handed to the CLI as they are. */
-  readonly rest: readonly string[];
 }
 
-interface Wanted {
+/** The options that commands which work on a stack have in common. */
+interface SessionOptions {
+  readonly stack?: string;
+  readonly world?: string;
   readonly currentEngine?: boolean;
   /** Whether the CLI is to reckon with the stack's config: what only reads the state needs no key for its secrets. */
   readonly config?: boolean;
 }
 
-/** Sets up what is missing. Takes `--stack NAME` and `--world released|built` out of the arguments. */
-export async function openSession(
-  args: readonly string[],
-  { currentEngine = false, config = false }: Wanted = {},
-): Promise<Session> {
-  const { options, rest } = takeOptions(args, ["stack", "world"]);
+/** Sets up what is missing. */
+export async function openSession({
+  stack: option,
+  world: source,
+  currentEngine = false,
+  config = false,
+}: SessionOptions = {}): Promise<Session> {
   const environment = { ...process.env };
-  const named = options["stack"] ?? process.env["PULUMI_STACK"];
+  const named = option ?? process.env["PULUMI_STACK"];
   const settings = named === undefined ? undefined : copyCiConfig(named);
   if (settings !== undefined) say(settings);
-  const asked = { world: options["world"], stack: named, currentEngine };
-  const { world, stack, env: tools } = await setup(asked);
+  const { world, stack, env: tools } = await setup({ world: source, stack: named, currentEngine });
   const pulumiHome = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
   const added = { ...tools, ...stateEnvironment(process.env, pulumiHome) };
   const chosen = named ?? stack;
@@ -48,28 +49,5 @@ export async function openSession(
   if (backend !== undefined) mendStateFiles(backend);
   const salt = config && backend !== undefined ? saltOf(chosen, backend) : undefined;
   keepStackFile(stackFile(chosen), salt);
-  return { world, stack: chosen, stackOption, env, added, rest };
-}
-
-/** Splits "--name value" and "--name=value" off for the names given. */
-export function takeOptions(
-  args: readonly string[],
-  names: readonly string[],
-): { options: Readonly<Record<string, string | undefined>>; rest: string[] } {
-  const options: Record<string, string> = {};
-  const rest: string[] = [];
-  for (let i = 0; i < args.length; i += 1) {
-    const arg = args[i] ?? "";
-    const name = names.find((candidate) => arg === `--${candidate}` || arg.startsWith(`--${candidate}=`));
-    if (name === undefined) {
-      rest.push(arg);
-      continue;
-    }
-    const equals = arg.indexOf("=");
-    const value = equals === -1 ? args[(i += 1)] : arg.slice(equals + 1);
-    if (value === undefined || value === "")
-      throw new Error(`--${name} needs a value, such as --${name} dev`);
-    options[name] = value;
-  }
-  return { options, rest };
+  return { world, stack: chosen, stackOption, env, added };
 }

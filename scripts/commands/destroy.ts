@@ -1,39 +1,48 @@
-// npm run destroy: takes the stack down. Asks first; `-- --yes` does not. What becomes of models that the stack keeps is
-// asked too, or said with --models keep|delete.
+// npm run destroy: takes the stack down, after a question that names the stack and its engine.
 import { isInteractive, confirm } from "../cli/dialogs.ts";
 import { clientVariables, deployedEngine, engineName } from "../stack/deployed-engine.ts";
 import { readDeployment } from "../stack/deployment.ts";
-import { main } from "../cli/main.ts";
+import { command } from "../cli/command.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
 import { recoverInterrupted } from "../update/recovery.ts";
-import { openSession, takeOptions } from "../cli/session.ts";
+import { openSession } from "../cli/session.ts";
 import { lockedUpdate } from "../update/locked-update.ts";
+import { engineOf } from "../stack/stack-file.ts";
 import { removeVolume, volumeSizes, volumesOf } from "../stack/volumes.ts";
 
-await main(async () => {
-  const { options, rest: args } = takeOptions(process.argv.slice(2), ["models"]);
-  const told = options["models"];
-  if (told !== undefined && told !== "keep" && told !== "delete")
-    throw new Error(`--models is ${told}, but must be keep or delete`);
-  const { stack, stackOption, env, rest } = await openSession(args, { config: true });
+await command("destroy", async ({ options, passed }) => {
+  const { yes, models } = options;
+  const { stack, env } = await openSession({ ...options, config: true });
   const found = await readDeployment(stack, env);
   // As the CLI does, Docker's client goes from here on to the engine where the stack is, whatever the config names by now.
   const engine = deployedEngine(found.resources);
   if (engine !== undefined) Object.assign(process.env, clientVariables(engine, env));
+  const place = engineName(engine ?? engineOf(stack));
+  const how = `npm run destroy -- --stack ${stack} --yes`;
+  if (yes !== true) {
+    if (!isInteractive())
+      throw new Error(`the stack ${stack} on ${place} is not destroyed without a yes; say it with: ${how}`);
+    const count = found.resources.filter(({ type }) => type.startsWith("docker:")).length;
+    if (
+      !(await confirm(
+        `Destroy the stack ${stack} on ${place}, with ${String(count)} containers, networks, volumes and images?`,
+      ))
+    )
+      return;
+  }
+  console.error(`Destroying the stack ${stack} on ${place}.`);
   const { resources } = await recoverInterrupted(stack, env, found);
   const kept = volumesOf(resources).filter(({ protect, retain }) => protect || retain);
   const guarded = kept.filter(({ protect }) => protect);
   const sizes = kept.length > 0 ? await volumeSizes() : new Map<string, string>();
   const list = kept.map(({ volume }) => `${volume} (${sizes.get(volume) ?? "gone"})`).join(", ");
 
-  let remove = told === "delete";
-  if (guarded.length > 0 && told === undefined) {
-    if (!isInteractive()) {
-      const how = `npm run destroy -- ${stackOption.replace(" -- ", "")} --yes --models`;
+  let remove = models === "delete";
+  if (guarded.length > 0 && models === undefined) {
+    if (!isInteractive())
       throw new Error(
-        `the stack ${stack} protects its models, in the volume ${list}: say what becomes of them with ${how} keep, or ${how} delete`,
+        `the stack ${stack} protects its models, in the volume ${list}: say what becomes of them with ${how} --models keep, or ${how} --models delete`,
       );
-    }
     remove = await confirm(`The models are in the volume ${list}. Delete it too?`);
   }
   // What is kept is forgotten, not deleted: an update that finds a volume of the name takes it over.
@@ -43,7 +52,7 @@ await main(async () => {
   };
   await state("unprotect");
   try {
-    await lockedUpdate(["destroy", ...rest], stack, env);
+    await lockedUpdate(["destroy", "--yes", ...passed], stack, env);
   } catch (error) {
     await state("protect");
     throw error;

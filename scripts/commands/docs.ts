@@ -5,7 +5,7 @@ import { format, resolveConfig } from "prettier";
 import { parse } from "yaml";
 import { z } from "zod";
 import { variables } from "../../gateway/src/config/config.ts";
-import { main } from "../cli/main.ts";
+import { command } from "../cli/command.ts";
 import { roomGraphs } from "../docs/room-graph.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -119,7 +119,7 @@ function projectFile(): string {
 }
 
 if (import.meta.main) {
-  await main(async () => {
+  await command("docs", async () => {
     for (const file of Object.keys(generated) as GeneratedFile[]) {
       const path = join(root, file);
       const before = readFileSync(path, "utf8");

@@ -3,11 +3,11 @@ import { readDeployment } from "../stack/deployment.ts";
 import { findDrift } from "../drift/find.ts";
 import { mend } from "../drift/repair-hints.ts";
 import { report } from "../drift/report.ts";
-import { main } from "../cli/main.ts";
+import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
 
-await main(async () => {
-  const { stack, stackOption, env } = await openSession(process.argv.slice(2));
+await command("drift", async ({ options }) => {
+  const { stack, stackOption, env } = await openSession(options);
   const deployment = await readDeployment(stack, env);
   if (deployment.resources.length === 0)
     throw new Error(`the stack ${stack} is not deployed; bring it up with: npm run up${stackOption}`);

@@ -2,13 +2,13 @@
 // has there or in its network. Until it is interrupted.
 import { Tunnel } from "../../engine/tunnel/tunnel.ts";
 import { forwarded } from "../connect/port-forwards.ts";
-import { main } from "../cli/main.ts";
+import { command } from "../cli/command.ts";
 import { readOutputs } from "../stack/outputs.ts";
 import { refusedPort } from "../connect/listen-error.ts";
 import { openSession } from "../cli/session.ts";
 
-await main(async () => {
-  const { stack, env } = await openSession(process.argv.slice(2));
+await command("forward", async ({ options }) => {
+  const { stack, env } = await openSession(options);
   const outputs = await readOutputs(stack, env);
   const { tunnel: end, gatewayUrl } = outputs;
   if (end === undefined)

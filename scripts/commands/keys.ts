@@ -1,11 +1,11 @@
 // npm run keys: lists, adds, rotates and revokes the API keys of a stack, in its config and in its running gateways.
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { KEY_FIELDS } from "../../gateway/src/auth/key-fields.ts";
 import { cacheRoot } from "../../host/cache-dir.mjs";
 import { withLock } from "../../host/file-lock.mjs";
-import { main } from "../cli/main.ts";
-import { openSession, type Session, takeOptions } from "../cli/session.ts";
+import { command } from "../cli/command.ts";
+import { UsageError } from "../cli/command-line.mjs";
+import { openSession, type Session } from "../cli/session.ts";
 import {
   addKey,
   type ChangedLines,
@@ -21,41 +21,36 @@ import { rulesFor, settingsFor } from "../stack/settings.ts";
 import { stackFile } from "../stack/stack-file.ts";
 import { openStack } from "../update/recovery.ts";
 
-const usage = `usage: npm run keys -- list                            shows names, ids, states and limits
-       npm run keys -- add NAME [FIELD...]             makes a key and prints it once
-       npm run keys -- rotate NAME [--grace 24h]       makes its successor; the old one expires after the grace
-       npm run keys -- revoke NAME [ID]                revokes all keys of a name at once, or one of two
-Each takes --stack NAME. The gateways of a running stack apply it within 2 s, without a restart.
-Fields: ${KEY_FIELDS} (docs/keys.md).`;
-
 const HOUR = 3_600_000;
 const units = { m: 60_000, h: HOUR, d: 24 * HOUR } as const;
 
-const [action, ...args] = process.argv.slice(2);
-if (process.argv.includes("--help") || action === "help") console.log(usage);
-else if (action === undefined || !["list", "add", "rotate", "revoke"].includes(action)) {
-  console.error(usage);
-  process.exitCode = 2;
-} else await main(() => run(action, args));
-
-async function run(action: string, args: readonly string[]): Promise<void> {
-  const { options, rest: own } = takeOptions(args, ["grace"]);
-  const session = await openSession(own, { config: true });
-  const { stack, env, rest } = session;
-  if (action === "list") {
-    await openStack(stack, env);
-    const lines = linesOf(await readKeyEntries(stack, env));
-    console.log(
-      lines.length === 0
-        ? `The stack ${stack} has no keys: everybody who reaches it is let in.`
-        : keyTable(lines),
+await command("keys", async ({ options, operands }) => {
+  const [action, name, ...more] = operands;
+  if (action === undefined || !["list", "add", "rotate", "revoke"].includes(action))
+    throw new UsageError(
+      `npm run keys needs one of list, add, rotate and revoke${action === undefined ? "" : `, but got ${action}`}. See npm run keys -- --help`,
     );
-    return;
-  }
-  const [name, ...more] = rest;
-  if (name === undefined) throw new Error(`npm run keys -- ${action} needs the name of a key`);
-  const grace = graceMs(options["grace"]);
-  await oneAtATime(stack, () => changeKeys(session, (lines) => change(action, lines, name, more, grace)));
+  if (action === "list" && name !== undefined)
+    throw new UsageError(`npm run keys -- list does not take ${name}`);
+  if (action !== "list" && name === undefined)
+    throw new UsageError(`npm run keys -- ${action} needs the name of a key`);
+  const grace = graceMs(options.grace);
+  const session = await openSession({ ...options, config: true });
+  if (name === undefined) await listKeys(session);
+  else
+    await oneAtATime(session.stack, () =>
+      changeKeys(session, (lines) => change(action, lines, name, more, grace)),
+    );
+});
+
+async function listKeys({ stack, env }: Session): Promise<void> {
+  await openStack(stack, env);
+  const lines = linesOf(await readKeyEntries(stack, env));
+  console.log(
+    lines.length === 0
+      ? `The stack ${stack} has no keys: everybody who reaches it is let in.`
+      : keyTable(lines),
+  );
 }
 
 /** Of two changes at the same time, the later one to be written would undo the other. */

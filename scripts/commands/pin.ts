@@ -1,15 +1,13 @@
 // npm run pin -- --stack NAME: asks the registries what the images and models of a stack are now, and writes it into its config.
 import { readFileSync, writeFileSync } from "node:fs";
-import { main } from "../cli/main.ts";
+import { command } from "../cli/command.ts";
 import { RegistryError } from "../registry/manifests.ts";
 import { pinStackConfig, tell } from "../pin/stack-config.ts";
-import { takeOptions } from "../cli/session.ts";
 import { projectDefaults, stackFile } from "../stack/stack-file.ts";
 
-await main(async () => {
-  const { options, rest } = takeOptions(process.argv.slice(2), ["stack"]);
-  const stack = options["stack"] ?? process.env["PULUMI_STACK"];
-  if (stack === undefined || rest.length > 0) throw new Error("which stack? npm run pin -- --stack NAME");
+await command("pin", async ({ options }) => {
+  const stack = options.stack ?? process.env["PULUMI_STACK"];
+  if (stack === undefined) throw new Error("which stack? npm run pin -- --stack NAME");
   const path = stackFile(stack);
   const before = readFileSync(path, "utf8");
   const { text, pins } = await pinStackConfig(before, projectDefaults()).catch((error: unknown) => {

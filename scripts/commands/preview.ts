@@ -1,5 +1,5 @@
-// npm run preview -- --stack NAME: what the next update would do, in words (as Markdown); arguments go to the CLI.
-import { main } from "../cli/main.ts";
+// npm run preview -- --stack NAME: what the next update would do, in words (as Markdown).
+import { command } from "../cli/command.ts";
 import { imageDownloads } from "../preview/image-downloads.ts";
 import { brokenRulesIn, describeRefusal, errorsIn } from "../preview/refusal.ts";
 import { readPreview } from "../preview/steps.ts";
@@ -9,17 +9,17 @@ import { ensureStack } from "../update/recovery.ts";
 import { openSession } from "../cli/session.ts";
 import { rulesFor, settingsFor } from "../stack/settings.ts";
 
-await main(async () => {
-  const { stack, env, rest } = await openSession(process.argv.slice(2), { config: true });
+await command("preview", async ({ options, passed }) => {
+  const { stack, env } = await openSession({ ...options, config: true });
   await ensureStack(stack, env);
   const preview = (...args: string[]) =>
-    pulumi(["preview", ...args, "--stack", stack, ...rest], { env, output: "read" });
+    pulumi(["preview", ...args, "--stack", stack, ...passed], { env, output: "read" });
   await orRefusal(`${heading(stack)}\n\n`, errorsIn, async () => {
     const found = readPreview(await preview("--json"));
     console.log(describePreview(found, stack, await imageDownloads(found.steps)));
   });
   // By itself: what breaks the rules is not in the CLI's JSON.
-  const rules = rulesFor(settingsFor(stack, rest));
+  const rules = rulesFor(settingsFor(stack, passed));
   if (process.exitCode === undefined && rules.length > 0)
     await orRefusal("\n", brokenRulesIn, () => preview(...rules));
 });

@@ -1,9 +1,9 @@
 // npm run pulumi -- ARGS: the CLI with this project's tools, state and passphrase.
-import { main } from "../cli/main.ts";
+import { command } from "../cli/command.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
 import { openSession } from "../cli/session.ts";
 
-await main(async () => {
-  const { stack, env, rest } = await openSession(process.argv.slice(2), { config: true });
-  await pulumi(rest, { env: { ...env, PULUMI_STACK: stack }, output: "show" });
+await command("pulumi", async ({ options, passed }) => {
+  const { stack, env } = await openSession({ ...options, config: true });
+  await pulumi(passed, { env: { ...env, PULUMI_STACK: stack }, output: "show" });
 });

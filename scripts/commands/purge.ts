@@ -1,19 +1,13 @@
 // npm run purge: removes what stays after the last destroy. Says what and how large, then asks; `-- --yes` does not.
 // With --stack NAME only what that stack has left, on the engine that its config names.
 import { isInteractive, confirm } from "../cli/dialogs.ts";
-import { clientVariables } from "../stack/deployed-engine.ts";
-import { main } from "../cli/main.ts";
+import { clientVariables, engineName } from "../stack/deployed-engine.ts";
+import { command } from "../cli/command.ts";
 import { type Leftover, onEngine } from "../purge/engine-leftovers.ts";
 import { deployedStacks, folders } from "../purge/local-leftovers.ts";
-import { takeOptions } from "../cli/session.ts";
 import { engineOf } from "../stack/stack-file.ts";
 
-await main(async () => {
-  const { options, rest } = takeOptions(process.argv.slice(2), ["stack"]);
-  const { stack } = options;
-  const unknown = rest.find((argument) => argument !== "--yes");
-  if (unknown !== undefined)
-    throw new Error(`${unknown} is not an option; usage: npm run purge [-- --stack NAME] [--yes]`);
+await command("purge", async ({ options: { stack, yes } }) => {
   const address = engineOf(stack);
   if (address.dockerHost !== "") Object.assign(process.env, clientVariables(address, process.env));
   const engine = await onEngine(stack);
@@ -37,10 +31,12 @@ await main(async () => {
     return;
   }
   console.log(table(leftovers));
-  if (!rest.includes("--yes")) {
+  if (yes !== true) {
+    const option = stack === undefined ? "" : ` --stack ${stack}`;
     if (!isInteractive())
-      throw new Error("nothing is removed without a yes; say it with: npm run purge -- --yes");
-    if (!(await confirm("Remove all this?"))) return;
+      throw new Error(`nothing is removed without a yes; say it with: npm run purge --${option} --yes`);
+    const whose = stack === undefined ? "of every stack" : `of the stack ${stack}`;
+    if (!(await confirm(`Remove all this, ${whose} on ${engineName(address)}?`))) return;
   }
   for (const { remove } of leftovers) await remove();
   console.log(`Removed: ${String(leftovers.length)}`);

@@ -1,10 +1,9 @@
-import { parseArgs } from "node:util";
+// npm run setup: installs what the other commands need.
 import { say } from "../../host/progress.ts";
-import { main } from "../cli/main.ts";
+import { command } from "../cli/command.ts";
 import { setup } from "../setup/setup.ts";
 
-await main(async () => {
-  const { values } = parseArgs({ options: { world: { type: "string" }, stack: { type: "string" } } });
-  const { pulumi } = await setup({ world: values.world, stack: values.stack });
+await command("setup", async ({ options }) => {
+  const { pulumi } = await setup(options);
   say(`ready: ${pulumi}`);
 });

@@ -3,32 +3,39 @@
 import { hostname } from "node:os";
 import { PrivateEngine } from "../../test-support/private-engine.ts";
 import { fetchSshServer } from "../../test-support/ssh-server.ts";
-import { main } from "../cli/main.ts";
+import { command } from "../cli/command.ts";
 import { openSession, type Session } from "../cli/session.ts";
 import { countTests, type Counts, type Place, summarize } from "../test-runner/vitest.ts";
+
+type Work = Session & {
+  /** For vitest. */
+  readonly rest: readonly string[];
+};
 
 const withoutEngine = ["unit", "gateway", "bounds", "clients"];
 const variable = "OLLAMA_STACK_TEST_ENGINE";
 
-await main(async () => {
+await command("test", async ({ options, operands, passed }) => {
   const asked = process.env[variable] ?? "";
   const counts: Counts[] = [];
   try {
     if (!["", "machine", "current"].includes(asked))
       throw new Error(`${variable} is "${asked}", but must be machine, current or empty`);
-    const session = await openSession(process.argv.slice(2), { currentEngine: asked !== "machine" });
+    const session = await openSession({ ...options, currentEngine: asked !== "machine" });
+    const rest = [...operands, ...passed];
+    const work = { ...session, rest };
     const builds = session.world === "built";
     if (asked === "current" && !builds) throw new Error(`${variable}=current needs the world built`);
     // Whoever names tests means these, on one engine.
-    const named = session.rest.length > 0;
+    const named = rest.length > 0;
     if (asked === "current") {
-      if (!named) counts.push(await run(withoutEngine, session));
-      counts.push(await withCurrent((engine) => runOn(engine, "e2e", session)));
+      if (!named) counts.push(await run(withoutEngine, work));
+      counts.push(await withCurrent((engine) => runOn(engine, "e2e", work)));
     } else if (named || asked === "machine" || !builds) {
-      counts.push(await run([...withoutEngine, "e2e"], session));
+      counts.push(await run([...withoutEngine, "e2e"], work));
     } else {
-      counts.push(await run(withoutEngine, session));
-      counts.push(...(await onBoth(session)));
+      counts.push(await run(withoutEngine, work));
+      counts.push(...(await onBoth(work)));
     }
   } catch (error) {
     // What was not tested counts, too.
@@ -40,7 +47,7 @@ await main(async () => {
 });
 
 /** On both engines side by side: most of what a stack's test takes, it waits. */
-async function onBoth(session: Session): Promise<Counts[]> {
+async function onBoth(session: Work): Promise<Counts[]> {
   return await withCurrent(async (engine) => {
     console.log("\nOn Docker 29 and, beside it, a part on the machine's engine:\n");
     return await Promise.all([
@@ -63,13 +70,13 @@ async function withCurrent<Result>(work: (engine: PrivateEngine) => Promise<Resu
 }
 
 /** The tests run in the network of the engine, where 127.0.0.1 is that engine's. */
-function runOn(engine: PrivateEngine, project: string, session: Session, place: Place = {}): Promise<Counts> {
+function runOn(engine: PrivateEngine, project: string, session: Work, place: Place = {}): Promise<Counts> {
   const env = { ...session.env, DOCKER_HOST: engine.host, [variable]: "current" };
   const enter: Place["enter"] = (command, args) => engine.enter(command, args);
   return run([project], { ...session, env }, { ...place, enter });
 }
 
-function run(projects: readonly string[], { env, world, rest }: Session, place: Place = {}): Promise<Counts> {
+function run(projects: readonly string[], { env, world, rest }: Work, place: Place = {}): Promise<Counts> {
   const options = projects.map((name) => `--project=${name}`);
   return countTests([...options, ...rest], { ...env, OLLAMA_STACK_WORLD: world }, place);
 }

@@ -1,5 +1,4 @@
-// npm run up: sets up what is missing, brings the stack up and shows that it works. With --update-models, models whose
-// tags have moved in their registries are pulled again.
+// npm run up: sets up what is missing, brings the stack up and shows that it works.
 import { askEngine } from "../../engine/docker-cli.ts";
 import { retryAfterRemovingOrphans } from "../update/orphans.ts";
 import { repairDrift } from "../drift/repair.ts";
@@ -11,7 +10,7 @@ import { readOutputs, type StackOutputs } from "../stack/outputs.ts";
 import { previewOptions } from "../stack/cli-options.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
 import { openStack } from "../update/recovery.ts";
-import { main } from "../cli/main.ts";
+import { command } from "../cli/command.ts";
 import { withStackUrls } from "../connect/with-stack-urls.ts";
 import { openSession } from "../cli/session.ts";
 import { rulesFor, settingsFor } from "../stack/settings.ts";
@@ -19,28 +18,25 @@ import { updateWithOutputs } from "../update/update-events.ts";
 import { authorityPath } from "../connect/edge-ca.ts";
 import { lockedUpdate } from "../update/locked-update.ts";
 
-const updateModels = "--update-models";
-
-await main(async () => {
-  const { stack, stackOption, env: tools, rest } = await openSession(process.argv.slice(2), { config: true });
-  const options = rest.filter((option) => option !== updateModels);
-  const env = options.length < rest.length ? { ...tools, OLLAMA_STACK_UPDATE_MODELS: "true" } : tools;
+await command("up", async ({ options, passed }) => {
+  const { stack, stackOption, env: tools } = await openSession({ ...options, config: true });
+  const env = options["update-models"] === true ? { ...tools, OLLAMA_STACK_UPDATE_MODELS: "true" } : tools;
   const found = await openStack(stack, env);
   await assertSameEngine(stack, stackOption, found, env);
-  const settings = settingsFor(stack, options);
+  const settings = settingsFor(stack, passed);
   const rules = rulesFor(settings);
   // What is wrong with the config is said before anything is taken away, and what rules for production it breaks.
-  const preview = ["preview", "--stack", stack, ...rules, ...previewOptions(options)];
+  const preview = ["preview", "--stack", stack, ...rules, ...previewOptions(passed)];
   const check = () => pulumi(preview, { env, output: "read" });
   const deployment = await removeObsoleteEdge(stack, settings, found, env, check);
   const drifted = await repairDrift(stack, stackOption, deployment, check);
   const replace = (drifted ?? []).flatMap((urn) => ["--replace", urn]);
   // Refreshed, so that a container that somebody removed or stopped is brought back; where everything is as it was
   // deployed, it would only look at all of it again.
-  const refresh = drifted === undefined ? [] : ["--refresh"];
+  const refresh = drifted === undefined && options.refresh !== true ? [] : ["--refresh"];
   // In a preview the rules are checked before anything changes.
   const checked = rules.length > 0 ? rules : ["--skip-preview"];
-  const command = ["up", "--yes", ...refresh, "--suppress-outputs", ...checked, ...replace, ...options];
+  const command = ["up", "--yes", ...refresh, "--suppress-outputs", ...checked, ...replace, ...passed];
   const told = await updateWithOutputs((more, added) => {
     const update = () => lockedUpdate([...command, ...more], stack, { ...env, ...added });
     return retryAfterRemovingOrphans(stack, settings, env, () =>

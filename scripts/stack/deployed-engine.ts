@@ -1,4 +1,10 @@
-import { type EngineAddress, engineEnvironment, engineProvider } from "../../engine/docker-cli.ts";
+import {
+  type EngineAddress,
+  engineEnvironment,
+  engineHost,
+  engineProvider,
+  isRemote,
+} from "../../engine/docker-cli.ts";
 import type { Deployed } from "./deployment.ts";
 
 /** The engine that a stack is on, as its state tells; undefined when nothing of the stack is on any. */
@@ -28,6 +34,7 @@ export function clientVariables(address: EngineAddress, env: NodeJS.ProcessEnv):
 }
 
 /** For people: "this machine's engine", "the engine at ssh://ops@gpu-host". */
-export function engineName({ dockerHost }: EngineAddress): string {
-  return dockerHost === "" ? "this machine's engine" : `the engine at ${dockerHost}`;
+export function engineName(address: EngineAddress): string {
+  const host = engineHost(address);
+  return address.dockerHost !== "" || isRemote(host) ? `the engine at ${host}` : "this machine's engine";
 }

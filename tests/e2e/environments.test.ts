@@ -16,6 +16,7 @@ const project = new Project({ stack: "prod", ollamaPort: 18508, gatewayPort: 185
 const volume = "ollama-stack-prod-ollama-models";
 const { key, line } = newKey("ada", []);
 const pulled: string[] = [];
+const removeAll = /^Remove all this, of the stack prod on this machine's engine\? \[y\/N\] $/m;
 let registry: OciRegistry;
 
 const answering = (name: string, args: readonly string[], question: RegExp, answer: string) =>
@@ -173,6 +174,21 @@ describe("a production stack that is deployed", () => {
   });
 });
 
+describe("npm run destroy", () => {
+  it("names the stack and its engine, and does nothing without a yes", async () => {
+    const refused = await script("destroy", "--models", "delete");
+    expect(refused.code).toBe(1);
+    expect(refused.output).toContain(
+      "error: the stack prod on this machine's engine is not destroyed without a yes; say it with: npm run destroy -- --stack prod --yes",
+    );
+    const question =
+      /^Destroy the stack prod on this machine's engine, with \d+ containers, networks, volumes and images\? \[y\/N\] $/m;
+    const { code, output } = await answering("destroy", ["--models", "delete"], question, "");
+    expect(code, output).toBe(0);
+    expect(leftovers(project.stack).containers).toHaveLength(4);
+  });
+});
+
 describe("npm run destroy, where models are protected", () => {
   it("does nothing until it is said what becomes of them", async () => {
     const { code, output } = await script("destroy", "--yes");
@@ -201,7 +217,7 @@ describe("npm run destroy, where models are protected", () => {
     expect(code, output).toBe(0);
     expect(output).toMatch(new RegExp(`^The models are in the volume ${volume} \\(\\d.*B\\)\\. Delete`, "m"));
     expect(output).toContain(`Kept: the volume ${volume}`);
-    const purge = await answering("purge", [], /Remove all this\? \[y\/N\] $/, "N");
+    const purge = await answering("purge", [], removeAll, "N");
     expect(purge.code, purge.output).toBe(0);
     expect(purge.output).toMatch(new RegExp(`^volume +[\\d.]+[MG]B  ${volume}$`, "m"));
     expect(leftovers(project.stack)).toEqual({ ...nothingLeft, volumes: [volume] });
@@ -242,9 +258,11 @@ describe("npm run purge", () => {
     const asked = await script("purge");
     expect(asked.code).toBe(1);
     expect(asked.output).toMatch(new RegExp(`^volume +0B  ${volume}$`, "m"));
-    expect(asked.output).toContain("nothing is removed without a yes; say it with: npm run purge -- --yes");
+    expect(asked.output).toContain(
+      "nothing is removed without a yes; say it with: npm run purge -- --stack prod --yes",
+    );
     expect(leftovers(project.stack)).toEqual({ ...nothingLeft, volumes: [volume] });
-    const told = await answering("purge", [], /Remove all this\? \[y\/N\] $/, "y");
+    const told = await answering("purge", [], removeAll, "y");
     expect(told.code, told.output).toBe(0);
     expect(told.output).toMatch(/^Removed: 1$/m);
     expect(leftovers(project.stack)).toEqual(nothingLeft);

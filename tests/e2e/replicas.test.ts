@@ -280,7 +280,7 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     );
     // What the command line says counts before the file.
     project.configure({ edge: "internal", gatewayReplicas: 2 });
-    const update = ["scripts/commands/up.ts", "-c", "edge=none", "-c", "gatewayReplicas=1"];
+    const update = ["scripts/commands/up.ts", "--", "-c", "edge=none", "-c", "gatewayReplicas=1"];
     const environment = { OLLAMA_STACK_API_KEY: key };
     const { code, output } = await project.run(process.execPath, update, environment).done;
     expect(code, output).toBe(0);

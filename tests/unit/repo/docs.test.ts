@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, normalize, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
+import { isCommand, parseCommandLine } from "../../../scripts/cli/command-line.mjs";
 import { configSchema } from "../../../components/config/config.ts";
 import {
   configGroups,
@@ -72,6 +73,23 @@ describe("the documents", () => {
     const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: object };
     const named = mentions(/npm run (?:-s )?([\w-]+(?::\w+)*)/g, 50);
     expect(without((name) => name in scripts, named)).toEqual([]);
+  });
+
+  it("call npm scripts with options that these know", () => {
+    const calls = mentions(/npm run (?:-s )?([\w-]+ -- [^`#\n|]*[^`#\n|\s.:,;])/g, 40);
+    const isRefused = (call: string) => {
+      const [name = "", , ...args] = call
+        .replaceAll("'", "")
+        .replace(/ \d?>.*/, "")
+        .split(/ +/);
+      try {
+        if (isCommand(name)) parseCommandLine(name, args, {});
+        return false;
+      } catch {
+        return true;
+      }
+    };
+    expect(without((call) => !isRefused(call), calls)).toEqual([]);
   });
 
   it("name config keys that exist", () => {

@@ -1,0 +1,157 @@
+// @ts-check
+// Every npm command with its options: the only place that defines them. Plain JavaScript, because run.mjs prints the
+// help and rejects unknown options on whatever Node.js the machine has, before it installs anything.
+
+/**
+ * @typedef {object} OptionDefinition
+ * @property {"string" | "boolean"} type
+ * @property {string} text what it does, for the help
+ * @property {string} [short] one letter
+ * @property {string} [value] what its value is called in the help
+ * @property {readonly string[]} [choices] the values that it allows
+ */
+
+/**
+ * @typedef {object} CommandDefinition
+ * @property {string} summary
+ * @property {string} [script] its npm script, where that is called otherwise
+ * @property {readonly string[]} [operands] what may follow the name, a line for each form; none by default
+ * @property {Readonly<Record<string, OptionDefinition>>} options
+ * @property {string} [passesTo] the program that gets everything after a "--"
+ * @property {boolean} [passesAll] whether that program gets all other arguments, too
+ * @property {string} [notes] more about it, for the help
+ */
+
+const stack = /** @type {const} */ ({
+  type: "string",
+  short: "s",
+  value: "NAME",
+  text: "the stack; by default what PULUMI_STACK says, or dev, or local where tools are built",
+});
+
+const common = /** @type {const} */ ({
+  stack,
+  world: {
+    type: "string",
+    value: "SOURCE",
+    choices: ["released", "built"],
+    text: "where tools and images come from: the released ones, or built on this machine",
+  },
+});
+
+const yes = /** @type {const} */ ({ type: "boolean", short: "y", text: "do not ask for confirmation" });
+
+export const commands = /** @satisfies {Record<string, CommandDefinition>} */ (
+  /** @type {const} */ ({
+    setup: { summary: "Installs what the other commands need.", options: common },
+    up: {
+      summary: "Sets up what is missing, brings the stack up and shows that it works.",
+      options: {
+        ...common,
+        refresh: { type: "boolean", text: "read the actual state of every resource first" },
+        "update-models": {
+          type: "boolean",
+          text: "pull models again whose tags have moved in their registries",
+        },
+      },
+      passesTo: "pulumi up",
+    },
+    preview: {
+      summary: "Describes what the next update would do, as Markdown.",
+      options: common,
+      passesTo: "pulumi preview",
+    },
+    drift: {
+      summary: "Reports changes made by hand. Exits with 0 if there are none, with 2 if there are any.",
+      options: common,
+    },
+    destroy: {
+      summary: "Takes the stack down, with its models unless it keeps them. Asks first.",
+      options: {
+        ...common,
+        yes,
+        models: {
+          type: "string",
+          value: "WHAT",
+          choices: ["keep", "delete"],
+          text: "what becomes of models that the stack keeps; asked if not given",
+        },
+      },
+      passesTo: "pulumi destroy",
+    },
+    purge: {
+      summary:
+        "Removes what stays after the last destroy: volumes, images, cache, state. Lists it and asks first.",
+      options: { stack: { ...stack, text: "only what this stack has left, on its engine" }, yes },
+    },
+    pulumi: {
+      summary: "Runs Pulumi with this project's tools, state and passphrase.",
+      operands: ["COMMAND [ARGUMENT...]"],
+      options: common,
+      passesTo: "pulumi",
+      passesAll: true,
+      notes: "Help for a command of Pulumi: npm run pulumi -- COMMAND --help",
+    },
+    env: {
+      summary: "Prints the variables with which a shell runs Pulumi itself.",
+      options: common,
+      notes: 'Use: eval "$(npm run -s env)"',
+    },
+    smoke: {
+      summary: "Tests a deployed stack. The tests stop and start its Ollama.",
+      options: common,
+      passesTo: "vitest",
+    },
+    pin: {
+      summary: "Writes the digests of a stack's images and models into its file.",
+      options: { stack: { ...stack, text: "the stack; needed unless PULUMI_STACK names one" } },
+    },
+    forward: {
+      summary:
+        "Forwards a stack's services on a remote engine, or its unpublished ones, to ports of this machine.",
+      options: common,
+    },
+    keys: {
+      summary: "Lists, adds, rotates and revokes the API keys of a stack.",
+      operands: ["list", "add KEY [FIELD...]", "rotate KEY", "revoke KEY [ID]"],
+      options: {
+        ...common,
+        grace: {
+          type: "string",
+          value: "TIME",
+          text: "how long rotate leaves the old key valid, such as 30m, 24h or 7d; 24h by default",
+        },
+      },
+      notes:
+        "The gateways of a running stack apply a change within 2 s, without a restart. Fields: docs/keys.md.",
+    },
+    "new-key": {
+      summary: "Prints a new API key and the line for gatewayApiKeys.",
+      operands: ["KEY [FIELD...]"],
+      options: {
+        stdin: {
+          type: "boolean",
+          text: "take a key of yours, with 128 bits of entropy, from standard input",
+        },
+      },
+      notes: "Fields: docs/keys.md.",
+    },
+    docs: { summary: "Writes the generated tables in docs/.", options: {} },
+    test: {
+      summary: "Runs all tests, with stacks of their own. CONTRIBUTING.md says on which engines.",
+      operands: ["[FILE...]"],
+      options: common,
+      passesTo: "vitest",
+    },
+    "test-stress": {
+      summary: "Runs test files many times in a row beside busy processes, until one fails.",
+      script: "test:stress",
+      operands: ["FILE..."],
+      options: {
+        times: { type: "string", value: "NUMBER", text: "how often; 20 by default" },
+        busy: { type: "string", value: "NUMBER", text: "how many busy processes; 4 by default" },
+      },
+      passesTo: "vitest",
+    },
+  })
+);

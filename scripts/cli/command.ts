@@ -1,0 +1,34 @@
+import type { commands } from "./command-definitions.mjs";
+import { type CommandName, helpOf, parseCommandLine } from "./command-line.mjs";
+import { main } from "./main.ts";
+
+type Definitions = typeof commands;
+
+/** The options of a command, as its definition types them. */
+export type OptionsOf<N extends CommandName> = {
+  readonly [O in keyof Definitions[N]["options"]]?: Definitions[N]["options"][O] extends { type: "boolean" }
+    ? boolean
+    : Definitions[N]["options"][O] extends { choices: readonly (infer Choice)[] }
+      ? Choice
+      : string;
+};
+
+/** A command line whose every part is known. */
+export interface CommandLine<N extends CommandName> {
+  readonly options: OptionsOf<N>;
+  readonly operands: readonly string[];
+  /** For the program behind the command. */
+  readonly passed: readonly string[];
+}
+
+/** Runs an npm command: its help, or its body with the options that it was given. */
+export async function command<N extends CommandName>(
+  name: N,
+  body: (line: CommandLine<N>) => Promise<void>,
+): Promise<void> {
+  await main(async () => {
+    const { help, options, operands, passed } = parseCommandLine(name, process.argv.slice(2), process.env);
+    if (help) console.log(helpOf(name));
+    else await body({ options: options as OptionsOf<N>, operands, passed });
+  });
+}

@@ -1,0 +1,157 @@
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { describe, expect, it } from "vitest";
+import { commands } from "../../../scripts/cli/command-definitions.mjs";
+import { type CommandName, helpOf, parseCommandLine, scriptOf } from "../../../scripts/cli/command-line.mjs";
+
+const names = Object.keys(commands) as CommandName[];
+const parse = (name: CommandName, args: string[], environment: NodeJS.ProcessEnv = {}) =>
+  parseCommandLine(name, args, environment);
+
+/** Runs an npm script's way in, with nothing but a home that must stay empty. */
+function run(name: string, args: string[], environment: NodeJS.ProcessEnv = {}) {
+  const nothing = "/nowhere/ollama-stack";
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["scripts/run.mjs", name, ...args], {
+    encoding: "utf8",
+    env: {
+      ...process.env,
+      OLLAMA_STACK_CACHE: nothing,
+      OLLAMA_STACK_STATE: nothing,
+      PATH: "",
+      ...environment,
+    },
+  });
+  return { status, stdout, stderr };
+}
+
+describe("the stack that a command works on", () => {
+  const withStack = names.filter((name) => "stack" in commands[name].options);
+
+  it.each(withStack)("npm run %s understands every way to name it", (name) => {
+    for (const args of [["--stack", "bugs"], ["--stack=bugs"], ["-s", "bugs"], ["-s=bugs"], ["-sbugs"]])
+      expect(parse(name, args), args.join(" ")).toMatchObject({
+        options: { stack: "bugs" },
+        operands: [],
+        passed: [],
+      });
+    expect(parse(name, [], { npm_config_stack: "bugs" }).options).toMatchObject({ stack: "bugs" });
+    expect(parse(name, ["-s", "mine"], { npm_config_stack: "bugs" }).options).toMatchObject({
+      stack: "mine",
+    });
+  });
+
+  it.each(withStack)("npm run %s refuses it without a name", (name) => {
+    for (const args of [["--stack"], ["--stack="], ["-s"], ["--stack", "--yes"]])
+      expect(() => parse(name, args), args.join(" ")).toThrow(
+        /^(--stack|-s) needs a value, such as --stack NAME$/,
+      );
+    expect(() => parse(name, [], { npm_config_stack: "true" })).toThrow(
+      `npm has read --stack as its own option without a value: write npm run ${name} -- --stack NAME`,
+    );
+  });
+
+  it("is not guessed where npm made an operand of it: npm run destroy -s bugs", () => {
+    const { status, stdout, stderr } = run("destroy", ["bugs"]);
+    expect([status, stdout, stderr]).toEqual([
+      1,
+      "",
+      'error: destroy takes options only, but got "bugs". Options come after --: npm run destroy -- --stack NAME\n',
+    ]);
+  });
+});
+
+describe("an option that is not known", () => {
+  it.each(names.filter((name) => name !== "pulumi"))("is refused by npm run %s", (name) => {
+    for (const unknown of ["--stak", "-x"])
+      expect(() => parse(name, [unknown, "bugs"]), unknown).toThrow(
+        new RegExp(`^${name} has no option ${unknown}\\. See npm run ${scriptOf(name)} -- --help\\.`),
+      );
+  });
+
+  it.each(["destroy", "up"])("is refused by npm run %s before anything is set up", (name) => {
+    const { status, stdout, stderr } = run(name, ["--stak", "bugs"]);
+    expect([status, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(`error: ${name} has no option --stak. See npm run ${name} -- --help.`);
+  });
+
+  it("is refused by the command's own file, too", () => {
+    const { status, stderr } = spawnSync(process.execPath, ["scripts/commands/destroy.ts", "--yse"], {
+      encoding: "utf8",
+    });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: destroy has no option --yse\./);
+  });
+
+  it("reaches Pulumi behind a -- of its own, and the refusal says so", () => {
+    expect(parse("destroy", ["-s", "bugs", "--", "-s", "x", "--target", "y"])).toEqual({
+      help: false,
+      options: { stack: "bugs" },
+      operands: [],
+      passed: ["-s", "x", "--target", "y"],
+    });
+    expect(() => parse("up", ["-c", "edge=none"])).toThrow(
+      "up has no option -c. See npm run up -- --help. Options of pulumi up come after a -- of their own: npm run up -- -- -c",
+    );
+  });
+
+  it("is refused behind the -- of a command that runs no other program", () => {
+    expect(() => parse("purge", ["--", "--yes"])).toThrow(
+      /purge runs no program that "-- --yes" could be meant for/,
+    );
+  });
+});
+
+describe("options", () => {
+  it("have only the values that they allow", () => {
+    expect(parse("destroy", ["--models", "keep", "-y"]).options).toEqual({ models: "keep", yes: true });
+    expect(() => parse("destroy", ["--models", "both"])).toThrow(
+      "--models is both, but must be keep or delete",
+    );
+    expect(() => parse("destroy", ["--yes=no"])).toThrow('--yes takes no value, but got "no"');
+  });
+
+  it("that npm took for its own count, but never the yes to a question", () => {
+    const npm = { npm_config_yes: "true", npm_config_models: "delete", npm_config_update_models: "true" };
+    expect(parse("destroy", [], npm).options).toEqual({ models: "delete" });
+    expect(parse("up", [], npm).options).toEqual({ "update-models": true });
+  });
+
+  it("of Pulumi's own commands go to them, but for the stack, wherever it is named", () => {
+    expect(
+      parse("pulumi", ["config", "set", "-s=bugs", "--path", "models[0].name", "m", "-cx", "--", "-1"]),
+    ).toEqual({
+      help: false,
+      options: { stack: "bugs" },
+      operands: [],
+      passed: ["config", "set", "--path", "models[0].name", "m", "-cx", "--", "-1"],
+    });
+    expect(parse("pulumi", ["up", "--help", "--stack", "bugs"])).toMatchObject({
+      help: false,
+      options: { stack: "bugs" },
+      passed: ["up", "--help"],
+    });
+  });
+});
+
+describe("--help", () => {
+  it.each(names)("of npm run %s names each of its options", (name) => {
+    for (const flag of ["--help", "-h"]) expect(parse(name, [flag]).help).toBe(true);
+    for (const option of Object.keys(commands[name].options)) expect(helpOf(name)).toContain(`--${option}`);
+    expect(helpOf(name)).toContain(`npm run ${scriptOf(name)} --`);
+  });
+
+  it.each(["up", "pulumi"] as const)("of npm run %s is printed without setting anything up", (name) => {
+    const { status, stdout, stderr } = run(name, ["--help"]);
+    expect([status, stdout, stderr]).toEqual([0, `${helpOf(name)}\n`, ""]);
+  });
+
+  it("is there for every file of scripts/commands, which package.json runs", () => {
+    const files = readdirSync("scripts/commands").map((file) => basename(file, ".ts"));
+    expect(files.sort()).toEqual([...names].sort());
+    const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as {
+      scripts: Record<string, string>;
+    };
+    for (const name of names) expect(scripts[scriptOf(name)]).toBe(`node scripts/run.mjs ${name}`);
+  });
+});
