@@ -5,7 +5,7 @@ import { say } from "../../host/progress.ts";
 import { setup, type ToolSource } from "../setup/setup.ts";
 import { keepStackFile, stackFile } from "../stack/stack-file.ts";
 import { currentLogin, stateEnvironment } from "../stack/backend.ts";
-import { mendStateFiles, saltOf } from "../stack/backend-files.ts";
+import { mendStateFiles } from "../stack/backend-files.ts";
 
 /** What every command needs: the tools set up, state and passphrase found, and the stack it is about. */
 export interface Session {
@@ -24,8 +24,6 @@ interface SessionOptions {
   readonly stack?: string;
   readonly world?: string;
   readonly currentEngine?: boolean;
-  /** Whether the CLI is to reckon with the stack's config: what only reads the state needs no key for its secrets. */
-  readonly config?: boolean;
 }
 
 /** Sets up what is missing. */
@@ -33,7 +31,6 @@ export async function openSession({
   stack: option,
   world: source,
   currentEngine = false,
-  config = false,
 }: SessionOptions = {}): Promise<Session> {
   const environment = { ...process.env };
   const named = option ?? process.env["PULUMI_STACK"];
@@ -47,7 +44,6 @@ export async function openSession({
   const env: NodeJS.ProcessEnv = { ...environment, ...added };
   const backend = env["PULUMI_BACKEND_URL"] ?? currentLogin(pulumiHome);
   if (backend !== undefined) mendStateFiles(backend);
-  const salt = config && backend !== undefined ? saltOf(chosen, backend) : undefined;
-  keepStackFile(stackFile(chosen), salt);
+  keepStackFile(stackFile(chosen));
   return { world, stack: chosen, stackOption, env, added };
 }

@@ -12,7 +12,7 @@ import { removeVolume, volumeSizes, volumesOf } from "../stack/volumes.ts";
 
 await command("destroy", async ({ options, passed }) => {
   const { yes, models } = options;
-  const { stack, env } = await openSession({ ...options, config: true });
+  const { stack, env } = await openSession(options);
   const found = await readDeployment(stack, env);
   // As the CLI does, Docker's client goes from here on to the engine where the stack is, whatever the config names by now.
   const engine = deployedEngine(found.resources);

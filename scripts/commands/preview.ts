@@ -10,7 +10,7 @@ import { openSession } from "../cli/session.ts";
 import { rulesFor, settingsFor } from "../stack/settings.ts";
 
 await command("preview", async ({ options, passed }) => {
-  const { stack, env } = await openSession({ ...options, config: true });
+  const { stack, env } = await openSession(options);
   await ensureStack(stack, env);
   const preview = (...args: string[]) =>
     pulumi(["preview", ...args, "--stack", stack, ...passed], { env, output: "read" });

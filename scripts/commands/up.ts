@@ -19,7 +19,7 @@ import { authorityPath } from "../connect/edge-ca.ts";
 import { lockedUpdate } from "../update/locked-update.ts";
 
 await command("up", async ({ options, passed }) => {
-  const { stack, stackOption, env: tools } = await openSession({ ...options, config: true });
+  const { stack, stackOption, env: tools } = await openSession(options);
   const env = options["update-models"] === true ? { ...tools, OLLAMA_STACK_UPDATE_MODELS: "true" } : tools;
   const found = await openStack(stack, env);
   await assertSameEngine(stack, stackOption, found, env);

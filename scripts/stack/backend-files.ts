@@ -1,9 +1,7 @@
-import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { readdirSync, rmSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
-import { project } from "../../engine/names.ts";
 
 // The CLI keeps beside each file of a state folder another one of its attributes (NAME.attrs). It writes the file
 // itself aside and renames it, but the attributes in place: killed in between, it leaves them empty, and from then on
@@ -18,27 +16,6 @@ export function mendStateFiles(backend: string): void {
     const path = join(folder, name);
     // Also right while another run writes it: that one keeps the file it has open, and the next write makes another.
     if (statSync(path, { throwIfNoEntry: false })?.size === 0) rmSync(path, { force: true });
-  }
-}
-
-const encrypted = z.object({
-  checkpoint: z.object({
-    latest: z.object({
-      secrets_providers: z.object({ type: z.literal("passphrase"), state: z.object({ salt: z.string() }) }),
-    }),
-  }),
-});
-
-/** What a stack's passphrase is salted with in a state folder; undefined for other backends, and for a new stack. */
-export function saltOf(stack: string, backend: string): string | undefined {
-  const folder = stateRoot(backend);
-  if (folder === undefined) return undefined;
-  try {
-    const text = readFileSync(join(folder, "stacks", project, `${stack}.json`), "utf8");
-    return encrypted.parse(JSON.parse(text)).checkpoint.latest.secrets_providers.state.salt;
-  } catch {
-    // There is none, or it is encrypted otherwise. What is wrong with it the CLI says.
-    return undefined;
   }
 }
 

@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
@@ -46,47 +46,26 @@ export function engineOf(stack: string | undefined): EngineAddress {
   };
 }
 
-/** Ends a line with a salt that is taken away again. A run that was killed leaves it; the next one takes it away. */
-const mark = " # lent by the state";
-
 /**
  * Keeps a stack's config file as it was when this process ends, if all that was done was to add its encryption salt.
  * The salt belongs to one user's passphrase: committed by one, it would lock out the next. The CLI makes another when
  * it is missing, and the state keeps its own. A file that holds secrets needs its salt, and keeps it.
- *
- * @param stateSalt the state's, lent to the file meanwhile: each command of the CLI makes a key of every salt that it
- *   meets, and a key takes it 0.2 s
  */
-export function keepStackFile(path: string, stateSalt?: string): void {
-  const text = readText(path);
-  if (text === undefined) return;
-  // Another run may have lent it.
-  const before = withoutLent(text);
-  if (hasSalt(before)) return;
-  if (stateSalt !== undefined && text === before) injectSalt(path, before, stateSalt);
+export function keepStackFile(path: string): void {
+  const before = readText(path);
+  if (before === undefined || hasSalt(before)) return;
   process.once("exit", () => {
     const after = readText(path);
     if (after === undefined || after === before) return;
     // Never empty in between, for whoever reads it just then.
-    if (after.startsWith(before) && withoutLent(after) === before)
+    if (after.startsWith(before) && withoutSalt(after) === before)
       truncateSync(path, Buffer.byteLength(before));
     else if (settingsIn(after) === settingsIn(before)) writeFileSync(path, before);
-    // What was set may be a secret, with this salt.
-    else if (after.includes(mark)) writeFileSync(path, after.replace(mark, ""));
   });
 }
 
-function injectSalt(path: string, text: string, stateSalt: string): void {
-  try {
-    appendFileSync(path, `${text.endsWith("\n") ? "" : "\n"}${salt}: ${stateSalt}${mark}\n`);
-  } catch {
-    // In a folder that is only read, commands that only read take a little longer.
-  }
-}
-
-function withoutLent(text: string): string {
-  const holdsSecrets = /^\s+secure:/m.test(text);
-  return holdsSecrets ? text : text.replace(new RegExp(`^${salt}: \\S+${mark}\n`, "m"), "");
+function withoutSalt(text: string): string {
+  return text.replace(new RegExp(`^${salt}: \\S+\n`, "m"), "");
 }
 
 /** What a stack's file sets, whatever way it is written: with its salt, the CLI writes numbers as text. */

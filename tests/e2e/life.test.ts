@@ -146,7 +146,7 @@ describe("up again", () => {
     await project.pulumi("preview", "--expect-no-changes");
   });
 
-  it("keeps the key of the state's secrets and the stack's file: no command has to make a second key", async () => {
+  it("keeps the key of the state's secrets, and the stack's file without a salt", async () => {
     const file = `Pulumi.${project.stack}.yaml`;
     const text = () => readFileSync(join(project.folder, file), "utf8");
     const salt = async () =>

@@ -1,0 +1,10 @@
+import { execFileSync } from "node:child_process";
+import { expect, it } from "vitest";
+
+it("the program's own requests load no fetch, which would take as long as all of them", () => {
+  const script = `await import("./components/planning/models/http.ts");
+    await import("./engine/docker-api.ts");
+    console.log(process.moduleLoadList.includes("NativeModule internal/deps/undici/undici"));`;
+  const args = ["--input-type=module", "--eval", script];
+  expect(execFileSync(process.execPath, args, { encoding: "utf8" })).toBe("false\n");
+});
