@@ -33,7 +33,7 @@ const gateway = {
 
 /** Everything else: paths from the project's root. */
 const project = {
-  engine: [],
+  engine: ["host"],
   host: [],
   policy: ["gateway/src/auth"],
   "components/config": ["gateway/src/auth", "gateway/src/config", "gateway/src/lib"],
@@ -47,9 +47,9 @@ const project = {
   "scripts/setup": ["engine", "host", "scripts/node", "scripts/stack", "toolchain"],
   "scripts/update": ["engine", "host", "scripts/stack"],
   "scripts/connect": ["components/config", "engine", "scripts/stack"],
-  "scripts/drift": ["engine", "scripts/connect", "scripts/stack"],
+  "scripts/drift": ["components/config", "engine", "scripts/connect", "scripts/stack"],
   "scripts/preview": ["engine", "scripts/registry", "scripts/stack"],
-  "scripts/keys": ["components/config", "gateway/src/auth", "scripts/stack"],
+  "scripts/keys": ["components/config", "gateway/src/auth", "host", "scripts/stack"],
   "scripts/pin": [
     "components/config",
     "components/planning",

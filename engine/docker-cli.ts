@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { runProcess } from "../host/run-process.ts";
 
 // The engine is asked through Docker's own client: it knows contexts, DOCKER_HOST, TLS and ssh.
 
@@ -57,51 +57,28 @@ interface DockerOptions {
 }
 
 /** Runs `docker` without a shell and returns what it wrote to stdout. */
-export function docker(
+export async function docker(
   args: readonly string[],
-  { merge, input, tell, engine, withinMs }: DockerOptions = {},
+  { merge = false, input = "", tell, engine, withinMs }: DockerOptions = {},
 ): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const what = `docker ${args[0] ?? ""}`;
-    const child = spawn("docker", args, {
-      env: { ...process.env, ...(engine && engineEnvironment(engine)) },
-      stdio: ["pipe", "pipe", "pipe"],
-      windowsHide: true,
-    });
-    const timer =
-      withinMs === undefined
-        ? undefined
-        : setTimeout(() => {
-            child.kill("SIGKILL");
-            reject(new DidNotEnd(`${what} did not end within ${String(withinMs / 1000)} s`));
-          }, withinMs);
-    // It may end before it has read all of it; its exit code tells.
-    child.stdin.on("error", () => undefined).end(input);
-    let stdout = "";
-    let stderr = "";
-    if (tell !== undefined) for (const stream of [child.stdout, child.stderr]) stream.on("data", tell);
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      if (merge) stdout += text;
-      else stderr += text;
-    });
-    child.once("error", (error: NodeJS.ErrnoException) => {
-      clearTimeout(timer);
-      reject(
-        new EngineError(
-          error.code === "ENOENT" ? "the docker command is not installed or not on PATH" : error.message,
-        ),
-      );
-    });
-    child.once("close", (code) => {
-      clearTimeout(timer);
-      if (code === 0) resolve(stdout);
-      else
-        reject(
-          new EngineError(`${what} failed: ${(stderr || stdout).trim() || `exit code ${String(code)}`}`),
-        );
-    });
+  const what = `docker ${args[0] ?? ""}`;
+  let merged = "";
+  const end = await runProcess("docker", args, {
+    env: { ...process.env, ...(engine && engineEnvironment(engine)) },
+    input,
+    timeoutMs: withinMs,
+    onOutput: (text) => {
+      if (merge) merged += text;
+      tell?.(text);
+    },
+  }).catch((error: unknown) => {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new EngineError(code === "ENOENT" ? "the docker command is not installed or not on PATH" : message);
   });
+  if (end.timedOut) throw new DidNotEnd(`${what} did not end within ${String((withinMs ?? 0) / 1000)} s`);
+  if (end.code === 0) return merge ? merged : end.stdout;
+  const reason = (merged || end.stderr || end.stdout).trim();
+  throw new EngineError(`${what} failed: ${reason || `exit code ${String(end.code)}`}`);
 }
 
 /** The same of what an engine answers at once as a rule; one that does not is told of. */

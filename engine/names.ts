@@ -3,6 +3,9 @@
 /** The project's name, as Pulumi.yaml has it. */
 export const project = "ollama-stack";
 
+/** How the name of every image begins that toolchain/ makes. */
+export const localImages = `${project}/`;
+
 interface Counted {
   readonly networkName: string;
   readonly ollamaReplicas: number;

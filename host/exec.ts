@@ -1,9 +1,9 @@
-import { spawn } from "node:child_process";
 import { createWriteStream, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { cacheRoot } from "./cache-dir.mjs";
 import type { Report } from "./progress.ts";
+import { runProcess } from "./run-process.ts";
 
 /** Something the user can mend; its message says how. */
 export class SetupError extends Error {
@@ -38,37 +38,35 @@ export async function runTool(
   file.on("error", () => undefined);
   file.write(`$ ${[command, ...args].join(" ")}\n`);
 
-  const child = spawn(command, args, {
-    cwd: options.cwd,
-    env: { ...process.env, ...options.env },
-    stdio: ["ignore", "pipe", "pipe"],
-    timeout: options.timeoutMs,
-    signal: options.signal,
-  });
-  const stop = () => child.kill("SIGTERM");
-  process.once("exit", stop);
   const lines: string[] = [];
-  let stdout = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-  for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream }).on("line", (line) => {
-      file.write(`${line}\n`);
-      options.report?.(line);
-      if (line.trim() !== "" && lines.push(line) > keptLines) lines.shift();
+  const takeLine = (line: string) => {
+    file.write(`${line}\n`);
+    options.report?.(line);
+    if (line.trim() !== "" && lines.push(line) > keptLines) lines.shift();
+  };
+  let stop = () => undefined as unknown;
+  try {
+    const { code, signal, stdout } = await runProcess(command, args, {
+      cwd: options.cwd,
+      env: { ...process.env, ...options.env },
+      timeoutMs: options.timeoutMs,
+      signal: options.signal,
+      onStart: (child) => {
+        stop = () => child.kill("SIGTERM");
+        process.once("exit", stop);
+        for (const input of [child.stdout, child.stderr])
+          if (input !== null) createInterface({ input }).on("line", takeLine);
+      },
     });
+    if (code === 0) return stdout;
+    throw new Error(signal ?? `exit code ${String(code)}`);
+  } catch (error) {
+    const status = error instanceof Error ? error.message : String(error);
+    throw new SetupError(explainFailure(options.what, status, lines, log));
+  } finally {
+    process.off("exit", stop);
+    await new Promise((resolve) => file.end(resolve));
   }
-  const status = await new Promise<string | undefined>((resolve) => {
-    child.once("error", (error) => {
-      resolve(error.message);
-    });
-    child.once("close", (code, signal) => {
-      resolve(code === 0 ? undefined : (signal ?? `exit code ${String(code)}`));
-    });
-  });
-  process.off("exit", stop);
-  await new Promise((resolve) => file.end(resolve));
-  if (status !== undefined) throw new SetupError(explainFailure(options.what, status, lines, log));
-  return stdout;
 }
 
 /** One line that says what failed and how to mend it, then the end of the log. Exported for its test. */
@@ -90,19 +88,8 @@ export async function ask(
   args: readonly string[],
   options: { readonly timeoutMs?: number; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<string | undefined> {
-  const child = spawn(command, args, {
-    env: { ...process.env, ...options.env },
-    stdio: ["ignore", "pipe", "ignore"],
-    timeout: options.timeoutMs ?? 15_000,
-  });
-  let stdout = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-  return await new Promise((resolve) => {
-    child.once("error", () => {
-      resolve(undefined);
-    });
-    child.once("close", (code) => {
-      resolve(code === 0 ? stdout.trim() : undefined);
-    });
-  });
+  const { timeoutMs = 15_000 } = options;
+  const env = { ...process.env, ...options.env };
+  const end = await runProcess(command, args, { env, timeoutMs }).catch(() => undefined);
+  return end?.code === 0 ? end.stdout.trim() : undefined;
 }

@@ -5,7 +5,7 @@ import { installNode } from "../scripts/node/install.mjs";
 import type { Report } from "../host/progress.ts";
 import { runTool } from "../host/exec.ts";
 import { artefactPath, keyOf } from "./cache.ts";
-import { localImages } from "./image-names.ts";
+import { localImages } from "../engine/names.ts";
 import { modelFolder, modelKey } from "./model.ts";
 import { partBinary, partKey, parts, versions } from "./binaries.ts";
 import { makeRootfs, recipe } from "./rootfs.ts";

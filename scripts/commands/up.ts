@@ -1,5 +1,7 @@
 // npm run up: sets up what is missing, brings the stack up and shows that it works.
 import { askEngine } from "../../engine/docker-cli.ts";
+import { formatBytes } from "../../engine/format-bytes.ts";
+import { formatTable } from "../../host/format-table.ts";
 import { retryAfterRemovingOrphans } from "../update/orphans.ts";
 import { repairDrift } from "../drift/repair.ts";
 import { askForJoke } from "../connect/sample-prompt.ts";
@@ -84,25 +86,16 @@ async function table({
 }: StackOutputs): Promise<string> {
   const gateway = edge === undefined ? replicas.gateway : [edge.container, ...replicas.gateway];
   const [gatewayStates = "", ollamaStates = ""] = await Promise.all([gateway, replicas.ollama].map(states));
-  const rows = [
+  return formatTable([
     ["SERVICE", "URL", "STATE"],
     [edge === undefined ? "gateway" : "edge, gateway", `${gatewayUrl}/v1`, gatewayStates],
     ["ollama", ollamaUrl, ollamaStates],
     ...installedModels.map(({ model, digest, sizeBytes }) => [
       `model ${model}`,
       `digest ${digest.slice(0, 12)}`,
-      `${(sizeBytes / 1e6).toFixed(0)} MB`,
+      formatBytes(sizeBytes),
     ]),
-  ];
-  const widths = [0, 1].map((column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-        .join("   ")
-        .trimEnd(),
-    )
-    .join("\n");
+  ]);
 }
 
 /** The states of containers, such as "running, running". */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseModelList } from "../../components/config/installed-models.ts";
 import { tunnelOutput } from "../stack/outputs.ts";
 import { withStackUrls } from "../connect/with-stack-urls.ts";
 import type { Deployed } from "../stack/deployment.ts";
@@ -12,7 +13,6 @@ const deployed = z.object({
   volumes: z.object({ models: z.string() }),
   installedModels: z.array(z.object({ model: z.string(), digest: z.string() })),
 });
-const tags = z.object({ models: z.array(z.object({ name: z.string(), digest: z.string() })).nullish() });
 
 interface ModelsToCompare {
   readonly stack: Deployed;
@@ -68,11 +68,11 @@ export async function compareModels({
 
 async function list(outputs: z.output<typeof deployed>): Promise<ReadonlyMap<string, string> | undefined> {
   try {
-    const answer = await withStackUrls(outputs, async ({ ollamaUrl }) => {
+    const models = await withStackUrls(outputs, async ({ ollamaUrl }) => {
       const response = await fetch(`${ollamaUrl}/api/tags`, { signal: AbortSignal.timeout(5_000) });
-      return tags.parse(await response.json());
+      return parseModelList(await response.json());
     });
-    return new Map(answer.models?.map(({ name, digest }) => [name, digest]));
+    return new Map(models.map(({ name, digest }) => [name, digest]));
   } catch {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { formatTable } from "../../host/format-table.ts";
 import {
   type KeyDefinition,
   keyId,
@@ -104,16 +105,7 @@ export function keyTable(lines: readonly string[], now = Date.now()): string {
       .filter((field) => !/^(sha256=|expires=|disabled$)/.test(field))
       .join(" "),
   ]);
-  const all = [["NAME", "ID", "STATE", "FIELDS"], ...rows];
-  const widths = [0, 1, 2].map((column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
-  return all
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-        .join("   ")
-        .trimEnd(),
-    )
-    .join("\n");
+  return formatTable([["NAME", "ID", "STATE", "FIELDS"], ...rows]);
 }
 
 function stateOf(key: KeyDefinition, now: number): string {

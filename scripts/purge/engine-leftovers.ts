@@ -1,6 +1,5 @@
 import { askEngine, docker, EngineError } from "../../engine/docker-cli.ts";
-import { leftoverPattern } from "../../engine/names.ts";
-import { localImages } from "../../toolchain/image-names.ts";
+import { leftoverPattern, localImages } from "../../engine/names.ts";
 import { registryContainer } from "../../toolchain/registry.ts";
 import { removeVolume, volumeSizes } from "../stack/volumes.ts";
 

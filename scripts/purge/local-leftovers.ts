@@ -3,6 +3,7 @@ import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { places, uninstallBuilt } from "../../toolchain/install.ts";
+import { formatBytes } from "../../engine/format-bytes.ts";
 import { cacheRoot } from "../../host/cache-dir.mjs";
 import { stateFolder } from "../stack/backend.ts";
 import type { Leftover } from "./engine-leftovers.ts";
@@ -26,7 +27,7 @@ export async function folders(): Promise<Leftover[]> {
       built.map(async (file) => ({
         kind: "built tool",
         name: file,
-        size: readable((await stat(file)).size),
+        size: formatBytes((await stat(file)).size),
         remove: () => {
           uninstallBuilt();
           return Promise.resolve();
@@ -54,7 +55,7 @@ export async function deployedStacks(): Promise<string[]> {
 async function folder(kind: string, path: string): Promise<Leftover[]> {
   if (!existsSync(path)) return [];
   const remove = () => rm(path, { recursive: true, force: true });
-  return [{ kind, name: path, size: readable(await bytesIn(path)), remove }];
+  return [{ kind, name: path, size: formatBytes(await bytesIn(path)), remove }];
 }
 
 async function bytesIn(path: string): Promise<number> {
@@ -69,11 +70,4 @@ async function bytesIn(path: string): Promise<number> {
       ),
     );
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
-}
-
-/** As Docker writes sizes. */
-function readable(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  const power = bytes === 0 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
-  return `${String(Number((bytes / 1000 ** power).toPrecision(3)))}${units[power] ?? "B"}`;
 }

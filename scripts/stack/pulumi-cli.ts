@@ -1,6 +1,6 @@
-import { spawn } from "node:child_process";
 import { hostname } from "node:os";
 import { isRunning, processStatus } from "../../host/process-liveness.mjs";
+import { runProcess } from "../../host/run-process.ts";
 
 /** A run of the CLI that failed. */
 export class PulumiFailed extends Error {
@@ -30,34 +30,31 @@ interface RunOptions {
 }
 
 /** Runs the CLI. An interrupt reaches it with the rest of the group; it ends the update in good order by itself. */
-export function pulumi(args: readonly string[], options: RunOptions): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const show = options.output === "show";
-    const child = spawn("pulumi", args, {
-      env: options.env,
-      stdio: [options.input === undefined ? "inherit" : "pipe", show ? "inherit" : "pipe", "pipe"],
+export async function pulumi(args: readonly string[], { env, output, input }: RunOptions): Promise<string> {
+  const show = output === "show";
+  const wait = () => undefined;
+  let terminate = wait;
+  process.on("SIGINT", wait);
+  try {
+    const { code, signal, stdout, stderr } = await runProcess("pulumi", args, {
+      env,
+      input,
+      stdin: "inherit",
+      stdout: show ? "inherit" : "pipe",
+      onOutput: (text, stream) => {
+        if (show && stream === "stderr") process.stderr.write(text);
+      },
+      onStart: (child) => {
+        terminate = () => void child.kill("SIGINT");
+        process.once("SIGTERM", terminate);
+      },
     });
-    // It may end before it has read all of it; its exit code tells.
-    child.stdin?.on("error", () => undefined).end(options.input);
-    let stdout = "";
-    let stderr = "";
-    child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      stderr += text;
-      if (show) process.stderr.write(text);
-    });
-    const wait = () => undefined;
-    process.on("SIGINT", wait);
-    const terminate = () => child.kill("SIGINT");
-    process.once("SIGTERM", terminate);
-    child.once("error", reject);
-    child.once("close", (code, signal) => {
-      process.off("SIGINT", wait);
-      process.off("SIGTERM", terminate);
-      if (code === 0) resolve(stdout);
-      else reject(new PulumiFailed(code ?? (signal === "SIGINT" ? 130 : 1), stderr, stdout, show));
-    });
-  });
+    if (code === 0) return stdout;
+    throw new PulumiFailed(code ?? (signal === "SIGINT" ? 130 : 1), stderr, stdout, show);
+  } finally {
+    process.off("SIGINT", wait);
+    process.off("SIGTERM", terminate);
+  }
 }
 
 export interface Lock {

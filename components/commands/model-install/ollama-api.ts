@@ -1,12 +1,10 @@
 import { Readable } from "node:stream";
 import { request } from "undici";
 import { z } from "zod";
+import { type InstalledModel, parseModelList } from "../../config/installed-models.ts";
 
 // The few calls of Ollama's API that managing models takes, from where Pulumi runs.
 
-const tags = z.object({
-  models: z.array(z.object({ name: z.string(), digest: z.string(), size: z.number() })).nullish(),
-});
 const running = z.object({
   models: z
     .array(z.object({ name: z.string(), digest: z.string(), size: z.number(), size_vram: z.number() }))
@@ -21,7 +19,6 @@ const progressLine = z.object({
   completed: z.number().optional(),
 });
 export type ProgressLine = z.output<typeof progressLine>;
-export type InstalledModel = NonNullable<z.output<typeof tags>["models"]>[number];
 export type LoadedModel = NonNullable<z.output<typeof running>["models"]>[number];
 
 /** What to make a model of: one that is installed, or files that were uploaded (name to "sha256:..."). */
@@ -64,7 +61,7 @@ export class OllamaApi {
   /** What is installed under a name, or undefined. */
   async installed(name: string): Promise<InstalledModel | undefined> {
     const { body } = await this.#call("GET", "/api/tags");
-    return tags.parse(await body.json()).models?.find((model) => model.name === name);
+    return parseModelList(await body.json()).find((model) => model.name === name);
   }
 
   async copy(source: string, destination: string): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Installed } from "./installed.ts";
+import type { InstalledModel } from "../../config/installed-models.ts";
 import type { ModelRecord } from "../../config/model-record.ts";
 import type { SourceState } from "./registry-client.ts";
 
@@ -13,7 +13,7 @@ export interface ModelFacts {
   /** What the last update installed. */
   readonly record: ModelRecord | undefined;
   /** What the server has under its name; undefined when it has nothing, or does not answer. */
-  readonly installed: Installed | undefined;
+  readonly installed: InstalledModel | undefined;
   readonly serverAnswers: boolean;
 }
 

@@ -1,5 +1,5 @@
 import { formatBytes } from "../../../engine/format-bytes.ts";
-import type { Installed } from "./installed.ts";
+import type { InstalledModel } from "../../config/installed-models.ts";
 import { changesText, type ModelRecord } from "../../config/model-record.ts";
 import type { ModelChanges, ModelConfig } from "../../config/models.ts";
 import { sourceKind } from "../../config/model-source.ts";
@@ -37,7 +37,7 @@ export interface ModelInspection {
 
 export interface InspectionContext {
   /** What the server has; undefined when it does not answer. */
-  readonly installed: ReadonlyMap<string, Installed> | undefined;
+  readonly installed: ReadonlyMap<string, InstalledModel> | undefined;
   /** What the last update installed, by name. */
   readonly records: ReadonlyMap<string, ModelRecord>;
   readonly upstream: ModelRegistryClient;

@@ -1,28 +1,16 @@
-import { z } from "zod";
+import { type InstalledModel, parseModelList } from "../../config/installed-models.ts";
 import { askHttp } from "./http.ts";
-
-const tags = z.object({
-  models: z.array(z.object({ name: z.string(), digest: z.string(), size: z.number() })).nullish(),
-});
 
 // A server that runs on the same host, or near it, and has nothing to work out.
 const answerMs = 1_000;
 
-export interface Installed {
-  /** SHA-256 of the manifest. */
-  readonly digest: string;
-  /** Bytes. */
-  readonly size: number;
-}
-
 /** What a running server has, by name; undefined when none answers there, as before the first update. */
 export async function installedModels(
   serverUrl: string,
-): Promise<ReadonlyMap<string, Installed> | undefined> {
+): Promise<ReadonlyMap<string, InstalledModel> | undefined> {
   try {
     const { text } = await askHttp(`${serverUrl}/api/tags`, { withinMs: answerMs });
-    const { models } = tags.parse(JSON.parse(text));
-    return new Map((models ?? []).map(({ name, digest, size }) => [name, { digest, size }]));
+    return new Map(parseModelList(JSON.parse(text)).map((model) => [model.name, model]));
   } catch {
     return undefined;
   }

@@ -65,7 +65,9 @@ function look(
 ) {
   const around: InspectionContext = {
     installed:
-      has === undefined ? undefined : new Map(has === false ? [] : [["tiny:1b", { digest: has, size: 5 }]]),
+      has === undefined
+        ? undefined
+        : new Map(has === false ? [] : [["tiny:1b", { name: "tiny:1b", digest: has, size: 5 }]]),
     records: new Map(had === undefined ? [] : [["tiny:1b", had]]),
     upstream,
     follow,

@@ -49,8 +49,8 @@ describe("npm run purge", () => {
     put("state/passphrase", "secret");
     const { code, output } = await purge();
     expect(code).toBe(1);
-    expect(output).toContain(`cache                 1.5kB  ${root}/cache`);
-    expect(output).toContain(`state and passphrase     6B  ${root}/state`);
+    expect(output).toContain(`cache                 1.5 kB  ${root}/cache`);
+    expect(output).toContain(`state and passphrase     6 B  ${root}/state`);
     expect(output).toMatch(/nothing is removed without a yes/);
     expect(output).toMatch(/The Docker engine does not answer: what there is on it stays/);
     expect(existsSync(kept)).toBe(true);
