@@ -1,0 +1,78 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Project } from "../../test-support/project.ts";
+
+/** Versions of packages by their path, as a lock file has them. */
+type Locked = Readonly<Record<string, { readonly version?: string }>>;
+
+/**
+ * Gives a project's copy the files of a former commit, and later the current ones back, as `git checkout` would do in
+ * the clone of a user. The stack's file, its state and its passphrase stay.
+ */
+export class FormerCheckout {
+  readonly #project: Project;
+  readonly #current = mkdtempSync(join(tmpdir(), "ollama-stack-current-"));
+  readonly #kept: ReadonlySet<string>;
+
+  constructor(project: Project, commit: string) {
+    this.#project = project;
+    this.#kept = new Set([".state", `Pulumi.${project.stack}.yaml`]);
+    const files = archiveOf(commit);
+    this.#move(project.folder, this.#current);
+    execFileSync("tar", ["--extract", "--directory", project.folder], { input: files });
+    const modules = join(project.folder, "node_modules");
+    if (isPartOf(lockIn(project.folder), lockIn(this.#current)))
+      symlinkSync(join(process.cwd(), "node_modules"), modules);
+    else install(project.folder);
+  }
+
+  /** The current files take the place of the former ones. */
+  leave(): void {
+    for (const name of this.#others(this.#project.folder))
+      rmSync(join(this.#project.folder, name), { recursive: true });
+    this.#move(this.#current, this.#project.folder);
+    rmSync(this.#current, { recursive: true });
+  }
+
+  #move(from: string, to: string): void {
+    for (const name of this.#others(from)) renameSync(join(from, name), join(to, name));
+  }
+
+  #others(folder: string): string[] {
+    return readdirSync(folder).filter((name) => !this.#kept.has(name));
+  }
+}
+
+/** All files of a commit, as a tar archive. */
+function archiveOf(commit: string): Buffer {
+  const { status, stdout, stderr } = spawnSync("git", ["archive", "--format", "tar", commit], {
+    maxBuffer: 256 * 1024 * 1024,
+  });
+  if (status === 0) return stdout;
+  throw new Error(
+    `This clone lacks the commit ${commit}, from which the test upgrades: ${stderr.toString().trim()}. Fetch the full history: git fetch --unshallow`,
+  );
+}
+
+function lockIn(folder: string): Locked {
+  const { packages } = JSON.parse(readFileSync(join(folder, "package-lock.json"), "utf8")) as {
+    packages: Locked;
+  };
+  return packages;
+}
+
+/** Whether every package that a lock file names is in another one with the same version. */
+function isPartOf(former: Locked, current: Locked): boolean {
+  return Object.entries(former).every(
+    ([path, { version }]) => path in current && current[path]?.version === version,
+  );
+}
+
+function install(folder: string): void {
+  execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
+    cwd: folder,
+    stdio: "ignore",
+  });
+}
