@@ -6,6 +6,14 @@ export const project = "ollama-stack";
 /** How the name of every image begins that toolchain/ makes. */
 export const localImages = `${project}/`;
 
+/**
+ * The name by which a stack's file and its objects on the engine are called: "prod" of "organization/ollama-stack/prod",
+ * as backends with accounts write it.
+ */
+export function shortStackName(stack: string): string {
+  return stack.slice(stack.lastIndexOf("/") + 1);
+}
+
 interface Counted {
   readonly networkName: string;
   readonly ollamaReplicas: number;
@@ -30,7 +38,7 @@ export type StackNames = ReturnType<typeof stackNames>;
 
 /** What a stack's network is called: as the config says, or after the stack where that leaves it empty. */
 export function networkNameOf(stack: string, configured: string): string {
-  return configured === "" ? `ollama_network_${stack}` : configured;
+  return configured === "" ? `ollama_network_${shortStackName(stack)}` : configured;
 }
 
 /** The names of so many of a kind: the first has the plain one, so that it stays what it is when others come. */
@@ -45,7 +53,7 @@ export function namesInNetwork(names: readonly string[], network: string): strin
 
 /** What an engine's filter takes for the names of a stack's containers, every replica included. */
 export function containerPattern(stack: string): string {
-  return `^/?${escaped(project)}-${escaped(stack)}-(ollama|gateway|edge)(-[0-9]+)?$`;
+  return `^/?${escaped(project)}-${escaped(shortStackName(stack))}-(ollama|gateway|edge)(-[0-9]+)?$`;
 }
 
 /**
@@ -54,7 +62,9 @@ export function containerPattern(stack: string): string {
  */
 export function leftoverPattern(stack: string | undefined): RegExp {
   const kinds = "(ollama|gateway|edge)(-[0-9]+)?|ollama-models|edge-data|gateway:[0-9a-f]+";
-  return new RegExp(`^${escaped(project)}-${stack === undefined ? ".+" : escaped(stack)}-(${kinds})$`);
+  return new RegExp(
+    `^${escaped(project)}-${stack === undefined ? ".+" : escaped(shortStackName(stack))}-(${kinds})$`,
+  );
 }
 
 /** What an engine's filter takes for a name, and no name that has it in it. */

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
+import { shortStackName } from "../../engine/names.ts";
 import { readText, settingsIn, stackFile } from "./stack-file.ts";
 
 // Runs of CI that meet on one host need stacks of their own, with the settings of one: a stack "ci-NAME" without a file
@@ -9,7 +10,7 @@ const ci = "ci";
 
 /** Gives a run of CI the settings of the stack ci, unless it has its own. Returns the line that says so. */
 export function copyCiConfig(stack: string, folder?: string): string | undefined {
-  if (!stack.startsWith(`${ci}-`)) return undefined;
+  if (!shortStackName(stack).startsWith(`${ci}-`)) return undefined;
   const [lender, file] = [stackFile(ci, folder), stackFile(stack, folder)];
   const text = readText(lender);
   const own = readText(file);
@@ -17,7 +18,7 @@ export function copyCiConfig(stack: string, folder?: string): string | undefined
   const wanted = mark(text);
   if (own !== undefined && (own.startsWith(wanted) || !isUntouched(own))) return undefined;
   writeFileSync(file, `${wanted}\n${text}`);
-  return `settings: Pulumi.${stack}.yaml is a copy of Pulumi.${ci}.yaml`;
+  return `settings: Pulumi.${shortStackName(stack)}.yaml is a copy of Pulumi.${ci}.yaml`;
 }
 
 /** Whether a file is a copy, and still says what it said. */

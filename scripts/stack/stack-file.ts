@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
 import type { EngineAddress } from "../../engine/docker-cli.ts";
+import { shortStackName } from "../../engine/names.ts";
 
 const salt = "encryptionsalt";
 
@@ -17,7 +18,7 @@ const root = join(import.meta.dirname, "..", "..");
 
 /** The file with the config of a stack. */
 export function stackFile(stack: string, folder = root): string {
-  return join(folder, `Pulumi.${stack}.yaml`);
+  return join(folder, `Pulumi.${shortStackName(stack)}.yaml`);
 }
 
 /** The default of each config key, as Pulumi.yaml has it. */

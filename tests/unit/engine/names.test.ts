@@ -2,7 +2,13 @@ import { readFileSync } from "node:fs";
 import { output } from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { containerPattern, leftoverPattern, project, stackNames } from "../../../engine/names.ts";
+import {
+  containerPattern,
+  leftoverPattern,
+  networkNameOf,
+  project,
+  stackNames,
+} from "../../../engine/names.ts";
 import { access, gateway, limits, made, read, server } from "../../../test-support/mocked-program.ts";
 
 const { Edge } = await import("../../../components/resources/edge.ts");
@@ -91,4 +97,11 @@ describe("by its names, what is a stack's", () => {
       expect(name).not.toMatch(leftoverPattern(undefined));
     },
   );
+});
+
+it("a stack whose name is qualified is known by the last part of it", () => {
+  const qualified = "organization/ollama-stack/prod";
+  expect(containerPattern(qualified)).toBe(containerPattern("prod"));
+  expect(leftoverPattern(qualified)).toEqual(leftoverPattern("prod"));
+  expect(networkNameOf(qualified, "")).toBe(networkNameOf("prod", ""));
 });

@@ -14,6 +14,7 @@ afterAll(() => {
 it.each([
   ["by default", "no-such-stack", [], "none"],
   ["by the stack's file", "prod", [], "internal"],
+  ["by the stack's file, whose name is qualified", "organization/ollama-stack/prod", [], "internal"],
   ["by an option, whatever the file says", "prod", ["-c", "edge=none"], "none"],
 ])("an update is set %s", (_how, stack, options, edge) => {
   expect(settingsFor(stack, options)("edge")).toBe(edge);
@@ -27,6 +28,7 @@ it("another file is read in the stead of the stack's", () => {
 
 it.each([
   ["the stack's file", "prod", [], 2],
+  ["the file of a stack whose name is qualified", "organization/ollama-stack/prod", [], 2],
   ["another file", "dev", ["--config-file", file], 2],
   ["an option", "dev", ["-c", "production=true"], 2],
   ["nothing", "dev", [], 0],
