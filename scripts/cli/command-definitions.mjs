@@ -111,6 +111,17 @@ export const commands = /** @satisfies {Record<string, CommandDefinition>} */ (
         "Forwards a stack's services on a remote engine, or its unpublished ones, to ports of this machine.",
       options: common,
     },
+    clients: {
+      summary: "Prints the lines that connect the usual clients to a running stack.",
+      options: common,
+    },
+    client: {
+      summary: "Starts a coding agent that uses a running stack.",
+      operands: ["codex", "claude", "opencode"],
+      options: common,
+      passesTo: "the agent",
+      notes: "The agent's key is what OLLAMA_STACK_API_KEY holds.",
+    },
     keys: {
       summary: "Lists, adds, rotates and revokes the API keys of a stack.",
       operands: ["list", "add KEY [FIELD...]", "rotate KEY", "revoke KEY [ID]"],

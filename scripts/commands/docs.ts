@@ -6,14 +6,19 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { variables } from "../../gateway/src/config/config.ts";
 import { command } from "../cli/command.ts";
+import { recipeSections } from "../connect/client-recipes.ts";
 import { roomGraphs } from "../docs/room-graph.ts";
 
 const root = join(import.meta.dirname, "..", "..");
+
+/** The stack of the documents. */
+const documented = { url: "http://127.0.0.1:8000", model: "smollm2:135m", needsKey: false };
 
 /** What is generated: the file, the name in its markers, and the content between them. */
 export const generated = {
   "docs/configuration.md": { name: "config keys", content: configSections },
   "docs/gateway-variables.md": { name: "gateway variables", content: variableTable },
+  "docs/clients.md": { name: "client recipes", content: () => recipeSections(documented) },
   "docs/architecture.md": { name: "room graphs", content: roomGraphs },
 } as const;
 
