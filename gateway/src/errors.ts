@@ -230,6 +230,8 @@ export interface ErrorDetail {
   readonly type?: LimitType;
   /** Replaces the catalogue's advice, in seconds. */
   readonly retryAfter?: number;
+  /** Of a prompt that exceeds the context: about how many tokens it has, and how many there is room for. */
+  readonly tooLong?: { readonly tokens: number; readonly context: number };
   /** True when another backend may do better, and cannot be harmed by the request. */
   readonly retryable?: boolean;
   /** True when the connection to Ollama broke after the request had been sent. */
@@ -254,6 +256,7 @@ export class ApiError extends Error {
   readonly type: string;
   readonly param: string | null;
   readonly retryAfter: number | undefined;
+  readonly tooLong: ErrorDetail["tooLong"];
   readonly retryable: boolean;
   readonly connectionBroke: boolean;
   /** Sending the request again would repeat what it did, or fail again: clients are told not to. */
@@ -267,6 +270,7 @@ export class ApiError extends Error {
     this.type = detail.type ?? entry.type;
     this.param = detail.param ?? null;
     this.retryAfter = detail.retryAfter ?? entry.retryAfter;
+    this.tooLong = detail.tooLong;
     this.retryable = detail.retryable ?? false;
     this.connectionBroke = detail.connectionBroke ?? false;
     this.final = entry.final ?? false;

@@ -1,5 +1,5 @@
 import type { ApiError, ParameterNames } from "../errors.ts";
-import type { GenerateRequest, OllamaEvent } from "../ollama/types.ts";
+import type { GenerateRequest, OllamaEvent, OllamaMessage } from "../ollama/types.ts";
 
 /**
  * A request to a generating route, translated: what is asked of Ollama, and how the answer is told in the form of the
@@ -13,6 +13,8 @@ export interface ApiAdapter extends ParameterNames {
   readonly adapt?: () => (event: OllamaEvent) => OllamaEvent;
   /** Keywords of the client's JSON Schema that the response is not held to; a header names them. */
   readonly ignoredKeywords?: readonly string[] | undefined;
+  /** The messages for a model that cannot see, where something can stand for every image. */
+  readonly withoutImages?: () => readonly OllamaMessage[] | undefined;
   readonly buffered: () => BufferedResponse;
   readonly streaming: () => StreamingResponse;
 }

@@ -1,29 +1,64 @@
-import type { ApiError } from "../errors.ts";
+import type { ApiError, ErrorCode } from "../errors.ts";
 
 /** How an API writes its errors. */
-export type ErrorForm = (error: ApiError, requestId: string) => object;
-
-const openAiForm: ErrorForm = (error) => error.body();
-
-const ollamaForm: ErrorForm = ({ message }) => ({ error: message });
-
-const anthropicForm: ErrorForm = (error, requestId) => ({
-  ...anthropicError(error),
-  request_id: requestId,
-});
-
-export function anthropicError({ status, message }: ApiError): object {
-  return { type: "error", error: { type: anthropicType(status), message } };
+export interface ErrorFormat {
+  readonly body: (error: ApiError, requestId: string) => object;
+  readonly status: (error: ApiError) => number;
+  /** The header with the request's id that the API's clients read, where it is not `x-request-id`. */
+  readonly idHeader?: string;
 }
 
-/** The form of the API that a path belongs to; a path that no route takes is answered in its neighbours' form. */
-export function errorFormOf(path: string): ErrorForm {
-  if (path.startsWith("/api/")) return ollamaForm;
-  if (path.startsWith("/v1/messages")) return anthropicForm;
-  return openAiForm;
+const openAiFormat: ErrorFormat = { body: (error) => error.body(), status: ({ status }) => status };
+
+const ollamaFormat: ErrorFormat = {
+  body: ({ message }) => ({ error: message }),
+  status: ({ status }) => status,
+};
+
+const anthropicFormat: ErrorFormat = {
+  body: (error, requestId) => ({ ...anthropicError(error), request_id: requestId }),
+  status: (error) => (OVERLOADED.has(error.code) ? OVERLOADED_STATUS : error.status),
+  idHeader: "request-id",
+};
+
+/** The format of the API that a path belongs to; a path that no route takes has that of its neighbours. */
+export function errorFormatOf(path: string): ErrorFormat {
+  if (path.startsWith("/api/")) return ollamaFormat;
+  if (path.startsWith("/v1/messages")) return anthropicFormat;
+  return openAiFormat;
 }
 
-function anthropicType(status: number): string {
+const OVERLOADED_STATUS = 529;
+
+/** There is too much to do at the moment, and nothing is broken. */
+const OVERLOADED: ReadonlySet<ErrorCode> = new Set([
+  "bodies_full",
+  "queue_full",
+  "queue_timeout",
+  "upstream_overloaded",
+]);
+
+export function anthropicError(error: ApiError): object {
+  return {
+    type: "error",
+    error: {
+      type: anthropicType(error),
+      message: anthropicMessage(error),
+      // Anthropic's SDK then sends the conversation instead of a reference to it.
+      ...(error.param === "thread" ? { details: { error_code: "thread_unsupported_request" } } : {}),
+    },
+  };
+}
+
+/** Clients find out by these words that they have to shorten a conversation, and by how much. */
+function anthropicMessage({ code, message, tooLong }: ApiError): string {
+  if (code !== "context_length_exceeded") return message;
+  if (tooLong === undefined) return `prompt is too long: ${message}`;
+  return `prompt is too long: ${tooLong.tokens} tokens > ${tooLong.context} maximum`;
+}
+
+function anthropicType({ code, status }: ApiError): string {
+  if (OVERLOADED.has(code)) return "overloaded_error";
   switch (status) {
     case 401:
       return "authentication_error";
@@ -35,8 +70,6 @@ function anthropicType(status: number): string {
       return "request_too_large";
     case 429:
       return "rate_limit_error";
-    case 503:
-      return "overloaded_error";
     case 504:
       return "timeout_error";
     default:

@@ -8,6 +8,7 @@ export const ROUTE_GROUPS = {
     "/v1/completions",
     "/v1/responses",
     "/v1/messages",
+    "/v1/messages/count_tokens",
     "/v1/example-service",
     "/v1/chatqna",
     "/api/chat",

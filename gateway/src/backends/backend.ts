@@ -12,6 +12,7 @@ import {
 import { OllamaClient, type OllamaTimeouts } from "../ollama/client.ts";
 import { keepAliveMs } from "../ollama/keep-alive.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
+import { estimatePromptTokens } from "../ollama/prompt-size.ts";
 import type { OllamaRunning } from "../ollama/types.ts";
 import { type Outcome, SingleFlight } from "../lib/single-flight.ts";
 
@@ -136,10 +137,15 @@ export class Backend {
     });
   }
 
-  /** Says by how much what a client sent is too long, as far as it is known. */
+  /**
+   * Says by how much what a client sent is too long, as far as it is known.
+   *
+   * @param body Ollama's request
+   */
   async tooLong(
     error: ApiError,
     requirement: RunnerRequirement,
+    body: object,
     subject: Subject,
     mayChooseContext: boolean,
   ): Promise<ApiError> {
@@ -153,6 +159,7 @@ export class Backend {
         `${context + 1} tokens. Shorten the ${subject}` +
         (mayChooseContext ? ", or request a larger context with 'num_ctx'." : "."),
       param: subject,
+      tooLong: { tokens: Math.max(context + 1, estimatePromptTokens(body)), context },
       cause: error,
     });
   }

@@ -50,10 +50,10 @@ export async function generate(
   const admitted = gateway.scheduler.admit({ ...call, subject, images, thinking, consumer, neededContext });
   record.admitted = admitted;
   try {
-    await requireVisionSupport(gateway.backends, asked, admitted);
+    const visible = await requireVisionSupport(gateway.backends, asked, admitted);
     await requireKnownTokens(gateway.backends, asked, admitted);
     const adapt = asked.adapt?.() ?? asItCame;
-    const answering = { gateway, request, reply, asked, adapt, admitted };
+    const answering = { gateway, request, reply, asked: visible, adapt, admitted };
     await (stream ? sendStream(answering) : sendBuffered(answering));
   } finally {
     admitted.leave();

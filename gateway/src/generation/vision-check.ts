@@ -8,33 +8,39 @@ interface MayHoldImages {
 }
 
 /**
- * Refuses images to a model that cannot see. Ollama would leave them out without a word, and the model would make up
- * what it was not shown.
+ * Keeps images from a model that cannot see: Ollama would leave them out silently, and the model would make up what it
+ * was not shown. The adapter may have a conversation that says so in their place.
  *
- * @throws ApiError `unsupported_parameter`
+ * @throws ApiError `unsupported_parameter` for images that nothing can stand for
  */
 export function requireVisionSupport(
   ollama: BackendPool,
-  { call: { body }, subject, images: holding = subject }: ApiAdapter,
+  asked: ApiAdapter,
   abortable: { readonly signal: AbortSignal },
-): Promise<void> | undefined {
-  const { images, messages } = body as MayHoldImages;
+): Promise<ApiAdapter> | ApiAdapter {
+  const { images, messages } = asked.call.body as MayHoldImages;
   const holders: MayHoldImages["messages"] = images == null ? messages : [{ images }];
   return holders?.some((holder) => holder?.images?.length)
-    ? refuseUnlessItSees(ollama, body.model, holding, abortable.signal)
-    : undefined;
+    ? replaceUnlessItSees(ollama, asked, abortable.signal)
+    : asked;
 }
 
-async function refuseUnlessItSees(
+async function replaceUnlessItSees(
   ollama: BackendPool,
-  model: string,
-  holding: string,
+  asked: ApiAdapter,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<ApiAdapter> {
+  const { call, subject, images: holding = subject } = asked;
+  const { model } = call.body;
   const shown = await ollama.request({ method: "POST", path: "/api/show", model, body: { model } }, signal);
   const { capabilities } = shown as { capabilities?: readonly string[] };
   // An Ollama that does not say what a model can do is left to judge for itself.
-  if (capabilities === undefined || capabilities.includes("vision")) return;
+  if (capabilities === undefined || capabilities.includes("vision")) return asked;
+  const messages = asked.withoutImages?.();
+  if (messages !== undefined) {
+    const body = { ...call.body, messages };
+    return { ...asked, call: { ...call, body } };
+  }
   throw new ApiError("unsupported_parameter", {
     message: `The model '${model}' cannot see images; those in '${holding}' would be ignored.`,
     param: holding,

@@ -78,7 +78,7 @@ function toSchema(schema: z.ZodType, io: "input" | "output"): object {
 
 function errorOf(url: string): z.ZodType {
   if (url.startsWith("/api/")) return ollamaError;
-  return url === "/v1/messages" ? anthropicError : openAiError;
+  return url.startsWith("/v1/messages") ? anthropicError : openAiError;
 }
 
 /** OpenAPI's notation for what Fastify writes as `:name` and `*`. */

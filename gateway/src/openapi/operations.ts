@@ -2,7 +2,7 @@ import type * as z from "zod";
 import { chatSchema } from "../apis/openai-chat/schema.ts";
 import { completionsSchema } from "../apis/openai-completions/adapter.ts";
 import { embeddingsSchema } from "../apis/openai-embeddings/adapter.ts";
-import { messagesSchema } from "../apis/anthropic-messages/schema.ts";
+import { countTokensSchema, messagesSchema } from "../apis/anthropic-messages/schema.ts";
 import { namedModelSchema, nativeEmbedSchema, nativeSchema } from "../apis/ollama-native/adapter.ts";
 import { opeaSchema } from "../apis/opea/adapter.ts";
 import { responsesSchema } from "../apis/openai-responses/schema.ts";
@@ -71,6 +71,12 @@ export const operations: Readonly<Record<string, Operation>> = {
     body: messagesSchema,
     answer: answers.message,
     streams: SSE,
+  },
+  "POST /v1/messages/count_tokens": {
+    summary:
+      "How many tokens the model reads for a conversation in Anthropic's form. The model reads it for that.",
+    body: countTokensSchema,
+    answer: answers.tokenCount,
   },
   "POST /v1/embeddings": {
     summary: "Embeddings of one or several texts, in OpenAI's form.",

@@ -98,10 +98,12 @@ export const message = z.object({
   role: z.literal("assistant"),
   model: text,
   content: z.array(z.looseObject({ type: z.enum(["thinking", "text", "tool_use"]) })),
-  stop_reason: z.enum(["end_turn", "max_tokens", "tool_use"]),
+  stop_reason: z.enum(["end_turn", "max_tokens", "model_context_window_exceeded", "tool_use"]),
   stop_sequence: nothing,
   usage: z.looseObject({ input_tokens: count, output_tokens: count }),
 });
+
+export const tokenCount = z.object({ input_tokens: count });
 
 /** Ollama's own answers are its own: a newer Ollama may add to them. */
 export const ofOllama = z.looseObject({});

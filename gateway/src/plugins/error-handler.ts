@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
-import { errorFormOf } from "../apis/error-formats.ts";
+import { errorFormatOf } from "../apis/error-formats.ts";
 import { ApiError, toApiError } from "../errors.ts";
 import { closeAfterResponse, respondAndClose } from "./raw-response.ts";
 
@@ -34,7 +34,9 @@ export function answerErrors(app: FastifyInstance): void {
       if (socket !== null) closeAfterResponse(socket);
     }
     if (error.code === "shutting_down") void reply.header("connection", "close");
-    return reply.code(error.status).send(errorFormOf(request.url)(error, request.id));
+    const { body, status, idHeader } = errorFormatOf(request.url);
+    if (idHeader !== undefined) void reply.header(idHeader, request.id);
+    return reply.code(status(error)).send(body(error, request.id));
   });
 
   app.setNotFoundHandler((request, reply) => {

@@ -163,7 +163,13 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
         const failure = toApiError(thrown);
         backend.failed(failure, this.requirement.model, this.#source());
         if (failure.code === "context_length_exceeded") {
-          throw await backend.tooLong(failure, this.requirement, this.#words.subject, this.#mayChooseContext);
+          throw await backend.tooLong(
+            failure,
+            this.requirement,
+            this.#body,
+            this.#words.subject,
+            this.#mayChooseContext,
+          );
         }
         if (failure.code === "unsupported_parameter") throw renameParameter(this.#words, failure);
         if (!failure.retryable || this.abortReason !== undefined) throw failure;

@@ -1,8 +1,8 @@
-import Anthropic, { APIError, BadRequestError, NotFoundError } from "@anthropic-ai/sdk";
+import Anthropic, { APIError, BadRequestError, NotFoundError, RateLimitError } from "@anthropic-ai/sdk";
 import { describe, expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { last, token } from "../../../test-support/fake-ollama.ts";
-import { readEvents, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { metric, readEvents, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
 
 const route = "/v1/messages";
 const asked = { model: "m", max_tokens: 9, messages: [{ role: "user" as const, content: "Hi" }] };
@@ -37,7 +37,7 @@ describe("POST /v1/messages", () => {
       type: "message",
       role: "assistant",
       model: "m",
-      content: [{ type: "text", text: "Hello there.", citations: null }],
+      content: [{ type: "text", text: "Hello there." }],
       stop_reason: "end_turn",
       stop_sequence: null,
       usage,
@@ -61,9 +61,28 @@ describe("POST /v1/messages", () => {
 
   test("an answer cut by its limit says so", async () => {
     const { fake, anthropic } = await start();
-    fake.answers(last({ done_reason: "length", message: { content: "Hel" } }));
+    fake.answers(last({ done_reason: "length", eval_count: 9, message: { content: "Hel" } }));
     expect((await anthropic.messages.create(asked)).stop_reason).toBe("max_tokens");
   });
+
+  test("an answer cut by the end of the context says so", async () => {
+    const { fake, anthropic } = await start();
+    fake.answers(last({ done_reason: "length", eval_count: 8, message: { content: "Hel" } }));
+    expect((await anthropic.messages.create(asked)).stop_reason).toBe("model_context_window_exceeded");
+  });
+
+  test.each([true, false])(
+    "max_tokens 0 has the prompt read, and writes nothing (stream: %j)",
+    async (stream) => {
+      const { anthropic } = await start();
+      const request = { ...asked, max_tokens: 0 };
+      const answer = await (stream
+        ? anthropic.messages.stream(request).finalMessage()
+        : anthropic.messages.create(request));
+      expect(answer).toMatchObject({ content: [], stop_reason: "max_tokens" });
+      expect(answer.usage).toMatchObject({ input_tokens: 11, output_tokens: 0 });
+    },
+  );
 
   test("a stream begins and ends each block, event by event", async () => {
     const { fake, gateway } = await start();
@@ -96,13 +115,15 @@ describe("POST /v1/messages", () => {
           content: [],
           stop_reason: null,
           stop_sequence: null,
-          usage: { ...usage, input_tokens: 0, output_tokens: 0 },
+          // An estimate: a token has about four bytes.
+          usage: { ...usage, input_tokens: 1, output_tokens: 0 },
         },
       },
       block(0, { type: "thinking", thinking: "", signature: "" }),
       delta(0, { type: "thinking_delta", thinking: "Hm." }),
+      delta(0, { type: "signature_delta", signature: expect.stringMatching(/./) as string }),
       stop(0),
-      block(1, { type: "text", text: "", citations: null }),
+      block(1, { type: "text", text: "" }),
       delta(1, { type: "text_delta", text: "Hel" }),
       delta(1, { type: "text_delta", text: "lo" }),
       stop(1),
@@ -141,14 +162,49 @@ describe("errors have Anthropic's form", () => {
   });
 
   test.each([
-    [{ status: 503, body: '{"error":"busy"}' }, 503, "overloaded_error"],
-    [{ status: 500, body: "" }, 502, "api_error"],
-  ])("%j is %d %s", async (step, status, type) => {
+    [{ status: 503, body: '{"error":"busy"}' }, 529, "overloaded_error", "5", null],
+    [{ status: 500, body: "" }, 502, "api_error", null, "false"],
+  ])("%j is %d %s", async (step, status, type, retryAfter, shouldRetry) => {
     const { fake, gateway } = await start();
     fake.answers(step);
     const response = await gateway.post(route, asked);
     expect(response.status).toBe(status);
+    expect(response.headers.get("retry-after")).toBe(retryAfter);
+    expect(response.headers.get("x-should-retry")).toBe(shouldRetry);
     expect(await response.json()).toMatchObject({ type: "error", error: { type } });
+  });
+
+  test("a full queue is 529, for the client to try again", async () => {
+    const { fake, gateway } = await start({ OLLAMA_NUM_PARALLEL: "1", QUEUE_LIMIT: "1" });
+    fake.answers("hang");
+    const clients = new AbortController();
+    const { signal } = clients;
+    const others = [1, 2].map(() => expect(gateway.post(route, asked, { signal })).rejects.toThrow());
+    await metric(gateway.url, "gateway_queue_depth 1");
+    const response = await gateway.post(route, asked);
+    expect(response.status).toBe(529);
+    expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(await response.json()).toMatchObject({ error: { type: "overloaded_error" } });
+    clients.abort();
+    await Promise.all(others);
+  });
+
+  test("a limit that is used up is a rate_limit_error, with the time to wait for", async () => {
+    const { key, line } = newKey("ada", ["requests=1"]);
+    const { anthropic } = await start({ API_KEYS: line }, key);
+    await anthropic.messages.create(asked);
+    const error = await thrownBy(anthropic.messages.create(asked));
+    expect(error).toBeInstanceOf(RateLimitError);
+    const { headers, type } = error as RateLimitError;
+    expect(type).toBe("rate_limit_error");
+    expect(Number(headers.get("retry-after"))).toBeGreaterThan(0);
+  });
+
+  test("a thread is refused so that the SDK can send the conversation instead", async () => {
+    const { anthropic } = await start();
+    const request = { ...asked, thread: { type: "create" } } as typeof asked;
+    const error = await thrownBy(anthropic.messages.create(request));
+    expect(error).toBeInstanceOf(Anthropic.ThreadUnsupportedRequestError);
   });
 
   test("a wrong key is an authentication_error, the right one works", async () => {
@@ -157,6 +213,7 @@ describe("errors have Anthropic's form", () => {
     expect((await anthropic.messages.create(asked)).content).toHaveLength(1);
     const response = await gateway.post(route, asked);
     expect(response.status).toBe(401);
+    expect(response.headers.get("request-id")).toBe(response.headers.get("x-request-id"));
     expect(await response.json()).toMatchObject({ error: { type: "authentication_error" } });
   });
 
@@ -175,21 +232,22 @@ describe("errors have Anthropic's form", () => {
   test.each([
     [
       { messages: [{ role: "user", content: [{ type: "document", source: {} }] }] },
-      "messages[0].content[0].type",
+      "messages[0].content[0].source",
     ],
     [
       {
         messages: [{ role: "user", content: [{ type: "image", source: { type: "url", url: "http://x" } }] }],
       },
-      "source",
+      "messages[0].content[0]",
     ],
-    [{ tools: [{ type: "web_search_20250305", name: "web_search" }] }, "tools[0]"],
+    [{ messages: [{ role: "user", content: [{ type: "input_audio" }] }] }, "messages[0].content[0]"],
+    [{ tools: [{ name: "f" }] }, "tools[0].input_schema"],
     [{ tool_choice: { type: "any" } }, "tool_choice"],
-    [{ output_config: { effort: "high" } }, "output_config.effort"],
-    [{ thinking: { type: "between_tools" } }, "thinking.type"],
+    [{ thinking: { type: "sideways" } }, "thinking.type"],
     [{ messages: [{ role: "system", content: [{ type: "image" }] }] }, "messages[0].content[0].type"],
-    [{ mcp_servers: [{}] }, "mcp_servers"],
+    [{ mcp_servers: [{ type: "url", url: "http://x", name: "x" }] }, "mcp_servers"],
     [{ container: "c" }, "container"],
+    [{ compaction: { type: "summarize" } }, "compaction"],
   ])("%j is refused, naming %s", async (over, param) => {
     const { anthropic } = await start();
     const error = await thrownBy(anthropic.messages.create({ ...asked, ...over } as typeof asked));

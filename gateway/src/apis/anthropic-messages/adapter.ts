@@ -1,18 +1,60 @@
+import { estimatePromptTokens } from "../../ollama/prompt-size.ts";
+import type { OllamaChatRequest, OllamaEvent } from "../../ollama/types.ts";
 import type { ApiAdapter } from "../adapter.ts";
-import { MessageBuilder, MessageWriter } from "./response.ts";
-import { chosenTools, toOllamaChat } from "./request.ts";
-import type { MessagesRequest } from "./schema.ts";
+import type { IgnoredParameters } from "../common/parameters.ts";
+import { type Conversation, toConversation, withoutImages } from "./conversation.ts";
+import { chosenTools, toOllamaChat, toOllamaCount } from "./request.ts";
+import { MessageBuilder, type MessageOptions, MessageWriter, TokenCountBuilder } from "./response.ts";
+import type { ConversationRequest, CountTokensRequest, MessagesRequest } from "./schema.ts";
 
-/** A conversation in Anthropic's form. @throws ApiError when the request contradicts itself */
-export function translateMessages(request: MessagesRequest): ApiAdapter {
-  const chosen = chosenTools(request);
-  return {
-    call: { path: "/api/chat", body: toOllamaChat(request, chosen) },
-    subject: "messages",
-    thinking: "thinking",
-    ignoredKeywords: chosen.ignoredKeywords,
-    ...(chosen.adapt === undefined ? {} : { adapt: chosen.adapt }),
-    buffered: () => new MessageBuilder(request.model),
-    streaming: () => new MessageWriter(request.model),
+/**
+ * A conversation in Anthropic's format.
+ *
+ * @param ignored takes the name of each parameter that is left out
+ * @throws ApiError when the request contradicts itself
+ */
+export function adaptMessages(request: MessagesRequest, ignored: IgnoredParameters): ApiAdapter {
+  const conversation = toConversation(request);
+  const chosen = chosenTools(request, ignored);
+  const body = toOllamaChat(request, conversation, chosen, ignored);
+  const options: MessageOptions = {
+    model: request.model,
+    maxTokens: request.max_tokens,
+    hidesThinking: request.thinking?.display === "omitted",
   };
+  const adapt = request.max_tokens === 0 ? () => withoutOutput : chosen.adapt;
+  return {
+    ...callOf(request, body, conversation),
+    ignoredKeywords: chosen.ignoredKeywords,
+    ...(adapt === undefined ? {} : { adapt }),
+    buffered: () => new MessageBuilder(options),
+    streaming: () => new MessageWriter(options, estimatePromptTokens(body)),
+  };
+}
+
+/** Counts what the model would read of a conversation. @throws ApiError */
+export function adaptTokenCount(request: CountTokensRequest, ignored: IgnoredParameters): ApiAdapter {
+  const conversation = toConversation(request);
+  const body = toOllamaCount(request, conversation, chosenTools(request, ignored), ignored);
+  return {
+    ...callOf(request, body, conversation),
+    buffered: () => new TokenCountBuilder(),
+    streaming: () => {
+      throw new Error("A count is never streamed.");
+    },
+  };
+}
+
+function callOf({ thinking }: ConversationRequest, body: OllamaChatRequest, conversation: Conversation) {
+  return {
+    call: { path: "/api/chat", body },
+    subject: "messages",
+    thinking: thinking == null ? "output_config.effort" : "thinking",
+    withoutImages: () => withoutImages(conversation),
+  } as const;
+}
+
+/** With `max_tokens: 0` a client has the prompt read ahead of its next request. */
+function withoutOutput(event: OllamaEvent): OllamaEvent {
+  return event.done === true ? { ...event, message: {}, done_reason: "length", eval_count: 0 } : {};
 }

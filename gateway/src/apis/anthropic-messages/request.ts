@@ -1,64 +1,85 @@
-import type { OllamaChatRequest, OllamaMessage, OllamaToolCall } from "../../ollama/types.ts";
-import type { Message, MessagesRequest } from "./schema.ts";
-import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
+import type { OllamaChatRequest } from "../../ollama/types.ts";
+import type { IgnoredParameters } from "../common/parameters.ts";
 import { schemaFormat } from "../common/output-format.ts";
-import { type ChosenTools, type Tool, type ToolChoice, chooseTools } from "../common/tool-choice.ts";
+import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
+import { type ChosenTools, type ToolChoice, chooseTools } from "../common/tool-choice.ts";
+import { toOllamaThink } from "../openai-chat/request.ts";
+import { effort as knownEffort } from "../openai-chat/schema.ts";
+import type { Conversation } from "./conversation.ts";
+import type { ConversationRequest, MessagesRequest } from "./schema.ts";
+import { offeredTools } from "./tools.ts";
 
-type Block = Exclude<Message["content"], string>[number];
-type ResultBlock = Extract<Block, { type: "tool_result" }>;
-type TextOrImage = Extract<Block, { type: "text" | "image" }>;
-
-/** Anthropic's request as Ollama's. Pure: the same request always gives the same. */
-export function toOllamaChat(request: MessagesRequest, chosen: ChosenTools): OllamaChatRequest {
+/** Anthropic's request as Ollama's. */
+export function toOllamaChat(
+  request: MessagesRequest,
+  { messages }: Conversation,
+  { format, tools }: ChosenTools,
+  ignored: IgnoredParameters,
+): OllamaChatRequest {
+  const stop = request.stop_sequences?.filter((text) => text !== "");
+  const { temperature, top_p, top_k } = request;
   const options = toOllamaOptions(
-    { temperature: request.temperature, top_p: request.top_p, stop: request.stop_sequences },
-    request.max_tokens,
+    { temperature, top_p, ...(stop?.length ? { stop } : {}) },
+    // Ollama takes 0 for no limit; a client has the prompt read ahead with it.
+    Math.max(1, request.max_tokens),
   );
-  if (request.top_k != null) options["top_k"] = request.top_k;
+  if (top_k != null) options["top_k"] = top_k;
+  const think = toThink(request, ignored);
   const chat: OllamaChatRequest = {
     model: request.model,
-    messages: [...systemOf(request), ...toOllamaMessages(request.messages)],
+    messages,
     stream: request.stream === true,
     options,
     truncate: false,
     shift: false,
+    ...(format === undefined ? {} : { format }),
+    ...(tools === undefined ? {} : { tools }),
+    ...(think === undefined ? {} : { think }),
   };
   applyExtensions(chat, request);
-  if (chosen.format !== undefined) chat.format = chosen.format;
-  if (chosen.tools !== undefined) chat.tools = chosen.tools;
-  if (request.thinking != null) chat.think = request.thinking.type !== "disabled";
+  return chat;
+}
+
+/** What the model reads for a request, without a response: one token, and nothing that holds it to a form. */
+export function toOllamaCount(
+  request: ConversationRequest,
+  { messages }: Conversation,
+  { tools }: ChosenTools,
+  ignored: IgnoredParameters,
+): OllamaChatRequest {
+  const think = toThink(request, ignored);
+  const chat: OllamaChatRequest = {
+    model: request.model,
+    messages,
+    stream: false,
+    options: {},
+    truncate: false,
+    shift: false,
+    ...(tools === undefined ? {} : { tools }),
+    ...(think === undefined ? {} : { think }),
+  };
+  applyExtensions(chat, request);
+  // Ollama takes 0 for no limit.
+  chat.options.num_predict = 1;
   return chat;
 }
 
 /** The tools that the model is shown, and what its response is held to. @throws ApiError */
-export function chosenTools({
-  tools,
-  tool_choice: choice,
-  output_config: output,
-}: MessagesRequest): ChosenTools {
+export function chosenTools(request: ConversationRequest, ignored: IgnoredParameters): ChosenTools {
+  const { tool_choice: choice, output_config: output, output_format: formerFormat } = request;
+  const { tools, parametersOf } = offeredTools(request, ignored);
   const parallel = !(choice && "disable_parallel_tool_use" in choice && choice.disable_parallel_tool_use);
-  const chosen = chooseTools(
-    (tools ?? []).map(toTool),
-    toToolChoice(choice),
-    parallel,
-    (index) => `tools[${index}].input_schema`,
-  );
-  if (chosen.format !== undefined || output?.format == null) return chosen;
-  return { ...chosen, ...schemaFormat(output.format.schema, "output_config.format.schema") };
+  const chosen = chooseTools(tools, toToolChoice(choice), parallel, parametersOf);
+  if (chosen.format !== undefined) return chosen;
+  if (output?.format != null) {
+    return { ...chosen, ...schemaFormat(output.format.schema, "output_config.format.schema") };
+  }
+  return formerFormat == null
+    ? chosen
+    : { ...chosen, ...schemaFormat(formerFormat.schema, "output_format.schema") };
 }
 
-function toTool({
-  name,
-  description,
-  input_schema: parameters,
-}: NonNullable<MessagesRequest["tools"]>[number]): Tool {
-  return {
-    type: "function",
-    function: { name, ...(description === undefined ? {} : { description }), parameters },
-  };
-}
-
-function toToolChoice(choice: MessagesRequest["tool_choice"]): ToolChoice {
+function toToolChoice(choice: ConversationRequest["tool_choice"]): ToolChoice {
   switch (choice?.type) {
     case "any":
       return "required";
@@ -72,72 +93,19 @@ function toToolChoice(choice: MessagesRequest["tool_choice"]): ToolChoice {
   }
 }
 
-function systemOf({ system }: MessagesRequest): OllamaMessage[] {
-  const content = typeof system === "string" ? system : textOf(system ?? []);
-  return content === "" ? [] : [{ role: "system", content }];
-}
-
-function toOllamaMessages(messages: readonly Message[]): OllamaMessage[] {
-  // A tool's result names the call it belongs to; models' templates want the tool's name.
-  const toolNames = new Map<string, string>();
-  return messages.flatMap((message): OllamaMessage[] => {
-    const { role, content } = message;
-    if (typeof content === "string") return [{ role, content }];
-    const calls: OllamaToolCall[] = [];
-    const said: TextOrImage[] = [];
-    const results: ResultBlock[] = [];
-    let thinking = "";
-    for (const block of content) {
-      switch (block.type) {
-        case "text":
-        case "image":
-          said.push(block);
-          break;
-        case "tool_use":
-          toolNames.set(block.id, block.name);
-          calls.push({ id: block.id, function: { name: block.name, arguments: block.input } });
-          break;
-        case "tool_result":
-          results.push(block);
-          break;
-        case "thinking":
-          thinking += block.thinking;
-          break;
-        case "redacted_thinking":
-          // Nobody but its maker can read it.
-          break;
-      }
-    }
-    const own: OllamaMessage = {
-      role,
-      content: textOf(said),
-      ...withImages(said),
-      ...(thinking === "" ? {} : { thinking }),
-      ...(calls.length > 0 ? { tool_calls: calls } : {}),
-    };
-    const answers = results.map((result) => toToolMessage(result, toolNames.get(result.tool_use_id)));
-    // What the tools said comes before what the user says to it.
-    return said.length === 0 && answers.length > 0 ? answers : [...answers, own];
-  });
-}
-
-function toToolMessage(result: ResultBlock, toolName: string | undefined): OllamaMessage {
-  const blocks = typeof result.content === "string" ? [] : (result.content ?? []);
-  const text = typeof result.content === "string" ? result.content : textOf(blocks);
-  return {
-    role: "tool",
-    content: result.is_error === true ? `Error: ${text}` : text,
-    ...withImages(blocks),
-    tool_call_id: result.tool_use_id,
-    ...(toolName === undefined ? {} : { tool_name: toolName }),
-  };
-}
-
-function textOf(blocks: readonly TextOrImage[]): string {
-  return blocks.flatMap((block) => (block.type === "text" ? block.text : [])).join("\n");
-}
-
-function withImages(blocks: readonly TextOrImage[]): { images?: string[] } {
-  const images = blocks.flatMap((block) => (block.type === "image" ? block.source.data : []));
-  return images.length > 0 ? { images } : {};
+/** Undefined: as the model does by itself. */
+function toThink(
+  { thinking, output_config: output, messages }: ConversationRequest,
+  ignored: IgnoredParameters,
+): boolean | string | undefined {
+  if (thinking?.type === "disabled") return false;
+  // A system message may change it in mid-conversation.
+  const changed = messages.findLast((message) => message.role === "system" && message.output_config?.effort);
+  const effort = (changed?.role === "system" ? changed.output_config?.effort : undefined) ?? output?.effort;
+  if (effort !== undefined) {
+    const known = knownEffort.safeParse(effort).data;
+    if (known !== undefined && known !== "none") return toOllamaThink(known);
+    ignored.ignore("output_config.effort");
+  }
+  return thinking == null ? undefined : true;
 }

@@ -3,24 +3,39 @@ import { anthropicError } from "../error-formats.ts";
 import type { ApiError } from "../../errors.ts";
 import type { OllamaEvent, OllamaToolCall } from "../../ollama/types.ts";
 import { namedEvent } from "../../lib/sse.ts";
-import type { StreamingResponse, BufferedResponse } from "../adapter.ts";
+import type { BufferedResponse, StreamingResponse } from "../adapter.ts";
+import { signThinking } from "./thinking-signature.ts";
+
+/** What of a request its response depends on. */
+export interface MessageOptions {
+  readonly model: string;
+  readonly maxTokens: number;
+  /** The client needs the thinking for the next turn only. */
+  readonly hidesThinking: boolean;
+}
+
+type StopReason = "end_turn" | "max_tokens" | "model_context_window_exceeded" | "tool_use";
 
 function newId(prefix: "msg" | "toolu"): string {
   return `${prefix}_${randomUUID().replaceAll("-", "")}`;
 }
 
-function usageOf(event: OllamaEvent): object {
+function usageOf(inputTokens = 0, outputTokens = 0): object {
   return {
-    input_tokens: event.prompt_eval_count ?? 0,
-    output_tokens: event.eval_count ?? 0,
+    input_tokens: inputTokens,
+    output_tokens: outputTokens,
     cache_creation_input_tokens: 0,
     cache_read_input_tokens: 0,
   };
 }
 
-/** Ollama does not say whether a stop sequence or the model ended the answer. */
-function stopReason(event: OllamaEvent, calledTools: boolean): "end_turn" | "max_tokens" | "tool_use" {
-  if (event.done_reason === "length") return "max_tokens";
+/** Ollama does not say whether a stop sequence or the model ended the response. */
+function stopReason(event: OllamaEvent, calledTools: boolean, { maxTokens }: MessageOptions): StopReason {
+  if (event.done_reason === "length") {
+    // Fewer than the client allows: the context was full.
+    const isFull = event.eval_count !== undefined && event.eval_count > 0 && event.eval_count < maxTokens;
+    return isFull ? "model_context_window_exceeded" : "max_tokens";
+  }
   return calledTools ? "tool_use" : "end_turn";
 }
 
@@ -33,17 +48,17 @@ function toToolUse(call: OllamaToolCall): { type: string; id: string; name: stri
   };
 }
 
-/** Builds Anthropic's `message` of the events of a whole answer. */
+/** Builds Anthropic's `message` of the events of a buffered response. */
 export class MessageBuilder implements BufferedResponse {
   readonly #id = newId("msg");
-  readonly #model: string;
+  readonly #options: MessageOptions;
   #thinking = "";
   #text = "";
   readonly #toolUses: object[] = [];
   #last: OllamaEvent = {};
 
-  constructor(model: string) {
-    this.#model = model;
+  constructor(options: MessageOptions) {
+    this.#options = options;
   }
 
   add(event: OllamaEvent): void {
@@ -59,16 +74,35 @@ export class MessageBuilder implements BufferedResponse {
       id: this.#id,
       type: "message",
       role: "assistant",
-      model: this.#model,
+      model: this.#options.model,
       content: [
-        ...(this.#thinking === "" ? [] : [{ type: "thinking", thinking: this.#thinking, signature: "" }]),
-        ...(this.#text === "" ? [] : [{ type: "text", text: this.#text, citations: null }]),
+        ...(this.#thinking === "" ? [] : [this.#thinkingBlock()]),
+        ...(this.#text === "" ? [] : [{ type: "text", text: this.#text }]),
         ...this.#toolUses,
       ],
-      stop_reason: stopReason(this.#last, this.#toolUses.length > 0),
+      stop_reason: stopReason(this.#last, this.#toolUses.length > 0, this.#options),
       stop_sequence: null,
-      usage: usageOf(this.#last),
+      usage: usageOf(this.#last.prompt_eval_count, this.#last.eval_count),
     });
+  }
+
+  #thinkingBlock(): object {
+    return this.#options.hidesThinking
+      ? { type: "thinking", thinking: "", signature: signThinking(this.#thinking) }
+      : { type: "thinking", thinking: this.#thinking, signature: signThinking() };
+  }
+}
+
+/** Builds the response of a count: how many tokens the model has read. */
+export class TokenCountBuilder implements BufferedResponse {
+  #tokens = 0;
+
+  add({ prompt_eval_count: tokens }: OllamaEvent): void {
+    this.#tokens = tokens ?? this.#tokens;
+  }
+
+  build(): string {
+    return JSON.stringify({ input_tokens: this.#tokens });
   }
 }
 
@@ -76,20 +110,24 @@ type OpenBlock = "none" | "thinking" | "text";
 
 const EMPTY_BLOCKS = {
   thinking: '{"type":"thinking","thinking":"","signature":""}',
-  text: '{"type":"text","text":"","citations":null}',
+  text: '{"type":"text","text":""}',
 };
 
-/** Writes a streamed answer as Anthropic's events: one block after the other, each begun, told and ended. */
+/** Writes a streamed response as Anthropic's events: one block after the other, each with its start, deltas and stop. */
 export class MessageWriter implements StreamingResponse {
   readonly contentType = "text/event-stream; charset=utf-8";
-  readonly #model: string;
+  readonly #options: MessageOptions;
+  readonly #promptTokens: number;
   #begun = false;
   #open: OpenBlock = "none";
   #index = -1;
   #calledTools = false;
+  #hiddenThinking = "";
 
-  constructor(model: string) {
-    this.#model = model;
+  /** @param promptTokens an estimate: Ollama counts when it is done */
+  constructor(options: MessageOptions, promptTokens: number) {
+    this.#options = options;
+    this.#promptTokens = promptTokens;
   }
 
   write(event: OllamaEvent): string {
@@ -98,7 +136,7 @@ export class MessageWriter implements StreamingResponse {
     if (!this.#begun) text += this.#begin();
     if (message?.thinking) {
       text += this.#switchTo("thinking");
-      text += this.#delta(`{"type":"thinking_delta","thinking":${JSON.stringify(message.thinking)}}`);
+      text += this.#think(message.thinking);
     }
     if (message?.content) {
       text += this.#switchTo("text");
@@ -119,12 +157,11 @@ export class MessageWriter implements StreamingResponse {
       id: newId("msg"),
       type: "message",
       role: "assistant",
-      model: this.#model,
+      model: this.#options.model,
       content: [],
       stop_reason: null,
       stop_sequence: null,
-      // Ollama counts when it is done; the last event has the counts.
-      usage: usageOf({}),
+      usage: usageOf(this.#promptTokens),
     };
     return namedEvent("message_start", JSON.stringify({ type: "message_start", message }));
   }
@@ -134,6 +171,15 @@ export class MessageWriter implements StreamingResponse {
     const ended = this.#close();
     this.#open = block;
     return ended + this.#start(EMPTY_BLOCKS[block]);
+  }
+
+  #think(thinking: string): string {
+    if (!this.#options.hidesThinking) {
+      return this.#delta(`{"type":"thinking_delta","thinking":${JSON.stringify(thinking)}}`);
+    }
+    this.#hiddenThinking += thinking;
+    // Clients and proxies would take a long silence for a dead connection.
+    return namedEvent("ping", '{"type":"ping"}');
   }
 
   #toolUse(call: OllamaToolCall): string {
@@ -149,18 +195,27 @@ export class MessageWriter implements StreamingResponse {
   }
 
   #end(event: OllamaEvent): string {
-    const delta = { stop_reason: stopReason(event, this.#calledTools), stop_sequence: null };
+    const stop_reason = stopReason(event, this.#calledTools, this.#options);
+    const usage = usageOf(event.prompt_eval_count, event.eval_count);
+    const ended = { type: "message_delta", delta: { stop_reason, stop_sequence: null }, usage };
     return (
       this.#close() +
-      namedEvent("message_delta", JSON.stringify({ type: "message_delta", delta, usage: usageOf(event) })) +
+      namedEvent("message_delta", JSON.stringify(ended)) +
       namedEvent("message_stop", '{"type":"message_stop"}')
     );
   }
 
   #close(): string {
     if (this.#open === "none") return "";
+    const signed = this.#open === "thinking" ? this.#signature() : "";
     this.#open = "none";
-    return this.#stop();
+    return signed + this.#stop();
+  }
+
+  #signature(): string {
+    const signature = signThinking(this.#hiddenThinking);
+    this.#hiddenThinking = "";
+    return this.#delta(JSON.stringify({ type: "signature_delta", signature }));
   }
 
   #start(block: string): string {

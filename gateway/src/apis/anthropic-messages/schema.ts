@@ -1,238 +1,134 @@
 import * as z from "zod";
 import { temperatureTo } from "../common/fatal-options.ts";
-import { ignored } from "../common/parameters.ts";
-import { unsupported, unsupportedFlag, unsupportedForms } from "../common/validation.ts";
+import { isEmptyList, letsTheModelCall } from "../common/noop-values.ts";
+import { hint, ignored, object } from "../common/parameters.ts";
+import { unsupported } from "../common/validation.ts";
 import { MAX_MESSAGES, MAX_TOOLS, extensions, modelName } from "../openai-chat/schema.ts";
-import { isEmptyList, letsTheModelCall, setsOnly } from "../common/noop-values.ts";
-
-// What was sent before is read anew each time: nothing is cached, and nothing changes by it.
-const cached = { cache_control: ignored };
-
-const textBlock = z.strictObject({
-  type: z.literal("text"),
-  text: z.string(),
-  citations: ignored,
-  ...cached,
-});
-
-const imageBlock = z.strictObject({
-  type: z.literal("image"),
-  source: z.discriminatedUnion("type", [
-    z.strictObject({
-      type: z.literal("base64"),
-      media_type: z.string().regex(/^image\//),
-      data: z.string(),
-    }),
-    unsupportedForms(
-      "type",
-      ["url", "file"],
-      "only base64 is taken; nothing is fetched on behalf of a client, and no file is kept",
-    ),
-  ]),
-  transformations: unsupported(
-    "images are scaled as the model needs them",
-    setsOnly("oversized_image", ["downsize"]),
-  ),
-  ...cached,
-});
-
-const toolset = { toolset_name: unsupported("the gateway has no tools of its own") };
-
-const toolUseBlock = z.strictObject({
-  type: z.literal("tool_use"),
-  id: z.string(),
-  name: z.string(),
-  input: z.record(z.string(), z.unknown()),
-  caller: ignored,
-  ...toolset,
-  ...cached,
-});
-
-const onlyTextAndImages = "only text and images are read";
-
-const otherResults = unsupportedForms(
-  "type",
-  ["document", "search_result", "tool_reference", "browser_state"],
-  onlyTextAndImages,
-);
-
-const toolResultBlock = z.strictObject({
-  type: z.literal("tool_result"),
-  tool_use_id: z.string(),
-  content: z
-    .union([z.string(), z.array(z.discriminatedUnion("type", [textBlock, imageBlock, otherResults]))])
-    .nullish(),
-  is_error: z.boolean().nullish(),
-  ...toolset,
-  ...cached,
-});
-
-const thinkingBlock = z.strictObject({
-  type: z.literal("thinking"),
-  thinking: z.string(),
-  signature: ignored,
-});
-
-const redactedBlock = z.strictObject({ type: z.literal("redacted_thinking"), data: z.string() });
-
-const otherBlocks = unsupportedForms(
-  "type",
-  ["document", "search_result", "container_upload"],
-  onlyTextAndImages,
-);
-
-const serverTools = unsupportedForms(
-  "type",
-  [
-    "server_tool_use",
-    "bash_code_execution_tool_result",
-    "code_execution_tool_result",
-    "text_editor_code_execution_tool_result",
-    "tool_search_tool_result",
-    "web_fetch_tool_result",
-    "web_search_tool_result",
-  ],
-  "the gateway has no tools of its own",
-);
-
-const blocksOfTheModel = unsupportedForms(
-  "type",
-  ["tool_use", "thinking", "redacted_thinking"],
-  "only the assistant calls tools and thinks",
-);
-
-const blocksOfTheUser = unsupportedForms(
-  "type",
-  ["image", "tool_result"],
-  "the assistant says text and calls tools",
-);
+import { assistantBlock, systemBlock, textBlock, userBlock } from "./blocks.ts";
 
 const message = z.discriminatedUnion("role", [
-  z.strictObject({
-    role: z.literal("user"),
-    content: z.union([
-      z.string(),
-      z
-        .array(
-          z.discriminatedUnion("type", [
-            textBlock,
-            imageBlock,
-            toolResultBlock,
-            blocksOfTheModel,
-            otherBlocks,
-            serverTools,
-          ]),
-        )
-        .min(1),
-    ]),
-  }),
-  z.strictObject({
+  object({ role: z.literal("user"), content: z.union([z.string(), z.array(userBlock)]).optional() }),
+  object({
     role: z.literal("assistant"),
-    content: z.union([
-      z.string(),
-      z.array(
-        z.discriminatedUnion("type", [
-          textBlock,
-          toolUseBlock,
-          thinkingBlock,
-          redactedBlock,
-          blocksOfTheUser,
-          otherBlocks,
-          serverTools,
-        ]),
-      ),
-    ]),
+    content: z.union([z.string(), z.array(assistantBlock)]).optional(),
   }),
-  z.strictObject({
+  object({
     role: z.literal("system"),
-    content: z.union([
-      z.string(),
-      z
-        .array(
-          z.discriminatedUnion("type", [
-            textBlock,
-            blocksOfTheModel,
-            blocksOfTheUser,
-            otherBlocks,
-            serverTools,
-          ]),
-        )
-        .min(1),
-    ]),
+    content: z.union([z.string(), z.array(systemBlock)]).optional(),
+    clear_at: z.string().optional(),
+    output_config: object({ effort: z.string().optional() }).optional(),
   }),
 ]);
 
-const tool = z.strictObject({
-  type: z
-    .union([
-      z.literal("custom"),
-      unsupported("the gateway has no tools of its own; only custom ones are taken"),
-    ])
-    .optional(),
-  name: z.string().regex(/^[A-Za-z0-9_-]{1,128}$/),
-  description: z.string().optional(),
-  input_schema: z.record(z.string(), z.unknown()),
-  strict: ignored,
-  eager_input_streaming: ignored,
-  input_examples: unsupported("the model is shown the schema of a tool alone", isEmptyList),
-  allowed_callers: unsupported("only the model itself calls", letsTheModelCall),
-  defer_loading: unsupportedFlag("the model is shown every tool at once"),
-  ...cached,
-});
+/** A tool that the client runs. */
+export const customTool = object(
+  {
+    type: z.literal("custom").optional(),
+    name: z.string().regex(/^[A-Za-z0-9_-]{1,128}$/),
+    description: z.string().optional(),
+    input_schema: z.record(z.string(), z.unknown()),
+    defer_loading: z.boolean().optional(),
+    strict: ignored,
+    eager_input_streaming: ignored,
+    input_examples: ignored,
+    allowed_callers: hint("only the model itself calls", letsTheModelCall),
+    cache_control: ignored,
+  },
+  "tools",
+);
+
+/** A tool that Anthropic's servers run, or whose schema Anthropic's models know by heart. */
+const builtInTool = z.looseObject({ type: z.string().refine((type) => type !== "custom") });
 
 const disableParallel = { disable_parallel_tool_use: z.boolean().optional() };
 
-/** The body of `POST /v1/messages`. */
-export const messagesSchema = z.strictObject({
+const jsonFormat = object({ type: z.literal("json_schema"), schema: z.record(z.string(), z.unknown()) });
+
+const conversation = {
   model: modelName,
   messages: z.array(message).min(1).max(MAX_MESSAGES),
-  max_tokens: z.int().min(1),
   system: z.union([z.string(), z.array(textBlock)]).nullish(),
+  tools: z
+    .array(z.union([customTool, builtInTool]))
+    .max(MAX_TOOLS)
+    .nullish(),
+  tool_choice: z
+    .discriminatedUnion("type", [
+      object({ type: z.literal("auto"), ...disableParallel }),
+      object({ type: z.literal("any"), ...disableParallel }),
+      object({ type: z.literal("tool"), name: z.string(), ...disableParallel }),
+      object({ type: z.literal("none") }),
+    ])
+    .nullish(),
+  thinking: object(
+    {
+      type: z.enum(["enabled", "adaptive", "between_tools", "disabled"]),
+      budget_tokens: hint("Ollama has no budget for thinking"),
+      display: z.string().optional(),
+      block_binding: ignored,
+    },
+    "thinking",
+  ).nullish(),
+  output_config: object(
+    {
+      format: jsonFormat.optional(),
+      effort: z.string().optional(),
+      task_budget: hint("the model is shown no budget"),
+    },
+    "output_config",
+  ).nullish(),
+  output_format: jsonFormat.nullish().describe("The former name of `output_config.format`."),
+  ...extensions,
+
+  // Without effect on the response.
+  cache_control: ignored,
+  metadata: ignored,
+  service_tier: ignored,
+  inference_geo: ignored,
+  diagnostics: ignored,
+  betas: ignored,
+  user_profile_id: ignored,
+  workspace_id: ignored,
+  billing_policy: ignored,
+  fallback_credit_token: ignored,
+
+  // Preferences.
+  speed: hint("a model has one speed", (value) => value === "standard"),
+  fallbacks: hint("the model that is named generates"),
+  context_management: hint("the conversation is taken as it is sent"),
+
+  // These would change the response.
+  container: unsupported("the gateway runs no code"),
+  mcp_servers: unsupported("the gateway calls no servers", isEmptyList),
+  compaction: unsupported("the gateway compacts no conversations; have the model write a summary"),
+  thread: unsupported("the gateway keeps no conversations; send all of its messages"),
+};
+
+/** The body of `POST /v1/messages`. */
+export const messagesSchema = z.strictObject({
+  ...conversation,
+  max_tokens: z.int().min(0),
   stream: z.boolean().nullish(),
   temperature: temperatureTo(1).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
   top_k: z.int().min(0).nullish(),
   stop_sequences: z.array(z.string()).nullish(),
-  tools: z.array(tool).max(MAX_TOOLS).nullish(),
-  tool_choice: z
-    .discriminatedUnion("type", [
-      z.strictObject({ type: z.literal("auto"), ...disableParallel }),
-      z.strictObject({ type: z.literal("any"), ...disableParallel }),
-      z.strictObject({ type: z.literal("tool"), name: z.string(), ...disableParallel }),
-      z.strictObject({ type: z.literal("none") }),
-    ])
-    .nullish(),
-  thinking: z
-    .discriminatedUnion("type", [
-      z.strictObject({ type: z.literal("enabled"), budget_tokens: ignored, display: ignored }),
-      z.strictObject({ type: z.literal("adaptive"), display: ignored }),
-      z.strictObject({ type: z.literal("disabled") }),
-      unsupportedForms("type", ["between_tools"], "a model of Ollama thinks before it answers"),
-    ])
-    .nullish(),
-  output_config: z
-    .strictObject({
-      format: z
-        .strictObject({ type: z.literal("json_schema"), schema: z.record(z.string(), z.unknown()) })
-        .nullish(),
-      effort: unsupported("models of Ollama have no effort; use thinking"),
-    })
-    .nullish(),
-  ...extensions,
+});
 
-  // Without effect on the answer.
-  metadata: ignored,
-  service_tier: ignored,
-  inference_geo: ignored,
-  speed: ignored,
-  diagnostics: ignored,
-  ...cached,
-
-  // These would change the answer.
-  container: unsupported("the gateway runs no code"),
-  context_management: unsupported("the conversation is taken as it is sent"),
-  mcp_servers: unsupported("the gateway calls no servers", isEmptyList),
+/** The body of `POST /v1/messages/count_tokens`. */
+export const countTokensSchema = z.strictObject({
+  ...conversation,
+  max_tokens: ignored,
+  stream: ignored,
+  temperature: ignored,
+  top_p: ignored,
+  top_k: ignored,
+  stop_sequences: ignored,
 });
 
 export type MessagesRequest = z.output<typeof messagesSchema>;
-export type Message = MessagesRequest["messages"][number];
+export type CountTokensRequest = z.output<typeof countTokensSchema>;
+/** What both have. */
+export type ConversationRequest = Pick<MessagesRequest, keyof typeof conversation>;
+export type Message = ConversationRequest["messages"][number];
+export type CustomTool = z.output<typeof customTool>;

@@ -1,0 +1,273 @@
+import { ApiError } from "../../errors.ts";
+import type { OllamaMessage, OllamaToolCall } from "../../ollama/types.ts";
+import {
+  documentText,
+  omissionNote,
+  readableText,
+  searchResultText,
+  toolReferenceText,
+} from "./block-text.ts";
+import type { Block, DocumentBlock, ImageBlock, OtherBlock, ToolResultBlock } from "./blocks.ts";
+import type { Message, ConversationRequest } from "./schema.ts";
+import { readThinking } from "./thinking-signature.ts";
+
+export interface Conversation {
+  readonly messages: readonly OllamaMessage[];
+  /** Which of the messages the client has just written. What is in it must be read; in others a note can stand for it. */
+  readonly newest: number | undefined;
+}
+
+// Claude Code's own line for Anthropic's accounting. It differs between requests, so that Ollama would have to read
+// the prompt after it again each time.
+const BILLING_LINE = "x-anthropic-billing-header:";
+
+/** Anthropic's conversation as Ollama's. @throws ApiError for something in the newest message that cannot be read */
+export function toConversation({
+  system,
+  messages,
+}: Pick<ConversationRequest, "system" | "messages">): Conversation {
+  const lastUser = messages.findLastIndex(({ role }) => role === "user");
+  const firstReply = messages.findIndex(({ role }) => role === "assistant");
+  const instructions = [systemText(system)];
+  const reader = new MessageReader();
+  for (const [index, message] of messages.entries()) {
+    if (message.role !== "system") {
+      reader.add(message, index, index === lastUser);
+      continue;
+    }
+    if (message.clear_at === "next_user_message" && index < lastUser) continue;
+    const text = systemText(message.content);
+    // Many templates show the model the first system message only, or all of them in one place.
+    if (firstReply === -1 || index < firstReply) instructions.push(text);
+    else if (text !== "") reader.addReminder(text);
+  }
+  const content = instructions.filter((text) => text !== "").join("\n\n");
+  if (content === "") return reader;
+  return {
+    messages: [{ role: "system", content }, ...reader.messages],
+    newest: reader.newest === undefined ? undefined : reader.newest + 1,
+  };
+}
+
+type SystemMessage = Extract<Message, { role: "system" }>;
+
+function systemText(content: SystemMessage["content"] | ConversationRequest["system"]): string {
+  if (typeof content === "string") return content;
+  return (content ?? [])
+    .flatMap((block) => (block.type === "text" && !block.text.startsWith(BILLING_LINE) ? block.text : []))
+    .join("\n");
+}
+
+/** What is gathered of one message. */
+class Draft {
+  readonly texts: string[] = [];
+  readonly images: string[] = [];
+  readonly calls: OllamaToolCall[] = [];
+  thinking = "";
+
+  get isEmpty(): boolean {
+    return this.texts.length + this.images.length + this.calls.length === 0 && this.thinking === "";
+  }
+
+  toMessage(role: "user" | "assistant"): OllamaMessage {
+    return {
+      role,
+      content: this.texts.join("\n"),
+      ...(this.images.length > 0 ? { images: this.images } : {}),
+      ...(this.thinking === "" ? {} : { thinking: this.thinking }),
+      ...(this.calls.length > 0 ? { tool_calls: this.calls } : {}),
+    };
+  }
+}
+
+class MessageReader implements Conversation {
+  readonly messages: OllamaMessage[] = [];
+  newest: number | undefined;
+  /** A tool's result names the call it belongs to; models' templates need the tool's name. */
+  readonly #toolNames = new Map<string, string>();
+
+  addReminder(text: string): void {
+    this.messages.push({ role: "user", content: `<system-reminder>\n${text}\n</system-reminder>` });
+  }
+
+  add({ role, content }: Exclude<Message, SystemMessage>, index: number, isNewest: boolean): void {
+    if (typeof content === "string") {
+      this.messages.push({ role, content });
+      return;
+    }
+    const blocks: readonly Block[] = content ?? [];
+    const returnsResults = blocks.some(({ type }) => type === "tool_result");
+    const mustRead = isNewest && !returnsResults;
+    const results: OllamaMessage[] = [];
+    let draft = new Draft();
+    for (const [position, block] of blocks.entries()) {
+      const refuse = mustRead ? `messages[${index}].content[${position}]` : undefined;
+      const result = this.#read(block, draft, refuse);
+      if (result === undefined) continue;
+      if (role === "user") results.push(result);
+      else {
+        // A server's tool has run in the middle of the assistant's message.
+        if (!draft.isEmpty) this.messages.push(draft.toMessage(role));
+        this.messages.push(result);
+        draft = new Draft();
+      }
+    }
+    // What the tools returned comes before what the user says to it.
+    const returned = results.length > 0 || this.messages.at(-1)?.role === "tool";
+    this.messages.push(...results);
+    if (draft.isEmpty && returned && blocks.length > 0) return;
+    if (mustRead) this.newest = this.messages.length;
+    this.messages.push(draft.toMessage(role));
+  }
+
+  /**
+   * Reads a block into the message it is in; what a tool returned is a message of its own.
+   *
+   * @param refuse the block's place, if nothing in it may be left out
+   */
+  #read(block: Block, draft: Draft, refuse: string | undefined): OllamaMessage | undefined {
+    switch (block.type) {
+      case "text":
+        draft.texts.push(block.text);
+        return undefined;
+      case "image":
+        readImage(block, draft, refuse);
+        return undefined;
+      case "document":
+        readDocument(block, draft, refuse);
+        return undefined;
+      case "search_result":
+        draft.texts.push(searchResultText(block));
+        return undefined;
+      case "container_upload":
+        omit(UPLOAD, draft, refuse);
+        return undefined;
+      case "tool_use":
+        this.#call(block.id, block.name, block.input, draft);
+        return undefined;
+      case "thinking":
+        draft.thinking += readThinking(block);
+        return undefined;
+      case "tool_result":
+        return this.#toolMessage(block);
+      case "other":
+        return this.#readOther(block.block, draft);
+      case "tool_addition":
+      case "tool_removal":
+        return undefined;
+    }
+  }
+
+  /** Blocks of Anthropic's own tools: their calls and results are read like others. */
+  #readOther(block: OtherBlock, draft: Draft): OllamaMessage | undefined {
+    const { type, id, name, input, tool_use_id: callId, is_error: isError } = block;
+    if (type === "server_tool_use" || type === "mcp_tool_use") {
+      if (typeof id === "string" && typeof name === "string") this.#call(id, name, input, draft);
+      return undefined;
+    }
+    if (type.endsWith("_tool_result")) {
+      return this.#result(
+        typeof callId === "string" ? callId : "",
+        readableText(block),
+        [],
+        isError === true,
+      );
+    }
+    // The summary that stands for what was said before.
+    if (type === "compaction") draft.texts.push(readableText(block));
+    return undefined;
+  }
+
+  #call(id: string, name: string, input: unknown, draft: Draft): void {
+    this.#toolNames.set(id, name);
+    const isObject = typeof input === "object" && input !== null && !Array.isArray(input);
+    draft.calls.push({ id, function: { name, arguments: isObject ? input : {} } });
+  }
+
+  #toolMessage({ tool_use_id: id, content, is_error: isError }: ToolResultBlock): OllamaMessage {
+    if (typeof content === "string") return this.#result(id, content, [], isError === true);
+    const draft = new Draft();
+    for (const block of content ?? []) {
+      if (block.type === "tool_reference") draft.texts.push(toolReferenceText(block.tool_name));
+      else if (block.type === "other") draft.texts.push(readableText(block.block));
+      else this.#read(block, draft, undefined);
+    }
+    return this.#result(id, draft.texts.join("\n"), draft.images, isError === true);
+  }
+
+  #result(id: string, text: string, images: readonly string[], isError: boolean): OllamaMessage {
+    const toolName = this.#toolNames.get(id);
+    return {
+      role: "tool",
+      content: isError ? `Error: ${text}` : text,
+      ...(images.length > 0 ? { images } : {}),
+      tool_call_id: id,
+      ...(toolName === undefined ? {} : { tool_name: toolName }),
+    };
+  }
+}
+
+function readImage({ source }: ImageBlock, draft: Draft, refuse: string | undefined): void {
+  if (source.type === "base64") draft.images.push(source.data);
+  else omit(LINKED_IMAGE, draft, refuse);
+}
+
+function readDocument(block: DocumentBlock, draft: Draft, refuse: string | undefined): void {
+  const text = documentText(block);
+  if (text === undefined) {
+    omit(block.title ? { ...DOCUMENT, what: `A document (${block.title})` } : DOCUMENT, draft, refuse);
+    return;
+  }
+  draft.texts.push(text);
+  if (block.source.type !== "content" || typeof block.source.content === "string") return;
+  for (const part of block.source.content) if (part.type === "image") readImage(part, draft, refuse);
+}
+
+interface Unreadable {
+  readonly what: string;
+  readonly why: string;
+  readonly advice: string;
+}
+
+const LINKED_IMAGE: Unreadable = {
+  what: "An image",
+  why: "nothing is fetched, and no file is kept",
+  advice: "Send the image itself, as base64.",
+};
+
+const DOCUMENT: Unreadable = {
+  what: "A document",
+  why: "only text is read, no PDF, address or file",
+  advice: "Send the document's text.",
+};
+
+const UPLOAD: Unreadable = {
+  what: "A file",
+  why: "the gateway keeps no files",
+  advice: "Send the file's text.",
+};
+
+/** @throws ApiError if it may not be left out */
+function omit({ what, why, advice }: Unreadable, draft: Draft, refuse: string | undefined): void {
+  if (refuse !== undefined) {
+    throw new ApiError("unsupported_parameter", {
+      message: `Unsupported value for '${refuse}': ${why}. ${advice}`,
+      param: refuse,
+    });
+  }
+  draft.texts.push(omissionNote(what, why));
+}
+
+/**
+ * The messages for a model that cannot see: a note stands for each image. Undefined if one of the images is in the newest
+ * message.
+ */
+export function withoutImages({ messages, newest }: Conversation): readonly OllamaMessage[] | undefined {
+  if (newest !== undefined && messages[newest]?.images !== undefined) return undefined;
+  return messages.map((message) => {
+    if (message.images === undefined) return message;
+    const { images, ...rest } = message;
+    const notes = images.map(() => omissionNote("An image", "the model cannot see images"));
+    return { ...rest, content: [message.content, ...notes].filter((text) => text !== "").join("\n") };
+  });
+}

@@ -1,0 +1,147 @@
+import * as z from "zod";
+import { ApiError } from "../../errors.ts";
+import type { IgnoredParameters } from "../common/parameters.ts";
+import type { Tool } from "../common/tool-choice.ts";
+import type { OtherBlock } from "./blocks.ts";
+import { type CustomTool, type Message, type ConversationRequest, customTool } from "./schema.ts";
+
+interface KnownTool {
+  readonly tool: CustomTool;
+  /** The request's parameter that holds its schema. */
+  readonly param: string;
+  state: "shown" | "deferred" | "removed";
+}
+
+export interface OfferedTools {
+  /** What the model is shown. */
+  readonly tools: readonly Tool[];
+  /** The request's parameter that holds the schema of one of them. */
+  readonly parametersOf: (index: number) => string;
+}
+
+/**
+ * The tools that the client runs itself; those of Anthropic's servers are left out. A tool with `defer_loading` is shown
+ * as soon as the conversation refers to it.
+ *
+ * @param ignored takes the name of each tool that is left out
+ * @throws ApiError when one that is left out has to be called
+ */
+export function offeredTools(
+  { tools, tool_choice: choice, messages }: ConversationRequest,
+  ignored: IgnoredParameters,
+): OfferedTools {
+  const known = new Map<string, KnownTool>();
+  const leftOut = new Map<string, string>();
+  for (const [index, tool] of (tools ?? []).entries()) {
+    if (!isCustom(tool)) leftOut.set(`tools[${index}] (${tool.type})`, String(tool["name"]));
+    else {
+      const state = tool.defer_loading === true ? "deferred" : "shown";
+      known.set(tool.name, { tool, param: `tools[${index}].input_schema`, state });
+    }
+  }
+  if (choice?.type === "tool" && !known.has(choice.name) && [...leftOut.values()].includes(choice.name)) {
+    throw notRunHere(`the tool '${choice.name}' would have to run on the server`);
+  }
+  if (choice?.type === "any" && known.size === 0 && leftOut.size > 0) {
+    throw notRunHere("all of the tools would have to run on the server");
+  }
+  for (const place of leftOut.keys()) ignored.ignore(place);
+
+  for (const { content } of messages) {
+    if (typeof content === "string") continue;
+    for (const block of content ?? []) applyChange(block, known);
+  }
+  const all = [...known.values()];
+  // What would find the deferred ones does not run, or there is nothing to find them with.
+  const isSearchLeftOut = [...leftOut.keys()].some((place) => place.includes("(tool_search_tool_"));
+  const showsDeferred = isSearchLeftOut || !all.some(({ state }) => state === "shown");
+  const shown = all.filter(({ tool, state }) => {
+    if (state !== "deferred") return state === "shown";
+    return showsDeferred || (choice?.type === "tool" && choice.name === tool.name);
+  });
+  return {
+    tools: shown.map(({ tool }) => toOllamaTool(tool)),
+    parametersOf: (index) => shown[index]?.param ?? "tools",
+  };
+}
+
+function isCustom(tool: NonNullable<ConversationRequest["tools"]>[number]): tool is CustomTool {
+  return tool.type === undefined || tool.type === "custom";
+}
+
+function notRunHere(why: string): ApiError {
+  return new ApiError("unsupported_parameter", {
+    message: `Unsupported value for 'tool_choice': ${why}, and the gateway runs no tools. Let the model choose, or name a tool of your own.`,
+    param: "tool_choice",
+  });
+}
+
+function toOllamaTool({ name, description, input_schema: parameters }: CustomTool): Tool {
+  return {
+    type: "function",
+    function: { name, ...(description == null ? {} : { description }), parameters },
+  };
+}
+
+/** Shows, adds or removes the tools that a block refers to. */
+function applyChange(block: AnyBlock, known: Map<string, KnownTool>): void {
+  switch (block.type) {
+    case "tool_use":
+      show(block.name, known);
+      break;
+    case "tool_result":
+      if (typeof block.content === "string") break;
+      for (const part of block.content ?? []) if (part.type === "tool_reference") show(part.tool_name, known);
+      break;
+    case "tool_addition":
+    case "tool_removal":
+      changeTool(block, known);
+      break;
+    case "other":
+      applyOther(block.block, known);
+      break;
+    case "container_upload":
+    case "document":
+    case "image":
+    case "search_result":
+    case "text":
+    case "thinking":
+      break;
+  }
+}
+
+type AnyBlock = Exclude<NonNullable<Message["content"]>, string>[number];
+
+const searchResult = z.looseObject({ tool_references: z.array(z.looseObject({ tool_name: z.string() })) });
+const toolChanges = z.array(z.looseObject({ type: z.string(), tool: z.unknown() }));
+
+function applyOther(
+  { type, content, tool_changes: changes }: OtherBlock,
+  known: Map<string, KnownTool>,
+): void {
+  if (type === "tool_search_tool_result") {
+    for (const { tool_name: name } of searchResult.safeParse(content).data?.tool_references ?? [])
+      show(name, known);
+  } else if (type === "compaction") {
+    for (const change of toolChanges.safeParse(changes).data ?? []) changeTool(change, known);
+  }
+}
+
+function show(name: unknown, known: ReadonlyMap<string, KnownTool>): void {
+  const tool = typeof name === "string" ? known.get(name) : undefined;
+  if (tool !== undefined) tool.state = "shown";
+}
+
+function changeTool(
+  change: { readonly type: string; readonly tool?: unknown },
+  known: Map<string, KnownTool>,
+): void {
+  const { type, name, definition } = (change.tool ?? {}) as Readonly<Record<string, unknown>>;
+  const tool = typeof name === "string" ? known.get(name) : undefined;
+  if (change.type === "tool_removal") {
+    if (tool !== undefined) tool.state = "removed";
+  } else if (type === "tool_definition") {
+    const added = customTool.safeParse(definition).data;
+    if (added !== undefined) known.set(added.name, { tool: added, param: "messages", state: "shown" });
+  } else show(name, known);
+}

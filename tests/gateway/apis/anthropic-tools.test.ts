@@ -1,0 +1,81 @@
+import { expect, test } from "vitest";
+import { adaptMessages } from "../../../gateway/src/apis/anthropic-messages/adapter.ts";
+import { messagesSchema } from "../../../gateway/src/apis/anthropic-messages/schema.ts";
+import { parseBody } from "../../../gateway/src/apis/common/validation.ts";
+import type { OllamaChatRequest } from "../../../gateway/src/ollama/types.ts";
+
+const user = { role: "user", content: "Hi" };
+const text = (content: string) => ({ type: "text", text: content });
+const input_schema = { type: "object" };
+
+function adapted(body: object): { readonly sent: OllamaChatRequest; readonly ignored: readonly string[] } {
+  const ignored: string[] = [];
+  const parsed = parseBody(messagesSchema, { model: "m", max_tokens: 9, messages: [user], ...body });
+  const { call } = adaptMessages(parsed, { ignore: (name) => void ignored.push(name) });
+  return { sent: call.body as OllamaChatRequest, ignored };
+}
+
+const named = (name: string, rest: object = {}) => ({ name, input_schema, ...rest });
+const namesOf = (body: object) => {
+  const { sent, ignored } = adapted(body);
+  const shown = (sent.tools ?? []) as readonly { readonly function: { readonly name: string } }[];
+  return [shown.map((tool) => tool.function.name), ignored];
+};
+
+test("tools that Anthropic's servers run are left out and named", () => {
+  const mixed = [
+    named("f"),
+    { type: "web_search_20250305", name: "web_search" },
+    named("g", { type: "custom" }),
+  ];
+  expect(namesOf({ tools: mixed })).toEqual([["f", "g"], ["tools[1] (web_search_20250305)"]]);
+  expect(namesOf({ tools: mixed, tool_choice: { type: "any" } })[0]).toEqual(["f", "g"]);
+  const demanded = { tools: mixed, tool_choice: { type: "tool", name: "web_search" } };
+  expect(() => adapted(demanded)).toThrow("'tool_choice'");
+  expect(() => adapted({ tools: [mixed[1]], tool_choice: { type: "any" } })).toThrow("'tool_choice'");
+});
+
+test("a deferred tool is shown once the conversation refers to it", () => {
+  const deferred = { defer_loading: true };
+  const all = [
+    named("find"),
+    named("a", deferred),
+    named("b", deferred),
+    named("c", deferred),
+    named("d", deferred),
+  ];
+  expect(namesOf({ tools: all })).toEqual([["find"], []]);
+  const call = { type: "tool_use", id: "1", name: "c", input: {} };
+  const found = [{ type: "tool_reference", tool_name: "b" }];
+  const messages = [
+    user,
+    { role: "assistant", content: [call] },
+    { role: "user", content: [{ type: "tool_result", tool_use_id: "1", content: found }] },
+  ];
+  expect(namesOf({ tools: all, messages })[0]).toEqual(["find", "b", "c"]);
+  expect(namesOf({ tools: all, tool_choice: { type: "tool", name: "d" } })[0]).toEqual(["find", "d"]);
+  expect(adapted({ messages, tools: all }).sent.messages).toContainEqual(
+    expect.objectContaining({ role: "tool", content: "The tool b is available now." }),
+  );
+});
+
+test("deferred tools are shown where what would find them does not run here", () => {
+  const search = { type: "tool_search_tool_regex_20251119", name: "tool_search_tool_regex" };
+  const tools = [search, named("f"), named("a", { defer_loading: true })];
+  expect(namesOf({ tools })).toEqual([["f", "a"], ["tools[0] (tool_search_tool_regex_20251119)"]]);
+  expect(namesOf({ tools: [named("a", { defer_loading: true })] })[0]).toEqual(["a"]);
+});
+
+test("tools change in mid-conversation", () => {
+  const change = (type: string, tool: object) => ({ type, tool });
+  const reference = (name: string) => ({ type: "tool_reference", name });
+  const definition = { type: "tool_definition", definition: named("new") };
+  const content = [
+    text("Tools have changed."),
+    change("tool_removal", reference("f")),
+    change("tool_addition", reference("a")),
+    change("tool_addition", definition),
+  ];
+  const tools = [named("f"), named("a", { defer_loading: true }), named("g")];
+  expect(namesOf({ tools, messages: [user, { role: "system", content }] })[0]).toEqual(["a", "g", "new"]);
+});
