@@ -63,6 +63,8 @@ export class FakeOllama {
   /** What it was asked about itself and its models, in order. */
   readonly asked: string[] = [];
   models: string[] = ["m:latest"];
+  /** Of every model's files. */
+  digest = "d";
   /** The models that are loaded; undefined stands for all that are there. A load adds to them. */
   loaded: { name: string; digest?: string; context_length?: number; expires_at?: string }[] | undefined;
   /** What `/api/show` says every model can do; undefined: it does not say, as an old Ollama. */
@@ -189,7 +191,7 @@ export class FakeOllama {
     const models = this.models.map((name) => ({
       name,
       model: name,
-      digest: "d",
+      digest: this.digest,
       size: 1,
       modified_at: "2025-01-02T03:04:05Z",
     }));

@@ -15,6 +15,7 @@ import { canonicalModelName } from "../ollama/model-name.ts";
 import { estimatePromptTokens } from "../ollama/prompt-size.ts";
 import type { OllamaRunning } from "../ollama/types.ts";
 import { type Outcome, SingleFlight } from "../lib/single-flight.ts";
+import { type ThinkSupport, ThinkSupportCache } from "./think-support.ts";
 
 // Probes in a row that come late before a server counts as gone.
 const OVERDUE_LIMIT = 2;
@@ -34,6 +35,7 @@ export class Backend {
   /** Requests of the gateway that it is running. */
   inFlight = 0;
   readonly #followed: HostResolver;
+  readonly #thinkSupport = new ThinkSupportCache();
   /** The digests of what is present, by model. */
   #present = new Map<string, string>();
   #alive = false;
@@ -92,6 +94,15 @@ export class Backend {
   /** It may hold the model, for all that is known. */
   mayHold(model: string): boolean {
     return !this.#known || this.holds(model);
+  }
+
+  /** How far a model's thinking can be steered, if the server has refused more. */
+  thinkSupport(model: string): ThinkSupport | undefined {
+    return this.#thinkSupport.get(model, this.#present.get(model));
+  }
+
+  learnThinkSupport(model: string, support: ThinkSupport): void {
+    this.#thinkSupport.set(model, this.#present.get(model), support);
   }
 
   /**

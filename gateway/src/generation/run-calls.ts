@@ -41,7 +41,7 @@ export async function runCalls(
       const send = (): Promise<void> =>
         thinking === undefined || !asksToThink(asked)
           ? sendCall(asked)
-          : sendWithThinking(asked, sendCall, () => {
+          : sendWithThinking(asked, admitted, sendCall, () => {
               record.ignore(thinking);
             });
       return isLong(request) ? requireRoom(admitted, asked.body).then(send) : send();

@@ -33,7 +33,7 @@ describe.each(thoughtful)("%s", (path, body, thinking) => {
     expect(fake.received.map((each) => each.body.think)).toEqual(["high", true]);
   });
 
-  test("a model that cannot think answers without, streamed too", async () => {
+  test("a model that cannot think answers without, streamed too, and is not asked to again", async () => {
     const fake = await startFake();
     thinksOnly(fake, [false, undefined], noThinking);
     const gateway = await startGateway(fake);
@@ -43,14 +43,7 @@ describe.each(thoughtful)("%s", (path, body, thinking) => {
       expect(response.headers.get("x-ignored-parameters")).toContain(thinking);
       await response.text();
     }
-    expect(fake.received.map((each) => each.body.think)).toEqual([
-      "high",
-      true,
-      undefined,
-      "high",
-      true,
-      undefined,
-    ]);
+    expect(fake.received.map((each) => each.body.think)).toEqual(["high", true, undefined, undefined]);
   });
 
   test("with strict parameters it is refused by its name", async () => {
@@ -80,4 +73,23 @@ test("a model that thinks by levels is sent the level", async () => {
   const response = await gateway.post("/v1/chat/completions", { ...hello, reasoning_effort: "low" });
   expect(response.headers.get("x-ignored-parameters")).toBeNull();
   expect((await fake.conversation()).body.think).toBe("low");
+});
+
+test("a model that was replaced by another of its name is tried again", async () => {
+  const fake = await startFake();
+  thinksOnly(fake, [false, undefined], noThinking);
+  const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "100" });
+  const ask = () => gateway.post("/v1/chat/completions", { ...hello, reasoning_effort: "low" });
+  await ask();
+  fake.answersEach(() => undefined);
+  fake.digest = "other";
+  await expect
+    .poll(
+      async () => {
+        await ask();
+        return fake.received.at(-1)?.body.think;
+      },
+      { timeout: 15_000 },
+    )
+    .toBe("low");
 });
