@@ -1,9 +1,26 @@
+const HOST = "registry.ollama.ai/";
+const NAMESPACE = "library/";
+
 /**
- * The one spelling of a model's name, for comparing: Ollama takes `smollm2` for `smollm2:latest` and does not tell
- * upper case from lower case.
+ * The one spelling of a model's name, for comparing: Ollama takes `smollm2`, `library/smollm2` and
+ * `registry.ollama.ai/library/smollm2` for `smollm2:latest`, and does not tell upper case from lower case.
  */
 export function canonicalModelName(name: string): string {
-  const lower = name.toLowerCase();
+  const short = withoutDefaults(name.toLowerCase());
   // A colon before the last slash belongs to a registry's port.
-  return lower.includes(":", lower.lastIndexOf("/") + 1) ? lower : `${lower}:latest`;
+  return short.includes(":", short.lastIndexOf("/") + 1) ? short : `${short}:latest`;
+}
+
+function withoutDefaults(name: string): string {
+  const slash = name.indexOf("/");
+  if (slash === -1) return name;
+  const qualified = name.startsWith("https://") ? name.slice("https://".length) : name;
+  // With one slash, what is before it is the name space.
+  const path =
+    qualified.startsWith(HOST) && qualified.includes("/", HOST.length)
+      ? qualified.slice(HOST.length)
+      : qualified;
+  return path.startsWith(NAMESPACE) && !path.includes("/", NAMESPACE.length)
+    ? path.slice(NAMESPACE.length)
+    : path;
 }
