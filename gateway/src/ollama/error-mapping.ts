@@ -44,11 +44,32 @@ const knownMessages: readonly (readonly [RegExp, ErrorCode, string?])[] = [
   [/does not support tools/i, "unsupported_parameter", "tools"],
   [/does not support thinking|think value .* is not supported/i, "unsupported_parameter", "think"],
   [/does not support (images|vision)|missing data required for image/i, "unsupported_parameter", "images"],
+  [/only supports one image/i, "unsupported_parameter", "images"],
+  [/does not support insert/i, "unsupported_parameter", "suffix"],
+  [/does not support (chat|generate|completion|embedding)/i, "invalid_value", "model"],
+  [/failed to process inputs: .*(image|png|jpeg|webp|mtmd)/i, "invalid_value", "images"],
+  [/^invalid (JSON schema in )?format\b/i, "invalid_value"],
+  [/num_gpu = /, "invalid_value", "options.num_gpu"],
 ];
 
-// Ollama's status for an option of another type, a template that it cannot read, and an empty text is 500.
-const CLIENTS_FAULT =
-  /^option "\w+" must be of (an array|type) |^template: |^Failed to create new sequence: no input provided/;
+// Ollama's status for an option of another type, a template that it cannot read, an empty text, an unreadable image, a
+// schema it has no grammar for, and a model that cannot embed is 500 or 501.
+const CLIENTS_FAULT = new RegExp(
+  [
+    '^option "\\w+" must be of (an array|type) ',
+    "^template: ",
+    "^failed to create new sequence: (no input provided|entire prompt removed|failed to process inputs: )",
+    "^this model (only supports one image|does not support embeddings)",
+    "^invalid format: ",
+    "^invalid JSON schema in format",
+    "^memory layout cannot be allocated with num_gpu = ",
+  ].join("|"),
+  "i",
+);
+
+// Ollama's status for a runner that failed or ended while it embedded a text is 400.
+const SERVERS_FAULT =
+  /^(do embedding request|error (marshaling|creating|reading) embed|unexpected server status|unmarshal tokenize response|no tokenizer configured)/;
 
 /** Says what an answer of Ollama that is not 200 means to the client. */
 export function fromStatus(status: number, body: string, model: string): ApiError {
@@ -56,20 +77,21 @@ export function fromStatus(status: number, body: string, model: string): ApiErro
   if (status === 404) {
     return modelNotFound(model, { retryable: true });
   }
-  const known = knownMessages.find(([pattern]) => message !== undefined && pattern.test(message));
-  if (status === 400 && known !== undefined) {
-    const [, code, param] = known;
+  if (isClientsFault(status, message)) {
+    const known = knownMessages.find(([pattern]) => message !== undefined && pattern.test(message));
+    const [, code = "invalid_request", param] = known ?? [];
     if (code === "context_length_exceeded") return new ApiError(code);
     return new ApiError(code, { ...quoting(message), ...(param === undefined ? {} : { param }) });
-  }
-  if (status === 400) return new ApiError("invalid_request", quoting(message));
-  if (status === 500 && message !== undefined && CLIENTS_FAULT.test(message)) {
-    return new ApiError("invalid_request", quoting(message));
   }
   if (status === 429 || status === 503) {
     return new ApiError("upstream_overloaded", { ...quoting(message), retryable: true });
   }
   return new ApiError("upstream_failed", quoting(message));
+}
+
+function isClientsFault(status: number, message = ""): boolean {
+  if (status === 400) return !SERVERS_FAULT.test(message);
+  return (status === 500 || status === 501) && CLIENTS_FAULT.test(message);
 }
 
 /** Names the parameter that Ollama refuses as the client knows it. */
