@@ -10,6 +10,7 @@ import {
 import { Scheduler } from "./scheduling/scheduler.ts";
 import { authenticate } from "./plugins/auth.ts";
 import { checkHost } from "./plugins/host-check.ts";
+import { checkOrigins } from "./plugins/origin-check.ts";
 import { BackendPool } from "./backends/backend-pool.ts";
 import { BodyBudget } from "./plugins/body-budget.ts";
 import { ConnectionLimits } from "./plugins/connection-limits.ts";
@@ -24,6 +25,7 @@ import { answerErrors, answerUnreadable } from "./plugins/error-handler.ts";
 import type { AppContext } from "./app-context.ts";
 import { closeAfterResponse } from "./plugins/raw-response.ts";
 import { readJsonBodies } from "./plugins/json-body.ts";
+import { plainUrl } from "./lib/request-path.ts";
 import { TrustedProxies } from "./lib/trusted-proxies.ts";
 import { type KeyObserver, KeyStore } from "./auth/key-store.ts";
 import { UsageLedger } from "./auth/usage-ledger.ts";
@@ -83,6 +85,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
       headersTimeout: config.REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: OVERDUE_CHECK_MS,
     },
+    rewriteUrl: ({ url = "" }) => plainUrl(url),
     requestIdHeader: false,
     trustProxy: (address) => proxies.trusts(address),
     // Bodies are validated by their Zod schemas. Fastify's own compilers would be loaded for nothing, 8 MiB of them.
@@ -101,7 +104,6 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     },
     clientErrorHandler: answerUnreadable,
   });
-  app.removeContentTypeParser("text/plain");
   const usage = new UsageLedger(config.USAGE_FILE, logger);
   const keyObserver: KeyObserver = {
     changed: (path, changes) => {
@@ -117,10 +119,11 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   const gateway: AppContext = { config, backends, scheduler, drainController, metrics, log, bodies };
   const connections = new ConnectionLimits(app, config.CONNECTIONS_LIMIT);
   const observers = { metrics, statistics: new Statistics(), tracing: new Tracing(exporter), log, bodies };
+  const needsKey = (): boolean => !keys.isEmpty;
   const hostOptions = {
     ownHosts: [config.HOST, hostname()],
     allowedHosts: config.ALLOWED_HOSTS,
-    needsKey: () => !keys.isEmpty,
+    needsKey,
   };
 
   // Hooks run in this order. Each names those that it relies on, so that Fastify refuses to start in another one.
@@ -137,7 +140,10 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     plugin("request-record", ["client-address"], () => {
       recordRequests(app, observers);
     }),
-    plugin("authentication", ["request-record"], () => {
+    plugin("origin-check", ["request-record"], () => {
+      checkOrigins(app, { allowedOrigins: config.ALLOWED_ORIGINS, needsKey });
+    }),
+    plugin("authentication", ["request-record", "origin-check"], () => {
       authenticate(app, keys, metrics);
     }),
     plugin("host-check", ["authentication"], () => {

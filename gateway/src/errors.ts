@@ -57,6 +57,11 @@ const catalogue = {
     type: "invalid_request_error",
     message: "The API key may not be used from this address.",
   },
+  origin_not_allowed: {
+    status: 403,
+    type: "invalid_request_error",
+    message: "Web pages of this origin may not use the gateway.",
+  },
   model_not_allowed: {
     status: 403,
     type: "invalid_request_error",
@@ -110,7 +115,7 @@ const catalogue = {
   unsupported_media_type: {
     status: 415,
     type: "invalid_request_error",
-    message: "The request body must be application/json.",
+    message: "The content encoding of the request body is not supported.",
   },
   client_left: {
     status: 499,

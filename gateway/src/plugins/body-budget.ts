@@ -57,6 +57,16 @@ export class BodyBudget {
     return this.charge(request, Math.max(bytes, values * VALUE_BYTES));
   }
 
+  /** A body turned out to take no more than this once it was decoded. */
+  lower(request: FastifyRequest, bytes: number, values: number): void {
+    const { name } = request.consumer;
+    const [before, after] = [request.bodyCost, Math.max(bytes, values * VALUE_BYTES)];
+    if (after >= before) return;
+    this.#poolOf(before).add(name, -before);
+    this.#poolOf(after).add(name, after);
+    request.bodyCost = after;
+  }
+
   /** The request is over. */
   release(request: FastifyRequest): void {
     const { bodyCost } = request;

@@ -4,6 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { errorFormatOf } from "../apis/error-formats.ts";
 import { ApiError, toApiError } from "../errors.ts";
+import { ACCEPTED_ENCODINGS } from "../lib/content-encodings.ts";
 import { closeAfterResponse, respondAndClose } from "./raw-response.ts";
 
 /** Answers whatever a route throws, and what no route takes, in the form of the API that was spoken. */
@@ -24,6 +25,7 @@ export function answerErrors(app: FastifyInstance): void {
       return reply;
     }
     if (error.retryAfter !== undefined) void reply.header("retry-after", error.retryAfter);
+    if (error.code === "unsupported_media_type") void reply.header("accept-encoding", ACCEPTED_ENCODINGS);
     if (error.final) void reply.header("x-should-retry", "false");
     // The rest of a body that nobody reads must not take the response with it. An edge has to learn that the connection
     // will be closed: its next request on it would be lost.

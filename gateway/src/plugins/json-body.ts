@@ -1,65 +1,84 @@
-import type { IncomingMessage } from "node:http";
+import type { Readable, Transform } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { ApiError, toApiError } from "../errors.ts";
-import {
-  JsonLimitError,
-  MAX_DEPTH,
-  MAX_ELEMENTS,
-  MAX_KEYS,
-  MAX_KEY_BYTES,
-  MAX_NUMBER_LENGTH,
-  MAX_VALUES,
-} from "../lib/json-limits.ts";
-import { JsonParser, JsonSyntaxError } from "../lib/json-parser.ts";
-import { writePath } from "../lib/json-path.ts";
+import { ApiError } from "../errors.ts";
+import { BytePieces } from "../lib/byte-pieces.ts";
+import { type ContentDecoder, decoderOf } from "../lib/content-encodings.ts";
+import { JsonParser } from "../lib/json-parser.ts";
 import { simpleJsonValues } from "../lib/json-scan.ts";
 import type { BodyBudget } from "./body-budget.ts";
+import { badEncoding, toBodyError, unknownEncoding } from "./body-errors.ts";
 
 type Done = (error: Error | null, body?: unknown) => void;
 
 // What is parsed in one go. Longer bodies are parsed as they arrive.
 const SHORT_BYTES = 256 * 1024;
 
-// Pieces shorter than this are put together: each is an object of its own, of a hundred bytes and more.
-const PIECE_BYTES = 16 * 1024;
-
-/** Reads JSON bodies within the limits of `json-limits.ts` and of the budget, each in a single pass. */
+/**
+ * Reads JSON bodies within the limits of `json-limits.ts` and of the budget, each in a single pass. As for Ollama, every
+ * body is JSON, whatever its type: `curl -d` calls it a form. (What a web page may post so is for `origin-check.ts`.)
+ */
 export function readJsonBodies(app: FastifyInstance, budget: BodyBudget, bodyLimit: number): void {
   app.decorateRequest("bodyCost", 0);
-  app.addContentTypeParser("application/json", (request, payload, done) => {
-    // No route reads it.
-    if (request.is404) done(null);
-    else new BodyReader(request, payload, { budget, bodyLimit, done }).start();
+  app.addHook("onRequest", (request, _reply, done) => {
+    const { headers } = request.raw;
+    const type = headers["content-type"];
+    // Fastify rejects a type that it cannot read, such as `json`.
+    if (type !== undefined && type !== JSON_TYPE) delete headers["content-type"];
+    done();
   });
+  const parse = (request: FastifyRequest, payload: Readable, done: Done): void => {
+    // No route reads it.
+    if (request.is404) {
+      done(null);
+      return;
+    }
+    const { "content-encoding": encoding } = request.headers;
+    const decoder = encoding === undefined ? "identity" : decoderOf(encoding);
+    if (decoder === undefined) {
+      payload.resume();
+      done(unknownEncoding(encoding));
+      return;
+    }
+    const options = { budget, bodyLimit, decoder: decoder === "identity" ? undefined : decoder, done };
+    new BodyReader(request, payload, options).start();
+  };
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(JSON_TYPE, parse);
+  app.addContentTypeParser("*", parse);
 }
+
+const JSON_TYPE = "application/json";
 
 interface BodyReaderOptions {
   readonly budget: BodyBudget;
   readonly bodyLimit: number;
+  /** Decodes the body once it has arrived. A decoder takes memory, which none is to hold that waits for its client. */
+  readonly decoder: ContentDecoder | undefined;
   readonly done: Done;
 }
 
 class BodyReader {
   readonly #request: FastifyRequest;
-  readonly #payload: IncomingMessage;
   readonly #options: BodyReaderOptions;
+  /** Where the body comes from: the connection, then the decoder if there is one. */
+  #source: Readable;
+  #decoding: { readonly decoder: ContentDecoder; readonly stream: Transform } | undefined;
   /** Bytes, as the header says and as they have arrived. */
   #announced = 0;
   #length = 0;
+  /** What it takes beside that, bytes: its encoded form and the decoder. */
+  #overhead = 0;
   /** What has arrived and is not parsed yet. */
-  #pieces: Buffer[] = [];
-  /** The last of them, as long as more fits in, and how much of it is filled. */
-  #open: Buffer | undefined;
-  #filled = 0;
+  readonly #pieces = new BytePieces();
   /** Parses a body that is not short. */
   #parser: JsonParser | undefined;
   #isOver = false;
   /** All of it has arrived: nothing more is to be listened for. */
   #isComplete = false;
 
-  constructor(request: FastifyRequest, payload: IncomingMessage, options: BodyReaderOptions) {
+  constructor(request: FastifyRequest, source: Readable, options: BodyReaderOptions) {
     this.#request = request;
-    this.#payload = payload;
+    this.#source = source;
     this.#options = options;
   }
 
@@ -70,9 +89,11 @@ class BodyReader {
       this.#fail(new ApiError("body_too_large"));
     } else if (!budget.hasRoom(this.#request, this.#announced)) {
       this.#fail(new ApiError("bodies_full"));
-    } else {
-      this.#payload.on("data", this.#onData).on("end", this.#onEnd).on("error", this.#onError);
-    }
+    } else this.#listen();
+  }
+
+  #listen(): void {
+    this.#source.on("data", this.#onData).on("end", this.#onEnd).on("error", this.#onError);
   }
 
   readonly #onData = (chunk: Buffer): void => {
@@ -85,66 +106,72 @@ class BodyReader {
     }
     // What has arrived counts, not what was announced: that takes nothing, and keeps nobody out. A complete body is
     // charged when its values are known.
-    if (this.#length !== this.#announced && !budget.charge(this.#request, this.#length)) {
+    if (this.#length !== this.#announced && !budget.charge(this.#request, this.#overhead + this.#length)) {
       this.#fail(new ApiError("bodies_full"));
       return;
     }
-    this.#keep(chunk);
+    this.#pieces.add(chunk);
+    if (this.#isEncoded) return;
     if (this.#parser === undefined && this.#length > SHORT_BYTES) this.#parser = new JsonParser();
-    if (this.#parser !== undefined && this.#pieces.length > (this.#open === undefined ? 0 : 1)) {
-      this.#payload.pause();
+    if (this.#parser !== undefined && this.#pieces.hasComplete) {
+      this.#source.pause();
       this.#parseNext();
     }
   };
 
+  /** What arrives has to be decoded yet. */
+  get #isEncoded(): boolean {
+    return this.#options.decoder !== undefined && this.#decoding === undefined;
+  }
+
   readonly #onEnd = (): void => {
     this.#isComplete = true;
     if (this.#isAnswered()) return;
-    if (this.#parser === undefined) this.#parseShort();
+    if (this.#isEncoded) this.#decode(this.#options.decoder);
+    else if (this.#parser === undefined) this.#parseShort();
     else this.#parseLast(this.#parser);
   };
+
+  /** Reads the decoded body in place of the one that has arrived. */
+  #decode(decoder: ContentDecoder | undefined): void {
+    if (decoder === undefined) return;
+    this.#overhead = this.#length + decoder.stateBytes;
+    if (!this.#options.budget.charge(this.#request, this.#overhead)) {
+      this.#fail(new ApiError("bodies_full"));
+      return;
+    }
+    this.#ignoreSource();
+    const stream = decoder.create();
+    this.#decoding = { decoder, stream };
+    this.#source = stream;
+    this.#isComplete = false;
+    this.#announced = NaN;
+    this.#length = 0;
+    this.#listen();
+    for (const piece of this.#pieces.takeAll()) stream.write(piece);
+    stream.end();
+  }
 
   /** It took too long, say: then nothing more is made of it. */
   #isAnswered(): boolean {
     if (this.#request.bodyCost >= 0) return false;
     this.#stop();
-    this.#payload.resume();
+    this.#drop();
     return true;
   }
 
   readonly #onError = (error: Error): void => {
-    this.#fail(Object.assign(error, { statusCode: 400 }));
+    const { decoder } = this.#decoding ?? {};
+    this.#fail(
+      decoder === undefined ? Object.assign(error, { statusCode: 400 }) : badEncoding(decoder, error),
+    );
   };
-
-  #keep(chunk: Buffer): void {
-    if (this.#open !== undefined) {
-      const copied = chunk.copy(this.#open, this.#filled);
-      this.#filled += copied;
-      if (copied === chunk.length) return;
-      this.#close();
-      this.#keep(chunk.subarray(copied));
-    } else if (chunk.length >= PIECE_BYTES || (this.#pieces.length === 0 && this.#parser === undefined)) {
-      this.#pieces.push(chunk);
-    } else {
-      this.#open = Buffer.allocUnsafeSlow(PIECE_BYTES);
-      this.#filled = chunk.copy(this.#open);
-      this.#pieces.push(this.#open);
-    }
-  }
-
-  /** Nothing is added to the last piece any more. */
-  #close(): void {
-    if (this.#open === undefined) return;
-    this.#pieces[this.#pieces.length - 1] = this.#open.subarray(0, this.#filled);
-    this.#open = undefined;
-  }
 
   /** Parses a piece, and what comes after it in later turns of the event loop: others are served in between. */
   #parseNext(): void {
-    const hasPiece = this.#pieces.length > (this.#open === undefined ? 0 : 1);
-    const piece = hasPiece ? this.#pieces.shift() : undefined;
+    const piece = this.#pieces.shift();
     if (piece === undefined || this.#parser === undefined) {
-      this.#payload.resume();
+      this.#source.resume();
       return;
     }
     if (this.#push(this.#parser, piece)) {
@@ -161,14 +188,13 @@ class BodyReader {
       this.#fail(toBodyError(error));
       return false;
     }
-    const isPaid = this.#options.budget.chargeValues(this.#request, this.#length, parser.values);
+    const isPaid = this.#charge(parser.values);
     if (!isPaid) this.#fail(new ApiError("bodies_full"));
     return isPaid;
   }
 
   #parseLast(parser: JsonParser): void {
-    this.#close();
-    for (const piece of this.#pieces) if (!this.#push(parser, piece)) return;
+    for (const piece of this.#pieces.takeAll()) if (!this.#push(parser, piece)) return;
     this.#finish(parser);
   }
 
@@ -181,15 +207,16 @@ class BodyReader {
       return;
     }
     this.#stop();
+    this.#giveBack(parser.values);
     // What is made of it takes its time as well.
     if (this.#length > SHORT_BYTES) setImmediate(this.#options.done, null, body);
     else this.#options.done(null, body);
   }
 
   #parseShort(): void {
-    this.#close();
-    const [first = EMPTY] = this.#pieces;
-    const bytes = this.#pieces.length > 1 ? Buffer.concat(this.#pieces) : first;
+    const pieces = this.#pieces.takeAll();
+    const [first = EMPTY] = pieces;
+    const bytes = pieces.length > 1 ? Buffer.concat(pieces) : first;
     const text = bytes.toString("utf8");
     const values = simpleJsonValues(text);
     if (values === undefined) {
@@ -197,7 +224,7 @@ class BodyReader {
       if (this.#push(parser, bytes)) this.#finish(parser);
       return;
     }
-    if (!this.#options.budget.chargeValues(this.#request, this.#length, values)) {
+    if (!this.#charge(values)) {
       this.#fail(new ApiError("bodies_full"));
       return;
     }
@@ -210,56 +237,42 @@ class BodyReader {
       return;
     }
     this.#stop();
+    this.#giveBack(values);
     this.#options.done(null, body);
+  }
+
+  #charge(values: number): boolean {
+    return this.#options.budget.chargeValues(this.#request, this.#overhead + this.#length, values);
+  }
+
+  /** The encoded form and the decoder are not held any more. */
+  #giveBack(values: number): void {
+    if (this.#overhead > 0) this.#options.budget.lower(this.#request, this.#length, values);
   }
 
   #fail(error: Error): void {
     if (this.#isOver) return;
     this.#stop();
-    // What is still to come is read and forgotten.
-    this.#payload.resume();
+    this.#drop();
     this.#options.done(error);
+  }
+
+  /** What is still to come is read and forgotten, or not decoded. */
+  #drop(): void {
+    if (this.#decoding === undefined) this.#source.resume();
+    else this.#decoding.stream.on("error", () => undefined).destroy();
   }
 
   #stop(): void {
     this.#isOver = true;
-    this.#pieces = [];
-    if (this.#isComplete) return;
-    this.#payload.off("data", this.#onData).off("end", this.#onEnd).off("error", this.#onError);
+    this.#pieces.takeAll();
+    if (!this.#isComplete) this.#ignoreSource();
+  }
+
+  #ignoreSource(): void {
+    this.#source.off("data", this.#onData).off("end", this.#onEnd).off("error", this.#onError);
   }
 }
 
 const EMPTY = Buffer.alloc(0);
 const BYTE_ORDER_MARK = 0xfeff;
-
-function toBodyError(error: unknown): Error {
-  if (error instanceof JsonSyntaxError) return new ApiError("invalid_json");
-  if (!(error instanceof JsonLimitError)) return toApiError(error);
-  const param = writePath(error.path);
-  const place = param === "" ? "the request body" : `'${param}'`;
-  const named = param === "" ? {} : { param };
-  const invalid = (why: string, advice: string): ApiError =>
-    new ApiError("invalid_value", { message: `Invalid value for ${place}: ${why}. ${advice}`, ...named });
-  switch (error.limit) {
-    case "depth":
-      return new ApiError("invalid_request", {
-        message: `The request body is nested more than ${MAX_DEPTH} levels deep, at ${place}. Flatten it.`,
-      });
-    case "values":
-      return new ApiError("body_too_large", {
-        message: `The request body holds more than ${MAX_VALUES} values, up to ${place}. Split the request.`,
-      });
-    case "elements":
-      return invalid(`it has more than ${MAX_ELEMENTS} elements`, "Split the request.");
-    case "keys":
-      return invalid(`it has more than ${MAX_KEYS} keys`, "Split the request.");
-    case "key":
-      return invalid(`one of its keys is longer than ${MAX_KEY_BYTES} bytes`, "Shorten the key.");
-    case "number":
-      return invalid(`the number has more than ${MAX_NUMBER_LENGTH} characters`, "Round it.");
-    case "range":
-      return invalid("the number is larger than a double can hold", "Send a smaller one, or a string.");
-    case "prototype":
-      return invalid("the key is reserved", "Rename it.");
-  }
-}

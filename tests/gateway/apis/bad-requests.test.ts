@@ -105,15 +105,28 @@ test.each(["3", "null", "[]", '"text"'])("the body %s is JSON, but no request", 
   expect((await errorOf(response)).type).toBe("invalid_request_error");
 });
 
-test.each(["text/plain", "application/x-www-form-urlencoded"])(
-  "a body of type %s is refused with 415",
-  async (type) => {
-    const gateway = await startGateway(await startFake());
-    const response = await gateway.post("/v1/chat/completions", hello, { headers: { "content-type": type } });
-    expect(response.status).toBe(415);
-    expect((await errorOf(response)).code).toBe("unsupported_media_type");
-  },
-);
+test.each([
+  "text/plain",
+  "text/plain;charset=UTF-8",
+  "application/x-www-form-urlencoded",
+  "application/json; charset=utf-8",
+  "APPLICATION/JSON",
+  "application/vnd.api+json",
+  "application/octet-stream",
+  "json",
+  "",
+  undefined,
+])("a body of type %j is read as JSON, as Ollama does", async (type) => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  const headers: Record<string, string> = type === undefined ? {} : { "content-type": type };
+  const body = new TextEncoder().encode(JSON.stringify({ ...hello, max_tokens: 4, stream: false }));
+  for (const path of ["/v1/chat/completions", "/v1/messages", "/api/chat"]) {
+    const response = await fetch(gateway.url + path, { method: "POST", headers, body });
+    expect([path, response.status]).toEqual([path, 200]);
+  }
+  expect((await fake.conversation()).body.messages).toEqual(hello.messages);
+});
 
 test("a body beyond the limit is refused with 413", async () => {
   const gateway = await startGateway(await startFake(), { BODY_LIMIT_BYTES: "2000" });

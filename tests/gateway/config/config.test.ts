@@ -29,6 +29,8 @@ test.each([
   ["LLM_SERVICE_HOST_IP", "ollama", "ollama"],
   ["LLM_SERVICE_HOST_IP", "::1", "::1"],
   ["PORT", "65535", 65535],
+  ["ALLOWED_ORIGINS", "https://a.org/, chrome-extension://*", ["https://a.org", "chrome-extension://*"]],
+  ["ALLOWED_ORIGINS", "*", ["*"]],
 ])("%s=%s is taken", (name, written, value) => {
   expect(readConfig({ [name]: written })).toHaveProperty(name, value);
 });

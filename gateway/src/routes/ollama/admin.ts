@@ -14,18 +14,22 @@ const POSTED = ["/api/pull", "/api/push", "/api/create", "/api/copy"];
 /** The routes of Ollama's API that change the server: closed, unless an admin's key is used. */
 export function ollamaChangesRoutes(root: FastifyInstance, gateway: AppContext): void {
   void root.register((app, _options, done) => {
-    // Blobs are passed on as they come.
-    app.addContentTypeParser("application/octet-stream", (_request, payload, parsed) => {
-      parsed(null, payload);
-    });
     app.addHook("onRequest", (request, _reply, next) => {
       next(refusal(request, gateway));
     });
     const forward = (request: FastifyRequest, reply: FastifyReply) => forwardTo(gateway, request, reply);
     for (const path of POSTED) app.post(path, forward);
     app.delete("/api/delete", forward);
-    app.head(BLOB, forward);
-    app.post(BLOB, forward);
+    void app.register((blobs, _none, registered) => {
+      // They are passed on as they come, whatever their type: curl -T sends none.
+      blobs.removeAllContentTypeParsers();
+      blobs.addContentTypeParser("*", (_request, payload, parsed) => {
+        parsed(null, payload);
+      });
+      blobs.head(BLOB, forward);
+      blobs.post(BLOB, forward);
+      registered();
+    });
     done();
   });
 }

@@ -1,0 +1,85 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { Consumer } from "../auth/consumer.ts";
+import { ApiError } from "../errors.ts";
+import { AllowedOrigins } from "../lib/allowed-origins.ts";
+
+const METHODS = "GET, HEAD, POST, DELETE";
+
+// Browsers keep a permission two hours at most.
+const MAX_AGE_SECONDS = "7200";
+
+const SHOWN_LENGTH = 100;
+
+// These change nothing, and a page of another origin cannot read the response.
+const READING: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
+const NOBODY = new Consumer({});
+
+interface OriginCheckOptions {
+  /** Origins whose pages may send requests, as `parseAllowedOrigin` returns them. */
+  readonly allowedOrigins: readonly string[];
+  /** Whether consumers have to present a key. */
+  readonly needsKey: () => boolean;
+}
+
+/**
+ * Lets web pages of this machine, of desktop applications and of the allowed origins use the gateway (CORS), and rejects
+ * what a page of another origin posts. A page may post text to any server without permission, and Ollama's API takes a
+ * body of any content type: only the `Origin` tells such a request from one of a client. Comes before authentication,
+ * because preflight requests have no key.
+ */
+export function checkOrigins(app: FastifyInstance, { allowedOrigins, needsKey }: OriginCheckOptions): void {
+  const allowed = new AllowedOrigins(allowedOrigins);
+  if (allowed.isAny && !needsKey()) {
+    app.log.warn("ALLOWED_ORIGINS=* without API keys: any web page that a user opens may use the gateway");
+  }
+  app.addHook("onRequest", (request, reply, done) => {
+    const { origin } = request.headers;
+    if (origin === undefined) {
+      done();
+      return;
+    }
+    const isAllowed = allowed.has(origin) || isSameOrigin(origin, request.headers.host);
+    if (isAllowed) allowOrigin(reply, origin);
+    const isPreflight =
+      request.method === "OPTIONS" && request.headers["access-control-request-method"] !== undefined;
+    if (isAllowed ? !isPreflight : READING.has(request.method) && !isPreflight) {
+      done();
+      return;
+    }
+    request.consumer = NOBODY;
+    if (isAllowed) respondToPreflight(request, reply);
+    else done(refusal(origin));
+  });
+}
+
+function isSameOrigin(origin: string, host: string | undefined): boolean {
+  return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
+}
+
+function allowOrigin(reply: FastifyReply, origin: string): void {
+  void reply
+    .header("access-control-allow-origin", origin)
+    .header("access-control-expose-headers", "*")
+    .header("vary", "Origin");
+}
+
+function respondToPreflight({ headers }: FastifyRequest, reply: FastifyReply): void {
+  const { "access-control-request-headers": requested } = headers;
+  void reply
+    .header("access-control-allow-methods", METHODS)
+    .header("access-control-max-age", MAX_AGE_SECONDS);
+  // A `*` would not stand for `Authorization`.
+  if (requested !== undefined) void reply.header("access-control-allow-headers", requested);
+  if (headers["access-control-request-private-network"] === "true") {
+    void reply.header("access-control-allow-private-network", "true");
+  }
+  void reply.code(204).send();
+}
+
+function refusal(origin: string): ApiError {
+  const shown = origin.length > SHOWN_LENGTH ? `${origin.slice(0, SHOWN_LENGTH)}...` : origin;
+  return new ApiError("origin_not_allowed", {
+    message: `Web pages of the origin '${shown}' may not use the gateway. If it is yours, add it to ALLOWED_ORIGINS.`,
+  });
+}

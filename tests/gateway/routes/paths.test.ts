@@ -1,0 +1,86 @@
+import { expect, test } from "vitest";
+import { newKey } from "../../../gateway/src/auth/api-keys.ts";
+import { hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+
+test.each([
+  "/v1/chat/completions/",
+  "//v1/chat/completions",
+  "/v1//chat/completions",
+  "//v1///chat//completions//",
+  "/v1/chat/completions/?api-version=1",
+])("%s is the route without the slashes", async (path) => {
+  const gateway = await startGateway(await startFake());
+  expect((await gateway.post(path, hello)).status).toBe(200);
+  expect(await gateway.requestLine("/v1/chat/completions")).toMatchObject({ status: 200 });
+});
+
+test.each(["//api/chat/", "/api//generate", "/api/embed/"])("%s is Ollama's", async (path) => {
+  const gateway = await startGateway(await startFake());
+  expect((await gateway.post(path, { model: "m", input: "a", prompt: "a", stream: false })).status).toBe(200);
+});
+
+test.each(["/v1/models/", "//v1/models", "/v1//models/?limit=1"])("GET %s lists the models", async (path) => {
+  const { url } = await startGateway(await startFake());
+  expect(await (await fetch(url + path)).json()).toMatchObject({
+    object: "list",
+    data: [{ id: "m:latest" }],
+  });
+});
+
+test("an error on a path with two slashes is in the form of its API", async () => {
+  const gateway = await startGateway(await startFake());
+  const native = await gateway.post("//api/chat", { ...hello, model: "missing" });
+  expect(await native.json()).toEqual({ error: expect.any(String) as string });
+  const anthropic = await gateway.post("//v1/messages/", {});
+  expect(await anthropic.json()).toMatchObject({ type: "error" });
+});
+
+test("the routes of a key are those it may use in every spelling, and no others", async () => {
+  const { key, line } = newKey("ada", ["routes=/v1/models"]);
+  const gateway = await startGateway(await startFake(), { API_KEYS: line });
+  const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+  expect((await fetch(`${gateway.url}//v1/models/`, { headers })).status).toBe(200);
+  expect((await gateway.post("//api//chat/", hello, { headers })).status).toBe(403);
+});
+
+test("what changes the server is passed on under its plain path", async () => {
+  const { key, line } = newKey("ada", ["admin"]);
+  const fake = await startFake();
+  const gateway = await startGateway(fake, { API_KEYS: line });
+  const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+  expect((await gateway.post("//api/pull/", { model: "m" }, { headers })).status).toBe(200);
+  expect((await fake.conversation()).path).toBe("/api/pull");
+});
+
+test("two slashes are no way around the method", async () => {
+  const { url } = await startGateway(await startFake());
+  const response = await fetch(`${url}//v1/chat/completions/`);
+  expect(response.status).toBe(405);
+  expect(response.headers.get("allow")).toBe("POST");
+});
+
+test.each([
+  "/",
+  "/v1/models",
+  "/v1/models/m",
+  "/api/tags",
+  "/api/ps",
+  "/api/version",
+  "/health",
+  "/ready",
+  "/metrics",
+  "/openapi.json",
+])("HEAD %s says what GET would, without a body", async (path) => {
+  const { url } = await startGateway(await startFake());
+  await expect.poll(async () => (await fetch(`${url}/ready`)).status, { timeout: 15_000 }).toBe(200);
+  const got = await fetch(url + path);
+  const head = await fetch(url + path, { method: "HEAD" });
+  expect(head.status).toBe(got.status);
+  expect(head.headers.get("content-type")).toBe(got.headers.get("content-type"));
+  expect(await head.text()).toBe("");
+});
+
+test("HEAD of a model that is not there is 404", async () => {
+  const { url } = await startGateway(await startFake());
+  expect((await fetch(`${url}/v1/models/missing`, { method: "HEAD" })).status).toBe(404);
+});
