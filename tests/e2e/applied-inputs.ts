@@ -40,6 +40,9 @@ const shownAs: Readonly<Record<string, (value: never) => object>> = {
       ) as Record<string, unknown>,
     },
   }),
+  // The provider's own default; engines write "bridge" or "default".
+  networkMode: (mode: string) =>
+    host({ NetworkMode: expect.stringMatching(`^(default|${mode})$`) as unknown }),
   ports: (ports: { internal: number; external: number; ip: string; protocol?: string }[]) =>
     host({
       PortBindings: Object.fromEntries(
