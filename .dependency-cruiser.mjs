@@ -14,6 +14,7 @@ const gateway = {
   scheduling: ["auth", "backends", "errors.ts", "lib", "ollama"],
   observability: ["backends", "errors.ts", "lib", "ollama", "scheduling"],
   plugins: ["apis", "auth", "errors.ts", "lib", "observability"],
+  "response-store": ["apis", "errors.ts"],
   generation: ["apis", "app-context.ts", "backends", "errors.ts", "lib", "ollama", "scheduling"],
   openapi: ["apis"],
   control: ["scheduling"],
@@ -27,6 +28,7 @@ const gateway = {
     "observability",
     "ollama",
     "openapi",
+    "response-store",
   ],
   bin: [],
 };

@@ -3,6 +3,8 @@ import type { BackendPool } from "./backends/backend-pool.ts";
 import type { BodyBudget } from "./plugins/body-budget.ts";
 import type { Config } from "./config/config.ts";
 import type { DrainController } from "./scheduling/drain-controller.ts";
+import type { ResponseStore } from "./response-store/response-store.ts";
+import type { StoredItem } from "./response-store/stored-conversation.ts";
 import type { Log } from "./observability/log.ts";
 import type { Metrics } from "./observability/metrics.ts";
 
@@ -15,5 +17,6 @@ export interface AppContext {
   readonly metrics: Metrics;
   /** What the bodies of requests and large responses may take of memory. */
   readonly bodies: BodyBudget;
+  readonly responses: ResponseStore<StoredItem>;
   readonly log: Log;
 }

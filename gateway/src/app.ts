@@ -32,6 +32,8 @@ import { UsageLedger } from "./auth/usage-ledger.ts";
 import type { Log } from "./observability/log.ts";
 import { Metrics } from "./observability/metrics.ts";
 import { recordRequests } from "./plugins/request-record.ts";
+import { ResponseStore } from "./response-store/response-store.ts";
+import type { StoredItem } from "./response-store/stored-conversation.ts";
 import { chatCompletionsRoute } from "./routes/openai/chat-completions.ts";
 import { completionsRoute } from "./routes/openai/completions.ts";
 import { embeddingsRoute } from "./routes/openai/embeddings.ts";
@@ -43,7 +45,7 @@ import { ollamaApiRoutes } from "./routes/ollama/api.ts";
 import { BLOB_ROUTES, ollamaChangesRoutes } from "./routes/ollama/admin.ts";
 import { opeaRoutes } from "./routes/opea/opea.ts";
 import { openApiRoute } from "./routes/ops/openapi.ts";
-import { responsesRoute } from "./routes/openai/responses.ts";
+import { responsesRoutes } from "./routes/openai/responses.ts";
 import { SpanExporter } from "./observability/otlp-exporter.ts";
 import { Statistics } from "./observability/latency-stats.ts";
 import { SCOPE, Tracing } from "./observability/tracing.ts";
@@ -116,7 +118,20 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   const keys = new KeyStore(config.API_KEYS, config.API_KEYS_FILE, keyObserver, usage);
   // One body has room always.
   const bodies = new BodyBudget(Math.max(config.BODIES_LIMIT_BYTES, config.BODY_LIMIT_BYTES), keys);
-  const gateway: AppContext = { config, backends, scheduler, drainController, metrics, log, bodies };
+  const responses = new ResponseStore<StoredItem>({
+    ttlMs: config.RESPONSE_STORE_TTL_MS,
+    limitBytes: config.RESPONSE_STORE_LIMIT_BYTES,
+  });
+  const gateway: AppContext = {
+    config,
+    backends,
+    scheduler,
+    drainController,
+    metrics,
+    log,
+    bodies,
+    responses,
+  };
   const connections = new ConnectionLimits(app, config.CONNECTIONS_LIMIT);
   const observers = { metrics, statistics: new Statistics(), tracing: new Tracing(exporter), log, bodies };
   const needsKey = (): boolean => !keys.isEmpty;
@@ -163,7 +178,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
       chatCompletionsRoute(app, gateway);
       completionsRoute(app, gateway);
       embeddingsRoute(app, gateway);
-      responsesRoute(app, gateway);
+      responsesRoutes(app, gateway);
       messagesRoute(app, gateway);
       modelsRoute(app, gateway);
       opeaRoutes(app, gateway, observers.statistics);
@@ -187,6 +202,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     control?.close();
     control?.closeAllConnections();
     keys.close();
+    responses.close();
     await usage.close();
     await backends.close();
     await exporter?.close();

@@ -89,6 +89,17 @@ const catalogue = {
     message: "The API key's limit is reached.",
     retryAfter: 1,
   },
+  previous_response_not_found: {
+    status: 400,
+    type: "invalid_request_error",
+    message: "The previous response is not stored. Send the conversation instead.",
+  },
+  item_not_found: {
+    status: 404,
+    type: "invalid_request_error",
+    message: "The item is not stored. Send the item itself.",
+  },
+  response_not_found: { status: 404, type: "invalid_request_error", message: "The response is not stored." },
   model_not_found: { status: 404, type: "invalid_request_error", message: "The model does not exist." },
   route_not_found: { status: 404, type: "invalid_request_error", message: "There is no such route." },
   method_not_allowed: {

@@ -7,6 +7,8 @@ export const ROUTE_GROUPS = {
     "/v1/chat/completions",
     "/v1/completions",
     "/v1/responses",
+    "/v1/responses/:id",
+    "/v1/responses/:id/input_items",
     "/v1/messages",
     "/v1/messages/count_tokens",
     "/v1/example-service",

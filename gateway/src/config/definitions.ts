@@ -131,6 +131,17 @@ export const definitions = {
       "64 KiB share a budget of their own, a quarter of this. Embeddings count as well, until their client has read " +
       "them. With several keys, one key may use 75 %. Beyond it, requests are rejected with 503.",
   }),
+  RESPONSE_STORE_LIMIT_BYTES: integer(0, 16_384 * MIB, "bytes", {
+    default: `${64 * MIB}`,
+    description:
+      "Memory for the stored responses of the Responses API and the requests that led to them. Beyond it, the oldest " +
+      "of the key that holds the most are dropped. 0 stores none.",
+  }),
+  RESPONSE_STORE_TTL_MS: deadline({
+    default: `${60 * MINUTE}`,
+    description:
+      "How long such a response is kept, and what it continues with it. A request with `store: false` is never stored.",
+  }),
   CONNECTIONS_LIMIT: integer(4, 65_535, "connections", {
     default: "2048",
     description:

@@ -61,10 +61,18 @@ export const operations: Readonly<Record<string, Operation>> = {
     streams: SSE,
   },
   "POST /v1/responses": {
-    summary: "A conversation in OpenAI's newer form. Nothing is stored.",
+    summary: "A conversation in the format of OpenAI's Responses API. Stored for a while unless `store` is false.",
     body: responsesSchema,
     answer: answers.response,
     streams: SSE,
+  },
+  "GET /v1/responses/:id": { summary: "A stored response.", answer: answers.response },
+  "DELETE /v1/responses/:id": { summary: "Deletes a stored response.", answer: answers.deletedResponse },
+  "GET /v1/responses/:id/input_items": {
+    summary:
+      "The items that led to a stored response, newest first; the query parameters `order`, `limit` and `after` are " +
+      "OpenAI's.",
+    answer: answers.itemList,
   },
   "POST /v1/messages": {
     summary: "A conversation in Anthropic's form.",

@@ -86,10 +86,28 @@ export const response = z.looseObject({
   status: z.enum(["completed", "incomplete"]),
   model: text,
   output: z.array(
-    z.looseObject({ id: text, type: z.enum(["reasoning", "message", "function_call"]), status: text }),
+    z.looseObject({
+      id: text,
+      type: z.enum(["reasoning", "message", "function_call", "custom_tool_call"]),
+      status: text,
+    }),
   ),
-  store: z.literal(false),
+  store: z.boolean(),
   usage: z.looseObject({ input_tokens: count, output_tokens: count, total_tokens: count }),
+});
+
+export const deletedResponse = z.object({
+  id: text,
+  object: z.literal("response"),
+  deleted: z.literal(true),
+});
+
+export const itemList = z.object({
+  object: z.literal("list"),
+  data: z.array(z.looseObject({ type: text })),
+  first_id: text.nullable(),
+  last_id: text.nullable(),
+  has_more: z.boolean(),
 });
 
 export const message = z.object({

@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
-import { translateResponses } from "../../../gateway/src/apis/openai-responses/adapter.ts";
+import { adaptResponses } from "../../../gateway/src/apis/openai-responses/adapter.ts";
 import { responsesSchema } from "../../../gateway/src/apis/openai-responses/schema.ts";
 import { parseBody } from "../../../gateway/src/apis/common/validation.ts";
 
 function translated(body: object): object {
-  return translateResponses(parseBody(responsesSchema, { model: "m", input: "Hi", ...body })).call.body;
+  return adaptResponses(parseBody(responsesSchema, { model: "m", input: "Hi", ...body }), {
+    ignore: () => undefined,
+  }).call.body;
 }
 
 const user = { role: "user", content: "Hi" };
@@ -20,6 +22,21 @@ const forced = {
     required: ["name", "arguments"],
   },
 };
+
+const serverTools = [{ type: "web_search", external_web_access: false }, { type: "local_shell" }];
+
+const customTool = (description: string) => ({
+  type: "function",
+  function: {
+    name: "patch",
+    description,
+    parameters: {
+      type: "object",
+      properties: { input: { type: "string", description: "The input of the tool, as text." } },
+      required: ["input"],
+    },
+  },
+});
 
 const allowing = (mode: string) => ({
   type: "allowed_tools",
@@ -76,6 +93,127 @@ test.each([
   ],
 ])("%j becomes %j", (asked, sent) => {
   expect(translated(asked)).toEqual({ ...bare, ...sent });
+});
+
+test.each([
+  ["a null is absent", { tools: null, input: [{ role: "user", content: "Hi", id: null, type: null }] }, {}],
+  [
+    "penalties are options",
+    { presence_penalty: 1, frequency_penalty: -1 },
+    { options: { presence_penalty: 1, frequency_penalty: -1 } },
+  ],
+  [
+    "the tools of a namespace are functions with its name before theirs, except for the default one",
+    {
+      tools: [
+        { type: "namespace", name: "crm", tools: [tools[0]] },
+        { type: "namespace", name: "mcp__x__", tools: [{ type: "function", name: "g" }] },
+        { type: "namespace", name: "functions", description: "", tools: [{ type: "function", name: "h" }] },
+      ],
+    },
+    {
+      tools: [
+        { type: "function", function: { name: "crm__f", description: "d", parameters } },
+        { type: "function", function: { name: "mcp__x__g" } },
+        { type: "function", function: { name: "h" } },
+      ],
+    },
+  ],
+  [
+    "tools of the same flat name are told apart",
+    {
+      tools: [
+        { type: "function", name: "a__f" },
+        { type: "namespace", name: "a", tools: [{ type: "function", name: "f" }] },
+      ],
+    },
+    {
+      tools: [
+        { type: "function", function: { name: "a__f" } },
+        { type: "function", function: { name: "a__f_2" } },
+      ],
+    },
+  ],
+  [
+    "a custom tool is a function of one text",
+    { tools: [{ type: "custom", name: "patch", description: "Patches.", format: { type: "text" } }] },
+    { tools: [customTool("Patches.")] },
+  ],
+  [
+    "the grammar of a custom tool is described to the model",
+    {
+      tools: [
+        {
+          type: "custom",
+          name: "patch",
+          description: "Patches.",
+          format: { type: "grammar", syntax: "lark", definition: "start: /.+/" },
+        },
+      ],
+    },
+    { tools: [customTool("Patches.\n\nThe lark grammar of its input:\nstart: /.+/")] },
+  ],
+  [
+    "tools that the input adds are tools",
+    {
+      input: [
+        { type: "additional_tools", role: "developer", id: "at_1", tools },
+        { type: "message", role: "user", content: "Hi" },
+      ],
+    },
+    { tools: ollamaTools },
+  ],
+  [
+    "tools that the gateway cannot run are left out",
+    { tools: [...tools, ...serverTools] },
+    { tools: ollamaTools },
+  ],
+  ["without any other tool there are none", { tools: serverTools, tool_choice: "auto" }, {}],
+  [
+    "those that may be called are the functions among them",
+    {
+      tools: [...tools, ...serverTools],
+      tool_choice: {
+        type: "allowed_tools",
+        mode: "required",
+        tools: [{ type: "web_search" }, { type: "function", name: "f" }],
+      },
+    },
+    forced,
+  ],
+])("%s", (_name, asked, sent) => {
+  expect(translated(asked)).toEqual({ ...bare, ...sent });
+});
+
+test("what is left out of the tools is named", () => {
+  const grammar = { type: "grammar", syntax: "lark", definition: "start: /.+/" };
+  const nested = [{ type: "custom", name: "patch", format: grammar }, { type: "image_generation" }];
+  const all = [...tools, ...serverTools, { type: "namespace", name: "n", tools: nested }];
+  const names: string[] = [];
+  adaptResponses(parseBody(responsesSchema, { model: "m", input: "Hi", tools: all }), {
+    ignore: (name) => void names.push(name),
+  });
+  expect(names).toEqual(["tools[1]", "tools[2]", "tools[3].tools[0].format", "tools[3].tools[1]"]);
+});
+
+test("more tools than a model can be shown are refused, however they are grouped", () => {
+  const functions = Array.from({ length: 300 }, (_each, i) => ({ type: "function", name: `f${i}` }));
+  const grouped = ["a", "b"].map((name) => ({ type: "namespace", name, tools: functions }));
+  const refusal = { code: "invalid_value", param: "tools" };
+  expect(() => translated({ tools: grouped })).toThrow(expect.objectContaining(refusal));
+});
+
+test.each([
+  ["a namespace's tool", { type: "function", name: "f", namespace: "crm" }, "crm__f"],
+  ["a custom tool", { type: "custom", name: "patch" }, "patch"],
+])("a call of %s can be demanded", (_name, choice, called) => {
+  const all = [
+    { type: "namespace", name: "crm", tools },
+    { type: "custom", name: "patch" },
+  ];
+  expect(translated({ tools: all, tool_choice: choice })).toMatchObject({
+    format: { properties: { name: { const: called } } },
+  });
 });
 
 test("every item arrives; the items of one turn of the model are one message", () => {

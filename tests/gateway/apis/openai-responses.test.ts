@@ -1,6 +1,7 @@
 import { APIError, BadRequestError } from "openai";
 import { describe, expect, test } from "vitest";
 import { last, token } from "../../../test-support/fake-ollama.ts";
+import { checkedEvents, checkedResponse } from "../../../test-support/openresponses.ts";
 import { readEvents, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
 
 const route = "/v1/responses";
@@ -13,7 +14,6 @@ const usage = {
   output_tokens_details: { reasoning_tokens: 0 },
   total_tokens: 14,
 };
-const called = { type: "function", name: "f" };
 const anId = (prefix: string) => expect.stringMatching(new RegExp(`^${prefix}_`)) as string;
 
 async function start() {
@@ -26,7 +26,9 @@ describe("POST /v1/responses", () => {
   test("a whole answer says what was asked for and what came", async () => {
     const { gateway } = await start();
     const response = await gateway.post(route, { ...asked, instructions: "Be brief.", store: true });
-    expect(await response.json()).toMatchObject({
+    const json: unknown = await response.json();
+    checkedResponse(json);
+    expect(json).toMatchObject({
       id: anId("resp"),
       object: "response",
       status: "completed",
@@ -44,7 +46,7 @@ describe("POST /v1/responses", () => {
         },
       ],
       previous_response_id: null,
-      store: false,
+      store: true,
       usage,
     });
   });
@@ -77,7 +79,7 @@ describe("POST /v1/responses", () => {
 
   test("a stream begins, tells and ends each item and part, event by event", async () => {
     const { fake, gateway } = await start();
-    const logprobs = [{ token: "lo", logprob: -0.5, bytes: null, top_logprobs: [] }];
+    const logprobs = [{ token: "lo", logprob: -0.5, bytes: [108, 111], top_logprobs: [] }];
     fake.answers(
       { line: { message: { thinking: "Hm." }, done: false } },
       token("Hel"),
@@ -87,12 +89,7 @@ describe("POST /v1/responses", () => {
     );
     const { data, brokenOff } = await readEvents(await gateway.post(route, { ...asked, stream: true }));
     expect(brokenOff).toBe(false);
-    const events = data.map((event) => {
-      const [, sentAs, text = ""] = /^event: ([\w.]+)\ndata: (.*)$/.exec(event) ?? [];
-      return { sentAs, ...(JSON.parse(text) as { type: string; sequence_number: number }) };
-    });
-    expect(events.map((event) => event.sentAs)).toEqual(events.map((event) => event.type));
-    expect(events.map((event) => event.sequence_number)).toEqual(events.map((_event, index) => index));
+    const events = checkedEvents(data);
     const part = (text: string, logprobs: object[]) => ({
       type: "output_text",
       annotations: [],
@@ -167,6 +164,10 @@ describe("POST /v1/responses", () => {
     const { fake, gateway, responses } = await start();
     fake.answers(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
     const { data, brokenOff } = await readEvents(await gateway.post(route, { ...asked, stream: true }));
+    expect(checkedEvents(data).at(-2)).toMatchObject({
+      type: "response.failed",
+      response: { status: "failed", store: false, error: { code: "upstream_failed" } },
+    });
     expect(data.at(-1)).toMatch(/^event: error\ndata: .*"code":"upstream_failed"/);
     expect(data.join()).not.toContain("response.completed");
     expect(brokenOff).toBe(true);
@@ -179,24 +180,17 @@ describe("POST /v1/responses", () => {
   });
 
   test.each([
-    [{ previous_response_id: "resp_1" }, "previous_response_id"],
     [{ conversation: "conv_1" }, "conversation"],
     [{ background: true }, "background"],
-    [{ tools: [{ type: "web_search", name: "x" }] }, "tools[0].type"],
-    [{ text: { verbosity: "low" } }, "text.verbosity"],
-    [{ input: [{ type: "item_reference", id: "x" }] }, "input[0].type"],
+    [{ prompt: { id: "pmpt_1" } }, "prompt"],
     [{ input: [{ role: "user", content: [{ type: "input_file" }] }] }, "input[0].content[0].type"],
-    [{ include: ["file_search_call.results"] }, "include[0]"],
     [{ moderation: { model: "omni-moderation-latest" } }, "moderation"],
     [{ context_management: [{ type: "compaction" }] }, "context_management"],
-    [{ reasoning: { mode: "pro" } }, "reasoning.mode"],
-    [{ reasoning: { context: "all_turns" } }, "reasoning.context"],
-    [{ prompt_cache_options: { prewarm: true } }, "prompt_cache_options.prewarm"],
     [{ access_programs: { cyber: "daybreak_red" } }, "access_programs"],
     [{ image: { context_compression: "enabled" } }, "image"],
-    [{ tools: [{ ...called, allowed_callers: ["programmatic"] }] }, "tools[0].allowed_callers"],
-    [{ tools: [{ ...called, async: true }] }, "tools[0].async"],
     [{ tool_choice: { type: "file_search" } }, "tool_choice.type"],
+    [{ tools: [{ type: "web_search" }], tool_choice: "required" }, "tool_choice"],
+    [{ tools: [{ type: "mcp" }], tool_choice: { type: "mcp", server_label: "x" } }, "tool_choice.type"],
   ])("%j is refused as not supported, naming %s", async (over, param) => {
     const { responses } = await start();
     const body = { ...asked, ...over } as typeof asked;

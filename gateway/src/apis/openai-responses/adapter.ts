@@ -1,19 +1,38 @@
 import type { ApiAdapter } from "../adapter.ts";
+import type { IgnoredParameters } from "../common/parameters.ts";
+import { type Conversation, catalogOf, chosenTools, conversationOf, toOllamaChat } from "./request.ts";
 import { ResponseBuilder } from "./response.ts";
-import { chosenTools, toOllamaChat } from "./request.ts";
+import type { KeepResponse } from "./response-object.ts";
 import type { ResponsesRequest } from "./schema.ts";
 import { ResponseWriter } from "./stream.ts";
 
-/** A conversation in OpenAI's newer form. @throws ApiError when the request contradicts itself */
-export function translateResponses(request: ResponsesRequest): ApiAdapter {
-  const chosen = chosenTools(request);
+/** How a response is stored, and what is stored of the conversation that it continues. */
+export interface Storage {
+  readonly conversation?: Conversation | undefined;
+  /** Absent when the response is not to be stored. */
+  readonly keep?: KeepResponse | undefined;
+}
+
+/**
+ * A conversation in the format of OpenAI's Responses API.
+ *
+ * @throws ApiError when the request contradicts itself
+ */
+export function adaptResponses(
+  request: ResponsesRequest,
+  ignored: IgnoredParameters,
+  { conversation = conversationOf(request), keep }: Storage = {},
+): ApiAdapter {
+  const tools = catalogOf(request, conversation, ignored);
+  const chosen = chosenTools(request, tools);
+  const context = { request, tools, keep };
   return {
-    call: { path: "/api/chat", body: toOllamaChat(request, chosen) },
+    call: { path: "/api/chat", body: toOllamaChat(request, conversation, tools, chosen) },
     subject: "input",
     thinking: "reasoning.effort",
     ignoredKeywords: chosen.ignoredKeywords,
     ...(chosen.adapt === undefined ? {} : { adapt: chosen.adapt }),
-    buffered: () => new ResponseBuilder(request),
-    streaming: () => new ResponseWriter(request),
+    buffered: () => new ResponseBuilder(context),
+    streaming: () => new ResponseWriter(context),
   };
 }

@@ -1,22 +1,44 @@
 import { ApiError } from "../../errors.ts";
-import type { OllamaChatRequest, OllamaMessage, OllamaToolCall } from "../../ollama/types.ts";
-import { base64Of, toOllamaThink } from "../openai-chat/request.ts";
-import { ToolArguments } from "../common/tool-arguments.ts";
-import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
-import type { ResponsesItem, ResponsesRequest } from "./schema.ts";
+import type { OllamaChatRequest } from "../../ollama/types.ts";
 import { type OutputFormat, schemaFormat } from "../common/output-format.ts";
-import { type ChosenTools, type Tool, type ToolChoice, chooseTools } from "../common/tool-choice.ts";
+import type { IgnoredParameters } from "../common/parameters.ts";
+import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
+import { type ChosenTools, type ToolChoice, chooseTools } from "../common/tool-choice.ts";
+import { toOllamaThink } from "../openai-chat/request.ts";
+import type { ResponsesItem } from "./input-schema.ts";
+import { toOllamaMessages } from "./messages.ts";
+import type { ResponsesRequest } from "./schema.ts";
+import { ToolCatalog } from "./tool-catalog.ts";
 
-type MessageItem = Extract<ResponsesItem, { role: string }>;
-type Content = MessageItem["content"];
+/** The conversation of a request: its input, after the items that are stored of what it continues. */
+export interface Conversation {
+  readonly items: readonly ResponsesItem[];
+  /** How many of the items are stored, and not in the request. */
+  readonly earlier: number;
+}
 
-/** OpenAI's newer request as Ollama's. Pure: the same request always gives the same. */
-export function toOllamaChat(request: ResponsesRequest, chosen: ChosenTools): OllamaChatRequest {
+/** The conversation of a request that continues none. */
+export function conversationOf({ input }: ResponsesRequest): Conversation {
+  return { items: itemsOf(input), earlier: 0 };
+}
+
+export function itemsOf(input: ResponsesRequest["input"]): readonly ResponsesItem[] {
+  if (input == null) return [];
+  return typeof input === "string" ? [{ type: "message", role: "user", content: input }] : input;
+}
+
+/** A request of this API as Ollama's. Pure: the same request always gives the same. */
+export function toOllamaChat(
+  request: ResponsesRequest,
+  { items, earlier }: Conversation,
+  tools: ToolCatalog,
+  chosen: ChosenTools,
+): OllamaChatRequest {
   const chat: OllamaChatRequest = {
     model: request.model,
     messages: [
       ...(request.instructions ? [{ role: "system" as const, content: request.instructions }] : []),
-      ...toOllamaMessages(request.input),
+      ...toOllamaMessages(items, tools, earlier),
     ],
     stream: request.stream === true,
     options: toOllamaOptions(request, request.max_output_tokens),
@@ -34,37 +56,55 @@ export function toOllamaChat(request: ResponsesRequest, chosen: ChosenTools): Ol
   return chat;
 }
 
+/** The tools of a request, and those that its input adds. @throws ApiError when there are too many */
+export function catalogOf(
+  { tools }: ResponsesRequest,
+  { items, earlier }: Conversation,
+  ignored: IgnoredParameters,
+): ToolCatalog {
+  const lists = [{ tools: tools ?? [], param: "tools" }];
+  for (const [i, item] of items.entries()) {
+    if (item.type !== "additional_tools") continue;
+    lists.push({ tools: item.tools, param: `input[${i - earlier}].tools` });
+  }
+  return new ToolCatalog(lists, ignored);
+}
+
 /** The tools that the model is shown, and what its response is held to. @throws ApiError */
-export function chosenTools({
-  tools,
-  tool_choice: choice,
-  parallel_tool_calls: parallel,
-  text,
-}: ResponsesRequest): ChosenTools {
+export function chosenTools(request: ResponsesRequest, catalog: ToolCatalog): ChosenTools {
+  const { tool_choice: choice, parallel_tool_calls: parallel, text } = request;
+  const { offered, leftOut } = catalog;
+  if (leftOut.size > 0 && demandsCall(choice) && offered.length === 0) {
+    throw new ApiError("unsupported_parameter", {
+      message:
+        `Unsupported value for 'tool_choice': it demands a call, and the gateway cannot run any of these tools: ` +
+        `${[...leftOut].join(", ")}. Add a function, or set tool_choice to auto.`,
+      param: "tool_choice",
+    });
+  }
   const chosen = chooseTools(
-    (tools ?? []).map(toTool),
-    toToolChoice(choice),
+    offered.map(({ tool }) => tool),
+    toToolChoice(choice, catalog),
     parallel !== false,
-    (index) => `tools[${index}].parameters`,
+    (index) => offered[index]?.param ?? "tools",
   );
   return chosen.format === undefined ? { ...chosen, ...toOutputFormat(text?.format) } : chosen;
 }
 
-function toToolChoice(choice: ResponsesRequest["tool_choice"]): ToolChoice {
-  if (choice == null) return "auto";
-  if (typeof choice === "string" || choice.type === "function") return choice;
-  return { mode: choice.mode, allowed: choice.tools.map((tool) => tool.name) };
+function demandsCall(choice: ResponsesRequest["tool_choice"]): boolean {
+  if (choice == null) return false;
+  if (typeof choice === "string") return choice === "required";
+  return choice.type !== "allowed_tools" || choice.mode === "required";
 }
 
-function toTool({ name, description, parameters }: NonNullable<ResponsesRequest["tools"]>[number]): Tool {
-  return {
-    type: "function",
-    function: {
-      name,
-      ...(description == null ? {} : { description }),
-      ...(parameters == null ? {} : { parameters }),
-    },
-  };
+function toToolChoice(choice: ResponsesRequest["tool_choice"], catalog: ToolCatalog): ToolChoice {
+  if (choice == null) return "auto";
+  if (typeof choice === "string") return choice;
+  if (choice.type !== "allowed_tools") return { name: catalog.nameOf(choice.name, choice.namespace) };
+  const allowed = choice.tools.flatMap((tool) =>
+    tool.type === "unknown" ? [] : catalog.nameOf(tool.name, tool.namespace),
+  );
+  return { mode: choice.mode, allowed };
 }
 
 function toOutputFormat(format: NonNullable<ResponsesRequest["text"]>["format"]): OutputFormat {
@@ -77,89 +117,4 @@ function toOutputFormat(format: NonNullable<ResponsesRequest["text"]>["format"])
     case undefined:
       return {};
   }
-}
-
-/** A turn of the model is several items here (its reasoning, its words, its calls), and one message for Ollama. */
-function toOllamaMessages(input: ResponsesRequest["input"]): OllamaMessage[] {
-  if (typeof input === "string") return [{ role: "user", content: input }];
-  const toolNames = new Map<string, string>();
-  const toolArguments = new ToolArguments();
-  const messages: OllamaMessage[] = [];
-  let turn:
-    { role: "assistant"; content: string; thinking?: string; tool_calls?: OllamaToolCall[] } | undefined;
-  const modelsTurn = (): NonNullable<typeof turn> => {
-    if (turn === undefined) messages.push((turn = { role: "assistant", content: "" }));
-    return turn;
-  };
-  for (const [i, item] of input.entries()) {
-    if ("role" in item) {
-      if (item.role === "assistant") {
-        // Words after a call or other words begin a turn of their own.
-        if (turn && (turn.tool_calls !== undefined || turn.content !== "")) turn = undefined;
-        modelsTurn().content = textOf(item.content);
-      } else {
-        turn = undefined;
-        messages.push({
-          role: item.role === "developer" ? "system" : item.role,
-          content: textOf(item.content),
-          ...withImages(item.content),
-        });
-      }
-      continue;
-    }
-    switch (item.type) {
-      case "reasoning":
-        turn = undefined;
-        modelsTurn().thinking = [...(item.content ?? []), ...item.summary]
-          .map((part) => part.text)
-          .join("\n");
-        break;
-      case "function_call": {
-        toolNames.set(item.call_id, item.name);
-        const call = {
-          id: item.call_id,
-          function: { name: item.name, arguments: toolArguments.read(item.arguments) },
-        };
-        (modelsTurn().tool_calls ??= []).push(call);
-        break;
-      }
-      case "function_call_output": {
-        turn = undefined;
-        const { call_id: id, name } = item;
-        if (id == null && name == null) {
-          const param = `input[${i}].call_id`;
-          throw new ApiError("missing_required_parameter", {
-            message: `Missing required parameter: '${param}'.`,
-            param,
-          });
-        }
-        const toolName = name ?? (id == null ? undefined : toolNames.get(id));
-        messages.push({
-          role: "tool",
-          content: textOf(item.output),
-          ...withImages(item.output),
-          ...(id == null ? {} : { tool_call_id: id }),
-          ...(toolName === undefined ? {} : { tool_name: toolName }),
-        });
-        break;
-      }
-    }
-  }
-  return messages;
-}
-
-function textOf(content: Content): string {
-  if (typeof content === "string") return content;
-  return content
-    .flatMap((part) => {
-      if (part.type === "refusal") return part.refusal;
-      return part.type === "input_image" ? [] : part.text;
-    })
-    .join("\n");
-}
-
-function withImages(content: Content): { images?: string[] } {
-  if (typeof content === "string") return {};
-  const images = content.flatMap((part) => (part.type === "input_image" ? base64Of(part.image_url) : []));
-  return images.length > 0 ? { images } : {};
 }

@@ -1,133 +1,175 @@
 import type { ApiError } from "../../errors.ts";
-import type { OllamaEvent, OllamaLogprob, OllamaToolCall } from "../../ollama/types.ts";
 import { namedEvent } from "../../lib/sse.ts";
-import { toLogprob } from "../openai-chat/response.ts";
+import type { OllamaEvent, OllamaToolCall } from "../../ollama/types.ts";
 import type { StreamingResponse } from "../adapter.ts";
 import {
+  type CallItem,
   type OutputItem,
-  ResponseFrame,
+  type ReasoningForm,
   type Status,
+  callItem,
   endStatus,
-  functionCallItem,
+  logprobsOf,
   messageItem,
   newItemId,
   reasoningItem,
   reasoningPart,
+  summaryPart,
   textPart,
-} from "./response.ts";
-import type { ResponsesRequest } from "./schema.ts";
+} from "./output-items.ts";
+import { type ResponseContext, ResponseObject, reasoningFormOf } from "./response-object.ts";
 
-/** The item that is being told: its text so far, and what every event about it says. */
+type Kind = "summary" | "reasoning" | "message";
+
+/** What the events of an item's text are called, and where in the item it is. */
+const EVENTS = {
+  message: { text: "response.output_text", part: "response.content_part", index: "content_index" },
+  reasoning: { text: "response.reasoning_text", part: "response.content_part", index: "content_index" },
+  summary: {
+    text: "response.reasoning_summary_text",
+    part: "response.reasoning_summary_part",
+    index: "summary_index",
+  },
+} as const;
+
+/** The item that is being streamed: its text so far, and what all events about it have in common. */
 interface OpenItem {
-  readonly kind: "reasoning" | "message";
+  readonly kind: Kind;
   readonly id: string;
   /** The beginning of its deltas, up to the sequence number. */
-  readonly where: string;
+  readonly head: string;
   text: string;
   readonly logprobs: object[];
 }
 
-/** Writes a streamed answer as the events of `POST /v1/responses`: each item and part is begun, told and ended. */
+/** Writes a streamed response as the events of `POST /v1/responses`: each item and part begins, grows and ends. */
 export class ResponseWriter implements StreamingResponse {
   readonly contentType = "text/event-stream; charset=utf-8";
-  readonly #frame: ResponseFrame;
+  readonly #context: ResponseContext;
+  readonly #reasoning: ReasoningForm;
+  readonly #response: ResponseObject;
   readonly #output: OutputItem[] = [];
   #open: OpenItem | undefined;
   #sequence = 0;
 
-  constructor(request: ResponsesRequest) {
-    this.#frame = new ResponseFrame(request);
+  constructor(context: ResponseContext) {
+    this.#context = context;
+    this.#reasoning = reasoningFormOf(context.request);
+    this.#response = new ResponseObject(context);
   }
 
   write(event: OllamaEvent): string {
     const { message } = event;
-    let text = "";
-    if (this.#sequence === 0) {
-      const response = this.#frame.begun();
-      text += this.#event("response.created", { response });
-      text += this.#event("response.in_progress", { response });
+    let text = this.#begin();
+    if (message?.thinking) {
+      text += this.#switchTo(this.#reasoning.asSummary ? "summary" : "reasoning");
+      text += this.#delta(message.thinking, []);
     }
-    if (message?.thinking) text += this.#switchTo("reasoning") + this.#delta(message.thinking, []);
     if (message?.content || event.logprobs?.length) {
-      text += this.#switchTo("message") + this.#delta(message?.content ?? "", event.logprobs ?? []);
+      text += this.#switchTo("message") + this.#delta(message?.content ?? "", logprobsOf(event));
     }
-    for (const call of message?.tool_calls ?? []) text += this.#functionCall(call);
+    for (const call of message?.tool_calls ?? []) text += this.#call(call);
     if (event.done === true) text += this.#end(event);
     return text;
   }
 
-  fail({ code, message, param }: ApiError): string {
-    return this.#event("error", { code, message, param });
+  /** Some clients read the failed response, others only the error. */
+  fail(error: ApiError): string {
+    const { code, message, param } = error;
+    const response = this.#response.failed(this.#output, error);
+    return (
+      this.#begin() +
+      this.#event("response.failed", { response }) +
+      this.#event("error", { code, message, param })
+    );
+  }
+
+  #begin(): string {
+    if (this.#sequence > 0) return "";
+    const response = this.#response.begun();
+    return this.#event("response.created", { response }) + this.#event("response.in_progress", { response });
   }
 
   #end(event: OllamaEvent): string {
     const status = endStatus(event);
-    // An answer without calls is a message, be it empty.
-    let text = this.#open === undefined && this.#output.length === 0 ? this.#switchTo("message") : "";
+    // A response without calls has a message, be it empty.
+    const said = this.#open?.kind === "message" || this.#output.some(({ type }) => type !== "reasoning");
+    let text = said ? "" : this.#switchTo("message");
     text += this.#close(status);
-    return text + this.#event(`response.${status}`, { response: this.#frame.ended(this.#output, event) });
+    return text + this.#event(`response.${status}`, { response: this.#response.ended(this.#output, event) });
   }
 
-  #switchTo(kind: OpenItem["kind"]): string {
+  #switchTo(kind: Kind): string {
     if (this.#open?.kind === kind) return "";
     let text = this.#close("completed");
     const id = newItemId(kind === "message" ? "msg" : "rs");
-    const index = this.#output.length;
-    const type = kind === "message" ? "response.output_text.delta" : "response.reasoning_text.delta";
-    const place = `"item_id":"${id}","output_index":${index},"content_index":0`;
-    const where = `event: ${type}\ndata: {"type":"${type}",${place},"sequence_number":`;
-    this.#open = { kind, id, where, text: "", logprobs: [] };
-    const [item, part] =
+    const outputIndex = this.#output.length;
+    const { text: name, part, index } = EVENTS[kind];
+    const type = `${name}.delta`;
+    const place = `"item_id":"${id}","output_index":${outputIndex},"${index}":0`;
+    const head = `event: ${type}\ndata: {"type":"${type}",${place},"sequence_number":`;
+    this.#open = { kind, id, head, text: "", logprobs: [] };
+    const item =
       kind === "message"
-        ? [messageItem(id, "in_progress", []), textPart("", [])]
-        : [reasoningItem(id, "in_progress", []), reasoningPart("")];
-    text += this.#event("response.output_item.added", { output_index: index, item });
+        ? messageItem(id, "in_progress", [])
+        : reasoningItem(id, "in_progress", undefined, this.#reasoning);
+    text += this.#event("response.output_item.added", { output_index: outputIndex, item });
     return (
       text +
-      this.#event("response.content_part.added", { item_id: id, output_index: index, content_index: 0, part })
+      this.#event(`${part}.added`, {
+        item_id: id,
+        output_index: outputIndex,
+        [index]: 0,
+        part: partOf(kind, "", []),
+      })
     );
   }
 
-  #delta(piece: string, logprobs: readonly OllamaLogprob[]): string {
+  #delta(piece: string, logprobs: readonly object[]): string {
     const open = this.#open;
     if (open === undefined) return "";
     open.text += piece;
     let probabilities = "";
     if (open.kind === "message") {
-      const entries = logprobs.map(toLogprob);
-      open.logprobs.push(...entries);
-      probabilities = `,"logprobs":${entries.length === 0 ? "[]" : JSON.stringify(entries)}`;
+      open.logprobs.push(...logprobs);
+      probabilities = `,"logprobs":${logprobs.length === 0 ? "[]" : JSON.stringify(logprobs)}`;
     }
-    return `${open.where}${this.#sequence++},"delta":${JSON.stringify(piece)}${probabilities}}\n\n`;
+    return `${open.head}${this.#sequence++},"delta":${JSON.stringify(piece)}${probabilities}}\n\n`;
   }
 
   #close(status: Status): string {
     const open = this.#open;
     if (open === undefined) return "";
     this.#open = undefined;
-    const { kind, id, text: told, logprobs } = open;
-    const place = { item_id: id, output_index: this.#output.length, content_index: 0 };
-    const part = kind === "message" ? textPart(told, logprobs) : reasoningPart(told);
-    const item = kind === "message" ? messageItem(id, status, [part]) : reasoningItem(id, status, [part]);
-    const text =
+    const { kind, id, text: full, logprobs } = open;
+    const { text: name, part, index } = EVENTS[kind];
+    const place = { item_id: id, output_index: this.#output.length, [index]: 0 };
+    const item =
       kind === "message"
-        ? this.#event("response.output_text.done", { ...place, text: told, logprobs })
-        : this.#event("response.reasoning_text.done", { ...place, text: told });
-    return text + this.#event("response.content_part.done", { ...place, part }) + this.#itemDone(item);
+        ? messageItem(id, status, [textPart(full, logprobs)])
+        : reasoningItem(id, status, full, this.#reasoning);
+    return (
+      this.#event(`${name}.done`, { ...place, text: full, ...(kind === "message" ? { logprobs } : {}) }) +
+      this.#event(`${part}.done`, { ...place, part: partOf(kind, full, logprobs) }) +
+      this.#itemDone(item)
+    );
   }
 
-  #functionCall(call: OllamaToolCall): string {
+  #call(call: OllamaToolCall): string {
     let text = this.#close("completed");
-    const item = functionCallItem(call);
+    const item = callItem(call, this.#context.tools);
     const place = { item_id: item.id, output_index: this.#output.length };
-    const begun = { ...item, status: "in_progress", arguments: "" };
+    const begun = { ...item, status: "in_progress", ...(isCustom(item) ? { input: "" } : { arguments: "" }) };
     text += this.#event("response.output_item.added", { output_index: place.output_index, item: begun });
-    text += this.#event("response.function_call_arguments.delta", { ...place, delta: item.arguments });
-    text += this.#event("response.function_call_arguments.done", {
-      ...place,
-      name: item.name,
-      arguments: item.arguments,
-    });
+    if (isCustom(item)) {
+      const { input } = item;
+      text += this.#event("response.custom_tool_call_input.delta", { ...place, delta: input });
+      text += this.#event("response.custom_tool_call_input.done", { ...place, input });
+    } else {
+      const { name, arguments: given } = item;
+      text += this.#event("response.function_call_arguments.delta", { ...place, delta: given });
+      text += this.#event("response.function_call_arguments.done", { ...place, name, arguments: given });
+    }
     return text + this.#itemDone(item);
   }
 
@@ -139,5 +181,20 @@ export class ResponseWriter implements StreamingResponse {
 
   #event(type: string, data: object): string {
     return namedEvent(type, JSON.stringify({ type, sequence_number: this.#sequence++, ...data }));
+  }
+}
+
+function isCustom(item: CallItem): item is Extract<CallItem, { type: "custom_tool_call" }> {
+  return item.type === "custom_tool_call";
+}
+
+function partOf(kind: Kind, text: string, logprobs: readonly object[]): object {
+  switch (kind) {
+    case "message":
+      return textPart(text, logprobs);
+    case "reasoning":
+      return reasoningPart(text);
+    case "summary":
+      return summaryPart(text);
   }
 }

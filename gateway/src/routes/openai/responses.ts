@@ -1,17 +1,57 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { ApiError } from "../../errors.ts";
 import type { AppContext } from "../../app-context.ts";
-import { translateResponses } from "../../apis/openai-responses/adapter.ts";
+import { adaptResponses } from "../../apis/openai-responses/adapter.ts";
 import { responsesSchema } from "../../apis/openai-responses/schema.ts";
-import { parseRequest } from "../parse-request.ts";
+import { ignoredParameters, parseRequest } from "../parse-request.ts";
 import { generate } from "../../generation/generate.ts";
+import { type ItemQuery, listItems } from "../../response-store/item-list.ts";
+import { inputOf, openConversation } from "../../response-store/stored-conversation.ts";
 
-export function responsesRoute(app: FastifyInstance, gateway: AppContext): void {
-  app.post("/v1/responses", (request, reply) =>
-    generate(
+type OneResponse = FastifyRequest<{ Params: { id: string }; Querystring: ItemQuery }>;
+
+export function responsesRoutes(app: FastifyInstance, gateway: AppContext): void {
+  const { config, responses, bodies } = gateway;
+  const storedResponse = ({ consumer, params: { id } }: OneResponse) => {
+    const found = responses.get(consumer.name, id);
+    if (found === undefined) throw responseNotFound(id);
+    return found;
+  };
+
+  app.post("/v1/responses", (request, reply) => {
+    const { consumer, bodyCost: cost } = request;
+    const body = parseRequest(gateway, request, reply, responsesSchema);
+    const storage = openConversation(responses, body, {
+      owner: consumer.name,
+      cost,
+      limit: config.BODY_LIMIT_BYTES,
+    });
+    if (!bodies.charge(request, cost + storage.earlierCost)) throw new ApiError("bodies_full");
+    return generate(
       gateway,
       request,
       reply,
-      translateResponses(parseRequest(gateway, request, reply, responsesSchema)),
-    ),
+      adaptResponses(body, ignoredParameters(gateway, request), storage),
+    );
+  });
+
+  app.get("/v1/responses/:id", (request: OneResponse) => {
+    const { id, response, output } = storedResponse(request);
+    return { id, ...response, output };
+  });
+
+  app.get("/v1/responses/:id/input_items", (request: OneResponse) =>
+    listItems(inputOf(storedResponse(request)), request.query),
   );
+
+  app.delete("/v1/responses/:id", ({ consumer, params: { id } }: OneResponse) => {
+    if (!responses.delete(consumer.name, id)) throw responseNotFound(id);
+    return { id, object: "response", deleted: true };
+  });
+}
+
+function responseNotFound(id: string): ApiError {
+  return new ApiError("response_not_found", {
+    message: `Response with id '${id}' not found. Responses are kept for a limited time, and not with 'store: false'.`,
+  });
 }

@@ -1,0 +1,147 @@
+import type { ApiError } from "../../errors.ts";
+import type { OllamaEvent } from "../../ollama/types.ts";
+import { type OutputItem, type ReasoningForm, type Status, endStatus, newItemId } from "./output-items.ts";
+import type { ResponsesRequest } from "./schema.ts";
+import type { ToolCatalog } from "./tool-catalog.ts";
+import type { ResponsesTool } from "./tool-schema.ts";
+
+/** Stores a response that has ended. @returns whether it is stored */
+export type KeepResponse = (response: FinishedResponse) => boolean;
+
+export interface FinishedResponse {
+  readonly id: string;
+  readonly output: readonly OutputItem[];
+  readonly [field: string]: unknown;
+}
+
+/** What a response is made for. */
+export interface ResponseContext {
+  readonly request: ResponsesRequest;
+  readonly tools: ToolCatalog;
+  /** Absent when the response is not to be stored. */
+  readonly keep?: KeepResponse | undefined;
+}
+
+export function reasoningFormOf({ reasoning, include }: ResponsesRequest): ReasoningForm {
+  return {
+    asSummary: (reasoning?.summary ?? reasoning?.generate_summary) != null,
+    encrypted: include?.includes("reasoning.encrypted_content") ?? false,
+  };
+}
+
+/** The response object: the parameters of the request, and what came of it so far. */
+export class ResponseObject {
+  readonly #id = newItemId("resp");
+  readonly #createdAt = seconds();
+  readonly #context: ResponseContext;
+
+  constructor(context: ResponseContext) {
+    this.#context = context;
+  }
+
+  begun(): object {
+    return this.#response("in_progress", [], {});
+  }
+
+  /** The response as it ended; it is stored if the client did not decline that. */
+  ended(output: readonly OutputItem[], last: OllamaEvent): object {
+    const status = endStatus(last);
+    const input = last.prompt_eval_count ?? 0;
+    const generated = last.eval_count ?? 0;
+    const response = this.#response(status, output, {
+      completed_at: status === "completed" ? seconds() : null,
+      incomplete_details: status === "incomplete" ? { reason: "max_output_tokens" } : null,
+      usage: {
+        input_tokens: input,
+        input_tokens_details: { cached_tokens: 0 },
+        output_tokens: generated,
+        output_tokens_details: { reasoning_tokens: 0 },
+        total_tokens: input + generated,
+      },
+    });
+    const isStored = this.#context.keep?.(response) ?? false;
+    return { ...response, store: isStored };
+  }
+
+  failed(output: readonly OutputItem[], { code, message }: ApiError): object {
+    return { ...this.#response("failed", output, { error: { code, message } }), store: false };
+  }
+
+  #response(
+    status: Status | "failed",
+    output: readonly OutputItem[],
+    state: Readonly<Record<string, unknown>>,
+  ): FinishedResponse {
+    const { request, keep } = this.#context;
+    const { text, reasoning, tools, options } = request;
+    return {
+      id: this.#id,
+      object: "response",
+      created_at: this.#createdAt,
+      completed_at: null,
+      status,
+      background: false,
+      error: null,
+      incomplete_details: null,
+      instructions: request.instructions ?? null,
+      max_output_tokens: request.max_output_tokens ?? null,
+      max_tool_calls: request.max_tool_calls ?? null,
+      metadata: request.metadata ?? {},
+      model: request.model,
+      output,
+      parallel_tool_calls: request.parallel_tool_calls ?? true,
+      previous_response_id: request.previous_response_id ?? null,
+      prompt_cache_key: request.prompt_cache_key ?? null,
+      reasoning: {
+        effort: reasoning?.effort ?? null,
+        summary: reasoning?.summary ?? reasoning?.generate_summary ?? null,
+      },
+      safety_identifier: request.safety_identifier ?? null,
+      service_tier: "default",
+      store: keep !== undefined,
+      // Numbers are required here; a model's own defaults are not known before it is loaded.
+      temperature: request.temperature ?? numberOr(options?.temperature, 1),
+      top_p: request.top_p ?? numberOr(options?.top_p, 1),
+      presence_penalty: request.presence_penalty ?? numberOr(options?.presence_penalty, 0),
+      frequency_penalty: request.frequency_penalty ?? numberOr(options?.frequency_penalty, 0),
+      top_logprobs: request.top_logprobs ?? 0,
+      text: { format: formatOf(text) },
+      tool_choice: request.tool_choice ?? "auto",
+      tools: (tools ?? []).flatMap(describeTool),
+      truncation: request.truncation ?? "disabled",
+      usage: null,
+      user: request.user ?? null,
+      ...state,
+    };
+  }
+}
+
+function seconds(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+function numberOr(value: unknown, otherwise: number): number {
+  return typeof value === "number" ? value : otherwise;
+}
+
+function formatOf(text: ResponsesRequest["text"]): object {
+  const format = text?.format ?? { type: "text" };
+  if (format.type !== "json_schema") return format;
+  return { ...format, description: format.description ?? null, strict: format.strict ?? false };
+}
+
+/** A tool as the model was offered it, with the fields without which no client expects a function. */
+function describeTool(tool: ResponsesTool): object[] {
+  switch (tool.type) {
+    case "unknown":
+      return [];
+    case "custom":
+      return [tool];
+    case "namespace":
+      return [{ ...tool, tools: tool.tools.flatMap(describeTool) }];
+    case "function": {
+      const { description = null, parameters = null, strict = null } = tool;
+      return [{ ...tool, description, parameters, strict }];
+    }
+  }
+}

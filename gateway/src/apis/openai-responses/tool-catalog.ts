@@ -1,0 +1,179 @@
+import { ApiError } from "../../errors.ts";
+import type { IgnoredParameters } from "../common/parameters.ts";
+import type { Tool } from "../common/tool-choice.ts";
+import type { ResponsesTool } from "./tool-schema.ts";
+
+/** What the client called a tool that the model knows by one name. */
+export interface ToolIdentity {
+  readonly kind: "function" | "custom";
+  readonly name: string;
+  readonly namespace?: string | undefined;
+}
+
+interface OfferedTool {
+  readonly identity: ToolIdentity;
+  readonly tool: Tool;
+  /** The parameter that holds the schema of its arguments. */
+  readonly param: string;
+}
+
+// All tools are text of the prompt.
+const MAX_OFFERED = 512;
+
+// OpenAI's models know the functions of this namespace by their own names.
+const DEFAULT_NAMESPACE = "functions";
+
+/** The argument of a custom tool, which takes text. */
+const CUSTOM_INPUT = "input";
+
+/** The name by which the model knows a tool of a namespace: Ollama's functions have none. */
+export function flatName(name: string, namespace?: string | null): string {
+  if (!namespace || namespace === DEFAULT_NAMESPACE) return name;
+  return namespace.endsWith("_") ? namespace + name : `${namespace}__${name}`;
+}
+
+/**
+ * The tools of a request as functions of Ollama: namespaces are flattened, and a custom tool becomes a function with one
+ * text argument. Tools that only OpenAI's servers could run are left out.
+ */
+export class ToolCatalog {
+  readonly offered: readonly OfferedTool[];
+  /** The types of the tools that were left out. */
+  readonly leftOut: ReadonlySet<string>;
+  readonly #byName = new Map<string, OfferedTool>();
+  readonly #names = new Map<string, string>();
+
+  /**
+   * @param lists the request's lists of tools, with the parameter of each
+   * @throws ApiError when there are too many
+   */
+  constructor(
+    lists: readonly { readonly tools: readonly ResponsesTool[]; readonly param: string }[],
+    ignored: IgnoredParameters,
+  ) {
+    const offered: OfferedTool[] = [];
+    const leftOut = new Set<string>();
+    const add = (tool: ResponsesTool, param: string, namespace?: string): void => {
+      if (tool.type === "namespace") {
+        for (const [i, each] of tool.tools.entries()) add(each, `${param}.tools[${i}]`, tool.name);
+      } else if (tool.type === "function" || tool.type === "custom") {
+        if (offered.length === MAX_OFFERED) throw tooManyTools();
+        const name = this.#freeName(tool.name, namespace);
+        const one = offer(tool, name, namespace, param);
+        if (tool.type === "custom" && tool.format?.type === "grammar") ignored.ignore(`${param}.format`);
+        this.#byName.set(name, one);
+        this.#names.set(keyOf(tool.name, namespace), name);
+        offered.push(one);
+      } else {
+        leftOut.add(tool.name);
+        ignored.ignore(param);
+      }
+    };
+    for (const { tools, param } of lists)
+      for (const [i, tool] of tools.entries()) add(tool, `${param}[${i}]`);
+    this.offered = offered;
+    this.leftOut = leftOut;
+  }
+
+  /** What the client calls the tool that the model called. */
+  identityOf(called: string): ToolIdentity {
+    const found = this.#byName.get(called)?.identity;
+    if (found !== undefined) return found;
+    // Small models leave the namespace out.
+    const [only, other] = this.offered.filter(({ identity }) => identity.name === called);
+    if (only !== undefined && other === undefined) return only.identity;
+    return { kind: "function", name: called };
+  }
+
+  /** The name by which the model knows a tool that the client named. */
+  nameOf(name: string, namespace?: string | null): string {
+    return this.#names.get(keyOf(name, namespace)) ?? flatName(name, namespace);
+  }
+
+  /** Two tools whose flat names are the same get different ones. */
+  #freeName(name: string, namespace?: string): string {
+    const known = this.#names.get(keyOf(name, namespace));
+    if (known !== undefined) return known;
+    const flat = flatName(name, namespace);
+    if (!this.#byName.has(flat)) return flat;
+    let number = 2;
+    while (this.#byName.has(`${flat}_${number}`)) number += 1;
+    return `${flat}_${number}`;
+  }
+}
+
+function keyOf(name: string, namespace?: string | null): string {
+  return `${namespace ?? ""}\0${name}`;
+}
+
+/** The text that the model gave a custom tool. */
+export function customInput(given: unknown): string {
+  if (typeof given === "string") return given;
+  const values: unknown[] = typeof given === "object" && given !== null ? Object.values(given) : [];
+  const named = (given as { [CUSTOM_INPUT]?: unknown } | null)?.[CUSTOM_INPUT];
+  if (typeof named === "string") return named;
+  // A model that names the argument its own way means this one.
+  const [only] = values;
+  return values.length === 1 && typeof only === "string" ? only : JSON.stringify(given ?? "");
+}
+
+/** The arguments of a past call of a custom tool. */
+export function customArguments(input: string): Readonly<Record<string, unknown>> {
+  return { [CUSTOM_INPUT]: input };
+}
+
+function offer(
+  tool: Extract<ResponsesTool, { type: "function" | "custom" }>,
+  name: string,
+  namespace: string | undefined,
+  param: string,
+): OfferedTool {
+  const identity: ToolIdentity = {
+    kind: tool.type,
+    name: tool.name,
+    ...(namespace === undefined ? {} : { namespace }),
+  };
+  if (tool.type === "custom") {
+    const { description, format } = tool;
+    const grammar =
+      format?.type === "grammar" ? `The ${format.syntax} grammar of its input:\n${format.definition}` : "";
+    return {
+      identity,
+      param: `${param}.format`,
+      tool: {
+        type: "function",
+        function: {
+          name,
+          description: [description ?? "", grammar].filter((text) => text !== "").join("\n\n"),
+          parameters: {
+            type: "object",
+            properties: {
+              [CUSTOM_INPUT]: { type: "string", description: "The input of the tool, as text." },
+            },
+            required: [CUSTOM_INPUT],
+          },
+        },
+      },
+    };
+  }
+  const { description, parameters } = tool;
+  return {
+    identity,
+    param: `${param}.parameters`,
+    tool: {
+      type: "function",
+      function: {
+        name,
+        ...(description == null ? {} : { description }),
+        ...(parameters == null ? {} : { parameters }),
+      },
+    },
+  };
+}
+
+function tooManyTools(): ApiError {
+  return new ApiError("invalid_value", {
+    message: `Invalid value for 'tools': there are more than ${MAX_OFFERED} tools. Send fewer.`,
+    param: "tools",
+  });
+}

@@ -1,0 +1,40 @@
+import { ApiError } from "../errors.ts";
+import type { StoredItem } from "./stored-conversation.ts";
+
+/** Which part of a list is wanted. */
+export interface ItemQuery {
+  readonly limit?: string;
+  readonly order?: string;
+  /** The id of the item before the first. */
+  readonly after?: string;
+}
+
+const DEFAULT_LIMIT = 20;
+const MAX_LIMIT = 100;
+
+/** A page of items, newest first unless the query says otherwise. @throws ApiError for a query that makes no sense */
+export function listItems(items: readonly StoredItem[], { limit, order = "desc", after }: ItemQuery): object {
+  const count = limit === undefined ? DEFAULT_LIMIT : Number(limit);
+  if (!Number.isInteger(count) || count < 1 || count > MAX_LIMIT)
+    throw invalid("limit", `must be a whole number from 1 to ${MAX_LIMIT}`);
+  if (order !== "asc" && order !== "desc") throw invalid("order", "must be 'asc' or 'desc'");
+  const ordered = order === "asc" ? items : items.toReversed();
+  const start = after === undefined ? 0 : ordered.findIndex((item) => idOf(item) === after) + 1;
+  if (after !== undefined && start === 0) throw invalid("after", "must be the id of an item of the list");
+  const data = ordered.slice(start, start + count);
+  return {
+    object: "list",
+    data,
+    first_id: idOf(data[0]) ?? null,
+    last_id: idOf(data.at(-1)) ?? null,
+    has_more: start + count < ordered.length,
+  };
+}
+
+function idOf(item: StoredItem | undefined): string | undefined {
+  return item !== undefined && "id" in item ? (item.id ?? undefined) : undefined;
+}
+
+function invalid(param: string, expected: string): ApiError {
+  return new ApiError("invalid_value", { message: `Invalid value for '${param}': it ${expected}.`, param });
+}

@@ -1,0 +1,203 @@
+import { expect, test } from "vitest";
+import { decodeReasoning } from "../../../gateway/src/apis/openai-responses/encrypted-reasoning.ts";
+import { type Step, last, token } from "../../../test-support/fake-ollama.ts";
+import {
+  loadOfTwoComments,
+  readEvents,
+  startFake,
+  startGateway,
+} from "../../../test-support/gateway-harness.ts";
+import { checkedEvents, checkedResponse } from "../../../test-support/openresponses.ts";
+
+const route = "/v1/responses";
+
+const line = (message: object): Step => ({
+  line: { message: { role: "assistant", ...message }, done: false },
+});
+
+const called = (name: string, given: unknown): Step =>
+  line({ content: "", tool_calls: [{ function: { name, arguments: given } }] });
+
+/** A request's response as it is, and as a stream, both checked against the specification. */
+async function both(body: object, ...script: Step[]) {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  fake.answers(...script);
+  const buffered = checkedResponse(
+    await (await gateway.post(route, { model: "m", input: "Hi", ...body })).json(),
+  );
+  const streaming = await gateway.post(route, { model: "m", input: "Hi", ...body, stream: true });
+  const events = checkedEvents((await readEvents(streaming)).data);
+  return { buffered, events, streamed: events.at(-1)?.response, types: events.map(({ type }) => type) };
+}
+
+const thinking = [line({ content: "", thinking: "Hm. " }), line({ content: "", thinking: "Yes." })];
+
+test("the response repeats the parameters, and has numbers where the model's own are used", async () => {
+  const { buffered, streamed } = await both(
+    {
+      instructions: "Be brief.",
+      max_output_tokens: 9,
+      max_tool_calls: 3,
+      metadata: { a: "b" },
+      prompt_cache_key: "k",
+      safety_identifier: "s",
+      user: "u",
+      temperature: 0,
+      top_logprobs: 2,
+      store: false,
+      truncation: "auto",
+      parallel_tool_calls: false,
+      text: { format: { type: "json_schema", name: "n", schema: { type: "object" } } },
+      reasoning: { effort: "low" },
+    },
+    token("{}"),
+    last(),
+  );
+  for (const response of [buffered, streamed]) {
+    expect(response).toMatchObject({
+      instructions: "Be brief.",
+      max_output_tokens: 9,
+      max_tool_calls: 3,
+      metadata: { a: "b" },
+      prompt_cache_key: "k",
+      safety_identifier: "s",
+      user: "u",
+      temperature: 0,
+      top_p: 1,
+      presence_penalty: 0,
+      frequency_penalty: 0,
+      top_logprobs: 2,
+      store: false,
+      truncation: "auto",
+      parallel_tool_calls: false,
+      text: { format: { name: "n", description: null, strict: false } },
+      reasoning: { effort: "low", summary: null },
+    });
+    expect(response?.completed_at).toBeGreaterThanOrEqual(response?.created_at ?? Infinity);
+  }
+});
+
+test("a response that its limit cut was not completed", async () => {
+  const { buffered, streamed } = await both({}, token("Hel"), last({ done_reason: "length" }));
+  for (const response of [buffered, streamed])
+    expect(response).toMatchObject({ status: "incomplete", completed_at: null });
+});
+
+test("thinking is text unless something else is requested", async () => {
+  const { buffered, types } = await both({}, ...thinking, token("Hi"), last());
+  expect(buffered.output[0]).toMatchObject({ summary: [], content: [{ text: "Hm. Yes." }] });
+  expect(buffered.output[0]).not.toHaveProperty("encrypted_content");
+  expect(types).toContain("response.reasoning_text.delta");
+});
+
+test.each(["summary", "generate_summary"])("thinking is a summary where %s requests one", async (field) => {
+  const reasoning = { [field]: "auto" };
+  const { buffered, streamed, events } = await both({ reasoning }, ...thinking, token("Hi"), last());
+  const item = { type: "reasoning", summary: [{ type: "summary_text", text: "Hm. Yes." }] };
+  for (const response of [buffered, streamed]) {
+    expect(response?.output).toMatchObject([item, { type: "message" }]);
+    expect(response?.output[0]).not.toHaveProperty("content");
+    expect(response?.reasoning).toEqual({ effort: null, summary: "auto" });
+  }
+  expect(events.slice(2, 9)).toMatchObject([
+    { type: "response.output_item.added", item: { type: "reasoning", summary: [] } },
+    { type: "response.reasoning_summary_part.added", part: { text: "" } },
+    { type: "response.reasoning_summary_text.delta", summary_index: 0, delta: "Hm. " },
+    { type: "response.reasoning_summary_text.delta", summary_index: 0, delta: "Yes." },
+    { type: "response.reasoning_summary_text.done", text: "Hm. Yes." },
+    { type: "response.reasoning_summary_part.done", part: { text: "Hm. Yes." } },
+    { type: "response.output_item.done", item },
+  ]);
+});
+
+test("encrypted thinking is sent where it is included, and the next request's is the model's again", async () => {
+  const include = ["reasoning.encrypted_content"];
+  const { buffered, streamed } = await both({ include }, ...thinking, token("Hi"), last());
+  for (const response of [buffered, streamed]) {
+    const [item] = response?.output ?? [];
+    expect(item?.type === "reasoning" && decodeReasoning(item.encrypted_content ?? "")).toBe("Hm. Yes.");
+  }
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  const [reasoning, message] = buffered.output;
+  const input = [
+    { role: "user", content: "Hi" },
+    // What a client keeps of it that shows no thinking.
+    { ...reasoning, content: null },
+    message,
+    { role: "user", content: "Go on." },
+  ];
+  expect((await gateway.post(route, { model: "m", input })).status).toBe(200);
+  expect((await fake.conversation()).body.messages[1]).toMatchObject({
+    role: "assistant",
+    content: "Hi",
+    thinking: "Hm. Yes.",
+  });
+});
+
+test("a model that only thinks has an empty message", async () => {
+  const { buffered, streamed } = await both({}, ...thinking, last());
+  for (const response of [buffered, streamed])
+    expect(response?.output).toMatchObject([
+      { type: "reasoning" },
+      { type: "message", content: [{ text: "" }] },
+    ]);
+});
+
+const weather = { type: "function", name: "weather", parameters: { type: "object" } };
+const patch = { type: "custom", name: "patch", description: "Patches files." };
+const crm = { type: "namespace", name: "crm", description: "Customers.", tools: [weather, patch] };
+
+test("a function is described with all fields, and what cannot run is not described", async () => {
+  const tools = [weather, patch, crm, { type: "web_search" }];
+  const { buffered } = await both({ tools }, token("Hi"), last());
+  const described = { ...weather, description: null, strict: null };
+  expect(buffered.tools).toEqual([described, patch, { ...crm, tools: [described, patch] }]);
+});
+
+test.each([
+  ["its input", { input: "*** Begin" }, "*** Begin"],
+  ["text", "*** Begin", "*** Begin"],
+  ["the only text under another name", { patch: "*** Begin" }, "*** Begin"],
+  ["anything else as JSON", { a: 1, b: "x" }, '{"a":1,"b":"x"}'],
+  ["nothing", null, '""'],
+])("a call of a custom tool has %s", async (_name, given, input) => {
+  const { buffered, streamed, events } = await both({ tools: [patch] }, called("patch", given), last());
+  for (const response of [buffered, streamed])
+    expect(response?.output).toMatchObject([{ type: "custom_tool_call", name: "patch", input }]);
+  expect(events.slice(2, 6)).toMatchObject([
+    { type: "response.output_item.added", item: { status: "in_progress", input: "" } },
+    { type: "response.custom_tool_call_input.delta", delta: input },
+    { type: "response.custom_tool_call_input.done", input },
+    { type: "response.output_item.done", item: { status: "completed", input } },
+  ]);
+});
+
+test.each([
+  ["with the namespace", "crm__weather", { type: "function_call", name: "weather", namespace: "crm" }],
+  ["without it", "weather", { type: "function_call", name: "weather", namespace: "crm" }],
+  ["of a custom tool", "crm__patch", { type: "custom_tool_call", name: "patch", namespace: "crm" }],
+  ["of a tool that there is not", "other", { type: "function_call", name: "other" }],
+])("a call %s is told by the client's own names", async (_name, name, item) => {
+  const { buffered, streamed } = await both({ tools: [crm] }, called(name, {}), last());
+  for (const response of [buffered, streamed]) expect(response?.output).toMatchObject([item]);
+});
+
+test("a failure before the first token of a stream that has begun tells what the response was to be", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  const gateway = await startGateway(fake, { LOADING_COMMENT_MS: "10" });
+  const { load, seen } = loadOfTwoComments();
+  fake.loadsWith(load, { status: 500, body: '{"error":"no memory"}' });
+  const streaming = await gateway.post(route, { model: "m", input: "Hi", stream: true });
+  const { data, brokenOff } = await readEvents(streaming, seen);
+  expect(brokenOff).toBe(true);
+  const events = checkedEvents(data.filter((each) => !each.startsWith(":")));
+  expect(events.map(({ type }) => type)).toEqual([
+    "response.created",
+    "response.in_progress",
+    "response.failed",
+    "error",
+  ]);
+});

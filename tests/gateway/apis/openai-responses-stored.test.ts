@@ -1,0 +1,243 @@
+import OpenAI, { BadRequestError, NotFoundError } from "openai";
+import { expect, test } from "vitest";
+import { newKey } from "../../../gateway/src/auth/api-keys.ts";
+import { last, token } from "../../../test-support/fake-ollama.ts";
+import { errorOf, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { checkedResponse } from "../../../test-support/openresponses.ts";
+
+async function start(environment: Record<string, string> = {}) {
+  const fake = await startFake();
+  const gateway = await startGateway(fake, environment);
+  return { fake, gateway, responses: gateway.openai.responses };
+}
+
+const asked = { model: "m", input: "Hi" };
+
+test("a response is stored unless the request declines it", async () => {
+  const { gateway, responses } = await start();
+  const stored = await responses.create({ ...asked, metadata: { a: "b" } });
+  const retrieved = await (await fetch(`${gateway.url}/v1/responses/${stored.id}`)).json();
+  expect(checkedResponse(retrieved)).toMatchObject({ id: stored.id, output: stored.output, store: true });
+  const other = await responses.create({ ...asked, store: false });
+  expect(other).toMatchObject({ store: false });
+  await expect(responses.retrieve(other.id)).rejects.toThrow(NotFoundError);
+});
+
+test("a streamed response is stored when it has ended", async () => {
+  const { responses } = await start();
+  const streamed = await responses.stream(asked).finalResponse();
+  expect(await responses.retrieve(streamed.id)).toMatchObject({
+    output_text: "Hello there.",
+    status: "completed",
+  });
+});
+
+test("a response that failed is not stored", async () => {
+  const { fake, responses } = await start();
+  fake.answers(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
+  let id = "";
+  const reading = (async () => {
+    for await (const event of await responses.create({ ...asked, stream: true }))
+      if (event.type === "response.created") ({ id } = event.response);
+  })();
+  await expect(reading).rejects.toThrow("runner died");
+  await expect(responses.retrieve(id)).rejects.toThrow(NotFoundError);
+});
+
+test("a response is deleted once", async () => {
+  const { gateway, responses } = await start();
+  const { id } = await responses.create(asked);
+  const url = `${gateway.url}/v1/responses/${id}`;
+  const deleted = await fetch(url, { method: "DELETE" });
+  expect(await deleted.json()).toEqual({ id, object: "response", deleted: true });
+  const again = await fetch(url, { method: "DELETE" });
+  expect(again.status).toBe(404);
+  expect(await errorOf(again)).toMatchObject({ type: "invalid_request_error", code: "response_not_found" });
+});
+
+test("a request continues the conversation of a previous response, without its instructions", async () => {
+  const { fake, responses } = await start();
+  const call = { id: "call_1", function: { name: "weather", arguments: { city: "Oslo" } } };
+  fake.answers(last({ message: { thinking: "Hm.", content: "Look:", tool_calls: [call] } }));
+  const first = await responses.create({ ...asked, instructions: "Be brief." });
+  fake.answers(last({ message: { content: "It rains." } }));
+  const second = await responses.create({
+    model: "m",
+    previous_response_id: first.id,
+    input: [{ type: "function_call_output", call_id: "call_1", output: "rain" }],
+  });
+  expect(second).toMatchObject({ previous_response_id: first.id, output_text: "It rains." });
+  await responses.create({ model: "m", previous_response_id: second.id, input: "And now?" });
+  expect((await fake.conversation(2)).body.messages).toEqual([
+    { role: "user", content: "Hi" },
+    { role: "assistant", content: "Look:", thinking: "Hm.", tool_calls: [call] },
+    { role: "tool", content: "rain", tool_call_id: "call_1", tool_name: "weather" },
+    { role: "assistant", content: "It rains." },
+    { role: "user", content: "And now?" },
+  ]);
+});
+
+test("two requests may continue the same response", async () => {
+  const { fake, responses } = await start();
+  const { id } = await responses.create(asked);
+  for (const input of ["A", "B"]) await responses.create({ model: "m", previous_response_id: id, input });
+  const contents = fake.received.map(({ body }) => body.messages.map(({ content }) => content));
+  expect(contents).toEqual([["Hi"], ["Hi", "Hello there.", "A"], ["Hi", "Hello there.", "B"]]);
+});
+
+test("a reference stands for the item that was sent", async () => {
+  const { fake, responses } = await start();
+  const first = await responses.create(asked);
+  const [{ id } = { id: "" }] = first.output as { id: string }[];
+  const input = [{ role: "user", content: "Hi" }, { type: "item_reference", id }, { id }];
+  const second = await responses.create({ model: "m", input } as unknown as typeof asked);
+  const roles = (await fake.conversation(1)).body.messages.map(({ role }) => role);
+  expect(roles).toEqual(["user", "assistant", "assistant"]);
+  // What it referred to is its own, whatever becomes of the first.
+  await responses.delete(first.id);
+  await responses.create({ model: "m", previous_response_id: second.id, input: "Go on." });
+  expect((await fake.conversation(2)).body.messages).toHaveLength(5);
+});
+
+test("the items that led to a response are listed by page, newest first unless asked otherwise", async () => {
+  const { gateway, responses } = await start();
+  const first = await responses.create({ ...asked, instructions: "Be brief." });
+  const { id } = await responses.create({
+    model: "m",
+    previous_response_id: first.id,
+    input: [
+      { role: "user", content: "One" },
+      { role: "user", content: "Two" },
+    ],
+  });
+  const listed = [];
+  for await (const item of responses.inputItems.list(id, { limit: 2, order: "asc" })) listed.push(item);
+  expect(listed).toMatchObject([
+    { type: "message", role: "user", content: "Hi" },
+    { type: "message", role: "assistant", content: [{ text: "Hello there." }] },
+    { type: "message", content: "One" },
+    { type: "message", content: "Two" },
+  ]);
+  expect(new Set(listed.map((item) => item.id)).size).toBe(4);
+  const url = `${gateway.url}/v1/responses/${id}/input_items`;
+  expect(await (await fetch(`${url}?limit=1`)).json()).toMatchObject({
+    object: "list",
+    data: [{ content: "Two" }],
+    first_id: listed[3]?.id,
+    last_id: listed[3]?.id,
+    has_more: true,
+  });
+  for (const [query, param] of [
+    ["limit=0", "limit"],
+    ["limit=x", "limit"],
+    ["order=up", "order"],
+    ["after=x", "after"],
+  ] as const) {
+    const refused = await fetch(`${url}?${query}`);
+    expect(refused.status).toBe(400);
+    expect(await errorOf(refused)).toMatchObject({ code: "invalid_value", param });
+  }
+});
+
+test("what is not stored is refused as OpenAI does it", async () => {
+  const { gateway, responses } = await start();
+  const previous = responses.create({ ...asked, previous_response_id: "resp_1" });
+  await expect(previous).rejects.toThrow(BadRequestError);
+  await expect(previous).rejects.toMatchObject({
+    code: "previous_response_not_found",
+    param: "previous_response_id",
+  });
+  const input = [{ type: "item_reference" as const, id: "msg_1" }];
+  const referred = responses.create({ model: "m", input });
+  await expect(referred).rejects.toThrow(NotFoundError);
+  await expect(referred).rejects.toMatchObject({ code: "item_not_found", param: "input[0].id" });
+  const listed = await fetch(`${gateway.url}/v1/responses/resp_1/input_items`);
+  expect(listed.status).toBe(404);
+  const empty = await gateway.post("/v1/responses", { model: "m" });
+  expect(empty.status).toBe(400);
+  expect(await errorOf(empty)).toMatchObject({ code: "missing_required_parameter", param: "input" });
+});
+
+test("a previous response needs no further input", async () => {
+  const { fake, responses } = await start();
+  const { id } = await responses.create(asked);
+  await responses.create({ model: "m", previous_response_id: id });
+  expect((await fake.conversation(1)).body.messages).toHaveLength(2);
+});
+
+test("a key sees its own responses and items only", async () => {
+  const keys = [newKey("ada", []), newKey("bob", [])];
+  const { gateway } = await start({ API_KEYS: keys.map(({ line }) => line).join("\n") });
+  const [ada, bob] = keys.map(
+    ({ key }) => new OpenAI({ apiKey: key, baseURL: `${gateway.url}/v1`, maxRetries: 0 }).responses,
+  );
+  const stored = await ada?.create(asked);
+  const id = stored?.id ?? "";
+  const itemId = stored?.output[0]?.id ?? "";
+  expect(await ada?.retrieve(id)).toMatchObject({ id });
+  await expect(bob?.retrieve(id)).rejects.toThrow(NotFoundError);
+  await expect(bob?.delete(id)).rejects.toThrow(NotFoundError);
+  await expect(bob?.create({ ...asked, previous_response_id: id })).rejects.toThrow(BadRequestError);
+  const input = [{ type: "item_reference" as const, id: itemId }];
+  await expect(bob?.create({ model: "m", input })).rejects.toThrow(NotFoundError);
+  expect(await ada?.create({ model: "m", input })).toMatchObject({ status: "completed" });
+});
+
+test("a stored response expires", async () => {
+  const { responses } = await start({ RESPONSE_STORE_TTL_MS: "50" });
+  const { id } = await responses.create(asked);
+  const gone = () =>
+    responses.retrieve(id).then(
+      () => false,
+      (error: unknown) => error instanceof NotFoundError,
+    );
+  await expect.poll(gone).toBe(true);
+});
+
+test("a response that is too large for the store says that it is not stored", async () => {
+  const { responses } = await start({ RESPONSE_STORE_LIMIT_BYTES: "8192" });
+  expect(await responses.create(asked)).toMatchObject({ store: true });
+  expect(await responses.create({ ...asked, input: "x".repeat(8192) })).toMatchObject({ store: false });
+});
+
+test("a gateway without a store answers, and stores nothing", async () => {
+  const { responses } = await start({ RESPONSE_STORE_LIMIT_BYTES: "0" });
+  const { id, ...rest } = await responses.create(asked);
+  expect(rest).toMatchObject({ store: false, output_text: "Hello there." });
+  await expect(responses.retrieve(id)).rejects.toThrow(NotFoundError);
+});
+
+test("a stored conversation counts for the memory of the request that continues it", async () => {
+  const KIB = 1024;
+  const { gateway, responses } = await start({
+    BODY_LIMIT_BYTES: `${200 * KIB}`,
+    BODIES_LIMIT_BYTES: `${256 * KIB}`,
+  });
+  const first = await responses.create({ ...asked, input: "x".repeat(150 * KIB) });
+  const next = { model: "m", previous_response_id: first.id, input: "y".repeat(150 * KIB) };
+  const refused = await gateway.post("/v1/responses", next);
+  expect(refused.status).toBe(503);
+  expect(await errorOf(refused)).toMatchObject({ code: "bodies_full" });
+  expect((await gateway.post("/v1/responses", { ...next, input: "Go on." })).status).toBe(200);
+});
+
+test("a stored conversation is no larger than a body may be", async () => {
+  const KIB = 1024;
+  const { gateway, responses } = await start({ BODY_LIMIT_BYTES: `${100 * KIB}` });
+  const first = await responses.create({ ...asked, input: "x".repeat(60 * KIB) });
+  const input = "y".repeat(60 * KIB);
+  const second = await responses.create({ model: "m", previous_response_id: first.id, input });
+  const next = { model: "m", previous_response_id: second.id, input: "Go on." };
+  const refused = await gateway.post("/v1/responses", next);
+  expect(refused.status).toBe(413);
+  expect(await errorOf(refused)).toMatchObject({ code: "body_too_large", param: "previous_response_id" });
+});
+
+test("a stored conversation has no more items than a request may have", async () => {
+  const { gateway, responses } = await start();
+  const turns = Array.from({ length: 1500 }, () => ({ role: "user" as const, content: "x" }));
+  const { id } = await responses.create({ model: "m", input: turns });
+  const refused = await gateway.post("/v1/responses", { model: "m", previous_response_id: id, input: turns });
+  expect(refused.status).toBe(400);
+  expect(await errorOf(refused)).toMatchObject({ code: "invalid_value", param: "previous_response_id" });
+});
