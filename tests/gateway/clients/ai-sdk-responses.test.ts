@@ -1,0 +1,128 @@
+import { createOpenAI } from "@ai-sdk/openai";
+import { type ModelMessage, Output, generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
+import { expect, test } from "vitest";
+import { last, token } from "../../../test-support/fake-ollama.ts";
+import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+
+const weather = tool({
+  description: "The weather in a city",
+  inputSchema: jsonSchema<{ city: string }>({ type: "object", properties: { city: { type: "string" } } }),
+  execute: ({ city }) => `Rain in ${city}`,
+});
+
+async function start() {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  const openai = createOpenAI({ baseURL: `${gateway.url}/v1`, apiKey: "none" });
+  fake.answersEach(({ messages, stream }) => {
+    const done = messages.at(-1)?.role === "tool" || messages.length > 3;
+    const calls = [{ function: { name: "weather", arguments: { city: "Oslo" } } }];
+    const message = done
+      ? { content: "It rains.", thinking: "So." }
+      : { content: "", thinking: "Hm.", tool_calls: calls };
+    return stream ? [{ line: { message, done: false } }, last()] : [last({ message })];
+  });
+  return { fake, openai, model: openai("m") };
+}
+
+const quiet = { maxRetries: 0 };
+
+test("generateText calls tools and goes on for several turns, with the provider's default store", async () => {
+  const { fake, model } = await start();
+  const messages: ModelMessage[] = [{ role: "user", content: "Hi" }];
+  const first = await generateText({
+    model,
+    messages,
+    tools: { weather },
+    stopWhen: stepCountIs(3),
+    ...quiet,
+  });
+  expect(first.text).toBe("It rains.");
+  expect(first.usage.totalTokens).toBe(28);
+  messages.push(...first.responseMessages, { role: "user", content: "And now?" });
+  const second = await generateText({ model, messages, tools: { weather }, ...quiet });
+  expect(second.text).toBe("It rains.");
+  expect((await fake.conversation(2)).body.messages).toMatchObject([
+    { role: "user", content: "Hi" },
+    { role: "assistant", tool_calls: [{ function: { name: "weather" } }] },
+    { role: "tool", tool_name: "weather", content: "Rain in Oslo" },
+    { role: "assistant", content: "It rains." },
+    { role: "user", content: "And now?" },
+  ]);
+});
+
+test("streamText does the same", async () => {
+  const { fake, model } = await start();
+  const result = streamText({ model, prompt: "Hi", tools: { weather }, stopWhen: stepCountIs(3), ...quiet });
+  expect(await result.text).toBe("It rains.");
+  expect((await result.usage).totalTokens).toBe(28);
+  expect((await fake.conversation(1)).body.messages.at(-1)).toMatchObject({
+    role: "tool",
+    content: "Rain in Oslo",
+  });
+});
+
+test("thinking is streamed as a summary, and goes back without the store", async () => {
+  const { fake, openai } = await start();
+  const providerOptions = {
+    openai: { store: false, forceReasoning: true, reasoningSummary: "auto", reasoningEffort: "low" },
+  };
+  const result = streamText({
+    model: openai("m"),
+    prompt: "Hi",
+    tools: { weather },
+    stopWhen: stepCountIs(3),
+    providerOptions,
+    ...quiet,
+  });
+  expect(await result.text).toBe("It rains.");
+  expect((await result.steps).map(({ reasoningText }) => reasoningText)).toEqual(["Hm.", "So."]);
+  expect((await fake.conversation(1)).body.messages[1]).toMatchObject({ role: "assistant", thinking: "Hm." });
+});
+
+test("structured output reaches Ollama as a schema", async () => {
+  const { fake, model } = await start();
+  fake.answers(last({ message: { content: '{"city":"Oslo"}' } }));
+  const schema = jsonSchema<{ city: string }>({ type: "object", properties: { city: { type: "string" } } });
+  const { output } = await generateText({ model, prompt: "Hi", output: Output.object({ schema }), ...quiet });
+  expect(output).toEqual({ city: "Oslo" });
+  expect((await fake.conversation()).body.format).toMatchObject({ type: "object" });
+});
+
+test("a custom tool is called with text", async () => {
+  const { fake, openai } = await start();
+  const patch = openai.tools.customTool({ description: "Patches files." });
+  fake.answers(
+    last({
+      message: {
+        content: "",
+        tool_calls: [{ function: { name: "patch", arguments: { input: "*** Begin" } } }],
+      },
+    }),
+  );
+  const { toolCalls } = await generateText({ model: openai("m"), prompt: "Hi", tools: { patch }, ...quiet });
+  expect(toolCalls).toMatchObject([{ toolName: "patch", input: "*** Begin" }]);
+});
+
+test("a tool of OpenAI's servers is left out", async () => {
+  const { fake, openai } = await start();
+  fake.answers(token("Hi"), last());
+  const tools = { web_search: openai.tools.webSearch({}) };
+  const result = streamText({ model: openai("m"), prompt: "Hi", tools, ...quiet });
+  expect(await result.text).toBe("Hi");
+  expect((await fake.conversation()).body.tools).toBeUndefined();
+});
+
+test("a failure in mid-stream is an error, not an end", async () => {
+  const { fake, model } = await start();
+  fake.answers(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
+  const errors: unknown[] = [];
+  const result = streamText({
+    model,
+    prompt: "Hi",
+    ...quiet,
+    onError: ({ error }) => void errors.push(error),
+  });
+  await result.consumeStream();
+  expect(JSON.stringify(errors)).toContain("runner died");
+});
