@@ -54,6 +54,16 @@ export default defineConfig({
       },
       {
         test: {
+          // Programs that are installed for it: hundreds of MB.
+          name: "compat",
+          include: ["tests/compat/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 3 * minutes,
+          expect: { poll: { timeout: minutes } },
+        },
+      },
+      {
+        test: {
           name: "smoke",
           include: ["tests/smoke/**/*.test.ts"],
           fileParallelism: false,
