@@ -61,7 +61,8 @@ export const operations: Readonly<Record<string, Operation>> = {
     streams: SSE,
   },
   "POST /v1/responses": {
-    summary: "A conversation in the format of OpenAI's Responses API. Stored for a while unless `store` is false.",
+    summary:
+      "A conversation in the format of OpenAI's Responses API. Stored for a while unless `store` is false.",
     body: responsesSchema,
     answer: answers.response,
     streams: SSE,

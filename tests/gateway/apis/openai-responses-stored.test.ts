@@ -18,6 +18,8 @@ test("a response is stored unless the request declines it", async () => {
   const stored = await responses.create({ ...asked, metadata: { a: "b" } });
   const retrieved = await (await fetch(`${gateway.url}/v1/responses/${stored.id}`)).json();
   expect(checkedResponse(retrieved)).toMatchObject({ id: stored.id, output: stored.output, store: true });
+  const again = responses.retrieve(stored.id, { stream: true });
+  await expect(again).rejects.toMatchObject({ code: "unsupported_parameter", param: "stream" });
   const other = await responses.create({ ...asked, store: false });
   expect(other).toMatchObject({ store: false });
   await expect(responses.retrieve(other.id)).rejects.toThrow(NotFoundError);

@@ -2,7 +2,7 @@ import { APIError, BadRequestError } from "openai";
 import { describe, expect, test } from "vitest";
 import { last, token } from "../../../test-support/fake-ollama.ts";
 import { checkedEvents, checkedResponse } from "../../../test-support/openresponses.ts";
-import { readEvents, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { errorOf, readEvents, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
 
 const route = "/v1/responses";
 const asked = { model: "m", input: "Hi" };
@@ -197,6 +197,40 @@ describe("POST /v1/responses", () => {
     const error: unknown = await responses.create(body).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(BadRequestError);
     expect(error).toMatchObject({ code: "unsupported_parameter", param });
+  });
+
+  test.each([
+    [{ text: { verbosity: "low" } }, "text.verbosity"],
+    [{ reasoning: { mode: "pro" } }, "reasoning.mode"],
+    [{ reasoning: { context: "all_turns" } }, "reasoning.context"],
+    [{ tools: [{ type: "web_search", external_web_access: false }] }, "tools[0]"],
+    [{ tools: [{ type: "function", name: "f", async: true }] }, "tools[].async"],
+    [
+      { tools: [{ type: "function", name: "f", allowed_callers: ["programmatic"] }] },
+      "tools[].allowed_callers",
+    ],
+  ])("%j is left out and named, and refused with strict parameters", async (over, name) => {
+    const { fake, gateway } = await start();
+    const response = await gateway.post(route, { ...asked, ...over });
+    expect(response.status).toBe(200);
+    expect(response.headers.get("x-ignored-parameters")).toBe(name);
+    const strict = await startGateway(fake, { STRICT_PARAMETERS: "on" });
+    const refused = await strict.post(route, { ...asked, ...over });
+    expect(refused.status).toBe(400);
+    expect(await errorOf(refused)).toMatchObject({ code: "unsupported_parameter" });
+  });
+
+  test.each([
+    { client_metadata: { session: "s" } },
+    { service_tier: "auto" },
+    { prompt_cache_options: { prewarm: true } },
+    { include: ["file_search_call.results"] },
+    { stream_options: null, tools: null, text: null, reasoning: null, tool_choice: null },
+    { tools: [{ type: "function", name: "f", defer_loading: true, parameters: null, description: null }] },
+  ])("%j changes nothing, with strict parameters either", async (over) => {
+    const fake = await startFake();
+    const gateway = await startGateway(fake, { STRICT_PARAMETERS: "on" });
+    expect((await gateway.post(route, { ...asked, ...over })).status).toBe(200);
   });
 
   test("a parameter of the other API is left out, and named", async () => {

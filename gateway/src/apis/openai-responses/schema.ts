@@ -70,7 +70,7 @@ export const responsesSchema = z.strictObject({
   ...extensions,
 
   // Without effect on the response, which repeats them.
-  metadata: z.record(z.string(), z.string()).nullish(),
+  metadata: z.record(z.string(), z.unknown()).nullish(),
   user: z.string().nullish(),
   safety_identifier: z.string().nullish(),
   prompt_cache_key: z.string().nullish(),

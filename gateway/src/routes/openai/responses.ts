@@ -8,7 +8,10 @@ import { generate } from "../../generation/generate.ts";
 import { type ItemQuery, listItems } from "../../response-store/item-list.ts";
 import { inputOf, openConversation } from "../../response-store/stored-conversation.ts";
 
-type OneResponse = FastifyRequest<{ Params: { id: string }; Querystring: ItemQuery }>;
+type OneResponse = FastifyRequest<{
+  Params: { id: string };
+  Querystring: ItemQuery & { readonly stream?: string };
+}>;
 
 export function responsesRoutes(app: FastifyInstance, gateway: AppContext): void {
   const { config, responses, bodies } = gateway;
@@ -36,6 +39,7 @@ export function responsesRoutes(app: FastifyInstance, gateway: AppContext): void
   });
 
   app.get("/v1/responses/:id", (request: OneResponse) => {
+    if (request.query.stream === "true") throw notStreamed();
     const { id, response, output } = storedResponse(request);
     return { id, ...response, output };
   });
@@ -47,6 +51,14 @@ export function responsesRoutes(app: FastifyInstance, gateway: AppContext): void
   app.delete("/v1/responses/:id", ({ consumer, params: { id } }: OneResponse) => {
     if (!responses.delete(consumer.name, id)) throw responseNotFound(id);
     return { id, object: "response", deleted: true };
+  });
+}
+
+function notStreamed(): ApiError {
+  return new ApiError("unsupported_parameter", {
+    message:
+      "Unsupported value for 'stream': a stored response is not streamed again. Leave the parameter out.",
+    param: "stream",
   });
 }
 
