@@ -71,6 +71,8 @@ export class FakeOllama {
   capabilities: string[] | undefined = ["completion", "tools"];
   /** What `/api/show` says of how every model is made. */
   modelInfo: Readonly<Record<string, unknown>> = {};
+  /** What `/api/show` says of every model's own parameters, as a Modelfile has them. */
+  parameters: string | undefined;
   port = 0;
   /** Breaks the connection of a generating request off when its headers are there and its body is not. */
   cutsBodies = false;
@@ -151,11 +153,16 @@ export class FakeOllama {
     const told = this.#told(path);
     if (told !== undefined) {
       this.asked.push(path);
+      response.setHeader("content-type", JSON_TYPE);
       response.end(JSON.stringify(told));
       return;
     }
-    // Blobs are bytes.
-    const body = (text.startsWith("{") ? JSON.parse(text) : text) as OllamaChatRequest;
+    const body = bodyOf(text);
+    if (body === undefined) {
+      response.writeHead(400, { "content-type": JSON_TYPE });
+      response.end('{"error":"invalid character in literal"}');
+      return;
+    }
     const brokenOff = new Promise<boolean>((resolve) => {
       response.once("close", () => {
         resolve(!response.writableFinished);
@@ -171,6 +178,11 @@ export class FakeOllama {
       brokenOff,
       bytesTaken: 0,
     };
+    if (this.#script === undefined && isMissing(body, path, this.models)) {
+      response.writeHead(404, { "content-type": JSON_TYPE });
+      response.end(`{"error":"model '${body.model}' not found"}`);
+      return;
+    }
     const isLoad = onlyLoads(path, body as unknown as Record<string, unknown>);
     (isLoad ? this.loads : this.received).push(received);
     for (const resolve of this.#waiting.splice(0)) resolve();
@@ -183,6 +195,7 @@ export class FakeOllama {
     const context = (options as OllamaChatRequest["options"] | undefined)?.num_ctx ?? 4096;
     this.loaded = this.loaded?.filter((each) => each.name !== name);
     this.loaded?.push({ name, context_length: context });
+    response.setHeader("content-type", JSON_TYPE);
     response.end(JSON.stringify({ model, done: true, done_reason: "load" }));
   }
 
@@ -203,21 +216,48 @@ export class FakeOllama {
       case "/api/version":
         return { version: "0.17.4" };
       case "/api/show":
-        return { capabilities: this.capabilities, details: { family: "fake" }, model_info: this.modelInfo };
+        return {
+          capabilities: this.capabilities,
+          details: { family: "fake" },
+          model_info: this.modelInfo,
+          parameters: this.parameters,
+        };
       default:
         return undefined;
     }
   }
 }
 
+const JSON_TYPE = "application/json; charset=utf-8";
+const NDJSON_TYPE = "application/x-ndjson";
+
+/** Undefined: it is neither JSON nor, as a blob is, bytes. */
+function bodyOf(text: string): OllamaChatRequest | undefined {
+  if (!text.startsWith("{")) return text as unknown as OllamaChatRequest;
+  try {
+    return JSON.parse(text) as OllamaChatRequest;
+  } catch {
+    return undefined;
+  }
+}
+
+const RUNNING: readonly string[] = ["/api/chat", "/api/generate", "/api/embed", "/api/embeddings"];
+
+function isMissing({ model }: Partial<OllamaChatRequest>, path: string, models: readonly string[]): boolean {
+  const isThere = models.some((each) => canonicalModelName(each) === canonicalModelName(model ?? ""));
+  return RUNNING.includes(path) && !isThere;
+}
+
 function usual(method: string | undefined, path: string, body: OllamaChatRequest): Step[] {
-  const { stream } = body;
+  const { stream = true } = body as Partial<OllamaChatRequest>;
   switch (path) {
     case "/api/embed": {
       const texts = [(body as { input?: unknown }).input].flat();
       const embeddings = texts.map(() => [0.5, -0.25]);
       return [{ line: { model: "m", embeddings, prompt_eval_count: 2 } }];
     }
+    case "/api/embeddings":
+      return [{ status: 200, body: '{"embedding":[0.5,-0.25]}' }];
     case "/api/generate":
       if (stream) return [{ line: { response: "Hello", done: false } }, last({ response: " there." })];
       return [last({ response: "Hello there." })];
@@ -258,7 +298,9 @@ async function play(script: readonly Step[], response: ServerResponse, received:
     else if ("until" in step) await step.until;
     else if ("status" in step) response.writeHead(step.status, typeOf(step.body)).write(step.body);
     else if ("line" in step) {
-      if (!response.headersSent) response.setHeader("content-type", "application/x-ndjson");
+      const { stream } = received.body as Partial<OllamaChatRequest>;
+      const isBuffered = stream === false || received.path === "/api/embed";
+      if (!response.headersSent) response.setHeader("content-type", isBuffered ? JSON_TYPE : NDJSON_TYPE);
       response.write(`${JSON.stringify(step.line)}\n`);
     } else response.write(step.raw);
   }
@@ -269,7 +311,7 @@ async function play(script: readonly Step[], response: ServerResponse, received:
 
 /** Ollama's answers without content have no type. */
 function typeOf(body: string): Record<string, string> {
-  return body === "" ? {} : { "content-type": "application/json; charset=utf-8" };
+  return body === "" ? {} : { "content-type": JSON_TYPE };
 }
 
 function flood(response: ServerResponse, received: Received): Promise<void> {

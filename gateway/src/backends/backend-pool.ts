@@ -3,6 +3,7 @@ import type { Config } from "../config/config.ts";
 import { ApiError, modelNotFound } from "../errors.ts";
 import { preload } from "./preload.ts";
 import type { ModelRequirement } from "./loaded-models.ts";
+import { type ModelFacts, ModelFactsCache } from "./model-facts.ts";
 import { ModelLoader } from "./model-loader.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import type { JsonRequestOptions, OllamaClient } from "../ollama/client.ts";
@@ -20,6 +21,9 @@ export type Choice =
 // A model that is missed is looked for at once; this only notices what nobody asks for.
 const POLLS_PER_STOCKTAKING = 5;
 
+// A server that generates on every core may take its time to say what a model is.
+const PROBES_FOR_FACTS = 10;
+
 const WAIT_FOR_SLOT: Choice = { wait: "slot" };
 const WAIT_FOR_LOAD: Choice = { wait: "load" };
 
@@ -28,6 +32,8 @@ export class BackendPool {
   readonly all: readonly Backend[];
   readonly loader: ModelLoader;
   readonly #keptLoaded: readonly string[];
+  readonly #facts = new ModelFactsCache();
+  readonly #factsTimeoutMs: number;
   /** Called when what can be run where may have changed. */
   onChange: () => void = () => undefined;
   readonly #timer: NodeJS.Timeout;
@@ -37,6 +43,7 @@ export class BackendPool {
     const { LLM_SERVICE_HOST_IP: host, LLM_SERVICE_PORT: port, LLM_BACKENDS: several } = config;
     this.all = (several.length > 0 ? several : [{ host, port }]).map((each) => new Backend(config, each));
     this.#keptLoaded = config.KEEP_LOADED_MODELS;
+    this.#factsTimeoutMs = config.PROBE_TIMEOUT_MS * PROBES_FOR_FACTS;
     this.loader = new ModelLoader(config.LOAD_TIMEOUT_MS, new Set(this.#keptLoaded.map(canonicalModelName)));
     let polls = 0;
     this.#timer = setInterval(() => {
@@ -149,6 +156,51 @@ export class BackendPool {
       }
     }
     throw failure;
+  }
+
+  /** What is known of a model without a request. @param name as the client wrote it */
+  knownFacts(name: string): ModelFacts | undefined {
+    const model = canonicalModelName(name);
+    const digest = this.#digestOf(model);
+    return digest === undefined ? undefined : this.#facts.peek(model, digest);
+  }
+
+  /**
+   * What Ollama knows of a model, requested when it is not known.
+   *
+   * @param name as the client wrote it
+   * @throws ApiError when the model is missing or no server responds
+   */
+  async facts(name: string): Promise<ModelFacts> {
+    const model = canonicalModelName(name);
+    if (this.#digestOf(model) === undefined) await this.refresh(model);
+    const digest = this.#digestOf(model);
+    if (digest === undefined) throw this.#whyNot(name);
+    return this.#facts.get(model, digest, async () => {
+      const overdue = AbortSignal.timeout(this.#factsTimeoutMs);
+      try {
+        return await this.request(
+          { method: "POST", path: "/api/show", model: name, body: { model: name } },
+          overdue,
+        );
+      } catch (cause) {
+        throw overdue.aborted ? new ApiError("upstream_unreachable", { cause }) : cause;
+      }
+    });
+  }
+
+  /** The context that a model is loaded with, in tokens, as far as a server said. */
+  loadedContextOf(name: string): number | undefined {
+    const model = canonicalModelName(name);
+    for (const { loaded } of this.all) {
+      const context = loaded.loadedContextOf(model);
+      if (context !== undefined) return context;
+    }
+    return undefined;
+  }
+
+  #digestOf(model: string): string | undefined {
+    return this.all.find((backend) => backend.reachable && backend.holds(model))?.digestOf(model);
   }
 
   /** The models that are present on any server that answers. @throws ApiError when none does */

@@ -91,6 +91,11 @@ export class Backend {
     return this.#present.has(model);
   }
 
+  /** What the model's name means on it; undefined: it does not hold it. */
+  digestOf(model: string): string | undefined {
+    return this.#present.get(model);
+  }
+
   /** It may hold the model, for all that is known. */
   mayHold(model: string): boolean {
     return !this.#known || this.holds(model);

@@ -74,6 +74,11 @@ export class LoadedModels {
     return this.has(requirement) ? this.#models.get(requirement.model)?.context : undefined;
   }
 
+  /** How many tokens the model can attend to as it is loaded, however that is, when the server said. */
+  loadedContextOf(model: string): number | undefined {
+    return this.#present(model)?.context;
+  }
+
   get count(): number {
     return this.#models.size;
   }

@@ -48,7 +48,7 @@ export async function embed(
       signal: admitted.signal,
       traceparent: record.trace?.traceparent,
       onLength: (bytes: number) => {
-        chargeResponse(gateway, request, bytes);
+        chargeResponse(gateway, request, bytes, "The embeddings", "Send fewer texts in a request");
       },
     };
     const embeddings = await admitted.run(async (ollama) => {
@@ -67,30 +67,48 @@ export async function embed(
 }
 
 /** Counts a response with the bodies: it is held until its client has read it. @throws ApiError `bodies_full` */
-function chargeResponse({ bodies }: AppContext, request: FastifyRequest, bytes: number): void {
+function chargeResponse(
+  { bodies }: AppContext,
+  request: FastifyRequest,
+  bytes: number,
+  what: string,
+  advice: string,
+): void {
   if (bodies.charge(request, bytes)) return;
   throw new ApiError("bodies_full", {
     message:
-      "The embeddings exceed the memory budget of the gateway (BODIES_LIMIT_BYTES), or the key's share of it. " +
-      "Send fewer texts in a request, or retry shortly.",
+      `${what} exceed the memory budget of the gateway (BODIES_LIMIT_BYTES), or the key's share of it. ` +
+      `${advice}, or retry shortly.`,
   });
 }
 
 /** Asks Ollama what it knows without a model at work, so without waiting for a place. @throws ApiError */
 export function requestServer({ backends, config }: AppContext, question: UnaryRequest): Promise<unknown> {
-  return withinProbeTime(config, (signal) => backends.request(question, signal));
+  return within(config.PROBE_TIMEOUT_MS, (signal) => backends.request(question, signal));
 }
 
-/** The same, with the response's JSON as it comes. @throws ApiError */
-export function requestServerJson({ backends, config }: AppContext, question: UnaryRequest): Promise<Buffer> {
-  return withinProbeTime(config, (signal) => backends.requestJson(question, { signal }));
+/**
+ * The same, with the response's JSON as it comes. It counts with the bodies until its client has read it.
+ *
+ * @throws ApiError
+ */
+export function requestServerJson(
+  gateway: AppContext,
+  request: FastifyRequest,
+  question: UnaryRequest,
+  timeoutMs: number,
+): Promise<Buffer> {
+  const onLength = (bytes: number): void => {
+    chargeResponse(gateway, request, bytes, "The details of the model", "Leave 'verbose' out");
+  };
+  return within(timeoutMs, (signal) => gateway.backends.requestJson(question, { signal, onLength }));
 }
 
-async function withinProbeTime<Result>(
-  { PROBE_TIMEOUT_MS }: AppContext["config"],
+async function within<Result>(
+  timeoutMs: number,
   request: (overdue: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  const overdue = AbortSignal.timeout(PROBE_TIMEOUT_MS);
+  const overdue = AbortSignal.timeout(timeoutMs);
   try {
     return await request(overdue);
   } catch (cause) {

@@ -12,6 +12,7 @@ import { setIgnoredHeader } from "./ignored-header.ts";
 import { type RunnableCalls, runCalls } from "./run-calls.ts";
 import { shareModel } from "./shared-model.ts";
 import { requireKnownTokens } from "./context-check.ts";
+import { requireCompletion } from "./completion-check.ts";
 import { requireVisionSupport } from "./vision-check.ts";
 
 interface Generation {
@@ -44,6 +45,8 @@ export async function generate(
   if (asked.ignoredKeywords !== undefined) {
     void reply.header(IGNORED_KEYWORDS_HEADER, ignoredHeader(asked.ignoredKeywords));
   }
+  const checking = requireCompletion(gateway, asked, request);
+  if (checking !== undefined) await checking;
   const { subject, images, thinking } = asked;
   acquireQuota(request, reply, { bodies: [call, ...further].map(({ body }) => body), subject });
   const { consumer } = request;

@@ -2,6 +2,7 @@ import type { AppContext } from "../app-context.ts";
 import type { NeededContext } from "../backends/loaded-models.ts";
 import { ApiError } from "../errors.ts";
 import { keepAliveMs } from "../ollama/keep-alive.ts";
+import { isLoadOnly } from "../ollama/load-only.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import { runnerOptionsOf } from "../ollama/runner-options.ts";
 
@@ -12,9 +13,6 @@ interface Body {
   readonly model: string;
   readonly options?: Readonly<Record<string, unknown>> | null;
   readonly keep_alive?: unknown;
-  readonly messages?: unknown;
-  readonly prompt?: unknown;
-  readonly input?: unknown;
 }
 
 export interface SharedBody<Content> {
@@ -51,7 +49,7 @@ export function shareModel<Content extends object>(
       param,
     });
   }
-  if (keepAliveMs(keepAlive) === 0 && isEmpty(body as unknown as Body)) {
+  if (keepAliveMs(keepAlive) === 0 && isLoadOnly(body)) {
     throw new ApiError("parameter_not_allowed", {
       message:
         `The API key may not unload the model '${model}', which others use. ` +
@@ -88,15 +86,6 @@ function longerKeepAlive(
   const longest = Math.floor(Math.min(asked, config.KEEP_ALIVE_LIMIT_MS));
   const kept = Math.max(config.OLLAMA_KEEP_ALIVE, backends.staysMs(canonicalModelName(model)));
   return longest > kept ? `${longest}ms` : undefined;
-}
-
-/** It only loads or unloads: nothing is to be read. */
-function isEmpty({ messages, prompt, input }: Body): boolean {
-  return [messages, prompt, input].every((part) => part == null || part === "" || isEmptyList(part));
-}
-
-function isEmptyList(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0;
 }
 
 /** Most APIs have `num_ctx` beside Ollama's `options`. */

@@ -1,6 +1,7 @@
 import { ApiError } from "../errors.ts";
 import type { BackendPool } from "../backends/backend-pool.ts";
 import type { ApiAdapter } from "../apis/adapter.ts";
+import { factsUnlessAborted } from "./model-facts.ts";
 
 interface MayHoldImages {
   readonly images?: readonly unknown[] | null;
@@ -32,8 +33,7 @@ async function replaceUnlessItSees(
 ): Promise<ApiAdapter> {
   const { call, subject, images: holding = subject } = asked;
   const { model } = call.body;
-  const shown = await ollama.request({ method: "POST", path: "/api/show", model, body: { model } }, signal);
-  const { capabilities } = shown as { capabilities?: readonly string[] };
+  const { capabilities } = await factsUnlessAborted(ollama, model, signal);
   // An Ollama that does not say what a model can do is left to judge for itself.
   if (capabilities === undefined || capabilities.includes("vision")) return asked;
   const messages = asked.withoutImages?.();

@@ -75,6 +75,12 @@ export const model = z.object({
   object: z.literal("model"),
   created: count,
   owned_by: text,
+  context_length: count.optional().describe("Extension: tokens that a request may take."),
+  max_model_len: count.optional().describe("The same, by vLLM's name."),
+  capabilities: z
+    .array(text)
+    .optional()
+    .describe("Extension: what the model can do, such as completion, tools, vision, thinking or embedding."),
 });
 
 export const models = z.object({ object: z.literal("list"), data: z.array(model) });

@@ -198,9 +198,10 @@ test("an image that a tool returned becomes a note for a model that cannot see",
     tool_call_id: "toolu_1",
     tool_name: "Read",
   });
-  fake.capabilities = ["completion", "vision"];
-  await anthropic.messages.create(request);
-  expect((await fake.conversation(1)).body.messages.at(-1)?.images).toEqual(["AAAA"]);
+  const other = await start();
+  other.fake.capabilities = ["completion", "vision"];
+  await other.anthropic.messages.create(request);
+  expect((await other.fake.conversation()).body.messages.at(-1)?.images).toEqual(["AAAA"]);
 });
 
 test("an image in the newest message is refused by a model that cannot see, an earlier one is not", async () => {

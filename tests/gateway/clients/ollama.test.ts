@@ -103,7 +103,7 @@ describe("the ollama client works through the gateway", () => {
   });
 });
 
-describe("Ollama takes Model for model, and the last of them counts, so no other spelling reaches it", () => {
+describe("Ollama takes Model for model, and the last of them counts, so it gets the one spelling", () => {
   const body = {
     model: "m",
     messages: [{ role: "user", content: "Hi" }],
@@ -119,13 +119,16 @@ describe("Ollama takes Model for model, and the last of them counts, so no other
       fake.models = ["m:latest", "secret:latest"];
       const gateway = await startGateway(fake, { API_KEYS: line });
       const headers = { "content-type": "application/json", authorization: `Bearer ${key}` };
-      for (const spelling of ["Model", "MODEL", "modeL", "\u212Aeep_alive", "\u017Ftream", "Options"]) {
+      for (const spelling of ["Model", "MODEL", "modeL"]) {
         const response = await gateway.post(path, { ...body, [spelling]: "secret" }, { headers });
-        expect([spelling, response.status]).toEqual([spelling, 400]);
-        expect(await response.text()).toContain(`Unknown parameter: '${spelling}'`);
+        expect([spelling, response.status]).toEqual([spelling, path === "/api/show" ? 404 : 403]);
       }
-      expect(fake.received).toHaveLength(0);
-      expect(fake.asked).not.toContain("/api/show");
+      // The older name counts only where the newer one is not there.
+      const older = await gateway.post(path, { ...body, Name: "secret" }, { headers });
+      expect(older.status).toBe(200);
+      const response = await gateway.post(path, { ...body, model: "secret", Model: "m" }, { headers });
+      expect(response.status).toBe(200);
+      for (const { text } of fake.received) expect(text).not.toMatch(/Model|secret"?,?"model/);
       expect((await gateway.post(path, { ...body, new_in_ollama: 1 }, { headers })).status).toBe(200);
     },
   );
@@ -136,7 +139,7 @@ describe("Ollama takes Model for model, and the last of them counts, so no other
     const messages = [{ role: "user", content: "Hi", Images: ["aGk="] }];
     const response = await gateway.post("/api/chat", { ...body, messages });
     expect(response.status).toBe(400);
-    expect(await response.text()).toContain("'messages[0].Images'");
+    expect(await response.text()).toContain("cannot see images");
     expect(fake.received).toHaveLength(0);
   });
 });

@@ -1,6 +1,8 @@
 import * as z from "zod";
 import { isInt64 } from "../../lib/exact-numbers.ts";
+import { isLoadOnly } from "../../ollama/load-only.ts";
 import type { GenerateRequest } from "../../ollama/types.ts";
+import { withOwnFieldNames } from "./field-names.ts";
 import { checkTemplate } from "./template.ts";
 import { MAX_MESSAGES, MAX_TOOLS, modelName } from "../openai-chat/schema.ts";
 import type { StreamingResponse, ApiAdapter } from "../adapter.ts";
@@ -9,17 +11,9 @@ import { nativeFormat } from "../common/output-format.ts";
 import { boundedOptions } from "../common/fatal-options.ts";
 import { serverOptions } from "../common/server-options.ts";
 
-const OWN_SPELLING = /^[a-z0-9_]+$/;
-
-/**
- * An object of Ollama's, which writes all its names small. Ollama takes `Model` for `model`, and the last of them
- * counts: with another spelling it would read what the gateway has not looked at.
- */
-function ollamaObject<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z.core.$loose> {
-  return z.looseObject(shape).check(({ value, issues }) => {
-    const keys = Object.keys(value).filter((name) => !OWN_SPELLING.test(name));
-    if (keys.length > 0) issues.push({ code: "unrecognized_keys", keys, input: value });
-  });
+/** An object of Ollama's, whatever the case of its fields' names. */
+function ollamaObject<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.preprocess(withOwnFieldNames, z.looseObject(shape));
 }
 
 const seed = z
@@ -49,13 +43,15 @@ export const nativeSchema = ollamaObject({
 
 /** An object that names a model, by Ollama's older name for it too. */
 function aboutModel<Shape extends z.ZodRawShape>(shape: Shape) {
-  return z.union([
-    ollamaObject({ model: modelName, ...shape }),
-    ollamaObject({ name: modelName, ...shape }).transform((body) => ({
-      ...body,
-      model: (body as { name: string }).name,
-    })),
-  ]);
+  return z.preprocess(withModel, z.looseObject({ model: modelName, ...shape }));
+}
+
+function withModel(value: unknown): unknown {
+  const body = withOwnFieldNames(value) as Readonly<Record<string, unknown>> | null;
+  const { model, name } = body ?? {};
+  return (model === undefined || model === null || model === "") && name !== undefined
+    ? { ...body, model: name }
+    : body;
 }
 
 /** The body of a request about one model. */
@@ -79,7 +75,9 @@ export function translateNative(
 ): ApiAdapter {
   checkTemplate(request["template"], request);
   const { format, ignoredKeywords } = nativeFormat(request["format"]);
-  const body = { ...request, stream: request.stream ?? true, ...(format === undefined ? {} : { format }) };
+  // Ollama streams nothing when it only loads.
+  const stream = isLoadOnly(request) ? false : (request.stream ?? true);
+  const body = { ...request, stream, ...(format === undefined ? {} : { format }) };
   return {
     call: { path, body },
     ignoredKeywords,

@@ -31,14 +31,13 @@ export function ollamaApiRoutes(app: FastifyInstance, gateway: AppContext): void
   app.post("/api/show", async (request, reply) => {
     const { consumer, bodyCost } = request;
     const body = parseRequest(gateway, request, reply, namedModelSchema);
-    if (!consumer.allows(body.model)) throw modelNotFound(body.model);
-    const json = await requestServerJson(gateway, {
-      method: "POST",
-      path: "/api/show",
-      model: body.model,
-      body,
-      isLarge: isLarge(bodyCost),
-    });
+    const { model } = body;
+    if (!consumer.allows(model)) throw modelNotFound(model);
+    const question = { method: "POST", path: "/api/show", model, body, isLarge: isLarge(bodyCost) } as const;
+    // All tokens of a model are megabytes.
+    const { PROBE_TIMEOUT_MS, ANSWER_TIMEOUT_MS } = gateway.config;
+    const timeoutMs = body["verbose"] === true ? ANSWER_TIMEOUT_MS : PROBE_TIMEOUT_MS;
+    const json = await requestServerJson(gateway, request, question, timeoutMs);
     return reply.type("application/json; charset=utf-8").send(json);
   });
 }

@@ -1,0 +1,13 @@
+interface Body {
+  readonly messages?: unknown;
+  readonly prompt?: unknown;
+  readonly input?: unknown;
+}
+
+/** Whether a request has nothing for the model to read: Ollama loads or unloads it, and responds at once. */
+export function isLoadOnly(body: object): boolean {
+  const { messages, prompt, input } = body as Body;
+  return [messages, prompt, input].every(
+    (part) => part == null || part === "" || (Array.isArray(part) && part.length === 0),
+  );
+}

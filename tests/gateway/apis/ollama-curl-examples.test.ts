@@ -1,0 +1,31 @@
+import { describe, expect, test } from "vitest";
+import { curlExamples, shapeOfResponse } from "../../../test-support/ollama-curl-examples.ts";
+import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+
+const examples = curlExamples({ text: "m", vision: "m", embedding: "m" });
+
+describe("what Ollama's documentation shows with curl", () => {
+  test.each(examples)("$name is answered as by Ollama itself", async (example) => {
+    const fake = await startFake();
+    fake.models = ["m:latest"];
+    fake.capabilities = ["completion", "tools", "vision", "insert"];
+    const { url } = await startGateway(fake);
+    const ollama = await shapeOfResponse(`http://127.0.0.1:${fake.port}`, example);
+    expect(await shapeOfResponse(url, example)).toEqual(ollama);
+  });
+
+  test("most of it works, and has the content type of a form", () => {
+    expect(examples).toHaveLength(30);
+    expect(examples.filter(({ contentType }) => contentType?.includes("form"))).toHaveLength(25);
+  });
+
+  test("all options reach Ollama as they were sent", async () => {
+    const fake = await startFake();
+    const { url } = await startGateway(fake);
+    const example = examples.find(({ name }) => name === "a prompt with all options");
+    if (example === undefined) throw new Error("there is no such example");
+    expect(await shapeOfResponse(url, example)).toMatchObject({ status: 200 });
+    const { options } = JSON.parse(example.body ?? "") as { options: object };
+    expect((await fake.conversation()).body.options).toEqual(options);
+  });
+});

@@ -1,0 +1,74 @@
+import { expect, test } from "vitest";
+import { withOwnFieldNames } from "../../../gateway/src/apis/ollama-native/field-names.ts";
+import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+
+test.each([
+  [
+    { model: "m", _debug_render_only: true, top_logprobs: 1 },
+    { model: "m", _debug_render_only: true, top_logprobs: 1 },
+  ],
+  [
+    { Model: "m", STREAM: false },
+    { model: "m", stream: false },
+  ],
+  [{ model: "a", Model: "b" }, { model: "b" }],
+  [{ Model: "b", model: "a" }, { model: "a" }],
+  [
+    { "\u017Ftream": false, "\u212Aeep_alive": 0 },
+    { stream: false, keep_alive: 0 },
+  ],
+  [{ model: "m", "x-trace": 1, für: 2, "": 3 }, { model: "m" }],
+])("%j is %j", (written, own) => {
+  expect(withOwnFieldNames(written)).toEqual(own);
+});
+
+test.each([null, 3, "text", [1]])("%j has no fields", (value) => {
+  expect(withOwnFieldNames(value)).toBe(value);
+});
+
+test("fields in another case are what Ollama takes them for", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  const messages = [{ Role: "user", CONTENT: "Hi" }];
+  const body = { Model: "m", Messages: messages, Stream: false, Options: { seed: 7 }, Keep_Alive: "5m" };
+  const response = await gateway.post("/api/chat", body);
+  expect(response.status).toBe(200);
+  expect(response.headers.get("content-type")).toContain("application/json");
+  expect((await fake.conversation()).body).toEqual({
+    model: "m",
+    messages: [{ role: "user", content: "Hi" }],
+    stream: false,
+    options: { seed: 7 },
+    keep_alive: "5m",
+  });
+});
+
+test("a schema in another case is made safe all the same", async () => {
+  const gateway = await startGateway(await startFake());
+  const Format = { type: "string", pattern: "(a" };
+  const response = await gateway.post("/api/generate", { model: "m", prompt: "Hi", Format });
+  const small = await gateway.post("/api/generate", { model: "m", prompt: "Hi", format: Format });
+  expect(response.status).toBe(small.status);
+  expect(response.headers.get("x-ignored-schema-keywords")).toBe(
+    small.headers.get("x-ignored-schema-keywords"),
+  );
+});
+
+test.each(["/api/show", "/api/embed"])(
+  "%s takes the older name of a model's field, and the newer one first",
+  async (path) => {
+    const fake = await startFake();
+    const gateway = await startGateway(fake);
+    for (const named of [
+      { name: "m" },
+      { model: "", name: "m" },
+      { model: null, name: "m" },
+      { model: "m", name: "x" },
+    ]) {
+      expect((await gateway.post(path, { ...named, input: "Hi" })).status).toBe(200);
+    }
+    const missing = await gateway.post(path, { input: "Hi" });
+    expect(missing.status).toBe(400);
+    expect(await missing.text()).toContain("'model'");
+  },
+);
