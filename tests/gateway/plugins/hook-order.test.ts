@@ -9,11 +9,12 @@ import { plugin } from "../../../gateway/src/plugins/plugin.ts";
 test("gateway/README.md has the plugins in the order in which they are registered", async () => {
   const app = buildApp(readConfig({}), createLog("silent", process.stdout));
   await app.ready();
-  const registered = [...app.printPlugins().matchAll(/([a-z-]+) \d+ ms/g)].map(([, name]) => name);
+  // The tree also has what Fastify itself adds.
+  const registered = [...app.printPlugins().matchAll(/^[├└]\S* ([a-z-]+) \d+ ms$/gm)].map(([, name]) => name);
   await app.close();
   const readme = readFileSync("gateway/README.md", "utf8").split("## The order of hooks")[1] ?? "";
   const documented = [...readme.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, name]) => name);
-  expect(registered.filter((name) => documented.includes(name))).toEqual(documented);
+  expect(registered).toEqual(documented);
   expect(documented).toContain("authentication");
 });
 
