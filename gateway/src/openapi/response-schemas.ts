@@ -156,7 +156,7 @@ export const openAiError = z.object({
 
 export const anthropicError = z.object({
   type: z.literal("error"),
-  error: z.object({ type: text, message: text }),
+  error: z.object({ type: text, message: text, details: z.object({ error_code: text }).optional() }),
   request_id: text,
 });
 
