@@ -45,8 +45,9 @@ function production(): Record<string, unknown> {
   );
 }
 
-const engineVersion = docker("version", "--format", "{{.Server.Version}}");
-const letsNeighboursIn = Number.parseInt(engineVersion, 10) < 28;
+// Docker 28 is the first with 1.48.
+const [, apiMinor] = docker("version", "--format", "{{.Server.APIVersion}}").split(".");
+const letsNeighboursIn = Number(apiMinor) < 48;
 const cannotBreak = new Set([
   // Without keys there is no other address than a loopback one, and so nothing that needs TLS.
   "tls-required",
