@@ -50,7 +50,7 @@ export function engineOf(stack: string | undefined): EngineAddress {
 /**
  * Keeps a stack's config file as it was when this process ends, if all that was done was to add its encryption salt.
  * The salt belongs to one user's passphrase: committed by one, it would lock out the next. The CLI makes another when
- * it is missing, and the state keeps its own. A file that holds secrets needs its salt, and keeps it.
+ * it is missing, and encrypts the state with that. A file that holds secrets needs its salt, and keeps it.
  */
 export function keepStackFile(path: string): void {
   const before = readText(path);
