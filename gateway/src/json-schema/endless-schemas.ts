@@ -1,6 +1,5 @@
 import { isJsonObject } from "../lib/exact-numbers.ts";
 import { invalidSchema } from "./position.ts";
-import type { JsonSchema } from "./references.ts";
 import type { Definition } from "./safe-node.ts";
 
 /**
@@ -35,11 +34,11 @@ export function refuseEndless(definitions: readonly Definition[]): void {
 /** Whether a safe schema has a value that is made of parts that can end. */
 function canEnd(schema: unknown, ending: ReadonlySet<string>): boolean {
   if (!isJsonObject(schema)) return true;
-  const { $ref: reference, anyOf, properties, required, prefixItems, items, minItems } = schema as JsonSchema;
+  const { $ref: reference, anyOf, properties, required, prefixItems, items, minItems } = schema;
   if (typeof reference === "string") return ending.has(reference.slice(reference.lastIndexOf("/") + 1));
   if (Array.isArray(anyOf)) return anyOf.some((each) => canEnd(each, ending));
   if (Array.isArray(required)) {
-    const all = (isJsonObject(properties) ? properties : {}) as JsonSchema;
+    const all = isJsonObject(properties) ? properties : {};
     return required.every((name) => canEnd(all[name as string], ending));
   }
   if (Array.isArray(prefixItems)) return prefixItems.every((each) => canEnd(each, ending));
