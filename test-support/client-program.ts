@@ -1,7 +1,9 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -18,4 +20,19 @@ export async function installedProgram(name: string, version: string, bin: strin
     await run("npm", ["install", "--prefix", folder, "--no-save", "--no-package-lock", `${name}@${version}`]);
   }
   return program;
+}
+
+/** Runs a program to its end, without input. */
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  { cwd, env }: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
+): Promise<{ readonly output: string; readonly errors: string; readonly exitCode: number | null }> {
+  const child = spawn(program, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  const [output, errors, [exitCode]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, "close") as Promise<[number | null]>,
+  ]);
+  return { output, errors, exitCode };
 }

@@ -6,7 +6,8 @@ import { command } from "../cli/command.ts";
 import { UsageError } from "../cli/command-line.mjs";
 import { openSession } from "../cli/session.ts";
 import { endpointOf } from "../connect/client-endpoint.ts";
-import { KEY_VARIABLE, launches } from "../connect/client-recipes.ts";
+import { launches } from "../connect/client-launches.ts";
+import { KEY_VARIABLE } from "../connect/client-recipes.ts";
 import { readOutputs } from "../stack/outputs.ts";
 
 await command("client", async ({ options, operands, passed }) => {

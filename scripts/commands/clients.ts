@@ -2,7 +2,8 @@
 import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
 import { endpointOf } from "../connect/client-endpoint.ts";
-import { KEY_VARIABLE, launches, recipes } from "../connect/client-recipes.ts";
+import { launches } from "../connect/client-launches.ts";
+import { KEY_VARIABLE, recipes } from "../connect/client-recipes.ts";
 import { readOutputs } from "../stack/outputs.ts";
 
 await command("clients", async ({ options }) => {

@@ -20,17 +20,8 @@ export interface ClientRecipe {
   readonly lines: (endpoint: Endpoint) => readonly string[];
 }
 
-/** How a program is started so that it uses the service: its arguments go before those of the user. */
-export interface Launch {
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  /** How to install it. */
-  readonly install: string;
-}
-
 /** A key for clients that insist on one; without keys the gateway takes any. */
-const anyKey = "none";
+export const anyKey = "none";
 
 const shellKey = ({ needsKey }: Endpoint): string => (needsKey ? `"$${KEY_VARIABLE}"` : anyKey);
 const openAiVariables = (endpoint: Endpoint): string[] => [
@@ -38,51 +29,8 @@ const openAiVariables = (endpoint: Endpoint): string[] => [
   `export OPENAI_API_KEY=${shellKey(endpoint)}`,
 ];
 
-/** The clients that `npm run client` starts. @param key the client's key; undefined: none is needed */
-export const launches: Readonly<Record<string, (endpoint: Endpoint, key: string | undefined) => Launch>> = {
-  codex: ({ url, model, needsKey }, key) => ({
-    command: "codex",
-    args: [...codexSettings({ url, needsKey }).flatMap((line) => ["-c", line]), "-m", model],
-    env: key === undefined ? {} : { [KEY_VARIABLE]: key },
-    install: "npm install -g @openai/codex",
-  }),
-  claude: ({ url, model }, key) => ({
-    command: "claude",
-    args: [],
-    env: {
-      ANTHROPIC_BASE_URL: url,
-      ANTHROPIC_AUTH_TOKEN: key ?? anyKey,
-      // A key of Anthropic's would be preferred.
-      ANTHROPIC_API_KEY: "",
-      ANTHROPIC_MODEL: model,
-      ANTHROPIC_DEFAULT_HAIKU_MODEL: model,
-      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
-    },
-    install: "npm install -g @anthropic-ai/claude-code",
-  }),
-  opencode: (endpoint, key) => ({
-    command: "opencode",
-    args: [],
-    env: {
-      OPENCODE_CONFIG_CONTENT: JSON.stringify(openCodeConfig(endpoint)),
-      ...(key === undefined ? {} : { [KEY_VARIABLE]: key }),
-    },
-    install: "npm install -g opencode-ai",
-  }),
-};
-
-function codexSettings({ url, needsKey }: Pick<Endpoint, "url" | "needsKey">): string[] {
-  const provider = "model_providers.ollama-stack";
-  return [
-    'model_provider="ollama-stack"',
-    `${provider}.name="ollama-stack"`,
-    `${provider}.base_url="${url}/v1"`,
-    `${provider}.wire_api="responses"`,
-    ...(needsKey ? [`${provider}.env_key="${KEY_VARIABLE}"`] : []),
-  ];
-}
-
-function openCodeConfig({ url, model, needsKey }: Endpoint): object {
+/** What opencode reads from its file or from its environment. */
+export function openCodeConfig({ url, model, needsKey }: Endpoint): object {
   return {
     model: `ollama-stack/${model}`,
     small_model: `ollama-stack/${model}`,

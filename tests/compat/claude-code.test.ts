@@ -1,11 +1,8 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import { installedProgram } from "../../test-support/client-program.ts";
+import { installedProgram, runProgram } from "../../test-support/client-program.ts";
 import { last, type Step, token } from "../../test-support/fake-ollama.ts";
 import { startFake, startGateway } from "../../test-support/gateway-harness.ts";
 
@@ -29,8 +26,8 @@ async function start(capabilities: string[]) {
     for (const each of [home, folder]) rmSync(each, { recursive: true, force: true });
   });
   writeFileSync(join(folder, "note.txt"), "hello");
-  const run = async (...args: string[]) => {
-    const child = spawn(claude, ["-p", ...args, "--allowedTools", "Bash"], {
+  const run = (...args: string[]) =>
+    runProgram(claude, ["-p", ...args, "--allowedTools", "Bash"], {
       cwd: folder,
       env: {
         PATH: process.env["PATH"],
@@ -43,15 +40,7 @@ async function start(capabilities: string[]) {
         ANTHROPIC_DEFAULT_HAIKU_MODEL: "m",
         CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
       },
-      stdio: ["ignore", "pipe", "pipe"],
     });
-    const [output, errors, [exitCode]] = await Promise.all([
-      text(child.stdout),
-      text(child.stderr),
-      once(child, "close") as Promise<[number | null]>,
-    ]);
-    return { output, errors, exitCode };
-  };
   return { fake, gateway, run };
 }
 

@@ -1,12 +1,9 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import type { OllamaChatRequest } from "../../gateway/src/ollama/types.ts";
-import { installedProgram } from "../../test-support/client-program.ts";
+import { installedProgram, runProgram } from "../../test-support/client-program.ts";
 import { type Step, last, token } from "../../test-support/fake-ollama.ts";
 import { startFake, startGateway } from "../../test-support/gateway-harness.ts";
 
@@ -43,19 +40,11 @@ async function start(environment: Record<string, string> = {}) {
       "stream_max_retries = 0",
     ].join("\n"),
   );
-  const run = async (...args: string[]) => {
-    const child = spawn(codex, ["exec", ...args], {
+  const run = (...args: string[]) =>
+    runProgram(codex, ["exec", ...args], {
       cwd: folder,
       env: { ...process.env, CODEX_HOME: home, NO_COLOR: "1" },
-      stdio: ["ignore", "pipe", "pipe"],
     });
-    const [output, errors, [exitCode]] = await Promise.all([
-      text(child.stdout),
-      text(child.stderr),
-      once(child, "close") as Promise<[number | null]>,
-    ]);
-    return { output, errors, exitCode };
-  };
   return { fake, gateway, run };
 }
 

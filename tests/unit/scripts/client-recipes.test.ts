@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { endpointOf } from "../../../scripts/connect/client-endpoint.ts";
-import { KEY_VARIABLE, launches, recipes } from "../../../scripts/connect/client-recipes.ts";
+import { launches } from "../../../scripts/connect/client-launches.ts";
+import { KEY_VARIABLE, recipes } from "../../../scripts/connect/client-recipes.ts";
 import type { StackOutputs } from "../../../scripts/stack/outputs.ts";
 
 const endpoint = { url: "https://models.example.com", model: "qwen3:8b", needsKey: true };
