@@ -1,6 +1,6 @@
-// The way into every npm script, on any Node.js from 20 on: it sees to Node.js 24 and to the dependencies, then runs
-//   node scripts/run.mjs NAME [args]         scripts/commands/NAME.ts
-//   node scripts/run.mjs --exec CMD [args]   a command of node_modules/.bin, or "node FILE"
+// What start.cjs runs, on any Node.js from 20 on: it sees to Node.js 24 and to the dependencies, then runs
+//   node scripts/start.cjs NAME [args]         scripts/commands/NAME.ts
+//   node scripts/start.cjs --exec CMD [args]   a command of node_modules/.bin, or "node FILE"
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { cacheRoot, compileCache } from "../host/cache-dir.mjs";
 import { withLock } from "../host/file-lock.mjs";
 import { helpOf, isCommand, parseCommandLine } from "./cli/command-line.mjs";
-import { installNode, npmCi } from "./node/install.mjs";
+import { installNode, missingPackages, npmCi } from "./node/install.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const modules = join(root, "node_modules");
@@ -39,12 +39,13 @@ async function start() {
   execute(node, process.argv.slice(2));
 }
 
-/** Installs what package-lock.json says unless node_modules carries its mark. */
+/** Installs what package-lock.json says unless node_modules carries its mark and lacks no package. */
 async function ensureDependencies() {
   const wanted = createHash("sha256")
     .update(readFileSync(join(root, "package-lock.json")))
     .digest("hex");
-  const current = () => existsSync(stamp) && readFileSync(stamp, "utf8") === wanted;
+  const current = () =>
+    existsSync(stamp) && readFileSync(stamp, "utf8") === wanted && missingPackages(root).length === 0;
   if (current()) return;
   const lock = join(cacheRoot(), `dependencies-${digest(root).slice(0, 12)}.lock`);
   const waiting = ({ pid }) =>
@@ -65,7 +66,8 @@ function digest(content) {
 
 /** Hands over to Node.js 24: its exit code and the signals it dies of are this process's. */
 function execute(node, [first, ...rest]) {
-  if (first === undefined) throw new Error("usage: node scripts/run.mjs NAME [args] | --exec COMMAND [args]");
+  if (first === undefined)
+    throw new Error("usage: node scripts/start.cjs NAME [args] | --exec COMMAND [args]");
   const [file, args] = command(node, first, rest);
   const path = [dirname(node), join(modules, ".bin"), process.env.PATH].join(delimiter);
   const env = { ...process.env, PATH: path, NODE_COMPILE_CACHE: compileCache() };

@@ -1,4 +1,6 @@
 /** Installs Node.js from the packages of this folder unless it is there; returns the binary's path. */
 export function installNode(): string;
-/** Installs what the package-lock.json of a folder says, without running install scripts. Throws an error for people. */
+/** Packages that the package.json of a folder names and its node_modules lacks, as after `npm install --omit=dev`. */
+export function missingPackages(dir: string): string[];
+/** Installs what the package-lock.json of a folder says, development packages too, without running install scripts. Throws an error for people. */
 export function npmCi(dir: string): void;

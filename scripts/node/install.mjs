@@ -2,10 +2,12 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { cacheRoot } from "../../host/cache-dir.mjs";
 
-const here = import.meta.dirname ?? new URL(".", import.meta.url).pathname;
+// Node.js 20.0 to 20.10 has no import.meta.dirname.
+const here = dirname(fileURLToPath(import.meta.url));
 
 export function installNode() {
   const lock = readFileSync(join(here, "package-lock.json"));
@@ -38,11 +40,28 @@ export function installNode() {
   return join(target, node);
 }
 
+/** Packages that package.json names and node_modules lacks, as after `npm install --omit=dev`. */
+export function missingPackages(dir) {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(dir, "package.json"), "utf8"));
+  return Object.keys({ ...dependencies, ...devDependencies }).filter(
+    (name) => !existsSync(join(dir, "node_modules", name, "package.json")),
+  );
+}
+
+// What npm leaves out for NODE_ENV=production, omit=dev and the like, the project needs to run.
+const everything = ["prod", "dev", "optional", "peer"].map((type) => `--include=${type}`);
+
 /** `npm ci` without the noise: what failed is shown, nothing else. */
 export function npmCi(dir) {
   const windows = process.platform === "win32";
-  const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-  const done = spawnSync(windows ? "npm.cmd" : "npm", args, { cwd: dir, encoding: "utf8", shell: windows });
+  const args = ["ci", ...everything, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  const done = spawnSync(windows ? "npm.cmd" : "npm", args, {
+    cwd: dir,
+    encoding: "utf8",
+    shell: windows,
+    // The older names of those settings win over --include.
+    env: withoutSettings(["NODE_ENV", "npm_config_omit", "npm_config_only", "npm_config_production"]),
+  });
   if (done.error) throw new Error(`npm cannot be started: ${done.error.message}`);
   if (done.status === 0) return;
   const said = done.stderr.trim().split("\n");
@@ -55,4 +74,9 @@ export function npmCi(dir) {
   if (done.stderr.includes("ENOSPC"))
     throw new Error(`the disk is full: free some space for ${dir} and run it again`);
   throw new Error(`npm ci failed in ${dir}:\n${said.slice(-6).join("\n")}`);
+}
+
+function withoutSettings(names) {
+  const left = new Set(names.map((name) => name.toLowerCase()));
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !left.has(name.toLowerCase())));
 }

@@ -12,7 +12,7 @@ const parse = (name: CommandName, args: string[], environment: NodeJS.ProcessEnv
 /** Runs an npm script's way in, with nothing but a home that must stay empty. */
 function run(name: string, args: string[], environment: NodeJS.ProcessEnv = {}) {
   const nothing = "/nowhere/ollama-stack";
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["scripts/run.mjs", name, ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["scripts/start.cjs", name, ...args], {
     encoding: "utf8",
     env: {
       ...process.env,
@@ -152,6 +152,6 @@ describe("--help", () => {
     const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as {
       scripts: Record<string, string>;
     };
-    for (const name of names) expect(scripts[scriptOf(name)]).toBe(`node scripts/run.mjs ${name}`);
+    for (const name of names) expect(scripts[scriptOf(name)]).toBe(`node scripts/start.cjs ${name}`);
   });
 });
