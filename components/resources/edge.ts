@@ -61,7 +61,7 @@ export class Edge extends pulumi.ComponentResource {
         name: args.containerName,
         image,
         command: ["caddy", "run", "--resume"],
-        environment: { XDG_DATA_HOME: dataFolder, XDG_CONFIG_HOME: `${dataFolder}/config` },
+        environment: { XDG_DATA_HOME: dataFolder, XDG_CONFIG_HOME: configFolder(args) },
         network: { name: network.networkName, aliases: [edgeHost, ...args.hostnames.filter(isName)] },
         port: { internal: edgePort(args.mode), external: args.port, address: args.bindAddress },
         // Root without a capability but this one: the official image's program has it, and would not start without.
@@ -94,6 +94,14 @@ export class Edge extends pulumi.ComponentResource {
     this.url = ready.id.apply(() => url);
     this.registerOutputs({ containerName: this.containerName, url: this.url });
   }
+}
+
+/**
+ * Where Caddy keeps what it resumes. A mode has its own: what another one left may name files that the container does not
+ * have, and Caddy would not start.
+ */
+function configFolder({ mode, certificates }: EdgeArgs): string {
+  return `${dataFolder}/config-${mode}${certificates === "" ? "" : "-with-files"}`;
 }
 
 /** Where clients reach an edge: by the first of its names, when it has any. */

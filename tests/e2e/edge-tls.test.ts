@@ -117,6 +117,15 @@ describe("an edge", () => {
     expect(await docker(["container", "inspect", "--format", "{{.Id}}", edge])).toBe(before);
   });
 
+  it("takes certificates of its own in place of the given one, of whose configuration nothing is left", async () => {
+    project.configure({ edge: "internal", edgeCertificates: undefined });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    const root = join(folder, "own-root.crt");
+    await docker(["container", "cp", `${edge}:/data/caddy/pki/authorities/local/root.crt`, root]);
+    expect((await shown(readFileSync(root, "utf8"))).subjectaltname).toBe(`DNS:${name}`);
+    expect(await docker(["container", "inspect", "--format", "{{.RestartCount}}", edge])).toBe("0\n");
+  });
+
   it("gets one from an ACME authority by itself", async () => {
     const image = String(project.configured("edgeImage"));
     const network = (await project.outputs()).networkName;
@@ -164,7 +173,11 @@ describe("an edge", () => {
         { timeout: 20_000, interval: 500 },
       )
       .toBe(true);
-    project.configure({ edge: "acme", edgeAcmeDirectory: "https://authority/acme/local/directory" });
+    project.configure({
+      edge: "acme",
+      edgeCertificates: folder,
+      edgeAcmeDirectory: "https://authority/acme/local/directory",
+    });
     await project.pulumi("up", "--yes", "--skip-preview");
     const certificate = await shown(readFileSync(root, "utf8"));
     expect(certificate.subjectaltname).toBe(`DNS:${name}`);
@@ -175,7 +188,7 @@ describe("an edge", () => {
     project.configure({ edgeAcmeEmail: "ops@example.test" });
     await project.pulumi("up", "--yes", "--skip-preview");
     const kept = join(folder, "autosave.json");
-    await docker(["container", "cp", `${edge}:/data/config/caddy/autosave.json`, kept]);
+    await docker(["container", "cp", `${edge}:/data/config-acme-with-files/caddy/autosave.json`, kept]);
     expect(readFileSync(kept, "utf8")).toContain('"email":"ops@example.test"');
     expect(await id()).toBe(before);
   });

@@ -1,11 +1,23 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { buildSync } from "esbuild";
 import { BundleRecord } from "./bundle-cache.ts";
 
 /** The build context of the gateway's image, relative to the project: an absolute path would differ between machines. */
 export const gatewayContext = "gateway";
+
+/** The container runs as another user, who reads the bundle whatever umask it was made with. */
+const modes = { folder: 0o755, file: 0o644 };
 
 // What the bundle depends on and esbuild does not name: what is installed, how it is resolved, and this file.
 const surroundings = ["package.json", "package-lock.json", "tsconfig.json", `${gatewayContext}/package.json`];
@@ -19,7 +31,9 @@ export function bundleGateway(projectRoot: string, outdir = `${gatewayContext}/d
   const record = new BundleRecord(projectRoot, outdir);
   const files = record.unchanged() ?? bundle(projectRoot, outdir, record);
   removeOthers(join(projectRoot, outdir), files);
-  const hash = createHash("sha256");
+  makeReadable(projectRoot, outdir, files);
+  // The modes are part of the image.
+  const hash = createHash("sha256").update(`${modes.folder.toString(8)} ${modes.file.toString(8)}\0`);
   const take = (name: string, path: string) =>
     hash
       .update(name)
@@ -65,6 +79,17 @@ function bundle(projectRoot: string, outdir: string, record: BundleRecord): stri
   const inputs = [...Object.keys(metafile.inputs), ...surroundings, record.nameOf(import.meta.filename)];
   record.write(inputs, files);
   return files;
+}
+
+function makeReadable(projectRoot: string, outdir: string, files: readonly string[]): void {
+  chmod(join(projectRoot, outdir), modes.folder);
+  for (const path of files) chmod(join(projectRoot, path), modes.file);
+}
+
+/** Changes nothing that is right already: the folder may be read-only. */
+function chmod(path: string, mode: number): void {
+  // Windows has no such modes, and Docker's client sends others from there.
+  if (process.platform !== "win32" && (statSync(path).mode & 0o777) !== mode) chmodSync(path, mode);
 }
 
 /** What an older version of this program bundled would go into the image as well. */

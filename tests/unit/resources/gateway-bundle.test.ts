@@ -1,4 +1,14 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
@@ -81,5 +91,25 @@ it("another Dockerfile is another hash, and needs no other bundle", () => {
   const undo = edit("gateway/Dockerfile", (text) => `${text}\n`);
   expect(bundle()).not.toBe(hash);
   undo();
+  expect(made).not.toHaveBeenCalled();
+});
+
+it("a bundle can be read by the container's user, whatever umask it or an earlier one was made with", () => {
+  const dist = join(root, "gateway", "dist");
+  const modes = () => [dist, server].map((path) => (statSync(path).mode & 0o777).toString(8));
+  const hash = bundle();
+  rmSync(dist, { recursive: true });
+  const umask = process.umask(0o077);
+  try {
+    expect(bundle()).toBe(hash);
+  } finally {
+    process.umask(umask);
+  }
+  expect(modes()).toEqual(["755", "644"]);
+  chmodSync(server, 0o600);
+  chmodSync(dist, 0o700);
+  made.mockClear();
+  expect(bundle()).toBe(hash);
+  expect(modes()).toEqual(["755", "644"]);
   expect(made).not.toHaveBeenCalled();
 });
