@@ -14,6 +14,24 @@ export function shortStackName(stack: string): string {
   return stack.slice(stack.lastIndexOf("/") + 1);
 }
 
+/** Why a stack cannot be called so, or undefined: its name is part of the name of an image. */
+export function stackNameProblem(stack: string): string | undefined {
+  const name = shortStackName(stack);
+  if (/^[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*$/.test(name)) return undefined;
+  return (
+    `The stack is called ${name}, which Docker does not take as part of an image's name: it must be lower-case letters and digits, ` +
+    `with single '.', '_' or '-' between them. Choose such a name: npm run up -- --stack ${suggestion(name)}`
+  );
+}
+
+function suggestion(name: string): string {
+  const parts = name
+    .replaceAll(/([a-z0-9])([A-Z])/g, "$1-$2")
+    .toLowerCase()
+    .match(/[a-z0-9]+/g);
+  return parts?.join("-") ?? "NAME";
+}
+
 interface Counted {
   readonly networkName: string;
   readonly ollamaReplicas: number;

@@ -131,6 +131,8 @@ export class Gateway extends pulumi.ComponentResource {
           context: gatewayContext,
           buildArgs: { BASE_IMAGE: args.baseImage },
           ...platform,
+          // One that somebody selected (docker buildx use) does not have the engine's images.
+          builder: "default",
           // The other one builds on the environment's engine, whatever the provider was told, and knows no TLS.
           ...(args.access.hostname === undefined ? {} : { useLegacyBuilder: true }),
         },

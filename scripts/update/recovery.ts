@@ -1,4 +1,5 @@
 import { docker } from "../../engine/docker-cli.ts";
+import { stackNameProblem } from "../../engine/names.ts";
 import { type Deployment, type PendingOperation, readDeployment } from "../stack/deployment.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
 import { lockedUpdate } from "./locked-update.ts";
@@ -8,8 +9,10 @@ interface Leftover {
   readonly name: string;
 }
 
-/** Makes the stack on first use and selects it. */
+/** Makes the stack on first use and selects it. @throws if Docker does not take its name */
 export async function ensureStack(stack: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const problem = stackNameProblem(stack);
+  if (problem !== undefined) throw new Error(problem);
   await pulumi(["stack", "select", "--create", stack], { env, output: "read" });
 }
 

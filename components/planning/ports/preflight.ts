@@ -1,9 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { z } from "zod";
 import type { GivenConfig, StackConfig } from "../../config/keys.ts";
 import { askEngine, EngineError, engineHost } from "../../../engine/docker-cli.ts";
 import { checkClientEnvironment, explainEngine } from "../../../engine/diagnostics.ts";
+import { applicableCpuLimits, engineCpuLimits } from "../cpu-limits.ts";
 import { HostPorts } from "./host-ports.ts";
-import type { StackNames } from "../../../engine/names.ts";
+import { type StackNames, stackNameProblem } from "../../../engine/names.ts";
 import { chosenPorts, choosePort } from "./port-choice.ts";
 import { deployedPorts } from "./previous-ports.ts";
 import {
@@ -30,12 +32,12 @@ interface Wanted {
  * leaves to the stack.
  */
 export async function checkHost(config: GivenConfig, names: StackNames): Promise<StackConfig> {
-  const problem = checkClientEnvironment(config);
+  const problem = stackNameProblem(pulumi.getStack()) ?? checkClientEnvironment(config);
   if (problem !== undefined) throw new pulumi.RunError(problem);
   let host: HostPorts;
-  let engine: EngineNetworking;
+  let engine: EngineInfo;
   try {
-    [host, engine] = await Promise.all([HostPorts.read(config), readNetworking(config)]);
+    [host, engine] = await Promise.all([HostPorts.read(config), readEngine(config)]);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw new pulumi.RunError(explainEngine(config, error.message));
@@ -63,12 +65,18 @@ export async function checkHost(config: GivenConfig, names: StackNames): Promise
     if (port !== undefined) throw new pulumi.RunError(edgeHas(port, names.edge));
   }
   const neighbours = await checkNeighbours(config, engine);
+  const { limits, warning } = applicableCpuLimits(config, engine);
+  if (warning !== undefined) void pulumi.log.warn(warning);
   const ollamaPort = await portOf(host, ollama, gateway.port);
-  return { ...config, ollamaPort, gatewayPort: await portOf(host, gateway, ollamaPort), ...neighbours };
+  const gatewayPort = await portOf(host, gateway, ollamaPort);
+  return { ...config, ...limits, ollamaPort, gatewayPort, ...neighbours };
 }
 
-async function readNetworking(engine: GivenConfig): Promise<EngineNetworking> {
-  return engineNetworking.parse(JSON.parse(await askEngine(["info", "--format", "{{json .}}"], { engine })));
+const engineInfo = engineNetworking.extend(engineCpuLimits.shape);
+type EngineInfo = z.output<typeof engineInfo>;
+
+async function readEngine(engine: GivenConfig): Promise<EngineInfo> {
+  return engineInfo.parse(JSON.parse(await askEngine(["info", "--format", "{{json .}}"], { engine })));
 }
 
 /** Warns of an engine that lets its host's neighbours reach containers. The rules for production look at the result. */

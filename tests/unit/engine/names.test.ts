@@ -7,6 +7,7 @@ import {
   leftoverPattern,
   networkNameOf,
   project,
+  stackNameProblem,
   stackNames,
 } from "../../../engine/names.ts";
 import { access, gateway, limits, made, read, server } from "../../../test-support/mocked-program.ts";
@@ -104,4 +105,24 @@ it("a stack whose name is qualified is known by the last part of it", () => {
   expect(containerPattern(qualified)).toBe(containerPattern("prod"));
   expect(leftoverPattern(qualified)).toEqual(leftoverPattern("prod"));
   expect(networkNameOf(qualified, "")).toBe(networkNameOf("prod", ""));
+});
+
+it.each(["dev", "team-2", "ci-1a2b", "a.b_c", "organization/ollama-stack/prod"])(
+  "a stack may be called %s",
+  (stack) => {
+    expect(stackNameProblem(stack)).toBeUndefined();
+  },
+);
+
+it.each([
+  ["BugsUp", "BugsUp", "bugs-up"],
+  ["organization/ollama-stack/Prod", "Prod", "prod"],
+  ["a..b", "a..b", "a-b"],
+  ["team_", "team_", "team"],
+])("a stack called %s is refused, with a name that Docker takes", (stack, name, suggestion) => {
+  expect(stackNameProblem(stack)).toBe(
+    `The stack is called ${name}, which Docker does not take as part of an image's name: it must be lower-case letters ` +
+      `and digits, with single '.', '_' or '-' between them. Choose such a name: npm run up -- --stack ${suggestion}`,
+  );
+  expect(stackNameProblem(suggestion)).toBeUndefined();
 });

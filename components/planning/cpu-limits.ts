@@ -1,0 +1,32 @@
+import { z } from "zod";
+import type { StackConfig } from "../config/keys.ts";
+
+/** `docker info`, as far as it tells of that. */
+export const engineCpuLimits = z.object({
+  CpuCfsPeriod: z.boolean().nullish(),
+  CpuCfsQuota: z.boolean().nullish(),
+});
+
+const KEYS = ["ollamaCpus", "gatewayCpus", "edgeCpus"] as const;
+type CpuLimits = Pick<StackConfig, (typeof KEYS)[number]>;
+
+/**
+ * The CPU limits that an engine can apply. One without CFS quota (a kernel that lacks it, or rootless Docker without the
+ * cpu controller) creates containers without them, and each update would replace these.
+ */
+export function applicableCpuLimits(
+  config: CpuLimits,
+  { CpuCfsPeriod, CpuCfsQuota }: z.output<typeof engineCpuLimits>,
+): { readonly limits: CpuLimits; readonly warning?: string } {
+  const set = KEYS.filter((key) => config[key] !== "");
+  if ((CpuCfsPeriod !== false && CpuCfsQuota !== false) || set.length === 0)
+    return {
+      limits: { ollamaCpus: config.ollamaCpus, gatewayCpus: config.gatewayCpus, edgeCpus: config.edgeCpus },
+    };
+  return {
+    limits: { ollamaCpus: "", gatewayCpus: "", edgeCpus: "" },
+    warning:
+      `The engine cannot limit CPUs (docker info: CpuCfsQuota false), so ${set.join(" and ")} ${set.length > 1 ? "have" : "has"} no effect. ` +
+      `With rootless Docker, delegate the cpu controller to the user (docs.docker.com/engine/security/rootless); else the kernel needs CONFIG_CFS_BANDWIDTH.`,
+  };
+}

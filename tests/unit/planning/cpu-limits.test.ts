@@ -1,0 +1,25 @@
+import { expect, it } from "vitest";
+import { applicableCpuLimits } from "../../../components/planning/cpu-limits.ts";
+
+const config = { ollamaCpus: "", gatewayCpus: "1", edgeCpus: "0.5" };
+const none = { ollamaCpus: "", gatewayCpus: "", edgeCpus: "" };
+
+it.each([{ CpuCfsPeriod: true, CpuCfsQuota: true }, {}])(
+  "CPU limits stay as they are on an engine that says %j",
+  (engine) => {
+    expect(applicableCpuLimits(config, engine)).toEqual({ limits: config });
+  },
+);
+
+it.each([
+  { CpuCfsPeriod: true, CpuCfsQuota: false },
+  { CpuCfsPeriod: false, CpuCfsQuota: false },
+])("CPU limits that an engine cannot apply are left out with a warning: %j", (engine) => {
+  expect(applicableCpuLimits(config, engine)).toEqual({
+    limits: none,
+    warning: expect.stringMatching(
+      /^The engine cannot limit CPUs .*so gatewayCpus and edgeCpus have no effect\. .*delegate the cpu controller/,
+    ) as string,
+  });
+  expect(applicableCpuLimits(none, engine)).toEqual({ limits: none });
+});
