@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { connectionTo, connectionToOllama, tunnelOutput } from "./engine/connection.ts";
-import { refuse } from "./components/config/config-error.ts";
+import { refuse, refuseLater } from "./components/config/config-error.ts";
 import { readConfig } from "./components/config/config.ts";
 import { deployTo } from "./components/resources/docker-provider.ts";
 import { createIngress, drainOf, edgeImage, gatewayExposure } from "./components/resources/ingress.ts";
@@ -9,6 +9,7 @@ import { planGpus } from "./components/planning/gpus/plan.ts";
 import { declareModels } from "./components/resources/models.ts";
 import { planModels } from "./components/planning/models/plan.ts";
 import { stackNames } from "./engine/names.ts";
+import { certificatesVersion } from "./components/planning/edge-files.ts";
 import { requireVolumes } from "./components/planning/required-volumes.ts";
 import { ServiceNetwork } from "./components/resources/network.ts";
 import { modelServer, OllamaServer } from "./components/resources/ollama-server.ts";
@@ -19,7 +20,8 @@ const names = stackNames(pulumi.getStack(), given);
 const config = await checkHost(given, names);
 const gpus = await planGpus(config);
 deployTo(config);
-await requireVolumes(config);
+await requireVolumes(config, names.ollama);
+const certificates = await refuseLater(() => certificatesVersion(config));
 const [access, toOllama] = [connectionTo(config, names.network), connectionToOllama(config, names.network)];
 const plan = await planModels(config, toOllama, modelServer(config, toOllama, names.ollama));
 
@@ -73,6 +75,7 @@ export default {
     ...place,
     connection: access,
     containerName: names.edge,
+    certificatesVersion: certificates,
     images: edgeImages,
   }),
   ...tunnelOutput({ access, ...gateway.internal }, { access: toOllama, ...server.internal }),

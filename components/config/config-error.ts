@@ -16,9 +16,21 @@ export function refuse<T>(run: () => T): T {
   try {
     return run();
   } catch (error) {
-    if (error instanceof ConfigError) throw new pulumi.RunError(error.message);
-    throw error;
+    throw forUsers(error);
   }
+}
+
+/** The same for one that takes a while. */
+export async function refuseLater<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw forUsers(error);
+  }
+}
+
+function forUsers(error: unknown): unknown {
+  return error instanceof ConfigError ? new pulumi.RunError(error.message) : error;
 }
 
 /** Marks a problem of the config that no other value mends: what is set is to be removed. */

@@ -1,14 +1,24 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { StackConfig } from "../config/keys.ts";
+import { writeErrorInContainer } from "../../engine/container-view.ts";
+import { askEngine, type EngineAddress } from "../../engine/docker-cli.ts";
 import { volumeExists } from "./models/disk-space.ts";
 
 /** The keys that name volumes which are there before the stack, and after it. */
 const KEYS = ["modelVolume", "gatewayUsageVolume"] as const;
 
-/** Refuses a config whose volumes the engine does not have: it would make others, which nobody then removes. */
-export async function requireVolumes(
-  config: Pick<StackConfig, (typeof KEYS)[number] | "dockerHost" | "dockerCertPath">,
-): Promise<void> {
+type VolumeConfig = Pick<
+  StackConfig,
+  (typeof KEYS)[number] | "gatewayBaseImage" | "dockerHost" | "dockerCertPath"
+>;
+
+/**
+ * Refuses a config whose volumes the engine does not have (it would make others, which nobody then removes), or whose
+ * models Ollama cannot write.
+ *
+ * @param ollama its container; while it runs with the volume, nothing is wrong with that
+ */
+export async function requireVolumes(config: VolumeConfig, ollama: string): Promise<void> {
   for (const key of KEYS) {
     const name = config[key];
     if (name === "" || (await volumeExists({ name, engine: config }))) continue;
@@ -16,4 +26,18 @@ export async function requireVolumes(
       `The volume ${name} (${key}) is not there. Make it with: docker volume create ${name}`,
     );
   }
+  const { modelVolume: source, gatewayBaseImage: image } = config;
+  if (source === "" || (await runsWith(source, ollama, config))) return;
+  const error = await writeErrorInContainer({ type: "volume", source, image, engine: config });
+  if (error === undefined || error === null) return;
+  throw new pulumi.RunError(
+    `The volume ${source} (modelVolume) cannot be written by Ollama's container (${error}), which is root without privileges over others' files. ` +
+      `Let root own it: docker run --rm --mount type=volume,source=${source},target=/models busybox chown -R 0:0 /models`,
+  );
+}
+
+async function runsWith(volume: string, container: string, engine: EngineAddress): Promise<boolean> {
+  const filters = ["--filter", `volume=${volume}`, "--filter", "status=running"];
+  const names = await askEngine(["container", "ls", "--format", "{{.Names}}", ...filters], { engine });
+  return names.split("\n").includes(container);
 }

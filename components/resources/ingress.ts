@@ -2,11 +2,9 @@ import { isIP } from "node:net";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { readConfig as readGatewayConfig } from "../../gateway/src/config/config.ts";
-import { type Connection, isRemoteConnection } from "../../engine/connection.ts";
-import { refuse } from "../config/config-error.ts";
+import type { Connection } from "../../engine/connection.ts";
 import type { StackConfig } from "../config/keys.ts";
 import type { Drain } from "./container/drain-hooks.ts";
-import { certificatesVersion } from "./edge-config/certificates.ts";
 import { type EdgeMode, hasTls } from "../config/edge-modes.ts";
 import { edgeHost } from "./edge-config/caddyfile.ts";
 import { Edge } from "./edge.ts";
@@ -76,6 +74,8 @@ interface IngressOptions {
   readonly connection: Connection;
   readonly network: NetworkToJoin;
   readonly containerName: string;
+  /** What tells that its certificates have changed. */
+  readonly certificatesVersion: string;
   /** What `edgeImage` returned. */
   readonly images: readonly docker.RemoteImage[];
 }
@@ -84,7 +84,7 @@ interface IngressOptions {
 export function createIngress(
   config: StackConfig,
   gateway: Gateway,
-  { connection, network, containerName, images: [image] }: IngressOptions,
+  { connection, network, containerName, certificatesVersion, images: [image] }: IngressOptions,
 ): Ingress {
   const mode = config.edge;
   if (mode === "none" || image === undefined) return { gatewayUrl: gateway.url };
@@ -107,9 +107,7 @@ export function createIngress(
       bindAddress: config.gatewayBindAddress,
       port: config.gatewayPort,
       certificates: config.edgeCertificates,
-      certificatesVersion: refuse(() =>
-        certificatesVersion(mode, config.edgeCertificates, isRemoteConnection(connection)),
-      ),
+      certificatesVersion,
       readyTimeoutSeconds: config.readyTimeoutSeconds,
       limits: { memoryMiB: config.edgeMemoryMiB, cpus: config.edgeCpus, pids: config.edgePids },
       access: connection,

@@ -15,6 +15,8 @@ export interface ModelFacts {
   /** What the server has under its name; undefined when it has nothing, or does not answer. */
   readonly installed: InstalledModel | undefined;
   readonly serverAnswers: boolean;
+  /** The volume that the server is to have in place of the one that it was installed in, if that is another. */
+  readonly newVolume?: string | undefined;
 }
 
 export type ModelAction =
@@ -31,6 +33,8 @@ export function diffModel(findings: ModelFacts): ModelAction {
     const fits = findings.comparable && (pin === undefined || pin === installed.digest);
     return fits ? { kind: "there", bytes: installed.size } : install("another model has its name");
   }
+  if (findings.newVolume !== undefined)
+    return repair(`models are now kept in the volume ${findings.newVolume}`);
   if (serverAnswers && installed === undefined) return repair("somebody removed it from the server");
   if (installed !== undefined && installed.digest !== record.digest)
     return repair(

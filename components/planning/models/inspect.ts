@@ -40,6 +40,8 @@ export interface InspectionContext {
   readonly installed: ReadonlyMap<string, InstalledModel> | undefined;
   /** What the last update installed, by name. */
   readonly records: ReadonlyMap<string, ModelRecord>;
+  /** The volume that the server is to have in place of the one that these were installed in, if that is another. */
+  readonly newVolume?: string | undefined;
   readonly upstream: ModelRegistryClient;
   /** Whether tags that moved are followed. */
   readonly follow: boolean;
@@ -61,6 +63,7 @@ export async function inspectModel(model: ModelConfig, around: InspectionContext
     record: around.records.get(name),
     installed: around.installed?.get(name),
     serverAnswers: around.installed !== undefined,
+    newVolume: around.newVolume,
   };
   let verdict = diffModel(findings);
   // What is pinned and there needs nobody to be asked.

@@ -7,7 +7,7 @@ import { formatBytes } from "../../../engine/format-bytes.ts";
 import { freeBytes, type ModelVolume, volumeExists } from "./disk-space.ts";
 import { containerHosts } from "./registry-hosts.ts";
 import { installedModels, presentLayers } from "./installed.ts";
-import { installedByLastUpdate } from "./last-update.ts";
+import { readLastUpdate } from "./last-update.ts";
 import { type ModelInspection, inspectModel, type PlannedModel, sizeOf } from "./inspect.ts";
 import { sourceKind } from "../../config/model-source.ts";
 import { type Layer, ModelRegistryClient } from "./registry-client.ts";
@@ -39,18 +39,21 @@ export async function planModels(
 }
 
 async function plan(config: StackConfig, server: ModelServer): Promise<PlannedModel[]> {
-  const [answer, records, hosts] = await Promise.all([
+  const [running, { records, volume }, hosts] = await Promise.all([
     installedModels(server.url),
-    installedByLastUpdate(),
+    readLastUpdate(server.volume.path),
     containerHosts(config),
   ]);
+  const newVolume = volume === undefined || volume === server.volume.name ? undefined : server.volume.name;
+  // What runs until now has another volume.
+  const answer = newVolume === undefined ? running : undefined;
   // A server that does not answer has what is in its volume, whatever that is.
   const installed = answer ?? ((await volumeExists(server.volume)) ? undefined : new Map());
   const upstream = new ModelRegistryClient(hosts);
   // Set by `npm run up -- --update-models`.
   const follow = process.env["OLLAMA_STACK_UPDATE_MODELS"] === "true";
   const looks = await Promise.all(
-    config.models.map((model) => inspectModel(model, { installed, records, upstream, follow })),
+    config.models.map((model) => inspectModel(model, { installed, records, newVolume, upstream, follow })),
   );
   const problems = looks.map(({ problem }) => problem).filter((line) => line !== undefined);
   if (problems.length > 0) throw new pulumi.RunError(problems.join("\n"));

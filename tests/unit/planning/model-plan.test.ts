@@ -39,12 +39,16 @@ const registry = createServer((request, response) => {
 let server: Parameters<typeof planModels>[2];
 let source: string;
 let records: ModelRecord[] = [];
+/** The volume that the last update gave to Ollama's container. */
+let volume: string;
 let said: string[];
 
 /** Where a preview stands, or an update, whose last one left these records. */
 function inA(what: "preview" | "update"): Promise<void> {
-  const outputs = () =>
-    Object.fromEntries(records.map((each) => [each.name, { outputs: { stdout: JSON.stringify(each) } }]));
+  const outputs = () => ({
+    ...Object.fromEntries(records.map((each) => [each.name, { outputs: { stdout: JSON.stringify(each) } }])),
+    container: { outputs: { mounts: [{ source: volume, target: "/root/.ollama" }] } },
+  });
   return pulumi.runtime.setMocks(
     { newResource: ({ name }) => ({ id: name, state: {} }), call: () => ({ outputs: outputs() }) },
     "ollama-stack",
@@ -71,6 +75,7 @@ beforeEach(async () => {
   ollama.models.clear();
   ollama.blobs.clear();
   records = [];
+  volume = "x-models";
   said = [];
   for (const level of ["info", "warn"] as const)
     vi.spyOn(pulumi.log, level).mockImplementation((text: string) => {
@@ -157,6 +162,17 @@ describe("a preview says of models", () => {
     expect(said).toEqual([
       "Models that are there: tiny:1b (4.7 GB), twin:1b (4.7 GB)",
       "Whether tags have moved is not known: the registry 127.0.0.1:1 does not answer as one (ECONNREFUSED)",
+    ]);
+  });
+
+  it("that they are pulled into a volume that takes the place of another, unless it has them", async () => {
+    isThere("tiny:1b");
+    volume = "former";
+    const [planned] = await plan([{}]);
+    expect(planned?.repair).toBe("models are now kept in the volume x-models");
+    expect(said).toEqual([
+      "warn: Model tiny:1b: models are now kept in the volume x-models; it will be pulled, 4.7 GB, unless the volume x-models has it already",
+      "The models take 4.7 GB more; 57.2 GB are free where the engine keeps them",
     ]);
   });
 

@@ -1,8 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
-import { certificatesVersion } from "../../../components/resources/edge-config/certificates.ts";
+import { describe, expect, it } from "vitest";
 import { edgePort } from "../../../components/config/edge-modes.ts";
 import { caddyfile } from "../../../components/resources/edge-config/caddyfile.ts";
 
@@ -76,40 +72,5 @@ describe("the edge's configuration", () => {
       expect(text).toContain(line);
     expect(caddyfile({ ...config, mode: "acme" })).not.toMatch(/acme_ca|email/);
     expect(edgePort("acme")).toBe(443);
-  });
-});
-
-describe("given certificates", () => {
-  const folder = () => {
-    const made = mkdtempSync(join(tmpdir(), "ollama-stack-certificates-"));
-    onTestFinished(() => {
-      rmSync(made, { recursive: true });
-    });
-    return made;
-  };
-
-  it("are another version when they were renewed, by what is public of them", () => {
-    const path = folder();
-    writeFileSync(join(path, "cert.pem"), "one");
-    writeFileSync(join(path, "key.pem"), "secret");
-    const version = certificatesVersion("certificate", path, false);
-    writeFileSync(join(path, "key.pem"), "another");
-    expect(certificatesVersion("certificate", path, false)).toBe(version);
-    writeFileSync(join(path, "cert.pem"), "two");
-    expect(certificatesVersion("certificate", path, false)).not.toBe(version);
-  });
-
-  it("that are missing are named, all at once", () => {
-    const path = folder();
-    expect(() => certificatesVersion("certificate", path, false)).toThrow(
-      /its cert\.pem is missing; edge certificate needs cert\.pem and key\.pem there\n.*its key\.pem is missing/,
-    );
-    expect(() => certificatesVersion("acme", path, false)).toThrow(/its acme-root\.pem is missing/);
-  });
-
-  it("on another machine's engine are left to it", () => {
-    expect(certificatesVersion("certificate", "/nowhere", true)).toBe("");
-    expect(certificatesVersion("acme", "", false)).toBe("");
-    expect(certificatesVersion("internal", "/nowhere", false)).toBe("");
   });
 });

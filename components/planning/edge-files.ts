@@ -1,0 +1,96 @@
+import { createHash } from "node:crypto";
+import { lstatSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
+import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { type FileView, readInContainer } from "../../engine/container-view.ts";
+import { engineHost, isRemote } from "../../engine/docker-cli.ts";
+import { ConfigError } from "../config/config-error.ts";
+import type { EdgeMode } from "../config/edge-modes.ts";
+import type { StackConfig } from "../config/keys.ts";
+
+/** Names of the files in the folder of given certificates. */
+const needed: Readonly<Partial<Record<EdgeMode | "none", readonly string[]>>> = {
+  certificate: ["cert.pem", "key.pem"],
+  acme: ["acme-root.pem"],
+};
+
+type EdgeFiles = Pick<
+  StackConfig,
+  "edge" | "edgeCertificates" | "gatewayBaseImage" | "dockerHost" | "dockerCertPath"
+>;
+
+/**
+ * What tells one set of given certificates from another, so that renewed ones are loaded: a hash of what is public in
+ * them. Empty where there are none, or where nobody can look at them yet: on a remote engine without the gateway's base
+ * image.
+ *
+ * @throws ConfigError when the edge's container could not read a file
+ */
+export async function certificatesVersion(config: EdgeFiles): Promise<string> {
+  const { edge, edgeCertificates: folder, gatewayBaseImage: image } = config;
+  const names = needed[edge];
+  if (folder === "" || names === undefined) return "";
+  const seen = await readInContainer({ type: "bind", source: folder, image, engine: config }, names);
+  const views = seen ?? (isRemote(engineHost(config)) ? [] : names.map((name) => viewFromHost(folder, name)));
+  const problems = views.flatMap(({ name, error }) => {
+    const what = error === undefined ? undefined : problem(folder, name, error);
+    return what === undefined
+      ? []
+      : `edgeCertificates is ${JSON.stringify(folder)}, but its ${name} ${what}; edge ${edge} needs ${names.join(" and ")} there`;
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
+  const hash = createHash("sha256");
+  for (const { name, sha256 } of views) if (name !== "key.pem") hash.update(sha256 ?? "");
+  return views.length === 0 ? "" : hash.digest("hex").slice(0, 16);
+}
+
+function problem(folder: string, name: string, error: string): string {
+  const outside = linkOutOf(folder, name);
+  if (outside !== undefined)
+    return (
+      `is a link to ${outside}, outside that folder, which the edge's container does not have: copy the files ` +
+      `(cp -L) into a folder of their own at each renewal, and set edgeCertificates to that`
+    );
+  if (error === "ENOENT") return "is missing";
+  if (error === "EACCES")
+    return "cannot be read by the edge's container, which is root without privileges over others' files: let root own it (chown root), or let others read it (chmod o+r)";
+  return `cannot be read (${error})`;
+}
+
+/**
+ * A file as far as it can be looked at from here. What is closed to this user may be open to the container: then nothing
+ * is known of it, and it is no error.
+ */
+function viewFromHost(folder: string, name: string): FileView {
+  if (linkOutOf(folder, name) !== undefined) return { name, error: "ENOENT" };
+  try {
+    return {
+      name,
+      sha256: createHash("sha256")
+        .update(readFileSync(join(folder, name)))
+        .digest("hex"),
+    };
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    return code === "EACCES" ? { name } : { name, error: code };
+  }
+}
+
+const mostLinks = 40;
+
+/** Where a file leads that is a link out of its folder; undefined if it stays there, or cannot be looked at. */
+function linkOutOf(folder: string, name: string): string | undefined {
+  try {
+    const root = realpathSync(folder);
+    let path = join(root, name);
+    for (let i = 0; i < mostLinks && lstatSync(path).isSymbolicLink(); i += 1) {
+      const target = readlinkSync(path);
+      path = resolve(dirname(path), target);
+      if (isAbsolute(target) || relative(root, path).startsWith("..")) return path;
+      path = join(realpathSync(dirname(path)), basename(path));
+      if (relative(root, path).startsWith("..")) return path;
+    }
+  } catch {
+    // It is missing, or in a folder that is closed to this user.
+  }
+  return undefined;
+}

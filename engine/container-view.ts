@@ -1,0 +1,75 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { docker, type EngineAddress, EngineError } from "./docker-cli.ts";
+
+/** A volume, or a folder of the engine's host, that a container of the stack is to have. */
+export interface Mounted {
+  readonly type: "volume" | "bind";
+  readonly source: string;
+  readonly engine: EngineAddress;
+  /** An image with Node.js. */
+  readonly image: string;
+}
+
+export interface FileView {
+  readonly name: string;
+  /** Of its content, in hexadecimal digits; undefined when it cannot be read. */
+  readonly sha256?: string | undefined;
+  /** Code of the error, such as ENOENT or EACCES. */
+  readonly error?: string | undefined;
+}
+
+// A container is made for it.
+const endsWithinMs = 60_000;
+
+const program = readFileSync(join(import.meta.dirname, "container-view.mjs"), "utf8");
+const views = z.array(
+  z.object({ name: z.string(), sha256: z.string().optional(), error: z.string().optional() }),
+);
+
+/**
+ * Files as root without a capability reads them in a container: links, owners, modes and user namespaces count there.
+ * Undefined when the engine does not have the image, which is not pulled for it.
+ */
+export async function readInContainer(
+  mounted: Mounted,
+  names: readonly string[],
+): Promise<FileView[] | undefined> {
+  try {
+    const text = await look(mounted, ["read", ...names]);
+    return text === undefined ? undefined : views.parse(JSON.parse(text));
+  } catch (error) {
+    if (error instanceof EngineError && /bind source path does not exist/i.test(error.message))
+      return names.map((name) => ({ name, error: "ENOENT" }));
+    throw error;
+  }
+}
+
+/** The code of the error with which root without a capability cannot write there, null when it can; undefined as above. */
+export async function writeErrorInContainer(mounted: Mounted): Promise<string | null | undefined> {
+  const text = await look(mounted, ["write"]);
+  return text === undefined ? undefined : z.string().nullable().parse(JSON.parse(text));
+}
+
+async function look({ type, source, engine, image }: Mounted, args: string[]): Promise<string | undefined> {
+  try {
+    return await docker(
+      [
+        ...["run", "--rm", "--pull", "never", "--network", "none", "--entrypoint", "node"],
+        ...["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "0:0"],
+        ...["--memory", "128m", "--pids-limit", "64", "--log-driver", "none"],
+        ...[
+          "--mount",
+          `type=${type},source=${source},target=/mounted${args[0] === "read" ? ",readonly" : ""}`,
+        ],
+        ...[image, "--input-type=module", "--eval", program, ...args],
+      ],
+      { engine, withinMs: endsWithinMs },
+    );
+  } catch (error) {
+    if (error instanceof EngineError && /no such image|unable to find image/i.test(error.message))
+      return undefined;
+    throw error;
+  }
+}
