@@ -4,7 +4,7 @@ import { formatBytes } from "../../engine/format-bytes.ts";
 import { formatTable } from "../../host/format-table.ts";
 import { retryAfterRemovingOrphans } from "../update/orphans.ts";
 import { repairDrift } from "../drift/repair.ts";
-import { askForJoke } from "../connect/sample-prompt.ts";
+import { askForJoke, reachableAddress } from "../connect/sample-prompt.ts";
 import { retryOnPortConflict } from "../update/port-conflicts.ts";
 import { removeObsoleteEdge } from "../update/obsolete-edge.ts";
 import { assertSameEngine } from "../update/engine-mismatch.ts";
@@ -51,7 +51,11 @@ await command("up", async ({ options, passed }) => {
   const unasked = outputs.keysRequired && apiKey === undefined;
   const joke = unasked
     ? undefined
-    : withStackUrls(outputs, ({ gatewayUrl }) => askForJoke(gatewayUrl, model, apiKey));
+    : withStackUrls(outputs, ({ gatewayUrl }) => {
+        const isDirect = gatewayUrl === outputs.gatewayUrl;
+        const address = isDirect ? reachableAddress(String(settings("gatewayBindAddress"))) : undefined;
+        return askForJoke({ gatewayUrl, address, apiKey }, model);
+      });
   // The model is asked while the table is made; what fails then is told after it.
   joke?.catch(() => undefined);
   console.log(`\n${await table(outputs)}\n`);
@@ -61,6 +65,10 @@ await command("up", async ({ options, passed }) => {
       ? "The gateway wants a key: with one in OLLAMA_STACK_API_KEY, it would now be asked for a joke.\n"
       : `Asked ${model} for a joke; ${answer.seconds.toFixed(1)} s later:\n\n${quote(answer.text)}\n`,
   );
+  if (answer?.untrusted !== undefined)
+    console.log(
+      `This machine does not trust the certificate of ${outputs.gatewayUrl} (${answer.untrusted}). Have clients trust the authority that issued it.\n`,
+    );
   const key = outputs.keysRequired ? ` -H "authorization: Bearer $OLLAMA_STACK_API_KEY"` : "";
   const body = JSON.stringify({ model, messages: [{ role: "user", content: "Hello!" }] });
   console.log(

@@ -290,7 +290,27 @@ describe("a volume that two stacks share", () => {
   it("gives way to another volume with a new container", async () => {
     docker("volume", "create", `${volume}-2`);
     project.configure({ modelVolume: `${volume}-2` });
-    expect(await project.pulumi("preview")).toMatch(/ollama-container replace/);
+    const mount = `type=volume,source=${volume}-2,target=/models`;
+    const chown = (owner: string) =>
+      docker(
+        ...["container", "run", "--rm", "--mount", mount, "--entrypoint", "node"],
+        ...[String(project.configured("gatewayBaseImage")), "--eval"],
+        `fs.chownSync("/models", ${owner}, ${owner})`,
+      );
+    chown("1000");
+    expect((await project.tryPulumi("preview")).output).toMatch(
+      /The volume \S+-2 \(modelVolume\) cannot be written by Ollama's container \(EACCES\)/,
+    );
+    chown("0");
+    const preview = await project.pulumi("preview");
+    expect(preview).toMatch(/ollama-container replace/);
+    expect(preview).toContain("models are now kept in the volume");
+    expect(await up()).toMatch(/three:1 is installed/);
+    expect(await names()).toEqual(["three:1"]);
+    await project.pulumi("preview", "--expect-no-changes");
     project.configure({ modelVolume: volume });
+    await up();
+    await answers();
+    docker("volume", "rm", `${volume}-2`);
   });
 });

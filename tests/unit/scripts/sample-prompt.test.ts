@@ -1,0 +1,64 @@
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer as createPlain, type Server } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TLSSocket } from "node:tls";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { askForJoke, reachableAddress } from "../../../scripts/connect/sample-prompt.ts";
+
+// An edge whose name nobody resolves, with a certificate of an authority that nobody knows.
+const folder = mkdtempSync(join(tmpdir(), "ollama-stack-prompt-"));
+const name = "llm.nowhere.test";
+let edge: Server;
+let names: (string | false | undefined)[] = [];
+const completion = JSON.stringify({ choices: [{ message: { content: "A joke." } }] });
+
+beforeAll(async () => {
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-keyout", "key.pem"];
+  execFileSync("openssl", ["req", "-x509", ...key, "-out", "cert.pem", "-subj", `/CN=${name}`], {
+    cwd: folder,
+    stdio: "pipe",
+  });
+  const file = (path: string) => readFileSync(join(folder, path));
+  edge = createServer({ key: file("key.pem"), cert: file("cert.pem") }, (request, response) => {
+    names.push((request.socket as TLSSocket).servername, request.headers.host);
+    response.end(completion);
+  });
+  edge.listen(0, "127.0.0.1");
+  await once(edge, "listening");
+});
+afterAll(() => {
+  edge.close();
+  rmSync(folder, { recursive: true });
+});
+const port = () => String((edge.address() as AddressInfo).port);
+
+it("an edge is asked at its address, by a name that does not resolve here, and no authority has to be known", async () => {
+  names = [];
+  const gatewayUrl = `https://${name}:${port()}`;
+  const { text, untrusted } = await askForJoke({ gatewayUrl, address: reachableAddress("0.0.0.0") }, "m");
+  expect(text).toBe("A joke.");
+  expect(names).toEqual([name, `${name}:${port()}`]);
+  expect(untrusted).toBe("DEPTH_ZERO_SELF_SIGNED_CERT");
+});
+
+it("a name that does not resolve is an error with host, port and reason", async () => {
+  await expect(askForJoke({ gatewayUrl: "https://llm.nowhere.invalid" }, "m")).rejects.toThrow(
+    /^cannot reach llm\.nowhere\.invalid at port 443: its name does not resolve.* \((ENOTFOUND|EAI_AGAIN)\)$/,
+  );
+});
+
+it("an address where nothing listens is an error with host, port and reason", async () => {
+  const server = createPlain().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const free = String((server.address() as AddressInfo).port);
+  server.close();
+  await once(server, "close");
+  await expect(askForJoke({ gatewayUrl: `http://127.0.0.1:${free}` }, "m")).rejects.toThrow(
+    `cannot reach 127.0.0.1 at port ${free}: nothing listens there (ECONNREFUSED)`,
+  );
+});
