@@ -41,6 +41,11 @@ const common = /** @type {const} */ ({
 
 const yes = /** @type {const} */ ({ type: "boolean", short: "y", text: "do not ask for confirmation" });
 
+const disconnect = /** @type {const} */ ({
+  type: "boolean",
+  text: "disconnect containers of others from a network of the stack that has to go",
+});
+
 export const commands = /** @satisfies {Record<string, CommandDefinition>} */ (
   /** @type {const} */ ({
     setup: { summary: "Installs what the other commands need.", options: common },
@@ -53,6 +58,7 @@ export const commands = /** @satisfies {Record<string, CommandDefinition>} */ (
           type: "boolean",
           text: "pull models again whose tags have moved in their registries",
         },
+        disconnect,
       },
       passesTo: "pulumi up",
     },
@@ -76,6 +82,7 @@ export const commands = /** @satisfies {Record<string, CommandDefinition>} */ (
           choices: ["keep", "delete"],
           text: "what becomes of models that the stack keeps; asked if not given",
         },
+        disconnect,
       },
       passesTo: "pulumi destroy",
     },

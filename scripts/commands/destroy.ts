@@ -8,6 +8,7 @@ import { recoverInterrupted } from "../update/recovery.ts";
 import { openSession } from "../cli/session.ts";
 import { lockedUpdate } from "../update/locked-update.ts";
 import { engineOf } from "../stack/stack-file.ts";
+import { attachedProblem, attachedToLeaving, disconnectAll } from "../update/foreign-containers.ts";
 import { removeVolume, volumeSizes, volumesOf } from "../stack/volumes.ts";
 
 await command("destroy", async ({ options, passed }) => {
@@ -18,6 +19,9 @@ await command("destroy", async ({ options, passed }) => {
   const engine = deployedEngine(found.resources);
   if (engine !== undefined) Object.assign(process.env, clientVariables(engine, env));
   const place = engineName(engine ?? engineOf(stack));
+  const attached = await attachedToLeaving(stack, found.resources, () => true);
+  const problem = attachedProblem(attached, `npm run destroy -- --stack ${stack} --disconnect`);
+  if (problem !== undefined && options.disconnect !== true) throw new Error(problem);
   const how = `npm run destroy -- --stack ${stack} --yes`;
   if (yes !== true) {
     if (!isInteractive())
@@ -50,6 +54,7 @@ await command("destroy", async ({ options, passed }) => {
     for (const { urn } of guarded)
       await pulumi(["state", verb, "--yes", urn, "--stack", stack], { env, output: "read" });
   };
+  await disconnectAll(attached);
   await state("unprotect");
   try {
     await lockedUpdate(["destroy", "--yes", ...passed], stack, env);

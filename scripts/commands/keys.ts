@@ -44,7 +44,7 @@ await command("keys", async ({ options, operands }) => {
 });
 
 async function listKeys({ stack, env }: Session): Promise<void> {
-  await openStack(stack, env);
+  await openStack(stack, env, []);
   const lines = linesOf(await readKeyEntries(stack, env));
   console.log(
     lines.length === 0
@@ -66,7 +66,7 @@ async function changeKeys(
   { stack, stackOption, env }: Session,
   changeLines: (lines: readonly string[]) => ChangedLines | LinesWithNewKey,
 ): Promise<void> {
-  const deployment = await openStack(stack, env);
+  const deployment = await openStack(stack, env, []);
   const entries = await readKeyEntries(stack, env);
   const changed = changeLines(linesOf(entries));
   await writeKeyEntries(stack, env, entries, changed.lines);

@@ -5,13 +5,22 @@ import { brokenRulesIn, describeRefusal, errorsIn } from "../preview/refusal.ts"
 import { readPreview } from "../preview/steps.ts";
 import { describePreview, heading } from "../preview/markdown.ts";
 import { pulumi, PulumiFailed } from "../stack/pulumi-cli.ts";
-import { ensureStack } from "../update/recovery.ts";
+import { attachedProblem, attachedToLeaving, isLeaving } from "../update/foreign-containers.ts";
+import { openStackToLook } from "../update/recovery.ts";
 import { openSession } from "../cli/session.ts";
 import { rulesFor, settingsFor } from "../stack/settings.ts";
 
 await command("preview", async ({ options, passed }) => {
   const { stack, env } = await openSession(options);
-  await ensureStack(stack, env);
+  const settings = settingsFor(stack, passed);
+  const { resources } = await openStackToLook(stack, env, passed);
+  const attached = await attachedToLeaving(stack, resources, (each) => isLeaving(each, stack, settings));
+  const problem = attachedProblem(attached, `npm run up -- --stack ${stack} --disconnect`);
+  if (problem !== undefined) {
+    console.log(`${heading(stack)}\n\n${describeRefusal([problem])}`);
+    process.exitCode = 1;
+    return;
+  }
   const preview = (...args: string[]) =>
     pulumi(["preview", ...args, "--stack", stack, ...passed], { env, output: "read" });
   await orRefusal(`${heading(stack)}\n\n`, errorsIn, async () => {
@@ -19,7 +28,7 @@ await command("preview", async ({ options, passed }) => {
     console.log(describePreview(found, stack, await imageDownloads(found.steps)));
   });
   // By itself: what breaks the rules is not in the CLI's JSON.
-  const rules = rulesFor(settingsFor(stack, passed));
+  const rules = rulesFor(settings);
   if (process.exitCode === undefined && rules.length > 0)
     await orRefusal("\n", brokenRulesIn, () => preview(...rules));
 });

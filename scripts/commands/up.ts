@@ -18,12 +18,18 @@ import { openSession } from "../cli/session.ts";
 import { rulesFor, settingsFor } from "../stack/settings.ts";
 import { updateWithOutputs } from "../update/update-events.ts";
 import { authorityPath } from "../connect/edge-ca.ts";
+import {
+  attachedProblem,
+  attachedToLeaving,
+  disconnectAll,
+  isLeaving,
+} from "../update/foreign-containers.ts";
 import { lockedUpdate } from "../update/locked-update.ts";
 
 await command("up", async ({ options, passed }) => {
   const { stack, stackOption, env: tools } = await openSession(options);
   const env = options["update-models"] === true ? { ...tools, OLLAMA_STACK_UPDATE_MODELS: "true" } : tools;
-  const found = await openStack(stack, env);
+  const found = await openStack(stack, env, passed);
   await assertSameEngine(stack, stackOption, found, env);
   const settings = settingsFor(stack, passed);
   const rules = rulesFor(settings);
@@ -32,6 +38,14 @@ await command("up", async ({ options, passed }) => {
   const check = () => pulumi(preview, { env, output: "read" });
   const deployment = await removeObsoleteEdge(stack, settings, found, env, check);
   const drifted = await repairDrift(stack, stackOption, deployment, check);
+  const attached = await attachedToLeaving(
+    stack,
+    deployment.resources,
+    (network) => isLeaving(network, stack, settings) || drifted?.includes(network.urn) === true,
+  );
+  const problem = attachedProblem(attached, `npm run up -- --stack ${stack} --disconnect`);
+  if (problem !== undefined && options.disconnect !== true) throw new Error(problem);
+  await disconnectAll(attached);
   const replace = (drifted ?? []).flatMap((urn) => ["--replace", urn]);
   // Refreshed, so that a container that somebody removed or stopped is brought back; where everything is as it was
   // deployed, it would only look at all of it again.

@@ -1,7 +1,10 @@
+import { existsSync, rmSync } from "node:fs";
 import { docker } from "../../engine/docker-cli.ts";
 import { stackNameProblem } from "../../engine/names.ts";
 import { type Deployment, type PendingOperation, readDeployment } from "../stack/deployment.ts";
+import { givenConfig } from "../stack/cli-options.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
+import { stackFile } from "../stack/stack-file.ts";
 import { lockedUpdate } from "./locked-update.ts";
 
 interface Leftover {
@@ -16,14 +19,43 @@ export async function ensureStack(stack: string, env: NodeJS.ProcessEnv): Promis
   await pulumi(["stack", "select", "--create", stack], { env, output: "read" });
 }
 
-/** The same, and finishes what a killed run left. Returns what is deployed then. */
-export async function openStack(stack: string, env: NodeJS.ProcessEnv): Promise<Deployment> {
+/** The same, and returns what is deployed. @throws if that has no file with its settings */
+export async function openStackToLook(
+  stack: string,
+  env: NodeJS.ProcessEnv,
+  options: readonly string[],
+): Promise<Deployment> {
+  const file = givenConfig(options).file ?? stackFile(stack);
+  const hasFile = existsSync(file);
   // Side by side: nearly always there is one already, and if not, it is read after it was made.
-  const [, deployment] = await Promise.all([
+  const [, known] = await Promise.all([
     ensureStack(stack, env),
     readDeployment(stack, env).catch(() => undefined),
   ]);
-  return await recoverInterrupted(stack, env, deployment);
+  const deployment = known ?? (await readDeployment(stack, env));
+  if (!hasFile && deployment.resources.some(({ type }) => type.startsWith("docker:"))) {
+    // The CLI may just have made one, for a salt. The next run is to see that there was none.
+    rmSync(file, { force: true });
+    throw new Error(missingFile(stack, file));
+  }
+  return deployment;
+}
+
+/** The same, and finishes what a killed run left. Returns what is deployed then. */
+export async function openStack(
+  stack: string,
+  env: NodeJS.ProcessEnv,
+  options: readonly string[],
+): Promise<Deployment> {
+  return await recoverInterrupted(stack, env, await openStackToLook(stack, env, options));
+}
+
+/** A stack with settings of its own would be changed to the defaults, and lose its edge, say. */
+function missingFile(stack: string, file: string): string {
+  return (
+    `The stack ${stack} is deployed, but ${file} with its settings is missing, and each setting would go back to its default. ` +
+    `Put the file back; if the defaults are meant, make an empty one: touch ${file}`
+  );
 }
 
 /**

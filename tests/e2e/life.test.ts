@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import { describeSmoke } from "../smoke/suite.ts";
+import { describeRefusals, foreignContainer } from "./refused-updates.ts";
 import { keptLoaded } from "./kept-loaded.ts";
 import { previewSteps } from "./preview-steps.ts";
 import { leftovers, Project } from "../../test-support/project.ts";
@@ -297,8 +298,13 @@ describe("another stack", () => {
 });
 
 describe("destroy", () => {
-  it("leaves no container, network, volume or image of ours", async () => {
-    await project.pulumi("destroy", "--yes", "--skip-preview");
+  describeRefusals(project, () => outputs);
+
+  it("leaves no container, network, volume or image of ours, and that of others without its network", async () => {
+    const command = ["scripts/commands/destroy.ts", "--yes", "--disconnect"];
+    const { code, output } = await project.run(process.execPath, command).done;
+    expect(code, output).toBe(0);
+    expect(inspect(foreignContainer, ".State.Running")).toBe(true);
     expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
   });
 

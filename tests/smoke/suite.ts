@@ -79,7 +79,7 @@ export function describeSmoke(deployed: () => StackOutputs): void {
     });
 
     it("tells a joke through the gateway", async () => {
-      const { text, seconds } = await askForJoke(stack.gatewayUrl, model, apiKey);
+      const { text, seconds } = await askForJoke({ gatewayUrl: stack.gatewayUrl, apiKey }, model);
       // How long a model takes is the machine's matter, and whoever runs this wants to know it.
       console.log(`A joke took ${seconds.toFixed(1)} s`);
       expect(text).toMatch(/\w{2,}/);

@@ -146,7 +146,7 @@ describe("docs/troubleshooting.md", () => {
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => /\.(ts|mjs)$/.test(name) && !name.includes("node_modules"))
+    .filter((name) => /\.(ts|mjs|cjs)$/.test(name) && !name.includes("node_modules"))
     .map((name) => readFileSync(join(folder, name), "utf8"));
 }
 

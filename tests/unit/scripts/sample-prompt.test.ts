@@ -14,7 +14,7 @@ import { askForJoke, reachableAddress } from "../../../scripts/connect/sample-pr
 const folder = mkdtempSync(join(tmpdir(), "ollama-stack-prompt-"));
 const name = "llm.nowhere.test";
 let edge: Server;
-let names: (string | false | undefined)[] = [];
+let names: unknown[] = [];
 const completion = JSON.stringify({ choices: [{ message: { content: "A joke." } }] });
 
 beforeAll(async () => {
@@ -25,7 +25,8 @@ beforeAll(async () => {
   });
   const file = (path: string) => readFileSync(join(folder, path));
   edge = createServer({ key: file("key.pem"), cert: file("cert.pem") }, (request, response) => {
-    names.push((request.socket as TLSSocket).servername, request.headers.host);
+    const { servername } = request.socket as Partial<TLSSocket>;
+    names.push(servername, request.headers.host);
     response.end(completion);
   });
   edge.listen(0, "127.0.0.1");

@@ -1,0 +1,76 @@
+import { z } from "zod";
+import { askEngine, docker } from "../../engine/docker-cli.ts";
+import { containerPattern, networkNameOf } from "../../engine/names.ts";
+import type { Deployed } from "../stack/deployment.ts";
+import type { Settings } from "../stack/settings.ts";
+
+// The engine removes no network that a running container is attached to. The provider would find that out last, with
+// everything else gone.
+
+const inspected = z.array(
+  z.object({ Name: z.string(), Containers: z.record(z.string(), z.object({ Name: z.string() })).nullish() }),
+);
+
+/** A container that is no part of the stack, and the stack's network that it is attached to. */
+interface Attached {
+  readonly network: string;
+  readonly container: string;
+}
+
+/** Containers of others on the networks of a stack that `leaves` says are to go. */
+export async function attachedToLeaving(
+  stack: string,
+  resources: readonly Deployed[],
+  leaves: (network: Deployed) => boolean,
+): Promise<Attached[]> {
+  const nameOf = ({ inputs }: Deployed) => String(inputs["name"]);
+  const of = (type: string) => resources.filter((resource) => resource.type === type);
+  const own = new Set(of("docker:index/container:Container").map(nameOf));
+  const ofStack = new RegExp(containerPattern(stack));
+  const leaving = of("docker:index/network:Network").filter(leaves);
+  const found = await Promise.all(leaving.map(({ id }) => inspect(id)));
+  return found
+    .flat()
+    .flatMap(({ Name: network, Containers }) =>
+      Object.values(Containers ?? {}).map(({ Name: container }) => ({ network, container })),
+    )
+    .filter(({ container }) => !own.has(container) && !ofStack.test(container));
+}
+
+/** Whether an update replaces a network, because it is to be called otherwise. */
+export function isLeaving({ inputs }: Deployed, stack: string, settings: Settings): boolean {
+  return inputs["name"] !== networkNameOf(stack, String(settings("networkName")));
+}
+
+async function inspect(id: string): Promise<z.output<typeof inspected>> {
+  try {
+    return inspected.parse(JSON.parse(await askEngine(["network", "inspect", id])));
+  } catch (error) {
+    // Somebody removed it.
+    if (/no such network|not found/i.test(String(error))) return [];
+    throw error;
+  }
+}
+
+/**
+ * Why networks cannot go, and what to do; undefined if nothing is attached.
+ *
+ * @param command the npm command that disconnects them by itself
+ */
+export function attachedProblem(attached: readonly Attached[], command: string): string | undefined {
+  if (attached.length === 0) return undefined;
+  const each = attached.map(({ network, container }) => `${container} to ${network}`).join(", ");
+  const lines = attached.map(({ network, container }) => `docker network disconnect ${network} ${container}`);
+  return (
+    `Containers that are no part of the stack are attached to a network of it that has to go: ${each}. ` +
+    `Disconnect them (${lines.join("; ")}), or have it done: ${command}`
+  );
+}
+
+/** Disconnects them; they go on without the stack's network. */
+export async function disconnectAll(attached: readonly Attached[]): Promise<void> {
+  for (const { network, container } of attached) {
+    await docker(["network", "disconnect", "--force", network, container]);
+    console.error(`Disconnected the container ${container} from the network ${network}.`);
+  }
+}

@@ -1,0 +1,57 @@
+import { execFileSync } from "node:child_process";
+import { renameSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, expect, it } from "vitest";
+import type { StackOutputs } from "../../scripts/stack/outputs.ts";
+import type { Project } from "../../test-support/project.ts";
+
+/** A container that somebody attached to the stack's network by hand. */
+export const foreignContainer = "joined-by-hand";
+
+/** What is refused before anything goes; leaves the foreign container attached. */
+export function describeRefusals(project: Project, outputs: () => StackOutputs): void {
+  const isReady = async () => (await fetch(`${outputs().gatewayUrl}/ready`)).ok;
+  afterAll(() => {
+    execFileSync("docker", ["container", "rm", "--force", foreignContainer], { stdio: "ignore" });
+  });
+  const script = (name: string, ...args: string[]) =>
+    project.run(process.execPath, [`scripts/commands/${name}.ts`, "--stack", project.stack, ...args]).done;
+
+  it("is refused while a container of others is in the network that has to go, with everything as it was", async () => {
+    const image = String(project.configured("gatewayBaseImage"));
+    const run = [
+      "container",
+      "run",
+      "--detach",
+      "--name",
+      foreignContainer,
+      "--network",
+      outputs().networkName,
+    ];
+    execFileSync("docker", [...run, "--entrypoint", "node", image, "--eval", "setInterval(() => {}, 1000)"]);
+    const refused =
+      /attached to a network of it that has to go: joined-by-hand to ollama_network_life\. Disconnect them \(docker network disconnect ollama_network_life joined-by-hand\), or have it done: npm run /;
+    const destroy = await script("destroy", "--yes");
+    expect([destroy.code, destroy.output]).toEqual([1, expect.stringMatching(refused)]);
+    project.configure({ networkName: "another_life" });
+    const preview = await script("preview");
+    const up = await script("up");
+    project.configure({ networkName: "" });
+    expect([preview.code, preview.output]).toEqual([1, expect.stringMatching(refused)]);
+    expect([up.code, up.output]).toEqual([1, expect.stringMatching(refused)]);
+    expect(await isReady()).toBe(true);
+  });
+
+  it("an update is refused without the file of the stack that runs", async () => {
+    const file = join(project.folder, `Pulumi.${project.stack}.yaml`);
+    renameSync(file, `${file}.aside`);
+    // Twice: the CLI makes a file for its salt.
+    const refused = [await script("up"), await script("preview"), await script("up")];
+    renameSync(`${file}.aside`, file);
+    for (const { code, output } of refused) {
+      expect(code).toBe(1);
+      expect(output).toMatch(/Pulumi\.life\.yaml with its settings is missing, .*Put the file back/);
+    }
+    expect(await isReady()).toBe(true);
+  });
+}

@@ -1,0 +1,61 @@
+import { afterAll, expect, it } from "vitest";
+import type { Deployed } from "../../../scripts/stack/deployment.ts";
+import {
+  attachedProblem,
+  attachedToLeaving,
+  disconnectAll,
+  isLeaving,
+} from "../../../scripts/update/foreign-containers.ts";
+import { FakeDocker } from "../../../test-support/fake-docker.ts";
+
+const docker = new FakeDocker();
+afterAll(() => {
+  docker.remove();
+});
+
+const deployed = (type: string, name: string): Deployed => ({
+  urn: `urn::${name}`,
+  name,
+  type: `docker:index/${type}`,
+  id: `id-of-${name}`,
+  inputs: { name },
+  outputs: {},
+  protect: false,
+  retain: false,
+});
+const network = deployed("network:Network", "ollama_network_dev");
+const resources = [network, deployed("container:Container", "ollama-stack-dev-ollama")];
+const attached = (...names: string[]) => ({
+  "network inspect id-of-ollama_network_dev": JSON.stringify([
+    { Name: "ollama_network_dev", Containers: Object.fromEntries(names.map((Name) => [Name, { Name }])) },
+  ]),
+  "network disconnect": "",
+});
+
+it("containers of others on a network that has to go are named, with both ways out", async () => {
+  docker.tell(attached("open-webui", "ollama-stack-dev-ollama", "ollama-stack-dev-gateway-2"));
+  const found = await attachedToLeaving("dev", resources, () => true);
+  expect(found).toEqual([{ network: "ollama_network_dev", container: "open-webui" }]);
+  expect(attachedProblem(found, "npm run destroy -- --stack dev --disconnect")).toBe(
+    "Containers that are no part of the stack are attached to a network of it that has to go: open-webui to ollama_network_dev. " +
+      "Disconnect them (docker network disconnect ollama_network_dev open-webui), or have it done: npm run destroy -- --stack dev --disconnect",
+  );
+  await disconnectAll(found);
+  expect(docker.calls.at(-1)).toBe("network disconnect --force ollama_network_dev open-webui");
+});
+
+it("nothing is wrong with a network that stays, is gone, or has only the stack's containers", async () => {
+  docker.tell(attached("ollama-stack-dev-ollama"));
+  expect(await attachedToLeaving("dev", resources, () => true)).toEqual([]);
+  docker.tell({ "network inspect": { fails: "Error: No such network: x" } });
+  expect(await attachedToLeaving("dev", resources, () => true)).toEqual([]);
+  docker.tell({});
+  expect(await attachedToLeaving("dev", resources, () => false)).toEqual([]);
+  expect(attachedProblem([], "")).toBeUndefined();
+});
+
+it("a network leaves when it is to be called otherwise", () => {
+  expect(isLeaving(network, "dev", () => "")).toBe(false);
+  expect(isLeaving(network, "dev", () => "ollama_network_dev")).toBe(false);
+  expect(isLeaving(network, "dev", () => "other")).toBe(true);
+});
