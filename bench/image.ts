@@ -11,7 +11,8 @@ import { runTool } from "../host/exec.ts";
 import { setup } from "../scripts/setup/setup.ts";
 import { Load } from "./load-process.ts";
 import { positive } from "./options.ts";
-import { freePort, statusOf } from "./pinned.ts";
+import { freePort } from "../host/free-port.ts";
+import { statusOf } from "./pinned.ts";
 import { publish, table } from "./results.ts";
 import { type Summary, summaryOf, withSpread } from "./summary.ts";
 

@@ -9,9 +9,9 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../host/free-port.ts";
 import type { Report } from "../host/progress.ts";
 import { runTool, SetupError } from "../host/exec.ts";
 import { artefact, artefactPath, keyOf, keyOfFolder } from "./cache.ts";
@@ -97,17 +97,4 @@ async function answering(url: string): Promise<void> {
     await sleep(200);
   }
   throw new SetupError("the Ollama that was just built does not start: run it by hand and see what it says");
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => {
-        resolve(typeof address === "object" && address !== null ? address.port : 0);
-      });
-    });
-  });
 }

@@ -1,7 +1,8 @@
 import { mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { freePort, PinnedProcess } from "../pinned.ts";
+import { freePort } from "../../host/free-port.ts";
+import { PinnedProcess } from "../pinned.ts";
 import type { Peer } from "./peer.ts";
 
 /** Not a peer but a floor: Fastify and undici alone. */

@@ -4,7 +4,8 @@ import { runTool } from "../../host/exec.ts";
 import { step } from "../../host/progress.ts";
 import { artefact, keyOf } from "../../toolchain/cache.ts";
 import { fakeModels } from "../load-process.ts";
-import { freePort, PinnedProcess } from "../pinned.ts";
+import { freePort } from "../../host/free-port.ts";
+import { PinnedProcess } from "../pinned.ts";
 import type { Peer } from "./peer.ts";
 
 const requirements = join(import.meta.dirname, "litellm", "requirements.txt");

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { ask, runTool, SetupError } from "../../host/exec.ts";
 import { step } from "../../host/progress.ts";
 import { artefact, keyOf } from "../../toolchain/cache.ts";
-import { freePort, PinnedProcess } from "../pinned.ts";
+import { freePort } from "../../host/free-port.ts";
+import { PinnedProcess } from "../pinned.ts";
 import type { Peer } from "./peer.ts";
 
 let program = "";

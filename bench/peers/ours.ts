@@ -7,7 +7,8 @@ import { bundleGateway, gatewayContext } from "../../components/resources/gatewa
 import type { VariableName } from "../../gateway/src/config/config.ts";
 import { SetupError } from "../../host/exec.ts";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
-import { freePort, PinnedProcess } from "../pinned.ts";
+import { freePort } from "../../host/free-port.ts";
+import { PinnedProcess } from "../pinned.ts";
 import type { Peer } from "./peer.ts";
 
 const ourRoot = join(import.meta.dirname, "..", "..");

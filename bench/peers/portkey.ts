@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { npmCi } from "../../scripts/node/install.mjs";
 import { step } from "../../host/progress.ts";
 import { artefact, keyOfFolder } from "../../toolchain/cache.ts";
-import { freePort, PinnedProcess } from "../pinned.ts";
+import { freePort } from "../../host/free-port.ts";
+import { PinnedProcess } from "../pinned.ts";
 import type { Peer } from "./peer.ts";
 
 const pins = join(import.meta.dirname, "portkey");
