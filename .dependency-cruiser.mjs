@@ -79,7 +79,7 @@ const roomRule = (room, allowed, scope) => ({
 });
 
 const ours =
-  "^(gateway/src|components|engine|host|scripts|toolchain|policy|bench|attack|tests|test-support|index\\.ts)";
+  "^(gateway/src|components|engine|host|scripts|toolchain|policy|bench|attack|compat|tests|test-support|index\\.ts)";
 
 export default {
   forbidden: [
@@ -123,7 +123,7 @@ export default {
       name: "product imports no tests",
       severity: "error",
       from: { path: "^(gateway/src|components|engine|host|policy|toolchain)/" },
-      to: { path: "^(tests|test-support|bench|attack)/" },
+      to: { path: "^(tests|test-support|bench|attack|compat)/" },
     },
   ],
   options: {

@@ -161,6 +161,19 @@ export const commands = /** @satisfies {Record<string, CommandDefinition>} */ (
       options: common,
       passesTo: "vitest",
     },
+    compat: {
+      summary: "Runs the usual clients against Ollama itself and against the gateway, and compares.",
+      options: {
+        only: { type: "string", value: "NAME", text: "only the clients with NAME in their names" },
+        write: { type: "boolean", text: "write docs/compatibility.md" },
+        ollama: {
+          type: "string",
+          value: "FILE",
+          text: "the Ollama program; by default the one that was built here, or the one on the path",
+        },
+      },
+      notes: "Needs no Docker. Exits with 1 if something works with Ollama and not through the gateway.",
+    },
     "test-stress": {
       summary: "Runs test files many times in a row beside busy processes, until one fails.",
       script: "test:stress",

@@ -1,18 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import { installedProgram, runProgram } from "../../test-support/client-program.ts";
+import { claudeProgram, startClaude } from "../../compat/clients/claude-code.ts";
+import { install } from "../../compat/clients/program.ts";
 import { last, type Step, token } from "../../test-support/fake-ollama.ts";
 import { startFake, startGateway } from "../../test-support/gateway-harness.ts";
 
-const VERSION = "2.1.332";
 const MINUTE = 60_000;
 
-let claude = "";
-
 beforeAll(async () => {
-  claude = await installedProgram("@anthropic-ai/claude-code", VERSION, "claude");
+  await install(claudeProgram);
 }, 10 * MINUTE);
 
 /** Claude Code with its default settings, apart from where it finds the service. */
@@ -20,28 +15,11 @@ async function start(capabilities: string[]) {
   const fake = await startFake();
   fake.capabilities = capabilities;
   const gateway = await startGateway(fake);
-  const home = mkdtempSync(join(tmpdir(), "claude-home-"));
-  const folder = mkdtempSync(join(tmpdir(), "claude-work-"));
+  const claude = await startClaude({ url: gateway.url, model: "m" });
   onTestFinished(() => {
-    for (const each of [home, folder]) rmSync(each, { recursive: true, force: true });
+    claude.remove();
   });
-  writeFileSync(join(folder, "note.txt"), "hello");
-  const run = (...args: string[]) =>
-    runProgram(claude, ["-p", ...args, "--allowedTools", "Bash"], {
-      cwd: folder,
-      env: {
-        PATH: process.env["PATH"],
-        HOME: home,
-        // It refuses to run commands as root elsewhere.
-        IS_SANDBOX: "1",
-        ANTHROPIC_BASE_URL: gateway.url,
-        ANTHROPIC_AUTH_TOKEN: "none",
-        ANTHROPIC_MODEL: "m",
-        ANTHROPIC_DEFAULT_HAIKU_MODEL: "m",
-        CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
-      },
-    });
-  return { fake, gateway, run };
+  return { fake, gateway, run: claude.run };
 }
 
 const listing: readonly Step[] = [

@@ -1,51 +1,27 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { codexProgram, startCodex } from "../../compat/clients/codex.ts";
+import { install } from "../../compat/clients/program.ts";
 import type { OllamaChatRequest } from "../../gateway/src/ollama/types.ts";
-import { installedProgram, runProgram } from "../../test-support/client-program.ts";
 import { type Step, last, token } from "../../test-support/fake-ollama.ts";
 import { startFake, startGateway } from "../../test-support/gateway-harness.ts";
 
-const VERSION = "0.171.0";
 const MINUTE = 60_000;
 
-let codex = "";
-
 beforeAll(async () => {
-  codex = await installedProgram("@openai/codex", VERSION, "codex");
+  await install(codexProgram);
 }, 10 * MINUTE);
 
 /** Codex with its default settings, apart from the provider and how often it tries again. */
-async function start(environment: Record<string, string> = {}) {
+async function start(model = "m") {
   const fake = await startFake();
   fake.capabilities = ["completion", "tools", "thinking"];
-  const gateway = await startGateway(fake, environment);
-  const home = mkdtempSync(join(tmpdir(), "codex-home-"));
-  const folder = mkdtempSync(join(tmpdir(), "codex-work-"));
+  fake.models = [`${model}:latest`];
+  const gateway = await startGateway(fake);
+  const codex = await startCodex({ url: gateway.url, model });
   onTestFinished(() => {
-    for (const each of [home, folder]) rmSync(each, { recursive: true, force: true });
+    codex.remove();
   });
-  writeFileSync(join(folder, "note.txt"), "hello");
-  writeFileSync(
-    join(home, "config.toml"),
-    [
-      'model = "m"',
-      'model_provider = "gateway"',
-      "[model_providers.gateway]",
-      'name = "gateway"',
-      `base_url = "${gateway.url}/v1"`,
-      'wire_api = "responses"',
-      "request_max_retries = 0",
-      "stream_max_retries = 0",
-    ].join("\n"),
-  );
-  const run = (...args: string[]) =>
-    runProgram(codex, ["exec", ...args], {
-      cwd: folder,
-      env: { ...process.env, CODEX_HOME: home, NO_COLOR: "1" },
-    });
-  return { fake, gateway, run };
+  return { fake, gateway, run: codex.run };
 }
 
 /** A model that thinks, calls a tool on each message of the user, and ends with a text. */
@@ -101,11 +77,9 @@ test("a tool of a namespace is called under its own name", { timeout: 3 * MINUTE
 
 test("a custom tool that the input brings is called with text", { timeout: 3 * MINUTE }, async () => {
   // Codex sends the tools of the models that it knows in this way.
-  const model = "gpt-6.2-sol";
-  const { fake, run } = await start();
-  fake.models = [`${model}:latest`];
+  const { fake, run } = await start("gpt-6.2-sol");
   fake.answersEach(callingModel("exec", { input: 'text((await tools.exec_command({cmd: "ls"})).output)' }));
-  expect((await run("--skip-git-repo-check", "-m", model, "List the files")).output).toContain("All done.");
+  expect((await run("--skip-git-repo-check", "List the files")).output).toContain("All done.");
   expect((await fake.conversation(1)).body.messages.at(-1)).toMatchObject({
     role: "tool",
     tool_name: "exec",

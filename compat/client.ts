@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Reply, textOf } from "./model/script.ts";
+
+/** A service that a client is tried with: Ollama itself, or the gateway in front of it. */
+export interface Endpoint {
+  /** Without a slash at its end. */
+  readonly url: string;
+  /** The scripted model. */
+  readonly model: string;
+  /** The same without thinking and vision. */
+  readonly plainModel: string;
+}
+
+/** Uses a client as its documentation says, and throws if it did not get what it must get. */
+export type Scenario = (endpoint: Endpoint) => Promise<void>;
+
+/** A client package or program, in one of the ways in which it speaks to a service. */
+export interface Client {
+  readonly name: string;
+  readonly version: string;
+  /** By what they show. */
+  readonly scenarios: Readonly<Record<string, Scenario>>;
+  /** For programs that are slow to start. */
+  readonly timeoutMs?: number;
+}
+
+/** The version of an installed npm package. */
+export function installedVersion(packageName: string): string {
+  const path = join(import.meta.dirname, "..", "node_modules", packageName, "package.json");
+  return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
+}
+
+export const question = "Hi";
+
+/** A conversation of several turns, as most APIs have it. */
+export const turns = [
+  { role: "user" as const, content: question },
+  { role: "assistant" as const, content: textOf("first") },
+  { role: "user" as const, content: "And now?" },
+];
+
+/** A tool, and what it returns. */
+export const weather = {
+  name: "weather",
+  description: "The weather in a city",
+  schema: {
+    type: "object" as const,
+    properties: { city: { type: "string" as const } },
+    required: ["city"],
+    additionalProperties: false as const,
+  },
+  run: ({ city }: { readonly city: string }) => `Rain in ${city}`,
+};
+
+/** What the scripted model makes of the schema of that tool. */
+export const place = { city: "Oslo" };
+
+/** A red pixel, as a PNG in base64. */
+export const picture =
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
+
+export function assertSays(text: unknown, reply: Reply): void {
+  assert.equal(text, textOf(reply));
+}
+
+/** What a model says after a tool: it knows whether its thinking came back to it. */
+export function assertUsedTool(text: unknown): void {
+  assert.ok(
+    text === textOf("result") || text === textOf("thoughtful"),
+    `after the tool it said ${JSON.stringify(text)}`,
+  );
+}
+
+export function assertThought(text: unknown): void {
+  assert.match(String(text), /Next is: \w+, so \w+\./);
+}
+
+export function assertVector(vector: unknown): void {
+  assert.ok(Array.isArray(vector) && vector.length > 0, "no vector");
+  for (const number of vector) assert.equal(typeof number, "number");
+}
+
+/** Joins what comes in pieces; a stream has at least two. */
+export async function joined(pieces: AsyncIterable<string | null | undefined>): Promise<string> {
+  const parts: string[] = [];
+  for await (const piece of pieces) if (piece) parts.push(piece);
+  assert.ok(parts.length > 1, "the text came in one piece");
+  return parts.join("");
+}

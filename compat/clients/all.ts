@@ -1,0 +1,26 @@
+import type { Client } from "../client.ts";
+import { aiSdk } from "./ai-sdk.ts";
+import { anthropic } from "./anthropic.ts";
+import { claudeCode } from "./claude-code.ts";
+import { codex } from "./codex.ts";
+import { curl } from "./curl.ts";
+import { langchain } from "./langchain.ts";
+import { ollama } from "./ollama.ts";
+import { openaiAgents } from "./openai-agents.ts";
+import { openaiChat } from "./openai-chat.ts";
+import { openaiResponses } from "./openai-responses.ts";
+
+/** The clients that are npm packages, and requests as they are written by hand. */
+export const packages: readonly Client[] = [
+  openaiChat,
+  openaiResponses,
+  anthropic,
+  ollama,
+  ...aiSdk,
+  ...langchain,
+  ...openaiAgents,
+  curl,
+];
+
+/** The clients that are programs. */
+export const programs: readonly Client[] = [codex, claudeCode];

@@ -1,0 +1,66 @@
+import { say } from "../host/progress.ts";
+import type { Client, Endpoint, Scenario } from "./client.ts";
+
+const SCENARIO_TIMEOUT_MS = 60_000;
+const REASON_LENGTH = 160;
+
+/** What came of a scenario: undefined if it passed, else why it failed. */
+export type Failure = string | undefined;
+
+export interface Row {
+  readonly client: string;
+  readonly version: string;
+  readonly scenario: string;
+  readonly ollama: Failure;
+  readonly gateway: Failure;
+}
+
+/** Whether a client gets from Ollama what it does not get through the gateway. */
+export function isFault({ ollama, gateway }: Row): boolean {
+  return ollama === undefined && gateway !== undefined;
+}
+
+/** Tries every scenario of every client, with Ollama itself and with the gateway. */
+export async function runMatrix(
+  clients: readonly Client[],
+  endpoints: { readonly ollama: Endpoint; readonly gateway: Endpoint },
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const { name, version, scenarios, timeoutMs = SCENARIO_TIMEOUT_MS } of clients) {
+    say(`${name} ${version}`);
+    for (const [scenario, run] of Object.entries(scenarios)) {
+      const ollama = await failureOf(run, endpoints.ollama, timeoutMs);
+      const gateway = await failureOf(run, endpoints.gateway, timeoutMs);
+      rows.push({ client: name, version, scenario, ollama, gateway });
+    }
+  }
+  return rows;
+}
+
+async function failureOf(run: Scenario, endpoint: Endpoint, timeoutMs: number): Promise<Failure> {
+  const { promise: timeout, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    reject(new Error(`it takes longer than ${timeoutMs / 1000} s`));
+  }, timeoutMs);
+  try {
+    await Promise.race([run(endpoint), timeout]);
+    return undefined;
+  } catch (error) {
+    return reasonOf(error, endpoint.url);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The first lines of an error, on one line; without what differs from run to run. */
+function reasonOf(error: unknown, url: string): string {
+  const text = (error instanceof Error ? error.message : String(error))
+    .replaceAll(url, "")
+    .replace(/^Expected values to be strictly (?:deep-)?equal:/, "")
+    .replaceAll(/\b(?:call|resp|msg|toolu)_\w+/g, "...")
+    .replaceAll(/\s+/g, " ")
+    .trim();
+  return text.length > REASON_LENGTH
+    ? `${text.slice(0, REASON_LENGTH)} ...`
+    : text || "an error without a text";
+}

@@ -1,0 +1,61 @@
+import { formatTable } from "../host/format-table.ts";
+import { isFault, type Failure, type Row } from "./matrix.ts";
+
+/** The rows for a terminal, and what follows from them. */
+export function textReport(rows: readonly Row[]): string {
+  const verdict = (failure: Failure) => (failure === undefined ? "pass" : "FAIL");
+  const table = formatTable([
+    ["CLIENT", "VERSION", "SCENARIO", "OLLAMA", "GATEWAY"],
+    ...rows.map((row) => [row.client, row.version, row.scenario, verdict(row.ollama), verdict(row.gateway)]),
+  ]);
+  const failures = rows.flatMap((row) =>
+    (["ollama", "gateway"] as const).flatMap((side) =>
+      row[side] === undefined ? [] : [`${row.client}, ${row.scenario}, ${side}: ${row[side]}`],
+    ),
+  );
+  return [table, "", ...failures, ...(failures.length > 0 ? [""] : []), summary(rows)].join("\n");
+}
+
+/** The document. */
+export function markdownReport(rows: readonly Row[], versions: { ollama: string; date: string }): string {
+  const sections = Map.groupBy(rows, ({ client, version }) => `${client} (${version})`);
+  return [
+    "# Compatibility",
+    "",
+    `What clients can do with Ollama ${versions.ollama}, and with the gateway in front of the same Ollama. \`npm run compat -- --write\` wrote this page on ${versions.date}. It fails if anything works with Ollama and not through the gateway.`,
+    "",
+    "The model is scripted (`compat/model/weights.ts`): it calls the tools that it knows, thinks, sees that there is a picture, continues a conversation and fills in schemas, always with the same words. A row passes if the client reports no error and gets exactly what the model must have said, at the end of its own loop: it returns tool results, thinking and earlier turns as it got them.",
+    "",
+    "The rows are ordinary use. A few requests that Ollama accepts and answers as if parts of them were not there are refused by the gateway on purpose, such as more than one choice or an image for a model that cannot see: [gateway.md](gateway.md) lists them.",
+    "",
+    summary(rows),
+    "",
+    ...[...sections].flatMap(([title, own]) => [
+      `## ${title}`,
+      "",
+      "| scenario | Ollama | gateway |",
+      "| --- | --- | --- |",
+      ...own.map(({ scenario, ollama, gateway }) => `| ${scenario} | ${cell(ollama)} | ${cell(gateway)} |`),
+      "",
+    ]),
+  ].join("\n");
+}
+
+function summary(rows: readonly Row[]): string {
+  const passed = (side: "ollama" | "gateway") => rows.filter((row) => row[side] === undefined).length;
+  const faults = rows.filter(isFault).map(({ client, scenario }) => `${client}: ${scenario}`);
+  return `Of ${rows.length} rows, ${passed("ollama")} pass with Ollama and ${passed("gateway")} with the gateway. ${
+    faults.length === 0
+      ? "No row passes with Ollama and fails with the gateway."
+      : `Rows that pass with Ollama and fail with the gateway: ${faults.join("; ")}.`
+  }`;
+}
+
+function cell(failure: Failure): string {
+  return failure === undefined ? "passes" : `fails: ${escape(failure)}`;
+}
+
+/** Text in a cell of a table, whatever it holds. */
+function escape(text: string): string {
+  return text.replaceAll(/[\\`*_{}[\]<>|#]/g, "\\$&");
+}

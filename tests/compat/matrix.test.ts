@@ -1,0 +1,19 @@
+import { expect, test } from "vitest";
+import { packages } from "../../compat/clients/all.ts";
+import { ollamaCli } from "../../compat/clients/ollama-cli.ts";
+import { isFault, runMatrix } from "../../compat/matrix.ts";
+import { textReport } from "../../compat/report.ts";
+import { defaultOllama, startServers } from "../../compat/servers.ts";
+
+test("whatever works with a real Ollama works through the gateway", { timeout: 180_000 }, async () => {
+  const program = defaultOllama();
+  const servers = await startServers(program);
+  try {
+    const rows = await runMatrix([...packages, ollamaCli(program, servers.ollama.version)], servers);
+    expect(rows.filter(isFault), textReport(rows)).toEqual([]);
+    // The matrix would show nothing if nothing worked with Ollama.
+    expect(rows.filter(({ ollama }) => ollama === undefined).length).toBeGreaterThan(rows.length * 0.7);
+  } finally {
+    await servers.stop();
+  }
+});

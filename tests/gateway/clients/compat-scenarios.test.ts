@@ -1,0 +1,22 @@
+import { describe, test } from "vitest";
+import { packages } from "../../../compat/clients/all.ts";
+import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { scriptedReply } from "../../../test-support/scripted-replies.ts";
+
+// The rows of docs/compatibility.md that need nothing but npm packages, with a fake Ollama that says what the matrix's
+// model says. `npm run compat` runs them with Ollama itself.
+
+const models = { model: "scripted:latest", plainModel: "scripted-plain:latest" };
+const canDoAll = ["completion", "vision", "tools", "insert", "thinking"];
+
+describe.each(packages)("$name works through the gateway", ({ scenarios }) => {
+  test.each(Object.entries(scenarios))("%s", async (name, run) => {
+    const fake = await startFake();
+    const isPlain = name.includes("cannot");
+    fake.models = Object.values(models);
+    fake.capabilities = isPlain ? ["completion", "tools"] : canDoAll;
+    fake.answersEach((body) => scriptedReply(body, !isPlain));
+    const { url } = await startGateway(fake, { LLM_MODEL_ID: models.model });
+    await run({ url, ...models });
+  });
+});

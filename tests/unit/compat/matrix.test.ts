@@ -1,0 +1,72 @@
+import { expect, test } from "vitest";
+import type { Client, Endpoint } from "../../../compat/client.ts";
+import { isFault, type Row, runMatrix } from "../../../compat/matrix.ts";
+import { markdownReport, textReport } from "../../../compat/report.ts";
+
+const models = { model: "m", plainModel: "p" };
+const endpoints = {
+  ollama: { url: "http://ollama:1", ...models },
+  gateway: { url: "http://gateway:2", ...models },
+};
+
+/** A client whose only scenario ends as it must for each endpoint. */
+function clientOf(run: (endpoint: Endpoint) => Promise<void>): Client {
+  return { name: "client", version: "1.2.3", scenarios: { answer: run }, timeoutMs: 50 };
+}
+
+const failsWith =
+  (message: string, where: keyof typeof endpoints) =>
+  ({ url }: Endpoint) =>
+    url === endpoints[where].url ? Promise.reject(new Error(message)) : Promise.resolve();
+
+test("a scenario runs with both, and a failure of either is told with its reason", async () => {
+  const rows = await runMatrix(
+    [
+      clientOf(() => Promise.resolve()),
+      clientOf(failsWith("no\n  way", "ollama")),
+      clientOf(failsWith("no way", "gateway")),
+    ],
+    endpoints,
+  );
+  expect(rows.map(({ ollama, gateway }) => [ollama, gateway])).toEqual([
+    [undefined, undefined],
+    ["no way", undefined],
+    [undefined, "no way"],
+  ]);
+  expect(rows.map(isFault)).toEqual([false, false, true]);
+});
+
+test("a scenario that does not end fails", async () => {
+  const [row] = await runMatrix([clientOf(() => new Promise(() => undefined))], endpoints);
+  expect([row?.ollama, row?.gateway]).toEqual(Array(2).fill("it takes longer than 0.05 s"));
+});
+
+test("a reason has nothing that differs from run to run, and not everything that a server said", async () => {
+  const message = `404 from http://ollama:1/v1 for call_ab12 ${"x".repeat(500)}`;
+  const [row] = await runMatrix([clientOf(failsWith(message, "ollama"))], endpoints);
+  expect(row?.ollama).toMatch(/^404 from \/v1 for \.\.\. x+ \.\.\.$/);
+  expect(row?.ollama?.length).toBeLessThan(200);
+});
+
+const passed: Row = {
+  client: "openai",
+  version: "7",
+  scenario: "answer",
+  ollama: undefined,
+  gateway: undefined,
+};
+const faulty: Row = { ...passed, scenario: "tool", gateway: "400 <b>|`" };
+
+test("the reports count both columns and name what fails through the gateway only", () => {
+  const versions = { ollama: "0.17.4", date: "2026-01-02" };
+  for (const report of [textReport([passed, faulty]), markdownReport([passed, faulty], versions)]) {
+    expect(report).toContain("Of 2 rows, 2 pass with Ollama and 1 with the gateway.");
+    expect(report).toContain("fail with the gateway: openai: tool.");
+  }
+  expect(textReport([passed])).toContain("No row passes with Ollama and fails with the gateway.");
+});
+
+test("what a server said breaks no table of the document", () => {
+  const report = markdownReport([faulty], { ollama: "0.17.4", date: "2026-01-02" });
+  expect(report).toContain("| tool | passes | fails: 400 \\<b\\>\\|\\` |");
+});
