@@ -3,6 +3,7 @@ import { connectionTo, connectionToOllama, tunnelOutput } from "./engine/connect
 import { refuse, refuseLater } from "./components/config/config-error.ts";
 import { readConfig } from "./components/config/config.ts";
 import { deployTo } from "./components/resources/docker-provider.ts";
+import { labelObjects } from "./components/resources/object-labels.ts";
 import { createIngress, drainOf, edgeImage, gatewayExposure } from "./components/resources/ingress.ts";
 import { Gateway } from "./components/resources/gateway.ts";
 import { planGpus } from "./components/planning/gpus/plan.ts";
@@ -20,6 +21,7 @@ const names = stackNames(pulumi.getStack(), given);
 const config = await checkHost(given, names);
 const gpus = await planGpus(config);
 deployTo(config);
+labelObjects();
 await requireVolumes(config, names.ollama);
 const certificates = await refuseLater(() => certificatesVersion(config));
 const [access, toOllama] = [connectionTo(config, names.network), connectionToOllama(config, names.network)];

@@ -3,7 +3,7 @@ import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { DEFAULT_PORT, readConfig } from "../../gateway/src/config/config.ts";
-import { namesInNetwork, replicas } from "../../engine/names.ts";
+import { namesInNetwork, replicas, shortStackName } from "../../engine/names.ts";
 import { type Connection, publishedUrl, serviceUrl } from "../../engine/connection.ts";
 import { type Drain, drainedGateway } from "./container/drain-hooks.ts";
 import { edgeHost } from "./edge-config/caddyfile.ts";
@@ -129,7 +129,7 @@ export class Gateway extends pulumi.ComponentResource {
         name: imageName,
         build: {
           context: gatewayContext,
-          buildArgs: { BASE_IMAGE: args.baseImage },
+          buildArgs: { BASE_IMAGE: args.baseImage, STACK: shortStackName(pulumi.getStack()) },
           ...platform,
           // One that somebody selected (docker buildx use) does not have the engine's images.
           builder: "default",

@@ -17,6 +17,9 @@ const shownAs: Readonly<Record<string, (value: never) => object>> = {
   image: (id: string) => ({ Image: id }),
   command: (words: string[]) => ({ Config: { Cmd: words } }),
   envs: (lines: string[]) => ({ Config: { Env: expect.arrayContaining(lines) as unknown } }),
+  labels: (labels: { label: string; value: string }[]) => ({
+    Config: { Labels: Object.fromEntries(labels.map(({ label, value }) => [label, value])) },
+  }),
   user: (user: string) => ({ Config: { User: user } }),
   stopTimeout: (seconds: number) => ({ Config: { StopTimeout: seconds } }),
   healthcheck: ({ tests, interval, timeout, startPeriod, retries }: Healthcheck) => ({
