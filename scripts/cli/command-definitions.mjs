@@ -86,6 +86,13 @@ export const commands = /** @satisfies {Record<string, CommandDefinition>} */ (
       },
       passesTo: "pulumi destroy",
     },
+    adopt: {
+      summary:
+        "Takes over what the engine has of a stack whose state was lost, or which was renamed. Asks first.",
+      options: { ...common, yes },
+      notes:
+        "Its containers are removed for the next npm run up to make them again; the models stay where they are.",
+    },
     purge: {
       summary:
         "Removes what stays after the last destroy: volumes, images, cache, state. Lists it and asks first.",

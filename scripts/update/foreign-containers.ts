@@ -28,13 +28,22 @@ export async function attachedToLeaving(
   const own = new Set(of("docker:index/container:Container").map(nameOf));
   const ofStack = new RegExp(containerPattern(stack));
   const leaving = of("docker:index/network:Network").filter(leaves);
-  const found = await Promise.all(leaving.map(({ id }) => inspect(id)));
+  const found = await attachedTo(
+    leaving.map(({ id }) => id),
+    own,
+  );
+  return found.filter(({ container }) => !ofStack.test(container));
+}
+
+/** What is attached to networks, but for some containers. */
+export async function attachedTo(networks: readonly string[], own: ReadonlySet<string>): Promise<Attached[]> {
+  const found = await Promise.all(networks.map(inspect));
   return found
     .flat()
     .flatMap(({ Name: network, Containers }) =>
       Object.values(Containers ?? {}).map(({ Name: container }) => ({ network, container })),
     )
-    .filter(({ container }) => !own.has(container) && !ofStack.test(container));
+    .filter(({ container }) => !own.has(container));
 }
 
 /** Whether an update replaces a network, because it is to be called otherwise. */
@@ -55,15 +64,18 @@ async function inspect(id: string): Promise<z.output<typeof inspected>> {
 /**
  * Why networks cannot go, and what to do; undefined if nothing is attached.
  *
- * @param command the npm command that disconnects them by itself
+ * @param command the npm command that disconnects them by itself, if there is one
  */
-export function attachedProblem(attached: readonly Attached[], command: string): string | undefined {
+export function attachedProblem(
+  attached: readonly Attached[],
+  command: string | undefined,
+): string | undefined {
   if (attached.length === 0) return undefined;
   const each = attached.map(({ network, container }) => `${container} to ${network}`).join(", ");
   const lines = attached.map(({ network, container }) => `docker network disconnect ${network} ${container}`);
   return (
     `Containers that are no part of the stack are attached to a network of it that has to go: ${each}. ` +
-    `Disconnect them (${lines.join("; ")}), or have it done: ${command}`
+    `Disconnect them (${lines.join("; ")})${command === undefined ? ", and run it again" : `, or have it done: ${command}`}`
   );
 }
 

@@ -62,6 +62,13 @@ export class HostPorts {
     return "another program on this host";
   }
 
+  /** Which of these containers are there and were started at some time. */
+  started(containers: readonly string[]): string[] {
+    return this.#listed
+      .filter(({ container, state }) => containers.includes(container) && state !== "created")
+      .map(({ container }) => container);
+  }
+
   /** The port of the first of these containers that has one. */
   async of(containers: readonly string[]): Promise<OwnPort> {
     let refused: number | undefined;

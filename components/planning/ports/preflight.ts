@@ -4,6 +4,7 @@ import type { GivenConfig, StackConfig } from "../../config/keys.ts";
 import { askEngine, EngineError, engineHost } from "../../../engine/docker-cli.ts";
 import { checkClientEnvironment, explainEngine } from "../../../engine/diagnostics.ts";
 import { applicableCpuLimits, engineCpuLimits } from "../cpu-limits.ts";
+import { refuseUnadopted } from "../last-objects.ts";
 import { HostPorts } from "./host-ports.ts";
 import { type StackNames, stackNameProblem } from "../../../engine/names.ts";
 import { chosenPorts, choosePort } from "./port-choice.ts";
@@ -42,6 +43,7 @@ export async function checkHost(config: GivenConfig, names: StackNames): Promise
     if (!(error instanceof EngineError)) throw error;
     throw new pulumi.RunError(explainEngine(config, error.message));
   }
+  await refuseUnadopted(host, names, config);
   const ollama: Wanted = {
     key: "ollamaPort",
     output: "ollamaUrl",

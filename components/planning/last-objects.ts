@@ -1,0 +1,57 @@
+import * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+import type { StackConfig } from "../config/keys.ts";
+import type { StackNames } from "../../engine/names.ts";
+import type { HostPorts } from "./ports/host-ports.ts";
+
+const state = z.object({
+  outputs: z.record(z.string(), z.object({ outputs: z.record(z.string(), z.unknown()) })),
+});
+
+/** What the state of this stack has on the engine. */
+interface Deployed {
+  /** Names of the containers. */
+  readonly containers: readonly string[];
+  /** Name of the stack's own volume of models. */
+  readonly modelVolume: string | undefined;
+}
+
+async function readDeployed(): Promise<Deployed> {
+  const stackName = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
+  const answer: unknown = await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {
+    stackName,
+  });
+  const all = Object.entries(state.parse(answer).outputs);
+  const namesOf = (urn: RegExp) =>
+    all.filter(([key]) => urn.test(key)).flatMap(([, { outputs }]) => outputs["name"] ?? []) as string[];
+  return {
+    containers: namesOf(/docker:index\/container:Container::/),
+    modelVolume: namesOf(/docker:index\/volume:Volume::ollama-models$/)[0],
+  };
+}
+
+/**
+ * Refuses an update whose state does not know what the engine has of the stack, or knows it by the names of a stack that
+ * was renamed: it would fail on names that are taken, or delete the models and pull them again.
+ */
+export async function refuseUnadopted(
+  host: HostPorts,
+  names: StackNames,
+  { modelVolume }: Pick<StackConfig, "modelVolume">,
+): Promise<void> {
+  const deployed = await readDeployed();
+  const adopt = `npm run adopt -- --stack ${pulumi.getStack()}`;
+  const former = deployed.modelVolume;
+  if (modelVolume === "" && former !== undefined && former !== `${names.ollama}-models`)
+    throw new pulumi.RunError(
+      `The stack was renamed to ${pulumi.getStack()}: its containers and the volume of its models, ${former}, have the former name, and an update would pull the models again. ` +
+        `Keep them with: ${adopt}; or give the stack its former name with: pulumi stack rename`,
+    );
+  if (deployed.containers.length > 0) return;
+  const unknown = host.started([...names.ollamas, ...names.gateways, names.edge]);
+  if (unknown.length === 0) return;
+  throw new pulumi.RunError(
+    `The engine has ${unknown.join(", ")}, of which the state of this stack knows nothing: another state made them (of another login or PULUMI_BACKEND_URL, or one that was lost). ` +
+      `Use that state, or take over what is there with its models: ${adopt}`,
+  );
+}

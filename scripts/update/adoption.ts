@@ -1,0 +1,107 @@
+import { z } from "zod";
+import { askEngine, docker } from "../../engine/docker-cli.ts";
+import { stackLabel } from "../../engine/labels.ts";
+import { containerPattern, namePattern, networkNameOf, project, shortStackName } from "../../engine/names.ts";
+import type { Deployed } from "../stack/deployment.ts";
+import { pulumi } from "../stack/pulumi-cli.ts";
+import type { Settings } from "../stack/settings.ts";
+import { attachedProblem, attachedTo } from "./foreign-containers.ts";
+
+/** What is to be done so that an update goes on with what the engine has of a stack. */
+export interface Adoption {
+  /** Containers that the update makes again: they have names that it needs, or ports. */
+  readonly containers: readonly string[];
+  /** Networks that it makes again. */
+  readonly networks: readonly string[];
+  /** Volumes that it goes on with. */
+  readonly volumes: readonly string[];
+  /** The volume of models of a stack that was renamed, which keeps its name. */
+  readonly renamed?: { readonly urn: string; readonly volume: string };
+}
+
+/** What the engine has of a stack that its state does not know, or knows by a former name; undefined if nothing. */
+export async function planAdoption(
+  stack: string,
+  resources: readonly Deployed[],
+  settings: Settings,
+): Promise<Adoption | undefined> {
+  const nameOf = ({ inputs }: Deployed) => String(inputs["name"]);
+  const of = (type: string) => resources.filter((each) => each.type === `docker:index/${type}`).map(nameOf);
+  const models = resources.find(
+    ({ type, name }) => type === "docker:index/volume:Volume" && name === "ollama-models",
+  );
+  const ownVolume = `${project}-${shortStackName(stack)}-ollama-models`;
+  if (models !== undefined && nameOf(models) !== ownVolume)
+    return {
+      containers: await existing("container", of("container:Container")),
+      networks: [],
+      volumes: [nameOf(models)],
+      renamed: { urn: models.urn, volume: nameOf(models) },
+    };
+  if (of("container:Container").length > 0) return undefined;
+  const label = `label=${stackLabel}=${shortStackName(stack)}`;
+  const [containers, networks, volumes] = await Promise.all([
+    found("container", [`name=${containerPattern(stack)}`, label]),
+    found("network", [`name=${namePattern(networkNameOf(stack, String(settings("networkName"))))}`, label]),
+    found("volume", [
+      `name=^${project}-${shortStackName(stack)}-(ollama-models|edge-data|gateway-keys)$`,
+      label,
+    ]),
+  ]);
+  return containers.length === 0 ? undefined : { containers, networks, volumes };
+}
+
+/** Names of what the engine has by one filter or another. */
+async function found(
+  kind: "container" | "network" | "volume",
+  filters: readonly string[],
+): Promise<string[]> {
+  const format = kind === "container" ? "{{.Names}}" : "{{.Name}}";
+  const all = kind === "container" ? ["--all"] : [];
+  const lists = await Promise.all(
+    filters.map((filter) => askEngine([kind, "ls", ...all, "--format", format, "--filter", filter])),
+  );
+  return [...new Set(lists.flatMap((text) => text.split("\n").filter(Boolean)))].sort();
+}
+
+async function existing(kind: "container", names: readonly string[]): Promise<string[]> {
+  const all = new Set(
+    (await askEngine([kind, "ls", "--all", "--format", "{{.Names}}"])).split("\n").filter(Boolean),
+  );
+  return names.filter((name) => all.has(name));
+}
+
+/** Makes way for the next update. The volumes stay: it takes over those that have its names. */
+export async function adopt(
+  stack: string,
+  env: NodeJS.ProcessEnv,
+  { containers, networks, renamed }: Adoption,
+): Promise<void> {
+  const attached = await attachedTo(networks, new Set(containers));
+  const problem = attachedProblem(attached, undefined);
+  if (problem !== undefined) throw new Error(problem);
+  if (renamed !== undefined) await keepVolume(stack, env, renamed);
+  if (containers.length > 0) await docker(["container", "rm", "--force", ...containers]);
+  for (const network of networks) await docker(["network", "rm", network]);
+}
+
+const exported = z.looseObject({
+  deployment: z.looseObject({ resources: z.array(z.looseObject({ urn: z.string() })) }),
+});
+
+/** Has the update forget the volume instead of deleting it, and go on with it as one that is there already. */
+async function keepVolume(
+  stack: string,
+  env: NodeJS.ProcessEnv,
+  { urn, volume }: NonNullable<Adoption["renamed"]>,
+): Promise<void> {
+  const state = exported.parse(
+    JSON.parse(await pulumi(["stack", "export", "--stack", stack], { env, output: "read" })),
+  );
+  for (const resource of state.deployment.resources)
+    if (resource.urn === urn) Object.assign(resource, { retainOnDelete: true, protect: false });
+  await pulumi(["stack", "import", "--stack", stack], { env, output: "read", input: JSON.stringify(state) });
+  await pulumi(["config", "set", "modelVolume", volume, "--stack", stack], { env, output: "read" });
+  // What is not the stack's to delete cannot be protected by it.
+  await pulumi(["config", "set", "protectModels", "false", "--stack", stack], { env, output: "read" });
+}

@@ -1,0 +1,85 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { inspect } from "../../test-support/by-hand.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
+import { docker } from "../../test-support/by-hand.ts";
+
+// A stack whose state was lost, and which is renamed then: its models are not pulled again.
+const project = new Project({ stack: "adopted", ollamaPort: 18618, gatewayPort: 18610 });
+const volume = "ollama-stack-adopted-ollama-models";
+
+const script = (name: string, stack: string, ...args: string[]) =>
+  project.run(process.execPath, [`scripts/commands/${name}.ts`, "--stack", stack, ...args], {
+    PULUMI_STACK: stack,
+  }).done;
+
+/** When Ollama wrote the manifest of the only model: a pull writes it again. */
+async function modelWrittenAt(): Promise<string> {
+  const response = await fetch("http://127.0.0.1:18618/api/tags");
+  const { models } = (await response.json()) as { models: { modified_at: string }[] };
+  expect(models).toHaveLength(1);
+  return models[0]?.modified_at ?? "";
+}
+
+let installedAt: string;
+
+beforeAll(async () => {
+  const { code, output } = await script("up", "adopted");
+  expect(code, output).toBe(0);
+  installedAt = await modelWrittenAt();
+});
+afterAll(async () => {
+  await script("destroy", "taken-over", "--yes");
+  await project.dispose();
+  for (const stack of ["adopted", "taken-over"]) expect(leftovers(stack)).toEqual(nothingLeft);
+});
+
+it("every object has labels that say what it belongs to", () => {
+  for (const kind of ["container", "network", "volume"]) {
+    const format = kind === "container" ? "{{.Names}}" : "{{.Name}}";
+    const filter = "label=ollama-stack.stack=adopted";
+    expect(docker(kind, "ls", "--format", format, "--filter", filter)).toMatch(/adopted/);
+  }
+  expect(inspect("ollama-stack-adopted-gateway", ".Config.Labels")).toMatchObject({
+    "ollama-stack.project": "ollama-stack",
+    "ollama-stack.component": "gateway",
+    "ollama-stack.version": "0.1.0",
+  });
+});
+
+it("a stack whose state was lost is refused by an update, taken over, and pulls nothing", async () => {
+  rmSync(join(project.stateFolder, ".pulumi"), { recursive: true });
+  const refused = await script("up", "adopted");
+  expect(refused.code).toBe(1);
+  expect(refused.output).toMatch(
+    /The engine has ollama-stack-adopted-ollama, ollama-stack-adopted-gateway, of which the state of this stack knows nothing: .*npm run adopt -- --stack adopted/,
+  );
+  expect(await modelWrittenAt()).toBe(installedAt);
+  const adopted = await script("adopt", "adopted", "--yes");
+  expect(adopted.code, adopted.output).toBe(0);
+  expect(adopted.output).toContain(`kept: the volumes ${volume}`);
+  const up = await script("up", "adopted");
+  expect(up.code, up.output).toBe(0);
+  expect(await modelWrittenAt()).toBe(installedAt);
+  expect((await script("adopt", "adopted")).output).toContain("Nothing to take over");
+});
+
+it("a stack that was renamed is refused by a preview, keeps its volume, and pulls nothing", async () => {
+  await project.pulumi("stack", "rename", "taken-over", "--stack", "adopted");
+  const preview = await script("preview", "taken-over");
+  expect(preview.code).toBe(1);
+  expect(preview.output).toMatch(
+    /The stack was renamed to taken-over: .* the volume of its models, ollama-stack-adopted-ollama-models, .*npm run adopt -- --stack taken-over/,
+  );
+  const adopted = await script("adopt", "taken-over", "--yes");
+  expect(adopted.code, adopted.output).toBe(0);
+  const up = await script("up", "taken-over");
+  expect(up.code, up.output).toBe(0);
+  expect(await modelWrittenAt()).toBe(installedAt);
+  expect(docker("volume", "ls", "--quiet", "--filter", `name=${volume}`)).toBe(volume);
+  const destroyed = await script("destroy", "taken-over", "--yes");
+  expect(destroyed.code, destroyed.output).toBe(0);
+  expect(leftovers("taken-over")).toEqual(nothingLeft);
+  expect(docker("volume", "rm", volume)).toBe(volume);
+});

@@ -1,0 +1,50 @@
+import * as pulumi from "@pulumi/pulumi";
+import { afterAll, expect, it } from "vitest";
+import { refuseUnadopted } from "../../../components/planning/last-objects.ts";
+import { HostPorts } from "../../../components/planning/ports/host-ports.ts";
+import { stackNames } from "../../../engine/names.ts";
+import { FakeDocker } from "../../../test-support/fake-docker.ts";
+
+const docker = new FakeDocker();
+afterAll(() => {
+  docker.remove();
+});
+const names = stackNames("test", { networkName: "", ollamaReplicas: 1, gatewayReplicas: 1 });
+const container = "urn::docker:index/container:Container::ollama-container";
+const volume = "urn::docker:index/volume:Volume::ollama-models";
+
+/** With an engine that has containers ("NAME STATE"), and a state that has objects (URN to name). */
+async function check(containers: string[], state: Record<string, string>, modelVolume = ""): Promise<void> {
+  docker.tell({ "container ls": containers.map((line) => `${line.replace(" ", "\t")}\t\n`).join("") });
+  const outputs = Object.fromEntries(
+    Object.entries(state).map(([urn, name]) => [urn, { outputs: { name } }]),
+  );
+  await pulumi.runtime.setMocks(
+    { newResource: ({ name }) => ({ id: name, state: {} }), call: () => ({ outputs }) },
+    "ollama-stack",
+    "test",
+    true,
+    "organization",
+  );
+  await refuseUnadopted(await HostPorts.read({ dockerHost: "", dockerCertPath: "" }), names, { modelVolume });
+}
+
+it("containers that the state does not know are named, with what takes them over", async () => {
+  await expect(check(["ollama-stack-test-ollama running", "others running"], {})).rejects.toThrow(
+    /^The engine has ollama-stack-test-ollama, of which the state of this stack knows nothing: .*npm run adopt -- --stack test$/,
+  );
+});
+
+it("nothing is wrong with a new stack, one that is known, and what an update that failed never started", async () => {
+  await check(["others running"], {});
+  await check(["ollama-stack-test-ollama running"], { [container]: "ollama-stack-test-ollama" });
+  await check(["ollama-stack-test-ollama created"], {});
+});
+
+it("a stack that was renamed is refused, unless it keeps its volume", async () => {
+  const state = { [container]: "ollama-stack-old-ollama", [volume]: "ollama-stack-old-ollama-models" };
+  await expect(check([], state)).rejects.toThrow(
+    /^The stack was renamed to test: .* the volume of its models, ollama-stack-old-ollama-models, .*Keep them with: npm run adopt -- --stack test; or .*: pulumi stack rename$/,
+  );
+  await check([], state, "ollama-stack-old-ollama-models");
+});

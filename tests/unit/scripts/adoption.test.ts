@@ -1,0 +1,80 @@
+import { afterAll, expect, it } from "vitest";
+import type { Deployed } from "../../../scripts/stack/deployment.ts";
+import { adopt, planAdoption } from "../../../scripts/update/adoption.ts";
+import { FakeDocker } from "../../../test-support/fake-docker.ts";
+
+const docker = new FakeDocker();
+afterAll(() => {
+  docker.remove();
+});
+const deployed = (type: string, name: string, objectName: string): Deployed => ({
+  urn: `urn::${name}`,
+  name,
+  type: `docker:index/${type}`,
+  id: `id-of-${objectName}`,
+  inputs: { name: objectName },
+  outputs: {},
+  protect: false,
+  retain: false,
+});
+const plan = (resources: Deployed[]) => planAdoption("dev", resources, () => "");
+const engine = {
+  "container ls --all --format {{.Names}} --filter name=": "ollama-stack-dev-ollama\n",
+  "container ls --all --format {{.Names}} --filter label=ollama-stack.stack=dev":
+    "ollama-stack-dev-ollama\nodd-name\n",
+  "container ls --all --format {{.Names}}": "ollama-stack-old-ollama\nothers\n",
+  "network ls": "ollama_network_dev\n",
+  "volume ls": "ollama-stack-dev-ollama-models\n",
+};
+
+it("what the engine has of a stack whose state is empty is found by name and by label", async () => {
+  docker.tell(engine);
+  expect(await plan([])).toEqual({
+    containers: ["odd-name", "ollama-stack-dev-ollama"],
+    networks: ["ollama_network_dev"],
+    volumes: ["ollama-stack-dev-ollama-models"],
+  });
+});
+
+it("nothing is to be taken over of a stack that its state knows, or of which nothing is there", async () => {
+  docker.tell(engine);
+  expect(await plan([deployed("container:Container", "ollama-container", "ollama-stack-dev-ollama")])).toBe(
+    undefined,
+  );
+  docker.tell({ "container ls": "", "network ls": "", "volume ls": "ollama-stack-dev-ollama-models\n" });
+  expect(await plan([])).toBe(undefined);
+});
+
+it("a stack that was renamed keeps the volume of its models by its name", async () => {
+  docker.tell(engine);
+  const resources = [
+    deployed("container:Container", "ollama-container", "ollama-stack-old-ollama"),
+    deployed("container:Container", "gateway-container", "ollama-stack-old-gateway"),
+    deployed("volume:Volume", "ollama-models", "ollama-stack-old-ollama-models"),
+  ];
+  expect(await plan(resources)).toEqual({
+    containers: ["ollama-stack-old-ollama"],
+    networks: [],
+    volumes: ["ollama-stack-old-ollama-models"],
+    renamed: { urn: "urn::ollama-models", volume: "ollama-stack-old-ollama-models" },
+  });
+});
+
+it("taking over removes containers and networks only, and nothing while others are attached to these", async () => {
+  const lost = { containers: ["c"], networks: ["n"], volumes: ["v"] };
+  const inspect = (...names: string[]) => ({
+    "network inspect n": JSON.stringify([
+      { Name: "n", Containers: Object.fromEntries(names.map((Name) => [Name, { Name }])) },
+    ]),
+    "container rm": "",
+    "network rm": "",
+  });
+  docker.tell(inspect("c", "open-webui"));
+  await expect(adopt("dev", {}, lost)).rejects.toThrow(
+    /open-webui to n\. Disconnect them \(.*\), and run it again/,
+  );
+  expect(docker.calls).toEqual(["network inspect n"]);
+  docker.tell(inspect("c"));
+  await adopt("dev", {}, lost);
+  expect(docker.calls).toEqual(["network inspect n", "container rm --force c", "network rm n"]);
+});
