@@ -62,6 +62,8 @@ const project = {
   ],
   "scripts/purge": ["engine", "host", "scripts/stack", "toolchain"],
   "scripts/cli": ["host", "scripts/setup", "scripts/stack"],
+  "scripts/doctor": ["components/planning", "engine", "host", "scripts/stack", "toolchain"],
+  "scripts/observe": ["engine", "host"],
   "scripts/test-runner": ["host"],
   "scripts/docs": [],
 };

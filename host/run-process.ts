@@ -10,6 +10,8 @@ export interface ProcessOptions {
   readonly stdout?: "inherit" | "pipe";
   /** Is given what it writes, as it comes. */
   readonly onOutput?: (text: string, stream: "stdout" | "stderr") => void;
+  /** Whether what it writes is returned at its end, too, as it is by default. */
+  readonly keepOutput?: boolean;
   /** Milliseconds after which it is killed. */
   readonly timeoutMs?: number | undefined;
   /** Ends it when aborted. */
@@ -42,6 +44,7 @@ export function runProcess(
     stdin = "ignore",
     stdout = "pipe",
     onOutput,
+    keepOutput = true,
     timeoutMs,
     signal,
     onStart,
@@ -65,7 +68,7 @@ export function runProcess(
     child.stdin?.on("error", () => undefined).end(input);
     for (const name of ["stdout", "stderr"] as const)
       child[name]?.setEncoding("utf8").on("data", (text: string) => {
-        output[name] += text;
+        if (keepOutput) output[name] += text;
         onOutput?.(text, name);
       });
     child.once("error", (error) => {

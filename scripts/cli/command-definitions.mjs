@@ -125,6 +125,37 @@ export const commands = /** @satisfies {Record<string, CommandDefinition>} */ (
         "Forwards a stack's services on a remote engine, or its unpublished ones, to ports of this machine.",
       options: common,
     },
+    status: {
+      summary: "Shows what of a stack runs, which models are loaded, who waits, and the last errors.",
+      options: { ...common, json: { type: "boolean", text: "print it as JSON" } },
+      notes: "With API keys, the queue is shown if OLLAMA_STACK_API_KEY holds one that may read the metrics.",
+    },
+    logs: {
+      summary: "Prints the logs of all containers of a stack, merged by time.",
+      operands: ["[ollama|gateway|edge...]"],
+      options: {
+        ...common,
+        follow: { type: "boolean", short: "f", text: "go on with what comes, until Ctrl-C" },
+        tail: {
+          type: "string",
+          value: "LINES",
+          text: "how many lines of each container; 100 by default, or all",
+        },
+        since: { type: "string", value: "TIME", text: "from a time on, or a duration ago such as 10m" },
+        errors: { type: "boolean", text: "errors only" },
+        json: { type: "boolean", text: "a JSON object a line" },
+      },
+    },
+    open: {
+      summary: "Opens the description of a stack's API in a browser.",
+      options: { ...common, print: { type: "boolean", text: "only print its address" } },
+    },
+    doctor: {
+      summary:
+        "Checks this machine, its Docker engine, the network and a stack, and says what to do. Changes nothing.",
+      options: { ...common, json: { type: "boolean", text: "print the findings as JSON" } },
+      notes: "Exits with 1 if there is a problem. Nothing secret is in it: paste it into an issue report.",
+    },
     clients: {
       summary: "Prints the lines that connect the usual clients to a running stack.",
       options: common,

@@ -1,10 +1,4 @@
-import { request as secure } from "node:https";
-import { isIP, type LookupFunction } from "node:net";
-import type { TLSSocket } from "node:tls";
-import { networkError } from "./network-error.ts";
-
-// Imported like others, it would bring a fetch.
-const { request: plain } = process.getBuiltinModule("node:http");
+import { type GatewayAddress, requestGateway } from "./gateway-request.ts";
 
 interface Answer {
   readonly text: string;
@@ -13,76 +7,20 @@ interface Answer {
   readonly untrusted?: string | undefined;
 }
 
-interface Endpoint {
-  readonly gatewayUrl: string;
-  /** Where that is published: its name may lead elsewhere from here, or nowhere yet. */
-  readonly address?: string | undefined;
-  readonly apiKey?: string | undefined;
-}
-
 const withinMs = 180_000;
 
 /** Asks the deployed gateway for a joke, as any client would, but for how it finds it: without a proxy, at its address. */
-export async function askForJoke(endpoint: Endpoint, model: string): Promise<Answer> {
+export async function askForJoke(gateway: GatewayAddress, model: string): Promise<Answer> {
   const started = performance.now();
   const body = JSON.stringify({
     model,
     max_tokens: 100,
     messages: [{ role: "user", content: "Tell me a short joke." }],
   });
-  const { status, text, untrusted } = await post(endpoint, "/v1/chat/completions", body);
+  const options = { body, withinMs };
+  const { status, text, untrusted } = await requestGateway(gateway, "/v1/chat/completions", options);
   if (status !== 200) throw new Error(`the gateway answered ${String(status)}: ${text}`);
   const { choices } = JSON.parse(text) as { choices: { message: { content: string } }[] };
   const seconds = (performance.now() - started) / 1000;
   return { text: choices[0]?.message.content ?? "", seconds, untrusted };
-}
-
-function post(
-  { gatewayUrl, address, apiKey }: Endpoint,
-  path: string,
-  body: string,
-): Promise<{ status: number; text: string; untrusted?: string | undefined }> {
-  const url = new URL(path, gatewayUrl);
-  const headers = {
-    "content-type": "application/json",
-    "content-length": Buffer.byteLength(body),
-    ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
-  };
-  const lookup = address === undefined ? {} : { lookup: always(address) };
-  const options = { method: "POST", headers, agent: false, signal: AbortSignal.timeout(withinMs), ...lookup };
-  return new Promise((resolve, reject) => {
-    const fail = (error: Error) => {
-      reject(networkError(url, error));
-    };
-    const call = (url.protocol === "https:" ? secure : plain)(
-      url,
-      // Whether clients trust it is theirs to know: the authority may be one of theirs.
-      { ...options, rejectUnauthorized: false },
-      (response) => {
-        const { authorized, authorizationError } = response.socket as Partial<TLSSocket>;
-        const untrusted = authorized === false ? String(authorizationError) : undefined;
-        let text = "";
-        response.setEncoding("utf8").on("data", (piece: string) => (text += piece));
-        response.once("error", fail);
-        response.once("end", () => {
-          resolve({ status: response.statusCode ?? 0, text, untrusted });
-        });
-      },
-    );
-    call.once("error", fail).end(body);
-  });
-}
-
-/** Every name leads there. */
-function always(address: string): LookupFunction {
-  const family = isIP(address);
-  return (_name, options, callback) => {
-    if (options.all === true) callback(null, [{ address, family }]);
-    else callback(null, address, family);
-  };
-}
-
-/** Where something is reached from its host that is published at an address. */
-export function reachableAddress(bindAddress: string): string {
-  return bindAddress === "0.0.0.0" ? "127.0.0.1" : bindAddress === "::" ? "::1" : bindAddress;
 }

@@ -138,6 +138,19 @@ describe("up", () => {
     await expect.poll(log, { timeout: 15_000 }).toContain("Planted in the log");
   });
 
+  it("is shown by npm run status, and its logs by npm run logs", async () => {
+    const script = (name: string, ...args: string[]) =>
+      project.run(process.execPath, [`scripts/commands/${name}.ts`, ...args]).done;
+    const model = outputs.installedModels[0]?.model ?? "";
+    const status = await script("status");
+    expect(status.output).toMatch(/^gateway +running +healthy +0 /m);
+    expect(status.output).toMatch(/^requests: 0 in flight, 0 waiting$/m);
+    expect(status.output).toContain(`loaded models: ${model}`);
+    const logs = await script("logs", "--tail", "all");
+    expect(logs.output).toMatch(/^\d\d:\d\d:[\d.]+ +gateway +info +request .*path=\/v1\/chat\/completions/m);
+    expect(logs.output).toMatch(/^\d\d:\d\d:[\d.]+ +ollama +/m);
+  });
+
   describeSmoke(() => outputs);
 });
 

@@ -8,7 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { askForJoke, reachableAddress } from "../../../scripts/connect/sample-prompt.ts";
+import { reachableAddress } from "../../../scripts/connect/gateway-request.ts";
+import { askForJoke } from "../../../scripts/connect/sample-prompt.ts";
 
 // An edge whose name nobody resolves, with a certificate of an authority that nobody knows.
 const folder = mkdtempSync(join(tmpdir(), "ollama-stack-prompt-"));

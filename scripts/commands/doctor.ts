@@ -1,0 +1,35 @@
+// npm run doctor: checks what a stack needs on this machine, and says what to do. It changes and installs nothing.
+import { command } from "../cli/command.ts";
+import { checkContainers } from "../doctor/containers.ts";
+import { checkEngine } from "../doctor/engine.ts";
+import { type Finding, format, runChecks } from "../doctor/finding.ts";
+import { checkDisk, checkMachine, checkProxy } from "../doctor/machine.ts";
+import { checkSites } from "../doctor/network.ts";
+import { checkState } from "../doctor/state.ts";
+import { engineEnvironment } from "../../engine/docker-cli.ts";
+import { remembered } from "../setup/probes.ts";
+import { settingsFor } from "../stack/settings.ts";
+import { engineOf, keepStackFile, stackFile } from "../stack/stack-file.ts";
+
+await command("doctor", async ({ options }) => {
+  const source = options.world ?? remembered()?.world;
+  const stack = options.stack ?? process.env["PULUMI_STACK"] ?? (source === "built" ? "local" : "dev");
+  const environment = { ...process.env };
+  const engine = engineOf(stack);
+  Object.assign(process.env, engineEnvironment(engine));
+  const settings = settingsFor(stack, []);
+  // The CLI would add a salt to it.
+  keepStackFile(stackFile(stack));
+  const checks: Record<string, () => Promise<readonly Finding[]> | readonly Finding[]> = {
+    machine: checkMachine,
+    disk: checkDisk,
+    proxy: () => checkProxy(environment),
+    "Docker engine": () => checkEngine(engine, stack, settings),
+    network: checkSites,
+    state: () => checkState(stack, environment),
+    containers: () => checkContainers(stack),
+  };
+  const findings = await runChecks(checks);
+  console.log(options.json === true ? JSON.stringify({ stack, findings }, null, 2) : format(findings));
+  if (findings.some(({ state }) => state === "problem")) process.exitCode = 1;
+});

@@ -1,0 +1,37 @@
+import { spawn } from "node:child_process";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The command that opens a URL in a browser; undefined where nobody would see one. */
+export function browserCommand(
+  url: string,
+  platform: NodeJS.Platform,
+  environment: Environment,
+): readonly [string, ...string[]] | undefined {
+  if (platform === "darwin") return ["open", url];
+  // Without a shell: "start" would read an "&" of the URL.
+  if (platform === "win32") return ["rundll32", "url.dll,FileProtocolHandler", url];
+  const hasDisplay = Boolean(environment["DISPLAY"]) || Boolean(environment["WAYLAND_DISPLAY"]);
+  return hasDisplay ? ["xdg-open", url] : undefined;
+}
+
+/** Opens a URL in a browser that goes on by itself; false if there is none. */
+export async function openInBrowser(
+  url: string,
+  platform: NodeJS.Platform,
+  environment: Environment,
+): Promise<boolean> {
+  const command = browserCommand(url, platform, environment);
+  if (command === undefined) return false;
+  const [program, ...args] = command;
+  return await new Promise((resolve) => {
+    const child = spawn(program, args, { stdio: "ignore", detached: true });
+    child.once("error", () => {
+      resolve(false);
+    });
+    child.once("spawn", () => {
+      child.unref();
+      resolve(true);
+    });
+  });
+}

@@ -1,0 +1,34 @@
+import { containerState, askEngine } from "../../engine/docker-cli.ts";
+import { containerPattern } from "../../engine/names.ts";
+import { type Finding, ok, problem, warning } from "./finding.ts";
+
+/** The containers of a stack: whether they run, are healthy, and how often they were restarted. */
+export async function checkContainers(stack: string): Promise<Finding[]> {
+  const filter = ["--filter", `name=${containerPattern(stack)}`];
+  const text = await askEngine(["container", "ls", "--all", "--format", "{{.Names}}", ...filter]);
+  const names = text.split("\n").filter(Boolean).sort();
+  if (names.length === 0) return [ok("containers", `none of the stack ${stack}: it is not deployed here`)];
+  return await Promise.all(names.map(checkContainer));
+}
+
+async function checkContainer(name: string): Promise<Finding> {
+  const state = await containerState(name);
+  if (state === undefined) return ok("containers", `${name} is gone`);
+  const { status, health, restarts, outOfMemory, memoryLimit, exitCode } = state;
+  const found = `${name}: ${status}${health === "none" ? "" : `, ${health}`}, ${String(restarts)} restarts`;
+  if (outOfMemory)
+    return problem(
+      "containers",
+      `${found}, killed for lack of memory (${String(memoryLimit / 1024 / 1024)} MiB)`,
+      "Raise its limit: ollamaMemoryMiB, gatewayMemoryMiB or edgeMemoryMiB.",
+    );
+  const look = `Look at its log: docker logs --tail 50 ${name}`;
+  if (status !== "running")
+    return problem(
+      "containers",
+      `${found}, exit code ${String(exitCode)}`,
+      `${look}; bring it back: npm run up`,
+    );
+  if (health === "unhealthy" || restarts > 0) return warning("containers", found, look);
+  return ok("containers", found);
+}

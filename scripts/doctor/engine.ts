@@ -1,0 +1,137 @@
+import { z } from "zod";
+import { HostPorts } from "../../components/planning/ports/host-ports.ts";
+import { applicableCpuLimits, engineCpuLimits } from "../../components/planning/cpu-limits.ts";
+import { explainEngine } from "../../engine/diagnostics.ts";
+import { askEngine, type EngineAddress, EngineError, engineHost } from "../../engine/docker-cli.ts";
+import { formatBytes } from "../../engine/format-bytes.ts";
+import { stackNames } from "../../engine/names.ts";
+import type { Settings } from "../stack/settings.ts";
+import { type Finding, ok, problem, warning } from "./finding.ts";
+
+const engineInfo = engineCpuLimits.extend({
+  ServerVersion: z.string(),
+  OperatingSystem: z.string().default(""),
+  Architecture: z.string().default(""),
+  Driver: z.string().default(""),
+  CgroupVersion: z.string().nullish(),
+  CgroupDriver: z.string().nullish(),
+  SecurityOptions: z.array(z.string()).nullish(),
+  Runtimes: z.record(z.string(), z.unknown()).nullish(),
+  CDISpecDirs: z.array(z.string()).nullish(),
+  MemoryLimit: z.boolean().nullish(),
+  MemTotal: z.number(),
+  NCPU: z.number(),
+});
+type EngineInfo = z.output<typeof engineInfo>;
+
+const oldest = 20;
+
+/** Docker's client and engine, and what of the engine a stack with these settings needs. */
+export async function checkEngine(
+  engine: EngineAddress,
+  stack: string,
+  settings: Settings,
+): Promise<Finding[]> {
+  let info: EngineInfo;
+  try {
+    info = engineInfo.parse(JSON.parse(await askEngine(["info", "--format", "{{json .}}"], { engine })));
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    return [problem("Docker engine", error.message, explainEngine(engine, error.message))];
+  }
+  const [client, context] = await Promise.all([
+    askEngine(["version", "--format", "{{.Client.Version}}"], { engine }),
+    askEngine(["context", "show"]).catch(() => "default"),
+  ]);
+  const host = engineHost(engine);
+  const where = host === "" ? `context ${context.trim()}` : host;
+  const found = `${info.ServerVersion} at ${where}, client ${client.trim()}, ${info.OperatingSystem}, ${info.Driver}`;
+  const isOld = Number.parseInt(info.ServerVersion, 10) < oldest && !info.ServerVersion.startsWith("2.");
+  return [
+    isOld ? problem("Docker engine", found, "Update it to 20.10 or newer.") : ok("Docker engine", found),
+    ...checkLimits(info, settings),
+    ...checkMemory(info, settings),
+    ...checkGpus(info, settings),
+    ...(await checkPorts(engine, stack, settings)),
+  ];
+}
+
+function checkLimits(info: EngineInfo, settings: Settings): Finding[] {
+  const isRootless = info.SecurityOptions?.some((option) => option.includes("rootless")) === true;
+  const found = `cgroup v${info.CgroupVersion ?? "1"}, ${info.CgroupDriver ?? "no driver"}, ${isRootless ? "rootless" : "not rootless"}`;
+  const text = (key: string) => textOf(settings(key));
+  const cpus = {
+    ollamaCpus: text("ollamaCpus"),
+    gatewayCpus: text("gatewayCpus"),
+    edgeCpus: text("edgeCpus"),
+  };
+  const cannotLimit = applicableCpuLimits(cpus, info).warning;
+  if (info.MemoryLimit === false)
+    return [
+      warning("limits", `${found}: no memory limits`, "Delegate the memory controller to the engine's user."),
+    ];
+  return cannotLimit === undefined ? [ok("limits", found)] : [warning("limits", found, cannotLimit)];
+}
+
+const mebibyte = 1024 * 1024;
+
+function checkMemory({ MemTotal, NCPU }: EngineInfo, settings: Settings): Finding[] {
+  const count = (key: string) => Number(settings(key) ?? 1);
+  const wanted =
+    (count("ollamaMemoryMiB") * count("ollamaReplicas") +
+      count("gatewayMemoryMiB") * count("gatewayReplicas")) *
+    mebibyte;
+  const found = `${formatBytes(MemTotal)} and ${String(NCPU)} CPUs; the stack's limits are ${formatBytes(wanted)}`;
+  return wanted <= MemTotal
+    ? [ok("memory", found)]
+    : [
+        warning(
+          "memory",
+          found,
+          "A model that needs more than the engine has is killed: lower ollamaMemoryMiB, take a smaller model, or give the engine (Docker Desktop) more memory.",
+        ),
+      ];
+}
+
+function checkGpus({ Runtimes, CDISpecDirs }: EngineInfo, settings: Settings): Finding[] {
+  const hasRuntime = Object.keys(Runtimes ?? {}).includes("nvidia");
+  const found = hasRuntime
+    ? "the engine has the runtime nvidia"
+    : `the engine has no runtime nvidia${(CDISpecDirs ?? []).length > 0 ? " (CDI is on)" : ""}`;
+  const gpus = textOf(settings("gpus"));
+  return hasRuntime || gpus === "" || gpus === "none" || gpus === "auto"
+    ? [ok("GPU", `${found}; gpus is ${gpus}`)]
+    : [
+        warning(
+          "GPU",
+          `${found}; gpus is ${gpus}`,
+          "Install nvidia-container-toolkit on the engine's host, or set gpus to none.",
+        ),
+      ];
+}
+
+async function checkPorts(engine: EngineAddress, stack: string, settings: Settings): Promise<Finding[]> {
+  const host = await HostPorts.read(engine);
+  const names = stackNames(stack, { networkName: "", ollamaReplicas: 1, gatewayReplicas: 1 });
+  const ports = [
+    { key: "gatewayPort", address: String(settings("gatewayBindAddress")), own: [names.gateway, names.edge] },
+    { key: "ollamaPort", address: String(settings("ollamaBindAddress")), own: [names.ollama] },
+  ];
+  return await Promise.all(
+    ports.map(async ({ key, address, own }) => {
+      const value = String(settings(key));
+      if (value === "auto" || value === "0") return ok("port", `${key} ${value}`);
+      const holder = await host.takenBy(address, Number(value), own);
+      if (holder === undefined) return ok("port", `${key} ${value} is free or the stack's`);
+      return problem(
+        "port",
+        `${key} ${value} is in use by ${holder}`,
+        `Stop that, or choose another: pulumi config set ${key} PORT --stack ${stack}`,
+      );
+    }),
+  );
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" ? String(value) : "";
+}

@@ -1,0 +1,72 @@
+import { existsSync } from "node:fs";
+import { statfs } from "node:fs/promises";
+import { arch, cpus, platform, release, totalmem } from "node:os";
+import { dirname } from "node:path";
+import { formatBytes } from "../../engine/format-bytes.ts";
+import { cacheRoot } from "../../host/cache-dir.mjs";
+import { type Finding, ok, problem, warning } from "./finding.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export function checkMachine(): Finding[] {
+  const cores = String(cpus().length);
+  return [
+    ok(
+      "machine",
+      `${platform()} ${release()} ${arch()}, ${cores} CPUs, ${formatBytes(totalmem())} of memory`,
+    ),
+    ok("Node.js", `${process.version} (${process.execPath})`),
+  ];
+}
+
+const neededForTools = 2_000_000_000;
+
+/** The disk of the cache and of the state. */
+export async function checkDisk(): Promise<Finding[]> {
+  let folder = cacheRoot();
+  while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
+  const { bavail, bsize } = await statfs(folder);
+  const free = bavail * bsize;
+  const found = `${formatBytes(free)} free at ${folder}`;
+  return free > neededForTools
+    ? [ok("disk", found)]
+    : [warning("disk", found, "Free some space: tools and images take 2 GB, models come on top.")];
+}
+
+const proxyNames = ["https_proxy", "http_proxy", "all_proxy"];
+
+/** Proxies and certificates that the environment names. */
+export function checkProxy(environment: Environment): Finding[] {
+  const value = (name: string) => environment[name] ?? environment[name.toUpperCase()];
+  const set = proxyNames.filter((name) => value(name));
+  const findings: Finding[] = [];
+  if (set.length === 0) findings.push(ok("proxy", "none in the environment"));
+  else {
+    const found = set.map((name) => `${name} ${value(name) ?? ""}`).join(", ");
+    const exceptions = value("no_proxy") ?? "";
+    const missing = ["localhost", "127.0.0.1"].filter((host) => !exceptions.split(/[\s,]+/).includes(host));
+    findings.push(
+      exceptions === "*" || missing.length === 0
+        ? ok("proxy", `${found}, but not for ${exceptions}`)
+        : warning(
+            "proxy",
+            `${found}, also for ${missing.join(" and ")}`,
+            `Requests to services on this machine may go to the proxy: export NO_PROXY=localhost,127.0.0.1,::1`,
+          ),
+    );
+  }
+  for (const name of ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"]) {
+    const file = environment[name];
+    if (file === undefined || file === "") continue;
+    findings.push(
+      existsSync(file)
+        ? ok("certificates", `${name} ${file}`)
+        : problem(
+            "certificates",
+            `${name} is ${file}, which is missing`,
+            `Put the file there, or unset ${name}.`,
+          ),
+    );
+  }
+  return findings;
+}

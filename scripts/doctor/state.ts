@@ -1,0 +1,102 @@
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { cliFolder, pulumiHome } from "../../toolchain/install.ts";
+import { runProcess } from "../../host/run-process.ts";
+import { currentLogin, stateFolder } from "../stack/backend.ts";
+import { isStale, locksIn } from "../stack/pulumi-cli.ts";
+import { stackFile } from "../stack/stack-file.ts";
+import { type Finding, ok, problem, warning } from "./finding.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const withinMs = 20_000;
+
+/** Where state and passphrase are, whether these fit together, and who holds the stack's lock. Creates nothing. */
+export async function checkState(stack: string, environment: Environment): Promise<Finding[]> {
+  const folder = stateFolder(environment);
+  const own = join(folder, "backend");
+  const backend =
+    environment["PULUMI_BACKEND_URL"] ??
+    currentLogin(pulumiHome()) ??
+    (existsSync(own) ? `file://${own}` : "");
+  if (backend === "") return [ok("state", "none yet: nothing was deployed from here")];
+  const passphraseFile = environment["PULUMI_CONFIG_PASSPHRASE_FILE"] ?? join(folder, "passphrase");
+  const hasVariable = environment["PULUMI_CONFIG_PASSPHRASE"] !== undefined;
+  const findings = [
+    ok("state", backend),
+    existsSync(stackFile(stack))
+      ? ok("settings", stackFile(stack))
+      : warning("settings", `${stackFile(stack)} is missing`, "Every setting is its default without it."),
+    ...checkPassphrase(hasVariable, passphraseFile),
+    ...checkLocks(backend),
+  ];
+  const cli = join(cliFolder(), process.platform === "win32" ? "pulumi.exe" : "pulumi");
+  if (!existsSync(cli)) return [...findings, ok("Pulumi CLI", "not installed yet: npm run setup does it")];
+  const { code, stderr } = await runProcess(cli, ["stack", "export", "--show-secrets", "--stack", stack], {
+    env: {
+      ...environment,
+      PULUMI_BACKEND_URL: backend === "https://" ? environment["PULUMI_BACKEND_URL"] : backend,
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+      ...(hasVariable ? {} : { PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile }),
+      PATH: [cliFolder(), environment["PATH"] ?? ""].join(delimiter),
+    },
+    timeoutMs: withinMs,
+  });
+  return [...findings, readable(stack, code, stderr)];
+}
+
+function readable(stack: string, code: number | null, stderr: string): Finding {
+  if (code === 0) return ok("stack", `${stack}: its state can be read, and its secrets opened`);
+  if (/no stack named/i.test(stderr)) return ok("stack", `${stack} was never deployed with this state`);
+  if (/passphrase/i.test(stderr))
+    return problem(
+      "stack",
+      `${stack}: the passphrase is not the one of its secrets`,
+      "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one it was deployed with.",
+    );
+  const said = stderr.trim().split("\n").at(-1) ?? "";
+  return problem("stack", `${stack}: its state cannot be read: ${said}`, "Check the backend and the login.");
+}
+
+function checkPassphrase(hasVariable: boolean, file: string): Finding[] {
+  if (hasVariable) return [ok("passphrase", "PULUMI_CONFIG_PASSPHRASE is set")];
+  try {
+    accessSync(file, constants.R_OK);
+    return [ok("passphrase", `in ${file}`)];
+  } catch {
+    return [
+      warning(
+        "passphrase",
+        `${file} cannot be read`,
+        "Without the former one, secrets of deployed stacks cannot be opened: put the file back, or set PULUMI_CONFIG_PASSPHRASE.",
+      ),
+    ];
+  }
+}
+
+/** Locks that updates hold, or left. Only of a state in a folder. */
+function checkLocks(backend: string): Finding[] {
+  if (!backend.startsWith("file:///")) return [];
+  const folder = join(fileURLToPath(backend.split("?")[0] ?? backend), ".pulumi", "locks");
+  if (!existsSync(folder)) return [ok("lock", "none")];
+  const locks = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as Record<string, unknown>)
+    .map(
+      ({ username, hostname, pid }) =>
+        `created by ${String(username)}@${String(hostname)} (pid ${String(pid)})`,
+    )
+    .flatMap(locksIn);
+  if (locks.length === 0) return [ok("lock", "none")];
+  return locks.map((lock) => {
+    const found = `${lock.user} on ${lock.host}, process ${String(lock.pid)}`;
+    return isStale(lock)
+      ? warning("lock", `${found}, which is gone`, "The next npm run up clears it.")
+      : warning(
+          "lock",
+          `${found}, is updating a stack`,
+          "Wait for it; if it is gone: npm run pulumi -- cancel --stack NAME",
+        );
+  });
+}

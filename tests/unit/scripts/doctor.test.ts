@@ -1,0 +1,196 @@
+import { spawnSync } from "node:child_process";
+import { hostname, tmpdir } from "node:os";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, describe, expect, it } from "vitest";
+import { checkContainers } from "../../../scripts/doctor/containers.ts";
+import { checkEngine } from "../../../scripts/doctor/engine.ts";
+import { type Finding, format, ok, problem, runChecks, warning } from "../../../scripts/doctor/finding.ts";
+import { checkProxy } from "../../../scripts/doctor/machine.ts";
+import { checkState } from "../../../scripts/doctor/state.ts";
+import { FakeDocker } from "../../../test-support/fake-docker.ts";
+
+const docker = new FakeDocker();
+const folder = mkdtempSync(join(tmpdir(), "ollama-stack-doctor-"));
+afterAll(() => {
+  docker.remove();
+  rmSync(folder, { recursive: true });
+});
+
+const here = { dockerHost: "", dockerCertPath: "" };
+const config: Record<string, unknown> = {
+  gatewayPort: "auto",
+  ollamaPort: "auto",
+  gatewayCpus: "1",
+  ollamaMemoryMiB: 4096,
+  gatewayMemoryMiB: 512,
+  gpus: "none",
+};
+const info = {
+  ServerVersion: "29.0.1",
+  MemTotal: 16e9,
+  NCPU: 8,
+  CgroupVersion: "2",
+  CgroupDriver: "systemd",
+};
+const engine = (own: object, more: Record<string, string> = {}) => {
+  docker.tell({
+    info: JSON.stringify({ ...info, ...own }),
+    version: "28.2.2",
+    "context show": "default",
+    "container ls": "",
+    ...more,
+  });
+};
+const findings = async (settings: Record<string, unknown> = {}) =>
+  (await checkEngine(here, "dev", (key) => ({ ...config, ...settings })[key])).filter(
+    ({ state }) => state !== "ok",
+  );
+
+describe("of the engine, npm run doctor finds", () => {
+  it("nothing wrong with one that has all that the stack needs", async () => {
+    engine({});
+    expect(await findings()).toEqual([]);
+  });
+
+  it("one that does not answer, with what to do", async () => {
+    docker.tell({ info: { fails: "Cannot connect to the Docker daemon at unix:///var/run/docker.sock." } });
+    expect(await findings()).toEqual([
+      {
+        check: "Docker engine",
+        state: "problem",
+        found: expect.stringContaining("Cannot connect") as string,
+        advice: expect.stringContaining("Start it") as string,
+      },
+    ]);
+  });
+
+  it("limits that it cannot apply, memory that is too small, GPUs that it cannot hand over, a port that is taken", async () => {
+    engine(
+      { CpuCfsQuota: false, SecurityOptions: ["name=rootless"], MemTotal: 2e9 },
+      { "container ls": "others\trunning\t127.0.0.1:8000->80/tcp\n" },
+    );
+    const port = { gatewayPort: 8000, gatewayBindAddress: "127.0.0.1" };
+    expect(
+      (await findings({ gpus: "all", ...port })).map(({ check, state, found }) => [check, state, found]),
+    ).toEqual([
+      ["limits", "warning", "cgroup v2, systemd, rootless"],
+      ["memory", "warning", "2.0 GB and 8 CPUs; the stack's limits are 4.8 GB"],
+      ["GPU", "warning", "the engine has no runtime nvidia; gpus is all"],
+      ["port", "problem", "gatewayPort 8000 is in use by the container others"],
+    ]);
+  });
+
+  it("containers that crash, are unhealthy or were killed for lack of memory", async () => {
+    const inspected = (state: object, restarts: number) =>
+      `${JSON.stringify({ Status: "running", ExitCode: 0, OOMKilled: false, StartedAt: "", ...state })}\n${String(restarts)}\n536870912\n`;
+    docker.tell({
+      "container ls": "ollama-stack-dev-ollama\nollama-stack-dev-gateway\nollama-stack-dev-edge\n",
+      "container inspect --format {{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}} ollama-stack-dev-ollama":
+        inspected({ OOMKilled: true }, 1),
+      "container inspect --format {{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}} ollama-stack-dev-gateway":
+        inspected({ Health: { Status: "unhealthy" } }, 0),
+      "container inspect --format {{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}} ollama-stack-dev-edge":
+        inspected({ Status: "exited", ExitCode: 3 }, 0),
+    });
+    expect((await checkContainers("dev")).map(({ state, found }) => [state, found])).toEqual([
+      ["problem", "ollama-stack-dev-edge: exited, 0 restarts, exit code 3"],
+      ["warning", "ollama-stack-dev-gateway: running, unhealthy, 0 restarts"],
+      ["problem", "ollama-stack-dev-ollama: running, 1 restarts, killed for lack of memory (512 MiB)"],
+    ]);
+  });
+});
+
+describe("of the environment, npm run doctor finds", () => {
+  const states = (environment: Record<string, string>) =>
+    checkProxy(environment).map(({ check, state }) => `${check} ${state}`);
+
+  it("a proxy that would get requests to this machine, in either case", () => {
+    expect(states({})).toEqual(["proxy ok"]);
+    expect(states({ HTTPS_PROXY: "http://proxy:3128" })).toEqual(["proxy warning"]);
+    expect(states({ https_proxy: "http://proxy:3128", NO_PROXY: "localhost,127.0.0.1" })).toEqual([
+      "proxy ok",
+    ]);
+  });
+
+  it("a file of certificates that is missing", () => {
+    expect(states({ NODE_EXTRA_CA_CERTS: "/nowhere.pem" })).toEqual(["proxy ok", "certificates problem"]);
+  });
+});
+
+describe("of the state, npm run doctor finds", () => {
+  const state = async (environment: Record<string, string>): Promise<Finding[]> =>
+    await checkState("none-such", {
+      PULUMI_CONFIG_PASSPHRASE_FILE: join(folder, "passphrase"),
+      ...environment,
+    });
+
+  it("that nothing was deployed yet", async () => {
+    const none = join(folder, "none");
+    process.env["PULUMI_HOME"] = none;
+    expect(await state({ OLLAMA_STACK_STATE: none })).toEqual([
+      ok("state", "none yet: nothing was deployed from here"),
+    ]);
+  });
+
+  it("a lock that a process left, and a passphrase that is missing", async () => {
+    const locks = join(folder, "backend", ".pulumi", "locks", "organization", "ollama-stack", "none-such");
+    mkdirSync(locks, { recursive: true });
+    const lock = { pid: 2 ** 30, username: "ada", hostname: hostname() };
+    writeFileSync(join(locks, "1.json"), JSON.stringify(lock));
+    const found = await state({ PULUMI_BACKEND_URL: pathToFileURL(join(folder, "backend")).href });
+    expect(found).toEqual(
+      expect.arrayContaining([
+        warning(
+          "lock",
+          `ada on ${hostname()}, process ${String(2 ** 30)}, which is gone`,
+          "The next npm run up clears it.",
+        ),
+        expect.objectContaining({ check: "passphrase", state: "warning" }),
+      ]),
+    );
+  });
+});
+
+describe("what npm run doctor prints", () => {
+  it("has no credentials, and a check that breaks is a problem of its own", async () => {
+    const secret = "hunter2hunter2";
+    const found = await runChecks({
+      proxy: () => [ok("proxy", `https_proxy http://ada:${secret}@proxy:3128`)],
+      state: () => [problem("state", `s3://bucket?access_token=${secret}&region=x`, `use sk-${secret}`)],
+      disk: () => Promise.reject(new Error("no such device")),
+    });
+    const text = format(found);
+    expect(text + JSON.stringify(found)).not.toContain(secret);
+    expect(text).toContain("http://...@proxy:3128");
+    expect(text).toMatch(/PROBLEM +disk +cannot be checked: no such device/);
+    expect(text).toMatch(/\n2 problems, 0 warnings$/);
+  });
+
+  it("is JSON where that is asked for, and comes without a Docker client, an engine or a network", () => {
+    const home = join(folder, "home");
+    mkdirSync(home);
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      ["scripts/commands/doctor.ts", "--stack", "dev", "--json"],
+      {
+        encoding: "utf8",
+        env: { HOME: home, PATH: home, HTTPS_PROXY: "http://127.0.0.1:1" },
+      },
+    );
+    const { stack, findings: all } = JSON.parse(stdout) as { stack: string; findings: Finding[] };
+    expect(stack).toBe("dev");
+    expect(all).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          check: "Docker engine",
+          state: "problem",
+          found: "the docker command is not installed or not on PATH",
+        }),
+        expect.objectContaining({ check: "network", state: "warning" }),
+      ]),
+    );
+    expect(status).toBe(1);
+  });
+});
