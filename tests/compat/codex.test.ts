@@ -87,11 +87,11 @@ test("a custom tool that the input brings is called with text", { timeout: 3 * M
   });
 });
 
-test("Codex takes a response that failed for a failure", { timeout: 3 * MINUTE }, async () => {
+test("Codex takes a response that failed for a failure, and shows why", { timeout: 3 * MINUTE }, async () => {
   const { fake, run } = await start();
   fake.answers(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
   const { output, errors, exitCode } = await run("--skip-git-repo-check", "Hi");
   expect(exitCode).not.toBe(0);
   expect(output).toBe("");
-  expect(errors).toContain("stream disconnected before completion");
+  expect(errors).toContain("runner died");
 });

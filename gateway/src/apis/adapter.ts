@@ -36,6 +36,11 @@ export interface StreamingResponse {
   write(event: OllamaEvent, line: string): string;
   /** What goes out when the answer fails after it has begun. */
   fail(error: ApiError): string;
+  /**
+   * Whether every response of the API ends with an event that says how it ended, so that none without it is taken for
+   * complete. The connection of a response that failed need not break off then.
+   */
+  readonly saysHowItEnds?: boolean;
 }
 
 export type StreamType = "text/event-stream; charset=utf-8" | "application/x-ndjson";

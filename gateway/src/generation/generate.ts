@@ -128,7 +128,7 @@ async function sendStream({ gateway, request, reply, asked, adapt, admitted }: G
   } catch (thrown) {
     if (!out.begun) throw thrown;
     record.error ??= toApiError(thrown);
-    out.fail(streamed.fail(record.error));
+    out.fail(streamed.fail(record.error), streamed.saysHowItEnds === true);
   }
 }
 

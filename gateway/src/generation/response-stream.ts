@@ -109,13 +109,20 @@ export class ResponseStream {
   /**
    * Ends a stream that failed: its last words say why, then the connection breaks off. The body is left without its
    * end on purpose, so that even a client that knows no error events does not take the answer for complete.
+   *
+   * @param inOrder the last words alone show every client that the response failed, so that the body ends as others do.
+   *   Some clients report the broken connection only otherwise, and not why.
    */
-  fail(lastWords: string): void {
+  fail(lastWords: string, inOrder = false): void {
     const { raw } = this.#reply;
     this.#flow = undefined;
     if (raw.destroyed) return;
     this.#batch += lastWords;
     this.#watch();
+    if (inOrder) {
+      raw.end(this.#takeBatch());
+      return;
+    }
     raw.write(this.#takeBatch(), () => {
       raw.destroy();
     });

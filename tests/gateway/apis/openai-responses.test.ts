@@ -160,7 +160,7 @@ describe("POST /v1/responses", () => {
     expect(answer.output).toMatchObject([{ type: "message", content: [{ text: "" }] }]);
   });
 
-  test("a failure in the middle is an error event, and the connection breaks off", async () => {
+  test("a failure in the middle is the response's last event but for the error, and the body ends in good order", async () => {
     const { fake, gateway, responses } = await start();
     fake.answers(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
     const { data, brokenOff } = await readEvents(await gateway.post(route, { ...asked, stream: true }));
@@ -169,8 +169,9 @@ describe("POST /v1/responses", () => {
       response: { status: "failed", store: false, error: { code: "upstream_failed" } },
     });
     expect(data.at(-1)).toMatch(/^event: error\ndata: .*"code":"upstream_failed"/);
-    expect(data.join()).not.toContain("response.completed");
-    expect(brokenOff).toBe(true);
+    expect(data.join()).not.toMatch(/response\.(completed|incomplete)/);
+    // Codex and others would report the broken connection instead of the reason.
+    expect(brokenOff).toBe(false);
     const reading = (async () => {
       for await (const event of await responses.create({ ...asked, stream: true }))
         expect(event).toBeDefined();

@@ -45,6 +45,7 @@ interface OpenItem {
 /** Writes a streamed response as the events of `POST /v1/responses`: each item and part begins, grows and ends. */
 export class ResponseWriter implements StreamingResponse {
   readonly contentType = "text/event-stream; charset=utf-8";
+  readonly saysHowItEnds = true;
   readonly #context: ResponseContext;
   readonly #reasoning: ReasoningForm;
   readonly #response: ResponseObject;
