@@ -1,5 +1,6 @@
 import { ApiError, type LimitType } from "../errors.ts";
 import type { KeyDefinition } from "./api-keys.ts";
+import { type Remaining, limitHeaders } from "./rate-limit-headers.ts";
 import { type DrainingCount, KeyUsage, type PeriodCount, type Reservation } from "./key-usage.ts";
 
 const SECOND = 1000;
@@ -229,12 +230,12 @@ export class RateLimits {
     this.#onUse();
   }
 
-  /** OpenAI's headers, which show a client how much is left. */
-  headers(): Record<string, string> {
-    return {
-      ...headersOf(this.#requests, "requests", 0),
-      ...headersOf(this.#tokens, "tokens", this.#tokens === undefined ? 0 : this.#usage.reserved),
-    };
+  /** What shows a client how much is left. @param path of its request, which says whose headers it knows */
+  headers(path: string): Record<string, string> {
+    const limits: Remaining[] = [];
+    if (this.#requests !== undefined) limits.push(remainingOf(this.#requests, "requests", 0));
+    if (this.#tokens !== undefined) limits.push(remainingOf(this.#tokens, "tokens", this.#usage.reserved));
+    return limitHeaders(limits, path);
   }
 }
 
@@ -247,19 +248,11 @@ function exceeded(allowance: Quota, type: LimitType, needed: number): ApiError {
   });
 }
 
-function headersOf(bucket: TokenBucket | undefined, type: LimitType, held: number): Record<string, string> {
-  if (bucket === undefined) return {};
+function remainingOf(bucket: TokenBucket, type: LimitType, held: number): Remaining {
   return {
-    [`x-ratelimit-limit-${type}`]: `${bucket.limit}`,
-    [`x-ratelimit-remaining-${type}`]: `${Math.max(0, Math.floor(bucket.left - held))}`,
-    [`x-ratelimit-reset-${type}`]: duration(bucket.msUntil(bucket.limit + held)),
+    type,
+    limit: bucket.limit,
+    left: Math.max(0, Math.floor(bucket.left - held)),
+    msUntilFull: bucket.msUntil(bucket.limit + held),
   };
-}
-
-/** OpenAI's way to write a time: `120ms`, `6.1s`, `1m0s`. */
-function duration(milliseconds: number): string {
-  if (milliseconds < SECOND) return `${Math.ceil(milliseconds)}ms`;
-  if (milliseconds < MINUTE) return `${Math.ceil(milliseconds / 100) / 10}s`;
-  const seconds = Math.ceil(milliseconds / SECOND);
-  return `${Math.floor(seconds / 60)}m${seconds % 60}s`;
 }

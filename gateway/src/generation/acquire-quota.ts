@@ -39,7 +39,7 @@ export function acquireQuota(
     else request.reservation = reserved;
   }
   refusal ??= limits.acquireMore(requests - 1, subject);
-  void reply.headers(limits.headers());
+  void reply.headers(limits.headers(request.url));
   if (refusal !== undefined) throw refusal;
 }
 

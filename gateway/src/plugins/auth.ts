@@ -70,7 +70,7 @@ export function authenticate(app: FastifyInstance, keys: KeyStore, metrics: Toke
     // Every request counts, but only what is posted makes work that goes on.
     const works = request.method === "POST";
     const refusal = works ? limits.enter() : limits.countLookup();
-    void reply.headers(limits.headers());
+    void reply.headers(limits.headers(request.url));
     if (refusal !== undefined) {
       done(refusal);
       return;

@@ -115,6 +115,29 @@ test("requests per minute: 429 with OpenAI's headers, which count down", async (
   expect(fake.received).toHaveLength(2);
 });
 
+test("clients of Anthropic's API get its headers beside them, with the time at which all is there again", async () => {
+  const { key, line } = newKey("ada", ["requests=2", "tokens=1000"]);
+  const gateway = await startGateway(await startFake(), { API_KEYS: line });
+  const headers = { "content-type": "application/json", "x-api-key": key };
+  const before = Date.now();
+  const response = await gateway.post("/v1/messages", { ...hello, max_tokens: 9 }, { headers });
+  const limits = Object.fromEntries([...response.headers].filter(([name]) => name.includes("ratelimit")));
+  expect(limits).toMatchObject({
+    "anthropic-ratelimit-requests-limit": "2",
+    "anthropic-ratelimit-requests-remaining": "1",
+    "anthropic-ratelimit-tokens-limit": "1000",
+    "x-ratelimit-limit-requests": "2",
+  });
+  expect(Number(limits["anthropic-ratelimit-tokens-remaining"])).toBeLessThan(1000);
+  const reset = limits["anthropic-ratelimit-requests-reset"] ?? "";
+  expect(reset).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+  expect(Date.parse(reset)).toBeGreaterThan(before);
+  expect(Date.parse(reset)).toBeLessThan(Date.now() + 61_000);
+  // OpenAI's clients do not.
+  const chat = await ask(gateway, key);
+  expect([...chat.headers.keys()].filter((name) => name.startsWith("anthropic-"))).toEqual([]);
+});
+
 /** The limit of tokens, what is left of it, when all of it is there again. */
 function tokenHeaders({ headers }: Response): (string | null)[] {
   return ["limit", "remaining", "reset"].map((what) => headers.get(`x-ratelimit-${what}-tokens`));
