@@ -1,9 +1,9 @@
 import { Backend } from "./backend.ts";
 import type { Config } from "../config/config.ts";
 import { ApiError, modelNotFound } from "../errors.ts";
-import { preload } from "./preload.ts";
+import { type LoadPath, preload } from "./preload.ts";
 import type { ModelRequirement } from "./loaded-models.ts";
-import { type ModelFacts, ModelFactsCache } from "./model-facts.ts";
+import { type ModelFacts, ModelFactsCache, embedsOnly } from "./model-facts.ts";
 import { ModelLoader } from "./model-loader.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import type { JsonRequestOptions, OllamaClient } from "../ollama/client.ts";
@@ -238,11 +238,18 @@ export class BackendPool {
   async #look(ask: (backend: Backend) => Promise<unknown>): Promise<void> {
     await Promise.all(this.all.map(ask));
     this.#looked = true;
-    preload(this.#keptLoaded, this.all, this.loader, () => {
+    preload(this.#keptLoaded, this.all, this.loader, this.#loadPathOf, () => {
       this.onChange();
     });
     this.onChange();
   }
+
+  /** Never rejects: a model of which nothing is known is taken for one that generates, as most do. */
+  readonly #loadPathOf = (name: string): LoadPath | Promise<LoadPath> => {
+    const known = this.knownFacts(name);
+    if (known !== undefined) return loadPathOf(known);
+    return this.facts(name).then(loadPathOf, () => "/api/generate");
+  };
 
   /** @param name the model's, as the client wrote it */
   #whyNot(name: string | undefined): ApiError {
@@ -257,4 +264,8 @@ export class BackendPool {
 
 function isLessBusy(backend: Backend, than: Backend | undefined): boolean {
   return than === undefined || backend.inFlight / backend.slots < than.inFlight / than.slots;
+}
+
+function loadPathOf(facts: ModelFacts): LoadPath {
+  return embedsOnly(facts) ? "/api/embed" : "/api/generate";
 }

@@ -8,6 +8,11 @@ export interface ModelFacts {
   readonly ownContext: number | undefined;
 }
 
+/** Whether a model takes no prompts. An old Ollama does not say what its models can do. */
+export function embedsOnly({ capabilities }: ModelFacts): boolean {
+  return capabilities?.includes("embedding") === true && !capabilities.includes("completion");
+}
+
 interface Entry {
   readonly digest: string;
   readonly requested: Promise<ModelFacts>;

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import type { ApiAdapter } from "../apis/adapter.ts";
 import type { AppContext } from "../app-context.ts";
-import type { ModelFacts } from "../backends/model-facts.ts";
+import { type ModelFacts, embedsOnly } from "../backends/model-facts.ts";
 import { ApiError } from "../errors.ts";
 import { isLoadOnly } from "../ollama/load-only.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
@@ -47,8 +47,8 @@ async function checkUnknown(
   if (facts !== undefined) check(facts, model);
 }
 
-function check({ capabilities }: ModelFacts, model: string): void {
-  if (capabilities?.includes("embedding") !== true || capabilities.includes("completion")) return;
+function check(facts: ModelFacts, model: string): void {
+  if (!embedsOnly(facts)) return;
   throw new ApiError("invalid_value", {
     message: `The model '${model}' only embeds texts. Use it with /v1/embeddings or /api/embed, or use another model.`,
     param: "model",

@@ -206,6 +206,16 @@ test("a model that is to stay loaded is loaded unasked, and again by a server th
   await eventually(() => fake.loads.length === 2 || undefined);
 });
 
+test("a model that only embeds is kept loaded by a request to embed: Ollama refuses it any other", async () => {
+  const fake = await startFake();
+  fake.capabilities = ["embedding"];
+  fake.loaded = [];
+  await startGateway(fake, { KEEP_LOADED_MODELS: "m", POLL_INTERVAL_MS: "20" });
+  const { path, body } = await fake.load();
+  expect([path, body]).toEqual(["/api/embed", { model: "m", input: [], stream: false, keep_alive: -1 }]);
+  await eventually(() => fake.loaded?.length === 1 || undefined);
+});
+
 test("a request that misses a model that is to stay loaded waits for that load", async () => {
   const fake = await startFake();
   fake.models = [];
