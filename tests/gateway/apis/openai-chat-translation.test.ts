@@ -114,8 +114,7 @@ test("every role and every message of a conversation arrives, in order", () => {
   expect(translated({ messages })).toEqual({
     ...bare,
     messages: [
-      { role: "system", content: "Be brief." },
-      { role: "system", content: "Be kind." },
+      { role: "system", content: "Be brief.\n\nBe kind." },
       { role: "user", content: "What is\nthis?", images: ["AAAA"] },
       {
         role: "assistant",

@@ -1,5 +1,6 @@
 import { ApiError } from "../../errors.ts";
 import type { OllamaMessage, OllamaToolCall } from "../../ollama/types.ts";
+import { joinInstructions, reminder } from "../common/system-messages.ts";
 import {
   documentText,
   omissionNote,
@@ -37,14 +38,14 @@ export function toConversation({
     }
     if (message.clear_at === "next_user_message" && index < lastUser) continue;
     const text = systemText(message.content);
-    // Many templates show the model the first system message only, or all of them in one place.
+    // As placeSystemMessages does it, for the same reason.
     if (firstReply === -1 || index < firstReply) instructions.push(text);
-    else if (text !== "") reader.addReminder(text);
+    else if (text !== "") reader.messages.push(reminder(text));
   }
-  const content = instructions.filter((text) => text !== "").join("\n\n");
-  if (content === "") return reader;
+  const instruction = joinInstructions(instructions);
+  if (instruction === undefined) return reader;
   return {
-    messages: [{ role: "system", content }, ...reader.messages],
+    messages: [instruction, ...reader.messages],
     newest: reader.newest === undefined ? undefined : reader.newest + 1,
   };
 }
@@ -85,10 +86,6 @@ class MessageReader implements Conversation {
   newest: number | undefined;
   /** A tool's result names the call it belongs to; models' templates need the tool's name. */
   readonly #toolNames = new Map<string, string>();
-
-  addReminder(text: string): void {
-    this.messages.push({ role: "user", content: `<system-reminder>\n${text}\n</system-reminder>` });
-  }
 
   add({ role, content }: Exclude<Message, SystemMessage>, index: number, isNewest: boolean): void {
     if (typeof content === "string") {

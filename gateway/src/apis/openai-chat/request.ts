@@ -5,6 +5,7 @@ import { ToolArguments } from "../common/tool-arguments.ts";
 import type { ChatMessage, ChatRequest, effort as effortSchema } from "./schema.ts";
 import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
 import { type OutputFormat, schemaFormat } from "../common/output-format.ts";
+import { placeSystemMessages } from "../common/system-messages.ts";
 import type { IgnoredParameters } from "../common/parameters.ts";
 import { type ChosenTools, type Tool, type ToolChoice, chooseTools } from "../common/tool-choice.ts";
 
@@ -14,7 +15,7 @@ type Content = Exclude<ChatMessage["content"], null | undefined>;
 export function toOllamaChat(request: ChatRequest, chosen: ChosenTools): OllamaChatRequest {
   const chat: OllamaChatRequest = {
     model: request.model,
-    messages: toOllamaMessages(request.messages),
+    messages: placeSystemMessages(toOllamaMessages(request.messages)),
     stream: request.stream === true,
     options: toOllamaOptions(request, request.max_completion_tokens ?? request.max_tokens),
     truncate: false,

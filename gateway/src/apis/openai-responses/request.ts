@@ -3,6 +3,7 @@ import type { OllamaChatRequest } from "../../ollama/types.ts";
 import { type OutputFormat, schemaFormat } from "../common/output-format.ts";
 import type { IgnoredParameters } from "../common/parameters.ts";
 import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
+import { placeSystemMessages } from "../common/system-messages.ts";
 import { type ChosenTools, type ToolChoice, chooseTools } from "../common/tool-choice.ts";
 import { toOllamaThink } from "../openai-chat/request.ts";
 import type { ResponsesItem } from "./input-schema.ts";
@@ -36,10 +37,10 @@ export function toOllamaChat(
 ): OllamaChatRequest {
   const chat: OllamaChatRequest = {
     model: request.model,
-    messages: [
+    messages: placeSystemMessages([
       ...(request.instructions ? [{ role: "system" as const, content: request.instructions }] : []),
       ...toOllamaMessages(items, tools, earlier),
-    ],
+    ]),
     stream: request.stream === true,
     options: toOllamaOptions(request, request.max_output_tokens),
     truncate: false,
