@@ -35,6 +35,42 @@ test("tools that Anthropic's servers run are left out and named", () => {
   expect(() => adapted({ tools: [mixed[1]], tool_choice: { type: "any" } })).toThrow("'tool_choice'");
 });
 
+test.each([
+  ["bash_20250124", "bash", ["command", "restart"]],
+  ["text_editor_20250124", "str_replace_editor", ["command", "path", "old_str", "insert_text"]],
+  ["text_editor_20250728", "str_replace_based_edit_tool", ["command", "path", "old_str", "insert_text"]],
+  ["memory_20250818", "memory", ["command", "path", "old_path", "new_path"]],
+])("%s, which the client runs, is shown with its schema", (type, name, properties) => {
+  const { sent, ignored } = adapted({
+    tools: [{ type, name, cache_control: { type: "ephemeral" } }],
+    tool_choice: { type: "auto" },
+  });
+  const [shown] = sent.tools as { function: { name: string; parameters: { properties: object } } }[];
+  expect(shown?.function.name).toBe(name);
+  expect(Object.keys(shown?.function.parameters.properties ?? {})).toEqual(
+    expect.arrayContaining(properties) as string[],
+  );
+  expect(ignored).toEqual([]);
+  // Its call can be demanded as that of any tool.
+  expect(adapted({ tools: [{ type, name }], tool_choice: { type: "tool", name } }).sent.format).toMatchObject(
+    {
+      properties: { name: { const: name } },
+    },
+  );
+});
+
+test("a computer, a browser and what comes one day are left out", () => {
+  const tools = [
+    named("f"),
+    { type: "computer_20250124", name: "computer", display_width_px: 1, display_height_px: 1 },
+    { type: "bash_code_execution_20990101", name: "bash" },
+  ];
+  expect(namesOf({ tools })).toEqual([
+    ["f"],
+    ["tools[1] (computer_20250124)", "tools[2] (bash_code_execution_20990101)"],
+  ]);
+});
+
 test("a deferred tool is shown once the conversation refers to it", () => {
   const deferred = { defer_loading: true };
   const all = [

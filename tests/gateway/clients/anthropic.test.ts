@@ -1,5 +1,6 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { betaTool } from "@anthropic-ai/sdk/helpers/beta/json-schema";
+import { betaMemoryTool } from "@anthropic-ai/sdk/helpers/beta/memory";
 import { expect, test } from "vitest";
 import { type Step, last, token } from "../../../test-support/fake-ollama.ts";
 import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
@@ -100,6 +101,35 @@ test.each([false, true])(
     expect(asked).toEqual(["City 0", "City 1"]);
   },
 );
+
+test("the SDK's memory tool is called and returns what the client keeps", async () => {
+  const { fake, anthropic } = await start();
+  const call = { function: { name: "memory", arguments: { command: "view", path: "/memories" } } };
+  fake.answersEach(({ messages }) =>
+    messages.some(({ role }) => role === "tool")
+      ? [last({ message: { content: "You like rain." } })]
+      : [last({ message: { content: "", tool_calls: [call] } })],
+  );
+  const unused = () => "unused";
+  const memory = betaMemoryTool({
+    view: ({ path }) => `${path}: likes rain`,
+    create: unused,
+    str_replace: unused,
+    insert: unused,
+    delete: unused,
+    rename: unused,
+  });
+  const runner = anthropic.beta.messages.toolRunner({
+    model: "m",
+    max_tokens: 500,
+    messages: [question],
+    tools: [memory],
+  });
+  expect((await runner).content).toMatchObject([{ type: "text", text: "You like rain." }]);
+  const { messages, tools } = (await fake.conversation(1)).body;
+  expect(messages.at(-1)).toMatchObject({ content: "/memories: likes rain", tool_name: "memory" });
+  expect(tools).toMatchObject([{ function: { name: "memory" } }]);
+});
 
 test("structured output is parsed", async () => {
   const { fake, anthropic } = await start();

@@ -3,10 +3,11 @@ import { ApiError } from "../../errors.ts";
 import type { IgnoredParameters } from "../common/parameters.ts";
 import type { Tool } from "../common/tool-choice.ts";
 import type { OtherBlock } from "./blocks.ts";
+import { type ShownTool, clientTool } from "./client-tools.ts";
 import { type CustomTool, type Message, type ConversationRequest, customTool } from "./schema.ts";
 
 interface KnownTool {
-  readonly tool: CustomTool;
+  readonly tool: ShownTool;
   /** The request's parameter that holds its schema. */
   readonly param: string;
   state: "shown" | "deferred" | "removed";
@@ -20,7 +21,7 @@ export interface OfferedTools {
 }
 
 /**
- * The tools that the client runs itself; those of Anthropic's servers are left out. A tool with `defer_loading` is shown
+ * The tools that the client runs itself, some of them with schemas of Anthropic's; those of its servers are left out. A tool with `defer_loading` is shown
  * as soon as the conversation refers to it.
  *
  * @param ignored takes the name of each tool that is left out
@@ -33,10 +34,11 @@ export function offeredTools(
   const known = new Map<string, KnownTool>();
   const leftOut = new Map<string, string>();
   for (const [index, tool] of (tools ?? []).entries()) {
-    if (!isCustom(tool)) leftOut.set(`tools[${index}] (${tool.type})`, String(tool["name"]));
+    const shown = isCustom(tool) ? tool : clientTool(tool);
+    if (shown === undefined) leftOut.set(`tools[${index}] (${String(tool.type)})`, String(tool.name));
     else {
-      const state = tool.defer_loading === true ? "deferred" : "shown";
-      known.set(tool.name, { tool, param: `tools[${index}].input_schema`, state });
+      const state = shown.defer_loading === true ? "deferred" : "shown";
+      known.set(shown.name, { tool: shown, param: `tools[${index}].input_schema`, state });
     }
   }
   if (choice?.type === "tool" && !known.has(choice.name) && [...leftOut.values()].includes(choice.name)) {
@@ -76,7 +78,7 @@ function notRunHere(why: string): ApiError {
   });
 }
 
-function toOllamaTool({ name, description, input_schema: parameters }: CustomTool): Tool {
+function toOllamaTool({ name, description, input_schema: parameters }: ShownTool): Tool {
   return {
     type: "function",
     function: { name, ...(description == null ? {} : { description }), parameters },
