@@ -36,6 +36,8 @@ export function token(content: string): Step {
   return { line: { model: "m", message: { role: "assistant", content }, done: false } };
 }
 
+const durations = { total_duration: 9_000_000, load_duration: 1_000_000 };
+
 export const lastCounts = {
   prompt_eval_count: 11,
   eval_count: 3,
@@ -254,7 +256,7 @@ function usual(method: string | undefined, path: string, body: OllamaChatRequest
     case "/api/embed": {
       const texts = [(body as { input?: unknown }).input].flat();
       const embeddings = texts.map(() => [0.5, -0.25]);
-      return [{ line: { model: "m", embeddings, prompt_eval_count: 2 } }];
+      return [{ line: { model: "m", embeddings, ...durations, prompt_eval_count: 2 } }];
     }
     case "/api/embeddings":
       return [{ status: 200, body: '{"embedding":[0.5,-0.25]}' }];

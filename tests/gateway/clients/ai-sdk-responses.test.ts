@@ -1,5 +1,5 @@
 import { createOpenAI } from "@ai-sdk/openai";
-import { type ModelMessage, Output, generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
+import { type ModelMessage, generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
 import { expect, test } from "vitest";
 import { last, token } from "../../../test-support/fake-ollama.ts";
 import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
@@ -51,17 +51,6 @@ test("generateText calls tools and goes on for several turns, with the provider'
   ]);
 });
 
-test("streamText does the same", async () => {
-  const { fake, model } = await start();
-  const result = streamText({ model, prompt: "Hi", tools: { weather }, stopWhen: stepCountIs(3), ...quiet });
-  expect(await result.text).toBe("It rains.");
-  expect((await result.usage).totalTokens).toBe(28);
-  expect((await fake.conversation(1)).body.messages.at(-1)).toMatchObject({
-    role: "tool",
-    content: "Rain in Oslo",
-  });
-});
-
 test("thinking is streamed as a summary, and goes back without the store", async () => {
   const { fake, openai } = await start();
   const providerOptions = {
@@ -78,15 +67,6 @@ test("thinking is streamed as a summary, and goes back without the store", async
   expect(await result.text).toBe("It rains.");
   expect((await result.steps).map(({ reasoningText }) => reasoningText)).toEqual(["Hm.", "So."]);
   expect((await fake.conversation(1)).body.messages[1]).toMatchObject({ role: "assistant", thinking: "Hm." });
-});
-
-test("structured output reaches Ollama as a schema", async () => {
-  const { fake, model } = await start();
-  fake.answers(last({ message: { content: '{"city":"Oslo"}' } }));
-  const schema = jsonSchema<{ city: string }>({ type: "object", properties: { city: { type: "string" } } });
-  const { output } = await generateText({ model, prompt: "Hi", output: Output.object({ schema }), ...quiet });
-  expect(output).toEqual({ city: "Oslo" });
-  expect((await fake.conversation()).body.format).toMatchObject({ type: "object" });
 });
 
 test("a custom tool is called with text", async () => {
@@ -111,18 +91,4 @@ test("a tool of OpenAI's servers is left out", async () => {
   const result = streamText({ model: openai("m"), prompt: "Hi", tools, ...quiet });
   expect(await result.text).toBe("Hi");
   expect((await fake.conversation()).body.tools).toBeUndefined();
-});
-
-test("a failure in mid-stream is an error, not an end", async () => {
-  const { fake, model } = await start();
-  fake.answers(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
-  const errors: unknown[] = [];
-  const result = streamText({
-    model,
-    prompt: "Hi",
-    ...quiet,
-    onError: ({ error }) => void errors.push(error),
-  });
-  await result.consumeStream();
-  expect(JSON.stringify(errors)).toContain("runner died");
 });

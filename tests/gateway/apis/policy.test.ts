@@ -1,0 +1,297 @@
+import { describe, expect, test } from "vitest";
+import { last } from "../../../test-support/fake-ollama.ts";
+import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+
+// What docs/gateway.md says that the gateway refuses, leaves out and takes, in every API. The rest of it: preferences (5)
+// are in generation/think-hint, the API of Ollama (7) in ollama-curl-examples, the words of errors (8) in
+// generation/too-long.
+
+const user = { role: "user", content: "Hi" };
+
+interface Api {
+  readonly route: string;
+  /** The smallest request. */
+  readonly body: Readonly<Record<string, unknown>>;
+  /** What is known and cannot be honoured: the parameter that the error names, with its value. */
+  readonly refused?: readonly (readonly [param: string, value: unknown])[];
+  /** Parameters of the API that may be null. */
+  readonly nullable: readonly string[];
+  /** What is sent back of a response, by clients of any API of this kind; the model sees the thinking. */
+  readonly past?: Readonly<Record<string, unknown>>;
+  /** A function, a tool of a server, and the choice that demands that one. */
+  readonly tools?: readonly [functionTool: object, serverTool: object, demanded: unknown];
+  /** A request for JSON of a schema. */
+  readonly format?: (schema: object) => Readonly<Record<string, unknown>>;
+  /** A request with an image whose data is no image's. */
+  readonly badImage?: Readonly<Record<string, unknown>>;
+}
+
+const parameters = { type: "object", properties: {} };
+const noImage = "data:image/png;base64,!!!";
+
+const apis: readonly Api[] = [
+  {
+    route: "/v1/chat/completions",
+    body: { model: "m", messages: [user] },
+    refused: [
+      ["n", 2],
+      ["logit_bias", { 50256: -100 }],
+      ["audio", { voice: "alloy", format: "mp3" }],
+    ],
+    nullable: [
+      "tools",
+      "stop",
+      "response_format",
+      "reasoning_effort",
+      "metadata",
+      "max_tokens",
+      "seed",
+      "stream",
+    ],
+    past: {
+      messages: [
+        user,
+        {
+          role: "assistant",
+          content: [{ type: "text", text: "Hello.", annotations: [] }],
+          id: "msg_1",
+          name: null,
+          refusal: null,
+          annotations: [],
+          audio: null,
+          tool_calls: null,
+          function_call: null,
+          reasoning: "Hm.",
+          reasoning_details: [{ type: "reasoning.text", text: "Hm." }],
+          provider_specific_fields: { a: 1 },
+        },
+        user,
+      ],
+    },
+    tools: [
+      { type: "function", function: { name: "f", description: null, parameters, strict: null } },
+      { type: "web_search", search_context_size: "low" },
+      { type: "web_search" },
+    ],
+    format: (schema) => ({ response_format: { type: "json_schema", json_schema: { name: "x", schema } } }),
+    badImage: { messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: noImage } }] }] },
+  },
+  {
+    route: "/v1/responses",
+    body: { model: "m", input: "Hi" },
+    refused: [
+      ["background", true],
+      ["prompt", { id: "pmpt_1" }],
+    ],
+    nullable: [
+      "tools",
+      "text",
+      "reasoning",
+      "metadata",
+      "instructions",
+      "max_output_tokens",
+      "include",
+      "stream",
+    ],
+    past: {
+      input: [
+        user,
+        { type: "reasoning", id: "rs_1", status: null, summary: [{ type: "summary_text", text: "Hm." }] },
+        {
+          type: "message",
+          id: "msg_1",
+          role: "assistant",
+          status: "completed",
+          phase: "final",
+          content: [{ type: "output_text", text: "Hello.", annotations: [], logprobs: null }],
+          provider_specific_fields: { a: 1 },
+        },
+        user,
+      ],
+    },
+    tools: [
+      { type: "function", name: "f", description: null, parameters, strict: null },
+      { type: "web_search", search_context_size: "low" },
+      { type: "web_search" },
+    ],
+    format: (schema) => ({ text: { format: { type: "json_schema", name: "x", schema } } }),
+    badImage: { input: [{ role: "user", content: [{ type: "input_image", image_url: noImage }] }] },
+  },
+  {
+    route: "/v1/messages",
+    body: { model: "m", max_tokens: 9, messages: [user] },
+    refused: [
+      ["container", "c"],
+      ["mcp_servers", [{ type: "url", url: "https://example.com", name: "x" }]],
+    ],
+    nullable: ["tools", "system", "stop_sequences", "thinking", "metadata", "tool_choice", "stream", "top_k"],
+    past: {
+      messages: [
+        user,
+        {
+          role: "assistant",
+          id: "msg_1",
+          content: [
+            { type: "thinking", thinking: "Hm.", signature: "of another server" },
+            { type: "text", text: "Hello.", citations: null, provider_specific_fields: { a: 1 } },
+          ],
+        },
+        user,
+      ],
+    },
+    tools: [
+      { name: "f", description: null, input_schema: parameters, cache_control: { type: "ephemeral" } },
+      { type: "web_search_20250305", name: "web_search" },
+      { type: "tool", name: "web_search" },
+    ],
+    format: (schema) => ({ output_config: { format: { type: "json_schema", schema } } }),
+    badImage: {
+      messages: [
+        {
+          role: "user",
+          content: [{ type: "image", source: { type: "base64", media_type: "image/png", data: "!!!" } }],
+        },
+      ],
+    },
+  },
+  {
+    route: "/v1/completions",
+    body: { model: "m", prompt: "Hi" },
+    refused: [
+      ["n", 2],
+      ["best_of", 2],
+      ["logit_bias", { 50256: -100 }],
+    ],
+    nullable: ["stop", "suffix", "max_tokens", "seed", "stream", "user"],
+  },
+  {
+    route: "/v1/embeddings",
+    body: { model: "m", input: "Hi" },
+    nullable: ["dimensions", "encoding_format", "user"],
+  },
+  {
+    route: "/v1/example-service",
+    body: { messages: "Hi", stream: false },
+    refused: [["n", 2]],
+    nullable: ["model", "max_tokens", "temperature"],
+  },
+];
+
+/** The APIs that have something. */
+function having<Name extends keyof Api>(
+  name: Name,
+): (Api & { readonly [name in Name]-?: NonNullable<Api[name]> })[] {
+  return apis.filter(
+    (api): api is Api & { readonly [name in Name]-?: NonNullable<Api[name]> } => api[name] !== undefined,
+  );
+}
+
+async function start(environment: Record<string, string> = {}) {
+  const fake = await startFake();
+  fake.capabilities = ["completion", "tools", "vision", "thinking"];
+  return { fake, gateway: await startGateway(fake, environment) };
+}
+
+describe("1. what would change the response and cannot be honoured is 400 with its name", () => {
+  test.each(having("refused"))("$route", async ({ route, body, refused }) => {
+    const { fake, gateway } = await start();
+    for (const [param, value] of refused) {
+      const response = await gateway.post(route, { ...body, [param]: value });
+      expect([param, response.status]).toEqual([param, 400]);
+      expect(await response.text()).toContain(param);
+    }
+    expect(fake.received).toHaveLength(0);
+  });
+});
+
+describe("2. an unknown parameter is left out and named; strict parameters refuse it", () => {
+  test.each(apis)("$route", async ({ route, body }) => {
+    const { gateway } = await start();
+    const unknown = { ...body, x_telemetry: { a: 1 } };
+    const response = await gateway.post(route, unknown);
+    expect([response.status, response.headers.get("x-ignored-parameters")]).toEqual([200, "x_telemetry"]);
+    await response.text();
+    const strict = await start({ STRICT_PARAMETERS: "on" });
+    expect((await strict.gateway.post(route, unknown)).status).toBe(400);
+  });
+});
+
+describe("3. what a client sends back of a response is taken, and its thinking shown to the model", () => {
+  test.each(having("past"))("$route", async ({ route, body, past }) => {
+    const { fake, gateway } = await start();
+    const response = await gateway.post(route, { ...body, ...past });
+    expect(response.status, await response.text()).toBe(200);
+    expect((await fake.conversation()).body.messages).toEqual([
+      user,
+      { role: "assistant", content: "Hello.", thinking: "Hm." },
+      user,
+    ]);
+  });
+});
+
+describe("4. null is absent", () => {
+  test.each(apis)("$route", async ({ route, body, nullable }) => {
+    const { fake, gateway } = await start();
+    for (const name of [undefined, ...nullable]) {
+      const response = await gateway.post(route, name === undefined ? body : { ...body, [name]: null });
+      const ignored = response.headers.get("x-ignored-parameters");
+      expect([name, response.status, ignored]).toEqual([name, 200, null]);
+      await response.text();
+    }
+    const [plain, ...others] = fake.received.map((received) => received.body);
+    for (const other of others) expect(other).toEqual(plain);
+  });
+});
+
+describe("6. a server's tool is left out, and refused when demanded", () => {
+  test.each(having("tools"))(
+    "$route",
+    async ({ route, body, tools: [functionTool, serverTool, demanded] }) => {
+      const { fake, gateway } = await start();
+      const tools = [functionTool, serverTool];
+      const response = await gateway.post(route, { ...body, tools });
+      expect(response.status, await response.text()).toBe(200);
+      expect(response.headers.get("x-ignored-parameters")).toContain("tools[1]");
+      expect((await fake.conversation()).body.tools).toMatchObject([{ function: { name: "f" } }]);
+      const refusal = await gateway.post(route, { ...body, tools, tool_choice: demanded });
+      expect(refusal.status).toBe(400);
+      expect(await refusal.text()).toContain("tool_choice");
+    },
+  );
+});
+
+describe("9. a schema that cannot be read is the client's fault", () => {
+  test.each(having("format"))("$route", async ({ route, body, format }) => {
+    const { fake, gateway } = await start();
+    const schema = { type: "object", properties: { a: { $ref: "#/$defs/none" } } };
+    expect((await gateway.post(route, { ...body, ...format(schema) })).status).toBe(400);
+    expect(fake.received).toHaveLength(0);
+  });
+});
+
+describe("9. what is no image is the client's fault", () => {
+  test.each(having("badImage"))("$route", async ({ route, body, badImage }) => {
+    const { fake, gateway } = await start();
+    fake.answers({ status: 400, body: '{"error":"invalid image input"}' });
+    expect((await gateway.post(route, { ...body, ...badImage })).status).toBe(400);
+  });
+});
+
+test.each([
+  ["/v1/embeddings", { model: "m", input: ["a", ""] }],
+  ["/api/embed", { model: "m", input: ["a", ""] }],
+])("9. %s: an empty text in a batch is never a 5xx", async (route, body) => {
+  const { gateway } = await start();
+  expect((await gateway.post(route, body)).status).toBeLessThan(500);
+});
+
+test.each([
+  ["/v1/chat/completions", "stop", { model: "m", messages: [user] }],
+  ["/v1/completions", "stop", { model: "m", prompt: "Hi" }],
+  ["/v1/messages", "stop_sequences", { model: "m", max_tokens: 9, messages: [user] }],
+] as const)("4. %s: an empty text to stop at stops nothing", async (route, name, body) => {
+  const { fake, gateway } = await start();
+  fake.answers(last({ message: { content: "All." } }));
+  expect((await gateway.post(route, { ...body, [name]: [""] })).status).toBe(200);
+  expect((await fake.conversation()).body.options).not.toHaveProperty("stop");
+});

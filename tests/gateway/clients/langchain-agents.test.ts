@@ -1,0 +1,112 @@
+import { ChatAnthropic } from "@langchain/anthropic";
+import type { BaseChatModel } from "@langchain/core/language_models/chat_models";
+import { type AIMessageChunk, type BaseMessage, HumanMessage, ToolMessage } from "@langchain/core/messages";
+import { ChatOllama, OllamaEmbeddings } from "@langchain/ollama";
+import { ChatOpenAI } from "@langchain/openai";
+import { describe, expect, test } from "vitest";
+import { token } from "../../../test-support/fake-ollama.ts";
+import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { image, playWeather, weatherObject, weatherTool } from "../../../test-support/weather-model.ts";
+
+const openAi = (url: string) => ({
+  model: "m",
+  apiKey: "none",
+  maxRetries: 0,
+  configuration: { baseURL: `${url}/v1` },
+});
+
+const models: readonly (readonly [name: string, make: (url: string) => BaseChatModel])[] = [
+  ["OpenAI's chat API", (url) => new ChatOpenAI(openAi(url))],
+  ["OpenAI's Responses API", (url) => new ChatOpenAI({ ...openAi(url), useResponsesApi: true })],
+  [
+    "Anthropic's API",
+    (url) =>
+      new ChatAnthropic({
+        model: "m",
+        apiKey: "none",
+        anthropicApiUrl: url,
+        maxRetries: 0,
+        maxTokens: 2000,
+        thinking: { type: "enabled", budget_tokens: 1024 },
+      }),
+  ],
+  ["Ollama's API", (url) => new ChatOllama({ model: "m", baseUrl: url, maxRetries: 0, think: true })],
+];
+
+describe.each(models)("LangChain by %s", (_, make) => {
+  async function start() {
+    const fake = await startFake();
+    playWeather(fake);
+    const { url } = await startGateway(fake);
+    return { fake, model: make(url) };
+  }
+  const { name, description, schema: parameters } = weatherTool;
+
+  /** Runs the tools that the model calls until it has none, and adds all messages to the conversation. */
+  async function turn(model: BaseChatModel, messages: BaseMessage[], stream: boolean): Promise<string> {
+    const bound = model.bindTools?.([{ type: "function", function: { name, description, parameters } }]);
+    if (bound === undefined) throw new Error("it binds no tools");
+    for (;;) {
+      let answer: AIMessageChunk | undefined;
+      if (stream) {
+        for await (const chunk of await bound.stream(messages)) answer = answer?.concat(chunk) ?? chunk;
+      } else answer = await bound.invoke(messages);
+      if (answer === undefined) throw new Error("the stream was empty");
+      messages.push(answer);
+      if (!answer.tool_calls?.length) return answer.text;
+      for (const { id = "", args } of answer.tool_calls) {
+        const content = weatherTool.run(args as { city: string });
+        messages.push(new ToolMessage({ content, tool_call_id: id, name }));
+      }
+    }
+  }
+
+  test.each([false, true])("goes on for several turns with tools (streamed: %j)", async (stream) => {
+    const { fake, model } = await start();
+    const messages: BaseMessage[] = [new HumanMessage("Hi")];
+    expect(await turn(model, messages, stream)).toBe("It rains.");
+    messages.push(new HumanMessage("And now?"));
+    expect(await turn(model, messages, stream)).toBe("It rains.");
+    const calling = [
+      { role: "assistant", tool_calls: [{ function: { name, arguments: weatherObject } }] },
+      { role: "tool", content: "Rain in Oslo" },
+    ];
+    expect((await fake.conversation(3)).body.messages).toMatchObject([
+      { role: "user", content: "Hi" },
+      ...calling,
+      { role: "assistant", content: "It rains." },
+      { role: "user", content: "And now?" },
+      ...calling,
+    ]);
+  });
+
+  test("an image reaches the model", async () => {
+    const { fake, model } = await start();
+    const content = [
+      { type: "text", text: "Look" },
+      { type: "image_url", image_url: { url: `data:image/png;base64,${image}` } },
+    ];
+    expect((await model.invoke([new HumanMessage({ content })])).text).toBe("It rains.");
+    // By Ollama's API, each part is a message.
+    const { messages } = (await fake.conversation()).body;
+    expect(messages.flatMap(({ images = [] }) => images)).toEqual([image]);
+  });
+
+  test("a failure in mid-stream is an error", async () => {
+    const { fake, model } = await start();
+    fake.answers(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
+    const reading = (async () => {
+      for await (const chunk of await model.stream("Hi")) expect(chunk.text).toBeTypeOf("string");
+    })();
+    await expect(reading).rejects.toThrow("runner died");
+  });
+});
+
+test("LangChain's embeddings by Ollama's API are vectors", async () => {
+  const fake = await startFake();
+  const embeddings = new OllamaEmbeddings({ model: "m", baseUrl: (await startGateway(fake)).url });
+  expect(await embeddings.embedDocuments(["a", "b"])).toEqual([
+    [0.5, -0.25],
+    [0.5, -0.25],
+  ]);
+});
