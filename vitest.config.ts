@@ -22,8 +22,11 @@ const processes = {
 // What measures processor time of the gateway on bodies of the largest size: by itself, and not while somebody waits.
 const measuredAlone = ["tests/gateway/plugins/stalling-*.test.ts"];
 
+// Clients in Python, of a gateway in process.
+const pythonClients = ["tests/e2e/gateway-python*.test.ts"];
+
 const engineMakesNoDifference = [
-  "tests/e2e/{actionlint,attack,bench,edge-limits,edge-retries,gateway-clients,gateway-python,schema-fuzz}.test.ts",
+  "tests/e2e/{actionlint,attack,bench,edge-limits,edge-retries,gateway-clients,gateway-python*,schema-fuzz}.test.ts",
 ];
 
 // unit, gateway and clients are the part that needs no engine.
@@ -75,7 +78,7 @@ export default defineConfig({
       {
         test: {
           name: "clients",
-          include: ["tests/e2e/gateway-python.test.ts"],
+          include: pythonClients,
           ...stacks,
         },
       },
@@ -83,7 +86,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["tests/e2e/**/*.test.ts"],
-          exclude: ["tests/e2e/gateway-python.test.ts"],
+          exclude: pythonClients,
           ...stacks,
         },
       },
@@ -107,7 +110,7 @@ export default defineConfig({
             ),
             ...engineMakesNoDifference,
           ],
-          exclude: ["tests/e2e/gateway-python.test.ts"],
+          exclude: pythonClients,
           ...stacks,
         },
       },

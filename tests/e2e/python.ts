@@ -8,9 +8,16 @@ const run = promisify(execFile);
 const here = `${import.meta.dirname}/python`;
 const MIB = 1024 * 1024;
 
+/** What pins the versions of packages: one file for what can be installed together. */
+export type Requirements = "requirements.txt" | "agents.txt" | "llama-index.txt";
+
 /** Runs Python in `python/`, with the clients in the versions that its requirements pin. */
-export async function runPython(args: readonly string[], env: Record<string, string> = {}): Promise<string> {
-  const packages = await pythonPackages();
+export async function runPython(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  pinned: Requirements = "requirements.txt",
+): Promise<string> {
+  const packages = await pythonPackages(pinned);
   const { stdout } = await run("python3", args, {
     cwd: here,
     maxBuffer: 16 * MIB,
@@ -23,11 +30,12 @@ export async function runPython(args: readonly string[], env: Record<string, str
 }
 
 /** Where the clients are, installed unless they are there. */
-export async function pythonPackages(): Promise<string> {
-  const requirements = `${here}/requirements.txt`;
+export async function pythonPackages(pinned: Requirements = "requirements.txt"): Promise<string> {
+  const requirements = `${here}/${pinned}`;
   const { stdout: version } = await run("python3", ["--version"]);
   return artefact("python-clients", keyOf([version, readFileSync(requirements)]), async (partial) => {
     await ensurePip();
-    await run("python3", ["-m", "pip", "install", "--quiet", "--target", partial, "-r", requirements]);
+    const pip = ["-m", "pip", "install", "--quiet", "--no-compile", "--target", partial];
+    await run("python3", [...pip, "-r", requirements]);
   });
 }
