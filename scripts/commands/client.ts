@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { command } from "../cli/command.ts";
 import { UsageError } from "../cli/command-line.mjs";
 import { openSession } from "../cli/session.ts";
-import { endpointOf } from "../connect/client-endpoint.ts";
+import { endpointOf, withContextLength } from "../connect/client-endpoint.ts";
 import { launches } from "../connect/client-launches.ts";
 import { KEY_VARIABLE } from "../connect/client-recipes.ts";
 import { readOutputs } from "../stack/outputs.ts";
@@ -20,7 +20,7 @@ await command("client", async ({ options, operands, passed }) => {
   const key = process.env[KEY_VARIABLE];
   if (endpoint.needsKey && key === undefined)
     throw new Error(`The gateway needs a key: set ${KEY_VARIABLE}. npm run keys -- add NAME makes one.`);
-  const { command: program, args, env: added, install } = launch(endpoint, key);
+  const { command: program, args, env: added, install } = launch(await withContextLength(endpoint, key), key);
   const child = spawn(program, [...args, ...passed], {
     stdio: "inherit",
     cwd: process.env["INIT_CWD"],

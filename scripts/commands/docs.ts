@@ -6,7 +6,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { variables } from "../../gateway/src/config/config.ts";
 import { command } from "../cli/command.ts";
-import { recipeSections } from "../connect/client-recipes.ts";
+import { recipeSections } from "../connect/recipe-document.ts";
 import { roomGraphs } from "../docs/room-graph.ts";
 
 const root = join(import.meta.dirname, "..", "..");

@@ -11,13 +11,13 @@ export interface Launch {
 
 /** The clients that `npm run client` starts. @param key the client's key; undefined: none is needed */
 export const launches: Readonly<Record<string, (endpoint: Endpoint, key: string | undefined) => Launch>> = {
-  codex: ({ url, model, needsKey }, key) => ({
+  codex: ({ model, ...endpoint }, key) => ({
     command: "codex",
-    args: [...codexSettings({ url, needsKey }).flatMap((line) => ["-c", line]), "-m", model],
+    args: [...codexSettings(endpoint).flatMap((line) => ["-c", line]), "-m", model],
     env: key === undefined ? {} : { [KEY_VARIABLE]: key },
     install: "npm install -g @openai/codex",
   }),
-  claude: ({ url, model }, key) => ({
+  claude: ({ url, model, contextLength }, key) => ({
     command: "claude",
     args: [],
     env: {
@@ -28,6 +28,7 @@ export const launches: Readonly<Record<string, (endpoint: Endpoint, key: string 
       ANTHROPIC_MODEL: model,
       ANTHROPIC_DEFAULT_HAIKU_MODEL: model,
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+      ...(contextLength === undefined ? {} : { CLAUDE_CODE_MAX_CONTEXT_TOKENS: `${contextLength}` }),
     },
     install: "npm install -g @anthropic-ai/claude-code",
   }),
@@ -42,13 +43,14 @@ export const launches: Readonly<Record<string, (endpoint: Endpoint, key: string 
   }),
 };
 
-function codexSettings({ url, needsKey }: Pick<Endpoint, "url" | "needsKey">): string[] {
+function codexSettings({ url, needsKey, contextLength }: Omit<Endpoint, "model">): string[] {
   const provider = "model_providers.ollama-stack";
   return [
     'model_provider="ollama-stack"',
     `${provider}.name="ollama-stack"`,
     `${provider}.base_url="${url}/v1"`,
     `${provider}.wire_api="responses"`,
+    ...(contextLength === undefined ? [] : [`model_context_window=${contextLength}`]),
     ...(needsKey ? [`${provider}.env_key="${KEY_VARIABLE}"`] : []),
   ];
 }

@@ -4,16 +4,27 @@ export interface Endpoint {
   readonly url: string;
   readonly model: string;
   readonly needsKey: boolean;
+  /** Tokens that the model takes, if known: agents shorten a conversation before it is longer. */
+  readonly contextLength?: number | undefined;
 }
 
 /** The variable that holds a client's API key. */
 export const KEY_VARIABLE = "OLLAMA_STACK_API_KEY";
+
+/** A package that tests use with the gateway. Programs are installed in this version by `npm run test:compat`. */
+export interface TestedPackage {
+  readonly name: string;
+  readonly version: string;
+  readonly kind: "program" | "npm" | "python";
+}
 
 /** How one client is told of the service. */
 export interface ClientRecipe {
   readonly title: string;
   /** Where the lines go. */
   readonly place: string;
+  /** What the recipe is tested with; without it, it is what the client's documentation says. */
+  readonly tested?: readonly TestedPackage[];
   /** The language of the lines, for a document. */
   readonly language: "sh" | "toml" | "json" | "yaml" | "python" | "ts" | "text";
   /** The lines to paste, of a shell, a settings file or a program. */
@@ -29,8 +40,19 @@ const openAiVariables = (endpoint: Endpoint): string[] => [
   `export OPENAI_API_KEY=${shellKey(endpoint)}`,
 ];
 
+/** What an agent leaves free of the context for a response. */
+function outputRoom(contextLength: number): number {
+  return Math.min(32_000, Math.floor(contextLength / 4));
+}
+
+/** A line that says how large the context is, if it is known. */
+function ifKnown(contextLength: number | undefined, line: (tokens: number) => string): string[] {
+  return contextLength === undefined ? [] : [line(contextLength)];
+}
+
 /** What opencode reads from its file or from its environment. */
-export function openCodeConfig({ url, model, needsKey }: Endpoint): object {
+export function openCodeConfig({ url, model, needsKey, contextLength }: Endpoint): object {
+  const limit = contextLength && { limit: { context: contextLength, output: outputRoom(contextLength) } };
   return {
     model: `ollama-stack/${model}`,
     small_model: `ollama-stack/${model}`,
@@ -39,20 +61,26 @@ export function openCodeConfig({ url, model, needsKey }: Endpoint): object {
         npm: "@ai-sdk/openai-compatible",
         name: "ollama-stack",
         options: { baseURL: `${url}/v1`, apiKey: needsKey ? `{env:${KEY_VARIABLE}}` : anyKey },
-        models: { [model]: { name: model } },
+        models: { [model]: { name: model, ...limit } },
       },
     },
   };
 }
 
+const program = (name: string, version: string): TestedPackage => ({ name, version, kind: "program" });
+const npm = (name: string, version: string): TestedPackage => ({ name, version, kind: "npm" });
+const python = (name: string, version: string): TestedPackage => ({ name, version, kind: "python" });
+
 export const recipes: readonly ClientRecipe[] = [
   {
     title: "Codex CLI",
     place: "~/.codex/config.toml",
+    tested: [program("@openai/codex", "0.171.0")],
     language: "toml",
-    lines: ({ url, model, needsKey }) => [
+    lines: ({ url, model, needsKey, contextLength }) => [
       `model = "${model}"`,
       'model_provider = "ollama-stack"',
+      ...ifKnown(contextLength, (tokens) => `model_context_window = ${tokens}`),
       "",
       "[model_providers.ollama-stack]",
       'name = "ollama-stack"',
@@ -64,26 +92,34 @@ export const recipes: readonly ClientRecipe[] = [
   {
     title: "Claude Code",
     place: "the shell",
+    tested: [program("@anthropic-ai/claude-code", "2.1.332")],
     language: "sh",
     lines: (endpoint) => [
       `export ANTHROPIC_BASE_URL=${endpoint.url}`,
       `export ANTHROPIC_AUTH_TOKEN=${shellKey(endpoint)}`,
       `export ANTHROPIC_MODEL=${endpoint.model} ANTHROPIC_DEFAULT_HAIKU_MODEL=${endpoint.model}`,
+      ...ifKnown(endpoint.contextLength, (tokens) => `export CLAUDE_CODE_MAX_CONTEXT_TOKENS=${tokens}`),
     ],
   },
   {
     title: "opencode",
     place: "opencode.json",
+    tested: [program("opencode-ai", "1.18.33")],
     language: "json",
     lines: (endpoint) => JSON.stringify(openCodeConfig(endpoint), undefined, 2).split("\n"),
   },
   {
     title: "GitHub Copilot CLI",
     place: "the shell",
+    tested: [program("@github/copilot", "1.0.102")],
     language: "sh",
     lines: (endpoint) => [
       `export COPILOT_PROVIDER_BASE_URL=${endpoint.url}/v1`,
       `export COPILOT_MODEL=${endpoint.model}`,
+      ...ifKnown(
+        endpoint.contextLength,
+        (tokens) => `export COPILOT_PROVIDER_MAX_PROMPT_TOKENS=${tokens - outputRoom(tokens)}`,
+      ),
       ...(endpoint.needsKey ? [`export COPILOT_PROVIDER_API_KEY=${shellKey(endpoint)}`] : []),
     ],
   },
@@ -110,13 +146,15 @@ export const recipes: readonly ClientRecipe[] = [
   {
     title: "Continue",
     place: "~/.continue/config.yaml, under models",
+    tested: [program("@continuedev/cli", "1.5.47")],
     language: "yaml",
-    lines: ({ url, model, needsKey }) => [
+    lines: ({ url, model, needsKey, contextLength }) => [
       `- name: ${model}`,
       "  provider: openai",
       `  model: ${model}`,
       `  apiBase: ${url}/v1`,
       `  apiKey: ${needsKey ? `\${{ secrets.${KEY_VARIABLE} }}` : anyKey}`,
+      ...ifKnown(contextLength, (tokens) => `  defaultCompletionOptions: { contextLength: ${tokens} }`),
     ],
   },
   {
@@ -131,6 +169,7 @@ export const recipes: readonly ClientRecipe[] = [
   {
     title: "LiteLLM",
     place: "config.yaml",
+    tested: [python("litellm", "1.110.2")],
     language: "yaml",
     lines: ({ url, model, needsKey }) => [
       "model_list:",
@@ -144,6 +183,7 @@ export const recipes: readonly ClientRecipe[] = [
   {
     title: "LangChain",
     place: "Python, langchain-openai",
+    tested: [python("langchain-openai", "1.7.4"), npm("@langchain/openai", "1.6.0")],
     language: "python",
     lines: (endpoint) => [
       "from langchain_openai import ChatOpenAI",
@@ -154,6 +194,7 @@ export const recipes: readonly ClientRecipe[] = [
   {
     title: "LlamaIndex",
     place: "Python, llama-index-llms-openai-like",
+    tested: [python("llama-index-llms-openai-like", "0.8.1")],
     language: "python",
     lines: (endpoint) => [
       "from llama_index.llms.openai_like import OpenAILike",
@@ -164,6 +205,7 @@ export const recipes: readonly ClientRecipe[] = [
   {
     title: "Pydantic AI",
     place: "Python, pydantic-ai",
+    tested: [python("pydantic-ai-slim", "2.68.0")],
     language: "python",
     lines: (endpoint) => [
       "from pydantic_ai import Agent",
@@ -177,6 +219,7 @@ export const recipes: readonly ClientRecipe[] = [
   {
     title: "AI SDK",
     place: "TypeScript, @ai-sdk/openai-compatible",
+    tested: [npm("@ai-sdk/openai-compatible", "3.0.92"), npm("ai", "7.0.173")],
     language: "ts",
     lines: (endpoint) => [
       'import { createOpenAICompatible } from "@ai-sdk/openai-compatible";',
@@ -188,6 +231,7 @@ export const recipes: readonly ClientRecipe[] = [
   {
     title: "OpenAI Agents SDK",
     place: "the shell; tracing would go to OpenAI",
+    tested: [python("openai-agents", "0.24.0"), npm("@openai/agents", "0.20.0")],
     language: "sh",
     lines: (endpoint) => [
       ...openAiVariables(endpoint),
@@ -223,12 +267,14 @@ export const recipes: readonly ClientRecipe[] = [
   {
     title: "Any other client of OpenAI's API",
     place: "the shell",
+    tested: [npm("openai", "7.57.0"), python("openai", "3.57.0"), program("@qwen-code/qwen-code", "0.24.4")],
     language: "sh",
     lines: (endpoint) => [...openAiVariables(endpoint), `# model: ${endpoint.model}`],
   },
   {
     title: "Any other client of Ollama's API",
     place: "the shell",
+    tested: [npm("ollama", "0.6.4"), python("ollama", "0.6.3")],
     language: "sh",
     lines: ({ url, model }) => [`export OLLAMA_HOST=${url}`, `# model: ${model}`],
   },
@@ -249,14 +295,4 @@ function nodeKey({ needsKey }: Endpoint): string {
 /** A container's loopback is its own. */
 function inContainer(url: string): string {
   return url.replace(/\/\/(127\.0\.0\.1|localhost)\b/, "//host.docker.internal");
-}
-
-/** The recipes as a part of a document. */
-export function recipeSections(endpoint: Endpoint): string {
-  return recipes
-    .map(
-      ({ title, place, language, lines }) =>
-        `### ${title}\n\nIn ${place}:\n\n\`\`\`${language}\n${lines(endpoint).join("\n")}\n\`\`\``,
-    )
-    .join("\n\n");
 }

@@ -274,7 +274,7 @@ describe.each(providers)(
 
     test("a failure in mid-stream is an error, not an end", async () => {
       // Some write what they cannot read to the console.
-      const writes = vi.spyOn(console, "error").mockImplementation(() => undefined);
+      const writes = vi.spyOn(console, "warn").mockImplementation(() => undefined);
       onTestFinished(() => {
         writes.mockRestore();
       });

@@ -1,5 +1,11 @@
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
-import { endpointOf } from "../../../scripts/connect/client-endpoint.ts";
+import { claudeProgram } from "../../../compat/clients/claude-code.ts";
+import { codexProgram } from "../../../compat/clients/codex.ts";
+import { endpointOf, withContextLength } from "../../../scripts/connect/client-endpoint.ts";
 import { launches } from "../../../scripts/connect/client-launches.ts";
 import { KEY_VARIABLE, recipes } from "../../../scripts/connect/client-recipes.ts";
 import type { StackOutputs } from "../../../scripts/stack/outputs.ts";
@@ -27,6 +33,56 @@ describe("the recipe for a client", () => {
     const local = { ...endpoint, url: "http://127.0.0.1:8000" };
     const webUi = recipes.find(({ title }) => title === "Open WebUI");
     expect(webUi?.lines(local)[0]).toBe("OPENAI_API_BASE_URL=http://host.docker.internal:8000/v1");
+  });
+});
+
+it("names the versions that the tests use", () => {
+  const root = `${import.meta.dirname}/../../..`;
+  const { devDependencies } = JSON.parse(readFileSync(`${root}/package.json`, "utf8")) as {
+    readonly devDependencies: Readonly<Record<string, string>>;
+  };
+  const python = ["requirements", "agents", "llama-index"]
+    .map((name) => readFileSync(`${root}/tests/e2e/python/${name}.txt`, "utf8").replaceAll(/\[.*\]/g, ""))
+    .join("\n");
+  for (const { name, version, kind } of recipes.flatMap(({ tested = [] }) => tested)) {
+    if (kind === "npm") expect([name, devDependencies[name]]).toEqual([name, version]);
+    const program = [claudeProgram, codexProgram].find((each) => each.package === name);
+    if (kind === "program" && program !== undefined) expect([name, version]).toEqual([name, program.version]);
+    if (kind === "python") expect(python.split("\n")).toContain(`${name}==${version}`);
+  }
+});
+
+describe("the size of the context", () => {
+  it("is what coding agents are told of the model, if it is known", () => {
+    const known = { ...endpoint, contextLength: 32_768 };
+    const agents = recipes.filter(({ lines }) => lines(known).length > lines(endpoint).length);
+    expect(agents.map(({ title }) => title)).toEqual([
+      "Codex CLI",
+      "Claude Code",
+      "opencode",
+      "GitHub Copilot CLI",
+      "Continue",
+    ]);
+    for (const { lines } of agents) expect(lines(known).join("\n")).toMatch(/32768|24576/);
+    expect(launches["claude"]?.(known, undefined).env["CLAUDE_CODE_MAX_CONTEXT_TOKENS"]).toBe("32768");
+    expect(launches["codex"]?.(known, undefined).args).toContain("model_context_window=32768");
+  });
+
+  it("comes from the gateway's list of models", async () => {
+    const seen: (string | undefined)[] = [];
+    const server = createServer((request, response) => {
+      seen.push(request.headers.authorization);
+      const data = [{ id: "other" }, { id: "qwen3:8b", context_length: 4096 }];
+      response.end(JSON.stringify({ data }));
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const here = { ...endpoint, url: `http://127.0.0.1:${port}` };
+    expect(await withContextLength(here, "secret")).toEqual({ ...here, contextLength: 4096 });
+    expect(seen).toEqual(["Bearer secret"]);
+    server.close();
+    await once(server, "close");
+    expect(await withContextLength(here, undefined)).toEqual(here);
   });
 });
 
