@@ -17,6 +17,7 @@ import type { UsageLedger } from "./usage-ledger.ts";
 
 interface Entry {
   readonly key: KeyDefinition;
+  readonly keyId: string;
   /** `NAME:ID`, in audit lines. */
   readonly label: string;
   readonly consumer: Consumer;
@@ -99,10 +100,10 @@ export class KeyStore {
     let found: Entry | undefined;
     for (const entry of this.#entries) if (timingSafeEqual(entry.key.digest, digest)) found = entry;
     if (found === undefined) return undefined;
-    const { key, consumer } = found;
+    const { key, keyId, consumer } = found;
     return {
       consumer,
-      keyId: keyId(key),
+      keyId,
       refusal: refusalOf(key),
       expiresAt: key.expiresAt === undefined ? undefined : new Date(key.expiresAt).toISOString(),
     };
@@ -128,7 +129,7 @@ export class KeyStore {
       const consumer = consumers.get(key.name) ?? this.#consumerOf(key, before);
       consumers.set(key.name, consumer);
       this.#names.add(key.name);
-      return { key, label: keyLabel(key), consumer };
+      return { key, keyId: keyId(key), label: keyLabel(key), consumer };
     });
   }
 

@@ -126,11 +126,17 @@ export class LoadedModels {
     const loaded = this.#models.get(model);
     const known = loaded !== undefined && this.has(requirement);
     const settings = settingsOf(requirement);
-    const requestedWith = known ? loaded.requestedWith.add(settings) : new Set([settings]);
     const until = keptMs === undefined ? Infinity : performance.now() + keptMs;
     const staysMs = keptMs ?? loaded?.staysMs ?? 0;
-    const context = known ? loaded.context : undefined;
-    this.#models.set(model, { context, requestedWith, until, keptMs, staysMs });
+    if (known) {
+      loaded.requestedWith.add(settings);
+      loaded.until = until;
+      loaded.keptMs = keptMs;
+      loaded.staysMs = staysMs;
+    } else {
+      const requestedWith = new Set([settings]);
+      this.#models.set(model, { context: undefined, requestedWith, until, keptMs, staysMs });
+    }
   }
 
   #present(model: string): Loaded | undefined {
@@ -139,8 +145,11 @@ export class LoadedModels {
   }
 }
 
+// What most requests have.
+const DEFAULT_SETTINGS = " ";
+
 function settingsOf({ context, runner }: RunnerRequirement): string {
-  return `${context ?? ""} ${runner}`;
+  return context === undefined && runner === "" ? DEFAULT_SETTINGS : `${context ?? ""} ${runner}`;
 }
 
 function hasRunner(settings: string): boolean {

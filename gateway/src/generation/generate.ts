@@ -10,7 +10,7 @@ import type { NeededContext } from "../backends/loaded-models.ts";
 import { acquireQuota, settleQuota } from "./acquire-quota.ts";
 import { setIgnoredHeader } from "./ignored-header.ts";
 import { type RunnableCalls, runCalls } from "./run-calls.ts";
-import { shareModel } from "./shared-model.ts";
+import { runsAsLoaded, shareModel } from "./shared-model.ts";
 import { requireKnownTokens } from "./context-check.ts";
 import { requireCompletion } from "./completion-check.ts";
 import { requireVisionSupport } from "./vision-check.ts";
@@ -40,21 +40,24 @@ export async function generate(
   const { model, stream } = asked.call.body;
   record.model = model;
   record.stream = stream;
-  const { call, further = [] } = asked;
-  if (gateway.config.LOG_TEXT === "on") record.keepText([call, ...further].map(({ body }) => body));
+  const { call, subject, images, thinking } = asked;
+  const bodies = bodiesOf(asked);
+  if (gateway.config.LOG_TEXT === "on") record.keepText(bodies);
   if (asked.ignoredKeywords !== undefined) {
     void reply.header(IGNORED_KEYWORDS_HEADER, ignoredHeader(asked.ignoredKeywords));
   }
   const checking = requireCompletion(gateway, asked, request);
   if (checking !== undefined) await checking;
-  const { subject, images, thinking } = asked;
-  acquireQuota(request, reply, { bodies: [call, ...further].map(({ body }) => body), subject });
+  acquireQuota(request, reply, { bodies, subject });
   const { consumer } = request;
   const admitted = gateway.scheduler.admit({ ...call, subject, images, thinking, consumer, neededContext });
   record.admitted = admitted;
   try {
-    const visible = await requireVisionSupport(gateway.backends, asked, admitted);
-    await requireKnownTokens(gateway.backends, asked, admitted);
+    // Hardly ever is there something to wait for, and each wait costs a request more than the check.
+    const seen = requireVisionSupport(gateway.backends, asked, admitted);
+    const visible = seen instanceof Promise ? await seen : seen;
+    const looking = requireKnownTokens(gateway.backends, asked, admitted);
+    if (looking !== undefined) await looking;
     const adapt = asked.adapt?.() ?? asItCame;
     const answering = { gateway, request, reply, asked: visible, adapt, admitted };
     await (stream ? sendStream(answering) : sendBuffered(answering));
@@ -64,16 +67,20 @@ export async function generate(
   }
 }
 
+/** Of the request's calls to Ollama. */
+function bodiesOf({ call, further }: ApiAdapter): readonly object[] {
+  return further === undefined ? [call.body] : [call.body, ...further.map(({ body }) => body)];
+}
+
 /** Where a key has to leave the model as it is for the others, its calls do. @throws ApiError */
 function share(
   gateway: AppContext,
   { consumer, body: given }: FastifyRequest,
   asked: ApiAdapter,
 ): { readonly asked: ApiAdapter; readonly neededContext?: NeededContext | undefined } {
-  if (consumer.options) return { asked };
+  if (consumer.options || bodiesOf(asked).every(runsAsLoaded)) return { asked };
   const calls = [asked.call, ...(asked.further ?? [])];
   const shared = calls.map(({ body }) => shareModel(body, given, gateway));
-  if (shared.every(({ body }, index) => body === calls[index]?.body)) return { asked };
   const [call = asked.call, ...further] = calls.map((each, index) => ({
     ...each,
     body: shared[index]?.body ?? each.body,

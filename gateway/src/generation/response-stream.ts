@@ -32,7 +32,7 @@ export class ResponseStream {
     this.#contentType = contentType;
     this.#slowReaderTimeout = slowReaderTimeout;
     this.#onStall = onStall;
-    reply.raw.once("close", () => {
+    reply.raw.on("close", () => {
       clearTimeout(this.#stall);
     });
   }

@@ -4,6 +4,7 @@ import { ApiError, type Subject } from "../errors.ts";
 import type { EventReader } from "../ollama/generate-stream.ts";
 import type { AdmittedRequest } from "../scheduling/admitted-request.ts";
 import type { ApiAdapter } from "../apis/adapter.ts";
+import type { OllamaClient } from "../ollama/client.ts";
 import { isLarge } from "../ollama/proxy-body.ts";
 import { maxOutputOf } from "./acquire-quota.ts";
 import { isLong, requireRoom } from "./prompt-room.ts";
@@ -12,55 +13,87 @@ import { asksToThink, sendWithThinking } from "./think-fallback.ts";
 /** The calls, and the parameter that has the model think, where that is only a preference. */
 export type RunnableCalls = Pick<ApiAdapter, "call" | "further" | "subject" | "thinking">;
 
+type Call = ApiAdapter["call"];
+
 /** Takes the events of all calls of a request, one call after another. */
 interface Reader extends EventReader {
-  /** Has to be over before the next call is asked; a client that is behind is waited for so. */
+  /** Has to be over before the next call is sent; a client that is behind is waited for so. */
   beforeNext?(): Promise<void> | undefined;
 }
 
 /**
- * Asks Ollama what a request asks for, one call after another, so that a request never has more than one slot. Each call
+ * Sends the calls of a request to Ollama, one after another, so that a request never has more than one slot. Each call
  * waits for a slot.
  *
- * @throws ApiError of the first call that failed; those after it are not asked
+ * @throws ApiError of the first call that failed; those after it are not sent
  */
-export async function runCalls(
+export function runCalls(
   request: FastifyRequest,
-  { call, further = [], subject, thinking }: RunnableCalls,
+  calls: RunnableCalls,
   admitted: AdmittedRequest,
   reader: Reader,
 ): Promise<void> {
-  const { record, consumer } = request;
-  const ask = (asked: ApiAdapter["call"]): Promise<void> =>
-    admitted.run((ollama) => {
-      const sendCall = (each: ApiAdapter["call"]): Promise<void> => {
-        record.beginCall(each.body, maxOutputOf(each.body));
-        const sent = isLarge(request.bodyCost) ? { ...each, isLarge: true } : each;
-        return ollama.generate(sent, admitted, reader, record.trace?.traceparent);
-      };
-      const send = (): Promise<void> =>
-        thinking === undefined || !asksToThink(asked)
-          ? sendCall(asked)
-          : sendWithThinking(asked, admitted, sendCall, () => {
-              record.ignore(thinking);
-            });
-      return isLong(request) ? requireRoom(admitted, asked.body).then(send) : send();
-    });
-  if (further.length === 0) return ask(call);
-  for (const [index, each] of [call, ...further].entries()) {
+  const { call, further, thinking } = calls;
+  const run = { request, admitted, reader, thinking };
+  return further === undefined || further.length === 0
+    ? runCall(run, call)
+    : runInTurn(run, [call, ...further], calls.subject);
+}
+
+/** What all calls of a request have in common. */
+interface Run extends Pick<RunnableCalls, "thinking"> {
+  readonly request: FastifyRequest;
+  readonly admitted: AdmittedRequest;
+  readonly reader: Reader;
+}
+
+async function runInTurn(run: Run, calls: readonly Call[], subject: Subject): Promise<void> {
+  const { admitted, reader } = run;
+  const { record, consumer, reservation } = run.request;
+  for (const [index, call] of calls.entries()) {
     if (index > 0) {
-      admitted.next({ ...each, subject, consumer });
-      const refusal = consumer.limits.canContinue(record.tokens(), request.reservation);
+      admitted.next({ ...call, subject, consumer });
+      const refusal = consumer.limits.canContinue(record.tokens(), reservation);
       if (refusal !== undefined) throw refusal;
       const behind = reader.beforeNext?.();
       if (behind !== undefined) await unlessGivenUp(admitted, behind);
     }
     try {
-      await ask(each);
+      await runCall(run, call);
     } catch (thrown) {
       throw namingPart(thrown, subject, index);
     }
   }
+}
+
+function runCall(run: Run, call: Call): Promise<void> {
+  const { request, admitted } = run;
+  return admitted.run((ollama) =>
+    isLong(request)
+      ? requireRoom(admitted, call.body).then(() => sendAsPreferred(run, call, ollama))
+      : sendAsPreferred(run, call, ollama),
+  );
+}
+
+/** Has the model think, where that is a preference, as far as it can. */
+function sendAsPreferred(run: Run, call: Call, ollama: OllamaClient): Promise<void> {
+  const { thinking, admitted, request } = run;
+  if (thinking === undefined || !asksToThink(call)) return send(run, call, ollama);
+  return sendWithThinking(
+    call,
+    admitted,
+    (each) => send(run, each, ollama),
+    () => {
+      request.record.ignore(thinking);
+    },
+  );
+}
+
+function send({ request, admitted, reader }: Run, call: Call, ollama: OllamaClient): Promise<void> {
+  const { record } = request;
+  record.beginCall(call.body, maxOutputOf(call.body));
+  const sent = isLarge(request.bodyCost) ? { ...call, isLarge: true } : call;
+  return ollama.generate(sent, admitted, reader, record.trace?.traceparent);
 }
 
 /** Waits, unless the request is given up meanwhile. @throws ApiError why */

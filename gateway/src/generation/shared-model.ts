@@ -15,6 +15,12 @@ interface Body {
   readonly keep_alive?: unknown;
 }
 
+/** Whether a request to Ollama has nothing that could have its model loaded otherwise. */
+export function runsAsLoaded(body: object): boolean {
+  const { options, keep_alive: keepAlive } = body as Partial<Body>;
+  return keepAlive == null && runnerOptionsOf(options) === undefined;
+}
+
 export interface SharedBody<Content> {
   readonly body: Content;
   /** What the loaded model has to offer. */
@@ -35,10 +41,8 @@ export function shareModel<Content extends object>(
   gateway: Pick<AppContext, "config" | "backends">,
 ): SharedBody<Content> {
   const { model, options, keep_alive: keepAlive } = body as unknown as Body;
-  const runner = runnerOptionsOf(options);
-  if (runner === undefined && keepAlive == null) return { body };
-
-  const { num_ctx: context, ...others } = runner ?? {};
+  if (runsAsLoaded(body)) return { body };
+  const { num_ctx: context, ...others } = runnerOptionsOf(options) ?? {};
   const [refused] = Object.keys(others);
   if (refused !== undefined) {
     const param = nameOf(refused, given);

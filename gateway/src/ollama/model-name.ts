@@ -6,6 +6,22 @@ const NAMESPACE = "library/";
  * `registry.ollama.ai/library/smollm2` for `smollm2:latest`, and does not tell upper case from lower case.
  */
 export function canonicalModelName(name: string): string {
+  const known = latest.get(name);
+  if (known !== undefined) return known;
+  const canonical = canonicalOf(name);
+  if (name.length <= MAX_LENGTH) {
+    if (latest.size >= MAX_LATEST) latest.clear();
+    latest.set(name, canonical);
+  }
+  return canonical;
+}
+
+// A new text is hashed once for the tables that it is looked up in. A name longer than this is no model's.
+const MAX_LENGTH = 256;
+const MAX_LATEST = 256;
+const latest = new Map<string, string>();
+
+function canonicalOf(name: string): string {
   const short = withoutDefaults(name.toLowerCase());
   // A colon before the last slash belongs to a registry's port.
   return short.includes(":", short.lastIndexOf("/") + 1) ? short : `${short}:latest`;

@@ -76,7 +76,7 @@ export function authenticate(app: FastifyInstance, keys: KeyStore, metrics: Toke
       return;
     }
     if (works) {
-      reply.raw.once("close", () => {
+      reply.raw.on("close", () => {
         const tokens = request.record.finalTokens(limits.msPerToken);
         limits.leave(tokens, request.reservation, request.record.msPerToken);
         metrics.countTokens(consumer.name, tokens);

@@ -61,7 +61,7 @@ export function enforceBodyDeadline(
       const body = { reply, until: performance.now() + timeoutMs, index: 0 };
       request.comingBody = body;
       coming.add(body);
-      reply.raw.once("close", () => coming.delete(body));
+      reply.raw.on("close", () => coming.delete(body));
     }
     done();
   });

@@ -60,7 +60,7 @@ export class ConnectionLimits {
         reply.hijack();
         return;
       }
-      reply.raw.once("close", () => {
+      reply.raw.on("close", () => {
         this.#add(socket, -1);
         // undici takes it from a request whose body it gives up, and the log needs the address.
         request.raw.socket = socket;

@@ -33,7 +33,8 @@ export function recordRequests(
     void reply.header("x-request-id", request.id);
     // Fastify's own signal fires when the request's body has been read (fastify/fastify#6725); this one when the
     // response is over.
-    reply.raw.once("close", () => {
+    // It closes once; `once` would wrap each listener. So do the other hooks.
+    reply.raw.on("close", () => {
       bodies.release(request);
       if (!reply.raw.writableFinished) {
         record.error ??= new ApiError("client_left");

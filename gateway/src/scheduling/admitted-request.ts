@@ -44,8 +44,8 @@ export function modelRequirementOf({ path, body }: GenerationRequest): ModelRequ
   return { name, model: canonicalModelName(name), context, runner, options, path, keepAlive };
 }
 
-/** What the admission does for its requests. */
-interface SchedulerHandle {
+/** What the scheduler does for its requests. */
+export interface SchedulerHandle {
   readonly queue: (admitted: AdmittedRequest) => Promise<void>;
   readonly release: (admitted: AdmittedRequest) => void;
   readonly left: (admitted: AdmittedRequest) => void;
@@ -82,7 +82,7 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
 
   constructor(asked: GenerationRequest, requirement: ModelRequirement, scheduler: SchedulerHandle) {
     this.key = asked.consumer.name;
-    this.#words = { subject: asked.subject, images: asked.images, thinking: asked.thinking };
+    this.#words = asked;
     this.#mayChooseContext = asked.consumer.options;
     this.#neededContext = asked.neededContext;
     this.requirement = requirement;

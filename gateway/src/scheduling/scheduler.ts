@@ -7,6 +7,7 @@ import { IndexedSet } from "../lib/indexed-set.ts";
 import {
   type GenerationRequest,
   type QueueLimits,
+  type SchedulerHandle,
   AdmittedRequest,
   modelRequirementOf,
 } from "./admitted-request.ts";
@@ -31,6 +32,16 @@ export class Scheduler {
   #averageMs = SECOND;
   #draining = false;
   #onEmpty: (() => void) | undefined;
+  /** For all requests: one for each would be three functions more to collect. */
+  readonly #handle: SchedulerHandle = {
+    queue: (each) => this.#queue(each),
+    release: (each) => {
+      this.#release(each);
+    },
+    left: (each) => {
+      this.#remove(each);
+    },
+  };
 
   constructor(backends: BackendPool, limits: QueueLimits) {
     this.#backends = backends;
@@ -79,15 +90,7 @@ export class Scheduler {
     // Of those that arrive before it is known where they can go, as many as there are slots will not have to wait.
     const room = this.#limits.length + (known ? 0 : this.#slots());
     if (ready === undefined && this.#waiting >= room) throw this.#full();
-    const admitted = new AdmittedRequest(asked, requirement, {
-      queue: (each) => this.#queue(each),
-      release: (each) => {
-        this.#release(each);
-      },
-      left: (each) => {
-        this.#remove(each);
-      },
-    });
+    const admitted = new AdmittedRequest(asked, requirement, this.#handle);
     this.#inside.add(admitted);
     this.#waiting += 1;
     if (ready !== undefined) this.#give(admitted, ready);

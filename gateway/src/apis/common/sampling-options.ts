@@ -15,9 +15,11 @@ export function toOllamaOptions(asked: Partial<Sampling>, limit?: number | null)
   if (asked.temperature != null) options.temperature = asked.temperature;
   if (asked.top_p != null) options.top_p = asked.top_p;
   if (asked.seed != null) options.seed = asked.seed;
-  // An empty text would stop every response before its first token.
-  const stops = [asked.stop ?? []].flat().filter((stop) => stop !== "");
-  if (stops.length > 0) options.stop = stops;
+  if (asked.stop != null) {
+    // An empty text would stop every response before its first token.
+    const stops = [asked.stop].flat().filter((stop) => stop !== "");
+    if (stops.length > 0) options.stop = stops;
+  }
   if (asked.presence_penalty != null) options.presence_penalty = asked.presence_penalty;
   if (asked.frequency_penalty != null) options.frequency_penalty = asked.frequency_penalty;
   return options;

@@ -61,6 +61,7 @@ export function chosenTools(
   { tools, tool_choice: choice, parallel_tool_calls: parallel, response_format: format }: ChatRequest,
   ignored: IgnoredParameters,
 ): ChosenTools {
+  if (!tools?.length && choice == null) return toOutputFormat(format);
   const functions = functionsOf(tools, ignored);
   const chosen = chooseTools(
     functions.map(([, tool]) => tool),
