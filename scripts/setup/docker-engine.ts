@@ -1,10 +1,10 @@
 import { accessSync, closeSync, constants, existsSync, openSync, readFileSync, rmSync } from "node:fs";
-import { homedir } from "node:os";
 import { spawn } from "node:child_process";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type EngineAddress, engineEnvironment, EngineError } from "../../engine/docker-cli.ts";
 import { explainEngine } from "../../engine/diagnostics.ts";
+import { chosenContext, type EngineEndpoint, endpointOf } from "./docker-context.ts";
 import { installPackages } from "../../toolchain/apt.ts";
 import { type DockerApi, dockerApi, dockerClientApi, EngineHangs } from "../../engine/docker-api.ts";
 import { cacheRoot } from "../../host/cache-dir.mjs";
@@ -52,11 +52,13 @@ async function namedEngine(locked: Locked, address: EngineAddress): Promise<Engi
 }
 
 async function ownEngine(locked: Locked): Promise<Engine> {
-  const host = await findHost();
-  const env = host === defaultHost || process.env["DOCKER_HOST"] === host ? {} : { DOCKER_HOST: host };
+  const { host, tls } = await findEndpoint();
+  const isKnown = host === defaultHost || process.env["DOCKER_HOST"] === host;
+  // The provider would let a context win over the address.
+  const env: Record<string, string> = isKnown ? {} : { DOCKER_HOST: host, DOCKER_CONTEXT: "", ...tls };
   if (!host.startsWith("unix://")) {
     const version = await ask("docker", ["version", "--format", "{{.Server.Version}}"], {
-      env: { DOCKER_HOST: host },
+      env: { DOCKER_HOST: host, ...tls },
     });
     if (version === undefined)
       throw new SetupError(
@@ -90,30 +92,11 @@ async function ownEngine(locked: Locked): Promise<Engine> {
 }
 
 /** DOCKER_HOST, else the chosen context's, else the default socket. */
-async function findHost(): Promise<string> {
+async function findEndpoint(): Promise<EngineEndpoint> {
   const fromEnvironment = process.env["DOCKER_HOST"];
-  if (fromEnvironment) return fromEnvironment;
-  const context = process.env["DOCKER_CONTEXT"] ?? chosenContext();
-  if (context === undefined || context === "" || context === "default") return defaultHost;
-  const endpoint = await ask("docker", [
-    "context",
-    "inspect",
-    "--format",
-    "{{.Endpoints.docker.Host}}",
-    context,
-  ]);
-  if (endpoint === undefined || endpoint === "")
-    throw new SetupError(`docker context "${context}" cannot be read: see docker context ls`);
-  return endpoint;
-}
-
-function chosenContext(): string | undefined {
-  try {
-    const config = join(process.env["DOCKER_CONFIG"] ?? join(homedir(), ".docker"), "config.json");
-    return (JSON.parse(readFileSync(config, "utf8")) as { currentContext?: string }).currentContext;
-  } catch {
-    return undefined;
-  }
+  if (fromEnvironment) return { host: fromEnvironment, tls: {} };
+  const context = chosenContext();
+  return context === undefined ? { host: defaultHost, tls: {} } : await endpointOf(context);
 }
 
 async function startEngine(api: DockerApi): Promise<void> {

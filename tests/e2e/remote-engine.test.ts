@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
@@ -181,6 +182,19 @@ describe("over TCP with TLS", () => {
     project.configure({ gpus: undefined });
     await project.pulumi("up", "--yes", "--skip-preview");
     expect(engine.docker(...requests).trim()).toBe("null");
+  });
+
+  it("is found where a Docker context names it, with the certificates of the context", async () => {
+    const { client } = certificates;
+    const env = { DOCKER_CONFIG: join(folder, "docker"), DOCKER_CONTEXT: "far-with-tls", PULUMI_STACK: "" };
+    const files = ["ca", "cert", "key"].map((file) => `${file}=${join(client, `${file}.pem`)}`);
+    const endpoint = [`host=tcp://${engine.address}:2376`, ...files].join(",");
+    execFileSync("docker", ["context", "create", "far-with-tls", "--docker", endpoint], {
+      env: { ...process.env, DOCKER_CONFIG: env.DOCKER_CONFIG },
+    });
+    const printed = await succeeds(["scripts/commands/env.ts", "--stack", "none-such"], env);
+    expect(printed).toContain(`tcp://${engine.address}:2376`);
+    expect(printed).toMatch(/DOCKER_CERT_PATH=\S*contexts\/tls\/\S+\/docker/);
   });
 
   it("says in one line which file is missing, and that an unknown authority is not trusted", async () => {
