@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { copyCiConfig } from "../stack/ci-stack.ts";
 import { say } from "../../host/progress.ts";
 import { setup, type ToolSource } from "../setup/setup.ts";
-import { keepStackFile, stackFile } from "../stack/stack-file.ts";
-import { currentLogin, stateEnvironment } from "../stack/backend.ts";
+import { configFileVariable } from "../stack/pulumi-cli.ts";
+import { keepStackFile, stackFile, writableCopy } from "../stack/stack-file.ts";
+import { currentLogin, stateEnvironment, stateFolder } from "../stack/backend.ts";
 import { mendStateFiles } from "../stack/backend-files.ts";
 
 /** What every command needs: the tools set up, state and passphrase found, and the stack it is about. */
@@ -45,5 +46,7 @@ export async function openSession({
   const backend = env["PULUMI_BACKEND_URL"] ?? currentLogin(pulumiHome);
   if (backend !== undefined) mendStateFiles(backend);
   keepStackFile(stackFile(chosen));
+  const settingsCopy = writableCopy(chosen, stateFolder(process.env));
+  if (settingsCopy !== undefined) env[configFileVariable] = settingsCopy;
   return { world, stack: chosen, stackOption, env, added };
 }

@@ -29,6 +29,19 @@ interface RunOptions {
   readonly input?: string;
 }
 
+/** Names the file of settings that commands of the CLI take instead of the stack's, where the checkout is read-only. */
+export const configFileVariable = "OLLAMA_STACK_CONFIG_FILE";
+const readingConfig: ReadonlySet<string | undefined> = new Set(["up", "preview", "refresh", "destroy"]);
+
+/** The arguments, with the file of settings that the environment names. */
+export function withConfigFile(args: readonly string[], env: NodeJS.ProcessEnv): readonly string[] {
+  const file = env[configFileVariable];
+  const isGiven = args.some((arg) => arg === "--config-file" || arg.startsWith("--config-file="));
+  return file === undefined || isGiven || !readingConfig.has(args[0])
+    ? args
+    : [...args, "--config-file", file];
+}
+
 /** Runs the CLI. An interrupt reaches it with the rest of the group; it ends the update in good order by itself. */
 export async function pulumi(args: readonly string[], { env, output, input }: RunOptions): Promise<string> {
   const show = output === "show";
@@ -36,7 +49,7 @@ export async function pulumi(args: readonly string[], { env, output, input }: Ru
   let terminate = wait;
   process.on("SIGINT", wait);
   try {
-    const { code, signal, stdout, stderr } = await runProcess("pulumi", args, {
+    const { code, signal, stdout, stderr } = await runProcess("pulumi", withConfigFile(args, env), {
       env,
       input,
       stdin: "inherit",

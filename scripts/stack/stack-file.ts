@@ -1,5 +1,5 @@
-import { readFileSync, truncateSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
 import type { EngineAddress } from "../../engine/docker-cli.ts";
@@ -63,6 +63,31 @@ export function keepStackFile(path: string): void {
       truncateSync(path, Buffer.byteLength(before));
     else if (settingsIn(after) === settingsIn(before)) writeFileSync(path, before);
   });
+}
+
+/**
+ * A copy of a stack's file for the CLI, which writes a salt into it, where the checkout is read-only; undefined where the
+ * file itself will do.
+ *
+ * @param folder where the copy goes
+ */
+export function writableCopy(stack: string, folder: string): string | undefined {
+  const file = stackFile(stack);
+  const text = readText(file);
+  if (text === undefined || isWritable(file)) return undefined;
+  const copy = join(folder, "settings", basename(file));
+  mkdirSync(dirname(copy), { recursive: true, mode: 0o700 });
+  writeFileSync(copy, text, { mode: 0o600 });
+  return copy;
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function withoutSalt(text: string): string {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import { describeSmoke } from "../smoke/suite.ts";
+import { describeReadOnlyCheckout } from "./read-only-checkout.ts";
 import { describeRefusals, foreignContainer } from "./refused-updates.ts";
 import { keptLoaded } from "./kept-loaded.ts";
 import { previewSteps } from "./preview-steps.ts";
@@ -81,8 +82,8 @@ describe("up", () => {
     // As in a clone of somebody whose umask is 077.
     rmSync(join(project.folder, "gateway", "dist"), { recursive: true });
     execFileSync("chmod", ["--recursive", "go=", join(project.folder, "gateway")]);
-    const up = project.run("sh", ["-c", "umask 077 && exec pulumi up --yes --skip-preview"]);
-    const { code, output: text } = await up.done;
+    const up = "umask 077 && exec pulumi up --yes --skip-preview";
+    const { code, output: text } = await project.run("sh", ["-c", up]).done;
     expect(code, text).toBe(0);
     expect(text).toMatch(/: \d+ % of \d/);
     // The warning of an engine older than Docker 28 is for neighbours.test.ts.
@@ -139,14 +140,11 @@ describe("up", () => {
   });
 
   it("is shown by npm run status, and its logs by npm run logs", async () => {
-    const script = (name: string, ...args: string[]) =>
-      project.run(process.execPath, [`scripts/commands/${name}.ts`, ...args]).done;
-    const model = outputs.installedModels[0]?.model ?? "";
-    const status = await script("status");
+    const status = await project.run(process.execPath, ["scripts/commands/status.ts"]).done;
     expect(status.output).toMatch(/^gateway +running +healthy +0 /m);
     expect(status.output).toMatch(/^requests: 0 in flight, 0 waiting$/m);
-    expect(status.output).toContain(`loaded models: ${model}`);
-    const logs = await script("logs", "--tail", "all");
+    expect(status.output).toContain(`loaded models: ${outputs.installedModels[0]?.model ?? ""}`);
+    const logs = await project.run(process.execPath, ["scripts/commands/logs.ts", "--tail", "all"]).done;
     expect(logs.output).toMatch(/^\d\d:\d\d:[\d.]+ +gateway +info +request .*path=\/v1\/chat\/completions/m);
     expect(logs.output).toMatch(/^\d\d:\d\d:[\d.]+ +ollama +/m);
   });
@@ -178,6 +176,8 @@ describe("up again", () => {
     expect(JSON.parse(state)).toHaveProperty("deployment.resources");
   });
 });
+
+describeReadOnlyCheckout(project);
 
 describe("what somebody did by hand", () => {
   it("a removed container is brought back by refresh and up", async () => {

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
+import { withConfigFile } from "../../../scripts/stack/pulumi-cli.ts";
 import { rulesFor, settingsFor } from "../../../scripts/stack/settings.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "ollama-stack-settings-"));
@@ -35,4 +36,29 @@ it.each([
   ["an option, that there is none", "prod", ["-c", "production=false"], 0],
 ])("the rules for production are checked where %s asks for it", (_what, stack, options, length) => {
   expect(rulesFor(settingsFor(stack, options))).toHaveLength(length);
+});
+
+describe("where the checkout is read-only", () => {
+  const env = { OLLAMA_STACK_CONFIG_FILE: "/state/Pulumi.dev.yaml" };
+
+  it("commands of the CLI that read settings, and would add a salt, are given a copy", () => {
+    for (const name of ["up", "preview", "refresh", "destroy"])
+      expect(withConfigFile([name, "--yes"], env)).toEqual([
+        name,
+        "--yes",
+        "--config-file",
+        "/state/Pulumi.dev.yaml",
+      ]);
+  });
+
+  it("others are not, nor those that were told of another file, or where it can be written", () => {
+    for (const args of [
+      ["stack", "export"],
+      ["config", "set"],
+      ["up", "--config-file=x"],
+      ["up", "--config-file", "x"],
+    ])
+      expect(withConfigFile(args, env)).toEqual(args);
+    expect(withConfigFile(["up"], {})).toEqual(["up"]);
+  });
 });
