@@ -64,9 +64,10 @@ export class HostPorts {
 
   /** Which of these containers are there and were started at some time. */
   started(containers: readonly string[]): string[] {
-    return this.#listed
-      .filter(({ container, state }) => containers.includes(container) && state !== "created")
-      .map(({ container }) => container);
+    const listed = new Set(
+      this.#listed.filter(({ state }) => state !== "created").map(({ container }) => container),
+    );
+    return containers.filter((container) => listed.has(container));
   }
 
   /** The port of the first of these containers that has one. */
