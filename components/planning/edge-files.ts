@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { lstatSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { type FileView, readInContainer } from "../../engine/container-view.ts";
-import { engineHost, isRemote } from "../../engine/docker-cli.ts";
+import { EngineError, engineHost, isRemote } from "../../engine/docker-cli.ts";
 import { ConfigError } from "../config/config-error.ts";
 import type { EdgeMode } from "../config/edge-modes.ts";
 import type { StackConfig } from "../config/keys.ts";
@@ -29,7 +29,14 @@ export async function certificatesVersion(config: EdgeFiles): Promise<string> {
   const { edge, edgeCertificates: folder, gatewayBaseImage: image } = config;
   const names = needed[edge];
   if (folder === "" || names === undefined) return "";
-  const seen = await readInContainer({ type: "bind", source: folder, image, engine: config }, names);
+  const mounted = { type: "bind", source: folder, image, engine: config } as const;
+  const seen = await readInContainer(mounted, names).catch((error: unknown) => {
+    if (!(error instanceof EngineError)) throw error;
+    // Docker Desktop has a list of folders that may be.
+    throw new ConfigError([
+      `edgeCertificates is ${JSON.stringify(folder)}, which the engine does not mount: ${error.message}; share that folder with the engine, or set another`,
+    ]);
+  });
   const views = seen ?? (isRemote(engineHost(config)) ? [] : names.map((name) => viewFromHost(folder, name)));
   const problems = views.flatMap(({ name, error }) => {
     const what = error === undefined ? undefined : problem(folder, name, error);

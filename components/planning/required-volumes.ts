@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { StackConfig } from "../config/keys.ts";
 import { writeErrorInContainer } from "../../engine/container-view.ts";
-import { askEngine, type EngineAddress } from "../../engine/docker-cli.ts";
+import { askEngine, type EngineAddress, EngineError } from "../../engine/docker-cli.ts";
 import { volumeExists } from "./models/disk-space.ts";
 
 /** The keys that name volumes which are there before the stack, and after it. */
@@ -28,7 +28,11 @@ export async function requireVolumes(config: VolumeConfig, ollama: string): Prom
   }
   const { modelVolume: source, gatewayBaseImage: image } = config;
   if (source === "" || (await runsWith(source, ollama, config))) return;
-  const error = await writeErrorInContainer({ type: "volume", source, image, engine: config });
+  const mounted = { type: "volume", source, image, engine: config } as const;
+  const error = await writeErrorInContainer(mounted).catch((reason: unknown) => {
+    if (!(reason instanceof EngineError)) throw reason;
+    throw new pulumi.RunError(`The volume ${source} (modelVolume) cannot be mounted: ${reason.message}`);
+  });
   if (error === undefined || error === null) return;
   throw new pulumi.RunError(
     `The volume ${source} (modelVolume) cannot be written by Ollama's container (${error}), which is root without privileges over others' files. ` +

@@ -1,9 +1,8 @@
-import { rmSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { inspect } from "../../test-support/by-hand.ts";
+import { docker, inspect } from "../../test-support/by-hand.ts";
 import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
-import { docker } from "../../test-support/by-hand.ts";
 
 // A stack whose state was lost, and which is renamed then: its models are not pulled again.
 const project = new Project({ stack: "adopted", ollamaPort: 18618, gatewayPort: 18610 });
@@ -24,15 +23,31 @@ async function modelWrittenAt(): Promise<string> {
 
 let installedAt: string;
 
+/** Selects a builder of buildx, as `docker buildx use` does, which has none of the engine's images. */
+function selectOtherBuilder(): void {
+  const folder = join(project.folder, ".docker", "buildx");
+  mkdirSync(join(folder, "instances"), { recursive: true });
+  const node = { Name: "other0", Endpoint: project.env["DOCKER_HOST"] ?? "unix:///var/run/docker.sock" };
+  const instance = { Name: "other", Driver: "docker-container", Nodes: [node], Dynamic: false };
+  writeFileSync(join(folder, "instances", "other"), JSON.stringify(instance));
+  writeFileSync(join(folder, "current"), JSON.stringify({ Key: "", Name: "other", Global: true }));
+  project.env["DOCKER_CONFIG"] = join(project.folder, ".docker");
+}
+
 beforeAll(async () => {
+  selectOtherBuilder();
   const { code, output } = await script("up", "adopted");
   expect(code, output).toBe(0);
   installedAt = await modelWrittenAt();
 });
 afterAll(async () => {
-  await script("destroy", "taken-over", "--yes");
   await project.dispose();
   for (const stack of ["adopted", "taken-over"]) expect(leftovers(stack)).toEqual(nothingLeft);
+});
+
+it("the gateway's image is built by the engine, whatever builder somebody selected", () => {
+  const images = docker("image", "ls", "--format", "{{.Repository}}", "ollama-stack-adopted-gateway");
+  expect(images).toBe("ollama-stack-adopted-gateway");
 });
 
 it("every object has labels that say what it belongs to", () => {
@@ -67,6 +82,7 @@ it("a stack whose state was lost is refused by an update, taken over, and pulls 
 
 it("a stack that was renamed is refused by a preview, keeps its volume, and pulls nothing", async () => {
   await project.pulumi("stack", "rename", "taken-over", "--stack", "adopted");
+  project.env["PULUMI_STACK"] = "taken-over";
   const preview = await script("preview", "taken-over");
   expect(preview.code).toBe(1);
   expect(preview.output).toMatch(

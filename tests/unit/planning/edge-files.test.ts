@@ -113,6 +113,13 @@ describe("what the edge's container would not have is refused", () => {
     );
   });
 
+  it("a folder that the engine does not mount, with its reason", async () => {
+    docker.tell({ "run --rm --pull never": { fails: "Mounts denied: the path is not shared" } });
+    await expect(version(folder())).rejects.toThrow(
+      /which the engine does not mount: .*Mounts denied: the path is not shared; share that folder/,
+    );
+  });
+
   it("not a key that only the container can read", async () => {
     docker.tell(seen({ name: "cert.pem", sha256: sha256("one") }, { name: "key.pem", sha256: sha256("x") }));
     expect(await version("/closed/to/this/user")).toMatch(/^[0-9a-f]{16}$/);
