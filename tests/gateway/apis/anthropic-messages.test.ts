@@ -241,7 +241,7 @@ describe("errors have Anthropic's form", () => {
       "messages[0].content[0]",
     ],
     [{ messages: [{ role: "user", content: [{ type: "input_audio" }] }] }, "messages[0].content[0]"],
-    [{ tools: [{ name: "f" }] }, "tools[0].input_schema"],
+    [{ tools: [{ name: "f", input_schema: 1 }] }, "tools[0].input_schema"],
     [{ tool_choice: { type: "any" } }, "tool_choice"],
     [{ thinking: { type: "sideways" } }, "thinking.type"],
     [{ messages: [{ role: "system", content: [{ type: "image" }] }] }, "messages[0].content[0].type"],

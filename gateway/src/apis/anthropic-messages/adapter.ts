@@ -2,7 +2,8 @@ import { estimatePromptTokens } from "../../ollama/prompt-size.ts";
 import type { OllamaChatRequest, OllamaEvent } from "../../ollama/types.ts";
 import type { ApiAdapter } from "../adapter.ts";
 import type { IgnoredParameters } from "../common/parameters.ts";
-import { type Conversation, toConversation, withoutImages } from "./conversation.ts";
+import { withoutImages } from "../common/omitted-images.ts";
+import { type Conversation, toConversation } from "./conversation.ts";
 import { chosenTools, toOllamaChat, toOllamaCount } from "./request.ts";
 import { MessageBuilder, type MessageOptions, MessageWriter, TokenCountBuilder } from "./response.ts";
 import type { ConversationRequest, CountTokensRequest, MessagesRequest } from "./schema.ts";
@@ -45,12 +46,16 @@ export function adaptTokenCount(request: CountTokensRequest, ignored: IgnoredPar
   };
 }
 
-function callOf({ thinking }: ConversationRequest, body: OllamaChatRequest, conversation: Conversation) {
+function callOf(
+  { thinking }: ConversationRequest,
+  body: OllamaChatRequest,
+  { messages, newest = -1 }: Conversation,
+) {
   return {
     call: { path: "/api/chat", body },
     subject: "messages",
     thinking: thinking == null ? "output_config.effort" : "thinking",
-    withoutImages: () => withoutImages(conversation),
+    withoutImages: () => withoutImages(messages, newest),
   } as const;
 }
 

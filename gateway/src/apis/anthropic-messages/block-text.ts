@@ -58,11 +58,6 @@ export function toolReferenceText(toolName: string): string {
   return `The tool ${toolName} is available now.`;
 }
 
-/** @param what is missing: "An image", "A document" */
-export function omissionNote(what: string, why: string): string {
-  return `[${what} was left out: ${why}.]`;
-}
-
 function element(
   name: string,
   attributes: Readonly<Record<string, string | null | undefined>>,

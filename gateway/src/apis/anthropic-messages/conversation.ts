@@ -1,13 +1,8 @@
 import { ApiError } from "../../errors.ts";
 import type { OllamaMessage, OllamaToolCall } from "../../ollama/types.ts";
+import { omissionNote } from "../common/omitted-images.ts";
 import { joinInstructions, reminder } from "../common/system-messages.ts";
-import {
-  documentText,
-  omissionNote,
-  readableText,
-  searchResultText,
-  toolReferenceText,
-} from "./block-text.ts";
+import { documentText, readableText, searchResultText, toolReferenceText } from "./block-text.ts";
 import type { Block, DocumentBlock, ImageBlock, OtherBlock, ToolResultBlock } from "./blocks.ts";
 import type { Message, ConversationRequest } from "./schema.ts";
 import { readThinking } from "./thinking-signature.ts";
@@ -253,18 +248,4 @@ function omit({ what, why, advice }: Unreadable, draft: Draft, refuse: string | 
     });
   }
   draft.texts.push(omissionNote(what, why));
-}
-
-/**
- * The messages for a model that cannot see: a note stands for each image. Undefined if one of the images is in the newest
- * message.
- */
-export function withoutImages({ messages, newest }: Conversation): readonly OllamaMessage[] | undefined {
-  if (newest !== undefined && messages[newest]?.images !== undefined) return undefined;
-  return messages.map((message) => {
-    if (message.images === undefined) return message;
-    const { images, ...rest } = message;
-    const notes = images.map(() => omissionNote("An image", "the model cannot see images"));
-    return { ...rest, content: [message.content, ...notes].filter((text) => text !== "").join("\n") };
-  });
 }

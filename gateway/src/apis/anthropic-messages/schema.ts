@@ -3,7 +3,7 @@ import { temperatureTo } from "../common/fatal-options.ts";
 import { isEmptyList, letsTheModelCall } from "../common/noop-values.ts";
 import { hint, ignored, object } from "../common/parameters.ts";
 import { unsupported } from "../common/validation.ts";
-import { MAX_MESSAGES, MAX_TOOLS, extensions, modelName } from "../openai-chat/schema.ts";
+import { MAX_MESSAGES, MAX_TOOLS, extensions, modelName, toolName } from "../openai-chat/schema.ts";
 import { assistantBlock, systemBlock, textBlock, userBlock } from "./blocks.ts";
 
 const message = z.discriminatedUnion("role", [
@@ -24,9 +24,9 @@ const message = z.discriminatedUnion("role", [
 export const customTool = object(
   {
     type: z.literal("custom").optional(),
-    name: z.string().regex(/^[A-Za-z0-9_-]{1,128}$/),
+    name: toolName,
     description: z.string().optional(),
-    input_schema: z.record(z.string(), z.unknown()),
+    input_schema: z.record(z.string(), z.unknown()).optional(),
     defer_loading: z.boolean().optional(),
     strict: ignored,
     eager_input_streaming: ignored,

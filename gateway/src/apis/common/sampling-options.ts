@@ -8,10 +8,10 @@ interface Extensible {
   keep_alive?: string | number;
 }
 
-/** @param limit how many tokens may be generated */
+/** @param limit how many tokens may be generated; 0 is no limit, and negative ones are Ollama's own */
 export function toOllamaOptions(asked: Partial<Sampling>, limit?: number | null): OllamaOptions {
   const options: OllamaOptions = {};
-  if (limit != null) options.num_predict = limit;
+  if (limit) options.num_predict = limit;
   if (asked.temperature != null) options.temperature = asked.temperature;
   if (asked.top_p != null) options.top_p = asked.top_p;
   if (asked.seed != null) options.seed = asked.seed;

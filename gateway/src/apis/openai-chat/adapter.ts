@@ -1,3 +1,4 @@
+import { withoutImages } from "../common/omitted-images.ts";
 import { ChunkWriter, CompletionBuilder } from "./response.ts";
 import { chosenTools, toOllamaChat } from "./request.ts";
 import type { IgnoredParameters } from "../common/parameters.ts";
@@ -7,10 +8,12 @@ import type { ApiAdapter } from "../adapter.ts";
 /** A conversation in OpenAI's form. @throws ApiError when the request contradicts itself */
 export function translateChat(request: ChatRequest, ignored: IgnoredParameters): ApiAdapter {
   const chosen = chosenTools(request, ignored);
+  const body = toOllamaChat(request, chosen);
   return {
-    call: { path: "/api/chat", body: toOllamaChat(request, chosen) },
+    call: { path: "/api/chat", body },
     subject: "messages",
     thinking: "reasoning_effort",
+    withoutImages: () => withoutImages(body.messages),
     ignoredKeywords: chosen.ignoredKeywords,
     ...(chosen.adapt === undefined ? {} : { adapt: chosen.adapt }),
     buffered: () => new CompletionBuilder(request.model),

@@ -145,9 +145,11 @@ function toOllamaMessages(messages: readonly ChatMessage[]): OllamaMessage[] {
       case "tool": {
         const { tool_call_id: id, name, content } = message;
         const toolName = (id === undefined ? undefined : toolNames.get(id)) ?? name;
+        const images = imagesOf(content);
         return {
           role: "tool",
           content: textOf(content),
+          ...(images.length > 0 ? { images } : {}),
           ...(id === undefined ? {} : { tool_call_id: id }),
           ...(toolName === undefined ? {} : { tool_name: toolName }),
         };

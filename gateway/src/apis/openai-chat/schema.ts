@@ -17,7 +17,8 @@ export const breakpoint = { prompt_cache_breakpoint: ignored };
 
 const textPart = object({ type: z.literal("text"), text: z.string(), ...breakpoint });
 
-export const imageUrl = z.string().regex(/^data:image\/[a-z+.-]+;base64,/i, {
+// Ollama takes one without a type, too.
+export const imageUrl = z.string().regex(/^data:(?:image\/[a-z+.-]+)?;base64,/i, {
   error: "Only data URLs (data:image/...;base64,...) are taken; nothing is fetched on behalf of a client",
 });
 
@@ -26,7 +27,11 @@ export const imageDetail = z.enum(["auto", "low", "high", "original"]);
 
 const imagePart = object({
   type: z.literal("image_url"),
-  image_url: object({ url: imageUrl, detail: imageDetail.optional() }),
+  image_url: z.union([
+    object({ url: imageUrl, detail: imageDetail.optional() }),
+    // The form of other APIs of this kind.
+    imageUrl.transform((url) => ({ url })),
+  ]),
   ...breakpoint,
 });
 
@@ -37,7 +42,7 @@ const refusalPart = object({ type: z.literal("refusal"), refusal: z.string() });
 /** A part of an earlier response that says nothing to the model, such as the reasoning of another API. */
 const otherPart = z.looseObject({ type: z.string() }).transform(() => ({ type: "other" as const }));
 
-const textContent = z.union([z.string(), z.array(textPart).min(1)]);
+const textContent = z.union([z.string(), z.array(textPart)]);
 
 const name = z.string().optional();
 
@@ -67,10 +72,7 @@ const message = z.discriminatedUnion("role", [
   object({ role: z.literal("developer"), content: textContent, name }),
   object({
     role: z.literal("user"),
-    content: z.union([
-      z.string(),
-      z.array(z.discriminatedUnion("type", [textPart, imagePart, otherParts])).min(1),
-    ]),
+    content: z.union([z.string(), z.array(z.discriminatedUnion("type", [textPart, imagePart, otherParts]))]),
     name,
   }),
   object({
@@ -94,18 +96,26 @@ const message = z.discriminatedUnion("role", [
     function_call: functionCall.nullish(),
     name,
   }),
-  object({ role: z.literal("tool"), content: textContent, tool_call_id: z.string().optional(), name }),
+  object({
+    role: z.literal("tool"),
+    content: z.union([z.string(), z.array(z.discriminatedUnion("type", [textPart, imagePart]))]),
+    tool_call_id: z.string().optional(),
+    name,
+  }),
   object({ role: z.literal("function"), content: z.string().nullish(), name: z.string() }),
 ]);
 
 /** A tool that the gateway cannot offer the model, by what it is called. */
 const otherTool = z.looseObject({ type: z.string().refine((type) => type !== "function") });
 
+/** Of a tool. OpenAI takes fewer, but servers of tools have names such as "files.read", and models call those. */
+export const toolName = z.string().min(1).max(256);
+
 const tool = z.union([
   object({
     type: z.literal("function").optional(),
     function: object({
-      name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+      name: toolName,
       description: z.string().optional(),
       parameters: z.record(z.string(), z.unknown()).optional(),
       strict: z.boolean().nullish(),
@@ -113,6 +123,9 @@ const tool = z.union([
   }),
   otherTool,
 ]);
+
+/** What others call a demand for whichever call. */
+export const anyTool = z.literal("any").transform(() => "required" as const);
 
 const namedFunction = object({
   type: z.literal("function"),
@@ -132,6 +145,12 @@ const toolChoice = z.union([
     }),
     onlyFunctions,
   ]),
+  // The forms of other APIs of this kind.
+  anyTool,
+  object({ type: z.literal("function"), name: z.string() }).transform(({ type, name: called }) => ({
+    type,
+    function: { name: called },
+  })),
 ]);
 
 const responseFormat = z.discriminatedUnion("type", [
@@ -140,7 +159,7 @@ const responseFormat = z.discriminatedUnion("type", [
   object({
     type: z.literal("json_schema"),
     json_schema: object({
-      name: z.string(),
+      name: z.string().optional(),
       description: z.string().optional(),
       schema: z.record(z.string(), z.unknown()).optional(),
       strict: z.boolean().nullish(),
@@ -148,7 +167,8 @@ const responseFormat = z.discriminatedUnion("type", [
   }),
 ]);
 
-export const tokenLimit = z.int().min(1).nullish();
+/** Ollama's own numbers for no limit are taken as well. */
+export const tokenLimit = z.int().min(-2).nullish().describe("0, -1 and -2: no limit.");
 export const effort = z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"]);
 const penalty = z.number().min(-2).max(2).nullish();
 

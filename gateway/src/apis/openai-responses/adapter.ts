@@ -1,4 +1,5 @@
 import type { ApiAdapter } from "../adapter.ts";
+import { withoutImages } from "../common/omitted-images.ts";
 import type { IgnoredParameters } from "../common/parameters.ts";
 import { type Conversation, catalogOf, chosenTools, conversationOf, toOllamaChat } from "./request.ts";
 import { ResponseBuilder } from "./response.ts";
@@ -25,11 +26,13 @@ export function adaptResponses(
 ): ApiAdapter {
   const tools = catalogOf(request, conversation, ignored);
   const chosen = chosenTools(request, tools);
+  const body = toOllamaChat(request, conversation, tools, chosen);
   const context = { request, tools, keep };
   return {
-    call: { path: "/api/chat", body: toOllamaChat(request, conversation, tools, chosen) },
+    call: { path: "/api/chat", body },
     subject: "input",
     thinking: "reasoning.effort",
+    withoutImages: () => withoutImages(body.messages),
     ignoredKeywords: chosen.ignoredKeywords,
     ...(chosen.adapt === undefined ? {} : { adapt: chosen.adapt }),
     buffered: () => new ResponseBuilder(context),

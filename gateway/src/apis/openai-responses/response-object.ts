@@ -74,6 +74,7 @@ export class ResponseObject {
   ): FinishedResponse {
     const { request, keep } = this.#context;
     const { text, reasoning, tools, options } = request;
+    const maxOutput = request.max_output_tokens ?? 0;
     return {
       id: this.#id,
       object: "response",
@@ -84,7 +85,7 @@ export class ResponseObject {
       error: null,
       incomplete_details: null,
       instructions: request.instructions ?? null,
-      max_output_tokens: request.max_output_tokens ?? null,
+      max_output_tokens: maxOutput > 0 ? maxOutput : null,
       max_tool_calls: request.max_tool_calls ?? null,
       metadata: request.metadata ?? {},
       model: request.model,
@@ -127,7 +128,8 @@ function numberOr(value: unknown, otherwise: number): number {
 function formatOf(text: ResponsesRequest["text"]): object {
   const format = text?.format ?? { type: "text" };
   if (format.type !== "json_schema") return format;
-  return { ...format, description: format.description ?? null, strict: format.strict ?? false };
+  const { name, description = null, strict } = format;
+  return { ...format, name: name ?? "response", description, strict: strict ?? false };
 }
 
 /** A tool as the model was offered it, with the fields without which no client expects a function. */

@@ -3,7 +3,7 @@ import { temperatureTo } from "../common/fatal-options.ts";
 import { isEmptyList, setsOnly } from "../common/noop-values.ts";
 import { hint, ignored, object } from "../common/parameters.ts";
 import { unsupported } from "../common/validation.ts";
-import { MAX_MESSAGES, effort, extensions, modelName, sampling } from "../openai-chat/schema.ts";
+import { MAX_MESSAGES, effort, extensions, modelName, sampling, tokenLimit } from "../openai-chat/schema.ts";
 import { inputItem } from "./input-schema.ts";
 import { toolChoice, toolList } from "./tool-schema.ts";
 
@@ -12,7 +12,7 @@ const format = z.discriminatedUnion("type", [
   object({ type: z.literal("json_object") }),
   object({
     type: z.literal("json_schema"),
-    name: z.string(),
+    name: z.string().nullish(),
     description: z.string().nullish(),
     schema: z.record(z.string(), z.unknown()),
     strict: z.boolean().nullish(),
@@ -39,7 +39,7 @@ export const responsesSchema = z.strictObject({
     .describe("False: the response is not stored. Default: true; `RESPONSE_STORE_TTL_MS` says how long."),
   stream: z.boolean().nullish(),
   stream_options: object({ include_obfuscation: z.boolean().nullish() }, "stream_options").nullish(),
-  max_output_tokens: z.int().min(1).nullish(),
+  max_output_tokens: tokenLimit,
   temperature: temperatureTo(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
   presence_penalty: sampling.presence_penalty,

@@ -2,10 +2,10 @@ import * as z from "zod";
 import { hint, ignored, object } from "../common/parameters.ts";
 import { letsTheModelCall } from "../common/noop-values.ts";
 import { unsupportedForms } from "../common/validation.ts";
-import { MAX_TOOLS } from "../openai-chat/schema.ts";
+import { anyTool, MAX_TOOLS, toolName } from "../openai-chat/schema.ts";
 import { unknownForm } from "./unknown-form.ts";
 
-const name = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/);
+const name = toolName;
 
 /** What every tool may say of how it is called. */
 const calling = {
@@ -107,4 +107,9 @@ export const toolChoice = z.union([
     }),
     demandedTool,
   ]),
+  // The forms of other APIs of this kind.
+  anyTool,
+  object({ type: z.literal("function"), function: object({ name: z.string() }) }).transform(
+    ({ type, function: { name: called } }) => ({ type, name: called, namespace: undefined }),
+  ),
 ]);
