@@ -26,7 +26,7 @@ await command("doctor", async ({ options }) => {
     proxy: () => checkProxy(environment),
     "Docker engine": () => checkEngine(engine, stack, settings),
     network: checkSites,
-    state: () => checkState(stack, environment),
+    state: () => checkState(stack, settings, environment),
     containers: () => checkContainers(stack),
   };
   const findings = await runChecks(checks);

@@ -1,10 +1,14 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { formatBytes } from "../../engine/format-bytes.ts";
 import { cliFolder, pulumiHome } from "../../toolchain/install.ts";
 import { runProcess } from "../../host/run-process.ts";
 import { currentLogin, stateFolder } from "../stack/backend.ts";
 import { isStale, locksIn } from "../stack/pulumi-cli.ts";
+import { parseDeployment } from "../stack/deployment.ts";
+import type { Settings } from "../stack/settings.ts";
 import { stackFile } from "../stack/stack-file.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 
@@ -13,7 +17,11 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const withinMs = 20_000;
 
 /** Where state and passphrase are, whether these fit together, and who holds the stack's lock. Creates nothing. */
-export async function checkState(stack: string, environment: Environment): Promise<Finding[]> {
+export async function checkState(
+  stack: string,
+  settings: Settings,
+  environment: Environment,
+): Promise<Finding[]> {
   const folder = stateFolder(environment);
   const own = join(folder, "backend");
   const backend =
@@ -33,17 +41,43 @@ export async function checkState(stack: string, environment: Environment): Promi
   ];
   const cli = join(cliFolder(), process.platform === "win32" ? "pulumi.exe" : "pulumi");
   if (!existsSync(cli)) return [...findings, ok("Pulumi CLI", "not installed yet: npm run setup does it")];
-  const { code, stderr } = await runProcess(cli, ["stack", "export", "--show-secrets", "--stack", stack], {
-    env: {
-      ...environment,
-      PULUMI_BACKEND_URL: backend === "https://" ? environment["PULUMI_BACKEND_URL"] : backend,
-      PULUMI_SKIP_UPDATE_CHECK: "true",
-      ...(hasVariable ? {} : { PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile }),
-      PATH: [cliFolder(), environment["PATH"] ?? ""].join(delimiter),
+  const { code, stdout, stderr } = await runProcess(
+    cli,
+    ["stack", "export", "--show-secrets", "--stack", stack],
+    {
+      env: {
+        ...environment,
+        PULUMI_BACKEND_URL: backend === "https://" ? environment["PULUMI_BACKEND_URL"] : backend,
+        PULUMI_SKIP_UPDATE_CHECK: "true",
+        ...(hasVariable ? {} : { PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile }),
+        PATH: [cliFolder(), environment["PATH"] ?? ""].join(delimiter),
+      },
+      timeoutMs: withinMs,
     },
-    timeoutMs: withinMs,
+  );
+  const models = code === 0 ? checkModels(stdout, Number(settings("ollamaMemoryMiB"))) : [];
+  return [...findings, readable(stack, code, stderr), ...models];
+}
+
+const installed = z.object({
+  installedModels: z.array(z.object({ model: z.string(), sizeBytes: z.number() })).min(1),
+});
+
+/** Whether each model fits into what Ollama may use; its context comes on top. */
+function checkModels(exported: string, memoryMiB: number): Finding[] {
+  const { resources } = parseDeployment(exported);
+  const outputs = resources.find(({ type }) => type === "pulumi:pulumi:Stack")?.outputs;
+  const models = installed.safeParse(outputs).data?.installedModels ?? [];
+  return models.map(({ model, sizeBytes }) => {
+    const found = `${model}: ${formatBytes(sizeBytes)} of ${formatBytes(memoryMiB * 1024 * 1024)} (ollamaMemoryMiB)`;
+    return sizeBytes < memoryMiB * 1024 * 1024
+      ? ok("model", found)
+      : warning(
+          "model",
+          found,
+          "Raise ollamaMemoryMiB, or take a smaller model: without GPUs it is killed when it loads.",
+        );
   });
-  return [...findings, readable(stack, code, stderr)];
 }
 
 function readable(stack: string, code: number | null, stderr: string): Finding {

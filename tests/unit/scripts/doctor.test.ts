@@ -121,7 +121,7 @@ describe("of the environment, npm run doctor finds", () => {
 
 describe("of the state, npm run doctor finds", () => {
   const state = async (environment: Record<string, string>): Promise<Finding[]> =>
-    await checkState("none-such", {
+    await checkState("none-such", (key) => config[key], {
       PULUMI_CONFIG_PASSPHRASE_FILE: join(folder, "passphrase"),
       ...environment,
     });
