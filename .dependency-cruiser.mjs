@@ -16,7 +16,7 @@ const gateway = {
   plugins: ["apis", "auth", "errors.ts", "lib", "observability"],
   "response-store": ["apis", "errors.ts"],
   generation: ["apis", "app-context.ts", "backends", "errors.ts", "lib", "ollama", "scheduling"],
-  openapi: ["apis"],
+  openapi: [],
   control: ["scheduling"],
   routes: [
     "apis",

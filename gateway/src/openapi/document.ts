@@ -1,12 +1,16 @@
 import * as z from "zod";
 import packageJson from "../../package.json" with { type: "json" };
 import { anthropicError, ollamaError, openAiError } from "./response-schemas.ts";
-import { type Operation, operations } from "./operations.ts";
+import type { Operation } from "./operation.ts";
 
-/** The OpenAPI document, made from the schemas that validate the bodies. */
-export function openApiDocument(): object {
+/**
+ * The OpenAPI document, made from the schemas that validate the bodies.
+ *
+ * @param operations of each route, by its method and its pattern
+ */
+export function openApiDocument(operations: ReadonlyMap<string, Operation>): object {
   const paths: Record<string, Record<string, object>> = {};
-  for (const [route, operation] of Object.entries(operations)) {
+  for (const [route, operation] of operations) {
     const [method = "", url = ""] = route.split(" ");
     (paths[pathOf(url)] ??= {})[method.toLowerCase()] = describe(url, operation);
   }
@@ -42,7 +46,7 @@ function describe(url: string, operation: Operation): object {
       ? {}
       : requestBody(passedOn, passedOn === "application/json" ? { type: "object" } : {})),
     responses: {
-      200: answerOf(operation),
+      200: responseOf(operation),
       ...(creates === undefined ? {} : { 201: { description: "Made." } }),
       ...(otherwise === undefined
         ? {}
@@ -57,12 +61,13 @@ function requestBody(type: string, schema: object): object {
   return { requestBody: { required: true, content: { [type]: { schema } } } };
 }
 
-function answerOf({ answer, streams }: Operation): object {
-  if (answer === undefined) return { description: "Done." };
-  const content = typeof answer === "string" ? { [answer]: { schema: { type: "string" } } } : json(answer);
+function responseOf({ response, streams }: Operation): object {
+  if (response === undefined) return { description: "Done." };
+  const content =
+    typeof response === "string" ? { [response]: { schema: { type: "string" } } } : json(response);
   // A stream's events are the API's own; a schema would be taken for that of each of them.
   const streamed = streams === undefined ? {} : { [streams]: {} };
-  return { description: "The answer.", content: { ...content, ...streamed } };
+  return { description: "The response.", content: { ...content, ...streamed } };
 }
 
 function json(schema: z.ZodType): object {

@@ -14,14 +14,6 @@ declare module "fastify" {
   }
 }
 
-// What asks these has no key: the engine's health check, an orchestrator. They tell nothing of what is served.
-const OPEN_ROUTES: ReadonlySet<string | undefined> = new Set([
-  "/health",
-  "/ready",
-  "/accepting",
-  "/v1/health_check",
-]);
-
 /** Counts the tokens that a key has used. */
 interface TokenMetrics {
   countTokens(key: string, tokens: number): void;
@@ -46,7 +38,8 @@ export function authenticate(app: FastifyInstance, keys: KeyStore, metrics: Toke
     }
     const presented = presentedKey(request);
     const known = presented === undefined ? undefined : keys.authenticate(presented);
-    if (OPEN_ROUTES.has(request.routeOptions.url)) {
+    // The engine's health check and orchestrators have no key.
+    if (request.routeOptions.config.operation?.open === true) {
       // With a key that is in force they may show more.
       if (known !== undefined && refusalOf(known, request) === undefined) request.consumer = known.consumer;
       done();

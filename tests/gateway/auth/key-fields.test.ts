@@ -1,7 +1,5 @@
 import { expect, test } from "vitest";
 import { type KeyDefinition, newKey, parseKeys } from "../../../gateway/src/auth/api-keys.ts";
-import { ROUTE_GROUPS } from "../../../gateway/src/auth/route-groups.ts";
-import { operations } from "../../../gateway/src/openapi/operations.ts";
 
 function parsed(...fields: readonly string[]): KeyDefinition | undefined {
   return parseKeys(newKey("ada", fields).line)[0];
@@ -62,13 +60,6 @@ test.each([
 ])("%s is refused, with the field's name and what it must be", (field) => {
   const [name] = field.split("=");
   expect(() => parsed(field)).toThrow(`its field '${name}' must be`);
-});
-
-test("every route that needs a key is in one group of routes, and no other is", () => {
-  const keyed = Object.entries(operations)
-    .filter(([, { open }]) => open !== true)
-    .map(([route]) => route.replace(/^\w+ /, ""));
-  expect(Object.values(ROUTE_GROUPS).flat().toSorted()).toEqual([...new Set(keyed)].toSorted());
 });
 
 test("a name that makes its line a comment makes no key", () => {

@@ -1,6 +1,7 @@
 import { fastify } from "fastify";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
+import { ROUTE_GROUPS } from "../../../gateway/src/auth/route-groups.ts";
 import { openApiRoute } from "../../../gateway/src/routes/ops/openapi.ts";
 import { hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
 
@@ -43,10 +44,21 @@ test("every route that is described is there", async () => {
   }
 });
 
+test("every route that needs a key is in one group of routes for keys, and no other is", async () => {
+  const { document } = await start();
+  const keyed = Object.entries(document.paths)
+    .filter(([, methods]) => Object.values(methods).some(({ security }) => security === undefined))
+    .map(([path]) => path);
+  const grouped = Object.values(ROUTE_GROUPS)
+    .flat()
+    .map((route) => route.replace(/:(\w+)/, "{$1}").replace("*", "{model}"));
+  expect(grouped.toSorted()).toEqual(keyed.toSorted());
+});
+
 test("a route that is not described cannot be registered", async () => {
   const app = fastify();
   openApiRoute(app);
-  expect(() => app.get("/secret", () => "")).toThrow("GET /secret is not described");
+  expect(() => app.get("/secret", () => "")).toThrow("GET /secret has no description");
   await app.close();
 });
 

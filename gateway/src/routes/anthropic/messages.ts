@@ -4,16 +4,32 @@ import { adaptMessages, adaptTokenCount } from "../../apis/anthropic-messages/ad
 import { countTokensSchema, messagesSchema } from "../../apis/anthropic-messages/schema.ts";
 import { generate } from "../../generation/generate.ts";
 import { ignoredParameters, parseRequest } from "../parse-request.ts";
+import { describe } from "../../openapi/operation.ts";
+import { message, tokenCount } from "../../openapi/response-schemas.ts";
+
+const conversation = describe({
+  summary: "A conversation in Anthropic's form.",
+  body: messagesSchema,
+  response: message,
+  streams: "text/event-stream",
+});
+
+const counting = describe({
+  summary:
+    "How many tokens the model reads for a conversation in Anthropic's form. The model reads it for that.",
+  body: countTokensSchema,
+  response: tokenCount,
+});
 
 /** Anthropic's routes. Its clients look for a request's id in `request-id`. */
 export function messagesRoute(app: FastifyInstance, gateway: AppContext): void {
-  app.post("/v1/messages", (request, reply) => {
+  app.post("/v1/messages", conversation, (request, reply) => {
     void reply.header("request-id", request.id);
     const body = parseRequest(gateway, request, reply, messagesSchema);
     return generate(gateway, request, reply, adaptMessages(body, ignoredParameters(gateway, request)));
   });
 
-  app.post("/v1/messages/count_tokens", (request, reply) => {
+  app.post("/v1/messages/count_tokens", counting, (request, reply) => {
     void reply.header("request-id", request.id);
     const body = parseRequest(gateway, request, reply, countTokensSchema);
     return generate(gateway, request, reply, adaptTokenCount(body, ignoredParameters(gateway, request)));

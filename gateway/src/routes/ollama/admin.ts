@@ -3,13 +3,29 @@ import { ApiError } from "../../errors.ts";
 import type { AppContext } from "../../app-context.ts";
 import { changeAudit } from "./admin-audit.ts";
 import { isLarge } from "../../ollama/proxy-body.ts";
+import { type Operation, describe } from "../../openapi/operation.ts";
+import { ofOllama } from "../../openapi/response-schemas.ts";
 
 const BLOB = "/api/blobs/:digest";
 
 /** What is sent to these is a file of any size. */
 export const BLOB_ROUTES: ReadonlySet<string> = new Set([BLOB]);
 
-const POSTED = ["/api/pull", "/api/push", "/api/create", "/api/copy"];
+const change = { passedOn: "application/json" } as const;
+const longChange = { ...change, response: ofOllama, streams: "application/x-ndjson" } as const;
+
+function forAdmins(summary: string, rest: Omit<Operation, "summary"> = {}): ReturnType<typeof describe> {
+  return describe({ summary: `${summary}. Needs a key with the admin flag.`, ...rest });
+}
+
+const POSTED = [
+  ["/api/pull", forAdmins("Pulls a model", longChange)],
+  ["/api/push", forAdmins("Pushes a model", longChange)],
+  ["/api/create", forAdmins("Makes a model", longChange)],
+  ["/api/copy", forAdmins("Copies a model", change)],
+] as const;
+
+const upload = forAdmins("Takes a blob of a model", { passedOn: "application/octet-stream", creates: true });
 
 /** The routes of Ollama's API that change the server: closed, unless an admin's key is used. */
 export function ollamaChangesRoutes(root: FastifyInstance, gateway: AppContext): void {
@@ -18,16 +34,16 @@ export function ollamaChangesRoutes(root: FastifyInstance, gateway: AppContext):
       next(refusal(request, gateway));
     });
     const forward = (request: FastifyRequest, reply: FastifyReply) => forwardTo(gateway, request, reply);
-    for (const path of POSTED) app.post(path, forward);
-    app.delete("/api/delete", forward);
+    for (const [path, options] of POSTED) app.post(path, options, forward);
+    app.delete("/api/delete", forAdmins("Deletes a model", change), forward);
     void app.register((blobs, _none, registered) => {
       // They are passed on as they come, whatever their type: curl -T sends none.
       blobs.removeAllContentTypeParsers();
       blobs.addContentTypeParser("*", (_request, payload, parsed) => {
         parsed(null, payload);
       });
-      blobs.head(BLOB, forward);
-      blobs.post(BLOB, forward);
+      blobs.head(BLOB, forAdmins("Says whether a blob is there"), forward);
+      blobs.post(BLOB, upload, forward);
       registered();
     });
     done();

@@ -14,21 +14,35 @@ import { parseRequest } from "../parse-request.ts";
 import { generate } from "../../generation/generate.ts";
 import { requestServer, embed, requestServerJson } from "../../generation/embed.ts";
 import { visibleModels } from "../visible-models.ts";
+import { describe } from "../../openapi/operation.ts";
+import { ofOllama } from "../../openapi/response-schemas.ts";
 
 /** Ollama's own API, as far as it generates and reads: `ollama run` and Ollama's clients work through the gateway. */
 export function ollamaApiRoutes(app: FastifyInstance, gateway: AppContext): void {
   // What Ollama's command line asks for before anything else.
-  app.get("/", (_request, reply) => reply.type("text/plain; charset=utf-8").send("Ollama is running"));
+  const greeting = describe({ summary: "What Ollama's command line asks first.", response: "text/plain" });
+  app.get("/", greeting, (_request, reply) =>
+    reply.type("text/plain; charset=utf-8").send("Ollama is running"),
+  );
 
-  generatingRoute(app, gateway, "/api/chat");
-  generatingRoute(app, gateway, "/api/generate");
-  embeddingRoute(app, gateway, "/api/embed");
-  embeddingRoute(app, gateway, "/api/embeddings");
+  generatingRoute(app, gateway, "/api/chat", "A conversation in Ollama's own form.");
+  generatingRoute(app, gateway, "/api/generate", "A prompt in Ollama's own form.");
+  embeddingRoute(app, gateway, "/api/embed", "Embeddings in Ollama's own form.");
+  embeddingRoute(app, gateway, "/api/embeddings", "One embedding, in Ollama's older form.");
 
-  app.get("/api/tags", async ({ consumer }) => ({ models: await visibleModels(gateway, consumer) }));
-  app.get("/api/ps", async ({ consumer }) => ({ models: await running(gateway, consumer) }));
-  app.get("/api/version", () => requestServer(gateway, { method: "GET", path: "/api/version" }));
-  app.post("/api/show", async (request, reply) => {
+  app.get(
+    "/api/tags",
+    reading("The models that are present, in Ollama's own form."),
+    async ({ consumer }) => ({ models: await visibleModels(gateway, consumer) }),
+  );
+  app.get("/api/ps", reading("The models that are loaded."), async ({ consumer }) => ({
+    models: await running(gateway, consumer),
+  }));
+  app.get("/api/version", reading("Ollama's version."), () =>
+    requestServer(gateway, { method: "GET", path: "/api/version" }),
+  );
+  const showing = describe({ summary: "What a model is.", body: namedModelSchema, response: ofOllama });
+  app.post("/api/show", showing, async (request, reply) => {
     const { consumer, bodyCost } = request;
     const body = parseRequest(gateway, request, reply, namedModelSchema);
     const { model } = body;
@@ -45,8 +59,23 @@ export function ollamaApiRoutes(app: FastifyInstance, gateway: AppContext): void
 // Of the vectors nothing is needed: the response is passed on as it came.
 const NOTHING = Buffer.alloc(0);
 
-function generatingRoute(app: FastifyInstance, gateway: AppContext, path: GenerateRequest["path"]): void {
-  app.post(path, (request, reply) =>
+function reading(summary: string): ReturnType<typeof describe> {
+  return describe({ summary, response: ofOllama });
+}
+
+function generatingRoute(
+  app: FastifyInstance,
+  gateway: AppContext,
+  path: GenerateRequest["path"],
+  summary: string,
+): void {
+  const described = describe({
+    summary,
+    body: nativeSchema,
+    response: ofOllama,
+    streams: "application/x-ndjson",
+  });
+  app.post(path, described, (request, reply) =>
     generate(
       gateway,
       request,
@@ -56,8 +85,9 @@ function generatingRoute(app: FastifyInstance, gateway: AppContext, path: Genera
   );
 }
 
-function embeddingRoute(app: FastifyInstance, gateway: AppContext, path: string): void {
-  app.post(path, async (request, reply) => {
+function embeddingRoute(app: FastifyInstance, gateway: AppContext, path: string, summary: string): void {
+  const described = describe({ summary, body: nativeEmbedSchema, response: ofOllama });
+  app.post(path, described, async (request, reply) => {
     const body = parseRequest(gateway, request, reply, nativeEmbedSchema);
     const question = { method: "POST", path, model: body.model, body } as const;
     const { json } = await embed(gateway, request, reply, question, () => NOTHING);

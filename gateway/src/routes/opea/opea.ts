@@ -7,6 +7,8 @@ import { translateChat } from "../../apis/openai-chat/adapter.ts";
 import { opeaSchema, toChatRequest } from "../../apis/opea/adapter.ts";
 import { ignoredParameters, parseRequest } from "../parse-request.ts";
 import { generate } from "../../generation/generate.ts";
+import { describe } from "../../openapi/operation.ts";
+import * as responses from "../../openapi/response-schemas.ts";
 
 const healthCheck = {
   "Service Title": "ollama-stack gateway",
@@ -14,10 +16,29 @@ const healthCheck = {
   "Service Description": "Language models of an Ollama server, in OPEA's form",
 };
 
+const conversation = describe({
+  summary:
+    "A conversation in OPEA's form: OpenAI's, with messages as text or list, streamed unless told not to.",
+  body: opeaSchema,
+  response: responses.chatCompletion,
+  streams: "text/event-stream",
+});
+
+const service = describe({
+  summary: "What the service is, in OPEA's form.",
+  response: responses.healthCheck,
+  open: true,
+});
+
+const latencies = describe({
+  summary: "Latencies of the last completed responses of each route, in seconds, in OPEA's form.",
+  response: responses.statistics,
+});
+
 /** OPEA's routes: its mega-services, and what its orchestrator and its dashboards ask for. */
 export function opeaRoutes(app: FastifyInstance, gateway: AppContext, statistics: Statistics): void {
   for (const path of ["/v1/example-service", "/v1/chatqna"]) {
-    app.post(path, async (request, reply) => {
+    app.post(path, conversation, async (request, reply) => {
       const chat = toChatRequest(
         parseRequest(gateway, request, reply, opeaSchema),
         gateway.config.LLM_MODEL_ID,
@@ -30,8 +51,8 @@ export function opeaRoutes(app: FastifyInstance, gateway: AppContext, statistics
     });
   }
 
-  app.get("/v1/health_check", () => healthCheck);
-  app.get("/v1/statistics", () => statistics.summary());
+  app.get("/v1/health_check", service, () => healthCheck);
+  app.get("/v1/statistics", latencies, () => statistics.summary());
 }
 
 /** OPEA's clients expect 400 for a model that does not exist, where OpenAI's expect 404. */

@@ -4,9 +4,18 @@ import { translateChat } from "../../apis/openai-chat/adapter.ts";
 import { chatSchema } from "../../apis/openai-chat/schema.ts";
 import { ignoredParameters, parseRequest } from "../parse-request.ts";
 import { generate } from "../../generation/generate.ts";
+import { describe } from "../../openapi/operation.ts";
+import { chatCompletion } from "../../openapi/response-schemas.ts";
+
+const described = describe({
+  summary: "A conversation in OpenAI's form.",
+  body: chatSchema,
+  response: chatCompletion,
+  streams: "text/event-stream",
+});
 
 export function chatCompletionsRoute(app: FastifyInstance, gateway: AppContext): void {
-  app.post("/v1/chat/completions", (request, reply) =>
+  app.post("/v1/chat/completions", described, (request, reply) =>
     generate(
       gateway,
       request,

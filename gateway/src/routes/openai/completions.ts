@@ -3,9 +3,18 @@ import type { AppContext } from "../../app-context.ts";
 import { completionsSchema, translateCompletion } from "../../apis/openai-completions/adapter.ts";
 import { parseRequest } from "../parse-request.ts";
 import { generate } from "../../generation/generate.ts";
+import { describe } from "../../openapi/operation.ts";
+import { completion } from "../../openapi/response-schemas.ts";
+
+const described = describe({
+  summary: "A prompt, or several one after another, completed, in OpenAI's older form.",
+  body: completionsSchema,
+  response: completion,
+  streams: "text/event-stream",
+});
 
 export function completionsRoute(app: FastifyInstance, gateway: AppContext): void {
-  app.post("/v1/completions", (request, reply) =>
+  app.post("/v1/completions", described, (request, reply) =>
     generate(
       gateway,
       request,

@@ -9,9 +9,17 @@ import {
 } from "../../apis/openai-embeddings/adapter.ts";
 import { parseRequest } from "../parse-request.ts";
 import { embed } from "../../generation/embed.ts";
+import { describe } from "../../openapi/operation.ts";
+import { embeddings } from "../../openapi/response-schemas.ts";
+
+const described = describe({
+  summary: "Embeddings of one or several texts, in OpenAI's form.",
+  body: embeddingsSchema,
+  response: embeddings,
+});
 
 export function embeddingsRoute(app: FastifyInstance, gateway: AppContext): void {
-  app.post("/v1/embeddings", async (request, reply) => {
+  app.post("/v1/embeddings", described, async (request, reply) => {
     const asked = parseRequest(gateway, request, reply, embeddingsSchema);
     const question = { ...toOllamaEmbed(asked), model: asked.model };
     const { vectors, counts } = await embed(gateway, request, reply, question, vectorEncoder(asked));

@@ -7,11 +7,28 @@ import { ignoredParameters, parseRequest } from "../parse-request.ts";
 import { generate } from "../../generation/generate.ts";
 import { type ItemQuery, listItems } from "../../response-store/item-list.ts";
 import { inputOf, openConversation } from "../../response-store/stored-conversation.ts";
+import { describe } from "../../openapi/operation.ts";
+import { deletedResponse, itemList, response } from "../../openapi/response-schemas.ts";
 
 type OneResponse = FastifyRequest<{
   Params: { id: string };
   Querystring: ItemQuery & { readonly stream?: string };
 }>;
+
+const creation = describe({
+  summary:
+    "A conversation in the format of OpenAI's Responses API. Stored for a while unless `store` is false.",
+  body: responsesSchema,
+  response,
+  streams: "text/event-stream",
+});
+
+const inputItems = describe({
+  summary:
+    "The items that led to a stored response, newest first; the query parameters `order`, `limit` and `after` are " +
+    "OpenAI's.",
+  response: itemList,
+});
 
 export function responsesRoutes(app: FastifyInstance, gateway: AppContext): void {
   const { config, responses, bodies } = gateway;
@@ -21,7 +38,7 @@ export function responsesRoutes(app: FastifyInstance, gateway: AppContext): void
     return found;
   };
 
-  app.post("/v1/responses", (request, reply) => {
+  app.post("/v1/responses", creation, (request, reply) => {
     const { consumer, bodyCost: cost } = request;
     const body = parseRequest(gateway, request, reply, responsesSchema);
     const storage = openConversation(responses, body, {
@@ -38,17 +55,22 @@ export function responsesRoutes(app: FastifyInstance, gateway: AppContext): void
     );
   });
 
-  app.get("/v1/responses/:id", (request: OneResponse) => {
-    if (request.query.stream === "true") throw notStreamed();
-    const { id, response, output } = storedResponse(request);
-    return { id, ...response, output };
-  });
+  app.get(
+    "/v1/responses/:id",
+    describe({ summary: "A stored response.", response }),
+    (request: OneResponse) => {
+      if (request.query.stream === "true") throw notStreamed();
+      const { id, response: stored, output } = storedResponse(request);
+      return { id, ...stored, output };
+    },
+  );
 
-  app.get("/v1/responses/:id/input_items", (request: OneResponse) =>
+  app.get("/v1/responses/:id/input_items", inputItems, (request: OneResponse) =>
     listItems(inputOf(storedResponse(request)), request.query),
   );
 
-  app.delete("/v1/responses/:id", ({ consumer, params: { id } }: OneResponse) => {
+  const deletion = describe({ summary: "Deletes a stored response.", response: deletedResponse });
+  app.delete("/v1/responses/:id", deletion, ({ consumer, params: { id } }: OneResponse) => {
     if (!responses.delete(consumer.name, id)) throw responseNotFound(id);
     return { id, object: "response", deleted: true };
   });

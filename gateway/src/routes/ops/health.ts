@@ -2,6 +2,29 @@ import type { FastifyInstance, FastifyReply } from "fastify";
 import type { AppContext } from "../../app-context.ts";
 import type { KeyStore } from "../../auth/key-store.ts";
 import { Readiness } from "../../observability/readiness.ts";
+import { describe } from "../../openapi/operation.ts";
+import * as responses from "../../openapi/response-schemas.ts";
+
+const liveness = describe({
+  summary: "Whether the gateway is alive.",
+  response: responses.alive,
+  open: true,
+});
+
+const acceptance = describe({
+  summary: "Whether an edge should send requests here.",
+  response: responses.accepting,
+  otherwise: [503, responses.leaving],
+  open: true,
+});
+
+const readiness = describe({
+  summary:
+    "Whether Ollama answers and has the required models; which it lacks is for admins where there are keys.",
+  response: responses.ready,
+  otherwise: [503, responses.notReady],
+  open: true,
+});
 
 export function healthRoutes(
   app: FastifyInstance,
@@ -9,20 +32,20 @@ export function healthRoutes(
   keys: Pick<KeyStore, "isEmpty">,
 ): void {
   // Alive says nothing of Ollama: restarting the gateway would not bring Ollama back, only cut what is in flight.
-  app.get("/health", () => ({ status: "ok" }));
+  app.get("/health", liveness, () => ({ status: "ok" }));
 
   // For an edge with several gateways behind it. What it answers says nothing of Ollama either: with Ollama gone, clients
   // are to hear that from a gateway.
-  app.get("/accepting", (_request, reply) => {
+  app.get("/accepting", acceptance, (_request, reply) => {
     if (gateway.drainController.ready) return { status: "accepting" };
     void reply.code(503);
     return { status: "leaving" };
   });
 
-  const readiness = new Readiness(gateway.backends, gateway.config.REQUIRED_MODELS);
-  app.get("/ready", async ({ consumer }, reply) => {
+  const state = new Readiness(gateway.backends, gateway.config.REQUIRED_MODELS);
+  app.get("/ready", readiness, async ({ consumer }, reply) => {
     if (gateway.scheduler.draining) return notReady(reply, { reason: "The gateway is shutting down." });
-    const result = await readiness.check();
+    const result = await state.check();
     if (result.ready) return { status: "ready" };
     const { missing, error } = result;
     if (error !== undefined) return notReady(reply, { reason: error.message });

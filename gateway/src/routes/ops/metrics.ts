@@ -2,13 +2,19 @@ import type { FastifyInstance } from "fastify";
 import type { AppContext } from "../../app-context.ts";
 import type { KeyStore } from "../../auth/key-store.ts";
 import { ApiError } from "../../errors.ts";
+import { describe } from "../../openapi/operation.ts";
+
+const described = describe({
+  summary: "Metrics, in Prometheus' form. With several keys, for an admin's.",
+  response: "text/plain",
+});
 
 export function metricsRoute(
   app: FastifyInstance,
   { metrics }: AppContext,
   keys: Pick<KeyStore, "hadMultiple">,
 ): void {
-  app.get("/metrics", async ({ consumer }, reply) => {
+  app.get("/metrics", described, async ({ consumer }, reply) => {
     // They show what each key uses, and all of them together.
     if (keys.hadMultiple && !consumer.admin) {
       throw new ApiError("admin_key_required", {

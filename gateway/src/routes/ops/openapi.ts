@@ -1,17 +1,23 @@
 import type { FastifyInstance } from "fastify";
 import { openApiDocument } from "../../openapi/document.ts";
-import { operations } from "../../openapi/operations.ts";
+import { type Operation, describe } from "../../openapi/operation.ts";
+import { ofOllama } from "../../openapi/response-schemas.ts";
 
-/** Serves the document, and lets no route be registered after it that the document does not describe. */
+const described = describe({ summary: "This document.", response: ofOllama });
+
+/** Serves the document, which lists what is registered after it. No route is registered without a description. */
 export function openApiRoute(app: FastifyInstance): void {
-  app.addHook("onRoute", ({ url, method }) => {
+  const operations = new Map<string, Operation>();
+  app.addHook("onRoute", ({ url, method, config }) => {
     for (const each of [method].flat()) {
-      // Fastify answers HEAD wherever there is GET.
-      if (each !== "HEAD" && !(`${each} ${url}` in operations)) {
-        throw new Error(`The route ${each} ${url} is not described in openapi/operations.ts.`);
+      // Fastify adds HEAD wherever there is GET.
+      if (each === "HEAD" && operations.has(`GET ${url}`)) continue;
+      if (config?.operation === undefined) {
+        throw new Error(`The route ${each} ${url} has no description. Register it with describe().`);
       }
+      operations.set(`${each} ${url}`, config.operation);
     }
   });
   let document: object | undefined;
-  app.get("/openapi.json", () => (document ??= openApiDocument()));
+  app.get("/openapi.json", described, () => (document ??= openApiDocument(operations)));
 }
