@@ -92,6 +92,14 @@ export default defineConfig({
       },
       {
         test: {
+          // Released tools, images and models, in a world with a stand-in for the internet and an engine of its own.
+          name: "released",
+          include: ["tests/released/**/*.test.ts"],
+          ...stacks,
+        },
+      },
+      {
+        test: {
           // What npm test runs on Docker 29, the engine that users have.
           name: "current",
           include: ["tests/e2e/**/*.test.ts"],

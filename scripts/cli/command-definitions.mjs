@@ -31,11 +31,17 @@ const stack = /** @type {const} */ ({
 
 const common = /** @type {const} */ ({
   stack,
-  world: {
+  tools: {
     type: "string",
     value: "SOURCE",
     choices: ["released", "built"],
     text: "where tools and images come from: the released ones, or built on this machine",
+  },
+  world: {
+    type: "string",
+    value: "SOURCE",
+    choices: ["released", "built"],
+    text: "the former name of --tools",
   },
 });
 

@@ -23,6 +23,7 @@ export interface Session {
 /** The options that commands which work on a stack have in common. */
 interface SessionOptions {
   readonly stack?: string;
+  readonly tools?: string;
   readonly world?: string;
   readonly currentEngine?: boolean;
 }
@@ -30,16 +31,18 @@ interface SessionOptions {
 /** Sets up what is missing. */
 export async function openSession({
   stack: option,
-  world: source,
+  tools,
+  world: formerOption,
   currentEngine = false,
 }: SessionOptions = {}): Promise<Session> {
   const environment = { ...process.env };
   const named = option ?? process.env["PULUMI_STACK"];
   const settings = named === undefined ? undefined : copyCiConfig(named);
   if (settings !== undefined) say(settings);
-  const { world, stack, env: tools } = await setup({ world: source, stack: named, currentEngine });
+  const source = tools ?? formerOption;
+  const { world, stack, env: toolEnvironment } = await setup({ tools: source, stack: named, currentEngine });
   const pulumiHome = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
-  const added = { ...tools, ...stateEnvironment(process.env, pulumiHome) };
+  const added = { ...toolEnvironment, ...stateEnvironment(process.env, pulumiHome) };
   const chosen = named ?? stack;
   const stackOption = chosen === stack ? "" : ` -- --stack ${chosen}`;
   const env: NodeJS.ProcessEnv = { ...environment, ...added };

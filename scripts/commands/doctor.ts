@@ -12,7 +12,7 @@ import { settingsFor } from "../stack/settings.ts";
 import { engineOf, keepStackFile, stackFile } from "../stack/stack-file.ts";
 
 await command("doctor", async ({ options }) => {
-  const source = options.world ?? remembered()?.world;
+  const source = options.tools ?? options.world ?? remembered();
   const stack = options.stack ?? process.env["PULUMI_STACK"] ?? (source === "built" ? "local" : "dev");
   const environment = { ...process.env };
   const engine = engineOf(stack);

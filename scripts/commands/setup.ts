@@ -4,6 +4,6 @@ import { command } from "../cli/command.ts";
 import { setup } from "../setup/setup.ts";
 
 await command("setup", async ({ options }) => {
-  const { pulumi } = await setup(options);
+  const { pulumi } = await setup({ ...options, tools: options.tools ?? options.world });
   say(`ready: ${pulumi}`);
 });

@@ -2,6 +2,7 @@
 // which engines: see CONTRIBUTING.md.
 import { hostname } from "node:os";
 import { PrivateEngine } from "../../test-support/private-engine.ts";
+import { whyNoReleasedWorld } from "../../test-support/released/requirements.ts";
 import { fetchSshServer } from "../../test-support/ssh-server.ts";
 import { command } from "../cli/command.ts";
 import { openSession, type Session } from "../cli/session.ts";
@@ -28,15 +29,21 @@ await command("test", async ({ options, operands, passed }) => {
     if (asked === "current" && !builds) throw new Error(`${variable}=current needs the world built`);
     // Whoever names tests means these, on one engine.
     const named = rest.length > 0;
+    const whyNotReleased = whyNoReleasedWorld();
+    const released = whyNotReleased === undefined ? ["released"] : [];
     if (asked === "current") {
       if (!named) counts.push(await run(withoutEngine, work));
+      if (!named) counts.push(...(await inTurn(released, work)));
       counts.push(await withCurrent((engine) => runOn(engine, "e2e", work)));
     } else if (named || asked === "machine" || !builds) {
-      counts.push(await run([...withoutEngine, "e2e"], work));
+      counts.push(await run([...withoutEngine, "e2e", ...released], work));
     } else {
       counts.push(await run(withoutEngine, work));
+      counts.push(...(await inTurn(released, work)));
       counts.push(...(await onBoth(work)));
     }
+    if (whyNotReleased !== undefined && !named)
+      console.log(`\nNot applicable here: tests/released (${whyNotReleased}).`);
   } catch (error) {
     // What was not tested counts, too.
     counts.push({ passed: 0, failed: 1 });
@@ -45,6 +52,13 @@ await command("test", async ({ options, operands, passed }) => {
     process.exitCode = summarize(counts);
   }
 });
+
+/** By themselves: they have an engine of their own. */
+async function inTurn(projects: readonly string[], work: Work): Promise<Counts[]> {
+  const counts: Counts[] = [];
+  for (const project of projects) counts.push(await run([project], work));
+  return counts;
+}
 
 /** On both engines side by side: most of what a stack's test takes, it waits. */
 async function onBoth(session: Work): Promise<Counts[]> {

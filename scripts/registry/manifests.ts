@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { fetchOutbound, type OutboundResponse } from "../../host/outbound-fetch.ts";
 import { credentials, CredentialsError } from "./credentials.ts";
 
 // The part of the registry protocol that tells what a tag means:
@@ -75,7 +76,7 @@ export async function readManifest({
 
 interface Answer {
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: OutboundResponse["headers"];
   readonly body: Buffer;
 }
 
@@ -86,7 +87,7 @@ async function ask(
   signal = AbortSignal.timeout(answersWithinMs),
 ): Promise<Answer> {
   try {
-    const response = await fetch(url, { headers: { accept: manifestTypes, ...headers }, signal });
+    const response = await fetchOutbound(url, { headers: { accept: manifestTypes, ...headers }, signal });
     const body = Buffer.from(await response.arrayBuffer());
     return { status: response.status, headers: response.headers, body };
   } catch (error) {

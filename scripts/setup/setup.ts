@@ -6,6 +6,7 @@ import { ensureEngine } from "./docker-engine.ts";
 import { withLock } from "../../host/file-lock.mjs";
 import { cacheRoot, compileCache } from "../../host/cache-dir.mjs";
 import { say } from "../../host/progress.ts";
+import { announceBuild } from "./announce-build.ts";
 import { probes, remember } from "./probes.ts";
 import { installReleased, isReleasedInstalled } from "./released-tools.ts";
 import { engineOf } from "../stack/stack-file.ts";
@@ -14,8 +15,8 @@ import { decideWorld, type ToolSource } from "./tool-source.ts";
 export type { ToolSource } from "./tool-source.ts";
 
 export interface SetupOptions {
-  /** Forces a world; otherwise OLLAMA_STACK_WORLD does, or it is found out once and remembered. */
-  readonly world?: string | undefined;
+  /** Forces a source; otherwise OLLAMA_STACK_WORLD does, or it is found out once and remembered. */
+  readonly tools?: string | undefined;
   /** The stack that it is set up for; otherwise the one whose config fits the world. */
   readonly stack?: string | undefined;
   /** Whether the built world has Docker 29 too, which only tests need. */
@@ -46,15 +47,16 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
       work,
     );
 
-  const asked = probes(options.world);
-  const expected = (await asked.forced()) ?? (await asked.remembered())?.world;
+  const asked = probes(options.tools);
+  const expected = (await asked.forced()) ?? (await asked.remembered());
   const named = options.stack ?? (expected === undefined ? undefined : defaultStack(expected));
   let engine = await ensureEngine(locked, engineOf(named));
-  const { world, reason } = await decideWorld(asked);
-  if (expected === undefined) remember({ world, reason });
-  say(`world: ${world} (${reason})`);
+  const decision = await decideWorld(asked);
+  const { world, reason } = decision;
+  if (decision.lasting) remember(decision);
+  say(`tools: ${world} (${reason})`);
   const stack = defaultStack(world);
-  // Nobody knew which stack it was about until the world was known.
+  // Nobody knew which stack it was about until the source was known.
   if (named === undefined) engine = await ensureEngine(locked, engineOf(stack));
 
   if (world === "released") {
@@ -62,7 +64,12 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
   } else {
     const { api } = engine;
     const extras = { currentEngine: options.currentEngine ?? false };
-    if (!(await isBuilt(api, extras))) await locked(() => build(api, extras));
+    if (!(await isBuilt(api, extras))) {
+      if (expected === undefined) await announceBuild(reason);
+      await locked(() => build(api, extras));
+    }
+    // What is there works without the downloads; they are tried again in a day.
+    if (expected === undefined) remember(decision);
   }
   const pulumi = join(cliFolder(), process.platform === "win32" ? "pulumi.exe" : "pulumi");
   return {

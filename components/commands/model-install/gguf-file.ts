@@ -1,3 +1,4 @@
+import { fetchOutbound } from "../../../host/outbound-fetch.ts";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { sourceKind } from "../../config/model-source.ts";
@@ -77,7 +78,7 @@ async function connect(url: string, offset: number, stallSeconds: number): Promi
   stall.arm(stallSeconds);
   try {
     const headers = offset > 0 ? { range: `bytes=${String(offset)}-` } : {};
-    const response = await fetch(url, { headers, signal: stall.signal });
+    const response = await fetchOutbound(url, { headers, signal: stall.signal });
     // Whoever does not know ranges begins from the start.
     const from = response.status === 206 ? offset : 0;
     if (!response.ok || response.body === null) {

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { lookup as dnsLookup } from "node:dns";
 import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import type { LookupFunction } from "node:net";
@@ -43,11 +42,11 @@ const manifestType = "application/vnd.docker.distribution.manifest.v2+json";
 
 /** Asks registries over HTTP, as Ollama's container would reach them. */
 export class ModelRegistryClient {
-  readonly #lookup: LookupFunction;
+  readonly #hosts: ReadonlyMap<string, string>;
 
   /** @param hosts addresses of host names that only the container has */
   constructor(hosts: ReadonlyMap<string, string>) {
-    this.#lookup = lookupWith(hosts);
+    this.#hosts = hosts;
   }
 
   async ask(source: string, insecure: boolean): Promise<SourceState> {
@@ -93,7 +92,9 @@ export class ModelRegistryClient {
     url: string,
     headers: Readonly<Record<string, string>>,
   ): Promise<HttpAnswer> {
-    return askHttp(url, { method, headers, withinMs: answerMs, lookup: this.#lookup });
+    const address = this.#hosts.get(new URL(url).hostname);
+    const place = address === undefined ? {} : { lookup: lookupAs(address) };
+    return askHttp(url, { method, headers, withinMs: answerMs, ...place });
   }
 }
 
@@ -138,12 +139,11 @@ async function askFile(path: string): Promise<SourceState> {
   }
 }
 
-function lookupWith(hosts: ReadonlyMap<string, string>): LookupFunction {
-  return (name, options, callback) => {
-    const address = hosts.get(name);
-    if (address === undefined) dnsLookup(name, options, callback);
-    else if (options.all === true) callback(null, [{ address, family: address.includes(":") ? 6 : 4 }]);
-    else callback(null, address, address.includes(":") ? 6 : 4);
+function lookupAs(address: string): LookupFunction {
+  const family = address.includes(":") ? 6 : 4;
+  return (_name, options, callback) => {
+    if (options.all === true) callback(null, [{ address, family }]);
+    else callback(null, address, family);
   };
 }
 

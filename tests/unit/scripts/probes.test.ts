@@ -21,17 +21,17 @@ afterEach(() => {
 
 it("a site that once did not answer is asked again a day later; one that did is not", () => {
   vi.useFakeTimers({ now: 0, toFake: ["Date"] });
-  const built = { world: "built", reason: "no answer" } as const;
+  const built = { world: "built", reason: "no response", lasting: false } as const;
   remember(built);
   vi.setSystemTime(23 * 3_600_000);
-  expect(remembered()).toEqual(built);
+  expect(remembered()).toBe("built");
   vi.setSystemTime(25 * 3_600_000);
   expect(remembered()).toBeUndefined();
 
-  const released = { world: "released", reason: "reached" } as const;
+  const released = { world: "released", reason: "reached", lasting: true } as const;
   remember(released);
   vi.setSystemTime(9_000 * 3_600_000);
-  expect(remembered()).toEqual(released);
+  expect(remembered()).toBe("released");
 });
 
 it("what an older version remembered, without a date, is asked again", () => {
@@ -39,16 +39,18 @@ it("what an older version remembered, without a date, is asked again", () => {
   expect(remembered()).toBeUndefined();
 });
 
-it("the download site is looked for by way of the environment's proxy", async () => {
-  const asked: string[] = [];
-  const proxy = createServer().on("connect", ({ url }, socket) => {
-    asked.push(url ?? "");
-    socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
-  });
-  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
-  vi.stubEnv("HTTPS_PROXY", `http://127.0.0.1:${String((proxy.address() as AddressInfo).port)}`);
-  vi.stubEnv("NO_PROXY", "");
-  expect(await probes(undefined).siteReachable()).toBe(false);
-  expect(asked).toEqual(["get.pulumi.com:443"]);
-  proxy.close();
-});
+it.each(["HTTPS_PROXY", "https_proxy", "npm_config_https_proxy"])(
+  "the download sites are looked for through the proxy of %s, and its refusal is the reason",
+  async (variable) => {
+    const asked: string[] = [];
+    const proxy = createServer().on("connect", ({ url }, socket) => {
+      asked.push(url ?? "");
+      socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    vi.stubEnv(variable, `http://127.0.0.1:${String((proxy.address() as AddressInfo).port)}`);
+    expect(await probes(undefined).siteFailure()).toMatch(/^get\.pulumi\.com: .*403.*; github\.com: .*403/);
+    expect(asked.toSorted()).toEqual(["get.pulumi.com:443", "github.com:443"]);
+    proxy.close();
+  },
+);

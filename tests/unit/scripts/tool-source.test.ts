@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { type Asked, decideWorld, type Probes } from "../../../scripts/setup/tool-source.ts";
+import { decideWorld, type LazyProbes, type Probes } from "../../../scripts/setup/tool-source.ts";
 
 const nothing: Probes = {
   forced: undefined,
   remembered: undefined,
   releasedInstalled: false,
-  siteReachable: false,
-  imagesReachable: false,
+  builtInstalled: false,
+  siteFailure: "get.pulumi.com: getaddrinfo ENOTFOUND",
   packagesReachable: true,
   canBuild: true,
 };
@@ -21,59 +21,63 @@ function decide(found: Partial<Probes>): { decision: ReturnType<typeof decideWor
       return all[key];
     },
   ];
-  const probes = Object.fromEntries((Object.keys(all) as (keyof Probes)[]).map(probe)) as unknown as Asked;
+  const probes = Object.fromEntries(
+    (Object.keys(all) as (keyof Probes)[]).map(probe),
+  ) as unknown as LazyProbes;
   return { decision: decideWorld(probes), asked };
 }
 
 describe("the decision between released and built tools", () => {
-  it("takes the released ones where downloads and images are reached", async () => {
-    const { decision } = decide({ siteReachable: true, imagesReachable: true });
-    expect(await decision).toMatchObject({ world: "released" });
+  it("takes the released ones where Pulumi's downloads are reached, for good", async () => {
+    const { decision } = decide({ siteFailure: undefined });
+    expect(await decision).toMatchObject({ world: "released", lasting: true });
   });
 
-  it("takes released tools that are already there when only the images are reached", async () => {
-    const { decision } = decide({ imagesReachable: true, releasedInstalled: true });
-    expect(await decision).toMatchObject({ world: "released" });
+  it("takes released tools that are installed without asking the network: a stack is taken down offline", async () => {
+    const { decision, asked } = decide({ releasedInstalled: true });
+    expect(await decision).toMatchObject({ world: "released", lasting: true });
+    expect(asked).toEqual(["forced", "remembered", "releasedInstalled"]);
   });
 
-  it("builds where only packages are reached, and names what is missing", async () => {
+  it("takes built tools that are installed where nothing can be reached: a stack is taken down offline", async () => {
+    const { decision } = decide({ builtInstalled: true, packagesReachable: false });
+    expect(await decision).toMatchObject({ world: "built" });
+  });
+
+  it("builds where only packages are reached, says why, and does not keep what follows from a failure", async () => {
     const { decision } = decide({});
     expect(await decision).toEqual({
       world: "built",
-      reason: "Pulumi's download site and the image registry cannot be reached",
+      reason: "Pulumi's downloads cannot be reached: get.pulumi.com: getaddrinfo ENOTFOUND",
+      lasting: false,
     });
   });
 
-  it("builds where images cannot be pulled, whatever else is reached", async () => {
-    const { decision } = decide({ siteReachable: true });
-    expect(await decision).toEqual({ world: "built", reason: "the image registry cannot be reached" });
-  });
-
   it("stays with what an earlier run found out, without asking the network", async () => {
-    const { decision, asked } = decide({ remembered: { world: "built", reason: "as before" } });
-    expect(await decision).toEqual({ world: "built", reason: "as before" });
+    const { decision, asked } = decide({ remembered: "built" });
+    expect(await decision).toMatchObject({ world: "built", reason: "as before" });
     expect(asked).toEqual(["forced", "remembered"]);
   });
 
-  it("does as it is told, without asking the network", async () => {
-    const { decision, asked } = decide({ forced: "released", remembered: { world: "built", reason: "" } });
-    expect(await decision).toEqual({ world: "released", reason: "asked for" });
+  it("does what --tools says, without asking the network, for this run", async () => {
+    const { decision, asked } = decide({ forced: "released", remembered: "built" });
+    expect(await decision).toMatchObject({ world: "released", lasting: false });
     expect(asked).toEqual(["forced"]);
   });
 
-  it("refuses a world that there is not, naming the value and what is allowed", async () => {
-    await expect(decide({ forced: "mixed" }).decision).rejects.toThrow(/"mixed".*released or built/);
+  it("refuses a source that there is not, naming the value and what is allowed", async () => {
+    await expect(decide({ forced: "mixed" }).decision).rejects.toThrow(/"released" or "built".*"mixed"/);
   });
 
   it("says what machine is needed where nothing can be built", async () => {
     await expect(decide({ canBuild: false }).decision).rejects.toThrow(
-      /cannot be reached, and .*Debian x64 as root/,
+      /cannot be reached: get\.pulumi\.com.*Debian x64 as root/,
     );
     await expect(decide({ canBuild: false, forced: "built" }).decision).rejects.toThrow(/Debian x64 as root/);
   });
 
   it("says that there is no network in one line", async () => {
     const { decision } = decide({ packagesReachable: false });
-    await expect(decision).rejects.toThrow(/^no network: [^\n]*connect and run it again$/);
+    await expect(decision).rejects.toThrow(/^no network: [^\n]*connect[^\n]* run it again$/);
   });
 });

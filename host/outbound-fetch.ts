@@ -1,0 +1,53 @@
+import { findProxies, type ProxySettings } from "./proxy.ts";
+import { withSystemTrust } from "./system-trust.ts";
+
+export interface OutboundRequest {
+  readonly method?: "GET" | "HEAD";
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What is used of a response; Node's fetch and undici's have it in common. */
+export interface OutboundResponse {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: { get(name: string): string | null };
+  readonly body: AsyncIterable<Uint8Array> | null;
+  text(): Promise<string>;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+/**
+ * Fetches from the internet, through the machine's proxy if it has one. Not for the stack's own services: these are
+ * never behind a proxy.
+ */
+export async function fetchOutbound(
+  url: string,
+  { method = "GET", headers = {}, signal }: OutboundRequest = {},
+): Promise<OutboundResponse> {
+  const proxies = findProxies();
+  const init = { method, headers, ...(signal === undefined ? {} : { signal }) };
+  return await withSystemTrust<OutboundResponse>(() =>
+    proxies === undefined ? fetch(url, init) : fetchThrough(proxies, url, init),
+  );
+}
+
+async function fetchThrough(
+  { http, https, direct }: ProxySettings,
+  url: string,
+  init: Omit<OutboundRequest, "signal"> & { readonly signal?: AbortSignal },
+): Promise<OutboundResponse> {
+  // Loading it takes as long as many requests, so only who has a proxy does.
+  const undici = await import("undici");
+  // What is left out would be taken from the environment.
+  const dispatcher = new undici.EnvHttpProxyAgent({ httpProxy: http, httpsProxy: https, noProxy: direct });
+  return await undici.fetch(url, { ...init, dispatcher });
+}
+
+/** Why a request got no response: what the connection says, without the words around it. */
+export function connectionFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { cause } = error;
+  return cause instanceof Error ? connectionFailure(cause) : (error.message.split("\n")[0] ?? "");
+}

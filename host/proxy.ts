@@ -1,0 +1,105 @@
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+/** The proxies by which this machine reaches the internet; "" where there is none. */
+export interface ProxySettings {
+  readonly http: string;
+  readonly https: string;
+  /** Hosts that are reached directly, with commas between them; loopback is always among them. */
+  readonly direct: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What no proxy can reach for us. */
+const loopback = ["localhost", "127.0.0.1", "::1"];
+
+/**
+ * The proxies of the environment (in either case); else of npm, which hands its settings to scripts; else of Docker's
+ * client. Undefined when nobody names one.
+ */
+export function findProxies(
+  env: Environment = process.env,
+  dockerConfig: () => string = readDockerConfig,
+): ProxySettings | undefined {
+  const either = (name: string) => nonEmpty(env[name]) ?? nonEmpty(env[name.toUpperCase()]);
+  const npm = (name: string) => nonEmpty(env[`npm_config_${name}`]);
+  const sources: readonly (() => Partial<ProxySettings>)[] = [
+    () => ({ ...some("http", either("http_proxy")), ...some("https", either("https_proxy")) }),
+    () => ({ ...some("http", npm("proxy")), ...some("https", npm("https_proxy") ?? npm("proxy")) }),
+    () => proxiesOfDocker(dockerConfig()),
+  ];
+  for (const source of sources) {
+    const { http = "", https = "", direct } = source();
+    if (http === "" && https === "") continue;
+    const named = either("no_proxy") ?? npm("noproxy") ?? direct ?? "";
+    return { http, https, direct: withLoopback(named) };
+  }
+  return undefined;
+}
+
+/** The same for programs that go by the environment, in both cases: some know only one. Nothing without a proxy. */
+export function proxyEnvironment(proxies: ProxySettings | undefined): Record<string, string> {
+  if (proxies === undefined) return {};
+  const { http, https, direct } = proxies;
+  return Object.fromEntries(
+    [
+      ["http_proxy", http],
+      ["https_proxy", https],
+      ["no_proxy", direct],
+    ].flatMap(([name = "", value = ""]) =>
+      value === ""
+        ? []
+        : [
+            [name, value],
+            [name.toUpperCase(), value],
+          ],
+    ),
+  );
+}
+
+/** A proxy's address without what is secret in it, for messages. */
+export function withoutCredentials(proxy: string): string {
+  return proxy.replace(/\/\/[^@/]*@/, "//");
+}
+
+function withLoopback(named: string): string {
+  const hosts = named
+    .split(",")
+    .map((host) => host.trim())
+    .filter(Boolean);
+  return [...new Set([...hosts, ...loopback])].join(",");
+}
+
+function proxiesOfDocker(text: string): Partial<ProxySettings> {
+  try {
+    const { proxies } = JSON.parse(text) as {
+      proxies?: { default?: { httpProxy?: string; httpsProxy?: string; noProxy?: string } };
+    };
+    const { httpProxy, httpsProxy, noProxy } = proxies?.default ?? {};
+    return { ...some("http", httpProxy), ...some("https", httpsProxy), ...some("direct", noProxy) };
+  } catch {
+    // What Docker's client cannot read either is its business.
+    return {};
+  }
+}
+
+function readDockerConfig(): string {
+  try {
+    return readFileSync(
+      join(process.env["DOCKER_CONFIG"] ?? join(homedir(), ".docker"), "config.json"),
+      "utf8",
+    );
+  } catch {
+    return "";
+  }
+}
+
+function some<K extends string>(key: K, value: string | undefined): Partial<Record<K, string>> {
+  return value === undefined || value === "" ? {} : ({ [key]: value } as Record<K, string>);
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === undefined || text === "" ? undefined : text;
+}

@@ -1,0 +1,36 @@
+import { execFileSync } from "node:child_process";
+import { copyFileSync, cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/** Who works in a world. */
+export const user = { name: "ada", id: 1000, dockerGroup: 990, home: "/home/ada" } as const;
+
+/** The user's home: the project as git has it, without what is made from it, and the authority of all sites. */
+export function fillHome(home: string, authority: string): void {
+  mkdirSync(home);
+  copyFileSync(authority, join(home, "authority.pem"));
+  const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
+    encoding: "utf8",
+  });
+  for (const file of files.split("\n").filter((name) => name !== "" && existsSync(name))) {
+    const target = join(home, "ollama-stack", file);
+    mkdirSync(dirname(target), { recursive: true });
+    cpSync(file, target);
+  }
+  mkdirSync(join(home, "ollama-stack", "node_modules"));
+  execFileSync("chown", ["-R", `${String(user.id)}:${String(user.id)}`, home]);
+}
+
+/** What stands in /etc of the world in place of the machine's files. */
+export function fillEtc(etc: string, authority: string, nameserver: string): void {
+  mkdirSync(join(etc, "ssl", "certs"), { recursive: true });
+  const write = (file: string, text: string) => {
+    writeFileSync(join(etc, file), text);
+  };
+  const { name, id, dockerGroup, home } = user;
+  write("resolv.conf", `nameserver ${nameserver}\noptions timeout:2 attempts:2\n`);
+  write("hosts", "127.0.0.1 localhost laptop\n");
+  write("passwd", `root:x:0:0:root:/root:/bin/sh\n${name}:x:${String(id)}:${String(id)}::${home}:/bin/sh\n`);
+  write("group", `root:x:0:\n${name}:x:${String(id)}:\ndocker:x:${String(dockerGroup)}:${name}\n`);
+  copyFileSync(authority, join(etc, "ssl", "certs", "ca-certificates.crt"));
+}

@@ -1,0 +1,27 @@
+import { appendFileSync } from "node:fs";
+
+/** One thing that somebody in the world asked of the network. */
+export type Entry =
+  | { readonly kind: "dns"; readonly name: string; readonly found: boolean; readonly expected: boolean }
+  | {
+      readonly kind: "request";
+      readonly host: string;
+      readonly method: string;
+      readonly path: string;
+      readonly status: number;
+      readonly agent: string;
+      /** Whether it ended before all was sent. */
+      readonly cut: boolean;
+    }
+  | { readonly kind: "proxy"; readonly target: string; readonly allowed: boolean }
+  | { readonly kind: "error"; readonly message: string };
+
+export type RequestEntry = Extract<Entry, { readonly kind: "request" }>;
+
+export type Journal = (entry: Entry) => void;
+
+export function openJournal(file: string): Journal {
+  return (entry) => {
+    appendFileSync(file, `${JSON.stringify(entry)}\n`);
+  };
+}

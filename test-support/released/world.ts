@@ -1,0 +1,327 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import {
+  chmodSync,
+  closeSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { dockerApi } from "../../engine/docker-api.ts";
+import { isRunning } from "../../host/process-liveness.mjs";
+import { type ProcessEnd, runProcess } from "../../host/run-process.ts";
+import { partBinary, parts } from "../../toolchain/binaries.ts";
+import { makeSiteCertificates } from "./certificates.ts";
+import { fillHub } from "./hub-images.ts";
+import { fillEtc, fillHome, user } from "./machine-files.ts";
+import { fillModels } from "./model-files.ts";
+import { releaseArchives } from "./release-archives.ts";
+import type { Entry, RequestEntry } from "./stand-in/journal.ts";
+import { type Faults, knownNames, mirrorPort, proxyPort } from "./stand-in/settings.ts";
+
+interface WorldOptions {
+  /** Whether Ollama's image trusts the sites of the world; true unless it is the stack that is to bring the trust. */
+  readonly trustInImages?: boolean;
+  /** Settings of the engine's daemon.json. */
+  readonly daemon?: (world: ReleasedWorld) => Readonly<Record<string, unknown>>;
+  readonly faults?: Faults;
+}
+
+interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Milliseconds after which it is killed. */
+  readonly withinMs?: number;
+  readonly onOutput?: (text: string) => void;
+  /** Folders that come first on the PATH. */
+  readonly pathFirst?: readonly string[];
+}
+
+const startsWithinMs = 60_000;
+const commandsEndWithinMs = 4 * 60_000;
+const cgroup = "ollama-stack-released";
+const folderPrefix = "ollama-stack-released-";
+
+/** Arguments of unshare that set a world apart. */
+export const isolation = [
+  ...["--net", "--mount", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc"],
+  ...["--propagation", "private", "--"],
+];
+
+/**
+ * An ordinary machine with a stand-in for the internet: its own network, mounts, processes and host name, an engine at
+ * the default socket, and a user who is in the group docker and is not root. It needs root and Linux, and ends with
+ * the process that started it.
+ */
+export class ReleasedWorld {
+  readonly folder = mkdtempSync(join(tmpdir(), `${folderPrefix}${String(process.pid)}-`));
+  /** The address of everything outside: DNS, sites, proxy, mirror. */
+  readonly address = "198.18.77.1";
+  readonly proxy = `http://${this.address}:${String(proxyPort)}`;
+  readonly mirror = `http://${this.address}:${String(mirrorPort)}`;
+  /** The project's copy in the user's home. */
+  readonly project = `${user.home}/ollama-stack`;
+  /** PEM file of the authority of all sites, as the world sees it. */
+  readonly authority = `${user.home}/authority.pem`;
+  #holder: ChildProcess | undefined;
+  #pid = 0;
+
+  static async start(options: WorldOptions = {}): Promise<ReleasedWorld> {
+    removeLeftovers();
+    const world = new ReleasedWorld();
+    try {
+      await world.#start(options);
+    } catch (error) {
+      await world.stop();
+      throw error;
+    }
+    return world;
+  }
+
+  /** What does not work from now on; what is left out works. */
+  setFaults(faults: Faults): void {
+    writeFileSync(this.#at("faults.json"), JSON.stringify(faults));
+  }
+
+  /** What has been asked of the outside since the start or the last `forget`. */
+  journal(): Entry[] {
+    const lines = readFileSync(this.#at("journal"), "utf8").trim().split("\n");
+    return lines.filter(Boolean).map((line) => JSON.parse(line) as Entry);
+  }
+
+  forget(): void {
+    writeFileSync(this.#at("journal"), "");
+  }
+
+  /** Requests that the outside got, of one host if it is named. */
+  requests(host?: string): RequestEntry[] {
+    return this.journal().flatMap((entry) =>
+      entry.kind === "request" && (host === undefined || entry.host === host) ? [entry] : [],
+    );
+  }
+
+  /** Names that somebody looked up and that the released path is not known to need. */
+  unexpectedNames(): string[] {
+    const names = this.journal().flatMap((entry) =>
+      entry.kind === "dns" && !entry.expected ? [entry.name] : [],
+    );
+    return [...new Set(names)];
+  }
+
+  /** Runs a command in the user's copy of the project as the user, with an environment of its own. */
+  run(command: string, args: readonly string[], options: RunOptions = {}): Promise<ProcessEnd> {
+    return this.#run([String(user.id), String(user.id), `${String(user.id)},${String(user.dockerGroup)}`], {
+      ...options,
+      env: {
+        HOME: user.home,
+        USER: user.name,
+        LANG: "C.UTF-8",
+        PATH: [...(options.pathFirst ?? []), "/run/node/bin", machinePath].join(delimiter),
+        ...options.env,
+      },
+      command: [command, ...args],
+    });
+  }
+
+  /** An npm script of the project, its standard output and error together. */
+  async npm(script: string, args: readonly string[] = [], options: RunOptions = {}): Promise<string> {
+    const { code, stdout, stderr } = await this.run(
+      "npm",
+      ["run", "--silent", script, "--", ...args],
+      options,
+    );
+    const output = `${stderr}${stdout}`;
+    if (code !== 0) throw new Error(`npm run ${script} failed with ${String(code)}:\n${output}`);
+    return output;
+  }
+
+  /** The same as root, for what a test arranges. */
+  async root(command: string, ...args: string[]): Promise<string> {
+    const env = { HOME: "/root", USER: "root", PATH: machinePath };
+    const end = await this.#run(["0", "0", "0"], { env, command: [command, ...args] });
+    if (end.code !== 0) throw new Error(`${command} ${args.join(" ")} failed:\n${end.stderr}`);
+    return end.stdout;
+  }
+
+  /** Ends everything in it and removes it. */
+  async stop(): Promise<void> {
+    const holder = this.#holder;
+    this.#holder = undefined;
+    if (holder !== undefined) {
+      const ended = new Promise((resolve) => holder.once("exit", resolve));
+      holder.kill("SIGKILL");
+      await ended;
+    }
+    await removeControlGroups();
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  }
+
+  #at(file: string): string {
+    return join(this.folder, file);
+  }
+
+  async #start({ trustInImages = true, daemon, faults = {} }: WorldOptions): Promise<void> {
+    chmodSync(this.folder, 0o755);
+    const certificates = makeSiteCertificates(this.#at("certificates"), knownNames);
+    this.setFaults(faults);
+    this.forget();
+    const releases = await releaseArchives();
+    await fillHub(this.#at("hub"), trustInImages ? certificates.authority : undefined);
+    fillModels(this.#at("models"));
+    fillHome(this.#at("home"), certificates.authority);
+    fillEtc(this.#at("etc"), certificates.authority, this.address);
+    await this.#hold();
+
+    const settings = {
+      address: this.address,
+      certificate: certificates.certificate,
+      key: certificates.key,
+      journal: this.#at("journal"),
+      faults: this.#at("faults.json"),
+      releases,
+      hub: this.#at("hub"),
+      models: this.#at("models"),
+    };
+    writeFileSync(this.#at("stand-in.json"), JSON.stringify(settings));
+    const main = join(import.meta.dirname, "stand-in", "main.ts");
+    await firstLine(this.#spawn([process.execPath, main, this.#at("stand-in.json")], process.env));
+    await this.#startEngine(daemon?.(this) ?? {});
+  }
+
+  /** Makes the namespaces, with a first process that lasts until this one ends. */
+  async #hold(): Promise<void> {
+    const script = `
+      set -e
+      hostname laptop
+      ip link set lo up
+      ip address add ${this.address}/32 dev lo
+      mount -t tmpfs tmpfs /run
+      mkdir -p /run/layers/upper /run/layers/work /run/node
+      cp -a "$0/etc/." /run/layers/upper
+      mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/layers/upper,workdir=/run/layers/work /etc
+      mount -t tmpfs tmpfs /home
+      mkdir ${user.home}
+      mount --bind "$0/home" ${user.home}
+      mount --bind "$1" ${this.project}/node_modules
+      mkdir -p "$1/.cache"
+      mount -t tmpfs -o uid=${String(user.id)},gid=${String(user.id)},mode=755 tmpfs ${this.project}/node_modules/.cache
+      mount --bind "$2" /run/node
+      echo ready
+      while :; do sleep 3600 & wait; done`;
+    const node = dirname(dirname(process.execPath));
+    const holder = spawn(
+      "setpriv",
+      [
+        ...["--pdeathsig", "KILL", "unshare", ...isolation],
+        ...["sh", "-c", script, this.folder, join(process.cwd(), "node_modules"), node],
+      ],
+      { stdio: ["ignore", "pipe", "pipe"] },
+    );
+    this.#holder = holder;
+    await firstLine(holder);
+    const children = readFileSync(`/proc/${String(holder.pid)}/task/${String(holder.pid)}/children`, "utf8");
+    this.#pid = Number(children.trim());
+  }
+
+  async #startEngine(settings: Readonly<Record<string, unknown>>): Promise<void> {
+    const data = this.#at("docker");
+    mkdirSync(data, { mode: 0o711 });
+    const own = { "data-root": data, "cgroup-parent": `/${cgroup}`, ...settings };
+    writeFileSync(this.#at("daemon.json"), JSON.stringify(own));
+    const programs = [parts.dockerd, parts.dockerProxy, parts.runc].map((part) => dirname(partBinary(part)));
+    const env = { PATH: [...programs, machinePath].join(delimiter) };
+    const daemon = this.#spawn(["dockerd", "--config-file", this.#at("daemon.json")], env);
+    const api = dockerApi(`/proc/${String(this.#pid)}/root/run/docker.sock`);
+    const until = Date.now() + startsWithinMs;
+    for (;;) {
+      const state = await api.ping().then(
+        () => "ready",
+        () => "silent",
+      );
+      if (state === "ready") return;
+      if (daemon.exitCode !== null || Date.now() > until) break;
+      await sleep(100);
+    }
+    const log = readFileSync(this.#at("dockerd.log"), "utf8").trim().split("\n").slice(-8).join("\n");
+    throw new Error(`the engine of the world does not start:\n${log}`);
+  }
+
+  /** Starts a program of the world's outside, as root; its output is in a log. */
+  #spawn(command: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+    const [program = ""] = command;
+    const log = openSync(this.#at(`${program.split("/").at(-1) ?? ""}.log`), "a");
+    const child = spawn("nsenter", [...this.#enter("/"), ...command], {
+      env,
+      stdio: ["ignore", "pipe", log],
+    });
+    closeSync(log);
+    return child;
+  }
+
+  #run(
+    [uid = "", gid = "", groups = ""]: readonly string[],
+    { env, command, withinMs = commandsEndWithinMs, onOutput }: RunOptions & { command: readonly string[] },
+  ): Promise<ProcessEnd> {
+    const identity = ["--reuid", uid, "--regid", gid, "--groups", groups];
+    const args = [...this.#enter(this.project), "setpriv", ...identity, "--", ...command];
+    return runProcess("nsenter", args, {
+      env: { ...env },
+      timeoutMs: withinMs,
+      ...(onOutput && { onOutput }),
+    });
+  }
+
+  #enter(folder: string): string[] {
+    const inside = ["sh", "-c", 'cd "$0" && exec "$@"', folder];
+    return ["-t", String(this.#pid), "-n", "-m", "-p", "-u", "--", ...inside];
+  }
+}
+
+const machinePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Waits until a process says something; what it says before it fails is the error. */
+async function firstLine(child: ChildProcess): Promise<void> {
+  let errors = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (errors += text));
+  await new Promise<void>((resolve, reject) => {
+    if (child.stdout !== null)
+      createInterface({ input: child.stdout }).once("line", () => {
+        resolve();
+      });
+    child.once("error", reject);
+    child.once("exit", (code) => {
+      reject(new Error(`${child.spawnargs.join(" ")} ended with ${String(code)}:\n${errors}`));
+    });
+  });
+}
+
+/** What runs that were killed left. */
+function removeLeftovers(): void {
+  for (const folder of globSync(join(tmpdir(), `${folderPrefix}*`))) {
+    const pid = Number(/-(\d+)-[^-]*$/.exec(folder)?.[1]);
+    if (!isRunning(pid)) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The kernel needs a moment until the processes of a world that ended are gone. */
+async function removeControlGroups(): Promise<void> {
+  // Version 2 of control groups has one tree, version 1 one for each controller.
+  const groups = () => globSync([`/sys/fs/cgroup/${cgroup}`, `/sys/fs/cgroup/*/${cgroup}`]);
+  const until = Date.now() + startsWithinMs;
+  while (groups().length > 0) {
+    for (const group of groups()) {
+      try {
+        execFileSync("find", [group, "-depth", "-type", "d", "-delete"], { stdio: "pipe" });
+      } catch (error) {
+        if (Date.now() > until) throw error;
+      }
+    }
+    await sleep(100);
+  }
+}
