@@ -11,6 +11,8 @@ import { declareModels } from "./components/resources/models.ts";
 import { planModels } from "./components/planning/models/plan.ts";
 import { stackNames } from "./engine/names.ts";
 import { certificatesVersion } from "./components/planning/edge-files.ts";
+import { ollamaVariables } from "./components/resources/ollama-variables.ts";
+import { readTrustedCertificates } from "./components/planning/trusted-certificates.ts";
 import { requireVolumes } from "./components/planning/required-volumes.ts";
 import { ServiceNetwork } from "./components/resources/network.ts";
 import { modelServer, OllamaServer } from "./components/resources/ollama-server.ts";
@@ -29,7 +31,8 @@ const plan = await planModels(config, toOllama, modelServer(config, toOllama, na
 
 const { imagePlatform: platform, readyTimeoutSeconds, neighbourAccess } = config;
 const network = new ServiceNetwork("network", { networkName: names.network, neighbourAccess });
-const place = { access, network, platform, readyTimeoutSeconds };
+const trust = refuse(() => readTrustedCertificates(config.trustedCertificates));
+const place = { access, network, platform, readyTimeoutSeconds, trust };
 const serving = { parallel: config.ollamaParallel, keepAlive: config.ollamaKeepAlive };
 const edgeImages = edgeImage(config);
 const server = new OllamaServer("ollama", {
@@ -42,6 +45,7 @@ const server = new OllamaServer("ollama", {
   bindAddress: config.ollamaBindAddress,
   port: config.ollamaPort,
   hosts: config.ollamaHosts,
+  environment: ollamaVariables(config),
   contextLength: config.ollamaContextLength,
   ...serving,
   gpus,

@@ -39,10 +39,18 @@ export function findProxies(
   return undefined;
 }
 
-/** The same for programs that go by the environment, in both cases: some know only one. Nothing without a proxy. */
-export function proxyEnvironment(proxies: ProxySettings | undefined): Record<string, string> {
+/**
+ * The same for programs that go by the environment, in both cases: some know only one. Nothing without a proxy.
+ *
+ * @param moreDirect hosts that are reached directly, too
+ */
+export function proxyEnvironment(
+  proxies: ProxySettings | undefined,
+  moreDirect: readonly string[] = [],
+): Record<string, string> {
   if (proxies === undefined) return {};
-  const { http, https, direct } = proxies;
+  const { http, https } = proxies;
+  const direct = [...new Set([...proxies.direct.split(","), ...moreDirect])].join(",");
   return Object.fromEntries(
     [
       ["http_proxy", http],

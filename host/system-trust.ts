@@ -10,6 +10,12 @@ const untrusted = new Set([
 
 let systemTrusted = false;
 
+/** Has this process trust the certificates of a PEM text, too. */
+export function trustCertificates(pem: string): void {
+  const more = pem.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [];
+  tls.setDefaultCACertificates([...tls.getCACertificates("default"), ...more]);
+}
+
 /**
  * Does something that makes TLS connections. If a certificate is not of an authority that Node.js brings along, it is
  * done again with those that the machine trusts, such as the one of a proxy that inspects TLS. Reading them takes time,

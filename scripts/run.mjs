@@ -71,6 +71,8 @@ function execute(node, [first, ...rest]) {
   const [file, args] = command(node, first, rest);
   const path = [dirname(node), join(modules, ".bin"), process.env.PATH].join(delimiter);
   const env = { ...process.env, PATH: path, NODE_COMPILE_CACHE: compileCache() };
+  // Requests to the stack's own services are never for a proxy; those to the internet find it by themselves.
+  delete env.NODE_USE_ENV_PROXY;
   const child = spawn(file, args, { stdio: "inherit", env });
   // A terminal sends its interrupts to the child as well; what only this process gets is passed on.
   process.on("SIGINT", () => undefined);

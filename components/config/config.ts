@@ -16,6 +16,7 @@ export const configSchema = keys.superRefine((config, context) => {
 
 const structured = new Set([
   "ollamaHosts",
+  "ollamaEnvironment",
   "models",
   "gatewayApiKeys",
   "gatewayAllowedHosts",
@@ -85,8 +86,9 @@ function describe(project: string, raw: Record<string, unknown>, issue: z.core.$
 function shownValue(issue: z.core.$ZodIssue, value: unknown): string {
   const [key, ...inside] = issue.path;
   if (key === "gatewayApiKeys" || mayHoldSecret(JSON.stringify(value))) return "wrong";
-  if (key === "gatewayEnvironment" && inside.length === 0) return "wrong";
-  if (key === "gatewayEnvironment" && isToRemove(issue)) return "set";
+  const isEnvironment = key === "gatewayEnvironment" || key === "ollamaEnvironment";
+  if (isEnvironment && inside.length === 0) return "wrong";
+  if (isEnvironment && isToRemove(issue)) return "set";
   return value === undefined ? "not set" : JSON.stringify(value);
 }
 

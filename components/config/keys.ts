@@ -5,6 +5,7 @@ import { edgeModes } from "./edge-modes.ts";
 import { gatewayEnvironment } from "./gateway-environment.ts";
 import { gpus } from "./gpus.ts";
 import { models } from "./models.ts";
+import { ollamaEnvironment } from "./ollama-environment.ts";
 
 // Defaults and descriptions are in Pulumi.yaml, which the CLI merges into the stack's config; here are the
 // types and what is allowed. Each message completes the sentence "KEY is VALUE, but must be ...".
@@ -110,6 +111,8 @@ const absoluteFolder = z
   .string()
   .regex(/^(|\/.+|[A-Za-z]:[\\/].+)$/, "the absolute path of a folder, or empty");
 
+const absoluteFile = z.string().regex(/^(|\/.+|[A-Za-z]:[\\/].+)$/, "the absolute path of a file, or empty");
+
 const dockerHost = z
   .string()
   .regex(
@@ -125,11 +128,13 @@ export const keys = z.strictObject({
   dockerCertPath: absoluteFolder,
   networkName: dockerName,
   imagePlatform: platform,
+  trustedCertificates: absoluteFile,
   ollamaReplicas: integer(1, 16),
   ollamaImage: imageReference,
   ollamaPort: port(0),
   ollamaBindAddress: address,
   ollamaHosts: z.array(hostsLine, "a list of lines"),
+  ollamaEnvironment,
   ollamaMemoryMiB: memoryMiB(256),
   ollamaCpus: cpus,
   ollamaPids: integer(64, 4_194_304),

@@ -9,10 +9,13 @@ import {
   edgeHost,
   edgeOpenFiles,
 } from "./edge-config/caddyfile.ts";
+import type { TrustedCertificates } from "../planning/trusted-certificates.ts";
 import type { NetworkToJoin } from "./network.ts";
 import { serviceContainer, type ContainerLimits } from "./container/service-container.ts";
 
 export interface EdgeArgs extends EdgeConfig {
+  /** Certificates that it trusts besides what its image does. A change replaces the containers. */
+  readonly trust?: TrustedCertificates | undefined;
   /** Id of Caddy's image. A change replaces the container, the certificates stay. */
   readonly image: pulumi.Output<string>;
   /** Name of the container and, with "-data" behind it, of the volume. A change replaces both. */
@@ -83,6 +86,7 @@ export class Edge extends pulumi.ComponentResource {
             ...(!hasTls(args.mode) ? {} : { EDGE_NAME: args.hostnames[0] ?? "" }),
           },
         },
+        trust: args.trust,
         readyTimeoutSeconds: args.readyTimeoutSeconds,
         stopGraceSeconds: 10,
         limits: { ...args.limits, openFiles: edgeOpenFiles },

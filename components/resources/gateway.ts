@@ -2,12 +2,14 @@ import { createHash } from "node:crypto";
 import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { imageTimeouts } from "./container/image-timeouts.ts";
 import { DEFAULT_PORT, readConfig } from "../../gateway/src/config/config.ts";
 import { namesInNetwork, replicas, shortStackName } from "../../engine/names.ts";
 import { type Connection, publishedUrl, serviceUrl } from "../../engine/connection.ts";
 import { type Drain, drainedGateway } from "./container/drain-hooks.ts";
 import { edgeHost } from "./edge-config/caddyfile.ts";
 import { bundleGateway, gatewayContext } from "./gateway-image/bundle.ts";
+import type { TrustedCertificates } from "../planning/trusted-certificates.ts";
 import type { GatewayEnvironment, ProgramVariable } from "../config/gateway-environment.ts";
 import type { NetworkToJoin } from "./network.ts";
 import { gatewayKeys } from "./gateway-keys.ts";
@@ -15,6 +17,8 @@ import { firstOf, type Replica, replicaContainers } from "./container/replicas.t
 import { readyAt, readyWhen, type ContainerLimits } from "./container/service-container.ts";
 
 export interface GatewayArgs {
+  /** Certificates that it trusts besides what its image does. A change replaces the containers. */
+  readonly trust?: TrustedCertificates | undefined;
   /** Folder of the project, which holds the gateway's sources. */
   readonly projectRoot: string;
   /** Image with Node 24 to build on. A change rebuilds the image and replaces the container. */
@@ -103,7 +107,7 @@ export class Gateway extends pulumi.ComponentResource {
     const base = new docker.RemoteImage(
       `${name}-base-image`,
       { name: args.baseImage, keepLocally: true, ...platform },
-      { parent: this },
+      { parent: this, ...imageTimeouts },
     );
     const bundle = bundleGateway(args.projectRoot);
     // The tag says what the image is made of: a new content is a new image, and the old one goes after its container.
@@ -197,6 +201,7 @@ export class Gateway extends pulumi.ComponentResource {
           ...(keys === undefined ? [] : [keys.volume]),
           ...(args.usageVolume === "" ? [] : [{ name: args.usageVolume, path: usageFolder }]),
         ],
+        trust: args.trust,
         user: "65532:65532",
         healthCommand: ["node", "/app/healthcheck.cjs"],
         ready:

@@ -1,3 +1,5 @@
+import type { TrustedCertificates } from "../planning/trusted-certificates.ts";
+import { imageTimeouts } from "./container/image-timeouts.ts";
 import { isIP } from "node:net";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
@@ -51,7 +53,7 @@ function allowedHosts(
 export function edgeImage({ edge, edgeImage: name, imagePlatform }: StackConfig): docker.RemoteImage[] {
   if (edge === "none") return [];
   const platform = imagePlatform === "" ? {} : { platform: imagePlatform };
-  return [new docker.RemoteImage("edge-image", { name, keepLocally: true, ...platform })];
+  return [new docker.RemoteImage("edge-image", { name, keepLocally: true, ...platform }, imageTimeouts)];
 }
 
 /** What the edge has to do as the gateways do. A name is no address: proxies trusted by name are not in front of an edge. */
@@ -76,6 +78,8 @@ interface IngressOptions {
   readonly containerName: string;
   /** What tells that its certificates have changed. */
   readonly certificatesVersion: string;
+  /** Certificates that it trusts besides what its image does. */
+  readonly trust: TrustedCertificates | undefined;
   /** What `edgeImage` returned. */
   readonly images: readonly docker.RemoteImage[];
 }
@@ -84,7 +88,7 @@ interface IngressOptions {
 export function createIngress(
   config: StackConfig,
   gateway: Gateway,
-  { connection, network, containerName, certificatesVersion, images: [image] }: IngressOptions,
+  { connection, network, containerName, certificatesVersion, trust, images: [image] }: IngressOptions,
 ): Ingress {
   const mode = config.edge;
   if (mode === "none" || image === undefined) return { gatewayUrl: gateway.url };
@@ -108,6 +112,7 @@ export function createIngress(
       port: config.gatewayPort,
       certificates: config.edgeCertificates,
       certificatesVersion,
+      trust,
       readyTimeoutSeconds: config.readyTimeoutSeconds,
       limits: { memoryMiB: config.edgeMemoryMiB, cpus: config.edgeCpus, pids: config.edgePids },
       access: connection,

@@ -6,10 +6,12 @@ import { checkGpuMemory } from "./gpu-memory-check.ts";
 import type { GpuRequest } from "../planning/gpus/request.ts";
 import type { OllamaModel } from "./ollama-model.ts";
 import { type Drain, drainedServer } from "./container/drain-hooks.ts";
+import type { TrustedCertificates } from "../planning/trusted-certificates.ts";
 import type { ModelServer } from "../planning/models/plan.ts";
 import { replicas } from "../../engine/names.ts";
 import type { NetworkToJoin } from "./network.ts";
 import { firstOf, replicaContainers } from "./container/replicas.ts";
+import { imageTimeouts } from "./container/image-timeouts.ts";
 import { readyAt, readyWhen, type ContainerLimits } from "./container/service-container.ts";
 
 /** The port that Ollama listens on inside its container. */
@@ -34,6 +36,10 @@ export interface OllamaServerArgs {
   readonly port: number;
   /** Extra lines of /etc/hosts, "name:address". A change replaces the container. */
   readonly hosts: readonly string[];
+  /** Further variables; those that other arguments set win. A change replaces the container. */
+  readonly environment?: Readonly<Record<string, pulumi.Input<string>>>;
+  /** Certificates that it trusts besides what its image does. A change replaces the containers. */
+  readonly trust?: TrustedCertificates | undefined;
   /** Requests that a loaded model works on at once. A change replaces the container. */
   readonly parallel: number;
   /** Default context of a model, tokens. A change replaces the container. */
@@ -103,7 +109,7 @@ export class OllamaServer extends pulumi.ComponentResource {
     const image = new docker.RemoteImage(
       `${name}-image`,
       { name: args.image, keepLocally: true, ...(args.platform === "" ? {} : { platform: args.platform }) },
-      { parent: this },
+      { parent: this, ...imageTimeouts },
     );
     const volume = args.modelVolume === "" ? ownVolume(name, args, this).name : args.modelVolume;
     const published = ollamaUrl(args.access, args.bindAddress, args.port);
@@ -122,6 +128,7 @@ export class OllamaServer extends pulumi.ComponentResource {
         return {
           image: image.imageId,
           environment: {
+            ...args.environment,
             OLLAMA_HOST: `0.0.0.0:${String(ollamaInternalPort)}`,
             OLLAMA_NUM_PARALLEL: String(args.parallel),
             OLLAMA_CONTEXT_LENGTH: String(args.contextLength),
@@ -138,6 +145,7 @@ export class OllamaServer extends pulumi.ComponentResource {
           // Root without a single capability: the image's home, and so a new volume, belongs to root.
           volumes: [{ name: volume, path: modelFolder }],
           gpus: args.gpus,
+          trust: args.trust,
           healthCommand,
           ready:
             args.replicas === 1

@@ -9,7 +9,8 @@ import { say } from "../../host/progress.ts";
 import { announceBuild } from "./announce-build.ts";
 import { probes, remember } from "./probes.ts";
 import { installReleased, isReleasedInstalled } from "./released-tools.ts";
-import { engineOf } from "../stack/stack-file.ts";
+import { networkEnvironment } from "./network-environment.ts";
+import { engineOf, settingOf } from "../stack/stack-file.ts";
 import { decideWorld, type ToolSource } from "./tool-source.ts";
 
 export type { ToolSource } from "./tool-source.ts";
@@ -50,7 +51,12 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
   const asked = probes(options.tools);
   const expected = (await asked.forced()) ?? (await asked.remembered());
   const named = options.stack ?? (expected === undefined ? undefined : defaultStack(expected));
-  let engine = await ensureEngine(locked, engineOf(named));
+  const stackToSetUp = named ?? defaultStack("released");
+  const address = engineOf(named);
+  const certificates = settingOf(stackToSetUp, "trustedCertificates");
+  const network = networkEnvironment(address, typeof certificates === "string" ? certificates : "");
+  Object.assign(process.env, network);
+  let engine = await ensureEngine(locked, address);
   const decision = await decideWorld(asked);
   const { world, reason } = decision;
   if (decision.lasting) remember(decision);
@@ -76,7 +82,7 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
     world,
     reason,
     stack,
-    env: environment(engine.env),
+    env: { ...network, ...environment(engine.env) },
     pulumi,
   };
 }

@@ -106,6 +106,11 @@ export class ReleasedWorld {
     );
   }
 
+  /** What the proxy was told to connect to, "host:port"; other methods with their URL. */
+  proxied(): string[] {
+    return this.journal().flatMap((entry) => (entry.kind === "proxy" ? [entry.target] : []));
+  }
+
   /** Names that somebody looked up and that the released path is not known to need. */
   unexpectedNames(): string[] {
     const names = this.journal().flatMap((entry) =>

@@ -43,6 +43,7 @@ const madeAnew: Readonly<Record<Promised, readonly string[]>> = {
     "ollama-image",
   ],
   "replaces both": ["gateway-container", "ollama-container"],
+  "replaces all containers": ["edge-container", "gateway-container", "ollama-container"],
   "replaces the network": ["edge-container", "gateway-container", "network-bridge", "ollama-container"],
 };
 

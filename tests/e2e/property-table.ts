@@ -19,6 +19,7 @@ import {
   otherImage,
   stack,
 } from "./property.ts";
+import { readTrustedCertificates } from "../../components/planning/trusted-certificates.ts";
 
 // Every config key with another value than the stack has, what its description promises of a change, and where the
 // engine or the state shows what came of it.
@@ -56,6 +57,12 @@ export const properties: Readonly<Record<string, Property>> = {
       ),
     shown: (platform: string) => Array<string>(2).fill(platform === "" ? enginePlatform() : platform),
   },
+  trustedCertificates: {
+    value: () => "/etc/ssl/certs/ca-certificates.crt",
+    promised: "replaces all containers",
+    look: () => [ollama, gateway, edge].map((name) => environment(name, "TRUSTED_CERTIFICATES_VERSION")()),
+    shown: (path: string) => Array<string | undefined>(3).fill(readTrustedCertificates(path)?.version),
+  },
   ollamaReplicas: {
     value: () => 2,
     promised: "replaces the gateway",
@@ -85,6 +92,12 @@ export const properties: Readonly<Record<string, Property>> = {
     promised: "replaces Ollama",
     look: () => ((host(ollama, "ExtraHosts")()[0] ?? []) as string[]).toSorted(),
     shown: (lines: string[]) => lines.toSorted(),
+  },
+  ollamaEnvironment: {
+    value: () => ({ OLLAMA_DEBUG: 1 }),
+    promised: "replaces Ollama",
+    look: environment(ollama, "OLLAMA_DEBUG"),
+    shown: ({ OLLAMA_DEBUG: level }: { OLLAMA_DEBUG?: number }) => level?.toString(),
   },
   ollamaMemoryMiB: {
     value: () => 3072,

@@ -13,6 +13,7 @@ export const promises = {
   "rebuilds the gateway": /A change rebuilds the image and replaces the container/,
   "replaces both": /A change replaces both containers/,
   "replaces all images": /A change replaces the images and the containers/,
+  "replaces all containers": /A change of the path or the content replaces the containers/,
   "replaces the network": /A change replaces the network and the containers/,
   "replaces the edge": /A change replaces (the edge|the container; with an edge, only the edge)/,
   "replaces the edge alone where there are keys":

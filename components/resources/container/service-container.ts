@@ -3,6 +3,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { splitHostsLine } from "../../config/hosts-line.ts";
 import type { Connection } from "../../../engine/connection.ts";
+import type { TrustedCertificates } from "../../planning/trusted-certificates.ts";
 import type { GpuRequest } from "../../planning/gpus/request.ts";
 
 /** What a container of this stack needs to say for itself; how it is hardened and watched is the same for all. */
@@ -27,6 +28,8 @@ export interface ServiceContainerArgs {
   readonly gpus?: GpuRequest | undefined;
   /** Folder of the engine's host and where it is mounted, to be read only. A change replaces the container. */
   readonly folder?: { readonly source: string; readonly path: string };
+  /** Certificates it trusts besides what its image does. A change replaces the container. */
+  readonly trust?: TrustedCertificates | undefined;
   /** "user" or "user:group" it runs as; the image's own by default. A change replaces the container. */
   readonly user?: string;
   /** What it may do beyond nothing, such as "CAP_NET_BIND_SERVICE", as the engine names it. A change replaces the container. */
@@ -90,6 +93,8 @@ export interface ServiceContainer {
   readonly ready: command.local.Command;
 }
 
+const trustFolder = "/trusted-certificates";
+
 // Microseconds; the engine's own default.
 const cpuPeriod = 100_000;
 
@@ -116,7 +121,9 @@ export function serviceContainer(
       name: args.name,
       image: args.image,
       ...(args.command === undefined ? {} : { command: [...args.command] }),
-      envs: Object.entries(args.environment).map(([key, value]) => pulumi.interpolate`${key}=${value}`),
+      envs: Object.entries({ ...args.environment, ...trustVariables(args.trust) }).map(
+        ([key, value]) => pulumi.interpolate`${key}=${value}`,
+      ),
       networksAdvanced: [{ name: args.network.name, aliases: [...args.network.aliases] }],
       ports: args.port
         ? [{ internal: args.port.internal, external: args.port.external, ip: args.port.address }]
@@ -176,7 +183,21 @@ function healthcheck(inside: readonly string[]): docker.types.input.ContainerHea
   return { tests: ["CMD", ...inside], interval: "10s", timeout: "5s", retries: 3, startPeriod: "30s" };
 }
 
-function mountsOf({ volumes = [], folder }: ServiceContainerArgs): docker.types.input.ContainerMount[] {
+/** For Go's programs a folder, for Node.js a file; the version only tells a renewed file from the one before. */
+function trustVariables(trust: TrustedCertificates | undefined): Readonly<Record<string, string>> {
+  if (trust === undefined) return {};
+  return {
+    NODE_EXTRA_CA_CERTS: `${trustFolder}/certificates.pem`,
+    SSL_CERT_DIR: `/etc/ssl/certs:${trustFolder}`,
+    TRUSTED_CERTIFICATES_VERSION: trust.version,
+  };
+}
+
+function mountsOf({
+  volumes = [],
+  folder,
+  trust,
+}: ServiceContainerArgs): docker.types.input.ContainerMount[] {
   return [
     ...volumes.map(({ name, path, readOnly }) => ({
       type: "volume",
@@ -187,5 +208,8 @@ function mountsOf({ volumes = [], folder }: ServiceContainerArgs): docker.types.
     ...(folder === undefined
       ? []
       : [{ type: "bind", source: folder.source, target: folder.path, readOnly: true }]),
+    ...(trust === undefined
+      ? []
+      : [{ type: "bind", source: trust.source, target: `${trustFolder}/certificates.pem`, readOnly: true }]),
   ];
 }

@@ -1,0 +1,33 @@
+import { z } from "zod";
+import { toRemove } from "./config-error.ts";
+
+// What `ollamaEnvironment` may hold: any variable that nothing else sets.
+
+const setBy: Readonly<Record<string, string>> = {
+  OLLAMA_HOST: "the program",
+  OLLAMA_MODELS: "modelVolume",
+  OLLAMA_NUM_PARALLEL: "ollamaParallel",
+  OLLAMA_CONTEXT_LENGTH: "ollamaContextLength",
+  OLLAMA_KEEP_ALIVE: "ollamaKeepAlive",
+  OLLAMA_NO_CLOUD: "the program",
+  OLLAMA_NOPRUNE: "the program",
+  SSL_CERT_DIR: "trustedCertificates",
+};
+
+export const ollamaEnvironment = z
+  .record(z.string(), z.unknown(), "a map of variables to values, such as {OLLAMA_FLASH_ATTENTION: 1}")
+  .transform((given, context): Readonly<Record<string, string>> => {
+    for (const [name, value] of Object.entries(given)) {
+      const setter = Object.hasOwn(setBy, name) ? setBy[name] : undefined;
+      const problem =
+        setter !== undefined
+          ? { message: `left out: it is set by ${setter}`, params: toRemove }
+          : !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
+            ? { message: "left out: it is no name of a variable", params: toRemove }
+            : !["string", "number", "boolean"].includes(typeof value)
+              ? { message: "a text, a number or a boolean" }
+              : undefined;
+      if (problem !== undefined) context.addIssue({ code: "custom", path: [name], ...problem });
+    }
+    return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)]));
+  });

@@ -1,0 +1,18 @@
+import * as pulumi from "@pulumi/pulumi";
+import { ollamaProxy } from "../planning/ollama-proxy.ts";
+import type { StackConfig } from "../config/keys.ts";
+
+/** Variables of Ollama's container that the config sets, and the proxy of this machine. */
+export function ollamaVariables(config: StackConfig): Record<string, pulumi.Input<string>> {
+  const { variables, warning } = ollamaProxy(config);
+  if (warning !== undefined) void pulumi.log.warn(warning);
+  const proxy = Object.entries(variables).map(([name, value]) => [
+    name,
+    // A proxy's account is kept out of state and preview.
+    value.includes("@") ? pulumi.secret(value) : value,
+  ]);
+  return {
+    ...(Object.fromEntries(proxy) as Record<string, pulumi.Input<string>>),
+    ...config.ollamaEnvironment,
+  };
+}

@@ -1,0 +1,50 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type EngineAddress, engineHost } from "../../engine/docker-cli.ts";
+import { cacheRoot } from "../../host/cache-dir.mjs";
+import { SetupError } from "../../host/exec.ts";
+import { findProxies, proxyEnvironment } from "../../host/proxy.ts";
+import { trustCertificates } from "../../host/system-trust.ts";
+
+/**
+ * What Pulumi, its plugins and programs need to find in their environment to reach the internet: the machine's proxy
+ * in both cases of the names, with loopback and the engine's host excepted, and the certificates that the stack's
+ * config names. From then on this process trusts these, too.
+ */
+export function networkEnvironment(engine: EngineAddress, certificates: string): Record<string, string> {
+  // Node.js would send requests to the stack's own services through the proxy.
+  const quiet = process.env["NODE_USE_ENV_PROXY"] === undefined ? {} : { NODE_USE_ENV_PROXY: "0" };
+  const host = hostOf(engineHost(engine));
+  return { ...quiet, ...proxyEnvironment(findProxies(), host === "" ? [] : [host]), ...trust(certificates) };
+}
+
+function hostOf(address: string): string {
+  return address.startsWith("tcp:") && URL.canParse(address) ? new URL(address).hostname : "";
+}
+
+function trust(path: string): Record<string, string> {
+  if (path === "") return {};
+  const own = read(path);
+  trustCertificates(own);
+  // In a folder of its own: Go's programs read all files of a folder.
+  const folder = join(cacheRoot(), "trusted");
+  const file = join(folder, "certificates.pem");
+  const before = process.env["NODE_EXTRA_CA_CERTS"] ?? "";
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(file, before === "" || before === file ? own : `${read(before)}\n${own}`);
+  return {
+    NODE_EXTRA_CA_CERTS: file,
+    SSL_CERT_DIR: `${process.env["SSL_CERT_DIR"] ?? "/etc/ssl/certs"}:${folder}`,
+  };
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    throw new SetupError(
+      `certificates to trust cannot be read from ${path} (${code}): set trustedCertificates (or NODE_EXTRA_CA_CERTS) to a PEM file that is there`,
+    );
+  }
+}

@@ -1,0 +1,37 @@
+import { describe, expect, it } from "vitest";
+import { parseConfig } from "../../../components/config/config.ts";
+import { configKeys } from "../../../scripts/commands/docs.ts";
+
+const defaults = Object.entries(configKeys()).map(([key, { default: value }]) => [
+  `ollama-stack:${key}`,
+  typeof value === "string" ? value : JSON.stringify(value),
+]);
+
+function parse(value: unknown): Readonly<Record<string, string>> {
+  const texts = Object.fromEntries(defaults) as Record<string, string>;
+  return parseConfig("ollama-stack", { ...texts, "ollama-stack:ollamaEnvironment": JSON.stringify(value) })
+    .ollamaEnvironment;
+}
+
+describe("ollamaEnvironment", () => {
+  it("takes any variable, numbers and booleans as their text", () => {
+    expect(parse({ HTTPS_PROXY: "http://proxy.test:3128", OLLAMA_DEBUG: 1, GIN_X: true })).toEqual({
+      HTTPS_PROXY: "http://proxy.test:3128",
+      OLLAMA_DEBUG: "1",
+      GIN_X: "true",
+    });
+  });
+
+  it.each([
+    [
+      { OLLAMA_NUM_PARALLEL: 4 },
+      /OLLAMA_NUM_PARALLEL is set, but must be left out: it is set by ollamaParallel/,
+    ],
+    [{ OLLAMA_HOST: "1.2.3.4" }, /it is set by the program; remove it with: pulumi config rm --path/],
+    [{ "NO SPACE": "x" }, /must be left out: it is no name of a variable/],
+    [{ LIST: [1] }, /must be a text, a number or a boolean/],
+    [["A=b"], /ollamaEnvironment is wrong, but must be a map of variables to values/],
+  ])("refuses %j with what to do", (value, message) => {
+    expect(() => parse(value)).toThrow(message);
+  });
+});

@@ -1,0 +1,35 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeEach, expect, it } from "vitest";
+import { readTrustedCertificates } from "../../../components/planning/trusted-certificates.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "ollama-stack-trust-"));
+const file = join(folder, "company.pem");
+const pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+
+beforeEach(() => {
+  writeFileSync(file, pem);
+  chmodSync(file, 0o644);
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+it("a renewed file has another version, the same one the same", () => {
+  const [first, same] = [readTrustedCertificates(file), readTrustedCertificates(file)];
+  writeFileSync(file, `${pem}${pem}`);
+  expect(first).toEqual(same);
+  expect(readTrustedCertificates(file)?.version).not.toBe(first?.version);
+  expect(readTrustedCertificates("")).toBeUndefined();
+});
+
+it("a file that is missing, holds no certificate or is closed is refused with its path and what to do", () => {
+  expect(() => readTrustedCertificates(join(folder, "no.pem"))).toThrow(
+    /^trustedCertificates is ".*no\.pem", but that file cannot be read \(ENOENT\): name a PEM file/,
+  );
+  chmodSync(file, 0o640);
+  expect(() => readTrustedCertificates(file)).toThrow(/containers' users may not read that file: chmod o\+r/);
+  writeFileSync(file, "nothing");
+  expect(() => readTrustedCertificates(file)).toThrow(/holds no certificate in PEM form/);
+});
