@@ -160,6 +160,7 @@ export const recipes: readonly ClientRecipe[] = [
   {
     title: "Aider",
     place: "the shell",
+    tested: [python("aider-chat", "0.86.2")],
     language: "sh",
     lines: (endpoint) => [
       `export OPENAI_API_BASE=${endpoint.url}/v1 OPENAI_API_KEY=${shellKey(endpoint)}`,

@@ -51,6 +51,26 @@ function testedVersion(name: string): string {
   return version;
 }
 
+/** @param more what differs from the recipe */
+function copilot(
+  title: string,
+  route: string,
+  more: (endpoint: Endpoint) => Readonly<Record<string, string>>,
+): CodingAgent {
+  return {
+    title,
+    package: "@github/copilot",
+    bin: "copilot",
+    route,
+    shell: "bash",
+    set: ({ endpoint }) => ({ ...recipeVariables("GitHub Copilot CLI", endpoint), ...more(endpoint) }),
+    args: (prompt, _, continues) => [
+      ...(continues ? ["--continue"] : []),
+      ...["--allow-all-tools", "--silent", "-p", prompt],
+    ],
+  };
+}
+
 const codingAgents: readonly CodingAgent[] = [
   {
     title: "opencode",
@@ -60,7 +80,8 @@ const codingAgents: readonly CodingAgent[] = [
     shell: "bash",
     set: ({ endpoint, folder }) => {
       writeFileSync(join(folder, "opencode.json"), recipeLines("opencode", endpoint).join("\n"));
-      return {};
+      // Nothing is fetched that the test is not about.
+      return { OPENCODE_DISABLE_MODELS_FETCH: "1", OPENCODE_DISABLE_AUTOUPDATE: "1" };
     },
     args: (prompt, _, continues) => ["run", ...(continues ? ["--continue"] : []), prompt],
   },
@@ -82,18 +103,14 @@ const codingAgents: readonly CodingAgent[] = [
       ...["-p", prompt],
     ],
   },
-  {
-    title: "GitHub Copilot CLI",
-    package: "@github/copilot",
-    bin: "copilot",
-    route: "/v1/chat/completions",
-    shell: "bash",
-    set: ({ endpoint }) => recipeVariables("GitHub Copilot CLI", endpoint),
-    args: (prompt, _, continues) => [
-      ...(continues ? ["--continue"] : []),
-      ...["--allow-all-tools", "--silent", "-p", prompt],
-    ],
-  },
+  copilot("GitHub Copilot CLI", "/v1/chat/completions", () => ({})),
+  copilot("GitHub Copilot CLI by the Responses API", "/v1/responses", () => ({
+    COPILOT_PROVIDER_WIRE_API: "responses",
+  })),
+  copilot("GitHub Copilot CLI by Anthropic's API", "/v1/messages", ({ url }) => ({
+    COPILOT_PROVIDER_TYPE: "anthropic",
+    COPILOT_PROVIDER_BASE_URL: url,
+  })),
   {
     title: "Qwen Code",
     package: "@qwen-code/qwen-code",
@@ -153,7 +170,7 @@ describe.each(codingAgents)("$title", (agent) => {
     return stream ? [{ line: { message, done: false } }, last()] : [last({ message })];
   };
 
-  test("runs commands of a model, turn after turn", { timeout: 3 * MINUTE }, async () => {
+  test("runs commands of a model, turn after turn", { timeout: 6 * MINUTE }, async () => {
     const { fake, gateway, run } = await start();
     fake.answersEach(listing);
     const first = await run("List the files", false);
@@ -165,6 +182,7 @@ describe.each(codingAgents)("$title", (agent) => {
     expect(results.length).toBeGreaterThan(2);
     for (const { content } of results) expect(content).toContain("note.txt");
     expect((await gateway.requestLine(agent.route))["status"]).toBe(200);
-    expect(gateway.log.join("")).not.toMatch(/"route":"\/v1\/chat\/completions","status":[45]/);
+    const ended = gateway.log.filter((line) => line.includes(`"route":"${agent.route}","status":`));
+    expect(ended.join("")).not.toMatch(/"status":[45]/);
   });
 });

@@ -9,7 +9,7 @@ const here = `${import.meta.dirname}/python`;
 const MIB = 1024 * 1024;
 
 /** What pins the versions of packages: one file for what can be installed together. */
-export type Requirements = "requirements.txt" | "agents.txt" | "llama-index.txt";
+export type Requirements = "requirements.txt" | "agents.txt" | "llama-index.txt" | "aider.txt";
 
 /** Runs Python in `python/`, with the clients in the versions that its requirements pin. */
 export async function runPython(

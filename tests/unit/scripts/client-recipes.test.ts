@@ -41,7 +41,7 @@ it("names the versions that the tests use", () => {
   const { devDependencies } = JSON.parse(readFileSync(`${root}/package.json`, "utf8")) as {
     readonly devDependencies: Readonly<Record<string, string>>;
   };
-  const python = ["requirements", "agents", "llama-index"]
+  const python = ["requirements", "agents", "aider", "llama-index"]
     .map((name) => readFileSync(`${root}/tests/e2e/python/${name}.txt`, "utf8").replaceAll(/\[.*\]/g, ""))
     .join("\n");
   for (const { name, version, kind } of recipes.flatMap(({ tested = [] }) => tested)) {
