@@ -141,7 +141,7 @@ describe("up", () => {
 
   it("is shown by npm run status, and its logs by npm run logs", async () => {
     const status = await project.run(process.execPath, ["scripts/commands/status.ts"]).done;
-    expect(status.output).toMatch(/^gateway +running +healthy +0 /m);
+    expect(status.output).toMatch(/^gateway +running +(starting|healthy) +0 /m);
     expect(status.output).toMatch(/^requests: 0 in flight, 0 waiting$/m);
     expect(status.output).toContain(`loaded models: ${outputs.installedModels[0]?.model ?? ""}`);
     const logs = await project.run(process.execPath, ["scripts/commands/logs.ts", "--tail", "all"]).done;
