@@ -168,7 +168,7 @@ export const commands = /** @satisfies {Record<string, CommandDefinition>} */ (
     },
     client: {
       summary: "Starts a coding agent that uses a running stack.",
-      operands: ["codex", "claude", "opencode"],
+      operands: ["codex", "claude", "opencode", "copilot", "qwen", "aider"],
       options: common,
       passesTo: "the agent",
       notes: "The agent's key is what OLLAMA_STACK_API_KEY holds.",

@@ -1,4 +1,4 @@
-import { anyKey, type Endpoint, KEY_VARIABLE, openCodeConfig } from "./client-recipes.ts";
+import { anyKey, type Endpoint, KEY_VARIABLE, openCodeConfig, outputRoom } from "./client-recipes.ts";
 
 /** How a program is started so that it uses the service: its arguments go before those of the user. */
 export interface Launch {
@@ -40,6 +40,31 @@ export const launches: Readonly<Record<string, (endpoint: Endpoint, key: string 
       ...(key === undefined ? {} : { [KEY_VARIABLE]: key }),
     },
     install: "npm install -g opencode-ai",
+  }),
+  copilot: ({ url, model, contextLength }, key) => ({
+    command: "copilot",
+    args: [],
+    env: {
+      COPILOT_PROVIDER_BASE_URL: `${url}/v1`,
+      COPILOT_MODEL: model,
+      ...(contextLength === undefined
+        ? {}
+        : { COPILOT_PROVIDER_MAX_PROMPT_TOKENS: `${contextLength - outputRoom(contextLength)}` }),
+      ...(key === undefined ? {} : { COPILOT_PROVIDER_API_KEY: key }),
+    },
+    install: "npm install -g @github/copilot",
+  }),
+  qwen: ({ url, model }, key) => ({
+    command: "qwen",
+    args: ["--auth-type", "openai"],
+    env: { OPENAI_BASE_URL: `${url}/v1`, OPENAI_API_KEY: key ?? anyKey, OPENAI_MODEL: model },
+    install: "npm install -g @qwen-code/qwen-code",
+  }),
+  aider: ({ url, model }, key) => ({
+    command: "aider",
+    args: ["--model", `openai/${model}`],
+    env: { OPENAI_API_BASE: `${url}/v1`, OPENAI_API_KEY: key ?? anyKey },
+    install: "python3 -m pip install aider-chat",
   }),
 };
 

@@ -41,7 +41,7 @@ const openAiVariables = (endpoint: Endpoint): string[] => [
 ];
 
 /** What an agent leaves free of the context for a response. */
-function outputRoom(contextLength: number): number {
+export function outputRoom(contextLength: number): number {
   return Math.min(32_000, Math.floor(contextLength / 4));
 }
 

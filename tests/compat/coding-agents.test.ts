@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { OllamaChatRequest } from "../../gateway/src/ollama/types.ts";
+import { launches } from "../../scripts/connect/client-launches.ts";
 import { type Endpoint, recipes } from "../../scripts/connect/client-recipes.ts";
 import { installedProgram, runProgram } from "../../test-support/client-program.ts";
 import { last, type Step, token } from "../../test-support/fake-ollama.ts";
@@ -117,12 +118,10 @@ const codingAgents: readonly CodingAgent[] = [
     bin: "qwen",
     route: "/v1/chat/completions",
     shell: "run_shell_command",
-    set: ({ endpoint }) => ({
-      ...recipeVariables("Any other client of OpenAI's API", endpoint),
-      OPENAI_MODEL: endpoint.model,
-    }),
-    args: (prompt, _, continues) => [
-      ...["--auth-type", "openai", "--yolo"],
+    set: ({ endpoint }) => launches["qwen"]?.(endpoint, undefined).env ?? {},
+    args: (prompt, { endpoint }, continues) => [
+      ...(launches["qwen"]?.(endpoint, undefined).args ?? []),
+      "--yolo",
       ...(continues ? ["--continue"] : []),
       prompt,
     ],

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
 import { claudeProgram } from "../../../compat/clients/claude-code.ts";
 import { codexProgram } from "../../../compat/clients/codex.ts";
+import { commands } from "../../../scripts/cli/command-definitions.mjs";
 import { endpointOf, withContextLength } from "../../../scripts/connect/client-endpoint.ts";
 import { launches } from "../../../scripts/connect/client-launches.ts";
 import { KEY_VARIABLE, recipes } from "../../../scripts/connect/client-recipes.ts";
@@ -109,6 +110,22 @@ describe("npm run client", () => {
       ANTHROPIC_API_KEY: "",
       ANTHROPIC_MODEL: "qwen3:8b",
     });
+  });
+
+  it.each(["copilot", "qwen", "aider"])(
+    "gives %s the service, the model and the key by its variables",
+    (name) => {
+      const { args, env } = launches[name]?.({ ...endpoint, contextLength: 32_768 }, "secret") ?? {};
+      expect(Object.values(env ?? {})).toEqual(expect.arrayContaining([`${endpoint.url}/v1`, "secret"]));
+      expect([...(args ?? []), ...Object.values(env ?? {})].join()).toContain("qwen3:8b");
+      expect(args?.join()).not.toContain("secret");
+      const without = launches[name]?.({ ...endpoint, needsKey: false }, undefined);
+      expect(JSON.stringify(without)).not.toContain("undefined");
+    },
+  );
+
+  it("can be given each of the agents that its help names", () => {
+    expect(commands.client.operands).toEqual(Object.keys(launches));
   });
 
   it("hands opencode its configuration, without the key in it", () => {
