@@ -23,5 +23,5 @@ await command("logs", async ({ options, operands }) => {
   };
   const wanted = { tail: options.tail ?? "100", since: options.since };
   if (options.follow === true) await followLogs(containers, wanted, show);
-  for (const line of await readLogs(containers, wanted)) show(line);
+  else for (const line of await readLogs(containers, wanted)) show(line);
 });

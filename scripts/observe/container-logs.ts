@@ -48,32 +48,37 @@ export async function readLogs(
 const mergeMs = 200;
 const retryMs = 1000;
 
-/** The same, then what comes, over restarts of the containers, until the process is interrupted. */
+/** The same, then what comes, over restarts of the containers, until the signal or the end of the process. */
 export async function followLogs(
   containers: readonly StackContainer[],
   options: LogOptions,
   show: (line: LogLine) => void,
-): Promise<never> {
+  signal?: AbortSignal,
+): Promise<void> {
   let waiting: LogLine[] = [];
-  setInterval(() => {
+  const flush = () => {
     for (const line of inOrder(waiting)) show(line);
     waiting = [];
-  }, mergeMs);
+  };
+  const timer = setInterval(flush, mergeMs);
   await Promise.all(
     containers.map(async (container) => {
       let last = "";
-      for (let next = options; ; next = last === "" ? options : { tail: "all", since: last }) {
-        await logsOf(container, next, ["--follow"], (line) => {
+      while (signal?.aborted !== true) {
+        const from = last === "" ? options : { tail: "all", since: last };
+        await logsOf(container, from, ["--follow"], (line) => {
           // What was the last one comes again.
           if (line.at !== "" && line.at <= last) return;
           last = line.at;
           waiting.push(line);
         });
+        // It stopped, and may be started again.
         await sleep(retryMs);
       }
     }),
   );
-  throw new Error("no container to follow");
+  clearInterval(timer);
+  flush();
 }
 
 async function logsOf(

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { browserCommand } from "../../../scripts/connect/browser.ts";
-import { readLogs, stackContainers } from "../../../scripts/observe/container-logs.ts";
+import { followLogs, readLogs, stackContainers } from "../../../scripts/observe/container-logs.ts";
 import { formatLogLine, isError, parseLogLine } from "../../../scripts/observe/log-line.ts";
 import { formatStatus, parseLoaded, parseQueue, type Status } from "../../../scripts/observe/status.ts";
 import { FakeDocker } from "../../../test-support/fake-docker.ts";
@@ -64,6 +64,23 @@ describe("npm run logs shows", () => {
       ["ollama", "third"],
     ]);
     expect(lines.filter(isError).map(({ message }) => message)).toEqual(["third"]);
+  });
+
+  it("what comes after a restart of a container, and each line once", async () => {
+    const lines = "2026-11-28T10:00:01Z one\n2026-11-28T10:00:02Z two\n";
+    docker.tell({
+      "container logs --timestamps --tail 100 --follow": lines,
+      "container logs --timestamps --tail all --since 2026-11-28T10:00:02Z --follow": `${lines}2026-11-28T10:00:03Z three\n`,
+      "container logs --timestamps --tail all --since 2026-11-28T10:00:03Z --follow": "",
+    });
+    const shown: string[] = [];
+    const end = new AbortController();
+    const one = { name: "ollama-stack-dev-ollama", component: "ollama" };
+    const done = followLogs([one], { tail: "100" }, ({ message }) => shown.push(message), end.signal);
+    await expect.poll(() => shown, { timeout: 30_000 }).toContain("three");
+    end.abort();
+    await done;
+    expect(shown).toEqual(["one", "two", "three"]);
   });
 
   it("why a log cannot be read", async () => {
