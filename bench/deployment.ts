@@ -1,9 +1,8 @@
-import { parseArgs } from "node:util";
 import { docker } from "../engine/docker-cli.ts";
 import { setup } from "../scripts/setup/setup.ts";
 import { composeConfig, composeVersion } from "./compose.ts";
 import { composeFiles, ComposeStack } from "./compose-stack.ts";
-import { positive } from "./options.ts";
+import { type BenchOptions, positive } from "./options.ts";
 import { PulumiStack } from "./pulumi-stack.ts";
 import { publish, table } from "./results.ts";
 import { summaryOf, withSpread } from "./summary.ts";
@@ -21,12 +20,8 @@ const ways = [compose.containersAlone, compose.whole, "pulumi up", "npm run up"]
 type Way = (typeof ways)[number];
 
 /** What the stack costs to deploy: Pulumi's program and this project's script beside Docker Compose. */
-export async function benchDeployment(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { rounds: { type: "string", default: "3" }, write: { type: "boolean", default: false } },
-  });
-  const rounds = positive("rounds", values.rounds);
+export async function benchDeployment({ rounds: given = "3", write = false }: BenchOptions): Promise<void> {
+  const rounds = positive("rounds", given);
   const { env } = await setup();
   const config = await composeConfig();
   const pulumi = await PulumiStack.create(env);
@@ -74,7 +69,7 @@ export async function benchDeployment(args: readonly string[]): Promise<void> {
       "",
       ...[compose.whole, compose.containersAlone].flatMap((base) => multiples(times, base)),
     ].join("\n");
-    await publish("deployment", results, values.write);
+    await publish("deployment", results, write);
   } finally {
     for (const stack of theirs.values()) await stack.dispose();
     await pulumi.dispose();

@@ -1,13 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { SetupError } from "../host/exec.ts";
 import { say } from "../host/progress.ts";
 import { leaveGatewayCore } from "./cores.ts";
 import { Load } from "./load-process.ts";
 import { measure, type Measured, measureDirect, type Plan, type Stage } from "./measures.ts";
-import { positive } from "./options.ts";
+import { type BenchOptions, positive } from "./options.ts";
 import { bare } from "./peers/bare.ts";
 import { litellm } from "./peers/litellm.ts";
 import { nginx } from "./peers/nginx.ts";
@@ -24,23 +23,12 @@ const peers: readonly Peer[] = [ours, bare, nginx, portkey, litellm];
 const WARM_UP_SECONDS = 8;
 
 /** The gateway and its peers, side by side. */
-export async function benchGateway(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      only: { type: "string" },
-      before: { type: "string" },
-      rounds: { type: "string" },
-      seconds: { type: "string" },
-      quick: { type: "boolean", default: false },
-      write: { type: "boolean", default: false },
-    },
-  });
-  const { quick } = values;
-  const named = values.only === undefined ? (quick ? [ours] : peers) : choose(values.only);
-  const chosen = values.before === undefined ? named : [...named, gatewayAt(values.before)];
-  const rounds = positive("rounds", values.rounds ?? (quick ? "1" : "3"));
-  const seconds = positive("seconds", values.seconds ?? (quick ? "2" : "3"));
+export async function benchGateway(options: BenchOptions): Promise<void> {
+  const { quick = false, write = false } = options;
+  const named = options.only === undefined ? (quick ? [ours] : peers) : choose(options.only);
+  const chosen = options.before === undefined ? named : [...named, gatewayAt(options.before)];
+  const rounds = positive("rounds", options.rounds ?? (quick ? "1" : "3"));
+  const seconds = positive("seconds", options.seconds ?? (quick ? "2" : "3"));
   const plan: Plan = {
     seconds,
     warmUpSeconds: quick ? seconds : WARM_UP_SECONDS,
@@ -85,7 +73,7 @@ export async function benchGateway(args: readonly string[]): Promise<void> {
       })),
       { name: "direct", about: "the fake Ollama with nothing in between", summaries: summarize(direct) },
     ];
-    await publish("gateway", report({ columns, rounds, seconds, faults }), values.write);
+    await publish("gateway", report({ columns, rounds, seconds, faults }), write);
     // What a peer does wrong is a result; what this gateway does wrong is a defect.
     if (faults.some((fault) => /^(ours|direct)\b/.test(fault))) process.exitCode = 1;
   } finally {

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { parse } from "yaml";
 import { docker } from "../engine/docker-cli.ts";
 import { bundleGateway, gatewayContext } from "../components/resources/gateway-image/bundle.ts";
@@ -10,7 +9,7 @@ import { configKeys } from "../scripts/commands/docs.ts";
 import { runTool } from "../host/exec.ts";
 import { setup } from "../scripts/setup/setup.ts";
 import { Load } from "./load-process.ts";
-import { positive } from "./options.ts";
+import { type BenchOptions, positive } from "./options.ts";
 import { freePort } from "../host/free-port.ts";
 import { statusOf } from "./pinned.ts";
 import { publish, table } from "./results.ts";
@@ -21,12 +20,8 @@ const image = "ollama-stack-bench-gateway";
 const READY_WITHIN_MS = 30_000;
 
 /** The gateway's image: the size of its own layer, and how soon a container of it is ready. */
-export async function benchImage(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { rounds: { type: "string", default: "5" }, write: { type: "boolean", default: false } },
-  });
-  const rounds = positive("rounds", values.rounds);
+export async function benchImage({ rounds: given = "5", write = false }: BenchOptions): Promise<void> {
+  const rounds = positive("rounds", given);
   const base = await baseImage();
   bundleGateway(root);
   await runTool(
@@ -54,7 +49,7 @@ export async function benchImage(args: readonly string[]): Promise<void> {
         ],
       ),
     ].join("\n");
-    await publish("image", results, values.write);
+    await publish("image", results, write);
   } finally {
     await load.stop();
     await docker(["image", "rm", image]);

@@ -1,5 +1,15 @@
 import { SetupError } from "../host/exec.ts";
 
+/** What the command line says. */
+export interface BenchOptions {
+  readonly quick?: boolean;
+  readonly only?: string;
+  readonly before?: string;
+  readonly rounds?: string;
+  readonly seconds?: string;
+  readonly write?: boolean;
+}
+
 /** A number of the command line that has to be above 0. */
 export function positive(option: string, text: string): number {
   const number = Number(text);

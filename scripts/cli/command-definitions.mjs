@@ -218,6 +218,50 @@ export const commands = /** @satisfies {Record<string, CommandDefinition>} */ (
       },
       notes: "Needs no Docker. Exits with 1 if something works with Ollama and not through the gateway.",
     },
+    bench: {
+      summary: "Measures the gateway beside its peers, its image, or a deployment beside Docker Compose.",
+      operands: ["[gateway|image|deployment]"],
+      options: {
+        quick: { type: "boolean", text: "gateway: this gateway alone, one short round, half a minute" },
+        only: { type: "string", value: "PEERS", text: "gateway: some peers, such as ours,nginx" },
+        before: {
+          type: "string",
+          value: "COMMIT",
+          text: "gateway: beside this gateway as it was at another commit",
+        },
+        rounds: {
+          type: "string",
+          value: "NUMBER",
+          text: "how often; by default 3, with --quick once, for the image 5",
+        },
+        seconds: {
+          type: "string",
+          value: "SECONDS",
+          text: "gateway: how long each load lasts; 3 by default, with --quick 2",
+        },
+        write: { type: "boolean", text: "write the result to bench/RESULTS.md" },
+      },
+      notes: "bench/README.md says how it is measured, and what the numbers mean.",
+    },
+    attack: {
+      summary:
+        "Attacks two stacks of its own on loopback while an innocent client uses each, and takes them down again.",
+      options: {
+        minutes: {
+          type: "string",
+          value: "NUMBER",
+          text: "start rounds of scenarios for so long; 20 by default. Each scenario runs once at least",
+        },
+        only: {
+          type: "string",
+          value: "SECTIONS",
+          text: "run the scenarios of some sections, such as 3 or 1,2",
+        },
+        seed: { type: "string", value: "NUMBER", text: "repeat the random choices of an earlier run" },
+        write: { type: "boolean", text: "write the report to attack/RESULTS.md" },
+      },
+      notes: "Exits with 1 if a scenario failed or a container restarted.",
+    },
     "test-stress": {
       summary: "Runs test files many times in a row beside busy processes, until one fails.",
       script: "test:stress",

@@ -8,7 +8,7 @@ import { leftovers, nothingLeft } from "../../test-support/project.ts";
 
 test("web pages are kept out of stacks of their own, which are gone afterwards", async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [
-    "attack/main.ts",
+    "scripts/commands/attack.ts",
     ...["--minutes", "0", "--only", "5", "--seed", "1"],
   ]);
   expect(stdout).toMatch(/^\| 5 +\| names that a web page made point here.* held +\|$/m);

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 
 test("the benchmark still runs: every answer that the gateway gives to its load is right", async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [
-    "bench/main.ts",
+    "scripts/commands/bench.ts",
     "--quick",
     "--seconds",
     "0.2",

@@ -1,21 +1,17 @@
 // npm run attack: what clients can do to a stack is done to two stacks of its own. README.md says how.
-import { say } from "../host/progress.ts";
-import { main } from "../scripts/cli/main.ts";
-import { setup } from "../scripts/setup/setup.ts";
-import { runCampaign } from "./campaign.ts";
-import { readOptions, usage } from "./options.ts";
-import { hasHeld, report } from "./report.ts";
-import { environmentOf, writeResults } from "./results.ts";
-import { faults, scenarios } from "./scenarios/all.ts";
-import type { Scenario } from "./scenario.ts";
-import { AttackedStacks } from "./stacks.ts";
+import { say } from "../../host/progress.ts";
+import { command } from "../cli/command.ts";
+import { setup } from "../setup/setup.ts";
+import { runCampaign } from "../../attack/campaign.ts";
+import { readOptions } from "../../attack/options.ts";
+import { hasHeld, report } from "../../attack/report.ts";
+import { environmentOf, writeResults } from "../../attack/results.ts";
+import { faults, scenarios } from "../../attack/scenarios/all.ts";
+import type { Scenario } from "../../attack/scenario.ts";
+import { AttackedStacks } from "../../attack/stacks.ts";
 
-await main(async () => {
-  const options = readOptions(process.argv.slice(2));
-  if (options.help) {
-    console.log(usage);
-    return;
-  }
+await command("attack", async ({ options: given }) => {
+  const options = readOptions(given);
   const { env, world } = await setup();
   Object.assign(process.env, env, { OLLAMA_STACK_WORLD: world });
   const interrupted = new AbortController();
@@ -39,7 +35,7 @@ await main(async () => {
     const result = { ...measured, machine: await environmentOf(stacks) };
     const text = report(result);
     console.log(text);
-    if (options.write) await writeResults(text);
+    if (given.write) await writeResults(text);
     if (!hasHeld(result)) process.exitCode = 1;
   } finally {
     say("taking the stacks down ...");

@@ -1,0 +1,16 @@
+// npm run bench: what is measured is measured here. bench/README.md says how, and what the numbers mean.
+import { benchDeployment } from "../../bench/deployment.ts";
+import { benchGateway } from "../../bench/gateway.ts";
+import { benchImage } from "../../bench/image.ts";
+import { SetupError } from "../../host/exec.ts";
+import { command } from "../cli/command.ts";
+
+const benchmarks = { deployment: benchDeployment, gateway: benchGateway, image: benchImage };
+
+await command("bench", async ({ options, operands: [name = "gateway", ...more] }) => {
+  if (!Object.hasOwn(benchmarks, name) || more.length > 0)
+    throw new SetupError(
+      `there is no benchmark "${[name, ...more].join(" ")}": it must be one of ${Object.keys(benchmarks).join(", ")}`,
+    );
+  await benchmarks[name as keyof typeof benchmarks](options);
+});
