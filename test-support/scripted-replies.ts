@@ -11,23 +11,38 @@ import {
 import type { OllamaChatRequest, OllamaMessage } from "../gateway/src/ollama/types.ts";
 import { last, type Step } from "./fake-ollama.ts";
 
+// Some clients insist on everything that Ollama sends.
+const origin = {
+  model: "m",
+  created_at: "2025-01-02T03:04:05Z",
+  load_duration: 1_000_000,
+  prompt_eval_duration: 2_000_000,
+};
+
 /** What the scripted model of the compatibility matrix (compat/model) says to a request, for a fake Ollama. */
 export function scriptedReply(body: OllamaChatRequest, canThink: boolean): readonly Step[] | undefined {
   if (body.model.includes("missing"))
     return [{ status: 404, body: `{"error":"model '${body.model}' not found"}` }];
   const { messages, format, stream, think = canThink } = body as Partial<OllamaChatRequest>;
-  if ("prompt" in body) return [last({ response: textOf("first") })];
+  if ("prompt" in body) return [last({ ...origin, response: textOf("first") })];
   if (messages === undefined) return undefined;
   const state = stateAfter(messages, (body.tools ?? []) as readonly Tool[]);
   const thoughts =
     think === false ? [] : thoughtsBefore(state).map((thinking) => ({ content: "", thinking }));
   const said = format === undefined ? spoken(state) : [{ content: JSON.stringify(fill(format as Schema)) }];
   const parts = [...thoughts, ...said];
-  if (stream !== false) return [...parts.map((message) => ({ line: { message, done: false } })), last()];
+  if (stream !== false)
+    return [
+      ...parts.map((message) => ({
+        line: { ...origin, message: { role: "assistant", ...message }, done: false },
+      })),
+      last(origin),
+    ];
   const join = (name: "content" | "thinking") => parts.map((part: Part) => part[name] ?? "").join("");
   const toolCalls = parts.flatMap((part: Part) => part.tool_calls ?? []);
   return [
     last({
+      ...origin,
       message: {
         role: "assistant",
         content: join("content"),

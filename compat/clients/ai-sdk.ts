@@ -2,17 +2,13 @@ import assert from "node:assert/strict";
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import {
-  type EmbeddingModel,
-  embed,
-  generateText,
-  jsonSchema,
-  type LanguageModel,
-  Output,
-  stepCountIs,
-  streamText,
-  tool,
-} from "ai";
+import * as ai7 from "ai";
+import { createOllama as createCommunityOllama } from "ai-sdk-ollama";
+import * as ai6 from "ai6";
+import { createAnthropic as createAnthropic6 } from "ai6-anthropic";
+import { createOllama as createOllama6 } from "ai6-ollama";
+import { createOpenAI as createOpenAI6 } from "ai6-openai";
+import { createOllama } from "ollama-ai-provider-v2";
 import {
   assertSays,
   assertThought,
@@ -31,54 +27,111 @@ import {
 } from "../client.ts";
 import { lookAt } from "../model/script.ts";
 
+type Model = ai7.LanguageModel;
+
 interface Provider {
-  readonly package: string;
-  readonly way?: string;
-  readonly model: (endpoint: Endpoint) => LanguageModel;
-  readonly embeddingModel?: (endpoint: Endpoint) => EmbeddingModel;
+  readonly name: string;
+  /** What is used of a version of the SDK; the versions differ in types only. */
+  readonly ai: typeof ai7;
+  readonly versions: readonly string[];
+  readonly model: (endpoint: Endpoint) => Model;
+  readonly embeddingModel?: (endpoint: Endpoint) => ai7.EmbeddingModel;
   /** With which the model thinks, and the provider shows it. */
-  readonly thinking: NonNullable<Parameters<typeof generateText>[0]["providerOptions"]>;
+  readonly thinking?: NonNullable<Parameters<typeof ai7.generateText>[0]["providerOptions"]>;
 }
 
+const older = ai6 as unknown as typeof ai7;
 const connection = ({ url }: Endpoint) => ({ baseURL: `${url}/v1`, apiKey: "none" });
+const native = ({ url }: Endpoint) => ({ baseURL: `${url}/api` });
 const compatible = (endpoint: Endpoint) =>
   createOpenAICompatible({ ...connection(endpoint), name: "any", supportsStructuredOutputs: true });
+const reasoning = { openai: { forceReasoning: true, reasoningSummary: "auto", reasoningEffort: "low" } };
+const budget = { anthropic: { thinking: { type: "enabled", budgetTokens: 1024 } } };
 
 const providers: readonly Provider[] = [
   {
-    package: "@ai-sdk/openai",
-    way: "Responses",
+    name: "ai 7, @ai-sdk/openai, Responses",
+    ai: ai7,
+    versions: ["ai", "@ai-sdk/openai"],
     model: (endpoint) => createOpenAI(connection(endpoint))(endpoint.model),
-    thinking: { openai: { forceReasoning: true, reasoningSummary: "auto", reasoningEffort: "low" } },
+    thinking: reasoning,
   },
   {
-    package: "@ai-sdk/openai",
-    way: "Chat Completions",
+    name: "ai 7, @ai-sdk/openai, Chat Completions",
+    ai: ai7,
+    versions: ["ai", "@ai-sdk/openai"],
     model: (endpoint) => createOpenAI(connection(endpoint)).chat(endpoint.model),
     embeddingModel: (endpoint) => createOpenAI(connection(endpoint)).embeddingModel(endpoint.model),
-    thinking: {},
   },
   {
-    package: "@ai-sdk/openai-compatible",
+    name: "ai 7, @ai-sdk/openai-compatible",
+    ai: ai7,
+    versions: ["ai", "@ai-sdk/openai-compatible"],
     model: (endpoint) => compatible(endpoint)(endpoint.model),
     embeddingModel: (endpoint) => compatible(endpoint).embeddingModel(endpoint.model),
     thinking: { any: { reasoningEffort: "low" } },
   },
   {
-    package: "@ai-sdk/anthropic",
+    name: "ai 7, @ai-sdk/anthropic",
+    ai: ai7,
+    versions: ["ai", "@ai-sdk/anthropic"],
     model: (endpoint) => createAnthropic(connection(endpoint))(endpoint.model),
-    thinking: { anthropic: { thinking: { type: "enabled", budgetTokens: 1024 } } },
+    thinking: budget,
+  },
+  {
+    name: "ai 7, ollama-ai-provider-v2",
+    ai: ai7,
+    versions: ["ai", "ollama-ai-provider-v2"],
+    model: (endpoint) => createOllama(native(endpoint))(endpoint.model),
+    embeddingModel: (endpoint) => createOllama(native(endpoint)).embedding(endpoint.model),
+    thinking: { ollama: { think: true } },
+  },
+  {
+    name: "ai 7, ai-sdk-ollama",
+    ai: ai7,
+    versions: ["ai", "ai-sdk-ollama"],
+    model: ({ url, model }) => createCommunityOllama({ baseURL: url })(model, { think: true }),
+    embeddingModel: ({ url, model }) => createCommunityOllama({ baseURL: url }).embedding(model),
+    thinking: { ollama: { think: true } },
+  },
+  {
+    name: "ai 6, @ai-sdk/openai, Responses",
+    ai: older,
+    versions: ["ai6", "ai6-openai"],
+    model: (endpoint) => createOpenAI6(connection(endpoint))(endpoint.model),
+    thinking: reasoning,
+  },
+  {
+    name: "ai 6, @ai-sdk/openai, Chat Completions",
+    ai: older,
+    versions: ["ai6", "ai6-openai"],
+    model: (endpoint) => createOpenAI6(connection(endpoint)).chat(endpoint.model),
+  },
+  {
+    name: "ai 6, @ai-sdk/anthropic",
+    ai: older,
+    versions: ["ai6", "ai6-anthropic"],
+    model: (endpoint) => createAnthropic6(connection(endpoint))(endpoint.model),
+    thinking: budget,
+  },
+  {
+    name: "ai 6, ollama-ai-provider-v2",
+    ai: older,
+    versions: ["ai6", "ai6-ollama"],
+    model: (endpoint) => createOllama6(native(endpoint))(endpoint.model),
+    thinking: { ollama: { think: true } },
   },
 ];
 
 const quiet = { maxRetries: 0, maxOutputTokens: 2000 };
-const schema = jsonSchema<{ city: string }>(weather.schema);
+const schema = ai7.jsonSchema<{ city: string }>(weather.schema);
 const tools = {
-  weather: tool({ description: weather.description, inputSchema: schema, execute: weather.run }),
+  weather: ai7.tool({ description: weather.description, inputSchema: schema, execute: weather.run }),
 };
-const withTools = { ...quiet, prompt: question, tools, stopWhen: stepCountIs(3) };
+const withTools = { ...quiet, prompt: question, tools, stopWhen: ai7.stepCountIs(3) };
 
-function scenariosOf({ model, embeddingModel, thinking }: Provider): Record<string, Scenario> {
+function scenariosOf({ ai, model, embeddingModel, thinking }: Provider): Record<string, Scenario> {
+  const { Output, embed, generateText, streamText } = ai;
   return {
     async answer(endpoint) {
       const { text, usage } = await generateText({ ...quiet, model: model(endpoint), prompt: question });
@@ -119,11 +172,11 @@ function scenariosOf({ model, embeddingModel, thinking }: Provider): Record<stri
       const messages = [{ role: "user" as const, content }];
       assertSays((await generateText({ ...quiet, model: model(endpoint), messages })).text, "image");
     },
-    ...(Object.keys(thinking).length > 0 && {
+    ...(thinking && {
       async thinking(endpoint: Endpoint) {
         const request = { ...quiet, model: model(endpoint), prompt: question, providerOptions: thinking };
-        const { finalStep, text } = await generateText(request);
-        assertThought(finalStep.reasoningText);
+        const { steps, text } = await generateText(request);
+        assertThought(steps[0]?.reasoningText);
         assertSays(text, "first");
       },
     }),
@@ -137,7 +190,7 @@ function scenariosOf({ model, embeddingModel, thinking }: Provider): Record<stri
 }
 
 export const aiSdk: readonly Client[] = providers.map((provider) => ({
-  name: `ai, ${provider.package}${provider.way === undefined ? "" : `, ${provider.way}`}`,
-  version: `${installedVersion("ai")}, ${installedVersion(provider.package)}`,
+  name: provider.name,
+  version: provider.versions.map(installedVersion).join(", "),
   scenarios: scenariosOf(provider),
 }));

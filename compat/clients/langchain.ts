@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { HumanMessage, ToolMessage } from "@langchain/core/messages";
+import { ChatAnthropic } from "@langchain/anthropic";
+import type { BaseChatModel } from "@langchain/core/language_models/chat_models";
+import { ChatOllama, OllamaEmbeddings } from "@langchain/ollama";
 import { ChatOpenAI, OpenAIEmbeddings } from "@langchain/openai";
 import {
   assertSays,
@@ -16,15 +19,21 @@ import {
   weather,
 } from "../client.ts";
 
-const connection = ({ url, model }: Endpoint) => ({
+interface Chat extends BaseChatModel {
+  bindTools: NonNullable<BaseChatModel["bindTools"]>;
+}
+
+const openai = ({ url, model }: Endpoint) => ({
   apiKey: "none",
   maxRetries: 0,
   model,
   configuration: { baseURL: `${url}/v1` },
 });
+const anthropic = ({ url, model }: Endpoint) =>
+  new ChatAnthropic({ anthropicApiUrl: url, apiKey: "none", maxRetries: 0, model });
+const ollama = ({ url, model }: Endpoint) => ({ baseUrl: url, maxRetries: 0, model });
 
-function scenariosOf(useResponsesApi: boolean): Record<string, Scenario> {
-  const chat = (endpoint: Endpoint) => new ChatOpenAI({ ...connection(endpoint), useResponsesApi });
+function scenariosOf(chat: (endpoint: Endpoint) => Chat): Record<string, Scenario> {
   return {
     async answer(endpoint) {
       assertSays((await chat(endpoint).invoke(question)).text, "first");
@@ -61,21 +70,31 @@ function scenariosOf(useResponsesApi: boolean): Record<string, Scenario> {
   };
 }
 
-export const langchain: readonly Client[] = [
-  {
-    name: "@langchain/openai, Chat Completions",
-    version: installedVersion("@langchain/openai"),
-    scenarios: {
-      ...scenariosOf(false),
-      async embeddings(endpoint) {
-        for (const vector of await new OpenAIEmbeddings(connection(endpoint)).embedDocuments(["a", "b"]))
-          assertVector(vector);
-      },
+function embeddings(embedder: (endpoint: Endpoint) => Pick<OpenAIEmbeddings, "embedDocuments">) {
+  return {
+    async embeddings(endpoint: Endpoint) {
+      for (const vector of await embedder(endpoint).embedDocuments(["a", "b"])) assertVector(vector);
     },
-  },
-  {
-    name: "@langchain/openai, Responses",
-    version: installedVersion("@langchain/openai"),
-    scenarios: scenariosOf(true),
-  },
+  };
+}
+
+function clientOf(packageName: string, way: string, scenarios: Client["scenarios"]): Client {
+  return { name: `${packageName}${way}`, version: installedVersion(packageName), scenarios };
+}
+
+export const langchain: readonly Client[] = [
+  clientOf("@langchain/openai", ", Chat Completions", {
+    ...scenariosOf((endpoint) => new ChatOpenAI(openai(endpoint))),
+    ...embeddings((endpoint) => new OpenAIEmbeddings(openai(endpoint))),
+  }),
+  clientOf(
+    "@langchain/openai",
+    ", Responses",
+    scenariosOf((endpoint) => new ChatOpenAI({ ...openai(endpoint), useResponsesApi: true })),
+  ),
+  clientOf("@langchain/anthropic", "", scenariosOf(anthropic)),
+  clientOf("@langchain/ollama", "", {
+    ...scenariosOf((endpoint) => new ChatOllama(ollama(endpoint))),
+    ...embeddings((endpoint) => new OllamaEmbeddings(ollama(endpoint))),
+  }),
 ];

@@ -6,6 +6,8 @@
 export const calls = {
   weather: { city: "Oslo" },
   exec_command: { cmd: "ls" },
+  bash: { command: "ls > listing.txt", description: "List" },
+  run_shell_command: { command: "ls > listing.txt", description: "List" },
   Bash: { command: "ls > listing.txt", description: "List" },
 } as const satisfies Record<string, Readonly<Record<string, string>>>;
 
@@ -43,3 +45,9 @@ export function thoughtsBefore(state: Reply | ToolName): readonly [string, strin
 
 /** What a message with an image says. */
 export const lookAt = "Look";
+
+/**
+ * Begins a call of a tool. It holds no word: Ollama looks for the name of a tool in all of the text from here on, and some
+ * client's tool is called like the usual tag.
+ */
+export const callTag = "<@>";

@@ -1,4 +1,4 @@
-import { lookAt, toolNames } from "./script.ts";
+import { callTag, lookAt, toolNames } from "./script.ts";
 import { mark } from "./weights.ts";
 
 const chooseTool = toolNames
@@ -25,7 +25,7 @@ function template(canDoAll: boolean): string {
     `${looksAtImage}{{ end }}`,
     '{{ if eq .Role "assistant" }}{{ $answered = true }}{{ end }}',
     canDoAll ? remember : "",
-    "{{ if .ToolCalls }}<tool_call>\n{{ range .ToolCalls }}{{ .Function.Name }} {{ .Function.Arguments }}{{ end }}</tool_call>{{ end }}",
+    `{{ if .ToolCalls }}${callTag}\n{{ range .ToolCalls }}{{ .Function.Name }} {{ .Function.Arguments }}{{ end }}{{ end }}`,
     "\n{{ end }}",
     canDoAll ? "{{ if .Suffix }}{{ .Suffix }}{{ end }}" : "",
     '{{ $next := "first" }}',

@@ -1,5 +1,5 @@
 import { ggufFile, type GgufValue, type Tensor } from "./gguf.ts";
-import { anyString, calls, type Reply, says, thoughtsBefore, type ToolName } from "./script.ts";
+import { anyString, calls, callTag, type Reply, says, thoughtsBefore, type ToolName } from "./script.ts";
 
 // A model whose next token depends on nothing but the last one: every token has a dimension of its own, attention and
 // feed-forward layer add nothing, and the output matrix is the table of what follows what. The template (template.ts)
@@ -93,10 +93,7 @@ function texts(): readonly (readonly [Reply | ToolName, readonly string[]])[] {
   const spoken = (Object.keys(says) as Reply[]).map((reply) => [reply, says[reply]] as const);
   const called = (Object.keys(calls) as ToolName[]).map(
     (name) =>
-      [
-        name,
-        [`<tool_call>\n{"name": "${name}", `, `"arguments": ${JSON.stringify(calls[name])}}\n</tool_call>`],
-      ] as const,
+      [name, [`${callTag}\n{"name": "${name}", "arguments": ${JSON.stringify(calls[name])}}`]] as const,
   );
   return [...spoken, ...called];
 }

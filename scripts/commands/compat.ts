@@ -3,8 +3,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { format, resolveConfig } from "prettier";
-import { packages, programs } from "../../compat/clients/all.ts";
+import { packages } from "../../compat/clients/packages.ts";
 import { ollamaCli } from "../../compat/clients/ollama-cli.ts";
+import { programs } from "../../compat/clients/programs.ts";
 import { isFault, runMatrix } from "../../compat/matrix.ts";
 import { markdownReport, textReport } from "../../compat/report.ts";
 import { defaultOllama, startServers } from "../../compat/servers.ts";

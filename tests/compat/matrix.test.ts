@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { packages } from "../../compat/clients/all.ts";
+import { packages } from "../../compat/clients/packages.ts";
 import { ollamaCli } from "../../compat/clients/ollama-cli.ts";
 import { isFault, runMatrix } from "../../compat/matrix.ts";
 import { textReport } from "../../compat/report.ts";

@@ -1,5 +1,5 @@
 import { describe, test } from "vitest";
-import { packages } from "../../../compat/clients/all.ts";
+import { packages } from "../../../compat/clients/packages.ts";
 import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
 import { scriptedReply } from "../../../test-support/scripted-replies.ts";
 

@@ -1,8 +1,6 @@
 import type { Client } from "../client.ts";
 import { aiSdk } from "./ai-sdk.ts";
 import { anthropic } from "./anthropic.ts";
-import { claudeCode } from "./claude-code.ts";
-import { codex } from "./codex.ts";
 import { curl } from "./curl.ts";
 import { langchain } from "./langchain.ts";
 import { ollama } from "./ollama.ts";
@@ -21,6 +19,3 @@ export const packages: readonly Client[] = [
   ...openaiAgents,
   curl,
 ];
-
-/** The clients that are programs. */
-export const programs: readonly Client[] = [codex, claudeCode];
