@@ -186,7 +186,7 @@ describe("over TCP with TLS", () => {
 
   it("is found where a Docker context names it, with the certificates of the context", async () => {
     const { client } = certificates;
-    const env = { DOCKER_CONFIG: join(folder, "docker"), DOCKER_CONTEXT: "far-with-tls", PULUMI_STACK: "" };
+    const env = { DOCKER_CONFIG: join(folder, "docker"), DOCKER_CONTEXT: "far-with-tls", DOCKER_HOST: "" };
     const files = ["ca", "cert", "key"].map((file) => `${file}=${join(client, `${file}.pem`)}`);
     const endpoint = [`host=tcp://${engine.address}:2376`, ...files].join(",");
     execFileSync("docker", ["context", "create", "far-with-tls", "--docker", endpoint], {
