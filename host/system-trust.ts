@@ -22,15 +22,22 @@ export function trustCertificates(pem: string): void {
  * so it is not done before.
  */
 export async function withSystemTrust<T>(work: () => Promise<T>): Promise<T> {
+  const trustedBefore = systemTrusted;
   try {
     return await work();
   } catch (error) {
-    if (systemTrusted || !isUntrusted(error)) throw error;
-    systemTrusted = true;
-    const [own, system] = [tls.getCACertificates("default"), tls.getCACertificates("system")];
-    tls.setDefaultCACertificates([...new Set([...own, ...system])]);
+    if (trustedBefore || !isUntrusted(error)) throw error;
+    trustSystem();
     return await work();
   }
+}
+
+function trustSystem(): void {
+  // Another request that began with this one may have been first.
+  if (systemTrusted) return;
+  systemTrusted = true;
+  const [own, system] = [tls.getCACertificates("default"), tls.getCACertificates("system")];
+  tls.setDefaultCACertificates([...new Set([...own, ...system])]);
 }
 
 function isUntrusted(error: unknown): boolean {

@@ -1,3 +1,4 @@
+import { pullFailure } from "../registry/pull-failure.ts";
 import { locksIn } from "../stack/pulumi-cli.ts";
 
 /** What to do about a failure that the CLI names without saying so. */
@@ -29,10 +30,7 @@ function lackingImages(said: string): string[] {
     ([, part = "", image = "", why]) => {
       const key = `${part.replace("-base", "Base")}Image`;
       const reason = why?.replace(/^.*Error response from daemon: /, "") ?? "its registry gave none";
-      return (
-        `${key} is "${image}", which the engine lacks and cannot pull: ${reason}. ` +
-        `Check its name and tag, and that the engine reaches its registry and may read there (docker login); or set another: pulumi config set ${key} IMAGE`
-      );
+      return pullFailure(key, image, reason);
     },
   );
 }

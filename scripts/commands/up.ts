@@ -25,6 +25,7 @@ import {
   disconnectAll,
   isLeaving,
 } from "../update/foreign-containers.ts";
+import { pullImages } from "../update/pull-images.ts";
 import { lockedUpdate } from "../update/locked-update.ts";
 
 await command("up", async ({ options, passed }) => {
@@ -33,6 +34,7 @@ await command("up", async ({ options, passed }) => {
   const found = await openStack(stack, env, passed);
   await assertSameEngine(stack, stackOption, found, env);
   const settings = settingsFor(stack, passed);
+  await pullImages(settings);
   const rules = rulesFor(settings);
   // What is wrong with the config is said before anything is taken away, and what rules for production it breaks.
   const preview = ["preview", "--stack", stack, ...rules, ...previewOptions(passed)];

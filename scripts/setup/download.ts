@@ -81,7 +81,7 @@ async function save(
       const now = performance.now();
       if (now - reported < reportEveryMs) continue;
       reported = now;
-      const rate = formatBytes((received / (now - started)) * 1000);
+      const rate = formatBytes(Math.round((received / (now - started)) * 1000));
       report(`${formatBytes(received)}${total > 0 ? ` of ${formatBytes(total)}` : ""}, ${rate}/s`);
     }
   } finally {

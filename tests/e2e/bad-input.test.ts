@@ -117,7 +117,7 @@ describe("an update that fails is finished by the next", () => {
     expect(code, output).not.toBe(0);
     expect(output).toMatch(
       new RegExp(
-        `^${key} is "${none}", which the engine lacks and cannot pull: .*nowhere\\.test.*\\. Check .*pulumi config set ${key} IMAGE$`,
+        `^error: ${key} is "${none}", which the engine lacks and cannot pull: .*nowhere\\.test.*\\. Check .*pulumi config set ${key} IMAGE$`,
         "m",
       ),
     );

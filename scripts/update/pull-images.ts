@@ -1,0 +1,74 @@
+import { askEngine, EngineError } from "../../engine/docker-cli.ts";
+import { type ImagePull, pullImage } from "../../engine/image-pull.ts";
+import { SetupError } from "../../host/exec.ts";
+import { step } from "../../host/progress.ts";
+import { credentials, CredentialsError } from "../registry/credentials.ts";
+import { parseReference } from "../registry/image-reference.ts";
+import { pullFailure } from "../registry/pull-failure.ts";
+import type { Settings } from "../stack/settings.ts";
+
+// A helper may ask a person.
+const accountMs = 60_000;
+
+/**
+ * Pulls the images that a stack needs and its engine lacks, before an update changes anything: with progress, and as
+ * long as it takes. An engine that is not behind a socket pulls them during the update.
+ */
+export async function pullImages(settings: Settings): Promise<void> {
+  const socket = engineSocket(process.env["DOCKER_HOST"] ?? "");
+  if (socket === undefined) return;
+  const platform = settings("imagePlatform");
+  for (const key of imageKeys(settings)) {
+    const image = String(settings(key));
+    if (await isThere(image)) continue;
+    try {
+      const pull = await pullOf(image, typeof platform === "string" ? platform : "");
+      await step(`Image ${image}`, 60, (report) => pullImage(socket, pull, report));
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      throw new SetupError(
+        pullFailure(key, image, error.message.replace(/^Error response from daemon: /, "")),
+      );
+    }
+  }
+}
+
+/** The socket's path; undefined for an engine that has none here. Exported for its test. */
+export function engineSocket(host: string, platform: string = process.platform): string | undefined {
+  if (host === "") return platform === "win32" ? undefined : "/var/run/docker.sock";
+  return host.startsWith("unix://") ? host.slice("unix://".length) : undefined;
+}
+
+function imageKeys(settings: Settings): readonly string[] {
+  const edge = settings("edge") ?? "none";
+  return ["ollamaImage", "gatewayBaseImage", ...(edge === "none" ? [] : ["edgeImage"])];
+}
+
+async function isThere(image: string): Promise<boolean> {
+  try {
+    await askEngine(["image", "inspect", "--format", "{{.Id}}", image]);
+    return true;
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    // What else is wrong, such as with its name, the program says in better words.
+    return !/no such image/i.test(error.message);
+  }
+}
+
+async function pullOf(image: string, platform: string): Promise<ImagePull> {
+  const { name, tag, digest, registry } = parseReference(image);
+  return { name, reference: digest ?? tag, platform, account: await accountFor(registry) };
+}
+
+/** What `docker login` keeps; a registry that needs none is pulled from without it. */
+async function accountFor(registry: string): Promise<ImagePull["account"]> {
+  const header = await credentials(registry, AbortSignal.timeout(accountMs)).catch((error: unknown) => {
+    if (error instanceof CredentialsError) return undefined;
+    throw error;
+  });
+  if (header === undefined) return undefined;
+  const [username = "", ...password] = Buffer.from(header.replace(/^Basic /, ""), "base64")
+    .toString("utf8")
+    .split(":");
+  return { username, password: password.join(":") };
+}

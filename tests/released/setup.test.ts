@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { hosts } from "../../test-support/released/stand-in/settings.ts";
+import { ReleasedWorld } from "../../test-support/released/world.ts";
+
+// What goes wrong with downloads and pulls: each test begins with nothing installed and a network that works.
+const cli = "/home/ada/.pulumi/versions/3.259.0/bin";
+const archive = "pulumi-v3.259.0-linux-x64.tar.gz";
+let world: ReleasedWorld;
+
+beforeAll(async () => {
+  world = await ReleasedWorld.start();
+  // As on a machine that never had it.
+  const hide =
+    "mount -t overlay overlay -o lowerdir=/usr/bin,upperdir=/run/curl/u,workdir=/run/curl/w /usr/bin";
+  await world.root(
+    "sh",
+    "-c",
+    `mkdir -p /run/curl/u /run/curl/w && ${hide} && rm -f /usr/bin/curl /usr/bin/wget`,
+  );
+});
+afterAll(async () => {
+  await world.stop();
+});
+beforeEach(async () => {
+  world.setFaults({});
+  await world.root("rm", "-rf", "/home/ada/.pulumi", "/home/ada/.cache/ollama-stack/world.json");
+  world.forget();
+});
+
+/** Runs the set-up and expects it to fail. */
+async function failing(script: string, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await world.run("npm", ["run", "--silent", script, "--", ...args]);
+  expect(code).not.toBe(0);
+  return stderr + stdout;
+}
+
+async function version(): Promise<string> {
+  return (await world.run(`${cli}/pulumi`, ["version"])).stdout.trim();
+}
+
+describe("the CLI", () => {
+  it("is installed without curl and wget", async () => {
+    expect((await world.run("sh", ["-c", "command -v curl wget"])).code).not.toBe(0);
+    await world.npm("setup");
+    expect(await version()).toBe("v3.259.0");
+  });
+
+  it("comes from Pulumi's site where GitHub cannot be reached, and nobody pretends to have verified it", async () => {
+    world.setFaults({ blockedNames: [hosts.github] });
+    const output = await world.npm("setup");
+    expect(output).toContain(`${archive}: no checksum could be had`);
+    expect(world.requests(hosts.pulumi).map(({ path }) => path)).toContain(`/releases/sdk/${archive}`);
+    expect(await version()).toBe("v3.259.0");
+  });
+
+  it("is refused when it is not what its release says", async () => {
+    world.setFaults({ corrupted: archive });
+    expect(await failing("setup")).toMatch(
+      /has the SHA-256 \w+, but its release says \w+: something on the way/,
+    );
+    expect((await world.run("ls", [cli])).code).not.toBe(0);
+  });
+
+  it("cut off while it is downloaded leaves nothing that counts, says so, and comes at the next run", async () => {
+    world.setFaults({ cut: { path: archive, afterBytes: 1_000_000 } });
+    expect(await failing("setup")).toMatch(/cannot be downloaded \(.*github\.com.*get\.pulumi\.com/);
+    expect((await world.run("ls", [cli])).code).not.toBe(0);
+    world.setFaults({});
+    await world.npm("setup");
+    expect(await version()).toBe("v3.259.0");
+  });
+
+  it("cut off while somebody else copied it is found and replaced", async () => {
+    await world.npm("setup");
+    await world.run("rm", [`${cli}/.contents.json`, "/home/ada/.cache/ollama-stack/world.json"]);
+    await world.run("truncate", ["--size=1M", `${cli}/pulumi-language-nodejs`]);
+    expect(await world.npm("setup")).toContain("is incomplete: it is downloaded again");
+    await world.run("truncate", ["--size=1M", `${cli}/pulumi`]);
+    world.forget();
+    await world.npm("setup");
+    expect(world.requests(hosts.githubAssets).map(({ path }) => path.split("/").at(-1))).toContain(archive);
+    expect(await version()).toBe("v3.259.0");
+  });
+
+  it("that Pulumi's own installer put there is taken as it is", async () => {
+    await world.npm("setup");
+    await world.run("rm", [`${cli}/.contents.json`]);
+    world.forget();
+    await world.npm("setup");
+    expect(world.requests(hosts.githubAssets)).toEqual([]);
+  });
+});
+
+it("an image registry that limits requests stops an update with its reason, and has nobody build anything", async () => {
+  world.setFaults({ rateLimited: true });
+  const output = await failing("up");
+  expect(output).toContain("tools: released");
+  expect(output).toMatch(
+    /ollamaImage is "ollama\/ollama:.*429 Too Many Requests.*docker login.*docs\/proxies\.md/,
+  );
+  expect(output).not.toContain("Building");
+});
