@@ -22,17 +22,20 @@ export async function installedProgram(name: string, version: string, bin: strin
   return program;
 }
 
-/** Runs a program to its end, without input. */
+/** Runs a program to its end, without input. It does not outlive this process. */
 export async function runProgram(
   program: string,
   args: readonly string[],
   { cwd, env }: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
 ): Promise<{ readonly output: string; readonly errors: string; readonly exitCode: number | null }> {
   const child = spawn(program, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
   const [output, errors, [exitCode]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
     once(child, "close") as Promise<[number | null]>,
   ]);
+  process.off("exit", kill);
   return { output, errors, exitCode };
 }

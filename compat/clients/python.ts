@@ -30,11 +30,16 @@ class Module {
       const args = [join(folder, "run.py"), this.#name, url, model, texts];
       // Prices and traces that packages would fetch and send.
       const env = { LITELLM_LOCAL_MODEL_COST_MAP: "True", OPENAI_AGENTS_DISABLE_TRACING: "1" };
-      outcomes = runPython(args, env, this.#requirements).then((text) => JSON.parse(text) as Outcomes);
+      outcomes = runPython(args, env, this.#requirements).then(lastLine);
       this.#outcomes.set(url, outcomes);
     }
     return outcomes;
   }
+}
+
+/** Some packages print advice of their own before it. */
+function lastLine(text: string): Outcomes {
+  return JSON.parse(text.trim().split("\n").at(-1) ?? "") as Outcomes;
 }
 
 function pinnedVersion(requirements: string, packageName: string): string {
