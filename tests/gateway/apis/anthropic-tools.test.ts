@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { adaptMessages } from "../../../gateway/src/apis/anthropic-messages/adapter.ts";
 import { messagesSchema } from "../../../gateway/src/apis/anthropic-messages/schema.ts";
+import { ignoredHeader } from "../../../gateway/src/apis/common/ignored-headers.ts";
 import { parseBody } from "../../../gateway/src/apis/common/validation.ts";
 import type { OllamaChatRequest } from "../../../gateway/src/ollama/types.ts";
 
@@ -33,6 +34,16 @@ test("tools that Anthropic's servers run are left out and named", () => {
   const demanded = { tools: mixed, tool_choice: { type: "tool", name: "web_search" } };
   expect(() => adapted(demanded)).toThrow("'tool_choice'");
   expect(() => adapted({ tools: [mixed[1]], tool_choice: { type: "any" } })).toThrow("'tool_choice'");
+});
+
+test("half a character in what is left out does not fail the response", () => {
+  const { ignored } = adapted({ tools: [{ type: "web\ud800", name: "search" }] });
+  expect(ignoredHeader(ignored)).toBe("tools[0]%20(web%EF%BF%BD)");
+});
+
+test("one that is left out may have a name of any kind", () => {
+  const tools = [{ type: "web_search_20250305", name: { toString: null, valueOf: null } }];
+  expect(namesOf({ tools })).toEqual([[], ["tools[0] (web_search_20250305)"]]);
 });
 
 test.each([

@@ -57,3 +57,45 @@ test("an instruction that has an image keeps it", async () => {
     user("Hi"),
   ]);
 });
+
+test.each([
+  ["before the first reply", [user("Hi")], [], [user("Hi")]],
+  ["after it", [user("Hi"), reply], [user("Hi"), reply], [user("And?")]],
+])("an instruction that is only an image, %s, keeps it", async (_where, before, shownBefore, shownAfter) => {
+  const fake = await startFake();
+  fake.capabilities = ["completion", "vision"];
+  const gateway = await startGateway(fake);
+  const look = [{ type: "input_image", image_url: "data:image/png;base64,AAAA" }];
+  const after = shownBefore.length === 0 ? [] : shownAfter;
+  const input = [...before, { role: "system", content: look }, ...after];
+  await (await gateway.post("/v1/responses", { model: "m", input })).text();
+  const { messages: sent } = (await fake.conversation()).body;
+  expect(sent).toHaveLength(shownBefore.length + 1 + shownAfter.length);
+  expect(sent[shownBefore.length]).toMatchObject({ images: ["AAAA"] });
+});
+
+test("empty ones alone still have the model respond", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  const empty = [system(""), system("")];
+  const response = await gateway.post("/v1/chat/completions", { model: "m", messages: empty });
+  expect(await response.json()).toMatchObject({ choices: [{ message: { content: "Hello there." } }] });
+  expect((await fake.conversation()).body.messages).toEqual(empty);
+});
+
+test("an image of the newest question is refused, though an instruction comes after it", async () => {
+  const fake = await startFake();
+  fake.capabilities = ["completion"];
+  const gateway = await startGateway(fake);
+  const url = "data:image/png;base64,AAAA";
+  const chat = [user("Hi"), reply, { role: "user", content: [{ type: "image_url", image_url: { url } }] }];
+  const input = [user("Hi"), reply, { role: "user", content: [{ type: "input_image", image_url: url }] }];
+  for (const [route, body] of [
+    ["/v1/chat/completions", { messages: [...chat, system("Be brief.")] }],
+    ["/v1/responses", { input: [...input, system("Be brief.")] }],
+  ] as const) {
+    const response = await gateway.post(route, { model: "m", ...body });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ error: { code: "unsupported_parameter" } });
+  }
+});

@@ -21,8 +21,8 @@ export interface OfferedTools {
 }
 
 /**
- * The tools that the client runs itself, some of them with schemas of Anthropic's; those of its servers are left out. A tool with `defer_loading` is shown
- * as soon as the conversation refers to it.
+ * The tools that the client runs itself, some of them with schemas of Anthropic's; those of its servers are left out. A
+ * tool with `defer_loading` is shown as soon as the conversation refers to it.
  *
  * @param ignored takes the name of each tool that is left out
  * @throws ApiError when one that is left out has to be called
@@ -35,8 +35,10 @@ export function offeredTools(
   const leftOut = new Map<string, string>();
   for (const [index, tool] of (tools ?? []).entries()) {
     const shown = isCustom(tool) ? tool : clientTool(tool);
-    if (shown === undefined) leftOut.set(`tools[${index}] (${String(tool.type)})`, String(tool.name));
-    else {
+    if (shown === undefined) {
+      // Whatever else it is made of, only its type has been validated.
+      leftOut.set(`tools[${index}] (${String(tool.type)})`, typeof tool.name === "string" ? tool.name : "");
+    } else {
       const state = shown.defer_loading === true ? "deferred" : "shown";
       known.set(shown.name, { tool: shown, param: `tools[${index}].input_schema`, state });
     }

@@ -20,5 +20,6 @@ export function ignoredHeader(paths: Iterable<string>): string {
 }
 
 function encoded(path: string): string {
-  return path.replace(/[^A-Za-z0-9_.$[\]*@:/-]+/gu, encodeURIComponent);
+  // Of half a character there is no encoding.
+  return path.toWellFormed().replace(/[^A-Za-z0-9_.$[\]*@:/-]+/gu, encodeURIComponent);
 }

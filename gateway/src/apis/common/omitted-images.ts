@@ -1,4 +1,5 @@
 import type { OllamaMessage } from "../../ollama/types.ts";
+import { isReminder } from "./system-messages.ts";
 
 /** @param what is missing: "An image", "A document" */
 export function omissionNote(what: string, why: string): string {
@@ -13,7 +14,7 @@ export function omissionNote(what: string, why: string): string {
  */
 export function withoutImages(
   messages: readonly OllamaMessage[],
-  newest = messages.findLastIndex(({ role }) => role === "user"),
+  newest = messages.findLastIndex((message) => message.role === "user" && !isReminder(message)),
 ): readonly OllamaMessage[] | undefined {
   if (messages[newest]?.images !== undefined) return undefined;
   return messages.map((message) => {

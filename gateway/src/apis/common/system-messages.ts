@@ -16,13 +16,15 @@ export function placeSystemMessages(messages: readonly OllamaMessage[]): readonl
     else if (firstReply === -1 || index < firstReply) {
       instructions.push(message.content);
       images.push(...(message.images ?? []));
-    } else if (message.content !== "") {
+    } else if (message.content !== "" || message.images !== undefined) {
       others.push({ ...message, ...reminder(message.content) });
     }
   }
   const system = joinInstructions(instructions);
-  if (system === undefined) return others;
-  return [{ ...system, ...(images.length > 0 ? { images } : {}) }, ...others];
+  if (images.length > 0) return [{ role: "system", content: "", ...system, images }, ...others];
+  if (system !== undefined) return [system, ...others];
+  // Without any message, Ollama would only load the model.
+  return others.length === 0 ? messages : others;
 }
 
 /** One system message of several texts; undefined: there is none. */
@@ -33,5 +35,13 @@ export function joinInstructions(texts: readonly string[]): OllamaMessage | unde
 
 /** What a system message in mid-conversation becomes. */
 export function reminder(text: string): OllamaMessage {
-  return { role: "user", content: `<system-reminder>\n${text}\n</system-reminder>` };
+  return { role: "user", content: `${OPENING}${text}${CLOSING}` };
+}
+
+const OPENING = "<system-reminder>\n";
+const CLOSING = "\n</system-reminder>";
+
+/** Whether a message is such a reminder, and so says nothing that the user said. */
+export function isReminder({ role, content }: OllamaMessage): boolean {
+  return role === "user" && content.startsWith(OPENING) && content.endsWith(CLOSING);
 }
