@@ -1,3 +1,4 @@
+import { project } from "../../engine/names.ts";
 import type { Deployed } from "../stack/deployment.ts";
 import { flag, map } from "./format.ts";
 import type { Difference, Repair } from "./difference.ts";
@@ -49,7 +50,7 @@ export function compareNetwork(
     ["attachable", flag(inputs.attachable), flag(actual.Attachable)],
     ["IPv6", flag(inputs.ipv6), flag(actual.EnableIPv6)],
     ["options", map(inputs.options), map(actual.Options)],
-    ["labels", labels(inputs.labels), map(actual.Labels)],
+    ["labels", labels(inputs.labels), map(othersLabels(actual.Labels))],
   ]
     .filter(([, expected, found]) => expected !== found)
     .map(([property = "", expected = "", found = ""]) =>
@@ -71,7 +72,7 @@ export function compareVolume(
   return [
     ["driver", inputs.driver ?? "local", actual.Driver],
     ["options", map(inputs.driverOpts), map(actual.Options)],
-    ["labels", labels(inputs.labels), map(actual.Labels)],
+    ["labels", labels(inputs.labels), map(othersLabels(actual.Labels))],
   ]
     .filter(([, expected, found]) => expected !== found)
     .map(([property = "", expected = "", found = ""]) =>
@@ -86,7 +87,12 @@ function anew(volume: string, stackOption: string): string {
 }
 
 function labels(asked: readonly Label[] | undefined): string {
-  return map(Object.fromEntries((asked ?? []).map(({ label, value }) => [label, value])));
+  return map(othersLabels(Object.fromEntries((asked ?? []).map(({ label, value }) => [label, value]))));
+}
+
+/** Without those that say what an object belongs to: what an earlier version made, or another state, has others. */
+function othersLabels(all: Readonly<Record<string, string>> | null): Record<string, string> {
+  return Object.fromEntries(Object.entries(all ?? {}).filter(([label]) => !label.startsWith(`${project}.`)));
 }
 
 function difference(

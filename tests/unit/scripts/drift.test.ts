@@ -53,6 +53,24 @@ describe("a network", () => {
   });
 });
 
+it("the labels that say what a network or volume belongs to are no drift: another version or state made it", () => {
+  const labels = [{ label: "ollama-stack.version", value: "0.1.0" }];
+  const resource = {
+    urn: "u",
+    name: "x",
+    type: "t",
+    id: "x",
+    inputs: { name: "x", labels },
+    outputs: {},
+    ...free,
+  };
+  const volume = { Name: "x", Driver: "local", Options: null };
+  for (const Labels of [null, {}, { "ollama-stack.version": "0.0.9", "ollama-stack.stack": "former" }])
+    expect(compareVolume(resource, { ...volume, Labels }, "")).toEqual([]);
+  const [difference] = compareVolume(resource, { ...volume, Labels: { owner: "me" } }, "");
+  expect([difference?.expected, difference?.actual]).toEqual(["none", "owner=me"]);
+});
+
 describe("a volume", () => {
   const volume = {
     urn: "u",
