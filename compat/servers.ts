@@ -44,7 +44,8 @@ export async function startServers(ollamaProgram: string): Promise<Servers> {
     const [program = "", ...args] = command;
     const child = spawn(program, args, { env, stdio: ["ignore", output, output] });
     started.push(child);
-    process.once("exit", () => child.kill("SIGKILL"));
+    // Not SIGKILL: Ollama ends its runners.
+    process.once("exit", () => child.kill("SIGTERM"));
     let failure: Error | undefined;
     child.once("error", (error) => (failure = error));
     const until = Date.now() + READY_WITHIN_MS;

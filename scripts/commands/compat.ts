@@ -32,6 +32,8 @@ await command("compat", async ({ options }) => {
     );
   // What the AI SDK warns of is its own affair; what matters fails.
   (globalThis as { AI_SDK_LOG_WARNINGS?: boolean }).AI_SDK_LOG_WARNINGS = false;
+  // The servers end with this process.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
   const servers = await startServers(ollama);
   try {
     const rows = await runMatrix(chosen, servers);
