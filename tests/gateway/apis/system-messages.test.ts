@@ -83,6 +83,14 @@ test("empty ones alone still have the model respond", async () => {
   expect((await fake.conversation()).body.messages).toEqual(empty);
 });
 
+test("an empty one alone has the model respond to /v1/messages, too", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  const response = await gateway.post("/v1/messages", { model: "m", max_tokens: 9, messages: [system("")] });
+  expect(await response.json()).toMatchObject({ content: [{ type: "text", text: "Hello there." }] });
+  expect((await fake.conversation()).body.messages).toEqual([system("")]);
+});
+
 test("an image of the newest question is refused, though an instruction comes after it", async () => {
   const fake = await startFake();
   fake.capabilities = ["completion"];

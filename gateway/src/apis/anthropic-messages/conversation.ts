@@ -38,7 +38,12 @@ export function toConversation({
     else if (text !== "") reader.messages.push(reminder(text));
   }
   const instruction = joinInstructions(instructions);
-  if (instruction === undefined) return reader;
+  if (instruction === undefined) {
+    // Without any message, Ollama would only load the model.
+    return reader.messages.length > 0
+      ? reader
+      : { messages: [{ role: "system", content: "" }], newest: undefined };
+  }
   return {
     messages: [instruction, ...reader.messages],
     newest: reader.newest === undefined ? undefined : reader.newest + 1,
