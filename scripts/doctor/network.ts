@@ -7,7 +7,6 @@ const sites = [
   { name: "Pulumi's downloads", url: "https://get.pulumi.com" },
   { name: "Docker Hub", url: "https://registry-1.docker.io/v2/" },
   { name: "Ollama's models", url: "https://registry.ollama.ai/v2/" },
-  { name: "npm's registry", url: "https://registry.npmjs.org/" },
 ] as const;
 
 const withinMs = 6000;
@@ -15,7 +14,11 @@ const withinMs = 6000;
 /** Whether the sites answer from here, by way of the proxy that the environment names. */
 export async function checkSites(): Promise<Finding[]> {
   const results = await Promise.all(
-    sites.map(async ({ name, url }) => ({ name, host: new URL(url).hostname, status: await statusOf(url) })),
+    [...sites, ...(await npmRegistry())].map(async ({ name, url }) => ({
+      name,
+      host: new URL(url).hostname,
+      status: await statusOf(url),
+    })),
   );
   return await Promise.all(
     results.map(async ({ name, host, status }) => {
@@ -30,6 +33,12 @@ export async function checkSites(): Promise<Finding[]> {
       );
     }),
   );
+}
+
+/** The registry that npm is set to. */
+async function npmRegistry(): Promise<{ name: string; url: string }[]> {
+  const url = await ask("npm", ["config", "get", "registry"], { timeoutMs: withinMs });
+  return url !== undefined && URL.canParse(url.trim()) ? [{ name: "npm's registry", url: url.trim() }] : [];
 }
 
 async function reason(host: string): Promise<string> {

@@ -124,6 +124,8 @@ export class ReleasedWorld {
     return this.#run([String(user.id), String(user.id), `${String(user.id)},${String(user.dockerGroup)}`], {
       ...options,
       env: {
+        // Its registry is not here, and dependencies are installed.
+        npm_config_update_notifier: "false",
         HOME: user.home,
         USER: user.name,
         LANG: "C.UTF-8",

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { hosts, knownNames, toleratedNames } from "../../test-support/released/stand-in/settings.ts";
+import { hosts, knownNames } from "../../test-support/released/stand-in/settings.ts";
 import { ReleasedWorld } from "../../test-support/released/world.ts";
 
 let world: ReleasedWorld;
@@ -11,7 +11,7 @@ afterEach(async () => {
   await world.stop();
 });
 
-const expected = new Set([...knownNames, ...toleratedNames].map((name) => `${name}:443`));
+const expected = new Set([...knownNames].map((name) => `${name}:443`));
 
 /** Changes the config of the stack dev in the user's copy, as an editor would. */
 function configure(values: Readonly<Record<string, unknown>>): void {

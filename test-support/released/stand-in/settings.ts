@@ -53,6 +53,3 @@ export const hosts = {
 } as const;
 
 export const knownNames: ReadonlySet<string> = new Set(Object.values(hosts));
-
-/** What npm looks up by itself, and nobody finds here: dependencies are installed before. */
-export const toleratedNames: ReadonlySet<string> = new Set(["registry.npmjs.org"]);
