@@ -4,6 +4,7 @@ import { arch, cpus, platform, release, totalmem } from "node:os";
 import { dirname } from "node:path";
 import { formatBytes } from "../../engine/format-bytes.ts";
 import { cacheRoot } from "../../host/cache-dir.mjs";
+import { findProxies } from "../../host/proxy.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -33,17 +34,18 @@ export async function checkDisk(): Promise<Finding[]> {
     : [warning("disk", found, "Free some space: tools and images take 2 GB, models come on top.")];
 }
 
-const proxyNames = ["https_proxy", "http_proxy", "all_proxy"];
-
-/** Proxies and certificates that the environment names. */
-export function checkProxy(environment: Environment): Finding[] {
-  const value = (name: string) => environment[name] ?? environment[name.toUpperCase()];
-  const set = proxyNames.filter((name) => value(name));
+/** The proxies that the set-up finds, and certificates that the environment names. */
+export function checkProxy(environment: Environment, dockerConfig?: () => string): Finding[] {
+  const proxies = findProxies(environment, dockerConfig);
   const findings: Finding[] = [];
-  if (set.length === 0) findings.push(ok("proxy", "none in the environment"));
+  if (proxies === undefined)
+    findings.push(ok("proxy", "none in the environment, in npm's or in Docker's configuration"));
   else {
-    const found = set.map((name) => `${name} ${value(name) ?? ""}`).join(", ");
-    const exceptions = value("no_proxy") ?? "";
+    const { http, https } = proxies;
+    const found = [https !== "" && `https ${https}`, http !== "" && `http ${http}`]
+      .filter(Boolean)
+      .join(", ");
+    const exceptions = environment["no_proxy"] ?? environment["NO_PROXY"] ?? "";
     const missing = ["localhost", "127.0.0.1"].filter((host) => !exceptions.split(/[\s,]+/).includes(host));
     findings.push(
       exceptions === "*" || missing.length === 0
@@ -51,7 +53,7 @@ export function checkProxy(environment: Environment): Finding[] {
         : warning(
             "proxy",
             `${found}, also for ${missing.join(" and ")}`,
-            `Requests to services on this machine may go to the proxy: export NO_PROXY=localhost,127.0.0.1,::1`,
+            `The project's commands leave this machine out, but other programs may ask the proxy for its services: export NO_PROXY=localhost,127.0.0.1,::1`,
           ),
     );
   }

@@ -1,5 +1,5 @@
-import { lookup } from "node:dns/promises";
 import { ask } from "../../host/exec.ts";
+import { connectionFailure, fetchOutbound } from "../../host/outbound-fetch.ts";
 import { type Finding, ok, warning } from "./finding.ts";
 
 /** What the released tools, images and models come from. */
@@ -11,27 +11,22 @@ const sites = [
 
 const withinMs = 6000;
 
-/** Whether the sites answer from here, by way of the proxy that the environment names. */
+/** Whether the sites answer from here, through the machine's proxy if it has one. */
 export async function checkSites(): Promise<Finding[]> {
-  const results = await Promise.all(
-    [...sites, ...(await npmRegistry())].map(async ({ name, url }) => ({
-      name,
-      host: new URL(url).hostname,
-      status: await statusOf(url),
-    })),
-  );
-  return await Promise.all(
-    results.map(async ({ name, host, status }) => {
-      // A registry asks for a token; a proxy that refuses in its name does not count.
-      if (status !== undefined && (status < 400 || status === 401 || status === 404))
-        return ok("network", `${name}: ${host} answers`);
-      const found = `${name}: ${host} ${status === undefined ? await reason(host) : `answers ${String(status)}`}`;
-      return warning(
-        "network",
-        found,
-        "Needed for the first set-up and for pulls only. Connect, or set HTTPS_PROXY; the engine has a proxy setting of its own.",
-      );
-    }),
+  const all = [...sites, ...(await npmRegistry())];
+  return await Promise.all(all.map(({ name, url }) => checkSite(name, url)));
+}
+
+async function checkSite(name: string, url: string): Promise<Finding> {
+  const host = new URL(url).hostname;
+  const result = await statusOf(url);
+  // A registry asks for a token; a proxy that refuses in its name does not count.
+  if (typeof result === "number" && (result < 400 || result === 401 || result === 404))
+    return ok("network", `${name}: ${host} answers`);
+  return warning(
+    "network",
+    `${name}: ${host} ${typeof result === "number" ? `answers ${String(result)}` : `does not answer: ${result}`}`,
+    "Needed for the first set-up and for pulls only. Connect, or set HTTPS_PROXY; the engine has a proxy setting of its own.",
   );
 }
 
@@ -41,21 +36,12 @@ async function npmRegistry(): Promise<{ name: string; url: string }[]> {
   return url !== undefined && URL.canParse(url.trim()) ? [{ name: "npm's registry", url: url.trim() }] : [];
 }
 
-async function reason(host: string): Promise<string> {
+/** The status of its response, or why there is none. */
+async function statusOf(url: string): Promise<number | string> {
   try {
-    await lookup(host);
-    return "does not answer";
+    const { status } = await fetchOutbound(url, { method: "HEAD", signal: AbortSignal.timeout(withinMs) });
+    return status;
   } catch (error) {
-    return `does not resolve (${(error as NodeJS.ErrnoException).code ?? "unknown"})`;
+    return connectionFailure(error);
   }
-}
-
-/** Node.js looks for a proxy only when it starts. */
-async function statusOf(url: string): Promise<number | undefined> {
-  const script = `fetch(process.argv[1], { method: "HEAD", redirect: "manual" }).then(({ status }) => console.log(status))`;
-  const text = await ask(process.execPath, ["--eval", script, url], {
-    timeoutMs: withinMs,
-    env: { NODE_USE_ENV_PROXY: "1" },
-  });
-  return text === undefined ? undefined : Number(text);
 }

@@ -104,7 +104,7 @@ describe("of the engine, npm run doctor finds", () => {
 
 describe("of the environment, npm run doctor finds", () => {
   const states = (environment: Record<string, string>) =>
-    checkProxy(environment).map(({ check, state }) => `${check} ${state}`);
+    checkProxy(environment, () => "").map(({ check, state }) => `${check} ${state}`);
 
   it("a proxy that would get requests to this machine, in either case", () => {
     expect(states({})).toEqual(["proxy ok"]);
@@ -112,6 +112,14 @@ describe("of the environment, npm run doctor finds", () => {
     expect(states({ https_proxy: "http://proxy:3128", NO_PROXY: "localhost,127.0.0.1" })).toEqual([
       "proxy ok",
     ]);
+  });
+
+  it("a proxy of npm's or of Docker's configuration", () => {
+    expect(checkProxy({ npm_config_proxy: "http://npm:3128" }, () => "")[0]?.found).toContain(
+      "https http://npm:3128",
+    );
+    const docker = JSON.stringify({ proxies: { default: { httpsProxy: "http://docker:3128" } } });
+    expect(checkProxy({}, () => docker)[0]?.found).toContain("https http://docker:3128");
   });
 
   it("a file of certificates that is missing", () => {
