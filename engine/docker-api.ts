@@ -6,10 +6,17 @@ const { request } = process.getBuiltinModule("node:http");
 /** What the set-up asks the engine. Over a socket no process is started for it. */
 export interface DockerApi {
   ping(): Promise<void>;
+  /** What the engine consists of. */
+  components(): Promise<readonly EngineComponent[]>;
   image(reference: string): Promise<{ readonly Id: string } | undefined>;
   container(name: string): Promise<Container | undefined>;
   /** The host's address on the default bridge, which containers know as host-gateway. */
   bridgeGateway(): Promise<string | undefined>;
+}
+
+export interface EngineComponent {
+  readonly Name: string;
+  readonly Version: string;
 }
 
 export interface Container {
@@ -39,6 +46,8 @@ export function dockerApi(socket: string, withinMs = 10_000): DockerApi {
     ping: async () => {
       await text("/_ping");
     },
+    components: async () =>
+      ((await json("/version")) as { Components?: EngineComponent[] | null }).Components ?? [],
     image: async (reference) => (await orNothing(`/images/${reference}/json`)) as { Id: string } | undefined,
     container: async (name) => (await orNothing(`/containers/${name}/json`)) as Container | undefined,
     bridgeGateway: async () => gatewayOf((await orNothing("/networks/bridge")) as Network | undefined),
@@ -67,6 +76,10 @@ export function dockerClientApi(): DockerApi {
   return {
     ping: async () => {
       await askEngine(["version", "--format", "{{.Server.Version}}"]);
+    },
+    components: async () => {
+      const text = await askEngine(["version", "--format", "{{json .Server.Components}}"]);
+      return (JSON.parse(text) as EngineComponent[] | null) ?? [];
     },
     image: async (reference) => (await inspect("image", reference)) as { Id: string } | undefined,
     container: async (name) => (await inspect("container", name)) as Container | undefined,

@@ -7,6 +7,7 @@ import { explainEngine } from "../../engine/diagnostics.ts";
 import { chosenContext, type EngineEndpoint, endpointOf } from "./docker-context.ts";
 import { installPackages } from "../../toolchain/apt.ts";
 import { type DockerApi, dockerApi, dockerClientApi, EngineHangs } from "../../engine/docker-api.ts";
+import { podmanProblem } from "../../engine/podman.ts";
 import { cacheRoot } from "../../host/cache-dir.mjs";
 import { say, step } from "../../host/progress.ts";
 import { ask, runTool, SetupError } from "../../host/exec.ts";
@@ -29,7 +30,10 @@ type Locked = (work: () => Promise<void>) => Promise<void>;
  * without one, installs and starts it, one run at a time.
  */
 export async function ensureEngine(locked: Locked, address: EngineAddress): Promise<Engine> {
-  return address.dockerHost === "" ? await ownEngine(locked) : await namedEngine(locked, address);
+  const engine = address.dockerHost === "" ? await ownEngine(locked) : await namedEngine(locked, address);
+  const problem = podmanProblem(await engine.api.components());
+  if (problem !== undefined) throw new SetupError(problem);
+  return engine;
 }
 
 /**

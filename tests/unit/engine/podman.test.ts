@@ -1,0 +1,17 @@
+import { expect, it } from "vitest";
+import { podmanProblem } from "../../../engine/podman.ts";
+
+it("Podman before 5 is refused with what to do", () => {
+  expect(podmanProblem([{ Name: "Podman Engine", Version: "4.3.1" }])).toBe(
+    "the engine is Podman 4.3.1, but must be Podman 5 or later, or Docker: upgrade it, or point DOCKER_HOST at another engine",
+  );
+});
+
+it.each([
+  ["Podman 5", [{ Name: "Podman Engine", Version: "5.4.2" }]],
+  ["Podman 10", [{ Name: "Podman Engine", Version: "10.0.0" }]],
+  ["Docker", [{ Name: "Engine", Version: "29.1.0" }]],
+  ["an engine that says nothing", []],
+])("%s is taken", (_name, components) => {
+  expect(podmanProblem(components)).toBeUndefined();
+});
