@@ -145,7 +145,7 @@ describe("up", () => {
     expect(status.output).toMatch(/^requests: 0 in flight, 0 waiting$/m);
     expect(status.output).toContain(`loaded models: ${outputs.installedModels[0]?.model ?? ""}`);
     const logs = await project.run(process.execPath, ["scripts/commands/logs.ts", "--tail", "all"]).done;
-    expect(logs.output).toMatch(/^\d\d:\d\d:[\d.]+ +gateway +info +request .*path=\/v1\/chat\/completions/m);
+    expect(logs.output).toMatch(/^\d\d:\d\d:[\d.]+ +gateway +info +request .*route=\/v1\/chat\/completions/m);
     expect(logs.output).toMatch(/^\d\d:\d\d:[\d.]+ +ollama +/m);
   });
 

@@ -19,8 +19,8 @@ describe("npm run logs shows", () => {
   it.each([
     [
       "gateway",
-      '{"level":"info","time":"x","method":"POST","path":"/v1/chat/completions","status":200,"key":"a b","msg":"request"}',
-      '10:00:01.123  gateway  info   request method=POST path=/v1/chat/completions status=200 key="a b"',
+      '{"level":"info","time":"x","method":"POST","route":"/v1/chat/completions","status":200,"key":"a b","msg":"request"}',
+      '10:00:01.123  gateway  info   request method=POST route=/v1/chat/completions status=200 key="a b"',
     ],
     [
       "edge",
