@@ -34,11 +34,11 @@ await command("up", async ({ options, passed }) => {
   const found = await openStack(stack, env, passed);
   await assertSameEngine(stack, stackOption, found, env);
   const settings = settingsFor(stack, passed);
-  await pullImages(settings);
   const rules = rulesFor(settings);
   // What is wrong with the config is said before anything is taken away, and what rules for production it breaks.
   const preview = ["preview", "--stack", stack, ...rules, ...previewOptions(passed)];
   const check = () => pulumi(preview, { env, output: "read" });
+  await pullImages(settings, check);
   const deployment = await removeObsoleteEdge(stack, settings, found, env, check);
   const drifted = await repairDrift(stack, stackOption, deployment, check);
   const attached = await attachedToLeaving(

@@ -13,14 +13,19 @@ const accountMs = 60_000;
 /**
  * Pulls the images that a stack needs and its engine lacks, before an update changes anything: with progress, and as
  * long as it takes. An engine that is not behind a socket pulls them during the update.
+ *
+ * @param check fails when there can be no update, before anything is pulled for it
  */
-export async function pullImages(settings: Settings): Promise<void> {
+export async function pullImages(settings: Settings, check: () => Promise<unknown>): Promise<void> {
   const socket = engineSocket(process.env["DOCKER_HOST"] ?? "");
   if (socket === undefined) return;
   const platform = settings("imagePlatform");
+  let isChecked = false;
   for (const key of imageKeys(settings)) {
     const image = String(settings(key));
     if (await isThere(image)) continue;
+    if (!isChecked) await check();
+    isChecked = true;
     try {
       const pull = await pullOf(image, typeof platform === "string" ? platform : "");
       await step(`Image ${image}`, 60, (report) => pullImage(socket, pull, report));
