@@ -175,13 +175,13 @@ test("a resolver that does not answer holds no probe", async () => {
     const gateway = await startGateway(fake, {
       LLM_SERVICE_HOST_IP: "ollama.test",
       POLL_INTERVAL_MS: "50",
-      PROBE_TIMEOUT_MS: "100",
+      PROBE_TIMEOUT_MS: "500",
     });
     expect((await gateway.post(chat, hello)).status).toBe(200);
     answers = false;
     const probes = () => fake.asked.filter((path) => path === "/api/version").length;
     const before = probes();
-    await expect.poll(probes, { timeout: 5000, interval: 50 }).toBeGreaterThan(before + 3);
+    await expect.poll(probes, { timeout: 30_000, interval: 50 }).toBeGreaterThan(before + 3);
     expect((await gateway.post(chat, hello)).status).toBe(200);
   } finally {
     lookup.mockRestore();
