@@ -1,12 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { z } from "zod";
 import type { StackConfig } from "../config/keys.ts";
 import type { StackNames } from "../../engine/names.ts";
+import { readOwnState } from "./own-state.ts";
 import type { HostPorts } from "./ports/host-ports.ts";
-
-const state = z.object({
-  outputs: z.record(z.string(), z.object({ outputs: z.record(z.string(), z.unknown()) })),
-});
 
 /** What the state of this stack has on the engine. */
 interface Deployed {
@@ -17,13 +13,9 @@ interface Deployed {
 }
 
 async function readDeployed(): Promise<Deployed> {
-  const stackName = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
-  const answer: unknown = await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {
-    stackName,
-  });
-  const all = Object.entries(state.parse(answer).outputs);
+  const all = await readOwnState();
   const namesOf = (urn: RegExp) =>
-    all.filter(([key]) => urn.test(key)).flatMap(([, { outputs }]) => outputs["name"] ?? []) as string[];
+    all.filter(([key]) => urn.test(key)).flatMap(([, outputs]) => outputs["name"] ?? []) as string[];
   return {
     containers: namesOf(/docker:index\/container:Container::/),
     modelVolume: namesOf(/docker:index\/volume:Volume::ollama-models$/)[0],

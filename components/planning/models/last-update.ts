@@ -1,10 +1,6 @@
-import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
+import { readOwnState } from "../own-state.ts";
 import { parseRecord, type ModelRecord } from "../../config/model-record.ts";
-
-const state = z.object({
-  outputs: z.record(z.string(), z.object({ outputs: z.record(z.string(), z.unknown()) })),
-});
 
 const withMounts = z.object({ mounts: z.array(z.object({ source: z.string(), target: z.string() })) });
 
@@ -16,19 +12,14 @@ interface LastUpdate {
 }
 
 /**
- * What the last update did about models. A command is never read back, and a program does not see its own state: the
- * engine tells it as it would tell another stack's program.
+ * What the last update did about models.
  *
  * @param modelFolder where servers have their models
  */
 export async function readLastUpdate(modelFolder: string): Promise<LastUpdate> {
-  const stackName = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
-  const answer: unknown = await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {
-    stackName,
-  });
   const records = new Map<string, ModelRecord>();
   let volume: string | undefined;
-  for (const { outputs } of Object.values(state.parse(answer).outputs)) {
+  for (const [, outputs] of await readOwnState()) {
     const { stdout } = outputs;
     const record = typeof stdout === "string" ? parseRecord(stdout) : undefined;
     if (record !== undefined) records.set(record.name, record);
