@@ -131,6 +131,13 @@ export async function metric(url: string, line: string, init: RequestInit = {}):
     .toContain(line);
 }
 
+/** Waits until the gateway has learned that its servers have all that is required. */
+export async function ready({ url }: Pick<TestGateway, "url">): Promise<void> {
+  await expect
+    .poll(async () => (await fetch(`${url}/ready`)).status, { interval: 5, timeout: PATIENCE_MS })
+    .toBe(200);
+}
+
 /** Waits for something that is about to be true. */
 export async function eventually<T>(look: () => T | undefined, timeoutMs = PATIENCE_MS): Promise<T> {
   const deadline = Date.now() + timeoutMs;

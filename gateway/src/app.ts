@@ -67,6 +67,15 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     timeoutMs: config.QUEUE_TIMEOUT_MS,
     loadingCommentMs: config.LOADING_COMMENT_MS,
   });
+  backends.members.onEvent = (event) => {
+    if ("failure" in event) {
+      const { name, failure } = event;
+      logger.warn(
+        { name, error: failure.message },
+        "looking up Ollama servers fails, those known stay in use",
+      );
+    } else logger.info({ ...event, servers: backends.members.all.length }, "Ollama servers changed");
+  };
   const exporter = spanExporter(config, logger);
   const metrics = new Metrics(scheduler, backends, exporter);
   backends.loader.onEnd = (outcome) => {

@@ -1,4 +1,5 @@
-import { Backend } from "./backend.ts";
+import type { Backend } from "./backend.ts";
+import { BackendSet } from "./backend-set.ts";
 import type { Config } from "../config/config.ts";
 import { ApiError, modelNotFound } from "../errors.ts";
 import { type LoadPath, preload } from "./preload.ts";
@@ -13,8 +14,8 @@ import type { OllamaModel, UnaryRequest } from "../ollama/types.ts";
 export type Choice =
   /** There, at once. */
   | { readonly ready: Backend }
-  /** Nowhere yet: servers that could run it are busy, or the model is being loaded, here or there. */
-  | { readonly wait: "slot" | "load" }
+  /** Nowhere yet: servers that could run it are busy, the model is being loaded, or there is no server so far. */
+  | { readonly wait: "slot" | "load" | "server" }
   /** Nowhere at all. */
   | { readonly impossible: ApiError };
 
@@ -26,12 +27,16 @@ const PROBES_FOR_FACTS = 10;
 
 const WAIT_FOR_SLOT: Choice = { wait: "slot" };
 const WAIT_FOR_LOAD: Choice = { wait: "load" };
+const WAIT_FOR_SERVER: Choice = { wait: "server" };
 
 /** The Ollama servers: which of them can run a request, and what they hold together. */
 export class BackendPool {
-  readonly all: readonly Backend[];
+  /** Those there are now. */
+  all: readonly Backend[];
+  readonly members: BackendSet;
   readonly loader: ModelLoader;
   readonly #keptLoaded: readonly string[];
+  readonly #required: readonly string[];
   readonly #facts = new ModelFactsCache();
   readonly #factsTimeoutMs: number;
   /** Called when what can be run where may have changed. */
@@ -41,16 +46,19 @@ export class BackendPool {
 
   constructor(config: Config) {
     const { LLM_SERVICE_HOST_IP: host, LLM_SERVICE_PORT: port, LLM_BACKENDS: several } = config;
-    this.all = (several.length > 0 ? several : [{ host, port }]).map((each) => new Backend(config, each));
+    this.members = new BackendSet(config, several.length > 0 ? several : [{ host, port }]);
+    this.all = this.members.all;
     this.#keptLoaded = config.KEEP_LOADED_MODELS;
+    this.#required = config.REQUIRED_MODELS.map(canonicalModelName);
     this.#factsTimeoutMs = config.PROBE_TIMEOUT_MS * PROBES_FOR_FACTS;
     this.loader = new ModelLoader(config.LOAD_TIMEOUT_MS, new Set(this.#keptLoaded.map(canonicalModelName)));
     let polls = 0;
     this.#timer = setInterval(() => {
       polls += 1;
+      if (this.members.isDynamic) void this.#discover();
       void this.#poll(polls % POLLS_PER_STOCKTAKING === 0);
     }, config.POLL_INTERVAL_MS).unref();
-    void this.refresh();
+    void (this.members.isDynamic ? this.#discover().then(() => this.refresh()) : this.refresh());
   }
 
   /** All of them have been asked at least once, whatever they said. */
@@ -64,7 +72,8 @@ export class BackendPool {
    * @param model what is looked for: while there are others, a server that is gone and did not hold it is asked, but
    *   not waited for, as it may hang
    */
-  refresh(model?: string): Promise<void> {
+  async refresh(model?: string): Promise<void> {
+    if (this.all.length === 0) await this.#discover();
     const lives = this.all.some((backend) => backend.alive);
     return this.#look((backend) => {
       const asked = Promise.all([backend.stock.refresh(), backend.state.refresh()]);
@@ -115,7 +124,9 @@ export class BackendPool {
       });
       return busy ? WAIT_FOR_SLOT : WAIT_FOR_LOAD;
     }
-    return busy ? WAIT_FOR_SLOT : { impossible: this.#whyNot(requirement.name) };
+    if (busy) return WAIT_FOR_SLOT;
+    const isStarting = this.members.isStarting && !this.all.some((backend) => backend.reachable);
+    return isStarting ? WAIT_FOR_SERVER : { impossible: this.#whyNot(requirement.name) };
   }
 
   /**
@@ -221,10 +232,28 @@ export class BackendPool {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.loader.close();
-    await Promise.all(this.all.map((backend) => backend.client.close()));
+    await this.members.close();
   }
 
-  #poll(stocktaking: boolean): Promise<void> {
+  /** The required models, in their one spelling, that no server has, as far as is known. */
+  missingModels(required: readonly string[]): readonly string[] {
+    return required.filter((model) => !this.all.some((backend) => backend.alive && backend.holds(model)));
+  }
+
+  /** Looks up which servers there are, and probes those that are new. Never rejects. */
+  async #discover(): Promise<void> {
+    const before = this.members.all;
+    const added = await this.members.refresh();
+    this.all = this.members.all;
+    const now = new Set(this.all);
+    for (const backend of before) if (!now.has(backend)) this.loader.abandon(backend);
+    await Promise.all(added.map((backend) => Promise.all([backend.stock.join(), backend.state.join()])));
+    if (this.members.all !== before) this.#afterLook();
+  }
+
+  #poll(isStocktaking: boolean): Promise<void> {
+    // What has to be there is looked for until it is.
+    const stocktaking = isStocktaking || this.missingModels(this.#required).length > 0;
     return this.#look(async (backend) => {
       const wasAsked = backend.state.isUnderWay;
       const ask = (): Promise<unknown> =>
@@ -238,6 +267,10 @@ export class BackendPool {
   async #look(ask: (backend: Backend) => Promise<unknown>): Promise<void> {
     await Promise.all(this.all.map(ask));
     this.#looked = true;
+    this.#afterLook();
+  }
+
+  #afterLook(): void {
     preload(this.#keptLoaded, this.all, this.loader, this.#loadPathOf, () => {
       this.onChange();
     });

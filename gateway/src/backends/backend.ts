@@ -41,6 +41,8 @@ export class Backend {
   #alive = false;
   #known = false;
   #overdue = 0;
+  #wasProbed = false;
+  #hasLived = false;
   #spared: NodeJS.Timeout | undefined;
 
   constructor(config: Config, address: BackendAddress) {
@@ -76,6 +78,16 @@ export class Backend {
 
   get alive(): boolean {
     return this.#alive;
+  }
+
+  /** It has responded to a probe or let one time out. */
+  get wasProbed(): boolean {
+    return this.#wasProbed;
+  }
+
+  /** It has ever responded to a probe. */
+  get hasLived(): boolean {
+    return this.#hasLived;
   }
 
   /** What it holds has been learned at least once. */
@@ -194,6 +206,7 @@ export class Backend {
     try {
       await Promise.all([this.#followName(), this.client.version()]);
       this.#alive = true;
+      this.#hasLived = true;
       this.#overdue = 0;
     } catch (error) {
       outcome = outcomeOf(error);
@@ -201,6 +214,7 @@ export class Backend {
       this.#overdue += outcome === "timeout" ? 1 : OVERDUE_LIMIT;
       if (this.#overdue >= OVERDUE_LIMIT) this.#alive = false;
     }
+    this.#wasProbed = true;
     await loaded;
     return outcome;
   }

@@ -19,6 +19,11 @@ const FAILURE_COUNTS_MS = 10_000;
 
 const SHORTEST_KEPT_MS = 60_000;
 
+interface Load {
+  readonly backend: Backend;
+  readonly controller: AbortController;
+}
+
 /**
  * Loads models on the gateway's own account, one request to Ollama for all that need the same model. Ollama gives a
  * load up when the client that asked for it leaves; here nobody can leave.
@@ -28,7 +33,7 @@ export class ModelLoader {
   onEnd: (outcome: LoadOutcome) => void = () => undefined;
   readonly #timeoutMs: number;
   readonly #keptLoaded: ReadonlySet<string>;
-  readonly #underWay = new Map<string, AbortController>();
+  readonly #underWay = new Map<string, Load>();
   readonly #failures = new Map<string, number>();
 
   /** @param keptLoaded models, in their one spelling, that stay unless a request says how long */
@@ -58,7 +63,7 @@ export class ModelLoader {
     const key = keyOf(requirement);
     const startedAt = performance.now();
     const controller = new AbortController();
-    this.#underWay.set(key, controller);
+    this.#underWay.set(key, { backend, controller });
     const timer = setTimeout(() => {
       controller.abort(new ApiError("load_timeout"));
     }, this.#timeoutMs);
@@ -74,7 +79,7 @@ export class ModelLoader {
       // What a client makes of the context says nothing of the server.
       const source = requirement.context === undefined ? `load of ${requirement.model}` : undefined;
       backend.failed(error, requirement.model, source);
-      this.#failures.set(`${backend.name} ${key}`, performance.now());
+      this.#noteFailure(`${backend.name} ${key}`);
     } finally {
       clearTimeout(timer);
       this.#underWay.delete(key);
@@ -83,8 +88,26 @@ export class ModelLoader {
     this.onEnd({ backend, requirement, model: requirement.model, milliseconds, error });
   }
 
+  /** A server is gone: whoever waits for a load there is served elsewhere. */
+  abandon(gone: Backend): void {
+    for (const { backend, controller } of this.#underWay.values()) {
+      if (backend === gone) controller.abort(new ApiError("upstream_unreachable"));
+    }
+  }
+
   close(): void {
-    for (const controller of this.#underWay.values()) controller.abort(new ApiError("shutting_down"));
+    for (const { controller } of this.#underWay.values()) controller.abort(new ApiError("shutting_down"));
+  }
+
+  /** Those that count no longer go, oldest first: clients choose what is in a key, and servers come and go. */
+  #noteFailure(key: string): void {
+    const now = performance.now();
+    this.#failures.delete(key);
+    this.#failures.set(key, now);
+    for (const [each, failedAt] of this.#failures) {
+      if (now - failedAt < FAILURE_COUNTS_MS) break;
+      this.#failures.delete(each);
+    }
   }
 }
 

@@ -35,11 +35,14 @@ export const definitions = {
   LLM_SERVICE_PORT: port({ default: "11434", description: "Port of the Ollama server." }),
   LLM_BACKENDS: {
     schema: parsed((list) => listed(list).map(parseBackendAddress)),
-    allowed: "host:port or host:port*slots (IPv6 in brackets), separated by commas",
+    allowed:
+      "host:port or host:port*slots (IPv6 in brackets), or either with a name after `dns+`, separated by commas",
     default: "",
     description:
       "Several Ollama servers, instead of LLM_SERVICE_HOST_IP and LLM_SERVICE_PORT. A suffix such as `*4` " +
-      "says that this server runs four requests in parallel and overrides OLLAMA_NUM_PARALLEL for it.",
+      "says that this server runs four requests in parallel and overrides OLLAMA_NUM_PARALLEL for it. " +
+      "`dns+name:port` stands for a server at each address of the name, such as a headless service of Kubernetes; it " +
+      "is looked up every POLL_INTERVAL_MS.",
   },
   OLLAMA_NUM_PARALLEL: integer(1, 9999, "requests", {
     default: "1",

@@ -2,6 +2,7 @@ import { Gauge, type Registry } from "prom-client";
 import type { Scheduler } from "../scheduling/scheduler.ts";
 import type { Backend } from "../backends/backend.ts";
 import type { BackendPool } from "../backends/backend-pool.ts";
+import type { DiscoveredName } from "../backends/discovered-name.ts";
 import type { SpanExporter } from "./otlp-exporter.ts";
 
 /** The metrics that say how things stand; looked up when they are asked for, so that they cost a request nothing. */
@@ -28,6 +29,8 @@ export function registerGauges(
       labelNames: ["backend"],
       registers: [registry],
       collect() {
+        // Of servers that are gone nothing is left.
+        this.reset();
         for (const backend of backends.all) this.set({ backend: backend.name }, value(backend));
       },
     });
@@ -46,6 +49,29 @@ export function registerGauges(
   gauge("gateway_loads_under_way", "Models that are being loaded.", () => backends.loader.count);
   if (exporter !== undefined) {
     gauge("gateway_spans_dropped", "Spans that no collector took.", () => exporter.dropped);
+  }
+  const eachName = (name: string, help: string, value: (each: DiscoveredName) => number): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames: ["name"],
+      registers: [registry],
+      collect() {
+        for (const each of backends.members.names) this.set({ name: each.name }, value(each));
+      },
+    });
+  };
+  if (backends.members.isDynamic) {
+    eachName(
+      "gateway_backend_discovery_addresses",
+      "Ollama servers found at the DNS name.",
+      ({ addresses }) => addresses.length,
+    );
+    eachName(
+      "gateway_backend_discovery_failing",
+      "1 when the last lookup of the DNS name failed, so that the servers before it stay in use.",
+      ({ failure }) => Number(failure !== undefined),
+    );
   }
   eachBackend("gateway_backend_up", "1 when the Ollama server answered when it was asked last.", (backend) =>
     Number(backend.alive),

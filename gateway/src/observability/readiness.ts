@@ -1,52 +1,43 @@
-import { ApiError, toApiError } from "../errors.ts";
+import type { BackendPool } from "../backends/backend-pool.ts";
+import { ApiError } from "../errors.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
-import type { OllamaModel } from "../ollama/types.ts";
-
-// Orchestrators and load balancers look every few seconds.
-const FRESH_MS = 1000;
 
 export type ReadinessResult =
   | { readonly ready: true }
-  /** The required models that no server has, or why none could say. */
-  | { readonly ready: false; readonly missing: readonly string[]; readonly error?: ApiError };
-
-interface Models {
-  models(): Promise<readonly OllamaModel[]>;
-}
+  /** The required models that no server has, or why that is not known. */
+  | { readonly ready: false; readonly missing: readonly string[]; readonly reason?: string };
 
 /**
- * Whether the required models are there. Anybody may ask, without a key, so that it costs the servers next to nothing:
- * they are asked once a second at most, and once for all who ask at the same time.
+ * Whether the required models are there, as far as the probes in the background know. Anybody may request it without a
+ * key, and orchestrators allow it a second: so it makes no request, and waits for none.
  */
 export class Readiness {
-  readonly #backends: Models;
-  readonly #required: readonly string[];
-  #result: Promise<ReadinessResult> | undefined;
-  #freshUntil = 0;
+  readonly #backends: BackendPool;
+  readonly #required: readonly { readonly name: string; readonly model: string }[];
 
-  constructor(backends: Models, required: readonly string[]) {
+  constructor(backends: BackendPool, required: readonly string[]) {
     this.#backends = backends;
-    this.#required = required;
+    this.#required = required.map((name) => ({ name, model: canonicalModelName(name) }));
   }
 
-  /** Never rejects. */
-  check(): Promise<ReadinessResult> {
-    if (this.#result === undefined || performance.now() > this.#freshUntil) {
-      this.#freshUntil = Infinity;
-      this.#result = this.#look().finally(() => {
-        this.#freshUntil = performance.now() + FRESH_MS;
-      });
+  check(): ReadinessResult {
+    const { all, looked } = this.#backends;
+    if (!all.some((backend) => backend.alive && backend.known)) {
+      return { ready: false, missing: [], reason: looked ? this.#whyNone() : "Ollama is being probed." };
     }
-    return this.#result;
+    const lacking = new Set(this.#backends.missingModels(this.#required.map(({ model }) => model)));
+    if (lacking.size === 0) return { ready: true };
+    return {
+      ready: false,
+      missing: this.#required.filter(({ model }) => lacking.has(model)).map(({ name }) => name),
+    };
   }
 
-  async #look(): Promise<ReadinessResult> {
-    try {
-      const present = new Set((await this.#backends.models()).map(({ name }) => canonicalModelName(name)));
-      const missing = this.#required.filter((name) => !present.has(canonicalModelName(name)));
-      return missing.length === 0 ? { ready: true } : { ready: false, missing };
-    } catch (error) {
-      return { ready: false, missing: [], error: toApiError(error) };
-    }
+  #whyNone(): string {
+    const { all, members } = this.#backends;
+    if (all.length > 0) return new ApiError("upstream_unreachable").message;
+    return members.names.some(({ failure }) => failure !== undefined)
+      ? "The DNS name in LLM_BACKENDS cannot be looked up, so that no Ollama server is known. Requests wait in the queue."
+      : "There is no Ollama server: the DNS name in LLM_BACKENDS has no addresses. Requests wait in the queue.";
   }
 }

@@ -58,6 +58,11 @@ export class OllamaClient {
     void old.close();
   }
 
+  /** Makes no new requests; the connections of those under way close when they have ended. */
+  retire(): void {
+    void this.#pool.close();
+  }
+
   /**
    * Sends a generating request and hands the answer's events to the reader. Resolves when the last event was read; the
    * answer is complete then, and only then. Never retries.

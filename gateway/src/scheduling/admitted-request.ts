@@ -57,7 +57,7 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
   readonly key: string;
   /** What it asks now. */
   requirement: ModelRequirement;
-  /** Called at intervals while the request waits for the load of its model. */
+  /** Called at intervals while the request waits for the load of its model, or for a first server. */
   onLoading: (() => void) | undefined;
   /** The server that runs it. */
   backend: Backend | undefined;
@@ -76,7 +76,7 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
   #timings = new CallTimings();
   /** The turns before this one. */
   #pastTimings: CallTimings[] | undefined;
-  #waitsFor: "slot" | "load" = "slot";
+  #waitsFor: "slot" | "load" | "server" = "slot";
   #deadline: NodeJS.Timeout | undefined;
   #settle: { resolve(): void; reject(error: ApiError): void } | undefined;
 
@@ -230,7 +230,7 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     return this.#waitsFor === "load";
   }
 
-  waitsFor(what: "slot" | "load"): void {
+  waitsFor(what: "slot" | "load" | "server"): void {
     this.#waitsFor = what;
   }
 
@@ -253,10 +253,10 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     });
     // A load has a deadline of its own; the time after it counts anew.
     this.#deadline = setInterval(() => {
-      if (this.#waitsFor === "slot") this.proceed(tooLate());
+      if (this.#waitsFor !== "load") this.proceed(tooLate());
     }, timeoutMs);
     const comments = setInterval(() => {
-      if (this.#waitsFor === "load") this.onLoading?.();
+      if (this.#waitsFor !== "slot") this.onLoading?.();
     }, loadingCommentMs);
     try {
       await turn;

@@ -8,6 +8,7 @@ import {
   errorOf,
   hello,
   readEvents,
+  ready,
   startFake,
   startGateway,
 } from "../../../test-support/gateway-harness.ts";
@@ -47,6 +48,7 @@ test("a key is taken as a bearer token and as x-api-key; anything else is 401", 
 test("without a key only the health checks answer", async () => {
   const gateway = await startGateway(await startFake(), { API_KEYS: newKey("ada", []).line });
   const status = async (path: string): Promise<number> => (await fetch(gateway.url + path)).status;
+  await ready(gateway);
   for (const path of ["/health", "/ready", "/v1/health_check"]) expect(await status(path)).toBe(200);
   for (const path of ["/v1/models", "/metrics", "/nowhere"]) expect(await status(path)).toBe(401);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { startFake, startGateway, type TestGateway } from "../../../test-support/gateway-harness.ts";
+import { ready, startFake, startGateway, type TestGateway } from "../../../test-support/gateway-harness.ts";
 
 /** Sends a request with a key that has limits, to a gateway that knows it. */
 async function limited(limits: string): Promise<{
@@ -46,6 +46,7 @@ test.each([
 
 test("probes need no key, and count for none", async () => {
   const { gateway, send } = await limited("requests=1");
+  await ready(gateway);
   for (const path of ["/health", "/ready", "/accepting", "/v1/health_check"]) {
     for (let n = 0; n < 3; n += 1) expect((await fetch(gateway.url + path)).status).toBe(200);
   }

@@ -28,6 +28,14 @@ test.each([
   ["REQUIRED_MODELS", " a:1b, b ,,localhost:5000/x/y:z ", ["a:1b", "b", "localhost:5000/x/y:z"]],
   ["LLM_SERVICE_HOST_IP", "ollama", "ollama"],
   ["LLM_SERVICE_HOST_IP", "::1", "::1"],
+  [
+    "LLM_BACKENDS",
+    "[fd00::1]:11434, dns+ollama.svc:11434*4",
+    [
+      { host: "fd00::1", port: 11434 },
+      { host: "ollama.svc", port: 11434, slots: 4, everyAddress: true },
+    ],
+  ],
   ["PORT", "65535", 65535],
   ["ALLOWED_ORIGINS", "https://a.org/, chrome-extension://*", ["https://a.org", "chrome-extension://*"]],
   ["ALLOWED_ORIGINS", "*", ["*"]],
@@ -55,6 +63,17 @@ test.each([
   expect(read).toThrow(
     `${name}=${value}: must be ${variable.allowed} (default: ${variable.default || "empty"})`,
   );
+});
+
+test.each([
+  ["ollama", "'ollama' is not an address"],
+  ["a:1,ollama:11434*0", "'ollama:11434*0' is not an address"],
+  ["dns+10.0.0.1:11434", "'dns+10.0.0.1:11434' has an address where 'dns+' needs a name"],
+  ["dns+[fd00::1]:11434", "'dns+[fd00::1]:11434' has an address where 'dns+' needs a name"],
+  ["dns+http://ollama:11434", "'dns+http://ollama:11434' is not an address"],
+])("LLM_BACKENDS=%s is refused, and the entry that is wrong named", (value, why) => {
+  const read = (): unknown => readConfig({ LLM_BACKENDS: value });
+  expect(read).toThrow(`LLM_BACKENDS=${value}: ${why}; must be ${variables.LLM_BACKENDS.allowed}`);
 });
 
 test("all wrong variables are named at once", () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { ROUTE_GROUPS } from "../../../gateway/src/auth/route-groups.ts";
 import { openApiRoute } from "../../../gateway/src/routes/ops/openapi.ts";
-import { hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { hello, ready, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
 
 interface Described {
   summary: string;
@@ -97,6 +97,7 @@ test.each(["/v1/models", "/v1/statistics", "/v1/health_check", "/health", "/read
   "GET %s answers what the document says",
   async (path) => {
     const { gateway, document } = await start();
+    await ready(gateway);
     const answer = await fetch(gateway.url + path);
     expect(answer.status).toBe(200);
     const schema = document.paths[path]?.["get"]?.responses["200"]?.content["application/json"]?.schema;

@@ -52,7 +52,8 @@ export function ollamaChangesRoutes(root: FastifyInstance, gateway: AppContext):
 
 function refusal({ consumer }: FastifyRequest, { backends }: AppContext): ApiError | undefined {
   if (!consumer.admin) return new ApiError("admin_key_required");
-  return backends.all.length === 1 ? undefined : new ApiError("several_servers");
+  const isOne = backends.all.length === 1 && !backends.members.isDynamic;
+  return isOne ? undefined : new ApiError("several_servers");
 }
 
 async function forwardTo(gateway: AppContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {

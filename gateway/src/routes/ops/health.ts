@@ -43,12 +43,12 @@ export function healthRoutes(
   });
 
   const state = new Readiness(gateway.backends, gateway.config.REQUIRED_MODELS);
-  app.get("/ready", readiness, async ({ consumer }, reply) => {
+  app.get("/ready", readiness, ({ consumer }, reply) => {
     if (gateway.scheduler.draining) return notReady(reply, { reason: "The gateway is shutting down." });
-    const result = await state.check();
+    const result = state.check();
     if (result.ready) return { status: "ready" };
-    const { missing, error } = result;
-    if (error !== undefined) return notReady(reply, { reason: error.message });
+    const { missing, reason } = result;
+    if (reason !== undefined) return notReady(reply, { reason });
     // Names of models are not for everybody.
     if (!keys.isEmpty && !consumer.admin) return notReady(reply, { reason: "Ollama lacks required models." });
     return notReady(reply, { reason: `Ollama lacks required models: ${missing.join(", ")}.`, missing });

@@ -1,0 +1,249 @@
+import dns, { type LookupAddress } from "node:dns";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { newKey } from "../../../gateway/src/auth/api-keys.ts";
+import { DiscoveredName } from "../../../gateway/src/backends/discovered-name.ts";
+import { FakeOllama, last, token } from "../../../test-support/fake-ollama.ts";
+import {
+  hello,
+  metric,
+  readEvents,
+  ready,
+  startFake,
+  startGateway,
+  type TestGateway,
+} from "../../../test-support/gateway-harness.ts";
+
+const chat = "/v1/chat/completions";
+const streamed = { ...hello, stream: true };
+
+/** What the resolver says of the name ollama.test; undefined: it does not respond. */
+type Resolution = readonly string[] | { readonly code: string } | undefined;
+
+/** A resolver that can be changed. */
+function resolver(first: Resolution): { now: Resolution; readonly lookups: number } {
+  const state = { now: first, lookups: 0 };
+  const real = dns.lookup.bind(dns) as (...all: unknown[]) => void;
+  const mock = vi.spyOn(dns, "lookup").mockImplementation((...all: unknown[]) => {
+    if (all[0] !== "ollama.test") {
+      real(...all);
+      return;
+    }
+    state.lookups += 1;
+    const { now } = state;
+    const done = all.at(-1) as (error: Error | null, found?: readonly LookupAddress[]) => void;
+    if (now === undefined) return;
+    if ("code" in now) done(Object.assign(new Error(`getaddrinfo ${now.code}`), now));
+    else
+      done(
+        null,
+        now.map((address) => ({ address, family: address.includes(":") ? 6 : 4 })),
+      );
+  });
+  onTestFinished(() => {
+    mock.mockRestore();
+  });
+  return state;
+}
+
+/** Fakes on one port of several addresses. */
+async function startAt(...hosts: readonly string[]): Promise<FakeOllama[]> {
+  const first = await startFake();
+  const others = await Promise.all(hosts.slice(1).map((host) => FakeOllama.start(first.port, host)));
+  onTestFinished(async () => {
+    await Promise.all(others.map((each) => each.stop()));
+  });
+  return [first, ...others];
+}
+
+function startDiscovering(port: number, environment: Record<string, string> = {}): Promise<TestGateway> {
+  return startGateway(
+    { port },
+    {
+      LLM_BACKENDS: `dns+ollama.test:${port}*1`,
+      POLL_INTERVAL_MS: "30",
+      ...environment,
+    },
+  );
+}
+
+async function backendsUp(gateway: TestGateway): Promise<string[]> {
+  const text = await (await fetch(`${gateway.url}/metrics`)).text();
+  return [...text.matchAll(/^gateway_backend_up\{backend="(.*):\d+"\} 1$/gm)].map(([, host = ""]) => host);
+}
+
+test("each address of a name is a server, in the same order whatever that of the resolver", async () => {
+  const dnsNow = resolver(["127.0.0.3", "127.0.0.1", "127.0.0.2"]);
+  const fakes = await startAt("127.0.0.1", "127.0.0.2", "127.0.0.3");
+  for (const fake of fakes) fake.answers(token("x"), "hang");
+  const [{ port } = { port: 0 }] = fakes;
+  const gateway = await startDiscovering(port);
+  const order = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
+  await expect.poll(() => backendsUp(gateway)).toEqual(order);
+  await metric(gateway.url, `gateway_backend_discovery_addresses{name="ollama.test:${port}"} 3`);
+  const before = dnsNow.lookups;
+  dnsNow.now = ["127.0.0.2", "127.0.0.3", "127.0.0.1"];
+  await expect.poll(() => dnsNow.lookups).toBeGreaterThan(before + 1);
+  expect(await backendsUp(gateway)).toEqual(order);
+  const responses = [];
+  for (let n = 0; n < 3; n += 1) responses.push(await gateway.post(chat, streamed));
+  expect(fakes.map(({ received }) => received.length)).toEqual([1, 1, 1]);
+  for (const response of responses) await response.body?.cancel();
+});
+
+test("an address that comes is probed and used; of one that goes only the streams go on", async () => {
+  const dnsNow = resolver(["127.0.0.1"]);
+  const [old, next] = (await startAt("127.0.0.1", "127.0.0.2")) as [FakeOllama, FakeOllama];
+  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+  old.answers(token("Hel"), { until: released }, token("lo"), last());
+  const gateway = await startDiscovering(old.port, { OLLAMA_NUM_PARALLEL: "1" });
+  const stream = await gateway.post(chat, streamed);
+  const waiting = gateway.post(chat, hello);
+  await metric(gateway.url, "gateway_queue_depth 1");
+  dnsNow.now = ["127.0.0.1", "127.0.0.2"];
+  expect((await waiting).status).toBe(200);
+  expect(next.received).toHaveLength(1);
+  dnsNow.now = ["127.0.0.2"];
+  await expect.poll(() => backendsUp(gateway)).toEqual(["127.0.0.2"]);
+  for (let n = 0; n < 3; n += 1) expect((await gateway.post(chat, hello)).status).toBe(200);
+  release(undefined);
+  const { data, brokenOff } = await readEvents(stream);
+  expect([data.at(-1), brokenOff]).toEqual(["[DONE]", false]);
+  expect(data.join("")).toContain('"lo"');
+  expect([old.received.length, next.received.length]).toEqual([1, 4]);
+  const changes = gateway.log.filter((line) => line.includes("Ollama servers changed"));
+  expect(changes.map((line) => JSON.parse(line) as object)).toMatchObject([
+    { added: [`127.0.0.1:${old.port}`] },
+    { added: [`127.0.0.2:${old.port}`] },
+    { removed: [`127.0.0.1:${old.port}`], servers: 1 },
+  ]);
+});
+
+test("an address that goes and comes back while a stream runs there is the same server, with its slot taken", async () => {
+  const dnsNow = resolver(["127.0.0.1", "127.0.0.2"]);
+  const [old, other] = (await startAt("127.0.0.1", "127.0.0.2")) as [FakeOllama, FakeOllama];
+  old.answers(token("x"), "hang");
+  const gateway = await startDiscovering(old.port);
+  await expect.poll(() => backendsUp(gateway)).toHaveLength(2);
+  const stream = await gateway.post(chat, streamed);
+  expect(old.received).toHaveLength(1);
+  dnsNow.now = ["127.0.0.2"];
+  await expect.poll(() => backendsUp(gateway)).toEqual(["127.0.0.2"]);
+  dnsNow.now = ["127.0.0.1", "127.0.0.2"];
+  await expect.poll(() => backendsUp(gateway)).toHaveLength(2);
+  await metric(gateway.url, `gateway_backend_requests_in_flight{backend="127.0.0.1:${old.port}"} 1`);
+  expect((await gateway.post(chat, hello)).status).toBe(200);
+  expect([old.received.length, other.received.length]).toEqual([1, 1]);
+  await stream.body?.cancel();
+});
+
+test.each<[string, Resolution]>([
+  ["fails", { code: "EAI_AGAIN" }],
+  ["does not respond", undefined],
+])("a resolver that %s changes nothing, and is reported once", async (_how, broken) => {
+  const dnsNow = resolver(["127.0.0.1"]);
+  const fake = await startFake();
+  const gateway = await startDiscovering(fake.port, { PROBE_TIMEOUT_MS: "200" });
+  expect((await gateway.post(chat, hello)).status).toBe(200);
+  const failing = (value: number): string =>
+    `gateway_backend_discovery_failing{name="ollama.test:${fake.port}"} ${value}`;
+  dnsNow.now = broken;
+  await metric(gateway.url, failing(1));
+  expect((await gateway.post(chat, hello)).status).toBe(200);
+  await metric(gateway.url, `gateway_backend_discovery_addresses{name="ollama.test:${fake.port}"} 1`);
+  const before = dnsNow.lookups;
+  if (broken !== undefined) await expect.poll(() => dnsNow.lookups).toBeGreaterThan(before + 2);
+  expect(gateway.log.filter((line) => line.includes("looking up Ollama servers fails"))).toHaveLength(1);
+});
+
+test("without a server at first, requests wait with comments, and run when there is one", async () => {
+  const dnsNow = resolver({ code: "ENOTFOUND" });
+  const fake = await startFake();
+  const gateway = await startDiscovering(fake.port, { LOADING_COMMENT_MS: "20" });
+  const accepting = async (): Promise<number> => (await fetch(`${gateway.url}/accepting`)).status;
+  await expect.poll(accepting).toBe(200);
+  const response = await fetch(`${gateway.url}/ready`);
+  expect(response.status).toBe(503);
+  expect(await response.json()).toEqual({
+    status: "not_ready",
+    reason:
+      "There is no Ollama server: the DNS name in LLM_BACKENDS has no addresses. Requests wait in the queue.",
+  });
+  const buffered = gateway.post(chat, hello);
+  const { promise: commented, resolve: seen } = Promise.withResolvers<undefined>();
+  const stream = gateway.post(chat, streamed).then((each) =>
+    readEvents(each, (text) => {
+      if (text.includes(": loading\n\n")) seen(undefined);
+    }),
+  );
+  await metric(gateway.url, "gateway_queue_depth 2");
+  await commented;
+  dnsNow.now = ["127.0.0.1"];
+  expect((await buffered).status).toBe(200);
+  expect((await stream).data.at(-1)).toBe("[DONE]");
+  await expect.poll(async () => (await fetch(`${gateway.url}/ready`)).status).toBe(200);
+});
+
+test("who waits for a first server longer than a request may wait hears so", async () => {
+  resolver([]);
+  const gateway = await startDiscovering(11_434, { QUEUE_TIMEOUT_MS: "50" });
+  const response = await gateway.post(chat, hello);
+  expect(response.status).toBe(503);
+  expect(await response.json()).toMatchObject({ error: { code: "queue_timeout" } });
+});
+
+test("a name without dns+ is one server, however many addresses it has", async () => {
+  resolver(["127.0.0.1", "127.0.0.2"]);
+  const fake = await startFake();
+  const gateway = await startGateway(fake, { LLM_BACKENDS: `ollama.test:${fake.port}` });
+  await metric(gateway.url, `gateway_backend_up{backend="ollama.test:${fake.port}"} 1`);
+  const text = await (await fetch(`${gateway.url}/metrics`)).text();
+  expect(text.match(/^gateway_backend_up\{/gm)).toHaveLength(1);
+  expect(text).not.toContain("gateway_backend_discovery");
+});
+
+test("what changes one server is refused where servers come and go", async () => {
+  resolver(["127.0.0.1"]);
+  const fake = await startFake();
+  const admin = newKey("admin", ["admin"]);
+  const gateway = await startDiscovering(fake.port, { API_KEYS: admin.line });
+  await ready(gateway);
+  const headers = { "content-type": "application/json", "x-api-key": admin.key };
+  const refused = await gateway.post("/api/pull", { model: "m" }, { headers });
+  expect([refused.status, await refused.text()]).toEqual([409, expect.stringContaining("several servers")]);
+});
+
+const address = { host: "ollama.test", port: 11_434, everyAddress: true } as const;
+const hostsOf = ({ addresses }: DiscoveredName): string[] => addresses.map(({ host }) => host);
+
+test("a server with addresses of both families is one server", async () => {
+  const dnsNow = resolver(["fd00::2", "10.0.0.2", "10.0.0.1", "fd00::1"]);
+  const name = new DiscoveredName(address, 1000);
+  await name.refresh();
+  expect(hostsOf(name)).toEqual(["10.0.0.1", "10.0.0.2"]);
+  dnsNow.now = ["fd00::2", "fd00::1"];
+  await name.refresh();
+  expect(hostsOf(name)).toEqual(["fd00::1", "fd00::2"]);
+});
+
+test("a name that has no addresses for one lookup loses none, and for two all", async () => {
+  const dnsNow = resolver(["10.0.0.1"]);
+  const name = new DiscoveredName(address, 1000);
+  await name.refresh();
+  dnsNow.now = { code: "ENOTFOUND" };
+  await name.refresh();
+  expect(hostsOf(name)).toEqual(["10.0.0.1"]);
+  dnsNow.now = ["10.0.0.1"];
+  await name.refresh();
+  dnsNow.now = { code: "ENOTFOUND" };
+  await name.refresh();
+  expect(hostsOf(name)).toEqual(["10.0.0.1"]);
+  await name.refresh();
+  expect([hostsOf(name), name.failure]).toEqual([[], undefined]);
+});
+
+test("a resolver that makes up addresses without end has 1,024 of them probed", async () => {
+  resolver(Array.from({ length: 5000 }, (_, n) => `10.0.${n >> 8}.${n & 255}`));
+  const name = new DiscoveredName(address, 1000);
+  await name.refresh();
+  expect(name.addresses).toHaveLength(1024);
+});
