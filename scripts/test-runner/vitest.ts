@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { stripVTControlCharacters } from "node:util";
 import { z } from "zod";
 
 const report = z.object({
@@ -13,16 +14,34 @@ const report = z.object({
   numPendingTests: z.number(),
   numTodoTests: z.number(),
   numFailedTestSuites: z.number(),
-  testResults: z.array(z.object({ name: z.string(), startTime: z.number(), endTime: z.number() })),
+  testResults: z.array(
+    z.object({
+      name: z.string(),
+      startTime: z.number(),
+      endTime: z.number(),
+      /** Why the file could not be loaded, or a hook of it failed. */
+      message: z.string().default(""),
+      assertionResults: z.array(
+        z.object({
+          fullName: z.string(),
+          status: z.string(),
+          failureMessages: z.array(z.string()).nullish(),
+        }),
+      ),
+    }),
+  ),
 });
 
 const SLOWEST_FILES = 10;
+const FAILURE_LINES = 12;
 
 export interface Counts {
   readonly passed: number;
   readonly failed: number;
   /** Where the time went. */
   readonly files?: readonly TimedFile[];
+  /** What failed, and how it begins to say why. */
+  readonly failures?: readonly string[];
 }
 
 interface TimedFile {
@@ -42,7 +61,7 @@ export async function runTests(args: readonly string[], env: NodeJS.ProcessEnv):
   return summarize([await countTests(args, env)]);
 }
 
-/** Prints the slowest files and the sum, and returns the exit code that goes with it. */
+/** Prints the slowest files, what failed and the sum, and returns the exit code that goes with it. */
 export function summarize(counts: readonly Counts[]): number {
   const slowest = counts
     .flatMap(({ files = [] }) => files)
@@ -50,6 +69,9 @@ export function summarize(counts: readonly Counts[]): number {
     .slice(0, SLOWEST_FILES);
   if (slowest.length > 0) console.log("\nSlowest files:");
   for (const { name, seconds } of slowest) console.log(`${seconds.toFixed(0).padStart(5)} s  ${name}`);
+  const failures = counts.flatMap(({ failures: each = [] }) => each);
+  // Once more, where a long output ends.
+  if (failures.length > 0) console.log(["\nFailed:", ...failures].join("\n"));
   const sum = (key: "passed" | "failed") => counts.reduce((total, entry) => total + entry[key], 0);
   console.log(`\n${String(sum("passed"))} passed, ${String(sum("failed"))} failed`);
   return sum("failed") > 0 ? 1 : 0;
@@ -96,10 +118,28 @@ export async function countTests(
       name: `${label ?? ""}${relative(process.cwd(), name)}`,
       seconds: (endTime - startTime) / 1000,
     }));
-    return { passed: result.numPassedTests, failed: failed + lost + none, files };
+    const failures = failuresIn(result).map((failure) => `${label ?? ""}${failure}`);
+    return { passed: result.numPassedTests, failed: failed + lost + none, files, failures };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Each with its file. A test that did not run is one. */
+function failuresIn({ testResults }: z.output<typeof report>): string[] {
+  return testResults.flatMap(({ name, message, assertionResults }) => {
+    const failed = assertionResults
+      .filter(({ status }) => status !== "passed")
+      .map(({ fullName, status, failureMessages }) => [fullName, failureMessages?.join("\n") ?? status]);
+    const file = message === "" || failed.length > 0 ? [] : [["", message]];
+    return [...failed, ...file].map(([test = "", why = ""]) => {
+      const lines = stripVTControlCharacters(why)
+        .split("\n")
+        .filter((line) => !/node_modules|at new Promise/.test(line))
+        .slice(0, FAILURE_LINES);
+      return [`${relative(process.cwd(), name)} > ${test}`, ...lines].join("\n    ");
+    });
+  });
 }
 
 function printLines(stream: Readable | null, label: string): void {
