@@ -81,6 +81,21 @@ async function takeDown(): Promise<void> {
   expect(leftovers(project.stack), output).toEqual(nothingLeft);
 }
 
+// As a program does that waits for an engine which has gone away.
+const endlessProgram = `import { local } from "@pulumi/command";
+for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => undefined);
+setInterval(() => undefined, 1000);
+new local.Command("fails", { create: "exit 1" });
+`;
+
+it("an update that failed ends, although its program does not", async () => {
+  const putBack = project.edit("index.ts", () => endlessProgram);
+  const { code, output } = await project.tryPulumi("up", "--yes", "--skip-preview");
+  putBack();
+  expect(code, output).not.toBe(0);
+  expect(output).toContain("update failed");
+});
+
 describe("an update that is killed", () => {
   it.each([
     [

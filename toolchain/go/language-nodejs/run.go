@@ -20,8 +20,9 @@ import (
 // The exit status by which the SDK's runner says that it has already told the user what went wrong.
 const alreadyReported = 32
 
-// How long a program that was told to stop may take.
-const grace = 10 * time.Second
+// How long a program that was told to stop may take: less than the five seconds after which the engine kills the host,
+// which would leave a program behind that holds the host's output, and with it the engine.
+const grace = 3 * time.Second
 
 var errNoNode = errors.New("node is not on the PATH")
 
@@ -159,8 +160,8 @@ func (h *host) node(
 	argv := append(append(append([]string{}, o.nodeArgs...), script), arguments...)
 	cmd := exec.CommandContext(ctx, node, argv...)
 	cmd.Env = append(os.Environ(), o.environment()...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	// It stays in the host's process group, which the engine kills when the host does not end.
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = grace
 	return cmd, nil
 }
