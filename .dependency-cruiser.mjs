@@ -13,7 +13,8 @@ const gateway = {
   backends: ["config", "errors.ts", "lib", "ollama"],
   scheduling: ["auth", "backends", "errors.ts", "lib", "ollama"],
   observability: ["backends", "errors.ts", "lib", "ollama", "scheduling"],
-  plugins: ["apis", "auth", "errors.ts", "lib", "observability"],
+  usage: ["lib"],
+  plugins: ["apis", "auth", "errors.ts", "lib", "observability", "usage"],
   "response-store": ["apis", "errors.ts"],
   generation: ["apis", "app-context.ts", "backends", "errors.ts", "lib", "ollama", "scheduling"],
   openapi: [],
@@ -29,6 +30,7 @@ const gateway = {
     "ollama",
     "openapi",
     "response-store",
+    "usage",
   ],
   bin: [],
 };

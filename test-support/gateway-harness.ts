@@ -20,6 +20,8 @@ export interface TestGateway {
   /** The line of the n-th request to a route, once it has been written. */
   requestLine(route: string, n?: number): Promise<LogLine>;
   post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
+  /** Stops it before the test ends. */
+  close(): Promise<void>;
 }
 
 export async function startFake(): Promise<FakeOllama> {
@@ -46,11 +48,13 @@ export async function startGateway(
   await app.listen({ host: "127.0.0.1", port: 0 });
   const { port } = app.server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
-  onTestFinished(async () => {
+  const close = async () => {
     app.server.closeAllConnections();
     await app.close();
-  });
+  };
+  onTestFinished(close);
   return {
+    close,
     url,
     port,
     log,

@@ -7,6 +7,7 @@ import type { ResponseStore } from "./response-store/response-store.ts";
 import type { StoredItem } from "./response-store/stored-conversation.ts";
 import type { Log } from "./observability/log.ts";
 import type { Metrics } from "./observability/metrics.ts";
+import type { UsageStore } from "./usage/usage-store.ts";
 
 /** What the routes work with. */
 export interface AppContext {
@@ -19,4 +20,6 @@ export interface AppContext {
   readonly bodies: BodyBudget;
   readonly responses: ResponseStore<StoredItem>;
   readonly log: Log;
+  /** What requests came to by day, key and model. */
+  readonly usage: UsageStore;
 }

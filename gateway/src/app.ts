@@ -47,6 +47,7 @@ import { opeaRoutes } from "./routes/opea/opea.ts";
 import { openApiRoute } from "./routes/ops/openapi.ts";
 import { responsesRoutes } from "./routes/openai/responses.ts";
 import { SpanExporter } from "./observability/otlp-exporter.ts";
+import { UsageStore } from "./usage/usage-store.ts";
 import { Statistics } from "./observability/latency-stats.ts";
 import { SCOPE, Tracing } from "./observability/tracing.ts";
 
@@ -115,7 +116,8 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     },
     clientErrorHandler: answerUnreadable,
   });
-  const usage = new UsageLedger(config.USAGE_FILE, logger);
+  const ledger = new UsageLedger(config.USAGE_FILE, logger);
+  const usage = new UsageStore(config.USAGE_FILE, logger);
   const keyObserver: KeyObserver = {
     changed: (path, changes) => {
       log.audit({ act: "change-keys", target: path, ...changes });
@@ -124,7 +126,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
       logger.error({ path, error }, "API keys cannot be read, those before stay in force");
     },
   };
-  const keys = new KeyStore(config.API_KEYS, config.API_KEYS_FILE, keyObserver, usage);
+  const keys = new KeyStore(config.API_KEYS, config.API_KEYS_FILE, keyObserver, ledger);
   // One body has room always.
   const bodies = new BodyBudget(Math.max(config.BODIES_LIMIT_BYTES, config.BODY_LIMIT_BYTES), keys);
   const responses = new ResponseStore<StoredItem>({
@@ -140,9 +142,17 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     log,
     bodies,
     responses,
+    usage,
   };
   const connections = new ConnectionLimits(app, config.CONNECTIONS_LIMIT);
-  const observers = { metrics, statistics: new Statistics(), tracing: new Tracing(exporter), log, bodies };
+  const observers = {
+    metrics,
+    statistics: new Statistics(),
+    tracing: new Tracing(exporter),
+    log,
+    bodies,
+    usage,
+  };
   const needsKey = (): boolean => !keys.isEmpty;
   const hostOptions = {
     ownHosts: [config.HOST, hostname()],
@@ -200,7 +210,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   for (const each of plugins) void app.register(each);
 
   const { CONTROL_SOCKET: socket } = config;
-  const control = socket === "" ? undefined : listenForControl(socket, { drainController, keys }, log);
+  const control = socket === "" ? undefined : listenForControl(socket, { drainController, keys, usage }, log);
   app.addHook("preClose", async () => {
     await scheduler.drain(config.SHUTDOWN_TIMEOUT_MS);
     setTimeout(() => {
@@ -212,7 +222,8 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     control?.closeAllConnections();
     keys.close();
     responses.close();
-    await usage.close();
+    await ledger.close();
+    await usage.flush();
     await backends.close();
     await exporter?.close();
   });

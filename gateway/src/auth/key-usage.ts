@@ -1,4 +1,5 @@
 const MINUTE = 60_000;
+const DAY = 86_400_000;
 
 /** Tokens set aside for a request that is under way. */
 export interface Reservation {
@@ -48,18 +49,21 @@ export class PeriodCount {
   readonly unit: "day" | "month";
   #period = "";
   #used = 0;
+  /** The current period, and on which day since 1970 it was looked at: its text is made once a day. */
+  #current = "";
+  #dayNumber = -1;
 
   constructor(unit: "day" | "month") {
     this.unit = unit;
   }
 
   get used(): number {
-    return this.#current() === this.#period ? this.#used : 0;
+    return this.#now() === this.#period ? this.#used : 0;
   }
 
   add(amount: number): void {
     const { used } = this;
-    this.#period = this.#current();
+    this.#period = this.#current;
     this.#used = used + amount;
   }
 
@@ -86,8 +90,13 @@ export class PeriodCount {
   }
 
   /** Such as 2026-11-28, or 2026-11. */
-  #current(): string {
-    return new Date().toISOString().slice(0, this.unit === "day" ? 10 : 7);
+  #now(): string {
+    const day = Math.floor(Date.now() / DAY);
+    if (day !== this.#dayNumber) {
+      this.#dayNumber = day;
+      this.#current = new Date(day * DAY).toISOString().slice(0, this.unit === "day" ? 10 : 7);
+    }
+    return this.#current;
   }
 }
 

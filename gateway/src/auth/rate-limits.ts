@@ -24,7 +24,6 @@ export interface TokenEstimate {
 interface Quota {
   readonly limit: number;
   readonly left: number;
-  use(amount: number): void;
   /** Until this much is there, ms. */
   msUntil(amount: number): number;
   describe(type: LimitType): string;
@@ -70,10 +69,6 @@ class Budget implements Quota {
 
   get left(): number {
     return this.limit - this.#count.used;
-  }
-
-  use(amount: number): void {
-    this.#count.add(amount);
   }
 
   msUntil(): number {
@@ -225,8 +220,11 @@ export class RateLimits {
     this.#usage.concurrent -= 1;
     if (msPerToken !== undefined) this.msPerToken = msPerToken;
     if (reservation !== undefined) this.#usage.reservations.delete(reservation);
-    if (tokens === 0 || !this.limitsTokens) return;
-    for (const allowance of this.#tokenAllowances) allowance.use(tokens);
+    if (tokens === 0) return;
+    this.#tokens?.use(tokens);
+    // Counted for every key: a budget that it is given later begins with what it has used of the day and the month.
+    this.#usage.day.add(tokens);
+    this.#usage.month.add(tokens);
     this.#onUse();
   }
 

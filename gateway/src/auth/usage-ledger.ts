@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { open, rename } from "node:fs/promises";
+import { replaceFile } from "../lib/replace-file.ts";
 import { KeyUsage } from "./key-usage.ts";
 
 // What a gateway that is killed forgets at most.
@@ -85,19 +85,15 @@ export class UsageLedger {
     this.#writing = this.#writing.then(() => this.#replaceFile());
   }
 
-  /** In one step, so that a reader, or a gateway that is killed meanwhile, never sees half of it. */
   async #replaceFile(): Promise<void> {
     const path = this.#path;
     const kept = [...this.#usages].filter(([, usage]) => !usage.isEmpty);
     try {
-      const file = await open(`${path}.new`, "w", 0o600);
-      try {
-        await file.writeFile(`${JSON.stringify({ keys: Object.fromEntries(kept) })}\n`);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(`${path}.new`, path);
+      await replaceFile(
+        path,
+        `${JSON.stringify({ keys: Object.fromEntries(kept) })}
+`,
+      );
       this.#failed = false;
     } catch (error) {
       if (!this.#failed) {

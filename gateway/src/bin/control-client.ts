@@ -5,10 +5,12 @@ import { request } from "node:http";
 //   control.cjs drain HOST:PORT SECONDS   the same of an Ollama server
 //   control.cjs return HOST:PORT          requests go to that server again
 //   control.cjs reload-keys               the file of keys is read at once; prints the keys in force, as NAME:ID
+//   control.cjs usage MONTH               what requests of a month such as 2026-11 came to, as JSON
 const [what = "", ...rest] = process.argv.slice(2);
-const server = rest.find((word) => word.includes(":"));
-const seconds = rest.find((word) => !word.includes(":")) ?? "0";
-const path = `/${what}${server === undefined ? "" : `/${encodeURIComponent(server)}`}?seconds=${seconds}`;
+const isTarget = (word: string): boolean => what === "usage" || word.includes(":");
+const target = rest.find(isTarget);
+const seconds = rest.find((word) => !isTarget(word)) ?? "0";
+const path = `/${what}${target === undefined ? "" : `/${encodeURIComponent(target)}`}?seconds=${seconds}`;
 
 request({ socketPath: process.env["CONTROL_SOCKET"], method: "POST", path }, (response) => {
   response.pipe(process.stdout);

@@ -5,7 +5,8 @@ import { type DrainController, UnknownServer } from "../scheduling/drain-control
 
 /**
  * Answers on a Unix socket what only those may ask who may run commands in the gateway's container: `POST /drain`,
- * `POST /drain/HOST:PORT`, `POST /return/HOST:PORT`, `POST /reload-keys`. The answer is text, written while it happens.
+ * `POST /drain/HOST:PORT`, `POST /return/HOST:PORT`, `POST /reload-keys`, `POST /usage/MONTH`. The answer is text, written
+ * while it happens.
  */
 export function listenForControl(path: string, controlled: Controlled, log: ControlLog): Server {
   rmSync(path, { force: true });
@@ -30,10 +31,15 @@ export interface Controlled {
     /** Reads the keys' file at once, and returns what is in force then. @throws Error when it cannot be read */
     reload(): Promise<readonly string[]>;
   };
+  /** @throws RangeError when there is no such month */
+  readonly usage: {
+    ownRows(month: string): Promise<readonly object[]>;
+    othersRows(month: string): Promise<readonly object[]>;
+  };
 }
 
 async function answer(
-  { drainController, keys }: Controlled,
+  { drainController, keys, usage }: Controlled,
   log: ControlLog,
   { method, url = "" }: IncomingMessage,
   response: ServerResponse,
@@ -54,9 +60,10 @@ async function answer(
     else if (act === "return") await drainController.uncordon(server ?? "");
     // What has changed is audited by whoever notices it first.
     else if (act === "reload-keys") for (const label of await reloaded(keys)) say(label);
+    else if (act === "usage") say(await usageOf(usage, server ?? ""));
     else {
       throw new ControlError(
-        "known are: drain SECONDS, drain HOST:PORT SECONDS, return HOST:PORT, reload-keys",
+        "known are: drain SECONDS, drain HOST:PORT SECONDS, return HOST:PORT, reload-keys, usage MONTH",
       );
     }
   } catch (error) {
@@ -73,6 +80,16 @@ async function reloaded(keys: Controlled["keys"]): Promise<readonly string[]> {
     return await keys.reload();
   } catch (error) {
     throw new ControlError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** As JSON: what this gateway has counted in a month, and what its replicas wrote last. */
+async function usageOf(usage: Controlled["usage"], month: string): Promise<string> {
+  try {
+    return JSON.stringify({ own: await usage.ownRows(month), others: await usage.othersRows(month) });
+  } catch (error) {
+    if (error instanceof RangeError) throw new ControlError(error.message);
+    throw error;
   }
 }
 

@@ -167,13 +167,13 @@ export class Metrics {
       .observe(milliseconds / SECOND);
   }
 
-  /** Counts a request that has ended. */
-  count(route: string, method: string, status: number, record: RequestRecord): void {
+  /** Counts a request that has ended. @returns the label of its model, when it has come as far as to have one */
+  count(route: string, method: string, status: number, record: RequestRecord): string | undefined {
     this.#countRequest(route, method, status);
     if (record.error !== undefined) this.#countFailure(route, status, record, record.error.code);
     const { admitted, ignoredParameters } = record;
     if (ignoredParameters !== undefined) this.#ignored.of({ route }).add(ignoredParameters.size);
-    if (admitted === undefined) return;
+    if (admitted === undefined) return undefined;
 
     const total = record.elapsedMs() / SECOND;
     const answered = record.firstTokenMs !== undefined || record.usage !== undefined;
@@ -185,6 +185,7 @@ export class Metrics {
       series.queue.observe(admitted.queueMs / SECOND);
     }
     if (answered) countAnswer(series, total, record);
+    return model;
   }
 
   countTokens(key: string, tokens: number): void {

@@ -146,6 +146,15 @@ export class RequestRecord {
     return tokens + Math.min(this.#call.maxOutput, generated);
   }
 
+  /** How many of those the prompts took. @param total what `finalTokens` returned */
+  finalPromptTokens(total: number): number {
+    // Embeddings of which Ollama says no number.
+    if (this.usage === undefined && this.#call === undefined) return total;
+    const counted = this.usage?.prompt_tokens ?? 0;
+    const cutShort = this.estimatedTokens > 0 || CUT_SHORT.has(this.error?.code);
+    return Math.min(total, cutShort ? counted + this.#promptOfCall() : counted);
+  }
+
   /** How long a token of its answers took, ms; undefined: nothing was generated. */
   get msPerToken(): number | undefined {
     const generated = this.usage?.completion_tokens ?? 0;

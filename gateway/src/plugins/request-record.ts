@@ -1,4 +1,4 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { ApiError } from "../errors.ts";
 import { clientAddress } from "../lib/trusted-proxies.ts";
 import type { Statistics } from "../observability/latency-stats.ts";
@@ -7,6 +7,7 @@ import type { Metrics } from "../observability/metrics.ts";
 import { logRequest, type ProbeStatuses } from "../observability/request-log.ts";
 import { RequestRecord } from "../observability/request-record.ts";
 import type { Tracing } from "../observability/tracing.ts";
+import type { UsageStore } from "../usage/usage-store.ts";
 import type { BodyBudget } from "./body-budget.ts";
 
 /** What is notified when a request is over. */
@@ -16,12 +17,13 @@ interface Observers {
   readonly tracing: Tracing;
   readonly log: Log;
   readonly bodies: BodyBudget;
+  readonly usage: UsageStore;
 }
 
 /** Follows each request from its arrival to the close of its response; a client that leaves ends its work there. */
 export function recordRequests(
   app: FastifyInstance,
-  { metrics, statistics, tracing, log, bodies }: Observers,
+  { metrics, statistics, tracing, log, bodies, usage }: Observers,
 ): void {
   app.decorateRequest("record");
   const probes: ProbeStatuses = new Map();
@@ -42,11 +44,19 @@ export function recordRequests(
       }
       const status = reply.raw.headersSent ? reply.raw.statusCode : (record.error?.status ?? 0);
       const route = request.routeOptions.url ?? "unknown";
-      metrics.count(route, request.method, status, record);
+      const model = metrics.count(route, request.method, status, record);
+      if (model !== undefined) countUsage(usage, request, model);
       statistics.count(route, record);
       tracing.end(record, request.method, route, status, request.id);
       logRequest(log, request, status, probes);
     });
     done();
   });
+}
+
+/** The same tokens that count towards the key's budgets. */
+function countUsage(usage: UsageStore, { consumer, record }: FastifyRequest, model: string): void {
+  const tokens = record.finalTokens(consumer.limits.msPerToken);
+  const prompt = record.finalPromptTokens(tokens);
+  usage.count(consumer.name, model, prompt, tokens - prompt, record.admitted?.loadMs ?? 0);
 }

@@ -101,7 +101,10 @@ test("a server that the gateway does not have is named, and those that it has", 
 });
 
 test.each([
-  [["nonsense"], "known are: drain SECONDS, drain HOST:PORT SECONDS, return HOST:PORT, reload-keys"],
+  [
+    ["nonsense"],
+    "known are: drain SECONDS, drain HOST:PORT SECONDS, return HOST:PORT, reload-keys, usage MONTH",
+  ],
   [["drain", "soon"], "SECONDS has to be a number"],
 ])("%j is refused, saying what is known", async (args, line) => {
   const gateway = await controlled([await startFake()]);

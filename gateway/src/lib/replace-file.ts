@@ -1,0 +1,13 @@
+import { open, rename } from "node:fs/promises";
+
+/** In one step, so that a reader, or a gateway that is killed meanwhile, never sees half of it. */
+export async function replaceFile(path: string, text: string): Promise<void> {
+  const file = await open(`${path}.new`, "w", 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+}

@@ -1,0 +1,119 @@
+import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { replaceFile } from "../lib/replace-file.ts";
+import type { UsageRow } from "./usage-rows.ts";
+
+// A month of the most rows that a gateway keeps has 2 MB.
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+
+// More than this many months are not kept, this one included.
+const KEPT_MONTHS = 14;
+
+const MONTH = /^\d{4}-(0[1-9]|1[0-2])$/;
+
+/** What one replica counted. */
+export interface ReplicaUsage {
+  /** Of its file, which is its container's. */
+  readonly name: string;
+  readonly rows: readonly UsageRow[];
+}
+
+export function isMonth(text: string): boolean {
+  return MONTH.test(text);
+}
+
+/**
+ * The monthly files of a gateway, beside the file that USAGE_FILE names: `NAME.usage-2026-11.json`. Replicas have the
+ * same name with a number behind it, so that each finds the others' files in the folder that they share.
+ */
+export class UsageFiles {
+  readonly #folder: string;
+  readonly #name: string;
+
+  constructor(usageFile: string) {
+    this.#folder = dirname(usageFile);
+    this.#name = basename(usageFile, ".json");
+  }
+
+  /** What this gateway wrote last. */
+  async readOwn(month: string): Promise<UsageRow[]> {
+    return readRows(this.#path(month), month);
+  }
+
+  /** What the other replicas of this gateway wrote last, those that are gone included. */
+  async readOthers(month: string): Promise<ReplicaUsage[]> {
+    const others = (await this.#filesOfReplicas()).filter(
+      (file) => file.month === month && file.name !== this.#name,
+    );
+    return Promise.all(others.map(async ({ name, path }) => ({ name, rows: await readRows(path, month) })));
+  }
+
+  async write(month: string, rows: readonly UsageRow[]): Promise<void> {
+    const compact = rows.map((row) => [
+      row.day.slice(8),
+      row.key,
+      row.model,
+      row.requests,
+      row.promptTokens,
+      row.generatedTokens,
+      Math.round(row.loadSeconds * 1000) / 1000,
+    ]);
+    await replaceFile(this.#path(month), `${JSON.stringify({ version: 1, month, rows: compact })}\n`);
+  }
+
+  /** Removes this gateway's files of months that are long over. */
+  async prune(): Promise<void> {
+    const own = (await this.#filesOfReplicas()).filter(({ name }) => name === this.#name);
+    const over = own.sort((a, b) => (a.month < b.month ? 1 : -1)).slice(KEPT_MONTHS);
+    for (const { path } of over) await rm(path, { force: true });
+  }
+
+  #path(month: string): string {
+    return join(this.#folder, `${this.#name}.usage-${month}.json`);
+  }
+
+  async #filesOfReplicas() {
+    const first = this.#name.replace(/(-gateway)-\d+$/, "$1");
+    const files = await readdir(this.#folder);
+    return files.flatMap((file) => {
+      const [, name = "", month = ""] = /^(.+)\.usage-(\d{4}-\d{2})\.json$/.exec(file) ?? [];
+      const isReplica =
+        name === first || (name.startsWith(`${first}-`) && /^\d+$/.test(name.slice(first.length + 1)));
+      return isReplica ? [{ name, month, path: join(this.#folder, file) }] : [];
+    });
+  }
+}
+
+/** @throws Error when the file is not one of a gateway's; none at all holds nothing */
+async function readRows(path: string, month: string): Promise<UsageRow[]> {
+  let text: string;
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_FILE_BYTES) throw new Error(`${path} is longer than ${MAX_FILE_BYTES} bytes`);
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+  const { rows } = JSON.parse(text) as { rows?: unknown };
+  if (!Array.isArray(rows)) throw new Error(`${path} has no rows`);
+  return rows.flatMap((row) => parseRow(row, month) ?? []);
+}
+
+function parseRow(row: unknown, month: string): UsageRow | undefined {
+  if (!Array.isArray(row)) return undefined;
+  const [day, key, model, ...counts] = row as unknown[];
+  const [requests, promptTokens, generatedTokens, loadSeconds] = counts.map((count) =>
+    typeof count === "number" && Number.isFinite(count) && count >= 0 ? count : 0,
+  );
+  if (typeof day !== "string" || typeof key !== "string" || typeof model !== "string") return undefined;
+  return {
+    day: `${month}-${day}`,
+    key,
+    model,
+    requests: requests ?? 0,
+    promptTokens: promptTokens ?? 0,
+    generatedTokens: generatedTokens ?? 0,
+    loadSeconds: loadSeconds ?? 0,
+  };
+}

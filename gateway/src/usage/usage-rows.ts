@@ -1,0 +1,38 @@
+/** What requests of one key for one model came to on one day (UTC). */
+export interface UsageRow {
+  /** Such as 2026-11-28. */
+  readonly day: string;
+  /** Name of the API key; empty: the gateway has no keys. */
+  readonly key: string;
+  /** `unknown` where Ollama has never responded with the model. */
+  readonly model: string;
+  readonly requests: number;
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+  /** How long the requests waited for the load of their model. */
+  readonly loadSeconds: number;
+}
+
+export type UsageAmounts = Omit<UsageRow, "day" | "key" | "model">;
+
+export function sumOfAmounts(rows: readonly UsageAmounts[]): UsageAmounts {
+  let [requests, promptTokens, generatedTokens, loadSeconds] = [0, 0, 0, 0];
+  for (const row of rows) {
+    requests += row.requests;
+    promptTokens += row.promptTokens;
+    generatedTokens += row.generatedTokens;
+    loadSeconds += row.loadSeconds;
+  }
+  return { requests, promptTokens, generatedTokens, loadSeconds };
+}
+
+/** One row for each key and model, of all days; by key, then by model. */
+export function byKeyAndModel(rows: readonly UsageRow[]): Omit<UsageRow, "day">[] {
+  const groups = Map.groupBy(rows, ({ key, model }) => `${key}\0${model}`);
+  return [...groups]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, group]) => {
+      const { key = "", model = "" } = group[0] ?? {};
+      return { key, model, ...sumOfAmounts(group) };
+    });
+}

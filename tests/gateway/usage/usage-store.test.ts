@@ -1,0 +1,149 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { byKeyAndModel } from "../../../gateway/src/usage/usage-rows.ts";
+import { UsageStore } from "../../../gateway/src/usage/usage-store.ts";
+
+const silent = { warn: () => undefined, error: () => undefined };
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), "gateway-usage-"));
+  onTestFinished(() => {
+    rmSync(path, { recursive: true });
+  });
+  return path;
+}
+
+function at(time: string): void {
+  vi.useFakeTimers({ toFake: ["Date"], now: new Date(time) });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+}
+
+test("requests are counted by day, key and model", async () => {
+  at("2026-11-28T23:59:59Z");
+  const store = new UsageStore("", silent);
+  store.count("ada", "m", 10, 5, 1500);
+  store.count("ada", "m", 1, 2, 0);
+  store.count("bob", "m", 3, 0, 0);
+  vi.setSystemTime(new Date("2026-11-29T00:00:01Z"));
+  store.count("ada", "m", 7, 0, 0);
+  const rows = await store.rows("2026-11");
+  expect(rows).toEqual([
+    {
+      day: "2026-11-28",
+      key: "ada",
+      model: "m",
+      requests: 2,
+      promptTokens: 11,
+      generatedTokens: 7,
+      loadSeconds: 1.5,
+    },
+    {
+      day: "2026-11-28",
+      key: "bob",
+      model: "m",
+      requests: 1,
+      promptTokens: 3,
+      generatedTokens: 0,
+      loadSeconds: 0,
+    },
+    {
+      day: "2026-11-29",
+      key: "ada",
+      model: "m",
+      requests: 1,
+      promptTokens: 7,
+      generatedTokens: 0,
+      loadSeconds: 0,
+    },
+  ]);
+  expect(byKeyAndModel(rows)[0]).toEqual({
+    key: "ada",
+    model: "m",
+    requests: 3,
+    promptTokens: 18,
+    generatedTokens: 7,
+    loadSeconds: 1.5,
+  });
+  await expect(store.rows("2026-13")).rejects.toThrow('"2026-13" is not a month');
+});
+
+test("a restart counts on from what was written, and a month that is over stays in its file", async () => {
+  at("2026-11-30T12:00:00Z");
+  const path = join(folder(), "x-gateway.json");
+  const before = new UsageStore(path, silent);
+  before.count("ada", "m", 10, 5, 0);
+  await before.flush();
+  const after = new UsageStore(path, silent);
+  // Before the file has been read.
+  after.count("ada", "m", 1, 1, 0);
+  expect(await after.rows("2026-11")).toMatchObject([{ requests: 2, promptTokens: 11, generatedTokens: 6 }]);
+  vi.setSystemTime(new Date("2026-12-01T00:00:00Z"));
+  after.count("ada", "m", 100, 0, 0);
+  await after.flush();
+  const later = new UsageStore(path, silent);
+  expect(await later.rows("2026-11")).toMatchObject([{ day: "2026-11-30", promptTokens: 11 }]);
+  expect(await later.rows("2026-12")).toMatchObject([{ day: "2026-12-01", promptTokens: 100 }]);
+});
+
+test("replicas that share a folder are summed, those of another stack are not", async () => {
+  at("2026-11-28T12:00:00Z");
+  const shared = folder();
+  const names = ["s-gateway", "s-gateway-2", "s-gateway-3", "s-gateway-new-gateway", "t-gateway"];
+  const stores = names.map((name) => new UsageStore(join(shared, `${name}.json`), silent));
+  for (const store of stores) {
+    store.count("ada", "m", 1, 0, 0);
+    await store.flush();
+  }
+  for (const store of stores.slice(0, 3)) {
+    expect(byKeyAndModel(await store.rows("2026-11"))).toMatchObject([{ requests: 3, promptTokens: 3 }]);
+  }
+  expect(await stores[0]?.othersRows("2026-11")).toMatchObject([
+    { name: "s-gateway-2" },
+    { name: "s-gateway-3" },
+  ]);
+  expect(await stores[4]?.rows("2026-11")).toMatchObject([{ requests: 1 }]);
+});
+
+test("more keys and models than a month may have are counted in one row a day", async () => {
+  at("2026-11-28T12:00:00Z");
+  const store = new UsageStore("", silent);
+  for (let i = 0; i < 10_050; i += 1) store.count(`key ${i}`, "m", 1, 0, 0);
+  const rows = await store.rows("2026-11");
+  expect(rows).toHaveLength(10_001);
+  expect(rows.at(-1)).toMatchObject({ key: "(others)", model: "(others)", requests: 50 });
+});
+
+test("what is damaged in a file does not keep the gateway from counting", async () => {
+  at("2026-11-28T12:00:00Z");
+  const path = folder();
+  const warned: string[] = [];
+  const logger = { ...silent, warn: (_fields: object, message: string) => void warned.push(message) };
+  const file = join(path, "g.usage-2026-11.json");
+  writeFileSync(file, '{"version":1,"rows":[["28","ada","m",1,-5,"x"],["28",null]]}');
+  const store = new UsageStore(join(path, "g.json"), logger);
+  expect(await store.rows("2026-11")).toMatchObject([{ requests: 1, promptTokens: 0, generatedTokens: 0 }]);
+  writeFileSync(file, '{"version":1,"ro');
+  const other = new UsageStore(join(path, "g.json"), logger);
+  other.count("ada", "m", 2, 0, 0);
+  await other.flush();
+  expect(warned).toEqual(["usage of this month cannot be read, it begins at zero"]);
+  expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ rows: [["28", "ada", "m", 1, 2, 0, 0]] });
+});
+
+test("files of more than fourteen months are not kept", async () => {
+  at("2026-11-28T12:00:00Z");
+  const path = folder();
+  for (let year = 2024; year < 2027; year += 1) {
+    for (let month = 1; month < 10; month += 1)
+      writeFileSync(join(path, `g.usage-${year}-0${month}.json`), '{"rows":[]}');
+  }
+  const store = new UsageStore(join(path, "g.json"), silent);
+  await store.rows("2026-11");
+  const kept = readdirSync(path).sort();
+  expect(kept).toHaveLength(14);
+  expect(kept[0]).toBe("g.usage-2025-05.json");
+});
