@@ -3,7 +3,8 @@
 
 /** Gateway: paths below gateway/src. */
 const gateway = {
-  "errors.ts": [],
+  "error-catalogue.ts": [],
+  "errors.ts": ["error-catalogue.ts"],
   lib: [],
   ollama: ["errors.ts", "lib"],
   auth: ["errors.ts", "lib", "ollama"],
@@ -18,6 +19,19 @@ const gateway = {
   "response-store": ["apis", "errors.ts"],
   generation: ["apis", "app-context.ts", "backends", "errors.ts", "lib", "ollama", "scheduling"],
   openapi: [],
+  admin: [
+    "app-context.ts",
+    "auth",
+    "backends",
+    "errors.ts",
+    "lib",
+    "observability",
+    "ollama",
+    "openapi",
+    "scheduling",
+    "usage",
+  ],
+  "admin/contract": [],
   control: ["scheduling"],
   routes: [
     "apis",

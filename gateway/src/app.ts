@@ -7,6 +7,8 @@ import {
   type FastifyInstance,
   type FastifyReply,
 } from "fastify";
+import { Activity } from "./admin/activity.ts";
+import { adminRoutes } from "./admin/routes.ts";
 import { Scheduler } from "./scheduling/scheduler.ts";
 import { authenticate } from "./plugins/auth.ts";
 import { checkHost } from "./plugins/host-check.ts";
@@ -79,9 +81,15 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   };
   const exporter = spanExporter(config, logger);
   const metrics = new Metrics(scheduler, backends, exporter);
+  const needsKey = (): boolean => !keys.isEmpty;
+  const activity =
+    config.ADMIN_API === "off"
+      ? undefined
+      : new Activity(scheduler, { needsKey, showsText: config.LOG_TEXT === "on" });
   backends.loader.onEnd = (outcome) => {
     scheduler.loadEnded(outcome);
     metrics.countLoad(outcome);
+    activity?.loadEnded(outcome);
   };
   const drainController = new DrainController(scheduler, backends, config.REQUIRED_MODELS);
 
@@ -152,8 +160,8 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     log,
     bodies,
     usage,
+    activity,
   };
-  const needsKey = (): boolean => !keys.isEmpty;
   const hostOptions = {
     ownHosts: [config.HOST, hostname()],
     allowedHosts: config.ALLOWED_HOSTS,
@@ -205,6 +213,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
       ollamaChangesRoutes(app, gateway);
       healthRoutes(app, gateway, keys);
       metricsRoute(app, gateway, keys);
+      if (activity !== undefined) adminRoutes(app, { gateway, keys, ledger, activity });
     }),
   ];
   for (const each of plugins) void app.register(each);
@@ -220,6 +229,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   app.addHook("onClose", async () => {
     control?.close();
     control?.closeAllConnections();
+    activity?.close();
     keys.close();
     responses.close();
     await ledger.close();

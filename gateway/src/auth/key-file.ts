@@ -31,6 +31,8 @@ export class KeyFileFollower {
   readonly #path: string;
   readonly #observer: KeyFileObserver;
   readonly #timer: NodeJS.Timeout;
+  /** Why the file's keys are not those in force. */
+  problem: string | undefined;
   /** What was reported last: a text, or an error. */
   #reported: string;
   /** What the last poll found. */
@@ -52,6 +54,7 @@ export class KeyFileFollower {
     if (text === this.#reported) return;
     this.#observer.changed(keys);
     this.#reported = text;
+    this.problem = undefined;
   }
 
   stop(): void {
@@ -74,8 +77,10 @@ export class KeyFileFollower {
     try {
       if (text === undefined) throw new Error(found);
       this.#observer.changed(requireKeys(text));
+      this.problem = undefined;
     } catch (error) {
-      this.#observer.failed(messageOf(error));
+      this.problem = messageOf(error);
+      this.#observer.failed(this.problem);
     }
   }
 }

@@ -15,12 +15,16 @@ import { type KeyFile, KeyFileFollower } from "./key-file.ts";
 import { RateLimits } from "./rate-limits.ts";
 import type { UsageLedger } from "./usage-ledger.ts";
 
-interface Entry {
+/** A key in force, and whose it is. */
+export interface KnownKey {
   readonly key: KeyDefinition;
+  readonly consumer: Consumer;
+}
+
+interface Entry extends KnownKey {
   readonly keyId: string;
   /** `NAME:ID`, in audit lines. */
   readonly label: string;
-  readonly consumer: Consumer;
 }
 
 /** A key that is known. */
@@ -52,6 +56,7 @@ export interface KeyObserver {
 export class KeyStore {
   #entries: readonly Entry[] = [];
   readonly #follower: KeyFileFollower | undefined;
+  #path = "";
   readonly #usage: UsageLedger;
   /** Of the keys in force and of those removed since the start. */
   readonly #names = new Set<string>();
@@ -67,6 +72,7 @@ export class KeyStore {
     this.#replace([...fixed, ...(file?.keys ?? [])]);
     if (file === undefined) return;
     const { path } = file;
+    this.#path = path;
     this.#follower = new KeyFileFollower(file, {
       changed: (keys) => {
         const before = this.#entries;
@@ -92,6 +98,24 @@ export class KeyStore {
   /** There have been several clients since the start: metrics still show what one that is gone has used. */
   get hadMultiple(): boolean {
     return this.#names.size > 1;
+  }
+
+  /** The file whose keys are not in force, and why. */
+  get fileProblem(): { readonly path: string; readonly problem: string } | undefined {
+    const problem = this.#follower?.problem;
+    return problem === undefined ? undefined : { path: this.#path, problem };
+  }
+
+  /** The keys in force, in the order in which they were given. */
+  get keys(): readonly KnownKey[] {
+    return this.#entries;
+  }
+
+  /** Whether a consumer that was authenticated by a key still would be, with the same rights. */
+  isCurrent(consumer: Consumer, id: string): boolean {
+    return this.#entries.some(
+      (entry) => entry.consumer === consumer && entry.keyId === id && refusalOf(entry.key) === undefined,
+    );
   }
 
   /** Looks at every key, however early one fits: the time taken tells nothing. */

@@ -84,6 +84,27 @@ class Budget implements Quota {
   }
 }
 
+interface RateState {
+  readonly limit: number;
+  readonly left: number;
+}
+
+interface BudgetState {
+  /** Undefined: there is none, and nothing is counted. */
+  readonly limit: number | undefined;
+  readonly used: number;
+  readonly resetsAt: Date;
+}
+
+/** What a key has left. */
+export interface LimitsState {
+  readonly requestsPerMinute: RateState | undefined;
+  readonly tokensPerMinute: RateState | undefined;
+  readonly concurrent: { readonly limit: number; readonly used: number };
+  readonly day: BudgetState;
+  readonly month: BudgetState;
+}
+
 /** The limits of one key, applied to what it has used. */
 export class RateLimits {
   readonly #usage: KeyUsage;
@@ -92,6 +113,8 @@ export class RateLimits {
   readonly #tokens: TokenBucket | undefined;
   /** All that tokens are counted against. */
   readonly #tokenAllowances: readonly Quota[];
+  readonly #perDay: number | undefined;
+  readonly #perMonth: number | undefined;
   readonly #concurrent: number;
   /** How long the last answer took for a token, ms. */
   msPerToken = USUAL_MS_PER_TOKEN;
@@ -110,6 +133,8 @@ export class RateLimits {
   ) {
     this.#usage = usage;
     this.#onUse = onUse;
+    this.#perDay = tokensPerDay;
+    this.#perMonth = tokensPerMonth;
     this.#concurrent = concurrent;
     if (requestsPerMinute !== undefined) this.#requests = new TokenBucket(requestsPerMinute, usage.requests);
     if (tokensPerMinute !== undefined) this.#tokens = new TokenBucket(tokensPerMinute, usage.tokens);
@@ -226,6 +251,20 @@ export class RateLimits {
     this.#usage.day.add(tokens);
     this.#usage.month.add(tokens);
     this.#onUse();
+  }
+
+  /** How things stand, for people. */
+  state(): LimitsState {
+    const { day, month, concurrent, reserved } = this.#usage;
+    const rate = (bucket: TokenBucket | undefined, held: number): RateState | undefined =>
+      bucket && { limit: bucket.limit, left: Math.max(0, Math.floor(bucket.left - held)) };
+    return {
+      requestsPerMinute: rate(this.#requests, 0),
+      tokensPerMinute: rate(this.#tokens, reserved),
+      concurrent: { limit: this.#concurrent, used: concurrent },
+      day: { limit: this.#perDay, used: day.used, resetsAt: day.resetsAt },
+      month: { limit: this.#perMonth, used: month.used, resetsAt: month.resetsAt },
+    };
   }
 
   /** What shows a client how much is left. @param path of its request, which says whose headers it knows */

@@ -29,6 +29,17 @@ export const ROUTE_GROUPS = {
     "/api/version",
   ],
   metrics: ["/metrics", "/v1/statistics"],
+  /** Seeing what goes on, and cancelling requests. */
+  console: [
+    "/admin/session",
+    "/admin/overview",
+    "/admin/events",
+    "/admin/history",
+    "/admin/requests",
+    "/admin/requests/:id/cancel",
+    "/admin/usage",
+    "/admin/health",
+  ],
   /** Changing the server; such a key needs the admin flag, too. */
   change: ["/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete", "/api/blobs/:digest"],
 } as const satisfies Record<string, readonly string[]>;

@@ -29,6 +29,16 @@ export class UsageLedger {
     if (path !== "") this.#read();
   }
 
+  /** The counts are kept in a file. */
+  get isPersistent(): boolean {
+    return this.#path !== "";
+  }
+
+  /** The file could not be written when that was tried last. */
+  get hasFailed(): boolean {
+    return this.#failed;
+  }
+
   of(name: string): KeyUsage {
     let usage = this.#usages.get(name);
     if (usage === undefined) {

@@ -1,7 +1,7 @@
 import type { BackendAddress } from "../ollama/address.ts";
 import { Breaker } from "../lib/circuit-breaker.ts";
 import type { Config } from "../config/config.ts";
-import { ApiError, type Subject } from "../errors.ts";
+import { ApiError, type ErrorCode, type Subject } from "../errors.ts";
 import { HostResolver } from "../lib/host-resolver.ts";
 import {
   LoadedModels,
@@ -13,12 +13,14 @@ import { OllamaClient, type OllamaTimeouts } from "../ollama/client.ts";
 import { keepAliveMs } from "../ollama/keep-alive.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import { estimatePromptTokens } from "../ollama/prompt-size.ts";
-import type { OllamaRunning } from "../ollama/types.ts";
+import type { OllamaModel, OllamaRunning } from "../ollama/types.ts";
 import { type Outcome, SingleFlight } from "../lib/single-flight.ts";
 import { type ThinkSupport, ThinkSupportCache } from "./think-support.ts";
 
 // Probes in a row that come late before a server counts as gone.
 const OVERDUE_LIMIT = 2;
+
+const GIVEN_UP: ReadonlySet<ErrorCode> = new Set(["client_left", "client_stalled", "request_cancelled"]);
 
 /** One Ollama server: where it is, what it holds and has loaded, whether it lives, how busy the gateway keeps it. */
 export class Backend {
@@ -34,6 +36,15 @@ export class Backend {
   readonly stock = new SingleFlight(() => this.#takeStock());
   /** Requests of the gateway that it is running. */
   inFlight = 0;
+  /** What it said last of the models that it holds and has loaded. */
+  installed: readonly OllamaModel[] = [];
+  running: readonly OllamaRunning[] = [];
+  /** How far its clock is ahead of this machine's, ms, as it said last. */
+  clockAheadMs = 0;
+  /** How long it took to respond to its last probe, ms; undefined: it did not. */
+  probeMs: number | undefined;
+  /** It has had a model on a GPU since this process began. */
+  hasGpu = false;
   readonly #followed: HostResolver;
   readonly #thinkSupport = new ThinkSupportCache();
   /** The digests of what is present, by model. */
@@ -74,6 +85,10 @@ export class Backend {
   uncordon(): void {
     clearTimeout(this.#spared);
     this.#spared = undefined;
+  }
+
+  get isCordoned(): boolean {
+    return this.#spared !== undefined;
   }
 
   get alive(): boolean {
@@ -135,8 +150,8 @@ export class Backend {
       // It may be gone, which the next request should know.
       void this.state.join();
     }
-    // Who left too early to be answered has learned nothing of the server.
-    else if (error.code !== "client_left" && error.code !== "client_stalled") this.breaker.succeed();
+    // A request that was given up too early has learned nothing of the server.
+    else if (!GIVEN_UP.has(error.code)) this.breaker.succeed();
   }
 
   /** A request to it was answered in full. */
@@ -196,20 +211,24 @@ export class Backend {
     let outcome: Outcome = "settled";
     const loaded = this.client.running().then(
       ({ models, now }) => {
-        this.loaded.replace(
-          models.filter((each) => this.#isCurrent(each)),
-          now,
-        );
+        const current = models.filter((each) => this.#isCurrent(each));
+        this.loaded.replace(current, now);
+        this.running = current;
+        this.clockAheadMs = now - Date.now();
+        this.hasGpu ||= current.some(({ size_vram: bytes = 0 }) => bytes > 0);
       },
       () => undefined,
     );
+    const startedAt = performance.now();
     try {
       await Promise.all([this.#followName(), this.client.version()]);
+      this.probeMs = performance.now() - startedAt;
       this.#alive = true;
       this.#hasLived = true;
       this.#overdue = 0;
     } catch (error) {
       outcome = outcomeOf(error);
+      this.probeMs = undefined;
       // A machine whose every core generates may be late once.
       this.#overdue += outcome === "timeout" ? 1 : OVERDUE_LIMIT;
       if (this.#overdue >= OVERDUE_LIMIT) this.#alive = false;
@@ -222,6 +241,7 @@ export class Backend {
   async #takeStock(): Promise<Outcome> {
     try {
       const models = await this.client.models();
+      this.installed = models;
       this.#present = new Map(models.map(({ name, digest }) => [canonicalModelName(name), digest]));
       this.#known = true;
       return "settled";

@@ -11,6 +11,13 @@ export interface LoadOutcome {
   readonly error: ApiError | undefined;
 }
 
+/** A load that has not ended. */
+export interface LoadUnderWay {
+  readonly backend: Backend;
+  readonly model: string;
+  readonly controller: AbortController;
+}
+
 // What Ollama takes for "until it is stopped".
 const FOR_GOOD = -1;
 
@@ -18,11 +25,6 @@ const FOR_GOOD = -1;
 const FAILURE_COUNTS_MS = 10_000;
 
 const SHORTEST_KEPT_MS = 60_000;
-
-interface Load {
-  readonly backend: Backend;
-  readonly controller: AbortController;
-}
 
 /**
  * Loads models on the gateway's own account, one request to Ollama for all that need the same model. Ollama gives a
@@ -33,13 +35,18 @@ export class ModelLoader {
   onEnd: (outcome: LoadOutcome) => void = () => undefined;
   readonly #timeoutMs: number;
   readonly #keptLoaded: ReadonlySet<string>;
-  readonly #underWay = new Map<string, Load>();
+  readonly #underWay = new Map<string, LoadUnderWay>();
   readonly #failures = new Map<string, number>();
 
   /** @param keptLoaded models, in their one spelling, that stay unless a request says how long */
   constructor(timeoutMs: number, keptLoaded: ReadonlySet<string>) {
     this.#timeoutMs = timeoutMs;
     this.#keptLoaded = keptLoaded;
+  }
+
+  /** The loads that are under way. */
+  get underWay(): readonly LoadUnderWay[] {
+    return [...this.#underWay.values()];
   }
 
   get count(): number {
@@ -63,7 +70,7 @@ export class ModelLoader {
     const key = keyOf(requirement);
     const startedAt = performance.now();
     const controller = new AbortController();
-    this.#underWay.set(key, { backend, controller });
+    this.#underWay.set(key, { backend, model: requirement.model, controller });
     const timer = setTimeout(() => {
       controller.abort(new ApiError("load_timeout"));
     }, this.#timeoutMs);

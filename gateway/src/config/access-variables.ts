@@ -35,6 +35,14 @@ export const accessVariables = {
       "File that keeps what each API key has used of its limits and budgets across restarts; written a second after " +
       "it changes. Each gateway needs its own. Empty keeps it in memory only.",
   },
+  ADMIN_API: {
+    schema: z.enum(["off", "on"]),
+    allowed: "off or on",
+    default: "on",
+    description:
+      "Whether the gateway has the admin API (`/admin/...`), which the console and `npm run status` use. Without keys, " +
+      "every client sees all requests by it, without their text, and may cancel them.",
+  },
   TRUSTED_PROXIES: {
     schema: parsed((list) => parseProxies(listed(list))),
     allowed: "addresses, networks such as 10.0.0.0/8 and host names, separated by commas",

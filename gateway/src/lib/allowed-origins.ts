@@ -20,6 +20,11 @@ export function parseAllowedOrigin(written: string): string {
   throw new Error(`'${written}' is not an origin`);
 }
 
+/** Whether a page of this origin came from the host that its request is for. */
+export function isSameOrigin(origin: string, host: string | undefined): boolean {
+  return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
+}
+
 /** The origins whose pages may send requests. */
 export class AllowedOrigins {
   readonly #origins: ReadonlySet<string>;

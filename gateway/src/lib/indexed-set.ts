@@ -23,6 +23,10 @@ export class IndexedSet<Kind extends IndexedMember> implements Iterable<Kind> {
     this.#all.push(member);
   }
 
+  has(member: Kind): boolean {
+    return this.#all[member.index] === member;
+  }
+
   /** Says whether it was there. */
   delete(member: Kind): boolean {
     const { index } = member;

@@ -5,4 +5,11 @@ export const PROBES: ReadonlySet<string | undefined> = new Set([
   "/ready",
   "/metrics",
   "/v1/health_check",
+  "/admin/session",
+  "/admin/overview",
+  "/admin/events",
+  "/admin/history",
+  "/admin/requests",
+  "/admin/usage",
+  "/admin/health",
 ]);

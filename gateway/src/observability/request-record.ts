@@ -1,5 +1,7 @@
+import type { FastifyRequest } from "fastify";
 import type { ApiError } from "../errors.ts";
 import { estimatePromptTokens } from "../ollama/prompt-size.ts";
+import type { IndexedMember } from "../lib/indexed-set.ts";
 import type { OllamaEmbeddings, OllamaEvent } from "../ollama/types.ts";
 import type { AdmittedRequest } from "../scheduling/admitted-request.ts";
 import { type Usage, sumOf, usageOf } from "../ollama/usage.ts";
@@ -15,6 +17,7 @@ const MAX_IGNORED = 64;
 const CUT_SHORT: ReadonlySet<string | undefined> = new Set([
   "client_left",
   "client_stalled",
+  "request_cancelled",
   "first_token_timeout",
   "idle_timeout",
   "answer_timeout",
@@ -22,7 +25,13 @@ const CUT_SHORT: ReadonlySet<string | undefined> = new Set([
 ]);
 
 /** What came of one request, for its log line and its metrics. Holds no prompt and no answer unless told to. */
-export class RequestRecord {
+export class RequestRecord implements IndexedMember {
+  /** Its place among those in flight. */
+  index = 0;
+  /** Set for those that the admin API shows. */
+  request: FastifyRequest | undefined;
+  /** Its number among those that the admin API shows; 0: it is not one of them. */
+  serial = 0;
   /** Ms since this process began. */
   readonly startedAt = performance.now();
   /** The request's place in a trace, when it has one. */
@@ -41,6 +50,8 @@ export class RequestRecord {
   /** How long Ollama read the prompt and generated, as it says itself. */
   promptMs = 0;
   generationMs = 0;
+  /** It ends when its client leaves, which is no error. */
+  isEndless = false;
   /** Parameters that were left out, by name; undefined: none. */
   ignoredParameters: Set<string> | undefined;
   /** Answers that are complete. */
@@ -124,6 +135,17 @@ export class RequestRecord {
     }
     this.usage = { prompt_tokens: tokens, completion_tokens: 0, total_tokens: tokens };
     this.promptMs = (total - load) / NS_PER_MS;
+  }
+
+  /** Tokens generated so far; of a buffered response, none until it is complete. */
+  get generatedTokens(): number {
+    const estimated = this.firstTokenMs === undefined ? 0 : this.estimatedTokens;
+    return (this.usage?.completion_tokens ?? 0) + estimated;
+  }
+
+  /** Tokens read so far, those of the call that Ollama works on estimated. */
+  get promptTokens(): number {
+    return (this.usage?.prompt_tokens ?? 0) + this.#promptOfCall();
   }
 
   /** Tokens read and generated so far. Until Ollama has counted them, they are estimated. */

@@ -128,6 +128,9 @@ export interface OllamaModel {
 export interface OllamaRunning {
   readonly name: string;
   readonly digest?: string;
+  /** Bytes that it takes of memory, and how many of them are on GPUs. */
+  readonly size?: number;
+  readonly size_vram?: number;
   /** Tokens the loaded model can attend to. */
   readonly context_length?: number;
   /** When it will be unloaded, by the server's own clock. */

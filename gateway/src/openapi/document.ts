@@ -34,8 +34,8 @@ export function openApiDocument(operations: ReadonlyMap<string, Operation>): obj
 }
 
 function describe(url: string, operation: Operation): object {
-  const { summary, body, passedOn, creates, otherwise, open } = operation;
-  const parameters = parametersOf(url);
+  const { summary, query, body, passedOn, creates, otherwise, open } = operation;
+  const parameters = [...parametersOf(url), ...queryParametersOf(query)];
   const failure = { description: "Why not.", content: json(errorOf(url)) };
   return {
     summary,
@@ -89,6 +89,13 @@ function errorOf(url: string): z.ZodType {
 /** OpenAPI's notation for what Fastify writes as `:name` and `*`. */
 function pathOf(url: string): string {
   return url.replace(/:(\w+)/g, "{$1}").replace("*", "{model}");
+}
+
+function queryParametersOf(query: z.ZodObject | undefined): object[] {
+  return Object.entries(query?.shape ?? {}).map(([name, schema]) => {
+    const { description, ...described } = toSchema(schema as z.ZodType, "input") as { description?: string };
+    return { name, in: "query", required: false, description, schema: described };
+  });
 }
 
 function parametersOf(url: string): object[] {

@@ -5,6 +5,10 @@ export interface Operation {
   readonly summary: string;
   /** The schema that validates its body. */
   readonly body?: z.ZodType;
+  /** The schema that validates its query, an object of strings. */
+  readonly query?: z.ZodObject;
+  /** True: although it is posted, it makes no work for a model, and counts for a key as what is read does. */
+  readonly isLookup?: true;
   /** The media type of a body that is passed on unread. */
   readonly passedOn?: "application/json" | "application/octet-stream";
   /** Its response, as JSON; a string names another media type. Without it the status says all. */

@@ -38,8 +38,9 @@ export function authenticate(app: FastifyInstance, keys: KeyStore, metrics: Toke
     }
     const presented = presentedKey(request);
     const known = presented === undefined ? undefined : keys.authenticate(presented);
+    const { operation } = request.routeOptions.config;
     // The engine's health check and orchestrators have no key.
-    if (request.routeOptions.config.operation?.open === true) {
+    if (operation?.open === true) {
       // With a key that is in force they may show more.
       if (known !== undefined && refusalOf(known, request) === undefined) request.consumer = known.consumer;
       done();
@@ -61,7 +62,7 @@ export function authenticate(app: FastifyInstance, keys: KeyStore, metrics: Toke
     }
     const { limits } = consumer;
     // Every request counts, but only what is posted makes work that goes on.
-    const works = request.method === "POST";
+    const works = request.method === "POST" && operation?.isLookup !== true;
     const refusal = works ? limits.enter() : limits.countLookup();
     void reply.headers(limits.headers(request.url));
     if (refusal !== undefined) {

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { Consumer } from "../auth/consumer.ts";
 import { ApiError } from "../errors.ts";
-import { AllowedOrigins } from "../lib/allowed-origins.ts";
+import { AllowedOrigins, isSameOrigin } from "../lib/allowed-origins.ts";
 
 const METHODS = "GET, HEAD, POST, DELETE";
 
@@ -51,10 +51,6 @@ export function checkOrigins(app: FastifyInstance, { allowedOrigins, needsKey }:
     if (isAllowed) respondToPreflight(request, reply);
     else done(refusal(origin));
   });
-}
-
-function isSameOrigin(origin: string, host: string | undefined): boolean {
-  return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
 }
 
 function allowOrigin(reply: FastifyReply, origin: string): void {

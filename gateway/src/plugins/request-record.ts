@@ -18,12 +18,19 @@ interface Observers {
   readonly log: Log;
   readonly bodies: BodyBudget;
   readonly usage: UsageStore;
+  readonly activity: RequestObserver | undefined;
+}
+
+/** Sees each request when it arrives and when it has ended. */
+interface RequestObserver {
+  began(request: FastifyRequest): void;
+  ended(request: FastifyRequest, status: number): void;
 }
 
 /** Follows each request from its arrival to the close of its response; a client that leaves ends its work there. */
 export function recordRequests(
   app: FastifyInstance,
-  { metrics, statistics, tracing, log, bodies, usage }: Observers,
+  { metrics, statistics, tracing, log, bodies, usage, activity }: Observers,
 ): void {
   app.decorateRequest("record");
   const probes: ProbeStatuses = new Map();
@@ -32,13 +39,14 @@ export function recordRequests(
     request.record = record;
     record.clientIp = clientAddress(request);
     record.trace = tracing.begin(request.headers["traceparent"] as string | undefined);
+    activity?.began(request);
     void reply.header("x-request-id", request.id);
     // Fastify's own signal fires when the request's body has been read (fastify/fastify#6725); this one when the
     // response is over.
     // It closes once; `once` would wrap each listener. So do the other hooks.
     reply.raw.on("close", () => {
       bodies.release(request);
-      if (!reply.raw.writableFinished) {
+      if (!reply.raw.writableFinished && !record.isEndless) {
         record.error ??= new ApiError("client_left");
         record.admitted?.abort(record.error);
       }
@@ -49,6 +57,7 @@ export function recordRequests(
       statistics.count(route, record);
       tracing.end(record, request.method, route, status, request.id);
       logRequest(log, request, status, probes);
+      activity?.ended(request, status);
     });
     done();
   });

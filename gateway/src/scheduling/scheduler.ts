@@ -66,6 +66,11 @@ export class Scheduler {
     return this.#inside.size;
   }
 
+  /** Whether it has a slot or waits for one. */
+  has(admitted: AdmittedRequest): boolean {
+    return this.#inside.has(admitted);
+  }
+
   get draining(): boolean {
     return this.#draining;
   }

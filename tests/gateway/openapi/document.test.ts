@@ -146,3 +146,21 @@ describe("what goes beyond the APIs is described", () => {
     }
   });
 });
+
+test("the admin API is in it, with the parameters of its lists", async () => {
+  const { document } = await start();
+  const admin = Object.keys(document.paths).filter((path) => path.startsWith("/admin/"));
+  expect(admin.toSorted()).toEqual([
+    "/admin/events",
+    "/admin/health",
+    "/admin/history",
+    "/admin/overview",
+    "/admin/requests",
+    "/admin/requests/{id}/cancel",
+    "/admin/session",
+    "/admin/usage",
+  ]);
+  expect(document.paths["/admin/requests"]?.["get"]).toMatchObject({
+    parameters: ["key", "model", "status", "limit"].map((name) => ({ name, in: "query", required: false })),
+  });
+});

@@ -1,0 +1,174 @@
+import type { ServerResponse } from "node:http";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Consumer } from "../auth/consumer.ts";
+import type { KeyStore } from "../auth/key-store.ts";
+import { ApiError } from "../errors.ts";
+import { comment, namedEvent } from "../lib/sse.ts";
+import { heartbeatSeconds } from "./contract/events.ts";
+import type { Overview } from "./contract/overview.ts";
+import type { FinishedRequests } from "./finished-requests.ts";
+import type { Viewer } from "./viewer.ts";
+
+const MAX_CONSOLES = 32;
+// Of a key without the admin flag, so that it leaves some to the others.
+const MAX_OF_KEY = 8;
+
+const TICK_MS = 1000;
+// More than a page can show in a second.
+const MAX_REQUESTS_PER_TICK = 50;
+
+// After how long a browser connects again.
+const RETRY_MS = 2000;
+
+interface ConsoleOptions {
+  readonly overviewFor: (viewer: Viewer) => Overview;
+  readonly finished: FinishedRequests;
+  readonly keys: Pick<KeyStore, "isEmpty" | "isCurrent">;
+  /** How long a client may leave its stream unread, ms. */
+  readonly slowReaderTimeoutMs: number;
+}
+
+interface Console {
+  readonly viewer: Viewer;
+  readonly keyId: string;
+  readonly response: ServerResponse;
+  /** What of the overview has been sent, without what changes by itself. */
+  shown: string;
+  /** How many finished requests there had been when the last of them were sent. */
+  written: number;
+  wroteAt: number;
+  /** Since when its client has been behind. */
+  behindSince: number | undefined;
+}
+
+/** The streams of events that are open. Nothing is written to one whose client is behind, so that none piles up. */
+export class Consoles {
+  readonly #options: ConsoleOptions;
+  readonly #open = new Set<Console>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: ConsoleOptions) {
+    this.#options = options;
+  }
+
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /** Opens a stream that ends when its client leaves. @throws ApiError `consoles_full` */
+  open(request: FastifyRequest, reply: FastifyReply, viewer: Viewer): void {
+    this.#requireRoom(viewer);
+    request.record.isEndless = true;
+    reply.hijack();
+    const response = reply.raw;
+    response.writeHead(200, {
+      ...(reply.getHeaders() as Record<string, string>),
+      "content-type": "text/event-stream; charset=utf-8",
+      // nginx would hold the stream back otherwise.
+      "x-accel-buffering": "no",
+    });
+    const opened: Console = {
+      viewer,
+      keyId: request.keyId,
+      response,
+      shown: "",
+      written: this.#options.finished.written,
+      wroteAt: 0,
+      behindSince: undefined,
+    };
+    this.#open.add(opened);
+    response.on("close", () => {
+      this.#open.delete(opened);
+      if (this.#open.size > 0) return;
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    });
+    response.write(`retry: ${RETRY_MS}\n\n`);
+    this.#update(opened, new Map());
+    this.#timer ??= setInterval(() => {
+      this.#tick();
+    }, TICK_MS).unref();
+  }
+
+  /** Ends all streams. */
+  close(): void {
+    for (const { response } of this.#open) response.end();
+  }
+
+  #requireRoom({ admin, consumer }: Viewer): void {
+    if (this.#open.size >= MAX_CONSOLES) {
+      throw new ApiError("consoles_full", {
+        message: `As many consoles are open as the gateway allows (${MAX_CONSOLES}). Close one, or retry later.`,
+      });
+    }
+    if (admin) return;
+    const own = [...this.#open].filter(({ viewer }) => viewer.consumer.name === consumer.name).length;
+    if (own < MAX_OF_KEY) return;
+    throw new ApiError("consoles_full", {
+      message: `As many consoles are open as the gateway allows one key (${MAX_OF_KEY}). Close one, or retry later.`,
+    });
+  }
+
+  #tick(): void {
+    const overviews = new Map<Consumer, Drawn>();
+    for (const each of this.#open) this.#update(each, overviews);
+  }
+
+  #update(to: Console, overviews: Map<Consumer, Drawn>): void {
+    const { viewer, response } = to;
+    const { keys, slowReaderTimeoutMs } = this.#options;
+    if (!keys.isEmpty && !keys.isCurrent(viewer.consumer, to.keyId)) {
+      // Its key has been revoked or changed: it is told so when it connects again.
+      response.end();
+      return;
+    }
+    const now = performance.now();
+    if (response.writableNeedDrain) {
+      to.behindSince ??= now;
+      if (now - to.behindSince > slowReaderTimeoutMs) response.destroy();
+      return;
+    }
+    to.behindSince = undefined;
+    const text = this.#overviewEvent(to, overviews) + this.#requestEvents(to);
+    if (text === "" && now - to.wroteAt < heartbeatSeconds * 1000) return;
+    to.wroteAt = now;
+    response.write(text === "" ? comment("alive") : text);
+  }
+
+  #overviewEvent(to: Console, overviews: Map<Consumer, Drawn>): string {
+    const { consumer } = to.viewer;
+    let drawn = overviews.get(consumer);
+    if (drawn === undefined) {
+      drawn = draw(this.#options.overviewFor(to.viewer));
+      overviews.set(consumer, drawn);
+    }
+    if (drawn.lasting === to.shown) return "";
+    to.shown = drawn.lasting;
+    return drawn.event;
+  }
+
+  #requestEvents(to: Console): string {
+    const { finished } = this.#options;
+    if (finished.written === to.written) return "";
+    const { shown, skipped } = finished.since(to.written, to.viewer, MAX_REQUESTS_PER_TICK);
+    to.written = finished.written;
+    const requests = shown.map((each) => namedEvent("request", JSON.stringify(each))).join("");
+    return skipped === 0 ? requests : namedEvent("skipped", JSON.stringify({ requests: skipped })) + requests;
+  }
+}
+
+/** An overview as it is sent, and what of it does not change by itself. */
+interface Drawn {
+  readonly event: string;
+  readonly lasting: string;
+}
+
+function draw(overview: Overview): Drawn {
+  const lasting = {
+    ...overview,
+    at: "",
+    backends: overview.backends.map((each) => ({ ...each, probe_ms: each.probe_ms === null })),
+    requests: overview.requests.map((each) => ({ ...each, age_ms: 0 })),
+  };
+  return { event: namedEvent("overview", JSON.stringify(overview)), lasting: JSON.stringify(lasting) };
+}

@@ -1,0 +1,43 @@
+import * as z from "zod";
+import { count, moment, text } from "./common.ts";
+
+/** One thing that was checked. */
+export const finding = z.object({
+  check: z.enum([
+    "backend",
+    "circuit_breaker",
+    "required_model",
+    "kept_loaded_model",
+    "gpu",
+    "key_file",
+    "key_expiry",
+    "memory",
+    "clock",
+    "usage_file",
+  ]),
+  level: z.enum(["ok", "warning", "error"]),
+  subject: text.nullable().describe("The server, model, key or file that it is about."),
+  message: text.describe("One sentence: what is so."),
+  advice: text.nullable().describe("One sentence: what to do."),
+});
+
+/** `GET /admin/health` */
+export const health = z.object({
+  at: moment,
+  level: z.enum(["ok", "warning", "error"]).describe("The worst of the findings."),
+  findings: z
+    .array(finding)
+    .describe(
+      "A key without the admin flag gets those about the models that it may use and its own expiry, and one for all servers.",
+    ),
+  gateway: z.object({
+    version: text,
+    started_at: moment,
+    uptime_seconds: count,
+    memory_bytes: count,
+    memory_limit_bytes: count.nullable().describe("Of the container; null: no limit."),
+  }),
+});
+
+export type Finding = z.infer<typeof finding>;
+export type Health = z.infer<typeof health>;

@@ -1,0 +1,88 @@
+import * as z from "zod";
+import { amount, count, moment, phase, text } from "./common.ts";
+
+export const backend = z.object({
+  name: text.describe("`host:port`"),
+  state: z
+    .enum(["available", "unreachable", "draining", "circuit_open"])
+    .describe(
+      "`draining`: it gets no new requests because it is about to be replaced. `circuit_open`: it broke off the " +
+        "requests of several clients in a row and is left alone for a moment.",
+    ),
+  probe_ms: amount.nullable().describe("How long its last probe took; null while it is unreachable."),
+  slots_used: count.describe("Requests of this gateway that it runs."),
+  slots_limit: count.describe("Requests that it runs at once."),
+  loading: z.array(text).describe("Models that it is loading."),
+});
+
+export const installedModel = z.object({
+  name: text,
+  size_bytes: count,
+  modified_at: text,
+  backends: z.array(text).describe("Servers that have it; empty for a key without the admin flag."),
+});
+
+export const loadedModel = z.object({
+  name: text,
+  backend: text.nullable().describe("null for a key without the admin flag."),
+  size_bytes: count.nullable().describe("What it takes of memory, GPU memory included."),
+  vram_bytes: count.nullable().describe("What of that is on GPUs."),
+  gpu_share: z.number().min(0).max(1).nullable(),
+  context_tokens: count.nullable(),
+  expires_at: moment
+    .nullable()
+    .describe("When it will be unloaded if nobody uses it; null: not known, or never."),
+});
+
+export const requestInFlight = z.object({
+  id: text.describe("For `/admin/requests/{id}/cancel`; unique, also over restarts."),
+  request_id: text.describe("`x-request-id`, which the client may choose."),
+  trace_id: text.nullable(),
+  route: text,
+  key: text.nullable(),
+  model: text.nullable(),
+  backend: text.nullable().describe("The server that runs it; null for a key without the admin flag."),
+  stream: z.boolean(),
+  priority: text.nullable().describe("Reserved: requests have no priorities yet."),
+  phase,
+  started_at: moment,
+  age_ms: count,
+  prompt_tokens: count
+    .nullable()
+    .describe("An estimate until Ollama has counted them; null while it is waiting."),
+  generated_tokens: count.describe(
+    "So far; 0 for a buffered request, which shows nothing until it is complete.",
+  ),
+  can_cancel: z.boolean(),
+});
+
+/** `GET /admin/overview`, and the data of the event `overview`. */
+export const overview = z.object({
+  at: moment,
+  draining: z.boolean().describe("Whether the gateway is about to stop."),
+  backends: z.array(backend).describe("Empty for a key without the admin flag."),
+  models: z.object({
+    installed: z.array(installedModel).describe("Those that the caller may use."),
+    loaded: z.array(loadedModel),
+    omitted: count.describe("Installed models beyond the first 500."),
+  }),
+  queue: z.object({
+    length: count.describe("Requests of all keys that wait for a slot or a load."),
+    limit: count,
+    waiting: z
+      .array(z.object({ key: text.nullable(), priority: text.nullable(), requests: count }))
+      .describe("By key; for a key without the admin flag, its own only."),
+  }),
+  in_flight: count.describe("Requests of all keys that have a slot."),
+  loads: count.describe("Models that are being loaded."),
+  requests: z
+    .array(requestInFlight)
+    .describe("Oldest first, 200 at most. A key without the admin flag sees its own."),
+  requests_omitted: count,
+});
+
+export type BackendState = z.infer<typeof backend>;
+export type InstalledModel = z.infer<typeof installedModel>;
+export type LoadedModel = z.infer<typeof loadedModel>;
+export type RequestInFlight = z.infer<typeof requestInFlight>;
+export type Overview = z.infer<typeof overview>;

@@ -1,0 +1,231 @@
+import type { FastifyRequest } from "fastify";
+import type { ErrorCode } from "../errors.ts";
+import { canonicalModelName } from "../ollama/model-name.ts";
+import type { FinishedRequest } from "./contract/requests.ts";
+import { cutText } from "./cut-text.ts";
+import { type ShownMessage, cutMessage, shownMessage, shownParam } from "./shown-message.ts";
+import type { Viewer } from "./viewer.ts";
+
+const KEPT = 500;
+
+// A longer one is no model's.
+const MAX_NAME = 256;
+
+// Of a prompt and of a response, where they are kept at all: 16 MB for all requests.
+const MAX_TEXT = 16_384;
+
+/** What is kept of a request that has ended: no body, no connection, nothing that would keep one. */
+interface Finished {
+  readonly serial: number;
+  readonly requestId: string;
+  readonly traceId: string | undefined;
+  readonly route: string;
+  readonly key: string;
+  readonly model: string | undefined;
+  readonly backend: string | undefined;
+  readonly stream: boolean | undefined;
+  readonly status: number;
+  /** Ms since this process began. */
+  readonly startedAt: number;
+  readonly totalMs: number;
+  readonly queueMs: number;
+  readonly loadMs: number;
+  readonly heldMs: number;
+  readonly promptMs: number;
+  readonly generateMs: number;
+  readonly firstTokenMs: number | undefined;
+  readonly promptTokens: number | undefined;
+  readonly generatedTokens: number;
+  readonly error: KeptError | undefined;
+  readonly text: FinishedRequest["text"];
+}
+
+interface KeptError {
+  readonly code: ErrorCode;
+  /** As the client got it. */
+  readonly message: string;
+  readonly param: string | null;
+  readonly shown: ShownMessage;
+}
+
+/** What of the finished requests is wanted. */
+export interface FinishedFilter {
+  readonly key: string | undefined;
+  readonly model: string | undefined;
+  readonly status: string | undefined;
+  readonly limit: number;
+}
+
+/** The last requests that have ended. */
+export class FinishedRequests {
+  readonly #ring: (Finished | undefined)[] = new Array<Finished | undefined>(KEPT).fill(undefined);
+  readonly #idOf: (serial: number) => string;
+  readonly #showsText: boolean;
+  #written = 0;
+
+  /** @param idOf what the admin API calls a request; @param showsText as LOG_TEXT says */
+  constructor(idOf: (serial: number) => string, showsText: boolean) {
+    this.#idOf = idOf;
+    this.#showsText = showsText;
+  }
+
+  /** How many there have been. */
+  get written(): number {
+    return this.#written;
+  }
+
+  add({ record, id, consumer, routeOptions }: FastifyRequest, status: number, totalMs: number): void {
+    const { admitted, error, usage } = record;
+    this.#ring[this.#written % KEPT] = {
+      serial: record.serial,
+      requestId: id,
+      traceId: record.trace?.traceId,
+      route: routeOptions.url ?? "unknown",
+      key: consumer.name,
+      model: record.model === undefined ? undefined : cutText(record.model, MAX_NAME),
+      backend: admitted?.backendName,
+      stream: record.stream,
+      status,
+      startedAt: record.startedAt,
+      totalMs,
+      queueMs: admitted?.queueMs ?? 0,
+      loadMs: admitted?.loadMs ?? 0,
+      heldMs: admitted?.heldMs ?? 0,
+      promptMs: record.promptMs,
+      generateMs: record.generationMs,
+      firstTokenMs: record.firstTokenMs,
+      promptTokens: usage?.prompt_tokens,
+      generatedTokens: record.generatedTokens,
+      error: error && {
+        code: error.code,
+        message: cutMessage(error.message),
+        param: error.param,
+        shown: shownMessage(error),
+      },
+      text: record.prompt === undefined ? null : textOf(record.prompt, record.answer),
+    };
+    this.#written += 1;
+  }
+
+  /** Newest first. */
+  list(viewer: Viewer, { key, model, status, limit }: FinishedFilter): FinishedRequest[] {
+    const canonical = model === undefined ? undefined : canonicalModelName(model);
+    const found: FinishedRequest[] = [];
+    for (const each of this.#newestFirst()) {
+      if (found.length >= limit) break;
+      if (!viewer.sees(each.key) || (key !== undefined && each.key !== key)) continue;
+      if (canonical !== undefined && canonicalModelName(each.model ?? "") !== canonical) continue;
+      if (status !== undefined && !hasStatus(each, status)) continue;
+      found.push(this.#show(each, viewer));
+    }
+    return found;
+  }
+
+  /** How many of those that are kept the viewer may see. */
+  countFor(viewer: Viewer): number {
+    let count = 0;
+    for (const each of this.#newestFirst()) if (viewer.sees(each.key)) count += 1;
+    return count;
+  }
+
+  /**
+   * Those that have ended since as many as `written` had, oldest first.
+   *
+   * @param max how many at most; the oldest are left out
+   */
+  since(
+    written: number,
+    viewer: Viewer,
+    max: number,
+  ): { readonly shown: FinishedRequest[]; readonly skipped: number } {
+    const seen: Finished[] = [];
+    let left = this.#written - written;
+    for (const each of this.#newestFirst()) {
+      if (left <= 0) break;
+      left -= 1;
+      if (viewer.sees(each.key)) seen.push(each);
+    }
+    const shown = seen.slice(0, max).reverse();
+    // Those that the ring has forgotten are nobody's that could be named.
+    return { shown: shown.map((each) => this.#show(each, viewer)), skipped: seen.length - shown.length };
+  }
+
+  *#newestFirst(): Generator<Finished> {
+    for (let n = 1; n <= Math.min(this.#written, KEPT); n += 1) {
+      const each = this.#ring[(this.#written - n) % KEPT];
+      if (each !== undefined) yield each;
+    }
+  }
+
+  #show(each: Finished, viewer: Viewer): FinishedRequest {
+    const isOwn = each.key !== "" && each.key === viewer.consumer.name;
+    const { error, text, generateMs, generatedTokens } = each;
+    const showsAll = isOwn || this.#showsText;
+    return {
+      id: this.#idOf(each.serial),
+      request_id: each.requestId,
+      trace_id: each.traceId ?? null,
+      route: each.route,
+      key: each.key || null,
+      model: each.model ?? null,
+      backend: viewer.backend(each.backend),
+      stream: each.stream ?? null,
+      status: each.status,
+      started_at: new Date(performance.timeOrigin + each.startedAt).toISOString(),
+      total_ms: rounded(each.totalMs),
+      phases: phasesOf(each),
+      first_token_ms: each.firstTokenMs === undefined ? null : rounded(each.firstTokenMs),
+      prompt_tokens: each.promptTokens ?? null,
+      generated_tokens: each.promptTokens === undefined && generatedTokens === 0 ? null : generatedTokens,
+      tokens_per_second:
+        generateMs > 0 && generatedTokens > 0 ? rounded(generatedTokens / (generateMs / 1000)) : null,
+      error: error
+        ? {
+            code: error.code,
+            message: showsAll ? error.message : error.shown.message,
+            message_hidden: !showsAll && error.shown.isHidden,
+            param: showsAll ? error.param : shownParam(error.param),
+          }
+        : null,
+      text,
+    };
+  }
+}
+
+/** Of a request that was cut short, Ollama has reported nothing. */
+function phasesOf(each: Finished): FinishedRequest["phases"] {
+  const { queueMs, loadMs, heldMs, promptMs, generateMs, firstTokenMs, totalMs } = each;
+  const waited = queueMs + loadMs;
+  const isReported = promptMs > 0 || generateMs > 0;
+  const generating =
+    isReported || firstTokenMs === undefined ? generateMs : Math.max(0, totalMs - firstTokenMs);
+  const reading = isReported ? promptMs : Math.max(0, Math.min(heldMs, totalMs - waited) - generating);
+  return {
+    queue_ms: rounded(queueMs),
+    load_ms: rounded(loadMs),
+    prompt_ms: rounded(reading),
+    generate_ms: rounded(generating),
+  };
+}
+
+function hasStatus({ status, error }: Finished, wanted: string): boolean {
+  if (wanted === "ok") return error === undefined && status < 400;
+  if (wanted === "error") return error !== undefined || status >= 400;
+  return /^\d/.test(wanted) ? status === Number(wanted) : error?.code === wanted;
+}
+
+function textOf(prompt: unknown, answer: string | readonly string[] | undefined): FinishedRequest["text"] {
+  const [asked, responded] = [
+    JSON.stringify(prompt),
+    typeof answer === "string" ? answer : (answer ?? []).join("\n"),
+  ];
+  return {
+    prompt: cutText(asked, MAX_TEXT),
+    response: cutText(responded, MAX_TEXT),
+    cut: asked.length > MAX_TEXT || responded.length > MAX_TEXT,
+  };
+}
+
+function rounded(value: number): number {
+  return Math.round(Math.max(0, value) * 10) / 10;
+}

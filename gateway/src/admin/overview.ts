@@ -1,0 +1,151 @@
+import type { AppContext } from "../app-context.ts";
+import type { Backend } from "../backends/backend.ts";
+import type { OllamaRunning } from "../ollama/types.ts";
+import type { Activity, RequestAtWork } from "./activity.ts";
+import type { Phase } from "./contract/common.ts";
+import type {
+  BackendState,
+  InstalledModel,
+  LoadedModel,
+  Overview,
+  RequestInFlight,
+} from "./contract/overview.ts";
+import { cutText } from "./cut-text.ts";
+import type { Viewer } from "./viewer.ts";
+
+const MAX_REQUESTS = 200;
+const MAX_MODELS = 500;
+const MAX_NAME = 256;
+
+// What is to stay for good expires in centuries.
+const FOR_GOOD_MS = 365 * 24 * 3_600_000;
+
+/** How things stand, as far as the viewer may know. */
+export function overviewOf(
+  { backends, scheduler, config }: Pick<AppContext, "backends" | "scheduler" | "config">,
+  activity: Activity,
+  viewer: Viewer,
+): Overview {
+  const now = Date.now();
+  const seen = activity.atWork().filter(({ admitted }) => viewer.sees(admitted.key));
+  const installed = installedModels(backends.all, viewer);
+  return {
+    at: new Date(now).toISOString(),
+    draining: scheduler.draining,
+    backends: viewer.admin ? backends.all.map((each) => stateOf(each, backends.loader.underWay)) : [],
+    models: {
+      installed: installed.slice(0, MAX_MODELS),
+      loaded: backends.all
+        .filter(({ alive }) => alive)
+        .flatMap((backend) =>
+          backend.running
+            .filter(({ name }) => viewer.allows(name))
+            .map((model) => loadedModel(model, backend, now, viewer)),
+        ),
+      omitted: Math.max(0, installed.length - MAX_MODELS),
+    },
+    queue: {
+      length: scheduler.waiting,
+      limit: config.QUEUE_LIMIT,
+      waiting: waitingByKey(seen),
+    },
+    in_flight: scheduler.inFlight,
+    loads: backends.loader.count,
+    requests: seen.slice(0, MAX_REQUESTS).map((each) => requestInFlight(each, viewer)),
+    requests_omitted: Math.max(0, seen.length - MAX_REQUESTS),
+  };
+}
+
+function stateOf(backend: Backend, loads: AppContext["backends"]["loader"]["underWay"]): BackendState {
+  const { name, probeMs, slots, inFlight } = backend;
+  return {
+    name,
+    state: availability(backend),
+    probe_ms: probeMs === undefined ? null : Math.round(probeMs * 10) / 10,
+    slots_used: inFlight,
+    slots_limit: slots,
+    loading: loads.filter((load) => load.backend === backend).map(({ model }) => model),
+  };
+}
+
+function availability({ alive, isCordoned, breaker }: Backend): BackendState["state"] {
+  if (isCordoned) return "draining";
+  if (!alive) return "unreachable";
+  return breaker.state === "closed" ? "available" : "circuit_open";
+}
+
+function installedModels(backends: readonly Backend[], viewer: Viewer): InstalledModel[] {
+  const models = new Map<string, InstalledModel>();
+  for (const backend of backends) {
+    if (!backend.alive) continue;
+    for (const { name, size, modified_at: modifiedAt } of backend.installed) {
+      if (!viewer.allows(name)) continue;
+      const known = models.get(name);
+      const on = viewer.admin ? [...(known?.backends ?? []), backend.name] : [];
+      models.set(name, {
+        name,
+        size_bytes: known?.size_bytes ?? byteCount(size) ?? 0,
+        modified_at: known?.modified_at ?? modifiedAt,
+        backends: on,
+      });
+    }
+  }
+  return [...models.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
+}
+
+function loadedModel(model: OllamaRunning, backend: Backend, now: number, viewer: Viewer): LoadedModel {
+  const [size, vram] = [byteCount(model.size), byteCount(model.size_vram)];
+  // By this machine's clock.
+  const expires = Date.parse(model.expires_at ?? "") - backend.clockAheadMs;
+  const isKnown = Number.isFinite(expires) && Math.abs(expires - now) < FOR_GOOD_MS;
+  return {
+    name: model.name,
+    backend: viewer.backend(backend.name),
+    size_bytes: size ?? null,
+    vram_bytes: vram ?? null,
+    gpu_share: size === undefined || size === 0 || vram === undefined ? null : Math.min(1, vram / size),
+    context_tokens: byteCount(model.context_length) ?? null,
+    expires_at: isKnown ? new Date(expires).toISOString() : null,
+  };
+}
+
+/** What Ollama says is a count, if it is one. */
+function byteCount(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}
+
+function waitingByKey(seen: readonly RequestAtWork[]): Overview["queue"]["waiting"] {
+  const counts = new Map<string, number>();
+  for (const { admitted } of seen) {
+    if (admitted.backend === undefined) counts.set(admitted.key, (counts.get(admitted.key) ?? 0) + 1);
+  }
+  return [...counts].map(([key, requests]) => ({ key: key || null, priority: null, requests }));
+}
+
+function requestInFlight({ id, request, admitted }: RequestAtWork, viewer: Viewer): RequestInFlight {
+  const { record } = request;
+  const runs = admitted.backend !== undefined;
+  return {
+    id,
+    request_id: request.id,
+    trace_id: record.trace?.traceId ?? null,
+    route: request.routeOptions.url ?? "unknown",
+    key: admitted.key || null,
+    model: record.model === undefined ? null : cutText(record.model, MAX_NAME),
+    backend: viewer.backend(admitted.backend?.name),
+    stream: record.stream === true,
+    priority: null,
+    phase: phaseOf({ request, admitted }),
+    started_at: new Date(performance.timeOrigin + record.startedAt).toISOString(),
+    age_ms: Math.round(record.elapsedMs()),
+    prompt_tokens: runs || record.usage !== undefined ? record.promptTokens : null,
+    generated_tokens: record.generatedTokens,
+    can_cancel: true,
+  };
+}
+
+function phaseOf({ request: { record }, admitted }: Omit<RequestAtWork, "id">): Phase {
+  if (admitted.backend === undefined) return admitted.waitsForLoad ? "loading" : "queued";
+  // Of the call that runs: a request may have several.
+  return record.firstTokenMs !== undefined && record.estimatedTokens > 0 ? "generating" : "prompt";
+}

@@ -1,0 +1,133 @@
+import type { FastifyInstance } from "fastify";
+import packageJson from "../../package.json" with { type: "json" };
+import type { AppContext } from "../app-context.ts";
+import type { KeyStore } from "../auth/key-store.ts";
+import type { UsageLedger } from "../auth/usage-ledger.ts";
+import { describe } from "../openapi/operation.ts";
+import type { Activity } from "./activity.ts";
+import { cancelRequest } from "./cancel.ts";
+import { Consoles } from "./consoles.ts";
+import { health } from "./contract/health.ts";
+import { history } from "./contract/history.ts";
+import { overview } from "./contract/overview.ts";
+import { cancelled, finishedRequests, finishedRequestsQuery } from "./contract/requests.ts";
+import { type Session, session } from "./contract/session.ts";
+import { usage } from "./contract/usage.ts";
+import { healthOf } from "./health.ts";
+import { overviewOf } from "./overview.ts";
+import { readFilter } from "./read-filter.ts";
+import { requireSameSite } from "./same-site.ts";
+import { usageOf } from "./usage.ts";
+import { Viewer } from "./viewer.ts";
+
+export interface AdminOptions {
+  readonly gateway: AppContext;
+  readonly keys: KeyStore;
+  /** What counts against budgets. */
+  readonly ledger: UsageLedger;
+  readonly activity: Activity;
+}
+
+const described = {
+  session: describe({
+    summary: "Who the caller is for the admin API, and what it may see.",
+    response: session,
+  }),
+  overview: describe({
+    summary:
+      "What runs now: servers, models, queue and requests in flight. A key without the admin flag sees its own requests.",
+    response: overview,
+  }),
+  events: describe({
+    summary:
+      "The same, as server-sent events: `overview` when it has changed, once a second at most, `request` for each request " +
+      "that has ended, `skipped` for how many have no event of their own. 32 consoles may be open, 8 of one key without " +
+      "the admin flag.",
+    response: "text/event-stream",
+  }),
+  history: describe({
+    summary: "The last hour, a point for each five seconds, of all keys together.",
+    response: history,
+  }),
+  requests: describe({
+    summary:
+      "The last 500 posted requests that have ended, newest first. A key without the admin flag sees its own.",
+    query: finishedRequestsQuery,
+    response: finishedRequests,
+  }),
+  cancel: describe({
+    summary:
+      "Cancels a request that waits or runs: with a key that has the admin flag, or with the key that sent it.",
+    response: cancelled,
+    isLookup: true,
+  }),
+  usage: describe({
+    summary: "What keys have used today and this month. A key without the admin flag sees its own.",
+    response: usage,
+  }),
+  health: describe({
+    summary: "What is well and what is not, as far as the gateway knows.",
+    response: health,
+  }),
+};
+
+/** The admin API: what the console and `npm run status` show. */
+export function adminRoutes(root: FastifyInstance, { gateway, keys, ledger, activity }: AdminOptions): void {
+  const { config, log } = gateway;
+  const overviewFor = (viewer: Viewer) => overviewOf(gateway, activity, viewer);
+  const consoles = new Consoles({
+    overviewFor,
+    finished: activity.finished,
+    keys,
+    slowReaderTimeoutMs: config.SLOW_READER_TIMEOUT_MS,
+  });
+  void root.register((app, _options, registered) => {
+    app.addHook("onRequest", (request, reply, done) => {
+      void reply.header("cache-control", "no-store");
+      requireSameSite(request);
+      done();
+    });
+    app.addHook("preClose", (done) => {
+      consoles.close();
+      done();
+    });
+
+    app.get("/admin/session", described.session, (request): Session => {
+      const viewer = new Viewer(request, keys);
+      return {
+        keys_configured: !keys.isEmpty,
+        key: viewer.consumer.name || null,
+        rights: { admin: viewer.admin },
+        version: packageJson.version,
+        log_text: config.LOG_TEXT === "on",
+        started_at: new Date(performance.timeOrigin).toISOString(),
+        now: new Date().toISOString(),
+      };
+    });
+    app.get("/admin/overview", described.overview, (request) => overviewFor(new Viewer(request, keys)));
+    app.get("/admin/events", { ...described.events, exposeHeadRoute: false }, (request, reply) => {
+      consoles.open(request, reply, new Viewer(request, keys));
+    });
+    app.get("/admin/history", described.history, (request) =>
+      activity.history.show(new Viewer(request, keys)),
+    );
+    app.get("/admin/requests", described.requests, (request) => {
+      const viewer = new Viewer(request, keys);
+      const filter = readFilter(request.query);
+      return { requests: activity.finished.list(viewer, filter), kept: activity.finished.countFor(viewer) };
+    });
+    app.post<{ Params: { id: string } }>("/admin/requests/:id/cancel", described.cancel, (request) => {
+      const { id } = request.params;
+      cancelRequest(activity, id, new Viewer(request, keys), request, log);
+      return { id, cancelled: true };
+    });
+    app.get("/admin/usage", described.usage, (request) => {
+      const { isPersistent } = ledger;
+      return usageOf({ keys, store: gateway.usage, isPersistent }, new Viewer(request, keys));
+    });
+    app.get("/admin/health", described.health, (request) =>
+      healthOf({ gateway, keys, ledger }, new Viewer(request, keys)),
+    );
+    registered();
+  });
+}
