@@ -8,6 +8,7 @@ export interface BenchOptions {
   readonly rounds?: string;
   readonly seconds?: string;
   readonly write?: boolean;
+  readonly seed?: string;
 }
 
 /** A number of the command line that has to be above 0. */

@@ -4,10 +4,10 @@ import { format, resolveConfig } from "prettier";
 import { SetupError } from "../host/exec.ts";
 import { machine } from "./machine.ts";
 
-const path = join(import.meta.dirname, "RESULTS.md");
+const RESULTS = join(import.meta.dirname, "RESULTS.md");
 
-/** Prints a benchmark's results, and on demand puts them into its section of RESULTS.md. */
-export async function publish(name: string, results: string, write: boolean): Promise<void> {
+/** Prints a benchmark's results, and on demand puts them into its section of RESULTS.md, or of another file. */
+export async function publish(name: string, results: string, write: boolean, path = RESULTS): Promise<void> {
   const date = new Date().toISOString().slice(0, 10);
   const text = [`- ${date}`, ...machine().map((line) => `- ${line}`), results].join("\n");
   console.log(text);

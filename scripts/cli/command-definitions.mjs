@@ -219,10 +219,14 @@ export const commands = /** @satisfies {Record<string, CommandDefinition>} */ (
       notes: "Needs no Docker. Exits with 1 if something works with Ollama and not through the gateway.",
     },
     bench: {
-      summary: "Measures the gateway beside its peers, its image, or a deployment beside Docker Compose.",
-      operands: ["[gateway|image|deployment]"],
+      summary:
+        "Measures the gateway beside its peers, its image, a deployment beside Docker Compose, or scheduling for 1,000 servers.",
+      operands: ["[gateway|image|deployment|scale]"],
       options: {
-        quick: { type: "boolean", text: "gateway: this gateway alone, one short round, half a minute" },
+        quick: {
+          type: "boolean",
+          text: "gateway: this gateway alone, one short round, half a minute; scale: 50 servers",
+        },
         only: { type: "string", value: "PEERS", text: "gateway: some peers, such as ours,nginx" },
         before: {
           type: "string",
@@ -239,7 +243,15 @@ export const commands = /** @satisfies {Record<string, CommandDefinition>} */ (
           value: "SECONDS",
           text: "gateway: how long each load lasts; 3 by default, with --quick 2",
         },
-        write: { type: "boolean", text: "write the result to bench/RESULTS.md" },
+        seed: {
+          type: "string",
+          value: "NUMBER",
+          text: "scale: the random choices of another run; 1 by default",
+        },
+        write: {
+          type: "boolean",
+          text: "write the result to bench/RESULTS.md, for scale to bench/scale/RESULTS.md",
+        },
       },
       notes: "bench/README.md says how it is measured, and what the numbers mean.",
     },

@@ -2,10 +2,16 @@
 import { benchDeployment } from "../../bench/deployment.ts";
 import { benchGateway } from "../../bench/gateway.ts";
 import { benchImage } from "../../bench/image.ts";
+import { benchScale } from "../../bench/scale.ts";
 import { SetupError } from "../../host/exec.ts";
 import { command } from "../cli/command.ts";
 
-const benchmarks = { deployment: benchDeployment, gateway: benchGateway, image: benchImage };
+const benchmarks = {
+  deployment: benchDeployment,
+  gateway: benchGateway,
+  image: benchImage,
+  scale: benchScale,
+};
 
 await command("bench", async ({ options, operands: [name = "gateway", ...more] }) => {
   if (!Object.hasOwn(benchmarks, name) || more.length > 0)

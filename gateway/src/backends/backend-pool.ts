@@ -1,23 +1,14 @@
-import type { Backend } from "./backend.ts";
+import type { Backend, Connect } from "./backend.ts";
 import { BackendSet } from "./backend-set.ts";
 import type { Config } from "../config/config.ts";
-import { ApiError, modelNotFound } from "../errors.ts";
+import { ApiError } from "../errors.ts";
 import { type LoadPath, preload } from "./preload.ts";
-import type { ModelRequirement } from "./loaded-models.ts";
 import { type ModelFacts, ModelFactsCache, embedsOnly } from "./model-facts.ts";
 import { ModelLoader } from "./model-loader.ts";
+import { Placement, whyNot } from "./placement.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import type { JsonRequestOptions, OllamaClient } from "../ollama/client.ts";
 import type { OllamaModel, UnaryRequest } from "../ollama/types.ts";
-
-/** Where a request can go now. */
-export type Choice =
-  /** There, at once. */
-  | { readonly ready: Backend }
-  /** Nowhere yet: servers that could run it are busy, the model is being loaded, or there is no server so far. */
-  | { readonly wait: "slot" | "load" | "server" }
-  /** Nowhere at all. */
-  | { readonly impossible: ApiError };
 
 // A model that is missed is looked for at once; this only notices what nobody asks for.
 const POLLS_PER_STOCKTAKING = 5;
@@ -25,16 +16,14 @@ const POLLS_PER_STOCKTAKING = 5;
 // A server that generates on every core may take its time to say what a model is.
 const PROBES_FOR_FACTS = 10;
 
-const WAIT_FOR_SLOT: Choice = { wait: "slot" };
-const WAIT_FOR_LOAD: Choice = { wait: "load" };
-const WAIT_FOR_SERVER: Choice = { wait: "server" };
-
 /** The Ollama servers: which of them can run a request, and what they hold together. */
 export class BackendPool {
   /** Those there are now. */
   all: readonly Backend[];
   readonly members: BackendSet;
   readonly loader: ModelLoader;
+  /** Where requests go. */
+  readonly placement: Placement;
   readonly #keptLoaded: readonly string[];
   readonly #required: readonly string[];
   readonly #facts = new ModelFactsCache();
@@ -44,14 +33,18 @@ export class BackendPool {
   readonly #timer: NodeJS.Timeout;
   #looked = false;
 
-  constructor(config: Config) {
+  /** @param connect makes the clients that talk to the servers */
+  constructor(config: Config, connect?: Connect) {
     const { LLM_SERVICE_HOST_IP: host, LLM_SERVICE_PORT: port, LLM_BACKENDS: several } = config;
-    this.members = new BackendSet(config, several.length > 0 ? several : [{ host, port }]);
+    this.members = new BackendSet(config, several.length > 0 ? several : [{ host, port }], connect);
     this.all = this.members.all;
     this.#keptLoaded = config.KEEP_LOADED_MODELS;
     this.#required = config.REQUIRED_MODELS.map(canonicalModelName);
     this.#factsTimeoutMs = config.PROBE_TIMEOUT_MS * PROBES_FOR_FACTS;
     this.loader = new ModelLoader(config.LOAD_TIMEOUT_MS, new Set(this.#keptLoaded.map(canonicalModelName)));
+    this.placement = new Placement(this.members, this.loader, () => {
+      this.onChange();
+    });
     let polls = 0;
     this.#timer = setInterval(() => {
       polls += 1;
@@ -88,47 +81,6 @@ export class BackendPool {
     return Math.max(...this.all.map((backend) => backend.loaded.staysMs(model)));
   }
 
-  /** Whether it is known where the model is, so that a request for it can be placed without asking. */
-  knows(model: string): boolean {
-    return this.all.some((backend) => backend.reachable && backend.holds(model));
-  }
-
-  /**
-   * Chooses for a request: a server that has the model loaded and is least busy, else one that has it. A load that is
-   * needed is begun here, and is not the request's own: it goes on when the request is given up. A server whose breaker
-   * is open comes last, and is used all the same when there is no other: refusing the request would help nobody.
-   *
-   * @param except servers that have failed the request
-   */
-  choose(requirement: ModelRequirement, except: ReadonlySet<Backend> | undefined): Choice {
-    let best: Backend | undefined;
-    let cold: Backend | undefined;
-    let busy = false;
-    const isCandidate = (backend: Backend): boolean =>
-      backend.reachable && backend.holds(requirement.model) && except?.has(backend) !== true;
-    const mindsBreakers = this.all.some((backend) => backend.breaker.allows && isCandidate(backend));
-    for (const backend of this.all) {
-      if (!isCandidate(backend) || (mindsBreakers && !backend.breaker.allows)) continue;
-      if (!backend.loaded.has(requirement)) {
-        if (backend.hasFreeSlot && isLessBusy(backend, cold)) cold = backend;
-        else if (!backend.hasFreeSlot) busy = true;
-      } else if (!backend.hasFreeSlot) busy = true;
-      else if (isLessBusy(backend, best)) best = backend;
-    }
-    if (best !== undefined) return { ready: best };
-    if (this.loader.isLoading(requirement)) return busy ? WAIT_FOR_SLOT : WAIT_FOR_LOAD;
-    // Another server is made ready while the ones that are have their hands full, unless it just failed to.
-    if (cold !== undefined && !(busy && this.loader.failedLately(cold, requirement))) {
-      void this.loader.begin(cold, requirement).finally(() => {
-        this.onChange();
-      });
-      return busy ? WAIT_FOR_SLOT : WAIT_FOR_LOAD;
-    }
-    if (busy) return WAIT_FOR_SLOT;
-    const isStarting = this.members.isStarting && !this.all.some((backend) => backend.reachable);
-    return isStarting ? WAIT_FOR_SERVER : { impossible: this.#whyNot(requirement.name) };
-  }
-
   /**
    * Asks for something that is answered at once and whole, of a server that holds the model.
    *
@@ -156,7 +108,7 @@ export class BackendPool {
       .toSorted(
         (left, right) => Number(right.usable) - Number(left.usable) || left.inFlight - right.inFlight,
       );
-    let failure = this.#whyNot(question.model);
+    let failure = whyNot(this.all, question.model);
     for (const backend of order) {
       try {
         return await request(backend.client);
@@ -186,7 +138,7 @@ export class BackendPool {
     const model = canonicalModelName(name);
     if (this.#digestOf(model) === undefined) await this.refresh(model);
     const digest = this.#digestOf(model);
-    if (digest === undefined) throw this.#whyNot(name);
+    if (digest === undefined) throw whyNot(this.all, name);
     return this.#facts.get(model, digest, async () => {
       const overdue = AbortSignal.timeout(this.#factsTimeoutMs);
       try {
@@ -244,9 +196,12 @@ export class BackendPool {
   async #discover(): Promise<void> {
     const before = this.members.all;
     const added = await this.members.refresh();
-    this.all = this.members.all;
-    const now = new Set(this.all);
-    for (const backend of before) if (!now.has(backend)) this.loader.abandon(backend);
+    if (this.members.all !== before) {
+      this.all = this.members.all;
+      this.placement.use(this.all);
+      const now = new Set(this.all);
+      for (const backend of before) if (!now.has(backend)) this.loader.abandon(backend);
+    }
     await Promise.all(added.map((backend) => Promise.all([backend.stock.join(), backend.state.join()])));
     if (this.members.all !== before) this.#afterLook();
   }
@@ -283,20 +238,6 @@ export class BackendPool {
     if (known !== undefined) return loadPathOf(known);
     return this.facts(name).then(loadPathOf, () => "/api/generate");
   };
-
-  /** @param name the model's, as the client wrote it */
-  #whyNot(name: string | undefined): ApiError {
-    const reachable = this.all.filter((backend) => backend.reachable);
-    const model = canonicalModelName(name ?? "");
-    const elsewhere = this.all.some((backend) => !backend.reachable && backend.mayHold(model));
-    if (reachable.length === 0 || elsewhere || name === undefined)
-      return new ApiError("upstream_unreachable");
-    return modelNotFound(name);
-  }
-}
-
-function isLessBusy(backend: Backend, than: Backend | undefined): boolean {
-  return than === undefined || backend.inFlight / backend.slots < than.inFlight / than.slots;
 }
 
 function loadPathOf(facts: ModelFacts): LoadPath {

@@ -1,4 +1,4 @@
-import { Backend } from "./backend.ts";
+import { Backend, type Connect } from "./backend.ts";
 import type { Config } from "../config/config.ts";
 import { DiscoveredName } from "./discovered-name.ts";
 import type { BackendAddress } from "../ollama/address.ts";
@@ -17,16 +17,19 @@ export class BackendSet {
   readonly names: readonly DiscoveredName[];
   readonly #entries: readonly (Backend | DiscoveredName)[];
   readonly #config: Config;
+  readonly #connect: Connect | undefined;
   /** Their name does not lead to them any more, and they still run requests. By "address:port". */
   readonly #draining = new Map<string, Backend>();
   readonly #failing = new Set<DiscoveredName>();
 
-  constructor(config: Config, addresses: readonly BackendAddress[]) {
+  /** @param connect makes the clients that talk to the servers */
+  constructor(config: Config, addresses: readonly BackendAddress[], connect?: Connect) {
     this.#config = config;
+    this.#connect = connect;
     this.#entries = addresses.map((each) =>
       each.everyAddress === true
         ? new DiscoveredName(each, config.PROBE_TIMEOUT_MS)
-        : new Backend(config, each),
+        : new Backend(config, each, connect),
     );
     this.names = this.#entries.filter((each) => each instanceof DiscoveredName);
     this.all = this.#entries.filter((each) => each instanceof Backend);
@@ -79,7 +82,7 @@ export class BackendSet {
         const key = `${address.host}:${address.port}`;
         if (next.has(key)) continue;
         const known = before.get(key) ?? this.#draining.get(key);
-        const backend = known ?? new Backend(this.#config, address);
+        const backend = known ?? new Backend(this.#config, address, this.#connect);
         if (!before.has(key)) added.push(backend);
         this.#draining.delete(key);
         next.set(key, backend);

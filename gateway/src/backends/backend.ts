@@ -4,6 +4,7 @@ import type { Config } from "../config/config.ts";
 import { ApiError, type ErrorCode, type Subject } from "../errors.ts";
 import { HostResolver } from "../lib/host-resolver.ts";
 import {
+  haveSameKeys,
   LoadedModels,
   type ModelRequirement,
   type NeededContext,
@@ -16,6 +17,11 @@ import { estimatePromptTokens } from "../ollama/prompt-size.ts";
 import type { OllamaModel, OllamaRunning } from "../ollama/types.ts";
 import { type Outcome, SingleFlight } from "../lib/single-flight.ts";
 import { type ThinkSupport, ThinkSupportCache } from "./think-support.ts";
+
+/** Makes the client that talks to a server. */
+export type Connect = (config: Config, address: BackendAddress) => OllamaClient;
+
+const connectOverHttp: Connect = (config, address) => new OllamaClient(timeoutsOf(config), address);
 
 // Probes in a row that come late before a server counts as gone.
 const OVERDUE_LIMIT = 2;
@@ -45,6 +51,8 @@ export class Backend {
   probeMs: number | undefined;
   /** It has had a model on a GPU since this process began. */
   hasGpu = false;
+  /** Called when it holds other models than before. */
+  onStockChange: () => void = () => undefined;
   readonly #followed: HostResolver;
   readonly #thinkSupport = new ThinkSupportCache();
   /** The digests of what is present, by model. */
@@ -56,11 +64,12 @@ export class Backend {
   #hasLived = false;
   #spared: NodeJS.Timeout | undefined;
 
-  constructor(config: Config, address: BackendAddress) {
+  /** @param connect makes the client that talks to it */
+  constructor(config: Config, address: BackendAddress, connect: Connect = connectOverHttp) {
     this.#followed = new HostResolver(address.host, config.PROBE_TIMEOUT_MS);
     this.name = `${address.host}:${address.port}`;
     this.slots = address.slots ?? config.OLLAMA_NUM_PARALLEL;
-    this.client = new OllamaClient(timeoutsOf(config), address);
+    this.client = connect(config, address);
     this.breaker = new Breaker(config.BREAKER_FAILURES, config.BREAKER_OPEN_MS);
   }
 
@@ -114,6 +123,11 @@ export class Backend {
     return this.inFlight < this.slots;
   }
 
+  /** The models that are present. */
+  get held(): Iterable<string> {
+    return this.#present.keys();
+  }
+
   holds(model: string): boolean {
     return this.#present.has(model);
   }
@@ -143,7 +157,7 @@ export class Backend {
    * @param source who sent it, for the breaker; undefined: the request is no evidence against the server
    */
   failed(error: ApiError, model: string, source: string | undefined): void {
-    if (error.code === "model_not_found") this.#present.delete(model);
+    if (error.code === "model_not_found" && this.#present.delete(model)) this.onStockChange();
     if (error.code === "upstream_unreachable") this.#alive = false;
     else if (isBroken(error)) {
       if (source !== undefined) this.breaker.fail(source);
@@ -242,8 +256,10 @@ export class Backend {
     try {
       const models = await this.client.models();
       this.installed = models;
+      const before = this.#present;
       this.#present = new Map(models.map(({ name, digest }) => [canonicalModelName(name), digest]));
       this.#known = true;
+      if (!haveSameKeys(before, this.#present)) this.onStockChange();
       return "settled";
     } catch (error) {
       // Whether it lives is for `state` to say.

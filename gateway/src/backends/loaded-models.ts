@@ -50,6 +50,8 @@ const CLOCK_STEP_MS = 1000;
 
 /** What one Ollama server has loaded: what it said last, and what has been learned since. */
 export class LoadedModels {
+  /** Called when other models are loaded than before. */
+  onChange: () => void = () => undefined;
   #models = new Map<string, Loaded>();
 
   /** Whether the model is loaded as it is requirement. */
@@ -83,8 +85,14 @@ export class LoadedModels {
     return this.#models.size;
   }
 
+  /** What has been loaded, and may have been unloaded since. */
+  get names(): Iterable<string> {
+    return this.#models.keys();
+  }
+
   /** Takes what the server said. @param now the time on its clock, ms */
   replace(running: readonly OllamaRunning[], now: number): void {
+    const before = this.#models;
     this.#models = new Map(
       running.map((entry) => {
         const model = canonicalModelName(entry.name);
@@ -104,6 +112,7 @@ export class LoadedModels {
         ];
       }),
     );
+    if (!haveSameKeys(before, this.#models)) this.onChange();
   }
 
   /** How long a client requirement the model kept that was the last to say so, ms. */
@@ -121,6 +130,7 @@ export class LoadedModels {
     const { model } = requirement;
     if (keptMs === 0) {
       this.#models.delete(model);
+      this.onChange();
       return;
     }
     const loaded = this.#models.get(model);
@@ -136,6 +146,7 @@ export class LoadedModels {
     } else {
       const requestedWith = new Set([settings]);
       this.#models.set(model, { context: undefined, requestedWith, until, keptMs, staysMs });
+      if (loaded === undefined) this.onChange();
     }
   }
 
@@ -143,6 +154,13 @@ export class LoadedModels {
     const loaded = this.#models.get(model);
     return loaded === undefined || loaded.until < performance.now() ? undefined : loaded;
   }
+}
+
+export function haveSameKeys(
+  left: ReadonlyMap<string, unknown>,
+  right: ReadonlyMap<string, unknown>,
+): boolean {
+  return left.size === right.size && [...left.keys()].every((key) => right.has(key));
 }
 
 // What most requests have.

@@ -30,7 +30,7 @@ export function requireCompletion(
     return undefined;
   }
   // A model that no server is known to hold is looked for when the request is admitted.
-  if (!backends.knows(canonicalModelName(model))) return undefined;
+  if (!backends.placement.knows(canonicalModelName(model))) return undefined;
   return checkUnknown(backends, model, AbortSignal.timeout(config.PROBE_TIMEOUT_MS)).then(() => {
     // Its client has left meanwhile.
     if (record.error !== undefined) throw record.error;

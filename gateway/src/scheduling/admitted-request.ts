@@ -10,6 +10,7 @@ import type { IndexedMember } from "../lib/indexed-set.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import { type RunnerOptions, runnerKeyOf, runnerOptionsOf } from "../ollama/runner-options.ts";
 import { CallTimings } from "./call-timings.ts";
+import type { WaitState } from "./wait-state.ts";
 
 export interface QueueLimits {
   /** How many requests may wait. */
@@ -29,6 +30,8 @@ export interface GenerationRequest extends ParameterNames {
   /** What the loaded model has to offer, where the request is not to have it loaded otherwise. */
   readonly neededContext?: NeededContext | undefined;
 }
+
+const SLOT: Readonly<WaitState> = { kind: "slot" };
 
 interface Relevant {
   readonly model?: string;
@@ -59,6 +62,8 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
   requirement: ModelRequirement;
   /** Called at intervals while the request waits for the load of its model, or for a first server. */
   onLoading: (() => void) | undefined;
+  /** Which conversation it continues, where that may matter. */
+  conversation: string | undefined;
   /** The server that runs it. */
   backend: Backend | undefined;
   /** The name of the server that ran it last. */
@@ -76,7 +81,8 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
   #timings = new CallTimings();
   /** The turns before this one. */
   #pastTimings: CallTimings[] | undefined;
-  #waitsFor: "slot" | "load" | "server" = "slot";
+  /** What it waits for, while it does. */
+  waitState: Readonly<WaitState> = SLOT;
   #deadline: NodeJS.Timeout | undefined;
   #settle: { resolve(): void; reject(error: ApiError): void } | undefined;
 
@@ -191,8 +197,9 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     (this.#pastTimings ??= []).push(this.#timings);
     this.#timings = new CallTimings();
     this.requirement = modelRequirementOf(asked);
+    this.conversation = undefined;
     this.#body = asked.body;
-    this.#waitsFor = "slot";
+    this.waitState = SLOT;
     this.failedBackends = undefined;
     this.lastFailure = undefined;
   }
@@ -227,16 +234,11 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
   }
 
   get waitsForLoad(): boolean {
-    return this.#waitsFor === "load";
-  }
-
-  waitsFor(what: "slot" | "load" | "server"): void {
-    this.#waitsFor = what;
+    return this.waitState.kind === "load";
   }
 
   loadEnded(): void {
-    if (this.#waitsFor === "load") this.#timings.loaded();
-    this.#waitsFor = "slot";
+    if (this.waitsForLoad) this.#timings.loaded();
     this.#deadline?.refresh();
   }
 
@@ -253,16 +255,17 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     });
     // A load has a deadline of its own; the time after it counts anew.
     this.#deadline = setInterval(() => {
-      if (this.#waitsFor !== "load") this.proceed(tooLate());
+      if (!this.waitsForLoad) this.proceed(tooLate());
     }, timeoutMs);
     const comments = setInterval(() => {
-      if (this.#waitsFor !== "slot") this.onLoading?.();
+      if (this.waitState.kind !== "slot") this.onLoading?.();
     }, loadingCommentMs);
     try {
       await turn;
     } finally {
       clearInterval(this.#deadline);
       clearInterval(comments);
+      this.waitState = SLOT;
       this.#settle = undefined;
     }
   }

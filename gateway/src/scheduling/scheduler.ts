@@ -1,7 +1,6 @@
 import type { Backend } from "../backends/backend.ts";
 import type { BackendPool } from "../backends/backend-pool.ts";
 import { ApiError } from "../errors.ts";
-import { type ModelRequirement, sameModel } from "../backends/loaded-models.ts";
 import type { LoadOutcome } from "../backends/model-loader.ts";
 import { IndexedSet } from "../lib/indexed-set.ts";
 import {
@@ -11,6 +10,9 @@ import {
   AdmittedRequest,
   modelRequirementOf,
 } from "./admitted-request.ts";
+import { conversationOf } from "./conversation.ts";
+import { WaitQueue } from "./wait-queue.ts";
+import type { WaitState } from "./wait-state.ts";
 
 // How much the latest request counts in the average that Retry-After is reckoned with.
 const AVERAGE_WEIGHT = 0.1;
@@ -26,8 +28,7 @@ export class Scheduler {
   readonly #backends: BackendPool;
   readonly #limits: QueueLimits;
   readonly #inside = new IndexedSet<AdmittedRequest>();
-  /** By key, in the order in which the keys have their turns. */
-  readonly #queues = new Map<string, AdmittedRequest[]>();
+  readonly #queues = new WaitQueue();
   #waiting = 0;
   #averageMs = SECOND;
   #draining = false;
@@ -89,13 +90,16 @@ export class Scheduler {
         param: "model",
       });
     }
-    const known = this.#backends.knows(requirement.model);
-    const choice = known ? this.#backends.choose(requirement, undefined) : undefined;
+    const known = this.#backends.placement.knows(requirement.model);
+    const { placement } = this.#backends;
+    const conversation = placement.hasSeveral ? conversationOf(asked.body) : undefined;
+    const choice = known ? placement.choose(requirement, undefined, conversation) : undefined;
     const ready = choice !== undefined && "ready" in choice ? choice.ready : undefined;
     // Of those that arrive before it is known where they can go, as many as there are slots will not have to wait.
-    const room = this.#limits.length + (known ? 0 : this.#slots());
+    const room = this.#limits.length + (known ? 0 : this.#backends.placement.slots);
     if (ready === undefined && this.#waiting >= room) throw this.#full();
     const admitted = new AdmittedRequest(asked, requirement, this.#handle);
+    admitted.conversation = conversation;
     this.#inside.add(admitted);
     this.#waiting += 1;
     if (ready !== undefined) this.#give(admitted, ready);
@@ -108,15 +112,12 @@ export class Scheduler {
    */
   loadEnded({ backend, requirement, error }: LoadOutcome): void {
     const isFinal = error?.connectionBroke === true && requirement.context !== undefined;
-    for (const queue of this.#queues.values()) {
-      for (const admitted of queue) {
-        if (!sameModel(admitted.requirement, requirement)) continue;
-        admitted.loadEnded();
-        if (error === undefined) continue;
-        admitted.failedOn(backend, error);
-        if (isFinal) admitted.proceed(error);
-      }
-    }
+    this.#queues.loadEnded(requirement, error === undefined ? undefined : backend, (admitted) => {
+      admitted.loadEnded();
+      if (error === undefined) return;
+      admitted.failedOn(backend, error);
+      if (isFinal) admitted.proceed(error);
+    });
   }
 
   /**
@@ -140,76 +141,58 @@ export class Scheduler {
   async #queue(admitted: AdmittedRequest): Promise<void> {
     const { requirement } = admitted;
     // A server that was gone may be back, and a model that was missing may be there: nothing is refused unasked.
-    if (!this.#backends.knows(requirement.model)) await this.#backends.refresh(requirement.model);
+    if (!this.#backends.placement.knows(requirement.model)) await this.#backends.refresh(requirement.model);
     if (admitted.abortReason !== undefined) throw admitted.abortReason;
-    if (this.#place(admitted)) return;
+    const kept = this.#place(admitted);
+    if (kept === undefined) return;
     if (this.#waiting > this.#limits.length && !admitted.ran) throw this.#full();
-    const queue = this.#queues.get(admitted.key);
-    if (queue === undefined) this.#queues.set(admitted.key, [admitted]);
-    else if (admitted.isRetry) queue.unshift(admitted);
-    else queue.push(admitted);
+    const waiter = this.#queues.add(admitted, kept);
     try {
       await admitted.wait(
         this.#limits,
         () => new ApiError("queue_timeout", { retryAfter: this.#retryAfter() }),
       );
     } finally {
-      this.#unqueue(admitted);
+      this.#queues.remove(waiter);
     }
   }
 
-  /** Gives the admitted a slot if there is one for it. @throws ApiError when there can be none */
-  #place(admitted: AdmittedRequest): boolean {
-    const choice = this.#backends.choose(admitted.requirement, admitted.failedBackends);
+  /** Gives the admitted a slot if there is one for it, or returns what keeps it. @throws ApiError when there can be none */
+  #place(admitted: AdmittedRequest): WaitState["kind"] | undefined {
+    const choice = this.#backends.placement.choose(
+      admitted.requirement,
+      admitted.failedBackends,
+      admitted.conversation,
+    );
     if ("impossible" in choice) throw admitted.lastFailure ?? choice.impossible;
-    if ("wait" in choice) {
-      admitted.waitsFor(choice.wait);
-      return false;
-    }
+    if ("wait" in choice) return choice.wait;
     this.#give(admitted, choice.ready);
-    return true;
+    return undefined;
   }
 
-  /** Hands out what has come free: round after round over the keys, one slot each, until nobody can be served. */
-  #schedule(): void {
-    const hopeless: ModelRequirement[] = [];
-    for (let served = true; served;) {
-      served = false;
-      for (const [key, queue] of this.#queues) {
-        const admitted = queue.find((each) => this.#serve(each, hopeless));
-        if (admitted === undefined) continue;
-        served = true;
-        this.#unqueue(admitted);
-        // To the end of the order; a map keeps the place of a key that is only set anew.
-        this.#queues.delete(key);
-        if (queue.length > 0) this.#queues.set(key, queue);
-        break;
-      }
-    }
+  /**
+   * Hands out what has come free.
+   *
+   * @param freed the server with the only slot that has come free, where nothing else has changed
+   */
+  #schedule(freed?: Backend): void {
+    this.#queues.offer(this.#serve, () => freed?.hasFreeSlot === false);
   }
 
-  #serve(admitted: AdmittedRequest, hopeless: ModelRequirement[]): boolean {
-    if (
-      admitted.failedBackends === undefined &&
-      hopeless.some((each) => sameModel(each, admitted.requirement))
-    ) {
-      return false;
-    }
+  readonly #serve = (admitted: AdmittedRequest, state: WaitState): boolean => {
     try {
-      if (this.#place(admitted)) {
-        admitted.proceed();
-        return true;
-      }
-      if (admitted.failedBackends === undefined) hopeless.push(admitted.requirement);
-      return false;
+      const kept = this.#place(admitted);
+      if (kept === undefined) admitted.proceed();
+      else state.kind = kept;
+      return kept === undefined;
     } catch (error) {
       admitted.proceed(error as ApiError);
       return true;
     }
-  }
+  };
 
   #give(admitted: AdmittedRequest, backend: Backend): void {
-    backend.inFlight += 1;
+    this.#backends.placement.occupy(backend, admitted.conversation);
     backend.breaker.begin();
     this.#waiting -= 1;
     admitted.granted(backend);
@@ -219,12 +202,12 @@ export class Scheduler {
   #release(admitted: AdmittedRequest): void {
     const { backend } = admitted;
     if (backend === undefined) return;
-    backend.inFlight -= 1;
+    this.#backends.placement.vacate(backend);
     backend.breaker.giveUp();
     this.#waiting += 1;
     this.#averageMs += AVERAGE_WEIGHT * (admitted.timings.heldMs - this.#averageMs);
     admitted.granted(undefined);
-    if (this.#queues.size > 0) this.#schedule();
+    if (this.#queues.size > 0) this.#schedule(backend);
   }
 
   #remove(admitted: AdmittedRequest): void {
@@ -233,25 +216,13 @@ export class Scheduler {
     if (this.#inside.size === 0) this.#onEmpty?.();
   }
 
-  #unqueue(admitted: AdmittedRequest): void {
-    const queue = this.#queues.get(admitted.key);
-    const index = queue?.indexOf(admitted) ?? -1;
-    if (queue === undefined || index === -1) return;
-    queue.splice(index, 1);
-    if (queue.length === 0) this.#queues.delete(admitted.key);
-  }
-
   #full(): ApiError {
     return new ApiError("queue_full", { retryAfter: this.#retryAfter() });
   }
 
-  #slots(): number {
-    return this.#backends.all.reduce((sum, backend) => sum + backend.slots, 0);
-  }
-
   /** When a place should be free, in seconds: what waits now, at the pace of the latest requests. */
   #retryAfter(): number {
-    const seconds = ((this.#waiting + 1) * this.#averageMs) / this.#slots() / SECOND;
+    const seconds = ((this.#waiting + 1) * this.#averageMs) / this.#backends.placement.slots / SECOND;
     return Math.min(MAX_RETRY_AFTER, Math.max(1, Math.ceil(seconds)));
   }
 }

@@ -20,8 +20,10 @@ async function usedSoon(gateway: TestGateway, port: number): Promise<void> {
   onTestFinished(() => back.stop());
   const since = performance.now();
   while (back.received.length === 0 && performance.now() - since < SOON_MS) {
-    // Whoever is there answers, and nobody has to look for the one that is away.
-    expect((await gateway.post(chat, hello)).status).toBe(200);
+    // Whoever is there answers, and nobody has to look for the one that is away. A conversation that began elsewhere
+    // would go on there.
+    const messages = [{ role: "user", content: `Hi at ${performance.now()}` }];
+    expect((await gateway.post(chat, { ...hello, messages })).status).toBe(200);
     await sleep(50);
   }
   expect(back.received).toHaveLength(1);

@@ -55,8 +55,13 @@ describe("the breaker opens on the server's failures, not on one client's", () =
       { API_KEYS, BREAKER_OPEN_MS: `${openMs}` },
       headersOf("ada"),
     );
-    const ask = async (name: string): Promise<number> =>
-      (await two.gateway.post(chat, hello, { headers: headersOf(name) })).status;
+    let asked = 0;
+    // Each time a new conversation: one goes on where it ran before.
+    const ask = async (name: string): Promise<number> => {
+      asked += 1;
+      const body = { ...hello, messages: [{ role: "user", content: `Hi ${asked}` }] };
+      return (await two.gateway.post(chat, body, { headers: headersOf(name) })).status;
+    };
     for (const name of ["ada", "bob", "cyd"]) expect(await ask(name)).toBe(502);
     return { ...two, ask };
   }

@@ -74,7 +74,9 @@ test("a server that is drained finishes what it has and gets nothing new, until 
   expect(await drain).toEqual({ code: 0, output: "" });
 
   expect(await gateway.control("return", name)).toEqual({ code: 0, output: "" });
-  await gateway.post("/v1/chat/completions", hello);
+  // A new one: the conversation before stays where it was.
+  const other = { ...hello, messages: [{ role: "user", content: "Is anybody back?" }] };
+  await gateway.post("/v1/chat/completions", other);
   expect(one.received.length).toBe(2);
 });
 

@@ -1,0 +1,48 @@
+/** Random numbers that are the same for the same seed. */
+export class Random {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed >>> 0;
+  }
+
+  /** 0 to below 1 (mulberry32). */
+  next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let mixed = this.#state;
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  below(limit: number): number {
+    return Math.floor(this.next() * limit);
+  }
+
+  /** With an exponential distribution. */
+  waiting(mean: number): number {
+    return -mean * Math.log(1 - this.next());
+  }
+
+  /** With a log-normal distribution, whose tail is heavy. */
+  length(median: number, spread: number, max: number): number {
+    const normal = Math.sqrt(-2 * Math.log(1 - this.next())) * Math.cos(2 * Math.PI * this.next());
+    return Math.max(1, Math.min(max, Math.round(median * Math.exp(spread * normal))));
+  }
+}
+
+/** Chooses among `count` by Zipf's law: the first twice as often as the second, three times as often as the third. */
+export class Zipf {
+  readonly #sums: readonly number[];
+
+  constructor(count: number, exponent: number) {
+    let sum = 0;
+    const sums = Array.from({ length: count }, (_, index) => (sum += (index + 1) ** -exponent));
+    this.#sums = sums.map((each) => each / sum);
+  }
+
+  choose(random: Random): number {
+    const at = random.next();
+    return this.#sums.findIndex((sum) => at < sum);
+  }
+}

@@ -1,0 +1,108 @@
+import type { Backend } from "./backend.ts";
+import { IndexedHeap } from "../lib/indexed-heap.ts";
+
+/**
+ * Which servers hold a model and which have it loaded, the least busy first: with many servers, looking at all of them
+ * for each request would take longer than everything else the gateway does for it.
+ */
+export class PlacementIndex {
+  /** All servers. */
+  readonly #byLoad: IndexedHeap<Backend>;
+  readonly #loaded = new Map<string, IndexedHeap<Backend>>();
+  readonly #holders = new Map<string, Set<Backend>>();
+  readonly #full = new Set<Backend>();
+  readonly #ranks: ReadonlyMap<Backend, number>;
+  /** What each was entered with. */
+  readonly #entered = new Map<Backend, { loaded: ReadonlySet<string>; held: ReadonlySet<string> }>();
+
+  /** @param backends in the order in which they are preferred where they are equally busy */
+  constructor(backends: readonly Backend[]) {
+    this.#ranks = new Map(backends.map((backend, rank) => [backend, rank]));
+    this.#byLoad = new IndexedHeap(this.#precedes);
+    for (const backend of backends) {
+      this.#entered.set(backend, { loaded: new Set(), held: new Set() });
+      this.#byLoad.add(backend);
+      this.loadChanged(backend);
+      this.modelsChanged(backend);
+    }
+  }
+
+  /** Those that hold the model. */
+  holders(model: string): Iterable<Backend> {
+    return this.#holders.get(model) ?? [];
+  }
+
+  /** The least busy server with a free slot that has the model loaded and fits. */
+  leastBusyWith(model: string, fits: (backend: Backend) => boolean): Backend | undefined {
+    return this.#loaded.get(model)?.find(fits, isFull);
+  }
+
+  /** The least busy server with a free slot that fits. */
+  leastBusy(fits: (backend: Backend) => boolean): Backend | undefined {
+    return this.#byLoad.find(fits, isFull);
+  }
+
+  /** Whether a server that holds the model and fits has no free slot. */
+  hasBusy(model: string, fits: (backend: Backend) => boolean): boolean {
+    const holders = this.#holders.get(model);
+    if (holders === undefined || this.#full.size === 0) return false;
+    const [fewer, others] = holders.size < this.#full.size ? [holders, this.#full] : [this.#full, holders];
+    for (const backend of fewer) if (others.has(backend) && fits(backend)) return true;
+    return false;
+  }
+
+  /** A slot was taken or came free. */
+  loadChanged(backend: Backend): void {
+    const entered = this.#entered.get(backend);
+    if (entered === undefined) return;
+    if (isFull(backend)) this.#full.add(backend);
+    else this.#full.delete(backend);
+    this.#byLoad.update(backend);
+    for (const model of entered.loaded) this.#loaded.get(model)?.update(backend);
+  }
+
+  /** What it holds or has loaded may be another. */
+  modelsChanged(backend: Backend): void {
+    const entered = this.#entered.get(backend);
+    if (entered === undefined) return;
+    const loaded = new Set(backend.loaded.names);
+    for (const model of entered.loaded) {
+      if (loaded.has(model)) continue;
+      const heap = this.#loaded.get(model);
+      heap?.delete(backend);
+      if (heap?.size === 0) this.#loaded.delete(model);
+    }
+    for (const model of loaded) {
+      if (entered.loaded.has(model)) continue;
+      const heap = this.#loaded.get(model) ?? new IndexedHeap<Backend>(this.#precedes);
+      heap.add(backend);
+      this.#loaded.set(model, heap);
+    }
+    const held = new Set(backend.held);
+    for (const model of entered.held) {
+      if (held.has(model)) continue;
+      const holders = this.#holders.get(model);
+      holders?.delete(backend);
+      if (holders?.size === 0) this.#holders.delete(model);
+    }
+    for (const model of held) {
+      if (entered.held.has(model)) continue;
+      const holders = this.#holders.get(model) ?? new Set<Backend>();
+      this.#holders.set(model, holders.add(backend));
+    }
+    this.#entered.set(backend, { loaded, held });
+  }
+
+  readonly #precedes = (left: Backend, right: Backend): boolean => {
+    const difference = left.inFlight / left.slots - right.inFlight / right.slots;
+    return difference < 0 || (difference === 0 && this.#rankOf(left) < this.#rankOf(right));
+  };
+
+  #rankOf(backend: Backend): number {
+    return this.#ranks.get(backend) ?? Infinity;
+  }
+}
+
+function isFull(backend: Backend): boolean {
+  return !backend.hasFreeSlot;
+}

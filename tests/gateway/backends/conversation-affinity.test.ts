@@ -1,0 +1,69 @@
+import { expect, test } from "vitest";
+import { conversationOf } from "../../../gateway/src/scheduling/conversation.ts";
+import { last, token } from "../../../test-support/fake-ollama.ts";
+import { metric, readEvents } from "../../../test-support/gateway-harness.ts";
+import { count, startTwo } from "../../../test-support/two-backends.ts";
+
+const chat = "/v1/chat/completions";
+const say = (...texts: string[]) => ({
+  model: "m",
+  messages: texts.map((content, n) => ({ role: n % 2 === 0 ? "user" : "assistant", content })),
+});
+
+test("a conversation goes on where it ran before, although that server is as busy as the other", async () => {
+  const two = await startTwo((left) => {
+    left.answers(token("x"), last());
+  });
+  // Each on the least busy server, which is the first of two that are idle; so the second is for a stream that runs.
+  two.left.answers(token("x"), "hang");
+  const stream = await two.gateway.post(chat, { ...say("hold"), stream: true });
+  expect((await two.gateway.post(chat, say("Hi"))).status).toBe(200);
+  expect(count(two)).toEqual([1, 1]);
+  await stream.body?.cancel();
+  await metric(two.gateway.url, "gateway_requests_in_flight 0");
+  two.left.answers(last({ message: { content: "x" } }));
+  for (const texts of [
+    ["Hi", "Hello", "How are you?"],
+    ["Hi", "Hello", "How are you?", "Fine", "Good"],
+  ]) {
+    expect((await two.gateway.post(chat, say(...texts))).status).toBe(200);
+  }
+  expect(count(two)).toEqual([1, 3]);
+  expect((await two.gateway.post(chat, say("Something else"))).status).toBe(200);
+  expect(count(two)).toEqual([2, 3]);
+});
+
+test("a conversation does not wait for its server while another has a free slot", async () => {
+  const two = await startTwo((left) => {
+    left.answers(token("x"), last());
+  });
+  const first = await two.gateway.post(chat, { ...say("Hi"), stream: true });
+  await readEvents(first);
+  expect(count(two)).toEqual([1, 0]);
+  two.left.answers(token("x"), "hang");
+  const stream = await two.gateway.post(chat, { ...say("Hi", "Hello", "Wait"), stream: true });
+  expect(count(two)).toEqual([2, 0]);
+  expect((await two.gateway.post(chat, say("Hi", "Hello", "Go"))).status).toBe(200);
+  expect(count(two)).toEqual([2, 1]);
+  await stream.body?.cancel();
+});
+
+const system = { role: "system", content: "Be short." };
+const user = (content: string) => ({ role: "user", content });
+
+test("what a conversation is, is what stays the same from turn to turn", () => {
+  const first = conversationOf({ model: "m", messages: [system, user("Hi")] });
+  const further = [system, user("Hi"), { role: "assistant", content: "Hello" }, user("Bye")];
+  expect(conversationOf({ model: "m", messages: further })).toBe(first);
+  expect(first).toHaveLength(64);
+  for (const other of [
+    { model: "n", messages: [system, user("Hi")] },
+    { model: "m", messages: [system, user("Ho")] },
+    { model: "m", messages: [user("Hi")] },
+  ]) {
+    expect(conversationOf(other)).not.toBe(first);
+  }
+  for (const none of [{ model: "m", prompt: "Hi" }, { model: "m", messages: [] }, { input: "x" }]) {
+    expect(conversationOf(none)).toBeUndefined();
+  }
+});
