@@ -3,7 +3,7 @@ import { askEngine } from "../../engine/docker-cli.ts";
 import { formatBytes } from "../../engine/format-bytes.ts";
 import { formatTable } from "../../host/format-table.ts";
 import { retryAfterRemovingOrphans } from "../update/orphans.ts";
-import { repairDrift } from "../drift/repair.ts";
+import { makeWay, planRepair } from "../drift/repair.ts";
 import { reachableAddress } from "../connect/gateway-request.ts";
 import { askForJoke } from "../connect/sample-prompt.ts";
 import { retryOnPortConflict } from "../update/port-conflicts.ts";
@@ -38,21 +38,24 @@ await command("up", async ({ options, passed }) => {
   // What is wrong with the config is said before anything is taken away, and what rules for production it breaks.
   const preview = ["preview", "--stack", stack, ...rules, ...previewOptions(passed)];
   const check = () => pulumi(preview, { env, output: "read" });
-  await pullImages(settings, check);
+  await pullImages(settings, env, check);
   const deployment = await removeObsoleteEdge(stack, settings, found, env, check);
-  const drifted = await repairDrift(stack, stackOption, deployment, check);
+  const repair = await planRepair(stack, stackOption, deployment);
   const attached = await attachedToLeaving(
     stack,
     deployment.resources,
-    (network) => isLeaving(network, stack, settings) || drifted?.includes(network.urn) === true,
+    (network) => isLeaving(network, stack, settings) || repair?.replace.includes(network.urn) === true,
+    repair?.networks,
   );
   const problem = attachedProblem(attached, `npm run up -- --stack ${stack} --disconnect`);
   if (problem !== undefined && options.disconnect !== true) throw new Error(problem);
+  if (attached.length > 0 || (repair?.commands.length ?? 0) > 0) await check();
   await disconnectAll(attached);
-  const replace = (drifted ?? []).flatMap((urn) => ["--replace", urn]);
+  if (repair !== undefined) await makeWay(repair);
+  const replace = (repair?.replace ?? []).flatMap((urn) => ["--replace", urn]);
   // Refreshed, so that a container that somebody removed or stopped is brought back; where everything is as it was
   // deployed, it would only look at all of it again.
-  const refresh = drifted === undefined && options.refresh !== true ? [] : ["--refresh"];
+  const refresh = repair === undefined && options.refresh !== true ? [] : ["--refresh"];
   // In a preview the rules are checked before anything changes.
   const checked = rules.length > 0 ? rules : ["--skip-preview"];
   const command = ["up", "--yes", ...refresh, "--suppress-outputs", ...checked, ...replace, ...passed];

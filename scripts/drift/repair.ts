@@ -4,19 +4,22 @@ import { findDrift } from "./find.ts";
 import { isByHand, leftToPerson } from "./repair-hints.ts";
 import { report } from "./report.ts";
 
-/**
- * Looks for drift and prepares its repair: what was made by hand under a name of the stack is removed, as an update
- * could not make its own beside it. Returns what the update must be told to replace, and undefined when nothing drifted;
- * the rest it sees by itself, if it refreshes.
- *
- * @param check fails when there can be no update, before anything is removed for it
- */
-export async function repairDrift(
+/** How an update brings a stack back to what was deployed. */
+export interface DriftRepair {
+  /** Arguments of `docker`: what was made by hand under a name of the stack is removed before the update. */
+  readonly commands: readonly (readonly string[])[];
+  /** Ids of networks that these commands remove. */
+  readonly networks: readonly string[];
+  /** URNs of what the update has to replace. The rest it sees by itself, if it refreshes. */
+  readonly replace: readonly string[];
+}
+
+/** Looks for drift, reports it, and plans its repair; undefined when nothing drifted. Changes nothing. */
+export async function planRepair(
   stack: string,
   stackOption: string,
   deployment: Deployment,
-  check: () => Promise<unknown>,
-): Promise<string[] | undefined> {
+): Promise<DriftRepair | undefined> {
   const drift = await findDrift(deployment, stackOption);
   if (drift.differences.length === 0) return undefined;
   console.error(`${report(stack, drift, deployment)}\n`);
@@ -29,10 +32,17 @@ export async function repairDrift(
     if (typeof repair === "string" || isByHand(repair)) continue;
     for (const command of repair) commands.set(command.join(" "), command);
   }
-  if (commands.size > 0) await check();
-  for (const [line, command] of commands) {
-    console.error(`docker ${line}`);
+  return { commands: [...commands.values()], networks: networksOf(commands.values()), replace: [...replace] };
+}
+
+function networksOf(commands: Iterable<readonly string[]>): string[] {
+  return [...commands].flatMap(([kind, verb, id = ""]) => (kind === "network" && verb === "rm" ? [id] : []));
+}
+
+/** Removes what was made by hand under a name of the stack: an update could not make its own beside it. */
+export async function makeWay({ commands }: DriftRepair): Promise<void> {
+  for (const command of commands) {
+    console.error(`docker ${command.join(" ")}`);
     await docker(command);
   }
-  return [...replace];
 }

@@ -17,21 +17,23 @@ interface Attached {
   readonly container: string;
 }
 
-/** Containers of others on the networks of a stack that `leaves` says are to go. */
+/**
+ * Containers of others on the networks of a stack that `leaves` says are to go.
+ *
+ * @param madeByHand ids of networks that have the name of one of the stack's and go, too
+ */
 export async function attachedToLeaving(
   stack: string,
   resources: readonly Deployed[],
   leaves: (network: Deployed) => boolean,
+  madeByHand: readonly string[] = [],
 ): Promise<Attached[]> {
   const nameOf = ({ inputs }: Deployed) => String(inputs["name"]);
   const of = (type: string) => resources.filter((resource) => resource.type === type);
   const own = new Set(of("docker:index/container:Container").map(nameOf));
   const ofStack = new RegExp(containerPattern(stack));
   const leaving = of("docker:index/network:Network").filter(leaves);
-  const found = await attachedTo(
-    leaving.map(({ id }) => id),
-    own,
-  );
+  const found = await attachedTo([...leaving.map(({ id }) => id), ...madeByHand], own);
   return found.filter(({ container }) => !ofStack.test(container));
 }
 

@@ -14,10 +14,15 @@ const accountMs = 60_000;
  * Pulls the images that a stack needs and its engine lacks, before an update changes anything: with progress, and as
  * long as it takes. An engine that is not behind a socket pulls them during the update.
  *
+ * @param env the environment of Pulumi, which knows the engine of the chosen Docker context
  * @param check fails when there can be no update, before anything is pulled for it
  */
-export async function pullImages(settings: Settings, check: () => Promise<unknown>): Promise<void> {
-  const socket = engineSocket(process.env["DOCKER_HOST"] ?? "");
+export async function pullImages(
+  settings: Settings,
+  env: NodeJS.ProcessEnv,
+  check: () => Promise<unknown>,
+): Promise<void> {
+  const socket = engineSocket([process.env["DOCKER_HOST"], env["DOCKER_HOST"]].find(Boolean) ?? "");
   if (socket === undefined) return;
   const platform = settings("imagePlatform");
   let isChecked = false;

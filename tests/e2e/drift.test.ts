@@ -4,10 +4,12 @@ import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import { docker, inspect, recreate } from "../../test-support/by-hand.ts";
 import { leftovers, Project, type Result } from "../../test-support/project.ts";
 import { expectApplied } from "./applied-inputs.ts";
+import { foreignContainer } from "./refused-updates.ts";
 
 // What somebody changes by hand is found by npm run drift, and repaired by npm run up.
 const project = new Project({ stack: "drift", ollamaPort: 18408, gatewayPort: 18400 });
 const network = "ollama_network_drift";
+const idle = "setInterval(() => {}, 1000)";
 let outputs: StackOutputs;
 
 const drift = () =>
@@ -145,6 +147,25 @@ describe("a network", () => {
     expect(text).toMatch(
       /network-bridge \(ollama_network_drift\) id expected [0-9a-f]{12} actual [0-9a-f]{12}: it was recreated by hand/,
     );
+    // Somebody else's container has joined it: nothing goes before a person has decided about that one.
+    const foreign = ["container", "run", "--detach", "--name", foreignContainer, "--network", network];
+    docker(
+      ...foreign,
+      "--entrypoint",
+      "node",
+      String(project.configured("gatewayBaseImage")),
+      "--eval",
+      idle,
+    );
+    const refused = await up();
+    expect([refused.code, refused.output]).toEqual([
+      1,
+      expect.stringMatching(
+        /has to go: joined-by-hand to ollama_network_drift\. Disconnect them \(docker network disconnect ollama_network_drift joined-by-hand\), or have it done: npm run up -- --stack drift --disconnect/,
+      ),
+    ]);
+    expect((await fetch(`${outputs.gatewayUrl}/ready`)).status).toBe(200);
+    docker("container", "rm", "--force", foreignContainer);
     await repaired();
     expect((await fetch(`${outputs.gatewayUrl}/ready`)).status).toBe(200);
   });

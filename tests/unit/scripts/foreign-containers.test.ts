@@ -44,6 +44,22 @@ it("containers of others on a network that has to go are named, with both ways o
   expect(docker.calls.at(-1)).toBe("network disconnect --force ollama_network_dev open-webui");
 });
 
+it("so are those on a network of the same name that somebody made by hand and that gives way to the stack's own", async () => {
+  docker.tell({
+    "network inspect id-of-ollama_network_dev": { fails: "Error: No such network: id-of-ollama_network_dev" },
+    "network inspect by-hand": JSON.stringify([
+      {
+        Name: "ollama_network_dev",
+        Containers: { a: { Name: "open-webui" }, b: { Name: "ollama-stack-dev-ollama" } },
+      },
+    ]),
+  });
+  const found = await attachedToLeaving("dev", resources, () => false, ["by-hand"]);
+  expect(attachedProblem(found, "npm run up -- --stack dev --disconnect")).toMatch(
+    /has to go: open-webui to ollama_network_dev\. Disconnect them \(docker network disconnect ollama_network_dev open-webui\)/,
+  );
+});
+
 it("nothing is wrong with a network that stays, is gone, or has only the stack's containers", async () => {
   docker.tell(attached("ollama-stack-dev-ollama"));
   expect(await attachedToLeaving("dev", resources, () => true)).toEqual([]);

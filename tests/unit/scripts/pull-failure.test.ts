@@ -1,6 +1,11 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { pullFailure } from "../../../scripts/registry/pull-failure.ts";
-import { engineSocket } from "../../../scripts/update/pull-images.ts";
+import { engineSocket, pullImages } from "../../../scripts/update/pull-images.ts";
+import { FakeDocker } from "../../../test-support/fake-docker.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -31,4 +36,34 @@ it("an engine is asked to pull where it has a socket on this machine", () => {
   expect(engineSocket("", "win32")).toBeUndefined();
   expect(engineSocket("ssh://ada@host")).toBeUndefined();
   expect(engineSocket("npipe:////./pipe/docker_engine", "win32")).toBeUndefined();
+});
+
+it("an image is pulled by the engine of the chosen Docker context, which only Pulumi's environment names", async () => {
+  const docker = new FakeDocker();
+  const folder = mkdtempSync(join(tmpdir(), "ollama-stack-engine-"));
+  const asked: string[] = [];
+  const engine = createServer(({ url }, response) => {
+    asked.push(url ?? "");
+    response.end(`${JSON.stringify({ status: "Downloaded" })}\n`);
+  });
+  const socket = join(folder, "docker.sock");
+  await new Promise<void>((resolve) => engine.listen(socket, resolve));
+  vi.stubEnv("DOCKER_HOST", undefined);
+  try {
+    docker.tell({ "image inspect": { fails: "Error: No such image: x" } });
+    const images: Record<string, string> = { ollamaImage: "ollama/ollama:1", gatewayBaseImage: "node:1" };
+    await pullImages(
+      (key) => images[key],
+      { DOCKER_HOST: `unix://${socket}` },
+      () => Promise.resolve(),
+    );
+    expect(asked).toEqual([
+      "/images/create?fromImage=ollama%2Follama&tag=1",
+      expect.stringMatching(/fromImage=.*node&tag=1$/),
+    ]);
+  } finally {
+    engine.close();
+    docker.remove();
+    rmSync(folder, { recursive: true });
+  }
 });
