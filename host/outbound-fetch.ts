@@ -1,5 +1,5 @@
 import { findProxies, type ProxySettings } from "./proxy.ts";
-import { withSystemTrust } from "./system-trust.ts";
+import { isUntrusted, withSystemTrust } from "./system-trust.ts";
 
 export interface OutboundRequest {
   readonly method?: "GET" | "HEAD";
@@ -49,5 +49,9 @@ async function fetchThrough(
 export function connectionFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
-  return cause instanceof Error ? connectionFailure(cause) : (error.message.split("\n")[0] ?? "");
+  if (cause instanceof Error) return connectionFailure(cause);
+  const message = error.message.split("\n")[0] ?? "";
+  return isUntrusted(error)
+    ? `${message}: if a proxy inspects TLS here, set trustedCertificates to its authority (docs/proxies.md)`
+    : message;
 }

@@ -40,7 +40,8 @@ function trustSystem(): void {
   tls.setDefaultCACertificates([...new Set([...own, ...system])]);
 }
 
-function isUntrusted(error: unknown): boolean {
+/** Whether a connection failed because nobody here trusts the certificate that was shown. */
+export function isUntrusted(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return untrusted.has(String((error as NodeJS.ErrnoException).code)) || isUntrusted(error.cause);
 }

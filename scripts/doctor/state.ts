@@ -1,10 +1,10 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { formatBytes } from "../../engine/format-bytes.ts";
 import { cliFolder, pulumiHome } from "../../toolchain/install.ts";
 import { runProcess } from "../../host/run-process.ts";
+import { backendFolder, backendUrl } from "../stack/backend-url.ts";
 import { currentLogin, stateFolder } from "../stack/backend.ts";
 import { isStale, locksIn } from "../stack/pulumi-cli.ts";
 import { parseDeployment } from "../stack/deployment.ts";
@@ -27,7 +27,7 @@ export async function checkState(
   const backend =
     environment["PULUMI_BACKEND_URL"] ??
     currentLogin(pulumiHome()) ??
-    (existsSync(own) ? `file://${own}` : "");
+    (existsSync(own) ? backendUrl(own) : "");
   if (backend === "") return [ok("state", "none yet: nothing was deployed from here")];
   const passphraseFile = environment["PULUMI_CONFIG_PASSPHRASE_FILE"] ?? join(folder, "passphrase");
   const hasVariable = environment["PULUMI_CONFIG_PASSPHRASE"] !== undefined;
@@ -111,8 +111,9 @@ function checkPassphrase(hasVariable: boolean, file: string): Finding[] {
 
 /** Locks that updates hold, or left. Only of a state in a folder. */
 function checkLocks(backend: string): Finding[] {
-  if (!backend.startsWith("file:///")) return [];
-  const folder = join(fileURLToPath(backend.split("?")[0] ?? backend), ".pulumi", "locks");
+  const state = backendFolder(backend);
+  if (state === undefined) return [];
+  const folder = join(state, ".pulumi", "locks");
   if (!existsSync(folder)) return [ok("lock", "none")];
   const locks = readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".json"))

@@ -20,7 +20,12 @@ export interface Engine {
   readonly api: DockerApi;
 }
 
-const defaultHost = "unix:///var/run/docker.sock";
+/** Where Docker's client looks for an engine that nobody named. Exported for its test. */
+export function defaultEngineHost(platform: string): string {
+  return platform === "win32" ? "npipe:////./pipe/docker_engine" : "unix:///var/run/docker.sock";
+}
+
+const defaultHost = defaultEngineHost(process.platform);
 const startsWithinMs = 60_000;
 
 type Locked = (work: () => Promise<void>) => Promise<void>;
@@ -64,10 +69,7 @@ async function ownEngine(locked: Locked): Promise<Engine> {
     const version = await ask("docker", ["version", "--format", "{{.Server.Version}}"], {
       env: { DOCKER_HOST: host, ...tls },
     });
-    if (version === undefined)
-      throw new SetupError(
-        `no Docker engine answers at ${host}: start it, or unset DOCKER_HOST or the docker context`,
-      );
+    if (version === undefined) throw new SetupError(host === defaultHost ? notRunning : silent(host));
     return { host, env, api: dockerClientApi() };
   }
   const socket = host.slice("unix://".length);
@@ -82,10 +84,7 @@ async function ownEngine(locked: Locked): Promise<Engine> {
     }
     // It is busy, or systemd is starting it; a second one beside it would be refused.
     if (error instanceof EngineHangs) await waitForEngine(api, error);
-    else if (host !== defaultHost)
-      throw new SetupError(
-        `no Docker engine answers at ${host}: start it, or unset DOCKER_HOST or the docker context`,
-      );
+    else if (host !== defaultHost) throw new SetupError(silent(host));
     else await locked(() => startEngine(api));
   }
   if (!onPath("docker"))
@@ -93,6 +92,13 @@ async function ownEngine(locked: Locked): Promise<Engine> {
       "the docker command is missing: install Docker's client (on Debian: apt-get install docker.io)",
     );
   return { host, env, api };
+}
+
+const notRunning =
+  "no Docker engine is running: start Docker, or install it (docs.docker.com/engine/install), then run it again";
+
+function silent(host: string): string {
+  return `no Docker engine answers at ${host}: start it, or unset DOCKER_HOST or the docker context`;
 }
 
 /** DOCKER_HOST, else the chosen context's, else the default socket. */
@@ -107,9 +113,7 @@ async function startEngine(api: DockerApi): Promise<void> {
   // The run that was waited for may have done it.
   if (!(await isSilent(api))) return;
   if (process.platform !== "linux" || process.getuid?.() !== 0 || !onPath("apt-get")) {
-    throw new SetupError(
-      "no Docker engine is running: start Docker, or install it (docs.docker.com/engine/install), then run it again",
-    );
+    throw new SetupError(notRunning);
   }
   await step("Docker engine", 30, async (report) => {
     const wanted = [!onPath("dockerd") && "docker.io", !onPath("iptables") && "iptables"].filter(

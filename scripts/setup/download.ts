@@ -11,12 +11,18 @@ import type { ReleaseAsset } from "./release-assets.ts";
 const silentMs = 30_000;
 const reportEveryMs = 1_000;
 
-/** Downloads from the first source that has it and returns its SHA-256. What was there of the file is replaced. */
+/** Digests of what was downloaded, in hexadecimal. */
+export interface Digests {
+  readonly sha1: string;
+  readonly sha256: string;
+}
+
+/** Downloads from the first source that has it and returns its digests. What was there of the file is replaced. */
 export async function download(
   { file, urls }: ReleaseAsset,
   target: string,
   report: Report,
-): Promise<string> {
+): Promise<Digests> {
   const failures: string[] = [];
   for (const url of urls) {
     try {
@@ -42,7 +48,7 @@ export async function downloadText({ urls }: ReleaseAsset): Promise<string | und
   return undefined;
 }
 
-async function downloadFrom(url: string, target: string, report: Report): Promise<string> {
+async function downloadFrom(url: string, target: string, report: Report): Promise<Digests> {
   const stall = new AbortController();
   let timer = setTimeout(giveUp, silentMs);
   function giveUp(): void {
@@ -65,9 +71,9 @@ async function save(
   target: string,
   report: Report,
   alive: () => void,
-): Promise<string> {
+): Promise<Digests> {
   const total = Number(response.headers.get("content-length") ?? 0);
-  const hash = createHash("sha256");
+  const [sha1, sha256] = [createHash("sha1"), createHash("sha256")];
   const started = performance.now();
   let reported = started;
   let received = 0;
@@ -75,7 +81,8 @@ async function save(
   try {
     for await (const piece of response.body ?? []) {
       alive();
-      hash.update(piece);
+      sha1.update(piece);
+      sha256.update(piece);
       await file.write(piece);
       received += piece.length;
       const now = performance.now();
@@ -89,7 +96,7 @@ async function save(
   }
   if (total > 0 && received !== total)
     throw new Error(`it ended after ${String(received)} of ${String(total)} bytes`);
-  return hash.digest("hex");
+  return { sha1: sha1.digest("hex"), sha256: sha256.digest("hex") };
 }
 
 function wayOut(): string {

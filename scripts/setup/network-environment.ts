@@ -32,10 +32,20 @@ function trust(path: string): Record<string, string> {
   const before = process.env["NODE_EXTRA_CA_CERTS"] ?? "";
   mkdirSync(folder, { recursive: true });
   writeFileSync(file, before === "" || before === file ? own : `${read(before)}\n${own}`);
-  return {
-    NODE_EXTRA_CA_CERTS: file,
-    SSL_CERT_DIR: `${process.env["SSL_CERT_DIR"] ?? "/etc/ssl/certs"}:${folder}`,
-  };
+  return { NODE_EXTRA_CA_CERTS: file, ...trustOfGo(folder, process.platform, process.env) };
+}
+
+/**
+ * What has Pulumi and its plugins, which are Go programs, trust the certificates of a folder, too. On macOS and Windows
+ * they trust what the system does, and go by no variable. Exported for its test.
+ */
+export function trustOfGo(
+  folder: string,
+  platform: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  if (platform === "darwin" || platform === "win32") return {};
+  return { SSL_CERT_DIR: `${environment["SSL_CERT_DIR"] ?? "/etc/ssl/certs"}:${folder}` };
 }
 
 function read(path: string): string {

@@ -2,9 +2,9 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { installed, places } from "../../toolchain/install.ts";
 import { cacheRoot } from "../../host/cache-dir.mjs";
-import { ask } from "../../host/exec.ts";
+import { askNpm } from "../../host/npm.ts";
 import { connectionFailure, fetchOutbound } from "../../host/outbound-fetch.ts";
-import { isReleasedInstalled } from "./released-tools.ts";
+import { hasReleasedTools } from "./released-tools.ts";
 import type { Decision, LazyProbes, ToolSource } from "./tool-source.ts";
 
 const withinMs = 8000;
@@ -15,14 +15,13 @@ export function probes(forced: string | undefined): LazyProbes {
   return {
     forced: () => forced ?? nonEmpty(process.env["OLLAMA_STACK_WORLD"]),
     remembered,
-    releasedInstalled: isReleasedInstalled,
+    releasedInstalled: hasReleasedTools,
     builtInstalled: () =>
       places().every(({ part, folder }) => ["current", "outdated"].includes(installed(part, folder))),
     siteFailure,
     packagesReachable: async () =>
-      (await ask("npm", ["ping", "--fetch-retries=0", `--fetch-timeout=${String(withinMs)}`], {
-        timeoutMs: 2 * withinMs,
-      })) !== undefined,
+      (await askNpm(["ping", "--fetch-retries=0", `--fetch-timeout=${String(withinMs)}`], 2 * withinMs)) !==
+      undefined,
     canBuild: () =>
       process.platform === "linux" &&
       process.arch === "x64" &&

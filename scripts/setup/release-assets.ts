@@ -7,33 +7,54 @@ export interface ReleaseAsset {
   readonly urls: readonly string[];
 }
 
-const github = "https://github.com/pulumi/pulumi/releases/download";
-const site = "https://get.pulumi.com/releases/sdk";
+export type PluginName = "docker" | "command";
 
+const site = "https://get.pulumi.com/releases";
+
+/** What releases call a system and its processors: those of the CLI, and those of plugins. */
 const systems: Readonly<Record<string, string>> = { linux: "linux", darwin: "darwin", win32: "windows" };
+const pluginArchitectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
 /** The archive of the released CLI for a platform as Node.js names it; undefined where there is none. */
 export function cliArchive(platform: string, arch: string): ReleaseAsset | undefined {
   const system = systems[platform];
-  if (system === undefined || !["x64", "arm64"].includes(arch)) return undefined;
+  if (system === undefined || pluginArchitectures[arch] === undefined) return undefined;
   const extension = platform === "win32" ? "zip" : "tar.gz";
-  return asset(`pulumi-v${versions.pulumi}-${system}-${arch}.${extension}`);
+  return cliAsset(`pulumi-v${versions.pulumi}-${system}-${arch}.${extension}`);
 }
 
 /** SHA-256 of each archive of the release, as sha256sum prints them. */
 export function cliChecksums(): ReleaseAsset {
-  return asset(`pulumi-${versions.pulumi}-checksums.txt`);
+  return cliAsset(`pulumi-${versions.pulumi}-checksums.txt`);
+}
+
+/** The archive of a released plugin for a platform; undefined where there is none. */
+export function pluginArchive(name: PluginName, platform: string, arch: string): ReleaseAsset | undefined {
+  const [system, architecture] = [systems[platform], pluginArchitectures[arch]];
+  if (system === undefined || architecture === undefined) return undefined;
+  return pluginAsset(name, `pulumi-resource-${name}-v${versions[name]}-${system}-${architecture}.tar.gz`);
+}
+
+/** Digests of each archive of a plugin's release: SHA-256, or SHA-1, whichever its release process prints. */
+export function pluginChecksums(name: PluginName): ReleaseAsset {
+  return pluginAsset(name, `pulumi-${name}_${versions[name]}_checksums.txt`);
 }
 
 /** The digest that a list of checksums gives for a file; undefined if it is not listed. */
 export function checksumOf(file: string, list: string): string | undefined {
   for (const line of list.split("\n")) {
-    const [digest = "", name = ""] = line.trim().split(/\s+\*?/);
-    if (name === file && /^[0-9a-f]{64}$/i.test(digest)) return digest.toLowerCase();
+    const [digest = "", name = ""] = line.trim().split(/\s+\*?(?:\.\/)?/);
+    if (name === file && /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/i.test(digest)) return digest.toLowerCase();
   }
   return undefined;
 }
 
-function asset(file: string): ReleaseAsset {
-  return { file, urls: [`${github}/v${versions.pulumi}/${file}`, `${site}/${file}`] };
+function cliAsset(file: string): ReleaseAsset {
+  const github = `https://github.com/pulumi/pulumi/releases/download/v${versions.pulumi}`;
+  return { file, urls: [`${github}/${file}`, `${site}/sdk/${file}`] };
+}
+
+function pluginAsset(name: PluginName, file: string): ReleaseAsset {
+  const github = `https://github.com/pulumi/pulumi-${name}/releases/download/v${versions[name]}`;
+  return { file, urls: [`${github}/${file}`, `${site}/plugins/${file}`] };
 }

@@ -1,7 +1,6 @@
 import { readdirSync, rmSync, statSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { backendFolder } from "./backend-url.ts";
 
 // The CLI keeps beside each file of a state folder another one of its attributes (NAME.attrs). It writes the file
 // itself aside and renames it, but the attributes in place: killed in between, it leaves them empty, and from then on
@@ -9,23 +8,15 @@ import { fileURLToPath } from "node:url";
 
 /** Removes the attributes that a killed run left half written in a state folder; does nothing for other backends. */
 export function mendStateFiles(backend: string): void {
-  const folder = stateRoot(backend);
-  if (folder === undefined) return;
+  const state = backendFolder(backend);
+  if (state === undefined) return;
+  const folder = join(state, ".pulumi");
   for (const name of filesBelow(folder)) {
     if (!name.endsWith(".attrs")) continue;
     const path = join(folder, name);
     // Also right while another run writes it: that one keeps the file it has open, and the next write makes another.
     if (statSync(path, { throwIfNoEntry: false })?.size === 0) rmSync(path, { force: true });
   }
-}
-
-function stateRoot(backend: string): string | undefined {
-  if (!backend.startsWith("file://")) return undefined;
-  const [address = ""] = backend.split("?");
-  if (address.startsWith("file://~")) return join(homedir(), address.slice("file://~".length), ".pulumi");
-  // A relative path (file://./state) is not a URL that Node knows.
-  if (!address.startsWith("file:///")) return join(address.slice("file://".length), ".pulumi");
-  return join(fileURLToPath(address), ".pulumi");
 }
 
 function filesBelow(folder: string): string[] {

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { backendUrl } from "./backend-url.ts";
 
 // Where Pulumi keeps what it deployed, and what its secrets are encrypted with: without an account, and outside the
 // checkout, so that a second clone (or one cleaned with git) still knows what is running.
@@ -26,7 +26,7 @@ export function stateEnvironment(environment: Environment, pulumiHome: string): 
     const backend = join(folder, "backend");
     mkdirSync(backend, { recursive: true, mode: 0o700 });
     // No files of attributes: the CLI does not write them whole (backend-files.ts), and nothing reads them.
-    result["PULUMI_BACKEND_URL"] = `${pathToFileURL(backend).href}?metadata=skip`;
+    result["PULUMI_BACKEND_URL"] = `${backendUrl(backend)}?metadata=skip`;
   }
   // An empty passphrase is a choice too.
   if (

@@ -8,7 +8,6 @@ import { isAbandoned, withLock } from "../../../host/file-lock.mjs";
 import { isRunning, processStatus } from "../../../host/process-liveness.mjs";
 import { explainFailure } from "../../../host/exec.ts";
 import { duration } from "../../../host/progress.ts";
-import { pluginInstallArguments } from "../../../scripts/setup/released-tools.ts";
 
 let folder: string;
 const lock = () => join(folder, "setup.lock");
@@ -74,13 +73,6 @@ describe("what the set-up says", () => {
   it("gives durations in minutes and seconds", () => {
     expect(duration(8.4)).toBe("8 s");
     expect(duration(200)).toBe("3 min 20 s");
-  });
-});
-
-describe("the released world", () => {
-  it("installs the pinned plugins in the documented way", () => {
-    expect(pluginInstallArguments("docker")).toEqual(["plugin", "install", "resource", "docker", "v5.2.0"]);
-    expect(pluginInstallArguments("command")).toEqual(["plugin", "install", "resource", "command", "v1.2.1"]);
   });
 });
 

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { checksumOf, cliArchive, cliChecksums } from "../../../scripts/setup/release-assets.ts";
+import {
+  checksumOf,
+  cliArchive,
+  cliChecksums,
+  pluginArchive,
+  pluginChecksums,
+} from "../../../scripts/setup/release-assets.ts";
+import { pluginInstallArguments } from "../../../scripts/setup/released-plugins.ts";
 
 describe("the archive of the released CLI", () => {
   it.each([
@@ -21,6 +28,49 @@ describe("the archive of the released CLI", () => {
     expect(cliArchive("freebsd", "x64")).toBeUndefined();
     expect(cliArchive("linux", "ia32")).toBeUndefined();
   });
+});
+
+describe("the archive of a released plugin", () => {
+  it.each([
+    ["docker", "linux", "x64", "pulumi-resource-docker-v5.2.0-linux-amd64.tar.gz"],
+    ["command", "darwin", "arm64", "pulumi-resource-command-v1.2.1-darwin-arm64.tar.gz"],
+    ["docker", "win32", "x64", "pulumi-resource-docker-v5.2.0-windows-amd64.tar.gz"],
+  ] as const)("%s for %s on %s is %s, from GitHub or else from Pulumi", (name, platform, arch, file) => {
+    const version = name === "docker" ? "v5.2.0" : "v1.2.1";
+    expect(pluginArchive(name, platform, arch)).toEqual({
+      file,
+      urls: [
+        `https://github.com/pulumi/pulumi-${name}/releases/download/${version}/${file}`,
+        `https://get.pulumi.com/releases/plugins/${file}`,
+      ],
+    });
+  });
+
+  it("is not there for other machines", () => {
+    expect(pluginArchive("docker", "freebsd", "x64")).toBeUndefined();
+    expect(pluginArchive("docker", "linux", "ia32")).toBeUndefined();
+  });
+
+  it("is installed by the CLI in the pinned version, in place of what is there", () => {
+    expect(pluginInstallArguments("docker", "/tmp/a.tar.gz")).toEqual([
+      "plugin",
+      "install",
+      "resource",
+      "docker",
+      "v5.2.0",
+      "--reinstall",
+      "--file",
+      "/tmp/a.tar.gz",
+    ]);
+  });
+});
+
+it("the plugins' releases list digests in files of their own names, as sha256sum or shasum prints them", () => {
+  expect(pluginChecksums("command").file).toBe("pulumi-command_1.2.1_checksums.txt");
+  const [sha1, sha256] = ["0123456789abcdef01234567".padEnd(40, "0"), "ab".repeat(32)];
+  const list = `${sha1}  ./a.tar.gz\n${sha256}  b.tar.gz\n${"c".repeat(50)}  d.tar.gz\n`;
+  expect([checksumOf("a.tar.gz", list), checksumOf("b.tar.gz", list)]).toEqual([sha1, sha256]);
+  expect(checksumOf("d.tar.gz", list)).toBeUndefined();
 });
 
 it("a list of checksums tells the digest of the file with exactly that name", () => {
