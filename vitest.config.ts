@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { notApplicable } from "./test-support/applicable.ts";
 
 const minutes = 60_000;
 
@@ -28,6 +29,8 @@ const pythonClients = ["tests/e2e/gateway-python*.test.ts"];
 const engineMakesNoDifference = [
   "tests/e2e/{actionlint,attack,bench,edge-limits,edge-retries,gateway-clients,gateway-python*,schema-fuzz}.test.ts",
 ];
+
+const leftOut = notApplicable().flatMap(({ files }) => files);
 
 // unit, gateway and clients are the part that needs no engine.
 export default defineConfig({
@@ -86,7 +89,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["tests/e2e/**/*.test.ts"],
-          exclude: pythonClients,
+          exclude: [...pythonClients, ...leftOut],
           ...stacks,
         },
       },
@@ -103,7 +106,7 @@ export default defineConfig({
           // What npm test runs on Docker 29, the engine that users have.
           name: "current",
           include: ["tests/e2e/**/*.test.ts"],
-          exclude: engineMakesNoDifference,
+          exclude: [...engineMakesNoDifference, ...leftOut],
           ...stacks,
         },
       },
@@ -118,7 +121,7 @@ export default defineConfig({
             ),
             ...engineMakesNoDifference,
           ],
-          exclude: pythonClients,
+          exclude: [...pythonClients, ...leftOut],
           ...stacks,
         },
       },

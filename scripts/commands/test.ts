@@ -1,6 +1,7 @@
 // npm test: everything, the life of a real stack included; arguments go to vitest. OLLAMA_STACK_TEST_ENGINE says on
 // which engines: see CONTRIBUTING.md.
 import { hostname } from "node:os";
+import { notApplicable } from "../../test-support/applicable.ts";
 import { PrivateEngine } from "../../test-support/private-engine.ts";
 import { whyNoReleasedWorld } from "../../test-support/released/requirements.ts";
 import { fetchSshServer } from "../../test-support/ssh-server.ts";
@@ -42,6 +43,8 @@ await command("test", async ({ options, operands, passed }) => {
       counts.push(...(await inTurn(released, work)));
       counts.push(...(await onBoth(work)));
     }
+    for (const { files, why } of notApplicable())
+      console.log(`\nNot applicable here: ${files.join(", ")} (${why}).`);
     if (whyNotReleased !== undefined && !named)
       console.log(`\nNot applicable here: tests/released (${whyNotReleased}).`);
   } catch (error) {

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "nod
 import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { artefact, keyOf } from "../../toolchain/cache.ts";
-import { type LocalImage, nodeImage, ollamaImage } from "../../toolchain/images.ts";
+import { caddyImage, type LocalImage, nodeImage, ollamaImage } from "../../toolchain/images.ts";
 import { versions } from "../../toolchain/binaries.ts";
 
 /** What Docker Hub serves for a name: a list as Docker wrote it, or an OCI index with attestations, as buildx pushes. */
@@ -54,20 +54,29 @@ const images = (): readonly HubImage[] => [
       Cmd: ["node"],
     },
   },
+  {
+    name: `library/caddy:${versions.caddy}`,
+    image: caddyImage(),
+    format: "oci",
+    config: {
+      Env: [path, `CADDY_VERSION=v${versions.caddy}`, "XDG_CONFIG_HOME=/config", "XDG_DATA_HOME=/data"],
+      ExposedPorts: { "80/tcp": {}, "443/tcp": {}, "443/udp": {}, "2019/tcp": {} },
+      Cmd: ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"],
+    },
+  },
 ];
 
 /**
  * Fills a folder with images under their real names, in the shapes in which Docker Hub serves them: blobs, and tags.json.
  *
- * @param authority a file of certificates that Ollama's image trusts; with none it trusts no site of the world
+ * @param authority a file of certificates that Ollama's image trusts
  */
-export async function fillHub(folder: string, authority: string | undefined): Promise<void> {
+export async function fillHub(folder: string, authority: string): Promise<void> {
   mkdirSync(folder);
   const tags: Record<string, string> = {};
   for (const { name, image, format, config } of images()) {
     const layers = [await linkLayer(folder, image)];
-    if (name.startsWith("ollama/") && authority !== undefined)
-      layers.push(authorityLayer(folder, readFileSync(authority)));
+    if (name.startsWith("ollama/")) layers.push(authorityLayer(folder, readFileSync(authority)));
     tags[name] = putList(folder, format, layers, config);
   }
   writeFileSync(join(folder, "tags.json"), JSON.stringify(tags));

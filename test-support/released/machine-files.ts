@@ -5,10 +5,10 @@ import { dirname, join } from "node:path";
 /** Who works in a world. */
 export const user = { name: "ada", id: 1000, dockerGroup: 990, home: "/home/ada" } as const;
 
-/** The user's home: the project as git has it, without what is made from it, and the authority of all sites. */
-export function fillHome(home: string, authority: string): void {
+/** The user's home: the project as git has it, without what is made from it, and the authority of a company's sites. */
+export function fillHome(home: string, companyAuthority: string): void {
   mkdirSync(home);
-  copyFileSync(authority, join(home, "authority.pem"));
+  copyFileSync(companyAuthority, join(home, "company.pem"));
   const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
     encoding: "utf8",
   });
@@ -18,6 +18,7 @@ export function fillHome(home: string, authority: string): void {
     cpSync(file, target);
   }
   mkdirSync(join(home, "ollama-stack", "node_modules"));
+  execFileSync("git", ["init", "--quiet", join(home, "ollama-stack")]);
   execFileSync("chown", ["-R", `${String(user.id)}:${String(user.id)}`, home]);
 }
 

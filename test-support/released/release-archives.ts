@@ -6,7 +6,7 @@ import { type Binary, partBinary, partKey, parts, versions } from "../../toolcha
 import { artefact, keyOf } from "../../toolchain/cache.ts";
 
 // Counts into the key: what is below, in the form in which it makes archives.
-const recipe = "2";
+const recipe = "3";
 
 const cliParts = [parts.cli, parts.languageHost];
 const plugins = { docker: parts.dockerPlugin, command: parts.commandPlugin } as const;
@@ -16,23 +16,34 @@ const otherPrograms = ["pulumi-language-python", "pulumi-language-go", "pulumi-a
 
 /**
  * A folder with Pulumi's release archives for Linux on x64 under their names, in their layout, made of what toolchain/
- * builds, with the list of checksums that a release of the CLI has.
+ * builds, with the lists of checksums that the releases have.
  */
 export function releaseArchives(): Promise<string> {
   const key = keyOf([recipe, ...[...cliParts, ...Object.values(plugins)].map(partKey)]);
   return artefact("release-archives", key, (folder) => {
     const cli = `pulumi-v${versions.pulumi}-linux-x64.tar.gz`;
     archive(join(folder, cli), "pulumi", cliParts, otherPrograms);
-    const digest = createHash("sha256")
-      .update(readFileSync(join(folder, cli)))
-      .digest("hex");
-    writeFileSync(join(folder, `pulumi-${versions.pulumi}-checksums.txt`), `${digest}  ${cli}\n`);
+    const list = (name: string, line: string) => {
+      writeFileSync(join(folder, name), `${line}\n`);
+    };
+    list(`pulumi-${versions.pulumi}-checksums.txt`, `${digestOf("sha256", join(folder, cli))}  ${cli}`);
     for (const [name, part] of Object.entries(plugins)) {
       const version = versions[name as keyof typeof plugins];
-      archive(join(folder, `pulumi-resource-${name}-v${version}-linux-amd64.tar.gz`), ".", [part], []);
+      const file = `pulumi-resource-${name}-v${version}-linux-amd64.tar.gz`;
+      archive(join(folder, file), ".", [part], []);
+      // Each is released by a process of its own.
+      const line =
+        name === "docker"
+          ? `${digestOf("sha1", join(folder, file))}  ./${file}`
+          : `${digestOf("sha256", join(folder, file))}  ${file}`;
+      list(`pulumi-${name}_${version}_checksums.txt`, line);
     }
     return Promise.resolve();
   });
+}
+
+function digestOf(algorithm: "sha1" | "sha256", file: string): string {
+  return createHash(algorithm).update(readFileSync(file)).digest("hex");
 }
 
 function archive(

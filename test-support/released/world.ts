@@ -24,11 +24,11 @@ import { fillEtc, fillHome, user } from "./machine-files.ts";
 import { fillModels } from "./model-files.ts";
 import { releaseArchives } from "./release-archives.ts";
 import type { Entry, RequestEntry } from "./stand-in/journal.ts";
-import { type Faults, knownNames, mirrorPort, proxyPort } from "./stand-in/settings.ts";
+import { companyNames, type Faults, knownNames, mirrorPort, proxyPort } from "./stand-in/settings.ts";
 
 interface WorldOptions {
-  /** Whether Ollama's image trusts the sites of the world; true unless it is the stack that is to bring the trust. */
-  readonly trustInImages?: boolean;
+  /** Whether the proxy signs TLS again, with the company's authority; the engine is the only one that trusts it. */
+  readonly inspecting?: boolean;
   /** Settings of the engine's daemon.json. */
   readonly daemon?: (world: ReleasedWorld) => Readonly<Record<string, unknown>>;
   readonly faults?: Faults;
@@ -67,8 +67,8 @@ export class ReleasedWorld {
   readonly mirror = `http://${this.address}:${String(mirrorPort)}`;
   /** The project's copy in the user's home. */
   readonly project = `${user.home}/ollama-stack`;
-  /** PEM file of the authority of all sites, as the world sees it. */
-  readonly authority = `${user.home}/authority.pem`;
+  /** PEM file of the company's authority, as the world sees it; the machine does not trust it. */
+  readonly companyAuthority = `${user.home}/company.pem`;
   #holder: ChildProcess | undefined;
   #pid = 0;
 
@@ -173,15 +173,16 @@ export class ReleasedWorld {
     return join(this.folder, file);
   }
 
-  async #start({ trustInImages = true, daemon, faults = {} }: WorldOptions): Promise<void> {
+  async #start({ inspecting = false, daemon, faults = {} }: WorldOptions): Promise<void> {
     chmodSync(this.folder, 0o755);
     const certificates = makeSiteCertificates(this.#at("certificates"), knownNames);
+    const company = makeSiteCertificates(this.#at("company"), [...knownNames, ...companyNames]);
     this.setFaults(faults);
     this.forget();
     const releases = await releaseArchives();
-    await fillHub(this.#at("hub"), trustInImages ? certificates.authority : undefined);
+    await fillHub(this.#at("hub"), certificates.authority);
     fillModels(this.#at("models"));
-    fillHome(this.#at("home"), certificates.authority);
+    fillHome(this.#at("home"), company.authority);
     fillEtc(this.#at("etc"), certificates.authority, this.address);
     await this.#hold();
 
@@ -189,6 +190,8 @@ export class ReleasedWorld {
       address: this.address,
       certificate: certificates.certificate,
       key: certificates.key,
+      company,
+      inspectedAuthority: inspecting ? certificates.authority : undefined,
       journal: this.#at("journal"),
       faults: this.#at("faults.json"),
       releases,
@@ -198,7 +201,7 @@ export class ReleasedWorld {
     writeFileSync(this.#at("stand-in.json"), JSON.stringify(settings));
     const main = join(import.meta.dirname, "stand-in", "main.ts");
     await firstLine(this.#spawn([process.execPath, main, this.#at("stand-in.json")], process.env));
-    await this.#startEngine(daemon?.(this) ?? {});
+    await this.#startEngine(daemon?.(this) ?? {}, inspecting ? { SSL_CERT_FILE: company.authority } : {});
   }
 
   /** Makes the namespaces, with a first process that lasts until this one ends. */
@@ -215,9 +218,12 @@ export class ReleasedWorld {
       mount -t tmpfs tmpfs /home
       mkdir ${user.home}
       mount --bind "$0/home" ${user.home}
-      mount --bind "$1" ${this.project}/node_modules
-      mkdir -p "$1/.cache"
-      mount -t tmpfs -o uid=${String(user.id)},gid=${String(user.id)},mode=755 tmpfs ${this.project}/node_modules/.cache
+      mkdir -p /run/modules/upper /run/modules/work
+      cd ${this.project}
+      mount -t overlay overlay -o lowerdir="$1",upperdir=/run/modules/upper,workdir=/run/modules/work node_modules
+      rm -rf node_modules/.cache node_modules/.v*
+      chown ${String(user.id)}:${String(user.id)} node_modules
+      cd /
       mount --bind "$2" /run/node
       echo ready
       while :; do sleep 3600 & wait; done`;
@@ -236,13 +242,16 @@ export class ReleasedWorld {
     this.#pid = Number(children.trim());
   }
 
-  async #startEngine(settings: Readonly<Record<string, unknown>>): Promise<void> {
+  async #startEngine(
+    settings: Readonly<Record<string, unknown>>,
+    trust: Readonly<Record<string, string>>,
+  ): Promise<void> {
     const data = this.#at("docker");
     mkdirSync(data, { mode: 0o711 });
     const own = { "data-root": data, "cgroup-parent": `/${cgroup}`, ...settings };
     writeFileSync(this.#at("daemon.json"), JSON.stringify(own));
     const programs = [parts.dockerd, parts.dockerProxy, parts.runc].map((part) => dirname(partBinary(part)));
-    const env = { PATH: [...programs, machinePath].join(delimiter) };
+    const env = { PATH: [...programs, machinePath].join(delimiter), ...trust };
     const daemon = this.#spawn(["dockerd", "--config-file", this.#at("daemon.json")], env);
     const api = dockerApi(`/proc/${String(this.#pid)}/root/run/docker.sock`);
     const until = Date.now() + startsWithinMs;

@@ -1,14 +1,5 @@
 import { execFileSync } from "node:child_process";
-import {
-  chmodSync,
-  chownSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type PeerCertificate, connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -26,8 +17,20 @@ function openssl(...args: string[]): void {
   execFileSync("openssl", args, { cwd: folder, stdio: "ignore" });
 }
 
-/** A certificate for the name, by an authority made for it. */
-function issue(): void {
+const text = (file: string) => readFileSync(join(folder, file), "utf8");
+
+/** Gives the certificate's key to a user of the engine's host, as only root may: the tests' user need not be. */
+async function ownKey(owner: number): Promise<void> {
+  const mount = `type=bind,source=${folder},target=/given`;
+  const chown = `fs.chownSync("/given/key.pem", ${String(owner)}, ${String(owner)})`;
+  const image = String(project.configured("gatewayBaseImage"));
+  const run = ["container", "run", "--rm", "--user", "0", "--mount", mount, "--entrypoint", "node"];
+  await docker([...run, image, "--eval", chown]);
+}
+
+/** A certificate for the name, by an authority made for it. Returns a line of its key, which is then root's. */
+async function issue(): Promise<string> {
+  rmSync(join(folder, "key.pem"), { force: true });
   openssl(
     "req",
     "-x509",
@@ -73,6 +76,9 @@ function issue(): void {
     "-extfile",
     "san",
   );
+  const secret = text("key.pem").split("\n")[3] ?? "";
+  await ownKey(0);
+  return secret;
 }
 
 /** The certificate that the edge shows to who trusts an authority, or why it is not trusted. */
@@ -85,8 +91,6 @@ function shown(ca: string): Promise<PeerCertificate> {
     socket.once("error", reject);
   });
 }
-
-const text = (file: string) => readFileSync(join(folder, file), "utf8");
 
 beforeAll(async () => {
   mkdirSync(folder);
@@ -106,7 +110,7 @@ describe("an edge", () => {
   });
 
   it("refuses links out of the folder and a key that root in a container may not read, before anything is made", async () => {
-    issue();
+    await issue();
     const key = join(folder, "key.pem");
     const refused = async () => (await project.tryPulumi("preview")).output;
     renameSync(key, `${folder}-key.pem`);
@@ -114,19 +118,17 @@ describe("an edge", () => {
     expect(await refused()).toMatch(/its key\.pem is a link to \S+-key\.pem, outside that folder/);
     rmSync(key);
     renameSync(`${folder}-key.pem`, key);
-    chownSync(key, 1000, 1000);
-    chmodSync(key, 0o600);
+    await ownKey(1000);
     expect(await refused()).toMatch(/its key\.pem cannot be read by the edge's container/);
-    chownSync(key, 0, 0);
+    await ownKey(0);
     expect((await project.tryPulumi("preview")).code).toBe(0);
   });
 
   it("shows a given certificate, whose key is nowhere but in its file", async () => {
-    issue();
+    const secret = await issue();
     // One gateway: an edge does not need more.
     await project.pulumi("up", "--yes", "--skip-preview");
     expect((await shown(text("ca.pem"))).subjectaltname).toBe(`DNS:${name}`);
-    const secret = text("key.pem").split("\n")[3] ?? "";
     const state = await project.pulumi("stack", "export", "--show-secrets");
     const inspected = await docker(["container", "inspect", edge]);
     expect(secret.length).toBeGreaterThan(40);
@@ -136,7 +138,7 @@ describe("an edge", () => {
 
   it("loads a renewed one at the next up, in place", async () => {
     const before = await docker(["container", "inspect", "--format", "{{.Id}}", edge]);
-    issue();
+    await issue();
     // Its name resolves nowhere, and its authority is unknown: the final check asks at the address all the same.
     const { code, output } = await project.run(process.execPath, ["scripts/commands/up.ts"]).done;
     expect(code, output).toBe(0);

@@ -1,9 +1,21 @@
+import { globSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ProcessEnd } from "../../host/run-process.ts";
 import { hosts } from "../../test-support/released/stand-in/settings.ts";
+import { configure } from "../../test-support/released/user-config.ts";
 import { ReleasedWorld } from "../../test-support/released/world.ts";
 
 // An ordinary user on a fresh machine, in order: each part stands on what the one before it left.
 let world: ReleasedWorld;
+/** npm test of the same user. */
+let suite: Promise<ProcessEnd>;
+
+/** All tests without stacks and, of those with stacks, the shortest and one that needs root. */
+function withoutStacks(): string[] {
+  const all = globSync("tests/{unit,gateway}/**/*.test.ts");
+  // What measures processor time wants a machine of its own.
+  return [...all.filter((file) => !file.includes("stalling-")), "tests/e2e/engine"];
+}
 
 beforeAll(async () => {
   world = await ReleasedWorld.start();
@@ -24,10 +36,12 @@ describe("the first npm run up of an ordinary user", () => {
     expect(output).toContain("Take down:  npm run destroy");
   });
 
-  it("downloads the CLI and the plugins from GitHub and verifies the CLI", () => {
+  it("downloads the CLI and the plugins from GitHub and verifies them", () => {
     const assets = world.requests(hosts.githubAssets).map(({ path }) => path.split("/").at(-1));
     expect(assets.toSorted()).toEqual([
       "pulumi-3.259.0-checksums.txt",
+      "pulumi-command_1.2.1_checksums.txt",
+      "pulumi-docker_5.2.0_checksums.txt",
       expect.stringMatching(/^pulumi-resource-command-v1\.2\.1-/),
       expect.stringMatching(/^pulumi-resource-docker-v5\.2\.0-/),
       "pulumi-v3.259.0-linux-x64.tar.gz",
@@ -58,6 +72,52 @@ it("a second npm run up changes nothing and downloads nothing", async () => {
   expect(output).toMatch(/Resources:\n +\d+ unchanged\n/);
   const downloads = world.requests().filter(({ path }) => /blobs|releases/.test(path));
   expect(downloads).toEqual([]);
+});
+
+describe("the stack that runs", () => {
+  beforeAll(() => {
+    // It waits little, and these tests wait much: side by side they take two thirds of the time.
+    suite = world.run("npm", ["test", "--", ...withoutStacks()]);
+  });
+
+  it("is shown by npm run status, and its logs by npm run logs", async () => {
+    const status = await world.npm("status");
+    expect(status).toMatch(/^gateway +running +(starting|healthy) +0 /m);
+    expect(status).toMatch(/^requests: 0 in flight, 0 waiting$/m);
+    const logs = await world.npm("logs", ["--tail", "all"]);
+    expect(logs).toMatch(/^\d\d:\d\d:[\d.]+ +gateway +info +request .*route=\/v1\/chat\/completions/m);
+    expect(logs).toMatch(/^\d\d:\d\d:[\d.]+ +ollama +/m);
+  });
+
+  it("gets a key and one more model, and the smoke tests pass", async () => {
+    const added = await world.npm("keys", ["add", "alice"]);
+    const key = /^ +(\S+)$/m.exec(added.split("stored nowhere:")[1] ?? "")?.[1] ?? `none in: ${added}`;
+    configure(world, { models: [{ name: "llama3.2:1b" }, { name: "smollm2:135m" }] });
+    world.forget();
+    const output = await world.npm("up", [], { env: { OLLAMA_STACK_API_KEY: key } });
+    expect(output).toMatch(/Asked llama3\.2:1b for a joke/);
+    expect(output).toMatch(/^model smollm2:135m +digest [0-9a-f]{12}/m);
+    expect(await world.npm("keys", ["list"])).toContain("alice");
+    const smoke = await world.npm("smoke", [], { env: { OLLAMA_STACK_API_KEY: key } });
+    expect(smoke).toMatch(/^\d\d passed, 0 failed$/m);
+  });
+
+  it("shows what somebody stopped, and npm run up starts it and deletes the model that is no longer wanted", async () => {
+    await world.run("docker", ["container", "stop", "ollama-stack-dev-ollama"]);
+    const drift = await world.run("npm", ["run", "--silent", "drift"]);
+    expect([drift.code, drift.stdout]).toEqual([2, expect.stringContaining("ollama-stack-dev-ollama")]);
+    configure(world, { models: [{ name: "llama3.2:1b" }] });
+    await world.npm("up");
+    const list = await world.run("docker", ["exec", "ollama-stack-dev-ollama", "ollama", "list"]);
+    expect(list.stdout).toContain("llama3.2:1b");
+    expect(list.stdout).not.toContain("smollm2:135m");
+  });
+});
+
+it("npm test runs what needs no root, and counts what does neither as passed nor as failed", async () => {
+  const { code, stdout, stderr } = await suite;
+  expect([code, stderr + stdout]).toEqual([0, expect.stringMatching(/^\d{4} passed, 0 failed$/m)]);
+  expect(stdout).toMatch(/^Not applicable here: tests\/e2e\/engine-restart\.test\.ts, .*needs root\)/m);
 });
 
 it("npm run destroy takes everything down, with no network at all", async () => {

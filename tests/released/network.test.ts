@@ -1,8 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { parse, stringify } from "yaml";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { hosts, knownNames } from "../../test-support/released/stand-in/settings.ts";
+import { companyHosts, hosts, knownNames } from "../../test-support/released/stand-in/settings.ts";
+import { configure } from "../../test-support/released/user-config.ts";
 import { ReleasedWorld } from "../../test-support/released/world.ts";
 
 let world: ReleasedWorld;
@@ -13,32 +11,55 @@ afterEach(async () => {
 
 const expected = new Set([...knownNames].map((name) => `${name}:443`));
 
-/** Changes the config of the stack dev in the user's copy, as an editor would. */
-function configure(values: Readonly<Record<string, unknown>>): void {
-  const path = join(world.folder, "home", "ollama-stack", "Pulumi.dev.yaml");
-  const file = parse(readFileSync(path, "utf8")) as { config: Record<string, unknown> };
-  for (const [key, value] of Object.entries(values)) file.config[`ollama-stack:${key}`] = value;
-  writeFileSync(path, stringify(file));
-}
-
-describe("behind a proxy, with nothing else to reach the internet", () => {
-  it("brings a stack up with https_proxy alone, which Ollama gets with the certificates that the stack names", async () => {
+describe("behind a proxy that inspects TLS, with nothing else to reach the internet", () => {
+  it("brings a stack up with https_proxy and the authority that trustedCertificates names, and nothing else", async () => {
     world = await ReleasedWorld.start({
-      trustInImages: false,
+      inspecting: true,
       daemon: ({ proxy }) => ({ proxies: { "https-proxy": proxy, "no-proxy": "127.0.0.0/8" } }),
       faults: { blockedNames: ["*"] },
     });
-    configure({ trustedCertificates: world.authority });
-    const output = await world.npm("up", [], { env: { https_proxy: world.proxy, NODE_USE_ENV_PROXY: "1" } });
+    const env = { https_proxy: world.proxy, NODE_USE_ENV_PROXY: "1" };
+    const refused = await world.run("npm", ["run", "--silent", "setup"], { env });
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toMatch(
+      /certificate.*set trustedCertificates to its authority \(docs\/proxies\.md\)/,
+    );
+
+    configure(world, {
+      trustedCertificates: world.companyAuthority,
+      gatewayEnvironment: {
+        OTEL_EXPORTER_OTLP_ENDPOINT: `https://${companyHosts.telemetry}`,
+        OTEL_BSP_SCHEDULE_DELAY: "100",
+      },
+    });
+    world.forget();
+    const output = await world.npm("up", [], { env });
     expect(output).toMatch(/Asked llama3\.2:1b for a joke/);
     expect(world.proxied().filter((target) => !expected.has(target))).toEqual([]);
     expect(world.proxied()).toEqual(
       expect.arrayContaining([`${hosts.github}:443`, `${hosts.hub}:443`, `${hosts.models}:443`]),
     );
+    // The traces of the joke: the gateway trusts the company's authority, too.
+    await expect.poll(() => statuses(companyHosts.telemetry, "/v1/traces")).toContain(200);
+
     const again = await world.npm("up", [], { env: { HTTPS_PROXY: world.proxy } });
     expect(again).toMatch(/Resources:\n +\d+ unchanged\n/);
+
+    // So does the edge, which asks an authority of the company's for a certificate. It is never issued.
+    const hostname = "llm.company.test";
+    const acme = { edgeHostnames: [hostname], edgeAcmeDirectory: `https://${companyHosts.acme}/directory` };
+    configure(world, { edge: "acme", ...acme });
+    const update = world.run("npm", ["run", "--silent", "up"], { env });
+    await expect.poll(() => statuses(companyHosts.acme, "/directory")).toContain(200);
+    await world.stop();
+    await update;
   });
 });
+
+/** With which status a path of a host was responded to. */
+function statuses(host: string, path: string): number[] {
+  return world.requests(host).flatMap((entry) => (entry.path === path ? [entry.status] : []));
+}
 
 describe("through a mirror of Docker Hub, with Debian's old client", () => {
   it("brings a stack up", async () => {

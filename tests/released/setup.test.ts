@@ -82,12 +82,46 @@ describe("the CLI", () => {
     expect(await version()).toBe("v3.259.0");
   });
 
-  it("that Pulumi's own installer put there is taken as it is", async () => {
+  it("and the plugins that Pulumi's own programs put there are taken as they are", async () => {
     await world.npm("setup");
-    await world.run("rm", [`${cli}/.contents.json`]);
+    await world.run("sh", ["-c", `rm ${cli}/.contents.json /home/ada/.pulumi/plugins/*/.contents.json`]);
     world.forget();
     await world.npm("setup");
     expect(world.requests(hosts.githubAssets)).toEqual([]);
+  });
+});
+
+describe("a plugin", () => {
+  const plugin = "/home/ada/.pulumi/plugins/resource-docker-v5.2.0";
+  const names = { docker: "pulumi-resource-docker", command: "pulumi-resource-command" };
+
+  it("is refused when it is not what its release says", async () => {
+    for (const name of Object.values(names)) {
+      world.setFaults({ corrupted: name });
+      expect(await failing("setup")).toMatch(
+        new RegExp(`${name}\\S+ has the SHA-(1|256) \\w+, but its release says \\w+: something on the way`),
+      );
+      expect((await world.run("ls", ["/home/ada/.pulumi/plugins"])).stdout).not.toContain(
+        name.replace("pulumi-", ""),
+      );
+    }
+  });
+
+  it("that was cut off while the CLI or somebody else put it there is found and replaced", async () => {
+    await world.npm("setup");
+    for (const damage of [
+      `truncate --size=1M ${plugin}/${names.docker}`,
+      `rm ${plugin}/.contents.json; truncate --size=1M ${plugin}/${names.docker}`,
+      `touch ${plugin}.partial`,
+    ]) {
+      await world.run("sh", ["-c", damage]);
+      world.forget();
+      expect(await world.npm("setup"), damage).toContain(`${plugin} is incomplete: it is downloaded again`);
+      expect(world.requests(hosts.githubAssets).map(({ path }) => path.split("/").at(-1))).toContain(
+        `${names.docker}-v5.2.0-linux-amd64.tar.gz`,
+      );
+      expect((await world.run("ls", [`${plugin}.partial`])).code, damage).not.toBe(0);
+    }
   });
 });
 

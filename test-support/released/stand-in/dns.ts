@@ -1,6 +1,6 @@
 import { createSocket } from "node:dgram";
 import type { Journal } from "./journal.ts";
-import { type Faults, knownNames } from "./settings.ts";
+import { companyNames, type Faults, knownNames } from "./settings.ts";
 
 const typeA = 1;
 const noError = 0x8180;
@@ -12,8 +12,9 @@ export function serveDns(address: string, faults: () => Faults, journal: Journal
   socket.on("message", (query, from) => {
     const { name, type, end } = readQuestion(query);
     const blocked = faults().blockedNames ?? [];
-    const expected = knownNames.has(name);
-    const found = expected && !blocked.includes(name) && !blocked.includes("*");
+    const expected = knownNames.has(name) || companyNames.has(name);
+    const isBlocked = knownNames.has(name) && (blocked.includes(name) || blocked.includes("*"));
+    const found = expected && !isBlocked;
     // Once per lookup: clients ask for AAAA, too.
     if (type === typeA || !expected) journal({ kind: "dns", name, found, expected });
     const hasAddress = found && type === typeA;

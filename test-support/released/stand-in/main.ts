@@ -10,7 +10,16 @@ import { modelBlobs, modelRegistry } from "./ollama-registry.ts";
 import { serveProxy } from "./proxy.ts";
 import { github, githubAssets, pulumiSite } from "./pulumi-downloads.ts";
 import { type Call, sendText } from "./respond.ts";
-import { type Faults, hosts, mirrorPort, type StandInSettings } from "./settings.ts";
+import {
+  companyHosts,
+  companyNames,
+  type Faults,
+  hosts,
+  mirrorPort,
+  type StandInSettings,
+} from "./settings.ts";
+import { acmeDirectory, telemetry } from "./company.ts";
+import { createSecureContext } from "node:tls";
 
 const settings = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")) as StandInSettings;
 const { address, hub, releases, models } = settings;
@@ -40,6 +49,8 @@ const sites: Readonly<Record<string, (call: Call) => void>> = {
   [hosts.modelBlobs]: (call) => {
     modelBlobs(call, models);
   },
+  [companyHosts.telemetry]: telemetry,
+  [companyHosts.acme]: acmeDirectory,
 };
 
 /** Serves a request by its host and writes it down once it is over. */
@@ -77,8 +88,16 @@ async function serve(
   else site(call);
 }
 
+const read = (path: string) => readFileSync(path, "utf8");
+const company = { certificate: read(settings.company.certificate), key: read(settings.company.key) };
+const ofCompany = createSecureContext({ cert: company.certificate, key: company.key });
+const ofAll = createSecureContext({ cert: read(settings.certificate), key: read(settings.key) });
 const tls = createTlsServer(
-  { cert: readFileSync(settings.certificate), key: readFileSync(settings.key) },
+  {
+    SNICallback: (name, done) => {
+      done(null, companyNames.has(name) ? ofCompany : ofAll);
+    },
+  },
   listener((host) => sites[host]),
 );
 tls.on("tlsClientError", ({ message }) => {
@@ -91,7 +110,13 @@ const ofMirror = createServer(
 );
 await Promise.all([
   serveDns(address, readFaults, journal),
-  serveProxy(address, journal),
+  serveProxy(
+    address,
+    settings.inspectedAuthority === undefined
+      ? undefined
+      : { ...company, trusted: read(settings.inspectedAuthority) },
+    journal,
+  ),
   new Promise<void>((resolve) => tls.listen(443, address, resolve)),
   new Promise<void>((resolve) => ofMirror.listen(mirrorPort, address, resolve)),
 ]);

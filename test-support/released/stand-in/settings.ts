@@ -5,6 +5,10 @@ export interface StandInSettings {
   /** PEM files of a certificate for every host name. */
   readonly certificate: string;
   readonly key: string;
+  /** The same by a company's own authority, for its sites and for what its proxy signs again. */
+  readonly company: { readonly certificate: string; readonly key: string };
+  /** Whether the proxy looks into TLS; then it is given the authority of the sites. */
+  readonly inspectedAuthority: string | undefined;
   /** What was asked, a line of JSON each. */
   readonly journal: string;
   /** Read at every request; see Faults. */
@@ -51,5 +55,10 @@ export const hosts = {
   models: "registry.ollama.ai",
   modelBlobs: "dd20bb891979d25aebc8bec07b2b3bbc.r2.cloudflarestorage.com",
 } as const;
+
+/** Sites of the company whose network it is. They are found by its own DNS, whatever is blocked, and not in the docs. */
+export const companyHosts = { telemetry: "telemetry.company.test", acme: "acme.company.test" } as const;
+
+export const companyNames: ReadonlySet<string> = new Set(Object.values(companyHosts));
 
 export const knownNames: ReadonlySet<string> = new Set(Object.values(hosts));

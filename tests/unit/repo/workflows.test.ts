@@ -136,6 +136,14 @@ describe("the workflows", () => {
   });
 
   it("end by themselves", () => {
-    for (const { where, job } of jobs) expect(job["timeout-minutes"], where).toBeLessThanOrEqual(60);
+    for (const { where, job } of jobs) expect(job["timeout-minutes"], where).toBeLessThanOrEqual(90);
+  });
+
+  it("give the tests of main the history that the test of an upgrade begins with", () => {
+    const [checkout] = workflows.find(({ file }) => file === "main.yml")?.content.jobs["test"]?.steps ?? [];
+    expect(checkout).toMatchObject({
+      uses: expect.stringMatching(/^actions\/checkout@/) as string,
+      with: { "fetch-depth": 0 },
+    });
   });
 });
