@@ -89,6 +89,15 @@ describe("the stack that runs", () => {
     expect(logs).toMatch(/^\d\d:\d\d:[\d.]+ +ollama +/m);
   });
 
+  it("gave its images hours to be pulled, where the provider's default is 20 minutes", async () => {
+    const text = await world.npm("pulumi", ["stack", "export", "--stack", "dev"]);
+    const { deployment } = JSON.parse(text.slice(text.indexOf("{"))) as {
+      deployment: { resources: { urn: string; customTimeouts?: { create?: number } }[] };
+    };
+    const image = deployment.resources.find(({ urn }) => urn.endsWith("::ollama-image"));
+    expect(image?.customTimeouts?.create).toBe(4 * 3600);
+  });
+
   it("gets a key and one more model, and the smoke tests pass", async () => {
     const added = await world.npm("keys", ["add", "alice"]);
     const key = /^ +(\S+)$/m.exec(added.split("stored nowhere:")[1] ?? "")?.[1] ?? `none in: ${added}`;
