@@ -35,7 +35,10 @@ export class ModelLoader {
   onEnd: (outcome: LoadOutcome) => void = () => undefined;
   readonly #timeoutMs: number;
   readonly #keptLoaded: ReadonlySet<string>;
+  /** By server and requirement. */
   readonly #underWay = new Map<string, LoadUnderWay>();
+  /** On how many servers, by requirement. */
+  readonly #places = new Map<string, number>();
   readonly #failures = new Map<string, number>();
 
   /** @param keptLoaded models, in their one spelling, that stay unless a request says how long */
@@ -55,22 +58,28 @@ export class ModelLoader {
 
   /** Whether the model is being loaded on any server. */
   isLoading(requirement: RunnerRequirement): boolean {
-    return this.#underWay.has(keyOf(requirement));
+    return this.#places.has(keyOf(requirement));
+  }
+
+  isLoadingOn(backend: Backend, requirement: RunnerRequirement): boolean {
+    return this.#underWay.has(placeOf(backend, keyOf(requirement)));
   }
 
   failedLately(backend: Backend, requirement: RunnerRequirement): boolean {
-    const failedAt = this.#failures.get(`${backend.name} ${keyOf(requirement)}`);
+    const failedAt = this.#failures.get(placeOf(backend, keyOf(requirement)));
     return failedAt !== undefined && performance.now() - failedAt < FAILURE_COUNTS_MS;
   }
 
-  /** Begins a load that is not under way. Never rejects: how it ended is told by `onEnd`. */
+  /** Begins a load that is not under way on this server. Never rejects: how it ended is told by `onEnd`. */
   async begin(backend: Backend, asked: ModelRequirement): Promise<void> {
     const forGood = asked.keepAlive === undefined && this.#keptLoaded.has(asked.model);
     const requirement = forGood ? { ...asked, keepAlive: FOR_GOOD } : asked;
     const key = keyOf(requirement);
+    const place = placeOf(backend, key);
     const startedAt = performance.now();
     const controller = new AbortController();
-    this.#underWay.set(key, { backend, model: requirement.model, controller });
+    this.#underWay.set(place, { backend, model: requirement.model, controller });
+    this.#places.set(key, (this.#places.get(key) ?? 0) + 1);
     const timer = setTimeout(() => {
       controller.abort(new ApiError("load_timeout"));
     }, this.#timeoutMs);
@@ -80,16 +89,19 @@ export class ModelLoader {
       // What had to make room is gone now.
       await backend.state.refresh();
       backend.loaded.confirm(requirement, keepAliveMs(keptFor(requirement)));
-      this.#failures.delete(`${backend.name} ${key}`);
+      this.#failures.delete(place);
     } catch (thrown) {
       error = toApiError(thrown);
       // What a client makes of the context says nothing of the server.
       const source = requirement.context === undefined ? `load of ${requirement.model}` : undefined;
       backend.failed(error, requirement.model, source);
-      this.#noteFailure(`${backend.name} ${key}`);
+      this.#noteFailure(place);
     } finally {
       clearTimeout(timer);
-      this.#underWay.delete(key);
+      this.#underWay.delete(place);
+      const others = (this.#places.get(key) ?? 1) - 1;
+      if (others > 0) this.#places.set(key, others);
+      else this.#places.delete(key);
     }
     const milliseconds = performance.now() - startedAt;
     this.onEnd({ backend, requirement, model: requirement.model, milliseconds, error });
@@ -120,6 +132,10 @@ export class ModelLoader {
 
 function keyOf({ model, context, runner }: RunnerRequirement): string {
   return `${model} ${context ?? ""} ${runner}`;
+}
+
+function placeOf({ name }: Backend, key: string): string {
+  return `${name} ${key}`;
 }
 
 /** Ollama's way to load and do nothing else: a request of the same kind without anything in it. */

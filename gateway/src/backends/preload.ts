@@ -26,7 +26,7 @@ export function preload(
         backend.usable &&
         backend.holds(requirement.model) &&
         !backend.loaded.hasAny(requirement.model) &&
-        !loads.isLoading(requirement) &&
+        !loads.isLoadingOn(backend, requirement) &&
         !loads.failedLately(backend, requirement);
       if (!isDue()) continue;
       const load = (path: LoadPath): void => {

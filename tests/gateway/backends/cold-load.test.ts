@@ -10,6 +10,7 @@ import {
   startFake,
   startGateway,
 } from "../../../test-support/gateway-harness.ts";
+import { startTwo } from "../../../test-support/two-backends.ts";
 
 const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };
@@ -204,6 +205,26 @@ test("a model that is to stay loaded is loaded unasked, and again by a server th
   expect(fake.loads).toHaveLength(1);
   fake.loaded = [];
   await eventually(() => fake.loads.length === 2 || undefined);
+});
+
+test("servers load what is to stay loaded at the same time, not one after another", async () => {
+  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+  const two = await startTwo(
+    (...fakes) => {
+      for (const fake of fakes) {
+        fake.loaded = [];
+        fake.loadsWith({ until: released });
+      }
+    },
+    { KEEP_LOADED_MODELS: "m" },
+  );
+  const { left, right } = two;
+  await eventually(() => (left.loads.length === 1 && right.loads.length === 1 ? true : undefined));
+  await metric(two.gateway.url, "gateway_loads_under_way 2");
+  release(undefined);
+  await metric(two.gateway.url, "gateway_loads_under_way 0");
+  expect((await two.gateway.post(chat, hello)).status).toBe(200);
+  expect([left.loads.length, right.loads.length]).toEqual([1, 1]);
 });
 
 test("a model that only embeds is kept loaded by a request to embed: Ollama refuses it any other", async () => {
