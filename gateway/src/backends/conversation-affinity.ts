@@ -1,28 +1,32 @@
 import type { Backend } from "./backend.ts";
 
-// Conversations that go on at the same time, of many clients; each takes some 150 bytes.
-const MAX_CONVERSATIONS = 16_384;
+// Conversations that are remembered at least, of those that ran last; each takes some 150 bytes.
+const REMEMBERED = 8192;
 
 /** Which server a conversation ran on last: its slots may still have the prompt so far, which is then not read again. */
 export class ConversationAffinity {
-  readonly #servers = new Map<string, Backend>();
+  // Two maps in place of one in the order of use: to find the oldest of a Map, Node.js steps over all that were deleted.
+  #recent = new Map<string, Backend>();
+  #older = new Map<string, Backend>();
 
   serverOf(conversation: string): Backend | undefined {
-    return this.#servers.get(conversation);
+    return this.#recent.get(conversation) ?? this.#older.get(conversation);
   }
 
-  /** The conversation runs there now. The ones that ran longest ago are forgotten. */
+  /** The conversation runs there now. Those that ran longest ago are forgotten. */
   remember(conversation: string, backend: Backend): void {
-    this.#servers.delete(conversation);
-    const [oldest] = this.#servers.keys();
-    if (this.#servers.size >= MAX_CONVERSATIONS && oldest !== undefined) this.#servers.delete(oldest);
-    this.#servers.set(conversation, backend);
+    this.#recent.set(conversation, backend);
+    if (this.#recent.size < REMEMBERED) return;
+    this.#older = this.#recent;
+    this.#recent = new Map();
   }
 
   /** Forgets servers that are no more. */
   retain(servers: ReadonlySet<Backend>): void {
-    for (const [conversation, backend] of this.#servers) {
-      if (!servers.has(backend)) this.#servers.delete(conversation);
+    for (const conversations of [this.#recent, this.#older]) {
+      for (const [conversation, backend] of conversations) {
+        if (!servers.has(backend)) conversations.delete(conversation);
+      }
     }
   }
 }

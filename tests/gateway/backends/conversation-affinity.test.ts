@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import type { Backend } from "../../../gateway/src/backends/backend.ts";
+import { ConversationAffinity } from "../../../gateway/src/backends/conversation-affinity.ts";
 import { conversationOf } from "../../../gateway/src/scheduling/conversation.ts";
 import { last, token } from "../../../test-support/fake-ollama.ts";
 import { metric, readEvents } from "../../../test-support/gateway-harness.ts";
@@ -46,6 +48,19 @@ test("a conversation does not wait for its server while another has a free slot"
   expect((await two.gateway.post(chat, say("Hi", "Hello", "Go"))).status).toBe(200);
   expect(count(two)).toEqual([2, 1]);
   await stream.body?.cancel();
+});
+
+test("the conversations that ran last are remembered, in bounded memory, and none of a server that is gone", () => {
+  const affinity = new ConversationAffinity();
+  const [here, gone] = [{ name: "here" }, { name: "gone" }] as unknown as [Backend, Backend];
+  affinity.remember("long ago", here);
+  for (let n = 0; n < 20_000; n += 1) affinity.remember(`conversation ${n}`, n === 19_998 ? gone : here);
+  expect(affinity.serverOf("long ago")).toBeUndefined();
+  for (const n of [12_000, 19_999]) expect(affinity.serverOf(`conversation ${n}`)).toBe(here);
+  expect(affinity.serverOf("conversation 19998")).toBe(gone);
+  affinity.retain(new Set([here]));
+  expect(affinity.serverOf("conversation 19998")).toBeUndefined();
+  expect(affinity.serverOf("conversation 19999")).toBe(here);
 });
 
 const system = { role: "system", content: "Be short." };
