@@ -158,14 +158,15 @@ describe("a network", () => {
       idle,
     );
     const refused = await up();
+    const isUntouched = inspect(outputs.containers.gateway, ".State.Running");
+    docker("container", "rm", "--force", foreignContainer);
     expect([refused.code, refused.output]).toEqual([
       1,
       expect.stringMatching(
         /has to go: joined-by-hand to ollama_network_drift\. Disconnect them \(docker network disconnect ollama_network_drift joined-by-hand\), or have it done: npm run up -- --stack drift --disconnect/,
       ),
     ]);
-    expect((await fetch(`${outputs.gatewayUrl}/ready`)).status).toBe(200);
-    docker("container", "rm", "--force", foreignContainer);
+    expect(isUntouched).toBe(true);
     await repaired();
     expect((await fetch(`${outputs.gatewayUrl}/ready`)).status).toBe(200);
   });

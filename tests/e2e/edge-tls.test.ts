@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type PeerCertificate, connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -204,6 +204,8 @@ describe("an edge", () => {
         { timeout: 20_000, interval: 500 },
       )
       .toBe(true);
+    // Copied with the mode of a secret, for the user of the tests alone.
+    chmodSync(root, 0o644);
     project.configure({
       edge: "acme",
       edgeCertificates: folder,
