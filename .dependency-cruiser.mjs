@@ -56,7 +56,14 @@ const project = {
   policy: ["gateway/src/auth"],
   "components/config": ["gateway/src/auth", "gateway/src/config", "gateway/src/lib"],
   "components/planning": ["components/config", "engine", "host"],
-  "components/resources": ["components/config", "components/planning", "engine", "gateway/src/config"],
+  "components/resources": [
+    "components/config",
+    "components/planning",
+    "engine",
+    "gateway/src/config",
+    "monitoring",
+  ],
+  monitoring: [],
   "components/commands": ["components/config", "engine", "gateway/src/auth", "host"],
   toolchain: ["engine", "host", "scripts/node"],
   "scripts/node": ["host"],
@@ -97,7 +104,7 @@ const roomRule = (room, allowed, scope) => ({
 });
 
 const ours =
-  "^(gateway/src|components|engine|host|scripts|toolchain|policy|bench|attack|compat|tests|test-support|index\\.ts)";
+  "^(gateway/src|components|engine|host|monitoring|scripts|toolchain|policy|bench|attack|compat|tests|test-support|index\\.ts)";
 
 export default {
   forbidden: [

@@ -6,6 +6,7 @@ import { deployTo } from "./components/resources/docker-provider.ts";
 import { labelObjects } from "./components/resources/object-labels.ts";
 import { createIngress, drainOf, edgeImage, gatewayExposure } from "./components/resources/ingress.ts";
 import { Gateway } from "./components/resources/gateway.ts";
+import { Monitoring, monitoringSettings, newMetricsKey } from "./components/resources/monitoring.ts";
 import { planGpus } from "./components/planning/gpus/plan.ts";
 import { declareModels } from "./components/resources/models.ts";
 import { planModels } from "./components/planning/models/plan.ts";
@@ -57,6 +58,7 @@ const server = new OllamaServer("ollama", {
 
 const models = declareModels(plan, { access: toOllama, serverUrl: server.readyAddress, config });
 
+const metricsKey = config.monitoring === "none" ? undefined : newMetricsKey();
 const gateway = new Gateway("gateway", {
   projectRoot: import.meta.dirname,
   baseImage: config.gatewayBaseImage,
@@ -70,11 +72,29 @@ const gateway = new Gateway("gateway", {
   keepLoaded: plan.flatMap(({ name, keepLoaded }) => (keepLoaded ? name : [])),
   ...(config.gatewayApiKeys.length === 0 ? {} : { apiKeys: pulumi.secret(config.gatewayApiKeys) }),
   usageVolume: config.gatewayUsageVolume,
+  objectiveFirstTokenSeconds: config.objectiveFirstTokenSeconds,
+  metricsKeyDigest: metricsKey?.digest,
   logLevel: config.gatewayLogLevel,
   environment: config.gatewayEnvironment,
   limits: { memoryMiB: config.gatewayMemoryMiB, cpus: config.gatewayCpus, pids: config.gatewayPids },
   after: [...models, ...server.gpuMemoryCheck(models), ...edgeImages],
 });
+
+const monitoring =
+  metricsKey === undefined
+    ? undefined
+    : new Monitoring(
+        "prometheus",
+        {
+          ...monitoringSettings(config),
+          ...place,
+          containerName: names.prometheus,
+          gateways: gateway.hosts.map(({ host, port }) => `${host}:${String(port)}`),
+          metricsKey: metricsKey.key,
+          toolImage: gateway.baseImageId,
+        },
+        { dependsOn: gateway },
+      );
 
 export default {
   ...createIngress(config, gateway, {
@@ -85,6 +105,9 @@ export default {
     images: edgeImages,
   }),
   ...tunnelOutput({ access, ...gateway.internal }, { access: toOllama, ...server.internal }),
+  ...(monitoring === undefined
+    ? {}
+    : { prometheusUrl: monitoring.url, prometheus: { container: monitoring.containerName } }),
   keysRequired: config.gatewayApiKeys.length > 0,
   ollamaUrl: server.url,
   networkName: network.networkName,

@@ -48,6 +48,7 @@ export function stackNames(stack: string, { networkName, ollamaReplicas, gateway
     ollama,
     gateway,
     edge: `${prefix}-edge`,
+    prometheus: `${prefix}-prometheus`,
     ollamas: replicas(ollama, ollamaReplicas),
     gateways: replicas(gateway, gatewayReplicas),
   };
@@ -71,7 +72,7 @@ export function namesInNetwork(names: readonly string[], network: string): strin
 
 /** What an engine's filter takes for the names of a stack's containers, every replica included. */
 export function containerPattern(stack: string): string {
-  return `^/?${escaped(project)}-${escaped(shortStackName(stack))}-(ollama|gateway|edge)(-[0-9]+)?$`;
+  return `^/?${escaped(project)}-${escaped(shortStackName(stack))}-(ollama|gateway|edge|prometheus)(-[0-9]+)?$`;
 }
 
 /**
@@ -79,7 +80,8 @@ export function containerPattern(stack: string): string {
  * by the beginning alone: dev-edge's are not dev's.
  */
 export function leftoverPattern(stack: string | undefined): RegExp {
-  const kinds = "(ollama|gateway|edge)(-[0-9]+)?|ollama-models|edge-data|gateway:[0-9a-f]+";
+  const kinds =
+    "(ollama|gateway|edge|prometheus)(-[0-9]+)?|ollama-models|gateway-keys|edge-data|prometheus-(data|config)|gateway:[0-9a-f]+";
   return new RegExp(
     `^${escaped(project)}-${stack === undefined ? ".+" : escaped(shortStackName(stack))}-(${kinds})$`,
   );

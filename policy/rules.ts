@@ -178,8 +178,10 @@ export const rules: readonly ResourceValidationPolicy[] = [
     "Volumes are protected, and stay when the stack goes.",
     [volume, component("OllamaServer")],
     ({ name, retainModels }, say, { type, urn, opts }) => {
-      // An edge gets its certificates again, and gateways their keys.
-      const remade = [component("Edge"), component("Gateway")].some((parent) => urn.includes(`${parent}$`));
+      // An edge gets its certificates again, gateways their keys, and measurements are nobody's work.
+      const remade = ["Edge", "Gateway", "Monitoring"]
+        .map(component)
+        .some((parent) => urn.includes(`${parent}$`));
       if (type === volume && !opts.protect && !remade)
         say(`${name ?? "It"} can be deleted by an update. Set protectModels to true.`);
       if (type !== volume && retainModels !== true)
@@ -189,17 +191,17 @@ export const rules: readonly ResourceValidationPolicy[] = [
   rule(
     "limits-set",
     "Memory, CPUs and processes of every container are limited.",
-    [container, component("OllamaServer"), component("Gateway"), component("Edge")],
+    [container, ...["OllamaServer", "Gateway", "Edge", "Monitoring"].map(component)],
     ({ name = "it", memory = 0, cpus, cpuQuota = 0, limits }, say, { type }) => {
       if (type === container) {
         if (memory <= 0) say(`${name} may use all memory of the host. Give it a memory limit.`);
         if (cpuQuota <= 0 && Number(cpus ?? 0) <= 0)
           say(
-            `${name} may use all CPUs of the host. Set ollamaCpus, gatewayCpus or edgeCpus, whichever it is.`,
+            `${name} may use all CPUs of the host. Set ollamaCpus, gatewayCpus, edgeCpus or prometheusCpus, whichever it is.`,
           );
       } else if ((limits?.pids ?? 0) <= 0) {
         say(
-          "It may start any number of processes. Set ollamaPids, gatewayPids or edgePids, whichever it is.",
+          "It may start any number of processes. Set ollamaPids, gatewayPids, edgePids or prometheusPids, whichever it is.",
         );
       }
     },

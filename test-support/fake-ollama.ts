@@ -68,7 +68,16 @@ export class FakeOllama {
   /** Of every model's files. */
   digest = "d";
   /** The models that are loaded; undefined stands for all that are there. A load adds to them. */
-  loaded: { name: string; digest?: string; context_length?: number; expires_at?: string }[] | undefined;
+  loaded:
+    | {
+        name: string;
+        digest?: string;
+        context_length?: number;
+        size?: number;
+        size_vram?: number;
+        expires_at?: string;
+      }[]
+    | undefined;
   /** What `/api/show` says every model can do; undefined: it does not say, as an old Ollama. */
   capabilities: string[] | undefined = ["completion", "tools"];
   /** What `/api/show` says of how every model is made. */

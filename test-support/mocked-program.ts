@@ -90,6 +90,8 @@ export function gateway(name: string, change: Partial<GatewayArgs> = {}): Gatewa
     keepLoaded: ["big:70b"],
     allowedHosts: undefined,
     usageVolume: "",
+    objectiveFirstTokenSeconds: 5,
+    watchedCertificate: "",
     logLevel: "info",
     environment: {},
     readyTimeoutSeconds: 120,
@@ -98,3 +100,26 @@ export function gateway(name: string, change: Partial<GatewayArgs> = {}): Gatewa
     ...change,
   });
 }
+
+/** All that Prometheus needs but a name for its container. */
+export const monitoringArgs = {
+  image: "prom/prometheus:v3",
+  platform: "",
+  toolImage: "sha256:node",
+  network: { name: "net", networkName: pulumi.output("net") },
+  port: 9090,
+  retentionMiB: 256,
+  metricsKey: "the key",
+  gateways: ["gateway:8000", "gateway-2:8000"],
+  alertmanagers: [],
+  objectiveFirstTokenSeconds: 2.5,
+  objectiveAvailability: 99.5,
+  alertAfterSeconds: 60,
+  scrapeSeconds: 5,
+  ollamaMemoryBytes: 2 ** 30,
+  hasGpus: false,
+  runbooks: "https://example.org/runbooks/",
+  readyTimeoutSeconds: 120,
+  limits,
+  access,
+};

@@ -13,6 +13,7 @@ export const versions = {
   ollama: "0.17.4",
   node: "24.21.0",
   caddy: "2.11.9",
+  prometheus: "3.13.5",
   /** The module of Docker 29; the engine has no other version of its own there. */
   engine: "2.0.0-beta.24",
   runc: "1.5.2",
@@ -45,6 +46,14 @@ const part = (name: string, module: string, seconds: number): Binary => ({
   seconds,
 });
 
+const prometheusPackage = (program: string) => `github.com/prometheus/prometheus/cmd/${program}`;
+
+/** Prometheus finds what it measures in files and over HTTP only; and its pages are in no module. */
+const lean = {
+  variables: [`github.com/prometheus/common/version.Version=${versions.prometheus}`],
+  tags: "netgo,remove_all_sd",
+};
+
 export const parts = {
   cli: {
     ...part("pulumi", "pulumi", 330),
@@ -68,6 +77,8 @@ export const parts = {
     // Its authority for others needs none of the databases.
     tags: "nobadger,nomysql,nopgsql",
   },
+  prometheus: { ...part("prometheus", "prometheus", 110), package: prometheusPackage("prometheus"), ...lean },
+  promtool: { ...part("promtool", "prometheus", 55), package: prometheusPackage("promtool"), ...lean },
   dockerd: {
     ...part("dockerd", "engine", 95),
     package: "github.com/moby/moby/v2/cmd/dockerd",

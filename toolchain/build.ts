@@ -11,6 +11,7 @@ import {
   type LocalImage,
   nodeImage,
   ollamaImage,
+  prometheusImage,
   registryImage,
 } from "./images.ts";
 import { install, installed, places } from "./install.ts";
@@ -37,8 +38,8 @@ export async function isBuilt(api: DockerApi, extras: Extras): Promise<boolean> 
     ["current", "released"].includes(installed(part, folder)),
   );
   if (!inPlace) return false;
-  const current = [ollamaImage(), nodeImage(), registryImage(), caddyImage()].map((image) =>
-    isImageCurrent(api, image),
+  const current = [ollamaImage(), nodeImage(), registryImage(), caddyImage(), prometheusImage()].map(
+    (image) => isImageCurrent(api, image),
   );
   return (await Promise.all([...current, isRegistryRunning(api)])).every(Boolean);
 }
@@ -97,6 +98,8 @@ async function ollamaLane(lane: Lane, api: DockerApi): Promise<void> {
     await step("Model registry", 2, (report) => startRegistry(api, report));
   await ensurePart(parts.caddy, lane);
   await ensureImage(api, caddyImage(), 5);
+  for (const part of [parts.prometheus, parts.promtool]) await ensurePart(part, lane);
+  await ensureImage(api, prometheusImage(), 5);
 }
 
 async function engineLane(lane: Lane): Promise<void> {

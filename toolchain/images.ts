@@ -61,6 +61,16 @@ export const caddyImage = (): LocalImage =>
     return Promise.resolve();
   });
 
+/** What measures a stack, with the tool that checks its rules: static programs. */
+export const prometheusImage = (): LocalImage =>
+  image("prometheus", versions.prometheus, [partKey(parts.prometheus), partKey(parts.promtool)], (rootfs) => {
+    mkdirSync(join(rootfs, "bin"), { recursive: true });
+    mkdirSync(join(rootfs, "prometheus"));
+    for (const part of [parts.prometheus, parts.promtool])
+      copyFileSync(partBinary(part), join(rootfs, "bin", part.name));
+    return Promise.resolve();
+  });
+
 /** Both names are there and mean one image. */
 export async function isImageCurrent(api: DockerApi, { tag, keyedTag }: LocalImage): Promise<boolean> {
   const [stable, keyed] = await Promise.all([api.image(tag), api.image(keyedTag)]);

@@ -22,6 +22,7 @@ const structured = new Set([
   "gatewayAllowedHosts",
   "gatewayEnvironment",
   "edgeHostnames",
+  "alertmanagers",
 ]);
 
 /** What `pulumi config` holds for a project, as text, turned into checked values. Throws one line per wrong key. */

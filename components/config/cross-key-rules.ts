@@ -92,6 +92,14 @@ export const rules: readonly Rule[] = [
     path: "gatewayPort",
     message: "another port than ollamaPort",
   },
+  {
+    breaks: ({ monitoring, prometheusPort, ollamaPort, gatewayPort }) =>
+      monitoring !== "none" &&
+      prometheusPort !== "auto" &&
+      (prometheusPort === ollamaPort || prometheusPort === gatewayPort),
+    path: "prometheusPort",
+    message: "another port than ollamaPort and gatewayPort",
+  },
 ];
 
 /** Whether only this host reaches what is bound to an address. */

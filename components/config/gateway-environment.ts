@@ -21,6 +21,9 @@ const setBy = {
   ALLOWED_HOSTS: "gatewayAllowedHosts",
   API_KEYS_FILE: "gatewayApiKeys",
   USAGE_FILE: "gatewayUsageVolume",
+  OBJECTIVE_FIRST_TOKEN_MS: "objectiveFirstTokenSeconds",
+  METRICS_KEY_DIGEST: "monitoring",
+  WATCHED_CERTIFICATE: "edge",
 } as const satisfies Partial<Record<VariableName, string>>;
 
 /** What the program sets by itself. */

@@ -22,6 +22,16 @@ const integer = (min: number, max: number) => {
   );
 };
 
+/** A number with up to three digits behind the point. */
+const decimal = (min: number, max: number, unit: string) => {
+  const allowed = `a number of ${unit} from ${String(min)} to ${String(max)}`;
+  return z.codec(
+    z.string(allowed).regex(/^\d{1,4}(\.\d{1,3})?$/, allowed),
+    z.number(allowed).min(min, allowed).max(max, allowed),
+    { decode: Number, encode: String },
+  );
+};
+
 const boolean = z.codec(z.enum(["true", "false"], "true or false"), z.boolean(), {
   decode: (text) => text === "true",
   encode: (value) => (value ? "true" : "false"),
@@ -120,6 +130,10 @@ const dockerHost = z
     "an engine's address such as ssh://user@host or tcp://host:2376, or empty for this machine's",
   );
 
+const alertmanager = z
+  .string("an address")
+  .regex(/^[A-Za-z0-9][A-Za-z0-9.-]*:\d{1,5}$/, "an address such as alerts.example.org:9093");
+
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 
 export const keys = z.strictObject({
@@ -170,6 +184,19 @@ export const keys = z.strictObject({
   edgeMemoryMiB: memoryMiB(64),
   edgeCpus: cpus,
   edgePids: integer(32, 4_194_304),
+  monitoring: z.enum(["none", "prometheus"], "none or prometheus"),
+  prometheusImage: imageReference,
+  prometheusPort: port(1),
+  prometheusRetentionMiB: integer(64, 16 * 1024 * 1024),
+  prometheusScrapeSeconds: integer(1, 60),
+  prometheusMemoryMiB: memoryMiB(128),
+  prometheusCpus: cpus,
+  prometheusPids: integer(32, 4_194_304),
+  alertmanagers: z.array(alertmanager, "a list of addresses"),
+  alertAfterSeconds: integer(0, 3600),
+  objectiveFirstTokenSeconds: decimal(0.01, 3600, "seconds"),
+  objectiveAvailability: decimal(50, 99.999, "percent"),
+  runbooks: z.string().regex(/^\S+$/, "a URL or a path, without spaces"),
   drainTimeoutSeconds: integer(1, 86_400),
   readyTimeoutSeconds: integer(5, 3600),
 });
@@ -185,6 +212,7 @@ export type NeighbourAccess = "closed" | "open" | "unknown";
 export type StackConfig = GivenConfig & {
   readonly ollamaPort: number;
   readonly gatewayPort: number;
+  readonly prometheusPort: number;
   /** Only the rules for production look at it. */
   readonly neighbourAccess?: NeighbourAccess;
 };

@@ -7,7 +7,7 @@ export const engineCpuLimits = z.object({
   CpuCfsQuota: z.boolean().nullish(),
 });
 
-const KEYS = ["ollamaCpus", "gatewayCpus", "edgeCpus"] as const;
+const KEYS = ["ollamaCpus", "gatewayCpus", "edgeCpus", "prometheusCpus"] as const;
 type CpuLimits = Pick<StackConfig, (typeof KEYS)[number]>;
 
 /**
@@ -19,12 +19,12 @@ export function applicableCpuLimits(
   { CpuCfsPeriod, CpuCfsQuota }: z.output<typeof engineCpuLimits>,
 ): { readonly limits: CpuLimits; readonly warning?: string } {
   const set = KEYS.filter((key) => config[key] !== "");
+  const limits = (of: (key: (typeof KEYS)[number]) => string) =>
+    Object.fromEntries(KEYS.map((key) => [key, of(key)])) as Record<(typeof KEYS)[number], string>;
   if ((CpuCfsPeriod !== false && CpuCfsQuota !== false) || set.length === 0)
-    return {
-      limits: { ollamaCpus: config.ollamaCpus, gatewayCpus: config.gatewayCpus, edgeCpus: config.edgeCpus },
-    };
+    return { limits: limits((key) => config[key]) };
   return {
-    limits: { ollamaCpus: "", gatewayCpus: "", edgeCpus: "" },
+    limits: limits(() => ""),
     warning:
       `The engine cannot limit CPUs (docker info: CpuCfsQuota false), so ${set.join(" and ")} ${set.length > 1 ? "have" : "has"} no effect. ` +
       `With rootless Docker, delegate the cpu controller to the user (docs.docker.com/engine/security/rootless); else the kernel needs CONFIG_CFS_BANDWIDTH.`,

@@ -40,7 +40,7 @@ export async function refuseUnadopted(
         `Keep them with: ${adopt}; or give the stack its former name with: pulumi stack rename`,
     );
   if (deployed.containers.length > 0) return;
-  const unknown = host.started([...names.ollamas, ...names.gateways, names.edge]);
+  const unknown = host.started([...names.ollamas, ...names.gateways, names.edge, names.prometheus]);
   if (unknown.length === 0) return;
   throw new pulumi.RunError(
     `The engine has ${unknown.join(", ")}, of which the state of this stack knows nothing: another state made them (of another login or PULUMI_BACKEND_URL, or one that was lost). ` +

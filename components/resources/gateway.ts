@@ -58,6 +58,12 @@ export interface GatewayArgs {
    * leaves it to the gateway: any with keys. A change replaces the containers.
    */
   readonly allowedHosts: readonly string[] | undefined;
+  /** How long the first token should take at most, which metrics count exactly. A change replaces the containers. */
+  readonly objectiveFirstTokenSeconds: number;
+  /** SHA-256 of a key that may read the metrics, in hexadecimal digits. A change replaces the containers. */
+  readonly metricsKeyDigest?: pulumi.Input<string> | undefined;
+  /** Whose certificate the metrics tell of, in the gateway's form; empty: nobody's. A change replaces the containers. */
+  readonly watchedCertificate: string;
   /** Lowest level that is logged. A change replaces the container. */
   readonly logLevel: string;
   /** More of the gateway's own variables. A change replaces the container. */
@@ -98,10 +104,12 @@ export class Gateway extends pulumi.ComponentResource {
   readonly internal = { host: "gateway", port: DEFAULT_PORT };
   /** Where each of its containers answers on the network. */
   readonly hosts: readonly Backend[];
+  /** Image with Node.js that the gateway's is built on. */
+  readonly baseImageId: pulumi.Output<string>;
 
   constructor(name: string, args: GatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     // An input of a component that is not known yet would keep all that is in it waiting.
-    const { network, after, ...known } = args;
+    const { network, after, metricsKeyDigest, ...known } = args;
     super("ollama-stack:index:Gateway", name, { ...known, networkName: network.name }, opts);
     const platform = args.platform === "" ? {} : { platform: args.platform };
     const base = new docker.RemoteImage(
@@ -174,6 +182,9 @@ export class Gateway extends pulumi.ComponentResource {
       KEEP_LOADED_MODELS: args.keepLoaded.join(","),
       ...(keys === undefined ? { API_KEYS: "" } : { API_KEYS_FILE: keys.path }),
       LOG_LEVEL: args.logLevel,
+      OBJECTIVE_FIRST_TOKEN_MS: String(Math.round(args.objectiveFirstTokenSeconds * 1000)),
+      ...(metricsKeyDigest === undefined ? {} : { METRICS_KEY_DIGEST: metricsKeyDigest }),
+      ...(args.watchedCertificate === "" ? {} : { WATCHED_CERTIFICATE: args.watchedCertificate }),
     } satisfies Partial<Record<ProgramVariable | "TRUSTED_PROXIES", pulumi.Input<string>>>;
     const stopMs = readConfig(args.environment).SHUTDOWN_TIMEOUT_MS;
     const { published } = args;
@@ -220,6 +231,7 @@ export class Gateway extends pulumi.ComponentResource {
     this.containerName = firstOf(containerNames);
     this.imageName = image.name;
     this.imageId = image.imageId;
+    this.baseImageId = base.imageId;
     this.url = allReady.apply(() => url);
     this.hosts = hosts.map((host) => ({ host, port: DEFAULT_PORT }));
     this.registerOutputs({

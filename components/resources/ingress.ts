@@ -7,7 +7,7 @@ import { readConfig as readGatewayConfig } from "../../gateway/src/config/config
 import type { Connection } from "../../engine/connection.ts";
 import type { StackConfig } from "../config/keys.ts";
 import type { Drain } from "./container/drain-hooks.ts";
-import { type EdgeMode, hasTls } from "../config/edge-modes.ts";
+import { type EdgeMode, edgePort, hasTls } from "../config/edge-modes.ts";
 import { edgeHost } from "./edge-config/caddyfile.ts";
 import { Edge } from "./edge.ts";
 import type { Gateway } from "./gateway.ts";
@@ -30,7 +30,14 @@ export function gatewayExposure(config: StackConfig, names: StackNames) {
     config.edge === "none"
       ? { bindAddress: config.gatewayBindAddress, port: config.gatewayPort }
       : { behind: drainOf(config, names) };
-  return { published, allowedHosts: allowedHosts(config, names) };
+  return {
+    published,
+    allowedHosts: allowedHosts(config, names),
+    watchedCertificate:
+      config.edge === "none" || !hasTls(config.edge)
+        ? ""
+        : `${edgeHost}:${String(edgePort(config.edge))}/${config.edgeHostnames[0] ?? "localhost"}`,
+  };
 }
 
 /**

@@ -80,12 +80,21 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     } else logger.info({ ...event, servers: backends.members.all.length }, "Ollama servers changed");
   };
   const exporter = spanExporter(config, logger);
-  const metrics = new Metrics(scheduler, backends, exporter);
   const needsKey = (): boolean => !keys.isEmpty;
   const activity =
     config.ADMIN_API === "off"
       ? undefined
       : new Activity(scheduler, { needsKey, showsText: config.LOG_TEXT === "on" });
+  const metrics = new Metrics(
+    {
+      scheduler,
+      backends,
+      exporter,
+      queueLimit: config.QUEUE_LIMIT,
+      requiredModels: config.REQUIRED_MODELS,
+    },
+    { objectiveMs: config.OBJECTIVE_FIRST_TOKEN_MS, certificate: config.WATCHED_CERTIFICATE },
+  );
   backends.loader.onEnd = (outcome) => {
     scheduler.loadEnded(outcome);
     metrics.countLoad(outcome);
@@ -186,7 +195,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
       checkOrigins(app, { allowedOrigins: config.ALLOWED_ORIGINS, needsKey });
     }),
     plugin("authentication", ["request-record", "origin-check"], () => {
-      authenticate(app, keys, metrics);
+      authenticate(app, keys, metrics, config.METRICS_KEY_DIGEST);
     }),
     plugin("host-check", ["authentication"], () => {
       checkHost(app, hostOptions);

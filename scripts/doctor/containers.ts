@@ -20,7 +20,7 @@ async function checkContainer(name: string): Promise<Finding> {
     return problem(
       "containers",
       `${found}, killed for lack of memory (${String(memoryLimit / 1024 / 1024)} MiB)`,
-      "Raise its limit: ollamaMemoryMiB, gatewayMemoryMiB or edgeMemoryMiB.",
+      "Raise its limit: ollamaMemoryMiB, gatewayMemoryMiB, edgeMemoryMiB or prometheusMemoryMiB.",
     );
   const look = `Look at its log: docker logs --tail 50 ${name}`;
   if (status !== "running")

@@ -64,6 +64,7 @@ function checkLimits(info: EngineInfo, settings: Settings): Finding[] {
     ollamaCpus: text("ollamaCpus"),
     gatewayCpus: text("gatewayCpus"),
     edgeCpus: text("edgeCpus"),
+    prometheusCpus: text("prometheusCpus"),
   };
   const cannotLimit = applicableCpuLimits(cpus, info).warning;
   if (info.MemoryLimit === false)
@@ -79,7 +80,8 @@ function checkMemory({ MemTotal, NCPU }: EngineInfo, settings: Settings): Findin
   const count = (key: string) => Number(settings(key) ?? 1);
   const wanted =
     (count("ollamaMemoryMiB") * count("ollamaReplicas") +
-      count("gatewayMemoryMiB") * count("gatewayReplicas")) *
+      count("gatewayMemoryMiB") * count("gatewayReplicas") +
+      (settings("monitoring") === "prometheus" ? count("prometheusMemoryMiB") : 0)) *
     mebibyte;
   const found = `${formatBytes(MemTotal)} and ${String(NCPU)} CPUs; the stack's limits are ${formatBytes(wanted)}`;
   return wanted <= MemTotal
@@ -112,9 +114,11 @@ function checkGpus({ Runtimes, CDISpecDirs }: EngineInfo, settings: Settings): F
 
 async function checkPorts(engine: EngineAddress, stack: string, settings: Settings): Promise<Finding[]> {
   const host = await HostPorts.read(engine);
+  const has = (key: string) => (settings(key) ?? "none") !== "none";
   const names = stackNames(stack, { networkName: "", ollamaReplicas: 1, gatewayReplicas: 1 });
   const ports = [
     { key: "gatewayPort", address: String(settings("gatewayBindAddress")), own: [names.gateway, names.edge] },
+    ...(has("monitoring") ? [{ key: "prometheusPort", address: "127.0.0.1", own: [names.prometheus] }] : []),
     { key: "ollamaPort", address: String(settings("ollamaBindAddress")), own: [names.ollama] },
   ];
   return await Promise.all(

@@ -1,10 +1,15 @@
 import { parseReference, pinned } from "../registry/image-reference.ts";
 import { RegistryError, tagDigest } from "../registry/manifests.ts";
 
-/** Keys of the config that hold an image that a stack has, with that edge or none. */
-export function imageKeys(edge: unknown): readonly string[] {
-  const always = ["ollamaImage", "gatewayBaseImage"];
-  return edge === undefined || edge === "none" ? always : [...always, "edgeImage"];
+/** Keys of the config that hold an image that a stack has, with that edge and monitoring or none. */
+export function imageKeys(edge: unknown, monitoring: unknown): readonly string[] {
+  const has = (value: unknown) => value !== undefined && value !== "none";
+  return [
+    "ollamaImage",
+    "gatewayBaseImage",
+    ...(has(edge) ? ["edgeImage"] : []),
+    ...(has(monitoring) ? ["prometheusImage"] : []),
+  ];
 }
 
 /** What a registry says of something in the config. */

@@ -19,10 +19,8 @@ export async function pinStackConfig(
   const document = parseDocument(file);
   const content = document.toJS() as { readonly config?: Readonly<Record<string, unknown>> } | null;
   const key = (name: string): unknown => content?.config?.[`ollama-stack:${name}`];
-  const images = imageKeys(key("edge") ?? defaults["edge"]).map((name) => [
-    name,
-    String(key(name) ?? defaults[name]),
-  ]);
+  const given = (name: string) => key(name) ?? defaults[name];
+  const images = imageKeys(given("edge"), given("monitoring")).map((name) => [name, String(given(name))]);
   const listed = (value: unknown): unknown[] =>
     Array.isArray(value) ? value : typeof value === "string" ? (JSON.parse(value) as unknown[]) : [];
   const models = listed(key("models") ?? defaults["models"]);

@@ -22,6 +22,8 @@ const outputs = z.object({
   containers: z.object({ ollama: z.string(), gateway: z.string() }),
   replicas: z.object({ ollama: z.array(z.string()), gateway: z.array(z.string()) }),
   edge: z.object({ container: z.string(), mode: z.string() }).optional(),
+  prometheusUrl: z.url().optional(),
+  prometheus: z.object({ container: z.string() }).optional(),
   volumes: z.object({ models: z.string() }),
   images: z.object({ ollama: z.string(), gateway: z.string() }),
   installedModels: z.array(z.object({ model: z.string(), digest: z.string(), sizeBytes: z.number() })).min(1),

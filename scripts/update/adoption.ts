@@ -44,7 +44,7 @@ export async function planAdoption(
     found("container", [`name=${containerPattern(stack)}`, label]),
     found("network", [`name=${namePattern(networkNameOf(stack, String(settings("networkName"))))}`, label]),
     found("volume", [
-      `name=^${project}-${shortStackName(stack)}-(ollama-models|edge-data|gateway-keys)$`,
+      `name=^${project}-${shortStackName(stack)}-(ollama-models|edge-data|gateway-keys|prometheus-data|prometheus-config)$`,
       label,
     ]),
   ]);

@@ -50,8 +50,13 @@ export function engineSocket(host: string, platform: string = process.platform):
 }
 
 function imageKeys(settings: Settings): readonly string[] {
-  const edge = settings("edge") ?? "none";
-  return ["ollamaImage", "gatewayBaseImage", ...(edge === "none" ? [] : ["edgeImage"])];
+  const has = (key: string) => (settings(key) ?? "none") !== "none";
+  return [
+    "ollamaImage",
+    "gatewayBaseImage",
+    ...(has("edge") ? ["edgeImage"] : []),
+    ...(has("monitoring") ? ["prometheusImage"] : []),
+  ];
 }
 
 async function isThere(image: string): Promise<boolean> {

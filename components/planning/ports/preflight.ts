@@ -18,9 +18,9 @@ import {
 import { readPacketFilter } from "../network/packet-filter.ts";
 
 interface Wanted {
-  readonly key: "ollamaPort" | "gatewayPort";
+  readonly key: "ollamaPort" | "gatewayPort" | "prometheusPort";
   /** Where an update tells the port that it has. */
-  readonly output: "ollamaUrl" | "gatewayUrl";
+  readonly output: "ollamaUrl" | "gatewayUrl" | "prometheusUrl";
   readonly address: string;
   readonly port: GivenConfig["gatewayPort"];
   /** The containers of the stack that may have it. */
@@ -60,7 +60,15 @@ export async function checkHost(config: GivenConfig, names: StackNames): Promise
     containers:
       config.edge === "none" && !pulumi.runtime.isDryRun() ? [names.gateway] : [names.edge, names.gateway],
   };
-  await refuseTaken(host, [ollama, gateway], names.edge);
+  const prometheus: Wanted = {
+    key: "prometheusPort",
+    output: "prometheusUrl",
+    address: "127.0.0.1",
+    // 0 is none.
+    port: config.monitoring === "none" ? 0 : config.prometheusPort,
+    containers: [names.prometheus],
+  };
+  await refuseTaken(host, [ollama, gateway, prometheus], names.edge);
   if (config.edge === "none" && config.gatewayPort === "auto" && !pulumi.runtime.isDryRun()) {
     // Preview has said that the port stays.
     const { port } = await host.of([names.edge]);
@@ -69,9 +77,10 @@ export async function checkHost(config: GivenConfig, names: StackNames): Promise
   const neighbours = await checkNeighbours(config, engine);
   const { limits, warning } = applicableCpuLimits(config, engine);
   if (warning !== undefined) void pulumi.log.warn(warning);
-  const ollamaPort = await portOf(host, ollama, gateway.port);
-  const gatewayPort = await portOf(host, gateway, ollamaPort);
-  return { ...config, ...limits, ollamaPort, gatewayPort, ...neighbours };
+  const ollamaPort = await portOf(host, ollama, [gateway.port, prometheus.port]);
+  const gatewayPort = await portOf(host, gateway, [ollamaPort, prometheus.port]);
+  const prometheusPort = await portOf(host, prometheus, [ollamaPort, gatewayPort]);
+  return { ...config, ...limits, ollamaPort, gatewayPort, prometheusPort, ...neighbours };
 }
 
 const engineInfo = engineNetworking.extend(engineCpuLimits.shape);
@@ -114,7 +123,7 @@ function edgeHas(port: number, edge: string): string {
 async function portOf(
   host: HostPorts,
   { key, output, address, port, containers }: Wanted,
-  other: Wanted["port"],
+  others: readonly Wanted["port"][],
 ): Promise<number> {
   if (port !== "auto") return port;
   const own = await host.of(containers);
@@ -123,7 +132,7 @@ async function portOf(
     had: own.port === undefined ? await deployedPorts(output) : [own.port],
     refused: own.refused,
     isFree: async (candidate) =>
-      candidate !== other &&
+      !others.includes(candidate) &&
       (await host.takenBy(address, candidate, candidate === own.port ? containers : [])) === undefined,
   });
   if (chosen !== undefined) return chosen;

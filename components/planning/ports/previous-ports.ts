@@ -9,7 +9,7 @@ interface Outputs {
  * The port that the last update of this stack chose, as its outputs tell: when somebody removed the container, it comes
  * back where clients look for it. None when there was no update, or the port was not chosen.
  */
-export async function deployedPorts(output: "ollamaUrl" | "gatewayUrl"): Promise<number[]> {
+export async function deployedPorts(output: "ollamaUrl" | "gatewayUrl" | "prometheusUrl"): Promise<number[]> {
   const name = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
   // What a reference from another stack reads, too; without its resource in the state.
   const { outputs } = (await pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", { name })) as Outputs;

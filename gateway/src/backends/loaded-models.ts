@@ -43,6 +43,15 @@ interface Loaded {
   keptMs: number | undefined;
   /** How long it stays after a request at least, ms, as far as a client or the server said. */
   staysMs: number;
+  /** Undefined until the server has said it. */
+  readonly memory?: ModelMemory | undefined;
+}
+
+/** What a loaded model takes. */
+export interface ModelMemory {
+  readonly bytes: number;
+  /** How many of them are on GPUs. */
+  readonly gpuBytes: number;
 }
 
 // The Date header that the server's clock is read from counts in seconds.
@@ -90,6 +99,13 @@ export class LoadedModels {
     return this.#models.keys();
   }
 
+  /** What each model takes, as far as the server said. */
+  memory(): [model: string, memory: ModelMemory][] {
+    return [...this.#models].flatMap(([model, { memory }]) =>
+      memory === undefined ? [] : [[model, memory]],
+    );
+  }
+
   /** Takes what the server said. @param now the time on its clock, ms */
   replace(running: readonly OllamaRunning[], now: number): void {
     const before = this.#models;
@@ -108,6 +124,7 @@ export class LoadedModels {
             until: performance.now() + left,
             keptMs: before?.keptMs,
             staysMs: Math.max(before?.staysMs ?? 0, left === Infinity ? 0 : left),
+            memory: memoryOf(entry),
           },
         ];
       }),
@@ -161,6 +178,10 @@ export function haveSameKeys(
   right: ReadonlyMap<string, unknown>,
 ): boolean {
   return left.size === right.size && [...left.keys()].every((key) => right.has(key));
+}
+
+function memoryOf({ size, size_vram: gpuBytes = 0 }: OllamaRunning): ModelMemory | undefined {
+  return size === undefined ? undefined : { bytes: size, gpuBytes };
 }
 
 // What most requests have.

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { accessVariables } from "./access-variables.ts";
+import { metricsVariables } from "./metrics-variables.ts";
 import { parseBackendAddress } from "../ollama/address.ts";
 import {
   deadline,
@@ -121,6 +122,7 @@ export const definitions = {
     default: `${5 * SECOND}`,
     description: "How long spans are collected before they are exported.",
   }),
+  ...metricsVariables,
   ...accessVariables,
   BODY_LIMIT_BYTES: integer(1024, 1024 * MIB, "bytes", {
     default: `${32 * MIB}`,

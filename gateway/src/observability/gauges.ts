@@ -3,14 +3,25 @@ import type { Scheduler } from "../scheduling/scheduler.ts";
 import type { Backend } from "../backends/backend.ts";
 import type { BackendPool } from "../backends/backend-pool.ts";
 import type { DiscoveredName } from "../backends/discovered-name.ts";
+import type { ModelMemory } from "../backends/loaded-models.ts";
+import { canonicalModelName } from "../ollama/model-name.ts";
 import type { SpanExporter } from "./otlp-exporter.ts";
+
+/** What the gauges look at. */
+export interface GaugeSources {
+  readonly scheduler: Scheduler;
+  readonly backends: BackendPool;
+  /** Undefined: no spans are exported. */
+  readonly exporter: SpanExporter | undefined;
+  readonly queueLimit: number;
+  /** Models that have to be installed. */
+  readonly requiredModels: readonly string[];
+}
 
 /** The metrics that say how things stand; looked up when they are asked for, so that they cost a request nothing. */
 export function registerGauges(
   registry: Registry,
-  admission: Scheduler,
-  backends: BackendPool,
-  exporter: SpanExporter | undefined,
+  { scheduler: admission, backends, exporter, queueLimit, requiredModels }: GaugeSources,
 ): void {
   const gauge = (name: string, help: string, value: () => number): void => {
     new Gauge({
@@ -45,6 +56,11 @@ export function registerGauges(
     "gateway_queue_depth",
     "Requests that wait for a slot or for the load of their model.",
     () => admission.waiting,
+  );
+  gauge(
+    "gateway_queue_limit",
+    "Requests that may wait; further ones are rejected with 503.",
+    () => queueLimit,
   );
   gauge("gateway_loads_under_way", "Models that are being loaded.", () => backends.loader.count);
   if (exporter !== undefined) {
@@ -95,5 +111,55 @@ export function registerGauges(
     "gateway_backend_models_loaded",
     "Models that the Ollama server has loaded.",
     ({ loaded }) => loaded.count,
+  );
+  registerModelGauges(registry, backends, requiredModels);
+}
+
+function registerModelGauges(
+  registry: Registry,
+  backends: BackendPool,
+  requiredModels: readonly string[],
+): void {
+  const required = requiredModels.map((name) => ({ name, model: canonicalModelName(name) }));
+  new Gauge({
+    name: "gateway_required_model_present",
+    help: "1 when an Ollama server has the model, 0 when none has; nothing while no server responds.",
+    labelNames: ["gen_ai_request_model"],
+    registers: [registry],
+    collect() {
+      this.reset();
+      if (!backends.all.some(({ alive, known }) => alive && known)) return;
+      const missing = new Set(backends.missingModels(required.map(({ model }) => model)));
+      for (const { name, model } of required) {
+        this.set({ gen_ai_request_model: name }, missing.has(model) ? 0 : 1);
+      }
+    },
+  });
+  const ofModels = (name: string, help: string, value: (memory: ModelMemory) => number): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames: ["backend", "gen_ai_request_model"],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const backend of backends.all) {
+          if (!backend.alive) continue;
+          for (const [model, memory] of backend.loaded.memory()) {
+            this.set({ backend: backend.name, gen_ai_request_model: model }, value(memory));
+          }
+        }
+      },
+    });
+  };
+  ofModels(
+    "gateway_backend_model_bytes",
+    "Memory that a loaded model takes, on GPUs or not.",
+    ({ bytes }) => bytes,
+  );
+  ofModels(
+    "gateway_backend_model_gpu_ratio",
+    "Share of a loaded model that is in GPU memory.",
+    ({ bytes, gpuBytes }) => (bytes === 0 ? 0 : gpuBytes / bytes),
   );
 }

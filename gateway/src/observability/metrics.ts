@@ -1,7 +1,6 @@
 import { Registry, collectDefaultMetrics } from "prom-client";
-import type { Scheduler } from "../scheduling/scheduler.ts";
-import type { BackendPool } from "../backends/backend-pool.ts";
-import { registerGauges } from "./gauges.ts";
+import { type GaugeSources, registerGauges } from "./gauges.ts";
+import { registerResourceGauges, type CertificateAddress } from "./resource-gauges.ts";
 import type { LoadOutcome } from "../backends/model-loader.ts";
 import { OPERATIONS } from "./operation-names.ts";
 import type { RequestRecord } from "./request-record.ts";
@@ -11,7 +10,6 @@ import {
   type HistogramSeries,
   HistogramFamily,
 } from "./metric-families.ts";
-import type { SpanExporter } from "./otlp-exporter.ts";
 
 // The buckets of OpenTelemetry's GenAI conventions (0.01 s, doubling), and further for cold loads.
 const DURATION_BUCKETS = [
@@ -38,6 +36,13 @@ const REFUSALS: ReadonlySet<string> = new Set([
 const SECOND = 1000;
 
 type Operation = "gen_ai_operation_name" | "gen_ai_provider_name" | "gen_ai_request_model";
+
+interface MetricsOptions {
+  /** How long the first token should take at most, ms. */
+  readonly objectiveMs: number;
+  /** Whose certificate is watched; undefined: nobody's. */
+  readonly certificate: CertificateAddress | undefined;
+}
 
 /** Where the requests of one operation, model and error are counted. */
 type RequestSeries = Readonly<
@@ -107,11 +112,7 @@ export class Metrics {
     "Time that a request held a slot of an Ollama server.",
     ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "error_type"],
   );
-  readonly #firstToken = this.#histogram(
-    "gen_ai_server_time_to_first_token_seconds",
-    "Time from a generating request's arrival to its first token; the queue and a cold load are in it.",
-    ["gen_ai_request_model"],
-  );
+  readonly #firstToken: HistogramFamily<"gen_ai_request_model">;
   readonly #timePerToken = this.#histogram(
     "gen_ai_server_time_per_output_token_seconds",
     "Time per token after the first, of answers that were completed.",
@@ -145,9 +146,18 @@ export class Metrics {
     ["gen_ai_request_model"],
   );
 
-  constructor(admission: Scheduler, backends: BackendPool, exporter: SpanExporter | undefined) {
+  /** @param objectiveMs until the first token; counted exactly */
+  constructor(sources: GaugeSources, { objectiveMs, certificate }: MetricsOptions) {
     collectDefaultMetrics({ register: this.#registry });
-    registerGauges(this.#registry, admission, backends, exporter);
+    registerGauges(this.#registry, sources);
+    registerResourceGauges(this.#registry, certificate);
+    const bounds = new Set([...DURATION_BUCKETS, objectiveMs / SECOND]);
+    this.#firstToken = this.#histogram(
+      "gen_ai_server_time_to_first_token_seconds",
+      "Time from a generating request's arrival to its first token; the queue and a cold load are in it.",
+      ["gen_ai_request_model"],
+      [...bounds].sort((a, b) => a - b),
+    );
   }
 
   get contentType(): string {

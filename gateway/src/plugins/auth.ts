@@ -1,4 +1,6 @@
+import { timingSafeEqual } from "node:crypto";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { digestOf } from "../auth/api-keys.ts";
 import { Consumer } from "../auth/consumer.ts";
 import type { Reservation } from "../auth/key-usage.ts";
 import { ApiError } from "../errors.ts";
@@ -14,6 +16,8 @@ declare module "fastify" {
   }
 }
 
+const METRICS_ROUTE = "/metrics";
+
 /** Counts the tokens that a key has used. */
 interface TokenMetrics {
   countTokens(key: string, tokens: number): void;
@@ -23,9 +27,16 @@ interface TokenMetrics {
  * Lets only requests with a known key in, within the key's limits. Without any key everybody is let in, but nobody as
  * an admin: that is for a gateway only its own machine can reach.
  */
-export function authenticate(app: FastifyInstance, keys: KeyStore, metrics: TokenMetrics): void {
+export function authenticate(
+  app: FastifyInstance,
+  keys: KeyStore,
+  metrics: TokenMetrics,
+  metricsKey: Buffer | undefined,
+): void {
   // Without keys there is one user, who may have models loaded as it likes.
   const nobody = new Consumer({ options: true });
+  // Lets its route show all; no other route knows it.
+  const metricsReader = new Consumer({ name: "metrics", admin: true });
   app.decorateRequest("consumer");
   app.decorateRequest("reservation", undefined);
   app.decorateRequest("keyId", "");
@@ -43,6 +54,11 @@ export function authenticate(app: FastifyInstance, keys: KeyStore, metrics: Toke
     if (operation?.open === true) {
       // With a key that is in force they may show more.
       if (known !== undefined && refusalOf(known, request) === undefined) request.consumer = known.consumer;
+      done();
+      return;
+    }
+    if (known === undefined && mayReadMetrics(request, presented, metricsKey)) {
+      request.consumer = metricsReader;
       done();
       return;
     }
@@ -91,6 +107,17 @@ function refusalOf(
   if (refusal !== undefined) return new ApiError(refusal);
   if (!consumer.allowsAddress(ip)) return new ApiError("address_not_allowed");
   return consumer.allowsRoute(routeOptions.url) ? undefined : new ApiError("route_not_allowed");
+}
+
+/** Prometheus has a key for one route. */
+function mayReadMetrics(
+  { routeOptions, method }: FastifyRequest,
+  presented: string | undefined,
+  metricsKey: Buffer | undefined,
+): boolean {
+  if (metricsKey === undefined || presented === undefined) return false;
+  if (routeOptions.url !== METRICS_ROUTE || method !== "GET") return false;
+  return timingSafeEqual(digestOf(presented), metricsKey);
 }
 
 /** OpenAI's clients send a bearer token, Anthropic's a header of their own. */

@@ -10,8 +10,17 @@ import {
   stackNameProblem,
   stackNames,
 } from "../../../engine/names.ts";
-import { access, gateway, limits, made, read, server } from "../../../test-support/mocked-program.ts";
+import {
+  access,
+  gateway,
+  limits,
+  made,
+  monitoringArgs,
+  read,
+  server,
+} from "../../../test-support/mocked-program.ts";
 
+const { Monitoring } = await import("../../../components/resources/monitoring.ts");
 const { Edge } = await import("../../../components/resources/edge.ts");
 
 it("the project is called what Pulumi.yaml calls it", () => {
@@ -33,6 +42,7 @@ async function namesOf(stack: string): Promise<Names> {
   const args = { containerName: names.gateway, replicas: 2, published: { behind } };
   await read(gateway(`${stack}-g`, args).url);
   await read(edge(`${stack}-e`, names.edge).url);
+  await read(monitoring(`${stack}-p`, names.prometheus).url);
   const of = (type: string) => made.slice(before).filter((each) => each.type === `docker:index/${type}`);
   const nameOf = ({ inputs }: (typeof made)[number]) => String(inputs["name"]);
   const built = of("remoteImage:RemoteImage").filter(({ inputs }) => "build" in inputs);
@@ -65,13 +75,22 @@ function edge(name: string, containerName: string) {
   });
 }
 
+function monitoring(name: string, containerName: string) {
+  return new Monitoring(name, {
+    ...monitoringArgs,
+    containerName,
+  });
+}
+
 describe("by its names, what is a stack's", () => {
   it("is known: each container, each volume and the image that it built", async () => {
     const { containers, others } = await namesOf("dev");
-    expect(containers).toHaveLength(5);
+    expect(containers).toHaveLength(6);
     expect(others).toEqual([
       "ollama-stack-dev-ollama-models",
       "ollama-stack-dev-edge-data",
+      "ollama-stack-dev-prometheus-data",
+      "ollama-stack-dev-prometheus-config",
       expect.stringMatching(/^ollama-stack-dev-gateway:[0-9a-f]{16}$/),
     ]);
     for (const name of [...containers, ...others]) {

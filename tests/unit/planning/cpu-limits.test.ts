@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { applicableCpuLimits } from "../../../components/planning/cpu-limits.ts";
 
-const config = { ollamaCpus: "", gatewayCpus: "1", edgeCpus: "0.5" };
-const none = { ollamaCpus: "", gatewayCpus: "", edgeCpus: "" };
+const config = { ollamaCpus: "", gatewayCpus: "1", edgeCpus: "0.5", prometheusCpus: "" };
+const none = { ollamaCpus: "", gatewayCpus: "", edgeCpus: "", prometheusCpus: "" };
 
 it.each([{ CpuCfsPeriod: true, CpuCfsQuota: true }, {}])(
   "CPU limits stay as they are on an engine that says %j",

@@ -124,9 +124,9 @@ describe("the rules for production", () => {
       "limits-set",
       "container",
       { ...limited, cpuQuota: 0 },
-      /^x may use all CPUs.*ollamaCpus, gatewayCpus or edgeCpus/,
+      /^x may use all CPUs.*ollamaCpus, gatewayCpus, edgeCpus or prometheusCpus/,
     ],
-    ["limits-set", "ollama", { limits: { pids: 0 } }, /ollamaPids, gatewayPids or edgePids/],
+    ["limits-set", "ollama", { limits: { pids: 0 } }, /ollamaPids, gatewayPids, edgePids or prometheusPids/],
   ])("%s is broken by a %s with %j", async (name, type, props, expected) => {
     const said = await violations(name, type, props);
     expect(said).toHaveLength(1);

@@ -20,7 +20,9 @@ const documents: Readonly<Record<string, string>> = Object.fromEntries(
     "gateway/README.md",
     "bench/README.md",
     "toolchain/README.md",
-    ...readdirSync("docs").map((file) => `docs/${file}`),
+    ...readdirSync("docs", { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".md"))
+      .map((file) => `docs/${file}`),
   ].map((file) => [file, readFileSync(file, "utf8")]),
 );
 

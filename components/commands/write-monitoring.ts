@@ -1,0 +1,22 @@
+// Run by Pulumi before Prometheus is made, and whenever its files change: puts them, which come as JSON on standard input,
+// where it reads them. One that runs takes them without being restarted.
+import { text } from "node:stream/consumers";
+import { z } from "zod";
+import { containerState, docker, EngineError } from "../../engine/docker-cli.ts";
+import { writeVolumeFile } from "../../engine/volume-file.ts";
+import { required } from "./lib/env.ts";
+
+const [volume, image] = [required("MONITORING_VOLUME"), required("MONITORING_IMAGE")];
+const container = required("MONITORING_CONTAINER");
+const files = z.record(z.string(), z.string()).parse(JSON.parse(await text(process.stdin)));
+
+try {
+  for (const [name, content] of Object.entries(files))
+    await writeVolumeFile({ volume, name, image }, content);
+  if ((await containerState(container))?.status === "running")
+    await docker(["container", "kill", "--signal", "HUP", container]);
+} catch (error) {
+  if (!(error instanceof EngineError)) throw error;
+  console.error(`The files of Prometheus cannot be written into the volume ${volume}: ${error.message}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,169 @@
+import { createHash } from "node:crypto";
+import * as command from "@pulumi/command";
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import {
+  configFile,
+  configFolder,
+  metricsKeyFile,
+  prometheusConfig,
+  rulesConfig,
+  rulesFile,
+  type ScrapeSettings,
+} from "../../monitoring/prometheus-files.ts";
+import { type Connection, publishedUrl, serviceUrl } from "../../engine/connection.ts";
+import type { StackConfig } from "../config/keys.ts";
+import type { TrustedCertificates } from "../planning/trusted-certificates.ts";
+import { imageTimeouts } from "./container/image-timeouts.ts";
+import { readyAt, serviceContainer, type ContainerLimits } from "./container/service-container.ts";
+import type { NetworkToJoin } from "./network.ts";
+
+export interface MonitoringArgs extends Omit<ScrapeSettings, "self"> {
+  /** Image of Prometheus. A change replaces the container; what was measured stays. */
+  readonly image: string;
+  /** Platform of the image; empty means the engine's own. A change replaces image and container. */
+  readonly platform: string;
+  /** Image with Node.js that the engine has, to write files with. */
+  readonly toolImage: pulumi.Input<string>;
+  /** Name of the container and, with "-data" and "-config" behind it, of its volumes. A change replaces them. */
+  readonly containerName: string;
+  /** Network to join, under the alias `prometheus`. A change replaces the container. */
+  readonly network: NetworkToJoin;
+  /** Port on the loopback of the engine's host. A change replaces the container. */
+  readonly port: number;
+  /** Beyond this, the oldest measurements are deleted, MiB. A change replaces the container. */
+  readonly retentionMiB: number;
+  /** With which gateways let their metrics be read. Changed in place. */
+  readonly metricsKey: pulumi.Input<string>;
+  readonly trust?: TrustedCertificates | undefined;
+  /** Seconds until an update gives up waiting for it. */
+  readonly readyTimeoutSeconds: number;
+  readonly limits: ContainerLimits;
+  /** How commands reach it. */
+  readonly access: Connection;
+}
+
+const bindAddress = "127.0.0.1";
+const dataFolder = "/prometheus";
+const host = "prometheus";
+const port = 9090;
+// Nobody, as in the official image, where the data folder is this user's.
+const user = "65534:65534";
+
+/** Prometheus, which measures every gateway, and computes the alerts. Rules and targets are changed in place. */
+export class Monitoring extends pulumi.ComponentResource {
+  readonly containerName: pulumi.Output<string>;
+  /** Where its port is published, seen from the engine's host. Known only once it is ready. */
+  readonly url: pulumi.Output<string>;
+  /** Where it responds in the network. */
+  readonly internal = { host, port };
+
+  constructor(name: string, args: MonitoringArgs, opts?: pulumi.ComponentResourceOptions) {
+    // An input of a component that is not known yet would keep all that is in it waiting.
+    const { network, toolImage, metricsKey, ...known } = args;
+    super("ollama-stack:index:Monitoring", name, { ...known, networkName: network.name }, opts);
+    const image = new docker.RemoteImage(
+      `${name}-image`,
+      { name: args.image, keepLocally: true, ...(args.platform === "" ? {} : { platform: args.platform }) },
+      { parent: this, ...imageTimeouts },
+    );
+    const volumeOf = (what: string) =>
+      new docker.Volume(`${name}-${what}`, { name: `${args.containerName}-${what}` }, { parent: this });
+    const [data, config] = [volumeOf("data"), volumeOf("config")];
+    const files = pulumi.secret(metricsKey).apply((key) =>
+      JSON.stringify({
+        [configFile]: prometheusConfig({ ...args, self: `${host}:${String(port)}` }),
+        [rulesFile]: rulesConfig(args),
+        [metricsKeyFile]: key,
+      }),
+    );
+    const written = new command.local.Command(
+      `${name}-files`,
+      {
+        create: "node components/commands/write-monitoring.ts",
+        stdin: files,
+        environment: {
+          ...args.access.environment,
+          MONITORING_VOLUME: config.name,
+          MONITORING_IMAGE: toolImage,
+          MONITORING_CONTAINER: args.containerName,
+        },
+        triggers: [config.id],
+        addPreviousOutputInEnv: false,
+      },
+      { parent: this },
+    );
+    const url = publishedUrl(args.access, bindAddress, args.port);
+    const { container, ready } = serviceContainer(
+      name,
+      {
+        name: args.containerName,
+        image: image.imageId,
+        command: [
+          `--config.file=${configFolder}/${configFile}`,
+          `--storage.tsdb.path=${dataFolder}`,
+          `--storage.tsdb.retention.size=${String(args.retentionMiB)}MB`,
+          // npm run drift sends what it has found.
+          "--web.enable-otlp-receiver",
+        ],
+        environment: {},
+        network: { name: network.networkName, aliases: [host] },
+        port: { internal: port, external: args.port, address: bindAddress },
+        volumes: [
+          { name: data.name, path: dataFolder },
+          { name: config.name, path: configFolder, readOnly: true },
+        ],
+        trust: args.trust,
+        user,
+        ready: readyAt(`${serviceUrl(args.access, { published: url, host, port })}/-/ready`),
+        readyTimeoutSeconds: args.readyTimeoutSeconds,
+        stopGraceSeconds: 30,
+        limits: args.limits,
+        access: args.access,
+      },
+      this,
+      [written],
+    );
+    this.containerName = container.name;
+    this.url = ready.id.apply(() => url);
+    this.registerOutputs({ containerName: this.containerName, url: this.url });
+  }
+}
+
+/** A key that only lets metrics be read, made once for a stack, and its digest. */
+export function newMetricsKey(): {
+  readonly key: pulumi.Output<string>;
+  readonly digest: pulumi.Output<string>;
+} {
+  const made = new command.local.Command(
+    "prometheus-key",
+    { create: "node components/commands/new-metrics-key.ts", addPreviousOutputInEnv: false },
+    { additionalSecretOutputs: ["stdout"] },
+  );
+  const key = pulumi.secret(made.stdout.apply((text) => text.trim()));
+  // Tells nobody the key, which is random.
+  const digest = pulumi.unsecret(key.apply((text) => createHash("sha256").update(text).digest("hex")));
+  return { key, digest };
+}
+
+/** What the config says of monitoring, in the words of the component. */
+export function monitoringSettings(config: StackConfig) {
+  return {
+    image: config.prometheusImage,
+    port: config.prometheusPort,
+    retentionMiB: config.prometheusRetentionMiB,
+    alertmanagers: config.alertmanagers,
+    objectiveFirstTokenSeconds: config.objectiveFirstTokenSeconds,
+    objectiveAvailability: config.objectiveAvailability,
+    alertAfterSeconds: config.alertAfterSeconds,
+    scrapeSeconds: config.prometheusScrapeSeconds,
+    ollamaMemoryBytes: config.ollamaMemoryMiB * 1024 * 1024,
+    hasGpus: config.gpus !== "none",
+    runbooks: config.runbooks,
+    limits: {
+      memoryMiB: config.prometheusMemoryMiB,
+      cpus: config.prometheusCpus,
+      pids: config.prometheusPids,
+    },
+  };
+}
