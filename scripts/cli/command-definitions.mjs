@@ -136,6 +136,20 @@ export const commands = /** @satisfies {Record<string, CommandDefinition>} */ (
       options: { ...common, json: { type: "boolean", text: "print it as JSON" } },
       notes: "With API keys, the queue is shown if OLLAMA_STACK_API_KEY holds one that may read the metrics.",
     },
+    usage: {
+      summary: "Shows what the requests of a month came to, by API key and model.",
+      options: {
+        ...common,
+        month: { type: "string", value: "YYYY-MM", text: "the month, in UTC; this one if not given" },
+        format: {
+          type: "string",
+          value: "FORMAT",
+          choices: ["table", "csv", "json"],
+          text: "how it is printed; a table if not given",
+        },
+      },
+      notes: "With gatewayUsageVolume it is kept over updates and restarts, for 14 months.",
+    },
     logs: {
       summary: "Prints the logs of all containers of a stack, merged by time.",
       operands: ["[ollama|gateway|edge...]"],

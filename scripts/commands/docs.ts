@@ -1,11 +1,12 @@
 // npm run docs: writes what is generated in docs/: from Pulumi.yaml, from the gateway's variables, from imports.
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { format, resolveConfig } from "prettier";
 import { parse } from "yaml";
 import { z } from "zod";
 import { variables } from "../../gateway/src/config/config.ts";
 import { command } from "../cli/command.ts";
+import { dashboard } from "../../monitoring/dashboard.ts";
 import { recipeSections } from "../connect/recipe-document.ts";
 import { roomGraphs } from "../docs/room-graph.ts";
 
@@ -109,6 +110,13 @@ export async function updated(file: GeneratedFile, text: string): Promise<string
   return await format(replaced, { ...(await resolveConfig(join(root, file))), parser: "markdown" });
 }
 
+/** The dashboard as it is committed, for those who only import it. */
+export const dashboardFile = "monitoring/dashboard.json";
+
+export async function updatedDashboard(): Promise<string> {
+  return await format(dashboard(), { ...(await resolveConfig(join(root, dashboardFile))), parser: "json" });
+}
+
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) =>
     `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
@@ -123,14 +131,18 @@ function projectFile(): string {
   return readFileSync(join(root, "Pulumi.yaml"), "utf8");
 }
 
+async function update(file: string, change: (text: string) => Promise<string>): Promise<void> {
+  const path = join(root, file);
+  const before = existsSync(path) ? readFileSync(path, "utf8") : "";
+  const after = await change(before);
+  if (after !== before) writeFileSync(path, after);
+  console.log(`${file}: ${after === before ? "up to date" : "written"}`);
+}
+
 if (import.meta.main) {
   await command("docs", async () => {
-    for (const file of Object.keys(generated) as GeneratedFile[]) {
-      const path = join(root, file);
-      const before = readFileSync(path, "utf8");
-      const after = await updated(file, before);
-      if (after !== before) writeFileSync(path, after);
-      console.log(`${file}: ${after === before ? "up to date" : "written"}`);
-    }
+    for (const file of Object.keys(generated) as GeneratedFile[])
+      await update(file, (text) => updated(file, text));
+    await update(dashboardFile, updatedDashboard);
   });
 }

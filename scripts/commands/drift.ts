@@ -1,8 +1,11 @@
 // npm run drift: compares what runs with what was deployed. Exit code 0 when it is the same, 2 when it is not.
-import { readDeployment } from "../stack/deployment.ts";
+import { type Deployment, readDeployment } from "../stack/deployment.ts";
 import { findDrift } from "../drift/find.ts";
 import { mend } from "../drift/repair-hints.ts";
 import { report } from "../drift/report.ts";
+import { reportDifferences } from "../drift/report-metric.ts";
+import { withStackUrls } from "../connect/with-stack-urls.ts";
+import { parseOutputs } from "../stack/outputs.ts";
 import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
 
@@ -13,7 +16,22 @@ await command("drift", async ({ options }) => {
     throw new Error(`the stack ${stack} is not deployed; bring it up with: npm run up${stackOption}`);
   const drift = await findDrift(deployment, stackOption);
   console.log(report(stack, drift, deployment));
+  await tellPrometheus(deployment, drift.differences.length);
   if (drift.differences.length === 0) return;
   console.log(`\n${mend(drift.differences, stackOption)}`);
   process.exitCode = 2;
 });
+
+/** Its alert and the dashboard show what was found last. What is down now is part of what was found. */
+async function tellPrometheus({ resources }: Deployment, differences: number): Promise<void> {
+  const outputs = parseOutputs(resources.find(({ type }) => type === "pulumi:pulumi:Stack")?.outputs);
+  if (outputs?.prometheusUrl === undefined) return;
+  try {
+    await withStackUrls(outputs, async ({ prometheusUrl }) => {
+      if (prometheusUrl !== undefined) await reportDifferences(prometheusUrl, differences);
+    });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    console.error(`Prometheus was not told what was found: ${why}`);
+  }
+}

@@ -3,6 +3,7 @@ import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
 import { type GatewayResponse, reachableAddress, requestGateway } from "../connect/gateway-request.ts";
 import { withStackUrls } from "../connect/with-stack-urls.ts";
+import { parseAlerts } from "../observe/alerts.ts";
 import { readLogs, stackContainers } from "../observe/container-logs.ts";
 import { isError } from "../observe/log-line.ts";
 import { formatStatus, parseLoaded, parseQueue, type Status, statesOf } from "../observe/status.ts";
@@ -20,14 +21,20 @@ await command("status", async ({ options }) => {
   const apiKey = process.env["OLLAMA_STACK_API_KEY"];
   const [states, services, lines] = await Promise.all([
     statesOf(containers),
-    withStackUrls(outputs, async ({ gatewayUrl, ollamaUrl }) => {
+    withStackUrls(outputs, async ({ gatewayUrl, ollamaUrl, prometheusUrl }) => {
       const isDirect = gatewayUrl === outputs.gatewayUrl;
       const address = isDirect ? reachableAddress(String(settings("gatewayBindAddress"))) : undefined;
-      const [queue, loadedModels] = await Promise.all([
+      const [queue, loadedModels, alerts] = await Promise.all([
         orReason(() => requestGateway({ gatewayUrl, address, apiKey }, "/metrics", { withinMs }), parseQueue),
         orReason(() => requestGateway({ gatewayUrl: ollamaUrl }, "/api/ps", { withinMs }), parseLoaded),
+        prometheusUrl === undefined
+          ? undefined
+          : orReason(
+              () => requestGateway({ gatewayUrl: prometheusUrl }, "/api/v1/alerts", { withinMs }),
+              parseAlerts,
+            ),
       ]);
-      return { queue, loadedModels };
+      return { queue, loadedModels, alerts };
     }),
     readLogs(containers, { tail: "2000", since: "24h" }),
   ]);

@@ -2,7 +2,7 @@ import { Tunnel } from "../../engine/tunnel/tunnel.ts";
 import type { StackOutputs } from "../stack/outputs.ts";
 import { trustEdge } from "./edge-ca.ts";
 
-type Urls = Pick<StackOutputs, "tunnel" | "gatewayUrl" | "ollamaUrl" | "edge">;
+type Urls = Pick<StackOutputs, "tunnel" | "gatewayUrl" | "ollamaUrl" | "prometheusUrl" | "edge">;
 
 /**
  * Does something with a stack whose URLs work from here: through a tunnel where it is not published or, past the
@@ -19,7 +19,10 @@ export async function withStackUrls<O extends Urls, T>(
   try {
     const { gateway, ollama } = outputs.tunnel;
     const gatewayUrl = gateway === undefined ? outputs.gatewayUrl : await url(gateway);
-    return await work({ ...outputs, gatewayUrl, ollamaUrl: await url(ollama) });
+    // Where the gateway is published on this machine, Prometheus is.
+    const isRemote = gateway !== undefined && outputs.prometheusUrl !== undefined;
+    const prometheus = isRemote ? { prometheusUrl: await url("prometheus:9090") } : {};
+    return await work({ ...outputs, ...prometheus, gatewayUrl, ollamaUrl: await url(ollama) });
   } finally {
     await tunnel.close();
   }

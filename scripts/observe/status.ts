@@ -2,6 +2,7 @@ import { z } from "zod";
 import { containerState } from "../../engine/docker-cli.ts";
 import { formatBytes } from "../../engine/format-bytes.ts";
 import { formatTable } from "../../host/format-table.ts";
+import type { FiringAlert } from "./alerts.ts";
 import type { StackContainer } from "./container-logs.ts";
 import { formatLogLine, type LogLine } from "./log-line.ts";
 
@@ -43,6 +44,8 @@ export interface Status {
   }[];
   readonly loadedModels: readonly LoadedModel[] | string;
   readonly queue: Queue | string;
+  /** Undefined: the stack has no Prometheus. */
+  readonly alerts?: readonly FiringAlert[] | string | undefined;
   readonly lastErrors: readonly LogLine[];
 }
 
@@ -74,7 +77,7 @@ export function parseQueue(metrics: string): Queue {
 }
 
 export function formatStatus(
-  { stack, gatewayUrl, containers, loadedModels, queue, lastErrors }: Status,
+  { stack, gatewayUrl, containers, loadedModels, queue, alerts, lastErrors }: Status,
   now: number,
 ): string {
   const width = Math.max(0, ...lastErrors.map(({ component }) => component.length));
@@ -97,9 +100,23 @@ export function formatStatus(
     typeof loadedModels === "string"
       ? `loaded models: not known (${loadedModels})`
       : `loaded models: ${loadedModels.map((model) => loaded(model, now)).join(", ") || "none"}`,
+    ...alertLines(alerts, now),
     lastErrors.length === 0 ? "errors in the last 24 hours: none" : "last errors:",
     ...lastErrors.map((line) => `  ${line.at.slice(0, 10)} ${formatLogLine(line, width)}`),
   ].join("\n");
+}
+
+function alertLines(alerts: Status["alerts"], now: number): string[] {
+  if (alerts === undefined) return [];
+  if (typeof alerts === "string") return [`alerts: not known (${alerts})`];
+  if (alerts.length === 0) return ["alerts: none"];
+  return [
+    "alerts:",
+    ...alerts.map(
+      ({ name, severity, summary, runbook, since }) =>
+        `  ${severity}  ${name}, for ${ago(since, now)}: ${summary} (${runbook})`,
+    ),
+  ];
 }
 
 function loaded({ name, bytes, inGpuBytes, until }: LoadedModel, now: number): string {

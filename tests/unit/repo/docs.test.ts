@@ -7,9 +7,11 @@ import { configSchema } from "../../../components/config/config.ts";
 import {
   configGroups,
   configKeys,
+  dashboardFile,
   generated,
   type GeneratedFile,
   updated,
+  updatedDashboard,
 } from "../../../scripts/commands/docs.ts";
 
 const documents: Readonly<Record<string, string>> = Object.fromEntries(
@@ -54,6 +56,16 @@ describe("the documents", () => {
       expect(read(file)).toBe(await updated(file, read(file)));
     },
   );
+
+  it(`${dashboardFile} is generated; if not: npm run docs`, async () => {
+    const text = readFileSync(dashboardFile, "utf8");
+    expect(text).toBe(await updatedDashboard());
+    // No Grafana has the ids of another.
+    expect(text.match(/"uid": ".*"/g)?.filter((uid) => !/\$\{datasource\}|"ollama-stack"/.test(uid))).toEqual(
+      [],
+    );
+    expect(text).not.toContain('"id":');
+  });
 
   it("are all in the index, docs/README.md", () => {
     const linked = new Set(matches(read("docs/README.md"), /\]\(([\w-]+\.md)/g));

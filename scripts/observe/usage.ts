@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { byKeyAndModel, sumOfAmounts, type UsageRow } from "../../gateway/src/usage/usage-rows.ts";
+import { formatTable } from "../../host/format-table.ts";
+
+const row = z.object({
+  day: z.string(),
+  key: z.string(),
+  model: z.string(),
+  requests: z.number(),
+  promptTokens: z.number(),
+  generatedTokens: z.number(),
+  loadSeconds: z.number(),
+});
+const response = z.object({
+  own: z.array(row),
+  others: z.array(z.object({ name: z.string(), rows: z.array(row) })),
+});
+
+/** What a gateway's container says: what it has counted, and what its replicas wrote last. */
+export interface CountedUsage {
+  readonly container: string;
+  /** What its control client printed. */
+  readonly text: string;
+}
+
+/**
+ * The rows of all replicas, each once: as it says itself, or as it wrote them last where it does not run.
+ */
+export function mergeUsage(said: readonly CountedUsage[]): UsageRow[] {
+  const byReplica = new Map<string, readonly UsageRow[]>();
+  const parsed = said.map(({ container, text }) => ({ container, ...response.parse(JSON.parse(text)) }));
+  for (const { others } of parsed) for (const { name, rows } of others) byReplica.set(name, rows);
+  for (const { container, own } of parsed) byReplica.set(container, own);
+  return [...byReplica.values()].flat();
+}
+
+export const usageFormats = ["table", "csv", "json"] as const;
+export type UsageFormat = (typeof usageFormats)[number];
+
+const columns = ["key", "model", "requests", "promptTokens", "generatedTokens", "loadSeconds"] as const;
+
+/** One line for each key and model; CSV and JSON for programs, a table with a sum for people. */
+export function formatUsage(month: string, all: readonly UsageRow[], format: UsageFormat): string {
+  const rows = byKeyAndModel(all).map((each) => ({ ...each, loadSeconds: rounded(each.loadSeconds) }));
+  if (format === "json") return JSON.stringify({ month, rows }, null, 2);
+  const lines = rows.map((each) => columns.map((column) => String(each[column])));
+  if (format === "csv") {
+    const head = ["month", "key", "model", "requests", "prompt_tokens", "generated_tokens", "load_seconds"];
+    return [head, ...lines.map((line) => [month, ...line])]
+      .map((line) => line.map(quoted).join(","))
+      .join("\n");
+  }
+  if (rows.length === 0) return `no requests in ${month}`;
+  const { requests, promptTokens, generatedTokens, loadSeconds } = sumOfAmounts(rows);
+  return formatTable([
+    ["KEY", "MODEL", "REQUESTS", "PROMPT TOKENS", "GENERATED TOKENS", "LOAD SECONDS"],
+    ...lines.map(([key = "", ...rest]) => [key === "" ? "(no key)" : key, ...rest]),
+    ["all", "", ...[requests, promptTokens, generatedTokens, rounded(loadSeconds)].map(String)],
+  ]);
+}
+
+function rounded(seconds: number): number {
+  return Math.round(seconds * 10) / 10;
+}
+
+/** As RFC 4180 has it; a name that a spreadsheet would compute is a text. */
+function quoted(text: string): string {
+  const plain = /^[=+\-@]/.test(text) ? `'${text}` : text;
+  return /[",\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
+}
