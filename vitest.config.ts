@@ -27,7 +27,7 @@ const measuredAlone = ["tests/gateway/plugins/stalling-*.test.ts"];
 const pythonClients = ["tests/e2e/gateway-python*.test.ts"];
 
 const engineMakesNoDifference = [
-  "tests/e2e/{actionlint,attack,bench,edge-limits,edge-retries,gateway-clients,gateway-python*,schema-fuzz}.test.ts",
+  "tests/e2e/{actionlint,alert-rules,attack,bench,edge-limits,edge-retries,gateway-clients,gateway-python*,schema-fuzz}.test.ts",
 ];
 
 const leftOut = notApplicable().flatMap(({ files }) => files);

@@ -48,7 +48,7 @@ import { BLOB_ROUTES, ollamaChangesRoutes } from "./routes/ollama/admin.ts";
 import { opeaRoutes } from "./routes/opea/opea.ts";
 import { openApiRoute } from "./routes/ops/openapi.ts";
 import { responsesRoutes } from "./routes/openai/responses.ts";
-import { SpanExporter } from "./observability/otlp-exporter.ts";
+import { type Destination, SpanExporter } from "./observability/otlp-exporter.ts";
 import { UsageStore } from "./usage/usage-store.ts";
 import { Statistics } from "./observability/latency-stats.ts";
 import { SCOPE, Tracing } from "./observability/tracing.ts";
@@ -95,6 +95,10 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     },
     { objectiveMs: config.OBJECTIVE_FIRST_TOKEN_MS, certificate: config.WATCHED_CERTIFICATE },
   );
+  const metricsExporter =
+    config.OTEL_EXPORTER_OTLP_ENDPOINT === "" || config.OTEL_METRICS_EXPORTER === "none"
+      ? undefined
+      : metrics.exportTo(collector(config, config.OTEL_METRIC_EXPORT_INTERVAL), logger);
   backends.loader.onEnd = (outcome) => {
     scheduler.loadEnded(outcome);
     metrics.countLoad(outcome);
@@ -245,6 +249,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     await usage.flush();
     await backends.close();
     await exporter?.close();
+    await metricsExporter?.close();
   });
   return app;
 }
@@ -262,8 +267,11 @@ function noSchemas(): never {
 }
 
 function spanExporter(config: Config, logger: FastifyBaseLogger): SpanExporter | undefined {
+  if (config.OTEL_EXPORTER_OTLP_ENDPOINT === "") return undefined;
+  return new SpanExporter(collector(config, config.OTEL_BSP_SCHEDULE_DELAY), logger);
+}
+
+function collector(config: Config, intervalMs: number): Destination {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SERVICE_NAME: serviceName } = config;
-  if (endpoint === "") return undefined;
-  const intervalMs = config.OTEL_BSP_SCHEDULE_DELAY;
-  return new SpanExporter({ endpoint, serviceName, scope: SCOPE, intervalMs }, logger);
+  return { endpoint, serviceName, scope: SCOPE, intervalMs };
 }

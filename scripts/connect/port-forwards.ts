@@ -2,11 +2,11 @@ import { edgeModes, edgePort, hasTls } from "../../components/config/edge-modes.
 import type { TunnelTarget } from "../../engine/tunnel/tunnel.ts";
 import type { StackOutputs } from "../stack/outputs.ts";
 
-type Outputs = Pick<StackOutputs, "gatewayUrl" | "ollamaUrl" | "edge">;
+type Outputs = Pick<StackOutputs, "gatewayUrl" | "ollamaUrl" | "prometheusUrl" | "edge">;
 
 /** A service of a stack at a loopback port of this machine. */
 export interface Forwarded {
-  readonly name: "gateway" | "ollama";
+  readonly name: "gateway" | "ollama" | "prometheus";
   /** "host:port" in the stack's network. */
   readonly target: string;
   /** The one that it is published at there. */
@@ -17,16 +17,20 @@ export interface Forwarded {
 
 /** What `npm run forward` brings to this machine: what clients there reach, so the edge where there is one. */
 export function forwarded(
-  { gatewayUrl, ollamaUrl, edge }: Outputs,
+  { gatewayUrl, ollamaUrl, prometheusUrl, edge }: Outputs,
   end: TunnelTarget & { readonly gateway?: string | undefined; readonly ollama: string },
 ): Forwarded[] {
   const ollama = { ...plain(ollamaUrl), name: "ollama", target: end.ollama } as const;
   if (end.gateway === undefined) return [ollama];
+  const others: Forwarded[] =
+    prometheusUrl === undefined
+      ? [ollama]
+      : [ollama, { ...plain(prometheusUrl), name: "prometheus", target: "prometheus:9090" }];
   const mode = edgeModes.find((each) => each === edge?.mode);
   if (edge === undefined || mode === undefined)
-    return [{ ...plain(gatewayUrl), name: "gateway", target: end.gateway }, ollama];
+    return [{ ...plain(gatewayUrl), name: "gateway", target: end.gateway }, ...others];
   const target = `${edge.container}:${String(edgePort(mode))}`;
-  return [{ ...(hasTls(mode) ? named(gatewayUrl) : plain(gatewayUrl)), name: "gateway", target }, ollama];
+  return [{ ...(hasTls(mode) ? named(gatewayUrl) : plain(gatewayUrl)), name: "gateway", target }, ...others];
 }
 
 function plain(url: string): Pick<Forwarded, "port" | "url"> {

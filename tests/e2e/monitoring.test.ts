@@ -168,6 +168,8 @@ describe("an alert fires and resolves", () => {
     docker("container", "start", names.ollama);
     await resolves("BackendDown");
     await resolves("ErrorRatioHigh");
+    // The model is loaded again.
+    expect(await chat(8)).toBe(200);
   });
 
   it("ModelMissing and DriftFound, with a model that somebody deleted", async () => {

@@ -109,18 +109,28 @@ export const definitions = {
     allowed: "an http or https URL without a user, a password and a query",
     default: "",
     description:
-      "OpenTelemetry collector that receives traces, as OTLP over HTTP (`/v1/traces` is appended). Empty " +
-      "disables tracing.",
+      "OpenTelemetry collector that receives traces and metrics, as OTLP over HTTP (`/v1/traces` and `/v1/metrics` are " +
+      "appended). Empty sends none.",
   },
   OTEL_SERVICE_NAME: {
     schema: z.string(),
     allowed: "any text",
     default: "ollama-stack-gateway",
-    description: "Name of the gateway in traces.",
+    description: "Name of the gateway in traces and metrics.",
   },
   OTEL_BSP_SCHEDULE_DELAY: deadline({
     default: `${5 * SECOND}`,
     description: "How long spans are collected before they are exported.",
+  }),
+  OTEL_METRICS_EXPORTER: {
+    schema: z.enum(["otlp", "none"]),
+    allowed: "otlp or none",
+    default: "otlp",
+    description: "Whether the collector receives metrics, too.",
+  },
+  OTEL_METRIC_EXPORT_INTERVAL: deadline({
+    default: `${1 * MINUTE}`,
+    description: "How often metrics are exported.",
   }),
   ...metricsVariables,
   ...accessVariables,

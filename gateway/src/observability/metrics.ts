@@ -1,4 +1,7 @@
 import { Registry, collectDefaultMetrics } from "prom-client";
+import type { FastifyBaseLogger } from "fastify";
+import type { Destination } from "./otlp-exporter.ts";
+import { MetricsExporter } from "./otlp-metrics.ts";
 import { type GaugeSources, registerGauges } from "./gauges.ts";
 import { registerResourceGauges, type CertificateAddress } from "./resource-gauges.ts";
 import type { LoadOutcome } from "../backends/model-loader.ts";
@@ -112,11 +115,11 @@ export class Metrics {
     "Time that a request held a slot of an Ollama server.",
     ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "error_type"],
   );
-  readonly #firstToken: HistogramFamily<"gen_ai_request_model">;
+  readonly #firstToken: HistogramFamily<Operation>;
   readonly #timePerToken = this.#histogram(
     "gen_ai_server_time_per_output_token_seconds",
     "Time per token after the first, of answers that were completed.",
-    ["gen_ai_request_model"],
+    ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
     TIME_PER_TOKEN_BUCKETS,
   );
   readonly #tokens = this.#histogram(
@@ -155,13 +158,18 @@ export class Metrics {
     this.#firstToken = this.#histogram(
       "gen_ai_server_time_to_first_token_seconds",
       "Time from a generating request's arrival to its first token; the queue and a cold load are in it.",
-      ["gen_ai_request_model"],
+      ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
       [...bounds].sort((a, b) => a - b),
     );
   }
 
   get contentType(): string {
     return this.#registry.contentType;
+  }
+
+  /** Sends all of it to a collector, again and again until it is closed. */
+  exportTo(destination: Destination, logger: FastifyBaseLogger): MetricsExporter {
+    return new MetricsExporter(destination, this.#registry, logger);
   }
 
   expose(): Promise<string> {
@@ -236,12 +244,12 @@ export class Metrics {
         duration: this.#duration.of(labels),
         operation: this.#operation.of(labels),
         queue: this.#queue.of({}),
-        firstToken: this.#firstToken.of(named),
+        firstToken: this.#firstToken.of(operation),
         prompt: this.#prompt.of(named),
         input: this.#tokens.of({ ...operation, gen_ai_token_type: "input" }),
         output: this.#tokens.of({ ...operation, gen_ai_token_type: "output" }),
         generation: this.#generation.of(named),
-        timePerToken: this.#timePerToken.of(named),
+        timePerToken: this.#timePerToken.of(operation),
       };
       this.#series.set(key, series);
     }

@@ -19,11 +19,11 @@ export interface Span {
 }
 
 export interface Destination {
-  /** OTLP over HTTP; spans go to `/v1/traces` below it. */
+  /** OTLP over HTTP; spans go to `/v1/traces` below it, metrics to `/v1/metrics`. */
   readonly endpoint: string;
   readonly serviceName: string;
   readonly scope: { readonly name: string; readonly version: string };
-  /** How long spans are gathered, ms. */
+  /** How often it is sent what has been gathered, ms. */
   readonly intervalMs: number;
 }
 

@@ -31,6 +31,10 @@ async function startCollector(
   const services: object[] = [];
   const server = createServer((request: IncomingMessage, response) => {
     void request.toArray().then((pieces) => {
+      if (request.url === "/otlp/v1/metrics") {
+        response.writeHead(status).end("{}");
+        return;
+      }
       const { resourceSpans } = JSON.parse(Buffer.concat(pieces as Buffer[]).toString()) as Batch;
       for (const { resource, scopeSpans } of resourceSpans) {
         services.push(...resource.attributes.map(({ value }) => value));

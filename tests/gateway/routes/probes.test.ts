@@ -164,7 +164,9 @@ test("/metrics counts requests, tokens and times by model", async () => {
     "gen_ai_server_time_to_first_token_seconds",
     "gen_ai_server_time_per_output_token_seconds",
   ]) {
-    expect(metrics).toContain(`${name}_count{gen_ai_request_model="m:latest"} 2\n`);
+    expect(metrics).toContain(
+      `${name}_count{gen_ai_operation_name="chat",gen_ai_provider_name="ollama",gen_ai_request_model="m:latest"} 2\n`,
+    );
   }
   expect(metrics).toContain(
     'gen_ai_server_request_duration_seconds_count{gen_ai_operation_name="chat",gen_ai_provider_name="ollama",' +

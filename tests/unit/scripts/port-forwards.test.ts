@@ -22,6 +22,16 @@ describe("npm run forward", () => {
     ]);
   });
 
+  it("leads to Prometheus, where the stack has one", () => {
+    const measured = { ...remote, prometheusUrl: "http://127.0.0.1:9090" };
+    expect(forwarded(measured, tunnel).at(-1)).toEqual({
+      name: "prometheus",
+      target: "prometheus:9090",
+      port: 9090,
+      url: "http://127.0.0.1:9090",
+    });
+  });
+
   it("leads to Ollama alone, where only that is out of reach", () => {
     const own = { ...tunnel, gateway: undefined };
     expect(forwarded(remote, own).map(({ name }) => name)).toEqual(["ollama"]);

@@ -1,0 +1,159 @@
+import type { FastifyBaseLogger } from "fastify";
+import type { Registry } from "prom-client";
+import type { Destination } from "./otlp-exporter.ts";
+
+const SEND_TIMEOUT_MS = 10_000;
+
+// Counts go on from the start of the process.
+const CUMULATIVE = 2;
+
+/** A family as prom-client's registry shows it. */
+export interface Family {
+  readonly name: string;
+  readonly help: string;
+  readonly type: unknown;
+  readonly values: readonly Sample[];
+}
+
+interface Sample {
+  readonly metricName?: string | undefined;
+  readonly labels: Readonly<Partial<Record<string, string | number>>>;
+  readonly value: number;
+}
+
+/** What labels are called in OpenTelemetry's conventions; others keep their names. */
+const ATTRIBUTES: Readonly<Record<string, string>> = {
+  gen_ai_operation_name: "gen_ai.operation.name",
+  gen_ai_provider_name: "gen_ai.provider.name",
+  gen_ai_request_model: "gen_ai.request.model",
+  gen_ai_token_type: "gen_ai.token.type",
+  error_type: "error.type",
+  route: "http.route",
+  method: "http.request.method",
+  status: "http.response.status_code",
+};
+
+/** What metrics are called there, and their unit; others keep their names. */
+const METRICS: Readonly<Record<string, readonly [name: string, unit: string]>> = {
+  gen_ai_server_request_duration_seconds: ["gen_ai.server.request.duration", "s"],
+  gen_ai_server_time_to_first_token_seconds: ["gen_ai.server.time_to_first_token", "s"],
+  gen_ai_server_time_per_output_token_seconds: ["gen_ai.server.time_per_output_token", "s"],
+  gen_ai_client_operation_duration_seconds: ["gen_ai.client.operation.duration", "s"],
+  gen_ai_client_token_usage: ["gen_ai.client.token.usage", "{token}"],
+};
+
+/**
+ * Sends all metrics to an OpenTelemetry collector as OTLP in JSON, in the background. What a collector does not take is
+ * sent again with the next counts.
+ */
+export class MetricsExporter {
+  readonly #destination: Destination;
+  readonly #registry: Registry;
+  readonly #logger: FastifyBaseLogger;
+  readonly #timer: NodeJS.Timeout;
+  #sending: Promise<void> = Promise.resolve();
+  #failing = false;
+
+  constructor(destination: Destination, registry: Registry, logger: FastifyBaseLogger) {
+    this.#destination = destination;
+    this.#registry = registry;
+    this.#logger = logger;
+    this.#timer = setInterval(() => void this.flush(), destination.intervalMs).unref();
+  }
+
+  /** Sends what has been counted so far. Never rejects. */
+  flush(): Promise<void> {
+    this.#sending = this.#sending.then(() => this.#send());
+    return this.#sending;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.flush();
+  }
+
+  async #send(): Promise<void> {
+    const { endpoint, serviceName, scope } = this.#destination;
+    const resource = { attributes: [{ key: "service.name", value: { stringValue: serviceName } }] };
+    try {
+      const families = (await this.#registry.getMetricsAsJSON()) as unknown as Family[];
+      const metrics = toOtlp(families, performance.timeOrigin, Date.now());
+      const response = await fetch(`${endpoint}/v1/metrics`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ resourceMetrics: [{ resource, scopeMetrics: [{ scope, metrics }] }] }),
+        signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
+      });
+      await response.body?.cancel();
+      if (!response.ok) throw new Error(`the collector responded with status ${response.status}`);
+      this.#failing = false;
+    } catch (error) {
+      // Once, not each time.
+      if (!this.#failing) {
+        const hint = "OTEL_METRICS_EXPORTER=none sends none";
+        this.#logger.warn({ endpoint, error: String(error), hint }, "metrics cannot be exported");
+      }
+      this.#failing = true;
+    }
+  }
+}
+
+/** @param startedAt when counting began, and `now`, ms since 1970. Exported for its test. */
+export function toOtlp(families: readonly Family[], startedAt: number, now: number): object[] {
+  const times = { startTimeUnixNano: nanoseconds(startedAt), timeUnixNano: nanoseconds(now) };
+  return families.flatMap((family) => {
+    if (family.values.length === 0) return [];
+    const [name, unit] = METRICS[family.name] ?? [family.name, ""];
+    const common = { name, description: family.help, ...(unit === "" ? {} : { unit }) };
+    if (family.type === "histogram") {
+      return {
+        ...common,
+        histogram: { aggregationTemporality: CUMULATIVE, dataPoints: histograms(family, times) },
+      };
+    }
+    const dataPoints = family.values
+      .filter(({ value }) => Number.isFinite(value))
+      .map(({ labels, value }) => ({ ...times, asDouble: value, attributes: attributesOf(labels) }));
+    return family.type === "counter"
+      ? { ...common, sum: { aggregationTemporality: CUMULATIVE, isMonotonic: true, dataPoints } }
+      : { ...common, gauge: { dataPoints } };
+  });
+}
+
+/** One data point for each combination of labels; Prometheus' buckets include those below them. */
+function histograms({ name, values }: Family, times: object): object[] {
+  const series = Map.groupBy(values, ({ labels }) => JSON.stringify({ ...labels, le: undefined }));
+  return [...series].map(([labels, samples]) => {
+    const buckets = samples.filter(({ metricName }) => metricName === `${name}_bucket`);
+    const total = (suffix: string): number =>
+      samples.find(({ metricName }) => metricName === `${name}_${suffix}`)?.value ?? 0;
+    let below = 0;
+    const bucketCounts = buckets.map(({ value }) => {
+      const count = value - below;
+      below = value;
+      return String(count);
+    });
+    return {
+      ...times,
+      count: String(total("count")),
+      sum: total("sum"),
+      bucketCounts,
+      explicitBounds: buckets.map(({ labels: { le } }) => Number(le)).filter(Number.isFinite),
+      attributes: attributesOf(JSON.parse(labels) as Sample["labels"]),
+    };
+  });
+}
+
+/** No error is no attribute. */
+function attributesOf(labels: Sample["labels"]): object[] {
+  return Object.entries(labels)
+    .filter(([, value]) => value !== "" && value !== undefined)
+    .map(([label, value]) => ({
+      key: ATTRIBUTES[label] ?? label,
+      value: label === "status" ? { intValue: Number(value) } : { stringValue: String(value) },
+    }));
+}
+
+function nanoseconds(ms: number): string {
+  return `${BigInt(Math.round(ms)) * 1_000_000n}`;
+}
