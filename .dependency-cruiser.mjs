@@ -8,7 +8,8 @@ const gateway = {
   lib: [],
   ollama: ["errors.ts", "lib"],
   auth: ["errors.ts", "lib", "ollama"],
-  config: ["auth", "lib", "ollama"],
+  console: [],
+  config: ["auth", "console", "lib", "ollama"],
   "json-schema": ["errors.ts", "lib"],
   apis: ["errors.ts", "json-schema", "lib", "ollama"],
   backends: ["config", "errors.ts", "lib", "ollama"],
@@ -37,6 +38,7 @@ const gateway = {
     "apis",
     "app-context.ts",
     "auth",
+    "console",
     "errors.ts",
     "generation",
     "lib",
@@ -56,7 +58,9 @@ const project = {
   policy: ["gateway/src/auth"],
   "components/config": ["gateway/src/auth", "gateway/src/config", "gateway/src/lib"],
   "components/planning": ["components/config", "engine", "host"],
+  console: ["gateway/src/admin/contract"],
   "components/resources": [
+    "console/build.ts",
     "components/config",
     "components/planning",
     "engine",
@@ -104,7 +108,7 @@ const roomRule = (room, allowed, scope) => ({
 });
 
 const ours =
-  "^(gateway/src|components|engine|host|monitoring|scripts|toolchain|policy|bench|attack|compat|tests|test-support|index\\.ts)";
+  "^(gateway/src|components|console|engine|host|monitoring|scripts|toolchain|policy|bench|attack|compat|tests|test-support|index\\.ts)";
 
 export default {
   forbidden: [
@@ -147,7 +151,7 @@ export default {
     {
       name: "product imports no tests",
       severity: "error",
-      from: { path: "^(gateway/src|components|engine|host|policy|toolchain)/" },
+      from: { path: "^(gateway/src|components|console|engine|host|policy|toolchain)/" },
       to: { path: "^(tests|test-support|bench|attack|compat)/" },
     },
   ],

@@ -72,6 +72,7 @@ const gateway = new Gateway("gateway", {
   keepLoaded: plan.flatMap(({ name, keepLoaded }) => (keepLoaded ? name : [])),
   ...(config.gatewayApiKeys.length === 0 ? {} : { apiKeys: pulumi.secret(config.gatewayApiKeys) }),
   usageVolume: config.gatewayUsageVolume,
+  console: config.console,
   objectiveFirstTokenSeconds: config.objectiveFirstTokenSeconds,
   metricsKeyDigest: metricsKey?.digest,
   logLevel: config.gatewayLogLevel,

@@ -90,6 +90,7 @@ export function gateway(name: string, change: Partial<GatewayArgs> = {}): Gatewa
     keepLoaded: ["big:70b"],
     allowedHosts: undefined,
     usageVolume: "",
+    console: true,
     objectiveFirstTokenSeconds: 5,
     watchedCertificate: "",
     logLevel: "info",

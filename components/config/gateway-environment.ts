@@ -12,6 +12,7 @@ const setBy = {
   LLM_BACKENDS: "ollamaReplicas",
   OLLAMA_NUM_PARALLEL: "ollamaParallel",
   OLLAMA_KEEP_ALIVE: "ollamaKeepAlive",
+  CONSOLE_FOLDER: "console",
   CONTROL_SOCKET: "the program",
   LLM_MODEL_ID: "models",
   REQUIRED_MODELS: "models",

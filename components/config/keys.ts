@@ -171,6 +171,7 @@ export const keys = z.strictObject({
   gatewayMemoryMiB: memoryMiB(128),
   gatewayCpus: cpus,
   gatewayPids: integer(32, 4_194_304),
+  console: boolean,
   gatewayLogLevel: z.enum(logLevels, `one of ${logLevels.join(", ")}`),
   gatewayEnvironment,
   edge: z.enum(["none", ...edgeModes], `one of none, ${edgeModes.join(", ")}`),

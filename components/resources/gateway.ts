@@ -58,6 +58,8 @@ export interface GatewayArgs {
    * leaves it to the gateway: any with keys. A change replaces the containers.
    */
   readonly allowedHosts: readonly string[] | undefined;
+  /** Whether it serves the web console. A change replaces the containers. */
+  readonly console: boolean;
   /** How long the first token should take at most, which metrics count exactly. A change replaces the containers. */
   readonly objectiveFirstTokenSeconds: number;
   /** SHA-256 of a key that may read the metrics, in hexadecimal digits. A change replaces the containers. */
@@ -175,6 +177,8 @@ export class Gateway extends pulumi.ComponentResource {
       ...backendVariables(args.servers),
       OLLAMA_NUM_PARALLEL: String(args.parallel),
       OLLAMA_KEEP_ALIVE: args.keepAlive,
+      // Unset: the image's own.
+      ...(args.console ? {} : { CONSOLE_FOLDER: "" }),
       CONTROL_SOCKET: controlSocket,
       ...("behind" in args.published ? { TRUSTED_PROXIES: behindEdge(args.environment) } : {}),
       LLM_MODEL_ID: args.models[0] ?? "",

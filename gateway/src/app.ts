@@ -11,6 +11,7 @@ import { Activity } from "./admin/activity.ts";
 import { adminRoutes } from "./admin/routes.ts";
 import { Scheduler } from "./scheduling/scheduler.ts";
 import { authenticate } from "./plugins/auth.ts";
+import { redirectBrowsers } from "./plugins/browser-redirect.ts";
 import { checkHost } from "./plugins/host-check.ts";
 import { checkOrigins } from "./plugins/origin-check.ts";
 import { BackendPool } from "./backends/backend-pool.ts";
@@ -39,6 +40,7 @@ import type { StoredItem } from "./response-store/stored-conversation.ts";
 import { chatCompletionsRoute } from "./routes/openai/chat-completions.ts";
 import { completionsRoute } from "./routes/openai/completions.ts";
 import { embeddingsRoute } from "./routes/openai/embeddings.ts";
+import { consoleRoutes } from "./routes/ops/console.ts";
 import { healthRoutes } from "./routes/ops/health.ts";
 import { messagesRoute } from "./routes/anthropic/messages.ts";
 import { metricsRoute } from "./routes/ops/metrics.ts";
@@ -181,6 +183,8 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     needsKey,
   };
 
+  const { CONSOLE_FOLDER: files } = config;
+
   // Hooks run in this order. Each names those that it relies on, so that Fastify refuses to start in another one.
   const plugins = [
     plugin("json-body", [], () => {
@@ -198,7 +202,10 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     plugin("origin-check", ["request-record"], () => {
       checkOrigins(app, { allowedOrigins: config.ALLOWED_ORIGINS, needsKey });
     }),
-    plugin("authentication", ["request-record", "origin-check"], () => {
+    plugin("browser-redirect", ["request-record", "origin-check"], () => {
+      if (files !== undefined) redirectBrowsers(app);
+    }),
+    plugin("authentication", ["request-record", "origin-check", "browser-redirect"], () => {
       authenticate(app, keys, metrics, config.METRICS_KEY_DIGEST);
     }),
     plugin("host-check", ["authentication"], () => {
@@ -225,6 +232,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
       ollamaApiRoutes(app, gateway);
       ollamaChangesRoutes(app, gateway);
       healthRoutes(app, gateway, keys);
+      if (files !== undefined) consoleRoutes(app, files);
       metricsRoute(app, gateway, keys);
       if (activity !== undefined) adminRoutes(app, { gateway, keys, ledger, activity });
     }),

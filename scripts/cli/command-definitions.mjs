@@ -167,7 +167,7 @@ export const commands = /** @satisfies {Record<string, CommandDefinition>} */ (
       },
     },
     open: {
-      summary: "Opens the description of a stack's API in a browser.",
+      summary: "Opens the console of a stack in a browser.",
       options: { ...common, print: { type: "boolean", text: "only print its address" } },
     },
     doctor: {

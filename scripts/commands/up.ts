@@ -91,6 +91,7 @@ await command("up", async ({ options, passed }) => {
     );
   const key = outputs.keysRequired ? ` -H "authorization: Bearer $OLLAMA_STACK_API_KEY"` : "";
   const body = JSON.stringify({ model, messages: [{ role: "user", content: "Hello!" }] });
+  if (String(settings("console")) === "true") console.log(`Console:    ${outputs.gatewayUrl}/console/`);
   console.log(
     `Try it:     curl ${outputs.gatewayUrl}/v1/chat/completions -H 'content-type: application/json'${key} -d '${body}'`,
   );

@@ -9,8 +9,9 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import { buildSync } from "esbuild";
+import { buildConsole } from "../../../console/build.ts";
 import { BundleRecord } from "./bundle-cache.ts";
 
 /** The build context of the gateway's image, relative to the project: an absolute path would differ between machines. */
@@ -22,15 +23,21 @@ const modes = { folder: 0o755, file: 0o644 };
 // What the bundle depends on and esbuild does not name: what is installed, how it is resolved, and this file.
 const surroundings = ["package.json", "package-lock.json", "tsconfig.json", `${gatewayContext}/package.json`];
 
+/** Where the console is in the bundle's folder. */
+const consoleFolder = "console";
+
 /**
- * Bundles the gateway's sources and dependencies into `gateway/dist`, so that building its image needs no network
- * and the same sources give the same image; nothing is done when it is there already. Returns a hash of all that the
- * image is built from but its base.
+ * Bundles the sources and dependencies of the gateway and its console into `gateway/dist`, so that building its image
+ * needs no network and the same sources give the same image; nothing is done when it is there already. Returns a hash of
+ * all that the image is built from but its base.
  */
 export function bundleGateway(projectRoot: string, outdir = `${gatewayContext}/dist`): string {
   const record = new BundleRecord(projectRoot, outdir);
   const files = record.unchanged() ?? bundle(projectRoot, outdir, record);
-  removeOthers(join(projectRoot, outdir), files);
+  removeOthers(
+    join(projectRoot, outdir),
+    files.map((path) => join(projectRoot, path)),
+  );
   makeReadable(projectRoot, outdir, files);
   // The modes are part of the image.
   const hash = createHash("sha256").update(`${modes.folder.toString(8)} ${modes.file.toString(8)}\0`);
@@ -42,7 +49,7 @@ export function bundleGateway(projectRoot: string, outdir = `${gatewayContext}/d
       .update("\0");
   for (const name of ["Dockerfile", ".dockerignore", "usage/README.md"])
     take(name, join(gatewayContext, name));
-  for (const path of files) take(basename(path), path);
+  for (const path of files) take(nameIn(outdir, path), path);
   return hash.digest("hex");
 }
 
@@ -74,15 +81,25 @@ function bundle(projectRoot: string, outdir: string, record: BundleRecord): stri
     legalComments: "eof",
     logLevel: "silent",
   });
-  for (const { path, contents } of outputFiles) writeIfChanged(path, contents);
-  const files = outputFiles.map(({ path }) => record.nameOf(path));
-  const inputs = [...Object.keys(metafile.inputs), ...surroundings, record.nameOf(import.meta.filename)];
+  const built = buildConsole(projectRoot);
+  const outputs = new Map([
+    ...outputFiles.map(({ path, contents }) => [record.nameOf(path), contents] as const),
+    ...[...built.files].map(([name, contents]) => [join(outdir, consoleFolder, name), contents] as const),
+  ]);
+  for (const [path, contents] of outputs) writeIfChanged(join(projectRoot, path), contents);
+  const files = [...outputs.keys()];
+  const inputs = [
+    ...Object.keys(metafile.inputs),
+    ...built.inputs,
+    ...surroundings,
+    record.nameOf(import.meta.filename),
+  ];
   record.write(inputs, files);
   return files;
 }
 
 function makeReadable(projectRoot: string, outdir: string, files: readonly string[]): void {
-  chmod(join(projectRoot, outdir), modes.folder);
+  for (const folder of [outdir, join(outdir, consoleFolder)]) chmod(join(projectRoot, folder), modes.folder);
   for (const path of files) chmod(join(projectRoot, path), modes.file);
 }
 
@@ -95,8 +112,14 @@ function chmod(path: string, mode: number): void {
 /** What an older version of this program bundled would go into the image as well. */
 function removeOthers(directory: string, files: readonly string[]): void {
   if (!existsSync(directory)) return;
-  const kept = new Set(files.map((path) => basename(path)));
-  for (const name of readdirSync(directory)) if (!kept.has(name)) rmSync(join(directory, name));
+  const kept = new Set(files.flatMap((path) => [nameIn(directory, path), dirname(nameIn(directory, path))]));
+  for (const name of readdirSync(directory, { recursive: true, encoding: "utf8" }))
+    if (!kept.has(name.replaceAll(sep, "/"))) rmSync(join(directory, name), { recursive: true, force: true });
+}
+
+/** A file's path in the bundle's folder, the same on every platform. */
+function nameIn(directory: string, path: string): string {
+  return relative(directory, path).replaceAll(sep, "/");
 }
 
 function writeIfChanged(path: string, contents: Uint8Array): void {

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { readConsole } from "../console/console-files.ts";
 import { accessVariables } from "./access-variables.ts";
 import { metricsVariables } from "./metrics-variables.ts";
 import { parseBackendAddress } from "../ollama/address.ts";
@@ -62,6 +63,14 @@ export const definitions = {
     description:
       "How long such a key can have a model stay loaded with `keep_alive`; what is longer is shortened to it.",
   }),
+  CONSOLE_FOLDER: {
+    schema: parsed((folder) => (folder === "" ? undefined : readConsole(folder))),
+    allowed: "the path of a folder with the built web console",
+    default: "",
+    description:
+      "Folder with the files of the web console, which is served under /console/. The image sets its own. Empty: no " +
+      "console.",
+  },
   CONTROL_SOCKET: {
     schema: z.string().regex(/^(\/.+)?$/),
     allowed: "the absolute path of a Unix socket",

@@ -34,7 +34,7 @@ export function openApiDocument(operations: ReadonlyMap<string, Operation>): obj
 }
 
 function describe(url: string, operation: Operation): object {
-  const { summary, query, body, passedOn, creates, otherwise, open } = operation;
+  const { summary, query, body, passedOn, creates, redirects, otherwise, open } = operation;
   const parameters = [...parametersOf(url), ...queryParametersOf(query)];
   const failure = { description: "Why not.", content: json(errorOf(url)) };
   return {
@@ -48,6 +48,7 @@ function describe(url: string, operation: Operation): object {
     responses: {
       200: responseOf(operation),
       ...(creates === undefined ? {} : { 201: { description: "Made." } }),
+      ...(redirects === undefined ? {} : { [redirects]: { description: "Elsewhere." } }),
       ...(otherwise === undefined
         ? {}
         : { [otherwise[0]]: { description: "Not so.", content: json(otherwise[1]) } }),

@@ -17,6 +17,8 @@ export interface Operation {
   readonly creates?: true;
   /** The media type it streams, when requested. */
   readonly streams?: "text/event-stream" | "application/x-ndjson";
+  /** The status with which it may lead elsewhere. */
+  readonly redirects?: 302 | 308;
   /** A response of its own that says no. */
   readonly otherwise?: readonly [status: number, response: z.ZodType];
   /** True: it needs no key, and says nothing of what is served. */

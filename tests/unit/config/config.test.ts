@@ -106,6 +106,7 @@ describe("config", () => {
     ["gpus", "0,1,0", /gpus is "0,1,0".*each once/],
     ["gatewayLogLevel", "loud", /one of trace/],
     ["retainModels", "perhaps", /true or false/],
+    ["console", "off", /console is "off", but must be true or false/],
     ["production", "perhaps", /true or false/],
     ["protectModels", "true", /protectModels is "true".*false while retainModels is false/],
     ["gatewayUsageVolume", "/srv/usage", /gatewayUsageVolume is "\/srv\/usage".*a name of letters/],

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -25,13 +26,14 @@ vi.setConfig({ testTimeout: 60_000 });
 
 // A copy of what the gateway is bundled from, that can be changed.
 const root = mkdtempSync(join(tmpdir(), "ollama-stack-bundle-"));
-for (const path of ["package.json", "package-lock.json", "tsconfig.json", "gateway"])
+for (const path of ["package.json", "package-lock.json", "tsconfig.json", "console", "gateway"])
   cpSync(path, join(root, path), {
     recursive: true,
-    filter: (from) => !/gateway\/(dist|node_modules)$/.test(from),
+    filter: (from) => !/(console|gateway)\/(dist|node_modules)$/.test(from),
   });
 mkdirSync(join(root, "node_modules"));
-symlinkSync(join(process.cwd(), "node_modules"), join(root, "gateway", "node_modules"));
+for (const workspace of ["console", "gateway"])
+  symlinkSync(join(process.cwd(), "node_modules"), join(root, workspace, "node_modules"));
 afterAll(() => {
   rmSync(root, { recursive: true });
 });
@@ -67,11 +69,39 @@ it("another source is another bundle, and the first one is made again when it is
   expect(readFileSync(server, "utf8")).not.toContain("planted");
 });
 
-it.each(["package-lock.json", "gateway/package.json"])("is bundled again for another %s", (path) => {
-  const undo = edit(path, (text) => `${text}\n`);
-  bundle();
+it.each(["package-lock.json", "gateway/package.json", "console/package.json"])(
+  "is bundled again for another %s",
+  (path) => {
+    const undo = edit(path, (text) => `${text}\n`);
+    bundle();
+    undo();
+    // The gateway and its console.
+    expect(made).toHaveBeenCalledTimes(2);
+  },
+);
+
+it("another source of the console is another bundle, and its former files are gone", () => {
+  const dist = join(root, "gateway", "dist", "console");
+  const hash = bundle();
+  const before = readdirSync(dist);
+  const undo = edit("console/src/main.tsx", (text) => `${text}\nconsole.log("planted");\n`);
+  expect(bundle()).not.toBe(hash);
+  expect(readdirSync(dist).sort()).not.toEqual(before.sort());
+  expect(readdirSync(dist)).toHaveLength(before.length);
   undo();
-  expect(made).toHaveBeenCalledOnce();
+  expect(bundle()).toBe(hash);
+  expect(readdirSync(dist).sort()).toEqual(before.sort());
+});
+
+it("the console is at most 150 KB compressed", () => {
+  const dist = join(root, "gateway", "dist", "console");
+  for (const encoding of [".br", ".gz"]) {
+    const sizes = readdirSync(dist).flatMap((name) =>
+      name.endsWith(encoding) ? statSync(join(dist, name)).size : [],
+    );
+    expect(sizes.length).toBeGreaterThan(3);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(150_000);
+  }
 });
 
 it("a bundle that somebody changed, removed or added to is put right", () => {

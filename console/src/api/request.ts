@@ -1,0 +1,79 @@
+import { apiKey, rejectKey } from "../session/key.ts";
+
+/** The gateway's address, wherever the console is served: one level above it. */
+export const gatewayUrl = new URL("..", document.baseURI);
+
+/** A request that failed, in words for people. */
+export class RequestError extends Error {
+  readonly status: number;
+  readonly code: string | undefined;
+  readonly requestId: string | undefined;
+
+  constructor(message: string, status: number, code?: string, requestId?: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.requestId = requestId;
+  }
+}
+
+/**
+ * Sends a request to the gateway with the user's key.
+ *
+ * @param path without a slash at its beginning
+ * @throws RequestError for every response that is not 2xx, and if there is none
+ */
+export async function request(path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = new Headers(init.headers);
+  const key = apiKey.value;
+  if (key !== undefined) headers.set("authorization", `Bearer ${key}`);
+  let response: Response;
+  try {
+    response = await fetch(new URL(path, gatewayUrl), {
+      ...init,
+      headers,
+      credentials: "omit",
+      redirect: "error",
+    });
+  } catch (error) {
+    if (init.signal?.aborted === true) throw error;
+    throw new RequestError("The gateway cannot be reached. Check that it runs and try again.", 0);
+  }
+  if (response.ok) return response;
+  const failure = await failureOf(response);
+  if (response.status === 401) rejectKey(key, failure.message);
+  throw failure;
+}
+
+export async function requestJson<T>(path: string, init: RequestInit = {}): Promise<T> {
+  return (await (await request(path, init)).json()) as T;
+}
+
+async function failureOf(response: Response): Promise<RequestError> {
+  const requestId = response.headers.get("x-request-id") ?? undefined;
+  const body: unknown = await response.json().catch(() => undefined);
+  const { message, code } = errorIn(body);
+  return new RequestError(
+    message ?? `The gateway responded with status ${String(response.status)}.`,
+    response.status,
+    code,
+    requestId,
+  );
+}
+
+/** What an error of OpenAI's format says, in a body or in an event of a stream. */
+export function errorIn(body: unknown): { message?: string; code?: string } {
+  if (typeof body !== "object" || body === null || !("error" in body)) return {};
+  const { error } = body;
+  if (typeof error !== "object" || error === null) return {};
+  const { message, code } = error as { message?: unknown; code?: unknown };
+  return {
+    ...(typeof message === "string" ? { message } : {}),
+    ...(typeof code === "string" ? { code } : {}),
+  };
+}
+
+/** What went wrong, in one sentence or two. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

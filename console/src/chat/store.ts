@@ -1,0 +1,117 @@
+import { computed, effect, signal } from "@preact/signals";
+import { load, save } from "../lib/storage.ts";
+import {
+  type ChatMessage,
+  type ChatSettings,
+  type Conversation,
+  defaultSettings,
+  thinkingLevels,
+} from "./conversation.ts";
+
+// Chats stay in this browser. Images are too large for its storage: they last as long as the page.
+const storage = () => localStorage;
+const CHATS = "ollama-stack-chats";
+const SETTINGS = "ollama-stack-chat-settings";
+const KEPT_CHATS = 30;
+
+export const chatSettings = signal<ChatSettings>(loadSettings());
+export const conversations = signal<readonly Conversation[]>(load(storage, CHATS, isConversations) ?? []);
+const currentId = signal<string | undefined>(conversations.value[0]?.id);
+
+/** The chat that is shown; undefined stands for one that has yet to begin. */
+export const current = computed(() => conversations.value.find(({ id }) => id === currentId.value));
+
+export function keepChats(): void {
+  effect(() => {
+    save(storage, SETTINGS, chatSettings.value);
+  });
+  effect(() => {
+    const chats = conversations.value;
+    // A response that streams changes many times a second.
+    if (chats.some(({ messages }) => messages.some(({ state }) => state === "streaming"))) return;
+    const kept = chats.map((chat) => ({ ...chat, messages: chat.messages.map(withoutImages) }));
+    // The oldest give way where the browser has no room for all.
+    for (let count = kept.length; count >= 0 && !save(storage, CHATS, kept.slice(0, count)); count >>= 1)
+      if (count === 0) break;
+  });
+}
+
+export function changeSettings(change: Partial<ChatSettings>): void {
+  chatSettings.value = { ...chatSettings.value, ...change };
+}
+
+export function newChat(): void {
+  currentId.value = undefined;
+}
+
+export function showChat(id: string): void {
+  currentId.value = id;
+}
+
+export function deleteChat(id: string): void {
+  conversations.value = conversations.value.filter((chat) => chat.id !== id);
+}
+
+export function deleteAllChats(): void {
+  conversations.value = [];
+}
+
+/** Puts messages in place of those of the chat that is shown, or begins one; returns its id. */
+export function setMessages(messages: readonly ChatMessage[], id = current.value?.id): string {
+  const chat = { id: id ?? newId(), changedAt: Date.now(), messages };
+  const others = conversations.value.filter((each) => each.id !== chat.id);
+  conversations.value = [chat, ...others].slice(0, KEPT_CHATS);
+  if (id === undefined) currentId.value = chat.id;
+  return chat.id;
+}
+
+/** Changes the last message of a chat, if the chat is still there. */
+export function changeLastMessage(id: string, change: Partial<ChatMessage>): void {
+  conversations.value = conversations.value.map((chat) => {
+    const last = chat.messages.at(-1);
+    if (chat.id !== id || last === undefined) return chat;
+    return { ...chat, messages: [...chat.messages.slice(0, -1), { ...last, ...change }] };
+  });
+}
+
+/** On plain http, browsers have no randomUUID. */
+function newId(): string {
+  return [...crypto.getRandomValues(new Uint8Array(12))]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
+}
+
+function withoutImages({ images, ...message }: ChatMessage): ChatMessage {
+  return images === undefined
+    ? message
+    : { ...message, text: message.text === "" ? "(images)" : message.text };
+}
+
+function loadSettings(): ChatSettings {
+  const isObject = (value: unknown): value is Record<string, unknown> =>
+    typeof value === "object" && value !== null;
+  const loaded = load(storage, SETTINGS, isObject) ?? {};
+  const known = Object.keys(defaultSettings).flatMap((name) => {
+    const value = loaded[name];
+    return typeof value === "string" ? [[name, value] as const] : [];
+  });
+  const settings = { ...defaultSettings, ...(Object.fromEntries(known) as Partial<ChatSettings>) };
+  return thinkingLevels.includes(settings.thinking) ? settings : { ...settings, thinking: "default" };
+}
+
+function isConversations(value: unknown): value is readonly Conversation[] {
+  return Array.isArray(value) && value.every(isConversation);
+}
+
+function isConversation(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { id, changedAt, messages } = value as Partial<Record<keyof Conversation, unknown>>;
+  const isMessage = (each: unknown) =>
+    typeof each === "object" && each !== null && "text" in each && typeof each.text === "string";
+  return (
+    typeof id === "string" &&
+    typeof changedAt === "number" &&
+    Array.isArray(messages) &&
+    messages.every(isMessage)
+  );
+}

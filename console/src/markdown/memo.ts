@@ -1,0 +1,18 @@
+import { Component, type ComponentChildren, type FunctionComponent, h } from "preact";
+
+/** A component that is drawn again only for other properties. */
+export function memo<Props extends object>(
+  render: FunctionComponent<Props>,
+): (props: Props) => ComponentChildren {
+  class Memo extends Component<Props> {
+    override shouldComponentUpdate(next: Readonly<Props>): boolean {
+      const names = new Set([...Object.keys(this.props), ...Object.keys(next)]) as Set<keyof Props>;
+      return [...names].some((name) => this.props[name] !== next[name]);
+    }
+
+    override render() {
+      return h(render, this.props);
+    }
+  }
+  return (props) => h(Memo, props);
+}

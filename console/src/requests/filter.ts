@@ -1,0 +1,34 @@
+import type { FinishedRequest } from "../../../gateway/src/admin/contract/requests.ts";
+
+/** What is shown of the finished requests; an empty text shows all. */
+export interface RequestFilter {
+  readonly key: string;
+  readonly model: string;
+  /** "ok", "error", a status or the code of an error. */
+  readonly status: string;
+}
+
+export const noFilter: RequestFilter = { key: "", model: "", status: "" };
+
+/** The gateway's parameters for a filter. */
+export function queryOf({ key, model, status }: RequestFilter, limit: number): string {
+  const query = new URLSearchParams({ limit: String(limit) });
+  if (key !== "") query.set("key", key);
+  if (model !== "") query.set("model", model);
+  if (status !== "") query.set("status", status);
+  return query.toString();
+}
+
+/** Whether a filter shows a request that ended meanwhile, as the gateway decides it for the others. */
+export function isShown({ key, model, status }: RequestFilter, finished: FinishedRequest): boolean {
+  if (key !== "" && finished.key !== key) return false;
+  if (model !== "" && withTag(finished.model ?? "") !== withTag(model)) return false;
+  if (status === "") return true;
+  if (status === "ok") return finished.error === null;
+  if (status === "error") return finished.error !== null;
+  return String(finished.status) === status || finished.error?.code === status;
+}
+
+function withTag(model: string): string {
+  return model.split("/").at(-1)?.includes(":") === true ? model : `${model}:latest`;
+}

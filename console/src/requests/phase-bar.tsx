@@ -1,0 +1,37 @@
+import type { FinishedRequest } from "../../../gateway/src/admin/contract/requests.ts";
+import { formatDuration } from "../lib/format.ts";
+
+const phases = [
+  ["queue_ms", "queue"],
+  ["load_ms", "load"],
+  ["prompt_ms", "prompt"],
+  ["generate_ms", "generate"],
+] as const;
+
+/** How long a request was in each phase, as a bar and in words. */
+export function PhaseBar({ finished }: { readonly finished: FinishedRequest }) {
+  const parts = phases.flatMap(([field, name]) => {
+    const ms = finished.phases[field];
+    return ms > 0 ? [{ name, ms }] : [];
+  });
+  const words = parts.map(({ name, ms }) => `${name} ${formatDuration(ms)}`).join(", ");
+  return (
+    <span class="phase-bar" role="img" aria-label={words === "" ? "no phases" : words} title={words}>
+      {parts.map(({ name, ms }) => (
+        <span key={name} class={`phase-${name}`} style={{ flexGrow: String(ms) }} />
+      ))}
+    </span>
+  );
+}
+
+export function PhaseLegend() {
+  return (
+    <ul class="legend" aria-label="Phases">
+      {phases.map(([, name]) => (
+        <li key={name} class={`legend-${name}`}>
+          {name}
+        </li>
+      ))}
+    </ul>
+  );
+}
