@@ -5,7 +5,7 @@ import { KeysPage } from "./keys/keys-page.tsx";
 import { OverviewPage } from "./overview/overview-page.tsx";
 import { RequestsPage } from "./requests/requests-page.tsx";
 import { keyRejection } from "./session/key.ts";
-import { session, sessionError } from "./session/session.ts";
+import { hasAdminApi, session, sessionError } from "./session/session.ts";
 import { SignIn } from "./session/sign-in.tsx";
 import { Navigation } from "./ui/navigation.tsx";
 import { page, type PageName, pages } from "./ui/router.ts";
@@ -36,7 +36,7 @@ function Connecting() {
 }
 
 function Pages() {
-  const name = page.value;
+  const name = hasAdminApi.value ? page.value : "chat";
   const main = useRef<HTMLElement>(null);
   const shown = useRef(name);
   useEffect(() => {

@@ -98,7 +98,7 @@ function optionsOf(names: readonly string[], format: ChartProps["format"], width
     cursor: { drag: { x: false, y: false }, points: { show: false } },
     scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [
-      { ...axis, space: 70, values: (_plot, ticks) => ticks.map(timeOfDay) },
+      { ...axis, size: 28, space: 70, values: (_plot, ticks) => ticks.map(timeOfDay) },
       { ...axis, size: 64, space: 36, values: (_plot, ticks) => ticks.map((tick) => format(tick)) },
     ],
     series: [

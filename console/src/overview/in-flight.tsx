@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import type { Overview, RequestInFlight } from "../../../gateway/src/admin/contract/overview.ts";
 import { messageOf, request } from "../api/request.ts";
 import { formatAge, formatCount } from "../lib/format.ts";
+import { session } from "../session/session.ts";
 import { Badge, ErrorNote, Panel, Table, type Tone } from "../ui/panel.tsx";
 
 const tones: Readonly<Record<RequestInFlight["phase"], Tone>> = {
@@ -27,7 +28,17 @@ export function InFlight({ now }: { readonly now: Overview }) {
   };
   const { requests, requests_omitted: omitted } = now;
   const hasBackends = requests.some(({ backend }) => backend !== null);
-  const columns = ["Age", "Phase", "Key", "Model", "Route", ...(hasBackends ? ["Server"] : []), "Tokens", ""];
+  const hasKeys = session.value?.keys_configured === true;
+  const columns = [
+    "Age",
+    "Phase",
+    ...(hasKeys ? ["Key"] : []),
+    "Model",
+    "Route",
+    ...(hasBackends ? ["Server"] : []),
+    "Tokens",
+    "",
+  ];
   return (
     <Panel title="Requests in flight" aside={<Waiting now={now} />}>
       <ErrorNote message={error} />
@@ -41,7 +52,7 @@ export function InFlight({ now }: { readonly now: Overview }) {
               <td>
                 <Badge tone={tones[each.phase]}>{each.phase}</Badge>
               </td>
-              <td>{each.key ?? "-"}</td>
+              {hasKeys && <td>{each.key ?? "-"}</td>}
               <td>{each.model ?? "-"}</td>
               <td>
                 <code>{each.route}</code>

@@ -5,10 +5,13 @@ import { memo } from "../markdown/memo.ts";
 import { Badge, type Tone } from "../ui/panel.tsx";
 import { PhaseBar } from "./phase-bar.tsx";
 
-const COLUMNS = 10;
+interface RowProps {
+  readonly finished: FinishedRequest;
+  readonly columns: readonly string[];
+}
 
 /** One finished request, which can be opened for all that is known of it. */
-export const RequestRow = memo(({ finished }: { readonly finished: FinishedRequest }) => {
+export const RequestRow = memo(({ finished, columns }: RowProps) => {
   const [isOpen, setOpen] = useState(false);
   const id = useId();
   const ended = new Date(Date.parse(finished.started_at) + finished.total_ms).toISOString();
@@ -19,7 +22,7 @@ export const RequestRow = memo(({ finished }: { readonly finished: FinishedReque
         <td>
           <Badge tone={toneOf(finished)}>{finished.error?.code ?? String(finished.status)}</Badge>
         </td>
-        <td>{finished.key ?? "-"}</td>
+        {columns.includes("Key") && <td>{finished.key ?? "-"}</td>}
         <td>{finished.model ?? "-"}</td>
         <td>
           <code>{finished.route}</code>
@@ -40,7 +43,7 @@ export const RequestRow = memo(({ finished }: { readonly finished: FinishedReque
             class="quiet small"
             aria-expanded={isOpen}
             aria-controls={id}
-            aria-label={`Details of request ${finished.request_id}`}
+            aria-label={`${isOpen ? "Hide" : "Details"} of request ${finished.request_id}`}
             onClick={() => {
               setOpen(!isOpen);
             }}
@@ -51,7 +54,7 @@ export const RequestRow = memo(({ finished }: { readonly finished: FinishedReque
       </tr>
       <tr id={id} hidden={!isOpen} class="details-row">
         {isOpen && (
-          <td colSpan={COLUMNS}>
+          <td colSpan={columns.length}>
             <Details finished={finished} />
           </td>
         )}

@@ -11,11 +11,16 @@ import { RequestRow } from "./request-row.tsx";
 
 const KEPT = 500;
 
+const withoutKeys = ["Ended", "Status", "Model", "Route", "Phases", "Total", "First token", "Tokens", ""];
+const withKeys = withoutKeys.toSpliced(2, 0, "Key");
+
 /** The requests that have ended, newest first. */
 export function RequestsPage() {
   const [filter, setFilter] = useState(noFilter);
   const { requests, error } = useRequests(filter);
   const known = useKnown(requests);
+  const hasKeys = session.value?.keys_configured === true;
+  const columns = hasKeys ? withKeys : withoutKeys;
   const change = (part: Partial<RequestFilter>) => {
     setFilter({ ...filter, ...part });
   };
@@ -32,7 +37,7 @@ export function RequestsPage() {
           event.preventDefault();
         }}
       >
-        {session.value?.keys_configured === true && (
+        {hasKeys && (
           <Choice
             name="Key"
             value={filter.key}
@@ -66,23 +71,9 @@ export function RequestsPage() {
             {plural(requests.length, "request")}
           </p>
           {requests.length > 0 && (
-            <Table
-              label="Recent requests"
-              columns={[
-                "Ended",
-                "Status",
-                "Key",
-                "Model",
-                "Route",
-                "Phases",
-                "Total",
-                "First token",
-                "Tokens",
-                "",
-              ]}
-            >
+            <Table label="Recent requests" columns={columns}>
               {requests.map((each) => (
-                <RequestRow key={each.id} finished={each} />
+                <RequestRow key={each.id} finished={each} columns={columns} />
               ))}
             </Table>
           )}

@@ -1,10 +1,13 @@
 import { effect, signal } from "@preact/signals";
 import type { Session } from "../../../gateway/src/admin/contract/session.ts";
-import { messageOf, requestJson } from "../api/request.ts";
+import { messageOf, RequestError, requestJson } from "../api/request.ts";
 import { apiKey, keyRejection } from "./key.ts";
 
 /** What the caller is and may do; undefined until the gateway has told. */
 export const session = signal<Session | undefined>(undefined);
+
+/** Whether there is an admin API: without it, there is only the chat. */
+export const hasAdminApi = signal(true);
 
 /** Why there is no session, unless for lack of a key. */
 export const sessionError = signal<string | undefined>(undefined);
@@ -17,15 +20,33 @@ async function loadSession(): Promise<void> {
   clearTimeout(retry);
   const key = apiKey.value;
   try {
-    const loaded = await requestJson<Session>("admin/session");
+    const loaded = await requestJson<Session>("admin/session").catch((error: unknown) => {
+      if (error instanceof RequestError && error.status === 404) return undefined;
+      throw error;
+    });
     if (key !== apiKey.value) return;
-    session.value = loaded;
+    hasAdminApi.value = loaded !== undefined;
+    session.value = loaded ?? withoutAdminApi(key);
     sessionError.value = undefined;
   } catch (error) {
     if (keyRejection.value !== undefined || key !== apiKey.value) return;
     sessionError.value = messageOf(error);
     retry = setTimeout(() => void loadSession(), RETRY_MS);
   }
+}
+
+/** What is known of a gateway whose admin API is off; the first request says whether it needs a key. */
+function withoutAdminApi(key: string | undefined): Session {
+  const now = new Date().toISOString();
+  return {
+    keys_configured: key !== undefined,
+    key: null,
+    rights: { admin: false },
+    version: "",
+    log_text: false,
+    started_at: now,
+    now,
+  };
 }
 
 /** Loads the session, and again for each other key. */

@@ -1,5 +1,5 @@
 import { signOut, apiKey } from "../session/key.ts";
-import { session } from "../session/session.ts";
+import { hasAdminApi, session } from "../session/session.ts";
 import { Icon, Logo } from "./icons.tsx";
 import { page, pageNames, pages } from "./router.ts";
 import { type Theme, theme, themes } from "./theme.ts";
@@ -21,14 +21,16 @@ export function Navigation({ onSkip }: { readonly onSkip: () => void }) {
       </a>
       <nav aria-label="Pages">
         <ul>
-          {pageNames.map((name) => (
-            <li key={name}>
-              <a href={`#/${name}`} aria-current={page.value === name ? "page" : undefined}>
-                <Icon name={name} />
-                <span>{pages[name]}</span>
-              </a>
-            </li>
-          ))}
+          {pageNames
+            .filter((name) => hasAdminApi.value || name === "chat")
+            .map((name) => (
+              <li key={name}>
+                <a href={`#/${name}`} aria-current={page.value === name ? "page" : undefined}>
+                  <Icon name={name} />
+                  <span>{pages[name]}</span>
+                </a>
+              </li>
+            ))}
         </ul>
       </nav>
       <div class="side-foot">
@@ -41,7 +43,8 @@ export function Navigation({ onSkip }: { readonly onSkip: () => void }) {
 
 function Account() {
   const { key, keys_configured: hasKeys, rights, version } = session.value ?? {};
-  if (hasKeys !== true) return <p class="muted small-text account">version {version}</p>;
+  if (hasKeys !== true)
+    return <p class="muted small-text account">{version !== "" && `version ${version ?? ""}`}</p>;
   return (
     <div class="account">
       <p class="small-text" title={rights?.admin === true ? "This key has the admin flag." : undefined}>
