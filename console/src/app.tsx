@@ -49,7 +49,7 @@ function Pages() {
   return (
     <div class="shell">
       <Navigation onSkip={() => main.current?.focus()} />
-      <main ref={main} tabIndex={-1} class={`page page-${name}`}>
+      <main ref={main} tabIndex={0} class={`page page-${name}`}>
         <Page />
       </main>
     </div>

@@ -1,0 +1,97 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { AxeBuilder } from "@axe-core/playwright";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { installPackages } from "../toolchain/apt.ts";
+
+const PROGRAMS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+/** Pictures of a run, which are not part of the project. */
+const PICTURES = ".screenshots";
+
+const sizes = {
+  desktop: { width: 1280, height: 800 },
+  tablet: { width: 820, height: 1180 },
+  phone: { width: 390, height: 844 },
+} as const;
+
+interface Look {
+  readonly size?: keyof typeof sizes;
+  readonly theme?: "light" | "dark";
+}
+
+/** A real browser that opens a console, and notes all that a page must not do. */
+export class ConsoleBrowser {
+  /** Requests to other hosts, violations of the Content-Security-Policy, and errors of scripts. */
+  readonly problems: string[] = [];
+  readonly #browser: Browser;
+  readonly #root: string;
+
+  private constructor(browser: Browser, root: string) {
+    this.#browser = browser;
+    this.#root = root;
+  }
+
+  static async start(root: string): Promise<ConsoleBrowser> {
+    if (!PROGRAMS.some(existsSync)) await installPackages(["chromium", "fonts-dejavu-core"]);
+    const executablePath = PROGRAMS.find(existsSync);
+    if (executablePath === undefined) throw new Error(`no browser at ${PROGRAMS.join(", ")}`);
+    // Chromium's sandbox does not work for root.
+    const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
+    return new ConsoleBrowser(await chromium.launch({ executablePath, args }), root);
+  }
+
+  async stop(): Promise<void> {
+    await this.#browser.close();
+  }
+
+  /** Opens the gateway's address in a browser that knows nothing yet. */
+  async open({ size = "desktop", theme = "light" }: Look = {}): Promise<Page> {
+    const context = await this.#browser.newContext({ viewport: sizes[size], colorScheme: theme });
+    const page = await context.newPage();
+    // The stack shares the machine's cores with the browser.
+    page.setDefaultTimeout(60_000);
+    page.on("request", (request) => {
+      const url = request.url();
+      if (!/^(data|blob):/.test(url) && !url.startsWith(`${this.#root}/`))
+        this.problems.push(`request: ${url}`);
+    });
+    page.on("pageerror", (error) => {
+      this.problems.push(`script: ${error.message}`);
+    });
+    page.on("console", (message) => {
+      // Responses that say no, and connections that end, are what some tests are about.
+      if (message.type() !== "error" || message.text().startsWith("Failed to load resource")) return;
+      this.problems.push(`console: ${message.text()}`);
+    });
+    await page.goto(this.#root);
+    return page;
+  }
+
+  async signIn(key: string, look: Look = {}): Promise<Page> {
+    const page = await this.open(look);
+    await enterKey(page, key);
+    await page.getByRole("navigation", { name: "Pages" }).waitFor();
+    return page;
+  }
+}
+
+export async function enterKey(page: Page, key: string): Promise<void> {
+  await page.getByLabel("API key").fill(key);
+  await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+export async function show(page: Page, name: string): Promise<void> {
+  await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name }).click();
+}
+
+/** What axe-core finds wrong with a page as it is. */
+export async function accessibilityProblems(page: Page): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(", ")}`);
+}
+
+export async function takePicture(page: Page, name: string): Promise<void> {
+  mkdirSync(PICTURES, { recursive: true });
+  await page.screenshot({ path: join(PICTURES, `${name}.png`), animations: "disabled" });
+}

@@ -1,0 +1,241 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Page } from "playwright-core";
+import { docker } from "../../engine/docker-cli.ts";
+import { newKey } from "../../gateway/src/auth/api-keys.ts";
+import {
+  accessibilityProblems,
+  ConsoleBrowser,
+  enterKey,
+  show,
+  takePicture,
+} from "../../test-support/console-browser.ts";
+import { Project } from "../../test-support/project.ts";
+
+const gatewayPort = 18492;
+const root = `http://127.0.0.1:${String(gatewayPort)}`;
+const project = new Project({ stack: "console", ollamaPort: 18493, gatewayPort });
+const [ada, bob] = [newKey("ada", ["admin"]), newKey("bob", ["requests=6000"])];
+const secondServer = "ollama-stack-console-ollama-2";
+const QUEUE_LIMIT = 4;
+const SLOTS = 2;
+const QUESTION = "Write a JavaScript function that adds two numbers.";
+
+let browser: ConsoleBrowser;
+let model = "";
+
+beforeAll(async () => {
+  project.configure({
+    ollamaReplicas: 2,
+    ollamaParallel: 1,
+    ollamaContextLength: 1024,
+    // Two servers whose every thread waits for a core that the other one's has are many times slower than one.
+    models: (project.configured("models") as object[]).map((each) => ({
+      ...each,
+      parameters: { num_thread: 1 },
+    })),
+    gatewayApiKeys: [ada.line, bob.line],
+    gatewayEnvironment: { QUEUE_LIMIT },
+  });
+  await project.pulumi("stack", "init", project.stack);
+  const [, opened] = await Promise.all([
+    project.pulumi("up", "--yes", "--skip-preview"),
+    ConsoleBrowser.start(root),
+  ]);
+  browser = opened;
+  model = (await project.outputs()).installedModels[0]?.model ?? "";
+});
+afterAll(async () => {
+  await browser.stop();
+  await project.dispose();
+});
+
+interface Ended {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** A request that generates for many seconds. */
+async function generate(key: string): Promise<Ended> {
+  const response = await fetch(`${root}/v1/chat/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
+    body: JSON.stringify({
+      model,
+      stream: true,
+      max_tokens: 600,
+      temperature: 0,
+      messages: [{ role: "user", content: "Count from 1 to 1000: 1, 2, 3, 4, 5, 6, 7, 8, 9," }],
+    }),
+  });
+  const text = await response.text().catch(() => "broken off");
+  return { status: response.status, text };
+}
+
+/** Keeps slots and queue full while something is looked at; returns what ended meanwhile. */
+async function overloaded(look: () => Promise<void>): Promise<Ended[]> {
+  const ended: Ended[] = [];
+  let isOver = false;
+  const client = async (): Promise<void> => {
+    while (!isOver) {
+      const one = await generate(bob.key);
+      ended.push(one);
+      if (one.status === 503) await sleep(500);
+    }
+  };
+  const clients = Array.from({ length: SLOTS + QUEUE_LIMIT }, client);
+  try {
+    await look();
+  } finally {
+    isOver = true;
+    await Promise.all(clients);
+  }
+  return ended;
+}
+
+async function chat(page: Page, text: string): Promise<void> {
+  await page.getByLabel("Message", { exact: true }).fill(text);
+  await page.keyboard.press("Enter");
+}
+
+describe("the console of a stack", () => {
+  it("signs in with a key, which stays in the tab, and says why it does not take another one", async () => {
+    const page = await browser.open();
+    expect(page.url()).toBe(`${root}/console/`);
+    await enterKey(page, "sk-wrong");
+    await page.getByRole("alert").getByText("key").waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await enterKey(page, bob.key);
+    await page.getByText("bob", { exact: true }).waitFor();
+    expect(page.url()).not.toContain(bob.key);
+    expect(await page.context().cookies()).toEqual([]);
+    expect(await page.evaluate("JSON.stringify(localStorage)")).not.toContain(bob.key);
+    await page.reload();
+    await page.getByText("bob", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByLabel("API key").waitFor();
+    expect(await page.evaluate("JSON.stringify(sessionStorage)")).toBe("{}");
+    await page.context().close();
+  });
+
+  it("chats with the model, measures it, stops it, and remembers the chat", async () => {
+    const page = await browser.signIn(bob.key);
+    await page.getByRole("button", { name: "Settings", exact: true }).click();
+    await page.getByLabel("Temperature").fill("0");
+    await page.getByLabel("Maximum tokens").fill("150");
+    await page.keyboard.press("Escape");
+    await chat(page, QUESTION);
+    const stats = page.getByRole("list", { name: "Statistics of the response" });
+    await stats.getByText(/^[\d.,]+ tokens\/s$/).waitFor();
+    await stats.getByText(/^first token [\d.]+ (ms|s)$/).waitFor();
+    await takePicture(page, "chat-desktop-light");
+    await page.getByRole("button", { name: "Code", exact: true }).click();
+    const code = page.getByRole("region", { name: "Code in curl" });
+    expect(await code.textContent()).toContain(QUESTION);
+    await page.keyboard.press("Escape");
+
+    await page.getByRole("button", { name: "Settings", exact: true }).click();
+    await page.getByLabel("Maximum tokens").fill("800");
+    await page.keyboard.press("Escape");
+    await chat(page, "Count from 1 to 1000: 1, 2, 3, 4, 5, 6, 7, 8, 9,");
+    await page.getByText("10").first().waitFor();
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.getByText("You stopped the response.").waitFor();
+
+    await page.reload();
+    await page.getByText("You stopped the response.").waitFor();
+    expect(await page.getByText(QUESTION).count()).toBe(1);
+    await page.context().close();
+  });
+
+  it("shows an overloaded queue to an admin, who cancels a request that waits", async () => {
+    const page = await browser.signIn(ada.key);
+    await show(page, "Overview");
+    const ended = await overloaded(async () => {
+      await page.getByText(`${String(QUEUE_LIMIT)} of ${String(QUEUE_LIMIT)}`).waitFor();
+      const refused = await generate(bob.key);
+      if (refused.status !== 503) throw new Error(`not refused: ${String(refused.status)}`);
+      await takePicture(page, "overloaded-desktop-light");
+      const waiting = page.getByRole("row").filter({ hasText: "queued" }).first();
+      await waiting.getByRole("button", { name: /^Cancel/ }).click();
+      await show(page, "Requests");
+      await page.getByRole("row").filter({ hasText: "cancelled" }).first().waitFor();
+      await page.getByLabel("Status").selectOption("queue_full");
+      await page
+        .getByRole("button", { name: /^Details/ })
+        .first()
+        .click();
+      await page.getByText(/^queue_full: /).waitFor();
+    });
+    expect(ended.filter(({ text }) => text.includes("cancelled"))).toHaveLength(1);
+    await page.context().close();
+  });
+
+  it("shows a key without the admin flag what is its own", async () => {
+    const page = await browser.signIn(bob.key);
+    await show(page, "Requests");
+    await page.getByRole("row").filter({ hasText: "bob" }).first().waitFor();
+    expect(await page.getByLabel("Key").locator("option").allTextContents()).toEqual(["all", "bob"]);
+    await show(page, "Keys");
+    await page.getByRole("row").filter({ hasText: "bob" }).first().waitFor();
+    expect(await page.getByText("ada").count()).toBe(0);
+    await show(page, "Overview");
+    await page.getByText("live", { exact: true }).waitFor();
+    await page.getByText(model).first().waitFor();
+    expect(await page.getByText(/ollama-2|Servers/).count()).toBe(0);
+    await page.context().close();
+  });
+
+  it("shows within five seconds that a server has died, and that it is back", async () => {
+    const page = await browser.signIn(ada.key);
+    await show(page, "Overview");
+    await page.getByText("2 of 2", { exact: true }).first().waitFor();
+    await docker(["container", "kill", secondServer]);
+    const died = Date.now();
+    await page.getByText("unreachable", { exact: true }).waitFor();
+    expect(Date.now() - died).toBeLessThan(5000);
+    await docker(["container", "start", secondServer]);
+    await page.getByText("unreachable", { exact: true }).waitFor({ state: "detached" });
+    await page.context().close();
+  });
+
+  // Colours differ by theme, the rest by size.
+  it.each([
+    { theme: "light", shown: ["desktop", "tablet", "phone"] },
+    { theme: "dark", shown: ["desktop"] },
+  ] as const)("has nothing that axe-core finds when it is $theme, on $shown", async ({ theme, shown }) => {
+    const found: string[] = [];
+    for (const size of shown) {
+      const page = await browser.signIn(ada.key, { size, theme });
+      for (const name of ["Try it", "Overview", "Requests", "Keys", "Health"]) {
+        await show(page, name);
+        await page.getByRole("heading", { level: 1 }).waitFor();
+        const hasData = name === "Try it" ? page.getByLabel("Model") : page.getByText(/ada|ok|live/).first();
+        await hasData.waitFor();
+        if (name === "Requests")
+          await page
+            .getByRole("button", { name: /^Details/ })
+            .first()
+            .click();
+        found.push(...(await accessibilityProblems(page)).map((each) => `${name}, ${size}: ${each}`));
+        const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+        if (Number(overflow) > 0) found.push(`${name}, ${size}: wider than the window`);
+        await takePicture(page, `${name.toLowerCase().replace(" ", "-")}-${size}-${theme}`);
+      }
+      await show(page, "Try it");
+      for (const name of ["Settings", "Code", "History"]) {
+        await page.getByRole("button", { name, exact: true }).click();
+        await page.getByRole("dialog").waitFor();
+        found.push(...(await accessibilityProblems(page)).map((each) => `${name}, ${size}: ${each}`));
+        await page.keyboard.press("Escape");
+        await page.getByRole("dialog").waitFor({ state: "detached" });
+      }
+      await page.context().close();
+    }
+    expect(found).toEqual([]);
+  });
+
+  it("has sent no request to another host, broken no policy, and thrown no error", () => {
+    expect(browser.problems).toEqual([]);
+  });
+});
