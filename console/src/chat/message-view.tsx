@@ -3,7 +3,7 @@ import { Markdown } from "../markdown/markdown.tsx";
 import { CopyButton } from "../ui/copy-button.tsx";
 import type { ChatMessage, ResponseStats } from "./conversation.ts";
 import { isRunning, retry } from "./send.ts";
-import { memo } from "../markdown/memo.ts";
+import { memo } from "../ui/memo.ts";
 
 interface MessageProps {
   readonly message: ChatMessage;

@@ -1,6 +1,6 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { copyText } from "../lib/clipboard.ts";
-import { memo } from "./memo.ts";
+import { memo } from "../ui/memo.ts";
 import { blocksOf, renderBlock } from "./render.ts";
 
 /** A text of a model, as Markdown. */

@@ -98,7 +98,7 @@ function optionsOf(names: readonly string[], format: ChartProps["format"], width
     cursor: { drag: { x: false, y: false }, points: { show: false } },
     scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [
-      { ...axis, size: 28, space: 70, values: (_plot, ticks) => ticks.map(timeOfDay) },
+      { ...axis, size: 28, space: 70, values: (_plot, ticks) => timesOfDay(ticks) },
       { ...axis, size: 64, space: 36, values: (_plot, ticks) => ticks.map((tick) => format(tick)) },
     ],
     series: [
@@ -111,8 +111,12 @@ function optionsOf(names: readonly string[], format: ChartProps["format"], width
   };
 }
 
-function timeOfDay(seconds: number): string {
-  return new Date(seconds * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+/** With seconds where minutes would be the same. */
+function timesOfDay(ticks: readonly number[]): string[] {
+  const isShort = (ticks.at(-1) ?? 0) - (ticks[0] ?? 0) < ticks.length * 60;
+  return ticks.map((tick) =>
+    new Date(tick * 1000).toLocaleTimeString("en-GB", { timeStyle: isShort ? "medium" : "short" }),
+  );
 }
 
 /** A canvas does not know `light-dark()`: the browser computes it for an element. */

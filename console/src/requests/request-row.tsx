@@ -1,7 +1,8 @@
 import { useId, useState } from "preact/hooks";
 import type { FinishedRequest } from "../../../gateway/src/admin/contract/requests.ts";
 import { formatCount, formatDuration, formatRate, formatTime } from "../lib/format.ts";
-import { memo } from "../markdown/memo.ts";
+import { memo } from "../ui/memo.ts";
+import { Icon } from "../ui/icons.tsx";
 import { Badge, type Tone } from "../ui/panel.tsx";
 import { PhaseBar } from "./phase-bar.tsx";
 
@@ -18,6 +19,20 @@ export const RequestRow = memo(({ finished, columns }: RowProps) => {
   return (
     <>
       <tr>
+        <td class="toggle-cell">
+          <button
+            type="button"
+            class="quiet icon-button"
+            aria-expanded={isOpen}
+            aria-controls={id}
+            aria-label={`Details of request ${finished.request_id}`}
+            onClick={() => {
+              setOpen(!isOpen);
+            }}
+          >
+            <Icon name="chevron" />
+          </button>
+        </td>
         <td class="number-cell">{formatTime(ended)}</td>
         <td>
           <Badge tone={toneOf(finished)}>{finished.error?.code ?? String(finished.status)}</Badge>
@@ -37,25 +52,13 @@ export const RequestRow = memo(({ finished, columns }: RowProps) => {
         <td class="number-cell">
           {finished.generated_tokens === null ? "-" : formatCount(finished.generated_tokens)}
         </td>
-        <td>
-          <button
-            type="button"
-            class="quiet small"
-            aria-expanded={isOpen}
-            aria-controls={id}
-            aria-label={`${isOpen ? "Hide" : "Details"} of request ${finished.request_id}`}
-            onClick={() => {
-              setOpen(!isOpen);
-            }}
-          >
-            {isOpen ? "Hide" : "Details"}
-          </button>
-        </td>
       </tr>
       <tr id={id} hidden={!isOpen} class="details-row">
         {isOpen && (
           <td colSpan={columns.length}>
-            <Details finished={finished} />
+            <div class="details">
+              <Details finished={finished} />
+            </div>
           </td>
         )}
       </tr>

@@ -11,8 +11,8 @@ import { RequestRow } from "./request-row.tsx";
 
 const KEPT = 500;
 
-const withoutKeys = ["Ended", "Status", "Model", "Route", "Phases", "Total", "First token", "Tokens", ""];
-const withKeys = withoutKeys.toSpliced(2, 0, "Key");
+const withoutKeys = ["", "Ended", "Status", "Model", "Route", "Phases", "Total", "First token", "Tokens"];
+const withKeys = withoutKeys.toSpliced(3, 0, "Key");
 
 /** The requests that have ended, newest first. */
 export function RequestsPage() {
