@@ -8,9 +8,6 @@ import type { Viewer } from "./viewer.ts";
 
 const KEPT = 500;
 
-// A longer one is no model's.
-const MAX_NAME = 256;
-
 // Of a prompt and of a response, where they are kept at all: 16 MB for all requests.
 const MAX_TEXT = 16_384;
 
@@ -82,7 +79,7 @@ export class FinishedRequests {
       traceId: record.trace?.traceId,
       route: routeOptions.url ?? "unknown",
       key: consumer.name,
-      model: record.model === undefined ? undefined : cutText(record.model, MAX_NAME),
+      model: record.model,
       backend: admitted?.backendName,
       stream: record.stream,
       status,

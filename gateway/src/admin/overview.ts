@@ -10,12 +10,10 @@ import type {
   Overview,
   RequestInFlight,
 } from "./contract/overview.ts";
-import { cutText } from "./cut-text.ts";
 import type { Viewer } from "./viewer.ts";
 
 const MAX_REQUESTS = 200;
 const MAX_MODELS = 500;
-const MAX_NAME = 256;
 
 // What is to stay for good expires in centuries.
 const FOR_GOOD_MS = 365 * 24 * 3_600_000;
@@ -131,7 +129,7 @@ function requestInFlight({ id, request, admitted }: RequestAtWork, viewer: Viewe
     trace_id: record.trace?.traceId ?? null,
     route: request.routeOptions.url ?? "unknown",
     key: admitted.key || null,
-    model: record.model === undefined ? null : cutText(record.model, MAX_NAME),
+    model: record.model ?? null,
     backend: viewer.backend(admitted.backend?.name),
     stream: record.stream === true,
     priority: null,

@@ -1,0 +1,232 @@
+import { expect, test } from "vitest";
+import { newKey } from "../../../gateway/src/auth/api-keys.ts";
+import { admin, cancel, cancelled, threeKeys } from "../../../test-support/admin-api.ts";
+import { last, token } from "../../../test-support/fake-ollama.ts";
+import {
+  errorOf,
+  hello,
+  startFake,
+  startGateway,
+  type TestGateway,
+} from "../../../test-support/gateway-harness.ts";
+import { ask } from "../../../test-support/key-requests.ts";
+
+const chat = "/v1/chat/completions";
+
+const generating: [path: string, body: object][] = [
+  [chat, {}],
+  ["/v1/completions", { prompt: "Hi" }],
+  ["/v1/responses", { input: "Hi" }],
+  ["/v1/messages", { max_tokens: 9 }],
+  ["/v1/chatqna", {}],
+  ["/api/chat", {}],
+  ["/api/generate", { prompt: "Hi" }],
+];
+
+/** The only request in flight. */
+async function inFlight(gateway: TestGateway, phase: string, key?: string): Promise<string> {
+  const options = key === undefined ? {} : { key };
+  await expect
+    .poll(async () => (await admin(gateway, "overview", options)).requests.map((each) => each.phase))
+    .toEqual([phase]);
+  return (await admin(gateway, "overview", options)).requests[0]?.id ?? "";
+}
+
+function bodyOf(path: string, body: object, stream: boolean): object {
+  const messages =
+    path.endsWith("generate") || path.startsWith("/v1/responses") || "prompt" in body ? {} : hello;
+  return { model: "m", ...messages, ...body, stream };
+}
+
+test.each(generating)(
+  "%s: a buffered request that is cancelled fails with 499 in its API's form",
+  async (path, body) => {
+    const fake = await startFake();
+    fake.answers("hang");
+    const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
+    const response = gateway.post(path, bodyOf(path, body, false));
+    const id = await inFlight(gateway, "prompt");
+    const done = await cancel(gateway, id);
+    expect(cancelled.parse(await done.json())).toEqual({ id, cancelled: true });
+    const failed = await response;
+    expect([failed.status, failed.headers.get("x-should-retry")]).toEqual([499, "false"]);
+    expect(JSON.stringify(await failed.json())).toMatch(/was cancelled by an operator/);
+    expect(await (await fake.conversation()).brokenOff).toBe(true);
+    // The slot is free again.
+    fake.answers(last({ message: { content: "x" }, response: "x" }));
+    expect((await gateway.post(path, bodyOf(path, body, false))).status).toBe(200);
+  },
+);
+
+test.each(generating)("%s: a stream that is cancelled ends with an error event", async (path, body) => {
+  const fake = await startFake();
+  const line = { message: { role: "assistant", content: "Hel" }, response: "Hel", done: false };
+  fake.answers({ line }, "hang");
+  const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
+  const response = await gateway.post(path, bodyOf(path, body, true));
+  expect(response.status).toBe(200);
+  const id = await inFlight(gateway, "generating");
+  expect((await cancel(gateway, id)).status).toBe(200);
+  let text = "";
+  try {
+    for await (const piece of response.body ?? []) text += Buffer.from(piece as Uint8Array).toString();
+  } catch {
+    // It breaks off, so that no client takes it for complete.
+  }
+  expect(text).toMatch(/was cancelled by an operator/);
+  expect(await (await fake.conversation()).brokenOff).toBe(true);
+  await expect.poll(async () => (await admin(gateway, "overview")).in_flight).toBe(0);
+});
+
+test("embeddings are cancelled like a response", async () => {
+  const fake = await startFake();
+  fake.answers("hang");
+  const gateway = await startGateway(fake);
+  const response = gateway.post("/v1/embeddings", { model: "m", input: "Hi" });
+  await cancel(gateway, await inFlight(gateway, "prompt"));
+  expect((await response).status).toBe(499);
+  expect(await errorOf(await response)).toMatchObject({ code: "request_cancelled" });
+  expect(await (await fake.conversation()).brokenOff).toBe(true);
+});
+
+test.each([false, true])(
+  "a request that waits is cancelled before Ollama sees it (streamed: %j)",
+  async (stream) => {
+    const fake = await startFake();
+    const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+    fake.answers({ until: released }, last({ message: { content: "x" } }));
+    const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
+    const first = gateway.post(chat, hello);
+    await fake.conversation();
+    const second = gateway.post(chat, { ...hello, stream });
+    await expect
+      .poll(async () => (await admin(gateway, "overview")).requests.map(({ phase }) => phase))
+      .toEqual(["prompt", "queued"]);
+    const { queue, requests } = await admin(gateway, "overview");
+    expect(queue).toMatchObject({
+      length: 1,
+      limit: 256,
+      waiting: [{ key: null, priority: null, requests: 1 }],
+    });
+    await cancel(gateway, requests[1]?.id ?? "");
+    expect((await second).status).toBe(499);
+    expect(await errorOf(await second)).toMatchObject({ code: "request_cancelled" });
+    release(undefined);
+    expect((await first).status).toBe(200);
+    expect(fake.received).toHaveLength(1);
+  },
+);
+
+test("a request that waits for the load of its model is cancelled, the load goes on", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+  fake.loadsWith({ until: released });
+  const gateway = await startGateway(fake);
+  const response = gateway.post(chat, hello);
+  await cancel(gateway, await inFlight(gateway, "loading"));
+  expect((await response).status).toBe(499);
+  expect((await admin(gateway, "overview")).backends[0]?.loading).toEqual(["m:latest"]);
+  release(undefined);
+  await expect
+    .poll(async () => (await admin(gateway, "history")).load_events)
+    .toMatchObject([{ model: "m:latest", error: null }]);
+});
+
+test("of a request with several prompts, the calls that have not begun are not sent", async () => {
+  const fake = await startFake();
+  fake.answers("hang");
+  const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
+  const response = gateway.post("/v1/completions", { model: "m", prompt: ["a", "b", "c"] });
+  await cancel(gateway, await inFlight(gateway, "prompt"));
+  expect((await response).status).toBe(499);
+  expect(fake.received).toHaveLength(1);
+});
+
+test("a key cancels its own requests, not those of others; an admin cancels all", async () => {
+  const { ada, bob, root, API_KEYS } = threeKeys();
+  const fake = await startFake();
+  fake.answers("hang");
+  const gateway = await startGateway(fake, { API_KEYS });
+  const response = ask(gateway, ada);
+  const id = await inFlight(gateway, "prompt", ada);
+  expect((await admin(gateway, "overview", { key: bob })).requests).toEqual([]);
+  const refused = await cancel(gateway, id, bob);
+  expect([refused.status, await errorOf(refused)]).toMatchObject([404, { code: "request_not_found" }]);
+  expect((await cancel(gateway, id)).status).toBe(401);
+  expect((await cancel(gateway, id, ada)).status).toBe(200);
+  expect((await response).status).toBe(499);
+  const other = ask(gateway, bob);
+  expect((await cancel(gateway, await inFlight(gateway, "prompt", root), root)).status).toBe(200);
+  expect((await other).status).toBe(499);
+  const audit = gateway.log
+    .filter((line) => line.includes('"msg":"audit"'))
+    .map((line) => JSON.parse(line) as object);
+  expect(audit).toMatchObject([
+    { act: "cancel-request", of_key: "ada", key: "ada" },
+    { act: "cancel-request", of_key: "bob", key: "root" },
+  ]);
+});
+
+test("a key whose requests are all in flight can still cancel one", async () => {
+  const { key, line } = newKey("ada", ["concurrent=1"]);
+  const fake = await startFake();
+  fake.answers("hang");
+  const gateway = await startGateway(fake, { API_KEYS: line });
+  const response = ask(gateway, key);
+  const id = await inFlight(gateway, "prompt", key);
+  expect((await ask(gateway, key)).status).toBe(429);
+  expect((await cancel(gateway, id, key)).status).toBe(200);
+  expect((await response).status).toBe(499);
+});
+
+test("a request is cancelled once, and what has ended is not found", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  await (await gateway.post(chat, hello)).text();
+  await expect.poll(async () => (await admin(gateway, "requests")).requests).toHaveLength(1);
+  const [finished] = (await admin(gateway, "requests")).requests;
+  for (const id of [
+    finished?.id,
+    finished?.request_id,
+    "0",
+    "-1",
+    "%2e%2e%2f",
+    "%00",
+    "__proto__",
+    encodeURIComponent("' or 1=1"),
+  ]) {
+    const response = await cancel(gateway, id ?? "");
+    expect([id, response.status]).toEqual([id, 404]);
+  }
+  const { status } = await cancel(gateway, "x".repeat(5000));
+  expect([400, 404, 414]).toContain(status);
+});
+
+test("a cancelled request costs its key the tokens that were generated, and is kept with its error", async () => {
+  const { key, line } = newKey("ada", ["tokens_per_day=1000"]);
+  const fake = await startFake();
+  fake.answers(token("a"), token("b"), "hang");
+  const gateway = await startGateway(fake, { API_KEYS: line });
+  const response = await ask(gateway, key, { ...hello, stream: true });
+  await cancel(gateway, await inFlight(gateway, "generating", key), key);
+  await response.text().catch(() => "");
+  await expect
+    .poll(async () => (await admin(gateway, "requests", { key })).requests)
+    .toMatchObject([
+      { status: 200, generated_tokens: 2, error: { code: "request_cancelled", message_hidden: false } },
+    ]);
+  const [usage] = (await admin(gateway, "usage", { key })).keys;
+  expect(usage?.today).toMatchObject({ requests: 1, generated_tokens: 2, budget: 1000 });
+  expect(usage?.today.budget_used).toBeGreaterThan(2);
+});
+
+test("cancelled requests do not count against a server's circuit breaker", async () => {
+  const fake = await startFake();
+  fake.answers("hang");
+  const gateway = await startGateway(fake, { BREAKER_FAILURES: "1" });
+  const response = gateway.post(chat, hello);
+  await cancel(gateway, await inFlight(gateway, "prompt"));
+  await response;
+  expect((await admin(gateway, "overview")).backends).toMatchObject([{ state: "available", slots_used: 0 }]);
+});

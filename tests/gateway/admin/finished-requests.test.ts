@@ -1,0 +1,283 @@
+import { expect, test } from "vitest";
+import { newKey } from "../../../gateway/src/auth/api-keys.ts";
+import { admin, bearer, threeKeys } from "../../../test-support/admin-api.ts";
+import { last, token } from "../../../test-support/fake-ollama.ts";
+import {
+  errorOf,
+  hello,
+  startFake,
+  startGateway,
+  type TestGateway,
+} from "../../../test-support/gateway-harness.ts";
+import { ask } from "../../../test-support/key-requests.ts";
+
+const chat = "/v1/chat/completions";
+const secret = "PLANTED";
+
+async function finished(gateway: TestGateway, count: number, query = "", key?: string) {
+  const options = { query, ...(key === undefined ? {} : { key }) };
+  await expect.poll(async () => (await admin(gateway, "requests", options)).requests.length).toBe(count);
+  return (await admin(gateway, "requests", options)).requests;
+}
+
+test("a finished request has its phases, tokens, ids and server", async () => {
+  const fake = await startFake();
+  fake.loaded = [];
+  fake.answers(
+    token("a"),
+    { waitMs: 20 },
+    last({ prompt_eval_count: 11, prompt_eval_duration: 30e6, eval_count: 4, eval_duration: 2e9 }),
+  );
+  const gateway = await startGateway(fake);
+  const traceId = "0af7651916cd43dd8448eb211c80319c";
+  const response = await gateway.post(
+    chat,
+    { ...hello, stream: true },
+    {
+      headers: {
+        "content-type": "application/json",
+        "x-request-id": "mine-1",
+        traceparent: `00-${traceId}-b7ad6b7169203331-01`,
+      },
+    },
+  );
+  await response.text();
+  const [request] = await finished(gateway, 1);
+  expect(request).toMatchObject({
+    request_id: "mine-1",
+    trace_id: traceId,
+    route: chat,
+    key: null,
+    model: "m",
+    backend: `127.0.0.1:${fake.port}`,
+    stream: true,
+    status: 200,
+    prompt_tokens: 11,
+    generated_tokens: 4,
+    tokens_per_second: 2,
+    error: null,
+    text: null,
+  });
+  expect(request?.phases).toMatchObject({ prompt_ms: 30, generate_ms: 2000 });
+  expect(request?.phases.load_ms).toBeGreaterThan(0);
+  expect(request?.first_token_ms).toBeLessThanOrEqual(request?.total_ms ?? 0);
+  expect(Math.abs(Date.parse(request?.started_at ?? "") - Date.now())).toBeLessThan(60_000);
+});
+
+test("lists are filtered by key, model and status, and limited", async () => {
+  const { ada, bob, root, API_KEYS } = threeKeys();
+  const fake = await startFake();
+  fake.models = ["m:latest", "other:latest"];
+  const gateway = await startGateway(fake, { API_KEYS });
+  await (await ask(gateway, ada)).text();
+  await (await ask(gateway, ada, { ...hello, model: "other" })).text();
+  await (await ask(gateway, bob, { ...hello, model: "missing" })).text();
+  await (await ask(gateway, bob, { ...hello, messages: "none" })).text();
+  await finished(gateway, 4, "", root);
+  const models = async (query: string) =>
+    (await admin(gateway, "requests", { key: root, query })).requests.map(
+      ({ key, model }) => `${key ?? ""} ${model ?? ""}`,
+    );
+  expect(await models("?key=ada")).toEqual(["ada other", "ada m"]);
+  expect(await models("?model=m")).toEqual(["ada m"]);
+  expect(await models("?model=M:latest&key=ada")).toEqual(["ada m"]);
+  expect(await models("?status=ok")).toEqual(["ada other", "ada m"]);
+  expect(await models("?status=error")).toEqual(["bob ", "bob missing"]);
+  expect(await models("?status=404")).toEqual(["bob missing"]);
+  expect(await models("?status=model_not_found")).toEqual(["bob missing"]);
+  expect(await models("?limit=1")).toEqual(["bob "]);
+  expect(await models("?limit=0")).toEqual([]);
+  expect(await models("?unknown=1&limit=2")).toHaveLength(2);
+});
+
+test.each([
+  ["?limit=-1", "limit"],
+  ["?limit=1e9", "limit"],
+  ["?limit=99999", "limit"],
+  ["?limit=1&limit=2", "limit"],
+  ["?status=%3Cscript%3E", "status"],
+  ["?status=__proto__%20", "status"],
+  [`?key=${"k".repeat(65)}`, "key"],
+  [`?model=${"m".repeat(257)}`, "model"],
+  ["?key[]=a&key=b&key=c", "key"],
+])("%s is refused, with the parameter's name", async (query, param) => {
+  const gateway = await startGateway(await startFake());
+  const response = await fetch(`${gateway.url}/admin/requests${query}`);
+  expect([response.status, await errorOf(response)]).toMatchObject([400, { code: "invalid_value", param }]);
+});
+
+test("500 requests are kept", async () => {
+  const gateway = await startGateway(await startFake());
+  const send = async (n: number): Promise<void> => {
+    const headers = { "content-type": "application/json", "x-request-id": `r-${n}` };
+    await (await gateway.post(chat, n % 2 === 0 ? hello : { ...hello, model: 1 }, { headers })).text();
+  };
+  for (let n = 0; n < 504; n += 8) await Promise.all([0, 1, 2, 3, 4, 5, 6, 7].map((each) => send(n + each)));
+  const all = { query: "?limit=9999" };
+  // Eight were sent at a time, so that four of the first eight are forgotten.
+  const isFirst = (id: string): boolean => /^r-[0-7]$/.test(id);
+  await expect
+    .poll(
+      async () =>
+        (await admin(gateway, "requests", all)).requests.filter((each) => isFirst(each.request_id)).length,
+    )
+    .toBe(4);
+  const { requests, kept } = await admin(gateway, "requests", all);
+  expect([requests.length, kept, new Set(requests.map(({ id }) => id)).size]).toEqual([500, 500, 500]);
+});
+
+test("who has no key cannot have other requests forgotten", async () => {
+  const { root, API_KEYS } = threeKeys();
+  const gateway = await startGateway(await startFake(), { API_KEYS });
+  await (await gateway.post(chat, hello)).text();
+  await (await ask(gateway, "sk-wrong")).text();
+  await (await ask(gateway, root)).text();
+  expect(await finished(gateway, 1, "", root)).toMatchObject([{ key: "root", status: 200 }]);
+});
+
+test("lookups, probes and the admin API are not among the requests", async () => {
+  const gateway = await startGateway(await startFake());
+  for (const path of ["/v1/models", "/ready", "/metrics", "/admin/overview"])
+    await (await fetch(gateway.url + path)).text();
+  await fetch(`${gateway.url}/admin/requests/x/cancel`, { method: "POST" });
+  await (await gateway.post(chat, hello)).text();
+  expect(await finished(gateway, 1)).toMatchObject([{ route: chat }]);
+});
+
+test("the phases of a request that its client left are those that the gateway saw", async () => {
+  const fake = await startFake();
+  fake.answers(token("a"), "hang");
+  const gateway = await startGateway(fake);
+  const client = new AbortController();
+  await gateway.post(
+    chat,
+    { ...hello, stream: true },
+    {
+      signal: client.signal,
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ ...hello, stream: true }),
+    },
+  );
+  client.abort();
+  const [request] = await finished(gateway, 1);
+  expect(request).toMatchObject({ error: { code: "client_left" }, generated_tokens: 1 });
+  const { phases, total_ms: total = 0 } = request ?? {};
+  expect(phases?.generate_ms).toBeLessThanOrEqual(total);
+  expect((phases?.prompt_ms ?? 0) + (phases?.generate_ms ?? 0)).toBeLessThanOrEqual(total + 0.2);
+});
+
+const paths: [path: string, body: object][] = [
+  [chat, { messages: [{ role: "user", content: secret }] }],
+  ["/v1/completions", { prompt: secret, suffix: secret }],
+  ["/v1/responses", { input: secret, instructions: secret }],
+  ["/v1/messages", { messages: [{ role: "user", content: secret }], system: secret, max_tokens: 9 }],
+  ["/v1/embeddings", { input: [secret] }],
+  ["/v1/chatqna", { messages: [{ role: "user", content: secret }] }],
+  ["/api/chat", { messages: [{ role: "user", content: secret }] }],
+  ["/api/generate", { prompt: secret, system: secret }],
+  ["/api/embed", { input: secret }],
+];
+
+test.each(paths)("%s: nothing of what is sent and generated is in the admin API", async (path, body) => {
+  const fake = await startFake();
+  const { ada, root, API_KEYS } = threeKeys();
+  const gateway = await startGateway(fake, { API_KEYS });
+  const send = async (more: object): Promise<void> => {
+    const headers = { "content-type": "application/json", ...bearer(ada), "user-agent": secret };
+    const response = await gateway.post(path, { model: "m", ...body, ...more }, { headers });
+    await response.text().catch(() => "");
+  };
+  const answered = { message: { content: secret, thinking: secret }, response: secret, thinking: secret };
+  let sent = 0;
+  for (const stream of path.includes("embed") ? [{}] : [{ stream: false }, { stream: true }]) {
+    for (const steps of [
+      [last({ ...answered, embeddings: [[1]], embedding: [1] })],
+      [{ line: { error: `error parsing tool call: raw='${secret}'` } }],
+      [{ line: { error: `model requires more system memory: ${secret}'"<` } }],
+      [{ raw: `{"${secret}\n` }],
+      [{ status: 500, body: JSON.stringify({ error: secret }) }],
+      [{ status: 400, body: JSON.stringify({ error: `invalid format: "${secret}"` }) }],
+    ]) {
+      fake.answers(...steps);
+      await send(stream);
+      sent += 1;
+    }
+    for (const wrong of [
+      { options: { num_gpu: secret, [secret]: secret } },
+      { format: { type: secret, pattern: secret } },
+      {
+        response_format: {
+          type: "json_schema",
+          json_schema: { name: secret, schema: { pattern: `${secret}(` } },
+        },
+      },
+      { tools: [{ type: secret, function: { name: secret } }], [secret]: secret },
+      { messages: [{ role: secret, content: secret }], input: [{ type: secret, role: secret }] },
+      { temperature: secret, stop: { [secret]: 1 }, tool_choice: secret, metadata: { [secret]: [secret] } },
+    ]) {
+      await send({ ...stream, ...wrong });
+      sent += 1;
+    }
+  }
+  await finished(gateway, sent, "", root);
+  for (const name of ["session", "overview", "history", "requests", "usage", "health"] as const) {
+    const shown = JSON.stringify(await admin(gateway, name, { key: root }));
+    expect([name, /.{0,80}PLANTED.{0,80}/.exec(shown)?.[0], shown.includes("sk-")]).toEqual([
+      name,
+      undefined,
+      false,
+    ]);
+  }
+});
+
+test("the key that sent a request sees its error in full, others the general message of what may quote it", async () => {
+  const { ada, root, API_KEYS } = threeKeys();
+  const fake = await startFake();
+  fake.answers({ status: 500, body: JSON.stringify({ error: "it said Hi" }) });
+  const gateway = await startGateway(fake, { API_KEYS });
+  await (await ask(gateway, ada)).text();
+  await finished(gateway, 1, "", root);
+  const errorFor = async (key: string) => (await admin(gateway, "requests", { key })).requests[0]?.error;
+  expect(await errorFor(ada)).toMatchObject({ message: "Ollama: it said Hi", message_hidden: false });
+  expect(await errorFor(root)).toMatchObject({
+    code: "upstream_failed",
+    message: "Ollama failed.",
+    message_hidden: true,
+  });
+});
+
+test.each([
+  [500, "model requires more system memory (5.5 GiB) than is available (3.1 GiB)"],
+  [500, "llama runner process has terminated: signal: killed"],
+  [503, "server busy, please try again.  maximum pending requests exceeded"],
+])("what Ollama says of itself is shown in full (%i %s)", async (status, error) => {
+  const fake = await startFake();
+  fake.answers({ status, body: JSON.stringify({ error }) });
+  const gateway = await startGateway(fake);
+  await (await gateway.post(chat, hello)).text();
+  const [request] = await finished(gateway, 1);
+  expect(request?.error).toMatchObject({ message: `Ollama: ${error}`, message_hidden: false });
+});
+
+test("LOG_TEXT=on shows texts, so much of them as a page can hold", async () => {
+  const fake = await startFake();
+  fake.answers(last({ message: { content: "y".repeat(20_000) } }));
+  const gateway = await startGateway(fake, { LOG_TEXT: "on" });
+  await (await gateway.post(chat, hello)).text();
+  const [request] = await finished(gateway, 1);
+  expect(request?.text).toEqual({
+    prompt: JSON.stringify(hello.messages),
+    response: "y".repeat(16_384),
+    cut: true,
+  });
+});
+
+test("a key's line is never shown", async () => {
+  const { key, line } = newKey("ada", ["admin", "requests=100"]);
+  const gateway = await startGateway(await startFake(), { API_KEYS: line });
+  const digest = /sha256=(\w+)/.exec(line)?.[1] ?? "";
+  for (const name of ["session", "usage", "health", "overview"] as const) {
+    const shown = JSON.stringify(await admin(gateway, name, { key }));
+    expect([name, shown.includes(digest.slice(0, 8)), shown.includes(key)]).toEqual([name, false, false]);
+  }
+});

@@ -1,0 +1,164 @@
+import { writeFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { newKey } from "../../../gateway/src/auth/api-keys.ts";
+import { healthOf } from "../../../gateway/src/admin/health.ts";
+import { Viewer } from "../../../gateway/src/admin/viewer.ts";
+import { Consumer } from "../../../gateway/src/auth/consumer.ts";
+import { readConfig } from "../../../gateway/src/config/config.ts";
+import { FakeOllama } from "../../../test-support/fake-ollama.ts";
+import { admin, threeKeys } from "../../../test-support/admin-api.ts";
+import { startFake, startGateway, type TestGateway } from "../../../test-support/gateway-harness.ts";
+import { fileOf } from "../../../test-support/key-requests.ts";
+
+async function findings(gateway: TestGateway, check: string, key?: string) {
+  const { findings: all } = await admin(gateway, "health", key === undefined ? {} : { key });
+  return all.filter((each) => each.check === check);
+}
+
+test("missing models, and models that are to stay loaded and are not, are found and no longer when they are there", async () => {
+  const fake = await startFake();
+  fake.models = [];
+  const environment = { REQUIRED_MODELS: "m", KEEP_LOADED_MODELS: "m", POLL_INTERVAL_MS: "20" };
+  const gateway = await startGateway(fake, environment);
+  await expect
+    .poll(() => findings(gateway, "backend"))
+    .toMatchObject([{ level: "ok", subject: `127.0.0.1:${fake.port}` }]);
+  expect(await findings(gateway, "required_model")).toMatchObject([
+    { level: "error", subject: "m", advice: expect.any(String) as string },
+  ]);
+  expect(await findings(gateway, "kept_loaded_model")).toMatchObject([{ level: "warning", subject: "m" }]);
+  expect((await admin(gateway, "health")).level).toBe("error");
+  fake.models = ["m:latest"];
+  await expect.poll(async () => (await admin(gateway, "health")).level).toBe("ok");
+  expect(await findings(gateway, "required_model")).toMatchObject([{ level: "ok" }]);
+});
+
+test("a server that is gone is an error, and which it is", async () => {
+  const gone = await FakeOllama.start();
+  const stays = await startFake();
+  const gateway = await startGateway(stays, {
+    LLM_BACKENDS: `127.0.0.1:${gone.port}, 127.0.0.1:${stays.port}`,
+    POLL_INTERVAL_MS: "20",
+  });
+  const levels = async () =>
+    (await findings(gateway, "backend")).map(({ level, subject }) => [level, subject]);
+  await expect.poll(levels).toEqual([
+    ["ok", `127.0.0.1:${gone.port}`],
+    ["ok", `127.0.0.1:${stays.port}`],
+  ]);
+  await gone.stop();
+  await expect.poll(levels).toEqual([
+    ["error", `127.0.0.1:${gone.port}`],
+    ["ok", `127.0.0.1:${stays.port}`],
+  ]);
+});
+
+test("a model that is not all in GPU memory on a server with a GPU is a warning", async () => {
+  const fake = await startFake();
+  const loaded = (vram: number) => [{ name: "m:latest", size: 1000, size_vram: vram, context_length: 4096 }];
+  fake.loaded = loaded(1000);
+  const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "20" });
+  await expect
+    .poll(async () => (await admin(gateway, "overview")).models.loaded)
+    .toMatchObject([{ gpu_share: 1 }]);
+  expect(await findings(gateway, "gpu")).toEqual([]);
+  fake.loaded = loaded(250);
+  await expect
+    .poll(() => findings(gateway, "gpu"))
+    .toMatchObject([
+      { level: "warning", subject: "m:latest", message: expect.stringContaining("25 %") as string },
+    ]);
+  fake.loaded = loaded(0);
+  await expect
+    .poll(() => findings(gateway, "gpu"))
+    .toMatchObject([{ message: expect.stringContaining(" 0 %") as string }]);
+});
+
+test("a model on the CPU of a server without a GPU is well", async () => {
+  const fake = await startFake();
+  fake.loaded = [{ name: "m:latest", size: 1000, size_vram: 0 }];
+  const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "20" });
+  await expect
+    .poll(async () => (await admin(gateway, "overview")).models.loaded)
+    .toMatchObject([{ gpu_share: 0, size_bytes: 1000, vram_bytes: 0, expires_at: null }]);
+  expect(await findings(gateway, "gpu")).toEqual([]);
+});
+
+test("when a model is unloaded is shown, unless that is never", async () => {
+  const fake = await startFake();
+  const soon = new Date(Date.now() + 300_000).toISOString();
+  fake.loaded = [
+    { name: "m:latest", expires_at: soon },
+    { name: "n:latest", expires_at: "2318-01-01T00:00:00Z" },
+    { name: "o:latest", expires_at: "whenever" },
+  ];
+  const gateway = await startGateway(fake);
+  await expect.poll(async () => (await admin(gateway, "overview")).models.loaded).toHaveLength(3);
+  const { loaded } = (await admin(gateway, "overview")).models;
+  expect(Math.abs(Date.parse(loaded[0]?.expires_at ?? "") - Date.parse(soon))).toBeLessThan(60_000);
+  expect(loaded.slice(1).map((each) => each.expires_at)).toEqual([null, null]);
+});
+
+test("a key file that cannot be read is an error for admins until it can be", async () => {
+  const { API_KEYS, root, ada } = threeKeys();
+  const lines = API_KEYS.replaceAll(";", "\n");
+  const path = fileOf(lines);
+  const gateway = await startGateway(await startFake(), { API_KEYS_FILE: path });
+  expect(await findings(gateway, "key_file", root)).toEqual([]);
+  writeFileSync(path, "ada colour=red\n");
+  await expect
+    .poll(() => findings(gateway, "key_file", root))
+    .toMatchObject([{ level: "error", subject: path }]);
+  expect(await findings(gateway, "key_file", ada)).toEqual([]);
+  writeFileSync(path, `${lines}\n`);
+  await expect.poll(() => findings(gateway, "key_file", root)).toEqual([]);
+});
+
+test("keys that expire within two weeks are a warning, a key sees its own", async () => {
+  const soon = new Date(Date.now() + 5 * 24 * 3_600_000).toISOString().slice(0, 10);
+  const [ada, bob, root] = [
+    newKey("ada", [`expires=${soon}`]),
+    newKey("bob", ["expires=2199-01-01"]),
+    newKey("root", ["admin"]),
+  ];
+  const gateway = await startGateway(await startFake(), { API_KEYS: `${ada.line};${bob.line};${root.line}` });
+  expect(await findings(gateway, "key_expiry", root.key)).toMatchObject([
+    { level: "warning", subject: "ada" },
+  ]);
+  expect(await findings(gateway, "key_expiry", ada.key)).toHaveLength(1);
+  expect(await findings(gateway, "key_expiry", bob.key)).toEqual([]);
+});
+
+test.each([
+  [80, "ok"],
+  [90, "warning"],
+])("%i %% of the memory limit is %s", (used, level) => {
+  const shown = healthOf(
+    {
+      gateway: { backends: { all: [] } as never, config: readConfig({}) },
+      keys: { keys: [], fileProblem: undefined },
+      ledger: { hasFailed: false },
+      memory: () => ({ usedBytes: used, limitBytes: 100 }),
+    },
+    new Viewer({ consumer: new Consumer({}) }, { isEmpty: true }),
+  );
+  expect(shown.findings.filter(({ check }) => check === "memory")).toMatchObject([{ level }]);
+  expect(shown.gateway).toMatchObject({ memory_bytes: used, memory_limit_bytes: 100 });
+  // Without any server nothing can be done.
+  expect(shown.findings[0]).toMatchObject({ check: "backend", level: "error" });
+});
+
+test("usage that cannot be written is an error", () => {
+  const { level, findings: found } = healthOf(
+    {
+      gateway: { backends: { all: [] } as never, config: readConfig({ USAGE_FILE: "/usage/gateway.json" }) },
+      keys: { keys: [], fileProblem: undefined },
+      ledger: { hasFailed: true },
+    },
+    new Viewer({ consumer: new Consumer({}) }, { isEmpty: true }),
+  );
+  expect(level).toBe("error");
+  expect(found).toContainEqual(
+    expect.objectContaining({ check: "usage_file", subject: "/usage/gateway.json" }),
+  );
+});

@@ -1,0 +1,109 @@
+import { expect, test, vi } from "vitest";
+import { history } from "../../../gateway/src/admin/contract/history.ts";
+import { HistoryRecorder } from "../../../gateway/src/admin/history.ts";
+import { Viewer } from "../../../gateway/src/admin/viewer.ts";
+import { Consumer } from "../../../gateway/src/auth/consumer.ts";
+import { catalogue } from "../../../gateway/src/error-catalogue.ts";
+import { ApiError, type ErrorCode } from "../../../gateway/src/errors.ts";
+import { RequestRecord } from "../../../gateway/src/observability/request-record.ts";
+import { admin, threeKeys } from "../../../test-support/admin-api.ts";
+import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { ask } from "../../../test-support/key-requests.ts";
+
+const everybody = new Viewer({ consumer: new Consumer({}) }, { isEmpty: true });
+const idle = { inFlight: 0, queued: 0, memoryBytes: 1, tokensInFlight: 0 };
+
+function ended(over: object): { record: RequestRecord } {
+  return { record: Object.assign(new RequestRecord(), over) };
+}
+
+test("720 points are kept, an hour of them, oldest first", () => {
+  const recorder = new HistoryRecorder();
+  for (let n = 1; n <= 1000; n += 1) recorder.endInterval(n * 5000, { ...idle, queued: n });
+  const shown = history.parse(recorder.show(everybody));
+  expect(shown.queued).toHaveLength(720);
+  expect([shown.queued[0], shown.queued.at(-1)]).toEqual([281, 1000]);
+  expect([shown.at[0], shown.at.at(-1)]).toEqual([281 * 5, 5000]);
+  for (const values of Object.values(shown.errors)) expect(values).toHaveLength(720);
+});
+
+test("an interval has its own requests, errors, tokens and percentiles, and begins with none", () => {
+  const recorder = new HistoryRecorder();
+  const admitted = (queueMs: number) => ({ ran: true, queueMs });
+  for (let n = 1; n <= 100; n += 1) {
+    const usage = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 };
+    recorder.requestEnded(ended({ admitted: admitted(n), firstTokenMs: 10 * n, usage }));
+  }
+  const errors: [ErrorCode, number][] = [
+    ["queue_full", 2],
+    ["invalid_api_key", 3],
+    ["client_left", 1],
+  ];
+  for (const [code, count] of errors) {
+    for (let n = 0; n < count; n += 1) recorder.requestEnded(ended({ error: new ApiError(code) }));
+  }
+  recorder.endInterval(5000, { ...idle, inFlight: 3, queued: 4 });
+  recorder.endInterval(10_000, idle);
+  expect(recorder.show(everybody)).toMatchObject({
+    requests: [106, 0],
+    errors: { overloaded: [2, 0], unauthorized: [3, 0], client_left: [1, 0], internal: [0, 0] },
+    generated_tokens_per_second: [100, 0],
+    prompt_tokens_per_second: [200, 0],
+    first_token_p50_ms: [500, null],
+    first_token_p95_ms: [950, null],
+    queue_p50_ms: [50, null],
+    queue_p95_ms: [95, null],
+    in_flight: [3, 0],
+    queued: [4, 0],
+  });
+});
+
+test("tokens count when they are generated, not when their request ends", () => {
+  const recorder = new HistoryRecorder();
+  recorder.endInterval(5000, { ...idle, tokensInFlight: 50 });
+  recorder.endInterval(10_000, { ...idle, tokensInFlight: 80 });
+  const usage = { prompt_tokens: 1, completion_tokens: 100, total_tokens: 101 };
+  recorder.requestEnded(ended({ admitted: { ran: true, queueMs: 0 }, usage }));
+  recorder.endInterval(15_000, idle);
+  // What was estimated in flight may turn out to be less.
+  recorder.endInterval(20_000, { ...idle, tokensInFlight: 50 });
+  recorder.requestEnded(
+    ended({ admitted: { ran: true, queueMs: 0 }, usage: { ...usage, completion_tokens: 10 } }),
+  );
+  recorder.endInterval(25_000, idle);
+  expect(recorder.show(everybody).generated_tokens_per_second).toEqual([10, 6, 4, 10, 0]);
+});
+
+test("more requests than samples take no more memory, and the last of them count", () => {
+  const recorder = new HistoryRecorder();
+  const admitted = { ran: true, queueMs: 0 };
+  for (let n = 0; n < 100_000; n += 1)
+    recorder.requestEnded(ended({ admitted, firstTokenMs: n < 99_000 ? 1 : 7 }));
+  recorder.endInterval(5000, idle);
+  expect(recorder.show(everybody)).toMatchObject({ requests: [100_000], first_token_p50_ms: [7] });
+});
+
+test("every error has a kind", () => {
+  const recorder = new HistoryRecorder();
+  const codes = Object.keys(catalogue) as ErrorCode[];
+  for (const code of codes) recorder.requestEnded(ended({ error: new ApiError(code) }));
+  recorder.endInterval(5000, idle);
+  const { errors } = recorder.show(everybody);
+  expect(Object.values(errors).reduce((sum, [count = 0]) => sum + count, 0)).toBe(codes.length);
+  // The gateway's own failures are none of a client's or of Ollama's.
+  expect(errors.internal).toEqual([1]);
+});
+
+test("a real request is in the next point, for every key alike and without names", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"], shouldAdvanceTime: false });
+  const { ada, bob, API_KEYS } = threeKeys();
+  const gateway = await startGateway(await startFake(), { API_KEYS });
+  await (await ask(gateway, ada)).text();
+  await gateway.requestLine("/v1/chat/completions");
+  vi.advanceTimersByTime(5000);
+  vi.useRealTimers();
+  const shown = await admin(gateway, "history", { key: bob });
+  expect(shown).toMatchObject({ requests: [1], generated_tokens_per_second: [0.6], queued: [0] });
+  expect(shown.memory_bytes[0]).toBeGreaterThan(1e6);
+  expect(JSON.stringify(shown)).not.toContain("ada");
+});
