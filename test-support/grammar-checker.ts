@@ -1,4 +1,4 @@
-/** What the converter takes in a pattern: only what `pattern.ts` writes, read by other means. */
+/** What the converter takes in a pattern: only what `pattern/rewrite.ts` writes, read by other means. */
 const PATTERN_TOKEN =
   /\[\^"\\\\\\x00-\\x1F\]|\[(?:[A-Za-z0-9"-]|\\\\|\\x[0-9A-F]{2}|\\u[0-9A-F]{4}|\\U[0-9A-F]{8})+\]|[A-Za-z0-9 _@:;,=~%&#'<>!/`-]|[()|]|[*+?]|\{(\d+)(,?)(\d*)\}/y;
 
@@ -109,7 +109,7 @@ export function faultsIn(root: Schema): string[] {
   return faults;
 }
 
-/** What is wrong with a pattern of `pattern.ts`. */
+/** What is wrong with a pattern of `pattern/rewrite.ts`. */
 export function patternFaults(pattern: string): string[] {
   if (!pattern.startsWith("^") || !pattern.endsWith("$")) return [`no anchors: ${pattern}`];
   const body = pattern.slice(1, -1);

@@ -1,7 +1,7 @@
 import { toDouble } from "../lib/exact-numbers.ts";
 import { readBounds } from "./count-bounds.ts";
 import { FORMATS, MAX_INTEGER, MAX_ONE_SIDED_INTEGER, MAX_REPETITIONS } from "./grammar-limits.ts";
-import { rewritePattern } from "./pattern.ts";
+import { rewritePattern } from "./pattern/rewrite.ts";
 import { type Position, inside, invalidSchema, quoted } from "./position.ts";
 import type { JsonSchema } from "./references.ts";
 import { type SafeNode, literalNode } from "./safe-node.ts";

@@ -1,8 +1,8 @@
 import { type CodePointRange, complement, intersection } from "./code-points.ts";
-import { MAX_PATTERN_POSITIONS, MAX_REPETITIONS } from "./grammar-limits.ts";
-import { isTooAmbiguous } from "./pattern-ambiguity.ts";
-import { TooManyNodes, toNormalForm } from "./pattern-normal-form.ts";
-import { type PatternNode, parsePattern } from "./pattern-parser.ts";
+import { MAX_PATTERN_POSITIONS, MAX_REPETITIONS } from "../grammar-limits.ts";
+import { isTooAmbiguous } from "./ambiguity.ts";
+import { TooManyNodes, toNormalForm } from "./normal-form.ts";
+import { type PatternNode, parsePattern } from "./parser.ts";
 
 export interface RewrittenPattern {
   /** What `_visit_pattern` of llama.cpp reads as what was meant. ASCII only. */

@@ -1,4 +1,4 @@
-import { ANY_TEXT, EMPTY, type PatternNode } from "./pattern-parser.ts";
+import { ANY_TEXT, EMPTY, type PatternNode } from "./parser.ts";
 
 /** A pattern of more nodes than this is not worth a grammar. */
 const MAX_NODES = 8192;

@@ -1,6 +1,6 @@
 import type { CodePointRange } from "./code-points.ts";
-import { MAX_PATTERN_RUNS } from "./grammar-limits.ts";
-import type { PatternNode } from "./pattern-parser.ts";
+import { MAX_PATTERN_RUNS } from "../grammar-limits.ts";
+import type { PatternNode } from "./parser.ts";
 
 /** Characters that a token may well have, all the same. */
 const TOKEN_LENGTH = 8;
