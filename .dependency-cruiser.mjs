@@ -90,7 +90,7 @@ const project = {
   "scripts/purge": ["engine", "host", "scripts/stack", "toolchain"],
   "scripts/cli": ["scripts/registry", "host", "scripts/setup", "scripts/stack"],
   "scripts/doctor": ["components/planning", "engine", "host", "scripts/stack", "toolchain"],
-  "scripts/observe": ["engine", "gateway/src/usage", "host"],
+  "scripts/observe": ["engine", "gateway/src/admin/contract", "gateway/src/usage", "host"],
   "scripts/test-runner": ["host"],
   "scripts/docs": [],
 };

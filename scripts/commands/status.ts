@@ -6,6 +6,7 @@ import { withStackUrls } from "../connect/with-stack-urls.ts";
 import { parseAlerts } from "../observe/alerts.ts";
 import { readLogs, stackContainers } from "../observe/container-logs.ts";
 import { isError } from "../observe/log-line.ts";
+import { parseFindings, parseOverview } from "../observe/gateway-view.ts";
 import { formatStatus, parseLoaded, parseQueue, type Status, statesOf } from "../observe/status.ts";
 import { readOutputs } from "../stack/outputs.ts";
 import { settingsFor } from "../stack/settings.ts";
@@ -24,9 +25,12 @@ await command("status", async ({ options }) => {
     withStackUrls(outputs, async ({ gatewayUrl, ollamaUrl, prometheusUrl }) => {
       const isDirect = gatewayUrl === outputs.gatewayUrl;
       const address = isDirect ? reachableAddress(String(settings("gatewayBindAddress"))) : undefined;
-      const [queue, loadedModels, alerts] = await Promise.all([
-        orReason(() => requestGateway({ gatewayUrl, address, apiKey }, "/metrics", { withinMs }), parseQueue),
-        orReason(() => requestGateway({ gatewayUrl: ollamaUrl }, "/api/ps", { withinMs }), parseLoaded),
+      const gateway = { gatewayUrl, address, apiKey };
+      const read = <T>(path: string, parse: (text: string) => T) =>
+        orReason(() => requestGateway(gateway, path, { withinMs }), parse);
+      const [view, findings, alerts] = await Promise.all([
+        read("/admin/overview", parseOverview),
+        read("/admin/health", parseFindings),
         prometheusUrl === undefined
           ? undefined
           : orReason(
@@ -34,7 +38,16 @@ await command("status", async ({ options }) => {
               parseAlerts,
             ),
       ]);
-      return { queue, loadedModels, alerts };
+      if (typeof view !== "string") {
+        const { queue, loadedModels } = view;
+        return { queue, loadedModels, view, alerts, findings: typeof findings === "string" ? [] : findings };
+      }
+      // An older gateway has no admin API, another one may have it switched off.
+      const [queue, loadedModels] = await Promise.all([
+        read("/metrics", parseQueue),
+        orReason(() => requestGateway({ gatewayUrl: ollamaUrl }, "/api/ps", { withinMs }), parseLoaded),
+      ]);
+      return { queue, loadedModels, alerts, findings: [] };
     }),
     readLogs(containers, { tail: "2000", since: "24h" }),
   ]);

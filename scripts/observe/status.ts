@@ -2,9 +2,12 @@ import { z } from "zod";
 import { containerState } from "../../engine/docker-cli.ts";
 import { formatBytes } from "../../engine/format-bytes.ts";
 import { formatTable } from "../../host/format-table.ts";
+import type { Finding } from "../../gateway/src/admin/contract/health.ts";
 import type { FiringAlert } from "./alerts.ts";
 import type { StackContainer } from "./container-logs.ts";
+import { formatView, type GatewayView, type LoadedModel, type Queue } from "./gateway-view.ts";
 import { formatLogLine, type LogLine } from "./log-line.ts";
+import { span } from "./span.ts";
 
 const running = z.object({
   models: z
@@ -19,18 +22,6 @@ const running = z.object({
     .nullish(),
 });
 
-export interface LoadedModel {
-  readonly name: string;
-  readonly bytes: number;
-  readonly inGpuBytes: number;
-  readonly until: string;
-}
-
-export interface Queue {
-  readonly inFlight: number;
-  readonly waiting: number;
-}
-
 /** What a stack does now. What could not be found out is the reason, as text. */
 export interface Status {
   readonly stack: string;
@@ -44,6 +35,10 @@ export interface Status {
   }[];
   readonly loadedModels: readonly LoadedModel[] | string;
   readonly queue: Queue | string;
+  /** What the admin API adds; undefined where the gateway has none. */
+  readonly view?: GatewayView | undefined;
+  /** What is not well, as the gateway knows. */
+  readonly findings?: readonly Finding[];
   /** Undefined: the stack has no Prometheus. */
   readonly alerts?: readonly FiringAlert[] | string | undefined;
   readonly lastErrors: readonly LogLine[];
@@ -77,7 +72,7 @@ export function parseQueue(metrics: string): Queue {
 }
 
 export function formatStatus(
-  { stack, gatewayUrl, containers, loadedModels, queue, alerts, lastErrors }: Status,
+  { stack, gatewayUrl, containers, loadedModels, queue, view, findings = [], alerts, lastErrors }: Status,
   now: number,
 ): string {
   const width = Math.max(0, ...lastErrors.map(({ component }) => component.length));
@@ -100,6 +95,7 @@ export function formatStatus(
     typeof loadedModels === "string"
       ? `loaded models: not known (${loadedModels})`
       : `loaded models: ${loadedModels.map((model) => loaded(model, now)).join(", ") || "none"}`,
+    ...(view === undefined ? [] : formatView(view, findings)),
     ...alertLines(alerts, now),
     lastErrors.length === 0 ? "errors in the last 24 hours: none" : "last errors:",
     ...lastErrors.map((line) => `  ${line.at.slice(0, 10)} ${formatLogLine(line, width)}`),
@@ -129,13 +125,4 @@ function loaded({ name, bytes, inGpuBytes, until }: LoadedModel, now: number): s
 function ago(time: string, now: number): string {
   const ms = now - Date.parse(time);
   return Number.isNaN(ms) || Date.parse(time) <= 0 ? "never" : span(ms);
-}
-
-/** 93,000 ms as "1 min". */
-export function span(ms: number): string {
-  const minutes = Math.floor(Math.max(0, ms) / 60_000);
-  if (minutes < 1) return `${String(Math.floor(Math.max(0, ms) / 1000))} s`;
-  if (minutes < 120) return `${String(minutes)} min`;
-  const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${String(hours)} h` : `${String(Math.floor(hours / 24))} days`;
 }

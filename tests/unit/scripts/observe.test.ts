@@ -2,6 +2,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { browserCommand } from "../../../scripts/connect/browser.ts";
 import { followLogs, readLogs, stackContainers } from "../../../scripts/observe/container-logs.ts";
 import { formatLogLine, isError, parseLogLine } from "../../../scripts/observe/log-line.ts";
+import { parseFindings, parseOverview } from "../../../scripts/observe/gateway-view.ts";
 import { formatStatus, parseLoaded, parseQueue, type Status } from "../../../scripts/observe/status.ts";
 import { FakeDocker } from "../../../test-support/fake-docker.ts";
 
@@ -119,6 +120,7 @@ describe("npm run status shows", () => {
       }),
     ),
     queue: parseQueue("# HELP x\ngateway_requests_in_flight 2\ngateway_queue_depth 3\n"),
+    findings: [],
     lastErrors: [
       parseLogLine("ollama", `${at} level=ERROR msg=x`),
       parseLogLine("ollama", `${at} time=x level=ERROR msg=broken`),
@@ -136,6 +138,100 @@ describe("npm run status shows", () => {
       "loaded models: tiny:1b (2.0 GB, 1.0 GB of it on GPUs, for 4 min more)",
       "last errors:",
       "  2026-11-28 10:00:01.123  ollama  error  broken",
+    ]);
+  });
+
+  it("servers, requests and findings, where the gateway has an admin API", () => {
+    const view = parseOverview(
+      JSON.stringify({
+        at: "2026-11-28T12:00:00Z",
+        draining: false,
+        backends: [
+          {
+            name: "ollama:11434",
+            state: "circuit_open",
+            probe_ms: 1.5,
+            slots_used: 1,
+            slots_limit: 4,
+            loading: [],
+          },
+        ],
+        models: {
+          installed: [],
+          loaded: [
+            {
+              name: "tiny:1b",
+              backend: "ollama:11434",
+              size_bytes: 2e9,
+              vram_bytes: 0,
+              gpu_share: 0,
+              context_tokens: 4096,
+              expires_at: "2026-11-28T12:04:30Z",
+            },
+          ],
+          omitted: 0,
+        },
+        queue: { length: 1, limit: 256, waiting: [{ key: "ada", priority: null, requests: 1 }] },
+        in_flight: 1,
+        loads: 0,
+        requests: [
+          {
+            id: "1f-7",
+            request_id: "mine",
+            trace_id: null,
+            route: "/v1/chat/completions",
+            key: "ada",
+            model: "tiny:1b",
+            backend: "ollama:11434",
+            stream: true,
+            priority: null,
+            phase: "generating",
+            started_at: "2026-11-28T11:59:00Z",
+            age_ms: 61_000,
+            prompt_tokens: 9,
+            generated_tokens: 34,
+            can_cancel: true,
+          },
+        ],
+        requests_omitted: 0,
+        // What a newer gateway adds.
+        more: 1,
+      }),
+    );
+    const findings = parseFindings(
+      JSON.stringify({
+        at: "2026-11-28T12:00:00Z",
+        level: "warning",
+        findings: [
+          { check: "backend", level: "ok", subject: null, message: "Well.", advice: null },
+          {
+            check: "memory",
+            level: "warning",
+            subject: null,
+            message: "Nearly full.",
+            advice: "Raise the limit.",
+          },
+        ],
+        gateway: {
+          version: "1",
+          started_at: "2026-11-28T11:00:00Z",
+          uptime_seconds: 3600,
+          memory_bytes: 1,
+          memory_limit_bytes: null,
+        },
+      }),
+    );
+    const { queue, loadedModels } = view;
+    const lines = formatStatus({ ...status, queue, loadedModels, view, findings, lastErrors: [] }, now).split(
+      "\n",
+    );
+    expect(lines.slice(5)).toEqual([
+      "requests: 1 in flight, 1 waiting",
+      "loaded models: tiny:1b (2.0 GB, for 4 min more)",
+      "server ollama:11434: circuit open, 1 of 4 slots used",
+      "  1f-7 /v1/chat/completions of ada: tiny:1b, generating, 34 tokens, 1 min old",
+      "warning: Nearly full. Raise the limit.",
+      "errors in the last 24 hours: none",
     ]);
   });
 
