@@ -58,10 +58,10 @@ function gatewayOf(name: string, root: string, bundle: () => Promise<void>): Pee
     },
 
     async start(ollamaPort, folder) {
-      const { command, env } = readDockerfile(root);
-      const [program, ...args] = command.map((part) =>
-        part.replace(/^\/app\//, join(root, gatewayContext, "dist", "/")),
-      );
+      const { command, env: inImage } = readDockerfile(root);
+      const unpacked = (path: string) => path.replace(/^\/app\//, join(root, gatewayContext, "dist", "/"));
+      const [program, ...args] = command.map(unpacked);
+      const env = Object.fromEntries(Object.entries(inImage).map(([name, value]) => [name, unpacked(value)]));
       if (program !== "node") throw new Error(`the gateway's image runs ${String(program)}, not node`);
       const port = await freePort();
       const variables = {
