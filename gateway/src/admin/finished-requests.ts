@@ -11,30 +11,64 @@ const KEPT = 500;
 // Of a prompt and of a response, where they are kept at all: 16 MB for all requests.
 const MAX_TEXT = 16_384;
 
-/** What is kept of a request that has ended: no body, no connection, nothing that would keep one. */
-interface Finished {
-  readonly serial: number;
-  readonly requestId: string;
-  readonly traceId: string | undefined;
-  readonly route: string;
-  readonly key: string;
-  readonly model: string | undefined;
-  readonly backend: string | undefined;
-  readonly stream: boolean | undefined;
-  readonly status: number;
+/**
+ * What is kept of a request that has ended: no body, no connection, nothing that would keep one. Each is written over
+ * by a later one: objects made for each would live for 500 requests, which is long enough to be moved twice by the
+ * garbage collector.
+ */
+class Finished {
+  serial = 0;
+  requestId = "";
+  traceId: string | undefined;
+  route = "";
+  key = "";
+  model: string | undefined;
+  backend: string | undefined;
+  stream: boolean | undefined;
+  status = 0;
   /** Ms since this process began. */
-  readonly startedAt: number;
-  readonly totalMs: number;
-  readonly queueMs: number;
-  readonly loadMs: number;
-  readonly heldMs: number;
-  readonly promptMs: number;
-  readonly generateMs: number;
-  readonly firstTokenMs: number | undefined;
-  readonly promptTokens: number | undefined;
-  readonly generatedTokens: number;
-  readonly error: KeptError | undefined;
-  readonly text: FinishedRequest["text"];
+  startedAt = 0;
+  totalMs = 0;
+  queueMs = 0;
+  loadMs = 0;
+  heldMs = 0;
+  promptMs = 0;
+  generateMs = 0;
+  firstTokenMs: number | undefined;
+  promptTokens: number | undefined;
+  generatedTokens = 0;
+  error: KeptError | undefined;
+  text: FinishedRequest["text"] = null;
+
+  set({ record, id, consumer, routeOptions }: FastifyRequest, status: number, totalMs: number): void {
+    const { admitted, error } = record;
+    this.serial = record.serial;
+    this.requestId = id;
+    this.traceId = record.trace?.traceId;
+    this.route = routeOptions.url ?? "unknown";
+    this.key = consumer.name;
+    this.model = record.model;
+    this.backend = admitted?.backendName;
+    this.stream = record.stream;
+    this.status = status;
+    this.startedAt = record.startedAt;
+    this.totalMs = totalMs;
+    this.queueMs = admitted?.queueMs ?? 0;
+    this.loadMs = admitted?.loadMs ?? 0;
+    this.heldMs = admitted?.heldMs ?? 0;
+    this.promptMs = record.promptMs;
+    this.generateMs = record.generationMs;
+    this.firstTokenMs = record.firstTokenMs;
+    this.promptTokens = record.usage?.prompt_tokens;
+    this.generatedTokens = record.generatedTokens;
+    this.error = error && {
+      code: error.code,
+      message: cutMessage(error.message),
+      param: error.param,
+      shown: shownMessage(error),
+    };
+    this.text = record.prompt === undefined ? null : textOf(record.prompt, record.answer);
+  }
 }
 
 interface KeptError {
@@ -55,7 +89,8 @@ export interface FinishedFilter {
 
 /** The last requests that have ended. */
 export class FinishedRequests {
-  readonly #ring: (Finished | undefined)[] = new Array<Finished | undefined>(KEPT).fill(undefined);
+  /** As many as there have been, up to those that are kept. */
+  readonly #ring: Finished[] = [];
   readonly #idOf: (serial: number) => string;
   readonly #showsText: boolean;
   #written = 0;
@@ -71,36 +106,10 @@ export class FinishedRequests {
     return this.#written;
   }
 
-  add({ record, id, consumer, routeOptions }: FastifyRequest, status: number, totalMs: number): void {
-    const { admitted, error, usage } = record;
-    this.#ring[this.#written % KEPT] = {
-      serial: record.serial,
-      requestId: id,
-      traceId: record.trace?.traceId,
-      route: routeOptions.url ?? "unknown",
-      key: consumer.name,
-      model: record.model,
-      backend: admitted?.backendName,
-      stream: record.stream,
-      status,
-      startedAt: record.startedAt,
-      totalMs,
-      queueMs: admitted?.queueMs ?? 0,
-      loadMs: admitted?.loadMs ?? 0,
-      heldMs: admitted?.heldMs ?? 0,
-      promptMs: record.promptMs,
-      generateMs: record.generationMs,
-      firstTokenMs: record.firstTokenMs,
-      promptTokens: usage?.prompt_tokens,
-      generatedTokens: record.generatedTokens,
-      error: error && {
-        code: error.code,
-        message: cutMessage(error.message),
-        param: error.param,
-        shown: shownMessage(error),
-      },
-      text: record.prompt === undefined ? null : textOf(record.prompt, record.answer),
-    };
+  add(request: FastifyRequest, status: number, totalMs: number): void {
+    const index = this.#written % KEPT;
+    const place = (this.#ring[index] ??= new Finished());
+    place.set(request, status, totalMs);
     this.#written += 1;
   }
 
