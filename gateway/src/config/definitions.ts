@@ -175,7 +175,8 @@ export const definitions = {
   QUEUE_LIMIT: integer(1, 65_535, "requests", {
     default: "256",
     description:
-      "Requests that may wait for a slot or a cold load. Further requests are rejected with 503 at once.",
+      "Requests that may wait for a slot or a cold load. Beyond it, the last request of the key with most of them " +
+      "is rejected with 503, which without keys is the new one.",
   }),
   QUEUE_TIMEOUT_MS: deadline({
     default: `${1 * MINUTE}`,

@@ -30,6 +30,8 @@ export class Scheduler {
   readonly #inside = new IndexedSet<AdmittedRequest>();
   readonly #queues = new WaitQueue();
   #waiting = 0;
+  /** Those that had to make room and have not left yet. They do not count as waiting. */
+  readonly #displaced = new Set<AdmittedRequest>();
   #averageMs = SECOND;
   #draining = false;
   #onEmpty: (() => void) | undefined;
@@ -54,7 +56,7 @@ export class Scheduler {
 
   /** Requests that have a slot. */
   get inFlight(): number {
-    return this.#inside.size - this.#waiting;
+    return this.#inside.size - this.#waiting - this.#displaced.size;
   }
 
   /** Requests that wait for a slot or a load. */
@@ -97,7 +99,8 @@ export class Scheduler {
     const ready = choice !== undefined && "ready" in choice ? choice.ready : undefined;
     // Of those that arrive before it is known where they can go, as many as there are slots will not have to wait.
     const room = this.#limits.length + (known ? 0 : this.#backends.placement.slots);
-    if (ready === undefined && this.#waiting >= room) throw this.#full();
+    if (ready === undefined && this.#waiting >= room && !this.#makeRoomFor(asked.consumer.name))
+      throw this.#full();
     const admitted = new AdmittedRequest(asked, requirement, this.#handle);
     admitted.conversation = conversation;
     this.#inside.add(admitted);
@@ -145,7 +148,8 @@ export class Scheduler {
     if (admitted.abortReason !== undefined) throw admitted.abortReason;
     const kept = this.#place(admitted);
     if (kept === undefined) return;
-    if (this.#waiting > this.#limits.length && !admitted.ran) throw this.#full();
+    if (this.#waiting > this.#limits.length && !admitted.ran && !this.#makeRoomFor(admitted.key))
+      throw this.#full();
     const waiter = this.#queues.add(admitted, kept);
     try {
       await admitted.wait(
@@ -212,8 +216,23 @@ export class Scheduler {
 
   #remove(admitted: AdmittedRequest): void {
     if (!this.#inside.delete(admitted)) return;
-    this.#waiting -= 1;
+    if (!this.#displaced.delete(admitted)) this.#waiting -= 1;
     if (this.#inside.size === 0) this.#onEmpty?.();
+  }
+
+  /**
+   * In a full queue, the last request of the key with most of them is refused where another key has fewer: one key does
+   * not keep the others out.
+   */
+  #makeRoomFor(key: string): boolean {
+    const longest = this.#queues.lastOfLongest();
+    if (longest === undefined || longest.size <= this.#queues.sizeOf(key) + 1) return false;
+    const { waiter } = longest;
+    this.#queues.remove(waiter);
+    this.#displaced.add(waiter.admitted);
+    this.#waiting -= 1;
+    waiter.admitted.proceed(this.#full());
+    return true;
   }
 
   #full(): ApiError {

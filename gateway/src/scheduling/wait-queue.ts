@@ -27,6 +27,8 @@ interface Line {
 interface Turn {
   readonly key: string;
   at: number;
+  /** How many requests of the key wait. */
+  size: number;
   readonly lines: Map<Group, Line>;
 }
 
@@ -56,6 +58,27 @@ export class WaitQueue {
     return this.#size;
   }
 
+  /** How many requests of a key wait. */
+  sizeOf(key: string): number {
+    return this.#turns.get(key)?.size ?? 0;
+  }
+
+  /**
+   * The request that came last of the key that has most waiting, and how many it has. One that has already run, and waits
+   * for its next turn, is none of them.
+   */
+  lastOfLongest(): { readonly waiter: Waiter; readonly size: number } | undefined {
+    let longest: Turn | undefined;
+    for (const turn of this.#turns.values()) if (turn.size > (longest?.size ?? 0)) longest = turn;
+    let found: Waiter | undefined;
+    for (const line of longest?.lines.values() ?? []) {
+      let waiter = line.last;
+      while (waiter?.admitted.ran === true) waiter = waiter.previous;
+      if (waiter !== undefined && waiter.order > (found?.order ?? -Infinity)) found = waiter;
+    }
+    return longest === undefined || found === undefined ? undefined : { waiter: found, size: longest.size };
+  }
+
   /** Has a request wait behind those of its key; one that failed on a server, before them. */
   add(admitted: AdmittedRequest, waitsFor: WaitState["kind"]): Waiter {
     const group = this.#groupOf(admitted);
@@ -76,6 +99,7 @@ export class WaitQueue {
       line.last = waiter;
     }
     this.#size += 1;
+    line.turn.size += 1;
     if (group.lines.has(line)) group.lines.update(line);
     else group.lines.add(line);
     if (this.#order.has(group)) this.#order.update(group);
@@ -94,6 +118,7 @@ export class WaitQueue {
     if (next === undefined) line.last = previous;
     else next.previous = previous;
     const { group, turn } = line;
+    turn.size -= 1;
     if (line.first === undefined) {
       group.lines.delete(line);
       turn.lines.delete(group);
@@ -180,7 +205,7 @@ export class WaitQueue {
     let turn = this.#turns.get(key);
     if (turn === undefined) {
       this.#lastTurn += 1;
-      turn = { key, at: this.#lastTurn, lines: new Map() };
+      turn = { key, at: this.#lastTurn, size: 0, lines: new Map() };
       this.#turns.set(key, turn);
     }
     const known = turn.lines.get(group);

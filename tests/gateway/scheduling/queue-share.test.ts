@@ -1,0 +1,88 @@
+import { expect, test } from "vitest";
+import { newKey } from "../../../gateway/src/auth/api-keys.ts";
+import { last } from "../../../test-support/fake-ollama.ts";
+import { errorOf, hello, metric, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { ask } from "../../../test-support/key-requests.ts";
+
+const hog = newKey("hog", []);
+const guest = newKey("guest", []);
+const operator = newKey("operator", ["admin"]);
+
+async function startSmall(limit: number) {
+  const fake = await startFake();
+  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+  fake.answers({ until: released }, last({ message: { content: "x" } }));
+  const gateway = await startGateway(fake, {
+    OLLAMA_NUM_PARALLEL: "1",
+    QUEUE_LIMIT: `${limit}`,
+    API_KEYS: [hog, guest, operator].map(({ line }) => line).join(";"),
+  });
+  const headers = { authorization: `Bearer ${operator.key}` };
+  return {
+    fake,
+    gateway,
+    /** Waits for a line of the metrics. */
+    shows: (line: string) => metric(gateway.url, line, { headers }),
+    release: () => {
+      release(undefined);
+    },
+  };
+}
+
+const statuses = async (responses: readonly Promise<Response>[]): Promise<number[]> =>
+  (await Promise.all(responses)).map(({ status }) => status);
+
+test("one key filled the queue, and every other key got a 503: its last requests make room now", async () => {
+  const { fake, gateway, shows, release } = await startSmall(4);
+  const hogs = [ask(gateway, hog.key)];
+  await fake.conversation();
+  for (let n = 0; n < 4; n += 1) {
+    hogs.push(ask(gateway, hog.key));
+    await shows(`gateway_queue_depth ${n + 1}`);
+  }
+  const guests = [ask(gateway, guest.key)];
+  const refused = await Promise.race(hogs);
+  expect(refused.status).toBe(503);
+  expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+  expect((await errorOf(refused)).code).toBe("queue_full");
+  guests.push(ask(gateway, guest.key));
+  await shows('gateway_refusals_total{reason="queue_full"} 2');
+  await shows("gateway_queue_depth 4");
+  await shows("gateway_requests_in_flight 1");
+  release();
+  expect(await statuses(guests)).toEqual([200, 200]);
+  // The last two that came.
+  expect(await statuses(hogs)).toEqual([200, 200, 200, 503, 503]);
+  await shows("gateway_queue_depth 0");
+  await shows("gateway_requests_in_flight 0");
+});
+
+test("a key makes no room for one that has as many requests waiting, nor for itself", async () => {
+  const { fake, gateway, shows, release } = await startSmall(2);
+  const first = ask(gateway, hog.key);
+  await fake.conversation();
+  const waiting = [ask(gateway, hog.key)];
+  await shows("gateway_queue_depth 1");
+  waiting.push(ask(gateway, guest.key));
+  await shows("gateway_queue_depth 2");
+  expect((await ask(gateway, guest.key)).status).toBe(503);
+  expect((await ask(gateway, hog.key)).status).toBe(503);
+  release();
+  expect(await statuses([first, ...waiting])).toEqual([200, 200, 200]);
+});
+
+test("a stream that waited for its turn and had to make room ends with the error", async () => {
+  const { fake, gateway, shows, release } = await startSmall(2);
+  const first = ask(gateway, hog.key);
+  await fake.conversation();
+  const kept = ask(gateway, hog.key);
+  await shows("gateway_queue_depth 1");
+  const displaced = ask(gateway, hog.key, { ...hello, stream: true });
+  await shows("gateway_queue_depth 2");
+  const other = ask(gateway, guest.key);
+  const response = await displaced;
+  expect(response.status).toBe(503);
+  expect((await errorOf(response)).code).toBe("queue_full");
+  release();
+  expect(await statuses([first, kept, other])).toEqual([200, 200, 200]);
+});
