@@ -35,7 +35,7 @@ export class EngineError extends Error {
   override readonly name: string = "EngineError";
 }
 
-/** It was given up: it took longer than it was given. */
+/** The command timed out. */
 export class DidNotEnd extends EngineError {
   override readonly name = "DidNotEnd";
 }

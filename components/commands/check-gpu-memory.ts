@@ -22,7 +22,7 @@ function holders(loaded: readonly LoadedModel[], digest: string): readonly Loade
 /** Why a model that was just loaded is not as it has to be, or undefined. */
 function problem(name: string, held: readonly LoadedModel[]): string | undefined {
   if (held.length === 0)
-    return `Model ${name} was loaded, and is gone again: another client of ${container} makes it give way. Run the update again when it is quiet.`;
+    return `Model ${name} was evicted right after loading: another client of ${container} loaded a different model. Run the update again when ${container} is idle.`;
   const short = held.find(({ size, size_vram: inGpu }) => inGpu < size);
   if (short === undefined) return undefined;
   const { size, size_vram: inGpu } = short;

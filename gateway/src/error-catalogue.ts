@@ -91,7 +91,7 @@ export const catalogue = {
   several_servers: {
     status: 409,
     type: "invalid_request_error",
-    message: "The gateway stands before several servers. Change each of them directly.",
+    message: "The gateway has several Ollama servers. Change each of them directly.",
     final: true,
   },
   rate_limit_exceeded: {
@@ -117,16 +117,16 @@ export const catalogue = {
     type: "invalid_request_error",
     message: "No request with this id is in flight.",
   },
-  route_not_found: { status: 404, type: "invalid_request_error", message: "There is no such route." },
+  route_not_found: { status: 404, type: "invalid_request_error", message: "The route does not exist." },
   method_not_allowed: {
     status: 405,
     type: "invalid_request_error",
-    message: "The route does not take this method.",
+    message: "The route does not support this method.",
   },
   host_not_allowed: {
     status: 421,
     type: "invalid_request_error",
-    message: "The gateway does not answer for this host.",
+    message: "The gateway does not serve this host.",
   },
   request_timeout: {
     status: 408,
@@ -147,12 +147,12 @@ export const catalogue = {
   client_left: {
     status: 499,
     type: "invalid_request_error",
-    message: "The client left before its answer was there.",
+    message: "The client disconnected before its response was complete.",
   },
   client_stalled: {
     status: 499,
     type: "invalid_request_error",
-    message: "The client stopped reading its answer.",
+    message: "The client stopped reading its response.",
   },
   request_cancelled: {
     status: 499,
@@ -170,7 +170,7 @@ export const catalogue = {
   upstream_incomplete: {
     status: 502,
     type: "server_error",
-    message: "Ollama ended its answer before it was complete.",
+    message: "Ollama's response ended before it was complete.",
     final: true,
   },
   upstream_unreachable: {
@@ -196,19 +196,19 @@ export const catalogue = {
   consoles_full: {
     status: 503,
     type: "server_error",
-    message: "As many consoles are open as the gateway allows. Close one, or retry later.",
+    message: "The gateway has reached its limit of open consoles. Close one, or retry later.",
     retryAfter: 10,
   },
   queue_full: {
     status: 503,
     type: "server_error",
-    message: "As many requests are waiting as may wait.",
+    message: "The request queue is full.",
     retryAfter: 2,
   },
   queue_timeout: {
     status: 503,
     type: "server_error",
-    message: "The request's turn did not come in time.",
+    message: "Timed out waiting for a free slot.",
     retryAfter: 2,
   },
   shutting_down: {
@@ -221,19 +221,19 @@ export const catalogue = {
   first_token_timeout: {
     status: 504,
     type: "server_error",
-    message: "Ollama did not begin its answer in time.",
+    message: "Ollama did not start its response in time.",
     final: true,
   },
   idle_timeout: {
     status: 504,
     type: "server_error",
-    message: "Ollama fell silent in the middle of its answer.",
+    message: "Ollama stopped sending in the middle of its response.",
     final: true,
   },
   answer_timeout: {
     status: 504,
     type: "server_error",
-    message: "Ollama did not finish its answer in time.",
+    message: "Ollama did not finish its response in time.",
     final: true,
   },
 } as const satisfies Record<string, CatalogueEntry>;

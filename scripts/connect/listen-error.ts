@@ -21,8 +21,8 @@ export function refusedPort(
   if (!(error instanceof Error)) return new Error(String(error));
   const { code } = error as NodeJS.ErrnoException;
   const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: "is in use by another program, perhaps another npm run forward: end that",
-    EACCES: `is not for ordinary users (EACCES): ${permission(port, platform)}`,
+    EADDRINUSE: "in use by another program, perhaps another npm run forward. End that",
+    EACCES: `permission denied (EACCES). ${permission(port, platform)}`,
   };
   const reason = reasons[code ?? ""];
   if (reason === undefined) return error;
@@ -32,11 +32,11 @@ export function refusedPort(
     name === "gateway" && edge?.mode === "acme"
       ? ""
       : `, or choose another port: npm run pulumi -- config set --stack ${stack} ${key} NUMBER, then npm run up -- --stack ${stack}`;
-  return new Error(`the port ${String(port)} of 127.0.0.1, wanted for ${name}, ${reason}${another}`);
+  return new Error(`cannot listen on 127.0.0.1:${String(port)} for ${name}: ${reason}${another}`);
 }
 
 function permission(port: number, platform: NodeJS.Platform): string {
   return platform === "linux"
-    ? `allow it until the next boot: sudo sysctl net.ipv4.ip_unprivileged_port_start=${String(port)}`
-    : "run it as an administrator";
+    ? `Allow it until the next boot: sudo sysctl net.ipv4.ip_unprivileged_port_start=${String(port)}`
+    : "Run this as an administrator";
 }

@@ -276,7 +276,7 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     const alone = await project.tryPulumi("up", "--yes", "--skip-preview");
     expect(alone.code).not.toBe(0);
     expect(alone.output).toMatch(
-      /Port 18471 is in use by the container ollama-stack-rolling-edge, which is to go/,
+      /Port 18471 is still held by the container ollama-stack-rolling-edge, which this update removes/,
     );
     // What the command line says counts before the file.
     project.configure({ edge: "internal", gatewayReplicas: 2 });

@@ -116,7 +116,7 @@ async function refuseTaken(host: HostPorts, wanted: readonly Wanted[], edge: str
 }
 
 function edgeHas(port: number, edge: string): string {
-  return `Port ${String(port)} is in use by the container ${edge}, which is to go. Take it away first, as npm run up does by itself: pulumi destroy --target '**::ollama-stack:index:Edge**'`;
+  return `Port ${String(port)} is still held by the container ${edge}, which this update removes. Run npm run up, which removes it first, or: pulumi destroy --target '**::ollama-stack:index:Edge**'`;
 }
 
 /** The port that the config names, or one that is chosen. */

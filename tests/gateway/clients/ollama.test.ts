@@ -79,7 +79,7 @@ describe("the ollama client works through the gateway", () => {
     const reading = (async () => {
       for await (const part of await ollama.chat({ ...hello, stream: true })) text += part.message.content;
     })();
-    expect(String(await thrownBy(reading))).toContain("Ollama ended its answer before it was complete.");
+    expect(String(await thrownBy(reading))).toContain("Ollama's response ended before it was complete.");
     expect(text).toBe("Hel");
   });
 

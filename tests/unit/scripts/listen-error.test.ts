@@ -22,7 +22,7 @@ describe("npm run forward, on a port of this machine that it cannot have", () =>
     const { port, error } = await taken();
     expect(refusedPort(error, { name: "ollama", port }, { stack: "far" })).toEqual(
       new Error(
-        `the port ${String(port)} of 127.0.0.1, wanted for ollama, is in use by another program, perhaps another npm run forward: end that, or choose another port: npm run pulumi -- config set --stack far ollamaPort NUMBER, then npm run up -- --stack far`,
+        `cannot listen on 127.0.0.1:${String(port)} for ollama: in use by another program, perhaps another npm run forward. End that, or choose another port: npm run pulumi -- config set --stack far ollamaPort NUMBER, then npm run up -- --stack far`,
       ),
     );
   });
@@ -30,12 +30,12 @@ describe("npm run forward, on a port of this machine that it cannot have", () =>
   it("says that it is not an ordinary user's, and how it gets so on Linux", () => {
     expect(refusedPort(failed("EACCES"), gateway, { stack: "far", platform: "linux" })).toEqual(
       new Error(
-        "the port 443 of 127.0.0.1, wanted for gateway, is not for ordinary users (EACCES): allow it until the next boot: sudo sysctl net.ipv4.ip_unprivileged_port_start=443, or choose another port: npm run pulumi -- config set --stack far gatewayPort NUMBER, then npm run up -- --stack far",
+        "cannot listen on 127.0.0.1:443 for gateway: permission denied (EACCES). Allow it until the next boot: sudo sysctl net.ipv4.ip_unprivileged_port_start=443, or choose another port: npm run pulumi -- config set --stack far gatewayPort NUMBER, then npm run up -- --stack far",
       ),
     );
     expect(refusedPort(failed("EACCES"), gateway, { stack: "far", platform: "darwin" })).toMatchObject({
       message: expect.stringContaining(
-        "ordinary users (EACCES): run it as an administrator, or choose",
+        "permission denied (EACCES). Run this as an administrator, or choose",
       ) as string,
     });
   });
@@ -43,7 +43,7 @@ describe("npm run forward, on a port of this machine that it cannot have", () =>
   it("does not propose another for an edge whose authority asks at this one", () => {
     const edge = { container: "s-edge", mode: "acme" };
     expect(refusedPort(failed("EADDRINUSE"), gateway, { stack: "far", edge })).toMatchObject({
-      message: expect.stringMatching(/another npm run forward: end that$/) as string,
+      message: expect.stringMatching(/another npm run forward\. End that$/) as string,
     });
     expect(
       refusedPort(failed("EADDRINUSE"), { name: "ollama", port: 8008 }, { stack: "far", edge }),
