@@ -62,10 +62,14 @@ function requestBody(type: string, schema: object): object {
   return { requestBody: { required: true, content: { [type]: { schema } } } };
 }
 
+/** A stream is no text: its events are what a schema would be of. */
+function textOf(mediaType: string): object {
+  return mediaType === "text/event-stream" ? {} : { schema: { type: "string" } };
+}
+
 function responseOf({ response, streams }: Operation): object {
   if (response === undefined) return { description: "Done." };
-  const content =
-    typeof response === "string" ? { [response]: { schema: { type: "string" } } } : json(response);
+  const content = typeof response === "string" ? { [response]: textOf(response) } : json(response);
   // A stream's events are the API's own; a schema would be taken for that of each of them.
   const streamed = streams === undefined ? {} : { [streams]: {} };
   return { description: "The response.", content: { ...content, ...streamed } };
