@@ -33,8 +33,9 @@ export function gatewayExposure(config: StackConfig, names: StackNames) {
   return {
     published,
     allowedHosts: allowedHosts(config, names),
+    // Only for alerts: without them, a change of the edge leaves the gateway alone.
     watchedCertificate:
-      config.edge === "none" || !hasTls(config.edge)
+      config.monitoring === "none" || config.edge === "none" || !hasTls(config.edge)
         ? ""
         : `${edgeHost}:${String(edgePort(config.edge))}/${config.edgeHostnames[0] ?? "localhost"}`,
   };

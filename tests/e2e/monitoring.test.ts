@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { configKeys } from "../../scripts/commands/docs.ts";
+import { monitoringProperties, otherPrometheus } from "./property-table-monitoring.ts";
+import { previewSteps } from "./preview-steps.ts";
 import { rateInterval, rows } from "../../monitoring/panels.ts";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
 import { parseAlerts } from "../../scripts/observe/alerts.ts";
@@ -23,6 +26,8 @@ async function query<T>(path: string): Promise<T> {
   expect(status, path).toBe("success");
   return data;
 }
+
+const prometheusContainer = (): string => outputs.prometheus?.container ?? "";
 
 async function firing(): Promise<string[]> {
   const response = await fetch(`${prometheus}/api/v1/alerts`);
@@ -100,16 +105,43 @@ describe("a stack with Prometheus", () => {
     await expect
       .poll(health, { interval: 500 })
       .toEqual(["http://gateway:8000/metrics up", "http://prometheus:9090/metrics up"]);
-    const name = outputs.prometheus?.container ?? "";
+    const name = prometheusContainer();
     expect(inspect(name, ".HostConfig")).toMatchObject({ ReadonlyRootfs: true, Memory: 256 * 1024 * 1024 });
     expect(inspect(name, ".Config.User")).toBe("65534:65534");
     expect(inspect(name, ".Config.Labels")).toMatchObject({ "ollama-stack.component": "prometheus" });
     expect(docker("port", name)).toMatch(/^9090\/tcp -> 127\.0\.0\.1:\d+$/);
   });
 
+  it.each(Object.entries(monitoringProperties))(
+    "is changed by another %s as its description says",
+    async (key, { value, replaced }) => {
+      const { description } = configKeys()[key] ?? expect.fail(key);
+      expect(description).toMatch(replaced.length === 0 ? /Changed in place/ : /A change replaces \S+/);
+      const before = project.configured(key);
+      expect(value).not.toEqual(before);
+      if (value === otherPrometheus)
+        docker("tag", inspect(prometheusContainer(), ".Image") as string, otherPrometheus);
+      project.configure({ [key]: value });
+      try {
+        const steps = await previewSteps(project);
+        expect(Object.keys(steps), key).not.toEqual([]);
+        const gone = Object.entries(steps).filter(([, op]) => /replace|delete/.test(op));
+        expect(
+          gone
+            .map(([name]) => name)
+            .filter((name) => name.endsWith("-container"))
+            .sort(),
+        ).toEqual(replaced);
+      } finally {
+        project.configure({ [key]: before });
+        if (value === otherPrometheus) docker("image", "rm", otherPrometheus);
+      }
+    },
+  );
+
   it("changes nothing with another update, and its rules without a restart", async () => {
     await project.pulumi("preview", "--expect-no-changes");
-    const name = outputs.prometheus?.container ?? "";
+    const name = prometheusContainer();
     const startedAt = inspect(name, ".State.StartedAt");
     project.configure({ runbooks: "https://example.org/runbooks" });
     await project.pulumi("up", "--yes", "--skip-preview");

@@ -6,6 +6,7 @@ import { docker, inspect } from "../../test-support/by-hand.ts";
 import { leftovers, Project } from "../../test-support/project.ts";
 import { otherImage, type Promised, promises, stack } from "./property.ts";
 import { properties } from "./property-table.ts";
+import { monitoringProperties } from "./property-table-monitoring.ts";
 
 // Every config key: preview tells what a change of it does, as its description says, and after the update the engine
 // shows what was asked.
@@ -119,7 +120,9 @@ afterAll(async () => {
 });
 
 it("is about every key that Pulumi.yaml declares", () => {
-  expect(names.toSorted()).toEqual(Object.keys(keys).sort());
+  // tests/e2e/monitoring.test.ts has those that need Prometheus.
+  const all = [...names, ...Object.keys(monitoringProperties)];
+  expect(all.sort()).toEqual(Object.keys(keys).sort());
 });
 
 describe("preview says of another", () => {

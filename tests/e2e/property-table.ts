@@ -237,6 +237,12 @@ export const properties: Readonly<Record<string, Property>> = {
     look: environment(gateway, "LOG_LEVEL"),
     shown: text,
   },
+  console: {
+    value: () => false,
+    promised: "replaces the gateway",
+    look: environment(gateway, "CONSOLE_FOLDER"),
+    shown: (isServed: boolean) => (isServed ? "/app/console" : ""),
+  },
   gatewayEnvironment: {
     value: () => ({ QUEUE_LIMIT: 8 }),
     promised: "replaces the gateway",
