@@ -1,10 +1,8 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { installPackages } from "../toolchain/apt.ts";
-
-const PROGRAMS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+import { fetchBrowser } from "./browser-program.ts";
 
 /** Pictures of a run, which are not part of the project. */
 const PICTURES = ".screenshots";
@@ -33,9 +31,7 @@ export class ConsoleBrowser {
   }
 
   static async start(root: string): Promise<ConsoleBrowser> {
-    if (!PROGRAMS.some(existsSync)) await installPackages(["chromium", "fonts-dejavu-core"]);
-    const executablePath = PROGRAMS.find(existsSync);
-    if (executablePath === undefined) throw new Error(`no browser at ${PROGRAMS.join(", ")}`);
+    const executablePath = await fetchBrowser();
     // Chromium's sandbox does not work for root.
     const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
     return new ConsoleBrowser(await chromium.launch({ executablePath, args }), root);

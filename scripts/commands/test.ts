@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { notApplicable } from "../../test-support/applicable.ts";
 import { PrivateEngine } from "../../test-support/private-engine.ts";
 import { whyNoReleasedWorld } from "../../test-support/released/requirements.ts";
+import { fetchBrowser } from "../../test-support/browser-program.ts";
 import { fetchSshServer } from "../../test-support/ssh-server.ts";
 import { command } from "../cli/command.ts";
 import { openSession, type Session } from "../cli/session.ts";
@@ -77,6 +78,7 @@ async function onBoth(session: Work): Promise<Counts[]> {
 async function withCurrent<Result>(work: (engine: PrivateEngine) => Promise<Result>): Promise<Result> {
   // From the engine's network nothing can be fetched.
   await fetchSshServer();
+  await fetchBrowser();
   const engine = await PrivateEngine.start({ name: "tests", kind: "current", hostname: hostname() });
   try {
     engine.provide();
