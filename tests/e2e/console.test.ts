@@ -156,7 +156,8 @@ describe("the console of a stack", () => {
       const refused = await generate(bob.key);
       if (refused.status !== 503) throw new Error(`not refused: ${String(refused.status)}`);
       await takePicture(page, "overloaded-desktop-light");
-      const waiting = page.getByRole("row").filter({ hasText: "queued" }).first();
+      // The last one waits longest: the first may have its slot before it is cancelled.
+      const waiting = page.getByRole("row").filter({ hasText: "queued" }).last();
       await waiting.getByRole("button", { name: /^Cancel/ }).click();
       await show(page, "Requests");
       await page.getByRole("row").filter({ hasText: "cancelled" }).first().waitFor();
