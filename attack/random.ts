@@ -1,17 +1,12 @@
+import { randomly } from "../test-support/random-values.ts";
+
 /** Random numbers that a seed repeats. */
 export class Random {
-  #state: number;
+  /** From 0 up to 1, without it. */
+  readonly next: () => number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** From 0 up to 1, without it (mulberry32). */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    this.next = randomly(seed).number;
   }
 
   /** A whole number from `min` to `max`, both included. */

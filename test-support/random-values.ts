@@ -1,7 +1,7 @@
 /** Chance that is the same for the same seed, so that what it found is found again. */
 export interface Chance {
   /** From 0 to 1, without 1. */
-  number(): number;
+  readonly number: () => number;
   pick<T>(from: readonly T[]): T;
   /** True so often. */
   often(share: number): boolean;
