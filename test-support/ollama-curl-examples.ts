@@ -205,6 +205,16 @@ export async function shapeOfResponse(url: string, example: CurlExample): Promis
   };
 }
 
+/** Measurements, which Ollama leaves out when they are zero: two runs of one request may differ in them. */
+const OMITTED_WHEN_ZERO = new Set([
+  "total_duration",
+  "load_duration",
+  "prompt_eval_count",
+  "prompt_eval_duration",
+  "eval_count",
+  "eval_duration",
+]);
+
 /** The types of a value's parts; those of a list are those of its first element. */
 function shapeOf(value: unknown, name = ""): unknown {
   // What a model says is up to it: text, thoughts, calls.
@@ -213,6 +223,7 @@ function shapeOf(value: unknown, name = ""): unknown {
   if (typeof value !== "object" || value === null) return typeof value;
   return Object.fromEntries(
     Object.entries(value)
+      .filter(([key]) => !OMITTED_WHEN_ZERO.has(key))
       .toSorted(([left], [right]) => (left < right ? -1 : 1))
       .map(([key, part]) => [key, shapeOf(part, key)]),
   );

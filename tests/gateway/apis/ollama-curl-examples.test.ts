@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { curlExamples, shapeOfResponse } from "../../../test-support/ollama-curl-examples.ts";
+import { last } from "../../../test-support/fake-ollama.ts";
 import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
 
 const examples = curlExamples({ text: "m", vision: "m", embedding: "m" });
@@ -27,5 +28,17 @@ describe("what Ollama's documentation shows with curl", () => {
     expect(await shapeOfResponse(url, example)).toMatchObject({ status: 200 });
     const { options } = JSON.parse(example.body ?? "") as { options: object };
     expect((await fake.conversation()).body.options).toEqual(options);
+  });
+
+  test("measurements reach the client as Ollama sends them", async () => {
+    const measured = { total_duration: 9_007_199_254, prompt_eval_count: 7, eval_count: 0, eval_duration: 1 };
+    const fake = await startFake();
+    const { url } = await startGateway(fake);
+    fake.answers(last({ message: { role: "assistant", content: "" }, ...measured }));
+    const response = await fetch(`${url}/api/chat`, {
+      method: "POST",
+      body: JSON.stringify({ model: "m", messages: [{ role: "user", content: "x" }] }),
+    });
+    expect(JSON.parse(await response.text())).toMatchObject(measured);
   });
 });
