@@ -9,6 +9,7 @@ import { FakeOllama } from "../../../test-support/fake-ollama.ts";
 import { admin, threeKeys } from "../../../test-support/admin-api.ts";
 import { startFake, startGateway, type TestGateway } from "../../../test-support/gateway-harness.ts";
 import { fileOf } from "../../../test-support/key-requests.ts";
+import { controlIntervals } from "../../../test-support/repeating-timers.ts";
 
 async function findings(gateway: TestGateway, check: string, key?: string) {
   const { findings: all } = await admin(gateway, "health", key === undefined ? {} : { key });
@@ -103,15 +104,18 @@ test("a key file that cannot be read is an error for admins until it can be", as
   const { API_KEYS, root, ada } = threeKeys();
   const lines = API_KEYS.replaceAll(";", "\n");
   const path = fileOf(lines);
+  const intervals = controlIntervals();
+  const findingsLater = () => {
+    intervals.pass(500);
+    return findings(gateway, "key_file", root);
+  };
   const gateway = await startGateway(await startFake(), { API_KEYS_FILE: path });
   expect(await findings(gateway, "key_file", root)).toEqual([]);
   writeFileSync(path, "ada colour=red\n");
-  await expect
-    .poll(() => findings(gateway, "key_file", root))
-    .toMatchObject([{ level: "error", subject: path }]);
+  await expect.poll(findingsLater).toMatchObject([{ level: "error", subject: path }]);
   expect(await findings(gateway, "key_file", ada)).toEqual([]);
   writeFileSync(path, `${lines}\n`);
-  await expect.poll(() => findings(gateway, "key_file", root)).toEqual([]);
+  await expect.poll(findingsLater).toEqual([]);
 });
 
 test("keys that expire within two weeks are a warning, a key sees its own", async () => {

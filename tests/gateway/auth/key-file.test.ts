@@ -4,6 +4,16 @@ import { ConfigError, readConfig } from "../../../gateway/src/config/config.ts";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
 import { ask, fileOf } from "../../../test-support/key-requests.ts";
+import { controlIntervals } from "../../../test-support/repeating-timers.ts";
+
+/** Follows the file as fast as the test looks, instead of every half second. */
+function followAtOnce(): <Result>(look: () => Result) => () => Result {
+  const intervals = controlIntervals();
+  return (look) => () => {
+    intervals.pass(500);
+    return look();
+  };
+}
 
 test("keys are read from a file", async () => {
   const { key, line } = newKey("ada", []);
@@ -15,19 +25,20 @@ test("keys are read from a file", async () => {
 test("the file is followed: a key that is added is let in, one that is removed is not, the others keep their limits", async () => {
   const [ada, bob] = [newKey("ada", ["requests=1"]), newKey("bob", [])];
   const file = fileOf(ada.line);
+  const following = followAtOnce();
   const gateway = await startGateway(await startFake(), { API_KEYS_FILE: file });
   const status = async (key: string): Promise<number> => (await ask(gateway, key)).status;
   expect(await status(ada.key)).toBe(200);
   expect(await status(bob.key)).toBe(401);
 
   writeFileSync(file, `${ada.line}\n${bob.line}\n`);
-  await expect.poll(() => status(bob.key), { timeout: 3000 }).toBe(200);
+  await expect.poll(following(() => status(bob.key))).toBe(200);
   expect(await status(ada.key)).toBe(429);
 
   // As an editor or a mounted secret does it: another file comes in its place.
   writeFileSync(`${file}.new`, ada.line);
   renameSync(`${file}.new`, file);
-  await expect.poll(() => status(bob.key), { timeout: 3000 }).toBe(401);
+  await expect.poll(following(() => status(bob.key))).toBe(401);
   expect(await status(ada.key)).toBe(429);
   const audited = gateway.log
     .map((each) => JSON.parse(each) as Record<string, unknown>)
@@ -42,10 +53,11 @@ test("the file is followed: a key that is added is let in, one that is removed i
 test("the metrics showed the last key what a removed one had used", async () => {
   const [ada, bob] = [newKey("ada", []), newKey("bob", [])];
   const file = fileOf(`${ada.line}\n${bob.line}`);
+  const following = followAtOnce();
   const gateway = await startGateway(await startFake(), { API_KEYS_FILE: file });
   await (await ask(gateway, bob.key)).text();
   writeFileSync(file, ada.line);
-  await expect.poll(async () => (await ask(gateway, bob.key)).status, { timeout: 3000 }).toBe(401);
+  await expect.poll(following(async () => (await ask(gateway, bob.key)).status)).toBe(401);
   const headers = { authorization: `Bearer ${ada.key}` };
   expect((await fetch(`${gateway.url}/metrics`, { headers })).status).toBe(403);
 });
@@ -53,6 +65,7 @@ test("the metrics showed the last key what a removed one had used", async () => 
 test("a file that goes wrong later leaves the keys as they were, and each problem is logged once", async () => {
   const { key, line } = newKey("ada", []);
   const file = fileOf(line);
+  const following = followAtOnce();
   const gateway = await startGateway(await startFake(), { API_KEYS_FILE: file });
   const problems = (): string[] => gateway.log.filter((each) => each.includes("API keys cannot be read"));
   const spoiled: [() => void, string][] = [
@@ -77,7 +90,7 @@ test("a file that goes wrong later leaves the keys as they were, and each proble
   ];
   for (const [n, [spoil, problem]] of spoiled.entries()) {
     spoil();
-    await expect.poll(problems, { timeout: 3000 }).toHaveLength(n + 1);
+    await expect.poll(following(problems)).toHaveLength(n + 1);
     expect(JSON.parse(problems()[n] ?? "")).toMatchObject({
       path: file,
       error: expect.stringContaining(problem) as string,
@@ -89,7 +102,7 @@ test("a file that goes wrong later leaves the keys as they were, and each proble
 
   const next = newKey("bob", []);
   writeFileSync(file, next.line);
-  await expect.poll(async () => (await ask(gateway, next.key)).status, { timeout: 3000 }).toBe(200);
+  await expect.poll(following(async () => (await ask(gateway, next.key)).status)).toBe(200);
   expect(problems()).toHaveLength(spoiled.length);
 });
 

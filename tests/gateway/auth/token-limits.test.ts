@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { type FakeOllama, last, token } from "../../../test-support/fake-ollama.ts";
 import {
@@ -132,6 +132,11 @@ test("requests whose answers are bounded run at the same time, as many as the al
 });
 
 test("what an answer takes beyond what was set aside for it counts while it is generated", async () => {
+  // No time goes by, in which some of what was used would be given back.
+  vi.useFakeTimers({ toFake: ["performance"] });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
   const { fake, gateway, key } = await limited("tokens=1100");
   fake.answers(...Array.from({ length: 1099 }, () => token("a")), "hang");
   const client = new AbortController();

@@ -172,14 +172,17 @@ test("a cold model does not keep a slot from those that are loaded", async () =>
   const fake = await startFake();
   fake.models = ["m:latest", "cold:1b"];
   fake.loaded = [{ name: "m:latest" }];
-  fake.loadsWith("hang");
   fake.answers(last({ message: { content: "x" } }));
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
+  // From here on the gateway knows what is loaded.
+  expect((await gateway.post(chat, hello)).status).toBe(200);
+  const loads = fake.loads.length;
+  fake.loadsWith("hang");
   const client = new AbortController();
   const cold = expect(
     gateway.post(chat, { ...hello, model: "cold:1b" }, { signal: client.signal }),
   ).rejects.toThrow();
-  await fake.load();
+  await fake.load(loads);
   expect((await gateway.post(chat, hello)).status).toBe(200);
   client.abort();
   await cold;

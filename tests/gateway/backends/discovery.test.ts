@@ -209,7 +209,10 @@ test("what changes one server is refused where servers come and go", async () =>
   await ready(gateway);
   const headers = { "content-type": "application/json", "x-api-key": admin.key };
   const refused = await gateway.post("/api/pull", { model: "m" }, { headers });
-  expect([refused.status, await refused.text()]).toEqual([409, expect.stringContaining("several Ollama servers")]);
+  expect([refused.status, await refused.text()]).toEqual([
+    409,
+    expect.stringContaining("several Ollama servers"),
+  ]);
 });
 
 const address = { host: "ollama.test", port: 11_434, everyAddress: true } as const;
