@@ -63,7 +63,7 @@ export class InnocentClient {
   async #use(): Promise<void> {
     let agent = this.#target.agent();
     for (let number = 0; this.#on; number += 1) {
-      // Half of the time it connects anew, as a client does that was just started.
+      // Half of the time it makes a new connection, as a client does that was just started.
       if (number % 2 === 0) {
         await agent.close();
         agent = this.#target.agent();

@@ -107,7 +107,7 @@ export class Target {
     return this.send("/v1/chat/completions", { body, ...sent });
   }
 
-  /** As OpenAI's SDK sends it: twice more after a 5xx, 409, 408, 429 or a broken connection, unless told not to. */
+  /** As OpenAI's SDK sends it: twice more after a 5xx, 408, 409, 429 or a broken connection, if `x-should-retry` allows. */
   async persistently(send: () => Promise<Reply>): Promise<readonly Reply[]> {
     const replies: Reply[] = [];
     for (let attempt = 0; attempt < 3; attempt += 1) {

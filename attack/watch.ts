@@ -51,7 +51,7 @@ interface Counts {
   unhealthy: number;
 }
 
-/** Follows containers: what an engine says of them as it happens, and how they are when asked. */
+/** Follows containers: their events as they happen, and their state on request. */
 export class Watch {
   readonly #names: readonly string[];
   readonly #counts: ReadonlyMap<string, Counts>;

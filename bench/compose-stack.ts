@@ -34,7 +34,7 @@ export const composeFiles = {
   },
 } as const satisfies Record<string, Variant>;
 
-/** What docker inspect tells of a container of ours, as far as the compose file has to say the same. */
+/** What docker inspect says of a container of ours, as far as the compose file has to say the same. */
 interface Inspected {
   readonly Image: string;
   readonly Config: {

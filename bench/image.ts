@@ -59,7 +59,7 @@ export async function benchImage({ rounds: given = "5", write = false }: BenchOp
 interface Start {
   /** ms since the engine's own time of the container's start. */
   readonly fromStart: number;
-  /** ms since the engine was asked. */
+  /** ms since the request to the engine. */
   readonly fromCall: number;
 }
 

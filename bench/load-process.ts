@@ -33,7 +33,7 @@ export interface Spread {
 /** What was wrong with answers, and how often. */
 export type Faults = Readonly<Record<string, number>>;
 
-/** Clients that asked again as soon as they were answered. Only answers that were right are counted. */
+/** Clients that sent the next request as soon as they had a response. Only right responses are counted. */
 export interface ClosedResult {
   readonly answers: number;
   /** From the first question to the last answer. */

@@ -42,7 +42,7 @@ export type MeasureName = keyof typeof measures;
 export interface Plan {
   /** How long each load lasts. */
   readonly seconds: number;
-  /** How long a peer is asked for whole answers, and then for streams, before anything counts. */
+  /** How long a peer serves buffered responses, and then streams, before anything counts. */
   readonly warmUpSeconds: number;
   /** How many streams are held open at once, for the memory. */
   readonly openStreams: readonly (200 | 1000)[];
@@ -54,7 +54,7 @@ export interface Stage {
   /** For what the peers write. */
   readonly folder: string;
   readonly plan: Plan;
-  /** Is told of every answer that was not as it has to be. */
+  /** Gets every response that was not as it has to be. */
   readonly fault: (what: string, faults: Faults) => void;
 }
 

@@ -110,7 +110,7 @@ function family(root: number): number[] {
   return all;
 }
 
-/** The status that a path is answered with; undefined when nobody answers. */
+/** The status of a response for a path; undefined without a response. */
 export function statusOf(port: number, path: string): Promise<number | undefined> {
   return new Promise((resolve) => {
     const call = request({ host: "127.0.0.1", port, path, agent: false }, (answer) => {

@@ -6,7 +6,7 @@ import type { TunnelTarget } from "./tunnel/tunnel.ts";
 export interface Connection {
   /** Variables for every command: the engine, and the tunnel if there is one. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Absent where the service is asked at its published port, which is one of this host. */
+  /** Absent where the service is reached at its published port, which is one of this host. */
   readonly tunnel?: TunnelTarget;
   /** The name of the engine's host, where that is another machine: its ports are not this host's. */
   readonly hostname?: string;
@@ -20,7 +20,7 @@ type Reached = EngineAddress & {
 };
 
 /**
- * Published ports of an engine on this host are asked directly. Of a remote engine they are ports of another machine,
+ * Published ports of an engine on this host are reached directly. Of a remote engine they are ports of another machine,
  * and on its loopback as a rule: its services are reached through a tunnel that ends in the stack's network.
  */
 export function connectionTo(config: Reached, network: string): Connection {

@@ -5,7 +5,7 @@ import { type EngineAddress, engineHost } from "./docker-cli.ts";
 /** What of the environment or the certificates would keep Docker's client or the provider from the config's engine. */
 export function checkClientEnvironment({ dockerHost, dockerCertPath }: EngineAddress): string | undefined {
   if (dockerHost === "") return undefined;
-  // The provider lets them win over what it is told.
+  // The provider lets them win over its configuration.
   const winning = ["DOCKER_CONTEXT", ...(dockerCertPath === "" ? ["DOCKER_CERT_PATH"] : [])];
   const set = winning.filter((name) => process.env[name] !== undefined && process.env[name] !== "");
   if (set.length > 0)

@@ -54,7 +54,7 @@ export function dockerApi(socket: string, withinMs = 10_000): DockerApi {
   };
 }
 
-/** An engine that was not told otherwise takes a subnet's first address and doesn't say so. Exported for its test. */
+/** By default an engine takes a subnet's first address and doesn't say so. Exported for its test. */
 export function gatewayOf(network: Network | undefined): string | undefined {
   const config = network?.IPAM.Config?.find((entry) => entry.Subnet?.includes(".") === true);
   if (config?.Gateway !== undefined) return config.Gateway;

@@ -1,6 +1,6 @@
 import { runProcess } from "../host/run-process.ts";
 
-// The engine is asked through Docker's own client: it knows contexts, DOCKER_HOST, TLS and ssh.
+// The engine is reached through Docker's own client: it knows contexts, DOCKER_HOST, TLS and ssh.
 
 /** Which engine a stack is on. */
 export interface EngineAddress {
@@ -10,7 +10,7 @@ export interface EngineAddress {
   readonly dockerCertPath: string;
 }
 
-/** The name of the provider for that engine, by which the state tells where a stack is. */
+/** The name of the provider for that engine, by which the state records where a stack is. */
 export const engineProvider = "engine";
 
 /** What Docker's client has to find in its environment to talk to that engine; nothing for the environment's own. */
@@ -81,7 +81,7 @@ export async function docker(
   throw new EngineError(`${what} failed: ${reason || `exit code ${String(end.code)}`}`);
 }
 
-/** The same of what an engine answers at once as a rule; one that does not is told of. */
+/** The same for requests that an engine answers at once as a rule; one that does not is reported. */
 export function askEngine(
   args: readonly string[],
   options: Omit<DockerOptions, "withinMs"> = {},
@@ -155,7 +155,7 @@ export async function lastEnd(
   const former = events.slice(0, last).findLastIndex((event) => event.startsWith("die "));
   return {
     exitCode: Number(events[last]?.slice("die ".length)),
-    // It may be told before the end or after it: the kernel's word comes another way.
+    // The event may come before the end or after it: the kernel reports another way.
     outOfMemory: events.slice(former + 1).some((event) => event.startsWith("oom")),
   };
 }

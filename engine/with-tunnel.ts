@@ -1,6 +1,6 @@
 import { Tunnel, type TunnelTarget } from "./tunnel/tunnel.ts";
 
-/** What tells a command of the tunnel. */
+/** Tells a command about the tunnel. */
 export function tunnelVariables({ network, image, platform }: TunnelTarget): Record<string, string> {
   return { TUNNEL_NETWORK: network, TUNNEL_IMAGE: image, TUNNEL_PLATFORM: platform };
 }

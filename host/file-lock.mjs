@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isRunning, processStatus } from "./process-liveness.mjs";
 
 /**
- * Who holds a lock. `started` tells the process from a later one that was given the same number; empty if not known.
+ * Who holds a lock. `started` distinguishes the process from a later one with the same number; empty if not known.
  *
  * @typedef {{ readonly pid: number, readonly started: string }} Owner
  */

@@ -18,7 +18,7 @@ export function isRunning(pid) {
 
 /**
  * What Linux knows of a process; undefined where that cannot be known. A killed process stays as a zombie until its
- * parent asks for it. `started` tells a process from a later one with the same number.
+ * parent asks for it. `started` distinguishes a process from a later one with the same number.
  *
  * @param {number} pid
  */

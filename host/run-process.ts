@@ -64,7 +64,7 @@ export function runProcess(
       end(null, "SIGKILL", true);
     };
     const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs);
-    // It may end before it has read all of it; its exit code tells.
+    // It may end before it has read all of it; its exit code says why.
     child.stdin?.on("error", () => undefined).end(input);
     for (const name of ["stdout", "stderr"] as const)
       child[name]?.setEncoding("utf8").on("data", (text: string) => {

@@ -6,7 +6,7 @@ export interface MonitoringSettings {
   readonly objectiveAvailability: number;
   /** How long a condition lasts before its alert fires, seconds. */
   readonly alertAfterSeconds: number;
-  /** How often a gateway is asked for its metrics, seconds. */
+  /** How often a gateway is scraped, seconds. */
   readonly scrapeSeconds: number;
   /** Memory limit of each Ollama server, bytes. */
   readonly ollamaMemoryBytes: number;

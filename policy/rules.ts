@@ -1,7 +1,7 @@
 import { KeyError, parseKeys } from "../gateway/src/auth/api-keys.ts";
 import type { ReportViolation, ResourceValidationArgs, ResourceValidationPolicy } from "@pulumi/policy";
 
-// What a production stack must keep to. The components are judged by their arguments, which say what was asked for in
+// What a production stack must keep to. The rules look at the components' arguments, which say what was requested in
 // the words of the config, and the engine's objects by theirs, so that nothing goes past a component. A violation
 // names the resource (the CLI does) and the remedy.
 
@@ -68,7 +68,7 @@ const container = "docker:index/container:Container";
 const image = "docker:index/remoteImage:RemoteImage";
 const volume = "docker:index/volume:Volume";
 
-/** How Ollama's server tells names of models that it runs in its cloud. */
+/** How Ollama's server recognizes names of models that it runs in its cloud. */
 function isCloudName(text: string): boolean {
   return /[:-]cloud$/i.test(text.replace(/:latest$/i, ""));
 }

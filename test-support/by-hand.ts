@@ -26,7 +26,7 @@ export function inspect(name: string, format: string): unknown {
   return JSON.parse(docker("container", "inspect", "--format", `{{json ${format}}}`, name));
 }
 
-/** Removes a container and makes it anew under its name, with something changed. */
+/** Removes a container and makes it again under its name, with something changed. */
 export async function recreate(name: string, change: (creation: Creation) => void): Promise<void> {
   const [before] = JSON.parse(docker("container", "inspect", name)) as {
     Config: Creation;

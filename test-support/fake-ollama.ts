@@ -57,12 +57,12 @@ export function last(over: object = {}): Step {
   };
 }
 
-/** An Ollama server that does what a test tells it to, and nothing by chance. */
+/** An Ollama server that does what a test sets up, and nothing by chance. */
 export class FakeOllama {
   readonly received: Received[] = [];
   /** Requests that only load a model, in the order in which they came. */
   readonly loads: Received[] = [];
-  /** What it was asked about itself and its models, in order. */
+  /** Requests about itself and its models, in order. */
   readonly asked: string[] = [];
   models: string[] = ["m:latest"];
   /** Of every model's files. */
@@ -118,7 +118,7 @@ export class FakeOllama {
     this.#loadScript = script;
   }
 
-  /** The n-th load that is asked for, counted from 0. */
+  /** The n-th requested load, counted from 0. */
   async load(n = 0): Promise<Received> {
     for (;;) {
       const load = this.loads[n];

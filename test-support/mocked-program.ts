@@ -11,7 +11,7 @@ interface Made {
 
 const record = { name: "tiny:1b", digest: "abc", size: 42, source: "s", sourceDigest: "abc", changes: "" };
 
-// Pulumi's own mocks, for the shape of the graph only: what is asked of the provider.
+// Pulumi's own mocks, for the shape of the graph only: the requests to the provider.
 export const made: Made[] = [];
 await pulumi.runtime.setMocks(
   {

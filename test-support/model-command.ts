@@ -13,7 +13,7 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.stop()));
 });
 
-/** An Ollama for one test, whose pulls behave as they are told. */
+/** An Ollama for one test, whose pulls behave as configured. */
 export async function fake(...behaviours: PullBehaviour[]) {
   const server = new FakeOllama(...behaviours);
   servers.push(server);

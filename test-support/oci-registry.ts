@@ -19,7 +19,7 @@ import { pipeline } from "node:stream/promises";
 export interface OciRegistry {
   /** "127.0.0.1:port", as a reference begins. */
   readonly host: string;
-  /** How often a manifest was asked for with a token, and without. */
+  /** How often a manifest was requested with a token, and without. */
   readonly asked: { withToken: number; withoutToken: number };
   close(): Promise<void>;
 }

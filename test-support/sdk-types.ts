@@ -3,7 +3,7 @@ import ts from "typescript";
 
 /** A body that uses one thing a type allows, and where it does. */
 export interface Sample {
-  /** `messages[]<user>.content[]<file>.type`; `<>` tells the forms of a union apart. */
+  /** `messages[]<user>.content[]<file>.type`; `<>` names the form of a union. */
   readonly path: string;
   readonly value: unknown;
 }

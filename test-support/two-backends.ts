@@ -33,7 +33,7 @@ export async function startTwo(
   return { left, right, gateway };
 }
 
-/** How many requests each has been asked. */
+/** How many requests each has got. */
 export function count({ left, right }: Two): [number, number] {
   return [left.received.length, right.received.length];
 }

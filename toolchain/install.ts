@@ -37,7 +37,7 @@ export function places(): readonly { readonly part: Binary; readonly folder: str
   ];
 }
 
-/** A mark beside what was built tells it from what was released. */
+/** A mark beside what was built distinguishes it from what was released. */
 function markOf(file: string): string {
   return join(dirname(file), `.${basename(file)}.built`);
 }

@@ -1,6 +1,6 @@
 /**
- * Does several things side by side. The first that fails is the error, at once: the others are told to stop by the
- * signal, waited for, and what they then say is not of interest.
+ * Does several things side by side. The first that fails is the error, at once: the signal stops the others, which
+ * are waited for, and whose errors do not matter then.
  */
 export async function runParallel(lanes: readonly ((signal: AbortSignal) => Promise<void>)[]): Promise<void> {
   const stop = new AbortController();

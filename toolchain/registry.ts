@@ -14,7 +14,7 @@ export async function isRegistryRunning(api: DockerApi): Promise<boolean> {
   return container?.State.Running === true && container.Config.Image === registryImage().keyedTag;
 }
 
-/** Starts it, made anew when it is missing or serves another image. Its content is in the image: nothing is lost. */
+/** Starts it, made again when it is missing or serves another image. Its content is in the image: nothing is lost. */
 export async function startRegistry(api: DockerApi, report: Report): Promise<void> {
   const what = "start the model registry";
   const { keyedTag } = registryImage();

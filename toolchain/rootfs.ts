@@ -10,7 +10,7 @@ import {
 import { dirname, join } from "node:path";
 import { runTool, SetupError } from "../host/exec.ts";
 
-/** Counts into the keys of the images: a change of what follows makes them anew. */
+/** Counts into the keys of the images: a change of what follows makes them again. */
 export const recipe = "1";
 
 export interface Rootfs {

@@ -8,6 +8,6 @@ export interface Peer {
   prepare(): Promise<string>;
   /** @param ollamaPort where the fake Ollama listens @param folder for what it writes */
   start(ollamaPort: number, folder: string): Promise<PinnedProcess>;
-  /** How it is asked for an answer of a model of the fake. */
+  /** A request to it for a model of the fake. */
   question(port: number, model: FakeModel, stream: boolean): Question;
 }

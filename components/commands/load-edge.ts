@@ -23,7 +23,7 @@ await exitCodeOf(() =>
   ),
 );
 
-/** False while the edge is starting. What is wrong with the configuration will not get better: it is told. */
+/** False while the edge is starting. A wrong configuration will not get better: it is reported. */
 async function load(state: ContainerState | undefined): Promise<boolean> {
   if (state?.status !== "running") return false;
   const args = ["exec", "--interactive", container, "caddy", "reload", "--force", "--adapter", "caddyfile"];

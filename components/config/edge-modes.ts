@@ -17,7 +17,7 @@ export function hasTls(mode: EdgeMode): boolean {
   return modes[mode].tls;
 }
 
-/** Whether it has to be told by which names it is called, and may be given files: its certificate comes from outside. */
+/** Whether it needs its host names, and may be given files: its certificate comes from outside. */
 export function isNamed(mode: EdgeMode): boolean {
   return modes[mode].named;
 }

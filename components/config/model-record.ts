@@ -15,7 +15,7 @@ export const modelRecord = z.object({
   sourceDigest: z.string(),
   /** What was changed of it: parameters, template, system; "" when it is as its source has it. */
   changes: z.string(),
-  /** The last request to install it anew that was heeded. */
+  /** The last request to install it again that was followed. */
   request: z.string().optional(),
 });
 export type ModelRecord = z.output<typeof modelRecord>;

@@ -126,12 +126,12 @@ export function knownFields(path: readonly PropertyKey[]): string {
   return Object.keys((path.includes("parameters") ? parameters : fields).shape).join(", ");
 }
 
-/** Whether Ollama would run a model of this name in its cloud, as its server tells them apart. */
+/** Whether Ollama would run a model of this name in its cloud, by the rule of its server. */
 export function isCloudName(text: string): boolean {
   return /[:-]cloud$/i.test(text.replace(/:latest$/i, ""));
 }
 
-/** How Ollama tells names apart: it does not look at the case, and `library/` is what a name without namespace has. */
+/** How Ollama compares names: case does not matter, and `library/` is what a name without namespace has. */
 export function canonicalName(text: string): string {
   return text.toLowerCase().replace(/^library\//, "");
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { StackConfig } from "../config/keys.ts";
 
-/** `docker info`, as far as it tells of that. */
+/** `docker info`, as far as it concerns this. */
 export const engineCpuLimits = z.object({
   CpuCfsPeriod: z.boolean().nullish(),
   CpuCfsQuota: z.boolean().nullish(),

@@ -19,7 +19,7 @@ type EdgeFiles = Pick<
 >;
 
 /**
- * What tells one set of given certificates from another, so that renewed ones are loaded: a hash of what is public in
+ * Identifies a set of given certificates, so that renewed ones are loaded: a hash of what is public in
  * them. Empty where there are none, or where nobody can look at them yet: on a remote engine without the gateway's base
  * image.
  *

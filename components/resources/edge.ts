@@ -28,7 +28,7 @@ export interface EdgeArgs extends EdgeConfig {
   readonly port: number;
   /** Folder of the engine's host with cert.pem and key.pem, or acme-root.pem; empty for none. A change replaces it. */
   readonly certificates: string;
-  /** What tells that the certificates have changed, so that they are loaded anew. Changed in place. */
+  /** Changes when the certificates change, so that they are loaded again. Changed in place. */
   readonly certificatesVersion: string;
   /** Seconds until an update gives up waiting for the edge. */
   readonly readyTimeoutSeconds: number;

@@ -147,7 +147,7 @@ export class Gateway extends pulumi.ComponentResource {
           ...platform,
           // One that somebody selected (docker buildx use) does not have the engine's images.
           builder: "default",
-          // The other one builds on the environment's engine, whatever the provider was told, and knows no TLS.
+          // The other one builds on the environment's engine, whatever the provider's config says, and knows no TLS.
           ...(args.access.hostname === undefined ? {} : { useLegacyBuilder: true }),
         },
         triggers: { content: tag },

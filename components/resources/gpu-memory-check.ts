@@ -5,7 +5,7 @@ import type { OllamaModel } from "./ollama-model.ts";
 
 export interface GpuMemoryCheckArgs {
   readonly server: {
-    /** Its container: the name, for messages, and the id, of which another one is checked anew. */
+    /** Its container: the name, for messages, and the id, a new one of which is checked again. */
     readonly name: pulumi.Input<string>;
     readonly id: pulumi.Input<string>;
     /** Where it answers, once it is ready. */

@@ -14,7 +14,7 @@ import type { Gateway } from "./gateway.ts";
 import { namesInNetwork, type StackNames } from "../../engine/names.ts";
 import type { NetworkToJoin } from "./network.ts";
 
-/** Who is told before one of several containers is replaced. */
+/** Is notified before one of several containers is replaced. */
 export function drainOf(config: StackConfig, names: StackNames): Drain {
   return {
     gateways: names.gateways,
@@ -84,7 +84,7 @@ interface IngressOptions {
   readonly connection: Connection;
   readonly network: NetworkToJoin;
   readonly containerName: string;
-  /** What tells that its certificates have changed. */
+  /** Changes when its certificates change. */
   readonly certificatesVersion: string;
   /** Certificates that it trusts besides what its image does. */
   readonly trust: TrustedCertificates | undefined;

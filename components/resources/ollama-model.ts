@@ -24,7 +24,7 @@ export interface OllamaModelArgs {
   readonly changes: ModelChanges;
   /** Whether the source's own name stays installed beside the model's, because it is a model of the stack too. */
   readonly keepSource: boolean;
-  /** Why it must be installed anew though nothing else changed: removed by hand, say. */
+  /** Why it must be installed again though nothing else changed: removed by hand, say. */
   readonly repair: string | undefined;
   /** Whether it stays in its volume when it is taken from the list, and when the stack is destroyed. */
   readonly retain: boolean;

@@ -24,7 +24,7 @@ export interface OllamaServerArgs {
   readonly platform: string;
   /** How many containers, all on one volume. They are replaced one after the other. */
   readonly replicas: number;
-  /** Who is told before one of several is replaced. */
+  /** Is notified before one of several is replaced. */
   readonly drain: Drain;
   /** Name of the first container and, with "-models" behind it, of the volume. A change replaces both. */
   readonly containerName: string;

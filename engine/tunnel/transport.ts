@@ -92,7 +92,7 @@ function pipesOf({ stdin, stdout }: { readonly stdin: Writable; readonly stdout:
   return Duplex.from({ readable: incoming, writable: stdin });
 }
 
-/** The line that says why; around it the client tells of pulls and of its help. */
+/** The line that says why; around it the client prints its pulls and its help. */
 function reason(said: string): string | undefined {
   const lines = said.split("\n").map((line) => line.trim());
   return lines.find((line) => line.startsWith("docker: "))?.slice("docker: ".length) ?? lines.find(Boolean);

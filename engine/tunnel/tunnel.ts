@@ -26,7 +26,7 @@ export class Tunnel {
     return tunnel;
   }
 
-  /** Listens on a loopback port of this host, a free one unless told, for "host:port" of the network. Returns the port. */
+  /** Listens on a loopback port of this host, a free one by default, for "host:port" of the network. Returns the port. */
   async listen(target: string, port = 0): Promise<number> {
     const server = createServer((socket) => {
       this.#forward(socket, target).catch(() => socket.destroy());
@@ -61,7 +61,7 @@ export class Tunnel {
     });
   }
 
-  /** The wire, laid anew if it broke: the engine was restarted, or the network dropped the connection. */
+  /** The connection, made again if it broke: the engine was restarted, or the network dropped the connection. */
   async #open(): Promise<TunnelTransport> {
     const wire = await this.#wire.catch(() => undefined);
     if (wire === undefined || wire.session.destroyed)

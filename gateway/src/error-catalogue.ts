@@ -1,4 +1,4 @@
-/** What a limit counts; OpenAI tells its rate limit errors apart by it. */
+/** What a limit counts; OpenAI's rate limit errors differ in it. */
 export type LimitType = "requests" | "tokens";
 
 export interface CatalogueEntry {

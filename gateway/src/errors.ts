@@ -5,7 +5,7 @@ export type { LimitType };
 /** The parameter that holds what is to be answered; its name in an error is the one the client used. */
 export type Subject = "messages" | "prompt" | "input";
 
-/** What a client calls what it may be told of by Ollama's names. */
+/** What a client calls the things that Ollama's errors name. */
 export interface ParameterNames {
   readonly subject: Subject;
   /** The parameter that holds images, where they are not in the subject. */
@@ -61,7 +61,7 @@ export class ApiError extends Error {
   readonly tooLong: ErrorDetail["tooLong"];
   readonly retryable: boolean;
   readonly connectionBroke: boolean;
-  /** Sending the request again would repeat what it did, or fail again: clients are told not to. */
+  /** Sending the request again would repeat what it did, or fail again: `x-should-retry` says so. */
   readonly final: boolean;
 
   constructor(code: ErrorCode, detail: ErrorDetail = {}) {

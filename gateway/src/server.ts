@@ -45,7 +45,7 @@ function turnDebugging(): void {
   log.audit({ act: "set-log-level", target: logger.level });
 }
 
-/** Drains and exits; asked a second time, exits at once. */
+/** Drains and exits; called a second time, exits at once. */
 function stop(signal: NodeJS.Signals): void {
   if (stopping) process.exit(EXIT_HURRIED);
   stopping = true;

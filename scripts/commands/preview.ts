@@ -33,7 +33,7 @@ await command("preview", async ({ options, passed }) => {
     await orRefusal("\n", brokenRulesIn, () => preview(...rules));
 });
 
-/** Says why a preview is refused, where its output tells; else it fails as any command of the CLI. */
+/** Says why a preview is refused, where its output has the reason; else it fails as any command of the CLI. */
 async function orRefusal(
   before: string,
   reasonsIn: (output: string) => string[],

@@ -76,7 +76,7 @@ await command("up", async ({ options, passed }) => {
         const address = isDirect ? reachableAddress(String(settings("gatewayBindAddress"))) : undefined;
         return askForJoke({ gatewayUrl, address, apiKey }, model);
       });
-  // The model is asked while the table is made; what fails then is told after it.
+  // The model generates while the table is made; a failure is reported after it.
   joke?.catch(() => undefined);
   console.log(`\n${await table(outputs)}\n`);
   const answer = await joke;

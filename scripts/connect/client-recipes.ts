@@ -18,7 +18,7 @@ export interface TestedPackage {
   readonly kind: "program" | "npm" | "python";
 }
 
-/** How one client is told of the service. */
+/** How one client is configured for the service. */
 export interface ClientRecipe {
   readonly title: string;
   /** Where the lines go. */

@@ -58,7 +58,7 @@ export interface ExpectedContainer {
 
 /**
  * How a container differs from what the state says. Everything else (environment, mounts, privileges, ports, ...) cannot
- * change while it keeps its id: whoever changes that makes another container, and the id tells.
+ * change while it keeps its id: whoever changes that makes another container, with another id.
  */
 export function compareContainer(expected: ExpectedContainer, actual: InspectedContainer): Difference[] {
   const { urn, resource, id, inputs } = expected;

@@ -24,7 +24,7 @@ export function compareImage(
 }
 
 /**
- * The provider takes whatever has the name for what it built: before it looks, the name is put right, or it is told to
+ * The provider takes whatever has the name for what it built: before it looks, the name is put right, or it has to
  * build. Names of other images are everybody's on the engine, and left alone: what they mean by now is what a first
  * update would take.
  */

@@ -59,7 +59,7 @@ export function compareNetwork(
 }
 
 /**
- * A volume that was made anew may hold what somebody put there: it is for a person to remove. `stackOption` names the
+ * A volume that was made again may hold what somebody put there: it is for a person to remove. `stackOption` names the
  * stack in what to do.
  */
 export function compareVolume(

@@ -2,7 +2,7 @@ const withinMs = 5000;
 
 /**
  * Tells a stack's Prometheus how many differences were found, as a metric in OpenTelemetry's form: its alerts and its
- * dashboard show it. @throws Error when it cannot be told
+ * dashboard show it. @throws Error when it cannot be reported
  */
 export async function reportDifferences(prometheusUrl: string, differences: number): Promise<void> {
   const url = new URL("/api/v1/otlp/v1/metrics", prometheusUrl);

@@ -9,7 +9,7 @@ import { RegistryError } from "../registry/manifests.ts";
 export const modelsKey = "ollama-stack:models";
 
 /**
- * Asks for the digest of each model of a list that comes from a registry; files are told by their own. Throws one line
+ * Looks up the digest of each model of a list that comes from a registry; files have their own. Throws one line
  * for each that could not be resolved.
  *
  * @param ollamaHosts hosts that only Ollama's container knows by name

@@ -10,7 +10,7 @@ const registryMs = 5_000;
 
 /**
  * What an update will load for the images that a preview brings, one line for each that the engine has not; those that
- * stay, and what is built here, are not asked about. A registry is given `withinMs` milliseconds, 5 s by default.
+ * stay, and what is built here, are not looked up. A registry is given `withinMs` milliseconds, 5 s by default.
  */
 export async function imageDownloads(steps: readonly Step[], withinMs = registryMs): Promise<string[]> {
   const wanted = new Map(steps.flatMap(pulledBy));
@@ -32,7 +32,7 @@ async function download(name: string, platform: string, withinMs: number): Promi
     if (await isThere(name)) return undefined;
     const wanted = platform === "" ? await enginePlatform() : platform;
     const bytes = await imageSize(parseReference(name), wanted, AbortSignal.timeout(withinMs));
-    // The engine does not load again what another image has brought, and tells nobody which layers these are.
+    // The engine does not load again what another image has brought, and does not say which layers these are.
     return `${pulled}, up to ${formatBytes(bytes)}`;
   } catch (error) {
     if (error instanceof RegistryError) return `${pulled}, its size is not known: ${error.message}`;

@@ -18,8 +18,8 @@ const answer = z.object({ Username: z.string(), Secret: z.string() });
 
 /**
  * The account that `docker login` keeps for a registry, as a header's value; undefined without one. Throws a
- * CredentialsError when that cannot be told. A helper may ask a person something: it is waited for until `signal` comes,
- * and without one for as long as it takes.
+ * CredentialsError when there is no way to know. A helper may ask a person something: it is waited for until `signal`
+ * comes, and without one for as long as it takes.
  */
 export async function credentials(registry: string, signal?: AbortSignal): Promise<string | undefined> {
   const { auths, credsStore, credHelpers } = readConfig();

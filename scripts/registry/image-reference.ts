@@ -5,7 +5,7 @@ export interface ImageReference {
   readonly tag: string;
   /** "sha256:..." when it is pinned already. */
   readonly digest: string | undefined;
-  /** Host, with its port, that is asked. */
+  /** Host, with its port, that requests go to. */
   readonly registry: string;
   readonly repository: string;
 }

@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { fetchOutbound, type OutboundResponse } from "../../host/outbound-fetch.ts";
 import { credentials, CredentialsError } from "./credentials.ts";
 
-// The part of the registry protocol that tells what a tag means:
+// The part of the registry protocol that resolves a tag:
 // https://distribution.github.io/distribution/spec/api/ and .../spec/auth/token/
 
-/** The registry cannot say what was asked; the message is for users. */
+/** The registry cannot answer the request; the message is for users. */
 export class RegistryError extends Error {
   override readonly name = "RegistryError";
 }
@@ -24,7 +24,7 @@ export async function tagDigest(registry: string, repository: string, tag: strin
   return (await readManifest({ registry, repository, reference: tag })).digest;
 }
 
-/** A manifest that is asked for. */
+/** A requested manifest. */
 export interface ManifestQuestion {
   /** Host, with its port. */
   readonly registry: string;

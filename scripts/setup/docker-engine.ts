@@ -15,7 +15,7 @@ import { ask, runTool, SetupError } from "../../host/exec.ts";
 /** An engine that answers. */
 export interface Engine {
   readonly host: string;
-  /** What Pulumi's Docker provider must be told, as it knows no contexts. */
+  /** The configuration of Pulumi's Docker provider, which knows no contexts. */
   readonly env: Readonly<Record<string, string>>;
   readonly api: DockerApi;
 }
@@ -42,8 +42,8 @@ export async function ensureEngine(locked: Locked, address: EngineAddress): Prom
 }
 
 /**
- * It is nobody's to start from here: it answers, or the reason is told. From then on Docker's client talks to it in this
- * process. Pulumi is told by the config, and its environment left alone: what is deployed may be on another engine.
+ * It is nobody's to start from here: it answers, or an error says why. From then on Docker's client talks to it in this
+ * process. Pulumi gets it by the config, and its environment is left alone: what is deployed may be on another engine.
  */
 async function namedEngine(locked: Locked, address: EngineAddress): Promise<Engine> {
   if (!onPath("docker")) await locked(() => installPackages(["docker.io"]));
@@ -149,7 +149,7 @@ function startDaemon(): void {
   if (existsSync(pidFile) && !isDaemon(readFileSync(pidFile, "utf8").trim())) rmSync(pidFile);
   const log = openSync(daemonLog(), "a");
   const daemon = spawn("dockerd", [], { detached: true, stdio: ["ignore", log, log] });
-  // Without a listener the failure would end this process; untilAnswering tells of it.
+  // Without a listener the failure would end this process; untilAnswering reports it.
   daemon.on("error", (error) => {
     say(`  dockerd: ${error.message}`);
   });

@@ -33,7 +33,7 @@ export class WorldError extends Error {
 }
 
 /**
- * Decides between released and built tools. Whether an image registry can be reached is not asked: only the engine
+ * Decides between released and built tools. Whether an image registry can be reached is not checked: only the engine
  * that pulls knows its mirrors, proxies and logins, and a pull that fails says why. So nobody waits for a build because
  * a registry was busy.
  */

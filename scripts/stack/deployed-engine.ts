@@ -7,7 +7,7 @@ import {
 } from "../../engine/docker-cli.ts";
 import type { Deployed } from "./deployment.ts";
 
-/** The engine that a stack is on, as its state tells; undefined when nothing of the stack is on any. */
+/** The engine that a stack is on, as its state says; undefined when nothing of the stack is on any. */
 export function deployedEngine(resources: readonly Deployed[]): EngineAddress | undefined {
   if (!resources.some(({ type }) => type.startsWith("docker:"))) return undefined;
   const provider = resources.find(

@@ -60,13 +60,13 @@ const exported = z.object({
 });
 
 /**
- * Reads the state through the CLI, whatever backend it is kept in. To open its secrets takes the CLI as long as all the
- * rest: it is asked to where there are some.
+ * Reads the state through the CLI, whatever backend it is kept in. To decrypt its secrets takes the CLI as long as all
+ * the rest, and is done only where there are some.
  */
 export async function readDeployment(stack: string, env: NodeJS.ProcessEnv): Promise<Deployment> {
   const exportOf = (...options: readonly string[]) =>
     pulumi(["stack", "export", ...options, "--stack", stack], { env, output: "read" });
-  // API keys are what makes secrets: with them, nothing is asked twice.
+  // API keys are what makes secrets: with them, nothing is looked up twice.
   const closed = settingOf(stack, "gatewayApiKeys") === undefined ? await exportOf() : undefined;
   const known = closed?.includes(secretMark) === false ? closed : undefined;
   return parseDeployment(known ?? (await exportOf("--show-secrets")));
@@ -120,7 +120,7 @@ const SHORTEST_SECRET = 16;
 
 function collect(value: unknown, secrets: Set<string>): void {
   if (typeof value === "string") {
-    // A line of an environment is told by its value.
+    // A line of an environment is identified by its value.
     const told = value.slice(value.indexOf("=") + 1);
     if (told.length >= SHORTEST_SECRET) secrets.add(value).add(told);
   } else if (typeof value === "object" && value !== null)

@@ -11,7 +11,7 @@ export function settingsFor(stack: string, options: readonly string[]): Settings
   return (key) => values.get(key) ?? settingOf(stack, key, file) ?? projectDefaults()[key];
 }
 
-/** What the CLI is to be told for a preview to check the rules for production; nothing for a stack that need not keep them. */
+/** The CLI's options for a preview to check the rules for production; nothing for a stack that need not keep them. */
 export function rulesFor(settings: Settings): string[] {
   const isProduction = String(settings("production")) === "true";
   return isProduction ? ["--policy-pack", join(import.meta.dirname, "..", "..", "policy")] : [];

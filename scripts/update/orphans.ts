@@ -5,7 +5,7 @@ import { readDeployment } from "../stack/deployment.ts";
 import { pulumi, PulumiFailed } from "../stack/pulumi-cli.ts";
 import type { Settings } from "../stack/settings.ts";
 
-// An engine that goes away while it is asked for a network or a container may have made it, and nobody was told: it is
+// An engine that goes away while it makes a network or a container may have made it, and nobody knows: it is
 // in no state, and its name is taken.
 
 type Kind = "network" | "container";

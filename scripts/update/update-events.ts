@@ -26,8 +26,8 @@ const prefix = "ollama-stack-update-";
 const hidden = "[secret]";
 
 /**
- * Runs an update and returns the outputs that it ended with, or undefined if they have to be asked for. Of one that fails
- * the failure has what was said of each resource, too, which the CLI shows on the terminal only.
+ * Runs an update and returns the outputs that it ended with, or undefined if they have to be read from the state.
+ * The error of a failed one has the messages of each resource, too, which the CLI shows on the terminal only.
  *
  * @param update is given what to add to the CLI's options and environment
  */

@@ -89,7 +89,7 @@ export class ReleasedWorld {
     writeFileSync(this.#at("faults.json"), JSON.stringify(faults));
   }
 
-  /** What has been asked of the outside since the start or the last `forget`. */
+  /** Requests to the outside since the start or the last `forget`. */
   journal(): Entry[] {
     const lines = readFileSync(this.#at("journal"), "utf8").trim().split("\n");
     return lines.filter(Boolean).map((line) => JSON.parse(line) as Entry);
@@ -106,7 +106,7 @@ export class ReleasedWorld {
     );
   }
 
-  /** What the proxy was told to connect to, "host:port"; other methods with their URL. */
+  /** Where the proxy was to connect, "host:port"; other methods with their URL. */
   proxied(): string[] {
     return this.journal().flatMap((entry) => (entry.kind === "proxy" ? [entry.target] : []));
   }

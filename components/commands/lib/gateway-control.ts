@@ -1,8 +1,8 @@
 import { containerState, DidNotEnd, docker, EngineError } from "../../../engine/docker-cli.ts";
 
 /**
- * Has a gateway do something through what its image has for it; what it says of it is passed on. A gateway that does
- * not run is left out, and one that does not know how, or is not done within so many milliseconds, is told of.
+ * Runs an act of a gateway through its control socket, and prints the gateway's messages. A gateway that does not run
+ * is left out; one that does not know the act, or needs longer than `withinMs`, is reported.
  */
 export async function control(gateway: string, args: readonly string[], withinMs: number): Promise<void> {
   if ((await containerState(gateway))?.status !== "running") return;

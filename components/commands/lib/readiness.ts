@@ -158,7 +158,7 @@ async function logOf(name: string): Promise<string> {
   }
 }
 
-/** Asks at `url`, which may be the near end of a tunnel; what is told is the address that people know. */
+/** Asks at `url`, which may be the near end of a tunnel; messages have the address that people know. */
 export async function askUrl(url: string, address: string): Promise<Answer> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
@@ -188,7 +188,7 @@ export async function askInside(
   }
 }
 
-/** What is told was told; anything else is a bug. */
+/** What was reported stays reported; anything else is a bug. */
 export async function exitCodeOf(work: () => Promise<void>): Promise<void> {
   try {
     await work();

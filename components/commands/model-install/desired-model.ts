@@ -11,9 +11,9 @@ export interface WantedModel {
   readonly digest: string | undefined;
   /** What is changed of it; nothing means that it stays as its source has it. */
   readonly changes: ModelChanges;
-  /** Whether the source's own name stays beside the model's, because somebody asked for it too. */
+  /** Whether the source's own name stays beside the model's, because the config lists it too. */
   readonly keepSource: boolean;
-  /** A request, different each time, to install it anew although nothing else changed. */
+  /** A request, different each time, to install it again although nothing else changed. */
   readonly request: string | undefined;
 }
 

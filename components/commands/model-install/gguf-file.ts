@@ -41,7 +41,7 @@ async function* download(url: string, options: ReadOptions): AsyncGenerator<Uint
   let connection: Connection | undefined;
   try {
     for (;;) {
-      // Which piece comes next is asked anew after a failure, from where the last one ended.
+      // Which piece comes next is determined again after a failure, from where the last one ended.
       const piece = await retryWhileProgressing(how, async () => {
         try {
           connection ??= await connect(url, offset, stallSeconds);

@@ -52,7 +52,7 @@ export async function installModel(
 function isAsWanted(present: InstalledModel, wanted: WantedModel, before: ModelRecord | undefined): boolean {
   if (wanted.request !== before?.request && wanted.request !== undefined) return false;
   if (before === undefined) {
-    // Found under its name at the first time: what it was made of can be told only if nothing was changed.
+    // Found under its name at the first time: what it was made of is known only if nothing was changed.
     const plain = sourceKind(wanted.source) === "registry" && changesText(wanted.changes) === "";
     return plain && (wanted.digest === undefined || wanted.digest === present.digest);
   }

@@ -61,7 +61,7 @@ export class Progress {
   }
 }
 
-/** How fast it comes in and how long it will take, once that can be told. */
+/** How fast it comes in and how long it will take, once that is known. */
 function speed({ firstSeen, before }: Layer, completed: number, total: number): string {
   const seconds = (performance.now() - firstSeen) / 1000;
   if (seconds < 1 || completed <= before) return "";

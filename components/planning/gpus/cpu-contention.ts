@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { StackConfig } from "../../config/keys.ts";
 
-/** `docker info`, as far as it tells of CPUs. */
+/** `docker info`, as far as it concerns CPUs. */
 export const engineCpus = z.object({ NCPU: z.number(), CgroupVersion: z.string().nullish() });
 
 type Servers = Pick<StackConfig, "ollamaReplicas" | "ollamaCpus" | "models">;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { GpuChoice } from "../../config/gpus.ts";
 
-/** What docker.Container is asked for, as its `deviceRequests` has it. */
+/** A device request, as the `deviceRequests` of docker.Container have it. */
 export interface GpuRequest {
   readonly driver: "nvidia" | "cdi";
   /** -1 means all of them; with ids it is left out. */
@@ -10,7 +10,7 @@ export interface GpuRequest {
   readonly capabilities?: string[];
 }
 
-/** `docker info`, as far as it tells of GPUs. */
+/** `docker info`, as far as it concerns GPUs. */
 export const engineInfo = z.object({
   Runtimes: z.record(z.string(), z.unknown()).nullish(),
   // Since Docker 28.2.
@@ -26,7 +26,7 @@ const cdiKind = "nvidia.com/gpu=";
 
 /**
  * The request by which an engine hands out GPUs. By its `gpus` the provider cannot ask for several by their ids ("0,1"
- * becomes one, and a count), so it is always told by `deviceRequests`.
+ * becomes one, and a count), so it always goes into `deviceRequests`.
  */
 export function planRequest(choice: GpuChoice, { Runtimes, DiscoveredDevices }: EngineInfo): GpuPlan {
   if (choice === "none") return { request: undefined };

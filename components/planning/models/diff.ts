@@ -20,7 +20,7 @@ export interface ModelFacts {
 }
 
 export type ModelAction =
-  /** It is there, as it has to be, as far as can be told. */
+  /** It is there, and as it has to be, as far as can be known. */
   | { readonly kind: "there"; readonly bytes: number }
   /** It is to be installed. Without a reason to repair, Pulumi sees for itself that something changed. */
   | { readonly kind: "install"; readonly why: string; readonly repair: boolean };

@@ -24,7 +24,7 @@ export async function volumeExists(volume: Pick<ModelVolume, "name" | "engine">)
 
 /**
  * Bytes that are free where the engine keeps a volume, or will keep it; undefined when that cannot be known. The
- * container is asked first: it sees what the volume really is, wherever the engine runs. Where it has no `df`, or does
+ * container comes first: it sees what the volume really is, wherever the engine runs. Where it has no `df`, or does
  * not run yet, the file system is looked at if the engine is on this machine.
  */
 export async function freeBytes(place: ModelVolume): Promise<number | undefined> {

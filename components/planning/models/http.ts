@@ -12,7 +12,7 @@ const { request: plain } = process.getBuiltinModule("node:http");
 export interface Asked {
   readonly method?: "GET" | "HEAD";
   readonly headers?: Readonly<Record<string, string>>;
-  /** Milliseconds for the whole answer. */
+  /** Milliseconds for the complete response. */
   readonly withinMs: number;
   /** How host names are resolved, if not by the system. */
   readonly lookup?: LookupFunction;

@@ -18,7 +18,7 @@ export interface PlannedModel {
   readonly keepLoaded: boolean;
   /** Whether it stays when it is taken from the list; undefined means what the stack says for all. */
   readonly retain: boolean | undefined;
-  /** Why it must be installed anew, though its definition is the same. */
+  /** Why it must be installed again, though its definition is the same. */
   readonly repair: string | undefined;
 }
 
@@ -31,7 +31,7 @@ export interface ModelInspection {
   readonly problem: string | undefined;
   /** Its tag means something else by now, and that is not followed. */
   readonly moved: string | undefined;
-  /** Who could not be asked, and why. */
+  /** Which registries could not be reached, and why. */
   readonly silent: string | undefined;
 }
 
@@ -66,7 +66,7 @@ export async function inspectModel(model: ModelConfig, around: InspectionContext
     newVolume: around.newVolume,
   };
   let verdict = diffModel(findings);
-  // What is pinned and there needs nobody to be asked.
+  // A pinned model that is installed needs no request.
   const asked =
     kind === "registry" ? pinned === undefined || verdict.kind === "install" : verdict.kind === "install";
   const upstream = file ?? (asked ? await around.upstream.ask(source, insecure) : undefined);

@@ -62,7 +62,7 @@ async function plan(config: StackConfig, server: ModelServer): Promise<PlannedMo
 }
 
 interface Knowledge {
-  /** Whether the server can be asked for layers. */
+  /** Whether the server can list layers. */
   readonly answers: boolean;
   /** Whether it is known what the volume holds. */
   readonly known: boolean;

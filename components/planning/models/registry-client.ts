@@ -20,7 +20,7 @@ export type SourceState =
   | { readonly digest: string | undefined; readonly layers: readonly Layer[] | undefined }
   /** There is no such model or file. */
   | { readonly absent: string }
-  /** It could not be asked, and why. */
+  /** It could not be reached, and why. */
   | { readonly silent: string };
 
 const layer = z.object({

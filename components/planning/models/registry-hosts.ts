@@ -25,7 +25,7 @@ export async function containerHosts({
   );
 }
 
-/** What the engine puts in for host-gateway, unless it was told otherwise: its address on the default bridge. */
+/** What the engine puts in for host-gateway, unless configured otherwise: its address on the default bridge. */
 async function hostGateway(engine: EngineAddress): Promise<string | undefined> {
   const format = "{{range .IPAM.Config}}{{.Gateway}},{{.Subnet}} {{end}}";
   const text = await askEngine(["network", "inspect", "--format", format, "bridge"], { engine }).catch(

@@ -3,7 +3,7 @@ import type { NeighbourAccess } from "../../config/keys.ts";
 import { isRemote } from "../../../engine/docker-cli.ts";
 import { dropCommands, dropsForeignPackets, type PacketFilter } from "./packet-filter.ts";
 
-/** `docker info`, as far as it tells of that. */
+/** `docker info`, as far as it concerns this. */
 export const engineNetworking = z.object({
   ServerVersion: z.string(),
   OSType: z.string().nullish(),

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-// A port that the config leaves to the stack. The same each time it is asked for, as long as it can be had: a preview and
+// A port that the config leaves to the stack. The same each time, as long as it is free: a preview and
 // its update agree, and another update changes nothing.
 
 /** Below what kernels give to outgoing connections (from 32768 on Linux), above the ports that services have by custom. */

@@ -19,7 +19,7 @@ import { readPacketFilter } from "../network/packet-filter.ts";
 
 interface Wanted {
   readonly key: "ollamaPort" | "gatewayPort" | "prometheusPort";
-  /** Where an update tells the port that it has. */
+  /** Where an update reports the port that it got. */
   readonly output: "ollamaUrl" | "gatewayUrl" | "prometheusUrl";
   readonly address: string;
   readonly port: GivenConfig["gatewayPort"];

@@ -1,6 +1,6 @@
 import type { Ready } from "./service-container.ts";
 
-/** How what stands in front of a container is told that it is about to be replaced. */
+/** How a proxy is notified that a container behind it is about to be replaced. */
 export interface Drain {
   /** Containers of the gateways, which know what is under way. */
   readonly gateways: readonly string[];

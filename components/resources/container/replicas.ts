@@ -62,7 +62,7 @@ export function replicaContainers(
   };
 }
 
-/** Of the first, which stands for all where only one is asked for. */
+/** Of the first, which stands for all where only one is needed. */
 export function firstOf(outputs: readonly pulumi.Output<string>[]): pulumi.Output<string> {
   const [first] = outputs;
   if (first === undefined) throw new Error("there has to be one at least");

@@ -105,8 +105,8 @@ const cpuPeriod = 100_000;
  * - with a `networkMode` of the network's own name the aliases are lost: only `networksAdvanced` names it;
  * - `memory` without `memorySwap` shows a difference for ever: both are set;
  * - without `destroyGraceSeconds` the engine kills at once: it is the stop grace;
- * - ports bind to all addresses unless told: the address is always given;
- * - its `wait` leaves a half-made resource when it fails: a command waits instead, and the next update waits again.
+ * - ports bind to all addresses by default: the address is always given;
+ * - its `wait` leaves an incomplete resource when it fails: a command waits instead, and the next update waits again.
  */
 export function serviceContainer(
   name: string,
@@ -173,7 +173,7 @@ export function serviceContainer(
       },
       triggers: [container.id],
     },
-    // What is told of it goes with it: its deletion is what drains it.
+    // It is deleted together with the container, and its deletion is what drains that.
     { parent, dependsOn: container, deleteBeforeReplace: true },
   );
   return { container, ready };

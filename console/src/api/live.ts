@@ -5,7 +5,7 @@ import { readServerSentEvents } from "../lib/sse.ts";
 import { keyRejection } from "../session/key.ts";
 import { messageOf, request } from "./request.ts";
 
-/** What the gateway does now; undefined until it has told. */
+/** What the gateway does now; undefined until it has said so. */
 export const overview = signal<Overview | undefined>(undefined);
 
 /** Whether `overview` is current; an error says why it is not. */

@@ -3,7 +3,7 @@ import type { Session } from "../../../gateway/src/admin/contract/session.ts";
 import { messageOf, RequestError, requestJson } from "../api/request.ts";
 import { apiKey, keyRejection } from "./key.ts";
 
-/** What the caller is and may do; undefined until the gateway has told. */
+/** What the caller is and may do; undefined until the gateway has said so. */
 export const session = signal<Session | undefined>(undefined);
 
 /** Whether there is an admin API: without it, there is only the chat. */

@@ -62,7 +62,7 @@ export function Table({
 
 export type Tone = "good" | "warning" | "bad" | "neutral";
 
-/** A state in one word, told by its shape and its colour as well. */
+/** A state in one word, shown by its shape and its colour as well. */
 export function Badge({ tone, children }: { readonly tone: Tone; readonly children: ComponentChildren }) {
   return <span class={`badge badge-${tone}`}>{children}</span>;
 }

@@ -118,7 +118,7 @@ export class Consoles {
     const { viewer, response } = to;
     const { keys, slowReaderTimeoutMs } = this.#options;
     if (!keys.isEmpty && !keys.isCurrent(viewer.consumer, to.keyId)) {
-      // Its key has been revoked or changed: it is told so when it connects again.
+      // Its key has been revoked or changed: it gets an error that says so when it connects again.
       response.end();
       return;
     }

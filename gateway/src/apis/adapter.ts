@@ -2,14 +2,14 @@ import type { ApiError, ParameterNames } from "../errors.ts";
 import type { GenerateRequest, OllamaEvent, OllamaMessage } from "../ollama/types.ts";
 
 /**
- * A request to a generating route, translated: what is asked of Ollama, and how the answer is told in the form of the
- * API that was spoken. Every such API is one of these; the way to Ollama and back is the same for all.
+ * A request to a generating route, translated: the calls to Ollama, and how their events become a response of the
+ * client's API. Every such API is one of these; the way to Ollama and back is the same for all.
  */
 export interface ApiAdapter extends ParameterNames {
   readonly call: GenerateRequest;
-  /** What is asked after it, one by one; all answers are told in one. */
+  /** Calls after the first, one by one; one response has the events of all. */
   readonly further?: readonly GenerateRequest[];
-  /** Changes events before they are told; made anew for each answer. */
+  /** Changes events before they are written; made once for each response. */
   readonly adapt?: () => (event: OllamaEvent) => OllamaEvent;
   /** Keywords of the client's JSON Schema that the response is not held to; a header names them. */
   readonly ignoredKeywords?: readonly string[] | undefined;
@@ -20,7 +20,7 @@ export interface ApiAdapter extends ParameterNames {
 }
 
 /**
- * Tells a whole answer. It gets every event and the line it came as; the last one of each call has `done: true`, and
+ * Builds a buffered response. It gets every event and the line it came as; the last one of each call has `done: true`, and
  * then those of the next call follow.
  */
 export interface BufferedResponse {
@@ -29,12 +29,12 @@ export interface BufferedResponse {
   build(): string;
 }
 
-/** Tells an answer while it comes, call after call as a whole one. */
+/** Writes a response as its events come, call after call. */
 export interface StreamingResponse {
   readonly contentType: StreamType;
   /** What goes out for one event: nothing, one or several events of the API, the end of the stream with the last one. */
   write(event: OllamaEvent, line: string): string;
-  /** What goes out when the answer fails after it has begun. */
+  /** What goes out when the response fails after it has begun. */
   fail(error: ApiError): string;
   /**
    * Whether every response of the API ends with an event that says how it ended, so that none without it is taken for

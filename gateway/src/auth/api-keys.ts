@@ -77,7 +77,7 @@ export function digestOf(key: string): Buffer {
   return Buffer.from(hash("sha256", key, "hex"), "hex");
 }
 
-/** What tells two keys of one name apart in lists and logs: the beginning of the digest. */
+/** What distinguishes two keys of one name in lists and logs: the beginning of the digest. */
 export function keyId({ digest }: Pick<KeyDefinition, "digest">): string {
   return digest.toString("hex").slice(0, 8);
 }

@@ -81,7 +81,7 @@ export const KEY_FIELDS = Object.values(fields)
   .map(({ form }) => `[${form}]`)
   .join(" ");
 
-/** Reads one field of a line. What is wrong is told without the value, which may be a key by mistake. */
+/** Reads one field of a line. An error does not quote the value, which may be a key by mistake. */
 export function readField(
   name: string,
   value: string | undefined,

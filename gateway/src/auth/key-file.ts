@@ -9,7 +9,7 @@ export interface KeyFile {
   readonly keys: readonly KeyDefinition[];
 }
 
-/** Who is told of other keys, or of a problem that leaves the ones before in force. */
+/** Is notified of changed keys, or of a problem that leaves the former ones in force. */
 export interface KeyFileObserver {
   /** @throws Error when the keys cannot be taken: those before stay in force */
   changed(keys: readonly KeyDefinition[]): void;

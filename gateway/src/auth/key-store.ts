@@ -90,7 +90,7 @@ export class KeyStore {
     return this.#entries.length === 0;
   }
 
-  /** Clients have to be told apart. */
+  /** Clients have to be distinguished. */
   get hasMultiple(): boolean {
     return this.#entries.some(({ consumer }) => consumer !== this.#entries[0]?.consumer);
   }
@@ -118,7 +118,7 @@ export class KeyStore {
     );
   }
 
-  /** Looks at every key, however early one fits: the time taken tells nothing. */
+  /** Looks at every key, however early one matches, so that the time reveals nothing. */
   authenticate(presented: string): Authenticated | undefined {
     const digest = digestOf(presented);
     let found: Entry | undefined;

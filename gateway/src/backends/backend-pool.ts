@@ -54,15 +54,15 @@ export class BackendPool {
     void (this.members.isDynamic ? this.#discover().then(() => this.refresh()) : this.refresh());
   }
 
-  /** All of them have been asked at least once, whatever they said. */
+  /** Each of them has been probed at least once, whatever the result. */
   get looked(): boolean {
     return this.#looked;
   }
 
   /**
-   * Asks all of them anew, how they are and what they hold. Never rejects.
+   * Probes all of them again: their state and their models. Never rejects.
    *
-   * @param model what is looked for: while there are others, a server that is gone and did not hold it is asked, but
+   * @param model what is looked for: while there are others, a server that is gone and did not hold it is probed, but
    *   not waited for, as it may hang
    */
   async refresh(model?: string): Promise<void> {
@@ -82,7 +82,7 @@ export class BackendPool {
   }
 
   /**
-   * Asks for something that is answered at once and whole, of a server that holds the model.
+   * Sends a request whose response comes at once and complete to a server that holds the model.
    *
    * @throws ApiError the signal's reason, or what went wrong
    */
@@ -214,7 +214,7 @@ export class BackendPool {
       const ask = (): Promise<unknown> =>
         Promise.all([stocktaking || !backend.known ? backend.stock.join() : undefined, backend.state.join()]);
       await ask();
-      // What was asked before may have hung on a server that has come back meanwhile.
+      // An earlier probe may hang on a server that has come back meanwhile.
       if (wasAsked && !backend.alive) await ask();
     });
   }

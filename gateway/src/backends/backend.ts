@@ -267,7 +267,7 @@ export class Backend {
     }
   }
 
-  /** What a model was before it was pulled or made anew stays loaded beside it for a while; it is not asked any more. */
+  /** The former version of a model that was made again stays loaded beside it for a while; it gets no more requests. */
   #isCurrent({ name, digest }: OllamaRunning): boolean {
     const present = this.#present.get(canonicalModelName(name));
     return digest === undefined || present === undefined || digest === present;

@@ -6,7 +6,7 @@ import type { OllamaRunning } from "../ollama/types.ts";
 export interface RunnerRequirement {
   /** The model's one spelling. */
   readonly model: string;
-  /** The context asked for, in tokens; undefined means the server's default for the model. */
+  /** The requested context, in tokens; undefined means the server's default for the model. */
   readonly context: number | undefined;
   /** What it is to be loaded with beside that, as `runnerKeyOf` writes it; empty means the model's own. */
   readonly runner: string;
@@ -18,7 +18,7 @@ export interface NeededContext {
   readonly param: string;
 }
 
-/** How a load is asked for: the route decides what kind of model it is, the client how long it stays. */
+/** How a load is requested: the route decides what kind of model it is, the client how long it stays. */
 export interface ModelRequirement extends RunnerRequirement {
   /** The model's name as the client wrote it. */
   readonly name: string;

@@ -21,14 +21,14 @@ export interface LoadUnderWay {
 // What Ollama takes for "until it is stopped".
 const FOR_GOOD = -1;
 
-// A server that could not load a model is not asked again this soon to relieve another one.
+// A server that could not load a model is not tried again this soon to relieve another one.
 const FAILURE_COUNTS_MS = 10_000;
 
 const SHORTEST_KEPT_MS = 60_000;
 
 /**
  * Loads models on the gateway's own account, one request to Ollama for all that need the same model. Ollama gives a
- * load up when the client that asked for it leaves; here nobody can leave.
+ * load up when the client that requested it leaves; here nobody can leave.
  */
 export class ModelLoader {
   /** Called when a load has ended. */
@@ -70,7 +70,7 @@ export class ModelLoader {
     return failedAt !== undefined && performance.now() - failedAt < FAILURE_COUNTS_MS;
   }
 
-  /** Begins a load that is not under way on this server. Never rejects: how it ended is told by `onEnd`. */
+  /** Begins a load that is not under way on this server. Never rejects: `onEnd` gets the outcome. */
   async begin(backend: Backend, asked: ModelRequirement): Promise<void> {
     const forGood = asked.keepAlive === undefined && this.#keptLoaded.has(asked.model);
     const requirement = forGood ? { ...asked, keepAlive: FOR_GOOD } : asked;

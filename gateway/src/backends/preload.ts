@@ -6,7 +6,7 @@ export type LoadPath = "/api/generate" | "/api/embed";
 
 /**
  * Begins to load what is to stay loaded and is not, on each server that has it, one model after another. Called after
- * each look at the servers, so that one that was started anew is warm before it is asked. What a client had loaded
+ * each probe of the servers, so that one that was restarted is warm before its first request. What a client had loaded
  * with another context stays as it is: its next request would need that again.
  *
  * @param pathOf by which path of Ollama's a model is loaded: it refuses to generate with one that embeds

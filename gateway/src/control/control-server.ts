@@ -93,7 +93,7 @@ async function usageOf(usage: Controlled["usage"], month: string): Promise<strin
   }
 }
 
-/** What was asked cannot be done; the message says why. */
+/** The request cannot be fulfilled; the message says why. */
 class ControlError extends Error {
   override readonly name = "ControlError";
 }

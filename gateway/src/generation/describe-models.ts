@@ -3,7 +3,7 @@ import type { AppContext } from "../app-context.ts";
 import type { BackendPool } from "../backends/backend-pool.ts";
 import type { OllamaModel } from "../ollama/types.ts";
 
-// Models that Ollama is asked about at the same time.
+// How many models are looked up at Ollama at the same time.
 const IN_PARALLEL = 8;
 
 /**

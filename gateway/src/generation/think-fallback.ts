@@ -12,9 +12,9 @@ interface Place {
 }
 
 /**
- * Sends a call that asks the model to think, which is a preference: where the model cannot think as much as it is told,
- * it thinks as it can, and one that cannot think at all does not. Ollama refuses such a call before anything runs, but
- * may have counted its prompt for that; what it has refused once is not tried again.
+ * Sends a call whose model should think, which is a preference: a model that does not know the requested effort thinks
+ * at its own, and one that cannot think at all does not. Ollama rejects such a call before anything runs, but may have
+ * counted its prompt for that; what it has rejected once is not tried again.
  *
  * @param onIgnored called when the preference is given up
  * @throws ApiError of the call

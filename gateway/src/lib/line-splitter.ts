@@ -1,6 +1,6 @@
 const NEWLINE = 0x0a;
 
-/** The longest line taken: a whole answer is one line, and a line without an end must not fill the memory. */
+/** The longest line taken: a buffered response is one line, and a line without an end must not fill the memory. */
 const MAX_LINE_BYTES = 32 * 1024 * 1024;
 
 export class LineTooLongError extends Error {
@@ -44,7 +44,7 @@ export class LineSplitter {
     if (start < piece.length) this.#hold(piece.subarray(start));
   }
 
-  /** What came after the last newline is a line as well: a whole answer of Ollama has none. */
+  /** What came after the last newline is a line as well: a buffered response of Ollama has none. */
   end(): void {
     if (this.#heldBytes === 0) return;
     const line = Buffer.concat(this.#held, this.#heldBytes).toString("utf8");

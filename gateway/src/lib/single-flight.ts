@@ -1,7 +1,7 @@
 /** How a question ended: it was settled, one way or the other, or nothing at all came in time. */
 export type Outcome = "settled" | "timeout";
 
-/** A question that is asked once for all who want its answer while it is under way. It must not reject. */
+/** A task that runs once for all callers that come while it is under way. It must not reject. */
 export class SingleFlight {
   readonly #ask: () => Promise<Outcome>;
   #underWay: Promise<Outcome> | undefined;
@@ -23,8 +23,8 @@ export class SingleFlight {
   }
 
   /**
-   * Resolves with an answer that was asked for now: what is under way may tell of how it was before. Unless that is
-   * silence, which lasted until now: another question would only double the wait.
+   * Resolves with a result that was requested now: what is under way may report how things were before. The exception is
+   * a timeout, which lasted until now: another request would only double the wait.
    */
   async refresh(): Promise<void> {
     if ((await this.#underWay) !== "timeout") await this.join();

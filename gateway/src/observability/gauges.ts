@@ -18,7 +18,7 @@ export interface GaugeSources {
   readonly requiredModels: readonly string[];
 }
 
-/** The metrics that say how things stand; looked up when they are asked for, so that they cost a request nothing. */
+/** The metrics of the current state; read when they are scraped, so that they cost a request nothing. */
 export function registerGauges(
   registry: Registry,
   { scheduler: admission, backends, exporter, queueLimit, requiredModels }: GaugeSources,

@@ -24,7 +24,7 @@ const CUT_SHORT: ReadonlySet<string | undefined> = new Set([
   "shutting_down",
 ]);
 
-/** What came of one request, for its log line and its metrics. Holds no prompt and no answer unless told to. */
+/** The outcome of one request, for its log line and its metrics. Holds no texts unless `keepText` is called. */
 export class RequestRecord implements IndexedMember {
   /** Its place among those in flight. */
   index = 0;
@@ -45,7 +45,7 @@ export class RequestRecord implements IndexedMember {
   usage: Usage | undefined;
   /** Set once a request has been let in. */
   admitted: AdmittedRequest | undefined;
-  /** How long the client waited for the first token; estimated for a whole answer by what Ollama says of itself. */
+  /** How long the client waited for the first token; estimated for a buffered response from Ollama's own durations. */
   firstTokenMs: number | undefined;
   /** How long Ollama read the prompt and generated, as it says itself. */
   promptMs = 0;
@@ -62,7 +62,7 @@ export class RequestRecord implements IndexedMember {
   /** The body of the call that Ollama works on, the most tokens it may generate, and about how many it has to read. */
   #call: { readonly body: object; readonly maxOutput: number; prompt: number | undefined } | undefined;
 
-  /** What was asked, one for each answer, and what was answered; kept only when the configuration says so. */
+  /** The prompts, one for each response, and the responses; kept only when the configuration says so. */
   #prompts: unknown[] | undefined;
   readonly #texts: string[] = [];
 

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 
-/** Where one Ollama server is, and how many requests it runs at once when that is told. */
+/** Where one Ollama server is, and how many requests it runs at once where that is configured. */
 export interface BackendAddress {
   readonly host: string;
   readonly port: number;

@@ -102,7 +102,7 @@ export class OllamaClient {
           path,
           headers: traceparent === undefined ? GENERATE_HEADERS : { ...GENERATE_HEADERS, traceparent },
           body: toJson(body, isLarge),
-          // Ollama sends its headers with the first token, or with the whole answer when it does not stream.
+          // Ollama sends its headers with the first token, or with the complete response when it does not stream.
           headersTimeout: whole ? this.#timeouts.responseMs : this.#timeouts.firstTokenMs,
           bodyTimeout: this.#timeouts.idleMs,
         },
@@ -112,7 +112,7 @@ export class OllamaClient {
   }
 
   /**
-   * Asks for something that is answered at once and whole: what a model is, what is loaded.
+   * Sends a request whose response comes at once and complete: what a model is, what is loaded.
    *
    * @throws ApiError the signal's reason, or what went wrong
    */

@@ -15,7 +15,7 @@ interface RequestTraits {
  *
  * Only a request that its server cannot have in full is retried on another one, as nginx and Envoy do with requests that
  * are not idempotent: a request that broke one server would break the next. That includes a request written to an idle
- * connection that the server was just closing, which cannot be told from one that the server received. It is rare:
+ * connection that the server was just closing, which looks the same as one that the server received. It is rare:
  * Ollama never closes idle connections while it runs, and undici looks for a close before it reuses one.
  */
 export function fromConnectionError(
@@ -38,7 +38,7 @@ export function fromConnectionError(
   }
 }
 
-// Ollama tells its errors apart by their text only. The parameter is named as Ollama has it.
+// Ollama's errors differ in their text only. The parameter is named as Ollama has it.
 const knownMessages: readonly (readonly [RegExp, ErrorCode, string?])[] = [
   [/exceeds? (the )?((available|maximum) )?context/i, "context_length_exceeded"],
   [/does not support tools/i, "unsupported_parameter", "tools"],

@@ -97,7 +97,7 @@ export class GenerateStream implements DeliveryHandler, Abort<ApiError> {
     try {
       this.#lines.end();
       this.#options.reader.onPiece?.(nothingToHold);
-      // Asked first, because a whole answer is complete only now, and an error nobody needs is dear to make.
+      // Checked first: a buffered response is complete only now, and an error that nobody needs costs much to make.
       if (!this.#isSettled()) this.#settle(new ApiError("upstream_incomplete"));
     } catch (error) {
       this.#settle(asFailure(error));

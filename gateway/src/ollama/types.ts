@@ -16,7 +16,7 @@ export interface OllamaMessage {
   readonly tool_call_id?: string;
 }
 
-/** Only what was asked for is set: an absent option leaves the model its own default. */
+/** Only what the request has is set: an absent option leaves the model its own default. */
 export interface OllamaOptions {
   num_ctx?: number;
   num_predict?: number;
@@ -26,7 +26,7 @@ export interface OllamaOptions {
   stop?: readonly string[];
   presence_penalty?: number | null | undefined;
   frequency_penalty?: number | null | undefined;
-  /** Whatever else a client of the gateway asked for by Ollama's own name. */
+  /** Other options that a client sent under Ollama's own name. */
   [name: string]: unknown;
 }
 
@@ -69,11 +69,11 @@ export interface GenerateRequest {
   readonly isLarge?: boolean;
 }
 
-/** A request that is answered at once and whole. */
+/** A request whose response comes at once and complete. */
 export interface UnaryRequest {
   readonly method: "GET" | "POST";
   readonly path: string;
-  /** The model asked for, for the error when it is missing. */
+  /** The requested model, for the error when it is missing. */
   readonly model?: string;
   readonly body?: object;
   readonly isLarge?: boolean;

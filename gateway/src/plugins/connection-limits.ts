@@ -11,7 +11,7 @@ const STRANGERS_SHARE = 1 / 4;
 // How long a client has for its first request before it counts as such.
 const STRANGERS_GRACE_MS = 1000;
 
-// Requests that a connection may have under way: clients of HTTP/1.1 hardly ever send one before the last is answered.
+// Requests that a connection may have under way: clients of HTTP/1.1 hardly ever send one before they have a response.
 const MAX_PIPELINED = 16;
 
 // How often it is logged that connections are refused.

@@ -25,7 +25,7 @@ interface OriginCheckOptions {
 /**
  * Lets web pages of this machine, of desktop applications and of the allowed origins use the gateway (CORS), and rejects
  * what a page of another origin posts. A page may post text to any server without permission, and Ollama's API takes a
- * body of any content type: only the `Origin` tells such a request from one of a client. Comes before authentication,
+ * body of any content type: only the `Origin` makes such a request differ from a client's. Comes before authentication,
  * because preflight requests have no key.
  */
 export function checkOrigins(app: FastifyInstance, { allowedOrigins, needsKey }: OriginCheckOptions): void {

@@ -17,7 +17,7 @@ export interface QueueLimits {
   readonly length: number;
   /** How long one may wait for a slot, ms. */
   readonly timeoutMs: number;
-  /** How often those that wait for a load are told so, ms. */
+  /** How often clients that wait for a load get a comment, ms. */
   readonly loadingCommentMs: number;
 }
 
@@ -96,7 +96,7 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     this.#scheduler = scheduler;
   }
 
-  /** For what knows signals only; made when it is asked for. */
+  /** For code that takes only signals; made when first used. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
@@ -105,7 +105,7 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     return this.#controller.signal;
   }
 
-  /** One for each thing it has asked. */
+  /** One for each of its calls. */
   get allTimings(): readonly CallTimings[] {
     return this.#pastTimings === undefined ? [this.#timings] : [...this.#pastTimings, this.#timings];
   }
@@ -148,8 +148,8 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
   }
 
   /**
-   * Does the request's work on a server that can run it, as soon as it has a slot. When a server fails before anything
-   * of the answer was there, another one that can is asked.
+   * Does the request's work on a server that can run it, as soon as it has a slot. When a server fails before
+   * anything of the response was there, another one gets it.
    *
    * @throws ApiError
    */
@@ -215,7 +215,7 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     this.lastFailure = failure;
   }
 
-  /** Who sent it: the consumer; without keys nobody can be told apart, so the same request stands for the same client. */
+  /** Who sent it: the consumer. Without keys all clients look the same, so the same request stands for the same client. */
   #source(): string {
     return this.key === "" ? fingerprintOf(this.#body) : this.key;
   }
@@ -253,7 +253,7 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     const turn = new Promise<void>((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
-    // A load has a deadline of its own; the time after it counts anew.
+    // A load has a deadline of its own; the time after it starts again at zero.
     this.#deadline = setInterval(() => {
       if (!this.waitsForLoad) this.proceed(tooLate());
     }, timeoutMs);

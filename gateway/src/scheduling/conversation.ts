@@ -1,6 +1,6 @@
 import { fingerprintOf } from "../lib/fingerprint.ts";
 
-// A conversation that has no user's message in its beginning is told apart by that beginning.
+// A conversation that has no user's message in its beginning is identified by that beginning.
 const MAX_LEADING = 8;
 
 interface Message {

@@ -4,7 +4,7 @@ import type { Backend } from "../backends/backend.ts";
 import type { BackendPool } from "../backends/backend-pool.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 
-/** What a drain tells of itself, a line at a time. */
+/** Takes the progress of a drain, a line at a time. */
 export type Report = (line: string) => void;
 
 // How long an edge may take to notice that it is to send requests elsewhere: it asks every second.
@@ -41,7 +41,7 @@ export class DrainController {
   /** Tells the edge to send requests elsewhere, and waits until those that are here have ended. */
   async drainSelf(timeoutMs: number, say: Report): Promise<void> {
     clearTimeout(this.#leaving);
-    // Whoever asked for it may have died before it replaced the gateway.
+    // Whoever started it may have died before it replaced the gateway.
     this.#leaving = setTimeout(() => {
       this.#leaving = undefined;
     }, timeoutMs + RETURN_MS).unref();
@@ -90,7 +90,7 @@ export class UnknownServer extends Error {
   override readonly name = "UnknownServer";
 }
 
-/** Waits until there are none, tells how many there are still, and says so when they are given up. */
+/** Waits until there are none, reports how many are left, and says so when they are given up. */
 async function ended(count: () => number, timeoutMs: number, say: Report): Promise<void> {
   const requests = () => `${count()} ${count() === 1 ? "request" : "requests"}`;
   const started = performance.now();

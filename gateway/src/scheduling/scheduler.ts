@@ -110,7 +110,7 @@ export class Scheduler {
   }
 
   /**
-   * A load has ended; when it failed, those that waited for it try another server or are told why. A load whose context
+   * A load has ended; when it failed, those that waited for it try another server or get the error. A load whose context
    * a client chose and that broke the server is not tried on the next.
    */
   loadEnded({ backend, requirement, error }: LoadOutcome): void {

@@ -134,7 +134,7 @@ export class WaitQueue {
   /**
    * Offers what has come free: round after round over the keys, one request each, until none can run.
    *
-   * @param serve whether the request is served; otherwise nobody of its group can be. What keeps it is told to all.
+   * @param serve whether the request is served; otherwise none of its group can be, for the same reason.
    * @param isOver whether nothing is left to be had
    */
   offer(serve: (admitted: AdmittedRequest, state: WaitState) => boolean, isOver: () => boolean): void {

@@ -26,7 +26,7 @@ export function redirect({ response }: Call, location: string, status = 302): vo
   response.end();
 }
 
-/** A file, or the range of it that is asked for; slow, cut or corrupted if the faults say so. */
+/** A file, or the requested range of it; slow, cut or corrupted if the faults say so. */
 export function sendFile(call: Call, file: string, type = "application/octet-stream"): void {
   const { request, response, path, faults } = call;
   const { size } = statSync(file);

@@ -9,7 +9,7 @@ export interface StandInSettings {
   readonly company: { readonly certificate: string; readonly key: string };
   /** Whether the proxy looks into TLS; then it is given the authority of the sites. */
   readonly inspectedAuthority: string | undefined;
-  /** What was asked, a line of JSON each. */
+  /** The requests, a line of JSON each. */
   readonly journal: string;
   /** Read at every request; see Faults. */
   readonly faults: string;

@@ -25,7 +25,7 @@ export function toOllamaOptions(asked: Partial<Sampling>, limit?: number | null)
   return options;
 }
 
-/** Writes what was asked for beyond the API's own parameters into Ollama's request. */
+/** Writes the parameters beyond the API's own into Ollama's request. */
 export function applyExtensions(request: Extensible, asked: Extensions): void {
   if (asked.options != null) request.options = { ...asked.options, ...request.options };
   if (asked.num_ctx != null) request.options.num_ctx = asked.num_ctx;

@@ -53,7 +53,7 @@ export function unsupportedFlag(why: string): z.ZodType {
 }
 
 /**
- * Reads a body by its schema, leniently unless told otherwise: an unknown parameter is left out, and null is absent.
+ * Reads a body by its schema, leniently by default: an unknown parameter is left out, and null is absent.
  *
  * @throws ApiError that names the first wrong parameter in `param`
  */

@@ -96,7 +96,7 @@ function toOutputFormat(format: ChatRequest["response_format"]): OutputFormat {
   }
 }
 
-/** OpenAI tells seven efforts apart, Ollama three and none. */
+/** OpenAI has seven efforts, Ollama three and none. */
 export function toOllamaThink(effort: z.output<typeof effortSchema>): boolean | string {
   switch (effort) {
     case "none":

@@ -53,7 +53,7 @@ export function toLogprob({ token, logprob, bytes, top_logprobs: top }: OllamaLo
   };
 }
 
-/** Builds a `chat.completion` of the events of a whole answer. */
+/** Builds a `chat.completion` of the events of a buffered response. */
 export class CompletionBuilder implements BufferedResponse {
   readonly #identity: AnswerIdentity;
   #content = "";

@@ -12,7 +12,7 @@ import { serverOptions } from "../common/server-options.ts";
  */
 export const MAX_TOOLS = 512;
 
-// What was sent before is read anew each time: nothing is cached, and nothing changes by it.
+// Earlier messages are read again with each request: nothing is cached, and caching hints change nothing.
 export const breakpoint = { prompt_cache_breakpoint: ignored };
 
 const textPart = object({ type: z.literal("text"), text: z.string(), ...breakpoint });
@@ -172,7 +172,7 @@ export const tokenLimit = z.int().min(-2).nullish().describe("0, -1 and -2: no l
 export const effort = z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"]);
 const penalty = z.number().min(-2).max(2).nullish();
 
-/** What Ollama can be asked for beyond OpenAI's API; every generating route takes it. */
+/** Ollama's parameters beyond OpenAI's API; every generating route takes them. */
 export const extensions = {
   keep_alive: z
     .union([z.string(), z.number()])
@@ -226,7 +226,7 @@ export const streamOptions = object(
   "stream_options",
 ).nullish();
 
-/** What can be asked of a conversation, apart from the messages, the model, and whether it streams. */
+/** The parameters of a conversation, apart from the messages, the model, and whether it streams. */
 export const chatParameters = {
   max_tokens: tokenLimit,
   max_completion_tokens: tokenLimit,

@@ -9,7 +9,7 @@ import { isEmptyObject } from "../common/noop-values.ts";
 import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
 import { textsIn, tokenIds } from "../common/token-ids.ts";
 
-/** How many prompts one request may have. They run one after another, and a whole answer keeps all their texts. */
+/** How many prompts one request may have. They run one after another, and a buffered response keeps all their texts. */
 const MAX_PROMPTS = 128;
 
 /** The body of `POST /v1/completions`. */
