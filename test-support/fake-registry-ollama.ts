@@ -16,6 +16,8 @@ export class FakeOllama {
   readonly creations: Record<string, unknown>[] = [];
   /** Every change of a name, in order: "copy a b", "delete a", "unload a". */
   readonly changes: string[] = [];
+  /** What the next deletions fail with, after they have deleted the model. */
+  readonly deletionErrors: string[] = [];
   /** What a pull makes of a model: another one for another digest. */
   registryDigest = "d".repeat(64);
   /** Names that are loaded, and how long they are kept if that was said. */
@@ -63,9 +65,13 @@ export class FakeOllama {
         this.changes.push(`copy ${String(body["source"])} ${String(body["destination"])}`);
         return void answer(200, {});
       }
-      case "DELETE /api/delete":
+      case "DELETE /api/delete": {
         this.changes.push(`delete ${String(body["model"])}`);
-        return void answer(this.models.delete(body["model"] ?? "") ? 200 : 404, {});
+        const wasThere = this.models.delete(body["model"] ?? "");
+        const error = this.deletionErrors.shift();
+        if (error !== undefined) return void answer(500, { error });
+        return void answer(wasThere ? 200 : 404, {});
+      }
       case "GET /api/ps":
         return void answer(200, { models: [...this.loaded.keys()].map((name) => this.#running(name)) });
       case "POST /api/embed":

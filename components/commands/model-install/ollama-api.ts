@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import { z } from "zod";
 import { type InstalledModel, parseModelList } from "../../config/installed-models.ts";
@@ -51,6 +52,8 @@ interface CallOptions {
 
 // Ollama gives a load up itself that does not get on for 5 minutes. This is for one that gets on.
 const loadTimeout = 1_800_000;
+const DELETE_ATTEMPTS = 5;
+const DELETE_RETRY_MS = 100;
 
 export class OllamaApi {
   readonly url: string;
@@ -71,13 +74,18 @@ export class OllamaApi {
 
   /** Deletes a model; false when there was none of that name. */
   async delete(model: string): Promise<boolean> {
-    try {
-      const { body } = await this.#call("DELETE", "/api/delete", { body: { model } });
-      await body.dump();
-      return true;
-    } catch (error) {
-      if (error instanceof OllamaError && error.status === 404) return false;
-      throw error;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const { body } = await this.#call("DELETE", "/api/delete", { body: { model } });
+        await body.dump();
+        return true;
+      } catch (error) {
+        if (!(error instanceof OllamaError)) throw error;
+        if (error.status === 404) return attempt > 1;
+        // Of two deletions at the same time, Ollama fails the one that finds a folder gone which the other has emptied.
+        if (error.status < 500 || attempt === DELETE_ATTEMPTS) throw error;
+        await sleep(attempt * DELETE_RETRY_MS);
+      }
     }
   }
 

@@ -236,6 +236,28 @@ describe("deleting a model", () => {
     expect(server.models.size).toBe(0);
   });
 
+  it("tries again when another deletion at the same time was in its way", async () => {
+    const { server, url } = await fake();
+    server.models.set("tiny:1b", { digest: "e", size: 5 });
+    server.deletionErrors.push("lstat manifests/library/tiny: no such file or directory");
+    expect(await run("delete-model", { OLLAMA_URL: url })).toMatchObject({
+      code: 0,
+      stdout: "tiny:1b is deleted\n",
+    });
+    expect(server.changes).toEqual(["delete tiny:1b", "delete tiny:1b"]);
+  });
+
+  it("fails and says why when Ollama goes on failing", async () => {
+    const { server, url } = await fake();
+    server.deletionErrors.push(...Array.from({ length: 9 }, () => "disk is read-only"));
+    const { code, stderr } = await run("delete-model", { OLLAMA_URL: url });
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining("does not delete tiny:1b: disk is read-only"),
+    ]);
+    expect(server.changes).toHaveLength(5);
+  });
+
   it("keeps nobody from taking the stack down when the server is gone", async () => {
     const { code, stderr } = await run("delete-model", { OLLAMA_URL: "http://127.0.0.1:1" });
     expect(code).toBe(0);
