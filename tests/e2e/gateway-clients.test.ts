@@ -37,8 +37,11 @@ const endless = {
 beforeAll(async () => {
   await project.pulumi("stack", "init", project.stack);
   const [first] = project.configured("models") as object[];
-  // Who sets no limit, as ollama run, does not have so small a model go on for minutes.
-  project.configure({ models: [{ ...first, keepLoaded: true, parameters: { num_predict: 128 } }] });
+  // Who sets no limit, as ollama run, does not have so small a model go on for minutes. Several threads would wait for
+  // each other at every step, while other tests have the cores.
+  project.configure({
+    models: [{ ...first, keepLoaded: true, parameters: { num_predict: 128, num_thread: 1 } }],
+  });
   await project.pulumi("up", "--yes", "--skip-preview");
   outputs = await project.outputs();
   url = outputs.gatewayUrl;
