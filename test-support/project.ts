@@ -1,6 +1,7 @@
 import { spawn, execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
+  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -14,6 +15,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parse, stringify } from "yaml";
+import { recordPath } from "../components/resources/gateway-image/bundle-cache.ts";
+import { bundleGateway, gatewayContext } from "../components/resources/gateway-image/bundle.ts";
 import type { PrivateEngine } from "./private-engine.ts";
 import { processTree } from "./process-tree.ts";
 import { readOutputs, type StackOutputs } from "../scripts/stack/outputs.ts";
@@ -27,6 +30,9 @@ export interface Result {
 
 // Longer than any command takes, and short enough that a test which runs one that hangs says so before its own end.
 const commandsEndWithinMs = 4 * 60_000;
+
+/** Names a folder for what Node.js compiles of the copies, most of which is the same for all. */
+export const compiledVariable = "OLLAMA_STACK_TEST_COMPILED";
 
 interface Options {
   /** Name of the stack, unique among the tests. */
@@ -62,6 +68,7 @@ export class Project {
       cpSync(file, target);
     }
     symlinkSync(join(process.cwd(), "node_modules"), join(this.folder, "node_modules"));
+    copyBundle(this.folder);
     this.#configFile = join(this.folder, `Pulumi.${settingsOf}.yaml`);
     const base = process.env["OLLAMA_STACK_WORLD"] === "built" ? "Pulumi.local.yaml" : "Pulumi.dev.yaml";
     writeFileSync(this.#configFile, readFileSync(base));
@@ -78,7 +85,7 @@ export class Project {
       PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
       PULUMI_STACK: stack,
       // What is compiled of the copy goes with it.
-      NODE_COMPILE_CACHE: join(this.folder, ".compiled"),
+      NODE_COMPILE_CACHE: process.env[compiledVariable] ?? join(this.folder, ".compiled"),
       ...(engine === undefined ? {} : { DOCKER_HOST: engine.host }),
     };
     delete this.env["PULUMI_CONFIG_PASSPHRASE_FILE"];
@@ -175,6 +182,14 @@ export class Project {
     if (result.code === 0) rmSync(this.folder, { recursive: true, force: true });
     else throw new Error(`destroying ${this.stack} failed:\n${result.output}`);
   }
+}
+
+/** Gives a copy of the project the gateway's bundle, which takes seconds to make and is the same while sources are. */
+function copyBundle(folder: string): void {
+  const outdir = join(gatewayContext, "dist");
+  bundleGateway(process.cwd(), outdir);
+  cpSync(outdir, join(folder, outdir), { recursive: true });
+  copyFileSync(recordPath(process.cwd(), outdir), recordPath(folder, outdir));
 }
 
 /** What an engine has of a stack that was taken down with all that is its. */

@@ -1,8 +1,11 @@
 // npm test: everything, the life of a real stack included; arguments go to vitest. OLLAMA_STACK_TEST_ENGINE says on
 // which engines: see CONTRIBUTING.md.
-import { hostname } from "node:os";
+import { mkdtempSync, rmSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
 import { notApplicable } from "../../test-support/applicable.ts";
 import { PrivateEngine } from "../../test-support/private-engine.ts";
+import { compiledVariable } from "../../test-support/project.ts";
 import { whyNoReleasedWorld } from "../../test-support/released/requirements.ts";
 import { fetchBrowser } from "../../test-support/browser-program.ts";
 import { fetchSshServer } from "../../test-support/ssh-server.ts";
@@ -21,12 +24,13 @@ const variable = "OLLAMA_STACK_TEST_ENGINE";
 await command("test", async ({ options, operands, passed }) => {
   const asked = process.env[variable] ?? "";
   const counts: Counts[] = [];
+  const compiled = mkdtempSync(join(tmpdir(), "ollama-stack-compiled-"));
   try {
     if (!["", "machine", "current"].includes(asked))
       throw new Error(`${variable} is "${asked}", but must be machine, current or empty`);
     const session = await openSession({ ...options, currentEngine: asked !== "machine" });
     const rest = [...operands, ...passed];
-    const work = { ...session, rest };
+    const work = { ...session, rest, env: { ...session.env, [compiledVariable]: compiled } };
     const builds = session.world === "built";
     if (asked === "current" && !builds) throw new Error(`${variable}=current needs the world built`);
     // Whoever names tests means these, on one engine.
@@ -53,6 +57,7 @@ await command("test", async ({ options, operands, passed }) => {
     counts.push({ passed: 0, failed: 1 });
     throw error;
   } finally {
+    rmSync(compiled, { recursive: true, force: true });
     process.exitCode = summarize(counts);
   }
 });

@@ -7,6 +7,13 @@ import { z } from "zod";
 const digests = z.record(z.string(), z.string());
 const record = z.object({ inputs: digests, outputs: digests });
 
+/** @param outdir the bundle's folder, from the project's */
+export function recordPath(projectRoot: string, outdir: string): string {
+  // Several copies of the project may share what is installed.
+  const id = createHash("sha256").update(join(projectRoot, outdir)).digest("hex").slice(0, 16);
+  return join(projectRoot, "node_modules", ".cache", "ollama-stack", `bundle-${id}.json`);
+}
+
 /**
  * What a bundle was made of, so that making it again, which takes longer than all else in a preview, can be left out. It
  * goes by contents, not by times: a checkout may set those as it likes.
@@ -18,9 +25,7 @@ export class BundleRecord {
   /** @param outdir the bundle's folder, from the project's */
   constructor(projectRoot: string, outdir: string) {
     this.#root = projectRoot;
-    // Several copies of the project may share what is installed.
-    const id = createHash("sha256").update(join(projectRoot, outdir)).digest("hex").slice(0, 16);
-    this.#path = join(projectRoot, "node_modules", ".cache", "ollama-stack", `bundle-${id}.json`);
+    this.#path = recordPath(projectRoot, outdir);
   }
 
   /** The files of the bundle, from the project's folder, if they and all they were made of are as they were. */
