@@ -19,12 +19,6 @@ afterAll(async () => {
   expect(leftovers(project.stack)).toEqual(nothingLeft);
 });
 
-/** Any image that is on the engine. */
-function someImage(): string {
-  const [image = ""] = execFileSync("docker", ["image", "ls", "--quiet"], { encoding: "utf8" }).split("\n");
-  return image;
-}
-
 /** Waits until the output of a run matches. */
 async function seeing(run: ReturnType<typeof up>, seen: RegExp): Promise<void> {
   const deadline = Date.now() + 120_000;
@@ -34,12 +28,19 @@ async function seeing(run: ReturnType<typeof up>, seen: RegExp): Promise<void> {
   }
 }
 
-/** Starts an update and kills it with everything it started as soon as its output matches. */
-async function killWhen(seen: RegExp): Promise<void> {
+/** Starts an update and kills it with everything it started as soon as its output matches; returns that. */
+async function killWhen(seen: RegExp): Promise<string> {
   const run = up();
   await seeing(run, seen);
   process.kill(-run.pid, "SIGKILL");
-  await run.done;
+  return (await run.done).output;
+}
+
+const lockCleared = /The lock was left by a run that was killed \(pid \d+\): clearing it/;
+
+/** The same with an update that goes on from one that was killed. */
+async function killNextWhen(seen: RegExp): Promise<void> {
+  expect(await killWhen(seen)).toMatch(lockCleared);
 }
 
 /**
@@ -96,26 +97,37 @@ it("an update that failed ends, although its program does not", async () => {
   expect(output).toContain("update failed");
 });
 
+/** Has an update go on from what was killed, to its end, and takes the stack down. */
+async function finishNext(): Promise<void> {
+  const { code, output } = await up().done;
+  expect(code, output).toBe(0);
+  expect(output).toMatch(lockCleared);
+  await project.pulumi("preview", "--expect-no-changes");
+  await project.pulumi("destroy", "--yes", "--skip-preview");
+  expect(leftovers(project.stack)).toEqual(nothingLeft);
+}
+
 describe("an update that is killed", () => {
+  it("while the gateway's image is built, is finished by the next one", async () => {
+    await killWhen(/gateway-image creating/);
+    await finishNext();
+  });
+
+  // Each goes on from where the one before was killed, and is killed further on.
   it.each([
     [
       "while the network is made, in the middle of writing that down",
       killWhileStateIsWritten,
       /network-bridge creating/,
     ],
-    ["while a container is made", killWhen, /ollama-container creating/],
-    ["while a model is pulled", killWhen, /pulling manifest/],
-    ["while the gateway's image is built", killWhen, /gateway-image creating/],
-    ["while the gateway's container is made", killWhen, /gateway-container creating/],
-  ])("%s, is finished by the next one", async (_when, kill, seen) => {
+    ["while a container is made", killNextWhen, /ollama-container creating/],
+    ["while a model is pulled", killNextWhen, /pulling manifest/],
+    ["while the gateway's container is made", killNextWhen, /gateway-container creating/],
+  ])("%s, leaves what the next one can go on from", async (_when, kill, seen) => {
     await kill(seen);
-    const { code, output } = await up().done;
-    expect(code, output).toBe(0);
-    expect(output).toMatch(/The lock was left by a run that was killed \(pid \d+\): clearing it/);
-    await project.pulumi("preview", "--expect-no-changes");
-    await project.pulumi("destroy", "--yes", "--skip-preview");
-    expect(leftovers(project.stack)).toEqual(nothingLeft);
   });
+
+  it("is finished by the next one after all of them", finishNext);
 
   it("is taken down whole by npm run destroy", async () => {
     await killWhen(/ollama-container creating/);
@@ -130,7 +142,7 @@ describe("an update that is killed", () => {
     try {
       await leaveHalfMade(
         ["network", "create", network],
-        ["container", "create", "--name", container, someImage()],
+        ["container", "create", "--name", container, String(project.configured("ollamaImage"))],
       );
       const { code, output } = await up().done;
       expect(code, output).toBe(0);
