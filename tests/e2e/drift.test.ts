@@ -4,11 +4,12 @@ import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import { docker, inspect, recreate } from "../../test-support/by-hand.ts";
 import { leftovers, Project, type Result } from "../../test-support/project.ts";
 import { expectApplied } from "./applied-inputs.ts";
-import { foreignContainer } from "./refused-updates.ts";
+import { foreignContainerOf } from "./refused-updates.ts";
 
 // What somebody changes by hand is found by npm run drift, and repaired by npm run up.
 const project = new Project({ stack: "drift", ollamaPort: 18408, gatewayPort: 18400 });
 const network = "ollama_network_drift";
+const foreignContainer = foreignContainerOf(project.stack);
 const idle = "setInterval(() => {}, 1000)";
 let outputs: StackOutputs;
 
@@ -16,7 +17,11 @@ const drift = () =>
   project.run(process.execPath, ["scripts/commands/drift.ts", "--stack", project.stack]).done;
 const up = () => project.run(process.execPath, ["scripts/commands/up.ts", "--stack", project.stack]).done;
 
-const imageName = (id: string) => docker("image", "inspect", "--format", "{{index .RepoTags 0}}", id);
+/** The stack's name of an image, which other stacks may have, too. */
+const imageName = (id: string) =>
+  (JSON.parse(docker("image", "inspect", "--format", "{{json .RepoTags}}", id)) as string[]).find((name) =>
+    name.includes(`-${project.stack}-`),
+  ) ?? expect.fail(id);
 const imageId = (name: string) => docker("image", "inspect", "--format", "{{.Id}}", name);
 const short = (id: string) => id.replace("sha256:", "").slice(0, 12);
 
@@ -163,7 +168,7 @@ describe("a network", () => {
     expect([refused.code, refused.output]).toEqual([
       1,
       expect.stringMatching(
-        /has to go: joined-by-hand to ollama_network_drift\. Disconnect them \(docker network disconnect ollama_network_drift joined-by-hand\), or have it done: npm run up -- --stack drift --disconnect/,
+        /has to go: drift-joined-by-hand to ollama_network_drift\. Disconnect them \(docker network disconnect ollama_network_drift drift-joined-by-hand\), or have it done: npm run up -- --stack drift --disconnect/,
       ),
     ]);
     expect(isUntouched).toBe(true);

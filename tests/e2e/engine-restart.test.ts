@@ -11,7 +11,7 @@ let project: Project;
 beforeAll(async () => {
   engine = await PrivateEngine.start({ name: "again", kind });
   engine.provide();
-  project = new Project({ stack: "again", ollamaPort: 18708, gatewayPort: 18700, engine });
+  project = new Project({ stack: "again", ollamaPort: 18738, gatewayPort: 18730, engine });
   await project.pulumi("stack", "init", project.stack);
 });
 afterAll(async () => {
@@ -43,7 +43,7 @@ async function ready(): Promise<void> {
   const deadline = Date.now() + 60_000;
   for (;;) {
     const status = await Promise.resolve()
-      .then(() => engine.fetch("http://127.0.0.1:18700/ready").status)
+      .then(() => engine.fetch("http://127.0.0.1:18730/ready").status)
       .catch(() => 0);
     if (status === 200) return;
     if (Date.now() > deadline) throw new Error(`the gateway answers ${String(status)} after 60 s`);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import { describeSmoke } from "../smoke/suite.ts";
 import { describeReadOnlyCheckout } from "./read-only-checkout.ts";
-import { describeRefusals, foreignContainer } from "./refused-updates.ts";
+import { describeRefusals, foreignContainerOf } from "./refused-updates.ts";
 import { keptLoaded } from "./kept-loaded.ts";
 import { previewSteps } from "./preview-steps.ts";
 import { leftovers, Project } from "../../test-support/project.ts";
@@ -295,7 +295,7 @@ describe("a change", () => {
 
 describe("another stack", () => {
   it("fits on the same host when its ports differ", async () => {
-    const other = new Project({ stack: "other", ollamaPort: 18108, gatewayPort: 18100 });
+    const other = new Project({ stack: "other", ollamaPort: 18018, gatewayPort: 18010 });
     try {
       await other.pulumi("stack", "init", other.stack);
       await other.pulumi("up", "--yes", "--skip-preview");
@@ -317,7 +317,7 @@ describe("destroy", () => {
     const command = ["scripts/commands/destroy.ts", "--yes", "--disconnect"];
     const { code, output } = await project.run(process.execPath, command).done;
     expect(code, output).toBe(0);
-    expect(inspect(foreignContainer, ".State.Running")).toBe(true);
+    expect(inspect(foreignContainerOf(project.stack), ".State.Running")).toBe(true);
     expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
   });
 

@@ -24,7 +24,7 @@ beforeAll(async () => {
   const [, minor] = engine.docker("version", "--format", "{{.Server.APIVersion}}").split(".");
   isOpen = Number(minor) < 48;
   engine.provide();
-  project = new Project({ stack: "near", ollamaPort: 18808, gatewayPort: 18800, engine });
+  project = new Project({ stack: "near", ollamaPort: 18838, gatewayPort: 18830, engine });
   await project.pulumi("stack", "init", project.stack);
   execFileSync("ip", ["route", "replace", subnet, "via", engine.address]);
 });
@@ -79,7 +79,7 @@ const neighbourReaches = async () => [
 /** The status of the gateway for a request with a Host header of its own. */
 function statusFor(host: string): number {
   const script = `
-    const options = { host: "127.0.0.1", port: 18800, path: "/v1/models", headers: { host: process.argv[1] } };
+    const options = { host: "127.0.0.1", port: 18830, path: "/v1/models", headers: { host: process.argv[1] } };
     require("node:http").get(options, (response) => {
       console.log(response.statusCode);
       response.destroy();
@@ -108,8 +108,8 @@ describe("a neighbour of the engine's host", () => {
       }
     }
     expect(await neighbourReaches()).toEqual([false, false]);
-    expect(engine.fetch("http://127.0.0.1:18800/ready").status).toBe(200);
-    expect(engine.fetch("http://127.0.0.1:18808/api/version").status).toBe(200);
+    expect(engine.fetch("http://127.0.0.1:18830/ready").status).toBe(200);
+    expect(engine.fetch("http://127.0.0.1:18838/api/version").status).toBe(200);
     expect(await production()).not.toContain("neighbours-kept-out");
     const { code, output } = await up();
     expect(code, output).toBe(0);
@@ -119,9 +119,9 @@ describe("a neighbour of the engine's host", () => {
 });
 
 it("a page that has its own name lead to the gateway is refused, the stack's own names are not", () => {
-  expect(statusFor("evil.example:18800")).toBe(421);
+  expect(statusFor("evil.example:18830")).toBe(421);
   for (const host of [
-    "localhost:18800",
+    "localhost:18830",
     "gateway:8000",
     "ollama-stack-near-gateway",
     "gateway.ollama_network_near",

@@ -5,11 +5,12 @@ import { afterAll, expect, it } from "vitest";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import type { Project } from "../../test-support/project.ts";
 
-/** A container that somebody attached to the stack's network by hand. */
-export const foreignContainer = "joined-by-hand";
+/** A container that somebody attached to the network of a stack by hand; its name is none of that stack's. */
+export const foreignContainerOf = (stack: string) => `${stack}-joined-by-hand`;
 
 /** What is refused before anything goes; leaves the foreign container attached. */
 export function describeRefusals(project: Project, outputs: () => StackOutputs): void {
+  const foreignContainer = foreignContainerOf(project.stack);
   const isReady = async () => (await fetch(`${outputs().gatewayUrl}/ready`)).ok;
   afterAll(() => {
     execFileSync("docker", ["container", "rm", "--force", foreignContainer], { stdio: "ignore" });
@@ -30,7 +31,7 @@ export function describeRefusals(project: Project, outputs: () => StackOutputs):
     ];
     execFileSync("docker", [...run, "--entrypoint", "node", image, "--eval", "setInterval(() => {}, 1000)"]);
     const refused =
-      /attached to a network of it that has to go: joined-by-hand to ollama_network_life\. Disconnect them \(docker network disconnect ollama_network_life joined-by-hand\), or have it done: npm run /;
+      /attached to a network of it that has to go: life-joined-by-hand to ollama_network_life\. Disconnect them \(docker network disconnect ollama_network_life life-joined-by-hand\), or have it done: npm run /;
     const destroy = await script("destroy", "--yes");
     expect([destroy.code, destroy.output]).toEqual([1, expect.stringMatching(refused)]);
     project.configure({ networkName: "another_life" });

@@ -41,7 +41,7 @@ beforeAll(async () => {
     },
   });
   ssh = await startSshServer(engine);
-  project = new Project({ stack: "far", ollamaPort: 18908, gatewayPort: 18900 });
+  project = new Project({ stack: "far", ollamaPort: 18928, gatewayPort: 18920 });
   project.configure({
     dockerHost: `tcp://${engine.address}:2376`,
     dockerCertPath: certificates.client,
@@ -124,10 +124,10 @@ describe("over TCP with TLS", () => {
 
   it("npm run forward brings its ports to this machine until it is interrupted", async () => {
     await forwarding(async (said) => {
-      expect((await fetch("http://127.0.0.1:18900/ready")).status, said).toBe(200);
-      expect((await fetch("http://127.0.0.1:18908/api/version")).status).toBe(200);
+      expect((await fetch("http://127.0.0.1:18920/ready")).status, said).toBe(200);
+      expect((await fetch("http://127.0.0.1:18928/api/version")).status).toBe(200);
     });
-    await expect(fetch("http://127.0.0.1:18900/ready")).rejects.toThrow();
+    await expect(fetch("http://127.0.0.1:18920/ready")).rejects.toThrow();
     const containers = engine.docker("container", "ls", "--all", "--format", "{{.Names}}");
     expect(containers.trim().split("\n").sort()).toEqual([
       "ollama-stack-far-gateway",
@@ -265,8 +265,8 @@ describe("over ssh", () => {
     const file = join(folder, "root.crt");
     engine.docker("container", "cp", `ollama-stack-far-edge:${authorityPath}`, file);
     await forwarding(async (said) => {
-      expect(said).toContain("gateway: https://localhost:18900\n");
-      expect(await statusOf("https://localhost:18900/ready", readFileSync(file, "utf8"))).toBe(200);
+      expect(said).toContain("gateway: https://localhost:18920\n");
+      expect(await statusOf("https://localhost:18920/ready", readFileSync(file, "utf8"))).toBe(200);
     }, ssh.env);
   });
 

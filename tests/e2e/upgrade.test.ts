@@ -7,7 +7,7 @@ import { previewSteps } from "./preview-steps.ts";
 
 // A stack that an earlier version deployed, taken over by the current one in the same clone.
 const former = "a83203ece85debe9c38bfa64e6b6914fbd86a48d";
-const project = new Project({ stack: "upgrade", ollamaPort: 18608, gatewayPort: 18600 });
+const project = new Project({ stack: "upgrade", ollamaPort: 18648, gatewayPort: 18640 });
 let before: StackOutputs;
 let installedAt: string;
 
