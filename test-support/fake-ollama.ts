@@ -85,6 +85,8 @@ export class FakeOllama {
   /** What `/api/show` says of every model's own parameters, as a Modelfile has them. */
   parameters: string | undefined;
   port = 0;
+  /** Before it says which models it has. */
+  tagsAfter: Promise<unknown> = Promise.resolve();
   /** Breaks the connection of a generating request off when its headers are there and its body is not. */
   cutsBodies = false;
   #script: ((body: OllamaChatRequest) => readonly Step[] | undefined) | undefined;
@@ -161,6 +163,7 @@ export class FakeOllama {
     this.#begun.add(path);
     for (const resolve of this.#waiting.splice(0)) resolve();
     const text = Buffer.concat(await request.toArray()).toString();
+    if (path === "/api/tags") await this.tagsAfter;
     const told = this.#told(path);
     if (told !== undefined) {
       this.asked.push(path);

@@ -10,8 +10,9 @@ import type { FinishedRequests } from "./finished-requests.ts";
 import type { Viewer } from "./viewer.ts";
 
 const MAX_CONSOLES = 32;
-// Of a key without the admin flag, so that it leaves some to the others.
+// Of one key without the admin flag, and of all of them: the others leave some to admins.
 const MAX_OF_KEY = 8;
+const MAX_WITHOUT_ADMIN = 24;
 
 const TICK_MS = 1000;
 // More than a page can show in a second.
@@ -96,17 +97,13 @@ export class Consoles {
   }
 
   #requireRoom({ admin, consumer }: Viewer): void {
-    if (this.#open.size >= MAX_CONSOLES) {
-      throw new ApiError("consoles_full", {
-        message: `As many consoles are open as the gateway allows (${MAX_CONSOLES}). Close one, or retry later.`,
-      });
-    }
+    if (this.#open.size >= MAX_CONSOLES) throw full(MAX_CONSOLES, "");
     if (admin) return;
-    const own = [...this.#open].filter(({ viewer }) => viewer.consumer.name === consumer.name).length;
-    if (own < MAX_OF_KEY) return;
-    throw new ApiError("consoles_full", {
-      message: `As many consoles are open as the gateway allows one key (${MAX_OF_KEY}). Close one, or retry later.`,
-    });
+    const ordinary = [...this.#open].filter(({ viewer }) => !viewer.admin);
+    if (ordinary.length >= MAX_WITHOUT_ADMIN)
+      throw full(MAX_WITHOUT_ADMIN, " for keys without the admin flag");
+    const own = ordinary.filter(({ viewer }) => viewer.consumer.name === consumer.name);
+    if (own.length >= MAX_OF_KEY) throw full(MAX_OF_KEY, " for one key");
   }
 
   #tick(): void {
@@ -155,6 +152,13 @@ export class Consoles {
     const requests = shown.map((each) => namedEvent("request", JSON.stringify(each))).join("");
     return skipped === 0 ? requests : namedEvent("skipped", JSON.stringify({ requests: skipped })) + requests;
   }
+}
+
+/** @param whose completes "open consoles" */
+function full(limit: number, whose: string): ApiError {
+  return new ApiError("consoles_full", {
+    message: `The limit of ${limit} open consoles${whose} is reached. Close one, or retry later.`,
+  });
 }
 
 /** An overview as it is sent, and what of it does not change by itself. */

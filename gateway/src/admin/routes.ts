@@ -41,8 +41,8 @@ const described = {
   events: describe({
     summary:
       "The same, as server-sent events: `overview` when it has changed, once a second at most, `request` for each request " +
-      "that has ended, `skipped` for how many have no event of their own. 32 consoles may be open, 8 of one key without " +
-      "the admin flag.",
+      "that has ended, `skipped` for how many have no event of their own. 32 consoles may be open, of " +
+      "keys without the admin flag 24, 8 of each.",
     response: "text/event-stream",
   }),
   history: describe({

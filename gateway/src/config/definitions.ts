@@ -176,7 +176,8 @@ export const definitions = {
     default: "256",
     description:
       "Requests that may wait for a slot or a cold load. Beyond it, the last request of the key with most of them " +
-      "is rejected with 503, which without keys is the new one.",
+      "is rejected with 503, which without keys is the new one. Where all requests of that key have begun, another " +
+      "key's wait in addition, up to twice the limit.",
   }),
   QUEUE_TIMEOUT_MS: deadline({
     default: `${1 * MINUTE}`,

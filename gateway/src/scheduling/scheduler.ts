@@ -11,11 +11,15 @@ import {
   modelRequirementOf,
 } from "./admitted-request.ts";
 import { conversationOf } from "./conversation.ts";
-import { WaitQueue } from "./wait-queue.ts";
+import { WaitQueue, type Waiter } from "./wait-queue.ts";
+import { WaitingCounts } from "./waiting-counts.ts";
 import type { WaitState } from "./wait-state.ts";
 
 // How much the latest request counts in the average that Retry-After is reckoned with.
 const AVERAGE_WEIGHT = 0.1;
+
+// How many times the limit may wait where one key fills the queue with what cannot be refused.
+const MAX_EXCESS = 2;
 
 const SECOND = 1000;
 const MAX_RETRY_AFTER = 60;
@@ -29,7 +33,8 @@ export class Scheduler {
   readonly #limits: QueueLimits;
   readonly #inside = new IndexedSet<AdmittedRequest>();
   readonly #queues = new WaitQueue();
-  #waiting = 0;
+  /** Requests without a slot, those that have yet to reach the queue included. */
+  readonly #waiting = new WaitingCounts();
   /** Those that had to make room and have not left yet. They do not count as waiting. */
   readonly #displaced = new Set<AdmittedRequest>();
   #averageMs = SECOND;
@@ -56,12 +61,12 @@ export class Scheduler {
 
   /** Requests that have a slot. */
   get inFlight(): number {
-    return this.#inside.size - this.#waiting - this.#displaced.size;
+    return this.#inside.size - this.#waiting.total - this.#displaced.size;
   }
 
   /** Requests that wait for a slot or a load. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#waiting.total;
   }
 
   /** Requests that have a slot or wait for one. */
@@ -99,12 +104,12 @@ export class Scheduler {
     const ready = choice !== undefined && "ready" in choice ? choice.ready : undefined;
     // Of those that arrive before it is known where they can go, as many as there are slots will not have to wait.
     const room = this.#limits.length + (known ? 0 : this.#backends.placement.slots);
-    if (ready === undefined && this.#waiting >= room && !this.#makeRoomFor(asked.consumer.name))
+    if (ready === undefined && this.#waiting.total >= room && !this.#makeRoom(asked.consumer.name, 0))
       throw this.#full();
     const admitted = new AdmittedRequest(asked, requirement, this.#handle);
     admitted.conversation = conversation;
     this.#inside.add(admitted);
-    this.#waiting += 1;
+    this.#waiting.begin(admitted.key);
     if (ready !== undefined) this.#give(admitted, ready);
     return admitted;
   }
@@ -148,7 +153,7 @@ export class Scheduler {
     if (admitted.abortReason !== undefined) throw admitted.abortReason;
     const kept = this.#place(admitted);
     if (kept === undefined) return;
-    if (this.#waiting > this.#limits.length && !admitted.ran && !this.#makeRoomFor(admitted.key))
+    if (this.#waiting.total > this.#limits.length && !admitted.ran && !this.#makeRoom(admitted.key, 1))
       throw this.#full();
     const waiter = this.#queues.add(admitted, kept);
     try {
@@ -198,7 +203,7 @@ export class Scheduler {
   #give(admitted: AdmittedRequest, backend: Backend): void {
     this.#backends.placement.occupy(backend, admitted.conversation);
     backend.breaker.begin();
-    this.#waiting -= 1;
+    this.#waiting.end(admitted.key);
     admitted.granted(backend);
   }
 
@@ -208,7 +213,7 @@ export class Scheduler {
     if (backend === undefined) return;
     this.#backends.placement.vacate(backend);
     backend.breaker.giveUp();
-    this.#waiting += 1;
+    this.#waiting.begin(admitted.key);
     this.#averageMs += AVERAGE_WEIGHT * (admitted.timings.heldMs - this.#averageMs);
     admitted.granted(undefined);
     if (this.#queues.size > 0) this.#schedule(backend);
@@ -216,22 +221,36 @@ export class Scheduler {
 
   #remove(admitted: AdmittedRequest): void {
     if (!this.#inside.delete(admitted)) return;
-    if (!this.#displaced.delete(admitted)) this.#waiting -= 1;
+    if (!this.#displaced.delete(admitted)) this.#waiting.end(admitted.key);
     if (this.#inside.size === 0) this.#onEmpty?.();
   }
 
   /**
    * In a full queue, the last request of the key with most of them is refused where another key has fewer: one key does
-   * not keep the others out.
+   * not keep the others out. Where none of its requests can be refused, because all have begun or have yet to reach the
+   * queue, the other key's waits in addition, up to twice the limit.
+   *
+   * @param key whose request needs room
+   * @param counted 1 if that request already counts as waiting, else 0
    */
-  #makeRoomFor(key: string): boolean {
-    const longest = this.#queues.lastOfLongest();
-    if (longest === undefined || longest.size <= this.#queues.sizeOf(key) + 1) return false;
-    const { waiter } = longest;
-    this.#queues.remove(waiter);
-    this.#displaced.add(waiter.admitted);
-    this.#waiting -= 1;
-    waiter.admitted.proceed(this.#full());
+  #makeRoom(key: string, counted: 0 | 1): boolean {
+    let most = this.#waiting.of(key) - counted + 1;
+    let last: Waiter | undefined;
+    let hasMore = false;
+    for (const [each, count] of this.#waiting.byKey) {
+      if (count <= most) continue;
+      hasMore = true;
+      const found = this.#queues.lastUnbegun(each);
+      if (found === undefined) continue;
+      last = found;
+      most = count;
+    }
+    if (last === undefined)
+      return hasMore && this.#waiting.total - counted < MAX_EXCESS * this.#limits.length;
+    this.#queues.remove(last);
+    this.#displaced.add(last.admitted);
+    this.#waiting.end(last.admitted.key);
+    last.admitted.proceed(this.#full());
     return true;
   }
 
@@ -241,7 +260,7 @@ export class Scheduler {
 
   /** When a place should be free, in seconds: what waits now, at the pace of the latest requests. */
   #retryAfter(): number {
-    const seconds = ((this.#waiting + 1) * this.#averageMs) / this.#backends.placement.slots / SECOND;
+    const seconds = ((this.#waiting.total + 1) * this.#averageMs) / this.#backends.placement.slots / SECOND;
     return Math.min(MAX_RETRY_AFTER, Math.max(1, Math.ceil(seconds)));
   }
 }

@@ -9,6 +9,8 @@ export interface Waiter {
   readonly admitted: AdmittedRequest;
   /** Those with less are served first, among those of one key. */
   readonly order: number;
+  /** It has had a slot, and waits for another. */
+  readonly begun: boolean;
   line: Line;
   previous: Waiter | undefined;
   next: Waiter | undefined;
@@ -27,8 +29,8 @@ interface Line {
 interface Turn {
   readonly key: string;
   at: number;
-  /** How many requests of the key wait. */
-  size: number;
+  /** How many of its requests have never had a slot. */
+  unbegun: number;
   readonly lines: Map<Group, Line>;
 }
 
@@ -58,25 +60,17 @@ export class WaitQueue {
     return this.#size;
   }
 
-  /** How many requests of a key wait. */
-  sizeOf(key: string): number {
-    return this.#turns.get(key)?.size ?? 0;
-  }
-
-  /**
-   * The request that came last of the key that has most waiting, and how many it has. One that has already run, and waits
-   * for its next turn, is none of them.
-   */
-  lastOfLongest(): { readonly waiter: Waiter; readonly size: number } | undefined {
-    let longest: Turn | undefined;
-    for (const turn of this.#turns.values()) if (turn.size > (longest?.size ?? 0)) longest = turn;
+  /** The last request of a key, those left out that have had a slot and wait for another. */
+  lastUnbegun(key: string): Waiter | undefined {
+    const turn = this.#turns.get(key);
+    if (turn === undefined || turn.unbegun === 0) return undefined;
     let found: Waiter | undefined;
-    for (const line of longest?.lines.values() ?? []) {
+    for (const line of turn.lines.values()) {
       let waiter = line.last;
-      while (waiter?.admitted.ran === true) waiter = waiter.previous;
+      while (waiter?.begun === true) waiter = waiter.previous;
       if (waiter !== undefined && waiter.order > (found?.order ?? -Infinity)) found = waiter;
     }
-    return longest === undefined || found === undefined ? undefined : { waiter: found, size: longest.size };
+    return found;
   }
 
   /** Has a request wait behind those of its key; one that failed on a server, before them. */
@@ -86,7 +80,15 @@ export class WaitQueue {
     admitted.waitState = group.state;
     const line = this.#lineOf(admitted.key, group);
     const order = admitted.isRetry ? (this.#firstOrder -= 1) : (this.#lastOrder += 1);
-    const waiter: Waiter = { admitted, order, line, previous: undefined, next: undefined, waits: true };
+    const waiter: Waiter = {
+      admitted,
+      order,
+      begun: admitted.ran,
+      line,
+      previous: undefined,
+      next: undefined,
+      waits: true,
+    };
     if (admitted.isRetry) {
       waiter.next = line.first;
       if (line.first === undefined) line.last = waiter;
@@ -99,7 +101,7 @@ export class WaitQueue {
       line.last = waiter;
     }
     this.#size += 1;
-    line.turn.size += 1;
+    if (!waiter.begun) line.turn.unbegun += 1;
     if (group.lines.has(line)) group.lines.update(line);
     else group.lines.add(line);
     if (this.#order.has(group)) this.#order.update(group);
@@ -118,7 +120,7 @@ export class WaitQueue {
     if (next === undefined) line.last = previous;
     else next.previous = previous;
     const { group, turn } = line;
-    turn.size -= 1;
+    if (!waiter.begun) turn.unbegun -= 1;
     if (line.first === undefined) {
       group.lines.delete(line);
       turn.lines.delete(group);
@@ -205,7 +207,7 @@ export class WaitQueue {
     let turn = this.#turns.get(key);
     if (turn === undefined) {
       this.#lastTurn += 1;
-      turn = { key, at: this.#lastTurn, size: 0, lines: new Map() };
+      turn = { key, at: this.#lastTurn, unbegun: 0, lines: new Map() };
       this.#turns.set(key, turn);
     }
     const known = turn.lines.get(group);

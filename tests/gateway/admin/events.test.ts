@@ -172,7 +172,7 @@ test("32 consoles may be open, and one that closes makes room", async () => {
   expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "10"]);
   expect(await errorOf(refused)).toMatchObject({
     code: "consoles_full",
-    message: expect.stringContaining("(32)") as string,
+    message: expect.stringContaining("limit of 32 open consoles") as string,
   });
   open[0]?.close();
   await expect
@@ -191,6 +191,19 @@ test("a key without the admin flag may open 8", async () => {
   expect(open.map(({ response }) => response.status)).toEqual(open.map(() => 200));
   expect((await watch(gateway, ada)).response.status).toBe(503);
   for (const key of [bob, root]) expect((await watch(gateway, key)).response.status).toBe(200);
+});
+
+test("four keys held all consoles, and an admin could open none: 8 are left to admins", async () => {
+  const [keys, root] = [["a", "b", "c", "d"].map((name) => newKey(name, [])), newKey("root", ["admin"])];
+  const gateway = await startGateway(await startFake(), {
+    API_KEYS: [...keys, root].map(({ line }) => line).join(";"),
+  });
+  const open = keys.slice(0, 3).flatMap(({ key }) => Array.from({ length: 8 }, () => watch(gateway, key)));
+  expect((await Promise.all(open)).every(({ response }) => response.status === 200)).toBe(true);
+  const refused = (await watch(gateway, keys[3]?.key)).response;
+  expect(refused.status).toBe(503);
+  const admins = await Promise.all(Array.from({ length: 8 }, () => watch(gateway, root.key)));
+  expect(admins.every(({ response }) => response.status === 200)).toBe(true);
 });
 
 test("the stream of a key that is revoked ends", async () => {

@@ -8,7 +8,7 @@ const hog = newKey("hog", []);
 const guest = newKey("guest", []);
 const operator = newKey("operator", ["admin"]);
 
-async function startSmall(limit: number) {
+async function startSmall(limit: number, environment: Record<string, string> = {}) {
   const fake = await startFake();
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
   fake.answers({ until: released }, last({ message: { content: "x" } }));
@@ -16,6 +16,7 @@ async function startSmall(limit: number) {
     OLLAMA_NUM_PARALLEL: "1",
     QUEUE_LIMIT: `${limit}`,
     API_KEYS: [hog, guest, operator].map(({ line }) => line).join(";"),
+    ...environment,
   });
   const headers = { authorization: `Bearer ${operator.key}` };
   return {
@@ -85,4 +86,64 @@ test("a stream that waited for its turn and had to make room ends with the error
   expect((await errorOf(response)).code).toBe("queue_full");
   release();
   expect(await statuses([first, kept, other])).toEqual([200, 200, 200]);
+});
+
+test("a key filled the queue with lists of prompts that had begun, and every other key got a 503", async () => {
+  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+  const { promise: begun, resolve: begin } = Promise.withResolvers<undefined>();
+  const { fake, gateway, shows } = await startSmall(2);
+  fake.answersEach((body) => {
+    const { prompt } = body as unknown as { readonly prompt?: string };
+    return [
+      { until: prompt === "first" ? begun : released },
+      last({ response: "x", message: { content: "x" } }),
+    ];
+  });
+  const list = () =>
+    gateway.post(
+      "/v1/completions",
+      { model: "m", prompt: ["first", "second"] },
+      {
+        headers: { "content-type": "application/json", authorization: `Bearer ${hog.key}` },
+      },
+    );
+  const hogs = [list()];
+  await fake.conversation();
+  for (let n = 0; n < 2; n += 1) {
+    hogs.push(list());
+    await shows(`gateway_queue_depth ${n + 1}`);
+  }
+  begin(undefined);
+  // The second prompt of the first list: the others have had their first prompt answered, and wait again.
+  await fake.conversation(3);
+  const guests = [ask(gateway, guest.key)];
+  await shows("gateway_queue_depth 3");
+  // A key has one request more than others at most, so the queue stays bounded.
+  expect((await ask(gateway, guest.key)).status).toBe(503);
+  expect((await list()).status).toBe(503);
+  release(undefined);
+  expect(await statuses([...hogs, ...guests])).toEqual([200, 200, 200, 200]);
+  await shows("gateway_queue_depth 0");
+  await shows("gateway_requests_in_flight 0");
+});
+
+test("requests for a model that is being looked for filled the queue, and every other key got a 503", async () => {
+  const { promise: listed, resolve: list } = Promise.withResolvers<undefined>();
+  const { fake, gateway, shows, release } = await startSmall(2, { PROBE_TIMEOUT_MS: "60000" });
+  const first = ask(gateway, hog.key);
+  await fake.conversation();
+  fake.tagsAfter = listed;
+  const absent: Promise<Response>[] = [];
+  for (let n = 0; n < 3; n += 1) {
+    absent.push(ask(gateway, hog.key, { ...hello, model: "absent" }));
+    await shows(`gateway_queue_depth ${n + 1}`);
+  }
+  expect((await ask(gateway, hog.key, { ...hello, model: "absent" })).status).toBe(503);
+  const other = ask(gateway, guest.key);
+  await shows("gateway_queue_depth 4");
+  list(undefined);
+  expect(await statuses(absent)).toEqual([404, 404, 404]);
+  release();
+  expect(await statuses([first, other])).toEqual([200, 200]);
+  await shows("gateway_queue_depth 0");
 });
