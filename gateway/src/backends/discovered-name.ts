@@ -17,6 +17,7 @@ export class DiscoveredName {
   #hosts: readonly string[] = [];
   #emptyLookups = 0;
   #failure: Error | undefined;
+  #underWay: Promise<void> | undefined;
 
   constructor(address: BackendAddress, timeoutMs: number) {
     this.name = `${address.host}:${address.port}`;
@@ -35,8 +36,15 @@ export class DiscoveredName {
     return this.#failure;
   }
 
-  /** Looks the name up. Never rejects. */
-  async refresh(): Promise<void> {
+  /** Looks the name up, once for all that call it meanwhile. Never rejects. */
+  refresh(): Promise<void> {
+    this.#underWay ??= this.#refresh().finally(() => {
+      this.#underWay = undefined;
+    });
+    return this.#underWay;
+  }
+
+  async #refresh(): Promise<void> {
     try {
       const found = await this.#lookup.addresses();
       if (found === undefined) throw new Error(`looking up ${this.#address.host} timed out`);

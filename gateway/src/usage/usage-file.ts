@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { replaceFile } from "../lib/replace-file.ts";
 import type { UsageRow } from "./usage-rows.ts";
@@ -29,6 +29,8 @@ export function isMonth(text: string): boolean {
 export class UsageFiles {
   readonly #folder: string;
   readonly #name: string;
+  /** The files of the other replicas as they were read last, by path. */
+  #read = new Map<string, { readonly stamp: string; readonly rows: readonly UsageRow[] }>();
 
   constructor(usageFile: string) {
     this.#folder = dirname(usageFile);
@@ -45,7 +47,23 @@ export class UsageFiles {
     const others = (await this.#filesOfReplicas()).filter(
       (file) => file.month === month && file.name !== this.#name,
     );
-    return Promise.all(others.map(async ({ name, path }) => ({ name, rows: await readRows(path, month) })));
+    const before = this.#read;
+    this.#read = new Map();
+    return Promise.all(
+      others.map(async ({ name, path }) => {
+        // Whoever looks often must not have every file parsed each time.
+        const stamp = await stampOf(path);
+        const known = before.get(path);
+        const rows = known?.stamp === stamp ? known.rows : await readRows(path, month);
+        this.#read.set(path, { stamp, rows });
+        return { name, rows };
+      }),
+    );
+  }
+
+  /** Keeps this gateway's file of a month, which is damaged, under another name: the next one takes its place. */
+  async setAside(month: string): Promise<void> {
+    await rename(this.#path(month), `${this.#path(month)}.damaged`);
   }
 
   async write(month: string, rows: readonly UsageRow[]): Promise<void> {
@@ -81,6 +99,16 @@ export class UsageFiles {
         name === first || (name.startsWith(`${first}-`) && /^\d+$/.test(name.slice(first.length + 1)));
       return isReplica ? [{ name, month, path: join(this.#folder, file) }] : [];
     });
+  }
+}
+
+/** Differs for each version of a file; empty: there is none. */
+async function stampOf(path: string): Promise<string> {
+  try {
+    const { ino, mtimeMs, size } = await stat(path);
+    return `${ino} ${mtimeMs} ${size}`;
+  } catch {
+    return "";
   }
 }
 

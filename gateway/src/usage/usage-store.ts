@@ -125,18 +125,24 @@ export class UsageStore {
   async #restore(files: UsageFiles): Promise<void> {
     const name = this.#day.slice(0, 7);
     const month = this.#months.get(name) ?? new Map<string, Row>();
+    let rows: readonly UsageRow[] = [];
     try {
-      for (const { day, key, model, ...counts } of await files.readOwn(name)) {
-        const row = rowOf(month, day, key, model);
-        row.requests += counts.requests;
-        row.promptTokens += counts.promptTokens;
-        row.generatedTokens += counts.generatedTokens;
-        row.loadSeconds += counts.loadSeconds;
-      }
-      await files.prune();
+      rows = await files.readOwn(name);
     } catch (error) {
       this.#logger.warn({ error: String(error) }, "usage of this month cannot be read, it begins at zero");
+      // It would be written over.
+      await files.setAside(name).catch(() => undefined);
     }
+    for (const { day, key, model, ...counts } of rows) {
+      const row = rowOf(month, day, key, model);
+      row.requests += counts.requests;
+      row.promptTokens += counts.promptTokens;
+      row.generatedTokens += counts.generatedTokens;
+      row.loadSeconds += counts.loadSeconds;
+    }
+    await files.prune().catch((error: unknown) => {
+      this.#logger.warn({ error: String(error) }, "usage of months that are long over cannot be removed");
+    });
   }
 
   async #write(files: UsageFiles): Promise<void> {

@@ -91,7 +91,7 @@ test("a server that answered nothing in time is not asked a second time about a 
   const gateway = await startGateway(left, {
     LLM_BACKENDS: `127.0.0.1:${left.port}, 127.0.0.1:${port}`,
     POLL_INTERVAL_MS: "60000",
-    PROBE_TIMEOUT_MS: "500",
+    PROBE_TIMEOUT_MS: "3000",
   });
   await eventually(() => (hung.length === 3 ? true : undefined));
   const refused = await gateway.post(chat, { ...hello, model: "nobodys:1b" });

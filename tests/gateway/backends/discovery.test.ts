@@ -244,6 +244,15 @@ test("a name that has no addresses for one lookup loses none, and for two all", 
   expect([hostsOf(name), name.failure]).toEqual([[], undefined]);
 });
 
+test("two that wait for one lookup took its lack of addresses for two, and all servers were gone", async () => {
+  const dnsNow = resolver(["10.0.0.1"]);
+  const name = new DiscoveredName(address, 1000);
+  await name.refresh();
+  dnsNow.now = { code: "ENOTFOUND" };
+  await Promise.all([name.refresh(), name.refresh()]);
+  expect(hostsOf(name)).toEqual(["10.0.0.1"]);
+});
+
 test("a resolver that makes up addresses without end has 1,024 of them probed", async () => {
   resolver(Array.from({ length: 5000 }, (_, n) => `10.0.${n >> 8}.${n & 255}`));
   const name = new DiscoveredName(address, 1000);

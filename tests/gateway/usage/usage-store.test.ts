@@ -134,6 +134,36 @@ test("what is damaged in a file does not keep the gateway from counting", async 
   expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ rows: [["28", "ada", "m", 1, 2, 0, 0]] });
 });
 
+test("a damaged file was written over, and what could be saved of it lost: it is kept beside the new one", async () => {
+  at("2026-11-28T12:00:00Z");
+  const path = folder();
+  const damaged = '{"version":1,"rows":[["28","ada","m",1000,1,1,0],';
+  writeFileSync(join(path, "g.usage-2026-11.json"), damaged);
+  const store = new UsageStore(join(path, "g.json"), silent);
+  store.count("ada", "m", 2, 0, 0);
+  await store.flush();
+  expect(readFileSync(join(path, "g.usage-2026-11.json.damaged"), "utf8")).toBe(damaged);
+  // It counts for nobody.
+  expect(await store.rows("2026-11")).toMatchObject([{ requests: 1 }]);
+});
+
+test("the files of other replicas are read when they have changed, not each time that somebody looks", async () => {
+  at("2026-11-28T12:00:00Z");
+  const shared = folder();
+  const [own, other] = ["s-gateway", "s-gateway-2"].map(
+    (name) => new UsageStore(join(shared, `${name}.json`), silent),
+  );
+  other?.count("ada", "m", 1, 0, 0);
+  await other?.flush();
+  const first = await own?.othersRows("2026-11");
+  expect(first).toMatchObject([{ rows: [{ requests: 1 }] }]);
+  // The same rows, not equal ones.
+  expect((await own?.othersRows("2026-11"))?.[0]?.rows).toBe(first?.[0]?.rows);
+  other?.count("ada", "m", 1, 0, 0);
+  await other?.flush();
+  expect(await own?.othersRows("2026-11")).toMatchObject([{ rows: [{ requests: 2 }] }]);
+});
+
 test("files of more than fourteen months are not kept", async () => {
   at("2026-11-28T12:00:00Z");
   const path = folder();

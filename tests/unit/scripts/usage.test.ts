@@ -42,9 +42,10 @@ test("the table has one line for each key and model, and their sum", () => {
 });
 
 test("no name is a formula or a column of its own in the CSV", () => {
-  const csv = formatUsage("2026-11", [row('=HYPERLINK("x"),2', "m", 1)], "csv");
+  const csv = formatUsage("2026-11", [row('=HYPERLINK("x"),2', "m", 1), row("ada", "\t=1\rx", 1)], "csv");
   expect(csv.split("\n")).toEqual([
     "month,key,model,requests,prompt_tokens,generated_tokens,load_seconds",
     `2026-11,"'=HYPERLINK(""x""),2",m,1,10,1,0.3`,
+    `2026-11,ada,"'\t=1\rx",1,10,1,0.3`,
   ]);
 });
