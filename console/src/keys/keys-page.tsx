@@ -33,7 +33,7 @@ function UsageTable({ usage }: { readonly usage: Usage }) {
           <tr key={each.key ?? ""}>
             <th scope="row">
               {each.key ?? "all clients"}
-              {each.admin && <span class="tag">admin</span>}
+              {each.key !== null && each.admin && <span class="tag">admin</span>}
             </th>
             <td>
               <State usage={each} at={usage.at} />
@@ -74,7 +74,9 @@ function ByModel({ usage: { keys, month } }: { readonly usage: Usage }) {
         {rows.map((row) => (
           <tr key={`${row.key ?? ""} ${row.model}`}>
             <th scope="row">{row.key ?? "all clients"}</th>
-            <td>{row.model}</td>
+            <td>
+              <span class="long-name">{row.model}</span>
+            </td>
             <td class="number-cell">{formatCount(row.requests)}</td>
             <td class="number-cell">{formatCount(row.prompt_tokens)}</td>
             <td class="number-cell">{formatCount(row.generated_tokens)}</td>
@@ -82,6 +84,9 @@ function ByModel({ usage: { keys, month } }: { readonly usage: Usage }) {
           </tr>
         ))}
       </Table>
+      {rows.some(({ model }) => model === "unknown") && (
+        <p class="muted small-text">unknown: requests for names that no server had a model of.</p>
+      )}
     </Panel>
   );
 }

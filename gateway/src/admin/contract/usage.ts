@@ -15,7 +15,7 @@ const period = z.object({
 const rate = z.object({ limit: count, left: count }).nullable().describe("null: no limit.");
 
 const modelUsage = z.object({
-  model: text,
+  model: text.describe("`unknown` stands for all names that no server had a model of."),
   requests: count,
   prompt_tokens: count,
   generated_tokens: count,
