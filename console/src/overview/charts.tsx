@@ -39,11 +39,7 @@ function chartsOf(history: History): readonly ChartData[] {
   return [
     {
       title: `Requests ${every}`,
-      series: [
-        { name: "ended", values: history.requests },
-        { name: "in flight", values: history.in_flight },
-        { name: "queued", values: history.queued },
-      ],
+      series: [{ name: "ended", values: history.requests }],
       format: plain,
     },
     {
@@ -52,6 +48,14 @@ function chartsOf(history: History): readonly ChartData[] {
         errors.length === 0
           ? [{ name: "errors", values: history.requests.map(() => 0) }]
           : errors.map(([kind, values]) => ({ name: kind.replaceAll("_", " "), values })),
+      format: plain,
+    },
+    {
+      title: "Requests now",
+      series: [
+        { name: "with a slot", values: history.in_flight },
+        { name: "in the queue", values: history.queued },
+      ],
       format: plain,
     },
     {
@@ -79,6 +83,11 @@ function chartsOf(history: History): readonly ChartData[] {
       format: formatDuration,
     },
     {
+      title: `Loads of models ${every}`,
+      series: [{ name: "ended", values: history.loads }],
+      format: plain,
+    },
+    {
       title: "Memory of the gateway",
       series: [{ name: "resident", values: history.memory_bytes }],
       format: formatBytes,
@@ -100,7 +109,9 @@ function Loads({ history: { load_events: events } }: { readonly history: History
           .map(({ at, model, backend, milliseconds, error }) => (
             <tr key={`${at} ${model} ${backend ?? ""}`}>
               <td>{formatTime(at)}</td>
-              <th scope="row">{model}</th>
+              <th scope="row">
+                <span class="long-name">{model}</span>
+              </th>
               <td>{backend ?? "-"}</td>
               <td>{formatDuration(milliseconds)}</td>
               <td>{error ?? "loaded"}</td>

@@ -53,7 +53,9 @@ export function InFlight({ now }: { readonly now: Overview }) {
                 <Badge tone={tones[each.phase]}>{each.phase}</Badge>
               </td>
               {hasKeys && <td>{each.key ?? "-"}</td>}
-              <td>{each.model ?? "-"}</td>
+              <td>
+                <span class="long-name">{each.model ?? "-"}</span>
+              </td>
               <td>
                 <code>{each.route}</code>
               </td>

@@ -19,7 +19,7 @@ export function Models({ now }: { readonly now: Overview }) {
           {loaded.map((model) => (
             <tr key={`${model.name} ${model.backend ?? ""}`}>
               <th scope="row">
-                {model.name}
+                <span class="long-name">{model.name}</span>
                 {model.backend !== null && <span class="muted small-text block">{model.backend}</span>}
               </th>
               <td>
@@ -34,7 +34,9 @@ export function Models({ now }: { readonly now: Overview }) {
           ))}
           {rows.map(({ name, size_bytes: size }) => (
             <tr key={name}>
-              <th scope="row">{name}</th>
+              <th scope="row">
+                <span class="long-name">{name}</span>
+              </th>
               <td>
                 <Badge tone="neutral">installed</Badge>
               </td>

@@ -38,7 +38,11 @@ export const RequestRow = memo(({ finished, columns }: RowProps) => {
           <Badge tone={toneOf(finished)}>{finished.error?.code ?? String(finished.status)}</Badge>
         </td>
         {columns.includes("Key") && <td>{finished.key ?? "-"}</td>}
-        <td>{finished.model ?? "-"}</td>
+        <td>
+          <span class="long-name" title={finished.model ?? undefined}>
+            {finished.model ?? "-"}
+          </span>
+        </td>
         <td>
           <code>{finished.route}</code>
         </td>
@@ -75,6 +79,7 @@ function Details({ finished }: { readonly finished: FinishedRequest }) {
   const { error, text, phases } = finished;
   const rate = finished.tokens_per_second;
   const facts: (readonly [string, string | null])[] = [
+    ["Model", finished.model],
     ["Request", finished.request_id],
     ["Trace", finished.trace_id],
     ["Started", formatTime(finished.started_at)],

@@ -77,7 +77,9 @@ export function RequestsPage() {
               ))}
             </Table>
           )}
-          {requests.length === 0 && <p>No request has ended yet that this shows.</p>}
+          {requests.length === 0 && (
+            <p>{filter === noFilter ? "No request has ended yet." : "No request matches the filter."}</p>
+          )}
         </>
       )}
     </>
@@ -115,7 +117,8 @@ function useRequests(filter: RequestFilter) {
     };
     // After a pause of the events, those that ended meanwhile are missing.
   }, [key, model, status, isLive, skips.value]);
-  return { requests, error };
+  // What was loaded for the last filter stays until the response for this one is there.
+  return { requests: requests?.filter((each) => isShown(filter, each)), error };
 }
 
 /** The keys, models and statuses seen so far: a filter must not take away the way to another one. */
