@@ -139,6 +139,19 @@ describe("the workflows", () => {
     for (const { where, job } of jobs) expect(job["timeout-minutes"], where).toBeLessThanOrEqual(90);
   });
 
+  it("keep the pictures of the console that the tests of main take", () => {
+    const main = workflows.find(({ file }) => file === "main.yml")?.content.jobs["test"]?.steps ?? [];
+    const tests = main.findIndex(({ run }) => run === ".ci/run");
+    expect(main.slice(tests + 1)).toMatchObject([
+      {
+        if: "${{ !cancelled() }}",
+        uses: expect.stringMatching(/^actions\/upload-artifact@/) as string,
+        // Its name begins with a dot.
+        with: { path: ".screenshots/", "include-hidden-files": true },
+      },
+    ]);
+  });
+
   it("give the tests of main the history that the test of an upgrade begins with", () => {
     const [checkout] = workflows.find(({ file }) => file === "main.yml")?.content.jobs["test"]?.steps ?? [];
     expect(checkout).toMatchObject({
