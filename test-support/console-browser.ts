@@ -16,6 +16,8 @@ const sizes = {
 interface Look {
   readonly size?: keyof typeof sizes;
   readonly theme?: "light" | "dark";
+  /** The gateway's address, in place of the one that the browser was started for. */
+  readonly root?: string;
 }
 
 /** A real browser that opens a console, and notes all that a page must not do. */
@@ -42,15 +44,14 @@ export class ConsoleBrowser {
   }
 
   /** Opens the gateway's address in a browser that knows nothing yet. */
-  async open({ size = "desktop", theme = "light" }: Look = {}): Promise<Page> {
+  async open({ size = "desktop", theme = "light", root = this.#root }: Look = {}): Promise<Page> {
     const context = await this.#browser.newContext({ viewport: sizes[size], colorScheme: theme });
     const page = await context.newPage();
     // The stack shares the machine's cores with the browser.
     page.setDefaultTimeout(60_000);
     page.on("request", (request) => {
       const url = request.url();
-      if (!/^(data|blob):/.test(url) && !url.startsWith(`${this.#root}/`))
-        this.problems.push(`request: ${url}`);
+      if (!/^(data|blob):/.test(url) && !url.startsWith(`${root}/`)) this.problems.push(`request: ${url}`);
     });
     page.on("pageerror", (error) => {
       this.problems.push(`script: ${error.message}`);
@@ -60,7 +61,7 @@ export class ConsoleBrowser {
       if (message.type() !== "error" || message.text().startsWith("Failed to load resource")) return;
       this.problems.push(`console: ${message.text()}`);
     });
-    await page.goto(this.#root);
+    await page.goto(root);
     return page;
   }
 
@@ -79,6 +80,12 @@ export async function enterKey(page: Page, key: string): Promise<void> {
 
 export async function show(page: Page, name: string): Promise<void> {
   await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name }).click();
+}
+
+/** Sends a message on the page "Try it". */
+export async function chat(page: Page, text: string): Promise<void> {
+  await page.getByLabel("Message", { exact: true }).fill(text);
+  await page.keyboard.press("Enter");
 }
 
 /** What axe-core finds wrong with a page as it is. */

@@ -36,6 +36,11 @@ export function token(content: string): Step {
   return { line: { model: "m", message: { role: "assistant", content }, done: false } };
 }
 
+/** What a model thinks before it responds. */
+export function thought(thinking: string): Step {
+  return { line: { model: "m", message: { role: "assistant", content: "", thinking }, done: false } };
+}
+
 const durations = { total_duration: 9_000_000, load_duration: 1_000_000 };
 
 export const lastCounts = {

@@ -1,15 +1,21 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Page } from "playwright-core";
+import { writeConsole } from "../../console/build.ts";
 import { docker } from "../../engine/docker-cli.ts";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
 import {
   accessibilityProblems,
+  chat,
   ConsoleBrowser,
   enterKey,
   show,
   takePicture,
 } from "../../test-support/console-browser.ts";
+import { last, thought, token } from "../../test-support/fake-ollama.ts";
+import { startFake, startGateway } from "../../test-support/gateway-harness.ts";
 import { Project } from "../../test-support/project.ts";
 
 const gatewayPort = 18492;
@@ -17,6 +23,7 @@ const root = `http://127.0.0.1:${String(gatewayPort)}`;
 const project = new Project({ stack: "console", ollamaPort: 18493, gatewayPort });
 const [ada, bob] = [newKey("ada", ["admin"]), newKey("bob", ["requests=6000"])];
 const secondServer = "ollama-stack-console-ollama-2";
+const gatewayContainer = "ollama-stack-console-gateway";
 const QUEUE_LIMIT = 4;
 const SLOTS = 2;
 const QUESTION = "Write a JavaScript function that adds two numbers.";
@@ -93,11 +100,6 @@ async function overloaded(look: () => Promise<void>): Promise<Ended[]> {
   return ended;
 }
 
-async function chat(page: Page, text: string): Promise<void> {
-  await page.getByLabel("Message", { exact: true }).fill(text);
-  await page.keyboard.press("Enter");
-}
-
 describe("the console of a stack", () => {
   it("signs in with a key, which stays in the tab, and says why it does not take another one", async () => {
     const page = await browser.open();
@@ -120,6 +122,9 @@ describe("the console of a stack", () => {
 
   it("chats with the model, measures it, stops it, and remembers the chat", async () => {
     const page = await browser.signIn(bob.key);
+    await page.getByRole("option", { name: model }).first().waitFor({ state: "attached" });
+    // This model does not see.
+    expect(await page.getByRole("button", { name: "Add images" }).count()).toBe(0);
     await page.getByRole("button", { name: "Settings", exact: true }).click();
     await page.getByLabel("Temperature").fill("0");
     await page.getByLabel("Maximum tokens").fill("150");
@@ -162,10 +167,9 @@ describe("the console of a stack", () => {
       await show(page, "Requests");
       await page.getByRole("row").filter({ hasText: "cancelled" }).first().waitFor();
       await page.getByLabel("Status").selectOption("queue_full");
-      await page
-        .getByRole("button", { name: /^Details/ })
-        .first()
-        .click();
+      // Until the filter has taken effect, other requests are there, too.
+      const rejected = page.getByRole("row").filter({ hasText: "queue_full" }).first();
+      await rejected.getByRole("button", { name: /^Details/ }).click();
       await page.getByText(/^queue_full: /).waitFor();
     });
     expect(ended.filter(({ text }) => text.includes("cancelled"))).toHaveLength(1);
@@ -234,6 +238,86 @@ describe("the console of a stack", () => {
       await page.context().close();
     }
     expect(found).toEqual([]);
+  });
+
+  it("says that its gateway is away, and is live again when the gateway is back", async () => {
+    const page = await browser.signIn(ada.key);
+    await show(page, "Overview");
+    await page.getByText("live", { exact: true }).waitFor();
+    await docker(["container", "stop", gatewayContainer]);
+    await page.getByText("not live", { exact: true }).waitFor();
+    await docker(["container", "start", gatewayContainer]);
+    await page.getByText("live", { exact: true }).waitFor();
+    await page.getByText("2 of 2", { exact: true }).first().waitFor();
+    await page.context().close();
+  });
+});
+
+// What the small model of a stack cannot do, a fake one does, for a gateway in this process.
+describe("the console of a gateway", () => {
+  const folder = mkdtempSync(join(tmpdir(), "ollama-stack-console-"));
+  beforeAll(() => {
+    writeConsole(process.cwd(), folder);
+  });
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  it("shows a picture to a model that sees, and keeps what the model thinks folded", async () => {
+    const fake = await startFake();
+    fake.capabilities = ["completion", "vision", "thinking"];
+    const { promise: thinksEnough, resolve: endThinking } = Promise.withResolvers<undefined>();
+    fake.answers(
+      thought("Something is drawn here."),
+      { until: thinksEnough },
+      token("It is a logo."),
+      last({ eval_count: 9 }),
+    );
+    const gateway = await startGateway(fake, { CONSOLE_FOLDER: folder });
+    const page = await browser.open({ root: gateway.url });
+    const picture = await page.getByRole("link", { name: "ollamastack" }).screenshot();
+    await page
+      .getByLabel("Images", { exact: true })
+      .setInputFiles({ name: "logo.png", mimeType: "image/png", buffer: picture });
+    await page.getByAltText("Picture 1 to send").waitFor();
+    await chat(page, "What is this?");
+    await page.getByText("Thinking...", { exact: true }).waitFor();
+    expect(await page.getByText("Something is drawn here.").isVisible()).toBe(false);
+    endThinking(undefined);
+    await page.getByText("It is a logo.").waitFor();
+    await page.getByText(/^total /).waitFor();
+    expect(await page.getByText("Something is drawn here.").isVisible()).toBe(false);
+    await page.getByText("Thinking", { exact: true }).click();
+    await page.getByText("Something is drawn here.").waitFor();
+    await page.getByAltText("Picture 1 that you sent").waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await takePicture(page, "picture-and-thinking-desktop-light");
+    const { body } = await fake.conversation();
+    // A JPEG, whatever the file was.
+    expect(body.messages).toEqual([
+      { role: "user", content: "What is this?", images: [expect.stringMatching(/^\/9j\//)] },
+    ]);
+
+    await page.reload();
+    await page.getByText("What is this?").waitFor();
+    expect(await page.getByAltText("Picture 1 that you sent").count()).toBe(0);
+    await page.context().close();
+  });
+
+  it("is a chat and nothing else where the admin API is off", async () => {
+    const fake = await startFake();
+    const environment = { CONSOLE_FOLDER: folder, ADMIN_API: "off", API_KEYS: ada.line };
+    const gateway = await startGateway(fake, environment);
+    const page = await browser.signIn(ada.key, { root: gateway.url });
+    const pages = page.getByRole("navigation", { name: "Pages" }).getByRole("link");
+    expect(await pages.allTextContents()).toEqual(["Try it"]);
+    await chat(page, "Hi");
+    await page.getByText("Hello there.").waitFor();
+    await page.goto(`${gateway.url}/console/#/overview`);
+    await page.reload();
+    await page.getByText("Hello there.").waitFor();
+    expect(await page.getByRole("heading", { name: "Overview" }).count()).toBe(0);
+    await page.context().close();
   });
 
   it("has sent no request to another host, broken no policy, and thrown no error", () => {
