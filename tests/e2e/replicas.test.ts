@@ -5,6 +5,7 @@ import { docker } from "../../engine/docker-cli.ts";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
 import { edgeAuthority } from "../../scripts/connect/edge-ca.ts";
 import { Project } from "../../test-support/project.ts";
+import { consoleHeaders } from "./console-headers.ts";
 import { failureOf, firstLines, underLoad } from "./under-load.ts";
 
 const gatewayPort = 18471;
@@ -123,6 +124,39 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     const response = await ask({}, "sk-wrong");
     expect(response.status).toBe(401);
     expect(await response.json()).toMatchObject({ error: { code: "invalid_api_key" } });
+  });
+
+  it("serve the console through the edge: its page and policy unchanged, and live events as they happen", async () => {
+    const page = await fetch(root, { dispatcher: trusting, headers: { accept: "text/html" } });
+    expect(page.url).toBe(`${root}/console/`);
+    expect(Object.fromEntries(page.headers)).toMatchObject(await consoleHeaders(nameOf("gateway")));
+    const script = /src="([^"]+)"/.exec(await page.text())?.[1] ?? "";
+    const loaded = await fetch(new URL(script, page.url), { dispatcher: trusting });
+    expect(loaded.headers.get("content-type")).toBe("text/javascript; charset=utf-8");
+
+    const session = await fetch(`${root}/admin/session`, { dispatcher: trusting });
+    expect(session.status).toBe(401);
+    const headers = { authorization: `Bearer ${key}` };
+    const signedIn = await fetch(`${root}/admin/session`, { dispatcher: trusting, headers });
+    expect(await signedIn.json()).toMatchObject({ key: "load", rights: { admin: true } });
+
+    const leaving = new AbortController();
+    const { signal } = leaving;
+    const events = await fetch(`${root}/admin/events`, { dispatcher: trusting, headers, signal });
+    const reader = (events.body as ReadableStream<Uint8Array>).getReader();
+    let seen = "";
+    const see = async (event: string): Promise<void> => {
+      while (!seen.includes(`event: ${event}\n`)) {
+        const { done, value } = await reader.read();
+        if (done) throw new Error(`the stream ended before its event ${event}:\n${seen}`);
+        seen += Buffer.from(value).toString();
+      }
+    };
+    // Nothing else has been sent by then: a buffer would have kept it.
+    await see("overview");
+    await (await ask({ max_tokens: 4 })).text();
+    await see("request");
+    leaving.abort();
   });
 
   it.each<[string, () => Promise<void> | void, readonly Name[]]>([

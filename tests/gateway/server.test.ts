@@ -143,6 +143,33 @@ describe("on SIGTERM", () => {
     expect(Date.now() - before).toBeLessThan(1500);
   });
 
+  test("consoles see the drain, end cleanly after the last request, and can follow the next gateway", async () => {
+    const fake = await startFake();
+    const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+    fake.answers({ until: released }, last({ message: { content: "Hello" } }));
+    // A console that counted as a request would hold the drain for as long.
+    const server = await start(fake, { SHUTDOWN_TIMEOUT_MS: "600000" });
+    const events = (): Promise<Response> => fetch(`${server.url}/admin/events`);
+    const consoles = await Promise.all([events(), events()]);
+    let seen = "";
+    const ended = Promise.all(consoles.map((each) => readEvents(each, (text) => (seen = text))));
+    const inFlight = server.post("/v1/chat/completions", hello);
+    await fake.conversation();
+    server.process.kill("SIGTERM");
+    await eventually(() => seen.includes('"draining":true') || undefined);
+    release(undefined);
+    expect((await inFlight).status).toBe(200);
+    // Those that the last moments of a drain cut off would be broken off.
+    expect((await ended).map(({ brokenOff }) => brokenOff)).toEqual([false, false]);
+    expect(await server.exited).toBe(0);
+
+    const { port } = new URL(server.url);
+    await start(fake, { PORT: port });
+    const again = await events();
+    expect(again.status).toBe(200);
+    await again.body?.cancel();
+  });
+
   test("a second signal ends it at once", async () => {
     const fake = await startFake();
     fake.answers("hang");
