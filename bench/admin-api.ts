@@ -1,5 +1,6 @@
-// node bench/admin-api.ts: what the admin API costs the gateway's processor for each whole response, with one console
-// open. Two gateways, one without the admin API, take the same load in turns.
+// node bench/admin-api.ts [SERIES [ROUNDS]]: what the admin API and one open console cost the gateway's processor for each
+// response. Two gateways, one without the admin API, take the same load in turns, the other one with and without a console.
+// Each series has processes of its own: two of the same program differ by more than what is measured.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
@@ -8,8 +9,11 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { Pool } from "undici";
 
-const ROUNDS = Number(process.argv[2] ?? 20);
-const ROUND_MS = 1000;
+const SERIES = Number(process.argv[2] ?? 5);
+const ROUNDS = Number(process.argv[3] ?? 9);
+// A console gets its events once a second.
+const ROUND_MS = 2000;
+const WARM_UP_ROUNDS = 3;
 const CONNECTIONS = 16;
 const NS_PER_MS = 1e6;
 
@@ -33,11 +37,11 @@ await once(ollama, "listening");
 interface Gateway {
   readonly process: ChildProcess;
   readonly pool: Pool;
-  /** Ms of the processor for each response, in each round. */
-  readonly costs: number[];
+  readonly url: string;
 }
 
 async function start(adminApi: "on" | "off", port: number): Promise<Gateway> {
+  const url = `http://127.0.0.1:${String(port)}`;
   const child = spawn(process.execPath, [join(import.meta.dirname, "../gateway/src/server.ts")], {
     env: {
       ...process.env,
@@ -48,14 +52,14 @@ async function start(adminApi: "on" | "off", port: number): Promise<Gateway> {
     },
     stdio: "ignore",
   });
-  const pool = new Pool(`http://127.0.0.1:${String(port)}`, { connections: CONNECTIONS });
+  const pool = new Pool(url, { connections: CONNECTIONS });
   for (;;) {
     const ready = await pool.request({ method: "GET", path: "/ready" }).catch(() => undefined);
     await ready?.body.dump();
     if (ready?.statusCode === 200) break;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  return { process: child, pool, costs: [] };
+  return { process: child, pool, url };
 }
 
 /** Processor time of a process so far, ms: of all its threads, those that collect garbage included. */
@@ -67,6 +71,14 @@ function processorMs(pid: number): number {
   return ns.reduce((sum, each) => sum + each, 0) / NS_PER_MS;
 }
 
+async function stop({ process: child, pool }: Gateway): Promise<void> {
+  await pool.destroy();
+  const exited = once(child, "exit");
+  child.kill("SIGKILL");
+  await exited;
+}
+
+/** Ms of the processor for each response. */
 async function round({ process: { pid = 0 }, pool }: Gateway): Promise<number> {
   const body = '{"model":"m","messages":[{"role":"user","content":"Hi"}]}';
   const headers = { "content-type": "application/json" };
@@ -87,21 +99,58 @@ function median(values: readonly number[]): number {
   return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? NaN;
 }
 
-const off = await start("off", 18_790);
-const on = await start("on", 18_791);
-const watching = await fetch("http://127.0.0.1:18791/admin/events");
-void watching.body?.pipeTo(new WritableStream()).catch(() => undefined);
-for (const each of [off, on]) for (let n = 0; n < 3; n += 1) await round(each);
-for (let n = 0; n < ROUNDS; n += 1) {
-  for (const each of n % 2 === 0 ? [off, on] : [on, off]) each.costs.push(await round(each));
+/** The same round with a console that reads its events. */
+async function watchedRound(gateway: Gateway): Promise<number> {
+  const leaving = new AbortController();
+  const events = await fetch(`${gateway.url}/admin/events`, { signal: leaving.signal });
+  void events.body?.pipeTo(new WritableStream()).catch(() => undefined);
+  try {
+    return await round(gateway);
+  } finally {
+    leaving.abort();
+  }
 }
-const ratios = on.costs.map((cost, n) => cost / (off.costs[n] ?? NaN));
-const us = (ms: number): string => (1000 * ms).toFixed(1);
-console.log(
-  `off: ${us(median(off.costs))} us, on: ${us(median(on.costs))} us of the processor for a response`,
-);
-const least = (values: readonly number[]): number => Math.min(...values);
-console.log(`at best: ${us(least(off.costs))} and ${us(least(on.costs))} us`);
-console.log(`on / off, median of ${String(ROUNDS)} rounds: ${median(ratios).toFixed(3)}`);
-for (const each of [off, on]) each.process.kill();
+
+interface Costs {
+  readonly off: number[];
+  readonly on: number[];
+  readonly watched: number[];
+}
+
+async function series(): Promise<Costs> {
+  const costs: Costs = { off: [], on: [], watched: [] };
+  const [off, on] = await Promise.all([start("off", 18_790), start("on", 18_791)]);
+  for (let n = 0; n < WARM_UP_ROUNDS; n += 1) for (const each of [off, on]) await round(each);
+  for (let n = 0; n < ROUNDS; n += 1) {
+    const turns = [
+      async () => void costs.off.push(await round(off)),
+      async () => void costs.on.push(await round(on)),
+      async () => void costs.watched.push(await watchedRound(on)),
+    ];
+    // Each is first, second and third as often.
+    for (let turn = 0; turn < turns.length; turn += 1) await turns[(n + turn) % turns.length]?.();
+  }
+  await Promise.all([stop(off), stop(on)]);
+  return costs;
+}
+
+/** What one kind of rounds takes beyond another, in percent: the median of the rounds that followed each other. */
+function beyond(costs: readonly number[], others: readonly number[]): number {
+  return 100 * (median(costs.map((cost, n) => cost / (others[n] ?? NaN))) - 1);
+}
+
+const all: Costs[] = [];
+for (let n = 0; n < SERIES; n += 1) all.push(await series());
+const us = (costs: readonly number[]): string => `${(1000 * median(costs)).toFixed(1)} us`;
+const percent = (value: number): string => `${value < 0 ? "" : "+"}${value.toFixed(1)} %`;
+const inAll = (of: (costs: Costs) => number): string => {
+  const values = all.map(of);
+  return `${percent(median(values))} (series: ${values.map(percent).join(", ")})`;
+};
+console.log(`Processor time of the gateway for a buffered response, ${String(SERIES)} series of ${String(ROUNDS)} rounds:
+  without the admin API    ${us(all.flatMap(({ off }) => off))}
+  with it, no console open ${us(all.flatMap(({ on }) => on))}
+  with one console open    ${us(all.flatMap(({ watched }) => watched))}
+An open console costs ${inAll(({ watched, on }) => beyond(watched, on))}
+Both together cost    ${inAll(({ watched, off }) => beyond(watched, off))}`);
 process.exit();
