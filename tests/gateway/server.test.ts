@@ -47,7 +47,7 @@ async function start(
   const port = await freePort();
   const ollama = { PORT: `${port}`, LLM_SERVICE_PORT: `${fake.port}` };
   const server = run(entry ?? join(source, "server.ts"), { ...ollama, ...environment });
-  await eventually(() => server.output().includes("Server listening") || undefined, 10_000);
+  await eventually(() => server.output().includes("Server listening") || undefined);
   const url = `http://127.0.0.1:${port}`;
   const headers = { "content-type": "application/json" };
   const post = (path: string, body: object): Promise<Response> =>
