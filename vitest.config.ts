@@ -3,8 +3,7 @@ import { notApplicable } from "./test-support/applicable.ts";
 
 const minutes = 60_000;
 
-// What brings real stacks up and down: one file at a time, and after the others, for a model that shares its cores
-// answers many times slower.
+// What brings real stacks up and down: after the others, for a model that shares its cores answers many times slower.
 const stacks = {
   fileParallelism: false,
   sequence: { groupOrder: 1 },
@@ -108,6 +107,10 @@ export default defineConfig({
           include: ["tests/e2e/**/*.test.ts"],
           exclude: [...engineMakesNoDifference, ...leftOut],
           ...stacks,
+          // Two stacks at a time: most of what their tests take, they wait. No name and no port is in two files.
+          fileParallelism: true,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
         },
       },
       {
