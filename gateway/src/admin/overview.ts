@@ -78,14 +78,12 @@ function installedModels(backends: readonly Backend[], viewer: Viewer): Installe
     if (!backend.alive) continue;
     for (const { name, size, modified_at: modifiedAt } of backend.installed) {
       if (!viewer.allows(name)) continue;
-      const known = models.get(name);
-      const on = viewer.admin ? [...(known?.backends ?? []), backend.name] : [];
-      models.set(name, {
-        name,
-        size_bytes: known?.size_bytes ?? byteCount(size) ?? 0,
-        modified_at: known?.modified_at ?? modifiedAt,
-        backends: on,
-      });
+      let model = models.get(name);
+      if (model === undefined) {
+        model = { name, size_bytes: byteCount(size) ?? 0, modified_at: modifiedAt, backends: [] };
+        models.set(name, model);
+      }
+      if (viewer.admin) model.backends.push(backend.name);
     }
   }
   return [...models.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
