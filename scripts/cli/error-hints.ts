@@ -17,7 +17,10 @@ export function explain(stderr: string): string | undefined {
     );
   }
   if (/no stack named/i.test(stderr))
-    return "Such a stack was never made; npm run up -- --stack NAME makes it.";
+    return (
+      "This state has no such stack. If it is deployed, use the login or PULUMI_BACKEND_URL that it was deployed with; " +
+      "to make it: npm run up -- --stack NAME"
+    );
   const lacking = lackingImages(stderr);
   return lacking.length > 0 ? [...new Set(lacking)].join("\n") : undefined;
 }

@@ -5,7 +5,7 @@ import { say } from "../../host/progress.ts";
 import { setup, type ToolSource } from "../setup/setup.ts";
 import { configFileVariable } from "../stack/pulumi-cli.ts";
 import { keepStackFile, stackFile, writableCopy } from "../stack/stack-file.ts";
-import { currentLogin, stateEnvironment, stateFolder } from "../stack/backend.ts";
+import { chosenBackend, stateEnvironment, stateFolder } from "../stack/backend.ts";
 import { mendStateFiles } from "../stack/backend-files.ts";
 
 /** What every command needs: the tools set up, state and passphrase found, and the stack it is about. */
@@ -46,7 +46,7 @@ export async function openSession({
   const chosen = named ?? stack;
   const stackOption = chosen === stack ? "" : ` -- --stack ${chosen}`;
   const env: NodeJS.ProcessEnv = { ...environment, ...added };
-  const backend = env["PULUMI_BACKEND_URL"] ?? currentLogin(pulumiHome);
+  const backend = chosenBackend(env, pulumiHome);
   if (backend !== undefined) mendStateFiles(backend);
   keepStackFile(stackFile(chosen));
   const settingsCopy = writableCopy(chosen, stateFolder(process.env));

@@ -5,7 +5,7 @@ import { formatBytes } from "../../engine/format-bytes.ts";
 import { cliFolder, pulumiHome } from "../../toolchain/install.ts";
 import { runProcess } from "../../host/run-process.ts";
 import { backendFolder, backendUrl } from "../stack/backend-url.ts";
-import { currentLogin, stateFolder } from "../stack/backend.ts";
+import { chosenBackend, stateFolder } from "../stack/backend.ts";
 import { isStale, locksIn } from "../stack/pulumi-cli.ts";
 import { parseDeployment } from "../stack/deployment.ts";
 import type { Settings } from "../stack/settings.ts";
@@ -24,10 +24,7 @@ export async function checkState(
 ): Promise<Finding[]> {
   const folder = stateFolder(environment);
   const own = join(folder, "backend");
-  const backend =
-    environment["PULUMI_BACKEND_URL"] ??
-    currentLogin(pulumiHome()) ??
-    (existsSync(own) ? backendUrl(own) : "");
+  const backend = chosenBackend(environment, pulumiHome()) ?? (existsSync(own) ? backendUrl(own) : "");
   if (backend === "") return [ok("state", "none yet: nothing was deployed from here")];
   const passphraseFile = environment["PULUMI_CONFIG_PASSPHRASE_FILE"] ?? join(folder, "passphrase");
   const hasVariable = environment["PULUMI_CONFIG_PASSPHRASE"] !== undefined;

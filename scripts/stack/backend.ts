@@ -22,7 +22,7 @@ export function stateFolder(environment: Environment): string {
 export function stateEnvironment(environment: Environment, pulumiHome: string): Record<string, string> {
   const result: Record<string, string> = {};
   const folder = stateFolder(environment);
-  if (!environment["PULUMI_BACKEND_URL"] && currentLogin(pulumiHome) === undefined) {
+  if (chosenBackend(environment, pulumiHome) === undefined) {
     const backend = join(folder, "backend");
     mkdirSync(backend, { recursive: true, mode: 0o700 });
     // No files of attributes: the CLI does not write them whole (backend-files.ts), and nothing reads them.
@@ -38,15 +38,21 @@ export function stateEnvironment(environment: Environment, pulumiHome: string): 
   return result;
 }
 
-/** The backend that somebody is logged in to. */
-export function currentLogin(pulumiHome: string): string | undefined {
-  if (process.env["PULUMI_ACCESS_TOKEN"]) return "https://";
+/** The backend that the CLI uses: set, or logged in to; `https://` where an access token leads to Pulumi Cloud. */
+export function chosenBackend(environment: Environment, pulumiHome: string): string | undefined {
+  return (
+    [environment["PULUMI_BACKEND_URL"], currentLogin(environment, pulumiHome)].find(Boolean) ??
+    (environment["PULUMI_ACCESS_TOKEN"] ? "https://" : undefined)
+  );
+}
+
+function currentLogin(environment: Environment, pulumiHome: string): string | undefined {
   try {
-    const folder = process.env["PULUMI_CREDENTIALS_PATH"] ?? pulumiHome;
+    const folder = environment["PULUMI_CREDENTIALS_PATH"] ?? pulumiHome;
     const { current } = JSON.parse(readFileSync(join(folder, "credentials.json"), "utf8")) as {
       current?: string;
     };
-    return current === "" ? undefined : current;
+    return current;
   } catch {
     return undefined;
   }

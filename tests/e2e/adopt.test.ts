@@ -1,17 +1,26 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { docker, inspect } from "../../test-support/by-hand.ts";
+import { FakePulumiCloud } from "../../test-support/fake-pulumi-cloud.ts";
 import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
 
-// A stack whose state was lost, and which is renamed then: its models are not pulled again.
+// A stack that another login does not know, whose state is lost, and which is renamed then: its models are not pulled
+// again.
 const project = new Project({ stack: "adopted", ollamaPort: 18618, gatewayPort: 18610 });
 const volume = "ollama-stack-adopted-ollama-models";
 
-const script = (name: string, stack: string, ...args: string[]) =>
+const script = (name: string, stack: string, ...args: string[]) => scriptIn({}, name, stack, ...args);
+
+const scriptIn = (environment: NodeJS.ProcessEnv, name: string, stack: string, ...args: string[]) =>
   project.run(process.execPath, [`scripts/commands/${name}.ts`, "--stack", stack, ...args], {
     PULUMI_STACK: stack,
+    ...environment,
   }).done;
+
+const ofAnotherState =
+  /The engine has ollama-stack-adopted-ollama, ollama-stack-adopted-gateway, of which the state of this stack knows nothing: another state made them \(of another login .*npm run adopt -- --stack adopted/;
 
 /** When Ollama wrote the manifest of the only model: a pull writes it again. */
 async function modelWrittenAt(): Promise<string> {
@@ -63,13 +72,52 @@ it("every object has labels that say what it belongs to", () => {
   });
 });
 
+describe("another login hid the stack, and a second one was made beside it: an update is refused", () => {
+  /** The environment of somebody who has logged in otherwise. */
+  const loggedIn = (name: string, variables: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => {
+    const folder = join(project.folder, name);
+    mkdirSync(folder);
+    return { PULUMI_BACKEND_URL: undefined, PULUMI_CREDENTIALS_PATH: folder, ...variables };
+  };
+  const objects = () =>
+    ["container", "network", "volume"].map((kind) =>
+      docker(kind, "ls", "--quiet", "--filter", "label=ollama-stack.stack=adopted"),
+    );
+
+  it("after pulumi login to another backend, which status says, too", async () => {
+    const before = objects();
+    const environment = loggedIn(".other-login");
+    const backend = pathToFileURL(join(project.folder, ".other-login")).href;
+    expect((await project.run("pulumi", ["login", backend], environment).done).code).toBe(0);
+    const status = await scriptIn(environment, "status", "adopted");
+    expect(status.code).not.toBe(0);
+    expect(status.output).toContain("use the login or PULUMI_BACKEND_URL that it was deployed with");
+    const refused = await scriptIn(environment, "up", "adopted");
+    expect(refused.code).toBe(1);
+    expect(refused.output).toMatch(ofAnotherState);
+    expect(objects()).toEqual(before);
+  });
+
+  it("with PULUMI_ACCESS_TOKEN, which leads to Pulumi Cloud", async () => {
+    const before = objects();
+    const cloud = await FakePulumiCloud.start();
+    onTestFinished(() => {
+      cloud.stop();
+    });
+    const environment = loggedIn(".token", { PULUMI_API: cloud.url, PULUMI_ACCESS_TOKEN: "pul-token" });
+    const refused = await scriptIn(environment, "up", "adopted");
+    expect(refused.code).toBe(1);
+    expect(refused.output).toMatch(ofAnotherState);
+    expect([[...cloud.stacks], cloud.unknown]).toEqual([["ada/ollama-stack/adopted"], []]);
+    expect(objects()).toEqual(before);
+  });
+});
+
 it("a stack whose state was lost is refused by an update, taken over, and pulls nothing", async () => {
   rmSync(join(project.stateFolder, ".pulumi"), { recursive: true });
   const refused = await script("up", "adopted");
   expect(refused.code).toBe(1);
-  expect(refused.output).toMatch(
-    /The engine has ollama-stack-adopted-ollama, ollama-stack-adopted-gateway, of which the state of this stack knows nothing: .*npm run adopt -- --stack adopted/,
-  );
+  expect(refused.output).toMatch(ofAnotherState);
   expect(await modelWrittenAt()).toBe(installedAt);
   const adopted = await script("adopt", "adopted", "--yes");
   expect(adopted.code, adopted.output).toBe(0);

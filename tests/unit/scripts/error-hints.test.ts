@@ -31,3 +31,9 @@ describe("an image that the engine lacks and cannot pull is told in one line, wi
     expect(explain(provider("gateway-image", pull("a:1", dns)))).toBeUndefined();
   });
 });
+
+it("a stack that a state does not have may be another login's", () => {
+  expect(explain("error: no stack named 'dev' found")).toBe(
+    "This state has no such stack. If it is deployed, use the login or PULUMI_BACKEND_URL that it was deployed with; to make it: npm run up -- --stack NAME",
+  );
+});
