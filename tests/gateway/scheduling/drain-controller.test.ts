@@ -22,15 +22,17 @@ test("a gateway is for an edge to use as soon as it has looked at its servers, w
 
 test("a gateway that is drained sends the edge away, goes on answering, and says when nothing is under way", async () => {
   const fake = await startFake();
-  fake.answers(token("Hel"), { waitMs: 4000 }, token("lo"), last());
+  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+  fake.answers(token("Hel"), { until: released }, token("lo"), last());
   const gateway = await controlled([fake]);
   await expect.poll(() => accepting(gateway)).toBe(200);
   const open = await gateway.post("/v1/chat/completions", stream);
-  const drain = gateway.control("drain", "30");
+  const drain = gateway.control("drain", "600");
   await expect.poll(() => accepting(gateway)).toBe(503);
   // The edge has yet to notice.
   fake.answers(token("late"), last());
   expect((await gateway.post("/v1/chat/completions", hello)).status).toBe(200);
+  release(undefined);
   const { data, brokenOff } = await readEvents(open);
   expect({ last: data.at(-1), brokenOff }).toEqual({ last: "[DONE]", brokenOff: false });
   expect(await drain).toEqual({ code: 0, output: "" });
@@ -60,7 +62,7 @@ test("a server that is drained finishes what it has and gets nothing new, until 
   const open = await gateway.post("/v1/chat/completions", stream);
   expect(one.received.length).toBe(1);
   let drained = false;
-  const drain = gateway.control("drain", name, "30").then((asked) => {
+  const drain = gateway.control("drain", name, "600").then((asked) => {
     drained = true;
     return asked;
   });
