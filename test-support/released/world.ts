@@ -1,8 +1,7 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import {
   chmodSync,
   closeSync,
-  globSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -12,19 +11,19 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { dockerApi } from "../../engine/docker-api.ts";
-import { isRunning } from "../../host/process-liveness.mjs";
 import { type ProcessEnd, runProcess } from "../../host/run-process.ts";
 import { partBinary, parts } from "../../toolchain/binaries.ts";
 import { makeSiteCertificates } from "./certificates.ts";
 import { fillHub } from "./hub-images.ts";
 import { fillEtc, fillHome, user } from "./machine-files.ts";
+import { firstLine } from "./first-line.ts";
 import { fillModels } from "./model-files.ts";
 import { releaseArchives } from "./release-archives.ts";
 import type { Entry, RequestEntry } from "./stand-in/journal.ts";
 import { companyNames, type Faults, knownNames, mirrorPort, proxyPort } from "./stand-in/settings.ts";
+import { cgroup, folderPrefix, removeControlGroups, removeLeftovers } from "./world-leftovers.ts";
 
 interface WorldOptions {
   /** Whether the proxy signs TLS again, with the company's authority; the engine is the only one that trusts it. */
@@ -45,8 +44,6 @@ interface RunOptions {
 
 const startsWithinMs = 60_000;
 const commandsEndWithinMs = 4 * 60_000;
-const cgroup = "ollama-stack-released";
-const folderPrefix = "ollama-stack-released-";
 
 /** Arguments of unshare that set a world apart. */
 export const isolation = [
@@ -300,44 +297,3 @@ export class ReleasedWorld {
 }
 
 const machinePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/** Waits until a process says something; what it says before it fails is the error. */
-async function firstLine(child: ChildProcess): Promise<void> {
-  let errors = "";
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => (errors += text));
-  await new Promise<void>((resolve, reject) => {
-    if (child.stdout !== null)
-      createInterface({ input: child.stdout }).once("line", () => {
-        resolve();
-      });
-    child.once("error", reject);
-    child.once("exit", (code) => {
-      reject(new Error(`${child.spawnargs.join(" ")} ended with ${String(code)}:\n${errors}`));
-    });
-  });
-}
-
-/** What runs that were killed left. */
-function removeLeftovers(): void {
-  for (const folder of globSync(join(tmpdir(), `${folderPrefix}*`))) {
-    const pid = Number(/-(\d+)-[^-]*$/.exec(folder)?.[1]);
-    if (!isRunning(pid)) rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** The kernel needs a moment until the processes of a world that ended are gone. */
-async function removeControlGroups(): Promise<void> {
-  // Version 2 of control groups has one tree, version 1 one for each controller.
-  const groups = () => globSync([`/sys/fs/cgroup/${cgroup}`, `/sys/fs/cgroup/*/${cgroup}`]);
-  const until = Date.now() + startsWithinMs;
-  while (groups().length > 0) {
-    for (const group of groups()) {
-      try {
-        execFileSync("find", [group, "-depth", "-type", "d", "-delete"], { stdio: "pipe" });
-      } catch (error) {
-        if (Date.now() > until) throw error;
-      }
-    }
-    await sleep(100);
-  }
-}
