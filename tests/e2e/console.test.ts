@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeConsole } from "../../console/build.ts";
 import { docker } from "../../engine/docker-cli.ts";
@@ -17,6 +16,7 @@ import {
 import { last, thought, token } from "../../test-support/fake-ollama.ts";
 import { startFake, startGateway } from "../../test-support/gateway-harness.ts";
 import { Project } from "../../test-support/project.ts";
+import { overloaded } from "./overloaded.ts";
 
 const gatewayPort = 18492;
 const root = `http://127.0.0.1:${String(gatewayPort)}`;
@@ -57,49 +57,6 @@ afterAll(async () => {
   await project.dispose();
 });
 
-interface Ended {
-  readonly status: number;
-  readonly text: string;
-}
-
-/** A request that generates for many seconds. */
-async function generate(key: string): Promise<Ended> {
-  const response = await fetch(`${root}/v1/chat/completions`, {
-    method: "POST",
-    headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
-    body: JSON.stringify({
-      model,
-      stream: true,
-      max_tokens: 600,
-      temperature: 0,
-      messages: [{ role: "user", content: "Count from 1 to 1000: 1, 2, 3, 4, 5, 6, 7, 8, 9," }],
-    }),
-  });
-  const text = await response.text().catch(() => "broken off");
-  return { status: response.status, text };
-}
-
-/** Keeps slots and queue full while something is looked at; returns what ended meanwhile. */
-async function overloaded(look: () => Promise<void>): Promise<Ended[]> {
-  const ended: Ended[] = [];
-  let isOver = false;
-  const client = async (): Promise<void> => {
-    while (!isOver) {
-      const one = await generate(bob.key);
-      ended.push(one);
-      if (one.status === 503) await sleep(500);
-    }
-  };
-  const clients = Array.from({ length: SLOTS + QUEUE_LIMIT }, client);
-  try {
-    await look();
-  } finally {
-    isOver = true;
-    await Promise.all(clients);
-  }
-  return ended;
-}
-
 describe("the console of a stack", () => {
   it("signs in with a key, which stays in the tab, and says why it does not take another one", async () => {
     const page = await browser.open();
@@ -120,7 +77,7 @@ describe("the console of a stack", () => {
     await page.context().close();
   });
 
-  it("chats with the model, measures it, stops it, and remembers the chat", async () => {
+  it("chats with the model, measures it, and remembers the chat", async () => {
     const page = await browser.signIn(bob.key);
     await page.getByRole("option", { name: model }).first().waitFor({ state: "attached" });
     // This model does not see.
@@ -139,16 +96,8 @@ describe("the console of a stack", () => {
     expect(await code.textContent()).toContain(QUESTION);
     await page.keyboard.press("Escape");
 
-    await page.getByRole("button", { name: "Settings", exact: true }).click();
-    await page.getByLabel("Maximum tokens").fill("800");
-    await page.keyboard.press("Escape");
-    await chat(page, "Count from 1 to 1000: 1, 2, 3, 4, 5, 6, 7, 8, 9,");
-    await page.getByText("10").first().waitFor();
-    await page.getByRole("button", { name: "Stop" }).click();
-    await page.getByText("You stopped the response.").waitFor();
-
     await page.reload();
-    await page.getByText("You stopped the response.").waitFor();
+    await stats.waitFor();
     expect(await page.getByText(QUESTION).count()).toBe(1);
     await page.context().close();
   });
@@ -156,10 +105,9 @@ describe("the console of a stack", () => {
   it("shows an overloaded queue to an admin, who cancels a request that waits", async () => {
     const page = await browser.signIn(ada.key);
     await show(page, "Overview");
-    const ended = await overloaded(async () => {
+    const overload = { root, model, key: bob.key, clients: SLOTS + QUEUE_LIMIT + 1 };
+    const ended = await overloaded(overload, async () => {
       await page.getByText(`${String(QUEUE_LIMIT)} of ${String(QUEUE_LIMIT)}`).waitFor();
-      const refused = await generate(bob.key);
-      if (refused.status !== 503) throw new Error(`not refused: ${String(refused.status)}`);
       await takePicture(page, "overloaded-desktop-light");
       // The last one waits longest: the first may have its slot before it is cancelled.
       const waiting = page.getByRole("row").filter({ hasText: "queued" }).last();
@@ -173,6 +121,7 @@ describe("the console of a stack", () => {
       await page.getByText(/^queue_full: /).waitFor();
     });
     expect(ended.filter(({ text }) => text.includes("cancelled"))).toHaveLength(1);
+    expect(ended.some(({ status, text }) => status === 503 && text.includes("queue_full"))).toBe(true);
     await page.context().close();
   });
 
@@ -301,6 +250,22 @@ describe("the console of a gateway", () => {
     await page.reload();
     await page.getByText("What is this?").waitFor();
     expect(await page.getByAltText("Picture 1 that you sent").count()).toBe(0);
+    await page.context().close();
+  });
+
+  it("stops a response, and the model with it", async () => {
+    const fake = await startFake();
+    fake.answers(token("One, two, three"), "hang");
+    const gateway = await startGateway(fake, { CONSOLE_FOLDER: folder });
+    const page = await browser.open({ root: gateway.url });
+    await chat(page, "Count to a million.");
+    await page.getByText("One, two, three").waitFor();
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.getByText("You stopped the response.").waitFor();
+    expect(await (await fake.conversation()).brokenOff).toBe(true);
+    await page.reload();
+    await page.getByText("You stopped the response.").waitFor();
+    await page.getByText("One, two, three").waitFor();
     await page.context().close();
   });
 
