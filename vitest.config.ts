@@ -94,6 +94,14 @@ export default defineConfig({
       },
       {
         test: {
+          // In a cluster of their own, which npm run test:kubernetes builds: not a part of npm test.
+          name: "kubernetes",
+          include: ["tests/kubernetes/**/*.test.ts"],
+          ...stacks,
+        },
+      },
+      {
+        test: {
           // Released tools, images and models, in a world with a stand-in for the internet and an engine of its own.
           name: "released",
           include: ["tests/released/**/*.test.ts"],

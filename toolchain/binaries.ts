@@ -36,7 +36,8 @@ export interface Binary {
   readonly seconds: number;
 }
 
-const part = (name: string, module: string, seconds: number): Binary => ({
+/** A program of Go alone, whose main package is in our module. */
+export const part = (name: string, module: string, seconds: number): Binary => ({
   name,
   module,
   package: ".",

@@ -288,6 +288,15 @@ export const commands = /** @satisfies {Record<string, CommandDefinition>} */ (
       },
       notes: "Exits with 1 if a scenario failed or a container restarted.",
     },
+    "test-kubernetes": {
+      summary: "Runs the tests that need a Kubernetes, in a cluster that they make on this machine.",
+      script: "test:kubernetes",
+      operands: ["[FILE...]"],
+      options: {},
+      passesTo: "vitest",
+      notes:
+        "Needs root on Linux. Builds Kubernetes from its modules the first time: see toolchain/README.md.",
+    },
     "test-stress": {
       summary: "Runs test files many times in a row beside busy processes, until one fails.",
       script: "test:stress",

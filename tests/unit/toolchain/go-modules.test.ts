@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { clusterVersions } from "../../../toolchain/cluster-binaries.ts";
 
 // A module that several of the programs need is compiled once for all of them if they need the same version of it, and
 // of all that it is made of. A cold set-up takes a quarter longer without that.
@@ -9,6 +10,9 @@ const folder = join("toolchain", "go");
 
 /** Programs of Go alone; the others are compiled with C, which makes other packages of the same sources. */
 const withC = ["ollama", "runc"];
+
+/** What no set-up builds: each has the versions that its authors test it with. */
+const forClusters = ["kubernetes", "etcd", "containerd", "cni", "coredns"];
 
 /**
  * Where versions differ: with another version of moby's or Kubernetes' modules a program does not build; the others are
@@ -24,7 +28,7 @@ const apartInPrometheus =
 /** Versions of each module by the programs that need it; what is replaced is not looked at. */
 function needed(): Map<string, Map<string, string[]>> {
   const modules = new Map<string, Map<string, string[]>>();
-  for (const program of readdirSync(folder).filter((name) => !withC.includes(name))) {
+  for (const program of readdirSync(folder).filter((name) => ![...withC, ...forClusters].includes(name))) {
     const text = readFileSync(join(folder, program, "go.mod"), "utf8");
     for (const [, module = "", version = ""] of text.matchAll(
       /^(?:require )?\t?([\w.~-]+\/[\w./~-]+) (v\S+)/gm,
@@ -44,4 +48,15 @@ test("the programs of the tool chain need one version of each module", () => {
     ([module, versions]) => versions.size > 1 && !apart.test(module) && !apartInPrometheus.test(module),
   );
   expect(several.map(([module, versions]) => `${module}: ${[...versions.keys()].join(", ")}`)).toEqual([]);
+});
+
+test("a cluster of tests is made of the versions that its programs are called by", () => {
+  const required = (program: string, module: string) => {
+    const text = readFileSync(join(folder, program, "go.mod"), "utf8");
+    return new RegExp(`^(?:require )?\\t?${module} v(\\S+)`, "m").exec(text)?.[1];
+  };
+  expect(required("kubernetes", "k8s.io/kubernetes")).toBe(clusterVersions.kubernetes);
+  expect(required("etcd", "go.etcd.io/etcd/server/v3")).toBe(clusterVersions.etcd);
+  expect(required("containerd", "github.com/containerd/containerd/v2")).toBe(clusterVersions.containerd);
+  expect(required("coredns", "github.com/coredns/coredns")).toBe(clusterVersions.coredns);
 });

@@ -1,0 +1,71 @@
+import { execFileSync } from "node:child_process";
+
+// A switch in a network namespace of its own, with a leg for each machine of the cluster and one into this host.
+// 198.18.0.0/15 is set aside for tests of networks; engines for tests have its first half.
+
+const prefix = "ollama-stack-cluster";
+const hostLink = "os-cluster";
+
+export const addresses = { controlPlane: "198.19.77.10", host: "198.19.77.254" };
+
+export interface Machine {
+  readonly name: string;
+  readonly address: string;
+  /** The addresses of its pods. */
+  readonly podNetwork: string;
+}
+
+export const machines: readonly Machine[] = [1, 2].map((i) => ({
+  name: `n${String(i)}`,
+  address: `198.19.77.${String(i)}`,
+  podNetwork: `10.244.${String(i)}.0/24`,
+}));
+
+export function namespaceOf(machine: string): string {
+  return `${prefix}-${machine}`;
+}
+
+const ip = (...args: string[]) => execFileSync("ip", args, { stdio: "pipe" });
+
+export function makeNetwork(): void {
+  const bridge = namespaceOf("switch");
+  ip("netns", "add", bridge);
+  ip("-n", bridge, "link", "add", "br0", "type", "bridge");
+  ip("-n", bridge, "link", "set", "br0", "up");
+  const plug = (end: string) => {
+    ip("-n", bridge, "link", "set", end, "master", "br0");
+    ip("-n", bridge, "link", "set", end, "up");
+  };
+  const legs = [{ name: "control", address: addresses.controlPlane }, ...machines];
+  for (const { name, address } of legs) {
+    const own = namespaceOf(name);
+    ip("netns", "add", own);
+    ip("-n", own, "link", "set", "lo", "up");
+    ip("-n", own, "link", "add", "eth0", "type", "veth", "peer", "name", name, "netns", bridge);
+    ip("-n", own, "address", "add", `${address}/24`, "dev", "eth0");
+    ip("-n", own, "link", "set", "eth0", "up");
+    plug(name);
+    ip("-n", own, "route", "add", "default", "via", addresses.host);
+    execFileSync("ip", ["netns", "exec", own, "sysctl", "-qw", "net.ipv4.ip_forward=1"]);
+    for (const other of machines)
+      if (other.name !== name) ip("-n", own, "route", "add", other.podNetwork, "via", other.address);
+  }
+  ip("link", "add", hostLink, "type", "veth", "peer", "name", "host", "netns", bridge);
+  ip("address", "add", `${addresses.host}/24`, "dev", hostLink);
+  ip("link", "set", hostLink, "up");
+  plug("host");
+}
+
+/** Removes what there is, of a run that was killed, too. */
+export function removeNetwork(): void {
+  const quietly = (...args: string[]) => {
+    try {
+      ip(...args);
+    } catch {
+      // There was none.
+    }
+  };
+  quietly("link", "delete", hostLink);
+  for (const name of ["switch", "control", ...machines.map((machine) => machine.name)])
+    quietly("netns", "delete", namespaceOf(name));
+}

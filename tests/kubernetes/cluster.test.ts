@@ -1,0 +1,92 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { Cluster } from "../../test-support/cluster/cluster.ts";
+import { dnsAddress } from "../../test-support/cluster/dns.ts";
+import { machines, namespaceOf } from "../../test-support/cluster/network.ts";
+
+// What stacks are tested in is a real cluster, and nothing of it stays on the machine.
+
+const kernel = ["vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "vm/panic_on_oom"];
+const settings = () => kernel.map((name) => readFileSync(`/proc/sys/${name}`, "utf8"));
+
+/** What a kubelet, containerd and the network plugins would leave in the folders of this machine. */
+const folders = ["/etc/cni", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers", "/var/log/pods"];
+const state = () => ({
+  settings: settings(),
+  folders: folders.filter((folder) => existsSync(folder)),
+  // A run that was killed may have left its own: what begins removes them.
+  namespaces: existsSync("/run/netns")
+    ? readdirSync("/run/netns").filter((name) => /^cni-|cluster/.test(name))
+    : [],
+  groups: globSync("/sys/fs/cgroup/*/{ollama-stack-cluster,k8s}*"),
+  links: globSync("/sys/class/net/os-cluster*"),
+});
+
+const before = { ...state(), namespaces: [], groups: [], links: [] };
+let cluster: Cluster | undefined;
+const running = (): Cluster => {
+  if (cluster === undefined) throw new Error("the cluster does not run");
+  return cluster;
+};
+
+beforeAll(async () => {
+  cluster = await Cluster.start();
+});
+afterAll(async () => {
+  await cluster?.stop();
+});
+
+interface PodList {
+  readonly items: readonly {
+    readonly metadata: { readonly name: string };
+    readonly spec: { readonly nodeName: string };
+    readonly status: { readonly podIP: string };
+  }[];
+}
+
+it("has two nodes, and pods on both that reach the API server", () => {
+  const { items } = running().get(
+    "pods",
+    "--namespace=kube-system",
+    "--selector=k8s-app=kube-dns",
+  ) as PodList;
+  expect(items.map(({ spec }) => spec.nodeName).toSorted()).toEqual(machines.map(({ name }) => name));
+});
+
+it("changes no setting of the kernel for the machine", () => {
+  expect(settings()).toEqual(before.settings);
+});
+
+it("resolves the name of a service from the network of each node, at the service's address", async () => {
+  const lookup = `
+    const { Resolver } = await import("node:dns/promises");
+    const resolver = new Resolver();
+    resolver.setServers([process.argv[1]]);
+    console.log((await resolver.resolve4("kubernetes.default.svc.cluster.local")).join());`;
+  const from = (node: string): string => {
+    const inNode = ["netns", "exec", namespaceOf(node), process.execPath];
+    const { stdout } = spawnSync("ip", [...inNode, "--input-type=module", "--eval", lookup, dnsAddress], {
+      encoding: "utf8",
+    });
+    return stdout.trim();
+  };
+  // kube-proxy learns of pods that are ready a moment after the API server.
+  for (const { name } of machines) await expect.poll(() => from(name)).toBe("10.96.0.1");
+});
+
+it("reaches the log of a pod through its node", async () => {
+  const { items } = running().get("pods", "--namespace=kube-system") as PodList;
+  const name = items[0]?.metadata.name ?? "";
+  await expect
+    .poll(() => running().kubectl(["logs", "--namespace=kube-system", name]))
+    .toContain("CoreDNS-1");
+});
+
+it("leaves nothing behind", async () => {
+  const folder = running().folder;
+  await running().stop();
+  cluster = undefined;
+  expect(state()).toEqual(before);
+  expect(existsSync(folder)).toBe(false);
+});

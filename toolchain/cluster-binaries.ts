@@ -1,0 +1,60 @@
+import { type Binary, part, parts } from "./binaries.ts";
+
+/** The versions of what a cluster for tests is made of. */
+export const clusterVersions = {
+  kubernetes: "1.37.2",
+  etcd: "3.7.0",
+  containerd: "2.4.2",
+  coredns: "1.15.0",
+} as const;
+
+const versionPackage = "k8s.io/component-base/version";
+const [major = "", minor = ""] = clusterVersions.kubernetes.split(".");
+
+const kubernetes = (name: string, seconds: number): Binary => ({
+  ...part(name, "kubernetes", seconds),
+  package: `k8s.io/kubernetes/cmd/${name}`,
+  variables: [
+    `${versionPackage}.gitVersion=v${clusterVersions.kubernetes}`,
+    `${versionPackage}.gitMajor=${major}`,
+    `${versionPackage}.gitMinor=${minor}`,
+    `${versionPackage}.gitTreeState=archive`,
+  ],
+});
+
+const containerd = (name: string, seconds: number, tags = ""): Binary => ({
+  ...part(name, "containerd", seconds),
+  package: `github.com/containerd/containerd/v2/cmd/${name}`,
+  variables: [`github.com/containerd/containerd/v2/version.Version=${clusterVersions.containerd}`],
+  tags,
+});
+
+const networkPlugin = (name: string, path: string): Binary => ({
+  ...part(name, "cni", 3),
+  package: `github.com/containernetworking/plugins/plugins/${path}/${name}`,
+});
+
+/** What containerd runs to give a pod its network. */
+export const networkPlugins = [
+  networkPlugin("ptp", "main"),
+  networkPlugin("loopback", "main"),
+  networkPlugin("host-local", "ipam"),
+  networkPlugin("portmap", "meta"),
+];
+
+/** A Kubernetes of several nodes, for `npm run test:kubernetes` alone. */
+export const clusterParts = {
+  apiServer: kubernetes("kube-apiserver", 700),
+  controllerManager: kubernetes("kube-controller-manager", 120),
+  scheduler: kubernetes("kube-scheduler", 15),
+  kubelet: kubernetes("kubelet", 60),
+  proxy: kubernetes("kube-proxy", 15),
+  kubectl: kubernetes("kubectl", 40),
+  etcd: { ...part("etcd", "etcd", 60), package: "go.etcd.io/etcd/server/v3" },
+  containerd: containerd("containerd", 100, "no_btrfs,no_zfs,no_devmapper"),
+  shim: containerd("containerd-shim-runc-v2", 5),
+  ctr: containerd("ctr", 15),
+  runc: parts.runc,
+  coredns: part("coredns", "coredns", 80),
+  pause: part("pause", "pause", 1),
+} satisfies Record<string, Binary>;
