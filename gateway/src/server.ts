@@ -50,8 +50,9 @@ function stop(signal: NodeJS.Signals): void {
   if (stopping) process.exit(EXIT_HURRIED);
   stopping = true;
   logger.info({ signal, timeout_ms: config.SHUTDOWN_TIMEOUT_MS }, "draining");
-  void app.close().then(() => {
+  void app.close().then(async () => {
     logger.info("stopped");
+    await output.end();
     process.exit(0);
   });
 }

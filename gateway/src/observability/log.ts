@@ -1,8 +1,16 @@
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Logger, pino } from "pino";
 
 // A write for each line cost a request more than its translation; nobody reads a log faster than this.
-const BATCH_LENGTH = 64 * 1024;
+const BATCH_BYTES = 64 * 1024;
 const DELAY_MS = 200;
+
+// How long a reader of the log may keep the process from ending.
+const END_TIMEOUT_MS = 1000;
+
+// What a unit of UTF-16 takes at most in UTF-8.
+const MAX_BYTES_PER_UNIT = 3;
 
 type Level = "debug" | "info" | "warn" | "error";
 
@@ -41,29 +49,59 @@ export function createLog(level: string, destination: { write(lines: string): un
   };
 }
 
+interface Output {
+  write(line: string): void;
+  /** Writes what is left before the process ends; what is being written is not waited for. */
+  flush(): void;
+  /** Resolves when everything has been written, or nobody has read it for a while. Nothing can be written then. */
+  end(): Promise<void>;
+}
+
 /** The standard output, written in the background, many lines at once when there are many. */
-export function standardOutput(): { write(line: string): void; flush(): void } {
-  const destination = pino.destination({ sync: false });
-  let lines = "";
+export function standardOutput(): Output {
+  const destination = pino.destination({ sync: false, contentMode: "buffer" });
+  // As bytes: the parts of hundreds of lines would outlive the requests that they are about, and be moved by the garbage
+  // collector.
+  const batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
+  let length = 0;
   let timer: NodeJS.Timeout | undefined;
+  let hasEnded = false;
   const hand = (): void => {
     clearTimeout(timer);
     timer = undefined;
-    destination.write(lines);
-    lines = "";
+    if (length > 0) destination.write(asText(Buffer.from(batch.subarray(0, length))));
+    length = 0;
   };
-  // The destination gathers lines too, but measures all that it holds with each that comes.
   return {
     write(line) {
-      lines += line;
-      if (lines.length >= BATCH_LENGTH) hand();
-      else timer ??= setTimeout(hand, DELAY_MS).unref();
+      if (hasEnded) return;
+      const most = line.length * MAX_BYTES_PER_UNIT;
+      if (length + most > BATCH_BYTES) hand();
+      if (most > BATCH_BYTES) {
+        destination.write(asText(Buffer.from(line)));
+        return;
+      }
+      length += batch.write(line, length);
+      timer ??= setTimeout(hand, DELAY_MS).unref();
     },
     flush() {
-      if (lines !== "") hand();
+      if (hasEnded) return;
+      hand();
       destination.flushSync();
     },
+    async end() {
+      hand();
+      hasEnded = true;
+      const closed = once(destination, "close");
+      destination.end();
+      await Promise.race([closed, sleep(END_TIMEOUT_MS, undefined, { ref: false })]);
+    },
   };
+}
+
+/** A destination for bytes takes bytes; its types know only texts. */
+function asText(bytes: Buffer): string {
+  return bytes as unknown as string;
 }
 
 const SECOND = 1000;
