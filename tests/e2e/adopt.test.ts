@@ -142,7 +142,15 @@ it("a stack that was renamed is refused by a preview, keeps its volume, and pull
   expect(up.code, up.output).toBe(0);
   expect(await modelWrittenAt()).toBe(installedAt);
   expect(docker("volume", "ls", "--quiet", "--filter", `name=${volume}`)).toBe(volume);
-  const destroyed = await script("destroy", "taken-over", "--yes");
+});
+
+it("a stack whose name Docker does not take is refused by an update, and can be destroyed", async () => {
+  await project.pulumi("stack", "rename", "BugsUp", "--stack", "taken-over");
+  project.env["PULUMI_STACK"] = "BugsUp";
+  const refused = await script("up", "BugsUp");
+  expect(refused.code).toBe(1);
+  expect(refused.output).toContain("The stack is called BugsUp, which Docker does not take");
+  const destroyed = await script("destroy", "BugsUp", "--yes");
   expect(destroyed.code, destroyed.output).toBe(0);
   expect(leftovers("taken-over")).toEqual(nothingLeft);
   expect(docker("volume", "rm", volume)).toBe(volume);
