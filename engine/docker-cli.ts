@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { runProcess } from "../host/run-process.ts";
 
 // The engine is reached through Docker's own client: it knows contexts, DOCKER_HOST, TLS and ssh.
@@ -56,10 +57,29 @@ interface DockerOptions {
   readonly withinMs?: number;
 }
 
-/** Runs `docker` without a shell and returns what it wrote to stdout. */
-export async function docker(
+// An ssh server drops new connections at random while ten of them wait for their authentication (MaxStartups of
+// sshd_config), and Docker's client makes one for each call. Either its question which version to speak is dropped, so
+// that it speaks its own, or the call itself. The engine has done nothing then.
+const CONNECTION_DROPPED = /client version [\d.]+ is too new|kex_exchange_identification/;
+const ATTEMPTS = 4;
+const RETRY_MS = 500;
+
+/** Runs `docker` without a shell and returns what it wrote to stdout. A call that an ssh server drops is made again. */
+export async function docker(args: readonly string[], options: DockerOptions = {}): Promise<string> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await runDocker(args, options);
+    } catch (error) {
+      if (attempt === ATTEMPTS || !(error instanceof EngineError)) throw error;
+      if (!CONNECTION_DROPPED.test(error.message)) throw error;
+      await sleep(attempt * RETRY_MS);
+    }
+  }
+}
+
+async function runDocker(
   args: readonly string[],
-  { merge = false, input = "", tell, engine, withinMs }: DockerOptions = {},
+  { merge = false, input = "", tell, engine, withinMs }: DockerOptions,
 ): Promise<string> {
   const what = `docker ${args[0] ?? ""}`;
   let merged = "";

@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
-/** What Docker's client prints; `fails` is its error, and one that `hangs` never ends. */
-export type Answer = string | { readonly fails: string } | { readonly hangs: true };
+/** What Docker's client prints; `fails` is its error, at the first call only if there is a `then`; one that `hangs` never ends. */
+export type Answer = string | { readonly fails: string; readonly then?: string } | { readonly hangs: true };
 
 /** A `docker` on PATH that answers what it is told to, by the beginning of its arguments, and knows nothing else. */
 export class FakeDocker {
@@ -18,15 +18,9 @@ export class FakeDocker {
   /** Answers from now on, and forgets what it was asked. */
   tell(answers: Readonly<Record<string, Answer>>): void {
     rmSync(this.#calls, { force: true });
-    const cases = Object.entries(answers).map(([begin, answer]) => {
-      const does =
-        typeof answer === "string"
-          ? `printf %s ${quoted(answer)}; exit 0`
-          : "hangs" in answer
-            ? "exec sleep 600"
-            : `printf %s ${quoted(answer.fails)} >&2; exit 1`;
-      return `${quoted(begin)}*) ${does} ;;`;
-    });
+    const cases = Object.entries(answers).map(
+      ([begin, answer]) => `${quoted(begin)}*) ${this.#actOf(begin, answer)} ;;`,
+    );
     const lines = [
       "#!/bin/sh",
       `echo "$*" >> ${quoted(this.#calls)}`,
@@ -46,6 +40,15 @@ export class FakeDocker {
   remove(): void {
     process.env["PATH"] = this.#path;
     rmSync(this.#folder, { recursive: true });
+  }
+
+  #actOf(begin: string, answer: Answer): string {
+    if (typeof answer === "string") return `printf %s ${quoted(answer)}; exit 0`;
+    if ("hangs" in answer) return "exec sleep 600";
+    const failure = `printf %s ${quoted(answer.fails)} >&2; exit 1`;
+    if (answer.then === undefined) return failure;
+    const isFirst = `[ "$(grep -c ^${quoted(begin)} ${quoted(this.#calls)})" = 1 ]`;
+    return `if ${isFirst}; then ${failure}; fi; printf %s ${quoted(answer.then)}; exit 0`;
   }
 
   get #calls(): string {

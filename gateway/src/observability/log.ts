@@ -1,5 +1,3 @@
-import { once } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Logger, pino } from "pino";
 
 // A write for each line cost a request more than its translation; nobody reads a log faster than this.
@@ -92,9 +90,12 @@ export function standardOutput(): Output {
     async end() {
       hand();
       hasEnded = true;
-      const closed = once(destination, "close");
-      destination.end();
-      await Promise.race([closed, sleep(END_TIMEOUT_MS, undefined, { ref: false })]);
+      await new Promise((resolve) => {
+        // A reader that is gone is an error.
+        destination.once("close", resolve).once("error", resolve);
+        setTimeout(resolve, END_TIMEOUT_MS);
+        destination.end();
+      });
     },
   };
 }
