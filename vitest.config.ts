@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { notApplicable } from "./test-support/applicable.ts";
 
@@ -115,9 +116,10 @@ export default defineConfig({
           include: ["tests/e2e/**/*.test.ts"],
           exclude: [...engineMakesNoDifference, ...leftOut],
           ...stacks,
-          // Two stacks at a time: most of what their tests take, they wait. No name and no port is in two files.
+          // Two stacks at a time, where there are cores for them: two cores are busy with one of them and with what runs
+          // on the machine's engine meanwhile. No name and no port is in two files.
           fileParallelism: true,
-          maxWorkers: 2,
+          maxWorkers: availableParallelism() > 2 ? 2 : 1,
           sequence: { groupOrder: 2 },
         },
       },
