@@ -1,21 +1,24 @@
-// node bench/admin-api.ts [SERIES [ROUNDS]]: what the admin API and one open console cost the gateway's processor for each
-// response. Two gateways, one without the admin API, take the same load in turns, the other one with and without a console.
-// Each series has processes of its own: two of the same program differ by more than what is measured.
+// node bench/admin-api.ts [SERIES [SECONDS]]: what the admin API and one open console cost the gateway's processor under
+// load. By profiles: two processes of the same program differ by more than the difference between with and without.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { Pool } from "undici";
+import { z } from "zod";
 
 const SERIES = Number(process.argv[2] ?? 5);
-const ROUNDS = Number(process.argv[3] ?? 9);
-// A console gets its events once a second.
-const ROUND_MS = 2000;
-const WARM_UP_ROUNDS = 3;
+const SECONDS = Number(process.argv[3] ?? 15);
 const CONNECTIONS = 16;
-const NS_PER_MS = 1e6;
+const PORT = 18_791;
+const SAMPLE_EVERY_US = 250;
+
+const gateway = join(import.meta.dirname, "..", "gateway", "src");
+const adminCode = pathToFileURL(join(gateway, "admin", "/")).href;
 
 const responses: Readonly<Record<string, string>> = {
   "/api/tags": '{"models":[{"name":"m:latest","digest":"d","size":1,"modified_at":"2025-01-02T03:04:05Z"}]}',
@@ -34,55 +37,37 @@ const ollama = createServer((request, response) => {
 ollama.listen(0, "127.0.0.1");
 await once(ollama, "listening");
 
-interface Gateway {
-  readonly process: ChildProcess;
-  readonly pool: Pool;
-  readonly url: string;
-}
-
-async function start(adminApi: "on" | "off", port: number): Promise<Gateway> {
-  const url = `http://127.0.0.1:${String(port)}`;
-  const child = spawn(process.execPath, [join(import.meta.dirname, "../gateway/src/server.ts")], {
+function start(profiles: string): ChildProcess {
+  const profiling = [
+    "--cpu-prof",
+    `--cpu-prof-dir=${profiles}`,
+    `--cpu-prof-interval=${String(SAMPLE_EVERY_US)}`,
+  ];
+  return spawn(process.execPath, [...profiling, join(gateway, "server.ts")], {
     env: {
       ...process.env,
-      PORT: String(port),
+      PORT: String(PORT),
       LLM_SERVICE_PORT: String((ollama.address() as AddressInfo).port),
       OLLAMA_NUM_PARALLEL: "64",
-      ADMIN_API: adminApi,
     },
     stdio: "ignore",
   });
-  const pool = new Pool(url, { connections: CONNECTIONS });
+}
+
+async function untilReady(pool: Pool): Promise<void> {
   for (;;) {
     const ready = await pool.request({ method: "GET", path: "/ready" }).catch(() => undefined);
     await ready?.body.dump();
-    if (ready?.statusCode === 200) break;
+    if (ready?.statusCode === 200) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  return { process: child, pool, url };
 }
 
-/** Processor time of a process so far, ms: of all its threads, those that collect garbage included. */
-function processorMs(pid: number): number {
-  const tasks = `/proc/${String(pid)}/task`;
-  const ns = readdirSync(tasks).map((task) =>
-    Number(readFileSync(join(tasks, task, "schedstat"), "utf8").split(" ", 1)[0]),
-  );
-  return ns.reduce((sum, each) => sum + each, 0) / NS_PER_MS;
-}
-
-async function stop({ process: child, pool }: Gateway): Promise<void> {
-  await pool.destroy();
-  const exited = once(child, "exit");
-  child.kill("SIGKILL");
-  await exited;
-}
-
-/** Ms of the processor for each response. */
-async function round({ process: { pid = 0 }, pool }: Gateway): Promise<number> {
+/** As many requests as the connections can send. @returns how many responses there were */
+async function load(pool: Pool): Promise<number> {
   const body = '{"model":"m","messages":[{"role":"user","content":"Hi"}]}';
   const headers = { "content-type": "application/json" };
-  const [before, end] = [processorMs(pid), performance.now() + ROUND_MS];
+  const end = performance.now() + SECONDS * 1000;
   let count = 0;
   const client = async () => {
     while (performance.now() < end) {
@@ -92,65 +77,92 @@ async function round({ process: { pid = 0 }, pool }: Gateway): Promise<number> {
     }
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, client));
-  return (processorMs(pid) - before) / count;
+  return count;
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? NaN;
+const profileSchema = z.object({
+  nodes: z.array(
+    z.object({
+      id: z.number(),
+      callFrame: z.object({ functionName: z.string(), url: z.string() }),
+      children: z.array(z.number()).optional(),
+    }),
+  ),
+  samples: z.array(z.number()),
+  timeDeltas: z.array(z.number()),
+});
+
+/** The share of the busy time in which the code of the admin API was on the stack, percent. */
+function shareOf(profile: z.infer<typeof profileSchema>): number {
+  const parents = new Map(
+    profile.nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id])),
+  );
+  const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
+  const isAdmin = (id: number | undefined): boolean =>
+    id !== undefined &&
+    (nodes.get(id)?.callFrame.url.startsWith(adminCode) === true || isAdmin(parents.get(id)));
+  let [admin, busy] = [0, 0];
+  profile.samples.forEach((id, index) => {
+    if (nodes.get(id)?.callFrame.functionName === "(idle)") return;
+    const time = profile.timeDeltas[index] ?? 0;
+    busy += time;
+    if (isAdmin(id)) admin += time;
+  });
+  return (100 * admin) / busy;
 }
 
-/** The same round with a console that reads its events. */
-async function watchedRound(gateway: Gateway): Promise<number> {
+async function measure(hasConsole: boolean): Promise<{ readonly share: number; readonly count: number }> {
+  const profiles = mkdtempSync(join(tmpdir(), "ollama-stack-profile-"));
+  const child = start(profiles);
+  const url = `http://127.0.0.1:${String(PORT)}`;
+  const pool = new Pool(url, { connections: CONNECTIONS });
   const leaving = new AbortController();
-  const events = await fetch(`${gateway.url}/admin/events`, { signal: leaving.signal });
-  void events.body?.pipeTo(new WritableStream()).catch(() => undefined);
   try {
-    return await round(gateway);
-  } finally {
+    await untilReady(pool);
+    if (hasConsole) {
+      const events = await fetch(`${url}/admin/events`, { signal: leaving.signal });
+      void events.body?.pipeTo(new WritableStream()).catch(() => undefined);
+    }
+    const count = await load(pool);
     leaving.abort();
+    await pool.destroy();
+    const exited = once(child, "exit");
+    child.kill("SIGTERM");
+    await exited;
+    const [file = ""] = readdirSync(profiles);
+    return {
+      share: shareOf(profileSchema.parse(JSON.parse(readFileSync(join(profiles, file), "utf8")))),
+      count,
+    };
+  } finally {
+    child.kill("SIGKILL");
+    rmSync(profiles, { recursive: true, force: true });
   }
 }
 
-interface Costs {
-  readonly off: number[];
-  readonly on: number[];
-  readonly watched: number[];
+function show(what: string, shares: readonly number[]): void {
+  const sorted = shares.toSorted((one, other) => one - other);
+  const [least, middle, most] = [0, Math.floor(sorted.length / 2), sorted.length - 1].map(
+    (n) => sorted[n] ?? NaN,
+  );
+  const percent = (share = NaN) => share.toFixed(2);
+  console.log(`${what}  ${percent(middle)} % (${percent(least)} to ${percent(most)})`);
 }
 
-async function series(): Promise<Costs> {
-  const costs: Costs = { off: [], on: [], watched: [] };
-  const [off, on] = await Promise.all([start("off", 18_790), start("on", 18_791)]);
-  for (let n = 0; n < WARM_UP_ROUNDS; n += 1) for (const each of [off, on]) await round(each);
-  for (let n = 0; n < ROUNDS; n += 1) {
-    const turns = [
-      async () => void costs.off.push(await round(off)),
-      async () => void costs.on.push(await round(on)),
-      async () => void costs.watched.push(await watchedRound(on)),
-    ];
-    // Each is first, second and third as often.
-    for (let turn = 0; turn < turns.length; turn += 1) await turns[(n + turn) % turns.length]?.();
+const shares: { readonly without: number[]; readonly with: number[] } = { without: [], with: [] };
+let responsesInAll = 0;
+for (let n = 0; n < SERIES; n += 1) {
+  for (const hasConsole of n % 2 === 0 ? [false, true] : [true, false]) {
+    const { share, count } = await measure(hasConsole);
+    (hasConsole ? shares.with : shares.without).push(share);
+    responsesInAll += count;
   }
-  await Promise.all([stop(off), stop(on)]);
-  return costs;
 }
-
-/** What one kind of rounds takes beyond another, in percent: the median of the rounds that followed each other. */
-function beyond(costs: readonly number[], others: readonly number[]): number {
-  return 100 * (median(costs.map((cost, n) => cost / (others[n] ?? NaN))) - 1);
-}
-
-const all: Costs[] = [];
-for (let n = 0; n < SERIES; n += 1) all.push(await series());
-const us = (costs: readonly number[]): string => `${(1000 * median(costs)).toFixed(1)} us`;
-const percent = (value: number): string => `${value < 0 ? "" : "+"}${value.toFixed(1)} %`;
-const inAll = (of: (costs: Costs) => number): string => {
-  const values = all.map(of);
-  return `${percent(median(values))} (series: ${values.map(percent).join(", ")})`;
-};
-console.log(`Processor time of the gateway for a buffered response, ${String(SERIES)} series of ${String(ROUNDS)} rounds:
-  without the admin API    ${us(all.flatMap(({ off }) => off))}
-  with it, no console open ${us(all.flatMap(({ on }) => on))}
-  with one console open    ${us(all.flatMap(({ watched }) => watched))}
-An open console costs ${inAll(({ watched, on }) => beyond(watched, on))}
-Both together cost    ${inAll(({ watched, off }) => beyond(watched, off))}`);
-process.exit();
+ollama.close();
+ollama.closeAllConnections();
+const amount = `${String(SERIES)} processes each, ${String(Math.round(responsesInAll / SERIES / 2))} responses a process`;
+console.log(
+  `The admin API's share of the gateway's busy time under load, median (least to most); ${amount}:`,
+);
+show("no console open  ", shares.without);
+show("one console open ", shares.with);
