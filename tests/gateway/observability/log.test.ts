@@ -1,12 +1,13 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 
 const log = pathToFileURL(join(import.meta.dirname, "../../../gateway/src/observability/log.ts")).href;
 
-/** What a process writes to its standard output that logs lines, given as a program's text, and ends. */
-function outputOf(lines: string): string {
+/** A program that logs lines, given as its text, and ends. */
+function programOf(lines: string): string[] {
   const program = `
     import { standardOutput } from ${JSON.stringify(log)};
     const output = standardOutput();
@@ -14,9 +15,12 @@ function outputOf(lines: string): string {
     await output.end();
     process.exit(0);
   `;
-  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", program], {
-    maxBuffer: 2 ** 26,
-  });
+  return ["--input-type=module", "--eval", program];
+}
+
+/** What it writes to its standard output. */
+function outputOf(lines: string): string {
+  const { stdout, stderr } = spawnSync(process.execPath, programOf(lines), { maxBuffer: 2 ** 26 });
   expect(stderr.toString()).toBe("");
   return stdout.toString();
 }
@@ -36,4 +40,10 @@ test("a line longer than a batch stays between its neighbours", () => {
   expect(outputOf(`["a\\n", "b".repeat(200_000) + "\\n", "\u20ac".repeat(30_000) + "\\n", "c\\n"]`)).toBe(
     `a\n${"b".repeat(200_000)}\n${"\u20ac".repeat(30_000)}\nc\n`,
   );
+});
+
+test("a reader that is gone does not keep the process from ending in good order", async () => {
+  const child = spawn(process.execPath, programOf(`["one\\n"]`), { stdio: ["ignore", "pipe", "inherit"] });
+  child.stdout.destroy();
+  expect(await once(child, "exit")).toEqual([0, null]);
 });
