@@ -3,15 +3,19 @@ import { step } from "../host/progress.ts";
 import { installPackages } from "./apt.ts";
 import { buildPart, partBinary, runcPackages } from "./binaries.ts";
 import { sweepPartials } from "./cache.ts";
-import { clusterParts, networkPlugins } from "./cluster-binaries.ts";
+import { clusterParts, networkPlugins, providerFolder } from "./cluster-binaries.ts";
 import { findGo } from "./go.ts";
+import { install, installed } from "./install.ts";
 
-const missingParts = () =>
-  [...Object.values(clusterParts), ...networkPlugins].filter((part) => !existsSync(partBinary(part)));
+const all = [...Object.values(clusterParts), ...networkPlugins];
 
-/** Whether everything is built that a cluster for tests needs. Starts no process. */
+/** Whether everything that tests in a cluster need is built and in its place. Starts no process. */
 export function isClusterBuilt(): boolean {
-  return missingParts().length === 0;
+  const { provider } = clusterParts;
+  return (
+    all.every((part) => existsSync(partBinary(part))) &&
+    ["current", "released"].includes(installed(provider, providerFolder()))
+  );
 }
 
 /**
@@ -20,9 +24,13 @@ export function isClusterBuilt(): boolean {
  */
 export async function buildCluster(): Promise<void> {
   sweepPartials();
-  await installPackages(runcPackages);
-  const go = await findGo();
-  const { signal } = new AbortController();
-  for (const part of missingParts())
-    await step(`Building ${part.name}`, part.seconds, (report) => buildPart(part, go, { report, signal }));
+  const missing = all.filter((part) => !existsSync(partBinary(part)));
+  if (missing.length > 0) {
+    await installPackages(runcPackages);
+    const go = await findGo();
+    const { signal } = new AbortController();
+    for (const part of missing)
+      await step(`Building ${part.name}`, part.seconds, (report) => buildPart(part, go, { report, signal }));
+  }
+  install(clusterParts.provider, providerFolder());
 }

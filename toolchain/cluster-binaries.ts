@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { type Binary, part, parts } from "./binaries.ts";
+import { pulumiHome } from "./install.ts";
 
 /** The versions of what a cluster for tests is made of. */
 export const clusterVersions = {
@@ -6,6 +8,8 @@ export const clusterVersions = {
   etcd: "3.7.0",
   containerd: "2.4.2",
   coredns: "1.15.0",
+  /** Pulumi's provider. Its module has no version of its own; this is the release that follows the commit. */
+  provider: "4.25.0",
 } as const;
 
 const versionPackage = "k8s.io/component-base/version";
@@ -42,7 +46,7 @@ export const networkPlugins = [
   networkPlugin("portmap", "meta"),
 ];
 
-/** A Kubernetes of several nodes, for `npm run test:kubernetes` alone. */
+/** A Kubernetes of several nodes, and Pulumi's provider for it: for `npm run test:kubernetes` alone. */
 export const clusterParts = {
   apiServer: kubernetes("kube-apiserver", 700),
   controllerManager: kubernetes("kube-controller-manager", 120),
@@ -57,4 +61,15 @@ export const clusterParts = {
   runc: parts.runc,
   coredns: part("coredns", "coredns", 80),
   pause: part("pause", "pause", 1),
+  provider: {
+    ...part("pulumi-resource-kubernetes", "plugin-kubernetes", 700),
+    variables: [
+      `github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version=${clusterVersions.provider}`,
+    ],
+  },
 } satisfies Record<string, Binary>;
+
+/** Where Pulumi finds its provider. */
+export function providerFolder(): string {
+  return join(pulumiHome(), "plugins", `resource-kubernetes-v${clusterVersions.provider}`);
+}

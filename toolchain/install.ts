@@ -65,12 +65,15 @@ export function install(part: Binary, folder: string): void {
 
 /** Takes what was built away, so that the released tools are downloaded in its place. */
 export function uninstallBuilt(): void {
-  for (const { part, folder } of places()) {
-    const file = join(folder, part.name);
-    if (!existsSync(markOf(file))) continue;
-    rmSync(file, { force: true });
-    rmSync(markOf(file));
-  }
+  for (const { part, folder } of places()) uninstall(part, folder);
+}
+
+/** Takes one away, unless it was released. */
+export function uninstall(part: Binary, folder: string): void {
+  const file = join(folder, part.name);
+  if (!existsSync(markOf(file))) return;
+  rmSync(file, { force: true });
+  rmSync(markOf(file));
 }
 
 /** Puts what was built, and is still in the cache, where nothing else is. */

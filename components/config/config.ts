@@ -1,16 +1,17 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
 import { mayHoldSecret } from "../../gateway/src/config/env-types.ts";
-import { ConfigError, isToRemove } from "./config-error.ts";
+import { ConfigError, isToRemove, toRemove } from "./config-error.ts";
 import { rules } from "./cross-key-rules.ts";
 import { refuseSecrets } from "./secrets.ts";
 import { type GivenConfig, keys } from "./keys.ts";
 import { knownFields } from "./models.ts";
 
 export const configSchema = keys.superRefine((config, context) => {
-  for (const { breaks, path, inside, message } of rules) {
+  for (const { breaks, path, inside, message, toRemove: removes = false } of rules) {
     const at = inside === undefined ? [path] : [path, inside];
-    if (breaks(config)) context.addIssue({ code: "custom", path: at, message });
+    const params = removes ? toRemove : {};
+    if (breaks(config)) context.addIssue({ code: "custom", path: at, message, params });
   }
 });
 
@@ -23,6 +24,8 @@ const structured = new Set([
   "gatewayEnvironment",
   "edgeHostnames",
   "alertmanagers",
+  "nodeSelector",
+  "tolerations",
 ]);
 
 /** What `pulumi config` holds for a project, as text, turned into checked values. Throws one line per wrong key. */

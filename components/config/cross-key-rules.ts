@@ -1,18 +1,13 @@
-import type { GivenConfig } from "./keys.ts";
 import { hasTls, isNamed } from "./edge-modes.ts";
+import { engineRules } from "./engine-keys.ts";
+import { kubernetesRules } from "./kubernetes-rules.ts";
+import type { Rule } from "./rule.ts";
 
 // What is allowed of a key depends on others. The messages complete the sentence "KEY is VALUE, but must be ...".
 
-interface Rule {
-  /** Whether a config breaks it. */
-  readonly breaks: (config: GivenConfig) => boolean;
-  /** The key that is to be changed, and what inside it. */
-  readonly path: keyof GivenConfig;
-  readonly inside?: string;
-  readonly message: string;
-}
-
 export const rules: readonly Rule[] = [
+  ...engineRules,
+  ...kubernetesRules,
   {
     breaks: ({ gatewayBindAddress, gatewayApiKeys }) =>
       !isLoopback(gatewayBindAddress) && gatewayApiKeys.length === 0,
@@ -47,7 +42,8 @@ export const rules: readonly Rule[] = [
     message: "empty unless dockerHost is tcp://host:port",
   },
   {
-    breaks: ({ edge, gatewayReplicas }) => edge === "none" && gatewayReplicas > 1,
+    breaks: ({ engine, edge, gatewayReplicas }) =>
+      engine === "docker" && edge === "none" && gatewayReplicas > 1,
     path: "gatewayReplicas",
     message: "1 while edge is none: two containers cannot have one port",
   },

@@ -4,6 +4,7 @@ import { isAllowed } from "../../gateway/src/config/config.ts";
 import { edgeModes } from "./edge-modes.ts";
 import { gatewayEnvironment } from "./gateway-environment.ts";
 import { gpus } from "./gpus.ts";
+import { engine, kubernetesKeys } from "./kubernetes-keys.ts";
 import { models } from "./models.ts";
 import { ollamaEnvironment } from "./ollama-environment.ts";
 
@@ -72,11 +73,12 @@ const platform = z
     "a platform such as linux/amd64, or empty for the engine's own",
   );
 
+const imageReferenceAllowed = "an image reference such as ollama/ollama:0.17.4";
 const imageReference = z
   .string()
   .regex(
     /^([A-Za-z0-9.-]+(:\d{1,5})?\/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/,
-    "an image reference such as ollama/ollama:0.17.4",
+    imageReferenceAllowed,
   );
 
 const keepAlive = z
@@ -137,6 +139,10 @@ const alertmanager = z
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 
 export const keys = z.strictObject({
+  engine,
+  ...kubernetesKeys,
+  modelStorageGiB: integer(1, 65_536),
+  gatewayImage: z.union([z.literal(""), imageReference], imageReferenceAllowed),
   production: boolean,
   dockerHost,
   dockerCertPath: absoluteFolder,

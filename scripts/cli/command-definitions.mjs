@@ -122,6 +122,18 @@ export const commands = /** @satisfies {Record<string, CommandDefinition>} */ (
       options: common,
       passesTo: "vitest",
     },
+    image: {
+      summary: "Builds the gateway's image for stacks on Kubernetes.",
+      options: {
+        ...common,
+        push: {
+          type: "string",
+          value: "NAME",
+          text: "push it under this name, with a hash of its content as tag unless NAME has one",
+        },
+        tag: { type: "string", value: "NAME", text: "the same without pushing it" },
+      },
+    },
     pin: {
       summary: "Writes the digests of a stack's images and models into its file.",
       options: { stack: { ...stack, text: "the stack; needed unless PULUMI_STACK names one" } },

@@ -1,10 +1,12 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { copyCiConfig } from "../stack/ci-stack.ts";
+import { SetupError } from "../../host/exec.ts";
 import { say } from "../../host/progress.ts";
+import { requireClusterProvider } from "../setup/cluster-provider.ts";
 import { setup, type ToolSource } from "../setup/setup.ts";
 import { configFileVariable } from "../stack/pulumi-cli.ts";
-import { keepStackFile, stackFile, writableCopy } from "../stack/stack-file.ts";
+import { isOnCluster, keepStackFile, stackFile, writableCopy } from "../stack/stack-file.ts";
 import { chosenBackend, stateEnvironment, stateFolder } from "../stack/backend.ts";
 import { mendStateFiles } from "../stack/backend-files.ts";
 
@@ -26,6 +28,8 @@ interface SessionOptions {
   readonly tools?: string;
   readonly world?: string;
   readonly currentEngine?: boolean;
+  /** Whether the command works with stacks on Kubernetes, too. */
+  readonly isForCluster?: boolean;
 }
 
 /** Sets up what is missing. */
@@ -34,9 +38,14 @@ export async function openSession({
   tools,
   world: formerOption,
   currentEngine = false,
+  isForCluster = false,
 }: SessionOptions = {}): Promise<Session> {
   const environment = { ...process.env };
   const named = option ?? process.env["PULUMI_STACK"];
+  if (named !== undefined && isOnCluster(named) && !isForCluster)
+    throw new SetupError(
+      `the stack ${named} is on Kubernetes, and this command works with stacks on Docker only. docs/kubernetes.md says what to use instead.`,
+    );
   const settings = named === undefined ? undefined : copyCiConfig(named);
   if (settings !== undefined) say(settings);
   const source = tools ?? formerOption;
@@ -44,6 +53,7 @@ export async function openSession({
   const pulumiHome = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
   const added = { ...toolEnvironment, ...stateEnvironment(process.env, pulumiHome) };
   const chosen = named ?? stack;
+  if (isOnCluster(chosen)) requireClusterProvider(world);
   const stackOption = chosen === stack ? "" : ` -- --stack ${chosen}`;
   const env: NodeJS.ProcessEnv = { ...environment, ...added };
   const backend = chosenBackend(env, pulumiHome);

@@ -13,8 +13,12 @@ import { removeVolume, volumeSizes, volumesOf } from "../stack/volumes.ts";
 
 await command("destroy", async ({ options, passed }) => {
   const { yes, models } = options;
-  const { stack, env } = await openSession(options);
+  const { stack, env } = await openSession({ ...options, isForCluster: true });
   const found = await readDeployment(stack, env);
+  if (found.resources.some(({ type }) => type.startsWith("kubernetes:"))) {
+    await destroyInCluster({ stack, env, passed, yes });
+    return;
+  }
   // As the CLI does, Docker's client goes from here on to the engine where the stack is, whatever the config names by now.
   const engine = deployedEngine(found.resources);
   if (engine !== undefined) Object.assign(process.env, clientVariables(engine, env));
@@ -70,3 +74,23 @@ await command("destroy", async ({ options, passed }) => {
         : `Kept: the volume ${list}. It goes with: docker volume rm NAME${engine?.dockerHost ? `, on ${engineName(engine)}` : ""}`,
     );
 });
+
+interface ClusterStack {
+  readonly stack: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly passed: readonly string[];
+  readonly yes: boolean | undefined;
+}
+
+async function destroyInCluster({ stack, env, passed, yes }: ClusterStack): Promise<void> {
+  if (yes !== true) {
+    if (!isInteractive())
+      throw new Error(
+        `the stack ${stack} on Kubernetes is not destroyed without a yes; say it with: npm run destroy -- --stack ${stack} --yes`,
+      );
+    if (!(await confirm(`Destroy the stack ${stack} on Kubernetes, with its namespace and what is in that?`)))
+      return;
+  }
+  await recoverInterrupted(stack, env);
+  await lockedUpdate(["destroy", "--yes", "--skip-preview", ...passed], stack, env);
+}

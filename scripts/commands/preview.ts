@@ -8,10 +8,16 @@ import { pulumi, PulumiFailed } from "../stack/pulumi-cli.ts";
 import { attachedProblem, attachedToLeaving, isLeaving } from "../update/foreign-containers.ts";
 import { openStackToLook } from "../update/recovery.ts";
 import { openSession } from "../cli/session.ts";
+import { isOnCluster } from "../stack/stack-file.ts";
 import { rulesFor, settingsFor } from "../stack/settings.ts";
 
 await command("preview", async ({ options, passed }) => {
-  const { stack, env } = await openSession(options);
+  const { stack, env } = await openSession({ ...options, isForCluster: true });
+  if (isOnCluster(stack)) {
+    await openStackToLook(stack, env, passed);
+    await pulumi(["preview", "--diff", "--stack", stack, ...passed], { env, output: "show" });
+    return;
+  }
   const settings = settingsFor(stack, passed);
   const { resources } = await openStackToLook(stack, env, passed);
   const attached = await attachedToLeaving(stack, resources, (each) => isLeaving(each, stack, settings));

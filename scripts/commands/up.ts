@@ -9,6 +9,8 @@ import { askForJoke } from "../connect/sample-prompt.ts";
 import { retryOnPortConflict } from "../update/port-conflicts.ts";
 import { removeObsoleteEdge } from "../update/obsolete-edge.ts";
 import { assertSameEngine } from "../update/engine-mismatch.ts";
+import { refuseFromCluster, upInCluster } from "../update/cluster-update.ts";
+import { isOnCluster } from "../stack/stack-file.ts";
 import { readOutputs, type StackOutputs } from "../stack/outputs.ts";
 import { previewOptions } from "../stack/cli-options.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
@@ -29,9 +31,14 @@ import { pullImages } from "../update/pull-images.ts";
 import { lockedUpdate } from "../update/locked-update.ts";
 
 await command("up", async ({ options, passed }) => {
-  const { stack, stackOption, env: tools } = await openSession(options);
+  const { stack, stackOption, env: tools } = await openSession({ ...options, isForCluster: true });
+  if (isOnCluster(stack)) {
+    await upInCluster({ stack, stackOption, env: tools, passed });
+    return;
+  }
   const env = options["update-models"] === true ? { ...tools, OLLAMA_STACK_UPDATE_MODELS: "true" } : tools;
   const found = await openStack(stack, env, passed);
+  refuseFromCluster(found, { stack, stackOption });
   await assertSameEngine(stack, stackOption, found, env);
   const settings = settingsFor(stack, passed);
   const rules = rulesFor(settings);

@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { places, uninstallBuilt } from "../../toolchain/install.ts";
+import { clusterParts, providerFolder } from "../../toolchain/cluster-binaries.ts";
+import { places, uninstall } from "../../toolchain/install.ts";
 import { formatBytes } from "../../engine/format-bytes.ts";
 import { cacheRoot } from "../../host/cache-dir.mjs";
 import { stateFolder } from "../stack/backend.ts";
@@ -16,20 +17,19 @@ const checkpoint = z.object({
 export async function folders(): Promise<Leftover[]> {
   const cache = cacheRoot();
   const state = stateFolder(process.env);
-  const built = places()
-    .map(({ part, folder }) => ({ file: join(folder, part.name), mark: join(folder, `.${part.name}.built`) }))
-    .filter(({ mark }) => existsSync(mark))
-    .map(({ file }) => file);
+  const built = [...places(), { part: clusterParts.provider, folder: providerFolder() }].filter(
+    ({ part, folder }) => existsSync(join(folder, `.${part.name}.built`)),
+  );
   return [
     ...(await folder("cache", cache)),
     ...(await folder("state and passphrase", state)),
     ...(await Promise.all(
-      built.map(async (file) => ({
+      built.map(async ({ part, folder }) => ({
         kind: "built tool",
-        name: file,
-        size: formatBytes((await stat(file)).size),
+        name: join(folder, part.name),
+        size: formatBytes((await stat(join(folder, part.name))).size),
         remove: () => {
-          uninstallBuilt();
+          uninstall(part, folder);
           return Promise.resolve();
         },
       })),

@@ -36,6 +36,11 @@ export function settingOf(stack: string, key: string, file = stackFile(stack)): 
   return content?.config?.[`ollama-stack:${key}`];
 }
 
+/** Whether a stack's config says that it is on Kubernetes. */
+export function isOnCluster(stack: string): boolean {
+  return settingOf(stack, "engine") === "kubernetes";
+}
+
 /** The engine that a stack's config names. What is wrong with that file, the program says. */
 export function engineOf(stack: string | undefined): EngineAddress {
   const text = stack === undefined ? undefined : readText(stackFile(stack));

@@ -27,6 +27,8 @@ const images = ["ollamaImage", "gatewayBaseImage", "edgeImage"].map((key) => Str
 const madeAnew: Readonly<Record<Promised, readonly string[]>> = {
   "in place": [],
   nothing: [],
+  "nothing on Docker": [],
+  "another engine": [],
   "replaces Ollama": ["ollama-container"],
   "replaces Ollama's image": ["ollama-container", "ollama-image"],
   "replaces the gateway": ["gateway-container"],

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { deployedKeys } from "../../scripts/stack/deployed-keys.ts";
 import { docker, inspect } from "../../test-support/by-hand.ts";
+import { clusterProperties } from "./property-table-cluster.ts";
 import { edgeProperties } from "./property-table-edge.ts";
 import {
   type Property,
@@ -250,6 +251,7 @@ export const properties: Readonly<Record<string, Property>> = {
     shown: ({ QUEUE_LIMIT: limit }: { QUEUE_LIMIT?: number }) => limit?.toString(),
   },
   ...edgeProperties,
+  ...clusterProperties,
   drainTimeoutSeconds: {
     value: () => 200,
     promised: "in place",

@@ -20,6 +20,8 @@ export const promises = {
     /A change replaces the edge; without keys, or with gatewayAllowedHosts/,
   "replaces the edge's image": /A change replaces the edge; certificates and configuration stay/,
   nothing: /Changes nothing that runs/,
+  "nothing on Docker": /^Only for engine kubernetes/,
+  "another engine": /To move a stack, destroy it first/,
 } as const;
 export type Promised = keyof typeof promises;
 

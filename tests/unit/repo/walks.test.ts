@@ -15,7 +15,9 @@ const longest = [20, 6, 22];
 /** The files that a file imports. */
 function importsOf(path: string): string[] {
   const text = readFileSync(path, "utf8");
-  return [...text.matchAll(/(?:from|import) "(\.[^"]+)"/g)].map(([, to = ""]) => join(dirname(path), to));
+  return [...text.matchAll(/(?:from |import |import\()"(\.[^"]+)"/g)].map(([, to = ""]) =>
+    join(dirname(path), to),
+  );
 }
 
 /** The folder that a file is in, below those that hold rooms. */

@@ -12,7 +12,7 @@ const folder = join("toolchain", "go");
 const withC = ["ollama", "runc"];
 
 /** What no set-up builds: each has the versions that its authors test it with. */
-const forClusters = ["kubernetes", "etcd", "containerd", "cni", "coredns"];
+const forClusters = ["kubernetes", "etcd", "containerd", "cni", "coredns", "plugin-kubernetes"];
 
 /**
  * Where versions differ: with another version of moby's or Kubernetes' modules a program does not build; the others are

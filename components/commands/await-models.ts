@@ -1,0 +1,50 @@
+// Run by Pulumi once the pods of Ollama are declared: waits until each runs as it is declared and has all its models,
+// prints how far they are to stderr, and the models to stdout as JSON.
+import { setTimeout as sleep } from "node:timers/promises";
+import { optional, required } from "./lib/env.ts";
+import { Pods } from "./model-keeper/pods.ts";
+import { describeProgress, isFinished } from "./model-keeper/rollout.ts";
+
+const version = required("MODELS_VERSION");
+const readyMs = Number(required("READY_TIMEOUT_SECONDS")) * 1000;
+const pollMs = 1000;
+// A kubelet that had not heard of the new list yet when it was called takes another call.
+const touchEveryMs = 5000;
+
+const pods = new Pods({
+  kubeconfig: optional("CLUSTER_KUBECONFIG"),
+  context: optional("CLUSTER_CONTEXT"),
+  namespace: required("CLUSTER_NAMESPACE"),
+});
+
+try {
+  let last = "";
+  let changedAt = Date.now();
+  let touchedAt = 0;
+  for (;;) {
+    const rollout = await pods.rollout();
+    if (isFinished(rollout, version)) {
+      const models = rollout.pods[0]?.state?.models ?? [];
+      console.log(JSON.stringify(models));
+      break;
+    }
+    const isBehind = rollout.pods.some(({ state }) => state !== undefined && state.version !== version);
+    if (isBehind && Date.now() - touchedAt > touchEveryMs) {
+      await pods.touch();
+      touchedAt = Date.now();
+    }
+    const progress = describeProgress(rollout, version);
+    if (progress.failure !== undefined) throw new Error(progress.failure);
+    const text = progress.lines.join("\n");
+    if (text !== last) {
+      console.error(text);
+      [last, changedAt] = [text, Date.now()];
+    } else if (Date.now() - changedAt > readyMs) {
+      throw new Error(`Nothing has changed for ${String(readyMs / 1000)} s: ${text}`);
+    }
+    await sleep(pollMs);
+  }
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}

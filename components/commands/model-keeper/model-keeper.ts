@@ -1,0 +1,159 @@
+import { createHash } from "node:crypto";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import { modelRecord, type ModelRecord } from "../../config/model-record.ts";
+import { type KeeperState, type PodModels, podModelList } from "../../config/pod-models.ts";
+import { installModel } from "../model-install/install.ts";
+import type { OllamaApi } from "../model-install/ollama-api.ts";
+import { InstallError } from "../model-install/retry.ts";
+
+interface Files {
+  /** The list of models, which changes in place. */
+  readonly wanted: string;
+  /** What was installed, beside the models themselves. */
+  readonly records: string;
+  /** How far it is, for whoever looks. */
+  readonly state: string;
+}
+
+const keptModel = modelRecord.extend({ retain: z.boolean() });
+type KeptModel = z.output<typeof keptModel>;
+
+const pollMs = 1000;
+// A model that somebody deleted is noticed by then.
+const recheckMs = 5000;
+const retryMs = 15_000;
+
+/** Keeps the models of one Ollama as a list says. */
+export class ModelKeeper {
+  readonly #api: OllamaApi;
+  readonly #files: Files;
+  readonly #records: Map<string, KeptModel>;
+  #state: KeeperState = { version: "", complete: false, line: "waiting for Ollama", models: [] };
+  #hasBeenComplete = false;
+
+  constructor(api: OllamaApi, files: Files) {
+    this.#api = api;
+    this.#files = files;
+    this.#records = readRecords(files.records);
+    this.#set({});
+  }
+
+  /** Whether all models of a list have been there once. */
+  get hasBeenComplete(): boolean {
+    return this.#hasBeenComplete;
+  }
+
+  /** Never returns. */
+  async run(): Promise<never> {
+    let done = "";
+    let checkedAt = 0;
+    for (;;) {
+      const text = readFileSync(this.#files.wanted, "utf8");
+      const version = createHash("sha256").update(text).digest("hex").slice(0, 16);
+      const isDue = version !== done || Date.now() - checkedAt > recheckMs;
+      if (isDue) {
+        const succeeded = await this.#ensure(version, text);
+        if (succeeded) [done, checkedAt] = [version, Date.now()];
+        else await sleep(this.#state.problem === undefined ? pollMs : retryMs);
+      }
+      await sleep(pollMs);
+    }
+  }
+
+  /** Makes what is there what the list says. Returns whether it is. */
+  async #ensure(version: string, text: string): Promise<boolean> {
+    if (version !== this.#state.version) this.#set({ version, complete: false, problem: undefined });
+    try {
+      const wanted = podModelList.parse(JSON.parse(text));
+      if (!(await this.#responds())) return false;
+      for (const model of wanted.models) await this.#install(model, wanted.stallSeconds);
+      await this.#removeOthers(wanted);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#say(message);
+      // Anything else, such as an Ollama that restarts, mends itself.
+      this.#set({ complete: false, problem: error instanceof InstallError ? message : undefined });
+      return false;
+    }
+    this.#hasBeenComplete = true;
+    const models = [...this.#records.values()].map(({ name, digest, size }) => ({ name, digest, size }));
+    this.#set({ complete: true, problem: undefined, models });
+    return true;
+  }
+
+  async #responds(): Promise<boolean> {
+    try {
+      await this.#api.installed("");
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async #install(model: PodModels["models"][number], stallSeconds: number): Promise<void> {
+    const before = this.#records.get(model.name);
+    const { retain, digest, ...rest } = model;
+    if ((await this.#api.installed(model.name)) === undefined) this.#set({ complete: false });
+    const isQuiet = this.#state.complete;
+    const record = await installModel(this.#api, { ...rest, digest, request: undefined }, before, {
+      stallSeconds,
+      say: (line) => {
+        // Every look at what is there would say so.
+        if (!isQuiet) this.#say(line);
+      },
+    });
+    if (before !== undefined && sameRecord(before, record) && before.retain === retain) return;
+    this.#records.set(model.name, { ...record, retain });
+    this.#writeRecords();
+  }
+
+  /** What it installed once and the list does not name any more. */
+  async #removeOthers({ models }: PodModels): Promise<void> {
+    const names = new Set(models.map(({ name }) => name));
+    for (const { name, retain } of [...this.#records.values()]) {
+      if (names.has(name)) continue;
+      if (!retain) {
+        await this.#api.delete(name);
+        this.#say(`${name} is deleted`);
+      }
+      this.#records.delete(name);
+      this.#writeRecords();
+    }
+  }
+
+  #writeRecords(): void {
+    writeInPlace(this.#files.records, [...this.#records.values()]);
+  }
+
+  #say(line: string): void {
+    console.error(line);
+    this.#set({ line });
+  }
+
+  #set(change: Partial<KeeperState>): void {
+    this.#state = { ...this.#state, ...change };
+    writeInPlace(this.#files.state, this.#state);
+  }
+}
+
+function sameRecord(left: ModelRecord, right: ModelRecord): boolean {
+  return left.digest === right.digest && left.source === right.source && left.changes === right.changes;
+}
+
+/** Without its file, or with one that cannot be read, nothing is known of what is there. */
+function readRecords(path: string): Map<string, KeptModel> {
+  try {
+    const records = z.array(keptModel).parse(JSON.parse(readFileSync(path, "utf8")));
+    return new Map(records.map((record) => [record.name, record]));
+  } catch {
+    return new Map();
+  }
+}
+
+/** Whoever reads it sees the old content or the new one. */
+function writeInPlace(path: string, value: unknown): void {
+  writeFileSync(`${path}.new`, JSON.stringify(value));
+  renameSync(`${path}.new`, path);
+}

@@ -1,0 +1,70 @@
+import { isDeepStrictEqual } from "node:util";
+import type { GivenConfig } from "./keys.ts";
+import type { Rule } from "./rule.ts";
+
+// Which keys one engine alone can honour. A key that is set for the other one is refused: it would do nothing.
+
+interface EngineKey {
+  /** What it is where nothing sets it, and whatever else asks for nothing. */
+  readonly unset: readonly unknown[];
+  /** Why the other engine cannot honour it. */
+  readonly why: string;
+}
+
+type EngineKeys = Readonly<Partial<Record<keyof GivenConfig, EngineKey>>>;
+
+const only = (why: string, ...unset: unknown[]): EngineKey => ({ unset, why });
+
+const placed = "it names an engine of Docker";
+const published = "the gateway is published by a Service";
+const counted = "the kubelet limits the processes of a pod";
+
+/** What stacks on Kubernetes do not have. */
+export const dockerKeys: EngineKeys = {
+  production: only("its rules look at Docker's objects", false),
+  dockerHost: only(placed, ""),
+  dockerCertPath: only(placed, ""),
+  networkName: only("pods are in the cluster's network", ""),
+  imagePlatform: only("each node takes the image for its own platform", ""),
+  trustedCertificates: only("pods do not get them yet", ""),
+  ollamaPort: only("Ollama is not published there", 8008, 0),
+  ollamaBindAddress: only("Ollama is not published there", "127.0.0.1"),
+  ollamaPids: only(counted, 1024),
+  gpus: only("pods do not request GPUs yet", "none"),
+  modelVolume: only("each pod has a volume of its own", ""),
+  protectModels: only("the volumes belong to the cluster", false),
+  gatewayReplicas: only("each gateway would have a queue and limits of its own", 1),
+  gatewayBindAddress: only(published, "127.0.0.1"),
+  gatewayUsageVolume: only("pods do not mount it yet", ""),
+  gatewayPids: only(counted, 128),
+  edge: only(published, "none"),
+  monitoring: only("Prometheus is not deployed there yet", "none"),
+};
+
+const cluster = "there is no cluster";
+
+/** What stacks on Docker do not have. */
+export const clusterKeys: EngineKeys = {
+  kubeconfig: only(cluster, ""),
+  kubeContext: only(cluster, ""),
+  namespace: only(cluster, ""),
+  storageClass: only(cluster, ""),
+  modelStorageGiB: only(cluster, 50),
+  gatewayImage: only("the gateway's image is built on the engine", ""),
+  nodeSelector: only(cluster, {}),
+  tolerations: only(cluster, []),
+};
+
+const other = { docker: "kubernetes", kubernetes: "docker" } as const;
+
+/** One rule for each key that only one engine has. */
+export const engineRules: readonly Rule[] = (["docker", "kubernetes"] as const).flatMap((engine) =>
+  Object.entries(engine === "docker" ? dockerKeys : clusterKeys).map(([key, { unset, why }]) => ({
+    breaks: (config: GivenConfig) =>
+      config.engine !== engine &&
+      !unset.some((value) => isDeepStrictEqual(config[key as keyof GivenConfig], value)),
+    path: key as keyof GivenConfig,
+    message: `left out while engine is ${other[engine]}: ${why}`,
+    toRemove: true,
+  })),
+);

@@ -1,0 +1,43 @@
+import { sourceKind } from "./model-source.ts";
+import type { Rule } from "./rule.ts";
+
+const inCluster = (rule: Rule): Rule => ({
+  ...rule,
+  breaks: (config) => config.engine === "kubernetes" && rule.breaks(config),
+});
+
+/** What a stack on Kubernetes needs, besides leaving out what it cannot have. */
+export const kubernetesRules: readonly Rule[] = [
+  inCluster({
+    breaks: ({ gatewayImage }) => gatewayImage === "",
+    path: "gatewayImage",
+    message:
+      "the gateway's image in a registry that the nodes pull from, while engine is kubernetes; npm run image -- --push NAME builds it",
+  }),
+  inCluster({
+    breaks: ({ gatewayApiKeys }) => gatewayApiKeys.length === 0,
+    path: "gatewayApiKeys",
+    message:
+      "a list with a key from npm run new-key while engine is kubernetes, where every pod reaches the gateway",
+  }),
+  inCluster({
+    breaks: ({ gatewayPort }) => gatewayPort === "auto",
+    path: "gatewayPort",
+    message: "a number while engine is kubernetes: the port of the Service",
+  }),
+  inCluster({
+    breaks: ({ ollamaHosts }) => ollamaHosts.some((line) => line.endsWith(":host-gateway")),
+    path: "ollamaHosts",
+    message: "a list with addresses only while engine is kubernetes: a pod has no host-gateway",
+  }),
+  inCluster({
+    breaks: ({ models }) => models.some(({ source = "" }) => sourceKind(source) === "path"),
+    path: "models",
+    message: "a list without files of this machine while engine is kubernetes: the pods load their models",
+  }),
+  inCluster({
+    breaks: ({ retainModels, storageClass }) => retainModels && storageClass === "",
+    path: "retainModels",
+    message: "false while engine is kubernetes and storageClass is empty: the models go with their pods",
+  }),
+];

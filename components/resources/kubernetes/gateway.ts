@@ -1,0 +1,156 @@
+import * as pulumi from "@pulumi/pulumi";
+import { DEFAULT_PORT, readConfig } from "../../../gateway/src/config/config.ts";
+import type { ProgramVariable } from "../../config/gateway-environment.ts";
+import type { GivenConfig } from "../../config/keys.ts";
+import { keyWarnings } from "../../config/common-passwords.ts";
+import { ClusterObject } from "./objects.ts";
+import { containerSecurity, podSecurity, resources, temporaryFolder, variables } from "./pods.ts";
+
+const app = { app: "gateway" };
+
+// Until the nodes have taken a pod that is going out of the Service, it takes requests as before.
+const unnoticedSeconds = 5;
+// Beyond the time that the gateway gives to requests in flight, it is left this long to close.
+const stopMarginSeconds = 5;
+
+const keyFile = "api-keys";
+
+export interface GatewayPodsArgs {
+  readonly config: GivenConfig;
+  readonly namespace: string;
+  /** Where Ollama's servers are, as LLM_BACKENDS has it. */
+  readonly servers: string;
+}
+
+/** The gateway on Kubernetes: a pod that is replaced without a gap, behind a Service. */
+export class GatewayPods extends pulumi.ComponentResource {
+  /** Inside the cluster. */
+  readonly url: pulumi.Output<string>;
+
+  constructor(
+    name: string,
+    { config, namespace, servers }: GatewayPodsArgs,
+    opts: pulumi.ComponentResourceOptions,
+  ) {
+    super("ollama-stack:kubernetes:GatewayPods", name, {}, opts);
+    const metadata = { name: "gateway", namespace };
+    const keys = pulumi.secret(config.gatewayApiKeys);
+    keys.apply(async (lines) => {
+      for (const warning of await keyWarnings(lines)) await pulumi.log.warn(warning, this);
+    });
+    const secret = new ClusterObject(
+      "Secret",
+      `${name}-keys`,
+      {
+        metadata: { name: "gateway-keys", namespace },
+        stringData: { [keyFile]: keys.apply((lines) => `${lines.join("\n")}\n`) },
+      },
+      { parent: this },
+    );
+    const deployment = new ClusterObject(
+      "Deployment",
+      `${name}-pods`,
+      {
+        metadata,
+        spec: {
+          replicas: config.gatewayReplicas,
+          selector: { matchLabels: app },
+          // The new pod is ready before the old one goes.
+          strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+          template: { metadata: { labels: app }, spec: podOf(config, namespace, servers) },
+        },
+      },
+      {
+        parent: this,
+        dependsOn: secret,
+        customTimeouts: { create: timeout(config), update: timeout(config) },
+      },
+    );
+    const service = new ClusterObject(
+      "Service",
+      `${name}-service`,
+      {
+        // The provider would wait ten seconds for endpoints that are there.
+        metadata: { ...metadata, annotations: { "pulumi.com/skipAwait": "true" } },
+        spec: {
+          selector: app,
+          ports: [{ name: "http", port: config.gatewayPort, targetPort: "http" }],
+        },
+      },
+      { parent: this, dependsOn: deployment },
+    );
+    this.url = service.metadata.apply(() => `http://gateway.${namespace}.svc:${String(config.gatewayPort)}`);
+    this.registerOutputs({ url: this.url });
+  }
+}
+
+/** A pod that drains, and one that starts. */
+function timeout(config: GivenConfig): string {
+  return `${String(stopSeconds(config) + config.readyTimeoutSeconds * 2)}s`;
+}
+
+function stopSeconds({ gatewayEnvironment }: GivenConfig): number {
+  return (
+    Math.ceil(readConfig(gatewayEnvironment).SHUTDOWN_TIMEOUT_MS / 1000) +
+    stopMarginSeconds +
+    unnoticedSeconds
+  );
+}
+
+function podOf(config: GivenConfig, namespace: string, servers: string) {
+  const get = (path: string) => ({ httpGet: { path, port: "http" }, timeoutSeconds: 3 });
+  return {
+    ...podSecurity,
+    terminationGracePeriodSeconds: stopSeconds(config),
+    containers: [
+      {
+        name: "gateway",
+        image: config.gatewayImage,
+        ports: [{ name: "http", containerPort: DEFAULT_PORT }],
+        env: variables({ ...config.gatewayEnvironment, ...environment(config, namespace, servers) }),
+        startupProbe: { ...get("/ready"), periodSeconds: 1, failureThreshold: config.readyTimeoutSeconds },
+        // Not /ready: a gateway whose servers are away queues requests, and has to be reached for that.
+        readinessProbe: { ...get("/accepting"), periodSeconds: 2 },
+        livenessProbe: { ...get("/health"), periodSeconds: 10, failureThreshold: 6 },
+        lifecycle: { preStop: { sleep: { seconds: unnoticedSeconds } } },
+        resources: resources({ memoryMiB: config.gatewayMemoryMiB, cpus: config.gatewayCpus }),
+        securityContext: containerSecurity,
+        volumeMounts: [
+          { name: "tmp", mountPath: "/tmp" },
+          { name: "keys", mountPath: "/keys", readOnly: true },
+        ],
+      },
+    ],
+    volumes: [temporaryFolder("tmp", 64), { name: "keys", secret: { secretName: "gateway-keys" } }],
+  };
+}
+
+function environment(config: GivenConfig, namespace: string, servers: string) {
+  const { gatewayAllowedHosts } = config;
+  const own = [
+    "gateway",
+    `gateway.${namespace}`,
+    `gateway.${namespace}.svc`,
+    `gateway.${namespace}.svc.cluster.local`,
+  ];
+  return {
+    HOST: "0.0.0.0",
+    PORT: String(DEFAULT_PORT),
+    LLM_BACKENDS: servers,
+    OLLAMA_NUM_PARALLEL: String(config.ollamaParallel),
+    OLLAMA_KEEP_ALIVE: config.ollamaKeepAlive,
+    ...(config.console ? {} : { CONSOLE_FOLDER: "" }),
+    CONTROL_SOCKET: "/tmp/control.sock",
+    LLM_MODEL_ID: config.models[0]?.name ?? "",
+    REQUIRED_MODELS: config.models.map((model) => model.name).join(","),
+    KEEP_LOADED_MODELS: config.models
+      .flatMap((model) => (model.keepLoaded === true ? model.name : []))
+      .join(","),
+    API_KEYS_FILE: `/keys/${keyFile}`,
+    ...(gatewayAllowedHosts.length === 0
+      ? {}
+      : { ALLOWED_HOSTS: [...own, ...gatewayAllowedHosts].join(",") }),
+    LOG_LEVEL: config.gatewayLogLevel,
+    OBJECTIVE_FIRST_TOKEN_MS: String(Math.round(config.objectiveFirstTokenSeconds * 1000)),
+  } satisfies Partial<Record<ProgramVariable, string>>;
+}

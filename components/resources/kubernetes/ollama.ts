@@ -1,0 +1,202 @@
+import { createHash } from "node:crypto";
+import * as pulumi from "@pulumi/pulumi";
+import type { GivenConfig } from "../../config/keys.ts";
+import { splitHostsLine } from "../../config/hosts-line.ts";
+import { keeperFile, type PodModels, podModels } from "../../config/pod-models.ts";
+import { ClusterObject } from "./objects.ts";
+import { containerSecurity, podSecurity, resources, temporaryFolder, variables } from "./pods.ts";
+
+const port = 11434;
+/** Where the models' keeper tells the kubelet how far it is. */
+const keeperPort = 8090;
+const app = { app: "ollama" };
+
+// The DNS of a cluster and the gateway have to notice that a pod is going before it is idle for good.
+const unnoticedSeconds = 15;
+
+export interface OllamaArgs {
+  readonly config: GivenConfig;
+  readonly namespace: pulumi.Input<string>;
+}
+
+/** Ollama on Kubernetes: a pod for each replica, on nodes of their own, with a volume of models each. */
+export class OllamaPods extends pulumi.ComponentResource {
+  /** What the gateway looks up to find them. */
+  readonly address = `dns+ollama:${String(port)}`;
+  readonly statefulSet: ClusterObject;
+  /** What tells this list of models from another. */
+  readonly modelsVersion: string;
+
+  constructor(name: string, { config, namespace }: OllamaArgs, opts: pulumi.ComponentResourceOptions) {
+    super("ollama-stack:kubernetes:OllamaPods", name, {}, opts);
+    const parent = { parent: this };
+    const object = (
+      kind: ConstructorParameters<typeof ClusterObject>[0],
+      suffix: string,
+      spec: object,
+      more = {},
+    ) =>
+      new ClusterObject(
+        kind,
+        `${name}-${suffix}`,
+        { metadata: { name: "ollama", namespace, ...more }, ...spec },
+        parent,
+      );
+
+    const wanted: PodModels = podModels(config);
+    const text = JSON.stringify(wanted, undefined, 2);
+    this.modelsVersion = createHash("sha256").update(text).digest("hex").slice(0, 16);
+    const models = new ClusterObject(
+      "ConfigMap",
+      `${name}-models`,
+      { metadata: { name: "models", namespace }, data: { "models.json": text } },
+      parent,
+    );
+    const service = object("Service", "service", {
+      spec: { clusterIP: "None", selector: app, ports: [{ name: "http", port }] },
+    });
+    // A drain of nodes takes one at a time.
+    object("PodDisruptionBudget", "disruption", {
+      spec: { maxUnavailable: 1, selector: { matchLabels: app } },
+    });
+    object("NetworkPolicy", "access", {
+      spec: {
+        podSelector: { matchLabels: app },
+        policyTypes: ["Ingress"],
+        ingress: [{ from: [{ podSelector: { matchLabels: { app: "gateway" } } }], ports: [{ port }] }],
+      },
+    });
+    this.statefulSet = new ClusterObject(
+      "StatefulSet",
+      `${name}-pods`,
+      {
+        // A provider that waits does it by a clock; the models' command waits as long as something comes in.
+        metadata: { name: "ollama", namespace, annotations: { "pulumi.com/skipAwait": "true" } },
+        spec: statefulSet(config),
+      },
+      { ...parent, dependsOn: [models, service], deleteBeforeReplace: true },
+    );
+    this.registerOutputs({});
+  }
+}
+
+function statefulSet(config: GivenConfig) {
+  const claims = [
+    {
+      metadata: { name: "models" },
+      spec: {
+        accessModes: ["ReadWriteOnce"],
+        storageClassName: config.storageClass,
+        resources: { requests: { storage: `${String(config.modelStorageGiB)}Gi` } },
+      },
+    },
+  ];
+  const isClaimed = config.storageClass !== "";
+  return {
+    serviceName: "ollama",
+    replicas: config.ollamaReplicas,
+    podManagementPolicy: "Parallel",
+    selector: { matchLabels: app },
+    ...(isClaimed
+      ? {
+          volumeClaimTemplates: claims,
+          persistentVolumeClaimRetentionPolicy: {
+            whenDeleted: config.retainModels ? "Retain" : "Delete",
+            whenScaled: "Retain",
+          },
+        }
+      : {}),
+    template: {
+      metadata: { labels: app },
+      spec: {
+        ...podSecurity,
+        terminationGracePeriodSeconds: config.drainTimeoutSeconds + unnoticedSeconds,
+        nodeSelector: config.nodeSelector,
+        tolerations: config.tolerations,
+        hostAliases: hostAliases(config.ollamaHosts),
+        // Two on one node would share its memory and its GPUs.
+        affinity: {
+          podAntiAffinity: {
+            requiredDuringSchedulingIgnoredDuringExecution: [
+              { labelSelector: { matchLabels: app }, topologyKey: "kubernetes.io/hostname" },
+            ],
+          },
+        },
+        initContainers: [keeper(config)],
+        containers: [server(config)],
+        volumes: [
+          { name: "wanted", configMap: { name: "models" } },
+          temporaryFolder("state", 16),
+          temporaryFolder("tmp", 256),
+          ...(isClaimed
+            ? []
+            : [{ name: "models", emptyDir: { sizeLimit: `${String(config.modelStorageGiB)}Gi` } }]),
+        ],
+      },
+    },
+  };
+}
+
+/** The API server takes each address once. */
+function hostAliases(lines: readonly string[]) {
+  const names = Map.groupBy(lines.map(splitHostsLine), ({ ip }) => ip);
+  return [...names].map(([ip, hosts]) => ({ ip, hostnames: hosts.map(({ host }) => host) }));
+}
+
+const modelFolder = "/models";
+
+function server(config: GivenConfig) {
+  const responds = { httpGet: { path: "/api/version", port: "http" }, timeoutSeconds: 5 };
+  return {
+    name: "ollama",
+    image: config.ollamaImage,
+    ports: [{ name: "http", containerPort: port }],
+    env: variables({
+      ...config.ollamaEnvironment,
+      HOME: modelFolder,
+      OLLAMA_MODELS: modelFolder,
+      OLLAMA_HOST: `0.0.0.0:${String(port)}`,
+      OLLAMA_NUM_PARALLEL: String(config.ollamaParallel),
+      OLLAMA_CONTEXT_LENGTH: String(config.ollamaContextLength),
+      OLLAMA_KEEP_ALIVE: config.ollamaKeepAlive,
+      // What is sent to a private service does not leave it.
+      OLLAMA_NO_CLOUD: "1",
+    }),
+    startupProbe: { ...responds, periodSeconds: 1, failureThreshold: config.readyTimeoutSeconds },
+    readinessProbe: { ...responds, periodSeconds: 2 },
+    livenessProbe: { ...responds, periodSeconds: 10, failureThreshold: 6 },
+    lifecycle: { preStop: { httpGet: { path: "/drain", port: keeperPort } } },
+    resources: resources({ memoryMiB: config.ollamaMemoryMiB, cpus: config.ollamaCpus }),
+    securityContext: containerSecurity,
+    volumeMounts: [
+      { name: "models", mountPath: modelFolder },
+      { name: "tmp", mountPath: "/tmp" },
+    ],
+  };
+}
+
+/** A sidecar that pulls the models of its pod, and by whose readiness the pod is ready. */
+function keeper(config: GivenConfig) {
+  return {
+    name: "models",
+    image: config.gatewayImage,
+    command: ["node", `/app/${keeperFile}`],
+    restartPolicy: "Always",
+    env: variables({
+      OLLAMA_URL: `http://127.0.0.1:${String(port)}`,
+      MODELS_FILE: "/wanted/models.json",
+      RECORDS_FILE: `${modelFolder}/.ollama-stack.json`,
+      STATE_FILE: "/state/state.json",
+      KEEPER_PORT: String(keeperPort),
+      DRAIN_SECONDS: String(config.drainTimeoutSeconds),
+    }),
+    readinessProbe: { httpGet: { path: "/ready", port: keeperPort }, periodSeconds: 2, timeoutSeconds: 3 },
+    resources: resources({ memoryMiB: 256, cpus: "" }),
+    securityContext: containerSecurity,
+    volumeMounts: [
+      { name: "models", mountPath: modelFolder },
+      { name: "wanted", mountPath: "/wanted", readOnly: true },
+      { name: "state", mountPath: "/state" },
+    ],
+  };
+}

@@ -1,0 +1,67 @@
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+import { project, shortStackName } from "../../../engine/names.ts";
+import type { GivenConfig } from "../../config/keys.ts";
+import { GatewayPods } from "./gateway.ts";
+import { clusterProvider, ClusterObject } from "./objects.ts";
+import { OllamaPods } from "./ollama.ts";
+import { securityLabels } from "./pods.ts";
+
+const installed = z.array(z.object({ name: z.string(), digest: z.string(), size: z.number() }));
+
+/** Declares a stack on a cluster of Kubernetes, and returns its outputs. */
+export function deployStack(config: GivenConfig) {
+  const provider = clusterProvider(config);
+  const namespace = config.namespace === "" ? defaultNamespace() : config.namespace;
+  const options = { provider };
+  const place = new ClusterObject(
+    "Namespace",
+    "namespace",
+    { metadata: { name: namespace, labels: securityLabels } },
+    // Its volumes go with it.
+    { ...options, retainOnDelete: config.retainModels },
+  );
+  const inside = { ...options, dependsOn: place };
+  const ollama = new OllamaPods("ollama", { config, namespace }, inside);
+  const models = new command.local.Command(
+    "models",
+    {
+      create: "node components/commands/await-models.ts",
+      environment: {
+        ...(config.kubeconfig === "" ? {} : { CLUSTER_KUBECONFIG: config.kubeconfig }),
+        ...(config.kubeContext === "" ? {} : { CLUSTER_CONTEXT: config.kubeContext }),
+        CLUSTER_NAMESPACE: namespace,
+        MODELS_VERSION: ollama.modelsVersion,
+        READY_TIMEOUT_SECONDS: String(config.readyTimeoutSeconds),
+      },
+      // Whatever changes the pods, the update waits for them.
+      triggers: [ollama.statefulSet.metadata.apply(({ generation }) => String(generation ?? ""))],
+      logging: command.types.enums.local.Logging.Stderr,
+      addPreviousOutputInEnv: false,
+    },
+    { dependsOn: ollama },
+  );
+  const gateway = new GatewayPods(
+    "gateway",
+    { config, namespace, servers: ollama.address },
+    { ...options, dependsOn: models },
+  );
+  return {
+    engine: "kubernetes",
+    namespace,
+    gatewayUrl: gateway.url,
+    keysRequired: true,
+    installedModels: models.stdout.apply((text) =>
+      installed
+        .parse(JSON.parse(text))
+        .map(({ name, digest, size }) => ({ model: name, digest, sizeBytes: size })),
+    ),
+  };
+}
+
+function defaultNamespace(): string {
+  return `${project}-${shortStackName(pulumi.getStack())
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]/g, "-")}`.slice(0, 63);
+}

@@ -1,0 +1,109 @@
+import { describe, expect, it } from "vitest";
+import { countConnections } from "../../../components/commands/model-keeper/drain.ts";
+import type { Pod, Rollout } from "../../../components/commands/model-keeper/pods.ts";
+import { describeProgress, isFinished } from "../../../components/commands/model-keeper/rollout.ts";
+
+// As Linux writes /proc/net/tcp and tcp6: port 11434 is 2CAA, 01 an established connection, 0A one that listens.
+const head = "  sl  local_address rem_address   st tx_queue rx_queue";
+const line = (local: string, remote: string, state: string) =>
+  `   0: ${local} ${remote} ${state} 00000000:00000000 00:0`;
+const pod4 = "0A01F40A:2CAA";
+const pod6 = "0000000000000000FFFF00000A01F40A:2CAA";
+
+describe("connections that keep Ollama from ending", () => {
+  it("are those of other machines to its port", () => {
+    const table = [
+      head,
+      line(pod4, "0B01F40A:C001", "01"),
+      line(pod6, "0000000000000000FFFF00000B01F40A:C002", "01"),
+    ].join("\n");
+    expect(countConnections(table, 11434)).toBe(2);
+  });
+
+  it("are not those that ended, that go to other ports, or that come from the pod itself", () => {
+    const table = [
+      head,
+      line("00000000:2CAA", "00000000:0000", "0A"),
+      line(pod4, "0B01F40A:C001", "06"),
+      line("0A01F40A:1F9A", "0B01F40A:C001", "01"),
+      line("0B01F40A:C001", "0A01F40A:2CAA", "01"),
+      line("0100007F:2CAA", "0100007F:C003", "01"),
+      line("0000000000000000FFFF00000100007F:2CAA", "0000000000000000FFFF00000100007F:C004", "01"),
+      line("00000000000000000000000001000000:2CAA", "00000000000000000000000001000000:C005", "01"),
+    ].join("\n");
+    expect(countConnections(table, 11434)).toBe(0);
+  });
+});
+
+const version = "abc";
+const complete = { version, complete: true, line: "tiny:1b is there", models: [] };
+const pod = (name: string, change: Partial<Pod> = {}): Pod => ({
+  name,
+  isUpdated: true,
+  isReady: true,
+  waiting: undefined,
+  state: complete,
+  ...change,
+});
+const rollout = (...pods: Pod[]): Rollout => ({ replicas: 2, isObserved: true, pods });
+
+describe("the wait for Ollama's pods", () => {
+  it("ends when each runs as it is declared and has its models", () => {
+    expect(isFinished(rollout(pod("ollama-0"), pod("ollama-1")), version)).toBe(true);
+  });
+
+  it.each([
+    ["a pod is not there", rollout(pod("ollama-0"))],
+    ["a pod is one too many", rollout(pod("ollama-0"), pod("ollama-1"), pod("ollama-2"))],
+    [
+      "the controller has not seen the change",
+      { ...rollout(pod("ollama-0"), pod("ollama-1")), isObserved: false },
+    ],
+    ["a pod is the one before the change", rollout(pod("ollama-0"), pod("ollama-1", { isUpdated: false }))],
+    ["a pod is not ready", rollout(pod("ollama-0"), pod("ollama-1", { isReady: false }))],
+    [
+      "a pod has another list of models",
+      rollout(pod("ollama-0"), pod("ollama-1", { state: { ...complete, version: "old" } })),
+    ],
+    ["a pod pulls", rollout(pod("ollama-0"), pod("ollama-1", { state: { ...complete, complete: false } }))],
+  ])("goes on while %s", (_, state) => {
+    expect(isFinished(state, version)).toBe(false);
+    expect(describeProgress(state, version).failure).toBeUndefined();
+  });
+
+  it("says of each pod what it waits for", () => {
+    const pulling = { ...complete, complete: false, line: "6a0746a1ec1a: 35 % of 1.3 GB" };
+    const { lines } = describeProgress(
+      rollout(
+        pod("ollama-0", { isReady: false, state: pulling }),
+        pod("ollama-1", { isReady: false, state: undefined }),
+      ),
+      version,
+    );
+    expect(lines).toEqual(["ollama-0: 6a0746a1ec1a: 35 % of 1.3 GB", "ollama-1: its containers start"]);
+  });
+
+  it("waits for a node with room, which may come", () => {
+    const waiting = "0/2 nodes are available: 2 Insufficient memory.";
+    const state = rollout(pod("ollama-0"), pod("ollama-1", { isReady: false, state: undefined, waiting }));
+    expect(describeProgress(state, version)).toEqual({ lines: [`ollama-1: ${waiting}`], failure: undefined });
+  });
+
+  it("gives up when an image cannot be pulled, or a model cannot be had", () => {
+    const waiting = "container models: ImagePullBackOff: Back-off pulling image";
+    const noImage = rollout(pod("ollama-0"), pod("ollama-1", { isReady: false, state: undefined, waiting }));
+    expect(describeProgress(noImage, version).failure).toBe(`ollama-1: ${waiting}`);
+    const problem = "the registry does not have the model tiny:2b";
+    const noModel = rollout(
+      pod("ollama-0", { state: { ...complete, complete: false, problem } }),
+      pod("ollama-1"),
+    );
+    expect(describeProgress(noModel, version).failure).toBe(`ollama-0: ${problem}`);
+  });
+
+  it("does not give up for what a pod says that is about to be replaced", () => {
+    const waiting = "container models: ImagePullBackOff: Back-off pulling image";
+    const state = rollout(pod("ollama-0"), pod("ollama-1", { isUpdated: false, isReady: false, waiting }));
+    expect(describeProgress(state, version).failure).toBeUndefined();
+  });
+});

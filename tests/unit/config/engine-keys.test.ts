@@ -1,0 +1,131 @@
+import { readFileSync } from "node:fs";
+import { parse as parseYaml } from "yaml";
+import { describe, expect, it } from "vitest";
+import { parseConfig } from "../../../components/config/config.ts";
+import { clusterKeys, dockerKeys } from "../../../components/config/engine-keys.ts";
+
+const declared = parseYaml(readFileSync("Pulumi.yaml", "utf8")) as {
+  config: Record<string, { default: unknown }>;
+};
+
+/** What the CLI hands to the program, as text. */
+function parse(set: Readonly<Record<string, unknown>>) {
+  const defaults = Object.entries(declared.config).map(([key, { default: value }]) => [key, value]);
+  const all = { ...Object.fromEntries(defaults), ...set } as Record<string, unknown>;
+  const texts = Object.entries(all).map(([key, value]) => [
+    `ollama-stack:${key}`,
+    typeof value === "string" ? value : JSON.stringify(value),
+  ]);
+  return parseConfig("ollama-stack", Object.fromEntries(texts) as Record<string, string>);
+}
+
+/** The least that a stack on Kubernetes sets. */
+const inCluster = {
+  engine: "kubernetes",
+  gatewayImage: "registry.example.org/gateway:1",
+  gatewayApiKeys: [`ada sha256=${"1".repeat(64)}`],
+};
+
+const values: Readonly<Record<string, unknown>> = {
+  production: "true",
+  dockerHost: "ssh://ops@example.org",
+  dockerCertPath: "/certificates",
+  networkName: "llm",
+  imagePlatform: "linux/arm64",
+  trustedCertificates: "/etc/ssl/proxy.pem",
+  ollamaPort: "9000",
+  ollamaBindAddress: "127.0.0.2",
+  ollamaPids: "99",
+  gpus: "all",
+  modelVolume: "shared",
+  protectModels: "true",
+  gatewayReplicas: "2",
+  gatewayBindAddress: "0.0.0.0",
+  gatewayUsageVolume: "usage",
+  gatewayPids: "99",
+  edge: "http",
+  monitoring: "prometheus",
+  kubeconfig: "/root/.kube/config",
+  kubeContext: "lab",
+  namespace: "llm",
+  storageClass: "fast",
+  modelStorageGiB: "10",
+  gatewayImage: "registry.example.org/gateway:1",
+  nodeSelector: { gpu: "true" },
+  tolerations: [{ key: "gpu", operator: "Exists", effect: "NoSchedule" }],
+};
+
+describe("keys of one engine alone", () => {
+  it("are unset by their defaults", () => {
+    expect(() => parse({})).not.toThrow();
+    expect(() => parse(inCluster)).not.toThrow();
+  });
+
+  it.each(Object.keys(dockerKeys))("%s is refused on Kubernetes, with the reason", (key) => {
+    expect(() => parse({ ...inCluster, [key]: values[key] })).toThrow(
+      new RegExp(
+        `${key} is .*, but must be left out while engine is kubernetes: .+; remove it with: pulumi config rm '${key}'`,
+      ),
+    );
+  });
+
+  it.each(Object.keys(clusterKeys))("%s is refused on Docker", (key) => {
+    expect(() => parse({ [key]: values[key] })).toThrow(
+      new RegExp(`${key} is .*, but must be left out while engine is docker: .+; remove it with`),
+    );
+  });
+
+  it.each(Object.keys(clusterKeys))("%s is taken on Kubernetes", (key) => {
+    expect(() => parse({ ...inCluster, [key]: values[key] })).not.toThrow();
+  });
+});
+
+describe("a stack on Kubernetes", () => {
+  it("names the gateway's image, for the nodes build none", () => {
+    expect(() => parse({ ...inCluster, gatewayImage: "" })).toThrow(
+      /gatewayImage is "", but must be the gateway's image in a registry .*npm run image -- --push NAME/,
+    );
+  });
+
+  it("has a key, for every pod of the cluster reaches the gateway", () => {
+    expect(() => parse({ ...inCluster, gatewayApiKeys: [] })).toThrow(/gatewayApiKeys .*npm run new-key/);
+  });
+
+  it("has a port that is a number", () => {
+    expect(() => parse({ ...inCluster, gatewayPort: "auto" })).toThrow(
+      /gatewayPort is "auto", but must be a number/,
+    );
+  });
+
+  it("has models that its pods can load, and no files of this machine", () => {
+    const [path, registry] = ["./tiny.gguf", "registry.example.org/library/tiny:1b"];
+    expect(() => parse({ ...inCluster, models: [{ name: "tiny:1b", source: path }] })).toThrow(
+      /models is .*without files of this machine/,
+    );
+    expect(() => parse({ ...inCluster, models: [{ name: "tiny:1b", source: registry }] })).not.toThrow();
+  });
+
+  it("has no address of the engine's host", () => {
+    expect(() => parse({ ...inCluster, ollamaHosts: ["registry:host-gateway"] })).toThrow(
+      /a pod has no host-gateway/,
+    );
+    expect(() => parse({ ...inCluster, ollamaHosts: ["registry:10.0.0.9"] })).not.toThrow();
+  });
+
+  it("keeps models only in volumes that outlive their pods", () => {
+    expect(() => parse({ ...inCluster, retainModels: "true" })).toThrow(
+      /retainModels is "true", but must be false/,
+    );
+    expect(() => parse({ ...inCluster, retainModels: "true", storageClass: "fast" })).not.toThrow();
+  });
+
+  it("refuses labels and tolerations that Kubernetes does not have", () => {
+    expect(() => parse({ ...inCluster, nodeSelector: { "no label!": "1" } })).toThrow(
+      /nodeSelector\.no label!/,
+    );
+    expect(() => parse({ ...inCluster, tolerations: [{ effect: "Never" }] })).toThrow(
+      /tolerations\[0\]\.effect/,
+    );
+    expect(() => parse({ ...inCluster, tolerations: [{ keys: "gpu" }] })).toThrow(/unknown field keys/);
+  });
+});

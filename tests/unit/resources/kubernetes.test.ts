@@ -1,0 +1,203 @@
+import { readFileSync } from "node:fs";
+import * as pulumi from "@pulumi/pulumi";
+import { parse as parseYaml } from "yaml";
+import { beforeAll, describe, expect, it } from "vitest";
+import { parseConfig } from "../../../components/config/config.ts";
+import { clusterVersions } from "../../../toolchain/cluster-binaries.ts";
+
+interface Made {
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Record<string, unknown>;
+}
+
+const made: Made[] = [];
+const models = JSON.stringify([{ name: "tiny:1b", digest: "abc", size: 42 }]);
+
+await pulumi.runtime.setMocks(
+  {
+    newResource: ({ type, name, inputs }) => {
+      made.push({ type, name, inputs: inputs as Record<string, unknown> });
+      const more = type === "command:local:Command" ? { stdout: models } : {};
+      return { id: `${name}-id`, state: { ...(inputs as object), ...more } };
+    },
+    call: ({ inputs }) => inputs as Record<string, unknown>,
+  },
+  "ollama-stack",
+  "Test_1",
+);
+const { deployStack } = await import("../../../components/resources/kubernetes/stack.ts");
+const { providerVersion } = await import("../../../components/resources/kubernetes/objects.ts");
+
+const settings = parseYaml(readFileSync("Pulumi.yaml", "utf8")) as {
+  config: Record<string, { default: unknown }>;
+};
+function configOf(set: Readonly<Record<string, unknown>>) {
+  const defaults = Object.entries(settings.config).map(([key, { default: value }]) => [key, value]);
+  const all = {
+    ...Object.fromEntries(defaults),
+    engine: "kubernetes",
+    gatewayImage: "registry.example.org/gateway:1",
+    gatewayApiKeys: [`ada sha256=${"1".repeat(64)}`],
+    ...set,
+  } as Record<string, unknown>;
+  const texts = Object.entries(all).map(([key, value]) => [
+    `ollama-stack:${key}`,
+    typeof value === "string" ? value : JSON.stringify(value),
+  ]);
+  return parseConfig("ollama-stack", Object.fromEntries(texts) as Record<string, string>);
+}
+
+interface PodSpec {
+  readonly automountServiceAccountToken: boolean;
+  readonly securityContext: object;
+  readonly nodeSelector?: object;
+  readonly tolerations?: readonly object[];
+  readonly hostAliases?: readonly object[];
+  readonly terminationGracePeriodSeconds: number;
+  readonly volumes: readonly { readonly name: string }[];
+  readonly initContainers?: readonly Container[];
+  readonly containers: readonly Container[];
+}
+interface Container {
+  readonly image: string;
+  readonly securityContext: object;
+  readonly env: readonly { readonly name: string; readonly value: string }[];
+  readonly readinessProbe: { readonly httpGet: { readonly path: string } };
+}
+interface Spec {
+  readonly replicas: number;
+  readonly strategy?: object;
+  readonly volumeClaimTemplates?: readonly object[];
+  readonly persistentVolumeClaimRetentionPolicy?: object;
+  readonly template: { readonly spec: PodSpec };
+}
+
+/** Declares a stack and returns what the API server would be sent, by the name of the resource. */
+async function declare(set: Readonly<Record<string, unknown>> = {}) {
+  made.length = 0;
+  const outputs = deployStack(configOf(set));
+  await new Promise<void>((resolve) => {
+    pulumi.all([outputs.gatewayUrl, outputs.installedModels]).apply(() => {
+      resolve();
+    });
+  });
+  const declared = [...made];
+  const find = (name: string) => {
+    const found = declared.find((each) => each.name === name);
+    if (found === undefined)
+      throw new Error(`no ${name} among ${declared.map((each) => each.name).join(", ")}`);
+    return found.inputs;
+  };
+  return { all: declared, find, spec: (name: string) => find(name)["spec"] as Spec, outputs };
+}
+
+let stack: Awaited<ReturnType<typeof declare>>;
+beforeAll(async () => {
+  stack = await declare();
+});
+
+describe("a stack on Kubernetes", () => {
+  it("loads nothing of Docker's provider", () => {
+    expect(stack.all.filter(({ type }) => type.startsWith("docker:"))).toEqual([]);
+  });
+
+  it("has the version of the provider that toolchain/ builds", () => {
+    expect(providerVersion).toBe(clusterVersions.provider);
+  });
+
+  it("is in a namespace that is called after it and demands restricted pods", () => {
+    expect(stack.find("namespace")["metadata"]).toMatchObject({
+      name: "ollama-stack-test-1",
+      labels: { "pod-security.kubernetes.io/enforce": "restricted" },
+    });
+  });
+
+  it("has every change by hand taken back, and changes lists and keys in place", () => {
+    const objects = stack.all.filter(({ type }) => type.startsWith("kubernetes:"));
+    expect(objects.length).toBeGreaterThan(8);
+    for (const { inputs } of objects)
+      expect(inputs["metadata"]).toMatchObject({ annotations: { "pulumi.com/patchForce": "true" } });
+    expect(stack.find("cluster")).toMatchObject({
+      enableServerSideApply: "true",
+      enableConfigMapMutable: "true",
+      enableSecretMutable: "true",
+    });
+  });
+
+  it("gives no pod rights or a token of the cluster", () => {
+    for (const name of ["ollama-pods", "gateway-pods"]) {
+      const {
+        automountServiceAccountToken,
+        securityContext,
+        containers,
+        initContainers = [],
+      } = stack.spec(name).template.spec;
+      expect(automountServiceAccountToken).toBe(false);
+      expect(securityContext).toMatchObject({
+        runAsNonRoot: true,
+        seccompProfile: { type: "RuntimeDefault" },
+      });
+      for (const container of [...containers, ...initContainers])
+        expect(container.securityContext).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ["ALL"] },
+        });
+    }
+  });
+
+  it("has a gateway that finds every pod of Ollama, and is reached while they are away", () => {
+    const [gateway] = stack.spec("gateway-pods").template.spec.containers;
+    expect(gateway?.env).toContainEqual({ name: "LLM_BACKENDS", value: "dns+ollama:11434" });
+    expect(gateway?.env).toContainEqual({ name: "API_KEYS_FILE", value: "/keys/api-keys" });
+    expect(gateway?.readinessProbe.httpGet.path).toBe("/accepting");
+    expect(stack.spec("gateway-pods").strategy).toMatchObject({
+      rollingUpdate: { maxSurge: 1, maxUnavailable: 0 },
+    });
+  });
+
+  it("leaves Ollama the time that its requests have", async () => {
+    const { spec } = await declare({ drainTimeoutSeconds: "70" });
+    expect(spec("ollama-pods").template.spec.terminationGracePeriodSeconds).toBeGreaterThan(70);
+  });
+
+  it("keeps models on the node's disk unless a class of storage is named", async () => {
+    expect(stack.spec("ollama-pods").volumeClaimTemplates).toBeUndefined();
+    expect(stack.spec("ollama-pods").template.spec.volumes).toContainEqual({
+      name: "models",
+      emptyDir: { sizeLimit: "50Gi" },
+    });
+    const { spec, find } = await declare({
+      storageClass: "fast",
+      modelStorageGiB: "9",
+      retainModels: "true",
+    });
+    expect(spec("ollama-pods").volumeClaimTemplates).toMatchObject([
+      { spec: { storageClassName: "fast", resources: { requests: { storage: "9Gi" } } } },
+    ]);
+    expect(spec("ollama-pods").persistentVolumeClaimRetentionPolicy).toMatchObject({ whenDeleted: "Retain" });
+    expect(find("namespace")).toBeDefined();
+  });
+
+  it("passes on where Ollama may run and what it finds in /etc/hosts", async () => {
+    const { spec } = await declare({
+      nodeSelector: { gpu: "true" },
+      tolerations: [{ key: "gpu", operator: "Exists", effect: "NoSchedule" }],
+      ollamaHosts: ["registry:10.0.0.9", "blobs:10.0.0.9"],
+    });
+    expect(spec("ollama-pods").template.spec).toMatchObject({
+      nodeSelector: { gpu: "true" },
+      tolerations: [{ key: "gpu", operator: "Exists", effect: "NoSchedule" }],
+      hostAliases: [{ ip: "10.0.0.9", hostnames: ["registry", "blobs"] }],
+    });
+  });
+
+  it("changes a list of models without touching the pods", async () => {
+    const first = stack.spec("ollama-pods");
+    const list = stack.find("ollama-models")["data"];
+    const { spec, find } = await declare({ models: ["llama3.2:1b", "tiny:1b"] });
+    expect(spec("ollama-pods")).toEqual(first);
+    expect(find("ollama-models")["data"]).not.toEqual(list);
+  });
+});
