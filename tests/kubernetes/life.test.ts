@@ -18,11 +18,12 @@ const model = "smollm2:135m";
 // Where the model registry of this machine is, seen from pods.
 const registryAddress = "172.17.0.1";
 
-const keyOf = (name: string) => {
+const keyOf = (name: string, flags = "") => {
   const key = `sk-${randomBytes(24).toString("hex")}`;
-  return { key, line: `${name} sha256=${createHash("sha256").update(key).digest("hex")}` };
+  return { key, line: `${name} sha256=${createHash("sha256").update(key).digest("hex")}${flags}` };
 };
-const [ada, bob] = [keyOf("ada"), keyOf("bob")];
+// Metrics show the usage of all keys.
+const [ada, bob] = [keyOf("ada", " admin"), keyOf("bob")];
 
 process.env["PATH"] = [dirname(partBinary(clusterParts.kubectl)), process.env["PATH"]].join(delimiter);
 const project = new Project({ stack, ollamaPort: 0, gatewayPort: 8000 });
