@@ -1,9 +1,9 @@
 import { docker } from "../engine/docker-cli.ts";
 import { setup } from "../scripts/setup/setup.ts";
-import { composeConfig, composeVersion } from "./compose.ts";
-import { composeFiles, ComposeStack } from "./compose-stack.ts";
+import { composeConfig, composeVersion } from "./deployment/compose.ts";
+import { composeFiles, ComposeStack } from "./deployment/compose-stack.ts";
 import { type BenchOptions, positive } from "./options.ts";
-import { PulumiStack } from "./pulumi-stack.ts";
+import { PulumiStack } from "./deployment/pulumi-stack.ts";
 import { publish, table } from "./results.ts";
 import { summaryOf, withSpread } from "./summary.ts";
 

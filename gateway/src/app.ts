@@ -29,7 +29,7 @@ import type { AppContext } from "./app-context.ts";
 import { closeAfterResponse } from "./plugins/raw-response.ts";
 import { readJsonBodies } from "./plugins/json-body.ts";
 import { plainUrl } from "./lib/request-path.ts";
-import { TrustedProxies } from "./lib/trusted-proxies.ts";
+import { TrustedProxies } from "./lib/network/trusted-proxies.ts";
 import { type KeyObserver, KeyStore } from "./auth/key-store.ts";
 import { UsageLedger } from "./auth/usage-ledger.ts";
 import type { Log } from "./observability/log.ts";

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import { ApiError } from "../errors.ts";
-import { isSameOrigin } from "../lib/allowed-origins.ts";
+import { isSameOrigin } from "../lib/network/allowed-origins.ts";
 
 /**
  * Refuses requests of pages that do not come from the gateway itself, even of origins that may use the models. Browsers

@@ -2,7 +2,7 @@ import type { BackendAddress } from "../ollama/address.ts";
 import { Breaker } from "../lib/circuit-breaker.ts";
 import type { Config } from "../config/config.ts";
 import { ApiError, type ErrorCode, type Subject } from "../errors.ts";
-import { HostResolver } from "../lib/host-resolver.ts";
+import { HostResolver } from "../lib/network/host-resolver.ts";
 import {
   haveSameKeys,
   LoadedModels,

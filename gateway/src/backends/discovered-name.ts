@@ -1,5 +1,5 @@
 import type { BackendAddress } from "../ollama/address.ts";
-import { HostLookup } from "../lib/host-lookup.ts";
+import { HostLookup } from "../lib/network/host-lookup.ts";
 
 // More than one DNS response has room for with the usual size of a message; bounds what a resolver can have probed.
 const MAX_ADDRESSES = 1024;

@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { KEY_LINE, requireKeys } from "../auth/api-keys.ts";
 import { readKeyFile } from "../auth/key-file.ts";
-import { parseAllowedOrigin } from "../lib/allowed-origins.ts";
-import { parseKnownHost } from "../lib/known-hosts.ts";
-import { parseProxies } from "../lib/trusted-proxies.ts";
+import { parseAllowedOrigin } from "../lib/network/allowed-origins.ts";
+import { parseKnownHost } from "../lib/network/known-hosts.ts";
+import { parseProxies } from "../lib/network/trusted-proxies.ts";
 import { type Definition, listed, parsed } from "./env-types.ts";
 
 /** The variables that say who may use the gateway. */

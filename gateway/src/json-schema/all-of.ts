@@ -1,4 +1,4 @@
-import { isJsonObject } from "../lib/exact-numbers.ts";
+import { isJsonObject } from "../lib/json/exact-numbers.ts";
 import { visitObject } from "./object-schema.ts";
 import { type Position, inside, invalidSchema, quoted } from "./position.ts";
 import type { JsonSchema } from "./references.ts";

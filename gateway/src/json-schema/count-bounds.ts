@@ -1,4 +1,4 @@
-import { toDouble } from "../lib/exact-numbers.ts";
+import { toDouble } from "../lib/json/exact-numbers.ts";
 import { type Position, inside, invalidSchema, quoted } from "./position.ts";
 import type { JsonSchema } from "./references.ts";
 import type { WalkContext } from "./walk-context.ts";

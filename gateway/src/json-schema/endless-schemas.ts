@@ -1,4 +1,4 @@
-import { isJsonObject } from "../lib/exact-numbers.ts";
+import { isJsonObject } from "../lib/json/exact-numbers.ts";
 import { invalidSchema } from "./position.ts";
 import type { Definition } from "./safe-node.ts";
 

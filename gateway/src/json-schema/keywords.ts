@@ -1,4 +1,4 @@
-import { isJsonObject } from "../lib/exact-numbers.ts";
+import { isJsonObject } from "../lib/json/exact-numbers.ts";
 
 /** What narrows values of every type. */
 const GENERAL = [

@@ -1,4 +1,4 @@
-import { isJsonObject } from "../lib/exact-numbers.ts";
+import { isJsonObject } from "../lib/json/exact-numbers.ts";
 import { MAX_EXCLUDED_NAME_BYTES, MAX_NAME_BYTES } from "./grammar-limits.ts";
 import { type Position, inside, invalidSchema, quoted } from "./position.ts";
 import type { JsonSchema } from "./references.ts";

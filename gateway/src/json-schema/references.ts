@@ -1,4 +1,4 @@
-import { isJsonObject } from "../lib/exact-numbers.ts";
+import { isJsonObject } from "../lib/json/exact-numbers.ts";
 import {
   type Position,
   type ReferenceTarget as Target,

@@ -1,4 +1,4 @@
-import { toDouble } from "../lib/exact-numbers.ts";
+import { toDouble } from "../lib/json/exact-numbers.ts";
 import { readBounds } from "./count-bounds.ts";
 import { FORMATS, MAX_INTEGER, MAX_ONE_SIDED_INTEGER, MAX_REPETITIONS } from "./grammar-limits.ts";
 import { rewritePattern } from "./pattern/rewrite.ts";

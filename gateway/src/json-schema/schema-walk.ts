@@ -1,4 +1,4 @@
-import { isJsonObject } from "../lib/exact-numbers.ts";
+import { isJsonObject } from "../lib/json/exact-numbers.ts";
 import { visitAllOf } from "./all-of.ts";
 import { visitArray } from "./array-schema.ts";
 import { GrammarBudget } from "./grammar-budget.ts";

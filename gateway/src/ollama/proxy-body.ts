@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import { jsonPieces } from "../lib/json-pieces.ts";
+import { jsonPieces } from "../lib/json/pieces.ts";
 
 /** A request that is passed on as it came: an object as JSON, a stream as its bytes. */
 export interface ProxyRequest {

@@ -8,9 +8,9 @@ import {
   MAX_KEY_BYTES,
   MAX_NUMBER_LENGTH,
   MAX_VALUES,
-} from "../lib/json-limits.ts";
-import { JsonSyntaxError } from "../lib/json-parser.ts";
-import { writePath } from "../lib/json-path.ts";
+} from "../lib/json/limits.ts";
+import { JsonSyntaxError } from "../lib/json/parser.ts";
+import { writePath } from "../lib/json/path.ts";
 
 const SHOWN_LENGTH = 100;
 

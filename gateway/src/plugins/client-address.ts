@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import type { TrustedProxies } from "../lib/trusted-proxies.ts";
+import type { TrustedProxies } from "../lib/network/trusted-proxies.ts";
 
 /**
  * Makes `request.ip` the client's address: where the connection comes from, or, if that is a trusted proxy, the last

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { ApiError } from "../errors.ts";
-import { KnownHosts } from "../lib/known-hosts.ts";
+import { KnownHosts } from "../lib/network/known-hosts.ts";
 
 // Names that lead to the machine the client is on, or to the host of the container it is in, wherever it asks.
 const ALWAYS_KNOWN = [

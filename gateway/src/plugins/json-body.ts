@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { ApiError } from "../errors.ts";
 import { BytePieces } from "../lib/byte-pieces.ts";
 import { type ContentDecoder, decoderOf } from "../lib/content-encodings.ts";
-import { JsonParser } from "../lib/json-parser.ts";
-import { simpleJsonValues } from "../lib/json-scan.ts";
+import { JsonParser } from "../lib/json/parser.ts";
+import { simpleJsonValues } from "../lib/json/scan.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import { badEncoding, toBodyError, unknownEncoding } from "./body-errors.ts";
 

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { Consumer } from "../auth/consumer.ts";
 import { ApiError } from "../errors.ts";
-import { AllowedOrigins, isSameOrigin } from "../lib/allowed-origins.ts";
+import { AllowedOrigins, isSameOrigin } from "../lib/network/allowed-origins.ts";
 
 const METHODS = "GET, HEAD, POST, DELETE";
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { ApiError } from "../errors.ts";
-import { clientAddress } from "../lib/trusted-proxies.ts";
+import { clientAddress } from "../lib/network/trusted-proxies.ts";
 import type { Statistics } from "../observability/latency-stats.ts";
 import type { Log } from "../observability/log.ts";
 import type { Metrics } from "../observability/metrics.ts";

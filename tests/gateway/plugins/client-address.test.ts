@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect } from "node:net";
 import { fastify } from "fastify";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { parseProxies, TrustedProxies } from "../../../gateway/src/lib/trusted-proxies.ts";
+import { parseProxies, TrustedProxies } from "../../../gateway/src/lib/network/trusted-proxies.ts";
 import { findClientAddress } from "../../../gateway/src/plugins/client-address.ts";
 
 test("a client that left while its proxy's name was looked up kept its key's place for good", async () => {

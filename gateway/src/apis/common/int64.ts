@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { isInt64 } from "../../lib/exact-numbers.ts";
+import { isInt64 } from "../../lib/json/exact-numbers.ts";
 
 /**
  * An integer of 64 bits, without loss. Beyond 2^53 it is a raw JSON literal in truth, which nothing may calculate with.

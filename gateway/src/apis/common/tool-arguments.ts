@@ -1,6 +1,6 @@
-import { isJsonObject } from "../../lib/exact-numbers.ts";
-import { JsonParser } from "../../lib/json-parser.ts";
-import { simpleJsonValues } from "../../lib/json-scan.ts";
+import { isJsonObject } from "../../lib/json/exact-numbers.ts";
+import { JsonParser } from "../../lib/json/parser.ts";
+import { simpleJsonValues } from "../../lib/json/scan.ts";
 
 // What the arguments of all calls in one request may take to parse. In the request's own JSON each is only a string.
 const MAX_BYTES = 4 * 1024 * 1024;

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { ApiError } from "../../errors.ts";
-import { exactLiteral, isJsonObject } from "../../lib/exact-numbers.ts";
-import { type JsonPath, writePath } from "../../lib/json-path.ts";
+import { exactLiteral, isJsonObject } from "../../lib/json/exact-numbers.ts";
+import { type JsonPath, writePath } from "../../lib/json/path.ts";
 import { type Reading, readingAs, refused, withoutIgnored } from "./parameters.ts";
 import { PrunedSchemaCache } from "./schema-cache.ts";
 

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { isInt64 } from "../../lib/exact-numbers.ts";
+import { isInt64 } from "../../lib/json/exact-numbers.ts";
 import { isLoadOnly } from "../../ollama/load-only.ts";
 import type { GenerateRequest } from "../../ollama/types.ts";
 import { withOwnFieldNames } from "./field-names.ts";

@@ -1,4 +1,4 @@
-module ollama-stack.local/bench/compose
+module ollama-stack.local/bench/deployment/compose
 
 go 1.26
 

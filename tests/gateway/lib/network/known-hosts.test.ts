@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { KnownHosts, parseKnownHost } from "../../../gateway/src/lib/known-hosts.ts";
+import { KnownHosts, parseKnownHost } from "../../../../gateway/src/lib/network/known-hosts.ts";
 
 const known = new KnownHosts([".localhost", "llm.example.org", ".corp.example", "x-gateway.ollama_network"]);
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { AllowedOrigins, parseAllowedOrigin } from "../../../gateway/src/lib/allowed-origins.ts";
+import { AllowedOrigins, parseAllowedOrigin } from "../../../../gateway/src/lib/network/allowed-origins.ts";
 
 function has(origin: string, ...entries: readonly string[]): boolean {
   return new AllowedOrigins(entries.map(parseAllowedOrigin)).has(origin);

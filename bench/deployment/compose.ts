@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { runTool } from "../host/exec.ts";
-import { step } from "../host/progress.ts";
-import { artefact, artefactPath, keyOfFolder } from "../toolchain/cache.ts";
-import { findGo } from "../toolchain/go.ts";
+import { runTool } from "../../host/exec.ts";
+import { step } from "../../host/progress.ts";
+import { artefact, artefactPath, keyOfFolder } from "../../toolchain/cache.ts";
+import { findGo } from "../../toolchain/go.ts";
 
 /** Docker Compose's module, whose go.mod says which version. */
 const source = join(import.meta.dirname, "compose");

@@ -1,4 +1,4 @@
-import { MAX_DEPTH } from "./json-limits.ts";
+import { MAX_DEPTH } from "./limits.ts";
 
 // What the native parser may read in one go: no shape of it takes longer than a few milliseconds.
 const MAX_LENGTH = 256 * 1024;

@@ -1,4 +1,4 @@
-import type { JsonPath } from "./json-path.ts";
+import type { JsonPath } from "./path.ts";
 
 // Bounds on a JSON text, whatever its length. They are far above what clients send (a conversation of 2,048 messages
 // with 200 tools has about 30,000 values), and low enough that a body at all of them is validated and translated well

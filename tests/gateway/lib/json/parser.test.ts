@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { JsonParser, JsonSyntaxError } from "../../../gateway/src/lib/json-parser.ts";
-import { simpleJsonValues } from "../../../gateway/src/lib/json-scan.ts";
-import { jsonPieces } from "../../../gateway/src/lib/json-pieces.ts";
+import { JsonParser, JsonSyntaxError } from "../../../../gateway/src/lib/json/parser.ts";
+import { simpleJsonValues } from "../../../../gateway/src/lib/json/scan.ts";
+import { jsonPieces } from "../../../../gateway/src/lib/json/pieces.ts";
 
 function parse(text: string, step: number): unknown {
   const bytes = Buffer.from(text);

@@ -8,8 +8,8 @@ import {
   MAX_KEY_BYTES,
   MAX_NUMBER_LENGTH,
   MAX_VALUES,
-} from "./json-limits.ts";
-import type { JsonPath } from "./json-path.ts";
+} from "./limits.ts";
+import type { JsonPath } from "./path.ts";
 
 /** A text is not JSON. */
 export class JsonSyntaxError extends Error {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { makeSafe } from "../../../gateway/src/json-schema/make-safe.ts";
-import type { JsonSchema } from "../../../gateway/src/json-schema/references.ts";
-import { JsonParser } from "../../../gateway/src/lib/json-parser.ts";
+import { makeSafe } from "../../../../gateway/src/json-schema/make-safe.ts";
+import type { JsonSchema } from "../../../../gateway/src/json-schema/references.ts";
+import { JsonParser } from "../../../../gateway/src/lib/json/parser.ts";
 
 /** A schema as the gateway reads it: integers that no double holds are raw literals. */
 function read(text: string): JsonSchema {
