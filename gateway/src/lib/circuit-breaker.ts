@@ -40,7 +40,8 @@ export class Breaker {
 
   /** The server did its part, whatever it responded. */
   succeed(): void {
-    this.#failedAt.clear();
+    // A Map that is cleared gets a new table, however empty it was.
+    if (this.#failedAt.size > 0) this.#failedAt.clear();
     this.#trying = false;
   }
 

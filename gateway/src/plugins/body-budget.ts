@@ -1,5 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import type { KeyStore } from "../auth/key-store.ts";
+import { CountsByName } from "../lib/counts-by-name.ts";
 
 // A body is held several times over: as values, as Ollama's request, and as the piece of it that is being sent. As many
 // as may wait, each as large as it may be, would be more than the process has.
@@ -84,7 +85,7 @@ class Pool {
   readonly #keys: Pick<KeyStore, "hasMultiple">;
   #held = 0;
   /** By the key's name. */
-  readonly #heldBy = new Map<string, number>();
+  readonly #heldBy = new CountsByName();
 
   constructor(limit: number, keys: Pick<KeyStore, "hasMultiple">) {
     this.#limit = limit;
@@ -96,16 +97,13 @@ class Pool {
     const free = this.#limit - this.#held - bytes + counted;
     if (free < 0) return false;
     if (!this.#keys.hasMultiple) return true;
-    const others = (this.#heldBy.get(name) ?? 0) - counted;
+    const others = this.#heldBy.of(name) - counted;
     // A key's only body may take what there is: however large a body may be, it gets in.
     return others === 0 || others + bytes <= TIMES_FREE * free;
   }
 
   add(name: string, bytes: number): void {
     this.#held += bytes;
-    const held = (this.#heldBy.get(name) ?? 0) + bytes;
-    // Names of keys that are gone are not kept.
-    if (held === 0) this.#heldBy.delete(name);
-    else this.#heldBy.set(name, held);
+    this.#heldBy.add(name, bytes);
   }
 }

@@ -1,6 +1,8 @@
+import { CountsByName } from "../lib/counts-by-name.ts";
+
 /** How many requests wait, of all keys and of each. */
 export class WaitingCounts {
-  readonly #byKey = new Map<string, number>();
+  readonly #byKey = new CountsByName();
   #total = 0;
 
   get total(): number {
@@ -8,23 +10,21 @@ export class WaitingCounts {
   }
 
   of(key: string): number {
-    return this.#byKey.get(key) ?? 0;
+    return this.#byKey.of(key);
   }
 
-  /** The keys that have requests waiting, with how many they have. */
-  get byKey(): ReadonlyMap<string, number> {
+  /** Keys with how many requests they have waiting; some of them none. */
+  get byKey(): Iterable<readonly [key: string, count: number]> {
     return this.#byKey;
   }
 
   begin(key: string): void {
     this.#total += 1;
-    this.#byKey.set(key, this.of(key) + 1);
+    this.#byKey.add(key, 1);
   }
 
   end(key: string): void {
     this.#total -= 1;
-    const left = this.of(key) - 1;
-    if (left > 0) this.#byKey.set(key, left);
-    else this.#byKey.delete(key);
+    this.#byKey.add(key, -1);
   }
 }
