@@ -4,6 +4,7 @@ import type { KeyStore } from "../auth/key-store.ts";
 import type { UsageLedger } from "../auth/usage-ledger.ts";
 import type { Backend } from "../backends/backend.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
+import type { UsageStore } from "../usage/usage-store.ts";
 import type { Finding, Health } from "./contract/health.ts";
 import type { Viewer } from "./viewer.ts";
 
@@ -19,6 +20,7 @@ interface HealthSource {
   readonly gateway: Pick<AppContext, "backends" | "config">;
   readonly keys: Pick<KeyStore, "keys" | "fileProblem">;
   readonly ledger: Pick<UsageLedger, "hasFailed">;
+  readonly usage: Pick<UsageStore, "hasFailed">;
   readonly memory?: () => Memory;
 }
 
@@ -30,7 +32,7 @@ interface Memory {
 
 /** What is well and what is not, as far as the gateway knows and the viewer may. */
 export function healthOf(
-  { gateway, keys, ledger, memory = memoryNow }: HealthSource,
+  { gateway, keys, ledger, usage, memory = memoryNow }: HealthSource,
   viewer: Viewer,
 ): Health {
   const { backends, config } = gateway;
@@ -46,7 +48,11 @@ export function healthOf(
     ...models,
     ...keys.keys.filter(({ key }) => viewer.sees(key.name)).flatMap(({ key }) => expiring(key)),
     ...(viewer.admin
-      ? [...ofKeyFile(keys), ...ofUsageFile(ledger, config.USAGE_FILE), ofMemory(usedBytes, limitBytes)]
+      ? [
+          ...ofKeyFile(keys),
+          ...ofUsageFile(ledger.hasFailed || usage.hasFailed, config.USAGE_FILE),
+          ofMemory(usedBytes, limitBytes),
+        ]
       : []),
   ];
   return {
@@ -177,7 +183,8 @@ function ofKeyFile({ fileProblem }: HealthSource["keys"]): Finding[] {
   ];
 }
 
-function ofUsageFile({ hasFailed }: HealthSource["ledger"], path: string): Finding[] {
+/** The allowances of keys and what each month comes to are in files beside each other. */
+function ofUsageFile(hasFailed: boolean, path: string): Finding[] {
   if (!hasFailed) return [];
   const message = "The usage of API keys cannot be written; a restart forgets it.";
   return [

@@ -126,7 +126,7 @@ export function adminRoutes(root: FastifyInstance, { gateway, keys, ledger, acti
       return usageOf({ keys, store: gateway.usage, isPersistent }, new Viewer(request, keys));
     });
     app.get("/admin/health", described.health, (request) =>
-      healthOf({ gateway, keys, ledger }, new Viewer(request, keys)),
+      healthOf({ gateway, keys, ledger, usage: gateway.usage }, new Viewer(request, keys)),
     );
     registered();
   });

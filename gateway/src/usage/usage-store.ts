@@ -49,6 +49,11 @@ export class UsageStore {
     this.#work = this.#files === undefined ? Promise.resolve() : this.#restore(this.#files);
   }
 
+  /** Whether what was counted last could not be written. */
+  get hasFailed(): boolean {
+    return this.#failed;
+  }
+
   /** Counts a request that has ended. @param key its name; empty: none */
   count(key: string, model: string, promptTokens: number, generatedTokens: number, loadMs: number): void {
     const day = dayNumber();

@@ -142,6 +142,7 @@ test.each([
       gateway: { backends: { all: [] } as never, config: readConfig({}) },
       keys: { keys: [], fileProblem: undefined },
       ledger: { hasFailed: false },
+      usage: { hasFailed: false },
       memory: () => ({ usedBytes: used, limitBytes: 100 }),
     },
     new Viewer({ consumer: new Consumer({}) }, { isEmpty: true }),
@@ -152,12 +153,13 @@ test.each([
   expect(shown.findings[0]).toMatchObject({ check: "backend", level: "error" });
 });
 
-test("usage that cannot be written is an error", () => {
+test.each(["ledger", "usage"])("the %s that cannot be written is an error", (failing) => {
   const { level, findings: found } = healthOf(
     {
       gateway: { backends: { all: [] } as never, config: readConfig({ USAGE_FILE: "/usage/gateway.json" }) },
       keys: { keys: [], fileProblem: undefined },
-      ledger: { hasFailed: true },
+      ledger: { hasFailed: failing === "ledger" },
+      usage: { hasFailed: failing === "usage" },
     },
     new Viewer({ consumer: new Consumer({}) }, { isEmpty: true }),
   );

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
@@ -176,4 +176,15 @@ test("files of more than fourteen months are not kept", async () => {
   const kept = readdirSync(path).sort();
   expect(kept).toHaveLength(14);
   expect(kept[0]).toBe("g.usage-2025-05.json");
+});
+
+test("a folder that is not there is known as long as nothing can be written", async () => {
+  const missing = join(folder(), "missing");
+  const store = new UsageStore(join(missing, "gateway.json"), silent);
+  store.count("ada", "tiny:1b", 1, 2, 0);
+  await store.flush();
+  expect(store.hasFailed).toBe(true);
+  mkdirSync(missing);
+  await store.flush();
+  expect(store.hasFailed).toBe(false);
 });
