@@ -30,6 +30,10 @@ const engineMakesNoDifference = [
   "tests/e2e/{actionlint,alert-rules,attack,bench,edge-limits,edge-retries,gateway-clients,gateway-python*,schema-fuzz}.test.ts",
 ];
 
+const inClusterWithoutProvider = ["cluster", "objects", "service"].map(
+  (name) => `tests/kubernetes/${name}.test.ts`,
+);
+
 const leftOut = notApplicable().flatMap(({ files }) => files);
 
 // unit, gateway and clients are the part that needs no engine.
@@ -95,10 +99,21 @@ export default defineConfig({
       },
       {
         test: {
-          // In a cluster of their own, which npm run test:kubernetes builds: not a part of npm test.
+          // In a cluster of their own, without Pulumi's provider for it: a part of npm test.
+          name: "cluster",
+          include: inClusterWithoutProvider,
+          ...stacks,
+        },
+      },
+      {
+        test: {
+          // The same with the provider, which is built for as long as the cluster: npm run test:kubernetes.
           name: "kubernetes",
           include: ["tests/kubernetes/**/*.test.ts"],
+          exclude: inClusterWithoutProvider,
           ...stacks,
+          // There is one cluster at a time.
+          sequence: { groupOrder: 2 },
         },
       },
       {

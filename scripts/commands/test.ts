@@ -6,11 +6,13 @@ import { join } from "node:path";
 import { notApplicable } from "../../test-support/applicable.ts";
 import { PrivateEngine } from "../../test-support/private-engine.ts";
 import { compiledVariable } from "../../test-support/project.ts";
+import { whyNoCluster } from "../../test-support/cluster/cluster.ts";
 import { whyNoReleasedWorld } from "../../test-support/released/requirements.ts";
 import { fetchBrowser } from "../../test-support/browser-program.ts";
 import { fetchSshServer } from "../../test-support/ssh-server.ts";
 import { command } from "../cli/command.ts";
 import { openSession, type Session } from "../cli/session.ts";
+import { prepareCluster } from "../setup/cluster-for-tests.ts";
 import { countTests, type Counts, type Place, summarize } from "../test-runner/vitest.ts";
 
 type Work = Session & {
@@ -37,6 +39,8 @@ await command("test", async ({ options, operands, passed }) => {
     const named = rest.length > 0;
     const whyNotReleased = whyNoReleasedWorld();
     const released = whyNotReleased === undefined ? ["released"] : [];
+    // Its programs are built, wherever the tools come from.
+    const whyNotCluster = builds ? whyNoCluster() : "the tools are not built here";
     if (asked === "current") {
       if (!named) counts.push(await run(withoutEngine, work));
       if (!named) counts.push(...(await inTurn(released, work)));
@@ -45,12 +49,14 @@ await command("test", async ({ options, operands, passed }) => {
       counts.push(await run([...withoutEngine, "e2e", ...released], work));
     } else {
       counts.push(await run(withoutEngine, work));
-      await onBoth(released, work, counts);
+      await onBoth(whyNotCluster === undefined ? [...released, "cluster"] : released, work, counts);
     }
     for (const { files, why } of notApplicable())
       console.log(`\nNot applicable here: ${files.join(", ")} (${why}).`);
     if (whyNotReleased !== undefined && !named)
       console.log(`\nNot applicable here: tests/released (${whyNotReleased}).`);
+    if (whyNotCluster !== undefined && !named)
+      console.log(`\nNot applicable here: tests/kubernetes (${whyNotCluster}).`);
   } catch (error) {
     // What was not tested counts, too.
     counts.push({ passed: 0, failed: 1 });
@@ -61,22 +67,25 @@ await command("test", async ({ options, operands, passed }) => {
   }
 });
 
-/** By themselves: they have an engine of their own. */
-async function inTurn(projects: readonly string[], work: Work, place?: Place): Promise<Counts[]> {
+/** By themselves: they have an engine or a cluster of their own. */
+async function inTurn(projects: readonly string[], work: Work, beside = false): Promise<Counts[]> {
   const counts: Counts[] = [];
-  for (const project of projects) counts.push(await run([project], work, place));
+  for (const project of projects) {
+    if (project === "cluster") await prepareCluster({ provider: false });
+    counts.push(await run([project], work, beside ? { label: `${project} | ` } : {}));
+  }
   return counts;
 }
 
 /**
- * On both engines side by side, as most of what a stack's test takes, it waits. The released world, which needs neither,
- * follows what the machine's engine runs, so that both sides take about as long.
+ * On both engines side by side, as most of what a stack's test takes, it waits. What needs neither follows what the
+ * machine's engine runs, so that both sides take about as long.
  */
-async function onBoth(released: readonly string[], session: Work, counts: Counts[]): Promise<void> {
+async function onBoth(apart: readonly string[], session: Work, counts: Counts[]): Promise<void> {
   console.log("\nOn Docker 29 and, beside it, a part on the machine's engine:\n");
   const beside = async (): Promise<void> => {
     counts.push(await run(["compatibility"], session, { label: "machine | " }));
-    counts.push(...(await inTurn(released, session, { label: "released | " })));
+    counts.push(...(await inTurn(apart, session, true)));
   };
   const current = async (): Promise<void> => {
     const place = { label: "current | " };
