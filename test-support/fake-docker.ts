@@ -5,12 +5,14 @@ import { delimiter, join } from "node:path";
 /** What Docker's client prints; `fails` is its error, at the first call only if there is a `then`; one that `hangs` never ends. */
 export type Answer = string | { readonly fails: string; readonly then?: string } | { readonly hangs: true };
 
-/** A `docker` on PATH that answers what it is told to, by the beginning of its arguments, and knows nothing else. */
+/** A `docker`, or another program, on PATH that answers what it is told to, by the beginning of its arguments, and knows nothing else. */
 export class FakeDocker {
   readonly #folder = mkdtempSync(join(tmpdir(), "fake-docker-"));
   readonly #path = process.env["PATH"];
+  readonly #program: string;
 
-  constructor() {
+  constructor(program = "docker") {
+    this.#program = program;
     process.env["PATH"] = `${this.#folder}${delimiter}${this.#path ?? ""}`;
     this.tell({});
   }
@@ -29,7 +31,7 @@ export class FakeDocker {
       "esac",
       'echo "not told: $*" >&2; exit 1',
     ];
-    writeFileSync(join(this.#folder, "docker"), `${lines.join("\n")}\n`, { mode: 0o755 });
+    writeFileSync(join(this.#folder, this.#program), `${lines.join("\n")}\n`, { mode: 0o755 });
   }
 
   /** The arguments of each call. */

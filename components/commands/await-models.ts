@@ -1,7 +1,7 @@
 // Run by Pulumi once the pods of Ollama are declared: waits until each runs as it is declared and has all its models,
 // prints how far they are to stderr, and the models to stdout as JSON.
 import { setTimeout as sleep } from "node:timers/promises";
-import { optional, required } from "./lib/env.ts";
+import { clusterAddress, required } from "./lib/env.ts";
 import { Pods } from "./model-keeper/pods.ts";
 import { describeProgress, isFinished } from "./model-keeper/rollout.ts";
 
@@ -11,11 +11,7 @@ const pollMs = 1000;
 // A kubelet that had not heard of the new list yet when it was called takes another call.
 const touchEveryMs = 5000;
 
-const pods = new Pods({
-  kubeconfig: optional("CLUSTER_KUBECONFIG"),
-  context: optional("CLUSTER_CONTEXT"),
-  namespace: required("CLUSTER_NAMESPACE"),
-});
+const pods = new Pods(clusterAddress());
 
 try {
   let last = "";

@@ -7,6 +7,11 @@ import type { ModelChanges } from "./models.ts";
 /** The keeper's program in its image, below /app. */
 export const keeperFile = "keep-models.cjs";
 
+/** Where in its container it writes how far it is. */
+export const stateFile = "/state/state.json";
+/** Where it keeps what it has installed: beside the models, which it is about. */
+export const recordsFile = "/models/.ollama-stack.json";
+
 const podModel = z.object({
   name: z.string(),
   source: z.string(),
@@ -49,7 +54,7 @@ export function podModels({ models, pullStallSeconds, retainModels }: GivenConfi
 }
 
 /** How far the keeper of a pod is. */
-export const keeperState = z.object({
+const keeperState = z.object({
   /** Of the list of models that it has seen last. */
   version: z.string(),
   /** Whether all of that list is there. */
@@ -61,3 +66,12 @@ export const keeperState = z.object({
   models: z.array(z.object({ name: z.string(), digest: z.string(), size: z.number() })),
 });
 export type KeeperState = z.output<typeof keeperState>;
+
+/** What the file of a keeper says; undefined where there is none that can be read. */
+export function parseKeeperState(text: string | undefined): KeeperState | undefined {
+  try {
+    return text === undefined ? undefined : keeperState.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}

@@ -15,10 +15,16 @@ import {
   revokeKey,
   rotateKey,
 } from "../keys/key-lines.ts";
-import { applyKeys, readKeyEntries, recordKeys, writeKeyEntries } from "../keys/stack-keys.ts";
+import {
+  applyKeys,
+  readKeyEntries,
+  recordKeys,
+  updateKeysInCluster,
+  writeKeyEntries,
+} from "../keys/stack-keys.ts";
 import { deployedKeys } from "../stack/deployed-keys.ts";
 import { rulesFor, settingsFor } from "../stack/settings.ts";
-import { stackFile } from "../stack/stack-file.ts";
+import { isOnCluster, stackFile } from "../stack/stack-file.ts";
 import { openStack } from "../update/recovery.ts";
 
 const HOUR = 3_600_000;
@@ -35,7 +41,7 @@ await command("keys", async ({ options, operands }) => {
   if (action !== "list" && name === undefined)
     throw new UsageError(`npm run keys -- ${action} needs the name of a key`);
   const grace = graceMs(options.grace);
-  const session = await openSession(options);
+  const session = await openSession({ ...options, isForCluster: true });
   if (name === undefined) await listKeys(session);
   else
     await oneAtATime(session.stack, () =>
@@ -72,6 +78,15 @@ async function changeKeys(
   await writeKeyEntries(stack, env, entries, changed.lines);
   for (const line of changed.done) console.log(line);
   if ("key" in changed) console.log(`\nThe key, which is stored nowhere:\n\n  ${changed.key}\n`);
+  if (isOnCluster(stack)) {
+    const isDeployed = await updateKeysInCluster(stack, env, deployment);
+    console.log(
+      isDeployed
+        ? `The gateways of ${stack} have applied it.`
+        : `It takes effect with npm run up${stackOption}.`,
+    );
+    return;
+  }
   const deployed = deployedKeys(deployment.resources);
   if (deployed === undefined) {
     console.log(

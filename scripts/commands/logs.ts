@@ -1,15 +1,25 @@
 // npm run logs: the logs of all containers of a stack, merged, for people.
 import { command } from "../cli/command.ts";
-import { followLogs, readLogs, stackContainers } from "../observe/container-logs.ts";
+import { stackContainers } from "../observe/container-logs.ts";
 import { formatLogLine, isError, type LogLine } from "../observe/log-line.ts";
+import { followLogs, type LogSource, readLogs } from "../observe/merged-logs.ts";
+import { podLogs } from "../observe/pod-logs.ts";
 import { openSession } from "../cli/session.ts";
+import { openCluster } from "../stack/cluster-outputs.ts";
+import { settingsFor } from "../stack/settings.ts";
+import { isOnCluster } from "../stack/stack-file.ts";
 
 await command("logs", async ({ options, operands }) => {
-  const { stack, stackOption } = await openSession(options);
-  const all = await stackContainers(stack);
-  const isMeant = (component: string) =>
-    operands.length === 0 || operands.some((each) => component === each || component.startsWith(`${each}-`));
-  const containers = all.filter(({ component }) => isMeant(component));
+  const { stack, stackOption, env } = await openSession({ ...options, isForCluster: true });
+  const list = await lister(stack, env);
+  const all = await list();
+  const isMeant = ({ component }: LogSource) =>
+    operands.length === 0 ||
+    operands.some(
+      (each) =>
+        component === each || (/^[-/]/.test(component.slice(each.length)) && component.startsWith(each)),
+    );
+  const containers = all.filter(isMeant);
   if (all.length === 0)
     throw new Error(`the stack ${stack} has no containers; bring it up with: npm run up${stackOption}`);
   if (containers.length === 0)
@@ -22,6 +32,16 @@ await command("logs", async ({ options, operands }) => {
     console.log(options.json === true ? JSON.stringify(line) : formatLogLine(line, width));
   };
   const wanted = { tail: options.tail ?? "100", since: options.since };
-  if (options.follow === true) await followLogs(containers, wanted, show);
+  if (options.follow === true) await followLogs(async () => (await list()).filter(isMeant), wanted, show);
   else for (const line of await readLogs(containers, wanted)) show(line);
 });
+
+/** What lists the logs of a stack. Containers keep their names; pods come and go. */
+async function lister(stack: string, env: NodeJS.ProcessEnv): Promise<() => Promise<LogSource[]>> {
+  if (isOnCluster(stack)) {
+    const { kubectl } = await openCluster(stack, env, settingsFor(stack, []));
+    return () => podLogs(kubectl);
+  }
+  const containers = await stackContainers(stack);
+  return () => Promise.resolve(containers);
+}

@@ -1,20 +1,32 @@
 // npm run smoke -- --stack NAME: the smoke tests against a stack that is deployed.
+import { withForward } from "../../cluster/port-forward.ts";
 import { engineEnvironment } from "../../engine/docker-cli.ts";
 import { command } from "../cli/command.ts";
+import { openCluster } from "../stack/cluster-outputs.ts";
 import { readOutputs } from "../stack/outputs.ts";
 import { withStackUrls } from "../connect/with-stack-urls.ts";
 import { openSession } from "../cli/session.ts";
-import { engineOf } from "../stack/stack-file.ts";
+import { settingsFor } from "../stack/settings.ts";
+import { engineOf, isOnCluster } from "../stack/stack-file.ts";
 import { runTests } from "../test-runner/vitest.ts";
 
 await command("smoke", async ({ options, passed }) => {
-  const { stack, env } = await openSession(options);
+  const { stack, env } = await openSession({ ...options, isForCluster: true });
+  const run = (variables: NodeJS.ProcessEnv) =>
+    runTests(["--project=smoke", ...passed], { ...env, ...variables });
+  if (isOnCluster(stack)) {
+    const { outputs, kubectl } = await openCluster(stack, env, settingsFor(stack, []));
+    if (outputs.keysRequired && process.env["OLLAMA_STACK_API_KEY"] === undefined)
+      throw new Error(
+        `The gateway of ${stack} lets in only who has a key. Set OLLAMA_STACK_API_KEY to one; npm run keys -- add NAME --stack ${stack} makes it.`,
+      );
+    process.exitCode = await withForward(kubectl, "service/gateway", "http", (gatewayUrl) =>
+      run({ SMOKE_CLUSTER_STACK: JSON.stringify({ outputs, address: kubectl.address, gatewayUrl }) }),
+    );
+    return;
+  }
   const outputs = await readOutputs(stack, env);
   process.exitCode = await withStackUrls(outputs, (reachable) =>
-    runTests(["--project=smoke", ...passed], {
-      ...env,
-      ...engineEnvironment(engineOf(stack)),
-      SMOKE_STACK: JSON.stringify(reachable),
-    }),
+    run({ ...engineEnvironment(engineOf(stack)), SMOKE_STACK: JSON.stringify(reachable) }),
   );
 });

@@ -1,36 +1,52 @@
 // npm run status: what of a stack runs, which models are loaded, who waits, and what went wrong last.
+import { ClusterError } from "../../cluster/kubectl.ts";
+import { withForward } from "../../cluster/port-forward.ts";
 import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
-import { type GatewayResponse, reachableAddress, requestGateway } from "../connect/gateway-request.ts";
+import {
+  type GatewayAddress,
+  type GatewayResponse,
+  reachableAddress,
+  requestGateway,
+} from "../connect/gateway-request.ts";
 import { withStackUrls } from "../connect/with-stack-urls.ts";
 import { parseAlerts } from "../observe/alerts.ts";
-import { readLogs, stackContainers } from "../observe/container-logs.ts";
+import { stackContainers } from "../observe/container-logs.ts";
 import { isError } from "../observe/log-line.ts";
 import { parseFindings, parseOverview } from "../observe/gateway-view.ts";
+import { type LogSource, readLogs } from "../observe/merged-logs.ts";
+import { podLogs } from "../observe/pod-logs.ts";
+import { podStates } from "../observe/pod-states.ts";
 import { formatStatus, parseLoaded, parseQueue, type Status, statesOf } from "../observe/status.ts";
+import { openCluster } from "../stack/cluster-outputs.ts";
 import { readOutputs } from "../stack/outputs.ts";
-import { settingsFor } from "../stack/settings.ts";
+import { type Settings, settingsFor } from "../stack/settings.ts";
+import { isOnCluster } from "../stack/stack-file.ts";
 
 const withinMs = 5000;
 const shownErrors = 5;
+const apiKey = process.env["OLLAMA_STACK_API_KEY"];
+
+type Found = Omit<Status, "stack">;
 
 await command("status", async ({ options }) => {
-  const { stack, env } = await openSession(options);
+  const { stack, env } = await openSession({ ...options, isForCluster: true });
+  const settings = settingsFor(stack, []);
+  const find = isOnCluster(stack) ? findInCluster : findOnEngine;
+  const status: Status = { stack, ...(await find(stack, env, settings)) };
+  console.log(options.json === true ? JSON.stringify(status, null, 2) : formatStatus(status, Date.now()));
+});
+
+async function findOnEngine(stack: string, env: NodeJS.ProcessEnv, settings: Settings): Promise<Found> {
   const outputs = await readOutputs(stack, env);
   const containers = await stackContainers(stack);
-  const settings = settingsFor(stack, []);
-  const apiKey = process.env["OLLAMA_STACK_API_KEY"];
-  const [states, services, lines] = await Promise.all([
+  const [states, services, lastErrors] = await Promise.all([
     statesOf(containers),
     withStackUrls(outputs, async ({ gatewayUrl, ollamaUrl, prometheusUrl }) => {
       const isDirect = gatewayUrl === outputs.gatewayUrl;
       const address = isDirect ? reachableAddress(String(settings("gatewayBindAddress"))) : undefined;
-      const gateway = { gatewayUrl, address, apiKey };
-      const read = <T>(path: string, parse: (text: string) => T) =>
-        orReason(() => requestGateway(gateway, path, { withinMs }), parse);
-      const [view, findings, alerts] = await Promise.all([
-        read("/admin/overview", parseOverview),
-        read("/admin/health", parseFindings),
+      const [view, alerts] = await Promise.all([
+        readGateway({ gatewayUrl, address, apiKey }, ollamaUrl),
         prometheusUrl === undefined
           ? undefined
           : orReason(
@@ -38,28 +54,57 @@ await command("status", async ({ options }) => {
               parseAlerts,
             ),
       ]);
-      if (typeof view !== "string") {
-        const { queue, loadedModels } = view;
-        return { queue, loadedModels, view, alerts, findings: typeof findings === "string" ? [] : findings };
-      }
-      // An older gateway has no admin API, another one may have it switched off.
-      const [queue, loadedModels] = await Promise.all([
-        read("/metrics", parseQueue),
-        orReason(() => requestGateway({ gatewayUrl: ollamaUrl }, "/api/ps", { withinMs }), parseLoaded),
-      ]);
-      return { queue, loadedModels, alerts, findings: [] };
+      return { ...view, alerts };
     }),
-    readLogs(containers, { tail: "2000", since: "24h" }),
+    errorsOf(containers),
   ]);
-  const status: Status = {
-    stack,
-    gatewayUrl: outputs.gatewayUrl,
-    containers: states,
-    ...services,
-    lastErrors: lines.filter(isError).slice(-shownErrors),
-  };
-  console.log(options.json === true ? JSON.stringify(status, null, 2) : formatStatus(status, Date.now()));
-});
+  return { gatewayUrl: outputs.gatewayUrl, containers: states, ...services, lastErrors };
+}
+
+async function findInCluster(stack: string, env: NodeJS.ProcessEnv, settings: Settings): Promise<Found> {
+  const { outputs, kubectl } = await openCluster(stack, env, settings);
+  const [containers, services, lastErrors] = await Promise.all([
+    podStates(kubectl),
+    withForward(kubectl, "service/gateway", "http", (gatewayUrl) =>
+      readGateway({ gatewayUrl, apiKey }),
+    ).catch((error: unknown) => {
+      // Without a pod of the gateway there is none to ask, and the pods tell why.
+      if (!(error instanceof ClusterError)) throw error;
+      return { queue: error.message, loadedModels: error.message };
+    }),
+    podLogs(kubectl).then(errorsOf),
+  ]);
+  return { gatewayUrl: outputs.gatewayUrl, containers, ...services, lastErrors };
+}
+
+async function errorsOf(sources: readonly LogSource[]): Promise<Status["lastErrors"]> {
+  const lines = await readLogs(sources, { tail: "2000", since: "24h" });
+  return lines.filter(isError).slice(-shownErrors);
+}
+
+type Gateway = Pick<Status, "queue" | "loadedModels" | "view" | "findings">;
+
+/** @param ollamaUrl where the first Ollama server can be reached past the gateway, if it can */
+async function readGateway(gateway: GatewayAddress, ollamaUrl?: string): Promise<Gateway> {
+  const read = <T>(path: string, parse: (text: string) => T) =>
+    orReason(() => requestGateway(gateway, path, { withinMs }), parse);
+  const [view, findings] = await Promise.all([
+    read("/admin/overview", parseOverview),
+    read("/admin/health", parseFindings),
+  ]);
+  if (typeof view !== "string") {
+    const { queue, loadedModels } = view;
+    return { queue, loadedModels, view, findings: typeof findings === "string" ? [] : findings };
+  }
+  // An older gateway has no admin API, another one may have it switched off.
+  const [queue, loadedModels] = await Promise.all([
+    read("/metrics", parseQueue),
+    ollamaUrl === undefined
+      ? view
+      : orReason(() => requestGateway({ gatewayUrl: ollamaUrl }, "/api/ps", { withinMs }), parseLoaded),
+  ]);
+  return { queue, loadedModels, findings: [] };
+}
 
 /** What a response says, or why there is none. */
 async function orReason<T>(

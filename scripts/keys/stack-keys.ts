@@ -94,6 +94,34 @@ export async function recordKeys(
   const targets = resources.filter(
     (each) => each === deployedKeys(resources) || each.type === "ollama-stack:index:Gateway",
   );
+  await updateOnly(targets, stack, env, rules);
+}
+
+/**
+ * Updates the keys of a stack in a cluster and nothing else: the Secret, and the command that has the gateways read it.
+ * They have taken them when this returns. Returns whether the stack has a gateway.
+ */
+export async function updateKeysInCluster(
+  stack: string,
+  env: NodeJS.ProcessEnv,
+  { resources }: Deployment,
+): Promise<boolean> {
+  const targets = resources.filter(
+    ({ type, name }) =>
+      (type === "kubernetes:core/v1:Secret" && name === "gateway-keys") ||
+      (type === "command:local:Command" && name === "gateway-keys-in-force"),
+  );
+  if (targets.length < 2) return false;
+  await updateOnly(targets, stack, env, []);
+  return true;
+}
+
+async function updateOnly(
+  targets: readonly Deployed[],
+  stack: string,
+  env: NodeJS.ProcessEnv,
+  rules: readonly string[],
+): Promise<void> {
   await pulumi(
     [
       ...["up", "--yes", "--skip-preview", "--suppress-outputs", "--stack", stack, ...rules],

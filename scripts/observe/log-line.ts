@@ -11,11 +11,14 @@ export interface LogLine {
 }
 
 /**
- * Reads a line that `docker logs --timestamps` prints. The gateway and the edge log JSON, Ollama `key=value`; what is
+ * Reads a line that `docker logs --timestamps` or `kubectl logs --timestamps` prints. The gateway and the edge log JSON, Ollama `key=value`; what is
  * neither is shown as it is.
  */
 export function parseLogLine(component: string, line: string): LogLine {
-  const [, at = "", text = line] = /^(\d{4}-\d\d-\d\dT\S+Z) ?(.*)$/s.exec(line) ?? [];
+  const [, time = "", text = line] =
+    /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*(?:Z|[+-]\d\d:\d\d)) ?(.*)$/s.exec(line) ?? [];
+  // A node of a cluster writes them in its own zone.
+  const at = time === "" || time.endsWith("Z") ? time : new Date(time).toISOString();
   return { at, component, ...parseText(printable(text)) };
 }
 

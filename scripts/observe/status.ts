@@ -32,6 +32,10 @@ export interface Status {
     readonly health: string;
     readonly restarts: number;
     readonly startedAt: string;
+    /** Of the cluster, where it is a pod. */
+    readonly node?: string;
+    /** What it is waiting for. */
+    readonly note?: string;
   }[];
   readonly loadedModels: readonly LoadedModel[] | string;
   readonly queue: Queue | string;
@@ -76,17 +80,20 @@ export function formatStatus(
   now: number,
 ): string {
   const width = Math.max(0, ...lastErrors.map(({ component }) => component.length));
+  const hasNodes = containers.some(({ node }) => node !== undefined);
   return [
     formatTable([
-      [`stack ${stack}`, "STATE", "HEALTH", "RESTARTS", "SINCE"],
-      ...containers.map(({ component, status, health, restarts, startedAt }) => [
+      [`stack ${stack}`, "STATE", "HEALTH", "RESTARTS", "SINCE", ...(hasNodes ? ["NODE"] : [])],
+      ...containers.map(({ component, status, health, restarts, startedAt, node = "" }) => [
         component,
         status,
         health === "none" ? "" : health,
         String(restarts),
         ago(startedAt, now),
+        ...(hasNodes ? [node] : []),
       ]),
     ]),
+    ...containers.flatMap(({ component, note }) => (note === undefined ? [] : [`${component}: ${note}`])),
     "",
     `gateway: ${gatewayUrl}/v1`,
     typeof queue === "string"

@@ -1,7 +1,10 @@
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
+import { type ClusterStack, describeClusterSmoke } from "./cluster-suite.ts";
 import { describeSmoke } from "./suite.ts";
 
 // npm run smoke finds the stack and hands its outputs over.
-const outputs = process.env["SMOKE_STACK"];
-if (outputs === undefined) throw new Error("run the smoke tests with: npm run smoke -- --stack NAME");
-describeSmoke(() => JSON.parse(outputs) as StackOutputs);
+const onEngine = process.env["SMOKE_STACK"];
+const inCluster = process.env["SMOKE_CLUSTER_STACK"];
+if (inCluster !== undefined) describeClusterSmoke(() => JSON.parse(inCluster) as ClusterStack);
+else if (onEngine !== undefined) describeSmoke(() => JSON.parse(onEngine) as StackOutputs);
+else throw new Error("run the smoke tests with: npm run smoke -- --stack NAME");

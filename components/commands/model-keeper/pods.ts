@@ -1,6 +1,8 @@
 import { z } from "zod";
-import { runProcess } from "../../../host/run-process.ts";
-import { type KeeperState, keeperState } from "../../config/pod-models.ts";
+import type { ClusterAddress } from "../../../cluster/address.ts";
+import { Kubectl } from "../../../cluster/kubectl.ts";
+import { listPods } from "../../../cluster/pods.ts";
+import { type KeeperState, parseKeeperState, stateFile } from "../../config/pod-models.ts";
 
 const statefulSet = z.object({
   metadata: z.object({ generation: z.number() }),
@@ -14,36 +16,6 @@ const statefulSet = z.object({
       updateRevision: z.string().optional(),
     })
     .default({}),
-});
-
-const containerStatus = z.object({
-  name: z.string(),
-  state: z
-    .object({
-      waiting: z.object({ reason: z.string().optional(), message: z.string().optional() }).optional(),
-      running: z.object({}).optional(),
-    })
-    .default({}),
-});
-
-const podList = z.object({
-  items: z.array(
-    z.object({
-      metadata: z.object({
-        name: z.string(),
-        labels: z.record(z.string(), z.string()).default({}),
-        deletionTimestamp: z.string().optional(),
-      }),
-      status: z.object({
-        phase: z.string(),
-        conditions: z
-          .array(z.object({ type: z.string(), status: z.string(), message: z.string().optional() }))
-          .default([]),
-        initContainerStatuses: z.array(containerStatus).default([]),
-        containerStatuses: z.array(containerStatus).default([]),
-      }),
-    }),
-  ),
 });
 
 export interface Pod {
@@ -64,93 +36,41 @@ export interface Rollout {
   readonly pods: readonly Pod[];
 }
 
-interface Place {
-  readonly kubeconfig: string | undefined;
-  readonly context: string | undefined;
-  readonly namespace: string;
-}
+const selector = "app=ollama";
 
-const answersWithinMs = 30_000;
-
-/** The pods of Ollama in a cluster, by way of kubectl, which knows every way into a cluster. */
+/** The pods of Ollama in a cluster. */
 export class Pods {
-  readonly #options: readonly string[];
+  readonly #kubectl: Kubectl;
 
-  constructor({ kubeconfig, context, namespace }: Place) {
-    this.#options = [
-      ...(kubeconfig === undefined ? [] : [`--kubeconfig=${kubeconfig}`]),
-      ...(context === undefined ? [] : [`--context=${context}`]),
-      `--namespace=${namespace}`,
-    ];
+  constructor(address: ClusterAddress) {
+    this.#kubectl = new Kubectl(address);
   }
 
-  /** Has the kubelets bring a changed list of models to the pods now; by themselves they take up to two minutes. */
+  /** Has the kubelets bring a changed list of models to the pods now. */
   async touch(): Promise<void> {
-    const annotation = `ollama-stack/models-requested=${String(Date.now())}`;
-    await this.#kubectl("annotate", "pods", "--selector=app=ollama", "--overwrite", annotation);
+    await this.#kubectl.syncVolumes(selector);
   }
 
   async rollout(): Promise<Rollout> {
-    const [set, { items }] = await Promise.all([
-      this.#get(statefulSet, "statefulset", "ollama"),
-      this.#get(podList, "pods", "--selector=app=ollama"),
+    const [set, items] = await Promise.all([
+      this.#kubectl.get(statefulSet, "statefulset", "ollama"),
+      listPods(this.#kubectl, selector),
     ]);
     const { observedGeneration = 0, updateRevision } = set.status;
     const pods = await Promise.all(
       items
-        .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
-        .map(async ({ metadata: { name, labels }, status }) => ({
+        .filter(({ isGoing }) => !isGoing)
+        .map(async ({ name, labels, isReady, waiting, running }) => ({
           name,
           isUpdated: labels["controller-revision-hash"] === updateRevision,
-          isReady: status.conditions.some((each) => each.type === "Ready" && each.status === "True"),
-          waiting: waitingFor(status),
-          state: status.initContainerStatuses.some(({ state }) => state.running !== undefined)
-            ? await this.#state(name)
+          isReady,
+          waiting,
+          // Undefined, too, when the container is just starting or ending.
+          state: running.includes("models")
+            ? parseKeeperState(await this.#kubectl.readFile(name, "models", stateFile))
             : undefined,
         })),
     );
     return { replicas: set.spec.replicas, isObserved: observedGeneration >= set.metadata.generation, pods };
   }
-
-  /** Undefined when the container is just starting or ending. */
-  async #state(pod: string): Promise<KeeperState | undefined> {
-    const script = `process.stdout.write(require("node:fs").readFileSync("/state/state.json"))`;
-    try {
-      const text = await this.#kubectl("exec", pod, "--container=models", "--", "node", "--eval", script);
-      return keeperState.parse(JSON.parse(text));
-    } catch {
-      return undefined;
-    }
-  }
-
-  async #get<Schema extends z.ZodType>(schema: Schema, ...what: string[]): Promise<z.output<Schema>> {
-    return schema.parse(JSON.parse(await this.#kubectl("get", ...what, "--output=json")));
-  }
-
-  async #kubectl(...args: string[]): Promise<string> {
-    let end;
-    try {
-      end = await runProcess("kubectl", [...this.#options, ...args], { timeoutMs: answersWithinMs });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-      throw new Error("kubectl is not on the path. Install it: https://kubernetes.io/docs/tasks/tools/", {
-        cause: error,
-      });
-    }
-    if (end.code === 0) return end.stdout;
-    throw new Error(`kubectl ${args.slice(0, 2).join(" ")} failed: ${end.stderr.trim()}`);
-  }
-}
-
-type Status = z.output<typeof podList>["items"][number]["status"];
-
-function waitingFor(status: Status): string | undefined {
-  const scheduled = status.conditions.find(({ type }) => type === "PodScheduled");
-  if (scheduled?.status === "False") return scheduled.message ?? "it has no node";
-  for (const { name, state } of [...status.initContainerStatuses, ...status.containerStatuses]) {
-    const { reason, message } = state.waiting ?? {};
-    if (reason === undefined || /^(PodInitializing|ContainerCreating)$/.test(reason)) continue;
-    return [`container ${name}`, reason, message].filter(Boolean).join(": ");
-  }
-  return undefined;
 }

@@ -1,3 +1,4 @@
+import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { DEFAULT_PORT, readConfig } from "../../../gateway/src/config/config.ts";
 import type { ProgramVariable } from "../../config/gateway-environment.ts";
@@ -20,6 +21,8 @@ export interface GatewayPodsArgs {
   readonly namespace: string;
   /** Where Ollama's servers are, as LLM_BACKENDS has it. */
   readonly servers: string;
+  /** What commands of an update find the cluster by. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** The gateway on Kubernetes: a pod that is replaced without a gap, behind a Service. */
@@ -29,7 +32,7 @@ export class GatewayPods extends pulumi.ComponentResource {
 
   constructor(
     name: string,
-    { config, namespace, servers }: GatewayPodsArgs,
+    { config, namespace, servers, environment: cluster }: GatewayPodsArgs,
     opts: pulumi.ComponentResourceOptions,
   ) {
     super("ollama-stack:kubernetes:GatewayPods", name, {}, opts);
@@ -78,6 +81,17 @@ export class GatewayPods extends pulumi.ComponentResource {
         },
       },
       { parent: this, dependsOn: deployment },
+    );
+    // By themselves, the kubelets bring changed keys to the pods within two minutes.
+    new command.local.Command(
+      `${name}-keys-in-force`,
+      {
+        create: "node components/commands/await-keys.ts",
+        stdin: keys.apply((lines) => lines.join("\n")),
+        environment: { ...cluster },
+        addPreviousOutputInEnv: false,
+      },
+      { parent: this, dependsOn: [secret, deployment] },
     );
     this.url = service.metadata.apply(() => `http://gateway.${namespace}.svc:${String(config.gatewayPort)}`);
     this.registerOutputs({ url: this.url });

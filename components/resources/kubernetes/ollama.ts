@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import type { GivenConfig } from "../../config/keys.ts";
 import { splitHostsLine } from "../../config/hosts-line.ts";
-import { keeperFile, type PodModels, podModels } from "../../config/pod-models.ts";
+import { keeperFile, type PodModels, podModels, recordsFile, stateFile } from "../../config/pod-models.ts";
 import { ClusterObject } from "./objects.ts";
 import { containerSecurity, podSecurity, resources, temporaryFolder, variables } from "./pods.ts";
 
@@ -185,8 +185,8 @@ function keeper(config: GivenConfig) {
     env: variables({
       OLLAMA_URL: `http://127.0.0.1:${String(port)}`,
       MODELS_FILE: "/wanted/models.json",
-      RECORDS_FILE: `${modelFolder}/.ollama-stack.json`,
-      STATE_FILE: "/state/state.json",
+      RECORDS_FILE: recordsFile,
+      STATE_FILE: stateFile,
       KEEPER_PORT: String(keeperPort),
       DRAIN_SECONDS: String(config.drainTimeoutSeconds),
     }),

@@ -23,18 +23,18 @@ export function deployStack(config: GivenConfig) {
     { ...options, retainOnDelete: config.retainModels },
   );
   const inside = { ...options, dependsOn: place };
+  const environment = {
+    ...(config.kubeconfig === "" ? {} : { CLUSTER_KUBECONFIG: config.kubeconfig }),
+    ...(config.kubeContext === "" ? {} : { CLUSTER_CONTEXT: config.kubeContext }),
+    CLUSTER_NAMESPACE: namespace,
+    READY_TIMEOUT_SECONDS: String(config.readyTimeoutSeconds),
+  };
   const ollama = new OllamaPods("ollama", { config, namespace }, inside);
   const models = new command.local.Command(
     "models",
     {
       create: "node components/commands/await-models.ts",
-      environment: {
-        ...(config.kubeconfig === "" ? {} : { CLUSTER_KUBECONFIG: config.kubeconfig }),
-        ...(config.kubeContext === "" ? {} : { CLUSTER_CONTEXT: config.kubeContext }),
-        CLUSTER_NAMESPACE: namespace,
-        MODELS_VERSION: ollama.modelsVersion,
-        READY_TIMEOUT_SECONDS: String(config.readyTimeoutSeconds),
-      },
+      environment: { ...environment, MODELS_VERSION: ollama.modelsVersion },
       // Whatever changes the pods, the update waits for them.
       triggers: [ollama.statefulSet.metadata.apply(({ generation }) => String(generation ?? ""))],
       logging: command.types.enums.local.Logging.Stderr,
@@ -44,7 +44,7 @@ export function deployStack(config: GivenConfig) {
   );
   const gateway = new GatewayPods(
     "gateway",
-    { config, namespace, servers: ollama.address },
+    { config, namespace, servers: ollama.address, environment },
     { ...options, dependsOn: models },
   );
   return {

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { type KeeperState, keeperState, type PodModel } from "../../../components/config/pod-models.ts";
+import { type KeeperState, parseKeeperState, type PodModel } from "../../../components/config/pod-models.ts";
 import { freePort } from "../../../host/free-port.ts";
 import { FakeOllama } from "../../../test-support/fake-registry-ollama.ts";
 
@@ -31,7 +31,7 @@ function want(...models: PodModel[]): void {
 }
 function state(): KeeperState | undefined {
   try {
-    return keeperState.parse(JSON.parse(readFileSync(at("state.json"), "utf8")));
+    return parseKeeperState(readFileSync(at("state.json"), "utf8"));
   } catch {
     return undefined;
   }

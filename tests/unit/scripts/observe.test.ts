@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { browserCommand } from "../../../scripts/connect/browser.ts";
-import { followLogs, readLogs, stackContainers } from "../../../scripts/observe/container-logs.ts";
+import { containerLog, stackContainers } from "../../../scripts/observe/container-logs.ts";
 import { formatLogLine, isError, parseLogLine } from "../../../scripts/observe/log-line.ts";
+import { followLogs, readLogs } from "../../../scripts/observe/merged-logs.ts";
 import { parseFindings, parseOverview } from "../../../scripts/observe/gateway-view.ts";
 import { formatStatus, parseLoaded, parseQueue, type Status } from "../../../scripts/observe/status.ts";
 import { FakeDocker } from "../../../test-support/fake-docker.ts";
@@ -76,8 +77,13 @@ describe("npm run logs shows", () => {
     });
     const shown: string[] = [];
     const end = new AbortController();
-    const one = { name: "ollama-stack-dev-ollama", component: "ollama" };
-    const done = followLogs([one], { tail: "100" }, ({ message }) => shown.push(message), end.signal);
+    const one = containerLog({ name: "ollama-stack-dev-ollama", component: "ollama" });
+    const done = followLogs(
+      () => Promise.resolve([one]),
+      { tail: "100" },
+      ({ message }) => shown.push(message),
+      end.signal,
+    );
     await expect.poll(() => shown, { timeout: 30_000 }).toContain("three");
     end.abort();
     await done;
@@ -86,7 +92,7 @@ describe("npm run logs shows", () => {
 
   it("why a log cannot be read", async () => {
     docker.tell({ "container logs": { fails: "configured logging driver does not support reading" } });
-    const one = { name: "ollama-stack-dev-edge", component: "edge" };
+    const one = containerLog({ name: "ollama-stack-dev-edge", component: "edge" });
     await expect(readLogs([one], { tail: "1" })).rejects.toThrow(
       "the log of ollama-stack-dev-edge cannot be read: configured logging driver does not support reading",
     );

@@ -1,0 +1,112 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import type { z } from "zod";
+import { type ProcessOptions, runProcess } from "../host/run-process.ts";
+import type { ClusterAddress } from "./address.ts";
+import { explain } from "./explain.ts";
+
+/** The cluster did not do what it was to do; the message is for users. */
+export class ClusterError extends Error {
+  override readonly name = "ClusterError";
+  /** What kubectl printed. */
+  readonly output: string;
+
+  constructor(message: string, output = "", options?: ErrorOptions) {
+    super(message, options);
+    this.output = output;
+  }
+
+  /** Whether an object that was named does not exist. */
+  get isNotFound(): boolean {
+    return /\(NotFound\)|not found/.test(this.output);
+  }
+
+  get isForbidden(): boolean {
+    return this.output.includes("(Forbidden)");
+  }
+}
+
+const withinMs = 30_000;
+
+/** A cluster by way of kubectl, which knows every way into a cluster. */
+export class Kubectl {
+  readonly address: ClusterAddress;
+  readonly #options: readonly string[];
+
+  constructor(address: ClusterAddress) {
+    const { kubeconfig, context, namespace } = address;
+    this.address = address;
+    this.#options = [
+      ...(kubeconfig === "" ? [] : [`--kubeconfig=${kubeconfig}`]),
+      ...(context === "" ? [] : [`--context=${context}`]),
+      ...(namespace === "" ? [] : [`--namespace=${namespace}`]),
+    ];
+  }
+
+  /** Returns what it prints. @throws ClusterError */
+  async run(args: readonly string[], options: ProcessOptions = {}): Promise<string> {
+    let end;
+    try {
+      end = await runProcess("kubectl", this.arguments(args), { timeoutMs: withinMs, ...options });
+    } catch (error) {
+      throw notStarted(error as Error);
+    }
+    if (end.code === 0) return end.stdout;
+    const output = end.timedOut ? "it does not respond in time" : end.stderr.trim();
+    throw new ClusterError(explain(output, args, this.address), output);
+  }
+
+  /** Objects of the cluster, as a schema reads them. */
+  async get<Schema extends z.ZodType>(schema: Schema, ...what: readonly string[]): Promise<z.output<Schema>> {
+    return schema.parse(JSON.parse(await this.run(["get", ...what, "--output=json"])));
+  }
+
+  /** The same, or undefined where there is none of that name. */
+  async find<Schema extends z.ZodType>(
+    schema: Schema,
+    ...what: readonly string[]
+  ): Promise<z.output<Schema> | undefined> {
+    try {
+      return await this.get(schema, ...what);
+    } catch (error) {
+      if (error instanceof ClusterError && error.isNotFound) return undefined;
+      throw error;
+    }
+  }
+
+  /** The text of a file in a pod whose image has Node.js; undefined while the container starts or ends. */
+  async readFile(pod: string, container: string, path: string): Promise<string | undefined> {
+    const script = `process.stdout.write(require("node:fs").readFileSync(${JSON.stringify(path)}))`;
+    try {
+      return await this.run(["exec", pod, `--container=${container}`, "--", "node", "--eval", script]);
+    } catch (error) {
+      if (error instanceof ClusterError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Has the kubelets bring changed Secrets and ConfigMaps to pods now; by themselves they take up to two minutes. */
+  async syncVolumes(selector: string): Promise<void> {
+    const annotation = `ollama-stack/sync-requested=${String(Date.now())}`;
+    await this.run(["annotate", "pods", `--selector=${selector}`, "--overwrite", annotation]);
+  }
+
+  /** Starts kubectl, for what goes on until it is ended. */
+  spawn(args: readonly string[]): ChildProcess {
+    return spawn("kubectl", this.arguments(args), { stdio: ["ignore", "pipe", "pipe"], windowsHide: true });
+  }
+
+  /** All arguments of kubectl. */
+  arguments(args: readonly string[]): string[] {
+    return [...this.#options, ...args];
+  }
+}
+
+/** Why kubectl could not be started. */
+export function notStarted(error: Error): Error {
+  if ((error as NodeJS.ErrnoException).code !== "ENOENT") return error;
+  return new ClusterError(
+    "kubectl is not on the path. Install it: https://kubernetes.io/docs/tasks/tools/",
+    "",
+    { cause: error },
+  );
+}

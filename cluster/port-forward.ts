@@ -1,0 +1,89 @@
+import { createInterface } from "node:readline";
+import { ClusterError, type Kubectl, notStarted } from "./kubectl.ts";
+import { explain } from "./explain.ts";
+
+const startsWithinMs = 30_000;
+
+/** A port of this machine's loopback that leads to a port in a cluster. */
+export interface PortForward {
+  readonly port: number;
+  /** Resolves when it has ended, with what kubectl printed last. */
+  readonly ended: Promise<string>;
+  close(): Promise<void>;
+}
+
+/**
+ * Forwards a port of a Service or a pod. It ends with that pod.
+ *
+ * @param target such as "service/gateway" or "pod/ollama-0"
+ * @param port its number or its name
+ * @param localPort a free one unless given
+ * @throws ClusterError
+ */
+export function forwardPort(
+  kubectl: Kubectl,
+  target: string,
+  port: number | string,
+  localPort?: number,
+): Promise<PortForward> {
+  const args = [
+    "port-forward",
+    target,
+    `${localPort === undefined ? "" : String(localPort)}:${String(port)}`,
+  ];
+  const child = kubectl.spawn(args);
+  let output = "";
+  const ended = new Promise<string>((resolve) => {
+    child.once("close", () => {
+      resolve(output.trim());
+    });
+  });
+  const close = async () => {
+    child.kill("SIGTERM");
+    await ended;
+  };
+  // An end of this process that runs no more code of it must not leave one behind.
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
+  void ended.then(() => process.off("exit", kill));
+  return new Promise((resolve, reject) => {
+    const fail = (reason: string) => {
+      reject(new ClusterError(explain(reason, args, kubectl.address), reason));
+    };
+    const timer = setTimeout(() => {
+      fail("it does not respond in time");
+      void close();
+    }, startsWithinMs);
+    child.once("error", (error) => {
+      clearTimeout(timer);
+      reject(notStarted(error));
+    });
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => (output = (output + text).slice(-10_000)));
+    if (child.stdout !== null)
+      createInterface({ input: child.stdout }).on("line", (line) => {
+        const [, local] = /^Forwarding from 127\.0\.0\.1:(\d+)/.exec(line) ?? [];
+        if (local === undefined) return;
+        clearTimeout(timer);
+        resolve({ port: Number(local), ended, close });
+      });
+    void ended.then((last) => {
+      clearTimeout(timer);
+      fail(last);
+    });
+  });
+}
+
+/** Does something with a port of a cluster that is forwarded meanwhile. */
+export async function withForward<T>(
+  kubectl: Kubectl,
+  target: string,
+  port: number | string,
+  work: (url: string) => Promise<T>,
+): Promise<T> {
+  const forward = await forwardPort(kubectl, target, port);
+  try {
+    return await work(`http://127.0.0.1:${String(forward.port)}`);
+  } finally {
+    await forward.close();
+  }
+}

@@ -1,0 +1,50 @@
+import { z } from "zod";
+import type { ClusterAddress } from "../../cluster/address.ts";
+import { Kubectl } from "../../cluster/kubectl.ts";
+import { pulumi } from "./pulumi-cli.ts";
+import type { Settings } from "./settings.ts";
+
+/** What a deployed stack on Kubernetes says of itself. */
+const outputs = z.object({
+  engine: z.literal("kubernetes"),
+  namespace: z.string(),
+  /** In the cluster. */
+  gatewayUrl: z.url(),
+  keysRequired: z.boolean(),
+  installedModels: z.array(z.object({ model: z.string(), digest: z.string(), sizeBytes: z.number() })),
+});
+export type ClusterOutputs = z.output<typeof outputs>;
+
+/** Reads a stack's outputs; says so when there is nothing deployed. */
+export async function readClusterOutputs(stack: string, env: NodeJS.ProcessEnv): Promise<ClusterOutputs> {
+  const text = await pulumi(["stack", "output", "--json", "--stack", stack], { env, output: "read" });
+  const read = parseClusterOutputs(JSON.parse(text));
+  if (read !== undefined) return read;
+  throw new Error(
+    `The stack ${stack} is not deployed, or not completely; bring it up with: npm run up -- --stack ${stack}`,
+  );
+}
+
+/** The outputs of a stack that is deployed completely, or undefined. */
+export function parseClusterOutputs(value: unknown): ClusterOutputs | undefined {
+  return outputs.safeParse(value).data;
+}
+
+/** The cluster that a stack's config names. */
+export function clusterOf(settings: Settings, namespace: string): ClusterAddress {
+  const text = (key: string) => {
+    const value = settings(key);
+    return typeof value === "string" ? value : "";
+  };
+  return { kubeconfig: text("kubeconfig"), context: text("kubeContext"), namespace };
+}
+
+/** The same, of a stack that is deployed. */
+export async function openCluster(
+  stack: string,
+  env: NodeJS.ProcessEnv,
+  settings: Settings,
+): Promise<{ readonly outputs: ClusterOutputs; readonly kubectl: Kubectl }> {
+  const found = await readClusterOutputs(stack, env);
+  return { outputs: found, kubectl: new Kubectl(clusterOf(settings, found.namespace)) };
+}
