@@ -23,6 +23,22 @@ const processes = {
 // What measures processor time of the gateway on bodies of the largest size: by itself, and not while somebody waits.
 const measuredAlone = ["tests/gateway/plugins/stalling-*.test.ts"];
 
+// Where Pulumi's mocks are.
+const declaring = "tests/unit/resources/**/*.test.ts";
+
+// What starts programs one after another, bundles, or waits for what takes its time: a third of the time of all that
+// needs no engine, which npm run test:fast leaves out.
+const startsPrograms = [
+  "tests/unit/commands/{check-gpu-memory,gguf-file,keep-models,model-install,readiness}.test.ts",
+  "tests/unit/engine/tunnel.test.ts",
+  "tests/unit/resources/gateway-bundle.test.ts",
+  "tests/gateway/server.test.ts",
+  "tests/gateway/backends/back-again.test.ts",
+  "tests/gateway/generation/slow-reader.test.ts",
+  "tests/gateway/plugins/{connection-limits,content-encoding}.test.ts",
+  "tests/gateway/scheduling/{drain-controller,simulation}.test.ts",
+];
+
 // Clients in Python, of a gateway in process.
 const pythonClients = ["tests/e2e/gateway-python*.test.ts"];
 
@@ -36,23 +52,35 @@ const inClusterWithoutProvider = ["cluster", "objects", "service"].map(
 
 const leftOut = notApplicable().flatMap(({ files }) => files);
 
-// unit, gateway and clients are the part that needs no engine.
+// unit, declarations, gateway, programs and clients are the part that needs no engine.
 export default defineConfig({
   test: {
     // They wait more than they reckon: with a worker for each core but one, two cores took twice as long.
     maxWorkers: 4,
     projects: [
-      { test: { name: "unit", include: ["tests/unit/**/*.test.ts"], ...processes } },
+      {
+        test: {
+          name: "unit",
+          include: ["tests/unit/**/*.test.ts"],
+          exclude: [...startsPrograms, declaring],
+          // To load what they import anew for each file took a third of the time.
+          isolate: false,
+          ...processes,
+        },
+      },
+      // Pulumi's mocks are there once in a process.
+      { test: { name: "declarations", include: [declaring], exclude: startsPrograms, ...processes } },
       {
         test: {
           name: "gateway",
           include: ["tests/gateway/**/*.test.ts"],
-          exclude: measuredAlone,
+          exclude: [...measuredAlone, ...startsPrograms],
           // Each test has a gateway and an Ollama of its own; loading the clients anew for each file took half the time.
           isolate: false,
           ...processes,
         },
       },
+      { test: { name: "programs", include: startsPrograms, ...processes } },
       {
         test: {
           name: "bounds",

@@ -13,7 +13,9 @@ await command("test-stress", async ({ options, operands: files, passed: vitest }
     throw new SetupError(`--times ${options.times ?? ""}: it must be a whole number above 0`);
   if (!Number.isInteger(busy) || busy < 0)
     throw new SetupError(`--busy ${options.busy ?? ""}: it must be a whole number from 0`);
-  const projects = ["unit", "gateway", "bounds", "clients", "e2e"].map((name) => `--project=${name}`);
+  const projects = ["unit", "declarations", "gateway", "programs", "bounds", "clients", "e2e"].map(
+    (name) => `--project=${name}`,
+  );
   const isEndToEnd = files.some((file) => file.includes("e2e"));
   const env = isEndToEnd
     ? await openSession().then((session) => ({ ...session.env, OLLAMA_STACK_WORLD: session.world }))

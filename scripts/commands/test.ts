@@ -20,7 +20,7 @@ type Work = Session & {
   readonly rest: readonly string[];
 };
 
-const withoutEngine = ["unit", "gateway", "bounds", "clients"];
+const withoutEngine = ["unit", "declarations", "gateway", "programs", "bounds", "clients"];
 const variable = "OLLAMA_STACK_TEST_ENGINE";
 
 await command("test", async ({ options, operands, passed }) => {
