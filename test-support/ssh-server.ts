@@ -2,8 +2,8 @@ import { execFileSync, spawn } from "node:child_process";
 import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { artefact, keyOf } from "../toolchain/cache.ts";
 import { installPackages } from "../toolchain/apt.ts";
+import { unpackedPackages } from "./debian-packages.ts";
 import type { PrivateEngine } from "./private-engine.ts";
 
 export interface SshServer {
@@ -22,7 +22,7 @@ const answersWithinMs = 10_000;
 /** Fetches what the server is started from, and returns the folder that it is unpacked in. */
 export async function fetchSshServer(): Promise<string> {
   await installPackages(["openssh-client", "libwrap0"]);
-  return await unpacked("openssh-server");
+  return await unpackedPackages("openssh-server", ["openssh-server"]);
 }
 
 /**
@@ -88,19 +88,4 @@ export async function startSshServer(engine: PrivateEngine): Promise<SshServer> 
       await sleep(100);
     }
   }
-}
-
-function unpacked(name: string): Promise<string> {
-  return artefact(name, keyOf([readFileSync("/etc/debian_version")]), async (partial) => {
-    const options = { cwd: partial, stdio: "ignore" } as const;
-    try {
-      execFileSync("apt-get", ["download", name], options);
-    } catch {
-      // The machine's lists may be missing or old.
-      execFileSync("apt-get", ["update"], options);
-      execFileSync("apt-get", ["download", name], options);
-    }
-    execFileSync("sh", ["-c", "dpkg-deb --extract *.deb ."], options);
-    return Promise.resolve();
-  });
 }

@@ -37,6 +37,7 @@ import { Metrics } from "./observability/metrics.ts";
 import { recordRequests } from "./plugins/request-record.ts";
 import { ResponseStore } from "./response-store/response-store.ts";
 import type { StoredItem } from "./response-store/stored-conversation.ts";
+import { sharedState } from "./shared-state/shared-state.ts";
 import { chatCompletionsRoute } from "./routes/openai/chat-completions.ts";
 import { completionsRoute } from "./routes/openai/completions.ts";
 import { embeddingsRoute } from "./routes/openai/embeddings.ts";
@@ -67,11 +68,13 @@ const REQUEST_ID = /^[\w.:-]{1,128}$/;
 export function buildApp(config: Config, log: Log): FastifyInstance {
   const { logger } = log;
   const backends = new BackendPool(config);
-  const scheduler = new Scheduler(backends, {
+  const shared = sharedState(config, backends, logger);
+  const queueLimits = {
     length: config.QUEUE_LIMIT,
     timeoutMs: config.QUEUE_TIMEOUT_MS,
     loadingCommentMs: config.LOADING_COMMENT_MS,
-  });
+  };
+  const scheduler = new Scheduler(backends, queueLimits, shared?.slots);
   backends.members.onEvent = (event) => {
     if ("failure" in event) {
       const { name, failure } = event;
@@ -91,6 +94,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     {
       scheduler,
       backends,
+      shared,
       exporter,
       queueLimit: config.QUEUE_LIMIT,
       requiredModels: config.REQUIRED_MODELS,
@@ -149,13 +153,14 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
       logger.error({ path, error }, "API keys cannot be read, those before stay in force");
     },
   };
-  const keys = new KeyStore(config.API_KEYS, config.API_KEYS_FILE, keyObserver, ledger);
+  const keys = new KeyStore(config.API_KEYS, config.API_KEYS_FILE, keyObserver, ledger, shared?.usage);
   // One body has room always.
   const bodies = new BodyBudget(Math.max(config.BODIES_LIMIT_BYTES, config.BODY_LIMIT_BYTES), keys);
-  const responses = new ResponseStore<StoredItem>({
+  const responseLimits = {
     ttlMs: config.RESPONSE_STORE_TTL_MS,
     limitBytes: config.RESPONSE_STORE_LIMIT_BYTES,
-  });
+  };
+  const responses = new ResponseStore<StoredItem>(responseLimits);
   const gateway: AppContext = {
     config,
     backends,
@@ -165,7 +170,9 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     log,
     bodies,
     responses,
+    sharedResponses: shared?.responses(responses, responseLimits),
     usage,
+    shared,
   };
   const connections = new ConnectionLimits(app, config.CONNECTIONS_LIMIT);
   const observers = {
@@ -241,6 +248,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
 
   const { CONTROL_SOCKET: socket } = config;
   const control = socket === "" ? undefined : listenForControl(socket, { drainController, keys, usage }, log);
+  if (shared !== undefined) app.addHook("onReady", () => shared.start());
   app.addHook("preClose", async () => {
     await scheduler.drain(config.SHUTDOWN_TIMEOUT_MS);
     setTimeout(() => {
@@ -253,6 +261,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     activity?.close();
     keys.close();
     responses.close();
+    await shared?.close();
     await ledger.close();
     await usage.flush();
     await backends.close();

@@ -13,6 +13,7 @@ import {
 import { Consumer } from "./consumer.ts";
 import { type KeyFile, KeyFileFollower } from "./key-file.ts";
 import { RateLimits } from "./rate-limits.ts";
+import type { SharedUsage } from "./shared-usage.ts";
 import type { UsageLedger } from "./usage-ledger.ts";
 
 /** A key in force, and whose it is. */
@@ -58,17 +59,23 @@ export class KeyStore {
   readonly #follower: KeyFileFollower | undefined;
   #path = "";
   readonly #usage: UsageLedger;
+  readonly #shared: SharedUsage | undefined;
   /** Of the keys in force and of those removed since the start. */
   readonly #names = new Set<string>();
 
-  /** @param usage what each key has used: it outlives its limits, and the key itself */
+  /**
+   * @param usage what each key has used: it outlives its limits, and the key itself
+   * @param shared what all gateways have counted, where there are several
+   */
   constructor(
     fixed: readonly KeyDefinition[],
     file: KeyFile | undefined,
     observer: KeyObserver,
     usage: UsageLedger,
+    shared?: SharedUsage,
   ) {
     this.#usage = usage;
+    this.#shared = shared;
     this.#replace([...fixed, ...(file?.keys ?? [])]);
     if (file === undefined) return;
     const { path } = file;
@@ -163,7 +170,7 @@ export class KeyStore {
       return known.consumer;
     }
     const usage = this.#usage.of(key.name);
-    return new Consumer(key, new RateLimits(key, usage, this.#usage.changed));
+    return new Consumer(key, new RateLimits(key, usage, this.#usage.changed, this.#shared));
   }
 }
 

@@ -6,6 +6,8 @@ export interface Reservation {
   tokens: number;
   /** What the request has used so far: it may turn out to be more than was set aside. */
   readonly spent: () => number;
+  /** How much of it all gateways know. */
+  shared?: number;
 }
 
 /** A count that drains evenly over time. */
@@ -25,6 +27,12 @@ export class DrainingCount {
   /** @param max where the count stops, however much is added */
   add(amount: number, perMinute: number, max = Infinity): void {
     this.#used = Math.min(max, this.used(perMinute) + amount);
+  }
+
+  /** Takes what counts now. */
+  set(used: number): void {
+    this.#used = used;
+    this.#at = performance.now();
   }
 
   get isEmpty(): boolean {
@@ -50,7 +58,7 @@ export class PeriodCount {
   #period = "";
   #used = 0;
   /** The current period, and on which day since 1970 it was looked at: its text is made once a day. */
-  #current = "";
+  #currentName = "";
   #dayNumber = -1;
 
   constructor(unit: "day" | "month") {
@@ -58,12 +66,18 @@ export class PeriodCount {
   }
 
   get used(): number {
-    return this.#now() === this.#period ? this.#used : 0;
+    return this.current === this.#period ? this.#used : 0;
+  }
+
+  /** Takes what counts of the current period. */
+  set(used: number): void {
+    this.#period = this.current;
+    this.#used = used;
   }
 
   add(amount: number): void {
     const { used } = this;
-    this.#period = this.#current;
+    this.#period = this.#currentName;
     this.#used = used + amount;
   }
 
@@ -90,13 +104,13 @@ export class PeriodCount {
   }
 
   /** Such as 2026-11-28, or 2026-11. */
-  #now(): string {
+  get current(): string {
     const day = Math.floor(Date.now() / DAY);
     if (day !== this.#dayNumber) {
       this.#dayNumber = day;
-      this.#current = new Date(day * DAY).toISOString().slice(0, this.unit === "day" ? 10 : 7);
+      this.#currentName = new Date(day * DAY).toISOString().slice(0, this.unit === "day" ? 10 : 7);
     }
-    return this.#current;
+    return this.#currentName;
   }
 }
 
@@ -108,10 +122,18 @@ export class KeyUsage {
   readonly month = new PeriodCount("month");
   /** Requests under way. */
   concurrent = 0;
+  /** Requests under way with other gateways, and tokens set aside there, as far as they are known. */
+  othersConcurrent = 0;
+  othersReserved = 0;
   readonly reservations = new Set<Reservation>();
 
   /** Tokens that requests under way have set aside or used. */
   get reserved(): number {
+    return this.ownReserved + this.othersReserved;
+  }
+
+  /** The same of this gateway alone. */
+  get ownReserved(): number {
     let sum = 0;
     for (const { tokens, spent } of this.reservations) sum += Math.max(tokens, spent());
     return sum;

@@ -1,10 +1,11 @@
 import { ApiError, type LimitType } from "../errors.ts";
 import type { KeyDefinition } from "./api-keys.ts";
 import { type Remaining, limitHeaders } from "./rate-limit-headers.ts";
-import { type DrainingCount, KeyUsage, type PeriodCount, type Reservation } from "./key-usage.ts";
+import { KeyUsage, type Reservation } from "./key-usage.ts";
+import { Budget, type Quota, TokenBucket } from "./quotas.ts";
+import type { Demand, SharedLimit, SharedLimits, SharedUsage } from "./shared-usage.ts";
 
 const SECOND = 1000;
-const MINUTE = 60 * SECOND;
 
 // About what a small model generates a token in on a CPU, until an answer of the key has shown how long it takes.
 const USUAL_MS_PER_TOKEN = 20;
@@ -20,69 +21,8 @@ export interface TokenEstimate {
   readonly output: number;
 }
 
-/** One limit of a key, and how much of it is left. */
-interface Quota {
-  readonly limit: number;
-  readonly left: number;
-  /** Until this much is there, ms. */
-  msUntil(amount: number): number;
-  describe(type: LimitType): string;
-}
-
-/** So much a minute, filled up again evenly. What is known too late may be owed, but never more than a minute's worth. */
-class TokenBucket implements Quota {
-  readonly limit: number;
-  readonly #count: DrainingCount;
-
-  constructor(perMinute: number, count: DrainingCount) {
-    this.limit = perMinute;
-    this.#count = count;
-  }
-
-  get left(): number {
-    return this.limit - this.#count.used(this.limit);
-  }
-
-  use(amount: number): void {
-    // After this much, 1 is left again in a minute.
-    this.#count.add(amount, this.limit, 2 * this.limit - 1);
-  }
-
-  msUntil(amount: number): number {
-    return (Math.max(0, amount - this.left) * MINUTE) / this.limit;
-  }
-
-  describe(type: LimitType): string {
-    return `Rate limit reached: ${this.limit} ${type} per minute.`;
-  }
-}
-
-/** So much a day or a month, all of it back when the next one begins. */
-class Budget implements Quota {
-  readonly limit: number;
-  readonly #count: PeriodCount;
-
-  constructor(limit: number, count: PeriodCount) {
-    this.limit = limit;
-    this.#count = count;
-  }
-
-  get left(): number {
-    return this.limit - this.#count.used;
-  }
-
-  msUntil(): number {
-    return this.#count.resetsAt.getTime() - Date.now();
-  }
-
-  describe(type: LimitType): string {
-    const { unit, resetsAt } = this.#count;
-    return (
-      `Budget used up: ${this.limit} ${type} per ${unit}, which begins anew at ` +
-      `${resetsAt.toISOString().replace(".000", "")}.`
-    );
-  }
-}
+/** Why a request is refused; a promise where the other gateways' requests count, too. */
+export type Verdict = ApiError | undefined | Promise<ApiError | undefined>;
 
 interface RateState {
   readonly limit: number;
@@ -111,17 +51,25 @@ export class RateLimits {
   readonly #onUse: () => void;
   readonly #requests: TokenBucket | undefined;
   readonly #tokens: TokenBucket | undefined;
+  readonly #day: Budget | undefined;
+  readonly #month: Budget | undefined;
   /** All that tokens are counted against. */
   readonly #tokenAllowances: readonly Quota[];
   readonly #perDay: number | undefined;
   readonly #perMonth: number | undefined;
   readonly #concurrent: number;
+  readonly #limits: SharedLimits;
+  readonly #shared: SharedUsage | undefined;
   /** How long the last answer took for a token, ms. */
   msPerToken = USUAL_MS_PER_TOKEN;
 
-  /** @param onUse called when something was used that should survive a restart */
+  /**
+   * @param onUse called when something was used that should survive a restart
+   * @param shared what all gateways have counted, where there are several
+   */
   constructor(
     {
+      name = "",
       requestsPerMinute,
       tokensPerMinute,
       tokensPerDay,
@@ -130,7 +78,11 @@ export class RateLimits {
     }: Partial<KeyDefinition>,
     usage = new KeyUsage(),
     onUse: () => void = () => undefined,
+    shared?: SharedUsage,
   ) {
+    this.#limits = { name, requestsPerMinute, tokensPerMinute, tokensPerDay, tokensPerMonth, concurrent };
+    this.#shared = shared;
+    shared?.know(this.#limits, usage);
     this.#usage = usage;
     this.#onUse = onUse;
     this.#perDay = tokensPerDay;
@@ -138,11 +90,9 @@ export class RateLimits {
     this.#concurrent = concurrent;
     if (requestsPerMinute !== undefined) this.#requests = new TokenBucket(requestsPerMinute, usage.requests);
     if (tokensPerMinute !== undefined) this.#tokens = new TokenBucket(tokensPerMinute, usage.tokens);
-    this.#tokenAllowances = [
-      this.#tokens,
-      tokensPerDay === undefined ? undefined : new Budget(tokensPerDay, usage.day),
-      tokensPerMonth === undefined ? undefined : new Budget(tokensPerMonth, usage.month),
-    ].filter((allowance) => allowance !== undefined);
+    if (tokensPerDay !== undefined) this.#day = new Budget(tokensPerDay, usage.day);
+    if (tokensPerMonth !== undefined) this.#month = new Budget(tokensPerMonth, usage.month);
+    this.#tokenAllowances = [this.#tokens, this.#day, this.#month].filter((each) => each !== undefined);
   }
 
   /** Whether tokens are counted, so that they have to be estimated before a request runs. */
@@ -151,23 +101,23 @@ export class RateLimits {
   }
 
   /** Counts a request that makes no work for a model; `rate_limit_exceeded` says why it is refused. */
-  countLookup(): ApiError | undefined {
-    const requests = this.#requests;
-    if (requests === undefined) return undefined;
-    if (requests.left < 1) return exceeded(requests, "requests", 1);
-    requests.use(1);
-    this.#onUse();
-    return undefined;
+  countLookup(): Verdict {
+    if (this.#requests === undefined) return undefined;
+    return this.#sharedTake({ requests: 1 }, 1) ?? this.#takeMore(this.#requests, 1);
   }
 
   /** Counts a request in, until `leave`; `rate_limit_exceeded` says why it is refused. */
-  enter(): ApiError | undefined {
-    const usage = this.#usage;
-    if (usage.concurrent >= this.#concurrent) {
-      return new ApiError("rate_limit_exceeded", {
-        message: `Rate limit reached: ${this.#concurrent} requests at once.`,
-      });
+  enter(): Verdict {
+    if (this.#isLimited) {
+      const taking = this.#sharedTake({ requests: 1, enters: true }, 1);
+      if (taking !== undefined) return taking;
     }
+    return this.#enter();
+  }
+
+  #enter(): ApiError | undefined {
+    const usage = this.#usage;
+    if (usage.concurrent + usage.othersConcurrent >= this.#concurrent) return this.#tooManyAtOnce();
     if (this.#requests !== undefined && this.#requests.left < 1) {
       return exceeded(this.#requests, "requests", 1);
     }
@@ -189,7 +139,7 @@ export class RateLimits {
    *
    * @param param what holds them, for the error
    */
-  acquireMore(count: number, param: string): ApiError | undefined {
+  acquireMore(count: number, param: string): Verdict {
     const requests = this.#requests;
     if (requests === undefined || count <= 0) return undefined;
     if (count >= requests.limit) {
@@ -200,6 +150,10 @@ export class RateLimits {
         param,
       });
     }
+    return this.#sharedTake({ requests: count }, count) ?? this.#takeMore(requests, count);
+  }
+
+  #takeMore(requests: TokenBucket, count: number): ApiError | undefined {
     if (requests.left < count) return exceeded(requests, "requests", count);
     requests.use(count);
     this.#onUse();
@@ -212,10 +166,29 @@ export class RateLimits {
    *
    * @param spent what the request has used at any time
    */
-  reserve({ prompt, output }: TokenEstimate, spent: () => number): Reservation | ApiError | undefined {
+  reserve(
+    estimate: TokenEstimate,
+    spent: () => number,
+  ): Reservation | ApiError | undefined | Promise<Reservation | ApiError | undefined> {
     if (!this.limitsTokens) return undefined;
+    const { prompt } = estimate;
+    const output = estimate.output === Infinity ? USUAL_ANSWER_TOKENS : estimate.output;
+    const shared = this.#shared;
+    if (shared?.isUp !== true) return this.#reserve(prompt, output, spent);
+    const demand = { requests: 0, tokens: { prompt, output } };
+    return shared.take(this.#limits, this.#usage, demand).then((taken) => {
+      if (taken === undefined) return this.#reserve(prompt, output, spent);
+      const { refused, reserved: tokens } = taken;
+      if (refused !== undefined) return this.#refusal(refused, this.#usage.reserved + prompt);
+      const reservation = { tokens, spent, shared: tokens };
+      this.#usage.reservations.add(reservation);
+      return reservation;
+    });
+  }
+
+  #reserve(prompt: number, output: number, spent: () => number): Reservation | ApiError {
     const { reserved: held } = this.#usage;
-    let room = output === Infinity ? USUAL_ANSWER_TOKENS : output;
+    let room = output;
     for (const allowance of this.#tokenAllowances) {
       const left = allowance.left - held;
       if (left < 1 || (prompt > left && held > 0)) {
@@ -236,6 +209,22 @@ export class RateLimits {
     return used === undefined ? undefined : exceeded(used, "tokens", 1 + others + spent);
   }
 
+  /** What a request has used counts from now on, instead of what was set aside for it. */
+  settle(reservation: Reservation): void {
+    reservation.tokens = 0;
+    if (reservation.shared === undefined) return;
+    const used = Math.ceil(reservation.spent());
+    this.#shared?.add(this.#limits, this.#usage, { reserved: used - reservation.shared });
+    reservation.shared = used;
+  }
+
+  /** Nothing is set aside any more: its request has left. */
+  cancel(reservation: Reservation): void {
+    if (!this.#usage.reservations.delete(reservation)) return;
+    if (reservation.shared !== undefined)
+      this.#shared?.add(this.#limits, this.#usage, { reserved: -reservation.shared });
+  }
+
   /**
    * Counts a request out, with the tokens that it took.
    *
@@ -245,6 +234,10 @@ export class RateLimits {
     this.#usage.concurrent -= 1;
     if (msPerToken !== undefined) this.msPerToken = msPerToken;
     if (reservation !== undefined) this.#usage.reservations.delete(reservation);
+    const reserved = -(reservation?.shared ?? 0);
+    const concurrent = this.#concurrent === Infinity ? 0 : -1;
+    if (tokens > 0 || reserved !== 0 || concurrent !== 0)
+      this.#shared?.add(this.#limits, this.#usage, { tokens, concurrent, reserved });
     if (tokens === 0) return;
     this.#tokens?.use(tokens);
     // Counted for every key: a budget that it is given later begins with what it has used of the day and the month.
@@ -253,15 +246,54 @@ export class RateLimits {
     this.#onUse();
   }
 
+  /** Something is counted before a request runs. */
+  get #isLimited(): boolean {
+    return this.#requests !== undefined || this.limitsTokens || this.#concurrent !== Infinity;
+  }
+
+  /** Undefined: no other gateway counts. @param needed what the refused limit should have had left */
+  #sharedTake(demand: Demand, needed: number): Promise<ApiError | undefined> | undefined {
+    const shared = this.#shared;
+    if (shared?.isUp !== true) return undefined;
+    return shared.take(this.#limits, this.#usage, demand).then((taken) => {
+      if (taken === undefined)
+        return demand.enters === true ? this.#enter() : this.#takeLocally(demand.requests);
+      this.#onUse();
+      const { refused } = taken;
+      if (refused === undefined) return undefined;
+      return this.#refusal(refused, refused === "requests" ? needed : 1 + this.#usage.reserved);
+    });
+  }
+
+  #takeLocally(count: number): ApiError | undefined {
+    return this.#requests === undefined ? undefined : this.#takeMore(this.#requests, count);
+  }
+
+  #refusal(limit: SharedLimit, needed: number): ApiError {
+    if (limit === "requests" && this.#requests !== undefined)
+      return exceeded(this.#requests, "requests", needed);
+    const quota = { tokens: this.#tokens, day: this.#day, month: this.#month };
+    const used = limit === "concurrent" || limit === "requests" ? undefined : quota[limit];
+    return used === undefined
+      ? this.#tooManyAtOnce()
+      : exceeded(used, "tokens", Math.min(needed, used.limit));
+  }
+
+  #tooManyAtOnce(): ApiError {
+    return new ApiError("rate_limit_exceeded", {
+      message: `Rate limit reached: ${this.#concurrent} requests at once.`,
+    });
+  }
+
   /** How things stand, for people. */
   state(): LimitsState {
-    const { day, month, concurrent, reserved } = this.#usage;
+    const { day, month, concurrent, othersConcurrent, reserved } = this.#usage;
     const rate = (bucket: TokenBucket | undefined, held: number): RateState | undefined =>
       bucket && { limit: bucket.limit, left: Math.max(0, Math.floor(bucket.left - held)) };
     return {
       requestsPerMinute: rate(this.#requests, 0),
       tokensPerMinute: rate(this.#tokens, reserved),
-      concurrent: { limit: this.#concurrent, used: concurrent },
+      concurrent: { limit: this.#concurrent, used: concurrent + othersConcurrent },
       day: { limit: this.#perDay, used: day.used, resetsAt: day.resetsAt },
       month: { limit: this.#perMonth, used: month.used, resetsAt: month.resetsAt },
     };

@@ -42,6 +42,10 @@ export class Backend {
   readonly stock = new SingleFlight(() => this.#takeStock());
   /** Requests of the gateway that it is running. */
   inFlight = 0;
+  /** How many of its slots this gateway may have at once, where it shares them with other gateways. */
+  allowance = Infinity;
+  /** Requests of those that it is running, as it was known last. */
+  elsewhere = 0;
   /** What it said last of the models that it holds and has loaded. */
   installed: readonly OllamaModel[] = [];
   running: readonly OllamaRunning[] = [];
@@ -120,7 +124,12 @@ export class Backend {
   }
 
   get hasFreeSlot(): boolean {
-    return this.inFlight < this.slots;
+    return this.inFlight < this.slots && this.inFlight < this.allowance;
+  }
+
+  /** How busy it is: 0 to 1. */
+  get load(): number {
+    return (this.inFlight + this.elsewhere) / this.slots;
   }
 
   /** The models that are present. */

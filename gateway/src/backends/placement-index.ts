@@ -94,7 +94,7 @@ export class PlacementIndex {
   }
 
   readonly #precedes = (left: Backend, right: Backend): boolean => {
-    const difference = left.inFlight / left.slots - right.inFlight / right.slots;
+    const difference = left.load - right.load;
     return difference < 0 || (difference === 0 && this.#rankOf(left) < this.#rankOf(right));
   };
 

@@ -94,6 +94,13 @@ export class Placement {
     this.#index?.loadChanged(backend);
   }
 
+  /** Takes how many of a server's slots this gateway may have, and how many others have. */
+  share(backend: Backend, allowance: number, elsewhere = backend.elsewhere): void {
+    backend.allowance = allowance;
+    backend.elsewhere = elsewhere;
+    this.#index?.loadChanged(backend);
+  }
+
   /**
    * Chooses for a request: a server that has the model loaded and is least busy, else one that has it. A load that is
    * needed is begun here, and is not the request's own: it goes on when the request is given up. A server whose breaker
@@ -187,5 +194,5 @@ function has(backends: Iterable<Backend>, fits: (backend: Backend) => boolean): 
 }
 
 function isLessBusy(backend: Backend, than: Backend | undefined): boolean {
-  return than === undefined || backend.inFlight / backend.slots < than.inFlight / than.slots;
+  return than === undefined || backend.load < than.load;
 }

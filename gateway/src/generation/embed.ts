@@ -33,12 +33,13 @@ export async function embed(
   record.stream = false;
   const { path, body = {} } = question;
   const { input } = body as { input?: unknown };
-  acquireQuota(request, reply, {
+  const acquiring = acquireQuota(request, reply, {
     bodies: [body],
     subject: "input",
     requests: Array.isArray(input) ? input.length : 1,
     output: 0,
   });
+  if (acquiring !== undefined) await acquiring;
   const neededContext = shared?.context;
   const admitted = gateway.scheduler.admit({ path, body, subject: "input", consumer, neededContext });
   record.admitted = admitted;

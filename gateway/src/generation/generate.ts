@@ -48,7 +48,10 @@ export async function generate(
   }
   const checking = requireCompletion(gateway, asked, request);
   if (checking !== undefined) await checking;
-  acquireQuota(request, reply, { bodies, subject });
+  const acquiring = acquireQuota(request, reply, { bodies, subject });
+  if (acquiring !== undefined) await acquiring;
+  // While something was waited for, the client may have left.
+  if (reply.raw.destroyed) throw record.error ?? new ApiError("client_left");
   const { consumer } = request;
   const admitted = gateway.scheduler.admit({ ...call, subject, images, thinking, consumer, neededContext });
   record.admitted = admitted;

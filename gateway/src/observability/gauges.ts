@@ -7,10 +7,19 @@ import type { ModelMemory } from "../backends/loaded-models.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import type { SpanExporter } from "./otlp-exporter.ts";
 
+/** How it stands with what other gateways share. */
+export interface SharedStateStatus {
+  readonly isUp: boolean;
+  readonly failures: number;
+  readonly gateways: number;
+}
+
 /** What the gauges look at. */
 export interface GaugeSources {
   readonly scheduler: Scheduler;
   readonly backends: BackendPool;
+  /** Undefined: no other gateway shares anything. */
+  readonly shared: SharedStateStatus | undefined;
   /** Undefined: no spans are exported. */
   readonly exporter: SpanExporter | undefined;
   readonly queueLimit: number;
@@ -21,7 +30,7 @@ export interface GaugeSources {
 /** The metrics of the current state; read when they are scraped, so that they cost a request nothing. */
 export function registerGauges(
   registry: Registry,
-  { scheduler: admission, backends, exporter, queueLimit, requiredModels }: GaugeSources,
+  { scheduler: admission, backends, shared, exporter, queueLimit, requiredModels }: GaugeSources,
 ): void {
   const gauge = (name: string, help: string, value: () => number): void => {
     new Gauge({
@@ -63,6 +72,23 @@ export function registerGauges(
     () => queueLimit,
   );
   gauge("gateway_loads_under_way", "Models that are being loaded.", () => backends.loader.count);
+  if (shared !== undefined) {
+    gauge(
+      "gateway_shared_state_up",
+      "1 while slots and limits are shared with the other gateways, 0 while this one goes on with its share.",
+      () => Number(shared.isUp),
+    );
+    gauge(
+      "gateway_shared_state_gateways",
+      "Gateways that share slots and limits, as it was known last.",
+      () => shared.gateways,
+    );
+    gauge(
+      "gateway_shared_state_failures",
+      "How often the shared state went away since the start.",
+      () => shared.failures,
+    );
+  }
   if (exporter !== undefined) {
     gauge("gateway_spans_dropped", "Spans that no collector took.", () => exporter.dropped);
   }

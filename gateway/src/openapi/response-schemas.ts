@@ -143,7 +143,13 @@ export const statistics = z.record(text, z.record(text, z.number().nullable()));
 export const alive = z.object({ status: z.literal("ok") });
 export const accepting = z.object({ status: z.literal("accepting") });
 export const leaving = z.object({ status: z.literal("leaving") });
-export const ready = z.object({ status: z.literal("ready") });
+export const ready = z.object({
+  status: z.literal("ready"),
+  shared_state: z
+    .enum(["up", "away"])
+    .optional()
+    .describe("Where several gateways share slots and limits: whether they do now."),
+});
 export const notReady = z.object({
   status: z.literal("not_ready"),
   reason: text,

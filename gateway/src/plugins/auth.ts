@@ -1,5 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { digestOf } from "../auth/api-keys.ts";
 import { Consumer } from "../auth/consumer.ts";
 import type { Reservation } from "../auth/key-usage.ts";
@@ -79,21 +79,28 @@ export function authenticate(
     const { limits } = consumer;
     // Every request counts, but only what is posted makes work that goes on.
     const works = request.method === "POST" && operation?.isLookup !== true;
-    const refusal = works ? limits.enter() : limits.countLookup();
-    void reply.headers(limits.headers(request.url));
-    if (refusal !== undefined) {
+    const verdict = works ? limits.enter() : limits.countLookup();
+    const enter = (refusal: ApiError | undefined): void => {
+      void reply.headers(limits.headers(request.url));
+      if (refusal === undefined && works) countOut(request, reply, metrics);
       done(refusal);
-      return;
-    }
-    if (works) {
-      reply.raw.on("close", () => {
-        const tokens = request.record.finalTokens(limits.msPerToken);
-        limits.leave(tokens, request.reservation, request.record.msPerToken);
-        metrics.countTokens(consumer.name, tokens);
-      });
-    }
-    done();
+    };
+    if (verdict instanceof Promise) void verdict.then(enter);
+    else enter(verdict);
   });
+}
+
+/** Counts a request out of its key's limits when its response is over, or when its client has left. */
+function countOut(request: FastifyRequest, reply: FastifyReply, metrics: TokenMetrics): void {
+  const { limits, name } = request.consumer;
+  const leave = (): void => {
+    const tokens = request.record.finalTokens(limits.msPerToken);
+    limits.leave(tokens, request.reservation, request.record.msPerToken);
+    metrics.countTokens(name, tokens);
+  };
+  // It may have left while the other gateways were asked.
+  if (reply.raw.destroyed) leave();
+  else reply.raw.on("close", leave);
 }
 
 /** Why a key that is known does not let a request in. */

@@ -6,7 +6,7 @@ interface Limits {
 }
 
 /** What a response adds to the conversation before it. */
-interface NewResponse<Item> {
+export interface NewResponse<Item> {
   readonly id: string;
   /** The response object, without its output. */
   readonly response: object;
@@ -35,7 +35,7 @@ interface Entry<Item> extends StoredResponse<Item> {
 }
 
 // What an entry takes apart from its items: the response object, and its places in maps.
-const ENTRY_COST = 4096;
+export const ENTRY_COST = 4096;
 
 /**
  * Keeps responses for a bounded time, in bounded memory. An owner sees only its own. Where the limit is exceeded, the

@@ -12,6 +12,22 @@ export type StoredItem = ResponsesItem;
 
 type Stored = StoredResponse<StoredItem>;
 
+/** Where what a request refers to is stored, and where its own response will be. */
+export type ResponseSource = Pick<ResponseStore<StoredItem>, "get" | "item" | "put" | "hasRoomFor">;
+
+/** Stored responses that several gateways have in common. */
+export interface SharedResponseStore {
+  get(owner: string, id: string): Promise<Stored | undefined>;
+  delete(owner: string, id: string): Promise<boolean>;
+  /** Loads what a request refers to. @param limit what that may take, bytes */
+  open(
+    owner: string,
+    previousId: string | undefined,
+    itemIds: readonly string[],
+    limit: number,
+  ): Promise<ResponseSource>;
+}
+
 /** Who sent a request, what its body takes, and what a conversation may take that it continues, bytes. */
 interface Sender {
   readonly owner: string;
@@ -37,7 +53,7 @@ const ITEM_COST = 512;
  * @throws ApiError when something is referred to that is not stored, or when there is nothing to respond to
  */
 export function openConversation(
-  store: ResponseStore<StoredItem>,
+  store: ResponseSource,
   request: ResponsesRequest,
   { owner, cost, limit }: Sender,
 ): StoredConversation {
@@ -91,6 +107,11 @@ export function openConversation(
   };
 }
 
+/** The items that a request refers to by their ids. */
+export function referencedItems({ input }: ResponsesRequest): string[] {
+  return itemsOf(input).flatMap((item) => (item.type === "item_reference" ? [item.id] : []));
+}
+
 /** All items that led to a response, and its own, oldest first. */
 export function conversationOf(response: Stored): StoredItem[] {
   const parts: (readonly StoredItem[])[] = [];
@@ -104,12 +125,7 @@ export function inputOf({ previous, input }: Stored): StoredItem[] {
   return previous === undefined ? [...input] : [...conversationOf(previous), ...input];
 }
 
-function resolve(
-  store: ResponseStore<StoredItem>,
-  owner: string,
-  item: ResponsesItem,
-  index: number,
-): StoredItem {
+function resolve(store: ResponseSource, owner: string, item: ResponsesItem, index: number): StoredItem {
   if (item.type !== "item_reference") return item;
   const found = store.item(owner, item.id);
   if (found !== undefined) return found;

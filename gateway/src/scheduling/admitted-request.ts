@@ -50,6 +50,8 @@ export function modelRequirementOf({ path, body }: GenerationRequest): ModelRequ
 /** What the scheduler does for its requests. */
 export interface SchedulerHandle {
   readonly queue: (admitted: AdmittedRequest) => Promise<void>;
+  /** Has the slot of a request confirmed where other gateways use the server, too. Undefined: it is. */
+  readonly confirm: (admitted: AdmittedRequest, backend: Backend) => Promise<boolean> | undefined;
   readonly release: (admitted: AdmittedRequest) => void;
   readonly left: (admitted: AdmittedRequest) => void;
 }
@@ -68,6 +70,13 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
   backend: Backend | undefined;
   /** The name of the server that ran it last. */
   backendName: string | undefined;
+  #ranBefore: string | undefined;
+  /** How long it waited before it lost a slot to another gateway, ms: its time goes on. */
+  #waitedMs = 0;
+  /** The other gateways know that it has its slot. */
+  isConfirmed = false;
+  /** It lost the slot that it was to get to another gateway. */
+  wasDenied = false;
   failedBackends: Set<Backend> | undefined;
   lastFailure: ApiError | undefined;
   readonly #words: ParameterNames;
@@ -135,8 +144,9 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     return past + this.#timings[what];
   }
 
+  /** It had its turn, and waits again for no fault of its own. */
   get isRetry(): boolean {
-    return this.failedBackends !== undefined;
+    return this.failedBackends !== undefined || this.wasDenied;
   }
 
   abort(reason: ApiError): void {
@@ -158,6 +168,12 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
       if (this.backend === undefined) await this.#scheduler.queue(this);
       const { backend } = this;
       if (backend === undefined) throw new ApiError("internal_error");
+      const confirming = this.#scheduler.confirm(this, backend);
+      if (confirming !== undefined) {
+        const isOurs = await confirming;
+        if (this.abortReason !== undefined) throw this.abortReason;
+        if (!isOurs) continue;
+      }
       try {
         if (this.#neededContext !== undefined) {
           await backend.requireContext(this.requirement, this.#neededContext);
@@ -202,6 +218,7 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     this.waitState = SLOT;
     this.failedBackends = undefined;
     this.lastFailure = undefined;
+    this.wasDenied = false;
   }
 
   /** Gives the place back; has to be called once, however the request ended. */
@@ -223,9 +240,21 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
   granted(backend: Backend | undefined): void {
     if (this.backend !== undefined) this.#timings.end();
     this.backend = backend;
-    if (backend === undefined) return;
+    if (backend === undefined) {
+      this.#waitedMs = 0;
+      return;
+    }
+    this.#ranBefore = this.backendName;
     this.backendName = backend.name;
     this.#timings.begin();
+  }
+
+  /** Another gateway took the slot that it was granted. */
+  denied(): void {
+    this.#timings.revoke();
+    this.backend = undefined;
+    this.backendName = this.#ranBefore;
+    this.wasDenied = true;
   }
 
   /** Whether it ever had a slot. */
@@ -253,10 +282,14 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     const turn = new Promise<void>((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
+    const since = performance.now();
     // A load has a deadline of its own; the time after it starts again at zero.
-    this.#deadline = setInterval(() => {
-      if (!this.waitsForLoad) this.proceed(tooLate());
-    }, timeoutMs);
+    this.#deadline = setInterval(
+      () => {
+        if (!this.waitsForLoad) this.proceed(tooLate());
+      },
+      Math.max(1, timeoutMs - this.#waitedMs),
+    );
     const comments = setInterval(() => {
       if (this.waitState.kind !== "slot") this.onLoading?.();
     }, loadingCommentMs);
@@ -265,6 +298,7 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     } finally {
       clearInterval(this.#deadline);
       clearInterval(comments);
+      this.#waitedMs += performance.now() - since;
       this.waitState = SLOT;
       this.#settle = undefined;
     }

@@ -29,6 +29,14 @@ export class CallTimings {
     this.queueMs = now - this.since - this.loadMs;
   }
 
+  /** It had no slot after all: another gateway took it. */
+  revoke(): void {
+    this.#heldSince = undefined;
+    this.#heldMs = 0;
+    this.#holds = false;
+    this.queueMs = 0;
+  }
+
   end(): void {
     this.#heldMs = this.heldMs;
     this.#holds = false;

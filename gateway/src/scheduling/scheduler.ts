@@ -13,6 +13,7 @@ import {
 import { conversationOf } from "./conversation.ts";
 import { WaitQueue, type Waiter } from "./wait-queue.ts";
 import { WaitingCounts } from "./waiting-counts.ts";
+import type { SharedSlots } from "./shared-slots.ts";
 import type { WaitState } from "./wait-state.ts";
 
 // How much the latest request counts in the average that Retry-After is reckoned with.
@@ -31,6 +32,7 @@ const MAX_RETRY_AFTER = 60;
 export class Scheduler {
   readonly #backends: BackendPool;
   readonly #limits: QueueLimits;
+  readonly #shared: SharedSlots | undefined;
   readonly #inside = new IndexedSet<AdmittedRequest>();
   readonly #queues = new WaitQueue();
   /** Requests without a slot, those that have yet to reach the queue included. */
@@ -43,6 +45,7 @@ export class Scheduler {
   /** For all requests: one for each would be three functions more to collect. */
   readonly #handle: SchedulerHandle = {
     queue: (each) => this.#queue(each),
+    confirm: (each, backend) => this.#confirm(each, backend),
     release: (each) => {
       this.#release(each);
     },
@@ -51,9 +54,11 @@ export class Scheduler {
     },
   };
 
-  constructor(backends: BackendPool, limits: QueueLimits) {
+  /** @param shared the servers' slots, where other gateways use them, too */
+  constructor(backends: BackendPool, limits: QueueLimits, shared?: SharedSlots) {
     this.#backends = backends;
     this.#limits = limits;
+    this.#shared = shared;
     backends.onChange = () => {
       this.#schedule();
     };
@@ -163,7 +168,20 @@ export class Scheduler {
       );
     } finally {
       this.#queues.remove(waiter);
+      if (this.#queues.size === 0) this.#shared?.nothingWaits();
     }
+  }
+
+  /** Undefined: the slot is the request's. False: another gateway took it, and the request waits for another. */
+  #confirm(admitted: AdmittedRequest, backend: Backend): Promise<boolean> | undefined {
+    if (this.#shared === undefined || admitted.isConfirmed) return undefined;
+    return this.#shared.take(backend).then((isOurs) => {
+      admitted.isConfirmed = isOurs;
+      if (isOurs) return true;
+      this.#vacate(admitted, backend);
+      admitted.denied();
+      return false;
+    });
   }
 
   /** Gives the admitted a slot if there is one for it, or returns what keeps it. @throws ApiError when there can be none */
@@ -211,12 +229,18 @@ export class Scheduler {
   #release(admitted: AdmittedRequest): void {
     const { backend } = admitted;
     if (backend === undefined) return;
-    this.#backends.placement.vacate(backend);
-    backend.breaker.giveUp();
-    this.#waiting.begin(admitted.key);
+    this.#vacate(admitted, backend);
+    this.#shared?.release(backend, admitted.isConfirmed);
+    admitted.isConfirmed = false;
     this.#averageMs += AVERAGE_WEIGHT * (admitted.timings.heldMs - this.#averageMs);
     admitted.granted(undefined);
     if (this.#queues.size > 0) this.#schedule(backend);
+  }
+
+  #vacate(admitted: AdmittedRequest, backend: Backend): void {
+    this.#backends.placement.vacate(backend);
+    backend.breaker.giveUp();
+    this.#waiting.begin(admitted.key);
   }
 
   #remove(admitted: AdmittedRequest): void {

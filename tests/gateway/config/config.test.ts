@@ -80,6 +80,24 @@ test("all wrong variables are named at once", () => {
   expect(() => readConfig({ PORT: "x", LOG_LEVEL: "y" })).toThrow(/^PORT=x: .*\nLOG_LEVEL=y: .*$/);
 });
 
+test("shared state is a URL of Redis without a password, which is not repeated", () => {
+  const read = (url: string) => readConfig({ SHARED_STATE: url }).SHARED_STATE;
+  expect(read("")).toBe("memory");
+  for (const url of ["redis://valkey:6379", "rediss://ada@valkey:6380/1", "redis://[::1]:6379"])
+    expect(read(url)).toBe(url);
+  expect(() => read("redis://:planted@valkey:6379")).toThrow(
+    /^SHARED_STATE=\(hidden\): a password belongs into SHARED_STATE_PASSWORD_FILE/,
+  );
+  for (const url of [
+    "valkey:6379",
+    "http://valkey:6379",
+    "redis://",
+    "redis://valkey/one",
+    "redis://valkey?db=1",
+  ])
+    expect(() => read(url), url).toThrow(/^SHARED_STATE=/);
+});
+
 test("a collector's URL with a password, which nothing could be sent to, is refused and not repeated", () => {
   const read = (url: string) => readConfig({ OTEL_EXPORTER_OTLP_ENDPOINT: url });
   expect(() => read("http://ada:planted@collector:4318")).toThrow(

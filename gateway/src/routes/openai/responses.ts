@@ -6,7 +6,12 @@ import { responsesSchema } from "../../apis/openai-responses/schema.ts";
 import { ignoredParameters, parseRequest } from "../parse-request.ts";
 import { generate } from "../../generation/generate.ts";
 import { type ItemQuery, listItems } from "../../response-store/item-list.ts";
-import { inputOf, openConversation } from "../../response-store/stored-conversation.ts";
+import {
+  inputOf,
+  openConversation,
+  referencedItems,
+  type ResponseSource,
+} from "../../response-store/stored-conversation.ts";
 import { describe } from "../../openapi/operation.ts";
 import { deletedResponse, itemList, response } from "../../openapi/response-schemas.ts";
 
@@ -31,9 +36,9 @@ const inputItems = describe({
 });
 
 export function responsesRoutes(app: FastifyInstance, gateway: AppContext): void {
-  const { config, responses, bodies } = gateway;
-  const storedResponse = ({ consumer, params: { id } }: OneResponse) => {
-    const found = responses.get(consumer.name, id);
+  const { config, responses, sharedResponses, bodies } = gateway;
+  const storedResponse = async ({ consumer, params: { id } }: OneResponse) => {
+    const found = await (sharedResponses ?? responses).get(consumer.name, id);
     if (found === undefined) throw responseNotFound(id);
     return found;
   };
@@ -41,37 +46,36 @@ export function responsesRoutes(app: FastifyInstance, gateway: AppContext): void
   app.post("/v1/responses", creation, (request, reply) => {
     const { consumer, bodyCost: cost } = request;
     const body = parseRequest(gateway, request, reply, responsesSchema);
-    const storage = openConversation(responses, body, {
-      owner: consumer.name,
-      cost,
-      limit: config.BODY_LIMIT_BYTES,
-    });
-    if (!bodies.charge(request, cost + storage.earlierCost)) throw new ApiError("bodies_full");
-    return generate(
-      gateway,
-      request,
-      reply,
-      adaptResponses(body, ignoredParameters(gateway, request), storage),
-    );
+    const { name: owner } = consumer;
+    const limit = config.BODY_LIMIT_BYTES;
+    const respond = (source: ResponseSource): Promise<void> => {
+      const storage = openConversation(source, body, { owner, cost, limit });
+      if (!bodies.charge(request, cost + storage.earlierCost)) throw new ApiError("bodies_full");
+      const ignored = ignoredParameters(gateway, request);
+      return generate(gateway, request, reply, adaptResponses(body, ignored, storage));
+    };
+    if (sharedResponses === undefined) return respond(responses);
+    const previousId = body.previous_response_id ?? undefined;
+    return sharedResponses.open(owner, previousId, referencedItems(body), limit).then(respond);
   });
 
   app.get(
     "/v1/responses/:id",
     describe({ summary: "A stored response.", response }),
-    (request: OneResponse) => {
+    async (request: OneResponse) => {
       if (request.query.stream === "true") throw notStreamed();
-      const { id, response: stored, output } = storedResponse(request);
+      const { id, response: stored, output } = await storedResponse(request);
       return { id, ...stored, output };
     },
   );
 
-  app.get("/v1/responses/:id/input_items", inputItems, (request: OneResponse) =>
-    listItems(inputOf(storedResponse(request)), request.query),
+  app.get("/v1/responses/:id/input_items", inputItems, async (request: OneResponse) =>
+    listItems(inputOf(await storedResponse(request)), request.query),
   );
 
   const deletion = describe({ summary: "Deletes a stored response.", response: deletedResponse });
-  app.delete("/v1/responses/:id", deletion, ({ consumer, params: { id } }: OneResponse) => {
-    if (!responses.delete(consumer.name, id)) throw responseNotFound(id);
+  app.delete("/v1/responses/:id", deletion, async ({ consumer, params: { id } }: OneResponse) => {
+    if (!(await (sharedResponses ?? responses).delete(consumer.name, id))) throw responseNotFound(id);
     return { id, object: "response", deleted: true };
   });
 }

@@ -46,13 +46,18 @@ export function healthRoutes(
   app.get("/ready", readiness, ({ consumer }, reply) => {
     if (gateway.scheduler.draining) return notReady(reply, { reason: "The gateway is shutting down." });
     const result = state.check();
-    if (result.ready) return { status: "ready" };
+    if (result.ready) return { status: "ready", ...sharedStateOf(gateway) };
     const { missing, reason } = result;
     if (reason !== undefined) return notReady(reply, { reason });
     // Names of models are not for everybody.
     if (!keys.isEmpty && !consumer.admin) return notReady(reply, { reason: "Ollama lacks required models." });
     return notReady(reply, { reason: `Ollama lacks required models: ${missing.join(", ")}.`, missing });
   });
+}
+
+/** A gateway is ready without the others: it goes on with its share of slots and limits. */
+function sharedStateOf({ shared }: AppContext): { shared_state?: "up" | "away" } {
+  return shared === undefined ? {} : { shared_state: shared.isUp ? "up" : "away" };
 }
 
 function notReady(reply: FastifyReply, why: { reason: string; missing?: readonly string[] }): object {

@@ -1,0 +1,54 @@
+import * as z from "zod";
+import { deadline, type Definition, parsed, SECOND } from "./env-types.ts";
+
+/** The variables that say where several gateways have their state in common. */
+export const stateVariables = {
+  SHARED_STATE: {
+    schema: parsed(parseStateUrl),
+    allowed: "`memory`, or a URL such as redis://valkey:6379 or rediss://valkey:6379/1, without a password",
+    default: "memory",
+    description:
+      "Valkey or Redis server (7.0 or newer, not a cluster) in which the gateways of a stack share the slots of the " +
+      "Ollama servers, the limits of keys and stored responses. `memory`: this gateway is alone.",
+  },
+  SHARED_STATE_PASSWORD_FILE: {
+    schema: z.string().regex(/^(\/.+)?$/),
+    allowed: "the absolute path of a file",
+    default: "",
+    description:
+      "File with the password of that server, read again for each connection. Empty: it needs none.",
+  },
+  SHARED_STATE_PREFIX: {
+    schema: z.string().regex(/^[\w.:-]{1,64}$/),
+    allowed: "1 to 64 letters, digits, `_`, `.`, `:` and `-`",
+    default: "ollama-stack",
+    description:
+      "What all keys and channels in that server begin with. The gateways of one stack have the same, those of " +
+      "different stacks different ones.",
+  },
+  SHARED_STATE_TIMEOUT_MS: deadline({
+    default: "250",
+    description:
+      "How long that server may take for a command, so how long it can delay a request. A slower one counts as away: " +
+      "the gateway goes on with its share of slots and limits until the server is back.",
+  }),
+  SHARED_STATE_LEASE_MS: deadline({
+    default: `${10 * SECOND}`,
+    description:
+      "How long the slots and requests of a gateway that was killed still count. A gateway says five times in this " +
+      "time that it is there.",
+  }),
+} satisfies Record<string, Definition<unknown>>;
+
+function parseStateUrl(text: string): string {
+  if (text === "memory") return text;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^rediss?:$/.test(url.protocol) || url.hostname === "") {
+    throw new Error("it is neither `memory` nor a URL of Redis");
+  }
+  if (url.password !== "") throw new Error("a password belongs into SHARED_STATE_PASSWORD_FILE");
+  if (!/^\/?\d{0,4}$/.test(url.pathname) || url.search !== "" || url.hash !== "") {
+    throw new Error("its path can only be the number of a database");
+  }
+  return text;
+}
