@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { bundleGateway } from "../../components/resources/gateway-image/bundle.ts";
 import { type FakeOllama, last, token } from "../../test-support/fake-ollama.ts";
 import { errorOf, eventually, hello, readEvents, startFake } from "../../test-support/gateway-harness.ts";
+import { startRedis } from "../../test-support/shared-gateways.ts";
 
 const source = join(import.meta.dirname, "../../gateway/src");
 
@@ -300,5 +301,15 @@ describe("bundled to one file, as in the image", () => {
     server.process.kill("SIGTERM");
     expect(await server.exited).toBe(0);
     expect(await run(join(dist, "healthcheck.cjs"), { PORT: port }).exited).toBe(1);
+  });
+
+  test("it shares its state by the client that is in a file of its own", async () => {
+    const [fake, redis] = await Promise.all([startFake(), startRedis()]);
+    const server = await start(fake, { SHARED_STATE: redis.url }, join(dist, "server.cjs"));
+    await expect
+      .poll(() => fetch(`${server.url}/ready`).then((response) => response.json()))
+      .toMatchObject({ status: "ready", shared_state: "up" });
+    server.process.kill("SIGTERM");
+    expect(await server.exited).toBe(0);
   });
 });

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
-import { buildSync } from "esbuild";
+import { type BuildOptions, buildSync } from "esbuild";
 import { buildConsole } from "../../../console/build.ts";
 import { BundleRecord } from "./bundle-cache.ts";
 
@@ -22,6 +22,9 @@ const modes = { folder: 0o755, file: 0o644 };
 
 // What the bundle depends on and esbuild does not name: what is installed, how it is resolved, and this file.
 const surroundings = ["package.json", "package-lock.json", "tsconfig.json", `${gatewayContext}/package.json`];
+
+/** The client of Valkey and Redis, beside the server that loads it when it needs it. */
+const redisClient = "./redis.cjs";
 
 /** Where the console is in the bundle's folder. */
 const consoleFolder = "console";
@@ -55,22 +58,17 @@ export function bundleGateway(projectRoot: string, outdir = `${gatewayContext}/d
 
 /** Returns the files it made, from the project's folder. */
 function bundle(projectRoot: string, outdir: string, record: BundleRecord): string[] {
-  const { outputFiles, metafile } = buildSync({
+  const options = {
     absWorkingDir: projectRoot,
-    entryPoints: {
-      server: `${gatewayContext}/src/server.ts`,
-      healthcheck: `${gatewayContext}/src/bin/healthcheck.ts`,
-      control: `${gatewayContext}/src/bin/control-client.ts`,
-    },
     outdir,
-    metafile: true,
+    metafile: true as const,
     outExtension: { ".js": ".cjs" },
     bundle: true,
-    write: false,
-    platform: "node",
+    write: false as const,
+    platform: "node" as const,
     target: "node24",
     // As ECMAScript modules, node's own modules are loaded with all that they export: node:http brings a fetch with it.
-    format: "cjs",
+    format: "cjs" as const,
     // What Fastify loads only when it is used, and the gateway does not use.
     external: ["@fastify/ajv-compiler", "@fastify/fast-json-stringify-compiler", "light-my-request"],
     // Leaves out a second, experimental parser of undici's.
@@ -78,18 +76,32 @@ function bundle(projectRoot: string, outdir: string, record: BundleRecord): stri
     // Names stay as they are, so that a stack trace can be read.
     minifyWhitespace: true,
     minifySyntax: true,
-    legalComments: "eof",
-    logLevel: "silent",
+    legalComments: "eof" as const,
+    logLevel: "silent" as const,
+  } satisfies BuildOptions;
+  const programs = buildSync({
+    ...options,
+    entryPoints: {
+      server: `${gatewayContext}/src/server.ts`,
+      healthcheck: `${gatewayContext}/src/bin/healthcheck.ts`,
+      control: `${gatewayContext}/src/bin/control-client.ts`,
+    },
+    alias: { ioredis: redisClient },
+    external: [...options.external, redisClient],
   });
+  const client = buildSync({ ...options, entryPoints: { redis: `${gatewayContext}/src/bin/redis.ts` } });
   const built = buildConsole(projectRoot);
   const outputs = new Map([
-    ...outputFiles.map(({ path, contents }) => [record.nameOf(path), contents] as const),
+    ...[...programs.outputFiles, ...client.outputFiles].map(
+      ({ path, contents }) => [record.nameOf(path), contents] as const,
+    ),
     ...[...built.files].map(([name, contents]) => [join(outdir, consoleFolder, name), contents] as const),
   ]);
   for (const [path, contents] of outputs) writeIfChanged(join(projectRoot, path), contents);
   const files = [...outputs.keys()];
   const inputs = [
-    ...Object.keys(metafile.inputs),
+    ...Object.keys(programs.metafile.inputs),
+    ...Object.keys(client.metafile.inputs),
     ...built.inputs,
     ...surroundings,
     record.nameOf(import.meta.filename),

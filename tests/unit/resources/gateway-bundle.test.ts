@@ -74,8 +74,8 @@ it("is bundled again for another package-lock.json, and another package.json of 
     made.mockClear();
     const undoOne = edit(path, (text) => `${text}\n`);
     bundle();
-    // The gateway and its console.
-    expect(made, path).toHaveBeenCalledTimes(2);
+    // The gateway, its client of Valkey, and its console.
+    expect(made, path).toHaveBeenCalledTimes(3);
     return undoOne;
   });
   for (const each of undo) each();
@@ -143,4 +143,10 @@ it("a bundle can be read by the container's user, whatever umask it or an earlie
   expect(bundle()).toBe(hash);
   expect(modes()).toEqual(["755", "644"]);
   expect(made).not.toHaveBeenCalled();
+});
+
+it("the client of Valkey is in a file of its own, which is loaded where state is shared", async () => {
+  expect(readFileSync(server, "utf8")).toContain('import("./redis.cjs")');
+  const { Redis } = (await import(join(root, "gateway", "dist", "redis.cjs"))) as { readonly Redis: unknown };
+  expect(Redis).toBeTypeOf("function");
 });
