@@ -76,9 +76,9 @@ const project = {
   "scripts/stack": ["cluster", "engine", "host"],
   "scripts/registry": ["host"],
   "scripts/setup": ["engine", "host", "scripts/node", "scripts/stack", "toolchain"],
-  "scripts/update": ["scripts/registry", "engine", "host", "scripts/stack"],
+  "scripts/update": ["cluster", "scripts/registry", "engine", "host", "scripts/stack"],
   "scripts/connect": ["components/config", "engine", "scripts/stack"],
-  "scripts/drift": ["components/config", "engine", "scripts/connect", "scripts/stack"],
+  "scripts/drift": ["cluster", "components/config", "engine", "scripts/connect", "scripts/stack"],
   "scripts/preview": ["engine", "scripts/registry", "scripts/stack"],
   "scripts/keys": ["components/config", "gateway/src/auth", "host", "scripts/stack"],
   "scripts/pin": [
@@ -91,7 +91,15 @@ const project = {
   ],
   "scripts/purge": ["engine", "host", "scripts/stack", "toolchain"],
   "scripts/cli": ["scripts/registry", "host", "scripts/setup", "scripts/stack"],
-  "scripts/doctor": ["components/planning", "engine", "host", "scripts/stack", "toolchain"],
+  "scripts/doctor": [
+    "cluster",
+    "components/config",
+    "components/planning",
+    "engine",
+    "host",
+    "scripts/stack",
+    "toolchain",
+  ],
   "scripts/observe": [
     "cluster",
     "components/config",

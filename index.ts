@@ -6,6 +6,6 @@ const config = refuse(readConfig);
 const { deployStack } =
   config.engine === "docker"
     ? await import("./components/resources/docker/stack.ts")
-    : await import("./components/resources/kubernetes/stack.ts");
+    : await import("./components/resources/kubernetes/deploy.ts");
 
 export default await deployStack(config, import.meta.dirname);

@@ -60,6 +60,14 @@ export function networkNameOf(stack: string, configured: string): string {
   return configured === "" ? `ollama_network_${shortStackName(stack)}` : configured;
 }
 
+/** The namespace of a stack on Kubernetes: as the config says, or after the stack where that leaves it empty. */
+export function clusterNamespace(stack: string, configured: string): string {
+  const name = shortStackName(stack)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]/g, "-");
+  return configured === "" ? `${project}-${name}`.slice(0, 63) : configured;
+}
+
 /** The names of so many of a kind: the first has the plain one, so that it stays what it is when others come. */
 export function replicas(name: string, count: number): string[] {
   return Array.from({ length: count }, (_, i) => (i === 0 ? name : `${name}-${String(i + 1)}`));

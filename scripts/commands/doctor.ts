@@ -1,5 +1,6 @@
 // npm run doctor: checks what a stack needs on this machine, and says what to do. It changes and installs nothing.
 import { command } from "../cli/command.ts";
+import { checkCluster } from "../doctor/cluster.ts";
 import { checkContainers } from "../doctor/containers.ts";
 import { checkEngine } from "../doctor/engine.ts";
 import { type Finding, format, runChecks } from "../doctor/finding.ts";
@@ -9,7 +10,7 @@ import { checkState } from "../doctor/state.ts";
 import { engineEnvironment } from "../../engine/docker-cli.ts";
 import { remembered } from "../setup/probes.ts";
 import { settingsFor } from "../stack/settings.ts";
-import { engineOf, keepStackFile, stackFile } from "../stack/stack-file.ts";
+import { engineOf, isOnCluster, keepStackFile, stackFile } from "../stack/stack-file.ts";
 
 await command("doctor", async ({ options }) => {
   const source = options.tools ?? options.world ?? remembered();
@@ -24,10 +25,12 @@ await command("doctor", async ({ options }) => {
     machine: checkMachine,
     disk: checkDisk,
     proxy: () => checkProxy(environment),
-    "Docker engine": () => checkEngine(engine, stack, settings),
+    ...(isOnCluster(stack)
+      ? { cluster: () => checkCluster(stack, settings) }
+      : { "Docker engine": () => checkEngine(engine, stack, settings) }),
     network: checkSites,
     state: () => checkState(stack, settings, environment),
-    containers: () => checkContainers(stack),
+    ...(isOnCluster(stack) ? {} : { containers: () => checkContainers(stack) }),
   };
   const findings = await runChecks(checks);
   console.log(options.json === true ? JSON.stringify({ stack, findings }, null, 2) : format(findings));

@@ -1,22 +1,33 @@
 // npm run drift: compares what runs with what was deployed. Exit code 0 when it is the same, 2 when it is not.
 import { type Deployment, readDeployment } from "../stack/deployment.ts";
+import { findClusterDrift } from "../drift/cluster.ts";
 import { findDrift } from "../drift/find.ts";
 import { mend } from "../drift/repair-hints.ts";
 import { report } from "../drift/report.ts";
 import { reportDifferences } from "../drift/report-metric.ts";
 import { withStackUrls } from "../connect/with-stack-urls.ts";
+import { openCluster } from "../stack/cluster-outputs.ts";
 import { parseOutputs } from "../stack/outputs.ts";
+import { settingsFor } from "../stack/settings.ts";
+import { isOnCluster } from "../stack/stack-file.ts";
 import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
 
 await command("drift", async ({ options }) => {
-  const { stack, stackOption, env } = await openSession(options);
+  const { stack, stackOption, env } = await openSession({ ...options, isForCluster: true });
   const deployment = await readDeployment(stack, env);
   if (deployment.resources.length === 0)
     throw new Error(`the stack ${stack} is not deployed; bring it up with: npm run up${stackOption}`);
-  const drift = await findDrift(deployment, stackOption);
-  console.log(report(stack, drift, deployment));
-  await tellPrometheus(deployment, drift.differences.length);
+  let drift;
+  if (isOnCluster(stack)) {
+    const { kubectl } = await openCluster(stack, env, settingsFor(stack, []));
+    drift = await findClusterDrift(deployment, kubectl, stackOption);
+    console.log(report(stack, drift, deployment, "objects"));
+  } else {
+    drift = await findDrift(deployment, stackOption);
+    console.log(report(stack, drift, deployment));
+    await tellPrometheus(deployment, drift.differences.length);
+  }
   if (drift.differences.length === 0) return;
   console.log(`\n${mend(drift.differences, stackOption)}`);
   process.exitCode = 2;

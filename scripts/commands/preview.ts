@@ -13,14 +13,11 @@ import { rulesFor, settingsFor } from "../stack/settings.ts";
 
 await command("preview", async ({ options, passed }) => {
   const { stack, env } = await openSession({ ...options, isForCluster: true });
-  if (isOnCluster(stack)) {
-    await openStackToLook(stack, env, passed);
-    await pulumi(["preview", "--diff", "--stack", stack, ...passed], { env, output: "show" });
-    return;
-  }
   const settings = settingsFor(stack, passed);
   const { resources } = await openStackToLook(stack, env, passed);
-  const attached = await attachedToLeaving(stack, resources, (each) => isLeaving(each, stack, settings));
+  const attached = isOnCluster(stack)
+    ? []
+    : await attachedToLeaving(stack, resources, (each) => isLeaving(each, stack, settings));
   const problem = attachedProblem(attached, `npm run up -- --stack ${stack} --disconnect`);
   if (problem !== undefined) {
     console.log(`${heading(stack)}\n\n${describeRefusal([problem])}`);

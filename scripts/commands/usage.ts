@@ -1,26 +1,54 @@
 // npm run usage: what the requests of a month came to, by key and model.
+import { listPods } from "../../cluster/pods.ts";
 import { askEngine, containerState } from "../../engine/docker-cli.ts";
 import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
-import { formatUsage, mergeUsage } from "../observe/usage.ts";
+import { type CountedUsage, formatUsage, mergeUsage } from "../observe/usage.ts";
+import { openCluster } from "../stack/cluster-outputs.ts";
 import { readOutputs } from "../stack/outputs.ts";
+import { settingsFor } from "../stack/settings.ts";
+import { isOnCluster } from "../stack/stack-file.ts";
 
 await command("usage", async ({ options }) => {
   const month = options.month ?? new Date().toISOString().slice(0, 7);
   if (!/^\d{4}-(0[1-9]|1[0-2])$/.test(month))
     throw new Error(`--month is ${month}, which is not a month; write it as in 2026-11`);
-  const { stack, env } = await openSession(options);
+  const { stack, env } = await openSession({ ...options, isForCluster: true });
+  const count = isOnCluster(stack) ? countInCluster : countOnEngine;
+  const said = await count(stack, env, ["node", "/app/control.cjs", "usage", month]);
+  if (said.length === 0)
+    throw new Error(
+      `no gateway of ${stack} runs, which would know the usage; bring it back with: npm run up`,
+    );
+  console.log(formatUsage(month, mergeUsage(said), options.format ?? "table"));
+});
+
+async function countOnEngine(
+  stack: string,
+  env: NodeJS.ProcessEnv,
+  client: readonly string[],
+): Promise<CountedUsage[]> {
   const { replicas } = await readOutputs(stack, env);
   const said = await Promise.all(
     replicas.gateway.map(async (container) => {
       if ((await containerState(container))?.status !== "running") return [];
-      const text = await askEngine(["exec", container, "node", "/app/control.cjs", "usage", month]);
-      return [{ container, text }];
+      return [{ container, text: await askEngine(["exec", container, ...client]) }];
     }),
   );
-  if (said.flat().length === 0)
-    throw new Error(
-      `no gateway of ${stack} runs, which would know the usage; bring it back with: npm run up`,
-    );
-  console.log(formatUsage(month, mergeUsage(said.flat()), options.format ?? "table"));
-});
+  return said.flat();
+}
+
+async function countInCluster(
+  stack: string,
+  env: NodeJS.ProcessEnv,
+  client: readonly string[],
+): Promise<CountedUsage[]> {
+  const { kubectl } = await openCluster(stack, env, settingsFor(stack, []));
+  const pods = (await listPods(kubectl, "app=gateway")).filter(({ running }) => running.includes("gateway"));
+  return await Promise.all(
+    pods.map(async ({ name: container }) => ({
+      container,
+      text: await kubectl.run(["exec", container, "--container=gateway", "--", ...client]),
+    })),
+  );
+}

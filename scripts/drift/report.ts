@@ -3,9 +3,14 @@ import type { Difference } from "./difference.ts";
 import type { Drift } from "./find.ts";
 
 /** What `npm run drift` prints: a line when all is as it was deployed, else each resource with what differs. */
-export function report(stack: string, { differences, compared }: Drift, deployment: Deployment): string {
+export function report(
+  stack: string,
+  { differences, compared }: Drift,
+  deployment: Deployment,
+  kinds = "containers, networks, volumes and images",
+): string {
   if (differences.length === 0)
-    return `no drift: the ${String(compared)} containers, networks, volumes and images of ${stack} are as deployed`;
+    return `no drift: the ${String(compared)} ${kinds} of ${stack} are as deployed`;
   const byResource = Map.groupBy(differences, ({ resource }) => resource);
   const hide = hiding(deployment.secrets);
   const parts = [...byResource].map(([resource, each]) => [resource, ...lines(each, hide)].join("\n"));

@@ -2,7 +2,8 @@ import { parseReference, pinned } from "../registry/image-reference.ts";
 import { RegistryError, tagDigest } from "../registry/manifests.ts";
 
 /** Keys of the config that hold an image that a stack has, with that edge and monitoring or none. */
-export function imageKeys(edge: unknown, monitoring: unknown): readonly string[] {
+export function imageKeys(edge: unknown, monitoring: unknown, engine?: unknown): readonly string[] {
+  if (engine === "kubernetes") return ["ollamaImage", "gatewayImage"];
   const has = (value: unknown) => value !== undefined && value !== "none";
   return [
     "ollamaImage",

@@ -1,3 +1,4 @@
+import { clusterInterruptions, clusterKinds, clusterName } from "./cluster-steps.ts";
 import { type Found, imageType, resourceOf, type Step } from "./steps.ts";
 
 // What a reader knows of; commands that wait or tidy up are means.
@@ -6,12 +7,13 @@ const kinds: Readonly<Record<string, string>> = {
   "docker:index/network:Network": "network",
   [imageType]: "image",
   "docker:index/volume:Volume": "volume",
+  ...clusterKinds,
 };
 const PULL = /^model-(.+)-pull$/;
 
 // What the program says besides warnings.
 const DOWNLOAD = /^(Model |The models take )/;
-const CHOICE = "gpus is auto";
+const CHOICE = /^(gpus is auto|The model )/;
 
 type Change = "creates" | "changes in place" | "replaces" | "deletes";
 const changes: readonly Change[] = ["creates", "changes in place", "replaces", "deletes"];
@@ -48,7 +50,8 @@ export function describePreview(
   images: readonly string[] = [],
 ): string {
   const told = tell(steps);
-  const lines = [heading(stack), "", ...interruptions(told, staying(steps)), ""];
+  const whom = clusterInterruptions(steps) ?? interruptions(told, staying(steps));
+  const lines = [heading(stack), "", ...whom, ""];
   const list = (title: string, entries: readonly string[]) => {
     if (entries.length > 0) lines.push(title, "", ...entries.map((text) => `- ${text}`), "");
   };
@@ -67,7 +70,7 @@ export function describePreview(
   list(
     "What to know:",
     said.flatMap(({ text, severity }) =>
-      !DOWNLOAD.test(text) && (severity === "warning" || text.startsWith(CHOICE)) ? [text] : [],
+      !DOWNLOAD.test(text) && (severity === "warning" || CHOICE.test(text)) ? [text] : [],
     ),
   );
   return lines.join("\n").trimEnd();
@@ -81,14 +84,18 @@ export function heading(stack: string): string {
 function tell(steps: readonly Step[]): Told[] {
   const told = new Map<string, Told>();
   for (const step of steps) {
-    const { op, urn, replaceReasons, diffReasons, newState, oldState } = step;
+    const { op, urn, replaceReasons, diffReasons, detailedDiff, newState, oldState } = step;
     const change = changeOf[op];
     const { type, name } = resourceOf(step);
     const model = PULL.exec(name)?.[1];
     const kind = model === undefined ? kinds[type] : "model";
     if (change === undefined || kind === undefined) continue;
-    const because = new Set([...(told.get(urn)?.because ?? []), ...(replaceReasons ?? diffReasons ?? [])]);
-    const given = (newState ?? oldState)?.inputs?.["name"];
+    // The provider of clusters tells paths only.
+    const paths = type in clusterKinds ? Object.keys(detailedDiff ?? {}) : [];
+    const reasons = replaceReasons ?? diffReasons ?? paths;
+    const because = new Set([...(told.get(urn)?.because ?? []), ...reasons]);
+    const inputs = (newState ?? oldState)?.inputs;
+    const given = inputs?.["name"] ?? clusterName(inputs);
     told.set(urn, {
       what: `${kind} \`${model ?? (typeof given === "string" ? given : name)}\``,
       change,

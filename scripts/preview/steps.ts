@@ -6,6 +6,8 @@ const step = z.object({
   urn: z.string(),
   replaceReasons: z.array(z.string()).nullish(),
   diffReasons: z.array(z.string()).nullish(),
+  /** By the path of what differs. */
+  detailedDiff: z.record(z.string(), z.unknown()).nullish(),
   newState: state,
   oldState: state,
 });

@@ -1,5 +1,8 @@
+import { Kubectl } from "../../cluster/kubectl.ts";
+import { clusterOf } from "../stack/cluster-outputs.ts";
 import type { Deployment } from "../stack/deployment.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
+import { settingsFor } from "../stack/settings.ts";
 import { lockedUpdate } from "./locked-update.ts";
 import { openStack } from "./recovery.ts";
 
@@ -39,6 +42,8 @@ export function refuseFromCluster(
 /** Brings a stack up in its cluster. What somebody changed by hand is read first, and goes back to what the stack says. */
 export async function upInCluster(on: ClusterStack): Promise<void> {
   const { stack, stackOption, env, passed } = on;
+  // The program checks the cluster, too, but the state is read from it before: a provider fails in many words.
+  await new Kubectl(clusterOf(settingsFor(stack, passed), "")).run(["version", "--output=json"]);
   const found = await openStack(stack, env, passed);
   refuseFromDocker(found, on);
   const refresh = found.resources.length > 0 ? ["--refresh"] : [];

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { delimiter, dirname } from "node:path";
+import { writeFileSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Kubectl } from "../../cluster/kubectl.ts";
 import { withForward } from "../../cluster/port-forward.ts";
@@ -118,3 +119,107 @@ describe("npm run smoke", () => {
     expect(await succeed("smoke")).toMatch(/^\d\d passed, 0 failed$/m);
   });
 });
+
+describe("npm run usage", () => {
+  it("has what the requests of the tests before came to", async () => {
+    expect(await succeed("usage")).toMatch(new RegExp(`^ada +${model} +[1-9]`, "m"));
+  });
+});
+
+describe("npm run doctor", () => {
+  it("finds the cluster fit, and its pods ready", async () => {
+    const { output } = await run("doctor");
+    expect(output).toMatch(/^ok +cluster +Kubernetes 1\.\d+, namespace ollama-stack-k8s-commands$/m);
+    expect(output).toMatch(/^ok +cluster +rights, storage class and nodes are as the stack needs them$/m);
+    expect(output).toMatch(/^ok +pod +ollama-0 on n[12]: ready, restarted 0 times$/m);
+  });
+});
+
+describe("npm run drift", () => {
+  it("finds nothing after an update", async () => {
+    expect(await succeed("drift")).toMatch(/^no drift: the \d+ objects of k8s-commands are as deployed$/m);
+  });
+
+  it("finds what kubectl has changed, and npm run up takes back what is the stack's", async () => {
+    await kubectl.run(["delete", "poddisruptionbudget", "ollama"]);
+    await kubectl.run(["set", "env", "deployment/gateway", "FOO=bar"]);
+    const { code, output } = await run("drift");
+    expect(code, output).toBe(2);
+    expect(output).toMatch(/^PodDisruptionBudget ollama\n +state +expected there\n +actual +removed$/m);
+    expect(output).toMatch(
+      /^Deployment gateway\n +spec\.template\.spec\.containers\[gateway\]\.env\[FOO\] +expected none\n +actual +bar$/m,
+    );
+    expect(output).toContain("remove what was added with: kubectl edit deployment.apps gateway");
+    await kubectl.run(["set", "env", "deployment/gateway", "FOO-"]);
+    await succeed("up");
+    await succeed("drift");
+  });
+});
+
+describe("npm run preview", () => {
+  it("says what the next update changes, and what a new pod will pull", async () => {
+    project.configure({ ollamaReplicas: 2 });
+    const output = await succeed("preview");
+    expect(output).toContain("- StatefulSet `ollama`, because of spec.replicas");
+    expect(output).toMatch(
+      /^- Model smollm2:135m: it will be pulled in ollama-1, 98\.4 MB, digest e93533fa695d$/m,
+    );
+  });
+
+  it.each([
+    ["storageClass", "fast", "storageClass is fast, but the cluster has no storage class."],
+    ["nodeSelector", { pool: "gpu" }, "No node has the labels pool=gpu of nodeSelector."],
+    [
+      "ollamaReplicas",
+      3,
+      "ollamaReplicas is 3, and each pod of Ollama needs a node of its own, but only 2 nodes",
+    ],
+    ["kubeContext", "nope", "kubeContext is nope, but "],
+    ["models", pinned(), `Model ${model}: its digest must be ${"0".repeat(64)}, but `],
+  ])("refuses what the cluster cannot have: %s", async (name, value, reason) => {
+    const before = project.configured(name);
+    project.configure({ [name]: value });
+    const { code, output } = await run("preview");
+    project.configure({ [name]: before });
+    expect(code, output).toBe(1);
+    expect(output).toContain("**Refused**: an update would change nothing.");
+    expect(output).toContain(`- ${reason}`);
+  });
+});
+
+describe("npm run up", () => {
+  it("changes nothing where a right is missing, and says which", async () => {
+    project.configure({ ollamaReplicas: 1, kubeconfig: unprivileged() });
+    const { code, output } = await run("up");
+    project.configure({ kubeconfig: cluster?.kubeconfig });
+    expect(code, output).not.toBe(0);
+    expect(output).toMatch(/The cluster does not let you .*create.* namespaces; /);
+    await succeed("drift");
+  });
+});
+
+describe("npm run destroy", () => {
+  it("takes the namespace with all that is in it", async () => {
+    await succeed("destroy", "--yes");
+    expect(await kubectl.run(["get", "namespaces", "--output=name"])).not.toContain(namespace);
+  });
+});
+
+/** The models, with a digest that their registry does not have. */
+function pinned(): unknown {
+  const models = project.configured("models") as object[];
+  return models.map((each) => ({ ...each, digest: "0".repeat(64) }));
+}
+
+/** A kubeconfig for an account of the cluster without any rights. */
+function unprivileged(): string {
+  if (cluster === undefined) throw new Error("the cluster does not run");
+  const file = join(project.folder, "unprivileged");
+  const config = JSON.parse(cluster.kubectl(["config", "view", "--raw", "--output=json"])) as {
+    users: { user: object }[];
+  };
+  const token = cluster.kubectl(["create", "token", "default", "--namespace=default"]).trim();
+  for (const user of config.users) user.user = { token };
+  writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
+  return file;
+}

@@ -42,9 +42,11 @@ export interface InspectionContext {
   readonly records: ReadonlyMap<string, ModelRecord>;
   /** The volume that the server is to have in place of the one that these were installed in, if that is another. */
   readonly newVolume?: string | undefined;
-  readonly upstream: ModelRegistryClient;
+  readonly upstream: Pick<ModelRegistryClient, "ask">;
   /** Whether tags that moved are followed. */
   readonly follow: boolean;
+  /** The command that follows one; an update with an option unless given. */
+  readonly followBy?: string;
 }
 
 /** Looks at one model: what is there, what the last update knew, what its source has now. */
@@ -95,7 +97,7 @@ export async function inspectModel(model: ModelConfig, around: InspectionContext
     moved:
       move === undefined || around.follow
         ? undefined
-        : `Model ${name}: its tag moved in the registry, from ${short(move.from)} to ${short(move.to)}. It stays as it is; to follow: npm run up -- --update-models`,
+        : `Model ${name}: its tag moved in the registry, from ${short(move.from)} to ${short(move.to)}. It stays as it is; to follow: ${around.followBy ?? "npm run up -- --update-models"}`,
     silent: upstream !== undefined && "silent" in upstream ? upstream.silent : undefined,
   };
 }

@@ -1,7 +1,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { project, shortStackName } from "../../../engine/names.ts";
+import { clusterNamespace } from "../../../engine/names.ts";
 import type { GivenConfig } from "../../config/keys.ts";
 import { GatewayPods } from "./gateway.ts";
 import { clusterProvider, ClusterObject } from "./objects.ts";
@@ -13,7 +13,7 @@ const installed = z.array(z.object({ name: z.string(), digest: z.string(), size:
 /** Declares a stack on a cluster of Kubernetes, and returns its outputs. */
 export function deployStack(config: GivenConfig) {
   const provider = clusterProvider(config);
-  const namespace = config.namespace === "" ? defaultNamespace() : config.namespace;
+  const namespace = clusterNamespace(pulumi.getStack(), config.namespace);
   const options = { provider };
   const place = new ClusterObject(
     "Namespace",
@@ -58,10 +58,4 @@ export function deployStack(config: GivenConfig) {
         .map(({ name, digest, size }) => ({ model: name, digest, sizeBytes: size })),
     ),
   };
-}
-
-function defaultNamespace(): string {
-  return `${project}-${shortStackName(pulumi.getStack())
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9-]/g, "-")}`.slice(0, 63);
 }

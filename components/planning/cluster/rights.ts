@@ -1,0 +1,75 @@
+import { z } from "zod";
+import type { Kubectl } from "../../../cluster/kubectl.ts";
+
+/** A right in a cluster, as a rule of a Role has it. */
+interface Right {
+  readonly group: string;
+  readonly resource: string;
+  readonly verbs: readonly string[];
+}
+
+const change = ["get", "list", "watch", "create", "patch", "delete"] as const;
+
+/** What whoever updates a stack needs in its namespace. docs/kubernetes.md has it as a Role. */
+export const namespaceRights: readonly Right[] = [
+  { group: "", resource: "configmaps", verbs: change },
+  { group: "", resource: "secrets", verbs: change },
+  { group: "", resource: "services", verbs: change },
+  { group: "", resource: "pods", verbs: ["get", "list", "watch", "patch"] },
+  { group: "", resource: "pods/exec", verbs: ["get", "create"] },
+  { group: "apps", resource: "deployments", verbs: change },
+  { group: "apps", resource: "statefulsets", verbs: change },
+  { group: "networking.k8s.io", resource: "networkpolicies", verbs: change },
+  { group: "policy", resource: "poddisruptionbudgets", verbs: change },
+];
+
+/** What it needs in the cluster: the stack makes its namespace. docs/kubernetes.md has it as a ClusterRole. */
+export const clusterRights: readonly Right[] = [
+  { group: "", resource: "namespaces", verbs: ["get", "list", "watch", "create", "patch", "delete"] },
+];
+
+const review = z.object({
+  spec: z.object({
+    resourceAttributes: z.object({
+      group: z.string().default(""),
+      resource: z.string(),
+      subresource: z.string().optional(),
+      verb: z.string(),
+    }),
+  }),
+  status: z.object({ allowed: z.boolean().default(false) }),
+});
+
+/** The rights that are missing, such as "create and patch secrets". @throws ClusterError */
+export async function missingRights(kubectl: Kubectl, namespace: string): Promise<string[]> {
+  const needed = [
+    ...clusterRights.map((right) => ({ ...right, inside: {} })),
+    ...namespaceRights.map((right) => ({ ...right, inside: { namespace } })),
+  ];
+  const items = needed.flatMap(({ group, resource: path, verbs, inside }) => {
+    const [resource, subresource] = path.split("/");
+    const attributes = { ...inside, group, resource, ...(subresource === undefined ? {} : { subresource }) };
+    return verbs.map((verb) => ({
+      apiVersion: "authorization.k8s.io/v1",
+      kind: "SelfSubjectAccessReview",
+      spec: { resourceAttributes: { ...attributes, verb } },
+    }));
+  });
+  const list = JSON.stringify({ apiVersion: "v1", kind: "List", items });
+  const command = ["create", "--validate=false", "--filename=-", "--output=json"];
+  const text = await kubectl.run(command, { input: list });
+  // One object after the other.
+  const reviews = z.array(review).parse(JSON.parse(`[${text.trim().replaceAll(/^\}\n\{/gm, "},\n{")}]`));
+  const refused = new Map<string, string[]>();
+  for (const { spec, status } of reviews) {
+    if (status.allowed) continue;
+    const { resource, subresource, verb } = spec.resourceAttributes;
+    const path = subresource === undefined ? resource : `${resource}/${subresource}`;
+    refused.set(path, [...(refused.get(path) ?? []), verb]);
+  }
+  return [...refused].map(([path, verbs]) => `${listed(verbs)} ${path}`);
+}
+
+function listed(words: readonly string[]): string {
+  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(", ")} and ${words.at(-1) ?? ""}`;
+}

@@ -1,0 +1,15 @@
+import * as pulumi from "@pulumi/pulumi";
+import { clusterNamespace } from "../../../engine/names.ts";
+import type { GivenConfig } from "../../config/keys.ts";
+import { refuseUnfit } from "../../planning/cluster/preflight.ts";
+import { planPodModels } from "../../planning/cluster/pod-models.ts";
+import { deployStack as declareStack } from "./stack.ts";
+
+/** Checks the cluster, says what the pods will pull, then declares the stack, and returns its outputs. */
+export async function deployStack(config: GivenConfig) {
+  const namespace = clusterNamespace(pulumi.getStack(), config.namespace);
+  const { ollamaReplicas: replicas } = config;
+  await refuseUnfit({ ...config, namespace, replicas });
+  await planPodModels(config, namespace, replicas);
+  return declareStack(config);
+}

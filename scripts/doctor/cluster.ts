@@ -1,0 +1,86 @@
+import { z } from "zod";
+import { ClusterError, Kubectl } from "../../cluster/kubectl.ts";
+import { listPods } from "../../cluster/pods.ts";
+import { kubernetesKeys } from "../../components/config/kubernetes-keys.ts";
+import { inspectCluster } from "../../components/planning/cluster/preflight.ts";
+import { clusterNamespace } from "../../engine/names.ts";
+import { clusterOf } from "../stack/cluster-outputs.ts";
+import type { Settings } from "../stack/settings.ts";
+import { type Finding, ok, problem, warning } from "./finding.ts";
+
+const client = z.object({ clientVersion: z.object({ gitVersion: z.string() }) });
+
+/** kubectl, the cluster, what a stack with these settings needs of it, and the stack's pods. */
+export async function checkCluster(stack: string, settings: Settings): Promise<Finding[]> {
+  const text = (key: string) => {
+    const value = settings(key);
+    return typeof value === "string" ? value : "";
+  };
+  const namespace = clusterNamespace(stack, text("namespace"));
+  const kubectl = new Kubectl(clusterOf(settings, namespace));
+  try {
+    const { clientVersion } = client.parse(
+      JSON.parse(await kubectl.run(["version", "--client", "--output=json"])),
+    );
+    const found = await inspectCluster({
+      kubeconfig: text("kubeconfig"),
+      kubeContext: text("kubeContext"),
+      namespace,
+      storageClass: text("storageClass"),
+      replicas: Number(settings("ollamaReplicas")),
+      nodeSelector: kubernetesKeys.nodeSelector.parse(structured(settings("nodeSelector"))),
+      tolerations: kubernetesKeys.tolerations.parse(structured(settings("tolerations"))),
+    });
+    return [
+      ok("kubectl", clientVersion.gitVersion),
+      ok("cluster", `Kubernetes ${found.version}, namespace ${namespace}`),
+      ...found.problems.map((line) => split(line, problem)),
+      ...found.warnings.map((line) => split(line, warning)),
+      ...(found.problems.length === 0
+        ? [ok("cluster", "rights, storage class and nodes are as the stack needs them")]
+        : []),
+      await checkMetrics(kubectl),
+      ...(await checkPods(kubectl)),
+    ];
+  } catch (error) {
+    if (!(error instanceof ClusterError)) throw error;
+    return [split(error.message, problem)];
+  }
+}
+
+/** `pulumi config set` writes it as text. */
+function structured(value: unknown): unknown {
+  return typeof value === "string" ? JSON.parse(value) : value;
+}
+
+/** A sentence for what is wrong, and the rest for what to do. */
+function split(message: string, make: typeof problem): Finding {
+  const end = message.search(/\. (?=[A-Z])/);
+  return end === -1
+    ? make("cluster", message, "See docs/kubernetes.md.")
+    : make("cluster", message.slice(0, end), message.slice(end + 2));
+}
+
+async function checkMetrics(kubectl: Kubectl): Promise<Finding> {
+  try {
+    await kubectl.run(["get", "--raw=/apis/metrics.k8s.io/v1beta1"]);
+    return ok("metrics", "the cluster has a metrics API: kubectl top works");
+  } catch (error) {
+    if (!(error instanceof ClusterError)) throw error;
+    return ok(
+      "metrics",
+      "the cluster has no metrics API, which only kubectl top and autoscaling by CPU need",
+    );
+  }
+}
+
+async function checkPods(kubectl: Kubectl): Promise<Finding[]> {
+  const pods = await listPods(kubectl);
+  return pods.map(({ name, node, isReady, waiting, restarts, wasOutOfMemory }) => {
+    const found = `${name} on ${node ?? "no node"}: ${isReady ? "ready" : (waiting ?? "not ready")}, restarted ${String(restarts)} times`;
+    if (wasOutOfMemory)
+      return warning("pod", `${found}, once out of memory`, "Raise its memory, such as ollamaMemoryMiB.");
+    if (!isReady) return warning("pod", found, "npm run status shows what it waits for.");
+    return ok("pod", found);
+  });
+}

@@ -1,0 +1,86 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { checkNodes, type NodeDemand, nodeList } from "../../../components/planning/cluster/nodes.ts";
+
+// The two nodes of the tests' cluster.
+const { items } = nodeList.parse(JSON.parse(readFileSync("tests/unit/cluster/recorded/nodes.json", "utf8")));
+const [one, two] = items;
+if (one === undefined || two === undefined) throw new Error("two nodes were recorded");
+type Node = typeof one;
+const demand = (more: Partial<NodeDemand>): NodeDemand => ({
+  replicas: 1,
+  nodeSelector: {},
+  tolerations: [],
+  ...more,
+});
+const tainted = (node: Node, key: string, effect = "NoSchedule"): Node => ({
+  ...node,
+  spec: { ...node.spec, taints: [{ key, value: "", effect }] },
+});
+const withGpus = (node: Node, count: string): Node => ({
+  ...node,
+  status: { ...node.status, allocatable: { ...node.status.allocatable, "nvidia.com/gpu": count } },
+});
+const gpuRequest = { resource: "nvidia.com/gpu", count: 2 };
+
+describe("nodes", () => {
+  it.each<[string, readonly Node[], Partial<NodeDemand>]>([
+    ["one for each pod", items, { replicas: 2 }],
+    ["those with the labels", items, { nodeSelector: { "kubernetes.io/hostname": "n2" } }],
+    [
+      "those whose taint is tolerated",
+      [tainted(one, "gpu")],
+      { tolerations: [{ key: "gpu", operator: "Exists" }] },
+    ],
+    ["those that had rather have others", [tainted(one, "gpu", "PreferNoSchedule")], {}],
+    ["those with GPUs", [one, withGpus(two, "4")], { gpuRequest }],
+  ])("are found: %s", (_what, nodes, wanted) => {
+    expect(checkNodes(nodes, demand(wanted))).toEqual({ problems: [], warnings: [] });
+  });
+
+  it.each<[string, readonly Node[], Partial<NodeDemand>, string]>([
+    [
+      "fewer than pods",
+      items,
+      { replicas: 3 },
+      "ollamaReplicas is 3, and each pod of Ollama needs a node of its own, but only 2 nodes can take it. Lower ollamaReplicas, or add nodes.",
+    ],
+    [
+      "none with the labels",
+      items,
+      { nodeSelector: { pool: "gpu", zone: "a" } },
+      "No node has the labels pool=gpu, zone=a of nodeSelector. Change it to labels that nodes have: kubectl get nodes --show-labels lists them.",
+    ],
+    [
+      "none whose taint is tolerated",
+      items.map((node) => tainted(node, "gpu")),
+      { tolerations: [{ key: "other", operator: "Exists" }] },
+      "Every node that Ollama may run on has a taint that it does not tolerate, such as gpu:NoSchedule. Add it to tolerations, or choose other nodes by nodeSelector.",
+    ],
+    [
+      "none with a device plugin",
+      items,
+      { gpuRequest },
+      "No node that Ollama may run on offers nvidia.com/gpu. Install the device plugin of its GPUs in the cluster, or set gpus to none.",
+    ],
+    [
+      "none with so many GPUs",
+      [withGpus(one, "1"), two],
+      { gpuRequest },
+      "Each pod requests 2 of nvidia.com/gpu, but no node offers more than 1. Lower gpusPerPod.",
+    ],
+  ])("are too few: %s", (_what, nodes, wanted, problem) => {
+    expect(checkNodes(nodes, demand(wanted))).toEqual({ problems: [problem], warnings: [] });
+  });
+
+  it("that are down or closed are warned of, for that may pass", () => {
+    const down: Node = {
+      ...tainted(one, "node.kubernetes.io/unreachable", "NoExecute"),
+      status: { ...one.status, conditions: [{ type: "Ready", status: "Unknown" }] },
+    };
+    const closed: Node = { ...two, spec: { ...two.spec, unschedulable: true } };
+    const found = checkNodes([down, closed], demand({ replicas: 2 }));
+    expect(found.problems).toEqual([]);
+    expect(found.warnings[0]).toMatch(/^Not ready or closed for new pods: n1, n2\./);
+  });
+});

@@ -1,0 +1,100 @@
+import { readFileSync } from "node:fs";
+import { afterAll, describe, expect, it } from "vitest";
+import { Kubectl } from "../../../cluster/kubectl.ts";
+import { findClusterDrift } from "../../../scripts/drift/cluster.ts";
+import { compareObject } from "../../../scripts/drift/cluster-object.ts";
+import { parseDeployment } from "../../../scripts/stack/deployment.ts";
+import { FakeDocker } from "../../../test-support/fake-docker.ts";
+
+// The state, and what kubectl printed of the same objects, were recorded with the cluster of the tests.
+
+const read = (name: string) => readFileSync(`tests/unit/cluster/recorded/${name}.json`, "utf8");
+const program = new FakeDocker("kubectl");
+afterAll(() => {
+  program.remove();
+});
+const kubectl = new Kubectl({ kubeconfig: "", context: "", namespace: "llm" });
+const deployment = parseDeployment(`{"deployment": {"resources": ${read("deployed")}}}`);
+const get = (what: string) => `--namespace=llm get ${what} --output=json`;
+const asDeployed = {
+  [get("statefulset.apps ollama")]: read("statefulset"),
+  [get("deployment.apps gateway")]: read("deployment"),
+  [get("secret gateway-keys")]: read("secret"),
+};
+
+describe("npm run drift, of a stack on Kubernetes, finds", () => {
+  it("nothing in objects that are as the provider left them", async () => {
+    program.tell(asDeployed);
+    expect(await findClusterDrift(deployment, kubectl, "")).toEqual({ differences: [], compared: 3 });
+  });
+
+  it("what kubectl scale and kubectl set env have changed", async () => {
+    program.tell({
+      ...asDeployed,
+      [get("statefulset.apps ollama")]: read("statefulset-drifted"),
+      [get("deployment.apps gateway")]: read("deployment-drifted"),
+    });
+    const { differences } = await findClusterDrift(deployment, kubectl, "");
+    expect(differences).toMatchObject([
+      {
+        resource: "StatefulSet ollama",
+        property: "spec.replicas",
+        expected: "1",
+        actual: "2",
+        repair: "refresh",
+      },
+      {
+        resource: "Deployment gateway",
+        property: "spec.template.spec.containers[gateway].env[FOO]",
+        expected: "none",
+        actual: "bar",
+        // The API server leaves it to who added it.
+        repair: {
+          byHand: "remove what was added with: kubectl edit deployment.apps gateway --namespace llm",
+        },
+      },
+    ]);
+  });
+
+  it("a Secret that was removed, and one that was changed without its content", async () => {
+    program.tell({
+      ...asDeployed,
+      [get("secret gateway-keys")]: {
+        fails: 'Error from server (NotFound): secrets "gateway-keys" not found',
+      },
+    });
+    expect((await findClusterDrift(deployment, kubectl, "")).differences).toMatchObject([
+      { resource: "Secret gateway-keys", property: "state", expected: "there", actual: "removed" },
+    ]);
+    const changed = read("secret").replace(/"api-keys": ".*"/, '"api-keys": "bWFsbG9yeQ=="');
+    program.tell({ ...asDeployed, [get("secret gateway-keys")]: changed });
+    expect((await findClusterDrift(deployment, kubectl, "")).differences).toMatchObject([
+      {
+        resource: "Secret gateway-keys",
+        property: "data.api-keys",
+        expected: "as deployed",
+        actual: "changed",
+      },
+    ]);
+  });
+});
+
+describe("of two values of an object", () => {
+  it.each([
+    ["a quantity in another unit", { memory: "1024Mi" }, { memory: "1Gi" }],
+    ["what the API server leaves out", { a: "", b: [], c: {}, d: null }, {}],
+    ["what the stack leaves to the cluster", { a: 1 }, { a: 1, b: 2 }],
+    ["named entries in another order", [{ name: "a" }, { name: "b" }], [{ name: "b" }, { name: "a" }]],
+  ])("no difference is made of %s", (_what, declared, actual) => {
+    expect(compareObject(declared, actual)).toEqual([]);
+  });
+
+  it.each([
+    ["a quantity", { memory: "1024Mi" }, { memory: "2Gi" }, ["memory", "1024Mi", "2Gi"]],
+    ["a value that is gone", { a: 1 }, {}, ["a", "1", "none"]],
+    ["an entry that is gone", [{ name: "a" }], [], ["[a]", "there", "removed"]],
+    ["a list of texts", { drop: ["ALL"] }, { drop: [] }, ["drop", "ALL", "none"]],
+  ])("a difference is %s", (_what, declared, actual, [path, expected, have]) => {
+    expect(compareObject(declared, actual)).toEqual([{ path, expected, actual: have }]);
+  });
+});
