@@ -1,4 +1,7 @@
+import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { last, token } from "../../../test-support/fake-ollama.ts";
 import {
@@ -149,3 +152,22 @@ test("a gateway whose Redis is never there stops all the same", async () => {
   await gateway.close();
   expect(logged(gateway, AWAY)).toHaveLength(1);
 });
+
+test("a gateway with its state in memory does not load the client of Redis", async () => {
+  const used = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", LOADED_FILES], {
+    cwd: join(import.meta.dirname, "../../.."),
+  });
+  expect(used.stdout).toMatch(/fastify/);
+  expect(used.stdout).not.toMatch(/ioredis/);
+});
+
+const LOADED_FILES = `
+  import { createRequire } from "node:module";
+  import { buildApp } from "./gateway/src/app.ts";
+  import { readConfig } from "./gateway/src/config/config.ts";
+  import { createLog } from "./gateway/src/observability/log.ts";
+  const app = buildApp(readConfig({ LLM_SERVICE_PORT: "1" }), createLog("fatal", { write() {} }));
+  await app.ready();
+  console.log(Object.keys(createRequire("/").cache).join("\\n"));
+  await app.close();
+`;

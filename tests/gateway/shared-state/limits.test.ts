@@ -140,3 +140,26 @@ test("what keys have used is kept for a gateway that comes later, and ends by it
   expect((await ask(third, key)).status).toBe(429);
   expect(Number(await redis.command("PTTL", "ollama-stack:usage:ada"))).toBeGreaterThan(31 * 86_400_000);
 });
+
+test("a client that leaves while Redis has not responded keeps nothing of its key's limits", async () => {
+  const { redis, gateways, key } = await limited("concurrent=1 tokens_per_day=100000");
+  const [gateway] = gateways;
+  redis.pause();
+  const client = new AbortController();
+  const init = {
+    signal: client.signal,
+    headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
+  };
+  const left = expect(ask(gateway, key, hello, init)).rejects.toThrow();
+  // What was sent before these is there when they are answered.
+  for (let n = 0; n < 3; n += 1) await (await fetch(`${gateway.url}/health`)).text();
+  client.abort();
+  await left;
+  redis.resume();
+  await expect.poll(async () => (await ask(gateway, key)).status).toBe(200);
+  const held = async (): Promise<string[]> =>
+    ((await redis.command("HKEYS", "ollama-stack:usage:ada")) as string[]).filter((name) =>
+      name.includes(":"),
+    );
+  await expect.poll(held).toEqual([]);
+});
