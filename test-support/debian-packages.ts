@@ -1,30 +1,51 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { artefact, keyOf } from "../toolchain/cache.ts";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { cacheRoot } from "../host/cache-dir.mjs";
+import { withLock } from "../host/file-lock.mjs";
+import { artefact, artefactPath, keyOf } from "../toolchain/cache.ts";
 
 /**
  * Debian packages, unpacked into a folder that is kept. To be installed means, for a server, to be started for this whole
  * machine.
  *
  * @param name of the folder
+ * @param withLibraries unpacks the libraries as well that they need and not every Debian has
  */
-export function unpackedPackages(name: string, packages: readonly string[]): Promise<string> {
-  return artefact(name, keyOf([readFileSync("/etc/debian_version"), ...packages]), (partial) => {
-    const options = { cwd: partial, stdio: "ignore" } as const;
-    try {
-      execFileSync("apt-get", ["download", ...packages], options);
-    } catch {
-      // The machine's lists may be missing or old.
-      execFileSync("apt-get", ["update"], options);
-      execFileSync("apt-get", ["download", ...packages], options);
-    }
-    execFileSync("sh", ["-c", 'for each in *.deb; do dpkg-deb --extract "$each" . || exit 1; done'], options);
-    return Promise.resolve();
-  });
+export async function unpackedPackages(
+  name: string,
+  packages: readonly string[],
+  withLibraries = false,
+): Promise<string> {
+  const key = keyOf([readFileSync("/etc/debian_version"), ...packages, String(withLibraries)]);
+  const known = artefactPath(name, key);
+  if (existsSync(known)) return known;
+  // Test files run side by side.
+  return withLock(
+    join(cacheRoot(), `${name}.lock`),
+    () => undefined,
+    () =>
+      artefact(name, key, (partial) => {
+        try {
+          unpack(partial, packages, withLibraries);
+        } catch {
+          // The machine's lists may be missing or old.
+          execFileSync("apt-get", ["update"], { stdio: "ignore" });
+          unpack(partial, packages, withLibraries);
+        }
+        return Promise.resolve();
+      }),
+  );
 }
 
-/** The libraries that a package needs and that are no part of every Debian. */
-export function librariesOf(name: string): string[] {
+function unpack(folder: string, packages: readonly string[], withLibraries: boolean): void {
+  const options = { cwd: folder, stdio: "ignore" } as const;
+  const libraries = withLibraries ? packages.flatMap(librariesOf) : [];
+  execFileSync("apt-get", ["download", ...packages, ...libraries], options);
+  execFileSync("sh", ["-c", 'for each in *.deb; do dpkg-deb --extract "$each" . || exit 1; done'], options);
+}
+
+function librariesOf(name: string): string[] {
   const text = execFileSync("apt-cache", ["depends", "--no-recommends", "--no-suggests", name], {
     encoding: "utf8",
   });

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { librariesOf, unpackedPackages } from "./debian-packages.ts";
+import { freePort } from "../host/free-port.ts";
+import { unpackedPackages } from "./debian-packages.ts";
 
 interface Program {
   readonly path: string;
@@ -26,13 +26,17 @@ async function findProgram(): Promise<Program> {
   }
   if (!existsSync("/usr/bin/apt-get"))
     throw new Error("the tests of shared state need redis-server or valkey-server: install one of them");
-  const packages = ["redis-server", "redis-tools"];
-  const folder = await unpackedPackages("redis-server", [...packages, ...packages.flatMap(librariesOf)]);
+  const folder = await unpackedPackages("redis-server", ["redis-server", "redis-tools"], true);
   const libraries = readdirSync(join(folder, "usr", "lib")).map((name) => join(folder, "usr", "lib", name));
   return {
     path: join(folder, "usr", "bin", "redis-server"),
     env: { LD_LIBRARY_PATH: libraries.join(":") },
   };
+}
+
+/** Provides the program, which takes a minute where it is neither installed nor in the cache. */
+export async function fetchRedis(): Promise<void> {
+  await (program ??= findProgram());
 }
 
 /** A Redis on a loopback port of its own. It keeps nothing on disk. */
@@ -70,8 +74,7 @@ export class RedisServer {
 
   /** Starts it, also again after `kill`. */
   async run(): Promise<void> {
-    program ??= findProgram();
-    const { path, env } = await program;
+    const { path, env } = await (program ??= findProgram());
     const settings = ["--bind", "127.0.0.1", "--port", `${this.port}`, "--dir", this.#folder];
     const keepsNothing = ["--save", "", "--appendonly", "no"];
     const password = this.#password === "" ? [] : ["--requirepass", this.#password];
@@ -129,14 +132,4 @@ export class RedisServer {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
   }
-}
-
-/** A loopback port where nobody listens. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
+import { freePort } from "../host/free-port.ts";
 import { type FakeOllama, last, type Step, token } from "./fake-ollama.ts";
 import { eventually, metric, startGateway, type TestGateway } from "./gateway-harness.ts";
-import { freePort, RedisServer } from "./redis-server.ts";
+import { RedisServer } from "./redis-server.ts";
 
 const SERVER = join(import.meta.dirname, "../gateway/src/server.ts");
 

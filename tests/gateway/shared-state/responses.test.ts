@@ -1,8 +1,11 @@
 import { NotFoundError } from "openai";
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { startFake, startGateway, type TestGateway } from "../../../test-support/gateway-harness.ts";
+import { fetchRedis } from "../../../test-support/redis-server.ts";
 import { environmentOf, startRedis, startShared, stateIs } from "../../../test-support/shared-gateways.ts";
+
+beforeAll(fetchRedis, 300_000);
 
 const asked = { model: "m", input: "Hi" };
 

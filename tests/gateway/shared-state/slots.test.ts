@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { last, token } from "../../../test-support/fake-ollama.ts";
 import {
   eventually,
@@ -9,6 +9,7 @@ import {
   startFake,
   type TestGateway,
 } from "../../../test-support/gateway-harness.ts";
+import { fetchRedis } from "../../../test-support/redis-server.ts";
 import {
   knowEachOther,
   Meter,
@@ -16,6 +17,8 @@ import {
   startRedis,
   startShared,
 } from "../../../test-support/shared-gateways.ts";
+
+beforeAll(fetchRedis, 300_000);
 
 const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };
@@ -115,17 +118,18 @@ test("a client that leaves the queue keeps no other gateway from the slot", asyn
 
 test("the slots of a gateway that was killed come free", async () => {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
-  const environment = { SHARED_STATE_LEASE_MS: "1500" };
-  const doomed = await startProcess(redis, [server], environment);
+  const doomed = await startProcess(redis, [server], { SHARED_STATE_LEASE_MS: "2000" });
   server.answersEach(() => (server.received.length === 1 ? [token("x"), "hang"] : undefined));
   const cut = doomed.post(chat, streamed).then(readEvents, () => undefined);
   await server.conversation(0);
+  const taken = (): Promise<unknown> => redis.command("HVALS", `ollama-stack:slots:127.0.0.1:${server.port}`);
+  const environment = { SHARED_STATE_LEASE_MS: "10000" };
   const [gateway] = (await startShared(1, redis, [server], { environment })) as [TestGateway];
-  const waiting = run(gateway);
-  await metric(gateway.url, depth(1));
+  await expect.poll(taken).toEqual(["1"]);
   doomed.kill();
-  expect(await waiting).toBe("[DONE]");
+  expect(await run(gateway)).toBe("[DONE]");
   await cut;
+  await expect.poll(taken).toEqual([]);
 });
 
 test("a gateway that stops gives its slots back, and the others know that it is gone", async () => {
