@@ -175,6 +175,11 @@ export class Project {
     return readOutputs(this.stack, this.env);
   }
 
+  /** Removes the copy with its state, where what was deployed is gone by other means. */
+  forget(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
   /** Takes down what is left and removes the copy. */
   async dispose(): Promise<void> {
     await this.tryPulumi("cancel", "--yes");

@@ -40,6 +40,7 @@ export function count({ left, right }: Two): [number, number] {
 
 interface Hanging {
   readonly port: number;
+  /** Those that a request came on. */
   readonly hung: readonly Socket[];
   /** Leaves the port to another; the connections stay as they are. */
   stopListening(): void;
@@ -48,10 +49,14 @@ interface Hanging {
 /** Takes connections on a port, and answers none. */
 export async function startHanging(port = 0): Promise<Hanging> {
   const hung: Socket[] = [];
-  const server = createServer((socket) => hung.push(socket)).listen(port, "127.0.0.1");
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.once("data", () => hung.push(socket)).on("error", () => socket.destroy());
+  }).listen(port, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => {
-    for (const socket of hung) socket.destroy();
+    for (const socket of sockets) socket.destroy();
     server.close();
   });
   const stopListening = (): void => void server.close();

@@ -12,6 +12,7 @@ import { adminRoutes } from "./admin/routes.ts";
 import { Scheduler } from "./scheduling/scheduler.ts";
 import { authenticate } from "./plugins/auth.ts";
 import { redirectBrowsers } from "./plugins/browser-redirect.ts";
+import { closeWhileDraining } from "./plugins/close-while-draining.ts";
 import { checkHost } from "./plugins/host-check.ts";
 import { checkOrigins } from "./plugins/origin-check.ts";
 import { BackendPool } from "./backends/backend-pool.ts";
@@ -199,6 +200,9 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     }),
     plugin("connection-limits", [], () => {
       connections.limitRequests();
+    }),
+    plugin("close-while-draining", ["connection-limits"], () => {
+      closeWhileDraining(app, () => drainController.isLeaving);
     }),
     plugin("client-address", ["connection-limits"], () => {
       findClientAddress(app, proxies);

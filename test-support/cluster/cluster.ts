@@ -9,7 +9,15 @@ import { clusterParts } from "../../toolchain/cluster-binaries.ts";
 import { makeCertificates } from "./certificates.ts";
 import { dnsImage, dnsObjects } from "./dns.ts";
 import { programImage } from "./images.ts";
-import { addresses, machines, makeNetwork, namespaceOf, removeNetwork } from "./network.ts";
+import {
+  addresses,
+  machines,
+  makeNetwork,
+  namespaceOf,
+  reachServicesThrough,
+  removeNetwork,
+  serviceNetwork,
+} from "./network.ts";
 import { Node, pauseImage, removeControlGroups, whyNoNodes } from "./node.ts";
 import { MachineProcess } from "./process.ts";
 
@@ -80,6 +88,18 @@ export class Cluster {
     this.#load(archive);
   }
 
+  /** Stops the API server, or has it go on; connections to it stay open and get no response meanwhile. */
+  setApiServer(state: "running" | "stopped"): void {
+    this.#controlPlane.get("kube-apiserver")?.signal(state === "running" ? "SIGCONT" : "SIGSTOP");
+  }
+
+  /** The node of a name. */
+  node(name: string): Node {
+    const found = this.nodes.find(({ machine }) => machine.name === name);
+    if (found === undefined) throw new Error(`there is no node ${name}`);
+    return found;
+  }
+
   /** Ends it and removes all that it had. */
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.cut()));
@@ -101,6 +121,8 @@ export class Cluster {
       programImage(this.folder, pauseImage, partBinary(clusterParts.pause)),
       programImage(this.folder, dnsImage, partBinary(clusterParts.coredns)),
     ];
+    const [first] = machines;
+    if (first !== undefined) reachServicesThrough(first);
     await this.#until("the nodes are ready", () => this.#areNodesReady());
     for (const archive of archives) this.#load(archive);
     this.apply(dnsObjects);
@@ -126,7 +148,7 @@ export class Cluster {
       "--bind-address=0.0.0.0",
       "--secure-port=6443",
       `--etcd-servers=${client}`,
-      "--service-cluster-ip-range=10.96.0.0/16",
+      `--service-cluster-ip-range=${serviceNetwork}`,
       `--tls-cert-file=${pki("apiserver.crt")}`,
       `--tls-private-key-file=${pki("apiserver.key")}`,
       `--client-ca-file=${pki("ca.crt")}`,
@@ -217,8 +239,9 @@ export class Cluster {
   }
 
   #removeLeftovers(): void {
-    removeNetwork();
+    // First: it fails while another cluster runs.
     removeControlGroups();
+    removeNetwork();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -8,6 +8,9 @@ const hostLink = "os-cluster";
 
 export const addresses = { controlPlane: "198.19.77.10", host: "198.19.77.254" };
 
+/** The addresses of services. */
+export const serviceNetwork = "10.96.0.0/16";
+
 export interface Machine {
   readonly name: string;
   readonly address: string;
@@ -54,6 +57,16 @@ export function makeNetwork(): void {
   ip("address", "add", `${addresses.host}/24`, "dev", hostLink);
   ip("link", "set", hostLink, "up");
   plug("host");
+}
+
+/** Has this host reach the cluster's services as a machine of the cluster's network does, through one of the nodes. */
+export function reachServicesThrough({ address }: Machine): void {
+  ip("route", "replace", serviceNetwork, "via", address, "dev", hostLink);
+}
+
+/** Pulls the plug of a machine's network, or puts it back. */
+export function setPlug({ name }: Machine, state: "up" | "down"): void {
+  ip("-n", namespaceOf("switch"), "link", "set", name, state);
 }
 
 /** Removes what there is, of a run that was killed, too. */

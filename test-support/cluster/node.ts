@@ -1,11 +1,20 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { stringify } from "yaml";
 import { partBinary } from "../../toolchain/binaries.ts";
 import { clusterParts, networkPlugins } from "../../toolchain/cluster-binaries.ts";
 import { dnsAddress } from "./dns.ts";
-import { type Machine, machines } from "./network.ts";
+import { type Machine, machines, setPlug } from "./network.ts";
 import { MachineProcess } from "./process.ts";
 
 // One node: containerd, the kubelet and kube-proxy, with a network, mounts, processes and a host name of their own.
@@ -76,10 +85,24 @@ export class Node {
       .join("\n");
   }
 
-  /** Ends it with all its pods from one moment to the next, as a power cut does. */
+  /** Ends it with all its pods from one moment to the next. */
   async cut(): Promise<void> {
     await this.#process?.stop("SIGKILL");
     this.#process = undefined;
+  }
+
+  /** The same with its network, as a power cut does: nobody is told that it is gone. */
+  async losePower(): Promise<void> {
+    setPlug(this.machine, "down");
+    await this.cut();
+  }
+
+  /** Starts it after a loss of power, with what is on its disk. */
+  returnPower(): void {
+    // As it is in memory on a real machine, it would be gone there.
+    rmSync(this.socket, { force: true });
+    setPlug(this.machine, "up");
+    this.start();
   }
 
   /** Loads an archive of images into it. */

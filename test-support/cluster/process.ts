@@ -34,6 +34,10 @@ export class MachineProcess {
     return readFileSync(this.#log, "utf8").trim().split("\n").slice(-8).join("\n");
   }
 
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    this.#child.kill(signal);
+  }
+
   async stop(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     if (this.running) this.#child.kill(signal);
     await this.#ended;

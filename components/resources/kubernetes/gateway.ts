@@ -103,15 +103,19 @@ function timeout(config: GivenConfig): string {
   return `${String(stopSeconds(config) + config.readyTimeoutSeconds * 2)}s`;
 }
 
-function stopSeconds({ gatewayEnvironment }: GivenConfig): number {
-  return (
-    Math.ceil(readConfig(gatewayEnvironment).SHUTDOWN_TIMEOUT_MS / 1000) +
-    stopMarginSeconds +
-    unnoticedSeconds
-  );
+function stopSeconds({ drainTimeoutSeconds, gatewayEnvironment }: GivenConfig): number {
+  const shutdownSeconds = Math.ceil(readConfig(gatewayEnvironment).SHUTDOWN_TIMEOUT_MS / 1000);
+  return unnoticedSeconds + drainTimeoutSeconds + shutdownSeconds + stopMarginSeconds;
 }
 
 function podOf(config: GivenConfig, namespace: string, servers: string) {
+  const drain = [
+    "node",
+    "/app/control.cjs",
+    "drain",
+    String(config.drainTimeoutSeconds),
+    String(unnoticedSeconds),
+  ];
   const get = (path: string) => ({ httpGet: { path, port: "http" }, timeoutSeconds: 3 });
   return {
     ...podSecurity,
@@ -126,7 +130,7 @@ function podOf(config: GivenConfig, namespace: string, servers: string) {
         // Not /ready: a gateway whose servers are away queues requests, and has to be reached for that.
         readinessProbe: { ...get("/accepting"), periodSeconds: 2 },
         livenessProbe: { ...get("/health"), periodSeconds: 10, failureThreshold: 6 },
-        lifecycle: { preStop: { sleep: { seconds: unnoticedSeconds } } },
+        lifecycle: { preStop: { exec: { command: drain } } },
         resources: resources({ memoryMiB: config.gatewayMemoryMiB, cpus: config.gatewayCpus }),
         securityContext: containerSecurity,
         volumeMounts: [

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { GivenConfig } from "../../config/keys.ts";
 import { splitHostsLine } from "../../config/hosts-line.ts";
@@ -17,6 +18,8 @@ const unnoticedSeconds = 15;
 export interface OllamaArgs {
   readonly config: GivenConfig;
   readonly namespace: pulumi.Input<string>;
+  /** What commands need to reach the namespace. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** Ollama on Kubernetes: a pod for each replica, on nodes of their own, with a volume of models each. */
@@ -27,7 +30,11 @@ export class OllamaPods extends pulumi.ComponentResource {
   /** What tells this list of models from another. */
   readonly modelsVersion: string;
 
-  constructor(name: string, { config, namespace }: OllamaArgs, opts: pulumi.ComponentResourceOptions) {
+  constructor(
+    name: string,
+    { config, namespace, environment }: OllamaArgs,
+    opts: pulumi.ComponentResourceOptions,
+  ) {
     super("ollama-stack:kubernetes:OllamaPods", name, {}, opts);
     const parent = { parent: this };
     const object = (
@@ -66,6 +73,15 @@ export class OllamaPods extends pulumi.ComponentResource {
         ingress: [{ from: [{ podSelector: { matchLabels: { app: "gateway" } } }], ports: [{ port }] }],
       },
     });
+    const ended = new command.local.Command(
+      `${name}-pods-gone`,
+      {
+        delete: "node components/commands/await-pods-gone.ts",
+        environment: { ...environment, PODS_END_WITHIN_SECONDS: String(stopSeconds(config)) },
+        addPreviousOutputInEnv: false,
+      },
+      parent,
+    );
     this.statefulSet = new ClusterObject(
       "StatefulSet",
       `${name}-pods`,
@@ -74,10 +90,14 @@ export class OllamaPods extends pulumi.ComponentResource {
         metadata: { name: "ollama", namespace, annotations: { "pulumi.com/skipAwait": "true" } },
         spec: statefulSet(config),
       },
-      { ...parent, dependsOn: [models, service], deleteBeforeReplace: true },
+      { ...parent, dependsOn: [models, service, ended], deleteBeforeReplace: true },
     );
     this.registerOutputs({});
   }
+}
+
+function stopSeconds({ drainTimeoutSeconds }: GivenConfig): number {
+  return drainTimeoutSeconds + unnoticedSeconds;
 }
 
 function statefulSet(config: GivenConfig) {
@@ -110,7 +130,7 @@ function statefulSet(config: GivenConfig) {
       metadata: { labels: app },
       spec: {
         ...podSecurity,
-        terminationGracePeriodSeconds: config.drainTimeoutSeconds + unnoticedSeconds,
+        terminationGracePeriodSeconds: stopSeconds(config),
         nodeSelector: config.nodeSelector,
         tolerations: config.tolerations,
         hostAliases: hostAliases(config.ollamaHosts),

@@ -29,7 +29,7 @@ export function deployStack(config: GivenConfig) {
     CLUSTER_NAMESPACE: namespace,
     READY_TIMEOUT_SECONDS: String(config.readyTimeoutSeconds),
   };
-  const ollama = new OllamaPods("ollama", { config, namespace }, inside);
+  const ollama = new OllamaPods("ollama", { config, namespace, environment }, inside);
   const models = new command.local.Command(
     "models",
     {

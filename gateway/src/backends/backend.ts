@@ -12,6 +12,7 @@ import {
 } from "./loaded-models.ts";
 import { OllamaClient, type OllamaTimeouts } from "../ollama/client.ts";
 import { keepAliveMs } from "../ollama/keep-alive.ts";
+import { PeerLostError } from "../lib/network/peer-watch.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import { estimatePromptTokens } from "../ollama/prompt-size.ts";
 import type { OllamaModel, OllamaRunning } from "../ollama/types.ts";
@@ -167,7 +168,7 @@ export class Backend {
    */
   failed(error: ApiError, model: string, source: string | undefined): void {
     if (error.code === "model_not_found" && this.#present.delete(model)) this.onStockChange();
-    if (error.code === "upstream_unreachable") this.#alive = false;
+    if (error.code === "upstream_unreachable" || error.cause instanceof PeerLostError) this.#alive = false;
     else if (isBroken(error)) {
       if (source !== undefined) this.breaker.fail(source);
       // It may be gone, which the next request should know.

@@ -225,7 +225,10 @@ export const definitions = {
   }),
   CONNECT_TIMEOUT_MS: deadline({
     default: `${2 * SECOND}`,
-    description: "How long connecting to Ollama may take. Then the request fails with 503.",
+    description:
+      "How long connecting to Ollama may take. Then the request fails with 503. While a response is silent, the " +
+      "gateway connects to its server now and then: when the server's machine does not accept that in this time, it is " +
+      "lost, and the requests on it end with an error.",
   }),
   FIRST_TOKEN_TIMEOUT_MS: deadline({
     default: `${10 * MINUTE}`,

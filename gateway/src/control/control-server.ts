@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { FastifyBaseLogger } from "fastify";
-import { type DrainController, UnknownServer } from "../scheduling/drain-controller.ts";
+import { type DrainController, NOTICE_MS, UnknownServer } from "../scheduling/drain-controller.ts";
 
 /**
  * Answers on a Unix socket what only those may ask who may run commands in the gateway's container: `POST /drain`,
@@ -48,14 +48,13 @@ async function answer(
   try {
     const { pathname, searchParams } = new URL(url, "http://control");
     const [, what, server] = pathname.split("/").map(decodeURIComponent);
-    const seconds = Number(searchParams.get("seconds"));
-    if (!Number.isFinite(seconds) || seconds < 0) throw new ControlError("SECONDS has to be a number");
-    const timeoutMs = seconds * 1000;
+    const timeoutMs = millisecondsOf(searchParams.get("seconds") ?? "0");
+    const noticeMs = searchParams.has("notice") ? millisecondsOf(searchParams.get("notice")) : NOTICE_MS;
     const act = method === "POST" ? what : undefined;
     if (act === "drain" || act === "return") {
       log.audit({ act, target: server ?? "this gateway", timeout_ms: timeoutMs });
     }
-    if (act === "drain" && server === undefined) await drainController.drainSelf(timeoutMs, say);
+    if (act === "drain" && server === undefined) await drainController.drainSelf(timeoutMs, say, noticeMs);
     else if (act === "drain") await drainController.cordon(server ?? "", timeoutMs, say);
     else if (act === "return") await drainController.uncordon(server ?? "");
     // What has changed is audited by whoever notices it first.
@@ -63,7 +62,7 @@ async function answer(
     else if (act === "usage") say(await usageOf(usage, server ?? ""));
     else {
       throw new ControlError(
-        "known are: drain SECONDS, drain HOST:PORT SECONDS, return HOST:PORT, reload-keys, usage MONTH",
+        "known are: drain SECONDS NOTICE_SECONDS, drain HOST:PORT SECONDS, return HOST:PORT, reload-keys, usage MONTH",
       );
     }
   } catch (error) {
@@ -96,4 +95,10 @@ async function usageOf(usage: Controlled["usage"], month: string): Promise<strin
 /** The request cannot be fulfilled; the message says why. */
 class ControlError extends Error {
   override readonly name = "ControlError";
+}
+
+function millisecondsOf(text: string | null): number {
+  const seconds = Number(text);
+  if (!Number.isFinite(seconds) || seconds < 0) throw new ControlError("SECONDS has to be a number");
+  return seconds * 1000;
 }

@@ -223,7 +223,7 @@ export class OllamaClient {
     return new ConnectionPool(this.#origin, {
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connect: { timeout: this.#timeouts.connectMs },
+      connectMs: this.#timeouts.connectMs,
     });
   }
 

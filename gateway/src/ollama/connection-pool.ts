@@ -6,6 +6,7 @@ import PlainDispatcher from "undici/lib/dispatcher/dispatcher.js";
 import PlainPool from "undici/lib/dispatcher/pool.js";
 import request from "undici/lib/api/api-request.js";
 import { type Delivery, type DeliveryHandler, FollowedHandler } from "./delivery.ts";
+import { PeerWatch } from "../lib/network/peer-watch.ts";
 
 // As the index does.
 Object.assign(PlainDispatcher.prototype, { request });
@@ -13,23 +14,31 @@ Object.assign(PlainDispatcher.prototype, { request });
 /** A pool of connections to one origin, whose requests can be followed on their way to the server. */
 export class ConnectionPool {
   readonly #pool: Pool;
+  readonly #watch: PeerWatch;
 
-  constructor(origin: string, options: Pool.Options) {
+  /** @param connectMs how long a connection may take to be made */
+  constructor(origin: string, { connectMs, ...options }: Pool.Options & { readonly connectMs: number }) {
+    const watch = new PeerWatch(connectMs);
+    this.#watch = watch;
     this.#pool = new PlainPool(origin, {
       ...options,
-      factory: (url, clientOptions) => new FollowedClient(url, clientOptions as ClientOptions),
+      connect: { timeout: connectMs },
+      factory: (url, clientOptions) => new FollowedClient(url, clientOptions as ClientOptions, watch),
     });
   }
 
   dispatch(options: Dispatcher.DispatchOptions, handler: DeliveryHandler): void {
+    this.#watch.wake();
     this.#pool.dispatch(options, handler);
   }
 
   /** @param delivery learns how far the request comes */
   request(options: Dispatcher.RequestOptions, delivery: Delivery): Promise<Dispatcher.ResponseData> {
     const followed = {
-      dispatch: (each: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) =>
-        this.#pool.dispatch(each, new FollowedHandler(handler, delivery)),
+      dispatch: (each: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) => {
+        this.#watch.wake();
+        return this.#pool.dispatch(each, new FollowedHandler(handler, delivery));
+      },
     };
     return request.call(followed, options);
   }
@@ -53,7 +62,7 @@ type ClientOptions = Client.Options & {
 class FollowedClient extends PlainClient {
   readonly #connection: { socket: Socket | undefined };
 
-  constructor(origin: URL, options: ClientOptions) {
+  constructor(origin: URL, options: ClientOptions, watch: PeerWatch) {
     const connection: { socket: Socket | undefined } = { socket: undefined };
     super(origin, {
       ...options,
@@ -61,6 +70,7 @@ class FollowedClient extends PlainClient {
         options.connect(target, (...made) => {
           const [, socket] = made;
           connection.socket = socket ?? undefined;
+          if (socket != null) watch.add(socket, () => this.stats.running > 0);
           callback(...made);
         }),
     });

@@ -1,5 +1,6 @@
 import { ApiError, type ErrorCode, type ParameterNames, modelNotFound } from "../errors.ts";
 import type { Stage } from "./delivery.ts";
+import { PeerLostError } from "../lib/network/peer-watch.ts";
 
 interface RequestTraits {
   /** The error when the response does not begin in time. */
@@ -27,14 +28,25 @@ export function fromConnectionError(
   const code = "code" in cause ? cause.code : undefined;
   if (stage !== "connecting" && code === "UND_ERR_HEADERS_TIMEOUT") return new ApiError(beginning, { cause });
   if (code === "UND_ERR_BODY_TIMEOUT") return new ApiError(silence, { cause });
+  const why = cause instanceof PeerLostError ? { message: "The machine of the Ollama server was lost." } : {};
   switch (stage) {
     case "connecting":
     case "sending":
       return new ApiError("upstream_unreachable", { cause, retryable: true });
     case "waiting":
-      return new ApiError("upstream_failed", { cause, retryable: repeatable, connectionBroke: true });
+      return new ApiError("upstream_failed", {
+        ...why,
+        cause,
+        retryable: repeatable,
+        connectionBroke: true,
+      });
     case "responding":
-      return new ApiError("upstream_incomplete", { cause, retryable: repeatable, connectionBroke: true });
+      return new ApiError("upstream_incomplete", {
+        ...why,
+        cause,
+        retryable: repeatable,
+        connectionBroke: true,
+      });
   }
 }
 

@@ -8,7 +8,7 @@ import { canonicalModelName } from "../ollama/model-name.ts";
 export type Report = (line: string) => void;
 
 // How long an edge may take to notice that it is to send requests elsewhere: it asks every second.
-const NOTICE_MS = 2_500;
+export const NOTICE_MS = 2_500;
 // How long it is waited for another server that could take over.
 const TAKEOVER_MS = 30_000;
 // After how long what was drained, and not replaced after all, is used again.
@@ -35,17 +35,26 @@ export class DrainController {
 
   /** Whether an edge should send requests to this gateway. */
   get ready(): boolean {
-    return this.#backends.looked && !this.#admission.draining && this.#leaving === undefined;
+    return this.#backends.looked && !this.isLeaving;
   }
 
-  /** Tells the edge to send requests elsewhere, and waits until those that are here have ended. */
-  async drainSelf(timeoutMs: number, say: Report): Promise<void> {
+  /** Whether this gateway is about to be replaced. */
+  get isLeaving(): boolean {
+    return this.#admission.draining || this.#leaving !== undefined;
+  }
+
+  /**
+   * Tells the edge to send requests elsewhere, and waits until those that are here have ended.
+   *
+   * @param noticeMs how long an edge may take to notice
+   */
+  async drainSelf(timeoutMs: number, say: Report, noticeMs = NOTICE_MS): Promise<void> {
     clearTimeout(this.#leaving);
     // Whoever started it may have died before it replaced the gateway.
     this.#leaving = setTimeout(() => {
       this.#leaving = undefined;
     }, timeoutMs + RETURN_MS).unref();
-    await sleep(NOTICE_MS);
+    await sleep(noticeMs);
     await ended(() => this.#admission.inside, timeoutMs, say);
   }
 

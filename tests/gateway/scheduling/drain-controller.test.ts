@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { Agent, type IncomingMessage, request } from "node:http";
+import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { controlled } from "../../../test-support/controlled-gateway.ts";
 import { last, token } from "../../../test-support/fake-ollama.ts";
@@ -31,10 +34,35 @@ test("a gateway that is drained sends the edge away, goes on answering, and says
   await expect.poll(() => accepting(gateway)).toBe(503);
   // The edge has yet to notice.
   fake.answers(token("late"), last());
-  expect((await gateway.post("/v1/chat/completions", hello)).status).toBe(200);
+  const late = await gateway.post("/v1/chat/completions", hello);
+  // Its next connection leads to another gateway.
+  expect([late.status, late.headers.get("connection")]).toEqual([200, "close"]);
   release(undefined);
   const { data, brokenOff } = await readEvents(open);
   expect({ last: data.at(-1), brokenOff }).toEqual({ last: "[DONE]", brokenOff: false });
+  expect(await drain).toEqual({ code: 0, output: "" });
+});
+
+test("a gateway that is drained closes the connection of a stream that began before", async () => {
+  const fake = await startFake();
+  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+  fake.answers(token("Hel"), { until: released }, token("lo"), last());
+  const gateway = await controlled([fake]);
+  const agent = new Agent({ keepAlive: true });
+  const sent = request(`${gateway.url}/v1/chat/completions`, {
+    agent,
+    method: "POST",
+    headers: { "content-type": "application/json" },
+  }).end(JSON.stringify(stream));
+  const [response] = (await once(sent, "response")) as [IncomingMessage];
+  expect(response.headers.connection).toBe("keep-alive");
+  const { socket } = response;
+  const closed = once(socket, "close");
+  const drain = gateway.control("drain", "600", "0");
+  await expect.poll(() => accepting(gateway)).toBe(503);
+  release(undefined);
+  expect((await text(response)).trimEnd().endsWith("[DONE]")).toBe(true);
+  await closed;
   expect(await drain).toEqual({ code: 0, output: "" });
 });
 
@@ -107,7 +135,7 @@ test("a server that the gateway does not have is named, and those that it has", 
 test.each([
   [
     ["nonsense"],
-    "known are: drain SECONDS, drain HOST:PORT SECONDS, return HOST:PORT, reload-keys, usage MONTH",
+    "known are: drain SECONDS NOTICE_SECONDS, drain HOST:PORT SECONDS, return HOST:PORT, reload-keys, usage MONTH",
   ],
   [["drain", "soon"], "SECONDS has to be a number"],
 ])("%j is refused, saying what is known", async (args, line) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { countConnections } from "../../../components/commands/model-keeper/drain.ts";
+import { connectionsTo } from "../../../components/commands/model-keeper/drain.ts";
 import type { Pod, Rollout } from "../../../components/commands/model-keeper/pods.ts";
 import { describeProgress, isFinished } from "../../../components/commands/model-keeper/rollout.ts";
 
@@ -17,7 +17,10 @@ describe("connections that keep Ollama from ending", () => {
       line(pod4, "0B01F40A:C001", "01"),
       line(pod6, "0000000000000000FFFF00000B01F40A:C002", "01"),
     ].join("\n");
-    expect(countConnections(table, 11434)).toBe(2);
+    expect([...connectionsTo(11434, table)]).toEqual([
+      "0B01F40A:C001",
+      "0000000000000000FFFF00000B01F40A:C002",
+    ]);
   });
 
   it("are not those that ended, that go to other ports, or that come from the pod itself", () => {
@@ -31,7 +34,7 @@ describe("connections that keep Ollama from ending", () => {
       line("0000000000000000FFFF00000100007F:2CAA", "0000000000000000FFFF00000100007F:C004", "01"),
       line("00000000000000000000000001000000:2CAA", "00000000000000000000000001000000:C005", "01"),
     ].join("\n");
-    expect(countConnections(table, 11434)).toBe(0);
+    expect(connectionsTo(11434, table).size).toBe(0);
   });
 });
 

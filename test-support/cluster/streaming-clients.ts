@@ -1,0 +1,99 @@
+import { request } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** How one request of a client went. */
+export interface Outcome {
+  /** "complete": the stream came to its end; "error": the gateway said why not; "failed": it did not. */
+  readonly kind: "complete" | "error" | "failed";
+  readonly begunAt: number;
+  readonly endedAt: number;
+  /** What says how it failed. */
+  readonly detail: string;
+}
+
+interface Options {
+  readonly url: string;
+  readonly key: string;
+  readonly model: string;
+  readonly count: number;
+  readonly tokens: number;
+}
+
+// One that cannot be reached is tried again and again, without filling the list of outcomes.
+const pauseMs = 200;
+
+/** Clients that stream one chat after another, each on a connection of its own. */
+export class StreamingClients {
+  readonly outcomes: Outcome[] = [];
+  readonly #options: Options;
+  readonly #loops: readonly Promise<void>[];
+  #stopping = false;
+
+  constructor(options: Options) {
+    this.#options = options;
+    this.#loops = Array.from({ length: options.count }, (_, client) => this.#run(client));
+  }
+
+  /** Those that have ended and were not complete. */
+  get failures(): readonly Outcome[] {
+    return this.outcomes.filter(({ kind }) => kind !== "complete");
+  }
+
+  get completed(): number {
+    return this.outcomes.length - this.failures.length;
+  }
+
+  /** Lets each end what it has begun. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#loops);
+  }
+
+  async #run(client: number): Promise<void> {
+    for (let n = 1; !this.#stopping; n++) {
+      const begunAt = Date.now();
+      const { kind, detail } = await this.#stream(`${String(client)}.${String(n)}`);
+      this.outcomes.push({ kind, detail, begunAt, endedAt: Date.now() });
+      if (kind === "failed") await sleep(pauseMs);
+    }
+  }
+
+  #stream(name: string): Promise<Pick<Outcome, "kind" | "detail">> {
+    const { url, key, model, tokens } = this.#options;
+    const body = {
+      model,
+      stream: true,
+      max_tokens: tokens,
+      // Each is another conversation: those that are repeated would go where they were before.
+      messages: [{ role: "user", content: `Write a long story about number ${name}.` }],
+    };
+    return new Promise((resolve) => {
+      let text = "";
+      const end = (problem = "") => {
+        const isComplete = /data: \[DONE\]\s*$/.test(text) && !text.includes('"error"');
+        const kind = isComplete ? "complete" : /(^|data: )\{"error"/m.test(text) ? "error" : "failed";
+        resolve({ kind, detail: isComplete ? "" : `${problem} ${text.slice(-300)}` });
+      };
+      const sent = request(`${url}/v1/chat/completions`, {
+        agent: false,
+        method: "POST",
+        headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+      });
+      sent.once("error", (error) => {
+        end(error.message);
+      });
+      sent.once("response", (response) => {
+        response.setEncoding("utf8").on("data", (piece: string) => {
+          text += piece;
+        });
+        response.once("error", (error) => {
+          end(error.message);
+        });
+        response.once("end", () => {
+          end(`status ${String(response.statusCode)}`);
+        });
+      });
+      sent.end(JSON.stringify(body));
+    });
+  }
+}

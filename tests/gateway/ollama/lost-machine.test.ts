@@ -1,0 +1,86 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
+import { last, token } from "../../../test-support/fake-ollama.ts";
+import {
+  errorOf,
+  hello,
+  metric,
+  readEvents,
+  startFake,
+  startGateway,
+} from "../../../test-support/gateway-harness.ts";
+import { startLosable } from "../../../test-support/lost-machine.ts";
+
+const chat = "/v1/chat/completions";
+const streamed = { ...hello, stream: true };
+
+async function startWithLosable() {
+  const [lost, other] = await Promise.all([startLosable(), startFake()]);
+  const gateway = await startGateway(other, {
+    LLM_BACKENDS: `127.0.0.1:${lost.port}, 127.0.0.1:${other.port}`,
+    OLLAMA_NUM_PARALLEL: "4",
+  });
+  for (const { port } of [lost, other])
+    await metric(gateway.url, `gateway_backend_up{backend="127.0.0.1:${port}"} 1`);
+  return { lost, other, gateway };
+}
+
+test("a stream whose server's machine is lost ends with an error, and the next requests go elsewhere", async () => {
+  const { lost, other, gateway } = await startWithLosable();
+  const response = await gateway.post(chat, streamed);
+  const { data } = await readEvents(response, (text) => {
+    if (text.includes('"Hi"')) lost.lose();
+  });
+  expect(JSON.parse(data.at(-1) ?? "")).toMatchObject({
+    error: { code: "upstream_incomplete", message: "The machine of the Ollama server was lost." },
+  });
+  for (const content of ["one", "two", "three"]) {
+    const messages = [{ role: "user", content }];
+    expect((await gateway.post(chat, { ...hello, messages })).status).toBe(200);
+  }
+  expect(other.received).toHaveLength(3);
+});
+
+test("a buffered response whose server's machine is lost fails", async () => {
+  const { lost, gateway } = await startWithLosable();
+  const response = gateway.post(chat, hello);
+  await metric(gateway.url, `gateway_backend_requests_in_flight{backend="127.0.0.1:${lost.port}"} 1`);
+  lost.lose();
+  const { status } = await response;
+  expect(status).toBe(502);
+  expect((await errorOf(await response)).message).toBe("The machine of the Ollama server was lost.");
+});
+
+/** Passes connections on, and counts them. */
+async function startCounting(port: number): Promise<{ readonly port: number; readonly count: () => number }> {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    const onward = connect({ host: "127.0.0.1", port });
+    sockets.push(socket, onward);
+    for (const each of [socket, onward]) each.on("error", () => each.destroy());
+    socket.pipe(onward).pipe(socket);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, count: () => sockets.length / 2 };
+}
+
+test("a stream that is silent for longer than a connection may take goes on while its machine is there", async () => {
+  const fake = await startFake();
+  const { promise: until, resolve } = Promise.withResolvers<undefined>();
+  fake.answers(token("Hel"), { until }, token("lo"), last());
+  const counting = await startCounting(fake.port);
+  const gateway = await startGateway(counting, { CONNECT_TIMEOUT_MS: "300", POLL_INTERVAL_MS: "3600000" });
+  const stream = gateway.post(chat, streamed).then((response) => readEvents(response));
+  await expect.poll(() => fake.received.length).toBe(1);
+  const before = counting.count();
+  // A look every half second.
+  await expect.poll(() => counting.count()).toBeGreaterThan(before + 3);
+  resolve(undefined);
+  const { data } = await stream;
+  expect(data.at(-1)).toBe("[DONE]");
+});

@@ -1,0 +1,149 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { ClusterStack } from "../../test-support/cluster/cluster-stack.ts";
+import { reachServicesThrough } from "../../test-support/cluster/network.ts";
+import type { Node } from "../../test-support/cluster/node.ts";
+
+// What a stack on two nodes does when it loses one of them, its gateway, or the cluster's API server.
+
+const clients = 20;
+const tokens = 24;
+
+let stack: ClusterStack | undefined;
+const running = (): ClusterStack => {
+  if (stack === undefined) throw new Error("the stack does not run");
+  return stack;
+};
+
+beforeAll(async () => {
+  stack = await ClusterStack.start("k8s-loss");
+  stack.project.configure({ ollamaReplicas: 2 });
+  await stack.update();
+});
+afterAll(async () => {
+  await stack?.dispose();
+});
+
+const seconds = (from: number, to = Date.now()) => `${((to - from) / 1000).toFixed(1)} s`;
+
+/** The node without the gateway, and its pod of Ollama. */
+function victim(): { readonly node: Node; readonly pod: string; readonly address: string } {
+  const { cluster } = running();
+  const kept = running().pods("gateway")[0]?.spec.nodeName;
+  const pod = running()
+    .pods("ollama")
+    .find(({ spec }) => spec.nodeName !== kept);
+  if (pod === undefined) throw new Error("both pods of Ollama are on the gateway's node");
+  return {
+    node: cluster.node(pod.spec.nodeName),
+    pod: pod.metadata.name,
+    address: pod.status.podIP ?? "",
+  };
+}
+
+/** What a node's condition says, and since when, in ms. */
+function readiness(name: string): { readonly isReady: boolean; readonly since: number } {
+  const { status } = running().cluster.get("node", name) as {
+    readonly status: {
+      readonly conditions: readonly {
+        readonly type: string;
+        readonly status: string;
+        readonly lastTransitionTime: string;
+      }[];
+    };
+  };
+  const ready = status.conditions.find(({ type }) => type === "Ready");
+  return { isReady: ready?.status === "True", since: Date.parse(ready?.lastTransitionTime ?? "") };
+}
+
+it("ends the streams of a node that lost its power with an error, and goes on with all others", async () => {
+  await expect.poll(() => running().servers()).toHaveLength(2);
+  const { cluster } = running();
+  const { node, pod, address } = victim();
+  const { name } = node.machine;
+  const survivor = cluster.nodes.find((each) => each !== node);
+  if (survivor === undefined) throw new Error("there is no other node");
+  reachServicesThrough(survivor.machine);
+  const load = await running().stream(clients, tokens);
+  await expect.poll(async () => (await running().inFlight()).get(address)).toBe(1);
+
+  const lostAt = Date.now();
+  await node.losePower();
+  await expect.poll(() => load.failures.length).toBeGreaterThan(0);
+  const [lost] = load.failures;
+  console.log(`the stream on the lost node ended after ${seconds(lostAt, lost?.endedAt)}`);
+  expect(lost).toMatchObject({ kind: "error", detail: expect.stringContaining("was lost") as string });
+  expect(await running().servers()).not.toContain(address);
+
+  const before = load.completed;
+  await expect.poll(() => load.completed).toBeGreaterThan(before + clients);
+  await load.stop();
+  // Of the requests that began when the loss was known, none failed.
+  const known = lost?.endedAt ?? 0;
+  expect(load.failures.filter(({ begunAt }) => begunAt > known)).toEqual([]);
+
+  // The cluster learns of the loss by what it does not hear for a while, and does not replace a pod that may still run.
+  await expect.poll(() => readiness(name).isReady).toBe(false);
+  expect(readiness(name).since).toBeGreaterThan(known);
+  const left = running().pods("ollama");
+  expect(left.find(({ metadata }) => metadata.name === pod)?.spec.nodeName).toBe(name);
+});
+
+it("uses the node again once it is back", async () => {
+  const { cluster } = running();
+  const node = cluster.nodes.find((each) => !each.running);
+  if (node === undefined) throw new Error("no node is lost");
+  const returnedAt = Date.now();
+  node.returnPower();
+  await expect.poll(() => running().servers()).toHaveLength(2);
+  console.log(`the node was used ${seconds(returnedAt)} after it had been switched on`);
+  const load = await running().stream(clients, tokens);
+  await load.stop();
+  expect(load.failures).toEqual([]);
+});
+
+it("goes on while the API server is away, as long as nothing else is lost", async () => {
+  const { cluster } = running();
+  const load = await running().stream(clients, tokens);
+  cluster.setApiServer("stopped");
+  try {
+    const before = load.completed;
+    // Longer than it takes to look up the servers' name several times.
+    await Promise.all([
+      expect.poll(() => load.completed).toBeGreaterThan(before + 2 * clients),
+      sleep(15_000),
+    ]);
+    expect(await running().servers()).toHaveLength(2);
+  } finally {
+    cluster.setApiServer("running");
+  }
+  await load.stop();
+  expect(load.failures).toEqual([]);
+});
+
+it("replaces a gateway that is lost, and takes requests again", async () => {
+  const { cluster, namespace } = running();
+  const before = running().uids("gateway");
+  const [gateway] = running().pods("gateway");
+  const load = await running().stream(clients, tokens);
+  const lostAt = Date.now();
+  cluster.kubectl([
+    "delete",
+    "pod",
+    `--namespace=${namespace}`,
+    gateway?.metadata.name ?? "",
+    "--force",
+    "--grace-period=0",
+  ]);
+  await expect
+    .poll(() =>
+      running()
+        .uids("gateway")
+        .some((uid) => !before.includes(uid)),
+    )
+    .toBe(true);
+  const completed = load.completed;
+  await expect.poll(() => load.completed).toBeGreaterThan(completed + clients);
+  console.log(`requests succeeded again within ${seconds(lostAt)}`);
+  await load.stop();
+});
