@@ -26,6 +26,11 @@ const structured = new Set([
   "alertmanagers",
   "nodeSelector",
   "tolerations",
+  "imagePullSecrets",
+  "gpuGroups",
+  "ingressHostnames",
+  "ingressAnnotations",
+  "gatewayAllowedSources",
 ]);
 
 /** What `pulumi config` holds for a project, as text, turned into checked values. Throws one line per wrong key. */

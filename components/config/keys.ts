@@ -4,24 +4,13 @@ import { isAllowed } from "../../gateway/src/config/config.ts";
 import { edgeModes } from "./edge-modes.ts";
 import { gatewayEnvironment } from "./gateway-environment.ts";
 import { gpus } from "./gpus.ts";
+import { boolean, integer } from "./key-types.ts";
 import { engine, kubernetesKeys } from "./kubernetes-keys.ts";
 import { models } from "./models.ts";
 import { ollamaEnvironment } from "./ollama-environment.ts";
 
 // Defaults and descriptions are in Pulumi.yaml, which the CLI merges into the stack's config; here are the
 // types and what is allowed. Each message completes the sentence "KEY is VALUE, but must be ...".
-
-const integer = (min: number, max: number) => {
-  const allowed = `a whole number from ${String(min)} to ${String(max)}`;
-  return z.codec(
-    z.string(allowed).regex(/^-?\d+$/, allowed),
-    z.int(allowed).min(min, allowed).max(max, allowed),
-    {
-      decode: Number,
-      encode: String,
-    },
-  );
-};
 
 /** A number with up to three digits behind the point. */
 const decimal = (min: number, max: number, unit: string) => {
@@ -32,11 +21,6 @@ const decimal = (min: number, max: number, unit: string) => {
     { decode: Number, encode: String },
   );
 };
-
-const boolean = z.codec(z.enum(["true", "false"], "true or false"), z.boolean(), {
-  decode: (text) => text === "true",
-  encode: (value) => (value ? "true" : "false"),
-});
 
 const memoryMiB = (min: number) => integer(min, 16 * 1024 * 1024);
 
@@ -141,7 +125,6 @@ const logLevels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 export const keys = z.strictObject({
   engine,
   ...kubernetesKeys,
-  modelStorageGiB: integer(1, 65_536),
   gatewayImage: z.union([z.literal(""), imageReference], imageReferenceAllowed),
   production: boolean,
   dockerHost,

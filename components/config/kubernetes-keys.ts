@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { boolean, integer } from "./key-types.ts";
 
 // Types of the keys that only a stack on Kubernetes has. Each message completes "KEY is VALUE, but must be ...".
 
@@ -7,6 +8,12 @@ const labelKey = new RegExp(`^([a-z0-9.-]{1,253}/)?${labelPart}$`);
 const labelValue = new RegExp(`^(${labelPart})?$`);
 
 const objectName = /^(|[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)$/;
+const named = (what: string) => z.string().regex(objectName, `the name of ${what}, or empty`);
+const listed = (what: string) =>
+  z.array(
+    z.string(`the name of ${what}`).regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, `the name of ${what}`),
+    "a list of names",
+  );
 
 const nodeSelector = z
   .record(z.string(), z.unknown(), "a map of labels to values")
@@ -32,6 +39,39 @@ const toleration = z.strictObject(
   tolerationAllowed,
 );
 
+const sourceAllowed = "a network such as 10.0.0.0/8, or namespace/NAME";
+const namespaceName = /^namespace\/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** Where clients of the gateway are: a network, or a namespace of the cluster. */
+const source = z
+  .string(sourceAllowed)
+  .refine(
+    (text) =>
+      namespaceName.test(text) || z.cidrv4().safeParse(text).success || z.cidrv6().safeParse(text).success,
+    sourceAllowed,
+  );
+
+// An Ingress takes no addresses, and no capital letters.
+const hostname = z
+  .string("a host name")
+  .regex(
+    /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/,
+    "a host name of small letters, digits, '-' and '.'",
+  );
+
+const annotations = z
+  .record(z.string(), z.unknown(), "a map of annotations to values")
+  .transform((given, context): Readonly<Record<string, string>> => {
+    for (const key of Object.keys(given))
+      if (!labelKey.test(key))
+        context.addIssue({
+          code: "custom",
+          path: [key],
+          message: "an annotation of Kubernetes and its value",
+        });
+    return Object.fromEntries(Object.entries(given).map(([key, value]) => [key, String(value)]));
+  });
+
 export const engine = z.enum(["docker", "kubernetes"], "docker or kubernetes");
 
 export const kubernetesKeys = {
@@ -43,7 +83,44 @@ export const kubernetesKeys = {
       /^(|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)$/,
       "a name of at most 63 lower-case letters, digits and '-', or empty for the default",
     ),
-  storageClass: z.string().regex(objectName, "the name of a storage class, or empty"),
+  imageRegistry: z
+    .string()
+    .regex(
+      /^(|[A-Za-z0-9.-]+(:\d{1,5})?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*)$/,
+      "a registry, with or without a path, such as registry.example.org/you, or empty",
+    ),
+  imagePullSecrets: listed("a Secret"),
+  storageClass: named("a storage class"),
+  modelStorageGiB: integer(1, 65_536),
+  modelHostPath: z
+    .string()
+    .regex(/^(|\/[^\s:]*[^\s:/])$/, "the absolute path of a folder on the nodes, or empty"),
   nodeSelector,
   tolerations: z.array(toleration, "a list of tolerations"),
+  gpuResource: z
+    .string()
+    .regex(
+      /^(nvidia\.com\/(gpu|mig-[a-z0-9.+-]{1,40}|gpu\.shared)|amd\.com\/gpu)$/,
+      "nvidia.com/gpu, nvidia.com/gpu.shared, nvidia.com/mig-..., or amd.com/gpu",
+    ),
+  gpusPerPod: integer(0, 64),
+  gpuGroups: z.array(
+    z.coerce
+      .number("the id of a group")
+      .int("the id of a group")
+      .min(1, "the id of a group")
+      .max(2_147_483_647, "the id of a group"),
+    "a list of ids of groups",
+  ),
+  runtimeClass: named("a runtime class"),
+  ingressClass: named("an ingress class"),
+  gatewayClass: named("a gateway class"),
+  ingressHostnames: z.array(hostname, "a list of names"),
+  ingressTlsSecret: named("a Secret"),
+  ingressAnnotations: annotations,
+  gatewayAllowedSources: z.array(source, "a list of networks and namespaces"),
+  autoscaling: z.enum(["none", "keda", "hpa"], "none, keda or hpa"),
+  ollamaMinReplicas: integer(0, 1000),
+  ollamaMaxReplicas: integer(1, 1000),
+  podMonitor: boolean,
 };

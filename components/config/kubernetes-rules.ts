@@ -1,3 +1,6 @@
+import { autoscalingRules } from "./autoscaling-rules.ts";
+import { ingressRules } from "./ingress-rules.ts";
+import { gpuRules } from "./pod-gpu-rules.ts";
 import { sourceKind } from "./model-source.ts";
 import type { Rule } from "./rule.ts";
 
@@ -9,10 +12,15 @@ const inCluster = (rule: Rule): Rule => ({
 /** What a stack on Kubernetes needs, besides leaving out what it cannot have. */
 export const kubernetesRules: readonly Rule[] = [
   inCluster({
-    breaks: ({ gatewayImage }) => gatewayImage === "",
+    breaks: ({ gatewayImage, imageRegistry }) => gatewayImage === "" && imageRegistry === "",
     path: "gatewayImage",
     message:
       "the gateway's image in a registry that the nodes pull from, while engine is kubernetes; npm run image -- --push NAME builds it",
+  }),
+  inCluster({
+    breaks: ({ gatewayImage, imageRegistry }) => gatewayImage !== "" && imageRegistry !== "",
+    path: "imageRegistry",
+    message: "empty while gatewayImage names the image",
   }),
   inCluster({
     breaks: ({ gatewayApiKeys }) => gatewayApiKeys.length === 0,
@@ -36,8 +44,22 @@ export const kubernetesRules: readonly Rule[] = [
     message: "a list without files of this machine while engine is kubernetes: the pods load their models",
   }),
   inCluster({
-    breaks: ({ retainModels, storageClass }) => retainModels && storageClass === "",
+    breaks: ({ retainModels, storageClass, modelHostPath }) =>
+      retainModels && storageClass === "" && modelHostPath === "",
     path: "retainModels",
     message: "false while engine is kubernetes and storageClass is empty: the models go with their pods",
   }),
+  inCluster({
+    breaks: ({ modelHostPath, storageClass }) => modelHostPath !== "" && storageClass !== "",
+    path: "modelHostPath",
+    message: "empty while storageClass names the volumes of the models",
+  }),
+  inCluster({
+    breaks: ({ modelHostPath, retainModels }) => modelHostPath !== "" && !retainModels,
+    path: "retainModels",
+    message: "true while modelHostPath is set: what is on the nodes' disks stays there",
+  }),
+  ...gpuRules.map(inCluster),
+  ...ingressRules.map(inCluster),
+  ...autoscalingRules.map(inCluster),
 ];

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
@@ -128,22 +127,6 @@ export class Monitoring extends pulumi.ComponentResource {
     this.url = ready.id.apply(() => url);
     this.registerOutputs({ containerName: this.containerName, url: this.url });
   }
-}
-
-/** A key that only lets metrics be read, made once for a stack, and its digest. */
-export function newMetricsKey(): {
-  readonly key: pulumi.Output<string>;
-  readonly digest: pulumi.Output<string>;
-} {
-  const made = new command.local.Command(
-    "prometheus-key",
-    { create: "node components/commands/new-metrics-key.ts", addPreviousOutputInEnv: false },
-    { additionalSecretOutputs: ["stdout"] },
-  );
-  const key = pulumi.secret(made.stdout.apply((text) => text.trim()));
-  // Tells nobody the key, which is random.
-  const digest = pulumi.unsecret(key.apply((text) => createHash("sha256").update(text).digest("hex")));
-  return { key, digest };
 }
 
 /** What the config says of monitoring, in the words of the component. */

@@ -129,7 +129,7 @@ export const commands = /** @satisfies {Record<string, CommandDefinition>} */ (
         push: {
           type: "string",
           value: "NAME",
-          text: "push it under this name, with a hash of its content as tag unless NAME has one",
+          text: "push it under this name, with a hash of its content as tag unless NAME has one; by default, the name that imageRegistry gives it",
         },
         tag: { type: "string", value: "NAME", text: "the same without pushing it" },
       },

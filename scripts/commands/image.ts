@@ -1,11 +1,10 @@
 // npm run image: builds the image of stacks on Kubernetes, whose nodes pull it from a registry.
-import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bundleGateway, gatewayContext } from "../../components/resources/gateway-image/bundle.ts";
+import { gatewayContext } from "../../components/resources/gateway-image/bundle.ts";
+import { clusterImage, imageIn } from "../../components/resources/gateway-image/cluster-image.ts";
 import { keeperFile } from "../../components/config/pod-models.ts";
-import { bundleKeeper } from "../../components/resources/gateway-image/keeper-bundle.ts";
 import { runTool, SetupError } from "../../host/exec.ts";
 import { say } from "../../host/progress.ts";
 import { command } from "../cli/command.ts";
@@ -16,18 +15,16 @@ const root = join(import.meta.dirname, "..", "..");
 
 await command("image", async ({ options }) => {
   const { push, tag } = options;
-  const given = push ?? tag;
-  if (given === undefined)
-    throw new SetupError("name the image: npm run image -- --push registry.example.org/ollama-stack/gateway");
   const { stack, world } = await openSession({ ...options, isForCluster: true });
-  const base = String(settingsFor(stack, [])("gatewayBaseImage"));
-  const gateway = bundleGateway(root);
-  const keeper = bundleKeeper(root);
-  const content = createHash("sha256")
-    .update(`${gateway} ${base} `)
-    .update(keeper)
-    .digest("hex")
-    .slice(0, 12);
+  const setting = settingsFor(stack, []);
+  const base = String(setting("gatewayBaseImage"));
+  const registry = String(setting("imageRegistry"));
+  const given = push ?? tag ?? (registry === "" ? undefined : imageIn(registry));
+  if (given === undefined)
+    throw new SetupError(
+      "name the image: npm run image -- --push registry.example.org/ollama-stack/gateway; or set imageRegistry in the stack's config",
+    );
+  const { keeper, tag: content } = clusterImage(root, base);
   // Behind the last slash, a colon begins a tag; before it, a port.
   const name = /:[^/]+$/.test(given) ? given : `${given}:${content}`;
   const build = (context: string, ...args: string[]) =>
@@ -45,6 +42,6 @@ await command("image", async ({ options }) => {
   } finally {
     rmSync(context, { recursive: true });
   }
-  if (push !== undefined) await runTool("docker", ["push", name], { what: `push ${name}`, report: say });
+  if (tag === undefined) await runTool("docker", ["push", name], { what: `push ${name}`, report: say });
   console.log(name);
 });

@@ -44,12 +44,21 @@ export class Cluster {
   readonly nodes = machines.map((machine) => new Node(this.folder, machine));
   readonly #controlPlane = new Map<string, MachineProcess>();
 
-  static async start(): Promise<Cluster> {
+  static start(): Promise<Cluster> {
+    return Cluster.#startWith((cluster) => cluster.#start());
+  }
+
+  /** Starts what takes objects and checks them, and nothing that does what they say: no controllers and no nodes. */
+  static startWithoutNodes(): Promise<Cluster> {
+    return Cluster.#startWith((cluster) => cluster.#startApi());
+  }
+
+  static async #startWith(start: (cluster: Cluster) => Promise<void>): Promise<Cluster> {
     await installPackages(["iproute2", "iptables"]);
     const cluster = new Cluster();
     cluster.#removeLeftovers();
     try {
-      await cluster.#start();
+      await start(cluster);
     } catch (error) {
       const states = [...cluster.#controlPlane].map(([name, { lastLines }]) => `${name}:\n${lastLines}`);
       const nodes = cluster.nodes.map(({ lastLines }) => lastLines);
@@ -108,13 +117,17 @@ export class Cluster {
     this.#removeLeftovers();
   }
 
-  async #start(): Promise<void> {
+  async #startApi(): Promise<void> {
     mkdirSync(this.folder, { recursive: true, mode: 0o755 });
     makeCertificates({ folder: this.folder, address: addresses.controlPlane, nodes: machines });
     makeNetwork();
-    for (const node of this.nodes) node.prepare();
     this.#startStore();
     await this.#until("the API server responds", () => this.kubectl(["get", "--raw", "/readyz"]) === "ok");
+  }
+
+  async #start(): Promise<void> {
+    await this.#startApi();
+    for (const node of this.nodes) node.prepare();
     this.#startControllers();
     for (const node of this.nodes) node.start();
     const archives = [

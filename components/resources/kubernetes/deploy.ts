@@ -6,10 +6,11 @@ import { planPodModels } from "../../planning/cluster/pod-models.ts";
 import { deployStack as declareStack } from "./stack.ts";
 
 /** Checks the cluster, says what the pods will pull, then declares the stack, and returns its outputs. */
-export async function deployStack(config: GivenConfig) {
+export async function deployStack(config: GivenConfig, projectRoot: string) {
   const namespace = clusterNamespace(pulumi.getStack(), config.namespace);
-  const { ollamaReplicas: replicas } = config;
+  const { autoscaling, ollamaMinReplicas, ollamaReplicas } = config;
+  const replicas = autoscaling === "none" ? ollamaReplicas : Math.max(1, ollamaMinReplicas);
   await refuseUnfit({ ...config, namespace, replicas });
   await planPodModels(config, namespace, replicas);
-  return declareStack(config);
+  return declareStack(config, projectRoot);
 }

@@ -4,8 +4,17 @@ import { DEFAULT_PORT, readConfig } from "../../../gateway/src/config/config.ts"
 import type { ProgramVariable } from "../../config/gateway-environment.ts";
 import type { GivenConfig } from "../../config/keys.ts";
 import { keyWarnings } from "../../config/common-passwords.ts";
+import { gatewayPolicy } from "./network-policies.ts";
 import { ClusterObject } from "./objects.ts";
-import { containerSecurity, podSecurity, resources, temporaryFolder, variables } from "./pods.ts";
+import { ollamaPort } from "./ollama.ts";
+import {
+  containerSecurity,
+  podSecurity,
+  pullSecrets,
+  resources,
+  temporaryFolder,
+  variables,
+} from "./pods.ts";
 
 const app = { app: "gateway" };
 
@@ -15,6 +24,9 @@ const unnoticedSeconds = 5;
 const stopMarginSeconds = 5;
 
 const keyFile = "api-keys";
+const usageFolder = "/usage";
+// An autoscaler looks every few seconds, and a node may have to come first.
+const scheduledWithinSeconds = 60;
 
 export interface GatewayPodsArgs {
   readonly config: GivenConfig;
@@ -23,6 +35,10 @@ export interface GatewayPodsArgs {
   readonly servers: string;
   /** What commands of an update find the cluster by. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Port of its Service. */
+  readonly port: number;
+  /** SHA-256 of a key that may read the metrics. */
+  readonly metricsKeyDigest?: pulumi.Input<string> | undefined;
 }
 
 /** The gateway on Kubernetes: a pod that is replaced without a gap, behind a Service. */
@@ -30,12 +46,9 @@ export class GatewayPods extends pulumi.ComponentResource {
   /** Inside the cluster. */
   readonly url: pulumi.Output<string>;
 
-  constructor(
-    name: string,
-    { config, namespace, servers, environment: cluster }: GatewayPodsArgs,
-    opts: pulumi.ComponentResourceOptions,
-  ) {
+  constructor(name: string, args: GatewayPodsArgs, opts: pulumi.ComponentResourceOptions) {
     super("ollama-stack:kubernetes:GatewayPods", name, {}, opts);
+    const { config, namespace, port } = args;
     const metadata = { name: "gateway", namespace };
     const keys = pulumi.secret(config.gatewayApiKeys);
     keys.apply(async (lines) => {
@@ -58,9 +71,8 @@ export class GatewayPods extends pulumi.ComponentResource {
         spec: {
           replicas: config.gatewayReplicas,
           selector: { matchLabels: app },
-          // The new pod is ready before the old one goes.
-          strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
-          template: { metadata: { labels: app }, spec: podOf(config, namespace, servers) },
+          strategy: strategy(config),
+          template: { metadata: { labels: app }, spec: podOf(args) },
         },
       },
       {
@@ -77,7 +89,7 @@ export class GatewayPods extends pulumi.ComponentResource {
         metadata: { ...metadata, annotations: { "pulumi.com/skipAwait": "true" } },
         spec: {
           selector: app,
-          ports: [{ name: "http", port: config.gatewayPort, targetPort: "http" }],
+          ports: [{ name: "http", port, targetPort: "http" }],
         },
       },
       { parent: this, dependsOn: deployment },
@@ -88,12 +100,18 @@ export class GatewayPods extends pulumi.ComponentResource {
       {
         create: "node components/commands/await-keys.ts",
         stdin: keys.apply((lines) => lines.join("\n")),
-        environment: { ...cluster },
+        environment: { ...args.environment },
         addPreviousOutputInEnv: false,
       },
       { parent: this, dependsOn: [secret, deployment] },
     );
-    this.url = service.metadata.apply(() => `http://gateway.${namespace}.svc:${String(config.gatewayPort)}`);
+    new ClusterObject(
+      "NetworkPolicy",
+      `${name}-access`,
+      { metadata, spec: gatewayPolicy(config, { gateway: DEFAULT_PORT, ollama: ollamaPort }) },
+      { parent: this },
+    );
+    this.url = service.metadata.apply(() => `http://gateway.${namespace}.svc:${String(port)}`);
     this.registerOutputs({ url: this.url });
   }
 }
@@ -108,7 +126,19 @@ function stopSeconds({ drainTimeoutSeconds, gatewayEnvironment }: GivenConfig): 
   return unnoticedSeconds + drainTimeoutSeconds + shutdownSeconds + stopMarginSeconds;
 }
 
-function podOf(config: GivenConfig, namespace: string, servers: string) {
+/** The new pod is ready before the old one goes, unless both would write one file of what keys have used. */
+function strategy({ gatewayUsageVolume }: GivenConfig) {
+  return gatewayUsageVolume === ""
+    ? { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } }
+    : { type: "Recreate" };
+}
+
+function podOf(args: GatewayPodsArgs) {
+  const { config } = args;
+  const { gatewayUsageVolume } = config;
+  const hasUsage = gatewayUsageVolume !== "";
+  // Where there may be no server at all, none has to be there before clients reach the queue.
+  const started = config.autoscaling !== "none" && config.ollamaMinReplicas === 0 ? "/accepting" : "/ready";
   const drain = [
     "node",
     "/app/control.cjs",
@@ -119,14 +149,15 @@ function podOf(config: GivenConfig, namespace: string, servers: string) {
   const get = (path: string) => ({ httpGet: { path, port: "http" }, timeoutSeconds: 3 });
   return {
     ...podSecurity,
+    ...pullSecrets(config),
     terminationGracePeriodSeconds: stopSeconds(config),
     containers: [
       {
         name: "gateway",
         image: config.gatewayImage,
         ports: [{ name: "http", containerPort: DEFAULT_PORT }],
-        env: variables({ ...config.gatewayEnvironment, ...environment(config, namespace, servers) }),
-        startupProbe: { ...get("/ready"), periodSeconds: 1, failureThreshold: config.readyTimeoutSeconds },
+        env: variables({ ...queueing(config), ...config.gatewayEnvironment, ...environment(args) }),
+        startupProbe: { ...get(started), periodSeconds: 1, failureThreshold: config.readyTimeoutSeconds },
         // Not /ready: a gateway whose servers are away queues requests, and has to be reached for that.
         readinessProbe: { ...get("/accepting"), periodSeconds: 2 },
         livenessProbe: { ...get("/health"), periodSeconds: 10, failureThreshold: 6 },
@@ -136,15 +167,27 @@ function podOf(config: GivenConfig, namespace: string, servers: string) {
         volumeMounts: [
           { name: "tmp", mountPath: "/tmp" },
           { name: "keys", mountPath: "/keys", readOnly: true },
+          ...(hasUsage ? [{ name: "usage", mountPath: usageFolder }] : []),
         ],
       },
     ],
-    volumes: [temporaryFolder("tmp", 64), { name: "keys", secret: { secretName: "gateway-keys" } }],
+    volumes: [
+      temporaryFolder("tmp", 64),
+      { name: "keys", secret: { secretName: "gateway-keys" } },
+      ...(hasUsage ? [{ name: "usage", persistentVolumeClaim: { claimName: gatewayUsageVolume } }] : []),
+    ],
   };
 }
 
-function environment(config: GivenConfig, namespace: string, servers: string) {
-  const { gatewayAllowedHosts } = config;
+/** Where there may be no server at all, requests wait as long as the first one takes to start. */
+function queueing({ autoscaling, ollamaMinReplicas, readyTimeoutSeconds }: GivenConfig) {
+  if (autoscaling === "none" || ollamaMinReplicas > 0) return {};
+  return { QUEUE_TIMEOUT_MS: String((readyTimeoutSeconds + scheduledWithinSeconds) * 1000) };
+}
+
+function environment({ config, namespace, servers, metricsKeyDigest }: GatewayPodsArgs) {
+  const { gatewayUsageVolume } = config;
+  const hosts = [...config.ingressHostnames, ...config.gatewayAllowedHosts];
   const own = [
     "gateway",
     `gateway.${namespace}`,
@@ -165,10 +208,10 @@ function environment(config: GivenConfig, namespace: string, servers: string) {
       .flatMap((model) => (model.keepLoaded === true ? model.name : []))
       .join(","),
     API_KEYS_FILE: `/keys/${keyFile}`,
-    ...(gatewayAllowedHosts.length === 0
-      ? {}
-      : { ALLOWED_HOSTS: [...own, ...gatewayAllowedHosts].join(",") }),
+    ...(hosts.length === 0 ? {} : { ALLOWED_HOSTS: [...own, ...hosts].join(",") }),
+    ...(gatewayUsageVolume === "" ? {} : { USAGE_FILE: `${usageFolder}/gateway.json` }),
+    ...(metricsKeyDigest === undefined ? {} : { METRICS_KEY_DIGEST: metricsKeyDigest }),
     LOG_LEVEL: config.gatewayLogLevel,
     OBJECTIVE_FIRST_TOKEN_MS: String(Math.round(config.objectiveFirstTokenSeconds * 1000)),
-  } satisfies Partial<Record<ProgramVariable, string>>;
+  } satisfies Partial<Record<ProgramVariable, pulumi.Input<string>>>;
 }

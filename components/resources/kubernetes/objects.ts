@@ -22,13 +22,21 @@ const groups = {
   Deployment: "apps/v1",
   PodDisruptionBudget: "policy/v1",
   NetworkPolicy: "networking.k8s.io/v1",
+  Ingress: "networking.k8s.io/v1",
+  Gateway: "gateway.networking.k8s.io/v1",
+  HTTPRoute: "gateway.networking.k8s.io/v1",
+  HorizontalPodAutoscaler: "autoscaling/v2",
+  ScaledObject: "keda.sh/v1alpha1",
+  TriggerAuthentication: "keda.sh/v1alpha1",
+  PodMonitor: "monitoring.coreos.com/v1",
 } as const;
+export type ObjectKind = keyof typeof groups;
 
 /** An object of the cluster. */
 export class ClusterObject extends pulumi.CustomResource {
   declare readonly metadata: pulumi.Output<{ readonly name: string; readonly generation?: number }>;
 
-  constructor(kind: keyof typeof groups, name: string, args: ObjectArgs, opts: pulumi.CustomResourceOptions) {
+  constructor(kind: ObjectKind, name: string, args: ObjectArgs, opts: pulumi.CustomResourceOptions) {
     const apiVersion = groups[kind];
     const metadata = {
       ...args.metadata,

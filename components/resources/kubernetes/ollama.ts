@@ -4,10 +4,20 @@ import * as pulumi from "@pulumi/pulumi";
 import type { GivenConfig } from "../../config/keys.ts";
 import { splitHostsLine } from "../../config/hosts-line.ts";
 import { keeperFile, type PodModels, podModels, recordsFile, stateFile } from "../../config/pod-models.ts";
-import { ClusterObject } from "./objects.ts";
-import { containerSecurity, podSecurity, resources, temporaryFolder, variables } from "./pods.ts";
+import { gpuSettings } from "./gpus.ts";
+import { ollamaPolicy } from "./network-policies.ts";
+import { ClusterObject, type ObjectKind } from "./objects.ts";
+import {
+  containerSecurity,
+  podSecurity,
+  pullSecrets,
+  resources,
+  temporaryFolder,
+  variables,
+} from "./pods.ts";
 
-const port = 11434;
+export const ollamaPort = 11434;
+const port = ollamaPort;
 /** Where the models' keeper tells the kubelet how far it is. */
 const keeperPort = 8090;
 const app = { app: "ollama" };
@@ -37,12 +47,7 @@ export class OllamaPods extends pulumi.ComponentResource {
   ) {
     super("ollama-stack:kubernetes:OllamaPods", name, {}, opts);
     const parent = { parent: this };
-    const object = (
-      kind: ConstructorParameters<typeof ClusterObject>[0],
-      suffix: string,
-      spec: object,
-      more = {},
-    ) =>
+    const object = (kind: ObjectKind, suffix: string, spec: object, more = {}) =>
       new ClusterObject(
         kind,
         `${name}-${suffix}`,
@@ -66,13 +71,7 @@ export class OllamaPods extends pulumi.ComponentResource {
     object("PodDisruptionBudget", "disruption", {
       spec: { maxUnavailable: 1, selector: { matchLabels: app } },
     });
-    object("NetworkPolicy", "access", {
-      spec: {
-        podSelector: { matchLabels: app },
-        policyTypes: ["Ingress"],
-        ingress: [{ from: [{ podSelector: { matchLabels: { app: "gateway" } } }], ports: [{ port }] }],
-      },
-    });
+    object("NetworkPolicy", "access", { spec: ollamaPolicy(config, port) });
     const ended = new command.local.Command(
       `${name}-pods-gone`,
       {
@@ -112,9 +111,11 @@ function statefulSet(config: GivenConfig) {
     },
   ];
   const isClaimed = config.storageClass !== "";
+  const gpus = gpuSettings(config);
   return {
     serviceName: "ollama",
-    replicas: config.ollamaReplicas,
+    // An autoscaler's to say, and an update does not take back what it has said.
+    ...(config.autoscaling === "none" ? { replicas: config.ollamaReplicas } : {}),
     podManagementPolicy: "Parallel",
     selector: { matchLabels: app },
     ...(isClaimed
@@ -130,9 +131,12 @@ function statefulSet(config: GivenConfig) {
       metadata: { labels: app },
       spec: {
         ...podSecurity,
+        ...pullSecrets(config),
+        ...gpus.pod,
+        securityContext: { ...podSecurity.securityContext, ...gpus.supplementalGroups },
         terminationGracePeriodSeconds: stopSeconds(config),
         nodeSelector: config.nodeSelector,
-        tolerations: config.tolerations,
+        tolerations: [...config.tolerations, ...gpus.tolerations],
         hostAliases: hostAliases(config.ollamaHosts),
         // Two on one node would share its memory and its GPUs.
         affinity: {
@@ -148,13 +152,18 @@ function statefulSet(config: GivenConfig) {
           { name: "wanted", configMap: { name: "models" } },
           temporaryFolder("state", 16),
           temporaryFolder("tmp", 256),
-          ...(isClaimed
-            ? []
-            : [{ name: "models", emptyDir: { sizeLimit: `${String(config.modelStorageGiB)}Gi` } }]),
+          ...(isClaimed ? [] : [{ name: "models", ...nodeStorage(config) }]),
         ],
       },
     },
   };
+}
+
+/** On the node's disk: a folder that outlives the pod, or one that does not. */
+function nodeStorage({ modelHostPath, modelStorageGiB }: GivenConfig) {
+  // One that the kubelet made would be root's.
+  if (modelHostPath !== "") return { hostPath: { path: modelHostPath, type: "Directory" } };
+  return { emptyDir: { sizeLimit: `${String(modelStorageGiB)}Gi` } };
 }
 
 /** The API server takes each address once. */
@@ -166,12 +175,15 @@ function hostAliases(lines: readonly string[]) {
 const modelFolder = "/models";
 
 function server(config: GivenConfig) {
+  const gpus = gpuSettings(config);
+  const limits = resources({ memoryMiB: config.ollamaMemoryMiB, cpus: config.ollamaCpus });
   const responds = { httpGet: { path: "/api/version", port: "http" }, timeoutSeconds: 5 };
   return {
     name: "ollama",
     image: config.ollamaImage,
     ports: [{ name: "http", containerPort: port }],
     env: variables({
+      ...gpus.environment,
       ...config.ollamaEnvironment,
       HOME: modelFolder,
       OLLAMA_MODELS: modelFolder,
@@ -186,7 +198,7 @@ function server(config: GivenConfig) {
     readinessProbe: { ...responds, periodSeconds: 2 },
     livenessProbe: { ...responds, periodSeconds: 10, failureThreshold: 6 },
     lifecycle: { preStop: { httpGet: { path: "/drain", port: keeperPort } } },
-    resources: resources({ memoryMiB: config.ollamaMemoryMiB, cpus: config.ollamaCpus }),
+    resources: { ...limits, limits: { ...limits.limits, ...gpus.limits } },
     securityContext: containerSecurity,
     volumeMounts: [
       { name: "models", mountPath: modelFolder },

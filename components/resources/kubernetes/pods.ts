@@ -1,3 +1,4 @@
+import type { GivenConfig } from "../../config/keys.ts";
 import type { ContainerLimits } from "../container/service-container.ts";
 
 // What the pods of a stack have in common: they satisfy the profile "restricted" of the Pod Security Standards.
@@ -5,8 +6,18 @@ import type { ContainerLimits } from "../container/service-container.ts";
 /** As in the gateway's image. */
 export const user = 65532;
 
-/** What the namespace demands of every pod in it. */
-export const securityLabels = { "pod-security.kubernetes.io/enforce": "restricted" };
+/** What the namespace demands of every pod in it. No profile but the open one has folders of the node. */
+export function securityLabels({ modelHostPath }: Pick<GivenConfig, "modelHostPath">) {
+  const profile = modelHostPath === "" ? "restricted" : "privileged";
+  return { "pod-security.kubernetes.io/enforce": profile };
+}
+
+/** With which a node gets images from a registry. */
+export function pullSecrets({ imagePullSecrets }: Pick<GivenConfig, "imagePullSecrets">) {
+  return imagePullSecrets.length === 0
+    ? {}
+    : { imagePullSecrets: imagePullSecrets.map((name) => ({ name })) };
+}
 
 export const podSecurity = {
   enableServiceLinks: false,

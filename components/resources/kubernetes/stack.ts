@@ -3,7 +3,11 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { clusterNamespace } from "../../../engine/names.ts";
 import type { GivenConfig } from "../../config/keys.ts";
+import { clusterImage, imageIn } from "../gateway-image/cluster-image.ts";
+import { autoscaling } from "./autoscaling.ts";
 import { GatewayPods } from "./gateway.ts";
+import { OutsideAccess } from "./ingress.ts";
+import { metricsSecret, podMonitor, readsMetrics } from "./metrics.ts";
 import { clusterProvider, ClusterObject } from "./objects.ts";
 import { OllamaPods } from "./ollama.ts";
 import { securityLabels } from "./pods.ts";
@@ -11,16 +15,17 @@ import { securityLabels } from "./pods.ts";
 const installed = z.array(z.object({ name: z.string(), digest: z.string(), size: z.number() }));
 
 /** Declares a stack on a cluster of Kubernetes, and returns its outputs. */
-export function deployStack(config: GivenConfig) {
+export function deployStack(given: GivenConfig, projectRoot: string) {
+  const config = withImage(given, projectRoot);
   const provider = clusterProvider(config);
   const namespace = clusterNamespace(pulumi.getStack(), config.namespace);
   const options = { provider };
   const place = new ClusterObject(
     "Namespace",
     "namespace",
-    { metadata: { name: namespace, labels: securityLabels } },
-    // Its volumes go with it.
-    { ...options, retainOnDelete: config.retainModels },
+    { metadata: { name: namespace, labels: securityLabels(config) } },
+    // Volumes in it go with it.
+    { ...options, retainOnDelete: keepsVolumes(config) },
   );
   const inside = { ...options, dependsOn: place };
   const environment = {
@@ -42,15 +47,24 @@ export function deployStack(config: GivenConfig) {
     },
     { dependsOn: ollama },
   );
+  const port = config.gatewayPort;
+  if (port === "auto") throw new Error("the port of the Service is to be known");
+  const metricsKeyDigest = readsMetrics(config) ? metricsSecret(namespace, inside) : undefined;
   const gateway = new GatewayPods(
     "gateway",
-    { config, namespace, servers: ollama.address, environment },
+    { config, namespace, servers: ollama.address, environment, port, metricsKeyDigest },
     { ...options, dependsOn: models },
   );
+  const behind = { ...options, dependsOn: gateway };
+  if (config.ingressHostnames.length > 0) new OutsideAccess("outside", { config, namespace, port }, behind);
+  if (config.podMonitor) podMonitor(config, namespace, behind);
+  if (config.autoscaling !== "none") autoscaling({ config, namespace, gatewayUrl: gateway.url }, behind);
+  const [host] = config.ingressHostnames;
   return {
     engine: "kubernetes",
     namespace,
     gatewayUrl: gateway.url,
+    ...(host === undefined ? {} : { publicUrl: `https://${host}` }),
     keysRequired: true,
     installedModels: models.stdout.apply((text) =>
       installed
@@ -58,4 +72,17 @@ export function deployStack(config: GivenConfig) {
         .map(({ name, digest, size }) => ({ model: name, digest, sizeBytes: size })),
     ),
   };
+}
+
+/** With the name that the image of these sources has in the registry, unless one is given. */
+function withImage(config: GivenConfig, projectRoot: string): GivenConfig {
+  const { gatewayImage, imageRegistry, gatewayBaseImage } = config;
+  if (gatewayImage !== "") return config;
+  const { tag } = clusterImage(projectRoot, gatewayBaseImage);
+  return { ...config, gatewayImage: `${imageIn(imageRegistry)}:${tag}` };
+}
+
+/** Whether there are volumes in its namespace that outlive the stack. */
+function keepsVolumes({ retainModels, storageClass, gatewayUsageVolume }: GivenConfig): boolean {
+  return (retainModels && storageClass !== "") || gatewayUsageVolume !== "";
 }

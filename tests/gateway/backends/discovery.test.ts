@@ -183,6 +183,29 @@ test("without a server at first, requests wait with comments, and run when there
   await expect.poll(async () => (await fetch(`${gateway.url}/ready`)).status).toBe(200);
 });
 
+test("after the last server went, a request waits with comments until one comes, and runs there", async () => {
+  const dnsNow = resolver(["127.0.0.1"]);
+  const [old, next] = (await startAt("127.0.0.1", "127.0.0.2")) as [FakeOllama, FakeOllama];
+  const gateway = await startDiscovering(old.port, { LOADING_COMMENT_MS: "20" });
+  expect((await gateway.post(chat, hello)).status).toBe(200);
+  // What scales to nothing takes the address away before it ends the server.
+  dnsNow.now = { code: "ENOTFOUND" };
+  await metric(gateway.url, `gateway_backend_discovery_addresses{name="ollama.test:${old.port}"} 0`);
+  const { promise: commented, resolve: seen } = Promise.withResolvers<undefined>();
+  const stream = gateway.post(chat, streamed).then((each) =>
+    readEvents(each, (text) => {
+      if (text.includes(": loading\n\n")) seen(undefined);
+    }),
+  );
+  await commented;
+  // An autoscaler sees by these that a server is needed.
+  await metric(gateway.url, "gateway_queue_depth 1");
+  await metric(gateway.url, "gateway_requests_in_flight 0");
+  dnsNow.now = ["127.0.0.2"];
+  expect((await stream).data.at(-1)).toBe("[DONE]");
+  expect([old.received.length, next.received.length]).toEqual([1, 1]);
+});
+
 test("who waits for a first server longer than a request may wait hears so", async () => {
   resolver([]);
   const gateway = await startDiscovering(11_434, { QUEUE_TIMEOUT_MS: "50" });

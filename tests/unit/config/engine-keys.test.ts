@@ -36,12 +36,10 @@ const values: Readonly<Record<string, unknown>> = {
   ollamaPort: "9000",
   ollamaBindAddress: "127.0.0.2",
   ollamaPids: "99",
-  gpus: "all",
   modelVolume: "shared",
   protectModels: "true",
   gatewayReplicas: "2",
   gatewayBindAddress: "0.0.0.0",
-  gatewayUsageVolume: "usage",
   gatewayPids: "99",
   edge: "http",
   monitoring: "prometheus",
@@ -53,6 +51,43 @@ const values: Readonly<Record<string, unknown>> = {
   gatewayImage: "registry.example.org/gateway:1",
   nodeSelector: { gpu: "true" },
   tolerations: [{ key: "gpu", operator: "Exists", effect: "NoSchedule" }],
+  imageRegistry: "registry.example.org/you",
+  imagePullSecrets: ["registry"],
+  modelHostPath: "/srv/models",
+  gpuResource: "nvidia.com/mig-1g.10gb",
+  gpusPerPod: "1",
+  gpuGroups: [44],
+  runtimeClass: "nvidia",
+  ingressClass: "nginx",
+  gatewayClass: "eg",
+  ingressHostnames: ["llm.example.org"],
+  ingressTlsSecret: "gateway-tls",
+  ingressAnnotations: { "cert-manager.io/cluster-issuer": "letsencrypt" },
+  gatewayAllowedSources: ["10.0.0.0/8", "namespace/ingress-nginx"],
+  autoscaling: "keda",
+  ollamaMinReplicas: "0",
+  ollamaMaxReplicas: "9",
+  podMonitor: "true",
+};
+
+const outside = {
+  ingressClass: "nginx",
+  ingressHostnames: ["llm.example.org"],
+  ingressTlsSecret: "gateway-tls",
+};
+/** What some of them need beside them. */
+const together: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  imageRegistry: { gatewayImage: "" },
+  modelHostPath: { retainModels: "true" },
+  gpusPerPod: { gpus: "all" },
+  gpuGroups: { gpus: "all", gpusPerPod: "1" },
+  ingressClass: outside,
+  gatewayClass: { ...outside, ingressClass: "" },
+  ingressHostnames: outside,
+  ingressTlsSecret: outside,
+  ingressAnnotations: outside,
+  ollamaMinReplicas: { autoscaling: "keda" },
+  ollamaMaxReplicas: { autoscaling: "hpa" },
 };
 
 describe("keys of one engine alone", () => {
@@ -76,7 +111,7 @@ describe("keys of one engine alone", () => {
   });
 
   it.each(Object.keys(clusterKeys))("%s is taken on Kubernetes", (key) => {
-    expect(() => parse({ ...inCluster, [key]: values[key] })).not.toThrow();
+    expect(() => parse({ ...inCluster, ...together[key], [key]: values[key] })).not.toThrow();
   });
 });
 

@@ -1,52 +1,7 @@
-import { readFileSync } from "node:fs";
-import * as pulumi from "@pulumi/pulumi";
-import { parse as parseYaml } from "yaml";
 import { beforeAll, describe, expect, it } from "vitest";
-import { parseConfig } from "../../../components/config/config.ts";
+import { providerVersion } from "../../../components/resources/kubernetes/objects.ts";
+import { renderStack } from "../../../test-support/render-cluster-stack.ts";
 import { clusterVersions } from "../../../toolchain/cluster-binaries.ts";
-
-interface Made {
-  readonly type: string;
-  readonly name: string;
-  readonly inputs: Record<string, unknown>;
-}
-
-const made: Made[] = [];
-const models = JSON.stringify([{ name: "tiny:1b", digest: "abc", size: 42 }]);
-
-await pulumi.runtime.setMocks(
-  {
-    newResource: ({ type, name, inputs }) => {
-      made.push({ type, name, inputs: inputs as Record<string, unknown> });
-      const more = type === "command:local:Command" ? { stdout: models } : {};
-      return { id: `${name}-id`, state: { ...(inputs as object), ...more } };
-    },
-    call: ({ inputs }) => inputs as Record<string, unknown>,
-  },
-  "ollama-stack",
-  "Test_1",
-);
-const { deployStack } = await import("../../../components/resources/kubernetes/stack.ts");
-const { providerVersion } = await import("../../../components/resources/kubernetes/objects.ts");
-
-const settings = parseYaml(readFileSync("Pulumi.yaml", "utf8")) as {
-  config: Record<string, { default: unknown }>;
-};
-function configOf(set: Readonly<Record<string, unknown>>) {
-  const defaults = Object.entries(settings.config).map(([key, { default: value }]) => [key, value]);
-  const all = {
-    ...Object.fromEntries(defaults),
-    engine: "kubernetes",
-    gatewayImage: "registry.example.org/gateway:1",
-    gatewayApiKeys: [`ada sha256=${"1".repeat(64)}`],
-    ...set,
-  } as Record<string, unknown>;
-  const texts = Object.entries(all).map(([key, value]) => [
-    `ollama-stack:${key}`,
-    typeof value === "string" ? value : JSON.stringify(value),
-  ]);
-  return parseConfig("ollama-stack", Object.fromEntries(texts) as Record<string, string>);
-}
 
 interface PodSpec {
   readonly automountServiceAccountToken: boolean;
@@ -73,23 +28,10 @@ interface Spec {
   readonly template: { readonly spec: PodSpec };
 }
 
-/** Declares a stack and returns what the API server would be sent, by the name of the resource. */
+/** Declares a stack, and gives specs the fields that tests look at. */
 async function declare(set: Readonly<Record<string, unknown>> = {}) {
-  made.length = 0;
-  const outputs = deployStack(configOf(set));
-  await new Promise<void>((resolve) => {
-    pulumi.all([outputs.gatewayUrl, outputs.installedModels]).apply(() => {
-      resolve();
-    });
-  });
-  const declared = [...made];
-  const find = (name: string) => {
-    const found = declared.find((each) => each.name === name);
-    if (found === undefined)
-      throw new Error(`no ${name} among ${declared.map((each) => each.name).join(", ")}`);
-    return found.inputs;
-  };
-  return { all: declared, find, spec: (name: string) => find(name)["spec"] as Spec, outputs };
+  const rendered = await renderStack(set);
+  return { ...rendered, spec: (name: string) => rendered.find(name)["spec"] as Spec };
 }
 
 let stack: Awaited<ReturnType<typeof declare>>;

@@ -1,0 +1,31 @@
+import type { Rule } from "./rule.ts";
+
+/** How many pods of Ollama there are is either the config's to say or an autoscaler's. */
+export const autoscalingRules: readonly Rule[] = [
+  {
+    breaks: ({ autoscaling, ollamaReplicas }) => autoscaling !== "none" && ollamaReplicas !== 1,
+    path: "ollamaReplicas",
+    message: "1 while autoscaling is on: ollamaMinReplicas and ollamaMaxReplicas say how many there are",
+  },
+  {
+    breaks: ({ autoscaling, ollamaMinReplicas }) => autoscaling === "none" && ollamaMinReplicas !== 1,
+    path: "ollamaMinReplicas",
+    message: "1 while autoscaling is none: ollamaReplicas says how many there are",
+  },
+  {
+    breaks: ({ autoscaling, ollamaMaxReplicas }) => autoscaling === "none" && ollamaMaxReplicas !== 4,
+    path: "ollamaMaxReplicas",
+    message: "4, its default, while autoscaling is none: ollamaReplicas says how many there are",
+  },
+  {
+    breaks: ({ autoscaling, ollamaMinReplicas }) => autoscaling === "hpa" && ollamaMinReplicas === 0,
+    path: "ollamaMinReplicas",
+    message: "1 or more while autoscaling is hpa: only keda scales to zero",
+  },
+  {
+    breaks: ({ autoscaling, ollamaMinReplicas, ollamaMaxReplicas }) =>
+      autoscaling !== "none" && ollamaMaxReplicas < ollamaMinReplicas,
+    path: "ollamaMaxReplicas",
+    message: "ollamaMinReplicas or more",
+  },
+];

@@ -1,0 +1,113 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { GivenConfig } from "../../config/keys.ts";
+import { metricsKey } from "./metrics.ts";
+import { ClusterObject } from "./objects.ts";
+
+export interface AutoscalingArgs {
+  readonly config: GivenConfig;
+  readonly namespace: string;
+  /** Where the gateway is, inside the cluster. */
+  readonly gatewayUrl: pulumi.Input<string>;
+}
+
+const target = { apiVersion: "apps/v1", kind: "StatefulSet", name: "ollama" };
+
+const waiting = "gateway_queue_depth";
+const running = "gateway_requests_in_flight";
+
+// A server that goes takes its loaded models with it.
+const calm = {
+  scaleDown: {
+    stabilizationWindowSeconds: 300,
+    policies: [{ type: "Pods", value: 1, periodSeconds: 60 }],
+  },
+};
+
+/** Changes the number of Ollama's pods with the requests that the gateway has. */
+export function autoscaling(args: AutoscalingArgs, opts: pulumi.CustomResourceOptions): void {
+  if (args.config.autoscaling === "keda") scaledObject(args, opts);
+  else horizontalAutoscaler(args, opts);
+}
+
+/** Reads the gateway's metrics itself, so that it takes no Prometheus; and goes down to nothing, where it may. */
+function scaledObject(
+  { config, namespace, gatewayUrl }: AutoscalingArgs,
+  opts: pulumi.CustomResourceOptions,
+): void {
+  const metadata = { name: "ollama", namespace };
+  const authentication = new ClusterObject(
+    "TriggerAuthentication",
+    "ollama-metrics",
+    { metadata, spec: { secretTargetRef: [{ parameter: "token", ...metricsKey }] } },
+    opts,
+  );
+  const trigger = (name: string, metric: string) => ({
+    type: "metrics-api",
+    name,
+    metadata: {
+      url: pulumi.interpolate`${gatewayUrl}/metrics`,
+      format: "prometheus",
+      valueLocation: metric,
+      targetValue: "1",
+      authMode: "bearer",
+    },
+    authenticationRef: { name: metadata.name },
+  });
+  new ClusterObject(
+    "ScaledObject",
+    "ollama-scaling",
+    {
+      metadata,
+      spec: {
+        scaleTargetRef: target,
+        minReplicaCount: config.ollamaMinReplicas,
+        maxReplicaCount: config.ollamaMaxReplicas,
+        pollingInterval: 5,
+        cooldownPeriod: 300,
+        advanced: {
+          // As many servers as there are requests for: those that run count, or a full server would look idle.
+          scalingModifiers: {
+            formula: "waiting + running",
+            target: String(config.ollamaParallel),
+            activationTarget: "0",
+            metricType: "AverageValue",
+          },
+          horizontalPodAutoscalerConfig: { behavior: calm },
+        },
+        triggers: [trigger("waiting", waiting), trigger("running", running)],
+      },
+    },
+    pulumi.mergeOptions(opts, { dependsOn: authentication }),
+  );
+}
+
+/** Takes what an adapter makes of Prometheus' measurements, and the larger of what the two metrics ask for. */
+function horizontalAutoscaler(
+  { config, namespace }: AutoscalingArgs,
+  opts: pulumi.CustomResourceOptions,
+): void {
+  const metric = (name: string) => ({
+    type: "Object",
+    object: {
+      metric: { name },
+      describedObject: { apiVersion: "v1", kind: "Service", name: "gateway" },
+      target: { type: "AverageValue", averageValue: String(config.ollamaParallel) },
+    },
+  });
+  new ClusterObject(
+    "HorizontalPodAutoscaler",
+    "ollama-scaling",
+    {
+      // Its await wants metrics, which there are when the adapter has seen a request.
+      metadata: { name: "ollama", namespace, annotations: { "pulumi.com/skipAwait": "true" } },
+      spec: {
+        scaleTargetRef: target,
+        minReplicas: config.ollamaMinReplicas,
+        maxReplicas: config.ollamaMaxReplicas,
+        behavior: calm,
+        metrics: [metric(waiting), metric(running)],
+      },
+    },
+    opts,
+  );
+}

@@ -1,0 +1,129 @@
+import * as pulumi from "@pulumi/pulumi";
+import { readConfig } from "../../../gateway/src/config/config.ts";
+import type { GivenConfig } from "../../config/keys.ts";
+import { ClusterObject } from "./objects.ts";
+
+export interface OutsideAccessArgs {
+  readonly config: GivenConfig;
+  readonly namespace: string;
+  /** The port of the Service `gateway`. */
+  readonly port: number;
+}
+
+// The load balancer of AWS takes no more.
+const maxIdleSeconds = 4000;
+
+// What is in front may not be there yet, nor the certificate: neither is the stack's to wait for.
+const unawaited = { "pulumi.com/skipAwait": "true" };
+
+/** TLS and a name outside the cluster: an Ingress, or a Gateway with a route. */
+export class OutsideAccess extends pulumi.ComponentResource {
+  constructor(name: string, args: OutsideAccessArgs, opts: pulumi.ComponentResourceOptions) {
+    super("ollama-stack:kubernetes:OutsideAccess", name, {}, opts);
+    const { config, namespace } = args;
+    const parent = { parent: this };
+    const metadata = (annotations: Readonly<Record<string, string>>) => ({
+      name: "gateway",
+      namespace,
+      annotations: { ...unawaited, ...annotations },
+    });
+    if (config.ingressClass !== "") {
+      const annotations = { ...streaming(config), ...config.ingressAnnotations };
+      new ClusterObject(
+        "Ingress",
+        `${name}-ingress`,
+        { metadata: metadata(annotations), spec: ingress(args) },
+        parent,
+      );
+    } else {
+      const listening = new ClusterObject(
+        "Gateway",
+        `${name}-gateway`,
+        { metadata: metadata(config.ingressAnnotations), spec: listeners(config) },
+        parent,
+      );
+      new ClusterObject(
+        "HTTPRoute",
+        `${name}-route`,
+        { metadata: metadata({}), spec: route(args) },
+        { ...parent, dependsOn: listening },
+      );
+    }
+    this.registerOutputs({});
+  }
+}
+
+/** The longest that a response says nothing, in seconds: in the queue, while its model loads, until it is there. */
+function silentSeconds({ gatewayEnvironment }: GivenConfig): number {
+  const { QUEUE_TIMEOUT_MS, LOAD_TIMEOUT_MS, ANSWER_TIMEOUT_MS, FIRST_TOKEN_TIMEOUT_MS } =
+    readConfig(gatewayEnvironment);
+  const longest = Math.max(ANSWER_TIMEOUT_MS, FIRST_TOKEN_TIMEOUT_MS);
+  return Math.ceil((QUEUE_TIMEOUT_MS + LOAD_TIMEOUT_MS + longest) / 1000);
+}
+
+/**
+ * What streams of events and large requests take. Each controller has annotations of its own and reads no others; the
+ * gateway itself bounds what requests may send and how long they may last.
+ */
+function streaming(config: GivenConfig): Readonly<Record<string, string>> {
+  const seconds = silentSeconds(config);
+  const time = `${String(seconds)}s`;
+  return {
+    "nginx.ingress.kubernetes.io/proxy-read-timeout": String(seconds),
+    "nginx.ingress.kubernetes.io/proxy-send-timeout": String(seconds),
+    "nginx.ingress.kubernetes.io/proxy-body-size": "0",
+    "nginx.ingress.kubernetes.io/proxy-buffering": "off",
+    "nginx.ingress.kubernetes.io/proxy-request-buffering": "off",
+    "nginx.org/proxy-read-timeout": time,
+    "nginx.org/proxy-send-timeout": time,
+    "nginx.org/client-max-body-size": "0",
+    "nginx.org/proxy-buffering": "False",
+    "haproxy.org/timeout-server": time,
+    "haproxy-ingress.github.io/timeout-server": time,
+    "alb.ingress.kubernetes.io/target-type": "ip",
+    "alb.ingress.kubernetes.io/healthcheck-path": "/accepting",
+    "alb.ingress.kubernetes.io/load-balancer-attributes": `idle_timeout.timeout_seconds=${String(Math.min(seconds, maxIdleSeconds))}`,
+  };
+}
+
+function ingress({ config, port }: OutsideAccessArgs) {
+  const { ingressClass, ingressHostnames, ingressTlsSecret } = config;
+  const backend = { service: { name: "gateway", port: { number: port } } };
+  return {
+    ingressClassName: ingressClass,
+    ...(ingressTlsSecret === "" ? {} : { tls: [{ hosts: ingressHostnames, secretName: ingressTlsSecret }] }),
+    rules: ingressHostnames.map((host) => ({
+      host,
+      http: { paths: [{ path: "/", pathType: "Prefix", backend }] },
+    })),
+  };
+}
+
+function listeners({ gatewayClass, ingressHostnames, ingressTlsSecret }: GivenConfig) {
+  return {
+    gatewayClassName: gatewayClass,
+    listeners: ingressHostnames.map((hostname, i) => ({
+      name: `https-${String(i)}`,
+      hostname,
+      port: 443,
+      protocol: "HTTPS",
+      tls: { mode: "Terminate", certificateRefs: [{ kind: "Secret", name: ingressTlsSecret }] },
+      allowedRoutes: { namespaces: { from: "Same" } },
+    })),
+  };
+}
+
+function route({ config, port }: OutsideAccessArgs) {
+  return {
+    parentRefs: [{ name: "gateway" }],
+    hostnames: config.ingressHostnames,
+    rules: [
+      {
+        matches: [{ path: { type: "PathPrefix", value: "/" } }],
+        backendRefs: [{ name: "gateway", port }],
+        // None: the gateway has a timeout for everything that it waits for.
+        timeouts: { request: "0s", backendRequest: "0s" },
+      },
+    ],
+  };
+}

@@ -1,0 +1,76 @@
+import { readConfig } from "../../../gateway/src/config/config.ts";
+import type { GivenConfig } from "../../config/keys.ts";
+import { parseReference, sourceKind } from "../../config/model-source.ts";
+
+// Who reaches which pod, and what each pod reaches. They count where the cluster's network enforces policies.
+
+const secure = 443;
+
+/** Names are looked up in the cluster, or at an address of the node. */
+const lookups = { ports: [53].flatMap((port) => ["UDP", "TCP"].map((protocol) => ({ protocol, port }))) };
+
+/** Anywhere but at the addresses of a node itself, where clouds hand out its credentials. */
+const anywhere = [
+  { ipBlock: { cidr: "0.0.0.0/0", except: ["169.254.0.0/16"] } },
+  { ipBlock: { cidr: "::/0", except: ["fe80::/10"] } },
+  { namespaceSelector: {} },
+];
+
+/** Only the gateway reaches Ollama, and Ollama only what models are pulled from. */
+export function ollamaPolicy(config: GivenConfig, port: number) {
+  return {
+    podSelector: { matchLabels: { app: "ollama" } },
+    policyTypes: ["Ingress", "Egress"],
+    ingress: [
+      { from: [{ podSelector: { matchLabels: { app: "gateway" } } }], ports: [{ protocol: "TCP", port }] },
+    ],
+    egress: [lookups, { to: anywhere, ports: tcp(pullPorts(config)) }],
+  };
+}
+
+/** The gateway reaches Ollama, and the collector of its traces if it has one. */
+export function gatewayPolicy(
+  { gatewayAllowedSources, gatewayEnvironment }: GivenConfig,
+  ports: { readonly gateway: number; readonly ollama: number },
+) {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: collector } = readConfig(gatewayEnvironment);
+  const from = gatewayAllowedSources.map((source) =>
+    source.startsWith("namespace/")
+      ? {
+          namespaceSelector: {
+            matchLabels: { "kubernetes.io/metadata.name": source.slice("namespace/".length) },
+          },
+        }
+      : { ipBlock: { cidr: source } },
+  );
+  return {
+    podSelector: { matchLabels: { app: "gateway" } },
+    policyTypes: ["Ingress", "Egress"],
+    ingress: [{ ...(from.length === 0 ? {} : { from }), ports: tcp([ports.gateway]) }],
+    egress: [
+      lookups,
+      { to: [{ podSelector: { matchLabels: { app: "ollama" } } }], ports: tcp([ports.ollama]) },
+      ...(collector === "" ? [] : [{ to: anywhere, ports: tcp([portOf(collector)]) }]),
+    ],
+  };
+}
+
+const tcp = (ports: readonly number[]) => ports.map((port) => ({ protocol: "TCP", port }));
+
+/** The ports of the registries and the proxy; registries send on to a store at the usual port. */
+function pullPorts({ models, ollamaEnvironment }: GivenConfig): readonly number[] {
+  const ofModels = models.map(({ name, source = name, insecure = false }) => {
+    if (sourceKind(source) === "url") return portOf(source);
+    return portOf(`${insecure ? "http" : "https"}://${parseReference(source).host}`);
+  });
+  const ofProxies = Object.entries(ollamaEnvironment)
+    .filter(([name, value]) => /^https?_proxy$/i.test(name) && value !== "")
+    .map(([, value]) => portOf(/^[a-z]+:\/\//i.test(value) ? value : `http://${value}`));
+  return [...new Set([secure, ...ofModels, ...ofProxies])].toSorted((left, right) => left - right);
+}
+
+function portOf(url: string): number {
+  const parsed = URL.parse(url);
+  if (parsed === null) return secure;
+  return parsed.port !== "" ? Number(parsed.port) : parsed.protocol === "http:" ? 80 : secure;
+}
