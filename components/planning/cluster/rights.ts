@@ -8,6 +8,7 @@ interface Right {
   readonly verbs: readonly string[];
 }
 
+const watch = ["get", "list", "watch"] as const;
 const change = ["get", "list", "watch", "create", "patch", "delete"] as const;
 
 /** What whoever updates a stack needs in its namespace. docs/kubernetes.md has it as a Role. */
@@ -17,6 +18,9 @@ export const namespaceRights: readonly Right[] = [
   { group: "", resource: "services", verbs: change },
   { group: "", resource: "pods", verbs: ["get", "list", "watch", "patch"] },
   { group: "", resource: "pods/exec", verbs: ["get", "create"] },
+  // Pulumi's provider watches what a Deployment comes to; without these it would wait until it gives up.
+  { group: "", resource: "persistentvolumeclaims", verbs: watch },
+  { group: "apps", resource: "replicasets", verbs: watch },
   { group: "apps", resource: "deployments", verbs: change },
   { group: "apps", resource: "statefulsets", verbs: change },
   { group: "networking.k8s.io", resource: "networkpolicies", verbs: change },

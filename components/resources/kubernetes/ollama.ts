@@ -64,9 +64,13 @@ export class OllamaPods extends pulumi.ComponentResource {
       { metadata: { name: "models", namespace }, data: { "models.json": text } },
       parent,
     );
-    const service = object("Service", "service", {
-      spec: { clusterIP: "None", selector: app, ports: [{ name: "http", port }] },
-    });
+    const service = object(
+      "Service",
+      "service",
+      { spec: { clusterIP: "None", selector: app, ports: [{ name: "http", port }] } },
+      // The provider would watch the endpoints, and wait for ten minutes where it has no right to.
+      { annotations: { "pulumi.com/skipAwait": "true" } },
+    );
     // A drain of nodes takes one at a time.
     object("PodDisruptionBudget", "disruption", {
       spec: { maxUnavailable: 1, selector: { matchLabels: app } },
