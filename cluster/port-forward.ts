@@ -87,3 +87,30 @@ export async function withForward<T>(
     await forward.close();
   }
 }
+
+/**
+ * Keeps a port forwarded until something has happened, over pods that are replaced.
+ *
+ * @param onReady is called once, when the port is there
+ * @throws ClusterError when there is no pod to forward to
+ */
+export async function keepForwarded(
+  kubectl: Kubectl,
+  {
+    target,
+    port,
+    localPort,
+  }: { readonly target: string; readonly port: number | string; readonly localPort: number },
+  until: Promise<unknown>,
+  onReady: () => void,
+): Promise<void> {
+  const over = until.then(() => "over" as const);
+  let forward = await forwardPort(kubectl, target, port, localPort);
+  onReady();
+  for (;;) {
+    const first = await Promise.race([over, forward.ended.then(() => "ended" as const)]);
+    if (first === "over") break;
+    forward = await forwardPort(kubectl, target, port, localPort);
+  }
+  await forward.close();
+}

@@ -1,14 +1,22 @@
 // npm run forward: what of a stack is not published, or on another machine, on loopback ports of this one: those that it
 // has there or in its network. Until it is interrupted.
+import { keepForwarded } from "../../cluster/port-forward.ts";
 import { Tunnel } from "../../engine/tunnel/tunnel.ts";
 import { forwarded } from "../connect/port-forwards.ts";
 import { command } from "../cli/command.ts";
+import { openCluster } from "../stack/cluster-outputs.ts";
 import { readOutputs } from "../stack/outputs.ts";
+import { settingsFor } from "../stack/settings.ts";
+import { isOnCluster } from "../stack/stack-file.ts";
 import { refusedPort } from "../connect/listen-error.ts";
 import { openSession } from "../cli/session.ts";
 
 await command("forward", async ({ options }) => {
-  const { stack, env } = await openSession(options);
+  const { stack, env } = await openSession({ ...options, isForCluster: true });
+  if (isOnCluster(stack)) {
+    await forwardFromCluster(stack, env);
+    return;
+  }
   const outputs = await readOutputs(stack, env);
   const { tunnel: end, gatewayUrl } = outputs;
   if (end === undefined)
@@ -22,10 +30,24 @@ await command("forward", async ({ options }) => {
       console.log(`${service.name}: ${service.url}`);
     }
     console.log("until you press Ctrl-C");
-    await new Promise((resolve) => {
-      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, resolve);
-    });
+    await interrupted();
   } finally {
     await tunnel.close();
   }
 });
+
+/** The gateway, at the port that it has in the cluster; at its next pod when one is replaced. */
+async function forwardFromCluster(stack: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const { outputs, kubectl } = await openCluster(stack, env, settingsFor(stack, []));
+  const { port } = new URL(outputs.gatewayUrl);
+  const gateway = { target: "service/gateway", port: "http", localPort: Number(port) };
+  await keepForwarded(kubectl, gateway, interrupted(), () => {
+    console.log(`gateway: http://127.0.0.1:${port}\nuntil you press Ctrl-C`);
+  });
+}
+
+function interrupted(): Promise<unknown> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, resolve);
+  });
+}

@@ -20,7 +20,8 @@ const key = `sk-${randomBytes(24).toString("hex")}`;
 const keyLine = `ada sha256=${createHash("sha256").update(key).digest("hex")} admin`;
 
 process.env["PATH"] = [dirname(partBinary(clusterParts.kubectl)), process.env["PATH"]].join(delimiter);
-const project = new Project({ stack, ollamaPort: 0, gatewayPort: 8000 });
+const gatewayPort = 18_960;
+const project = new Project({ stack, ollamaPort: 0, gatewayPort });
 let cluster: Cluster | undefined;
 let kubectl: Kubectl;
 
@@ -117,6 +118,17 @@ describe("npm run keys", () => {
 describe("npm run smoke", () => {
   it("passes", async () => {
     expect(await succeed("smoke")).toMatch(/^\d\d passed, 0 failed$/m);
+  });
+});
+
+describe("npm run forward", () => {
+  it("brings the gateway to its port on this machine, until it is interrupted", async () => {
+    const forward = project.run(process.execPath, ["scripts/commands/forward.ts", "--stack", stack]);
+    await expect.poll(forward.output).toContain(`gateway: http://127.0.0.1:${String(gatewayPort)}`);
+    expect((await fetch(`http://127.0.0.1:${String(gatewayPort)}/health`)).status).toBe(200);
+    process.kill(forward.pid, "SIGINT");
+    expect((await forward.done).code).toBe(0);
+    await expect(fetch(`http://127.0.0.1:${String(gatewayPort)}/health`)).rejects.toThrow();
   });
 });
 

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { ClusterAddress } from "../../../cluster/address.ts";
 import { ClusterError, Kubectl } from "../../../cluster/kubectl.ts";
 import { listPods } from "../../../cluster/pods.ts";
-import { forwardPort, withForward } from "../../../cluster/port-forward.ts";
+import { forwardPort, keepForwarded, withForward } from "../../../cluster/port-forward.ts";
 import { FakeDocker } from "../../../test-support/fake-docker.ts";
 
 // What kubectl prints here, kubectl 1.37 printed with the cluster of the tests.
@@ -167,6 +167,19 @@ describe("a forwarded port", () => {
     const url = await withForward(kubectl, "service/gateway", "http", (at) => Promise.resolve(at));
     expect(url).toBe("http://127.0.0.1:41234");
     expect(program.calls).toEqual([`${begin} port-forward service/gateway :http`]);
+  });
+
+  it("is there again when its pod was replaced, until it is not needed any more", async () => {
+    program.tell({ [begin]: lines });
+    const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
+    const gateway = { target: "service/gateway", port: "http", localPort: 41_234 };
+    let ready = 0;
+    const done = keepForwarded(kubectl, gateway, until, () => (ready += 1));
+    await expect.poll(() => program.calls.length).toBeGreaterThan(2);
+    end(undefined);
+    await done;
+    expect(ready).toBe(1);
+    expect(new Set(program.calls)).toEqual(new Set([`${begin} port-forward service/gateway 41234:http`]));
   });
 
   it("fails with kubectl's reason where there is nothing to forward to", async () => {
