@@ -29,6 +29,10 @@ export async function checkCluster(stack: string, settings: Settings): Promise<F
       storageClass: text("storageClass"),
       replicas: Number(settings("ollamaReplicas")),
       nodeSelector: kubernetesKeys.nodeSelector.parse(structured(settings("nodeSelector"))),
+      gpuRequest:
+        text("gpus") === "all"
+          ? { resource: text("gpuResource"), count: Number(settings("gpusPerPod")) }
+          : undefined,
       tolerations: kubernetesKeys.tolerations.parse(structured(settings("tolerations"))),
     });
     return [

@@ -10,7 +10,9 @@ export async function deployStack(config: GivenConfig, projectRoot: string) {
   const namespace = clusterNamespace(pulumi.getStack(), config.namespace);
   const { autoscaling, ollamaMinReplicas, ollamaReplicas } = config;
   const replicas = autoscaling === "none" ? ollamaReplicas : Math.max(1, ollamaMinReplicas);
-  await refuseUnfit({ ...config, namespace, replicas });
+  const { gpus, gpuResource: resource, gpusPerPod: count } = config;
+  const gpuRequest = gpus === "none" ? undefined : { resource, count };
+  await refuseUnfit({ ...config, namespace, replicas, gpuRequest });
   await planPodModels(config, namespace, replicas);
   return declareStack(config, projectRoot);
 }
