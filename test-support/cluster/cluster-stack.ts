@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { delimiter, dirname } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
 import { expect } from "vitest";
 import { Project } from "../project.ts";
 import { partBinary } from "../../toolchain/binaries.ts";
@@ -75,6 +76,27 @@ export class ClusterStack {
     cluster.loadImages(image, ollamaImage);
     await started.project.pulumi("stack", "init", stack);
     return started;
+  }
+
+  /** Has the stack deployed by an account that has the rights of docs/kubernetes.md and no others. */
+  useRightsOfDocument(): void {
+    const text = readFileSync("docs/kubernetes.md", "utf8");
+    const [, roles] = /```yaml\n((?:(?!```)[^])*kind: ClusterRole\n(?:(?!```)[^])*)```/.exec(text) ?? [];
+    if (roles === undefined) throw new Error("docs/kubernetes.md has no roles");
+    const { cluster, namespace } = this;
+    const account = "--serviceaccount=default:deployer";
+    cluster.kubectl(["create", "namespace", namespace]);
+    cluster.kubectl(["create", "serviceaccount", "deployer", "--namespace=default"]);
+    cluster.kubectl(["apply", "--filename=-"], roles.replaceAll("ollama-stack-cluster", namespace));
+    cluster.kubectl(["create", "clusterrolebinding", "deployer", "--clusterrole=ollama-stack", account]);
+    const inside = ["--role=ollama-stack", account, `--namespace=${namespace}`];
+    cluster.kubectl(["create", "rolebinding", "deployer", ...inside]);
+    const token = cluster.kubectl(["create", "token", "deployer", "--namespace=default"]).trim();
+    const config = JSON.parse(readFileSync(cluster.kubeconfig, "utf8")) as object;
+    const kubeconfig = join(cluster.folder, "kubeconfig", "deployer");
+    const users = [{ name: "admin", user: { token } }];
+    writeFileSync(kubeconfig, JSON.stringify({ ...config, users }), { mode: 0o600 });
+    this.project.configure({ kubeconfig });
   }
 
   /** Removes all that there is, a stack that is still deployed included. */
