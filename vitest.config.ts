@@ -141,6 +141,8 @@ export default defineConfig({
           include: ["tests/kubernetes/**/*.test.ts"],
           exclude: inClusterWithoutProvider,
           ...stacks,
+          // A cluster's own programs wait for the cores, too.
+          expect: { poll: { timeout: 5 * minutes } },
           // There is one cluster at a time.
           sequence: { groupOrder: 2 },
         },
