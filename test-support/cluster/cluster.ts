@@ -21,6 +21,7 @@ import {
 import { Node, pauseImage, removeControlGroups, whyNoNodes } from "./node.ts";
 import { MachineProcess } from "./process.ts";
 
+const goneWithinMs = 30_000;
 const readyWithinMs = 120_000;
 
 /** Why a cluster cannot be made on this machine; undefined if it can. */
@@ -56,7 +57,7 @@ export class Cluster {
   static async #startWith(start: (cluster: Cluster) => Promise<void>): Promise<Cluster> {
     await installPackages(["iproute2", "iptables"]);
     const cluster = new Cluster();
-    cluster.#removeLeftovers();
+    await cluster.#removeLeftovers();
     try {
       await start(cluster);
     } catch (error) {
@@ -114,7 +115,7 @@ export class Cluster {
     await Promise.all(this.nodes.map((node) => node.cut()));
     for (const part of this.#controlPlane.values()) await part.stop("SIGKILL");
     await this.#gone();
-    this.#removeLeftovers();
+    await this.#removeLeftovers();
   }
 
   async #startApi(): Promise<void> {
@@ -251,9 +252,9 @@ export class Cluster {
     while (namespaces.some((name) => pids(name) !== "") && Date.now() < until) await sleep(50);
   }
 
-  #removeLeftovers(): void {
+  async #removeLeftovers(): Promise<void> {
     // First: it fails while another cluster runs.
-    removeControlGroups();
+    await removeControlGroups(goneWithinMs);
     removeNetwork();
     rmSync(this.folder, { recursive: true, force: true });
   }

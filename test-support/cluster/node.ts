@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { stringify } from "yaml";
 import { partBinary } from "../../toolchain/binaries.ts";
 import { clusterParts, networkPlugins } from "../../toolchain/cluster-binaries.ts";
@@ -252,11 +253,26 @@ function makeControlGroups(group: string): void {
   }
 }
 
-/** Removes what nodes had in the kernel, of a run that was killed, too. */
-export function removeControlGroups(): void {
-  for (const machine of machines)
-    for (const group of globSync(`/sys/fs/cgroup/*/${controlGroupOf(machine)}`))
-      execFileSync("find", [group, "-depth", "-type", "d", "-delete"]);
+/**
+ * Removes what nodes had in the kernel, of a run that was killed, too. The kernel needs a moment until the processes of
+ * pods are gone.
+ *
+ * @throws Error when there are still processes then: another cluster runs
+ */
+export async function removeControlGroups(withinMs: number): Promise<void> {
+  const groups = () => machines.flatMap((machine) => globSync(`/sys/fs/cgroup/*/${controlGroupOf(machine)}`));
+  const until = Date.now() + withinMs;
+  while (groups().length > 0) {
+    for (const group of groups()) {
+      try {
+        execFileSync("find", [group, "-depth", "-type", "d", "-delete"], { stdio: "pipe" });
+      } catch (cause) {
+        if (Date.now() > until)
+          throw new Error(`another cluster of tests runs on this machine: ${group} has processes`, { cause });
+      }
+    }
+    if (groups().length > 0) await sleep(100);
+  }
 }
 
 /** Why nodes cannot be made on this machine; undefined if they can. */
