@@ -234,10 +234,7 @@ export class RateLimits {
     this.#usage.concurrent -= 1;
     if (msPerToken !== undefined) this.msPerToken = msPerToken;
     if (reservation !== undefined) this.#usage.reservations.delete(reservation);
-    const reserved = -(reservation?.shared ?? 0);
-    const concurrent = this.#concurrent === Infinity ? 0 : -1;
-    if (tokens > 0 || reserved !== 0 || concurrent !== 0)
-      this.#shared?.add(this.#limits, this.#usage, { tokens, concurrent, reserved });
+    this.#shared?.add(this.#limits, this.#usage, { tokens, reserved: -(reservation?.shared ?? 0) });
     if (tokens === 0) return;
     this.#tokens?.use(tokens);
     // Counted for every key: a budget that it is given later begins with what it has used of the day and the month.

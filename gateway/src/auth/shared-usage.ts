@@ -34,8 +34,6 @@ export interface Taken {
 /** What an ended request has used. */
 export interface UsageChange {
   readonly tokens?: number;
-  /** Requests under way. */
-  readonly concurrent?: number;
   /** Tokens set aside. */
   readonly reserved?: number;
 }
@@ -43,10 +41,10 @@ export interface UsageChange {
 /** What all gateways of a stack have counted of their keys. */
 export interface SharedUsage {
   readonly isUp: boolean;
-  /** There is such a key, which has used so much as far as this gateway knows. */
+  /** A key has these limits from now on, and has used so much as far as this gateway knows. */
   know(limits: SharedLimits, usage: KeyUsage): void;
   /** Takes all of it or nothing, and has `usage` show what all gateways have counted. Undefined: the store is away. */
   take(limits: SharedLimits, usage: KeyUsage, demand: Demand): Promise<Taken | undefined>;
-  /** Counts what `usage` has counted already. */
+  /** Counts what a request has used, and that it has left where `usage` has counted that. */
   add(limits: SharedLimits, usage: KeyUsage, change: UsageChange): void;
 }

@@ -16,6 +16,8 @@ interface Known {
   readonly usage: KeyUsage;
   /** Tokens that the store has not confirmed. */
   unconfirmed: number;
+  /** How many of this gateway's requests the store counts as running. */
+  counted: number;
 }
 
 const DAY = 86_400_000;
@@ -40,7 +42,9 @@ export class UsagePool implements SharedUsage, StoreUser {
 
   know(limits: SharedLimits, usage: KeyUsage): void {
     const known = this.#knownOf(limits, usage);
-    if (this.isUp && !usage.isEmpty) this.#restore(known);
+    known.limits = limits;
+    // Tokens that the store has not confirmed are on their way.
+    if (this.isUp && (!usage.isEmpty || uncounted(known) !== 0)) this.#restore(known, 0);
   }
 
   async take(limits: SharedLimits, usage: KeyUsage, demand: Demand): Promise<Taken | undefined> {
@@ -64,7 +68,10 @@ export class UsagePool implements SharedUsage, StoreUser {
         tokens?.output ?? 0,
         STAYS_MS,
       ])) as [string, number, ...(string | number)[]];
-      if (refused === "" && enters) usage.concurrent += 1;
+      if (refused === "" && enters) {
+        usage.concurrent += 1;
+        if (Number.isFinite(limits.concurrent)) known.counted += 1;
+      }
       const [used = 0, drained = 0, ofDay = 0, ofMonth = 0, underWay = 0, aside = 0] = counts.map(Number);
       usage.requests.set(used);
       usage.tokens.set(drained + known.unconfirmed);
@@ -79,14 +86,15 @@ export class UsagePool implements SharedUsage, StoreUser {
     }
   }
 
-  add(
-    limits: SharedLimits,
-    usage: KeyUsage,
-    { tokens = 0, concurrent = 0, reserved = 0 }: UsageChange,
-  ): void {
-    const known = this.#knownOf(limits, usage);
+  add(former: SharedLimits, usage: KeyUsage, { tokens = 0, reserved = 0 }: UsageChange): void {
+    const known = this.#knownOf(former, usage);
     known.unconfirmed += tokens;
     if (!this.#store.isUp) return;
+    const concurrent = uncounted(known);
+    if (tokens === 0 && concurrent === 0 && reserved === 0) return;
+    known.counted += concurrent;
+    // Its limits may have changed since the request was let in.
+    const { limits } = known;
     const { day, month } = usage;
     this.#store
       .run(ADD, this.#keys(limits), [
@@ -108,7 +116,12 @@ export class UsagePool implements SharedUsage, StoreUser {
   }
 
   came(): void {
-    for (const known of this.#known.values()) this.#restore(known);
+    for (const known of this.#known.values()) {
+      // It comes under a new name, which has nothing yet.
+      known.counted = 0;
+      for (const reservation of known.usage.reservations) delete reservation.shared;
+      this.#restore(known, known.unconfirmed);
+    }
   }
 
   went(): void {
@@ -118,14 +131,24 @@ export class UsagePool implements SharedUsage, StoreUser {
     }
   }
 
-  /** Tells the store what it may have lost, and what was used while it was away. */
-  #restore(known: Known): void {
+  /**
+   * Reports to the store what it may have lost, and what it does not count yet.
+   *
+   * @param missing tokens that were used while it was away
+   */
+  #restore(known: Known, missing: number): void {
     const { limits, usage, unconfirmed } = known;
     const { requestsPerMinute = 0, tokensPerMinute = 0 } = limits;
     const { requests, tokens, day, month } = usage;
     const before = (count: number): number => Math.max(0, count - unconfirmed);
-    for (const reservation of usage.reservations) reservation.shared = Math.ceil(reservation.tokens);
-    const reserved = [...usage.reservations].reduce((sum, { shared = 0 }) => sum + shared, 0);
+    const concurrent = uncounted(known);
+    known.counted += concurrent;
+    let reserved = 0;
+    for (const reservation of usage.reservations) {
+      if (reservation.shared !== undefined) continue;
+      reservation.shared = Math.ceil(Math.max(reservation.tokens, reservation.spent()));
+      reserved += reservation.shared;
+    }
     this.#store
       .run(RESTORE, this.#keys(limits), [
         this.#store.name,
@@ -137,14 +160,14 @@ export class UsagePool implements SharedUsage, StoreUser {
         before(tokens.used(tokensPerMinute)),
         before(day.used),
         before(month.used),
-        unconfirmed,
-        Number.isFinite(limits.concurrent) ? usage.concurrent : 0,
+        missing,
+        concurrent,
         reserved,
         STAYS_MS,
       ])
       .then(
         () => {
-          known.unconfirmed -= unconfirmed;
+          known.unconfirmed -= missing;
         },
         () => undefined,
       );
@@ -157,10 +180,15 @@ export class UsagePool implements SharedUsage, StoreUser {
   #knownOf(limits: SharedLimits, usage: KeyUsage): Known {
     let known = this.#known.get(limits.name);
     if (known === undefined) {
-      known = { limits, usage, unconfirmed: 0 };
+      known = { limits, usage, unconfirmed: 0, counted: 0 };
       this.#known.set(limits.name, known);
     }
-    known.limits = limits;
     return known;
   }
+}
+
+/** By how much the store's count of a key's requests has to change. Without a limit nothing new is counted. */
+function uncounted({ limits, usage, counted }: Known): number {
+  const change = usage.concurrent - counted;
+  return Number.isFinite(limits.concurrent) ? change : Math.min(0, change);
 }

@@ -101,9 +101,9 @@ return 1
 `);
 
 /**
- * A gateway comes: the key has used at least what it knows, and what it has not told yet in addition. ARGV: gateway; the limits
- * of requests and of tokens a minute; day and month; requests and tokens that drain, tokens of day and month; tokens that are
- * added; its requests under way and tokens set aside; how long the key stays, ms.
+ * A gateway comes, or a key's limits change: the key has used at least what the gateway knows, and what it has not reported in
+ * addition. ARGV: gateway; the limits of requests and of tokens a minute; day and month; requests and tokens that drain, tokens
+ * of day and month; tokens, requests under way and tokens set aside that are added; how long the key stays, ms.
  */
 export const RESTORE = script(`${COMMON}
 local gateway, amount = ARGV[1], tonumber(ARGV[10])

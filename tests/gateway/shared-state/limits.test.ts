@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { last, token } from "../../../test-support/fake-ollama.ts";
@@ -8,7 +9,7 @@ import {
   startGateway,
   type TestGateway,
 } from "../../../test-support/gateway-harness.ts";
-import { ask } from "../../../test-support/key-requests.ts";
+import { ask, fileOf } from "../../../test-support/key-requests.ts";
 import { fetchRedis } from "../../../test-support/redis-server.ts";
 import { environmentOf, startRedis, stateIs } from "../../../test-support/shared-gateways.ts";
 
@@ -158,4 +159,74 @@ test("a client that leaves while Redis has not responded keeps nothing of its ke
       name.includes(":"),
     );
   await expect.poll(held).toEqual([]);
+});
+
+/** Two gateways that share the limits of a key, which are edited while they run. */
+async function editable(limits: string) {
+  const { key, line } = newKey("ada", limits.split(" "));
+  const file = fileOf(line);
+  const all = await limited(limits, { API_KEYS: "", API_KEYS_FILE: file });
+  let edits = 0;
+  const edit = async (...edited: string[]): Promise<void> => {
+    edits += 1;
+    writeFileSync(file, [line.split(" ").slice(0, 2).join(" "), ...edited].join(" "));
+    for (const { log } of all.gateways)
+      await expect
+        .poll(() => log.filter((each) => each.includes("change-keys")), { timeout: 20_000 })
+        .toHaveLength(edits);
+  };
+  /** What the gateways count for the key, together: requests that run, and tokens set aside. */
+  const counted = async (): Promise<{ running: number; reserved: number }> => {
+    const fields = (await all.redis.command("HGETALL", "ollama-stack:usage:ada")) as string[];
+    const sum = (kind: string): number =>
+      fields.reduce((so, name, i) => so + (name.startsWith(kind) ? Number(fields[i + 1]) : 0), 0);
+    return { running: sum("c:"), reserved: sum("v:") };
+  };
+  return { ...all, key, edit, counted };
+}
+
+test("limits that change while a request runs count it once, and nothing is left when it has ended", async () => {
+  const { server, gateways, key, edit, counted } = await editable("concurrent=2 tokens_per_day=100000");
+  const [one, other] = gateways;
+  const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
+  server.answersEach(() => (server.received.length === 2 ? [token("x"), { until }, last()] : undefined));
+  await (await ask(one, key)).text();
+  await expect.poll(counted).toEqual({ running: 0, reserved: 0 });
+  const first = await ask(one, key, { ...hello, stream: true, max_tokens: 500 });
+  const before = await counted();
+  expect(before).toEqual({ running: 1, reserved: expect.any(Number) as number });
+  for (const limit of [90_000, 80_000, 70_000]) {
+    await edit("concurrent=2", `tokens_per_day=${limit}`);
+    expect(await counted()).toEqual(before);
+  }
+  // The second of two, with each gateway.
+  for (const gateway of [one, other]) {
+    await expect.poll(async () => (await ask(gateway, key)).status).toBe(200);
+    await expect.poll(counted).toEqual(before);
+  }
+  end(undefined);
+  await first.text();
+  await expect.poll(counted).toEqual({ running: 0, reserved: 0 });
+});
+
+test("a limit of requests at once that is added or removed while requests run counts each of them once", async () => {
+  const { server, gateways, key, edit, counted } = await editable("requests=1000");
+  const [one, other] = gateways;
+  const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
+  server.answersEach(() => [token("x"), { until }, last()]);
+  const stream = (gateway: TestGateway): Promise<Response> => ask(gateway, key, { ...hello, stream: true });
+  const running = [await stream(one), await stream(other)];
+  await edit("requests=1000", "concurrent=2");
+  await expect.poll(async () => (await counted()).running).toBe(2);
+  expect((await stream(other)).status).toBe(429);
+  await edit("requests=1000");
+  running.push(await stream(one));
+  await edit("requests=1000", "concurrent=4");
+  await expect.poll(async () => (await counted()).running).toBe(3);
+  running.push(await stream(other));
+  expect((await stream(one)).status).toBe(429);
+  await edit("requests=1000");
+  end(undefined);
+  for (const each of running) await each.text();
+  await expect.poll(async () => (await counted()).running).toBe(0);
 });
