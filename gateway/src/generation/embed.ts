@@ -40,6 +40,8 @@ export async function embed(
     output: 0,
   });
   if (acquiring !== undefined) await acquiring;
+  // While something was waited for, the client may have left.
+  if (reply.raw.destroyed) throw record.error ?? new ApiError("client_left");
   const neededContext = shared?.context;
   const admitted = gateway.scheduler.admit({ path, body, subject: "input", consumer, neededContext });
   record.admitted = admitted;

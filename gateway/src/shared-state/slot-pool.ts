@@ -186,6 +186,8 @@ export class SlotPool implements SharedSlots, StoreUser {
 
   async #beat(): Promise<void> {
     if (!this.#store.isUp) return;
+    // Without its messages, it would miss its turns.
+    void this.#store.checkMessages();
     for (const [backend, share] of this.#shares) {
       if (share.taken === 0 && share.pending === 0 && !share.waits) this.#shares.delete(backend);
       else this.#passTurnOn(backend, share);

@@ -1,13 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import type { Redis } from "ioredis";
-import type { Script } from "./script.ts";
+import { CONNECT_MS, evaluate, redisClients, type RedisOptions, watched } from "./redis-client.ts";
+import { script, type Script } from "./script.ts";
 
-export interface StateStoreOptions {
-  /** redis:// or rediss://, without a password. */
-  readonly url: string;
-  /** File with the password, read for each connection; empty: there is none. */
-  readonly passwordFile: string;
+export interface StateStoreOptions extends RedisOptions {
   /** What all keys of the stack begin with. */
   readonly prefix: string;
   /** How long a command may take before the store counts as away, ms. */
@@ -37,10 +33,15 @@ interface Connection {
   readonly messages: Redis;
 }
 
-// Making a connection takes several commands, and a lookup of the name.
-const CONNECT_MS = 2_000;
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 2_000;
+
+// A server that is full, or a replica, takes connections all the same. KEYS: one of its own. ARGV: channel.
+const PROBE = script(`
+redis.call('SET', KEYS[1], 1, 'PX', 60000)
+redis.call('PUBLISH', ARGV[1], '')
+return 1
+`);
 
 /** A connection to Valkey or Redis that is made again when it is lost, and given up when it is slow. */
 export class StateStore {
@@ -56,6 +57,10 @@ export class StateStore {
   #retry: NodeJS.Timeout | undefined;
   #retryMs = FIRST_RETRY_MS;
   #reported = false;
+  /** A command has succeeded since the connection was made. */
+  #proven = false;
+  /** When that was made, ms. */
+  #since = 0;
   #closed = false;
   #failures = 0;
 
@@ -98,29 +103,29 @@ export class StateStore {
   }
 
   /** @throws StoreAway */
-  async run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+  async run(task: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
     const connection = this.#connection;
     if (connection === undefined) throw new StoreAway("away");
-    const { commands } = connection;
-    let settled = false;
-    // A process that was held up finds the response behind its timers.
-    const overdue = setTimeout(() => {
-      setImmediate(() => {
-        setImmediate(() => {
-          if (!settled) this.#lose(connection, new StoreAway(`no response in ${this.#options.timeoutMs} ms`));
-        });
-      });
-    }, this.#options.timeoutMs);
+    let result: unknown;
     try {
-      return await commands.evalsha(script.sha, keys.length, ...keys, ...args);
+      result = await this.#inTime(connection, evaluate(connection.commands, task, keys, args));
     } catch (error) {
-      // It has lost its scripts: it was started again behind the connection's back.
-      if (isNoScript(error)) return await this.#runText(connection, script, keys, args);
+      // After an error of the server, too, this gateway comes again: what it has there is not known any more.
       this.#lose(connection, error);
       throw new StoreAway("lost", { cause: error });
-    } finally {
-      settled = true;
-      clearTimeout(overdue);
+    }
+    if (!this.#proven && this.#connection === connection) this.#succeeded();
+    return result;
+  }
+
+  /** Finds out whether messages would still arrive. Never rejects. */
+  async checkMessages(): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    try {
+      await this.#inTime(connection, connection.messages.ping(), " on the connection for messages");
+    } catch (error) {
+      this.#lose(connection, error);
     }
   }
 
@@ -136,38 +141,16 @@ export class StateStore {
     this.#connection = undefined;
   }
 
-  async #runText(
-    connection: Connection,
-    { lua }: Script,
-    keys: readonly string[],
-    args: readonly (string | number)[],
-  ): Promise<unknown> {
-    try {
-      return await connection.commands.eval(lua, keys.length, ...keys, ...args);
-    } catch (error) {
-      this.#lose(connection, error);
-      throw new StoreAway("lost", { cause: error });
-    }
+  #inTime<Result>(connection: Connection, work: Promise<Result>, where = ""): Promise<Result> {
+    const { timeoutMs } = this.#options;
+    return watched(work, timeoutMs, () => {
+      this.#lose(connection, new StoreAway(`no response${where} in ${timeoutMs} ms`));
+    });
   }
 
   async #connect(): Promise<Connection> {
-    const { url, passwordFile } = this.#options;
-    const { Redis } = await import("ioredis");
-    const password = passwordFile === "" ? "" : (await readFile(passwordFile, "utf8")).trim();
-    const options = {
-      protocol: 2,
-      lazyConnect: true,
-      connectTimeout: CONNECT_MS,
-      // What is to be done about a lost connection is decided here.
-      retryStrategy: null,
-      enableOfflineQueue: false,
-      autoResubscribe: false,
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
-      disableClientInfo: true,
-      ...(password === "" ? {} : { password }),
-    } as const;
-    return { commands: new Redis(url, options), messages: new Redis(url, options) };
+    const newClient = await redisClients(this.#options);
+    return { commands: newClient(), messages: newClient() };
   }
 
   async #prepare(connection: Connection): Promise<void> {
@@ -184,7 +167,7 @@ export class StateStore {
     try {
       await Promise.all([commands.connect(), messages.connect()]);
       await messages.subscribe(this.channel);
-      await commands.ping();
+      await this.#probe(commands);
     } catch (error) {
       throw failure ?? error;
     }
@@ -193,20 +176,41 @@ export class StateStore {
     });
   }
 
+  /** Takes no longer than what comes after it may take. */
+  async #probe(commands: Redis): Promise<void> {
+    const { timeoutMs } = this.#options;
+    let overdue: StoreAway | undefined;
+    try {
+      await watched(evaluate(commands, PROBE, [this.key("probe")], [this.channel]), timeoutMs, () => {
+        overdue = new StoreAway(`no response in ${timeoutMs} ms`);
+        commands.disconnect();
+      });
+    } catch (error) {
+      throw overdue ?? error;
+    }
+  }
+
   #use(connection: Connection): void {
     this.#connection = connection;
-    this.#retryMs = FIRST_RETRY_MS;
+    this.#proven = false;
+    this.#since = performance.now();
     const former = this.name;
     this.name = randomUUID();
+    for (const user of this.#users) user.came(former);
+  }
+
+  #succeeded(): void {
+    this.#proven = true;
     if (this.#reported) this.#logger.info({}, "shared state is back");
     this.#reported = false;
-    for (const user of this.#users) user.came(former);
   }
 
   #lose(connection: Connection, error: unknown): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     this.#failures += 1;
+    // One that fails again and again is not tried more often for having been there in between.
+    if (performance.now() - this.#since > MAX_RETRY_MS) this.#retryMs = FIRST_RETRY_MS;
     discard(connection);
     for (const user of this.#users) user.went();
     this.#away(error);
@@ -230,10 +234,6 @@ export class StateStore {
 function discard({ commands, messages }: Connection): void {
   commands.disconnect();
   messages.disconnect();
-}
-
-function isNoScript(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith("NOSCRIPT");
 }
 
 function messageOf(error: unknown): string {

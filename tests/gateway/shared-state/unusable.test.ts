@@ -1,0 +1,102 @@
+import { beforeAll, expect, test } from "vitest";
+import { newKey } from "../../../gateway/src/auth/api-keys.ts";
+import { TAKE } from "../../../gateway/src/shared-state/usage-scripts.ts";
+import { freePort } from "../../../host/free-port.ts";
+import { hello, startFake, startGateway, type TestGateway } from "../../../test-support/gateway-harness.ts";
+import { RedisRelay } from "../../../test-support/redis-relay.ts";
+import { fetchRedis, type RedisServer } from "../../../test-support/redis-server.ts";
+import { environmentOf, startRedis, startShared, stateIs } from "../../../test-support/shared-gateways.ts";
+
+beforeAll(fetchRedis, 300_000);
+
+const chat = "/v1/chat/completions";
+
+const logged = ({ log }: TestGateway, message: string): string[] =>
+  log.filter((line) => line.includes(message));
+
+/** How often the gateways have tried to use a Redis. */
+async function attempts(redis: RedisServer): Promise<number> {
+  const statistics = (await redis.command("INFO", "commandstats")) as string;
+  return Number(/cmdstat_subscribe:calls=(\d+)/.exec(statistics)?.[1] ?? 0);
+}
+
+test.each([
+  ["is full", ["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"], "OOM"],
+  ["is a replica now", ["REPLICAOF", "127.0.0.1", "PORT"], ["REPLICAOF", "NO", "ONE"], "READONLY"],
+])(
+  "a Redis that %s is away until it can be written, which is logged once, and requests are served",
+  async (_how, spoil, mend, error) => {
+    const [redis, server, port] = await Promise.all([startRedis(), startFake(), freePort()]);
+    const [gateway] = (await startShared(1, redis, [server])) as [TestGateway];
+    await stateIs(gateway, "up");
+    expect((await gateway.post(chat, hello)).status).toBe(200);
+    const away = "shared state is away";
+    const before = [logged(gateway, away).length, logged(gateway, "shared state is back").length];
+    await redis.command(...spoil.map((word) => (word === "PORT" ? `${port}` : word)));
+    expect((await gateway.post(chat, hello)).status).toBe(200);
+    await stateIs(gateway, "away");
+    const tried = await attempts(redis);
+    await expect.poll(() => attempts(redis), { timeout: 45_000 }).toBeGreaterThan(tried + 2);
+    await stateIs(gateway, "away");
+    expect((await gateway.post(chat, hello)).status).toBe(200);
+    expect(logged(gateway, away)).toHaveLength((before[0] ?? 0) + 1);
+    expect(logged(gateway, away).at(-1)).toContain(error);
+    expect(logged(gateway, "shared state is back")).toHaveLength(before[1] ?? 0);
+
+    await redis.command(...mend);
+    await stateIs(gateway, "up");
+    await expect.poll(() => logged(gateway, "shared state is back")).toHaveLength((before[1] ?? 0) + 1);
+    expect((await gateway.post(chat, hello)).status).toBe(200);
+  },
+);
+
+test("a gateway whose messages would not arrive any more connects again", async () => {
+  const [redis, server] = await Promise.all([startRedis(), startFake()]);
+  const relay = await RedisRelay.start(redis);
+  relay.holds = (_piece, before) => before.includes("subscribe");
+  const gateway = await startGateway(server, {
+    ...environmentOf(redis, [server]),
+    SHARED_STATE: relay.url,
+    SHARED_STATE_TIMEOUT_MS: "400",
+    SHARED_STATE_LEASE_MS: "3000",
+  });
+  await expect
+    .poll(() => logged(gateway, "shared state is away").join(), { timeout: 45_000 })
+    .toContain("no response on the connection for messages in 400 ms");
+  relay.release();
+  await stateIs(gateway, "up");
+});
+
+test("embeddings whose client left while Redis had not responded are not made", async () => {
+  const [redis, server] = await Promise.all([startRedis(), startFake()]);
+  const relay = await RedisRelay.start(redis);
+  const { key, line } = newKey("ada", ["requests=1000"]);
+  const gateway = await startGateway(server, {
+    ...environmentOf(redis, [server]),
+    SHARED_STATE: relay.url,
+    API_KEYS: line,
+  });
+  await stateIs(gateway, "up");
+  const embed = (signal: AbortSignal | null): Promise<Response> =>
+    gateway.post(
+      "/v1/embeddings",
+      { model: "m", input: ["a", "b", "c"] },
+      {
+        signal,
+        headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
+      },
+    );
+  // The first counts the request, the second the other texts.
+  let takes = 0;
+  relay.holds = (piece) => piece.includes(TAKE.sha) && (takes += 1) === 2;
+  const client = new AbortController();
+  const left = expect(embed(client.signal)).rejects.toThrow();
+  await expect.poll(() => relay.held).toBe(1);
+  client.abort();
+  await left;
+  await gateway.requestLine("/v1/embeddings");
+  relay.release();
+  // Its texts are counted before those of the next.
+  await (await embed(null)).text();
+  expect(server.received.map(({ path }) => path)).toEqual(["/api/embed"]);
+});
