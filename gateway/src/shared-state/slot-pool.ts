@@ -32,6 +32,8 @@ export class SlotPool implements SharedSlots, StoreUser {
   readonly #shares = new Map<Backend, Share>();
   /** Those that this gateway waits for. */
   readonly #waitsFor = new Set<Backend>();
+  /** Those that a request is about to take a slot of. */
+  readonly #pendingFor = new Set<Backend>();
   readonly #timer: NodeJS.Timeout;
   /** As it was known last, this one included. */
   gateways = 1;
@@ -53,6 +55,7 @@ export class SlotPool implements SharedSlots, StoreUser {
     if (!this.#store.isUp) return this.#takeLocally(backend, share);
     share.pending += 1;
     share.woken = false;
+    this.#pendingFor.add(backend);
     try {
       const keys = this.#keys([backend]);
       const args = [this.#store.name, backend.slots, this.#staysMs];
@@ -72,6 +75,7 @@ export class SlotPool implements SharedSlots, StoreUser {
       return this.#takeLocally(backend, share);
     } finally {
       share.pending -= 1;
+      if (share.pending === 0) this.#pendingFor.delete(backend);
     }
   }
 
@@ -145,7 +149,6 @@ export class SlotPool implements SharedSlots, StoreUser {
   #wait(backend: Backend, share: Share, total: number): void {
     share.waits = true;
     this.#waitsFor.add(backend);
-    // The message that it has its turn may have overtaken the response.
     const allowance = share.woken ? backend.inFlight : 0;
     this.#backends.placement.share(backend, allowance, Math.max(0, total - share.taken));
   }
@@ -161,6 +164,8 @@ export class SlotPool implements SharedSlots, StoreUser {
   }
 
   #haveTurn(server: string): void {
+    // The message may have overtaken the response that says to wait for it.
+    for (const backend of this.#pendingFor) if (backend.name === server) this.#shareOf(backend).woken = true;
     for (const backend of this.#waitsFor) {
       if (backend.name !== server) continue;
       const share = this.#shareOf(backend);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, expect, test } from "vitest";
+import { TAKE } from "../../../gateway/src/shared-state/slot-scripts.ts";
 import { last, token } from "../../../test-support/fake-ollama.ts";
 import {
   eventually,
@@ -9,6 +10,7 @@ import {
   startFake,
   type TestGateway,
 } from "../../../test-support/gateway-harness.ts";
+import { RedisRelay } from "../../../test-support/redis-relay.ts";
 import { fetchRedis } from "../../../test-support/redis-server.ts";
 import {
   knowEachOther,
@@ -16,6 +18,7 @@ import {
   startProcess,
   startRedis,
   startShared,
+  stateIs,
 } from "../../../test-support/shared-gateways.ts";
 
 beforeAll(fetchRedis, 300_000);
@@ -114,6 +117,33 @@ test("a client that leaves the queue keeps no other gateway from the slot", asyn
   end(undefined);
   expect(await waiting).toBe("[DONE]");
   await readEvents(first);
+});
+
+test("a turn whose message overtakes the response that says to wait for it is not missed", async () => {
+  const [redis, server] = await Promise.all([startRedis(), startFake()]);
+  const relay = await RedisRelay.start(redis);
+  // Turns that are missed come again with a heartbeat: here in ten minutes.
+  const environment = { SHARED_STATE_LEASE_MS: "3000000" };
+  const [other] = (await startShared(1, redis, [server], { environment })) as [TestGateway];
+  const [gateway] = (await startShared(1, redis, [server], {
+    environment: { ...environment, SHARED_STATE: relay.url },
+  })) as [TestGateway];
+  for (const each of [other, gateway]) await stateIs(each, "up");
+  const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
+  server.answersEach(() => (server.received.length === 1 ? [token("x"), { until }, last()] : undefined));
+  const first = run(other);
+  await server.conversation(0);
+  relay.holdsReplies = (piece) => piece.includes(TAKE.sha);
+  const second = run(gateway);
+  const name = `127.0.0.1:${server.port}`;
+  await expect.poll(() => redis.command("ZCARD", `ollama-stack:waiting:${name}`)).toBe(1);
+  end(undefined);
+  await first;
+  await expect.poll(() => redis.command("HLEN", `ollama-stack:slots:${name}`)).toBe(0);
+  // What was sent before these is there when they are responded to.
+  for (let n = 0; n < 3; n += 1) await (await fetch(`${gateway.url}/health`)).text();
+  relay.release();
+  expect(await second).toBe("[DONE]");
 });
 
 test("the slots of a gateway that was killed come free", async () => {
