@@ -15,16 +15,19 @@ type Stored = StoredResponse<StoredItem>;
 /** Where what a request refers to is stored, and where its own response will be. */
 export type ResponseSource = Pick<ResponseStore<StoredItem>, "get" | "item" | "put" | "hasRoomFor">;
 
+/** Counts so many bytes more that a request holds. False: there is no room for them. */
+export type Charge = (bytes: number) => boolean;
+
 /** Stored responses that several gateways have in common. */
 export interface SharedResponseStore {
-  get(owner: string, id: string): Promise<Stored | undefined>;
+  get(owner: string, id: string, charge: Charge): Promise<Stored | undefined>;
   delete(owner: string, id: string): Promise<boolean>;
-  /** Loads what a request refers to. @param limit what that may take, bytes */
+  /** Loads what a request refers to. @param given.bodyLimit what a request may send itself, bytes */
   open(
     owner: string,
     previousId: string | undefined,
     itemIds: readonly string[],
-    limit: number,
+    given: { readonly charge: Charge; readonly bodyLimit: number },
   ): Promise<ResponseSource>;
 }
 
@@ -71,10 +74,7 @@ export function openConversation(
   const referencedCost = costOf(input.filter((item, i) => item !== given[i]));
   const earlierCost = referencedCost + (previous?.conversationCost ?? 0);
   if (earlierCost > limit) {
-    throw new ApiError("body_too_large", {
-      message: `The stored conversation takes more than ${limit} bytes. Start a new one.`,
-      param: previousId == null ? "input" : "previous_response_id",
-    });
+    throw conversationTooLarge(limit, previousId == null ? "input" : "previous_response_id");
   }
   const earlier = previous === undefined ? [] : conversationOf(previous);
   if (input.length + earlier.length === 0) {
@@ -105,6 +105,13 @@ export function openConversation(
     ...(request.store === false || !store.hasRoomFor(cost) ? {} : { keep }),
     earlierCost,
   };
+}
+
+export function conversationTooLarge(limit: number, param: "input" | "previous_response_id"): ApiError {
+  return new ApiError("body_too_large", {
+    message: `The stored conversation takes more than ${limit} bytes. Start a new one.`,
+    param,
+  });
 }
 
 /** The items that a request refers to by their ids. */

@@ -96,19 +96,23 @@ end
 return found
 `);
 
-/** ARGV: owner, how much may be returned, ids of items. Returns the data of the responses that have them. */
+/**
+ * ARGV: owner, how much may be returned, ids of items. Returns the cost of the responses that have them, and their data;
+ * without data where they cost more.
+ */
 export const FIND_ITEMS = script(`${COMMON}
-local found, seen, sum = {}, {}, 0
+local ids, seen, sum = {}, {}, 0
 for i = 3, #ARGV do
   local id = redis.call('GET', item(ARGV[i]))
   if id and not seen[id] and is_there(ARGV[1], id) then
     seen[id] = true
-    local cost, data = unpack(redis.call('HMGET', response(id), 'cost', 'data'))
-    sum = sum + tonumber(cost)
-    if sum > tonumber(ARGV[2]) then return found end
-    found[#found + 1] = data
+    ids[#ids + 1] = id
+    sum = sum + tonumber(redis.call('HGET', response(id), 'cost') or '0')
   end
 end
+local found = { sum }
+if sum > tonumber(ARGV[2]) then return found end
+for _, id in ipairs(ids) do found[#found + 1] = redis.call('HGET', response(id), 'data') or nil end
 return found
 `);
 

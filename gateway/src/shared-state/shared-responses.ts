@@ -1,3 +1,4 @@
+import { ApiError } from "../errors.ts";
 import type { ResponsesItem } from "../apis/openai-responses/input-schema.ts";
 import {
   ENTRY_COST,
@@ -6,11 +7,14 @@ import {
   type StoredResponse,
 } from "../response-store/response-store.ts";
 import {
+  type Charge,
   conversationOf,
+  conversationTooLarge,
   type ResponseSource,
   type SharedResponseStore,
   type StoredItem,
 } from "../response-store/stored-conversation.ts";
+import type { ResponseConnection } from "./response-connection.ts";
 import { DELETE, FIND_ITEMS, LOAD, PUT } from "./response-scripts.ts";
 import type { StateStore } from "./state-store.ts";
 
@@ -29,31 +33,48 @@ interface Data {
   readonly output: readonly StoredItem[];
 }
 
+// What takes more, with all that led to it, stays with its gateway: the server does nothing else while it reads or writes one.
+const SHARED_BYTES = 4 * 1024 * 1024;
+
+// What takes no more is loaded at once. All else counts with the bodies first, and is loaded one by one.
+const SMALL_BYTES = 64 * 1024;
+
 type Row = readonly [id: string, cost: string, conversation: string, length: string, data: string];
 
 /**
- * Stored responses that all gateways of a stack have in common. What is stored while the store is away is this gateway's
- * own, and goes on there when it is continued.
+ * Stored responses that all gateways of a stack have in common. What is stored while the store is away, or is too large for
+ * it, is this gateway's own, and goes on there when it is continued.
  */
 export class SharedResponses implements SharedResponseStore {
   readonly #store: StateStore;
+  readonly #connection: ResponseConnection;
   readonly #local: ResponseStore<StoredItem>;
   readonly #limits: ResponseLimits;
+  /** The last of those that are loaded one by one. */
+  #loading: Promise<unknown> = Promise.resolve();
+  /** What is on its way to the store, bytes. */
+  #sending = 0;
 
-  constructor(store: StateStore, local: ResponseStore<StoredItem>, limits: ResponseLimits) {
+  constructor(
+    store: StateStore,
+    connection: ResponseConnection,
+    local: ResponseStore<StoredItem>,
+    limits: ResponseLimits,
+  ) {
     this.#store = store;
+    this.#connection = connection;
     this.#local = local;
     this.#limits = limits;
   }
 
-  /** A response with all that led to it. Never rejects. */
-  async get(owner: string, id: string, limit = this.#limits.limitBytes): Promise<Stored | undefined> {
-    try {
-      const rows = (await this.#run(LOAD, [owner, id, limit])) as Row[];
-      return rows.length === 0 ? this.#local.get(owner, id) : storedOf(rows);
-    } catch {
-      return this.#local.get(owner, id);
-    }
+  /** A response with all that led to it. @throws ApiError where there is no room for it */
+  async get(owner: string, id: string, charge: Charge, limit = SHARED_BYTES): Promise<Stored | undefined> {
+    const own = this.#local.get(owner, id);
+    if (own !== undefined) return own;
+    const load = (most: number) => this.#run(LOAD, [owner, id, most]) as Promise<Row[]>;
+    const rows = await this.#load(load, (found) => Number(found[0]?.[2] ?? 0), charge, limit);
+    if (rows === "too large") throw conversationTooLarge(limit, "previous_response_id");
+    return rows === undefined ? undefined : storedOf(rows);
   }
 
   /** @returns whether there was such a response. Never rejects. */
@@ -67,20 +88,20 @@ export class SharedResponses implements SharedResponseStore {
   }
 
   /**
-   * What a request refers to. Never rejects.
+   * What a request refers to.
    *
-   * @param limit what may be loaded of it, bytes
+   * @param bodyLimit what a request may send itself, bytes
+   * @throws ApiError where there is no room for it
    */
   async open(
     owner: string,
     previousId: string | undefined,
     itemIds: readonly string[],
-    limit: number,
+    { charge, bodyLimit }: { readonly charge: Charge; readonly bodyLimit: number },
   ): Promise<ResponseSource> {
-    const [previous, items] = await Promise.all([
-      previousId === undefined ? undefined : this.get(owner, previousId, limit),
-      this.#items(owner, itemIds, limit),
-    ]);
+    const limit = Math.min(bodyLimit, SHARED_BYTES);
+    const previous = previousId === undefined ? undefined : await this.get(owner, previousId, charge, limit);
+    const items = await this.#items(owner, itemIds, charge, limit);
     const local = this.#local;
     return {
       get: () => previous,
@@ -93,18 +114,45 @@ export class SharedResponses implements SharedResponseStore {
   async #items(
     owner: string,
     ids: readonly string[],
+    charge: Charge,
     limit: number,
   ): Promise<ReadonlyMap<string, ResponsesItem>> {
     const found = new Map<string, ResponsesItem>();
-    if (ids.length === 0) return found;
-    try {
-      for (const data of (await this.#run(FIND_ITEMS, [owner, limit, ...ids])) as string[])
-        for (const item of (JSON.parse(data) as Data).output)
-          for (const id of idsOf([item])) found.set(id, item);
-    } catch {
-      // It is away: what this gateway has itself is all there is.
-    }
+    const others = ids.filter((id) => this.#local.item(owner, id) === undefined);
+    if (others.length === 0) return found;
+    const load = (most: number) =>
+      this.#run(FIND_ITEMS, [owner, most, ...others]) as Promise<[number, ...string[]]>;
+    const loaded = await this.#load(load, ([cost]) => cost, charge, limit);
+    if (loaded === "too large") throw conversationTooLarge(limit, "input");
+    const [, ...all] = loaded ?? [0];
+    for (const data of all)
+      for (const item of (JSON.parse(data) as Data).output)
+        for (const id of idsOf([item])) found.set(id, item);
     return found;
+  }
+
+  /**
+   * Loads what may be large only once it counts with the bodies. Undefined: the store is away.
+   *
+   * @param load what does not take more than so many bytes; of the rest it returns the cost
+   */
+  async #load<Found>(
+    load: (most: number) => Promise<Found>,
+    costOf: (found: Found) => number,
+    charge: Charge,
+    limit: number,
+  ): Promise<Found | "too large" | undefined> {
+    const small = Math.min(SMALL_BYTES, limit);
+    const found = await load(small).catch(() => undefined);
+    if (found === undefined) return undefined;
+    const cost = costOf(found);
+    if (cost > limit) return "too large";
+    if (!charge(cost)) throw new ApiError("bodies_full");
+    if (cost <= small) return found;
+    // While it waited for those before it, its client may have left.
+    const loading = this.#loading.then(() => (charge(0) ? load(cost) : undefined)).catch(() => undefined);
+    this.#loading = loading;
+    return loading;
   }
 
   /** It is on its way to the store before its response is to its client. */
@@ -115,8 +163,14 @@ export class SharedResponses implements SharedResponseStore {
     const cost = before.cost + ENTRY_COST;
     const conversation = cost + (before.previous?.conversationCost ?? 0);
     if (conversation > this.#limits.limitBytes) return false;
-    if (!this.#store.isUp) return this.#local.put(owner, local);
-    void this.#send(owner, before, cost, conversation).catch(() => this.#local.put(owner, local));
+    const isSlow = this.#sending + cost > this.#limits.limitBytes;
+    if (!this.#store.isUp || conversation > SHARED_BYTES || isSlow) return this.#local.put(owner, local);
+    this.#sending += cost;
+    void this.#send(owner, before, cost, conversation)
+      .catch(() => this.#local.put(owner, local))
+      .finally(() => {
+        this.#sending -= cost;
+      });
     return true;
   }
 
@@ -140,7 +194,7 @@ export class SharedResponses implements SharedResponseStore {
   }
 
   #run(script: typeof PUT, args: readonly (string | number)[]): Promise<unknown> {
-    return this.#store.run(script, [this.#store.key("responses")], args);
+    return this.#connection.run(script, [this.#store.key("responses")], args);
   }
 }
 

@@ -1,7 +1,16 @@
 import { NotFoundError } from "openai";
 import { beforeAll, expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { startFake, startGateway, type TestGateway } from "../../../test-support/gateway-harness.ts";
+import { PUT } from "../../../gateway/src/shared-state/response-scripts.ts";
+import { last, token } from "../../../test-support/fake-ollama.ts";
+import {
+  errorOf,
+  hello,
+  startFake,
+  startGateway,
+  type TestGateway,
+} from "../../../test-support/gateway-harness.ts";
+import { RedisRelay } from "../../../test-support/redis-relay.ts";
 import { fetchRedis } from "../../../test-support/redis-server.ts";
 import { environmentOf, startRedis, startShared, stateIs } from "../../../test-support/shared-gateways.ts";
 
@@ -147,3 +156,81 @@ test("what is stored while Redis is away is read and continued with its own gate
   await there.create({ model: "m", input: "Then?", previous_response_id: after.id });
   expect(lastMessages(server)).toEqual(["Hi", "Hello there.", "And?", "Hello there.", "Then?"]);
 });
+
+test("a conversation that is too large to be shared stays with its gateway, where it goes on", async () => {
+  const { redis, server, one, other, responses } = await start();
+  const [here, there] = responses;
+  server.loaded = [{ name: "m:latest", context_length: 10_000_000 }];
+  const first = await here.create({ model: "m", input: "x".repeat(3_000_000) });
+  await has(other, first.id);
+  const second = await there.create({
+    model: "m",
+    input: "y".repeat(3_000_000),
+    previous_response_id: first.id,
+  });
+  expect(lastMessages(server).map(({ length }) => length)).toEqual([3_000_000, 12, 3_000_000]);
+  expect(await there.retrieve(second.id)).toMatchObject({ id: second.id, output: second.output });
+  await expect(here.retrieve(second.id)).rejects.toThrow(NotFoundError);
+  await there.create({ model: "m", input: "Then?", previous_response_id: second.id });
+  expect(lastMessages(server).map(({ length }) => length)).toEqual([3_000_000, 12, 3_000_000, 12, 5]);
+  expect(await redis.command("KEYS", "ollama-stack:responses:response:*")).toHaveLength(1);
+  for (const gateway of [one, other]) await stateIs(gateway, "up");
+});
+
+test("slots and limits do not wait for a response that is on its way to Redis, nor depend on it", async () => {
+  const [redis, server] = await Promise.all([startRedis(), startFake()]);
+  const relay = await RedisRelay.start(redis);
+  const environment = { ...environmentOf(redis, [server]), SHARED_STATE: relay.url };
+  const gateway = await startGateway(server, environment);
+  await stateIs(gateway, "up");
+  relay.holds = (piece) => piece.includes(PUT.sha);
+  const { id } = await gateway.openai.responses.create(asked);
+  await expect.poll(() => relay.held).toBe(1);
+  // On the same connection, it would wait a minute.
+  expect((await gateway.post("/v1/chat/completions", hello)).status).toBe(200);
+  relay.holds = () => false;
+  relay.breakHeld();
+  await has(gateway, id);
+  expect(await redis.command("KEYS", "ollama-stack:responses:response:*")).toEqual([]);
+  const { id: next } = await gateway.openai.responses.create(asked);
+  await has(gateway, next);
+  expect(await redis.command("KEYS", "ollama-stack:responses:response:*")).toHaveLength(1);
+  const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+  expect(metrics).toContain("gateway_shared_state_up 1");
+});
+
+test.each(["Redis", "memory"])(
+  "a response in %s that is looked up counts with the bodies until its client has it",
+  async (place) => {
+    const [redis, server] = await Promise.all([startRedis(), startFake()]);
+    const environment = {
+      BODIES_LIMIT_BYTES: "262144",
+      BODY_LIMIT_BYTES: "262144",
+      OLLAMA_NUM_PARALLEL: "1",
+      ...(place === "Redis" ? environmentOf(redis, [server]) : {}),
+    };
+    const writer = await startGateway(server, environment);
+    const reader = place === "Redis" ? await startGateway(server, environment) : writer;
+    if (place === "Redis") for (const gateway of [writer, reader]) await stateIs(gateway, "up");
+    const { id } = await writer.openai.responses.create({ model: "m", input: "x".repeat(100_000) });
+    await has(reader, id);
+    const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
+    server.answers({ until }, token("x"), last());
+    const content = "x".repeat(200_000);
+    const held = reader.post("/v1/chat/completions", { model: "m", messages: [{ role: "user", content }] });
+    await server.conversation(1);
+    const paths = [`/v1/responses/${id}`, `/v1/responses/${id}/input_items`];
+    for (const path of paths) {
+      const refused = await fetch(reader.url + path);
+      expect(refused.status).toBe(503);
+      expect((await errorOf(refused)).code).toBe("bodies_full");
+    }
+    end(undefined);
+    await (await held).text();
+    // What was held is free soon after its client has it.
+    for (const path of paths)
+      await expect.poll(async () => (await fetch(reader.url + path)).status).toBe(200);
+    const again = { model: "m", messages: [{ role: "user", content }] };
+    await expect.poll(async () => (await reader.post("/v1/chat/completions", again)).status).toBe(200);
+  },
+);

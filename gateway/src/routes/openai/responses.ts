@@ -7,6 +7,7 @@ import { ignoredParameters, parseRequest } from "../parse-request.ts";
 import { generate } from "../../generation/generate.ts";
 import { type ItemQuery, listItems } from "../../response-store/item-list.ts";
 import {
+  type Charge,
   inputOf,
   openConversation,
   referencedItems,
@@ -37,9 +38,16 @@ const inputItems = describe({
 
 export function responsesRoutes(app: FastifyInstance, gateway: AppContext): void {
   const { config, responses, sharedResponses, bodies } = gateway;
-  const storedResponse = async ({ consumer, params: { id } }: OneResponse) => {
-    const found = await (sharedResponses ?? responses).get(consumer.name, id);
-    if (found === undefined) throw responseNotFound(id);
+  const storedResponse = async (request: OneResponse) => {
+    const { consumer, params } = request;
+    const { name } = consumer;
+    const charge = chargeFor(bodies, request);
+    const shared = await sharedResponses?.get(name, params.id, charge);
+    const found = shared ?? responses.get(name, params.id);
+    if (found === undefined) throw responseNotFound(params.id);
+    // Its JSON is held until its client has read it. For as much as a body may take there is room at some time.
+    const cost = Math.min(found.conversationCost, config.BODY_LIMIT_BYTES);
+    if (!bodies.charge(request, cost)) throw new ApiError("bodies_full");
     return found;
   };
 
@@ -56,7 +64,8 @@ export function responsesRoutes(app: FastifyInstance, gateway: AppContext): void
     };
     if (sharedResponses === undefined) return respond(responses);
     const previousId = body.previous_response_id ?? undefined;
-    return sharedResponses.open(owner, previousId, referencedItems(body), limit).then(respond);
+    const given = { charge: chargeFor(bodies, request), bodyLimit: limit };
+    return sharedResponses.open(owner, previousId, referencedItems(body), given).then(respond);
   });
 
   app.get(
@@ -78,6 +87,15 @@ export function responsesRoutes(app: FastifyInstance, gateway: AppContext): void
     if (!(await (sharedResponses ?? responses).delete(consumer.name, id))) throw responseNotFound(id);
     return { id, object: "response", deleted: true };
   });
+}
+
+/** Counts what a request holds beside its body. A request that is over holds nothing more. */
+function chargeFor(bodies: AppContext["bodies"], request: FastifyRequest): Charge {
+  let held = request.bodyCost;
+  return (bytes) => {
+    held += bytes;
+    return request.bodyCost >= 0 && bodies.charge(request, held);
+  };
 }
 
 function notStreamed(): ApiError {
