@@ -154,8 +154,8 @@ export const definitions = {
     description:
       "Memory budget for the bodies of all requests in flight, as far as they have arrived. A body costs its " +
       "length or 64 bytes per JSON value, whichever is more (peak use is several times that). Bodies of up to " +
-      "64 KiB share a budget of their own, a quarter of this. Embeddings count as well, until their client has read " +
-      "them. With several keys, one key may use 75 %. Beyond it, requests are rejected with 503.",
+      "64 KiB share a budget of their own, a quarter of this. Embeddings and stored responses count as well, until " +
+      "their client has read them. With several keys, one key may use 75 %. Beyond it, requests are rejected with 503.",
   }),
   RESPONSE_STORE_LIMIT_BYTES: integer(0, 16_384 * MIB, "bytes", {
     default: `${64 * MIB}`,

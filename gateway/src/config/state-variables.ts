@@ -30,7 +30,8 @@ export const stateVariables = {
     default: "250",
     description:
       "How long that server may take for a command, so how long it can delay a request. A slower one counts as away: " +
-      "the gateway goes on with its share of slots and limits until the server is back.",
+      "the gateway goes on with its share of slots and limits until the server is back. Stored responses have at " +
+      "least 2 s, and do not count.",
   }),
   SHARED_STATE_LEASE_MS: deadline({
     default: `${10 * SECOND}`,
