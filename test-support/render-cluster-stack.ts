@@ -37,7 +37,7 @@ await pulumi.runtime.setMocks(
   "ollama-stack",
   "Test_1",
 );
-const { deployStack } = await import("../components/resources/kubernetes/stack.ts");
+const { declareStack } = await import("../components/resources/kubernetes/stack.ts");
 
 const settings = parseYaml(readFileSync("Pulumi.yaml", "utf8")) as {
   config: Record<string, { default: unknown }>;
@@ -61,7 +61,7 @@ function configOf(set: Readonly<Record<string, unknown>>) {
 /** Declares a stack and returns what the API server would be sent, by the name of the resource. */
 export async function renderStack(set: Readonly<Record<string, unknown>> = {}) {
   made.length = 0;
-  const outputs = deployStack(configOf(set), process.cwd());
+  const outputs = declareStack(configOf(set), process.cwd());
   // What is declared once something else is known is waited for, too.
   await pulumi.runtime.disconnect();
   const declared = [...made];

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { ClusterError, Kubectl } from "../../cluster/kubectl.ts";
 import { listPods } from "../../cluster/pods.ts";
-import { kubernetesKeys } from "../../components/config/kubernetes-keys.ts";
+import { keys } from "../../components/config/keys.ts";
+import { type ClusterDemand, demandKeys, demandOf } from "../../components/planning/cluster/demand.ts";
 import { inspectCluster } from "../../components/planning/cluster/preflight.ts";
 import { clusterNamespace } from "../../engine/names.ts";
 import { clusterOf } from "../stack/cluster-outputs.ts";
@@ -18,23 +19,14 @@ export async function checkCluster(stack: string, settings: Settings): Promise<F
   };
   const namespace = clusterNamespace(stack, text("namespace"));
   const kubectl = new Kubectl(clusterOf(settings, namespace));
+  const demand = readDemand(settings, namespace);
+  if (demand === undefined)
+    return [problem("config", "a value is not allowed", "npm run preview says which, and what it must be.")];
   try {
     const { clientVersion } = client.parse(
       JSON.parse(await kubectl.run(["version", "--client", "--output=json"])),
     );
-    const found = await inspectCluster({
-      kubeconfig: text("kubeconfig"),
-      kubeContext: text("kubeContext"),
-      namespace,
-      storageClass: text("storageClass"),
-      replicas: Number(settings("ollamaReplicas")),
-      nodeSelector: kubernetesKeys.nodeSelector.parse(structured(settings("nodeSelector"))),
-      gpuRequest:
-        text("gpus") === "all"
-          ? { resource: text("gpuResource"), count: Number(settings("gpusPerPod")) }
-          : undefined,
-      tolerations: kubernetesKeys.tolerations.parse(structured(settings("tolerations"))),
-    });
+    const found = await inspectCluster(demand);
     return [
       ok("kubectl", clientVersion.gitVersion),
       ok("cluster", `Kubernetes ${found.version}, namespace ${namespace}`),
@@ -52,9 +44,29 @@ export async function checkCluster(stack: string, settings: Settings): Promise<F
   }
 }
 
-/** `pulumi config set` writes it as text. */
-function structured(value: unknown): unknown {
-  return typeof value === "string" ? JSON.parse(value) : value;
+const demandSchema = keys.pick(
+  Object.fromEntries(demandKeys.map((key) => [key, true])) as Record<(typeof demandKeys)[number], true>,
+);
+const structured: ReadonlySet<string> = new Set(["nodeSelector", "tolerations", "ingressHostnames"]);
+
+/** What the settings require of the cluster; undefined where one has a wrong value. Exported for its test. */
+export function readDemand(settings: Settings, namespace: string): ClusterDemand | undefined {
+  const values = demandKeys.map((key) => {
+    const value = settings(key);
+    // `pulumi config set` writes everything as text; a file written by hand has the values themselves.
+    if (structured.has(key)) return [key, typeof value === "string" ? parseJson(value) : value];
+    return [key, String(value)];
+  });
+  const { data } = demandSchema.safeParse(Object.fromEntries(values));
+  return data === undefined ? undefined : demandOf(data, namespace);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 /** A sentence for what is wrong, and the rest for what to do. */

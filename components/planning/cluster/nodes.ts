@@ -7,12 +7,14 @@ export const nodeList = z.object({
       metadata: z.object({ name: z.string(), labels: z.record(z.string(), z.string()).default({}) }),
       spec: z
         .object({
+          // Such as "aws:///eu-central-1a/i-0123456789abcdef0"; machines of one's own have none.
+          providerID: z.string().default(""),
           unschedulable: z.boolean().default(false),
           taints: z
             .array(z.object({ key: z.string(), value: z.string().default(""), effect: z.string() }))
             .default([]),
         })
-        .default({ unschedulable: false, taints: [] }),
+        .default({ providerID: "", unschedulable: false, taints: [] }),
       status: z.object({
         allocatable: z.record(z.string(), z.string()).default({}),
         conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]),
@@ -42,13 +44,15 @@ export interface NodeDemand {
 export interface NodeFindings {
   /** Lasting: no update can succeed. */
   readonly problems: readonly string[];
-  /** What may pass: a node that is down or closed for maintenance. */
+  /** What may pass: a node that is down, closed for maintenance, or not there yet. */
   readonly warnings: readonly string[];
 }
 
 /** Whether the pods of Ollama find nodes. */
 export function checkNodes(nodes: readonly ClusterNode[], demand: NodeDemand): NodeFindings {
-  const problem = (text: string) => ({ problems: [text], warnings: [] });
+  const mayCome = mayGetNodes(nodes);
+  const problem = (text: string) =>
+    mayCome ? { problems: [], warnings: [`${text} ${untilTheyCome}`] } : { problems: [text], warnings: [] };
   const selected = nodes.filter((node) => hasLabels(node, demand.nodeSelector));
   if (selected.length === 0 && nodes.length > 0)
     return problem(
@@ -86,6 +90,22 @@ export function checkNodes(nodes: readonly ClusterNode[], demand: NodeDemand): N
       `Not ready or closed for new pods: ${away.join(", ")}. Until that changes, pods of Ollama that are not on a node yet wait: ${String(demand.replicas)} are wanted, ${String(usable.length)} nodes can take them.`,
     ],
   };
+}
+
+const untilTheyCome = "If the cluster adds such nodes by itself, the update waits for them.";
+
+// What a cluster on one machine calls its nodes.
+const localNodes = /^(kind|k3s|k3d|minikube):/;
+
+/**
+ * Whether an autoscaler may add nodes, which a group that is scaled to 0 does not show: not to machines of one's own.
+ * A cluster without a node has at least one such group, or nothing would run in it.
+ */
+function mayGetNodes(nodes: readonly ClusterNode[]): boolean {
+  return (
+    nodes.length === 0 ||
+    nodes.some(({ spec: { providerID } }) => providerID !== "" && !localNodes.test(providerID))
+  );
 }
 
 function count(nodes: number): string {

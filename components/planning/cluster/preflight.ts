@@ -1,16 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { ClusterError, Kubectl } from "../../../cluster/kubectl.ts";
-import { checkNodes, type NodeDemand, nodeList } from "./nodes.ts";
-import { missingRights } from "./rights.ts";
-
-/** What a stack asks of its cluster. */
-export interface ClusterDemand extends NodeDemand {
-  readonly kubeconfig: string;
-  readonly kubeContext: string;
-  readonly namespace: string;
-  readonly storageClass: string;
-}
+import type { ClusterDemand } from "./demand.ts";
+import { checkNodes, nodeList } from "./nodes.ts";
+import { type OptionalObject, missingRights } from "./rights.ts";
 
 /** What of a cluster is not as a stack needs it. */
 export interface ClusterFindings {
@@ -28,8 +21,8 @@ const names = z.object({ items: z.array(z.object({ metadata: z.object({ name: z.
 
 /**
  * What would otherwise fail in the middle of an update, or wait until it times out: the cluster does not respond or is
- * too old, rights are missing, there is no such storage class, the pods find no nodes. Nothing is changed. Checked at
- * preview, too.
+ * too old, rights are missing, it lacks a kind of object or the storage class, the pods find no nodes. Nothing is
+ * changed. Checked at preview, too.
  */
 export async function refuseUnfit(demand: ClusterDemand): Promise<void> {
   let found;
@@ -49,8 +42,9 @@ export async function inspectCluster(demand: ClusterDemand): Promise<ClusterFind
   const kubectl = new Kubectl({ kubeconfig, context, namespace: "" });
   const { serverVersion } = versions.parse(JSON.parse(await kubectl.run(["version", "--output=json"])));
   const version = `${serverVersion.major}.${serverVersion.minor.replace(/\D.*$/, "")}`;
-  const [rights, storage, nodes] = await Promise.all([
-    missingRights(kubectl, namespace),
+  const [rights, kinds, storage, nodes] = await Promise.all([
+    missingRights(kubectl, namespace, demand.optional),
+    missingKinds(kubectl, demand.optional),
     storageProblem(kubectl, demand.storageClass),
     // Not everybody may see the nodes.
     orUndefined(kubectl.get(nodeList, "nodes")),
@@ -61,6 +55,7 @@ export async function inspectCluster(demand: ClusterDemand): Promise<ClusterFind
     problems: [
       ...(isOld(serverVersion) ? [tooOld(version)] : []),
       ...(rights.length === 0 ? [] : [notAllowed(rights, namespace)]),
+      ...kinds,
       ...(storage === undefined ? [] : [storage]),
       ...(place?.problems ?? []),
     ],
@@ -78,6 +73,46 @@ function tooOld(version: string): string {
 
 function notAllowed(rights: readonly string[], namespace: string): string {
   return `The cluster does not let you ${rights.join("; ")} for the namespace ${namespace}. Have its administrator give you the roles in docs/kubernetes.md.`;
+}
+
+/** What has to be installed in a cluster for kinds that are not Kubernetes' own, by their group. */
+const installers: Readonly<Record<string, string>> = {
+  "gateway.networking.k8s.io": "Install the Gateway API and an implementation, or set ingressClass instead.",
+  "keda.sh": "Install KEDA, or set autoscaling to none or hpa.",
+  "monitoring.coreos.com": "Install the Prometheus operator, or set podMonitor to false.",
+};
+
+const resources = z.object({ resources: z.array(z.object({ kind: z.string() })) });
+
+/** Says of each kind that the cluster does not know who needs it. */
+async function missingKinds(kubectl: Kubectl, optional: readonly OptionalObject[]): Promise<string[]> {
+  const groups = Map.groupBy(optional, ({ apiVersion }) => apiVersion);
+  const found = await Promise.all(
+    [...groups].map(async ([apiVersion, objects]) => {
+      const install = installers[apiVersion.split("/")[0] ?? ""];
+      if (install === undefined) return [];
+      const known = await knownKinds(kubectl, apiVersion);
+      return objects
+        .filter(({ kind }) => known?.has(kind) === false)
+        .map(
+          ({ kind, by }) => `The cluster has no kind ${kind} (${apiVersion}), which ${by} needs. ${install}`,
+        );
+    }),
+  );
+  return found.flat();
+}
+
+/** The kinds of a version of a group; undefined when one may not see them. */
+async function knownKinds(kubectl: Kubectl, apiVersion: string): Promise<ReadonlySet<string> | undefined> {
+  try {
+    const text = await kubectl.run(["get", `--raw=/apis/${apiVersion}`]);
+    return new Set(resources.parse(JSON.parse(text)).resources.map(({ kind }) => kind));
+  } catch (error) {
+    if (!(error instanceof ClusterError)) throw error;
+    if (error.isNotFound) return new Set();
+    if (error.isForbidden) return undefined;
+    throw error;
+  }
 }
 
 async function storageProblem(kubectl: Kubectl, storageClass: string): Promise<string | undefined> {

@@ -3,6 +3,8 @@ import type { Kubectl } from "../../../cluster/kubectl.ts";
 
 /** A right in a cluster, as a rule of a Role has it. */
 interface Right {
+  /** Whether it is about the stack's namespace alone. */
+  readonly isOfNamespace?: true;
   readonly group: string;
   readonly resource: string;
   readonly verbs: readonly string[];
@@ -29,8 +31,19 @@ export const namespaceRights: readonly Right[] = [
 
 /** What it needs in the cluster: the stack makes its namespace. docs/kubernetes.md has it as a ClusterRole. */
 export const clusterRights: readonly Right[] = [
-  { group: "", resource: "namespaces", verbs: ["get", "list", "watch", "create", "patch", "delete"] },
+  // A role cannot name what is created, nor what all are listed of.
+  { group: "", resource: "namespaces", verbs: ["list", "watch", "create"] },
+  { group: "", resource: "namespaces", verbs: ["get", "patch", "delete"], isOfNamespace: true },
 ];
+
+/** An object that not every stack has. */
+export interface OptionalObject {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly resource: string;
+  /** The setting that adds it. */
+  readonly by: string;
+}
 
 const review = z.object({
   spec: z.object({
@@ -44,13 +57,21 @@ const review = z.object({
   status: z.object({ allowed: z.boolean().default(false) }),
 });
 
-/** The rights that are missing, such as "create and patch secrets". @throws ClusterError */
-export async function missingRights(kubectl: Kubectl, namespace: string): Promise<string[]> {
+/** What the API server is to be asked, a question for each verb. Exported for its test. */
+export function accessReviews(namespace: string, optional: readonly OptionalObject[]) {
+  const added = optional.map(({ apiVersion, resource }) => ({
+    group: groupOf(apiVersion),
+    resource,
+    verbs: change,
+  }));
   const needed = [
-    ...clusterRights.map((right) => ({ ...right, inside: {} })),
-    ...namespaceRights.map((right) => ({ ...right, inside: { namespace } })),
+    ...clusterRights.map((right) => ({
+      ...right,
+      inside: right.isOfNamespace === true ? { namespace, name: namespace } : {},
+    })),
+    ...[...namespaceRights, ...added].map((right) => ({ ...right, inside: { namespace } })),
   ];
-  const items = needed.flatMap(({ group, resource: path, verbs, inside }) => {
+  return needed.flatMap(({ group, resource: path, verbs, inside }) => {
     const [resource, subresource] = path.split("/");
     const attributes = { ...inside, group, resource, ...(subresource === undefined ? {} : { subresource }) };
     return verbs.map((verb) => ({
@@ -59,6 +80,15 @@ export async function missingRights(kubectl: Kubectl, namespace: string): Promis
       spec: { resourceAttributes: { ...attributes, verb } },
     }));
   });
+}
+
+/** The rights that are missing, such as "create and patch secrets". @throws ClusterError */
+export async function missingRights(
+  kubectl: Kubectl,
+  namespace: string,
+  optional: readonly OptionalObject[],
+): Promise<string[]> {
+  const items = accessReviews(namespace, optional);
   const list = JSON.stringify({ apiVersion: "v1", kind: "List", items });
   const command = ["create", "--validate=false", "--filename=-", "--output=json"];
   const text = await kubectl.run(command, { input: list });
@@ -72,6 +102,11 @@ export async function missingRights(kubectl: Kubectl, namespace: string): Promis
     refused.set(path, [...(refused.get(path) ?? []), verb]);
   }
   return [...refused].map(([path, verbs]) => `${listed(verbs)} ${path}`);
+}
+
+/** The group of "apps/v1". */
+function groupOf(apiVersion: string): string {
+  return apiVersion.includes("/") ? (apiVersion.split("/")[0] ?? "") : "";
 }
 
 function listed(words: readonly string[]): string {

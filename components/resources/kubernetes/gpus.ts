@@ -8,7 +8,6 @@ export function gpuSettings({ gpus, gpuResource, gpusPerPod, gpuGroups, runtimeC
   if (gpus === "none")
     return {
       pod: runtime,
-      tolerations: [],
       supplementalGroups: {},
       limits: {},
       // Ollama's image asks for all GPUs, and a node whose default runtime is NVIDIA's gives them to whoever does.
@@ -17,10 +16,6 @@ export function gpuSettings({ gpus, gpuResource, gpusPerPod, gpuGroups, runtimeC
   const isNvidia = gpuResource.startsWith("nvidia.com/");
   return {
     pod: runtime,
-    // What keeps pods without GPUs away from nodes that have some, by convention.
-    tolerations: [
-      { key: isNvidia ? "nvidia.com/gpu" : "amd.com/gpu", operator: "Exists", effect: "NoSchedule" },
-    ],
     supplementalGroups: gpuGroups.length === 0 ? {} : { supplementalGroups: gpuGroups },
     limits: { [gpuResource]: String(gpusPerPod) },
     // Which devices there are, the device plugin says; an image without this would see them and not use them.

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { type ObjectKind, objectTypes, resourceType } from "../../config/cluster-objects.ts";
 import type { GivenConfig } from "../../config/keys.ts";
 
 // The provider without its SDK: any package with a provider that is installed beside the program, the CLI has every
@@ -13,31 +14,12 @@ export interface ObjectArgs {
   readonly [field: string]: unknown;
 }
 
-const groups = {
-  Namespace: "v1",
-  ConfigMap: "v1",
-  Secret: "v1",
-  Service: "v1",
-  StatefulSet: "apps/v1",
-  Deployment: "apps/v1",
-  PodDisruptionBudget: "policy/v1",
-  NetworkPolicy: "networking.k8s.io/v1",
-  Ingress: "networking.k8s.io/v1",
-  Gateway: "gateway.networking.k8s.io/v1",
-  HTTPRoute: "gateway.networking.k8s.io/v1",
-  HorizontalPodAutoscaler: "autoscaling/v2",
-  ScaledObject: "keda.sh/v1alpha1",
-  TriggerAuthentication: "keda.sh/v1alpha1",
-  PodMonitor: "monitoring.coreos.com/v1",
-} as const;
-export type ObjectKind = keyof typeof groups;
-
 /** An object of the cluster. */
 export class ClusterObject extends pulumi.CustomResource {
   declare readonly metadata: pulumi.Output<{ readonly name: string; readonly generation?: number }>;
 
   constructor(kind: ObjectKind, name: string, args: ObjectArgs, opts: pulumi.CustomResourceOptions) {
-    const apiVersion = groups[kind];
+    const { apiVersion } = objectTypes[kind];
     const metadata = {
       ...args.metadata,
       annotations: {
@@ -47,7 +29,7 @@ export class ClusterObject extends pulumi.CustomResource {
       },
     };
     super(
-      `kubernetes:${apiVersion === "v1" ? "core/v1" : apiVersion}:${kind}`,
+      resourceType(kind),
       name,
       { ...args, metadata, apiVersion, kind },
       pulumi.mergeOptions(

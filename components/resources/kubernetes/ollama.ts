@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import type { ObjectKind } from "../../config/cluster-objects.ts";
+import { gpuTolerations } from "../../config/gpu-tolerations.ts";
 import type { GivenConfig } from "../../config/keys.ts";
 import { splitHostsLine } from "../../config/hosts-line.ts";
 import { keeperFile, type PodModels, podModels, recordsFile, stateFile } from "../../config/pod-models.ts";
 import { gpuSettings } from "./gpus.ts";
 import { ollamaPolicy } from "./network-policies.ts";
-import { ClusterObject, type ObjectKind } from "./objects.ts";
+import { ClusterObject } from "./objects.ts";
 import {
   containerSecurity,
   podSecurity,
@@ -140,7 +142,7 @@ function statefulSet(config: GivenConfig) {
         securityContext: { ...podSecurity.securityContext, ...gpus.supplementalGroups },
         terminationGracePeriodSeconds: stopSeconds(config),
         nodeSelector: config.nodeSelector,
-        tolerations: [...config.tolerations, ...gpus.tolerations],
+        tolerations: [...config.tolerations, ...gpuTolerations(config)],
         hostAliases: hostAliases(config.ollamaHosts),
         // Two on one node would share its memory and its GPUs.
         affinity: {

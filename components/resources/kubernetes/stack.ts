@@ -15,7 +15,7 @@ import { securityLabels } from "./pods.ts";
 const installed = z.array(z.object({ name: z.string(), digest: z.string(), size: z.number() }));
 
 /** Declares a stack on a cluster of Kubernetes, and returns its outputs. */
-export function deployStack(given: GivenConfig, projectRoot: string) {
+export function declareStack(given: GivenConfig, projectRoot: string) {
   const config = withImage(given, projectRoot);
   const provider = clusterProvider(config);
   const namespace = clusterNamespace(pulumi.getStack(), config.namespace);

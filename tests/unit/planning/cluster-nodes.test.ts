@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { demandOf } from "../../../components/planning/cluster/demand.ts";
 import { checkNodes, type NodeDemand, nodeList } from "../../../components/planning/cluster/nodes.ts";
 
 // The two nodes of the tests' cluster.
@@ -21,6 +22,11 @@ const withGpus = (node: Node, count: string): Node => ({
   ...node,
   status: { ...node.status, allocatable: { ...node.status.allocatable, "nvidia.com/gpu": count } },
 });
+const config = {
+  ...{ kubeconfig: "", kubeContext: "", storageClass: "", nodeSelector: {}, tolerations: [] },
+  ...{ ollamaReplicas: 1, ollamaMinReplicas: 1, autoscaling: "none" as const, podMonitor: false },
+  ...{ ingressClass: "", ingressHostnames: [] },
+};
 const gpuRequest = { resource: "nvidia.com/gpu", count: 2 };
 
 describe("nodes", () => {
@@ -71,6 +77,48 @@ describe("nodes", () => {
     ],
   ])("are too few: %s", (_what, nodes, wanted, problem) => {
     expect(checkNodes(nodes, demand(wanted))).toEqual({ problems: [problem], warnings: [] });
+  });
+
+  it("are found with the taint that nodes with GPUs have by convention", () => {
+    const pool = ["nvidia.com/gpu", "amd.com/gpu"].map((key) => {
+      const node = tainted(one, key);
+      return { ...node, status: { ...node.status, allocatable: { [key]: "2" } } };
+    });
+    const withKeys = (gpuResource: string, gpus: "all" | "none") =>
+      checkNodes(pool, demandOf({ ...config, gpus, gpuResource, gpusPerPod: gpus === "all" ? 2 : 0 }, "llm"))
+        .problems;
+    expect(withKeys("nvidia.com/gpu", "all")).toEqual([]);
+    expect(withKeys("amd.com/gpu", "all")).toEqual([]);
+    expect(withKeys("nvidia.com/gpu", "none")).toEqual([
+      expect.stringContaining("has a taint that it does not tolerate, such as nvidia.com/gpu:NoSchedule"),
+    ]);
+  });
+
+  it.each<[string, readonly Node[], Partial<NodeDemand>, string]>([
+    ["with GPUs", items, { gpuRequest }, "No node that Ollama may run on offers nvidia.com/gpu."],
+    ["for each pod", items, { replicas: 3 }, "ollamaReplicas is 3, and each pod"],
+    ["of a group", items, { nodeSelector: { pool: "gpu" } }, "No node has the labels pool=gpu"],
+    ["at all", [], {}, "ollamaReplicas is 1, and each pod"],
+  ])("that an autoscaler may add are only warned of: %s", (_what, nodes, wanted, begin) => {
+    const inCloud = nodes.map((node) => ({
+      ...node,
+      spec: { ...node.spec, providerID: "aws:///eu-central-1a/i-0123456789abcdef0" },
+    }));
+    const { problems, warnings } = checkNodes(inCloud, demand(wanted));
+    expect(problems).toEqual([]);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        new RegExp(`^${begin}.* If the cluster adds such nodes by itself, the update waits for them\\.$`),
+      ),
+    ]);
+  });
+
+  it("of a cluster on one machine do not come by themselves", () => {
+    const local = items.map((node) => ({
+      ...node,
+      spec: { ...node.spec, providerID: "kind://docker/kind/kind-worker" },
+    }));
+    expect(checkNodes(local, demand({ replicas: 3 })).problems).toHaveLength(1);
   });
 
   it("that are down or closed are warned of, for that may pass", () => {

@@ -1,7 +1,13 @@
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import { inspectCluster } from "../../../components/planning/cluster/preflight.ts";
-import { clusterRights, namespaceRights } from "../../../components/planning/cluster/rights.ts";
+import { objectTypes, optionalKinds } from "../../../components/config/cluster-objects.ts";
+import { demandOf } from "../../../components/planning/cluster/demand.ts";
+import {
+  accessReviews,
+  clusterRights,
+  namespaceRights,
+} from "../../../components/planning/cluster/rights.ts";
 import { FakeDocker } from "../../../test-support/fake-docker.ts";
 
 const read = (name: string) => readFileSync(`tests/unit/cluster/recorded/${name}.json`, "utf8");
@@ -29,15 +35,23 @@ const fit = {
 };
 const classes = (...names: string[]) =>
   JSON.stringify({ items: names.map((name) => ({ metadata: { name } })) });
-const demand = {
+const config = {
   kubeconfig: "",
   kubeContext: "",
-  namespace: "llm",
   storageClass: "",
-  replicas: 2,
+  ollamaReplicas: 2,
   nodeSelector: {},
   tolerations: [],
-};
+  gpus: "none",
+  gpuResource: "nvidia.com/gpu",
+  gpusPerPod: 0,
+  ingressClass: "",
+  ingressHostnames: [] as string[],
+  autoscaling: "none",
+  ollamaMinReplicas: 1,
+  podMonitor: false,
+} as const;
+const demand = demandOf(config, "llm");
 
 describe("a cluster", () => {
   it("that has all a stack needs is fit", async () => {
@@ -75,6 +89,57 @@ describe("a cluster", () => {
     expect((await inspectCluster({ ...demand, storageClass: "fast" })).problems).toEqual([]);
   });
 
+  it.each([
+    [
+      "KEDA",
+      { autoscaling: "keda" },
+      "keda.sh/v1alpha1",
+      [
+        "The cluster has no kind ScaledObject (keda.sh/v1alpha1), which autoscaling keda needs. Install KEDA, or set autoscaling to none or hpa.",
+        "The cluster has no kind TriggerAuthentication (keda.sh/v1alpha1), which autoscaling keda needs. Install KEDA, or set autoscaling to none or hpa.",
+      ],
+    ],
+    [
+      "the Gateway API",
+      { ingressHostnames: ["llm.example.org"] },
+      "gateway.networking.k8s.io/v1",
+      ["Gateway", "HTTPRoute"].map(
+        (kind) =>
+          `The cluster has no kind ${kind} (gateway.networking.k8s.io/v1), which gatewayClass needs. Install the Gateway API and an implementation, or set ingressClass instead.`,
+      ),
+    ],
+    [
+      "the Prometheus operator",
+      { podMonitor: true },
+      "monitoring.coreos.com/v1",
+      [
+        "The cluster has no kind PodMonitor (monitoring.coreos.com/v1), which podMonitor needs. Install the Prometheus operator, or set podMonitor to false.",
+      ],
+    ],
+  ] as const)("without %s is refused where the config needs it", async (_what, set, api, problems) => {
+    const wanted = demandOf(
+      { ...config, ...set, ingressHostnames: [...("ingressHostnames" in set ? set.ingressHostnames : [])] },
+      "llm",
+    );
+    const absent = {
+      fails: "Error from server (NotFound): the server could not find the requested resource",
+    };
+    program.tell({ ...fit, [`get --raw=/apis/${api}`]: absent });
+    expect((await inspectCluster(wanted)).problems).toEqual(problems);
+    const kinds = JSON.stringify({ resources: wanted.optional.map(({ kind }) => ({ kind })) });
+    program.tell({ ...fit, [`get --raw=/apis/${api}`]: kinds });
+    expect((await inspectCluster(wanted)).problems).toEqual([]);
+  });
+
+  it("that has Kubernetes' own kinds is not asked for them", async () => {
+    program.tell(fit);
+    const wanted = demandOf(
+      { ...config, autoscaling: "hpa", ingressClass: "nginx", ingressHostnames: ["llm.example.org"] },
+      "llm",
+    );
+    expect((await inspectCluster(wanted)).problems).toEqual([]);
+  });
+
   it("that is too old is refused", async () => {
     const old = read("version").replaceAll('"minor": "37"', '"minor": "29+"');
     program.tell({ ...fit, "version --output=json": old });
@@ -103,17 +168,68 @@ describe("a cluster", () => {
   });
 });
 
+describe("the rights that are asked for", () => {
+  const asked = (set: Partial<Parameters<typeof demandOf>[0]> = {}) =>
+    accessReviews("llm", demandOf({ ...config, ...set }, "llm").optional).map(
+      ({ spec }) => spec.resourceAttributes,
+    );
+
+  it("are about the stack's own namespace where a role can name it", () => {
+    const namespaces = asked().filter(({ resource }) => resource === "namespaces");
+    const named = namespaces.filter((each) => "name" in each && each.name === "llm");
+    expect(named.map(({ verb }) => verb)).toEqual(["get", "patch", "delete"]);
+    expect(namespaces.filter((each) => !named.includes(each)).map(({ verb }) => verb)).toEqual([
+      "list",
+      "watch",
+      "create",
+    ]);
+  });
+
+  it.each([
+    [{ ingressHostnames: ["a.example.org"], ingressClass: "nginx" }, ["networking.k8s.io/ingresses"]],
+    [
+      { ingressHostnames: ["a.example.org"] },
+      ["gateway.networking.k8s.io/gateways", "gateway.networking.k8s.io/httproutes"],
+    ],
+    [{ autoscaling: "hpa" as const }, ["autoscaling/horizontalpodautoscalers"]],
+    [{ autoscaling: "keda" as const }, ["keda.sh/scaledobjects", "keda.sh/triggerauthentications"]],
+    [{ podMonitor: true }, ["monitoring.coreos.com/podmonitors"]],
+  ])("include those on what the config adds: %j", (set, added) => {
+    const before = asked().length;
+    const more = asked(set).slice(before);
+    expect([...new Set(more.map(({ group, resource }) => `${group}/${resource}`))]).toEqual(added);
+    expect(more.filter(({ verb }) => verb === "delete")).toHaveLength(added.length);
+  });
+});
+
 it("docs/kubernetes.md lists exactly the rights that are checked", () => {
   const text = readFileSync("docs/kubernetes.md", "utf8");
   const listed = [
-    ...text.matchAll(/^\s*- apiGroups: \["(.*)"\]\n\s*resources: \[(.*)\]\n\s*verbs: \[(.*)\]$/gm),
+    ...text.matchAll(
+      /^\s*- apiGroups: \["(.*)"\]\n\s*resources: \[(.*)\]\n(\s*resourceNames: \[ollama-stack-cluster\]\n)?\s*verbs: \[(.*)\]$/gm,
+    ),
   ]
-    .flatMap(([, group = "", resources = "", verbs = ""]) =>
-      resources.split(", ").map((resource) => `${group}/${resource}: ${verbs}`),
+    .flatMap(([, group = "", resources = "", names, verbs = ""]) =>
+      resources
+        .split(", ")
+        .map((resource) => `${group}/${resource}${names === undefined ? "" : " of its own"}: ${verbs}`),
     )
     .toSorted();
   const checked = [...clusterRights, ...namespaceRights]
-    .map(({ group, resource, verbs }) => `${group}/${resource}: ${verbs.join(", ")}`)
+    .map(
+      ({ group, resource, verbs, isOfNamespace }) =>
+        `${group}/${resource}${isOfNamespace === true ? " of its own" : ""}: ${verbs.join(", ")}`,
+    )
     .toSorted();
   expect(listed).toEqual(checked);
+});
+
+it("docs/kubernetes.md names what needs further rights", () => {
+  const text = readFileSync("docs/kubernetes.md", "utf8");
+  const [, line = ""] = /^(The verbs of `configmaps` .*)$/m.exec(text) ?? [];
+  const all = [
+    { ingressHostnames: ["a"], ingressClass: "nginx", autoscaling: "hpa", podMonitor: true } as const,
+    { ingressHostnames: ["a"], ingressClass: "", autoscaling: "keda", podMonitor: true } as const,
+  ].flatMap((set) => optionalKinds({ ...set, ingressHostnames: [...set.ingressHostnames] }));
+  expect(all.filter((kind) => !line.includes(`\`${objectTypes[kind].resource}\``))).toEqual([]);
 });

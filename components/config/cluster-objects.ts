@@ -1,0 +1,54 @@
+import type { GivenConfig } from "./keys.ts";
+
+// What a stack may have in a cluster, in one place for what declares it, asks for the rights and reads previews.
+
+interface ObjectType {
+  readonly apiVersion: string;
+  /** What a role calls it. */
+  readonly resource: string;
+}
+
+/** The kinds of objects. */
+export const objectTypes = {
+  Namespace: { apiVersion: "v1", resource: "namespaces" },
+  ConfigMap: { apiVersion: "v1", resource: "configmaps" },
+  Secret: { apiVersion: "v1", resource: "secrets" },
+  Service: { apiVersion: "v1", resource: "services" },
+  StatefulSet: { apiVersion: "apps/v1", resource: "statefulsets" },
+  Deployment: { apiVersion: "apps/v1", resource: "deployments" },
+  PodDisruptionBudget: { apiVersion: "policy/v1", resource: "poddisruptionbudgets" },
+  NetworkPolicy: { apiVersion: "networking.k8s.io/v1", resource: "networkpolicies" },
+  Ingress: { apiVersion: "networking.k8s.io/v1", resource: "ingresses" },
+  Gateway: { apiVersion: "gateway.networking.k8s.io/v1", resource: "gateways" },
+  HTTPRoute: { apiVersion: "gateway.networking.k8s.io/v1", resource: "httproutes" },
+  HorizontalPodAutoscaler: { apiVersion: "autoscaling/v2", resource: "horizontalpodautoscalers" },
+  ScaledObject: { apiVersion: "keda.sh/v1alpha1", resource: "scaledobjects" },
+  TriggerAuthentication: { apiVersion: "keda.sh/v1alpha1", resource: "triggerauthentications" },
+  PodMonitor: { apiVersion: "monitoring.coreos.com/v1", resource: "podmonitors" },
+} as const satisfies Readonly<Record<string, ObjectType>>;
+export type ObjectKind = keyof typeof objectTypes;
+export const objectKinds = Object.keys(objectTypes) as ObjectKind[];
+
+/** What Pulumi's provider calls a kind of object. */
+export function resourceType(kind: ObjectKind): string {
+  const { apiVersion } = objectTypes[kind];
+  return `kubernetes:${apiVersion === "v1" ? "core/v1" : apiVersion}:${kind}`;
+}
+
+type OptionalKeys = Pick<GivenConfig, "ingressHostnames" | "ingressClass" | "autoscaling" | "podMonitor">;
+
+/** The kinds that a stack has because of its config; all others but these every stack has. */
+export function optionalKinds(config: OptionalKeys): readonly ObjectKind[] {
+  const outside: readonly ObjectKind[] =
+    config.ingressHostnames.length === 0
+      ? []
+      : config.ingressClass === ""
+        ? ["Gateway", "HTTPRoute"]
+        : ["Ingress"];
+  const scaling: Readonly<Record<GivenConfig["autoscaling"], readonly ObjectKind[]>> = {
+    none: [],
+    hpa: ["HorizontalPodAutoscaler"],
+    keda: ["ScaledObject", "TriggerAuthentication"],
+  };
+  return [...outside, ...scaling[config.autoscaling], ...(config.podMonitor ? ["PodMonitor" as const] : [])];
+}

@@ -1,0 +1,64 @@
+import { objectTypes, optionalKinds } from "../../config/cluster-objects.ts";
+import { gpuTolerations } from "../../config/gpu-tolerations.ts";
+import type { GivenConfig } from "../../config/keys.ts";
+import type { NodeDemand } from "./nodes.ts";
+import type { OptionalObject } from "./rights.ts";
+
+/** What a stack requires of its cluster. */
+export interface ClusterDemand extends NodeDemand {
+  readonly kubeconfig: string;
+  readonly kubeContext: string;
+  readonly namespace: string;
+  readonly storageClass: string;
+  /** The objects that not every stack has. */
+  readonly optional: readonly OptionalObject[];
+}
+
+/** The config keys that it depends on. */
+export const demandKeys = [
+  "kubeconfig",
+  "kubeContext",
+  "storageClass",
+  "ollamaReplicas",
+  "nodeSelector",
+  "tolerations",
+  "gpus",
+  "gpuResource",
+  "gpusPerPod",
+  "ingressClass",
+  "ingressHostnames",
+  "autoscaling",
+  "ollamaMinReplicas",
+  "podMonitor",
+] as const satisfies readonly (keyof GivenConfig)[];
+
+/** What a config requires of the cluster, as the stack declares it. */
+export function demandOf(
+  config: Pick<GivenConfig, (typeof demandKeys)[number]>,
+  namespace: string,
+): ClusterDemand {
+  const { autoscaling, ollamaMinReplicas, ollamaReplicas } = config;
+  const { gpus, gpuResource: resource, gpusPerPod: count } = config;
+  const { kubeconfig, kubeContext, storageClass, nodeSelector, tolerations } = config;
+  return {
+    kubeconfig,
+    kubeContext,
+    namespace,
+    storageClass,
+    replicas: autoscaling === "none" ? ollamaReplicas : Math.max(1, ollamaMinReplicas),
+    nodeSelector,
+    tolerations: [...tolerations, ...gpuTolerations(config)],
+    gpuRequest: gpus === "none" ? undefined : { resource, count },
+    optional: optionalKinds(config).map((kind) => ({ kind, ...objectTypes[kind], by: reason(kind, config) })),
+  };
+}
+
+type Reasons = Pick<GivenConfig, "ingressClass" | "autoscaling">;
+
+/** The setting that adds a kind, as a message has it. */
+function reason(kind: string, { autoscaling }: Reasons): string {
+  if (kind === "Ingress") return "ingressClass";
+  if (kind === "PodMonitor") return "podMonitor";
+  if (kind === "Gateway" || kind === "HTTPRoute") return "gatewayClass";
+  return `autoscaling ${autoscaling}`;
+}
