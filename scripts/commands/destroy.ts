@@ -1,7 +1,8 @@
 // npm run destroy: takes the stack down, after a question that names the stack and its engine.
 import { isInteractive, confirm } from "../cli/dialogs.ts";
 import { clientVariables, deployedEngine, engineName } from "../stack/deployed-engine.ts";
-import { readDeployment } from "../stack/deployment.ts";
+import { type Deployment, readDeployment } from "../stack/deployment.ts";
+import { assertSameCluster, describePlace } from "../stack/same-cluster.ts";
 import { command } from "../cli/command.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
 import { recoverInterrupted } from "../update/recovery.ts";
@@ -16,7 +17,7 @@ await command("destroy", async ({ options, passed }) => {
   const { stack, env } = await openSession({ ...options, isForCluster: true });
   const found = await readDeployment(stack, env);
   if (found.resources.some(({ type }) => type.startsWith("kubernetes:"))) {
-    await destroyInCluster({ stack, env, passed, yes });
+    await destroyInCluster({ stack, env, passed, yes, found });
     return;
   }
   // As the CLI does, Docker's client goes from here on to the engine where the stack is, whatever the config names by now.
@@ -80,17 +81,21 @@ interface ClusterStack {
   readonly env: NodeJS.ProcessEnv;
   readonly passed: readonly string[];
   readonly yes: boolean | undefined;
+  readonly found: Deployment;
 }
 
-async function destroyInCluster({ stack, env, passed, yes }: ClusterStack): Promise<void> {
+async function destroyInCluster({ stack, env, passed, yes, found }: ClusterStack): Promise<void> {
+  await assertSameCluster(stack, found);
+  const place = await describePlace(found);
   if (yes !== true) {
     if (!isInteractive())
       throw new Error(
-        `the stack ${stack} on Kubernetes is not destroyed without a yes; say it with: npm run destroy -- --stack ${stack} --yes`,
+        `the stack ${stack} in ${place} is not destroyed without a yes; say it with: npm run destroy -- --stack ${stack} --yes`,
       );
-    if (!(await confirm(`Destroy the stack ${stack} on Kubernetes, with its namespace and what is in that?`)))
+    if (!(await confirm(`Destroy the stack ${stack} in ${place}, with all that is in this namespace?`)))
       return;
   }
-  await recoverInterrupted(stack, env);
+  console.error(`Destroying the stack ${stack} in ${place}.`);
+  await recoverInterrupted(stack, env, found);
   await lockedUpdate(["destroy", "--yes", "--skip-preview", ...passed], stack, env);
 }

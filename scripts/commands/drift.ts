@@ -6,7 +6,8 @@ import { mend } from "../drift/repair-hints.ts";
 import { report } from "../drift/report.ts";
 import { reportDifferences } from "../drift/report-metric.ts";
 import { withStackUrls } from "../connect/with-stack-urls.ts";
-import { openCluster } from "../stack/cluster-outputs.ts";
+import { clusterOf, openCluster } from "../stack/cluster-outputs.ts";
+import { assertSameCluster } from "../stack/same-cluster.ts";
 import { parseOutputs } from "../stack/outputs.ts";
 import { settingsFor } from "../stack/settings.ts";
 import { isOnCluster } from "../stack/stack-file.ts";
@@ -20,7 +21,9 @@ await command("drift", async ({ options }) => {
     throw new Error(`the stack ${stack} is not deployed; bring it up with: npm run up${stackOption}`);
   let drift;
   if (isOnCluster(stack)) {
-    const { kubectl } = await openCluster(stack, env, settingsFor(stack, []));
+    const settings = settingsFor(stack, []);
+    await assertSameCluster(stack, deployment, clusterOf(settings, ""));
+    const { kubectl } = await openCluster(stack, env, settings);
     drift = await findClusterDrift(deployment, kubectl, stackOption);
     console.log(report(stack, drift, deployment, "objects"));
   } else {

@@ -1,4 +1,5 @@
 // npm run preview -- --stack NAME: what the next update would do, in words (as Markdown).
+import { ClusterError } from "../../cluster/kubectl.ts";
 import { command } from "../cli/command.ts";
 import { imageDownloads } from "../preview/image-downloads.ts";
 import { brokenRulesIn, describeRefusal, errorsIn } from "../preview/refusal.ts";
@@ -14,14 +15,24 @@ import { rulesFor, settingsFor } from "../stack/settings.ts";
 await command("preview", async ({ options, passed }) => {
   const { stack, env } = await openSession({ ...options, isForCluster: true });
   const settings = settingsFor(stack, passed);
-  const { resources } = await openStackToLook(stack, env, passed);
+  const refuse = (reason: string): void => {
+    console.log(`${heading(stack)}\n\n${describeRefusal([reason])}`);
+    process.exitCode = 1;
+  };
+  let resources;
+  try {
+    ({ resources } = await openStackToLook(stack, env, passed));
+  } catch (error) {
+    if (!(error instanceof ClusterError)) throw error;
+    refuse(error.message);
+    return;
+  }
   const attached = isOnCluster(stack)
     ? []
     : await attachedToLeaving(stack, resources, (each) => isLeaving(each, stack, settings));
   const problem = attachedProblem(attached, `npm run up -- --stack ${stack} --disconnect`);
   if (problem !== undefined) {
-    console.log(`${heading(stack)}\n\n${describeRefusal([problem])}`);
-    process.exitCode = 1;
+    refuse(problem);
     return;
   }
   const preview = (...args: string[]) =>

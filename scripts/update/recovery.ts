@@ -4,6 +4,9 @@ import { stackNameProblem } from "../../engine/names.ts";
 import { type Deployment, type PendingOperation, readDeployment } from "../stack/deployment.ts";
 import { givenConfig } from "../stack/cli-options.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
+import { clusterOf } from "../stack/cluster-outputs.ts";
+import { assertSameCluster } from "../stack/same-cluster.ts";
+import { settingsFor } from "../stack/settings.ts";
 import { stackFile } from "../stack/stack-file.ts";
 import { lockedUpdate } from "./locked-update.ts";
 
@@ -19,7 +22,11 @@ export async function ensureStack(stack: string, env: NodeJS.ProcessEnv): Promis
   await pulumi(["stack", "select", "--create", stack], { env, output: "read" });
 }
 
-/** The same, and returns what is deployed. @throws if that has no file with its settings */
+/**
+ * The same, and returns what is deployed.
+ *
+ * @throws if that has no file with its settings, or is in another cluster than these name
+ */
 export async function openStackToLook(
   stack: string,
   env: NodeJS.ProcessEnv,
@@ -38,6 +45,9 @@ export async function openStackToLook(
     rmSync(file, { force: true });
     throw new Error(missingFile(stack, file));
   }
+  const settings = settingsFor(stack, options);
+  if (settings("engine") === "kubernetes")
+    await assertSameCluster(stack, deployment, clusterOf(settings, ""));
   return deployment;
 }
 

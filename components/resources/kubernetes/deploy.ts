@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { clusterNamespace } from "../../../engine/names.ts";
 import type { GivenConfig } from "../../config/keys.ts";
 import { demandOf } from "../../planning/cluster/demand.ts";
+import { clusterIdentity } from "../../planning/cluster/identity.ts";
 import { refuseUnfit } from "../../planning/cluster/preflight.ts";
 import { planPodModels } from "../../planning/cluster/pod-models.ts";
 import { declareStack } from "./stack.ts";
@@ -12,5 +13,6 @@ export async function deployStack(config: GivenConfig, projectRoot: string) {
   const demand = demandOf(config, namespace);
   await refuseUnfit(demand);
   await planPodModels(config, namespace, demand.replicas);
-  return declareStack(config, projectRoot);
+  const identity = await clusterIdentity(config);
+  return { ...declareStack(config, projectRoot), ...identity };
 }

@@ -35,7 +35,7 @@ const fit = {
 };
 const classes = (...names: string[]) =>
   JSON.stringify({ items: names.map((name) => ({ metadata: { name } })) });
-const config = {
+const config: Parameters<typeof demandOf>[0] = {
   kubeconfig: "",
   kubeContext: "",
   storageClass: "",
@@ -46,11 +46,11 @@ const config = {
   gpuResource: "nvidia.com/gpu",
   gpusPerPod: 0,
   ingressClass: "",
-  ingressHostnames: [] as string[],
+  ingressHostnames: [],
   autoscaling: "none",
   ollamaMinReplicas: 1,
   podMonitor: false,
-} as const;
+};
 const demand = demandOf(config, "llm");
 
 describe("a cluster", () => {
@@ -89,7 +89,7 @@ describe("a cluster", () => {
     expect((await inspectCluster({ ...demand, storageClass: "fast" })).problems).toEqual([]);
   });
 
-  it.each([
+  it.each<[string, Partial<typeof config>, string, string[]]>([
     [
       "KEDA",
       { autoscaling: "keda" },
@@ -116,11 +116,8 @@ describe("a cluster", () => {
         "The cluster has no kind PodMonitor (monitoring.coreos.com/v1), which podMonitor needs. Install the Prometheus operator, or set podMonitor to false.",
       ],
     ],
-  ] as const)("without %s is refused where the config needs it", async (_what, set, api, problems) => {
-    const wanted = demandOf(
-      { ...config, ...set, ingressHostnames: [...("ingressHostnames" in set ? set.ingressHostnames : [])] },
-      "llm",
-    );
+  ])("without %s is refused where the config needs it", async (_what, set, api, problems) => {
+    const wanted = demandOf({ ...config, ...set }, "llm");
     const absent = {
       fails: "Error from server (NotFound): the server could not find the requested resource",
     };
@@ -169,7 +166,7 @@ describe("a cluster", () => {
 });
 
 describe("the rights that are asked for", () => {
-  const asked = (set: Partial<Parameters<typeof demandOf>[0]> = {}) =>
+  const asked = (set: Partial<typeof config> = {}) =>
     accessReviews("llm", demandOf({ ...config, ...set }, "llm").optional).map(
       ({ spec }) => spec.resourceAttributes,
     );
@@ -228,8 +225,10 @@ it("docs/kubernetes.md names what needs further rights", () => {
   const text = readFileSync("docs/kubernetes.md", "utf8");
   const [, line = ""] = /^(The verbs of `configmaps` .*)$/m.exec(text) ?? [];
   const all = [
-    { ingressHostnames: ["a"], ingressClass: "nginx", autoscaling: "hpa", podMonitor: true } as const,
-    { ingressHostnames: ["a"], ingressClass: "", autoscaling: "keda", podMonitor: true } as const,
-  ].flatMap((set) => optionalKinds({ ...set, ingressHostnames: [...set.ingressHostnames] }));
+    { ingressClass: "nginx", autoscaling: "hpa" as const },
+    { autoscaling: "keda" as const },
+  ].flatMap((set) =>
+    optionalKinds({ ...config, podMonitor: true, ingressHostnames: ["a.example.org"], ...set }),
+  );
   expect(all.filter((kind) => !line.includes(`\`${objectTypes[kind].resource}\``))).toEqual([]);
 });

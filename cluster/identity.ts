@@ -1,0 +1,43 @@
+import { z } from "zod";
+import { ClusterError, type Kubectl } from "./kubectl.ts";
+
+/** What tells a cluster from another. */
+export interface ClusterIdentity {
+  /** The uid of its namespace kube-system, which lasts as long as the cluster; undefined where one may not list namespaces. */
+  readonly id: string | undefined;
+  /** Where its API server is, as the kubeconfig has it. */
+  readonly server: string | undefined;
+}
+
+const namespaces = z.object({ items: z.array(z.object({ metadata: z.object({ uid: z.string() }) })) });
+const servers = z.object({
+  clusters: z.array(z.object({ cluster: z.object({ server: z.string().optional() }) })).nullish(),
+});
+
+/** Which cluster it is. @throws ClusterError when it does not respond */
+export async function identify(kubectl: Kubectl): Promise<ClusterIdentity> {
+  const [id, server] = await Promise.all([readId(kubectl), readServer(kubectl)]);
+  return { id, server };
+}
+
+async function readId(kubectl: Kubectl): Promise<string | undefined> {
+  try {
+    // Listed, since the role of a stack's namespace does not let one get another one.
+    const found = await kubectl.get(namespaces, "namespaces", "--field-selector=metadata.name=kube-system");
+    return found.items[0]?.metadata.uid;
+  } catch (error) {
+    if (error instanceof ClusterError && error.isForbidden) return undefined;
+    throw error;
+  }
+}
+
+/** Without a request to it; undefined where kubectl finds it without a kubeconfig. */
+export async function readServer(kubectl: Kubectl): Promise<string | undefined> {
+  try {
+    const text = await kubectl.run(["config", "view", "--minify", "--output=json"]);
+    return servers.parse(JSON.parse(text)).clusters?.[0]?.cluster.server;
+  } catch (error) {
+    if (error instanceof ClusterError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,117 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { assertSameCluster, describePlace } from "../../../scripts/stack/same-cluster.ts";
+import { FakeDocker } from "../../../test-support/fake-docker.ts";
+
+const program = new FakeDocker("kubectl");
+afterAll(() => {
+  program.remove();
+});
+
+const uid = "11111111-aaaa-4bbb-8ccc-000000000000";
+const other = "22222222-aaaa-4bbb-8ccc-000000000000";
+const address = (context: string) => ({ kubeconfig: "", context, namespace: "" });
+
+/** What the state of a stack says that was deployed by this context. */
+function deployed(outputs: Record<string, unknown>, context = "") {
+  const provided = context === "" ? {} : { context };
+  return {
+    resources: [
+      { type: "pulumi:pulumi:Stack", inputs: {}, outputs },
+      { type: "pulumi:providers:kubernetes", inputs: { ...provided, version: "4.25.0" }, outputs: {} },
+      { type: "kubernetes:core/v1:Namespace", inputs: { metadata: { name: "llm" } }, outputs: {} },
+    ],
+  };
+}
+
+/** Has kubectl reach a cluster by each context; the current one is called "". */
+function reach(clusters: Readonly<Record<string, string>>): void {
+  program.tell(
+    Object.fromEntries(
+      Object.entries(clusters).flatMap(([context, id]) => {
+        const option = context === "" ? "" : `--context=${context} `;
+        const server = `https://${id === uid ? "old" : "new"}.example.org:6443`;
+        return [
+          [
+            `${option}get namespaces --field-selector=metadata.name=kube-system`,
+            JSON.stringify({ items: [{ metadata: { uid: id } }] }),
+          ],
+          [`${option}config view --minify`, JSON.stringify({ clusters: [{ cluster: { server } }] })],
+        ];
+      }),
+    ),
+  );
+}
+
+const recorded = { clusterId: uid, clusterServer: "https://old.example.org:6443" };
+
+describe("a stack on Kubernetes", () => {
+  it("is refused in another cluster that the current context leads to by now", async () => {
+    reach({ "": other });
+    await expect(assertSameCluster("lab", deployed(recorded), address(""))).rejects.toThrow(
+      "The stack lab is deployed in the cluster at https://old.example.org:6443 (11111111), but the current context leads to the cluster at https://new.example.org:6443 (22222222). " +
+        "Switch to the cluster that has the stack with: kubectl config use-context NAME. " +
+        "If that cluster is gone for good, have the state forget the stack: npm run pulumi -- stack rm lab --force --preserve-config",
+    );
+  });
+
+  it("is refused where its config names another context", async () => {
+    reach({ "": uid, b: other });
+    await expect(assertSameCluster("lab", deployed(recorded), address("b"))).rejects.toThrow(
+      "but the context b leads to the cluster at https://new.example.org:6443 (22222222). Have kubeconfig and kubeContext name the cluster",
+    );
+  });
+
+  it("is refused where its state would be refreshed by a context that leads elsewhere", async () => {
+    reach({ "": other, a: uid });
+    await expect(assertSameCluster("lab", deployed(recorded), address("a"))).rejects.toThrow(
+      "but the current context leads to",
+    );
+  });
+
+  it("is destroyed by what it was deployed with, whatever its config names", async () => {
+    reach({ a: uid });
+    await assertSameCluster("lab", deployed(recorded, "a"));
+    reach({ a: other });
+    await expect(assertSameCluster("lab", deployed(recorded, "a"))).rejects.toThrow(
+      "but the context a leads",
+    );
+  });
+
+  it("goes on in its own cluster, at another address too", async () => {
+    reach({ "": uid, c: uid });
+    await assertSameCluster("lab", deployed(recorded), address(""));
+    await assertSameCluster("lab", deployed(recorded), address("c"));
+  });
+
+  it("goes on where the kubeconfig that it was deployed with is gone", async () => {
+    reach({ c: uid });
+    await assertSameCluster("lab", deployed(recorded, "gone"), address("c"));
+  });
+
+  it("that an older version deployed is taken as it is, without a look at the cluster", async () => {
+    program.tell({});
+    await assertSameCluster("lab", deployed({ engine: "kubernetes" }), address(""));
+    await assertSameCluster("lab", { resources: [] }, address(""));
+    expect(program.calls).toEqual([]);
+  });
+
+  it("is taken as it is where one may not list namespaces", async () => {
+    const fails = 'Error from server (Forbidden): namespaces is forbidden: User "x" cannot list resource';
+    program.tell({ "get namespaces": { fails }, "config view": "{}" });
+    await assertSameCluster("lab", deployed(recorded), address(""));
+  });
+
+  it("is refused while the cluster does not respond", async () => {
+    program.tell({ "get namespaces": { fails: "The connection to the server 10.0.0.1:6443 was refused" } });
+    await expect(assertSameCluster("lab", deployed(recorded), address(""))).rejects.toThrow(
+      "The cluster does not respond: nothing listens at 10.0.0.1:6443.",
+    );
+  });
+});
+
+it("npm run destroy names the server and the namespace", async () => {
+  reach({ a: uid });
+  expect(await describePlace(deployed(recorded, "a"))).toBe(
+    "the namespace llm of the cluster at https://old.example.org:6443",
+  );
+});
