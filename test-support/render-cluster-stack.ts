@@ -42,7 +42,8 @@ const { declareStack } = await import("../components/resources/kubernetes/stack.
 const settings = parseYaml(readFileSync("Pulumi.yaml", "utf8")) as {
   config: Record<string, { default: unknown }>;
 };
-function configOf(set: Readonly<Record<string, unknown>>) {
+/** The config of a stack on Kubernetes with these keys. */
+export function configOf(set: Readonly<Record<string, unknown>>) {
   const defaults = Object.entries(settings.config).map(([key, { default: value }]) => [key, value]);
   const all = {
     ...Object.fromEntries(defaults),

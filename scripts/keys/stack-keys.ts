@@ -112,7 +112,8 @@ export async function updateKeysInCluster(
       (type === "command:local:Command" && name === "gateway-keys-in-force"),
   );
   if (targets.length < 2) return false;
-  await updateOnly(targets, stack, env, []);
+  // What has nothing to do with keys is not checked: neither nodes nor registries of models are to keep a key alive.
+  await updateOnly(targets, stack, { ...env, OLLAMA_STACK_KEYS_ONLY: "true" }, []);
   return true;
 }
 

@@ -110,6 +110,16 @@ describe("npm run keys", () => {
     expect(await gatewayPod()).toBe(pod);
   });
 
+  it("revokes a key while a model's registry would keep an update from it", async () => {
+    const [added] = /sk-\S+/.exec(await succeed("keys", "add", "eve")) ?? [""];
+    const models = project.configured("models");
+    project.configure({ models: pinned() });
+    const output = await succeed("keys", "revoke", "eve");
+    project.configure({ models });
+    expect(output).toContain(`The gateways of ${stack} have applied it.`);
+    expect(await statusWith(added)).toBe(401);
+  });
+
   it("leaves nothing for the next update to change", async () => {
     await project.pulumi("preview", "--expect-no-changes");
   });
