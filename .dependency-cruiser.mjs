@@ -79,7 +79,7 @@ const project = {
   "scripts/update": ["cluster", "scripts/registry", "engine", "host", "scripts/stack"],
   "scripts/connect": ["components/config", "engine", "scripts/stack"],
   "scripts/drift": ["cluster", "components/config", "engine", "scripts/connect", "scripts/stack"],
-  "scripts/preview": ["engine", "scripts/registry", "scripts/stack"],
+  "scripts/preview": ["components/config", "engine", "scripts/registry", "scripts/stack"],
   "scripts/keys": ["components/config", "gateway/src/auth", "host", "scripts/stack"],
   "scripts/pin": [
     "components/config",

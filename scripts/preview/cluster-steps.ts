@@ -1,21 +1,11 @@
 import { z } from "zod";
+import { objectKinds, resourceType } from "../../components/config/cluster-objects.ts";
+import { clusterAccess } from "./cluster-access.ts";
 import { resourceOf, type Step } from "./steps.ts";
 
-const api = "kubernetes:";
-
-/** What a reader knows of in a cluster. */
+/** What a reader knows of in a cluster, by Pulumi's type. */
 export const clusterKinds: Readonly<Record<string, string>> = Object.fromEntries(
-  [
-    ["core/v1:Namespace", "namespace"],
-    ["core/v1:ConfigMap", "ConfigMap"],
-    ["core/v1:Secret", "Secret"],
-    ["core/v1:Service", "Service"],
-    ["apps/v1:StatefulSet", "StatefulSet"],
-    ["apps/v1:Deployment", "Deployment"],
-    ["policy/v1:PodDisruptionBudget", "PodDisruptionBudget"],
-    ["networking.k8s.io/v1:NetworkPolicy", "NetworkPolicy"],
-    ["networking.k8s.io/v1:Ingress", "Ingress"],
-  ].map(([type = "", kind = ""]) => [`${api}${type}`, kind]),
+  objectKinds.map((kind) => [resourceType(kind), kind === "Namespace" ? "namespace" : kind]),
 );
 
 const withName = z.object({ metadata: z.object({ name: z.string() }) });
@@ -30,22 +20,23 @@ const withVolumes = z.object({
     template: z.object({ spec: z.object({ volumes: z.array(z.looseObject({ name: z.string() })) }) }),
   }),
 });
+const withReplicas = z.object({ spec: z.object({ replicas: z.number().optional() }) });
+const withStrategy = z.object({ spec: z.object({ strategy: z.object({ type: z.string() }) }) });
 
 /** Whom the update of a stack in a cluster interrupts, one line each; undefined where it has nothing in one. */
 export function clusterInterruptions(steps: readonly Step[]): string[] | undefined {
-  const own = steps.filter((step) => resourceOf(step).type.startsWith(api));
+  const own = steps.filter((step) => resourceOf(step).type in clusterKinds);
   if (own.length === 0) return undefined;
-  const of = (kind: string, name: string) =>
+  const of = (kind: "StatefulSet" | "Deployment", name: string) =>
     own.filter((step) => {
-      const { type } = resourceOf(step);
       const inputs = (step.newState ?? step.oldState)?.inputs;
-      return type === `${api}apps/v1:${kind}` && clusterName(inputs) === name;
+      return resourceOf(step).type === resourceType(kind) && clusterName(inputs) === name;
     });
   const [ollama, gateway] = [of("StatefulSet", "ollama"), of("Deployment", "gateway")];
   if (ollama.some(({ op }) => op === "delete") && gateway.some(({ op }) => op === "delete"))
     return ["**Ends** the service."];
   const lines: string[] = [];
-  if (ollama.some(({ op }) => op.includes("replace")))
+  if (ollama.some(isReplaced))
     lines.push(
       "**Interrupts**: Ollama's pods are deleted before the new ones are made; requests wait in the gateway, or are rejected when its queue is full.",
     );
@@ -53,15 +44,45 @@ export function clusterInterruptions(steps: readonly Step[]): string[] | undefin
     lines.push(
       "Ollama's pods are replaced one after the other, each when its requests have ended; with one pod alone, requests wait in the gateway meanwhile.",
     );
-  if (ollama.some((step) => (changesPods(step) || step.op.includes("replace")) && losesModels(step)))
+  for (const step of ollama) {
+    const pods = podsLeftToAutoscaler(step);
+    if (pods !== undefined)
+      lines.push(
+        `**Interrupts**: Ollama goes from ${String(pods)} pods to 1 until the autoscaler has added more; those that go finish their requests, and new ones wait in the gateway, or are rejected when its queue is full.`,
+      );
+  }
+  if (ollama.some((step) => (changesPods(step) || isReplaced(step)) && losesModels(step)))
     lines.push("Their models go with them: each new pod pulls them again. A `storageClass` keeps them.");
-  if (gateway.some(changesPods))
+  const replaced = gateway.filter((step) => changesPods(step) || isReplaced(step));
+  if (replaced.some((step) => isReplaced(step) || hasOnePodOnly(step)))
+    lines.push(
+      "**Interrupts**: the gateway's pod ends before the new one starts; it finishes its requests first, and nobody is served until the new one is ready.",
+    );
+  else if (replaced.length > 0)
     lines.push("The gateway's pod is replaced without a gap: the new one is ready before the old one goes.");
+  lines.push(...clusterAccess(own));
   return lines.length === 0 ? ["Interrupts nobody."] : lines;
+}
+
+function isReplaced({ op }: Step): boolean {
+  return op.includes("replace");
 }
 
 function changesPods({ op, detailedDiff }: Step): boolean {
   return op === "update" && Object.keys(detailedDiff ?? {}).some((path) => path.startsWith("spec.template"));
+}
+
+/** How many pods there were when an update no longer says how many; Kubernetes then has one. */
+function podsLeftToAutoscaler({ op, oldState, newState }: Step): number | undefined {
+  const before = withReplicas.safeParse(oldState?.inputs).data?.spec.replicas;
+  const after = withReplicas.safeParse(newState?.inputs).data;
+  const isLeft = op === "update" && after !== undefined && after.spec.replicas === undefined;
+  return isLeft && before !== undefined && before > 1 ? before : undefined;
+}
+
+/** Whether two of its pods may not be there at the same time: both would write one file of usage. */
+function hasOnePodOnly({ newState }: Step): boolean {
+  return withStrategy.safeParse(newState?.inputs).data?.spec.strategy.type === "Recreate";
 }
 
 /** Whether the models are in the pods themselves. */

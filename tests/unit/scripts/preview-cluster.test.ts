@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { objectKinds, resourceType } from "../../../components/config/cluster-objects.ts";
 import { describePreview } from "../../../scripts/preview/markdown.ts";
 import { readPreview, type Step } from "../../../scripts/preview/steps.ts";
 
@@ -60,4 +61,126 @@ describe("the preview of a stack on Kubernetes", () => {
     const steps = [ollama("update", { "spec.replicas": {} })];
     expect(describePreview({ steps, diagnostics: [] }, "lab")).toContain("Interrupts nobody.");
   });
+
+  it("names every kind of object that a stack may have", () => {
+    const steps = objectKinds.map((kind) => step(kind, "create", undefined, {}));
+    const text = describePreview({ steps, diagnostics: [] }, "lab");
+    const listed = objectKinds.filter((kind) =>
+      text.includes(`- ${kind === "Namespace" ? "namespace" : kind} \`gateway\``),
+    );
+    expect(listed).toEqual(objectKinds);
+  });
+
+  it("says that the gateway is away while its pod is replaced, where two would write one file of usage", () => {
+    const spec = { strategy: { type: "Recreate" } };
+    const change = step("Deployment", "update", spec, spec, { "spec.template.spec.containers[0].image": {} });
+    expect(interruptions(change)).toEqual([
+      "**Interrupts**: the gateway's pod ends before the new one starts; it finishes its requests first, and nobody is served until the new one is ready.",
+    ]);
+  });
+
+  const ingress = (...hosts: string[]) => ({
+    ingressClassName: "nginx",
+    rules: hosts.map((host) => ({ host, http: { paths: [] } })),
+  });
+
+  it("says whom the removal of an Ingress or of a host name interrupts", () => {
+    const removed = step("Ingress", "delete", ingress("a.example.org", "b.example.org"));
+    expect(interruptions(removed)).toEqual([
+      "**Interrupts** clients outside the cluster: they no longer reach the gateway by `a.example.org` and `b.example.org`.",
+    ]);
+    const fewer = step(
+      "Ingress",
+      "update",
+      ingress("a.example.org", "b.example.org"),
+      ingress("a.example.org"),
+    );
+    expect(interruptions(fewer)).toEqual([
+      "**Interrupts** clients outside the cluster: they no longer reach the gateway by `b.example.org`.",
+    ]);
+    const routes = (...hostnames: string[]) => ({ hostnames });
+    expect(
+      interruptions(step("HTTPRoute", "update", routes("a.example.org"), routes("c.example.org"))),
+    ).toEqual([
+      "**Interrupts** clients outside the cluster: they no longer reach the gateway by `a.example.org`.",
+    ]);
+    const more = step(
+      "Ingress",
+      "update",
+      ingress("a.example.org"),
+      ingress("a.example.org", "b.example.org"),
+    );
+    expect(interruptions(more)).toEqual(["Interrupts nobody."]);
+  });
+
+  it("says that another class of Ingress, or a Gateway in its place, has another address", () => {
+    const line =
+      "**Interrupts** clients outside the cluster until DNS has the address of `other` for `a.example.org`, in place of that of `nginx`.";
+    const old = ingress("a.example.org");
+    expect(interruptions(step("Ingress", "update", old, { ...old, ingressClassName: "other" }))).toEqual([
+      line,
+    ]);
+    expect(
+      interruptions(
+        step("Ingress", "delete", old),
+        step("Gateway", "create", undefined, { gatewayClassName: "other" }),
+        step("HTTPRoute", "create", undefined, { hostnames: ["a.example.org"] }),
+      ),
+    ).toEqual([line]);
+  });
+
+  const policy = (...cidrs: string[]) => {
+    const blocks = cidrs.map((cidr) => ({ ipBlock: { cidr } }));
+    const matchLabels = { "kubernetes.io/metadata.name": "monitoring" };
+    const from = cidrs.length === 0 ? {} : { from: [...blocks, { namespaceSelector: { matchLabels } }] };
+    return { ingress: [{ ...from, ports: [] }] };
+  };
+
+  it("says whom a narrower gatewayAllowedSources shuts out", () => {
+    const end = "where the cluster's network enforces policies.";
+    expect(
+      interruptions(step("NetworkPolicy", "update", policy("10.0.0.0/8", "fd00::/8"), policy("10.0.0.0/8"))),
+    ).toEqual([
+      `**Interrupts** clients in \`fd00::/8\`: \`gatewayAllowedSources\` no longer lets them reach the gateway, ${end}`,
+    ]);
+    expect(interruptions(step("NetworkPolicy", "update", policy(), policy("10.0.0.0/8")))).toEqual([
+      `**Interrupts** clients anywhere but in \`10.0.0.0/8\` and \`namespace/monitoring\`: \`gatewayAllowedSources\` lets only these reach the gateway, ${end}`,
+    ]);
+    for (const [before, after] of [
+      [policy("10.0.0.0/8"), policy("10.0.0.0/8", "fd00::/8")],
+      [policy("10.0.0.0/8"), policy()],
+    ])
+      expect(interruptions(step("NetworkPolicy", "update", before, after))).toEqual(["Interrupts nobody."]);
+  });
+
+  it("says that an autoscaler that is switched on begins with one pod", () => {
+    const scaled = (before: object, after: object) =>
+      interruptions(step("StatefulSet", "update", before, after, { "spec.replicas": {} }, "ollama"));
+    expect(scaled({ replicas: 3 }, {})).toEqual([
+      "**Interrupts**: Ollama goes from 3 pods to 1 until the autoscaler has added more; those that go finish their requests, and new ones wait in the gateway, or are rejected when its queue is full.",
+    ]);
+    expect(scaled({ replicas: 1 }, {})).toEqual(["Interrupts nobody."]);
+    expect(scaled({ replicas: 3 }, { replicas: 2 })).toEqual(["Interrupts nobody."]);
+  });
 });
+
+/** A step of an object, by what its spec is before and after. */
+function step(
+  kind: (typeof objectKinds)[number],
+  op: string,
+  before?: object,
+  after?: object,
+  detailedDiff: Record<string, unknown> = {},
+  name = "gateway",
+): Step {
+  const state = (spec?: object) =>
+    spec === undefined ? undefined : { inputs: { metadata: { name }, spec } };
+  const urn = `urn:pulumi:lab::ollama-stack::${resourceType(kind)}::of-${name}`;
+  return { op, urn, detailedDiff, oldState: state(before), newState: state(after) };
+}
+
+/** What a preview says of whom the steps interrupt. */
+function interruptions(...steps: readonly Step[]): readonly string[] {
+  const lines = describePreview({ steps, diagnostics: [] }, "lab").split("\n").slice(2);
+  return lines.slice(0, lines.indexOf(""));
+}
