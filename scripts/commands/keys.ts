@@ -79,12 +79,7 @@ async function changeKeys(
   for (const line of changed.done) console.log(line);
   if ("key" in changed) console.log(`\nThe key, which is stored nowhere:\n\n  ${changed.key}\n`);
   if (isOnCluster(stack)) {
-    const isDeployed = await updateKeysInCluster(stack, env, deployment).catch((error: unknown) => {
-      console.error(
-        `The config of ${stack} has the change, but its gateways may not have it yet. Hand it over with: npm run up${stackOption}`,
-      );
-      throw error;
-    });
+    const isDeployed = await updateKeysInCluster({ stack, stackOption, env }, deployment);
     console.log(
       isDeployed
         ? `The gateways of ${stack} have applied it.`

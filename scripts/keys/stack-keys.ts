@@ -97,13 +97,19 @@ export async function recordKeys(
   await updateOnly(targets, stack, env, rules);
 }
 
+interface ClusterStack {
+  readonly stack: string;
+  /** What to add to `npm run NAME` so that it is about the same stack. */
+  readonly stackOption: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
 /**
  * Updates the keys of a stack in a cluster and nothing else: the Secret, and the command that has the gateways read it.
  * They have taken them when this returns. Returns whether the stack has a gateway.
  */
 export async function updateKeysInCluster(
-  stack: string,
-  env: NodeJS.ProcessEnv,
+  { stack, stackOption, env }: ClusterStack,
   { resources }: Deployment,
 ): Promise<boolean> {
   const targets = resources.filter(
@@ -113,7 +119,15 @@ export async function updateKeysInCluster(
   );
   if (targets.length < 2) return false;
   // What has nothing to do with keys is not checked: neither nodes nor registries of models are to keep a key alive.
-  await updateOnly(targets, stack, { ...env, OLLAMA_STACK_KEYS_ONLY: "true" }, []);
+  try {
+    await updateOnly(targets, stack, { ...env, OLLAMA_STACK_KEYS_ONLY: "true" }, []);
+  } catch (error) {
+    console.error(
+      `The config of ${stack} has the change, but its gateways may not have it, for the reason below. ` +
+        `Once that is repaired, npm run up${stackOption} hands it over, and so does the next change of keys.`,
+    );
+    throw error;
+  }
   return true;
 }
 

@@ -94,8 +94,8 @@ export function checkNodes(nodes: readonly ClusterNode[], demand: NodeDemand): N
 
 const untilTheyCome = "If the cluster adds such nodes by itself, the update waits for them.";
 
-// What a cluster on one machine calls its nodes.
-const localNodes = /^(kind|k3s|k3d|minikube):/;
+// What clusters without machines of a cloud call their nodes.
+const localNodes = /^(kind|k3d|k3s|minikube|rke2):/;
 
 /**
  * Whether an autoscaler may add nodes, which a group that is scaled to 0 does not show: not to machines of one's own.
