@@ -209,6 +209,30 @@ describe("npm run preview", () => {
   });
 });
 
+describe("a context that leads to another cluster", () => {
+  it("is noticed before anything changes there", async () => {
+    const state = await project.pulumi("stack", "export");
+    const place = cluster?.get("namespace", "kube-system") as { readonly metadata: { readonly uid: string } };
+    const { uid } = place.metadata;
+    expect(state).toContain(uid);
+    const replaced = join(project.folder, "state.json");
+    const restore = async (text: string) => {
+      writeFileSync(replaced, text);
+      await project.pulumi("stack", "import", "--file", replaced);
+    };
+    await restore(state.replaceAll(uid, "0".repeat(36)));
+    const commands = [["up"], ["preview"], ["keys", "list"], ["drift"], ["destroy", "--yes"]] as const;
+    for (const [name, ...args] of commands) {
+      const { code, output } = await run(name, ...args);
+      expect(code, output).toBe(1);
+      expect(output).toMatch(
+        /The stack k8s-commands is deployed in the cluster at https:\S+ \(00000000\), but/,
+      );
+    }
+    await restore(state);
+  });
+});
+
 describe("npm run up", () => {
   it("changes nothing where a right is missing, and says which", async () => {
     project.configure({ ollamaReplicas: 1, kubeconfig: unprivileged() });

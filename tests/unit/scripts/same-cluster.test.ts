@@ -1,9 +1,12 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { assertSameCluster, describePlace } from "../../../scripts/stack/same-cluster.ts";
+import { openStack } from "../../../scripts/update/recovery.ts";
 import { FakeDocker } from "../../../test-support/fake-docker.ts";
 
 const program = new FakeDocker("kubectl");
+const cli = new FakeDocker("pulumi");
 afterAll(() => {
+  cli.remove();
   program.remove();
 });
 
@@ -107,6 +110,24 @@ describe("a stack on Kubernetes", () => {
       "The cluster does not respond: nothing listens at 10.0.0.1:6443.",
     );
   });
+});
+
+it("a command that opens a stack refreshes nothing in another cluster, even after an update that was cut off", async () => {
+  const { resources } = deployed(recorded);
+  const entries = resources.map((each, i) => ({
+    ...each,
+    urn: `urn:pulumi:lab::ollama-stack::t::${String(i)}`,
+  }));
+  const pending_operations = [{ type: "updating", resource: { type: "kubernetes:apps/v1:Deployment" } }];
+  cli.tell({
+    "stack select --create lab": "",
+    "stack export": JSON.stringify({ deployment: { resources: entries, pending_operations } }),
+  });
+  reach({ "": other });
+  await expect(openStack("lab", process.env, ["--config", "engine=kubernetes"])).rejects.toThrow(
+    "The stack lab is deployed in the cluster at https://old.example.org:6443",
+  );
+  expect(cli.calls.filter((call) => !/^stack (select|export) /.test(call))).toEqual([]);
 });
 
 it("npm run destroy names the server and the namespace", async () => {
