@@ -53,7 +53,7 @@ it("comes up, with the model pulled in its pod, and responds to a chat", async (
     gatewayUrl: `http://gateway.${namespace}.svc:8000`,
     installedModels: [{ model, digest: expect.stringMatching(/^[0-9a-f]{64}$/) as string }],
   });
-  expect((await running().get("/ready")).status).toBe(200);
+  await expect.poll(async () => (await running().get("/ready")).status).toBe(200);
   expect(await running().chat()).not.toBe("");
 });
 

@@ -4,6 +4,7 @@ import { DEFAULT_PORT, readConfig } from "../../../gateway/src/config/config.ts"
 import type { ProgramVariable } from "../../config/gateway-environment.ts";
 import type { GivenConfig } from "../../config/keys.ts";
 import { keyWarnings } from "../../config/common-passwords.ts";
+import { gatewaySettings } from "./gateway-settings.ts";
 import { gatewayPolicy } from "./network-policies.ts";
 import { ClusterObject } from "./objects.ts";
 import { ollamaPort } from "./ollama.ts";
@@ -18,15 +19,13 @@ import {
 
 const app = { app: "gateway" };
 
-// Until the nodes have taken a pod that is going out of the Service, it takes requests as before.
-const unnoticedSeconds = 5;
+// A pod that is going still gets requests until every node has removed it from the Service.
+const serviceUpdateSeconds = 5;
 // Beyond the time that the gateway gives to requests in flight, it is left this long to close.
 const stopMarginSeconds = 5;
 
 const keyFile = "api-keys";
 const usageFolder = "/usage";
-// An autoscaler looks every few seconds, and a node may have to come first.
-const scheduledWithinSeconds = 60;
 
 export interface GatewayPodsArgs {
   readonly config: GivenConfig;
@@ -121,9 +120,9 @@ function timeout(config: GivenConfig): string {
   return `${String(stopSeconds(config) + config.readyTimeoutSeconds * 2)}s`;
 }
 
-function stopSeconds({ drainTimeoutSeconds, gatewayEnvironment }: GivenConfig): number {
-  const shutdownSeconds = Math.ceil(readConfig(gatewayEnvironment).SHUTDOWN_TIMEOUT_MS / 1000);
-  return unnoticedSeconds + drainTimeoutSeconds + shutdownSeconds + stopMarginSeconds;
+function stopSeconds(config: GivenConfig): number {
+  const shutdownSeconds = Math.ceil(readConfig(gatewaySettings(config)).SHUTDOWN_TIMEOUT_MS / 1000);
+  return serviceUpdateSeconds + config.drainTimeoutSeconds + shutdownSeconds + stopMarginSeconds;
 }
 
 /** The new pod is ready before the old one goes, unless both would write one file of what keys have used. */
@@ -137,16 +136,17 @@ function podOf(args: GatewayPodsArgs) {
   const { config } = args;
   const { gatewayUsageVolume } = config;
   const hasUsage = gatewayUsageVolume !== "";
-  // Where there may be no server at all, none has to be there before clients reach the queue.
-  const started = config.autoscaling !== "none" && config.ollamaMinReplicas === 0 ? "/accepting" : "/ready";
   const drain = [
     "node",
     "/app/control.cjs",
     "drain",
     String(config.drainTimeoutSeconds),
-    String(unnoticedSeconds),
+    String(serviceUpdateSeconds),
   ];
   const get = (path: string) => ({ httpGet: { path, port: "http" }, timeoutSeconds: 3 });
+  // Not /ready: a gateway whose servers are away, or have no models yet, queues requests, and clients have to reach it
+  // for that. An update waits for the models before it changes the gateway.
+  const accepts = get("/accepting");
   return {
     ...podSecurity,
     ...pullSecrets(config),
@@ -156,10 +156,9 @@ function podOf(args: GatewayPodsArgs) {
         name: "gateway",
         image: config.gatewayImage,
         ports: [{ name: "http", containerPort: DEFAULT_PORT }],
-        env: variables({ ...queueing(config), ...config.gatewayEnvironment, ...environment(args) }),
-        startupProbe: { ...get(started), periodSeconds: 1, failureThreshold: config.readyTimeoutSeconds },
-        // Not /ready: a gateway whose servers are away queues requests, and has to be reached for that.
-        readinessProbe: { ...get("/accepting"), periodSeconds: 2 },
+        env: variables({ ...gatewaySettings(config), ...environment(args) }),
+        startupProbe: { ...accepts, periodSeconds: 1, failureThreshold: config.readyTimeoutSeconds },
+        readinessProbe: { ...accepts, periodSeconds: 2 },
         livenessProbe: { ...get("/health"), periodSeconds: 10, failureThreshold: 6 },
         lifecycle: { preStop: { exec: { command: drain } } },
         resources: resources({ memoryMiB: config.gatewayMemoryMiB, cpus: config.gatewayCpus }),
@@ -177,12 +176,6 @@ function podOf(args: GatewayPodsArgs) {
       ...(hasUsage ? [{ name: "usage", persistentVolumeClaim: { claimName: gatewayUsageVolume } }] : []),
     ],
   };
-}
-
-/** Where there may be no server at all, requests wait as long as the first one takes to start. */
-function queueing({ autoscaling, ollamaMinReplicas, readyTimeoutSeconds }: GivenConfig) {
-  if (autoscaling === "none" || ollamaMinReplicas > 0) return {};
-  return { QUEUE_TIMEOUT_MS: String((readyTimeoutSeconds + scheduledWithinSeconds) * 1000) };
 }
 
 function environment({ config, namespace, servers, metricsKeyDigest }: GatewayPodsArgs) {

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { readConfig } from "../../../gateway/src/config/config.ts";
 import type { GivenConfig } from "../../config/keys.ts";
+import { gatewaySettings } from "./gateway-settings.ts";
 import { ClusterObject } from "./objects.ts";
 
 export interface OutsideAccessArgs {
@@ -54,9 +55,10 @@ export class OutsideAccess extends pulumi.ComponentResource {
 }
 
 /** The longest that a response says nothing, in seconds: in the queue, while its model loads, until it is there. */
-function silentSeconds({ gatewayEnvironment }: GivenConfig): number {
-  const { QUEUE_TIMEOUT_MS, LOAD_TIMEOUT_MS, ANSWER_TIMEOUT_MS, FIRST_TOKEN_TIMEOUT_MS } =
-    readConfig(gatewayEnvironment);
+function silentSeconds(config: GivenConfig): number {
+  const { QUEUE_TIMEOUT_MS, LOAD_TIMEOUT_MS, ANSWER_TIMEOUT_MS, FIRST_TOKEN_TIMEOUT_MS } = readConfig(
+    gatewaySettings(config),
+  );
   const longest = Math.max(ANSWER_TIMEOUT_MS, FIRST_TOKEN_TIMEOUT_MS);
   return Math.ceil((QUEUE_TIMEOUT_MS + LOAD_TIMEOUT_MS + longest) / 1000);
 }

@@ -125,6 +125,22 @@ describe("access from outside", () => {
     expect(outputs).toHaveProperty("publicUrl", "https://llm.example.org");
   });
 
+  it("is by an Ingress that waits as long as a request waits for the first pod of Ollama", async () => {
+    const ofAnswer = { LOAD_TIMEOUT_MS: "300000", ANSWER_TIMEOUT_MS: "900000" };
+    const { find } = await renderStack({
+      ...outside,
+      ingressClass: "nginx",
+      autoscaling: "keda",
+      ollamaMinReplicas: "0",
+      readyTimeoutSeconds: "600",
+      gatewayEnvironment: ofAnswer,
+    });
+    // The gateway's own QUEUE_TIMEOUT_MS is then 660 s.
+    expect(find("outside-ingress")["metadata"]).toMatchObject({
+      annotations: { "nginx.ingress.kubernetes.io/proxy-read-timeout": "1860" },
+    });
+  });
+
   it("asks the load balancer of AWS for no more than it takes", async () => {
     const { find } = await renderStack({
       ...outside,

@@ -1,12 +1,17 @@
 import { expect, it } from "vitest";
 import { renderStack } from "../../../test-support/render-cluster-stack.ts";
 
+interface Probe {
+  readonly httpGet: { readonly path: string };
+}
 interface Container {
   readonly name: string;
   readonly image: string;
   readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly resources: object;
-  readonly startupProbe: { readonly httpGet: { readonly path: string } };
+  readonly startupProbe: Probe;
+  readonly readinessProbe: Probe;
+  readonly livenessProbe: Probe;
   readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
 }
 interface Pods {
@@ -145,13 +150,21 @@ it("leaves the number of pods to an autoscaler, and says it where there is none"
   expect((await render({ autoscaling: "hpa" })).specOf("ollama-pods")).not.toHaveProperty("replicas");
 });
 
-it("has a gateway that is reached while there is no pod of Ollama, and lets requests wait for the first", async () => {
+it("has a gateway that is reached, and not restarted, while Ollama is away or pulls its models", async () => {
+  const { startupProbe, readinessProbe, livenessProbe } = (await render()).gateway.container;
+  expect([startupProbe, readinessProbe].map(({ httpGet }) => httpGet.path)).toEqual([
+    "/accepting",
+    "/accepting",
+  ]);
+  expect(livenessProbe.httpGet.path).toBe("/health");
+});
+
+it("lets requests wait for the first pod of Ollama where there may be none", async () => {
   const { gateway } = await render({
     autoscaling: "keda",
     ollamaMinReplicas: "0",
     readyTimeoutSeconds: "300",
   });
-  expect(gateway.container.startupProbe.httpGet.path).toBe("/accepting");
   expect(gateway.environment["QUEUE_TIMEOUT_MS"]).toBe("360000");
   const own = await render({
     autoscaling: "keda",
@@ -160,6 +173,5 @@ it("has a gateway that is reached while there is no pod of Ollama, and lets requ
   });
   expect(own.gateway.environment["QUEUE_TIMEOUT_MS"]).toBe("900000");
   const { gateway: usual } = await render({ autoscaling: "keda" });
-  expect(usual.container.startupProbe.httpGet.path).toBe("/ready");
   expect(usual.environment).not.toHaveProperty("QUEUE_TIMEOUT_MS");
 });
