@@ -9,6 +9,6 @@ export interface Rule {
   readonly inside?: string;
   /** Completes the sentence "KEY is VALUE, but must be ...". */
   readonly message: string;
-  /** Whether no other value mends it. */
+  /** Whether no value is allowed, so that the key has to be removed. */
   readonly toRemove?: boolean;
 }

@@ -51,7 +51,7 @@ async function compareDeployed({ urn, inputs }: Deployed, kubectl: Kubectl): Pro
     ...difference,
     ...(isAdded === true ? { repair: { byHand } } : {}),
     property: path,
-    // Whatever is in it is nobody's business who reads the report.
+    // The report must not show the content of a Secret.
     expected: isSecret ? "as deployed" : expected,
     actual: isSecret ? "changed" : have,
   }));

@@ -73,7 +73,7 @@ export class ModelKeeper {
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       this.#say(message);
-      // Anything else, such as an Ollama that restarts, mends itself.
+      // Anything else, such as an Ollama that restarts, goes away by itself.
       this.#set({ complete: false, problem: error instanceof InstallError ? message : undefined });
       return false;
     }

@@ -98,7 +98,7 @@ function horizontalAutoscaler(
     "HorizontalPodAutoscaler",
     "ollama-scaling",
     {
-      // Its await wants metrics, which there are when the adapter has seen a request.
+      // The provider would wait for the metrics, which the adapter serves only once the gateway has had a request.
       metadata: { name: "ollama", namespace, annotations: { "pulumi.com/skipAwait": "true" } },
       spec: {
         scaleTargetRef: target,

@@ -24,8 +24,8 @@ const port = ollamaPort;
 const keeperPort = 8090;
 const app = { app: "ollama" };
 
-// The DNS of a cluster and the gateway have to notice that a pod is going before it is idle for good.
-const unnoticedSeconds = 15;
+// A pod that is going still gets requests until the cluster's DNS and then the gateway have dropped its address.
+const discoveryUpdateSeconds = 15;
 
 export interface OllamaArgs {
   readonly config: GivenConfig;
@@ -91,7 +91,8 @@ export class OllamaPods extends pulumi.ComponentResource {
       "StatefulSet",
       `${name}-pods`,
       {
-        // A provider that waits does it by a clock; the models' command waits as long as something comes in.
+        // The provider would give up after a fixed time; the command that waits for the models gives up only when
+        // nothing changes any more.
         metadata: { name: "ollama", namespace, annotations: { "pulumi.com/skipAwait": "true" } },
         spec: statefulSet(config),
       },
@@ -102,7 +103,7 @@ export class OllamaPods extends pulumi.ComponentResource {
 }
 
 function stopSeconds({ drainTimeoutSeconds }: GivenConfig): number {
-  return drainTimeoutSeconds + unnoticedSeconds;
+  return drainTimeoutSeconds + discoveryUpdateSeconds;
 }
 
 function statefulSet(config: GivenConfig) {
@@ -120,7 +121,7 @@ function statefulSet(config: GivenConfig) {
   const gpus = gpuSettings(config);
   return {
     serviceName: "ollama",
-    // An autoscaler's to say, and an update does not take back what it has said.
+    // With autoscaling, an update leaves the number of pods as the autoscaler set it.
     ...(config.autoscaling === "none" ? { replicas: config.ollamaReplicas } : {}),
     podManagementPolicy: "Parallel",
     selector: { matchLabels: app },
