@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { clusterAddress, required } from "./lib/env.ts";
 import { Pods } from "./model-keeper/pods.ts";
-import { describeProgress, isFinished } from "./model-keeper/rollout.ts";
+import { isFinished, RolloutWatch } from "./model-keeper/rollout.ts";
 
 const version = required("MODELS_VERSION");
 const readyMs = Number(required("READY_TIMEOUT_SECONDS")) * 1000;
@@ -12,6 +12,7 @@ const pollMs = 1000;
 const touchEveryMs = 5000;
 
 const pods = new Pods(clusterAddress());
+const watch = new RolloutWatch(version);
 
 try {
   let last = "";
@@ -29,7 +30,7 @@ try {
       await pods.touch();
       touchedAt = Date.now();
     }
-    const progress = describeProgress(rollout, version);
+    const progress = watch.observe(rollout);
     if (progress.failure !== undefined) throw new Error(progress.failure);
     const text = progress.lines.join("\n");
     if (text !== last) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { connectionsTo } from "../../../components/commands/model-keeper/drain.ts";
 import type { Pod, Rollout } from "../../../components/commands/model-keeper/pods.ts";
-import { describeProgress, isFinished } from "../../../components/commands/model-keeper/rollout.ts";
+import { isFinished, RolloutWatch } from "../../../components/commands/model-keeper/rollout.ts";
 
 // As Linux writes /proc/net/tcp and tcp6: port 11434 is 2CAA, 01 an established connection, 0A one that listens.
 const head = "  sl  local_address rem_address   st tx_queue rx_queue";
@@ -49,6 +49,7 @@ const pod = (name: string, change: Partial<Pod> = {}): Pod => ({
   ...change,
 });
 const rollout = (...pods: Pod[]): Rollout => ({ replicas: 2, isObserved: true, pods });
+const progressOf = (state: Rollout) => new RolloutWatch(version).observe(state);
 
 describe("the wait for Ollama's pods", () => {
   it("ends when each runs as it is declared and has its models", () => {
@@ -71,17 +72,16 @@ describe("the wait for Ollama's pods", () => {
     ["a pod pulls", rollout(pod("ollama-0"), pod("ollama-1", { state: { ...complete, complete: false } }))],
   ])("goes on while %s", (_, state) => {
     expect(isFinished(state, version)).toBe(false);
-    expect(describeProgress(state, version).failure).toBeUndefined();
+    expect(progressOf(state).failure).toBeUndefined();
   });
 
   it("says of each pod what it waits for", () => {
     const pulling = { ...complete, complete: false, line: "6a0746a1ec1a: 35 % of 1.3 GB" };
-    const { lines } = describeProgress(
+    const { lines } = progressOf(
       rollout(
         pod("ollama-0", { isReady: false, state: pulling }),
         pod("ollama-1", { isReady: false, state: undefined }),
       ),
-      version,
     );
     expect(lines).toEqual(["ollama-0: 6a0746a1ec1a: 35 % of 1.3 GB", "ollama-1: its containers start"]);
   });
@@ -89,24 +89,55 @@ describe("the wait for Ollama's pods", () => {
   it("waits for a node with room, which may come", () => {
     const waiting = "0/2 nodes are available: 2 Insufficient memory.";
     const state = rollout(pod("ollama-0"), pod("ollama-1", { isReady: false, state: undefined, waiting }));
-    expect(describeProgress(state, version)).toEqual({ lines: [`ollama-1: ${waiting}`], failure: undefined });
+    expect(progressOf(state)).toEqual({ lines: [`ollama-1: ${waiting}`], failure: undefined });
   });
 
-  it("gives up when an image cannot be pulled, or a model cannot be had", () => {
-    const waiting = "container models: ImagePullBackOff: Back-off pulling image";
-    const noImage = rollout(pod("ollama-0"), pod("ollama-1", { isReady: false, state: undefined, waiting }));
-    expect(describeProgress(noImage, version).failure).toBe(`ollama-1: ${waiting}`);
+  it("gives up when a model cannot be had", () => {
     const problem = "the registry does not have the model tiny:2b";
     const noModel = rollout(
       pod("ollama-0", { state: { ...complete, complete: false, problem } }),
       pod("ollama-1"),
     );
-    expect(describeProgress(noModel, version).failure).toBe(`ollama-0: ${problem}`);
+    expect(progressOf(noModel).failure).toBe(`ollama-0: ${problem}`);
+  });
+
+  const starting = (waiting: string | undefined) =>
+    rollout(pod("ollama-0"), pod("ollama-1", { isReady: false, state: undefined, waiting }));
+
+  it.each(["InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"])(
+    "gives up at once for %s, which no retry changes",
+    (reason) => {
+      const waiting = `container models: ${reason}`;
+      expect(progressOf(starting(waiting)).failure).toBe(`ollama-1: ${waiting}`);
+    },
+  );
+
+  it("leaves the kubelet a minute to pull an image again, and gives up then", () => {
+    let seconds = 0;
+    const watch = new RolloutWatch(version, () => seconds * 1000);
+    const failed = starting("container models: ErrImagePull: connection refused");
+    const waiting = "container models: ImagePullBackOff: Back-off pulling image";
+    expect(watch.observe(failed).failure).toBeUndefined();
+    seconds = 59;
+    expect(watch.observe(starting(waiting)).failure).toBeUndefined();
+    seconds = 60;
+    expect(watch.observe(starting(waiting)).failure).toBe(`ollama-1: ${waiting}`);
+  });
+
+  it("begins that minute again after a pull that succeeded", () => {
+    let seconds = 0;
+    const watch = new RolloutWatch(version, () => seconds * 1000);
+    const failed = starting("container models: ErrImagePull: connection refused");
+    watch.observe(failed);
+    seconds = 50;
+    watch.observe(starting(undefined));
+    seconds = 70;
+    expect(watch.observe(failed).failure).toBeUndefined();
   });
 
   it("does not give up for what a pod says that is about to be replaced", () => {
     const waiting = "container models: ImagePullBackOff: Back-off pulling image";
     const state = rollout(pod("ollama-0"), pod("ollama-1", { isUpdated: false, isReady: false, waiting }));
-    expect(describeProgress(state, version).failure).toBeUndefined();
+    expect(progressOf(state).failure).toBeUndefined();
   });
 });
