@@ -158,6 +158,25 @@ describe("the number of pods", () => {
   ]);
 });
 
+describe("state that gateways share", () => {
+  refuses([
+    [
+      "its server, which the one gateway has no use for",
+      { gatewayEnvironment: { SHARED_STATE: "redis://valkey:6379" } },
+      /gatewayEnvironment\.SHARED_STATE is set, but must be left out while engine is kubernetes: .* one gateway .*; remove it with: pulumi config rm --path 'gatewayEnvironment\.SHARED_STATE'/,
+    ],
+    [
+      "the file of its password, which no pod has",
+      { gatewayEnvironment: { SHARED_STATE_PASSWORD_FILE: "/run/password" } },
+      /gatewayEnvironment\.SHARED_STATE_PASSWORD_FILE is set, but must be left out while engine is kubernetes/,
+    ],
+  ]);
+
+  it("may be said to be the gateway's own", () => {
+    expect(set({ gatewayEnvironment: { SHARED_STATE: "memory" } })).not.toThrow();
+  });
+});
+
 describe("images and models", () => {
   refuses([
     [
