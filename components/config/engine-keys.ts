@@ -25,7 +25,10 @@ export const dockerKeys: EngineKeys = {
   dockerHost: only(placed, ""),
   dockerCertPath: only(placed, ""),
   networkName: only("pods are in the cluster's network", ""),
-  imagePlatform: only("each node takes the image for its own platform", ""),
+  imagePlatform: only(
+    "npm run image -- --platform chooses the platform of the gateway's image, and each node pulls the others for its own",
+    "",
+  ),
   trustedCertificates: only("pods do not get them yet", ""),
   ollamaPort: only("Ollama is not published there", 8008, 0),
   ollamaBindAddress: only("Ollama is not published there", "127.0.0.1"),

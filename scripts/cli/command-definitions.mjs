@@ -132,6 +132,11 @@ export const commands = /** @satisfies {Record<string, CommandDefinition>} */ (
           text: "push it under this name, with a hash of its content as tag unless NAME has one; by default, the name that imageRegistry gives it",
         },
         tag: { type: "string", value: "NAME", text: "the same without pushing it" },
+        platform: {
+          type: "string",
+          value: "PLATFORMS",
+          text: "what the nodes are, such as linux/amd64, or linux/amd64,linux/arm64, which takes buildx; by default, what Docker's engine is",
+        },
       },
     },
     pin: {

@@ -1,12 +1,14 @@
 // npm run image: builds the image of stacks on Kubernetes, whose nodes pull it from a registry.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gatewayContext } from "../../components/resources/gateway-image/bundle.ts";
-import { clusterImage, imageIn } from "../../components/resources/gateway-image/cluster-image.ts";
-import { keeperFile } from "../../components/config/pod-models.ts";
-import { runTool, SetupError } from "../../host/exec.ts";
-import { say } from "../../host/progress.ts";
+import {
+  clusterImage,
+  imageIn,
+  writeImageContext,
+} from "../../components/resources/gateway-image/cluster-image.ts";
+import { buildImage, parsePlatforms } from "../../engine/image-build.ts";
+import { SetupError } from "../../host/exec.ts";
 import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
 import { settingsFor } from "../stack/settings.ts";
@@ -14,7 +16,8 @@ import { settingsFor } from "../stack/settings.ts";
 const root = join(import.meta.dirname, "..", "..");
 
 await command("image", async ({ options }) => {
-  const { push, tag } = options;
+  const { push, tag, platform } = options;
+  const platforms = platform === undefined ? [] : parsePlatforms(platform);
   const { stack, world } = await openSession({ ...options, isForCluster: true });
   const setting = settingsFor(stack, []);
   const base = String(setting("gatewayBaseImage"));
@@ -27,21 +30,20 @@ await command("image", async ({ options }) => {
   const { keeper, tag: content } = clusterImage(root, base);
   // Behind the last slash, a colon begins a tag; before it, a port.
   const name = /:[^/]+$/.test(given) ? given : `${given}:${content}`;
-  const build = (context: string, ...args: string[]) =>
-    runTool("docker", ["build", ...args, "--tag", name, context], {
-      what: `build image ${name}`,
-      // Debian's engine comes without buildx.
-      ...(world === "built" ? { env: { DOCKER_BUILDKIT: "0" } } : {}),
-    });
-  await build(join(root, gatewayContext), "--build-arg", `BASE_IMAGE=${base}`);
   const context = mkdtempSync(join(tmpdir(), "ollama-stack-image-"));
   try {
-    writeFileSync(join(context, keeperFile), keeper, { mode: 0o644 });
-    writeFileSync(join(context, "Dockerfile"), `FROM ${name}\nCOPY ${keeperFile} /app/${keeperFile}\n`);
-    await build(context);
+    writeImageContext(root, keeper, context);
+    await buildImage({
+      name,
+      context,
+      buildArgs: { BASE_IMAGE: base },
+      platforms,
+      isPushed: tag === undefined,
+      // Debian's engine comes without buildx.
+      usesLegacyBuilder: world === "built",
+    });
   } finally {
     rmSync(context, { recursive: true });
   }
-  if (tag === undefined) await runTool("docker", ["push", name], { what: `push ${name}`, report: say });
   console.log(name);
 });

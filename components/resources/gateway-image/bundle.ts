@@ -18,7 +18,7 @@ import { BundleRecord } from "./bundle-cache.ts";
 export const gatewayContext = "gateway";
 
 /** The container runs as another user, who reads the bundle whatever umask it was made with. */
-const modes = { folder: 0o755, file: 0o644 };
+export const modes = { folder: 0o755, file: 0o644 };
 
 // What the bundle depends on and esbuild does not name: what is installed, how it is resolved, and this file.
 const surroundings = ["package.json", "package-lock.json", "tsconfig.json", `${gatewayContext}/package.json`];

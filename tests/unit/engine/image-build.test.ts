@@ -1,0 +1,75 @@
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { buildImage, type ImageBuild, parsePlatforms } from "../../../engine/image-build.ts";
+import { FakeDocker } from "../../../test-support/fake-docker.ts";
+
+const docker = new FakeDocker();
+afterEach(() => {
+  docker.tell({});
+});
+afterAll(() => {
+  docker.remove();
+});
+
+const name = "registry.example.org/you/gateway:1";
+const build = (change: Partial<ImageBuild> = {}) =>
+  buildImage({
+    name,
+    context: "/context",
+    buildArgs: { BASE_IMAGE: "node:24" },
+    platforms: [],
+    isPushed: true,
+    usesLegacyBuilder: false,
+    ...change,
+  });
+const rest = `--build-arg BASE_IMAGE=node:24 --tag ${name} /context`;
+
+describe("an image for nodes of a cluster", () => {
+  it("is built for the engine's own platform, and pushed", async () => {
+    docker.tell({ build: "", push: "" });
+    await build();
+    expect(docker.calls).toEqual([`build ${rest}`, `push ${name}`]);
+  });
+
+  it("is built for the platform that is given, and stays on the engine if it is not to be pushed", async () => {
+    docker.tell({ build: "" });
+    await build({ platforms: ["linux/amd64"], isPushed: false });
+    expect(docker.calls).toEqual([`build --platform linux/amd64 ${rest}`]);
+  });
+
+  it("for several platforms goes from the builder to the registry", async () => {
+    docker.tell({ buildx: "" });
+    await build({ platforms: ["linux/amd64", "linux/arm64"] });
+    expect(docker.calls).toEqual([
+      "buildx version",
+      `buildx build --push --platform linux/amd64,linux/arm64 ${rest}`,
+    ]);
+  });
+
+  it("for several platforms takes buildx, and the error says so where it is missing", async () => {
+    docker.tell({ "buildx version": { fails: "docker: 'buildx' is not a docker command." } });
+    await expect(build({ platforms: ["linux/amd64", "linux/arm64"] })).rejects.toThrow(
+      /^an image for linux\/amd64,linux\/arm64 takes Docker's buildx, which is not installed: install it .*, or give one platform$/,
+    );
+    expect(docker.calls).toEqual(["buildx version"]);
+  });
+
+  it("for several platforms is pushed or refused", async () => {
+    await expect(build({ platforms: ["linux/amd64", "linux/arm64"], isPushed: false })).rejects.toThrow(
+      /kept by a registry only: give its name with --push/,
+    );
+    expect(docker.calls).toEqual([]);
+  });
+});
+
+describe("the platforms of an image", () => {
+  it("are one or several, each once", () => {
+    expect(parsePlatforms("linux/arm64")).toEqual(["linux/arm64"]);
+    expect(parsePlatforms("linux/amd64, linux/arm/v7,linux/amd64")).toEqual(["linux/amd64", "linux/arm/v7"]);
+  });
+
+  it.each(["amd64", "", "linux/amd64,", "linux/amd64 linux/arm64", "--push"])("are not %j", (text) => {
+    expect(() => parsePlatforms(text)).toThrow(
+      /--platform is .*, but must be a platform such as linux\/amd64/,
+    );
+  });
+});
