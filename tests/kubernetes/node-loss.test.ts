@@ -1,4 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ClusterStack } from "../../test-support/cluster/cluster-stack.ts";
 import { reachServicesThrough } from "../../test-support/cluster/network.ts";
@@ -8,6 +9,11 @@ import type { Node } from "../../test-support/cluster/node.ts";
 
 const clients = 20;
 const tokens = 24;
+
+// A loss is noticed within 5 s, and a node is used within 30 s of its return. Three times that is allowed: both nodes, the
+// control plane and the clients share this machine's cores, which may be busy with something else.
+const lossNoticedWithinMs = 3 * 5000;
+const nodeUsedWithinMs = 3 * 30_000;
 
 let stack: ClusterStack | undefined;
 const running = (): ClusterStack => {
@@ -39,6 +45,13 @@ function victim(): { readonly node: Node; readonly pod: string; readonly address
     pod: pod.metadata.name,
     address: pod.status.podIP ?? "",
   };
+}
+
+/** How often the kubelet of a node could not report its state to the API server. */
+function failedReports({ folder }: Node): number {
+  return (
+    readFileSync(join(folder, "log", "kubelet"), "utf8").split("Unable to update node status").length - 1
+  );
 }
 
 /** What a node's condition says, and since when, in ms. */
@@ -73,6 +86,7 @@ it("ends the streams of a node that lost its power with an error, and goes on wi
   const [lost] = load.failures;
   console.log(`the stream on the lost node ended after ${seconds(lostAt, lost?.endedAt)}`);
   expect(lost).toMatchObject({ kind: "error", detail: expect.stringContaining("was lost") as string });
+  expect((lost?.endedAt ?? Infinity) - lostAt).toBeLessThan(lossNoticedWithinMs);
   expect(await running().servers()).not.toContain(address);
 
   const before = load.completed;
@@ -96,7 +110,9 @@ it("uses the node again once it is back", async () => {
   const returnedAt = Date.now();
   node.returnPower();
   await expect.poll(() => running().servers()).toHaveLength(2);
-  console.log(`the node was used ${seconds(returnedAt)} after it had been switched on`);
+  const usedAt = Date.now();
+  console.log(`the node was used ${seconds(returnedAt, usedAt)} after it had been switched on`);
+  expect(usedAt - returnedAt).toBeLessThan(nodeUsedWithinMs);
   const load = await running().stream(clients, tokens);
   await load.stop();
   expect(load.failures).toEqual([]);
@@ -105,14 +121,17 @@ it("uses the node again once it is back", async () => {
 it("goes on while the API server is away, as long as nothing else is lost", async () => {
   const { cluster } = running();
   const load = await running().stream(clients, tokens);
+  const reported = cluster.nodes.map(failedReports);
   cluster.setApiServer("stopped");
   try {
     const before = load.completed;
-    // Longer than it takes to look up the servers' name several times.
-    await Promise.all([
-      expect.poll(() => load.completed).toBeGreaterThan(before + 2 * clients),
-      sleep(15_000),
-    ]);
+    await expect.poll(() => load.completed).toBeGreaterThan(before + 2 * clients);
+    // A kubelet gives up after five attempts of 4 s; meanwhile, the gateway looks up the servers' name every 3 s.
+    await expect
+      .poll(() => cluster.nodes.every((node, i) => failedReports(node) > (reported[i] ?? 0)), {
+        interval: 1000,
+      })
+      .toBe(true);
     expect(await running().servers()).toHaveLength(2);
   } finally {
     cluster.setApiServer("running");
