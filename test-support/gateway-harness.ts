@@ -42,6 +42,8 @@ export async function startGateway(
     LLM_MODEL_ID: "m",
     OLLAMA_NUM_PARALLEL: "16",
     LOG_LEVEL: "debug",
+    // A machine that is busy with something else answers the first probe late, and the first request would get 503.
+    PROBE_TIMEOUT_MS: "20000",
     ...environment,
   });
   const app = buildApp(config, createLog(config.LOG_LEVEL, stream));

@@ -32,7 +32,7 @@ async function usedSoon(gateway: TestGateway, port: number): Promise<void> {
 test(
   "a server that comes back is used within 5 s, though nobody misses it",
   async () => {
-    const { gateway, left } = await startTwo(() => undefined, { POLL_INTERVAL_MS: "" });
+    const { gateway, left } = await startTwo(() => undefined, { POLL_INTERVAL_MS: "", PROBE_TIMEOUT_MS: "" });
     await left.stop();
     expect((await gateway.post(chat, hello)).status).toBe(200);
     await usedSoon(gateway, left.port);
@@ -46,6 +46,7 @@ test(
     const [away, right] = await Promise.all([startHanging(), startFake()]);
     const gateway = await startGateway(right, {
       LLM_BACKENDS: `127.0.0.1:${away.port}, 127.0.0.1:${right.port}`,
+      PROBE_TIMEOUT_MS: "",
     });
     await eventually(() => (away.hung.length === 3 ? true : undefined));
     away.stopListening();
