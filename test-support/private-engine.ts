@@ -60,7 +60,7 @@ export class PrivateEngine {
   static async start(options: Options): Promise<PrivateEngine> {
     const engine = new PrivateEngine(options);
     await installPackages(["iproute2"]);
-    engine.#removeLeftovers();
+    await engine.#removeLeftovers();
     engine.#makeNetwork();
     mkdirSync(join(engine.folder, "data"), { recursive: true, mode: 0o700 });
     await engine.#launch();
@@ -130,7 +130,7 @@ export class PrivateEngine {
   /** Ends it and removes all that it had. */
   async stop(): Promise<void> {
     await this.#end();
-    this.#removeLeftovers();
+    await this.#removeLeftovers();
   }
 
   get #namespace(): string {
@@ -232,15 +232,27 @@ export class PrivateEngine {
   }
 
   /** What is there of an engine of this name that ended, here or in a run that was killed. */
-  #removeLeftovers(): void {
+  async #removeLeftovers(): Promise<void> {
     this.#removeNetwork();
     rmSync(this.folder, { recursive: true, force: true });
+    // What is frozen does not die: a container that was paused when its engine ended.
+    for (const file of globSync(`/sys/fs/cgroup/freezer/${this.#namespace}/**/freezer.state`))
+      writeFileSync(file, "THAWED");
     // Version 2 of control groups has one tree, version 1 one for each controller.
-    for (const group of globSync([
-      `/sys/fs/cgroup/${this.#namespace}`,
-      `/sys/fs/cgroup/*/${this.#namespace}`,
-    ]))
-      execFileSync("find", [group, "-depth", "-type", "d", "-delete"]);
+    const groups = () =>
+      globSync([`/sys/fs/cgroup/${this.#namespace}`, `/sys/fs/cgroup/*/${this.#namespace}`]);
+    const until = Date.now() + stopsWithinMs;
+    while (groups().length > 0) {
+      for (const group of groups()) {
+        try {
+          execFileSync("find", [group, "-depth", "-type", "d", "-delete"], { stdio: "pipe" });
+        } catch (error) {
+          // The kernel needs a moment until processes are gone.
+          if (Date.now() > until) throw error;
+          await sleep(100);
+        }
+      }
+    }
   }
 }
 
