@@ -1,11 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { closeSync, globSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { dockerApi } from "../engine/docker-api.ts";
 import { installPackages } from "../toolchain/apt.ts";
 import { partBinary, parts } from "../toolchain/binaries.ts";
+import { removeControlGroups } from "./control-groups.ts";
 
 /** The engine that the machine has, or Docker 29, which toolchain/ builds when the tests ask for it. */
 export type EngineKind = "machine" | "current";
@@ -235,24 +236,7 @@ export class PrivateEngine {
   async #removeLeftovers(): Promise<void> {
     this.#removeNetwork();
     rmSync(this.folder, { recursive: true, force: true });
-    // What is frozen does not die: a container that was paused when its engine ended.
-    for (const file of globSync(`/sys/fs/cgroup/freezer/${this.#namespace}/**/freezer.state`))
-      writeFileSync(file, "THAWED");
-    // Version 2 of control groups has one tree, version 1 one for each controller.
-    const groups = () =>
-      globSync([`/sys/fs/cgroup/${this.#namespace}`, `/sys/fs/cgroup/*/${this.#namespace}`]);
-    const until = Date.now() + stopsWithinMs;
-    while (groups().length > 0) {
-      for (const group of groups()) {
-        try {
-          execFileSync("find", [group, "-depth", "-type", "d", "-delete"], { stdio: "pipe" });
-        } catch (error) {
-          // The kernel needs a moment until processes are gone.
-          if (Date.now() > until) throw error;
-          await sleep(100);
-        }
-      }
-    }
+    await removeControlGroups([this.#namespace], stopsWithinMs);
   }
 }
 

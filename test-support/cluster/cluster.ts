@@ -18,7 +18,7 @@ import {
   removeNetwork,
   serviceNetwork,
 } from "./network.ts";
-import { Node, pauseImage, removeControlGroups, whyNoNodes } from "./node.ts";
+import { Node, pauseImage, removeNodeGroups, whyNoNodes } from "./node.ts";
 import { MachineProcess } from "./process.ts";
 
 const goneWithinMs = 30_000;
@@ -254,7 +254,7 @@ export class Cluster {
 
   async #removeLeftovers(): Promise<void> {
     // First: it fails while another cluster runs.
-    await removeControlGroups(goneWithinMs);
+    await removeNodeGroups(goneWithinMs);
     removeNetwork();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -10,8 +10,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { stringify } from "yaml";
+import { removeControlGroups } from "../control-groups.ts";
 import { partBinary } from "../../toolchain/binaries.ts";
 import { clusterParts, networkPlugins } from "../../toolchain/cluster-binaries.ts";
 import { dnsAddress } from "./dns.ts";
@@ -253,26 +253,9 @@ function makeControlGroups(group: string): void {
   }
 }
 
-/**
- * Removes what nodes had in the kernel, of a run that was killed, too. The kernel needs a moment until the processes of
- * pods are gone.
- *
- * @throws Error when there are still processes then: another cluster runs
- */
-export async function removeControlGroups(withinMs: number): Promise<void> {
-  const groups = () => machines.flatMap((machine) => globSync(`/sys/fs/cgroup/*/${controlGroupOf(machine)}`));
-  const until = Date.now() + withinMs;
-  while (groups().length > 0) {
-    for (const group of groups()) {
-      try {
-        execFileSync("find", [group, "-depth", "-type", "d", "-delete"], { stdio: "pipe" });
-      } catch (cause) {
-        if (Date.now() > until)
-          throw new Error(`another cluster of tests runs on this machine: ${group} has processes`, { cause });
-      }
-    }
-    if (groups().length > 0) await sleep(100);
-  }
+/** Removes what nodes had in the kernel, of a run that was killed, too. @throws Error while another cluster runs */
+export async function removeNodeGroups(withinMs: number): Promise<void> {
+  await removeControlGroups(machines.map(controlGroupOf), withinMs);
 }
 
 /** Why nodes cannot be made on this machine; undefined if they can. */

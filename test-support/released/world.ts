@@ -23,7 +23,8 @@ import { fillModels } from "./model-files.ts";
 import { releaseArchives } from "./release-archives.ts";
 import type { Entry, RequestEntry } from "./stand-in/journal.ts";
 import { companyNames, type Faults, knownNames, mirrorPort, proxyPort } from "./stand-in/settings.ts";
-import { cgroup, folderPrefix, removeControlGroups, removeLeftovers } from "./world-leftovers.ts";
+import { removeControlGroups } from "../control-groups.ts";
+import { cgroup, folderPrefix, removeLeftovers } from "./world-leftovers.ts";
 
 interface WorldOptions {
   /** Whether the proxy signs TLS again, with the company's authority; the engine is the only one that trusts it. */
@@ -162,7 +163,7 @@ export class ReleasedWorld {
       holder.kill("SIGKILL");
       await ended;
     }
-    await removeControlGroups();
+    await removeControlGroups([cgroup], 60_000);
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 
