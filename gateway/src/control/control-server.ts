@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { FastifyBaseLogger } from "fastify";
-import { type DrainController, NOTICE_MS, UnknownServer } from "../scheduling/drain-controller.ts";
+import { type DrainController, UnknownServer } from "../scheduling/drain-controller.ts";
 
 /**
  * Answers on a Unix socket what only those may ask who may run commands in the gateway's container: `POST /drain`,
@@ -49,7 +49,7 @@ async function answer(
     const { pathname, searchParams } = new URL(url, "http://control");
     const [, what, server] = pathname.split("/").map(decodeURIComponent);
     const timeoutMs = millisecondsOf(searchParams.get("seconds") ?? "0");
-    const noticeMs = searchParams.has("notice") ? millisecondsOf(searchParams.get("notice")) : NOTICE_MS;
+    const noticeMs = searchParams.has("notice") ? millisecondsOf(searchParams.get("notice")) : undefined;
     const act = method === "POST" ? what : undefined;
     if (act === "drain" || act === "return") {
       log.audit({ act, target: server ?? "this gateway", timeout_ms: timeoutMs });

@@ -7,8 +7,13 @@ import { canonicalModelName } from "../ollama/model-name.ts";
 /** Takes the progress of a drain, a line at a time. */
 export type Report = (line: string) => void;
 
-// How long an edge may take to notice that it is to send requests elsewhere: it asks every second.
-export const NOTICE_MS = 2_500;
+// How long it is waited for requests of whoever has not noticed yet. An edge asks every second.
+const NOTICE_MS = 2_500;
+// An edge that has asked within this time is waited for until it has asked again: on a busy host that may take long.
+const EDGE_MS = 10_000;
+const EDGE_NOTICE_MS = 30_000;
+// How long a request may be on its way from an edge that has not sent another since.
+const ON_THE_WAY_MS = 1_000;
 // How long it is waited for another server that could take over.
 const TAKEOVER_MS = 30_000;
 // After how long what was drained, and not replaced after all, is used again.
@@ -26,6 +31,8 @@ export class DrainController {
   readonly #backends: BackendPool;
   readonly #required: readonly string[];
   #leaving: NodeJS.Timeout | undefined;
+  #askedAt = -Infinity;
+  #sentAway = false;
 
   constructor(admission: Scheduler, backends: BackendPool, required: readonly string[]) {
     this.#admission = admission;
@@ -33,8 +40,10 @@ export class DrainController {
     this.#required = required.map(canonicalModelName);
   }
 
-  /** Whether an edge should send requests to this gateway. */
-  get ready(): boolean {
+  /** Whether the edge that asks should send requests to this gateway. */
+  answerEdge(): boolean {
+    this.#askedAt = performance.now();
+    this.#sentAway = this.isLeaving;
     return this.#backends.looked && !this.isLeaving;
   }
 
@@ -46,16 +55,22 @@ export class DrainController {
   /**
    * Tells the edge to send requests elsewhere, and waits until those that are here have ended.
    *
-   * @param noticeMs how long an edge may take to notice
+   * @param noticeMs how long it takes until no new requests come; by default, until the edge has asked
    */
-  async drainSelf(timeoutMs: number, say: Report, noticeMs = NOTICE_MS): Promise<void> {
+  async drainSelf(timeoutMs: number, say: Report, noticeMs?: number): Promise<void> {
     clearTimeout(this.#leaving);
     // Whoever started it may have died before it replaced the gateway.
     this.#leaving = setTimeout(() => {
       this.#leaving = undefined;
     }, timeoutMs + RETURN_MS).unref();
-    await sleep(noticeMs);
+    await (noticeMs === undefined ? this.#noticed() : sleep(noticeMs));
     await ended(() => this.#admission.inside, timeoutMs, say);
+  }
+
+  async #noticed(): Promise<void> {
+    if (performance.now() - this.#askedAt > EDGE_MS) return sleep(NOTICE_MS);
+    await soon(() => this.#sentAway, EDGE_NOTICE_MS);
+    await sleep(ON_THE_WAY_MS);
   }
 
   /**

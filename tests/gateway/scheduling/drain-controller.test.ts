@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { Agent, type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { controlled } from "../../../test-support/controlled-gateway.ts";
 import { last, token } from "../../../test-support/fake-ollama.ts";
@@ -43,27 +44,53 @@ test("a gateway that is drained sends the edge away, goes on answering, and says
   expect(await drain).toEqual({ code: 0, output: "" });
 });
 
-test("a gateway that is drained closes the connection of a stream that began before", async () => {
+test("a connection that was promised to be kept is kept until a response says otherwise", async () => {
   const fake = await startFake();
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
   fake.answers(token("Hel"), { until: released }, token("lo"), last());
   const gateway = await controlled([fake]);
-  const agent = new Agent({ keepAlive: true });
-  const sent = request(`${gateway.url}/v1/chat/completions`, {
-    agent,
-    method: "POST",
-    headers: { "content-type": "application/json" },
-  }).end(JSON.stringify(stream));
-  const [response] = (await once(sent, "response")) as [IncomingMessage];
-  expect(response.headers.connection).toBe("keep-alive");
-  const { socket } = response;
-  const closed = once(socket, "close");
-  const drain = gateway.control("drain", "600", "0");
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const post = async (body: object) => {
+    const sent = request(`${gateway.url}/v1/chat/completions`, {
+      agent,
+      method: "POST",
+      headers: { "content-type": "application/json" },
+    }).end(JSON.stringify(body));
+    const [response] = (await once(sent, "response")) as [IncomingMessage];
+    return response;
+  };
+  const began = await post(stream);
+  expect(began.headers.connection).toBe("keep-alive");
+  const { socket } = began;
+  const drain = gateway.control("drain", "600", "1");
   await expect.poll(() => accepting(gateway)).toBe(503);
+  // Sent as soon as there is a free connection: an edge that has not noticed does the same.
+  fake.answers(token("next"), last());
+  const next = post(hello);
   release(undefined);
-  expect((await text(response)).trimEnd().endsWith("[DONE]")).toBe(true);
-  await closed;
+  expect((await text(began)).trimEnd().endsWith("[DONE]")).toBe(true);
+  const { headers, statusCode, socket: same } = await next;
+  expect({ statusCode, connection: headers.connection, isSame: same === socket }).toEqual({
+    statusCode: 200,
+    connection: "close",
+    isSame: true,
+  });
   expect(await drain).toEqual({ code: 0, output: "" });
+});
+
+test("a drain lasts until the edge that asks has asked again, however late that is", async () => {
+  const gateway = await controlled([await startFake()]);
+  await expect.poll(() => accepting(gateway)).toBe(200);
+  let isDrained = false;
+  const drain = gateway.control("drain", "600").then(() => {
+    isDrained = true;
+  });
+  await eventually(() => gateway.log.find((line) => line.includes(`"act":"drain"`)));
+  // More than where no edge asks.
+  await sleep(3500);
+  expect(isDrained).toBe(false);
+  expect(await accepting(gateway)).toBe(503);
+  await drain;
 });
 
 test("a drain that takes too long says what will be cut", async () => {

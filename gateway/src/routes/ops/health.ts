@@ -37,7 +37,7 @@ export function healthRoutes(
   // For an edge with several gateways behind it. What it answers says nothing of Ollama either: with Ollama gone, clients
   // are to hear that from a gateway.
   app.get("/accepting", acceptance, (_request, reply) => {
-    if (gateway.drainController.ready) return { status: "accepting" };
+    if (gateway.drainController.answerEdge()) return { status: "accepting" };
     void reply.code(503);
     return { status: "leaving" };
   });
