@@ -127,6 +127,15 @@ export function alerts(settings: MonitoringSettings): Alert[] {
       description: "It has the volumes, images and logs. Pulls of models fail when it is full.",
     },
     {
+      name: "SharedStateAway",
+      runbook: "shared-state-away",
+      severity: "ticket",
+      expr: "gateway_shared_state_up == 0",
+      summary: "The gateway {{ $labels.instance }} does not reach the state that it shares with others",
+      description:
+        "It goes on with its share of slots and limits. Limits are no longer exact, and stored responses are missing.",
+    },
+    {
       name: "DriftFound",
       runbook: "drift-found",
       severity: "ticket",

@@ -1,3 +1,4 @@
+import { isGatewayScaled } from "./gateway-count.ts";
 import type { GivenConfig } from "./keys.ts";
 
 // What a stack may have in a cluster, in one place for what declares it, asks for the rights and reads previews.
@@ -35,7 +36,15 @@ export function resourceType(kind: ObjectKind): string {
   return `kubernetes:${apiVersion === "v1" ? "core/v1" : apiVersion}:${kind}`;
 }
 
-type OptionalKeys = Pick<GivenConfig, "ingressHostnames" | "ingressClass" | "autoscaling" | "podMonitor">;
+type OptionalKeys = Pick<
+  GivenConfig,
+  | "ingressHostnames"
+  | "ingressClass"
+  | "autoscaling"
+  | "gatewayReplicas"
+  | "gatewayMaxReplicas"
+  | "podMonitor"
+>;
 
 /** The kinds that a stack has because of its config; all others but these every stack has. */
 export function optionalKinds(config: OptionalKeys): readonly ObjectKind[] {
@@ -50,5 +59,9 @@ export function optionalKinds(config: OptionalKeys): readonly ObjectKind[] {
     hpa: ["HorizontalPodAutoscaler"],
     keda: ["ScaledObject", "TriggerAuthentication"],
   };
-  return [...outside, ...scaling[config.autoscaling], ...(config.podMonitor ? ["PodMonitor" as const] : [])];
+  const scalers = new Set([
+    ...scaling[config.autoscaling],
+    ...(isGatewayScaled(config) ? (["HorizontalPodAutoscaler"] as const) : []),
+  ]);
+  return [...outside, ...scalers, ...(config.podMonitor ? ["PodMonitor" as const] : [])];
 }

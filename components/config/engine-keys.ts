@@ -35,7 +35,6 @@ export const dockerKeys: EngineKeys = {
   ollamaPids: only(counted, 1024),
   modelVolume: only("each pod has a volume of its own", ""),
   protectModels: only("the volumes belong to the cluster", false),
-  gatewayReplicas: only("each gateway would have a queue and limits of its own", 1),
   gatewayBindAddress: only(published, "127.0.0.1"),
   gatewayPids: only(counted, 128),
   edge: only(published, "none"),
@@ -43,6 +42,7 @@ export const dockerKeys: EngineKeys = {
 };
 
 const cluster = "there is no cluster";
+const ownServer = "gatewayEnvironment.SHARED_STATE names a server that you run, as docs/scaling.md shows";
 
 /** What stacks on Docker do not have. */
 export const clusterKeys: EngineKeys = {
@@ -71,6 +71,12 @@ export const clusterKeys: EngineKeys = {
   ollamaMinReplicas: only("ollamaReplicas says how many", 1),
   ollamaMaxReplicas: only("ollamaReplicas says how many", 4),
   podMonitor: only("monitoring measures it", false),
+  state: only(ownServer, "memory"),
+  stateAddress: only(ownServer, ""),
+  statePasswordSecret: only(ownServer, ""),
+  stateImage: only(ownServer, "valkey/valkey:8.1.8"),
+  stateMemoryMiB: only(ownServer, 512),
+  gatewayMaxReplicas: only("gatewayReplicas says how many", 1),
 };
 
 const other = { docker: "kubernetes", kubernetes: "docker" } as const;

@@ -160,6 +160,8 @@ export const keys = z.strictObject({
   gatewayMemoryMiB: memoryMiB(128),
   gatewayCpus: cpus,
   gatewayPids: integer(32, 4_194_304),
+  stateImage: imageReference,
+  stateMemoryMiB: memoryMiB(128),
   console: boolean,
   gatewayLogLevel: z.enum(logLevels, `one of ${logLevels.join(", ")}`),
   gatewayEnvironment,

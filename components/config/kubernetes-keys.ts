@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isAllowed } from "../../gateway/src/config/config.ts";
 import { boolean, integer } from "./key-types.ts";
 
 // Types of the keys that only a stack on Kubernetes has. Each message completes "KEY is VALUE, but must be ...".
@@ -72,6 +73,13 @@ const annotations = z
     return Object.fromEntries(Object.entries(given).map(([key, value]) => [key, String(value)]));
   });
 
+const stateAddress = z
+  .string()
+  .refine(
+    (text) => text === "" || (text !== "memory" && isAllowed("SHARED_STATE", text)),
+    "the URL of a Valkey or Redis such as redis://valkey.example.org:6379, without a password, or empty for one of the stack's own",
+  );
+
 export const engine = z.enum(["docker", "kubernetes"], "docker or kubernetes");
 
 export const kubernetesKeys = {
@@ -123,4 +131,8 @@ export const kubernetesKeys = {
   ollamaMinReplicas: integer(0, 1000),
   ollamaMaxReplicas: integer(1, 1000),
   podMonitor: boolean,
+  state: z.enum(["memory", "redis"], "memory or redis"),
+  stateAddress,
+  statePasswordSecret: named("a Secret"),
+  gatewayMaxReplicas: integer(1, 100),
 };

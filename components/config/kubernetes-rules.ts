@@ -1,12 +1,9 @@
-import { type VariableName, variables } from "../../gateway/src/config/config.ts";
 import { autoscalingRules } from "./autoscaling-rules.ts";
 import { ingressRules } from "./ingress-rules.ts";
 import { gpuRules } from "./pod-gpu-rules.ts";
 import { sourceKind } from "./model-source.ts";
 import type { Rule } from "./rule.ts";
-
-const isDefault = (name: VariableName, value: string | undefined): boolean =>
-  value === undefined || value === variables[name].default;
+import { stateRules } from "./state-rules.ts";
 
 const inCluster = (rule: Rule): Rule => ({
   ...rule,
@@ -63,17 +60,8 @@ export const kubernetesRules: readonly Rule[] = [
     path: "retainModels",
     message: "true while modelHostPath is set: what is on the nodes' disks stays there",
   }),
-  ...(["SHARED_STATE", "SHARED_STATE_PASSWORD_FILE"] as const).map((name) =>
-    inCluster({
-      breaks: ({ gatewayEnvironment }) => !isDefault(name, gatewayEnvironment[name]),
-      path: "gatewayEnvironment",
-      inside: name,
-      message:
-        "left out while engine is kubernetes: a stack has one gateway there, which shares its state with no other",
-      toRemove: true,
-    }),
-  ),
   ...gpuRules.map(inCluster),
   ...ingressRules.map(inCluster),
   ...autoscalingRules.map(inCluster),
+  ...stateRules.map(inCluster),
 ];

@@ -64,7 +64,7 @@ async function findOnEngine(stack: string, env: NodeJS.ProcessEnv, settings: Set
 async function findInCluster(stack: string, env: NodeJS.ProcessEnv, settings: Settings): Promise<Found> {
   const { outputs, kubectl } = await openCluster(stack, env, settings);
   const [containers, services, lastErrors] = await Promise.all([
-    podStates(kubectl),
+    podStates(kubectl, { isStateShared: settings("state") === "redis" }),
     withForward(kubectl, "service/gateway", "http", (gatewayUrl) =>
       readGateway({ gatewayUrl, apiKey }),
     ).catch((error: unknown) => {

@@ -95,7 +95,11 @@ async function checkPods(kubectl: Kubectl): Promise<Finding[]> {
   return pods.map(({ name, node, isReady, waiting, restarts, wasOutOfMemory }) => {
     const found = `${name} on ${node ?? "no node"}: ${isReady ? "ready" : (waiting ?? "not ready")}, restarted ${String(restarts)} times`;
     if (wasOutOfMemory)
-      return warning("pod", `${found}, once out of memory`, "Raise its memory, such as ollamaMemoryMiB.");
+      return warning(
+        "pod",
+        `${found}, once out of memory`,
+        "Raise its memory: ollamaMemoryMiB, gatewayMemoryMiB or stateMemoryMiB.",
+      );
     if (!isReady) return warning("pod", found, "npm run status shows what it waits for.");
     return ok("pod", found);
   });

@@ -1,15 +1,25 @@
-import type { Kubectl } from "../../cluster/kubectl.ts";
+import { ClusterError, type Kubectl } from "../../cluster/kubectl.ts";
 import { listPods, type PodState } from "../../cluster/pods.ts";
 import { parseKeeperState, stateFile } from "../../components/config/pod-models.ts";
 import type { Status } from "./status.ts";
 
-/** The pods of a stack, and what those wait for that are not ready. @throws ClusterError */
-export async function podStates(kubectl: Kubectl): Promise<Status["containers"]> {
+interface Options {
+  /** Whether the gateways share their state. */
+  readonly isStateShared: boolean;
+}
+
+/** The pods of a stack, what those wait for that are not ready, and whether gateways reach what they share. @throws ClusterError */
+export async function podStates(
+  kubectl: Kubectl,
+  { isStateShared }: Options = { isStateShared: false },
+): Promise<Status["containers"]> {
   const pods = await listPods(kubectl);
   return await Promise.all(
     pods.map(async (pod) => {
       const { name, phase, isReady, isGoing, restarts, since, node } = pod;
-      const note = await waitsFor(kubectl, pod);
+      const isSharing = isStateShared && pod.app === "gateway" && !isGoing;
+      const note =
+        (await waitsFor(kubectl, pod)) ?? (isSharing ? await sharedState(kubectl, pod) : undefined);
       return {
         component: name,
         status: isGoing ? "terminating" : phase.toLowerCase(),
@@ -28,4 +38,20 @@ async function waitsFor(kubectl: Kubectl, pod: PodState): Promise<string | undef
   const state = parseKeeperState(await kubectl.readFile(pod.name, "models", stateFile));
   if (state === undefined || state.complete) return undefined;
   return state.problem ?? state.line;
+}
+
+/** What a gateway says of it itself; undefined while the gateway starts. */
+async function sharedState(kubectl: Kubectl, { name, running }: PodState): Promise<string | undefined> {
+  if (!running.includes("gateway")) return undefined;
+  const script =
+    'fetch(`http://127.0.0.1:${process.env.PORT}/ready`).then((it) => it.json()).then((it) => console.log(it.shared_state ?? ""))';
+  try {
+    const text = await kubectl.run(["exec", name, "--container=gateway", "--", "node", "--eval", script]);
+    const state = text.trim();
+    if (state === "away") return "shared state is away, it goes on with its share of slots and limits";
+    return state === "up" ? "shared state is up" : undefined;
+  } catch (error) {
+    if (!(error instanceof ClusterError)) throw error;
+    return undefined;
+  }
 }

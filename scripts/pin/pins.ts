@@ -2,8 +2,14 @@ import { parseReference, pinned } from "../registry/image-reference.ts";
 import { RegistryError, tagDigest } from "../registry/manifests.ts";
 
 /** Keys of the config that hold an image that a stack has, with that edge and monitoring or none. */
-export function imageKeys(edge: unknown, monitoring: unknown, engine?: unknown): readonly string[] {
-  if (engine === "kubernetes") return ["ollamaImage", "gatewayImage"];
+export function imageKeys(
+  edge: unknown,
+  monitoring: unknown,
+  cluster: { readonly engine?: unknown; readonly state?: unknown; readonly stateAddress?: unknown } = {},
+): readonly string[] {
+  const { engine, state, stateAddress = "" } = cluster;
+  const hasState = state === "redis" && stateAddress === "";
+  if (engine === "kubernetes") return ["ollamaImage", "gatewayImage", ...(hasState ? ["stateImage"] : [])];
   const has = (value: unknown) => value !== undefined && value !== "none";
   return [
     "ollamaImage",

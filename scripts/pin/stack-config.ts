@@ -20,7 +20,11 @@ export async function pinStackConfig(
   const content = document.toJS() as { readonly config?: Readonly<Record<string, unknown>> } | null;
   const key = (name: string): unknown => content?.config?.[`ollama-stack:${name}`];
   const given = (name: string) => key(name) ?? defaults[name];
-  const images = imageKeys(given("edge"), given("monitoring"), given("engine"))
+  const images = imageKeys(given("edge"), given("monitoring"), {
+    engine: given("engine"),
+    state: given("state"),
+    stateAddress: given("stateAddress"),
+  })
     .map((name) => [name, String(given(name))] as const)
     // An image that a stack builds, or finds by its registry, has no name in the config.
     .filter(([, name]) => name !== "");

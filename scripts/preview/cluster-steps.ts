@@ -58,10 +58,39 @@ export function clusterInterruptions(steps: readonly Step[]): string[] | undefin
     lines.push(
       "**Interrupts**: the gateway's pod ends before the new one starts; it finishes its requests first, and nobody is served until the new one is ready.",
     );
+  else if (replaced.some(hasSeveralPods))
+    lines.push(
+      "The gateway's pods are replaced without a gap, one after the other: each new one is ready before an old one goes.",
+    );
   else if (replaced.length > 0)
     lines.push("The gateway's pod is replaced without a gap: the new one is ready before the old one goes.");
+  for (const step of gateway) {
+    const pods = podsLeftToAutoscaler(step);
+    if (pods !== undefined)
+      lines.push(
+        `The gateway goes from ${String(pods)} pods to 1 until the autoscaler has added more; those that go finish their requests.`,
+      );
+  }
+  lines.push(...stateLines(of("Deployment", "state")));
   lines.push(...clusterAccess(own));
   return lines.length === 0 ? ["Interrupts nobody."] : lines;
+}
+
+/** What becomes of the stack's own Valkey. */
+function stateLines(steps: readonly Step[]): string[] {
+  const lost = "responses that are stored for `previous_response_id` are lost.";
+  if (steps.some(({ op }) => op === "delete"))
+    return [`The gateways stop sharing their state in Valkey: limits begin at zero, and ${lost}`];
+  if (steps.some((step) => changesPods(step) || isReplaced(step)))
+    return [
+      `Valkey's pod is replaced: until the new one is ready, each gateway goes on with its share of slots and limits, and ${lost}`,
+    ];
+  return [];
+}
+
+function hasSeveralPods({ newState }: Step): boolean {
+  const { data } = withReplicas.safeParse(newState?.inputs);
+  return data !== undefined && data.spec.replicas !== 1;
 }
 
 function isReplaced({ op }: Step): boolean {

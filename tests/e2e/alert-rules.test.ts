@@ -1,73 +1,26 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
-import { stringify } from "yaml";
+import { expect, test } from "vitest";
 import { prometheusConfig, rulesConfig } from "../../monitoring/prometheus-files.ts";
-import type { MonitoringSettings } from "../../monitoring/settings.ts";
+import { type AlertCase, alertSettings, checkAlerts, rulesFolder } from "../../test-support/alert-cases.ts";
 import { promtool } from "../../test-support/promtool.ts";
 
 // The arithmetic of the rules, computed by Prometheus' own tool from series that are made up.
-
-const settings: MonitoringSettings = {
-  objectiveFirstTokenSeconds: 5,
-  objectiveAvailability: 99.5,
-  alertAfterSeconds: 120,
-  scrapeSeconds: 15,
-  hasGpus: false,
-  ollamaMemoryBytes: 1000,
-  runbooks: "docs/runbooks",
-};
-
-function folder(files: Readonly<Record<string, string>>): string {
-  const path = mkdtempSync(join(tmpdir(), "alert-rules-"));
-  onTestFinished(() => {
-    rmSync(path, { recursive: true });
-  });
-  // The tool in an image runs as another user.
-  chmodSync(path, 0o755);
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(path, name), content);
-  return path;
-}
-
-/** Series by name with labels, in promtool's notation at a sample every 15 s; which alerts fire when. */
-interface Case {
-  readonly change?: Partial<MonitoringSettings>;
-  readonly series: Readonly<Record<string, string>>;
-  readonly firing: Readonly<Record<string, readonly string[]>>;
-}
-
-async function check({ change, series, firing }: Case): Promise<void> {
-  const tests = {
-    rule_files: ["rules.yml"],
-    evaluation_interval: "15s",
-    tests: [
-      {
-        interval: "15s",
-        input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
-        promql_expr_test: Object.entries(firing).map(([at, alerts]) => ({
-          expr: 'count by (alertname) (ALERTS{alertstate="firing"})',
-          eval_time: at,
-          exp_samples: alerts.map((alertname) => ({ labels: `{alertname="${alertname}"}`, value: 1 })),
-        })),
-      },
-    ],
-  };
-  const path = folder({
-    "rules.yml": rulesConfig({ ...settings, ...change }),
-    "tests.yml": stringify(tests),
-  });
-  const { code, output } = await promtool(["test", "rules", "tests.yml"], path);
-  expect(output).toContain("SUCCESS");
-  expect(code).toBe(0);
-}
 
 const chat = 'route="/v1/chat/completions",method="POST"';
 const firstToken = "gen_ai_server_time_to_first_token_seconds";
 /** Five minutes of one value, five of another, and the first again. */
 const forFiveMinutes = (usual: string, then: string) => `${usual}x19 ${then}x19 ${usual}x40`;
 
-test.each<[string, Case]>([
+test.each<[string, AlertCase]>([
+  [
+    "SharedStateAway fires when a gateway has not reached it for two minutes, and not before",
+    {
+      series: {
+        'gateway_shared_state_up{job="gateway",instance="gateway:8000"}': forFiveMinutes("1", "0"),
+        'gateway_shared_state_up{job="gateway",instance="gateway-2:8000"}': "1x80",
+      },
+      firing: { "6m": [], "9m": ["SharedStateAway"], "11m": [] },
+    },
+  ],
   [
     "GatewayDown fires when a gateway has been silent for two minutes, and not before",
     {
@@ -291,14 +244,14 @@ test.each<[string, Case]>([
     },
   ],
 ])("%s", async (_title, each) => {
-  await check(each);
+  await checkAlerts(each);
 });
 
 test("Prometheus accepts the rules and the config, with and without Alertmanagers", async () => {
-  const scrape = { ...settings, gateways: ["gateway:8000", "gateway-2:8000"], self: "prometheus:9090" };
+  const scrape = { ...alertSettings, gateways: ["gateway:8000", "gateway-2:8000"], self: "prometheus:9090" };
   for (const alertmanagers of [[], ["alerts.example.org:9093"]]) {
-    const path = folder({
-      "rules.yml": rulesConfig(settings),
+    const path = rulesFolder({
+      "rules.yml": rulesConfig(alertSettings),
       "prometheus.yml": prometheusConfig({ ...scrape, alertmanagers }),
       "metrics-key": "secret",
     });

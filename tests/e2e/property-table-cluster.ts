@@ -41,4 +41,10 @@ export const clusterProperties: Readonly<Record<string, Property>> = {
   ...only("ollamaMinReplicas", 0),
   ...only("ollamaMaxReplicas", 9),
   ...only("podMonitor", true),
+  ...only("state", "redis"),
+  ...only("stateAddress", "redis://valkey.example.org:6379"),
+  ...only("statePasswordSecret", "valkey"),
+  ...only("stateImage", "valkey/valkey:9"),
+  ...only("stateMemoryMiB", 1024),
+  ...only("gatewayMaxReplicas", 4),
 };

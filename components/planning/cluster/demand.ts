@@ -10,6 +10,8 @@ export interface ClusterDemand extends NodeDemand {
   readonly kubeContext: string;
   readonly namespace: string;
   readonly storageClass: string;
+  /** Name of a Secret that has to be there, with the password of the shared state; empty: none. */
+  readonly statePasswordSecret: string;
   /** The objects that not every stack has. */
   readonly optional: readonly OptionalObject[];
 }
@@ -30,6 +32,9 @@ export const demandKeys = [
   "autoscaling",
   "ollamaMinReplicas",
   "podMonitor",
+  "gatewayReplicas",
+  "gatewayMaxReplicas",
+  "statePasswordSecret",
 ] as const satisfies readonly (keyof GivenConfig)[];
 
 /** What a config requires of the cluster, as the stack declares it. */
@@ -45,6 +50,7 @@ export function demandOf(
     kubeContext,
     namespace,
     storageClass,
+    statePasswordSecret: config.statePasswordSecret,
     replicas: autoscaling === "none" ? ollamaReplicas : Math.max(1, ollamaMinReplicas),
     nodeSelector,
     tolerations: [...tolerations, ...gpuTolerations(config)],
@@ -60,5 +66,6 @@ function reason(kind: string, { autoscaling }: Reasons): string {
   if (kind === "Ingress") return "ingressClass";
   if (kind === "PodMonitor") return "podMonitor";
   if (kind === "Gateway" || kind === "HTTPRoute") return "gatewayClass";
+  if (kind === "HorizontalPodAutoscaler" && autoscaling !== "hpa") return "gatewayMaxReplicas";
   return `autoscaling ${autoscaling}`;
 }

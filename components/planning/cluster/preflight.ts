@@ -42,10 +42,11 @@ export async function inspectCluster(demand: ClusterDemand): Promise<ClusterFind
   const kubectl = new Kubectl({ kubeconfig, context, namespace: "" });
   const { serverVersion } = versions.parse(JSON.parse(await kubectl.run(["version", "--output=json"])));
   const version = `${serverVersion.major}.${serverVersion.minor.replace(/\D.*$/, "")}`;
-  const [rights, kinds, storage, nodes] = await Promise.all([
+  const [rights, kinds, storage, password, nodes] = await Promise.all([
     missingRights(kubectl, namespace, demand.optional),
     missingKinds(kubectl, demand.optional),
     storageProblem(kubectl, demand.storageClass),
+    passwordProblem(kubectl, demand),
     // Not everybody may see the nodes.
     orUndefined(kubectl.get(nodeList, "nodes")),
   ]);
@@ -56,7 +57,7 @@ export async function inspectCluster(demand: ClusterDemand): Promise<ClusterFind
       ...(isOld(serverVersion) ? [tooOld(version)] : []),
       ...(rights.length === 0 ? [] : [notAllowed(rights, namespace)]),
       ...kinds,
-      ...(storage === undefined ? [] : [storage]),
+      ...[storage, password].filter((each) => each !== undefined),
       ...(place?.problems ?? []),
     ],
     warnings: place?.warnings ?? [],
@@ -124,6 +125,26 @@ async function storageProblem(kubectl: Kubectl, storageClass: string): Promise<s
   return classes.length === 0
     ? `${begin} has no storage class. Install a provisioner of volumes in it, or leave storageClass empty: models then go with their pods.`
     : `${begin} has only ${classes.join(", ")}. Set it to one of these, or leave it empty: models then go with their pods.`;
+}
+
+/** A pod that mounts a Secret that is not there waits for it without an end. */
+async function passwordProblem(
+  kubectl: Kubectl,
+  { statePasswordSecret: name, namespace }: ClusterDemand,
+): Promise<string | undefined> {
+  if (name === "") return undefined;
+  // The names of its entries, so that the password stays where it is.
+  const names = "--output=go-template={{range $key, $value := .data}}{{$key}} {{end}}";
+  let entries = "";
+  try {
+    entries = await kubectl.run(["get", "secret", name, `--namespace=${namespace}`, names]);
+  } catch (error) {
+    if (!(error instanceof ClusterError)) throw error;
+    if (error.isForbidden) return undefined;
+    if (!error.isNotFound) throw error;
+  }
+  if (entries.split(" ").includes("password")) return undefined;
+  return `statePasswordSecret is ${name}, but the namespace ${namespace} has no Secret of that name with the entry password. Make it with: kubectl create secret generic ${name} --namespace ${namespace} --from-file=password=FILE`;
 }
 
 /** What is not to be seen with one's rights is not checked. */

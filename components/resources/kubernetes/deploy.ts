@@ -17,5 +17,5 @@ export async function deployStack(config: GivenConfig, projectRoot: string) {
     await planPodModels(config, namespace, demand.replicas);
   }
   const identity = await clusterIdentity(config);
-  return { ...declareStack(config, projectRoot), ...identity };
+  return { ...declareStack(config, projectRoot, identity.clusterId), ...identity };
 }

@@ -1,13 +1,15 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { DEFAULT_PORT, readConfig } from "../../../gateway/src/config/config.ts";
-import type { ProgramVariable } from "../../config/gateway-environment.ts";
+import type { GatewayEnvironment, ProgramVariable } from "../../config/gateway-environment.ts";
 import type { GivenConfig } from "../../config/keys.ts";
 import { keyWarnings } from "../../config/common-passwords.ts";
+import { hasSeveralGateways, isGatewayScaled } from "../../config/gateway-count.ts";
 import { gatewaySettings } from "./gateway-settings.ts";
 import { gatewayPolicy } from "./network-policies.ts";
 import { ClusterObject } from "./objects.ts";
 import { ollamaPort } from "./ollama.ts";
+import { passwordKey, type StateAccess, statePort } from "./state.ts";
 import {
   containerSecurity,
   podSecurity,
@@ -26,6 +28,7 @@ const stopMarginSeconds = 5;
 
 const keyFile = "api-keys";
 const usageFolder = "/usage";
+const stateFolder = "/state";
 
 export interface GatewayPodsArgs {
   readonly config: GivenConfig;
@@ -36,11 +39,13 @@ export interface GatewayPodsArgs {
   readonly environment: Readonly<Record<string, string>>;
   /** Port of its Service. */
   readonly port: number;
+  /** What several have in common; undefined: there is one. */
+  readonly state: StateAccess | undefined;
   /** SHA-256 of a key that may read the metrics. */
   readonly metricsKeyDigest?: pulumi.Input<string> | undefined;
 }
 
-/** The gateway on Kubernetes: a pod that is replaced without a gap, behind a Service. */
+/** The gateway on Kubernetes: pods that are replaced without a gap, behind a Service. */
 export class GatewayPods extends pulumi.ComponentResource {
   /** Inside the cluster. */
   readonly url: pulumi.Output<string>;
@@ -68,7 +73,8 @@ export class GatewayPods extends pulumi.ComponentResource {
       {
         metadata,
         spec: {
-          replicas: config.gatewayReplicas,
+          // With an autoscaler, an update leaves the number of pods as that set it.
+          ...(isGatewayScaled(config) ? {} : { replicas: config.gatewayReplicas }),
           selector: { matchLabels: app },
           strategy: strategy(config),
           template: { metadata: { labels: app }, spec: podOf(args) },
@@ -107,9 +113,20 @@ export class GatewayPods extends pulumi.ComponentResource {
     new ClusterObject(
       "NetworkPolicy",
       `${name}-access`,
-      { metadata, spec: gatewayPolicy(config, { gateway: DEFAULT_PORT, ollama: ollamaPort }) },
+      {
+        metadata,
+        spec: gatewayPolicy(config, { gateway: DEFAULT_PORT, ollama: ollamaPort, state: statePort }),
+      },
       { parent: this },
     );
+    // A drain of nodes takes one at a time. One alone finishes its requests before its successor is there.
+    if (hasSeveralGateways(config))
+      new ClusterObject(
+        "PodDisruptionBudget",
+        `${name}-disruption`,
+        { metadata, spec: { maxUnavailable: 1, selector: { matchLabels: app } } },
+        { parent: this },
+      );
     this.url = service.metadata.apply(() => `http://gateway.${namespace}.svc:${String(port)}`);
     this.registerOutputs({ url: this.url });
   }
@@ -136,6 +153,8 @@ function podOf(args: GatewayPodsArgs) {
   const { config } = args;
   const { gatewayUsageVolume } = config;
   const hasUsage = gatewayUsageVolume !== "";
+  const passwordSecret = args.state?.passwordSecret ?? "";
+  const hasPassword = passwordSecret !== "";
   const drain = [
     "node",
     "/app/control.cjs",
@@ -151,12 +170,13 @@ function podOf(args: GatewayPodsArgs) {
     ...podSecurity,
     ...pullSecrets(config),
     terminationGracePeriodSeconds: stopSeconds(config),
+    ...(hasSeveralGateways(config) ? { topologySpreadConstraints: spread } : {}),
     containers: [
       {
         name: "gateway",
         image: config.gatewayImage,
         ports: [{ name: "http", containerPort: DEFAULT_PORT }],
-        env: variables({ ...gatewaySettings(config), ...environment(args) }),
+        env: variables({ ...sharing(args.state), ...gatewaySettings(config), ...environment(args) }),
         startupProbe: { ...accepts, periodSeconds: 1, failureThreshold: config.readyTimeoutSeconds },
         readinessProbe: { ...accepts, periodSeconds: 2 },
         livenessProbe: { ...get("/health"), periodSeconds: 10, failureThreshold: 6 },
@@ -167,6 +187,7 @@ function podOf(args: GatewayPodsArgs) {
           { name: "tmp", mountPath: "/tmp" },
           { name: "keys", mountPath: "/keys", readOnly: true },
           ...(hasUsage ? [{ name: "usage", mountPath: usageFolder }] : []),
+          ...(hasPassword ? [{ name: "state", mountPath: stateFolder, readOnly: true }] : []),
         ],
       },
     ],
@@ -174,7 +195,36 @@ function podOf(args: GatewayPodsArgs) {
       temporaryFolder("tmp", 64),
       { name: "keys", secret: { secretName: "gateway-keys" } },
       ...(hasUsage ? [{ name: "usage", persistentVolumeClaim: { claimName: gatewayUsageVolume } }] : []),
+      ...(hasPassword
+        ? [
+            {
+              name: "state",
+              secret: { secretName: passwordSecret, items: [{ key: passwordKey, path: passwordKey }] },
+            },
+          ]
+        : []),
     ],
+  };
+}
+
+/** On nodes of their own, as far as there are enough. */
+const spread = [
+  {
+    maxSkew: 1,
+    topologyKey: "kubernetes.io/hostname",
+    whenUnsatisfiable: "ScheduleAnyway",
+    labelSelector: { matchLabels: app },
+    // Those that an update is about to replace do not count.
+    matchLabelKeys: ["pod-template-hash"],
+  },
+];
+
+function sharing(state: StateAccess | undefined): GatewayEnvironment {
+  if (state === undefined) return {};
+  return {
+    SHARED_STATE: state.url,
+    SHARED_STATE_PREFIX: state.prefix,
+    ...(state.passwordSecret === "" ? {} : { SHARED_STATE_PASSWORD_FILE: `${stateFolder}/${passwordKey}` }),
   };
 }
 

@@ -28,10 +28,20 @@ export function ollamaPolicy(config: GivenConfig, port: number) {
   };
 }
 
-/** The gateway reaches Ollama, and the collector of its traces if it has one. */
+/** Only gateways reach the stack's own Valkey, and it reaches nothing. */
+export function statePolicy(port: number) {
+  return {
+    podSelector: { matchLabels: { app: "state" } },
+    policyTypes: ["Ingress", "Egress"],
+    ingress: [{ from: [{ podSelector: { matchLabels: { app: "gateway" } } }], ports: tcp([port]) }],
+    egress: [],
+  };
+}
+
+/** The gateway reaches Ollama, what it shares with other gateways, and the collector of its traces if it has one. */
 export function gatewayPolicy(
-  { gatewayAllowedSources, gatewayEnvironment }: GivenConfig,
-  ports: { readonly gateway: number; readonly ollama: number },
+  { gatewayAllowedSources, gatewayEnvironment, state, stateAddress }: GivenConfig,
+  ports: { readonly gateway: number; readonly ollama: number; readonly state: number },
 ) {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: collector } = readConfig(gatewayEnvironment);
   const from = gatewayAllowedSources.map((source) =>
@@ -50,9 +60,17 @@ export function gatewayPolicy(
     egress: [
       lookups,
       { to: [{ podSelector: { matchLabels: { app: "ollama" } } }], ports: tcp([ports.ollama]) },
+      ...(state === "memory" ? [] : [shared(stateAddress, ports.state)]),
       ...(collector === "" ? [] : [{ to: anywhere, ports: tcp([portOf(collector)]) }]),
     ],
   };
+}
+
+/** The stack's own Valkey, or a server that may be anywhere. */
+function shared(address: string, port: number) {
+  return address === ""
+    ? { to: [{ podSelector: { matchLabels: { app: "state" } } }], ports: tcp([port]) }
+    : { to: anywhere, ports: tcp([Number(new URL(address).port || port)]) };
 }
 
 const tcp = (ports: readonly number[]) => ports.map((port) => ({ protocol: "TCP", port }));

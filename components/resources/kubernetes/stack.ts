@@ -4,18 +4,25 @@ import { z } from "zod";
 import { clusterNamespace } from "../../../engine/names.ts";
 import type { GivenConfig } from "../../config/keys.ts";
 import { clusterImage, imageIn } from "../gateway-image/cluster-image.ts";
+import { isGatewayScaled } from "../../config/gateway-count.ts";
 import { autoscaling } from "./autoscaling.ts";
+import { gatewayAutoscaler } from "./gateway-scaling.ts";
 import { GatewayPods } from "./gateway.ts";
 import { OutsideAccess } from "./ingress.ts";
 import { metricsSecret, podMonitor, readsMetrics } from "./metrics.ts";
 import { clusterProvider, ClusterObject } from "./objects.ts";
 import { OllamaPods } from "./ollama.ts";
 import { securityLabels } from "./pods.ts";
+import { stateAccess, StatePods } from "./state.ts";
 
 const installed = z.array(z.object({ name: z.string(), digest: z.string(), size: z.number() }));
 
-/** Declares a stack on a cluster of Kubernetes, and returns its outputs. */
-export function declareStack(given: GivenConfig, projectRoot: string) {
+/**
+ * Declares a stack on a cluster of Kubernetes, and returns its outputs.
+ *
+ * @param clusterId what tells the cluster from others, as far as one may know
+ */
+export function declareStack(given: GivenConfig, projectRoot: string, clusterId?: string) {
   const config = withImage(given, projectRoot);
   const provider = clusterProvider(config);
   const namespace = clusterNamespace(pulumi.getStack(), config.namespace);
@@ -50,13 +57,19 @@ export function declareStack(given: GivenConfig, projectRoot: string) {
   const port = config.gatewayPort;
   if (port === "auto") throw new Error("the port of the Service is to be known");
   const metricsKeyDigest = readsMetrics(config) ? metricsSecret(namespace, inside) : undefined;
+  const state = stateAccess(config, namespace, clusterId);
+  const store =
+    state === undefined || config.stateAddress !== ""
+      ? []
+      : [new StatePods("state", { config, namespace }, inside)];
   const gateway = new GatewayPods(
     "gateway",
-    { config, namespace, servers: ollama.address, environment, port, metricsKeyDigest },
-    { ...options, dependsOn: models },
+    { config, namespace, servers: ollama.address, environment, port, state, metricsKeyDigest },
+    { ...options, dependsOn: [models, ...store] },
   );
   const behind = { ...options, dependsOn: gateway };
   if (config.ingressHostnames.length > 0) new OutsideAccess("outside", { config, namespace, port }, behind);
+  if (isGatewayScaled(config)) gatewayAutoscaler(config, namespace, behind);
   if (config.podMonitor) podMonitor(config, namespace, behind);
   if (config.autoscaling !== "none") autoscaling({ config, namespace, gatewayUrl: gateway.url }, behind);
   const [host] = config.ingressHostnames;

@@ -38,7 +38,6 @@ const values: Readonly<Record<string, unknown>> = {
   ollamaPids: "99",
   modelVolume: "shared",
   protectModels: "true",
-  gatewayReplicas: "2",
   gatewayBindAddress: "0.0.0.0",
   gatewayPids: "99",
   edge: "http",
@@ -68,6 +67,12 @@ const values: Readonly<Record<string, unknown>> = {
   ollamaMinReplicas: "0",
   ollamaMaxReplicas: "9",
   podMonitor: "true",
+  state: "redis",
+  stateAddress: "redis://valkey.example.org:6379",
+  statePasswordSecret: "valkey",
+  stateImage: "valkey/valkey:9",
+  stateMemoryMiB: "1024",
+  gatewayMaxReplicas: "4",
 };
 
 const outside = {
@@ -88,6 +93,9 @@ const together: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   ingressAnnotations: outside,
   ollamaMinReplicas: { autoscaling: "keda" },
   ollamaMaxReplicas: { autoscaling: "hpa" },
+  stateAddress: { state: "redis" },
+  statePasswordSecret: { state: "redis", stateAddress: "redis://valkey.example.org:6379" },
+  gatewayMaxReplicas: { state: "redis" },
 };
 
 describe("keys of one engine alone", () => {

@@ -159,18 +159,88 @@ describe("the number of pods", () => {
 });
 
 describe("state that gateways share", () => {
+  const shared = { state: "redis" };
+  const elsewhere = { ...shared, stateAddress: "redis://valkey.example.org:6379" };
+
   refuses([
     [
-      "its server, which the one gateway has no use for",
-      { gatewayEnvironment: { SHARED_STATE: "redis://valkey:6379" } },
-      /gatewayEnvironment\.SHARED_STATE is set, but must be left out while engine is kubernetes: .* one gateway .*; remove it with: pulumi config rm --path 'gatewayEnvironment\.SHARED_STATE'/,
+      "several gateways that share nothing",
+      { gatewayReplicas: "2" },
+      /gatewayReplicas is "2", but must be 1 while engine is kubernetes and state is memory: .* state redis/,
     ],
     [
-      "the file of its password, which no pod has",
-      { gatewayEnvironment: { SHARED_STATE_PASSWORD_FILE: "/run/password" } },
-      /gatewayEnvironment\.SHARED_STATE_PASSWORD_FILE is set, but must be left out while engine is kubernetes/,
+      "an autoscaler of gateways that share nothing",
+      { gatewayMaxReplicas: "4" },
+      /gatewayMaxReplicas is "4", but must be 1 while state is memory: .* state redis/,
+    ],
+    [
+      "fewer gateways at most than at least",
+      { ...shared, gatewayReplicas: "3", gatewayMaxReplicas: "2" },
+      /gatewayMaxReplicas is "2", but must be 1 for a number of gateways that is fixed, or gatewayReplicas or more/,
+    ],
+    [
+      "several gateways that write one file",
+      { ...shared, gatewayReplicas: "2", gatewayUsageVolume: "usage" },
+      /gatewayUsageVolume is "usage", but must be empty while there may be several gateways/,
+    ],
+    [
+      "KEDA, which reads one of several gateways",
+      { ...shared, gatewayMaxReplicas: "2", autoscaling: "keda" },
+      /autoscaling is "keda", but must be none or hpa while there may be several gateways/,
+    ],
+    [
+      "an address that nothing uses",
+      { stateAddress: "redis://valkey.example.org:6379" },
+      /stateAddress is .*, but must be empty while state is memory/,
+    ],
+    [
+      "a password of the stack's own Valkey",
+      { ...shared, statePasswordSecret: "valkey" },
+      /statePasswordSecret is "valkey", but must be empty while stateAddress is empty/,
+    ],
+    [
+      "an address of another kind",
+      { ...shared, stateAddress: "http://valkey.example.org" },
+      /stateAddress is .*, but must be the URL of a Valkey or Redis/,
+    ],
+    ["memory for an address", { ...shared, stateAddress: "memory" }, /stateAddress is "memory", but must be/],
+    [
+      "a password in the address, without showing it",
+      { ...shared, stateAddress: "redis://:hunter2@valkey.example.org" },
+      /stateAddress is wrong, but must be .*without a password/,
+    ],
+    [
+      "a Valkey that is too small for the responses that are stored in it",
+      { ...shared, stateMemoryMiB: "256", gatewayEnvironment: { RESPONSE_STORE_LIMIT_BYTES: "134217728" } },
+      /stateMemoryMiB is "256", but must be more: .*twice RESPONSE_STORE_LIMIT_BYTES and 64 MiB/,
+    ],
+    [
+      "another place for the address",
+      { ...shared, gatewayEnvironment: { SHARED_STATE: "redis://valkey:6379" } },
+      /gatewayEnvironment\.SHARED_STATE is set, but must be left out while engine is kubernetes: state and stateAddress set it/,
+    ],
+    [
+      "another place for the password",
+      { ...shared, gatewayEnvironment: { SHARED_STATE_PASSWORD_FILE: "/password" } },
+      /gatewayEnvironment\.SHARED_STATE_PASSWORD_FILE is set, but must be left out .*: statePasswordSecret sets it/,
     ],
   ]);
+
+  it("takes several gateways with shared state, of a fixed number or scaled, in a Valkey of its own or yours", () => {
+    expect(set({ ...shared, gatewayReplicas: "3" })).not.toThrow();
+    expect(
+      set({ ...shared, gatewayReplicas: "2", gatewayMaxReplicas: "6", autoscaling: "hpa" }),
+    ).not.toThrow();
+    expect(set({ ...shared, gatewayReplicas: "2", gatewayMaxReplicas: "2" })).not.toThrow();
+    expect(
+      set({ ...elsewhere, statePasswordSecret: "valkey", gatewayReplicas: "2", stateMemoryMiB: "128" }),
+    ).not.toThrow();
+    expect(set({ ...shared, stateAddress: "rediss://valkey.example.org:6380/3" })).not.toThrow();
+  });
+
+  it("takes one gateway that shares its state, so that a new one knows what was used, and keeps usage in a file", () => {
+    expect(set({ ...shared, gatewayUsageVolume: "usage" })).not.toThrow();
+  });
 
   it("may be said to be the gateway's own", () => {
     expect(set({ gatewayEnvironment: { SHARED_STATE: "memory" } })).not.toThrow();

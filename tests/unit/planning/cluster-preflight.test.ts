@@ -50,10 +50,32 @@ const config: Parameters<typeof demandOf>[0] = {
   autoscaling: "none",
   ollamaMinReplicas: 1,
   podMonitor: false,
+  gatewayReplicas: 1,
+  gatewayMaxReplicas: 1,
+  statePasswordSecret: "",
 };
 const demand = demandOf(config, "llm");
 
 describe("a cluster", () => {
+  it("whose namespace lacks the password of the shared state is refused, and only the names of entries are read", async () => {
+    const entries = "get secret valkey --namespace=llm";
+    const shared = { ...demand, statePasswordSecret: "valkey" };
+    program.tell({
+      ...fit,
+      [entries]: { fails: 'Error from server (NotFound): secrets "valkey" not found' },
+    });
+    const problem =
+      "statePasswordSecret is valkey, but the namespace llm has no Secret of that name with the entry password. Make it with: kubectl create secret generic valkey --namespace llm --from-file=password=FILE";
+    expect((await inspectCluster(shared)).problems).toEqual([problem]);
+    expect(program.calls).toContain(
+      `${entries} --output=go-template={{range $key, $value := .data}}{{$key}} {{end}}`,
+    );
+    program.tell({ ...fit, [entries]: "user " });
+    expect((await inspectCluster(shared)).problems).toEqual([problem]);
+    program.tell({ ...fit, [entries]: "password user " });
+    expect((await inspectCluster(shared)).problems).toEqual([]);
+  });
+
   it("that has all a stack needs is fit", async () => {
     program.tell(fit);
     expect(await inspectCluster(demand)).toEqual({ version: "1.37", problems: [], warnings: [] });
@@ -191,6 +213,11 @@ describe("the rights that are asked for", () => {
     [{ autoscaling: "hpa" as const }, ["autoscaling/horizontalpodautoscalers"]],
     [{ autoscaling: "keda" as const }, ["keda.sh/scaledobjects", "keda.sh/triggerauthentications"]],
     [{ podMonitor: true }, ["monitoring.coreos.com/podmonitors"]],
+    [{ gatewayReplicas: 2, gatewayMaxReplicas: 4 }, ["autoscaling/horizontalpodautoscalers"]],
+    [
+      { gatewayReplicas: 2, gatewayMaxReplicas: 4, autoscaling: "hpa" as const },
+      ["autoscaling/horizontalpodautoscalers"],
+    ],
   ])("include those on what the config adds: %j", (set, added) => {
     const before = asked().length;
     const more = asked(set).slice(before);

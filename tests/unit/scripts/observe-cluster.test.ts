@@ -70,6 +70,24 @@ describe("npm run logs, of a stack on Kubernetes, shows", () => {
 });
 
 describe("npm run status, of a stack on Kubernetes, shows", () => {
+  it.each([
+    ["up", "shared state is up"],
+    ["away", "shared state is away, it goes on with its share of slots and limits"],
+    ["", undefined],
+  ])("whether a gateway reaches what it shares, when it says %j", async (said, note) => {
+    const exec = `--namespace=llm exec ${gateway} --container=gateway`;
+    const complete = { version: "1", complete: true, line: "", models: [] };
+    program.tell({
+      ...list,
+      "--namespace=llm exec ollama-0 --container=models": JSON.stringify(complete),
+      [exec]: `${said}\n`,
+    });
+    const [first] = await podStates(kubectl, { isStateShared: true });
+    expect(first).toMatchObject({ component: gateway, health: "ready" });
+    expect(first?.note).toBe(note);
+    expect(program.calls.filter((call) => call.startsWith(exec))).toHaveLength(1);
+  });
+
   it("each pod with its node, and how far one is with its models", async () => {
     const state = { version: "1", complete: false, line: "b179c9523d0e: 55 % of 98.4 MB", models: [] };
     program.tell({ ...list, "--namespace=llm exec ollama-0 --container=models": JSON.stringify(state) });

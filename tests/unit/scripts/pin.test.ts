@@ -112,6 +112,20 @@ encryptionsalt: v1:a long line that no editor would break ${"x".repeat(100)}
     expect(text).toContain(`  ollama-stack:gatewayBaseImage: ${registry.host}/node:24@${node}\n`);
   });
 
+  it("writes the digests of what a stack on Kubernetes has, of its own Valkey only where it has one", async () => {
+    await publish("ollama/ollama", "0.17.4", "one");
+    const valkey = await publish("valkey", "8", "two");
+    const defaults = { engine: "kubernetes", gatewayImage: "", stateImage: `${registry.host}/valkey:8` };
+    const pinned = async (more: object) =>
+      (await pinStackConfig(config("x"), { ...defaults, ...more })).pins.map(({ what }) => what);
+    const ollama = `ollamaImage ${registry.host}/ollama/ollama:0.17.4`;
+    expect(await pinned({ state: "memory" })).toEqual([ollama]);
+    expect(await pinned({ state: "redis", stateAddress: "redis://valkey.example.org" })).toEqual([ollama]);
+    expect(await pinned({ state: "redis" })).toEqual([ollama, `stateImage ${registry.host}/valkey:8`]);
+    const { text } = await pinStackConfig(config("x"), { ...defaults, state: "redis" });
+    expect(text).toContain(`  ollama-stack:stateImage: ${registry.host}/valkey:8@${valkey}\n`);
+  });
+
   it("writes the digest of each model that comes from a registry, and follows it", async () => {
     await publish("ollama/ollama", "0.17.4", "one");
     await publish("node", "24", "two");

@@ -79,6 +79,31 @@ describe("the preview of a stack on Kubernetes", () => {
     ]);
   });
 
+  it("says that several gateways are replaced one after the other, and what an autoscaler begins with", () => {
+    const image = { "spec.template.spec.containers[0].image": {} };
+    expect(interruptions(step("Deployment", "update", { replicas: 3 }, { replicas: 3 }, image))).toEqual([
+      "The gateway's pods are replaced without a gap, one after the other: each new one is ready before an old one goes.",
+    ]);
+    expect(interruptions(step("Deployment", "update", { replicas: 3 }, {}, { "spec.replicas": {} }))).toEqual(
+      [
+        "The gateway goes from 3 pods to 1 until the autoscaler has added more; those that go finish their requests.",
+      ],
+    );
+  });
+
+  it("says what is lost when Valkey's pod is replaced, or goes for good", () => {
+    const settings = { "spec.template.metadata.annotations": {} };
+    const change = (op: string) =>
+      interruptions(step("Deployment", op, {}, op === "delete" ? undefined : {}, settings, "state"));
+    expect(change("update")).toEqual([
+      "Valkey's pod is replaced: until the new one is ready, each gateway goes on with its share of slots and limits, and responses that are stored for `previous_response_id` are lost.",
+    ]);
+    expect(change("delete")).toEqual([
+      "The gateways stop sharing their state in Valkey: limits begin at zero, and responses that are stored for `previous_response_id` are lost.",
+    ]);
+    expect(change("create")).toEqual(["Interrupts nobody."]);
+  });
+
   const ingress = (...hosts: string[]) => ({
     ingressClassName: "nginx",
     rules: hosts.map((host) => ({ host, http: { paths: [] } })),

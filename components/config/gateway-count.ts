@@ -1,0 +1,13 @@
+import type { GivenConfig } from "./keys.ts";
+
+type Counts = Pick<GivenConfig, "gatewayReplicas" | "gatewayMaxReplicas">;
+
+/** Whether an autoscaler sets the number of gateways in a cluster. */
+export function isGatewayScaled({ gatewayReplicas, gatewayMaxReplicas }: Counts): boolean {
+  return gatewayMaxReplicas > gatewayReplicas;
+}
+
+/** Whether a cluster may have more than one gateway at a time. */
+export function hasSeveralGateways({ gatewayReplicas, gatewayMaxReplicas }: Counts): boolean {
+  return Math.max(gatewayReplicas, gatewayMaxReplicas) > 1;
+}

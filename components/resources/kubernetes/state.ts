@@ -1,0 +1,173 @@
+import { createHash } from "node:crypto";
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { GivenConfig } from "../../config/keys.ts";
+import { stateDataMiB } from "../../config/state-rules.ts";
+import { statePolicy } from "./network-policies.ts";
+import { ClusterObject } from "./objects.ts";
+import { containerSecurity, podSecurity, pullSecrets, resources, temporaryFolder } from "./pods.ts";
+
+export const statePort = 6379;
+const app = { app: "state" };
+const secretName = "state";
+const settingsFile = "valkey.conf";
+const folder = "/etc/valkey";
+
+/** The entry of a Secret that has the password. */
+export const passwordKey = "password";
+
+/** What gateways have in common, and where. */
+export interface StateAccess {
+  /** As SHARED_STATE has it. */
+  readonly url: string;
+  /** Name of the Secret with the password; empty: there is none. */
+  readonly passwordSecret: string;
+  /** What the stack's keys in it begin with. */
+  readonly prefix: string;
+}
+
+/** How gateways reach what they share; undefined: each has its state to itself. */
+export function stateAccess(
+  { state, stateAddress, statePasswordSecret }: GivenConfig,
+  namespace: string,
+  clusterId = "",
+): StateAccess | undefined {
+  if (state === "memory") return undefined;
+  // A server of yours may have stacks of several clusters, whose namespaces may have the same name.
+  const stack = createHash("sha256").update(`${clusterId}/${namespace}`).digest("hex").slice(0, 16);
+  const prefix = `ollama-stack:${stack}`;
+  return stateAddress === ""
+    ? { url: `redis://state:${String(statePort)}`, passwordSecret: secretName, prefix }
+    : { url: stateAddress, passwordSecret: statePasswordSecret, prefix };
+}
+
+export interface StateArgs {
+  readonly config: GivenConfig;
+  readonly namespace: string;
+}
+
+/**
+ * The stack's own Valkey. It keeps nothing on disk: what gateways have in it they report again, or can lose. Not a
+ * StatefulSet, for one does not replace the pod of a lost node.
+ */
+export class StatePods extends pulumi.ComponentResource {
+  constructor(name: string, { config, namespace }: StateArgs, opts: pulumi.ComponentResourceOptions) {
+    super("ollama-stack:kubernetes:StatePods", name, {}, opts);
+    const parent = { parent: this };
+    const metadata = { name: "state", namespace };
+    const settings = valkeySettings(config, newPassword(`${name}-password`, this));
+    const secret = new ClusterObject(
+      "Secret",
+      `${name}-secret`,
+      { metadata: { name: secretName, namespace }, stringData: settings.files },
+      parent,
+    );
+    new ClusterObject("NetworkPolicy", `${name}-access`, { metadata, spec: statePolicy(statePort) }, parent);
+    const service = new ClusterObject(
+      "Service",
+      `${name}-service`,
+      {
+        // The provider would wait for endpoints, and the pod comes after it.
+        metadata: { ...metadata, annotations: { "pulumi.com/skipAwait": "true" } },
+        spec: { selector: app, ports: [{ name: "redis", port: statePort, targetPort: "redis" }] },
+      },
+      parent,
+    );
+    const timeout = `${String(config.readyTimeoutSeconds * 2)}s`;
+    new ClusterObject(
+      "Deployment",
+      `${name}-pods`,
+      {
+        metadata,
+        spec: {
+          replicas: 1,
+          selector: { matchLabels: app },
+          // Two at a time would each have some of the gateways.
+          strategy: { type: "Recreate" },
+          template: {
+            metadata: { labels: app, annotations: { "ollama-stack/settings": settings.version } },
+            spec: podOf(config),
+          },
+        },
+      },
+      {
+        ...parent,
+        dependsOn: [secret, service],
+        customTimeouts: { create: timeout, update: timeout },
+      },
+    );
+    this.registerOutputs({});
+  }
+}
+
+/** Made once for a stack. */
+function newPassword(name: string, parent: pulumi.Resource): pulumi.Output<string> {
+  const made = new command.local.Command(
+    name,
+    { create: "node components/commands/new-password.ts", addPreviousOutputInEnv: false },
+    { parent, additionalSecretOutputs: ["stdout"] },
+  );
+  return pulumi.secret(made.stdout.apply((text) => text.trim()));
+}
+
+/** The files of its Secret, and what tells them from others: a pod reads them when it starts. */
+function valkeySettings(config: GivenConfig, password: pulumi.Output<string>) {
+  const lines = [
+    `port ${String(statePort)}`,
+    `maxmemory ${String(stateDataMiB(config))}mb`,
+    "maxmemory-policy noeviction",
+    'save ""',
+    "appendonly no",
+    "dir /data",
+  ];
+  const text = password.apply((word) => [...lines, `requirepass ${word}`, ""].join("\n"));
+  return {
+    files: { [settingsFile]: text, [passwordKey]: password },
+    // Tells nobody the password, which is random.
+    version: pulumi.unsecret(
+      text.apply((each) => createHash("sha256").update(each).digest("hex").slice(0, 16)),
+    ),
+  };
+}
+
+function podOf(config: GivenConfig) {
+  // It needs no password, and holds for images of Redis, too. That it responds is what the gateways watch.
+  const listens = { tcpSocket: { port: "redis" }, timeoutSeconds: 3 };
+  return {
+    ...podSecurity,
+    ...pullSecrets(config),
+    terminationGracePeriodSeconds: 5,
+    // Without it, gateways go on with their shares: a node that is lost is given up sooner than by default.
+    tolerations: ["not-ready", "unreachable"].map((state) => ({
+      key: `node.kubernetes.io/${state}`,
+      operator: "Exists",
+      effect: "NoExecute",
+      tolerationSeconds: 30,
+    })),
+    containers: [
+      {
+        name: "valkey",
+        image: config.stateImage,
+        // The images of Valkey and Redis start their server with a file of this ending.
+        args: [`${folder}/${settingsFile}`],
+        ports: [{ name: "redis", containerPort: statePort }],
+        startupProbe: { ...listens, periodSeconds: 1, failureThreshold: config.readyTimeoutSeconds },
+        readinessProbe: { ...listens, periodSeconds: 2 },
+        livenessProbe: { ...listens, periodSeconds: 10, failureThreshold: 3 },
+        resources: resources({ memoryMiB: config.stateMemoryMiB, cpus: "" }),
+        securityContext: containerSecurity,
+        volumeMounts: [
+          { name: "settings", mountPath: folder, readOnly: true },
+          { name: "data", mountPath: "/data" },
+        ],
+      },
+    ],
+    volumes: [
+      {
+        name: "settings",
+        secret: { secretName, items: [{ key: settingsFile, path: settingsFile }] },
+      },
+      temporaryFolder("data", 16),
+    ],
+  };
+}
