@@ -7,7 +7,7 @@ import { Redis } from "ioredis";
 import { freePort } from "../host/free-port.ts";
 import { unpackedPackages } from "./debian-packages.ts";
 
-interface Program {
+export interface Program {
   readonly path: string;
   readonly env: NodeJS.ProcessEnv;
 }
@@ -34,9 +34,14 @@ async function findProgram(): Promise<Program> {
   };
 }
 
+/** The program, with the environment that it finds its libraries by. */
+export function redisProgram(): Promise<Program> {
+  return (program ??= findProgram());
+}
+
 /** Provides the program, which takes a minute where it is neither installed nor in the cache. */
 export async function fetchRedis(): Promise<void> {
-  await (program ??= findProgram());
+  await redisProgram();
 }
 
 /** A Redis on a loopback port of its own. It keeps nothing on disk. */
@@ -74,7 +79,7 @@ export class RedisServer {
 
   /** Starts it, also again after `kill`. */
   async run(): Promise<void> {
-    const { path, env } = await (program ??= findProgram());
+    const { path, env } = await redisProgram();
     const settings = ["--bind", "127.0.0.1", "--port", `${this.port}`, "--dir", this.#folder];
     const keepsNothing = ["--save", "", "--appendonly", "no"];
     const password = this.#password === "" ? [] : ["--requirepass", this.#password];

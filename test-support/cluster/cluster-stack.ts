@@ -7,6 +7,7 @@ import { Project } from "../project.ts";
 import { partBinary } from "../../toolchain/binaries.ts";
 import { clusterParts } from "../../toolchain/cluster-binaries.ts";
 import { Cluster } from "./cluster.ts";
+import { reachPods } from "./network.ts";
 import { StreamingClients } from "./streaming-clients.ts";
 
 export const model = "smollm2:135m";
@@ -32,6 +33,10 @@ export interface Pod {
     readonly podIP?: string;
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
   };
+}
+
+function isReady({ conditions = [] }: Pod["status"]): boolean {
+  return conditions.some(({ type, status }) => type === "Ready" && status === "True");
 }
 
 /** A cluster, and a stack that is about to be deployed in it. */
@@ -136,16 +141,29 @@ export class ClusterStack {
     return `http://${spec.clusterIP}:8000`;
   }
 
-  get(path: string, { key } = this.ada): Promise<Response> {
-    return fetch(`${this.gatewayUrl}${path}`, { headers: { authorization: `Bearer ${key}` } });
+  /** The gateways that are ready, each at its pod's own address. */
+  get gatewayUrls(): readonly string[] {
+    reachPods();
+    return this.pods("gateway")
+      .filter(({ status }) => isReady(status))
+      .map(({ status }) => `http://${status.podIP ?? ""}:8000`);
   }
 
-  async chat({ key } = this.ada): Promise<string> {
-    const response = await fetch(`${this.gatewayUrl}/v1/chat/completions`, {
+  get(path: string, { key } = this.ada, url = this.gatewayUrl): Promise<Response> {
+    return fetch(`${url}${path}`, { headers: { authorization: `Bearer ${key}` } });
+  }
+
+  /** Sends a short chat, whatever comes of it. */
+  sendChat({ key } = this.ada, url = this.gatewayUrl): Promise<Response> {
+    return fetch(`${url}/v1/chat/completions`, {
       method: "POST",
       headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
       body: JSON.stringify({ model, max_tokens: 8, messages: [{ role: "user", content: "Say hello." }] }),
     });
+  }
+
+  async chat(key = this.ada): Promise<string> {
+    const response = await this.sendChat(key);
     const body = (await response.json()) as { choices?: { message: { content: string } }[] };
     expect(response.status, JSON.stringify(body)).toBe(200);
     return body.choices?.[0]?.message.content ?? "";
@@ -165,8 +183,8 @@ export class ClusterStack {
   }
 
   /** Clients that stream until they are stopped. */
-  clients(count: number, tokens: number): StreamingClients {
-    return new StreamingClients({ url: this.gatewayUrl, key: this.ada.key, model, count, tokens });
+  clients(count: number, tokens: number, url = this.gatewayUrl): StreamingClients {
+    return new StreamingClients({ url, key: this.ada.key, model, count, tokens });
   }
 
   /** The same; resolves once some have completed a response. */

@@ -95,7 +95,13 @@ export class Cluster {
   loadImages(...references: string[]): void {
     const archive = join(this.folder, "images.tar");
     execFileSync("docker", ["save", "--output", archive, ...references]);
-    this.#load(archive);
+    this.loadArchive(archive);
+  }
+
+  /** Gives all nodes the images of an archive, and removes it. */
+  loadArchive(archive: string): void {
+    for (const node of this.nodes) node.load(archive);
+    rmSync(archive);
   }
 
   /** Stops the API server, or has it go on; connections to it stay open and get no response meanwhile. */
@@ -138,7 +144,7 @@ export class Cluster {
     const [first] = machines;
     if (first !== undefined) reachServicesThrough(first);
     await this.#until("the nodes are ready", () => this.#areNodesReady());
-    for (const archive of archives) this.#load(archive);
+    for (const archive of archives) this.loadArchive(archive);
     this.apply(dnsObjects);
     const status = () => this.get("daemonset", "--namespace=kube-system", "coredns") as DaemonSet;
     await this.#until("DNS is ready", () => status().status?.numberReady === machines.length);
@@ -219,11 +225,6 @@ export class Cluster {
       status.conditions?.some((each) => each.type === "Ready" && each.status === "True"),
     );
     return ready.length === machines.length;
-  }
-
-  #load(archive: string): void {
-    for (const node of this.nodes) node.load(archive);
-    rmSync(archive);
   }
 
   /** Waits for a condition; a program that ended fails it at once. */

@@ -1,17 +1,30 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 const sha256 = (content: Buffer) => createHash("sha256").update(content).digest("hex");
 
-/** Writes an archive with an image that consists of one program without libraries, and returns its path. */
-export function programImage(folder: string, reference: string, program: string): string {
+/** A file of an image: where it is on this machine, and where in the image. */
+export interface ImageFile {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Writes an archive with an image that consists of one program and the libraries it needs, and returns its path. */
+export function programImage(
+  folder: string,
+  reference: string,
+  program: string,
+  libraries: readonly ImageFile[] = [],
+): string {
   const work = join(folder, `image-${basename(program)}`);
   rmSync(work, { recursive: true, force: true });
   mkdirSync(join(work, "blobs", "sha256"), { recursive: true });
-  mkdirSync(join(work, "root", "bin"), { recursive: true });
-  copyFileSync(program, join(work, "root", "bin", basename(program)));
+  for (const { from, to } of [{ from: program, to: `/bin/${basename(program)}` }, ...libraries]) {
+    mkdirSync(dirname(join(work, "root", to)), { recursive: true });
+    copyFileSync(from, join(work, "root", to));
+  }
   execFileSync("tar", ["-C", join(work, "root"), "-cf", join(work, "layer.tar"), "."]);
   const layer = readFileSync(join(work, "layer.tar"));
   const descriptor = (mediaType: string, content: Buffer) => ({

@@ -64,6 +64,12 @@ export function reachServicesThrough({ address }: Machine): void {
   ip("route", "replace", serviceNetwork, "via", address, "dev", hostLink);
 }
 
+/** Has this host reach each pod at its own address, as the nodes do. */
+export function reachPods(): void {
+  for (const { podNetwork, address } of machines)
+    ip("route", "replace", podNetwork, "via", address, "dev", hostLink);
+}
+
 /** Pulls the plug of a machine's network, or puts it back. */
 export function setPlug({ name }: Machine, state: "up" | "down"): void {
   ip("-n", namespaceOf("switch"), "link", "set", name, state);

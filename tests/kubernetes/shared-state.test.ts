@@ -1,0 +1,200 @@
+import { execFileSync } from "node:child_process";
+import { globSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { ClusterStack, makeKey } from "../../test-support/cluster/cluster-stack.ts";
+import { redisImage } from "../../test-support/cluster/redis-image.ts";
+import type { StreamingClients } from "../../test-support/cluster/streaming-clients.ts";
+
+// Two gateways on two nodes that share their state in a store of the stack's own, and what becomes of them without it.
+
+const slots = 2;
+const clients = 12;
+const tokens = 16;
+const store = "localhost/redis-of-tests:1";
+
+const bob = makeKey("bob", " requests=1");
+let stack: ClusterStack | undefined;
+const running = (): ClusterStack => {
+  if (stack === undefined) throw new Error("the stack does not run");
+  return stack;
+};
+const kubectl = (...args: string[]) =>
+  running().cluster.kubectl([...args, `--namespace=${running().namespace}`]);
+
+beforeAll(async () => {
+  stack = await ClusterStack.start("k8s-state");
+  stack.useRightsOfDocument();
+  stack.cluster.loadArchive(await redisImage(stack.cluster.folder, store));
+  stack.project.configure({
+    state: "redis",
+    stateImage: store,
+    gatewayReplicas: 2,
+    ollamaParallel: slots,
+    gatewayApiKeys: [stack.ada.line, bob.line],
+  });
+  await stack.update();
+});
+afterAll(async () => {
+  await stack?.dispose();
+});
+
+/** A metric of each gateway that is ready. */
+async function metrics(name: string): Promise<readonly number[]> {
+  const { gatewayUrls, ada } = running();
+  const texts = gatewayUrls.map(async (url) => (await running().get("/metrics", ada, url)).text());
+  return (await Promise.all(texts)).map((text) =>
+    Number(new RegExp(`^${name}(?:\\{.*\\})? (\\d+)$`, "m").exec(text)?.[1] ?? NaN),
+  );
+}
+
+/** What each gateway says of the store. */
+function sharing(): Promise<readonly unknown[]> {
+  const { gatewayUrls, ada } = running();
+  return Promise.all(gatewayUrls.map(async (url) => (await running().get("/ready", ada, url)).json()));
+}
+
+const untilSharing = (state: "up" | "away") => {
+  const said = { status: "ready", shared_state: state };
+  return expect.poll(sharing).toEqual([said, said]);
+};
+
+/** Resolves when clients have got more responses. */
+async function goOn(load: StreamingClients): Promise<void> {
+  const { completed } = load;
+  await expect.poll(() => load.completed).toBeGreaterThan(completed + clients);
+}
+
+/** The process of the store, as this host sees it. */
+function storeProcess(): number {
+  const [pod] = running().pods("state");
+  if (pod === undefined) throw new Error("there is no pod of the store");
+  for (const file of globSync("/proc/[0-9]*/cgroup")) {
+    try {
+      const folder = dirname(file);
+      const isOfPod = readFileSync(file, "utf8").includes(pod.metadata.uid);
+      if (isOfPod && readFileSync(`${folder}/comm`, "utf8").startsWith("redis-server"))
+        return Number(folder.split("/").at(-1));
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  throw new Error("the store does not run");
+}
+
+it("comes up with a gateway on each node, and each knows the other", async () => {
+  const nodes = running()
+    .pods("gateway")
+    .map(({ spec }) => spec.nodeName);
+  expect(nodes.toSorted()).toEqual(["n1", "n2"]);
+  await untilSharing("up");
+  await expect.poll(() => metrics("gateway_shared_state_gateways")).toEqual([2, 2]);
+});
+
+it("has its password in a Secret, and in no state, object or command in clear text", async () => {
+  const { data } = running().cluster.get("secret", "state", `--namespace=${running().namespace}`) as {
+    readonly data: Readonly<Record<string, string>>;
+  };
+  const password = Buffer.from(data["password"] ?? "", "base64").toString();
+  expect(password).toMatch(/^[\w-]{43}$/);
+  const objects = kubectl("get", "pods,deployments,replicasets,services,configmaps", "--output=json");
+  const state = await running().project.pulumi("stack", "export");
+  const command = readFileSync(`/proc/${String(storeProcess())}/cmdline`, "utf8");
+  for (const text of [objects, state, command]) expect(text).not.toContain(password);
+});
+
+it("has nothing to change when nothing has changed", async () => {
+  await running().project.pulumi("preview", "--refresh", "--expect-no-changes");
+});
+
+it("sends a server no more requests than it runs at once, whichever gateway they come to", async () => {
+  const loads = running().gatewayUrls.map((url) => running().clients(clients / 2, tokens, url));
+  await expect.poll(() => loads.every(({ completed }) => completed > 0)).toBe(true);
+  const sums: number[] = [];
+  while (sums.length < 15) {
+    const counts = await metrics("gateway_backend_requests_in_flight");
+    // The gateways are read one after the other: a slot that goes from one to the other between them counts twice.
+    sums.push(counts.reduce((sum, count) => sum + count, 0));
+  }
+  for (const load of loads) await load.stop();
+  // Each for itself, they would send it twice as many all the time.
+  expect(sums.toSorted()[Math.floor(sums.length / 2)]).toBe(slots);
+  expect(loads.flatMap(({ failures }) => failures)).toEqual([]);
+});
+
+it("counts what a key may use over both gateways", async () => {
+  const [one = "", other = ""] = running().gatewayUrls;
+  const first = await running().sendChat(bob, one);
+  const second = await running().sendChat(bob, other);
+  expect([first.status, second.status]).toEqual([200, 429]);
+});
+
+it("serves every request while the store is away, killed or replaced, and shares again when it is back", async () => {
+  const load = await running().stream(clients, tokens);
+  kubectl("scale", "deployment/state", "--replicas=0");
+  await untilSharing("away");
+  await goOn(load);
+  kubectl("scale", "deployment/state", "--replicas=1");
+  await untilSharing("up");
+
+  const failures = () => metrics("gateway_shared_state_failures");
+  const lose = async (how: () => void) => {
+    const before = await failures();
+    how();
+    await expect
+      .poll(async () => (await failures()).every((count, i) => count > (before[i] ?? Infinity)))
+      .toBe(true);
+    await untilSharing("up");
+    await goOn(load);
+  };
+  await lose(() => process.kill(storeProcess(), "SIGKILL"));
+  await lose(() => {
+    kubectl("delete", "pods", "--selector=app=state", "--wait=false");
+  });
+  await load.stop();
+  expect(load.failures).toEqual([]);
+});
+
+it("loses no request with a gateway that is deleted", async () => {
+  const before = running().uids("gateway");
+  const load = await running().stream(clients, tokens);
+  const [pod] = running().pods("gateway");
+  kubectl("delete", "pod", pod?.metadata.name ?? "", "--wait=false");
+  await expect.poll(() => running().gatewayUrls.length).toBe(2);
+  await expect.poll(() => running().uids("gateway")).not.toContain(pod?.metadata.uid);
+  await goOn(load);
+  await load.stop();
+  expect(load.failures).toEqual([]);
+  expect(running().uids("gateway")).not.toEqual(before);
+  await untilSharing("up");
+});
+
+it("replaces both gateways with another image while clients stream, and no request fails", async () => {
+  const { project, cluster } = running();
+  const image = String(project.configured("gatewayImage"));
+  const next = `${image}-next`;
+  execFileSync("docker", ["tag", image, next]);
+  try {
+    cluster.loadImages(next);
+  } finally {
+    execFileSync("docker", ["image", "rm", next], { stdio: "ignore" });
+  }
+  const before = running().uids("gateway");
+  const stored = running().uids("state");
+  const load = await running().stream(clients, tokens);
+  // Ollama's pod has a container of the image, too: only the gateway gets it.
+  kubectl("set", "image", "deployment/gateway", `gateway=${next}`);
+  await expect
+    .poll(() =>
+      running()
+        .uids("gateway")
+        .filter((uid) => before.includes(uid)),
+    )
+    .toEqual([]);
+  await expect.poll(() => running().gatewayUrls.length).toBe(2);
+  await goOn(load);
+  await load.stop();
+  expect(load.failures).toEqual([]);
+  expect(running().uids("state")).toEqual(stored);
+  await untilSharing("up");
+});
