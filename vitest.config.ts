@@ -116,6 +116,10 @@ export default defineConfig({
           name: "clients",
           include: pythonClients,
           ...stacks,
+          // A program in Python has one core.
+          fileParallelism: true,
+          maxWorkers: 2,
+          sequence: { groupOrder: 3 },
         },
       },
       {

@@ -1,12 +1,16 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { promisify } from "node:util";
+import { cacheRoot } from "../../host/cache-dir.mjs";
 import { artefact, keyOf } from "../../toolchain/cache.ts";
 import { ensurePip } from "../../toolchain/wheel.ts";
 
 const run = promisify(execFile);
 const here = `${import.meta.dirname}/python`;
 const MIB = 1024 * 1024;
+// To compile what they import takes the larger packages longer than all that they are to do.
+const bytecode = join(cacheRoot(), "compiled-python");
 
 /** What pins the versions of packages: one file for what can be installed together. */
 export type Requirements = "requirements.txt" | "agents.txt" | "llama-index.txt" | "aider.txt";
@@ -21,7 +25,7 @@ export async function runPython(
   const { stdout } = await run("python3", args, {
     cwd: here,
     maxBuffer: 16 * MIB,
-    env: { ...process.env, PYTHONPATH: `${packages}:${here}`, PYTHONDONTWRITEBYTECODE: "1", ...env },
+    env: { ...process.env, PYTHONPATH: `${packages}:${here}`, PYTHONPYCACHEPREFIX: bytecode, ...env },
   }).catch((failed: unknown) => {
     const { stdout: said, stderr } = failed as { stdout: string; stderr: string };
     throw new Error(`${said}\n${stderr}`);
