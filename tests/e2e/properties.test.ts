@@ -149,6 +149,12 @@ function another(key: string): Record<string, unknown> {
   return { ...together, [key]: value(has(key)) };
 }
 
+/** Whether the check of the config refuses a key by itself. It lists all that it refuses at once. */
+function isRefusedByCheck(key: string): boolean {
+  const { refused } = properties[key] ?? expect.fail(key);
+  return refused?.source.startsWith(`${key} is `) === true && refused.source.includes("but must be");
+}
+
 describe("preview says of another", () => {
   // Those whose effect the engine or the state shows are changed by an update, below, and previewed together.
   const isShownInPlace = (key: string) => {
@@ -156,8 +162,10 @@ describe("preview says of another", () => {
     return promised === "in place" && refused === undefined && look !== undefined;
   };
   const inPlace = names.filter(isShownInPlace);
+  const refusedTogether = names.filter(isRefusedByCheck);
+  const apart = names.filter((key) => ![...inPlace, ...refusedTogether].includes(key));
 
-  it.each(names.filter((key) => !inPlace.includes(key)))("%s what its description says", async (key) => {
+  it.each(apart)("%s what its description says", async (key) => {
     const { promised, refused } = properties[key] ?? expect.fail(key);
     await configured(another(key), async () => {
       if (refused !== undefined) {
@@ -171,6 +179,19 @@ describe("preview says of another", () => {
       if (promised === "in place") expect(changed).not.toEqual([]);
       if (promised === "nothing") expect(changed).toEqual([]);
     });
+  });
+
+  it("value of the keys that this stack cannot have that each is refused", async () => {
+    expect(refusedTogether.length).toBeGreaterThan(20);
+    await configured(
+      Object.assign({}, ...refusedTogether.map(another)) as Record<string, unknown>,
+      async () => {
+        const { code, output } = await project.tryPulumi("preview");
+        expect(code, output).not.toBe(0);
+        for (const key of refusedTogether)
+          expect(output).toMatch(properties[key]?.refused ?? expect.fail(key));
+      },
+    );
   });
 
   it("value of all others that nothing is made anew", async () => {
