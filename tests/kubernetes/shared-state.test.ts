@@ -13,7 +13,9 @@ const clients = 12;
 const tokens = 16;
 const store = "localhost/redis-of-tests:1";
 
+const name = "k8s-state";
 const bob = makeKey("bob", " requests=1");
+const eve = makeKey("eve");
 let stack: ClusterStack | undefined;
 const running = (): ClusterStack => {
   if (stack === undefined) throw new Error("the stack does not run");
@@ -22,8 +24,25 @@ const running = (): ClusterStack => {
 const kubectl = (...args: string[]) =>
   running().cluster.kubectl([...args, `--namespace=${running().namespace}`]);
 
+/** Gives who deploys the stack a right that docs/kubernetes.md names beside its Role. */
+function grant(role: string, verbs: string, resources: string): void {
+  kubectl("create", "role", role, `--verb=${verbs}`, `--resource=${resources}`);
+  kubectl("create", "rolebinding", role, `--role=${role}`, "--serviceaccount=default:deployer");
+}
+
+/** Runs a command about the stack, which succeeds. */
+async function run(command: string): Promise<string> {
+  const { code, output } = await running().project.run(
+    process.execPath,
+    [`scripts/commands/${command}.ts`, "--stack", name],
+    { OLLAMA_STACK_API_KEY: running().ada.key },
+  ).done;
+  expect(code, output).toBe(0);
+  return output;
+}
+
 beforeAll(async () => {
-  stack = await ClusterStack.start("k8s-state");
+  stack = await ClusterStack.start(name);
   stack.useRightsOfDocument();
   stack.cluster.loadArchive(await redisImage(stack.cluster.folder, store));
   stack.project.configure({
@@ -54,10 +73,12 @@ function sharing(): Promise<readonly unknown[]> {
   return Promise.all(gatewayUrls.map(async (url) => (await running().get("/ready", ada, url)).json()));
 }
 
-const untilSharing = (state: "up" | "away") => {
+const untilSharing = (state: "up" | "away", gateways = 2) => {
   const said = { status: "ready", shared_state: state };
-  return expect.poll(sharing).toEqual([said, said]);
+  return expect.poll(sharing).toEqual(Array.from({ length: gateways }, () => said));
 };
+
+const untilGateways = (count: number) => expect.poll(() => running().gatewayUrls.length).toBe(count);
 
 /** Resolves when clients have got more responses. */
 async function goOn(load: StreamingClients): Promise<void> {
@@ -103,8 +124,22 @@ it("has its password in a Secret, and in no state, object or command in clear te
   for (const text of [objects, state, command]) expect(text).not.toContain(password);
 });
 
-it("has nothing to change when nothing has changed", async () => {
+it("has nothing to change and no drift when nothing has changed, and shows who reaches the store", async () => {
   await running().project.pulumi("preview", "--refresh", "--expect-no-changes");
+  await run("drift");
+  grant("logs", "get", "pods/log");
+  grant("forward", "create", "pods/portforward");
+  const status = await run("status");
+  expect(status).toMatch(/^state-\S+ +running +ready +0 /m);
+  expect(status.match(/^gateway-\S+: shared state is up$/gm)).toHaveLength(2);
+});
+
+it("has every gateway take changed keys before the update ends", async () => {
+  const { project, ada, gatewayUrls } = running();
+  project.configure({ gatewayApiKeys: [ada.line, bob.line, eve.line] });
+  await running().update();
+  const responses = gatewayUrls.map((url) => running().get("/v1/models", eve, url));
+  expect((await Promise.all(responses)).map(({ status }) => status)).toEqual([200, 200]);
 });
 
 it("sends a server no more requests than it runs at once, whichever gateway they come to", async () => {
@@ -160,13 +195,33 @@ it("loses no request with a gateway that is deleted", async () => {
   const load = await running().stream(clients, tokens);
   const [pod] = running().pods("gateway");
   kubectl("delete", "pod", pod?.metadata.name ?? "", "--wait=false");
-  await expect.poll(() => running().gatewayUrls.length).toBe(2);
+  await untilGateways(2);
   await expect.poll(() => running().uids("gateway")).not.toContain(pod?.metadata.uid);
   await goOn(load);
   await load.stop();
   expect(load.failures).toEqual([]);
   expect(running().uids("gateway")).not.toEqual(before);
   await untilSharing("up");
+});
+
+it("leaves the number of gateways to an autoscaler between its bounds, back and forth without a failed request", async () => {
+  const { project } = running();
+  grant("scaling", "get,list,watch,create,patch,delete", "horizontalpodautoscalers.autoscaling");
+  const load = await running().stream(clients, tokens);
+  project.configure({ gatewayMaxReplicas: 3 });
+  await running().update();
+  // Nothing in this cluster measures processor time, so that the autoscaler only keeps to the fewest and the most.
+  await untilGateways(2);
+  kubectl("scale", "deployment/gateway", "--replicas=5");
+  await untilGateways(3);
+  await project.pulumi("preview", "--refresh", "--expect-no-changes");
+  await untilSharing("up", 3);
+  project.configure({ gatewayMaxReplicas: 1 });
+  await running().update();
+  await untilGateways(2);
+  await goOn(load);
+  await load.stop();
+  expect(load.failures).toEqual([]);
 });
 
 it("replaces both gateways with another image while clients stream, and no request fails", async () => {
@@ -191,7 +246,7 @@ it("replaces both gateways with another image while clients stream, and no reque
         .filter((uid) => before.includes(uid)),
     )
     .toEqual([]);
-  await expect.poll(() => running().gatewayUrls.length).toBe(2);
+  await untilGateways(2);
   await goOn(load);
   await load.stop();
   expect(load.failures).toEqual([]);

@@ -12,6 +12,7 @@ import { ollamaPort } from "./ollama.ts";
 import { passwordKey, type StateAccess, statePort } from "./state.ts";
 import {
   containerSecurity,
+  leavesLostNode,
   podSecurity,
   pullSecrets,
   resources,
@@ -168,6 +169,8 @@ function podOf(args: GatewayPodsArgs) {
   const accepts = get("/accepting");
   return {
     ...podSecurity,
+    // A volume of usage may have to be taken off the lost node first.
+    ...(hasUsage ? {} : leavesLostNode),
     ...pullSecrets(config),
     terminationGracePeriodSeconds: stopSeconds(config),
     ...(hasSeveralGateways(config) ? { topologySpreadConstraints: spread } : {}),

@@ -32,6 +32,16 @@ export const podSecurity = {
   },
 };
 
+/** Pods without a volume: they are made again a minute after their node was lost, and not after five. */
+export const leavesLostNode = {
+  tolerations: ["not-ready", "unreachable"].map((state) => ({
+    key: `node.kubernetes.io/${state}`,
+    operator: "Exists",
+    effect: "NoExecute",
+    tolerationSeconds: 60,
+  })),
+};
+
 export const containerSecurity = {
   allowPrivilegeEscalation: false,
   readOnlyRootFilesystem: true,

@@ -5,7 +5,14 @@ import type { GivenConfig } from "../../config/keys.ts";
 import { stateDataMiB } from "../../config/state-rules.ts";
 import { statePolicy } from "./network-policies.ts";
 import { ClusterObject } from "./objects.ts";
-import { containerSecurity, podSecurity, pullSecrets, resources, temporaryFolder } from "./pods.ts";
+import {
+  containerSecurity,
+  leavesLostNode,
+  podSecurity,
+  pullSecrets,
+  resources,
+  temporaryFolder,
+} from "./pods.ts";
 
 export const statePort = 6379;
 const app = { app: "state" };
@@ -135,15 +142,9 @@ function podOf(config: GivenConfig) {
   const listens = { tcpSocket: { port: "redis" }, timeoutSeconds: 3 };
   return {
     ...podSecurity,
+    ...leavesLostNode,
     ...pullSecrets(config),
     terminationGracePeriodSeconds: 5,
-    // Without it, gateways go on with their shares: a node that is lost is given up sooner than by default.
-    tolerations: ["not-ready", "unreachable"].map((state) => ({
-      key: `node.kubernetes.io/${state}`,
-      operator: "Exists",
-      effect: "NoExecute",
-      tolerationSeconds: 30,
-    })),
     containers: [
       {
         name: "valkey",

@@ -17,7 +17,7 @@ const CLOCK_TOLERANCE_MS = 5000;
 const NO_LIMIT_BYTES = 2 ** 50;
 
 interface HealthSource {
-  readonly gateway: Pick<AppContext, "backends" | "config">;
+  readonly gateway: Pick<AppContext, "backends" | "config" | "shared">;
   readonly keys: Pick<KeyStore, "keys" | "fileProblem">;
   readonly ledger: Pick<UsageLedger, "hasFailed">;
   readonly usage: Pick<UsageStore, "hasFailed">;
@@ -35,7 +35,7 @@ export function healthOf(
   { gateway, keys, ledger, usage, memory = memoryNow }: HealthSource,
   viewer: Viewer,
 ): Health {
-  const { backends, config } = gateway;
+  const { backends, config, shared } = gateway;
   const { usedBytes, limitBytes } = memory();
   const models = [
     ...missingModels(backends.all, config.REQUIRED_MODELS),
@@ -51,6 +51,7 @@ export function healthOf(
       ? [
           ...ofKeyFile(keys),
           ...ofUsageFile(ledger.hasFailed || usage.hasFailed, config.USAGE_FILE),
+          ...ofSharedState(shared),
           ofMemory(usedBytes, limitBytes),
         ]
       : []),
@@ -190,6 +191,18 @@ function ofUsageFile(hasFailed: boolean, path: string): Finding[] {
   return [
     finding("usage_file", "error", path, message, "Check that its folder is there, writable and not full."),
   ];
+}
+
+function ofSharedState(shared: AppContext["shared"]): Finding[] {
+  if (shared === undefined) return [];
+  if (shared.isUp) {
+    const message = `This gateway shares slots and limits; ${shared.gateways} gateways do.`;
+    return [finding("shared_state", "ok", null, message)];
+  }
+  const message = "The shared state is away: this gateway goes on with its share of slots and limits.";
+  const advice =
+    "Check that its Valkey or Redis runs and that the gateway can reach it: npm run status, npm run logs.";
+  return [finding("shared_state", "warning", null, message, advice)];
 }
 
 function ofMemory(usedBytes: number, limitBytes: number | undefined): Finding {

@@ -139,7 +139,7 @@ test.each([
 ])("%i %% of the memory limit is %s", (used, level) => {
   const shown = healthOf(
     {
-      gateway: { backends: { all: [] } as never, config: readConfig({}) },
+      gateway: { backends: { all: [] } as never, config: readConfig({}), shared: undefined },
       keys: { keys: [], fileProblem: undefined },
       ledger: { hasFailed: false },
       usage: { hasFailed: false },
@@ -156,7 +156,11 @@ test.each([
 test.each(["ledger", "usage"])("the %s that cannot be written is an error", (failing) => {
   const { level, findings: found } = healthOf(
     {
-      gateway: { backends: { all: [] } as never, config: readConfig({ USAGE_FILE: "/usage/gateway.json" }) },
+      gateway: {
+        backends: { all: [] } as never,
+        config: readConfig({ USAGE_FILE: "/usage/gateway.json" }),
+        shared: undefined,
+      },
       keys: { keys: [], fileProblem: undefined },
       ledger: { hasFailed: failing === "ledger" },
       usage: { hasFailed: failing === "usage" },
@@ -167,4 +171,23 @@ test.each(["ledger", "usage"])("the %s that cannot be written is an error", (fai
   expect(found).toContainEqual(
     expect.objectContaining({ check: "usage_file", subject: "/usage/gateway.json" }),
   );
+});
+
+test.each([
+  [true, "ok", "This gateway shares slots and limits; 3 gateways do."],
+  [false, "warning", "The shared state is away: this gateway goes on with its share of slots and limits."],
+])("shared state that is up (%s) is %s, for admins", (isUp, level, message) => {
+  const shared = { isUp, gateways: 3, failures: 0 };
+  const found = (admin: boolean) =>
+    healthOf(
+      {
+        gateway: { backends: { all: [] } as never, config: readConfig({}), shared },
+        keys: { keys: [], fileProblem: undefined },
+        ledger: { hasFailed: false },
+        usage: { hasFailed: false },
+      },
+      new Viewer({ consumer: new Consumer({ admin }) }, { isEmpty: false }),
+    ).findings.filter(({ check }) => check === "shared_state");
+  expect(found(true)).toMatchObject([{ level, message }]);
+  expect(found(false)).toEqual([]);
 });

@@ -65,7 +65,7 @@ it("requests NVIDIA's GPUs by their number, on nodes that keep others away", asy
     { key: "nvidia.com/gpu", operator: "Exists", effect: "NoSchedule" },
   ]);
   expect(ollama.spec.initContainers?.[0]?.resources).not.toHaveProperty(["limits", "nvidia.com/gpu"]);
-  expect(gateway.spec.tolerations).toBeUndefined();
+  expect(JSON.stringify(gateway.spec.tolerations)).not.toContain("nvidia");
 });
 
 it("requests AMD's GPUs, in the groups of their devices", async () => {
@@ -174,4 +174,15 @@ it("lets requests wait for the first pod of Ollama where there may be none", asy
   expect(own.gateway.environment["QUEUE_TIMEOUT_MS"]).toBe("900000");
   const { gateway: usual } = await render({ autoscaling: "keda" });
   expect(usual.environment).not.toHaveProperty("QUEUE_TIMEOUT_MS");
+});
+
+it("leaves a lost node after a minute where no volume has to leave it first", async () => {
+  const lost = (state: string) => ({
+    key: `node.kubernetes.io/${state}`,
+    operator: "Exists",
+    effect: "NoExecute",
+    tolerationSeconds: 60,
+  });
+  expect((await render()).gateway.spec.tolerations).toEqual([lost("not-ready"), lost("unreachable")]);
+  expect((await render({ gatewayUsageVolume: "usage" })).gateway.spec.tolerations).toBeUndefined();
 });

@@ -14,6 +14,7 @@ export const finding = z.object({
     "memory",
     "clock",
     "usage_file",
+    "shared_state",
   ]),
   level: z.enum(["ok", "warning", "error"]),
   subject: text.nullable().describe("The server, model, key or file that it is about."),
