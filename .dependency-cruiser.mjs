@@ -62,6 +62,7 @@ const project = {
   "components/planning": ["cluster", "components/config", "engine", "host"],
   console: ["gateway/src/admin/contract"],
   "components/resources": [
+    "cluster",
     "console/build.ts",
     "components/config",
     "components/planning",

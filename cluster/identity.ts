@@ -9,6 +9,9 @@ export interface ClusterIdentity {
   readonly server: string | undefined;
 }
 
+/** The type of the resource by which the state of a stack says which cluster it is in, from its first update on. */
+export const recordedClusterType = "ollama-stack:kubernetes:Cluster";
+
 const namespaces = z.object({ items: z.array(z.object({ metadata: z.object({ uid: z.string() }) })) });
 const servers = z.object({
   clusters: z.array(z.object({ cluster: z.object({ server: z.string().optional() }) })).nullish(),

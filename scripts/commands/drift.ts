@@ -6,8 +6,7 @@ import { mend } from "../drift/repair-hints.ts";
 import { report } from "../drift/report.ts";
 import { reportDifferences } from "../drift/report-metric.ts";
 import { withStackUrls } from "../connect/with-stack-urls.ts";
-import { clusterOf, openCluster } from "../stack/cluster-outputs.ts";
-import { assertSameCluster } from "../stack/same-cluster.ts";
+import { openCluster } from "../stack/cluster-outputs.ts";
 import { parseOutputs } from "../stack/outputs.ts";
 import { settingsFor } from "../stack/settings.ts";
 import { isOnCluster } from "../stack/stack-file.ts";
@@ -15,15 +14,13 @@ import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
 
 await command("drift", async ({ options }) => {
-  const { stack, stackOption, env } = await openSession({ ...options, isForCluster: true });
+  const { stack, stackOption, env } = await openSession(options);
   const deployment = await readDeployment(stack, env);
   if (deployment.resources.length === 0)
     throw new Error(`the stack ${stack} is not deployed; bring it up with: npm run up${stackOption}`);
   let drift;
   if (isOnCluster(stack)) {
-    const settings = settingsFor(stack, []);
-    await assertSameCluster(stack, deployment, clusterOf(settings, ""));
-    const { kubectl } = await openCluster(stack, env, settings);
+    const { kubectl } = await openCluster(stack, env, settingsFor(stack, []));
     drift = await findClusterDrift(deployment, kubectl, stackOption);
     console.log(report(stack, drift, deployment, "objects"));
   } else {

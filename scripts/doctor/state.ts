@@ -1,13 +1,16 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { z } from "zod";
+import { ClusterError } from "../../cluster/kubectl.ts";
 import { formatBytes } from "../../engine/format-bytes.ts";
 import { cliFolder, pulumiHome } from "../../toolchain/install.ts";
 import { runProcess } from "../../host/run-process.ts";
 import { backendFolder, backendUrl } from "../stack/backend-url.ts";
 import { chosenBackend, stateFolder } from "../stack/backend.ts";
 import { isStale, locksIn } from "../stack/pulumi-cli.ts";
-import { parseDeployment } from "../stack/deployment.ts";
+import { clusterOf } from "../stack/cluster-outputs.ts";
+import { type Deployment, parseDeployment } from "../stack/deployment.ts";
+import { assertSameCluster, OtherCluster } from "../stack/same-cluster.ts";
 import type { Settings } from "../stack/settings.ts";
 import { stackFile } from "../stack/stack-file.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
@@ -52,8 +55,26 @@ export async function checkState(
       timeoutMs: withinMs,
     },
   );
-  const models = code === 0 ? checkModels(stdout, Number(settings("ollamaMemoryMiB"))) : [];
-  return [...findings, readable(stack, code, stderr), ...models];
+  if (code !== 0) return [...findings, readable(stack, code, stderr)];
+  const deployment = parseDeployment(stdout);
+  return [
+    ...findings,
+    readable(stack, code, stderr),
+    ...(settings("engine") === "kubernetes" ? await checkPlace(stack, deployment, settings) : []),
+    ...checkModels(deployment, Number(settings("ollamaMemoryMiB"))),
+  ];
+}
+
+/** Whether the context leads to the cluster that has the stack. One that does not respond is reported elsewhere. */
+async function checkPlace(stack: string, deployment: Deployment, settings: Settings): Promise<Finding[]> {
+  try {
+    await assertSameCluster(stack, deployment, clusterOf(settings, ""));
+    return [];
+  } catch (error) {
+    if (!(error instanceof ClusterError)) throw error;
+    const [what = "", todo = ""] = error.message.split(/\. (.*)/s);
+    return error instanceof OtherCluster ? [problem("stack", what, todo)] : [];
+  }
 }
 
 const installed = z.object({
@@ -61,8 +82,7 @@ const installed = z.object({
 });
 
 /** Whether each model fits into what Ollama may use; its context comes on top. */
-function checkModels(exported: string, memoryMiB: number): Finding[] {
-  const { resources } = parseDeployment(exported);
+function checkModels({ resources }: Deployment, memoryMiB: number): Finding[] {
   const outputs = resources.find(({ type }) => type === "pulumi:pulumi:Stack")?.outputs;
   const models = installed.safeParse(outputs).data?.installedModels ?? [];
   return models.map(({ model, sizeBytes }) => {

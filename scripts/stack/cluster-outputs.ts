@@ -2,14 +2,17 @@ import { z } from "zod";
 import type { ClusterAddress } from "../../cluster/address.ts";
 import { Kubectl } from "../../cluster/kubectl.ts";
 import { pulumi } from "./pulumi-cli.ts";
+import { assertSeenCluster, recordedOutputs } from "./same-cluster.ts";
 import type { Settings } from "./settings.ts";
 
 /** What a deployed stack on Kubernetes says of itself. */
-const outputs = z.object({
+const outputs = recordedOutputs.extend({
   engine: z.literal("kubernetes"),
   namespace: z.string(),
   /** In the cluster. */
   gatewayUrl: z.url(),
+  /** Behind an Ingress or a Gateway. */
+  publicUrl: z.url().optional(),
   keysRequired: z.boolean(),
   installedModels: z.array(z.object({ model: z.string(), digest: z.string(), sizeBytes: z.number() })),
 });
@@ -39,12 +42,14 @@ export function clusterOf(settings: Settings, namespace: string): ClusterAddress
   return { kubeconfig: text("kubeconfig"), context: text("kubeContext"), namespace };
 }
 
-/** The same, of a stack that is deployed. */
+/** The same, of a stack that is deployed. @throws ClusterError when that is another cluster by now */
 export async function openCluster(
   stack: string,
   env: NodeJS.ProcessEnv,
   settings: Settings,
 ): Promise<{ readonly outputs: ClusterOutputs; readonly kubectl: Kubectl }> {
   const found = await readClusterOutputs(stack, env);
-  return { outputs: found, kubectl: new Kubectl(clusterOf(settings, found.namespace)) };
+  const address = clusterOf(settings, found.namespace);
+  await assertSeenCluster(stack, found, address);
+  return { outputs: found, kubectl: new Kubectl(address) };
 }

@@ -1,14 +1,23 @@
 import { z } from "zod";
 import type { ClusterAddress } from "../../cluster/address.ts";
-import { identify, readServer } from "../../cluster/identity.ts";
+import { type ClusterIdentity, identify, readServer, recordedClusterType } from "../../cluster/identity.ts";
 import { ClusterError, Kubectl } from "../../cluster/kubectl.ts";
 import type { Deployed } from "./deployment.ts";
+
+/** A context leads to another cluster than the one that has the stack. */
+export class OtherCluster extends ClusterError {}
 
 interface DeployedStack {
   readonly resources: readonly Pick<Deployed, "type" | "inputs" | "outputs">[];
 }
 
-const identity = z.object({ clusterId: z.string().optional(), clusterServer: z.string().optional() });
+/** What a stack's outputs say of its cluster. */
+export const recordedOutputs = z.object({
+  clusterId: z.string().optional(),
+  clusterServer: z.string().optional(),
+});
+type RecordedIdentity = z.output<typeof recordedOutputs>;
+
 const provider = z.object({ kubeconfig: z.string().default(""), context: z.string().default("") });
 
 /**
@@ -17,16 +26,16 @@ const provider = z.object({ kubeconfig: z.string().default(""), context: z.strin
  * cluster is no move. A stack that was deployed before this was recorded is taken as it is.
  *
  * @param address the cluster that the config names; without it, only what was deployed with counts, as for a destroy
- * @throws ClusterError when the cluster does not respond, too
+ * @throws OtherCluster
+ * @throws ClusterError when the cluster does not respond
  */
 export async function assertSameCluster(
   stack: string,
   deployed: DeployedStack,
   address?: ClusterAddress,
 ): Promise<void> {
-  const outputs = deployed.resources.find(({ type }) => type === "pulumi:pulumi:Stack")?.outputs;
-  const { clusterId, clusterServer } = identity.safeParse(outputs).data ?? {};
-  if (clusterId === undefined) return;
+  const recorded = recordedIdentity(deployed);
+  if (recorded.clusterId === undefined) return;
   // The CLI refreshes and destroys by the provider in the state, whatever the config names by now.
   const known = deployedAddress(deployed);
   const addresses = [address, known].filter((each) => each !== undefined);
@@ -40,13 +49,43 @@ export async function assertSameCluster(
       if (i > 0 && error instanceof ClusterError) continue;
       throw error;
     }
-    if (here.id === undefined || here.id === clusterId) continue;
-    throw new ClusterError(
-      `The stack ${stack} is deployed in ${named(clusterServer, clusterId)}, but ${leading(each)} to ${named(here.server, here.id)}. ` +
-        `${remedy(each)}. If that cluster is gone for good, have the state forget the stack: ` +
-        `npm run pulumi -- stack rm ${stack} --force --preserve-config`,
-    );
+    compare(stack, recorded, here, each);
   }
+}
+
+/** The same for a command that only looks, and that reaches no cluster but the one that the config names. */
+export async function assertSeenCluster(
+  stack: string,
+  recorded: RecordedIdentity,
+  address: ClusterAddress,
+): Promise<void> {
+  if (recorded.clusterId === undefined) return;
+  compare(stack, recorded, await identify(new Kubectl({ ...address, namespace: "" })), address);
+}
+
+/** @throws OtherCluster */
+function compare(
+  stack: string,
+  { clusterId, clusterServer }: RecordedIdentity,
+  here: ClusterIdentity,
+  address: ClusterAddress,
+): void {
+  if (clusterId === undefined || here.id === undefined || here.id === clusterId) return;
+  throw new OtherCluster(
+    `The stack ${stack} is deployed in ${named(clusterServer, clusterId)}, but ${leading(address)} to ${named(here.server, here.id)}. ` +
+      `${remedy(address)}. If that cluster is gone for good, have the state forget the stack: ` +
+      `npm run pulumi -- stack rm ${stack} --force --preserve-config`,
+  );
+}
+
+/** Which cluster has a stack: by its outputs, and until its first update has ended by what that recorded first. */
+function recordedIdentity({ resources }: DeployedStack): RecordedIdentity {
+  for (const type of ["pulumi:pulumi:Stack", recordedClusterType]) {
+    const outputs = resources.find((each) => each.type === type)?.outputs;
+    const { data } = recordedOutputs.safeParse(outputs);
+    if (data?.clusterId !== undefined) return data;
+  }
+  return {};
 }
 
 /** What a stack was last deployed with; undefined where it is not on Kubernetes. */

@@ -1,11 +1,23 @@
 import * as pulumi from "@pulumi/pulumi";
 import { clusterNamespace } from "../../../engine/names.ts";
 import type { GivenConfig } from "../../config/keys.ts";
+import { recordedClusterType } from "../../../cluster/identity.ts";
 import { demandOf } from "../../planning/cluster/demand.ts";
 import { clusterIdentity } from "../../planning/cluster/identity.ts";
 import { refuseUnfit } from "../../planning/cluster/preflight.ts";
 import { planPodModels } from "../../planning/cluster/pod-models.ts";
 import { declareStack } from "./stack.ts";
+
+/**
+ * The identity of the cluster, in the state before anything changes there: the outputs of a stack are recorded only when
+ * its update ends, and a first one may fail before that.
+ */
+class RecordedCluster extends pulumi.ComponentResource {
+  constructor(name: string, identity: Awaited<ReturnType<typeof clusterIdentity>>) {
+    super(recordedClusterType, name);
+    this.registerOutputs(identity);
+  }
+}
 
 /** Checks the cluster, says what the pods will pull, then declares the stack, and returns its outputs. */
 export async function deployStack(config: GivenConfig, projectRoot: string) {
@@ -17,5 +29,6 @@ export async function deployStack(config: GivenConfig, projectRoot: string) {
     await planPodModels(config, namespace, demand.replicas);
   }
   const identity = await clusterIdentity(config);
+  new RecordedCluster("cluster-identity", identity);
   return { ...declareStack(config, projectRoot, identity.clusterId), ...identity };
 }

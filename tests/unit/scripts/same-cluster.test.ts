@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { assertSameCluster, describePlace } from "../../../scripts/stack/same-cluster.ts";
+import { openCluster } from "../../../scripts/stack/cluster-outputs.ts";
 import { openStack } from "../../../scripts/update/recovery.ts";
 import { FakeDocker } from "../../../test-support/fake-docker.ts";
 
@@ -15,10 +16,11 @@ const other = "22222222-aaaa-4bbb-8ccc-000000000000";
 const address = (context: string) => ({ kubeconfig: "", context, namespace: "" });
 
 /** What the state of a stack says that was deployed by this context. */
-function deployed(outputs: Record<string, unknown>, context = "") {
+function deployed(outputs: Record<string, unknown>, context = "", recordedFirst = {}) {
   const provided = context === "" ? {} : { context };
   return {
     resources: [
+      { type: "ollama-stack:kubernetes:Cluster", inputs: {}, outputs: recordedFirst },
       { type: "pulumi:pulumi:Stack", inputs: {}, outputs },
       { type: "pulumi:providers:kubernetes", inputs: { ...provided, version: "4.25.0" }, outputs: {} },
       { type: "kubernetes:core/v1:Namespace", inputs: { metadata: { name: "llm" } }, outputs: {} },
@@ -55,6 +57,32 @@ describe("a stack on Kubernetes", () => {
         "Switch to the cluster that has the stack with: kubectl config use-context NAME. " +
         "If that cluster is gone for good, have the state forget the stack: npm run pulumi -- stack rm lab --force --preserve-config",
     );
+  });
+
+  it("is refused there, too, while its first update has not come to an end", async () => {
+    reach({ "": other });
+    await expect(assertSameCluster("lab", deployed({}, "", recorded), address(""))).rejects.toThrow(
+      "The stack lab is deployed in the cluster at https://old.example.org:6443 (11111111)",
+    );
+  });
+
+  it("is shown by no command there", async () => {
+    const outputs = {
+      ...recorded,
+      engine: "kubernetes",
+      namespace: "llm",
+      gatewayUrl: "http://gateway.llm.svc:8000",
+      keysRequired: true,
+      installedModels: [],
+    };
+    cli.tell({ "stack output --json --stack lab": JSON.stringify(outputs) });
+    const settings = () => "";
+    reach({ "": other });
+    await expect(openCluster("lab", process.env, settings)).rejects.toThrow(
+      "The stack lab is deployed in the cluster at https://old.example.org:6443 (11111111), but the current context leads",
+    );
+    reach({ "": uid });
+    expect((await openCluster("lab", process.env, settings)).kubectl.address.namespace).toBe("llm");
   });
 
   it("is refused where its config names another context", async () => {
