@@ -46,15 +46,26 @@ async function compareDeployed({ urn, inputs }: Deployed, kubectl: Kubectl): Pro
   if (actual === undefined)
     return [{ ...difference, property: "state", expected: "there", actual: "removed" }];
   const isSecret = kind === "Secret";
-  const byHand = `remove what was added with: kubectl edit ${named} ${metadata.name} --namespace ${kubectl.address.namespace}`;
   return compareObject(declaredOf(inputs), actual).map(({ path, expected, actual: have, isAdded }) => ({
     ...difference,
-    ...(isAdded === true ? { repair: { byHand } } : {}),
+    ...(isAdded === true ? { repair: { byHand: removal(path, `${named}/${metadata.name}`, kubectl) } } : {}),
     property: path,
     // The report must not show the content of a Secret.
     expected: isSecret ? "as deployed" : expected,
     actual: isSecret ? "changed" : have,
   }));
+}
+
+/**
+ * What removes an entry that somebody added to a list. It is theirs for the API server: an update, which applies what the
+ * stack declares, is not let at entries that others own.
+ */
+function removal(path: string, object: string, { address: { namespace } }: Kubectl): string {
+  const at = `--namespace ${namespace}`;
+  const [, container, variable] = /\.containers\[([^\]]+)\]\.env\[([^\]]+)\]$/.exec(path) ?? [];
+  return container === undefined || variable === undefined
+    ? `remove what was added with: kubectl edit ${object} ${at}`
+    : `remove the variable with: kubectl set env ${object} --containers=${container} ${variable}- ${at}`;
 }
 
 /** Without what only the provider reads. */

@@ -50,7 +50,8 @@ describe("npm run drift, of a stack on Kubernetes, finds", () => {
         actual: "bar",
         // The API server leaves it to who added it.
         repair: {
-          byHand: "remove what was added with: kubectl edit deployment.apps gateway --namespace llm",
+          byHand:
+            "remove the variable with: kubectl set env deployment.apps/gateway --containers=gateway FOO- --namespace llm",
         },
       },
     ]);
