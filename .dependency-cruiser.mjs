@@ -78,7 +78,7 @@ const project = {
   "scripts/registry": ["host"],
   "scripts/setup": ["engine", "host", "scripts/node", "scripts/stack", "toolchain"],
   "scripts/update": ["cluster", "scripts/registry", "engine", "host", "scripts/stack"],
-  "scripts/connect": ["components/config", "engine", "scripts/stack"],
+  "scripts/connect": ["cluster", "components/config", "engine", "scripts/stack"],
   "scripts/drift": ["cluster", "components/config", "engine", "scripts/connect", "scripts/stack"],
   "scripts/preview": ["components/config", "engine", "scripts/registry", "scripts/stack"],
   "scripts/keys": ["components/config", "gateway/src/auth", "host", "scripts/stack"],
@@ -90,7 +90,7 @@ const project = {
     "scripts/registry",
     "scripts/stack",
   ],
-  "scripts/purge": ["engine", "host", "scripts/stack", "toolchain"],
+  "scripts/purge": ["cluster", "engine", "host", "scripts/stack", "toolchain"],
   "scripts/cli": ["scripts/registry", "host", "scripts/setup", "scripts/stack"],
   "scripts/doctor": [
     "cluster",

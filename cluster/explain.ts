@@ -35,6 +35,11 @@ const explanations: readonly Explanation[] = [
     explain: (_, server = "") => `The cluster does not respond: nothing listens at ${server}. ${other}`,
   },
   {
+    pattern: /listen tcp4? 127\.0\.0\.1:(\d+): bind: address already in use/,
+    explain: (_, port = "") =>
+      `Port ${port} of this machine is in use. End what listens there, perhaps an npm run forward or npm run open that still runs.`,
+  },
+  {
     pattern: /x509: (.*)/,
     explain: (_, why = "") =>
       `The cluster's certificate is not accepted: ${why}. Fetch the kubeconfig again with your cluster's tools.`,

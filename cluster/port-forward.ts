@@ -30,6 +30,8 @@ export function forwardPort(
     "port-forward",
     target,
     `${localPort === undefined ? "" : String(localPort)}:${String(port)}`,
+    // By default it goes on with [::1] alone where something else listens at this one.
+    "--address=127.0.0.1",
   ];
   const child = kubectl.spawn(args);
   let output = "";
@@ -89,7 +91,7 @@ export async function withForward<T>(
 }
 
 /**
- * Keeps a port forwarded until something has happened, over pods that are replaced.
+ * Keeps a port forwarded until something has happened, over pods that are replaced: to a free port unless one is given.
  *
  * @param onReady is called once, when the port is there
  * @throws ClusterError when there is no pod to forward to
@@ -100,17 +102,17 @@ export async function keepForwarded(
     target,
     port,
     localPort,
-  }: { readonly target: string; readonly port: number | string; readonly localPort: number },
+  }: { readonly target: string; readonly port: number | string; readonly localPort?: number },
   until: Promise<unknown>,
-  onReady: () => void,
+  onReady: (localPort: number) => void,
 ): Promise<void> {
   const over = until.then(() => "over" as const);
   let forward = await forwardPort(kubectl, target, port, localPort);
-  onReady();
+  onReady(forward.port);
   for (;;) {
     const first = await Promise.race([over, forward.ended.then(() => "ended" as const)]);
     if (first === "over") break;
-    forward = await forwardPort(kubectl, target, port, localPort);
+    forward = await forwardPort(kubectl, target, port, forward.port);
   }
   await forward.close();
 }

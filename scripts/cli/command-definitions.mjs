@@ -102,7 +102,10 @@ export const commands = /** @satisfies {Record<string, CommandDefinition>} */ (
     purge: {
       summary:
         "Removes what stays after the last destroy: volumes, images, cache, state. Lists it and asks first.",
-      options: { stack: { ...stack, text: "only what this stack has left, on its engine" }, yes },
+      options: {
+        stack: { ...stack, text: "only what this stack has left, on its engine or in its cluster" },
+        yes,
+      },
     },
     pulumi: {
       summary: "Runs Pulumi with this project's tools, state and passphrase.",

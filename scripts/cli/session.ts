@@ -1,7 +1,6 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { copyCiConfig } from "../stack/ci-stack.ts";
-import { SetupError } from "../../host/exec.ts";
 import { say } from "../../host/progress.ts";
 import { requireClusterProvider } from "../setup/cluster-provider.ts";
 import { setup, type ToolSource } from "../setup/setup.ts";
@@ -28,8 +27,6 @@ interface SessionOptions {
   readonly tools?: string;
   readonly world?: string;
   readonly currentEngine?: boolean;
-  /** Whether the command works with stacks on Kubernetes, too. */
-  readonly isForCluster?: boolean;
 }
 
 /** Sets up what is missing. */
@@ -38,14 +35,9 @@ export async function openSession({
   tools,
   world: formerOption,
   currentEngine = false,
-  isForCluster = false,
 }: SessionOptions = {}): Promise<Session> {
   const environment = { ...process.env };
   const named = option ?? process.env["PULUMI_STACK"];
-  if (named !== undefined && isOnCluster(named) && !isForCluster)
-    throw new SetupError(
-      `the stack ${named} is on Kubernetes, and this command works with stacks on Docker only. docs/kubernetes.md says what to use instead.`,
-    );
   const settings = named === undefined ? undefined : copyCiConfig(named);
   if (settings !== undefined) say(settings);
   const source = tools ?? formerOption;

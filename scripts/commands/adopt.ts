@@ -5,14 +5,20 @@ import { openSession } from "../cli/session.ts";
 import { engineName } from "../stack/deployed-engine.ts";
 import { readDeployment } from "../stack/deployment.ts";
 import { settingsFor } from "../stack/settings.ts";
-import { engineOf } from "../stack/stack-file.ts";
+import { engineOf, isOnCluster } from "../stack/stack-file.ts";
 import { adopt, planAdoption } from "../update/adoption.ts";
+import { adoptInCluster } from "../update/cluster-adoption.ts";
 import { ensureStack } from "../update/recovery.ts";
 
 await command("adopt", async ({ options }) => {
   const { stack, stackOption, env } = await openSession(options);
   await ensureStack(stack, env);
-  const { resources } = await readDeployment(stack, env);
+  const deployment = await readDeployment(stack, env);
+  if (isOnCluster(stack)) {
+    await adoptInCluster({ stack, stackOption, env }, deployment);
+    return;
+  }
+  const { resources } = deployment;
   const plan = await planAdoption(stack, resources, settingsFor(stack, []));
   if (plan === undefined) {
     console.log(`Nothing to take over: the state of ${stack} knows what the engine has of it.`);

@@ -6,9 +6,13 @@ import { command } from "../cli/command.ts";
 import { UsageError } from "../cli/command-line.mjs";
 import { openSession } from "../cli/session.ts";
 import { endpointOf, withContextLength } from "../connect/client-endpoint.ts";
-import { launches } from "../connect/client-launches.ts";
-import { KEY_VARIABLE } from "../connect/client-recipes.ts";
+import { type Launcher, launches } from "../connect/client-launches.ts";
+import { type Endpoint, KEY_VARIABLE } from "../connect/client-recipes.ts";
+import { withClusterGateway } from "../connect/cluster-gateway.ts";
+import { openCluster } from "../stack/cluster-outputs.ts";
 import { readOutputs } from "../stack/outputs.ts";
+import { settingsFor } from "../stack/settings.ts";
+import { isOnCluster } from "../stack/stack-file.ts";
 
 await command("client", async ({ options, operands, passed }) => {
   const [name = "", ...more] = operands;
@@ -16,7 +20,18 @@ await command("client", async ({ options, operands, passed }) => {
   if (launch === undefined || more.length > 0)
     throw new UsageError(`npm run client needs one of ${Object.keys(launches).join(", ")}`);
   const { stack, env } = await openSession(options);
-  const endpoint = endpointOf(await readOutputs(stack, env));
+  if (!isOnCluster(stack)) {
+    await start(launch, endpointOf(await readOutputs(stack, env)), passed);
+    return;
+  }
+  const { outputs, kubectl } = await openCluster(stack, env, settingsFor(stack, []));
+  const startAt = (gatewayUrl: string) => start(launch, endpointOf({ ...outputs, gatewayUrl }), passed);
+  if (outputs.publicUrl === undefined) await withClusterGateway(kubectl, startAt);
+  else await startAt(outputs.publicUrl);
+});
+
+/** Runs it to its end. */
+async function start(launch: Launcher, endpoint: Endpoint, passed: readonly string[]): Promise<void> {
   const key = process.env[KEY_VARIABLE];
   if (endpoint.needsKey && key === undefined)
     throw new Error(`The gateway needs a key: set ${KEY_VARIABLE}. npm run keys -- add NAME makes one.`);
@@ -32,4 +47,4 @@ await command("client", async ({ options, operands, passed }) => {
   });
   const [code] = (await once(child, "close")) as [number | null];
   process.exitCode = code ?? 1;
-});
+}

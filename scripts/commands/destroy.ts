@@ -1,8 +1,10 @@
 // npm run destroy: takes the stack down, after a question that names the stack and its engine.
+import { Kubectl } from "../../cluster/kubectl.ts";
 import { isInteractive, confirm } from "../cli/dialogs.ts";
+import { inCluster } from "../purge/cluster-leftovers.ts";
 import { clientVariables, deployedEngine, engineName } from "../stack/deployed-engine.ts";
 import { type Deployment, readDeployment } from "../stack/deployment.ts";
-import { assertSameCluster, describePlace } from "../stack/same-cluster.ts";
+import { assertSameCluster, deployedNamespace, describePlace } from "../stack/same-cluster.ts";
 import { command } from "../cli/command.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
 import { recoverInterrupted } from "../update/recovery.ts";
@@ -12,12 +14,14 @@ import { engineOf } from "../stack/stack-file.ts";
 import { attachedProblem, attachedToLeaving, disconnectAll } from "../update/foreign-containers.ts";
 import { removeVolume, volumeSizes, volumesOf } from "../stack/volumes.ts";
 
+const namespaceType = "kubernetes:core/v1:Namespace";
+
 await command("destroy", async ({ options, passed }) => {
   const { yes, models } = options;
-  const { stack, env } = await openSession({ ...options, isForCluster: true });
+  const { stack, env } = await openSession(options);
   const found = await readDeployment(stack, env);
   if (found.resources.some(({ type }) => type.startsWith("kubernetes:"))) {
-    await destroyInCluster({ stack, env, passed, yes, found });
+    await destroyInCluster({ stack, env, passed, yes, models, found });
     return;
   }
   // As the CLI does, Docker's client goes from here on to the engine where the stack is, whatever the config names by now.
@@ -81,21 +85,36 @@ interface ClusterStack {
   readonly env: NodeJS.ProcessEnv;
   readonly passed: readonly string[];
   readonly yes: boolean | undefined;
+  readonly models: "keep" | "delete" | undefined;
   readonly found: Deployment;
 }
 
-async function destroyInCluster({ stack, env, passed, yes, found }: ClusterStack): Promise<void> {
+async function destroyInCluster({ stack, env, passed, yes, models, found }: ClusterStack): Promise<void> {
   await assertSameCluster(stack, found);
-  const place = await describePlace(found);
+  const address = deployedNamespace(found);
+  const place = await describePlace(address);
+  if (models !== undefined)
+    throw new Error(
+      `--models is for stacks on Docker. In a cluster, retainModels decides what becomes of volumes, and npm run purge -- --stack ${stack} removes those that stay`,
+    );
+  // It was declared so where it has volumes to keep.
+  const isKept = found.resources.some(({ type, retain }) => type === namespaceType && retain);
   if (yes !== true) {
+    const how = `npm run destroy -- --stack ${stack} --yes`;
     if (!isInteractive())
-      throw new Error(
-        `the stack ${stack} in ${place} is not destroyed without a yes; say it with: npm run destroy -- --stack ${stack} --yes`,
-      );
-    if (!(await confirm(`Destroy the stack ${stack} in ${place}, with all that is in this namespace?`)))
-      return;
+      throw new Error(`the stack ${stack} in ${place} is not destroyed without a yes; say it with: ${how}`);
+    const rest = isKept
+      ? "? This namespace stays, with its volumes."
+      : ", with all that is in this namespace?";
+    if (!(await confirm(`Destroy the stack ${stack} in ${place}${rest}`))) return;
   }
   console.error(`Destroying the stack ${stack} in ${place}.`);
   await recoverInterrupted(stack, env, found);
   await lockedUpdate(["destroy", "--yes", "--skip-preview", ...passed], stack, env);
+  if (!isKept || address === undefined) return;
+  const { leftovers, staying } = await inCluster(stack, new Kubectl(address), true);
+  if (staying !== undefined) console.log(staying);
+  const list = leftovers.map(({ kind, name, size }) => `${kind} ${name}${size === "-" ? "" : ` (${size})`}`);
+  if (list.length > 0)
+    console.log(`Kept: ${list.join(", ")}. It goes with: npm run purge -- --stack ${stack}`);
 }

@@ -3,7 +3,7 @@ import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
 
 await command("env", async ({ options }) => {
-  const { added, stack } = await openSession({ ...options, isForCluster: true });
+  const { added, stack } = await openSession(options);
   for (const [name, value] of Object.entries({ ...added, PULUMI_STACK: stack })) {
     console.log(`export ${name}='${value.replaceAll("'", `'\\''`)}'`);
   }

@@ -1,7 +1,7 @@
 // npm run forward: what of a stack is not published, or on another machine, on loopback ports of this one: those that it
 // has there or in its network. Until it is interrupted.
-import { keepForwarded } from "../../cluster/port-forward.ts";
 import { Tunnel } from "../../engine/tunnel/tunnel.ts";
+import { forwardedUrl, forwardGateway, interrupted } from "../connect/cluster-gateway.ts";
 import { forwarded } from "../connect/port-forwards.ts";
 import { command } from "../cli/command.ts";
 import { openCluster } from "../stack/cluster-outputs.ts";
@@ -12,7 +12,7 @@ import { refusedPort } from "../connect/listen-error.ts";
 import { openSession } from "../cli/session.ts";
 
 await command("forward", async ({ options }) => {
-  const { stack, env } = await openSession({ ...options, isForCluster: true });
+  const { stack, env } = await openSession(options);
   if (isOnCluster(stack)) {
     await forwardFromCluster(stack, env);
     return;
@@ -39,15 +39,7 @@ await command("forward", async ({ options }) => {
 /** The gateway, at the port that it has in the cluster; at its next pod when one is replaced. */
 async function forwardFromCluster(stack: string, env: NodeJS.ProcessEnv): Promise<void> {
   const { outputs, kubectl } = await openCluster(stack, env, settingsFor(stack, []));
-  const { port } = new URL(outputs.gatewayUrl);
-  const gateway = { target: "service/gateway", port: "http", localPort: Number(port) };
-  await keepForwarded(kubectl, gateway, interrupted(), () => {
-    console.log(`gateway: http://127.0.0.1:${port}\nuntil you press Ctrl-C`);
-  });
-}
-
-function interrupted(): Promise<unknown> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, resolve);
+  await forwardGateway(kubectl, outputs, interrupted(), () => {
+    console.log(`gateway: ${forwardedUrl(outputs)}\nuntil you press Ctrl-C`);
   });
 }

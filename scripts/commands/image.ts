@@ -18,7 +18,7 @@ const root = join(import.meta.dirname, "..", "..");
 await command("image", async ({ options }) => {
   const { push, tag, platform } = options;
   const platforms = platform === undefined ? [] : parsePlatforms(platform);
-  const { stack, world } = await openSession({ ...options, isForCluster: true });
+  const { stack, world } = await openSession(options);
   const setting = settingsFor(stack, []);
   const base = String(setting("gatewayBaseImage"));
   const registry = String(setting("imageRegistry"));

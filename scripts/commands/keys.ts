@@ -41,7 +41,7 @@ await command("keys", async ({ options, operands }) => {
   if (action !== "list" && name === undefined)
     throw new UsageError(`npm run keys -- ${action} needs the name of a key`);
   const grace = graceMs(options.grace);
-  const session = await openSession({ ...options, isForCluster: true });
+  const session = await openSession(options);
   if (name === undefined) await listKeys(session);
   else
     await oneAtATime(session.stack, () =>

@@ -10,7 +10,7 @@ import { settingsFor } from "../stack/settings.ts";
 import { isOnCluster } from "../stack/stack-file.ts";
 
 await command("logs", async ({ options, operands }) => {
-  const { stack, stackOption, env } = await openSession({ ...options, isForCluster: true });
+  const { stack, stackOption, env } = await openSession(options);
   const list = await lister(stack, env);
   const all = await list();
   const isMeant = ({ component }: LogSource) =>

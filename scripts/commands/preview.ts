@@ -13,7 +13,7 @@ import { isOnCluster } from "../stack/stack-file.ts";
 import { rulesFor, settingsFor } from "../stack/settings.ts";
 
 await command("preview", async ({ options, passed }) => {
-  const { stack, env } = await openSession({ ...options, isForCluster: true });
+  const { stack, env } = await openSession(options);
   const settings = settingsFor(stack, passed);
   const refuse = (reason: string): void => {
     console.log(`${heading(stack)}\n\n${describeRefusal([reason])}`);

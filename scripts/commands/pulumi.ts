@@ -4,6 +4,6 @@ import { pulumi } from "../stack/pulumi-cli.ts";
 import { openSession } from "../cli/session.ts";
 
 await command("pulumi", async ({ options, passed }) => {
-  const { stack, env } = await openSession({ ...options, isForCluster: true });
+  const { stack, env } = await openSession(options);
   await pulumi(passed, { env: { ...env, PULUMI_STACK: stack }, output: "show" });
 });

@@ -1,13 +1,36 @@
 // npm run purge: removes what stays after the last destroy. Says what and how large, then asks; `-- --yes` does not.
-// With --stack NAME only what that stack has left, on the engine that its config names.
+// With --stack NAME only what that stack has left, on the engine or in the cluster that its config names.
+import { Kubectl } from "../../cluster/kubectl.ts";
+import { clusterNamespace } from "../../engine/names.ts";
 import { isInteractive, confirm } from "../cli/dialogs.ts";
 import { clientVariables, engineName } from "../stack/deployed-engine.ts";
 import { command } from "../cli/command.ts";
+import { inCluster } from "../purge/cluster-leftovers.ts";
 import { type Leftover, onEngine } from "../purge/engine-leftovers.ts";
 import { deployedStacks, folders } from "../purge/local-leftovers.ts";
-import { engineOf } from "../stack/stack-file.ts";
+import { clusterOf } from "../stack/cluster-outputs.ts";
+import { describePlace } from "../stack/same-cluster.ts";
+import { settingsFor } from "../stack/settings.ts";
+import { engineOf, isOnCluster, stacksOnClusters } from "../stack/stack-file.ts";
 
 await command("purge", async ({ options: { stack, yes } }) => {
+  const isConfirmed = yes === true;
+  if (stack !== undefined && isOnCluster(stack)) await purgeInCluster(stack, isConfirmed);
+  else await purgeOnEngine(stack, isConfirmed);
+});
+
+async function purgeInCluster(stack: string, isConfirmed: boolean): Promise<void> {
+  const settings = settingsFor(stack, []);
+  const namespace = clusterNamespace(stack, String(settings("namespace")));
+  const kubectl = new Kubectl(clusterOf(settings, namespace));
+  const { leftovers, staying } = await inCluster(stack, kubectl);
+  if (staying !== undefined) console.error(staying);
+  const folder = String(settings("modelHostPath"));
+  if (folder !== "") console.error(`The models in ${folder} on the nodes stay: remove them there.`);
+  await removeAll(leftovers, stack, await describePlace(kubectl.address), isConfirmed);
+}
+
+async function purgeOnEngine(stack: string | undefined, isConfirmed: boolean): Promise<void> {
   const address = engineOf(stack);
   if (address.dockerHost !== "") Object.assign(process.env, clientVariables(address, process.env));
   const engine = await onEngine(stack);
@@ -25,22 +48,36 @@ await command("purge", async ({ options: { stack, yes } }) => {
     throw new Error(
       `the stack ${deployed} is still there; take it down first: npm run destroy -- --stack ${deployed}`,
     );
+  if (stack === undefined)
+    for (const each of stacksOnClusters())
+      console.error(
+        `What the stack ${each} left in its cluster is not in the list; see it with: npm run purge -- --stack ${each}`,
+      );
   const leftovers = [...(engine?.leftovers ?? []), ...(stack === undefined ? await folders() : [])];
+  await removeAll(leftovers, stack, engineName(address), isConfirmed);
+}
+
+async function removeAll(
+  leftovers: readonly Leftover[],
+  stack: string | undefined,
+  place: string,
+  isConfirmed: boolean,
+): Promise<void> {
   if (leftovers.length === 0) {
     console.log("Nothing is left to remove.");
     return;
   }
   console.log(table(leftovers));
-  if (yes !== true) {
+  if (!isConfirmed) {
     const option = stack === undefined ? "" : ` --stack ${stack}`;
     if (!isInteractive())
       throw new Error(`nothing is removed without a yes; say it with: npm run purge --${option} --yes`);
     const whose = stack === undefined ? "of every stack" : `of the stack ${stack}`;
-    if (!(await confirm(`Remove all this, ${whose} on ${engineName(address)}?`))) return;
+    if (!(await confirm(`Remove all this, ${whose} on ${place}?`))) return;
   }
   for (const { remove } of leftovers) await remove();
   console.log(`Removed: ${String(leftovers.length)}`);
-});
+}
 
 function table(leftovers: readonly Leftover[]): string {
   const width = (column: "kind" | "size") => Math.max(...leftovers.map((each) => each[column].length));

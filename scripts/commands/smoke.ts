@@ -11,7 +11,7 @@ import { engineOf, isOnCluster } from "../stack/stack-file.ts";
 import { runTests } from "../test-runner/vitest.ts";
 
 await command("smoke", async ({ options, passed }) => {
-  const { stack, env } = await openSession({ ...options, isForCluster: true });
+  const { stack, env } = await openSession(options);
   const run = (variables: NodeJS.ProcessEnv) =>
     runTests(["--project=smoke", ...passed], { ...env, ...variables });
   if (isOnCluster(stack)) {

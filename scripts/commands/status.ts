@@ -30,7 +30,7 @@ const apiKey = process.env["OLLAMA_STACK_API_KEY"];
 type Found = Omit<Status, "stack">;
 
 await command("status", async ({ options }) => {
-  const { stack, env } = await openSession({ ...options, isForCluster: true });
+  const { stack, env } = await openSession(options);
   const settings = settingsFor(stack, []);
   const find = isOnCluster(stack) ? findInCluster : findOnEngine;
   const status: Status = { stack, ...(await find(stack, env, settings)) };

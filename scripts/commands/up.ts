@@ -31,7 +31,7 @@ import { pullImages } from "../update/pull-images.ts";
 import { lockedUpdate } from "../update/locked-update.ts";
 
 await command("up", async ({ options, passed }) => {
-  const { stack, stackOption, env: tools } = await openSession({ ...options, isForCluster: true });
+  const { stack, stackOption, env: tools } = await openSession(options);
   if (isOnCluster(stack)) {
     await upInCluster({ stack, stackOption, env: tools, passed });
     return;

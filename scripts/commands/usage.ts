@@ -13,7 +13,7 @@ await command("usage", async ({ options }) => {
   const month = options.month ?? new Date().toISOString().slice(0, 7);
   if (!/^\d{4}-(0[1-9]|1[0-2])$/.test(month))
     throw new Error(`--month is ${month}, which is not a month; write it as in 2026-11`);
-  const { stack, env } = await openSession({ ...options, isForCluster: true });
+  const { stack, env } = await openSession(options);
   const count = isOnCluster(stack) ? countInCluster : countOnEngine;
   const said = await count(stack, env, ["node", "/app/control.cjs", "usage", month]);
   if (said.length === 0)

@@ -6,7 +6,11 @@ import type { Endpoint } from "./client-recipes.ts";
 const CONTEXT_TIMEOUT_MS = 3000;
 
 /** Where clients of a stack find it. @throws Error when it has no model */
-export function endpointOf({ gatewayUrl, installedModels, keysRequired }: StackOutputs): Endpoint {
+export function endpointOf({
+  gatewayUrl,
+  installedModels,
+  keysRequired,
+}: Pick<StackOutputs, "gatewayUrl" | "installedModels" | "keysRequired">): Endpoint {
   const model = installedModels[0]?.model;
   if (model === undefined)
     throw new Error("The stack has no model. Name one in the config key models, then npm run up.");

@@ -9,8 +9,11 @@ export interface Launch {
   readonly install: string;
 }
 
-/** The clients that `npm run client` starts. @param key the client's key; undefined: none is needed */
-export const launches: Readonly<Record<string, (endpoint: Endpoint, key: string | undefined) => Launch>> = {
+/** @param key the client's key; undefined: none is needed */
+export type Launcher = (endpoint: Endpoint, key: string | undefined) => Launch;
+
+/** The clients that `npm run client` starts. */
+export const launches: Readonly<Record<string, Launcher>> = {
   codex: ({ model, ...endpoint }, key) => ({
     command: "codex",
     args: [...codexSettings(endpoint).flatMap((line) => ["-c", line]), "-m", model],

@@ -112,12 +112,18 @@ function remedy({ kubeconfig, context }: ClusterAddress): string {
 
 const namespaceOf = z.object({ metadata: z.object({ name: z.string() }) });
 
-/** Where a deployed stack is, for a question: "the namespace llm of the cluster at https://10.0.0.1:6443". */
-export async function describePlace(deployed: DeployedStack): Promise<string> {
+/** The namespace of a deployed stack, by what it was last deployed with; undefined where it has none. */
+export function deployedNamespace(deployed: DeployedStack): ClusterAddress | undefined {
   const inputs = deployed.resources.find(({ type }) => type === "kubernetes:core/v1:Namespace")?.inputs;
   const namespace = namespaceOf.safeParse(inputs).data?.metadata.name;
   const address = deployedAddress(deployed);
-  const server = address === undefined ? undefined : await readServer(new Kubectl(address));
+  return namespace === undefined || address === undefined ? undefined : { ...address, namespace };
+}
+
+/** Where a stack is, for a question: "the namespace llm of the cluster at https://10.0.0.1:6443". */
+export async function describePlace(address: ClusterAddress | undefined): Promise<string> {
+  const server =
+    address === undefined ? undefined : await readServer(new Kubectl({ ...address, namespace: "" }));
   const cluster = server === undefined ? "its cluster" : `the cluster at ${server}`;
-  return namespace === undefined ? cluster : `the namespace ${namespace} of ${cluster}`;
+  return address === undefined ? cluster : `the namespace ${address.namespace} of ${cluster}`;
 }

@@ -1,4 +1,12 @@
-import { accessSync, constants, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
@@ -39,6 +47,13 @@ export function settingOf(stack: string, key: string, file = stackFile(stack)): 
 /** Whether a stack's config says that it is on Kubernetes. */
 export function isOnCluster(stack: string): boolean {
   return settingOf(stack, "engine") === "kubernetes";
+}
+
+/** The stacks whose files say so. */
+export function stacksOnClusters(): string[] {
+  return readdirSync(root)
+    .flatMap((file) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1] ?? [])
+    .filter(isOnCluster);
 }
 
 /** The engine that a stack's config names. What is wrong with that file, the program says. */

@@ -1,6 +1,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
+import { namespaceLabels } from "../../../engine/labels.ts";
 import { clusterNamespace } from "../../../engine/names.ts";
 import type { GivenConfig } from "../../config/keys.ts";
 import { clusterImage, imageIn } from "../gateway-image/cluster-image.ts";
@@ -30,7 +31,12 @@ export function declareStack(given: GivenConfig, projectRoot: string, clusterId?
   const place = new ClusterObject(
     "Namespace",
     "namespace",
-    { metadata: { name: namespace, labels: securityLabels(config) } },
+    {
+      metadata: {
+        name: namespace,
+        labels: { ...securityLabels(config), ...namespaceLabels(pulumi.getStack()) },
+      },
+    },
     // Volumes in it go with it.
     { ...options, retainOnDelete: keepsVolumes(config) },
   );

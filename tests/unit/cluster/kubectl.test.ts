@@ -166,7 +166,7 @@ describe("a forwarded port", () => {
     program.tell({ [begin]: lines });
     const url = await withForward(kubectl, "service/gateway", "http", (at) => Promise.resolve(at));
     expect(url).toBe("http://127.0.0.1:41234");
-    expect(program.calls).toEqual([`${begin} port-forward service/gateway :http`]);
+    expect(program.calls).toEqual([`${begin} port-forward service/gateway :http --address=127.0.0.1`]);
   });
 
   it("is there again when its pod was replaced, until it is not needed any more", async () => {
@@ -179,7 +179,18 @@ describe("a forwarded port", () => {
     end(undefined);
     await done;
     expect(ready).toBe(1);
-    expect(new Set(program.calls)).toEqual(new Set([`${begin} port-forward service/gateway 41234:http`]));
+    expect(new Set(program.calls)).toEqual(
+      new Set([`${begin} port-forward service/gateway 41234:http --address=127.0.0.1`]),
+    );
+  });
+
+  it("says so when its port on this machine is in use", async () => {
+    const fails =
+      "Unable to listen on port 8000: Listeners failed to create with the following errors: [unable to create listener: Error listen tcp4 127.0.0.1:8000: bind: address already in use]\nerror: unable to listen on any of the requested ports: [{8000 8000}]";
+    program.tell({ [begin]: { fails } });
+    await expect(forwardPort(kubectl, "service/gateway", 8000, 8000)).rejects.toThrow(
+      "Port 8000 of this machine is in use. End what listens there, perhaps an npm run forward or npm run open that still runs.",
+    );
   });
 
   it("fails with kubectl's reason where there is nothing to forward to", async () => {
@@ -187,6 +198,6 @@ describe("a forwarded port", () => {
     await expect(forwardPort(kubectl, "service/gateway", 8000, 9000)).rejects.toThrow(
       'kubectl port-forward service/gateway failed: Error from server (NotFound): services "gateway" not found',
     );
-    expect(program.calls).toEqual([`${begin} port-forward service/gateway 9000:8000`]);
+    expect(program.calls).toEqual([`${begin} port-forward service/gateway 9000:8000 --address=127.0.0.1`]);
   });
 });

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { assertSameCluster, describePlace } from "../../../scripts/stack/same-cluster.ts";
+import { assertSameCluster, deployedNamespace, describePlace } from "../../../scripts/stack/same-cluster.ts";
 import { openCluster } from "../../../scripts/stack/cluster-outputs.ts";
 import { openStack } from "../../../scripts/update/recovery.ts";
 import { FakeDocker } from "../../../test-support/fake-docker.ts";
@@ -160,7 +160,7 @@ it("a command that opens a stack refreshes nothing in another cluster, even afte
 
 it("npm run destroy names the server and the namespace", async () => {
   reach({ a: uid });
-  expect(await describePlace(deployed(recorded, "a"))).toBe(
+  expect(await describePlace(deployedNamespace(deployed(recorded, "a")))).toBe(
     "the namespace llm of the cluster at https://old.example.org:6443",
   );
 });

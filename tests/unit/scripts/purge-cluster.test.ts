@@ -1,0 +1,98 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { Kubectl } from "../../../cluster/kubectl.ts";
+import { inCluster } from "../../../scripts/purge/cluster-leftovers.ts";
+import { FakeDocker } from "../../../test-support/fake-docker.ts";
+
+const program = new FakeDocker("kubectl");
+afterAll(() => {
+  program.remove();
+});
+const kubectl = new Kubectl({ kubeconfig: "", context: "", namespace: "llm" });
+const begin = "--namespace=llm";
+
+const object = (kind: string, name: string, more = {}) => ({ kind, metadata: { name }, ...more });
+const claim = (name: string, labels: Readonly<Record<string, string>> = { app: "ollama" }) => ({
+  kind: "PersistentVolumeClaim",
+  metadata: { name, labels },
+  status: { phase: "Bound", capacity: { storage: "50Gi" } },
+});
+
+/** Has kubectl find a namespace with labels, and objects in it. */
+function has(labels: Readonly<Record<string, string>>, ...items: readonly object[]): void {
+  program.tell({
+    [`${begin} get namespace llm`]: JSON.stringify({ metadata: { name: "llm", labels } }),
+    [`${begin} get statefulsets,`]: JSON.stringify({ items }),
+    [`${begin} delete`]: "",
+  });
+}
+const marked = { "ollama-stack.stack": "lab" };
+const ofTheCluster = object("ConfigMap", "kube-root-ca.crt");
+
+describe("what a stack has left in a cluster", () => {
+  it("is the claims of its models and its namespace, which are removed in this order", async () => {
+    has(marked, claim("models-ollama-0"), claim("models-ollama-1"), ofTheCluster);
+    const { leftovers, staying } = await inCluster("lab", kubectl);
+    expect(leftovers.map(({ kind, name, size }) => [kind, name, size])).toEqual([
+      ["volume claim", "models-ollama-0", "50Gi"],
+      ["volume claim", "models-ollama-1", "50Gi"],
+      ["namespace", "llm", "-"],
+    ]);
+    expect(staying).toBeUndefined();
+    for (const { remove } of leftovers) await remove();
+    expect(program.calls.slice(-3).map((call) => call.replace(/ --.*$/, ""))).toEqual([
+      `${begin} delete persistentvolumeclaim models-ollama-0`,
+      `${begin} delete persistentvolumeclaim models-ollama-1`,
+      `${begin} delete namespace llm`,
+    ]);
+  });
+
+  it("is not what others have there: that stays, and the namespace with it", async () => {
+    has(marked, claim("models-ollama-0"), claim("usage", {}), claim("models-ollama-1", { app: "other" }));
+    const { leftovers, staying } = await inCluster("lab", kubectl);
+    expect(leftovers.map(({ name }) => name)).toEqual(["models-ollama-0"]);
+    expect(staying).toBe(
+      "The namespace llm stays, for the stack did not make all that is in it: PersistentVolumeClaim usage, PersistentVolumeClaim models-ollama-1. It goes with: kubectl delete namespace llm",
+    );
+  });
+
+  it("is not what is going already", async () => {
+    const metadata = {
+      name: "gateway-1",
+      labels: { app: "gateway" },
+      deletionTimestamp: "2026-11-28T00:00:00Z",
+    };
+    has(
+      marked,
+      { kind: "Pod", metadata },
+      object("Secret", "token", { type: "kubernetes.io/service-account-token" }),
+    );
+    expect((await inCluster("lab", kubectl)).leftovers.map(({ kind }) => kind)).toEqual(["namespace"]);
+  });
+
+  it("is nothing where there is no namespace", async () => {
+    program.tell({
+      [`${begin} get namespace`]: { fails: 'Error from server (NotFound): namespaces "llm" not found' },
+    });
+    expect(await inCluster("lab", kubectl)).toEqual({ leftovers: [], staying: undefined });
+  });
+});
+
+describe("nothing is removed from", () => {
+  it.each([[{}], [{ "ollama-stack.stack": "other" }]])("a namespace that is labelled %j", async (labels) => {
+    has(labels, claim("models-ollama-0"));
+    await expect(inCluster("lab", kubectl)).rejects.toThrow(
+      "the namespace llm has no label ollama-stack.stack=lab, so nothing says that it is the stack's. If it is, remove it with: kubectl delete namespace llm",
+    );
+  });
+
+  it.each([
+    [object("StatefulSet", "ollama")],
+    [object("Deployment", "gateway")],
+    [{ kind: "Pod", metadata: { name: "ollama-0", labels: { app: "ollama" } } }],
+  ])("a stack that is there: %j", async (running) => {
+    has(marked, claim("models-ollama-0"), running);
+    await expect(inCluster("lab", kubectl)).rejects.toThrow(
+      /^the \w+ \S+ is still there; take its stack down first: npm run destroy -- --stack lab$/,
+    );
+  });
+});
