@@ -4,6 +4,7 @@ import {
   copyFileSync,
   cpSync,
   existsSync,
+  globSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -182,10 +183,26 @@ export class Project {
 
   /** Takes down what is left and removes the copy. */
   async dispose(): Promise<void> {
-    await this.tryPulumi("cancel", "--yes");
-    const result = await this.tryPulumi("destroy", "--yes", "--skip-preview");
-    if (result.code === 0) rmSync(this.folder, { recursive: true, force: true });
-    else throw new Error(`destroying ${this.stack} failed:\n${result.output}`);
+    // The CLI takes seconds to find that there is nothing to do.
+    if (this.#isLocked()) await this.tryPulumi("cancel", "--yes");
+    if (this.#isDeployed()) {
+      const result = await this.tryPulumi("destroy", "--yes", "--skip-preview");
+      if (result.code !== 0) throw new Error(`destroying ${this.stack} failed:\n${result.output}`);
+    }
+    this.forget();
+  }
+
+  /** Whether a run left its lock, as one does that was killed. */
+  #isLocked(): boolean {
+    return globSync(join(this.stateFolder, ".pulumi/locks/**/*.json")).length > 0;
+  }
+
+  /** Whether the state has resources, or operations that did not end. */
+  #isDeployed(): boolean {
+    const states = globSync(join(this.stateFolder, ".pulumi/stacks/*/*.json"));
+    return states.some((file) =>
+      /"(resources|pending_operations)":\s*\[\s*\{/.test(readFileSync(file, "utf8")),
+    );
   }
 }
 
