@@ -1,4 +1,5 @@
 import { objectTypes, optionalKinds } from "../../config/cluster-objects.ts";
+import { isGatewayScaled } from "../../config/gateway-count.ts";
 import { gpuTolerations } from "../../config/gpu-tolerations.ts";
 import type { GivenConfig } from "../../config/keys.ts";
 import type { NodeDemand } from "./nodes.ts";
@@ -12,6 +13,8 @@ export interface ClusterDemand extends NodeDemand {
   readonly storageClass: string;
   /** Name of a Secret that has to be there, with the password of the shared state; empty: none. */
   readonly statePasswordSecret: string;
+  /** Whether an autoscaler needs measurements of processor time. */
+  readonly needsCpuMetrics: boolean;
   /** The objects that not every stack has. */
   readonly optional: readonly OptionalObject[];
 }
@@ -51,6 +54,7 @@ export function demandOf(
     namespace,
     storageClass,
     statePasswordSecret: config.statePasswordSecret,
+    needsCpuMetrics: isGatewayScaled(config),
     replicas: autoscaling === "none" ? ollamaReplicas : Math.max(1, ollamaMinReplicas),
     nodeSelector,
     tolerations: [...tolerations, ...gpuTolerations(config)],

@@ -42,11 +42,12 @@ export async function inspectCluster(demand: ClusterDemand): Promise<ClusterFind
   const kubectl = new Kubectl({ kubeconfig, context, namespace: "" });
   const { serverVersion } = versions.parse(JSON.parse(await kubectl.run(["version", "--output=json"])));
   const version = `${serverVersion.major}.${serverVersion.minor.replace(/\D.*$/, "")}`;
-  const [rights, kinds, storage, password, nodes] = await Promise.all([
+  const [rights, kinds, storage, password, metrics, nodes] = await Promise.all([
     missingRights(kubectl, namespace, demand.optional),
     missingKinds(kubectl, demand.optional),
     storageProblem(kubectl, demand.storageClass),
     passwordProblem(kubectl, demand),
+    demand.needsCpuMetrics ? metricsWarning(kubectl) : undefined,
     // Not everybody may see the nodes.
     orUndefined(kubectl.get(nodeList, "nodes")),
   ]);
@@ -60,7 +61,7 @@ export async function inspectCluster(demand: ClusterDemand): Promise<ClusterFind
       ...[storage, password].filter((each) => each !== undefined),
       ...(place?.problems ?? []),
     ],
-    warnings: place?.warnings ?? [],
+    warnings: [...(metrics === undefined ? [] : [metrics]), ...(place?.warnings ?? [])],
   };
 }
 
@@ -145,6 +146,18 @@ async function passwordProblem(
   }
   if (entries.split(" ").includes("password")) return undefined;
   return `statePasswordSecret is ${name}, but the namespace ${namespace} has no Secret of that name with the entry password. Make it with: kubectl create secret generic ${name} --namespace ${namespace} --from-file=password=FILE`;
+}
+
+/** Without it, an autoscaler leaves the gateways at the fewest. */
+async function metricsWarning(kubectl: Kubectl): Promise<string | undefined> {
+  try {
+    await kubectl.run(["get", "--raw=/apis/metrics.k8s.io/v1beta1"]);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ClusterError)) throw error;
+    if (!error.isNotFound) return undefined;
+    return "The cluster has no metrics API, without which gatewayMaxReplicas adds no gateway. Install metrics-server, or set gatewayMaxReplicas to 1.";
+  }
 }
 
 /** What is not to be seen with one's rights is not checked. */

@@ -42,6 +42,8 @@ export interface GatewayPodsArgs {
   readonly port: number;
   /** What several have in common; undefined: there is one. */
   readonly state: StateAccess | undefined;
+  /** A change replaces the pods, which have the password of the stack's own Valkey from their start on. */
+  readonly statePassword?: pulumi.Input<string> | undefined;
   /** SHA-256 of a key that may read the metrics. */
   readonly metricsKeyDigest?: pulumi.Input<string> | undefined;
 }
@@ -78,7 +80,7 @@ export class GatewayPods extends pulumi.ComponentResource {
           ...(isGatewayScaled(config) ? {} : { replicas: config.gatewayReplicas }),
           selector: { matchLabels: app },
           strategy: strategy(config),
-          template: { metadata: { labels: app }, spec: podOf(args) },
+          template: { metadata: podMetadata(args), spec: podOf(args) },
         },
       },
       {
@@ -148,6 +150,11 @@ function strategy({ gatewayUsageVolume }: GivenConfig) {
   return gatewayUsageVolume === ""
     ? { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } }
     : { type: "Recreate" };
+}
+
+function podMetadata({ statePassword }: GatewayPodsArgs) {
+  const annotations = { "ollama-stack/state-password": statePassword };
+  return { labels: app, ...(statePassword === undefined ? {} : { annotations }) };
 }
 
 function podOf(args: GatewayPodsArgs) {

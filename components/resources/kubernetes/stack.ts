@@ -66,12 +66,21 @@ export function declareStack(given: GivenConfig, projectRoot: string, clusterId?
   const state = stateAccess(config, namespace, clusterId);
   const store =
     state === undefined || config.stateAddress !== ""
-      ? []
-      : [new StatePods("state", { config, namespace }, inside)];
+      ? undefined
+      : new StatePods("state", { config, namespace }, inside);
   const gateway = new GatewayPods(
     "gateway",
-    { config, namespace, servers: ollama.address, environment, port, state, metricsKeyDigest },
-    { ...options, dependsOn: [models, ...store] },
+    {
+      config,
+      namespace,
+      servers: ollama.address,
+      environment,
+      port,
+      state,
+      statePassword: store?.passwordVersion,
+      metricsKeyDigest,
+    },
+    { ...options, dependsOn: [models, ...(store === undefined ? [] : [store])] },
   );
   const behind = { ...options, dependsOn: gateway };
   if (config.ingressHostnames.length > 0) new OutsideAccess("outside", { config, namespace, port }, behind);

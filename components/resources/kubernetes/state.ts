@@ -58,11 +58,16 @@ export interface StateArgs {
  * StatefulSet, for one does not replace the pod of a lost node.
  */
 export class StatePods extends pulumi.ComponentResource {
+  /** What tells its password from another. */
+  readonly passwordVersion: pulumi.Output<string>;
+
   constructor(name: string, { config, namespace }: StateArgs, opts: pulumi.ComponentResourceOptions) {
     super("ollama-stack:kubernetes:StatePods", name, {}, opts);
     const parent = { parent: this };
     const metadata = { name: "state", namespace };
-    const settings = valkeySettings(config, newPassword(`${name}-password`, this));
+    const password = newPassword(`${name}-password`, this);
+    const settings = valkeySettings(config, password);
+    this.passwordVersion = versionOf(password);
     const secret = new ClusterObject(
       "Secret",
       `${name}-secret`,
@@ -130,11 +135,13 @@ function valkeySettings(config: GivenConfig, password: pulumi.Output<string>) {
   const text = password.apply((word) => [...lines, `requirepass ${word}`, ""].join("\n"));
   return {
     files: { [settingsFile]: text, [passwordKey]: password },
-    // Tells nobody the password, which is random.
-    version: pulumi.unsecret(
-      text.apply((each) => createHash("sha256").update(each).digest("hex").slice(0, 16)),
-    ),
+    version: versionOf(text),
   };
+}
+
+/** Of a text with the password in it, which it tells nobody: that is random. */
+function versionOf(text: pulumi.Output<string>): pulumi.Output<string> {
+  return pulumi.unsecret(text.apply((each) => createHash("sha256").update(each).digest("hex").slice(0, 16)));
 }
 
 function podOf(config: GivenConfig) {

@@ -57,6 +57,22 @@ const config: Parameters<typeof demandOf>[0] = {
 const demand = demandOf(config, "llm");
 
 describe("a cluster", () => {
+  it("without a metrics API is warned of where it is to scale gateways", async () => {
+    const scaled = { ...demand, needsCpuMetrics: true };
+    const metrics = "get --raw=/apis/metrics.k8s.io/v1beta1";
+    program.tell({ ...fit, [metrics]: { fails: "Error from server (NotFound): the server could not find" } });
+    expect(await inspectCluster(scaled)).toMatchObject({
+      problems: [],
+      warnings: [
+        "The cluster has no metrics API, without which gatewayMaxReplicas adds no gateway. Install metrics-server, or set gatewayMaxReplicas to 1.",
+      ],
+    });
+    program.tell({ ...fit, [metrics]: "{}" });
+    expect((await inspectCluster(scaled)).warnings).toEqual([]);
+    expect(demandOf({ ...config, gatewayMaxReplicas: 4 }, "llm").needsCpuMetrics).toBe(true);
+    expect(demand.needsCpuMetrics).toBe(false);
+  });
+
   it("whose namespace lacks the password of the shared state is refused, and only the names of entries are read", async () => {
     const entries = "get secret valkey --namespace=llm";
     const shared = { ...demand, statePasswordSecret: "valkey" };

@@ -111,6 +111,16 @@ describe("the stack's own Valkey", () => {
     expect(await version({ stateMemoryMiB: "1024" })).not.toBe(await version({}));
   });
 
+  it("has the gateways replaced with its password alone", async () => {
+    const annotations = async (set: object) =>
+      (await render({ ...own, ...set })).spec("gateway-pods").template.metadata.annotations;
+    expect(await annotations({})).toEqual({
+      "ollama-stack/state-password": expect.stringMatching(/^[0-9a-f]{16}$/) as string,
+    });
+    expect(await annotations({ stateMemoryMiB: "1024" })).toEqual(await annotations({}));
+    expect(await annotations({ ...elsewhere })).toBeUndefined();
+  });
+
   it("is reached by gateways only, and reaches nothing", async () => {
     const { find } = await render(own);
     expect(find("state-access")["spec"]).toEqual({
