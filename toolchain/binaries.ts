@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Report } from "../host/progress.ts";
 import { runTool } from "../host/exec.ts";
 import { artefact, artefactPath, keyOfFolder } from "./cache.ts";
+import { type ChangedModule, putChangedModule } from "./changed-module.ts";
 import type { Go } from "./go.ts";
 
 /** The versions that the names of the built things carry. */
@@ -32,6 +33,8 @@ export interface Binary {
   readonly cgo: "none" | "plain" | "ollama";
   /** Build tags; empty for none. */
   readonly tags: string;
+  /** Modules that it is built with in another form. */
+  readonly changes?: readonly ChangedModule[];
   /** What it took on two cores with another build beside it. */
   readonly seconds: number;
 }
@@ -126,7 +129,13 @@ function moduleFolder(p: Binary): string {
 /** The Go version counts by what go.mod asks for: a newer patch release of Go on the machine rebuilds nothing. */
 export function partKey(p: Binary): string {
   const flags = p.cgo === "ollama" ? hostCFlags() : "";
-  return keyOfFolder(moduleFolder(p), [p.package, ...p.variables, flags, ...(p.tags === "" ? [] : [p.tags])]);
+  return keyOfFolder(moduleFolder(p), [
+    p.package,
+    ...p.variables,
+    flags,
+    ...(p.tags === "" ? [] : [p.tags]),
+    ...(p.changes ?? []).map(({ sum }) => sum),
+  ]);
 }
 
 /** The built program, whether it is there yet or not. */
@@ -153,6 +162,10 @@ export async function buildPart(
     const cgo = p.cgo === "ollama" ? await ollamaEnvironment(p, go) : {};
     const tags = p.tags === "" ? [] : ["-tags", p.tags];
     const output = join(partial, p.name);
+    const { changes = [] } = p;
+    const folder = changes.length === 0 ? moduleFolder(p) : join(partial, "sources");
+    if (changes.length > 0) cpSync(moduleFolder(p), folder, { recursive: true });
+    for (const change of changes) await putChangedModule(change, folder, go);
     await runTool(
       go.command,
       // What debuggers want the linker leaves out: not to make it in the first place is 15 % less time.
@@ -162,12 +175,13 @@ export async function buildPart(
       ],
       {
         what: `build ${p.name}`,
-        cwd: moduleFolder(p),
+        cwd: folder,
         env: { ...env, ...cgo },
         report,
         signal,
       },
     );
+    if (changes.length > 0) rmSync(folder, { recursive: true });
   });
 }
 

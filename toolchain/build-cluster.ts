@@ -7,9 +7,9 @@ import { clusterParts, networkPlugins, providerFolder } from "./cluster-binaries
 import { findGo } from "./go.ts";
 import { install, installed } from "./install.ts";
 
-const { provider, ...programs } = clusterParts;
+const { provider, traefik, ...programs } = clusterParts;
 
-/** What a cluster is made of. Pulumi's provider, which takes as long as all of it, is not. */
+/** What a cluster is made of. What deploys stacks in it, and what leads into it, takes as long as all of it. */
 const cluster = [...Object.values(programs), ...networkPlugins];
 
 const missing = (parts: readonly Binary[]) => parts.filter((part) => !existsSync(partBinary(part)));
@@ -19,9 +19,10 @@ export function isClusterBuilt(): boolean {
   return missing(cluster).length === 0;
 }
 
-/** The same for Pulumi's provider. */
-export function isProviderBuilt(): boolean {
-  return ["current", "released"].includes(installed(provider, providerFolder()));
+/** The same for Pulumi's provider and an ingress controller. */
+export function isForStacksBuilt(): boolean {
+  const isInstalled = ["current", "released"].includes(installed(provider, providerFolder()));
+  return isInstalled && missing([traefik]).length === 0;
 }
 
 /** Builds what of a cluster is missing. Only for the holder of the lock for it. */
@@ -29,9 +30,9 @@ export async function buildCluster(): Promise<void> {
   await build(cluster);
 }
 
-/** The same for Pulumi's provider. */
-export async function buildProvider(): Promise<void> {
-  await build([provider]);
+/** Builds Pulumi's provider and an ingress controller, if they are missing. */
+export async function buildForStacks(): Promise<void> {
+  await build([provider, traefik]);
   install(provider, providerFolder());
 }
 

@@ -8,6 +8,7 @@ export const clusterVersions = {
   etcd: "3.7.0",
   containerd: "2.4.2",
   coredns: "1.15.0",
+  traefik: "3.7.13",
   /** Pulumi's provider. Its module has no version of its own; this is the release that follows the commit. */
   provider: "4.25.0",
 } as const;
@@ -61,6 +62,27 @@ export const clusterParts = {
   runc: parts.runc,
   coredns: part("coredns", "coredns", 80),
   pause: part("pause", "pause", 1),
+  traefik: {
+    ...part("traefik", "traefik", 300),
+    package: "github.com/traefik/traefik/v3/cmd/traefik",
+    variables: [`github.com/traefik/traefik/v3/pkg/version.Version=${clusterVersions.traefik}`],
+    changes: [
+      {
+        module: "github.com/go-acme/lego/v5@v5.4.1",
+        sum: "h1:Jt6xAP9xQrJ3SLLGgxejfDDd3pzdrmuLCWe4oTqHHQc=",
+        folder: "lego",
+        without: "providers/dns",
+        files: "no-dns-providers",
+        package: "providers/dns",
+      },
+      {
+        module: "github.com/abbot/go-http-auth@v0.4.1-0.20220112235402-e1cee1c72f2f",
+        sum: "h1:R2ZVGCZzU95oXFJxncosHS9LsX8N4/MYUdGGWOb2cFk=",
+        folder: "http-auth",
+        files: "stale-digests",
+      },
+    ],
+  },
   provider: {
     ...part("pulumi-resource-kubernetes", "plugin-kubernetes", 700),
     variables: [

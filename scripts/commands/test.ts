@@ -71,7 +71,7 @@ await command("test", async ({ options, operands, passed }) => {
 async function inTurn(projects: readonly string[], work: Work, beside = false): Promise<Counts[]> {
   const counts: Counts[] = [];
   for (const project of projects) {
-    if (project === "cluster") await prepareCluster({ provider: false });
+    if (project === "cluster") await prepareCluster({ stacks: false });
     counts.push(await run([project], work, beside ? { label: `${project} | ` } : {}));
   }
   return counts;

@@ -17,9 +17,16 @@ const sources: readonly Source[] = [
   {
     module: "sigs.k8s.io/gateway-api@v1.6.3",
     sum: "h1:lKpJa5bGlraC/QeACvCpsHLdmO6y0iKfzVl6gzaFEYc=",
-    files: ["gateways", "httproutes"].map(
-      (name) => `config/crd/standard/gateway.networking.k8s.io_${name}.yaml`,
-    ),
+    // A stack has gateways and routes; the others are what a controller asks for.
+    files: [
+      "gateways",
+      "httproutes",
+      "gatewayclasses",
+      "grpcroutes",
+      "referencegrants",
+      "backendtlspolicies",
+      "tlsroutes",
+    ].map((name) => `config/crd/standard/gateway.networking.k8s.io_${name}.yaml`),
   },
   {
     module: "github.com/kedacore/keda/v2@v2.21.0",

@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { clusterVersions } from "../../../toolchain/cluster-binaries.ts";
+import { clusterParts, clusterVersions } from "../../../toolchain/cluster-binaries.ts";
 
 // A module that several of the programs need is compiled once for all of them if they need the same version of it, and
 // of all that it is made of. A cold set-up takes a quarter longer without that.
@@ -12,7 +12,7 @@ const folder = join("toolchain", "go");
 const withC = ["ollama", "runc"];
 
 /** What no set-up builds: each has the versions that its authors test it with. */
-const forClusters = ["kubernetes", "etcd", "containerd", "cni", "coredns", "plugin-kubernetes"];
+const forClusters = ["kubernetes", "etcd", "containerd", "cni", "coredns", "plugin-kubernetes", "traefik"];
 
 /**
  * Where versions differ: with another version of moby's or Kubernetes' modules a program does not build; the others are
@@ -59,4 +59,16 @@ test("a cluster of tests is made of the versions that its programs are called by
   expect(required("etcd", "go.etcd.io/etcd/server/v3")).toBe(clusterVersions.etcd);
   expect(required("containerd", "github.com/containerd/containerd/v2")).toBe(clusterVersions.containerd);
   expect(required("coredns", "github.com/coredns/coredns")).toBe(clusterVersions.coredns);
+  expect(required("traefik", "github.com/traefik/traefik/v3")).toBe(clusterVersions.traefik);
+});
+
+test("a module that is built with changes is replaced by the folder with them, which the sources do not have", () => {
+  const { changes } = clusterParts.traefik;
+  expect(changes.length).toBeGreaterThan(0);
+  const text = readFileSync(join(folder, "traefik", "go.mod"), "utf8");
+  for (const { module, folder: changed, files } of changes) {
+    expect(text).toContain(`${module.split("@")[0] ?? ""} => ./${changed}`);
+    expect(existsSync(join(folder, "traefik", changed))).toBe(false);
+    expect(readdirSync(join(folder, "traefik", files))).not.toEqual([]);
+  }
 });

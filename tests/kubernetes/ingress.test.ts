@@ -1,0 +1,127 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Agent, fetch, type Response } from "undici";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ClusterStack, model } from "../../test-support/cluster/cluster-stack.ts";
+import { startTraefik, traefikClass } from "../../test-support/cluster/traefik.ts";
+import { failureOf, firstLines, underLoad } from "../e2e/under-load.ts";
+
+// From outside the cluster, by name and with TLS, through a real controller: as Ingress, then as Gateway.
+
+// Each way in has a name of its own: the controller may know the other one for a moment longer.
+const hosts = { ingress: "ingress.example.test", httproute: "gateway.example.test" } as const;
+let host: string = hosts.ingress;
+const certificate = "gateway-tls";
+
+let stack: ClusterStack | undefined;
+let outside: Agent | undefined;
+const running = (): ClusterStack => {
+  if (stack === undefined) throw new Error("the stack does not run");
+  return stack;
+};
+const kubectl = (...args: string[]) =>
+  running().cluster.kubectl([...args, `--namespace=${running().namespace}`]);
+
+beforeAll(async () => {
+  stack = await ClusterStack.start("k8s-ingress");
+  const { cluster, namespace, project } = stack;
+  const address = await startTraefik(cluster);
+  cluster.kubectl(["create", "namespace", namespace]);
+  const [key, cert] = ["key", "cert"].map((name) => join(cluster.folder, `ingress-${name}.pem`));
+  if (key === undefined || cert === undefined) throw new Error("no files");
+  const request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  const names = Object.values(hosts).map((name) => `DNS:${name}`);
+  const subject = ["-subj", "/CN=ingress", "-addext", `subjectAltName=${names.join(",")}`, "-days", "2"];
+  execFileSync("openssl", [...request, ...subject, "-keyout", key, "-out", cert], { stdio: "pipe" });
+  kubectl("create", "secret", "tls", certificate, `--cert=${cert}`, `--key=${key}`);
+  outside = new Agent({
+    connect: {
+      ca: readFileSync(cert, "utf8"),
+      lookup: (_name, _options, found) => {
+        found(null, [{ address, family: 4 }]);
+      },
+    },
+  });
+  project.configure({ ingressTlsSecret: certificate });
+});
+afterAll(async () => {
+  await outside?.close();
+  await stack?.dispose();
+});
+
+function post(path: string, body: object | string): Promise<Response> {
+  if (outside === undefined) throw new Error("nothing leads into the cluster");
+  return fetch(`https://${host}${path}`, {
+    dispatcher: outside,
+    method: "POST",
+    headers: { authorization: `Bearer ${running().ada.key}`, "content-type": "application/json" },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
+}
+
+const chat = (set: object) =>
+  post("/v1/chat/completions", { model, messages: [{ role: "user", content: "Count to ten." }], ...set });
+
+describe.each([
+  ["an Ingress", { ingressClass: traefikClass, gatewayClass: undefined }, "ingress"],
+  ["a Gateway with a route", { ingressClass: undefined, gatewayClass: traefikClass }, "httproute"],
+] as const)("through %s", (_what, keys, kind) => {
+  beforeAll(async () => {
+    host = hosts[kind];
+    running().project.configure({ ...keys, ingressHostnames: [host] });
+    await running().update();
+  });
+
+  it("responds at its name with TLS, with the other one gone", async () => {
+    await expect.poll(async () => (await chat({ max_tokens: 4 }).catch(() => undefined))?.status).toBe(200);
+    const others = kind === "ingress" ? "gateways,httproutes" : "ingresses";
+    expect(kubectl("get", `${kind}/gateway`, "--output=name")).toContain(kind);
+    expect(kubectl("get", others, "--output=name")).toBe("");
+  });
+
+  it("streams a response as it is generated", async () => {
+    const response = await post("/api/chat", {
+      model,
+      messages: [{ role: "user", content: "Count from 1 to 1000: 1, 2, 3, 4, 5, 6, 7, 8, 9," }],
+      options: { num_predict: 200, temperature: 0 },
+    });
+    // The first line is here before the 24th is generated: as many are less than a buffer of 4 KiB holds.
+    const { lines, begunAt } = await firstLines(response, 24);
+    const { created_at: generated } = JSON.parse(lines[23] ?? "") as { created_at: string };
+    expect(lines.join("\n").length).toBeLessThan(4096);
+    expect(begunAt).toBeLessThan(Date.parse(generated));
+  });
+
+  it("leaves the limit of bodies to the gateway", async () => {
+    const content = "x".repeat(3_000_000);
+    const missing = await post("/v1/chat/completions", {
+      model: "missing",
+      messages: [{ role: "user", content }],
+    });
+    expect([missing.status, await missing.json()]).toEqual([
+      404,
+      expect.objectContaining({ error: expect.objectContaining({ code: "model_not_found" }) as unknown }),
+    ]);
+  });
+
+  it("gets no failure while the gateway's pod is replaced under clients that stream", async () => {
+    const before = running().uids("gateway");
+    const stream = (n: number) => chat({ stream: true, max_tokens: 6, seed: n });
+    const { whole, failures } = await underLoad(8, stream, async () => {
+      kubectl("rollout", "restart", "deployment/gateway");
+      await expect
+        .poll(
+          () =>
+            running()
+              .uids("gateway")
+              .filter((uid) => before.includes(uid)),
+          { timeout: 120_000 },
+        )
+        .toEqual([]);
+    });
+    expect(failures).toEqual([]);
+    expect(whole).toBeGreaterThan(8);
+    expect(await failureOf(() => chat({ stream: true, max_tokens: 4 }))).toBeUndefined();
+  });
+});
