@@ -64,6 +64,8 @@ const keeperState = z.object({
   /** Why it cannot go on by itself. */
   problem: z.string().optional(),
   models: z.array(z.object({ name: z.string(), digest: z.string(), size: z.number() })),
+  /** Which of these are not in the memory of the pod's GPUs, and why; undefined while it is not known. */
+  gpuProblems: z.array(z.string()).optional(),
 });
 export type KeeperState = z.output<typeof keeperState>;
 

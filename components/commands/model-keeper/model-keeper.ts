@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { modelRecord, type ModelRecord } from "../../config/model-record.ts";
 import { type KeeperState, type PodModels, podModelList } from "../../config/pod-models.ts";
+import { placeOf, type PlaceWords } from "../model-install/gpu-memory.ts";
 import { installModel } from "../model-install/install.ts";
 import type { OllamaApi } from "../model-install/ollama-api.ts";
 import { InstallError } from "../model-install/retry.ts";
@@ -15,6 +16,11 @@ interface Files {
   readonly records: string;
   /** How far it is, for whoever looks. */
   readonly state: string;
+}
+
+interface GpuCheck extends PlaceWords {
+  /** How long a model stays loaded that is looked at; undefined: as long as the server says. */
+  readonly keepAlive: string | undefined;
 }
 
 const keptModel = modelRecord.extend({ retain: z.boolean() });
@@ -29,13 +35,18 @@ const retryMs = 15_000;
 export class ModelKeeper {
   readonly #api: OllamaApi;
   readonly #files: Files;
+  readonly #gpus: GpuCheck | undefined;
+  /** By name and digest: why a model is not in GPU memory. */
+  readonly #places = new Map<string, string | undefined>();
   readonly #records: Map<string, KeptModel>;
   #state: KeeperState = { version: "", complete: false, line: "waiting for Ollama", models: [] };
   #hasBeenComplete = false;
 
-  constructor(api: OllamaApi, files: Files) {
+  /** @param gpus how it looks whether models are in GPU memory; undefined: its pod has no GPUs */
+  constructor(api: OllamaApi, files: Files, gpus?: GpuCheck) {
     this.#api = api;
     this.#files = files;
+    this.#gpus = gpus;
     this.#records = readRecords(files.records);
     this.#set({});
   }
@@ -64,7 +75,8 @@ export class ModelKeeper {
 
   /** Makes what is there what the list says. Returns whether it is. */
   async #ensure(version: string, text: string): Promise<boolean> {
-    if (version !== this.#state.version) this.#set({ version, complete: false, problem: undefined });
+    if (version !== this.#state.version)
+      this.#set({ version, complete: false, problem: undefined, gpuProblems: undefined });
     try {
       const wanted = podModelList.parse(JSON.parse(text));
       if (!(await this.#responds())) return false;
@@ -80,6 +92,29 @@ export class ModelKeeper {
     this.#hasBeenComplete = true;
     const models = [...this.#records.values()].map(({ name, digest, size }) => ({ name, digest, size }));
     this.#set({ complete: true, problem: undefined, models });
+    return this.#lookAtGpus(models);
+  }
+
+  /** Once for each model: whether it is in GPU memory. A pod serves all the same. */
+  async #lookAtGpus(models: KeeperState["models"]): Promise<boolean> {
+    if (this.#gpus === undefined) return true;
+    const { keepAlive, ...words } = this.#gpus;
+    try {
+      // One after another: two at once would take the memory from each other.
+      for (const model of models) {
+        if (this.#places.has(keyOf(model))) continue;
+        this.#set({ gpuProblems: undefined });
+        const { problem } = await placeOf(this.#api, model, words, keepAlive);
+        if (problem !== undefined) this.#say(problem);
+        this.#places.set(keyOf(model), problem);
+      }
+    } catch (error) {
+      // Ollama is about to restart.
+      this.#say(error instanceof Error ? error.message : String(error));
+      return false;
+    }
+    const problems = models.map((model) => this.#places.get(keyOf(model)));
+    this.#set({ gpuProblems: problems.filter((each) => each !== undefined) });
     return true;
   }
 
@@ -137,6 +172,8 @@ export class ModelKeeper {
     writeInPlace(this.#files.state, this.#state);
   }
 }
+
+const keyOf = ({ name, digest }: KeeperState["models"][number]) => `${name} ${digest}`;
 
 function sameRecord(left: ModelRecord, right: ModelRecord): boolean {
   return left.digest === right.digest && left.source === right.source && left.changes === right.changes;

@@ -228,6 +228,7 @@ function keeper(config: GivenConfig) {
       STATE_FILE: stateFile,
       KEEPER_PORT: String(keeperPort),
       DRAIN_SECONDS: String(config.drainTimeoutSeconds),
+      ...(config.gpus === "none" ? {} : gpuMemoryCheck(config)),
     }),
     readinessProbe: { httpGet: { path: "/ready", port: keeperPort }, periodSeconds: 2, timeoutSeconds: 3 },
     resources: resources({ memoryMiB: 256, cpus: "" }),
@@ -237,5 +238,14 @@ function keeper(config: GivenConfig) {
       { name: "wanted", mountPath: "/wanted", readOnly: true },
       { name: "state", mountPath: "/state" },
     ],
+  };
+}
+
+/** Ollama falls back to the CPU and says nothing. */
+function gpuMemoryCheck({ ollamaKeepAlive }: GivenConfig) {
+  return {
+    CHECK_GPU_MEMORY: "true",
+    // Else it would be gone before it can be looked at.
+    ...(/[1-9]/.test(ollamaKeepAlive) ? {} : { LOAD_KEEP_ALIVE: "1m" }),
   };
 }

@@ -48,18 +48,32 @@ export function declareStack(given: GivenConfig, projectRoot: string, clusterId?
     READY_TIMEOUT_SECONDS: String(config.readyTimeoutSeconds),
   };
   const ollama = new OllamaPods("ollama", { config, namespace, environment }, inside);
+  const generation = ollama.statefulSet.metadata.apply((metadata) => String(metadata.generation ?? ""));
   const models = new command.local.Command(
     "models",
     {
       create: "node components/commands/await-models.ts",
       environment: { ...environment, MODELS_VERSION: ollama.modelsVersion },
       // Whatever changes the pods, the update waits for them.
-      triggers: [ollama.statefulSet.metadata.apply(({ generation }) => String(generation ?? ""))],
+      triggers: [generation],
       logging: command.types.enums.local.Logging.Stderr,
       addPreviousOutputInEnv: false,
     },
     { dependsOn: ollama },
   );
+  // Beside the gateway: what runs on the CPU serves, only slowly.
+  if (config.gpus !== "none")
+    new command.local.Command(
+      "models-in-gpu-memory",
+      {
+        create: "node components/commands/check-pod-gpu-memory.ts",
+        environment: { ...environment, MODELS_VERSION: ollama.modelsVersion },
+        triggers: [generation],
+        logging: command.types.enums.local.Logging.Stderr,
+        addPreviousOutputInEnv: false,
+      },
+      { dependsOn: models },
+    );
   const port = config.gatewayPort;
   if (port === "auto") throw new Error("the port of the Service is to be known");
   const metricsKeyDigest = readsMetrics(config) ? metricsSecret(namespace, inside) : undefined;

@@ -73,7 +73,7 @@ describe("a model's place in memory", () => {
     const { code, stderr } = await check([{ name: "gone:1b", digest: "d" }]);
     expect(code).toBe(1);
     expect(stderr).toBe(
-      "Model gone:1b cannot be loaded: model 'gone:1b' not found. Look at: docker logs --tail 50 x-ollama\n",
+      "Model gone:1b cannot be loaded: model 'gone:1b' not found. Look at: docker logs x-ollama 2>&1 | tail -50\n",
     );
   });
 

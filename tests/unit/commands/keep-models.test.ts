@@ -43,7 +43,7 @@ const ready = () =>
   );
 const names = () => [...ollama.models.keys()];
 
-async function start(): Promise<void> {
+async function start(environment: Readonly<Record<string, string>> = {}): Promise<void> {
   const port = await freePort();
   keeperUrl = `http://127.0.0.1:${String(port)}`;
   keeper = spawn(process.execPath, ["components/commands/keep-models.ts"], {
@@ -55,6 +55,7 @@ async function start(): Promise<void> {
       STATE_FILE: at("state.json"),
       KEEPER_PORT: String(port),
       DRAIN_SECONDS: "60",
+      ...environment,
     },
     stdio: "ignore",
   });
@@ -140,4 +141,26 @@ it("says why a model cannot be had, and is not ready", async () => {
   await expect.poll(() => state()?.problem).toContain(`but ${"a".repeat(64)} is pinned`);
   expect(state()?.complete).toBe(false);
   expect(await ready()).toBe(503);
+});
+
+it("finds which models are not in the memory of its pod's GPUs, and serves all the same", async () => {
+  ollama.memory.set("tiny:1b", { size: 100, size_vram: 100 });
+  ollama.memory.set("big:70b", { size: 200, size_vram: 50 });
+  want(model("tiny:1b"), model("big:70b"));
+  await start({ CHECK_GPU_MEMORY: "true", LOAD_KEEP_ALIVE: "1m" });
+  await expect
+    .poll(() => state()?.gpuProblems)
+    .toEqual([expect.stringContaining("Model big:70b runs on the CPU in part")]);
+  expect(await ready()).toBe(200);
+  expect([...ollama.loaded.values()]).toEqual(["1m", "1m"]);
+  want(model("tiny:1b"));
+  await expect.poll(() => state()?.gpuProblems).toEqual([]);
+});
+
+it("loads no model where its pod has no GPUs", async () => {
+  want(model("tiny:1b"));
+  await start();
+  await expect.poll(() => state()?.complete).toBe(true);
+  expect(ollama.loaded.size).toBe(0);
+  expect(state()?.gpuProblems).toBeUndefined();
 });

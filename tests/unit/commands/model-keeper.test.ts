@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { connectionsTo } from "../../../components/commands/model-keeper/drain.ts";
+import { gpuReport } from "../../../components/commands/model-keeper/gpu-report.ts";
 import type { Pod, Rollout } from "../../../components/commands/model-keeper/pods.ts";
 import { isFinished, RolloutWatch } from "../../../components/commands/model-keeper/rollout.ts";
 
@@ -139,5 +140,17 @@ describe("the wait for Ollama's pods", () => {
     const waiting = "container models: ImagePullBackOff: Back-off pulling image";
     const state = rollout(pod("ollama-0"), pod("ollama-1", { isUpdated: false, isReady: false, waiting }));
     expect(progressOf(state).failure).toBeUndefined();
+  });
+});
+
+describe("what pods with GPUs say of their memory", () => {
+  it("is waited for until each has looked at its models, and told with the pod", () => {
+    const looked = pod("ollama-0", {
+      state: { ...complete, gpuProblems: ["Model tiny:1b runs on the CPU"] },
+    });
+    expect(gpuReport([looked, pod("ollama-1"), pod("ollama-2", { state: undefined })])).toEqual({
+      unknown: ["ollama-1", "ollama-2"],
+      problems: ["ollama-0: Model tiny:1b runs on the CPU"],
+    });
   });
 });

@@ -135,6 +135,19 @@ describe("a stack on Kubernetes", () => {
     });
   });
 
+  it("looks whether models are in GPU memory where pods have GPUs, and only there", async () => {
+    const checks = ({ all }: Awaited<ReturnType<typeof declare>>) =>
+      all.filter(({ inputs }) => inputs["create"] === "node components/commands/check-pod-gpu-memory.ts");
+    const withGpus = await declare({ gpus: "all", gpusPerPod: "1", ollamaKeepAlive: "0" });
+    expect(checks(withGpus)).toHaveLength(1);
+    const pods = JSON.stringify(withGpus.spec("ollama-pods"));
+    expect(pods).toContain(
+      '{"name":"CHECK_GPU_MEMORY","value":"true"},{"name":"LOAD_KEEP_ALIVE","value":"1m"}',
+    );
+    expect(checks(stack)).toEqual([]);
+    expect(JSON.stringify(stack.spec("ollama-pods"))).not.toContain("CHECK_GPU_MEMORY");
+  });
+
   it("changes a list of models without touching the pods", async () => {
     const first = stack.spec("ollama-pods");
     const list = stack.find("ollama-models")["data"];
