@@ -215,7 +215,8 @@ describe("models that are retained", () => {
     const digests = async () => new Map((await tags()).map(({ name, digest }) => [name, digest]));
     const before = await digests();
     await project.pulumi("destroy", "--yes", "--skip-preview");
-    expect(leftovers(project.stack).volumes).toEqual([`ollama-stack-${project.stack}-ollama-models`]);
+    const volumes = [`ollama-stack-${project.stack}-ollama-models`];
+    expect(leftovers(project.stack)).toEqual({ ...nothingLeft, volumes });
     registry.sent = 0;
     expect(await project.pulumi("preview")).toMatch(
       /Model plain:1: it will be pulled, [\d.]+ [MG]B, unless the volume ollama-stack-tags-ollama-models has it already\n[^]*The models take [\d.]+ [MG]B more; [\d.]+ [GT]B are free where the engine keeps them\n/,
