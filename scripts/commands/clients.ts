@@ -1,10 +1,10 @@
 // npm run clients: prints, for a running stack, the lines that connect the usual clients to it.
 import { command } from "../cli/command.ts";
-import { openSession } from "../cli/session.ts";
+import { openSession, type Session } from "../cli/session.ts";
 import { endpointOf, withContextLength } from "../connect/client-endpoint.ts";
 import { launches } from "../connect/client-launches.ts";
-import { KEY_VARIABLE, recipes } from "../connect/client-recipes.ts";
-import { forwardedUrl } from "../connect/cluster-gateway.ts";
+import { type Endpoint, KEY_VARIABLE, recipes } from "../connect/client-recipes.ts";
+import { forwardedUrl, withClusterGateway } from "../connect/cluster-gateway.ts";
 import { openCluster } from "../stack/cluster-outputs.ts";
 import { readOutputs } from "../stack/outputs.ts";
 import { settingsFor } from "../stack/settings.ts";
@@ -12,14 +12,10 @@ import { isOnCluster } from "../stack/stack-file.ts";
 
 await command("clients", async ({ options }) => {
   const { stack, stackOption, env } = await openSession(options);
-  const outputs = isOnCluster(stack)
-    ? await clusterOutputs(stack, env)
-    : { ...(await readOutputs(stack, env)), isForwarded: false };
-  const endpoint = await withContextLength(endpointOf(outputs), process.env[KEY_VARIABLE]);
-  if (outputs.isForwarded)
-    console.log(
-      `The gateway is in the cluster. While this runs, it is at the address below: npm run forward${stackOption}\n`,
-    );
+  const key = process.env[KEY_VARIABLE];
+  const endpoint = isOnCluster(stack)
+    ? await clusterEndpoint({ stack, stackOption, env }, key)
+    : await withContextLength(endpointOf(await readOutputs(stack, env)), key);
   const sections = recipes.map(
     ({ title, place, lines }) => `# ${title} (${place})\n${lines(endpoint).join("\n")}`,
   );
@@ -32,13 +28,18 @@ await command("clients", async ({ options }) => {
   );
 });
 
-/** With the address that clients outside the cluster use. */
-async function clusterOutputs(stack: string, env: NodeJS.ProcessEnv) {
-  const { outputs } = await openCluster(stack, env, settingsFor(stack, []));
-  const { publicUrl } = outputs;
-  return {
-    ...outputs,
-    gatewayUrl: publicUrl ?? forwardedUrl(outputs),
-    isForwarded: publicUrl === undefined,
-  };
+/** Where clients outside the cluster find the gateway. */
+async function clusterEndpoint(
+  { stack, stackOption, env }: Pick<Session, "stack" | "stackOption" | "env">,
+  key: string | undefined,
+): Promise<Endpoint> {
+  const { outputs, kubectl } = await openCluster(stack, env, settingsFor(stack, []));
+  const lookAt = (gatewayUrl: string) => withContextLength(endpointOf({ ...outputs, gatewayUrl }), key);
+  if (outputs.publicUrl !== undefined) return await lookAt(outputs.publicUrl);
+  const url = forwardedUrl(outputs);
+  console.log(
+    `The gateway is in the cluster. While this runs, it is at the address below: npm run forward${stackOption}\n`,
+  );
+  // Nobody knows what listens at that address now.
+  return { ...(await withClusterGateway(kubectl, lookAt)), url };
 }

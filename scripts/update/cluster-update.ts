@@ -43,17 +43,19 @@ export function refuseFromCluster(
 export async function upInCluster(on: ClusterStack): Promise<void> {
   const { stack, stackOption, env, passed } = on;
   // The program checks the cluster, too, but the state is read from it before: a provider fails in many words.
-  await new Kubectl(clusterOf(settingsFor(stack, passed), "")).run(["version", "--output=json"]);
+  const settings = settingsFor(stack, passed);
+  await new Kubectl(clusterOf(settings, "")).run(["version", "--output=json"]);
   const found = await openStack(stack, env, passed);
   refuseFromDocker(found, on);
   const refresh = found.resources.length > 0 ? ["--refresh"] : [];
   await lockedUpdate(["up", "--yes", "--skip-preview", ...refresh, ...passed], stack, env);
   const output = async (name: string) =>
     (await pulumi(["stack", "output", name, "--stack", stack], { env, output: "read" })).trim();
-  const namespace = await output("namespace");
-  console.log(`
-From here:  kubectl port-forward --namespace ${namespace} service/gateway 8000:${new URL(await output("gatewayUrl")).port}
-Try it:     curl http://127.0.0.1:8000/v1/models -H "authorization: Bearer $OLLAMA_STACK_API_KEY"
-In there:   ${await output("gatewayUrl")}
+  const gatewayUrl = await output("gatewayUrl");
+  const hasConsole = String(settings("console")) === "true";
+  console.log(`${hasConsole ? `\nConsole:    npm run open${stackOption}` : ""}
+From here:  npm run forward${stackOption} (while it runs, the gateway is at the address below)
+Try it:     curl http://127.0.0.1:${new URL(gatewayUrl).port}/v1/models -H "authorization: Bearer $OLLAMA_STACK_API_KEY"
+In there:   ${gatewayUrl}
 Take down:  npm run destroy${stackOption}`);
 }
