@@ -51,6 +51,13 @@ const inClusterWithoutProvider = ["cluster", "objects", "service"].map(
   (name) => `tests/kubernetes/${name}.test.ts`,
 );
 
+// The files have one cluster, in one process, and what is left of it is removed when that has ended.
+const inOneCluster = {
+  ...stacks,
+  isolate: false,
+  globalSetup: "test-support/cluster/remove-cluster.ts",
+};
+
 const leftOut = notApplicable().flatMap(({ files }) => files);
 
 // unit, declarations, gateway, programs and clients are the part that needs no engine.
@@ -135,7 +142,7 @@ export default defineConfig({
           // In a cluster of their own, without Pulumi's provider for it: a part of npm test.
           name: "cluster",
           include: inClusterWithoutProvider,
-          ...stacks,
+          ...inOneCluster,
         },
       },
       {
@@ -144,7 +151,7 @@ export default defineConfig({
           name: "kubernetes",
           include: ["tests/kubernetes/**/*.test.ts"],
           exclude: inClusterWithoutProvider,
-          ...stacks,
+          ...inOneCluster,
           // A cluster's own programs wait for the cores, too.
           expect: { poll: { timeout: 5 * minutes } },
           // There is one cluster at a time.

@@ -14,6 +14,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { runProcess } from "../host/run-process.ts";
 
 /** An image registry on this host, which an engine can push to and pull from; everybody is given a token and needs it. */
 export interface OciRegistry {
@@ -138,4 +139,19 @@ export async function startOciRegistry(): Promise<OciRegistry> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** One with an image in it, which has nothing in it, by its complete name. */
+export async function registryWithImage(): Promise<OciRegistry & { readonly image: string }> {
+  const registry = await startOciRegistry();
+  const image = `${registry.host}/empty:1`;
+  const docker = async (args: readonly string[], input?: string) => {
+    const { code, stderr } = await runProcess("docker", args, { input });
+    if (code !== 0) throw new Error(`docker ${args.join(" ")} failed: ${stderr}`);
+  };
+  // Two blocks of zeros end an archive.
+  await docker(["import", "-", image], "\0".repeat(1024));
+  await docker(["push", image]);
+  await docker(["image", "rm", image]);
+  return { ...registry, image };
 }

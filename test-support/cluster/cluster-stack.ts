@@ -1,17 +1,15 @@
-import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
+import { join } from "node:path";
 import { expect } from "vitest";
+import { Kubectl } from "../../cluster/kubectl.ts";
 import { Project } from "../project.ts";
-import { partBinary } from "../../toolchain/binaries.ts";
-import { clusterParts } from "../../toolchain/cluster-binaries.ts";
-import { Cluster } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
 import { reachPods } from "./network.ts";
+import { clusterWithImages, gatewayImage } from "./shared-cluster.ts";
 import { StreamingClients } from "./streaming-clients.ts";
 
 export const model = "smollm2:135m";
-const ollamaImage = "ollama-stack/ollama:0.17.4";
 // Where the model registry of this machine is, seen from pods.
 const registryAddress = "172.17.0.1";
 
@@ -39,24 +37,24 @@ function isReady({ conditions = [] }: Pod["status"]): boolean {
   return conditions.some(({ type, status }) => type === "Ready" && status === "True");
 }
 
-/** A cluster, and a stack that is about to be deployed in it. */
+/** A stack that is about to be deployed in the cluster of the tests. */
 export class ClusterStack {
   readonly cluster: Cluster;
   readonly project: Project;
   readonly namespace: string;
   /** Metrics show the usage of all keys: it is an admin's. */
   readonly ada = makeKey("ada", " admin");
-  readonly #image: string;
+  readonly #gatewayPort: number;
 
-  private constructor(cluster: Cluster, stack: string, image: string) {
+  private constructor(cluster: Cluster, stack: string, gatewayPort: number) {
     this.cluster = cluster;
+    this.#gatewayPort = gatewayPort;
     this.namespace = `ollama-stack-${stack}`;
-    this.#image = image;
-    this.project = new Project({ stack, ollamaPort: 0, gatewayPort: 8000 });
+    this.project = new Project({ stack, ollamaPort: 0, gatewayPort });
     this.project.configure({
       engine: "kubernetes",
       kubeconfig: cluster.kubeconfig,
-      gatewayImage: image,
+      gatewayImage,
       gatewayApiKeys: [this.ada.line],
       networkName: undefined,
       edgeImage: undefined,
@@ -72,13 +70,8 @@ export class ClusterStack {
   }
 
   /** @param stack its name, unique among the tests */
-  static async start(stack: string): Promise<ClusterStack> {
-    process.env["PATH"] = [dirname(partBinary(clusterParts.kubectl)), process.env["PATH"]].join(delimiter);
-    const image = `ollama-stack/gateway-of-tests:${stack}`;
-    execFileSync(process.execPath, ["scripts/commands/image.ts", "--tag", image], { stdio: "inherit" });
-    const cluster = await Cluster.start();
-    const started = new ClusterStack(cluster, stack, image);
-    cluster.loadImages(image, ollamaImage);
+  static async start(stack: string, gatewayPort = 8000): Promise<ClusterStack> {
+    const started = new ClusterStack(await clusterWithImages(), stack, gatewayPort);
     await started.project.pulumi("stack", "init", stack);
     return started;
   }
@@ -89,27 +82,30 @@ export class ClusterStack {
     const [, roles] = /```yaml\n((?:(?!```)[^])*kind: ClusterRole\n(?:(?!```)[^])*)```/.exec(text) ?? [];
     if (roles === undefined) throw new Error("docs/kubernetes.md has no roles");
     const { cluster, namespace } = this;
-    const account = "--serviceaccount=default:deployer";
+    // Several stacks in one cluster have roles and accounts of their own.
+    const name = `deployer-of-${namespace}`;
+    const account = `--serviceaccount=default:${name}`;
     cluster.kubectl(["create", "namespace", namespace]);
-    cluster.kubectl(["create", "serviceaccount", "deployer", "--namespace=default"]);
-    cluster.kubectl(["apply", "--filename=-"], roles.replaceAll("ollama-stack-cluster", namespace));
-    cluster.kubectl(["create", "clusterrolebinding", "deployer", "--clusterrole=ollama-stack", account]);
-    const inside = ["--role=ollama-stack", account, `--namespace=${namespace}`];
-    cluster.kubectl(["create", "rolebinding", "deployer", ...inside]);
-    const token = cluster.kubectl(["create", "token", "deployer", "--namespace=default"]).trim();
+    cluster.kubectl(["create", "serviceaccount", name, "--namespace=default"]);
+    const own = roles.replaceAll(/^ {2}name: ollama-stack$/gm, `  name: ${name}`);
+    cluster.kubectl(["apply", "--filename=-"], own.replaceAll("ollama-stack-cluster", namespace));
+    cluster.kubectl(["create", "clusterrolebinding", name, `--clusterrole=${name}`, account]);
+    cluster.kubectl(["create", "rolebinding", name, `--role=${name}`, account, `--namespace=${namespace}`]);
+    const token = cluster.kubectl(["create", "token", name, "--namespace=default"]).trim();
     const config = JSON.parse(readFileSync(cluster.kubeconfig, "utf8")) as object;
-    const kubeconfig = join(cluster.folder, "kubeconfig", "deployer");
+    const kubeconfig = join(cluster.folder, "kubeconfig", name);
     const users = [{ name: "admin", user: { token } }];
     writeFileSync(kubeconfig, JSON.stringify({ ...config, users }), { mode: 0o600 });
     this.project.configure({ kubeconfig });
   }
 
-  /** Removes all that there is, a stack that is still deployed included. */
+  /** Removes what is left, without the time that pods take to end: nobody waits for their responses. */
   async dispose(): Promise<void> {
-    // Its objects go with the cluster.
-    await this.cluster.stop();
-    this.project.forget();
-    execFileSync("docker", ["image", "rm", this.#image], { stdio: "ignore" });
+    const { cluster, namespace, project } = this;
+    const kubectl = new Kubectl({ kubeconfig: cluster.kubeconfig, context: "", namespace });
+    await kubectl.run(["delete", "namespace", namespace, "--wait=false", "--ignore-not-found"]);
+    await kubectl.run(["delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false"]);
+    project.forget();
   }
 
   update(): Promise<string> {
@@ -138,7 +134,7 @@ export class ClusterStack {
     const { spec } = this.cluster.get("service", `--namespace=${this.namespace}`, "gateway") as {
       readonly spec: { readonly clusterIP: string };
     };
-    return `http://${spec.clusterIP}:8000`;
+    return `http://${spec.clusterIP}:${String(this.#gatewayPort)}`;
   }
 
   /** The gateways that are ready, each at its pod's own address. */

@@ -39,27 +39,19 @@ export function whyNoCluster(): string | undefined {
  * 198.19.77.1 and 198.19.77.2 are the nodes. There is one at a time. All of it ends with the process that started it.
  */
 export class Cluster {
-  readonly folder = join(tmpdir(), "ollama-stack-cluster");
+  static readonly #folder = join(tmpdir(), "ollama-stack-cluster");
+  readonly folder = Cluster.#folder;
   /** Of an administrator. */
   readonly kubeconfig = join(this.folder, "kubeconfig", "admin");
   readonly nodes = machines.map((machine) => new Node(this.folder, machine));
   readonly #controlPlane = new Map<string, MachineProcess>();
 
-  static start(): Promise<Cluster> {
-    return Cluster.#startWith((cluster) => cluster.#start());
-  }
-
-  /** Starts what takes objects and checks them, and nothing that does what they say: no controllers and no nodes. */
-  static startWithoutNodes(): Promise<Cluster> {
-    return Cluster.#startWith((cluster) => cluster.#startApi());
-  }
-
-  static async #startWith(start: (cluster: Cluster) => Promise<void>): Promise<Cluster> {
+  static async start(): Promise<Cluster> {
     await installPackages(["iproute2", "iptables"]);
     const cluster = new Cluster();
-    await cluster.#removeLeftovers();
+    await Cluster.removeLeftovers();
     try {
-      await start(cluster);
+      await cluster.#start();
     } catch (error) {
       const states = [...cluster.#controlPlane].map(([name, { lastLines }]) => `${name}:\n${lastLines}`);
       const nodes = cluster.nodes.map(({ lastLines }) => lastLines);
@@ -121,7 +113,7 @@ export class Cluster {
     await Promise.all(this.nodes.map((node) => node.cut()));
     for (const part of this.#controlPlane.values()) await part.stop("SIGKILL");
     await this.#gone();
-    await this.#removeLeftovers();
+    await Cluster.removeLeftovers();
   }
 
   async #startApi(): Promise<void> {
@@ -253,11 +245,12 @@ export class Cluster {
     while (namespaces.some((name) => pids(name) !== "") && Date.now() < until) await sleep(50);
   }
 
-  async #removeLeftovers(): Promise<void> {
+  /** Removes all that a cluster had whose process has ended. @throws Error while one runs */
+  static async removeLeftovers(): Promise<void> {
     // First: it fails while another cluster runs.
     await removeNodeGroups(goneWithinMs);
     removeNetwork();
-    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(Cluster.#folder, { recursive: true, force: true });
   }
 }
 

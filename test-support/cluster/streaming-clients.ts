@@ -1,5 +1,6 @@
-import { request } from "node:http";
+import { type ClientRequest, request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "vitest";
 
 /** How one request of a client went. */
 export interface Outcome {
@@ -27,7 +28,9 @@ export class StreamingClients {
   readonly outcomes: Outcome[] = [];
   readonly #options: Options;
   readonly #loops: readonly Promise<void>[];
+  readonly #inFlight = new Set<ClientRequest>();
   #stopping = false;
+  #isAborted = false;
 
   constructor(options: Options) {
     this.#options = options;
@@ -43,9 +46,28 @@ export class StreamingClients {
     return this.outcomes.length - this.failures.length;
   }
 
+  /** Those of requests that began after a time. */
+  failuresSince(time: number): readonly Outcome[] {
+    return this.failures.filter(({ begunAt }) => begunAt > time);
+  }
+
+  /** Resolves when so many more are complete. */
+  async completeMore(count: number): Promise<void> {
+    const { completed } = this;
+    await expect.poll(() => this.completed).toBeGreaterThan(completed + count);
+  }
+
   /** Lets each end what it has begun. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    await Promise.all(this.#loops);
+  }
+
+  /** Ends them with what they have begun, of which nothing is recorded. */
+  async abort(): Promise<void> {
+    this.#stopping = true;
+    this.#isAborted = true;
+    for (const request of this.#inFlight) request.destroy();
     await Promise.all(this.#loops);
   }
 
@@ -53,6 +75,7 @@ export class StreamingClients {
     for (let n = 1; !this.#stopping; n++) {
       const begunAt = Date.now();
       const { kind, detail } = await this.#stream(`${String(client)}.${String(n)}`);
+      if (this.#isAborted) break;
       this.outcomes.push({ kind, detail, begunAt, endedAt: Date.now() });
       if (kind === "failed") await sleep(pauseMs);
     }
@@ -72,6 +95,7 @@ export class StreamingClients {
       const end = (problem = "") => {
         const isComplete = /data: \[DONE\]\s*$/.test(text) && !text.includes('"error"');
         const kind = isComplete ? "complete" : /(^|data: )\{"error"/m.test(text) ? "error" : "failed";
+        this.#inFlight.delete(sent);
         resolve({ kind, detail: isComplete ? "" : `${problem} ${text.slice(-300)}` });
       };
       const sent = request(`${url}/v1/chat/completions`, {
@@ -79,6 +103,7 @@ export class StreamingClients {
         method: "POST",
         headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
       });
+      this.#inFlight.add(sent);
       sent.once("error", (error) => {
         end(error.message);
       });

@@ -1,29 +1,19 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { Cluster } from "../../test-support/cluster/cluster.ts";
+import { existsSync } from "node:fs";
+import { beforeAll, expect, it } from "vitest";
+import type { Cluster } from "../../test-support/cluster/cluster.ts";
 import { dnsAddress } from "../../test-support/cluster/dns.ts";
 import { machines, namespaceOf } from "../../test-support/cluster/network.ts";
+import { machineState } from "../../test-support/cluster/machine-state.ts";
+import {
+  sharedCluster,
+  stateBeforeCluster,
+  stopSharedCluster,
+} from "../../test-support/cluster/shared-cluster.ts";
 
 // What stacks are tested in is a real cluster, and nothing of it stays on the machine.
 
-const kernel = ["vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "vm/panic_on_oom"];
-const settings = () => kernel.map((name) => readFileSync(`/proc/sys/${name}`, "utf8"));
-
-/** What a kubelet, containerd and the network plugins would leave in the folders of this machine. */
-const folders = ["/etc/cni", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers", "/var/log/pods"];
-const state = () => ({
-  settings: settings(),
-  folders: folders.filter((folder) => existsSync(folder)),
-  // A run that was killed may have left its own: what begins removes them.
-  namespaces: existsSync("/run/netns")
-    ? readdirSync("/run/netns").filter((name) => /^cni-|cluster/.test(name))
-    : [],
-  groups: globSync("/sys/fs/cgroup/*/{ollama-stack-cluster,k8s}*"),
-  links: globSync("/sys/class/net/os-cluster*"),
-});
-
-const before = { ...state(), namespaces: [], groups: [], links: [] };
+const settings = () => machineState().settings;
 let cluster: Cluster | undefined;
 const running = (): Cluster => {
   if (cluster === undefined) throw new Error("the cluster does not run");
@@ -31,11 +21,10 @@ const running = (): Cluster => {
 };
 
 beforeAll(async () => {
-  cluster = await Cluster.start();
+  cluster = await sharedCluster();
 });
-afterAll(async () => {
-  await cluster?.stop();
-});
+// A run that was killed may have left its own: what begins removes them.
+const before = () => ({ ...stateBeforeCluster(), namespaces: [], groups: [], links: [] });
 
 interface PodList {
   readonly items: readonly {
@@ -55,7 +44,7 @@ it("has two nodes, and pods on both that reach the API server", () => {
 });
 
 it("changes no setting of the kernel for the machine", () => {
-  expect(settings()).toEqual(before.settings);
+  expect(settings()).toEqual(before().settings);
 });
 
 it("resolves the name of a service from the network of each node, at the service's address", async () => {
@@ -85,8 +74,7 @@ it("reaches the log of a pod through its node", async () => {
 
 it("leaves nothing behind", async () => {
   const folder = running().folder;
-  await running().stop();
-  cluster = undefined;
-  expect(state()).toEqual(before);
+  await stopSharedCluster();
+  expect(machineState()).toEqual(before());
   expect(existsSync(folder)).toBe(false);
 });

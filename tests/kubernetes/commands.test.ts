@@ -1,79 +1,69 @@
-import { execFileSync } from "node:child_process";
-import { createHash, randomBytes } from "node:crypto";
-import { writeFileSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Kubectl } from "../../cluster/kubectl.ts";
 import { withForward } from "../../cluster/port-forward.ts";
-import { Cluster } from "../../test-support/cluster/cluster.ts";
-import { Project } from "../../test-support/project.ts";
-import { partBinary } from "../../toolchain/binaries.ts";
-import { clusterParts } from "../../toolchain/cluster-binaries.ts";
+import { ClusterStack, model } from "../../test-support/cluster/cluster-stack.ts";
+import {
+  interruptAfter,
+  requestingProgram,
+  runCommand,
+  startCommand,
+} from "../../test-support/cluster/commands.ts";
+import { otherCluster, unprivileged } from "../../test-support/cluster/kubeconfigs.ts";
+import { registryWithImage } from "../../test-support/oci-registry.ts";
+import { makeVolumes, removeVolumes, storageClass } from "../../test-support/cluster/volumes.ts";
 
-// The npm commands with a stack in a real cluster of two nodes.
+// The npm commands with a stack in a real cluster of two nodes. Its models are on volumes that outlive it.
 
-const stack = "k8s-commands";
-const namespace = `ollama-stack-${stack}`;
-const image = "ollama-stack/gateway-of-tests:2";
-const model = "smollm2:135m";
-const key = `sk-${randomBytes(24).toString("hex")}`;
-const keyLine = `ada sha256=${createHash("sha256").update(key).digest("hex")} admin`;
-
-process.env["PATH"] = [dirname(partBinary(clusterParts.kubectl)), process.env["PATH"]].join(delimiter);
+const name = "k8s-commands";
+const namespace = `ollama-stack-${name}`;
 const gatewayPort = 18_960;
-const project = new Project({ stack, ollamaPort: 0, gatewayPort });
-let cluster: Cluster | undefined;
+const forwardedUrl = `http://127.0.0.1:${String(gatewayPort)}`;
+
+let started: ClusterStack | undefined;
 let kubectl: Kubectl;
+const stack = (): ClusterStack => {
+  if (started === undefined) throw new Error("the cluster does not run");
+  return started;
+};
 
-/** Runs a command about the stack. */
-const run = (name: string, ...args: string[]) =>
-  project.run(process.execPath, [`scripts/commands/${name}.ts`, "--stack", stack, ...args], {
-    OLLAMA_STACK_API_KEY: key,
-  }).done;
-
-/** The same, and expects it to succeed. */
-async function succeed(name: string, ...args: string[]): Promise<string> {
-  const { code, output } = await run(name, ...args);
-  expect(code, output).toBe(0);
-  return output;
-}
+const start = (command: string, args: readonly string[] = [], environment: NodeJS.ProcessEnv = {}) =>
+  startCommand(stack(), command, args, environment);
+const run = (command: string, ...args: string[]) => start(command, args).done;
+const succeed = (command: string, ...args: string[]) => runCommand(stack(), command, args);
 
 beforeAll(async () => {
-  execFileSync(process.execPath, ["scripts/commands/image.ts", "--tag", image], { stdio: "inherit" });
-  cluster = await Cluster.start();
+  started = await ClusterStack.start(name, gatewayPort);
+  const { cluster, project } = started;
   kubectl = new Kubectl({ kubeconfig: cluster.kubeconfig, context: "", namespace });
-  cluster.loadImages(image, "ollama-stack/ollama:0.17.4");
-  project.configure({
-    engine: "kubernetes",
-    kubeconfig: cluster.kubeconfig,
-    gatewayImage: image,
-    gatewayApiKeys: [keyLine],
-    networkName: undefined,
-    edgeImage: undefined,
-    prometheusImage: undefined,
-    ollamaMemoryMiB: 1024,
-    ollamaHosts: ["registry", "blobs"].map((name) => `${name}:172.17.0.1`),
-    drainTimeoutSeconds: 10,
-  });
-  await succeed("up");
+  makeVolumes(cluster);
+  project.configure({ drainTimeoutSeconds: 10, storageClass, retainModels: true });
 });
-
 afterAll(async () => {
-  if (cluster !== undefined) await project.tryPulumi("destroy", "--yes", "--skip-preview");
-  await project.dispose();
-  await cluster?.stop();
-  execFileSync("docker", ["image", "rm", image], { stdio: "ignore" });
+  await started?.dispose();
+  if (started !== undefined) removeVolumes(started.cluster);
 });
 
-describe("npm run status", () => {
-  it("shows each pod with its node, the queue and the loaded models", async () => {
-    const output = await succeed("status");
-    expect(output).toMatch(/^stack k8s-commands +STATE +HEALTH +RESTARTS +SINCE +NODE$/m);
-    expect(output).toMatch(/^gateway-\S+ +running +ready +0 +\S+ \S+ +n[12]$/m);
-    expect(output).toMatch(/^ollama-0 +running +ready +0 +\S+ \S+ +n[12]$/m);
-    expect(output).toMatch(/^requests: \d+ in flight, 0 waiting$/m);
-    expect(output).toMatch(/^loaded models: /m);
-  });
+it("npm run up refuses another cluster even after a first update that was cut off, and ends that one in its own", async () => {
+  const { project } = stack();
+  const first = start("up");
+  const exists = async () => (await kubectl.run(["get", "namespaces", "--output=name"])).includes(namespace);
+  await expect.poll(exists).toBe(true);
+  process.kill(-first.pid, "SIGKILL");
+  await first.done;
+  expect(JSON.parse(await project.pulumi("stack", "output", "--json"))).toEqual({});
+  const { code, output } = await start("up", [], otherCluster(stack())).done;
+  expect(code, output).toBe(1);
+  expect(output).toContain(`The stack ${name} is deployed in the cluster at https://`);
+  expect(await succeed("up")).toContain(`From here:  npm run forward -- --stack ${name} `);
+});
+
+it("npm run status shows each pod with its node, the queue and the loaded models", async () => {
+  const output = await succeed("status");
+  expect(output).toMatch(/^stack k8s-commands +STATE +HEALTH +RESTARTS +SINCE +NODE$/m);
+  expect(output).toMatch(/^gateway-\S+ +running +ready +0 +\S+ \S+ +n[12]$/m);
+  expect(output).toMatch(/^ollama-0 +running +ready +0 +\S+ \S+ +n[12]$/m);
+  expect(output).toMatch(/^requests: \d+ in flight, 0 waiting$/m);
+  expect(output).toMatch(/^loaded models: /m);
 });
 
 describe("npm run logs", () => {
@@ -99,62 +89,97 @@ describe("npm run keys", () => {
       return response.status;
     });
   const gatewayPod = () => kubectl.run(["get", "pods", "--selector=app=gateway", "--output=name"]);
+  const keyIn = (output: string) => /sk-\S+/.exec(output)?.[0] ?? "";
 
-  it("has the running gateway take a key that is added, and drop one that is revoked", async () => {
+  it("has the running gateway take a key that is added and one that replaces it, and drop both when they are revoked", async () => {
     const pod = await gatewayPod();
-    const [added] = /sk-\S+/.exec(await succeed("keys", "add", "bob")) ?? [""];
+    const added = keyIn(await succeed("keys", "add", "bob"));
     expect(await statusWith(added)).toBe(200);
-    expect(await succeed("keys", "list")).toMatch(/^bob +\S+ +valid/m);
-    await succeed("keys", "revoke", "bob");
-    expect(await statusWith(added)).toBe(401);
+    const rotated = keyIn(await succeed("keys", "rotate", "bob", "--grace", "1h"));
+    expect(rotated).not.toBe(added);
+    // The former one is valid for an hour.
+    expect(await Promise.all([added, rotated].map(statusWith))).toEqual([200, 200]);
+    expect((await succeed("keys", "list")).match(/^bob +\S+ +valid/gm)).toHaveLength(2);
+
+    // Without the model in its registry, an update would be refused.
+    const { project } = stack();
+    const models = project.configured("models");
+    project.configure({ models: pinned() });
+    const output = await succeed("keys", "revoke", "bob");
+    project.configure({ models });
+    expect(output).toContain(`The gateways of ${name} have applied it.`);
+    expect(await Promise.all([added, rotated].map(statusWith))).toEqual([401, 401]);
     expect(await gatewayPod()).toBe(pod);
   });
 
-  it("revokes a key while a model's registry would keep an update from it", async () => {
-    const [added] = /sk-\S+/.exec(await succeed("keys", "add", "eve")) ?? [""];
-    const models = project.configured("models");
-    project.configure({ models: pinned() });
-    const output = await succeed("keys", "revoke", "eve");
-    project.configure({ models });
-    expect(output).toContain(`The gateways of ${stack} have applied it.`);
-    expect(await statusWith(added)).toBe(401);
-  });
-
   it("leaves nothing for the next update to change", async () => {
-    await project.pulumi("preview", "--expect-no-changes");
+    await stack().project.pulumi("preview", "--expect-no-changes");
   });
 });
 
-describe("npm run smoke", () => {
-  it("passes", async () => {
-    expect(await succeed("smoke")).toMatch(/^\d\d passed, 0 failed$/m);
+it("npm run pin writes the digests of both images, and of the models that the pods have", async () => {
+  const { project } = stack();
+  const keys = ["gatewayImage", "ollamaImage", "models"];
+  const before = Object.fromEntries(keys.map((key) => [key, project.configured(key)]));
+  const registry = await registryWithImage();
+  project.configure({ gatewayImage: registry.image, ollamaImage: registry.image });
+  try {
+    await succeed("pin");
+    for (const key of ["gatewayImage", "ollamaImage"])
+      expect(project.configured(key)).toMatch(new RegExp(`^${registry.image}@sha256:[0-9a-f]{64}$`));
+    const outputs = JSON.parse(await project.pulumi("stack", "output", "--json")) as {
+      installedModels: { digest: string }[];
+    };
+    expect(project.configured("models")).toMatchObject(
+      outputs.installedModels.map(({ digest }) => ({ digest })),
+    );
+  } finally {
+    project.configure(before);
+    await registry.close();
+  }
+});
+
+it("npm run smoke passes, and npm run usage has what its requests came to", async () => {
+  expect(await succeed("smoke")).toMatch(/^\d\d passed, 0 failed$/m);
+  expect(await succeed("usage")).toMatch(new RegExp(`^ada +${model} +[1-9]`, "m"));
+});
+
+it("npm run forward brings the gateway to its port on this machine, until it is interrupted", async () => {
+  await interruptAfter(start("forward"), `gateway: ${forwardedUrl}`, async () => {
+    expect((await fetch(`${forwardedUrl}/health`)).status).toBe(200);
+    const { code, output } = await run("open", "--print");
+    expect(code, output).toBe(1);
+    expect(output).toContain(`Port ${String(gatewayPort)} of this machine is in use.`);
+  });
+  await expect(fetch(`${forwardedUrl}/health`)).rejects.toThrow();
+});
+
+it("npm run open has the console at the gateway's port on this machine, until it is interrupted", async () => {
+  const page = `${forwardedUrl}/console/`;
+  await interruptAfter(start("open", ["--print"]), `${page}\nuntil you press Ctrl-C`, async () => {
+    const response = await fetch(page);
+    expect(response.headers.get("content-type")).toContain("text/html");
+    expect(await response.text()).toContain("<script");
   });
 });
 
-describe("npm run forward", () => {
-  it("brings the gateway to its port on this machine, until it is interrupted", async () => {
-    const forward = project.run(process.execPath, ["scripts/commands/forward.ts", "--stack", stack]);
-    await expect.poll(forward.output).toContain(`gateway: http://127.0.0.1:${String(gatewayPort)}`);
-    expect((await fetch(`http://127.0.0.1:${String(gatewayPort)}/health`)).status).toBe(200);
-    process.kill(forward.pid, "SIGINT");
-    expect((await forward.done).code).toBe(0);
-    await expect(fetch(`http://127.0.0.1:${String(gatewayPort)}/health`)).rejects.toThrow();
-  });
+it("npm run clients prints the address that the gateway has here while it is forwarded, and says how", async () => {
+  const output = await succeed("clients");
+  expect(output).toContain(`npm run forward -- --stack ${name}`);
+  expect(output).toContain(`export OPENAI_BASE_URL=${forwardedUrl}/v1`);
 });
 
-describe("npm run usage", () => {
-  it("has what the requests of the tests before came to", async () => {
-    expect(await succeed("usage")).toMatch(new RegExp(`^ada +${model} +[1-9]`, "m"));
-  });
+it("npm run client starts a program that reaches the gateway, with its key", async () => {
+  const { code, output } = await start("client", ["aider"], requestingProgram("aider", stack())).done;
+  expect(code, output).toBe(0);
+  expect(output).toMatch(new RegExp(`^200 .*"${model}"`, "m"));
 });
 
-describe("npm run doctor", () => {
-  it("finds the cluster fit, and its pods ready", async () => {
-    const { output } = await run("doctor");
-    expect(output).toMatch(/^ok +cluster +Kubernetes 1\.\d+, namespace ollama-stack-k8s-commands$/m);
-    expect(output).toMatch(/^ok +cluster +rights, storage class and nodes are as the stack needs them$/m);
-    expect(output).toMatch(/^ok +pod +ollama-0 on n[12]: ready, restarted 0 times$/m);
-  });
+it("npm run doctor finds the cluster fit, and its pods ready", async () => {
+  const { output } = await run("doctor");
+  expect(output).toMatch(/^ok +cluster +Kubernetes 1\.\d+, namespace ollama-stack-k8s-commands$/m);
+  expect(output).toMatch(/^ok +cluster +rights, storage class and nodes are as the stack needs them$/m);
+  expect(output).toMatch(/^ok +pod +ollama-0 on n[12]: ready, restarted 0 times$/m);
 });
 
 describe("npm run drift", () => {
@@ -162,26 +187,38 @@ describe("npm run drift", () => {
     expect(await succeed("drift")).toMatch(/^no drift: the \d+ objects of k8s-commands are as deployed$/m);
   });
 
-  it("finds what kubectl has changed, and npm run up takes back what is the stack's", async () => {
+  it("finds what kubectl has changed: npm run up takes back what is the stack's, and it says what removes the rest", async () => {
     await kubectl.run(["delete", "poddisruptionbudget", "ollama"]);
     await kubectl.run(["set", "env", "deployment/gateway", "FOO=bar"]);
+    await succeed("up");
     const { code, output } = await run("drift");
     expect(code, output).toBe(2);
-    expect(output).toMatch(/^PodDisruptionBudget ollama\n +state +expected there\n +actual +removed$/m);
+    expect(output).not.toContain("PodDisruptionBudget");
     expect(output).toMatch(
       /^Deployment gateway\n +spec\.template\.spec\.containers\[gateway\]\.env\[FOO\] +expected none\n +actual +bar$/m,
     );
-    expect(output).toContain("remove what was added with: kubectl edit deployment.apps gateway");
-    await kubectl.run(["set", "env", "deployment/gateway", "FOO-"]);
-    await succeed("up");
-    await succeed("drift");
+    const [, removal = ""] = /remove the variable with: kubectl (set env .*)$/m.exec(output) ?? [];
+    await kubectl.run(removal.split(" "));
+    await kubectl.run(["rollout", "status", "deployment/gateway", "--timeout=100s"], { timeoutMs: 110_000 });
+    await expect.poll(() => run("drift").then((result) => result.code)).toBe(0);
   });
+});
+
+it("npm run adopt says that an update takes over what is there, and after the loss of a state one does, without a new pod", async () => {
+  expect(await succeed("adopt")).toContain(
+    `npm run up -- --stack ${name} itself takes over what the namespace ${namespace} has of the stack`,
+  );
+  const pods = [...stack().uids("gateway"), ...stack().uids("ollama")];
+  await stack().project.pulumi("stack", "rm", name, "--force", "--preserve-config", "--yes");
+  await succeed("up");
+  expect([...stack().uids("gateway"), ...stack().uids("ollama")]).toEqual(pods);
 });
 
 describe("npm run preview", () => {
   it("says what the next update changes, and what a new pod will pull", async () => {
-    project.configure({ ollamaReplicas: 2 });
+    stack().project.configure({ ollamaReplicas: 2 });
     const output = await succeed("preview");
+    stack().project.configure({ ollamaReplicas: 1 });
     expect(output).toContain("- StatefulSet `ollama`, because of spec.replicas");
     expect(output).toMatch(
       /^- Model smollm2:135m: it will be pulled in ollama-1, 98\.4 MB, digest e93533fa695d$/m,
@@ -189,7 +226,7 @@ describe("npm run preview", () => {
   });
 
   it.each([
-    ["storageClass", "fast", "storageClass is fast, but the cluster has no storage class."],
+    ["storageClass", "fast", `storageClass is fast, but the cluster has only ${storageClass}.`],
     ["nodeSelector", { pool: "gpu" }, "No node has the labels pool=gpu of nodeSelector."],
     [
       "ollamaReplicas",
@@ -197,12 +234,13 @@ describe("npm run preview", () => {
       "ollamaReplicas is 3, and each pod of Ollama needs a node of its own, but only 2 nodes",
     ],
     ["kubeContext", "nope", "kubeContext is nope, but "],
-    ["models", pinned(), `Model ${model}: its digest must be ${"0".repeat(64)}, but `],
-  ])("refuses what the cluster cannot have: %s", async (name, value, reason) => {
-    const before = project.configured(name);
-    project.configure({ [name]: value });
+    ["models", pinned, `Model ${model}: its digest must be ${"0".repeat(64)}, but `],
+  ])("refuses what the cluster cannot have: %s", async (key, value, reason) => {
+    const { project } = stack();
+    const before = project.configured(key);
+    project.configure({ [key]: typeof value === "function" ? value() : value });
     const { code, output } = await run("preview");
-    project.configure({ [name]: before });
+    project.configure({ [key]: before });
     expect(code, output).toBe(1);
     expect(output).toContain("**Refused**: an update would change nothing.");
     expect(output).toContain(`- ${reason}`);
@@ -210,62 +248,75 @@ describe("npm run preview", () => {
 });
 
 describe("a context that leads to another cluster", () => {
-  it("is noticed before anything changes there", async () => {
-    const state = await project.pulumi("stack", "export");
-    const place = cluster?.get("namespace", "kube-system") as { readonly metadata: { readonly uid: string } };
-    const { uid } = place.metadata;
-    expect(state).toContain(uid);
-    const replaced = join(project.folder, "state.json");
-    const restore = async (text: string) => {
-      writeFileSync(replaced, text);
-      await project.pulumi("stack", "import", "--file", replaced);
-    };
-    await restore(state.replaceAll(uid, "0".repeat(36)));
-    const commands = [["up"], ["preview"], ["keys", "list"], ["drift"], ["destroy", "--yes"]] as const;
-    for (const [name, ...args] of commands) {
-      const { code, output } = await run(name, ...args);
-      expect(code, output).toBe(1);
-      expect(output).toMatch(
-        /The stack k8s-commands is deployed in the cluster at https:\S+ \(00000000\), but/,
-      );
+  const commands =
+    "up, preview, keys list, drift, status, logs, forward, smoke, open --print, usage, clients, destroy --yes";
+
+  it.each(commands.split(", "))("is noticed by npm run %s before it does anything there", async (line) => {
+    const [command = "", ...args] = line.split(" ");
+    const { code, output } = await start(command, args, otherCluster(stack())).done;
+    expect(code, output).toBe(1);
+    expect(output).toMatch(
+      /The stack k8s-commands is deployed in the cluster at https:\S+ \([0-9a-f]{8}\), but .* \(00000000\)/,
+    );
+  });
+
+  it("is a problem for npm run doctor", async () => {
+    const { output } = await start("doctor", [], otherCluster(stack())).done;
+    expect(output).toMatch(/^PROBLEM +stack +The stack k8s-commands is deployed in the cluster at/m);
+  });
+});
+
+it("npm run up changes nothing where a right is missing, and says which", async () => {
+  const { cluster, project } = stack();
+  project.configure({ kubeconfig: unprivileged(stack()) });
+  const { code, output } = await run("up");
+  project.configure({ kubeconfig: cluster.kubeconfig });
+  expect(code, output).not.toBe(0);
+  expect(output).toMatch(/The cluster does not let you .*create.* namespaces; /);
+  await succeed("drift");
+});
+
+describe("npm run destroy and npm run purge", () => {
+  const names = (kind: string) => kubectl.run(["get", kind, "--output=name"]);
+
+  it("remove nothing of volumes before both were told to, and nothing that others have in the namespace", async () => {
+    for (const [reason, command, ...args] of [
+      ["the StatefulSet ollama is still there; take its stack down first", "purge", "--yes"],
+      ["--models is for stacks on Docker.", "destroy", "--yes", "--models", "keep"],
+    ] as const) {
+      const early = await run(command, ...args);
+      expect(early.code, early.output).toBe(1);
+      expect(early.output).toContain(reason);
     }
-    await restore(state);
-  });
-});
 
-describe("npm run up", () => {
-  it("changes nothing where a right is missing, and says which", async () => {
-    project.configure({ ollamaReplicas: 1, kubeconfig: unprivileged() });
-    const { code, output } = await run("up");
-    project.configure({ kubeconfig: cluster?.kubeconfig });
-    expect(code, output).not.toBe(0);
-    expect(output).toMatch(/The cluster does not let you .*create.* namespaces; /);
-    await succeed("drift");
-  });
-});
+    const destroyed = await succeed("destroy", "--yes");
+    expect(destroyed).toContain(`Kept: volume claim models-ollama-0 (50Gi), namespace ${namespace}.`);
 
-describe("npm run destroy", () => {
-  it("takes the namespace with all that is in it", async () => {
-    await succeed("destroy", "--yes");
-    expect(await kubectl.run(["get", "namespaces", "--output=name"])).not.toContain(namespace);
+    const unsure = await run("purge");
+    expect(unsure.code, unsure.output).toBe(1);
+    expect(unsure.output).toContain(
+      `volume claim  50Gi  models-ollama-0\nnamespace        -  ${namespace}\n`,
+    );
+    expect(unsure.output).toContain(`npm run purge -- --stack ${name} --yes`);
+    expect(await names("persistentvolumeclaims")).toContain("models-ollama-0");
+
+    await kubectl.run(["create", "configmap", "notes"]);
+    const shared = await succeed("purge", "--yes");
+    expect(shared).toContain(
+      `The namespace ${namespace} stays, for the stack did not make all that is in it:`,
+    );
+    expect(shared).toContain("ConfigMap notes");
+    expect(await names("persistentvolumeclaims")).not.toContain("models-ollama-0");
+
+    await kubectl.run(["delete", "configmap", "notes"]);
+    expect(await succeed("purge", "--yes")).toContain("Removed: 1");
+    expect(await names("namespaces")).not.toContain(namespace);
+    expect(await succeed("purge", "--yes")).toContain("Nothing is left to remove.");
   });
 });
 
 /** The models, with a digest that their registry does not have. */
 function pinned(): unknown {
-  const models = project.configured("models") as object[];
+  const models = stack().project.configured("models") as object[];
   return models.map((each) => ({ ...each, digest: "0".repeat(64) }));
-}
-
-/** A kubeconfig for an account of the cluster without any rights. */
-function unprivileged(): string {
-  if (cluster === undefined) throw new Error("the cluster does not run");
-  const file = join(project.folder, "unprivileged");
-  const config = JSON.parse(cluster.kubectl(["config", "view", "--raw", "--output=json"])) as {
-    users: { user: object }[];
-  };
-  const token = cluster.kubectl(["create", "token", "default", "--namespace=default"]).trim();
-  for (const user of config.users) user.user = { token };
-  writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
-  return file;
 }

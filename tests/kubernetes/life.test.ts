@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ClusterStack, makeKey, model } from "../../test-support/cluster/cluster-stack.ts";
+import type { StreamingClients } from "../../test-support/cluster/streaming-clients.ts";
 
-// The life of a stack in a real cluster of two nodes, deployed with the rights of docs/kubernetes.md and no others.
+// The life of a stack in a real cluster of two nodes, deployed with the rights of docs/kubernetes.md and no others. From
+// the change of its keys on, clients stream without a pause, and none of their requests fails.
 
 const other = "smollm2-again:135m";
 const clients = 20;
@@ -19,6 +21,7 @@ beforeAll(async () => {
   stack.useRightsOfDocument();
 });
 afterAll(async () => {
+  await load?.abort();
   await stack?.dispose();
 });
 
@@ -28,19 +31,29 @@ const nodesOf = (app: string) =>
     .map(({ spec }) => spec.nodeName)
     .toSorted();
 
-/** Updates the stack while clients stream, and returns how many responses they got; none may have failed. */
-async function updateUnderLoad(change: Readonly<Record<string, unknown>>): Promise<void> {
-  const { project } = running();
-  const load = await running().stream(clients, tokens);
-  project.configure(change);
-  const completed = load.completed;
+/** The config of models, all of which are one in their registry. */
+function models(...names: readonly string[]): readonly object[] {
+  const [first] = running().project.configured("models") as readonly object[];
+  return names.map((name) => ({ ...first, name }));
+}
+
+/** What the gateway lists. */
+const listed = async () => (await running().get("/v1/models")).text();
+
+let load: StreamingClients | undefined;
+
+/** Updates the stack while clients stream. None of their requests may have failed until then, nor some more after it. */
+async function updateUnderLoad(
+  change: Readonly<Record<string, unknown>>,
+  furtherRequests = 5,
+): Promise<void> {
+  load ??= await running().stream(clients, tokens);
+  running().project.configure(change);
+  const before = load.completed;
   await running().update();
-  // What comes after it, too.
-  const after = load.completed;
-  await expect.poll(() => load.completed).toBeGreaterThan(after + 5);
-  await load.stop();
+  expect(load.completed).toBeGreaterThan(before);
+  await load.completeMore(furtherRequests);
   expect(load.failures).toEqual([]);
-  expect(after).toBeGreaterThan(completed);
 }
 
 it("comes up, with the model pulled in its pod, and responds to a chat", async () => {
@@ -72,10 +85,12 @@ it("has nothing to change when nothing has changed", async () => {
   await running().project.pulumi("preview", "--refresh", "--expect-no-changes");
 });
 
-it("grows to a pod on each node, which has the model too, and the gateway uses it without a new pod", async () => {
+it("grows to a pod on each node, which has the model too, whatever somebody scaled by hand, and the gateway uses it without a new pod", async () => {
+  const { cluster, project, namespace } = running();
   const before = running().uids("gateway");
-  running().project.configure({ ollamaReplicas: 2 });
-  await running().update();
+  cluster.kubectl(["scale", "statefulset/ollama", "--replicas=3", `--namespace=${namespace}`]);
+  project.configure({ ollamaReplicas: 2 });
+  await project.pulumi("up", "--yes", "--skip-preview", "--refresh");
   expect(nodesOf("ollama")).toEqual(["n1", "n2"]);
   await expect.poll(() => running().servers()).toHaveLength(2);
   expect(running().uids("gateway")).toEqual(before);
@@ -88,25 +103,12 @@ it("takes changed keys while clients stream, without a new pod, and has them whe
   expect([...running().uids("gateway"), ...running().uids("ollama")]).toEqual(before);
 });
 
-it("pulls a model that is added in every pod, and deletes one that is removed", async () => {
-  const { project } = running();
-  const models = () =>
-    running()
-      .get("/v1/models")
-      .then((response) => response.text());
-  const before = project.configured("models") as readonly object[];
-  project.configure({ models: [...before, { ...before[0], name: other }] });
-  await running().update();
-  await expect.poll(models).toContain(other);
-  project.configure({ models: before });
-  await running().update();
-  await expect.poll(models).not.toContain(other);
-});
-
-it("replaces the gateway while clients stream, and no request fails", async () => {
-  const before = running().uids("gateway");
-  await updateUnderLoad({ gatewayLogLevel: "debug" });
-  expect(running().uids("gateway")).not.toEqual(before);
+it("pulls a model that is added in every pod and replaces the gateway while clients stream, and no request fails", async () => {
+  const [gateways, servers] = [running().uids("gateway"), running().uids("ollama")];
+  await updateUnderLoad({ models: models(model, other), gatewayLogLevel: "debug" });
+  expect(running().uids("gateway")).not.toEqual(gateways);
+  expect(running().uids("ollama")).toEqual(servers);
+  await expect.poll(listed).toContain(other);
 });
 
 it("replaces every pod of Ollama while clients stream, and no request fails", async () => {
@@ -117,16 +119,13 @@ it("replaces every pod of Ollama while clients stream, and no request fails", as
   expect(after.filter((uid) => before.includes(uid))).toEqual([]);
 });
 
-it("takes back what somebody scaled by hand", async () => {
-  const { cluster, project, namespace } = running();
-  cluster.kubectl(["scale", "statefulset/ollama", "--replicas=1", `--namespace=${namespace}`]);
-  await project.pulumi("up", "--yes", "--skip-preview", "--refresh");
-  expect(running().pods("ollama")).toHaveLength(2);
-});
-
-it("shrinks again while clients stream, and no request fails", async () => {
-  await updateUnderLoad({ ollamaReplicas: 1 });
-  await expect.poll(() => running().pods("ollama").length).toBe(1);
+it("shrinks again and deletes a model that is removed while clients stream, and no request fails", async () => {
+  const [kept] = running().uids("ollama");
+  // Each client has one request in the queue at most: those of before are through then.
+  await updateUnderLoad({ ollamaReplicas: 1, models: models(model) }, clients);
+  await load?.abort();
+  await expect.poll(() => running().uids("ollama")).toEqual([kept]);
+  await expect.poll(listed).not.toContain(other);
 });
 
 it("is destroyed with everything that it had", async () => {

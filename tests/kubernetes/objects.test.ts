@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { Cluster } from "../../test-support/cluster/cluster.ts";
+import { beforeAll, expect, it } from "vitest";
+import type { Cluster } from "../../test-support/cluster/cluster.ts";
 import { customResourceDefinitions } from "../../test-support/cluster/custom-resources.ts";
+import { sharedCluster } from "../../test-support/cluster/shared-cluster.ts";
 import { renderStack } from "../../test-support/render-cluster-stack.ts";
 
 // A real API server takes everything that a stack declares, with no field that it does not know, and lets the pods in.
@@ -29,14 +30,11 @@ const check = (items: readonly object[]): string => {
 
 beforeAll(async () => {
   const definitions = customResourceDefinitions();
-  cluster = await Cluster.startWithoutNodes();
+  cluster = await sharedCluster();
   create(await definitions);
   const runtimeClass = { apiVersion: "node.k8s.io/v1", kind: "RuntimeClass", handler: "nvidia" };
   create(JSON.stringify({ ...runtimeClass, metadata: { name: "nvidia" } }));
   running().kubectl(["wait", "crd", "--all", "--for=condition=Established", "--timeout=60s"]);
-});
-afterAll(async () => {
-  await cluster?.stop();
 });
 
 /** The objects of a stack, without Pulumi's own resources. */

@@ -1,25 +1,19 @@
-import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { delimiter, dirname } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { Kubectl } from "../../cluster/kubectl.ts";
 import { withForward } from "../../cluster/port-forward.ts";
 import { Pods } from "../../components/commands/model-keeper/pods.ts";
 import { isFinished } from "../../components/commands/model-keeper/rollout.ts";
-import { Cluster } from "../../test-support/cluster/cluster.ts";
+import type { Cluster } from "../../test-support/cluster/cluster.ts";
+import { clusterWithImages, gatewayImage, ollamaImage } from "../../test-support/cluster/shared-cluster.ts";
 import { renderStack } from "../../test-support/render-cluster-stack.ts";
-import { partBinary } from "../../toolchain/binaries.ts";
-import { clusterParts } from "../../toolchain/cluster-binaries.ts";
 
 // What a stack declares becomes a service on two nodes: its objects, given to the cluster without Pulumi's provider.
 
 const namespace = "service";
-const image = "ollama-stack/gateway-of-tests:service";
-const ollamaImage = "ollama-stack/ollama:0.17.4";
 const model = "smollm2:135m";
 const key = `sk-${randomBytes(24).toString("hex")}`;
 
-process.env["PATH"] = [dirname(partBinary(clusterParts.kubectl)), process.env["PATH"]].join(delimiter);
 let cluster: Cluster | undefined;
 let kubectl: Kubectl;
 
@@ -28,14 +22,11 @@ interface KubernetesObject {
 }
 
 beforeAll(async () => {
-  execFileSync(process.execPath, ["scripts/commands/image.ts", "--tag", image], { stdio: "inherit" });
-  cluster = await Cluster.start();
-  cluster.loadImages(image, ollamaImage);
+  cluster = await clusterWithImages();
   kubectl = new Kubectl({ kubeconfig: cluster.kubeconfig, context: "", namespace });
 });
-afterAll(async () => {
-  await cluster?.stop();
-  execFileSync("docker", ["image", "rm", image], { stdio: "ignore" });
+afterAll(() => {
+  cluster?.kubectl(["delete", "namespace", namespace, "--wait=false", "--ignore-not-found"]);
 });
 
 const chat = (url: string, authorization: string) =>
@@ -48,7 +39,7 @@ const chat = (url: string, authorization: string) =>
 it("pulls the models in a pod on each node, and the gateway finds both", async () => {
   const { all, find } = await renderStack({
     namespace,
-    gatewayImage: image,
+    gatewayImage,
     gatewayApiKeys: [`ada sha256=${createHash("sha256").update(key).digest("hex")} admin`],
     ollamaImage,
     ollamaReplicas: "2",
