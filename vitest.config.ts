@@ -44,7 +44,8 @@ const startsPrograms = [
 const pythonClients = ["tests/e2e/gateway-python*.test.ts"];
 
 const engineMakesNoDifference = [
-  "tests/e2e/{actionlint,alert-rules,attack,bench,edge-limits,edge-retries,gateway-clients,gateway-python*,schema-fuzz}.test.ts",
+  "tests/e2e/{actionlint,alert-rules,attack,bench,console,edge-limits,edge-retries,gateway-clients,gateway-python*}.test.ts",
+  "tests/e2e/{keys-in-parallel,ollama-curl-examples,schema-fuzz}.test.ts",
 ];
 
 const inClusterWithoutProvider = ["cluster", "objects", "service"].map(
