@@ -19,6 +19,7 @@ const gateway = {
   plugins: ["apis", "auth", "errors.ts", "lib", "observability", "usage"],
   "response-store": ["apis", "errors.ts"],
   "shared-state": ["apis", "auth", "backends", "config", "errors.ts", "lib", "response-store", "scheduling"],
+  standby: ["config"],
   generation: ["apis", "app-context.ts", "backends", "errors.ts", "lib", "ollama", "scheduling"],
   openapi: [],
   admin: [

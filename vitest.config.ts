@@ -37,7 +37,7 @@ const startsPrograms = [
   "tests/gateway/generation/slow-reader.test.ts",
   "tests/gateway/plugins/{connection-limits,content-encoding}.test.ts",
   "tests/gateway/scheduling/{drain-controller,simulation}.test.ts",
-  "tests/gateway/shared-state/*.test.ts",
+  "tests/gateway/{shared-state,standby}/*.test.ts",
 ];
 
 // Clients in Python, of a gateway in process.

@@ -25,6 +25,13 @@ const setBy = {
   OBJECTIVE_FIRST_TOKEN_MS: "objectiveFirstTokenSeconds",
   METRICS_KEY_DIGEST: "monitoring",
   WATCHED_CERTIFICATE: "edge",
+  STANDBY_LEASE: "gatewayReplicas",
+  POD_NAME: "the program",
+  POD_UID: "the program",
+  POD_IP: "the program",
+  KUBERNETES_SERVICE_HOST: "the program",
+  KUBERNETES_SERVICE_PORT: "the program",
+  SERVICE_ACCOUNT_FOLDER: "the program",
 } as const satisfies Partial<Record<VariableName, string>>;
 
 /** What the program sets by itself. */

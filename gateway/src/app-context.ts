@@ -6,7 +6,7 @@ import type { DrainController } from "./scheduling/drain-controller.ts";
 import type { ResponseStore } from "./response-store/response-store.ts";
 import type { SharedResponseStore, StoredItem } from "./response-store/stored-conversation.ts";
 import type { Log } from "./observability/log.ts";
-import type { SharedStateStatus } from "./observability/gauges.ts";
+import type { SharedStateStatus, StandbyStatus } from "./observability/gauges.ts";
 import type { Metrics } from "./observability/metrics.ts";
 import type { UsageStore } from "./usage/usage-store.ts";
 
@@ -27,4 +27,6 @@ export interface AppContext {
   readonly usage: UsageStore;
   /** What other gateways share with this one. */
   readonly shared: SharedStateStatus | undefined;
+  /** Whether this gateway is the active one, where others stand by. */
+  readonly standby: StandbyStatus | undefined;
 }

@@ -1,12 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import {
-  LogController,
-  fastify,
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyReply,
-} from "fastify";
+import { LogController, fastify, type FastifyInstance, type FastifyReply } from "fastify";
 import { Activity } from "./admin/activity.ts";
 import { adminRoutes } from "./admin/routes.ts";
 import { Scheduler } from "./scheduling/scheduler.ts";
@@ -33,12 +27,13 @@ import { plainUrl } from "./lib/request-path.ts";
 import { TrustedProxies } from "./lib/network/trusted-proxies.ts";
 import { type KeyObserver, KeyStore } from "./auth/key-store.ts";
 import { UsageLedger } from "./auth/usage-ledger.ts";
-import type { Log } from "./observability/log.ts";
+import { type Log, withoutChildren } from "./observability/log.ts";
 import { Metrics } from "./observability/metrics.ts";
 import { recordRequests } from "./plugins/request-record.ts";
 import { ResponseStore } from "./response-store/response-store.ts";
 import type { StoredItem } from "./response-store/stored-conversation.ts";
 import { sharedState } from "./shared-state/shared-state.ts";
+import { standbyOf } from "./standby/standby.ts";
 import { chatCompletionsRoute } from "./routes/openai/chat-completions.ts";
 import { completionsRoute } from "./routes/openai/completions.ts";
 import { embeddingsRoute } from "./routes/openai/embeddings.ts";
@@ -85,6 +80,9 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
       );
     } else logger.info({ ...event, servers: backends.members.all.length }, "Ollama servers changed");
   };
+  const drainController = new DrainController(scheduler, backends, config.REQUIRED_MODELS);
+  const standby = standbyOf(config, { canServe: () => drainController.canServe, logger });
+  drainController.handOver = standby?.handOver.bind(standby);
   const exporter = spanExporter(config, logger);
   const needsKey = (): boolean => !keys.isEmpty;
   const activity =
@@ -96,6 +94,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
       scheduler,
       backends,
       shared,
+      standby,
       exporter,
       queueLimit: config.QUEUE_LIMIT,
       requiredModels: config.REQUIRED_MODELS,
@@ -111,7 +110,6 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     metrics.countLoad(outcome);
     activity?.loadEnded(outcome);
   };
-  const drainController = new DrainController(scheduler, backends, config.REQUIRED_MODELS);
 
   const proxies = new TrustedProxies(config.TRUSTED_PROXIES);
   const app = fastify({
@@ -174,6 +172,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     sharedResponses: shared?.responses(responses, responseLimits),
     usage,
     shared,
+    standby,
   };
   const connections = new ConnectionLimits(app, config.CONNECTIONS_LIMIT);
   const observers = {
@@ -202,7 +201,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
       connections.limitRequests();
     }),
     plugin("close-while-draining", ["connection-limits"], () => {
-      closeWhileDraining(app, () => drainController.isLeaving);
+      closeWhileDraining(app, () => drainController.isLeaving || standby?.isReplaced === true);
     }),
     plugin("client-address", ["connection-limits"], () => {
       findClientAddress(app, proxies);
@@ -253,7 +252,9 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   const { CONTROL_SOCKET: socket } = config;
   const control = socket === "" ? undefined : listenForControl(socket, { drainController, keys, usage }, log);
   if (shared !== undefined) app.addHook("onReady", () => shared.start());
+  app.addHook("onListen", () => standby?.start());
   app.addHook("preClose", async () => {
+    await standby?.close();
     await scheduler.drain(config.SHUTDOWN_TIMEOUT_MS);
     setTimeout(() => {
       app.server.closeAllConnections();
@@ -275,19 +276,11 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
   return app;
 }
 
-/** Fastify makes a child for each request, which would be a cost for nothing. */
-function withoutChildren(logger: Log["logger"]): FastifyBaseLogger {
-  const only: FastifyBaseLogger = Object.assign(Object.create(logger) as Log["logger"], {
-    child: () => only,
-  });
-  return only;
-}
-
 function noSchemas(): never {
   throw new Error("routes have no schemas of Fastify's kind");
 }
 
-function spanExporter(config: Config, logger: FastifyBaseLogger): SpanExporter | undefined {
+function spanExporter(config: Config, logger: Log["logger"]): SpanExporter | undefined {
   if (config.OTEL_EXPORTER_OTLP_ENDPOINT === "") return undefined;
   return new SpanExporter(collector(config, config.OTEL_BSP_SCHEDULE_DELAY), logger);
 }

@@ -1,6 +1,7 @@
 import type * as z from "zod";
 import { checkTogether } from "../auth/api-keys.ts";
 import { definitions } from "./definitions.ts";
+import { checkStandby } from "./standby-variables.ts";
 import { type Definition, mayHoldSecret, type Variable } from "./env-types.ts";
 
 export type VariableName = keyof typeof definitions;
@@ -48,6 +49,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     throw new ConfigError(
       `API_KEYS and API_KEYS_FILE: ${error instanceof Error ? error.message : String(error)}`,
     );
+  }
+  try {
+    checkStandby(config);
+  } catch (error) {
+    throw new ConfigError(`STANDBY_LEASE: ${error instanceof Error ? error.message : String(error)}`);
   }
   return config;
 }

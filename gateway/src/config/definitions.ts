@@ -2,6 +2,7 @@ import * as z from "zod";
 import { readConsole } from "../console/console-files.ts";
 import { accessVariables } from "./access-variables.ts";
 import { metricsVariables } from "./metrics-variables.ts";
+import { standbyVariables } from "./standby-variables.ts";
 import { stateVariables } from "./state-variables.ts";
 import { parseBackendAddress } from "../ollama/address.ts";
 import {
@@ -145,6 +146,7 @@ export const definitions = {
   ...metricsVariables,
   ...accessVariables,
   ...stateVariables,
+  ...standbyVariables,
   BODY_LIMIT_BYTES: integer(1024, 1024 * MIB, "bytes", {
     default: `${32 * MIB}`,
     description: "Largest request body, images included. A larger one is rejected with 413.",

@@ -14,12 +14,20 @@ export interface SharedStateStatus {
   readonly gateways: number;
 }
 
+/** How it stands with the gateways that stand by for one another. */
+export interface StandbyStatus {
+  readonly isActive: boolean;
+  readonly changes: number;
+}
+
 /** What the gauges look at. */
 export interface GaugeSources {
   readonly scheduler: Scheduler;
   readonly backends: BackendPool;
   /** Undefined: no other gateway shares anything. */
   readonly shared: SharedStateStatus | undefined;
+  /** Undefined: no other gateway stands by. */
+  readonly standby: StandbyStatus | undefined;
   /** Undefined: no spans are exported. */
   readonly exporter: SpanExporter | undefined;
   readonly queueLimit: number;
@@ -30,7 +38,7 @@ export interface GaugeSources {
 /** The metrics of the current state; read when they are scraped, so that they cost a request nothing. */
 export function registerGauges(
   registry: Registry,
-  { scheduler: admission, backends, shared, exporter, queueLimit, requiredModels }: GaugeSources,
+  { scheduler: admission, backends, shared, standby, exporter, queueLimit, requiredModels }: GaugeSources,
 ): void {
   const gauge = (name: string, help: string, value: () => number): void => {
     new Gauge({
@@ -87,6 +95,16 @@ export function registerGauges(
       "gateway_shared_state_failures",
       "How often the shared state went away since the start.",
       () => shared.failures,
+    );
+  }
+  if (standby !== undefined) {
+    gauge("gateway_active", "1 while this gateway is the active one, 0 while it stands by.", () =>
+      Number(standby.isActive),
+    );
+    gauge(
+      "gateway_active_changes",
+      "How often this gateway became the active one, or ceased to be, since the start.",
+      () => standby.changes,
     );
   }
   if (exporter !== undefined) {

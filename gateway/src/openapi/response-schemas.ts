@@ -149,6 +149,10 @@ export const ready = z.object({
     .enum(["up", "away"])
     .optional()
     .describe("Where several gateways share slots and limits: whether they do now."),
+  role: z
+    .enum(["active", "standby"])
+    .optional()
+    .describe("Where gateways stand by for one another: whether this is the one that serves."),
 });
 export const notReady = z.object({
   status: z.literal("not_ready"),

@@ -30,6 +30,8 @@ export class DrainController {
   readonly #admission: Scheduler;
   readonly #backends: BackendPool;
   readonly #required: readonly string[];
+  /** Lets a gateway that stands by take over, and waits until it has; undefined: there is none. */
+  handOver: ((say: Report) => Promise<void>) | undefined;
   #leaving: NodeJS.Timeout | undefined;
   #askedAt = -Infinity;
   #sentAway = false;
@@ -44,6 +46,11 @@ export class DrainController {
   answerEdge(): boolean {
     this.#askedAt = performance.now();
     this.#sentAway = this.isLeaving;
+    return this.canServe;
+  }
+
+  /** Whether requests can be sent here: not before the servers were probed once, and not when it is about to go. */
+  get canServe(): boolean {
     return this.#backends.looked && !this.isLeaving;
   }
 
@@ -53,11 +60,13 @@ export class DrainController {
   }
 
   /**
-   * Tells the edge to send requests elsewhere, and waits until those that are here have ended.
+   * Has requests sent elsewhere, by a gateway that takes over or by the edge, and waits until those that are here have
+   * ended.
    *
    * @param noticeMs how long it takes until no new requests come; by default, until the edge has asked
    */
   async drainSelf(timeoutMs: number, say: Report, noticeMs?: number): Promise<void> {
+    await this.handOver?.(say);
     clearTimeout(this.#leaving);
     // Whoever started it may have died before it replaced the gateway.
     this.#leaving = setTimeout(() => {

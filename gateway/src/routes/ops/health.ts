@@ -46,7 +46,7 @@ export function healthRoutes(
   app.get("/ready", readiness, ({ consumer }, reply) => {
     if (gateway.scheduler.draining) return notReady(reply, { reason: "The gateway is shutting down." });
     const result = state.check();
-    if (result.ready) return { status: "ready", ...sharedStateOf(gateway) };
+    if (result.ready) return { status: "ready", ...sharedStateOf(gateway), ...roleOf(gateway) };
     const { missing, reason } = result;
     if (reason !== undefined) return notReady(reply, { reason });
     // Names of models are not for everybody.
@@ -58,6 +58,11 @@ export function healthRoutes(
 /** A gateway is ready without the others: it goes on with its share of slots and limits. */
 function sharedStateOf({ shared }: AppContext): { shared_state?: "up" | "away" } {
   return shared === undefined ? {} : { shared_state: shared.isUp ? "up" : "away" };
+}
+
+/** One that stands by is ready: it can become the active one at any time. */
+function roleOf({ standby }: AppContext): { role?: "active" | "standby" } {
+  return standby === undefined ? {} : { role: standby.isActive ? "active" : "standby" };
 }
 
 function notReady(reply: FastifyReply, why: { reason: string; missing?: readonly string[] }): object {

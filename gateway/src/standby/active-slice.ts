@@ -1,0 +1,139 @@
+import { isIPv6 } from "node:net";
+import { isDeepStrictEqual } from "node:util";
+import * as z from "zod";
+import { type ApiServer, unexpected } from "./api-server.ts";
+
+const OK = 200;
+const CREATED = 201;
+const NOT_FOUND = 404;
+const CONFLICT = 409;
+
+export interface SliceOptions {
+  readonly namespace: string;
+  /** The Service that has no selector. */
+  readonly service: string;
+  readonly pod: { readonly name: string; readonly uid: string; readonly address: string };
+  readonly port: number;
+}
+
+const sliceSchema = z.looseObject({
+  metadata: z.looseObject({
+    resourceVersion: z.string(),
+    labels: z.record(z.string(), z.string()).nullish(),
+    ownerReferences: z.array(z.looseObject({ uid: z.string() })).nullish(),
+  }),
+  addressType: z.string(),
+  endpoints: z
+    .array(
+      z.looseObject({
+        addresses: z.array(z.string()).nullish(),
+        conditions: z.looseObject({}).nullish(),
+      }),
+    )
+    .nullish(),
+  ports: z.array(z.looseObject({})).nullish(),
+});
+type Slice = z.output<typeof sliceSchema>;
+
+/** Where the Service sends requests: one object that names one gateway, so that there is never none and never two. */
+export class ActiveSlice {
+  readonly #api: ApiServer;
+  readonly #options: SliceOptions;
+  readonly #collection: string;
+  readonly #path: string;
+  readonly #name: string;
+
+  constructor(api: ApiServer, options: SliceOptions) {
+    this.#api = api;
+    this.#options = options;
+    this.#name = `${options.service}-active`;
+    this.#collection = `/apis/discovery.k8s.io/v1/namespaces/${options.namespace}/endpointslices`;
+    this.#path = `${this.#collection}/${this.#name}`;
+  }
+
+  /** Whether requests are sent to this gateway. @throws Error when the API server does not respond */
+  async isHere(): Promise<boolean> {
+    const slice = await this.#read();
+    const addresses = slice?.endpoints?.flatMap((each) => each.addresses ?? []) ?? [];
+    return addresses.includes(this.#options.pod.address);
+  }
+
+  /**
+   * Has requests sent to this gateway, and to no other one.
+   *
+   * @param isAllowed is looked at once the object is known: what was read before a takeover cannot be written after it
+   * @returns whether they are
+   * @throws Error when the API server does not respond or refuses
+   */
+  async pointHere(isAllowed: () => boolean): Promise<boolean> {
+    const slice = await this.#read();
+    const own = contentOf(this.#name, this.#options);
+    if (slice !== undefined && isSame(slice, own)) return true;
+    if (!isAllowed()) return false;
+    const response =
+      slice === undefined
+        ? await this.#api.send("POST", this.#collection, own)
+        : await this.#api.send("PUT", this.#path, {
+            ...own,
+            metadata: { ...own.metadata, resourceVersion: slice.metadata.resourceVersion },
+          });
+    if (response.status === CONFLICT || response.status === NOT_FOUND) return false;
+    if (response.status !== OK && response.status !== CREATED)
+      throw unexpected("writing the EndpointSlice", response);
+    return true;
+  }
+
+  async #read(): Promise<Slice | undefined> {
+    const response = await this.#api.send("GET", this.#path);
+    if (response.status === NOT_FOUND) return undefined;
+    if (response.status !== OK) throw unexpected("reading the EndpointSlice", response);
+    return sliceSchema.parse(response.body);
+  }
+}
+
+function contentOf(name: string, { namespace, service, pod, port }: SliceOptions) {
+  return {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    metadata: {
+      name,
+      namespace,
+      labels: {
+        "kubernetes.io/service-name": service,
+        "endpointslice.kubernetes.io/managed-by": "ollama-stack-gateway",
+      },
+      // It goes with the pod, also when no gateway is left to change it.
+      ownerReferences: [{ apiVersion: "v1", kind: "Pod", name: pod.name, uid: pod.uid }],
+    },
+    addressType: isIPv6(pod.address) ? "IPv6" : "IPv4",
+    endpoints: [
+      {
+        addresses: [pod.address],
+        conditions: { ready: true, serving: true, terminating: false },
+        targetRef: { kind: "Pod", namespace, name: pod.name, uid: pod.uid },
+      },
+    ],
+    // The name is that of the Service's port.
+    ports: [{ name: "http", port, protocol: "TCP" }],
+  };
+}
+
+/** Whether all that matters in it is as it should be; the server adds to some of it. */
+function isSame(slice: Slice, own: ReturnType<typeof contentOf>): boolean {
+  const addresses = slice.endpoints?.map((each) => each.addresses ?? []);
+  const isReady = slice.endpoints?.every(({ conditions }) => conditions?.["ready"] === true) === true;
+  const [port] = slice.ports ?? [];
+  const [ownPort] = own.ports;
+  return (
+    isReady &&
+    isDeepStrictEqual(
+      addresses,
+      own.endpoints.map((each) => each.addresses),
+    ) &&
+    slice.ports?.length === 1 &&
+    port?.["name"] === ownPort?.name &&
+    port?.["port"] === ownPort?.port &&
+    Object.entries(own.metadata.labels).every(([name, value]) => slice.metadata.labels?.[name] === value) &&
+    slice.metadata.ownerReferences?.[0]?.uid === own.metadata.ownerReferences[0]?.uid
+  );
+}

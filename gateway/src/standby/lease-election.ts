@@ -1,0 +1,169 @@
+import * as z from "zod";
+import { type ApiServer, type ApiResponse, unexpected } from "./api-server.ts";
+
+// The rules of client-go's leader election, so that every reader of a Lease understands this one.
+
+const OK = 200;
+const CREATED = 201;
+const NOT_FOUND = 404;
+const CONFLICT = 409;
+
+const leaseSchema = z.looseObject({
+  metadata: z.looseObject({ resourceVersion: z.string() }),
+  spec: z
+    .looseObject({
+      holderIdentity: z.string().nullish(),
+      leaseDurationSeconds: z.number().nullish(),
+      leaseTransitions: z.number().nullish(),
+      acquireTime: z.string().nullish(),
+    })
+    .nullish(),
+});
+type Lease = z.output<typeof leaseSchema>;
+
+export interface ElectionOptions {
+  readonly namespace: string;
+  /** Of the Lease. */
+  readonly name: string;
+  /** What the holder is called: the name of its pod, so that a container that is started again goes on with its Lease. */
+  readonly identity: string;
+  readonly durationMs: number;
+  /** In milliseconds, of a clock that only goes forward. */
+  readonly now: () => number;
+}
+
+/** Which of several gateways is the active one: whoever holds a Lease. */
+export class LeaseElection {
+  readonly #api: ApiServer;
+  readonly #options: ElectionOptions;
+  readonly #collection: string;
+  readonly #path: string;
+  // When the record last changed, as this gateway saw it: clocks of other machines do not count.
+  #seen = { record: "", at: -Infinity };
+  #renewedAt: number | undefined;
+  #holder = "";
+
+  constructor(api: ApiServer, options: ElectionOptions) {
+    this.#api = api;
+    this.#options = options;
+    this.#collection = `/apis/coordination.k8s.io/v1/namespaces/${options.namespace}/leases`;
+    this.#path = `${this.#collection}/${options.name}`;
+  }
+
+  /** Whether this gateway holds the Lease. It stops doing so by itself, before another one can take it. */
+  get isHeld(): boolean {
+    const { now, durationMs } = this.#options;
+    return this.#renewedAt !== undefined && now() - this.#renewedAt < (durationMs * 2) / 3;
+  }
+
+  /** Whether another gateway held it when it was read last. */
+  get isHeldByAnother(): boolean {
+    return this.#holder !== "" && this.#holder !== this.#options.identity;
+  }
+
+  /**
+   * Takes or renews the Lease if that is possible.
+   *
+   * @param isCandidate without it, the Lease is only looked at
+   * @throws Error when the API server does not respond or refuses
+   */
+  async step(isCandidate: boolean): Promise<void> {
+    const { now, identity, durationMs } = this.#options;
+    const askedAt = now();
+    const lease = await this.#read();
+    if (lease === undefined) {
+      this.#renewedAt = undefined;
+      this.#holder = "";
+      if (isCandidate && (await this.#create())) this.#renewed(askedAt);
+      return;
+    }
+    this.#observe(lease);
+    if (this.isHeldByAnother) {
+      this.#renewedAt = undefined;
+      const seconds = lease.spec?.leaseDurationSeconds ?? 0;
+      const lastsMs = seconds > 0 ? seconds * 1000 : durationMs;
+      if (now() - this.#seen.at < lastsMs) return;
+    }
+    if (!isCandidate) return;
+    const isOwn = this.#holder === identity;
+    const time = microTime();
+    const spec = {
+      ...lease.spec,
+      holderIdentity: identity,
+      leaseDurationSeconds: this.#durationSeconds,
+      acquireTime: (isOwn ? lease.spec?.acquireTime : undefined) ?? time,
+      renewTime: time,
+      leaseTransitions: (lease.spec?.leaseTransitions ?? 0) + Number(!isOwn),
+    };
+    if (await this.#write({ ...lease, spec })) this.#renewed(askedAt);
+  }
+
+  /** Gives the Lease up, so that another gateway takes it at once. @throws Error when the API server does not respond */
+  async release(): Promise<void> {
+    const { identity } = this.#options;
+    this.#renewedAt = undefined;
+    const lease = await this.#read();
+    if (lease === undefined || lease.spec?.holderIdentity !== identity) return;
+    const spec = { ...lease.spec, holderIdentity: "", leaseDurationSeconds: 1, renewTime: microTime() };
+    await this.#write({ ...lease, spec });
+    this.#holder = "";
+  }
+
+  get #durationSeconds(): number {
+    return Math.ceil(this.#options.durationMs / 1000);
+  }
+
+  #observe(lease: Lease): void {
+    this.#holder = lease.spec?.holderIdentity ?? "";
+    const record = JSON.stringify(lease.spec ?? {});
+    // After the response: the record is no newer than that.
+    if (record !== this.#seen.record) this.#seen = { record, at: this.#options.now() };
+  }
+
+  #renewed(askedAt: number): void {
+    this.#renewedAt = askedAt;
+    this.#holder = this.#options.identity;
+  }
+
+  async #read(): Promise<Lease | undefined> {
+    const response = await this.#api.send("GET", this.#path);
+    if (response.status === NOT_FOUND) return undefined;
+    if (response.status !== OK) throw unexpected("reading the Lease", response);
+    return leaseSchema.parse(response.body);
+  }
+
+  #create(): Promise<boolean> {
+    const { namespace, name, identity } = this.#options;
+    const time = microTime();
+    const lease = {
+      apiVersion: "coordination.k8s.io/v1",
+      kind: "Lease",
+      metadata: { name, namespace },
+      spec: {
+        holderIdentity: identity,
+        leaseDurationSeconds: this.#durationSeconds,
+        acquireTime: time,
+        renewTime: time,
+        leaseTransitions: 0,
+      },
+    };
+    return this.#taken("making the Lease", this.#api.send("POST", this.#collection, lease));
+  }
+
+  /** @returns false when somebody else has written it meanwhile */
+  #write(lease: object): Promise<boolean> {
+    return this.#taken("writing the Lease", this.#api.send("PUT", this.#path, lease));
+  }
+
+  async #taken(what: string, sent: Promise<ApiResponse>): Promise<boolean> {
+    const response = await sent;
+    if (response.status === CONFLICT || response.status === NOT_FOUND) return false;
+    if (response.status !== OK && response.status !== CREATED) throw unexpected(what, response);
+    return true;
+  }
+}
+
+/** As Kubernetes reads it: with six digits behind the point. */
+function microTime(): string {
+  return new Date().toISOString().replace("Z", "000Z");
+}
