@@ -93,26 +93,28 @@ export async function withForward<T>(
 /**
  * Keeps a port forwarded until something has happened, over pods that are replaced: to a free port unless one is given.
  *
+ * @param target is called each time a pod is to be found
  * @param onReady is called once, when the port is there
  * @throws ClusterError when there is no pod to forward to
  */
 export async function keepForwarded(
   kubectl: Kubectl,
   {
-    target,
+    target: find,
     port,
     localPort,
-  }: { readonly target: string; readonly port: number | string; readonly localPort?: number },
+  }: { readonly target: () => Promise<string>; readonly port: number | string; readonly localPort?: number },
   until: Promise<unknown>,
   onReady: (localPort: number) => void,
 ): Promise<void> {
   const over = until.then(() => "over" as const);
-  let forward = await forwardPort(kubectl, target, port, localPort);
+  const begin = async (at: number | undefined) => forwardPort(kubectl, await find(), port, at);
+  let forward = await begin(localPort);
   onReady(forward.port);
   for (;;) {
     const first = await Promise.race([over, forward.ended.then(() => "ended" as const)]);
     if (first === "over") break;
-    forward = await forwardPort(kubectl, target, port, forward.port);
+    forward = await begin(forward.port);
   }
   await forward.close();
 }

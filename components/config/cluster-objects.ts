@@ -1,4 +1,4 @@
-import { isGatewayScaled } from "./gateway-count.ts";
+import { hasStandbys, isGatewayScaled } from "./gateway-count.ts";
 import type { GivenConfig } from "./keys.ts";
 
 // What a stack may have in a cluster, in one place for what declares it, asks for the rights and reads previews.
@@ -19,6 +19,9 @@ export const objectTypes = {
   Deployment: { apiVersion: "apps/v1", resource: "deployments" },
   PodDisruptionBudget: { apiVersion: "policy/v1", resource: "poddisruptionbudgets" },
   NetworkPolicy: { apiVersion: "networking.k8s.io/v1", resource: "networkpolicies" },
+  ServiceAccount: { apiVersion: "v1", resource: "serviceaccounts" },
+  Role: { apiVersion: "rbac.authorization.k8s.io/v1", resource: "roles" },
+  RoleBinding: { apiVersion: "rbac.authorization.k8s.io/v1", resource: "rolebindings" },
   Ingress: { apiVersion: "networking.k8s.io/v1", resource: "ingresses" },
   Gateway: { apiVersion: "gateway.networking.k8s.io/v1", resource: "gateways" },
   HTTPRoute: { apiVersion: "gateway.networking.k8s.io/v1", resource: "httproutes" },
@@ -44,6 +47,7 @@ type OptionalKeys = Pick<
   | "gatewayReplicas"
   | "gatewayMaxReplicas"
   | "podMonitor"
+  | "state"
 >;
 
 /** The kinds that a stack has because of its config; all others but these every stack has. */
@@ -63,5 +67,6 @@ export function optionalKinds(config: OptionalKeys): readonly ObjectKind[] {
     ...scaling[config.autoscaling],
     ...(isGatewayScaled(config) ? (["HorizontalPodAutoscaler"] as const) : []),
   ]);
-  return [...outside, ...scalers, ...(config.podMonitor ? ["PodMonitor" as const] : [])];
+  const standby: readonly ObjectKind[] = hasStandbys(config) ? ["ServiceAccount", "Role", "RoleBinding"] : [];
+  return [...outside, ...scalers, ...(config.podMonitor ? ["PodMonitor" as const] : []), ...standby];
 }

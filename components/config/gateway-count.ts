@@ -1,5 +1,6 @@
 import type { GivenConfig } from "./keys.ts";
 
+type Standbys = Pick<GivenConfig, "state" | "gatewayReplicas">;
 type Counts = Pick<GivenConfig, "gatewayReplicas" | "gatewayMaxReplicas">;
 
 /** Whether an autoscaler sets the number of gateways in a cluster. */
@@ -10,4 +11,9 @@ export function isGatewayScaled({ gatewayReplicas, gatewayMaxReplicas }: Counts)
 /** Whether a cluster may have more than one gateway at a time. */
 export function hasSeveralGateways({ gatewayReplicas, gatewayMaxReplicas }: Counts): boolean {
   return Math.max(gatewayReplicas, gatewayMaxReplicas) > 1;
+}
+
+/** Whether one gateway in a cluster is active, with its state in memory, and the others stand by. */
+export function hasStandbys({ state, gatewayReplicas }: Standbys): boolean {
+  return state === "memory" && gatewayReplicas > 1;
 }

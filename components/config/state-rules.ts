@@ -37,12 +37,6 @@ const fixed = (name: keyof typeof setByKeys, why: string): Rule => ({
 /** What several gateways in a cluster share, and where they may not share anything. */
 export const stateRules: readonly Rule[] = [
   {
-    breaks: ({ state, gatewayReplicas }) => state === "memory" && gatewayReplicas > 1,
-    path: "gatewayReplicas",
-    message:
-      "1 while engine is kubernetes and state is memory: each gateway would have a queue and limits of its own, which state redis has them share",
-  },
-  {
     breaks: ({ state, gatewayMaxReplicas }) => state === "memory" && gatewayMaxReplicas > 1,
     path: "gatewayMaxReplicas",
     message:
@@ -60,9 +54,11 @@ export const stateRules: readonly Rule[] = [
     message: "empty while there may be several gateways: all of them would write one file",
   },
   {
-    breaks: (config) => config.autoscaling === "keda" && hasSeveralGateways(config),
+    // With standbys, it reads those of the active one.
+    breaks: (config) =>
+      config.autoscaling === "keda" && config.state !== "memory" && hasSeveralGateways(config),
     path: "autoscaling",
-    message: "none or hpa while there may be several gateways: keda would read the metrics of one of them",
+    message: "none or hpa while several gateways may be active: keda would read the metrics of one of them",
   },
   {
     breaks: ({ state, stateAddress }) => state === "memory" && stateAddress !== "",

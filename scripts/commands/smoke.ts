@@ -1,4 +1,5 @@
 // npm run smoke -- --stack NAME: the smoke tests against a stack that is deployed.
+import { gatewayTarget } from "../../cluster/gateway-target.ts";
 import { withForward } from "../../cluster/port-forward.ts";
 import { engineEnvironment } from "../../engine/docker-cli.ts";
 import { command } from "../cli/command.ts";
@@ -20,7 +21,7 @@ await command("smoke", async ({ options, passed }) => {
       throw new Error(
         `The gateway of ${stack} lets in only who has a key. Set OLLAMA_STACK_API_KEY to one; npm run keys -- add NAME --stack ${stack} makes it.`,
       );
-    process.exitCode = await withForward(kubectl, "service/gateway", "http", (gatewayUrl) =>
+    process.exitCode = await withForward(kubectl, await gatewayTarget(kubectl), "http", (gatewayUrl) =>
       run({ SMOKE_CLUSTER_STACK: JSON.stringify({ outputs, address: kubectl.address, gatewayUrl }) }),
     );
     return;

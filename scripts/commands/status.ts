@@ -1,4 +1,5 @@
 // npm run status: what of a stack runs, which models are loaded, who waits, and what went wrong last.
+import { gatewayTarget } from "../../cluster/gateway-target.ts";
 import { ClusterError } from "../../cluster/kubectl.ts";
 import { withForward } from "../../cluster/port-forward.ts";
 import { command } from "../cli/command.ts";
@@ -64,14 +65,18 @@ async function findOnEngine(stack: string, env: NodeJS.ProcessEnv, settings: Set
 async function findInCluster(stack: string, env: NodeJS.ProcessEnv, settings: Settings): Promise<Found> {
   const { outputs, kubectl } = await openCluster(stack, env, settings);
   const [containers, services, lastErrors] = await Promise.all([
-    podStates(kubectl, { isStateShared: settings("state") === "redis" }),
-    withForward(kubectl, "service/gateway", "http", (gatewayUrl) =>
-      readGateway({ gatewayUrl, apiKey }),
-    ).catch((error: unknown) => {
-      // Without a pod of the gateway there is none to ask, and the pods tell why.
-      if (!(error instanceof ClusterError)) throw error;
-      return { queue: error.message, loadedModels: error.message };
+    podStates(kubectl, {
+      areGatewaysSeveral: settings("state") === "redis" || Number(settings("gatewayReplicas")) > 1,
     }),
+    gatewayTarget(kubectl)
+      .then((target) =>
+        withForward(kubectl, target, "http", (gatewayUrl) => readGateway({ gatewayUrl, apiKey })),
+      )
+      .catch((error: unknown) => {
+        // Without a pod of the gateway there is none to ask, and the pods tell why.
+        if (!(error instanceof ClusterError)) throw error;
+        return { queue: error.message, loadedModels: error.message };
+      }),
     podLogs(kubectl).then(errorsOf),
   ]);
   return { gatewayUrl: outputs.gatewayUrl, containers, ...services, lastErrors };

@@ -1,4 +1,5 @@
 import type { Kubectl } from "../../cluster/kubectl.ts";
+import { gatewayTarget } from "../../cluster/gateway-target.ts";
 import { keepForwarded } from "../../cluster/port-forward.ts";
 import type { ClusterOutputs } from "../stack/cluster-outputs.ts";
 
@@ -21,7 +22,12 @@ export async function forwardGateway(
   onReady: () => void,
 ): Promise<void> {
   const localPort = Number(new URL(outputs.gatewayUrl).port);
-  await keepForwarded(kubectl, { target: "service/gateway", port: "http", localPort }, until, onReady);
+  await keepForwarded(
+    kubectl,
+    { target: () => gatewayTarget(kubectl), port: "http", localPort },
+    until,
+    onReady,
+  );
 }
 
 /**
@@ -35,9 +41,14 @@ export async function withClusterGateway<T>(
 ): Promise<T> {
   const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
   const started = Promise.withResolvers<Promise<T>>();
-  const forwarding = keepForwarded(kubectl, { target: "service/gateway", port: "http" }, until, (port) => {
-    started.resolve(work(`http://127.0.0.1:${String(port)}`));
-  });
+  const forwarding = keepForwarded(
+    kubectl,
+    { target: () => gatewayTarget(kubectl), port: "http" },
+    until,
+    (port) => {
+      started.resolve(work(`http://127.0.0.1:${String(port)}`));
+    },
+  );
   forwarding.catch(started.reject);
   try {
     return await started.promise;

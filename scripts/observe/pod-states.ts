@@ -4,22 +4,22 @@ import { parseKeeperState, stateFile } from "../../components/config/pod-models.
 import type { Status } from "./status.ts";
 
 interface Options {
-  /** Whether the gateways share their state. */
-  readonly isStateShared: boolean;
+  /** Whether gateways share their state, or stand by for one another. */
+  readonly areGatewaysSeveral: boolean;
 }
 
-/** The pods of a stack, what those wait for that are not ready, and whether gateways reach what they share. @throws ClusterError */
+/** The pods of a stack, what those wait for that are not ready, and how gateways stand to one another. @throws ClusterError */
 export async function podStates(
   kubectl: Kubectl,
-  { isStateShared }: Options = { isStateShared: false },
+  { areGatewaysSeveral }: Options = { areGatewaysSeveral: false },
 ): Promise<Status["containers"]> {
   const pods = await listPods(kubectl);
   return await Promise.all(
     pods.map(async (pod) => {
       const { name, phase, isReady, isGoing, restarts, since, node } = pod;
-      const isSharing = isStateShared && pod.app === "gateway" && !isGoing;
+      const isOneOfSeveral = areGatewaysSeveral && pod.app === "gateway" && !isGoing;
       const note =
-        (await waitsFor(kubectl, pod)) ?? (isSharing ? await sharedState(kubectl, pod) : undefined);
+        (await waitsFor(kubectl, pod)) ?? (isOneOfSeveral ? await standing(kubectl, pod) : undefined);
       return {
         component: name,
         status: isGoing ? "terminating" : phase.toLowerCase(),
@@ -40,16 +40,22 @@ async function waitsFor(kubectl: Kubectl, pod: PodState): Promise<string | undef
   return state.problem ?? state.line;
 }
 
+const notes: Readonly<Record<string, string>> = {
+  up: "shared state is up",
+  away: "shared state is away, it goes on with its share of slots and limits",
+  active: "active: it gets all requests",
+  standby: "stands by",
+};
+
 /** What a gateway says of it itself; undefined while the gateway starts. */
-async function sharedState(kubectl: Kubectl, { name, running }: PodState): Promise<string | undefined> {
+async function standing(kubectl: Kubectl, { name, running }: PodState): Promise<string | undefined> {
   if (!running.includes("gateway")) return undefined;
   const script =
-    'fetch(`http://127.0.0.1:${process.env.PORT}/ready`).then((it) => it.json()).then((it) => console.log(it.shared_state ?? ""))';
+    'fetch(`http://127.0.0.1:${process.env.PORT}/ready`).then((it) => it.json()).then((it) => console.log(it.shared_state ?? it.role ?? ""))';
   try {
     const text = await kubectl.run(["exec", name, "--container=gateway", "--", "node", "--eval", script]);
     const state = text.trim();
-    if (state === "away") return "shared state is away, it goes on with its share of slots and limits";
-    return state === "up" ? "shared state is up" : undefined;
+    return notes[state];
   } catch (error) {
     if (!(error instanceof ClusterError)) throw error;
     return undefined;

@@ -27,7 +27,7 @@ const withStrategy = z.object({ spec: z.object({ strategy: z.object({ type: z.st
 export function clusterInterruptions(steps: readonly Step[]): string[] | undefined {
   const own = steps.filter((step) => resourceOf(step).type in clusterKinds);
   if (own.length === 0) return undefined;
-  const of = (kind: "StatefulSet" | "Deployment", name: string) =>
+  const of = (kind: "StatefulSet" | "Deployment" | "Service", name: string) =>
     own.filter((step) => {
       const inputs = (step.newState ?? step.oldState)?.inputs;
       return resourceOf(step).type === resourceType(kind) && clusterName(inputs) === name;
@@ -71,6 +71,10 @@ export function clusterInterruptions(steps: readonly Step[]): string[] | undefin
         `The gateway goes from ${String(pods)} pods to 1 until the autoscaler has added more; those that go finish their requests.`,
       );
   }
+  if (of("Service", "gateway").some(isReplaced))
+    lines.push(
+      "**Interrupts**: the gateway's Service is deleted and made again, with another address: new requests fail until clients look its name up again.",
+    );
   lines.push(...stateLines(of("Deployment", "state")));
   lines.push(...clusterAccess(own));
   return lines.length === 0 ? ["Interrupts nobody."] : lines;

@@ -76,21 +76,33 @@ export class ClusterStack {
     return started;
   }
 
-  /** Has the stack deployed by an account that has the rights of docs/kubernetes.md and no others. */
-  useRightsOfDocument(): void {
+  /**
+   * Has the stack deployed by an account that has the rights of docs/kubernetes.md and no others.
+   *
+   * @param further the name of another role there
+   */
+  useRightsOfDocument(further?: string): void {
     const text = readFileSync("docs/kubernetes.md", "utf8");
-    const [, roles] = /```yaml\n((?:(?!```)[^])*kind: ClusterRole\n(?:(?!```)[^])*)```/.exec(text) ?? [];
-    if (roles === undefined) throw new Error("docs/kubernetes.md has no roles");
+    const blocks = [...text.matchAll(/^```yaml\n([^]*?)^```$/gm)].map(([, block = ""]) => block);
+    const named = (name: string) => {
+      const found = blocks.find((block) => block.includes(`  name: ${name}\n`));
+      if (found === undefined) throw new Error(`docs/kubernetes.md has no role ${name}`);
+      return found;
+    };
     const { cluster, namespace } = this;
     // Several stacks in one cluster have roles and accounts of their own.
     const name = `deployer-of-${namespace}`;
     const account = `--serviceaccount=default:${name}`;
     cluster.kubectl(["create", "namespace", namespace]);
     cluster.kubectl(["create", "serviceaccount", name, "--namespace=default"]);
-    const own = roles.replaceAll(/^ {2}name: ollama-stack$/gm, `  name: ${name}`);
-    cluster.kubectl(["apply", "--filename=-"], own.replaceAll("ollama-stack-cluster", namespace));
+    const inside = [account, `--namespace=${namespace}`];
+    for (const role of ["ollama-stack", ...(further === undefined ? [] : [further])]) {
+      const own = named(role).replaceAll(/^ {2}name: ollama-stack$/gm, `  name: ${name}`);
+      cluster.kubectl(["apply", "--filename=-"], own.replaceAll("ollama-stack-cluster", namespace));
+      const ownRole = role === "ollama-stack" ? name : role;
+      cluster.kubectl(["create", "rolebinding", `${name}-${role}`, `--role=${ownRole}`, ...inside]);
+    }
     cluster.kubectl(["create", "clusterrolebinding", name, `--clusterrole=${name}`, account]);
-    cluster.kubectl(["create", "rolebinding", name, `--role=${name}`, account, `--namespace=${namespace}`]);
     const token = cluster.kubectl(["create", "token", name, "--namespace=default"]).trim();
     const config = JSON.parse(readFileSync(cluster.kubeconfig, "utf8")) as object;
     const kubeconfig = join(cluster.folder, "kubeconfig", name);

@@ -126,6 +126,11 @@ it.each<[string, Readonly<Record<string, unknown>>, readonly string[]]>([
     ["HorizontalPodAutoscaler", "PodDisruptionBudget"],
   ],
   [
+    "with gateways that stand by",
+    { namespace: "standby", gatewayReplicas: "2" },
+    ["ServiceAccount", "Role", "RoleBinding", "PodDisruptionBudget"],
+  ],
+  [
     "with several gateways that share their state elsewhere",
     {
       namespace: "elsewhere",
@@ -145,7 +150,8 @@ it.each<[string, Readonly<Record<string, unknown>>, readonly string[]]>([
   const namespace = place.metadata.name;
   // Pods are only let in beside an account that controllers make.
   const account = { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "default", namespace } };
-  create(JSON.stringify({ apiVersion: "v1", kind: "List", items: [place, account] }));
+  const accounts = objects.filter(({ kind }) => kind === "ServiceAccount");
+  create(JSON.stringify({ apiVersion: "v1", kind: "List", items: [place, account, ...accounts] }));
   const pods = objects.flatMap((each) => podOf(each, namespace));
   const controlled = objects.filter(({ kind }) => kind === "StatefulSet" || kind === "Deployment");
   expect(pods).toHaveLength(controlled.length);

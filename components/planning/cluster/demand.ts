@@ -1,5 +1,6 @@
 import { objectTypes, optionalKinds } from "../../config/cluster-objects.ts";
-import { isGatewayScaled } from "../../config/gateway-count.ts";
+import { hasStandbys, isGatewayScaled } from "../../config/gateway-count.ts";
+import { type NamespaceRight, standbyRights } from "../../config/standby-rights.ts";
 import { gpuTolerations } from "../../config/gpu-tolerations.ts";
 import type { GivenConfig } from "../../config/keys.ts";
 import type { NodeDemand } from "./nodes.ts";
@@ -17,6 +18,8 @@ export interface ClusterDemand extends NodeDemand {
   readonly needsCpuMetrics: boolean;
   /** The objects that not every stack has. */
   readonly optional: readonly OptionalObject[];
+  /** What the stack gives its pods: nobody can give a right that they do not have. */
+  readonly granted: readonly NamespaceRight[];
 }
 
 /** The config keys that it depends on. */
@@ -37,6 +40,7 @@ export const demandKeys = [
   "podMonitor",
   "gatewayReplicas",
   "gatewayMaxReplicas",
+  "state",
   "statePasswordSecret",
 ] as const satisfies readonly (keyof GivenConfig)[];
 
@@ -60,6 +64,7 @@ export function demandOf(
     tolerations: [...tolerations, ...gpuTolerations(config)],
     gpuRequest: gpus === "none" ? undefined : { resource, count },
     optional: optionalKinds(config).map((kind) => ({ kind, ...objectTypes[kind], by: reason(kind, config) })),
+    granted: hasStandbys(config) ? standbyRights : [],
   };
 }
 
@@ -70,6 +75,7 @@ function reason(kind: string, { autoscaling }: Reasons): string {
   if (kind === "Ingress") return "ingressClass";
   if (kind === "PodMonitor") return "podMonitor";
   if (kind === "Gateway" || kind === "HTTPRoute") return "gatewayClass";
+  if (kind === "ServiceAccount" || kind.startsWith("Role")) return "gatewayReplicas";
   if (kind === "HorizontalPodAutoscaler" && autoscaling !== "hpa") return "gatewayMaxReplicas";
   return `autoscaling ${autoscaling}`;
 }

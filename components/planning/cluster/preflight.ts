@@ -43,7 +43,7 @@ export async function inspectCluster(demand: ClusterDemand): Promise<ClusterFind
   const { serverVersion } = versions.parse(JSON.parse(await kubectl.run(["version", "--output=json"])));
   const version = `${serverVersion.major}.${serverVersion.minor.replace(/\D.*$/, "")}`;
   const [rights, kinds, storage, password, metrics, nodes] = await Promise.all([
-    missingRights(kubectl, namespace, demand.optional),
+    missingRights(kubectl, namespace, demand.optional, demand.granted),
     missingKinds(kubectl, demand.optional),
     storageProblem(kubectl, demand.storageClass),
     passwordProblem(kubectl, demand),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Kubectl } from "../../../cluster/kubectl.ts";
+import type { NamespaceRight } from "../../config/standby-rights.ts";
 
 /** A right in a cluster, as a rule of a Role has it. */
 interface Right {
@@ -58,7 +59,11 @@ const review = z.object({
 });
 
 /** What the API server is to be asked, a question for each verb. Exported for its test. */
-export function accessReviews(namespace: string, optional: readonly OptionalObject[]) {
+export function accessReviews(
+  namespace: string,
+  optional: readonly OptionalObject[],
+  granted: readonly NamespaceRight[] = [],
+) {
   const added = optional.map(({ apiVersion, resource }) => ({
     group: groupOf(apiVersion),
     resource,
@@ -70,6 +75,10 @@ export function accessReviews(namespace: string, optional: readonly OptionalObje
       inside: right.isOfNamespace === true ? { namespace, name: namespace } : {},
     })),
     ...[...namespaceRights, ...added].map((right) => ({ ...right, inside: { namespace } })),
+    ...granted.map(({ name, ...right }) => ({
+      ...right,
+      inside: name === undefined ? { namespace } : { namespace, name },
+    })),
   ];
   return needed.flatMap(({ group, resource: path, verbs, inside }) => {
     const [resource, subresource] = path.split("/");
@@ -87,8 +96,9 @@ export async function missingRights(
   kubectl: Kubectl,
   namespace: string,
   optional: readonly OptionalObject[],
+  granted: readonly NamespaceRight[],
 ): Promise<string[]> {
-  const items = accessReviews(namespace, optional);
+  const items = accessReviews(namespace, optional, granted);
   const list = JSON.stringify({ apiVersion: "v1", kind: "List", items });
   const command = ["create", "--validate=false", "--filename=-", "--output=json"];
   const text = await kubectl.run(command, { input: list });

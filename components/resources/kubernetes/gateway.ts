@@ -4,11 +4,12 @@ import { DEFAULT_PORT, readConfig } from "../../../gateway/src/config/config.ts"
 import type { GatewayEnvironment, ProgramVariable } from "../../config/gateway-environment.ts";
 import type { GivenConfig } from "../../config/keys.ts";
 import { keyWarnings } from "../../config/common-passwords.ts";
-import { hasSeveralGateways, isGatewayScaled } from "../../config/gateway-count.ts";
+import { hasSeveralGateways, hasStandbys, isGatewayScaled } from "../../config/gateway-count.ts";
 import { gatewaySettings } from "./gateway-settings.ts";
 import { gatewayPolicy } from "./network-policies.ts";
 import { ClusterObject } from "./objects.ts";
 import { ollamaPort } from "./ollama.ts";
+import { standbyAccount, standbyPod } from "./standby.ts";
 import { passwordKey, type StateAccess, statePort } from "./state.ts";
 import {
   containerSecurity,
@@ -26,6 +27,9 @@ const app = { app: "gateway" };
 const serviceUpdateSeconds = 5;
 // Beyond the time that the gateway gives to requests in flight, it is left this long to close.
 const stopMarginSeconds = 5;
+
+// A gateway that hands over waits 10 s for the one that stands by, and for the API server.
+const handOverSeconds = 20;
 
 const keyFile = "api-keys";
 const usageFolder = "/usage";
@@ -70,6 +74,7 @@ export class GatewayPods extends pulumi.ComponentResource {
       },
       { parent: this },
     );
+    const account = hasStandbys(config) ? standbyAccount(namespace, { parent: this }) : [];
     const deployment = new ClusterObject(
       "Deployment",
       `${name}-pods`,
@@ -85,7 +90,7 @@ export class GatewayPods extends pulumi.ComponentResource {
       },
       {
         parent: this,
-        dependsOn: secret,
+        dependsOn: [secret, ...account],
         customTimeouts: { create: timeout(config), update: timeout(config) },
       },
     );
@@ -96,11 +101,18 @@ export class GatewayPods extends pulumi.ComponentResource {
         // The provider would wait ten seconds for endpoints that are there.
         metadata: { ...metadata, annotations: { "pulumi.com/skipAwait": "true" } },
         spec: {
-          selector: app,
+          // Where gateways stand by, the active one says where requests go.
+          ...(hasStandbys(config) ? {} : { selector: app }),
           ports: [{ name: "http", port, targetPort: "http" }],
         },
       },
-      { parent: this, dependsOn: deployment },
+      {
+        parent: this,
+        dependsOn: deployment,
+        // A Service that loses its selector keeps the addresses that it had by it.
+        replaceOnChanges: ["spec.selector"],
+        deleteBeforeReplace: true,
+      },
     );
     // By themselves, the kubelets bring changed keys to the pods within two minutes.
     new command.local.Command(
@@ -142,7 +154,8 @@ function timeout(config: GivenConfig): string {
 
 function stopSeconds(config: GivenConfig): number {
   const shutdownSeconds = Math.ceil(readConfig(gatewaySettings(config)).SHUTDOWN_TIMEOUT_MS / 1000);
-  return serviceUpdateSeconds + config.drainTimeoutSeconds + shutdownSeconds + stopMarginSeconds;
+  const handOver = hasStandbys(config) ? handOverSeconds : 0;
+  return handOver + serviceUpdateSeconds + config.drainTimeoutSeconds + shutdownSeconds + stopMarginSeconds;
 }
 
 /** The new pod is ready before the old one goes, unless both would write one file of what keys have used. */
@@ -158,8 +171,9 @@ function podMetadata({ statePassword }: GatewayPodsArgs) {
 }
 
 function podOf(args: GatewayPodsArgs) {
-  const { config } = args;
+  const { config, namespace } = args;
   const { gatewayUsageVolume } = config;
+  const standby = hasStandbys(config) ? standbyPod(namespace) : undefined;
   const hasUsage = gatewayUsageVolume !== "";
   const passwordSecret = args.state?.passwordSecret ?? "";
   const hasPassword = passwordSecret !== "";
@@ -178,6 +192,7 @@ function podOf(args: GatewayPodsArgs) {
     ...podSecurity,
     // A volume of usage may have to be taken off the lost node first.
     ...(hasUsage ? {} : leavesLostNode),
+    ...standby?.account,
     ...pullSecrets(config),
     terminationGracePeriodSeconds: stopSeconds(config),
     ...(hasSeveralGateways(config) ? { topologySpreadConstraints: spread } : {}),
@@ -186,7 +201,10 @@ function podOf(args: GatewayPodsArgs) {
         name: "gateway",
         image: config.gatewayImage,
         ports: [{ name: "http", containerPort: DEFAULT_PORT }],
-        env: variables({ ...sharing(args.state), ...gatewaySettings(config), ...environment(args) }),
+        env: [
+          ...variables({ ...sharing(args.state), ...gatewaySettings(config), ...environment(args) }),
+          ...(standby?.env ?? []),
+        ],
         startupProbe: { ...accepts, periodSeconds: 1, failureThreshold: config.readyTimeoutSeconds },
         readinessProbe: { ...accepts, periodSeconds: 2 },
         livenessProbe: { ...get("/health"), periodSeconds: 10, failureThreshold: 6 },
@@ -196,6 +214,7 @@ function podOf(args: GatewayPodsArgs) {
         volumeMounts: [
           { name: "tmp", mountPath: "/tmp" },
           { name: "keys", mountPath: "/keys", readOnly: true },
+          ...(standby === undefined ? [] : [standby.mount]),
           ...(hasUsage ? [{ name: "usage", mountPath: usageFolder }] : []),
           ...(hasPassword ? [{ name: "state", mountPath: stateFolder, readOnly: true }] : []),
         ],
@@ -204,6 +223,7 @@ function podOf(args: GatewayPodsArgs) {
     volumes: [
       temporaryFolder("tmp", 64),
       { name: "keys", secret: { secretName: "gateway-keys" } },
+      ...(standby === undefined ? [] : [standby.volume]),
       ...(hasUsage ? [{ name: "usage", persistentVolumeClaim: { claimName: gatewayUsageVolume } }] : []),
       ...(hasPassword
         ? [

@@ -1,10 +1,13 @@
 import { readConfig } from "../../../gateway/src/config/config.ts";
+import { hasStandbys } from "../../config/gateway-count.ts";
 import type { GivenConfig } from "../../config/keys.ts";
 import { parseReference, sourceKind } from "../../config/model-source.ts";
 
 // Who reaches which pod, and what each pod reaches. They count where the cluster's network enforces policies.
 
 const secure = 443;
+// No selector finds the API server, whose port is one of these with most distributions.
+const apiServerPorts = [secure, 6443];
 
 /** Names are looked up in the cluster, or at an address of the node. */
 const lookups = { ports: [53].flatMap((port) => ["UDP", "TCP"].map((protocol) => ({ protocol, port }))) };
@@ -38,11 +41,15 @@ export function statePolicy(port: number) {
   };
 }
 
-/** The gateway reaches Ollama, what it shares with other gateways, and the collector of its traces if it has one. */
+/**
+ * The gateway reaches Ollama, what it shares with other gateways, the API server where gateways stand by, and the
+ * collector of its traces if it has one.
+ */
 export function gatewayPolicy(
-  { gatewayAllowedSources, gatewayEnvironment, state, stateAddress }: GivenConfig,
+  config: GivenConfig,
   ports: { readonly gateway: number; readonly ollama: number; readonly state: number },
 ) {
+  const { gatewayAllowedSources, gatewayEnvironment, state, stateAddress } = config;
   const { OTEL_EXPORTER_OTLP_ENDPOINT: collector } = readConfig(gatewayEnvironment);
   const from = gatewayAllowedSources.map((source) =>
     source.startsWith("namespace/")
@@ -61,6 +68,7 @@ export function gatewayPolicy(
       lookups,
       { to: [{ podSelector: { matchLabels: { app: "ollama" } } }], ports: tcp([ports.ollama]) },
       ...(state === "memory" ? [] : [shared(stateAddress, ports.state)]),
+      ...(hasStandbys(config) ? [{ to: anywhere, ports: tcp(apiServerPorts) }] : []),
       ...(collector === "" ? [] : [{ to: anywhere, ports: tcp([portOf(collector)]) }]),
     ],
   };

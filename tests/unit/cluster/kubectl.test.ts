@@ -3,6 +3,7 @@ import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { ClusterAddress } from "../../../cluster/address.ts";
 import { ClusterError, Kubectl } from "../../../cluster/kubectl.ts";
+import { gatewayTarget } from "../../../cluster/gateway-target.ts";
 import { listPods } from "../../../cluster/pods.ts";
 import { forwardPort, keepForwarded, withForward } from "../../../cluster/port-forward.ts";
 import { FakeDocker } from "../../../test-support/fake-docker.ts";
@@ -172,7 +173,8 @@ describe("a forwarded port", () => {
   it("is there again when its pod was replaced, until it is not needed any more", async () => {
     program.tell({ [begin]: lines });
     const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
-    const gateway = { target: "service/gateway", port: "http", localPort: 41_234 };
+    const target = () => Promise.resolve("service/gateway");
+    const gateway = { target, port: "http", localPort: 41_234 };
     let ready = 0;
     const done = keepForwarded(kubectl, gateway, until, () => (ready += 1));
     await expect.poll(() => program.calls.length).toBeGreaterThan(2);
@@ -199,5 +201,44 @@ describe("a forwarded port", () => {
       'kubectl port-forward service/gateway failed: Error from server (NotFound): services "gateway" not found',
     );
     expect(program.calls).toEqual([`${begin} port-forward service/gateway 9000:8000 --address=127.0.0.1`]);
+  });
+});
+
+describe("a port of the gateway", () => {
+  const pod = (name: string, ready: "True" | "False") => ({
+    metadata: { name, labels: { app: "gateway" } },
+    status: { phase: "Running", conditions: [{ type: "Ready", status: ready }] },
+  });
+  const pods = (...items: object[]) => JSON.stringify({ items });
+  const slice = (name: string) => JSON.stringify({ endpoints: [{ targetRef: { name } }] });
+  const withoutSelector = { [`${begin} get service gateway`]: '{"spec": {}}' };
+
+  it("is forwarded from its Service where that has a selector, or is not there", async () => {
+    program.tell({ [`${begin} get service gateway`]: '{"spec": {"selector": {"app": "gateway"}}}' });
+    expect(await gatewayTarget(kubectl)).toBe("service/gateway");
+    program.tell({ [begin]: { fails: 'Error from server (NotFound): services "gateway" not found' } });
+    expect(await gatewayTarget(kubectl)).toBe("service/gateway");
+  });
+
+  it("is forwarded from the active pod where others stand by", async () => {
+    program.tell({
+      ...withoutSelector,
+      [`${begin} get endpointslice gateway-active`]: slice("gateway-b"),
+      [`${begin} get pods`]: pods(pod("gateway-a", "True"), pod("gateway-b", "True")),
+    });
+    expect(await gatewayTarget(kubectl)).toBe("pod/gateway-b");
+  });
+
+  it("waits for a gateway that takes over from one that is gone", async () => {
+    const before = {
+      ...withoutSelector,
+      [`${begin} get endpointslice gateway-active`]: slice("gateway-a"),
+      [`${begin} get pods`]: pods(pod("gateway-b", "True")),
+    };
+    program.tell(before);
+    const target = gatewayTarget(kubectl);
+    await expect.poll(() => program.calls.filter((call) => call.includes(" get pods")).length).toBe(2);
+    program.tell({ ...before, [`${begin} get endpointslice gateway-active`]: slice("gateway-b") });
+    expect(await target).toBe("pod/gateway-b");
   });
 });

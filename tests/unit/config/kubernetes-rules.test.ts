@@ -164,11 +164,6 @@ describe("state that gateways share", () => {
 
   refuses([
     [
-      "several gateways that share nothing",
-      { gatewayReplicas: "2" },
-      /gatewayReplicas is "2", but must be 1 while engine is kubernetes and state is memory: .* state redis/,
-    ],
-    [
       "an autoscaler of gateways that share nothing",
       { gatewayMaxReplicas: "4" },
       /gatewayMaxReplicas is "4", but must be 1 while state is memory: .* state redis/,
@@ -179,6 +174,16 @@ describe("state that gateways share", () => {
       /gatewayMaxReplicas is "2", but must be 1 for a number of gateways that is fixed, or gatewayReplicas or more/,
     ],
     [
+      "gateways that stand by, scaled",
+      { gatewayReplicas: "2", gatewayMaxReplicas: "4" },
+      /gatewayMaxReplicas is "4", but must be 1 while state is memory/,
+    ],
+    [
+      "gateways that stand by and write one file",
+      { gatewayReplicas: "2", gatewayUsageVolume: "usage" },
+      /gatewayUsageVolume is "usage", but must be empty while there may be several gateways/,
+    ],
+    [
       "several gateways that write one file",
       { ...shared, gatewayReplicas: "2", gatewayUsageVolume: "usage" },
       /gatewayUsageVolume is "usage", but must be empty while there may be several gateways/,
@@ -186,7 +191,7 @@ describe("state that gateways share", () => {
     [
       "KEDA, which reads one of several gateways",
       { ...shared, gatewayMaxReplicas: "2", autoscaling: "keda" },
-      /autoscaling is "keda", but must be none or hpa while there may be several gateways/,
+      /autoscaling is "keda", but must be none or hpa while several gateways may be active/,
     ],
     [
       "an address that nothing uses",
@@ -225,6 +230,11 @@ describe("state that gateways share", () => {
       /gatewayEnvironment\.SHARED_STATE_PASSWORD_FILE is set, but must be left out .*: statePasswordSecret sets it/,
     ],
   ]);
+
+  it("takes gateways that stand by, whose active one KEDA reads", () => {
+    expect(set({ gatewayReplicas: "3" })).not.toThrow();
+    expect(set({ gatewayReplicas: "2", autoscaling: "keda" })).not.toThrow();
+  });
 
   it("takes several gateways with shared state, of a fixed number or scaled, in a Valkey of its own or yours", () => {
     expect(set({ ...shared, gatewayReplicas: "3" })).not.toThrow();

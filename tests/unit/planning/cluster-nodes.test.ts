@@ -26,7 +26,7 @@ const config = {
   ...{ kubeconfig: "", kubeContext: "", storageClass: "", nodeSelector: {}, tolerations: [] },
   ...{ ollamaReplicas: 1, ollamaMinReplicas: 1, autoscaling: "none" as const, podMonitor: false },
   ...{ ingressClass: "", ingressHostnames: [] },
-  ...{ gatewayReplicas: 1, gatewayMaxReplicas: 1, statePasswordSecret: "" },
+  ...{ gatewayReplicas: 1, gatewayMaxReplicas: 1, state: "memory" as const, statePasswordSecret: "" },
 };
 const gpuRequest = { resource: "nvidia.com/gpu", count: 2 };
 

@@ -52,6 +52,7 @@ const config: Parameters<typeof demandOf>[0] = {
   podMonitor: false,
   gatewayReplicas: 1,
   gatewayMaxReplicas: 1,
+  state: "memory",
   statePasswordSecret: "",
 };
 const demand = demandOf(config, "llm");
@@ -204,10 +205,10 @@ describe("a cluster", () => {
 });
 
 describe("the rights that are asked for", () => {
-  const asked = (set: Partial<typeof config> = {}) =>
-    accessReviews("llm", demandOf({ ...config, ...set }, "llm").optional).map(
-      ({ spec }) => spec.resourceAttributes,
-    );
+  const asked = (set: Partial<typeof config> = {}) => {
+    const { optional, granted } = demandOf({ ...config, ...set }, "llm");
+    return accessReviews("llm", optional, granted).map(({ spec }) => spec.resourceAttributes);
+  };
 
   it("are about the stack's own namespace where a role can name it", () => {
     const namespaces = asked().filter(({ resource }) => resource === "namespaces");
@@ -229,9 +230,12 @@ describe("the rights that are asked for", () => {
     [{ autoscaling: "hpa" as const }, ["autoscaling/horizontalpodautoscalers"]],
     [{ autoscaling: "keda" as const }, ["keda.sh/scaledobjects", "keda.sh/triggerauthentications"]],
     [{ podMonitor: true }, ["monitoring.coreos.com/podmonitors"]],
-    [{ gatewayReplicas: 2, gatewayMaxReplicas: 4 }, ["autoscaling/horizontalpodautoscalers"]],
     [
-      { gatewayReplicas: 2, gatewayMaxReplicas: 4, autoscaling: "hpa" as const },
+      { state: "redis" as const, gatewayReplicas: 2, gatewayMaxReplicas: 4 },
+      ["autoscaling/horizontalpodautoscalers"],
+    ],
+    [
+      { state: "redis" as const, gatewayReplicas: 2, gatewayMaxReplicas: 4, autoscaling: "hpa" as const },
       ["autoscaling/horizontalpodautoscalers"],
     ],
   ])("include those on what the config adds: %j", (set, added) => {
@@ -242,26 +246,63 @@ describe("the rights that are asked for", () => {
   });
 });
 
-it("docs/kubernetes.md lists exactly the rights that are checked", () => {
+/** The rules in the block of docs/kubernetes.md that has a role, each as one line. */
+function rulesIn(role: string): readonly string[] {
   const text = readFileSync("docs/kubernetes.md", "utf8");
-  const listed = [
-    ...text.matchAll(
-      /^\s*- apiGroups: \["(.*)"\]\n\s*resources: \[(.*)\]\n(\s*resourceNames: \[ollama-stack-cluster\]\n)?\s*verbs: \[(.*)\]$/gm,
-    ),
-  ]
-    .flatMap(([, group = "", resources = "", names, verbs = ""]) =>
+  const block = text.split("```").find((each) => each.includes(`  name: ${role}\n`)) ?? "";
+  const rules = block.matchAll(
+    /^\s*- apiGroups: \["(.*)"\]\n\s*resources: \[(.*)\]\n(?:\s*resourceNames: \[(.*)\]\n)?\s*verbs: \[(.*)\]$/gm,
+  );
+  return [...rules]
+    .flatMap(([, group = "", resources = "", name, verbs = ""]) =>
       resources
         .split(", ")
-        .map((resource) => `${group}/${resource}${names === undefined ? "" : " of its own"}: ${verbs}`),
+        .map((resource) => `${group}/${resource}${name === undefined ? "" : ` ${name}`}: ${verbs}`),
     )
     .toSorted();
+}
+
+it("docs/kubernetes.md lists exactly the rights that are checked", () => {
   const checked = [...clusterRights, ...namespaceRights]
     .map(
       ({ group, resource, verbs, isOfNamespace }) =>
-        `${group}/${resource}${isOfNamespace === true ? " of its own" : ""}: ${verbs.join(", ")}`,
+        `${group}/${resource}${isOfNamespace === true ? " ollama-stack-cluster" : ""}: ${verbs.join(", ")}`,
     )
     .toSorted();
-  expect(listed).toEqual(checked);
+  expect(rulesIn("ollama-stack")).toEqual(checked);
+});
+
+it("docs/kubernetes.md lists exactly the further rights that gateways need to stand by", () => {
+  const { optional, granted } = demandOf({ ...config, gatewayReplicas: 2 }, "llm");
+  const objects = optional.map(({ apiVersion, resource }) => {
+    const group = apiVersion.includes("/") ? (apiVersion.split("/")[0] ?? "") : "";
+    return `${group}/${resource}: get, list, watch, create, patch, delete`;
+  });
+  const given = granted.map(({ group, resource, verbs, name }) => {
+    const named = name === undefined ? "" : ` ${name}`;
+    return `${group}/${resource}${named}: ${verbs.join(", ")}`;
+  });
+  expect(given).toHaveLength(4);
+  expect(rulesIn("ollama-stack-standby")).toEqual([...objects, ...given].toSorted());
+});
+
+it("the rights that gateways get to stand by are asked for by the names of their objects", () => {
+  const { optional, granted } = demandOf({ ...config, gatewayReplicas: 2 }, "llm");
+  const asked = accessReviews("llm", optional, granted).map(({ spec }) => spec.resourceAttributes);
+  expect(asked).toContainEqual({
+    namespace: "llm",
+    name: "gateway",
+    group: "coordination.k8s.io",
+    resource: "leases",
+    verb: "update",
+  });
+  expect(asked).toContainEqual({
+    namespace: "llm",
+    group: "discovery.k8s.io",
+    resource: "endpointslices",
+    verb: "create",
+  });
+  expect(demandOf({ ...config, state: "redis", gatewayReplicas: 2 }, "llm").granted).toEqual([]);
 });
 
 it("docs/kubernetes.md names what needs further rights", () => {

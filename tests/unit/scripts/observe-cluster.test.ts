@@ -73,8 +73,10 @@ describe("npm run status, of a stack on Kubernetes, shows", () => {
   it.each([
     ["up", "shared state is up"],
     ["away", "shared state is away, it goes on with its share of slots and limits"],
+    ["active", "active: it gets all requests"],
+    ["standby", "stands by"],
     ["", undefined],
-  ])("whether a gateway reaches what it shares, when it says %j", async (said, note) => {
+  ])("how a gateway stands to the others, when it says %j", async (said, note) => {
     const exec = `--namespace=llm exec ${gateway} --container=gateway`;
     const complete = { version: "1", complete: true, line: "", models: [] };
     program.tell({
@@ -82,7 +84,7 @@ describe("npm run status, of a stack on Kubernetes, shows", () => {
       "--namespace=llm exec ollama-0 --container=models": JSON.stringify(complete),
       [exec]: `${said}\n`,
     });
-    const [first] = await podStates(kubectl, { isStateShared: true });
+    const [first] = await podStates(kubectl, { areGatewaysSeveral: true });
     expect(first).toMatchObject({ component: gateway, health: "ready" });
     expect(first?.note).toBe(note);
     expect(program.calls.filter((call) => call.startsWith(exec))).toHaveLength(1);

@@ -91,6 +91,14 @@ describe("the preview of a stack on Kubernetes", () => {
     );
   });
 
+  it("says that a Service that loses or gets its selector is away for a moment", () => {
+    const selector = { selector: { app: "gateway" } };
+    expect(interruptions(step("Service", "replace", selector, {}))).toEqual([
+      "**Interrupts**: the gateway's Service is deleted and made again, with another address: new requests fail until clients look its name up again.",
+    ]);
+    expect(interruptions(step("Service", "update", selector, selector))).toEqual(["Interrupts nobody."]);
+  });
+
   it("says what is lost when Valkey's pod is replaced, or goes for good", () => {
     const settings = { "spec.template.metadata.annotations": {} };
     const change = (op: string) =>

@@ -1,0 +1,42 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import { ClusterError, type Kubectl } from "./kubectl.ts";
+import { listPods } from "./pods.ts";
+
+const service = z.object({ spec: z.object({ selector: z.record(z.string(), z.string()).optional() }) });
+const slice = z.object({
+  endpoints: z.array(z.object({ targetRef: z.object({ name: z.string() }).optional() })).nullish(),
+});
+
+// A gateway that is lost is replaced by the one that stands by within its Lease's time.
+const withinMs = 60_000;
+const pauseMs = 500;
+
+/**
+ * What a port of the gateway is forwarded to: its Service, or the active pod where others stand by, since kubectl follows
+ * only the selector that such a Service has not.
+ *
+ * @throws ClusterError when no gateway is active
+ */
+export async function gatewayTarget(kubectl: Kubectl): Promise<string> {
+  const found = await kubectl.find(service, "service", "gateway");
+  if (found === undefined || found.spec.selector !== undefined) return "service/gateway";
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    const pod = await activePod(kubectl);
+    if (pod !== undefined) return `pod/${pod}`;
+    if (Date.now() > deadline)
+      throw new ClusterError(
+        "No gateway is active. Look at its pods with: kubectl get pods --selector=app=gateway, and at their logs.",
+      );
+    await sleep(pauseMs);
+  }
+}
+
+async function activePod(kubectl: Kubectl): Promise<string | undefined> {
+  const found = await kubectl.find(slice, "endpointslice", "gateway-active");
+  const name = found?.endpoints?.[0]?.targetRef?.name;
+  if (name === undefined) return undefined;
+  const pods = await listPods(kubectl, "app=gateway");
+  return pods.some((pod) => pod.name === name && pod.isReady && !pod.isGoing) ? name : undefined;
+}

@@ -1,0 +1,238 @@
+import { globSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { gatewayTarget } from "../../cluster/gateway-target.ts";
+import { Kubectl } from "../../cluster/kubectl.ts";
+import { withForward } from "../../cluster/port-forward.ts";
+import { ClusterStack, type Pod } from "../../test-support/cluster/cluster-stack.ts";
+import { reachPods } from "../../test-support/cluster/network.ts";
+import type { StreamingClients } from "../../test-support/cluster/streaming-clients.ts";
+
+// Two gateways on two nodes, one of which is active and the other one stands by, deployed with the rights of
+// docs/kubernetes.md.
+
+const clients = 6;
+const tokens = 16;
+
+let stack: ClusterStack | undefined;
+const running = (): ClusterStack => {
+  if (stack === undefined) throw new Error("the stack does not run");
+  return stack;
+};
+const kubectl = (...args: string[]) =>
+  running().cluster.kubectl([...args, `--namespace=${running().namespace}`]);
+
+beforeAll(async () => {
+  stack = await ClusterStack.start("k8s-standby");
+  stack.useRightsOfDocument("ollama-stack-standby");
+  stack.project.configure({ gatewayReplicas: 2 });
+  await stack.update();
+});
+afterAll(async () => {
+  await stack?.dispose();
+});
+
+interface Slice {
+  readonly metadata: { readonly name: string };
+  readonly endpoints?: readonly { readonly targetRef: { readonly name: string } }[] | null;
+}
+
+/** The EndpointSlices of the gateway's Service. */
+function slices(): readonly Slice[] {
+  const selector = "--selector=kubernetes.io/service-name=gateway";
+  const { items } = running().cluster.get(
+    "endpointslices",
+    `--namespace=${running().namespace}`,
+    selector,
+  ) as { readonly items: readonly Slice[] };
+  return items;
+}
+
+/** The names of the pods that the Service sends requests to. */
+const served = () =>
+  slices().flatMap(({ endpoints }) => (endpoints ?? []).map((each) => each.targetRef.name));
+
+/** The pod that the Service sends requests to, once there is one that is another than before. */
+async function untilActive(before?: Pod): Promise<Pod> {
+  await expect
+    .poll(() => {
+      const names = served();
+      const isThere = running()
+        .pods("gateway")
+        .some(({ metadata }) => metadata.name === names[0]);
+      return names.length === 1 && names[0] !== before?.metadata.name && isThere;
+    })
+    .toBe(true);
+  const [name] = served();
+  const pod = running()
+    .pods("gateway")
+    .find(({ metadata }) => metadata.name === name);
+  if (pod === undefined) throw new Error(`the pod ${String(name)} is gone again`);
+  return pod;
+}
+
+/** What a gateway says of itself, at its pod's own address. */
+async function ownMetric({ status }: Pod, name: string): Promise<number> {
+  reachPods();
+  const text = await (
+    await running().get("/metrics", running().ada, `http://${status.podIP ?? ""}:8000`)
+  ).text();
+  return [...text.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\d+)$`, "gm"))].reduce(
+    (sum, [, count]) => sum + Number(count),
+    0,
+  );
+}
+
+/** The process of a gateway, as this host sees it. */
+function processOf({ metadata: { uid } }: Pod): number {
+  for (const file of globSync("/proc/[0-9]*/cgroup")) {
+    try {
+      const folder = dirname(file);
+      if (!readFileSync(file, "utf8").includes(uid)) continue;
+      if (readFileSync(`${folder}/cmdline`, "utf8").includes("/app/server.cjs"))
+        return Number(folder.split("/").at(-1));
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  throw new Error("the gateway does not run");
+}
+
+/** Resolves when clients have got more responses. */
+async function goOn(load: StreamingClients): Promise<void> {
+  const { completed } = load;
+  await expect.poll(() => load.completed).toBeGreaterThan(completed + clients);
+}
+
+it("comes up with two gateways that are ready, of which the Service has one, and has nothing to change then", async () => {
+  expect(running().gatewayUrls).toHaveLength(2);
+  const active = await untilActive();
+  const [other] = running()
+    .pods("gateway")
+    .filter(({ metadata }) => metadata.name !== active.metadata.name);
+  if (other === undefined) throw new Error("there is no other gateway");
+  expect(await ownMetric(active, "gateway_active")).toBe(1);
+  expect(await ownMetric(other, "gateway_active")).toBe(0);
+  const load = await running().stream(clients, tokens);
+  await goOn(load);
+  await load.stop();
+  expect(load.failures).toEqual([]);
+  const requests = "gen_ai_server_request_duration_seconds_count";
+  expect(await ownMetric(active, requests)).toBeGreaterThanOrEqual(load.completed);
+  expect(await ownMetric(other, requests)).toBe(0);
+  await running().project.pulumi("preview", "--refresh", "--expect-no-changes");
+});
+
+it("is forwarded at its active pod", async () => {
+  const { kubeconfig } = running().cluster;
+  const client = new Kubectl({ kubeconfig, context: "", namespace: running().namespace });
+  const target = await gatewayTarget(client);
+  expect(target).toBe(`pod/${(await untilActive()).metadata.name}`);
+  await withForward(client, target, "http", async (url) => {
+    expect((await running().get("/ready", running().ada, url)).status).toBe(200);
+  });
+});
+
+it("lets the gateways read and change nothing but the two objects by which they agree", () => {
+  const { namespace } = running();
+  const can = (verb: string, what: string) => {
+    const account = `--as=system:serviceaccount:${namespace}:gateway`;
+    try {
+      return kubectl("auth", "can-i", verb, what, account).trim() === "yes";
+    } catch {
+      return false;
+    }
+  };
+  expect(can("update", "lease.coordination.k8s.io/gateway")).toBe(true);
+  expect(can("update", "endpointslice.discovery.k8s.io/gateway-active")).toBe(true);
+  for (const what of [
+    "secrets",
+    "pods",
+    "configmaps",
+    "lease.coordination.k8s.io/other",
+    "endpointslices.discovery.k8s.io",
+  ])
+    expect([what, can("get", what), can("update", what)]).toEqual([what, false, false]);
+});
+
+it("replaces both gateways while clients stream, and no request fails", async () => {
+  const before = running().uids("gateway");
+  const load = await running().stream(clients, tokens);
+  kubectl("rollout", "restart", "deployment/gateway");
+  await expect
+    .poll(() =>
+      running()
+        .uids("gateway")
+        .filter((uid) => before.includes(uid)),
+    )
+    .toEqual([]);
+  await expect.poll(() => running().gatewayUrls.length).toBe(2);
+  await untilActive();
+  await goOn(load);
+  await load.stop();
+  expect(load.failures).toEqual([]);
+});
+
+it("hands over when the active pod is deleted, and no request fails", async () => {
+  const active = await untilActive();
+  const load = await running().stream(clients, tokens);
+  kubectl("delete", "pod", active.metadata.name, "--wait=false");
+  await untilActive(active);
+  await goOn(load);
+  await load.stop();
+  expect(load.failures).toEqual([]);
+});
+
+it("has the other one take over from a gateway that is frozen, and from one that is deleted by force", async () => {
+  await expect.poll(() => running().gatewayUrls.length).toBe(2);
+  const frozen = await untilActive();
+  const pid = processOf(frozen);
+  process.kill(pid, "SIGSTOP");
+  try {
+    await untilActive(frozen);
+    await running().chat();
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  await expect.poll(() => ownMetric(frozen, "gateway_active")).toBe(0);
+  await expect.poll(() => running().gatewayUrls.length).toBe(2);
+
+  const deleted = await untilActive();
+  kubectl("delete", "pod", deleted.metadata.name, "--force", "--grace-period=0");
+  await untilActive(deleted);
+  await expect.poll(async () => (await running().sendChat()).status).toBe(200);
+});
+
+interface Service {
+  readonly spec: { readonly clusterIP: string; readonly selector?: object };
+}
+
+const service = () =>
+  running().cluster.get("service", "gateway", `--namespace=${running().namespace}`) as Service;
+
+/** The Service has another address than before. */
+const untilItResponds = async () => {
+  const url = `http://${service().spec.clusterIP}:8000`;
+  await expect.poll(async () => (await running().sendChat(running().ada, url)).status).toBe(200);
+};
+
+it("becomes one gateway and two again, and nothing is left of what it was before", async () => {
+  running().project.configure({ gatewayReplicas: 1 });
+  await running().update();
+  await expect.poll(() => served().length).toBe(1);
+  await expect.poll(() => slices().map(({ metadata }) => metadata.name)).not.toContain("gateway-active");
+  expect(served()).toEqual(
+    running()
+      .pods("gateway")
+      .map(({ metadata }) => metadata.name),
+  );
+  expect(service().spec.selector).toEqual({ app: "gateway" });
+  await untilItResponds();
+
+  running().project.configure({ gatewayReplicas: 2 });
+  await running().update();
+  await untilActive();
+  expect(slices().map(({ metadata }) => metadata.name)).toEqual(["gateway-active"]);
+  expect(service().spec.selector).toBeUndefined();
+  await untilItResponds();
+});
