@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { stringify } from "yaml";
 import { OllamaApi } from "../../components/commands/model-install/ollama-api.ts";
 import { docker } from "../../engine/docker-cli.ts";
-import type { ModelConfig } from "../../components/config/models.ts";
+import type { ModelConfig } from "../../components/config/models/models.ts";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import { timed, type Timed, untilReady } from "./timed.ts";
 

@@ -1,4 +1,4 @@
-import type { ModelConfig } from "../../components/config/models.ts";
+import type { ModelConfig } from "../../components/config/models/models.ts";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import { Project } from "../../test-support/project.ts";
 import { timed, type Timed, untilReady } from "./timed.ts";

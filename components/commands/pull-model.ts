@@ -1,7 +1,7 @@
 // Run by Pulumi to create or change a model: installs it unless it is there as it is wanted. Progress goes to stderr,
 // the result to stdout as JSON, which Pulumi hands over the next time.
-import { parseRecord } from "../config/model-record.ts";
-import type { ModelChanges } from "../config/models.ts";
+import { parseRecord } from "../config/models/model-record.ts";
+import type { ModelChanges } from "../config/models/models.ts";
 import { optional, required } from "./lib/env.ts";
 import { installModel } from "./model-install/install.ts";
 import { OllamaApi } from "./model-install/ollama-api.ts";

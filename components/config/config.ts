@@ -5,7 +5,7 @@ import { ConfigError, isToRemove, toRemove } from "./config-error.ts";
 import { rules } from "./cross-key-rules.ts";
 import { refuseSecrets } from "./secrets.ts";
 import { type GivenConfig, keys } from "./keys.ts";
-import { knownFields } from "./models.ts";
+import { knownFields } from "./models/models.ts";
 
 export const configSchema = keys.superRefine((config, context) => {
   for (const { breaks, path, inside, message, toRemove: removes = false } of rules) {

@@ -1,6 +1,6 @@
 import { hasTls, isNamed } from "./edge-modes.ts";
 import { engineRules } from "./engine-keys.ts";
-import { kubernetesRules } from "./kubernetes-rules.ts";
+import { kubernetesRules } from "./kubernetes/kubernetes-rules.ts";
 import type { Rule } from "./rule.ts";
 
 // What is allowed of a key depends on others. The messages complete the sentence "KEY is VALUE, but must be ...".

@@ -5,8 +5,8 @@ import { edgeModes } from "./edge-modes.ts";
 import { gatewayEnvironment } from "./gateway-environment.ts";
 import { gpus } from "./gpus.ts";
 import { boolean, integer } from "./key-types.ts";
-import { engine, kubernetesKeys } from "./kubernetes-keys.ts";
-import { models } from "./models.ts";
+import { engine, kubernetesKeys } from "./kubernetes/kubernetes-keys.ts";
+import { models } from "./models/models.ts";
 import { ollamaEnvironment } from "./ollama-environment.ts";
 
 // Defaults and descriptions are in Pulumi.yaml, which the CLI merges into the stack's config; here are the

@@ -1,8 +1,8 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Connection } from "../../engine/connection.ts";
-import { changesText, modelRecord } from "../config/model-record.ts";
-import type { ModelChanges } from "../config/models.ts";
+import { changesText, modelRecord } from "../config/models/model-record.ts";
+import type { ModelChanges } from "../config/models/models.ts";
 
 export interface OllamaModelArgs {
   /** URL of the server, as `access` reaches it. */

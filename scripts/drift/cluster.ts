@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Kubectl } from "../../cluster/kubectl.ts";
 import { listPods } from "../../cluster/pods.ts";
-import { parseKeeperState, stateFile } from "../../components/config/pod-models.ts";
+import { parseKeeperState, stateFile } from "../../components/config/kubernetes/pod-models.ts";
 import type { Deployed, Deployment } from "../stack/deployment.ts";
 import { parseClusterOutputs } from "../stack/cluster-outputs.ts";
 import { compareObject } from "./cluster-object.ts";

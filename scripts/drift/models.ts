@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseModelList } from "../../components/config/installed-models.ts";
+import { parseModelList } from "../../components/config/models/installed-models.ts";
 import { tunnelOutput } from "../stack/outputs.ts";
 import { withStackUrls } from "../connect/with-stack-urls.ts";
 import type { Deployed } from "../stack/deployment.ts";

@@ -1,6 +1,6 @@
 import { ClusterError, type Kubectl } from "../../cluster/kubectl.ts";
 import { listPods, type PodState } from "../../cluster/pods.ts";
-import { parseKeeperState, stateFile } from "../../components/config/pod-models.ts";
+import { parseKeeperState, stateFile } from "../../components/config/kubernetes/pod-models.ts";
 import type { Status } from "./status.ts";
 
 interface Options {

@@ -1,7 +1,7 @@
 import type { EngineAddress } from "../../engine/docker-cli.ts";
 import { containerHosts } from "../../components/planning/models/registry-hosts.ts";
-import { models as schema } from "../../components/config/models.ts";
-import { sourceKind } from "../../components/config/model-source.ts";
+import { models as schema } from "../../components/config/models/models.ts";
+import { sourceKind } from "../../components/config/models/model-source.ts";
 import { ModelRegistryClient } from "../../components/planning/models/registry-client.ts";
 import { all, type Pin } from "./pins.ts";
 import { RegistryError } from "../registry/manifests.ts";

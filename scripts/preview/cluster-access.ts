@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type ObjectKind, resourceType } from "../../components/config/cluster-objects.ts";
+import { type ObjectKind, resourceType } from "../../components/config/kubernetes/cluster-objects.ts";
 import { resourceOf, type Step } from "./steps.ts";
 
 // Who reaches the gateway of a stack in a cluster no longer after an update.

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { objectKinds, resourceType } from "../../components/config/cluster-objects.ts";
+import { objectKinds, resourceType } from "../../components/config/kubernetes/cluster-objects.ts";
 import { clusterAccess } from "./cluster-access.ts";
 import { resourceOf, type Step } from "./steps.ts";
 

@@ -3,7 +3,7 @@ import type { ClusterAddress } from "../../cluster/address.ts";
 import { Kubectl } from "../../cluster/kubectl.ts";
 import { listPods } from "../../cluster/pods.ts";
 import { withForward } from "../../cluster/port-forward.ts";
-import { parseKeeperState, stateFile } from "../../components/config/pod-models.ts";
+import { parseKeeperState, stateFile } from "../../components/config/kubernetes/pod-models.ts";
 import { isError } from "../../scripts/observe/log-line.ts";
 import { readLogs } from "../../scripts/observe/merged-logs.ts";
 import { podLogs } from "../../scripts/observe/pod-logs.ts";

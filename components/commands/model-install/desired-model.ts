@@ -1,4 +1,4 @@
-import type { ModelChanges } from "../../config/models.ts";
+import type { ModelChanges } from "../../config/models/models.ts";
 
 /** A model as it has to be. */
 export interface WantedModel {

@@ -1,7 +1,7 @@
 import { fetchOutbound } from "../../../host/outbound-fetch.ts";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { sourceKind } from "../../config/model-source.ts";
+import { sourceKind } from "../../config/models/model-source.ts";
 import { InstallError, retryWhileProgressing } from "./retry.ts";
 import { IdleTimeout } from "./idle-timeout.ts";
 

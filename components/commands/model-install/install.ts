@@ -1,8 +1,8 @@
-import { changesText, type ModelRecord } from "../../config/model-record.ts";
-import { sourceKind } from "../../config/model-source.ts";
+import { changesText, type ModelRecord } from "../../config/models/model-record.ts";
+import { sourceKind } from "../../config/models/model-source.ts";
 import { formatBytes } from "../../../engine/format-bytes.ts";
 import { createFrom, uploadGguf } from "./create.ts";
-import type { InstalledModel } from "../../config/installed-models.ts";
+import type { InstalledModel } from "../../config/models/installed-models.ts";
 import type { OllamaApi } from "./ollama-api.ts";
 import { InstallError, retryWhileProgressing } from "./retry.ts";
 import { Progress } from "./progress.ts";

@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import { z } from "zod";
-import { type InstalledModel, parseModelList } from "../../config/installed-models.ts";
+import { type InstalledModel, parseModelList } from "../../config/models/installed-models.ts";
 
 // The few calls of Ollama's API that managing models takes, from where Pulumi runs.
 

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { ClusterAddress } from "../../../cluster/address.ts";
 import { Kubectl } from "../../../cluster/kubectl.ts";
 import { listPods } from "../../../cluster/pods.ts";
-import { type KeeperState, parseKeeperState, stateFile } from "../../config/pod-models.ts";
+import { type KeeperState, parseKeeperState, stateFile } from "../../config/kubernetes/pod-models.ts";
 
 const statefulSet = z.object({
   metadata: z.object({ generation: z.number() }),

@@ -1,7 +1,7 @@
-import { objectTypes, optionalKinds } from "../../config/cluster-objects.ts";
-import { hasStandbys, isGatewayScaled } from "../../config/gateway-count.ts";
-import { type NamespaceRight, standbyRights } from "../../config/standby-rights.ts";
-import { gpuTolerations } from "../../config/gpu-tolerations.ts";
+import { objectTypes, optionalKinds } from "../../config/kubernetes/cluster-objects.ts";
+import { hasStandbys, isGatewayScaled } from "../../config/kubernetes/gateway-count.ts";
+import { type NamespaceRight, standbyRights } from "../../config/kubernetes/standby-rights.ts";
+import { gpuTolerations } from "../../config/kubernetes/gpu-tolerations.ts";
 import type { GivenConfig } from "../../config/keys.ts";
 import type { NodeDemand } from "./nodes.ts";
 import type { OptionalObject } from "./rights.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Kubectl } from "../../../cluster/kubectl.ts";
-import type { NamespaceRight } from "../../config/standby-rights.ts";
+import type { NamespaceRight } from "../../config/kubernetes/standby-rights.ts";
 
 /** A right in a cluster, as a rule of a Role has it. */
 interface Right {

@@ -1,5 +1,5 @@
-import type { InstalledModel } from "../../config/installed-models.ts";
-import type { ModelRecord } from "../../config/model-record.ts";
+import type { InstalledModel } from "../../config/models/installed-models.ts";
+import type { ModelRecord } from "../../config/models/model-record.ts";
 import type { SourceState } from "./registry-client.ts";
 
 /** What is known of a model before anything is done. */

@@ -1,8 +1,8 @@
 import { formatBytes } from "../../../engine/format-bytes.ts";
-import type { InstalledModel } from "../../config/installed-models.ts";
-import { changesText, type ModelRecord } from "../../config/model-record.ts";
-import type { ModelChanges, ModelConfig } from "../../config/models.ts";
-import { sourceKind } from "../../config/model-source.ts";
+import type { InstalledModel } from "../../config/models/installed-models.ts";
+import { changesText, type ModelRecord } from "../../config/models/model-record.ts";
+import type { ModelChanges, ModelConfig } from "../../config/models/models.ts";
+import { sourceKind } from "../../config/models/model-source.ts";
 import type { Layer, SourceState, ModelRegistryClient } from "./registry-client.ts";
 import { diffModel, moved, short, type ModelAction } from "./diff.ts";
 

@@ -1,4 +1,4 @@
-import { type InstalledModel, parseModelList } from "../../config/installed-models.ts";
+import { type InstalledModel, parseModelList } from "../../config/models/installed-models.ts";
 import { askHttp } from "./http.ts";
 
 // A server that runs on the same host, or near it, and has nothing to work out.

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { readOwnState } from "../own-state.ts";
-import { parseRecord, type ModelRecord } from "../../config/model-record.ts";
+import { parseRecord, type ModelRecord } from "../../config/models/model-record.ts";
 
 const withMounts = z.object({ mounts: z.array(z.object({ source: z.string(), target: z.string() })) });
 

@@ -9,7 +9,7 @@ import { containerHosts } from "./registry-hosts.ts";
 import { installedModels, presentLayers } from "./installed.ts";
 import { readLastUpdate } from "./last-update.ts";
 import { type ModelInspection, inspectModel, type PlannedModel, sizeOf } from "./inspect.ts";
-import { sourceKind } from "../../config/model-source.ts";
+import { sourceKind } from "../../config/models/model-source.ts";
 import { type Layer, ModelRegistryClient } from "./registry-client.ts";
 
 /** The server whose models they are. */

@@ -4,7 +4,7 @@ import { open, stat } from "node:fs/promises";
 import type { LookupFunction } from "node:net";
 import { z } from "zod";
 import { askHttp, type HttpAnswer } from "./http.ts";
-import { parseReference, sourceKind } from "../../config/model-source.ts";
+import { parseReference, sourceKind } from "../../config/models/model-source.ts";
 
 /** A part of a model that is transferred by itself. */
 export interface Layer {

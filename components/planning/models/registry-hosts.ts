@@ -1,7 +1,7 @@
 import type { StackConfig } from "../../config/keys.ts";
 import { askEngine, type EngineAddress } from "../../../engine/docker-cli.ts";
 import { splitHostsLine } from "../../config/hosts-line.ts";
-import { parseReference, sourceKind } from "../../config/model-source.ts";
+import { parseReference, sourceKind } from "../../config/models/model-source.ts";
 
 /** Addresses of the hosts that only Ollama's container knows by name, as far as a registry is meant by them. */
 export async function containerHosts({

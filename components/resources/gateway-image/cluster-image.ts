@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { chmodSync, cpSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { keeperFile } from "../../config/pod-models.ts";
+import { keeperFile } from "../../config/kubernetes/pod-models.ts";
 import { bundleGateway, gatewayContext, modes } from "./bundle.ts";
 import { bundleKeeper } from "./keeper-bundle.ts";
 

@@ -1,5 +1,5 @@
 import { buildSync } from "esbuild";
-import { keeperFile } from "../../config/pod-models.ts";
+import { keeperFile } from "../../config/kubernetes/pod-models.ts";
 
 /** Bundles what keeps the models of a pod, which the image of stacks on Kubernetes has besides the gateway. */
 export function bundleKeeper(projectRoot: string): Uint8Array {

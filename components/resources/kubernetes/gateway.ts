@@ -4,7 +4,7 @@ import { DEFAULT_PORT, readConfig } from "../../../gateway/src/config/config.ts"
 import type { GatewayEnvironment, ProgramVariable } from "../../config/gateway-environment.ts";
 import type { GivenConfig } from "../../config/keys.ts";
 import { keyWarnings } from "../../config/common-passwords.ts";
-import { hasSeveralGateways, hasStandbys, isGatewayScaled } from "../../config/gateway-count.ts";
+import { hasSeveralGateways, hasStandbys, isGatewayScaled } from "../../config/kubernetes/gateway-count.ts";
 import { gatewaySettings } from "./gateway-settings.ts";
 import { gatewayPolicy } from "./network-policies.ts";
 import { ClusterObject } from "./objects.ts";

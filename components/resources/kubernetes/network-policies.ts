@@ -1,7 +1,7 @@
 import { readConfig } from "../../../gateway/src/config/config.ts";
-import { hasStandbys } from "../../config/gateway-count.ts";
+import { hasStandbys } from "../../config/kubernetes/gateway-count.ts";
 import type { GivenConfig } from "../../config/keys.ts";
-import { parseReference, sourceKind } from "../../config/model-source.ts";
+import { parseReference, sourceKind } from "../../config/models/model-source.ts";
 
 // Who reaches which pod, and what each pod reaches. They count where the cluster's network enforces policies.
 

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { type ObjectKind, objectTypes, resourceType } from "../../config/cluster-objects.ts";
+import { type ObjectKind, objectTypes, resourceType } from "../../config/kubernetes/cluster-objects.ts";
 import type { GivenConfig } from "../../config/keys.ts";
 
 // The provider without its SDK: any package with a provider that is installed beside the program, the CLI has every

@@ -1,11 +1,17 @@
 import { createHash } from "node:crypto";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { ObjectKind } from "../../config/cluster-objects.ts";
-import { gpuTolerations } from "../../config/gpu-tolerations.ts";
+import type { ObjectKind } from "../../config/kubernetes/cluster-objects.ts";
+import { gpuTolerations } from "../../config/kubernetes/gpu-tolerations.ts";
 import type { GivenConfig } from "../../config/keys.ts";
 import { splitHostsLine } from "../../config/hosts-line.ts";
-import { keeperFile, type PodModels, podModels, recordsFile, stateFile } from "../../config/pod-models.ts";
+import {
+  keeperFile,
+  type PodModels,
+  podModels,
+  recordsFile,
+  stateFile,
+} from "../../config/kubernetes/pod-models.ts";
 import { gpuSettings } from "./gpus.ts";
 import { ollamaPolicy } from "./network-policies.ts";
 import { ClusterObject } from "./objects.ts";

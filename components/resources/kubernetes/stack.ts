@@ -5,7 +5,7 @@ import { namespaceLabels } from "../../../engine/labels.ts";
 import { clusterNamespace } from "../../../engine/names.ts";
 import type { GivenConfig } from "../../config/keys.ts";
 import { clusterImage, imageIn } from "../gateway-image/cluster-image.ts";
-import { isGatewayScaled } from "../../config/gateway-count.ts";
+import { isGatewayScaled } from "../../config/kubernetes/gateway-count.ts";
 import { autoscaling } from "./autoscaling.ts";
 import { gatewayAutoscaler } from "./gateway-scaling.ts";
 import { GatewayPods } from "./gateway.ts";

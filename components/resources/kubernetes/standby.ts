@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { variables as gatewayVariables } from "../../../gateway/src/config/config.ts";
-import { standbyRights } from "../../config/standby-rights.ts";
+import { standbyRights } from "../../config/kubernetes/standby-rights.ts";
 import { ClusterObject } from "./objects.ts";
 
 // One gateway is active and others stand by: they agree by a Lease, and the active one keeps the Service's EndpointSlice.

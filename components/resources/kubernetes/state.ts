@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { GivenConfig } from "../../config/keys.ts";
-import { stateDataMiB } from "../../config/state-rules.ts";
+import { stateDataMiB } from "../../config/kubernetes/state-rules.ts";
 import { statePolicy } from "./network-policies.ts";
 import { ClusterObject } from "./objects.ts";
 import {

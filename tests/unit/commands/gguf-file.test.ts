@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { parseRecord } from "../../../components/config/model-record.ts";
+import { parseRecord } from "../../../components/config/models/model-record.ts";
 import { fake, run } from "../../../test-support/model-command.ts";
 
 describe("a GGUF file", () => {

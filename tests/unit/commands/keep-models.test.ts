@@ -3,7 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { type KeeperState, parseKeeperState, type PodModel } from "../../../components/config/pod-models.ts";
+import {
+  type KeeperState,
+  parseKeeperState,
+  type PodModel,
+} from "../../../components/config/kubernetes/pod-models.ts";
 import { freePort } from "../../../host/free-port.ts";
 import { FakeOllama } from "../../../test-support/fake-registry-ollama.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseRecord } from "../../../components/config/model-record.ts";
+import { parseRecord } from "../../../components/config/models/model-record.ts";
 import { fake, run } from "../../../test-support/model-command.ts";
 
 const layer = (percent: number) => ({

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import { inspectCluster } from "../../../components/planning/cluster/preflight.ts";
-import { objectTypes, optionalKinds } from "../../../components/config/cluster-objects.ts";
+import { objectTypes, optionalKinds } from "../../../components/config/kubernetes/cluster-objects.ts";
 import { demandOf } from "../../../components/planning/cluster/demand.ts";
 import {
   accessReviews,

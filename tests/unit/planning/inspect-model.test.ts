@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inspectModel, type InspectionContext } from "../../../components/planning/models/inspect.ts";
-import type { ModelRecord } from "../../../components/config/model-record.ts";
-import type { ModelConfig } from "../../../components/config/models.ts";
+import type { ModelRecord } from "../../../components/config/models/model-record.ts";
+import type { ModelConfig } from "../../../components/config/models/models.ts";
 import { ModelRegistryClient } from "../../../components/planning/models/registry-client.ts";
 
 // What preview finds out of a model, against a registry that answers as it is told.

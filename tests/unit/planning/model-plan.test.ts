@@ -7,8 +7,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { StackConfig } from "../../../components/config/keys.ts";
 import { planModels } from "../../../components/planning/models/plan.ts";
-import type { ModelRecord } from "../../../components/config/model-record.ts";
-import type { ModelConfig } from "../../../components/config/models.ts";
+import type { ModelRecord } from "../../../components/config/models/model-record.ts";
+import type { ModelConfig } from "../../../components/config/models/models.ts";
 import { FakeDocker } from "../../../test-support/fake-docker.ts";
 import { FakeOllama } from "../../../test-support/fake-registry-ollama.ts";
 

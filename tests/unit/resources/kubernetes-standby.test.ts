@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { standbyRights } from "../../../components/config/standby-rights.ts";
+import { standbyRights } from "../../../components/config/kubernetes/standby-rights.ts";
 import { renderStack } from "../../../test-support/render-cluster-stack.ts";
 
 interface Spec {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { objectKinds, resourceType } from "../../../components/config/cluster-objects.ts";
+import { objectKinds, resourceType } from "../../../components/config/kubernetes/cluster-objects.ts";
 import { describePreview } from "../../../scripts/preview/markdown.ts";
 import { readPreview, type Step } from "../../../scripts/preview/steps.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { isAllowed } from "../../gateway/src/config/config.ts";
-import { boolean, integer } from "./key-types.ts";
+import { isAllowed } from "../../../gateway/src/config/config.ts";
+import { boolean, integer } from "../key-types.ts";
 
 // Types of the keys that only a stack on Kubernetes has. Each message completes "KEY is VALUE, but must be ...".
 

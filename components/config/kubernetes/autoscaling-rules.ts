@@ -1,4 +1,4 @@
-import type { Rule } from "./rule.ts";
+import type { Rule } from "../rule.ts";
 
 /** How many pods of Ollama there are is either the config's to say or an autoscaler's. */
 export const autoscalingRules: readonly Rule[] = [

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { toRemove } from "./config-error.ts";
+import { toRemove } from "../config-error.ts";
 import { sourceKind } from "./model-source.ts";
 
 // What the config may say of a model. Each message completes the sentence "KEY is VALUE, but must be ...".

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parse as parseYaml } from "yaml";
 import { describe, expect, it } from "vitest";
-import { parseConfig } from "../../../components/config/config.ts";
+import { parseConfig } from "../../../../components/config/config.ts";
 
 const declared = parseYaml(readFileSync("Pulumi.yaml", "utf8")) as {
   config: Record<string, { default: unknown }>;

@@ -1,4 +1,4 @@
-import type { Rule } from "./rule.ts";
+import type { Rule } from "../rule.ts";
 
 // What a pod can be given of GPUs: a number of them. Which ones, the device plugin of its node decides.
 

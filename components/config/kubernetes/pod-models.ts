@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { GivenConfig } from "./keys.ts";
-import type { ModelChanges } from "./models.ts";
+import type { GivenConfig } from "../keys.ts";
+import type { ModelChanges } from "../models/models.ts";
 
 // What the keeper of a pod's models reads: the models that the pod is to have.
 

@@ -1,4 +1,4 @@
-import type { GivenConfig } from "./keys.ts";
+import type { GivenConfig } from "../keys.ts";
 
 type Standbys = Pick<GivenConfig, "state" | "gatewayReplicas">;
 type Counts = Pick<GivenConfig, "gatewayReplicas" | "gatewayMaxReplicas">;

@@ -1,8 +1,8 @@
 import { autoscalingRules } from "./autoscaling-rules.ts";
 import { ingressRules } from "./ingress-rules.ts";
 import { gpuRules } from "./pod-gpu-rules.ts";
-import { sourceKind } from "./model-source.ts";
-import type { Rule } from "./rule.ts";
+import { sourceKind } from "../models/model-source.ts";
+import type { Rule } from "../rule.ts";
 import { stateRules } from "./state-rules.ts";
 
 const inCluster = (rule: Rule): Rule => ({

@@ -1,7 +1,7 @@
-import { type VariableName, variables } from "../../gateway/src/config/config.ts";
+import { type VariableName, variables } from "../../../gateway/src/config/config.ts";
 import { hasSeveralGateways } from "./gateway-count.ts";
-import type { GivenConfig } from "./keys.ts";
-import type { Rule } from "./rule.ts";
+import type { GivenConfig } from "../keys.ts";
+import type { Rule } from "../rule.ts";
 
 const MiB = 1024 * 1024;
 // Besides its data, Valkey holds what it sends and receives, and memory that it has not given back.

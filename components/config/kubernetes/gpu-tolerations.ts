@@ -1,4 +1,4 @@
-import type { GivenConfig } from "./keys.ts";
+import type { GivenConfig } from "../keys.ts";
 
 /** The taints that nodes with GPUs have by convention, to keep pods without GPUs away. */
 export function gpuTolerations({ gpus, gpuResource }: Pick<GivenConfig, "gpus" | "gpuResource">) {

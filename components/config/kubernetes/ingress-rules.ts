@@ -1,5 +1,5 @@
-import type { GivenConfig } from "./keys.ts";
-import type { Rule } from "./rule.ts";
+import type { GivenConfig } from "../keys.ts";
+import type { Rule } from "../rule.ts";
 
 // What leads from outside a cluster to the gateway, complete or not at all.
 

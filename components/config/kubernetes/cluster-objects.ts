@@ -1,5 +1,5 @@
 import { hasStandbys, isGatewayScaled } from "./gateway-count.ts";
-import type { GivenConfig } from "./keys.ts";
+import type { GivenConfig } from "../keys.ts";
 
 // What a stack may have in a cluster, in one place for what declares it, asks for the rights and reads previews.
 
