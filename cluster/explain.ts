@@ -16,6 +16,11 @@ const explanations: readonly Explanation[] = [
       `kubeContext is ${one || two}, but ${kubeconfig || "the kubeconfig"} has no such context. Set it to one that exists: ${contexts}.`,
   },
   {
+    pattern: /getting credentials: exec: executable (\S+) not found/,
+    explain: ({ kubeconfig }, program = "") =>
+      `${kubeconfig || "The kubeconfig"} logs in with the program ${program}, which is not on the path. Install it, or set kubeconfig to a file that logs in another way.`,
+  },
+  {
     pattern: /stat (\S+): no such file or directory/,
     explain: (_, file = "") =>
       `kubeconfig is ${file}, but there is no such file. Set it to the file that your cluster's tools wrote.`,

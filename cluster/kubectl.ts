@@ -15,9 +15,9 @@ export class ClusterError extends Error {
     this.output = output;
   }
 
-  /** Whether an object that was named does not exist. */
+  /** Whether the cluster says that what was named does not exist; kubectl says "not found" of contexts and programs, too. */
   get isNotFound(): boolean {
-    return /\(NotFound\)|not found/.test(this.output);
+    return this.output.includes("(NotFound)");
   }
 
   get isForbidden(): boolean {

@@ -18,6 +18,8 @@ afterAll(() => {
 const address: ClusterAddress = { kubeconfig: "/etc/k", context: "lab", namespace: "llm" };
 const begin = "--kubeconfig=/etc/k --context=lab --namespace=llm";
 const kubectl = new Kubectl(address);
+const credentialProgram =
+  "Unable to connect to the server: getting credentials: exec: executable aws-iam-authenticator not found";
 
 describe("kubectl", () => {
   it("is given the cluster that the config names", async () => {
@@ -37,6 +39,11 @@ describe("kubectl", () => {
       "no such context",
       "Error in configuration: context was not found for specified context: lab",
       "kubeContext is lab, but /etc/k has no such context. Set it to one that exists: kubectl config get-contexts lists them.",
+    ],
+    [
+      "a program for credentials that is not installed",
+      `${credentialProgram}\n\nIt looks like you are trying to use a client-go credential plugin that is not installed.`,
+      "/etc/k logs in with the program aws-iam-authenticator, which is not on the path. Install it, or set kubeconfig to a file that logs in another way.",
     ],
     [
       "no such file",
@@ -91,6 +98,17 @@ describe("kubectl", () => {
     expect(await kubectl.find(named, "secret", "nope")).toBeUndefined();
     program.tell({ [begin]: { fails: "error: Metrics API not available" } });
     await expect(kubectl.find(named, "secret", "nope")).rejects.toThrow("Metrics API");
+  });
+
+  it.each([
+    ["context", "Error in configuration: context was not found for specified context: gone"],
+    ["program for credentials", credentialProgram],
+  ])("takes a %s that is not found for no missing object", async (_what, fails) => {
+    program.tell({ [begin]: { fails } });
+    await expect(kubectl.find(z.object({}), "namespace", "llm")).rejects.toMatchObject({
+      name: "ClusterError",
+      isNotFound: false,
+    });
   });
 
   it("reads no file of a container that does not run", async () => {
