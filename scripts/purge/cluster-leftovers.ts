@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { Kubectl } from "../../cluster/kubectl.ts";
+import type { ClusterAddress } from "../../cluster/address.ts";
+import { ClusterError, type Kubectl } from "../../cluster/kubectl.ts";
 import { namespaceLabels } from "../../engine/labels.ts";
 import type { Leftover } from "./engine-leftovers.ts";
 
@@ -29,10 +30,26 @@ const objectList = z.object({
     }),
   ),
 });
-type ClusterObject = z.output<typeof objectList>["items"][number];
+type ClusterObject = Items[number];
 
-// What runs or keeps something, and may be seen with the rights of a stack.
-const kinds = "statefulsets,deployments,pods,services,persistentvolumeclaims,configmaps,secrets";
+type Items = z.output<typeof objectList>["items"];
+
+// What a stack runs, and its claims: without these, nothing says whether it is still there.
+const ownKinds = ["statefulsets", "deployments", "pods", "persistentvolumeclaims"];
+// What others may have in its namespace.
+const otherKinds = [
+  "services",
+  "configmaps",
+  "secrets",
+  "serviceaccounts",
+  "daemonsets.apps",
+  "jobs.batch",
+  "cronjobs.batch",
+  "ingresses.networking.k8s.io",
+  "networkpolicies.networking.k8s.io",
+  "roles.rbac.authorization.k8s.io",
+  "rolebindings.rbac.authorization.k8s.io",
+];
 
 // What clusters put into every namespace by themselves.
 const ofTheCluster = new Set(["kube-root-ca.crt", "openshift-service-ca.crt", "istio-ca-root-cert"]);
@@ -40,8 +57,8 @@ const ofTheCluster = new Set(["kube-root-ca.crt", "openshift-service-ca.crt", "i
 const withinMs = 5 * 60_000;
 
 /**
- * What a stack has left in its namespace: the volume claims of its models, and the namespace, if nothing of others is in
- * it.
+ * What a stack has left in its namespace: the volume claims of its models, and the namespace, if all kinds of objects may
+ * be listed and nothing of others is among them.
  *
  * @param isKnown whether the namespace is known to be this stack's; by default, its label has to say so
  * @throws ClusterError when the cluster does not respond
@@ -55,17 +72,20 @@ export async function inCluster(stack: string, kubectl: Kubectl, isKnown = false
   if (!isKnown && mark.some(([label, value]) => found.metadata.labels[label] !== value))
     throw new Error(
       `the namespace ${namespace} has no label ${mark.map((each) => each.join("=")).join()}, so nothing says that it is the stack's. ` +
-        `If it is, remove it with: kubectl delete namespace ${namespace}`,
+        `If it is, remove it with: ${removal(kubectl.address)}`,
     );
-  const all = await kubectl.get(objectList, kinds);
-  const items = all.items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-  const running = items.find(isOfService);
+  const own = (await kubectl.get(objectList, ownKinds.join())).items.filter(isStaying);
+  const running = own.find(isOfService);
   if (running !== undefined)
     throw new Error(
       `the ${running.kind} ${running.metadata.name} is still there; take its stack down first: npm run destroy -- --stack ${stack}`,
     );
-  const claims = items.filter(isModelClaim);
-  const others = items.filter((each) => !claims.includes(each) && !isOfTheCluster(each));
+  const claims = own.filter(isModelClaim);
+  const { items, hidden } = await listVisible(kubectl, otherKinds);
+  const others = [...own, ...items.filter(isStaying)].filter(
+    (each) => !claims.includes(each) && !isOfTheCluster(each),
+  );
+  const staying = whyItStays(kubectl.address, others, hidden);
   const remove = (kind: string, name: string) => async () => {
     const options = ["--ignore-not-found", `--timeout=${String(withinMs / 1000)}s`];
     await kubectl.run(["delete", kind, name, ...options], { timeoutMs: withinMs + 10_000 });
@@ -78,16 +98,61 @@ export async function inCluster(stack: string, kubectl: Kubectl, isKnown = false
         size: status?.capacity?.storage ?? "-",
         remove: remove("persistentvolumeclaim", name),
       })),
-      ...(others.length > 0
-        ? []
-        : [{ kind: "namespace", name: namespace, size: "-", remove: remove("namespace", namespace) }]),
+      ...(staying === undefined
+        ? [{ kind: "namespace", name: namespace, size: "-", remove: remove("namespace", namespace) }]
+        : []),
     ],
-    staying:
-      others.length === 0
-        ? undefined
-        : `The namespace ${namespace} stays, for the stack did not make all that is in it: ${others.map(shown).join(", ")}. ` +
-          `It goes with: kubectl delete namespace ${namespace}`,
+    staying,
   };
+}
+
+/** The objects of kinds, and the kinds that one may not list. */
+async function listVisible(
+  kubectl: Kubectl,
+  kinds: readonly string[],
+): Promise<{ readonly items: Items; readonly hidden: readonly string[] }> {
+  const list = async (names: readonly string[]) => {
+    try {
+      return (await kubectl.get(objectList, names.join())).items;
+    } catch (error) {
+      if (error instanceof ClusterError && error.isForbidden) return undefined;
+      throw error;
+    }
+  };
+  const all = await list(kinds);
+  if (all !== undefined) return { items: all, hidden: [] };
+  const each = await Promise.all(kinds.map(async (kind) => ({ kind, items: await list([kind]) })));
+  return {
+    items: each.flatMap(({ items }) => items ?? []),
+    hidden: each.filter(({ items }) => items === undefined).map(({ kind }) => kind),
+  };
+}
+
+function whyItStays(
+  address: ClusterAddress,
+  others: readonly ClusterObject[],
+  hidden: readonly string[],
+): string | undefined {
+  const { namespace } = address;
+  const end = `It goes with: ${removal(address)}`;
+  if (others.length > 0)
+    return `The namespace ${namespace} stays, for the stack did not make all that is in it: ${others.map(shown).join(", ")}. ${end}`;
+  if (hidden.length > 0)
+    return `The namespace ${namespace} stays, for you may not list these kinds in it, which others may have there: ${hidden.join(", ")}. ${end}`;
+  return undefined;
+}
+
+/** What removes the namespace, in the cluster that was looked at. */
+function removal({ kubeconfig, context, namespace }: ClusterAddress): string {
+  const options = [
+    ...(kubeconfig === "" ? [] : [` --kubeconfig=${kubeconfig}`]),
+    ...(context === "" ? [] : [` --context=${context}`]),
+  ];
+  return `kubectl delete namespace ${namespace}${options.join("")}`;
+}
+
+function isStaying({ metadata }: ClusterObject): boolean {
+  return metadata.deletionTimestamp === undefined;
 }
 
 function isOfService({ kind, metadata: { name, labels } }: ClusterObject): boolean {
@@ -101,6 +166,7 @@ function isModelClaim({ kind, metadata: { name, labels } }: ClusterObject): bool
 }
 
 function isOfTheCluster({ kind, metadata: { name }, type }: ClusterObject): boolean {
+  if (kind === "ServiceAccount") return name === "default";
   return (kind === "ConfigMap" && ofTheCluster.has(name)) || type === "kubernetes.io/service-account-token";
 }
 

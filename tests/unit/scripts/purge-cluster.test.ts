@@ -17,20 +17,24 @@ const claim = (name: string, labels: Readonly<Record<string, string>> = { app: "
   status: { phase: "Bound", capacity: { storage: "50Gi" } },
 });
 
+const ownKinds = ["StatefulSet", "Deployment", "Pod", "PersistentVolumeClaim"];
+const isOwn = (each: object) => "kind" in each && ownKinds.includes(String(each.kind));
+
 /** Has kubectl find a namespace with labels, and objects in it. */
 function has(labels: Readonly<Record<string, string>>, ...items: readonly object[]): void {
   program.tell({
     [`${begin} get namespace llm`]: JSON.stringify({ metadata: { name: "llm", labels } }),
-    [`${begin} get statefulsets,`]: JSON.stringify({ items }),
+    [`${begin} get statefulsets,`]: JSON.stringify({ items: items.filter(isOwn) }),
+    [`${begin} get services,`]: JSON.stringify({ items: items.filter((each) => !isOwn(each)) }),
     [`${begin} delete`]: "",
   });
 }
 const marked = { "ollama-stack.stack": "lab" };
-const ofTheCluster = object("ConfigMap", "kube-root-ca.crt");
+const ofTheCluster = [object("ConfigMap", "kube-root-ca.crt"), object("ServiceAccount", "default")];
 
 describe("what a stack has left in a cluster", () => {
   it("is the claims of its models and its namespace, which are removed in this order", async () => {
-    has(marked, claim("models-ollama-0"), claim("models-ollama-1"), ofTheCluster);
+    has(marked, claim("models-ollama-0"), claim("models-ollama-1"), ...ofTheCluster);
     const { leftovers, staying } = await inCluster("lab", kubectl);
     expect(leftovers.map(({ kind, name, size }) => [kind, name, size])).toEqual([
       ["volume claim", "models-ollama-0", "50Gi"],
@@ -52,6 +56,53 @@ describe("what a stack has left in a cluster", () => {
     expect(leftovers.map(({ name }) => name)).toEqual(["models-ollama-0"]);
     expect(staying).toBe(
       "The namespace llm stays, for the stack did not make all that is in it: PersistentVolumeClaim usage, PersistentVolumeClaim models-ollama-1. It goes with: kubectl delete namespace llm",
+    );
+  });
+
+  it.each([
+    ["cronjobs.batch", object("CronJob", "backup")],
+    ["jobs.batch", object("Job", "import")],
+    ["daemonsets.apps", object("DaemonSet", "agent")],
+    ["ingresses.networking.k8s.io", object("Ingress", "site")],
+    ["serviceaccounts", object("ServiceAccount", "deployer")],
+    ["roles.rbac.authorization.k8s.io", object("Role", "reader")],
+    ["rolebindings.rbac.authorization.k8s.io", object("RoleBinding", "readers")],
+    ["networkpolicies.networking.k8s.io", object("NetworkPolicy", "closed")],
+  ])("is not the namespace where others have %s", async (kinds, theirs) => {
+    has(marked, claim("models-ollama-0"), ...ofTheCluster, theirs);
+    const { leftovers, staying } = await inCluster("lab", kubectl);
+    expect(leftovers.map(({ kind }) => kind)).toEqual(["volume claim"]);
+    expect(staying).toContain(
+      `did not make all that is in it: ${theirs.kind} ${theirs.metadata.name}. It goes`,
+    );
+    const listed = program.calls.find((call) => call.startsWith(`${begin} get services,`));
+    expect(listed?.split(/[ ,]/)).toContain(kinds);
+  });
+
+  it("is not the namespace where one may not list what others may have there", async () => {
+    const forbidden = {
+      fails: 'Error from server (Forbidden): cronjobs.batch is forbidden: User "u" cannot list resource',
+    };
+    program.tell({
+      [`${begin} get namespace llm`]: JSON.stringify({ metadata: { name: "llm", labels: marked } }),
+      [`${begin} get statefulsets,`]: JSON.stringify({ items: [claim("models-ollama-0")] }),
+      [`${begin} get services,`]: forbidden,
+      [`${begin} get cronjobs.batch `]: forbidden,
+      [`${begin} get`]: JSON.stringify({ items: [] }),
+    });
+    const { leftovers, staying } = await inCluster("lab", kubectl);
+    expect(leftovers.map(({ kind }) => kind)).toEqual(["volume claim"]);
+    expect(staying).toBe(
+      "The namespace llm stays, for you may not list these kinds in it, which others may have there: cronjobs.batch. It goes with: kubectl delete namespace llm",
+    );
+  });
+
+  it("is removed by hand from the cluster that was looked at", async () => {
+    const at = "--kubeconfig=/etc/k --context=lab --namespace=llm";
+    program.tell({ [`${at} get namespace llm`]: JSON.stringify({ metadata: { name: "llm" } }) });
+    const other = new Kubectl({ kubeconfig: "/etc/k", context: "lab", namespace: "llm" });
+    await expect(inCluster("lab", other)).rejects.toThrow(
+      /with: kubectl delete namespace llm --kubeconfig=\/etc\/k --context=lab$/,
     );
   });
 
