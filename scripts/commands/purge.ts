@@ -1,13 +1,18 @@
 // npm run purge: removes what stays after the last destroy. Says what and how large, then asks; `-- --yes` does not.
 // With --stack NAME only what that stack has left, on the engine or in the cluster that its config names.
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { Kubectl } from "../../cluster/kubectl.ts";
 import { clusterNamespace } from "../../engine/names.ts";
 import { isInteractive, confirm } from "../cli/dialogs.ts";
 import { clientVariables, engineName } from "../stack/deployed-engine.ts";
 import { command } from "../cli/command.ts";
+import { openSession } from "../cli/session.ts";
 import { inCluster } from "../purge/cluster-leftovers.ts";
 import { type Leftover, onEngine } from "../purge/engine-leftovers.ts";
 import { deployedStacks, folders } from "../purge/local-leftovers.ts";
+import { assertTakenDown } from "../purge/taken-down.ts";
+import { chosenBackend } from "../stack/backend.ts";
 import { clusterOf } from "../stack/cluster-outputs.ts";
 import { describePlace } from "../stack/same-cluster.ts";
 import { settingsFor } from "../stack/settings.ts";
@@ -24,10 +29,18 @@ async function purgeInCluster(stack: string, isConfirmed: boolean): Promise<void
   const namespace = clusterNamespace(stack, String(settings("namespace")));
   const kubectl = new Kubectl(clusterOf(settings, namespace));
   const { leftovers, staying } = await inCluster(stack, kubectl);
+  await assertTakenDown(stack, await backendEnvironment(stack));
   if (staying !== undefined) console.error(staying);
   const folder = String(settings("modelHostPath"));
   if (folder !== "") console.error(`The models in ${folder} on the nodes stay: remove them there.`);
-  await removeAll(leftovers, stack, await describePlace(kubectl.address), isConfirmed);
+  await removeAll(leftovers, stack, `in ${await describePlace(kubectl.address)}`, isConfirmed);
+}
+
+/** What the CLI runs in, set up if need be; undefined where the state is our own. */
+async function backendEnvironment(stack: string): Promise<NodeJS.ProcessEnv | undefined> {
+  const pulumiHome = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
+  if (chosenBackend(process.env, pulumiHome) === undefined) return undefined;
+  return (await openSession({ stack })).env;
 }
 
 async function purgeOnEngine(stack: string | undefined, isConfirmed: boolean): Promise<void> {
@@ -54,7 +67,7 @@ async function purgeOnEngine(stack: string | undefined, isConfirmed: boolean): P
         `What the stack ${each} left in its cluster is not in the list; see it with: npm run purge -- --stack ${each}`,
       );
   const leftovers = [...(engine?.leftovers ?? []), ...(stack === undefined ? await folders() : [])];
-  await removeAll(leftovers, stack, engineName(address), isConfirmed);
+  await removeAll(leftovers, stack, `on ${engineName(address)}`, isConfirmed);
 }
 
 async function removeAll(
@@ -68,13 +81,14 @@ async function removeAll(
     return;
   }
   console.log(table(leftovers));
+  const whose = stack === undefined ? "of every stack" : `of the stack ${stack}`;
   if (!isConfirmed) {
     const option = stack === undefined ? "" : ` --stack ${stack}`;
     if (!isInteractive())
       throw new Error(`nothing is removed without a yes; say it with: npm run purge --${option} --yes`);
-    const whose = stack === undefined ? "of every stack" : `of the stack ${stack}`;
-    if (!(await confirm(`Remove all this, ${whose} on ${place}?`))) return;
+    if (!(await confirm(`Remove all this, ${whose} ${place}?`))) return;
   }
+  console.error(`Removing all this, ${whose} ${place}.`);
   for (const { remove } of leftovers) await remove();
   console.log(`Removed: ${String(leftovers.length)}`);
 }

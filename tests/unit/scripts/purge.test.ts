@@ -64,6 +64,7 @@ describe("npm run purge", () => {
     const released = put("pulumi/plugins/resource-docker-v5.2.0/pulumi-resource-docker", "x");
     const { code, output } = await purge("--yes");
     expect(code, output).toBe(0);
+    expect(output).toMatch(/^Removing all this, of every stack on /m);
     for (const gone of [join(root, "cache"), join(root, "state"), built])
       expect(existsSync(gone), gone).toBe(false);
     expect(existsSync(released)).toBe(true);

@@ -1,0 +1,32 @@
+import { readDeployment } from "../stack/deployment.ts";
+import { PulumiFailed } from "../stack/pulumi-cli.ts";
+import { shortStackName } from "../../engine/names.ts";
+import { deployedStacks } from "./local-leftovers.ts";
+
+/**
+ * Refuses to remove what a stack has in a cluster while a state still has resources of it: they may be in another one than
+ * the config names by now.
+ *
+ * @param env what the CLI runs in, where somebody chose a backend; our own state is read without it
+ */
+export async function assertTakenDown(stack: string, env: NodeJS.ProcessEnv | undefined): Promise<void> {
+  const isDeployed =
+    (await deployedStacks()).includes(shortStackName(stack)) ||
+    (env !== undefined && (await hasResources(stack, env)));
+  if (!isDeployed) return;
+  throw new Error(
+    `the state of the stack ${stack} still has resources; take it down first: npm run destroy -- --stack ${stack}. ` +
+      `If its cluster is gone for good, have the state forget the stack: ` +
+      `npm run pulumi -- stack rm ${stack} --force --preserve-config`,
+  );
+}
+
+async function hasResources(stack: string, env: NodeJS.ProcessEnv): Promise<boolean> {
+  try {
+    return (await readDeployment(stack, env)).resources.length > 0;
+  } catch (error) {
+    // It was removed from the backend, or never was there.
+    if (error instanceof PulumiFailed && error.stderr.includes("no stack named")) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,65 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { assertTakenDown } from "../../../scripts/purge/taken-down.ts";
+import { FakeDocker } from "../../../test-support/fake-docker.ts";
+
+const program = new FakeDocker("pulumi");
+const before = process.env["OLLAMA_STACK_STATE"];
+const folder = mkdtempSync(join(tmpdir(), "ollama-stack-taken-down-"));
+process.env["OLLAMA_STACK_STATE"] = folder;
+afterAll(() => {
+  program.remove();
+  rmSync(folder, { recursive: true });
+  if (before === undefined) delete process.env["OLLAMA_STACK_STATE"];
+  else process.env["OLLAMA_STACK_STATE"] = before;
+});
+beforeEach(() => {
+  rmSync(join(folder, "backend"), { recursive: true, force: true });
+  program.tell({});
+});
+
+const resource = { urn: "urn:pulumi:lab::ollama-stack::kubernetes:core/v1:Namespace::namespace", type: "t" };
+const refused =
+  "the state of the stack lab still has resources; take it down first: npm run destroy -- --stack lab. If its cluster is gone for good, have the state forget the stack: npm run pulumi -- stack rm lab --force --preserve-config";
+
+/** Has our own state keep a stack. */
+function keep(stack: string, resources: readonly object[]): void {
+  const stacks = join(folder, "backend", ".pulumi", "stacks", "ollama-stack");
+  mkdirSync(stacks, { recursive: true });
+  writeFileSync(join(stacks, `${stack}.json`), JSON.stringify({ checkpoint: { latest: { resources } } }));
+}
+
+describe("what a stack has in a cluster is not to be removed", () => {
+  it("while our own state has resources of it", async () => {
+    keep("lab", [resource]);
+    await expect(assertTakenDown("lab", undefined)).rejects.toThrow(refused);
+  });
+
+  it("while the state of another backend has", async () => {
+    program.tell({ "stack export": JSON.stringify({ deployment: { resources: [resource] } }) });
+    await expect(assertTakenDown("lab", process.env)).rejects.toThrow(refused);
+    expect(program.calls).toEqual(["stack export --stack lab"]);
+  });
+
+  it("while another backend cannot be read", async () => {
+    program.tell({ "stack export": { fails: "error: could not get stack: unauthorized" } });
+    await expect(assertTakenDown("lab", process.env)).rejects.toThrow("pulumi exited with code 1");
+  });
+});
+
+describe("what a stack has in a cluster may be removed", () => {
+  it("after a destroy, whatever other stacks have", async () => {
+    keep("lab", []);
+    keep("other", [resource]);
+    program.tell({ "stack export": JSON.stringify({ deployment: {} }) });
+    await assertTakenDown("lab", undefined);
+    await assertTakenDown("lab", process.env);
+  });
+
+  it("where no state knows the stack", async () => {
+    program.tell({ "stack export": { fails: "error: no stack named 'lab' found" } });
+    await assertTakenDown("lab", process.env);
+  });
+});
