@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import type { HandOverTimes } from "../gateway/src/standby/standby.ts";
 import type { FakeOllama } from "./fake-ollama.ts";
 import { startGateway, type TestGateway } from "./gateway-harness.ts";
 
@@ -20,6 +21,7 @@ export interface Controlled extends TestGateway {
 export async function controlled(
   fakes: readonly FakeOllama[],
   environment: Record<string, string> = {},
+  handOver?: HandOverTimes,
 ): Promise<Controlled> {
   const folder = mkdtempSync(join(tmpdir(), "ollama-stack-control-"));
   onTestFinished(() => {
@@ -28,11 +30,11 @@ export async function controlled(
   const socket = join(folder, "control.sock");
   const [first] = fakes;
   if (first === undefined) throw new Error("no Ollama");
-  const gateway = await startGateway(first, {
+  const servers = {
     LLM_BACKENDS: fakes.map(({ port }) => `127.0.0.1:${port}`).join(),
     CONTROL_SOCKET: socket,
-    ...environment,
-  });
+  };
+  const gateway = await startGateway(first, { ...servers, ...environment }, handOver);
   const control = (...args: string[]) =>
     new Promise<Asked>((resolve) => {
       const env = { ...process.env, CONTROL_SOCKET: socket };

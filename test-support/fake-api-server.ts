@@ -30,6 +30,9 @@ export class FakeApiServer {
   readonly writes: Write[] = [];
   /** "gone" breaks connections, "silent" never responds. */
   state: "up" | "gone" | "silent" = "up";
+  /** Called with each object that is sent, before it is compared and after it counts. */
+  beforeWrite: (object: StoredObject) => void = () => undefined;
+  afterWrite: (object: StoredObject) => void = () => undefined;
   readonly #objects = new Map<string, StoredObject>();
   readonly #server: Server;
   #token = "first-token";
@@ -127,7 +130,8 @@ export class FakeApiServer {
     if (found === undefined) return problem(404, `${url} not found`);
     if (method === "GET") return { status: 200, body: found };
     const sent = JSON.parse(text) as StoredObject;
-    if (sent.metadata.resourceVersion !== found.metadata.resourceVersion)
+    this.beforeWrite(sent);
+    if (sent.metadata.resourceVersion !== this.#objects.get(url)?.metadata.resourceVersion)
       return problem(409, "the object has been modified");
     return { status: 200, body: this.#write(url, sent) };
   }
@@ -135,6 +139,7 @@ export class FakeApiServer {
   #write(path: string, sent: StoredObject): StoredObject {
     const object = this.#store(path, sent);
     this.writes.push({ atMs: performance.now(), object });
+    this.afterWrite(object);
     return object;
   }
 

@@ -3,6 +3,7 @@ import OpenAI from "openai";
 import { expect, onTestFinished } from "vitest";
 import { buildApp } from "../gateway/src/app.ts";
 import { readConfig } from "../gateway/src/config/config.ts";
+import type { HandOverTimes } from "../gateway/src/standby/standby.ts";
 import { createLog } from "../gateway/src/observability/log.ts";
 import { FakeOllama, type Step } from "./fake-ollama.ts";
 
@@ -34,6 +35,7 @@ export async function startFake(): Promise<FakeOllama> {
 export async function startGateway(
   ollama: { readonly port: number },
   environment: Record<string, string> = {},
+  handOver?: HandOverTimes,
 ): Promise<TestGateway> {
   const log: string[] = [];
   const stream = { write: (line: string) => void log.push(line) };
@@ -46,7 +48,7 @@ export async function startGateway(
     PROBE_TIMEOUT_MS: "20000",
     ...environment,
   });
-  const app = buildApp(config, createLog(config.LOG_LEVEL, stream));
+  const app = buildApp(config, createLog(config.LOG_LEVEL, stream), handOver);
   await app.listen({ host: "127.0.0.1", port: 0 });
   const { port } = app.server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;

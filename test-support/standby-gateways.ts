@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
+import type { HandOverTimes } from "../gateway/src/standby/standby.ts";
 import { freePort } from "../host/free-port.ts";
 import { controlled } from "./controlled-gateway.ts";
 import type { FakeApiServer } from "./fake-api-server.ts";
@@ -39,7 +40,12 @@ export interface StandbySetting {
   readonly server: FakeOllama;
   /** Longer than any pause of the machine where nothing is to be taken over. */
   readonly leaseMs: number;
+  /** Of gateways in this process; without them, longer than any pause. */
+  readonly handOver?: HandOverTimes;
 }
+
+// Longer than any pause of the machine.
+const patience: HandOverTimes = { releaseMs: 120_000, takeoverMs: 120_000 };
 
 /** @param n tells its pod from others */
 function podOf(n: number, { api, leaseMs }: StandbySetting) {
@@ -76,13 +82,13 @@ function clientOf(url: string): Pick<StandbyGateway, "url" | "role" | "metric" |
 
 export async function startLocal(n: number, setting: StandbySetting): Promise<LocalStandby> {
   const { pod, address, environment } = podOf(n, setting);
-  const gateway = await controlled([setting.server], environment);
+  const gateway = await controlled([setting.server], environment, setting.handOver ?? patience);
   return {
     ...clientOf(gateway.url),
     pod,
     address,
     output: () => gateway.log.join(""),
-    drain: async () => (await gateway.control("drain", "20", "0")).output,
+    drain: async () => (await gateway.control("drain", "120", "0")).output,
     close: () => gateway.close(),
   };
 }

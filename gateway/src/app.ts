@@ -33,7 +33,7 @@ import { recordRequests } from "./plugins/request-record.ts";
 import { ResponseStore } from "./response-store/response-store.ts";
 import type { StoredItem } from "./response-store/stored-conversation.ts";
 import { sharedState } from "./shared-state/shared-state.ts";
-import { standbyOf } from "./standby/standby.ts";
+import { type HandOverTimes, standbyOf } from "./standby/standby.ts";
 import { chatCompletionsRoute } from "./routes/openai/chat-completions.ts";
 import { completionsRoute } from "./routes/openai/completions.ts";
 import { embeddingsRoute } from "./routes/openai/embeddings.ts";
@@ -61,7 +61,7 @@ const LAST_BYTES_MS = 2000;
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
 /** The gateway as a Fastify app that has yet to listen. Closing it drains it first. */
-export function buildApp(config: Config, log: Log): FastifyInstance {
+export function buildApp(config: Config, log: Log, handOver?: HandOverTimes): FastifyInstance {
   const { logger } = log;
   const backends = new BackendPool(config);
   const shared = sharedState(config, backends, logger);
@@ -81,7 +81,7 @@ export function buildApp(config: Config, log: Log): FastifyInstance {
     } else logger.info({ ...event, servers: backends.members.all.length }, "Ollama servers changed");
   };
   const drainController = new DrainController(scheduler, backends, config.REQUIRED_MODELS);
-  const standby = standbyOf(config, { canServe: () => drainController.canServe, logger });
+  const standby = standbyOf(config, { canServe: () => drainController.canServe, logger, handOver });
   drainController.handOver = standby?.handOver.bind(standby);
   const exporter = spanExporter(config, logger);
   const needsKey = (): boolean => !keys.isEmpty;

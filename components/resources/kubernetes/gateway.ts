@@ -28,8 +28,9 @@ const serviceUpdateSeconds = 5;
 // Beyond the time that the gateway gives to requests in flight, it is left this long to close.
 const stopMarginSeconds = 5;
 
-// A gateway that hands over waits 10 s for the one that stands by, and for the API server.
-const handOverSeconds = 20;
+// A gateway that hands over tries for 10 s to give its Lease up, waits 10 s for another one to take over, and at most 16 s
+// for the API server's last responses to each.
+const handOverSeconds = 36;
 
 const keyFile = "api-keys";
 const usageFolder = "/usage";

@@ -17,8 +17,8 @@ export const standbyVariables = {
   STANDBY_LEASE_DURATION_MS: integer(1000, 600_000, "ms", {
     default: `${15 * SECOND}`,
     description:
-      "How long the Lease of a gateway that was lost still counts. The active one renews it seven times in this time, " +
-      "and ceases to be active when it could not for two thirds of it.",
+      "How long the Lease of a gateway that was lost still counts. The active one renews it every 2 s, more often with " +
+      "less than 15 s, and ceases to be active when it could not for two thirds of this time.",
   }),
   POD_NAME: {
     schema: z.string().regex(new RegExp(`^$|${name.source}`)),
@@ -73,5 +73,6 @@ export function checkStandby(
 ): void {
   if (config.STANDBY_LEASE === undefined) return;
   const missing = needed.filter((each) => config[each] === "");
-  if (missing.length > 0) throw new Error(`it needs ${missing.join(", ")}, which is empty`);
+  if (missing.length > 0)
+    throw new Error(`it needs ${missing.join(", ")}, which ${missing.length === 1 ? "is" : "are"} empty`);
 }

@@ -64,17 +64,17 @@ export class LeaseElection {
   /**
    * Takes or renews the Lease if that is possible.
    *
-   * @param isCandidate without it, the Lease is only looked at
+   * @param isCandidate is looked at before each write: without it, the Lease is only read
    * @throws Error when the API server does not respond or refuses
    */
-  async step(isCandidate: boolean): Promise<void> {
+  async step(isCandidate: () => boolean): Promise<void> {
     const { now, identity, durationMs } = this.#options;
-    const askedAt = now();
+    const requestedAt = now();
     const lease = await this.#read();
     if (lease === undefined) {
       this.#renewedAt = undefined;
       this.#holder = "";
-      if (isCandidate && (await this.#create())) this.#renewed(askedAt);
+      if (isCandidate() && (await this.#create())) this.#renewed(requestedAt);
       return;
     }
     this.#observe(lease);
@@ -84,7 +84,7 @@ export class LeaseElection {
       const lastsMs = seconds > 0 ? seconds * 1000 : durationMs;
       if (now() - this.#seen.at < lastsMs) return;
     }
-    if (!isCandidate) return;
+    if (!isCandidate()) return;
     const isOwn = this.#holder === identity;
     const time = microTime();
     const spec = {
@@ -95,18 +95,24 @@ export class LeaseElection {
       renewTime: time,
       leaseTransitions: (lease.spec?.leaseTransitions ?? 0) + Number(!isOwn),
     };
-    if (await this.#write({ ...lease, spec })) this.#renewed(askedAt);
+    if (await this.#write({ ...lease, spec })) this.#renewed(requestedAt);
   }
 
-  /** Gives the Lease up, so that another gateway takes it at once. @throws Error when the API server does not respond */
-  async release(): Promise<void> {
+  /**
+   * Gives the Lease up, so that another gateway takes it at once.
+   *
+   * @returns false when somebody else has written it meanwhile
+   * @throws Error when the API server does not respond or refuses
+   */
+  async release(): Promise<boolean> {
     const { identity } = this.#options;
     this.#renewedAt = undefined;
     const lease = await this.#read();
-    if (lease === undefined || lease.spec?.holderIdentity !== identity) return;
+    if (lease === undefined || lease.spec?.holderIdentity !== identity) return true;
     const spec = { ...lease.spec, holderIdentity: "", leaseDurationSeconds: 1, renewTime: microTime() };
-    await this.#write({ ...lease, spec });
+    if (!(await this.#write({ ...lease, spec }))) return false;
     this.#holder = "";
+    return true;
   }
 
   get #durationSeconds(): number {
@@ -120,8 +126,8 @@ export class LeaseElection {
     if (record !== this.#seen.record) this.#seen = { record, at: this.#options.now() };
   }
 
-  #renewed(askedAt: number): void {
-    this.#renewedAt = askedAt;
+  #renewed(requestedAt: number): void {
+    this.#renewedAt = requestedAt;
     this.#holder = this.#options.identity;
   }
 

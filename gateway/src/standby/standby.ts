@@ -10,8 +10,16 @@ const LONGEST_REQUEST_MS = 5_000;
 // How often a gateway that hands over looks whether another one has taken over.
 const LOOK_MS = 200;
 
-// How long a gateway that leaves waits for another one to take over.
-const LONGEST_HAND_OVER_MS = 10_000;
+/** How long a gateway that leaves tries to hand over. Each time is looked at before a try, which then ends by itself. */
+export interface HandOverTimes {
+  /** To give its Lease up. */
+  readonly releaseMs: number;
+  /** From then on, for another gateway to take over. */
+  readonly takeoverMs: number;
+}
+
+// However short the Lease counts. With the last tries, 36 s at most: the pod's grace period has room for that.
+const HAND_OVER: HandOverTimes = { releaseMs: 10_000, takeoverMs: 10_000 };
 
 type Logger = Pick<FastifyBaseLogger, "info" | "warn">;
 
@@ -19,6 +27,7 @@ export interface StandbyOptions {
   /** Whether this gateway can serve: not while it starts, and not when it is about to go. */
   readonly canServe: () => boolean;
   readonly logger: Logger;
+  readonly handOver?: HandOverTimes | undefined;
 }
 
 /** One gateway is active, and the others stand by until it leaves or is lost. */
@@ -28,7 +37,6 @@ export class Standby {
   readonly #slice: ActiveSlice;
   readonly #options: StandbyOptions;
   readonly #pauseMs: number;
-  readonly #handOverMs: number;
   readonly #stopped = new AbortController();
   #step: Promise<void> = Promise.resolve();
   #loop: Promise<void> = Promise.resolve();
@@ -43,7 +51,6 @@ export class Standby {
     const { namespace, name } = lease;
     this.#options = options;
     this.#pauseMs = Math.min(LONGEST_PAUSE_MS, durationMs / 7.5);
-    this.#handOverMs = Math.min(LONGEST_HAND_OVER_MS, (durationMs * 2) / 3);
     this.#api = new ApiServer({
       host: config.KUBERNETES_SERVICE_HOST,
       port: config.KUBERNETES_SERVICE_PORT,
@@ -76,32 +83,47 @@ export class Standby {
   }
 
   /**
-   * Lets another gateway become active, and waits until requests are sent there, ten seconds at most.
+   * Lets another gateway become active, and waits until requests are sent there, or until that has taken too long.
    *
    * @param say is called with what went wrong
    */
   async handOver(say: (line: string) => void): Promise<void> {
-    const deadline = performance.now() + this.#handOverMs;
+    const { releaseMs, takeoverMs } = this.#options.handOver ?? HAND_OVER;
+    const releaseUntil = performance.now() + releaseMs;
     this.#isHandingOver = true;
     try {
       await this.#step;
-      let isReleased = false;
-      while (performance.now() < deadline) {
-        try {
-          if (!isReleased) await this.#election.release();
-          isReleased = true;
-          if (!(await this.#slice.isHere())) return;
-        } catch (error) {
-          this.#report(error);
-        }
-        await sleep(LOOK_MS);
+      if (!(await this.#repeat(releaseUntil, () => this.#election.release()))) {
+        say(
+          "this gateway could not give its Lease up: the API server of the cluster is away or refuses that",
+        );
+        return;
       }
-      say("no other gateway took over: there is none that could, or the API server is away");
+      // A slow API server delays the release, and no less the gateway that takes over.
+      const takeoverUntil = performance.now() + takeoverMs;
+      if (await this.#repeat(takeoverUntil, async () => !(await this.#slice.isHere()))) return;
+      say(
+        "this gateway gave its Lease up, but no other gateway took over: there is none that could, or the API server " +
+          "of the cluster is away",
+      );
     } finally {
       this.#isHere = false;
       this.#isHandingOver = false;
       this.#logChange();
     }
+  }
+
+  /** Tries until it is done or the time is over, and once at least. @returns whether it is done */
+  async #repeat(untilMs: number, isDone: () => Promise<boolean>): Promise<boolean> {
+    do {
+      try {
+        if (await isDone()) return true;
+      } catch (error) {
+        this.#report(error);
+      }
+      await sleep(LOOK_MS);
+    } while (performance.now() < untilMs);
+    return false;
   }
 
   /** Leaves at once. */
@@ -131,7 +153,7 @@ export class Standby {
   async #tryStep(): Promise<void> {
     const isAllowed = () => !this.#isHandingOver && this.#options.canServe();
     try {
-      await this.#election.step(isAllowed());
+      await this.#election.step(isAllowed);
       const isOwn = () => this.#election.isHeld && isAllowed();
       this.#isHere = isOwn() && (await this.#slice.pointHere(isOwn));
       this.#report();

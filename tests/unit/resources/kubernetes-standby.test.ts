@@ -53,7 +53,7 @@ describe("gateways that stand by", () => {
     expect(pod("gateway-pods").topologySpreadConstraints).toHaveLength(1);
     expect(find("gateway-disruption")["spec"]).toMatchObject({ maxUnavailable: 1 });
     const alone = (await render({})).pod("gateway-pods").terminationGracePeriodSeconds;
-    expect(pod("gateway-pods").terminationGracePeriodSeconds).toBe(alone + 20);
+    expect(pod("gateway-pods").terminationGracePeriodSeconds).toBe(alone + 36);
   });
 
   it("have an account with the least rights, whose token is in their container and nowhere else", async () => {
