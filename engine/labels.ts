@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { project, shortStackName } from "./names.ts";
+import { clusterName, project, shortStackName } from "./names.ts";
 
 /** By which an engine's filters find what belongs to a stack, whatever it is called. */
 export const stackLabel = `${project}.stack`;
 
 /** The same for the namespace of a stack in a cluster, whose labels have 63 characters at most. */
 export function namespaceLabels(stack: string): Record<string, string> {
-  return { [stackLabel]: shortStackName(stack).slice(0, 63) };
+  return { [stackLabel]: clusterName(shortStackName(stack)) };
 }
 
 /** Labels of a container, network or volume of a stack: what made it, and what of the stack it is for. */

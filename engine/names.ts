@@ -65,7 +65,12 @@ export function clusterNamespace(stack: string, configured: string): string {
   const name = shortStackName(stack)
     .toLowerCase()
     .replaceAll(/[^a-z0-9-]/g, "-");
-  return configured === "" ? `${project}-${name}`.slice(0, 63) : configured;
+  return configured === "" ? clusterName(`${project}-${name}`) : configured;
+}
+
+/** What of a name a cluster takes as the name of a namespace or the value of a label, which end in a letter or a digit. */
+export function clusterName(name: string): string {
+  return name.slice(0, 63).replace(/[-_.]+$/, "");
 }
 
 /** The names of so many of a kind: the first has the plain one, so that it stays what it is when others come. */

@@ -2,7 +2,9 @@ import { readFileSync } from "node:fs";
 import { output } from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { namespaceLabels, stackLabel } from "../../../engine/labels.ts";
 import {
+  clusterNamespace,
   containerPattern,
   leftoverPattern,
   networkNameOf,
@@ -22,6 +24,15 @@ import {
 
 const { Monitoring } = await import("../../../components/resources/monitoring.ts");
 const { Edge } = await import("../../../components/resources/edge.ts");
+
+it.each(["-", "_", "."])(
+  "a long name of a stack that is cut at %s is a namespace and the value of a label",
+  (cut) => {
+    const stack = (length: number) => `${"a".repeat(length - 1)}${cut}b`;
+    expect(namespaceLabels(`organization/${project}/${stack(63)}`)).toEqual({ [stackLabel]: "a".repeat(62) });
+    expect(clusterNamespace(stack(63 - `${project}-`.length), "")).toBe(`${project}-${"a".repeat(49)}`);
+  },
+);
 
 it("the project is called what Pulumi.yaml calls it", () => {
   const { name } = parse(readFileSync("Pulumi.yaml", "utf8")) as { name: string };
