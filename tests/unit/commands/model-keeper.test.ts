@@ -144,12 +144,12 @@ describe("the wait for Ollama's pods", () => {
 });
 
 describe("what pods with GPUs say of their memory", () => {
-  it("is waited for until each has looked at its models, and told with the pod", () => {
+  it("is waited for until each has looked at its models, with what its keeper said last, and told with the pod", () => {
     const looked = pod("ollama-0", {
       state: { ...complete, gpuProblems: ["Model tiny:1b runs on the CPU"] },
     });
     expect(gpuReport([looked, pod("ollama-1"), pod("ollama-2", { state: undefined })])).toEqual({
-      unknown: ["ollama-1", "ollama-2"],
+      unknown: ["ollama-1 (tiny:1b is there)", "ollama-2"],
       problems: ["ollama-0: Model tiny:1b runs on the CPU"],
     });
   });
