@@ -216,7 +216,7 @@ const untilItResponds = async () => {
   await expect.poll(async () => (await running().sendChat(running().ada, url)).status).toBe(200);
 };
 
-it("becomes one gateway and two again, and nothing is left of what it was before", async () => {
+it("becomes one gateway and two again", async () => {
   running().project.configure({ gatewayReplicas: 1 });
   await running().update();
   await expect.poll(() => served().length).toBe(1);

@@ -145,7 +145,7 @@ async function passwordProblem(
     if (!error.isNotFound) throw error;
   }
   if (entries.split(" ").includes("password")) return undefined;
-  return `statePasswordSecret is ${name}, but the namespace ${namespace} has no Secret of that name with the entry password. Make it with: kubectl create secret generic ${name} --namespace ${namespace} --from-file=password=FILE`;
+  return `statePasswordSecret is ${name}, but the namespace ${namespace} has no Secret of that name with the entry password. Make the namespace, if there is none yet, with: kubectl create namespace ${namespace}. Make the Secret with: kubectl create secret generic ${name} --namespace ${namespace} --from-file=password=FILE`;
 }
 
 /** Without it, an autoscaler leaves the gateways at the fewest. */

@@ -82,7 +82,7 @@ describe("a cluster", () => {
       [entries]: { fails: 'Error from server (NotFound): secrets "valkey" not found' },
     });
     const problem =
-      "statePasswordSecret is valkey, but the namespace llm has no Secret of that name with the entry password. Make it with: kubectl create secret generic valkey --namespace llm --from-file=password=FILE";
+      "statePasswordSecret is valkey, but the namespace llm has no Secret of that name with the entry password. Make the namespace, if there is none yet, with: kubectl create namespace llm. Make the Secret with: kubectl create secret generic valkey --namespace llm --from-file=password=FILE";
     expect((await inspectCluster(shared)).problems).toEqual([problem]);
     expect(program.calls).toContain(
       `${entries} --output=go-template={{range $key, $value := .data}}{{$key}} {{end}}`,
