@@ -19,7 +19,9 @@ const servers = z.object({
 
 /** Which cluster it is. @throws ClusterError when it does not respond */
 export async function identify(kubectl: Kubectl): Promise<ClusterIdentity> {
-  const [id, server] = await Promise.all([readId(kubectl), readServer(kubectl)]);
+  const reading = readServer(kubectl);
+  // No kubectl runs on after a failure.
+  const [id, server] = await Promise.all([readId(kubectl).finally(() => reading), reading]);
   return { id, server };
 }
 
