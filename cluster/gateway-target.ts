@@ -16,9 +16,10 @@ const pauseMs = 500;
  * What a port of the gateway is forwarded to: its Service, or the active pod where others stand by, since kubectl follows
  * only the selector that such a Service has not.
  *
+ * @param signal ends the wait for a gateway that becomes active
  * @throws ClusterError when no gateway is active
  */
-export async function gatewayTarget(kubectl: Kubectl): Promise<string> {
+export async function gatewayTarget(kubectl: Kubectl, signal?: AbortSignal): Promise<string> {
   const found = await kubectl.find(service, "service", "gateway");
   if (found === undefined || found.spec.selector !== undefined) return "service/gateway";
   const deadline = Date.now() + withinMs;
@@ -29,7 +30,7 @@ export async function gatewayTarget(kubectl: Kubectl): Promise<string> {
       throw new ClusterError(
         "No gateway is active. Look at its pods with: kubectl get pods --selector=app=gateway, and at their logs.",
       );
-    await sleep(pauseMs);
+    await sleep(pauseMs, undefined, { signal });
   }
 }
 

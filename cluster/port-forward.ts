@@ -18,6 +18,7 @@ export interface PortForward {
  * @param target such as "service/gateway" or "pod/ollama-0"
  * @param port its number or its name
  * @param localPort a free one unless given
+ * @param signal ends it, also while it starts
  * @throws ClusterError
  */
 export function forwardPort(
@@ -25,7 +26,10 @@ export function forwardPort(
   target: string,
   port: number | string,
   localPort?: number,
+  signal?: AbortSignal,
 ): Promise<PortForward> {
+  signal?.throwIfAborted();
+
   const args = [
     "port-forward",
     target,
@@ -47,7 +51,12 @@ export function forwardPort(
   // An end of this process that runs no more code of it must not leave one behind.
   const kill = () => child.kill("SIGKILL");
   process.once("exit", kill);
-  void ended.then(() => process.off("exit", kill));
+  const terminate = () => child.kill("SIGTERM");
+  signal?.addEventListener("abort", terminate, { once: true });
+  void ended.then(() => {
+    process.off("exit", kill);
+    signal?.removeEventListener("abort", terminate);
+  });
   return new Promise((resolve, reject) => {
     const fail = (reason: string) => {
       reject(new ClusterError(explain(reason, args, kubectl.address), reason));
@@ -93,7 +102,7 @@ export async function withForward<T>(
 /**
  * Keeps a port forwarded until something has happened, over pods that are replaced: to a free port unless one is given.
  *
- * @param target is called each time a pod is to be found
+ * @param target is called each time a pod is to be found, with a signal that ends the search
  * @param onReady is called once, when the port is there
  * @throws ClusterError when there is no pod to forward to
  */
@@ -103,18 +112,32 @@ export async function keepForwarded(
     target: find,
     port,
     localPort,
-  }: { readonly target: () => Promise<string>; readonly port: number | string; readonly localPort?: number },
+  }: {
+    readonly target: (signal: AbortSignal) => Promise<string>;
+    readonly port: number | string;
+    readonly localPort?: number;
+  },
   until: Promise<unknown>,
   onReady: (localPort: number) => void,
 ): Promise<void> {
-  const over = until.then(() => "over" as const);
-  const begin = async (at: number | undefined) => forwardPort(kubectl, await find(), port, at);
-  let forward = await begin(localPort);
-  onReady(forward.port);
-  for (;;) {
-    const first = await Promise.race([over, forward.ended.then(() => "ended" as const)]);
-    if (first === "over") break;
-    forward = await begin(forward.port);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const over = until.then(() => {
+    controller.abort();
+    return undefined;
+  });
+  const begin = async (at: number | undefined) => forwardPort(kubectl, await find(signal), port, at, signal);
+  let at = localPort;
+  for (let isFirst = true; ; isFirst = false) {
+    const forward = await Promise.race([over, begin(at)]);
+    // What has begun ends by the signal.
+    if (forward === undefined) return;
+    at = forward.port;
+    if (isFirst) onReady(at);
+    await Promise.race([over, forward.ended]);
+    if (signal.aborted) {
+      await forward.close();
+      return;
+    }
   }
-  await forward.close();
 }

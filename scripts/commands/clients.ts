@@ -4,8 +4,8 @@ import { openSession, type Session } from "../cli/session.ts";
 import { endpointOf, withContextLength } from "../connect/client-endpoint.ts";
 import { launches } from "../connect/client-launches.ts";
 import { type Endpoint, KEY_VARIABLE, recipes } from "../connect/client-recipes.ts";
-import { forwardedUrl, withClusterGateway } from "../connect/cluster-gateway.ts";
-import { openCluster } from "../stack/cluster-outputs.ts";
+import { lookAtClusterGateway } from "../connect/cluster-gateway.ts";
+import { forwardedUrl, openCluster } from "../stack/cluster-outputs.ts";
 import { readOutputs } from "../stack/outputs.ts";
 import { settingsFor } from "../stack/settings.ts";
 import { isOnCluster } from "../stack/stack-file.ts";
@@ -37,9 +37,10 @@ async function clusterEndpoint(
   const lookAt = (gatewayUrl: string) => withContextLength(endpointOf({ ...outputs, gatewayUrl }), key);
   if (outputs.publicUrl !== undefined) return await lookAt(outputs.publicUrl);
   const url = forwardedUrl(outputs);
+  const endpoint = endpointOf({ ...outputs, gatewayUrl: url });
   console.log(
     `The gateway is in the cluster. While this runs, it is at the address below: npm run forward${stackOption}\n`,
   );
   // Nobody knows what listens at that address now.
-  return { ...(await withClusterGateway(kubectl, lookAt)), url };
+  return { ...endpoint, ...(await lookAtClusterGateway(kubectl, lookAt)), url };
 }

@@ -4,7 +4,12 @@ import { isInteractive, confirm } from "../cli/dialogs.ts";
 import { inCluster } from "../purge/cluster-leftovers.ts";
 import { clientVariables, deployedEngine, engineName } from "../stack/deployed-engine.ts";
 import { type Deployment, readDeployment } from "../stack/deployment.ts";
-import { assertSameCluster, deployedNamespace, describePlace } from "../stack/same-cluster.ts";
+import {
+  assertSameCluster,
+  deployedNamespace,
+  describePlace,
+  isDeployedInCluster,
+} from "../stack/same-cluster.ts";
 import { command } from "../cli/command.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
 import { recoverInterrupted } from "../update/recovery.ts";
@@ -20,7 +25,7 @@ await command("destroy", async ({ options, passed }) => {
   const { yes, models } = options;
   const { stack, env } = await openSession(options);
   const found = await readDeployment(stack, env);
-  if (found.resources.some(({ type }) => type.startsWith("kubernetes:"))) {
+  if (isDeployedInCluster(found)) {
     await destroyInCluster({ stack, env, passed, yes, models, found });
     return;
   }
@@ -103,9 +108,8 @@ async function destroyInCluster({ stack, env, passed, yes, models, found }: Clus
     const how = `npm run destroy -- --stack ${stack} --yes`;
     if (!isInteractive())
       throw new Error(`the stack ${stack} in ${place} is not destroyed without a yes; say it with: ${how}`);
-    const rest = isKept
-      ? "? This namespace stays, with its volumes."
-      : ", with all that is in this namespace?";
+    const contents = address === undefined ? "?" : ", with all that is in this namespace?";
+    const rest = isKept ? "? This namespace stays, with its volumes." : contents;
     if (!(await confirm(`Destroy the stack ${stack} in ${place}${rest}`))) return;
   }
   console.error(`Destroying the stack ${stack} in ${place}.`);

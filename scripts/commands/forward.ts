@@ -1,10 +1,10 @@
 // npm run forward: what of a stack is not published, or on another machine, on loopback ports of this one: those that it
 // has there or in its network. Until it is interrupted.
 import { Tunnel } from "../../engine/tunnel/tunnel.ts";
-import { forwardedUrl, forwardGateway, interrupted } from "../connect/cluster-gateway.ts";
+import { forwardGateway, interrupted } from "../connect/cluster-gateway.ts";
 import { forwarded } from "../connect/port-forwards.ts";
 import { command } from "../cli/command.ts";
-import { openCluster } from "../stack/cluster-outputs.ts";
+import { forwardedUrl, openCluster } from "../stack/cluster-outputs.ts";
 import { readOutputs } from "../stack/outputs.ts";
 import { settingsFor } from "../stack/settings.ts";
 import { isOnCluster } from "../stack/stack-file.ts";

@@ -2,8 +2,8 @@
 import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
 import { openInBrowser } from "../connect/browser.ts";
-import { forwardedUrl, forwardGateway, interrupted } from "../connect/cluster-gateway.ts";
-import { openCluster } from "../stack/cluster-outputs.ts";
+import { forwardGateway, interrupted } from "../connect/cluster-gateway.ts";
+import { forwardedUrl, openCluster } from "../stack/cluster-outputs.ts";
 import { readOutputs } from "../stack/outputs.ts";
 import { type Settings, settingsFor } from "../stack/settings.ts";
 import { isOnCluster } from "../stack/stack-file.ts";

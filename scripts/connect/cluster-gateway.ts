@@ -1,12 +1,9 @@
-import type { Kubectl } from "../../cluster/kubectl.ts";
+import { ClusterError, type Kubectl } from "../../cluster/kubectl.ts";
 import { gatewayTarget } from "../../cluster/gateway-target.ts";
+import { listPods } from "../../cluster/pods.ts";
 import { keepForwarded } from "../../cluster/port-forward.ts";
 import type { ClusterOutputs } from "../stack/cluster-outputs.ts";
-
-/** Where the gateway of a stack in a cluster is on this machine while its port is forwarded. */
-export function forwardedUrl({ gatewayUrl }: Pick<ClusterOutputs, "gatewayUrl">): string {
-  return `http://127.0.0.1:${new URL(gatewayUrl).port}`;
-}
+import { portOf } from "../stack/url-port.ts";
 
 /**
  * Brings the gateway to the port of this machine's loopback that it has in the cluster, at its next pod when one is
@@ -21,10 +18,10 @@ export async function forwardGateway(
   until: Promise<unknown>,
   onReady: () => void,
 ): Promise<void> {
-  const localPort = Number(new URL(outputs.gatewayUrl).port);
+  const localPort = portOf(outputs.gatewayUrl);
   await keepForwarded(
     kubectl,
-    { target: () => gatewayTarget(kubectl), port: "http", localPort },
+    { target: (signal) => gatewayTarget(kubectl, signal), port: "http", localPort },
     until,
     onReady,
   );
@@ -33,28 +30,57 @@ export async function forwardGateway(
 /**
  * Does something with the gateway at a free port of this machine, over pods that are replaced meanwhile.
  *
+ * @param withinMs how long to wait for a gateway at most
  * @throws ClusterError when there is no gateway to forward to, or none any more
  */
 export async function withClusterGateway<T>(
   kubectl: Kubectl,
   work: (gatewayUrl: string) => Promise<T>,
+  withinMs?: number,
 ): Promise<T> {
   const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
   const started = Promise.withResolvers<Promise<T>>();
   const forwarding = keepForwarded(
     kubectl,
-    { target: () => gatewayTarget(kubectl), port: "http" },
+    { target: (signal) => gatewayTarget(kubectl, signal), port: "http" },
     until,
     (port) => {
+      clearTimeout(timer);
       started.resolve(work(`http://127.0.0.1:${String(port)}`));
     },
   );
+  const timer =
+    withinMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          started.reject(new ClusterError("No gateway can be reached in time."));
+        }, withinMs);
   forwarding.catch(started.reject);
   try {
     return await started.promise;
   } finally {
+    clearTimeout(timer);
     end(undefined);
     await forwarding;
+  }
+}
+
+// Long enough for kubectl to forward a port through a slow connection.
+const lookWithinMs = 10_000;
+
+/** The same for what one can do without: undefined where no gateway is ready, or one may not forward its port. */
+export async function lookAtClusterGateway<T>(
+  kubectl: Kubectl,
+  work: (gatewayUrl: string) => Promise<T>,
+  withinMs = lookWithinMs,
+): Promise<T | undefined> {
+  try {
+    const pods = await listPods(kubectl, "app=gateway");
+    if (!pods.some(({ isReady, isGoing }) => isReady && !isGoing)) return undefined;
+    return await withClusterGateway(kubectl, work, withinMs);
+  } catch (error) {
+    if (error instanceof ClusterError) return undefined;
+    throw error;
   }
 }
 

@@ -1,6 +1,7 @@
 import { edgeModes, edgePort, hasTls } from "../../components/config/edge-modes.ts";
 import type { TunnelTarget } from "../../engine/tunnel/tunnel.ts";
 import type { StackOutputs } from "../stack/outputs.ts";
+import { portOf } from "../stack/url-port.ts";
 
 type Outputs = Pick<StackOutputs, "gatewayUrl" | "ollamaUrl" | "prometheusUrl" | "edge">;
 
@@ -34,19 +35,15 @@ export function forwarded(
 }
 
 function plain(url: string): Pick<Forwarded, "port" | "url"> {
-  const port = portOf(new URL(url));
+  const port = portOf(url);
   return { port, url: `http://127.0.0.1:${String(port)}` };
 }
 
 /** Behind TLS it answers to its names only: those that do not mean this machine have to be made to. */
 function named(url: string): Pick<Forwarded, "port" | "url"> {
   const there = new URL(url);
-  const port = portOf(there);
+  const port = portOf(url);
   const leadsHere = there.hostname === "localhost" || there.hostname === "127.0.0.1";
   const hint = leadsHere ? "" : ` (curl --resolve ${there.hostname}:${String(port)}:127.0.0.1)`;
   return { port, url: `${there.origin}${hint}` };
-}
-
-function portOf({ port, protocol }: URL): number {
-  return port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
 }

@@ -4,6 +4,7 @@ import { Kubectl } from "../../cluster/kubectl.ts";
 import { pulumi } from "./pulumi-cli.ts";
 import { assertSeenCluster, recordedOutputs } from "./same-cluster.ts";
 import type { Settings } from "./settings.ts";
+import { portOf } from "./url-port.ts";
 
 /** What a deployed stack on Kubernetes says of itself. */
 const outputs = recordedOutputs.extend({
@@ -31,6 +32,11 @@ export async function readClusterOutputs(stack: string, env: NodeJS.ProcessEnv):
 /** The outputs of a stack that is deployed completely, or undefined. */
 export function parseClusterOutputs(value: unknown): ClusterOutputs | undefined {
   return outputs.safeParse(value).data;
+}
+
+/** Where the gateway of a stack in a cluster is on this machine while its port is forwarded. */
+export function forwardedUrl({ gatewayUrl }: Pick<ClusterOutputs, "gatewayUrl">): string {
+  return `http://127.0.0.1:${String(portOf(gatewayUrl))}`;
 }
 
 /** The cluster that a stack's config names. */

@@ -94,6 +94,20 @@ function deployedAddress({ resources }: DeployedStack): ClusterAddress | undefin
   return found === undefined ? undefined : { ...provider.parse(found.inputs), namespace: "" };
 }
 
+/** Whether a stack is in a cluster, or an update has begun to deploy it there. */
+export function isDeployedInCluster({
+  resources,
+}: {
+  readonly resources: readonly { readonly type: string }[];
+}): boolean {
+  return resources.some(
+    ({ type }) =>
+      type.startsWith("kubernetes:") ||
+      type === "pulumi:providers:kubernetes" ||
+      type === recordedClusterType,
+  );
+}
+
 /** Clusters on one machine often have the same address: the identity tells them apart. */
 function named(server: string | undefined, id: string): string {
   return `the cluster ${server === undefined ? "" : `at ${server} `}(${id.slice(0, 8)})`;

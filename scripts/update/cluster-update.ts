@@ -1,6 +1,7 @@
 import { Kubectl } from "../../cluster/kubectl.ts";
-import { clusterOf } from "../stack/cluster-outputs.ts";
+import { clusterOf, forwardedUrl } from "../stack/cluster-outputs.ts";
 import type { Deployment } from "../stack/deployment.ts";
+import { isDeployedInCluster } from "../stack/same-cluster.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
 import { settingsFor } from "../stack/settings.ts";
 import { lockedUpdate } from "./locked-update.ts";
@@ -29,10 +30,10 @@ export function refuseFromDocker(
 
 /** The same the other way round. */
 export function refuseFromCluster(
-  { resources }: Deployment,
+  found: Deployment,
   { stack, stackOption }: Pick<ClusterStack, "stack" | "stackOption">,
 ): void {
-  if (!resources.some(({ type }) => type.startsWith("kubernetes:"))) return;
+  if (!isDeployedInCluster(found)) return;
   throw new Error(
     `the stack ${stack} is deployed on Kubernetes, and its config says engine docker. ` +
       `Set engine to kubernetes and take it down with: npm run destroy${stackOption}, then bring it up here`,
@@ -55,7 +56,7 @@ export async function upInCluster(on: ClusterStack): Promise<void> {
   const hasConsole = String(settings("console")) === "true";
   console.log(`${hasConsole ? `\nConsole:    npm run open${stackOption}` : ""}
 From here:  npm run forward${stackOption} (while it runs, the gateway is at the address below)
-Try it:     curl http://127.0.0.1:${new URL(gatewayUrl).port}/v1/models -H "authorization: Bearer $OLLAMA_STACK_API_KEY"
+Try it:     curl ${forwardedUrl({ gatewayUrl })}/v1/models -H "authorization: Bearer $OLLAMA_STACK_API_KEY"
 In there:   ${gatewayUrl}
 Take down:  npm run destroy${stackOption}`);
 }

@@ -1,5 +1,10 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { assertSameCluster, deployedNamespace, describePlace } from "../../../scripts/stack/same-cluster.ts";
+import {
+  assertSameCluster,
+  deployedNamespace,
+  describePlace,
+  isDeployedInCluster,
+} from "../../../scripts/stack/same-cluster.ts";
 import { openCluster } from "../../../scripts/stack/cluster-outputs.ts";
 import { openStack } from "../../../scripts/update/recovery.ts";
 import { FakeDocker } from "../../../test-support/fake-docker.ts";
@@ -27,6 +32,16 @@ function deployed(outputs: Record<string, unknown>, context = "", recordedFirst 
     ],
   };
 }
+
+it.each([
+  ["an object of a cluster", ["kubernetes:core/v1:Namespace"], true],
+  ["a first update that was cut off after the provider", ["pulumi:providers:kubernetes"], true],
+  ["a first update that was cut off after the cluster", ["ollama-stack:kubernetes:Cluster"], true],
+  ["Docker", ["pulumi:providers:docker", "docker:index/network:Network"], false],
+  ["nothing", ["pulumi:pulumi:Stack"], false],
+])("a state with %s tells whether the stack is in a cluster", (_what, types, isInCluster) => {
+  expect(isDeployedInCluster({ resources: types.map((type) => ({ type })) })).toBe(isInCluster);
+});
 
 /** Has kubectl reach a cluster by each context; the current one is called "". */
 function reach(clusters: Readonly<Record<string, string>>): void {

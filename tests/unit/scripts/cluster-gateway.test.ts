@@ -1,0 +1,89 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { Kubectl } from "../../../cluster/kubectl.ts";
+import { forwardGateway, lookAtClusterGateway } from "../../../scripts/connect/cluster-gateway.ts";
+import { forwardedUrl } from "../../../scripts/stack/cluster-outputs.ts";
+import { FakeDocker } from "../../../test-support/fake-docker.ts";
+
+const program = new FakeDocker("kubectl");
+afterAll(() => {
+  program.remove();
+});
+const begin = "--namespace=llm";
+const kubectl = new Kubectl({ kubeconfig: "", context: "", namespace: "llm" });
+
+const pods = (ready: "True" | "False") =>
+  JSON.stringify({
+    items: [
+      {
+        metadata: { name: "gateway-a", labels: { app: "gateway" } },
+        status: { phase: "Running", conditions: [{ type: "Ready", status: ready }] },
+      },
+    ],
+  });
+const withSelector = '{"spec": {"selector": {"app": "gateway"}}}';
+const ready = { [`${begin} get pods`]: pods("True"), [`${begin} get service gateway`]: withSelector };
+const forwarded = "Forwarding from 127.0.0.1:41234 -> 8000\n";
+
+describe("the gateway of a stack in a cluster", () => {
+  it.each([
+    ["http://gateway.llm.svc:80", "http://127.0.0.1:80", "80"],
+    ["http://gateway.llm.svc:8000", "http://127.0.0.1:8000", "8000"],
+  ])("%s is forwarded to %s", async (gatewayUrl, url, port) => {
+    expect(forwardedUrl({ gatewayUrl })).toBe(url);
+    program.tell({ ...ready, [`${begin} port-forward`]: forwarded });
+    const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
+    await forwardGateway(kubectl, { gatewayUrl }, until, () => {
+      end(undefined);
+    });
+    expect(program.calls).toContain(`${begin} port-forward service/gateway ${port}:http --address=127.0.0.1`);
+  });
+
+  it("is not waited for any more after an interrupt: neither for one that becomes active", async () => {
+    program.tell({
+      [`${begin} get service gateway`]: '{"spec": {}}',
+      [`${begin} get endpointslice gateway-active`]: '{"endpoints": []}',
+    });
+    const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
+    const waiting = forwardGateway(kubectl, { gatewayUrl: "http://gateway:8000" }, until, () => undefined);
+    await expect.poll(() => program.calls.filter((call) => call.includes("endpointslice")).length).toBe(2);
+    end(undefined);
+    await waiting;
+    expect(program.calls.filter((call) => call.includes("port-forward"))).toEqual([]);
+  });
+
+  it("nor for a port that kubectl does not forward yet", async () => {
+    program.tell({ ...ready, [`${begin} port-forward`]: { hangs: true } });
+    const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
+    const waiting = forwardGateway(kubectl, { gatewayUrl: "http://gateway:8000" }, until, () => undefined);
+    await expect.poll(() => program.calls.some((call) => call.includes("port-forward"))).toBe(true);
+    end(undefined);
+    await waiting;
+  });
+});
+
+describe("a look at the gateway in a cluster", () => {
+  const look = (withinMs?: number) => lookAtClusterGateway(kubectl, (url) => Promise.resolve(url), withinMs);
+
+  it("is taken at a forwarded port", async () => {
+    program.tell({ ...ready, [`${begin} port-forward`]: forwarded });
+    expect(await look()).toBe("http://127.0.0.1:41234");
+  });
+
+  it("is left out without the right to forward a port", async () => {
+    const fails =
+      'Error from server (Forbidden): pods "gateway-a" is forbidden: User "u" cannot create resource "pods/portforward"';
+    program.tell({ ...ready, [`${begin} port-forward`]: { fails } });
+    expect(await look()).toBeUndefined();
+  });
+
+  it("is left out where no gateway is ready, without a wait", async () => {
+    program.tell({ [`${begin} get pods`]: pods("False") });
+    expect(await look()).toBeUndefined();
+    expect(program.calls).toHaveLength(1);
+  });
+
+  it("is left out where the port is not forwarded in time", async () => {
+    program.tell({ ...ready, [`${begin} port-forward`]: { hangs: true } });
+    expect(await look(1)).toBeUndefined();
+  });
+});
