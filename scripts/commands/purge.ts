@@ -62,7 +62,7 @@ async function purgeOnEngine(stack: string | undefined, isConfirmed: boolean): P
       `the stack ${deployed} is still there; take it down first: npm run destroy -- --stack ${deployed}`,
     );
   if (stack === undefined)
-    for (const each of stacksOnClusters())
+    for (const each of stacksOnClusters(console.error))
       console.error(
         `What the stack ${each} left in its cluster is not in the list; see it with: npm run purge -- --stack ${each}`,
       );

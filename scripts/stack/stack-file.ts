@@ -24,6 +24,9 @@ const withEngine = z.object({
 
 const root = join(import.meta.dirname, "..", "..");
 
+/** A stack's file that is no YAML. */
+class UnreadableFile extends Error {}
+
 /** The file with the config of a stack. */
 export function stackFile(stack: string, folder = root): string {
   return join(folder, `Pulumi.${shortStackName(stack)}.yaml`);
@@ -40,7 +43,7 @@ export function projectDefaults(): Record<string, unknown> {
 export function settingOf(stack: string, key: string, file = stackFile(stack)): unknown {
   const text = readText(file);
   if (text === undefined) return undefined;
-  const content = parse(text) as { config?: Record<string, unknown> } | null;
+  const content = parseFile(file, text) as { config?: Record<string, unknown> } | null;
   return content?.config?.[`ollama-stack:${key}`];
 }
 
@@ -49,17 +52,41 @@ export function isOnCluster(stack: string): boolean {
   return settingOf(stack, "engine") === "kubernetes";
 }
 
-/** The stacks whose files say so. */
-export function stacksOnClusters(): string[] {
-  return readdirSync(root)
+/**
+ * The stacks whose files say so.
+ *
+ * @param onUnreadable is given the problem of each file that is no YAML
+ */
+export function stacksOnClusters(onUnreadable: (problem: string) => void, folder = root): string[] {
+  return readdirSync(folder)
     .flatMap((file) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1] ?? [])
-    .filter(isOnCluster);
+    .filter((stack) => {
+      try {
+        return settingOf(stack, "engine", stackFile(stack, folder)) === "kubernetes";
+      } catch (error) {
+        if (!(error instanceof UnreadableFile)) throw error;
+        onUnreadable(error.message);
+        return false;
+      }
+    });
+}
+
+function parseFile(file: string, text: string): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    const [why = ""] = (error as Error).message.split("\n");
+    throw new UnreadableFile(`${file} is no valid YAML: ${why.replace(/:$/, "")}. Correct it.`, {
+      cause: error,
+    });
+  }
 }
 
 /** The engine that a stack's config names. What is wrong with that file, the program says. */
 export function engineOf(stack: string | undefined): EngineAddress {
   const text = stack === undefined ? undefined : readText(stackFile(stack));
-  const { success, data } = withEngine.safeParse(text === undefined ? undefined : parse(text));
+  const content = stack === undefined || text === undefined ? undefined : parseFile(stackFile(stack), text);
+  const { success, data } = withEngine.safeParse(content);
   if (!success) return { dockerHost: "", dockerCertPath: "" };
   return {
     dockerHost: data.config["ollama-stack:dockerHost"],
