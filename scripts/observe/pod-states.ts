@@ -47,7 +47,7 @@ const notes: Readonly<Record<string, string>> = {
   standby: "stands by",
 };
 
-/** What a gateway says of it itself; undefined while the gateway starts. */
+/** How a gateway describes its own state; undefined while it starts. */
 async function standing(kubectl: Kubectl, { name, running }: PodState): Promise<string | undefined> {
   if (!running.includes("gateway")) return undefined;
   const script =

@@ -279,7 +279,7 @@ it("npm run up changes nothing where a right is missing, and says which", async 
 describe("npm run destroy and npm run purge", () => {
   const names = (kind: string) => kubectl.run(["get", kind, "--output=name"]);
 
-  it("remove nothing of volumes before both were told to, and nothing that others have in the namespace", async () => {
+  it("remove no volume before both have run, and nothing that others have in the namespace", async () => {
     for (const [reason, command, ...args] of [
       ["the StatefulSet ollama is still there; take its stack down first", "purge", "--yes"],
       ["--models is for stacks on Docker.", "destroy", "--yes", "--models", "keep"],
