@@ -134,7 +134,7 @@ export function partKey(p: Binary): string {
     ...p.variables,
     flags,
     ...(p.tags === "" ? [] : [p.tags]),
-    ...(p.changes ?? []).map(({ sum }) => sum),
+    ...(p.changes ?? []).map((change) => JSON.stringify(change)),
   ]);
 }
 

@@ -39,5 +39,6 @@ export async function putChangedModule(change: ChangedModule, beside: string, go
   // Go keeps its modules read-only.
   for (const entry of readdirSync(target, { recursive: true, withFileTypes: true }))
     if (entry.isDirectory()) chmodSync(join(entry.parentPath, entry.name), 0o755);
+  chmodSync(target, 0o755);
   cpSync(join(beside, change.files), join(target, change.package ?? "."), { recursive: true });
 }

@@ -91,15 +91,21 @@ async function onBoth(apart: readonly string[], session: Work, counts: Counts[])
     const place = { label: "current | " };
     counts.push(await withCurrent((engine) => runOn(engine, "current", session, place)));
   };
+  // Before both sides might fetch them at the same time.
+  await fetchPrograms();
   // When one side cannot be run, the other still tells what it found.
   const sides = await Promise.allSettled([beside(), current()]);
   for (const side of sides) if (side.status === "rejected") throw side.reason;
 }
 
-async function withCurrent<Result>(work: (engine: PrivateEngine) => Promise<Result>): Promise<Result> {
-  // From the engine's network nothing can be fetched.
+/** What tests take from Debian's packages: from an engine's network nothing can be fetched. */
+async function fetchPrograms(): Promise<void> {
   await fetchSshServer();
   await fetchBrowser();
+}
+
+async function withCurrent<Result>(work: (engine: PrivateEngine) => Promise<Result>): Promise<Result> {
+  await fetchPrograms();
   const engine = await PrivateEngine.start({ name: "tests", kind: "current", hostname: hostname() });
   try {
     engine.provide();

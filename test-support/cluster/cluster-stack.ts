@@ -76,6 +76,16 @@ export class ClusterStack {
     return started;
   }
 
+  /** Several stacks in one cluster have roles and accounts of their own. */
+  get #deployerName(): string {
+    return `deployer-of-${this.namespace}`;
+  }
+
+  /** The account that deploys the stack, as kubectl names it to bind a role. */
+  get deployer(): string {
+    return `--serviceaccount=default:${this.#deployerName}`;
+  }
+
   /**
    * Has the stack deployed by an account that has the rights of docs/kubernetes.md and no others.
    *
@@ -89,10 +99,8 @@ export class ClusterStack {
       if (found === undefined) throw new Error(`docs/kubernetes.md has no role ${name}`);
       return found;
     };
-    const { cluster, namespace } = this;
-    // Several stacks in one cluster have roles and accounts of their own.
-    const name = `deployer-of-${namespace}`;
-    const account = `--serviceaccount=default:${name}`;
+    const { cluster, namespace, deployer: account } = this;
+    const name = this.#deployerName;
     cluster.kubectl(["create", "namespace", namespace]);
     cluster.kubectl(["create", "serviceaccount", name, "--namespace=default"]);
     const inside = [account, `--namespace=${namespace}`];

@@ -10,6 +10,9 @@ import { machineState } from "./machine-state.ts";
 
 export const gatewayImage = "ollama-stack/gateway-of-tests:cluster";
 export const ollamaImage = "ollama-stack/ollama:0.17.4";
+/** The same by other names, for what replaces them. */
+export const nextGatewayImage = "ollama-stack/gateway-of-tests:cluster-next";
+export const nextOllamaImage = "ollama-stack/ollama-of-tests:0.17.4";
 
 let started: Promise<Cluster> | undefined;
 let areImagesLoaded = false;
@@ -38,8 +41,18 @@ export async function clusterWithImages(): Promise<Cluster> {
   if (areImagesLoaded) return cluster;
   const build = ["scripts/commands/image.ts", "--tag", gatewayImage];
   execFileSync(process.execPath, build, { stdio: "inherit" });
-  cluster.loadImages(gatewayImage, ollamaImage);
-  execFileSync("docker", ["image", "rm", gatewayImage], { stdio: "ignore" });
+  const tagged = [
+    [gatewayImage, nextGatewayImage],
+    [ollamaImage, nextOllamaImage],
+  ] as const;
+  for (const [image, next] of tagged) execFileSync("docker", ["tag", image, next]);
+  try {
+    cluster.loadImages(...tagged.flat());
+  } finally {
+    execFileSync("docker", ["image", "rm", gatewayImage, nextGatewayImage, nextOllamaImage], {
+      stdio: "ignore",
+    });
+  }
   areImagesLoaded = true;
   return cluster;
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ClusterStack, makeKey, model } from "../../test-support/cluster/cluster-stack.ts";
+import { nextGatewayImage, nextOllamaImage } from "../../test-support/cluster/shared-cluster.ts";
 import type { StreamingClients } from "../../test-support/cluster/streaming-clients.ts";
 
 // The life of a stack in a real cluster of two nodes, deployed with the rights of docs/kubernetes.md and no others. From
@@ -111,9 +112,10 @@ it("pulls a model that is added in every pod and replaces the gateway while clie
   await expect.poll(listed).toContain(other);
 });
 
-it("replaces every pod of Ollama while clients stream, and no request fails", async () => {
-  const before = running().uids("ollama");
-  await updateUnderLoad({ ollamaKeepAlive: "10m" });
+it("rolls the images of the gateway and of Ollama while clients stream, and no request fails", async () => {
+  const [gateways, before] = [running().uids("gateway"), running().uids("ollama")];
+  await updateUnderLoad({ gatewayImage: nextGatewayImage, ollamaImage: nextOllamaImage });
+  expect(running().uids("gateway")).not.toEqual(gateways);
   const after = running().uids("ollama");
   expect(after).toHaveLength(2);
   expect(after.filter((uid) => before.includes(uid))).toEqual([]);

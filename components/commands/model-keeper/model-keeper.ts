@@ -30,14 +30,16 @@ const pollMs = 1000;
 // A model that somebody deleted is noticed by then.
 const recheckMs = 5000;
 const retryMs = 15_000;
+// A model that was not in GPU memory is looked at again after that time.
+const lookAgainMs = 10_000;
 
 /** Keeps the models of one Ollama as a list says. */
 export class ModelKeeper {
   readonly #api: OllamaApi;
   readonly #files: Files;
   readonly #gpus: GpuCheck | undefined;
-  /** By name and digest: why a model is not in GPU memory. */
-  readonly #places = new Map<string, string | undefined>();
+  /** By name and digest: why a model is not in GPU memory, and when that was found. */
+  readonly #places = new Map<string, { readonly problem: string | undefined; readonly foundAt: number }>();
   readonly #records: Map<string, KeptModel>;
   #state: KeeperState = { version: "", complete: false, line: "waiting for Ollama", models: [] };
   #hasBeenComplete = false;
@@ -102,18 +104,20 @@ export class ModelKeeper {
     try {
       // One after another: two at once would take the memory from each other.
       for (const model of models) {
-        if (this.#places.has(keyOf(model))) continue;
-        this.#set({ gpuProblems: undefined });
+        const known = this.#places.get(keyOf(model));
+        if (known !== undefined && !isOld(known)) continue;
+        if (known === undefined)
+          this.#set({ gpuProblems: undefined, line: `looking where ${model.name} is loaded` });
         const { problem } = await placeOf(this.#api, model, words, keepAlive);
-        if (problem !== undefined) this.#say(problem);
-        this.#places.set(keyOf(model), problem);
+        if (problem !== undefined && problem !== known?.problem) this.#say(problem);
+        this.#places.set(keyOf(model), { problem, foundAt: Date.now() });
       }
     } catch (error) {
       // Ollama is about to restart.
       this.#say(error instanceof Error ? error.message : String(error));
       return false;
     }
-    const problems = models.map((model) => this.#places.get(keyOf(model)));
+    const problems = models.map((model) => this.#places.get(keyOf(model))?.problem);
     this.#set({ gpuProblems: problems.filter((each) => each !== undefined) });
     return true;
   }
@@ -171,6 +175,11 @@ export class ModelKeeper {
     this.#state = { ...this.#state, ...change };
     writeInPlace(this.#files.state, this.#state);
   }
+}
+
+/** Memory that something else took may be free by now. */
+function isOld({ problem, foundAt }: { readonly problem: string | undefined; readonly foundAt: number }) {
+  return problem !== undefined && Date.now() - foundAt > lookAgainMs;
 }
 
 const keyOf = ({ name, digest }: KeeperState["models"][number]) => `${name} ${digest}`;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { GivenConfig } from "../../config/keys.ts";
+import { madeSecret } from "../made-secret.ts";
 import { stateDataMiB } from "../../config/kubernetes/state-rules.ts";
 import { statePolicy } from "./network-policies.ts";
 import { ClusterObject } from "./objects.ts";
@@ -65,7 +65,7 @@ export class StatePods extends pulumi.ComponentResource {
     super("ollama-stack:kubernetes:StatePods", name, {}, opts);
     const parent = { parent: this };
     const metadata = { name: "state", namespace };
-    const password = newPassword(`${name}-password`, this);
+    const password = madeSecret(`${name}-password`, "new-password.ts", parent);
     const settings = valkeySettings(config, password);
     this.passwordVersion = versionOf(password);
     const secret = new ClusterObject(
@@ -110,16 +110,6 @@ export class StatePods extends pulumi.ComponentResource {
     );
     this.registerOutputs({});
   }
-}
-
-/** Made once for a stack. */
-function newPassword(name: string, parent: pulumi.Resource): pulumi.Output<string> {
-  const made = new command.local.Command(
-    name,
-    { create: "node components/commands/new-password.ts", addPreviousOutputInEnv: false },
-    { parent, additionalSecretOutputs: ["stdout"] },
-  );
-  return pulumi.secret(made.stdout.apply((text) => text.trim()));
 }
 
 /** The files of its Secret, and what tells them from others: a pod reads them when it starts. */

@@ -7,13 +7,21 @@ import { canonicalModelName } from "../ollama/model-name.ts";
 /** Takes the progress of a drain, a line at a time. */
 export type Report = (line: string) => void;
 
-// How long it is waited for requests of whoever has not noticed yet. An edge asks every second.
-const NOTICE_MS = 2_500;
-// An edge that has asked within this time is waited for until it has asked again: on a busy host that may take long.
-const EDGE_MS = 10_000;
-const EDGE_NOTICE_MS = 30_000;
-// How long a request may be on its way from an edge that has not sent another since.
-const ON_THE_WAY_MS = 1_000;
+/** How long a gateway that leaves waits for an edge to notice, in milliseconds. */
+interface NoticeTimes {
+  /** Without an edge that probes. */
+  readonly unknownMs: number;
+  /** An edge that has probed within this time is waited for until it does so again. */
+  readonly edgeMs: number;
+  /** How long at most: it probes every second, and on a busy host later. */
+  readonly longestMs: number;
+  /** For requests that it has sent before. */
+  readonly onTheWayMs: number;
+}
+
+type Servers = Pick<BackendPool, "all" | "looked" | "refresh">;
+
+const NOTICE_TIMES = { unknownMs: 2_500, edgeMs: 10_000, longestMs: 30_000, onTheWayMs: 1_000 };
 // How long it is waited for another server that could take over.
 const TAKEOVER_MS = 30_000;
 // After how long what was drained, and not replaced after all, is used again.
@@ -27,25 +35,32 @@ const TELL_MS = 10_000;
  * nothing new is sent there, and what is under way is waited for.
  */
 export class DrainController {
-  readonly #admission: Scheduler;
-  readonly #backends: BackendPool;
+  readonly #times: NoticeTimes;
+  readonly #admission: Pick<Scheduler, "inside" | "draining">;
+  readonly #backends: Servers;
   readonly #required: readonly string[];
   /** Lets a gateway that stands by take over, and waits until it has; undefined: there is none. */
   handOver: ((say: Report) => Promise<void>) | undefined;
   #leaving: NodeJS.Timeout | undefined;
-  #askedAt = -Infinity;
-  #sentAway = false;
+  #probedAt = -Infinity;
+  #isNoticed = false;
 
-  constructor(admission: Scheduler, backends: BackendPool, required: readonly string[]) {
+  constructor(
+    admission: Pick<Scheduler, "inside" | "draining">,
+    backends: Servers,
+    required: readonly string[],
+    times: NoticeTimes = NOTICE_TIMES,
+  ) {
+    this.#times = times;
     this.#admission = admission;
     this.#backends = backends;
     this.#required = required.map(canonicalModelName);
   }
 
-  /** Whether the edge that asks should send requests to this gateway. */
-  answerEdge(): boolean {
-    this.#askedAt = performance.now();
-    this.#sentAway = this.isLeaving;
+  /** Whether an edge that probes should send requests here. It acts on it. */
+  acceptsProbe(): boolean {
+    this.#probedAt = performance.now();
+    this.#isNoticed = this.isLeaving;
     return this.canServe;
   }
 
@@ -63,11 +78,12 @@ export class DrainController {
    * Has requests sent elsewhere, by a gateway that takes over or by the edge, and waits until those that are here have
    * ended.
    *
-   * @param noticeMs how long it takes until no new requests come; by default, until the edge has asked
+   * @param noticeMs how long it takes until no new requests come; by default, until the edge has noticed
    */
   async drainSelf(timeoutMs: number, say: Report, noticeMs?: number): Promise<void> {
     await this.handOver?.(say);
     clearTimeout(this.#leaving);
+    this.#isNoticed = false;
     // Whoever started it may have died before it replaced the gateway.
     this.#leaving = setTimeout(() => {
       this.#leaving = undefined;
@@ -77,9 +93,10 @@ export class DrainController {
   }
 
   async #noticed(): Promise<void> {
-    if (performance.now() - this.#askedAt > EDGE_MS) return sleep(NOTICE_MS);
-    await soon(() => this.#sentAway, EDGE_NOTICE_MS);
-    await sleep(ON_THE_WAY_MS);
+    const { unknownMs, edgeMs, longestMs, onTheWayMs } = this.#times;
+    if (performance.now() - this.#probedAt > edgeMs) return sleep(unknownMs);
+    await soon(() => this.#isNoticed, longestMs);
+    await sleep(onTheWayMs);
   }
 
   /**

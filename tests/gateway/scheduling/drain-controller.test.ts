@@ -2,7 +2,11 @@ import { once } from "node:events";
 import { Agent, type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
+import fastify from "fastify";
 import { expect, test } from "vitest";
+import type { AppContext } from "../../../gateway/src/app-context.ts";
+import { healthRoutes } from "../../../gateway/src/routes/ops/health.ts";
+import { DrainController } from "../../../gateway/src/scheduling/drain-controller.ts";
 import { controlled } from "../../../test-support/controlled-gateway.ts";
 import { last, token } from "../../../test-support/fake-ollama.ts";
 import {
@@ -78,19 +82,58 @@ test("a connection that was promised to be kept is kept until a response says ot
   expect(await drain).toEqual({ code: 0, output: "" });
 });
 
-test("a drain lasts until the edge that asks has asked again, however late that is", async () => {
-  const gateway = await controlled([await startFake()]);
-  await expect.poll(() => accepting(gateway)).toBe(200);
-  let isDrained = false;
-  const drain = gateway.control("drain", "600").then(() => {
-    isDrained = true;
-  });
-  await eventually(() => gateway.log.find((line) => line.includes(`"act":"drain"`)));
-  // More than where no edge asks.
-  await sleep(3500);
-  expect(isDrained).toBe(false);
-  expect(await accepting(gateway)).toBe(503);
-  await drain;
+const longer = 60_000;
+const times = { unknownMs: longer, edgeMs: Infinity, longestMs: longer, onTheWayMs: 1 };
+
+/** A drain without requests, and whether it has ended. */
+function drained(): {
+  readonly controller: DrainController;
+  readonly ended: () => boolean;
+  drain: () => Promise<void>;
+} {
+  const pool = { looked: true, all: [], refresh: () => Promise.resolve() };
+  const controller = new DrainController({ inside: 0, draining: false }, pool, [], times);
+  let hasEnded = false;
+  const drain = () =>
+    controller
+      .drainSelf(0, () => undefined)
+      .then(() => {
+        hasEnded = true;
+      });
+  return { controller, ended: () => hasEnded, drain };
+}
+
+test("a drain lasts until the edge that probes has been sent away, not only for a given time", async () => {
+  const { controller, ended, drain } = drained();
+  expect(controller.acceptsProbe()).toBe(true);
+  const draining = drain();
+  await sleep(200);
+  expect(ended()).toBe(false);
+  expect(controller.acceptsProbe()).toBe(false);
+  await draining;
+});
+
+test("a client that reads /accepting through the edge does not end the wait for the edge", async () => {
+  const { controller, ended, drain } = drained();
+  const app = fastify();
+  healthRoutes(
+    app,
+    { drainController: controller, config: { REQUIRED_MODELS: [] } } as unknown as AppContext,
+    {
+      isEmpty: true,
+    },
+  );
+  const probe = async (headers: Record<string, string> = {}) =>
+    (await app.inject({ url: "/accepting", headers })).statusCode;
+  expect(await probe()).toBe(200);
+  const draining = drain();
+  // The edge names the client of what it passes on.
+  expect(await probe({ "x-forwarded-for": "192.0.2.1" })).toBe(503);
+  await sleep(200);
+  expect(ended()).toBe(false);
+  expect(await probe()).toBe(503);
+  await draining;
+  await app.close();
 });
 
 test("a drain that takes too long says what will be cut", async () => {

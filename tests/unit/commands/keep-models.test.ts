@@ -157,8 +157,9 @@ it("finds which models are not in the memory of its pod's GPUs, and serves all t
     .toEqual([expect.stringContaining("Model big:70b runs on the CPU in part")]);
   expect(await ready()).toBe(200);
   expect([...ollama.loaded.values()]).toEqual(["1m", "1m"]);
-  want(model("tiny:1b"));
-  await expect.poll(() => state()?.gpuProblems).toEqual([]);
+  // Something else took the memory, and has left it.
+  ollama.memory.set("big:70b", { size: 200, size_vram: 200 });
+  await expect.poll(() => state()?.gpuProblems, { timeout: 40_000 }).toEqual([]);
 });
 
 it("loads no model where its pod has no GPUs", async () => {

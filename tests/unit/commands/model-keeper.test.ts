@@ -144,7 +144,7 @@ describe("the wait for Ollama's pods", () => {
 });
 
 describe("what pods with GPUs say of their memory", () => {
-  it("is waited for until each has looked at its models, with what its keeper said last, and told with the pod", () => {
+  it("is waited for until each has looked at its models, with what its keeper said last, and named with the pod", () => {
     const looked = pod("ollama-0", {
       state: { ...complete, gpuProblems: ["Model tiny:1b runs on the CPU"] },
     });

@@ -89,6 +89,8 @@ describe("the stack's own Valkey", () => {
     expect(find("state-secret")["stringData"]).toMatchObject({ password });
     const others = all.filter(({ name, type }) => name !== "state-secret" && type.startsWith("kubernetes:"));
     expect(JSON.stringify(others)).not.toContain(JSON.stringify(password).slice(1, -1));
+    // What the command prints is not in the output of the update.
+    expect(find("state-password")["logging"]).toBe("stderr");
     const entry = (name: string, volume: string) =>
       pod(name).volumes.find((each) => each.name === volume)?.secret;
     expect(entry("gateway-pods", "state")).toEqual({

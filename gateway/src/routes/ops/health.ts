@@ -36,8 +36,11 @@ export function healthRoutes(
 
   // For an edge with several gateways behind it. What it answers says nothing of Ollama either: with Ollama gone, clients
   // are to hear that from a gateway.
-  app.get("/accepting", acceptance, (_request, reply) => {
-    if (gateway.drainController.answerEdge()) return { status: "accepting" };
+  app.get("/accepting", acceptance, ({ headers }, reply) => {
+    const { drainController } = gateway;
+    // What an edge passes on is a client's question, which says nothing of what the edge knows.
+    const isProbe = headers["x-forwarded-for"] === undefined;
+    if (isProbe ? drainController.acceptsProbe() : drainController.canServe) return { status: "accepting" };
     void reply.code(503);
     return { status: "leaving" };
   });
