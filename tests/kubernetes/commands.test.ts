@@ -190,11 +190,12 @@ describe("npm run drift", () => {
   it("finds what kubectl has changed: npm run up takes back what is the stack's, and it says what removes the rest", async () => {
     await kubectl.run(["delete", "poddisruptionbudget", "ollama"]);
     await kubectl.run(["scale", "deployment/gateway", "--replicas=0"]);
-    await kubectl.run(["set", "env", "deployment/gateway", "FOO=bar"]);
     const found = await run("drift");
     expect(found.code, found.output).toBe(2);
     expect(found.output).toMatch(/^PodDisruptionBudget ollama\n +state +expected there\n +actual +removed$/m);
     expect(found.output).toMatch(/spec\.replicas +expected 1\n +actual +0/);
+    await succeed("up");
+    await kubectl.run(["set", "env", "deployment/gateway", "FOO=bar"]);
     await succeed("up");
     const { code, output } = await run("drift");
     expect(code, output).toBe(2);
