@@ -77,7 +77,23 @@ export function clusterInterruptions(steps: readonly Step[]): string[] | undefin
     );
   lines.push(...stateLines(of("Deployment", "state")));
   lines.push(...clusterAccess(own));
-  return lines.length === 0 ? ["Interrupts nobody."] : lines;
+  return [...(lines.length === 0 ? ["Interrupts nobody."] : lines), ...nodeLossLines(ollama)];
+}
+
+/** What becomes of new pods of Ollama whose node is lost: a StatefulSet waits for it. */
+function nodeLossLines(steps: readonly Step[]): string[] {
+  const pods = (inputs: unknown) => withReplicas.safeParse(inputs).data?.spec.replicas ?? 0;
+  const grown = steps.find(
+    ({ op, oldState, newState }) =>
+      op === "create" || (op === "update" && pods(newState?.inputs) > pods(oldState?.inputs)),
+  );
+  if (grown === undefined) return [];
+  const models = losesModels(grown)
+    ? "pulls its models again"
+    : "has its models if its volume can follow it there";
+  return [
+    `A pod of Ollama whose node is lost comes back on another node only after \`kubectl delete node NAME\`, and ${models}; until then the other pods have its requests.`,
+  ];
 }
 
 /** What becomes of the stack's own Valkey. */

@@ -29,6 +29,7 @@ describe("the preview of a stack on Kubernetes", () => {
       "### Preview of the stack `lab`",
       "",
       "The gateway's pod is replaced without a gap: the new one is ready before the old one goes.",
+      "A pod of Ollama whose node is lost comes back on another node only after `kubectl delete node NAME`, and pulls its models again; until then the other pods have its requests.",
       "",
       "It **changes in place**:",
       "",
@@ -60,6 +61,20 @@ describe("the preview of a stack on Kubernetes", () => {
   it("interrupts nobody where pods stay as they are", () => {
     const steps = [ollama("update", { "spec.replicas": {} })];
     expect(describePreview({ steps, diagnostics: [] }, "lab")).toContain("Interrupts nobody.");
+  });
+
+  it("says of new pods of Ollama what becomes of them with their node, and of those that are there nothing", () => {
+    const created = ollama("create", {});
+    const inputs = { metadata: { name: "ollama" }, spec: { replicas: 2 } };
+    const state = { ...created.newState, inputs } as NonNullable<Step["newState"]>;
+    const withVolume: Step = { ...created, newState: state };
+    const text = (step: Step) => describePreview({ steps: [step], diagnostics: [] }, "lab");
+    expect(text(withVolume)).toContain(
+      "only after `kubectl delete node NAME`, and has its models if its volume",
+    );
+    expect(text(ollama("create", {}))).toContain("and pulls its models again; until then");
+    const same: Step = { ...ollama("update", {}), oldState: state, newState: state };
+    expect(text(same)).not.toContain("node is lost");
   });
 
   it("names every kind of object that a stack may have", () => {
