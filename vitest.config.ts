@@ -38,6 +38,7 @@ const startsPrograms = [
   "tests/gateway/plugins/{connection-limits,content-encoding}.test.ts",
   "tests/gateway/scheduling/{drain-controller,simulation}.test.ts",
   "tests/gateway/{shared-state,standby}/*.test.ts",
+  "tests/gateway/ollama/lost-machine.test.ts",
 ];
 
 // Clients in Python, of a gateway in process.
