@@ -41,6 +41,16 @@ export async function placeOf(
   }
 }
 
+/** Where a model sits that is loaded; undefined when it is not, and nothing is loaded for that. */
+export async function placeOfLoaded(
+  api: OllamaApi,
+  { name, digest }: { readonly name: string; readonly digest: string },
+  words: PlaceWords,
+): Promise<Place | undefined> {
+  const held = (await api.loaded()).filter((entry) => entry.digest === digest);
+  return held.length === 0 ? undefined : { size: held[0]?.size ?? 0, problem: problemOf(name, held, words) };
+}
+
 /** Why a model that was just loaded is not as it has to be, or undefined. */
 function problemOf(
   name: string,

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { modelRecord, type ModelRecord } from "../../config/models/model-record.ts";
 import { type KeeperState, type PodModels, podModelList } from "../../config/kubernetes/pod-models.ts";
-import { placeOf, type PlaceWords } from "../model-install/gpu-memory.ts";
+import { placeOf, placeOfLoaded, type PlaceWords } from "../model-install/gpu-memory.ts";
 import { installModel } from "../model-install/install.ts";
 import type { OllamaApi } from "../model-install/ollama-api.ts";
 import { InstallError } from "../model-install/retry.ts";
@@ -108,7 +108,12 @@ export class ModelKeeper {
         if (known !== undefined && !isOld(known)) continue;
         if (known === undefined)
           this.#set({ gpuProblems: undefined, line: `looking where ${model.name} is loaded` });
-        const { problem } = await placeOf(this.#api, model, words, keepAlive);
+        // Later only if it is loaded anyway: loading it again and again would evict what clients use.
+        const place =
+          known === undefined
+            ? await placeOf(this.#api, model, words, keepAlive)
+            : await placeOfLoaded(this.#api, model, words);
+        const problem = place === undefined ? known?.problem : place.problem;
         if (problem !== undefined && problem !== known?.problem) this.#say(problem);
         this.#places.set(keyOf(model), { problem, foundAt: Date.now() });
       }
