@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
@@ -31,7 +31,10 @@ export class FakeDocker {
       "esac",
       'echo "not told: $*" >&2; exit 1',
     ];
-    writeFileSync(join(this.#folder, this.#program), `${lines.join("\n")}\n`, { mode: 0o755 });
+    // A shell reads its script as it goes: what runs keeps the one that it has begun.
+    const path = join(this.#folder, this.#program);
+    writeFileSync(`${path}.new`, `${lines.join("\n")}\n`, { mode: 0o755 });
+    renameSync(`${path}.new`, path);
   }
 
   /** The arguments of each call. */

@@ -255,7 +255,9 @@ describe("a port of the gateway", () => {
     };
     program.tell(before);
     const target = gatewayTarget(kubectl);
-    await expect.poll(() => program.calls.filter((call) => call.includes(" get pods")).length).toBe(2);
+    await expect
+      .poll(() => program.calls.filter((call) => call.includes(" get pods")).length)
+      .toBeGreaterThan(1);
     program.tell({ ...before, [`${begin} get endpointslice gateway-active`]: slice("gateway-b") });
     expect(await target).toBe("pod/gateway-b");
   });

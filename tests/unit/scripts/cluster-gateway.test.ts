@@ -45,7 +45,9 @@ describe("the gateway of a stack in a cluster", () => {
     });
     const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
     const waiting = forwardGateway(kubectl, { gatewayUrl: "http://gateway:8000" }, until, () => undefined);
-    await expect.poll(() => program.calls.filter((call) => call.includes("endpointslice")).length).toBe(2);
+    await expect
+      .poll(() => program.calls.filter((call) => call.includes("endpointslice")).length)
+      .toBeGreaterThan(1);
     end(undefined);
     await waiting;
     expect(program.calls.filter((call) => call.includes("port-forward"))).toEqual([]);
