@@ -26,14 +26,15 @@ const measuredAlone = ["tests/gateway/plugins/stalling-*.test.ts"];
 // Where Pulumi's mocks are.
 const declaring = "tests/unit/resources/**/*.test.ts";
 
-// What starts programs one after another, bundles, or waits for what takes its time: a third of the time of all that
-// needs no engine, which npm run test:fast leaves out.
-const startsPrograms = [
+// What starts programs one after another, bundles, runs every scenario of the clients, or waits for what takes its time:
+// half of the time of all that needs no engine, which npm run test:fast leaves out.
+const takesLonger = [
   "tests/unit/commands/{check-gpu-memory,gguf-file,keep-models,model-install,readiness}.test.ts",
   "tests/unit/engine/tunnel.test.ts",
   "tests/unit/resources/gateway-bundle.test.ts",
   "tests/gateway/server.test.ts",
   "tests/gateway/backends/back-again.test.ts",
+  "tests/gateway/clients/compat-scenarios.test.ts",
   "tests/gateway/generation/slow-reader.test.ts",
   "tests/gateway/plugins/{connection-limits,content-encoding}.test.ts",
   "tests/gateway/scheduling/{drain-controller,simulation}.test.ts",
@@ -72,25 +73,25 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["tests/unit/**/*.test.ts"],
-          exclude: [...startsPrograms, declaring],
+          exclude: [...takesLonger, declaring],
           // To load what they import anew for each file took a third of the time.
           isolate: false,
           ...processes,
         },
       },
       // Pulumi's mocks are there once in a process.
-      { test: { name: "declarations", include: [declaring], exclude: startsPrograms, ...processes } },
+      { test: { name: "declarations", include: [declaring], exclude: takesLonger, ...processes } },
       {
         test: {
           name: "gateway",
           include: ["tests/gateway/**/*.test.ts"],
-          exclude: [...measuredAlone, ...startsPrograms],
+          exclude: [...measuredAlone, ...takesLonger],
           // Each test has a gateway and an Ollama of its own; loading the clients anew for each file took half the time.
           isolate: false,
           ...processes,
         },
       },
-      { test: { name: "programs", include: startsPrograms, ...processes } },
+      { test: { name: "programs", include: takesLonger, ...processes } },
       {
         test: {
           name: "bounds",

@@ -41,6 +41,11 @@ export class Consumer {
     return this.#routes === undefined || route === undefined || allowsRoute(this.#routes, route);
   }
 
+  /** Whether it matters where its requests come from. */
+  get hasAddressList(): boolean {
+    return this.#from !== undefined;
+  }
+
   /** @param address of the client; an IPv4 address may be written as IPv6 does it */
   allowsAddress(address: string): boolean {
     if (this.#from === undefined) return true;

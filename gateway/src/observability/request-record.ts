@@ -62,6 +62,8 @@ export class RequestRecord implements IndexedMember {
   /** The body of the call that Ollama works on, the most tokens it may generate, and about how many it has to read. */
   #call: { readonly body: object; readonly maxOutput: number; prompt: number | undefined } | undefined;
 
+  #endedAt: number | undefined;
+
   /** The prompts, one for each response, and the responses; kept only when the configuration says so. */
   #prompts: unknown[] | undefined;
   readonly #texts: string[] = [];
@@ -89,8 +91,13 @@ export class RequestRecord implements IndexedMember {
     if (this.ignoredParameters.size < MAX_IGNORED) this.ignoredParameters.add(name);
   }
 
+  /** Its time stands still from now on: the log, the metrics and the admin API say the same. */
+  end(): void {
+    this.#endedAt = performance.now();
+  }
+
   elapsedMs(): number {
-    return performance.now() - this.startedAt;
+    return (this.#endedAt ?? performance.now()) - this.startedAt;
   }
 
   /** What the request was waiting for when it ended. */

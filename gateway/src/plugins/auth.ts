@@ -106,14 +106,17 @@ function countOut(request: FastifyRequest, reply: FastifyReply, metrics: TokenMe
 /** Why a key that is known does not let a request in. */
 function refusalOf(
   { consumer, refusal, expiresAt }: Authenticated,
-  { ip, routeOptions }: FastifyRequest,
+  request: FastifyRequest,
 ): ApiError | undefined {
   if (refusal === "api_key_expired") {
     return new ApiError(refusal, { message: `The API key expired at ${expiresAt}. Use a new one.` });
   }
   if (refusal !== undefined) return new ApiError(refusal);
-  if (!consumer.allowsAddress(ip)) return new ApiError("address_not_allowed");
-  return consumer.allowsRoute(routeOptions.url) ? undefined : new ApiError("route_not_allowed");
+  // Each look at the address reads what proxies say of it.
+  if (consumer.hasAddressList && !consumer.allowsAddress(request.ip)) {
+    return new ApiError("address_not_allowed");
+  }
+  return consumer.allowsRoute(request.routeOptions.url) ? undefined : new ApiError("route_not_allowed");
 }
 
 /** Prometheus has a key for one route. */

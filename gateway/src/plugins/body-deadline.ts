@@ -38,9 +38,10 @@ export function enforceBodyDeadline(
     () => {
       const now = performance.now();
       for (const body of coming) {
-        if (body.until > now) continue;
+        const isOver = body.reply.raw.closed;
+        if (body.until > now && !isOver) continue;
         coming.delete(body);
-        refuseLate(body.reply);
+        if (!isOver) refuseLate(body.reply);
       }
     },
     Math.min(CHECK_MS, timeoutMs),
@@ -61,7 +62,6 @@ export function enforceBodyDeadline(
       const body = { reply, until: performance.now() + timeoutMs, index: 0 };
       request.comingBody = body;
       coming.add(body);
-      reply.raw.on("close", () => coming.delete(body));
     }
     done();
   });

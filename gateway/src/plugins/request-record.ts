@@ -45,6 +45,7 @@ export function recordRequests(
     // response is over.
     // It closes once; `once` would wrap each listener. So do the other hooks.
     reply.raw.on("close", () => {
+      record.end();
       bodies.release(request);
       if (!reply.raw.writableFinished && !record.isEndless) {
         record.error ??= new ApiError("client_left");
