@@ -37,28 +37,23 @@ export function hint(why: string, harmless: (value: unknown) => boolean = () => 
 /** A parameter that every API of its kind has and that changes nothing here. */
 export const ignored = hint("it does not change the response", () => true);
 
-/** What is known of an object's fields. */
-interface Fields {
-  readonly known: ReadonlySet<string>;
-  /** Those that may be absent: null is the same. */
-  readonly optional: ReadonlySet<string>;
-  readonly hints: ReadonlyMap<string, Hint>;
+/** What is known of a field of an object. */
+interface Field {
+  /** It may be absent: null is the same. */
+  readonly isOptional: boolean;
+  readonly hint: Hint | undefined;
 }
+
+type Fields = ReadonlyMap<string, Field>;
 
 function fieldsOf(shape: z.ZodRawShape): Fields {
   const entries = Object.entries(shape) as [string, z.ZodType][];
-  return {
-    known: new Set(entries.map(([name]) => name)),
-    optional: new Set(
-      entries.filter(([, schema]) => schema.safeParse(undefined).success).map(([name]) => name),
-    ),
-    hints: new Map(
-      entries.flatMap(([name, schema]) => {
-        const found = hints.get(schema);
-        return found === undefined ? [] : [[name, found]];
-      }),
-    ),
-  };
+  return new Map(
+    entries.map(([name, schema]) => [
+      name,
+      { isOptional: schema.safeParse(undefined).success, hint: hints.get(schema) },
+    ]),
+  );
 }
 
 const LENIENT: Reading = { strict: false, ignored: { ignore: () => undefined } };
@@ -92,7 +87,7 @@ export function object<Shape extends z.ZodRawShape>(
   const nullable = Object.fromEntries(
     (Object.entries(shape) as [string, z.ZodType][]).map(([name, schema]) => [
       name,
-      fields.optional.has(name) && !schema.safeParse(null).success ? z.nullable(schema) : schema,
+      fields.get(name)?.isOptional === true && !schema.safeParse(null).success ? z.nullable(schema) : schema,
     ]),
   );
   return z.looseObject(nullable).check(({ value, issues }) => {
@@ -129,15 +124,15 @@ function leftOut(
 ): readonly string[] {
   let names: string[] | undefined;
   for (const name in value) {
-    const isKnown = fields.known.has(name);
+    const known = fields.get(name);
     const field = value[name];
-    if (isKnown && (field === null || field === undefined)) {
-      if (field === null && fields.optional.has(name)) (names ??= []).push(name);
+    if (known !== undefined && (field === null || field === undefined)) {
+      if (field === null && known.isOptional) (names ??= []).push(name);
       continue;
     }
-    const found = fields.hints.get(name);
-    if (isKnown && found === undefined) continue;
-    if (current.strict && !isKnown) {
+    const found = known?.hint;
+    if (known !== undefined && found === undefined) continue;
+    if (current.strict && known === undefined) {
       issues.push({ code: "unrecognized_keys", keys: [name], input: value, path: [] });
       return NONE;
     }
