@@ -1,6 +1,6 @@
 import { docker } from "../engine/docker-cli.ts";
 import { edgeAuthority } from "../scripts/connect/edge-ca.ts";
-import { Project } from "../test-support/project.ts";
+import { Project } from "../test-support/stack/project.ts";
 import { Keys } from "./keys.ts";
 import { Target } from "./target.ts";
 

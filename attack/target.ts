@@ -1,5 +1,5 @@
 import { Agent, request } from "undici";
-import type { Project } from "../test-support/project.ts";
+import type { Project } from "../test-support/stack/project.ts";
 import type { KeyName, Keys } from "./keys.ts";
 
 /** What came back for a request. */

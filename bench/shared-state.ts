@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { newKey } from "../gateway/src/auth/api-keys.ts";
 import { freePort } from "../host/free-port.ts";
-import { FakeOllama } from "../test-support/fake-ollama.ts";
-import { RedisServer } from "../test-support/redis-server.ts";
+import { FakeOllama } from "../test-support/fakes/ollama/fake-ollama.ts";
+import { RedisServer } from "../test-support/redis/redis-server.ts";
 
 // What it costs a request that gateways share slots, and limits of keys, in Redis: beside a gateway that has its state to
 // itself, in the same rounds.

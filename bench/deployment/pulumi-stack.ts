@@ -1,6 +1,6 @@
 import type { ModelConfig } from "../../components/config/models/models.ts";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
-import { Project } from "../../test-support/project.ts";
+import { Project } from "../../test-support/stack/project.ts";
 import { timed, type Timed, untilReady } from "./timed.ts";
 
 const ports = { ollamaPort: 18098, gatewayPort: 18090 };

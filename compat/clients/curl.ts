@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
-import { type CurlExample, curlExamples, shapeOfResponse } from "../../test-support/ollama-curl-examples.ts";
+import {
+  type CurlExample,
+  curlExamples,
+  shapeOfResponse,
+} from "../../test-support/apis/ollama-curl-examples.ts";
 import { versions } from "../../toolchain/binaries.ts";
 import type { Client, Scenario } from "../client.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runProgram } from "../../test-support/client-program.ts";
+import { runProgram } from "../../test-support/host/client-program.ts";
 import { assertSays, type Client, question } from "../client.ts";
 
 /** Ollama's own command line. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { installedProgram, runProgram } from "../../test-support/client-program.ts";
+import { installedProgram, runProgram } from "../../test-support/host/client-program.ts";
 
 export interface Program {
   readonly package: string;

@@ -7,7 +7,7 @@ import { installPackages } from "../../toolchain/apt.ts";
 import { partBinary } from "../../toolchain/binaries.ts";
 import { clusterParts } from "../../toolchain/cluster-binaries.ts";
 import { makeCertificates } from "./certificates.ts";
-import { dnsImage, dnsObjects } from "./dns.ts";
+import { dnsImage, dnsObjects } from "./machines/dns.ts";
 import { programImage } from "./images.ts";
 import {
   addresses,
@@ -17,9 +17,9 @@ import {
   reachServicesThrough,
   removeNetwork,
   serviceNetwork,
-} from "./network.ts";
-import { Node, pauseImage, removeNodeGroups, whyNoNodes } from "./node.ts";
-import { MachineProcess } from "./process.ts";
+} from "./machines/network.ts";
+import { Node, pauseImage, removeNodeGroups, whyNoNodes } from "./machines/node.ts";
+import { MachineProcess } from "./machines/process.ts";
 
 const goneWithinMs = 30_000;
 const readyWithinMs = 120_000;

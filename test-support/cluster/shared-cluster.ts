@@ -3,7 +3,7 @@ import { delimiter, dirname } from "node:path";
 import { partBinary } from "../../toolchain/binaries.ts";
 import { clusterParts } from "../../toolchain/cluster-binaries.ts";
 import { Cluster } from "./cluster.ts";
-import { machineState } from "./machine-state.ts";
+import { machineState } from "./machines/machine-state.ts";
 
 // One cluster for all files of a project of vitest: they run in one process, which shares its modules between them. It
 // ends with that process, and remove-cluster.ts removes what it had.

@@ -23,7 +23,7 @@ import { fillModels } from "./model-files.ts";
 import { releaseArchives } from "./release-archives.ts";
 import type { Entry, RequestEntry } from "./stand-in/journal.ts";
 import { companyNames, type Faults, knownNames, mirrorPort, proxyPort } from "./stand-in/settings.ts";
-import { removeControlGroups } from "../control-groups.ts";
+import { removeControlGroups } from "../host/control-groups.ts";
 import { cgroup, folderPrefix, removeLeftovers } from "./world-leftovers.ts";
 
 interface WorldOptions {

@@ -2,9 +2,9 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { docker, inspect } from "../../test-support/by-hand.ts";
-import { FakePulumiCloud } from "../../test-support/fake-pulumi-cloud.ts";
-import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
+import { docker, inspect } from "../../test-support/stack/by-hand.ts";
+import { FakePulumiCloud } from "../../test-support/fakes/fake-pulumi-cloud.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 
 // A stack that another login does not know, whose state is lost, and which is renamed then: its models are not pulled
 // again.

@@ -1,7 +1,12 @@
 import { expect, test } from "vitest";
 import { prometheusConfig, rulesConfig } from "../../monitoring/prometheus-files.ts";
-import { type AlertCase, alertSettings, checkAlerts, rulesFolder } from "../../test-support/alert-cases.ts";
-import { promtool } from "../../test-support/promtool.ts";
+import {
+  type AlertCase,
+  alertSettings,
+  checkAlerts,
+  rulesFolder,
+} from "../../test-support/monitoring/alert-cases.ts";
+import { promtool } from "../../test-support/monitoring/promtool.ts";
 
 // The arithmetic of the rules, computed by Prometheus' own tool from series that are made up.
 

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { docker } from "../../test-support/by-hand.ts";
+import { docker } from "../../test-support/stack/by-hand.ts";
 
 const mebibyte = 1024 * 1024;
 

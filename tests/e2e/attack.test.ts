@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { leftovers, nothingLeft } from "../../test-support/project.ts";
+import { leftovers, nothingLeft } from "../../test-support/stack/project.ts";
 
 // One section, once: the way of all of them through stacks, watch, innocent clients and report. All sections take
 // minutes: npm run attack.

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { docker } from "../../test-support/by-hand.ts";
-import { leftovers, Project } from "../../test-support/project.ts";
+import { docker } from "../../test-support/stack/by-hand.ts";
+import { leftovers, Project } from "../../test-support/stack/project.ts";
 
 // What goes wrong is said in one clear line, and the next update finishes what is half done.
 const project = new Project({ stack: "broken", ollamaPort: 18208, gatewayPort: 18200 });

@@ -12,10 +12,10 @@ import {
   enterKey,
   show,
   takePicture,
-} from "../../test-support/console-browser.ts";
-import { last, thought, token } from "../../test-support/fake-ollama.ts";
-import { startFake, startGateway } from "../../test-support/gateway-harness.ts";
-import { Project } from "../../test-support/project.ts";
+} from "../../test-support/browser/console-browser.ts";
+import { last, thought, token } from "../../test-support/fakes/ollama/fake-ollama.ts";
+import { startFake, startGateway } from "../../test-support/gateway/gateway-harness.ts";
+import { Project } from "../../test-support/stack/project.ts";
 import { overloaded } from "./overloaded.ts";
 
 const gatewayPort = 18492;

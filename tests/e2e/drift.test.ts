@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readDeployment } from "../../scripts/stack/deployment.ts";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
-import { docker, inspect, recreate } from "../../test-support/by-hand.ts";
-import { leftovers, Project, type Result } from "../../test-support/project.ts";
+import { docker, inspect, recreate } from "../../test-support/stack/by-hand.ts";
+import { leftovers, Project, type Result } from "../../test-support/stack/project.ts";
 import { expectApplied } from "./applied-inputs.ts";
 import { foreignContainerOf } from "./refused-updates.ts";
 

@@ -5,7 +5,7 @@ import { Agent, fetch } from "undici";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { edgeOpenFiles } from "../../components/resources/edge-config/caddyfile.ts";
 import { docker } from "../../engine/docker-cli.ts";
-import { type EdgeContainer, startEdge } from "../../test-support/edge-container.ts";
+import { type EdgeContainer, startEdge } from "../../test-support/stack/edge-container.ts";
 
 // What clients without a key can do to an edge with the memory, the limits and the configuration that a stack's has.
 

@@ -1,6 +1,6 @@
 import { fetch } from "undici";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { type EdgeContainer, startEdge } from "../../test-support/edge-container.ts";
+import { type EdgeContainer, startEdge } from "../../test-support/stack/edge-container.ts";
 
 // The edge with the configuration that a stack's has, and gateways that break at a given moment.
 

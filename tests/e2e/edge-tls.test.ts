@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type PeerCertificate, connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { docker } from "../../engine/docker-cli.ts";
-import { Project } from "../../test-support/project.ts";
+import { Project } from "../../test-support/stack/project.ts";
 
 const gatewayPort = 18473;
 const project = new Project({ stack: "tls", ollamaPort: 18472, gatewayPort });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type EngineKind, PrivateEngine } from "../../test-support/private-engine.ts";
-import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
+import { type EngineKind, PrivateEngine } from "../../test-support/engine/private-engine.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 
 // The engine is restarted, loses its power, or the whole host is: under a stack that runs, and under an update.
 const kind: EngineKind = process.env["OLLAMA_STACK_TEST_ENGINE"] === "current" ? "current" : "machine";

@@ -5,10 +5,10 @@ import { parse } from "yaml";
 import { dropCommands } from "../../components/planning/network/packet-filter.ts";
 import { rules } from "../../policy/rules.ts";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
-import { docker } from "../../test-support/by-hand.ts";
+import { docker } from "../../test-support/stack/by-hand.ts";
 import { withStackUrls } from "../../scripts/connect/with-stack-urls.ts";
-import { type OciRegistry, startOciRegistry } from "../../test-support/oci-registry.ts";
-import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
+import { type OciRegistry, startOciRegistry } from "../../test-support/fakes/oci-registry.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 import { onTerminal } from "./terminal.ts";
 
 // A production stack: refused until it keeps the rules, brought up by pinned images, and not taken down with its models.

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Project } from "../../test-support/project.ts";
+import type { Project } from "../../test-support/stack/project.ts";
 
 /** Versions of packages by their path, as a lock file has them. */
 type Locked = Readonly<Record<string, { readonly version?: string }>>;

@@ -11,7 +11,7 @@ import * as z from "zod";
 import { docker } from "../../engine/docker-cli.ts";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import { describeOllamaCli } from "./ollama-cli.ts";
-import { Project } from "../../test-support/project.ts";
+import { Project } from "../../test-support/stack/project.ts";
 import { expiry, keptLoaded } from "./kept-loaded.ts";
 import { testPythonClients } from "./python-clients.ts";
 

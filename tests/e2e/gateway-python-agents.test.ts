@@ -1,6 +1,6 @@
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import { startFake, startGateway } from "../../test-support/gateway-harness.ts";
-import { playWeather, weatherObject } from "../../test-support/weather-model.ts";
+import { startFake, startGateway } from "../../test-support/gateway/gateway-harness.ts";
+import { playWeather, weatherObject } from "../../test-support/fakes/ollama/weather-model.ts";
 import { pythonPackages, runPython } from "./python.ts";
 
 const MINUTE = 60_000;

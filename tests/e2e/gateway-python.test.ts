@@ -1,8 +1,8 @@
 import { beforeAll, expect, test } from "vitest";
 import type { OllamaChatRequest } from "../../gateway/src/ollama/types.ts";
-import { last, type Step, token } from "../../test-support/fake-ollama.ts";
+import { last, type Step, token } from "../../test-support/fakes/ollama/fake-ollama.ts";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
-import { type LogLine, startFake, startGateway } from "../../test-support/gateway-harness.ts";
+import { type LogLine, startFake, startGateway } from "../../test-support/gateway/gateway-harness.ts";
 import { pythonPackages, runPython } from "./python.ts";
 
 // Here and not among the gateway's own tests because it needs Python, packages from the registry, and half a minute.

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { docker } from "../../engine/docker-cli.ts";
-import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 
 // npm run up, killed in the middle at different points, is finished by the next npm run up.
 const project = new Project({ stack: "cut", ollamaPort: 18308, gatewayPort: 18300 });

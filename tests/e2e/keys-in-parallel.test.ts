@@ -1,5 +1,5 @@
 import { afterAll, expect, it } from "vitest";
-import { Project } from "../../test-support/project.ts";
+import { Project } from "../../test-support/stack/project.ts";
 
 const project = new Project({ stack: "keysparallel", ollamaPort: "auto", gatewayPort: "auto" });
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { docker } from "../../engine/docker-cli.ts";
 import { writeVolumeFile } from "../../engine/volume-file.ts";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
-import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 
 const gatewayPort = 18478;
 const project = new Project({ stack: "keyring", ollamaPort: 18479, gatewayPort });

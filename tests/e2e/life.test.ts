@@ -8,7 +8,7 @@ import { describeReadOnlyCheckout } from "./read-only-checkout.ts";
 import { describeRefusals, foreignContainerOf } from "./refused-updates.ts";
 import { keptLoaded } from "./kept-loaded.ts";
 import { previewSteps } from "./preview-steps.ts";
-import { leftovers, Project } from "../../test-support/project.ts";
+import { leftovers, Project } from "../../test-support/stack/project.ts";
 
 // The life of one stack, in order: each part stands on what the one before it left.
 const project = new Project({ stack: "life", ollamaPort: 18008, gatewayPort: 18000 });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { everMissing, type ModelLists } from "./model-lists.ts";
-import type { Project } from "../../test-support/project.ts";
+import type { Project } from "../../test-support/stack/project.ts";
 
 /** Changes a list that begins with own:1, of seven tokens an answer, and web:1, which does not stay and is taken away. */
 export function describeChangedEntry(project: Project, models: ModelLists): void {

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { docker } from "../../test-support/by-hand.ts";
+import { docker } from "../../test-support/stack/by-hand.ts";
 import { describeChangedEntry } from "./model-entry.ts";
 import { everMissing, modelLists, type Seen } from "./model-lists.ts";
 import { ModelRegistry } from "./model-registry.ts";
-import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 
 // What becomes of models as their registry, their list and their server change, in order, on one stack.
 const project = new Project({ stack: "tags", ollamaPort: 18708, gatewayPort: 18700 });

@@ -6,8 +6,8 @@ import { rateInterval, rows } from "../../monitoring/panels.ts";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
 import { parseAlerts } from "../../scripts/observe/alerts.ts";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
-import { docker, inspect } from "../../test-support/by-hand.ts";
-import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
+import { docker, inspect } from "../../test-support/stack/by-hand.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 
 // One stack whose gateway, server, model and queue go wrong for real. Prometheus reads and reckons every second here, and
 // an alert fires after three.

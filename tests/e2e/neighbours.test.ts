@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dropCommands } from "../../components/planning/network/packet-filter.ts";
-import { type EngineKind, PrivateEngine } from "../../test-support/private-engine.ts";
-import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
+import { type EngineKind, PrivateEngine } from "../../test-support/engine/private-engine.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 
 // This machine is a neighbour of the engine's host: it routes the containers' subnet there, as anybody on a network can.
 const kind: EngineKind = process.env["OLLAMA_STACK_TEST_ENGINE"] === "current" ? "current" : "machine";

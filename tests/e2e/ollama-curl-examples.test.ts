@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
-import { curlExamples, shapeOfResponse } from "../../test-support/ollama-curl-examples.ts";
-import { Project } from "../../test-support/project.ts";
+import { curlExamples, shapeOfResponse } from "../../test-support/apis/ollama-curl-examples.ts";
+import { Project } from "../../test-support/stack/project.ts";
 
 // What Ollama's documentation shows with curl, sent to Ollama and to the gateway side by side.
 const project = new Project({ stack: "curl", ollamaPort: 18638, gatewayPort: 18630 });

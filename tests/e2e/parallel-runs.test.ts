@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
 import { choosePort, isChosen } from "../../components/planning/ports/port-choice.ts";
-import { docker } from "../../test-support/by-hand.ts";
-import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
+import { docker } from "../../test-support/stack/by-hand.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 
 // Two runs of CI on one host at the same time: each a checkout and a state of its own, both with the settings of ci. Their
 // names are such that both would have the same port in front: one of them has to choose again.

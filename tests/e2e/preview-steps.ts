@@ -1,4 +1,4 @@
-import type { Project } from "../../test-support/project.ts";
+import type { Project } from "../../test-support/stack/project.ts";
 
 interface Step {
   readonly op: string;

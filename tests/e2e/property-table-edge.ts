@@ -1,4 +1,4 @@
-import { inspect } from "../../test-support/by-hand.ts";
+import { inspect } from "../../test-support/stack/by-hand.ts";
 import {
   type Property,
   host,

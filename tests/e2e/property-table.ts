@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { deployedKeys } from "../../scripts/stack/deployed-keys.ts";
-import { docker, inspect } from "../../test-support/by-hand.ts";
+import { docker, inspect } from "../../test-support/stack/by-hand.ts";
 import { clusterProperties } from "./property-table-cluster.ts";
 import { edgeProperties } from "./property-table-edge.ts";
 import {

@@ -1,4 +1,4 @@
-import { docker, inspect } from "../../test-support/by-hand.ts";
+import { docker, inspect } from "../../test-support/stack/by-hand.ts";
 import type { Deployment } from "../../scripts/stack/deployment.ts";
 
 // What a row about a config key says, and the ways to look at what came of it.

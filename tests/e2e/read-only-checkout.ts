@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import type { Project } from "../../test-support/project.ts";
+import type { Project } from "../../test-support/stack/project.ts";
 
 /** A stack that is deployed, in a clone that nothing can be written to any more. */
 export function describeReadOnlyCheckout(project: Project): void {

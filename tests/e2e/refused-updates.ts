@@ -3,7 +3,7 @@ import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
-import type { Project } from "../../test-support/project.ts";
+import type { Project } from "../../test-support/stack/project.ts";
 
 /** A container that somebody attached to the network of a stack by hand; its name is none of that stack's. */
 export const foreignContainerOf = (stack: string) => `${stack}-joined-by-hand`;

@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { authorityPath } from "../../scripts/connect/edge-ca.ts";
-import { docker } from "../../test-support/by-hand.ts";
-import { type EngineKind, PrivateEngine } from "../../test-support/private-engine.ts";
-import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
-import { type SshServer, startSshServer } from "../../test-support/ssh-server.ts";
+import { docker } from "../../test-support/stack/by-hand.ts";
+import { type EngineKind, PrivateEngine } from "../../test-support/engine/private-engine.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
+import { type SshServer, startSshServer } from "../../test-support/engine/ssh-server.ts";
 import { type Certificates, makeCertificates } from "./tls.ts";
 
 // A second engine, reached over the network only: by TCP with TLS, then by ssh. Its ports are not this machine's.

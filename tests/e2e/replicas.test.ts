@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { docker } from "../../engine/docker-cli.ts";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
 import { edgeAuthority } from "../../scripts/connect/edge-ca.ts";
-import { Project } from "../../test-support/project.ts";
+import { Project } from "../../test-support/stack/project.ts";
 import { consoleHeaders } from "./console-headers.ts";
 import { failureOf, firstLines, underLoad } from "./under-load.ts";
 

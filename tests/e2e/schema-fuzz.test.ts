@@ -8,9 +8,9 @@ import { FATAL_CONSTRUCTS } from "../../gateway/src/json-schema/fatal-constructs
 import { FATAL_OPTIONS } from "../../gateway/src/apis/common/fatal-options.ts";
 import { runnerOptionsOf } from "../../gateway/src/ollama/runner-options.ts";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
-import { Project } from "../../test-support/project.ts";
-import { type RandomSchema, randomSchemas } from "../../test-support/random-schemas.ts";
-import { schemaPatterns } from "../../test-support/schema-patterns.ts";
+import { Project } from "../../test-support/stack/project.ts";
+import { type RandomSchema, randomSchemas } from "../../test-support/json-schema/random-schemas.ts";
+import { schemaPatterns } from "../../test-support/json-schema/schema-patterns.ts";
 
 // A schema that Ollama cannot take ends its server or the model's runner, for every client. These go through the gateway
 // to the real ones: what has ended them before, every pattern that libraries write, and whatever else there is.

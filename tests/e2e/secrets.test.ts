@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
-import { docker, recreate } from "../../test-support/by-hand.ts";
-import { leftovers, Project } from "../../test-support/project.ts";
+import { docker, recreate } from "../../test-support/stack/by-hand.ts";
+import { leftovers, Project } from "../../test-support/stack/project.ts";
 
 // A key and a passphrase are planted, the stack is brought through its life, and then they are looked for everywhere.
 const project = new Project({ stack: "hush", ollamaPort: 18808, gatewayPort: 18800 });

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import type { Project, Result } from "../../test-support/project.ts";
+import type { Project, Result } from "../../test-support/stack/project.ts";
 
 const deadlineMs = 5 * 60_000;
 

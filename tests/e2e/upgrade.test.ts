@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
-import { inspect } from "../../test-support/by-hand.ts";
+import { inspect } from "../../test-support/stack/by-hand.ts";
 import { FormerCheckout } from "./former-checkout.ts";
-import { leftovers, nothingLeft, Project } from "../../test-support/project.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 import { previewSteps } from "./preview-steps.ts";
 
 // A stack that an earlier version deployed, taken over by the current one in the same clone.

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, test } from "vitest";
-import { hello, startFake, startGateway } from "../../test-support/gateway-harness.ts";
+import { hello, startFake, startGateway } from "../../test-support/gateway/gateway-harness.ts";
 
 const body = JSON.stringify(hello);
 

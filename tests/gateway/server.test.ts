@@ -7,9 +7,15 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { bundleGateway } from "../../components/resources/gateway-image/bundle.ts";
-import { type FakeOllama, last, token } from "../../test-support/fake-ollama.ts";
-import { errorOf, eventually, hello, readEvents, startFake } from "../../test-support/gateway-harness.ts";
-import { startRedis } from "../../test-support/shared-gateways.ts";
+import { type FakeOllama, last, token } from "../../test-support/fakes/ollama/fake-ollama.ts";
+import {
+  errorOf,
+  eventually,
+  hello,
+  readEvents,
+  startFake,
+} from "../../test-support/gateway/gateway-harness.ts";
+import { startRedis } from "../../test-support/gateway/shared-gateways.ts";
 
 const source = join(import.meta.dirname, "../../gateway/src");
 

@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { beforeAll, expect, it } from "vitest";
 import type { Cluster } from "../../test-support/cluster/cluster.ts";
-import { dnsAddress } from "../../test-support/cluster/dns.ts";
-import { machines, namespaceOf } from "../../test-support/cluster/network.ts";
-import { machineState } from "../../test-support/cluster/machine-state.ts";
+import { dnsAddress } from "../../test-support/cluster/machines/dns.ts";
+import { machines, namespaceOf } from "../../test-support/cluster/machines/network.ts";
+import { machineState } from "../../test-support/cluster/machines/machine-state.ts";
 import {
   sharedCluster,
   stateBeforeCluster,

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Kubectl } from "../../cluster/kubectl.ts";
 import { withForward } from "../../cluster/port-forward.ts";
-import { ClusterStack, model } from "../../test-support/cluster/cluster-stack.ts";
+import { ClusterStack, model } from "../../test-support/cluster/stack/cluster-stack.ts";
 import {
   interruptAfter,
   requestingProgram,
   runCommand,
   startCommand,
-} from "../../test-support/cluster/commands.ts";
-import { otherCluster, unprivileged } from "../../test-support/cluster/kubeconfigs.ts";
-import { registryWithImage } from "../../test-support/oci-registry.ts";
-import { makeVolumes, removeVolumes, storageClass } from "../../test-support/cluster/volumes.ts";
+} from "../../test-support/cluster/stack/commands.ts";
+import { otherCluster, unprivileged } from "../../test-support/cluster/stack/kubeconfigs.ts";
+import { registryWithImage } from "../../test-support/fakes/oci-registry.ts";
+import { makeVolumes, removeVolumes, storageClass } from "../../test-support/cluster/addons/volumes.ts";
 
 // The npm commands with a stack in a real cluster of two nodes. Its models are on volumes that outlive it.
 

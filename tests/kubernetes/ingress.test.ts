@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Agent, fetch, type Response } from "undici";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ClusterStack, model } from "../../test-support/cluster/cluster-stack.ts";
-import { startTraefik, traefikClass } from "../../test-support/cluster/traefik.ts";
+import { ClusterStack, model } from "../../test-support/cluster/stack/cluster-stack.ts";
+import { startTraefik, traefikClass } from "../../test-support/cluster/addons/traefik.ts";
 import { failureOf, firstLines, underLoad } from "../e2e/under-load.ts";
 
 // From outside the cluster, by name and with TLS, through a real controller: as Ingress, then as Gateway.

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { ClusterStack, makeKey, model } from "../../test-support/cluster/cluster-stack.ts";
+import { ClusterStack, makeKey, model } from "../../test-support/cluster/stack/cluster-stack.ts";
 import { nextGatewayImage, nextOllamaImage } from "../../test-support/cluster/shared-cluster.ts";
-import type { StreamingClients } from "../../test-support/cluster/streaming-clients.ts";
+import type { StreamingClients } from "../../test-support/cluster/stack/streaming-clients.ts";
 
 // The life of a stack in a real cluster of two nodes, deployed with the rights of docs/kubernetes.md and no others. From
 // the change of its keys on, clients stream without a pause, and none of their requests fails.

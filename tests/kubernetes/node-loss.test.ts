@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { ClusterStack } from "../../test-support/cluster/cluster-stack.ts";
-import { reachServicesThrough } from "../../test-support/cluster/network.ts";
-import type { StreamingClients } from "../../test-support/cluster/streaming-clients.ts";
-import type { Node } from "../../test-support/cluster/node.ts";
+import { ClusterStack } from "../../test-support/cluster/stack/cluster-stack.ts";
+import { reachServicesThrough } from "../../test-support/cluster/machines/network.ts";
+import type { StreamingClients } from "../../test-support/cluster/stack/streaming-clients.ts";
+import type { Node } from "../../test-support/cluster/machines/node.ts";
 
 // What a stack on two nodes does when it loses one of them, its gateway, or the cluster's API server.
 

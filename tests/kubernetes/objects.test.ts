@@ -1,8 +1,8 @@
 import { beforeAll, expect, it } from "vitest";
 import type { Cluster } from "../../test-support/cluster/cluster.ts";
-import { customResourceDefinitions } from "../../test-support/cluster/custom-resources.ts";
+import { customResourceDefinitions } from "../../test-support/cluster/addons/custom-resources.ts";
 import { sharedCluster } from "../../test-support/cluster/shared-cluster.ts";
-import { renderStack } from "../../test-support/render-cluster-stack.ts";
+import { renderStack } from "../../test-support/components/render-cluster-stack.ts";
 
 // A real API server takes everything that a stack declares, with no field that it does not know, and lets the pods in.
 

@@ -6,7 +6,7 @@ import { Pods } from "../../components/commands/model-keeper/pods.ts";
 import { isFinished } from "../../components/commands/model-keeper/rollout.ts";
 import type { Cluster } from "../../test-support/cluster/cluster.ts";
 import { clusterWithImages, gatewayImage, ollamaImage } from "../../test-support/cluster/shared-cluster.ts";
-import { renderStack } from "../../test-support/render-cluster-stack.ts";
+import { renderStack } from "../../test-support/components/render-cluster-stack.ts";
 
 // What a stack declares becomes a service on two nodes: its objects, given to the cluster without Pulumi's provider.
 

@@ -1,10 +1,10 @@
 import { globSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { ClusterStack, makeKey } from "../../test-support/cluster/cluster-stack.ts";
+import { ClusterStack, makeKey } from "../../test-support/cluster/stack/cluster-stack.ts";
 import { nextGatewayImage } from "../../test-support/cluster/shared-cluster.ts";
-import { redisImage } from "../../test-support/cluster/redis-image.ts";
-import type { StreamingClients } from "../../test-support/cluster/streaming-clients.ts";
+import { redisImage } from "../../test-support/cluster/addons/redis-image.ts";
+import type { StreamingClients } from "../../test-support/cluster/stack/streaming-clients.ts";
 
 // Two gateways on two nodes that share their state in a store of the stack's own, and what becomes of them without it.
 

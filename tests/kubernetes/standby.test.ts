@@ -4,9 +4,9 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { gatewayTarget } from "../../cluster/gateway-target.ts";
 import { Kubectl } from "../../cluster/kubectl.ts";
 import { withForward } from "../../cluster/port-forward.ts";
-import { ClusterStack, type Pod } from "../../test-support/cluster/cluster-stack.ts";
-import { reachPods } from "../../test-support/cluster/network.ts";
-import type { StreamingClients } from "../../test-support/cluster/streaming-clients.ts";
+import { ClusterStack, type Pod } from "../../test-support/cluster/stack/cluster-stack.ts";
+import { reachPods } from "../../test-support/cluster/machines/network.ts";
+import type { StreamingClients } from "../../test-support/cluster/stack/streaming-clients.ts";
 
 // Two gateways on two nodes, one of which is active and the other one stands by, deployed with the rights of
 // docs/kubernetes.md.

@@ -5,8 +5,8 @@ import { beforeEach, expect, onTestFinished, test } from "vitest";
 import type { z } from "zod";
 import { events } from "../../../gateway/src/admin/contract/events.ts";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { admin, bearer, threeKeys } from "../../../test-support/admin-api.ts";
-import { FakeOllama, last, token } from "../../../test-support/fake-ollama.ts";
+import { admin, bearer, threeKeys } from "../../../test-support/gateway/admin-api.ts";
+import { FakeOllama, last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   errorOf,
   eventually,
@@ -15,9 +15,9 @@ import {
   startFake,
   startGateway,
   type TestGateway,
-} from "../../../test-support/gateway-harness.ts";
-import { ask, fileOf } from "../../../test-support/key-requests.ts";
-import { controlIntervals } from "../../../test-support/repeating-timers.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
+import { ask, fileOf } from "../../../test-support/gateway/key-requests.ts";
+import { controlIntervals } from "../../../test-support/gateway/repeating-timers.ts";
 
 const chat = "/v1/chat/completions";
 

@@ -1,15 +1,15 @@
 import { expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { admin, bearer, threeKeys } from "../../../test-support/admin-api.ts";
-import { last, token } from "../../../test-support/fake-ollama.ts";
+import { admin, bearer, threeKeys } from "../../../test-support/gateway/admin-api.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   errorOf,
   hello,
   startFake,
   startGateway,
   type TestGateway,
-} from "../../../test-support/gateway-harness.ts";
-import { ask } from "../../../test-support/key-requests.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
+import { ask } from "../../../test-support/gateway/key-requests.ts";
 
 const chat = "/v1/chat/completions";
 const secret = "PLANTED";

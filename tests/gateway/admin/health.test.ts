@@ -5,11 +5,11 @@ import { healthOf } from "../../../gateway/src/admin/health.ts";
 import { Viewer } from "../../../gateway/src/admin/viewer.ts";
 import { Consumer } from "../../../gateway/src/auth/consumer.ts";
 import { readConfig } from "../../../gateway/src/config/config.ts";
-import { FakeOllama } from "../../../test-support/fake-ollama.ts";
-import { admin, threeKeys } from "../../../test-support/admin-api.ts";
-import { startFake, startGateway, type TestGateway } from "../../../test-support/gateway-harness.ts";
-import { fileOf } from "../../../test-support/key-requests.ts";
-import { controlIntervals } from "../../../test-support/repeating-timers.ts";
+import { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { admin, threeKeys } from "../../../test-support/gateway/admin-api.ts";
+import { startFake, startGateway, type TestGateway } from "../../../test-support/gateway/gateway-harness.ts";
+import { fileOf } from "../../../test-support/gateway/key-requests.ts";
+import { controlIntervals } from "../../../test-support/gateway/repeating-timers.ts";
 
 async function findings(gateway: TestGateway, check: string, key?: string) {
   const { findings: all } = await admin(gateway, "health", key === undefined ? {} : { key });

@@ -6,9 +6,9 @@ import { Consumer } from "../../../gateway/src/auth/consumer.ts";
 import { catalogue } from "../../../gateway/src/error-catalogue.ts";
 import { ApiError, type ErrorCode } from "../../../gateway/src/errors.ts";
 import { RequestRecord } from "../../../gateway/src/observability/request-record.ts";
-import { admin, threeKeys } from "../../../test-support/admin-api.ts";
-import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
-import { ask } from "../../../test-support/key-requests.ts";
+import { admin, threeKeys } from "../../../test-support/gateway/admin-api.ts";
+import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
+import { ask } from "../../../test-support/gateway/key-requests.ts";
 
 const everybody = new Viewer({ consumer: new Consumer({}) }, { isEmpty: true });
 const idle = { inFlight: 0, queued: 0, memoryBytes: 1, tokensInFlight: 0 };

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { admin, adminContract, bearer, cancel, threeKeys } from "../../../test-support/admin-api.ts";
-import { errorOf, hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
-import { ask } from "../../../test-support/key-requests.ts";
+import { admin, adminContract, bearer, cancel, threeKeys } from "../../../test-support/gateway/admin-api.ts";
+import { errorOf, hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
+import { ask } from "../../../test-support/gateway/key-requests.ts";
 
 const routes = Object.keys(adminContract) as (keyof typeof adminContract)[];
 

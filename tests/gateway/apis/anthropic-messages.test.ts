@@ -1,8 +1,13 @@
 import Anthropic, { APIError, BadRequestError, NotFoundError, RateLimitError } from "@anthropic-ai/sdk";
 import { describe, expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { last, token } from "../../../test-support/fake-ollama.ts";
-import { metric, readEvents, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import {
+  metric,
+  readEvents,
+  startFake,
+  startGateway,
+} from "../../../test-support/gateway/gateway-harness.ts";
 
 const route = "/v1/messages";
 const asked = { model: "m", max_tokens: 9, messages: [{ role: "user" as const, content: "Hi" }] };

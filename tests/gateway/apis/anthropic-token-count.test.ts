@@ -1,7 +1,7 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { hello, metric, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { hello, metric, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const route = "/v1/messages/count_tokens";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { errorOf, hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { errorOf, hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const part = (content: object): object => ({ messages: [{ role: "user", content: [content] }] });
 const image = (url: string): object => part({ type: "image_url", image_url: { url } });

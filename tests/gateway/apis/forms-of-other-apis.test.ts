@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
-import { scriptedReply } from "../../../test-support/scripted-replies.ts";
+import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
+import { scriptedReply } from "../../../test-support/fakes/ollama/scripted-replies.ts";
 
 // What Ollama accepts and clients send, though it is not what the API's own documentation says.
 

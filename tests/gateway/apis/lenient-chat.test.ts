@@ -1,6 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { last, type Step, token } from "../../../test-support/fake-ollama.ts";
-import { errorOf, hello, metric, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { last, type Step, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import {
+  errorOf,
+  hello,
+  metric,
+  startFake,
+  startGateway,
+} from "../../../test-support/gateway/gateway-harness.ts";
 
 const chat = "/v1/chat/completions";
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const parameters = { type: "object", properties: {} };
 const named = (count: number) => Array.from({ length: count }, (_, index) => `tool_${index}`);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { withOwnFieldNames } from "../../../gateway/src/apis/ollama-native/field-names.ts";
-import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 test.each([
   [

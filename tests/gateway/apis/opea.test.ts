@@ -1,8 +1,13 @@
 import { expect, test } from "vitest";
 import type { RequestRecord } from "../../../gateway/src/observability/request-record.ts";
 import { Statistics } from "../../../gateway/src/observability/latency-stats.ts";
-import { last, token } from "../../../test-support/fake-ollama.ts";
-import { errorOf, readEvents, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import {
+  errorOf,
+  readEvents,
+  startFake,
+  startGateway,
+} from "../../../test-support/gateway/gateway-harness.ts";
 
 const route = "/v1/example-service";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { last, token } from "../../../test-support/fake-ollama.ts";
-import { hello, readEvents, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { hello, readEvents, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 describe("POST /v1/chat/completions, whole", () => {
   test("answers in OpenAI's form, with usage and finish reason", async () => {

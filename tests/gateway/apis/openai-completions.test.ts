@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { last } from "../../../test-support/fake-ollama.ts";
-import { errorOf, readEvents, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import {
+  errorOf,
+  readEvents,
+  startFake,
+  startGateway,
+} from "../../../test-support/gateway/gateway-harness.ts";
 
 const route = "/v1/completions";
 const asked = { model: "m", prompt: "Say" };

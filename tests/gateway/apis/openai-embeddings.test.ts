@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { errorOf, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { errorOf, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const route = "/v1/embeddings";
 

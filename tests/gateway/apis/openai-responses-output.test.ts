@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import { decodeReasoning } from "../../../gateway/src/apis/openai-responses/encrypted-reasoning.ts";
-import { type Step, last, token } from "../../../test-support/fake-ollama.ts";
+import { type Step, last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   loadOfTwoComments,
   readEvents,
   startFake,
   startGateway,
-} from "../../../test-support/gateway-harness.ts";
-import { checkedEvents, checkedResponse } from "../../../test-support/openresponses.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
+import { checkedEvents, checkedResponse } from "../../../test-support/apis/openresponses.ts";
 
 const route = "/v1/responses";
 

@@ -1,9 +1,9 @@
 import OpenAI, { BadRequestError, NotFoundError } from "openai";
 import { expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { last, token } from "../../../test-support/fake-ollama.ts";
-import { errorOf, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
-import { checkedResponse } from "../../../test-support/openresponses.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { errorOf, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
+import { checkedResponse } from "../../../test-support/apis/openresponses.ts";
 
 async function start(environment: Record<string, string> = {}) {
   const fake = await startFake();

@@ -1,8 +1,13 @@
 import { APIError, BadRequestError } from "openai";
 import { describe, expect, test } from "vitest";
-import { last, token } from "../../../test-support/fake-ollama.ts";
-import { checkedEvents, checkedResponse } from "../../../test-support/openresponses.ts";
-import { errorOf, readEvents, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { checkedEvents, checkedResponse } from "../../../test-support/apis/openresponses.ts";
+import {
+  errorOf,
+  readEvents,
+  startFake,
+  startGateway,
+} from "../../../test-support/gateway/gateway-harness.ts";
 
 const route = "/v1/responses";
 const asked = { model: "m", input: "Hi" };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { last } from "../../../test-support/fake-ollama.ts";
-import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 // What docs/gateway.md says that the gateway refuses, leaves out and takes, in every API. The rest of it: preferences (5)
 // are in generation/think-hint, the API of Ollama (7) in ollama-curl-examples, the words of errors (8) in

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { last, token } from "../../../test-support/fake-ollama.ts";
-import { errorOf, hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { errorOf, hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 type Schema = Record<string, unknown>;
 

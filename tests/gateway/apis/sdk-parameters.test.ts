@@ -7,7 +7,7 @@ import { embeddingsSchema } from "../../../gateway/src/apis/openai-embeddings/ad
 import { messagesSchema } from "../../../gateway/src/apis/anthropic-messages/schema.ts";
 import { responsesSchema } from "../../../gateway/src/apis/openai-responses/schema.ts";
 import { parseBody } from "../../../gateway/src/apis/common/validation.ts";
-import { type Given, SdkTypes } from "../../../test-support/sdk-types.ts";
+import { type Given, SdkTypes } from "../../../test-support/apis/sdk-types.ts";
 
 function refusalOf(schema: z.ZodType, body: unknown): string | undefined {
   try {

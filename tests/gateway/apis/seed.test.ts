@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const seeds = ["9007199254740993", "-9007199254740993", "9223372036854775807", "-9223372036854775808", "7"];
 const conversation = JSON.stringify(hello).slice(1, -1);

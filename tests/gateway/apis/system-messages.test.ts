@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const system = (content: string) => ({ role: "system", content });
 const user = (content: string) => ({ role: "user", content });

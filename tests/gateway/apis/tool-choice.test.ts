@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { chooseTools } from "../../../gateway/src/apis/common/tool-choice.ts";
-import { last, token } from "../../../test-support/fake-ollama.ts";
-import { errorOf, hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { errorOf, hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const tool = (name: string, parameters?: object) => ({
   type: "function" as const,

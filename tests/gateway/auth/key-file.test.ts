@@ -2,9 +2,9 @@ import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { ConfigError, readConfig } from "../../../gateway/src/config/config.ts";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
-import { ask, fileOf } from "../../../test-support/key-requests.ts";
-import { controlIntervals } from "../../../test-support/repeating-timers.ts";
+import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
+import { ask, fileOf } from "../../../test-support/gateway/key-requests.ts";
+import { controlIntervals } from "../../../test-support/gateway/repeating-timers.ts";
 
 /** Follows the file as fast as the test looks, instead of every half second. */
 function followAtOnce(): <Result>(look: () => Result) => () => Result {

@@ -2,8 +2,8 @@ import crypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { digestOf, newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
-import { ask } from "../../../test-support/key-requests.ts";
+import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
+import { ask } from "../../../test-support/gateway/key-requests.ts";
 
 const keys = ["ada", "bob", "eve"].map((name) => newKey(name, []));
 

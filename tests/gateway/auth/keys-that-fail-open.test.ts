@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { ConfigError, readConfig } from "../../../gateway/src/config/config.ts";
-import { fileOf } from "../../../test-support/key-requests.ts";
+import { fileOf } from "../../../test-support/gateway/key-requests.ts";
 
 test.each(["# alice sha256=... (left)", " ", "\n", ";", "# nobody; # nobody"])(
   "API_KEYS=%j asks for keys and has none: the gateway refuses to start",

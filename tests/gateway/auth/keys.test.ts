@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ConfigError, readConfig } from "../../../gateway/src/config/config.ts";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { last, token } from "../../../test-support/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   errorOf,
   hello,
@@ -11,8 +11,8 @@ import {
   ready,
   startFake,
   startGateway,
-} from "../../../test-support/gateway-harness.ts";
-import { ask, fileOf } from "../../../test-support/key-requests.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
+import { ask, fileOf } from "../../../test-support/gateway/key-requests.ts";
 
 const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };

@@ -1,6 +1,11 @@
 import { expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { ready, startFake, startGateway, type TestGateway } from "../../../test-support/gateway-harness.ts";
+import {
+  ready,
+  startFake,
+  startGateway,
+  type TestGateway,
+} from "../../../test-support/gateway/gateway-harness.ts";
 
 /** Sends a request with a key that has limits, to a gateway that knows it. */
 async function limited(limits: string): Promise<{

@@ -6,9 +6,14 @@ import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { KeyUsage } from "../../../gateway/src/auth/key-usage.ts";
 import { RateLimits } from "../../../gateway/src/auth/rate-limits.ts";
 import { UsageLedger } from "../../../gateway/src/auth/usage-ledger.ts";
-import { last } from "../../../test-support/fake-ollama.ts";
-import { errorOf, eventually, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
-import { ask } from "../../../test-support/key-requests.ts";
+import { last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import {
+  errorOf,
+  eventually,
+  startFake,
+  startGateway,
+} from "../../../test-support/gateway/gateway-harness.ts";
+import { ask } from "../../../test-support/gateway/key-requests.ts";
 
 const chat = "/v1/chat/completions";
 

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
-import { FakeOllama } from "../../../test-support/fake-ollama.ts";
+import { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   eventually,
   hello,
   startFake,
   startGateway,
   type TestGateway,
-} from "../../../test-support/gateway-harness.ts";
-import { startHanging, startTwo } from "../../../test-support/two-backends.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
+import { startHanging, startTwo } from "../../../test-support/gateway/two-backends.ts";
 
 const chat = "/v1/chat/completions";
 // What is promised, with the gateway's own settings.

@@ -2,7 +2,7 @@ import dns from "node:dns";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { FakeOllama, token } from "../../../test-support/fake-ollama.ts";
+import { FakeOllama, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   errorOf,
   eventually,
@@ -11,8 +11,8 @@ import {
   readEvents,
   startFake,
   startGateway,
-} from "../../../test-support/gateway-harness.ts";
-import { count, startHanging, startTwo } from "../../../test-support/two-backends.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
+import { count, startHanging, startTwo } from "../../../test-support/gateway/two-backends.ts";
 
 const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { Breaker } from "../../../gateway/src/lib/circuit-breaker.ts";
-import { hello, metric, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
-import { count, startTwo } from "../../../test-support/two-backends.ts";
+import { hello, metric, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
+import { count, startTwo } from "../../../test-support/gateway/two-backends.ts";
 
 const chat = "/v1/chat/completions";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type FakeOllama, last } from "../../../test-support/fake-ollama.ts";
+import { type FakeOllama, last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   errorOf,
   eventually,
@@ -9,8 +9,8 @@ import {
   readEvents,
   startFake,
   startGateway,
-} from "../../../test-support/gateway-harness.ts";
-import { startTwo } from "../../../test-support/two-backends.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
+import { startTwo } from "../../../test-support/gateway/two-backends.ts";
 
 const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };

@@ -2,9 +2,9 @@ import { expect, test } from "vitest";
 import type { Backend } from "../../../gateway/src/backends/backend.ts";
 import { ConversationAffinity } from "../../../gateway/src/backends/conversation-affinity.ts";
 import { conversationOf } from "../../../gateway/src/scheduling/conversation.ts";
-import { last, token } from "../../../test-support/fake-ollama.ts";
-import { metric, readEvents } from "../../../test-support/gateway-harness.ts";
-import { count, startTwo } from "../../../test-support/two-backends.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { metric, readEvents } from "../../../test-support/gateway/gateway-harness.ts";
+import { count, startTwo } from "../../../test-support/gateway/two-backends.ts";
 
 const chat = "/v1/chat/completions";
 const say = (...texts: string[]) => ({

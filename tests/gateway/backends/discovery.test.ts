@@ -2,7 +2,7 @@ import dns, { type LookupAddress } from "node:dns";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { DiscoveredName } from "../../../gateway/src/backends/discovered-name.ts";
-import { FakeOllama, last, token } from "../../../test-support/fake-ollama.ts";
+import { FakeOllama, last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   hello,
   metric,
@@ -11,7 +11,7 @@ import {
   startFake,
   startGateway,
   type TestGateway,
-} from "../../../test-support/gateway-harness.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
 
 const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { token } from "../../../test-support/fake-ollama.ts";
+import { token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   errorOf,
   hello,
@@ -7,8 +7,8 @@ import {
   readEvents,
   startFake,
   startGateway,
-} from "../../../test-support/gateway-harness.ts";
-import { count, startTwo, type Two } from "../../../test-support/two-backends.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
+import { count, startTwo, type Two } from "../../../test-support/gateway/two-backends.ts";
 
 const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };

@@ -1,8 +1,8 @@
 import { createOpenAI } from "@ai-sdk/openai";
 import { type ModelMessage, generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
 import { expect, test } from "vitest";
-import { last, token } from "../../../test-support/fake-ollama.ts";
-import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const weather = tool({
   description: "The weather in a city",

@@ -9,9 +9,14 @@ import { createOllama as createOllama6 } from "ai6-ollama";
 import { createOpenAI as createOpenAI6 } from "ai6-openai";
 import { createOllama } from "ollama-ai-provider-v2";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { token } from "../../../test-support/fake-ollama.ts";
-import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
-import { image, playWeather, weatherObject, weatherTool } from "../../../test-support/weather-model.ts";
+import { token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
+import {
+  image,
+  playWeather,
+  weatherObject,
+  weatherTool,
+} from "../../../test-support/fakes/ollama/weather-model.ts";
 
 type Model = ai7.LanguageModel;
 type Embedder = ai7.EmbeddingModel;

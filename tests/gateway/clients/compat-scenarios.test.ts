@@ -1,7 +1,7 @@
 import { describe, test } from "vitest";
 import { packages } from "../../../compat/clients/packages.ts";
-import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
-import { scriptedReply } from "../../../test-support/scripted-replies.ts";
+import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
+import { scriptedReply } from "../../../test-support/fakes/ollama/scripted-replies.ts";
 
 // The rows of docs/compatibility.md that need nothing but npm packages, with a fake Ollama that says what the matrix's
 // model says. `npm run compat` runs them with Ollama itself.

@@ -4,9 +4,14 @@ import { type AIMessageChunk, type BaseMessage, HumanMessage, ToolMessage } from
 import { ChatOllama, OllamaEmbeddings } from "@langchain/ollama";
 import { ChatOpenAI } from "@langchain/openai";
 import { describe, expect, test } from "vitest";
-import { token } from "../../../test-support/fake-ollama.ts";
-import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
-import { image, playWeather, weatherObject, weatherTool } from "../../../test-support/weather-model.ts";
+import { token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
+import {
+  image,
+  playWeather,
+  weatherObject,
+  weatherTool,
+} from "../../../test-support/fakes/ollama/weather-model.ts";
 
 const openAi = (url: string) => ({
   model: "m",

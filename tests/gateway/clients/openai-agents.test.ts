@@ -1,8 +1,8 @@
 import { Agent, type AgentInputItem, OpenAIResponsesModel, Runner, tool } from "@openai/agents";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { last } from "../../../test-support/fake-ollama.ts";
-import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 async function start() {
   const fake = await startFake();

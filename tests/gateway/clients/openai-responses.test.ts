@@ -4,8 +4,8 @@ import type {
   ResponseOutputItem,
 } from "openai/resources/responses/responses";
 import { expect, test } from "vitest";
-import { last, token } from "../../../test-support/fake-ollama.ts";
-import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const weather: FunctionTool = {
   type: "function",

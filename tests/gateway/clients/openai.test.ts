@@ -1,7 +1,7 @@
 import OpenAI, { APIConnectionError, BadRequestError, InternalServerError, NotFoundError } from "openai";
 import { expect, test } from "vitest";
-import { last } from "../../../test-support/fake-ollama.ts";
-import { hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 test("create answers", async () => {
   const { openai } = await startGateway(await startFake());

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { errorOf, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { errorOf, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const MIB = 1024 * 1024;
 const limits = { BODY_LIMIT_BYTES: `${MIB}`, BODIES_LIMIT_BYTES: `${MIB}` };

@@ -1,6 +1,6 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { expect, test } from "vitest";
-import type { FakeOllama, Step } from "../../../test-support/fake-ollama.ts";
+import type { FakeOllama, Step } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   hello,
   loadOfTwoComments,
@@ -8,7 +8,7 @@ import {
   startFake,
   startGateway,
   type TestGateway,
-} from "../../../test-support/gateway-harness.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
 
 async function startCold(load: Step = { waitMs: 500 }): Promise<{ fake: FakeOllama; gateway: TestGateway }> {
   const fake = await startFake();

@@ -2,14 +2,14 @@ import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { last } from "../../../test-support/fake-ollama.ts";
+import { last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   errorOf,
   metric,
   readEvents,
   startFake,
   startGateway,
-} from "../../../test-support/gateway-harness.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
 import {
   asked,
   echoes,
@@ -18,7 +18,7 @@ import {
   prompts,
   route,
   streamed,
-} from "../../../test-support/prompts.ts";
+} from "../../../test-support/fakes/ollama/prompts.ts";
 
 const json = { "content-type": "application/json" };
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import type { FakeOllama } from "../../../test-support/fake-ollama.ts";
-import { errorOf, hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import type { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { errorOf, hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 type Send = (path: string, body: object) => Promise<Response>;
 

@@ -2,14 +2,14 @@ import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { type Received, last, token } from "../../../test-support/fake-ollama.ts";
+import { type Received, last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   type TestGateway,
   eventually,
   hello,
   startFake,
   startGateway,
-} from "../../../test-support/gateway-harness.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
 
 const chat = "/v1/chat/completions";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { FakeOllama } from "../../../test-support/fake-ollama.ts";
-import { hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import type { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const thoughtful = [
   ["/v1/chat/completions", { ...hello, reasoning_effort: "high" }, "reasoning_effort"],

@@ -1,6 +1,6 @@
 import Anthropic, { BadRequestError } from "@anthropic-ai/sdk";
 import { expect, test } from "vitest";
-import { hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const refusal = { status: 400, body: '{"error":"the input length exceeds the context length"}' };
 // Claude Code looks for these words, and for nothing else in them.

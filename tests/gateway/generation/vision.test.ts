@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { errorOf, hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { errorOf, hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const looking = {
   ...hello,

@@ -1,14 +1,14 @@
 import { writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { keyId, keyLabel, newKey, parseKeys } from "../../../gateway/src/auth/api-keys.ts";
-import { controlled } from "../../../test-support/controlled-gateway.ts";
+import { controlled } from "../../../test-support/gateway/controlled-gateway.ts";
 import {
   eventually,
   startFake,
   startGateway,
   type TestGateway,
-} from "../../../test-support/gateway-harness.ts";
-import { fileOf } from "../../../test-support/key-requests.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
+import { fileOf } from "../../../test-support/gateway/key-requests.ts";
 
 // No level hides what administrators do.
 const silent = { LOG_LEVEL: "silent" };

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { metric, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { metric, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const METRICS_KEY_DIGEST = createHash("sha256").update("key-of-prometheus").digest("hex");
 const headers = { authorization: "Bearer key-of-prometheus" };

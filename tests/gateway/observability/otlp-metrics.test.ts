@@ -3,8 +3,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
-import { last } from "../../../test-support/fake-ollama.ts";
-import { eventually, hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { eventually, hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 interface Point {
   readonly attributes: readonly { readonly key: string; readonly value: object }[];

@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
-import { last, token } from "../../../test-support/fake-ollama.ts";
-import { hello, metric, readEvents, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import {
+  hello,
+  metric,
+  readEvents,
+  startFake,
+  startGateway,
+} from "../../../test-support/gateway/gateway-harness.ts";
 
 const chat = "/v1/chat/completions";
 const secret = "PLANTED";

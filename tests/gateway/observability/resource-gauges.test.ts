@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { createServer } from "node:tls";
 import { expect, onTestFinished, test } from "vitest";
 import { readCgroupMemory } from "../../../gateway/src/observability/resource-gauges.ts";
-import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 import { makeSiteCertificates } from "../../../test-support/released/certificates.ts";
 
 function folder(files: Readonly<Record<string, string>> = {}): string {

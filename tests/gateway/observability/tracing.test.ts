@@ -3,14 +3,14 @@ import { type IncomingMessage, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import type { Span } from "../../../gateway/src/observability/otlp-exporter.ts";
-import { token } from "../../../test-support/fake-ollama.ts";
+import { token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   eventually,
   hello,
   readEvents,
   startFake,
   startGateway,
-} from "../../../test-support/gateway-harness.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
 
 const chat = "/v1/chat/completions";
 const traceId = "0af7651916cd43dd8448eb211c80319c";

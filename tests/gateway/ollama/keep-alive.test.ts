@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 test.each([
   ["/v1/chat/completions", hello],

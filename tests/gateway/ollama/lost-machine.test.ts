@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { last, token } from "../../../test-support/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   errorOf,
   hello,
@@ -9,8 +9,8 @@ import {
   readEvents,
   startFake,
   startGateway,
-} from "../../../test-support/gateway-harness.ts";
-import { startLosable } from "../../../test-support/lost-machine.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
+import { startLosable } from "../../../test-support/gateway/lost-machine.ts";
 
 const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };

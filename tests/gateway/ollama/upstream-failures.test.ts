@@ -1,13 +1,13 @@
 import { APIError } from "openai";
 import { describe, expect, test } from "vitest";
-import { FakeOllama, type Step, last, token } from "../../../test-support/fake-ollama.ts";
+import { FakeOllama, type Step, last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   errorOf,
   hello,
   readEvents,
   startFake,
   startGateway,
-} from "../../../test-support/gateway-harness.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
 
 const streamed = { ...hello, stream: true };
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { ROUTE_GROUPS } from "../../../gateway/src/auth/route-groups.ts";
 import { openApiRoute } from "../../../gateway/src/routes/ops/openapi.ts";
-import { hello, ready, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { hello, ready, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 interface Described {
   summary: string;

@@ -1,8 +1,14 @@
 import { connect } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { FakeOllama, last, token } from "../../../test-support/fake-ollama.ts";
-import { errorOf, hello, metric, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { FakeOllama, last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import {
+  errorOf,
+  hello,
+  metric,
+  startFake,
+  startGateway,
+} from "../../../test-support/gateway/gateway-harness.ts";
 
 const chat = "/v1/chat/completions";
 const KIB = 1024;

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { startFake, startGateway, type TestGateway } from "../../../test-support/gateway-harness.ts";
+import { startFake, startGateway, type TestGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const path = `/api/blobs/sha256:${"a".repeat(64)}`;
 const admin = newKey("root", ["admin"]);

@@ -2,14 +2,14 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { brotliCompressSync, constants, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { expect, test } from "vitest";
-import type { FakeOllama } from "../../../test-support/fake-ollama.ts";
+import type { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   errorOf,
   eventually,
   hello,
   startFake,
   startGateway,
-} from "../../../test-support/gateway-harness.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
 
 const route = "/v1/chat/completions";
 const MIB = 1024 * 1024;

@@ -2,7 +2,12 @@ import { request } from "node:http";
 import { hostname } from "node:os";
 import { describe, expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { hello, startFake, startGateway, type TestGateway } from "../../../test-support/gateway-harness.ts";
+import {
+  hello,
+  startFake,
+  startGateway,
+  type TestGateway,
+} from "../../../test-support/gateway/gateway-harness.ts";
 
 interface Received {
   readonly status: number;

@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { errorOf, hello, metric, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import {
+  errorOf,
+  hello,
+  metric,
+  startFake,
+  startGateway,
+} from "../../../test-support/gateway/gateway-harness.ts";
 
 const nested = (levels: number): string => `${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`;
 

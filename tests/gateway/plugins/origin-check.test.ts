@@ -1,7 +1,7 @@
 import { request } from "node:http";
 import { expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const local = "http://localhost:3000";
 const foreign = "https://evil.example";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { FakeOllama } from "../../../test-support/fake-ollama.ts";
-import { MeasuredGateway } from "../../../test-support/measured-gateway.ts";
+import { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { MeasuredGateway } from "../../../test-support/gateway/measured-gateway.ts";
 
 // No body may keep the gateway from serving others for longer. It is the processor's time that is measured, not the
 // clock's.

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { FakeOllama } from "../../../test-support/fake-ollama.ts";
-import { MeasuredGateway } from "../../../test-support/measured-gateway.ts";
+import { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { MeasuredGateway } from "../../../test-support/gateway/measured-gateway.ts";
 
 // No response of Ollama's may keep the gateway from serving others for longer, ms of the processor.
 const LIMIT_MS = 50;

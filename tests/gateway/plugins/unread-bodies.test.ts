@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const body = '{"model":"m","messages":[]}';
 const head = (length: number) =>

@@ -6,7 +6,7 @@ import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { writeConsole } from "../../../console/build.ts";
-import { startFake, startGateway, type TestGateway } from "../../../test-support/gateway-harness.ts";
+import { startFake, startGateway, type TestGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "ollama-stack-console-"));
 beforeAll(() => {

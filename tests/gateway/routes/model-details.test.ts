@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 interface Listed {
   readonly data: readonly { readonly id: string; readonly context_length?: number }[];

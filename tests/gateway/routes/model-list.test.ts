@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 test.each(["/v1/models", "/api/tags"])(
   "%s lists what is there now, each time that it is asked",

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { hello, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 test.each([
   "/v1/chat/completions/",

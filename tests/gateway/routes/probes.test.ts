@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { FakeOllama, token } from "../../../test-support/fake-ollama.ts";
+import { FakeOllama, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   eventually,
   hello,
@@ -10,8 +10,8 @@ import {
   startFake,
   startGateway,
   type TestGateway,
-} from "../../../test-support/gateway-harness.ts";
-import { startHanging } from "../../../test-support/two-backends.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
+import { startHanging } from "../../../test-support/gateway/two-backends.ts";
 
 async function reasonOf({ url }: TestGateway): Promise<string | undefined> {
   return ((await (await fetch(`${url}/ready`)).json()) as { reason?: string }).reason;

@@ -7,8 +7,8 @@ import { expect, test } from "vitest";
 import type { AppContext } from "../../../gateway/src/app-context.ts";
 import { healthRoutes } from "../../../gateway/src/routes/ops/health.ts";
 import { DrainController } from "../../../gateway/src/scheduling/drain-controller.ts";
-import { controlled } from "../../../test-support/controlled-gateway.ts";
-import { last, token } from "../../../test-support/fake-ollama.ts";
+import { controlled } from "../../../test-support/gateway/controlled-gateway.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   eventually,
   hello,
@@ -16,7 +16,7 @@ import {
   readEvents,
   startFake,
   type TestGateway,
-} from "../../../test-support/gateway-harness.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
 
 const accepting = async ({ url }: TestGateway) => (await fetch(`${url}/accepting`)).status;
 const stream = { ...hello, stream: true };

@@ -1,8 +1,14 @@
 import { expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { last } from "../../../test-support/fake-ollama.ts";
-import { errorOf, hello, metric, startFake, startGateway } from "../../../test-support/gateway-harness.ts";
-import { ask } from "../../../test-support/key-requests.ts";
+import { last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import {
+  errorOf,
+  hello,
+  metric,
+  startFake,
+  startGateway,
+} from "../../../test-support/gateway/gateway-harness.ts";
+import { ask } from "../../../test-support/gateway/key-requests.ts";
 
 const hog = newKey("hog", []);
 const guest = newKey("guest", []);

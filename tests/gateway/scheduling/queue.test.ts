@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { last, token } from "../../../test-support/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   errorOf,
   eventually,
@@ -8,7 +8,7 @@ import {
   readEvents,
   startFake,
   startGateway,
-} from "../../../test-support/gateway-harness.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
 
 const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, expect, test } from "vitest";
 import { freePort } from "../../../host/free-port.ts";
-import { last, token } from "../../../test-support/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   hello,
   metric,
@@ -13,15 +13,15 @@ import {
   startFake,
   startGateway,
   type TestGateway,
-} from "../../../test-support/gateway-harness.ts";
-import { fetchRedis } from "../../../test-support/redis-server.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
+import { fetchRedis } from "../../../test-support/redis/redis-server.ts";
 import {
   environmentOf,
   knowEachOther,
   Meter,
   startRedis,
   startShared,
-} from "../../../test-support/shared-gateways.ts";
+} from "../../../test-support/gateway/shared-gateways.ts";
 
 beforeAll(fetchRedis, 300_000);
 

@@ -1,17 +1,17 @@
 import { writeFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { last, token } from "../../../test-support/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   errorOf,
   hello,
   startFake,
   startGateway,
   type TestGateway,
-} from "../../../test-support/gateway-harness.ts";
-import { ask, fileOf } from "../../../test-support/key-requests.ts";
-import { fetchRedis } from "../../../test-support/redis-server.ts";
-import { environmentOf, startRedis, stateIs } from "../../../test-support/shared-gateways.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
+import { ask, fileOf } from "../../../test-support/gateway/key-requests.ts";
+import { fetchRedis } from "../../../test-support/redis/redis-server.ts";
+import { environmentOf, startRedis, stateIs } from "../../../test-support/gateway/shared-gateways.ts";
 
 beforeAll(fetchRedis, 300_000);
 

@@ -2,17 +2,22 @@ import { NotFoundError } from "openai";
 import { beforeAll, expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { PUT } from "../../../gateway/src/shared-state/response-scripts.ts";
-import { last, token } from "../../../test-support/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   errorOf,
   hello,
   startFake,
   startGateway,
   type TestGateway,
-} from "../../../test-support/gateway-harness.ts";
-import { RedisRelay } from "../../../test-support/redis-relay.ts";
-import { fetchRedis } from "../../../test-support/redis-server.ts";
-import { environmentOf, startRedis, startShared, stateIs } from "../../../test-support/shared-gateways.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
+import { RedisRelay } from "../../../test-support/redis/redis-relay.ts";
+import { fetchRedis } from "../../../test-support/redis/redis-server.ts";
+import {
+  environmentOf,
+  startRedis,
+  startShared,
+  stateIs,
+} from "../../../test-support/gateway/shared-gateways.ts";
 
 beforeAll(fetchRedis, 300_000);
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, expect, test } from "vitest";
 import { TAKE } from "../../../gateway/src/shared-state/slot-scripts.ts";
-import { last, token } from "../../../test-support/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import {
   eventually,
   hello,
@@ -9,9 +9,9 @@ import {
   readEvents,
   startFake,
   type TestGateway,
-} from "../../../test-support/gateway-harness.ts";
-import { RedisRelay } from "../../../test-support/redis-relay.ts";
-import { fetchRedis } from "../../../test-support/redis-server.ts";
+} from "../../../test-support/gateway/gateway-harness.ts";
+import { RedisRelay } from "../../../test-support/redis/redis-relay.ts";
+import { fetchRedis } from "../../../test-support/redis/redis-server.ts";
 import {
   knowEachOther,
   Meter,
@@ -19,7 +19,7 @@ import {
   startRedis,
   startShared,
   stateIs,
-} from "../../../test-support/shared-gateways.ts";
+} from "../../../test-support/gateway/shared-gateways.ts";
 
 beforeAll(fetchRedis, 300_000);
 

@@ -2,10 +2,20 @@ import { beforeAll, expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { TAKE } from "../../../gateway/src/shared-state/usage-scripts.ts";
 import { freePort } from "../../../host/free-port.ts";
-import { hello, startFake, startGateway, type TestGateway } from "../../../test-support/gateway-harness.ts";
-import { RedisRelay } from "../../../test-support/redis-relay.ts";
-import { fetchRedis, type RedisServer } from "../../../test-support/redis-server.ts";
-import { environmentOf, startRedis, startShared, stateIs } from "../../../test-support/shared-gateways.ts";
+import {
+  hello,
+  startFake,
+  startGateway,
+  type TestGateway,
+} from "../../../test-support/gateway/gateway-harness.ts";
+import { RedisRelay } from "../../../test-support/redis/redis-relay.ts";
+import { fetchRedis, type RedisServer } from "../../../test-support/redis/redis-server.ts";
+import {
+  environmentOf,
+  startRedis,
+  startShared,
+  stateIs,
+} from "../../../test-support/gateway/shared-gateways.ts";
 
 beforeAll(fetchRedis, 300_000);
 

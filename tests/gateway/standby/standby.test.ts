@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { readConfig } from "../../../gateway/src/config/config.ts";
 import type { HandOverTimes } from "../../../gateway/src/standby/standby.ts";
-import { FakeApiServer } from "../../../test-support/fake-api-server.ts";
-import { type FakeOllama, last, token } from "../../../test-support/fake-ollama.ts";
-import { startFake, startGateway } from "../../../test-support/gateway-harness.ts";
+import { FakeApiServer } from "../../../test-support/fakes/fake-api-server.ts";
+import { type FakeOllama, last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 import {
   expectFairTakeovers,
   servingAddress,
@@ -14,7 +14,7 @@ import {
   type StandbyProcess,
   type StandbySetting,
   untilOneIsActive,
-} from "../../../test-support/standby-gateways.ts";
+} from "../../../test-support/gateway/standby-gateways.ts";
 
 // Longer than a busy machine pauses, and short enough to wait for its end.
 const LONG_MS = 120_000;

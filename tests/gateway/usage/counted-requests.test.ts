@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { controlled } from "../../../test-support/controlled-gateway.ts";
-import { last } from "../../../test-support/fake-ollama.ts";
-import { hello, startFake } from "../../../test-support/gateway-harness.ts";
-import { ask } from "../../../test-support/key-requests.ts";
+import { controlled } from "../../../test-support/gateway/controlled-gateway.ts";
+import { last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { hello, startFake } from "../../../test-support/gateway/gateway-harness.ts";
+import { ask } from "../../../test-support/gateway/key-requests.ts";
 
 const month = new Date().toISOString().slice(0, 7);
 const chat = "/v1/chat/completions";

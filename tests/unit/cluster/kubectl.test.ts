@@ -6,7 +6,7 @@ import { ClusterError, Kubectl } from "../../../cluster/kubectl.ts";
 import { gatewayTarget } from "../../../cluster/gateway-target.ts";
 import { listPods } from "../../../cluster/pods.ts";
 import { forwardPort, keepForwarded, withForward } from "../../../cluster/port-forward.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 // What kubectl prints here, kubectl 1.37 printed with the cluster of the tests.
 

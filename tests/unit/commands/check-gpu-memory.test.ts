@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { FakeOllama } from "../../../test-support/fake-registry-ollama.ts";
-import { fake, run } from "../../../test-support/model-command.ts";
+import type { FakeOllama } from "../../../test-support/fakes/fake-registry-ollama.ts";
+import { fake, run } from "../../../test-support/components/model-command.ts";
 
 // The command that an update runs when Ollama was given GPUs, as Pulumi runs it.
 const [tiny, big] = [

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { parseRecord } from "../../../components/config/models/model-record.ts";
-import { fake, run } from "../../../test-support/model-command.ts";
+import { fake, run } from "../../../test-support/components/model-command.ts";
 
 describe("a GGUF file", () => {
   const content = Buffer.concat([Buffer.from("GGUF"), randomBytes(3_000_000)]);

@@ -9,7 +9,7 @@ import {
   type PodModel,
 } from "../../../components/config/kubernetes/pod-models.ts";
 import { freePort } from "../../../host/free-port.ts";
-import { FakeOllama } from "../../../test-support/fake-registry-ollama.ts";
+import { FakeOllama } from "../../../test-support/fakes/fake-registry-ollama.ts";
 
 // The program that runs beside Ollama in a pod, against an Ollama that does what it is told.
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseRecord } from "../../../components/config/models/model-record.ts";
-import { fake, run } from "../../../test-support/model-command.ts";
+import { fake, run } from "../../../test-support/components/model-command.ts";
 
 const layer = (percent: number) => ({
   status: "pulling abcdef",

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { control } from "../../../components/commands/lib/gateway-control.ts";
 import { askInside, NotReady, waitUntilReady } from "../../../components/commands/lib/readiness.ts";
 import { DidNotEnd, docker as client } from "../../../engine/docker-cli.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 // What is said of a container that the engine has started again by the time that it is looked at.
 

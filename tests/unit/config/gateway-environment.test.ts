@@ -4,7 +4,7 @@ import { parseConfig } from "../../../components/config/config.ts";
 import { settableVariables } from "../../../components/config/gateway-environment.ts";
 import { variables } from "../../../gateway/src/config/config.ts";
 import { configKeys } from "../../../scripts/commands/docs.ts";
-import { find, gateway, read } from "../../../test-support/mocked-program.ts";
+import { find, gateway, read } from "../../../test-support/components/mocked-program.ts";
 
 const defaults = Object.entries(configKeys()).map(([key, { default: value }]) => [
   `ollama-stack:${key}`,

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { buildImage, type ImageBuild, parsePlatforms } from "../../../engine/image-build.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 const docker = new FakeDocker();
 afterEach(() => {

@@ -20,7 +20,7 @@ import {
   monitoringArgs,
   read,
   server,
-} from "../../../test-support/mocked-program.ts";
+} from "../../../test-support/components/mocked-program.ts";
 
 const { Monitoring } = await import("../../../components/resources/monitoring.ts");
 const { Edge } = await import("../../../components/resources/edge.ts");

@@ -8,7 +8,7 @@ import {
   clusterRights,
   namespaceRights,
 } from "../../../components/planning/cluster/rights.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 const read = (name: string) => readFileSync(`tests/unit/cluster/recorded/${name}.json`, "utf8");
 const program = new FakeDocker("kubectl");

@@ -2,7 +2,7 @@ import { statfs } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { afterAll, describe, expect, it } from "vitest";
 import { freeBytes } from "../../../components/planning/models/disk-space.ts";
-import { type Answer, FakeDocker } from "../../../test-support/fake-docker.ts";
+import { type Answer, FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 // Which free space is meant: a fake client of Docker answers for the container, the engine and its volume.
 

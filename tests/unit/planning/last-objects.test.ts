@@ -3,7 +3,7 @@ import { afterAll, expect, it } from "vitest";
 import { refuseUnadopted } from "../../../components/planning/last-objects.ts";
 import { HostPorts } from "../../../components/planning/ports/host-ports.ts";
 import { stackNames } from "../../../engine/names.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 const docker = new FakeDocker();
 afterAll(() => {

@@ -9,8 +9,8 @@ import type { StackConfig } from "../../../components/config/keys.ts";
 import { planModels } from "../../../components/planning/models/plan.ts";
 import type { ModelRecord } from "../../../components/config/models/model-record.ts";
 import type { ModelConfig } from "../../../components/config/models/models.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
-import { FakeOllama } from "../../../test-support/fake-registry-ollama.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
+import { FakeOllama } from "../../../test-support/fakes/fake-registry-ollama.ts";
 
 // What a preview says of the models, line by line: an Ollama and a registry that answer as they are told, a disk whose
 // free space a fake client of Docker tells.

@@ -1,6 +1,6 @@
 import { afterAll, expect, it } from "vitest";
 import { requireVolumes } from "../../../components/planning/required-volumes.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 const docker = new FakeDocker();
 afterAll(() => {

@@ -21,6 +21,7 @@ const documents: Readonly<Record<string, string>> = Object.fromEntries(
     "attack/README.md",
     "gateway/README.md",
     "bench/README.md",
+    "test-support/README.md",
     "toolchain/README.md",
     ...readdirSync("docs", { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".md"))

@@ -13,7 +13,7 @@ import {
   OllamaModel,
   connectionTo,
   connectionToOllama,
-} from "../../../test-support/mocked-program.ts";
+} from "../../../test-support/components/mocked-program.ts";
 
 describe("every container", () => {
   beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { find, gateway, read } from "../../../test-support/mocked-program.ts";
+import { find, gateway, read } from "../../../test-support/components/mocked-program.ts";
 
 it("serves the console that its image has, unless it is switched off", async () => {
   await read(gateway("with-console").url);

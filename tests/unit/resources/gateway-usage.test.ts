@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { find, gateway, made, read } from "../../../test-support/mocked-program.ts";
+import { find, gateway, made, read } from "../../../test-support/components/mocked-program.ts";
 
 const behindEdge = { behind: { gateways: ["x-used"], edge: "x-edge", timeoutSeconds: 300 } };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { renderStack } from "../../../test-support/render-cluster-stack.ts";
+import { renderStack } from "../../../test-support/components/render-cluster-stack.ts";
 
 /** The spec of one object. */
 async function spec(name: string, set: Readonly<Record<string, unknown>> = {}): Promise<unknown> {

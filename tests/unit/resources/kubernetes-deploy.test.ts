@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { afterAll, afterEach, expect, it } from "vitest";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
-import { configOf } from "../../../test-support/render-cluster-stack.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
+import { configOf } from "../../../test-support/components/render-cluster-stack.ts";
 
 const { deployStack } = await import("../../../components/resources/kubernetes/deploy.ts");
 const program = new FakeDocker("kubectl");

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { renderStack } from "../../../test-support/render-cluster-stack.ts";
+import { renderStack } from "../../../test-support/components/render-cluster-stack.ts";
 
 interface Probe {
   readonly httpGet: { readonly path: string };

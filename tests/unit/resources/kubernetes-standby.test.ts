@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { standbyRights } from "../../../components/config/kubernetes/standby-rights.ts";
-import { renderStack } from "../../../test-support/render-cluster-stack.ts";
+import { renderStack } from "../../../test-support/components/render-cluster-stack.ts";
 
 interface Spec {
   readonly template: {

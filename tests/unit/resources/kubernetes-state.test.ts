@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { renderStack } from "../../../test-support/render-cluster-stack.ts";
+import { renderStack } from "../../../test-support/components/render-cluster-stack.ts";
 
 interface Container {
   readonly image: string;

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { providerVersion } from "../../../components/resources/kubernetes/objects.ts";
-import { renderStack } from "../../../test-support/render-cluster-stack.ts";
+import { renderStack } from "../../../test-support/components/render-cluster-stack.ts";
 import { clusterVersions } from "../../../toolchain/cluster-binaries.ts";
 
 interface PodSpec {

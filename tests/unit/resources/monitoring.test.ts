@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { parse } from "yaml";
 import { beforeAll, describe, expect, it } from "vitest";
 import { alerts } from "../../../monitoring/alerts.ts";
-import { find, gateway, monitoringArgs, read } from "../../../test-support/mocked-program.ts";
+import { find, gateway, monitoringArgs, read } from "../../../test-support/components/mocked-program.ts";
 
 const { Monitoring } = await import("../../../components/resources/monitoring.ts");
 

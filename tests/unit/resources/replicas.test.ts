@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { GpuRequest } from "../../../components/planning/gpus/request.ts";
-import { find, gateway, made, read, server } from "../../../test-support/mocked-program.ts";
+import { find, gateway, made, read, server } from "../../../test-support/components/mocked-program.ts";
 
 describe("replicas", () => {
   const behind = { gateways: ["x-duo", "x-duo-2"], edge: "x-edge", timeoutSeconds: 7 };

@@ -1,6 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import { expect, test } from "vitest";
-import { access, gateway, made, OllamaModel, server } from "../../../test-support/mocked-program.ts";
+import {
+  access,
+  gateway,
+  made,
+  OllamaModel,
+  server,
+} from "../../../test-support/components/mocked-program.ts";
 
 // What takes its time keeps nothing waiting that does not need it.
 

@@ -1,7 +1,7 @@
 import { afterAll, expect, it } from "vitest";
 import type { Deployed } from "../../../scripts/stack/deployment.ts";
 import { adopt, planAdoption } from "../../../scripts/update/adoption.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 const docker = new FakeDocker();
 afterAll(() => {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, expect, it, vi } from "vitest";
 import type { Deployment } from "../../../scripts/stack/deployment.ts";
 import { adoptInCluster } from "../../../scripts/update/cluster-adoption.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 const cli = new FakeDocker("pulumi");
 const printed = vi.spyOn(console, "log").mockImplementation(() => undefined);

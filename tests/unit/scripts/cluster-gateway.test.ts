@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { Kubectl } from "../../../cluster/kubectl.ts";
 import { forwardGateway, lookAtClusterGateway } from "../../../scripts/connect/cluster-gateway.ts";
 import { forwardedUrl } from "../../../scripts/stack/cluster-outputs.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 const program = new FakeDocker("kubectl");
 afterAll(() => {

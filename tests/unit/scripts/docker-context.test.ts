@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { chosenContext, endpointOf, parseContext } from "../../../scripts/setup/docker-context.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 const docker = new FakeDocker();
 const folder = mkdtempSync(join(tmpdir(), "ollama-stack-context-"));

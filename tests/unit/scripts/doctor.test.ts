@@ -9,7 +9,7 @@ import { checkEngine } from "../../../scripts/doctor/engine.ts";
 import { type Finding, format, ok, problem, runChecks, warning } from "../../../scripts/doctor/finding.ts";
 import { checkProxy } from "../../../scripts/doctor/machine.ts";
 import { checkState } from "../../../scripts/doctor/state.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 const docker = new FakeDocker();
 const folder = mkdtempSync(join(tmpdir(), "ollama-stack-doctor-"));

@@ -4,7 +4,7 @@ import { Kubectl } from "../../../cluster/kubectl.ts";
 import { findClusterDrift } from "../../../scripts/drift/cluster.ts";
 import { compareObject } from "../../../scripts/drift/cluster-object.ts";
 import { parseDeployment } from "../../../scripts/stack/deployment.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 // The state, and what kubectl printed of the same objects, were recorded with the cluster of the tests.
 

@@ -6,7 +6,7 @@ import {
   disconnectAll,
   isLeaving,
 } from "../../../scripts/update/foreign-containers.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 const docker = new FakeDocker();
 afterAll(() => {

@@ -4,8 +4,8 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { imageDownloads } from "../../../scripts/preview/image-downloads.ts";
 import { readPreview } from "../../../scripts/preview/steps.ts";
-import { type OciRegistry, startOciRegistry } from "../../../test-support/oci-registry.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { type OciRegistry, startOciRegistry } from "../../../test-support/fakes/oci-registry.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 // What a preview says of the images that it brings: the engine's client is a fake one, the registry asks for a token.
 

@@ -6,7 +6,7 @@ import { readLogs } from "../../../scripts/observe/merged-logs.ts";
 import { podLogs } from "../../../scripts/observe/pod-logs.ts";
 import { podStates } from "../../../scripts/observe/pod-states.ts";
 import { formatStatus } from "../../../scripts/observe/status.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 const program = new FakeDocker("kubectl");
 afterAll(() => {

@@ -5,7 +5,7 @@ import { formatLogLine, isError, parseLogLine } from "../../../scripts/observe/l
 import { followLogs, readLogs } from "../../../scripts/observe/merged-logs.ts";
 import { parseFindings, parseOverview } from "../../../scripts/observe/gateway-view.ts";
 import { formatStatus, parseLoaded, parseQueue, type Status } from "../../../scripts/observe/status.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 const docker = new FakeDocker();
 afterAll(() => {

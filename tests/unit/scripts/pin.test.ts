@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { parseReference } from "../../../scripts/registry/image-reference.ts";
 import { pinStackConfig, tell } from "../../../scripts/pin/stack-config.ts";
-import { type OciRegistry, startOciRegistry } from "../../../test-support/oci-registry.ts";
+import { type OciRegistry, startOciRegistry } from "../../../test-support/fakes/oci-registry.ts";
 
 describe("a reference", () => {
   it.each([

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { pullFailure } from "../../../scripts/registry/pull-failure.ts";
 import { engineSocket, pullImages } from "../../../scripts/update/pull-images.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { Kubectl } from "../../../cluster/kubectl.ts";
 import { inCluster } from "../../../scripts/purge/cluster-leftovers.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 const program = new FakeDocker("kubectl");
 afterAll(() => {

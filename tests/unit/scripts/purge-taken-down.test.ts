@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { assertTakenDown } from "../../../scripts/purge/taken-down.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 const program = new FakeDocker("pulumi");
 const before = process.env["OLLAMA_STACK_STATE"];

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { resolveImages } from "../../../scripts/pin/pins.ts";
 import { imageDownloads } from "../../../scripts/preview/image-downloads.ts";
 import { readPreview } from "../../../scripts/preview/steps.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 // A registry that wants an account, and what `docker login` may have left of one.
 

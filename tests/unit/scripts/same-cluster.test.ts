@@ -7,7 +7,7 @@ import {
 } from "../../../scripts/stack/same-cluster.ts";
 import { openCluster } from "../../../scripts/stack/cluster-outputs.ts";
 import { openStack } from "../../../scripts/update/recovery.ts";
-import { FakeDocker } from "../../../test-support/fake-docker.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 const program = new FakeDocker("kubectl");
 const cli = new FakeDocker("pulumi");

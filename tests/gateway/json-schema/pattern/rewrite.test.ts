@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { rewritePattern } from "../../../../gateway/src/json-schema/pattern/rewrite.ts";
-import { patternFaults } from "../../../../test-support/grammar-checker.ts";
+import { patternFaults } from "../../../../test-support/json-schema/grammar-checker.ts";
 import { randomly } from "../../../../test-support/random-values.ts";
-import { schemaPatterns } from "../../../../test-support/schema-patterns.ts";
+import { schemaPatterns } from "../../../../test-support/json-schema/schema-patterns.ts";
 
 /** As a grammar reads it: what stands for itself in a class, or is escaped there, means the same in JavaScript. */
 function asRegExp(pattern: string): RegExp {

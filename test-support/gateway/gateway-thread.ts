@@ -1,0 +1,44 @@
+import type { AddressInfo } from "node:net";
+import { parentPort, workerData } from "node:worker_threads";
+import { buildApp } from "../../gateway/src/app.ts";
+import { readConfig } from "../../gateway/src/config/config.ts";
+import { createLog } from "../../gateway/src/observability/log.ts";
+
+// A gateway on a thread of its own, which measures what each turn of its event loop takes of the processor. That does
+// not depend on how busy the machine is, as the delay of the event loop does.
+
+const config = readConfig(workerData as Record<string, string>);
+const app = buildApp(config, createLog(config.LOG_LEVEL, { write: () => undefined }));
+await app.listen({ host: "127.0.0.1", port: 0 });
+
+let isMeasuring = false;
+let longestMs = 0;
+let before = process.threadCpuUsage();
+
+function turn(): void {
+  const { user, system } = process.threadCpuUsage(before);
+  longestMs = Math.max(longestMs, (user + system) / 1000);
+  before = process.threadCpuUsage();
+  if (isMeasuring) setImmediate(turn);
+}
+
+/** What this thread needs for a fixed piece of work of the kind that long bodies make: to fill 64 MiB of new memory. */
+function referenceMs(): number {
+  const start = process.threadCpuUsage();
+  new Uint8Array(64 * 1024 * 1024).fill(1);
+  const { user, system } = process.threadCpuUsage(start);
+  return (user + system) / 1000;
+}
+
+parentPort?.on("message", (message: "begin" | "end") => {
+  isMeasuring = message === "begin";
+  if (isMeasuring) {
+    // Garbage of what came before is not this measurement's.
+    (globalThis as { gc?: () => void }).gc?.();
+    before = process.threadCpuUsage();
+    longestMs = 0;
+    setImmediate(turn);
+    parentPort?.postMessage("begun");
+  } else parentPort?.postMessage({ longestMs, referenceMs: referenceMs() });
+});
+parentPort?.postMessage((app.server.address() as AddressInfo).port);

@@ -1,0 +1,171 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { expect, onTestFinished } from "vitest";
+import type { HandOverTimes } from "../../gateway/src/standby/standby.ts";
+import { freePort } from "../../host/free-port.ts";
+import { controlled } from "./controlled-gateway.ts";
+import type { FakeApiServer } from "../fakes/fake-api-server.ts";
+import type { FakeOllama } from "../fakes/ollama/fake-ollama.ts";
+import { eventually, hello } from "./gateway-harness.ts";
+
+const SERVER = join(import.meta.dirname, "../../gateway/src/server.ts");
+
+export type Role = "active" | "standby";
+
+/** A gateway in what would be a pod of its own. */
+export interface StandbyGateway {
+  readonly pod: string;
+  readonly address: string;
+  readonly url: string;
+  readonly output: () => string;
+  role(): Promise<Role | undefined>;
+  metric(name: string): Promise<number>;
+  chat(): Promise<Response>;
+}
+
+/** One that is a process, which can be killed and frozen. */
+export interface StandbyProcess extends StandbyGateway {
+  signal(signal: NodeJS.Signals): void;
+}
+
+/** One in this process. */
+export interface LocalStandby extends StandbyGateway {
+  /** As the pod's preStop hook does. */
+  drain(): Promise<string>;
+  close(): Promise<void>;
+}
+
+export interface StandbySetting {
+  readonly api: FakeApiServer;
+  readonly server: FakeOllama;
+  /** Longer than any pause of the machine where nothing is to be taken over. */
+  readonly leaseMs: number;
+  /** Of gateways in this process; without them, longer than any pause. */
+  readonly handOver?: HandOverTimes;
+}
+
+// Longer than any pause of the machine.
+const patience: HandOverTimes = { releaseMs: 120_000, takeoverMs: 120_000 };
+
+/** @param n tells its pod from others */
+function podOf(n: number, { api, leaseMs }: StandbySetting) {
+  const [pod, address] = [`gateway-${n}`, `192.0.2.${n}`];
+  const environment = {
+    STANDBY_LEASE: "llm/gateway",
+    STANDBY_LEASE_DURATION_MS: `${leaseMs}`,
+    POD_NAME: pod,
+    POD_UID: `uid-${n}`,
+    POD_IP: address,
+    KUBERNETES_SERVICE_HOST: "127.0.0.1",
+    KUBERNETES_SERVICE_PORT: `${api.port}`,
+    SERVICE_ACCOUNT_FOLDER: api.accountFolder,
+  };
+  return { pod, address, environment };
+}
+
+function clientOf(url: string): Pick<StandbyGateway, "url" | "role" | "metric" | "chat"> {
+  return {
+    url,
+    role: async () => ((await (await fetch(`${url}/ready`)).json()) as { role?: Role }).role,
+    metric: async (name) => {
+      const text = await (await fetch(`${url}/metrics`)).text();
+      return Number(new RegExp(`^${name} (\\d+)$`, "m").exec(text)?.[1] ?? NaN);
+    },
+    chat: () =>
+      fetch(`${url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(hello),
+      }),
+  };
+}
+
+export async function startLocal(n: number, setting: StandbySetting): Promise<LocalStandby> {
+  const { pod, address, environment } = podOf(n, setting);
+  const gateway = await controlled([setting.server], environment, setting.handOver ?? patience);
+  return {
+    ...clientOf(gateway.url),
+    pod,
+    address,
+    output: () => gateway.log.join(""),
+    drain: async () => (await gateway.control("drain", "120", "0")).output,
+    close: () => gateway.close(),
+  };
+}
+
+export async function startProcess(n: number, setting: StandbySetting): Promise<StandbyProcess> {
+  const { pod, address, environment } = podOf(n, setting);
+  const port = await freePort();
+  const ollama = { PORT: `${port}`, LLM_SERVICE_PORT: `${setting.server.port}`, LLM_MODEL_ID: hello.model };
+  const child = spawn(process.execPath, [SERVER], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...ollama, ...environment },
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (piece: string) => (output += piece));
+  await eventually(() => output.includes("Server listening") || undefined);
+  return {
+    ...clientOf(`http://127.0.0.1:${port}`),
+    pod,
+    address,
+    output: () => output,
+    signal: (signal) => void child.kill(signal),
+  };
+}
+
+/** Starts some, one of which becomes active: that one first. */
+export async function startSome<Gateway extends StandbyGateway>(
+  count: number,
+  setting: StandbySetting,
+  start: (n: number, setting: StandbySetting) => Promise<Gateway>,
+): Promise<Gateway[]> {
+  const numbers = Array.from({ length: count }, (_, n) => n + 1);
+  const gateways = await Promise.all(numbers.map((n) => start(n, setting)));
+  const active = await untilOneIsActive(gateways, setting.api);
+  return [active, ...gateways.filter((each) => each !== active)];
+}
+
+/** Waits until one is active and the others stand by, and the Service sends requests to that one. */
+export async function untilOneIsActive<Gateway extends StandbyGateway>(
+  gateways: readonly Gateway[],
+  api: FakeApiServer,
+): Promise<Gateway> {
+  let active: Gateway | undefined;
+  await expect
+    .poll(async () => {
+      const roles = await Promise.all(gateways.map((each) => each.role()));
+      active = gateways[roles.indexOf("active")];
+      return [roles.toSorted(), active !== undefined && servingAddress(api) === active.address];
+    })
+    .toEqual([["active", ...gateways.slice(1).map(() => "standby")], true]);
+  if (active === undefined) throw new Error("none is active");
+  return active;
+}
+
+/** Where the Service sends requests. */
+export function servingAddress(api: FakeApiServer): string | undefined {
+  const { endpoints } = (api.find("gateway-active") ?? {}) as {
+    readonly endpoints?: readonly { readonly addresses: readonly string[] }[];
+  };
+  return endpoints?.[0]?.addresses[0];
+}
+
+interface LeaseSpec {
+  readonly holderIdentity: string;
+  readonly leaseDurationSeconds: number;
+}
+
+/** Fails if a gateway took the Lease of another one that had neither given it up nor left it alone for its time. */
+export function expectFairTakeovers(api: FakeApiServer): void {
+  const writes = api
+    .writesOf("gateway")
+    .map(({ atMs, object }) => ({ atMs, ...(object["spec"] as LeaseSpec) }));
+  for (const [index, { atMs, holderIdentity }] of writes.entries()) {
+    const before = writes[index - 1];
+    if (before === undefined || before.holderIdentity === "" || before.holderIdentity === holderIdentity)
+      continue;
+    if (holderIdentity !== "")
+      expect(atMs - before.atMs).toBeGreaterThanOrEqual(before.leaseDurationSeconds * 1000);
+  }
+}

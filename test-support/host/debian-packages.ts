@@ -1,0 +1,56 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { cacheRoot } from "../../host/cache-dir.mjs";
+import { withLock } from "../../host/file-lock.mjs";
+import { artefact, artefactPath, keyOf } from "../../toolchain/cache.ts";
+
+/**
+ * Debian packages, unpacked into a folder that is kept. To be installed means, for a server, to be started for this whole
+ * machine.
+ *
+ * @param name of the folder
+ * @param withLibraries unpacks the libraries as well that they need and not every Debian has
+ */
+export async function unpackedPackages(
+  name: string,
+  packages: readonly string[],
+  withLibraries = false,
+): Promise<string> {
+  const key = keyOf([readFileSync("/etc/debian_version"), ...packages, String(withLibraries)]);
+  const known = artefactPath(name, key);
+  if (existsSync(known)) return known;
+  // Test files run side by side.
+  return withLock(
+    join(cacheRoot(), `${name}.lock`),
+    () => undefined,
+    () =>
+      artefact(name, key, (partial) => {
+        try {
+          unpack(partial, packages, withLibraries);
+        } catch {
+          // The machine's lists may be missing or old.
+          execFileSync("apt-get", ["update"], { stdio: "ignore" });
+          unpack(partial, packages, withLibraries);
+        }
+        return Promise.resolve();
+      }),
+  );
+}
+
+function unpack(folder: string, packages: readonly string[], withLibraries: boolean): void {
+  const options = { cwd: folder, stdio: "ignore" } as const;
+  const libraries = withLibraries ? packages.flatMap(librariesOf) : [];
+  execFileSync("apt-get", ["download", ...packages, ...libraries], options);
+  execFileSync("sh", ["-c", 'for each in *.deb; do dpkg-deb --extract "$each" . || exit 1; done'], options);
+}
+
+function librariesOf(name: string): string[] {
+  const text = execFileSync("apt-cache", ["depends", "--no-recommends", "--no-suggests", name], {
+    encoding: "utf8",
+  });
+  const libraries = text.matchAll(/^ +Depends: (lib[\w.+-]+|lua-[\w.+-]+)$/gm);
+  return [...libraries]
+    .map(([, library = ""]) => library)
+    .filter((library) => !/^lib(c6|ssl|systemd|elogind|gcc|stdc)/.test(library));
+}

@@ -1,0 +1,257 @@
+import { spawn, execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parse, stringify } from "yaml";
+import { recordPath } from "../../components/resources/gateway-image/bundle-cache.ts";
+import { bundleGateway, gatewayContext } from "../../components/resources/gateway-image/bundle.ts";
+import type { PrivateEngine } from "../engine/private-engine.ts";
+import { processTree } from "../host/process-tree.ts";
+import { readOutputs, type StackOutputs } from "../../scripts/stack/outputs.ts";
+import { projectDefaults } from "../../scripts/stack/stack-file.ts";
+
+export interface Result {
+  readonly code: number;
+  /** stdout and stderr as they came. */
+  readonly output: string;
+}
+
+// Longer than any command takes, and short enough that a test which runs one that hangs says so before its own end.
+const commandsEndWithinMs = 4 * 60_000;
+
+/** Names a folder for what Node.js compiles of the copies, most of which is the same for all. */
+export const compiledVariable = "OLLAMA_STACK_TEST_COMPILED";
+
+interface Options {
+  /** Name of the stack, unique among the tests. */
+  readonly stack: string;
+  readonly ollamaPort: number | "auto";
+  readonly gatewayPort: number | "auto";
+  /** The stack whose file holds its settings; its own by default. */
+  readonly settingsOf?: string;
+  /** The engine to deploy to, and in whose network all commands run; otherwise the machine's. */
+  readonly engine?: PrivateEngine;
+}
+
+/** A copy of the project with a stack, a state and a passphrase of its own, that can be changed and broken. */
+export class Project {
+  readonly folder = mkdtempSync(join(tmpdir(), "ollama-stack-e2e-"));
+  readonly stateFolder = join(this.folder, ".state");
+  readonly stack: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly #configFile: string;
+  readonly #engine: PrivateEngine | undefined;
+
+  constructor({ stack, ollamaPort, gatewayPort, settingsOf = stack, engine }: Options) {
+    this.stack = stack;
+    this.#engine = engine;
+    removeLeftovers(stack, engine);
+    const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
+      encoding: "utf8",
+    });
+    // A file that git knows and somebody has just deleted is not there to be copied.
+    for (const file of files.split("\n").filter((name) => name !== "" && existsSync(name))) {
+      const target = join(this.folder, file);
+      mkdirSync(dirname(target), { recursive: true });
+      cpSync(file, target);
+    }
+    symlinkSync(join(process.cwd(), "node_modules"), join(this.folder, "node_modules"));
+    copyBundle(this.folder);
+    this.#configFile = join(this.folder, `Pulumi.${settingsOf}.yaml`);
+    const base = process.env["OLLAMA_STACK_WORLD"] === "built" ? "Pulumi.local.yaml" : "Pulumi.dev.yaml";
+    writeFileSync(this.#configFile, readFileSync(base));
+    const { ollamaImage, edgeImage, gatewayBaseImage } = projectDefaults();
+    // What tests change or look at, where the file leaves it to the defaults; a small model instead of the default one.
+    const said = { models: [{ name: "smollm2:135m" }], ollamaImage, edgeImage, gatewayBaseImage };
+    const missing = Object.entries(said).filter(([key]) => this.configured(key) === undefined);
+    this.configure({ ...Object.fromEntries(missing), networkName: "", ollamaPort, gatewayPort });
+
+    mkdirSync(this.stateFolder, { mode: 0o700 });
+    this.env = {
+      ...process.env,
+      PULUMI_BACKEND_URL: pathToFileURL(this.stateFolder).href,
+      PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
+      PULUMI_STACK: stack,
+      // What is compiled of the copy goes with it.
+      NODE_COMPILE_CACHE: process.env[compiledVariable] ?? join(this.folder, ".compiled"),
+      ...(engine === undefined ? {} : { DOCKER_HOST: engine.host }),
+    };
+    delete this.env["PULUMI_CONFIG_PASSPHRASE_FILE"];
+  }
+
+  /** Changes config as an editor would; undefined removes a key. */
+  configure(values: Readonly<Record<string, unknown>>): void {
+    const file = parse(readFileSync(this.#configFile, "utf8")) as { config: Record<string, unknown> };
+    const changed = Object.entries(values).map(([key, value]) => [`ollama-stack:${key}`, value] as const);
+    const entries = Object.entries({ ...file.config, ...Object.fromEntries(changed) });
+    file.config = Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+    writeFileSync(this.#configFile, stringify(file));
+  }
+
+  /** The value of a config key in the stack's file. */
+  configured(key: string): unknown {
+    const { config } = parse(readFileSync(this.#configFile, "utf8")) as { config: Record<string, unknown> };
+    return config[`ollama-stack:${key}`];
+  }
+
+  /** Edits a file of the copy; returns what puts it back. */
+  edit(file: string, change: (text: string) => string): () => void {
+    const path = join(this.folder, file);
+    const before = readFileSync(path, "utf8");
+    const after = change(before);
+    if (after === before) throw new Error(`the edit of ${file} changes nothing`);
+    writeFileSync(path, after);
+    return () => {
+      writeFileSync(path, before);
+    };
+  }
+
+  /** Runs the CLI in the copy and expects it to succeed. */
+  async pulumi(...args: string[]): Promise<string> {
+    const result = await this.tryPulumi(...args);
+    if (result.code !== 0) throw new Error(`pulumi ${args.join(" ")} failed:\n${result.output}`);
+    return result.output;
+  }
+
+  tryPulumi(...args: string[]): Promise<Result> {
+    return this.run("pulumi", args).done;
+  }
+
+  /** Starts a command in the copy, with some variables changed. */
+  run(
+    command: string,
+    args: readonly string[],
+    environment: NodeJS.ProcessEnv = {},
+  ): { readonly pid: number; readonly done: Promise<Result>; output: () => string } {
+    const [program, all] = this.#engine?.enter(command, args) ?? [command, args];
+    const child = spawn(program, all, {
+      cwd: this.folder,
+      env: { ...this.env, ...environment },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
+    let output = "";
+    const take = (text: string) => (output += text);
+    child.stdout.setEncoding("utf8").on("data", take);
+    child.stderr.setEncoding("utf8").on("data", take);
+    const done = new Promise<Result>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        const seconds = String(commandsEndWithinMs / 1000);
+        const left = child.pid === undefined ? "" : processTree(child.pid);
+        try {
+          if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+        } catch {
+          // It has ended, and something that it started holds its output.
+        }
+        reject(
+          new Error(`${[command, ...args].join(" ")} did not end within ${seconds} s:\n${left}\n${output}`),
+        );
+      }, commandsEndWithinMs);
+      child.once("error", (error) => {
+        clearTimeout(timer);
+        reject(error);
+      });
+      child.once("close", (code) => {
+        clearTimeout(timer);
+        resolve({ code: code ?? -1, output });
+      });
+    });
+    return { pid: child.pid ?? 0, done, output: () => output };
+  }
+
+  outputs(): Promise<StackOutputs> {
+    return readOutputs(this.stack, this.env);
+  }
+
+  /** Removes the copy with its state, where what was deployed is gone by other means. */
+  forget(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Takes down what is left and removes the copy. */
+  async dispose(): Promise<void> {
+    // The CLI takes seconds to find that there is nothing to do.
+    if (this.#isLocked()) await this.tryPulumi("cancel", "--yes");
+    if (this.#isDeployed()) {
+      const result = await this.tryPulumi("destroy", "--yes", "--skip-preview");
+      if (result.code !== 0) throw new Error(`destroying ${this.stack} failed:\n${result.output}`);
+    }
+    this.forget();
+  }
+
+  /** Whether a run left its lock, as one does that was killed. */
+  #isLocked(): boolean {
+    return globSync(join(this.stateFolder, ".pulumi/locks/**/*.json")).length > 0;
+  }
+
+  /** Whether the state has resources, or operations that did not end. */
+  #isDeployed(): boolean {
+    const states = globSync(join(this.stateFolder, ".pulumi/stacks/*/*.json"));
+    return states.some((file) =>
+      /"(resources|pending_operations)":\s*\[\s*\{/.test(readFileSync(file, "utf8")),
+    );
+  }
+}
+
+/** Gives a copy of the project the gateway's bundle, which takes seconds to make and is the same while sources are. */
+function copyBundle(folder: string): void {
+  const outdir = join(gatewayContext, "dist");
+  bundleGateway(process.cwd(), outdir);
+  cpSync(outdir, join(folder, outdir), { recursive: true });
+  copyFileSync(recordPath(process.cwd(), outdir), recordPath(folder, outdir));
+}
+
+/** What an engine has of a stack that was taken down with all that is its. */
+export const nothingLeft: ReturnType<typeof leftovers> = {
+  containers: [],
+  networks: [],
+  volumes: [],
+  images: [],
+};
+
+/** Names of what an engine, the machine's unless another is named, has of a stack. */
+export function leftovers(
+  stack: string,
+  engine?: PrivateEngine,
+): Record<"containers" | "networks" | "volumes" | "images", string[]> {
+  const list = (...args: string[]) =>
+    dockerOf(engine)(...args)
+      .split("\n")
+      .filter((line) => line.includes(`-${stack}`) || line.includes(`_${stack}`));
+  return {
+    containers: list("container", "ls", "--all", "--format", "{{.Names}}"),
+    networks: list("network", "ls", "--format", "{{.Name}}"),
+    volumes: list("volume", "ls", "--format", "{{.Name}}"),
+    images: list("image", "ls", "--format", "{{.Repository}}:{{.Tag}}"),
+  };
+}
+
+/** A run that was killed leaves its stack, whose state is lost with its folder. */
+function removeLeftovers(stack: string, engine?: PrivateEngine): void {
+  const { containers, networks, volumes, images } = leftovers(stack, engine);
+  const docker = dockerOf(engine);
+  const remove = (kind: string, names: readonly string[]) => {
+    if (names.length > 0) docker(kind, "rm", "--force", ...names);
+  };
+  remove("container", containers);
+  if (networks.length > 0) docker("network", "rm", ...networks);
+  remove("volume", volumes);
+  remove("image", images);
+}
+
+function dockerOf(engine: PrivateEngine | undefined): (...args: string[]) => string {
+  return (...args) => engine?.docker(...args) ?? execFileSync("docker", args, { encoding: "utf8" });
+}
