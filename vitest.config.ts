@@ -26,12 +26,15 @@ const measuredAlone = ["tests/gateway/plugins/stalling-*.test.ts"];
 // Where Pulumi's mocks are.
 const declaring = "tests/unit/resources/**/*.test.ts";
 
-// What starts programs one after another, bundles, runs every scenario of the clients, or waits for what takes its time:
-// half of the time of all that needs no engine, which npm run test:fast leaves out.
+// What starts programs one after another, bundles, reads all sources or the clients' own types, runs every scenario of
+// the clients, or waits for what takes its time: half of the time of all that needs no engine. npm run test:fast leaves
+// it out.
 const takesLonger = [
   "tests/unit/commands/{check-gpu-memory,gguf-file,keep-models,model-install,readiness}.test.ts",
   "tests/unit/engine/tunnel.test.ts",
+  "tests/unit/repo/docs.test.ts",
   "tests/unit/resources/gateway-bundle.test.ts",
+  "tests/gateway/apis/sdk-parameters.test.ts",
   "tests/gateway/server.test.ts",
   "tests/gateway/backends/back-again.test.ts",
   "tests/gateway/clients/compat-scenarios.test.ts",
