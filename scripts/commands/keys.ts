@@ -23,8 +23,9 @@ import {
   writeKeyEntries,
 } from "../keys/stack-keys.ts";
 import { deployedKeys } from "../stack/deployed-keys.ts";
+import type { Deployment } from "../stack/deployment.ts";
 import { rulesFor, settingsFor } from "../stack/settings.ts";
-import { isOnCluster, stackFile } from "../stack/stack-file.ts";
+import { isOnCluster, isSalted, stackFile } from "../stack/stack-file.ts";
 import { openStack } from "../update/recovery.ts";
 
 const HOUR = 3_600_000;
@@ -49,14 +50,25 @@ await command("keys", async ({ options, operands }) => {
     );
 });
 
-async function listKeys({ stack, env }: Session): Promise<void> {
-  await openStack(stack, env, []);
-  const lines = linesOf(await readKeyEntries(stack, env));
+async function listKeys(session: Session): Promise<void> {
+  const { stack } = session;
+  const lines = linesOf((await openKeys(session)).entries);
   console.log(
     lines.length === 0
       ? `The stack ${stack} has no keys: everybody who reaches it is let in.`
       : keyTable(lines),
   );
+}
+
+/** Opens a stack, and reads the entries that its config has of keys meanwhile. */
+async function openKeys({
+  stack,
+  env,
+}: Session): Promise<{ readonly deployment: Deployment; readonly entries: string[] }> {
+  // With a new stack, the CLI makes a salt for the file, which nothing else may do at the same time.
+  const early = isSalted(stack) ? readKeyEntries(stack, env).catch(() => undefined) : undefined;
+  const deployment = await openStack(stack, env, []);
+  return { deployment, entries: (await early) ?? (await readKeyEntries(stack, env)) };
 }
 
 /** Of two changes at the same time, the later one to be written would undo the other. */
@@ -69,11 +81,11 @@ function oneAtATime(stack: string, work: () => Promise<void>): Promise<void> {
 }
 
 async function changeKeys(
-  { stack, stackOption, env }: Session,
+  session: Session,
   changeLines: (lines: readonly string[]) => ChangedLines | LinesWithNewKey,
 ): Promise<void> {
-  const deployment = await openStack(stack, env, []);
-  const entries = await readKeyEntries(stack, env);
+  const { stack, stackOption, env } = session;
+  const { deployment, entries } = await openKeys(session);
   const changed = changeLines(linesOf(entries));
   await writeKeyEntries(stack, env, entries, changed.lines);
   for (const line of changed.done) console.log(line);
@@ -94,10 +106,10 @@ async function changeKeys(
     );
     return;
   }
-  await applyKeys(deployed, env, changed.lines);
+  const applied = await applyKeys(deployed, env, changed.lines);
   console.log(`The gateways of ${stack} have applied it.`);
   try {
-    await recordKeys(stack, env, deployment, rulesFor(settingsFor(stack, [])));
+    await recordKeys(stack, env, deployment, rulesFor(settingsFor(stack, [])), applied);
   } catch (error) {
     console.error(
       `It is in force, but not yet recorded in the state of ${stack}. npm run up${stackOption} records it.`,

@@ -149,6 +149,11 @@ export function settingsIn(text: string): string {
   });
 }
 
+/** Whether commands of the CLI find a salt in a stack's file, and so leave the file as it is. */
+export function isSalted(stack: string): boolean {
+  return hasSalt(readText(stackFile(stack)) ?? "");
+}
+
 function hasSalt(text: string): boolean {
   return new RegExp(`^${salt}:`, "m").test(text);
 }
