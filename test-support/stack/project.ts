@@ -94,11 +94,25 @@ export class Project {
 
   /** Changes config as an editor would; undefined removes a key. */
   configure(values: Readonly<Record<string, unknown>>): void {
+    writeFileSync(this.#configFile, this.#configWith(values));
+  }
+
+  /**
+   * A file of its own with other config, and the CLI's options that have it read in the place of the stack's: for
+   * commands that run side by side.
+   */
+  otherConfig(name: string, values: Readonly<Record<string, unknown>>): readonly string[] {
+    const file = join(this.folder, `.config-${name}.yaml`);
+    writeFileSync(file, this.#configWith(values));
+    return ["--config-file", file];
+  }
+
+  #configWith(values: Readonly<Record<string, unknown>>): string {
     const file = parse(readFileSync(this.#configFile, "utf8")) as { config: Record<string, unknown> };
     const changed = Object.entries(values).map(([key, value]) => [`ollama-stack:${key}`, value] as const);
     const entries = Object.entries({ ...file.config, ...Object.fromEntries(changed) });
     file.config = Object.fromEntries(entries.filter(([, value]) => value !== undefined));
-    writeFileSync(this.#configFile, stringify(file));
+    return stringify(file);
   }
 
   /** The value of a config key in the stack's file. */

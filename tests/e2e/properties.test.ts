@@ -1,5 +1,5 @@
-import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { docker as runDocker } from "../../engine/docker-cli.ts";
 import { configKeys } from "../../scripts/commands/docs.ts";
 import { readDeployment } from "../../scripts/stack/deployment.ts";
 import { docker, inspect } from "../../test-support/stack/by-hand.ts";
@@ -58,8 +58,8 @@ interface Step {
 }
 
 /** Names of the resources that the next update would change in place, and of the engine's that it would make anew. */
-async function preview(): Promise<{ changed: string[]; replaced: string[] }> {
-  const text = await project.pulumi("preview", "--json");
+async function preview(config: readonly string[]): Promise<{ changed: string[]; replaced: string[] }> {
+  const text = await project.pulumi("preview", "--json", ...config);
   const { steps } = JSON.parse(text.slice(text.indexOf("{"))) as { steps: Step[] };
   const named = (wanted: (step: Step) => boolean) =>
     [...new Set(steps.filter(wanted).map(({ urn }) => urn.split("::").at(-1) ?? urn))].sort();
@@ -87,10 +87,13 @@ async function shown(): Promise<{ actual: Record<string, unknown>; expected: Rec
 
 async function up(): Promise<void> {
   await project.pulumi("up", "--yes", "--skip-preview");
-  const { actual, expected } = await shown();
+  // They only look.
+  const [{ actual, expected }, drift] = await Promise.all([
+    shown(),
+    project.run(process.execPath, ["scripts/commands/drift.ts", "--stack", stack]).done,
+    project.pulumi("preview", "--expect-no-changes"),
+  ]);
   expect(actual).toEqual(expected);
-  await project.pulumi("preview", "--expect-no-changes");
-  const drift = await project.run(process.execPath, ["scripts/commands/drift.ts", "--stack", stack]).done;
   expect(drift.code, drift.output).toBe(0);
 }
 
@@ -106,16 +109,22 @@ function change({ anew }: { readonly anew: boolean }): void {
 
 beforeAll(async () => {
   await project.pulumi("stack", "init", stack);
-  await project.pulumi("up", "--yes", "--skip-preview");
-  for (const image of images)
-    execFileSync("docker", ["build", "--tag", otherImage(image), "-"], {
-      input: `FROM ${image}\nLABEL made-for=${stack}\n`,
-      stdio: ["pipe", "ignore", "ignore"],
-    });
+  await Promise.all([
+    project.pulumi("up", "--yes", "--skip-preview"),
+    ...images.map((image) =>
+      runDocker(["build", "--tag", otherImage(image), "-"], {
+        input: `FROM ${image}\nLABEL made-for=${stack}\n`,
+      }),
+    ),
+  ]);
 });
 afterAll(async () => {
-  project.configure({ retainModels: undefined, protectModels: undefined });
-  await project.pulumi("up", "--yes", "--skip-preview");
+  const { resources } = await readDeployment(stack, project.env);
+  // A test that failed may have left the models so that they would stay.
+  if (resources.some(({ protect, retain }) => protect || retain)) {
+    project.configure({ retainModels: undefined, protectModels: undefined });
+    await project.pulumi("up", "--yes", "--skip-preview");
+  }
   await project.dispose();
   docker("image", "rm", ...images.map(otherImage));
   expect(leftovers(stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
@@ -126,20 +135,6 @@ it("is about every key that Pulumi.yaml declares", () => {
   const all = [...names, ...Object.keys(monitoringProperties)];
   expect(all.sort()).toEqual(Object.keys(keys).sort());
 });
-
-/** Sets keys for as long as something takes. */
-async function configured(
-  values: Readonly<Record<string, unknown>>,
-  work: () => Promise<void>,
-): Promise<void> {
-  const before = Object.fromEntries(Object.keys(values).map((name) => [name, project.configured(name)]));
-  project.configure(values);
-  try {
-    await work();
-  } finally {
-    project.configure(before);
-  }
-}
 
 /** What a key is set to, with the keys that it needs. */
 function another(key: string): Record<string, unknown> {
@@ -155,7 +150,8 @@ function isRefusedByCheck(key: string): boolean {
   return refused?.source.startsWith(`${key} is `) === true && refused.source.includes("but must be");
 }
 
-describe("preview says of another", () => {
+// Previews change nothing: they are made side by side, each with a config of its own.
+describe.concurrent("preview says of another", () => {
   // Those whose effect the engine or the state shows are changed by an update, below, and previewed together.
   const isShownInPlace = (key: string) => {
     const { promised, refused, look } = properties[key] ?? expect.fail(key);
@@ -164,43 +160,36 @@ describe("preview says of another", () => {
   const inPlace = names.filter(isShownInPlace);
   const refusedTogether = names.filter(isRefusedByCheck);
   const apart = names.filter((key) => ![...inPlace, ...refusedTogether].includes(key));
+  const all = (keys: readonly string[]) => Object.assign({}, ...keys.map(another)) as Record<string, unknown>;
 
   it.each(apart)("%s what its description says", async (key) => {
     const { promised, refused } = properties[key] ?? expect.fail(key);
-    await configured(another(key), async () => {
-      if (refused !== undefined) {
-        const { code, output } = await project.tryPulumi("preview");
-        expect(code, output).not.toBe(0);
-        expect(output).toMatch(refused);
-        return;
-      }
-      const { changed, replaced } = await preview();
-      expect(replaced).toEqual(madeAnew[promised]);
-      if (promised === "in place") expect(changed).not.toEqual([]);
-      if (promised === "nothing") expect(changed).toEqual([]);
-    });
+    const config = project.otherConfig(key, another(key));
+    if (refused !== undefined) {
+      const { code, output } = await project.tryPulumi("preview", ...config);
+      expect(code, output).not.toBe(0);
+      expect(output).toMatch(refused);
+      return;
+    }
+    const { changed, replaced } = await preview(config);
+    expect(replaced).toEqual(madeAnew[promised]);
+    if (promised === "in place") expect(changed).not.toEqual([]);
+    if (promised === "nothing") expect(changed).toEqual([]);
   });
 
   it("value of the keys that this stack cannot have that each is refused", async () => {
     expect(refusedTogether.length).toBeGreaterThan(20);
-    await configured(
-      Object.assign({}, ...refusedTogether.map(another)) as Record<string, unknown>,
-      async () => {
-        const { code, output } = await project.tryPulumi("preview");
-        expect(code, output).not.toBe(0);
-        for (const key of refusedTogether)
-          expect(output).toMatch(properties[key]?.refused ?? expect.fail(key));
-      },
-    );
+    const config = project.otherConfig("refused", all(refusedTogether));
+    const { code, output } = await project.tryPulumi("preview", ...config);
+    expect(code, output).not.toBe(0);
+    for (const key of refusedTogether) expect(output).toMatch(properties[key]?.refused ?? expect.fail(key));
   });
 
   it("value of all others that nothing is made anew", async () => {
     expect(inPlace.length).toBeGreaterThan(10);
-    await configured(Object.assign({}, ...inPlace.map(another)) as Record<string, unknown>, async () => {
-      const { changed, replaced } = await preview();
-      expect(replaced).toEqual([]);
-      expect(changed).not.toEqual([]);
-    });
+    const { changed, replaced } = await preview(project.otherConfig("in-place", all(inPlace)));
+    expect(replaced).toEqual([]);
+    expect(changed).not.toEqual([]);
   });
 });
 
