@@ -9,7 +9,7 @@ import {
   MAX_NUMBER_LENGTH,
   MAX_VALUES,
 } from "../lib/json/limits.ts";
-import { JsonSyntaxError } from "../lib/json/parser.ts";
+import { JsonSyntaxError } from "../lib/json/syntax-error.ts";
 import { writePath } from "../lib/json/path.ts";
 
 const SHOWN_LENGTH = 100;

@@ -10,11 +10,8 @@ import {
   MAX_VALUES,
 } from "./limits.ts";
 import type { JsonPath } from "./path.ts";
-
-/** A text is not JSON. */
-export class JsonSyntaxError extends Error {
-  override readonly name = "JsonSyntaxError";
-}
+import { JsonSyntaxError } from "./syntax-error.ts";
+import { decodeString, endOfCharacters, isWordByte } from "./tokens.ts";
 
 type JsonObject = Record<string, unknown>;
 type Container = unknown[] | JsonObject;
@@ -29,7 +26,6 @@ const COLON = 0x3a;
 const OPEN_BRACKET = 0x5b;
 const BACKSLASH = 0x5c;
 const CLOSE_BRACKET = 0x5d;
-const LOWER_U = 0x75;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
@@ -43,6 +39,7 @@ const COMMA_OR_CLOSE = 5;
 const END = 6;
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+const NUMBER_START = /[-\d]/;
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 
 /**
@@ -173,7 +170,7 @@ export class JsonParser {
     this.#stringBytes += end - start;
     const isKey = this.#next === KEY || this.#next === KEY_OR_CLOSE;
     if (isKey && this.#stringBytes > MAX_KEY_BYTES) throw this.#exceeded("key", this.#pathOfOpen());
-    const part = decode(bytes, start, end, seen, lastEscape !== -1);
+    const part = decodeString(bytes, start, end, seen, lastEscape !== -1);
     const text = this.#string === "" ? part : (this.#string ?? "") + part;
     if (!isComplete) {
       this.#string = text;
@@ -289,47 +286,4 @@ export class JsonParser {
     const last = Array.isArray(this.#open) ? this.#open.length : (this.#keys[this.#depth - 1] ?? "");
     return [...this.#pathOfOpen(), last];
   }
-}
-
-const NUMBER_START = /[-\d]/;
-
-/** Numbers, and the letters of true, false and null. */
-function isWordByte(byte: number): boolean {
-  return (
-    (byte >= 0x30 && byte <= 0x39) ||
-    (byte >= 0x61 && byte <= 0x7a) ||
-    byte === 0x2d ||
-    byte === 0x2e ||
-    byte === 0x2b ||
-    byte === 0x45
-  );
-}
-
-function decode(bytes: Buffer, start: number, end: number, seen: number, hasEscapes: boolean): string {
-  if (hasEscapes) {
-    try {
-      return JSON.parse(`"${bytes.toString("utf8", start, end)}"`) as string;
-    } catch {
-      throw new JsonSyntaxError("a wrong escape in a string");
-    }
-  }
-  return seen < 0x80 ? bytes.toString("latin1", start, end) : bytes.toString("utf8", start, end);
-}
-
-/** Where the last complete character ends in a part of a string that breaks off at the end of the bytes. */
-function endOfCharacters(bytes: Buffer, start: number, lastEscape: number): number {
-  const { length } = bytes;
-  if (lastEscape !== -1) {
-    const escapeLength = bytes[lastEscape + 1] === LOWER_U ? 6 : 2;
-    if (lastEscape + escapeLength > length) return lastEscape;
-  }
-  // A character of several bytes: the first says how many.
-  for (let at = length - 1; at >= Math.max(start, length - 4); at -= 1) {
-    const byte = bytes[at] ?? 0;
-    if (byte < 0x80) break;
-    if (byte < 0xc0) continue;
-    const size = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
-    return at + size > length ? at : length;
-  }
-  return length;
 }

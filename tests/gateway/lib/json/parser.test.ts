@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { JsonParser, JsonSyntaxError } from "../../../../gateway/src/lib/json/parser.ts";
+import { JsonParser } from "../../../../gateway/src/lib/json/parser.ts";
+import { JsonSyntaxError } from "../../../../gateway/src/lib/json/syntax-error.ts";
 import { simpleJsonValues } from "../../../../gateway/src/lib/json/scan.ts";
 import { jsonPieces } from "../../../../gateway/src/lib/json/pieces.ts";
 

@@ -1,0 +1,4 @@
+/** A text is not JSON. */
+export class JsonSyntaxError extends Error {
+  override readonly name = "JsonSyntaxError";
+}
