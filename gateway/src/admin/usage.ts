@@ -1,6 +1,6 @@
 import type { KeyStore, KnownKey } from "../auth/key-store.ts";
 import { refusalOf } from "../auth/api-keys.ts";
-import type { LimitsState } from "../auth/rate-limits.ts";
+import type { LimitsState } from "../auth/limits-state.ts";
 import { type UsageRow, sumOfAmounts } from "../usage/usage-rows.ts";
 import type { UsageStore } from "../usage/usage-store.ts";
 import type { KeyUsage, ModelUsage, Usage } from "./contract/usage.ts";

@@ -1,4 +1,5 @@
 import type { LimitType } from "../errors.ts";
+import type { TokenBucket } from "./quotas.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -9,6 +10,16 @@ export interface Remaining {
   readonly limit: number;
   readonly left: number;
   readonly msUntilFull: number;
+}
+
+/** @param held what is set aside for requests that run */
+export function remainingOf(bucket: TokenBucket, type: LimitType, held: number): Remaining {
+  return {
+    type,
+    limit: bucket.limit,
+    left: Math.max(0, Math.floor(bucket.left - held)),
+    msUntilFull: bucket.msUntil(bucket.limit + held),
+  };
 }
 
 /** OpenAI's headers, and Anthropic's beside them for clients of its API. @param path of the request */

@@ -1,11 +1,11 @@
-import { ApiError, type LimitType } from "../errors.ts";
+import type { ApiError } from "../errors.ts";
 import type { KeyDefinition } from "./api-keys.ts";
-import { type Remaining, limitHeaders } from "./rate-limit-headers.ts";
+import { exceeded, tooManyAtOnce, tooManyInOne } from "./limit-errors.ts";
+import type { LimitsState, RateState } from "./limits-state.ts";
+import { type Remaining, limitHeaders, remainingOf } from "./rate-limit-headers.ts";
 import { KeyUsage, type Reservation } from "./key-usage.ts";
 import { Budget, type Quota, TokenBucket } from "./quotas.ts";
 import type { Demand, SharedLimit, SharedLimits, SharedUsage } from "./shared-usage.ts";
-
-const SECOND = 1000;
 
 // About what a small model generates a token in on a CPU, until an answer of the key has shown how long it takes.
 const USUAL_MS_PER_TOKEN = 20;
@@ -23,27 +23,6 @@ export interface TokenEstimate {
 
 /** Why a request is refused; a promise where the other gateways' requests count, too. */
 export type Verdict = ApiError | undefined | Promise<ApiError | undefined>;
-
-interface RateState {
-  readonly limit: number;
-  readonly left: number;
-}
-
-interface BudgetState {
-  /** Undefined: there is none, and nothing is counted. */
-  readonly limit: number | undefined;
-  readonly used: number;
-  readonly resetsAt: Date;
-}
-
-/** What a key has left. */
-export interface LimitsState {
-  readonly requestsPerMinute: RateState | undefined;
-  readonly tokensPerMinute: RateState | undefined;
-  readonly concurrent: { readonly limit: number; readonly used: number };
-  readonly day: BudgetState;
-  readonly month: BudgetState;
-}
 
 /** The limits of one key, applied to what it has used. */
 export class RateLimits {
@@ -117,7 +96,7 @@ export class RateLimits {
 
   #enter(): ApiError | undefined {
     const usage = this.#usage;
-    if (usage.concurrent + usage.othersConcurrent >= this.#concurrent) return this.#tooManyAtOnce();
+    if (usage.concurrent + usage.othersConcurrent >= this.#concurrent) return tooManyAtOnce(this.#concurrent);
     if (this.#requests !== undefined && this.#requests.left < 1) {
       return exceeded(this.#requests, "requests", 1);
     }
@@ -142,14 +121,7 @@ export class RateLimits {
   acquireMore(count: number, param: string): Verdict {
     const requests = this.#requests;
     if (requests === undefined || count <= 0) return undefined;
-    if (count >= requests.limit) {
-      return new ApiError("invalid_value", {
-        message:
-          `Invalid value for '${param}': it counts as ${count + 1} requests, and the API key's limit is ` +
-          `${requests.limit} per minute.`,
-        param,
-      });
-    }
+    if (count >= requests.limit) return tooManyInOne(count + 1, requests.limit, param);
     return this.#sharedTake({ requests: count }, count) ?? this.#takeMore(requests, count);
   }
 
@@ -272,14 +244,8 @@ export class RateLimits {
     const quota = { tokens: this.#tokens, day: this.#day, month: this.#month };
     const used = limit === "concurrent" || limit === "requests" ? undefined : quota[limit];
     return used === undefined
-      ? this.#tooManyAtOnce()
+      ? tooManyAtOnce(this.#concurrent)
       : exceeded(used, "tokens", Math.min(needed, used.limit));
-  }
-
-  #tooManyAtOnce(): ApiError {
-    return new ApiError("rate_limit_exceeded", {
-      message: `Rate limit reached: ${this.#concurrent} requests at once.`,
-    });
   }
 
   /** How things stand, for people. */
@@ -303,22 +269,4 @@ export class RateLimits {
     if (this.#tokens !== undefined) limits.push(remainingOf(this.#tokens, "tokens", this.#usage.reserved));
     return limitHeaders(limits, path);
   }
-}
-
-function exceeded(allowance: Quota, type: LimitType, needed: number): ApiError {
-  const seconds = Math.max(1, Math.ceil(allowance.msUntil(needed) / SECOND));
-  return new ApiError("rate_limit_exceeded", {
-    message: `${allowance.describe(type)} Retry in ${seconds} s.`,
-    type,
-    retryAfter: seconds,
-  });
-}
-
-function remainingOf(bucket: TokenBucket, type: LimitType, held: number): Remaining {
-  return {
-    type,
-    limit: bucket.limit,
-    left: Math.max(0, Math.floor(bucket.left - held)),
-    msUntilFull: bucket.msUntil(bucket.limit + held),
-  };
 }
