@@ -1,20 +1,13 @@
 import type { BackendAddress } from "../ollama/address.ts";
 import { Breaker } from "../lib/circuit-breaker.ts";
 import type { Config } from "../config/config.ts";
-import { ApiError, type ErrorCode, type Subject } from "../errors.ts";
+import { ApiError, type ErrorCode } from "../errors.ts";
 import { HostResolver } from "../lib/network/host-resolver.ts";
-import {
-  haveSameKeys,
-  LoadedModels,
-  type ModelRequirement,
-  type NeededContext,
-  type RunnerRequirement,
-} from "./loaded-models.ts";
+import { haveSameKeys, LoadedModels, type ModelRequirement } from "./loaded-models.ts";
 import { OllamaClient, type OllamaTimeouts } from "../ollama/client.ts";
 import { keepAliveMs } from "../ollama/keep-alive.ts";
 import { PeerLostError } from "../lib/network/peer-watch.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
-import { estimatePromptTokens } from "../ollama/prompt-size.ts";
 import type { OllamaModel, OllamaRunning } from "../ollama/types.ts";
 import { type Outcome, SingleFlight } from "../lib/single-flight.ts";
 import { type ThinkSupport, ThinkSupportCache } from "./think-support.ts";
@@ -185,50 +178,6 @@ export class Backend {
       requirement,
       keepAliveMs(requirement.keepAlive) ?? this.loaded.keptMs(requirement.model),
     );
-  }
-
-  /**
-   * Checks that the model is loaded with the context that a request needs, which is not to have it loaded again.
-   *
-   * @throws ApiError `parameter_not_allowed`
-   */
-  async requireContext(requirement: RunnerRequirement, { tokens, param }: NeededContext): Promise<void> {
-    if (this.loaded.contextOf(requirement) === undefined) await this.state.refresh();
-    const context = this.loaded.contextOf(requirement);
-    if (context === undefined || tokens <= context) return;
-    throw new ApiError("parameter_not_allowed", {
-      message:
-        `The API key may not use a context of ${tokens} tokens: the model is loaded with ${context} for all keys. ` +
-        `Send '${param}' up to that, leave it out, or use a key with the flag 'options'.`,
-      param,
-    });
-  }
-
-  /**
-   * Says by how much what a client sent is too long, as far as it is known.
-   *
-   * @param body Ollama's request
-   */
-  async tooLong(
-    error: ApiError,
-    requirement: RunnerRequirement,
-    body: object,
-    subject: Subject,
-    mayChooseContext: boolean,
-  ): Promise<ApiError> {
-    if (this.loaded.contextOf(requirement) === undefined) await this.state.refresh();
-    const context = this.loaded.contextOf(requirement);
-    if (context === undefined) return new ApiError(error.code, { param: subject, cause: error });
-    // Ollama counts the tokens, and keeps the count to itself.
-    return new ApiError("context_length_exceeded", {
-      message:
-        `This model's maximum context length is ${context} tokens. However, your ${subject} resulted in at least ` +
-        `${context + 1} tokens. Shorten the ${subject}` +
-        (mayChooseContext ? ", or request a larger context with 'num_ctx'." : "."),
-      param: subject,
-      tooLong: { tokens: Math.max(context + 1, estimatePromptTokens(body)), context },
-      cause: error,
-    });
   }
 
   async #poll(): Promise<Outcome> {

@@ -1,15 +1,14 @@
 import type { Abort, Abortable } from "../lib/abortable.ts";
 import { fingerprintOf } from "../lib/fingerprint.ts";
 import type { Backend } from "../backends/backend.ts";
-import type { Consumer } from "../auth/consumer.ts";
 import { ApiError, type ParameterNames, toApiError } from "../errors.ts";
+import { requireContext, tooLong } from "../backends/loaded-context.ts";
 import type { ModelRequirement, NeededContext } from "../backends/loaded-models.ts";
 import type { OllamaClient } from "../ollama/client.ts";
 import { renameParameter } from "../ollama/error-mapping.ts";
 import type { IndexedMember } from "../lib/indexed-set.ts";
-import { canonicalModelName } from "../ollama/model-name.ts";
-import { type RunnerOptions, runnerKeyOf, runnerOptionsOf } from "../ollama/runner-options.ts";
 import { CallTimings } from "./call-timings.ts";
+import { type GenerationRequest, modelRequirementOf } from "./generation-request.ts";
 import type { WaitState } from "./wait-state.ts";
 
 export interface QueueLimits {
@@ -21,31 +20,7 @@ export interface QueueLimits {
   readonly loadingCommentMs: number;
 }
 
-/** What a request asks of Ollama, as far as it decides where it can run. */
-export interface GenerationRequest extends ParameterNames {
-  readonly path: string;
-  readonly body: object;
-  /** Whose request it is: slots are shared evenly between consumers. */
-  readonly consumer: Consumer;
-  /** What the loaded model has to offer, where the request is not to have it loaded otherwise. */
-  readonly neededContext?: NeededContext | undefined;
-}
-
 const SLOT: Readonly<WaitState> = { kind: "slot" };
-
-interface Relevant {
-  readonly model?: string;
-  readonly keep_alive?: unknown;
-  readonly options?: RunnerOptions | null;
-}
-
-export function modelRequirementOf({ path, body }: GenerationRequest): ModelRequirement {
-  const { model: name = "", options: all, keep_alive: keepAlive } = body as Relevant;
-  const options = runnerOptionsOf(all);
-  const context = typeof options?.num_ctx === "number" ? options.num_ctx : undefined;
-  const runner = options === undefined ? "" : runnerKeyOf(options);
-  return { name, model: canonicalModelName(name), context, runner, options, path, keepAlive };
-}
 
 /** What the scheduler does for its requests. */
 export interface SchedulerHandle {
@@ -176,7 +151,7 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
       }
       try {
         if (this.#neededContext !== undefined) {
-          await backend.requireContext(this.requirement, this.#neededContext);
+          await requireContext(backend, this.requirement, this.#neededContext);
         }
         const result = await work(backend.client);
         backend.succeeded(this.requirement);
@@ -185,7 +160,8 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
         const failure = toApiError(thrown);
         backend.failed(failure, this.requirement.model, this.#source());
         if (failure.code === "context_length_exceeded") {
-          throw await backend.tooLong(
+          throw await tooLong(
+            backend,
             failure,
             this.requirement,
             this.#body,

@@ -3,13 +3,8 @@ import type { BackendPool } from "../backends/backend-pool.ts";
 import { ApiError } from "../errors.ts";
 import type { LoadOutcome } from "../backends/model-loader.ts";
 import { IndexedSet } from "../lib/indexed-set.ts";
-import {
-  type GenerationRequest,
-  type QueueLimits,
-  type SchedulerHandle,
-  AdmittedRequest,
-  modelRequirementOf,
-} from "./admitted-request.ts";
+import { type QueueLimits, type SchedulerHandle, AdmittedRequest } from "./admitted-request.ts";
+import { type GenerationRequest, modelRequirementOf } from "./generation-request.ts";
 import { conversationOf } from "./conversation.ts";
 import { WaitQueue, type Waiter } from "./wait-queue.ts";
 import { WaitingCounts } from "./waiting-counts.ts";
