@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { commands } from "./command-definitions.mjs";
 
-/** @typedef {import("./command-definitions.mjs").CommandDefinition} CommandDefinition */
+/** @typedef {import("./option-definitions.mjs").CommandDefinition} CommandDefinition */
 /** @typedef {keyof typeof commands} CommandName */
 
 /**
@@ -189,7 +189,7 @@ function valueOf(name, { options, passesTo }, { name: option, rawName, value: gi
 
 /**
  * @param {string} shown how it was given
- * @param {import("./command-definitions.mjs").OptionDefinition} option
+ * @param {import("./option-definitions.mjs").OptionDefinition} option
  * @param {string} value
  */
 function allowed(shown, { choices }, value) {
