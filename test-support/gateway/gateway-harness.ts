@@ -5,7 +5,8 @@ import { buildApp } from "../../gateway/src/app.ts";
 import { readConfig } from "../../gateway/src/config/config.ts";
 import type { HandOverTimes } from "../../gateway/src/standby/standby.ts";
 import { createLog } from "../../gateway/src/observability/log.ts";
-import { FakeOllama, type Step } from "../fakes/ollama/fake-ollama.ts";
+import { FakeOllama } from "../fakes/ollama/fake-ollama.ts";
+import type { Step } from "../fakes/ollama/steps.ts";
 
 // What is waited for comes in milliseconds, unless the machine is busy with something else.
 const PATIENCE_MS = 45_000;

@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { freePort } from "../../host/free-port.ts";
-import { type FakeOllama, last, type Step, token } from "../fakes/ollama/fake-ollama.ts";
+import type { FakeOllama } from "../fakes/ollama/fake-ollama.ts";
+import { last, type Step, token } from "../fakes/ollama/steps.ts";
 import { eventually, metric, startGateway, type TestGateway } from "./gateway-harness.ts";
 import { RedisServer } from "../redis/redis-server.ts";
 

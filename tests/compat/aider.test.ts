@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { recipes } from "../../scripts/connect/client-recipes.ts";
 import { runProgram } from "../../test-support/host/client-program.ts";
-import { last, token } from "../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../test-support/fakes/ollama/steps.ts";
 import { startFake, startGateway } from "../../test-support/gateway/gateway-harness.ts";
 import { pythonPackages } from "../e2e/python.ts";
 

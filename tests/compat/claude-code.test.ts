@@ -1,7 +1,7 @@
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { claudeProgram, startClaude } from "../../compat/clients/claude-code.ts";
 import { install } from "../../compat/clients/program.ts";
-import { last, type Step, token } from "../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, type Step, token } from "../../test-support/fakes/ollama/steps.ts";
 import { startFake, startGateway } from "../../test-support/gateway/gateway-harness.ts";
 
 const MINUTE = 60_000;

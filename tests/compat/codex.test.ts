@@ -2,7 +2,7 @@ import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { codexProgram, startCodex } from "../../compat/clients/codex.ts";
 import { install } from "../../compat/clients/program.ts";
 import type { OllamaChatRequest } from "../../gateway/src/ollama/types.ts";
-import { type Step, last, token } from "../../test-support/fakes/ollama/fake-ollama.ts";
+import { type Step, last, token } from "../../test-support/fakes/ollama/steps.ts";
 import { startFake, startGateway } from "../../test-support/gateway/gateway-harness.ts";
 
 const MINUTE = 60_000;

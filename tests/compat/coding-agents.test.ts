@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { codingAgents, startAgent } from "../../compat/clients/coding-agents.ts";
 import { install } from "../../compat/clients/program.ts";
 import type { OllamaChatRequest } from "../../gateway/src/ollama/types.ts";
-import { last, type Step, token } from "../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, type Step, token } from "../../test-support/fakes/ollama/steps.ts";
 import { startFake, startGateway } from "../../test-support/gateway/gateway-harness.ts";
 
 const MINUTE = 60_000;

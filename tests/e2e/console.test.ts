@@ -13,7 +13,7 @@ import {
   show,
   takePicture,
 } from "../../test-support/browser/console-browser.ts";
-import { last, thought, token } from "../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, thought, token } from "../../test-support/fakes/ollama/steps.ts";
 import { startFake, startGateway } from "../../test-support/gateway/gateway-harness.ts";
 import { Project } from "../../test-support/stack/project.ts";
 import { overloaded } from "./overloaded.ts";

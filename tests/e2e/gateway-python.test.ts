@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from "vitest";
 import type { OllamaChatRequest } from "../../gateway/src/ollama/types.ts";
-import { last, type Step, token } from "../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, type Step, token } from "../../test-support/fakes/ollama/steps.ts";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
 import { type LogLine, startFake, startGateway } from "../../test-support/gateway/gateway-harness.ts";
 import { pythonPackages, runPython } from "./python.ts";

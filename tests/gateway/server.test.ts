@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { bundleGateway } from "../../components/resources/gateway-image/bundle.ts";
-import { type FakeOllama, last, token } from "../../test-support/fakes/ollama/fake-ollama.ts";
+import type { FakeOllama } from "../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../test-support/fakes/ollama/steps.ts";
 import {
   errorOf,
   eventually,

@@ -1,66 +1,12 @@
 import { once } from "node:events";
-import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, createServer } from "node:http";
+import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { setTimeout as wait } from "node:timers/promises";
 import { canonicalModelName } from "../../../gateway/src/ollama/model-name.ts";
 import type { OllamaChatRequest } from "../../../gateway/src/ollama/types.ts";
-
-/** One thing the fake does while it answers a generating request, in order. Headers go out with the first bytes, as Ollama's do. */
-export type Step =
-  | { readonly line: object }
-  | { readonly raw: string | Buffer }
-  | { readonly status: number; readonly body: string }
-  | { readonly waitMs: number }
-  | { readonly until: Promise<unknown> }
-  /** Sends lines as fast as they are taken, until the connection breaks. */
-  | "flood"
-  /** Breaks the connection off. */
-  | "cut"
-  /** Neither sends nor ends anything any more. */
-  | "hang";
-
-export interface Received {
-  readonly method: string;
-  readonly path: string;
-  readonly body: OllamaChatRequest;
-  /** The body as it was sent. */
-  readonly text: string;
-  readonly headers: IncomingHttpHeaders;
-  /** Resolves with true when the gateway broke the connection off before the answer was over, else with false. */
-  readonly brokenOff: Promise<boolean>;
-  /** How much has been written of a flood. */
-  bytesTaken: number;
-}
-
-export function token(content: string): Step {
-  return { line: { model: "m", message: { role: "assistant", content }, done: false } };
-}
-
-/** What a model thinks before it responds. */
-export function thought(thinking: string): Step {
-  return { line: { model: "m", message: { role: "assistant", content: "", thinking }, done: false } };
-}
-
-const durations = { total_duration: 9_000_000, load_duration: 1_000_000 };
-
-export const lastCounts = {
-  prompt_eval_count: 11,
-  eval_count: 3,
-  eval_duration: 3_000_000,
-  total_duration: 9_000_000,
-};
-
-export function last(over: object = {}): Step {
-  return {
-    line: {
-      message: { role: "assistant", content: "" },
-      done: true,
-      done_reason: "stop",
-      ...lastCounts,
-      ...over,
-    },
-  };
-}
+import { JSON_TYPE, play } from "./play.ts";
+import { bodyOf, isMissing, onlyLoads, type Received } from "./received.ts";
+import type { Step } from "./steps.ts";
+import { usual } from "./usual-responses.ts";
 
 /** An Ollama server that does what a test sets up, and nothing by chance. */
 export class FakeOllama {
@@ -245,101 +191,4 @@ export class FakeOllama {
         return undefined;
     }
   }
-}
-
-const JSON_TYPE = "application/json; charset=utf-8";
-const NDJSON_TYPE = "application/x-ndjson";
-
-/** Undefined: it is neither JSON nor, as a blob is, bytes. */
-function bodyOf(text: string): OllamaChatRequest | undefined {
-  if (!text.startsWith("{")) return text as unknown as OllamaChatRequest;
-  try {
-    return JSON.parse(text) as OllamaChatRequest;
-  } catch {
-    return undefined;
-  }
-}
-
-const RUNNING: readonly string[] = ["/api/chat", "/api/generate", "/api/embed", "/api/embeddings"];
-
-function isMissing({ model }: Partial<OllamaChatRequest>, path: string, models: readonly string[]): boolean {
-  const isThere = models.some((each) => canonicalModelName(each) === canonicalModelName(model ?? ""));
-  return RUNNING.includes(path) && !isThere;
-}
-
-function usual(method: string | undefined, path: string, body: OllamaChatRequest): Step[] {
-  const { stream = true } = body as Partial<OllamaChatRequest>;
-  switch (path) {
-    case "/api/embed": {
-      const texts = [(body as { input?: unknown }).input].flat();
-      const embeddings = texts.map(() => [0.5, -0.25]);
-      return [{ line: { model: "m", embeddings, ...durations, prompt_eval_count: 2 } }];
-    }
-    case "/api/embeddings":
-      return [{ status: 200, body: '{"embedding":[0.5,-0.25]}' }];
-    case "/api/generate":
-      if (stream) return [{ line: { response: "Hello", done: false } }, last({ response: " there." })];
-      return [last({ response: "Hello there." })];
-    case "/api/pull":
-    case "/api/push":
-    case "/api/create":
-      return [{ line: { status: "success" } }];
-    // These are answered without a body, and without a type.
-    case "/api/copy":
-    case "/api/delete":
-      return [{ status: 200, body: "" }];
-    default:
-      if (path.startsWith("/api/blobs/")) return [{ status: method === "HEAD" ? 200 : 201, body: "" }];
-      if (stream) return [token("Hello"), token(" there"), token("."), last()];
-      return [last({ message: { role: "assistant", content: "Hello there." } })];
-  }
-}
-
-/** A request that says nothing loads its model, whatever its kind. */
-function onlyLoads(path: string, body: Readonly<Record<string, unknown>>): boolean {
-  const said = body["messages"] ?? body["prompt"] ?? body["input"];
-  const isText = path === "/api/generate" || path === "/api/embeddings";
-  return isText ? said === undefined : Array.isArray(said) && said.length === 0;
-}
-
-/** Plays a script and ends the answer. Says whether the answer is still to be given. */
-async function play(script: readonly Step[], response: ServerResponse, received: Received): Promise<boolean> {
-  for (const step of script) {
-    if (step === "hang") return false;
-    if (step === "cut") {
-      // What was written goes out first.
-      await new Promise((resolve) => setImmediate(resolve));
-      response.destroy();
-      return false;
-    }
-    if (step === "flood") await flood(response, received);
-    else if ("waitMs" in step) await wait(step.waitMs);
-    else if ("until" in step) await step.until;
-    else if ("status" in step) response.writeHead(step.status, typeOf(step.body)).write(step.body);
-    else if ("line" in step) {
-      const { stream } = received.body as Partial<OllamaChatRequest>;
-      const isBuffered = stream === false || received.path === "/api/embed";
-      if (!response.headersSent) response.setHeader("content-type", isBuffered ? JSON_TYPE : NDJSON_TYPE);
-      response.write(`${JSON.stringify(step.line)}\n`);
-    } else response.write(step.raw);
-  }
-  if (!response.headersSent && !script.some((step) => typeof step === "object" && "raw" in step)) return true;
-  response.end();
-  return false;
-}
-
-/** Ollama's answers without content have no type. */
-function typeOf(body: string): Record<string, string> {
-  return body === "" ? {} : { "content-type": JSON_TYPE };
-}
-
-function flood(response: ServerResponse, received: Received): Promise<void> {
-  const line = `${JSON.stringify({ message: { content: "x".repeat(1000) }, done: false })}\n`;
-  const write = (): void => {
-    do received.bytesTaken += line.length;
-    while (!response.destroyed && response.write(line));
-  };
-  response.on("drain", write);
-  write();
-  return new Promise((resolve) => response.once("close", resolve));
 }

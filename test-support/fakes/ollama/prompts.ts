@@ -1,4 +1,6 @@
-import { type FakeOllama, type Received, type Step, last } from "./fake-ollama.ts";
+import type { FakeOllama } from "./fake-ollama.ts";
+import type { Received } from "./received.ts";
+import { type Step, last } from "./steps.ts";
 
 export const route = "/v1/completions";
 export const prompts = ["a", "b", "c"];

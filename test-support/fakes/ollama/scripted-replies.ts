@@ -9,7 +9,7 @@ import {
   type ToolName,
 } from "../../../compat/model/script.ts";
 import type { OllamaChatRequest, OllamaMessage } from "../../../gateway/src/ollama/types.ts";
-import { last, type Step } from "./fake-ollama.ts";
+import { last, type Step } from "./steps.ts";
 
 // Some clients insist on everything that Ollama sends.
 const origin = {

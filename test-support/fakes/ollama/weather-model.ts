@@ -1,5 +1,6 @@
 import type { OllamaChatRequest } from "../../../gateway/src/ollama/types.ts";
-import { type FakeOllama, type Step, last } from "./fake-ollama.ts";
+import type { FakeOllama } from "./fake-ollama.ts";
+import { type Step, last } from "./steps.ts";
 
 /** The tool that the model calls, and what its result is. */
 export const weatherTool = {

@@ -6,7 +6,8 @@ import type { z } from "zod";
 import { events } from "../../../gateway/src/admin/contract/events.ts";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { admin, bearer, threeKeys } from "../../../test-support/gateway/admin-api.ts";
-import { FakeOllama, last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   errorOf,
   eventually,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { FATAL_OPTIONS } from "../../../gateway/src/apis/common/fatal-options.ts";
-import { last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last } from "../../../test-support/fakes/ollama/steps.ts";
 import { hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 describe("a template that fills the memory of Ollama's server", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { curlExamples, shapeOfResponse } from "../../../test-support/apis/ollama-curl-examples.ts";
-import { last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last } from "../../../test-support/fakes/ollama/steps.ts";
 import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const examples = curlExamples({ text: "m", vision: "m", embedding: "m" });

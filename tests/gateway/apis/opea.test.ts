@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { RequestRecord } from "../../../gateway/src/observability/request-record.ts";
 import { Statistics } from "../../../gateway/src/observability/latency-stats.ts";
-import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   errorOf,
   readEvents,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import { hello, readEvents, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 describe("POST /v1/chat/completions, whole", () => {

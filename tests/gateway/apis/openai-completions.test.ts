@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   errorOf,
   readEvents,

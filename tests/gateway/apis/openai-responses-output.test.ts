@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { decodeReasoning } from "../../../gateway/src/apis/openai-responses/encrypted-reasoning.ts";
-import { type Step, last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { type Step, last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   loadOfTwoComments,
   readEvents,

@@ -1,7 +1,7 @@
 import OpenAI, { BadRequestError, NotFoundError } from "openai";
 import { expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import { errorOf, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 import { checkedResponse } from "../../../test-support/apis/openresponses.ts";
 

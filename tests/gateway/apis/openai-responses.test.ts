@@ -1,6 +1,6 @@
 import { APIError, BadRequestError } from "openai";
 import { describe, expect, test } from "vitest";
-import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import { checkedEvents, checkedResponse } from "../../../test-support/apis/openresponses.ts";
 import {
   errorOf,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last } from "../../../test-support/fakes/ollama/steps.ts";
 import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 // What docs/gateway.md says that the gateway refuses, leaves out and takes, in every API. The rest of it: preferences (5)

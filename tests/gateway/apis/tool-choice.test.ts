@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { chooseTools } from "../../../gateway/src/apis/common/tool-choice.ts";
-import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import { errorOf, hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const tool = (name: string, parameters?: object) => ({

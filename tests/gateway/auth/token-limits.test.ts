@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { type FakeOllama, last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import type { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   errorOf,
   eventually,

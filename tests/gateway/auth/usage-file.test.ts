@@ -6,7 +6,7 @@ import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { KeyUsage } from "../../../gateway/src/auth/key-usage.ts";
 import { RateLimits } from "../../../gateway/src/auth/rate-limits.ts";
 import { UsageLedger } from "../../../gateway/src/auth/usage-ledger.ts";
-import { last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   errorOf,
   eventually,

@@ -2,7 +2,8 @@ import dns from "node:dns";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { FakeOllama, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { token } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   errorOf,
   eventually,

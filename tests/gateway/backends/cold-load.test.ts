@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { type FakeOllama, last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import type { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   errorOf,
   eventually,

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { Backend } from "../../../gateway/src/backends/backend.ts";
 import { ConversationAffinity } from "../../../gateway/src/backends/conversation-affinity.ts";
 import { conversationOf } from "../../../gateway/src/scheduling/conversation.ts";
-import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import { metric, readEvents } from "../../../test-support/gateway/gateway-harness.ts";
 import { count, startTwo } from "../../../test-support/gateway/two-backends.ts";
 

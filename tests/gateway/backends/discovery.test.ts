@@ -2,7 +2,8 @@ import dns, { type LookupAddress } from "node:dns";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { DiscoveredName } from "../../../gateway/src/backends/discovered-name.ts";
-import { FakeOllama, last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   hello,
   metric,

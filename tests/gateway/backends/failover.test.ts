@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { token } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   errorOf,
   hello,

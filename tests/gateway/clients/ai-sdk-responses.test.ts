@@ -1,7 +1,7 @@
 import { createOpenAI } from "@ai-sdk/openai";
 import { type ModelMessage, generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
 import { expect, test } from "vitest";
-import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const weather = tool({

@@ -9,7 +9,7 @@ import { createOllama as createOllama6 } from "ai6-ollama";
 import { createOpenAI as createOpenAI6 } from "ai6-openai";
 import { createOllama } from "ollama-ai-provider-v2";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { token } from "../../../test-support/fakes/ollama/steps.ts";
 import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 import {
   image,

@@ -2,7 +2,7 @@ import Anthropic from "@anthropic-ai/sdk";
 import { betaTool } from "@anthropic-ai/sdk/helpers/beta/json-schema";
 import { betaMemoryTool } from "@anthropic-ai/sdk/helpers/beta/memory";
 import { expect, test } from "vitest";
-import { type Step, last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { type Step, last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 async function start() {

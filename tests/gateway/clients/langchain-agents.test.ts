@@ -4,7 +4,7 @@ import { type AIMessageChunk, type BaseMessage, HumanMessage, ToolMessage } from
 import { ChatOllama, OllamaEmbeddings } from "@langchain/ollama";
 import { ChatOpenAI } from "@langchain/openai";
 import { describe, expect, test } from "vitest";
-import { token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { token } from "../../../test-support/fakes/ollama/steps.ts";
 import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 import {
   image,

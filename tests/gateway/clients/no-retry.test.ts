@@ -1,7 +1,7 @@
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import { describe, expect, test } from "vitest";
-import { type Step, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { type Step, token } from "../../../test-support/fakes/ollama/steps.ts";
 import { hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 // The clients as they come: each sends a request again twice after a 5xx.

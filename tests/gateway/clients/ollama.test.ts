@@ -2,7 +2,7 @@ import { Ollama } from "ollama";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import { hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 async function start() {

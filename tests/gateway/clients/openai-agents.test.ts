@@ -1,7 +1,7 @@
 import { Agent, type AgentInputItem, OpenAIResponsesModel, Runner, tool } from "@openai/agents";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last } from "../../../test-support/fakes/ollama/steps.ts";
 import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 async function start() {

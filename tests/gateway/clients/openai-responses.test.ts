@@ -4,7 +4,7 @@ import type {
   ResponseOutputItem,
 } from "openai/resources/responses/responses";
 import { expect, test } from "vitest";
-import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const weather: FunctionTool = {

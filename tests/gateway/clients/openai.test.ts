@@ -1,6 +1,6 @@
 import OpenAI, { APIConnectionError, BadRequestError, InternalServerError, NotFoundError } from "openai";
 import { expect, test } from "vitest";
-import { last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last } from "../../../test-support/fakes/ollama/steps.ts";
 import { hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 test("create answers", async () => {

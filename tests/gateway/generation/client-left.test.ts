@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from "vitest";
 import type { Abortable } from "../../../gateway/src/lib/abortable.ts";
 import { ApiError } from "../../../gateway/src/errors.ts";
 import { GenerateStream } from "../../../gateway/src/ollama/generate-stream.ts";
-import { token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { token } from "../../../test-support/fakes/ollama/steps.ts";
 import { hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };

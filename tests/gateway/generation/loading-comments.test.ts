@@ -1,6 +1,7 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { expect, test } from "vitest";
-import type { FakeOllama, Step } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import type { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import type { Step } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   hello,
   loadOfTwoComments,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { type Step, last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { type Step, last } from "../../../test-support/fakes/ollama/steps.ts";
 import { errorOf, metric, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 import { asked, answersOne, promptOf, route, streamed } from "../../../test-support/fakes/ollama/prompts.ts";
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   errorOf,
   metric,

@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { type Received, last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import type { Received } from "../../../test-support/fakes/ollama/received.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   type TestGateway,
   eventually,

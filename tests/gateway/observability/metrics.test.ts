@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   hello,
   metric,

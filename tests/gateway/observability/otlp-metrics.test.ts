@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
-import { last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last } from "../../../test-support/fakes/ollama/steps.ts";
 import { eventually, hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 interface Point {

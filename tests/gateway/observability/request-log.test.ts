@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   hello,
   metric,

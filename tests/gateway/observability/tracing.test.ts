@@ -3,7 +3,7 @@ import { type IncomingMessage, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import type { Span } from "../../../gateway/src/observability/otlp-exporter.ts";
-import { token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { token } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   eventually,
   hello,

@@ -1,6 +1,7 @@
 import { APIError } from "openai";
 import { describe, expect, test } from "vitest";
-import { FakeOllama, type Step, last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { type Step, last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   errorOf,
   hello,

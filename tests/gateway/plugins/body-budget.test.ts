@@ -1,7 +1,8 @@
 import { connect } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { FakeOllama, last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   errorOf,
   hello,

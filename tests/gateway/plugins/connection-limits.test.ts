@@ -1,7 +1,7 @@
 import { type Socket, connect } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import { errorOf, hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const chat = "/v1/chat/completions";

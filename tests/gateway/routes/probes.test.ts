@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
-import { FakeOllama, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { token } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   eventually,
   hello,

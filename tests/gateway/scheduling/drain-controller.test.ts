@@ -8,7 +8,7 @@ import type { AppContext } from "../../../gateway/src/app-context.ts";
 import { healthRoutes } from "../../../gateway/src/routes/ops/health.ts";
 import { DrainController } from "../../../gateway/src/scheduling/drain-controller.ts";
 import { controlled } from "../../../test-support/gateway/controlled-gateway.ts";
-import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   eventually,
   hello,

@@ -2,7 +2,7 @@ import { NotFoundError } from "openai";
 import { beforeAll, expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { PUT } from "../../../gateway/src/shared-state/response-scripts.ts";
-import { last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   errorOf,
   hello,

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { readConfig } from "../../../gateway/src/config/config.ts";
 import type { HandOverTimes } from "../../../gateway/src/standby/standby.ts";
 import { FakeApiServer } from "../../../test-support/fakes/fake-api-server.ts";
-import { type FakeOllama, last, token } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import type { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 import {
   expectFairTakeovers,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { controlled } from "../../../test-support/gateway/controlled-gateway.ts";
-import { last } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last } from "../../../test-support/fakes/ollama/steps.ts";
 import { hello, startFake } from "../../../test-support/gateway/gateway-harness.ts";
 import { ask } from "../../../test-support/gateway/key-requests.ts";
 

@@ -1,7 +1,7 @@
 import dns from "node:dns/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { parseProxies, TrustedProxies } from "../../../../gateway/src/lib/network/trusted-proxies.ts";
-import { last } from "../../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last } from "../../../../test-support/fakes/ollama/steps.ts";
 import { hello, startFake, startGateway } from "../../../../test-support/gateway/gateway-harness.ts";
 
 const chat = "/v1/chat/completions";

@@ -1,0 +1,41 @@
+/** One thing the fake does while it answers a generating request, in order. Headers go out with the first bytes, as Ollama's do. */
+export type Step =
+  | { readonly line: object }
+  | { readonly raw: string | Buffer }
+  | { readonly status: number; readonly body: string }
+  | { readonly waitMs: number }
+  | { readonly until: Promise<unknown> }
+  /** Sends lines as fast as they are taken, until the connection breaks. */
+  | "flood"
+  /** Breaks the connection off. */
+  | "cut"
+  /** Neither sends nor ends anything any more. */
+  | "hang";
+
+export function token(content: string): Step {
+  return { line: { model: "m", message: { role: "assistant", content }, done: false } };
+}
+
+/** What a model thinks before it responds. */
+export function thought(thinking: string): Step {
+  return { line: { model: "m", message: { role: "assistant", content: "", thinking }, done: false } };
+}
+
+export const lastCounts = {
+  prompt_eval_count: 11,
+  eval_count: 3,
+  eval_duration: 3_000_000,
+  total_duration: 9_000_000,
+};
+
+export function last(over: object = {}): Step {
+  return {
+    line: {
+      message: { role: "assistant", content: "" },
+      done: true,
+      done_reason: "stop",
+      ...lastCounts,
+      ...over,
+    },
+  };
+}
