@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Agent, fetch, type Response } from "undici";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ClusterStack, model } from "../../test-support/cluster/stack/cluster-stack.ts";
+import { model } from "../../test-support/cluster/stack/cluster-stack.ts";
+import { shareStack } from "../../test-support/cluster/stack/share-stack.ts";
 import { startTraefik, traefikClass } from "../../test-support/cluster/addons/traefik.ts";
 import { failureOf, firstLines, underLoad } from "../e2e/under-load.ts";
 
@@ -14,17 +15,8 @@ const hosts = { ingress: "ingress.example.test", httproute: "gateway.example.tes
 let host: string = hosts.ingress;
 const certificate = "gateway-tls";
 
-let stack: ClusterStack | undefined;
 let outside: Agent | undefined;
-const running = (): ClusterStack => {
-  if (stack === undefined) throw new Error("the stack does not run");
-  return stack;
-};
-const kubectl = (...args: string[]) =>
-  running().cluster.kubectl([...args, `--namespace=${running().namespace}`]);
-
-beforeAll(async () => {
-  stack = await ClusterStack.start("k8s-ingress");
+const running = shareStack("k8s-ingress", async (stack) => {
   const { cluster, namespace, project } = stack;
   const address = await startTraefik(cluster);
   cluster.kubectl(["create", "namespace", namespace]);
@@ -34,7 +26,7 @@ beforeAll(async () => {
   const names = Object.values(hosts).map((name) => `DNS:${name}`);
   const subject = ["-subj", "/CN=ingress", "-addext", `subjectAltName=${names.join(",")}`, "-days", "2"];
   execFileSync("openssl", [...request, ...subject, "-keyout", key, "-out", cert], { stdio: "pipe" });
-  kubectl("create", "secret", "tls", certificate, `--cert=${cert}`, `--key=${key}`);
+  stack.kubectl("create", "secret", "tls", certificate, `--cert=${cert}`, `--key=${key}`);
   outside = new Agent({
     connect: {
       ca: readFileSync(cert, "utf8"),
@@ -47,7 +39,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await outside?.close();
-  await stack?.dispose();
 });
 
 function post(path: string, body: object | string): Promise<Response> {
@@ -76,8 +67,8 @@ describe.each([
   it("responds at its name with TLS, with the other one gone", async () => {
     await expect.poll(async () => (await chat({ max_tokens: 4 }).catch(() => undefined))?.status).toBe(200);
     const others = kind === "ingress" ? "gateways,httproutes" : "ingresses";
-    expect(kubectl("get", `${kind}/gateway`, "--output=name")).toContain(kind);
-    expect(kubectl("get", others, "--output=name")).toBe("");
+    expect(running().kubectl("get", `${kind}/gateway`, "--output=name")).toContain(kind);
+    expect(running().kubectl("get", others, "--output=name")).toBe("");
   });
 
   it("streams a response as it is generated", async () => {
@@ -109,16 +100,8 @@ describe.each([
     const before = running().uids("gateway");
     const stream = (n: number) => chat({ stream: true, max_tokens: 6, seed: n });
     const { whole, failures } = await underLoad(8, stream, async () => {
-      kubectl("rollout", "restart", "deployment/gateway");
-      await expect
-        .poll(
-          () =>
-            running()
-              .uids("gateway")
-              .filter((uid) => before.includes(uid)),
-          { timeout: 120_000 },
-        )
-        .toEqual([]);
+      running().kubectl("rollout", "restart", "deployment/gateway");
+      await running().untilReplaced("gateway", before, { timeout: 120_000 });
     });
     expect(failures).toEqual([]);
     expect(whole).toBeGreaterThan(8);

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { ClusterStack, makeKey, model } from "../../test-support/cluster/stack/cluster-stack.ts";
+import { afterAll, expect, it } from "vitest";
+import { makeKey, model } from "../../test-support/cluster/stack/cluster-stack.ts";
+import { shareStack } from "../../test-support/cluster/stack/share-stack.ts";
 import { nextGatewayImage, nextOllamaImage } from "../../test-support/cluster/shared-cluster.ts";
 import type { StreamingClients } from "../../test-support/cluster/stack/streaming-clients.ts";
 
@@ -11,19 +12,11 @@ const clients = 20;
 const tokens = 16;
 
 const bob = makeKey("bob");
-let stack: ClusterStack | undefined;
-const running = (): ClusterStack => {
-  if (stack === undefined) throw new Error("the stack does not run");
-  return stack;
-};
-
-beforeAll(async () => {
-  stack = await ClusterStack.start("k8s-life");
+const running = shareStack("k8s-life", (stack) => {
   stack.useRightsOfDocument();
 });
 afterAll(async () => {
   await load?.abort();
-  await stack?.dispose();
 });
 
 const nodesOf = (app: string) =>
@@ -87,9 +80,9 @@ it("has nothing to change when nothing has changed", async () => {
 });
 
 it("grows to a pod on each node, which has the model too, whatever somebody scaled by hand, and the gateway uses it without a new pod", async () => {
-  const { cluster, project, namespace } = running();
+  const { project } = running();
   const before = running().uids("gateway");
-  cluster.kubectl(["scale", "statefulset/ollama", "--replicas=3", `--namespace=${namespace}`]);
+  running().kubectl("scale", "statefulset/ollama", "--replicas=3");
   project.configure({ ollamaReplicas: 2 });
   await project.pulumi("up", "--yes", "--skip-preview", "--refresh");
   expect(nodesOf("ollama")).toEqual(["n1", "n2"]);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { ClusterStack } from "../../test-support/cluster/stack/cluster-stack.ts";
+import { afterAll, expect, it } from "vitest";
+import { shareStack } from "../../test-support/cluster/stack/share-stack.ts";
 import { reachServicesThrough } from "../../test-support/cluster/machines/network.ts";
 import type { StreamingClients } from "../../test-support/cluster/stack/streaming-clients.ts";
 import type { Node } from "../../test-support/cluster/machines/node.ts";
@@ -16,22 +16,15 @@ const tokens = 24;
 const lossNoticedWithinMs = 3 * 5000;
 const nodeUsedWithinMs = 3 * 30_000;
 
-let stack: ClusterStack | undefined;
 // From the loss of the node on, without a pause.
 let load: StreamingClients | undefined;
-const running = (): ClusterStack => {
-  if (stack === undefined) throw new Error("the stack does not run");
-  return stack;
-};
 
-beforeAll(async () => {
-  stack = await ClusterStack.start("k8s-loss");
+const running = shareStack("k8s-loss", async (stack) => {
   stack.project.configure({ ollamaReplicas: 2 });
   await stack.update();
 });
 afterAll(async () => {
   await load?.abort();
-  await stack?.dispose();
 });
 
 const seconds = (from: number, to = Date.now()) => `${((to - from) / 1000).toFixed(1)} s`;
@@ -140,18 +133,10 @@ it("goes on while the API server is away, as long as nothing else is lost", asyn
 });
 
 it("replaces a gateway that is lost, and takes requests again", async () => {
-  const { cluster, namespace } = running();
   const before = running().uids("gateway");
   const [gateway] = running().pods("gateway");
   const lostAt = Date.now();
-  cluster.kubectl([
-    "delete",
-    "pod",
-    `--namespace=${namespace}`,
-    gateway?.metadata.name ?? "",
-    "--force",
-    "--grace-period=0",
-  ]);
+  running().kubectl("delete", "pod", gateway?.metadata.name ?? "", "--force", "--grace-period=0");
   await expect
     .poll(() =>
       running()

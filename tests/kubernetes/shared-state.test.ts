@@ -1,10 +1,10 @@
-import { globSync, readFileSync } from "node:fs";
-import { dirname } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { ClusterStack, makeKey } from "../../test-support/cluster/stack/cluster-stack.ts";
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { makeKey } from "../../test-support/cluster/stack/cluster-stack.ts";
+import { podProcess } from "../../test-support/cluster/stack/pod-process.ts";
+import { shareStack } from "../../test-support/cluster/stack/share-stack.ts";
 import { nextGatewayImage } from "../../test-support/cluster/shared-cluster.ts";
 import { redisImage } from "../../test-support/cluster/addons/redis-image.ts";
-import type { StreamingClients } from "../../test-support/cluster/stack/streaming-clients.ts";
 
 // Two gateways on two nodes that share their state in a store of the stack's own, and what becomes of them without it.
 
@@ -16,19 +16,25 @@ const store = "localhost/redis-of-tests:1";
 const name = "k8s-state";
 const bob = makeKey("bob", " requests=1");
 const eve = makeKey("eve");
-let stack: ClusterStack | undefined;
 let updateOutput = "";
-const running = (): ClusterStack => {
-  if (stack === undefined) throw new Error("the stack does not run");
-  return stack;
-};
-const kubectl = (...args: string[]) =>
-  running().cluster.kubectl([...args, `--namespace=${running().namespace}`]);
+
+const running = shareStack(name, async (stack) => {
+  stack.useRightsOfDocument();
+  stack.cluster.loadArchive(await redisImage(stack.cluster.folder, store));
+  stack.project.configure({
+    state: "redis",
+    stateImage: store,
+    gatewayReplicas: 2,
+    ollamaParallel: slots,
+    gatewayApiKeys: [stack.ada.line, bob.line],
+  });
+  updateOutput = await stack.update();
+});
 
 /** Gives who deploys the stack a right that docs/kubernetes.md names beside its Role. */
 function grant(role: string, verbs: string, resources: string): void {
-  kubectl("create", "role", role, `--verb=${verbs}`, `--resource=${resources}`);
-  kubectl("create", "rolebinding", role, `--role=${role}`, running().deployer);
+  running().kubectl("create", "role", role, `--verb=${verbs}`, `--resource=${resources}`);
+  running().kubectl("create", "rolebinding", role, `--role=${role}`, running().deployer);
 }
 
 /** Runs a command about the stack, which succeeds. */
@@ -41,23 +47,6 @@ async function run(command: string): Promise<string> {
   expect(code, output).toBe(0);
   return output;
 }
-
-beforeAll(async () => {
-  stack = await ClusterStack.start(name);
-  stack.useRightsOfDocument();
-  stack.cluster.loadArchive(await redisImage(stack.cluster.folder, store));
-  stack.project.configure({
-    state: "redis",
-    stateImage: store,
-    gatewayReplicas: 2,
-    ollamaParallel: slots,
-    gatewayApiKeys: [stack.ada.line, bob.line],
-  });
-  updateOutput = await stack.update();
-});
-afterAll(async () => {
-  await stack?.dispose();
-});
 
 /** A metric of each gateway that is ready. */
 async function metrics(name: string): Promise<readonly number[]> {
@@ -79,29 +68,11 @@ const untilSharing = (state: "up" | "away", gateways = 2) => {
   return expect.poll(sharing).toEqual(Array.from({ length: gateways }, () => said));
 };
 
-const untilGateways = (count: number) => expect.poll(() => running().gatewayUrls.length).toBe(count);
-
-/** Resolves when clients have got more responses. */
-async function goOn(load: StreamingClients): Promise<void> {
-  const { completed } = load;
-  await expect.poll(() => load.completed).toBeGreaterThan(completed + clients);
-}
-
 /** The process of the store, as this host sees it. */
 function storeProcess(): number {
   const [pod] = running().pods("state");
   if (pod === undefined) throw new Error("there is no pod of the store");
-  for (const file of globSync("/proc/[0-9]*/cgroup")) {
-    try {
-      const folder = dirname(file);
-      const isOfPod = readFileSync(file, "utf8").includes(pod.metadata.uid);
-      if (isOfPod && readFileSync(`${folder}/comm`, "utf8").startsWith("redis-server"))
-        return Number(folder.split("/").at(-1));
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-  throw new Error("the store does not run");
+  return podProcess(pod, (folder) => readFileSync(`${folder}/comm`, "utf8").startsWith("redis-server"));
 }
 
 it("comes up with a gateway on each node, and each knows the other", async () => {
@@ -119,7 +90,11 @@ it("has its password in a Secret, and in no state, object, command or output in 
   };
   const password = Buffer.from(data["password"] ?? "", "base64").toString();
   expect(password).toMatch(/^[\w-]{43}$/);
-  const objects = kubectl("get", "pods,deployments,replicasets,services,configmaps", "--output=json");
+  const objects = running().kubectl(
+    "get",
+    "pods,deployments,replicasets,services,configmaps",
+    "--output=json",
+  );
   const state = await running().project.pulumi("stack", "export");
   const command = readFileSync(`/proc/${String(storeProcess())}/cmdline`, "utf8");
   for (const text of [objects, state, command, updateOutput]) expect(text).not.toContain(password);
@@ -167,10 +142,10 @@ it("counts what a key may use over both gateways", async () => {
 
 it("serves every request while the store is away, killed or replaced, and shares again when it is back", async () => {
   const load = await running().stream(clients, tokens);
-  kubectl("scale", "deployment/state", "--replicas=0");
+  running().kubectl("scale", "deployment/state", "--replicas=0");
   await untilSharing("away");
-  await goOn(load);
-  kubectl("scale", "deployment/state", "--replicas=1");
+  await load.completeMore(clients);
+  running().kubectl("scale", "deployment/state", "--replicas=1");
   await untilSharing("up");
 
   const failures = () => metrics("gateway_shared_state_failures");
@@ -181,11 +156,11 @@ it("serves every request while the store is away, killed or replaced, and shares
       .poll(async () => (await failures()).every((count, i) => count > (before[i] ?? Infinity)))
       .toBe(true);
     await untilSharing("up");
-    await goOn(load);
+    await load.completeMore(clients);
   };
   await lose(() => process.kill(storeProcess(), "SIGKILL"));
   await lose(() => {
-    kubectl("delete", "pods", "--selector=app=state", "--wait=false");
+    running().kubectl("delete", "pods", "--selector=app=state", "--wait=false");
   });
   await load.stop();
   expect(load.failures).toEqual([]);
@@ -207,10 +182,10 @@ it("loses no request with a gateway that is deleted", async () => {
   const before = running().uids("gateway");
   const load = await running().stream(clients, tokens);
   const [pod] = running().pods("gateway");
-  kubectl("delete", "pod", pod?.metadata.name ?? "", "--wait=false");
-  await untilGateways(2);
+  running().kubectl("delete", "pod", pod?.metadata.name ?? "", "--wait=false");
+  await running().untilGateways(2);
   await expect.poll(() => running().uids("gateway")).not.toContain(pod?.metadata.uid);
-  await goOn(load);
+  await load.completeMore(clients);
   await load.stop();
   expect(load.failures).toEqual([]);
   expect(running().uids("gateway")).not.toEqual(before);
@@ -224,15 +199,15 @@ it("leaves the number of gateways to an autoscaler between its bounds, back and 
   project.configure({ gatewayMaxReplicas: 3 });
   await running().update();
   // Nothing in this cluster measures processor time, so that the autoscaler only keeps to the fewest and the most.
-  await untilGateways(2);
-  kubectl("scale", "deployment/gateway", "--replicas=5");
-  await untilGateways(3);
+  await running().untilGateways(2);
+  running().kubectl("scale", "deployment/gateway", "--replicas=5");
+  await running().untilGateways(3);
   await project.pulumi("preview", "--refresh", "--expect-no-changes");
   await untilSharing("up", 3);
   project.configure({ gatewayMaxReplicas: 1 });
   await running().update();
-  await untilGateways(2);
-  await goOn(load);
+  await running().untilGateways(2);
+  await load.completeMore(clients);
   await load.stop();
   expect(load.failures).toEqual([]);
 });
@@ -242,16 +217,10 @@ it("replaces both gateways with another image while clients stream, and no reque
   const stored = running().uids("state");
   const load = await running().stream(clients, tokens);
   // Ollama's pod has a container of the image, too: only the gateway gets it.
-  kubectl("set", "image", "deployment/gateway", `gateway=${nextGatewayImage}`);
-  await expect
-    .poll(() =>
-      running()
-        .uids("gateway")
-        .filter((uid) => before.includes(uid)),
-    )
-    .toEqual([]);
-  await untilGateways(2);
-  await goOn(load);
+  running().kubectl("set", "image", "deployment/gateway", `gateway=${nextGatewayImage}`);
+  await running().untilReplaced("gateway", before);
+  await running().untilGateways(2);
+  await load.completeMore(clients);
   await load.stop();
   expect(load.failures).toEqual([]);
   expect(running().uids("state")).toEqual(stored);

@@ -1,12 +1,12 @@
-import { globSync, readFileSync } from "node:fs";
-import { dirname } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
 import { gatewayTarget } from "../../cluster/gateway-target.ts";
 import { Kubectl } from "../../cluster/kubectl.ts";
 import { withForward } from "../../cluster/port-forward.ts";
-import { ClusterStack, type Pod } from "../../test-support/cluster/stack/cluster-stack.ts";
+import type { Pod } from "../../test-support/cluster/stack/cluster-stack.ts";
+import { podProcess } from "../../test-support/cluster/stack/pod-process.ts";
+import { shareStack } from "../../test-support/cluster/stack/share-stack.ts";
 import { reachPods } from "../../test-support/cluster/machines/network.ts";
-import type { StreamingClients } from "../../test-support/cluster/stack/streaming-clients.ts";
 
 // Two gateways on two nodes, one of which is active and the other one stands by, deployed with the rights of
 // docs/kubernetes.md.
@@ -14,22 +14,10 @@ import type { StreamingClients } from "../../test-support/cluster/stack/streamin
 const clients = 6;
 const tokens = 16;
 
-let stack: ClusterStack | undefined;
-const running = (): ClusterStack => {
-  if (stack === undefined) throw new Error("the stack does not run");
-  return stack;
-};
-const kubectl = (...args: string[]) =>
-  running().cluster.kubectl([...args, `--namespace=${running().namespace}`]);
-
-beforeAll(async () => {
-  stack = await ClusterStack.start("k8s-standby");
+const running = shareStack("k8s-standby", async (stack) => {
   stack.useRightsOfDocument("ollama-stack-standby");
   stack.project.configure({ gatewayReplicas: 2 });
   await stack.update();
-});
-afterAll(async () => {
-  await stack?.dispose();
 });
 
 interface Slice {
@@ -83,26 +71,8 @@ async function ownMetric({ status }: Pod, name: string): Promise<number> {
   );
 }
 
-/** The process of a gateway, as this host sees it. */
-function processOf({ metadata: { uid } }: Pod): number {
-  for (const file of globSync("/proc/[0-9]*/cgroup")) {
-    try {
-      const folder = dirname(file);
-      if (!readFileSync(file, "utf8").includes(uid)) continue;
-      if (readFileSync(`${folder}/cmdline`, "utf8").includes("/app/server.cjs"))
-        return Number(folder.split("/").at(-1));
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-  throw new Error("the gateway does not run");
-}
-
-/** Resolves when clients have got more responses. */
-async function goOn(load: StreamingClients): Promise<void> {
-  const { completed } = load;
-  await expect.poll(() => load.completed).toBeGreaterThan(completed + clients);
-}
+/** Whether the folder in /proc is that of a gateway. */
+const isGateway = (folder: string) => readFileSync(`${folder}/cmdline`, "utf8").includes("/app/server.cjs");
 
 it("comes up with two gateways that are ready, of which the Service has one, and has nothing to change then", async () => {
   expect(running().gatewayUrls).toHaveLength(2);
@@ -114,7 +84,7 @@ it("comes up with two gateways that are ready, of which the Service has one, and
   expect(await ownMetric(active, "gateway_active")).toBe(1);
   expect(await ownMetric(other, "gateway_active")).toBe(0);
   const load = await running().stream(clients, tokens);
-  await goOn(load);
+  await load.completeMore(clients);
   await load.stop();
   expect(load.failures).toEqual([]);
   const requests = "gen_ai_server_request_duration_seconds_count";
@@ -138,7 +108,7 @@ it("lets the gateways read and change nothing but the two objects by which they 
   const can = (verb: string, what: string) => {
     const account = `--as=system:serviceaccount:${namespace}:gateway`;
     try {
-      return kubectl("auth", "can-i", verb, what, account).trim() === "yes";
+      return running().kubectl("auth", "can-i", verb, what, account).trim() === "yes";
     } catch {
       return false;
     }
@@ -158,17 +128,11 @@ it("lets the gateways read and change nothing but the two objects by which they 
 it("replaces both gateways while clients stream, and no request fails", async () => {
   const before = running().uids("gateway");
   const load = await running().stream(clients, tokens);
-  kubectl("rollout", "restart", "deployment/gateway");
-  await expect
-    .poll(() =>
-      running()
-        .uids("gateway")
-        .filter((uid) => before.includes(uid)),
-    )
-    .toEqual([]);
-  await expect.poll(() => running().gatewayUrls.length).toBe(2);
+  running().kubectl("rollout", "restart", "deployment/gateway");
+  await running().untilReplaced("gateway", before);
+  await running().untilGateways(2);
   await untilActive();
-  await goOn(load);
+  await load.completeMore(clients);
   await load.stop();
   expect(load.failures).toEqual([]);
 });
@@ -176,17 +140,17 @@ it("replaces both gateways while clients stream, and no request fails", async ()
 it("hands over when the active pod is deleted, and no request fails", async () => {
   const active = await untilActive();
   const load = await running().stream(clients, tokens);
-  kubectl("delete", "pod", active.metadata.name, "--wait=false");
+  running().kubectl("delete", "pod", active.metadata.name, "--wait=false");
   await untilActive(active);
-  await goOn(load);
+  await load.completeMore(clients);
   await load.stop();
   expect(load.failures).toEqual([]);
 });
 
 it("has the other one take over from a gateway that is frozen, and from one that is deleted by force", async () => {
-  await expect.poll(() => running().gatewayUrls.length).toBe(2);
+  await running().untilGateways(2);
   const frozen = await untilActive();
-  const pid = processOf(frozen);
+  const pid = podProcess(frozen, isGateway);
   process.kill(pid, "SIGSTOP");
   try {
     await untilActive(frozen);
@@ -195,10 +159,10 @@ it("has the other one take over from a gateway that is frozen, and from one that
     process.kill(pid, "SIGCONT");
   }
   await expect.poll(() => ownMetric(frozen, "gateway_active")).toBe(0);
-  await expect.poll(() => running().gatewayUrls.length).toBe(2);
+  await running().untilGateways(2);
 
   const deleted = await untilActive();
-  kubectl("delete", "pod", deleted.metadata.name, "--force", "--grace-period=0");
+  running().kubectl("delete", "pod", deleted.metadata.name, "--force", "--grace-period=0");
   await untilActive(deleted);
   await expect.poll(async () => (await running().sendChat()).status).toBe(200);
 });

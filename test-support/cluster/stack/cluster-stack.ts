@@ -128,6 +128,11 @@ export class ClusterStack {
     project.forget();
   }
 
+  /** Runs kubectl in the stack's namespace, and returns what it prints. */
+  kubectl(...args: string[]): string {
+    return this.cluster.kubectl([...args, `--namespace=${this.namespace}`]);
+  }
+
   update(): Promise<string> {
     return this.project.pulumi("up", "--yes", "--skip-preview");
   }
@@ -142,6 +147,19 @@ export class ClusterStack {
 
   uids(app: string): readonly string[] {
     return this.pods(app).map(({ metadata }) => metadata.uid);
+  }
+
+  /**
+   * Resolves when none of these pods is there any more.
+   *
+   * @param options how long that may take, if not as long as whatever is polled
+   */
+  async untilReplaced(
+    app: string,
+    uids: readonly string[],
+    options: { readonly timeout?: number } = {},
+  ): Promise<void> {
+    await expect.poll(() => this.uids(app).filter((uid) => uids.includes(uid)), options).toEqual([]);
   }
 
   /** The gateway's service, which this host reaches through a node. */
@@ -163,6 +181,10 @@ export class ClusterStack {
     return this.pods("gateway")
       .filter(({ status }) => isReady(status))
       .map(({ status }) => `http://${status.podIP ?? ""}:8000`);
+  }
+
+  async untilGateways(count: number): Promise<void> {
+    await expect.poll(() => this.gatewayUrls.length).toBe(count);
   }
 
   get(path: string, { key } = this.ada, url = this.gatewayUrl): Promise<Response> {
