@@ -5,6 +5,7 @@ import { sweepPartials } from "./cache.ts";
 import { installPackages } from "./apt.ts";
 import { findGo, type Go } from "./go.ts";
 import {
+  allImages,
   buildImage,
   caddyImage,
   isImageCurrent,
@@ -38,9 +39,7 @@ export async function isBuilt(api: DockerApi, extras: Extras): Promise<boolean> 
     ["current", "released"].includes(installed(part, folder)),
   );
   if (!inPlace) return false;
-  const current = [ollamaImage(), nodeImage(), registryImage(), caddyImage(), prometheusImage()].map(
-    (image) => isImageCurrent(api, image),
-  );
+  const current = allImages().map((image) => isImageCurrent(api, image));
   return (await Promise.all([...current, isRegistryRunning(api)])).every(Boolean);
 }
 

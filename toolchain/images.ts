@@ -71,6 +71,15 @@ export const prometheusImage = (): LocalImage =>
     return Promise.resolve();
   });
 
+/** All of them, which the set-up makes where they are missing. */
+export const allImages = (): readonly LocalImage[] => [
+  ollamaImage(),
+  nodeImage(),
+  registryImage(),
+  caddyImage(),
+  prometheusImage(),
+];
+
 /** Both names are there and mean one image. */
 export async function isImageCurrent(api: DockerApi, { tag, keyedTag }: LocalImage): Promise<boolean> {
   const [stable, keyed] = await Promise.all([api.image(tag), api.image(keyedTag)]);

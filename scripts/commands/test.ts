@@ -108,7 +108,7 @@ async function withCurrent<Result>(work: (engine: PrivateEngine) => Promise<Resu
   await fetchPrograms();
   const engine = await PrivateEngine.start({ name: "tests", kind: "current", hostname: hostname() });
   try {
-    engine.provide();
+    await engine.provide();
     return await work(engine);
   } finally {
     await engine.stop();

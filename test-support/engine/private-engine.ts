@@ -3,9 +3,10 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { dockerApi } from "../../engine/docker-api.ts";
+import { dockerApi, dockerClientApi } from "../../engine/docker-api.ts";
 import { installPackages } from "../../toolchain/apt.ts";
 import { partBinary, parts } from "../../toolchain/binaries.ts";
+import { allImages, isImageCurrent, type LocalImage } from "../../toolchain/images.ts";
 import { removeControlGroups } from "../host/control-groups.ts";
 
 /** The engine that the machine has, or Docker 29, which toolchain/ builds when the tests ask for it. */
@@ -73,12 +74,26 @@ export class PrivateEngine {
     return ["nsenter", [`--net=/run/netns/${this.#namespace}`, command, ...args]];
   }
 
-  /** Has the set-up make on this engine what stacks of this world need: images and the model registry. */
-  provide(): void {
+  /** Has on this engine what stacks of this world need: images and the model registry. */
+  async provide(): Promise<void> {
+    await this.copyImages(allImages());
     execFileSync(process.execPath, ["scripts/commands/setup.ts"], {
       env: { ...process.env, DOCKER_HOST: this.host },
       stdio: ["ignore", "ignore", "inherit"],
     });
+  }
+
+  /**
+   * Copies images that the environment's engine has as they should be, in a fifth of the time that they take to make:
+   * the set-up makes the others.
+   */
+  async copyImages(images: readonly LocalImage[]): Promise<void> {
+    const api = dockerClientApi();
+    const isThere = await Promise.all(images.map((image) => isImageCurrent(api, image)));
+    const tags = images.filter((_, i) => isThere[i]).flatMap(({ tag, keyedTag }) => [tag, keyedTag]);
+    if (tags.length === 0) return;
+    const copy = 'docker image save "$@" | docker --host "$0" image load';
+    execFileSync("sh", ["-c", copy, this.host, ...tags], { stdio: ["ignore", "ignore", "inherit"] });
   }
 
   /** Runs Docker's client against it and returns what it prints. */

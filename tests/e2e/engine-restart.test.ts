@@ -10,7 +10,7 @@ let project: Project;
 
 beforeAll(async () => {
   engine = await PrivateEngine.start({ name: "again", kind });
-  engine.provide();
+  await engine.provide();
   project = new Project({ stack: "again", ollamaPort: 18738, gatewayPort: 18730, engine });
   await project.pulumi("stack", "init", project.stack);
 });

@@ -23,7 +23,7 @@ beforeAll(async () => {
   // Docker 28 is the first with 1.48.
   const [, minor] = engine.docker("version", "--format", "{{.Server.APIVersion}}").split(".");
   isOpen = Number(minor) < 48;
-  engine.provide();
+  await engine.provide();
   project = new Project({ stack: "near", ollamaPort: 18838, gatewayPort: 18830, engine });
   await project.pulumi("stack", "init", project.stack);
   execFileSync("ip", ["route", "replace", subnet, "via", engine.address]);

@@ -10,6 +10,7 @@ import { docker } from "../../test-support/stack/by-hand.ts";
 import { type EngineKind, PrivateEngine } from "../../test-support/engine/private-engine.ts";
 import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 import { type SshServer, startSshServer } from "../../test-support/engine/ssh-server.ts";
+import { nodeImage, ollamaImage, prometheusImage } from "../../toolchain/images.ts";
 import { type Certificates, makeCertificates } from "./tls.ts";
 
 // A second engine, reached over the network only: by TCP with TLS, then by ssh. Its ports are not this machine's.
@@ -40,6 +41,8 @@ beforeAll(async () => {
       return { ...tls, runtimes, hosts: [`tcp://${address}:2376`] };
     },
   });
+  // The others are left for npm run up to make.
+  await engine.copyImages([nodeImage(), ollamaImage(), prometheusImage()]);
   ssh = await startSshServer(engine);
   project = new Project({ stack: "far", ollamaPort: 18928, gatewayPort: 18920 });
   project.configure({
