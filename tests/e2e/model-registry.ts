@@ -98,7 +98,8 @@ export class ModelRegistry {
   /** Puts a model under "name:tag", in place of what may be there. */
   put(name: string, { tail, system, claimedSize }: Variant): void {
     if (this.#base === undefined) throw new Error("there is no model to make others of");
-    let layers = this.#base.layers.filter(({ mediaType }) => !mediaType.endsWith("system"));
+    // Ollama takes a second for each layer, however small it is: of those of the model, the weights will do.
+    let layers: readonly Layer[] = this.#base.layers.filter(({ mediaType }) => mediaType === weights);
     if (tail !== undefined) layers = this.#weighted(layers, this.#withTail(tail));
     if (claimedSize !== undefined)
       layers = this.#weighted(layers, { digest: digestOf(name), size: claimedSize });
@@ -196,7 +197,7 @@ export class ModelRegistry {
     return found;
   }
 
-  #weighted(layers: readonly Layer[], other: Omit<Layer, "mediaType">): Layer[] {
+  #weighted(layers: readonly Layer[], other: Omit<Layer, "mediaType">): readonly Layer[] {
     return layers.map((layer) => (layer.mediaType === weights ? { ...layer, ...other } : layer));
   }
 

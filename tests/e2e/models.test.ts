@@ -45,7 +45,7 @@ afterAll(async () => {
 });
 
 describe("preview refuses in one line", () => {
-  it.each([
+  it.concurrent.each<[string, () => { readonly name: string }, RegExp]>([
     [
       "a model that has no room on the disk",
       () => {
@@ -60,10 +60,10 @@ describe("preview refuses in one line", () => {
       /Model one:1: its digest must be 0{64}, but models\.test:\S+ has [0-9a-f]{64}, [\d.]+ [MG]B\. Find out/,
     ],
   ])("%s", async (_what, entry, line) => {
-    const before = project.configured("models") as object[];
-    project.configure({ models: [...before, entry()] });
-    const { code, output } = await project.tryPulumi("preview");
-    project.configure({ models: before });
+    const added = entry();
+    const models = [...(project.configured("models") as object[]), added];
+    const otherConfig = project.otherConfig(added.name, { models });
+    const { code, output } = await project.tryPulumi("preview", ...otherConfig);
     expect(code, output).not.toBe(0);
     const errors = output
       .slice(output.indexOf("Diagnostics:"))
@@ -116,7 +116,6 @@ describe("a list that is changed to two models of one source, whose registry goe
       template: "{{ .System }} {{ .Prompt }}",
       parameters: expect.stringMatching(/num_ctx\s+1024/) as string,
     });
-    await project.pulumi("preview", "--expect-no-changes");
   });
 
   it("has the new ones there before the old one goes, and never lists one that is not there", () => {
@@ -137,10 +136,13 @@ describe("a tag that moved in its registry", () => {
 
   it("is shown, and not followed", async () => {
     const told = /Model plain:1: its tag moved in the registry, from [0-9a-f]{12} to [0-9a-f]{12}\. It stays/;
-    const preview = await project.pulumi("preview", "--expect-no-changes");
+    const [preview, update] = await Promise.all([
+      project.pulumi("preview", "--expect-no-changes"),
+      project.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes"),
+    ]);
     expect(preview).toMatch(told);
     expect(preview).toMatch(/Models that are there: plain:1 \([\d.]+ [MG]B\), terse:1 \([\d.]+ [MG]B\)/);
-    expect(await project.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")).toMatch(told);
+    expect(update).toMatch(told);
     expect(await digestOf("plain:1")).toBe(old);
   });
 
@@ -181,16 +183,20 @@ describe("a GGUF file", () => {
       expect(text).toMatch(new RegExp(`${name} is installed: [\\d.]+ [MG]B`));
     // What is no longer in the list stays if its entry said so, though the stack kept none.
     expect(await listed()).toEqual(["own:1", "plain:1", "terse:1", "web:1"]);
-    expect(await chat("web:1")).toMatchObject({ status: 200, tokens: 7 });
+    const [, web, own] = await Promise.all([
+      project.pulumi("preview", "--expect-no-changes"),
+      chat("web:1"),
+      chat("own:1"),
+    ]);
+    expect(web).toMatchObject({ status: 200, tokens: 7 });
     expect((await project.outputs()).installedModels[0]?.model).toBe("own:1");
-    expect(await chat("own:1")).toMatchObject({
+    expect(own).toMatchObject({
       status: 200,
       finish: "length",
       tokens: 7,
       text: expect.stringMatching(/\w/) as string,
     });
     expect(await shown("own:1")).toMatchObject({ system: "You tell stories." });
-    await project.pulumi("preview", "--expect-no-changes");
   });
 });
 
@@ -234,9 +240,11 @@ describe("a volume that two stacks share", () => {
   const volume = "ollama-stack-tags-shared";
   const twin = new Project({ stack: "twin", ollamaPort: 18718, gatewayPort: 18710 });
   const answers = async () => {
-    expect(await chat("same:1")).toMatchObject({ status: 200 });
-    expect(await chat("same:1", "http://127.0.0.1:18710")).toMatchObject({ status: 200 });
+    const both = [undefined, "http://127.0.0.1:18710"].map((gateway) => chat("same:1", gateway));
+    for (const answer of await Promise.all(both)) expect(answer).toMatchObject({ status: 200 });
   };
+  const unchanged = (...stacks: Project[]) =>
+    Promise.all(stacks.map((each) => each.pulumi("preview", "--expect-no-changes")));
 
   beforeAll(async () => {
     registry.put("two:1", { tail: "2" });
@@ -266,8 +274,7 @@ describe("a volume that two stacks share", () => {
     registry.bytesPerSecond = registry.weights.size / 5;
     const both = [project, twin].map((each) => each.tryPulumi("up", "--yes", "--skip-preview"));
     for (const { code, output } of await Promise.all(both)) expect(code, output).toBe(0);
-    await answers();
-    for (const each of [project, twin]) await each.pulumi("preview", "--expect-no-changes");
+    await Promise.all([answers(), unchanged(project, twin)]);
   });
 
   it("loses nothing of what one pulls when the other's Ollama starts anew, or its list changes", async () => {
@@ -284,8 +291,7 @@ describe("a volume that two stacks share", () => {
     registry.bytesPerSecond = Number.POSITIVE_INFINITY;
     project.configure({ models: [fromRegistry("three:1", "three:1")] });
     expect(await up()).toMatch(/three:1 is there already/);
-    await answers();
-    await twin.pulumi("preview", "--expect-no-changes");
+    await Promise.all([answers(), unchanged(twin)]);
   });
 
   it("gives way to another volume with a new container", async () => {
