@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Agent, type Dispatcher, fetch } from "undici";
+import { Agent, type Dispatcher, fetch, type Response } from "undici";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { docker } from "../../engine/docker-cli.ts";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
 import { edgeAuthority } from "../../scripts/connect/edge-ca.ts";
-import { Project } from "../../test-support/stack/project.ts";
+import { Project, type Result } from "../../test-support/stack/project.ts";
 import { consoleHeaders } from "./console-headers.ts";
+import { containerIds, replacedSince } from "./container-ids.ts";
+import { eventReader } from "./event-stream.ts";
 import { failureOf, firstLines, underLoad } from "./under-load.ts";
 
 const gatewayPort = 18471;
@@ -20,12 +22,7 @@ const containers = ["edge", "gateway", "gateway-2", "ollama", "ollama-2"] as con
 type Name = (typeof containers)[number];
 const nameOf = (which: Name) => `ollama-stack-rolling-${which}`;
 
-/** When each container was made, and from what. */
-async function made(): Promise<Record<Name, string>> {
-  const text = await docker(["container", "inspect", "--format", "{{.Id}}", ...containers.map(nameOf)]);
-  const ids = text.trim().split("\n");
-  return Object.fromEntries(containers.map((which, i) => [which, ids[i] ?? ""])) as Record<Name, string>;
-}
+const made = () => containerIds(containers.map(nameOf));
 
 function ask(body: object, apiKey = key) {
   return fetch(`${root}/v1/chat/completions`, {
@@ -35,6 +32,9 @@ function ask(body: object, apiKey = key) {
     body: JSON.stringify({ model, messages: [{ role: "user", content: "Count to ten." }], ...body }),
   });
 }
+
+/** Of those of the clients under load some are long enough to be under way when their replica's turn comes. */
+const stream = (n: number) => ask({ stream: true, max_tokens: n % 10 === 0 ? 80 : 6, seed: n });
 
 function metrics(): Promise<string> {
   const headers = { authorization: `Bearer ${key}` };
@@ -77,13 +77,8 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     const response = await ask({ max_tokens: 4 });
     expect(response.status).toBe(200);
     await response.text();
-    const published = await docker([
-      "container",
-      "inspect",
-      "--format",
-      "{{json .HostConfig.PortBindings}}",
-      ...containers.map(nameOf),
-    ]);
+    const format = "{{json .HostConfig.PortBindings}}";
+    const published = await docker(["container", "inspect", "--format", format, ...containers.map(nameOf)]);
     const ports = published
       .trim()
       .split("\n")
@@ -143,15 +138,7 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     const leaving = new AbortController();
     const { signal } = leaving;
     const events = await fetch(`${root}/admin/events`, { dispatcher: trusting, headers, signal });
-    const reader = (events.body as ReadableStream<Uint8Array>).getReader();
-    let seen = "";
-    const see = async (event: string): Promise<void> => {
-      while (!seen.includes(`event: ${event}\n`)) {
-        const { done, value } = await reader.read();
-        if (done) throw new Error(`the stream ended before its event ${event}:\n${seen}`);
-        seen += Buffer.from(value).toString();
-      }
-    };
+    const see = eventReader(events.body as ReadableStream<Uint8Array>);
     // Nothing else has been sent by then: a buffer would have kept it.
     await see("overview");
     await (await ask({ max_tokens: 4 })).text();
@@ -164,13 +151,6 @@ describe("two gateways and two Ollama servers behind an edge", () => {
       "the gateway's image",
       () => {
         project.edit("gateway/src/server.ts", (text) => text.replace('"starting"', '"starting anew"'));
-      },
-      ["gateway", "gateway-2"],
-    ],
-    [
-      "the gateway's configuration",
-      () => {
-        project.configure({ gatewayEnvironment: { QUEUE_LIMIT: 63 } });
       },
       ["gateway", "gateway-2"],
     ],
@@ -192,38 +172,38 @@ describe("two gateways and two Ollama servers behind an edge", () => {
       const before = await made();
       await change();
       let output = "";
-      // Some are long enough to be under way when their replica's turn comes.
-      const stream = (n: number) => ask({ stream: true, max_tokens: n % 10 === 0 ? 80 : 6, seed: n });
       const { whole, failures } = await underLoad(20, stream, async () => {
         output = await project.pulumi("up", "--yes", "--skip-preview");
       });
       expect(failures, output).toEqual([]);
       expect(whole).toBeGreaterThan(20);
-      const after = await made();
-      expect(containers.filter((which) => before[which] !== after[which])).toEqual(replaced);
+      expect(replacedSince(before, await made())).toEqual(replaced.map(nameOf));
       expect(output).not.toMatch(/will be cut|could take over|failed/);
     },
   );
 
-  it("an update that fails at one gateway leaves the other serving, and the next one goes on", async () => {
+  it("an update that fails at one gateway leaves the other serving, and the next one goes on, with another configuration", async () => {
     const before = await made();
     const undo = project.edit("gateway/src/server.ts", (text) => `${text}\nthrow new Error("planted");\n`);
+    let failed = "";
     let output = "";
     let broken = before;
-    const stream = (n: number) => ask({ stream: true, max_tokens: 6, seed: n });
     const { whole, failures } = await underLoad(4, stream, async () => {
-      const failed = await project.tryPulumi("up", "--yes", "--skip-preview");
-      output = failed.output;
-      expect(failed.code, output).not.toBe(0);
+      const { code, output: reason } = await project.tryPulumi("up", "--yes", "--skip-preview");
+      failed = reason;
+      expect(code, failed).not.toBe(0);
       broken = await made();
       undo();
-      // The current engine gives the same image, made again, another id: then the other gateway is replaced, too.
-      await project.pulumi("up", "--yes", "--skip-preview");
+      project.configure({ gatewayEnvironment: { QUEUE_LIMIT: 63 } });
+      output = await project.pulumi("up", "--yes", "--skip-preview");
     });
-    expect(output).toMatch(/Container ollama-stack-rolling-gateway (crashed|exited)[^]*planted/);
-    expect(containers.filter((which) => before[which] !== broken[which])).toEqual(["gateway"]);
-    expect(failures, output).toEqual([]);
+    expect(failed).toMatch(/Container ollama-stack-rolling-gateway (crashed|exited)[^]*planted/);
+    expect(replacedSince(before, broken)).toEqual([nameOf("gateway")]);
+    // The configuration takes the other one its turn, too, when the first serves again.
+    expect(replacedSince(broken, await made())).toEqual([nameOf("gateway"), nameOf("gateway-2")]);
+    expect(failures, `${failed}\n${output}`).toEqual([]);
     expect(whole).toBeGreaterThan(4);
+    expect(output).not.toMatch(/will be cut|could take over/);
     await project.pulumi("preview", "--expect-no-changes");
   });
 
@@ -288,12 +268,44 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     expect(failures).toEqual([]);
   });
 
-  it("with no gateway left, the edge says so in OpenAI's form", async () => {
-    await docker(["container", "stop", "--time", "1", nameOf("gateway"), nameOf("gateway-2")]);
-    const response = await ask({ max_tokens: 4 });
-    expect([502, 503]).toContain(response.status);
-    expect(await response.json()).toMatchObject({ error: { code: "gateway_unreachable" } });
-    await docker(["container", "start", nameOf("gateway"), nameOf("gateway-2")]);
+  describe("with no gateway left", () => {
+    let response: Response;
+    let body: unknown;
+    let preview: Result;
+    let update: Result;
+
+    // The edge tries for 15 s, and what would take it away is asked for meanwhile.
+    beforeAll(async () => {
+      await docker(["container", "stop", "--time", "1", nameOf("gateway"), nameOf("gateway-2")]);
+      const ofTheEdge = async () => {
+        response = await ask({ max_tokens: 4 });
+        body = await response.json();
+      };
+      const withoutEdge = async () => {
+        project.configure({ edge: undefined, gatewayReplicas: undefined });
+        preview = await project.run(process.execPath, ["scripts/commands/preview.ts"]).done;
+        update = await project.tryPulumi("up", "--yes", "--skip-preview");
+        project.configure({ edge: "internal", gatewayReplicas: 2 });
+      };
+      await Promise.all([ofTheEdge(), withoutEdge()]);
+      await docker(["container", "start", nameOf("gateway"), nameOf("gateway-2")]);
+    });
+
+    it("the edge says so in OpenAI's form", () => {
+      expect([502, 503]).toContain(response.status);
+      expect(body).toMatchObject({ error: { code: "gateway_unreachable" } });
+    });
+
+    it("a preview without the edge says what that interrupts", () => {
+      expect(preview.output).toMatch(/\*\*Interrupts\*\*: the edge goes before the gateway has its port/);
+    });
+
+    it("an update without the edge is refused by itself, as the edge has the port", () => {
+      expect(update.code).not.toBe(0);
+      expect(update.output).toMatch(
+        /Port 18471 is still held by the container ollama-stack-rolling-edge, which this update removes/,
+      );
+    });
   });
 
   it("the edge keeps its configuration over a restart", async () => {
@@ -304,16 +316,7 @@ describe("two gateways and two Ollama servers behind an edge", () => {
   });
 
   it("the edge can be taken away again: npm run up has it leave its port to the gateway", async () => {
-    project.configure({ edge: undefined, gatewayReplicas: undefined });
-    const { output: words } = await project.run(process.execPath, ["scripts/commands/preview.ts"]).done;
-    expect(words).toMatch(/\*\*Interrupts\*\*: the edge goes before the gateway has its port/);
-    const alone = await project.tryPulumi("up", "--yes", "--skip-preview");
-    expect(alone.code).not.toBe(0);
-    expect(alone.output).toMatch(
-      /Port 18471 is still held by the container ollama-stack-rolling-edge, which this update removes/,
-    );
     // What the command line says counts before the file.
-    project.configure({ edge: "internal", gatewayReplicas: 2 });
     const update = ["scripts/commands/up.ts", "--", "-c", "edge=none", "-c", "gatewayReplicas=1"];
     const environment = { OLLAMA_STACK_API_KEY: key };
     const { code, output } = await project.run(process.execPath, update, environment).done;
