@@ -30,7 +30,8 @@ export function run(
     MODEL_SOURCE: "tiny:1b",
     MODEL_INSECURE: "false",
     MODEL_KEEP_SOURCE: "false",
-    PULL_STALL_SECONDS: "1",
+    // Longer than a busy machine takes for anything.
+    PULL_STALL_SECONDS: "60",
   };
   return new Promise((resolve) => {
     const child = execFile(
