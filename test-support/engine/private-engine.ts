@@ -62,6 +62,7 @@ export class PrivateEngine {
   static async start(options: Options): Promise<PrivateEngine> {
     const engine = new PrivateEngine(options);
     await installPackages(["iproute2"]);
+    await engine.#assertUnused();
     await engine.#removeLeftovers();
     engine.#makeNetwork();
     mkdirSync(join(engine.folder, "data"), { recursive: true, mode: 0o700 });
@@ -245,6 +246,15 @@ export class PrivateEngine {
     };
     quietly("link", "delete", `os-${this.#options.name}`);
     quietly("netns", "delete", this.#namespace);
+  }
+
+  /** An engine ends with its run, so that one that answers is not a leftover. */
+  async #assertUnused(): Promise<void> {
+    const api = dockerApi(join(this.folder, "docker.sock"));
+    if ((await answers(api.ping())) !== "yes") return;
+    throw new Error(
+      `another run of the tests has the engine "${this.#options.name}"; start this one when that has ended`,
+    );
   }
 
   /** What is there of an engine of this name that ended, here or in a run that was killed. */
