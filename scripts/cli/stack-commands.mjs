@@ -191,5 +191,11 @@ export const stackCommands = /** @satisfies {Record<string, CommandDefinition>} 
       },
       notes: "Fields: docs/keys.md.",
     },
+    completion: {
+      summary: "Prints a script that has Bash complete these commands and their options.",
+      options: {},
+      notes:
+        "In ~/.bashrc: source <(cd FOLDER && npm run -s completion). For zsh, before it: autoload -U bashcompinit && bashcompinit",
+    },
   })
 );
