@@ -7,7 +7,7 @@ const minutes = 60_000;
 // What brings real stacks up and down: after the others, for a model that shares its cores answers many times slower.
 const stacks = {
   fileParallelism: false,
-  // Of the tests that are made for it: a command that describes an update waits for half of its time.
+  // Of tests that run side by side: a preview waits for half of its time.
   maxConcurrency: Math.max(2, availableParallelism()),
   sequence: { groupOrder: 1 },
   testTimeout: 10 * minutes,

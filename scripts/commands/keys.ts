@@ -106,10 +106,10 @@ async function changeKeys(
     );
     return;
   }
-  const applied = await applyKeys(deployed, env, changed.lines);
+  await applyKeys(deployed, env, changed.lines);
   console.log(`The gateways of ${stack} have applied it.`);
   try {
-    await recordKeys(stack, env, deployment, rulesFor(settingsFor(stack, [])), applied);
+    await recordKeys(stack, env, deployment, rulesFor(settingsFor(stack, [])));
   } catch (error) {
     console.error(
       `It is in force, but not yet recorded in the state of ${stack}. npm run up${stackOption} records it.`,

@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { z } from "zod";
-import { appliedKeys, appliedKeysVariable } from "../../components/config/applied-keys.ts";
 import { deployedKeys } from "../stack/deployed-keys.ts";
 import type { Deployed, Deployment } from "../stack/deployment.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
@@ -63,48 +62,39 @@ export function entryChanges(before: readonly string[], after: readonly string[]
   return [...set, ...Array.from({ length: Math.max(0, removed) }, () => ({ index: kept, value: undefined }))];
 }
 
-/**
- * Hands keys to the gateways of a running stack, as an update does it; they have taken them when this returns: what
- * stands for them then, for `recordKeys`.
- */
+/** Hands keys to the gateways of a running stack, as an update does it; they have taken them when this returns. */
 export function applyKeys(
   { inputs }: Deployed,
   env: NodeJS.ProcessEnv,
   lines: readonly string[],
-): Promise<string> {
-  const environment = { ...env, ...(inputs["environment"] as Readonly<Record<string, string>>) };
-  const content = `${lines.join("\n")}\n`;
+): Promise<void> {
+  const environment = inputs["environment"] as Readonly<Record<string, string>>;
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ["components/commands/write-keys.ts"], {
       cwd: root,
-      env: environment,
+      env: { ...env, ...environment },
       stdio: ["pipe", "inherit", "inherit"],
     });
-    child.stdin.on("error", () => undefined).end(content);
+    child.stdin.on("error", () => undefined).end(`${lines.join("\n")}\n`);
     child.once("error", reject);
     child.once("close", (code) => {
-      if (code === 0) resolve(appliedKeys(environment, content));
+      if (code === 0) resolve();
       else reject(new Error("The config has the new keys, the gateways do not. npm run up hands them over."));
     });
   });
 }
 
-/**
- * Has the state say what was applied, so that the next preview shows no change; nothing else is updated.
- *
- * @param applied what `applyKeys` returned: the same keys are not handed over again
- */
+/** Has the state say what was applied, so that the next preview shows no change; nothing else is updated. */
 export async function recordKeys(
   stack: string,
   env: NodeJS.ProcessEnv,
   { resources }: Deployment,
   rules: readonly string[],
-  applied: string,
 ): Promise<void> {
   const targets = resources.filter(
     (each) => each === deployedKeys(resources) || each.type === "ollama-stack:index:Gateway",
   );
-  await updateOnly(targets, stack, { ...env, [appliedKeysVariable]: applied }, rules);
+  await updateOnly(targets, stack, env, rules);
 }
 
 interface ClusterStack {

@@ -116,12 +116,12 @@ describe("over TCP with TLS", () => {
     expect(leftovers(project.stack)).toEqual(nothingLeft);
   });
 
-  it.concurrent("changes nothing when it is run again", async () => {
+  it("changes nothing when it is run again", async () => {
     await project.pulumi("preview", "--expect-no-changes");
     await project.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes");
   });
 
-  it.concurrent("passes the smoke tests", async () => {
+  it("passes the smoke tests", async () => {
     expect(await succeeds(script("smoke"))).toMatch(/\n\d+ passed, 0 failed/);
   });
 

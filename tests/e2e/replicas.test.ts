@@ -285,10 +285,11 @@ describe("two gateways and two Ollama servers behind an edge", () => {
         project.configure({ edge: undefined, gatewayReplicas: undefined });
         preview = await project.run(process.execPath, ["scripts/commands/preview.ts"]).done;
         update = await project.tryPulumi("up", "--yes", "--skip-preview");
-        project.configure({ edge: "internal", gatewayReplicas: 2 });
       };
-      await Promise.all([ofTheEdge(), withoutEdge()]);
+      const ends = await Promise.allSettled([ofTheEdge(), withoutEdge()]);
+      project.configure({ edge: "internal", gatewayReplicas: 2 });
       await docker(["container", "start", nameOf("gateway"), nameOf("gateway-2")]);
+      for (const end of ends) if (end.status === "rejected") throw end.reason;
     });
 
     it("the edge says so in OpenAI's form", () => {

@@ -91,7 +91,7 @@ export class RequestRecord implements IndexedMember {
     if (this.ignoredParameters.size < MAX_IGNORED) this.ignoredParameters.add(name);
   }
 
-  /** Its time stands still from now on: the log, the metrics and the admin API say the same. */
+  /** Freezes `elapsedMs`, so that the log, the metrics and the admin API agree. */
   end(): void {
     this.#endedAt = performance.now();
   }

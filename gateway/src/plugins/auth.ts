@@ -112,7 +112,7 @@ function refusalOf(
     return new ApiError(refusal, { message: `The API key expired at ${expiresAt}. Use a new one.` });
   }
   if (refusal !== undefined) return new ApiError(refusal);
-  // Each look at the address reads what proxies say of it.
+  // Reading `request.ip` parses the headers of proxies.
   if (consumer.hasAddressList && !consumer.allowsAddress(request.ip)) {
     return new ApiError("address_not_allowed");
   }

@@ -92,9 +92,11 @@ describe("a GGUF file", () => {
       const { code, stderr } = await run("pull-model", { ...environment, ...gguf(web.url) });
       expect(code, stderr).toBe(0);
       expect(server.blobs.get(`sha256:${digest}`)).toBe(content.length);
+      const starts = [0, 1_000_000, 1_500_000];
+      if (then === "cut") expect(web.asked).toEqual(starts);
       // On a busy machine a download may seem to hang elsewhere, too; it never goes back.
       expect(web.asked).toEqual(web.asked.toSorted((one, other) => one - other));
-      expect(web.asked).toEqual(expect.arrayContaining([0, 1_000_000, 1_500_000]));
+      expect(web.asked).toEqual(expect.arrayContaining(starts));
       expect(stderr).toMatch(then === "hang" ? /no progress for 1 s; trying again/ : /trying again in 1 s/);
     },
   );
