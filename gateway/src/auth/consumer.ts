@@ -41,15 +41,13 @@ export class Consumer {
     return this.#routes === undefined || route === undefined || allowsRoute(this.#routes, route);
   }
 
-  /** Whether it matters where its requests come from. */
-  get hasAddressList(): boolean {
-    return this.#from !== undefined;
-  }
-
-  /** @param address of the client; an IPv4 address may be written as IPv6 does it */
-  allowsAddress(address: string): boolean {
+  /**
+   * @param client whose address is read only where it matters, because a request parses the headers of proxies for it;
+   *   an IPv4 address may be written as IPv6 does it
+   */
+  allowsAddress(client: { readonly ip: string }): boolean {
     if (this.#from === undefined) return true;
-    const plain = address.replace(/^::ffff:(?=\d+\.)/i, "").replace(/%.*$/, "");
+    const plain = client.ip.replace(/^::ffff:(?=\d+\.)/i, "").replace(/%.*$/, "");
     return this.#from.check(plain, isIPv4(plain) ? "ipv4" : "ipv6");
   }
 }

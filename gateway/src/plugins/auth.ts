@@ -112,10 +112,7 @@ function refusalOf(
     return new ApiError(refusal, { message: `The API key expired at ${expiresAt}. Use a new one.` });
   }
   if (refusal !== undefined) return new ApiError(refusal);
-  // Reading `request.ip` parses the headers of proxies.
-  if (consumer.hasAddressList && !consumer.allowsAddress(request.ip)) {
-    return new ApiError("address_not_allowed");
-  }
+  if (!consumer.allowsAddress(request)) return new ApiError("address_not_allowed");
   return consumer.allowsRoute(request.routeOptions.url) ? undefined : new ApiError("route_not_allowed");
 }
 

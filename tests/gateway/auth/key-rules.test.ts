@@ -112,7 +112,7 @@ test.each([
   ["not an address", false],
 ])("a key of some networks used from %s: %s", (address, allowed) => {
   const consumer = new Consumer({ from: ["10.0.0.0/8", "fe80::/16", "192.0.2.7"] });
-  expect(consumer.allowsAddress(address)).toBe(allowed);
+  expect(consumer.allowsAddress({ ip: address })).toBe(allowed);
 });
 
 test("an admin may send runner options, another key only with the flag", () => {
