@@ -2,49 +2,50 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { ApiError, type Subject } from "../errors.ts";
 import { estimatePromptTokens } from "../ollama/prompt-size.ts";
 
-/** Why a request is refused, as its key's limits say it. */
+/** The error that the key's limits reject a request with; undefined when they admit it. */
 type Verdict = ReturnType<FastifyRequest["consumer"]["limits"]["acquireMore"]>;
 
-/** What a request has Ollama do. */
-interface Work {
-  /** The bodies of its calls to Ollama. */
+/** What a request asks of its key's limits. */
+interface Charge {
+  /** Bodies of the request's calls to Ollama. */
   readonly bodies: readonly object[];
-  /** The parameter that holds what is to be answered. */
+  /** Parameter that holds the prompt or the texts. */
   readonly subject: Subject;
-  /** How many requests it counts as; by default one for each call. */
+  /** Number of requests to charge. Default: one per call. */
   readonly requests?: number;
-  /** How many tokens it may generate at most; by default what its calls say. */
+  /** Maximum number of tokens to generate. Default: the sum of the calls' `num_predict`. */
   readonly output?: number;
 }
 
 /**
- * Takes from the limits of a request's key what the request stands for: each prompt or text counts as a request, and the
- * tokens that it is expected to take are set aside until it has ended.
+ * Charges a request to its key's limits: each prompt or text counts as one request, and the expected tokens are
+ * reserved until the request ends.
  *
- * @throws ApiError `rate_limit_exceeded`, or `invalid_value` when the limits never let it in
+ * @returns undefined if the limits were checked without waiting
+ * @throws ApiError `rate_limit_exceeded`, or `invalid_value` if the request exceeds a limit on its own
  */
 export function acquireQuota(
   request: FastifyRequest,
   reply: FastifyReply,
-  { bodies, subject, requests = bodies.length, output }: Work,
+  { bodies, subject, requests = bodies.length, output }: Charge,
 ): Promise<void> | undefined {
   const { limits } = request.consumer;
   if (!limits.limitsTokens && requests <= 1) return undefined;
   const reserved = limits.limitsTokens ? reserve(request, reply, bodies, output) : undefined;
-  const more = (refusal: ApiError | undefined): Verdict =>
+  const acquireRequests = (refusal: ApiError | undefined): Verdict =>
     refusal ?? limits.acquireMore(requests - 1, subject);
-  const end = (refusal: ApiError | undefined): void => {
+  const finish = (refusal: ApiError | undefined): void => {
     void reply.headers(limits.headers(request.url));
     if (refusal !== undefined) throw refusal;
   };
-  // Hardly ever is there something to wait for, and each wait costs a request more than the check.
-  const verdict = reserved instanceof Promise ? reserved.then(more) : more(reserved);
-  if (verdict instanceof Promise) return verdict.then(end);
-  end(verdict);
+  // The verdict is almost always synchronous, and an `await` costs more than this check.
+  const verdict = reserved instanceof Promise ? reserved.then(acquireRequests) : acquireRequests(reserved);
+  if (verdict instanceof Promise) return verdict.then(finish);
+  finish(verdict);
   return undefined;
 }
 
-/** Sets tokens aside for a request. */
+/** Reserves tokens for a request. */
 function reserve(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -53,13 +54,13 @@ function reserve(
 ): Verdict {
   const { consumer, record } = request;
   const prompt = bodies.reduce((sum, body) => sum + estimatePromptTokens(body), 0);
-  const most = output ?? bodies.reduce((sum, body) => sum + maxOutputOf(body), 0);
-  const reserved = consumer.limits.reserve({ prompt, output: most }, () => record.tokens());
+  const maxOutput = output ?? bodies.reduce((sum, body) => sum + maxOutputOf(body), 0);
+  const reserved = consumer.limits.reserve({ prompt, output: maxOutput }, () => record.tokens());
   const keep = (result: Awaited<typeof reserved>): ApiError | undefined => {
     if (result instanceof ApiError) return result;
     request.reservation = result;
     if (result === undefined || !reply.raw.destroyed) return undefined;
-    // Its client has left while the other gateways were asked.
+    // The client disconnected while the shared limits were checked.
     consumer.limits.cancel(result);
     return new ApiError("client_left");
   };
@@ -67,14 +68,14 @@ function reserve(
 }
 
 /**
- * Ends the setting aside: from now on what the request has used counts. Called before the response can have reached its
- * client, whose next request must not find the tokens taken.
+ * Replaces the reservation by the tokens actually used. Must run before the client can receive the end of the response,
+ * or its next request still finds them reserved.
  */
 export function settleQuota({ reservation, consumer }: FastifyRequest): void {
   if (reservation !== undefined) consumer.limits.settle(reservation);
 }
 
-/** How many tokens a call may generate at most; infinitely many when it does not say. */
+/** Maximum number of tokens that a call may generate; Infinity without a limit. */
 export function maxOutputOf(body: object): number {
   const { options } = body as { options?: { readonly num_predict?: unknown } | null };
   const limit = options?.num_predict;

@@ -8,10 +8,10 @@ import { canonicalModelName } from "../ollama/model-name.ts";
 import { factsUnlessAborted } from "./model-facts.ts";
 
 /**
- * Rejects a prompt to a model that only embeds. Ollama would as well, but as the failure of a load, which requests that
- * are to embed with that model may wait for.
+ * Rejects a prompt to an embedding-only model. Ollama would reject it as a failed load, which would also fail embedding
+ * requests that wait for the same load.
  *
- * @returns undefined when there is nothing to wait for
+ * @returns undefined if the check completed synchronously
  * @throws ApiError `invalid_value`
  */
 export function requireCompletion(
@@ -19,20 +19,20 @@ export function requireCompletion(
   { call: { body } }: ApiAdapter,
   { record, consumer }: FastifyRequest,
 ): Promise<void> | undefined {
-  // That is how a model is unloaded, whatever it is.
+  // An empty prompt with `keep_alive: 0` unloads any kind of model.
   if (isLoadOnly(body)) return undefined;
   const { model } = body;
-  // What the model is, is not for everybody to know.
+  // Do not reveal the capabilities of a model that the key may not use.
   if (!consumer.allows(model)) return undefined;
   const facts = backends.knownFacts(model);
   if (facts !== undefined) {
     check(facts, model);
     return undefined;
   }
-  // A model that no server is known to hold is looked for when the request is admitted.
+  // Admission looks for models that no backend is known to hold.
   if (!backends.placement.knows(canonicalModelName(model))) return undefined;
   return checkUnknown(backends, model, AbortSignal.timeout(config.PROBE_TIMEOUT_MS)).then(() => {
-    // Its client has left meanwhile.
+    // The client disconnected in the meantime.
     if (record.error !== undefined) throw record.error;
   });
 }
@@ -40,10 +40,10 @@ export function requireCompletion(
 async function checkUnknown(
   backends: AppContext["backends"],
   model: string,
-  overdue: AbortSignal,
+  timeout: AbortSignal,
 ): Promise<void> {
-  // Whatever keeps Ollama from saying what the model is, the request itself finds out.
-  const facts = await factsUnlessAborted(backends, model, overdue).catch(() => undefined);
+  // If the lookup fails, the request itself reports why.
+  const facts = await factsUnlessAborted(backends, model, timeout).catch(() => undefined);
   if (facts !== undefined) check(facts, model);
 }
 

@@ -3,9 +3,10 @@ import type { BackendPool } from "../backends/backend-pool.ts";
 import { ApiError } from "../errors.ts";
 
 /**
- * Refuses a `context` of `/api/generate` with tokens that the model does not have: Ollama's server looks them up without
- * a check, and ends.
+ * Rejects a `context` of `/api/generate` with token IDs outside the model's vocabulary: Ollama's runner looks them up
+ * unchecked and crashes.
  *
+ * @returns undefined if the check completed synchronously
  * @throws ApiError `invalid_value`
  */
 export function requireKnownTokens(
@@ -15,13 +16,14 @@ export function requireKnownTokens(
 ): Promise<void> | undefined {
   const { context } = body as { context?: unknown };
   if (context == null) return undefined;
-  if (!Array.isArray(context) || !context.every(isIndex)) throw refusal("it is no list of tokens");
+  if (!Array.isArray(context) || !context.every(isIndex))
+    throw invalidContext("it is not a list of token IDs");
   return context.length === 0
     ? undefined
-    : refuseBeyond(highest(context), body.model, ollama, abortable.signal);
+    : requireInVocabulary(highest(context), body.model, ollama, abortable.signal);
 }
 
-async function refuseBeyond(
+async function requireInVocabulary(
   token: number,
   model: string,
   ollama: BackendPool,
@@ -30,8 +32,9 @@ async function refuseBeyond(
   const shown = await ollama.request({ method: "POST", path: "/api/show", model, body: { model } }, signal);
   const { model_info: info = {} } = shown as { model_info?: Readonly<Record<string, unknown>> };
   const size = Object.entries(info).find(([key]) => key.endsWith(".vocab_size"))?.[1];
-  if (typeof size !== "number") throw refusal("Ollama does not say which tokens the model has");
-  if (token >= size) throw refusal(`the model has no token ${token}`);
+  if (typeof size !== "number")
+    throw invalidContext("Ollama does not report the size of the model's vocabulary");
+  if (token >= size) throw invalidContext(`the model has no token ${token}`);
 }
 
 function isIndex(value: unknown): value is number {
@@ -42,9 +45,9 @@ function highest(tokens: readonly number[]): number {
   return tokens.reduce((most, token) => Math.max(most, token), 0);
 }
 
-function refusal(why: string): ApiError {
+function invalidContext(reason: string): ApiError {
   return new ApiError("invalid_value", {
-    message: `Invalid value for 'context': ${why}. Send what an earlier response of the same model had.`,
+    message: `Invalid value for 'context': ${reason}. Send the 'context' of an earlier response of the same model.`,
     param: "context",
   });
 }

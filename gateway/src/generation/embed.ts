@@ -5,17 +5,17 @@ import { type EmbeddingsJson, readEmbeddings } from "../ollama/embeddings-json.t
 import type { UnaryRequest } from "../ollama/types.ts";
 import { isLarge } from "../ollama/proxy-body.ts";
 import { acquireQuota, settleQuota } from "./acquire-quota.ts";
-import { isLong, requireRoom } from "./prompt-room.ts";
+import { isLong, requireContextRoom } from "./prompt-room.ts";
 import { shareModel } from "./shared-model.ts";
 
-/** What is made of each vector: of its numbers, or of their JSON. */
+/** Encodes each vector, from its numbers or from their JSON. */
 type EncodeVector = Parameters<typeof readEmbeddings>[1];
 
-/** Ollama's response to an embedding request, as it came and as it was read. */
+/** Ollama's response to an embedding request, raw and parsed. */
 type Embeddings = EmbeddingsJson & { readonly json: Buffer };
 
 /**
- * Asks Ollama for embeddings on behalf of a request: let in, ended and measured like one that generates.
+ * Requests embeddings from Ollama. Admission, quotas and metrics are the same as for generation.
  *
  * @throws ApiError
  */
@@ -23,15 +23,15 @@ export async function embed(
   gateway: AppContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  given: UnaryRequest & { readonly model: string },
+  original: UnaryRequest & { readonly model: string },
   encode: EncodeVector,
 ): Promise<Embeddings> {
   const { record, consumer } = request;
-  const shared = consumer.options ? undefined : shareModel(given.body ?? {}, request.body, gateway);
-  const question = shared === undefined ? given : { ...given, body: shared.body };
-  record.model = question.model;
+  const shared = consumer.options ? undefined : shareModel(original.body ?? {}, request.body, gateway);
+  const call = shared === undefined ? original : { ...original, body: shared.body };
+  record.model = call.model;
   record.stream = false;
-  const { path, body = {} } = question;
+  const { path, body = {} } = call;
   const { input } = body as { input?: unknown };
   const acquiring = acquireQuota(request, reply, {
     bodies: [body],
@@ -40,13 +40,13 @@ export async function embed(
     output: 0,
   });
   if (acquiring !== undefined) await acquiring;
-  // While something was waited for, the client may have left.
+  // The client may have disconnected during a wait.
   if (reply.raw.destroyed) throw record.error ?? new ApiError("client_left");
   const neededContext = shared?.context;
   const admitted = gateway.scheduler.admit({ path, body, subject: "input", consumer, neededContext });
   record.admitted = admitted;
   try {
-    const sent = { ...question, isLarge: isLarge(request.bodyCost) };
+    const sent = { ...call, isLarge: isLarge(request.bodyCost) };
     const options = {
       signal: admitted.signal,
       traceparent: record.trace?.traceparent,
@@ -55,7 +55,7 @@ export async function embed(
       },
     };
     const embeddings = await admitted.run(async (ollama) => {
-      if (isLong(request)) await requireRoom(admitted, body);
+      if (isLong(request)) await requireContextRoom(admitted, body);
       record.beginCall(body, 0);
       const json = await ollama.requestJson(sent, options);
       return { json, ...(await readEmbeddings(json, encode)) };
@@ -69,7 +69,11 @@ export async function embed(
   }
 }
 
-/** Counts a response with the bodies: it is held until its client has read it. @throws ApiError `bodies_full` */
+/**
+ * Charges a response to the body budget, as it is held in memory until its client has read it.
+ *
+ * @throws ApiError `bodies_full`
+ */
 function chargeResponse(
   { bodies }: AppContext,
   request: FastifyRequest,
@@ -85,36 +89,40 @@ function chargeResponse(
   });
 }
 
-/** Asks Ollama what it knows without a model at work, so without waiting for a place. @throws ApiError */
-export function requestServer({ backends, config }: AppContext, question: UnaryRequest): Promise<unknown> {
-  return within(config.PROBE_TIMEOUT_MS, (signal) => backends.request(question, signal));
+/**
+ * Sends a request that needs no model and therefore no slot. Times out after `PROBE_TIMEOUT_MS`.
+ *
+ * @throws ApiError
+ */
+export function requestServer({ backends, config }: AppContext, call: UnaryRequest): Promise<unknown> {
+  return withTimeout(config.PROBE_TIMEOUT_MS, (signal) => backends.request(call, signal));
 }
 
 /**
- * The same, with the response's JSON as it comes. It counts with the bodies until its client has read it.
+ * Like `requestServer`, but returns the raw JSON and charges it to the body budget until the client has read it.
  *
  * @throws ApiError
  */
 export function requestServerJson(
   gateway: AppContext,
   request: FastifyRequest,
-  question: UnaryRequest,
+  call: UnaryRequest,
   timeoutMs: number,
 ): Promise<Buffer> {
   const onLength = (bytes: number): void => {
     chargeResponse(gateway, request, bytes, "The details of the model", "Leave 'verbose' out");
   };
-  return within(timeoutMs, (signal) => gateway.backends.requestJson(question, { signal, onLength }));
+  return withTimeout(timeoutMs, (signal) => gateway.backends.requestJson(call, { signal, onLength }));
 }
 
-async function within<Result>(
+async function withTimeout<Result>(
   timeoutMs: number,
-  request: (overdue: AbortSignal) => Promise<Result>,
+  request: (timeout: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  const overdue = AbortSignal.timeout(timeoutMs);
+  const timeout = AbortSignal.timeout(timeoutMs);
   try {
-    return await request(overdue);
+    return await request(timeout);
   } catch (cause) {
-    throw overdue.aborted ? new ApiError("upstream_unreachable", { cause }) : cause;
+    throw timeout.aborted ? new ApiError("upstream_unreachable", { cause }) : cause;
   }
 }

@@ -19,100 +19,111 @@ interface Generation {
   readonly gateway: AppContext;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
-  readonly asked: ApiAdapter;
+  readonly adapter: ApiAdapter;
   readonly adapt: (event: OllamaEvent) => OllamaEvent;
   readonly admitted: AdmittedRequest;
 }
 
 /**
- * Answers a request, as a stream or whole: the one way to Ollama and back, for every route that generates.
+ * Handles a generation request, streaming or buffered. Every route that generates goes through here.
  *
- * @throws ApiError as long as nothing has been sent
+ * @throws ApiError until the response has started
  */
 export async function generate(
   gateway: AppContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  given: ApiAdapter,
+  original: ApiAdapter,
 ): Promise<void> {
   const { record } = request;
-  const { asked, neededContext } = share(gateway, request, given);
-  const { model, stream } = asked.call.body;
+  const { adapter, neededContext } = share(gateway, request, original);
+  const { model, stream } = adapter.call.body;
   record.model = model;
   record.stream = stream;
-  const { call, subject, images, thinking } = asked;
-  const bodies = bodiesOf(asked);
+  const { call, subject, images, thinking } = adapter;
+  const bodies = bodiesOf(adapter);
   if (gateway.config.LOG_TEXT === "on") record.keepText(bodies);
-  if (asked.ignoredKeywords !== undefined) {
-    void reply.header(IGNORED_KEYWORDS_HEADER, ignoredHeader(asked.ignoredKeywords));
+  if (adapter.ignoredKeywords !== undefined) {
+    void reply.header(IGNORED_KEYWORDS_HEADER, ignoredHeader(adapter.ignoredKeywords));
   }
-  const checking = requireCompletion(gateway, asked, request);
+  const checking = requireCompletion(gateway, adapter, request);
   if (checking !== undefined) await checking;
   const acquiring = acquireQuota(request, reply, { bodies, subject });
   if (acquiring !== undefined) await acquiring;
-  // While something was waited for, the client may have left.
+  // The client may have disconnected during a wait.
   if (reply.raw.destroyed) throw record.error ?? new ApiError("client_left");
   const { consumer } = request;
   const admitted = gateway.scheduler.admit({ ...call, subject, images, thinking, consumer, neededContext });
   record.admitted = admitted;
   try {
-    // Hardly ever is there something to wait for, and each wait costs a request more than the check.
-    const seen = requireVisionSupport(gateway.backends, asked, admitted);
-    const visible = seen instanceof Promise ? await seen : seen;
-    const looking = requireKnownTokens(gateway.backends, asked, admitted);
-    if (looking !== undefined) await looking;
-    const adapt = asked.adapt?.() ?? asItCame;
-    const answering = { gateway, request, reply, asked: visible, adapt, admitted };
-    await (stream ? sendStream(answering) : sendBuffered(answering));
+    // Both checks are almost always synchronous, and an `await` costs more than testing for that.
+    const vision = requireVisionSupport(gateway.backends, adapter, admitted);
+    const visible = vision instanceof Promise ? await vision : vision;
+    const checkingContext = requireKnownTokens(gateway.backends, adapter, admitted);
+    if (checkingContext !== undefined) await checkingContext;
+    const adapt = adapter.adapt?.() ?? unchanged;
+    const generation = { gateway, request, reply, adapter: visible, adapt, admitted };
+    await (stream ? sendStream(generation) : sendBuffered(generation));
   } finally {
     admitted.leave();
     settleQuota(request);
   }
 }
 
-/** Of the request's calls to Ollama. */
+/** Bodies of all calls to Ollama. */
 function bodiesOf({ call, further }: ApiAdapter): readonly object[] {
   return further === undefined ? [call.body] : [call.body, ...further.map(({ body }) => body)];
 }
 
-/** Where a key has to leave the model as it is for the others, its calls do. @throws ApiError */
+/**
+ * Applies `shareModel` to all calls, unless the key has the flag `options`.
+ *
+ * @throws ApiError
+ */
 function share(
   gateway: AppContext,
-  { consumer, body: given }: FastifyRequest,
-  asked: ApiAdapter,
-): { readonly asked: ApiAdapter; readonly neededContext?: NeededContext | undefined } {
-  if (consumer.options || bodiesOf(asked).every(runsAsLoaded)) return { asked };
-  const calls = [asked.call, ...(asked.further ?? [])];
-  const shared = calls.map(({ body }) => shareModel(body, given, gateway));
-  const [call = asked.call, ...further] = calls.map((each, index) => ({
+  { consumer, body: original }: FastifyRequest,
+  adapter: ApiAdapter,
+): { readonly adapter: ApiAdapter; readonly neededContext?: NeededContext | undefined } {
+  if (consumer.options || bodiesOf(adapter).every(runsAsLoaded)) return { adapter };
+  const calls = [adapter.call, ...(adapter.further ?? [])];
+  const shared = calls.map(({ body }) => shareModel(body, original, gateway));
+  const [call = adapter.call, ...further] = calls.map((each, index) => ({
     ...each,
     body: shared[index]?.body ?? each.body,
   }));
   const neededContext = shared.find(({ context }) => context !== undefined)?.context;
-  return { asked: { ...asked, call, further }, neededContext };
+  return { adapter: { ...adapter, call, further }, neededContext };
 }
 
-async function sendBuffered({ gateway, request, reply, asked, adapt, admitted }: Generation): Promise<void> {
-  const whole = asked.buffered();
-  await runCalls(request, runnable(gateway, asked), admitted, {
+async function sendBuffered({
+  gateway,
+  request,
+  reply,
+  adapter,
+  adapt,
+  admitted,
+}: Generation): Promise<void> {
+  const buffer = adapter.buffered();
+  await runCalls(request, runnableCalls(gateway, adapter), admitted, {
     onEvent(event, line) {
       request.record.note(event);
-      whole.add(adapt(event), line);
+      buffer.add(adapt(event), line);
     },
   });
   setIgnoredHeader(reply, request.record);
   void reply
     .header("content-type", "application/json; charset=utf-8")
     .header("server-timing", request.record.serverTiming())
-    .send(whole.build());
+    .send(buffer.build());
 }
 
-async function sendStream({ gateway, request, reply, asked, adapt, admitted }: Generation): Promise<void> {
+async function sendStream({ gateway, request, reply, adapter, adapt, admitted }: Generation): Promise<void> {
   const { record } = request;
-  const streamed = asked.streaming();
-  const answers = 1 + (asked.further?.length ?? 0);
+  const writer = adapter.streaming();
+  const expectedResponses = 1 + (adapter.further?.length ?? 0);
   const { SLOW_READER_TIMEOUT_MS: slowReaderTimeout } = gateway.config;
-  const out = new ResponseStream(reply, streamed.contentType, slowReaderTimeout, () => {
+  const out = new ResponseStream(reply, writer.contentType, slowReaderTimeout, () => {
     record.error ??= new ApiError("client_stalled");
     admitted.abort(record.error);
   });
@@ -120,15 +131,15 @@ async function sendStream({ gateway, request, reply, asked, adapt, admitted }: G
     out.comment("loading");
   };
   try {
-    await runCalls(request, runnable(gateway, asked), admitted, {
+    await runCalls(request, runnableCalls(gateway, adapter), admitted, {
       onEvent(event, line) {
         record.note(event);
         if (!out.begun) {
           setIgnoredHeader(reply, record);
           void reply.header("server-timing", record.serverTiming());
         }
-        out.write(streamed.write(adapt(event), line));
-        if (record.responses === answers) out.end();
+        out.write(writer.write(adapt(event), line));
+        if (record.responses === expectedResponses) out.end();
       },
       onPiece(flow) {
         out.flush(flow);
@@ -138,12 +149,15 @@ async function sendStream({ gateway, request, reply, asked, adapt, admitted }: G
   } catch (thrown) {
     if (!out.begun) throw thrown;
     record.error ??= toApiError(thrown);
-    out.fail(streamed.fail(record.error), streamed.saysHowItEnds === true);
+    out.fail(writer.fail(record.error), writer.saysHowItEnds === true);
   }
 }
 
-/** Strict parameters are no preferences. */
-function runnable({ config }: AppContext, { call, further, subject, thinking }: ApiAdapter): RunnableCalls {
+/** With `STRICT_PARAMETERS` on, thinking is a requirement instead of a preference. */
+function runnableCalls(
+  { config }: AppContext,
+  { call, further, subject, thinking }: ApiAdapter,
+): RunnableCalls {
   return {
     call,
     subject,
@@ -152,6 +166,6 @@ function runnable({ config }: AppContext, { call, further, subject, thinking }: 
   };
 }
 
-function asItCame(event: OllamaEvent): OllamaEvent {
+function unchanged(event: OllamaEvent): OllamaEvent {
   return event;
 }

@@ -2,9 +2,9 @@ import type { BackendPool } from "../backends/backend-pool.ts";
 import type { ModelFacts } from "../backends/model-facts.ts";
 
 /**
- * What Ollama knows of a model. Others may wait for the same request, so that it goes on when this one is given up.
+ * Returns what Ollama knows about a model. The lookup may be shared, so aborting the signal stops only this wait.
  *
- * @throws ApiError the signal's reason, or why nothing is known
+ * @throws ApiError the signal's reason, or the failure of the lookup
  */
 export function factsUnlessAborted(
   backends: BackendPool,

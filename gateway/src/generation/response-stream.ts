@@ -5,13 +5,13 @@ import type { StreamType } from "../apis/adapter.ts";
 
 const HEADERS = {
   "cache-control": "no-cache, no-transform",
-  // nginx would hold the stream back otherwise.
+  // Disables response buffering in nginx.
   "x-accel-buffering": "no",
 };
 
 /**
- * A streamed answer on one reply. Nothing is sent before its first piece: until then a failure can still be a status
- * code. What is written while the bytes that have arrived are read leaves in one piece.
+ * Streams a response. The status line is deferred until the first write, so that an earlier failure can still set the
+ * status code. Writes are batched per chunk received from Ollama.
  */
 export class ResponseStream {
   readonly #reply: FastifyReply;
@@ -22,11 +22,14 @@ export class ResponseStream {
   #begun = false;
   #complete = false;
   #held = false;
-  /** Set while a flush is due. */
+  /** Set while a flush is scheduled. */
   #flow: Backpressure | undefined;
   #stall: NodeJS.Timeout | undefined;
 
-  /** @param onStall the client left the stream unread for `slowReaderTimeout` ms */
+  /**
+   * @param slowReaderTimeout in milliseconds
+   * @param onStall called when the client has not read anything for `slowReaderTimeout`
+   */
   constructor(reply: FastifyReply, contentType: StreamType, slowReaderTimeout: number, onStall: () => void) {
     this.#reply = reply;
     this.#contentType = contentType;
@@ -37,7 +40,7 @@ export class ResponseStream {
     });
   }
 
-  /** True when the status has been sent or is about to be, so that a failure has to be an event. */
+  /** Whether the status line has been sent or is about to be, so that a failure must be reported as an event. */
   get begun(): boolean {
     return this.#begun || this.#batch !== "";
   }
@@ -46,15 +49,12 @@ export class ResponseStream {
     this.#batch += text;
   }
 
-  /** The answer is complete; the next flush ends the stream. */
+  /** Marks the response as complete; the next flush ends the stream. */
   end(): void {
     this.#complete = true;
   }
 
-  /**
-   * Tells a client that waits, and the proxies between, that the stream lives. The status goes out with it. Streams
-   * that know no comments stay silent.
-   */
+  /** Sends a keep-alive comment, and the status line if it is still due. Does nothing for formats without comments. */
   comment(text: string): void {
     if (this.#contentType === "application/x-ndjson" || this.#reply.raw.destroyed) return;
     this.#batch += comment(text);
@@ -62,25 +62,25 @@ export class ResponseStream {
   }
 
   /**
-   * Sends what was written, once all that has arrived was read: Ollama's tokens often come several at a time, each a
-   * piece of its own. A reader that is behind stops the flow until it has caught up.
+   * Schedules a flush after the current chunk has been parsed, which often holds several events. Pauses the flow while
+   * the client is behind.
    */
   flush(flow: Backpressure): void {
     if (this.#flow === undefined) process.nextTick(this.#flush);
     this.#flow = flow;
   }
 
-  /** Resolves when the client has taken what was written, or is gone; undefined: it is not behind. */
+  /** Resolves when the client has read everything or disconnected; undefined if it is not behind. */
   caughtUp(): Promise<void> | undefined {
     this.#flush();
     if (!this.#held) return undefined;
     const { raw } = this.#reply;
     return new Promise((resolve) => {
-      const over = (): void => {
-        raw.off("drain", over).off("close", over);
+      const settle = (): void => {
+        raw.off("drain", settle).off("close", settle);
         resolve();
       };
-      raw.once("drain", over).once("close", over);
+      raw.once("drain", settle).once("close", settle);
     });
   }
 
@@ -107,11 +107,11 @@ export class ResponseStream {
   };
 
   /**
-   * Ends a stream that failed: its last words say why, then the connection breaks off. The body is left without its
-   * end on purpose, so that even a client that knows no error events does not take the answer for complete.
+   * Sends `lastWords` and ends a failed stream. By default it then resets the connection without terminating the body,
+   * so that clients that ignore error events do not take the response for complete.
    *
-   * @param inOrder the last words alone show every client that the response failed, so that the body ends as others do.
-   *   Some clients report the broken connection only otherwise, and not why.
+   * @param inOrder terminate the body normally, for formats whose last event tells every client that the response
+   *   failed. Some clients would otherwise report only the broken connection.
    */
   fail(lastWords: string, inOrder = false): void {
     const { raw } = this.#reply;

@@ -7,25 +7,24 @@ import type { ApiAdapter } from "../apis/adapter.ts";
 import type { OllamaClient } from "../ollama/client.ts";
 import { isLarge } from "../ollama/proxy-body.ts";
 import { maxOutputOf } from "./acquire-quota.ts";
-import { isLong, requireRoom } from "./prompt-room.ts";
-import { asksToThink, sendWithThinking } from "./think-fallback.ts";
+import { isLong, requireContextRoom } from "./prompt-room.ts";
+import { enablesThinking, sendWithThinking } from "./think-fallback.ts";
 
-/** The calls, and the parameter that has the model think, where that is only a preference. */
+/** The calls, and the parameter that enables thinking if that is only a preference. */
 export type RunnableCalls = Pick<ApiAdapter, "call" | "further" | "subject" | "thinking">;
 
 type Call = ApiAdapter["call"];
 
-/** Takes the events of all calls of a request, one call after another. */
+/** Receives the events of all calls of a request in order. */
 interface Reader extends EventReader {
-  /** Has to be over before the next call is sent; a client that is behind is waited for so. */
+  /** Awaited before the next call is sent, so that a slow client can catch up. */
   beforeNext?(): Promise<void> | undefined;
 }
 
 /**
- * Sends the calls of a request to Ollama, one after another, so that a request never has more than one slot. Each call
- * waits for a slot.
+ * Sends the calls of a request to Ollama one after another, so that a request never occupies more than one slot.
  *
- * @throws ApiError of the first call that failed; those after it are not sent
+ * @throws ApiError of the first call that fails; later calls are not sent
  */
 export function runCalls(
   request: FastifyRequest,
@@ -40,7 +39,7 @@ export function runCalls(
     : runInTurn(run, [call, ...further], calls.subject);
 }
 
-/** What all calls of a request have in common. */
+/** What all calls of a request share. */
 interface Run extends Pick<RunnableCalls, "thinking"> {
   readonly request: FastifyRequest;
   readonly admitted: AdmittedRequest;
@@ -55,13 +54,13 @@ async function runInTurn(run: Run, calls: readonly Call[], subject: Subject): Pr
       admitted.next({ ...call, subject, consumer });
       const refusal = consumer.limits.canContinue(record.tokens(), reservation);
       if (refusal !== undefined) throw refusal;
-      const behind = reader.beforeNext?.();
-      if (behind !== undefined) await unlessGivenUp(admitted, behind);
+      const catchingUp = reader.beforeNext?.();
+      if (catchingUp !== undefined) await waitUnlessAborted(admitted, catchingUp);
     }
     try {
       await runCall(run, call);
     } catch (thrown) {
-      throw namingPart(thrown, subject, index);
+      throw withIndexedParam(thrown, subject, index);
     }
   }
 }
@@ -70,15 +69,15 @@ function runCall(run: Run, call: Call): Promise<void> {
   const { request, admitted } = run;
   return admitted.run((ollama) =>
     isLong(request)
-      ? requireRoom(admitted, call.body).then(() => sendAsPreferred(run, call, ollama))
+      ? requireContextRoom(admitted, call.body).then(() => sendAsPreferred(run, call, ollama))
       : sendAsPreferred(run, call, ollama),
   );
 }
 
-/** Has the model think, where that is a preference, as far as it can. */
+/** Sends a call, with thinking as a preference where it is one. */
 function sendAsPreferred(run: Run, call: Call, ollama: OllamaClient): Promise<void> {
   const { thinking, admitted, request } = run;
-  if (thinking === undefined || !asksToThink(call)) return send(run, call, ollama);
+  if (thinking === undefined || !enablesThinking(call)) return send(run, call, ollama);
   return sendWithThinking(
     call,
     admitted,
@@ -96,15 +95,19 @@ function send({ request, admitted, reader }: Run, call: Call, ollama: OllamaClie
   return ollama.generate(sent, admitted, reader, record.trace?.traceparent);
 }
 
-/** Waits, unless the request is given up meanwhile. @throws ApiError why */
-async function unlessGivenUp(admitted: AdmittedRequest, waiting: Promise<void>): Promise<void> {
+/**
+ * Waits until the promise settles or the request is aborted.
+ *
+ * @throws ApiError the reason for the abort
+ */
+async function waitUnlessAborted(admitted: AdmittedRequest, waiting: Promise<void>): Promise<void> {
   const { signal } = admitted;
   if (!signal.aborted) await Promise.race([waiting, once(signal, "abort")]);
   if (admitted.abortReason !== undefined) throw admitted.abortReason;
 }
 
-/** An error that names what is to be answered says which part of it is meant. */
-function namingPart(thrown: unknown, subject: Subject, index: number): unknown {
+/** Adds the index of the failed call to an error about the request's subject. */
+function withIndexedParam(thrown: unknown, subject: Subject, index: number): unknown {
   if (!(thrown instanceof ApiError) || thrown.param !== subject) return thrown;
   const { code, message } = thrown;
   return new ApiError(code, { message, param: `${subject}[${index}]`, cause: thrown });

@@ -6,8 +6,8 @@ import { isLoadOnly } from "../ollama/load-only.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import { runnerOptionsOf } from "../ollama/runner-options.ts";
 
-// On a gateway with keys a loaded model belongs to all of them. A request of one key must not have it loaded again, with
-// another context or other options, nor unloaded, while others use it.
+// On a gateway with keys, all keys share the loaded models. One key's request must neither reload a model with other
+// options nor unload it while others use it.
 
 interface Body {
   readonly model: string;
@@ -15,7 +15,7 @@ interface Body {
   readonly keep_alive?: unknown;
 }
 
-/** Whether a request to Ollama has nothing that could have its model loaded otherwise. */
+/** Whether a request cannot change how its model is loaded. */
 export function runsAsLoaded(body: object): boolean {
   const { options, keep_alive: keepAlive } = body as Partial<Body>;
   return keepAlive == null && runnerOptionsOf(options) === undefined;
@@ -23,32 +23,31 @@ export function runsAsLoaded(body: object): boolean {
 
 export interface SharedBody<Content> {
   readonly body: Content;
-  /** What the loaded model has to offer. */
+  /** The context that the loaded model must have. */
   readonly context?: NeededContext;
 }
 
 /**
- * Rewrites a request to Ollama so that it runs on the model as the server loads it for everybody: without a context of
- * its own, and with a `keep_alive` only where that is longer than the model stays anyway.
+ * Rewrites a request to run on the model as already loaded: removes `num_ctx`, and keeps `keep_alive` only if it
+ * extends the model's lifetime.
  *
- * @param given the request as the client wrote it, for the names in errors
- *
- * @throws ApiError `parameter_not_allowed` for what only another load, or an unload, could do
+ * @param original the body as the client sent it, for parameter names in errors
+ * @throws ApiError `parameter_not_allowed` for options that need a reload, or for an unload
  */
 export function shareModel<Content extends object>(
   body: Content,
-  given: unknown,
+  original: unknown,
   gateway: Pick<AppContext, "config" | "backends">,
 ): SharedBody<Content> {
   const { model, options, keep_alive: keepAlive } = body as unknown as Body;
   if (runsAsLoaded(body)) return { body };
   const { num_ctx: context, ...others } = runnerOptionsOf(options) ?? {};
-  const [refused] = Object.keys(others);
-  if (refused !== undefined) {
-    const param = nameOf(refused, given);
+  const [forbidden] = Object.keys(others);
+  if (forbidden !== undefined) {
+    const param = paramNameOf(forbidden, original);
     throw new ApiError("parameter_not_allowed", {
       message:
-        `The API key may not set '${param}', which loads the model anew for everybody. ` +
+        `The API key may not set '${param}', which would reload the model for every key. ` +
         "Leave it out, or use a key with the flag 'options'.",
       param,
     });
@@ -61,39 +60,39 @@ export function shareModel<Content extends object>(
       param: "keep_alive",
     });
   }
-  const kept = keepAlive == null ? undefined : longerKeepAlive(keepAlive, model, gateway);
+  const keepAliveOrNone = keepAlive == null ? undefined : longerKeepAlive(keepAlive, model, gateway);
   const shared = {
     ...body,
-    keep_alive: kept,
+    keep_alive: keepAliveOrNone,
     ...(options == null ? {} : { options: { ...options, num_ctx: undefined } }),
   };
   if (typeof context !== "number") return { body: shared };
-  return { body: shared, context: { tokens: context, param: nameOf("num_ctx", given) } };
+  return { body: shared, context: { tokens: context, param: paramNameOf("num_ctx", original) } };
 }
 
-/** What is passed on of a `keep_alive`: nothing, unless the model stays longer by it. */
+/** Returns the `keep_alive` to forward; undefined unless it extends the model's lifetime. */
 function longerKeepAlive(
   keepAlive: unknown,
   model: string,
   { config, backends }: Pick<AppContext, "config" | "backends">,
 ): string | undefined {
-  const asked = keepAliveMs(keepAlive);
-  if (asked === undefined) {
+  const requestedMs = keepAliveMs(keepAlive);
+  if (requestedMs === undefined) {
     throw new ApiError("invalid_value", {
       message:
-        "Invalid value for 'keep_alive': it is no duration. Send a number of seconds, or a text such as \"10m\".",
+        "Invalid value for 'keep_alive': it is not a duration. Send a number of seconds, or a text such as \"10m\".",
       param: "keep_alive",
     });
   }
-  // Until the servers have been looked at, the model may stay longer than anybody here knows.
+  // Before the first probe, the model's remaining lifetime is unknown and may be longer.
   if (!backends.looked) return undefined;
-  const longest = Math.floor(Math.min(asked, config.KEEP_ALIVE_LIMIT_MS));
+  const longest = Math.floor(Math.min(requestedMs, config.KEEP_ALIVE_LIMIT_MS));
   const kept = Math.max(config.OLLAMA_KEEP_ALIVE, backends.staysMs(canonicalModelName(model)));
   return longest > kept ? `${longest}ms` : undefined;
 }
 
-/** Most APIs have `num_ctx` beside Ollama's `options`. */
-function nameOf(option: string, given: unknown): string {
-  const beside = (given as Readonly<Record<string, unknown>> | null)?.[option];
-  return beside == null ? `options.${option}` : option;
+/** Most APIs accept `num_ctx` at top level as well as in Ollama's `options`. */
+function paramNameOf(option: string, original: unknown): string {
+  const topLevel = (original as Readonly<Record<string, unknown>> | null)?.[option];
+  return topLevel == null ? `options.${option}` : option;
 }

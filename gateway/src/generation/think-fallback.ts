@@ -6,22 +6,22 @@ import type { GenerateRequest } from "../ollama/types.ts";
 type Think = boolean | string | undefined;
 
 /** Where a call runs. */
-interface Place {
+interface Target {
   readonly backend: Backend | undefined;
   readonly requirement: { readonly model: string };
 }
 
 /**
- * Sends a call whose model should think, which is a preference: a model that does not know the requested effort thinks
- * at its own, and one that cannot think at all does not. Ollama rejects such a call before anything runs, but may have
- * counted its prompt for that; what it has rejected once is not tried again.
+ * Sends a call that prefers to think. Falls back to the model's own effort if the model does not support the requested
+ * one, and to no thinking if it cannot think. Ollama rejects such calls before generating, so that the retry is safe;
+ * the result is remembered per model.
  *
- * @param onIgnored called when the preference is given up
+ * @param onIgnored called for each call sent without the preference
  * @throws ApiError of the call
  */
 export async function sendWithThinking(
   call: GenerateRequest,
-  { backend, requirement: { model } }: Place,
+  { backend, requirement: { model } }: Target,
   send: (call: GenerateRequest) => Promise<void>,
   onIgnored: () => void,
 ): Promise<void> {
@@ -34,15 +34,15 @@ export async function sendWithThinking(
       await send(think === preferred ? call : withThink(call, think));
       return;
     } catch (error) {
-      if (think === undefined || !refusesThinking(error)) throw error;
+      if (think === undefined || !rejectsThinking(error)) throw error;
       support = typeof think === "string" ? "switch" : "none";
       backend?.learnThinkSupport(model, support);
     }
   }
 }
 
-/** Whether a call asks the model to think. */
-export function asksToThink(call: GenerateRequest): boolean {
+/** Whether a call enables thinking. */
+export function enablesThinking(call: GenerateRequest): boolean {
   return Boolean(thinkOf(call));
 }
 
@@ -60,6 +60,6 @@ function withThink(call: GenerateRequest, think: Think): GenerateRequest {
   return { ...call, body };
 }
 
-function refusesThinking(error: unknown): boolean {
+function rejectsThinking(error: unknown): boolean {
   return error instanceof ApiError && error.code === "unsupported_parameter" && error.param === "think";
 }

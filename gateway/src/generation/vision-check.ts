@@ -9,40 +9,40 @@ interface MayHoldImages {
 }
 
 /**
- * Keeps images from a model that cannot see: Ollama would leave them out silently, and the model would make up what it
- * was not shown. The adapter may have a conversation that says so in their place.
+ * Rejects images for a model without vision support: Ollama drops them silently, and the model invents their content.
+ * An adapter may provide a conversation with placeholders instead.
  *
- * @throws ApiError `unsupported_parameter` for images that nothing can stand for
+ * @throws ApiError `unsupported_parameter` if the adapter has no replacement
  */
 export function requireVisionSupport(
   ollama: BackendPool,
-  asked: ApiAdapter,
+  adapter: ApiAdapter,
   abortable: { readonly signal: AbortSignal },
 ): Promise<ApiAdapter> | ApiAdapter {
-  const { images, messages } = asked.call.body as MayHoldImages;
+  const { images, messages } = adapter.call.body as MayHoldImages;
   const holders: MayHoldImages["messages"] = images == null ? messages : [{ images }];
   return holders?.some((holder) => holder?.images?.length)
-    ? replaceUnlessItSees(ollama, asked, abortable.signal)
-    : asked;
+    ? withoutUnsupportedImages(ollama, adapter, abortable.signal)
+    : adapter;
 }
 
-async function replaceUnlessItSees(
+async function withoutUnsupportedImages(
   ollama: BackendPool,
-  asked: ApiAdapter,
+  adapter: ApiAdapter,
   signal: AbortSignal,
 ): Promise<ApiAdapter> {
-  const { call, subject, images: holding = subject } = asked;
+  const { call, subject, images: imagesParam = subject } = adapter;
   const { model } = call.body;
   const { capabilities } = await factsUnlessAborted(ollama, model, signal);
-  // An Ollama that does not say what a model can do is left to judge for itself.
-  if (capabilities === undefined || capabilities.includes("vision")) return asked;
-  const messages = asked.withoutImages?.();
+  // Older Ollama versions do not report capabilities; leave the check to them.
+  if (capabilities === undefined || capabilities.includes("vision")) return adapter;
+  const messages = adapter.withoutImages?.();
   if (messages !== undefined) {
     const body = { ...call.body, messages };
-    return { ...asked, call: { ...call, body } };
+    return { ...adapter, call: { ...call, body } };
   }
   throw new ApiError("unsupported_parameter", {
-    message: `The model '${model}' cannot see images; those in '${holding}' would be ignored.`,
-    param: holding,
+    message: `The model '${model}' cannot see images; those in '${imagesParam}' would be ignored.`,
+    param: imagesParam,
   });
 }
