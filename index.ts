@@ -1,11 +1,11 @@
-import { refuse } from "./components/config/config-error.ts";
+import { reportConfigErrors } from "./components/config/config-error.ts";
 import { readConfig } from "./components/config/config.ts";
 
 // The SDK takes a stack trace for each resource and promise, and Pulumi's runner looks for a source map behind each frame:
 // 7 % of the processor time of a preview. Node.js keeps the positions of TypeScript, so that frames need none.
 Reflect.deleteProperty(Error, "prepareStackTrace");
 
-const config = refuse(readConfig);
+const config = reportConfigErrors(readConfig);
 // A stack loads what its own engine takes, and nothing of the other one's.
 const { deployStack } =
   config.engine === "docker"

@@ -3,13 +3,13 @@ import { keyLabel, parseKeys, refusalOf } from "../../gateway/src/auth/api-keys.
 
 const MOST_COMMON = 10_000;
 
-/** The most common passwords. Loaded when they are needed: unpacking them takes 60 ms. */
+/** The most common passwords. Imported on demand because unpacking them takes 60 ms. */
 export async function commonPasswords(): Promise<ReadonlySet<string>> {
   const { dictionary } = await import("@zxcvbn-ts/language-common");
   return new Set(dictionary["passwords-common"].slice(0, MOST_COMMON));
 }
 
-/** What is not wrong with keys, but unwise. Only their digests are known here. */
+/** Warnings about valid but unwise keys. Only their digests are known here. */
 export async function keyWarnings(lines: readonly string[]): Promise<string[]> {
   const keys = parseKeys(lines.join("\n"));
   if (keys.length === 0) return [];

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type * as z from "zod";
 
-/** Wrong config, one line a problem: an error meant for users, shown without a stack trace. */
+/** Invalid config, one line per problem. Users see the message without a stack trace. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly problems: readonly string[];
@@ -11,8 +11,8 @@ export class ConfigError extends Error {
   }
 }
 
-/** Runs a function of the program; what it says to users is shown as it is, without a stack trace. */
-export function refuse<T>(run: () => T): T {
+/** Runs a function and turns a ConfigError into an error that Pulumi prints without a stack trace. */
+export function reportConfigErrors<T>(run: () => T): T {
   try {
     return run();
   } catch (error) {
@@ -20,8 +20,8 @@ export function refuse<T>(run: () => T): T {
   }
 }
 
-/** The same for one that takes a while. */
-export async function refuseLater<T>(run: () => Promise<T>): Promise<T> {
+/** The same for an asynchronous function. */
+export async function reportConfigErrorsAsync<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (error) {
@@ -33,9 +33,9 @@ function forUsers(error: unknown): unknown {
   return error instanceof ConfigError ? new pulumi.RunError(error.message) : error;
 }
 
-/** Marks a problem of the config that no other value mends: what is set is to be removed. */
+/** Marks a config problem that no other value fixes: the key must be removed. */
 export const toRemove = { toRemove: true };
 
-export function isToRemove(issue: z.core.$ZodIssue): boolean {
+export function mustBeRemoved(issue: z.core.$ZodIssue): boolean {
   return issue.code === "custom" && issue.params?.["toRemove"] === true;
 }

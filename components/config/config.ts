@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
 import { mayHoldSecret } from "../../gateway/src/config/env-types.ts";
-import { ConfigError, isToRemove, toRemove } from "./config-error.ts";
+import { ConfigError, mustBeRemoved, toRemove } from "./config-error.ts";
 import { rules } from "./cross-key-rules.ts";
 import { refuseSecrets } from "./secrets.ts";
-import { type GivenConfig, keys } from "./keys.ts";
+import { type ParsedConfig, keys } from "./keys.ts";
 import { knownFields } from "./models/models.ts";
 
 export const configSchema = keys.superRefine((config, context) => {
@@ -33,8 +33,8 @@ const structured = new Set([
   "gatewayAllowedSources",
 ]);
 
-/** What `pulumi config` holds for a project, as text, turned into checked values. Throws one line per wrong key. */
-export function parseConfig(project: string, texts: Readonly<Record<string, string>>): GivenConfig {
+/** Parses and validates a project's `pulumi config`. @throws ConfigError with one line per invalid key */
+export function parseConfig(project: string, texts: Readonly<Record<string, string>>): ParsedConfig {
   const problems: string[] = [];
   const raw: Record<string, unknown> = {};
   for (const [qualified, text] of Object.entries(texts)) {
@@ -49,9 +49,9 @@ export function parseConfig(project: string, texts: Readonly<Record<string, stri
 }
 
 /** The stack's config, read once. */
-export function readConfig(): GivenConfig {
+export function readConfig(): ParsedConfig {
   const project = pulumi.getProject();
-  // The CLI hands secrets over in the clear, and their names apart: null, with a policy pack, when there are none.
+  // The CLI passes secrets in clear text and lists their names separately: null if there are none and a policy pack is used.
   const secrets = JSON.parse(process.env["PULUMI_CONFIG_SECRET_KEYS"] ?? "null") as string[] | null;
   refuseSecrets(project, secrets ?? []);
   return parseConfig(project, pulumi.runtime.allConfig());
@@ -83,21 +83,21 @@ function describe(project: string, raw: Record<string, unknown>, issue: z.core.$
     (at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step],
     raw,
   );
-  // The CLI takes steps behind the key only so.
-  const given = /[.[]/.test(path) ? `--path '${path}'` : `'${path}'`;
-  const mend = isToRemove(issue)
-    ? `; remove it with: pulumi config rm ${given}`
-    : `; set it with: pulumi config set ${given} VALUE`;
-  return `${project}:${path} is ${shownValue(issue, value)}, but must be ${issue.message}${mend}`;
+  // The CLI needs --path to address a value inside a key.
+  const keyArgument = /[.[]/.test(path) ? `--path '${path}'` : `'${path}'`;
+  const fix = mustBeRemoved(issue)
+    ? `; remove it with: pulumi config rm ${keyArgument}`
+    : `; set it with: pulumi config set ${keyArgument} VALUE`;
+  return `${project}:${path} is ${shownValue(issue, value)}, but must be ${issue.message}${fix}`;
 }
 
-/** A line may hold a key by mistake, a URL a password, a variable that the gateway does not have anything. */
+/** Hides values that may contain a secret: a key pasted by mistake, a URL's password, an unknown variable. */
 function shownValue(issue: z.core.$ZodIssue, value: unknown): string {
   const [key, ...inside] = issue.path;
   if (key === "gatewayApiKeys" || mayHoldSecret(JSON.stringify(value))) return "wrong";
   const isEnvironment = key === "gatewayEnvironment" || key === "ollamaEnvironment";
   if (isEnvironment && inside.length === 0) return "wrong";
-  if (isEnvironment && isToRemove(issue)) return "set";
+  if (isEnvironment && mustBeRemoved(issue)) return "set";
   return value === undefined ? "not set" : JSON.stringify(value);
 }
 

@@ -3,7 +3,7 @@ import { engineRules } from "./engine-keys.ts";
 import { kubernetesRules } from "./kubernetes/kubernetes-rules.ts";
 import type { Rule } from "./rule.ts";
 
-// What is allowed of a key depends on others. The messages complete the sentence "KEY is VALUE, but must be ...".
+// Rules that involve several keys. The messages complete the sentence "KEY is VALUE, but must be ...".
 
 export const rules: readonly Rule[] = [
   ...engineRules,
@@ -12,7 +12,8 @@ export const rules: readonly Rule[] = [
     breaks: ({ gatewayBindAddress, gatewayApiKeys }) =>
       !isLoopback(gatewayBindAddress) && gatewayApiKeys.length === 0,
     path: "gatewayBindAddress",
-    message: "a loopback address while gatewayApiKeys is empty, or everybody on the network is let in",
+    message:
+      "a loopback address while gatewayApiKeys is empty, because anyone on the network could use the gateway",
   },
   {
     breaks: ({ production, gatewayEnvironment }) => production && gatewayEnvironment.LOG_TEXT === "on",
@@ -28,13 +29,13 @@ export const rules: readonly Rule[] = [
   {
     breaks: ({ modelVolume, protectModels }) => protectModels && modelVolume !== "",
     path: "protectModels",
-    message: "false while modelVolume names a volume, which is not the stack's to delete",
+    message: "false while modelVolume names a volume: the stack does not manage that volume",
   },
   {
     breaks: ({ dockerHost, dockerCertPath }) => dockerHost.startsWith("tcp:") && dockerCertPath === "",
     path: "dockerCertPath",
     message:
-      "the folder of ca.pem, cert.pem and key.pem while dockerHost is tcp: without TLS, whoever reaches the engine owns its host",
+      "the folder of ca.pem, cert.pem and key.pem while dockerHost is tcp: without TLS, anyone who reaches the engine controls its host",
   },
   {
     breaks: ({ dockerHost, dockerCertPath }) => !dockerHost.startsWith("tcp:") && dockerCertPath !== "",
@@ -45,7 +46,7 @@ export const rules: readonly Rule[] = [
     breaks: ({ engine, edge, gatewayReplicas }) =>
       engine === "docker" && edge === "none" && gatewayReplicas > 1,
     path: "gatewayReplicas",
-    message: "1 while edge is none: two containers cannot have one port",
+    message: "1 while edge is none: two containers cannot publish the same port",
   },
   {
     breaks: ({ edge, edgeHostnames }) => edge !== "none" && isNamed(edge) && edgeHostnames.length === 0,
@@ -81,12 +82,12 @@ export const rules: readonly Rule[] = [
     breaks: ({ edge, edgeAcmeDirectory, gatewayPort }) =>
       edge === "acme" && edgeAcmeDirectory === "" && gatewayPort !== 443,
     path: "gatewayPort",
-    message: "443 while edge is acme: public authorities ask there whether a name is yours",
+    message: "443 while edge is acme: public authorities validate host names on that port",
   },
   {
     breaks: ({ ollamaPort, gatewayPort }) => ollamaPort !== "auto" && ollamaPort === gatewayPort,
     path: "gatewayPort",
-    message: "another port than ollamaPort",
+    message: "different from ollamaPort",
   },
   {
     breaks: ({ monitoring, prometheusPort, ollamaPort, gatewayPort }) =>
@@ -94,11 +95,10 @@ export const rules: readonly Rule[] = [
       prometheusPort !== "auto" &&
       (prometheusPort === ollamaPort || prometheusPort === gatewayPort),
     path: "prometheusPort",
-    message: "another port than ollamaPort and gatewayPort",
+    message: "different from ollamaPort and gatewayPort",
   },
 ];
 
-/** Whether only this host reaches what is bound to an address. */
 function isLoopback(text: string): boolean {
   return text.startsWith("127.") || text === "::1";
 }

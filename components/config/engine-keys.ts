@@ -1,39 +1,39 @@
 import { isDeepStrictEqual } from "node:util";
-import type { GivenConfig } from "./keys.ts";
+import type { ParsedConfig } from "./keys.ts";
 import type { Rule } from "./rule.ts";
 
-// Which keys one engine alone can honour. A key that is set for the other one is refused: it would do nothing.
+// Keys that only one engine supports. Setting one for the other engine is an error, because it would have no effect.
 
 interface EngineKey {
-  /** What it is where nothing sets it, and whatever else asks for nothing. */
+  /** The default, and other values that have no effect. */
   readonly unset: readonly unknown[];
-  /** Why the other engine cannot honour it. */
+  /** Why the other engine does not support it. */
   readonly why: string;
 }
 
-type EngineKeys = Readonly<Partial<Record<keyof GivenConfig, EngineKey>>>;
+type EngineKeys = Readonly<Partial<Record<keyof ParsedConfig, EngineKey>>>;
 
 const only = (why: string, ...unset: unknown[]): EngineKey => ({ unset, why });
 
-const placed = "it names an engine of Docker";
+const placed = "it selects a Docker engine";
 const published = "the gateway is published by a Service";
 const counted = "the kubelet limits the processes of a pod";
 
-/** What stacks on Kubernetes do not have. */
+/** Keys that stacks on Kubernetes do not support. */
 export const dockerKeys: EngineKeys = {
-  production: only("its rules look at Docker's objects", false),
+  production: only("its rules check Docker resources", false),
   dockerHost: only(placed, ""),
   dockerCertPath: only(placed, ""),
-  networkName: only("pods are in the cluster's network", ""),
+  networkName: only("pods use the cluster's network", ""),
   imagePlatform: only(
-    "npm run image -- --platform chooses the platform of the gateway's image, and each node pulls the others for its own",
+    "npm run image -- --platform sets the platform of the gateway's image, and each node pulls the other images for its own platform",
     "",
   ),
   trustedCertificates: only("pods do not get them yet", ""),
   ollamaPort: only("Ollama is not published there", 8008, 0),
   ollamaBindAddress: only("Ollama is not published there", "127.0.0.1"),
   ollamaPids: only(counted, 1024),
-  modelVolume: only("each pod has a volume of its own", ""),
+  modelVolume: only("each pod has its own volume", ""),
   protectModels: only("the volumes belong to the cluster", false),
   gatewayBindAddress: only(published, "127.0.0.1"),
   gatewayPids: only(counted, 128),
@@ -44,7 +44,7 @@ export const dockerKeys: EngineKeys = {
 const cluster = "there is no cluster";
 const ownServer = "gatewayEnvironment.SHARED_STATE names a server that you run, as docs/scaling.md shows";
 
-/** What stacks on Docker do not have. */
+/** Keys that stacks on Docker do not support. */
 export const clusterKeys: EngineKeys = {
   kubeconfig: only(cluster, ""),
   kubeContext: only(cluster, ""),
@@ -57,37 +57,37 @@ export const clusterKeys: EngineKeys = {
   imageRegistry: only("the gateway's image is built on the engine", ""),
   imagePullSecrets: only(cluster, []),
   modelHostPath: only("modelVolume names an existing volume", ""),
-  gpuResource: only("gpus says which GPUs", "nvidia.com/gpu"),
-  gpusPerPod: only("gpus says which GPUs", 0),
+  gpuResource: only("gpus selects the GPUs", "nvidia.com/gpu"),
+  gpusPerPod: only("gpus selects the GPUs", 0),
   gpuGroups: only(cluster, []),
   runtimeClass: only(cluster, ""),
   ingressClass: only("edge serves TLS", ""),
   gatewayClass: only("edge serves TLS", ""),
-  ingressHostnames: only("edgeHostnames has the names", []),
+  ingressHostnames: only("edgeHostnames sets the names", []),
   ingressTlsSecret: only("edge serves TLS", ""),
   ingressAnnotations: only(cluster, {}),
-  gatewayAllowedSources: only("gatewayBindAddress says who reaches it", []),
-  autoscaling: only("ollamaReplicas says how many", "none"),
-  ollamaMinReplicas: only("ollamaReplicas says how many", 1),
-  ollamaMaxReplicas: only("ollamaReplicas says how many", 4),
-  podMonitor: only("monitoring measures it", false),
+  gatewayAllowedSources: only("gatewayBindAddress restricts access", []),
+  autoscaling: only("ollamaReplicas sets the number", "none"),
+  ollamaMinReplicas: only("ollamaReplicas sets the number", 1),
+  ollamaMaxReplicas: only("ollamaReplicas sets the number", 4),
+  podMonitor: only("monitoring deploys Prometheus", false),
   state: only(ownServer, "memory"),
   stateAddress: only(ownServer, ""),
   statePasswordSecret: only(ownServer, ""),
   stateImage: only(ownServer, "valkey/valkey:8.1.8"),
   stateMemoryMiB: only(ownServer, 512),
-  gatewayMaxReplicas: only("gatewayReplicas says how many", 1),
+  gatewayMaxReplicas: only("gatewayReplicas sets the number", 1),
 };
 
 const other = { docker: "kubernetes", kubernetes: "docker" } as const;
 
-/** One rule for each key that only one engine has. */
+/** One rule for each key that only one engine supports. */
 export const engineRules: readonly Rule[] = (["docker", "kubernetes"] as const).flatMap((engine) =>
   Object.entries(engine === "docker" ? dockerKeys : clusterKeys).map(([key, { unset, why }]) => ({
-    breaks: (config: GivenConfig) =>
+    breaks: (config: ParsedConfig) =>
       config.engine !== engine &&
-      !unset.some((value) => isDeepStrictEqual(config[key as keyof GivenConfig], value)),
-    path: key as keyof GivenConfig,
+      !unset.some((value) => isDeepStrictEqual(config[key as keyof ParsedConfig], value)),
+    path: key as keyof ParsedConfig,
     message: `left out while engine is ${other[engine]}: ${why}`,
     toRemove: true,
   })),

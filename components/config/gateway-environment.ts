@@ -2,7 +2,7 @@ import { z } from "zod";
 import { isAllowed, type VariableName, variables } from "../../gateway/src/config/config.ts";
 import { toRemove } from "./config-error.ts";
 
-// What `gatewayEnvironment` may hold: those of the gateway's own variables that nothing else sets.
+// `gatewayEnvironment` accepts the gateway's variables that no other key sets.
 
 const setBy = {
   HOST: "the program",
@@ -34,43 +34,42 @@ const setBy = {
   SERVICE_ACCOUNT_FOLDER: "the program",
 } as const satisfies Partial<Record<VariableName, string>>;
 
-/** What the program sets by itself. */
+/** Variables that the program sets itself. */
 export type ProgramVariable = keyof typeof setBy;
 type SettableVariable = Exclude<VariableName, ProgramVariable>;
 
-/** The gateway's variables that the config sets, with their values as its container gets them. */
+/** The gateway's variables from the config, with their values as the container receives them. */
 export type GatewayEnvironment = Readonly<Partial<Record<SettableVariable, string>>>;
 
-/** The variables that the config may set. */
 export const settableVariables = (Object.keys(variables) as VariableName[]).filter(
   (name): name is SettableVariable => !(name in setBy),
 );
 
 export const gatewayEnvironment = z
   .record(z.string(), z.unknown(), "a map of the gateway's variables to values, such as {QUEUE_LIMIT: 64}")
-  .transform((given, context): GatewayEnvironment => {
-    for (const [name, value] of Object.entries(given)) {
-      const refused = refusal(name, value);
-      if (refused !== undefined) context.addIssue({ code: "custom", path: [name], ...refused });
+  .transform((entries, context): GatewayEnvironment => {
+    for (const [name, value] of Object.entries(entries)) {
+      const problem = problemWith(name, value);
+      if (problem !== undefined) context.addIssue({ code: "custom", path: [name], ...problem });
     }
-    return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)]));
+    return Object.fromEntries(Object.entries(entries).map(([name, value]) => [name, String(value)]));
   });
 
-interface Refusal {
-  /** To be read after "must be". */
+interface VariableProblem {
+  /** Completes "must be ...". */
   readonly message: string;
   readonly params?: typeof toRemove;
 }
 
-function refusal(name: string, value: unknown): Refusal | undefined {
-  const left = (why: string): Refusal => ({ message: `left out: ${why}`, params: toRemove });
-  if (Object.hasOwn(setBy, name)) return left(`it is set by ${setBy[name as ProgramVariable]}`);
+function problemWith(name: string, value: unknown): VariableProblem | undefined {
+  const notAllowed = (why: string): VariableProblem => ({ message: `left out: ${why}`, params: toRemove });
+  if (Object.hasOwn(setBy, name)) return notAllowed(`it is set by ${setBy[name as ProgramVariable]}`);
   const known = settableVariables.find((each) => each === name);
   if (known === undefined)
-    return left(`the gateway has no such variable; it has ${settableVariables.join(", ")}`);
-  // `pulumi config set --path` makes numbers and booleans of what looks like one.
-  const given = ["string", "number", "boolean"].includes(typeof value);
-  if (given && isAllowed(known, String(value))) return undefined;
+    return notAllowed(`the gateway has no such variable; it has ${settableVariables.join(", ")}`);
+  // `pulumi config set --path` converts values that look like numbers and booleans.
+  const isScalar = ["string", "number", "boolean"].includes(typeof value);
+  if (isScalar && isAllowed(known, String(value))) return undefined;
   const { allowed, unit } = variables[known];
   return { message: unit === undefined ? allowed : `${allowed} (${unit})` };
 }

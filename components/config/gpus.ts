@@ -1,10 +1,10 @@
 import { z } from "zod";
 
-// A place in nvidia-smi's list, one part of a MIG device ("0:1"), or a UUID.
+// An index in nvidia-smi's list, a MIG instance ("0:1"), or a UUID.
 const device = String.raw`(\d{1,3}(:\d{1,2})?|(GPU|MIG)-[0-9A-Za-z/-]+)`;
 const allowed = `none, all, auto, or GPUs by number or UUID such as "0,1" or "GPU-3a23c669-...", each once`;
 
-/** Which GPUs Ollama is given: as the config says it, with device ids as a list. */
+/** The GPUs for Ollama, with device ids as a list. */
 export const gpus = z
   .string(allowed)
   .regex(new RegExp(`^(none|all|auto|${device}(,${device})*)$`), allowed)

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-// Types that keys of all engines have. Each message completes "KEY is VALUE, but must be ...".
+// Types shared by the keys of all engines. Each message completes "KEY is VALUE, but must be ...".
 
 export const integer = (min: number, max: number) => {
   const allowed = `a whole number from ${String(min)} to ${String(max)}`;

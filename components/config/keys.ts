@@ -9,10 +9,10 @@ import { engine, kubernetesKeys } from "./kubernetes/kubernetes-keys.ts";
 import { models } from "./models/models.ts";
 import { ollamaEnvironment } from "./ollama-environment.ts";
 
-// Defaults and descriptions are in Pulumi.yaml, which the CLI merges into the stack's config; here are the
-// types and what is allowed. Each message completes the sentence "KEY is VALUE, but must be ...".
+// Types and allowed values. Defaults and descriptions are in Pulumi.yaml, which the CLI merges into the stack's
+// config. Each message completes the sentence "KEY is VALUE, but must be ...".
 
-/** A number with up to three digits behind the point. */
+/** A number with up to three decimal places. */
 const decimal = (min: number, max: number, unit: string) => {
   const allowed = `a number of ${unit} from ${String(min)} to ${String(max)}`;
   return z.codec(
@@ -24,7 +24,7 @@ const decimal = (min: number, max: number, unit: string) => {
 
 const memoryMiB = (min: number) => integer(min, 16 * 1024 * 1024);
 
-/** A host port, or "auto": the stack chooses one. */
+/** A host port, or "auto" to let the stack choose one. */
 const port = (min: 0 | 1) => {
   const allowed = `a whole number from ${String(min)} to 65535, or auto`;
   return z.codec(
@@ -69,7 +69,7 @@ const keepAlive = z
   .string()
   .regex(
     /^(-1|0|(\d+(\.\d+)?(ms|s|m|h))+)$/,
-    "a duration such as 30s, 5m or 24h, -1 (for good) or 0 (not at all)",
+    "a duration such as 30s, 5m or 24h, -1 (forever) or 0 (not at all)",
   );
 
 const hostsLine = z
@@ -81,7 +81,7 @@ const hostsLine = z
 
 const apiKeys = z.array(z.string("lines of text"), "a list of lines").superRefine((lines, context) => {
   try {
-    // A list that is there and holds none would open the gateway to everybody.
+    // A non-empty list without a key would open the gateway to everyone.
     if (lines.length > 0) requireKeys(lines.join("\n"));
   } catch (error) {
     if (!(error instanceof KeyError)) throw error;
@@ -100,7 +100,7 @@ const allowedHost = z
   .string("a host name")
   .refine(
     (text) => text !== "" && !text.includes(",") && isAllowed("ALLOWED_HOSTS", text),
-    "a host name without scheme and port; .example.org means that name and all below it, * any",
+    "a host name without scheme and port; .example.org matches that name and its subdomains, * any name",
   );
 
 const absoluteFolder = z
@@ -193,18 +193,18 @@ export const keys = z.strictObject({
   readyTimeoutSeconds: integer(5, 3600),
 });
 
-/** The values of all keys, each allowed by itself. */
-export type GivenConfig = z.output<typeof keys>;
+/** The values of all keys, each valid by itself. */
+export type ParsedConfig = z.output<typeof keys>;
 /**
- * Whether neighbours of the engine's host reach its containers past their published ports: at the containers' own
- * addresses, and at ports that are published on loopback only (moby#45610, closed by Docker 28).
+ * Whether other hosts on the engine host's network can bypass published ports: reach containers at their own
+ * addresses, or ports that are published on loopback only (moby#45610, fixed in Docker 28).
  */
 export type NeighbourAccess = "closed" | "open" | "unknown";
-/** The same, with the ports that were left to the stack, and what its engine was found to be like. */
-export type StackConfig = GivenConfig & {
+/** The same, with the ports that the stack chose and what was detected about its engine. */
+export type StackConfig = ParsedConfig & {
   readonly ollamaPort: number;
   readonly gatewayPort: number;
   readonly prometheusPort: number;
-  /** Only the rules for production look at it. */
+  /** Used by the production policy only. */
   readonly neighbourAccess?: NeighbourAccess;
 };

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { toRemove } from "./config-error.ts";
 
-// What `ollamaEnvironment` may hold: any variable that nothing else sets.
+// `ollamaEnvironment` accepts any variable that no other key sets.
 
 const setBy: Readonly<Record<string, string>> = {
   OLLAMA_HOST: "the program",
@@ -16,18 +16,18 @@ const setBy: Readonly<Record<string, string>> = {
 
 export const ollamaEnvironment = z
   .record(z.string(), z.unknown(), "a map of variables to values, such as {OLLAMA_FLASH_ATTENTION: 1}")
-  .transform((given, context): Readonly<Record<string, string>> => {
-    for (const [name, value] of Object.entries(given)) {
+  .transform((entries, context): Readonly<Record<string, string>> => {
+    for (const [name, value] of Object.entries(entries)) {
       const setter = Object.hasOwn(setBy, name) ? setBy[name] : undefined;
       const problem =
         setter !== undefined
           ? { message: `left out: it is set by ${setter}`, params: toRemove }
           : !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
-            ? { message: "left out: it is no name of a variable", params: toRemove }
+            ? { message: "left out: it is not a valid variable name", params: toRemove }
             : !["string", "number", "boolean"].includes(typeof value)
-              ? { message: "a text, a number or a boolean" }
+              ? { message: "a string, a number or a boolean" }
               : undefined;
       if (problem !== undefined) context.addIssue({ code: "custom", path: [name], ...problem });
     }
-    return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)]));
+    return Object.fromEntries(Object.entries(entries).map(([name, value]) => [name, String(value)]));
   });

@@ -207,7 +207,9 @@ describe("a secret in another key of the config", () => {
     await project.pulumi(...set);
     const { code, output } = await project.tryPulumi("preview", "--diff");
     expect(code).not.toBe(0);
-    expect(output).toMatch(/ollama-stack:gatewayBaseImage is a secret, but would be shown/);
+    expect(output).toMatch(
+      /ollama-stack:gatewayBaseImage is a secret, but preview, state and containers would show it/,
+    );
     expect(output).not.toContain("planted/image");
     await project.pulumi("config", "rm", "--stack", project.stack, "gatewayBaseImage");
   });

@@ -1,15 +1,14 @@
 import { hasStandbys, isGatewayScaled } from "./gateway-count.ts";
-import type { GivenConfig } from "../keys.ts";
+import type { ParsedConfig } from "../keys.ts";
 
-// What a stack may have in a cluster, in one place for what declares it, asks for the rights and reads previews.
+// The objects that a stack may create in a cluster; resources, permission checks and previews share this list.
 
 interface ObjectType {
   readonly apiVersion: string;
-  /** What a role calls it. */
+  /** Plural name, as RBAC rules use it. */
   readonly resource: string;
 }
 
-/** The kinds of objects. */
 export const objectTypes = {
   Namespace: { apiVersion: "v1", resource: "namespaces" },
   ConfigMap: { apiVersion: "v1", resource: "configmaps" },
@@ -33,14 +32,14 @@ export const objectTypes = {
 export type ObjectKind = keyof typeof objectTypes;
 export const objectKinds = Object.keys(objectTypes) as ObjectKind[];
 
-/** What Pulumi's provider calls a kind of object. */
+/** The type of a kind in Pulumi's provider. */
 export function resourceType(kind: ObjectKind): string {
   const { apiVersion } = objectTypes[kind];
   return `kubernetes:${apiVersion === "v1" ? "core/v1" : apiVersion}:${kind}`;
 }
 
 type OptionalKeys = Pick<
-  GivenConfig,
+  ParsedConfig,
   | "ingressHostnames"
   | "ingressClass"
   | "autoscaling"
@@ -50,7 +49,7 @@ type OptionalKeys = Pick<
   | "state"
 >;
 
-/** The kinds that a stack has because of its config; all others but these every stack has. */
+/** The kinds that depend on the config; every stack has the others. */
 export function optionalKinds(config: OptionalKeys): readonly ObjectKind[] {
   const outside: readonly ObjectKind[] =
     config.ingressHostnames.length === 0
@@ -58,7 +57,7 @@ export function optionalKinds(config: OptionalKeys): readonly ObjectKind[] {
       : config.ingressClass === ""
         ? ["Gateway", "HTTPRoute"]
         : ["Ingress"];
-  const scaling: Readonly<Record<GivenConfig["autoscaling"], readonly ObjectKind[]>> = {
+  const scaling: Readonly<Record<ParsedConfig["autoscaling"], readonly ObjectKind[]>> = {
     none: [],
     hpa: ["HorizontalPodAutoscaler"],
     keda: ["ScaledObject", "TriggerAuthentication"],

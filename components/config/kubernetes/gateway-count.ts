@@ -1,7 +1,7 @@
-import type { GivenConfig } from "../keys.ts";
+import type { ParsedConfig } from "../keys.ts";
 
-type Standbys = Pick<GivenConfig, "state" | "gatewayReplicas">;
-type Counts = Pick<GivenConfig, "gatewayReplicas" | "gatewayMaxReplicas">;
+type Standbys = Pick<ParsedConfig, "state" | "gatewayReplicas">;
+type Counts = Pick<ParsedConfig, "gatewayReplicas" | "gatewayMaxReplicas">;
 
 /** Whether an autoscaler sets the number of gateways in a cluster. */
 export function isGatewayScaled({ gatewayReplicas, gatewayMaxReplicas }: Counts): boolean {

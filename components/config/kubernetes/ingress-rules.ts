@@ -1,20 +1,20 @@
-import type { GivenConfig } from "../keys.ts";
+import type { ParsedConfig } from "../keys.ts";
 import type { Rule } from "../rule.ts";
 
-// What leads from outside a cluster to the gateway, complete or not at all.
+// External access to the gateway must be configured completely or not at all.
 
-/** Annotations that name a certificate which a cloud's load balancer holds itself. */
+/** Annotations that reference a certificate stored in a cloud's load balancer. */
 const cloudCertificates = ["alb.ingress.kubernetes.io/certificate-arn"];
 
-const hasClass = ({ ingressClass, gatewayClass }: GivenConfig) => ingressClass !== "" || gatewayClass !== "";
-const hasCloudCertificate = ({ ingressClass, ingressAnnotations }: GivenConfig) =>
+const hasClass = ({ ingressClass, gatewayClass }: ParsedConfig) => ingressClass !== "" || gatewayClass !== "";
+const hasCloudCertificate = ({ ingressClass, ingressAnnotations }: ParsedConfig) =>
   ingressClass !== "" && cloudCertificates.some((name) => name in ingressAnnotations);
 
 export const ingressRules: readonly Rule[] = [
   {
     breaks: ({ ingressClass, gatewayClass }) => ingressClass !== "" && gatewayClass !== "",
     path: "gatewayClass",
-    message: "empty while ingressClass is set: one of them leads to the gateway",
+    message: "empty while ingressClass is set: only one of the two can be used",
   },
   {
     breaks: (config) => hasClass(config) && config.ingressHostnames.length === 0,
@@ -25,7 +25,7 @@ export const ingressRules: readonly Rule[] = [
     breaks: (config) => hasClass(config) && config.ingressTlsSecret === "" && !hasCloudCertificate(config),
     path: "ingressTlsSecret",
     message:
-      "the name of a Secret with the certificate, while ingressClass or gatewayClass is set: keys do not travel in clear text",
+      "the name of a Secret with the certificate, while ingressClass or gatewayClass is set: API keys must not be sent in clear text",
   },
   {
     breaks: (config) => !hasClass(config) && config.ingressHostnames.length > 0,

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { isAllowed } from "../../../gateway/src/config/config.ts";
 import { boolean, integer } from "../key-types.ts";
 
-// Types of the keys that only a stack on Kubernetes has. Each message completes "KEY is VALUE, but must be ...".
+// Types of the keys for stacks on Kubernetes. Each message completes "KEY is VALUE, but must be ...".
 
 const labelPart = "[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?";
 const labelKey = new RegExp(`^([a-z0-9.-]{1,253}/)?${labelPart}$`);
@@ -22,7 +22,7 @@ const nodeSelector = z
     const texts = Object.entries(labels).map(([key, value]) => [key, String(value)] as const);
     for (const [key, value] of texts)
       if (!labelKey.test(key) || !labelValue.test(value))
-        context.addIssue({ code: "custom", path: [key], message: "a label of Kubernetes and its value" });
+        context.addIssue({ code: "custom", path: [key], message: "a Kubernetes label and its value" });
     return Object.fromEntries(texts);
   });
 
@@ -43,7 +43,7 @@ const toleration = z.strictObject(
 const sourceAllowed = "a network such as 10.0.0.0/8, or namespace/NAME";
 const namespaceName = /^namespace\/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
-/** Where clients of the gateway are: a network, or a namespace of the cluster. */
+/** Where clients of the gateway run: a network, or a namespace in the cluster. */
 const source = z
   .string(sourceAllowed)
   .refine(
@@ -52,32 +52,32 @@ const source = z
     sourceAllowed,
   );
 
-// An Ingress takes no addresses, and no capital letters.
+// An Ingress accepts neither addresses nor upper-case letters.
 const hostname = z
   .string("a host name")
   .regex(
     /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/,
-    "a host name of small letters, digits, '-' and '.'",
+    "a host name of lower-case letters, digits, '-' and '.'",
   );
 
 const annotations = z
   .record(z.string(), z.unknown(), "a map of annotations to values")
-  .transform((given, context): Readonly<Record<string, string>> => {
-    for (const key of Object.keys(given))
+  .transform((entries, context): Readonly<Record<string, string>> => {
+    for (const key of Object.keys(entries))
       if (!labelKey.test(key))
         context.addIssue({
           code: "custom",
           path: [key],
-          message: "an annotation of Kubernetes and its value",
+          message: "a Kubernetes annotation and its value",
         });
-    return Object.fromEntries(Object.entries(given).map(([key, value]) => [key, String(value)]));
+    return Object.fromEntries(Object.entries(entries).map(([key, value]) => [key, String(value)]));
   });
 
 const stateAddress = z
   .string()
   .refine(
     (text) => text === "" || (text !== "memory" && isAllowed("SHARED_STATE", text)),
-    "the URL of a Valkey or Redis such as redis://valkey.example.org:6379, without a password, or empty for one of the stack's own",
+    "the URL of a Valkey or Redis such as redis://valkey.example.org:6379, without a password, or empty for the stack's own Valkey",
   );
 
 export const engine = z.enum(["docker", "kubernetes"], "docker or kubernetes");
@@ -113,12 +113,8 @@ export const kubernetesKeys = {
     ),
   gpusPerPod: integer(0, 64),
   gpuGroups: z.array(
-    z.coerce
-      .number("the id of a group")
-      .int("the id of a group")
-      .min(1, "the id of a group")
-      .max(2_147_483_647, "the id of a group"),
-    "a list of ids of groups",
+    z.coerce.number("a group id").int("a group id").min(1, "a group id").max(2_147_483_647, "a group id"),
+    "a list of group ids",
   ),
   runtimeClass: named("a runtime class"),
   ingressClass: named("an ingress class"),

@@ -10,7 +10,7 @@ const inCluster = (rule: Rule): Rule => ({
   breaks: (config) => config.engine === "kubernetes" && rule.breaks(config),
 });
 
-/** What a stack on Kubernetes needs, besides leaving out what it cannot have. */
+/** Rules for stacks on Kubernetes, besides the keys that they do not support. */
 export const kubernetesRules: readonly Rule[] = [
   inCluster({
     breaks: ({ gatewayImage, imageRegistry }) => gatewayImage === "" && imageRegistry === "",
@@ -27,12 +27,12 @@ export const kubernetesRules: readonly Rule[] = [
     breaks: ({ gatewayApiKeys }) => gatewayApiKeys.length === 0,
     path: "gatewayApiKeys",
     message:
-      "a list with a key from npm run new-key while engine is kubernetes, where every pod reaches the gateway",
+      "a list with a key from npm run new-key while engine is kubernetes, because every pod can reach the gateway",
   }),
   inCluster({
     breaks: ({ gatewayPort }) => gatewayPort === "auto",
     path: "gatewayPort",
-    message: "a number while engine is kubernetes: the port of the Service",
+    message: "a number while engine is kubernetes: it is the port of the Service",
   }),
   inCluster({
     breaks: ({ ollamaHosts }) => ollamaHosts.some((line) => line.endsWith(":host-gateway")),
@@ -42,23 +42,25 @@ export const kubernetesRules: readonly Rule[] = [
   inCluster({
     breaks: ({ models }) => models.some(({ source = "" }) => sourceKind(source) === "path"),
     path: "models",
-    message: "a list without files of this machine while engine is kubernetes: the pods load their models",
+    message:
+      "a list without local files while engine is kubernetes: the pods download their models themselves",
   }),
   inCluster({
     breaks: ({ retainModels, storageClass, modelHostPath }) =>
       retainModels && storageClass === "" && modelHostPath === "",
     path: "retainModels",
-    message: "false while engine is kubernetes and storageClass is empty: the models go with their pods",
+    message:
+      "false while engine is kubernetes and storageClass is empty: the models are deleted with their pods",
   }),
   inCluster({
     breaks: ({ modelHostPath, storageClass }) => modelHostPath !== "" && storageClass !== "",
     path: "modelHostPath",
-    message: "empty while storageClass names the volumes of the models",
+    message: "empty while storageClass provides volumes for the models",
   }),
   inCluster({
     breaks: ({ modelHostPath, retainModels }) => modelHostPath !== "" && !retainModels,
     path: "retainModels",
-    message: "true while modelHostPath is set: what is on the nodes' disks stays there",
+    message: "true while modelHostPath is set: models on the nodes' disks are never deleted",
   }),
   ...gpuRules.map(inCluster),
   ...ingressRules.map(inCluster),

@@ -1,6 +1,6 @@
 import type { Rule } from "../rule.ts";
 
-// What a pod can be given of GPUs: a number of them. Which ones, the device plugin of its node decides.
+// A pod requests a number of GPUs; its node's device plugin chooses which ones.
 
 const isAmd = (resource: string) => resource.startsWith("amd.com/");
 const isForAmd = (image: string) => image.includes("rocm");
@@ -38,7 +38,7 @@ export const gpuRules: readonly Rule[] = [
     breaks: ({ gpus, gpuResource, ollamaImage }) =>
       gpus === "all" && !isAmd(gpuResource) && isForAmd(ollamaImage),
     path: "gpuResource",
-    message: "amd.com/gpu while gpus is all and ollamaImage is one for AMD's GPUs",
+    message: "amd.com/gpu while gpus is all and ollamaImage is an image for AMD's GPUs",
   },
   {
     breaks: ({ gpus, ollamaEnvironment }) => gpus === "all" && "NVIDIA_VISIBLE_DEVICES" in ollamaEnvironment,

@@ -1,15 +1,15 @@
 import { z } from "zod";
-import type { GivenConfig } from "../keys.ts";
+import type { ParsedConfig } from "../keys.ts";
 import type { ModelChanges } from "../models/models.ts";
 
-// What the keeper of a pod's models reads: the models that the pod is to have.
+// The list of models that a pod's model keeper reads, and the state that it writes.
 
 /** The keeper's program in its image, below /app. */
 export const keeperFile = "keep-models.cjs";
 
-/** Where in its container it writes how far it is. */
+/** Its state file, in its container. */
 export const stateFile = "/state/state.json";
-/** Where it keeps what it has installed: beside the models, which it is about. */
+/** Its records of installed models, on the same volume as the models. */
 export const recordsFile = "/models/.ollama-stack.json";
 
 const podModel = z.object({
@@ -18,22 +18,22 @@ const podModel = z.object({
   insecure: z.boolean(),
   digest: z.string().optional(),
   changes: z.custom<ModelChanges>((value) => typeof value === "object"),
-  /** Whether the source's own name stays, because it is a model of the stack, too. */
+  /** Whether the source keeps its own name, because the stack also lists it as a model. */
   keepSource: z.boolean(),
-  /** Whether it stays when it is taken from the list. */
+  /** Whether it stays when it is removed from the list. */
   retain: z.boolean(),
 });
 
 export const podModelList = z.object({
-  /** Seconds without a byte after which a pull is started again. */
+  /** Seconds without a byte after which a pull is restarted. */
   stallSeconds: z.number(),
   models: z.array(podModel),
 });
 export type PodModel = z.output<typeof podModel>;
 export type PodModels = z.output<typeof podModelList>;
 
-/** What a config says of it. */
-export function podModels({ models, pullStallSeconds, retainModels }: GivenConfig): PodModels {
+/** The model list of a config. */
+export function podModels({ models, pullStallSeconds, retainModels }: ParsedConfig): PodModels {
   const names = new Set(models.map(({ name }) => name));
   return {
     stallSeconds: pullStallSeconds,
@@ -53,23 +53,23 @@ export function podModels({ models, pullStallSeconds, retainModels }: GivenConfi
   };
 }
 
-/** How far the keeper of a pod is. */
+/** The progress of a pod's model keeper. */
 const keeperState = z.object({
-  /** Of the list of models that it has seen last. */
+  /** Version of the last model list that it read. */
   version: z.string(),
-  /** Whether all of that list is there. */
+  /** Whether all models of that list are installed. */
   complete: z.boolean(),
-  /** The last thing that it said. */
+  /** The last line that it logged. */
   line: z.string(),
-  /** Why it cannot go on by itself. */
+  /** An error that retrying cannot fix. */
   problem: z.string().optional(),
   models: z.array(z.object({ name: z.string(), digest: z.string(), size: z.number() })),
-  /** Which of these are not in the memory of the pod's GPUs, and why; undefined while it is not known. */
+  /** Models that are not in GPU memory, and why; undefined until checked. */
   gpuProblems: z.array(z.string()).optional(),
 });
 export type KeeperState = z.output<typeof keeperState>;
 
-/** What the file of a keeper says; undefined where there is none that can be read. */
+/** Parses a keeper's state file; undefined if it is missing or invalid. */
 export function parseKeeperState(text: string | undefined): KeeperState | undefined {
   try {
     return text === undefined ? undefined : keeperState.parse(JSON.parse(text));

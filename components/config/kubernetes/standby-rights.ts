@@ -1,22 +1,22 @@
-/** A right in a namespace. */
+/** A permission in a namespace. */
 export interface NamespaceRight {
   readonly group: string;
   readonly resource: string;
   readonly verbs: readonly string[];
-  /** Of the only object that it is about. */
+  /** Restricts it to the object of this name. */
   readonly name?: string;
 }
 
-/** What a gateway that may stand by needs in the namespace, and so whoever gives it these rights. */
+/** Permissions of gateways that stand by. Whoever deploys the stack needs them too, in order to grant them. */
 export const standbyRights: readonly NamespaceRight[] = [
-  // A role cannot name what is created.
+  // RBAC cannot restrict create to a name.
   { group: "coordination.k8s.io", resource: "leases", verbs: ["create"] },
   { group: "coordination.k8s.io", resource: "leases", verbs: ["get", "update"], name: "gateway" },
   { group: "discovery.k8s.io", resource: "endpointslices", verbs: ["create"] },
   {
     group: "discovery.k8s.io",
     resource: "endpointslices",
-    // Some clusters demand the right to delete of whoever says which pod an object goes with.
+    // Some clusters require delete in order to set an owner reference.
     verbs: ["get", "update", "delete"],
     name: "gateway-active",
   },

@@ -1,21 +1,21 @@
 import { type VariableName, variables } from "../../../gateway/src/config/config.ts";
 import { hasSeveralGateways } from "./gateway-count.ts";
-import type { GivenConfig } from "../keys.ts";
+import type { ParsedConfig } from "../keys.ts";
 import type { Rule } from "../rule.ts";
 
 const MiB = 1024 * 1024;
-// Besides its data, Valkey holds what it sends and receives, and memory that it has not given back.
+// The rest is for Valkey's connection buffers and memory fragmentation.
 const dataShare = 0.75;
 // Slots, limits and connections.
 const besidesResponsesMiB = 64;
 
-/** How much memory the data in the stack's own Valkey may take. */
-export function stateDataMiB({ stateMemoryMiB }: Pick<GivenConfig, "stateMemoryMiB">): number {
+/** Memory for data in the stack's own Valkey, in MiB. */
+export function stateDataMiB({ stateMemoryMiB }: Pick<ParsedConfig, "stateMemoryMiB">): number {
   return Math.floor(stateMemoryMiB * dataShare);
 }
 
-/** A response that is stored takes more memory in Valkey than its text. */
-function neededMiB({ gatewayEnvironment: { RESPONSE_STORE_LIMIT_BYTES: limit } }: GivenConfig): number {
+/** A stored response takes up to twice its text's size in Valkey. */
+function neededMiB({ gatewayEnvironment: { RESPONSE_STORE_LIMIT_BYTES: limit } }: ParsedConfig): number {
   const bytes = Number(limit ?? variables.RESPONSE_STORE_LIMIT_BYTES.default);
   return (2 * bytes) / MiB + besidesResponsesMiB;
 }
@@ -34,31 +34,32 @@ const fixed = (name: keyof typeof setByKeys, why: string): Rule => ({
   toRemove: true,
 });
 
-/** What several gateways in a cluster share, and where they may not share anything. */
+/** Rules for the state that several gateways in a cluster share. */
 export const stateRules: readonly Rule[] = [
   {
     breaks: ({ state, gatewayMaxReplicas }) => state === "memory" && gatewayMaxReplicas > 1,
     path: "gatewayMaxReplicas",
     message:
-      "1 while state is memory: each gateway would have a queue and limits of its own, which state redis has them share",
+      "1 while state is memory: each active gateway would have its own queue and limits; state redis shares them",
   },
   {
     breaks: ({ gatewayReplicas, gatewayMaxReplicas }) =>
       gatewayMaxReplicas > 1 && gatewayMaxReplicas < gatewayReplicas,
     path: "gatewayMaxReplicas",
-    message: "1 for a number of gateways that is fixed, or gatewayReplicas or more",
+    message: "1 for a fixed number of gateways, or else at least gatewayReplicas",
   },
   {
     breaks: (config) => config.gatewayUsageVolume !== "" && hasSeveralGateways(config),
     path: "gatewayUsageVolume",
-    message: "empty while there may be several gateways: all of them would write one file",
+    message: "empty while there may be several gateways: all of them would write the same file",
   },
   {
-    // With standbys, it reads those of the active one.
+    // With standbys, KEDA reads the metrics of the active gateway.
     breaks: (config) =>
       config.autoscaling === "keda" && config.state !== "memory" && hasSeveralGateways(config),
     path: "autoscaling",
-    message: "none or hpa while several gateways may be active: keda would read the metrics of one of them",
+    message:
+      "none or hpa while several gateways may be active: keda would read the metrics of only one of them",
   },
   {
     breaks: ({ state, stateAddress }) => state === "memory" && stateAddress !== "",
@@ -68,13 +69,13 @@ export const stateRules: readonly Rule[] = [
   {
     breaks: ({ stateAddress, statePasswordSecret }) => stateAddress === "" && statePasswordSecret !== "",
     path: "statePasswordSecret",
-    message: "empty while stateAddress is empty: the stack makes the password of its own Valkey",
+    message: "empty while stateAddress is empty: the stack generates the password of its own Valkey",
   },
   {
     breaks: (config) =>
       config.state === "redis" && config.stateAddress === "" && stateDataMiB(config) < neededMiB(config),
     path: "stateMemoryMiB",
-    message: `more: three quarters of it are for data, and have to hold twice RESPONSE_STORE_LIMIT_BYTES and ${String(besidesResponsesMiB)} MiB`,
+    message: `more: three quarters of it are for data and must hold twice RESPONSE_STORE_LIMIT_BYTES plus ${String(besidesResponsesMiB)} MiB`,
   },
   ...Object.entries(setByKeys).map(([name, why]) => fixed(name as keyof typeof setByKeys, why)),
 ];

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** What Ollama lists at /api/tags. */
+/** Ollama's response to /api/tags. */
 const modelList = z.object({
   models: z
     .array(
@@ -16,7 +16,6 @@ const modelList = z.object({
 });
 export type InstalledModel = NonNullable<z.output<typeof modelList>["models"]>[number];
 
-/** The models that a response to /api/tags lists. */
 export function parseModelList(value: unknown): InstalledModel[] {
   return modelList.parse(value).models ?? [];
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { ModelChanges } from "./models.ts";
 
-/** What installing a model printed: what Pulumi's state knows of it. */
+/** The output of a model's installation, which Pulumi keeps in its state. */
 export const modelRecord = z.object({
   /** As Ollama lists it. */
   name: z.string(),
@@ -9,18 +9,17 @@ export const modelRecord = z.object({
   digest: z.string(),
   /** Bytes. */
   size: z.number(),
-  /** Where it came from. */
   source: z.string(),
-  /** SHA-256 of what the source was then: of the registry's manifest, or of the GGUF file. */
+  /** SHA-256 of the source at that time: of the registry's manifest, or of the GGUF file. */
   sourceDigest: z.string(),
-  /** What was changed of it: parameters, template, system; "" when it is as its source has it. */
+  /** Overridden parameters, template and system prompt; "" if it is the same as its source. */
   changes: z.string(),
-  /** The last request to install it again that was followed. */
+  /** The last request to reinstall it that was carried out. */
   request: z.string().optional(),
 });
 export type ModelRecord = z.output<typeof modelRecord>;
 
-/** The record in a command's output; undefined when there is none. */
+/** Parses the record in a command's output; undefined if there is none. */
 export function parseRecord(stdout: string | undefined): ModelRecord | undefined {
   try {
     return modelRecord.parse(JSON.parse(stdout ?? ""));
@@ -29,7 +28,7 @@ export function parseRecord(stdout: string | undefined): ModelRecord | undefined
   }
 }
 
-/** Changes as a record has them. */
+/** Formats changes for a record. */
 export function changesText(changes: ModelChanges): string {
   return Object.keys(changes).length === 0 ? "" : JSON.stringify(changes);
 }

@@ -1,6 +1,6 @@
 import { isAbsolute } from "node:path";
 
-/** A model in a registry, by the parts of its reference. */
+/** The parts of a reference to a model in a registry. */
 export interface RegistryReference {
   /** "host" or "host:port". */
   readonly host: string;
@@ -12,15 +12,15 @@ export interface RegistryReference {
 const ollamaRegistry = "registry.ollama.ai";
 
 /**
- * What is meant by a model's source, with the rule that Ollama has for FROM: a path or a URL is a GGUF file, anything
- * else is a model of a registry. A path is absolute or begins with "./" or "../".
+ * The kind of a model's source, by Ollama's rule for FROM: a path or a URL is a GGUF file, anything else a model in a
+ * registry. A path is absolute or begins with "./" or "../".
  */
 export function sourceKind(source: string): "registry" | "path" | "url" {
   if (/^https?:\/\//i.test(source)) return "url";
   return /^\.{1,2}[/\\]/.test(source) || isAbsolute(source) ? "path" : "registry";
 }
 
-/** "host:port/namespace/model:tag", each but the model optional, taken apart. */
+/** Parses "host:port/namespace/model:tag", in which all parts but the model are optional. */
 export function parseReference(reference: string): RegistryReference {
   const parts = reference.split("/");
   const [model = "", tag = "latest"] = (parts.pop() ?? "").split(":");

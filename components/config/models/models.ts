@@ -2,7 +2,7 @@ import { z } from "zod";
 import { toRemove } from "../config-error.ts";
 import { sourceKind } from "./model-source.ts";
 
-// What the config may say of a model. Each message completes the sentence "KEY is VALUE, but must be ...".
+// The schema of `models`. Each message completes the sentence "KEY is VALUE, but must be ...".
 
 const part = "[A-Za-z0-9_][A-Za-z0-9_.-]*";
 const nameAllowed = "a model name such as llama3.2:1b";
@@ -18,7 +18,7 @@ const source = z
   .string(sourceAllowed)
   .refine(
     (text) => sourceKind(text) !== "url" || !URL.canParse(text) || new URL(text).username === "",
-    "a URL without a user and a password, which preview and state would show",
+    "a URL without user and password, because preview and state would show them",
   )
   .refine((text) => {
     const kind = sourceKind(text);
@@ -27,14 +27,14 @@ const source = z
   // A port is followed by a slash, a tag is not.
   .transform((text) => (sourceKind(text) !== "registry" || /:[^/]+$/.test(text) ? text : `${text}:latest`));
 
-const digestAllowed = "64 hexadecimal digits, with or without sha256: in front";
+const digestAllowed = "64 hexadecimal digits, optionally prefixed with sha256:";
 const digest = z
   .string(digestAllowed)
   .regex(/^(sha256:)?[0-9a-fA-F]{64}$/, digestAllowed)
   .transform((text) => text.replace("sha256:", "").toLowerCase());
 
-// `pulumi config set --path` makes numbers and booleans of what looks like one, and text of all else.
-const number = (allowed: string, whole: boolean) =>
+// `pulumi config set --path` converts what looks like an integer or a boolean; any other number arrives as text.
+const number = (allowed: string, isInteger: boolean) =>
   z
     .union(
       [
@@ -46,13 +46,13 @@ const number = (allowed: string, whole: boolean) =>
       ],
       allowed,
     )
-    .refine((value) => !whole || Number.isInteger(value), allowed);
+    .refine((value) => !isInteger || Number.isInteger(value), allowed);
 const integer = number("a whole number", true);
 const float = number("a number", false);
 
-const stopAllowed = "a text or a list of texts, none of them empty";
+const stopAllowed = "a string or a list of strings, none of them empty";
 
-/** Ollama's parameters, and what each takes. An unknown one would be kept by Ollama and do nothing. */
+/** Ollama's parameters. Ollama would store an unknown one and ignore it. */
 const parameters = z
   .strictObject(
     {
@@ -83,7 +83,7 @@ const parameters = z
   )
   .partial();
 
-const text = z.string("a text").min(1, "a text that is not empty, or left out");
+const text = z.string("a string").min(1, "a string that is not empty, or left out");
 const flag = z.boolean("true or false");
 
 const fields = z.strictObject(
@@ -115,23 +115,23 @@ export const model = fields
     { path: ["insecure"], message: "left out for a GGUF file", params: toRemove },
   );
 
-/** A model as the config has it, checked. */
+/** A validated entry of `models`. */
 export type ModelConfig = z.output<typeof model>;
 
-/** What of a model differs from its source. */
+/** The overrides of a model's source. */
 export type ModelChanges = Pick<ModelConfig, "parameters" | "template" | "system">;
 
-/** The fields that an object at a path inside `models` may have, for a message about one that it may not. */
+/** The fields allowed at a path inside `models`, for an error about an unknown one. */
 export function knownFields(path: readonly PropertyKey[]): string {
   return Object.keys((path.includes("parameters") ? parameters : fields).shape).join(", ");
 }
 
-/** Whether Ollama would run a model of this name in its cloud, by the rule of its server. */
+/** Whether Ollama's server would run a model of this name in its cloud. */
 export function isCloudName(text: string): boolean {
   return /[:-]cloud$/i.test(text.replace(/:latest$/i, ""));
 }
 
-/** How Ollama compares names: case does not matter, and `library/` is what a name without namespace has. */
+/** Normalizes a name as Ollama compares it: ignoring case, with `library/` as the default namespace. */
 export function canonicalName(text: string): string {
   return text.toLowerCase().replace(/^library\//, "");
 }
@@ -150,6 +150,6 @@ export const models = z.preprocess(
     )
     .refine(
       (list) => !list.some(({ name: own, source: from = own }) => isCloudName(own) || isCloudName(from)),
-      "a list without models of Ollama's cloud (-cloud, :cloud), which the stack's servers do not use",
+      "a list without Ollama cloud models (-cloud, :cloud), which the stack's servers cannot run",
     ),
 );

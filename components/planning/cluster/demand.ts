@@ -2,7 +2,7 @@ import { objectTypes, optionalKinds } from "../../config/kubernetes/cluster-obje
 import { hasStandbys, isGatewayScaled } from "../../config/kubernetes/gateway-count.ts";
 import { type NamespaceRight, standbyRights } from "../../config/kubernetes/standby-rights.ts";
 import { gpuTolerations } from "../../config/kubernetes/gpu-tolerations.ts";
-import type { GivenConfig } from "../../config/keys.ts";
+import type { ParsedConfig } from "../../config/keys.ts";
 import type { NodeDemand } from "./nodes.ts";
 import type { OptionalObject } from "./rights.ts";
 
@@ -42,11 +42,11 @@ export const demandKeys = [
   "gatewayMaxReplicas",
   "state",
   "statePasswordSecret",
-] as const satisfies readonly (keyof GivenConfig)[];
+] as const satisfies readonly (keyof ParsedConfig)[];
 
 /** What a config requires of the cluster, as the stack declares it. */
 export function demandOf(
-  config: Pick<GivenConfig, (typeof demandKeys)[number]>,
+  config: Pick<ParsedConfig, (typeof demandKeys)[number]>,
   namespace: string,
 ): ClusterDemand {
   const { autoscaling, ollamaMinReplicas, ollamaReplicas } = config;
@@ -68,7 +68,7 @@ export function demandOf(
   };
 }
 
-type Reasons = Pick<GivenConfig, "ingressClass" | "autoscaling">;
+type Reasons = Pick<ParsedConfig, "ingressClass" | "autoscaling">;
 
 /** The setting that adds a kind, as a message has it. */
 function reason(kind: string, { autoscaling }: Reasons): string {

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { identify } from "../../../cluster/identity.ts";
 import { ClusterError, Kubectl } from "../../../cluster/kubectl.ts";
-import type { GivenConfig } from "../../config/keys.ts";
+import type { ParsedConfig } from "../../config/keys.ts";
 
 /**
  * The outputs by which scripts notice that a context leads to another cluster by now, before they change anything there:
@@ -10,7 +10,7 @@ import type { GivenConfig } from "../../config/keys.ts";
 export async function clusterIdentity({
   kubeconfig,
   kubeContext: context,
-}: Pick<GivenConfig, "kubeconfig" | "kubeContext">) {
+}: Pick<ParsedConfig, "kubeconfig" | "kubeContext">) {
   try {
     const { id, server } = await identify(new Kubectl({ kubeconfig, context, namespace: "" }));
     return {

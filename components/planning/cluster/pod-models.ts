@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ClusterError, Kubectl } from "../../../cluster/kubectl.ts";
 import { listPods } from "../../../cluster/pods.ts";
 import { formatBytes } from "../../../engine/format-bytes.ts";
-import type { GivenConfig } from "../../config/keys.ts";
+import type { ParsedConfig } from "../../config/keys.ts";
 import { modelRecord, type ModelRecord } from "../../config/models/model-record.ts";
 import { recordsFile } from "../../config/kubernetes/pod-models.ts";
 import { inspectModel, sizeOf } from "../models/inspect.ts";
@@ -37,7 +37,11 @@ export interface PodModelPlan {
  * Finds out which models each pod of Ollama will pull and delete, and says so. Refuses what cannot succeed: a model that
  * its registry does not have, or not with the digest that is pinned.
  */
-export async function planPodModels(config: GivenConfig, namespace: string, replicas: number): Promise<void> {
+export async function planPodModels(
+  config: ParsedConfig,
+  namespace: string,
+  replicas: number,
+): Promise<void> {
   const { kubeconfig, kubeContext: context } = config;
   const kubectl = new Kubectl({ kubeconfig, context, namespace });
   let pods;
@@ -93,7 +97,7 @@ function askingOnce(client: Sources): Sources {
 
 /** Compares what pods have with what a config wants. Exported for its test. */
 export async function comparePods(
-  { models }: Pick<GivenConfig, "models">,
+  { models }: Pick<ParsedConfig, "models">,
   pods: readonly PodRecords[],
   upstream: Sources,
 ): Promise<PodModelPlan> {
@@ -148,7 +152,7 @@ export async function comparePods(
   };
 }
 
-function removals(models: GivenConfig["models"], pods: readonly PodRecords[]): string[] {
+function removals(models: ParsedConfig["models"], pods: readonly PodRecords[]): string[] {
   const wanted = new Set(models.map(({ name }) => name));
   const leaving = pods.flatMap(({ pod, records = [] }) =>
     records.filter(({ name }) => !wanted.has(name)).map((record) => ({ pod, ...record })),

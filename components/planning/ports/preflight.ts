@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
-import type { GivenConfig, StackConfig } from "../../config/keys.ts";
+import type { ParsedConfig, StackConfig } from "../../config/keys.ts";
 import { askEngine, EngineError, engineHost } from "../../../engine/docker-cli.ts";
 import { checkClientEnvironment, explainEngine } from "../../../engine/diagnostics.ts";
 import { applicableCpuLimits, engineCpuLimits } from "../cpu-limits.ts";
@@ -22,7 +22,7 @@ interface Wanted {
   /** Where an update reports the port that it got. */
   readonly output: "ollamaUrl" | "gatewayUrl" | "prometheusUrl";
   readonly address: string;
-  readonly port: GivenConfig["gatewayPort"];
+  readonly port: ParsedConfig["gatewayPort"];
   /** The containers of the stack that may have it. */
   readonly containers: readonly string[];
 }
@@ -32,7 +32,7 @@ interface Wanted {
  * port is taken by something that isn't this stack's. Checked at preview too. Returns the config with the ports that it
  * leaves to the stack.
  */
-export async function checkHost(config: GivenConfig, names: StackNames): Promise<StackConfig> {
+export async function checkHost(config: ParsedConfig, names: StackNames): Promise<StackConfig> {
   const problem = stackNameProblem(pulumi.getStack()) ?? checkClientEnvironment(config);
   if (problem !== undefined) throw new pulumi.RunError(problem);
   let host: HostPorts;
@@ -86,13 +86,13 @@ export async function checkHost(config: GivenConfig, names: StackNames): Promise
 const engineInfo = engineNetworking.extend(engineCpuLimits.shape);
 type EngineInfo = z.output<typeof engineInfo>;
 
-async function readEngine(engine: GivenConfig): Promise<EngineInfo> {
+async function readEngine(engine: ParsedConfig): Promise<EngineInfo> {
   return engineInfo.parse(JSON.parse(await askEngine(["info", "--format", "{{json .}}"], { engine })));
 }
 
 /** Warns of an engine that lets its host's neighbours reach containers. The rules for production look at the result. */
 async function checkNeighbours(
-  config: GivenConfig,
+  config: ParsedConfig,
   engine: EngineNetworking,
 ): Promise<Pick<StackConfig, "neighbourAccess">> {
   const access = await neighbourAccess(engine, engineHost(config), readPacketFilter);

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { connectionTo, connectionToOllama, tunnelOutput } from "../../../engine/connection.ts";
-import { refuse, refuseLater } from "../../config/config-error.ts";
-import type { GivenConfig } from "../../config/keys.ts";
+import { reportConfigErrors, reportConfigErrorsAsync } from "../../config/config-error.ts";
+import type { ParsedConfig } from "../../config/keys.ts";
 import { deployTo } from "../docker-provider.ts";
 import { labelObjects } from "../object-labels.ts";
 import { createIngress, drainOf, edgeImage, gatewayExposure } from "../ingress.ts";
@@ -21,20 +21,20 @@ import { modelServer, OllamaServer } from "../ollama-server.ts";
 import { checkHost } from "../../planning/ports/preflight.ts";
 
 /** Declares a stack on an engine of Docker, and returns its outputs. */
-export async function deployStack(given: GivenConfig, projectRoot: string) {
+export async function deployStack(given: ParsedConfig, projectRoot: string) {
   const names = stackNames(pulumi.getStack(), given);
   const config = await checkHost(given, names);
   const gpus = await planGpus(config);
   deployTo(config);
   labelObjects();
   await requireVolumes(config, names.ollama);
-  const certificates = await refuseLater(() => certificatesVersion(config));
+  const certificates = await reportConfigErrorsAsync(() => certificatesVersion(config));
   const [access, toOllama] = [connectionTo(config, names.network), connectionToOllama(config, names.network)];
   const plan = await planModels(config, toOllama, modelServer(config, toOllama, names.ollama));
 
   const { imagePlatform: platform, readyTimeoutSeconds, neighbourAccess } = config;
   const network = new ServiceNetwork("network", { networkName: names.network, neighbourAccess });
-  const trust = refuse(() => readTrustedCertificates(config.trustedCertificates));
+  const trust = reportConfigErrors(() => readTrustedCertificates(config.trustedCertificates));
   const place = { access, network, platform, readyTimeoutSeconds, trust };
   const serving = { parallel: config.ollamaParallel, keepAlive: config.ollamaKeepAlive };
   const edgeImages = edgeImage(config);

@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { GivenConfig } from "../../config/keys.ts";
+import type { ParsedConfig } from "../../config/keys.ts";
 import { metricsKey } from "./metrics.ts";
 import { ClusterObject } from "./objects.ts";
 
 export interface AutoscalingArgs {
-  readonly config: GivenConfig;
+  readonly config: ParsedConfig;
   readonly namespace: string;
   /** Where the gateway is, inside the cluster. */
   readonly gatewayUrl: pulumi.Input<string>;

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { clusterNamespace } from "../../../engine/names.ts";
-import type { GivenConfig } from "../../config/keys.ts";
+import type { ParsedConfig } from "../../config/keys.ts";
 import { recordedClusterType } from "../../../cluster/identity.ts";
 import { demandOf } from "../../planning/cluster/demand.ts";
 import { clusterIdentity } from "../../planning/cluster/identity.ts";
@@ -20,7 +20,7 @@ class RecordedCluster extends pulumi.ComponentResource {
 }
 
 /** Checks the cluster, says what the pods will pull, then declares the stack, and returns its outputs. */
-export async function deployStack(config: GivenConfig, projectRoot: string) {
+export async function deployStack(config: ParsedConfig, projectRoot: string) {
   const namespace = clusterNamespace(pulumi.getStack(), config.namespace);
   // A key that has leaked is to be revoked even while a model or a node is missing.
   if (process.env["OLLAMA_STACK_KEYS_ONLY"] !== "true") {

@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { GivenConfig } from "../../config/keys.ts";
+import type { ParsedConfig } from "../../config/keys.ts";
 import { ClusterObject } from "./objects.ts";
 
 // A gateway works on one thread. Its successor needs some seconds to start, in which the others have its share.
@@ -7,14 +7,14 @@ const busyMillicores = 600;
 const busyShare = 0.7;
 
 /** How much processor time gateways have on average before another one comes. */
-function targetMillicores({ gatewayCpus }: GivenConfig): number {
+function targetMillicores({ gatewayCpus }: ParsedConfig): number {
   const limit = gatewayCpus === "" ? Infinity : Number(gatewayCpus) * 1000;
   return Math.max(1, Math.min(busyMillicores, Math.round(limit * busyShare)));
 }
 
 /** Changes the number of gateways with their processor time, which metrics-server measures. */
 export function gatewayAutoscaler(
-  config: GivenConfig,
+  config: ParsedConfig,
   namespace: string,
   opts: pulumi.CustomResourceOptions,
 ): void {

@@ -2,7 +2,7 @@ import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { DEFAULT_PORT, readConfig } from "../../../gateway/src/config/config.ts";
 import type { GatewayEnvironment, ProgramVariable } from "../../config/gateway-environment.ts";
-import type { GivenConfig } from "../../config/keys.ts";
+import type { ParsedConfig } from "../../config/keys.ts";
 import { keyWarnings } from "../../config/common-passwords.ts";
 import { hasSeveralGateways, hasStandbys, isGatewayScaled } from "../../config/kubernetes/gateway-count.ts";
 import { gatewaySettings } from "./gateway-settings.ts";
@@ -37,7 +37,7 @@ const usageFolder = "/usage";
 const stateFolder = "/state";
 
 export interface GatewayPodsArgs {
-  readonly config: GivenConfig;
+  readonly config: ParsedConfig;
   readonly namespace: string;
   /** Where Ollama's servers are, as LLM_BACKENDS has it. */
   readonly servers: string;
@@ -149,18 +149,18 @@ export class GatewayPods extends pulumi.ComponentResource {
 }
 
 /** A pod that drains, and one that starts. */
-function timeout(config: GivenConfig): string {
+function timeout(config: ParsedConfig): string {
   return `${String(stopSeconds(config) + config.readyTimeoutSeconds * 2)}s`;
 }
 
-function stopSeconds(config: GivenConfig): number {
+function stopSeconds(config: ParsedConfig): number {
   const shutdownSeconds = Math.ceil(readConfig(gatewaySettings(config)).SHUTDOWN_TIMEOUT_MS / 1000);
   const handOver = hasStandbys(config) ? handOverSeconds : 0;
   return handOver + serviceUpdateSeconds + config.drainTimeoutSeconds + shutdownSeconds + stopMarginSeconds;
 }
 
 /** The new pod is ready before the old one goes, unless both would write one file of what keys have used. */
-function strategy({ gatewayUsageVolume }: GivenConfig) {
+function strategy({ gatewayUsageVolume }: ParsedConfig) {
   return gatewayUsageVolume === ""
     ? { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } }
     : { type: "Recreate" };

@@ -1,6 +1,6 @@
-import type { GivenConfig } from "../../config/keys.ts";
+import type { ParsedConfig } from "../../config/keys.ts";
 
-type GpuKeys = Pick<GivenConfig, "gpus" | "gpuResource" | "gpusPerPod" | "gpuGroups" | "runtimeClass">;
+type GpuKeys = Pick<ParsedConfig, "gpus" | "gpuResource" | "gpusPerPod" | "gpuGroups" | "runtimeClass">;
 
 /** What a pod of Ollama and its container have because of GPUs. */
 export function gpuSettings({ gpus, gpuResource, gpusPerPod, gpuGroups, runtimeClass }: GpuKeys) {

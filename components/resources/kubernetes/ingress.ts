@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { readConfig } from "../../../gateway/src/config/config.ts";
-import type { GivenConfig } from "../../config/keys.ts";
+import type { ParsedConfig } from "../../config/keys.ts";
 import { gatewaySettings } from "./gateway-settings.ts";
 import { ClusterObject } from "./objects.ts";
 
 export interface OutsideAccessArgs {
-  readonly config: GivenConfig;
+  readonly config: ParsedConfig;
   readonly namespace: string;
   /** The port of the Service `gateway`. */
   readonly port: number;
@@ -55,7 +55,7 @@ export class OutsideAccess extends pulumi.ComponentResource {
 }
 
 /** The longest that a response says nothing, in seconds: in the queue, while its model loads, until it is there. */
-function silentSeconds(config: GivenConfig): number {
+function silentSeconds(config: ParsedConfig): number {
   const { QUEUE_TIMEOUT_MS, LOAD_TIMEOUT_MS, ANSWER_TIMEOUT_MS, FIRST_TOKEN_TIMEOUT_MS } = readConfig(
     gatewaySettings(config),
   );
@@ -67,7 +67,7 @@ function silentSeconds(config: GivenConfig): number {
  * What streams of events and large requests take. Each controller has annotations of its own and reads no others; the
  * gateway itself bounds what requests may send and how long they may last.
  */
-function streaming(config: GivenConfig): Readonly<Record<string, string>> {
+function streaming(config: ParsedConfig): Readonly<Record<string, string>> {
   const seconds = silentSeconds(config);
   const time = `${String(seconds)}s`;
   return {
@@ -101,7 +101,7 @@ function ingress({ config, port }: OutsideAccessArgs) {
   };
 }
 
-function listeners({ gatewayClass, ingressHostnames, ingressTlsSecret }: GivenConfig) {
+function listeners({ gatewayClass, ingressHostnames, ingressTlsSecret }: ParsedConfig) {
   return {
     gatewayClassName: gatewayClass,
     listeners: ingressHostnames.map((hostname, i) => ({

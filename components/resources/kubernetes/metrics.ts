@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { GivenConfig } from "../../config/keys.ts";
+import type { ParsedConfig } from "../../config/keys.ts";
 import { newMetricsKey } from "../metrics-key.ts";
 import { ClusterObject } from "./objects.ts";
 
@@ -10,7 +10,7 @@ const secretKey = "key";
 export const metricsKey = { name: secretName, key: secretKey };
 
 /** Whether anything of the stack reads the gateway's metrics. */
-export function readsMetrics({ autoscaling, podMonitor }: GivenConfig): boolean {
+export function readsMetrics({ autoscaling, podMonitor }: ParsedConfig): boolean {
   return podMonitor || autoscaling !== "none";
 }
 
@@ -28,7 +28,7 @@ export function metricsSecret(namespace: string, opts: pulumi.CustomResourceOpti
 
 /** Has a Prometheus whose operator looks for monitors read the gateway's metrics. */
 export function podMonitor(
-  { prometheusScrapeSeconds }: GivenConfig,
+  { prometheusScrapeSeconds }: ParsedConfig,
   namespace: string,
   opts: pulumi.CustomResourceOptions,
 ): ClusterObject {

@@ -1,6 +1,6 @@
 import { readConfig } from "../../../gateway/src/config/config.ts";
 import { hasStandbys } from "../../config/kubernetes/gateway-count.ts";
-import type { GivenConfig } from "../../config/keys.ts";
+import type { ParsedConfig } from "../../config/keys.ts";
 import { parseReference, sourceKind } from "../../config/models/model-source.ts";
 
 // Who reaches which pod, and what each pod reaches. They count where the cluster's network enforces policies.
@@ -20,7 +20,7 @@ const anywhere = [
 ];
 
 /** Only the gateway reaches Ollama, and Ollama only what models are pulled from. */
-export function ollamaPolicy(config: GivenConfig, port: number) {
+export function ollamaPolicy(config: ParsedConfig, port: number) {
   return {
     podSelector: { matchLabels: { app: "ollama" } },
     policyTypes: ["Ingress", "Egress"],
@@ -46,7 +46,7 @@ export function statePolicy(port: number) {
  * collector of its traces if it has one.
  */
 export function gatewayPolicy(
-  config: GivenConfig,
+  config: ParsedConfig,
   ports: { readonly gateway: number; readonly ollama: number; readonly state: number },
 ) {
   const { gatewayAllowedSources, gatewayEnvironment, state, stateAddress } = config;
@@ -84,7 +84,7 @@ function shared(address: string, port: number) {
 const tcp = (ports: readonly number[]) => ports.map((port) => ({ protocol: "TCP", port }));
 
 /** The ports of the registries and the proxy; registries send on to a store at the usual port. */
-function pullPorts({ models, ollamaEnvironment }: GivenConfig): readonly number[] {
+function pullPorts({ models, ollamaEnvironment }: ParsedConfig): readonly number[] {
   const ofModels = models.map(({ name, source = name, insecure = false }) => {
     if (sourceKind(source) === "url") return portOf(source);
     return portOf(`${insecure ? "http" : "https"}://${parseReference(source).host}`);

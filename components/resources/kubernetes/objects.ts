@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type ObjectKind, objectTypes, resourceType } from "../../config/kubernetes/cluster-objects.ts";
-import type { GivenConfig } from "../../config/keys.ts";
+import type { ParsedConfig } from "../../config/keys.ts";
 
 // The provider without its SDK: any package with a provider that is installed beside the program, the CLI has every
 // stack load, and stacks on Docker would download a cluster's. What the SDK adds are types.
@@ -47,7 +47,7 @@ export class ClusterObject extends pulumi.CustomResource {
 export function clusterProvider({
   kubeconfig,
   kubeContext,
-}: Pick<GivenConfig, "kubeconfig" | "kubeContext">): pulumi.ProviderResource {
+}: Pick<ParsedConfig, "kubeconfig" | "kubeContext">): pulumi.ProviderResource {
   return new ClusterProvider("cluster", {
     ...(kubeconfig === "" ? {} : { kubeconfig }),
     ...(kubeContext === "" ? {} : { context: kubeContext }),

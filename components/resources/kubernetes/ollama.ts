@@ -3,7 +3,7 @@ import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { ObjectKind } from "../../config/kubernetes/cluster-objects.ts";
 import { gpuTolerations } from "../../config/kubernetes/gpu-tolerations.ts";
-import type { GivenConfig } from "../../config/keys.ts";
+import type { ParsedConfig } from "../../config/keys.ts";
 import { splitHostsLine } from "../../config/hosts-line.ts";
 import {
   keeperFile,
@@ -34,7 +34,7 @@ const app = { app: "ollama" };
 const discoveryUpdateSeconds = 15;
 
 export interface OllamaArgs {
-  readonly config: GivenConfig;
+  readonly config: ParsedConfig;
   readonly namespace: pulumi.Input<string>;
   /** What commands need to reach the namespace. */
   readonly environment: Readonly<Record<string, string>>;
@@ -108,11 +108,11 @@ export class OllamaPods extends pulumi.ComponentResource {
   }
 }
 
-function stopSeconds({ drainTimeoutSeconds }: GivenConfig): number {
+function stopSeconds({ drainTimeoutSeconds }: ParsedConfig): number {
   return drainTimeoutSeconds + discoveryUpdateSeconds;
 }
 
-function statefulSet(config: GivenConfig) {
+function statefulSet(config: ParsedConfig) {
   const claims = [
     {
       metadata: { name: "models" },
@@ -173,7 +173,7 @@ function statefulSet(config: GivenConfig) {
 }
 
 /** On the node's disk: a folder that outlives the pod, or one that does not. */
-function nodeStorage({ modelHostPath, modelStorageGiB }: GivenConfig) {
+function nodeStorage({ modelHostPath, modelStorageGiB }: ParsedConfig) {
   // One that the kubelet made would be root's.
   if (modelHostPath !== "") return { hostPath: { path: modelHostPath, type: "Directory" } };
   return { emptyDir: { sizeLimit: `${String(modelStorageGiB)}Gi` } };
@@ -187,7 +187,7 @@ function hostAliases(lines: readonly string[]) {
 
 const modelFolder = "/models";
 
-function server(config: GivenConfig) {
+function server(config: ParsedConfig) {
   const gpus = gpuSettings(config);
   const limits = resources({ memoryMiB: config.ollamaMemoryMiB, cpus: config.ollamaCpus });
   const responds = { httpGet: { path: "/api/version", port: "http" }, timeoutSeconds: 5 };
@@ -221,7 +221,7 @@ function server(config: GivenConfig) {
 }
 
 /** A sidecar that pulls the models of its pod, and by whose readiness the pod is ready. */
-function keeper(config: GivenConfig) {
+function keeper(config: ParsedConfig) {
   return {
     name: "models",
     image: config.gatewayImage,
@@ -248,7 +248,7 @@ function keeper(config: GivenConfig) {
 }
 
 /** Ollama falls back to the CPU and says nothing. */
-function gpuMemoryCheck({ ollamaKeepAlive }: GivenConfig) {
+function gpuMemoryCheck({ ollamaKeepAlive }: ParsedConfig) {
   return {
     CHECK_GPU_MEMORY: "true",
     // Else it would be gone before it can be looked at.

@@ -1,4 +1,4 @@
-import type { GivenConfig } from "../../config/keys.ts";
+import type { ParsedConfig } from "../../config/keys.ts";
 import type { ContainerLimits } from "../container/service-container.ts";
 
 // What the pods of a stack have in common: they satisfy the profile "restricted" of the Pod Security Standards.
@@ -7,13 +7,13 @@ import type { ContainerLimits } from "../container/service-container.ts";
 export const user = 65532;
 
 /** What the namespace demands of every pod in it. No profile but the open one has folders of the node. */
-export function securityLabels({ modelHostPath }: Pick<GivenConfig, "modelHostPath">) {
+export function securityLabels({ modelHostPath }: Pick<ParsedConfig, "modelHostPath">) {
   const profile = modelHostPath === "" ? "restricted" : "privileged";
   return { "pod-security.kubernetes.io/enforce": profile };
 }
 
 /** With which a node gets images from a registry. */
-export function pullSecrets({ imagePullSecrets }: Pick<GivenConfig, "imagePullSecrets">) {
+export function pullSecrets({ imagePullSecrets }: Pick<ParsedConfig, "imagePullSecrets">) {
   return imagePullSecrets.length === 0
     ? {}
     : { imagePullSecrets: imagePullSecrets.map((name) => ({ name })) };

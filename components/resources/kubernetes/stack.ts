@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { namespaceLabels } from "../../../engine/labels.ts";
 import { clusterNamespace } from "../../../engine/names.ts";
-import type { GivenConfig } from "../../config/keys.ts";
+import type { ParsedConfig } from "../../config/keys.ts";
 import { clusterImage, imageIn } from "../gateway-image/cluster-image.ts";
 import { isGatewayScaled } from "../../config/kubernetes/gateway-count.ts";
 import { autoscaling } from "./autoscaling.ts";
@@ -23,7 +23,7 @@ const installed = z.array(z.object({ name: z.string(), digest: z.string(), size:
  *
  * @param clusterId what tells the cluster from others, as far as one may know
  */
-export function declareStack(given: GivenConfig, projectRoot: string, clusterId?: string) {
+export function declareStack(given: ParsedConfig, projectRoot: string, clusterId?: string) {
   const config = withImage(given, projectRoot);
   const provider = clusterProvider(config);
   const namespace = clusterNamespace(pulumi.getStack(), config.namespace);
@@ -117,7 +117,7 @@ export function declareStack(given: GivenConfig, projectRoot: string, clusterId?
 }
 
 /** With the name that the image of these sources has in the registry, unless one is given. */
-function withImage(config: GivenConfig, projectRoot: string): GivenConfig {
+function withImage(config: ParsedConfig, projectRoot: string): ParsedConfig {
   const { gatewayImage, imageRegistry, gatewayBaseImage } = config;
   if (gatewayImage !== "") return config;
   const { tag } = clusterImage(projectRoot, gatewayBaseImage);
@@ -125,6 +125,6 @@ function withImage(config: GivenConfig, projectRoot: string): GivenConfig {
 }
 
 /** Whether there are volumes in its namespace that outlive the stack. */
-function keepsVolumes({ retainModels, storageClass, gatewayUsageVolume }: GivenConfig): boolean {
+function keepsVolumes({ retainModels, storageClass, gatewayUsageVolume }: ParsedConfig): boolean {
   return (retainModels && storageClass !== "") || gatewayUsageVolume !== "";
 }

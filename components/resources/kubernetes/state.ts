@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
-import type { GivenConfig } from "../../config/keys.ts";
+import type { ParsedConfig } from "../../config/keys.ts";
 import { madeSecret } from "../made-secret.ts";
 import { stateDataMiB } from "../../config/kubernetes/state-rules.ts";
 import { statePolicy } from "./network-policies.ts";
@@ -35,7 +35,7 @@ export interface StateAccess {
 
 /** How gateways reach what they share; undefined: each has its state to itself. */
 export function stateAccess(
-  { state, stateAddress, statePasswordSecret }: GivenConfig,
+  { state, stateAddress, statePasswordSecret }: ParsedConfig,
   namespace: string,
   clusterId = "",
 ): StateAccess | undefined {
@@ -49,7 +49,7 @@ export function stateAccess(
 }
 
 export interface StateArgs {
-  readonly config: GivenConfig;
+  readonly config: ParsedConfig;
   readonly namespace: string;
 }
 
@@ -113,7 +113,7 @@ export class StatePods extends pulumi.ComponentResource {
 }
 
 /** The files of its Secret, and what tells them from others: a pod reads them when it starts. */
-function valkeySettings(config: GivenConfig, password: pulumi.Output<string>) {
+function valkeySettings(config: ParsedConfig, password: pulumi.Output<string>) {
   const lines = [
     `port ${String(statePort)}`,
     `maxmemory ${String(stateDataMiB(config))}mb`,
@@ -134,7 +134,7 @@ function versionOf(text: pulumi.Output<string>): pulumi.Output<string> {
   return pulumi.unsecret(text.apply((each) => createHash("sha256").update(each).digest("hex").slice(0, 16)));
 }
 
-function podOf(config: GivenConfig) {
+function podOf(config: ParsedConfig) {
   // It needs no password, and holds for images of Redis, too. That it responds is what the gateways watch.
   const listens = { tcpSocket: { port: "redis" }, timeoutSeconds: 3 };
   return {

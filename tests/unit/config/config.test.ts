@@ -80,7 +80,7 @@ describe("config", () => {
   it("refuses a password in a model's source, and does not repeat it", () => {
     const source = "https://ada:planted-password@models.example/a.gguf";
     const said = problem("models", JSON.stringify([{ name: "a:1b", source, digest: "0".repeat(64) }]));
-    expect(said).toMatch(/models\[0\]\.source is wrong, but must be a URL without a user and a password/);
+    expect(said).toMatch(/models\[0\]\.source is wrong, but must be a URL without user and password/);
     expect(said).not.toContain("planted-password");
   });
 
@@ -94,7 +94,7 @@ describe("config", () => {
     ["gatewayPort", "0", /gatewayPort is "0".*1 to 65535, or auto/],
     ["gatewayPort", "any", /gatewayPort is "any", but must be a whole number from 1 to 65535, or auto/],
     ["ollamaPort", "80.5", /a whole number/],
-    ["gatewayPort", "8008", /gatewayPort is "8008".*another port than ollamaPort/],
+    ["gatewayPort", "8008", /gatewayPort is "8008".*different from ollamaPort/],
     ["gatewayMemoryMiB", "lots", /gatewayMemoryMiB is "lots".*a whole number from 128/],
     ["ollamaMemoryMiB", "64", /from 256/],
     ["ollamaCpus", "two", /a number of CPUs/],
@@ -136,14 +136,10 @@ describe("config", () => {
     ["models", '[{"name":"a","digset":"x"}]', /models\[0\] has the unknown field digset/],
     ["models", '["a","a:latest"]', /names each model once/],
     ["models", '["a","library/A"]', /names each model once/],
-    ["models", '["gpt-oss:120b-cloud"]', /without models of Ollama's cloud/],
-    ["models", '["kimi-k2.5:CLOUD"]', /without models of Ollama's cloud/],
-    ["models", '["gpt-oss-cloud"]', /without models of Ollama's cloud/],
-    [
-      "models",
-      '[{"name":"a","source":"registry.example/b/c:120b-cloud"}]',
-      /without models of Ollama's cloud/,
-    ],
+    ["models", '["gpt-oss:120b-cloud"]', /without Ollama cloud models/],
+    ["models", '["kimi-k2.5:CLOUD"]', /without Ollama cloud models/],
+    ["models", '["gpt-oss-cloud"]', /without Ollama cloud models/],
+    ["models", '[{"name":"a","source":"registry.example/b/c:120b-cloud"}]', /without Ollama cloud models/],
     [
       "models",
       '[{"name":"a","source":"ftp://x/y.gguf"}]',
@@ -178,7 +174,7 @@ describe("config", () => {
     [
       "models",
       '[{"name":"a","parameters":{"stop":[]}}]',
-      /models\[0\]\.parameters\.stop is \[\].*a text or a list of texts/,
+      /models\[0\]\.parameters\.stop is \[\].*a string or a list of strings/,
     ],
     ["models", '[{"name":"a","retain":"yes"}]', /models\[0\]\.retain is "yes".*true or false/],
     ["models", '[{"name":"a","system":""}]', /models\[0\]\.system is "".*not empty/],
@@ -310,7 +306,7 @@ describe("config", () => {
       /dockerHost is "host:2376", but must be an engine's address such as ssh:/,
     );
     expect(problem("dockerHost", "tcp://host:2375")).toMatch(
-      /dockerCertPath is "", but must be the folder of ca\.pem.*without TLS, whoever reaches the engine owns its host/,
+      /dockerCertPath is "", but must be the folder of ca\.pem.*without TLS, anyone who reaches the engine controls its host/,
     );
     expect(problem("dockerCertPath", "/certs")).toMatch(/must be empty unless dockerHost is tcp:/);
     expect(() => parse({ ...tls, dockerCertPath: "certs" })).toThrow(/the absolute path of a folder/);

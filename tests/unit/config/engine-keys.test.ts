@@ -143,7 +143,7 @@ describe("a stack on Kubernetes", () => {
   it("has models that its pods can load, and no files of this machine", () => {
     const [path, registry] = ["./tiny.gguf", "registry.example.org/library/tiny:1b"];
     expect(() => parse({ ...inCluster, models: [{ name: "tiny:1b", source: path }] })).toThrow(
-      /models is .*without files of this machine/,
+      /models is .*without local files/,
     );
     expect(() => parse({ ...inCluster, models: [{ name: "tiny:1b", source: registry }] })).not.toThrow();
   });

@@ -94,7 +94,9 @@ describe("gatewayEnvironment", () => {
   it("takes no secret: neither as one, nor in a collector's URL, nor in a variable that the gateway does not have", () => {
     expect(() => {
       refuseSecrets("ollama-stack", ["ollama-stack:gatewayEnvironment"]);
-    }).toThrow(/^ollama-stack:gatewayEnvironment is a secret, but would be shown/);
+    }).toThrow(
+      /^ollama-stack:gatewayEnvironment is a secret, but preview, state and containers would show it/,
+    );
     for (const value of [
       { OTEL_EXPORTER_OTLP_ENDPOINT: "https://ada:planted-token@collector.example" },
       { OTEL_EXPORTER_OTLP_ENDPOINT: "https://collector.example/?token=planted-token" },

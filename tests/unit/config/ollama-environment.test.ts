@@ -28,8 +28,8 @@ describe("ollamaEnvironment", () => {
       /OLLAMA_NUM_PARALLEL is set, but must be left out: it is set by ollamaParallel/,
     ],
     [{ OLLAMA_HOST: "1.2.3.4" }, /it is set by the program; remove it with: pulumi config rm --path/],
-    [{ "NO SPACE": "x" }, /must be left out: it is no name of a variable/],
-    [{ LIST: [1] }, /must be a text, a number or a boolean/],
+    [{ "NO SPACE": "x" }, /must be left out: it is not a valid variable name/],
+    [{ LIST: [1] }, /must be a string, a number or a boolean/],
     [["A=b"], /ollamaEnvironment is wrong, but must be a map of variables to values/],
   ])("refuses %j with what to do", (value, message) => {
     expect(() => parse(value)).toThrow(message);

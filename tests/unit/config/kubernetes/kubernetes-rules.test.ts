@@ -171,7 +171,7 @@ describe("state that gateways share", () => {
     [
       "fewer gateways at most than at least",
       { ...shared, gatewayReplicas: "3", gatewayMaxReplicas: "2" },
-      /gatewayMaxReplicas is "2", but must be 1 for a number of gateways that is fixed, or gatewayReplicas or more/,
+      /gatewayMaxReplicas is "2", but must be 1 for a fixed number of gateways, or else at least gatewayReplicas/,
     ],
     [
       "gateways that stand by, scaled",
@@ -217,7 +217,7 @@ describe("state that gateways share", () => {
     [
       "a Valkey that is too small for the responses that are stored in it",
       { ...shared, stateMemoryMiB: "256", gatewayEnvironment: { RESPONSE_STORE_LIMIT_BYTES: "134217728" } },
-      /stateMemoryMiB is "256", but must be more: .*twice RESPONSE_STORE_LIMIT_BYTES and 64 MiB/,
+      /stateMemoryMiB is "256", but must be more: .*twice RESPONSE_STORE_LIMIT_BYTES plus 64 MiB/,
     ],
     [
       "another place for the address",
