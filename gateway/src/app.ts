@@ -201,7 +201,7 @@ export function buildApp(config: Config, log: Log, handOver?: HandOverTimes): Fa
       connections.limitRequests();
     }),
     plugin("close-while-draining", ["connection-limits"], () => {
-      closeWhileDraining(app, () => drainController.isLeaving || standby?.isReplaced === true);
+      closeWhileDraining(app, () => drainController.isDraining || standby?.isReplaced === true);
     }),
     plugin("client-address", ["connection-limits"], () => {
       findClientAddress(app, proxies);

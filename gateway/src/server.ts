@@ -1,7 +1,7 @@
 import packageJson from "../package.json" with { type: "json" };
 import { buildApp } from "./app.ts";
 import { type Config, ConfigError, readConfig } from "./config/config.ts";
-import { writeBackendAddress } from "./ollama/address.ts";
+import { formatBackendAddress } from "./ollama/address.ts";
 import { createLog, standardOutput } from "./observability/log.ts";
 
 const EXIT_CONFIG = 1;
@@ -25,7 +25,7 @@ void listen();
 async function listen(): Promise<void> {
   try {
     const { LLM_BACKENDS: several, LLM_SERVICE_HOST_IP: host, LLM_SERVICE_PORT: port } = config;
-    const ollama = (several.length > 0 ? several : [{ host, port }]).map(writeBackendAddress);
+    const ollama = (several.length > 0 ? several : [{ host, port }]).map(formatBackendAddress);
     const keys = config.API_KEYS.length + (config.API_KEYS_FILE?.keys.length ?? 0);
     logger.info(
       { version: packageJson.version, ollama, keys, required_models: config.REQUIRED_MODELS },

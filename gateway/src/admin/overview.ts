@@ -30,7 +30,7 @@ export function overviewOf(
   return {
     at: new Date(now).toISOString(),
     draining: scheduler.draining,
-    backends: viewer.admin ? backends.all.map((each) => stateOf(each, backends.loader.underWay)) : [],
+    backends: viewer.admin ? backends.all.map((each) => stateOf(each, backends.loader.pending)) : [],
     models: {
       installed: installed.slice(0, MAX_MODELS),
       loaded: backends.all
@@ -54,7 +54,7 @@ export function overviewOf(
   };
 }
 
-function stateOf(backend: Backend, loads: AppContext["backends"]["loader"]["underWay"]): BackendState {
+function stateOf(backend: Backend, loads: AppContext["backends"]["loader"]["pending"]): BackendState {
   const { name, probeMs, slots, inFlight } = backend;
   return {
     name,

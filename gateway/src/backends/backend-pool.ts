@@ -5,38 +5,38 @@ import { ApiError } from "../errors.ts";
 import { type LoadPath, preload } from "./preload.ts";
 import { type ModelFacts, ModelFactsCache, embedsOnly } from "./model-facts.ts";
 import { ModelLoader } from "./model-loader.ts";
-import { Placement, whyNot } from "./placement.ts";
+import { Placement, unavailableError } from "./placement.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import type { JsonRequestOptions, OllamaClient } from "../ollama/client.ts";
 import type { OllamaModel, UnaryRequest } from "../ollama/types.ts";
 
-// A model that is missed is looked for at once; this only notices what nobody asks for.
-const POLLS_PER_STOCKTAKING = 5;
+// Missing models are looked up on demand, so the list of models is only polled every fifth time.
+const POLLS_PER_MODEL_LIST = 5;
 
-// A server that generates on every core may take its time to say what a model is.
+// A server that generates on all cores is slow to return model details.
 const PROBES_FOR_FACTS = 10;
 
-/** The Ollama servers: which of them can run a request, and what they hold together. */
+/** The pool of Ollama servers: which of them can run a request, and which models they hold. */
 export class BackendPool {
-  /** Those there are now. */
+  /** Current backends. */
   all: readonly Backend[];
   readonly members: BackendSet;
   readonly loader: ModelLoader;
-  /** Where requests go. */
+  /** Assigns requests to backends. */
   readonly placement: Placement;
   readonly #keptLoaded: readonly string[];
   readonly #required: readonly string[];
   readonly #facts = new ModelFactsCache();
   readonly #factsTimeoutMs: number;
-  /** Called when what can be run where may have changed. */
+  /** Called when backends, models or loads may have changed. */
   onChange: () => void = () => undefined;
   readonly #timer: NodeJS.Timeout;
-  #looked = false;
+  #probed = false;
 
-  /** @param connect makes the clients that talk to the servers */
+  /** @param connect creates the clients of the backends */
   constructor(config: Config, connect?: Connect) {
-    const { LLM_SERVICE_HOST_IP: host, LLM_SERVICE_PORT: port, LLM_BACKENDS: several } = config;
-    this.members = new BackendSet(config, several.length > 0 ? several : [{ host, port }], connect);
+    const { LLM_SERVICE_HOST_IP: host, LLM_SERVICE_PORT: port, LLM_BACKENDS: configured } = config;
+    this.members = new BackendSet(config, configured.length > 0 ? configured : [{ host, port }], connect);
     this.all = this.members.all;
     this.#keptLoaded = config.KEEP_LOADED_MODELS;
     this.#required = config.REQUIRED_MODELS.map(canonicalModelName);
@@ -49,67 +49,71 @@ export class BackendPool {
     this.#timer = setInterval(() => {
       polls += 1;
       if (this.members.isDynamic) void this.#discover();
-      void this.#poll(polls % POLLS_PER_STOCKTAKING === 0);
+      void this.#poll(polls % POLLS_PER_MODEL_LIST === 0);
     }, config.POLL_INTERVAL_MS).unref();
     void (this.members.isDynamic ? this.#discover().then(() => this.refresh()) : this.refresh());
   }
 
-  /** Each of them has been probed at least once, whatever the result. */
-  get looked(): boolean {
-    return this.#looked;
+  /** Whether all backends have been probed at least once, successfully or not. */
+  get probed(): boolean {
+    return this.#probed;
   }
 
   /**
-   * Probes all of them again: their state and their models. Never rejects.
+   * Probes all backends for their state and models. Never rejects.
    *
-   * @param model what is looked for: while there are others, a server that is gone and did not hold it is probed, but
-   *   not waited for, as it may hang
+   * @param model the model to look for. While some backend is alive, probes of dead backends that did not hold the
+   *   model are not awaited, as they may hang
    */
   async refresh(model?: string): Promise<void> {
     if (this.all.length === 0) await this.#discover();
-    const lives = this.all.some((backend) => backend.alive);
-    return this.#look((backend) => {
-      const asked = Promise.all([backend.stock.refresh(), backend.state.refresh()]);
-      const waits = !lives || model === undefined || backend.alive || backend.mayHold(model);
-      return waits ? asked : Promise.resolve();
+    const anyAlive = this.all.some((backend) => backend.alive);
+    return this.#probeAll((backend) => {
+      const probing = Promise.all([backend.modelList.refresh(), backend.state.refresh()]);
+      const awaited = !anyAlive || model === undefined || backend.alive || backend.mayHave(model);
+      return awaited ? probing : Promise.resolve();
     });
   }
 
-  /** How long the model stays loaded after a request, ms, on the server that keeps it longest, as far as it is known. */
+  /** How long the model stays loaded after a request, in milliseconds, on the backend that keeps it longest. */
   staysMs(model: string): number {
     if (this.#keptLoaded.some((name) => canonicalModelName(name) === model)) return Infinity;
     return Math.max(...this.all.map((backend) => backend.loaded.staysMs(model)));
   }
 
   /**
-   * Sends a request whose response comes at once and complete to a server that holds the model.
+   * Sends a request with a buffered JSON response to a backend that holds the model.
    *
-   * @throws ApiError the signal's reason, or what went wrong
+   * @throws ApiError the signal's reason, or the failure
    */
-  request(question: UnaryRequest, signal: AbortSignal): Promise<unknown> {
-    return this.#onAnyOf(question, (client) => client.request(question, signal));
+  request(call: UnaryRequest, signal: AbortSignal): Promise<unknown> {
+    return this.#onAnyBackend(call, (client) => client.request(call, signal));
   }
 
-  /** The same, with the response's JSON as it comes. @throws ApiError the signal's reason, or what went wrong */
-  requestJson(question: UnaryRequest, options: JsonRequestOptions): Promise<Buffer> {
-    return this.#onAnyOf(question, (client) => client.requestJson(question, options));
+  /**
+   * Like `request`, but returns the raw JSON.
+   *
+   * @throws ApiError the signal's reason, or the failure
+   */
+  requestJson(call: UnaryRequest, options: JsonRequestOptions): Promise<Buffer> {
+    return this.#onAnyBackend(call, (client) => client.requestJson(call, options));
   }
 
-  /** Has a request made to one server that holds the model, after another until one responds. */
-  async #onAnyOf<Result>(
-    question: UnaryRequest,
+  /** Tries the backends that hold the model, least busy first, until one responds. */
+  async #onAnyBackend<Result>(
+    call: UnaryRequest,
     request: (client: OllamaClient) => Promise<Result>,
   ): Promise<Result> {
-    const model = question.model === undefined ? undefined : canonicalModelName(question.model);
-    const able = (backend: Backend): boolean => backend.reachable && (!model || backend.holds(model));
-    if (!this.all.some(able)) await this.refresh(model);
-    const order = this.all
-      .filter(able)
+    const model = call.model === undefined ? undefined : canonicalModelName(call.model);
+    const canServe = (backend: Backend): boolean => backend.reachable && (!model || backend.holds(model));
+    if (!this.all.some(canServe)) await this.refresh(model);
+    const candidates = this.all
+      .filter(canServe)
       .toSorted(
         (left, right) => Number(right.usable) - Number(left.usable) || left.inFlight - right.inFlight,
       );
-    let failure = whyNot(this.all, question.model);
-    for (const backend of order) {
+    let failure = unavailableError(this.all, call.model);
+    for (const backend of candidates) {
       try {
         return await request(backend.client);
       } catch (thrown) {
@@ -121,7 +125,11 @@ export class BackendPool {
     throw failure;
   }
 
-  /** What is known of a model without a request. @param name as the client wrote it */
+  /**
+   * Returns the cached facts of a model.
+   *
+   * @param name as sent by the client
+   */
   knownFacts(name: string): ModelFacts | undefined {
     const model = canonicalModelName(name);
     const digest = this.#digestOf(model);
@@ -129,30 +137,30 @@ export class BackendPool {
   }
 
   /**
-   * What Ollama knows of a model, requested when it is not known.
+   * Returns the facts of a model, from Ollama if they are not cached.
    *
-   * @param name as the client wrote it
-   * @throws ApiError when the model is missing or no server responds
+   * @param name as sent by the client
+   * @throws ApiError if the model is missing or no backend responds
    */
   async facts(name: string): Promise<ModelFacts> {
     const model = canonicalModelName(name);
     if (this.#digestOf(model) === undefined) await this.refresh(model);
     const digest = this.#digestOf(model);
-    if (digest === undefined) throw whyNot(this.all, name);
+    if (digest === undefined) throw unavailableError(this.all, name);
     return this.#facts.get(model, digest, async () => {
-      const overdue = AbortSignal.timeout(this.#factsTimeoutMs);
+      const timeout = AbortSignal.timeout(this.#factsTimeoutMs);
       try {
         return await this.request(
           { method: "POST", path: "/api/show", model: name, body: { model: name } },
-          overdue,
+          timeout,
         );
       } catch (cause) {
-        throw overdue.aborted ? new ApiError("upstream_unreachable", { cause }) : cause;
+        throw timeout.aborted ? new ApiError("upstream_unreachable", { cause }) : cause;
       }
     });
   }
 
-  /** The context that a model is loaded with, in tokens, as far as a server said. */
+  /** The context length that the model is loaded with, in tokens; undefined if unknown. */
   loadedContextOf(name: string): number | undefined {
     const model = canonicalModelName(name);
     for (const { loaded } of this.all) {
@@ -166,16 +174,20 @@ export class BackendPool {
     return this.all.find((backend) => backend.reachable && backend.holds(model))?.digestOf(model);
   }
 
-  /** The models that are present on any server that answers. @throws ApiError when none does */
+  /**
+   * Lists the models of all backends that respond.
+   *
+   * @throws ApiError if no backend responds
+   */
   async models(): Promise<readonly OllamaModel[]> {
-    const answers = await Promise.allSettled(this.all.map((backend) => backend.client.models()));
+    const results = await Promise.allSettled(this.all.map((backend) => backend.client.models()));
     const models = new Map<string, OllamaModel>();
-    for (const answer of answers) {
-      if (answer.status === "rejected") continue;
-      for (const model of answer.value) if (!models.has(model.name)) models.set(model.name, model);
+    for (const result of results) {
+      if (result.status === "rejected") continue;
+      for (const model of result.value) if (!models.has(model.name)) models.set(model.name, model);
     }
-    const failure = answers.find((answer) => answer.status === "rejected");
-    if (failure !== undefined && answers.every((answer) => answer.status === "rejected")) {
+    const failure = results.find((answer) => answer.status === "rejected");
+    if (failure !== undefined && results.every((answer) => answer.status === "rejected")) {
       throw failure.reason as ApiError;
     }
     return [...models.values()];
@@ -187,52 +199,59 @@ export class BackendPool {
     await this.members.close();
   }
 
-  /** The required models, in their one spelling, that no server has, as far as is known. */
+  /**
+   * Returns the required models that no live backend has.
+   *
+   * @param required canonical names
+   */
   missingModels(required: readonly string[]): readonly string[] {
     return required.filter((model) => !this.all.some((backend) => backend.alive && backend.holds(model)));
   }
 
-  /** Looks up which servers there are, and probes those that are new. Never rejects. */
+  /** Resolves the discovered names and probes new backends. Never rejects. */
   async #discover(): Promise<void> {
     const before = this.members.all;
     const added = await this.members.refresh();
     if (this.members.all !== before) {
       this.all = this.members.all;
-      this.placement.use(this.all);
+      this.placement.setBackends(this.all);
       const now = new Set(this.all);
       for (const backend of before) if (!now.has(backend)) this.loader.abandon(backend);
     }
-    await Promise.all(added.map((backend) => Promise.all([backend.stock.join(), backend.state.join()])));
-    if (this.members.all !== before) this.#afterLook();
+    await Promise.all(added.map((backend) => Promise.all([backend.modelList.join(), backend.state.join()])));
+    if (this.members.all !== before) this.#afterProbe();
   }
 
-  #poll(isStocktaking: boolean): Promise<void> {
-    // What has to be there is looked for until it is.
-    const stocktaking = isStocktaking || this.missingModels(this.#required).length > 0;
-    return this.#look(async (backend) => {
-      const wasAsked = backend.state.isUnderWay;
-      const ask = (): Promise<unknown> =>
-        Promise.all([stocktaking || !backend.known ? backend.stock.join() : undefined, backend.state.join()]);
-      await ask();
-      // An earlier probe may hang on a server that has come back meanwhile.
-      if (wasAsked && !backend.alive) await ask();
+  #poll(listModels: boolean): Promise<void> {
+    // Keep looking for required models until they are present.
+    const listing = listModels || this.missingModels(this.#required).length > 0;
+    return this.#probeAll(async (backend) => {
+      const joined = backend.state.isRunning;
+      const probe = (): Promise<unknown> =>
+        Promise.all([
+          listing || !backend.hasModelList ? backend.modelList.join() : undefined,
+          backend.state.join(),
+        ]);
+      await probe();
+      // The probe joined above may have started before the backend came back.
+      if (joined && !backend.alive) await probe();
     });
   }
 
-  async #look(ask: (backend: Backend) => Promise<unknown>): Promise<void> {
-    await Promise.all(this.all.map(ask));
-    this.#looked = true;
-    this.#afterLook();
+  async #probeAll(probe: (backend: Backend) => Promise<unknown>): Promise<void> {
+    await Promise.all(this.all.map(probe));
+    this.#probed = true;
+    this.#afterProbe();
   }
 
-  #afterLook(): void {
+  #afterProbe(): void {
     preload(this.#keptLoaded, this.all, this.loader, this.#loadPathOf, () => {
       this.onChange();
     });
     this.onChange();
   }
 
-  /** Never rejects: a model of which nothing is known is taken for one that generates, as most do. */
+  /** Never rejects: defaults to generation if the facts are unknown. */
   readonly #loadPathOf = (name: string): LoadPath | Promise<LoadPath> => {
     const known = this.knownFacts(name);
     if (known !== undefined) return loadPathOf(known);

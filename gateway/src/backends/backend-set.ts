@@ -3,26 +3,26 @@ import type { Config } from "../config/config.ts";
 import { DiscoveredName } from "./discovered-name.ts";
 import type { BackendAddress } from "../ollama/address.ts";
 
-/** What a lookup of a name has changed. */
+/** Result of a name lookup that changed the backends, or the first failed one. */
 export type DiscoveryEvent =
   | { readonly name: string; readonly added: readonly string[]; readonly removed: readonly string[] }
   | { readonly name: string; readonly failure: Error };
 
-/** Which Ollama servers there are: those the configuration names, and those found at the names it gives. */
+/** The set of backends: those configured by address, and those discovered by name. */
 export class BackendSet {
-  /** In the order of the configuration; those found at one name in the order of their addresses. */
+  /** In the order of the configuration; those of one name sorted by address. */
   all: readonly Backend[];
-  /** Called when a lookup changed the servers, or begins to fail. */
+  /** Called when a lookup changed the backends or begins to fail. */
   onEvent: (event: DiscoveryEvent) => void = () => undefined;
   readonly names: readonly DiscoveredName[];
   readonly #entries: readonly (Backend | DiscoveredName)[];
   readonly #config: Config;
   readonly #connect: Connect | undefined;
-  /** Their name does not lead to them any more, and they still run requests. By "address:port". */
+  /** Removed backends that still run requests, by "address:port". */
   readonly #draining = new Map<string, Backend>();
   readonly #failing = new Set<DiscoveredName>();
 
-  /** @param connect makes the clients that talk to the servers */
+  /** @param connect creates the clients of the backends */
   constructor(config: Config, addresses: readonly BackendAddress[], connect?: Connect) {
     this.#config = config;
     this.#connect = connect;
@@ -35,18 +35,20 @@ export class BackendSet {
     this.all = this.#entries.filter((each) => each instanceof Backend);
   }
 
-  /** Servers come and go without a change of the configuration. */
+  /** Whether backends are discovered by name and can change at run time. */
   get isDynamic(): boolean {
     return this.names.length > 0;
   }
 
-  /** A server may be about to come: none is there, or none of those that are has ever responded. */
+  /** Whether a backend may be about to start: none has ever responded, or some have not been probed yet. */
   get isStarting(): boolean {
     if (!this.isDynamic) return false;
-    return this.all.every((backend) => !backend.hasLived) || this.all.some((backend) => !backend.wasProbed);
+    return (
+      this.all.every((backend) => !backend.everResponded) || this.all.some((backend) => !backend.wasProbed)
+    );
   }
 
-  /** Looks all names up, and returns the servers that are new. Never rejects. */
+  /** Looks up all names and returns the new backends. Never rejects. */
   async refresh(): Promise<readonly Backend[]> {
     const added: Backend[] = [];
     await Promise.all(
@@ -63,18 +65,18 @@ export class BackendSet {
     await Promise.all([...this.all, ...this.#draining.values()].map((backend) => backend.client.close()));
   }
 
-  /** Takes what a lookup found, before that of another name can. */
-  #apply(looked: DiscoveredName): readonly Backend[] {
-    const { failure } = looked;
-    if (failure === undefined) this.#failing.delete(looked);
+  /** Applies the result of one lookup, synchronously so that lookups cannot interleave. */
+  #apply(lookup: DiscoveredName): readonly Backend[] {
+    const { failure } = lookup;
+    if (failure === undefined) this.#failing.delete(lookup);
     else {
-      if (!this.#failing.has(looked)) this.onEvent({ name: looked.name, failure });
-      this.#failing.add(looked);
+      if (!this.#failing.has(lookup)) this.onEvent({ name: lookup.name, failure });
+      this.#failing.add(lookup);
       return [];
     }
     const before = new Map(this.all.map((backend) => [backend.name, backend]));
     const fixed = this.#entries.filter((each) => each instanceof Backend).map((each) => [each.name, each]);
-    // What two entries lead to is one server.
+    // Entries with the same address share one backend.
     const next = new Map(fixed as [string, Backend][]);
     const added: Backend[] = [];
     for (const name of this.names) {
@@ -93,14 +95,14 @@ export class BackendSet {
     this.all = [...next.values()];
     for (const backend of removed) this.#draining.set(backend.name, backend);
     this.onEvent({
-      name: looked.name,
+      name: lookup.name,
       added: added.map(({ name }) => name),
       removed: removed.map(({ name }) => name),
     });
     return added;
   }
 
-  /** What runs on a server that was removed goes on to its end. */
+  /** Requests on a removed backend run to their end. */
   #closeDrained(): void {
     const idle = [...this.#draining.values()].filter((backend) => backend.inFlight === 0);
     for (const backend of idle) this.#draining.delete(backend.name);

@@ -12,121 +12,121 @@ import type { OllamaModel, OllamaRunning } from "../ollama/types.ts";
 import { type Outcome, SingleFlight } from "../lib/single-flight.ts";
 import { type ThinkSupport, ThinkSupportCache } from "./think-support.ts";
 
-/** Makes the client that talks to a server. */
+/** Creates the client of a backend. */
 export type Connect = (config: Config, address: BackendAddress) => OllamaClient;
 
 const connectOverHttp: Connect = (config, address) => new OllamaClient(timeoutsOf(config), address);
 
-// Probes in a row that come late before a server counts as gone.
-const OVERDUE_LIMIT = 2;
+// Number of consecutive probe timeouts after which a backend counts as down.
+const TIMEOUT_LIMIT = 2;
 
-const GIVEN_UP: ReadonlySet<ErrorCode> = new Set(["client_left", "client_stalled", "request_cancelled"]);
+const CLIENT_ABORTS: ReadonlySet<ErrorCode> = new Set(["client_left", "client_stalled", "request_cancelled"]);
 
-/** One Ollama server: where it is, what it holds and has loaded, whether it lives, how busy the gateway keeps it. */
+/** One Ollama server: its models, health and load. */
 export class Backend {
   readonly name: string;
-  /** How many requests it runs at once. */
+  /** Number of concurrent requests. */
   readonly slots: number;
   readonly client: OllamaClient;
   readonly breaker: Breaker;
   readonly loaded = new LoadedModels();
-  /** Whether it lives and what it has loaded. */
+  /** Probes its health and loaded models. */
   readonly state = new SingleFlight(() => this.#poll());
-  /** What it holds; when it does not say, what it said before counts. */
-  readonly stock = new SingleFlight(() => this.#takeStock());
-  /** Requests of the gateway that it is running. */
+  /** Lists its models. After a failure the previous list stays. */
+  readonly modelList = new SingleFlight(() => this.#listModels());
+  /** Number of this gateway's requests running on it. */
   inFlight = 0;
-  /** How many of its slots this gateway may have at once, where it shares them with other gateways. */
+  /** Number of slots that this gateway may use, if it shares them with other gateways. */
   allowance = Infinity;
-  /** Requests of those that it is running, as it was known last. */
-  elsewhere = 0;
-  /** What it said last of the models that it holds and has loaded. */
+  /** Number of other gateways' requests on it, as last reported. */
+  usedElsewhere = 0;
+  /** Installed models, as of the last successful list. */
   installed: readonly OllamaModel[] = [];
   running: readonly OllamaRunning[] = [];
-  /** How far its clock is ahead of this machine's, ms, as it said last. */
+  /** Offset of its clock to the local one, in milliseconds. */
   clockAheadMs = 0;
-  /** How long it took to respond to its last probe, ms; undefined: it did not. */
+  /** Duration of the last probe in milliseconds; undefined if it failed. */
   probeMs: number | undefined;
-  /** It has had a model on a GPU since this process began. */
+  /** Whether it has had a model on a GPU since this process started. */
   hasGpu = false;
-  /** Called when it holds other models than before. */
-  onStockChange: () => void = () => undefined;
-  readonly #followed: HostResolver;
+  /** Called when its set of installed models changes. */
+  onModelsChange: () => void = () => undefined;
+  readonly #resolver: HostResolver;
   readonly #thinkSupport = new ThinkSupportCache();
-  /** The digests of what is present, by model. */
+  /** Digests of the installed models, by canonical name. */
   #present = new Map<string, string>();
   #alive = false;
-  #known = false;
-  #overdue = 0;
+  #hasModelList = false;
+  #timeouts = 0;
   #wasProbed = false;
-  #hasLived = false;
-  #spared: NodeJS.Timeout | undefined;
+  #everResponded = false;
+  #cordonTimer: NodeJS.Timeout | undefined;
 
-  /** @param connect makes the client that talks to it */
+  /** @param connect creates its client */
   constructor(config: Config, address: BackendAddress, connect: Connect = connectOverHttp) {
-    this.#followed = new HostResolver(address.host, config.PROBE_TIMEOUT_MS);
+    this.#resolver = new HostResolver(address.host, config.PROBE_TIMEOUT_MS);
     this.name = `${address.host}:${address.port}`;
     this.slots = address.slots ?? config.OLLAMA_NUM_PARALLEL;
     this.client = connect(config, address);
     this.breaker = new Breaker(config.BREAKER_FAILURES, config.BREAKER_OPEN_MS);
   }
 
-  /** It responded to its last probe and is not cordoned. */
+  /** Whether the last probe succeeded and the backend is not cordoned. */
   get reachable(): boolean {
-    return this.#alive && this.#spared === undefined;
+    return this.#alive && this.#cordonTimer === undefined;
   }
 
-  /** It is reachable, and its breaker lets requests through. */
+  /** Whether it is reachable and its circuit breaker allows requests. */
   get usable(): boolean {
     return this.reachable && this.breaker.allows;
   }
 
-  /** Nothing is sent to it until it may come back, or so many ms have gone by. */
+  /** Stops sending requests to it for `ms` milliseconds, or until `uncordon`. */
   cordon(ms: number): void {
-    clearTimeout(this.#spared);
-    this.#spared = setTimeout(() => {
-      this.#spared = undefined;
+    clearTimeout(this.#cordonTimer);
+    this.#cordonTimer = setTimeout(() => {
+      this.#cordonTimer = undefined;
     }, ms).unref();
   }
 
   uncordon(): void {
-    clearTimeout(this.#spared);
-    this.#spared = undefined;
+    clearTimeout(this.#cordonTimer);
+    this.#cordonTimer = undefined;
   }
 
   get isCordoned(): boolean {
-    return this.#spared !== undefined;
+    return this.#cordonTimer !== undefined;
   }
 
   get alive(): boolean {
     return this.#alive;
   }
 
-  /** It has responded to a probe or let one time out. */
+  /** Whether the first probe has ended, successfully or not. */
   get wasProbed(): boolean {
     return this.#wasProbed;
   }
 
-  /** It has ever responded to a probe. */
-  get hasLived(): boolean {
-    return this.#hasLived;
+  /** Whether it has ever responded to a probe. */
+  get everResponded(): boolean {
+    return this.#everResponded;
   }
 
-  /** What it holds has been learned at least once. */
-  get known(): boolean {
-    return this.#known;
+  /** Whether its models have been listed at least once. */
+  get hasModelList(): boolean {
+    return this.#hasModelList;
   }
 
   get hasFreeSlot(): boolean {
     return this.inFlight < this.slots && this.inFlight < this.allowance;
   }
 
-  /** How busy it is: 0 to 1. */
+  /** Utilization, from 0 to 1. */
   get load(): number {
-    return (this.inFlight + this.elsewhere) / this.slots;
+    return (this.inFlight + this.usedElsewhere) / this.slots;
   }
 
-  /** The models that are present. */
+  /** Canonical names of the installed models. */
   get held(): Iterable<string> {
     return this.#present.keys();
   }
@@ -135,17 +135,17 @@ export class Backend {
     return this.#present.has(model);
   }
 
-  /** What the model's name means on it; undefined: it does not hold it. */
+  /** Digest of the model; undefined if it is not installed. */
   digestOf(model: string): string | undefined {
     return this.#present.get(model);
   }
 
-  /** It may hold the model, for all that is known. */
-  mayHold(model: string): boolean {
-    return !this.#known || this.holds(model);
+  /** Whether it has the model or its models are unknown. */
+  mayHave(model: string): boolean {
+    return !this.#hasModelList || this.holds(model);
   }
 
-  /** How far a model's thinking can be steered, if the server has refused more. */
+  /** The thinking support learned from rejected requests. */
   thinkSupport(model: string): ThinkSupport | undefined {
     return this.#thinkSupport.get(model, this.#present.get(model));
   }
@@ -155,23 +155,23 @@ export class Backend {
   }
 
   /**
-   * A request to it failed.
+   * Records a failed request.
    *
-   * @param source who sent it, for the breaker; undefined: the request is no evidence against the server
+   * @param source the sender, for the circuit breaker; undefined if the failure says nothing about the backend
    */
   failed(error: ApiError, model: string, source: string | undefined): void {
-    if (error.code === "model_not_found" && this.#present.delete(model)) this.onStockChange();
+    if (error.code === "model_not_found" && this.#present.delete(model)) this.onModelsChange();
     if (error.code === "upstream_unreachable" || error.cause instanceof PeerLostError) this.#alive = false;
     else if (isBroken(error)) {
       if (source !== undefined) this.breaker.fail(source);
-      // It may be gone, which the next request should know.
+      // Probe it now, so that the next request knows whether it is down.
       void this.state.join();
     }
-    // A request that was given up too early has learned nothing of the server.
-    else if (!GIVEN_UP.has(error.code)) this.breaker.succeed();
+    // An aborted request says nothing about the backend.
+    else if (!CLIENT_ABORTS.has(error.code)) this.breaker.succeed();
   }
 
-  /** A request to it was answered in full. */
+  /** Records a completed request. */
   succeeded(requirement: ModelRequirement): void {
     this.breaker.succeed();
     this.loaded.confirm(
@@ -194,46 +194,46 @@ export class Backend {
     );
     const startedAt = performance.now();
     try {
-      await Promise.all([this.#followName(), this.client.version()]);
+      await Promise.all([this.#reconnectIfMoved(), this.client.version()]);
       this.probeMs = performance.now() - startedAt;
       this.#alive = true;
-      this.#hasLived = true;
-      this.#overdue = 0;
+      this.#everResponded = true;
+      this.#timeouts = 0;
     } catch (error) {
       outcome = outcomeOf(error);
       this.probeMs = undefined;
-      // A machine whose every core generates may be late once.
-      this.#overdue += outcome === "timeout" ? 1 : OVERDUE_LIMIT;
-      if (this.#overdue >= OVERDUE_LIMIT) this.#alive = false;
+      // A single timeout is normal when generation uses all cores.
+      this.#timeouts += outcome === "timeout" ? 1 : TIMEOUT_LIMIT;
+      if (this.#timeouts >= TIMEOUT_LIMIT) this.#alive = false;
     }
     this.#wasProbed = true;
     await loaded;
     return outcome;
   }
 
-  async #takeStock(): Promise<Outcome> {
+  async #listModels(): Promise<Outcome> {
     try {
       const models = await this.client.models();
       this.installed = models;
       const before = this.#present;
       this.#present = new Map(models.map(({ name, digest }) => [canonicalModelName(name), digest]));
-      this.#known = true;
-      if (!haveSameKeys(before, this.#present)) this.onStockChange();
+      this.#hasModelList = true;
+      if (!haveSameKeys(before, this.#present)) this.onModelsChange();
       return "settled";
     } catch (error) {
-      // Whether it lives is for `state` to say.
+      // `state` decides whether the backend is alive.
       return outcomeOf(error);
     }
   }
 
-  /** The former version of a model that was made again stays loaded beside it for a while; it gets no more requests. */
+  /** Ollama keeps the old version of a rebuilt model loaded for a while, but no longer uses it. */
   #isCurrent({ name, digest }: OllamaRunning): boolean {
     const present = this.#present.get(canonicalModelName(name));
     return digest === undefined || present === undefined || digest === present;
   }
 
-  async #followName(): Promise<void> {
-    if (await this.#followed.hasChanged()) this.client.reconnect();
+  async #reconnectIfMoved(): Promise<void> {
+    if (await this.#resolver.hasChanged()) this.client.reconnect();
   }
 }
 
@@ -242,7 +242,7 @@ function outcomeOf(error: unknown): Outcome {
   return cause?.name === "TimeoutError" ? "timeout" : "settled";
 }
 
-/** The connection broke: the server may be failing although it responds to probes. */
+/** A broken connection may mean a failing backend even if its probes succeed. */
 function isBroken(error: ApiError): boolean {
   return error.connectionBroke || error.code === "upstream_incomplete";
 }

@@ -1,11 +1,11 @@
 import type { Backend } from "./backend.ts";
 
-// Conversations that are remembered at least, of those that ran last; each takes some 150 bytes.
+// Minimum number of conversations to remember. An entry takes about 150 bytes.
 const REMEMBERED = 8192;
 
-/** Which server a conversation ran on last: its slots may still have the prompt so far, which is then not read again. */
+/** Remembers which backend ran a conversation last, as its prompt cache may still hold the conversation. */
 export class ConversationAffinity {
-  // Two maps in place of one in the order of use: to find the oldest of a Map, Node.js steps over all that were deleted.
+  // Two generations instead of an LRU list: finding the oldest entry of a Map skips over all deleted ones.
   #recent = new Map<string, Backend>();
   #older = new Map<string, Backend>();
 
@@ -13,7 +13,7 @@ export class ConversationAffinity {
     return this.#recent.get(conversation) ?? this.#older.get(conversation);
   }
 
-  /** The conversation runs there now. Those that ran longest ago are forgotten. */
+  /** Records the backend of a conversation, and may forget the least recent ones. */
   remember(conversation: string, backend: Backend): void {
     this.#recent.set(conversation, backend);
     if (this.#recent.size < REMEMBERED) return;
@@ -21,7 +21,7 @@ export class ConversationAffinity {
     this.#recent = new Map();
   }
 
-  /** Forgets servers that are no more. */
+  /** Forgets removed backends. */
   retain(servers: ReadonlySet<Backend>): void {
     for (const conversations of [this.#recent, this.#older]) {
       for (const [conversation, backend] of conversations) {

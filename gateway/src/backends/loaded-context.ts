@@ -4,7 +4,7 @@ import type { Backend } from "./backend.ts";
 import type { NeededContext, RunnerRequirement } from "./loaded-models.ts";
 
 /**
- * Checks that the model is loaded with the context that a request needs, which is not to have it loaded again.
+ * Checks that the loaded model's context is large enough for a request that may not reload it.
  *
  * @throws ApiError `parameter_not_allowed`
  */
@@ -25,11 +25,11 @@ export async function requireContext(
 }
 
 /**
- * Says by how much what a client sent is too long, as far as it is known.
+ * Builds the error for a prompt that exceeds the context, with numbers if the context is known.
  *
  * @param body Ollama's request
  */
-export async function tooLong(
+export async function contextExceededError(
   { loaded, state }: Backend,
   error: ApiError,
   requirement: RunnerRequirement,
@@ -40,7 +40,7 @@ export async function tooLong(
   if (loaded.contextOf(requirement) === undefined) await state.refresh();
   const context = loaded.contextOf(requirement);
   if (context === undefined) return new ApiError(error.code, { param: subject, cause: error });
-  // Ollama counts the tokens, and keeps the count to itself.
+  // Ollama does not report the number of tokens.
   return new ApiError("context_length_exceeded", {
     message:
       `This model's maximum context length is ${context} tokens. However, your ${subject} resulted in at least ` +

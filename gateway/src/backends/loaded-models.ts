@@ -2,90 +2,96 @@ import { canonicalModelName } from "../ollama/model-name.ts";
 import type { RunnerOptions } from "../ollama/runner-options.ts";
 import type { OllamaRunning } from "../ollama/types.ts";
 
-/** The model a request needs, as it needs it. */
+/** The model that a request needs, and how it must be loaded. */
 export interface RunnerRequirement {
-  /** The model's one spelling. */
+  /** Canonical name. */
   readonly model: string;
-  /** The requested context, in tokens; undefined means the server's default for the model. */
+  /** Requested context length in tokens; undefined for the model's default. */
   readonly context: number | undefined;
-  /** What it is to be loaded with beside that, as `runnerKeyOf` writes it; empty means the model's own. */
+  /** Other options that affect the load, as `runnerKeyOf` formats them; empty for the model's defaults. */
   readonly runner: string;
 }
 
-/** A context that a request needs, in tokens, and the parameter that says so. */
+/** A context length in tokens, and the parameter that requests it. */
 export interface NeededContext {
   readonly tokens: number;
   readonly param: string;
 }
 
-/** How a load is requested: the route decides what kind of model it is, the client how long it stays. */
+/** Everything needed to load the model: the path determines its kind, `keepAlive` how long it stays. */
 export interface ModelRequirement extends RunnerRequirement {
-  /** The model's name as the client wrote it. */
+  /** The model's name as sent by the client. */
   readonly name: string;
   readonly path: string;
   readonly keepAlive: unknown;
-  /** What the model is to be loaded with, its context included; undefined means its own. */
+  /** Options to load it with, including the context; undefined for the model's defaults. */
   readonly options: RunnerOptions | undefined;
 }
 
-export function sameModel(left: RunnerRequirement, right: RunnerRequirement): boolean {
-  return left.model === right.model && left.context === right.context && left.runner === right.runner;
+export function sameModel(remainingMs: RunnerRequirement, right: RunnerRequirement): boolean {
+  return (
+    remainingMs.model === right.model &&
+    remainingMs.context === right.context &&
+    remainingMs.runner === right.runner
+  );
 }
 
 interface Loaded {
-  /** The context it really has. */
+  /** The actual context length. */
   readonly context: number | undefined;
-  /** What it was requested with: Ollama loads it again for anything else, and may give less context than requested. */
+  /**
+   * Settings known to run on this load. Ollama reloads the model for others, and may grant less context than requested.
+   */
   readonly requestedWith: Set<string>;
-  /** When it will be unloaded if nobody asks, on this process's clock. */
+  /** When it will be unloaded if unused, by `performance.now()`. */
   until: number;
-  /** How long it stays after a request, ms, when a client said so: Ollama goes on with that. */
+  /** The `keep_alive` of the last request that had one, in milliseconds; Ollama continues to use it. */
   keptMs: number | undefined;
-  /** How long it stays after a request at least, ms, as far as a client or the server said. */
+  /** Minimum time that it stays loaded after a request, in milliseconds, as far as is known. */
   staysMs: number;
-  /** Undefined until the server has said it. */
+  /** Undefined until the server has reported it. */
   readonly memory?: ModelMemory | undefined;
 }
 
-/** What a loaded model takes. */
+/** Memory used by a loaded model. */
 export interface ModelMemory {
   readonly bytes: number;
-  /** How many of them are on GPUs. */
+  /** The part on GPUs. */
   readonly gpuBytes: number;
 }
 
-// The Date header that the server's clock is read from counts in seconds.
+// Resolution of the Date header, which gives the server's clock.
 const CLOCK_STEP_MS = 1000;
 
-/** What one Ollama server has loaded: what it said last, and what has been learned since. */
+/** Models loaded by one Ollama server, as last reported and as inferred from requests since. */
 export class LoadedModels {
-  /** Called when other models are loaded than before. */
+  /** Called when the set of loaded models changes. */
   onChange: () => void = () => undefined;
   #models = new Map<string, Loaded>();
 
-  /** Whether the model is loaded as it is requirement. */
+  /** Whether the model is loaded with the required settings. */
   has(requirement: RunnerRequirement): boolean {
     const { model, context, runner } = requirement;
     const loaded = this.#present(model);
     if (loaded === undefined) return false;
     if (loaded.requestedWith.has(settingsOf(requirement))) return true;
     if (runner !== "") return false;
-    // Loaded by another client of the server: with its default, one has to believe.
+    // Loaded by another client: assume the model's defaults.
     if (context === undefined) return loaded.requestedWith.size === 0;
     return loaded.context === context && [...loaded.requestedWith].every((settings) => !hasRunner(settings));
   }
 
-  /** Whether the model is loaded, with whatever context. */
+  /** Whether the model is loaded with any settings. */
   hasAny(model: string): boolean {
     return this.#present(model) !== undefined;
   }
 
-  /** How many tokens the model can attend to, when it is loaded as requirement and the server said. */
+  /** Context length in tokens if the model is loaded with the required settings and the server has reported it. */
   contextOf(requirement: RunnerRequirement): number | undefined {
     return this.has(requirement) ? this.#models.get(requirement.model)?.context : undefined;
   }
 
-  /** How many tokens the model can attend to as it is loaded, however that is, when the server said. */
+  /** Context length in tokens of the loaded model, with whatever settings. */
   loadedContextOf(model: string): number | undefined {
     return this.#present(model)?.context;
   }
@@ -94,19 +100,23 @@ export class LoadedModels {
     return this.#models.size;
   }
 
-  /** What has been loaded, and may have been unloaded since. */
+  /** Models that were loaded when last seen. */
   get names(): Iterable<string> {
     return this.#models.keys();
   }
 
-  /** What each model takes, as far as the server said. */
+  /** Reported memory use by model. */
   memory(): [model: string, memory: ModelMemory][] {
     return [...this.#models].flatMap(([model, { memory }]) =>
       memory === undefined ? [] : [[model, memory]],
     );
   }
 
-  /** Takes what the server said. @param now the time on its clock, ms */
+  /**
+   * Replaces the list by what the server reported.
+   *
+   * @param now the server's clock, in milliseconds
+   */
   replace(running: readonly OllamaRunning[], now: number): void {
     const before = this.#models;
     this.#models = new Map(
@@ -132,17 +142,21 @@ export class LoadedModels {
     if (!haveSameKeys(before, this.#models)) this.onChange();
   }
 
-  /** How long a client requirement the model kept that was the last to say so, ms. */
+  /** The last `keep_alive` for the model, in milliseconds. */
   keptMs(model: string): number | undefined {
     return this.#models.get(model)?.keptMs;
   }
 
-  /** How long the model stays loaded after a request at least, ms, as far as a client or the server said. */
+  /** Minimum time that the model stays loaded after a request, in milliseconds, as far as is known. */
   staysMs(model: string): number {
     return this.#present(model)?.staysMs ?? 0;
   }
 
-  /** A load or an answer showed that it is loaded, and stays so for `keptMs`, or until the server says otherwise. */
+  /**
+   * Records that a load or response has shown the model to be loaded.
+   *
+   * @param keptMs how long it stays loaded; undefined until the server reports otherwise
+   */
   confirm(requirement: RunnerRequirement, keptMs: number | undefined): void {
     const { model } = requirement;
     if (keptMs === 0) {
@@ -184,7 +198,7 @@ function memoryOf({ size, size_vram: gpuBytes = 0 }: OllamaRunning): ModelMemory
   return size === undefined ? undefined : { bytes: size, gpuBytes };
 }
 
-// What most requests have.
+// Constant for the common case, to avoid building a string.
 const DEFAULT_SETTINGS = " ";
 
 function settingsOf({ context, runner }: RunnerRequirement): string {

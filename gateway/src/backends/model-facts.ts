@@ -1,14 +1,14 @@
-/** What Ollama knows of a model without loading it, as far as it says. */
+/** What Ollama reports about a model without loading it. */
 export interface ModelFacts {
-  /** What it can do: `completion`, `tools`, `vision`, `thinking`, `embedding`, ... */
+  /** `completion`, `tools`, `vision`, `thinking`, `embedding`, ... */
   readonly capabilities: readonly string[] | undefined;
-  /** Tokens that it was trained to attend to. */
+  /** Context length in tokens that it was trained with. */
   readonly trainedContext: number | undefined;
-  /** Tokens that its Modelfile has it loaded with. */
+  /** Context length in tokens set in its Modelfile. */
   readonly ownContext: number | undefined;
 }
 
-/** Whether a model takes no prompts. An old Ollama does not say what its models can do. */
+/** Whether a model only embeds. False for old Ollama versions, which report no capabilities. */
 export function embedsOnly({ capabilities }: ModelFacts): boolean {
   return capabilities?.includes("embedding") === true && !capabilities.includes("completion");
 }
@@ -20,24 +20,25 @@ interface Entry {
   facts: ModelFacts | undefined;
 }
 
-// More models than a server holds; those beyond are requested again.
+// More than a server usually holds; models beyond are requested again.
 const MAX_ENTRIES = 512;
 
-/** The facts of models, each for as long as its name means the same files. */
+/** Caches model facts until the digest of the model changes. */
 export class ModelFactsCache {
-  /** By the model's one spelling. */
+  /** By canonical name. */
   readonly #entries = new Map<string, Entry>();
 
-  /** What is known already. */
+  /** Returns cached facts. */
   peek(model: string, digest: string): ModelFacts | undefined {
     const entry = this.#entries.get(model);
     return entry?.digest === digest ? entry.facts : undefined;
   }
 
   /**
-   * Requests the facts of a model, once for all that need them at the same time.
+   * Requests the facts of a model; concurrent calls share one request. Failures are not cached.
    *
-   * @param show requests `/api/show`; what it throws is thrown here, and the next call requests again
+   * @param show requests `/api/show`
+   * @throws what `show` throws
    */
   get(model: string, digest: string, show: () => Promise<unknown>): Promise<ModelFacts> {
     const present = this.#entries.get(model);
@@ -66,7 +67,7 @@ export class ModelFactsCache {
 interface Shown {
   readonly capabilities?: readonly string[] | null;
   readonly model_info?: Readonly<Record<string, unknown>> | null;
-  /** As a Modelfile has them, one a line. */
+  /** One Modelfile parameter per line. */
   readonly parameters?: unknown;
 }
 

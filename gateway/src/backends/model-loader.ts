@@ -11,120 +11,123 @@ export interface LoadOutcome {
   readonly error: ApiError | undefined;
 }
 
-/** A load that has not ended. */
-export interface LoadUnderWay {
+/** A load in progress. */
+export interface PendingLoad {
   readonly backend: Backend;
   readonly model: string;
   readonly controller: AbortController;
 }
 
-// What Ollama takes for "until it is stopped".
-const FOR_GOOD = -1;
+// `keep_alive` for "never unload".
+const NEVER_UNLOAD = -1;
 
-// A server that could not load a model is not tried again this soon to relieve another one.
-const FAILURE_COUNTS_MS = 10_000;
+// How long a failed load keeps the backend from being tried again to relieve another one.
+const FAILURE_MEMORY_MS = 10_000;
 
-const SHORTEST_KEPT_MS = 60_000;
+const MIN_KEEP_ALIVE_MS = 60_000;
 
 /**
- * Loads models on the gateway's own account, one request to Ollama for all that need the same model. Ollama gives a
- * load up when the client that requested it leaves; here nobody can leave.
+ * Loads models independently of client requests, one load per backend and requirement. Ollama cancels a load when the
+ * requesting client disconnects; a load started here continues.
  */
 export class ModelLoader {
   /** Called when a load has ended. */
   onEnd: (outcome: LoadOutcome) => void = () => undefined;
   readonly #timeoutMs: number;
   readonly #keptLoaded: ReadonlySet<string>;
-  /** By server and requirement. */
-  readonly #underWay = new Map<string, LoadUnderWay>();
-  /** On how many servers, by requirement. */
-  readonly #places = new Map<string, number>();
+  /** By backend and requirement. */
+  readonly #pending = new Map<string, PendingLoad>();
+  /** Number of backends loading it, by requirement. */
+  readonly #backendCounts = new Map<string, number>();
   readonly #failures = new Map<string, number>();
 
-  /** @param keptLoaded models, in their one spelling, that stay unless a request says how long */
+  /** @param keptLoaded canonical names of models to keep loaded unless a request has its own `keep_alive` */
   constructor(timeoutMs: number, keptLoaded: ReadonlySet<string>) {
     this.#timeoutMs = timeoutMs;
     this.#keptLoaded = keptLoaded;
   }
 
-  /** The loads that are under way. */
-  get underWay(): readonly LoadUnderWay[] {
-    return [...this.#underWay.values()];
+  /** Loads in progress. */
+  get pending(): readonly PendingLoad[] {
+    return [...this.#pending.values()];
   }
 
   get count(): number {
-    return this.#underWay.size;
+    return this.#pending.size;
   }
 
-  /** Whether the model is being loaded on any server. */
+  /** Whether the model is being loaded on any backend. */
   isLoading(requirement: RunnerRequirement): boolean {
-    return this.#places.has(keyOf(requirement));
+    return this.#backendCounts.has(keyOf(requirement));
   }
 
   isLoadingOn(backend: Backend, requirement: RunnerRequirement): boolean {
-    return this.#underWay.has(placeOf(backend, keyOf(requirement)));
+    return this.#pending.has(backendKeyOf(backend, keyOf(requirement)));
   }
 
-  failedLately(backend: Backend, requirement: RunnerRequirement): boolean {
-    const failedAt = this.#failures.get(placeOf(backend, keyOf(requirement)));
-    return failedAt !== undefined && performance.now() - failedAt < FAILURE_COUNTS_MS;
+  failedRecently(backend: Backend, requirement: RunnerRequirement): boolean {
+    const failedAt = this.#failures.get(backendKeyOf(backend, keyOf(requirement)));
+    return failedAt !== undefined && performance.now() - failedAt < FAILURE_MEMORY_MS;
   }
 
-  /** Begins a load that is not under way on this server. Never rejects: `onEnd` gets the outcome. */
-  async begin(backend: Backend, asked: ModelRequirement): Promise<void> {
-    const forGood = asked.keepAlive === undefined && this.#keptLoaded.has(asked.model);
-    const requirement = forGood ? { ...asked, keepAlive: FOR_GOOD } : asked;
+  /**
+   * Starts a load; the caller has checked that it is not in progress on this backend. Never rejects: the outcome goes
+   * to `onEnd`.
+   */
+  async begin(backend: Backend, requested: ModelRequirement): Promise<void> {
+    const neverUnload = requested.keepAlive === undefined && this.#keptLoaded.has(requested.model);
+    const requirement = neverUnload ? { ...requested, keepAlive: NEVER_UNLOAD } : requested;
     const key = keyOf(requirement);
-    const place = placeOf(backend, key);
+    const backendKey = backendKeyOf(backend, key);
     const startedAt = performance.now();
     const controller = new AbortController();
-    this.#underWay.set(place, { backend, model: requirement.model, controller });
-    this.#places.set(key, (this.#places.get(key) ?? 0) + 1);
+    this.#pending.set(backendKey, { backend, model: requirement.model, controller });
+    this.#backendCounts.set(key, (this.#backendCounts.get(key) ?? 0) + 1);
     const timer = setTimeout(() => {
       controller.abort(new ApiError("load_timeout"));
     }, this.#timeoutMs);
     let error: ApiError | undefined;
     try {
-      await backend.client.request(questionOf(requirement), controller.signal);
-      // What had to make room is gone now.
+      await backend.client.request(loadRequestOf(requirement), controller.signal);
+      // Learns which models had to make room.
       await backend.state.refresh();
-      backend.loaded.confirm(requirement, keepAliveMs(keptFor(requirement)));
-      this.#failures.delete(place);
+      backend.loaded.confirm(requirement, keepAliveMs(keepAliveFor(requirement)));
+      this.#failures.delete(backendKey);
     } catch (thrown) {
       error = toApiError(thrown);
-      // What a client makes of the context says nothing of the server.
+      // A failure caused by the client's context says nothing about the backend.
       const source = requirement.context === undefined ? `load of ${requirement.model}` : undefined;
       backend.failed(error, requirement.model, source);
-      this.#noteFailure(place);
+      this.#noteFailure(backendKey);
     } finally {
       clearTimeout(timer);
-      this.#underWay.delete(place);
-      const others = (this.#places.get(key) ?? 1) - 1;
-      if (others > 0) this.#places.set(key, others);
-      else this.#places.delete(key);
+      this.#pending.delete(backendKey);
+      const others = (this.#backendCounts.get(key) ?? 1) - 1;
+      if (others > 0) this.#backendCounts.set(key, others);
+      else this.#backendCounts.delete(key);
     }
     const milliseconds = performance.now() - startedAt;
     this.onEnd({ backend, requirement, model: requirement.model, milliseconds, error });
   }
 
-  /** A server is gone: whoever waits for a load there is served elsewhere. */
+  /** Aborts all loads on a removed backend, so that waiting requests move on. */
   abandon(gone: Backend): void {
-    for (const { backend, controller } of this.#underWay.values()) {
+    for (const { backend, controller } of this.#pending.values()) {
       if (backend === gone) controller.abort(new ApiError("upstream_unreachable"));
     }
   }
 
   close(): void {
-    for (const { controller } of this.#underWay.values()) controller.abort(new ApiError("shutting_down"));
+    for (const { controller } of this.#pending.values()) controller.abort(new ApiError("shutting_down"));
   }
 
-  /** Those that count no longer go, oldest first: clients choose what is in a key, and servers come and go. */
+  /** Expired entries are removed, oldest first. Keys contain client input, so they must not accumulate. */
   #noteFailure(key: string): void {
     const now = performance.now();
     this.#failures.delete(key);
     this.#failures.set(key, now);
     for (const [each, failedAt] of this.#failures) {
-      if (now - failedAt < FAILURE_COUNTS_MS) break;
+      if (now - failedAt < FAILURE_MEMORY_MS) break;
       this.#failures.delete(each);
     }
   }
@@ -134,31 +137,31 @@ function keyOf({ model, context, runner }: RunnerRequirement): string {
   return `${model} ${context ?? ""} ${runner}`;
 }
 
-function placeOf({ name }: Backend, key: string): string {
+function backendKeyOf({ name }: Backend, key: string): string {
   return `${name} ${key}`;
 }
 
-/** Ollama's way to load and do nothing else: a request of the same kind without anything in it. */
-function questionOf(requirement: ModelRequirement): {
+/** Builds a request without input, which makes Ollama only load the model. */
+function loadRequestOf(requirement: ModelRequirement): {
   method: "POST";
   path: string;
   model: string;
   body: object;
 } {
   const { name, options: runnerOptions, path } = requirement;
-  const nothing = path === "/api/chat" ? { messages: [] } : path === "/api/embed" ? { input: [] } : {};
+  const emptyInput = path === "/api/chat" ? { messages: [] } : path === "/api/embed" ? { input: [] } : {};
   const options = runnerOptions === undefined ? {} : { options: runnerOptions };
-  const keepAlive = keptFor(requirement);
+  const keepAlive = keepAliveFor(requirement);
   const keep = keepAlive === undefined ? {} : { keep_alive: keepAlive };
   return {
     method: "POST",
     path,
     model: name,
-    body: { model: name, stream: false, ...nothing, ...keep, ...options },
+    body: { model: name, stream: false, ...emptyInput, ...keep, ...options },
   };
 }
 
-/** The request itself asks to keep its model for a moment only; here that could unload it before the request comes. */
-function keptFor({ keepAlive }: ModelRequirement): unknown {
-  return (keepAliveMs(keepAlive) ?? 0) < SHORTEST_KEPT_MS ? undefined : keepAlive;
+/** A short `keep_alive` of the request could unload the model before the request arrives; leave it to the request. */
+function keepAliveFor({ keepAlive }: ModelRequirement): unknown {
+  return (keepAliveMs(keepAlive) ?? 0) < MIN_KEEP_ALIVE_MS ? undefined : keepAlive;
 }

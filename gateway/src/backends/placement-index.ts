@@ -2,47 +2,47 @@ import type { Backend } from "./backend.ts";
 import { IndexedHeap } from "../lib/indexed-heap.ts";
 
 /**
- * Which servers hold a model and which have it loaded, the least busy first: with many servers, looking at all of them
- * for each request would take longer than everything else the gateway does for it.
+ * Index of backends by installed and loaded models, ordered by utilization. With many backends, visiting all of them
+ * would be the most expensive part of a request.
  */
 export class PlacementIndex {
-  /** All servers. */
+  /** All backends. */
   readonly #byLoad: IndexedHeap<Backend>;
   readonly #loaded = new Map<string, IndexedHeap<Backend>>();
   readonly #holders = new Map<string, Set<Backend>>();
   readonly #full = new Set<Backend>();
   readonly #ranks: ReadonlyMap<Backend, number>;
-  /** What each was entered with. */
-  readonly #entered = new Map<Backend, { loaded: ReadonlySet<string>; held: ReadonlySet<string> }>();
+  /** The models that each backend is indexed under. */
+  readonly #indexed = new Map<Backend, { loaded: ReadonlySet<string>; held: ReadonlySet<string> }>();
 
-  /** @param backends in the order in which they are preferred where they are equally busy */
+  /** @param backends in order of preference among equally busy ones */
   constructor(backends: readonly Backend[]) {
     this.#ranks = new Map(backends.map((backend, rank) => [backend, rank]));
     this.#byLoad = new IndexedHeap(this.#precedes);
     for (const backend of backends) {
-      this.#entered.set(backend, { loaded: new Set(), held: new Set() });
+      this.#indexed.set(backend, { loaded: new Set(), held: new Set() });
       this.#byLoad.add(backend);
       this.loadChanged(backend);
       this.modelsChanged(backend);
     }
   }
 
-  /** Those that hold the model. */
+  /** Backends that have the model installed. */
   holders(model: string): Iterable<Backend> {
     return this.#holders.get(model) ?? [];
   }
 
-  /** The least busy server with a free slot that has the model loaded and fits. */
+  /** The least busy backend with a free slot that has the model loaded and fits. */
   leastBusyWith(model: string, fits: (backend: Backend) => boolean): Backend | undefined {
     return this.#loaded.get(model)?.find(fits, isFull);
   }
 
-  /** The least busy server with a free slot that fits. */
+  /** The least busy backend with a free slot that fits. */
   leastBusy(fits: (backend: Backend) => boolean): Backend | undefined {
     return this.#byLoad.find(fits, isFull);
   }
 
-  /** Whether a server that holds the model and fits has no free slot. */
+  /** Whether a fitting backend with the model has no free slot. */
   hasBusy(model: string, fits: (backend: Backend) => boolean): boolean {
     const holders = this.#holders.get(model);
     if (holders === undefined || this.#full.size === 0) return false;
@@ -51,46 +51,46 @@ export class PlacementIndex {
     return false;
   }
 
-  /** A slot was taken or came free. */
+  /** Call when the number of used slots changed. */
   loadChanged(backend: Backend): void {
-    const entered = this.#entered.get(backend);
-    if (entered === undefined) return;
+    const indexed = this.#indexed.get(backend);
+    if (indexed === undefined) return;
     if (isFull(backend)) this.#full.add(backend);
     else this.#full.delete(backend);
     this.#byLoad.update(backend);
-    for (const model of entered.loaded) this.#loaded.get(model)?.update(backend);
+    for (const model of indexed.loaded) this.#loaded.get(model)?.update(backend);
   }
 
-  /** What it holds or has loaded may be another. */
+  /** Call when the installed or loaded models changed. */
   modelsChanged(backend: Backend): void {
-    const entered = this.#entered.get(backend);
-    if (entered === undefined) return;
+    const indexed = this.#indexed.get(backend);
+    if (indexed === undefined) return;
     const loaded = new Set(backend.loaded.names);
-    for (const model of entered.loaded) {
+    for (const model of indexed.loaded) {
       if (loaded.has(model)) continue;
       const heap = this.#loaded.get(model);
       heap?.delete(backend);
       if (heap?.size === 0) this.#loaded.delete(model);
     }
     for (const model of loaded) {
-      if (entered.loaded.has(model)) continue;
+      if (indexed.loaded.has(model)) continue;
       const heap = this.#loaded.get(model) ?? new IndexedHeap<Backend>(this.#precedes);
       heap.add(backend);
       this.#loaded.set(model, heap);
     }
     const held = new Set(backend.held);
-    for (const model of entered.held) {
+    for (const model of indexed.held) {
       if (held.has(model)) continue;
       const holders = this.#holders.get(model);
       holders?.delete(backend);
       if (holders?.size === 0) this.#holders.delete(model);
     }
     for (const model of held) {
-      if (entered.held.has(model)) continue;
+      if (indexed.held.has(model)) continue;
       const holders = this.#holders.get(model) ?? new Set<Backend>();
       this.#holders.set(model, holders.add(backend));
     }
-    this.#entered.set(backend, { loaded, held });
+    this.#indexed.set(backend, { loaded, held });
   }
 
   readonly #precedes = (left: Backend, right: Backend): boolean => {

@@ -7,26 +7,26 @@ import type { ModelLoader } from "./model-loader.ts";
 import { PlacementIndex } from "./placement-index.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 
-/** Where a request can go now. */
+/** Result of choosing a backend. */
 export type Choice =
-  /** There, at once. */
+  /** Run it there now. */
   | { readonly ready: Backend }
-  /** Nowhere yet: servers that could run it are busy, the model is being loaded, or there is no server so far. */
+  /** Wait: suitable backends are busy, the model is being loaded, or no backend has started yet. */
   | { readonly wait: "slot" | "load" | "server" }
-  /** Nowhere at all. */
+  /** No backend can run it. */
   | { readonly impossible: ApiError };
 
-// From this many servers on, keeping an index costs less than looking at each of them.
+// Number of backends from which an index is cheaper than visiting all.
 const INDEXED_FROM = 16;
 
 const WAIT_FOR_SLOT: Choice = { wait: "slot" };
 const WAIT_FOR_LOAD: Choice = { wait: "load" };
 const WAIT_FOR_SERVER: Choice = { wait: "server" };
 
-/** Chooses the server that a request runs on, and begins the loads that are needed for it. */
+/** Chooses the backend for a request, and starts the loads that it needs. */
 export class Placement {
   readonly #members: Pick<BackendSet, "all" | "isStarting">;
-  readonly #loader: Pick<ModelLoader, "isLoading" | "failedLately" | "begin">;
+  readonly #loader: Pick<ModelLoader, "isLoading" | "failedRecently" | "begin">;
   readonly #indexedFrom: number;
   readonly #onLoadEnd: () => void;
   #all: readonly Backend[] = [];
@@ -35,12 +35,12 @@ export class Placement {
   #index: PlacementIndex | undefined;
 
   /**
-   * @param onLoadEnd called when a load that was begun here has ended
-   * @param indexedFrom servers from which on there is an index of them
+   * @param onLoadEnd called when a load started here has ended
+   * @param indexedFrom number of backends from which to use an index
    */
   constructor(
     members: Pick<BackendSet, "all" | "isStarting">,
-    loader: Pick<ModelLoader, "isLoading" | "failedLately" | "begin">,
+    loader: Pick<ModelLoader, "isLoading" | "failedRecently" | "begin">,
     onLoadEnd: () => void,
     indexedFrom = INDEXED_FROM,
   ) {
@@ -48,21 +48,21 @@ export class Placement {
     this.#indexedFrom = indexedFrom;
     this.#loader = loader;
     this.#onLoadEnd = onLoadEnd;
-    this.use(members.all);
+    this.setBackends(members.all);
   }
 
-  /** Requests that all servers run at once together. */
+  /** Number of requests that all backends together can run concurrently. */
   get slots(): number {
     return this.#slots;
   }
 
-  /** There is a choice, so that it may matter which conversation a request belongs to. */
-  get hasSeveral(): boolean {
+  /** Whether there are multiple backends, so that conversation affinity matters. */
+  get hasMultiple(): boolean {
     return this.#all.length > 1;
   }
 
-  /** Takes other servers than before. */
-  use(backends: readonly Backend[]): void {
+  /** Replaces the backends. */
+  setBackends(backends: readonly Backend[]): void {
     this.#all = backends;
     this.#slots = backends.reduce((sum, { slots }) => sum + slots, 0);
     const index = backends.length < this.#indexedFrom ? undefined : new PlacementIndex(backends);
@@ -71,43 +71,47 @@ export class Placement {
     for (const backend of backends) {
       const changed = (): void => index?.modelsChanged(backend);
       backend.loaded.onChange = changed;
-      backend.onStockChange = changed;
+      backend.onModelsChange = changed;
     }
   }
 
-  /** Whether it is known where the model is, so that a request for it can be placed without asking. */
+  /** Whether a reachable backend is known to have the model. */
   knows(model: string): boolean {
     const candidates = this.#index?.holders(model) ?? this.#all;
-    return has(candidates, (backend) => backend.reachable && backend.holds(model));
+    return some(candidates, (backend) => backend.reachable && backend.holds(model));
   }
 
-  /** A request takes a slot of a server. @param conversation which it continues */
+  /**
+   * Takes a slot of a backend.
+   *
+   * @param conversation recorded for affinity
+   */
   occupy(backend: Backend, conversation: string | undefined): void {
     if (conversation !== undefined) this.#affinity.remember(conversation, backend);
     backend.inFlight += 1;
     this.#index?.loadChanged(backend);
   }
 
-  /** A request gives its slot back. */
+  /** Returns a slot of a backend. */
   vacate(backend: Backend): void {
     backend.inFlight -= 1;
     this.#index?.loadChanged(backend);
   }
 
-  /** Takes how many of a server's slots this gateway may have, and how many others have. */
-  share(backend: Backend, allowance: number, elsewhere = backend.elsewhere): void {
+  /** Sets how many slots of a backend this gateway may use, and how many other gateways use. */
+  share(backend: Backend, allowance: number, elsewhere = backend.usedElsewhere): void {
     backend.allowance = allowance;
-    backend.elsewhere = elsewhere;
+    backend.usedElsewhere = elsewhere;
     this.#index?.loadChanged(backend);
   }
 
   /**
-   * Chooses for a request: a server that has the model loaded and is least busy, else one that has it. A load that is
-   * needed is begun here, and is not the request's own: it goes on when the request is given up. A server whose breaker
-   * is open comes last, and is used all the same when there is no other: refusing the request would help nobody.
+   * Chooses a backend: the least busy one with the model loaded, else one to load it on. The load belongs to no request
+   * and continues if the request is aborted. Backends with an open circuit breaker come last, but are used if there is
+   * no other: rejecting the request would help nobody.
    *
-   * @param except servers that have failed the request
-   * @param conversation goes to the server that it ran on last, if that has the model loaded and a free slot
+   * @param except backends that have failed this request
+   * @param conversation prefers the backend that ran it last, if that has the model loaded and a free slot
    */
   choose(
     requirement: ModelRequirement,
@@ -130,9 +134,9 @@ export class Placement {
     let busy = false;
     const isCandidate = (backend: Backend): boolean =>
       backend.reachable && backend.holds(requirement.model) && except?.has(backend) !== true;
-    const mindsBreakers = this.#all.some((backend) => backend.breaker.allows && isCandidate(backend));
+    const respectsBreakers = this.#all.some((backend) => backend.breaker.allows && isCandidate(backend));
     for (const backend of this.#all) {
-      if (!isCandidate(backend) || (mindsBreakers && !backend.breaker.allows)) continue;
+      if (!isCandidate(backend) || (respectsBreakers && !backend.breaker.allows)) continue;
       if (!backend.loaded.has(requirement)) {
         if (backend.hasFreeSlot && isLessBusy(backend, cold)) cold = backend;
         else if (!backend.hasFreeSlot) busy = true;
@@ -143,7 +147,7 @@ export class Placement {
     return this.#chooseWait(requirement, cold, busy);
   }
 
-  /** The same choice, without looking at each server. */
+  /** `choose` by way of the index. */
   #chooseIndexed(
     index: PlacementIndex,
     requirement: ModelRequirement,
@@ -153,8 +157,8 @@ export class Placement {
     const isCandidate = (backend: Backend): boolean =>
       backend.reachable && backend.holds(model) && except?.has(backend) !== true;
     const isAllowed = (backend: Backend): boolean => backend.breaker.allows && isCandidate(backend);
-    const mindsBreakers = has(index.holders(model), isAllowed);
-    const fits = mindsBreakers ? isAllowed : isCandidate;
+    const respectsBreakers = some(index.holders(model), isAllowed);
+    const fits = respectsBreakers ? isAllowed : isCandidate;
     const best = index.leastBusyWith(model, (backend) => backend.loaded.has(requirement) && fits(backend));
     if (best !== undefined) return { ready: best };
     const cold = this.#loader.isLoading(requirement)
@@ -163,11 +167,14 @@ export class Placement {
     return this.#chooseWait(requirement, cold, index.hasBusy(model, fits));
   }
 
-  /** @param cold the server that could load the model now; @param busy whether one that could run it has no free slot */
+  /**
+   * @param cold an idle backend that could load the model
+   * @param busy whether a suitable backend has no free slot
+   */
   #chooseWait(requirement: ModelRequirement, cold: Backend | undefined, busy: boolean): Choice {
     if (this.#loader.isLoading(requirement)) return busy ? WAIT_FOR_SLOT : WAIT_FOR_LOAD;
-    // Another server is made ready while the ones that are have their hands full, unless it just failed to.
-    if (cold !== undefined && !(busy && this.#loader.failedLately(cold, requirement))) {
+    // Load the model on another backend while the loaded ones are busy, unless that has just failed.
+    if (cold !== undefined && !(busy && this.#loader.failedRecently(cold, requirement))) {
       void this.#loader.begin(cold, requirement).finally(() => {
         this.#onLoadEnd();
       });
@@ -175,20 +182,24 @@ export class Placement {
     }
     if (busy) return WAIT_FOR_SLOT;
     const isStarting = this.#members.isStarting && !this.#all.some((backend) => backend.reachable);
-    return isStarting ? WAIT_FOR_SERVER : { impossible: whyNot(this.#all, requirement.name) };
+    return isStarting ? WAIT_FOR_SERVER : { impossible: unavailableError(this.#all, requirement.name) };
   }
 }
 
-/** Why no server can run a request. @param name the model's, as the client wrote it */
-export function whyNot(all: readonly Backend[], name: string | undefined): ApiError {
+/**
+ * Returns the error for a request that no backend can run.
+ *
+ * @param name the model's name as sent by the client
+ */
+export function unavailableError(all: readonly Backend[], name: string | undefined): ApiError {
   const reachable = all.filter((backend) => backend.reachable);
   const model = canonicalModelName(name ?? "");
-  const elsewhere = all.some((backend) => !backend.reachable && backend.mayHold(model));
+  const elsewhere = all.some((backend) => !backend.reachable && backend.mayHave(model));
   if (reachable.length === 0 || elsewhere || name === undefined) return new ApiError("upstream_unreachable");
   return modelNotFound(name);
 }
 
-function has(backends: Iterable<Backend>, fits: (backend: Backend) => boolean): boolean {
+function some(backends: Iterable<Backend>, fits: (backend: Backend) => boolean): boolean {
   for (const backend of backends) if (fits(backend)) return true;
   return false;
 }

@@ -5,17 +5,17 @@ import { canonicalModelName } from "../ollama/model-name.ts";
 export type LoadPath = "/api/generate" | "/api/embed";
 
 /**
- * Begins to load what is to stay loaded and is not, on each server that has it, one model after another. Called after
- * each probe of the servers, so that one that was restarted is warm before its first request. What a client had loaded
- * with another context stays as it is: its next request would need that again.
+ * Starts loading the models to keep loaded on each backend that has them installed but not loaded. Called after each
+ * probe, so that a restarted backend is warm before its first request. A model loaded with other settings by a client
+ * is left alone.
  *
- * @param pathOf by which path of Ollama's a model is loaded: it refuses to generate with one that embeds
+ * @param pathOf the path to load a model with: Ollama refuses to load an embedding model for generation
  * @param onEnd called when a load has ended
  */
 export function preload(
   names: readonly string[],
   backends: readonly Backend[],
-  loads: ModelLoader,
+  loader: ModelLoader,
   pathOf: (name: string) => LoadPath | Promise<LoadPath>,
   onEnd: () => void,
 ): void {
@@ -26,18 +26,18 @@ export function preload(
         backend.usable &&
         backend.holds(requirement.model) &&
         !backend.loaded.hasAny(requirement.model) &&
-        !loads.isLoadingOn(backend, requirement) &&
-        !loads.failedLately(backend, requirement);
+        !loader.isLoadingOn(backend, requirement) &&
+        !loader.failedRecently(backend, requirement);
       if (!isDue()) continue;
       const load = (path: LoadPath): void => {
         const request = { ...requirement, name, path, keepAlive: undefined, options: undefined };
-        void loads.begin(backend, request).finally(onEnd);
+        void loader.begin(backend, request).finally(onEnd);
       };
       const path = pathOf(name);
       if (typeof path === "string") load(path);
       else {
-        void path.then((found) => {
-          if (isDue()) load(found);
+        void path.then((resolved) => {
+          if (isDue()) load(resolved);
         });
       }
     }

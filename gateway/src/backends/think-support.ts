@@ -1,4 +1,4 @@
-/** How far the thinking of a model can be steered: not at all, or on and off only. A level is a matter of trying. */
+/** Supported control of thinking: none, or on and off. Undefined while no level has been rejected. */
 export type ThinkSupport = "none" | "switch";
 
 interface Learned {
@@ -6,14 +6,14 @@ interface Learned {
   readonly support: ThinkSupport;
 }
 
-// More models than a server holds; what is forgotten is learned again.
+// More models than a server usually holds; forgotten entries are learned again.
 const MAX_ENTRIES = 512;
 
-/** What an Ollama server has refused: for each model, as long as its name means the same files. */
+/** Remembers per model what kind of thinking an Ollama server has rejected, until the model's digest changes. */
 export class ThinkSupportCache {
   readonly #learned = new Map<string, Learned>();
 
-  /** @param digest of the model's files, as the server says */
+  /** @param digest of the model's files */
   get(model: string, digest: string | undefined): ThinkSupport | undefined {
     const learned = this.#learned.get(model);
     return learned?.digest === digest ? learned?.support : undefined;

@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { FastifyBaseLogger } from "fastify";
-import { type DrainController, UnknownServer } from "../scheduling/drain-controller.ts";
+import { type DrainController, UnknownBackendError } from "../scheduling/drain-controller.ts";
 
 /**
  * Answers on a Unix socket what only those may ask who may run commands in the gateway's container: `POST /drain`,
@@ -66,7 +66,7 @@ async function answer(
       );
     }
   } catch (error) {
-    const wrong = error instanceof UnknownServer || error instanceof ControlError;
+    const wrong = error instanceof UnknownBackendError || error instanceof ControlError;
     if (!wrong) log.logger.error({ error: String(error) }, "control failed");
     if (!response.headersSent) response.statusCode = wrong ? 400 : 500;
     say(error instanceof Error ? error.message : String(error));

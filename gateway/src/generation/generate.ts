@@ -141,7 +141,7 @@ async function sendStream({ gateway, request, reply, adapter, adapt, admitted }:
         out.write(writer.write(adapt(event), line));
         if (record.responses === expectedResponses) out.end();
       },
-      onPiece(flow) {
+      onChunk(flow) {
         out.flush(flow);
       },
       beforeNext: () => out.caughtUp(),

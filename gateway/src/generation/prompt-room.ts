@@ -1,6 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import { ApiError } from "../errors.ts";
-import { leastPromptTokens } from "../ollama/prompt-size.ts";
+import { minPromptTokens } from "../ollama/prompt-size.ts";
 import type { AdmittedRequest } from "../scheduling/admitted-request.ts";
 
 // Shorter prompts are too cheap for Ollama to be worth a check.
@@ -24,7 +24,7 @@ export async function requireContextRoom(
   if (backend === undefined) return;
   if (backend.loaded.contextOf(requirement) === undefined) await backend.state.refresh();
   const context = backend.loaded.contextOf(requirement);
-  if (context !== undefined && leastPromptTokens(body) > context) {
+  if (context !== undefined && minPromptTokens(body) > context) {
     throw new ApiError("context_length_exceeded");
   }
 }

@@ -85,7 +85,7 @@ function longerKeepAlive(
     });
   }
   // Before the first probe, the model's remaining lifetime is unknown and may be longer.
-  if (!backends.looked) return undefined;
+  if (!backends.probed) return undefined;
   const longest = Math.floor(Math.min(requestedMs, config.KEEP_ALIVE_LIMIT_MS));
   const kept = Math.max(config.OLLAMA_KEEP_ALIVE, backends.staysMs(canonicalModelName(model)));
   return longest > kept ? `${longest}ms` : undefined;

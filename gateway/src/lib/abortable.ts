@@ -12,5 +12,5 @@ export interface Abortable<Reason extends Error> {
   /** Set once it has been given up. */
   readonly abortReason: Reason | undefined;
   /** Aborted when it is given up. */
-  underWay: Abort<Reason> | undefined;
+  activeOperation: Abort<Reason> | undefined;
 }

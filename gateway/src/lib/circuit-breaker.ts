@@ -60,7 +60,7 @@ export class Breaker {
   }
 
   /** The request is over; when it said nothing of the server, the next one may try it. */
-  giveUp(): void {
+  cancel(): void {
     this.#trying = false;
   }
 

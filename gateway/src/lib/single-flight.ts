@@ -10,7 +10,7 @@ export class SingleFlight {
     this.#ask = ask;
   }
 
-  get isUnderWay(): boolean {
+  get isRunning(): boolean {
     return this.#underWay !== undefined;
   }
 

@@ -172,7 +172,7 @@ function registerModelGauges(
     registers: [registry],
     collect() {
       this.reset();
-      if (!backends.all.some(({ alive, known }) => alive && known)) return;
+      if (!backends.all.some(({ alive, hasModelList }) => alive && hasModelList)) return;
       const missing = new Set(backends.missingModels(required.map(({ model }) => model)));
       for (const { name, model } of required) {
         this.set({ gen_ai_request_model: name }, missing.has(model) ? 0 : 1);

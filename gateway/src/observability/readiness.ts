@@ -21,8 +21,8 @@ export class Readiness {
   }
 
   check(): ReadinessResult {
-    const { all, looked } = this.#backends;
-    if (!all.some((backend) => backend.alive && backend.known)) {
+    const { all, probed: looked } = this.#backends;
+    if (!all.some((backend) => backend.alive && backend.hasModelList)) {
       return { ready: false, missing: [], reason: looked ? this.#whyNone() : "Ollama is being probed." };
     }
     const lacking = new Set(this.#backends.missingModels(this.#required.map(({ model }) => model)));

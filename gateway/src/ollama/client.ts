@@ -10,36 +10,36 @@ import { fromConnectionError, fromStatus } from "./error-mapping.ts";
 import { type ProxyRequest, contentOf, toJson } from "./proxy-body.ts";
 import type { GenerateRequest, OllamaModel, UnaryRequest, OllamaRunning } from "./types.ts";
 
-// Longer than the default of 4 s, so that a request now and then needs no new connection.
+// Longer than undici's default of 4 s, so that occasional requests reuse connections.
 const KEEP_ALIVE_MS = 60_000;
 
-// Nothing of the client's headers goes upstream.
+// No client headers are forwarded.
 const JSON_HEADERS = { "content-type": "application/json", accept: "application/json" };
 const GENERATE_HEADERS = { "content-type": "application/json", accept: "application/x-ndjson" };
 
-const UNARY_TIMEOUTS = { beginning: "answer_timeout", silence: "answer_timeout" } as const;
+const UNARY_TIMEOUTS = { noResponse: "answer_timeout", stalled: "answer_timeout" } as const;
 
-/** How long Ollama may take, in milliseconds. */
+/** Timeouts for Ollama, in milliseconds. */
 export interface OllamaTimeouts {
   readonly connectMs: number;
-  /** For its version and its lists of models. */
+  /** For the version and the lists of models. */
   readonly probeMs: number;
-  /** For a response that is not streamed. */
+  /** For a buffered response. */
   readonly responseMs: number;
   readonly firstTokenMs: number;
-  /** Between two pieces of a stream. */
+  /** Between two chunks of a stream. */
   readonly idleMs: number;
 }
 
 export interface JsonRequestOptions {
   readonly signal: AbortSignal;
-  /** The request's place in a trace. */
+  /** W3C trace context of the request. */
   readonly traceparent?: string | undefined;
-  /** Called as the response arrives, with its bytes so far. It may throw. */
+  /** Called for each chunk with the number of bytes so far. May throw to abort. */
   readonly onLength?: (bytes: number) => void;
 }
 
-/** Talks to one Ollama server over its native API. */
+/** Client of one Ollama server's native API. */
 export class OllamaClient {
   readonly #timeouts: OllamaTimeouts;
   readonly #origin: string;
@@ -51,26 +51,25 @@ export class OllamaClient {
     this.#pool = this.#newPool();
   }
 
-  /** Makes new connections from now on: the server's name means another address. What is under way goes on. */
+  /** Opens new connections from now on, because the host name has a new address. Requests in flight continue. */
   reconnect(): void {
     const old = this.#pool;
     this.#pool = this.#newPool();
     void old.close();
   }
 
-  /** Makes no new requests; the connections of those under way close when they have ended. */
+  /** Rejects new requests, and closes connections when their requests have ended. */
   retire(): void {
     void this.#pool.close();
   }
 
   /**
-   * Sends a generating request and hands the answer's events to the reader. Resolves when the last event was read; the
-   * answer is complete then, and only then. Never retries.
+   * Sends a generation request and passes its events to the reader. Resolves once the event with `done: true` was read.
+   * Never retries.
    *
-   * @param abortable when it is given up, so is the request
-   * @param traceparent the request's place in a trace, for Ollama or what may stand before it
-   *
-   * @throws ApiError why it was given up, or what went wrong
+   * @param abortable aborting it aborts the request
+   * @param traceparent W3C trace context of the request
+   * @throws ApiError the abort reason, or the failure
    */
   generate(
     { path, body, isLarge }: GenerateRequest,
@@ -83,15 +82,15 @@ export class OllamaClient {
         reject(abortable.abortReason);
         return;
       }
-      const whole = !body.stream;
-      const exchange = new GenerateStream({
+      const buffered = !body.stream;
+      const stream = new GenerateStream({
         model: body.model,
         reader,
         abortable,
-        timeouts: whole
-          ? { beginning: "answer_timeout", silence: "answer_timeout" }
-          : { beginning: "first_token_timeout", silence: "idle_timeout" },
-        settled(error) {
+        timeouts: buffered
+          ? { noResponse: "answer_timeout", stalled: "answer_timeout" }
+          : { noResponse: "first_token_timeout", stalled: "idle_timeout" },
+        onSettled(error) {
           if (error === undefined) resolve();
           else reject(error);
         },
@@ -102,28 +101,28 @@ export class OllamaClient {
           path,
           headers: traceparent === undefined ? GENERATE_HEADERS : { ...GENERATE_HEADERS, traceparent },
           body: toJson(body, isLarge),
-          // Ollama sends its headers with the first token, or with the complete response when it does not stream.
-          headersTimeout: whole ? this.#timeouts.responseMs : this.#timeouts.firstTokenMs,
+          // Ollama sends the headers with the first token, or with the complete response if it does not stream.
+          headersTimeout: buffered ? this.#timeouts.responseMs : this.#timeouts.firstTokenMs,
           bodyTimeout: this.#timeouts.idleMs,
         },
-        exchange,
+        stream,
       );
     });
   }
 
   /**
-   * Sends a request whose response comes at once and complete: what a model is, what is loaded.
+   * Sends a request with a buffered JSON response, such as the details of a model.
    *
-   * @throws ApiError the signal's reason, or what went wrong
+   * @throws ApiError the signal's reason, or the failure
    */
-  async request(question: UnaryRequest, signal: AbortSignal): Promise<unknown> {
-    return parseAnswer((await this.requestJson(question, { signal })).toString());
+  async request(call: UnaryRequest, signal: AbortSignal): Promise<unknown> {
+    return parseResponse((await this.requestJson(call, { signal })).toString());
   }
 
   /**
-   * The same, but the response's JSON as it comes: to parse that of a large one at once would hold everybody up.
+   * Like `request`, but returns the raw JSON: parsing a large response would block the event loop.
    *
-   * @throws ApiError the signal's reason, what went wrong, or what `onLength` throws
+   * @throws ApiError the signal's reason, the failure, or what `onLength` throws
    */
   async requestJson(
     { method, path, model, body, isLarge }: UnaryRequest,
@@ -131,7 +130,7 @@ export class OllamaClient {
   ): Promise<Buffer> {
     const delivery = new Delivery();
     try {
-      const answer = await this.#pool.request(
+      const response = await this.#pool.request(
         {
           method,
           path,
@@ -148,27 +147,27 @@ export class OllamaClient {
       );
       const chunks: Buffer[] = [];
       let length = 0;
-      for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+      for await (const chunk of response.body as AsyncIterable<Buffer>) {
         chunks.push(chunk);
         length += chunk.length;
         onLength?.(length);
       }
       const json = Buffer.concat(chunks);
-      if (answer.statusCode === 200) return json;
-      throw fromStatus(answer.statusCode, json.toString(), model ?? "");
+      if (response.statusCode === 200) return json;
+      throw fromStatus(response.statusCode, json.toString(), model ?? "");
     } catch (error) {
       throw fromConnectionError(error as Error, delivery.stage, {
         ...UNARY_TIMEOUTS,
-        // It changes nothing and has nothing of a client's in it.
+        // A GET changes nothing and carries no client input.
         repeatable: method === "GET",
       });
     }
   }
 
   /**
-   * Passes a request on and hands its answer back, whatever it is.
+   * Forwards a request and returns its response, whatever the status.
    *
-   * @throws ApiError the signal's reason, or why no answer came
+   * @throws ApiError the signal's reason, or the failure if there is no response
    */
   async proxy(
     { method, path, body, isLarge }: ProxyRequest,
@@ -182,7 +181,7 @@ export class OllamaClient {
           path,
           signal,
           headersTimeout: this.#timeouts.responseMs,
-          // What was pulled is checked without a word, which takes a large model minutes.
+          // Ollama sends nothing while it verifies a pulled model, which takes minutes for a large one.
           bodyTimeout: this.#timeouts.responseMs,
           ...contentOf(body, isLarge),
         },
@@ -193,13 +192,21 @@ export class OllamaClient {
     }
   }
 
-  /** The models that are present. @throws ApiError */
+  /**
+   * Lists the installed models.
+   *
+   * @throws ApiError
+   */
   async models(): Promise<readonly OllamaModel[]> {
     const { body } = await this.#get("/api/tags");
     return (body as { models?: readonly OllamaModel[] | null }).models ?? [];
   }
 
-  /** The models that are loaded, and the time on the server's clock. @throws ApiError */
+  /**
+   * Lists the loaded models, and returns the time by the server's clock.
+   *
+   * @throws ApiError
+   */
   async running(): Promise<{ models: readonly OllamaRunning[]; now: number }> {
     const { body, date } = await this.#get("/api/ps");
     return {
@@ -208,7 +215,11 @@ export class OllamaClient {
     };
   }
 
-  /** The server's version; that it answers is what matters. @throws ApiError */
+  /**
+   * Returns the server's version; used as a liveness probe.
+   *
+   * @throws ApiError
+   */
   async version(): Promise<string> {
     const { body } = await this.#get("/api/version");
     return String((body as { version?: unknown }).version);
@@ -218,7 +229,7 @@ export class OllamaClient {
     await this.#pool.destroy();
   }
 
-  // Connections are not counted: admission bounds what generates, and a probe must never wait for those.
+  // The number of connections is unlimited: the scheduler limits generation, and probes must never wait for it.
   #newPool(): ConnectionPool {
     return new ConnectionPool(this.#origin, {
       pipelining: 1,
@@ -230,9 +241,10 @@ export class OllamaClient {
   async #get(path: string): Promise<{ body: unknown; date: unknown }> {
     try {
       const signal = AbortSignal.timeout(this.#timeouts.probeMs);
-      const answer = await this.#pool.request({ method: "GET", path, signal }, new Delivery());
-      if (answer.statusCode === 200) return { body: await answer.body.json(), date: answer.headers["date"] };
-      await answer.body.dump();
+      const response = await this.#pool.request({ method: "GET", path, signal }, new Delivery());
+      if (response.statusCode === 200)
+        return { body: await response.body.json(), date: response.headers["date"] };
+      await response.body.dump();
     } catch (cause) {
       throw new ApiError("upstream_unreachable", { cause });
     }
@@ -240,11 +252,11 @@ export class OllamaClient {
   }
 }
 
-function parseAnswer(text: string): unknown {
+function parseResponse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // Not as a cause: the parser's message quotes the answer.
-    throw new ApiError("upstream_failed", { message: "Ollama sent an answer that is not JSON." });
+    // No `cause`: the parser's message quotes the response.
+    throw new ApiError("upstream_failed", { message: "Ollama sent a response that is not JSON." });
   }
 }

@@ -1,29 +1,29 @@
 import type { Socket } from "node:net";
 import type { buildConnector, Client, Dispatcher, Pool } from "undici";
-// Its parts, not its index: that loads a fetch, mocks and web sockets as well, 5 MiB of memory nobody uses.
+// Imports parts of undici: its index also loads fetch, mocks and WebSocket, 5 MiB of unused memory.
 import PlainClient from "undici/lib/dispatcher/client.js";
 import PlainDispatcher from "undici/lib/dispatcher/dispatcher.js";
 import PlainPool from "undici/lib/dispatcher/pool.js";
 import request from "undici/lib/api/api-request.js";
-import { type Delivery, type DeliveryHandler, FollowedHandler } from "./delivery.ts";
+import { type Delivery, type DeliveryHandler, TrackedHandler } from "./delivery.ts";
 import { PeerWatch } from "../lib/network/peer-watch.ts";
 
-// As the index does.
+// As undici's index does.
 Object.assign(PlainDispatcher.prototype, { request });
 
-/** A pool of connections to one origin, whose requests can be followed on their way to the server. */
+/** Connection pool for one origin that tracks the delivery of its requests. */
 export class ConnectionPool {
   readonly #pool: Pool;
   readonly #watch: PeerWatch;
 
-  /** @param connectMs how long a connection may take to be made */
+  /** @param connectMs connection timeout in milliseconds */
   constructor(origin: string, { connectMs, ...options }: Pool.Options & { readonly connectMs: number }) {
     const watch = new PeerWatch(connectMs);
     this.#watch = watch;
     this.#pool = new PlainPool(origin, {
       ...options,
       connect: { timeout: connectMs },
-      factory: (url, clientOptions) => new FollowedClient(url, clientOptions as ClientOptions, watch),
+      factory: (url, clientOptions) => new TrackedClient(url, clientOptions as ClientOptions, watch),
     });
   }
 
@@ -32,18 +32,18 @@ export class ConnectionPool {
     this.#pool.dispatch(options, handler);
   }
 
-  /** @param delivery learns how far the request comes */
+  /** @param delivery updated as the request proceeds */
   request(options: Dispatcher.RequestOptions, delivery: Delivery): Promise<Dispatcher.ResponseData> {
-    const followed = {
+    const tracked = {
       dispatch: (each: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) => {
         this.#watch.wake();
-        return this.#pool.dispatch(each, new FollowedHandler(handler, delivery));
+        return this.#pool.dispatch(each, new TrackedHandler(handler, delivery));
       },
     };
-    return request.call(followed, options);
+    return request.call(tracked, options);
   }
 
-  /** Makes no new requests; resolves when those under way have ended. */
+  /** Rejects new requests; resolves when those in flight have ended. */
   close(): Promise<void> {
     return this.#pool.close();
   }
@@ -54,12 +54,12 @@ export class ConnectionPool {
 }
 
 type ClientOptions = Client.Options & {
-  /** What it returns, undici uses to give a connection up that no request waits for any more. */
+  /** undici uses the return value to cancel a connection attempt that no request waits for any more. */
   readonly connect: (target: buildConnector.Options, callback: buildConnector.Callback) => unknown;
 };
 
-/** A client with one connection at a time, which its requests learn of. */
-class FollowedClient extends PlainClient {
+/** A client with one connection at a time, which it exposes to its requests. */
+class TrackedClient extends PlainClient {
   readonly #connection: { socket: Socket | undefined };
 
   constructor(origin: URL, options: ClientOptions, watch: PeerWatch) {
@@ -67,11 +67,11 @@ class FollowedClient extends PlainClient {
     super(origin, {
       ...options,
       connect: (target, callback) =>
-        options.connect(target, (...made) => {
-          const [, socket] = made;
+        options.connect(target, (...args) => {
+          const [, socket] = args;
           connection.socket = socket ?? undefined;
           if (socket != null) watch.add(socket, () => this.stats.running > 0);
-          callback(...made);
+          callback(...args);
         }),
     });
     this.#connection = connection;

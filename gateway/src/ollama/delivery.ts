@@ -1,20 +1,20 @@
 import type { Socket } from "node:net";
 import type { Dispatcher } from "undici";
 
-/** How far a request to a server has come. */
+/** How far the delivery of a request has come. */
 export type Stage =
   /** No connection yet. */
   | "connecting"
-  /** Some of the request is still in this process, so the server cannot have all of it. */
+  /** Part of the request is still in this process, so the server cannot have received all of it. */
   | "sending"
-  /** The kernel has taken its last byte, so the server may have all of it and may have acted on it. */
+  /** The kernel has taken the last byte, so the server may have received and acted on the request. */
   | "waiting"
-  /** The server has begun its response. */
+  /** The response has begun. */
   | "responding";
 
-/** Follows one request on its way to the server. */
+/** Tracks the delivery of one request. */
 export class Delivery {
-  /** The connection that the request was given to. */
+  /** The connection that the request was dispatched to. */
   connection: { readonly socket: Socket | undefined } | undefined;
   #stage: Stage = "connecting";
 
@@ -26,14 +26,14 @@ export class Delivery {
     this.#stage = "sending";
   }
 
-  /** The request has been written to its socket, which may still hold some of it. */
+  /** The request was written to the socket, whose buffer may still hold part of it. */
   written(): void {
     const socket = this.connection?.socket;
     if (socket === undefined || socket.writableLength === 0) {
       this.#sent();
       return;
     }
-    // Its callback comes once all that was written before is gone.
+    // The callback runs once all earlier writes have been flushed.
     socket.write("", (error) => {
       if (error == null) this.#sent();
     });
@@ -48,13 +48,13 @@ export class Delivery {
   }
 }
 
-/** A handler whose request is followed. */
+/** A handler whose request is tracked. */
 export interface DeliveryHandler extends Dispatcher.DispatchHandler {
   readonly delivery: Delivery;
 }
 
-/** Follows the request of a handler that does not do so itself. */
-export class FollowedHandler implements DeliveryHandler {
+/** Adds tracking to a handler without it. */
+export class TrackedHandler implements DeliveryHandler {
   readonly delivery: Delivery;
   readonly #handler: Dispatcher.DispatchHandler;
 

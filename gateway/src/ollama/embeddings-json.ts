@@ -1,11 +1,11 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { ApiError } from "../errors.ts";
 import type { OllamaEmbeddings } from "./types.ts";
 
-// What is read in one turn of the event loop: a few milliseconds.
+// Bytes to parse per turn of the event loop; takes a few milliseconds.
 const TURN_BYTES = 256 * 1024;
 
-// The list comes first in Ollama's response, after the model's name.
+// In Ollama's response only the model's name precedes the list.
 const HEAD_BYTES = 64 * 1024;
 const LIST = /"embeddings"\s*:\s*\[/;
 
@@ -14,19 +14,18 @@ const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 
 export interface EmbeddingsJson {
-  /** The response without its vectors. */
+  /** The response without the vectors. */
   readonly counts: Omit<OllamaEmbeddings, "embeddings">;
-  /** What `encode` has made of each vector. */
+  /** The encoded vectors. */
   readonly vectors: readonly Buffer[];
 }
 
 /**
- * Reads Ollama's embeddings vector by vector, others being served in between: 2,048 vectors are 20 MB of JSON and more,
- * which take a parser 0.3 s in one go, and as much to write again.
+ * Parses Ollama's embeddings vector by vector and yields to the event loop in between: 2,048 vectors are over 20 MB of
+ * JSON, which would block it for 0.3 s.
  *
- * @param encode makes what is kept of a vector, of its numbers and their JSON
- *
- * @throws ApiError `upstream_failed` when the response is not JSON
+ * @param encode encodes a vector, given its numbers and their JSON
+ * @throws ApiError `upstream_failed` if the response is not JSON
  */
 export async function readEmbeddings(
   json: Buffer,
@@ -37,28 +36,28 @@ export async function readEmbeddings(
     if (list === null) return { counts: JSON.parse(json.toString()) as OllamaEmbeddings, vectors: [] };
     const start = list.index + list[0].length;
     const vectors: Buffer[] = [];
-    let isNext = true;
+    let expectsVector = true;
     let turnEnd = start + TURN_BYTES;
     for (let at = start; ; at += 1) {
       const byte = json[at];
-      if (byte === OPEN_BRACKET && isNext) {
+      if (byte === OPEN_BRACKET && expectsVector) {
         const end = json.indexOf(CLOSE_BRACKET, at) + 1;
         const text = json.subarray(at, end);
         vectors.push(encode(JSON.parse(text.toString("latin1")) as number[], text));
-        isNext = false;
+        expectsVector = false;
         at = end - 1;
         if (at < turnEnd) continue;
-        await nextTurn();
+        await yieldToEventLoop();
         turnEnd = at + TURN_BYTES;
-      } else if (byte === COMMA && !isNext) isNext = true;
-      else if (byte === CLOSE_BRACKET && (!isNext || vectors.length === 0)) {
+      } else if (byte === COMMA && !expectsVector) expectsVector = true;
+      else if (byte === CLOSE_BRACKET && (!expectsVector || vectors.length === 0)) {
         const rest = `${json.toString("utf8", 0, start)}${json.toString("utf8", at)}`;
         return { counts: JSON.parse(rest) as OllamaEmbeddings, vectors };
       } else if (!isSpace(byte)) throw new SyntaxError("an unexpected character");
     }
   } catch {
-    // Not as a cause: the parser's message quotes the response.
-    throw new ApiError("upstream_failed", { message: "Ollama sent an answer that is not JSON." });
+    // No `cause`: the parser's message quotes the response.
+    throw new ApiError("upstream_failed", { message: "Ollama sent a response that is not JSON." });
   }
 }
 

@@ -3,46 +3,47 @@ import type { Stage } from "./delivery.ts";
 import { PeerLostError } from "../lib/network/peer-watch.ts";
 
 interface RequestTraits {
-  /** The error when the response does not begin in time. */
-  readonly beginning: ErrorCode;
-  /** The error when the response falls silent. */
-  readonly silence: ErrorCode;
-  /** True when the request may run twice, or bring down two servers, without harm to anyone. */
+  /** Error if the response does not begin in time. */
+  readonly noResponse: ErrorCode;
+  /** Error if the response stalls. */
+  readonly stalled: ErrorCode;
+  /** Whether the request can be repeated on another server without harm. */
   readonly repeatable?: boolean;
 }
 
 /**
- * Says what a failed connection means to the client.
+ * Maps a connection error to an ApiError.
  *
- * Only a request that its server cannot have in full is retried on another one, as nginx and Envoy do with requests that
- * are not idempotent: a request that broke one server would break the next. That includes a request written to an idle
- * connection that the server was just closing, which looks the same as one that the server received. It is rare:
- * Ollama never closes idle connections while it runs, and undici looks for a close before it reuses one.
+ * Only a request that the server cannot have received completely is retried on another server, as nginx and Envoy do
+ * for requests that are not idempotent: a request that crashed one server would crash the next. This includes a request
+ * written to an idle connection while the server closes it, which cannot be told apart from a received one. It is rare:
+ * Ollama never closes idle connections while it runs, and undici checks for a close before it reuses one.
  */
 export function fromConnectionError(
   cause: Error,
   stage: Stage,
-  { beginning, silence, repeatable = false }: RequestTraits,
+  { noResponse: beginning, stalled: silence, repeatable = false }: RequestTraits,
 ): ApiError {
   if (cause instanceof ApiError) return cause;
   const code = "code" in cause ? cause.code : undefined;
   if (stage !== "connecting" && code === "UND_ERR_HEADERS_TIMEOUT") return new ApiError(beginning, { cause });
   if (code === "UND_ERR_BODY_TIMEOUT") return new ApiError(silence, { cause });
-  const why = cause instanceof PeerLostError ? { message: "The machine of the Ollama server was lost." } : {};
+  const details =
+    cause instanceof PeerLostError ? { message: "Lost the connection to the Ollama server's host." } : {};
   switch (stage) {
     case "connecting":
     case "sending":
       return new ApiError("upstream_unreachable", { cause, retryable: true });
     case "waiting":
       return new ApiError("upstream_failed", {
-        ...why,
+        ...details,
         cause,
         retryable: repeatable,
         connectionBroke: true,
       });
     case "responding":
       return new ApiError("upstream_incomplete", {
-        ...why,
+        ...details,
         cause,
         retryable: repeatable,
         connectionBroke: true,
@@ -50,8 +51,8 @@ export function fromConnectionError(
   }
 }
 
-// Ollama's errors differ in their text only. The parameter is named as Ollama has it.
-const knownMessages: readonly (readonly [RegExp, ErrorCode, string?])[] = [
+// Ollama's errors have no codes, so their text decides. Parameters have Ollama's names here.
+const KNOWN_MESSAGES: readonly (readonly [RegExp, ErrorCode, string?])[] = [
   [/exceeds? (the )?((available|maximum) )?context/i, "context_length_exceeded"],
   [/does not support tools/i, "unsupported_parameter", "tools"],
   [/does not support thinking|think value .* is not supported/i, "unsupported_parameter", "think"],
@@ -64,9 +65,9 @@ const knownMessages: readonly (readonly [RegExp, ErrorCode, string?])[] = [
   [/num_gpu = /, "invalid_value", "options.num_gpu"],
 ];
 
-// Ollama's status for an option of another type, a template that it cannot read, an empty text, an unreadable image, a
-// schema it has no grammar for, and a model that cannot embed is 500 or 501.
-const CLIENTS_FAULT = new RegExp(
+// Ollama responds with 500 or 501 to an option of the wrong type, an invalid template, an empty text, an unreadable
+// image, an unsupported schema, and a model that cannot embed.
+const CLIENT_ERRORS = new RegExp(
   [
     '^option "\\w+" must be of (an array|type) ',
     "^template: ",
@@ -79,34 +80,34 @@ const CLIENTS_FAULT = new RegExp(
   "i",
 );
 
-// Ollama's status for a runner that failed or ended while it embedded a text is 400.
-const SERVERS_FAULT =
+// Ollama responds with 400 if the runner fails or exits while it embeds.
+const SERVER_ERRORS =
   /^(do embedding request|error (marshaling|creating|reading) embed|unexpected server status|unmarshal tokenize response|no tokenizer configured)/;
 
-/** Says what an answer of Ollama that is not 200 means to the client. */
+/** Maps an error response of Ollama to an ApiError. */
 export function fromStatus(status: number, body: string, model: string): ApiError {
   const message = errorMessage(body);
   if (status === 404) {
     return modelNotFound(model, { retryable: true });
   }
-  if (isClientsFault(status, message)) {
-    const known = knownMessages.find(([pattern]) => message !== undefined && pattern.test(message));
+  if (isClientError(status, message)) {
+    const known = KNOWN_MESSAGES.find(([pattern]) => message !== undefined && pattern.test(message));
     const [, code = "invalid_request", param] = known ?? [];
     if (code === "context_length_exceeded") return new ApiError(code);
-    return new ApiError(code, { ...quoting(message), ...(param === undefined ? {} : { param }) });
+    return new ApiError(code, { ...quote(message), ...(param === undefined ? {} : { param }) });
   }
   if (status === 429 || status === 503) {
-    return new ApiError("upstream_overloaded", { ...quoting(message), retryable: true });
+    return new ApiError("upstream_overloaded", { ...quote(message), retryable: true });
   }
-  return new ApiError("upstream_failed", quoting(message));
+  return new ApiError("upstream_failed", quote(message));
 }
 
-function isClientsFault(status: number, message = ""): boolean {
-  if (status === 400) return !SERVERS_FAULT.test(message);
-  return (status === 500 || status === 501) && CLIENTS_FAULT.test(message);
+function isClientError(status: number, message = ""): boolean {
+  if (status === 400) return !SERVER_ERRORS.test(message);
+  return (status === 500 || status === 501) && CLIENT_ERRORS.test(message);
 }
 
-/** Names the parameter that Ollama refuses as the client knows it. */
+/** Replaces Ollama's name of an unsupported parameter by the name in the client's API. */
 export function renameParameter(
   { subject, images = subject, thinking }: ParameterNames,
   failure: ApiError,
@@ -121,12 +122,12 @@ export function renameParameter(
   });
 }
 
-/** Says what an error line, sent where a piece of the answer was due, means to the client. */
+/** Maps an error line in a stream to an ApiError. */
 export function fromErrorLine(message: string | undefined): ApiError {
-  return new ApiError("upstream_failed", quoting(message));
+  return new ApiError("upstream_failed", quote(message));
 }
 
-function quoting(message: string | undefined): { message?: string } {
+function quote(message: string | undefined): { message?: string } {
   return message === undefined ? {} : { message: `Ollama: ${message}` };
 }
 

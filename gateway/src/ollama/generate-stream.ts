@@ -6,36 +6,36 @@ import { Delivery, type DeliveryHandler } from "./delivery.ts";
 import { fromConnectionError, fromErrorLine, fromStatus } from "./error-mapping.ts";
 import type { OllamaEvent } from "./types.ts";
 
-/** Holds the answer back in Ollama and its connection, so that a slow reader does not fill the gateway's memory. */
+/** Pauses the response, so that a slow client does not fill the gateway's memory. */
 export interface Backpressure {
   pause(): void;
   resume(): void;
 }
 
-/** Takes an answer as it comes. Called synchronously: a promise a token would cost more than the token. */
+/** Receives the events of a response. Called synchronously, as a promise per token would cost more than the token. */
 export interface EventReader {
-  /** One event, and the line it came as; the last one has `done: true`. */
+  /** Called with each event and its line; the last event has `done: true`. */
   onEvent(event: OllamaEvent, line: string): void;
-  /** All events of the bytes that just arrived have been handed over. */
-  onPiece?(flow: Backpressure): void;
+  /** Called after all events of a received chunk. */
+  onChunk?(flow: Backpressure): void;
 }
 
 export interface GenerateStreamOptions {
   readonly model: string;
   readonly reader: EventReader;
-  /** When it is given up, the exchange ends with the reason, whatever state it is in. */
+  /** Aborting it ends the stream with its reason. */
   readonly abortable: Abortable<ApiError>;
-  readonly timeouts: { readonly beginning: ErrorCode; readonly silence: ErrorCode };
-  /** Called once: without an error when the line with `done: true` was read, with one in every other case. */
-  readonly settled: (error?: ApiError) => void;
+  readonly timeouts: { readonly noResponse: ErrorCode; readonly stalled: ErrorCode };
+  /** Called exactly once: without an error after the event with `done: true`, else with the failure. */
+  readonly onSettled: (error?: ApiError) => void;
 }
 
-// Enough of an error's body to say what was wrong.
+// Maximum number of bytes kept of an error response.
 const MAX_ERROR_BYTES = 64 * 1024;
 
 /**
- * One request to Ollama, as undici reports it. The answer is complete when a line with `done: true` was read; bytes
- * that end before it, however cleanly, are a failure.
+ * Handler of one generation request. The response is complete with the event that has `done: true`; a body that ends
+ * earlier is a failure, even if it ends cleanly.
  */
 export class GenerateStream implements DeliveryHandler, Abort<ApiError> {
   readonly delivery = new Delivery();
@@ -51,13 +51,13 @@ export class GenerateStream implements DeliveryHandler, Abort<ApiError> {
 
   constructor(options: GenerateStreamOptions) {
     this.#options = options;
-    options.abortable.underWay = this;
+    options.abortable.activeOperation = this;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     this.delivery.started();
-    // Given up while the connection was being made: Ollama must not see the request at all.
+    // Aborted while connecting: Ollama must not see the request.
     const { abortReason } = this.#options.abortable;
     if (abortReason !== undefined) controller.abort(abortReason);
   }
@@ -71,18 +71,18 @@ export class GenerateStream implements DeliveryHandler, Abort<ApiError> {
     this.delivery.responded();
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#settled) return;
     if (this.#status !== 200) {
-      this.#errorBytes += piece.length;
-      if (this.#errorBytes <= MAX_ERROR_BYTES) this.#errorBody.push(piece);
+      this.#errorBytes += chunk.length;
+      if (this.#errorBytes <= MAX_ERROR_BYTES) this.#errorBody.push(chunk);
       return;
     }
     try {
-      this.#lines.push(piece);
-      this.#options.reader.onPiece?.(controller);
+      this.#lines.push(chunk);
+      this.#options.reader.onChunk?.(controller);
     } catch (error) {
-      this.abort(asFailure(error));
+      this.abort(toFailure(error));
     }
   }
 
@@ -96,11 +96,11 @@ export class GenerateStream implements DeliveryHandler, Abort<ApiError> {
     }
     try {
       this.#lines.end();
-      this.#options.reader.onPiece?.(nothingToHold);
-      // Checked first: a buffered response is complete only now, and an error that nobody needs costs much to make.
+      this.#options.reader.onChunk?.(noBackpressure);
+      // A buffered response is only settled by now; check before constructing an error, which is expensive.
       if (!this.#isSettled()) this.#settle(new ApiError("upstream_incomplete"));
     } catch (error) {
-      this.#settle(asFailure(error));
+      this.#settle(toFailure(error));
     }
   }
 
@@ -115,13 +115,13 @@ export class GenerateStream implements DeliveryHandler, Abort<ApiError> {
     if (event.done === true) this.#settle();
   }
 
-  /** Ends it with an error, whatever state it is in. */
+  /** Ends the request with an error in any state. */
   abort(error: ApiError): void {
     this.#settle(error);
     this.#controller?.abort(error);
   }
 
-  // Reading the last line settles the exchange, which the compiler cannot see.
+  // Hides from the compiler that `#settled` was false before; parsing the last line changes it.
   #isSettled(): boolean {
     return this.#settled;
   }
@@ -129,17 +129,17 @@ export class GenerateStream implements DeliveryHandler, Abort<ApiError> {
   #settle(error?: ApiError): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#options.abortable.underWay = undefined;
-    this.#options.settled(error);
+    this.#options.abortable.activeOperation = undefined;
+    this.#options.onSettled(error);
   }
 }
 
-const nothingToHold: Backpressure = {
+const noBackpressure: Backpressure = {
   pause() {
-    // The answer is over.
+    // The response has ended.
   },
   resume() {
-    // The answer is over.
+    // The response has ended.
   },
 };
 
@@ -148,7 +148,7 @@ function parseEvent(line: string): OllamaEvent {
   try {
     event = JSON.parse(line);
   } catch {
-    // Not as a cause: the parser's message quotes the line, and the line is somebody's answer.
+    // No `cause`: the parser's message quotes the line, which is generated text.
     throw new ApiError("upstream_failed", { message: "Ollama sent a line that is not JSON." });
   }
   if (typeof event !== "object" || event === null) {
@@ -160,7 +160,7 @@ function parseEvent(line: string): OllamaEvent {
   return event;
 }
 
-function asFailure(error: unknown): ApiError {
+function toFailure(error: unknown): ApiError {
   if (error instanceof LineTooLongError) {
     return new ApiError("upstream_failed", { message: "Ollama sent a line that is too long.", cause: error });
   }

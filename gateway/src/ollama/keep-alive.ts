@@ -12,8 +12,8 @@ const MS_PER_UNIT: Readonly<Record<string, number>> = {
 };
 
 /**
- * How long a model stays loaded by a request's `keep_alive`, ms: a number counts seconds, a text is a duration as Go
- * writes it ("1h30m"), less than nothing is for ever. Undefined when nothing is said, or nothing that Ollama takes.
+ * Returns a `keep_alive` in milliseconds: a number is in seconds, a string is a Go duration ("1h30m"), and a negative
+ * value is Infinity. Undefined if it is missing or Ollama does not accept it.
  */
 export function keepAliveMs(keepAlive: unknown): number | undefined {
   if (typeof keepAlive === "number") return keepAlive < 0 ? Infinity : keepAlive * SECOND;

@@ -4,7 +4,7 @@ interface Body {
   readonly input?: unknown;
 }
 
-/** Whether a request has nothing for the model to read: Ollama loads or unloads it, and responds at once. */
+/** Whether a request has no prompt: Ollama then only loads or unloads the model. */
 export function isLoadOnly(body: object): boolean {
   const { messages, prompt, input } = body as Body;
   return [messages, prompt, input].every(

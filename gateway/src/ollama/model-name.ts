@@ -2,8 +2,8 @@ const HOST = "registry.ollama.ai/";
 const NAMESPACE = "library/";
 
 /**
- * The one spelling of a model's name, for comparing: Ollama takes `smollm2`, `library/smollm2` and
- * `registry.ollama.ai/library/smollm2` for `smollm2:latest`, and does not tell upper case from lower case.
+ * Normalizes a model name for comparison: `smollm2`, `library/smollm2` and `registry.ollama.ai/library/smollm2` all
+ * mean `smollm2:latest`, and case does not matter.
  */
 export function canonicalModelName(name: string): string {
   const known = latest.get(name);
@@ -16,14 +16,14 @@ export function canonicalModelName(name: string): string {
   return canonical;
 }
 
-// A new text is hashed once for the tables that it is looked up in. A name longer than this is no model's.
+// Names are used as map keys, and hashing a long string is slow. No model has a longer name.
 const MAX_LENGTH = 256;
 const MAX_LATEST = 256;
 const latest = new Map<string, string>();
 
 function canonicalOf(name: string): string {
   const short = withoutDefaults(name.toLowerCase());
-  // A colon before the last slash belongs to a registry's port.
+  // A colon before the last slash belongs to the registry's port.
   return short.includes(":", short.lastIndexOf("/") + 1) ? short : `${short}:latest`;
 }
 
@@ -31,7 +31,7 @@ function withoutDefaults(name: string): string {
   const slash = name.indexOf("/");
   if (slash === -1) return name;
   const qualified = name.startsWith("https://") ? name.slice("https://".length) : name;
-  // With one slash, what is before it is the name space.
+  // With a single slash, the first part is the namespace.
   const path =
     qualified.startsWith(HOST) && qualified.includes("/", HOST.length)
       ? qualified.slice(HOST.length)

@@ -1,10 +1,10 @@
-// What a token of a text usually has.
+// Typical length of a token.
 const BYTES_PER_TOKEN = 4;
 
-// The longest token of a common vocabulary: the 128 spaces of Llama 3's.
+// The longest token of a common vocabulary: 128 spaces in Llama 3.
 const MAX_BYTES_PER_TOKEN = 128;
 
-// What a model reads for an image, more or less: 256 (Gemma) to 1,600 (Qwen, LLaVA) tokens.
+// Rough average: models use 256 (Gemma) to 1,600 (Qwen, LLaVA) tokens per image.
 const TOKENS_PER_IMAGE = 800;
 
 interface Message {
@@ -14,7 +14,7 @@ interface Message {
   readonly images?: unknown;
 }
 
-/** What may be in the body of a generating or embedding request to Ollama. */
+/** Fields of generation and embedding requests to Ollama that count towards the prompt. */
 interface Body extends Message {
   readonly messages?: unknown;
   readonly prompt?: unknown;
@@ -23,11 +23,11 @@ interface Body extends Message {
   readonly template?: unknown;
   readonly tools?: unknown;
   readonly input?: unknown;
-  /** Token ids. */
+  /** Token IDs. */
   readonly context?: unknown;
 }
 
-/** About how many tokens Ollama will read for a request; at least one. */
+/** Estimates the number of prompt tokens of a request; at least 1. */
 export function estimatePromptTokens(body: object): number {
   const { messages, input, context, prompt, system, suffix, template, tools } = body as Body;
   let bytes = bytesOf(prompt) + bytesOf(system) + bytesOf(suffix) + bytesOf(template) + bytesOf(tools);
@@ -41,25 +41,25 @@ export function estimatePromptTokens(body: object): number {
 }
 
 /**
- * How many tokens the longest prompt or text of a request has at the least. Looks at no character: a text has at least as
- * many bytes as UTF-16 units.
+ * Lower bound for the number of tokens in the longest prompt or text of a request. Uses string lengths only, as a
+ * string has at least as many bytes as UTF-16 units.
  */
-export function leastPromptTokens(body: object): number {
+export function minPromptTokens(body: object): number {
   const { messages, prompt, system, suffix, template, tools, input } = body as Body;
-  let ofPrompt =
+  let promptLength =
     lengthOf(prompt) + lengthOf(system) + lengthOf(suffix) + lengthOf(template) + textLength(tools);
   for (const { content, thinking, tool_calls: calls } of messagesOf(messages)) {
-    ofPrompt += lengthOf(content) + lengthOf(thinking) + textLength(calls);
+    promptLength += lengthOf(content) + lengthOf(thinking) + textLength(calls);
   }
-  const longest = textsOf(input).reduce<number>((most, text) => Math.max(most, lengthOf(text)), ofPrompt);
+  const longest = textsOf(input).reduce<number>((most, text) => Math.max(most, lengthOf(text)), promptLength);
   return Math.ceil(longest / MAX_BYTES_PER_TOKEN);
 }
 
-/** Of all texts in a value. */
+/** Total length of all strings in a value. */
 function textLength(value: unknown): number {
   if (typeof value !== "object" || value === null) return lengthOf(value);
   let sum = 0;
-  // An array of the keys would take longer than the rest.
+  // `Object.keys` would dominate the time.
   for (const key in value) sum += textLength((value as Record<string, unknown>)[key]);
   return sum;
 }

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { jsonPieces } from "../lib/json/pieces.ts";
 
-/** A request that is passed on as it came: an object as JSON, a stream as its bytes. */
+/** A request to forward: objects are sent as JSON, streams as their bytes. */
 export interface ProxyRequest {
   readonly method: string;
   readonly path: string;
@@ -9,24 +9,24 @@ export interface ProxyRequest {
   readonly isLarge?: boolean;
 }
 
-// From here on, what is made of a body is made in pieces.
+// Larger bodies are serialized in chunks.
 const LARGE_BYTES = 1024 * 1024;
 
-/** @param cost what the body takes, bytes */
+/** @param cost size of the body in bytes */
 export function isLarge(cost: number): boolean {
   return cost > LARGE_BYTES;
 }
 
-/** A request's JSON. To write that of a large one at once would hold everybody up. */
-export function toJson(body: unknown, inPieces = false): string | Readable {
-  return inPieces ? Readable.from(jsonPieces(body), { objectMode: false }) : JSON.stringify(body);
+/** Serializes a body. With `inChunks`, yields to the event loop between chunks. */
+export function toJson(body: unknown, inChunks = false): string | Readable {
+  return inChunks ? Readable.from(jsonPieces(body), { objectMode: false }) : JSON.stringify(body);
 }
 
 export function contentOf(
   body: unknown,
-  inPieces = false,
+  inChunks = false,
 ): { headers?: Record<string, string>; body?: string | Readable } {
   if (body === undefined || body === null) return {};
   if (body instanceof Readable) return { headers: { "content-type": "application/octet-stream" }, body };
-  return { headers: { "content-type": "application/json" }, body: toJson(body, inPieces) };
+  return { headers: { "content-type": "application/json" }, body: toJson(body, inChunks) };
 }

@@ -1,7 +1,6 @@
 /**
- * The options that Ollama loads a model with (`Runner` in its api/types.go): a request with another value of any of
- * them has the model loaded again for everybody (`needsReload` in server/sched.go). `use_imagegen_runner` does the same,
- * though it is no option of the runner.
+ * Options that Ollama loads a model with (`Runner` in api/types.go): a different value makes it reload the model
+ * (`needsReload` in server/sched.go). So does `use_imagegen_runner`, although it is not part of `Runner`.
  */
 const RUNNER_OPTIONS = [
   "num_ctx",
@@ -15,21 +14,24 @@ const RUNNER_OPTIONS = [
 
 export type RunnerOptions = Readonly<Partial<Record<(typeof RUNNER_OPTIONS)[number], unknown>>>;
 
-/** Those of a request's options that its model is loaded with; undefined: none, so that the model's own count. */
+/** Picks the options that affect the load; undefined if there are none. */
 export function runnerOptionsOf(options: RunnerOptions | null | undefined): RunnerOptions | undefined {
   if (options === undefined || options === null) return undefined;
-  let found: { -readonly [Name in keyof RunnerOptions]: RunnerOptions[Name] } | undefined;
+  let picked: { -readonly [Name in keyof RunnerOptions]: RunnerOptions[Name] } | undefined;
   for (const name of RUNNER_OPTIONS) {
     const value = options[name];
-    if (value !== undefined && value !== null) (found ??= {})[name] = value;
+    if (value !== undefined && value !== null) (picked ??= {})[name] = value;
   }
-  return found;
+  return picked;
 }
 
-/** The same text for options that run on the same load, whatever its context; empty without any. */
+/**
+ * Returns a key that is equal for options that can share a loaded model, apart from the context length; empty without
+ * options.
+ */
 export function runnerKeyOf(options: RunnerOptions): string {
   const { num_gpu: layers } = options;
-  // With fewer layers than none, Ollama takes what is loaded.
+  // Ollama ignores a negative number of layers.
   const ignored = {
     num_ctx: undefined,
     ...(typeof layers === "number" && layers < 0 && { num_gpu: undefined }),

@@ -1,4 +1,7 @@
-/** Ollama's native API, as far as the gateway speaks it. What Ollama sends is only ever added to, so all is optional. */
+/**
+ * Ollama's native API, as far as the gateway uses it. All response fields are optional, as they differ between
+ * versions.
+ */
 
 export interface OllamaToolCall {
   readonly id?: string;
@@ -9,14 +12,14 @@ export interface OllamaMessage {
   readonly role: "system" | "user" | "assistant" | "tool";
   readonly content: string;
   readonly thinking?: string;
-  /** Base64, without the head of a data URL. */
+  /** Base64, without a data URL prefix. */
   readonly images?: readonly string[];
   readonly tool_calls?: readonly OllamaToolCall[];
   readonly tool_name?: string;
   readonly tool_call_id?: string;
 }
 
-/** Only what the request has is set: an absent option leaves the model its own default. */
+/** Options absent from the request are not set, so that the model's defaults apply. */
 export interface OllamaOptions {
   num_ctx?: number;
   num_predict?: number;
@@ -26,7 +29,7 @@ export interface OllamaOptions {
   stop?: readonly string[];
   presence_penalty?: number | null | undefined;
   frequency_penalty?: number | null | undefined;
-  /** Other options that a client sent under Ollama's own name. */
+  /** Other Ollama options sent by the client. */
   [name: string]: unknown;
 }
 
@@ -36,9 +39,9 @@ export interface OllamaChatRequest {
   messages: readonly OllamaMessage[];
   stream: boolean;
   options: OllamaOptions;
-  /** False: a conversation longer than the context is refused, where Ollama would silently cut its beginning. */
+  /** False to reject a conversation longer than the context instead of silently dropping its beginning. */
   truncate: boolean;
-  /** False: generation ends at the end of the context, where Ollama would silently forget the beginning. */
+  /** False to stop at the end of the context instead of silently dropping the beginning. */
   shift: boolean;
   keep_alive?: string | number;
   format?: unknown;
@@ -62,24 +65,24 @@ export interface OllamaGenerateRequest {
   top_logprobs?: number;
 }
 
-/** A generating request: where it goes, and what is sent. The body is sent as it is. */
+/** A generation request; the body is sent unchanged. */
 export interface GenerateRequest {
   readonly path: "/api/chat" | "/api/generate";
   readonly body: { readonly model: string; readonly stream: boolean };
   readonly isLarge?: boolean;
 }
 
-/** A request whose response comes at once and complete. */
+/** A request with a buffered response. */
 export interface UnaryRequest {
   readonly method: "GET" | "POST";
   readonly path: string;
-  /** The requested model, for the error when it is missing. */
+  /** The requested model, for the error if it is missing. */
   readonly model?: string;
   readonly body?: object;
   readonly isLarge?: boolean;
 }
 
-/** What `POST /api/embed` answers; the older `/api/embeddings` counts nothing. */
+/** Response of `POST /api/embed`; the older `/api/embeddings` reports no counts. */
 export interface OllamaEmbeddings {
   readonly embeddings?: readonly (readonly number[])[];
   readonly prompt_eval_count?: number;
@@ -94,12 +97,12 @@ export interface OllamaLogprob {
   readonly top_logprobs?: readonly OllamaLogprob[] | null;
 }
 
-/** One line of the answer to a generating request; durations in nanoseconds, counts in tokens. */
+/** One event of a generation response. Durations are in nanoseconds, counts in tokens. */
 export interface OllamaEvent {
-  /** What `POST /api/generate` sends: the text, and the thinking beside it. */
+  /** Sent by `POST /api/generate`. */
   readonly response?: string;
   readonly thinking?: string;
-  /** What `POST /api/chat` sends. */
+  /** Sent by `POST /api/chat`. */
   readonly message?: {
     readonly content?: string;
     readonly thinking?: string;
@@ -128,11 +131,11 @@ export interface OllamaModel {
 export interface OllamaRunning {
   readonly name: string;
   readonly digest?: string;
-  /** Bytes that it takes of memory, and how many of them are on GPUs. */
+  /** Memory in bytes, and the part of it on GPUs. */
   readonly size?: number;
   readonly size_vram?: number;
-  /** Tokens the loaded model can attend to. */
+  /** Context length in tokens. */
   readonly context_length?: number;
-  /** When it will be unloaded, by the server's own clock. */
+  /** When it will be unloaded, by the server's clock. */
   readonly expires_at?: string;
 }

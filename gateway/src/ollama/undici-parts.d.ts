@@ -15,7 +15,7 @@ declare module "undici/lib/dispatcher/pool.js" {
 
 declare module "undici/lib/api/api-request.js" {
   import type { Dispatcher } from "undici";
-  /** Needs nothing of its dispatcher but this. */
+  /** The only method that undici's request functions need. */
   interface Dispatches {
     dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean;
   }

@@ -1,6 +1,6 @@
 import type { OllamaEvent } from "./types.ts";
 
-/** Tokens of one response, as OpenAI counts them. */
+/** Token counts of a response, in OpenAI's format. */
 export interface Usage {
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
@@ -8,7 +8,7 @@ export interface Usage {
 }
 
 export function usageOf(event: OllamaEvent): Usage {
-  // Ollama leaves out counts that are zero.
+  // Ollama omits counts of zero.
   const prompt = event.prompt_eval_count ?? 0;
   const completion = event.eval_count ?? 0;
   return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };

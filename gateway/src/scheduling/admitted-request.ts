@@ -2,7 +2,7 @@ import type { Abort, Abortable } from "../lib/abortable.ts";
 import { fingerprintOf } from "../lib/fingerprint.ts";
 import type { Backend } from "../backends/backend.ts";
 import { ApiError, type ParameterNames, toApiError } from "../errors.ts";
-import { requireContext, tooLong } from "../backends/loaded-context.ts";
+import { requireContext, contextExceededError } from "../backends/loaded-context.ts";
 import type { ModelRequirement, NeededContext } from "../backends/loaded-models.ts";
 import type { OllamaClient } from "../ollama/client.ts";
 import { renameParameter } from "../ollama/error-mapping.ts";
@@ -12,75 +12,78 @@ import { type GenerationRequest, modelRequirementOf } from "./generation-request
 import type { WaitState } from "./wait-state.ts";
 
 export interface QueueLimits {
-  /** How many requests may wait. */
+  /** Maximum number of queued requests. */
   readonly length: number;
-  /** How long one may wait for a slot, ms. */
+  /** Maximum time in the queue, in milliseconds. */
   readonly timeoutMs: number;
-  /** How often clients that wait for a load get a comment, ms. */
+  /** Interval between comments to clients that wait for a model load, in milliseconds. */
   readonly loadingCommentMs: number;
 }
 
 const SLOT: Readonly<WaitState> = { kind: "slot" };
 
-/** What the scheduler does for its requests. */
+/** The scheduler as its requests see it. */
 export interface SchedulerHandle {
   readonly queue: (admitted: AdmittedRequest) => Promise<void>;
-  /** Has the slot of a request confirmed where other gateways use the server, too. Undefined: it is. */
+  /**
+   * Confirms a slot of a backend that other gateways also use. Undefined if it needs no confirmation; resolves to false
+   * if another gateway took the slot.
+   */
   readonly confirm: (admitted: AdmittedRequest, backend: Backend) => Promise<boolean> | undefined;
   readonly release: (admitted: AdmittedRequest) => void;
-  readonly left: (admitted: AdmittedRequest) => void;
+  readonly remove: (admitted: AdmittedRequest) => void;
 }
 
-/** A request that has been let in. When it is given up, everything done on its behalf ends. */
+/** A request admitted by the scheduler. Aborting it stops all work on its behalf. */
 export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
   index = 0;
   readonly key: string;
-  /** What it asks now. */
+  /** What its current call needs. */
   requirement: ModelRequirement;
-  /** Called at intervals while the request waits for the load of its model, or for a first server. */
+  /** Called periodically while the request waits for a model load or for the first backend. */
   onLoading: (() => void) | undefined;
-  /** Which conversation it continues, where that may matter. */
+  /** The conversation that it continues, for backend affinity. */
   conversation: string | undefined;
-  /** The server that runs it. */
+  /** The backend that runs it. */
   backend: Backend | undefined;
-  /** The name of the server that ran it last. */
+  /** The backend that ran it last. */
   backendName: string | undefined;
-  #ranBefore: string | undefined;
-  /** How long it waited before it lost a slot to another gateway, ms: its time goes on. */
+  #previousBackendName: string | undefined;
+  /** Queue time in milliseconds before it lost its slot; the queue timeout counts on. */
   #waitedMs = 0;
-  /** The other gateways know that it has its slot. */
+  /** Whether the shared slot has been taken in the shared state. */
   isConfirmed = false;
-  /** It lost the slot that it was to get to another gateway. */
-  wasDenied = false;
+  /** Whether it lost its slot to another gateway. */
+  lostSlot = false;
   failedBackends: Set<Backend> | undefined;
   lastFailure: ApiError | undefined;
-  readonly #words: ParameterNames;
+  readonly #parameterNames: ParameterNames;
   #body: object;
   readonly #mayChooseContext: boolean;
   readonly #neededContext: NeededContext | undefined;
   readonly #scheduler: SchedulerHandle;
   abortReason: ApiError | undefined;
-  underWay: Abort<ApiError> | undefined;
+  activeOperation: Abort<ApiError> | undefined;
   #controller: AbortController | undefined;
   #timings = new CallTimings();
-  /** The turns before this one. */
+  /** Timings of its earlier calls. */
   #pastTimings: CallTimings[] | undefined;
-  /** What it waits for, while it does. */
+  /** What it waits for; only meaningful while it waits. */
   waitState: Readonly<WaitState> = SLOT;
   #deadline: NodeJS.Timeout | undefined;
   #settle: { resolve(): void; reject(error: ApiError): void } | undefined;
 
-  constructor(asked: GenerationRequest, requirement: ModelRequirement, scheduler: SchedulerHandle) {
-    this.key = asked.consumer.name;
-    this.#words = asked;
-    this.#mayChooseContext = asked.consumer.options;
-    this.#neededContext = asked.neededContext;
+  constructor(request: GenerationRequest, requirement: ModelRequirement, scheduler: SchedulerHandle) {
+    this.key = request.consumer.name;
+    this.#parameterNames = request;
+    this.#mayChooseContext = request.consumer.options;
+    this.#neededContext = request.neededContext;
     this.requirement = requirement;
-    this.#body = asked.body;
+    this.#body = request.body;
     this.#scheduler = scheduler;
   }
 
-  /** For code that takes only signals; made when first used. */
+  /** For APIs that take a signal; created on first use. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
@@ -89,27 +92,27 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     return this.#controller.signal;
   }
 
-  /** One for each of its calls. */
+  /** One entry per call. */
   get allTimings(): readonly CallTimings[] {
     return this.#pastTimings === undefined ? [this.#timings] : [...this.#pastTimings, this.#timings];
   }
 
-  /** Of the slot that it waits for or has. */
+  /** Of the current call. */
   get timings(): CallTimings {
     return this.#timings;
   }
 
-  /** How long it waited for a slot, ms. */
+  /** Total queue time, in milliseconds. */
   get queueMs(): number {
     return this.#sum("queueMs");
   }
 
-  /** How long it waited for loads, ms. */
+  /** Total time spent waiting for model loads, in milliseconds. */
   get loadMs(): number {
     return this.#sum("loadMs");
   }
 
-  /** How long it has had a slot, ms. */
+  /** Total time with a slot, in milliseconds. */
   get heldMs(): number {
     return this.#sum("heldMs");
   }
@@ -119,22 +122,22 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     return past + this.#timings[what];
   }
 
-  /** It had its turn, and waits again for no fault of its own. */
+  /** Whether it must be queued again although it already had a slot. */
   get isRetry(): boolean {
-    return this.failedBackends !== undefined || this.wasDenied;
+    return this.failedBackends !== undefined || this.lostSlot;
   }
 
   abort(reason: ApiError): void {
     if (this.abortReason !== undefined) return;
     this.abortReason = reason;
     this.#controller?.abort(reason);
-    this.underWay?.abort(reason);
+    this.activeOperation?.abort(reason);
     this.proceed(reason);
   }
 
   /**
-   * Does the request's work on a server that can run it, as soon as it has a slot. When a server fails before
-   * anything of the response was there, another one gets it.
+   * Runs `work` on a backend as soon as a slot is free. Retries on another backend if one fails before it has sent any
+   * response.
    *
    * @throws ApiError
    */
@@ -160,16 +163,16 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
         const failure = toApiError(thrown);
         backend.failed(failure, this.requirement.model, this.#source());
         if (failure.code === "context_length_exceeded") {
-          throw await tooLong(
+          throw await contextExceededError(
             backend,
             failure,
             this.requirement,
             this.#body,
-            this.#words.subject,
+            this.#parameterNames.subject,
             this.#mayChooseContext,
           );
         }
-        if (failure.code === "unsupported_parameter") throw renameParameter(this.#words, failure);
+        if (failure.code === "unsupported_parameter") throw renameParameter(this.#parameterNames, failure);
         if (!failure.retryable || this.abortReason !== undefined) throw failure;
         this.failedOn(backend, failure);
         this.#scheduler.release(this);
@@ -178,29 +181,29 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
   }
 
   /**
-   * Gives the slot back and asks the next thing, which waits for a slot of its own: whoever waits already is served
-   * first. It was let in with the first, so that neither a full queue nor a gateway that drains turns it away.
+   * Releases the slot and prepares the next call, which queues for a slot again. The request stays admitted, so neither
+   * a full queue nor a drain rejects it.
    *
-   * @throws ApiError when the request was given up
+   * @throws ApiError if the request was aborted
    */
-  next(asked: GenerationRequest): void {
+  next(request: GenerationRequest): void {
     this.#scheduler.release(this);
     if (this.abortReason !== undefined) throw this.abortReason;
     (this.#pastTimings ??= []).push(this.#timings);
     this.#timings = new CallTimings();
-    this.requirement = modelRequirementOf(asked);
+    this.requirement = modelRequirementOf(request);
     this.conversation = undefined;
-    this.#body = asked.body;
+    this.#body = request.body;
     this.waitState = SLOT;
     this.failedBackends = undefined;
     this.lastFailure = undefined;
-    this.wasDenied = false;
+    this.lostSlot = false;
   }
 
-  /** Gives the place back; has to be called once, however the request ended. */
+  /** Releases the slot and ends the admission. Must be called exactly once, however the request ended. */
   leave(): void {
     this.#scheduler.release(this);
-    this.#scheduler.left(this);
+    this.#scheduler.remove(this);
   }
 
   failedOn(backend: Backend, failure: ApiError): void {
@@ -208,29 +211,32 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     this.lastFailure = failure;
   }
 
-  /** Who sent it: the consumer. Without keys all clients look the same, so the same request stands for the same client. */
+  /**
+   * Identifies the sender for failure tracking. Without keys all clients look alike, so equal bodies count as one
+   * sender.
+   */
   #source(): string {
     return this.key === "" ? fingerprintOf(this.#body) : this.key;
   }
 
-  granted(backend: Backend | undefined): void {
+  assign(backend: Backend | undefined): void {
     if (this.backend !== undefined) this.#timings.end();
     this.backend = backend;
     if (backend === undefined) {
       this.#waitedMs = 0;
       return;
     }
-    this.#ranBefore = this.backendName;
+    this.#previousBackendName = this.backendName;
     this.backendName = backend.name;
     this.#timings.begin();
   }
 
-  /** Another gateway took the slot that it was granted. */
-  denied(): void {
+  /** Returns the granted slot, which another gateway took. */
+  revoke(): void {
     this.#timings.revoke();
     this.backend = undefined;
-    this.backendName = this.#ranBefore;
-    this.wasDenied = true;
+    this.backendName = this.#previousBackendName;
+    this.lostSlot = true;
   }
 
   /** Whether it ever had a slot. */
@@ -247,22 +253,26 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     this.#deadline?.refresh();
   }
 
-  /** Ends the waiting: with a slot, or with the reason why there is none. */
+  /** Ends the wait, with a slot or with the error that prevents one. */
   proceed(error?: ApiError): void {
     if (error === undefined) this.#settle?.resolve();
     else this.#settle?.reject(error);
   }
 
-  /** Resolves when it has a slot. @throws ApiError */
-  async wait({ timeoutMs, loadingCommentMs }: QueueLimits, tooLate: () => ApiError): Promise<void> {
-    const turn = new Promise<void>((resolve, reject) => {
+  /**
+   * Resolves when the request has a slot.
+   *
+   * @throws ApiError
+   */
+  async wait({ timeoutMs, loadingCommentMs }: QueueLimits, timeoutError: () => ApiError): Promise<void> {
+    const granted = new Promise<void>((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
     const since = performance.now();
-    // A load has a deadline of its own; the time after it starts again at zero.
+    // Loads have their own timeout; the queue timeout restarts when the load ends.
     this.#deadline = setInterval(
       () => {
-        if (!this.waitsForLoad) this.proceed(tooLate());
+        if (!this.waitsForLoad) this.proceed(timeoutError());
       },
       Math.max(1, timeoutMs - this.#waitedMs),
     );
@@ -270,7 +280,7 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
       if (this.waitState.kind !== "slot") this.onLoading?.();
     }, loadingCommentMs);
     try {
-      await turn;
+      await granted;
     } finally {
       clearInterval(this.#deadline);
       clearInterval(comments);

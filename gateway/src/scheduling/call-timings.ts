@@ -1,6 +1,8 @@
-/** One wait for a slot, perhaps for a load before it, and the hold of the slot; all times in ms. */
+/**
+ * Timings of one call: the wait for a slot, including a model load, and the time with the slot. All in milliseconds.
+ */
 export class CallTimings {
-  /** Since this process began. */
+  /** By `performance.now()`. */
   readonly since = performance.now();
   loadMs = 0;
   queueMs = 0;
@@ -8,12 +10,12 @@ export class CallTimings {
   #heldMs = 0;
   #holds = false;
 
-  /** When it got its slot, or its last one; undefined: it never did. */
+  /** When it got its current or last slot; undefined if it never had one. */
   get heldSince(): number | undefined {
     return this.#heldSince;
   }
 
-  /** How long it has had its slot, or had its last one. */
+  /** How long it has held its current slot, or held its last one. */
   get heldMs(): number {
     return this.#holds ? performance.now() - (this.#heldSince ?? 0) : this.#heldMs;
   }
@@ -29,7 +31,7 @@ export class CallTimings {
     this.queueMs = now - this.since - this.loadMs;
   }
 
-  /** It had no slot after all: another gateway took it. */
+  /** Undoes `begin`: another gateway took the slot. */
   revoke(): void {
     this.#heldSince = undefined;
     this.#heldMs = 0;

@@ -1,6 +1,6 @@
 import { fingerprintOf } from "../lib/fingerprint.ts";
 
-// A conversation that has no user's message in its beginning is identified by that beginning.
+// Conversations without a user message near the start are identified by this many leading messages.
 const MAX_LEADING = 8;
 
 interface Message {
@@ -8,8 +8,8 @@ interface Message {
 }
 
 /**
- * What stays the same from turn to turn of a conversation, and differs from conversation to conversation: the messages up
- * to the first of the user. Undefined for requests that have none.
+ * Identifies a conversation by its messages up to the first user message, which stay the same from turn to turn.
+ * Undefined for requests without messages.
  *
  * @param body Ollama's request
  */

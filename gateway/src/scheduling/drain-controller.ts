@@ -4,117 +4,116 @@ import type { Backend } from "../backends/backend.ts";
 import type { BackendPool } from "../backends/backend-pool.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 
-/** Takes the progress of a drain, a line at a time. */
+/** Receives one line of progress. */
 export type Report = (line: string) => void;
 
-/** How long a gateway that leaves waits for an edge to notice, in milliseconds. */
+/** How long a draining gateway waits for the edge to notice, in milliseconds. */
 interface NoticeTimes {
-  /** Without an edge that probes. */
+  /** If no edge has probed it. */
   readonly unknownMs: number;
-  /** An edge that has probed within this time is waited for until it does so again. */
+  /** An edge counts as present if it has probed within this time. */
   readonly edgeMs: number;
-  /** How long at most: it probes every second, and on a busy host later. */
-  readonly longestMs: number;
-  /** For requests that it has sent before. */
-  readonly onTheWayMs: number;
+  /** Maximum wait for the next probe, which can be late on a busy host. */
+  readonly maxMs: number;
+  /** Extra time for requests that the edge has already sent. */
+  readonly inTransitMs: number;
 }
 
-type Servers = Pick<BackendPool, "all" | "looked" | "refresh">;
+type Backends = Pick<BackendPool, "all" | "probed" | "refresh">;
 
-const NOTICE_TIMES = { unknownMs: 2_500, edgeMs: 10_000, longestMs: 30_000, onTheWayMs: 1_000 };
-// How long it is waited for another server that could take over.
+const NOTICE_TIMES = { unknownMs: 2_500, edgeMs: 10_000, maxMs: 30_000, inTransitMs: 1_000 };
+// How long to wait for another backend that can take over.
 const TAKEOVER_MS = 30_000;
-// After how long what was drained, and not replaced after all, is used again.
+// When a drained gateway or backend that was not replaced is used again.
 const RETURN_MS = 10 * 60_000;
 
-const LOOK_MS = 50;
-const TELL_MS = 10_000;
+const POLL_MS = 50;
+const REPORT_INTERVAL_MS = 10_000;
 
 /**
- * Takes work off this gateway, or off one of its Ollama servers, so that it can be replaced without a request being cut:
- * nothing new is sent there, and what is under way is waited for.
+ * Drains this gateway or one of its backends before a replacement: stops new requests and waits for those in flight.
  */
 export class DrainController {
   readonly #times: NoticeTimes;
-  readonly #admission: Pick<Scheduler, "inside" | "draining">;
-  readonly #backends: Servers;
+  readonly #scheduler: Pick<Scheduler, "active" | "draining">;
+  readonly #backends: Backends;
   readonly #required: readonly string[];
-  /** Lets a gateway that stands by take over, and waits until it has; undefined: there is none. */
-  handOver: ((say: Report) => Promise<void>) | undefined;
-  #leaving: NodeJS.Timeout | undefined;
+  /** Hands over to a standby gateway and waits until it is active; undefined without a standby. */
+  handOver: ((report: Report) => Promise<void>) | undefined;
+  #drainReset: NodeJS.Timeout | undefined;
   #probedAt = -Infinity;
-  #isNoticed = false;
+  #edgeNoticed = false;
 
   constructor(
-    admission: Pick<Scheduler, "inside" | "draining">,
-    backends: Servers,
+    scheduler: Pick<Scheduler, "active" | "draining">,
+    backends: Backends,
     required: readonly string[],
     times: NoticeTimes = NOTICE_TIMES,
   ) {
     this.#times = times;
-    this.#admission = admission;
+    this.#scheduler = scheduler;
     this.#backends = backends;
     this.#required = required.map(canonicalModelName);
   }
 
-  /** Whether an edge that probes should send requests here. It acts on it. */
+  /** Whether the edge should send requests here. Records that the edge has seen the state. */
   acceptsProbe(): boolean {
     this.#probedAt = performance.now();
-    this.#isNoticed = this.isLeaving;
+    this.#edgeNoticed = this.isDraining;
     return this.canServe;
   }
 
-  /** Whether requests can be sent here: not before the servers were probed once, and not when it is about to go. */
+  /** Whether this gateway accepts requests: its backends have been probed and it is not draining. */
   get canServe(): boolean {
-    return this.#backends.looked && !this.isLeaving;
+    return this.#backends.probed && !this.isDraining;
   }
 
   /** Whether this gateway is about to be replaced. */
-  get isLeaving(): boolean {
-    return this.#admission.draining || this.#leaving !== undefined;
+  get isDraining(): boolean {
+    return this.#scheduler.draining || this.#drainReset !== undefined;
   }
 
   /**
-   * Has requests sent elsewhere, by a gateway that takes over or by the edge, and waits until those that are here have
-   * ended.
+   * Directs new requests to a standby gateway or, by way of the edge, to another replica, and waits for the requests in
+   * flight.
    *
-   * @param noticeMs how long it takes until no new requests come; by default, until the edge has noticed
+   * @param noticeMs time until no new requests arrive, in milliseconds. Default: until the edge has noticed
    */
-  async drainSelf(timeoutMs: number, say: Report, noticeMs?: number): Promise<void> {
-    await this.handOver?.(say);
-    clearTimeout(this.#leaving);
-    this.#isNoticed = false;
-    // Whoever started it may have died before it replaced the gateway.
-    this.#leaving = setTimeout(() => {
-      this.#leaving = undefined;
+  async drainSelf(timeoutMs: number, report: Report, noticeMs?: number): Promise<void> {
+    await this.handOver?.(report);
+    clearTimeout(this.#drainReset);
+    this.#edgeNoticed = false;
+    // The caller may have died before it replaced the gateway.
+    this.#drainReset = setTimeout(() => {
+      this.#drainReset = undefined;
     }, timeoutMs + RETURN_MS).unref();
-    await (noticeMs === undefined ? this.#noticed() : sleep(noticeMs));
-    await ended(() => this.#admission.inside, timeoutMs, say);
+    await (noticeMs === undefined ? this.#waitForEdge() : sleep(noticeMs));
+    await waitUntilIdle(() => this.#scheduler.active, timeoutMs, report);
   }
 
-  async #noticed(): Promise<void> {
-    const { unknownMs, edgeMs, longestMs, onTheWayMs } = this.#times;
+  async #waitForEdge(): Promise<void> {
+    const { unknownMs, edgeMs, maxMs: longestMs, inTransitMs: onTheWayMs } = this.#times;
     if (performance.now() - this.#probedAt > edgeMs) return sleep(unknownMs);
-    await soon(() => this.#isNoticed, longestMs);
+    await pollUntil(() => this.#edgeNoticed, longestMs);
     await sleep(onTheWayMs);
   }
 
   /**
-   * Sends nothing more to a server, and waits until what runs there has ended. Undone by `comeBack`.
+   * Stops new requests to a backend and waits for those in flight. Undone by `uncordon`.
    *
    * @param name "host:port"
    */
-  async cordon(name: string, timeoutMs: number, say: Report): Promise<void> {
+  async cordon(name: string, timeoutMs: number, report: Report): Promise<void> {
     const backend = this.#find(name);
-    if (!(await soon(() => this.#canTakeOver(backend), Math.min(TAKEOVER_MS, timeoutMs)))) {
-      say(`no other Ollama server could take over from ${name}: its requests will fail`);
+    if (!(await pollUntil(() => this.#canTakeOver(backend), Math.min(TAKEOVER_MS, timeoutMs)))) {
+      report(`no other Ollama server could take over from ${name}: its requests will fail`);
       return;
     }
     backend.cordon(timeoutMs + RETURN_MS);
-    await ended(() => backend.inFlight, timeoutMs, say);
+    await waitUntilIdle(() => backend.inFlight, timeoutMs, report);
   }
 
-  /** Sends requests to a server again, as soon as it answers. */
+  /** Returns a backend to service; it gets requests as soon as it responds to a probe. */
   async uncordon(name: string): Promise<void> {
     this.#find(name).uncordon();
     await this.#backends.refresh();
@@ -124,7 +123,7 @@ export class DrainController {
     const backend = this.#backends.all.find((each) => each.name === name);
     if (backend === undefined) {
       const known = this.#backends.all.map((each) => each.name).join(", ");
-      throw new UnknownServer(`${name} is not a server of this gateway; it has ${known}`);
+      throw new UnknownBackendError(`${name} is not a backend of this gateway, which has ${known}`);
     }
     return backend;
   }
@@ -136,34 +135,34 @@ export class DrainController {
   }
 }
 
-export class UnknownServer extends Error {
-  override readonly name = "UnknownServer";
+export class UnknownBackendError extends Error {
+  override readonly name = "UnknownBackendError";
 }
 
-/** Waits until there are none, reports how many are left, and says so when they are given up. */
-async function ended(count: () => number, timeoutMs: number, say: Report): Promise<void> {
+/** Waits until the count is zero or the timeout has passed, and reports progress. */
+async function waitUntilIdle(count: () => number, timeoutMs: number, report: Report): Promise<void> {
   const requests = () => `${count()} ${count() === 1 ? "request" : "requests"}`;
   const started = performance.now();
-  let told = started;
+  let reportedAt = started;
   while (count() > 0) {
     const now = performance.now();
     if (now - started > timeoutMs) {
-      say(`${requests()} did not end within ${timeoutMs / 1000} s, and will be cut`);
+      report(`${requests()} did not finish within ${timeoutMs / 1000} s and will be aborted`);
       return;
     }
-    if (now - told > TELL_MS) {
-      told = now;
-      say(`waiting for ${requests()} to end`);
+    if (now - reportedAt > REPORT_INTERVAL_MS) {
+      reportedAt = now;
+      report(`waiting for ${requests()} to finish`);
     }
-    await sleep(LOOK_MS);
+    await sleep(POLL_MS);
   }
 }
 
-async function soon(isSo: () => boolean, timeoutMs: number): Promise<boolean> {
+async function pollUntil(isSo: () => boolean, timeoutMs: number): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
   while (!isSo()) {
     if (performance.now() > deadline) return false;
-    await sleep(LOOK_MS);
+    await sleep(POLL_MS);
   }
   return true;
 }

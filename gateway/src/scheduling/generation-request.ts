@@ -4,13 +4,13 @@ import type { ParameterNames } from "../errors.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import { type RunnerOptions, runnerKeyOf, runnerOptionsOf } from "../ollama/runner-options.ts";
 
-/** What a request asks of Ollama, as far as it decides where it can run. */
+/** A generation request, as far as scheduling depends on it. */
 export interface GenerationRequest extends ParameterNames {
   readonly path: string;
   readonly body: object;
-  /** Whose request it is: slots are shared evenly between consumers. */
+  /** Consumers share the slots evenly. */
   readonly consumer: Consumer;
-  /** What the loaded model has to offer, where the request is not to have it loaded otherwise. */
+  /** The context that the loaded model must have, if the request may not reload the model. */
   readonly neededContext?: NeededContext | undefined;
 }
 

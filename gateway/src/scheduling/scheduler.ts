@@ -11,45 +11,45 @@ import { WaitingCounts } from "./waiting-counts.ts";
 import type { SharedSlots } from "./shared-slots.ts";
 import type { WaitState } from "./wait-state.ts";
 
-// How much the latest request counts in the average that Retry-After is reckoned with.
+// Weight of the latest request in the moving average behind Retry-After.
 const AVERAGE_WEIGHT = 0.1;
 
-// How many times the limit may wait where one key fills the queue with what cannot be refused.
+// The queue may grow to this multiple of its limit if one key fills it with requests that cannot be rejected.
 const MAX_EXCESS = 2;
 
 const SECOND = 1000;
 const MAX_RETRY_AFTER = 60;
 
 /**
- * Lets requests at the Ollama servers, as many as those can run at once. The others wait, in a queue for each key;
- * a slot that comes free goes to the key that has waited longest since it got one.
+ * Admits requests and assigns them to slots of the backends. Requests without a slot wait in one queue per key; a free
+ * slot goes to the key that was served least recently.
  */
 export class Scheduler {
   readonly #backends: BackendPool;
   readonly #limits: QueueLimits;
   readonly #shared: SharedSlots | undefined;
-  readonly #inside = new IndexedSet<AdmittedRequest>();
+  readonly #active = new IndexedSet<AdmittedRequest>();
   readonly #queues = new WaitQueue();
-  /** Requests without a slot, those that have yet to reach the queue included. */
+  /** Requests without a slot, including those not queued yet. */
   readonly #waiting = new WaitingCounts();
-  /** Those that had to make room and have not left yet. They do not count as waiting. */
+  /** Rejected in favour of another key but not finished yet. Not counted as waiting. */
   readonly #displaced = new Set<AdmittedRequest>();
   #averageMs = SECOND;
   #draining = false;
   #onEmpty: (() => void) | undefined;
-  /** For all requests: one for each would be three functions more to collect. */
+  /** Shared by all requests to avoid four closures per request. */
   readonly #handle: SchedulerHandle = {
     queue: (each) => this.#queue(each),
     confirm: (each, backend) => this.#confirm(each, backend),
     release: (each) => {
       this.#release(each);
     },
-    left: (each) => {
+    remove: (each) => {
       this.#remove(each);
     },
   };
 
-  /** @param shared the servers' slots, where other gateways use them, too */
+  /** @param shared slots of backends that other gateways also use */
   constructor(backends: BackendPool, limits: QueueLimits, shared?: SharedSlots) {
     this.#backends = backends;
     this.#limits = limits;
@@ -59,24 +59,24 @@ export class Scheduler {
     };
   }
 
-  /** Requests that have a slot. */
+  /** Number of requests with a slot. */
   get inFlight(): number {
-    return this.#inside.size - this.#waiting.total - this.#displaced.size;
+    return this.#active.size - this.#waiting.total - this.#displaced.size;
   }
 
-  /** Requests that wait for a slot or a load. */
+  /** Number of requests that wait for a slot or a load. */
   get waiting(): number {
     return this.#waiting.total;
   }
 
-  /** Requests that have a slot or wait for one. */
-  get inside(): number {
-    return this.#inside.size;
+  /** Number of requests with a slot or waiting for one. */
+  get active(): number {
+    return this.#active.size;
   }
 
-  /** Whether it has a slot or waits for one. */
+  /** Whether the request has a slot or waits for one. */
   has(admitted: AdmittedRequest): boolean {
-    return this.#inside.has(admitted);
+    return this.#active.has(admitted);
   }
 
   get draining(): boolean {
@@ -84,14 +84,14 @@ export class Scheduler {
   }
 
   /**
-   * Lets a request in; what it is to do is given to the admitted's `run`.
+   * Admits a request; its work is started with `run`.
    *
-   * @throws ApiError `shutting_down`, `model_not_allowed` or `queue_full`, at once
+   * @throws ApiError `shutting_down`, `model_not_allowed` or `queue_full`
    */
-  admit(asked: GenerationRequest): AdmittedRequest {
+  admit(request: GenerationRequest): AdmittedRequest {
     if (this.#draining) throw new ApiError("shutting_down");
-    const requirement = modelRequirementOf(asked);
-    if (!asked.consumer.allows(requirement.name)) {
+    const requirement = modelRequirementOf(request);
+    if (!request.consumer.allows(requirement.name)) {
       throw new ApiError("model_not_allowed", {
         message: `The API key may not use the model '${requirement.name}'.`,
         param: "model",
@@ -99,24 +99,24 @@ export class Scheduler {
     }
     const known = this.#backends.placement.knows(requirement.model);
     const { placement } = this.#backends;
-    const conversation = placement.hasSeveral ? conversationOf(asked.body) : undefined;
+    const conversation = placement.hasMultiple ? conversationOf(request.body) : undefined;
     const choice = known ? placement.choose(requirement, undefined, conversation) : undefined;
     const ready = choice !== undefined && "ready" in choice ? choice.ready : undefined;
-    // Of those that arrive before it is known where they can go, as many as there are slots will not have to wait.
+    // Until it is known which backends have the model, allow for the requests that will get a slot at once.
     const room = this.#limits.length + (known ? 0 : this.#backends.placement.slots);
-    if (ready === undefined && this.#waiting.total >= room && !this.#makeRoom(asked.consumer.name, 0))
+    if (ready === undefined && this.#waiting.total >= room && !this.#makeRoom(request.consumer.name, 0))
       throw this.#full();
-    const admitted = new AdmittedRequest(asked, requirement, this.#handle);
+    const admitted = new AdmittedRequest(request, requirement, this.#handle);
     admitted.conversation = conversation;
-    this.#inside.add(admitted);
+    this.#active.add(admitted);
     this.#waiting.begin(admitted.key);
-    if (ready !== undefined) this.#give(admitted, ready);
+    if (ready !== undefined) this.#assign(admitted, ready);
     return admitted;
   }
 
   /**
-   * A load has ended; when it failed, those that waited for it try another server or get the error. A load whose context
-   * a client chose and that broke the server is not tried on the next.
+   * Updates the requests that waited for a load. After a failure they try another backend, unless the load crashed the
+   * backend with a context chosen by the client: it would crash the next one too.
    */
   loadEnded({ backend, requirement, error }: LoadOutcome): void {
     const isFinal = error?.connectionBroke === true && requirement.context !== undefined;
@@ -129,33 +129,37 @@ export class Scheduler {
   }
 
   /**
-   * Lets nobody in any more and resolves when nobody is left. Requests that are still there after `timeout` ms end
-   * with the error `shutting_down`.
+   * Stops admission and resolves when all requests have ended. Requests still running after `timeout` milliseconds fail
+   * with `shutting_down`.
    */
   async drain(timeout: number): Promise<void> {
     this.#draining = true;
-    if (this.#inside.size === 0) return;
+    if (this.#active.size === 0) return;
     const empty = new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
     });
     const timer = setTimeout(() => {
-      for (const admitted of this.#inside) admitted.abort(new ApiError("shutting_down"));
+      for (const admitted of this.#active) admitted.abort(new ApiError("shutting_down"));
     }, timeout);
     await empty;
     clearTimeout(timer);
   }
 
-  /** Waits until the admitted has a slot. @throws ApiError */
+  /**
+   * Waits until the request has a slot.
+   *
+   * @throws ApiError
+   */
   async #queue(admitted: AdmittedRequest): Promise<void> {
     const { requirement } = admitted;
-    // A server that was gone may be back, and a model that was missing may be there: nothing is refused unasked.
+    // Probe before rejecting: the backend or the model may be available again.
     if (!this.#backends.placement.knows(requirement.model)) await this.#backends.refresh(requirement.model);
     if (admitted.abortReason !== undefined) throw admitted.abortReason;
-    const kept = this.#place(admitted);
-    if (kept === undefined) return;
+    const waitsFor = this.#place(admitted);
+    if (waitsFor === undefined) return;
     if (this.#waiting.total > this.#limits.length && !admitted.ran && !this.#makeRoom(admitted.key, 1))
       throw this.#full();
-    const waiter = this.#queues.add(admitted, kept);
+    const waiter = this.#queues.add(admitted, waitsFor);
     try {
       await admitted.wait(
         this.#limits,
@@ -163,23 +167,29 @@ export class Scheduler {
       );
     } finally {
       this.#queues.remove(waiter);
-      if (this.#queues.size === 0) this.#shared?.nothingWaits();
+      if (this.#queues.size === 0) this.#shared?.noneWaiting();
     }
   }
 
-  /** Undefined: the slot is the request's. False: another gateway took it, and the request waits for another. */
+  /**
+   * Undefined if the slot needs no confirmation; false if another gateway took it, so that the request must wait again.
+   */
   #confirm(admitted: AdmittedRequest, backend: Backend): Promise<boolean> | undefined {
     if (this.#shared === undefined || admitted.isConfirmed) return undefined;
     return this.#shared.take(backend).then((isOurs) => {
       admitted.isConfirmed = isOurs;
       if (isOurs) return true;
       this.#vacate(admitted, backend);
-      admitted.denied();
+      admitted.revoke();
       return false;
     });
   }
 
-  /** Gives the admitted a slot if there is one for it, or returns what keeps it. @throws ApiError when there can be none */
+  /**
+   * Assigns a slot if one is free, else returns what the request waits for.
+   *
+   * @throws ApiError if no backend can run it
+   */
   #place(admitted: AdmittedRequest): WaitState["kind"] | undefined {
     const choice = this.#backends.placement.choose(
       admitted.requirement,
@@ -188,14 +198,14 @@ export class Scheduler {
     );
     if ("impossible" in choice) throw admitted.lastFailure ?? choice.impossible;
     if ("wait" in choice) return choice.wait;
-    this.#give(admitted, choice.ready);
+    this.#assign(admitted, choice.ready);
     return undefined;
   }
 
   /**
-   * Hands out what has come free.
+   * Assigns free slots to queued requests.
    *
-   * @param freed the server with the only slot that has come free, where nothing else has changed
+   * @param freed the backend of the only slot that became free, if nothing else has changed
    */
   #schedule(freed?: Backend): void {
     this.#queues.offer(this.#serve, () => freed?.hasFreeSlot === false);
@@ -203,24 +213,24 @@ export class Scheduler {
 
   readonly #serve = (admitted: AdmittedRequest, state: WaitState): boolean => {
     try {
-      const kept = this.#place(admitted);
-      if (kept === undefined) admitted.proceed();
-      else state.kind = kept;
-      return kept === undefined;
+      const waitsFor = this.#place(admitted);
+      if (waitsFor === undefined) admitted.proceed();
+      else state.kind = waitsFor;
+      return waitsFor === undefined;
     } catch (error) {
       admitted.proceed(error as ApiError);
       return true;
     }
   };
 
-  #give(admitted: AdmittedRequest, backend: Backend): void {
+  #assign(admitted: AdmittedRequest, backend: Backend): void {
     this.#backends.placement.occupy(backend, admitted.conversation);
     backend.breaker.begin();
     this.#waiting.end(admitted.key);
-    admitted.granted(backend);
+    admitted.assign(backend);
   }
 
-  /** The slot is free again; the admitted may go on to wait for another. */
+  /** Frees the slot; the request stays admitted and may wait for another. */
   #release(admitted: AdmittedRequest): void {
     const { backend } = admitted;
     if (backend === undefined) return;
@@ -228,48 +238,48 @@ export class Scheduler {
     this.#shared?.release(backend, admitted.isConfirmed);
     admitted.isConfirmed = false;
     this.#averageMs += AVERAGE_WEIGHT * (admitted.timings.heldMs - this.#averageMs);
-    admitted.granted(undefined);
+    admitted.assign(undefined);
     if (this.#queues.size > 0) this.#schedule(backend);
   }
 
   #vacate(admitted: AdmittedRequest, backend: Backend): void {
     this.#backends.placement.vacate(backend);
-    backend.breaker.giveUp();
+    backend.breaker.cancel();
     this.#waiting.begin(admitted.key);
   }
 
   #remove(admitted: AdmittedRequest): void {
-    if (!this.#inside.delete(admitted)) return;
+    if (!this.#active.delete(admitted)) return;
     if (!this.#displaced.delete(admitted)) this.#waiting.end(admitted.key);
-    if (this.#inside.size === 0) this.#onEmpty?.();
+    if (this.#active.size === 0) this.#onEmpty?.();
   }
 
   /**
-   * In a full queue, the last request of the key with most of them is refused where another key has fewer: one key does
-   * not keep the others out. Where none of its requests can be refused, because all have begun or have yet to reach the
-   * queue, the other key's waits in addition, up to twice the limit.
+   * Makes room in a full queue by rejecting the last request of the key with the most waiting requests, if that is more
+   * than `key` has. If none of those can be rejected, because all have started or are not queued yet, lets the new
+   * request exceed the limit, up to `MAX_EXCESS` times.
    *
-   * @param key whose request needs room
+   * @param key of the request that needs room
    * @param counted 1 if that request already counts as waiting, else 0
    */
   #makeRoom(key: string, counted: 0 | 1): boolean {
     let most = this.#waiting.of(key) - counted + 1;
-    let last: Waiter | undefined;
+    let victim: Waiter | undefined;
     let hasMore = false;
     for (const [each, count] of this.#waiting.byKey) {
       if (count <= most) continue;
       hasMore = true;
-      const found = this.#queues.lastUnbegun(each);
-      if (found === undefined) continue;
-      last = found;
+      const candidate = this.#queues.lastNotStarted(each);
+      if (candidate === undefined) continue;
+      victim = candidate;
       most = count;
     }
-    if (last === undefined)
+    if (victim === undefined)
       return hasMore && this.#waiting.total - counted < MAX_EXCESS * this.#limits.length;
-    this.#queues.remove(last);
-    this.#displaced.add(last.admitted);
-    this.#waiting.end(last.admitted.key);
-    last.admitted.proceed(this.#full());
+    this.#queues.remove(victim);
+    this.#displaced.add(victim.admitted);
+    this.#waiting.end(victim.admitted.key);
+    victim.admitted.proceed(this.#full());
     return true;
   }
 
@@ -277,7 +287,7 @@ export class Scheduler {
     return new ApiError("queue_full", { retryAfter: this.#retryAfter() });
   }
 
-  /** When a place should be free, in seconds: what waits now, at the pace of the latest requests. */
+  /** Estimated seconds until a slot is free: the waiting requests at the recent pace. */
   #retryAfter(): number {
     const seconds = ((this.#waiting.total + 1) * this.#averageMs) / this.#backends.placement.slots / SECOND;
     return Math.min(MAX_RETRY_AFTER, Math.max(1, Math.ceil(seconds)));

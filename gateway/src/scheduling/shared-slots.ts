@@ -1,11 +1,15 @@
 import type { Backend } from "../backends/backend.ts";
 
-/** The slots of servers that other gateways use, too. */
+/** Slots of backends that other gateways also use. */
 export interface SharedSlots {
-  /** Takes a slot, if the other gateways left one; else this gateway has its turn when one comes free. Never rejects. */
+  /** Takes a slot. Resolves to false if none is free; this gateway is then queued for the next one. Never rejects. */
   take(backend: Backend): Promise<boolean>;
-  /** A request left its slot. @param wasTaken by `take`; else it left before */
+  /**
+   * Returns the slot of a request.
+   *
+   * @param wasTaken false if `take` has not resolved to true for it
+   */
   release(backend: Backend, wasTaken: boolean): void;
-  /** No request waits here any more, so that others need not wait for this gateway's turn. */
-  nothingWaits(): void;
+  /** Reports that no request waits here, so that other gateways need not leave a turn to this one. */
+  noneWaiting(): void;
 }

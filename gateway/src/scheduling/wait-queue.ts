@@ -4,37 +4,37 @@ import { sameModel, type RunnerRequirement } from "../backends/loaded-models.ts"
 import { IndexedHeap } from "../lib/indexed-heap.ts";
 import type { WaitState } from "./wait-state.ts";
 
-/** One request that waits. */
+/** A queued request. */
 export interface Waiter {
   readonly admitted: AdmittedRequest;
-  /** Those with less are served first, among those of one key. */
+  /** Position among the requests of its key; lowest first. */
   readonly order: number;
-  /** It has had a slot, and waits for another. */
-  readonly begun: boolean;
+  /** Whether it has already had a slot. */
+  readonly started: boolean;
   line: Line;
   previous: Waiter | undefined;
   next: Waiter | undefined;
-  waits: boolean;
+  isQueued: boolean;
 }
 
-/** The requests of one key in one group, first come first. */
+/** Requests of one key in one group, in order of arrival. */
 interface Line {
-  readonly turn: Turn;
+  readonly keyQueue: KeyQueue;
   readonly group: Group;
   first: Waiter | undefined;
   last: Waiter | undefined;
 }
 
-/** When a key has its turn: those with less come first. */
-interface Turn {
+/** The queue of one key. Keys with the lowest `at` are served first. */
+interface KeyQueue {
   readonly key: string;
   at: number;
-  /** How many of its requests have never had a slot. */
-  unbegun: number;
+  /** Number of its requests that have never had a slot. */
+  notStarted: number;
   readonly lines: Map<Group, Line>;
 }
 
-/** Requests that can run on the same servers, so that one cannot run when another cannot. */
+/** Requests that the same backends can run: if one of them cannot run now, none can. */
 interface Group {
   name: string;
   readonly requirement: RunnerRequirement;
@@ -43,11 +43,11 @@ interface Group {
 }
 
 /**
- * The requests that wait, in a queue for each key, so ordered that the next one that can run is found without looking at
- * those that cannot: what is decided for one of a group holds for all of it.
+ * Queued requests, one queue per key, grouped so that finding the next runnable request does not visit those that
+ * cannot run.
  */
 export class WaitQueue {
-  readonly #turns = new Map<string, Turn>();
+  readonly #keyQueues = new Map<string, KeyQueue>();
   readonly #groups = new Map<string, Group>();
   readonly #order = new IndexedHeap<Group>(groupPrecedes);
   #lastTurn = 0;
@@ -60,20 +60,20 @@ export class WaitQueue {
     return this.#size;
   }
 
-  /** The last request of a key, those left out that have had a slot and wait for another. */
-  lastUnbegun(key: string): Waiter | undefined {
-    const turn = this.#turns.get(key);
-    if (turn === undefined || turn.unbegun === 0) return undefined;
+  /** The last request of a key that has never had a slot. */
+  lastNotStarted(key: string): Waiter | undefined {
+    const keyQueue = this.#keyQueues.get(key);
+    if (keyQueue === undefined || keyQueue.notStarted === 0) return undefined;
     let found: Waiter | undefined;
-    for (const line of turn.lines.values()) {
+    for (const line of keyQueue.lines.values()) {
       let waiter = line.last;
-      while (waiter?.begun === true) waiter = waiter.previous;
+      while (waiter?.started === true) waiter = waiter.previous;
       if (waiter !== undefined && waiter.order > (found?.order ?? -Infinity)) found = waiter;
     }
     return found;
   }
 
-  /** Has a request wait behind those of its key; one that failed on a server, before them. */
+  /** Queues a request behind the others of its key, or before them if it is a retry. */
   add(admitted: AdmittedRequest, waitsFor: WaitState["kind"]): Waiter {
     const group = this.#groupOf(admitted);
     group.state.kind = waitsFor;
@@ -83,11 +83,11 @@ export class WaitQueue {
     const waiter: Waiter = {
       admitted,
       order,
-      begun: admitted.ran,
+      started: admitted.ran,
       line,
       previous: undefined,
       next: undefined,
-      waits: true,
+      isQueued: true,
     };
     if (admitted.isRetry) {
       waiter.next = line.first;
@@ -101,7 +101,7 @@ export class WaitQueue {
       line.last = waiter;
     }
     this.#size += 1;
-    if (!waiter.begun) line.turn.unbegun += 1;
+    if (!waiter.started) line.keyQueue.notStarted += 1;
     if (group.lines.has(line)) group.lines.update(line);
     else group.lines.add(line);
     if (this.#order.has(group)) this.#order.update(group);
@@ -109,22 +109,22 @@ export class WaitQueue {
     return waiter;
   }
 
-  /** Takes a request out, if it still waits. */
+  /** Removes a request if it is still queued. */
   remove(waiter: Waiter): void {
-    if (!waiter.waits) return;
-    waiter.waits = false;
+    if (!waiter.isQueued) return;
+    waiter.isQueued = false;
     this.#size -= 1;
     const { line, previous, next } = waiter;
     if (previous === undefined) line.first = next;
     else previous.next = next;
     if (next === undefined) line.last = previous;
     else next.previous = previous;
-    const { group, turn } = line;
-    if (!waiter.begun) turn.unbegun -= 1;
+    const { group, keyQueue } = line;
+    if (!waiter.started) keyQueue.notStarted -= 1;
     if (line.first === undefined) {
       group.lines.delete(line);
-      turn.lines.delete(group);
-      if (turn.lines.size === 0) this.#turns.delete(turn.key);
+      keyQueue.lines.delete(group);
+      if (keyQueue.lines.size === 0) this.#keyQueues.delete(keyQueue.key);
     } else if (previous === undefined) group.lines.update(line);
     if (group.lines.size > 0) this.#order.update(group);
     else {
@@ -134,42 +134,42 @@ export class WaitQueue {
   }
 
   /**
-   * Offers what has come free: round after round over the keys, one request each, until none can run.
+   * Offers free slots round-robin over the keys, one request each, until none can run.
    *
-   * @param serve whether the request is served; otherwise none of its group can be, for the same reason.
-   * @param isOver whether nothing is left to be had
+   * @param serve returns whether it served the request; if not, the rest of its group is skipped
+   * @param isExhausted returns whether all free slots are taken
    */
-  offer(serve: (admitted: AdmittedRequest, state: WaitState) => boolean, isOver: () => boolean): void {
-    const passed: Group[] = [];
-    while (!isOver()) {
+  offer(serve: (admitted: AdmittedRequest, state: WaitState) => boolean, isExhausted: () => boolean): void {
+    const skipped: Group[] = [];
+    while (!isExhausted()) {
       const group = this.#order.first;
       const line = group?.lines.first;
       if (group === undefined || line?.first === undefined) break;
       if (serve(line.first.admitted, group.state)) {
         this.remove(line.first);
-        this.#moveToEnd(line.turn);
+        this.#moveToEnd(line.keyQueue);
       } else {
         this.#order.delete(group);
-        passed.push(group);
+        skipped.push(group);
       }
     }
-    for (const group of passed) this.#order.add(group);
+    for (const group of skipped) this.#order.add(group);
   }
 
-  #moveToEnd(turn: Turn): void {
-    // While several members of a heap change, it must not compare them.
-    const groups = [...turn.lines.keys()].filter((group) => this.#order.has(group));
+  #moveToEnd(keyQueue: KeyQueue): void {
+    // The heap must not compare members while several of them change.
+    const groups = [...keyQueue.lines.keys()].filter((group) => this.#order.has(group));
     for (const group of groups) this.#order.delete(group);
     this.#lastTurn += 1;
-    turn.at = this.#lastTurn;
-    for (const [group, line] of turn.lines) group.lines.update(line);
+    keyQueue.at = this.#lastTurn;
+    for (const [group, line] of keyQueue.lines) group.lines.update(line);
     for (const group of groups) this.#order.add(group);
   }
 
   /**
-   * Visits all that need the model so: its load has ended, and they wait for a slot then.
+   * Visits all requests that waited for a load, and lets them wait for a slot instead.
    *
-   * @param failedOn the server on which it failed, where those that waited for it cannot run now
+   * @param failedOn the backend on which the load failed, which these requests must avoid
    */
   loadEnded(
     requirement: RunnerRequirement,
@@ -184,7 +184,7 @@ export class WaitQueue {
       group.state.kind = "slot";
       if (failedOn === undefined) continue;
       this.#groups.delete(group.name);
-      // Those that come from now on may run there, and are a group of their own.
+      // Later requests may still use that backend, so they form a new group.
       this.#failed += 1;
       group.name += ` failed ${this.#failed}`;
       this.#groups.set(group.name, group);
@@ -204,27 +204,27 @@ export class WaitQueue {
   }
 
   #lineOf(key: string, group: Group): Line {
-    let turn = this.#turns.get(key);
-    if (turn === undefined) {
+    let keyQueue = this.#keyQueues.get(key);
+    if (keyQueue === undefined) {
       this.#lastTurn += 1;
-      turn = { key, at: this.#lastTurn, unbegun: 0, lines: new Map() };
-      this.#turns.set(key, turn);
+      keyQueue = { key, at: this.#lastTurn, notStarted: 0, lines: new Map() };
+      this.#keyQueues.set(key, keyQueue);
     }
-    const known = turn.lines.get(group);
+    const known = keyQueue.lines.get(group);
     if (known !== undefined) return known;
-    const line: Line = { turn, group, first: undefined, last: undefined };
-    turn.lines.set(group, line);
+    const line: Line = { keyQueue, group, first: undefined, last: undefined };
+    keyQueue.lines.set(group, line);
     return line;
   }
 }
 
 function linePrecedes(left: Line, right: Line): boolean {
-  return left.turn.at < right.turn.at;
+  return left.keyQueue.at < right.keyQueue.at;
 }
 
 function groupPrecedes(left: Group, right: Group): boolean {
   const [one, other] = [left.lines.first, right.lines.first];
   if (one === undefined || other === undefined) return one !== undefined;
-  if (one.turn !== other.turn) return one.turn.at < other.turn.at;
+  if (one.keyQueue !== other.keyQueue) return one.keyQueue.at < other.keyQueue.at;
   return (one.first?.order ?? 0) < (other.first?.order ?? 0);
 }

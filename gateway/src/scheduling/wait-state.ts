@@ -1,4 +1,4 @@
-/** What requests wait for; one for all that wait for the same. */
+/** What queued requests wait for; shared by all requests of a group. */
 export interface WaitState {
   kind: "slot" | "load" | "server";
 }

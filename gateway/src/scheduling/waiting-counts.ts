@@ -1,6 +1,6 @@
 import { CountsByName } from "../lib/counts-by-name.ts";
 
-/** How many requests wait, of all keys and of each. */
+/** Counts waiting requests, in total and by key. */
 export class WaitingCounts {
   readonly #byKey = new CountsByName();
   #total = 0;
@@ -13,7 +13,7 @@ export class WaitingCounts {
     return this.#byKey.of(key);
   }
 
-  /** Keys with how many requests they have waiting; some of them none. */
+  /** Number of waiting requests by key, including keys with none. */
   get byKey(): Iterable<readonly [key: string, count: number]> {
     return this.#byKey;
   }

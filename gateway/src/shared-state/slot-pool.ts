@@ -89,7 +89,7 @@ export class SlotPool implements SharedSlots, StoreUser {
     this.#send(RELEASE, backend);
   }
 
-  nothingWaits(): void {
+  noneWaiting(): void {
     for (const backend of this.#waitsFor) {
       const share = this.#shareOf(backend);
       if (!isClaimed(backend, share)) this.#withdraw(backend, share);

@@ -124,7 +124,7 @@ describe("a breaker", () => {
     await expect.poll(() => breaker.state, { interval: 10 }).toBe("half-open");
     breaker.begin();
     expect(breaker.allows).toBe(false);
-    breaker.giveUp();
+    breaker.cancel();
     expect(breaker.allows).toBe(true);
   });
 

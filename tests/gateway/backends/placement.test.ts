@@ -41,7 +41,7 @@ test("an index of the servers chooses as a look at each of them does", async () 
   const begun: string[] = [];
   const loader = {
     isLoading: ({ model }: { model: string }) => model === "c:latest" && servers[0]?.alive === true,
-    failedLately: (backend: Backend) => backend === servers[1]?.backend,
+    failedRecently: (backend: Backend) => backend === servers[1]?.backend,
     begin: (backend: Backend, { model }: { model: string }) => {
       begun.push(`${backend.name} ${model}`);
       return Promise.resolve();
@@ -63,7 +63,7 @@ test("an index of the servers chooses as a look at each of them does", async () 
         break;
       case 1:
         server.held = models.filter(() => random.below(3) > 0);
-        await backend.stock.refresh();
+        await backend.modelList.refresh();
         break;
       case 2:
         server.loaded = models.filter(() => random.below(2) === 0);

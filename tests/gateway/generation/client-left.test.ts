@@ -58,17 +58,17 @@ describe("a client that leaves stops the work in Ollama", () => {
 
   test("while the connection to Ollama is being made: the request is never sent", async () => {
     const left = new ApiError("client_left");
-    const abortable = { abortReason: undefined, underWay: undefined } as Writable<Abortable<ApiError>>;
+    const abortable = { abortReason: undefined, activeOperation: undefined } as Writable<Abortable<ApiError>>;
     const { promise, resolve } = Promise.withResolvers<ApiError | undefined>();
     const exchange = new GenerateStream({
       model: "m",
       reader: { onEvent: () => undefined },
       abortable,
-      timeouts: { beginning: "first_token_timeout", silence: "idle_timeout" },
-      settled: resolve,
+      timeouts: { noResponse: "first_token_timeout", stalled: "idle_timeout" },
+      onSettled: resolve,
     });
     abortable.abortReason = left;
-    abortable.underWay?.abort(left);
+    abortable.activeOperation?.abort(left);
     expect((await promise)?.code).toBe("client_left");
     const abort = vi.fn();
     exchange.onRequestStart({

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { fromConnectionError, fromStatus } from "../../../gateway/src/ollama/error-mapping.ts";
 
-const timeouts = { beginning: "answer_timeout", silence: "answer_timeout" } as const;
+const timeouts = { noResponse: "answer_timeout", stalled: "answer_timeout" } as const;
 const reset = Object.assign(new Error("reset"), { code: "ECONNRESET" });
 
 describe("a broken connection", () => {

@@ -33,7 +33,7 @@ test("a stream whose server's machine is lost ends with an error, and the next r
     if (text.includes('"Hi"')) lost.lose();
   });
   expect(JSON.parse(data.at(-1) ?? "")).toMatchObject({
-    error: { code: "upstream_incomplete", message: "The machine of the Ollama server was lost." },
+    error: { code: "upstream_incomplete", message: "Lost the connection to the Ollama server's host." },
   });
   for (const content of ["one", "two", "three"]) {
     const messages = [{ role: "user", content }];
@@ -49,7 +49,7 @@ test("a buffered response whose server's machine is lost fails", async () => {
   lost.lose();
   const { status } = await response;
   expect(status).toBe(502);
-  expect((await errorOf(await response)).message).toBe("The machine of the Ollama server was lost.");
+  expect((await errorOf(await response)).message).toBe("Lost the connection to the Ollama server's host.");
 });
 
 /** Passes connections on, and counts them. */

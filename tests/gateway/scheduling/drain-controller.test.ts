@@ -83,7 +83,7 @@ test("a connection that was promised to be kept is kept until a response says ot
 });
 
 const longer = 60_000;
-const times = { unknownMs: longer, edgeMs: Infinity, longestMs: longer, onTheWayMs: 1 };
+const times = { unknownMs: longer, edgeMs: Infinity, maxMs: longer, inTransitMs: 1 };
 
 /** A drain without requests, and whether it has ended. */
 function drained(): {
@@ -91,8 +91,8 @@ function drained(): {
   readonly ended: () => boolean;
   drain: () => Promise<void>;
 } {
-  const pool = { looked: true, all: [], refresh: () => Promise.resolve() };
-  const controller = new DrainController({ inside: 0, draining: false }, pool, [], times);
+  const pool = { probed: true, all: [], refresh: () => Promise.resolve() };
+  const controller = new DrainController({ active: 0, draining: false }, pool, [], times);
   let hasEnded = false;
   const drain = () =>
     controller
@@ -143,7 +143,7 @@ test("a drain that takes too long says what will be cut", async () => {
   await gateway.post("/v1/chat/completions", stream);
   expect(await gateway.control("drain", "1")).toEqual({
     code: 0,
-    output: "1 request did not end within 1 s, and will be cut\n",
+    output: "1 request did not finish within 1 s, and will be aborted\n",
   });
 });
 
@@ -198,7 +198,7 @@ test("a server that the gateway does not have is named, and those that it has", 
   const gateway = await controlled([fake]);
   expect(await gateway.control("drain", "other:1", "1")).toEqual({
     code: 1,
-    output: `other:1 is not a server of this gateway; it has 127.0.0.1:${fake.port}\n`,
+    output: `other:1 is not a backend of this gateway; it has 127.0.0.1:${fake.port}\n`,
   });
 });
 
