@@ -176,15 +176,11 @@ export default defineConfig({
       },
       {
         test: {
-          // What npm test runs on Docker 29, the engine that users have.
+          // What npm test runs on Docker 29, the engine that users have: each file by itself, two or more at a time.
           name: "current",
           include: ["tests/e2e/**/*.test.ts"],
           exclude: [...engineMakesNoDifference, ...leftOut],
           ...stacks,
-          // Two stacks at a time, where there are cores for them: two cores are busy with one of them and with what runs
-          // on the machine's engine meanwhile. No name and no port is in two files.
-          fileParallelism: true,
-          maxWorkers: availableParallelism() > 2 ? 2 : 1,
           sequence: { groupOrder: 2 },
         },
       },

@@ -1,7 +1,7 @@
 // npm test: everything, the life of a real stack included; arguments go to vitest. OLLAMA_STACK_TEST_ENGINE says on
 // which engines: see CONTRIBUTING.md.
 import { mkdtempSync, rmSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { availableParallelism, hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { notApplicable } from "../../test-support/applicable.ts";
 import { PrivateEngine } from "../../test-support/engine/private-engine.ts";
@@ -13,7 +13,9 @@ import { fetchSshServer } from "../../test-support/engine/ssh-server.ts";
 import { command } from "../cli/command.ts";
 import { openSession, type Session } from "../cli/session.ts";
 import { prepareCluster } from "../setup/cluster-for-tests.ts";
-import { countTests, type Counts, type Place, summarize } from "../test-runner/vitest.ts";
+import { longestFirst } from "../test-runner/longest-first.ts";
+import { runQueue } from "../test-runner/queue.ts";
+import { countTests, type Counts, listTestFiles, type Place, summarize } from "../test-runner/vitest.ts";
 
 type Work = Session & {
   /** For vitest. */
@@ -79,7 +81,7 @@ async function inTurn(projects: readonly string[], work: Work, beside = false): 
 
 /**
  * On both engines side by side, as most of what a stack's test takes, it waits. What needs neither follows what the
- * machine's engine runs, so that both sides take about as long.
+ * machine's engine runs; whoever is done with that takes files of Docker 29, too.
  */
 async function onBoth(apart: readonly string[], session: Work, counts: Counts[]): Promise<void> {
   console.log("\nOn Docker 29 and, beside it, a part on the machine's engine:\n");
@@ -87,14 +89,22 @@ async function onBoth(apart: readonly string[], session: Work, counts: Counts[])
     counts.push(await run(["compatibility"], session, { label: "machine | " }));
     counts.push(...(await inTurn(apart, session, true)));
   };
-  const current = async (): Promise<void> => {
-    const place = { label: "current | " };
-    counts.push(await withCurrent((engine) => runOn(engine, "current", session, place)));
+  const current = async (lanes: readonly Promise<void>[]): Promise<void> => {
+    const files = longestFirst(await listTestFiles("current", session.env));
+    await withCurrent((engine) =>
+      runQueue(files, lanes, async (file) => {
+        const place = { label: "current | " };
+        counts.push(await runOn(engine, "current", { ...session, rest: [file] }, place));
+      }),
+    );
   };
   // Before both sides might fetch them at the same time.
   await fetchPrograms();
+  const besideDone = beside();
+  // Two stacks at a time on two cores, three on more. No name and no port is in two files.
+  const free = Array.from({ length: availableParallelism() > 2 ? 2 : 1 }, () => Promise.resolve());
   // When one side cannot be run, the other still tells what it found.
-  const sides = await Promise.allSettled([beside(), current()]);
+  const sides = await Promise.allSettled([besideDone, current([...free, besideDone])]);
   for (const side of sides) if (side.status === "rejected") throw side.reason;
 }
 

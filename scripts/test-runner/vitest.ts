@@ -1,10 +1,10 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { stripVTControlCharacters } from "node:util";
+import { promisify, stripVTControlCharacters } from "node:util";
 import { z } from "zod";
 
 const report = z.object({
@@ -31,6 +31,8 @@ const report = z.object({
     }),
   ),
 });
+
+const vitest = "node_modules/vitest/vitest.mjs";
 
 const SLOWEST_FILES = 10;
 const FAILURE_LINES = 12;
@@ -90,12 +92,7 @@ export async function countTests(
   const file = join(folder, "report.json");
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
   try {
-    const [command, all] = enter(process.execPath, [
-      "node_modules/vitest/vitest.mjs",
-      "run",
-      ...reporters,
-      ...args,
-    ]);
+    const [command, all] = enter(process.execPath, [vitest, "run", ...reporters, ...args]);
     const output = label === undefined ? "inherit" : "pipe";
     const child = spawn(command, all, { env, stdio: ["inherit", output, output] });
     if (label !== undefined) for (const stream of [child.stdout, child.stderr]) printLines(stream, label);
@@ -123,6 +120,14 @@ export async function countTests(
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The test files of one of vitest's projects, relative to the working directory. */
+export async function listTestFiles(project: string, env: NodeJS.ProcessEnv): Promise<string[]> {
+  const list = [vitest, "list", "--filesOnly", "--json", `--project=${project}`];
+  const { stdout } = await promisify(execFile)(process.execPath, list, { env });
+  const files = z.array(z.object({ file: z.string() })).parse(JSON.parse(stdout));
+  return files.map(({ file }) => relative(process.cwd(), file));
 }
 
 /** Each with its file. A test that did not run is one. */
