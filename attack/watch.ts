@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { askEngine, docker } from "../engine/docker-cli.ts";
+import { queryEngine, docker } from "../engine/docker-cli.ts";
 
 /** A container at a moment, as far as it must not change. */
 export interface Snapshot {
@@ -145,7 +145,7 @@ async function snapshotOf(name: string): Promise<Snapshot | undefined> {
   const format = "{{.Id}}\n{{json .State}}\n{{.RestartCount}}";
   let text: string;
   try {
-    text = await askEngine(["container", "inspect", "--format", format, name]);
+    text = await queryEngine(["container", "inspect", "--format", format, name]);
   } catch {
     return undefined;
   }
@@ -163,7 +163,7 @@ async function snapshotOf(name: string): Promise<Snapshot | undefined> {
 
 /** Ollama runs each loaded model in a process of its own, `ollama runner`. */
 export async function runnersOf(container: string): Promise<number[]> {
-  const text = await askEngine(["container", "top", container, "-eo", "pid,args"]).catch(() => "");
+  const text = await queryEngine(["container", "top", container, "-eo", "pid,args"]).catch(() => "");
   return text
     .split("\n")
     .filter((line) => / runner( |$)/.test(line))

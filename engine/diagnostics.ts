@@ -16,7 +16,7 @@ export function checkClientEnvironment({ dockerHost, dockerCertPath }: EngineAdd
   return `dockerCertPath is ${dockerCertPath}, which lacks ${missing.join(", ")}: put them there, or set the right folder.`;
 }
 
-/** One line on an engine that does not answer: which, why, and how to mend it. */
+/** One line on an engine that does not respond: which, why, and how to mend it. */
 export function explainEngine(address: EngineAddress, said: string): string {
   const host = engineHost(address);
   const why = said.replaceAll(/\s*\n\s*/g, " ").replace(/\.$/, "");
@@ -26,7 +26,7 @@ export function explainEngine(address: EngineAddress, said: string): string {
     address.dockerHost === ""
       ? "Start it (npm run setup does, where it may), or point DOCKER_HOST at one"
       : "Start it, or set another: pulumi config set dockerHost ADDRESS";
-  return `${which} does not answer: ${why}. ${mend ?? generic}.`;
+  return `${which} does not respond: ${why}. ${mend ?? generic}.`;
 }
 
 const mends: readonly (readonly [RegExp, string])[] = [

@@ -1,4 +1,4 @@
-import { askEngine, EngineError } from "./docker-cli.ts";
+import { queryEngine, EngineError } from "./docker-cli.ts";
 
 // Imported like others, it would bring a fetch of 40 ms.
 const { request } = process.getBuiltinModule("node:http");
@@ -66,7 +66,7 @@ export function gatewayOf(network: Network | undefined): string | undefined {
 export function dockerClientApi(): DockerApi {
   const inspect = async (kind: string, name: string): Promise<unknown> => {
     try {
-      const [found] = JSON.parse(await askEngine([kind, "inspect", name])) as unknown[];
+      const [found] = JSON.parse(await queryEngine([kind, "inspect", name])) as unknown[];
       return found;
     } catch (error) {
       if (error instanceof EngineError && /no such|not found/i.test(error.message)) return undefined;
@@ -75,10 +75,10 @@ export function dockerClientApi(): DockerApi {
   };
   return {
     ping: async () => {
-      await askEngine(["version", "--format", "{{.Server.Version}}"]);
+      await queryEngine(["version", "--format", "{{.Server.Version}}"]);
     },
     components: async () => {
-      const text = await askEngine(["version", "--format", "{{json .Server.Components}}"]);
+      const text = await queryEngine(["version", "--format", "{{json .Server.Components}}"]);
       return (JSON.parse(text) as EngineComponent[] | null) ?? [];
     },
     image: async (reference) => (await inspect("image", reference)) as { Id: string } | undefined,
@@ -91,7 +91,7 @@ class NotFound extends Error {
   override readonly name = "NotFound";
 }
 
-/** The engine takes connections and does not answer. */
+/** The engine takes connections and does not respond. */
 export class EngineHangs extends Error {
   override readonly name = "EngineHangs";
 }
@@ -112,7 +112,7 @@ function get(socketPath: string, path: string, withinMs: number): Promise<string
     call.on("timeout", () => {
       call.destroy(
         new EngineHangs(
-          `the Docker engine at ${socketPath} takes connections, and does not answer within ${withinMs / 1000} s: restart it (sudo systemctl restart docker)`,
+          `the Docker engine at ${socketPath} accepts connections but does not respond within ${withinMs / 1000} s: restart it (sudo systemctl restart docker)`,
         ),
       );
     });

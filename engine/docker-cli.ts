@@ -37,12 +37,12 @@ export class EngineError extends Error {
 }
 
 /** The command timed out. */
-export class DidNotEnd extends EngineError {
-  override readonly name = "DidNotEnd";
+export class EngineTimeout extends EngineError {
+  override readonly name = "EngineTimeout";
 }
 
 /** Milliseconds that an engine has for what it answers at once as a rule: it may be busy, or behind ssh. */
-export const answersWithinMs = 30_000;
+export const queryTimeoutMs = 30_000;
 
 interface DockerOptions {
   /** What it writes to stderr is returned, too. */
@@ -95,18 +95,18 @@ async function runDocker(
     const { code, message } = error as NodeJS.ErrnoException;
     throw new EngineError(code === "ENOENT" ? "the docker command is not installed or not on PATH" : message);
   });
-  if (end.timedOut) throw new DidNotEnd(`${what} did not end within ${String((withinMs ?? 0) / 1000)} s`);
+  if (end.timedOut) throw new EngineTimeout(`${what} did not end within ${String((withinMs ?? 0) / 1000)} s`);
   if (end.code === 0) return merge ? merged : end.stdout;
   const reason = (merged || end.stderr || end.stdout).trim();
   throw new EngineError(`${what} failed: ${reason || `exit code ${String(end.code)}`}`);
 }
 
 /** The same for requests that an engine answers at once as a rule; one that does not is reported. */
-export function askEngine(
+export function queryEngine(
   args: readonly string[],
   options: Omit<DockerOptions, "withinMs"> = {},
 ): Promise<string> {
-  return docker(args, { ...options, withinMs: answersWithinMs });
+  return docker(args, { ...options, withinMs: queryTimeoutMs });
 }
 
 export interface ContainerState {
@@ -129,7 +129,7 @@ export async function containerState(name: string): Promise<ContainerState | und
   const format = "{{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}}";
   let text: string;
   try {
-    text = await askEngine(["container", "inspect", "--format", format, name]);
+    text = await queryEngine(["container", "inspect", "--format", format, name]);
   } catch (error) {
     if (error instanceof EngineError && /no such container/i.test(error.message)) return undefined;
     throw error;
@@ -164,7 +164,7 @@ export async function lastEnd(
   name: string,
   { created, startedAt }: ContainerState,
 ): Promise<End | undefined> {
-  const text = await askEngine([
+  const text = await queryEngine([
     ...["events", "--since", created, "--until", startedAt],
     ...["--filter", `container=${name}`, "--filter", "event=oom", "--filter", "event=die"],
     ...["--format", '{{.Action}} {{index .Actor.Attributes "exitCode"}}'],
@@ -182,7 +182,7 @@ export async function lastEnd(
 
 /** The last lines a container logged, each cut at 500 characters. */
 export async function lastLogLines(name: string, count: number): Promise<string[]> {
-  const text = await askEngine(["container", "logs", "--tail", String(count), name], { merge: true });
+  const text = await queryEngine(["container", "logs", "--tail", String(count), name], { merge: true });
   return text
     .split("\n")
     .filter(Boolean)

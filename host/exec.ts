@@ -77,7 +77,7 @@ export function explainFailure(what: string, status: string, lines: readonly str
     : /dial tcp|no such host|Temporary failure|ENOTFOUND|Could not resolve|Connection refused|i\/o timeout|fetch failed/i.test(
           said,
         )
-      ? "the network does not answer: connect, or set the tool's proxy or mirror, and run it again"
+      ? "the network does not respond: connect, or set the tool's proxy or mirror, and run it again"
       : `${status}; the whole log is in ${log}`;
   return [`${what} failed: ${mend}`, ...lines.map((line) => `  | ${line}`)].join("\n");
 }

@@ -1,6 +1,6 @@
 // Run by Pulumi after a container was made: returns when it is ready. The provider's own `wait` looks only at create,
 // does not notice an exit, and is not tried again by the next update.
-import { answersWithinMs } from "../../engine/docker-cli.ts";
+import { queryTimeoutMs } from "../../engine/docker-cli.ts";
 import { control } from "./lib/gateway-control.ts";
 import { optional, required } from "./lib/env.ts";
 import { withTunnel } from "../../engine/with-tunnel.ts";
@@ -26,5 +26,5 @@ await exitCodeOf(async () => {
   const server = optional("DRAIN_SERVER");
   if (server === undefined) return;
   const gateways = required("DRAIN_GATEWAYS").split(",");
-  await Promise.all(gateways.map((gateway) => control(gateway, ["return", server], answersWithinMs)));
+  await Promise.all(gateways.map((gateway) => control(gateway, ["return", server], queryTimeoutMs)));
 });

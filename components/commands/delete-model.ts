@@ -14,6 +14,6 @@ try {
     console.error(`Ollama at ${server} does not delete ${model}: ${error.message}`);
     process.exitCode = 1;
   } else {
-    console.error(`Ollama at ${server} does not answer: ${model} stays in its volume as long as that stays`);
+    console.error(`Ollama at ${server} does not respond: ${model} stays in its volume as long as that stays`);
   }
 }

@@ -2,7 +2,7 @@
 // it without cutting a request and keeps it for its next start.
 import { connect as connectTcp, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { askEngine, type ContainerState, DidNotEnd } from "../../engine/docker-cli.ts";
+import { queryEngine, type ContainerState, EngineTimeout } from "../../engine/docker-cli.ts";
 import { optional, required } from "./lib/env.ts";
 import { type Answer, exitCodeOf, NotReady, waitUntilReady } from "./lib/readiness.ts";
 
@@ -17,7 +17,7 @@ await exitCodeOf(() =>
     { container, timeoutSeconds: Number(required("READY_TIMEOUT_SECONDS")), pids: required("PIDS_LIMIT") },
     async (state) => {
       loaded ||= await load(state);
-      if (!loaded) return { ready: false, detail: "its admin endpoint does not answer yet" };
+      if (!loaded) return { ready: false, detail: "its admin endpoint does not respond yet" };
       return url === undefined ? { ready: true, detail: "" } : await ask(new URL(url));
     },
   ),
@@ -28,10 +28,10 @@ async function load(state: ContainerState | undefined): Promise<boolean> {
   if (state?.status !== "running") return false;
   const args = ["exec", "--interactive", container, "caddy", "reload", "--force", "--adapter", "caddyfile"];
   try {
-    await askEngine([...args, "--config", "-"], { merge: true, input: config });
+    await queryEngine([...args, "--config", "-"], { merge: true, input: config });
     return true;
   } catch (error) {
-    if (error instanceof DidNotEnd) return false;
+    if (error instanceof EngineTimeout) return false;
     const message = error instanceof Error ? error.message : String(error);
     if (/connection refused|is not running|No such container/i.test(message)) return false;
     const lines = message.split("\n").filter((line) => /error/i.test(line));
@@ -55,7 +55,7 @@ function ask({ hostname, port, host }: URL): Promise<Answer> {
       resolve({ ready, detail: `${host} ${detail}` });
     };
     socket.setTimeout(5_000, () => {
-      end(false, "does not answer");
+      end(false, "does not respond");
     });
     socket.once(tls ? "secureConnect" : "connect", () => {
       end(true, "answers");
@@ -65,7 +65,7 @@ function ask({ hostname, port, host }: URL): Promise<Answer> {
         false,
         tls
           ? `has no certificate for ${serverName} yet (${error.message})`
-          : `does not answer (${error.message})`,
+          : `does not respond (${error.message})`,
       );
     });
   });

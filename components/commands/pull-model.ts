@@ -29,6 +29,6 @@ try {
   console.log(JSON.stringify(record));
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
-  console.error(`Model ${wanted.name}: ${message || `Ollama at ${server} does not answer`}`);
+  console.error(`Model ${wanted.name}: ${message || `Ollama at ${server} does not respond`}`);
   process.exitCode = 1;
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { StackConfig } from "../config/keys.ts";
 
-/** `docker info`, as far as it concerns this. */
+/** The fields of `docker info` about CPU limits. */
 export const engineCpuLimits = z.object({
   CpuCfsPeriod: z.boolean().nullish(),
   CpuCfsQuota: z.boolean().nullish(),
@@ -11,8 +11,8 @@ const KEYS = ["ollamaCpus", "gatewayCpus", "edgeCpus", "prometheusCpus"] as cons
 type CpuLimits = Pick<StackConfig, (typeof KEYS)[number]>;
 
 /**
- * The CPU limits that an engine can apply. One without CFS quota (a kernel that lacks it, or rootless Docker without the
- * cpu controller) creates containers without them, and each update would replace these.
+ * The CPU limits that an engine can apply. An engine without CFS quota (an old kernel, or rootless Docker without the cpu
+ * controller) ignores the limits, so that each update would replace the containers.
  */
 export function applicableCpuLimits(
   config: CpuLimits,

@@ -7,7 +7,7 @@ import { ConfigError } from "../config/config-error.ts";
 import type { EdgeMode } from "../config/edge-modes.ts";
 import type { StackConfig } from "../config/keys.ts";
 
-/** Names of the files in the folder of given certificates. */
+/** The files that each edge mode needs in the folder of certificates. */
 const needed: Readonly<Partial<Record<EdgeMode | "none", readonly string[]>>> = {
   certificate: ["cert.pem", "key.pem"],
   acme: ["acme-root.pem"],
@@ -19,9 +19,8 @@ type EdgeFiles = Pick<
 >;
 
 /**
- * Identifies a set of given certificates, so that renewed ones are loaded: a hash of what is public in
- * them. Empty where there are none, or where nobody can look at them yet: on a remote engine without the gateway's base
- * image.
+ * A hash of the public parts of the certificates, so that renewed ones are reloaded. Empty if there are none, or if they
+ * cannot be read yet, on a remote engine without the gateway's base image.
  *
  * @throws ConfigError when the edge's container could not read a file
  */
@@ -32,9 +31,9 @@ export async function certificatesVersion(config: EdgeFiles): Promise<string> {
   const mounted = { type: "bind", source: folder, image, engine: config } as const;
   const seen = await readInContainer(mounted, names).catch((error: unknown) => {
     if (!(error instanceof EngineError)) throw error;
-    // Docker Desktop has a list of folders that may be.
+    // Docker Desktop mounts only the folders on its list.
     throw new ConfigError([
-      `edgeCertificates is ${JSON.stringify(folder)}, which the engine does not mount: ${error.message}; share that folder with the engine, or set another`,
+      `edgeCertificates is ${JSON.stringify(folder)}, which the engine cannot mount: ${error.message}; share that folder with the engine, or set another one`,
     ]);
   });
   const views = seen ?? (isRemote(engineHost(config)) ? [] : names.map((name) => viewFromHost(folder, name)));
@@ -54,18 +53,18 @@ function problem(folder: string, name: string, error: string): string {
   const outside = linkOutOf(folder, name);
   if (outside !== undefined)
     return (
-      `is a link to ${outside}, outside that folder, which the edge's container does not have: copy the files ` +
-      `(cp -L) into a folder of their own at each renewal, and set edgeCertificates to that`
+      `is a link to ${outside}, outside that folder and so not in the edge's container: copy the files ` +
+      `(cp -L) into a separate folder at each renewal, and set edgeCertificates to that folder`
     );
   if (error === "ENOENT") return "is missing";
   if (error === "EACCES")
-    return "cannot be read by the edge's container, which is root without privileges over others' files: let root own it (chown root), or let others read it (chmod o+r)";
+    return "cannot be read by the edge's container, whose root user may not read other users' files: make root its owner (chown root), or readable for others (chmod o+r)";
   return `cannot be read (${error})`;
 }
 
 /**
- * A file as far as it can be looked at from here. What is closed to this user may be open to the container: then nothing
- * is known of it, and it is no error.
+ * Reads a file from the host. If this user may not read it, the container still may, so that is not an error and the hash
+ * stays unknown.
  */
 function viewFromHost(folder: string, name: string): FileView {
   if (linkOutOf(folder, name) !== undefined) return { name, error: "ENOENT" };
@@ -84,7 +83,7 @@ function viewFromHost(folder: string, name: string): FileView {
 
 const mostLinks = 40;
 
-/** Where a file leads that is a link out of its folder; undefined if it stays there, or cannot be looked at. */
+/** The target of a link that leads out of its folder; undefined if it stays inside or cannot be read. */
 function linkOutOf(folder: string, name: string): string | undefined {
   try {
     const root = realpathSync(folder);
@@ -97,7 +96,7 @@ function linkOutOf(folder: string, name: string): string | undefined {
       if (relative(root, path).startsWith("..")) return path;
     }
   } catch {
-    // It is missing, or in a folder that is closed to this user.
+    // It is missing, or this user may not read the folder.
   }
   return undefined;
 }

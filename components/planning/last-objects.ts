@@ -4,7 +4,7 @@ import type { StackNames } from "../../engine/names.ts";
 import { readOwnState } from "./own-state.ts";
 import type { HostPorts } from "./ports/host-ports.ts";
 
-/** What the state of this stack has on the engine. */
+/** The objects on the engine that this stack's state records. */
 interface Deployed {
   /** Names of the containers. */
   readonly containers: readonly string[];
@@ -23,10 +23,10 @@ async function readDeployed(): Promise<Deployed> {
 }
 
 /**
- * Refuses an update whose state does not know what the engine has of the stack, or knows it by the names of a stack that
- * was renamed: it would fail on names that are taken, or delete the models and pull them again.
+ * Rejects an update if the engine has objects of the stack that its state lacks, or has under the stack's former name.
+ * The update would fail on names in use, or delete the models and pull them again.
  */
-export async function refuseUnadopted(
+export async function requireAdopted(
   host: HostPorts,
   names: StackNames,
   { modelVolume }: Pick<StackConfig, "modelVolume">,
@@ -36,14 +36,14 @@ export async function refuseUnadopted(
   const former = deployed.modelVolume;
   if (modelVolume === "" && former !== undefined && former !== `${names.ollama}-models`)
     throw new pulumi.RunError(
-      `The stack was renamed to ${pulumi.getStack()}: its containers and the volume of its models, ${former}, have the former name, and an update would pull the models again. ` +
-        `Keep them with: ${adopt}; or give the stack its former name with: pulumi stack rename`,
+      `The stack was renamed to ${pulumi.getStack()}, but its containers and its model volume ${former} have the former name, and an update would pull the models again. ` +
+        `Keep them with: ${adopt}; or restore the former name with: pulumi stack rename`,
     );
   if (deployed.containers.length > 0) return;
   const unknown = host.started([...names.ollamas, ...names.gateways, names.edge, names.prometheus]);
   if (unknown.length === 0) return;
   throw new pulumi.RunError(
-    `The engine has ${unknown.join(", ")}, of which the state of this stack knows nothing: another state made them (of another login or PULUMI_BACKEND_URL, or one that was lost). ` +
-      `Use that state, or take over what is there with its models: ${adopt}`,
+    `The engine has ${unknown.join(", ")}, which this stack's state does not contain: they belong to another state (of another login or PULUMI_BACKEND_URL, or one that was lost). ` +
+      `Use that state, or adopt the containers and models: ${adopt}`,
   );
 }

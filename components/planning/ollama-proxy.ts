@@ -2,30 +2,30 @@ import { engineHost, isRemote, type EngineAddress } from "../../engine/docker-cl
 import { findProxies, type ProxySettings } from "../../host/proxy.ts";
 
 interface ProxyContext extends EngineAddress {
-  /** What the stack's config sets, which takes precedence. */
+  /** From the config; takes precedence. */
   readonly ollamaEnvironment: Readonly<Record<string, string>>;
-  /** Lines of /etc/hosts in Ollama's container: hosts of its own network. */
+  /** Lines of /etc/hosts in Ollama's container: hosts in its own network. */
   readonly ollamaHosts: readonly string[];
 }
 
 export interface OllamaProxy {
-  /** Variables for Ollama's container; none where it needs no proxy. */
+  /** Variables for Ollama's container; empty if it needs no proxy. */
   readonly variables: Readonly<Record<string, string>>;
-  /** Why a proxy of this machine is not handed to it. */
+  /** Why this machine's proxy is not passed to it. */
   readonly warning: string | undefined;
 }
 
 const none: OllamaProxy = { variables: {}, warning: undefined };
 
 /**
- * The proxy by which Ollama pulls models: the machine's own, as Docker's client does it for containers. Only for
- * https: registries speak it, and Ollama's own client would send what is meant for the server to a proxy for http.
+ * The proxy for Ollama's pulls: the machine's own, as Docker's client configures it for containers. Only for https, which
+ * registries use; with an http proxy, Ollama's CLI would send requests for its own server to the proxy.
  */
 export function ollamaProxy(
   { ollamaEnvironment, ollamaHosts, ...engine }: ProxyContext,
   proxies: ProxySettings | undefined = findProxies(),
 ): OllamaProxy {
-  // A remote engine's host has a network of its own.
+  // A remote engine's host is in another network.
   if (proxies === undefined || isRemote(engineHost(engine))) return none;
   if (Object.keys(ollamaEnvironment).some((name) => name.toUpperCase() === "HTTPS_PROXY")) return none;
   const { https, direct } = proxies;

@@ -6,8 +6,8 @@ const state = z.object({
 });
 
 /**
- * The outputs of each resource in this stack's state, by URN. A command is never read back, and a program does not see
- * its own state: the engine tells it as it would tell another stack's program.
+ * The outputs of each resource in this stack's state, by URN. A program has no access to its own state, so it reads it the
+ * way another stack would.
  */
 export async function readOwnState(): Promise<readonly (readonly [string, Record<string, unknown>])[]> {
   const stackName = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;

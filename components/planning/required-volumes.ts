@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { StackConfig } from "../config/keys.ts";
 import { writeErrorInContainer } from "../../engine/container-view.ts";
-import { askEngine, type EngineAddress, EngineError } from "../../engine/docker-cli.ts";
+import { queryEngine, type EngineAddress, EngineError } from "../../engine/docker-cli.ts";
 import { volumeExists } from "./models/disk-space.ts";
 
-/** The keys that name volumes which are there before the stack, and after it. */
+/** The keys that name external volumes. */
 const KEYS = ["modelVolume", "gatewayUsageVolume"] as const;
 
 type VolumeConfig = Pick<
@@ -13,17 +13,17 @@ type VolumeConfig = Pick<
 >;
 
 /**
- * Refuses a config whose volumes the engine does not have (it would make others, which nobody then removes), or whose
- * models Ollama cannot write.
+ * Rejects a config whose external volumes do not exist (the engine would create them, and nothing would remove them), or
+ * whose model volume Ollama cannot write to.
  *
- * @param ollama its container; while it runs with the volume, nothing is wrong with that
+ * @param ollama its container; while it runs with the volume, the check is skipped
  */
 export async function requireVolumes(config: VolumeConfig, ollama: string): Promise<void> {
   for (const key of KEYS) {
     const name = config[key];
     if (name === "" || (await volumeExists({ name, engine: config }))) continue;
     throw new pulumi.RunError(
-      `The volume ${name} (${key}) is not there. Make it with: docker volume create ${name}`,
+      `The volume ${name} (${key}) does not exist. Create it with: docker volume create ${name}`,
     );
   }
   const { modelVolume: source, gatewayBaseImage: image } = config;
@@ -35,13 +35,13 @@ export async function requireVolumes(config: VolumeConfig, ollama: string): Prom
   });
   if (error === undefined || error === null) return;
   throw new pulumi.RunError(
-    `The volume ${source} (modelVolume) cannot be written by Ollama's container (${error}), which is root without privileges over others' files. ` +
-      `Let root own it: docker run --rm --mount type=volume,source=${source},target=/models busybox chown -R 0:0 /models`,
+    `Ollama's container cannot write to the volume ${source} (modelVolume) (${error}), because its root user may not write other users' files. ` +
+      `Make root its owner: docker run --rm --mount type=volume,source=${source},target=/models busybox chown -R 0:0 /models`,
   );
 }
 
 async function runsWith(volume: string, container: string, engine: EngineAddress): Promise<boolean> {
   const filters = ["--filter", `volume=${volume}`, "--filter", "status=running"];
-  const names = await askEngine(["container", "ls", "--format", "{{.Names}}", ...filters], { engine });
+  const names = await queryEngine(["container", "ls", "--format", "{{.Names}}", ...filters], { engine });
   return names.split("\n").includes(container);
 }

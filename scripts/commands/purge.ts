@@ -50,7 +50,7 @@ async function purgeOnEngine(stack: string | undefined, isConfirmed: boolean): P
   if (engine === undefined) {
     const which = address.dockerHost === "" ? "" : ` at ${address.dockerHost}`;
     console.error(
-      `The Docker engine${which} does not answer: what there is on it stays, and is not in the list.`,
+      `The Docker engine${which} does not respond: what there is on it stays, and is not in the list.`,
     );
   }
   const [running] = engine?.running ?? [];

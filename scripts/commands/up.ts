@@ -1,5 +1,5 @@
 // npm run up: sets up what is missing, brings the stack up and shows that it works.
-import { askEngine } from "../../engine/docker-cli.ts";
+import { queryEngine } from "../../engine/docker-cli.ts";
 import { formatBytes } from "../../engine/format-bytes.ts";
 import { formatTable } from "../../host/format-table.ts";
 import { retryAfterRemovingOrphans } from "../update/orphans.ts";
@@ -136,7 +136,7 @@ async function table({
 
 /** The states of containers, such as "running, running". */
 async function states(names: readonly string[]): Promise<string> {
-  const text = await askEngine(["container", "inspect", "--format", "{{.State.Status}}", ...names]);
+  const text = await queryEngine(["container", "inspect", "--format", "{{.State.Status}}", ...names]);
   return text.trim().split("\n").join(", ");
 }
 

@@ -1,6 +1,6 @@
 // npm run usage: what the requests of a month came to, by key and model.
 import { listPods } from "../../cluster/pods.ts";
-import { askEngine, containerState } from "../../engine/docker-cli.ts";
+import { queryEngine, containerState } from "../../engine/docker-cli.ts";
 import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
 import { type CountedUsage, formatUsage, mergeUsage } from "../observe/usage.ts";
@@ -32,7 +32,7 @@ async function countOnEngine(
   const said = await Promise.all(
     replicas.gateway.map(async (container) => {
       if ((await containerState(container))?.status !== "running") return [];
-      return [{ container, text: await askEngine(["exec", container, ...client]) }];
+      return [{ container, text: await queryEngine(["exec", container, ...client]) }];
     }),
   );
   return said.flat();

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
-import { askEngine } from "../../engine/docker-cli.ts";
+import { queryEngine } from "../../engine/docker-cli.ts";
 import type { StackOutputs } from "../stack/outputs.ts";
 
 /** Where the edge keeps the root certificate of its own authority, in its container. */
@@ -14,7 +14,7 @@ export async function edgeAuthority({ edge }: Pick<StackOutputs, "edge">): Promi
   const folder = mkdtempSync(join(tmpdir(), "ollama-stack-authority-"));
   try {
     const file = join(folder, "root.crt");
-    await askEngine(["container", "cp", `${edge.container}:${authorityPath}`, file]);
+    await queryEngine(["container", "cp", `${edge.container}:${authorityPath}`, file]);
     return readFileSync(file, "utf8");
   } finally {
     rmSync(folder, { recursive: true, force: true });

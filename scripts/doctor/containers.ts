@@ -1,11 +1,11 @@
-import { containerState, askEngine } from "../../engine/docker-cli.ts";
+import { containerState, queryEngine } from "../../engine/docker-cli.ts";
 import { containerPattern } from "../../engine/names.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 
 /** The containers of a stack: whether they run, are healthy, and how often they were restarted. */
 export async function checkContainers(stack: string): Promise<Finding[]> {
   const filter = ["--filter", `name=${containerPattern(stack)}`];
-  const text = await askEngine(["container", "ls", "--all", "--format", "{{.Names}}", ...filter]);
+  const text = await queryEngine(["container", "ls", "--all", "--format", "{{.Names}}", ...filter]);
   const names = text.split("\n").filter(Boolean).sort();
   if (names.length === 0) return [ok("containers", `none of the stack ${stack}: it is not deployed here`)];
   return await Promise.all(names.map(checkContainer));

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { HostPorts } from "../../components/planning/ports/host-ports.ts";
 import { applicableCpuLimits, engineCpuLimits } from "../../components/planning/cpu-limits.ts";
 import { explainEngine } from "../../engine/diagnostics.ts";
-import { askEngine, type EngineAddress, EngineError, engineHost } from "../../engine/docker-cli.ts";
+import { queryEngine, type EngineAddress, EngineError, engineHost } from "../../engine/docker-cli.ts";
 import { formatBytes } from "../../engine/format-bytes.ts";
 import { stackNames } from "../../engine/names.ts";
 import type { Settings } from "../stack/settings.ts";
@@ -34,14 +34,14 @@ export async function checkEngine(
 ): Promise<Finding[]> {
   let info: EngineInfo;
   try {
-    info = engineInfo.parse(JSON.parse(await askEngine(["info", "--format", "{{json .}}"], { engine })));
+    info = engineInfo.parse(JSON.parse(await queryEngine(["info", "--format", "{{json .}}"], { engine })));
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     return [problem("Docker engine", error.message, explainEngine(engine, error.message))];
   }
   const [client, context] = await Promise.all([
-    askEngine(["version", "--format", "{{.Client.Version}}"], { engine }),
-    askEngine(["context", "show"]).catch(() => "default"),
+    queryEngine(["version", "--format", "{{.Client.Version}}"], { engine }),
+    queryEngine(["context", "show"]).catch(() => "default"),
   ]);
   const host = engineHost(engine);
   const where = host === "" ? `context ${context.trim()}` : host;

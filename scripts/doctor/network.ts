@@ -25,7 +25,7 @@ async function checkSite(name: string, url: string): Promise<Finding> {
     return ok("network", `${name}: ${host} answers`);
   return warning(
     "network",
-    `${name}: ${host} ${typeof result === "number" ? `answers ${String(result)}` : `does not answer: ${result}`}`,
+    `${name}: ${host} ${typeof result === "number" ? `answers ${String(result)}` : `does not respond: ${result}`}`,
     "Needed for the first set-up and for pulls only. Connect, or set HTTPS_PROXY; the engine has a proxy setting of its own.",
   );
 }

@@ -1,4 +1,4 @@
-import { askEngine } from "../../engine/docker-cli.ts";
+import { queryEngine } from "../../engine/docker-cli.ts";
 import type { InspectedContainer } from "./container.ts";
 
 /** `docker network inspect`, as far as it is compared. */
@@ -51,7 +51,7 @@ export async function volumes(names: readonly string[]): Promise<InspectedVolume
 /** What a reference names now, or undefined. */
 export async function image(reference: string): Promise<InspectedImage | undefined> {
   try {
-    const text = await askEngine(["image", "inspect", reference]);
+    const text = await queryEngine(["image", "inspect", reference]);
     return (JSON.parse(text) as InspectedImage[])[0];
   } catch (error) {
     if (/no such image/i.test(String(error))) return undefined;
@@ -62,11 +62,11 @@ export async function image(reference: string): Promise<InspectedImage | undefin
 /** The first word of each line that has one of the words. */
 async function matching(command: readonly string[], words: readonly string[]): Promise<string[]> {
   const wanted = new Set(words);
-  const lines = (await askEngine(command)).split("\n").map((line) => line.split(" "));
+  const lines = (await queryEngine(command)).split("\n").map((line) => line.split(" "));
   return lines.filter((line) => line.some((word) => wanted.has(word))).map(([first = ""]) => first);
 }
 
 async function inspect<T>(kind: string, names: readonly string[]): Promise<T[]> {
   if (names.length === 0) return [];
-  return JSON.parse(await askEngine([kind, "inspect", ...names])) as T[];
+  return JSON.parse(await queryEngine([kind, "inspect", ...names])) as T[];
 }

@@ -1,4 +1,4 @@
-import { askEngine } from "../../engine/docker-cli.ts";
+import { queryEngine } from "../../engine/docker-cli.ts";
 import { containerPattern, project, shortStackName } from "../../engine/names.ts";
 import type { LogOptions, LogSource } from "./merged-logs.ts";
 
@@ -11,7 +11,7 @@ export interface StackContainer {
 /** The containers of a stack, running or not, on the engine that the environment names. */
 export async function stackContainers(stack: string): Promise<LogSource[]> {
   const filter = ["--filter", `name=${containerPattern(stack)}`];
-  const text = await askEngine(["container", "ls", "--all", "--format", "{{.Names}}", ...filter]);
+  const text = await queryEngine(["container", "ls", "--all", "--format", "{{.Names}}", ...filter]);
   const prefix = `${project}-${shortStackName(stack)}-`;
   return text
     .split("\n")

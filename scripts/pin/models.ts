@@ -28,9 +28,9 @@ export async function resolveModels(
   const pins = models.map(async ({ name, source = name, insecure = false, digest: before }, index) => {
     if (sourceKind(source) !== "registry") return [];
     const what = `model ${name}`;
-    const found = await upstream.ask(source, insecure);
-    if ("absent" in found) throw new RegistryError(`${what}: ${found.absent}`);
-    if ("silent" in found) throw new RegistryError(`${what}: ${found.silent}`);
+    const found = await upstream.resolve(source, insecure);
+    if ("notFound" in found) throw new RegistryError(`${what}: ${found.notFound}`);
+    if ("unreachable" in found) throw new RegistryError(`${what}: ${found.unreachable}`);
     const { digest } = found;
     if (digest === undefined) throw new RegistryError(`${what}: its registry tells no digest`);
     const entry = list[index];

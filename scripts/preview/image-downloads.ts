@@ -1,4 +1,4 @@
-import { askEngine, EngineError } from "../../engine/docker-cli.ts";
+import { queryEngine, EngineError } from "../../engine/docker-cli.ts";
 import { formatBytes } from "../../engine/format-bytes.ts";
 import { parseReference } from "../registry/image-reference.ts";
 import { RegistryError } from "../registry/manifests.ts";
@@ -35,7 +35,7 @@ async function download(name: string, platform: string, withinMs: number): Promi
     // The engine does not load again what another image has brought, and does not say which layers these are.
     return `${pulled}, up to ${formatBytes(bytes)}`;
   } catch (error) {
-    if (error instanceof RegistryError) return `${pulled}, its size is not known: ${error.message}`;
+    if (error instanceof RegistryError) return `${pulled}, size unknown: ${error.message}`;
     if (error instanceof EngineError)
       return `Image ${name}: whether it will be pulled is not known: ${error.message}`;
     throw error;
@@ -44,7 +44,7 @@ async function download(name: string, platform: string, withinMs: number): Promi
 
 async function isThere(name: string): Promise<boolean> {
   try {
-    await askEngine(["image", "inspect", "--format", "{{.Id}}", name]);
+    await queryEngine(["image", "inspect", "--format", "{{.Id}}", name]);
     return true;
   } catch (error) {
     if (error instanceof EngineError && /no such image/i.test(error.message)) return false;
@@ -53,5 +53,5 @@ async function isThere(name: string): Promise<boolean> {
 }
 
 async function enginePlatform(): Promise<string> {
-  return (await askEngine(["version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"])).trim();
+  return (await queryEngine(["version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"])).trim();
 }

@@ -12,7 +12,7 @@ const kinds: Readonly<Record<string, string>> = {
 const PULL = /^model-(.+)-pull$/;
 
 // What the program says besides warnings.
-const DOWNLOAD = /^(Model |The models take )/;
+const DOWNLOAD = /^(Model |The models need )/;
 const CHOICE = /^(gpus is auto|The model )/;
 
 type Change = "creates" | "changes in place" | "replaces" | "deletes";

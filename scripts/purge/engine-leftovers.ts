@@ -1,4 +1,4 @@
-import { askEngine, docker, EngineError } from "../../engine/docker-cli.ts";
+import { queryEngine, docker, EngineError } from "../../engine/docker-cli.ts";
 import { leftoverPattern, localImages } from "../../engine/names.ts";
 import { registryContainer } from "../../toolchain/registry.ts";
 import { removeVolume, volumeSizes } from "../stack/volumes.ts";
@@ -22,10 +22,10 @@ export interface OnEngine {
 // It serves every stack of the host, and no stack made it.
 const registry = registryContainer;
 
-/** What stacks, or one stack, have left on the engine; undefined when it does not answer. */
+/** What stacks, or one stack, have left on the engine; undefined when it does not respond. */
 export async function onEngine(stack: string | undefined): Promise<OnEngine | undefined> {
   try {
-    await askEngine(["version", "--format", "{{.Server.Version}}"]);
+    await queryEngine(["version", "--format", "{{.Server.Version}}"]);
   } catch (error) {
     if (error instanceof EngineError) return undefined;
     throw error;
@@ -56,7 +56,7 @@ export async function onEngine(stack: string | undefined): Promise<OnEngine | un
 }
 
 async function lines(command: readonly string[]): Promise<string[]> {
-  return (await askEngine(command)).split("\n").filter(Boolean);
+  return (await queryEngine(command)).split("\n").filter(Boolean);
 }
 
 async function remove(command: readonly string[]): Promise<void> {

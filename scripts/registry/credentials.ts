@@ -65,7 +65,7 @@ function askHelper(command: string, registry: string, signal?: AbortSignal): Pro
       child.kill();
       child.stdout.destroy();
       child.unref();
-      reject(new CredentialsError(`${command} does not answer in time`));
+      reject(new CredentialsError(`${command} does not respond in time`));
     };
     if (signal?.aborted === true) abandon();
     signal?.addEventListener("abort", abandon, { once: true });

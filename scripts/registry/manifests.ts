@@ -17,7 +17,7 @@ const manifestTypes = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ].join(", ");
 
-const answersWithinMs = 15_000;
+const queryTimeoutMs = 15_000;
 
 /** The digest of the manifest that a tag names now, "sha256:...". For an image of several platforms it is the list's. */
 export async function tagDigest(registry: string, repository: string, tag: string): Promise<string> {
@@ -84,14 +84,14 @@ async function ask(
   registry: string,
   url: string,
   headers: Readonly<Record<string, string>>,
-  signal = AbortSignal.timeout(answersWithinMs),
+  signal = AbortSignal.timeout(queryTimeoutMs),
 ): Promise<Answer> {
   try {
     const response = await fetchOutbound(url, { headers: { accept: manifestTypes, ...headers }, signal });
     const body = Buffer.from(await response.arrayBuffer());
     return { status: response.status, headers: response.headers, body };
   } catch (error) {
-    if (signal.aborted) throw new RegistryError(`${registry} does not answer in time`);
+    if (signal.aborted) throw new RegistryError(`${registry} does not respond in time`);
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     throw new RegistryError(
       `${registry} cannot be reached (${cause instanceof Error ? cause.message : String(cause)})`,

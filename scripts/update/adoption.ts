@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { askEngine, docker } from "../../engine/docker-cli.ts";
+import { queryEngine, docker } from "../../engine/docker-cli.ts";
 import { stackLabel } from "../../engine/labels.ts";
 import { containerPattern, namePattern, networkNameOf, project, shortStackName } from "../../engine/names.ts";
 import type { Deployed } from "../stack/deployment.ts";
@@ -59,14 +59,14 @@ async function found(
   const format = kind === "container" ? "{{.Names}}" : "{{.Name}}";
   const all = kind === "container" ? ["--all"] : [];
   const lists = await Promise.all(
-    filters.map((filter) => askEngine([kind, "ls", ...all, "--format", format, "--filter", filter])),
+    filters.map((filter) => queryEngine([kind, "ls", ...all, "--format", format, "--filter", filter])),
   );
   return [...new Set(lists.flatMap((text) => text.split("\n").filter(Boolean)))].sort();
 }
 
 async function existing(kind: "container", names: readonly string[]): Promise<string[]> {
   const all = new Set(
-    (await askEngine([kind, "ls", "--all", "--format", "{{.Names}}"])).split("\n").filter(Boolean),
+    (await queryEngine([kind, "ls", "--all", "--format", "{{.Names}}"])).split("\n").filter(Boolean),
   );
   return names.filter((name) => all.has(name));
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { askEngine, docker } from "../../engine/docker-cli.ts";
+import { queryEngine, docker } from "../../engine/docker-cli.ts";
 import { containerPattern, networkNameOf } from "../../engine/names.ts";
 import type { Deployed } from "../stack/deployment.ts";
 import type { Settings } from "../stack/settings.ts";
@@ -55,7 +55,7 @@ export function isLeaving({ inputs }: Deployed, stack: string, settings: Setting
 
 async function inspect(id: string): Promise<z.output<typeof inspected>> {
   try {
-    return inspected.parse(JSON.parse(await askEngine(["network", "inspect", id])));
+    return inspected.parse(JSON.parse(await queryEngine(["network", "inspect", id])));
   } catch (error) {
     // Somebody removed it.
     if (/no such network|not found/i.test(String(error))) return [];

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { askEngine, docker } from "../../engine/docker-cli.ts";
+import { queryEngine, docker } from "../../engine/docker-cli.ts";
 import { containerPattern, namePattern, networkNameOf } from "../../engine/names.ts";
 import { readDeployment } from "../stack/deployment.ts";
 import { pulumi, PulumiFailed } from "../stack/pulumi-cli.ts";
@@ -101,11 +101,11 @@ async function failedUpdates(stack: string, env: NodeJS.ProcessEnv): Promise<Spa
 }
 
 async function look(kind: Kind, options: readonly string[]): Promise<(Found & { created: number })[]> {
-  const ids = (await askEngine([kind, "ls", "--quiet", "--no-trunc", ...options]))
+  const ids = (await queryEngine([kind, "ls", "--quiet", "--no-trunc", ...options]))
     .split("\n")
     .filter(Boolean);
   if (ids.length === 0) return [];
   return inspected
-    .parse(JSON.parse(await askEngine([kind, "inspect", ...ids])))
+    .parse(JSON.parse(await queryEngine([kind, "inspect", ...ids])))
     .map(({ Id, Name, Created }) => ({ kind, id: Id, name: Name.replace(/^\//, ""), created: Created }));
 }

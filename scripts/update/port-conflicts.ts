@@ -1,4 +1,4 @@
-import { askEngine } from "../../engine/docker-cli.ts";
+import { queryEngine } from "../../engine/docker-cli.ts";
 import { containerPattern } from "../../engine/names.ts";
 import { PulumiFailed } from "../stack/pulumi-cli.ts";
 import type { Settings } from "../stack/settings.ts";
@@ -37,7 +37,7 @@ async function portConflicts(
 ): Promise<{ port: string; container: string }[]> {
   const engine = engineOf(stack);
   const filters = ["--filter", "status=created", "--filter", `name=${containerPattern(stack)}`];
-  const text = await askEngine(["container", "ls", "--all", "--format", "{{.Names}}", ...filters], {
+  const text = await queryEngine(["container", "ls", "--all", "--format", "{{.Names}}", ...filters], {
     engine,
   });
   const lost = await Promise.all(
@@ -47,7 +47,7 @@ async function portConflicts(
       .map(async (container) => {
         const key = container.endsWith("-ollama") ? "ollamaPort" : "gatewayPort";
         if (settings(key) !== "auto") return [];
-        const said = await askEngine(["container", "inspect", "--format", "{{.State.Error}}", container], {
+        const said = await queryEngine(["container", "inspect", "--format", "{{.State.Error}}", container], {
           engine,
         });
         const port = takenPort(said);

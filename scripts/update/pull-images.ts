@@ -1,4 +1,4 @@
-import { askEngine, EngineError } from "../../engine/docker-cli.ts";
+import { queryEngine, EngineError } from "../../engine/docker-cli.ts";
 import { type ImagePull, pullImage } from "../../engine/image-pull.ts";
 import { SetupError } from "../../host/exec.ts";
 import { step } from "../../host/progress.ts";
@@ -61,7 +61,7 @@ function imageKeys(settings: Settings): readonly string[] {
 
 async function isThere(image: string): Promise<boolean> {
   try {
-    await askEngine(["image", "inspect", "--format", "{{.Id}}", image]);
+    await queryEngine(["image", "inspect", "--format", "{{.Id}}", image]);
     return true;
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;

@@ -17,7 +17,7 @@ export interface SshServer {
 }
 
 const port = "2222";
-const answersWithinMs = 10_000;
+const queryTimeoutMs = 10_000;
 
 /** Fetches what the server is started from, and returns the folder that it is unpacked in. */
 export async function fetchSshServer(): Promise<string> {
@@ -76,7 +76,7 @@ export async function startSshServer(engine: PrivateEngine): Promise<SshServer> 
       await ended;
     },
   };
-  const until = Date.now() + answersWithinMs;
+  const until = Date.now() + queryTimeoutMs;
   for (;;) {
     try {
       const remote = ["ssh", "-p", port, `root@${engine.address}`, "true"];
@@ -84,7 +84,7 @@ export async function startSshServer(engine: PrivateEngine): Promise<SshServer> 
       return result;
     } catch (error) {
       if (Date.now() > until)
-        throw new Error(`sshd does not answer:\n${readFileSync(at("log"), "utf8")}`, { cause: error });
+        throw new Error(`sshd does not respond:\n${readFileSync(at("log"), "utf8")}`, { cause: error });
       await sleep(100);
     }
   }

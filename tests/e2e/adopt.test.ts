@@ -20,7 +20,7 @@ const scriptIn = (environment: NodeJS.ProcessEnv, name: string, stack: string, .
   }).done;
 
 const ofAnotherState =
-  /The engine has ollama-stack-adopted-ollama, ollama-stack-adopted-gateway, of which the state of this stack knows nothing: another state made them \(of another login .*npm run adopt -- --stack adopted/;
+  /The engine has ollama-stack-adopted-ollama, ollama-stack-adopted-gateway, which this stack's state does not contain: they belong to another state \(of another login .*npm run adopt -- --stack adopted/;
 
 /** When Ollama wrote the manifest of the only model: a pull writes it again. */
 async function modelWrittenAt(): Promise<string> {
@@ -134,7 +134,7 @@ it("a stack that was renamed is refused by a preview, keeps its volume, and pull
   const preview = await script("preview", "taken-over");
   expect(preview.code).toBe(1);
   expect(preview.output).toMatch(
-    /The stack was renamed to taken-over: .* the volume of its models, ollama-stack-adopted-ollama-models, .*npm run adopt -- --stack taken-over/,
+    /The stack was renamed to taken-over, but .* its model volume ollama-stack-adopted-ollama-models .*npm run adopt -- --stack taken-over/,
   );
   const adopted = await script("adopt", "taken-over", "--yes");
   expect(adopted.code, adopted.output).toBe(0);

@@ -39,7 +39,7 @@ describe("preview refuses", () => {
     [
       "GPUs of an engine that has none",
       { gpus: "0,1" },
-      /gpus is 0,1, but the engine offers no GPU: .* nvidia-smi has to work; install nvidia-container-toolkit/,
+      /gpus is 0,1, but the engine offers no GPU: .* nvidia-smi works on its host; install nvidia-container-toolkit/,
     ],
     [
       "a memory limit that is no number",
@@ -82,13 +82,13 @@ describe("preview refuses", () => {
     });
   });
 
-  it("an engine that does not answer", async () => {
+  it("an engine that does not respond", async () => {
     const { code, output } = await project.run("pulumi", ["preview"], {
       DOCKER_HOST: "unix:///nowhere/docker.sock",
     }).done;
     expect(code).not.toBe(0);
     expect(output).toMatch(
-      /The Docker engine at unix:\/\/\/nowhere\/docker\.sock does not answer: .*Start it/,
+      /The Docker engine at unix:\/\/\/nowhere\/docker\.sock does not respond: .*Start it/,
     );
   });
 

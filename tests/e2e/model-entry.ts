@@ -45,7 +45,7 @@ export function describeChangedEntry(project: Project, models: ModelLists): void
       const before = await digestOf("own:1");
       const { result, answers } = await asking(watching(project.pulumi("up", "--yes", "--skip-preview")));
       expect(result.result).toMatch(
-        /Model own:1: its parameters, template or system prompt changed; it will be uploaded, ([\d.]+ [MG]B) \(\1 of it are there\)/,
+        /Model own:1: its parameters, template or system prompt changed; it will be uploaded, ([\d.]+ [MG]B) \(\1 of it already present\)/,
       );
       expect(await shown("own:1")).toMatchObject({ system: "You tell jokes." });
       expect(await digestOf("own:1")).not.toBe(before);

@@ -52,7 +52,7 @@ describe("preview refuses in one line", () => {
         registry.put("huge:1", { claimedSize: 9e15 });
         return fromRegistry("huge:1", "huge:1");
       },
-      /The models take 9000\.0 TB more, but only [\d.]+ [GT]B are free where the engine keeps them\. Free some space/,
+      /The models need 9000\.0 TB more disk space, but only [\d.]+ [GT]B are free on the engine's disk\. Free some space/,
     ],
     [
       "a pinned digest that is not the registry's",
@@ -141,7 +141,7 @@ describe("a tag that moved in its registry", () => {
       project.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes"),
     ]);
     expect(preview).toMatch(told);
-    expect(preview).toMatch(/Models that are there: plain:1 \([\d.]+ [MG]B\), terse:1 \([\d.]+ [MG]B\)/);
+    expect(preview).toMatch(/Installed models: plain:1 \([\d.]+ [MG]B\), terse:1 \([\d.]+ [MG]B\)/);
     expect(update).toMatch(told);
     expect(await digestOf("plain:1")).toBe(old);
   });
@@ -208,7 +208,7 @@ describe("a model that somebody replaced under its name", () => {
     const body = JSON.stringify({ source: "own:1", destination: "plain:1" });
     await fetch(`${ollama}/api/copy`, { method: "POST", body });
     expect(await project.pulumi("preview")).toMatch(
-      /Model plain:1: somebody replaced it on the server: [0-9a-f]{12} is now [0-9a-f]{12}; it will be pulled, [\d.]+ [MG]B \([\d.]+ [MG]B of it are there\)\n[^]*Models that are there: own:1 \([\d.]+ [MG]B\)\n/,
+      /Model plain:1: somebody replaced it on the server: [0-9a-f]{12} is now [0-9a-f]{12}; it will be pulled, [\d.]+ [MG]B \([\d.]+ [MG]B of it already present\)\n[^]*Installed models: own:1 \([\d.]+ [MG]B\)\n/,
     );
     await up();
     expect(await digestOf("plain:1")).toBe(old);
@@ -225,7 +225,7 @@ describe("models that are retained", () => {
     expect(leftovers(project.stack)).toEqual({ ...nothingLeft, volumes });
     registry.sent = 0;
     expect(await project.pulumi("preview")).toMatch(
-      /Model plain:1: it will be pulled, [\d.]+ [MG]B, unless the volume ollama-stack-tags-ollama-models has it already\n[^]*The models take [\d.]+ [MG]B more; [\d.]+ [GT]B are free where the engine keeps them\n/,
+      /Model plain:1: it will be pulled, [\d.]+ [MG]B, unless the volume ollama-stack-tags-ollama-models already has it\n[^]*The models need [\d.]+ [MG]B more disk space; [\d.]+ [GT]B are free on the engine's disk\n/,
     );
     const text = await up();
     expect(text).toMatch(/plain:1 is there already/);
@@ -265,7 +265,7 @@ describe("a volume that two stacks share", () => {
     const { code, output } = await twin.tryPulumi("preview");
     expect(code).not.toBe(0);
     expect(output).toMatch(
-      /error: The volume \S+ \(modelVolume\) is not there\. Make it with: docker volume create ollama-stack-tags-shared/,
+      /error: The volume \S+ \(modelVolume\) does not exist\. Create it with: docker volume create ollama-stack-tags-shared/,
     );
   });
 
@@ -306,7 +306,7 @@ describe("a volume that two stacks share", () => {
       );
     chown("1000");
     expect((await project.tryPulumi("preview")).output).toMatch(
-      /The volume \S+-2 \(modelVolume\) cannot be written by Ollama's container \(EACCES\)/,
+      /Ollama's container cannot write to the volume \S+-2 \(modelVolume\) \(EACCES\)/,
     );
     chown("0");
     const preview = await project.pulumi("preview");

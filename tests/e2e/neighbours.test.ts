@@ -8,7 +8,7 @@ import { leftovers, nothingLeft, Project } from "../../test-support/stack/projec
 // This machine is a neighbour of the engine's host: it routes the containers' subnet there, as anybody on a network can.
 const kind: EngineKind = process.env["OLLAMA_STACK_TEST_ENGINE"] === "current" ? "current" : "machine";
 const subnet = "10.231.0.0/16";
-const warning = /lets other hosts of its network reach containers.*moby#45610/;
+const warning = /lets other hosts on its network reach containers.*moby#45610/;
 let engine: PrivateEngine;
 let project: Project;
 let isOpen: boolean;

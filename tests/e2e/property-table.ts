@@ -144,7 +144,7 @@ export const properties: Readonly<Record<string, Property>> = {
   modelVolume: {
     value: () => "nowhere",
     promised: "replaces Ollama",
-    refused: /The volume nowhere \(modelVolume\) is not there/,
+    refused: /The volume nowhere \(modelVolume\) does not exist/,
   },
   retainModels: {
     value: () => true,
@@ -199,7 +199,7 @@ export const properties: Readonly<Record<string, Property>> = {
   gatewayUsageVolume: {
     value: () => "nowhere",
     promised: "replaces the gateway",
-    refused: /The volume nowhere \(gatewayUsageVolume\) is not there/,
+    refused: /The volume nowhere \(gatewayUsageVolume\) does not exist/,
   },
   gatewayAllowedHosts: {
     value: () => ["llm.example.test"],

@@ -216,7 +216,7 @@ describe("over TCP with TLS", () => {
     const { code, output } = await project.tryPulumi("preview");
     expect(code).not.toBe(0);
     expect(output).toMatch(
-      /The Docker engine at tcp:.* does not answer: .*Client and engine do not trust each other/,
+      /The Docker engine at tcp:.* does not respond: .*Client and engine do not trust each other/,
     );
     project.configure({ dockerCertPath: certificates.client });
   });
@@ -245,7 +245,7 @@ describe("over ssh", () => {
     const { code, output } = await project.run("pulumi", ["preview"], ssh.strangersEnv).done;
     expect(code).not.toBe(0);
     expect(output).toMatch(
-      /The Docker engine at ssh:.* does not answer: .*Permission denied.*Let this user's key in/,
+      /The Docker engine at ssh:.* does not respond: .*Permission denied.*Let this user's key in/,
     );
   });
 

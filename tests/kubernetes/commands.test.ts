@@ -234,11 +234,7 @@ describe("npm run preview", () => {
   it.each([
     ["storageClass", "fast", `storageClass is fast, but the cluster has only ${storageClass}.`],
     ["nodeSelector", { pool: "gpu" }, "No node has the labels pool=gpu of nodeSelector."],
-    [
-      "ollamaReplicas",
-      3,
-      "ollamaReplicas is 3, and each pod of Ollama needs a node of its own, but only 2 nodes",
-    ],
+    ["ollamaReplicas", 3, "ollamaReplicas is 3, and each Ollama pod needs its own node, but only 2 nodes"],
     ["kubeContext", "nope", "kubeContext is nope, but "],
     ["models", pinned, `Model ${model}: its digest must be ${"0".repeat(64)}, but `],
   ])("refuses what the cluster cannot have: %s", async (key, value, reason) => {
@@ -278,7 +274,7 @@ it("npm run up changes nothing where a right is missing, and says which", async 
   const { code, output } = await run("up");
   project.configure({ kubeconfig: cluster.kubeconfig });
   expect(code, output).not.toBe(0);
-  expect(output).toMatch(/The cluster does not let you .*create.* namespaces; /);
+  expect(output).toMatch(/You are not allowed to .*create.* namespaces; /);
   await succeed("drift");
 });
 

@@ -1,4 +1,4 @@
-import { containerState, DidNotEnd, docker, EngineError } from "../../../engine/docker-cli.ts";
+import { containerState, EngineTimeout, docker, EngineError } from "../../../engine/docker-cli.ts";
 
 /**
  * Runs an act of a gateway through its control socket, and prints the gateway's messages. A gateway that does not run
@@ -14,6 +14,6 @@ export async function control(gateway: string, args: readonly string[], withinMs
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     // Why it failed it has said itself.
-    tell(`${args.join(" ")} failed${error instanceof DidNotEnd ? `: ${error.message}` : ""}`);
+    tell(`${args.join(" ")} failed${error instanceof EngineTimeout ? `: ${error.message}` : ""}`);
   }
 }

@@ -1,5 +1,5 @@
 import { type KeyDefinition, keyLabel } from "../../../gateway/src/auth/api-keys.ts";
-import { answersWithinMs, containerState, docker, EngineError } from "../../../engine/docker-cli.ts";
+import { queryTimeoutMs, containerState, docker, EngineError } from "../../../engine/docker-cli.ts";
 
 /**
  * Has a gateway read its keys at once, and returns what is wrong if it does not have exactly those expected then. One
@@ -13,7 +13,7 @@ export async function reloadKeys(
   let output: string;
   try {
     output = await docker(["exec", gateway, "node", "/app/control.cjs", "reload-keys"], {
-      withinMs: answersWithinMs,
+      withinMs: queryTimeoutMs,
     });
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;

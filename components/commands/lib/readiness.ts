@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
-  askEngine,
+  queryEngine,
   containerState,
   docker,
   EngineError,
@@ -55,7 +55,7 @@ export async function waitUntilReady(
     if (answer.ready) {
       // The provider has no argument for the limit of processes; the engine takes it at run time and keeps it. Not
       // before the container runs well: of one that is just crashing the engine says something else than why.
-      await askEngine(["container", "update", "--pids-limit", pids, name]);
+      await queryEngine(["container", "update", "--pids-limit", pids, name]);
       console.log(`${name} is ready`);
       return;
     }
@@ -107,7 +107,7 @@ async function look(
 }
 
 function silence({ message }: EngineError): string {
-  return `the engine does not answer (${message.replaceAll(/\s*\n\s*/g, " ")})`;
+  return `the engine does not respond (${message.replaceAll(/\s*\n\s*/g, " ")})`;
 }
 
 const memoryKeys = "ollamaMemoryMiB, gatewayMemoryMiB or edgeMemoryMiB";
@@ -168,7 +168,7 @@ export async function askUrl(url: string, address: string): Promise<Answer> {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     return {
       ready: false,
-      detail: `${address} does not answer (${cause instanceof Error ? cause.message : String(cause)})`,
+      detail: `${address} does not respond (${cause instanceof Error ? cause.message : String(cause)})`,
     };
   }
 }

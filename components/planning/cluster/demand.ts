@@ -6,23 +6,23 @@ import type { ParsedConfig } from "../../config/keys.ts";
 import type { NodeDemand } from "./nodes.ts";
 import type { OptionalObject } from "./rights.ts";
 
-/** What a stack requires of its cluster. */
+/** A stack's requirements on its cluster. */
 export interface ClusterDemand extends NodeDemand {
   readonly kubeconfig: string;
   readonly kubeContext: string;
   readonly namespace: string;
   readonly storageClass: string;
-  /** Name of a Secret that has to be there, with the password of the shared state; empty: none. */
+  /** Name of the existing Secret with the shared state's password; empty for none. */
   readonly statePasswordSecret: string;
-  /** Whether an autoscaler needs measurements of processor time. */
+  /** Whether an autoscaler needs CPU metrics. */
   readonly needsCpuMetrics: boolean;
-  /** The objects that not every stack has. */
+  /** The objects that depend on the config. */
   readonly optional: readonly OptionalObject[];
-  /** What the stack gives its pods: nobody can give a right that they do not have. */
+  /** Permissions that the stack grants to its pods. Nobody can grant a permission that they lack. */
   readonly granted: readonly NamespaceRight[];
 }
 
-/** The config keys that it depends on. */
+/** The config keys that the demand depends on. */
 export const demandKeys = [
   "kubeconfig",
   "kubeContext",
@@ -44,7 +44,7 @@ export const demandKeys = [
   "statePasswordSecret",
 ] as const satisfies readonly (keyof ParsedConfig)[];
 
-/** What a config requires of the cluster, as the stack declares it. */
+/** Derives the cluster requirements from a config. */
 export function demandOf(
   config: Pick<ParsedConfig, (typeof demandKeys)[number]>,
   namespace: string,
@@ -70,7 +70,7 @@ export function demandOf(
 
 type Reasons = Pick<ParsedConfig, "ingressClass" | "autoscaling">;
 
-/** The setting that adds a kind, as a message has it. */
+/** The setting that adds a kind, for messages. */
 function reason(kind: string, { autoscaling }: Reasons): string {
   if (kind === "Ingress") return "ingressClass";
   if (kind === "PodMonitor") return "podMonitor";

@@ -4,8 +4,8 @@ import { ClusterError, Kubectl } from "../../../cluster/kubectl.ts";
 import type { ParsedConfig } from "../../config/keys.ts";
 
 /**
- * The outputs by which scripts notice that a context leads to another cluster by now, before they change anything there:
- * what they cannot compare with is taken as it is.
+ * Outputs that identify the cluster, so that scripts notice when a context points to another cluster before they change
+ * anything. Scripts skip the comparison if an output is missing.
  */
 export async function clusterIdentity({
   kubeconfig,

@@ -1,13 +1,13 @@
 import { z } from "zod";
 
-/** `kubectl get nodes`, as far as it says what can run where. */
+/** The parts of `kubectl get nodes` that affect scheduling. */
 export const nodeList = z.object({
   items: z.array(
     z.object({
       metadata: z.object({ name: z.string(), labels: z.record(z.string(), z.string()).default({}) }),
       spec: z
         .object({
-          // Such as "aws:///eu-central-1a/i-0123456789abcdef0"; machines of one's own have none.
+          // Such as "aws:///eu-central-1a/i-0123456789abcdef0"; empty for self-managed machines.
           providerID: z.string().default(""),
           unschedulable: z.boolean().default(false),
           taints: z
@@ -31,38 +31,38 @@ interface Toleration {
   readonly effect?: string | undefined;
 }
 
-/** What a config asks of the nodes that Ollama runs on. */
+/** Requirements on the nodes that Ollama runs on. */
 export interface NodeDemand {
-  /** Pods of Ollama, each on a node of its own. */
+  /** Number of Ollama pods, each on its own node. */
   readonly replicas: number;
   readonly nodeSelector: Readonly<Record<string, string>>;
   readonly tolerations: readonly Toleration[];
-  /** What each pod requests of a device plugin. */
+  /** GPUs that each pod requests from a device plugin. */
   readonly gpuRequest?: { readonly resource: string; readonly count: number } | undefined;
 }
 
 export interface NodeFindings {
-  /** Lasting: no update can succeed. */
+  /** Permanent: no update can succeed. */
   readonly problems: readonly string[];
-  /** What may pass: a node that is down, closed for maintenance, or not there yet. */
+  /** Temporary: a node that is down, cordoned, or not added yet. */
   readonly warnings: readonly string[];
 }
 
-/** Whether the pods of Ollama find nodes. */
+/** Checks that Ollama's pods can be scheduled. */
 export function checkNodes(nodes: readonly ClusterNode[], demand: NodeDemand): NodeFindings {
-  const mayCome = mayGetNodes(nodes);
+  const isScalable = mayScaleUp(nodes);
   const problem = (text: string) =>
-    mayCome ? { problems: [], warnings: [`${text} ${untilTheyCome}`] } : { problems: [text], warnings: [] };
+    isScalable ? { problems: [], warnings: [`${text} ${scaleUpNote}`] } : { problems: [text], warnings: [] };
   const selected = nodes.filter((node) => hasLabels(node, demand.nodeSelector));
   if (selected.length === 0 && nodes.length > 0)
     return problem(
-      `No node has the labels ${labelText(demand.nodeSelector)} of nodeSelector. Change it to labels that nodes have: kubectl get nodes --show-labels lists them.`,
+      `No node has the labels ${labelText(demand.nodeSelector)} from nodeSelector. Use labels that nodes have; list them with: kubectl get nodes --show-labels`,
     );
   const tolerated = selected.filter((node) => untolerated(node, demand.tolerations) === undefined);
   if (tolerated.length === 0 && selected.length > 0) {
     const [taint] = selected.flatMap((node) => untolerated(node, demand.tolerations) ?? []);
     return problem(
-      `Every node that Ollama may run on has a taint that it does not tolerate, such as ${taint ?? ""}. Add it to tolerations, or choose other nodes by nodeSelector.`,
+      `Every node that Ollama may run on has a taint that it does not tolerate, such as ${taint ?? ""}. Add it to tolerations, or select other nodes with nodeSelector.`,
     );
   }
   const { gpuRequest: gpus } = demand;
@@ -73,35 +73,35 @@ export function checkNodes(nodes: readonly ClusterNode[], demand: NodeDemand): N
     const most = Math.max(0, ...tolerated.map((node) => gpusOf(node, gpus.resource)));
     return problem(
       most === 0
-        ? `No node that Ollama may run on offers ${gpus.resource}. Install the device plugin of its GPUs in the cluster, or set gpus to none.`
-        : `Each pod requests ${String(gpus.count)} of ${gpus.resource}, but no node offers more than ${String(most)}. Lower gpusPerPod.`,
+        ? `No node that Ollama may run on offers ${gpus.resource}. Install the device plugin for its GPUs in the cluster, or set gpus to none.`
+        : `Each pod requests ${String(gpus.count)} ${gpus.resource}, but no node offers more than ${String(most)}. Lower gpusPerPod.`,
     );
   }
   if (equipped.length < demand.replicas)
     return problem(
-      `ollamaReplicas is ${String(demand.replicas)}, and each pod of Ollama needs a node of its own, but only ${count(equipped.length)} it. Lower ollamaReplicas, or add nodes.`,
+      `ollamaReplicas is ${String(demand.replicas)}, and each Ollama pod needs its own node, but only ${count(equipped.length)} one. Lower ollamaReplicas, or add nodes.`,
     );
   const usable = equipped.filter((node) => isReady(node) && !node.spec.unschedulable);
   if (usable.length >= demand.replicas) return { problems: [], warnings: [] };
-  const away = equipped.filter((node) => !usable.includes(node)).map(({ metadata }) => metadata.name);
+  const unusable = equipped.filter((node) => !usable.includes(node)).map(({ metadata }) => metadata.name);
   return {
     problems: [],
     warnings: [
-      `Not ready or closed for new pods: ${away.join(", ")}. Until that changes, pods of Ollama that are not on a node yet wait: ${String(demand.replicas)} are wanted, ${String(usable.length)} nodes can take them.`,
+      `Not ready or unschedulable: ${unusable.join(", ")}. Until that changes, unscheduled Ollama pods stay pending: ${String(demand.replicas)} pods need ${String(demand.replicas)} nodes, ${String(usable.length)} can run one.`,
     ],
   };
 }
 
-const untilTheyCome = "If the cluster adds such nodes by itself, the update waits for them.";
+const scaleUpNote = "If the cluster adds such nodes automatically, the update waits for them.";
 
-// What clusters without machines of a cloud call their nodes.
+// Provider IDs of clusters that do not run on a cloud's machines.
 const localNodes = /^(kind|k3d|k3s|minikube|rke2):/;
 
 /**
- * Whether an autoscaler may add nodes, which a group that is scaled to 0 does not show: not to machines of one's own.
- * A cluster without a node has at least one such group, or nothing would run in it.
+ * Whether a cluster autoscaler may add nodes, including from node groups scaled to 0. Self-managed machines have none. A
+ * cluster without any node must have such a group.
  */
-function mayGetNodes(nodes: readonly ClusterNode[]): boolean {
+function mayScaleUp(nodes: readonly ClusterNode[]): boolean {
   return (
     nodes.length === 0 ||
     nodes.some(({ spec: { providerID } }) => providerID !== "" && !localNodes.test(providerID))
@@ -109,7 +109,7 @@ function mayGetNodes(nodes: readonly ClusterNode[]): boolean {
 }
 
 function count(nodes: number): string {
-  return nodes === 1 ? "1 node can take" : `${String(nodes)} nodes can take`;
+  return nodes === 1 ? "1 node can run" : `${String(nodes)} nodes can run`;
 }
 
 function hasLabels({ metadata }: ClusterNode, selector: Readonly<Record<string, string>>): boolean {
@@ -122,12 +122,12 @@ function labelText(selector: Readonly<Record<string, string>>): string {
     .join(", ");
 }
 
-/** The first taint of a node that keeps a pod away for good. */
+/** The first taint of a node that permanently repels a pod. */
 function untolerated({ spec }: ClusterNode, tolerations: readonly Toleration[]): string | undefined {
   const taint = spec.taints.find(
     ({ key, value, effect }) =>
       effect !== "PreferNoSchedule" &&
-      // Kubernetes' own say that a node is down or closed, which passes.
+      // Kubernetes' own taints mark nodes that are down or cordoned, which is temporary.
       !key.startsWith("node.kubernetes.io/") &&
       !tolerations.some(
         (each) =>

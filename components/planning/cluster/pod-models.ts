@@ -14,28 +14,27 @@ import { short } from "../models/diff.ts";
 const keptRecords = z.array(modelRecord.extend({ retain: z.boolean().default(false) }));
 type KeptRecord = z.output<typeof keptRecords>[number];
 
-/** What a pod has of models; undefined when it cannot be asked. */
+/** The models installed in a pod; records are undefined if they cannot be read. */
 export interface PodRecords {
   readonly pod: string;
   readonly records: readonly KeptRecord[] | undefined;
 }
 
-/** Where a model's source is, and whether pods know it by another address than this machine. */
-type Sources = Pick<ModelRegistryClient, "ask">;
+type Sources = Pick<ModelRegistryClient, "resolve">;
 
 export interface PodModelPlan {
-  /** Why it cannot succeed. */
+  /** Reasons why the update cannot succeed. */
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
-  /** What is pulled and deleted. */
+  /** Pulls and deletions. */
   readonly lines: readonly string[];
-  /** What is there already, for previews. */
+  /** Installed models, for previews. */
   readonly present: readonly string[];
 }
 
 /**
- * Finds out which models each pod of Ollama will pull and delete, and says so. Refuses what cannot succeed: a model that
- * its registry does not have, or not with the digest that is pinned.
+ * Determines and logs which models each Ollama pod will pull and delete. Fails if its registry lacks a model or has it
+ * with a digest other than the pinned one.
  */
 export async function planPodModels(
   config: ParsedConfig,
@@ -52,14 +51,14 @@ export async function planPodModels(
     throw new pulumi.RunError(error.message);
   }
   const hosts = await containerHosts({ ...config, dockerHost: "", dockerCertPath: "" });
-  const plan = await comparePods(config, pods, askingOnce(new ModelRegistryClient(hosts)));
+  const plan = await comparePods(config, pods, withCache(new ModelRegistryClient(hosts)));
   if (plan.problems.length > 0) throw new pulumi.RunError(plan.problems.join("\n"));
   for (const line of plan.warnings) await pulumi.log.warn(line);
   for (const line of plan.lines) await pulumi.log.info(line);
   if (pulumi.runtime.isDryRun()) for (const line of plan.present) await pulumi.log.info(line);
 }
 
-/** What pods have now that will be there after the update; those to come have nothing. */
+/** The models of the pods that exist after the update; new pods have none. */
 async function readRecords(kubectl: Kubectl, replicas: number): Promise<PodRecords[]> {
   const there = (await listPods(kubectl, "app=ollama")).filter(({ isGoing }) => !isGoing);
   const names = Array.from({ length: replicas }, (_, i) => `ollama-${String(i)}`);
@@ -73,7 +72,7 @@ async function readRecords(kubectl: Kubectl, replicas: number): Promise<PodRecor
   );
 }
 
-/** A pod that has installed nothing has no file. */
+/** A pod without installed models has no file. */
 function parseRecords(text: string | undefined): readonly KeptRecord[] {
   try {
     return keptRecords.parse(JSON.parse(text ?? "[]"));
@@ -82,20 +81,20 @@ function parseRecords(text: string | undefined): readonly KeptRecord[] {
   }
 }
 
-/** Several pods have the same models. */
-function askingOnce(client: Sources): Sources {
+/** Looks each source up once, because several pods have the same models. */
+function withCache(client: Sources): Sources {
   const known = new Map<string, Promise<SourceState>>();
   return {
-    ask: (source, insecure) => {
+    resolve: (source, insecure) => {
       const key = `${String(insecure)} ${source}`;
-      const state = known.get(key) ?? client.ask(source, insecure);
+      const state = known.get(key) ?? client.resolve(source, insecure);
       known.set(key, state);
       return state;
     },
   };
 }
 
-/** Compares what pods have with what a config wants. Exported for its test. */
+/** Compares the models of pods with a config. Exported for its test. */
 export async function comparePods(
   { models }: Pick<ParsedConfig, "models">,
   pods: readonly PodRecords[],
@@ -104,21 +103,21 @@ export async function comparePods(
   const plan = { problems: new Set<string>(), warnings: new Set<string>(), lines: [] as string[] };
   const present: string[] = [];
   for (const model of models) {
-    const looks = await Promise.all(
+    const inspections = await Promise.all(
       pods.map(async ({ pod, records }) => {
         const byName = new Map<string, ModelRecord>((records ?? []).map((record) => [record.name, record]));
         const installed = records === undefined ? undefined : byName;
-        const followBy = "npm run pin -- --stack NAME, which sets its digest";
-        const around = { installed, records: byName, upstream, follow: false, followBy };
-        return { pod, isKnown: records !== undefined, look: await inspectModel(model, around) };
+        const updateCommand = "npm run pin -- --stack NAME, which sets its digest";
+        const context = { installed, records: byName, upstream, follow: false, updateCommand };
+        return { pod, isKnown: records !== undefined, inspection: await inspectModel(model, context) };
       }),
     );
-    for (const { look } of looks) {
-      if (look.problem !== undefined) plan.problems.add(look.problem);
-      if (look.moved !== undefined) plan.warnings.add(look.moved);
+    for (const { inspection } of inspections) {
+      if (inspection.problem !== undefined) plan.problems.add(inspection.problem);
+      if (inspection.movedTag !== undefined) plan.warnings.add(inspection.movedTag);
     }
-    const pulls = Map.groupBy(looks, ({ look: { verdict } }) =>
-      verdict.kind === "there" ? undefined : verdict.why === "new" ? "" : verdict.why,
+    const pulls = Map.groupBy(inspections, ({ inspection: { action } }) =>
+      action.kind === "there" ? undefined : action.why === "new" ? "" : action.why,
     );
     for (const [why, group] of pulls) {
       const [first] = group;
@@ -126,17 +125,17 @@ export async function comparePods(
       if (why === undefined) {
         const record = pods.flatMap(({ records = [] }) => records).find(({ name }) => name === model.name);
         if (record !== undefined)
-          present.push(`Model ${model.name} is there in ${podNames(group)}${described(record)}`);
+          present.push(`Model ${model.name} is installed in ${podNames(group)}${sizeAndDigest(record)}`);
         continue;
       }
-      const { layers, silent, planned } = first.look;
-      const state = await upstream.ask(planned.source, planned.insecure);
+      const { layers, unreachable, planned } = first.inspection;
+      const state = await upstream.resolve(planned.source, planned.insecure);
       const digest = planned.digest ?? ("digest" in state ? state.digest : undefined);
       const size =
         layers === undefined
-          ? `its size is not known${silent === undefined ? "" : `: ${silent}`}`
+          ? `size unknown${unreachable === undefined ? "" : `: ${unreachable}`}`
           : `${formatBytes(sizeOf(layers))}${group.length > 1 ? " each" : ""}`;
-      const perhaps = group.every(({ isKnown }) => isKnown) ? "" : ", unless it is there already";
+      const perhaps = group.every(({ isKnown }) => isKnown) ? "" : ", unless already installed";
       const named = digest === undefined ? "" : `, digest ${short(digest)}`;
       const reason = why === "" ? "" : `${why}; `;
       plan.lines.push(
@@ -153,21 +152,21 @@ export async function comparePods(
 }
 
 function removals(models: ParsedConfig["models"], pods: readonly PodRecords[]): string[] {
-  const wanted = new Set(models.map(({ name }) => name));
-  const leaving = pods.flatMap(({ pod, records = [] }) =>
-    records.filter(({ name }) => !wanted.has(name)).map((record) => ({ pod, ...record })),
+  const listed = new Set(models.map(({ name }) => name));
+  const removed = pods.flatMap(({ pod, records = [] }) =>
+    records.filter(({ name }) => !listed.has(name)).map((record) => ({ pod, ...record })),
   );
-  return [...Map.groupBy(leaving, ({ name, retain }) => `${name} ${String(retain)}`).values()].flatMap(
+  return [...Map.groupBy(removed, ({ name, retain }) => `${name} ${String(retain)}`).values()].flatMap(
     (group) => {
       const [first] = group;
       if (first === undefined) return [];
-      const what = first.retain ? "stays, though the stack no longer has it," : "will be deleted";
-      return [`The model ${first.name} ${what} in ${podNames(group)}${described(first)}`];
+      const what = first.retain ? "stays, although the stack no longer lists it," : "will be deleted";
+      return [`The model ${first.name} ${what} in ${podNames(group)}${sizeAndDigest(first)}`];
     },
   );
 }
 
-function described({ size, digest }: Pick<ModelRecord, "size" | "digest">): string {
+function sizeAndDigest({ size, digest }: Pick<ModelRecord, "size" | "digest">): string {
   return `, ${formatBytes(size)}, digest ${short(digest)}`;
 }
 

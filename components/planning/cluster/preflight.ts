@@ -5,7 +5,7 @@ import type { ClusterDemand } from "./demand.ts";
 import { checkNodes, nodeList } from "./nodes.ts";
 import { type OptionalObject, missingRights } from "./rights.ts";
 
-/** What of a cluster is not as a stack needs it. */
+/** The result of checking a cluster against a stack's requirements. */
 export interface ClusterFindings {
   /** "1.37". */
   readonly version: string;
@@ -13,30 +13,29 @@ export interface ClusterFindings {
   readonly warnings: readonly string[];
 }
 
-// A sidecar that is ready before its pod is, and a preStop hook that sleeps.
+// Needed for sidecar containers and the sleep action of preStop hooks.
 const oldest = 30;
 
 const versions = z.object({ serverVersion: z.object({ major: z.string(), minor: z.string() }) });
 const names = z.object({ items: z.array(z.object({ metadata: z.object({ name: z.string() }) })) });
 
 /**
- * What would otherwise fail in the middle of an update, or wait until it times out: the cluster does not respond or is
- * too old, rights are missing, it lacks a kind of object or the storage class, the pods find no nodes. Nothing is
- * changed. Checked at preview, too.
+ * Fails early on what would break or stall an update midway: an unreachable or outdated cluster, missing permissions,
+ * missing kinds or storage class, unschedulable pods. Runs at preview too, and changes nothing.
  */
-export async function refuseUnfit(demand: ClusterDemand): Promise<void> {
-  let found;
+export async function requireFitCluster(demand: ClusterDemand): Promise<void> {
+  let findings;
   try {
-    found = await inspectCluster(demand);
+    findings = await inspectCluster(demand);
   } catch (error) {
     if (!(error instanceof ClusterError)) throw error;
     throw new pulumi.RunError(error.message);
   }
-  for (const warning of found.warnings) await pulumi.log.warn(warning);
-  if (found.problems.length > 0) throw new pulumi.RunError(found.problems.join("\n"));
+  for (const warning of findings.warnings) await pulumi.log.warn(warning);
+  if (findings.problems.length > 0) throw new pulumi.RunError(findings.problems.join("\n"));
 }
 
-/** The same, for whoever only looks. @throws ClusterError when the cluster does not respond */
+/** Checks a cluster and returns the findings. @throws ClusterError when the cluster does not respond */
 export async function inspectCluster(demand: ClusterDemand): Promise<ClusterFindings> {
   const { kubeconfig, kubeContext: context, namespace } = demand;
   const kubectl = new Kubectl({ kubeconfig, context, namespace: "" });
@@ -48,10 +47,10 @@ export async function inspectCluster(demand: ClusterDemand): Promise<ClusterFind
     storageProblem(kubectl, demand.storageClass),
     passwordProblem(kubectl, demand),
     demand.needsCpuMetrics ? metricsWarning(kubectl) : undefined,
-    // Not everybody may see the nodes.
+    // Listing nodes may be forbidden.
     orUndefined(kubectl.get(nodeList, "nodes")),
   ]);
-  const place = nodes === undefined ? undefined : checkNodes(nodes.items, demand);
+  const nodeFindings = nodes === undefined ? undefined : checkNodes(nodes.items, demand);
   return {
     version,
     problems: [
@@ -59,9 +58,9 @@ export async function inspectCluster(demand: ClusterDemand): Promise<ClusterFind
       ...(rights.length === 0 ? [] : [notAllowed(rights, namespace)]),
       ...kinds,
       ...[storage, password].filter((each) => each !== undefined),
-      ...(place?.problems ?? []),
+      ...(nodeFindings?.problems ?? []),
     ],
-    warnings: [...(metrics === undefined ? [] : [metrics]), ...(place?.warnings ?? [])],
+    warnings: [...(metrics === undefined ? [] : [metrics]), ...(nodeFindings?.warnings ?? [])],
   };
 }
 
@@ -70,14 +69,14 @@ function isOld({ major, minor }: z.output<typeof versions>["serverVersion"]): bo
 }
 
 function tooOld(version: string): string {
-  return `The cluster runs Kubernetes ${version}, and a stack needs 1.${String(oldest)} or newer. Update the cluster.`;
+  return `The cluster runs Kubernetes ${version}, but a stack needs 1.${String(oldest)} or newer. Upgrade the cluster.`;
 }
 
 function notAllowed(rights: readonly string[], namespace: string): string {
-  return `The cluster does not let you ${rights.join("; ")} for the namespace ${namespace}. Have its administrator give you the roles in docs/kubernetes.md.`;
+  return `You are not allowed to ${rights.join("; ")} for the namespace ${namespace}. Ask the cluster's administrator for the roles in docs/kubernetes.md.`;
 }
 
-/** What has to be installed in a cluster for kinds that are not Kubernetes' own, by their group. */
+/** What to install for kinds that are not built in, by API group. */
 const installers: Readonly<Record<string, string>> = {
   "gateway.networking.k8s.io": "Install the Gateway API and an implementation, or set ingressClass instead.",
   "keda.sh": "Install KEDA, or set autoscaling to none or hpa.",
@@ -86,7 +85,7 @@ const installers: Readonly<Record<string, string>> = {
 
 const resources = z.object({ resources: z.array(z.object({ kind: z.string() })) });
 
-/** Says of each kind that the cluster does not know who needs it. */
+/** One line for each kind that the cluster lacks, with the setting that needs it. */
 async function missingKinds(kubectl: Kubectl, optional: readonly OptionalObject[]): Promise<string[]> {
   const groups = Map.groupBy(optional, ({ apiVersion }) => apiVersion);
   const found = await Promise.all(
@@ -104,7 +103,7 @@ async function missingKinds(kubectl: Kubectl, optional: readonly OptionalObject[
   return found.flat();
 }
 
-/** The kinds of a version of a group; undefined when one may not see them. */
+/** The kinds of an API version; undefined if listing them is forbidden. */
 async function knownKinds(kubectl: Kubectl, apiVersion: string): Promise<ReadonlySet<string> | undefined> {
   try {
     const text = await kubectl.run(["get", `--raw=/apis/${apiVersion}`]);
@@ -124,17 +123,17 @@ async function storageProblem(kubectl: Kubectl, storageClass: string): Promise<s
   if (classes === undefined || classes.includes(storageClass)) return undefined;
   const begin = `storageClass is ${storageClass}, but the cluster`;
   return classes.length === 0
-    ? `${begin} has no storage class. Install a provisioner of volumes in it, or leave storageClass empty: models then go with their pods.`
-    : `${begin} has only ${classes.join(", ")}. Set it to one of these, or leave it empty: models then go with their pods.`;
+    ? `${begin} has no storage class. Install a volume provisioner, or leave storageClass empty: models are then deleted with their pods.`
+    : `${begin} has only ${classes.join(", ")}. Set it to one of these, or leave it empty: models are then deleted with their pods.`;
 }
 
-/** A pod that mounts a Secret that is not there waits for it without an end. */
+/** A pod that mounts a missing Secret stays pending forever. */
 async function passwordProblem(
   kubectl: Kubectl,
   { statePasswordSecret: name, namespace }: ClusterDemand,
 ): Promise<string | undefined> {
   if (name === "") return undefined;
-  // The names of its entries, so that the password stays where it is.
+  // Reads only the names of its entries, not the password.
   const names = "--output=go-template={{range $key, $value := .data}}{{$key}} {{end}}";
   let entries = "";
   try {
@@ -145,10 +144,10 @@ async function passwordProblem(
     if (!error.isNotFound) throw error;
   }
   if (entries.split(" ").includes("password")) return undefined;
-  return `statePasswordSecret is ${name}, but the namespace ${namespace} has no Secret of that name with the entry password. Make the namespace, if there is none yet, with: kubectl create namespace ${namespace}. Make the Secret with: kubectl create secret generic ${name} --namespace ${namespace} --from-file=password=FILE`;
+  return `statePasswordSecret is ${name}, but the namespace ${namespace} has no Secret of that name with the entry password. If the namespace does not exist, create it with: kubectl create namespace ${namespace}. Create the Secret with: kubectl create secret generic ${name} --namespace ${namespace} --from-file=password=FILE`;
 }
 
-/** Without it, an autoscaler leaves the gateways at the fewest. */
+/** Without metrics, an autoscaler keeps the minimum number of gateways. */
 async function metricsWarning(kubectl: Kubectl): Promise<string | undefined> {
   try {
     await kubectl.run(["get", "--raw=/apis/metrics.k8s.io/v1beta1"]);
@@ -156,11 +155,11 @@ async function metricsWarning(kubectl: Kubectl): Promise<string | undefined> {
   } catch (error) {
     if (!(error instanceof ClusterError)) throw error;
     if (!error.isNotFound) return undefined;
-    return "The cluster has no metrics API, without which gatewayMaxReplicas adds no gateway. Install metrics-server, or set gatewayMaxReplicas to 1.";
+    return "The cluster has no metrics API, so gatewayMaxReplicas has no effect. Install metrics-server, or set gatewayMaxReplicas to 1.";
   }
 }
 
-/** What is not to be seen with one's rights is not checked. */
+/** Skips a check that the user's permissions do not allow. */
 async function orUndefined<T>(found: Promise<T>): Promise<T | undefined> {
   try {
     return await found;

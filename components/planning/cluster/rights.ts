@@ -2,9 +2,9 @@ import { z } from "zod";
 import type { Kubectl } from "../../../cluster/kubectl.ts";
 import type { NamespaceRight } from "../../config/kubernetes/standby-rights.ts";
 
-/** A right in a cluster, as a rule of a Role has it. */
+/** A permission in a cluster, like a rule of a Role. */
 interface Right {
-  /** Whether it is about the stack's namespace alone. */
+  /** Whether it is restricted to the stack's namespace. */
   readonly isOfNamespace?: true;
   readonly group: string;
   readonly resource: string;
@@ -14,14 +14,14 @@ interface Right {
 const watch = ["get", "list", "watch"] as const;
 const change = ["get", "list", "watch", "create", "patch", "delete"] as const;
 
-/** What whoever updates a stack needs in its namespace. docs/kubernetes.md has it as a Role. */
+/** Permissions needed in the namespace to update a stack. docs/kubernetes.md has them as a Role. */
 export const namespaceRights: readonly Right[] = [
   { group: "", resource: "configmaps", verbs: change },
   { group: "", resource: "secrets", verbs: change },
   { group: "", resource: "services", verbs: change },
   { group: "", resource: "pods", verbs: ["get", "list", "watch", "patch"] },
   { group: "", resource: "pods/exec", verbs: ["get", "create"] },
-  // Pulumi's provider watches what a Deployment comes to; without these it would wait until it gives up.
+  // Pulumi's provider watches a Deployment's rollout; without these permissions it would time out.
   { group: "", resource: "persistentvolumeclaims", verbs: watch },
   { group: "apps", resource: "replicasets", verbs: watch },
   { group: "apps", resource: "deployments", verbs: change },
@@ -30,14 +30,14 @@ export const namespaceRights: readonly Right[] = [
   { group: "policy", resource: "poddisruptionbudgets", verbs: change },
 ];
 
-/** What it needs in the cluster: the stack makes its namespace. docs/kubernetes.md has it as a ClusterRole. */
+/** Permissions needed in the cluster to create the namespace. docs/kubernetes.md has them as a ClusterRole. */
 export const clusterRights: readonly Right[] = [
-  // A role cannot name what is created, nor what all are listed of.
+  // RBAC cannot restrict create and list to a name.
   { group: "", resource: "namespaces", verbs: ["list", "watch", "create"] },
   { group: "", resource: "namespaces", verbs: ["get", "patch", "delete"], isOfNamespace: true },
 ];
 
-/** An object that not every stack has. */
+/** An object that depends on the config. */
 export interface OptionalObject {
   readonly kind: string;
   readonly apiVersion: string;
@@ -58,7 +58,7 @@ const review = z.object({
   status: z.object({ allowed: z.boolean().default(false) }),
 });
 
-/** What the API server is to be asked, a question for each verb. Exported for its test. */
+/** The access reviews for the API server, one for each verb. Exported for its test. */
 export function accessReviews(
   namespace: string,
   optional: readonly OptionalObject[],
@@ -91,7 +91,7 @@ export function accessReviews(
   });
 }
 
-/** The rights that are missing, such as "create and patch secrets". @throws ClusterError */
+/** The missing permissions, such as "create and patch secrets". @throws ClusterError */
 export async function missingRights(
   kubectl: Kubectl,
   namespace: string,
@@ -102,7 +102,7 @@ export async function missingRights(
   const list = JSON.stringify({ apiVersion: "v1", kind: "List", items });
   const command = ["create", "--validate=false", "--filename=-", "--output=json"];
   const text = await kubectl.run(command, { input: list });
-  // One object after the other.
+  // kubectl prints the objects one after another, without a list around them.
   const reviews = z.array(review).parse(JSON.parse(`[${text.trim().replaceAll(/^\}\n\{/gm, "},\n{")}]`));
   const refused = new Map<string, string[]>();
   for (const { spec, status } of reviews) {

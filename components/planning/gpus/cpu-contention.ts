@@ -1,14 +1,14 @@
 import { z } from "zod";
 import type { StackConfig } from "../../config/keys.ts";
 
-/** `docker info`, as far as it concerns CPUs. */
+/** The fields of `docker info` about CPUs. */
 export const engineCpus = z.object({ NCPU: z.number(), CgroupVersion: z.string().nullish() });
 
 type Servers = Pick<StackConfig, "ollamaReplicas" | "ollamaCpus" | "models">;
 
 /**
- * What to say when servers without GPUs would each generate with all cores of their engine: their threads wait for each
- * other spinning, and two answers at once take 20 to 30 times as long (measured on 2 cores, Ollama 0.17.4).
+ * Warns if several servers without GPUs would each use all cores: their threads spin-wait for each other, and two parallel
+ * responses take 20 to 30 times as long (measured on 2 cores with Ollama 0.17.4).
  */
 export function cpuContentionWarning(
   { ollamaReplicas, ollamaCpus, models }: Servers,
@@ -18,14 +18,14 @@ export function cpuContentionWarning(
   const share = Math.max(1, Math.floor(NCPU / ollamaReplicas));
   const unbounded = models.filter(({ parameters }) => (parameters?.num_thread ?? NCPU) > share);
   if (unbounded.length === 0) return undefined;
-  // With cgroup v2, Ollama takes as many threads as its container may use CPUs; of v1 it knows nothing.
+  // Ollama limits its threads to the container's CPU limit with cgroup v2, but not with v1.
   const seesLimits = CgroupVersion === "2";
   if (seesLimits && ollamaCpus !== "" && Math.floor(Number(ollamaCpus)) <= share) return undefined;
-  const mend = seesLimits
+  const fix = seesLimits
     ? `pulumi config set ollamaCpus ${String(share)}`
     : `parameters: {num_thread: ${String(share)}} in models, for ${unbounded.map(({ name }) => name).join(", ")}`;
   return (
-    `ollamaReplicas is ${String(ollamaReplicas)}, and without GPUs each generates with all ${String(NCPU)} cores of the ` +
-    `engine's host: answers at the same time take many times as long. Give each its share: ${mend}`
+    `ollamaReplicas is ${String(ollamaReplicas)}, and without GPUs each replica uses all ${String(NCPU)} cores of the ` +
+    `engine's host, which makes parallel responses many times slower. Limit each to its share: ${fix}`
   );
 }

@@ -2,63 +2,62 @@ import type { InstalledModel } from "../../config/models/installed-models.ts";
 import type { ModelRecord } from "../../config/models/model-record.ts";
 import type { SourceState } from "./registry-client.ts";
 
-/** What is known of a model before anything is done. */
+/** Everything known about a model before an update. */
 export interface ModelFacts {
-  /** What its definition says: source, changes (as a record has them), pinned digest. */
+  /** The configured source, changes (in a record's format) and pinned digest. */
   readonly source: string;
   readonly changes: string;
   readonly pin: string | undefined;
-  /** Whether what is installed under its name can be compared with the source: a registry's, unchanged. */
+  /** Whether the installed digest is comparable with the source's: only for an unchanged model from a registry. */
   readonly comparable: boolean;
-  /** What the last update installed. */
+  /** The last update's record. */
   readonly record: ModelRecord | undefined;
-  /** What the server has under its name; undefined when it has nothing, or does not answer. */
+  /** The server's model of this name; undefined if it has none, or does not respond. */
   readonly installed: InstalledModel | undefined;
-  readonly serverAnswers: boolean;
-  /** The volume that the server is to have in place of the one that it was installed in, if that is another. */
+  readonly serverResponds: boolean;
+  /** The server's new volume, if it differs from the one with the installed models. */
   readonly newVolume?: string | undefined;
 }
 
 export type ModelAction =
-  /** It is there, and as it has to be, as far as can be known. */
+  /** It is installed and up to date, as far as is known. */
   | { readonly kind: "there"; readonly bytes: number }
-  /** It is to be installed. Without a reason to repair, Pulumi sees for itself that something changed. */
+  /** It must be installed. `repair` is false if Pulumi detects the change itself. */
   | { readonly kind: "install"; readonly why: string; readonly repair: boolean };
 
-/** What has to be done about a model. */
-export function diffModel(findings: ModelFacts): ModelAction {
-  const { source, changes, pin, record, installed, serverAnswers } = findings;
+/** Decides what to do about a model. */
+export function diffModel(facts: ModelFacts): ModelAction {
+  const { source, changes, pin, record, installed, serverResponds } = facts;
   if (record === undefined) {
     if (installed === undefined) return install("new");
-    const fits = findings.comparable && (pin === undefined || pin === installed.digest);
+    const fits = facts.comparable && (pin === undefined || pin === installed.digest);
     return fits ? { kind: "there", bytes: installed.size } : install("another model has its name");
   }
-  if (findings.newVolume !== undefined)
-    return repair(`models are now kept in the volume ${findings.newVolume}`);
-  if (serverAnswers && installed === undefined) return repair("somebody removed it from the server");
+  if (facts.newVolume !== undefined) return repair(`models are now kept in the volume ${facts.newVolume}`);
+  if (serverResponds && installed === undefined) return repair("somebody removed it from the server");
   if (installed !== undefined && installed.digest !== record.digest)
     return repair(
       `somebody replaced it on the server: ${short(record.digest)} is now ${short(installed.digest)}`,
     );
   if (record.source !== source) return install("its source changed");
   if (record.changes !== changes) return install("its parameters, template or system prompt changed");
-  if (pin !== undefined && pin !== record.sourceDigest) return install("another digest is wanted");
+  if (pin !== undefined && pin !== record.sourceDigest) return install("the pinned digest changed");
   return { kind: "there", bytes: record.size };
 }
 
-/** From which digest to which a source has moved since a model was made from it; undefined if it has not. */
-export function moved(
-  findings: ModelFacts,
+/** The old and the new digest of a source whose tag moved since the model was installed; undefined if it did not. */
+export function tagMove(
+  facts: ModelFacts,
   upstream: SourceState | undefined,
 ): { from: string; to: string } | undefined {
-  const { pin, record, installed } = findings;
+  const { pin, record, installed } = facts;
   const from = record?.sourceDigest ?? installed?.digest;
   const to = upstream !== undefined && "digest" in upstream ? upstream.digest : undefined;
   if (pin !== undefined || from === undefined || to === undefined || from === to) return undefined;
   return { from, to };
 }
 
-/** The digits of a digest that Ollama shows, too. */
+/** Shortens a digest as Ollama does. */
 export function short(digest: string): string {
   return digest.slice(0, 12);
 }

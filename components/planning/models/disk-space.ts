@@ -1,11 +1,11 @@
 import { stat, statfs } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
-import { askEngine, type EngineAddress } from "../../../engine/docker-cli.ts";
+import { queryEngine, type EngineAddress } from "../../../engine/docker-cli.ts";
 
 export interface ModelVolume {
   readonly name: string;
-  /** The container that has it mounted while it runs, and where. */
+  /** The container that mounts it, and the mount path. */
   readonly container: string;
   readonly path: string;
   readonly engine: EngineAddress;
@@ -23,31 +23,30 @@ export async function volumeExists(volume: Pick<ModelVolume, "name" | "engine">)
 }
 
 /**
- * Bytes that are free where the engine keeps a volume, or will keep it; undefined when that cannot be known. The
- * container comes first: it sees what the volume really is, wherever the engine runs. Where it has no `df`, or does
- * not run yet, the file system is looked at if the engine is on this machine.
+ * Free bytes on the disk of a volume, existing or not; undefined if unknown. `df` in the running container comes first,
+ * because it works for remote engines and for any kind of volume. Otherwise, on a local engine, the file system counts.
  */
-export async function freeBytes(place: ModelVolume): Promise<number | undefined> {
-  const told = await freeInContainer(place);
-  if (told !== undefined) return told;
-  const [host, volume] = await Promise.all([hostOf(place.engine), inspectVolume(place)]);
+export async function freeBytes(modelVolume: ModelVolume): Promise<number | undefined> {
+  const inContainer = await freeInContainer(modelVolume);
+  if (inContainer !== undefined) return inContainer;
+  const [host, volume] = await Promise.all([hostOf(modelVolume.engine), inspectVolume(modelVolume)]);
   if (host?.name !== hostname()) return undefined;
   if (volume === undefined) return await freeAt(host.root);
   if (volume.Driver !== "local") return undefined;
   const { type = "none", device = "" } = volume.Options ?? {};
   if (volume.Options === null || Object.keys(volume.Options).length === 0) {
-    // Only root may look into the folder of the volumes; they are where the engine keeps everything.
+    // Only root may read the folder of the volumes; it is below the engine's root folder.
     return (await freeAt(volume.Mountpoint)) ?? (await freeAt(host.root));
   }
   if (type === "none") return await freeAt(device);
-  // Another file system: it is there only while a container uses it.
+  // Another file system, which is mounted only while a container uses it.
   return (await isMounted(volume.Mountpoint)) ? await freeAt(volume.Mountpoint) : undefined;
 }
 
 async function freeInContainer({ container, path, engine }: ModelVolume): Promise<number | undefined> {
   try {
-    const text = await askEngine(["container", "exec", container, "df", "-Pk", path], { engine });
-    // The last line: device, kilobytes in all, used, free, ...
+    const text = await queryEngine(["container", "exec", container, "df", "-Pk", path], { engine });
+    // The last line: device, total kilobytes, used, free, ...
     const free = Number(text.trim().split("\n").at(-1)?.trim().split(/\s+/)[3]);
     return Number.isSafeInteger(free) ? free * 1024 : undefined;
   } catch {
@@ -57,7 +56,7 @@ async function freeInContainer({ container, path, engine }: ModelVolume): Promis
 
 async function hostOf(engine: EngineAddress): Promise<{ name: string; root: string } | undefined> {
   try {
-    const text = await askEngine(["info", "--format", "{{.Name}}\t{{.DockerRootDir}}"], { engine });
+    const text = await queryEngine(["info", "--format", "{{.Name}}\t{{.DockerRootDir}}"], { engine });
     const [name = "", root = ""] = text.trim().split("\t");
     return { name, root };
   } catch {
@@ -71,7 +70,7 @@ async function inspectVolume({
 }: Pick<ModelVolume, "name" | "engine">): Promise<InspectedVolume | undefined> {
   try {
     const [volume] = JSON.parse(
-      await askEngine(["volume", "inspect", name], { engine }),
+      await queryEngine(["volume", "inspect", name], { engine }),
     ) as InspectedVolume[];
     return volume;
   } catch {

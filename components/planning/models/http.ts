@@ -5,11 +5,11 @@ import { findProxies } from "../../../host/proxy.ts";
 import { fetchOutbound } from "../../../host/outbound-fetch.ts";
 import { withSystemTrust } from "../../../host/system-trust.ts";
 
-// What the program asks itself. Node's own client is loaded already, by Pulumi's SDK; a second one would take longer to
-// load than all of the answers do to come. Imported like others, it would bring a fetch, which takes as long.
+// Requests of the Pulumi program. Pulumi's SDK has already loaded node:http; loading another client would take longer than
+// all the requests. An import statement would load fetch too, which takes as long.
 const { request: plain } = process.getBuiltinModule("node:http");
 
-export interface Asked {
+export interface RequestOptions {
   readonly method?: "GET" | "HEAD";
   readonly headers?: Readonly<Record<string, string>>;
   /** Milliseconds for the complete response. */
@@ -18,25 +18,26 @@ export interface Asked {
   readonly lookup?: LookupFunction;
 }
 
-export interface HttpAnswer {
+export interface HttpResponse {
   readonly status: number;
   readonly headers: Pick<IncomingHttpHeaders, "content-length">;
   readonly text: string;
 }
 
 /**
- * Goes through the machine's proxy if it has one, unless the host's name is resolved in a way of its own: such a host is
- * in the machine's own network. Throws what Node.js says of a connection, with its code, or a TimeoutError.
+ * Sends a request, through the machine's proxy if it has one; not with a custom `lookup`, whose hosts are in the local
+ * network. Throws Node.js' connection error with its code, or a TimeoutError.
  */
-export async function askHttp(url: string, asked: Asked): Promise<HttpAnswer> {
-  if (asked.lookup === undefined && findProxies() !== undefined) return await askThroughProxy(url, asked);
-  return await withSystemTrust(() => askDirectly(url, asked));
+export async function httpRequest(url: string, options: RequestOptions): Promise<HttpResponse> {
+  if (options.lookup === undefined && findProxies() !== undefined)
+    return await requestThroughProxy(url, options);
+  return await withSystemTrust(() => requestDirectly(url, options));
 }
 
-async function askThroughProxy(
+async function requestThroughProxy(
   url: string,
-  { method = "GET", headers = {}, withinMs }: Asked,
-): Promise<HttpAnswer> {
+  { method = "GET", headers = {}, withinMs }: RequestOptions,
+): Promise<HttpResponse> {
   const signal = AbortSignal.timeout(withinMs);
   try {
     const response = await fetchOutbound(url, { method, headers, signal });
@@ -52,10 +53,10 @@ async function askThroughProxy(
   }
 }
 
-function askDirectly(
+function requestDirectly(
   url: string,
-  { method = "GET", headers = {}, withinMs, lookup }: Asked,
-): Promise<HttpAnswer> {
+  { method = "GET", headers = {}, withinMs, lookup }: RequestOptions,
+): Promise<HttpResponse> {
   const signal = AbortSignal.timeout(withinMs);
   return new Promise((resolve, reject) => {
     const fail = (error: Error) => {
@@ -63,7 +64,7 @@ function askDirectly(
     };
     const call = (url.startsWith("https:") ? secure : plain)(
       url,
-      // A connection of its own, so that none is left.
+      // Leaves no connection open.
       { method, headers, signal, agent: false, ...(lookup === undefined ? {} : { lookup }) },
       (response) => {
         let text = "";

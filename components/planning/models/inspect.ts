@@ -4,77 +4,77 @@ import { changesText, type ModelRecord } from "../../config/models/model-record.
 import type { ModelChanges, ModelConfig } from "../../config/models/models.ts";
 import { sourceKind } from "../../config/models/model-source.ts";
 import type { Layer, SourceState, ModelRegistryClient } from "./registry-client.ts";
-import { diffModel, moved, short, type ModelAction } from "./diff.ts";
+import { diffModel, tagMove, short, type ModelAction } from "./diff.ts";
 
-/** A model as the config wants it, and what is to be done about it. */
+/** A configured model, and whether it must be reinstalled. */
 export interface PlannedModel {
   readonly name: string;
   readonly source: string;
   readonly insecure: boolean;
-  /** SHA-256 of the source, if it is pinned; a local file's always. */
+  /** SHA-256 of the source if it is pinned, and always of a local file. */
   readonly digest: string | undefined;
   readonly changes: ModelChanges;
-  /** Whether it is loaded before anybody asks, and stays so. */
+  /** Whether it is preloaded and stays in memory. */
   readonly keepLoaded: boolean;
-  /** Whether it stays when it is taken from the list; undefined means what the stack says for all. */
+  /** Whether it stays when it is removed from the list; undefined for the stack's default. */
   readonly retain: boolean | undefined;
-  /** Why it must be installed again, though its definition is the same. */
+  /** Why it must be reinstalled although its definition is unchanged. */
   readonly repair: string | undefined;
 }
 
 export interface ModelInspection {
   readonly planned: PlannedModel;
-  readonly verdict: ModelAction;
-  /** What will be transferred; undefined when it is not known. */
+  readonly action: ModelAction;
+  /** Layers to transfer; undefined if unknown. */
   readonly layers: readonly Layer[] | undefined;
-  /** Why it cannot succeed. */
+  /** Why the installation cannot succeed. */
   readonly problem: string | undefined;
-  /** Its tag means something else by now, and that is not followed. */
-  readonly moved: string | undefined;
-  /** Which registries could not be reached, and why. */
-  readonly silent: string | undefined;
+  /** Warning that its tag moved and the new version is not installed. */
+  readonly movedTag: string | undefined;
+  /** Why its source could not be reached. */
+  readonly unreachable: string | undefined;
 }
 
 export interface InspectionContext {
-  /** What the server has; undefined when it does not answer. */
+  /** The server's models; undefined if it does not respond. */
   readonly installed: ReadonlyMap<string, InstalledModel> | undefined;
-  /** What the last update installed, by name. */
+  /** Records of the last update, by model name. */
   readonly records: ReadonlyMap<string, ModelRecord>;
-  /** The volume that the server is to have in place of the one that these were installed in, if that is another. */
+  /** The server's new volume, if it differs from the one with the installed models. */
   readonly newVolume?: string | undefined;
-  readonly upstream: Pick<ModelRegistryClient, "ask">;
-  /** Whether tags that moved are followed. */
+  readonly upstream: Pick<ModelRegistryClient, "resolve">;
+  /** Whether to install the new version of a tag that moved. */
   readonly follow: boolean;
-  /** The command that follows one; an update with an option unless given. */
-  readonly followBy?: string;
+  /** The command that installs it; by default an update with an option. */
+  readonly updateCommand?: string;
 }
 
-/** Looks at one model: what is there, what the last update knew, what its source has now. */
-export async function inspectModel(model: ModelConfig, around: InspectionContext): Promise<ModelInspection> {
+/** Compares a model's config with the server, the last update and its source. */
+export async function inspectModel(model: ModelConfig, context: InspectionContext): Promise<ModelInspection> {
   const { name, source = name, insecure = false, digest: pinned } = model;
   const kind = sourceKind(source);
   const changes = changesOf(model);
   const changed = changesText(changes);
   const file =
-    kind === "path" && pinned === undefined ? await around.upstream.ask(source, insecure) : undefined;
+    kind === "path" && pinned === undefined ? await context.upstream.resolve(source, insecure) : undefined;
   const findings = {
     source,
     changes: changed,
     pin: pinned ?? digestOf(file),
     comparable: kind === "registry" && changed === "",
-    record: around.records.get(name),
-    installed: around.installed?.get(name),
-    serverAnswers: around.installed !== undefined,
-    newVolume: around.newVolume,
+    record: context.records.get(name),
+    installed: context.installed?.get(name),
+    serverResponds: context.installed !== undefined,
+    newVolume: context.newVolume,
   };
-  let verdict = diffModel(findings);
+  let action = diffModel(findings);
   // A pinned model that is installed needs no request.
-  const asked =
-    kind === "registry" ? pinned === undefined || verdict.kind === "install" : verdict.kind === "install";
-  const upstream = file ?? (asked ? await around.upstream.ask(source, insecure) : undefined);
-  const move = kind === "registry" && verdict.kind === "there" ? moved(findings, upstream) : undefined;
-  if (move !== undefined && around.follow)
-    verdict = {
+  const needsLookup =
+    kind === "registry" ? pinned === undefined || action.kind === "install" : action.kind === "install";
+  const upstream = file ?? (needsLookup ? await context.upstream.resolve(source, insecure) : undefined);
+  const move = kind === "registry" && action.kind === "there" ? tagMove(findings, upstream) : undefined;
+  if (move !== undefined && context.follow)
+    action = {
       kind: "install",
       why: `its tag moved from ${short(move.from)} to ${short(move.to)}`,
       repair: true,
@@ -87,22 +87,21 @@ export async function inspectModel(model: ModelConfig, around: InspectionContext
     changes,
     keepLoaded: model.keepLoaded === true,
     retain: model.retain,
-    repair: verdict.kind === "install" && verdict.repair ? verdict.why : undefined,
+    repair: action.kind === "install" && action.repair ? action.why : undefined,
   };
   return {
     planned,
-    verdict,
+    action,
     layers: layersOf(upstream, findings.pin),
-    problem: verdict.kind === "install" || file !== undefined ? problemWith(planned, upstream) : undefined,
-    moved:
-      move === undefined || around.follow
+    problem: action.kind === "install" || file !== undefined ? problemWith(planned, upstream) : undefined,
+    movedTag:
+      move === undefined || context.follow
         ? undefined
-        : `Model ${name}: its tag moved in the registry, from ${short(move.from)} to ${short(move.to)}. It stays as it is; to follow: ${around.followBy ?? "npm run up -- --update-models"}`,
-    silent: upstream !== undefined && "silent" in upstream ? upstream.silent : undefined,
+        : `Model ${name}: its tag moved in the registry, from ${short(move.from)} to ${short(move.to)}. The installed version stays; to update it: ${context.updateCommand ?? "npm run up -- --update-models"}`,
+    unreachable: upstream !== undefined && "unreachable" in upstream ? upstream.unreachable : undefined,
   };
 }
 
-/** What of a model differs from its source. */
 function changesOf({ parameters, template, system }: ModelConfig): ModelChanges {
   return {
     ...(parameters === undefined ? {} : { parameters }),
@@ -117,7 +116,7 @@ function digestOf(upstream: SourceState | undefined): string | undefined {
 
 function layersOf(upstream: SourceState | undefined, pin: string | undefined): readonly Layer[] | undefined {
   if (upstream === undefined || !("layers" in upstream)) return undefined;
-  // A URL does not tell its digest; the config does.
+  // A URL has no digest, but the config pins it.
   if (upstream.digest !== undefined || pin === undefined) return upstream.layers;
   return upstream.layers?.map(({ size }) => ({ digest: `sha256:${pin}`, size }));
 }
@@ -127,9 +126,9 @@ function problemWith(
   upstream: SourceState | undefined,
 ): string | undefined {
   if (upstream === undefined) return undefined;
-  if ("absent" in upstream) {
+  if ("notFound" in upstream) {
     const check = sourceKind(source) === "registry" ? "Check its name and tag" : "Check its source";
-    return `Model ${name}: ${upstream.absent}. ${check}: pulumi config get models`;
+    return `Model ${name}: ${upstream.notFound}. ${check}: pulumi config get models`;
   }
   const found = digestOf(upstream);
   if (digest === undefined || found === undefined || found === digest) return undefined;
@@ -137,11 +136,11 @@ function problemWith(
     "layers" in upstream && upstream.layers !== undefined ? `, ${formatBytes(sizeOf(upstream.layers))}` : "";
   return (
     `Model ${name}: its digest must be ${digest}, but ${source} has ${found}${size}. ` +
-    `Find out what changed; to take it, set the model's digest to that.`
+    `Find out what changed; to accept it, set the model's digest to the new one.`
   );
 }
 
-/** Bytes of some layers. */
+/** Total size of layers, in bytes. */
 export function sizeOf(layers: Iterable<Layer>): number {
   let sum = 0;
   for (const { size } of layers) sum += size;

@@ -1,22 +1,22 @@
 import { type InstalledModel, parseModelList } from "../../config/models/installed-models.ts";
-import { askHttp } from "./http.ts";
+import { httpRequest } from "./http.ts";
 
-// A server that runs on the same host, or near it, and has nothing to work out.
-const answerMs = 1_000;
+// The server is on the same host or nearby and responds immediately.
+const timeoutMs = 1_000;
 
-/** What a running server has, by name; undefined when none answers there, as before the first update. */
+/** A running server's models by name; undefined if none responds, as before the first update. */
 export async function installedModels(
   serverUrl: string,
 ): Promise<ReadonlyMap<string, InstalledModel> | undefined> {
   try {
-    const { text } = await askHttp(`${serverUrl}/api/tags`, { withinMs: answerMs });
+    const { text } = await httpRequest(`${serverUrl}/api/tags`, { withinMs: timeoutMs });
     return new Map(parseModelList(JSON.parse(text)).map((model) => [model.name, model]));
   } catch {
     return undefined;
   }
 }
 
-/** Which of some layers ("sha256:...") a running server has already, whatever model they belong to. */
+/** The layers ("sha256:...") that a running server already has, from any model. */
 export async function presentLayers(
   serverUrl: string,
   digests: Iterable<string>,
@@ -26,10 +26,10 @@ export async function presentLayers(
     [...digests].map(async (digest) => {
       try {
         const url = `${serverUrl}/api/blobs/${digest}`;
-        const { status } = await askHttp(url, { method: "HEAD", withinMs: answerMs });
+        const { status } = await httpRequest(url, { method: "HEAD", withinMs: timeoutMs });
         if (status === 200) present.add(digest);
       } catch {
-        // As good as not there: it will be found when it is pulled.
+        // Counts as missing; the pull skips it if it exists.
       }
     }),
   );

@@ -5,16 +5,16 @@ import { parseRecord, type ModelRecord } from "../../config/models/model-record.
 const withMounts = z.object({ mounts: z.array(z.object({ source: z.string(), target: z.string() })) });
 
 interface LastUpdate {
-  /** What it installed, by the model's name. */
+  /** The installed models, by name. */
   readonly records: ReadonlyMap<string, ModelRecord>;
-  /** The volume that the server had for them; undefined when there was no server. */
+  /** The server's volume of models; undefined if there was no server. */
   readonly volume: string | undefined;
 }
 
 /**
- * What the last update did about models.
+ * Reads what the last update installed from this stack's state.
  *
- * @param modelFolder where servers have their models
+ * @param modelFolder where servers mount their models
  */
 export async function readLastUpdate(modelFolder: string): Promise<LastUpdate> {
   const records = new Map<string, ModelRecord>();

@@ -12,16 +12,16 @@ import { type ModelInspection, inspectModel, type PlannedModel, sizeOf } from ".
 import { sourceKind } from "../../config/models/model-source.ts";
 import { type Layer, ModelRegistryClient } from "./registry-client.ts";
 
-/** The server whose models they are. */
+/** The server whose models are planned. */
 export interface ModelServer {
-  /** Where commands reach it, if it runs. */
+  /** Where commands reach it while it runs. */
   readonly url: string;
   readonly volume: ModelVolume;
 }
 
 /**
- * Finds out what an update would do about the models, and says so: what is there, what will be pulled and how large it
- * is, what somebody changed by hand, which tags have moved. Refuses what cannot succeed, before anything is changed.
+ * Determines and logs what an update does about the models: pulls with their sizes, repairs of manual changes, tags that
+ * moved. Fails before any change if the update cannot succeed.
  */
 export async function planModels(
   config: StackConfig,
@@ -33,7 +33,7 @@ export async function planModels(
     return await withTunnel(server.url, (url) => plan(config, { ...server, url }), environment);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    // There is no network yet for a tunnel to end in, so no server either.
+    // Without the stack's network there is no server yet.
     return await plan(config, server);
   }
 }
@@ -45,86 +45,90 @@ async function plan(config: StackConfig, server: ModelServer): Promise<PlannedMo
     containerHosts(config),
   ]);
   const newVolume = volume === undefined || volume === server.volume.name ? undefined : server.volume.name;
-  // What runs until now has another volume.
-  const answer = newVolume === undefined ? running : undefined;
-  // A server that does not answer has what is in its volume, whatever that is.
-  const installed = answer ?? ((await volumeExists(server.volume)) ? undefined : new Map());
+  // The running server still uses the old volume.
+  const fromServer = newVolume === undefined ? running : undefined;
+  // If the server does not respond but its volume exists, its content is unknown.
+  const installed = fromServer ?? ((await volumeExists(server.volume)) ? undefined : new Map());
   const upstream = new ModelRegistryClient(hosts);
   // Set by `npm run up -- --update-models`.
   const follow = process.env["OLLAMA_STACK_UPDATE_MODELS"] === "true";
-  const looks = await Promise.all(
+  const inspections = await Promise.all(
     config.models.map((model) => inspectModel(model, { installed, records, newVolume, upstream, follow })),
   );
-  const problems = looks.map(({ problem }) => problem).filter((line) => line !== undefined);
+  const problems = inspections.map(({ problem }) => problem).filter((line) => line !== undefined);
   if (problems.length > 0) throw new pulumi.RunError(problems.join("\n"));
-  await report(looks, server, { answers: answer !== undefined, known: installed !== undefined });
-  return looks.map(({ planned }) => planned);
+  await report(inspections, server, { responds: fromServer !== undefined, known: installed !== undefined });
+  return inspections.map(({ planned }) => planned);
 }
 
-interface Knowledge {
-  /** Whether the server can list layers. */
-  readonly answers: boolean;
-  /** Whether it is known what the volume holds. */
+interface Known {
+  /** Whether the server responds, so that it can list layers. */
+  readonly responds: boolean;
+  /** Whether the volume's content is known. */
   readonly known: boolean;
 }
 
-/** Says what will be done, one line each, and refuses what the disk has no room for. */
+/** Logs one line for each change, and fails if the disk is too small. */
 async function report(
-  looks: readonly ModelInspection[],
+  inspections: readonly ModelInspection[],
   server: ModelServer,
-  { answers, known }: Knowledge,
+  { responds, known }: Known,
 ): Promise<void> {
-  const installs = looks.filter(({ verdict }) => verdict.kind === "install");
-  const layers = new Map(installs.flatMap((look) => look.layers ?? []).map((layer) => [layer.digest, layer]));
-  const present = answers ? await presentLayers(server.url, layers.keys()) : new Set<string>();
+  const installs = inspections.filter(({ action }) => action.kind === "install");
+  const layers = new Map(
+    installs.flatMap((inspection) => inspection.layers ?? []).map((layer) => [layer.digest, layer]),
+  );
+  const present = responds ? await presentLayers(server.url, layers.keys()) : new Set<string>();
   const missing = [...layers.values()].filter(({ digest }) => !present.has(digest));
-  const say = { info: pulumi.log.info.bind(pulumi.log), warn: pulumi.log.warn.bind(pulumi.log) };
-  for (const { planned, verdict, layers: own, silent } of installs) {
-    if (verdict.kind !== "install") continue;
+  const log = { info: pulumi.log.info.bind(pulumi.log), warn: pulumi.log.warn.bind(pulumi.log) };
+  for (const { planned, action, layers: own, unreachable } of installs) {
+    if (action.kind !== "install") continue;
     const { name, source, repair } = planned;
     const how = sourceKind(source) === "registry" ? "pulled" : "uploaded";
-    const why = verdict.why === "new" ? "" : `${verdict.why}; `;
+    const why = action.why === "new" ? "" : `${action.why}; `;
     const size =
       own === undefined
-        ? `its size is not known${silent === undefined ? "" : `: ${silent}`}`
+        ? `size unknown${unreachable === undefined ? "" : `: ${unreachable}`}`
         : sizes(own, present);
-    const perhaps = known ? "" : `, unless the volume ${server.volume.name} has it already`;
+    const perhaps = known ? "" : `, unless the volume ${server.volume.name} already has it`;
     const line = `Model ${name}: ${why}it will be ${how}, ${size}${perhaps}`;
-    await (repair === undefined ? say.info(line) : say.warn(line));
+    await (repair === undefined ? log.info(line) : log.warn(line));
   }
-  for (const { moved } of looks) if (moved !== undefined) await say.warn(moved);
+  for (const { movedTag } of inspections) if (movedTag !== undefined) await log.warn(movedTag);
   if (pulumi.runtime.isDryRun()) {
-    const there = looks.flatMap(({ planned, verdict }) =>
-      verdict.kind === "there" ? [`${planned.name} (${formatBytes(verdict.bytes)})`] : [],
+    const there = inspections.flatMap(({ planned, action }) =>
+      action.kind === "there" ? [`${planned.name} (${formatBytes(action.bytes)})`] : [],
     );
-    if (there.length > 0) await say.info(`Models that are there: ${there.join(", ")}`);
-    const silent = looks.filter(({ verdict }) => verdict.kind === "there").map((look) => look.silent);
-    for (const line of new Set(silent.filter((text) => text !== undefined)))
-      await say.info(`Whether tags have moved is not known: ${line}`);
+    if (there.length > 0) await log.info(`Installed models: ${there.join(", ")}`);
+    const unreachable = inspections
+      .filter(({ action }) => action.kind === "there")
+      .map((inspection) => inspection.unreachable);
+    for (const line of new Set(unreachable.filter((text) => text !== undefined)))
+      await log.info(`Cannot check whether tags moved: ${line}`);
   }
-  if (missing.length > 0) await checkRoom(missing, server, known);
+  if (missing.length > 0) await checkDiskSpace(missing, server, known);
 }
 
 function sizes(layers: readonly Layer[], present: ReadonlySet<string>): string {
   const there = sizeOf(layers.filter(({ digest }) => present.has(digest)));
-  return `${formatBytes(sizeOf(layers))}${there === 0 ? "" : ` (${formatBytes(there)} of it are there)`}`;
+  return `${formatBytes(sizeOf(layers))}${there === 0 ? "" : ` (${formatBytes(there)} of it already present)`}`;
 }
 
-async function checkRoom(missing: readonly Layer[], server: ModelServer, known: boolean): Promise<void> {
+async function checkDiskSpace(missing: readonly Layer[], server: ModelServer, known: boolean): Promise<void> {
   const needed = sizeOf(missing);
   const free = await freeBytes(server.volume);
-  const need = `The models take ${formatBytes(needed)} more`;
+  const need = `The models need ${formatBytes(needed)} more disk space`;
   if (free === undefined) {
-    await pulumi.log.info(`${need}; how much is free where the engine keeps them is not known`);
+    await pulumi.log.info(`${need}; how much is free on the engine's disk is unknown`);
   } else if (free > needed) {
-    await pulumi.log.info(`${need}; ${formatBytes(free)} are free where the engine keeps them`);
+    await pulumi.log.info(`${need}; ${formatBytes(free)} are free on the engine's disk`);
   } else {
-    const line = `${need}, but only ${formatBytes(free)} are free where the engine keeps them`;
-    // What is in a volume that no server shows may be just these models.
-    if (!known) await pulumi.log.warn(`${line}, unless they are in the volume ${server.volume.name} already`);
+    const line = `${need}, but only ${formatBytes(free)} are free on the engine's disk`;
+    // The volume may already contain these models.
+    if (!known) await pulumi.log.warn(`${line}, unless the volume ${server.volume.name} already has them`);
     else
       throw new pulumi.RunError(
-        `${line}. Free some space (docker system df shows what is used), or take models from the list.`,
+        `${line}. Free some space (docker system df shows the usage), or remove models from the list.`,
       );
   }
 }

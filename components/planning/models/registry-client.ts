@@ -3,10 +3,10 @@ import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import type { LookupFunction } from "node:net";
 import { z } from "zod";
-import { askHttp, type HttpAnswer } from "./http.ts";
+import { httpRequest, type HttpResponse } from "./http.ts";
 import { parseReference, sourceKind } from "../../config/models/model-source.ts";
 
-/** A part of a model that is transferred by itself. */
+/** A layer of a model. */
 export interface Layer {
   /** "sha256:..." */
   readonly digest: string;
@@ -14,14 +14,14 @@ export interface Layer {
   readonly size: number;
 }
 
-/** What a source has now. */
+/** The current state of a source. */
 export type SourceState =
-  /** Its digest (unknown for a URL) and what it consists of (unknown for a server that does not say). */
+  /** Its digest (unknown for a URL) and its layers (unknown if the server does not report the size). */
   | { readonly digest: string | undefined; readonly layers: readonly Layer[] | undefined }
-  /** There is no such model or file. */
-  | { readonly absent: string }
-  /** It could not be reached, and why. */
-  | { readonly silent: string };
+  /** The model or file does not exist. */
+  | { readonly notFound: string }
+  /** Why it could not be reached. */
+  | { readonly unreachable: string };
 
 const layer = z.object({
   mediaType: z.string(),
@@ -37,53 +37,53 @@ const manifest = z.object({
   layers: z.array(layer),
 });
 
-const answerMs = 3_000;
+const timeoutMs = 3_000;
 const manifestType = "application/vnd.docker.distribution.manifest.v2+json";
 
-/** Asks registries over HTTP, as Ollama's container would reach them. */
+/** Looks models up in registries over HTTP, resolving host names as Ollama's container does. */
 export class ModelRegistryClient {
   readonly #hosts: ReadonlyMap<string, string>;
 
-  /** @param hosts addresses of host names that only the container has */
+  /** @param hosts addresses of host names that only the container knows */
   constructor(hosts: ReadonlyMap<string, string>) {
     this.#hosts = hosts;
   }
 
-  async ask(source: string, insecure: boolean): Promise<SourceState> {
+  async resolve(source: string, insecure: boolean): Promise<SourceState> {
     switch (sourceKind(source)) {
       case "registry":
-        return await this.#askRegistry(source, insecure);
+        return await this.#resolveRegistry(source, insecure);
       case "path":
-        return await askFile(source);
+        return await resolveFile(source);
       case "url":
-        return await this.#askUrl(source);
+        return await this.#resolveUrl(source);
     }
   }
 
-  async #askRegistry(source: string, insecure: boolean): Promise<SourceState> {
+  async #resolveRegistry(source: string, insecure: boolean): Promise<SourceState> {
     const { host, namespace, model, tag } = parseReference(source);
     const url = `${insecure ? "http" : "https"}://${host}/v2/${namespace}/${model}/manifests/${tag}`;
     try {
       const { status, text } = await this.#request("GET", url, { accept: manifestType });
-      if (status === 404) return { absent: `the registry does not have the model ${source}` };
-      if (status !== 200) return { silent: `the registry ${host} answers ${String(status)}` };
+      if (status === 404) return { notFound: `the registry does not have the model ${source}` };
+      if (status !== 200) return { unreachable: `the registry ${host} responded with ${String(status)}` };
       const found = manifest.parse(JSON.parse(text));
       return { digest: digestInOllama(found), layers: [found.config, ...found.layers] };
     } catch (error) {
-      return { silent: `the registry ${host} does not answer as one (${reason(error)})` };
+      return { unreachable: `no registry responds at ${host} (${reason(error)})` };
     }
   }
 
-  async #askUrl(source: string): Promise<SourceState> {
+  async #resolveUrl(source: string): Promise<SourceState> {
     try {
       const { status, headers } = await this.#request("HEAD", source, {});
-      if (status === 404 || status === 410) return { absent: `there is no file ${source}` };
+      if (status === 404 || status === 410) return { notFound: `there is no file ${source}` };
       const size = Number(headers["content-length"]);
-      // Some servers know only GET, or send HEAD elsewhere: the download will show.
+      // Some servers do not support HEAD or redirect it; the download will show.
       if (status !== 200 || !Number.isSafeInteger(size)) return { digest: undefined, layers: undefined };
       return { digest: undefined, layers: [{ digest: source, size }] };
     } catch (error) {
-      return { silent: `${new URL(source).host} does not answer (${reason(error)})` };
+      return { unreachable: `${new URL(source).host} does not respond (${reason(error)})` };
     }
   }
 
@@ -91,16 +91,16 @@ export class ModelRegistryClient {
     method: "GET" | "HEAD",
     url: string,
     headers: Readonly<Record<string, string>>,
-  ): Promise<HttpAnswer> {
+  ): Promise<HttpResponse> {
     const address = this.#hosts.get(new URL(url).hostname);
-    const place = address === undefined ? {} : { lookup: lookupAs(address) };
-    return askHttp(url, { method, headers, withinMs: answerMs, ...place });
+    const override = address === undefined ? {} : { lookup: lookupAs(address) };
+    return httpRequest(url, { method, headers, withinMs: timeoutMs, ...override });
   }
 }
 
 /**
- * The SHA-256 that Ollama will list the model with: of the manifest as it writes it down, which is field by field what
- * it knows of it, in its order, with the escapes of Go's encoder.
+ * The SHA-256 under which Ollama lists the model: of the manifest as Ollama rewrites it, with the fields that it knows, in
+ * its order, and with the escapes of Go's JSON encoder.
  */
 function digestInOllama({ schemaVersion, mediaType, config, layers }: z.output<typeof manifest>): string {
   const inOrder = ({ mediaType: type, digest, size, from, name }: z.output<typeof layer>) => ({
@@ -119,13 +119,13 @@ function digestInOllama({ schemaVersion, mediaType, config, layers }: z.output<t
   return createHash("sha256").update(written).digest("hex");
 }
 
-async function askFile(path: string): Promise<SourceState> {
+async function resolveFile(path: string): Promise<SourceState> {
   try {
     const { size } = await stat(path);
     const file = await open(path);
     try {
       const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
-      if (buffer.toString("latin1") !== "GGUF") return { absent: `${path} is not a GGUF file` };
+      if (buffer.toString("latin1") !== "GGUF") return { notFound: `${path} is not a GGUF file` };
     } finally {
       await file.close();
     }
@@ -135,7 +135,7 @@ async function askFile(path: string): Promise<SourceState> {
     const digest = hash.digest("hex");
     return { digest, layers: [{ digest: `sha256:${digest}`, size }] };
   } catch (error) {
-    return { absent: `there is no file ${path} that can be read (${reason(error)})` };
+    return { notFound: `the file ${path} cannot be read (${reason(error)})` };
   }
 }
 
@@ -149,7 +149,7 @@ function lookupAs(address: string): LookupFunction {
 
 function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (error.name === "TimeoutError") return `nothing for ${String(answerMs / 1000)} s`;
+  if (error.name === "TimeoutError") return `no response within ${String(timeoutMs / 1000)} s`;
   return "code" in error && typeof error.code === "string"
     ? error.code
     : (error.message.split("\n")[0] ?? "");

@@ -3,7 +3,7 @@ import type { NeighbourAccess } from "../../config/keys.ts";
 import { isRemote } from "../../../engine/docker-cli.ts";
 import { dropCommands, dropsForeignPackets, type PacketFilter } from "./packet-filter.ts";
 
-/** `docker info`, as far as it concerns this. */
+/** The fields of `docker info` about networking. */
 export const engineNetworking = z.object({
   ServerVersion: z.string(),
   OSType: z.string().nullish(),
@@ -13,14 +13,14 @@ export const engineNetworking = z.object({
 export type EngineNetworking = z.output<typeof engineNetworking>;
 
 const CLOSED_SINCE = 28;
-/** What engines say that are built from moby's Go module; it begins with Docker 29. */
+/** Major version reported by engines built from moby's Go module, which exists since Docker 29. */
 const GO_MODULE = 2;
 
-/** Whether the engine itself leaves its containers open to neighbours. */
+/** Whether the engine itself leaves its containers open to other hosts on its network. */
 function leavesOpen({ ServerVersion, OSType, OperatingSystem, SecurityOptions }: EngineNetworking): boolean {
   const major = Number.parseInt(ServerVersion, 10);
   if (!(major < CLOSED_SINCE) || major === GO_MODULE || (OSType ?? "linux") !== "linux") return false;
-  // Their containers are in a network that nothing but the machine itself leads to.
+  // Docker Desktop's containers are in a network that only the machine itself can reach.
   if (OperatingSystem?.includes("Docker Desktop")) return false;
   return !SecurityOptions?.some((option) => option.includes("rootless"));
 }
@@ -40,17 +40,17 @@ export async function neighbourAccess(
   return dropsForeignPackets(filter) ? "closed" : "open";
 }
 
-/** What to say about an engine whose containers are open to neighbours, or may be. */
+/** The warning for an engine whose containers are open to other hosts, or may be. */
 export function neighbourWarning(
   { ServerVersion }: EngineNetworking,
   access: NeighbourAccess,
 ): string | undefined {
   if (access === "closed") return undefined;
   const unless =
-    access === "unknown" ? ", unless its host drops such packets, which cannot be read from here" : "";
+    access === "unknown" ? ", unless its host drops such packets, which cannot be checked from here" : "";
   return (
-    `Docker ${ServerVersion} lets other hosts of its network reach containers at their own addresses, and ports that ` +
+    `Docker ${ServerVersion} lets other hosts on its network reach containers at their own addresses, and ports that ` +
     `are published on 127.0.0.1 only (moby#45610)${unless}. Update the engine to 28 or newer, or run on its host, as ` +
-    `root: ${dropCommands.join(" && ")} (docs/security.md says how to keep that)`
+    `root: ${dropCommands.join(" && ")} (docs/security.md explains how to make that permanent)`
   );
 }

@@ -1,15 +1,15 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
-/** The commands that have a host drop what neighbours send to containers past their published ports. */
+/** Commands that make a host drop packets from other hosts to containers that bypass published ports. */
 export const dropCommands = [
-  // Forwarded to a network of containers from elsewhere, and neither addressed to a published port nor a response.
+  // Forwarded to a container network from outside, and neither for a published port nor a reply.
   "iptables -I DOCKER-USER ! -i br-+ -o br-+ -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP",
-  // Addressed to loopback from another host: Docker would forward it to what is published there.
+  // Addressed to loopback from another host: Docker would forward it to a port published there.
   "iptables -t raw -I PREROUTING ! -i lo -d 127.0.0.0/8 -j DROP",
 ] as const;
 
-/** Rules of two chains, as `iptables -S` prints them. */
+/** The rules of two chains, as printed by `iptables -S`. */
 export interface PacketFilter {
   readonly dockerUser: string;
   readonly rawPrerouting: string;
@@ -19,7 +19,7 @@ const dropsForwarded =
   /^! -i br-\+ -o br-\+( -m conntrack ! --ctstate (RELATED|ESTABLISHED|DNAT|,)+)? -j DROP$/;
 const dropsToLoopback = /^(! -i lo -d 127\.0\.0\.0\/8|-d 127\.0\.0\.0\/8 ! -i lo) -j DROP$/;
 
-/** Whether a host drops what `dropCommands` have it drop. */
+/** Whether a host already has the rules of `dropCommands`. */
 export function dropsForeignPackets({ dockerUser, rawPrerouting }: PacketFilter): boolean {
   return (
     comesFirst(dockerUser, "DOCKER-USER", dropsForwarded) &&
@@ -27,7 +27,7 @@ export function dropsForeignPackets({ dockerUser, rawPrerouting }: PacketFilter)
   );
 }
 
-/** Whether a chain has the rule, and none before it that lets packets pass. */
+/** Whether a chain contains the rule, with no accepting rule before it. */
 function comesFirst(chain: string, name: string, rule: RegExp): boolean {
   for (const line of chain.split("\n")) {
     if (!line.startsWith(`-A ${name} `)) continue;
@@ -38,7 +38,7 @@ function comesFirst(chain: string, name: string, rule: RegExp): boolean {
   return false;
 }
 
-/** The packet filter of this machine; undefined when it cannot be read, for which root is needed. */
+/** The packet filter of this machine; undefined if it cannot be read, which requires root. */
 export async function readPacketFilter(): Promise<PacketFilter | undefined> {
   try {
     const [dockerUser, rawPrerouting] = await Promise.all([

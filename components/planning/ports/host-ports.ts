@@ -1,42 +1,42 @@
 import { connect } from "node:net";
 import {
-  askEngine,
+  queryEngine,
   type EngineAddress,
   EngineError,
   engineHost,
   isRemote,
 } from "../../../engine/docker-cli.ts";
 
-interface Listed {
+interface ListedContainer {
   readonly container: string;
   /** created, running, paused, restarting, removing, exited or dead. */
   readonly state: string;
-  /** As `docker container ls` shows them: only while it runs. */
+  /** As shown by `docker container ls`, only while it runs. */
   readonly ports: string;
 }
 
-/** What a stack's own containers have of a port. */
+/** The port of a stack's own containers. */
 export interface OwnPort {
-  /** The one that the first of them has that has one, running or not. */
+  /** The port of the first container that has one, running or not. */
   readonly port?: number;
-  /** One that it was made for and could not have. */
+  /** A port that could not be bound when the container was created. */
   readonly refused?: number;
 }
 
-/** The ports of an engine's host: who has which, as the engine and a look at them tell. */
+/** The ports in use on an engine's host. */
 export class HostPorts {
   readonly #engine: EngineAddress;
-  readonly #listed: readonly Listed[];
+  readonly #listed: readonly ListedContainer[];
 
-  private constructor(engine: EngineAddress, listed: readonly Listed[]) {
+  private constructor(engine: EngineAddress, listed: readonly ListedContainer[]) {
     this.#engine = engine;
     this.#listed = listed;
   }
 
-  /** Asks the engine; fails with an EngineError when it does not answer. */
+  /** Queries the engine. @throws EngineError if it does not respond */
   static async read(engine: EngineAddress): Promise<HostPorts> {
     const format = "{{.Names}}\t{{.State}}\t{{.Ports}}";
-    const text = await askEngine(["container", "ls", "--all", "--format", format], { engine });
+    const text = await queryEngine(["container", "ls", "--all", "--format", format], { engine });
     const listed = text
       .split("\n")
       .filter(Boolean)
@@ -47,22 +47,22 @@ export class HostPorts {
     return new HostPorts(engine, listed);
   }
 
-  /** Whose a port is that something else than these containers has; undefined when it can be had. */
+  /** What holds a port other than the given containers; undefined if it is free for them. */
   async takenBy(address: string, port: number, own: readonly string[]): Promise<string | undefined> {
     const holders = this.#listed
       .filter(({ ports }) => publishes(ports, address, port))
       .map(({ container }) => container);
     if (own.some((container) => holders.includes(container))) return undefined;
     if (holders.length > 0) return `the container ${holders.join(", ")}`;
-    // While a container is being restarted its ports are held, and not listed.
+    // While a container restarts, its ports are in use but not listed.
     if (this.#listed.some(({ container, state }) => own.includes(container) && state === "restarting"))
       return undefined;
-    // A remote engine's ports are not this host's, and are left to it.
-    if (isRemote(engineHost(this.#engine)) || !(await answers(address, port))) return undefined;
+    // The ports of a remote engine cannot be checked from this host.
+    if (isRemote(engineHost(this.#engine)) || !(await acceptsConnections(address, port))) return undefined;
     return "another program on this host";
   }
 
-  /** Which of these containers are there and were started at some time. */
+  /** The containers that exist and were started at least once. */
   started(containers: readonly string[]): string[] {
     const listed = new Set(
       this.#listed.filter(({ state }) => state !== "created").map(({ container }) => container),
@@ -70,7 +70,7 @@ export class HostPorts {
     return containers.filter((container) => listed.has(container));
   }
 
-  /** The port of the first of these containers that has one. */
+  /** The port of the first container that has one. */
   async of(containers: readonly string[]): Promise<OwnPort> {
     let refused: number | undefined;
     for (const name of containers) {
@@ -78,7 +78,7 @@ export class HostPorts {
       if (listed === undefined) continue;
       const port = publishedPort(listed.ports) ?? (await this.#configuredPort(name));
       if (port === undefined) continue;
-      // The engine binds a port only when it starts a container, and this one it never started.
+      // The engine binds ports when it starts a container, and it never started this one.
       if (listed.state === "created") refused = port;
       else return { port };
     }
@@ -87,10 +87,10 @@ export class HostPorts {
 
   async #configuredPort(container: string): Promise<number | undefined> {
     const format = "{{json .HostConfig.PortBindings}}";
-    const text = await askEngine(["container", "inspect", "--format", format, container], {
+    const text = await queryEngine(["container", "inspect", "--format", format, container], {
       engine: this.#engine,
     }).catch((error: unknown) => {
-      // Removed since it was listed.
+      // It was removed since it was listed.
       if (error instanceof EngineError && /no such container/i.test(error.message)) return "null";
       throw error;
     });
@@ -100,12 +100,12 @@ export class HostPorts {
   }
 }
 
-/** What `docker container ls` shows of one published TCP port: "127.0.0.1:8000->8000/tcp", or a range of them. */
+/** A published TCP port as shown by `docker container ls`: "127.0.0.1:8000->8000/tcp", or a range. */
 const shown = /^(.*):(\d+)(?:-(\d+))?->.*\/tcp$/;
 
 /**
- * Whether what `docker container ls` shows of a container's ports ("127.0.0.1:8000->8000/tcp, ...") keeps a TCP port from
- * being bound at an address: the same one, or one of the two is all addresses.
+ * Whether a container's ports, as shown by `docker container ls` ("127.0.0.1:8000->8000/tcp, ..."), conflict with binding a
+ * TCP port at an address: the addresses are equal, or one of them is a wildcard.
  */
 export function publishes(ports: string, address: string, port: number): boolean {
   return ports.split(", ").some((entry) => {
@@ -121,8 +121,7 @@ function publishedPort(ports: string): number | undefined {
   return from === undefined ? undefined : Number(from);
 }
 
-/** Whether something accepts connections there. */
-function answers(bindAddress: string, port: number): Promise<boolean> {
+function acceptsConnections(bindAddress: string, port: number): Promise<boolean> {
   const host = bindAddress === "0.0.0.0" ? "127.0.0.1" : bindAddress === "::" ? "::1" : bindAddress;
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: 500 });

@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
 import type { ParsedConfig, StackConfig } from "../../config/keys.ts";
-import { askEngine, EngineError, engineHost } from "../../../engine/docker-cli.ts";
+import { queryEngine, EngineError, engineHost } from "../../../engine/docker-cli.ts";
 import { checkClientEnvironment, explainEngine } from "../../../engine/diagnostics.ts";
 import { applicableCpuLimits, engineCpuLimits } from "../cpu-limits.ts";
-import { refuseUnadopted } from "../last-objects.ts";
+import { requireAdopted } from "../last-objects.ts";
 import { HostPorts } from "./host-ports.ts";
 import { type StackNames, stackNameProblem } from "../../../engine/names.ts";
 import { chosenPorts, choosePort } from "./port-choice.ts";
@@ -17,20 +17,19 @@ import {
 } from "../network/neighbour-access.ts";
 import { readPacketFilter } from "../network/packet-filter.ts";
 
-interface Wanted {
+interface PortClaim {
   readonly key: "ollamaPort" | "gatewayPort" | "prometheusPort";
-  /** Where an update reports the port that it got. */
+  /** The stack output with the port. */
   readonly output: "ollamaUrl" | "gatewayUrl" | "prometheusUrl";
   readonly address: string;
   readonly port: ParsedConfig["gatewayPort"];
-  /** The containers of the stack that may have it. */
+  /** The stack's containers that may hold it. */
   readonly containers: readonly string[];
 }
 
 /**
- * What the provider would only tell in the middle of an update, and in many words: the engine doesn't answer, or a
- * port is taken by something that isn't this stack's. Checked at preview too. Returns the config with the ports that it
- * leaves to the stack.
+ * Fails early on problems that the provider would report midway through an update: the engine does not respond, or
+ * something outside this stack holds a port. Runs at preview too. Returns the config with all ports resolved.
  */
 export async function checkHost(config: ParsedConfig, names: StackNames): Promise<StackConfig> {
   const problem = stackNameProblem(pulumi.getStack()) ?? checkClientEnvironment(config);
@@ -43,34 +42,34 @@ export async function checkHost(config: ParsedConfig, names: StackNames): Promis
     if (!(error instanceof EngineError)) throw error;
     throw new pulumi.RunError(explainEngine(config, error.message));
   }
-  await refuseUnadopted(host, names, config);
-  const ollama: Wanted = {
+  await requireAdopted(host, names, config);
+  const ollama: PortClaim = {
     key: "ollamaPort",
     output: "ollamaUrl",
     address: config.ollamaBindAddress,
     port: config.ollamaPort,
     containers: [names.ollama],
   };
-  const gateway: Wanted = {
+  const gateway: PortClaim = {
     key: "gatewayPort",
     output: "gatewayUrl",
     address: config.gatewayBindAddress,
     port: config.gatewayPort,
-    // The gateway leaves its port to a new edge; the other way round, the edge would have it to the end of an update.
+    // A new edge takes over the gateway's port. The reverse does not work: an edge is removed only at the end of an update.
     containers:
       config.edge === "none" && !pulumi.runtime.isDryRun() ? [names.gateway] : [names.edge, names.gateway],
   };
-  const prometheus: Wanted = {
+  const prometheus: PortClaim = {
     key: "prometheusPort",
     output: "prometheusUrl",
     address: "127.0.0.1",
-    // 0 is none.
+    // 0 means none.
     port: config.monitoring === "none" ? 0 : config.prometheusPort,
     containers: [names.prometheus],
   };
-  await refuseTaken(host, [ollama, gateway, prometheus], names.edge);
+  await requireFreePorts(host, [ollama, gateway, prometheus], names.edge);
   if (config.edge === "none" && config.gatewayPort === "auto" && !pulumi.runtime.isDryRun()) {
-    // Preview has said that the port stays.
+    // At preview, the port counts as unchanged.
     const { port } = await host.of([names.edge]);
     if (port !== undefined) throw new pulumi.RunError(edgeHas(port, names.edge));
   }
@@ -87,10 +86,10 @@ const engineInfo = engineNetworking.extend(engineCpuLimits.shape);
 type EngineInfo = z.output<typeof engineInfo>;
 
 async function readEngine(engine: ParsedConfig): Promise<EngineInfo> {
-  return engineInfo.parse(JSON.parse(await askEngine(["info", "--format", "{{json .}}"], { engine })));
+  return engineInfo.parse(JSON.parse(await queryEngine(["info", "--format", "{{json .}}"], { engine })));
 }
 
-/** Warns of an engine that lets its host's neighbours reach containers. The rules for production look at the result. */
+/** Warns about an engine that lets other hosts reach its containers. The production policy uses the result. */
 async function checkNeighbours(
   config: ParsedConfig,
   engine: EngineNetworking,
@@ -101,9 +100,9 @@ async function checkNeighbours(
   return { neighbourAccess: access };
 }
 
-async function refuseTaken(host: HostPorts, wanted: readonly Wanted[], edge: string): Promise<void> {
+async function requireFreePorts(host: HostPorts, claims: readonly PortClaim[], edge: string): Promise<void> {
   const lines = await Promise.all(
-    wanted.map(async ({ key, address, port, containers }) => {
+    claims.map(async ({ key, address, port, containers }) => {
       if (port === 0 || port === "auto") return undefined;
       const holder = await host.takenBy(address, port, containers);
       if (holder === undefined) return undefined;
@@ -119,11 +118,11 @@ function edgeHas(port: number, edge: string): string {
   return `Port ${String(port)} is still held by the container ${edge}, which this update removes. Run npm run up, which removes it first, or: pulumi destroy --target '**::ollama-stack:index:Edge**'`;
 }
 
-/** The port that the config names, or one that is chosen. */
+/** The configured port, or a chosen one for `auto`. */
 async function portOf(
   host: HostPorts,
-  { key, output, address, port, containers }: Wanted,
-  others: readonly Wanted["port"][],
+  { key, output, address, port, containers }: PortClaim,
+  others: readonly PortClaim["port"][],
 ): Promise<number> {
   if (port !== "auto") return port;
   const own = await host.of(containers);

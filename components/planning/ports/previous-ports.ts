@@ -6,12 +6,12 @@ interface Outputs {
 }
 
 /**
- * The port that the last update of this stack chose, as its outputs tell: when somebody removed the container, it comes
- * back where clients look for it. None when there was no update, or the port was not chosen.
+ * The port that the last update of this stack chose, from its outputs, so that a removed container comes back at the same
+ * port. Empty if there was no update, or the port was configured.
  */
 export async function deployedPorts(output: "ollamaUrl" | "gatewayUrl" | "prometheusUrl"): Promise<number[]> {
   const name = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
-  // What a reference from another stack reads, too; without its resource in the state.
+  // Like a StackReference, but without adding a resource to the state.
   const { outputs } = (await pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", { name })) as Outputs;
   const url = outputs[output];
   if (typeof url !== "string") return [];

@@ -4,7 +4,7 @@ import type { ParsedConfig } from "../../config/keys.ts";
 import { recordedClusterType } from "../../../cluster/identity.ts";
 import { demandOf } from "../../planning/cluster/demand.ts";
 import { clusterIdentity } from "../../planning/cluster/identity.ts";
-import { refuseUnfit } from "../../planning/cluster/preflight.ts";
+import { requireFitCluster } from "../../planning/cluster/preflight.ts";
 import { planPodModels } from "../../planning/cluster/pod-models.ts";
 import { declareStack } from "./stack.ts";
 
@@ -25,7 +25,7 @@ export async function deployStack(config: ParsedConfig, projectRoot: string) {
   // A key that has leaked is to be revoked even while a model or a node is missing.
   if (process.env["OLLAMA_STACK_KEYS_ONLY"] !== "true") {
     const demand = demandOf(config, namespace);
-    await refuseUnfit(demand);
+    await requireFitCluster(demand);
     await planPodModels(config, namespace, demand.replicas);
   }
   const identity = await clusterIdentity(config);

@@ -77,7 +77,7 @@ describe("a model's place in memory", () => {
     );
   });
 
-  it("is not known of a server that does not answer, which is said in a line", async () => {
+  it("is not known of a server that does not respond, which is said in a line", async () => {
     const { code, stderr } = await check([tiny], { OLLAMA_URL: "http://127.0.0.1:9" });
     expect(code).toBe(1);
     expect(stderr).toMatch(/^Ollama at http:\/\/127\.0\.0\.1:9 does not say where its models sit: .+\n$/);

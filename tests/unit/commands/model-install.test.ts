@@ -130,10 +130,10 @@ describe("pulling a model", () => {
     expect([...server.models.keys()].sort()).toEqual(["other:2b", "tiny:1b"]);
   });
 
-  it("says so when Ollama does not answer", { timeout: 60_000 }, async () => {
+  it("says so when Ollama does not respond", { timeout: 60_000 }, async () => {
     const { code, stderr } = await run("pull-model", { OLLAMA_URL: "http://127.0.0.1:1" });
     expect(code).toBe(1);
-    expect(stderr).toMatch(/Model tiny:1b: .*(does not answer|ECONNREFUSED)/);
+    expect(stderr).toMatch(/Model tiny:1b: .*(does not respond|ECONNREFUSED)/);
   });
 });
 

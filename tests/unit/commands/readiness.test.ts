@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { control } from "../../../components/commands/lib/gateway-control.ts";
 import { askInside, NotReady, waitUntilReady } from "../../../components/commands/lib/readiness.ts";
-import { DidNotEnd, docker as client } from "../../../engine/docker-cli.ts";
+import { EngineTimeout, docker as client } from "../../../engine/docker-cli.ts";
 import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 // What is said of a container that the engine has started again by the time that it is looked at.
@@ -59,7 +59,7 @@ test.each([
 test("a client of Docker that does not end is given up", async () => {
   docker.tell({ version: { hangs: true } });
   const asked = client(["version"], { withinMs: 300 });
-  await expect(asked).rejects.toThrow(new DidNotEnd("docker version did not end within 0.3 s"));
+  await expect(asked).rejects.toThrow(new EngineTimeout("docker version did not end within 0.3 s"));
 });
 
 test("an exec that never ends costs readiness neither its word nor its time", async () => {

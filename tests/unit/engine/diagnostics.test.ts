@@ -10,7 +10,7 @@ afterEach(() => {
 
 const ssh = { dockerHost: "ssh://ops@far", dockerCertPath: "" };
 
-describe("an engine that does not answer is explained in one line", () => {
+describe("an engine that does not respond is explained in one line", () => {
   it.each([
     ["ops@far: Permission denied (publickey).", /Let this user's key in: ssh-copy-id/],
     ["Host key verification failed.\r\n", /check the key of the host/],
@@ -24,7 +24,7 @@ describe("an engine that does not answer is explained in one line", () => {
     ["Cannot connect to the Docker daemon", /Start it, or set another: pulumi config set dockerHost/],
   ])("%s", (said, mend) => {
     const line = explainEngine(ssh, said);
-    expect(line).toMatch(/^The Docker engine at ssh:\/\/ops@far does not answer: /);
+    expect(line).toMatch(/^The Docker engine at ssh:\/\/ops@far does not respond: /);
     expect(line).toMatch(mend);
     expect(line).not.toContain("\n");
   });
@@ -33,7 +33,7 @@ describe("an engine that does not answer is explained in one line", () => {
     vi.stubEnv("DOCKER_HOST", "");
     const line = explainEngine({ dockerHost: "", dockerCertPath: "" }, "Cannot connect");
     expect(line).toMatch(
-      /^The Docker engine does not answer: Cannot connect\. Start it \(npm run setup does/,
+      /^The Docker engine does not respond: Cannot connect\. Start it \(npm run setup does/,
     );
   });
 });

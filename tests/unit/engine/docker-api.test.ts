@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { dockerApi, EngineHangs } from "../../../engine/docker-api.ts";
 
-test("an engine that takes connections and does not answer is told apart from one that does not run", async () => {
+test("an engine that takes connections and does not respond is told apart from one that does not run", async () => {
   const folder = mkdtempSync(join(tmpdir(), "docker-api-"));
   const socket = join(folder, "docker.sock");
   const engine = createServer(() => undefined);
@@ -15,7 +15,7 @@ test("an engine that takes connections and does not answer is told apart from on
     await new Promise<void>((resolve) => engine.listen(socket, resolve));
     await expect(ping()).rejects.toThrow(
       new EngineHangs(
-        `the Docker engine at ${socket} takes connections, and does not answer within 0.2 s: restart it (sudo systemctl restart docker)`,
+        `the Docker engine at ${socket} accepts connections but does not respond within 0.2 s: restart it (sudo systemctl restart docker)`,
       ),
     );
   } finally {

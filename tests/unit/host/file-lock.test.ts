@@ -66,7 +66,7 @@ describe("what the set-up says", () => {
   it("names the mend of a full disk, a dead network, and otherwise the log", () => {
     const first = (line: string) => explainFailure("build x", "exit code 1", [line], "/log").split("\n")[0];
     expect(first("write /x: no space left on device")).toMatch(/the disk is full: free some space/);
-    expect(first("dial tcp: lookup x: no such host")).toMatch(/network does not answer/);
+    expect(first("dial tcp: lookup x: no such host")).toMatch(/network does not respond/);
     expect(first("undefined: y")).toBe("build x failed: exit code 1; the whole log is in /log");
   });
 

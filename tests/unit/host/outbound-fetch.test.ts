@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
-import { askHttp } from "../../../components/planning/models/http.ts";
+import { httpRequest } from "../../../components/planning/models/http.ts";
 import { connectionFailure, fetchOutbound } from "../../../host/outbound-fetch.ts";
 import { tagDigest } from "../../../scripts/registry/manifests.ts";
 
@@ -35,7 +35,7 @@ function url(): string {
 
 it.each([
   ["npm run pin resolves an image", () => tagDigest("images.test", "a/b", "1")],
-  ["a preview looks a model up", () => askHttp("https://models.test/v2/", { withinMs: 10_000 })],
+  ["a preview looks a model up", () => httpRequest("https://models.test/v2/", { withinMs: 10_000 })],
   ["a GGUF file is downloaded", () => fetchOutbound("https://files.test/model.gguf")],
 ])("%s through the machine's proxy, and through nothing else", async (_what, request) => {
   await expect(request()).rejects.toThrow();

@@ -50,31 +50,31 @@ describe("nodes", () => {
       "fewer than pods",
       items,
       { replicas: 3 },
-      "ollamaReplicas is 3, and each pod of Ollama needs a node of its own, but only 2 nodes can take it. Lower ollamaReplicas, or add nodes.",
+      "ollamaReplicas is 3, and each Ollama pod needs its own node, but only 2 nodes can run one. Lower ollamaReplicas, or add nodes.",
     ],
     [
       "none with the labels",
       items,
       { nodeSelector: { pool: "gpu", zone: "a" } },
-      "No node has the labels pool=gpu, zone=a of nodeSelector. Change it to labels that nodes have: kubectl get nodes --show-labels lists them.",
+      "No node has the labels pool=gpu, zone=a from nodeSelector. Use labels that nodes have; list them with: kubectl get nodes --show-labels",
     ],
     [
       "none whose taint is tolerated",
       items.map((node) => tainted(node, "gpu")),
       { tolerations: [{ key: "other", operator: "Exists" }] },
-      "Every node that Ollama may run on has a taint that it does not tolerate, such as gpu:NoSchedule. Add it to tolerations, or choose other nodes by nodeSelector.",
+      "Every node that Ollama may run on has a taint that it does not tolerate, such as gpu:NoSchedule. Add it to tolerations, or select other nodes with nodeSelector.",
     ],
     [
       "none with a device plugin",
       items,
       { gpuRequest },
-      "No node that Ollama may run on offers nvidia.com/gpu. Install the device plugin of its GPUs in the cluster, or set gpus to none.",
+      "No node that Ollama may run on offers nvidia.com/gpu. Install the device plugin for its GPUs in the cluster, or set gpus to none.",
     ],
     [
       "none with so many GPUs",
       [withGpus(one, "1"), two],
       { gpuRequest },
-      "Each pod requests 2 of nvidia.com/gpu, but no node offers more than 1. Lower gpusPerPod.",
+      "Each pod requests 2 nvidia.com/gpu, but no node offers more than 1. Lower gpusPerPod.",
     ],
   ])("are too few: %s", (_what, nodes, wanted, problem) => {
     expect(checkNodes(nodes, demand(wanted))).toEqual({ problems: [problem], warnings: [] });
@@ -97,9 +97,9 @@ describe("nodes", () => {
 
   it.each<[string, readonly Node[], Partial<NodeDemand>, string]>([
     ["with GPUs", items, { gpuRequest }, "No node that Ollama may run on offers nvidia.com/gpu."],
-    ["for each pod", items, { replicas: 3 }, "ollamaReplicas is 3, and each pod"],
+    ["for each pod", items, { replicas: 3 }, "ollamaReplicas is 3, and each Ollama pod"],
     ["of a group", items, { nodeSelector: { pool: "gpu" } }, "No node has the labels pool=gpu"],
-    ["at all", [], {}, "ollamaReplicas is 1, and each pod"],
+    ["at all", [], {}, "ollamaReplicas is 1, and each Ollama pod"],
   ])("that an autoscaler may add are only warned of: %s", (_what, nodes, wanted, begin) => {
     const inCloud = nodes.map((node) => ({
       ...node,
@@ -109,7 +109,7 @@ describe("nodes", () => {
     expect(problems).toEqual([]);
     expect(warnings).toEqual([
       expect.stringMatching(
-        new RegExp(`^${begin}.* If the cluster adds such nodes by itself, the update waits for them\\.$`),
+        new RegExp(`^${begin}.* If the cluster adds such nodes automatically, the update waits for them\\.$`),
       ),
     ]);
   });
@@ -130,6 +130,6 @@ describe("nodes", () => {
     const closed: Node = { ...two, spec: { ...two.spec, unschedulable: true } };
     const found = checkNodes([down, closed], demand({ replicas: 2 }));
     expect(found.problems).toEqual([]);
-    expect(found.warnings[0]).toMatch(/^Not ready or closed for new pods: n1, n2\./);
+    expect(found.warnings[0]).toMatch(/^Not ready or unschedulable: n1, n2\./);
   });
 });

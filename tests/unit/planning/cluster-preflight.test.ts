@@ -65,7 +65,7 @@ describe("a cluster", () => {
     expect(await inspectCluster(scaled)).toMatchObject({
       problems: [],
       warnings: [
-        "The cluster has no metrics API, without which gatewayMaxReplicas adds no gateway. Install metrics-server, or set gatewayMaxReplicas to 1.",
+        "The cluster has no metrics API, so gatewayMaxReplicas has no effect. Install metrics-server, or set gatewayMaxReplicas to 1.",
       ],
     });
     program.tell({ ...fit, [metrics]: "{}" });
@@ -82,7 +82,7 @@ describe("a cluster", () => {
       [entries]: { fails: 'Error from server (NotFound): secrets "valkey" not found' },
     });
     const problem =
-      "statePasswordSecret is valkey, but the namespace llm has no Secret of that name with the entry password. Make the namespace, if there is none yet, with: kubectl create namespace llm. Make the Secret with: kubectl create secret generic valkey --namespace llm --from-file=password=FILE";
+      "statePasswordSecret is valkey, but the namespace llm has no Secret of that name with the entry password. If the namespace does not exist, create it with: kubectl create namespace llm. Create the Secret with: kubectl create secret generic valkey --namespace llm --from-file=password=FILE";
     expect((await inspectCluster(shared)).problems).toEqual([problem]);
     expect(program.calls).toContain(
       `${entries} --output=go-template={{range $key, $value := .data}}{{$key}} {{end}}`,
@@ -108,18 +108,18 @@ describe("a cluster", () => {
     program.tell({ ...fit, "create --validate=false --filename=- --output=json": reviews.join("\n") });
     const { problems } = await inspectCluster(demand);
     expect(problems).toEqual([
-      "The cluster does not let you create and patch secrets; create namespaces for the namespace llm. Have its administrator give you the roles in docs/kubernetes.md.",
+      "You are not allowed to create and patch secrets; create namespaces for the namespace llm. Ask the cluster's administrator for the roles in docs/kubernetes.md.",
     ]);
   });
 
   it.each([
     [
       classes(),
-      "storageClass is fast, but the cluster has no storage class. Install a provisioner of volumes in it, or leave storageClass empty: models then go with their pods.",
+      "storageClass is fast, but the cluster has no storage class. Install a volume provisioner, or leave storageClass empty: models are then deleted with their pods.",
     ],
     [
       classes("standard", "local"),
-      "storageClass is fast, but the cluster has only standard, local. Set it to one of these, or leave it empty: models then go with their pods.",
+      "storageClass is fast, but the cluster has only standard, local. Set it to one of these, or leave it empty: models are then deleted with their pods.",
     ],
   ])("without the storage class is refused: %s", async (found, problem) => {
     program.tell({ ...fit, "get storageclasses": found });
@@ -180,7 +180,7 @@ describe("a cluster", () => {
     const old = read("version").replaceAll('"minor": "37"', '"minor": "29+"');
     program.tell({ ...fit, "version --output=json": old });
     expect((await inspectCluster(demand)).problems).toEqual([
-      "The cluster runs Kubernetes 1.29, and a stack needs 1.30 or newer. Update the cluster.",
+      "The cluster runs Kubernetes 1.29, but a stack needs 1.30 or newer. Upgrade the cluster.",
     ]);
   });
 

@@ -69,7 +69,7 @@ describe("what is free where the engine keeps the models", () => {
 
   it.each([
     ["the engine is on another machine", { info: `another-host\t${tmpdir()}\n` }],
-    ["the engine does not answer", { info: { fails: "Cannot connect to the Docker daemon" } }],
+    ["the engine does not respond", { info: { fails: "Cannot connect to the Docker daemon" } }],
     ["a plug-in keeps the volume", { volume: volume({ Driver: "nfs" }) }],
     ["the volume is a file system that is not mounted", { volume: volume({ Options: { type: "tmpfs" } }) }],
   ])("is not known when df is not there and %s", async (_why, answers) => {

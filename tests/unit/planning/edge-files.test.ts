@@ -90,7 +90,7 @@ describe("what the edge's container would not have is refused", () => {
     writeFileSync(join(`${path}-archive`, "cert1.pem"), "one");
     rmSync(join(path, "cert.pem"));
     symlinkSync(target(name), join(path, "cert.pem"));
-    const expected = `its cert.pem is a link to ${path}-archive/cert1.pem, outside that folder, which the edge's container does not have: copy the files (cp -L)`;
+    const expected = `its cert.pem is a link to ${path}-archive/cert1.pem, outside that folder and so not in the edge's container: copy the files (cp -L)`;
     await expect(version(path)).rejects.toThrow(expected);
     docker.tell(seen({ name: "cert.pem", error: "ENOENT" }, { name: "key.pem", sha256: sha256("x") }));
     await expect(version(path)).rejects.toThrow(expected);
@@ -109,14 +109,14 @@ describe("what the edge's container would not have is refused", () => {
   it("a key of another user, which root in a container may not read, with what to do", async () => {
     docker.tell(seen({ name: "cert.pem", sha256: sha256("one") }, { name: "key.pem", error: "EACCES" }));
     await expect(version(folder())).rejects.toThrow(
-      /its key\.pem cannot be read by the edge's container, .*let root own it \(chown root\)/,
+      /its key\.pem cannot be read by the edge's container, .*make root its owner \(chown root\)/,
     );
   });
 
   it("a folder that the engine does not mount, with its reason", async () => {
     docker.tell({ "run --rm --pull never": { fails: "Mounts denied: the path is not shared" } });
     await expect(version(folder())).rejects.toThrow(
-      /which the engine does not mount: .*Mounts denied: the path is not shared; share that folder/,
+      /which the engine cannot mount: .*Mounts denied: the path is not shared; share that folder/,
     );
   });
 

@@ -58,7 +58,7 @@ const record = (change: Partial<ModelRecord> = {}): ModelRecord => ({
   ...change,
 });
 
-/** Looks at a model of the registry; undefined for what the server has means that it does not answer. */
+/** Looks at a model of the registry; undefined for what the server has means that it does not respond. */
 function look(
   model: Partial<ModelConfig>,
   { had, has, follow = false }: { had?: ModelRecord; has?: string | false; follow?: boolean } = {},
@@ -77,29 +77,29 @@ function look(
 
 describe("a model of a registry", () => {
   it("that is new will be pulled: its layers and their sizes are told", async () => {
-    const { verdict, layers, problem } = await look({});
-    expect(verdict).toEqual({ kind: "install", why: "new", repair: false });
+    const { action, layers, problem } = await look({});
+    expect(action).toEqual({ kind: "install", why: "new", repair: false });
     expect(layers).toMatchObject([manifest.config, ...manifest.layers]);
     expect(problem).toBeUndefined();
   });
 
   it("that is there, as the last update left it, is left alone", async () => {
     const found = await look({}, { had: record(), has: digest });
-    expect(found.verdict).toEqual({ kind: "there", bytes: 98_000_500 });
-    expect(found.moved).toBeUndefined();
+    expect(found.action).toEqual({ kind: "there", bytes: 98_000_500 });
+    expect(found.movedTag).toBeUndefined();
     expect(found.planned.repair).toBeUndefined();
   });
 
   it("that a kept volume has is taken over", async () => {
-    expect((await look({}, { has: digest })).verdict).toEqual({ kind: "there", bytes: 5 });
+    expect((await look({}, { has: digest })).action).toEqual({ kind: "there", bytes: 5 });
   });
 
   it.each([
     ["removed", false, /somebody removed it from the server/],
     ["replaced", other, /somebody replaced it on the server: [0-9a-f]{12} is now 111111111111/],
   ] as const)("that somebody %s is repaired", async (_how, has, why) => {
-    const { planned, verdict } = await look({}, { had: record(), has });
-    expect(verdict.kind).toBe("install");
+    const { planned, action } = await look({}, { had: record(), has });
+    expect(action.kind).toBe("install");
     expect(planned.repair).toMatch(why);
   });
 
@@ -107,8 +107,8 @@ describe("a model of a registry", () => {
     ["source", { source: "other:1b", insecure: false }, /its source changed/],
     ["parameters", { parameters: { seed: 1 } }, /its parameters, template or system prompt changed/],
   ] as const)("whose %s changed is no repair: Pulumi sees it by itself", async (_what, change, why) => {
-    const { planned, verdict } = await look(change, { had: record(), has: digest });
-    expect(verdict).toMatchObject({
+    const { planned, action } = await look(change, { had: record(), has: digest });
+    expect(action).toMatchObject({
       kind: "install",
       repair: false,
       why: expect.stringMatching(why) as string,
@@ -119,27 +119,27 @@ describe("a model of a registry", () => {
   it("whose tag moved is shown and stays, unless that is to be followed", async () => {
     const had = record({ digest: other, sourceDigest: other });
     const stays = await look({}, { had, has: other });
-    expect(stays.verdict.kind).toBe("there");
-    expect(stays.moved).toMatch(
+    expect(stays.action.kind).toBe("there");
+    expect(stays.movedTag).toMatch(
       /its tag moved in the registry, from 111111111111 to [0-9a-f]{12}\. .*--update-models/,
     );
     const follows = await look({}, { had, has: other, follow: true });
     expect(follows.planned.repair).toMatch(/its tag moved from 111111111111 to/);
-    expect(follows.moved).toBeUndefined();
+    expect(follows.movedTag).toBeUndefined();
   });
 
   it("whose pinned digest is another than the registry's is refused", async () => {
     const { problem } = await look({ digest: other }, { has: false });
     expect(problem).toBe(
       `Model tiny:1b: its digest must be ${other}, but ${reference} has ${digest}, 98.0 MB. ` +
-        `Find out what changed; to take it, set the model's digest to that.`,
+        `Find out what changed; to accept it, set the model's digest to the new one.`,
     );
   });
 
   it("that is pinned and there asks no registry, whatever that has by now", async () => {
     const had = record({ digest: other, sourceDigest: other });
     const found = await look({ digest: other }, { had, has: other });
-    expect(found.verdict.kind).toBe("there");
+    expect(found.action.kind).toBe("there");
     expect(found.problem).toBeUndefined();
     expect(found.layers).toBeUndefined();
   });
@@ -153,15 +153,15 @@ describe("a model of a registry", () => {
 
   it.each([
     [
-      "does not answer",
+      "does not respond",
       "127.0.0.1:1/library/tiny:1b",
-      /the registry 127\.0\.0\.1:1 does not answer as one \(ECONNREFUSED\)/,
+      /no registry responds at 127\.0\.0\.1:1 \(ECONNREFUSED\)/,
     ],
-    ["wants a login", "", /the registry registry:\d+ answers 401/],
+    ["wants a login", "", /the registry registry:\d+ responded with 401/],
   ])("whose registry %s is no reason to stop", async (_how, source, expected) => {
     const found = await look({ source: source === "" ? reference.replace("library", "locked") : source });
     expect(found.problem).toBeUndefined();
-    expect(found.silent).toMatch(expected);
+    expect(found.unreachable).toMatch(expected);
     expect(found.layers).toBeUndefined();
   });
 });
@@ -180,15 +180,15 @@ describe("a GGUF file", () => {
 
   it("whose content changed is installed anew", async () => {
     const had = record({ source: path, sourceDigest: other });
-    const { verdict } = await look({ source: path, insecure: false }, { had, has: digest });
-    expect(verdict).toMatchObject({ kind: "install", repair: false });
+    const { action } = await look({ source: path, insecure: false }, { had, has: digest });
+    expect(action).toMatchObject({ kind: "install", repair: false });
   });
 
   it.each([
     [
       "is not there",
       join(folder, "none.gguf"),
-      /there is no file .*none\.gguf that can be read \(ENOENT\)\. Check its source/,
+      /the file .*none\.gguf cannot be read \(ENOENT\)\. Check its source/,
     ],
     ["is none", import.meta.filename, /inspect-model\.test\.ts is not a GGUF file/],
   ])("that %s is refused", async (_how, source, expected) => {

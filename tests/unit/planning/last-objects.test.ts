@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { afterAll, expect, it } from "vitest";
-import { refuseUnadopted } from "../../../components/planning/last-objects.ts";
+import { requireAdopted } from "../../../components/planning/last-objects.ts";
 import { HostPorts } from "../../../components/planning/ports/host-ports.ts";
 import { stackNames } from "../../../engine/names.ts";
 import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
@@ -26,12 +26,12 @@ async function check(containers: string[], state: Record<string, string>, modelV
     true,
     "organization",
   );
-  await refuseUnadopted(await HostPorts.read({ dockerHost: "", dockerCertPath: "" }), names, { modelVolume });
+  await requireAdopted(await HostPorts.read({ dockerHost: "", dockerCertPath: "" }), names, { modelVolume });
 }
 
 it("containers that the state does not know are named, with what takes them over", async () => {
   await expect(check(["ollama-stack-test-ollama running", "others running"], {})).rejects.toThrow(
-    /^The engine has ollama-stack-test-ollama, of which the state of this stack knows nothing: .*npm run adopt -- --stack test$/,
+    /^The engine has ollama-stack-test-ollama, which this stack's state does not contain: .*npm run adopt -- --stack test$/,
   );
 });
 
@@ -44,7 +44,7 @@ it("nothing is wrong with a new stack, one that is known, and what an update tha
 it("a stack that was renamed is refused, unless it keeps its volume", async () => {
   const state = { [container]: "ollama-stack-old-ollama", [volume]: "ollama-stack-old-ollama-models" };
   await expect(check([], state)).rejects.toThrow(
-    /^The stack was renamed to test: .* the volume of its models, ollama-stack-old-ollama-models, .*Keep them with: npm run adopt -- --stack test; or .*: pulumi stack rename$/,
+    /^The stack was renamed to test, but .* its model volume ollama-stack-old-ollama-models .*Keep them with: npm run adopt -- --stack test; or .*: pulumi stack rename$/,
   );
   await check([], state, "ollama-stack-old-ollama-models");
 });

@@ -119,7 +119,7 @@ describe("a preview says of models", () => {
     expect(said).toEqual([
       "Model tiny:1b: it will be pulled, 4.7 GB",
       "Model twin:1b: it will be pulled, 4.7 GB",
-      "The models take 4.7 GB more; 57.2 GB are free where the engine keeps them",
+      "The models need 4.7 GB more disk space; 57.2 GB are free on the engine's disk",
     ]);
   });
 
@@ -127,22 +127,22 @@ describe("a preview says of models", () => {
     ollama.blobs.set(`sha256:${"a".repeat(64)}`, 4_200_000_000);
     await plan([{}]);
     expect(said).toEqual([
-      "Model tiny:1b: it will be pulled, 4.7 GB (4.2 GB of it are there)",
-      "The models take 500.0 MB more; 57.2 GB are free where the engine keeps them",
+      "Model tiny:1b: it will be pulled, 4.7 GB (4.2 GB of it already present)",
+      "The models need 500.0 MB more disk space; 57.2 GB are free on the engine's disk",
     ]);
   });
 
   it("nothing of space when all of it is there", async () => {
     for (const digit of ["a", "b", "c"]) ollama.blobs.set(`sha256:${digit.repeat(64)}`, 1);
     await plan([{}]);
-    expect(said).toEqual(["Model tiny:1b: it will be pulled, 4.7 GB (4.7 GB of it are there)"]);
+    expect(said).toEqual(["Model tiny:1b: it will be pulled, 4.7 GB (4.7 GB of it already present)"]);
   });
 
   it("which are there, with their sizes", async () => {
     isThere("tiny:1b");
     isThere("twin:1b", { size: 98_400_000 });
     await plan([{}, { name: "twin:1b" }]);
-    expect(said).toEqual(["Models that are there: tiny:1b (4.7 GB), twin:1b (98.4 MB)"]);
+    expect(said).toEqual(["Installed models: tiny:1b (4.7 GB), twin:1b (98.4 MB)"]);
   });
 
   it("that are there and whose tag moved both", async () => {
@@ -150,18 +150,18 @@ describe("a preview says of models", () => {
     await plan([{}]);
     expect(said).toEqual([
       expect.stringMatching(/^warn: Model tiny:1b: its tag moved in the registry, from 1{12} to /),
-      "Models that are there: tiny:1b (4.7 GB)",
+      "Installed models: tiny:1b (4.7 GB)",
     ]);
   });
 
-  it("once for each registry that does not answer that nobody knows whether their tags have moved", async () => {
+  it("once for each registry that does not respond that nobody knows whether their tags have moved", async () => {
     const away = "127.0.0.1:1/library/tiny:1b";
     isThere("tiny:1b", { source: away });
     isThere("twin:1b", { source: away });
     await plan([{ source: away }, { name: "twin:1b", source: away }]);
     expect(said).toEqual([
-      "Models that are there: tiny:1b (4.7 GB), twin:1b (4.7 GB)",
-      "Whether tags have moved is not known: the registry 127.0.0.1:1 does not answer as one (ECONNREFUSED)",
+      "Installed models: tiny:1b (4.7 GB), twin:1b (4.7 GB)",
+      "Cannot check whether tags moved: no registry responds at 127.0.0.1:1 (ECONNREFUSED)",
     ]);
   });
 
@@ -171,15 +171,15 @@ describe("a preview says of models", () => {
     const [planned] = await plan([{}]);
     expect(planned?.repair).toBe("models are now kept in the volume x-models");
     expect(said).toEqual([
-      "warn: Model tiny:1b: models are now kept in the volume x-models; it will be pulled, 4.7 GB, unless the volume x-models has it already",
-      "The models take 4.7 GB more; 57.2 GB are free where the engine keeps them",
+      "warn: Model tiny:1b: models are now kept in the volume x-models; it will be pulled, 4.7 GB, unless the volume x-models already has it",
+      "The models need 4.7 GB more disk space; 57.2 GB are free on the engine's disk",
     ]);
   });
 
   it("whose size nobody knows why", async () => {
     await plan([{ source: "127.0.0.1:1/library/tiny:1b" }]);
     expect(said).toEqual([
-      "Model tiny:1b: it will be pulled, its size is not known: the registry 127.0.0.1:1 does not answer as one (ECONNREFUSED)",
+      "Model tiny:1b: it will be pulled, size unknown: no registry responds at 127.0.0.1:1 (ECONNREFUSED)",
     ]);
   });
 
@@ -187,7 +187,7 @@ describe("a preview says of models", () => {
     free(undefined);
     await plan([{}]);
     expect(said.at(-1)).toBe(
-      "The models take 4.7 GB more; how much is free where the engine keeps them is not known",
+      "The models need 4.7 GB more disk space; how much is free on the engine's disk is unknown",
     );
   });
 });
@@ -196,7 +196,7 @@ describe("what the disk has no room for", () => {
   it("is refused by what df says, with what to do", async () => {
     free(4_000_000);
     await expect(plan([{}])).rejects.toThrow(
-      /^The models take 4\.7 GB more, but only 4\.1 GB are free where the engine keeps them\. Free some space \(docker system df shows what is used\), or take models from the list\.$/,
+      /^The models need 4\.7 GB more disk space, but only 4\.1 GB are free on the engine's disk\. Free some space \(docker system df shows the usage\), or remove models from the list\.$/,
     );
   });
 
@@ -204,15 +204,15 @@ describe("what the disk has no room for", () => {
     ollama.blobs.set(`sha256:${"a".repeat(64)}`, 4_200_000_000);
     free(4_000_000);
     await plan([{}]);
-    expect(said.at(-1)).toMatch(/^The models take 500\.0 MB more; 4\.1 GB are free/);
+    expect(said.at(-1)).toMatch(/^The models need 500\.0 MB more disk space; 4\.1 GB are free/);
   });
 
   it("is only warned of when a volume that no server shows may have it", async () => {
     free(4_000_000);
     await plan([{}], { ...server, url: "http://127.0.0.1:1" });
     expect(said).toEqual([
-      "Model tiny:1b: it will be pulled, 4.7 GB, unless the volume x-models has it already",
-      "warn: The models take 4.7 GB more, but only 4.1 GB are free where the engine keeps them, unless they are in the volume x-models already",
+      "Model tiny:1b: it will be pulled, 4.7 GB, unless the volume x-models already has it",
+      "warn: The models need 4.7 GB more disk space, but only 4.1 GB are free on the engine's disk, unless the volume x-models already has them",
     ]);
   });
 });

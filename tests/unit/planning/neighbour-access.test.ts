@@ -86,7 +86,7 @@ it("the warning names the version and says how to fix it, and nothing where noth
   for (const command of dropCommands) expect(open).toContain(command);
   expect(open).not.toContain("unless its host");
   expect(neighbourWarning(old, "unknown")).toMatch(
-    /unless its host drops such packets, which cannot be read/,
+    /unless its host drops such packets, which cannot be checked/,
   );
   expect(neighbourWarning(old, "closed")).toBeUndefined();
 });

@@ -15,7 +15,7 @@ const record = (name: string, more: object = {}) => ({
   ...more,
 });
 const inRegistry: SourceState = { digest, layers: [{ digest: "sha256:1", size: 98_364_299 }] };
-const registry = (state: SourceState = inRegistry) => ({ ask: () => Promise.resolve(state) });
+const registry = (state: SourceState = inRegistry) => ({ resolve: () => Promise.resolve(state) });
 const pod = (n: number, ...records: readonly ReturnType<typeof record>[]): PodRecords => ({
   pod: `ollama-${String(n)}`,
   records,
@@ -37,7 +37,7 @@ describe("of the models of pods, a preview says", () => {
     expect(plan.lines).toEqual([
       "Model tiny:1b: it will be pulled in ollama-1, 98.4 MB, digest e93533fa695d",
     ]);
-    expect(plan.present).toEqual(["Model tiny:1b is there in ollama-0, 98.4 MB, digest e93533fa695d"]);
+    expect(plan.present).toEqual(["Model tiny:1b is installed in ollama-0, 98.4 MB, digest e93533fa695d"]);
   });
 
   it("which delete one that left the list, and which keep it", async () => {
@@ -45,7 +45,7 @@ describe("of the models of pods, a preview says", () => {
     const plan = await comparePods({ models: [] }, [pod(0, ...old), pod(1, ...old)], registry());
     expect(plan.lines).toEqual([
       "The model old:1b will be deleted in ollama-0 and ollama-1, 98.4 MB, digest e93533fa695d",
-      "The model kept:1b stays, though the stack no longer has it, in ollama-0 and ollama-1, 98.4 MB, digest e93533fa695d",
+      "The model kept:1b stays, although the stack no longer lists it, in ollama-0 and ollama-1, 98.4 MB, digest e93533fa695d",
     ]);
   });
 
@@ -54,31 +54,31 @@ describe("of the models of pods, a preview says", () => {
     const plan = await comparePods({ models }, [pod(0, record("tiny:1b"))], registry(moved));
     expect(plan.lines).toEqual([]);
     expect(plan.warnings).toEqual([
-      "Model tiny:1b: its tag moved in the registry, from e93533fa695d to 000000000000. It stays as it is; to follow: npm run pin -- --stack NAME, which sets its digest",
+      "Model tiny:1b: its tag moved in the registry, from e93533fa695d to 000000000000. The installed version stays; to update it: npm run pin -- --stack NAME, which sets its digest",
     ]);
   });
 
   it("that it may be there where a pod cannot be asked", async () => {
     const plan = await comparePods({ models }, [{ pod: "ollama-0", records: undefined }], registry());
     expect(plan.lines).toEqual([
-      "Model tiny:1b: it will be pulled in ollama-0, 98.4 MB, digest e93533fa695d, unless it is there already",
+      "Model tiny:1b: it will be pulled in ollama-0, 98.4 MB, digest e93533fa695d, unless already installed",
     ]);
   });
 
   it("that a registry does not respond", async () => {
-    const silent = { silent: "the registry r does not answer as one (ECONNREFUSED)" };
-    const plan = await comparePods({ models }, [pod(0)], registry(silent));
+    const unreachable = { unreachable: "no registry responds at r (ECONNREFUSED)" };
+    const plan = await comparePods({ models }, [pod(0)], registry(unreachable));
     expect(plan.problems).toEqual([]);
     expect(plan.lines).toEqual([
-      "Model tiny:1b: it will be pulled in ollama-0, its size is not known: the registry r does not answer as one (ECONNREFUSED)",
+      "Model tiny:1b: it will be pulled in ollama-0, size unknown: no registry responds at r (ECONNREFUSED)",
     ]);
   });
 });
 
 describe("an update is refused", () => {
   it("once, whatever the number of pods, for a model that its registry does not have", async () => {
-    const absent = { absent: "the registry does not have the model tiny:1b" };
-    const plan = await comparePods({ models }, [pod(0), pod(1)], registry(absent));
+    const notFound = { notFound: "the registry does not have the model tiny:1b" };
+    const plan = await comparePods({ models }, [pod(0), pod(1)], registry(notFound));
     expect(plan.problems).toEqual([
       "Model tiny:1b: the registry does not have the model tiny:1b. Check its name and tag: pulumi config get models",
     ]);

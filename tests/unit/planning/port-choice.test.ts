@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { choosePort, isChosen, type PortWish } from "../../../components/planning/ports/port-choice.ts";
+import { choosePort, isChosen, type PortRequest } from "../../../components/planning/ports/port-choice.ts";
 
 /** Chooses beside ports that others have. */
-const choose = (taken: readonly number[], wish: Partial<PortWish> = {}) =>
+const choose = (taken: readonly number[], wish: Partial<PortRequest> = {}) =>
   choosePort({
     name: "ollama-stack-ci-1-gateway",
     had: [],

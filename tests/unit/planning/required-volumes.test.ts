@@ -23,7 +23,7 @@ const look = "run --rm --pull never";
 it("a volume of models that another user owns is refused, with the command that gives it to root", async () => {
   docker.tell({ ...there, [look]: '"EACCES"' });
   await expect(check()).rejects.toThrow(
-    /^The volume shared \(modelVolume\) cannot be written by Ollama's container \(EACCES\), .* chown -R 0:0 \/models$/,
+    /^Ollama's container cannot write to the volume shared \(modelVolume\) \(EACCES\), .* chown -R 0:0 \/models$/,
   );
 });
 

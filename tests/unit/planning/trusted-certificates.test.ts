@@ -26,10 +26,10 @@ it("a renewed file has another version, the same one the same", () => {
 
 it("a file that is missing, holds no certificate or is closed is refused with its path and what to do", () => {
   expect(() => readTrustedCertificates(join(folder, "no.pem"))).toThrow(
-    /^trustedCertificates is ".*no\.pem", but that file cannot be read \(ENOENT\): name a PEM file/,
+    /^trustedCertificates is ".*no\.pem", but that file cannot be read \(ENOENT\): set it to a PEM file/,
   );
   chmodSync(file, 0o640);
-  expect(() => readTrustedCertificates(file)).toThrow(/containers' users may not read that file: chmod o\+r/);
+  expect(() => readTrustedCertificates(file)).toThrow(/containers' users cannot read that file: chmod o\+r/);
   writeFileSync(file, "nothing");
-  expect(() => readTrustedCertificates(file)).toThrow(/holds no certificate in PEM form/);
+  expect(() => readTrustedCertificates(file)).toThrow(/contains no PEM certificate/);
 });

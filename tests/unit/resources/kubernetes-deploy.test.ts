@@ -35,7 +35,7 @@ it("an update of keys is not kept from a cluster that is unfit for anything else
     ...identity,
   };
   program.tell(unfit);
-  await expect(deployStack(configOf({}), process.cwd())).rejects.toThrow("and a stack needs 1.30 or newer");
+  await expect(deployStack(configOf({}), process.cwd())).rejects.toThrow("but a stack needs 1.30 or newer");
   program.tell(identity);
   process.env["OLLAMA_STACK_KEYS_ONLY"] = "true";
   expect(await outputsOf()).toMatchObject({ engine: "kubernetes" });

@@ -54,7 +54,7 @@ describe("of the engine, npm run doctor finds", () => {
     expect(await findings()).toEqual([]);
   });
 
-  it("one that does not answer, with what to do", async () => {
+  it("one that does not respond, with what to do", async () => {
     docker.tell({ info: { fails: "Cannot connect to the Docker daemon at unix:///var/run/docker.sock." } });
     expect(await findings()).toEqual([
       {

@@ -105,14 +105,14 @@ describe("an image whose size is not known", () => {
     ],
   ])("is told with the reason: one %s", async (_what, of, reason) => {
     const [line = ""] = await downloads([image({ name: of() })]);
-    expect(line).toMatch(new RegExp(`^Image ${of()}: it will be pulled, its size is not known: `));
+    expect(line).toMatch(new RegExp(`^Image ${of()}: it will be pulled, size unknown: `));
     expect(line).toMatch(reason);
   });
 
   it("is told with the reason: one for other platforms only", async () => {
     docker.tell({ "image inspect": { fails: "Error: No such image: it" }, version: "linux/s390x\n" });
     expect(await downloads([image({ name })])).toEqual([
-      `Image ${name}: it will be pulled, its size is not known: ${registry.host} has ollama/ollama for other platforms only`,
+      `Image ${name}: it will be pulled, size unknown: ${registry.host} has ollama/ollama for other platforms only`,
     ]);
   });
 
@@ -121,19 +121,19 @@ describe("an image whose size is not known", () => {
     await once(server, "listening");
     const host = `127.0.0.1:${String((server.address() as AddressInfo).port)}`;
     const [line] = await downloads([image({ name: `${host}/a:1` })]);
-    expect(line).toMatch(new RegExp(`not known: what ${host} sends for a is no image's manifest$`));
+    expect(line).toMatch(new RegExp(`size unknown: what ${host} sends for a is no image's manifest$`));
     server.closeAllConnections();
     server.close();
   });
 
-  it("keeps nobody waiting: one whose registry does not answer", async () => {
+  it("keeps nobody waiting: one whose registry does not respond", async () => {
     const server = createServer(() => undefined).listen(0, "127.0.0.1");
     await once(server, "listening");
     const host = `127.0.0.1:${String((server.address() as AddressInfo).port)}`;
     const begun = performance.now();
     const [line] = await downloads([image({ name: `${host}/a:1` })], 300);
     expect(performance.now() - begun).toBeLessThan(3_000);
-    expect(line).toMatch(new RegExp(`not known: ${host} does not answer in time$`));
+    expect(line).toMatch(new RegExp(`size unknown: ${host} does not respond in time$`));
     server.closeAllConnections();
     server.close();
   });

@@ -19,7 +19,7 @@ afterEach(() => {
   rmSync(cache, { recursive: true, force: true });
 });
 
-it("a site that once did not answer is asked again a day later; one that did is not", () => {
+it("a site that once did not respond is asked again a day later; one that did is not", () => {
   vi.useFakeTimers({ now: 0, toFake: ["Date"] });
   const built = { world: "built", reason: "no response", lasting: false } as const;
   remember(built);

@@ -52,7 +52,7 @@ describe("npm run purge", () => {
     expect(output).toContain(`cache                 1.5 kB  ${root}/cache`);
     expect(output).toContain(`state and passphrase     6 B  ${root}/state`);
     expect(output).toMatch(/nothing is removed without a yes/);
-    expect(output).toMatch(/The Docker engine does not answer: what there is on it stays/);
+    expect(output).toMatch(/The Docker engine does not respond: what there is on it stays/);
     expect(existsSync(kept)).toBe(true);
   });
 

@@ -63,7 +63,7 @@ async function previewed(withinMs?: number): Promise<string | undefined> {
   return lines.join("\n").replace(`Image ${name}: it will be pulled, `, "");
 }
 
-const unknown = (reason: string) => `its size is not known: ${host} asks for a login, but ${reason}`;
+const unknown = (reason: string) => `size unknown: ${host} asks for a login, but ${reason}`;
 
 describe("a registry that asks for a login", () => {
   it.each([
@@ -78,7 +78,7 @@ describe("a registry that asks for a login", () => {
 
   it("is asked without one when a helper knows none", async () => {
     helper("echo credentials not found; exit 1");
-    expect(await previewed()).toMatch(/not known: .* does not let you see a:1, .*: docker login /);
+    expect(await previewed()).toMatch(/size unknown: .* does not let you see a:1, .*: docker login /);
   });
 
   it.each([
@@ -125,7 +125,7 @@ describe("a registry that asks for a login", () => {
   ])("keeps no preview waiting with a helper that %s", async (_what, script) => {
     helper(script);
     const begun = performance.now();
-    expect(await previewed(500)).toBe(unknown("docker-credential-own does not answer in time"));
+    expect(await previewed(500)).toBe(unknown("docker-credential-own does not respond in time"));
     expect(performance.now() - begun).toBeLessThan(4_000);
   });
 
@@ -141,7 +141,7 @@ describe("a registry that asks for a login", () => {
     let said = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
     await once(child, "exit");
-    expect(said).toBe("docker-credential-own does not answer in time\n");
+    expect(said).toBe("docker-credential-own does not respond in time\n");
     expect(performance.now() - begun).toBeLessThan(7_000);
   }, 15_000);
 });
