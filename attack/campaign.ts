@@ -1,4 +1,4 @@
-import { say } from "../host/progress.ts";
+import { printLine } from "../host/progress.ts";
 import { comesTrue } from "./connections.ts";
 import { InnocentClient } from "./innocent-client.ts";
 import { Random } from "./random.ts";
@@ -76,7 +76,7 @@ export async function runCampaign(stacks: Stacks, plan: Plan): Promise<Measured>
     outcome.rounds += 1;
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
     const result = last === undefined ? "held" : `FAILED: ${last}`;
-    say(
+    printLine(
       `${passed().toFixed(1)} min  §${scenario.section} ${scenario.name}: ${seconds} s, ${result.slice(0, 300)}`,
     );
   };

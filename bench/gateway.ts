@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SetupError } from "../host/exec.ts";
-import { say } from "../host/progress.ts";
+import { printLine } from "../host/progress.ts";
 import { leaveGatewayCore } from "./cores.ts";
 import { Load } from "./load-process.ts";
 import { measure, type Measured, measureDirect, type Plan, type Stage } from "./measures.ts";
@@ -49,7 +49,7 @@ export async function benchGateway(options: BenchOptions): Promise<void> {
     fault: (what, counts) => {
       const why = Object.entries(counts).map(([what, count]) => `${count} × ${what}`);
       const line = why.length === 0 ? what : `${what}: ${why.join("; ")}`;
-      say(line);
+      printLine(line);
       faults.push(line);
     },
   };
@@ -57,11 +57,11 @@ export async function benchGateway(options: BenchOptions): Promise<void> {
     const direct: Measured[] = [];
     const measured = new Map<Peer, Measured[]>(chosen.map((peer) => [peer, []]));
     for (let round = 1; round <= rounds; round += 1) {
-      say(`round ${round} of ${rounds}: direct`);
+      printLine(`round ${round} of ${rounds}: direct`);
       const without = await measureDirect(stage);
       direct.push(without);
       for (const [peer, results] of measured) {
-        say(`round ${round} of ${rounds}: ${peer.name}`);
+        printLine(`round ${round} of ${rounds}: ${peer.name}`);
         results.push(added(await measure(peer, stage), without));
       }
     }

@@ -1,4 +1,4 @@
-import { say } from "../host/progress.ts";
+import { printLine } from "../host/progress.ts";
 import type { Client, Endpoint, Scenario } from "./client.ts";
 
 const SCENARIO_TIMEOUT_MS = 60_000;
@@ -27,7 +27,7 @@ export async function runMatrix(
 ): Promise<Row[]> {
   const rows: Row[] = [];
   for (const { name, version, scenarios, timeoutMs = SCENARIO_TIMEOUT_MS } of clients) {
-    say(`${name} ${version}`);
+    printLine(`${name} ${version}`);
     for (const [scenario, run] of Object.entries(scenarios)) {
       const ollama = await failureOf(run, endpoints.ollama, timeoutMs);
       const gateway = await failureOf(run, endpoints.gateway, timeoutMs);

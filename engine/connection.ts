@@ -2,70 +2,70 @@ import { type EngineAddress, engineEnvironment, engineHost, isRemote } from "./d
 import { tunnelVariables } from "./with-tunnel.ts";
 import type { TunnelTarget } from "./tunnel/tunnel.ts";
 
-/** How what runs beside Pulumi (its commands, the tests) reaches a service that runs on the engine. */
+/** How commands and tests on this machine reach a service on the engine. */
 export interface Connection {
   /** Variables for every command: the engine, and the tunnel if there is one. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Absent where the service is reached at its published port, which is one of this host. */
+  /** Undefined if the service's port is published on this host. */
   readonly tunnel?: TunnelTarget;
-  /** The name of the engine's host, where that is another machine: its ports are not this host's. */
+  /** The engine's host name, if it is another machine. */
   readonly hostname?: string;
 }
 
-/** What decides how services are reached. */
-type Reached = EngineAddress & {
+/** The settings that determine how services are reached. */
+type ConnectionSettings = EngineAddress & {
   readonly gatewayBaseImage: string;
   readonly imagePlatform: string;
   readonly ollamaPort: number;
 };
 
 /**
- * Published ports of an engine on this host are reached directly. Of a remote engine they are ports of another machine,
- * and on its loopback as a rule: its services are reached through a tunnel that ends in the stack's network.
+ * Services of a local engine are reached at their published ports. Services of a remote engine are reached through a tunnel
+ * into the stack's network, because their ports are usually published on the remote host's loopback address only.
  */
-export function connectionTo(config: Reached, network: string): Connection {
+export function connectionTo(config: ConnectionSettings, network: string): Connection {
   const environment = engineEnvironment(config);
   const host = engineHost(config);
   if (!isRemote(host)) return { environment };
   return { ...throughTunnel(config, network, environment), hostname: new URL(host).hostname };
 }
 
-/** How Ollama's servers are reached: the first of them, and the others, whose ports are not published. */
+/** How the first Ollama server is reached, and the others, whose ports are not published. */
 export interface OllamaConnection extends Connection {
   readonly others: Connection;
 }
 
-/** The same for Ollama: through a tunnel where its port is not published, too. */
-export function connectionToOllama(config: Reached, network: string): OllamaConnection {
+/** The same for Ollama, which needs a tunnel also if its port is not published. */
+export function connectionToOllama(config: ConnectionSettings, network: string): OllamaConnection {
   const access = connectionTo(config, network);
   const inside = { ...access, ...throughTunnel(config, network, access.environment) };
   return { ...(config.ollamaPort === 0 ? inside : access), others: inside };
 }
 
-function throughTunnel(config: Reached, network: string, environment: Connection["environment"]) {
-  // The image that the gateway is built on: the stack needs it anyway.
+function throughTunnel(config: ConnectionSettings, network: string, environment: Connection["environment"]) {
+  // The stack needs this image anyway.
   const tunnel = { network, image: config.gatewayBaseImage, platform: config.imagePlatform };
   return { environment: { ...environment, ...tunnelVariables(tunnel) }, tunnel };
 }
 
-/** Whether published ports are ports of another machine. */
+/** Whether ports are published on another machine. */
 export function isRemoteConnection({ hostname }: Connection): boolean {
   return hostname !== undefined;
 }
 
-/** A service of a stack: its name and port in the network, and where the engine's host publishes that. */
+/** A service of a stack: its name and port in the network, and the URL at which it is published. */
 interface Service {
   readonly host: string;
   readonly port: number;
   readonly published: string;
 }
 
-/** Where commands ask a service: at its published port, or by its name in the network. */
+/** The URL for commands: the published one, or the service's name in the network when a tunnel is used. */
 export function serviceUrl(access: Connection, { host, port, published }: Service): string {
   return access.tunnel === undefined ? published : `http://${host}:${String(port)}`;
 }
 
-/** The URL of what is published at an address: a wildcard is reached over the host's name or loopback. */
+/** The URL of a published port. For a wildcard address, it contains the host's name or loopback. */
 export function publishedUrl({ hostname }: Connection, bindAddress: string, port: number): string {
   const loopback = new Map([
     ["0.0.0.0", "127.0.0.1"],
@@ -78,8 +78,7 @@ export function publishedUrl({ hostname }: Connection, bindAddress: string, port
 type Inside = Pick<Service, "host" | "port">;
 
 /**
- * For the stack's outputs, if there is a tunnel: what the scripts need to open it, and the "host:port" of the services
- * behind it.
+ * The tunnel's settings for the stack's outputs, with the "host:port" of the services behind it; empty without a tunnel.
  */
 export function tunnelOutput(
   gateway: Inside & { readonly access: Connection },

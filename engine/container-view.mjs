@@ -1,6 +1,6 @@
-// Runs in a container of its own that has a volume or a folder at /mounted, as root without a capability:
-//   read NAME...   prints as JSON, for each file, its SHA-256, or the code of the error with which it cannot be read
-//   write          prints as JSON the code of the error with which nothing can be written there, or null
+// Runs as root without capabilities in a container with a volume or a folder at /mounted. Prints JSON:
+//   read NAME...   for each file, its SHA-256 or the error code of reading it
+//   write          the error code of writing to the mount, or null
 import { createHash } from "node:crypto";
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 
@@ -23,7 +23,7 @@ const read = (name) => {
   });
   return error === null ? { name, sha256 } : { name, error };
 };
-// Ollama's folder of models, where there is one already.
+// Includes Ollama's folder of models, if it exists.
 const folders = ["/mounted", "/mounted/models"].filter((path) => existsSync(path));
 const result =
   what === "read"

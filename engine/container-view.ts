@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { docker, type EngineAddress, EngineError } from "./docker-cli.ts";
 
-/** A volume, or a folder of the engine's host, that a container of the stack is to have. */
+/** A volume, or a folder on the engine's host, to mount into a container. */
 export interface Mounted {
   readonly type: "volume" | "bind";
   readonly source: string;
@@ -14,13 +14,13 @@ export interface Mounted {
 
 export interface FileView {
   readonly name: string;
-  /** Of its content, in hexadecimal digits; undefined when it cannot be read. */
+  /** SHA-256 of its content in hexadecimal; undefined if it cannot be read. */
   readonly sha256?: string | undefined;
   /** Code of the error, such as ENOENT or EACCES. */
   readonly error?: string | undefined;
 }
 
-// A container is made for it.
+// Includes creating a container.
 const endsWithinMs = 60_000;
 
 const program = readFileSync(join(import.meta.dirname, "container-view.mjs"), "utf8");
@@ -29,8 +29,8 @@ const views = z.array(
 );
 
 /**
- * Files as root without a capability reads them in a container: links, owners, modes and user namespaces count there.
- * Undefined when the engine does not have the image, which is not pulled for it.
+ * Reads files in a container as root without capabilities, subject to links, owners, modes and user namespaces. Undefined if
+ * the engine does not have the image, which is not pulled.
  */
 export async function readInContainer(
   mounted: Mounted,
@@ -46,7 +46,7 @@ export async function readInContainer(
   }
 }
 
-/** The code of the error with which root without a capability cannot write there, null when it can; undefined as above. */
+/** The error code when root without capabilities writes to the mount; null if it succeeds; undefined as above. */
 export async function writeErrorInContainer(mounted: Mounted): Promise<string | null | undefined> {
   const text = await look(mounted, ["write"]);
   return text === undefined ? undefined : z.string().nullable().parse(JSON.parse(text));

@@ -1,12 +1,12 @@
 import { queryEngine, EngineError } from "./docker-cli.ts";
 
-// Imported like others, it would bring a fetch of 40 ms.
+// An import statement would load fetch too, which takes 40 ms.
 const { request } = process.getBuiltinModule("node:http");
 
-/** What the set-up asks the engine. Over a socket no process is started for it. */
+/** The engine's API as far as the set-up needs it. Over a socket, it starts no process. */
 export interface DockerApi {
   ping(): Promise<void>;
-  /** What the engine consists of. */
+  /** The engine's components and their versions. */
   components(): Promise<readonly EngineComponent[]>;
   image(reference: string): Promise<{ readonly Id: string } | undefined>;
   container(name: string): Promise<Container | undefined>;
@@ -30,11 +30,15 @@ export interface Network {
   };
 }
 
-/** Over the engine's socket. Each answer has so many milliseconds. */
+/**
+ * A client that uses the engine's socket.
+ *
+ * @param withinMs timeout of each request
+ */
 export function dockerApi(socket: string, withinMs = 10_000): DockerApi {
   const text = (path: string) => get(socket, path, withinMs);
   const json = async (path: string) => JSON.parse(await text(path)) as unknown;
-  const orNothing = async (path: string): Promise<unknown> => {
+  const orUndefined = async (path: string): Promise<unknown> => {
     try {
       return await json(path);
     } catch (error) {
@@ -48,13 +52,14 @@ export function dockerApi(socket: string, withinMs = 10_000): DockerApi {
     },
     components: async () =>
       ((await json("/version")) as { Components?: EngineComponent[] | null }).Components ?? [],
-    image: async (reference) => (await orNothing(`/images/${reference}/json`)) as { Id: string } | undefined,
-    container: async (name) => (await orNothing(`/containers/${name}/json`)) as Container | undefined,
-    bridgeGateway: async () => gatewayOf((await orNothing("/networks/bridge")) as Network | undefined),
+    image: async (reference) =>
+      (await orUndefined(`/images/${reference}/json`)) as { Id: string } | undefined,
+    container: async (name) => (await orUndefined(`/containers/${name}/json`)) as Container | undefined,
+    bridgeGateway: async () => gatewayOf((await orUndefined("/networks/bridge")) as Network | undefined),
   };
 }
 
-/** By default an engine takes a subnet's first address and doesn't say so. Exported for its test. */
+/** By default an engine takes a subnet's first address and does not report it. Exported for its test. */
 export function gatewayOf(network: Network | undefined): string | undefined {
   const config = network?.IPAM.Config?.find((entry) => entry.Subnet?.includes(".") === true);
   if (config?.Gateway !== undefined) return config.Gateway;
@@ -62,7 +67,7 @@ export function gatewayOf(network: Network | undefined): string | undefined {
   return octets && [...octets.slice(0, 3), String(Number(octets[3]) + 1)].join(".");
 }
 
-/** By way of Docker's client, for an engine that is not reached by a socket. */
+/** A client that uses Docker's CLI, for an engine without a local socket. */
 export function dockerClientApi(): DockerApi {
   const inspect = async (kind: string, name: string): Promise<unknown> => {
     try {
@@ -91,7 +96,7 @@ class NotFound extends Error {
   override readonly name = "NotFound";
 }
 
-/** The engine takes connections and does not respond. */
+/** The engine accepts connections but does not respond. */
 export class EngineHangs extends Error {
   override readonly name = "EngineHangs";
 }
@@ -105,7 +110,7 @@ function get(socketPath: string, path: string, withinMs: number): Promise<string
         const status = response.statusCode ?? 0;
         if (status === 404) reject(new NotFound(path));
         else if (status >= 400)
-          reject(new Error(`the Docker engine answers ${status} to ${path}: ${body.trim()}`));
+          reject(new Error(`the Docker engine responded with ${status} to ${path}: ${body.trim()}`));
         else resolve(body);
       });
     });

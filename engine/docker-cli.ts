@@ -1,37 +1,37 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { runProcess } from "../host/run-process.ts";
 
-// The engine is reached through Docker's own client: it knows contexts, DOCKER_HOST, TLS and ssh.
+// Uses Docker's own client, which supports contexts, DOCKER_HOST, TLS and ssh.
 
-/** Which engine a stack is on. */
+/** The address of a stack's engine. */
 export interface EngineAddress {
-  /** Such as ssh://user@host or tcp://host:2376; empty means the one that the environment or the context names. */
+  /** Such as ssh://user@host or tcp://host:2376; empty for the one that the environment or the context selects. */
   readonly dockerHost: string;
-  /** Folder of ca.pem, cert.pem and key.pem for an engine behind TLS; else empty. */
+  /** Folder with ca.pem, cert.pem and key.pem for TLS; else empty. */
   readonly dockerCertPath: string;
 }
 
-/** The name of the provider for that engine, by which the state records where a stack is. */
+/** The name of the engine's provider in the state. */
 export const engineProvider = "engine";
 
-/** What Docker's client has to find in its environment to talk to that engine; nothing for the environment's own. */
+/** Environment variables that make Docker's client use that engine; empty for the environment's own engine. */
 export function engineEnvironment({ dockerHost, dockerCertPath }: EngineAddress): Record<string, string> {
   if (dockerHost === "") return {};
   const tls = dockerCertPath === "" ? {} : { DOCKER_TLS_VERIFY: "1", DOCKER_CERT_PATH: dockerCertPath };
   return { DOCKER_HOST: dockerHost, ...tls };
 }
 
-/** The address that the config or the environment gives; empty when neither does. */
+/** The address from the config, else from the environment; empty if neither sets one. */
 export function engineHost({ dockerHost }: EngineAddress): string {
   return dockerHost === "" ? (process.env["DOCKER_HOST"] ?? "") : dockerHost;
 }
 
-/** Whether an engine's ports are ports of another machine. */
+/** Whether an engine runs on another machine. */
 export function isRemote(host: string): boolean {
   return /^(ssh|tcp|https?):/.test(host);
 }
 
-/** The Docker client failed: its exit code is not 0, or it could not be started. */
+/** Docker's client failed: it exited with a non-zero code, or could not be started. */
 export class EngineError extends Error {
   override readonly name: string = "EngineError";
 }
@@ -41,30 +41,30 @@ export class EngineTimeout extends EngineError {
   override readonly name = "EngineTimeout";
 }
 
-/** Milliseconds that an engine has for what it answers at once as a rule: it may be busy, or behind ssh. */
+/** Timeout of requests that an engine usually serves immediately; it may be busy, or behind ssh. */
 export const queryTimeoutMs = 30_000;
 
 interface DockerOptions {
-  /** What it writes to stderr is returned, too. */
+  /** Returns stderr together with stdout. */
   readonly merge?: boolean;
-  /** What it reads. */
+  /** Standard input. */
   readonly input?: string;
-  /** Is given what it writes, to stdout and to stderr, as it comes. */
-  readonly tell?: (text: string) => void;
-  /** The engine it talks to; by default the one that the environment names. */
+  /** Receives stdout and stderr as they arrive. */
+  readonly onOutput?: (text: string) => void;
+  /** The engine to use; by default the environment's. */
   readonly engine?: EngineAddress;
-  /** Given up after so many milliseconds. Engines are known to never end an `exec` in a container that crashes just then (containerd's issue 9719). */
+  /** Timeout. An `exec` may hang forever in a container that crashes at that moment (containerd's issue 9719). */
   readonly withinMs?: number;
 }
 
-// An ssh server drops new connections at random while ten of them wait for their authentication (MaxStartups of
-// sshd_config), and Docker's client makes one for each call. Either its question which version to speak is dropped, so
-// that it speaks its own, or the call itself. The engine has done nothing then.
+// An ssh server randomly drops new connections while ten of them are unauthenticated (MaxStartups in sshd_config), and
+// Docker's client opens one for each call. It drops either the version negotiation, after which the client uses its own
+// version, or the call itself. In both cases the engine has done nothing, so a retry is safe.
 const CONNECTION_DROPPED = /client version [\d.]+ is too new|kex_exchange_identification/;
 const ATTEMPTS = 4;
 const RETRY_MS = 500;
 
-/** Runs `docker` without a shell and returns what it wrote to stdout. A call that an ssh server drops is made again. */
+/** Runs `docker` without a shell and returns its stdout. Retries calls that an ssh server dropped. */
 export async function docker(args: readonly string[], options: DockerOptions = {}): Promise<string> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -79,7 +79,7 @@ export async function docker(args: readonly string[], options: DockerOptions = {
 
 async function runDocker(
   args: readonly string[],
-  { merge = false, input = "", tell, engine, withinMs }: DockerOptions,
+  { merge = false, input = "", onOutput, engine, withinMs }: DockerOptions,
 ): Promise<string> {
   const what = `docker ${args[0] ?? ""}`;
   let merged = "";
@@ -89,19 +89,20 @@ async function runDocker(
     timeoutMs: withinMs,
     onOutput: (text) => {
       if (merge) merged += text;
-      tell?.(text);
+      onOutput?.(text);
     },
   }).catch((error: unknown) => {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new EngineError(code === "ENOENT" ? "the docker command is not installed or not on PATH" : message);
   });
-  if (end.timedOut) throw new EngineTimeout(`${what} did not end within ${String((withinMs ?? 0) / 1000)} s`);
+  if (end.timedOut)
+    throw new EngineTimeout(`${what} did not finish within ${String((withinMs ?? 0) / 1000)} s`);
   if (end.code === 0) return merge ? merged : end.stdout;
   const reason = (merged || end.stderr || end.stdout).trim();
   throw new EngineError(`${what} failed: ${reason || `exit code ${String(end.code)}`}`);
 }
 
-/** The same for requests that an engine answers at once as a rule; one that does not is reported. */
+/** The same for requests that an engine usually serves immediately, with a timeout. */
 export function queryEngine(
   args: readonly string[],
   options: Omit<DockerOptions, "withinMs"> = {},
@@ -117,14 +118,14 @@ export interface ContainerState {
   /** Bytes. */
   readonly memoryLimit: number;
   readonly restarts: number;
-  /** starting, healthy or unhealthy; none without a health check. */
+  /** starting, healthy, unhealthy, or none without a health check. */
   readonly health: string;
   /** By the engine's clock. */
   readonly created: string;
   readonly startedAt: string;
 }
 
-/** The state of a container, or undefined when there is none of that name. */
+/** The state of a container; undefined if it does not exist. */
 export async function containerState(name: string): Promise<ContainerState | undefined> {
   const format = "{{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}}";
   let text: string;
@@ -154,16 +155,16 @@ export async function containerState(name: string): Promise<ContainerState | und
   };
 }
 
-export interface End {
+export interface ContainerExit {
   readonly exitCode: number;
   readonly outOfMemory: boolean;
 }
 
-/** How a container ended before the engine started it again, which its state no longer says; undefined: not known. */
-export async function lastEnd(
+/** How a container exited before its last restart, which its state no longer contains; undefined if unknown. */
+export async function lastExit(
   name: string,
   { created, startedAt }: ContainerState,
-): Promise<End | undefined> {
+): Promise<ContainerExit | undefined> {
   const text = await queryEngine([
     ...["events", "--since", created, "--until", startedAt],
     ...["--filter", `container=${name}`, "--filter", "event=oom", "--filter", "event=die"],
@@ -175,12 +176,12 @@ export async function lastEnd(
   const former = events.slice(0, last).findLastIndex((event) => event.startsWith("die "));
   return {
     exitCode: Number(events[last]?.slice("die ".length)),
-    // The event may come before the end or after it: the kernel reports another way.
+    // The kernel reports oom through another channel, so that event may come before or after the exit.
     outOfMemory: events.slice(former + 1).some((event) => event.startsWith("oom")),
   };
 }
 
-/** The last lines a container logged, each cut at 500 characters. */
+/** The last lines of a container's log, each truncated to 500 characters. */
 export async function lastLogLines(name: string, count: number): Promise<string[]> {
   const text = await queryEngine(["container", "logs", "--tail", String(count), name], { merge: true });
   return text

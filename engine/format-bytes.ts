@@ -1,6 +1,6 @@
 const units = ["B", "kB", "MB", "GB", "TB"];
 
-/** 1234567 as "1.2 MB". */
+/** Formats 1234567 as "1.2 MB". */
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;

@@ -1,59 +1,59 @@
-import { ask, runTool, SetupError } from "../host/exec.ts";
-import { say } from "../host/progress.ts";
+import { tryRun, runTool, SetupError } from "../host/exec.ts";
+import { printLine } from "../host/progress.ts";
 
 /** An image to build from a folder with a Dockerfile. */
 export interface ImageBuild {
-  /** With its tag. */
+  /** Including the tag. */
   readonly name: string;
   readonly context: string;
   /** Values of the Dockerfile's ARGs. */
   readonly buildArgs: Readonly<Record<string, string>>;
-  /** Such as linux/amd64; empty for the engine's own. */
+  /** Such as linux/amd64; empty for the engine's own platform. */
   readonly platforms: readonly string[];
-  /** Whether it goes to the registry that its name begins with. */
+  /** Whether it is pushed to the registry in its name. */
   readonly isPushed: boolean;
-  /** Whether Docker's client is one without buildx. */
+  /** Whether Docker's client lacks buildx. */
   readonly usesLegacyBuilder: boolean;
 }
 
-/** Reads a list such as linux/amd64,linux/arm64. @throws SetupError */
+/** Parses a list such as linux/amd64,linux/arm64. @throws SetupError */
 export function parsePlatforms(text: string): readonly string[] {
   const platforms = [...new Set(text.split(",").map((each) => each.trim()))];
   if (platforms.every((each) => /^linux\/[a-z0-9_]+(\/[a-z0-9]+)?$/.test(each))) return platforms;
   throw new SetupError(
-    `--platform is ${JSON.stringify(text)}, but must be a platform such as linux/amd64, or several with commas between them`,
+    `--platform is ${JSON.stringify(text)}, but must be a platform such as linux/amd64, or several separated by commas`,
   );
 }
 
-/** Builds an image, and pushes it. @throws SetupError */
+/** Builds an image and optionally pushes it. @throws SetupError */
 export async function buildImage(build: ImageBuild): Promise<void> {
-  if (build.platforms.length > 1) await buildForSeveral(build);
-  else await buildForOne(build);
+  if (build.platforms.length > 1) await buildMultiPlatform(build);
+  else await buildSinglePlatform(build);
 }
 
-async function buildForOne({ name, platforms, isPushed, usesLegacyBuilder, ...build }: ImageBuild) {
+async function buildSinglePlatform({ name, platforms, isPushed, usesLegacyBuilder, ...build }: ImageBuild) {
   const platform = platforms.flatMap((each) => ["--platform", each]);
   await runTool("docker", ["build", ...platform, ...argumentsOf({ name, ...build })], {
     what: `build image ${name}`,
     ...(usesLegacyBuilder ? { env: { DOCKER_BUILDKIT: "0" } } : {}),
   });
-  if (isPushed) await runTool("docker", ["push", name], { what: `push ${name}`, report: say });
+  if (isPushed) await runTool("docker", ["push", name], { what: `push ${name}`, report: printLine });
 }
 
-/** An engine need not be able to keep such an image, so it goes from the builder to the registry. */
-async function buildForSeveral({ platforms, isPushed, ...build }: ImageBuild): Promise<void> {
-  const given = platforms.join(",");
+/** Pushes straight from the builder, because not every engine can store a multi-platform image. */
+async function buildMultiPlatform({ platforms, isPushed, ...build }: ImageBuild): Promise<void> {
+  const list = platforms.join(",");
   if (!isPushed)
     throw new SetupError(
-      `an image for ${given} is kept by a registry only: give its name with --push, or one platform`,
+      `an image for ${list} can only be stored in a registry: set its name with --push, or choose one platform`,
     );
-  if ((await ask("docker", ["buildx", "version"])) === undefined)
+  if ((await tryRun("docker", ["buildx", "version"])) === undefined)
     throw new SetupError(
-      `an image for ${given} takes Docker's buildx, which is not installed: install it (https://docs.docker.com/go/buildx/), or give one platform`,
+      `an image for ${list} requires Docker's buildx, which is not installed: install it (https://docs.docker.com/go/buildx/), or choose one platform`,
     );
-  await runTool("docker", ["buildx", "build", "--push", "--platform", given, ...argumentsOf(build)], {
+  await runTool("docker", ["buildx", "build", "--push", "--platform", list, ...argumentsOf(build)], {
     what: `build and push image ${build.name}`,
-    report: say,
+    report: printLine,
   });
 }
 

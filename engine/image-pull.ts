@@ -1,7 +1,7 @@
 import { EngineError } from "./docker-cli.ts";
 import { formatBytes } from "./format-bytes.ts";
 
-// Imported like others, it would bring a fetch of 40 ms.
+// An import statement would load fetch too, which takes 40 ms.
 const { request } = process.getBuiltinModule("node:http");
 
 /** An image to pull. */
@@ -10,9 +10,9 @@ export interface ImagePull {
   readonly name: string;
   /** Tag, or digest. */
   readonly reference: string;
-  /** Such as linux/amd64; empty for the engine's own. */
+  /** Such as linux/amd64; empty for the engine's own platform. */
   readonly platform: string;
-  /** Account for its registry, if there is one. */
+  /** Credentials for its registry, if any. */
   readonly account: { readonly username: string; readonly password: string } | undefined;
 }
 
@@ -24,7 +24,7 @@ interface PullEvent {
 }
 
 /**
- * Has the engine behind a socket pull an image, however long that takes, and reports how far it is.
+ * Makes the engine behind a socket pull an image, without a timeout, and reports progress.
  *
  * @throws EngineError with the engine's reason
  */
@@ -84,7 +84,7 @@ function messageIn(text: string): string {
   }
 }
 
-/** Adds up the layers of a pull. Exported for its test. */
+/** Sums up the layers of a pull. Exported for its test. */
 export class PullProgress {
   readonly #layers = new Map<string, { current: number; total: number }>();
   readonly #started: number;

@@ -2,15 +2,15 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { clusterName, project, shortStackName } from "./names.ts";
 
-/** By which an engine's filters find what belongs to a stack, whatever it is called. */
+/** Label by which an engine's filters find a stack's objects. */
 export const stackLabel = `${project}.stack`;
 
-/** The same for the namespace of a stack in a cluster, whose labels have 63 characters at most. */
+/** The same for a stack's namespace in a cluster, where labels are limited to 63 characters. */
 export function namespaceLabels(stack: string): Record<string, string> {
   return { [stackLabel]: clusterName(shortStackName(stack)) };
 }
 
-/** Labels of a container, network or volume of a stack: what made it, and what of the stack it is for. */
+/** Labels of a stack's container, network or volume. */
 export function objectLabels(stack: string, component: string): Record<string, string> {
   return {
     [`${project}.project`]: project,

@@ -1,26 +1,26 @@
-// Without Pulumi's SDK, for the scripts know things by these names, too.
+// Does not import Pulumi's SDK, because the scripts use these names too.
 
 /** The project's name, as Pulumi.yaml has it. */
 export const project = "ollama-stack";
 
-/** How the name of every image begins that toolchain/ makes. */
+/** Name prefix of the images that toolchain/ builds. */
 export const localImages = `${project}/`;
 
 /**
- * The name by which a stack's file and its objects on the engine are called: "prod" of "organization/ollama-stack/prod",
- * as backends with accounts write it.
+ * The last part of a stack's name, which its config file and its objects contain: "prod" of
+ * "organization/ollama-stack/prod", the form that backends with accounts use.
  */
 export function shortStackName(stack: string): string {
   return stack.slice(stack.lastIndexOf("/") + 1);
 }
 
-/** Why a stack cannot be called so, or undefined: its name is part of the name of an image. */
+/** Why a stack name is invalid, or undefined. It becomes part of an image's name. */
 export function stackNameProblem(stack: string): string | undefined {
   const name = shortStackName(stack);
   if (/^[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*$/.test(name)) return undefined;
   return (
-    `The stack is called ${name}, which Docker does not take as part of an image's name: it must be lower-case letters and digits, ` +
-    `with single '.', '_' or '-' between them. Choose such a name: npm run up -- --stack ${suggestion(name)}`
+    `The stack is called ${name}, which Docker does not accept as part of an image's name: it must consist of lower-case letters and digits, ` +
+    `with single '.', '_' or '-' between them. Choose a valid name: npm run up -- --stack ${suggestion(name)}`
   );
 }
 
@@ -32,14 +32,14 @@ function suggestion(name: string): string {
   return parts?.join("-") ?? "NAME";
 }
 
-interface Counted {
+interface NameSettings {
   readonly networkName: string;
   readonly ollamaReplicas: number;
   readonly gatewayReplicas: number;
 }
 
-/** What the engine calls the parts of a stack, so that several stacks fit on one engine. */
-export function stackNames(stack: string, { networkName, ollamaReplicas, gatewayReplicas }: Counted) {
+/** Names of a stack's objects on the engine, unique for each stack. */
+export function stackNames(stack: string, { networkName, ollamaReplicas, gatewayReplicas }: NameSettings) {
   const prefix = `${project}-${stack}`;
   const ollama = `${prefix}-ollama`;
   const gateway = `${prefix}-gateway`;
@@ -55,12 +55,12 @@ export function stackNames(stack: string, { networkName, ollamaReplicas, gateway
 }
 export type StackNames = ReturnType<typeof stackNames>;
 
-/** What a stack's network is called: as the config says, or after the stack where that leaves it empty. */
+/** Name of a stack's network: from the config, else derived from the stack's name. */
 export function networkNameOf(stack: string, configured: string): string {
   return configured === "" ? `ollama_network_${shortStackName(stack)}` : configured;
 }
 
-/** The namespace of a stack on Kubernetes: as the config says, or after the stack where that leaves it empty. */
+/** Namespace of a stack on Kubernetes: from the config, else derived from the stack's name. */
 export function clusterNamespace(stack: string, configured: string): string {
   const name = shortStackName(stack)
     .toLowerCase()
@@ -68,29 +68,29 @@ export function clusterNamespace(stack: string, configured: string): string {
   return configured === "" ? clusterName(`${project}-${name}`) : configured;
 }
 
-/** What of a name a cluster takes as the name of a namespace or the value of a label, which end in a letter or a digit. */
+/** Shortens a name to a valid namespace name or label value, which ends in a letter or a digit. */
 export function clusterName(name: string): string {
   return name.slice(0, 63).replace(/[-_.]+$/, "");
 }
 
-/** The names of so many of a kind: the first has the plain one, so that it stays what it is when others come. */
+/** Names of replicas. The first has no suffix, so that it keeps its name when replicas are added. */
 export function replicas(name: string, count: number): string[] {
   return Array.from({ length: count }, (_, i) => (i === 0 ? name : `${name}-${String(i + 1)}`));
 }
 
-/** What names are found by in a network: as they are, and with the network's name behind them. */
+/** The DNS names of containers in a network: with and without the network's name as a suffix. */
 export function namesInNetwork(names: readonly string[], network: string): string[] {
   return [...names, ...names.map((name) => `${name}.${network}`)];
 }
 
-/** What an engine's filter takes for the names of a stack's containers, every replica included. */
+/** Pattern for an engine's name filter that matches all containers of a stack. */
 export function containerPattern(stack: string): string {
   return `^/?${escaped(project)}-${escaped(shortStackName(stack))}-(ollama|gateway|edge|prometheus)(-[0-9]+)?$`;
 }
 
 /**
- * What a stack, or any one, may leave on its engine: containers, volumes, and the image of its gateway with its tag. Not
- * by the beginning alone: dev-edge's are not dev's.
+ * Matches what a stack, or any stack, may leave on its engine: containers, volumes, and the tagged image of its gateway. A
+ * prefix alone would not distinguish the stacks dev and dev-edge.
  */
 export function leftoverPattern(stack: string | undefined): RegExp {
   const kinds =
@@ -100,12 +100,12 @@ export function leftoverPattern(stack: string | undefined): RegExp {
   );
 }
 
-/** What an engine's filter takes for a name, and no name that has it in it. */
+/** Pattern for an engine's name filter that matches exactly one name. */
 export function namePattern(name: string): string {
   return `^${escaped(name)}$`;
 }
 
-// Names have no other character that means something in a pattern.
+// Names contain no other special character.
 function escaped(name: string): string {
   return name.replaceAll(".", "\\.");
 }

@@ -1,6 +1,6 @@
-// Runs in a container of its own that has the volume at /volume:
-//   write NAME SHA256   puts what comes on standard input there, in the place of what was there, if it has that hash
-//   hash NAME           prints the SHA-256 of what is there; nothing if there is nothing
+// Runs in a container with the volume at /volume:
+//   write NAME SHA256   replaces the file with standard input, if that has the hash
+//   hash NAME           prints the file's SHA-256, or nothing if it does not exist
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -19,8 +19,8 @@ if (what === "hash") {
   const parts = [];
   for await (const part of process.stdin) parts.push(part);
   const content = Buffer.concat(parts);
-  // Whoever sends it may be killed in the middle.
-  if (hashOf(content) !== expected) throw new Error("what was to be written did not arrive in full");
+  // The sender may have been killed midway.
+  if (hashOf(content) !== expected) throw new Error("the content was not received completely");
   const unfinished = `${path}.${process.pid}.${Date.now()}`;
   writeFileSync(unfinished, content);
   // Services run as other users.

@@ -3,20 +3,20 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { docker } from "./docker-cli.ts";
 
-/** A file in a volume of the engine, which may be another machine's. */
+/** A file in a volume of the engine, which may be remote. */
 export interface VolumeFile {
   readonly volume: string;
   readonly name: string;
-  /** An image with Node.js, which the engine has. */
+  /** An image with Node.js that the engine already has. */
   readonly image: string;
 }
 
-// A container is made for it.
+// Includes creating a container.
 const endsWithinMs = 60_000;
 
 const program = readFileSync(join(import.meta.dirname, "volume-file.mjs"), "utf8");
 
-/** Writes a file in one step: who reads it sees the old content or the new one. */
+/** Writes a file atomically. */
 export async function writeVolumeFile(file: VolumeFile, content: string): Promise<void> {
   await docker([...runArguments(file, ""), "write", file.name, sha256(content)], {
     input: content,
@@ -24,7 +24,7 @@ export async function writeVolumeFile(file: VolumeFile, content: string): Promis
   });
 }
 
-/** SHA-256 of a file's content, in hexadecimal digits; undefined when there is none. */
+/** SHA-256 of a file's content in hexadecimal; undefined if it does not exist. */
 export async function hashVolumeFile(file: VolumeFile): Promise<string | undefined> {
   const hash = await docker([...runArguments(file, ",readonly"), "hash", file.name], {
     withinMs: endsWithinMs,
@@ -39,7 +39,7 @@ export function sha256(content: string): string {
 function runArguments({ volume, image }: VolumeFile, access: "" | ",readonly"): string[] {
   return [
     ...["run", "--rm", "--interactive", "--network", "none", "--entrypoint", "node"],
-    // A new volume belongs to root, which needs no capability for it.
+    // A new volume belongs to root, so no capability is needed.
     ...["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "0:0"],
     ...["--memory", "128m", "--pids-limit", "64", "--log-driver", "none"],
     ...["--mount", `type=volume,source=${volume},target=/volume${access}`],

@@ -1,13 +1,13 @@
 import { Tunnel, type TunnelTarget } from "./tunnel/tunnel.ts";
 
-/** Tells a command about the tunnel. */
+/** Environment variables that pass a tunnel's settings to a command. */
 export function tunnelVariables({ network, image, platform }: TunnelTarget): Record<string, string> {
   return { TUNNEL_NETWORK: network, TUNNEL_IMAGE: image, TUNNEL_PLATFORM: platform };
 }
 
 /**
- * Does something with a service at a URL that works from here: the one given, or the end of a tunnel, if the
- * environment tells of one.
+ * Calls `work` with a URL that is reachable from here: the service's own, or one through a tunnel if the environment
+ * configures one.
  */
 export async function withTunnel<T>(
   url: string,

@@ -1,4 +1,4 @@
 /** The folder that holds everything this project builds or downloads outside the checkout. */
 export function cacheRoot(): string;
-/** Where Node.js keeps what it has compiled. */
+/** Folder of Node.js' compile cache. */
 export function compileCache(): string;

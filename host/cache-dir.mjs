@@ -7,7 +7,7 @@ export function cacheRoot() {
   return process.env["OLLAMA_STACK_CACHE"] || join(base, "ollama-stack");
 }
 
-/** Where Node.js keeps what it has compiled (NODE_COMPILE_CACHE): the program loads in half the time. */
+/** Folder of Node.js' compile cache (NODE_COMPILE_CACHE), which halves the program's load time. */
 export function compileCache() {
   return process.env["NODE_COMPILE_CACHE"] || join(cacheRoot(), "compiled");
 }

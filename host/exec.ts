@@ -5,26 +5,25 @@ import { cacheRoot } from "./cache-dir.mjs";
 import type { Report } from "./progress.ts";
 import { runProcess } from "./run-process.ts";
 
-/** Something the user can mend; its message says how. */
+/** An error that the user can fix; its message says how. */
 export class SetupError extends Error {
   override readonly name = "SetupError";
 }
 
 export interface RunOptions {
-  /** What is being done, for the error message and the name of the log. */
+  /** Description of the step, for error messages and the log's name. */
   readonly what: string;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly report?: Report;
-  /** Given up after so long. */
   readonly timeoutMs?: number;
-  /** Ends it when aborted. */
+  /** Kills the tool when aborted. */
   readonly signal?: AbortSignal;
 }
 
 const keptLines = 8;
 
-/** Runs a tool and returns its standard output. All it says goes to a log, of which a failure shows the end. */
+/** Runs a tool and returns its standard output. Its output goes to a log; an error includes the end of it. */
 export async function runTool(
   command: string,
   args: readonly string[],
@@ -34,7 +33,7 @@ export async function runTool(
   mkdirSync(logs, { recursive: true });
   const log = join(logs, `${options.what.replaceAll(/[^A-Za-z0-9.]+/g, "-")}.log`);
   const file = createWriteStream(log);
-  // A log that cannot be written is no reason to fail: what fails for the same reason says so.
+  // Failing to write the log is not fatal; a full disk will also fail the tool.
   file.on("error", () => undefined);
   file.write(`$ ${[command, ...args].join(" ")}\n`);
 
@@ -69,21 +68,21 @@ export async function runTool(
   }
 }
 
-/** One line that says what failed and how to mend it, then the end of the log. Exported for its test. */
+/** Explains what failed and how to fix it in one line, followed by the end of the log. Exported for its test. */
 export function explainFailure(what: string, status: string, lines: readonly string[], log: string): string {
-  const said = lines.join("\n");
-  const mend = /no space left on device|ENOSPC/i.test(said)
-    ? `the disk is full: free some space below ${cacheRoot()} and run it again`
+  const output = lines.join("\n");
+  const reason = /no space left on device|ENOSPC/i.test(output)
+    ? `the disk is full: free some space in ${cacheRoot()} and run it again`
     : /dial tcp|no such host|Temporary failure|ENOTFOUND|Could not resolve|Connection refused|i\/o timeout|fetch failed/i.test(
-          said,
+          output,
         )
-      ? "the network does not respond: connect, or set the tool's proxy or mirror, and run it again"
-      : `${status}; the whole log is in ${log}`;
-  return [`${what} failed: ${mend}`, ...lines.map((line) => `  | ${line}`)].join("\n");
+      ? "the network does not respond: check the connection, or set the tool's proxy or mirror, and run it again"
+      : `${status}; the complete log is in ${log}`;
+  return [`${what} failed: ${reason}`, ...lines.map((line) => `  | ${line}`)].join("\n");
 }
 
-/** The tool's output, or undefined when it fails: for questions that may be answered with no. */
-export async function ask(
+/** Runs a tool that may fail; returns its output, or undefined on failure or after a timeout of 15 s by default. */
+export async function tryRun(
   command: string,
   args: readonly string[],
   options: { readonly timeoutMs?: number; readonly env?: Readonly<Record<string, string>> } = {},

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isRunning, processStatus } from "./process-liveness.mjs";
 
 /**
- * Who holds a lock. `started` distinguishes the process from a later one with the same number; empty if not known.
+ * The process that holds a lock. `started` distinguishes it from a later process with the same id; empty if unknown.
  *
  * @typedef {{ readonly pid: number, readonly started: string }} Owner
  */
@@ -28,7 +28,7 @@ export function isAbandoned({ pid, started }) {
 }
 
 /**
- * Does the work while holding the lock file; others wait, and a lock whose owner is gone is taken over.
+ * Runs `work` while holding the lock file. Others wait; a lock whose owner has exited is taken over.
  *
  * @template T
  * @param {string} path
@@ -61,8 +61,8 @@ export async function withLock(path, waiting, work) {
   };
   /** @param {NodeJS.Signals} signal */
   const interrupted = (signal) => {
-    console.error("interrupted: what was finished stays, run it again to go on");
-    // By way of "exit", where the lock is given back and tools that are running are ended.
+    console.error("interrupted: finished steps are kept, run it again to continue");
+    // The "exit" handlers release the lock and kill running tools.
     process.exit(128 + constants.signals[signal]);
   };
   process.once("exit", release);
@@ -77,7 +77,7 @@ export async function withLock(path, waiting, work) {
 }
 
 /**
- * A hard link is made or refused in one step, with its content already in it.
+ * Creates the lock atomically, with its content, as a hard link.
  *
  * @param {string} own
  * @param {string} path
@@ -105,7 +105,7 @@ function read(path) {
 }
 
 /**
- * Takes an abandoned lock away; puts it back when somebody else was faster and it is theirs by now.
+ * Removes an abandoned lock. If another process was faster and the removed lock is its own, puts it back.
  *
  * @param {string} path
  * @param {Owner} abandoned

@@ -1,4 +1,4 @@
-/** Lines of rows whose cells begin below each other, three blanks apart. */
+/** Formats rows as lines with aligned columns, separated by three spaces. */
 export function formatTable(rows: readonly (readonly string[])[]): string {
   const columns = Math.max(...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, column) =>

@@ -1,10 +1,10 @@
-import { ask } from "./exec.ts";
+import { tryRun } from "./exec.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * How npm is started: the one that runs this script, which its environment names, or the one on the PATH. On Windows
- * that is a script of the shell, npm.cmd, which only a shell starts.
+ * The command that starts npm: the npm that runs this script, or else the one on the PATH. On Windows the latter is
+ * npm.cmd, which needs a shell.
  */
 export function npmCommand(
   environment: Environment = process.env,
@@ -15,8 +15,8 @@ export function npmCommand(
   return platform === "win32" ? ["cmd.exe", "/d", "/s", "/c", "npm"] : ["npm"];
 }
 
-/** What npm prints, or undefined when it fails. */
-export async function askNpm(args: readonly string[], timeoutMs: number): Promise<string | undefined> {
+/** Runs npm; returns its output, or undefined if it fails. */
+export async function tryNpm(args: readonly string[], timeoutMs: number): Promise<string | undefined> {
   const [command, ...before] = npmCommand();
-  return await ask(command, [...before, ...args], { timeoutMs });
+  return await tryRun(command, [...before, ...args], { timeoutMs });
 }

@@ -7,7 +7,7 @@ export interface OutboundRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What is used of a response; Node's fetch and undici's have it in common. */
+/** The part of a response that Node's and undici's fetch have in common. */
 export interface OutboundResponse {
   readonly ok: boolean;
   readonly status: number;
@@ -19,8 +19,8 @@ export interface OutboundResponse {
 }
 
 /**
- * Fetches from the internet, through the machine's proxy if it has one. Not for the stack's own services: these are
- * never behind a proxy.
+ * Fetches from the internet, through the machine's proxy if it has one. Not for the stack's own services, which are never
+ * behind a proxy.
  */
 export async function fetchOutbound(
   url: string,
@@ -38,14 +38,14 @@ async function fetchThrough(
   url: string,
   init: Omit<OutboundRequest, "signal"> & { readonly signal?: AbortSignal },
 ): Promise<OutboundResponse> {
-  // Loading it takes as long as many requests, so only who has a proxy does.
+  // Loaded only with a proxy, because loading it takes longer than most requests.
   const undici = await import("undici");
-  // What is left out would be taken from the environment.
+  // Sets all options, because undici would read missing ones from the environment.
   const dispatcher = new undici.EnvHttpProxyAgent({ httpProxy: http, httpsProxy: https, noProxy: direct });
   return await undici.fetch(url, { ...init, dispatcher });
 }
 
-/** Why a request got no response: what the connection says, without the words around it. */
+/** Why a request got no response: the connection's error without the messages that wrap it. */
 export function connectionFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;

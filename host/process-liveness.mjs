@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 
 /**
- * Whether a process of this machine runs under a number, be it another user's.
+ * Whether a process with this id runs on this machine, even as another user.
  *
  * @param {number} pid
  */
@@ -17,8 +17,8 @@ export function isRunning(pid) {
 }
 
 /**
- * What Linux knows of a process; undefined where that cannot be known. A killed process stays as a zombie until its
- * parent asks for it. `started` distinguishes a process from a later one with the same number.
+ * A process' status from Linux' /proc; undefined if not available. A killed process stays a zombie until its parent waits
+ * for it. `started` distinguishes a process from a later one with the same id.
  *
  * @param {number} pid
  */

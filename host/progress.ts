@@ -1,19 +1,19 @@
-/** How long something takes or took, for people: "8 s", "3 min 20 s". */
+/** Formats a duration as "8 s" or "3 min 20 s". */
 export function duration(seconds: number): string {
-  const whole = Math.round(seconds);
-  const minutes = Math.floor(whole / 60);
-  return minutes === 0 ? `${whole} s` : `${minutes} min ${whole % 60} s`;
+  const rounded = Math.round(seconds);
+  const minutes = Math.floor(rounded / 60);
+  return minutes === 0 ? `${rounded} s` : `${minutes} min ${rounded % 60} s`;
 }
 
 const tickMs = 10_000;
 const lineLength = 100;
 
-/** Receives what a step's tools print, a line at a time. */
+/** Receives the output of a step's tools, line by line. */
 export type Report = (line: string) => void;
 
 /**
- * Does a step and says so: how long it should take, every ten seconds how long it has been at it and the last line of
- * what it runs, at the end how long it took. Lines, not cursor movements: they read the same in a CI log.
+ * Runs a step and prints its expected duration, then every ten seconds the elapsed time and the last line of output, and
+ * finally the time it took. Prints lines instead of moving the cursor, so that it works in a CI log.
  */
 export async function step<T>(
   title: string,
@@ -23,22 +23,22 @@ export async function step<T>(
   const began = Date.now();
   const elapsed = () => duration((Date.now() - began) / 1000);
   let last = "";
-  say(`${title} ... (about ${duration(expectedSeconds)})`);
+  printLine(`${title} ... (about ${duration(expectedSeconds)})`);
   const ticker = setInterval(() => {
-    say(`  ${title}: ${elapsed()}${last === "" ? "" : `, ${last}`}`);
+    printLine(`  ${title}: ${elapsed()}${last === "" ? "" : `, ${last}`}`);
   }, tickMs);
   try {
     const result = await work((line) => {
       if (line.trim() !== "") last = line.trim().slice(0, lineLength);
     });
-    say(`  ${title}: done in ${elapsed()}`);
+    printLine(`  ${title}: done in ${elapsed()}`);
     return result;
   } finally {
     clearInterval(ticker);
   }
 }
 
-/** What the set-up has to say goes to stderr: stdout belongs to the command it is done for. */
-export function say(line: string): void {
+/** Prints a message of the set-up to stderr, because stdout belongs to the command. */
+export function printLine(line: string): void {
   console.error(line);
 }

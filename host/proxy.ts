@@ -2,22 +2,22 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** The proxies by which this machine reaches the internet; "" where there is none. */
+/** The proxies through which this machine reaches the internet; "" for none. */
 export interface ProxySettings {
   readonly http: string;
   readonly https: string;
-  /** Hosts that are reached directly, with commas between them; loopback is always among them. */
+  /** Comma-separated hosts that are reached directly, always including loopback. */
   readonly direct: string;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What no proxy can reach for us. */
+/** Hosts that must not go through a proxy. */
 const loopback = ["localhost", "127.0.0.1", "::1"];
 
 /**
- * The proxies of the environment (in either case); else of npm, which hands its settings to scripts; else of Docker's
- * client. Undefined when nobody names one.
+ * The proxies from the environment (upper or lower case), else from npm's settings, else from Docker's client. Undefined if
+ * none is configured.
  */
 export function findProxies(
   env: Environment = process.env,
@@ -40,9 +40,9 @@ export function findProxies(
 }
 
 /**
- * The same for programs that go by the environment, in both cases: some know only one. Nothing without a proxy.
+ * Environment variables for a proxy, in upper and lower case because some programs read only one. Empty without a proxy.
  *
- * @param moreDirect hosts that are reached directly, too
+ * @param moreDirect additional hosts that are reached directly
  */
 export function proxyEnvironment(
   proxies: ProxySettings | undefined,
@@ -67,7 +67,7 @@ export function proxyEnvironment(
   );
 }
 
-/** A proxy's address without what is secret in it, for messages. */
+/** Removes the credentials from a proxy's address, for messages. */
 export function withoutCredentials(proxy: string): string {
   return proxy.replace(/\/\/[^@/]*@/, "//");
 }
@@ -88,7 +88,7 @@ function proxiesOfDocker(text: string): Partial<ProxySettings> {
     const { httpProxy, httpsProxy, noProxy } = proxies?.default ?? {};
     return { ...some("http", httpProxy), ...some("https", httpsProxy), ...some("direct", noProxy) };
   } catch {
-    // What Docker's client cannot read either is its business.
+    // Docker's client reports an invalid file itself.
     return {};
   }
 }

@@ -3,25 +3,25 @@ import { type ChildProcess, spawn } from "node:child_process";
 export interface ProcessOptions {
   readonly cwd?: string | undefined;
   readonly env?: NodeJS.ProcessEnv;
-  /** What it reads from its standard input; or where that comes from, nowhere by default. */
+  /** Content of standard input; otherwise `stdin` decides, with nothing to read by default. */
   readonly input?: string | undefined;
   readonly stdin?: "inherit" | "ignore";
-  /** "inherit" gives this process's standard output to it. */
+  /** "inherit" passes this process's standard output on. */
   readonly stdout?: "inherit" | "pipe";
-  /** Is given what it writes, as it comes. */
+  /** Receives the output as it arrives. */
   readonly onOutput?: (text: string, stream: "stdout" | "stderr") => void;
-  /** Whether what it writes is returned at its end, too, as it is by default. */
+  /** Whether to return the output at the end; true by default. */
   readonly keepOutput?: boolean;
   /** Milliseconds after which it is killed. */
   readonly timeoutMs?: number | undefined;
-  /** Ends it when aborted. */
+  /** Kills it when aborted. */
   readonly signal?: AbortSignal | undefined;
-  /** Is given the process as soon as it runs. */
+  /** Called with the process as soon as it runs. */
   readonly onStart?: (child: ChildProcess) => void;
 }
 
 export interface ProcessEnd {
-  /** null if a signal ended it. */
+  /** null if it was killed by a signal. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly timedOut: boolean;
@@ -30,9 +30,9 @@ export interface ProcessEnd {
 }
 
 /**
- * Runs a program without a shell and waits for its end, whatever that is.
+ * Runs a program without a shell and waits until it exits, successfully or not.
  *
- * @throws the error of a program that cannot be started
+ * @throws if the program cannot be started
  */
 export function runProcess(
   command: string,
@@ -58,13 +58,13 @@ export function runProcess(
       clearTimeout(timer);
       resolve({ code, signal: killedBy, timedOut, ...output });
     };
-    const giveUp = () => {
+    const timeOut = () => {
       child.kill("SIGKILL");
-      // Not waiting for its output to be closed: something that it started may hold that.
+      // Does not wait for its output to close, because a child process may keep it open.
       end(null, "SIGKILL", true);
     };
-    const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs);
-    // It may end before it has read all of it; its exit code says why.
+    const timer = timeoutMs === undefined ? undefined : setTimeout(timeOut, timeoutMs);
+    // It may exit before it has read all input; the exit code says why.
     child.stdin?.on("error", () => undefined).end(input);
     for (const name of ["stdout", "stderr"] as const)
       child[name]?.setEncoding("utf8").on("data", (text: string) => {

@@ -10,16 +10,15 @@ const untrusted = new Set([
 
 let systemTrusted = false;
 
-/** Has this process trust the certificates of a PEM text, too. */
+/** Adds certificates in PEM format to those that this process trusts. */
 export function trustCertificates(pem: string): void {
   const more = pem.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [];
   tls.setDefaultCACertificates([...tls.getCACertificates("default"), ...more]);
 }
 
 /**
- * Does something that makes TLS connections. If a certificate is not of an authority that Node.js brings along, it is
- * done again with those that the machine trusts, such as the one of a proxy that inspects TLS. Reading them takes time,
- * so it is not done before.
+ * Runs a function that makes TLS connections. If it fails because Node.js does not trust a certificate, retries with the
+ * machine's trusted certificates, such as that of a proxy that inspects TLS. They are read on demand because that is slow.
  */
 export async function withSystemTrust<T>(work: () => Promise<T>): Promise<T> {
   const trustedBefore = systemTrusted;
@@ -33,14 +32,14 @@ export async function withSystemTrust<T>(work: () => Promise<T>): Promise<T> {
 }
 
 function trustSystem(): void {
-  // Another request that began with this one may have been first.
+  // A concurrent request may have been first.
   if (systemTrusted) return;
   systemTrusted = true;
   const [own, system] = [tls.getCACertificates("default"), tls.getCACertificates("system")];
   tls.setDefaultCACertificates([...new Set([...own, ...system])]);
 }
 
-/** Whether a connection failed because nobody here trusts the certificate that was shown. */
+/** Whether a connection failed because the server's certificate is not trusted. */
 export function isUntrusted(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return untrusted.has(String((error as NodeJS.ErrnoException).code)) || isUntrusted(error.cause);

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { Report } from "../host/progress.ts";
-import { ask, runTool, SetupError } from "../host/exec.ts";
+import { tryRun, runTool, SetupError } from "../host/exec.ts";
 
 /** Installs the Debian packages that are missing. */
 export async function installPackages(names: readonly string[], report?: Report): Promise<void> {
@@ -29,7 +29,7 @@ export async function installPackages(names: readonly string[], report?: Report)
 async function missingPackages(names: readonly string[]): Promise<string[]> {
   // dpkg-query fails when one of them is unknown, and still prints the others: hence its output by way of a shell.
   const format = "${Package} ${db:Status-Status}\n";
-  const list = await ask("sh", ["-c", 'dpkg-query -W -f "$0" "$@" 2>/dev/null || true', format, ...names]);
+  const list = await tryRun("sh", ["-c", 'dpkg-query -W -f "$0" "$@" 2>/dev/null || true', format, ...names]);
   const installed = new Set(
     (list ?? "")
       .split("\n")

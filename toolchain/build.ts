@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { DockerApi } from "../engine/docker-api.ts";
-import { type Report, say, step } from "../host/progress.ts";
+import { type Report, printLine, step } from "../host/progress.ts";
 import { sweepPartials } from "./cache.ts";
 import { installPackages } from "./apt.ts";
 import { findGo, type Go } from "./go.ts";
@@ -85,7 +85,7 @@ async function ollamaLane(lane: Lane, api: DockerApi): Promise<void> {
   if (!existsSync(partBinary(parts.ollama))) {
     await installPackages(ollamaPackages);
     if (hostCFlags() === "-O3")
-      say("Ollama: this CPU lacks AVX2, FMA, F16C or BMI2: building without, models will be slow");
+      printLine("Ollama: this CPU lacks AVX2, FMA, F16C or BMI2: building without, models will be slow");
     await ensurePart(parts.ollama, lane);
   }
   await ensureImage(api, nodeImage(), 10);

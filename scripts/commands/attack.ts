@@ -1,5 +1,5 @@
 // npm run attack: what clients can do to a stack is done to two stacks of its own. README.md says how.
-import { say } from "../../host/progress.ts";
+import { printLine } from "../../host/progress.ts";
 import { command } from "../cli/command.ts";
 import { setup } from "../setup/setup.ts";
 import { runCampaign } from "../../attack/campaign.ts";
@@ -17,13 +17,13 @@ await command("attack", async ({ options: given }) => {
   const interrupted = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
     process.on(signal, () => {
-      if (!interrupted.signal.aborted) say("interrupted: taking the stacks down");
+      if (!interrupted.signal.aborted) printLine("interrupted: taking the stacks down");
       interrupted.abort();
     });
   const isChosen = ({ section }: Scenario) => options.only.includes(section);
   const attacked = new AttackedStacks();
   try {
-    say("bringing up the two stacks that are attacked ...");
+    printLine("bringing up the two stacks that are attacked ...");
     const stacks = await attacked.up();
     const measured = await runCampaign(stacks, {
       scenarios: scenarios.filter(isChosen),
@@ -38,9 +38,9 @@ await command("attack", async ({ options: given }) => {
     if (given.write) await writeResults(text);
     if (!hasHeld(result)) process.exitCode = 1;
   } finally {
-    say("taking the stacks down ...");
+    printLine("taking the stacks down ...");
     for (const failure of await attacked.down()) {
-      say(failure);
+      printLine(failure);
       process.exitCode = 1;
     }
   }

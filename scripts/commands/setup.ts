@@ -1,9 +1,9 @@
 // npm run setup: installs what the other commands need.
-import { say } from "../../host/progress.ts";
+import { printLine } from "../../host/progress.ts";
 import { command } from "../cli/command.ts";
 import { setup } from "../setup/setup.ts";
 
 await command("setup", async ({ options }) => {
   const { pulumi } = await setup({ ...options, tools: options.tools ?? options.world });
-  say(`ready: ${pulumi}`);
+  printLine(`ready: ${pulumi}`);
 });

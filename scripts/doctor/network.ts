@@ -1,4 +1,4 @@
-import { askNpm } from "../../host/npm.ts";
+import { tryNpm } from "../../host/npm.ts";
 import { connectionFailure, fetchOutbound } from "../../host/outbound-fetch.ts";
 import { type Finding, ok, warning } from "./finding.ts";
 
@@ -32,7 +32,7 @@ async function checkSite(name: string, url: string): Promise<Finding> {
 
 /** The registry that npm is set to. */
 async function npmRegistry(): Promise<{ name: string; url: string }[]> {
-  const url = await askNpm(["config", "get", "registry"], withinMs);
+  const url = await tryNpm(["config", "get", "registry"], withinMs);
   return url !== undefined && URL.canParse(url.trim()) ? [{ name: "npm's registry", url: url.trim() }] : [];
 }
 

@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { say } from "../../host/progress.ts";
+import { printLine } from "../../host/progress.ts";
 
 const secondsToRead = 10;
 
 /** Says what a build takes and how to avoid it, and on a terminal leaves time to stop it. */
 export async function announceBuild(reason: string, seconds = secondsToRead): Promise<void> {
-  say(`${reason}.`);
-  say(
+  printLine(`${reason}.`);
+  printLine(
     "So this machine builds the same tools, images and a small model from packages, which takes about 15 minutes on two cores.",
   );
-  say(
+  printLine(
     "To use the released ones, stop this, see to the connection (or set HTTPS_PROXY), and run it again with --tools released.",
   );
   if (!process.stdin.isTTY || !process.stderr.isTTY) return;
-  say(`It begins in ${String(seconds)} s; Ctrl-C stops it.`);
+  printLine(`It begins in ${String(seconds)} s; Ctrl-C stops it.`);
   await sleep(seconds * 1000);
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { cacheRoot } from "../../host/cache-dir.mjs";
 import { withLock } from "../../host/file-lock.mjs";
-import { say } from "../../host/progress.ts";
+import { printLine } from "../../host/progress.ts";
 import {
   buildCluster,
   buildForStacks,
@@ -13,7 +13,7 @@ import {
 export async function prepareCluster({ stacks }: { readonly stacks: boolean }): Promise<void> {
   if (isClusterBuilt() && (!stacks || isForStacksBuilt())) return;
   const waiting = ({ pid }: { readonly pid: number }) => {
-    say(`waiting for process ${String(pid)}, which builds the same cluster`);
+    printLine(`waiting for process ${String(pid)}, which builds the same cluster`);
   };
   // Not the set-up's: the tests that run meanwhile set stacks up.
   await withLock(join(cacheRoot(), "cluster.lock"), waiting, async () => {

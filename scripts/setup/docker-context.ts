@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { ask, SetupError } from "../../host/exec.ts";
+import { tryRun, SetupError } from "../../host/exec.ts";
 
 /** Where an engine is, and what besides its address Docker's client and the provider must know to reach it. */
 export interface EngineEndpoint {
@@ -35,7 +35,7 @@ function configuredContext(): string | undefined {
 
 /** Asks Docker's client for the endpoint of a context. */
 export async function endpointOf(name: string): Promise<EngineEndpoint> {
-  const text = await ask("docker", ["context", "inspect", "--format", "{{json .}}", name]);
+  const text = await tryRun("docker", ["context", "inspect", "--format", "{{json .}}", name]);
   const endpoint = text === undefined ? undefined : parseContext(text);
   if (endpoint === undefined)
     throw new SetupError(`docker context "${name}" cannot be read: see docker context ls`);

@@ -9,8 +9,8 @@ import { installPackages } from "../../toolchain/apt.ts";
 import { type DockerApi, dockerApi, dockerClientApi, EngineHangs } from "../../engine/docker-api.ts";
 import { podmanProblem } from "../../engine/podman.ts";
 import { cacheRoot } from "../../host/cache-dir.mjs";
-import { say, step } from "../../host/progress.ts";
-import { ask, runTool, SetupError } from "../../host/exec.ts";
+import { printLine, step } from "../../host/progress.ts";
+import { tryRun, runTool, SetupError } from "../../host/exec.ts";
 
 /** An engine that answers. */
 export interface Engine {
@@ -66,7 +66,7 @@ async function ownEngine(locked: Locked): Promise<Engine> {
   // The provider would let a context win over the address.
   const env: Record<string, string> = isKnown ? {} : { DOCKER_HOST: host, DOCKER_CONTEXT: "", ...tls };
   if (!host.startsWith("unix://")) {
-    const version = await ask("docker", ["version", "--format", "{{.Server.Version}}"], {
+    const version = await tryRun("docker", ["version", "--format", "{{.Server.Version}}"], {
       env: { DOCKER_HOST: host, ...tls },
     });
     if (version === undefined) throw new SetupError(host === defaultHost ? notRunning : silent(host));
@@ -151,7 +151,7 @@ function startDaemon(): void {
   const daemon = spawn("dockerd", [], { detached: true, stdio: ["ignore", log, log] });
   // Without a listener the failure would end this process; untilAnswering reports it.
   daemon.on("error", (error) => {
-    say(`  dockerd: ${error.message}`);
+    printLine(`  dockerd: ${error.message}`);
   });
   daemon.unref();
   closeSync(log);

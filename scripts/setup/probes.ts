@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { installed, places } from "../../toolchain/install.ts";
 import { cacheRoot } from "../../host/cache-dir.mjs";
-import { askNpm } from "../../host/npm.ts";
+import { tryNpm } from "../../host/npm.ts";
 import { connectionFailure, fetchOutbound } from "../../host/outbound-fetch.ts";
 import { hasReleasedTools } from "./released-tools.ts";
 import type { Decision, LazyProbes, ToolSource } from "./tool-source.ts";
@@ -20,7 +20,7 @@ export function probes(forced: string | undefined): LazyProbes {
       places().every(({ part, folder }) => ["current", "outdated"].includes(installed(part, folder))),
     siteFailure,
     packagesReachable: async () =>
-      (await askNpm(["ping", "--fetch-retries=0", `--fetch-timeout=${String(withinMs)}`], 2 * withinMs)) !==
+      (await tryNpm(["ping", "--fetch-retries=0", `--fetch-timeout=${String(withinMs)}`], 2 * withinMs)) !==
       undefined,
     canBuild: () =>
       process.platform === "linux" &&

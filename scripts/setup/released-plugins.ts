@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { versions } from "../../toolchain/binaries.ts";
 import { pluginFolder, pulumiHome } from "../../toolchain/install.ts";
 import { runTool, SetupError } from "../../host/exec.ts";
-import { type Report, say, step } from "../../host/progress.ts";
+import { type Report, printLine, step } from "../../host/progress.ts";
 import { isComplete, recordContents, runs } from "./installed-files.ts";
 import { pluginArchive, pluginChecksums, type PluginName } from "./release-assets.ts";
 import { downloadVerified } from "./verified-download.ts";
@@ -33,7 +33,7 @@ async function adoptPlugin(name: PluginName): Promise<boolean> {
     recordContents(folder);
     return true;
   }
-  say(`the Pulumi plugin in ${folder} is incomplete: it is downloaded again`);
+  printLine(`the Pulumi plugin in ${folder} is incomplete: it is downloaded again`);
   return false;
 }
 

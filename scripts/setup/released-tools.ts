@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { cliFolder, installed, places, reinstallBuilt, uninstallBuilt } from "../../toolchain/install.ts";
 import { versions } from "../../toolchain/binaries.ts";
-import { ask, runTool, SetupError } from "../../host/exec.ts";
-import { type Report, say, step } from "../../host/progress.ts";
+import { tryRun, runTool, SetupError } from "../../host/exec.ts";
+import { type Report, printLine, step } from "../../host/progress.ts";
 import { isComplete, recordContents, runs } from "./installed-files.ts";
 import { cliArchive, cliChecksums } from "./release-assets.ts";
 import { ensurePlugin, isPluginInstalled, plugins } from "./released-plugins.ts";
@@ -43,13 +43,13 @@ export async function installReleased(): Promise<void> {
 async function adoptCli(): Promise<boolean> {
   if (!existsSync(cli())) return false;
   const host = join(cliFolder(), `pulumi-language-nodejs${suffix}`);
-  const version = await ask(cli(), ["version"], { env: { PULUMI_SKIP_UPDATE_CHECK: "true" } });
+  const version = await tryRun(cli(), ["version"], { env: { PULUMI_SKIP_UPDATE_CHECK: "true" } });
   const isWhole = existsSync(host) && (await runs(host));
   if (version === `v${versions.pulumi}` && isWhole) {
     recordContents(cliFolder());
     return true;
   }
-  say(`the Pulumi CLI in ${cliFolder()} is incomplete: it is downloaded again`);
+  printLine(`the Pulumi CLI in ${cliFolder()} is incomplete: it is downloaded again`);
   return false;
 }
 

@@ -5,7 +5,7 @@ import { cliFolder, pulumiHome } from "../../toolchain/install.ts";
 import { ensureEngine } from "./docker-engine.ts";
 import { withLock } from "../../host/file-lock.mjs";
 import { cacheRoot, compileCache } from "../../host/cache-dir.mjs";
-import { say } from "../../host/progress.ts";
+import { printLine } from "../../host/progress.ts";
 import { announceBuild } from "./announce-build.ts";
 import { probes, remember } from "./probes.ts";
 import { installReleased, isReleasedInstalled } from "./released-tools.ts";
@@ -43,7 +43,7 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
     withLock(
       join(cacheRoot(), "setup.lock"),
       ({ pid }) => {
-        say(`waiting for process ${pid}, which is setting up the same tools`);
+        printLine(`waiting for process ${pid}, which is setting up the same tools`);
       },
       work,
     );
@@ -60,7 +60,7 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
   const decision = await decideWorld(asked);
   const { world, reason } = decision;
   if (decision.lasting) remember(decision);
-  say(`tools: ${world} (${reason})`);
+  printLine(`tools: ${world} (${reason})`);
   const stack = defaultStack(world);
   // Nobody knew which stack it was about until the source was known.
   if (named === undefined) engine = await ensureEngine(locked, engineOf(stack));

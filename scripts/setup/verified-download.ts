@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { SetupError } from "../../host/exec.ts";
-import { type Report, say } from "../../host/progress.ts";
+import { type Report, printLine } from "../../host/progress.ts";
 import { type Digests, download, downloadText } from "./download.ts";
 import { checksumOf, type ReleaseAsset } from "./release-assets.ts";
 
@@ -24,7 +24,7 @@ export async function downloadVerified(
 function verify(file: string, { sha1, sha256 }: Digests, list: string | undefined): void {
   const published = list === undefined ? undefined : checksumOf(file, list);
   if (published === undefined) {
-    say(`  ${file}: no checksum could be had to verify it with`);
+    printLine(`  ${file}: no checksum could be had to verify it with`);
     return;
   }
   const [name, digest] = published.length === sha1.length ? ["SHA-1", sha1] : ["SHA-256", sha256];

@@ -1,6 +1,6 @@
 import { clientVariables, deployedEngine, engineName } from "../stack/deployed-engine.ts";
 import type { Deployment } from "../stack/deployment.ts";
-import { ask } from "../../host/exec.ts";
+import { tryRun } from "../../host/exec.ts";
 import { engineOf } from "../stack/stack-file.ts";
 
 /**
@@ -19,7 +19,7 @@ export async function assertSameEngine(
   if (deployed.dockerHost === wanted.dockerHost) return;
   // The name as well: machines made of one image can share the identity.
   const id = (address: typeof wanted) =>
-    ask("docker", ["info", "--format", "{{.ID}} {{.Name}}"], {
+    tryRun("docker", ["info", "--format", "{{.ID}} {{.Name}}"], {
       env: clientVariables(address, env),
     });
   const [there, here] = await Promise.all([id(deployed), id(wanted)]);

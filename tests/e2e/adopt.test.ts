@@ -149,7 +149,7 @@ it("a stack whose name Docker does not take is refused by an update, and can be 
   project.env["PULUMI_STACK"] = "BugsUp";
   const refused = await script("up", "BugsUp");
   expect(refused.code).toBe(1);
-  expect(refused.output).toContain("The stack is called BugsUp, which Docker does not take");
+  expect(refused.output).toContain("The stack is called BugsUp, which Docker does not accept");
   const destroyed = await script("destroy", "BugsUp", "--yes");
   expect(destroyed.code, destroyed.output).toBe(0);
   expect(leftovers("taken-over")).toEqual(nothingLeft);

@@ -245,7 +245,7 @@ describe("over ssh", () => {
     const { code, output } = await project.run("pulumi", ["preview"], ssh.strangersEnv).done;
     expect(code).not.toBe(0);
     expect(output).toMatch(
-      /The Docker engine at ssh:.* does not respond: .*Permission denied.*Let this user's key in/,
+      /The Docker engine at ssh:.* does not respond: .*Permission denied.*Authorize this user's key/,
     );
   });
 

@@ -6,14 +6,14 @@ import { containerState, EngineTimeout, docker, EngineError } from "../../../eng
  */
 export async function control(gateway: string, args: readonly string[], withinMs: number): Promise<void> {
   if ((await containerState(gateway))?.status !== "running") return;
-  const tell = (text: string) => {
+  const onOutput = (text: string) => {
     for (const line of text.split("\n")) if (line !== "") console.error(`${gateway}: ${line}`);
   };
   try {
-    await docker(["exec", gateway, "node", "/app/control.cjs", ...args], { tell, withinMs });
+    await docker(["exec", gateway, "node", "/app/control.cjs", ...args], { onOutput, withinMs });
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    // Why it failed it has said itself.
-    tell(`${args.join(" ")} failed${error instanceof EngineTimeout ? `: ${error.message}` : ""}`);
+    // The gateway has already reported why it failed.
+    onOutput(`${args.join(" ")} failed${error instanceof EngineTimeout ? `: ${error.message}` : ""}`);
   }
 }

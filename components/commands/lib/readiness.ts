@@ -4,7 +4,7 @@ import {
   containerState,
   docker,
   EngineError,
-  lastEnd,
+  lastExit,
   lastLogLines,
   type ContainerState,
 } from "../../../engine/docker-cli.ts";
@@ -133,7 +133,7 @@ async function formerFailure(
   before: Past,
 ): Promise<string | undefined> {
   if (state?.status !== "running" || state.restarts <= before.restarts) return undefined;
-  const end = await lastEnd(name, state).catch(() => undefined);
+  const end = await lastExit(name, state).catch(() => undefined);
   if (end?.outOfMemory === true) return killedForMemory(state);
   return `crashed ${end === undefined ? "" : `with code ${String(end.exitCode)} `}and was restarted`;
 }

@@ -59,7 +59,7 @@ test.each([
 test("a client of Docker that does not end is given up", async () => {
   docker.tell({ version: { hangs: true } });
   const asked = client(["version"], { withinMs: 300 });
-  await expect(asked).rejects.toThrow(new EngineTimeout("docker version did not end within 0.3 s"));
+  await expect(asked).rejects.toThrow(new EngineTimeout("docker version did not finish within 0.3 s"));
 });
 
 test("an exec that never ends costs readiness neither its word nor its time", async () => {
@@ -74,7 +74,7 @@ test("an exec that never ends costs readiness neither its word nor its time", as
   await expect(wait).rejects.toThrow(NotReady);
   expect(said.mock.lastCall?.[0]).toBe(
     [
-      "Container gate is not ready after 1 s (readyTimeoutSeconds): healthy: docker exec did not end within 0.3 s.",
+      "Container gate is not ready after 1 s (readyTimeoutSeconds): healthy: docker exec did not finish within 0.3 s.",
       "Its log cannot be read: docker container failed: no.",
     ].join("\n"),
   );
@@ -83,7 +83,7 @@ test("an exec that never ends costs readiness neither its word nor its time", as
 test("a gateway that never ends what it was asked for is told of, and not waited for", async () => {
   docker.tell({ "container inspect": inspected(0), exec: { hangs: true } });
   await control("gate", ["drain", "1"], 300);
-  expect(said.mock.lastCall?.[0]).toBe("gate: drain 1 failed: docker exec did not end within 0.3 s");
+  expect(said.mock.lastCall?.[0]).toBe("gate: drain 1 failed: docker exec did not finish within 0.3 s");
 });
 
 test("what a gateway says is passed on, and that it failed", async () => {

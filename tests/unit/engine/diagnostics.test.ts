@@ -12,11 +12,11 @@ const ssh = { dockerHost: "ssh://ops@far", dockerCertPath: "" };
 
 describe("an engine that does not respond is explained in one line", () => {
   it.each([
-    ["ops@far: Permission denied (publickey).", /Let this user's key in: ssh-copy-id/],
-    ["Host key verification failed.\r\n", /check the key of the host/],
-    ["ssh: Could not resolve hostname far: Name or service not known", /Check the name of the host/],
-    ["bash: line 1: docker: command not found", /Docker's client has to be installed on that host, too/],
-    ["dial unix /var/run/docker.sock: connect: permission denied", /add it to the group docker there/],
+    ["ops@far: Permission denied (publickey).", /Authorize this user's key with ssh-copy-id/],
+    ["Host key verification failed.\r\n", /verify the host's key/],
+    ["ssh: Could not resolve hostname far: Name or service not known", /Check the host name/],
+    ["bash: line 1: docker: command not found", /Install Docker's client on that host too/],
+    ["dial unix /var/run/docker.sock: connect: permission denied", /add the user to the group docker there/],
     [
       "tls: failed to verify certificate: x509: certificate signed by unknown authority",
       /Client and engine do not trust each other: dockerCertPath/,
@@ -43,7 +43,7 @@ describe("what would keep client and provider from the config's engine", () => {
     expect(checkClientEnvironment(ssh)).toBeUndefined();
     vi.stubEnv(name, "elsewhere");
     expect(checkClientEnvironment(ssh)).toBe(
-      `dockerHost is ssh://ops@far, but ${name} in the environment would win over it: unset it.`,
+      `dockerHost is ssh://ops@far, but ${name} in the environment would override it: unset it.`,
     );
     expect(checkClientEnvironment({ dockerHost: "", dockerCertPath: "" })).toBeUndefined();
   });
@@ -53,7 +53,7 @@ describe("what would keep client and provider from the config's engine", () => {
     const tls = { dockerHost: "tcp://far:2376", dockerCertPath: folder };
     for (const file of ["ca.pem", "cert.pem"]) writeFileSync(join(folder, file), "");
     expect(checkClientEnvironment(tls)).toBe(
-      `dockerCertPath is ${folder}, which lacks key.pem: put them there, or set the right folder.`,
+      `dockerCertPath is ${folder}, which lacks key.pem: add the missing files, or set the correct folder.`,
     );
     writeFileSync(join(folder, "key.pem"), "");
     expect(checkClientEnvironment(tls)).toBeUndefined();

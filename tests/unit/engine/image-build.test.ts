@@ -48,14 +48,14 @@ describe("an image for nodes of a cluster", () => {
   it("for several platforms takes buildx, and the error says so where it is missing", async () => {
     docker.tell({ "buildx version": { fails: "docker: 'buildx' is not a docker command." } });
     await expect(build({ platforms: ["linux/amd64", "linux/arm64"] })).rejects.toThrow(
-      /^an image for linux\/amd64,linux\/arm64 takes Docker's buildx, which is not installed: install it .*, or give one platform$/,
+      /^an image for linux\/amd64,linux\/arm64 requires Docker's buildx, which is not installed: install it .*, or choose one platform$/,
     );
     expect(docker.calls).toEqual(["buildx version"]);
   });
 
   it("for several platforms is pushed or refused", async () => {
     await expect(build({ platforms: ["linux/amd64", "linux/arm64"], isPushed: false })).rejects.toThrow(
-      /kept by a registry only: give its name with --push/,
+      /can only be stored in a registry: set its name with --push/,
     );
     expect(docker.calls).toEqual([]);
   });

@@ -151,8 +151,8 @@ it.each([
   ["team_", "team_", "team"],
 ])("a stack called %s is refused, with a name that Docker takes", (stack, name, suggestion) => {
   expect(stackNameProblem(stack)).toBe(
-    `The stack is called ${name}, which Docker does not take as part of an image's name: it must be lower-case letters ` +
-      `and digits, with single '.', '_' or '-' between them. Choose such a name: npm run up -- --stack ${suggestion}`,
+    `The stack is called ${name}, which Docker does not accept as part of an image's name: it must consist of lower-case letters ` +
+      `and digits, with single '.', '_' or '-' between them. Choose a valid name: npm run up -- --stack ${suggestion}`,
   );
   expect(stackNameProblem(suggestion)).toBeUndefined();
 });

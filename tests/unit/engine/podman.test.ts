@@ -3,7 +3,7 @@ import { podmanProblem } from "../../../engine/podman.ts";
 
 it("Podman before 5 is refused with what to do", () => {
   expect(podmanProblem([{ Name: "Podman Engine", Version: "4.3.1" }])).toBe(
-    "the engine is Podman 4.3.1, but must be Podman 5 or later, or Docker: upgrade it, or point DOCKER_HOST at another engine",
+    "the engine is Podman 4.3.1, but must be Podman 5 or later, or Docker: upgrade it, or set DOCKER_HOST to another engine",
   );
 });
 

@@ -67,7 +67,7 @@ describe("what the set-up says", () => {
     const first = (line: string) => explainFailure("build x", "exit code 1", [line], "/log").split("\n")[0];
     expect(first("write /x: no space left on device")).toMatch(/the disk is full: free some space/);
     expect(first("dial tcp: lookup x: no such host")).toMatch(/network does not respond/);
-    expect(first("undefined: y")).toBe("build x failed: exit code 1; the whole log is in /log");
+    expect(first("undefined: y")).toBe("build x failed: exit code 1; the complete log is in /log");
   });
 
   it("gives durations in minutes and seconds", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ask, runTool } from "../../../host/exec.ts";
+import { tryRun, runTool } from "../../../host/exec.ts";
 import { runProcess } from "../../../host/run-process.ts";
 
 const node = (script: string, options = {}) => runProcess(process.execPath, ["--eval", script], options);
@@ -24,7 +24,7 @@ describe("a program that is run", () => {
 
   it("that is not there fails with its name", async () => {
     await expect(runProcess("no-such-program", [])).rejects.toThrow("no-such-program ENOENT");
-    expect(await ask("no-such-program", [])).toBeUndefined();
+    expect(await tryRun("no-such-program", [])).toBeUndefined();
     await expect(runTool("no-such-program", [], { what: "try it" })).rejects.toThrow(
       /^try it failed: spawn no-such-program ENOENT/,
     );
