@@ -1,5 +1,5 @@
-// Run by Pulumi whenever the keys of gateways in a cluster may have changed, which come on standard input: waits until
-// all gateways that run have taken them. None is restarted.
+// Run by Pulumi when the API keys of gateways in a cluster may have changed: reads the keys from standard input and waits
+// until all running gateways use them. No gateway is restarted.
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ClusterError, Kubectl } from "../../cluster/kubectl.ts";
@@ -9,7 +9,7 @@ import { clusterAddress, required } from "./lib/env.ts";
 
 const withinMs = Number(required("READY_TIMEOUT_SECONDS")) * 1000;
 const pollMs = 500;
-// A kubelet that had not heard of the changed Secret yet when it was called takes another call.
+// The first sync has no effect on a kubelet that has not seen the changed Secret yet, so it is repeated.
 const syncEveryMs = 5000;
 const selector = "app=gateway";
 
@@ -27,7 +27,7 @@ try {
     if (behind.length === 0) break;
     if (Date.now() > until)
       throw new ClusterError(
-        `${behind.join(", ")} did not take the keys within ${String(withinMs / 1000)} s. See why with: kubectl logs ${behind[0] ?? ""} --namespace ${kubectl.address.namespace}`,
+        `${behind.join(", ")} did not load the keys within ${String(withinMs / 1000)} s. To find out why: kubectl logs ${behind[0] ?? ""} --namespace ${kubectl.address.namespace}`,
       );
     if (Date.now() - syncedAt > syncEveryMs) {
       await kubectl.syncVolumes(selector);
@@ -40,7 +40,7 @@ try {
   process.exitCode = 1;
 }
 
-/** Gateways that run and have other keys in force. */
+/** Running gateways that still use other keys. */
 async function podsBehind(): Promise<string[]> {
   const pods = (await listPods(kubectl, selector)).filter(
     ({ isGoing, running }) => !isGoing && running.includes("gateway"),
@@ -49,7 +49,7 @@ async function podsBehind(): Promise<string[]> {
   return pods.flatMap(({ name }, i) => (inForce[i] === expected ? [] : [name]));
 }
 
-/** Undefined when the gateway is just starting or ending. */
+/** Undefined if the gateway is starting or stopping. */
 async function keysInForce(pod: string): Promise<string | undefined> {
   const command = ["node", "/app/control.cjs", "reload-keys"];
   try {

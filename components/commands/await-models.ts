@@ -1,5 +1,5 @@
-// Run by Pulumi once the pods of Ollama are declared: waits until each runs as it is declared and has all its models,
-// prints how far they are to stderr, and the models to stdout as JSON.
+// Run by Pulumi after it applied Ollama's StatefulSet: waits until all pods are updated and have all their models. Prints
+// progress to stderr, and the models to stdout as JSON.
 import { setTimeout as sleep } from "node:timers/promises";
 import { clusterAddress, required } from "./lib/env.ts";
 import { Pods } from "./model-keeper/pods.ts";
@@ -8,7 +8,7 @@ import { isFinished, RolloutWatch } from "./model-keeper/rollout.ts";
 const version = required("MODELS_VERSION");
 const readyMs = Number(required("READY_TIMEOUT_SECONDS")) * 1000;
 const pollMs = 1000;
-// A kubelet that had not heard of the new list yet when it was called takes another call.
+// The first sync has no effect on a kubelet that has not seen the changed list yet, so it is repeated.
 const touchEveryMs = 5000;
 
 const pods = new Pods(clusterAddress());
@@ -37,7 +37,7 @@ try {
       console.error(text);
       [last, changedAt] = [text, Date.now()];
     } else if (Date.now() - changedAt > readyMs) {
-      throw new Error(`Nothing has changed for ${String(readyMs / 1000)} s: ${text}`);
+      throw new Error(`No progress for ${String(readyMs / 1000)} s: ${text}`);
     }
     await sleep(pollMs);
   }

@@ -1,5 +1,5 @@
-// Run by Pulumi after the StatefulSet of Ollama was deleted, and before its namespace is: waits until its pods have
-// ended. A namespace that is deleted with pods in it is looked at again after half their grace period only.
+// Run by Pulumi between deleting Ollama's StatefulSet and its namespace: waits until the pods have terminated. Kubernetes
+// rechecks a namespace deleted with pods in it only after half their grace period.
 import { setTimeout as sleep } from "node:timers/promises";
 import { Kubectl } from "../../cluster/kubectl.ts";
 import { clusterAddress, required } from "./lib/env.ts";
@@ -9,7 +9,7 @@ const until = Date.now() + Number(required("PODS_END_WITHIN_SECONDS")) * 1000;
 const kubectl = new Kubectl(clusterAddress());
 
 try {
-  // What is not gone by then, such as a pod on a node that is lost, goes with the namespace or holds that up.
+  // Pods that remain, such as those on a lost node, are left to the namespace's deletion.
   while (Date.now() < until) {
     const names = await kubectl.run(["get", "pods", "--selector=app=ollama", "--output=name"]);
     if (names.trim() === "") break;

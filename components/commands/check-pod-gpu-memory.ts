@@ -1,12 +1,12 @@
-// Run by Pulumi once the pods of Ollama have their models, where they have GPUs: fails when a model is not in the memory of
-// its pod's GPUs, as the keepers of the models found.
+// Run by Pulumi once Ollama's pods have their models, if they have GPUs: fails if a model keeper reports that a model is not
+// in GPU memory.
 import { setTimeout as sleep } from "node:timers/promises";
 import { clusterAddress } from "./lib/env.ts";
 import { gpuReport } from "./model-keeper/gpu-report.ts";
 import { Pods } from "./model-keeper/pods.ts";
 
 const pollMs = 1000;
-// As long as Ollama may take for all models of a pod.
+// Maximum time for Ollama to load a model.
 const loadMs = 30 * 60_000;
 
 const pods = new Pods(clusterAddress());
@@ -20,12 +20,12 @@ try {
       if (problems.length > 0) process.exitCode = 1;
       break;
     }
-    const text = `${unknown.join(", ")}: loading each model, to see whether it is in GPU memory`;
+    const text = `${unknown.join(", ")}: loading each model to check that it is in GPU memory`;
     if (text !== last) {
       console.error(text);
       [last, changedAt] = [text, Date.now()];
     } else if (Date.now() - changedAt > loadMs)
-      throw new Error(`Nothing has changed for ${String(loadMs / 60_000)} min: ${text}`);
+      throw new Error(`No progress for ${String(loadMs / 60_000)} min: ${text}`);
     await sleep(pollMs);
   }
 } catch (error) {

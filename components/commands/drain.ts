@@ -1,5 +1,5 @@
-// Run by Pulumi before a replica's container is replaced or deleted: nothing new is sent to it, and what is under way is
-// waited for. It never fails: a replica that cannot be drained, because it crashed, has to be replaced all the same.
+// Run by Pulumi before it replaces or deletes a replica's container: stops new requests to it and waits for requests in
+// flight. It never fails, because a replica that cannot be waitForDrain after a crash must still be replaced.
 import { containerState, EngineError } from "../../engine/docker-cli.ts";
 import { control } from "./lib/gateway-control.ts";
 import { optional, required } from "./lib/env.ts";
@@ -7,7 +7,7 @@ import { optional, required } from "./lib/env.ts";
 const container = required("CONTAINER_NAME");
 const seconds = required("DRAIN_TIMEOUT_SECONDS");
 const server = optional("DRAIN_SERVER");
-// Before and after what is under way, a gateway waits for its edge or for another server: 30 s at most.
+// Besides requests in flight, a gateway waits for its edge or for another server, twice at most 30 s.
 const withinMs = (Number(seconds) + 60) * 1000;
 
 try {
@@ -20,5 +20,5 @@ try {
   }
 } catch (error) {
   if (!(error instanceof EngineError)) throw error;
-  console.error(`${container} is not drained: ${error.message}`);
+  console.error(`${container} could not be drained: ${error.message}`);
 }

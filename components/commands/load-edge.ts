@@ -1,10 +1,10 @@
-// Run by Pulumi after the edge was made, and whenever its configuration changes: hands it over to the edge, which takes
-// it without cutting a request and keeps it for its next start.
+// Run by Pulumi after it created the edge, and when its configuration changes: loads the configuration into the edge, which
+// applies it without interrupting requests and keeps it for its next start.
 import { connect as connectTcp, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { queryEngine, type ContainerState, EngineTimeout } from "../../engine/docker-cli.ts";
 import { optional, required } from "./lib/env.ts";
-import { type Answer, exitCodeOf, NotReady, waitUntilReady } from "./lib/readiness.ts";
+import { type ProbeResult, setExitCode, NotReady, waitUntilReady } from "./lib/readiness.ts";
 
 const container = required("CONTAINER_NAME");
 const config = required("EDGE_CONFIG");
@@ -12,18 +12,18 @@ const url = optional("READY_URL");
 const serverName = optional("EDGE_NAME");
 
 let loaded = false;
-await exitCodeOf(() =>
+await setExitCode(() =>
   waitUntilReady(
     { container, timeoutSeconds: Number(required("READY_TIMEOUT_SECONDS")), pids: required("PIDS_LIMIT") },
     async (state) => {
       loaded ||= await load(state);
       if (!loaded) return { ready: false, detail: "its admin endpoint does not respond yet" };
-      return url === undefined ? { ready: true, detail: "" } : await ask(new URL(url));
+      return url === undefined ? { ready: true, detail: "" } : await probe(new URL(url));
     },
   ),
 );
 
-/** False while the edge is starting. A wrong configuration will not get better: it is reported. */
+/** Returns false while the edge is starting. @throws NotReady if the configuration is invalid, which a retry cannot fix */
 async function load(state: ContainerState | undefined): Promise<boolean> {
   if (state?.status !== "running") return false;
   const args = ["exec", "--interactive", container, "caddy", "reload", "--force", "--adapter", "caddyfile"];
@@ -35,16 +35,16 @@ async function load(state: ContainerState | undefined): Promise<boolean> {
     const message = error instanceof Error ? error.message : String(error);
     if (/connection refused|is not running|No such container/i.test(message)) return false;
     const lines = message.split("\n").filter((line) => /error/i.test(line));
-    console.error(`The edge ${container} does not take its configuration: ${lines.join("\n") || message}`);
+    console.error(`The edge ${container} rejected its configuration: ${lines.join("\n") || message}`);
     throw new NotReady();
   }
 }
 
-/** Whether it accepts connections where it is published, and with TLS whether it has a certificate for its name. */
-function ask({ hostname, port, host }: URL): Promise<Answer> {
+/** Whether the edge accepts connections at its published port, and with TLS has a certificate for its name. */
+function probe({ hostname, port, host }: URL): Promise<ProbeResult> {
   const target = { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port === "" ? 80 : port) };
   return new Promise((resolve) => {
-    // Who it is, is for clients to check: the authority may be its own. An address is no server name.
+    // Does not verify the certificate, whose authority may be the edge's own. SNI does not allow addresses.
     const servername = serverName === undefined || isIP(serverName) !== 0 ? "" : serverName;
     const tls = serverName !== undefined;
     const socket = tls
@@ -58,7 +58,7 @@ function ask({ hostname, port, host }: URL): Promise<Answer> {
       end(false, "does not respond");
     });
     socket.once(tls ? "secureConnect" : "connect", () => {
-      end(true, "answers");
+      end(true, "responds");
     });
     socket.once("error", (error: Error) => {
       end(

@@ -1,4 +1,4 @@
-// Run by Pulumi once for a stack: prints the password that its gateways have in common with its Valkey.
+// Run by Pulumi once per stack: generates the password of its Valkey.
 import { randomBytes } from "node:crypto";
 
 console.log(randomBytes(32).toString("base64url"));

@@ -1,5 +1,5 @@
-// Run by Pulumi to create or change a model: installs it unless it is there as it is wanted. Progress goes to stderr,
-// the result to stdout as JSON, which Pulumi hands over the next time.
+// Run by Pulumi to create or change a model: installs it unless it is up to date. Prints progress to stderr and the result as
+// JSON to stdout, which Pulumi passes to the next run.
 import { parseRecord } from "../config/models/model-record.ts";
 import type { ModelChanges } from "../config/models/models.ts";
 import { optional, required } from "./lib/env.ts";
@@ -8,7 +8,7 @@ import { OllamaApi } from "./model-install/ollama-api.ts";
 import { withTunnel } from "../../engine/with-tunnel.ts";
 
 const server = required("OLLAMA_URL");
-const wanted = {
+const desired = {
   name: required("MODEL"),
   source: required("MODEL_SOURCE"),
   insecure: required("MODEL_INSECURE") === "true",
@@ -19,16 +19,18 @@ const wanted = {
 };
 const options = {
   stallSeconds: Number(required("PULL_STALL_SECONDS")),
-  say: (line: string) => {
+  log: (line: string) => {
     console.error(line);
   },
 };
 try {
   const before = parseRecord(process.env["PULUMI_COMMAND_STDOUT"]);
-  const record = await withTunnel(server, (url) => installModel(new OllamaApi(url), wanted, before, options));
+  const record = await withTunnel(server, (url) =>
+    installModel(new OllamaApi(url), desired, before, options),
+  );
   console.log(JSON.stringify(record));
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
-  console.error(`Model ${wanted.name}: ${message || `Ollama at ${server} does not respond`}`);
+  console.error(`Model ${desired.name}: ${message || `Ollama at ${server} does not respond`}`);
   process.exitCode = 1;
 }

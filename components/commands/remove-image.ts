@@ -1,5 +1,5 @@
-// Run by Pulumi to delete an image that it built. The provider's own delete fails when the image is in use, and after
-// an update that failed and was taken back it is: the old image and the new one are then the same.
+// Run by Pulumi to delete an image that it built. The provider's own delete fails if the image is in use, as it is after a
+// failed update was reverted, when the old and the new image are the same.
 import { docker } from "../../engine/docker-cli.ts";
 import { required } from "./lib/env.ts";
 
@@ -9,8 +9,8 @@ try {
   console.log(`${image} is removed`);
 } catch (error) {
   const why = error instanceof Error ? error.message : String(error);
-  // Of a stack whose name Docker does not take, no image could be built.
-  if (/no such image|invalid reference format/i.test(why)) console.log(`${image} was not there`);
+  // Docker rejected the stack's name, so no image was built.
+  if (/no such image|invalid reference format/i.test(why)) console.log(`${image} did not exist`);
   else if (/conflict/i.test(why)) console.log(`${image} stays: a container uses it`);
   else {
     console.error(why);

@@ -1,5 +1,5 @@
-// Run by Pulumi before the gateways are made, and whenever their keys change: puts the keys, which come on standard
-// input, where the gateways read them. Those that run have taken them when it ends; none is restarted.
+// Run by Pulumi before it creates the gateways, and when their API keys change: reads the keys from standard input, writes them
+// to the gateways' volume and makes running gateways reload them. No gateway is restarted.
 import { text } from "node:stream/consumers";
 import { requireKeys } from "../../gateway/src/auth/api-keys.ts";
 import { EngineError } from "../../engine/docker-cli.ts";
@@ -12,7 +12,7 @@ const gateways = required("KEYS_GATEWAYS").split(",");
 const lines = await text(process.stdin);
 
 try {
-  // They came through a check of the config; what would open a gateway is not written all the same.
+  // The config was already validated; this guards against opening the gateway with an empty list.
   const keys = requireKeys(lines);
   await writeVolumeFile(file, lines);
   const problems = await Promise.all(gateways.map((gateway) => reloadKeys(gateway, keys)));
@@ -20,6 +20,6 @@ try {
   if (problems.some((problem) => problem !== undefined)) process.exitCode = 1;
 } catch (error) {
   if (!(error instanceof EngineError)) throw error;
-  console.error(`The keys cannot be written into the volume ${file.volume}: ${error.message}`);
+  console.error(`Cannot write the keys to the volume ${file.volume}: ${error.message}`);
   process.exitCode = 1;
 }

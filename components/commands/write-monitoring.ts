@@ -1,5 +1,5 @@
-// Run by Pulumi before Prometheus is made, and whenever its files change: puts them, which come as JSON on standard input,
-// where it reads them. One that runs takes them without being restarted.
+// Run by Pulumi before it creates Prometheus, and when its files change: reads the files as JSON from standard input, writes
+// them to Prometheus' volume and makes a running Prometheus reload them.
 import { text } from "node:stream/consumers";
 import { z } from "zod";
 import { containerState, docker, EngineError } from "../../engine/docker-cli.ts";
@@ -17,6 +17,6 @@ try {
     await docker(["container", "kill", "--signal", "HUP", container]);
 } catch (error) {
   if (!(error instanceof EngineError)) throw error;
-  console.error(`The files of Prometheus cannot be written into the volume ${volume}: ${error.message}`);
+  console.error(`Cannot write Prometheus' files to the volume ${volume}: ${error.message}`);
   process.exitCode = 1;
 }

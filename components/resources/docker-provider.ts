@@ -3,9 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { type EngineAddress, engineProvider } from "../../engine/docker-cli.ts";
 
 /**
- * Puts every container, network, volume and image that is declared after this on the engine that the config names: one
- * that was forgotten would land on this machine, so it is done in one place for all. Without such a config the provider
- * finds the environment's engine by itself. What is deployed does not move with the address: npm run up refuses that.
+ * Deploys all containers, networks, volumes and images declared from now on to the configured engine. This is done in one
+ * place because a forgotten resource would end up on this machine. Without configuration, the provider uses the
+ * environment's engine. Deployed resources do not follow a changed address; npm run up rejects that.
  */
 export function deployTo({ dockerHost, dockerCertPath }: EngineAddress): void {
   if (dockerHost === "") return;

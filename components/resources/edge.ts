@@ -14,11 +14,11 @@ import type { NetworkToJoin } from "./network.ts";
 import { serviceContainer, type ContainerLimits } from "./container/service-container.ts";
 
 export interface EdgeArgs extends EdgeConfig {
-  /** Certificates that it trusts besides what its image does. A change replaces the containers. */
+  /** Certificates to trust in addition to the image's. A change replaces the containers. */
   readonly trust?: TrustedCertificates | undefined;
   /** Id of Caddy's image. A change replaces the container, the certificates stay. */
   readonly image: pulumi.Output<string>;
-  /** Name of the container and, with "-data" behind it, of the volume. A change replaces both. */
+  /** Name of the container and, with the suffix "-data", of the volume. A change replaces both. */
   readonly containerName: string;
   /** Network to join, under the alias `edgeHost`. A change replaces the container. */
   readonly network: NetworkToJoin;
@@ -26,11 +26,11 @@ export interface EdgeArgs extends EdgeConfig {
   readonly bindAddress: string;
   /** Host port. A change replaces the container. */
   readonly port: number;
-  /** Folder of the engine's host with cert.pem and key.pem, or acme-root.pem; empty for none. A change replaces it. */
+  /** Folder on the engine's host with cert.pem and key.pem, or acme-root.pem; empty for none. A change replaces it. */
   readonly certificates: string;
-  /** Changes when the certificates change, so that they are loaded again. Changed in place. */
+  /** Changes with the certificates, so that they are reloaded. Changed in place. */
   readonly certificatesVersion: string;
-  /** Seconds until an update gives up waiting for the edge. */
+  /** Seconds after which an update fails if the edge is not ready. */
   readonly readyTimeoutSeconds: number;
   readonly limits: ContainerLimits;
   /** How commands reach it. */
@@ -40,16 +40,16 @@ export interface EdgeArgs extends EdgeConfig {
 const dataFolder = "/data";
 
 /**
- * What stands in front of the gateways and stays while they are replaced: Caddy. How it is configured is changed in
- * place, without a request being cut, and kept in its volume for its next start.
+ * Caddy in front of the gateways, which keeps running while they are replaced. Its configuration changes in place without
+ * interrupting requests, and is kept in its volume for its next start.
  */
 export class Edge extends pulumi.ComponentResource {
   readonly containerName: pulumi.Output<string>;
-  /** Where its port is published, seen from the engine's host. Known only once it is ready. */
+  /** The published URL as seen from the engine's host. Resolves once it is ready. */
   readonly url: pulumi.Output<string>;
 
   constructor(name: string, args: EdgeArgs, opts?: pulumi.ComponentResourceOptions) {
-    // An input of a component that is not known yet would keep all that is in it waiting.
+    // An unknown input of a component would delay all its children.
     const { network, image, ...known } = args;
     super("ollama-stack:index:Edge", name, { ...known, networkName: network.name }, opts);
     const volume = new docker.Volume(
@@ -67,7 +67,7 @@ export class Edge extends pulumi.ComponentResource {
         environment: { XDG_DATA_HOME: dataFolder, XDG_CONFIG_HOME: configFolder(args) },
         network: { name: network.networkName, aliases: [edgeHost, ...args.hostnames.filter(isName)] },
         port: { internal: edgePort(args.mode), external: args.port, address: args.bindAddress },
-        // Root without a capability but this one: the official image's program has it, and would not start without.
+        // Root with only this capability, which the official image's program carries and cannot start without.
         volumes: [{ name: volume.name, path: dataFolder }],
         capabilities: ["CAP_NET_BIND_SERVICE"],
         ...(args.certificates === ""
@@ -78,11 +78,11 @@ export class Edge extends pulumi.ComponentResource {
           environment: {
             EDGE_CONFIG: caddyfile(args),
             EDGE_CERTIFICATES: args.certificatesVersion,
-            // A remote engine's ports are not this host's; what the edge leads to was waited for inside.
+            // A remote engine's ports cannot be checked from here; the gateways' readiness was checked inside.
             ...(isRemoteConnection(args.access)
               ? {}
               : { READY_URL: publishedUrl(args.access, args.bindAddress, args.port) }),
-            // By which name, for that may lead here only for others, or not yet.
+            // The server name to send, because the name may not resolve to this edge from here, or not yet.
             ...(!hasTls(args.mode) ? {} : { EDGE_NAME: args.hostnames[0] ?? "" }),
           },
         },
@@ -101,21 +101,21 @@ export class Edge extends pulumi.ComponentResource {
 }
 
 /**
- * Where Caddy keeps what it resumes. A mode has its own: what another one left may name files that the container does not
- * have, and Caddy would not start.
+ * Folder of the configuration that Caddy resumes, separate for each mode: another mode's configuration may refer to files
+ * that the container does not have, and Caddy would not start.
  */
 function configFolder({ mode, certificates }: EdgeArgs): string {
   return `${dataFolder}/config-${mode}${certificates === "" ? "" : "-with-files"}`;
 }
 
-/** Where clients reach an edge: by the first of its names, when it has any. */
+/** The URL for clients, with the first host name if there is one. */
 function edgeUrl({ access, mode, hostnames, bindAddress, port }: EdgeArgs): string {
   const [host] = hostnames;
   if (!hasTls(mode) || host === undefined) return publishedUrl(access, bindAddress, port);
   return `https://${host}${port === 443 ? "" : `:${String(port)}`}`;
 }
 
-/** Not an address: those are no names in a network. */
+/** Whether a host name can be a network alias, which addresses cannot. */
 function isName(hostname: string): boolean {
   return hostname !== "localhost" && !/^[\d.]+$|:/.test(hostname);
 }

@@ -6,24 +6,24 @@ import type { Connection } from "../../engine/connection.ts";
 import type { VolumeMount } from "./container/service-container.ts";
 
 interface GatewayKeysArgs {
-  /** Lines of API keys by digest, one at least. Changed in place. */
+  /** At least one line of an API key by digest. Changed in place. */
   readonly apiKeys: pulumi.Input<readonly string[]>;
-  /** Name of the first gateway's container and, with "-keys" behind it, of the volume. */
+  /** Name of the first gateway's container and, with the suffix "-keys", of the volume. */
   readonly containerName: string;
   /** Containers that read the keys. */
   readonly gateways: readonly string[];
-  /** Id of an image with Node.js, which the engine has. */
+  /** Id of an image with Node.js that the engine has. */
   readonly image: pulumi.Input<string>;
   /** How commands reach the engine. */
   readonly access: Connection;
 }
 
-/** Where gateways find their keys. */
+/** The location of the gateways' keys. */
 interface GatewayKeys {
   readonly volume: VolumeMount;
   /** The path in their containers. */
   readonly path: string;
-  /** The keys are there once this is. */
+  /** The command that writes the keys. */
   readonly written: pulumi.Resource;
 }
 
@@ -31,21 +31,21 @@ const folder = "/keys";
 const fileName = "api-keys";
 
 /**
- * The keys of gateways, in a volume that all of them share and only read: they take changed keys without being
- * replaced, and keep them over a restart. Digests alone are there.
+ * Writes the digests of the API keys to a volume that all gateways share read-only, so that keys change without replacing
+ * containers and survive a restart.
  */
 export function gatewayKeys(
   name: string,
   { apiKeys, containerName, gateways, image, access }: GatewayKeysArgs,
   parent: pulumi.Resource,
 ): GatewayKeys {
-  warnOf(apiKeys, parent);
+  logKeyWarnings(apiKeys, parent);
   const volume = new docker.Volume(`${name}-keys-volume`, { name: `${containerName}-keys` }, { parent });
   const written = new command.local.Command(
     `${name}-keys`,
     {
       create: "node components/commands/write-keys.ts",
-      // Not in the environment, where other processes of the user would see it.
+      // Not in the environment, which other processes of the user can read.
       stdin: pulumi.output(apiKeys).apply((lines) => `${lines.join("\n")}\n`),
       environment: {
         ...access.environment,
@@ -66,8 +66,8 @@ export function gatewayKeys(
   };
 }
 
-/** Preview and update show what is unwise about the keys. */
-function warnOf(apiKeys: GatewayKeysArgs["apiKeys"], gateway: pulumi.Resource): void {
+/** Logs warnings about unwise keys at preview and update. */
+function logKeyWarnings(apiKeys: GatewayKeysArgs["apiKeys"], gateway: pulumi.Resource): void {
   pulumi.output(apiKeys).apply(async (lines) => {
     for (const warning of await keyWarnings(lines)) await pulumi.log.warn(warning, gateway);
   });

@@ -17,65 +17,64 @@ import { firstOf, type Replica, replicaContainers } from "./container/replicas.t
 import { readyAt, readyWhen, type ContainerLimits } from "./container/service-container.ts";
 
 export interface GatewayArgs {
-  /** Certificates that it trusts besides what its image does. A change replaces the containers. */
+  /** Certificates to trust in addition to the image's. A change replaces the containers. */
   readonly trust?: TrustedCertificates | undefined;
-  /** Folder of the project, which holds the gateway's sources. */
+  /** Folder of the project with the gateway's sources. */
   readonly projectRoot: string;
   /** Image with Node 24 to build on. A change rebuilds the image and replaces the container. */
   readonly baseImage: string;
   /** Platform of the images; empty means the engine's own. A change replaces image and container. */
   readonly platform: string;
-  /** How many containers. They are replaced one after the other; beyond one, `behind` has to be an edge. */
+  /** Number of containers, replaced one at a time; more than one requires an edge (`behind`). */
   readonly replicas: number;
-  /** Name of the first container and, with a hash of its content as tag, of the image. A change replaces both. */
+  /** Name of the first container and, with a content hash as its tag, of the image. A change replaces both. */
   readonly containerName: string;
   /** Network to join, under the alias `gateway`, `gateway-2` and so on. A change replaces the container. */
   readonly network: NetworkToJoin;
-  /** Where Ollama answers on that network. A change replaces the containers. */
+  /** Addresses of Ollama on that network. A change replaces the containers. */
   readonly servers: readonly Backend[];
-  /** How many requests each of them runs at once. A change replaces the containers. */
+  /** Parallel requests per server. A change replaces the containers. */
   readonly parallel: number;
-  /** How long they keep an idle model loaded, such as "5m". A change replaces the containers. */
+  /** How long the servers keep an idle model loaded, such as "5m". A change replaces the containers. */
   readonly keepAlive: string;
-  /** Models that must be there; the first is the default. A change replaces the container. */
+  /** Required models; the first is the default. A change replaces the container. */
   readonly models: readonly string[];
-  /** Those of them that are loaded before anybody asks, and stay so. A change replaces the container. */
+  /** Models to preload and keep in memory. A change replaces the container. */
   readonly keepLoaded: readonly string[];
-  /** Host address and port that it is published at; or what stands in front of it. A change replaces the containers. */
+  /** Host address and port to publish it at, or the edge in front of it. A change replaces the containers. */
   readonly published: { readonly bindAddress: string; readonly port: number } | { readonly behind: Drain };
   /**
-   * Lines of API keys by digest, in the gateway's form; without any, everybody is let in. Changed in place, but for the
-   * first key and the last, which replace the containers.
+   * Lines of API keys by digest, in the gateway's format; without keys, access is open. Changed in place, except that adding
+   * the first key or removing the last one replaces the containers.
    */
   readonly apiKeys?: pulumi.Input<readonly string[]>;
   /**
-   * Name of a volume, which the stack does not make, for what keys have used; empty keeps it in memory. A change replaces
-   * the containers.
+   * Name of an external volume for the keys' usage; empty to keep it in memory. A change replaces the containers.
    */
   readonly usageVolume: string;
   /**
-   * Host names that requests may be for besides those of its containers in the network, in the gateway's form. Undefined
-   * leaves it to the gateway: any with keys. A change replaces the containers.
+   * Allowed host names besides those of its containers in the network, in the gateway's format. Undefined for the gateway's
+   * default, which allows any name if there are keys. A change replaces the containers.
    */
   readonly allowedHosts: readonly string[] | undefined;
   /** Whether it serves the web console. A change replaces the containers. */
   readonly console: boolean;
-  /** How long the first token should take at most, which metrics count exactly. A change replaces the containers. */
+  /** Objective for the time to the first token, a bucket boundary in the metrics. A change replaces the containers. */
   readonly objectiveFirstTokenSeconds: number;
-  /** SHA-256 of a key that may read the metrics, in hexadecimal digits. A change replaces the containers. */
+  /** SHA-256 in hexadecimal of a key that may read the metrics. A change replaces the containers. */
   readonly metricsKeyDigest?: pulumi.Input<string> | undefined;
-  /** Whose certificate the metrics tell of, in the gateway's form; empty: nobody's. A change replaces the containers. */
+  /** Server whose certificate the metrics report, in the gateway's format; empty for none. A change replaces the containers. */
   readonly watchedCertificate: string;
-  /** Lowest level that is logged. A change replaces the container. */
+  /** Lowest level to log. A change replaces the container. */
   readonly logLevel: string;
-  /** More of the gateway's own variables. A change replaces the container. */
+  /** Further variables of the gateway. A change replaces the container. */
   readonly environment: GatewayEnvironment;
-  /** Seconds until an update gives up waiting for the gateway. */
+  /** Seconds after which an update fails if the gateway is not ready. */
   readonly readyTimeoutSeconds: number;
   readonly limits: ContainerLimits;
   /** How commands reach it. */
   readonly access: Connection;
-  /** What has to be there before its containers, such as its models; its image is built meanwhile. */
+  /** Dependencies of its containers, such as models; its image is built meanwhile. */
   readonly after?: readonly pulumi.Resource[];
 }
 
@@ -84,13 +83,13 @@ interface Backend {
   readonly port: number;
 }
 
-// Beyond the time that the gateway gives to requests in flight, the engine leaves it this long to close.
+// Time for the gateway to close after its timeout for requests in flight.
 const stopMarginSeconds = 5;
 
-// In the container's temporary folder, which is in memory.
+// In the container's temporary folder, an in-memory file system.
 const controlSocket = "/tmp/control.sock";
 
-// As in the image, where it belongs to the user that the containers run as.
+// As in the image, where it belongs to the containers' user.
 const usageFolder = "/usage";
 
 /** The OpenAI-compatible gateway: its image, built from this repository, and its containers. */
@@ -100,17 +99,17 @@ export class Gateway extends pulumi.ComponentResource {
   readonly containerNames: readonly pulumi.Output<string>[];
   readonly imageName: pulumi.Output<string>;
   readonly imageId: pulumi.Output<string>;
-  /** Where its port is published, seen from the engine's host; empty behind an edge. Known only once it is ready. */
+  /** The published URL as seen from the engine's host; empty behind an edge. Resolves once it is ready. */
   readonly url: pulumi.Output<string>;
-  /** Where it answers on the network. */
+  /** Its address on the network. */
   readonly internal = { host: "gateway", port: DEFAULT_PORT };
-  /** Where each of its containers answers on the network. */
+  /** The address of each container on the network. */
   readonly hosts: readonly Backend[];
-  /** Image with Node.js that the gateway's is built on. */
+  /** The base image with Node.js. */
   readonly baseImageId: pulumi.Output<string>;
 
   constructor(name: string, args: GatewayArgs, opts?: pulumi.ComponentResourceOptions) {
-    // An input of a component that is not known yet would keep all that is in it waiting.
+    // An unknown input of a component would delay all its children.
     const { network, after, metricsKeyDigest, ...known } = args;
     super("ollama-stack:index:Gateway", name, { ...known, networkName: network.name }, opts);
     const platform = args.platform === "" ? {} : { platform: args.platform };
@@ -120,13 +119,13 @@ export class Gateway extends pulumi.ComponentResource {
       { parent: this, ...imageTimeouts },
     );
     const bundle = bundleGateway(args.projectRoot);
-    // The tag says what the image is made of: a new content is a new image, and the old one goes after its container.
+    // The tag is a content hash: changed content is a new image, and the old one is deleted after its container.
     const tag = base.imageId.apply((id) =>
       createHash("sha256").update(`${bundle} ${id}`).digest("hex").slice(0, 16),
     );
     const imageName = pulumi.interpolate`${args.containerName}:${tag}`;
-    // Deletes the image in place of the provider, once nothing uses it. It is there first: an update that fails when the
-    // image is made leaves none.
+    // Deletes the image instead of the provider, once nothing uses it. It is created before the image, so that an update
+    // that fails to build the image leaves none behind.
     const disposal = new command.local.Command(
       `${name}-image-disposal`,
       {
@@ -145,9 +144,9 @@ export class Gateway extends pulumi.ComponentResource {
           context: gatewayContext,
           buildArgs: { BASE_IMAGE: args.baseImage, STACK: shortStackName(pulumi.getStack()) },
           ...platform,
-          // One that somebody selected (docker buildx use) does not have the engine's images.
+          // A builder selected with docker buildx use would not have the engine's images.
           builder: "default",
-          // The other one builds on the environment's engine, whatever the provider's config says, and knows no TLS.
+          // BuildKit would use the environment's engine regardless of the provider's config, and without TLS.
           ...(args.access.hostname === undefined ? {} : { useLegacyBuilder: true }),
         },
         triggers: { content: tag },
@@ -177,7 +176,7 @@ export class Gateway extends pulumi.ComponentResource {
       ...backendVariables(args.servers),
       OLLAMA_NUM_PARALLEL: String(args.parallel),
       OLLAMA_KEEP_ALIVE: args.keepAlive,
-      // Unset: the image's own.
+      // Unset for the image's default.
       ...(args.console ? {} : { CONSOLE_FOLDER: "" }),
       CONTROL_SOCKET: controlSocket,
       ...("behind" in args.published ? { TRUSTED_PROXIES: behindEdge(args.environment) } : {}),
@@ -247,7 +246,7 @@ export class Gateway extends pulumi.ComponentResource {
   }
 }
 
-/** The edge knows the client's address; what the config trusts stands in front of the edge. */
+/** Trusts the edge, and the configured proxies in front of it, to report the client's address. */
 function behindEdge({ TRUSTED_PROXIES: inFront = "" }: GatewayEnvironment): string {
   return [edgeHost, ...(inFront === "" ? [] : [inFront])].join(",");
 }
@@ -262,7 +261,7 @@ function hostVariables(
   };
 }
 
-/** Each has a file of its own, by a name that no other container of the engine has. */
+/** Each container has its own file, named after the container because that is unique on the engine. */
 function usageVariables(
   { usageVolume }: GatewayArgs,
   { containerName }: Replica,
@@ -270,7 +269,7 @@ function usageVariables(
   return usageVolume === "" ? {} : { USAGE_FILE: `${usageFolder}/${containerName}.json` };
 }
 
-/** One server is named by OPEA's variables, as ever. */
+/** A single server is configured through OPEA's variables. */
 function backendVariables(servers: readonly Backend[]): Partial<Record<ProgramVariable, string>> {
   const [first] = servers;
   if (first === undefined) throw new Error("a gateway needs a server");

@@ -5,32 +5,32 @@ import type { OllamaModel } from "./ollama-model.ts";
 
 export interface GpuMemoryCheckArgs {
   readonly server: {
-    /** Its container: the name, for messages, and the id, a new one of which is checked again. */
+    /** The container's name, for messages, and its id, a change of which repeats the check. */
     readonly name: pulumi.Input<string>;
     readonly id: pulumi.Input<string>;
-    /** Where it answers, once it is ready. */
+    /** Its address, known once it is ready. */
     readonly address: pulumi.Input<string>;
     /** How long it keeps an idle model loaded, such as "5m". */
     readonly keepAlive: string;
   };
-  /** What it must have in GPU memory. */
+  /** Models that must be in GPU memory. */
   readonly models: readonly OllamaModel[];
   /** How commands reach it. */
   readonly access: Connection;
 }
 
 /**
- * Fails an update when a model does not sit in GPU memory: Ollama falls back to the CPU and says nothing. It is run
- * again when the server's container or a model is another, and after it failed.
+ * Fails an update if a model is not in GPU memory, because Ollama silently falls back to the CPU. The check is repeated when
+ * the server's container or a model changes, and after a failure.
  */
 export function checkGpuMemory(
   name: string,
   { server, models, access }: GpuMemoryCheckArgs,
   parent: pulumi.Resource,
-  /** Checks of other servers that have to be done before: two at once would take the memory from each other. */
+  /** Checks of other servers that must finish first, because they would compete for the memory. */
   after: readonly pulumi.Resource[] = [],
 ): pulumi.Resource {
-  const asked = pulumi.all(models.map(({ model, digest }) => ({ name: model, digest })));
+  const loaded = pulumi.all(models.map(({ model, digest }) => ({ name: model, digest })));
   return new command.local.Command(
     `${name}-in-gpu-memory`,
     {
@@ -40,8 +40,8 @@ export function checkGpuMemory(
         OLLAMA_URL: server.address,
         CONTAINER_NAME: server.name,
         CONTAINER_ID: server.id,
-        MODELS: asked.apply((list) => JSON.stringify(list)),
-        // Else it would be gone before it can be looked at.
+        MODELS: loaded.apply((list) => JSON.stringify(list)),
+        // Otherwise it would be unloaded before the check.
         ...(/[1-9]/.test(server.keepAlive) ? {} : { LOAD_KEEP_ALIVE: "1m" }),
       },
     },

@@ -14,17 +14,17 @@ import type { Gateway } from "./gateway.ts";
 import { namesInNetwork, type StackNames } from "../../engine/names.ts";
 import type { NetworkToJoin } from "./network.ts";
 
-/** Is notified before one of several containers is replaced. */
+/** The drain settings for replicas. */
 export function drainOf(config: StackConfig, names: StackNames): Drain {
   return {
     gateways: names.gateways,
-    // Without an edge, who is served is served by the gateway.
+    // Without an edge, the gateway itself accepts the requests.
     edge: config.edge === "none" ? names.gateway : names.edge,
     timeoutSeconds: config.drainTimeoutSeconds,
   };
 }
 
-/** Where the gateway is published, itself or through an edge, and the host names that requests to it may be for. */
+/** How the gateway is published, directly or behind an edge, and its allowed host names. */
 export function gatewayExposure(config: StackConfig, names: StackNames) {
   const published =
     config.edge === "none"
@@ -33,7 +33,7 @@ export function gatewayExposure(config: StackConfig, names: StackNames) {
   return {
     published,
     allowedHosts: allowedHosts(config, names),
-    // Only for alerts: without them, a change of the edge leaves the gateway alone.
+    // Only for alerts; without monitoring, a change of the edge does not affect the gateway.
     watchedCertificate:
       config.monitoring === "none" || config.edge === "none" || !hasTls(config.edge)
         ? ""
@@ -42,8 +42,8 @@ export function gatewayExposure(config: StackConfig, names: StackNames) {
 }
 
 /**
- * The host names that requests may be for, besides the gateways' own in the network. Undefined where keys are required
- * and no names are configured: a web page has no key, and a deployed gateway may have names that the stack does not know.
+ * Allowed host names besides the gateways' own in the network. Undefined if keys are required and no names are configured: a
+ * web page has no key, and the gateway may have names that the stack does not know.
  */
 function allowedHosts(
   { edge, edgeHostnames, gatewayAllowedHosts, gatewayApiKeys }: StackConfig,
@@ -55,8 +55,8 @@ function allowedHosts(
 }
 
 /**
- * The image of the edge, when the config asks for one. It belongs to no edge, so that it is there before the gateway, which
- * comes before the edge: the gateway must not give its port to an edge that cannot be made.
+ * The image of the edge, if there is one. It is not a child of the edge, so that it is pulled before the gateway, which comes
+ * before the edge: the gateway must not give up its port for an edge that cannot be created.
  */
 export function edgeImage({ edge, edgeImage: name, imagePlatform }: StackConfig): docker.RemoteImage[] {
   if (edge === "none") return [];
@@ -64,7 +64,7 @@ export function edgeImage({ edge, edgeImage: name, imagePlatform }: StackConfig)
   return [new docker.RemoteImage("edge-image", { name, keepLocally: true, ...platform }, imageTimeouts)];
 }
 
-/** What the edge has to do as the gateways do. A name is no address: proxies trusted by name are not in front of an edge. */
+/** Settings that the edge shares with the gateways. Omits proxies trusted by name, which are not in front of an edge. */
 function proxySettings({ gatewayEnvironment }: StackConfig) {
   const { REQUEST_TIMEOUT_MS } = readGatewayConfig(gatewayEnvironment);
   const proxies = (gatewayEnvironment.TRUSTED_PROXIES ?? "").split(",").map((each) => each.trim());
@@ -74,7 +74,7 @@ function proxySettings({ gatewayEnvironment }: StackConfig) {
   };
 }
 
-/** For the stack's outputs. */
+/** Values for the stack's outputs. */
 interface Ingress {
   readonly gatewayUrl: pulumi.Output<string>;
   readonly edge?: { readonly container: pulumi.Output<string>; readonly mode: EdgeMode };
@@ -84,15 +84,15 @@ interface IngressOptions {
   readonly connection: Connection;
   readonly network: NetworkToJoin;
   readonly containerName: string;
-  /** Changes when its certificates change. */
+  /** Changes with its certificates. */
   readonly certificatesVersion: string;
-  /** Certificates that it trusts besides what its image does. */
+  /** Certificates to trust in addition to the image's. */
   readonly trust: TrustedCertificates | undefined;
-  /** What `edgeImage` returned. */
+  /** The result of `edgeImage`. */
   readonly images: readonly docker.RemoteImage[];
 }
 
-/** The edge that the config asks for, in front of the gateways; without one, they are their own front. */
+/** Declares the configured edge in front of the gateways; without one, returns the gateway's own URL. */
 export function createIngress(
   config: StackConfig,
   gateway: Gateway,
@@ -101,7 +101,7 @@ export function createIngress(
   const mode = config.edge;
   if (mode === "none" || image === undefined) return { gatewayUrl: gateway.url };
   const own = hasTls(mode) && config.edgeHostnames.length === 0;
-  // What the config holds for another mode, it would have refused.
+  // The config's validation rejects names that do not fit the mode.
   const hostnames = own ? ["localhost", "127.0.0.1"] : config.edgeHostnames;
   const edge = new Edge(
     "edge",

@@ -1,7 +1,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-/** What a script prints when a stack is made, once and for all: a secret that nobody sees. */
+/** A secret that a script generates once, when the stack is created. */
 export function madeSecret(
   name: string,
   script: string,
@@ -11,14 +11,14 @@ export function madeSecret(
     name,
     {
       create: `node components/commands/${script}`,
-      // By default, the output of the update shows what it prints.
+      // By default, the update would print the secret.
       logging: command.types.enums.local.Logging.Stderr,
       addPreviousOutputInEnv: false,
     },
     {
       ...opts,
       additionalSecretOutputs: ["stdout"],
-      // A changed input would run it again, also where an older version deployed it without this one.
+      // A changed input would regenerate the secret, also in stacks deployed by a version without this option.
       ignoreChanges: ["logging"],
     },
   );

@@ -9,11 +9,11 @@ export interface DeclareOptions {
   readonly access: Connection;
   /** URL of the server as `access` reaches it, known when it is ready. */
   readonly serverUrl: pulumi.Input<string>;
-  /** Whether models stay that do not say it themselves (in a volume of others they do), and how long a pull may bring nothing. */
+  /** Default retention of models (always kept in an external volume), and the timeout of a pull without progress. */
   readonly config: Pick<StackConfig, "retainModels" | "modelVolume" | "pullStallSeconds">;
 }
 
-/** The models as resources. Those of one source come one after the other: each would take it away from the other. */
+/** Declares the models. Models with the same source depend on each other, because installing one deletes the source. */
 export function declareModels(
   plan: readonly PlannedModel[],
   { access, serverUrl, config }: DeclareOptions,

@@ -18,24 +18,24 @@ import { readyAt, serviceContainer, type ContainerLimits } from "./container/ser
 import type { NetworkToJoin } from "./network.ts";
 
 export interface MonitoringArgs extends Omit<ScrapeSettings, "self"> {
-  /** Image of Prometheus. A change replaces the container; what was measured stays. */
+  /** Image of Prometheus. A change replaces the container and keeps the data. */
   readonly image: string;
   /** Platform of the image; empty means the engine's own. A change replaces image and container. */
   readonly platform: string;
-  /** Image with Node.js that the engine has, to write files with. */
+  /** Image with Node.js that the engine has, for writing files. */
   readonly toolImage: pulumi.Input<string>;
-  /** Name of the container and, with "-data" and "-config" behind it, of its volumes. A change replaces them. */
+  /** Name of the container and, with the suffixes "-data" and "-config", of its volumes. A change replaces them. */
   readonly containerName: string;
   /** Network to join, under the alias `prometheus`. A change replaces the container. */
   readonly network: NetworkToJoin;
   /** Port on the loopback of the engine's host. A change replaces the container. */
   readonly port: number;
-  /** Beyond this, the oldest measurements are deleted, MiB. A change replaces the container. */
+  /** Maximum size of the data in MiB; the oldest is deleted first. A change replaces the container. */
   readonly retentionMiB: number;
-  /** With which gateways let their metrics be read. Changed in place. */
+  /** Key for the gateways' metrics. Changed in place. */
   readonly metricsKey: pulumi.Input<string>;
   readonly trust?: TrustedCertificates | undefined;
-  /** Seconds until an update gives up waiting for it. */
+  /** Seconds after which an update fails if it is not ready. */
   readonly readyTimeoutSeconds: number;
   readonly limits: ContainerLimits;
   /** How commands reach it. */
@@ -46,19 +46,19 @@ const bindAddress = "127.0.0.1";
 const dataFolder = "/prometheus";
 const host = "prometheus";
 const port = 9090;
-// Nobody, as in the official image, where the data folder is this user's.
+// The user nobody, who owns the data folder in the official image.
 const user = "65534:65534";
 
-/** Prometheus, which measures every gateway, and computes the alerts. Rules and targets are changed in place. */
+/** Prometheus, which scrapes every gateway and evaluates the alerts. Rules and targets change in place. */
 export class Monitoring extends pulumi.ComponentResource {
   readonly containerName: pulumi.Output<string>;
-  /** Where its port is published, seen from the engine's host. Known only once it is ready. */
+  /** The published URL as seen from the engine's host. Resolves once it is ready. */
   readonly url: pulumi.Output<string>;
-  /** Where it responds in the network. */
+  /** Its address on the network. */
   readonly internal = { host, port };
 
   constructor(name: string, args: MonitoringArgs, opts?: pulumi.ComponentResourceOptions) {
-    // An input of a component that is not known yet would keep all that is in it waiting.
+    // An unknown input of a component would delay all its children.
     const { network, toolImage, metricsKey, ...known } = args;
     super("ollama-stack:index:Monitoring", name, { ...known, networkName: network.name }, opts);
     const image = new docker.RemoteImage(
@@ -102,7 +102,7 @@ export class Monitoring extends pulumi.ComponentResource {
           `--config.file=${configFolder}/${configFile}`,
           `--storage.tsdb.path=${dataFolder}`,
           `--storage.tsdb.retention.size=${String(args.retentionMiB)}MB`,
-          // npm run drift sends what it has found.
+          // For the metric of npm run drift.
           "--web.enable-otlp-receiver",
         ],
         environment: {},
@@ -129,7 +129,7 @@ export class Monitoring extends pulumi.ComponentResource {
   }
 }
 
-/** What the config says of monitoring, in the words of the component. */
+/** Maps the config to the component's arguments. */
 export function monitoringSettings(config: StackConfig) {
   return {
     image: config.prometheusImage,

@@ -5,18 +5,18 @@ import type { NeighbourAccess } from "../config/keys.ts";
 export interface ServiceNetworkArgs {
   /** Name of the bridge network, unique on the host. A change replaces it and what is attached. */
   readonly networkName: string;
-  /** Whether neighbours of the engine's host reach the containers on it, for the rules for production. In place. */
+  /** Whether other hosts on the engine host's network reach the containers; used by the production policy. In place. */
   readonly neighbourAccess?: NeighbourAccess | undefined;
 }
 
-/** A network to join. What needs it only by name does not wait until it is there. */
+/** A network to join. Users of its plain name do not wait until it exists. */
 export type NetworkToJoin = Pick<ServiceNetwork, "name" | "networkName">;
 
 /** The bridge network on which the gateway finds Ollama by name. */
 export class ServiceNetwork extends pulumi.ComponentResource {
-  /** What it is called, known from the start. */
+  /** Its name, known from the start. */
   readonly name: string;
-  /** The same, once it is there. */
+  /** The same, resolved once it exists. */
   readonly networkName: pulumi.Output<string>;
 
   constructor(name: string, args: ServiceNetworkArgs, opts?: pulumi.ComponentResourceOptions) {

@@ -8,8 +8,8 @@ const labelled = ["container", "network", "volume"].map(
 type Transformed = pulumi.ResourceTransformationResult | undefined;
 
 /**
- * Gives its labels to a container, network or volume. What an earlier version made stays as it is: the provider would
- * replace it for its labels, a volume with its models.
+ * Adds labels to a container, network or volume. Existing objects keep theirs, because the provider would replace an object
+ * to change its labels, including a volume with its models.
  */
 export function withLabels(
   stack: string,
@@ -21,7 +21,7 @@ export function withLabels(
   return { props: { ...props, labels }, opts: pulumi.mergeOptions(opts, { ignoreChanges: ["labels"] }) };
 }
 
-/** Labels every container, network and volume that is declared after this, in one place for all. */
+/** Labels all containers, networks and volumes declared from now on. */
 export function labelObjects(): void {
   const stack = pulumi.getStack();
   pulumi.runtime.registerStackTransformation((args) => withLabels(stack, args));

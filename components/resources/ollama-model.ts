@@ -9,30 +9,30 @@ export interface OllamaModelArgs {
   readonly serverUrl: pulumi.Input<string>;
   /** How commands reach it. */
   readonly access: Connection;
-  /** Name that clients use, with its tag. Another name is another resource. */
+  /** The name for clients, including the tag. Another name is another resource. */
   readonly model: string;
   /**
-   * What it is made from: the name itself, a reference into another registry, a GGUF file's path or URL. A change is
-   * made in place: the old model answers until the new one is there.
+   * The name itself, a reference to another registry, or a GGUF file's path or URL. Changed in place: the old model serves
+   * requests until the new one is complete.
    */
   readonly source: string;
-  /** Whether the source's registry speaks plain HTTP. */
+  /** Whether the source's registry uses plain HTTP. */
   readonly insecure: boolean;
-  /** SHA-256 that the source must have: of the registry's manifest, or of the file. Changed in place. */
+  /** Required SHA-256 of the source: of the registry's manifest, or of the file. Changed in place. */
   readonly digest: string | undefined;
   /** Parameters, template and system prompt that differ from the source's. Changed in place. */
   readonly changes: ModelChanges;
-  /** Whether the source's own name stays installed beside the model's, because it is a model of the stack too. */
+  /** Whether the source keeps its own name, because the stack also lists it as a model. */
   readonly keepSource: boolean;
-  /** Why it must be installed again though nothing else changed: removed by hand, say. */
+  /** Why it must be reinstalled although nothing else changed, such as a manual removal. */
   readonly repair: string | undefined;
-  /** Whether it stays in its volume when it is taken from the list, and when the stack is destroyed. */
+  /** Whether it stays in its volume when it is removed from the list or the stack is destroyed. */
   readonly retain: boolean;
-  /** Seconds without a byte after which a pull is started again. Changed in place. */
+  /** Seconds without a byte after which a pull is restarted. Changed in place. */
   readonly stallSeconds: number;
 }
 
-/** A model that the server must have: pulled with progress, verified, deleted with the resource. */
+/** A model on the server: pulled with progress, verified, and deleted with the resource. */
 export class OllamaModel extends pulumi.ComponentResource {
   readonly model: pulumi.Output<string>;
   /** SHA-256 of the model's manifest, as Ollama lists it. */
@@ -41,7 +41,7 @@ export class OllamaModel extends pulumi.ComponentResource {
   readonly sizeBytes: pulumi.Output<number>;
 
   constructor(name: string, args: OllamaModelArgs, opts?: pulumi.ComponentResourceOptions) {
-    // What was found at this moment is no argument to be kept: it would be a change the next time.
+    // Not an input to store in the state, where it would be a change at the next update.
     const { repair, ...kept } = args;
     super("ollama-stack:index:OllamaModel", name, kept, opts);
     const changes = changesText(args.changes);
@@ -60,18 +60,18 @@ export class OllamaModel extends pulumi.ComponentResource {
           PULL_STALL_SECONDS: String(args.stallSeconds),
           ...(args.digest === undefined ? {} : { MODEL_DIGEST: args.digest }),
           ...(changes === "" ? {} : { MODEL_CHANGES: changes }),
-          // Another value each time, so that preview shows the change and the update installs it.
+          // A unique value, so that preview shows a change and the update installs the model.
           ...(repair === undefined ? {} : { MODEL_REQUEST: `${new Date().toISOString()} ${repair}` }),
         },
-        // The result is for the state; what is to be read goes to stderr.
+        // stdout is the result for the state; messages go to stderr.
         logging: command.types.enums.local.Logging.Stderr,
       },
       {
         parent: this,
-        // The other way round, it would delete what it has just found there.
+        // Otherwise the deletion would remove the new model.
         deleteBeforeReplace: true,
         retainOnDelete: args.retain,
-        // What the last repair left there is not a change.
+        // A former repair's value is not a change.
         ignoreChanges: repair === undefined ? ["environment.MODEL_REQUEST"] : [],
       },
     );

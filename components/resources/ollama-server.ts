@@ -18,43 +18,43 @@ import { readyAt, readyWhen, type ContainerLimits } from "./container/service-co
 export const ollamaInternalPort = 11434;
 
 export interface OllamaServerArgs {
-  /** Image of the server, by tag or tag and digest. A change replaces the container, the models stay. */
+  /** Image of the server, by tag or tag and digest. A change replaces the container and keeps the models. */
   readonly image: string;
   /** Platform of the image; empty means the engine's own. A change replaces image and container. */
   readonly platform: string;
-  /** How many containers, all on one volume. They are replaced one after the other. */
+  /** Number of containers, which share one volume and are replaced one at a time. */
   readonly replicas: number;
-  /** Is notified before one of several is replaced. */
+  /** How a replica is drained before it is replaced. */
   readonly drain: Drain;
-  /** Name of the first container and, with "-models" behind it, of the volume. A change replaces both. */
+  /** Name of the first container and, with the suffix "-models", of the volume. A change replaces both. */
   readonly containerName: string;
   /** Network to join, under the alias `ollama`, `ollama-2` and so on. A change replaces the container. */
   readonly network: NetworkToJoin;
-  /** Host address that the first one's port is published at. A change replaces the container. */
+  /** Host address at which the first container's port is published. A change replaces the container. */
   readonly bindAddress: string;
   /** Host port; 0 publishes none. A change replaces the container. */
   readonly port: number;
   /** Extra lines of /etc/hosts, "name:address". A change replaces the container. */
   readonly hosts: readonly string[];
-  /** Further variables; those that other arguments set win. A change replaces the container. */
+  /** Further variables; those set by other arguments take precedence. A change replaces the container. */
   readonly environment?: Readonly<Record<string, pulumi.Input<string>>>;
-  /** Certificates that it trusts besides what its image does. A change replaces the containers. */
+  /** Certificates to trust in addition to the image's. A change replaces the containers. */
   readonly trust?: TrustedCertificates | undefined;
-  /** Requests that a loaded model works on at once. A change replaces the container. */
+  /** Parallel requests per loaded model. A change replaces the container. */
   readonly parallel: number;
   /** Default context of a model, tokens. A change replaces the container. */
   readonly contextLength: number;
   /** How long an idle model stays loaded, such as "5m". A change replaces the container. */
   readonly keepAlive: string;
-  /** The GPUs it is given; none by default. A change replaces the container. */
+  /** GPUs; none by default. A change replaces the container. */
   readonly gpus?: GpuRequest | undefined;
-  /** Volume that is there already and may have other users; "" means one of its own. A change replaces the container. */
+  /** An external volume, which may have other users; "" for its own volume. A change replaces the container. */
   readonly modelVolume: string;
-  /** Whether the volume with the models stays at destroy. Changed in place. */
+  /** Whether destroy keeps the volume with the models. Changed in place. */
   readonly retainModels: boolean;
   /** Whether the volume is protected from being deleted or replaced. Changed in place. */
   readonly protectModels: boolean;
-  /** Seconds until an update gives up waiting for the server. */
+  /** Seconds after which an update fails if the server is not ready. */
   readonly readyTimeoutSeconds: number;
   readonly limits: ContainerLimits;
   /** How commands reach it. */
@@ -65,7 +65,7 @@ const modelFolder = "/root/.ollama";
 
 const internal = { host: "ollama", port: ollamaInternalPort };
 
-/** Where commands reach the server of a config and where it keeps its models, known before anything runs. */
+/** The server's address for commands and its volume, derived from the config before anything runs. */
 export function modelServer(config: StackConfig, access: Connection, containerName: string): ModelServer {
   const published = ollamaUrl(access, config.ollamaBindAddress, config.ollamaPort);
   return {
@@ -79,7 +79,7 @@ export function modelServer(config: StackConfig, access: Connection, containerNa
   };
 }
 
-/** An Ollama server with a volume for its models and a port on the host; or several on that volume. */
+/** One or more Ollama servers that share a volume of models. */
 export class OllamaServer extends pulumi.ComponentResource {
   /** The first one. */
   readonly containerName: pulumi.Output<string>;
@@ -87,21 +87,21 @@ export class OllamaServer extends pulumi.ComponentResource {
   readonly containerIds: readonly pulumi.Output<string>[];
   readonly volumeName: pulumi.Output<string>;
   readonly imageId: pulumi.Output<string>;
-  /** Where its port is published, seen from the engine's host. Known only once it is ready. */
+  /** The published URL as seen from the engine's host. Resolves once it is ready. */
   readonly url: pulumi.Output<string>;
-  /** Where commands ask it, by the access they are given. Known before it runs. */
+  /** The URL for commands, as reached through `access`. Known before it runs. */
   readonly address: string;
-  /** The same, once it is ready. */
+  /** The same, resolved once it is ready. */
   readonly readyAddress: pulumi.Output<string>;
-  /** Where it answers on the network. */
+  /** Its address on the network. */
   readonly internal = internal;
   readonly #name: string;
   readonly #args: OllamaServerArgs;
-  /** Where each of its containers answers on the network. */
+  /** The address of each container on the network. */
   readonly hosts: readonly (typeof internal)[];
 
   constructor(name: string, args: OllamaServerArgs, opts?: pulumi.ComponentResourceOptions) {
-    // An input of a component that is not known yet would keep all that is in it waiting.
+    // An unknown input of a component would delay all its children.
     const { network, ...known } = args;
     super("ollama-stack:index:OllamaServer", name, { ...known, networkName: network.name }, opts);
     this.#name = name;
@@ -133,16 +133,16 @@ export class OllamaServer extends pulumi.ComponentResource {
             OLLAMA_NUM_PARALLEL: String(args.parallel),
             OLLAMA_CONTEXT_LENGTH: String(args.contextLength),
             OLLAMA_KEEP_ALIVE: args.keepAlive,
-            // What is sent to a private service does not leave it.
+            // Keeps prompts on the private service.
             OLLAMA_NO_CLOUD: "1",
-            // When it starts, it would delete what another server on the volume is just pulling.
+            // At start, it would delete layers that another server on the volume is pulling.
             ...(args.modelVolume === "" && isFirst ? {} : { OLLAMA_NOPRUNE: "1" }),
           },
           ...(isFirst && args.port !== 0
             ? { port: { internal: ollamaInternalPort, external: args.port, address: args.bindAddress } }
             : {}),
           hosts: args.hosts,
-          // Root without a single capability: the image's home, and so a new volume, belongs to root.
+          // Root without capabilities, because the image's home, and so a new volume, belongs to root.
           volumes: [{ name: volume, path: modelFolder }],
           gpus: args.gpus,
           trust: args.trust,
@@ -175,11 +175,11 @@ export class OllamaServer extends pulumi.ComponentResource {
     });
   }
 
-  /** What fails an update when a model does not sit in GPU memory; nothing if there are no GPUs. */
+  /** Checks that fail an update if a model is not in GPU memory; empty without GPUs. */
   gpuMemoryCheck(models: readonly OllamaModel[]): pulumi.Resource[] {
     const { gpus, keepAlive, replicas: count, access } = this.#args;
     if (gpus === undefined) return [];
-    // Each has a copy of its own: where the first still fits, the second may not.
+    // Each server loads its own copy of a model, so the memory may suffice for the first but not for the second.
     const checks: pulumi.Resource[] = [];
     for (const [i, name] of replicas(this.#name, count).entries()) {
       const isFirst = i === 0;
@@ -190,8 +190,8 @@ export class OllamaServer extends pulumi.ComponentResource {
         address: isFirst ? this.readyAddress : `http://${host}:${String(port)}`,
         keepAlive,
       };
-      const asked = { server, models, access: isFirst ? access : access.others };
-      checks.push(checkGpuMemory(name, asked, this, checks));
+      const target = { server, models, access: isFirst ? access : access.others };
+      checks.push(checkGpuMemory(name, target, this, checks));
     }
     return checks;
   }
@@ -209,7 +209,7 @@ function volumeName(containerName: string): string {
   return `${containerName}-models`;
 }
 
-/** Where the server is published; one that is not has only its place in the network. */
+/** The server's published URL, or its address in the network if it is not published. */
 function ollamaUrl(access: Connection, bindAddress: string, port: number): string {
   if (port === 0) return `http://${internal.host}:${String(internal.port)}`;
   return publishedUrl(access, bindAddress, port);

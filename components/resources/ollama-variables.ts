@@ -2,13 +2,13 @@ import * as pulumi from "@pulumi/pulumi";
 import { ollamaProxy } from "../planning/ollama-proxy.ts";
 import type { StackConfig } from "../config/keys.ts";
 
-/** Variables of Ollama's container that the config sets, and the proxy of this machine. */
+/** The configured variables of Ollama's container, and this machine's proxy. */
 export function ollamaVariables(config: StackConfig): Record<string, pulumi.Input<string>> {
   const { variables, warning } = ollamaProxy(config);
   if (warning !== undefined) void pulumi.log.warn(warning);
   const proxy = Object.entries(variables).map(([name, value]) => [
     name,
-    // A proxy's account is kept out of state and preview.
+    // Keeps a proxy's credentials out of state and preview.
     value.includes("@") ? pulumi.secret(value) : value,
   ]);
   return {

@@ -193,7 +193,7 @@ describe("an update that fails is finished by the next", () => {
     project.configure({ readyTimeoutSeconds: 5 });
     const text = await failing("up", "--yes", "--skip-preview");
     expect(text).toMatch(
-      /ollama-stack-broken-gateway is not ready after 5 s \(readyTimeoutSeconds\): .* answers 503/,
+      /ollama-stack-broken-gateway is not ready after 5 s \(readyTimeoutSeconds\): .* responded with 503/,
     );
     undo();
     project.configure({ readyTimeoutSeconds: undefined });

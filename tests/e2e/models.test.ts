@@ -100,7 +100,7 @@ describe("a list that is changed to two models of one source, whose registry goe
 
   it("is pulled to its end, and says how it goes on", () => {
     expect(seen.result).toMatch(/: \d+ % of [\d.]+ [MG]B, [\d.]+ [MG]B\/s, \d+ s left/);
-    expect(seen.result).toMatch(/no progress for 5 s; trying again in 1 s, what was loaded is kept/);
+    expect(seen.result).toMatch(/no progress for 5 s; retrying in 1 s, downloaded data is kept/);
     expect(seen.result).toMatch(/plain:1 is installed: [\d.]+ [MG]B/);
   });
 
@@ -228,7 +228,7 @@ describe("models that are retained", () => {
       /Model plain:1: it will be pulled, [\d.]+ [MG]B, unless the volume ollama-stack-tags-ollama-models already has it\n[^]*The models need [\d.]+ [MG]B more disk space; [\d.]+ [GT]B are free on the engine's disk\n/,
     );
     const text = await up();
-    expect(text).toMatch(/plain:1 is there already/);
+    expect(text).toMatch(/plain:1 is already installed/);
     expect(text).not.toMatch(/: \d+ % of \d/);
     expect(registry.sent).toBe(0);
     expect(await digests()).toEqual(before);
@@ -290,7 +290,7 @@ describe("a volume that two stacks share", () => {
     expect(registry.sent).toBeLessThan(registry.weights.size * 1.3);
     registry.bytesPerSecond = Number.POSITIVE_INFINITY;
     project.configure({ models: [fromRegistry("three:1", "three:1")] });
-    expect(await up()).toMatch(/three:1 is there already/);
+    expect(await up()).toMatch(/three:1 is already installed/);
     await Promise.all([answers(), unchanged(twin)]);
   });
 

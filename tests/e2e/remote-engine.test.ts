@@ -159,7 +159,7 @@ describe("over TCP with TLS", () => {
     const { code, output } = await project.tryPulumi("up", "--yes", "--skip-preview");
     expect(code, output).not.toBe(0);
     expect(output).toMatch(
-      /Model smollm2:135m runs on the CPU, though gpus is set: in GPU memory are 0 B of its \d+\.\d MB \(\/api\/ps: size_vram 0, size \d+\)\. Look at/,
+      /Model smollm2:135m runs on the CPU although gpus is set: GPU memory holds 0 B of its \d+\.\d MB \(\/api\/ps: size_vram 0, size \d+\)\. Check which GPUs/,
     );
     const format = "{{json .HostConfig.DeviceRequests}}";
     const requests = ["container", "inspect", "--format", format, "ollama-stack-far-ollama"];

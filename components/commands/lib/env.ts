@@ -1,13 +1,13 @@
 import type { ClusterAddress } from "../../../cluster/address.ts";
 
-/** What the component hands to its command; missing means that the two do not fit together. */
+/** A variable that the component must pass to its command. @throws if it is not set */
 export function required(key: string): string {
   const value = optional(key);
   if (value === undefined) throw new Error(`${key} is not set`);
   return value;
 }
 
-/** What the component hands over only sometimes. */
+/** A variable that the component passes conditionally. */
 export function optional(key: string): string | undefined {
   const value = process.env[key];
   return value === "" ? undefined : value;

@@ -1,8 +1,8 @@
 import { containerState, EngineTimeout, docker, EngineError } from "../../../engine/docker-cli.ts";
 
 /**
- * Runs an act of a gateway through its control socket, and prints the gateway's messages. A gateway that does not run
- * is left out; one that does not know the act, or needs longer than `withinMs`, is reported.
+ * Runs a command on a gateway's control socket and prints the gateway's messages. Skips a gateway that does not run; reports
+ * one that does not know the command, or needs longer than `withinMs`.
  */
 export async function control(gateway: string, args: readonly string[], withinMs: number): Promise<void> {
   if ((await containerState(gateway))?.status !== "running") return;

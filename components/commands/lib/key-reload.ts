@@ -2,8 +2,8 @@ import { type KeyDefinition, keyLabel } from "../../../gateway/src/auth/api-keys
 import { queryTimeoutMs, containerState, docker, EngineError } from "../../../engine/docker-cli.ts";
 
 /**
- * Has a gateway read its keys at once, and returns what is wrong if it does not have exactly those expected then. One
- * that does not run reads them when it starts.
+ * Makes a gateway reload its keys, and returns an error message if it then has keys other than expected. A gateway that
+ * does not run reads them when it starts.
  */
 export async function reloadKeys(
   gateway: string,
@@ -17,14 +17,14 @@ export async function reloadKeys(
     });
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    // Of an earlier version, without a file of keys: the update is about to replace it.
+    // An older version without a key file, which the update is about to replace.
     if (/known are: drain|no file of keys/.test(error.message)) return undefined;
     return (await containerState(gateway))?.status === "running"
-      ? `${gateway} does not confirm its keys: ${error.message}. It reads them within 2 s by itself if it can; its log says so.`
+      ? `${gateway} did not confirm its keys: ${error.message}. It should reload them automatically within 2 s; check its log.`
       : undefined;
   }
   const inForce = output.trim().split("\n").toSorted();
   const labels = expected.map(keyLabel).toSorted();
   if (inForce.join() === labels.join()) return undefined;
-  return `${gateway} has the keys ${inForce.join(", ")} instead of ${labels.join(", ")}: another volume is mounted in it. Run npm run up, which brings it back to what the stack says.`;
+  return `${gateway} has the keys ${inForce.join(", ")} instead of ${labels.join(", ")}: it mounts another volume. Run npm run up, which restores the stack's configuration.`;
 }

@@ -9,52 +9,52 @@ import {
   type ContainerState,
 } from "../../../engine/docker-cli.ts";
 
-export interface Answer {
+export interface ProbeResult {
   readonly ready: boolean;
   readonly detail: string;
 }
 
-export interface Waiting {
+export interface WaitOptions {
   readonly container: string;
   readonly timeoutSeconds: number;
-  /** Limit of processes that it is given once it is ready. */
+  /** Limit of processes, set once the container is ready. */
   readonly pids: string;
 }
 
-/** Its reason is printed. */
+/** The container did not become ready; the reason has already been printed. */
 export class NotReady extends Error {
   override readonly name = "NotReady";
 }
 
 /**
- * Returns when a container answers that it is ready; fails with its last log lines when it exits, is killed, turns
- * unhealthy or takes too long.
+ * Polls a probe until the container is ready. Fails with its last log lines if it exits, is killed, becomes unhealthy or
+ * times out.
  */
 export async function waitUntilReady(
-  { container: name, timeoutSeconds, pids }: Waiting,
-  ask: (state: ContainerState | undefined) => Promise<Answer>,
+  { container: name, timeoutSeconds, pids }: WaitOptions,
+  probe: (state: ContainerState | undefined) => Promise<ProbeResult>,
 ): Promise<void> {
-  let before: Past | undefined;
+  let before: PriorState | undefined;
   const started = performance.now();
-  let told = started;
+  let loggedAt = started;
   for (;;) {
-    const { state, silent } = await look(name);
-    let answer: Answer;
-    if (silent === undefined) {
-      before ??= past(state);
+    const { state, engineError } = await inspect(name);
+    let result: ProbeResult;
+    if (engineError === undefined) {
+      before ??= priorState(state);
       before.unhealthy &&= state?.health === "unhealthy";
-      const reason = failure(state, before) ?? (await formerFailure(name, state, before));
+      const reason = failure(state, before) ?? (await failureBeforeRestart(name, state, before));
       if (reason !== undefined) await fail(name, reason);
-      answer = await ask(state);
+      result = await probe(state);
     } else {
-      // An engine that is restarted brings the container back by itself, and that is no crash.
+      // A restarting engine restarts the container itself, which does not count as a crash.
       before = undefined;
-      answer = { ready: false, detail: silent };
+      result = { ready: false, detail: engineError };
     }
     const seconds = (performance.now() - started) / 1000;
-    if (answer.ready) {
-      // The provider has no argument for the limit of processes; the engine takes it at run time and keeps it. Not
-      // before the container runs well: of one that is just crashing the engine says something else than why.
+    if (result.ready) {
+      // The provider has no argument for the limit of processes, so it is set at run time; the engine keeps it. Setting it
+      // on a container that is crashing would hide the reason behind another error.
       await queryEngine(["container", "update", "--pids-limit", pids, name]);
       console.log(`${name} is ready`);
       return;
@@ -62,59 +62,59 @@ export async function waitUntilReady(
     if (seconds > timeoutSeconds)
       await fail(
         name,
-        `is not ready after ${String(timeoutSeconds)} s (readyTimeoutSeconds): ${answer.detail}`,
+        `is not ready after ${String(timeoutSeconds)} s (readyTimeoutSeconds): ${result.detail}`,
       );
-    if (performance.now() - told > 10_000) {
-      told = performance.now();
-      console.error(`waiting for ${name}, ${seconds.toFixed(0)} s so far: ${answer.detail}`);
+    if (performance.now() - loggedAt > 10_000) {
+      loggedAt = performance.now();
+      console.error(`waiting for ${name}, ${seconds.toFixed(0)} s so far: ${result.detail}`);
     }
     await sleep(seconds < 5 ? 100 : 500);
   }
 }
 
-/** What the container did before it was waited for, which is no failure now. */
-interface Past {
-  /** How often it had been restarted; beyond it, it fails. */
+/** Failures of the container from before the wait, which are ignored. */
+interface PriorState {
+  /** Number of restarts so far; another one is a failure. */
   readonly restarts: number;
-  /** It had crashed, and the engine is about to start it again. */
+  /** It had crashed, and the engine is about to restart it. */
   readonly restarting: boolean;
   unhealthy: boolean;
 }
 
-function past(state: ContainerState | undefined): Past {
+function priorState(state: ContainerState | undefined): PriorState {
   const { status, restarts = 0 } = state ?? {};
   const restarting = status === "restarting";
   return {
-    // A container that crashed long ago and runs now is not failing; nor is one that crashed under a limit that has just
-    // been raised, until it was started again.
+    // A container that crashed earlier and runs now is not failing; nor is one that crashed under a limit that was just
+    // raised, until the engine has restarted it.
     restarts: restarting ? restarts + 1 : status === "running" ? restarts : 0,
     restarting,
-    // Nor is one that was paused or hung until now: what its last checks said is old, and the next one will tell.
+    // Nor is one that was paused or hung until now: its last health checks are outdated.
     unhealthy: state?.health === "unhealthy",
   };
 }
 
-/** The state of the container, or why the engine does not tell. */
-async function look(
+/** The state of the container, or why the engine did not return it. */
+async function inspect(
   name: string,
-): Promise<{ readonly state?: ContainerState | undefined; readonly silent?: string }> {
+): Promise<{ readonly state?: ContainerState | undefined; readonly engineError?: string }> {
   try {
     return { state: await containerState(name) };
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    return { silent: silence(error) };
+    return { engineError: unreachableMessage(error) };
   }
 }
 
-function silence({ message }: EngineError): string {
+function unreachableMessage({ message }: EngineError): string {
   return `the engine does not respond (${message.replaceAll(/\s*\n\s*/g, " ")})`;
 }
 
 const memoryKeys = "ollamaMemoryMiB, gatewayMemoryMiB or edgeMemoryMiB";
 
 /** Why the container will not become ready, or undefined while it still may. */
-function failure(state: ContainerState | undefined, before: Past): string | undefined {
-  if (state === undefined) return "is gone: somebody removed it";
+function failure(state: ContainerState | undefined, before: PriorState): string | undefined {
+  if (state === undefined) return "no longer exists: somebody removed it";
   if (state.status === "restarting" && before.restarting && state.restarts < before.restarts)
     return undefined;
   const code = String(state.exitCode);
@@ -126,16 +126,16 @@ function failure(state: ContainerState | undefined, before: Past): string | unde
   return undefined;
 }
 
-/** The same of one that runs again, whose state says nothing of it any more. */
-async function formerFailure(
+/** The same for a container that was restarted, so that its state no longer contains the failure. */
+async function failureBeforeRestart(
   name: string,
   state: ContainerState | undefined,
-  before: Past,
+  before: PriorState,
 ): Promise<string | undefined> {
   if (state?.status !== "running" || state.restarts <= before.restarts) return undefined;
-  const end = await lastExit(name, state).catch(() => undefined);
-  if (end?.outOfMemory === true) return killedForMemory(state);
-  return `crashed ${end === undefined ? "" : `with code ${String(end.exitCode)} `}and was restarted`;
+  const exit = await lastExit(name, state).catch(() => undefined);
+  if (exit?.outOfMemory === true) return killedForMemory(state);
+  return `crashed ${exit === undefined ? "" : `with code ${String(exit.exitCode)} `}and was restarted`;
 }
 
 function killedForMemory({ memoryLimit }: ContainerState): string {
@@ -158,12 +158,12 @@ async function logOf(name: string): Promise<string> {
   }
 }
 
-/** Asks at `url`, which may be the near end of a tunnel; messages have the address that people know. */
-export async function askUrl(url: string, address: string): Promise<Answer> {
+/** Requests `url`, which may lead through a tunnel; messages contain `address`, which users know. */
+export async function probeUrl(url: string, address: string): Promise<ProbeResult> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
     const body = (await response.text()).slice(0, 300);
-    return { ready: response.ok, detail: `${address} answers ${String(response.status)} ${body}` };
+    return { ready: response.ok, detail: `${address} responded with ${String(response.status)} ${body}` };
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     return {
@@ -173,12 +173,12 @@ export async function askUrl(url: string, address: string): Promise<Answer> {
   }
 }
 
-/** Asks by a command in the container, which has so many milliseconds for its answer. */
-export async function askInside(
+/** Runs a command in the container. */
+export async function probeCommand(
   container: string,
   command: readonly string[],
   withinMs = 10_000,
-): Promise<Answer> {
+): Promise<ProbeResult> {
   const what = command.join(" ");
   try {
     const output = await docker(["exec", container, ...command], { merge: true, withinMs });
@@ -188,12 +188,12 @@ export async function askInside(
   }
 }
 
-/** What was reported stays reported; anything else is a bug. */
-export async function exitCodeOf(work: () => Promise<void>): Promise<void> {
+/** Runs `work` and sets the exit code on failure. NotReady has already been reported; other errors are bugs. */
+export async function setExitCode(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (error instanceof EngineError) console.error(silence(error));
+    if (error instanceof EngineError) console.error(unreachableMessage(error));
     else if (!(error instanceof NotReady)) throw error;
     process.exitCode = 1;
   }

@@ -1,23 +1,22 @@
 import type { ModelChanges } from "../../config/models/models.ts";
 
-/** A model as it has to be. */
-export interface WantedModel {
-  /** Name that it gets. */
+/** The desired state of a model. */
+export interface DesiredModel {
   readonly name: string;
-  /** What it is made from: a reference into a registry (often the name itself), or a GGUF file. */
+  /** A reference to a registry (often the name itself), or a GGUF file. */
   readonly source: string;
   readonly insecure: boolean;
-  /** SHA-256 that the source must have: of the registry's manifest, or of the file. */
+  /** Required SHA-256 of the source: of the registry's manifest, or of the file. */
   readonly digest: string | undefined;
-  /** What is changed of it; nothing means that it stays as its source has it. */
+  /** Overrides of its source; empty for an unchanged model. */
   readonly changes: ModelChanges;
-  /** Whether the source's own name stays beside the model's, because the config lists it too. */
+  /** Whether the source keeps its own name, because the config lists it too. */
   readonly keepSource: boolean;
-  /** A request, different each time, to install it again although nothing else changed. */
+  /** A unique request to reinstall it although nothing else changed. */
   readonly request: string | undefined;
 }
 
 export interface InstallOptions {
   readonly stallSeconds: number;
-  readonly say: (line: string) => void;
+  readonly log: (line: string) => void;
 }

@@ -6,14 +6,14 @@ import { InstallError, retryWhileProgressing } from "./retry.ts";
 import { IdleTimeout } from "./idle-timeout.ts";
 
 export interface ReadOptions {
-  /** Seconds without a byte after which a download is begun again where it stopped. */
+  /** Seconds without a byte after which a download is resumed. */
   readonly stallSeconds: number;
-  readonly say: (line: string) => void;
-  /** Told after each piece how much has come in, and of how much if that is known. */
+  readonly log: (line: string) => void;
+  /** Called after each piece with the received and the total bytes, if known. */
   readonly onProgress: (completed: number, total: number | undefined) => void;
 }
 
-/** The content of a GGUF file, a path or a URL, in pieces, each once and in order. */
+/** Streams the content of a GGUF file from a path or a URL. */
 export function readGguf(source: string, options: ReadOptions): AsyncIterable<Uint8Array> {
   return sourceKind(source) === "url" ? download(source, options) : readFile(source, options);
 }
@@ -27,22 +27,22 @@ async function* readFile(path: string, { onProgress }: ReadOptions): AsyncGenera
   }
 }
 
-/** Goes on where it was cut off, as often as it takes: a download of an hour need not begin again. */
+/** Downloads a file, resuming it when the connection breaks. */
 async function* download(url: string, options: ReadOptions): AsyncGenerator<Uint8Array> {
-  const { stallSeconds, say, onProgress } = options;
+  const { stallSeconds, log, onProgress } = options;
   let offset = 0;
   let total: number | undefined;
-  const how = {
+  const retryOptions = {
     what: `downloading ${url}`,
     bytes: () => offset,
     advice: "Run the update again when it can be reached.",
-    say,
+    log,
   };
   let connection: Connection | undefined;
   try {
     for (;;) {
-      // Which piece comes next is determined again after a failure, from where the last one ended.
-      const piece = await retryWhileProgressing(how, async () => {
+      // After a failure, a new connection continues at the current offset.
+      const piece = await retryWhileProgressing(retryOptions, async () => {
         try {
           connection ??= await connect(url, offset, stallSeconds);
           total ??= connection.total;
@@ -67,22 +67,22 @@ async function* download(url: string, options: ReadOptions): AsyncGenerator<Uint
 }
 
 interface Connection {
-  /** Size of the whole file. */
+  /** Size of the complete file. */
   readonly total: number | undefined;
   next(stallSeconds: number): Promise<IteratorResult<Uint8Array>>;
   close(): void;
 }
 
 async function connect(url: string, offset: number, stallSeconds: number): Promise<Connection> {
-  const stall = new IdleTimeout();
-  stall.arm(stallSeconds);
+  const idle = new IdleTimeout();
+  idle.arm(stallSeconds);
   try {
     const headers = offset > 0 ? { range: `bytes=${String(offset)}-` } : {};
-    const response = await fetchOutbound(url, { headers, signal: stall.signal });
-    // Whoever does not know ranges begins from the start.
+    const response = await fetchOutbound(url, { headers, signal: idle.signal });
+    // Servers without support for ranges start at the beginning.
     const from = response.status === 206 ? offset : 0;
     if (!response.ok || response.body === null) {
-      const status = `${url} answers ${String(response.status)} ${response.statusText}`.trim();
+      const status = `${url} responded with ${String(response.status)} ${response.statusText}`.trim();
       if (response.status >= 400 && response.status < 500 && response.status !== 429)
         throw new InstallError(`${status}. Check the source of the model.`);
       throw new Error(status);
@@ -92,24 +92,24 @@ async function connect(url: string, offset: number, stallSeconds: number): Promi
     return {
       total: Number.isNaN(length) ? undefined : from + length,
       async next(seconds) {
-        stall.arm(seconds);
+        idle.arm(seconds);
         try {
           return await pieces.next();
         } catch (error) {
-          throw stall.reason(error);
+          throw idle.reason(error);
         } finally {
-          // However long the other side takes to write it, the download does not stall.
-          stall.disarm();
+          // Time that the consumer takes does not count as a idle.
+          idle.disarm();
         }
       },
       close() {
-        stall.disarm();
+        idle.disarm();
         void pieces.return(undefined).catch(() => undefined);
       },
     };
   } catch (error) {
-    stall.disarm();
-    throw stall.reason(error);
+    idle.disarm();
+    throw idle.reason(error);
   }
 }
 

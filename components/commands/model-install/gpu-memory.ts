@@ -1,69 +1,69 @@
 import { formatBytes } from "../../../engine/format-bytes.ts";
 import { type LoadedModel, type OllamaApi, OllamaError } from "./ollama-api.ts";
 
-/** What a message names. */
-export interface PlaceWords {
+/** Names and commands for messages. */
+export interface ServerLabels {
   readonly server: string;
-  /** Command that prints the server's log. */
+  /** The command that prints the server's log. */
   readonly logs: string;
   /** Where the GPUs are. */
   readonly host: string;
 }
 
-interface Place {
-  /** Bytes in memory. */
+interface Placement {
+  /** Memory in bytes. */
   readonly size: number;
-  /** Why it is not as it has to be; undefined: all of it is in GPU memory. */
+  /** Why it is not completely in GPU memory; undefined if it is. */
   readonly problem: string | undefined;
 }
 
-/** The models as what holds them in memory; of two that differ only in their template, Ollama lists one. */
-function holders(loaded: readonly LoadedModel[], digest: string): readonly LoadedModel[] {
+/** The loaded entry of a model. Of two models that differ only in their template, Ollama lists only one. */
+function loadedEntries(loaded: readonly LoadedModel[], digest: string): readonly LoadedModel[] {
   const own = loaded.filter((entry) => entry.digest === digest);
   return own.length > 0 ? own : loaded;
 }
 
-/** Loads a model and looks where it sits. */
-export async function placeOf(
+/** Loads a model and checks whether it is in GPU memory. */
+export async function checkPlacement(
   api: OllamaApi,
   { name, digest }: { readonly name: string; readonly digest: string },
-  words: PlaceWords,
+  labels: ServerLabels,
   keepAlive: string | undefined,
-): Promise<Place> {
+): Promise<Placement> {
   try {
     await api.load(name, keepAlive);
-    const held = holders(await api.loaded(), digest);
-    return { size: held[0]?.size ?? 0, problem: problemOf(name, held, words) };
+    const held = loadedEntries(await api.loaded(), digest);
+    return { size: held[0]?.size ?? 0, problem: problemOf(name, held, labels) };
   } catch (error) {
     if (!(error instanceof OllamaError)) throw error;
-    const problem = `Model ${name} cannot be loaded: ${error.message}. Look at: ${words.logs} | tail -50`;
+    const problem = `Model ${name} cannot be loaded: ${error.message}. Check the log: ${labels.logs} | tail -50`;
     return { size: 0, problem };
   }
 }
 
-/** Where a model sits that is loaded; undefined when it is not, and nothing is loaded for that. */
-export async function placeOfLoaded(
+/** The same for a loaded model, without loading it; undefined if it is not loaded. */
+export async function checkLoadedPlacement(
   api: OllamaApi,
   { name, digest }: { readonly name: string; readonly digest: string },
-  words: PlaceWords,
-): Promise<Place | undefined> {
+  labels: ServerLabels,
+): Promise<Placement | undefined> {
   const held = (await api.loaded()).filter((entry) => entry.digest === digest);
-  return held.length === 0 ? undefined : { size: held[0]?.size ?? 0, problem: problemOf(name, held, words) };
+  return held.length === 0 ? undefined : { size: held[0]?.size ?? 0, problem: problemOf(name, held, labels) };
 }
 
-/** Why a model that was just loaded is not as it has to be, or undefined. */
+/** Why a model that was just loaded is not completely in GPU memory, or undefined. */
 function problemOf(
   name: string,
   held: readonly LoadedModel[],
-  { server, logs, host }: PlaceWords,
+  { server, logs, host }: ServerLabels,
 ): string | undefined {
   if (held.length === 0)
     return `Model ${name} was evicted right after loading: another client of ${server} loaded a different model. Run the update again when ${server} is idle.`;
-  const short = held.find(({ size, size_vram: inGpu }) => inGpu < size);
-  if (short === undefined) return undefined;
-  const { size, size_vram: inGpu } = short;
+  const partial = held.find(({ size, size_vram: inGpu }) => inGpu < size);
+  if (partial === undefined) return undefined;
+  const { size, size_vram: inGpu } = partial;
   const numbers = `${formatBytes(inGpu)} of its ${formatBytes(size)} (/api/ps: size_vram ${String(inGpu)}, size ${String(size)})`;
   if (inGpu === 0)
-    return `Model ${name} runs on the CPU, though gpus is set: in GPU memory are ${numbers}. Look at what Ollama found: ${logs} | grep 'inference compute', and whether nvidia-smi works on ${host}.`;
-  return `Model ${name} runs on the CPU in part: in GPU memory are ${numbers}. Look at nvidia-smi on ${host} for what else is in that memory; a smaller model, ollamaContextLength or ollamaParallel, or more GPUs make it fit.`;
+    return `Model ${name} runs on the CPU although gpus is set: GPU memory holds ${numbers}. Check which GPUs Ollama found with ${logs} | grep 'inference compute', and that nvidia-smi works on ${host}.`;
+  return `Model ${name} runs partly on the CPU: GPU memory holds ${numbers}. Check with nvidia-smi on ${host} what else uses that memory; or use a smaller model, ollamaContextLength or ollamaParallel, or more GPUs.`;
 }

@@ -1,4 +1,4 @@
-/** Aborts what brings nothing for too long. */
+/** Aborts an operation without progress. */
 export class IdleTimeout {
   readonly #controller = new AbortController();
   #timer: NodeJS.Timeout | undefined;
@@ -7,7 +7,7 @@ export class IdleTimeout {
     return this.#controller.signal;
   }
 
-  /** From now on it has so many seconds. */
+  /** Restarts the timeout. */
   arm(seconds: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
@@ -19,7 +19,7 @@ export class IdleTimeout {
     clearTimeout(this.#timer);
   }
 
-  /** What an error means: that it took too long, when that is why. */
+  /** The cause of an error: the timeout, if that aborted the operation. */
   reason(error: unknown): unknown {
     return this.signal.aborted ? this.signal.reason : error;
   }

@@ -7,77 +7,82 @@ import type { OllamaApi } from "./ollama-api.ts";
 import { InstallError, retryWhileProgressing } from "./retry.ts";
 import { Progress } from "./progress.ts";
 import { pullOnce } from "./pull.ts";
-import type { InstallOptions, WantedModel } from "./desired-model.ts";
+import type { InstallOptions, DesiredModel } from "./desired-model.ts";
 
 /**
- * Makes sure that a model is installed as it is wanted, and returns it as Ollama lists it. A model that is replaced
- * answers until the new one is there.
+ * Makes sure that a model is installed as configured, and returns it as Ollama lists it. The old version of a replaced model
+ * serves requests until the new one is complete.
  *
- * @param before what was installed the last time, as far as it is known
+ * @param before record of the last installation, if known
  */
 export async function installModel(
   api: OllamaApi,
-  wanted: WantedModel,
+  desired: DesiredModel,
   before: ModelRecord | undefined,
   options: InstallOptions,
 ): Promise<ModelRecord> {
-  const { name, source } = wanted;
-  const { say } = options;
+  const { name, source } = desired;
+  const { log } = options;
   const present = await api.installed(name);
-  if (present !== undefined && isAsWanted(present, wanted, before)) {
-    say(`${name} is there already (${formatBytes(present.size)})`);
-    return record(wanted, present, before?.sourceDigest ?? present.digest);
+  if (present !== undefined && isUpToDate(present, desired, before)) {
+    log(`${name} is already installed (${formatBytes(present.size)})`);
+    return record(desired, present, before?.sourceDigest ?? present.digest);
   }
-  const progress = new Progress(say);
+  const progress = new Progress(log);
   const fromFile = sourceKind(source) !== "registry";
-  const how = {
+  const retryOptions = {
     what: fromFile ? `uploading ${source}` : `pulling ${source}`,
     bytes: () => progress.bytes,
-    advice: "What was loaded is kept; run the update again when the registry can be reached.",
-    say,
+    advice: "Downloaded data is kept; run the update again when the registry is reachable.",
+    log,
   };
-  return await retryWhileProgressing(how, async () => {
+  return await retryWhileProgressing(retryOptions, async () => {
     const sourceDigest = fromFile
-      ? await installFile(api, wanted, progress, options)
-      : await installPulled(api, wanted, progress, options);
+      ? await installFile(api, desired, progress, options)
+      : await installPulled(api, desired, progress, options);
     const installed = await api.installed(name);
-    if (installed === undefined) throw new InstallError(`Ollama took ${source}, but does not list ${name}`);
-    // Another server on the same volume may have taken a layer for one that nobody needs.
+    if (installed === undefined)
+      throw new InstallError(`Ollama accepted ${source}, but does not list ${name}`);
+    // Another server on the same volume may have deleted a layer as unused.
     await api.verify(name);
-    say(`${name} is installed: ${formatBytes(installed.size)}, digest ${installed.digest.slice(0, 12)}`);
-    return record(wanted, installed, sourceDigest);
+    log(`${name} is installed: ${formatBytes(installed.size)}, digest ${installed.digest.slice(0, 12)}`);
+    return record(desired, installed, sourceDigest);
   });
 }
 
-function isAsWanted(present: InstalledModel, wanted: WantedModel, before: ModelRecord | undefined): boolean {
-  if (wanted.request !== before?.request && wanted.request !== undefined) return false;
+function isUpToDate(
+  present: InstalledModel,
+  desired: DesiredModel,
+  before: ModelRecord | undefined,
+): boolean {
+  if (desired.request !== before?.request && desired.request !== undefined) return false;
   if (before === undefined) {
-    // Found under its name at the first time: what it was made of is known only if nothing was changed.
-    const plain = sourceKind(wanted.source) === "registry" && changesText(wanted.changes) === "";
-    return plain && (wanted.digest === undefined || wanted.digest === present.digest);
+    // Without a record, the digest is comparable only for an unchanged model from a registry.
+    const plain = sourceKind(desired.source) === "registry" && changesText(desired.changes) === "";
+    return plain && (desired.digest === undefined || desired.digest === present.digest);
   }
   return (
     present.digest === before.digest &&
-    wanted.source === before.source &&
-    changesText(wanted.changes) === before.changes &&
-    (wanted.digest === undefined || wanted.digest === before.sourceDigest)
+    desired.source === before.source &&
+    changesText(desired.changes) === before.changes &&
+    (desired.digest === undefined || desired.digest === before.sourceDigest)
   );
 }
 
-function record(wanted: WantedModel, { digest, size }: InstalledModel, sourceDigest: string): ModelRecord {
-  const { name, source, request } = wanted;
-  const changes = changesText(wanted.changes);
+function record(desired: DesiredModel, { digest, size }: InstalledModel, sourceDigest: string): ModelRecord {
+  const { name, source, request } = desired;
+  const changes = changesText(desired.changes);
   return { name, digest, size, source, sourceDigest, changes, ...(request === undefined ? {} : { request }) };
 }
 
-/** Uploads the file and makes the model of it; returns the file's digest. */
+/** Uploads a file and creates the model from it; returns the file's digest. */
 async function installFile(
   api: OllamaApi,
-  { name, source, digest, changes }: WantedModel,
+  { name, source, digest, changes }: DesiredModel,
   progress: Progress,
   options: InstallOptions,
 ): Promise<string> {
-  if (digest === undefined) throw new InstallError(`the SHA-256 of ${source} is not known`);
+  if (digest === undefined) throw new InstallError(`the SHA-256 of ${source} is unknown`);
   await uploadGguf(api, { source, digest }, progress, options);
   await createFrom(
     api,
@@ -88,36 +93,36 @@ async function installFile(
   return digest;
 }
 
-/** Pulls the source and gives it its name; returns the digest of the source's manifest. */
+/** Pulls the source and names the model; returns the digest of the source's manifest. */
 async function installPulled(
   api: OllamaApi,
-  wanted: WantedModel,
+  desired: DesiredModel,
   progress: Progress,
   options: InstallOptions,
 ): Promise<string> {
-  const { name, source } = wanted;
-  await pullOnce(api, wanted, progress, options);
+  const { name, source } = desired;
+  await pullOnce(api, desired, progress, options);
   const pulled = await api.installed(source);
-  if (pulled === undefined) throw new Error(`Ollama says that it pulled ${source}, but does not list it`);
-  if (wanted.digest !== undefined && wanted.digest !== pulled.digest) {
-    // Whoever pins a model does not want another one to answer in its place.
-    if (!wanted.keepSource) await api.delete(source);
+  if (pulled === undefined) throw new Error(`Ollama reported that it pulled ${source}, but does not list it`);
+  if (desired.digest !== undefined && desired.digest !== pulled.digest) {
+    // A model with another digest must not serve requests.
+    if (!desired.keepSource) await api.delete(source);
     throw new InstallError(
-      `the registry's ${source} has the digest ${pulled.digest}, but ${wanted.digest} is pinned: it was deleted again. ` +
-        `Find out what changed; to take it, pin its digest.`,
+      `the registry's ${source} has the digest ${pulled.digest}, but ${desired.digest} is pinned: it was deleted again. ` +
+        `Find out what changed; to accept it, pin the new digest.`,
     );
   }
-  if (changesText(wanted.changes) !== "") {
-    await createFrom(api, { model: name, from: source, ...wanted.changes }, progress, options);
+  if (changesText(desired.changes) !== "") {
+    await createFrom(api, { model: name, from: source, ...desired.changes }, progress, options);
   } else if (source !== name) {
-    await takeName(api, name, pulled);
+    await moveToName(api, name, pulled);
   }
-  if (source !== name && !wanted.keepSource) await api.delete(source);
+  if (source !== name && !desired.keepSource) await api.delete(source);
   return pulled.digest;
 }
 
-/** Gives an installed model another name, in place of what may have it. */
-async function takeName(api: OllamaApi, name: string, model: InstalledModel): Promise<void> {
+/** Renames an installed model, replacing any model with the new name. */
+async function moveToName(api: OllamaApi, name: string, model: InstalledModel): Promise<void> {
   const old = await api.installed(name);
   if (old?.digest === model.digest) return;
   if (old === undefined) {
@@ -125,7 +130,7 @@ async function takeName(api: OllamaApi, name: string, model: InstalledModel): Pr
     return;
   }
   await api.unload(name);
-  // Deleting a name is what makes Ollama delete layers: the old model gets another one until then.
+  // Ollama deletes layers when a name is deleted, so the old model keeps a temporary name until the new one is in place.
   const superseded = `superseded:${old.digest.slice(0, 12)}`;
   await api.copy(name, superseded);
   await api.copy(model.name, name);

@@ -4,7 +4,7 @@ import { request } from "undici";
 import { z } from "zod";
 import { type InstalledModel, parseModelList } from "../../config/models/installed-models.ts";
 
-// The few calls of Ollama's API that managing models takes, from where Pulumi runs.
+// A client for the parts of Ollama's API that manage models.
 
 const running = z.object({
   models: z
@@ -22,7 +22,7 @@ const progressLine = z.object({
 export type ProgressLine = z.output<typeof progressLine>;
 export type LoadedModel = NonNullable<z.output<typeof running>["models"]>[number];
 
-/** What to make a model of: one that is installed, or files that were uploaded (name to "sha256:..."). */
+/** A model to create from an installed model, or from uploaded files (name to "sha256:..."). */
 export interface CreateRequest {
   readonly model: string;
   readonly from?: string;
@@ -32,7 +32,7 @@ export interface CreateRequest {
   readonly system?: string | undefined;
 }
 
-/** Ollama refused, with the status it gave and its own words. */
+/** An error response from Ollama, with its status and message. */
 export class OllamaError extends Error {
   override readonly name = "OllamaError";
   readonly status: number;
@@ -46,11 +46,11 @@ interface CallOptions {
   /** JSON, or the bytes of a file. */
   readonly body?: object | Readable;
   readonly signal?: AbortSignal;
-  /** Milliseconds until the answer begins; 60,000 by default, 0 for no limit. */
+  /** Milliseconds until the response begins; 60,000 by default, 0 for no limit. */
   readonly headersTimeout?: number;
 }
 
-// Ollama gives a load up itself that does not get on for 5 minutes. This is for one that gets on.
+// For a load that progresses: Ollama itself cancels a load without progress after 5 minutes.
 const loadTimeout = 1_800_000;
 const DELETE_ATTEMPTS = 5;
 const DELETE_RETRY_MS = 100;
@@ -61,7 +61,7 @@ export class OllamaApi {
     this.url = url;
   }
 
-  /** What is installed under a name, or undefined. */
+  /** The installed model of a name, or undefined. */
   async installed(name: string): Promise<InstalledModel | undefined> {
     const { body } = await this.#call("GET", "/api/tags");
     return parseModelList(await body.json()).find((model) => model.name === name);
@@ -72,7 +72,7 @@ export class OllamaApi {
     await body.dump();
   }
 
-  /** Deletes a model; false when there was none of that name. */
+  /** Deletes a model; returns false if it does not exist. */
   async delete(model: string): Promise<boolean> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -82,48 +82,48 @@ export class OllamaApi {
       } catch (error) {
         if (!(error instanceof OllamaError)) throw error;
         if (error.status === 404) return attempt > 1;
-        // Of two deletions at the same time, Ollama fails the one that finds a folder gone which the other has emptied.
+        // Of two concurrent deletions, Ollama fails the one that finds a folder already removed by the other.
         if (error.status < 500 || attempt === DELETE_ATTEMPTS) throw error;
         await sleep(attempt * DELETE_RETRY_MS);
       }
     }
   }
 
-  /** What is in memory, and how much of it in that of GPUs, bytes. */
+  /** The loaded models, with their total and their GPU memory in bytes. */
   async loaded(): Promise<LoadedModel[]> {
     const { body } = await this.#call("GET", "/api/ps");
     return running.parse(await body.json()).models ?? [];
   }
 
-  /** Loads a model, of whichever kind. Without a time to keep it, it stays as long as the server or a client said. */
+  /** Loads a generation or embedding model. Without `keepAlive`, the current setting of the server or a client applies. */
   async load(model: string, keepAlive?: string): Promise<void> {
-    const wanted = { model, ...(keepAlive === undefined ? {} : { keep_alive: keepAlive }) };
-    const ask = async (path: string, request: object) => {
+    const options = { model, ...(keepAlive === undefined ? {} : { keep_alive: keepAlive }) };
+    const post = async (path: string, request: object) => {
       const { body } = await this.#call("POST", path, { body: request, headersTimeout: loadTimeout });
       await body.dump();
     };
     try {
-      await ask("/api/generate", wanted);
+      await post("/api/generate", options);
     } catch (error) {
       if (!(error instanceof OllamaError && error.message.includes("does not support generate"))) throw error;
-      await ask("/api/embed", { ...wanted, input: "" });
+      await post("/api/embed", { ...options, input: "" });
     }
   }
 
-  /** Takes a model out of memory once nobody uses it, if it is loaded. */
+  /** Unloads a model once it is idle, if it is loaded. */
   async unload(name: string): Promise<void> {
     if (!(await this.loaded()).some((model) => model.name === name)) return;
     const { body } = await this.#call("POST", "/api/generate", { body: { model: name, keep_alive: 0 } });
     await body.dump();
   }
 
-  /** Throws when a model is listed and cannot be read: a layer of it is gone. */
+  /** Throws if a listed model is incomplete because a layer is missing. */
   async verify(model: string): Promise<void> {
     const { body } = await this.#call("POST", "/api/show", { body: { model } });
     await body.dump();
   }
 
-  /** Whether a file was uploaded, or is a layer of a model. */
+  /** Whether the server has a blob: an uploaded file, or a layer of a model. */
   async hasBlob(digest: string): Promise<boolean> {
     try {
       const { body } = await this.#call("HEAD", `/api/blobs/${digest}`);
@@ -135,7 +135,7 @@ export class OllamaApi {
     }
   }
 
-  /** Uploads a file; Ollama refuses one that has another digest. */
+  /** Uploads a file; Ollama rejects it if its digest differs. */
   async upload(digest: string, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
     const { body } = await this.#call("POST", `/api/blobs/${digest}`, {
       body: Readable.from(content),
@@ -144,14 +144,14 @@ export class OllamaApi {
     await body.dump();
   }
 
-  /** The lines of a pull as they come; an error line is thrown. Ends after "success", or when the connection drops. */
+  /** Streams the lines of a pull and throws an error line. Ends after "success", or when the connection drops. */
   pull(model: string, insecure: boolean, signal: AbortSignal): AsyncGenerator<ProgressLine> {
     return this.#lines("/api/pull", { model, insecure, stream: true }, signal);
   }
 
-  /** The lines of making a model, in the same way. */
-  create(wanted: CreateRequest, signal: AbortSignal): AsyncGenerator<ProgressLine> {
-    return this.#lines("/api/create", { ...wanted, stream: true }, signal);
+  /** Streams the lines of creating a model in the same way. */
+  create(model: CreateRequest, signal: AbortSignal): AsyncGenerator<ProgressLine> {
+    return this.#lines("/api/create", { ...model, stream: true }, signal);
   }
 
   async *#lines(path: string, request: object, signal: AbortSignal): AsyncGenerator<ProgressLine> {
@@ -178,9 +178,9 @@ export class OllamaApi {
       method,
       ...(body === undefined ? {} : content),
       ...(signal === undefined ? {} : { signal }),
-      // A large upload is answered when all of it is written; whoever sends it has a deadline of their own.
+      // A large upload gets its response when it is complete; the caller has its own timeout.
       headersTimeout: upload ? 0 : headersTimeout,
-      // Verifying a large model is silent for minutes; the pull has a deadline of its own for standing still.
+      // Verifying a large model sends nothing for minutes; the pull has its own idle timeout.
       bodyTimeout: 0,
     });
     if (response.statusCode < 300) return response;
@@ -194,7 +194,7 @@ function errorText(text: string): string {
     const { error } = JSON.parse(text) as { error?: unknown };
     if (typeof error === "string") return error;
   } catch {
-    // Not Ollama's form: shown as it is.
+    // Not in Ollama's format.
   }
   return text.slice(0, 300);
 }

@@ -2,10 +2,11 @@ import { formatBytes } from "../../../engine/format-bytes.ts";
 import type { ProgressLine } from "./ollama-api.ts";
 
 const stepPercent = 5;
-// A model's template or licence is there before it could be read that it comes.
-const worthTelling = 1_000_000;
-// What comes at once, or says nothing to whom has not written Ollama.
-const untold = /^(success|writing manifest|removing unused layers|(using existing|creating new) layer .*)$/;
+// Smaller layers, such as a template or a licence, arrive before a line about them could be read.
+const minLoggedBytes = 1_000_000;
+// Statuses that pass immediately, or mean nothing to users.
+const ignoredStatus =
+  /^(success|writing manifest|removing unused layers|(using existing|creating new) layer .*)$/;
 
 interface Layer {
   readonly firstSeen: number;
@@ -14,27 +15,27 @@ interface Layer {
   step: number;
 }
 
-/** Turns the lines of a transfer into one line about every 5 % of a layer, and knows how far it is. */
+/** Tracks a transfer, and logs a line every 5 % of a layer. */
 export class Progress {
-  readonly #say: (line: string) => void;
+  readonly #log: (line: string) => void;
   readonly #layers = new Map<string, Layer>();
   #status = "";
 
-  constructor(say: (line: string) => void) {
-    this.#say = say;
+  constructor(log: (line: string) => void) {
+    this.#log = log;
   }
 
-  /** Bytes that are there, of all layers seen. */
+  /** Transferred bytes of all layers. */
   get bytes(): number {
     let sum = 0;
     for (const { completed } of this.#layers.values()) sum += completed;
     return sum;
   }
 
-  /** Takes a line; true when it shows that more has come in. */
-  take({ status, digest, total, completed = 0 }: ProgressLine): boolean {
+  /** Processes a line; returns whether it shows progress. */
+  update({ status, digest, total, completed = 0 }: ProgressLine): boolean {
     if (digest === undefined || total === undefined) {
-      if (status !== undefined && status !== this.#status) this.#tell(status);
+      if (status !== undefined && status !== this.#status) this.#logStatus(status);
       this.#status = status ?? this.#status;
       return false;
     }
@@ -44,9 +45,9 @@ export class Progress {
       this.#layers.set(digest, layer);
     }
     const step = Math.floor(((completed / total) * 100) / stepPercent);
-    if (step > layer.step && total >= worthTelling) {
+    if (step > layer.step && total >= minLoggedBytes) {
       const name = digest.replace("sha256:", "").slice(0, 12);
-      this.#say(
+      this.#log(
         `${name}: ${String(step * stepPercent)} % of ${formatBytes(total)}${speed(layer, completed, total)}`,
       );
       layer.step = step;
@@ -56,12 +57,12 @@ export class Progress {
     return more;
   }
 
-  #tell(status: string): void {
-    if (!untold.test(status)) this.#say(status);
+  #logStatus(status: string): void {
+    if (!ignoredStatus.test(status)) this.#log(status);
   }
 }
 
-/** How fast it comes in and how long it will take, once that is known. */
+/** The rate and the remaining time, once they are known. */
 function speed({ firstSeen, before }: Layer, completed: number, total: number): string {
   const seconds = (performance.now() - firstSeen) / 1000;
   if (seconds < 1 || completed <= before) return "";

@@ -2,59 +2,59 @@ import { OllamaError, type OllamaApi } from "./ollama-api.ts";
 import { InstallError } from "./retry.ts";
 import type { Progress } from "./progress.ts";
 import { IdleTimeout } from "./idle-timeout.ts";
-import type { InstallOptions, WantedModel } from "./desired-model.ts";
+import type { InstallOptions, DesiredModel } from "./desired-model.ts";
 
-/** Pulls a model's source once. What was loaded by an earlier attempt is not loaded again: Ollama keeps it. */
+/** Pulls a model's source once. Ollama keeps the data of earlier attempts. */
 export async function pullOnce(
   api: OllamaApi,
-  { name, source, insecure }: WantedModel,
+  { name, source, insecure }: DesiredModel,
   progress: Progress,
   { stallSeconds }: InstallOptions,
 ): Promise<void> {
-  const stall = new IdleTimeout();
+  const idle = new IdleTimeout();
   let last = "";
   try {
-    stall.arm(stallSeconds);
-    for await (const line of api.pull(source, insecure, stall.signal)) {
-      // Ollama repeats a line many times a second even when nothing comes in.
-      if (progress.take(line)) stall.arm(stallSeconds);
+    idle.arm(stallSeconds);
+    for await (const line of api.pull(source, insecure, idle.signal)) {
+      // Ollama repeats a line many times a second even without progress.
+      if (progress.update(line)) idle.arm(stallSeconds);
       else if (line.digest === undefined && line.status !== last) {
-        stall.arm(stallSeconds * 10);
-        // Now the old model's manifest is written over: under its name it could not be unloaded any more.
+        idle.arm(stallSeconds * 10);
+        // The old model's manifest is about to be overwritten, after which it could not be unloaded by its name.
         if (line.status === "writing manifest" && source === name) await api.unload(name);
       }
       last = line.status ?? last;
     }
   } catch (error) {
-    throw hopeless(error, source) ?? stall.reason(error);
+    throw permanentError(error, source) ?? idle.reason(error);
   } finally {
-    stall.disarm();
+    idle.disarm();
   }
   if (last !== "success") throw new Error("the connection to Ollama dropped");
 }
 
-/** Says why trying again is no use, or undefined. */
-function hopeless(error: unknown, source: string): InstallError | undefined {
+/** The error that a retry cannot fix, or undefined. */
+function permanentError(error: unknown, source: string): InstallError | undefined {
   if (!(error instanceof OllamaError)) return undefined;
   const text = error.message;
   if (/file does not exist|manifest unknown|name unknown|not found/i.test(text)) {
     return new InstallError(
-      `the registry does not have the model ${source} (it says: ${text}). Check its name and tag, then: pulumi config set --path 'models[0].name' NAME`,
+      `the registry does not have the model ${source} (its error: ${text}). Check its name and tag, then: pulumi config set --path 'models[0].name' NAME`,
     );
   }
   if (/insecure|server gave HTTP response to HTTPS client/i.test(text)) {
     return new InstallError(
-      `the registry of ${source} speaks plain HTTP (Ollama says: ${text}). If that is meant, set insecure: true for the model`,
+      `the registry of ${source} uses plain HTTP (Ollama: ${text}). If that is intended, set insecure: true for the model`,
     );
   }
-  if (error.status === 400) return new InstallError(`Ollama refuses to pull ${source}: ${text}`);
-  return fullDisk(error);
+  if (error.status === 400) return new InstallError(`Ollama rejected the pull of ${source}: ${text}`);
+  return diskFullError(error);
 }
 
-/** What to do when there is no room; undefined when that is not what the error says. */
-export function fullDisk(error: OllamaError): InstallError | undefined {
+/** The error for a full disk; undefined for any other error. */
+export function diskFullError(error: OllamaError): InstallError | undefined {
   if (!/no space left on device/i.test(error.message)) return undefined;
   return new InstallError(
-    `the disk of the Docker engine is full (Ollama says: ${error.message}). Free some space (docker system df shows what is used) and run the update again; what was loaded is kept.`,
+    `the disk of the Docker engine is full (Ollama: ${error.message}). Free some space (docker system df shows the usage) and run the update again; downloaded data is kept.`,
   );
 }

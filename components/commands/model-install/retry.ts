@@ -1,25 +1,25 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** It cannot succeed; the message says why and what to do. */
+/** A permanent error; the message says why and what to do. */
 export class InstallError extends Error {
   override readonly name = "InstallError";
 }
 
 export interface RetryOptions {
-  /** What is done, for messages: "pulling llama3.2:1b". */
+  /** The operation, for messages: "pulling llama3.2:1b". */
   readonly what: string;
-  /** Bytes that have come in so far, or are there. */
+  /** Bytes transferred so far. */
   readonly bytes: () => number;
-  /** What to do when it was given up. */
+  /** What to do when all retries failed. */
   readonly advice: string;
-  readonly say: (line: string) => void;
+  readonly log: (line: string) => void;
 }
 
 const maxFailuresWithoutProgress = 5;
 
-/** Does something until it succeeds; gives up when it failed five times in a row without getting any further. */
+/** Retries an operation until it succeeds, or fails five times in a row without progress. */
 export async function retryWhileProgressing<T>(
-  { what, bytes, advice, say }: RetryOptions,
+  { what, bytes, advice, log }: RetryOptions,
   attempt: () => Promise<T>,
 ): Promise<T> {
   for (let failures = 0; ;) {
@@ -32,17 +32,17 @@ export async function retryWhileProgressing<T>(
       const why = messageOf(error);
       if (failures >= maxFailuresWithoutProgress) {
         throw new InstallError(
-          `${what} failed ${String(failures)} times without any progress, the last time with: ${why}. ${advice}`,
+          `${what} failed ${String(failures)} times without progress, most recently with: ${why}. ${advice}`,
         );
       }
       const seconds = 2 ** (failures - 1);
-      say(`${what}: ${why}; trying again in ${String(seconds)} s, what was loaded is kept`);
+      log(`${what}: ${why}; retrying in ${String(seconds)} s, downloaded data is kept`);
       await sleep(seconds * 1000);
     }
   }
 }
 
-/** What an error says, and what caused it: of a failed connection the error alone says nothing. */
+/** An error's message and its cause, because a failed connection has the reason only in its cause. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause instanceof Error ? error.cause.message : "";

@@ -1,13 +1,13 @@
 import type { Pod } from "./pods.ts";
 
 interface GpuReport {
-  /** Pods whose models are still looked at, each with the last thing that its keeper said. */
+  /** Pods whose models are still being checked, each with its keeper's last log line. */
   readonly unknown: readonly string[];
-  /** Which models are not in GPU memory, each with its pod. */
+  /** Models that are not in GPU memory, with their pods. */
   readonly problems: readonly string[];
 }
 
-/** What the keepers of pods found of the memory that their models are in. */
+/** Summarizes the GPU memory checks of the pods' model keepers. */
 export function gpuReport(pods: readonly Pick<Pod, "name" | "state">[]): GpuReport {
   return {
     unknown: pods

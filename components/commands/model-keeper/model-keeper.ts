@@ -4,22 +4,22 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { modelRecord, type ModelRecord } from "../../config/models/model-record.ts";
 import { type KeeperState, type PodModels, podModelList } from "../../config/kubernetes/pod-models.ts";
-import { placeOf, placeOfLoaded, type PlaceWords } from "../model-install/gpu-memory.ts";
+import { checkPlacement, checkLoadedPlacement, type ServerLabels } from "../model-install/gpu-memory.ts";
 import { installModel } from "../model-install/install.ts";
 import type { OllamaApi } from "../model-install/ollama-api.ts";
 import { InstallError } from "../model-install/retry.ts";
 
 interface Files {
-  /** The list of models, which changes in place. */
-  readonly wanted: string;
-  /** What was installed, beside the models themselves. */
+  /** The list of models, which changes in placement. */
+  readonly list: string;
+  /** Records of installed models, on the models' volume. */
   readonly records: string;
-  /** How far it is, for whoever looks. */
+  /** Progress, read by commands of the update. */
   readonly state: string;
 }
 
-interface GpuCheck extends PlaceWords {
-  /** How long a model stays loaded that is looked at; undefined: as long as the server says. */
+interface GpuCheck extends ServerLabels {
+  /** How long a checked model stays loaded; undefined for the server's setting. */
   readonly keepAlive: string | undefined;
 }
 
@@ -27,24 +27,27 @@ const keptModel = modelRecord.extend({ retain: z.boolean() });
 type KeptModel = z.output<typeof keptModel>;
 
 const pollMs = 1000;
-// A model that somebody deleted is noticed by then.
+// Interval for noticing models that somebody deleted.
 const recheckMs = 5000;
 const retryMs = 15_000;
-// A model that was not in GPU memory is looked at again after that time.
-const lookAgainMs = 10_000;
+// Interval for rechecking a model that was not in GPU memory.
+const recheckGpuMs = 10_000;
 
-/** Keeps the models of one Ollama as a list says. */
+/** Keeps an Ollama server's models in sync with a list. */
 export class ModelKeeper {
   readonly #api: OllamaApi;
   readonly #files: Files;
   readonly #gpus: GpuCheck | undefined;
-  /** By name and digest: why a model is not in GPU memory, and when that was found. */
-  readonly #places = new Map<string, { readonly problem: string | undefined; readonly foundAt: number }>();
+  /** GPU memory checks by model name and digest. */
+  readonly #placements = new Map<
+    string,
+    { readonly problem: string | undefined; readonly checkedAt: number }
+  >();
   readonly #records: Map<string, KeptModel>;
   #state: KeeperState = { version: "", complete: false, line: "waiting for Ollama", models: [] };
   #hasBeenComplete = false;
 
-  /** @param gpus how it looks whether models are in GPU memory; undefined: its pod has no GPUs */
+  /** @param gpus settings of the GPU memory check; undefined for a pod without GPUs */
   constructor(api: OllamaApi, files: Files, gpus?: GpuCheck) {
     this.#api = api;
     this.#files = files;
@@ -53,7 +56,7 @@ export class ModelKeeper {
     this.#set({});
   }
 
-  /** Whether all models of a list have been there once. */
+  /** Whether all models of a list have been installed at least once. */
   get hasBeenComplete(): boolean {
     return this.#hasBeenComplete;
   }
@@ -63,7 +66,7 @@ export class ModelKeeper {
     let done = "";
     let checkedAt = 0;
     for (;;) {
-      const text = readFileSync(this.#files.wanted, "utf8");
+      const text = readFileSync(this.#files.list, "utf8");
       const version = createHash("sha256").update(text).digest("hex").slice(0, 16);
       const isDue = version !== done || Date.now() - checkedAt > recheckMs;
       if (isDue) {
@@ -75,54 +78,54 @@ export class ModelKeeper {
     }
   }
 
-  /** Makes what is there what the list says. Returns whether it is. */
+  /** Installs and removes models according to the list. Returns whether that succeeded. */
   async #ensure(version: string, text: string): Promise<boolean> {
     if (version !== this.#state.version)
       this.#set({ version, complete: false, problem: undefined, gpuProblems: undefined });
     try {
-      const wanted = podModelList.parse(JSON.parse(text));
+      const list = podModelList.parse(JSON.parse(text));
       if (!(await this.#responds())) return false;
-      for (const model of wanted.models) await this.#install(model, wanted.stallSeconds);
-      await this.#removeOthers(wanted);
+      for (const model of list.models) await this.#install(model, list.stallSeconds);
+      await this.#removeOthers(list);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      this.#say(message);
-      // Anything else, such as an Ollama that restarts, goes away by itself.
+      this.#log(message);
+      // Other errors are temporary, such as a restart of Ollama.
       this.#set({ complete: false, problem: error instanceof InstallError ? message : undefined });
       return false;
     }
     this.#hasBeenComplete = true;
     const models = [...this.#records.values()].map(({ name, digest, size }) => ({ name, digest, size }));
     this.#set({ complete: true, problem: undefined, models });
-    return this.#lookAtGpus(models);
+    return this.#checkGpuMemory(models);
   }
 
-  /** Once for each model: whether it is in GPU memory. A pod serves all the same. */
-  async #lookAtGpus(models: KeeperState["models"]): Promise<boolean> {
+  /** Checks once for each model that it is in GPU memory. The pod serves regardless of the result. */
+  async #checkGpuMemory(models: KeeperState["models"]): Promise<boolean> {
     if (this.#gpus === undefined) return true;
-    const { keepAlive, ...words } = this.#gpus;
+    const { keepAlive, ...labels } = this.#gpus;
     try {
-      // One after another: two at once would take the memory from each other.
+      // Sequentially, because two models would compete for the memory.
       for (const model of models) {
-        const known = this.#places.get(keyOf(model));
-        if (known !== undefined && !isOld(known)) continue;
+        const known = this.#placements.get(keyOf(model));
+        if (known !== undefined && !isStale(known)) continue;
         if (known === undefined)
-          this.#set({ gpuProblems: undefined, line: `looking where ${model.name} is loaded` });
-        // Later only if it is loaded anyway: loading it again and again would evict what clients use.
-        const place =
+          this.#set({ gpuProblems: undefined, line: `checking where ${model.name} is loaded` });
+        // Rechecks only if it is loaded, because loading it repeatedly would evict models that clients use.
+        const placement =
           known === undefined
-            ? await placeOf(this.#api, model, words, keepAlive)
-            : await placeOfLoaded(this.#api, model, words);
-        const problem = place === undefined ? known?.problem : place.problem;
-        if (problem !== undefined && problem !== known?.problem) this.#say(problem);
-        this.#places.set(keyOf(model), { problem, foundAt: Date.now() });
+            ? await checkPlacement(this.#api, model, labels, keepAlive)
+            : await checkLoadedPlacement(this.#api, model, labels);
+        const problem = placement === undefined ? known?.problem : placement.problem;
+        if (problem !== undefined && problem !== known?.problem) this.#log(problem);
+        this.#placements.set(keyOf(model), { problem, checkedAt: Date.now() });
       }
     } catch (error) {
       // Ollama is about to restart.
-      this.#say(error instanceof Error ? error.message : String(error));
+      this.#log(error instanceof Error ? error.message : String(error));
       return false;
     }
-    const problems = models.map((model) => this.#places.get(keyOf(model))?.problem);
+    const problems = models.map((model) => this.#placements.get(keyOf(model))?.problem);
     this.#set({ gpuProblems: problems.filter((each) => each !== undefined) });
     return true;
   }
@@ -143,9 +146,9 @@ export class ModelKeeper {
     const isQuiet = this.#state.complete;
     const record = await installModel(this.#api, { ...rest, digest, request: undefined }, before, {
       stallSeconds,
-      say: (line) => {
-        // Every look at what is there would say so.
-        if (!isQuiet) this.#say(line);
+      log: (line) => {
+        // Every recheck would log the same lines.
+        if (!isQuiet) this.#log(line);
       },
     });
     if (before !== undefined && sameRecord(before, record) && before.retain === retain) return;
@@ -153,14 +156,14 @@ export class ModelKeeper {
     this.#writeRecords();
   }
 
-  /** What it installed once and the list does not name any more. */
+  /** Removes models that it installed and that are no longer listed. */
   async #removeOthers({ models }: PodModels): Promise<void> {
     const names = new Set(models.map(({ name }) => name));
     for (const { name, retain } of [...this.#records.values()]) {
       if (names.has(name)) continue;
       if (!retain) {
         await this.#api.delete(name);
-        this.#say(`${name} is deleted`);
+        this.#log(`${name} is deleted`);
       }
       this.#records.delete(name);
       this.#writeRecords();
@@ -171,7 +174,7 @@ export class ModelKeeper {
     writeInPlace(this.#files.records, [...this.#records.values()]);
   }
 
-  #say(line: string): void {
+  #log(line: string): void {
     console.error(line);
     this.#set({ line });
   }
@@ -182,9 +185,15 @@ export class ModelKeeper {
   }
 }
 
-/** Memory that something else took may be free by now. */
-function isOld({ problem, foundAt }: { readonly problem: string | undefined; readonly foundAt: number }) {
-  return problem !== undefined && Date.now() - foundAt > lookAgainMs;
+/** Whether a problem should be rechecked, because memory may have become free. */
+function isStale({
+  problem,
+  checkedAt,
+}: {
+  readonly problem: string | undefined;
+  readonly checkedAt: number;
+}) {
+  return problem !== undefined && Date.now() - checkedAt > recheckGpuMs;
 }
 
 const keyOf = ({ name, digest }: KeeperState["models"][number]) => `${name} ${digest}`;
@@ -193,7 +202,7 @@ function sameRecord(left: ModelRecord, right: ModelRecord): boolean {
   return left.digest === right.digest && left.source === right.source && left.changes === right.changes;
 }
 
-/** Without its file, or with one that cannot be read, nothing is known of what is there. */
+/** Reads the records; empty if the file is missing or invalid. */
 function readRecords(path: string): Map<string, KeptModel> {
   try {
     const records = z.array(keptModel).parse(JSON.parse(readFileSync(path, "utf8")));
@@ -203,7 +212,7 @@ function readRecords(path: string): Map<string, KeptModel> {
   }
 }
 
-/** Whoever reads it sees the old content or the new one. */
+/** Replaces a file atomically. */
 function writeInPlace(path: string, value: unknown): void {
   writeFileSync(`${path}.new`, JSON.stringify(value));
   renameSync(`${path}.new`, path);

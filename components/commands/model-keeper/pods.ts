@@ -20,25 +20,25 @@ const statefulSet = z.object({
 
 export interface Pod {
   readonly name: string;
-  /** Whether it is as the stack declares it by now. */
+  /** Whether it has the StatefulSet's current revision. */
   readonly isUpdated: boolean;
   readonly isReady: boolean;
-  /** Why it does not run yet, in Kubernetes' words. */
+  /** Why it does not run yet, as reported by Kubernetes. */
   readonly waiting: string | undefined;
-  /** What the keeper of its models says; undefined while it does not run. */
+  /** Its model keeper's state; undefined while that does not run. */
   readonly state: KeeperState | undefined;
 }
 
 export interface Rollout {
   readonly replicas: number;
-  /** Whether the controller knows the last declaration. */
+  /** Whether the controller has observed the latest generation. */
   readonly isObserved: boolean;
   readonly pods: readonly Pod[];
 }
 
 const selector = "app=ollama";
 
-/** The pods of Ollama in a cluster. */
+/** Ollama's pods in a cluster. */
 export class Pods {
   readonly #kubectl: Kubectl;
 
@@ -46,7 +46,7 @@ export class Pods {
     this.#kubectl = new Kubectl(address);
   }
 
-  /** Has the kubelets bring a changed list of models to the pods now. */
+  /** Makes the kubelets deliver a changed model list to the pods immediately. */
   async touch(): Promise<void> {
     await this.#kubectl.syncVolumes(selector);
   }
@@ -65,7 +65,7 @@ export class Pods {
           isUpdated: labels["controller-revision-hash"] === updateRevision,
           isReady,
           waiting,
-          // Undefined, too, when the container is just starting or ending.
+          // Also undefined while the container is starting or stopping.
           state: running.includes("models")
             ? parseKeeperState(await this.#kubectl.readFile(name, "models", stateFile))
             : undefined,

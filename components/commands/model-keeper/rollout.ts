@@ -1,6 +1,6 @@
 import type { Pod, Rollout } from "./pods.ts";
 
-/** Whether every pod runs as it is declared and has all models of a list. */
+/** Whether all pods are updated and have all models of a list. */
 export function isFinished({ isObserved, replicas, pods }: Rollout, version: string): boolean {
   return isObserved && pods.length === replicas && pods.every((pod) => isComplete(pod, version));
 }
@@ -10,23 +10,23 @@ function isComplete({ isUpdated, isReady, state }: Pod, version: string): boolea
 }
 
 interface Progress {
-  /** What is still to be waited for, one line a pod. */
+  /** What is still pending, one line per pod. */
   readonly lines: readonly string[];
-  /** Why waiting is no use. */
+  /** Why the rollout cannot succeed. */
   readonly failure: string | undefined;
 }
 
-// No retry of the kubelet's changes these.
+// The kubelet's retries cannot fix these.
 const permanent = /ErrImageNeverPull|InvalidImageName|CreateContainerConfigError/;
-// The kubelet tries these again, 10 s after the first time and later after that: a registry may be away for a moment.
+// The kubelet retries these, first after 10 s: a registry may be unavailable for a moment.
 const failedPull = /ErrImagePull|ImagePullBackOff|RegistryUnavailable/;
 const pullRetriesMs = 60_000;
 
-/** Follows pods until they run as they are declared and have all models of a list. */
+/** Watches pods until they are updated and have all models of a list. */
 export class RolloutWatch {
   readonly #version: string;
   readonly #now: () => number;
-  /** Since when the images of a pod could not be pulled, by the pod's name. */
+  /** Start of image pull failures, by pod name. */
   #failedPulls: ReadonlyMap<string, number> = new Map();
 
   /** @param version of the list; @param now the time in ms */
@@ -35,11 +35,11 @@ export class RolloutWatch {
     this.#now = now;
   }
 
-  /** Takes the state of the pods now. */
+  /** Processes the current state of the pods. */
   observe({ replicas, pods }: Rollout): Progress {
     const unfinished = pods.filter((pod) => !isComplete(pod, this.#version));
     const lines = unfinished.map((pod) => `${pod.name}: ${describe(pod, this.#version)}`);
-    if (pods.length < replicas) lines.push(`${String(pods.length)} of ${String(replicas)} pods are there`);
+    if (pods.length < replicas) lines.push(`${String(pods.length)} of ${String(replicas)} pods exist`);
     const updated = unfinished.filter(({ isUpdated }) => isUpdated);
     const now = this.#now();
     this.#failedPulls = new Map(
@@ -65,9 +65,9 @@ export class RolloutWatch {
 }
 
 function describe({ isUpdated, waiting, state }: Pod, version: string): string {
-  if (!isUpdated) return "runs as it was declared before, until it is replaced";
+  if (!isUpdated) return "not updated yet";
   if (waiting !== undefined) return waiting;
-  if (state === undefined) return "its containers start";
-  if (state.version !== version) return "the list of models is on its way to it";
-  return state.problem ?? (state.complete ? "it is not ready yet" : state.line);
+  if (state === undefined) return "containers are starting";
+  if (state.version !== version) return "waiting for the new list of models";
+  return state.problem ?? (state.complete ? "not ready yet" : state.line);
 }

@@ -1,26 +1,26 @@
 import type { Ready } from "./service-container.ts";
 
-/** How a proxy is notified that a container behind it is about to be replaced. */
+/** Settings for draining a container before it is replaced. */
 export interface Drain {
-  /** Containers of the gateways, which know what is under way. */
+  /** Containers of the gateways, which track requests in flight. */
   readonly gateways: readonly string[];
-  /** Container of the edge; when it is not running, nobody is served and nothing is waited for. */
+  /** Container of the edge. If it is not running, there are no clients and draining is skipped. */
   readonly edge: string;
-  /** Seconds that requests may still take. */
+  /** Seconds that requests in flight may still take. */
   readonly timeoutSeconds: number;
 }
 
 const script = "node components/commands/drain.ts";
 
-/** A gateway that is drained before it is replaced: the edge sends requests to the others. */
+/** Drains a gateway before it is replaced, while the edge sends requests to the others. */
 export function drainedGateway(ready: Ready, { edge, timeoutSeconds }: Drain): Ready {
   const environment = { DRAIN_EDGE: edge, DRAIN_TIMEOUT_SECONDS: String(timeoutSeconds) };
   return { ...ready, delete: script, environment: { ...ready.environment, ...environment } };
 }
 
 /**
- * An Ollama server that is drained before it is replaced: every gateway sends requests to the other servers, and to this
- * one again when it is ready.
+ * Drains an Ollama server before it is replaced. Every gateway sends requests to the other servers until this one is ready
+ * again.
  *
  * @param server "host:port", as the gateways know it
  */

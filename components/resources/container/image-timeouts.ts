@@ -1,9 +1,9 @@
 import type * as pulumi from "@pulumi/pulumi";
 
-// The provider gives up after 20 minutes: Ollama's image with its GPU libraries takes longer on a slow connection.
-const hours = "4h";
+// The provider's default is 20 minutes, in which Ollama's image with its GPU libraries does not arrive on a slow connection.
+const pullTimeout = "4h";
 
-/** Options of an image that is pulled. */
+/** Resource options of pulled images. */
 export const imageTimeouts: Pick<pulumi.CustomResourceOptions, "customTimeouts"> = {
-  customTimeouts: { create: hours, update: hours },
+  customTimeouts: { create: pullTimeout, update: pullTimeout },
 };

@@ -2,17 +2,17 @@ import * as pulumi from "@pulumi/pulumi";
 import { replicas } from "../../../engine/names.ts";
 import { serviceContainer, type ServiceContainer, type ServiceContainerArgs } from "./service-container.ts";
 
-/** How many containers of a kind there are, and what they are called. */
+/** Number and names of replicated containers. */
 export interface ReplicaNames {
   readonly count: number;
-  /** The first container; the others have "-2" and so on behind it. */
+  /** Name of the first container; the others have the suffix "-2" and so on. */
   readonly containerName: string;
-  /** Where the first is found on the network; the others likewise. */
+  /** Host name of the first on the network; the others have the same suffixes. */
   readonly host: string;
   readonly networkName: pulumi.Input<string>;
 }
 
-/** One of them, for what differs from one to the other. */
+/** The properties that differ between replicas. */
 export interface Replica {
   readonly host: string;
   readonly containerName: string;
@@ -23,11 +23,11 @@ export interface Replicas {
   readonly hosts: readonly string[];
   readonly containerNames: readonly pulumi.Output<string>[];
   readonly containerIds: readonly pulumi.Output<string>[];
-  /** Known when all of them are ready. */
+  /** Resolves when all of them are ready. */
   readonly allReady: pulumi.Output<unknown>;
 }
 
-/** Containers of a kind, made one after the other: while one is replaced, those before and after it serve. */
+/** Declares replicas that depend on each other, so that an update replaces one at a time while the others serve. */
 export function replicaContainers(
   name: string,
   { count, containerName, host, networkName }: ReplicaNames,
@@ -36,12 +36,12 @@ export function replicaContainers(
   dependsOn: readonly pulumi.Resource[] = [],
 ): Replicas {
   const [names, hosts, containers] = [name, host, containerName].map((each) => replicas(each, count));
-  const made: ServiceContainer[] = [];
+  const created: ServiceContainer[] = [];
   for (let i = 0; i < count; i += 1) {
     const own = hosts?.[i] ?? "";
     const ownName = containers?.[i] ?? "";
-    const before = made.at(-1);
-    made.push(
+    const before = created.at(-1);
+    created.push(
       serviceContainer(
         names?.[i] ?? "",
         {
@@ -56,15 +56,15 @@ export function replicaContainers(
   }
   return {
     hosts: hosts ?? [],
-    containerNames: made.map(({ container }) => container.name),
-    containerIds: made.map(({ container }) => container.id),
-    allReady: pulumi.all(made.map(({ ready }) => ready.id)),
+    containerNames: created.map(({ container }) => container.name),
+    containerIds: created.map(({ container }) => container.id),
+    allReady: pulumi.all(created.map(({ ready }) => ready.id)),
   };
 }
 
-/** Of the first, which stands for all where only one is needed. */
+/** The first replica's output, for where only one is needed. */
 export function firstOf(outputs: readonly pulumi.Output<string>[]): pulumi.Output<string> {
   const [first] = outputs;
-  if (first === undefined) throw new Error("there has to be one at least");
+  if (first === undefined) throw new Error("at least one replica is required");
   return first;
 }

@@ -6,7 +6,7 @@ import type { Connection } from "../../../engine/connection.ts";
 import type { TrustedCertificates } from "../../planning/trusted-certificates.ts";
 import type { GpuRequest } from "../../planning/gpus/request.ts";
 
-/** What a container of this stack needs to say for itself; how it is hardened and watched is the same for all. */
+/** The settings in which a stack's containers differ; hardening and readiness checks are the same for all. */
 export interface ServiceContainerArgs {
   /** Name of the container, unique on the host. A change replaces it. */
   readonly name: string;
@@ -16,80 +16,80 @@ export interface ServiceContainerArgs {
   readonly command?: readonly string[];
   /** Environment, name to value. A change replaces the container. */
   readonly environment: Readonly<Record<string, pulumi.Input<string>>>;
-  /** Name of the network, and under which names the container is found there. A change replaces it. */
+  /** Name of the network, and the container's aliases there. A change replaces it. */
   readonly network: { readonly name: pulumi.Input<string>; readonly aliases: readonly string[] };
-  /** Port in the container, and host address and port it is published at, if it is. A change replaces the container. */
+  /** Port in the container, and host address and port to publish it at, if any. A change replaces the container. */
   readonly port?: { readonly internal: number; readonly external: number; readonly address: string };
   /** Extra lines of /etc/hosts, "name:address". A change replaces the container. */
   readonly hosts?: readonly string[];
   /** Volumes; none by default. A change replaces the container. */
   readonly volumes?: readonly VolumeMount[];
-  /** The GPUs it is given; none by default. A change replaces the container. */
+  /** GPUs; none by default. A change replaces the container. */
   readonly gpus?: GpuRequest | undefined;
-  /** Folder of the engine's host and where it is mounted, to be read only. A change replaces the container. */
+  /** Folder on the engine's host and its read-only mount path. A change replaces the container. */
   readonly folder?: { readonly source: string; readonly path: string };
-  /** Certificates it trusts besides what its image does. A change replaces the container. */
+  /** Certificates to trust in addition to the image's. A change replaces the container. */
   readonly trust?: TrustedCertificates | undefined;
   /** "user" or "user:group" it runs as; the image's own by default. A change replaces the container. */
   readonly user?: string;
-  /** What it may do beyond nothing, such as "CAP_NET_BIND_SERVICE", as the engine names it. A change replaces the container. */
+  /** Capabilities to add, such as "CAP_NET_BIND_SERVICE"; none by default. A change replaces the container. */
   readonly capabilities?: readonly string[];
-  /** Command of the health check, run without a shell; without one, only its end is noticed. A change replaces it. */
+  /** Command of the health check, run without a shell; without one, only an exit is noticed. A change replaces it. */
   readonly healthCommand?: readonly string[];
-  /** What is done once it runs: it is waited for, as a rule. */
+  /** Commands that wait until it is ready, and drain it. */
   readonly ready: Ready;
   /** How commands reach the engine and the service. */
   readonly access: Connection;
-  /** Seconds until an update gives up waiting for it. */
+  /** Seconds after which an update fails if it is not ready. */
   readonly readyTimeoutSeconds: number;
-  /** Seconds between SIGTERM and SIGKILL: long enough to finish what is in flight. A change replaces the container. */
+  /** Seconds between SIGTERM and SIGKILL, for requests in flight. A change replaces the container. */
   readonly stopGraceSeconds: number;
   readonly limits: ContainerLimits;
 }
 
-/** A volume and where it is mounted. */
+/** A volume and its mount path. */
 export interface VolumeMount {
   readonly name: pulumi.Input<string>;
   readonly path: string;
-  /** Whether the container may only read it. */
+  /** Whether it is mounted read-only. */
   readonly readOnly?: true;
 }
 
-/** The commands around a container's life. */
+/** Commands that run when a container is created and deleted. */
 export interface Ready {
-  /** Script that returns when the container is ready; run again when its environment changes. */
+  /** Script that returns when the container is ready; rerun when its environment changes. */
   readonly create: string;
-  /** Script that is run before the container is replaced or deleted. */
+  /** Script that runs before the container is replaced or deleted. */
   readonly delete?: string;
   readonly environment: Readonly<Record<string, pulumi.Input<string>>>;
 }
 
-/** Readiness is that a URL answers 2xx, as `access` reaches it. */
+/** The container is ready when a URL, as reached through `access`, responds with 2xx. */
 export function readyAt(url: string): Ready {
   return { create: "node components/commands/await-container.ts", environment: { READY_URL: url } };
 }
 
-/** Readiness is that a command in the container succeeds: for what is not published. */
+/** The container is ready when a command in it succeeds; for containers without a published port. */
 export function readyWhen(inside: readonly string[]): Ready {
   const environment = { READY_COMMAND: JSON.stringify(inside) };
   return { create: "node components/commands/await-container.ts", environment };
 }
 
-/** Limits of one container. */
+/** Limits of a container. */
 export interface ContainerLimits {
-  /** MiB; swap is not added to it. Changed in place. */
+  /** MiB, including swap. Changed in place. */
   readonly memoryMiB: number;
   /** A number of CPUs such as "0.5"; empty means all. A change replaces the container. */
   readonly cpus: string;
   /** Processes and threads. Changed in place. */
   readonly pids: number;
-  /** Files and connections of a process; the engine's own limit by default. A change replaces the container. */
+  /** Open files and connections of a process; the engine's limit by default. A change replaces the container. */
   readonly openFiles?: number;
 }
 
 export interface ServiceContainer {
   readonly container: docker.Container;
-  /** Succeeds when the container is ready. Whatever talks to it depends on this. */
+  /** Succeeds when the container is ready. Resources that use the container depend on this. */
   readonly ready: command.local.Command;
 }
 
@@ -99,14 +99,14 @@ const trustFolder = "/trusted-certificates";
 const cpuPeriod = 100_000;
 
 /**
- * A container with the least privileges and the traps of the provider handled:
- * - an edit of the mounts, health check, tmpfs, init or CPU quota is accepted and not applied by an update: they replace;
- * - `cpus` is read back in another form ("1" as "1.0", "10" as "10."), a difference for ever: the quota is set;
- * - with a `networkMode` of the network's own name the aliases are lost: only `networksAdvanced` names it;
- * - `memory` without `memorySwap` shows a difference for ever: both are set;
- * - without `destroyGraceSeconds` the engine kills at once: it is the stop grace;
- * - ports bind to all addresses by default: the address is always given;
- * - its `wait` leaves an incomplete resource when it fails: a command waits instead, and the next update waits again.
+ * A container with least privileges, and with workarounds for the provider:
+ * - it accepts changes of mounts, health check, tmpfs, init and CPU quota but does not apply them: they force a replacement;
+ * - it reads `cpus` back in another format ("1" as "1.0", "10" as "10."), a permanent difference: the quota is set instead;
+ * - a `networkMode` with the network's name drops the aliases: only `networksAdvanced` is set;
+ * - `memory` without `memorySwap` is a permanent difference: both are set;
+ * - without `destroyGraceSeconds` the engine kills immediately: it is set to the stop grace period;
+ * - ports bind to all addresses by default: the address is always set;
+ * - when its `wait` fails, it leaves an incomplete resource: a command waits instead, and the next update waits again.
  */
 export function serviceContainer(
   name: string,
@@ -173,7 +173,7 @@ export function serviceContainer(
       },
       triggers: [container.id],
     },
-    // It is deleted together with the container, and its deletion is what drains that.
+    // It is deleted together with the container; its deletion drains the container.
     { parent, dependsOn: container, deleteBeforeReplace: true },
   );
   return { container, ready };
@@ -183,7 +183,7 @@ function healthcheck(inside: readonly string[]): docker.types.input.ContainerHea
   return { tests: ["CMD", ...inside], interval: "10s", timeout: "5s", retries: 3, startPeriod: "30s" };
 }
 
-/** For Go's programs a folder, for Node.js a file; the version only tells a renewed file from the one before. */
+/** Go programs read a folder, Node.js reads a file. The version only makes a renewed file replace the container. */
 function trustVariables(trust: TrustedCertificates | undefined): Readonly<Record<string, string>> {
   if (trust === undefined) return {};
   return {

@@ -20,10 +20,10 @@ import { ServiceNetwork } from "../network.ts";
 import { modelServer, OllamaServer } from "../ollama-server.ts";
 import { checkHost } from "../../planning/ports/preflight.ts";
 
-/** Declares a stack on an engine of Docker, and returns its outputs. */
-export async function deployStack(given: ParsedConfig, projectRoot: string) {
-  const names = stackNames(pulumi.getStack(), given);
-  const config = await checkHost(given, names);
+/** Declares a stack on a Docker engine, and returns its outputs. */
+export async function deployStack(parsed: ParsedConfig, projectRoot: string) {
+  const names = stackNames(pulumi.getStack(), parsed);
+  const config = await checkHost(parsed, names);
   const gpus = await planGpus(config);
   deployTo(config);
   labelObjects();
@@ -35,12 +35,12 @@ export async function deployStack(given: ParsedConfig, projectRoot: string) {
   const { imagePlatform: platform, readyTimeoutSeconds, neighbourAccess } = config;
   const network = new ServiceNetwork("network", { networkName: names.network, neighbourAccess });
   const trust = reportConfigErrors(() => readTrustedCertificates(config.trustedCertificates));
-  const place = { access, network, platform, readyTimeoutSeconds, trust };
+  const shared = { access, network, platform, readyTimeoutSeconds, trust };
   const serving = { parallel: config.ollamaParallel, keepAlive: config.ollamaKeepAlive };
   const edgeImages = edgeImage(config);
   const server = new OllamaServer("ollama", {
     image: config.ollamaImage,
-    ...place,
+    ...shared,
     access: toOllama,
     replicas: config.ollamaReplicas,
     drain: drainOf(config, names),
@@ -64,7 +64,7 @@ export async function deployStack(given: ParsedConfig, projectRoot: string) {
   const gateway = new Gateway("gateway", {
     projectRoot,
     baseImage: config.gatewayBaseImage,
-    ...place,
+    ...shared,
     replicas: config.gatewayReplicas,
     containerName: names.gateway,
     servers: server.hosts,
@@ -90,7 +90,7 @@ export async function deployStack(given: ParsedConfig, projectRoot: string) {
           "prometheus",
           {
             ...monitoringSettings(config),
-            ...place,
+            ...shared,
             containerName: names.prometheus,
             gateways: gateway.hosts.map(({ host, port }) => `${host}:${String(port)}`),
             metricsKey: metricsKey.key,
@@ -101,7 +101,7 @@ export async function deployStack(given: ParsedConfig, projectRoot: string) {
 
   return {
     ...createIngress(config, gateway, {
-      ...place,
+      ...shared,
       connection: access,
       containerName: names.edge,
       certificatesVersion: certificates,

@@ -2,35 +2,35 @@ import { type EdgeMode, hasTls } from "../../config/edge-modes.ts";
 
 export interface EdgeConfig {
   readonly mode: EdgeMode;
-  /** Names that clients use; the edge answers to no others. Empty with plain HTTP. */
+  /** Host names that the edge serves; it rejects any other. Empty with plain HTTP. */
   readonly hostnames: readonly string[];
-  /** Where the gateways answer on the network, the one that gets the requests first. */
+  /** Addresses of the gateways on the network; the first one gets the requests. */
   readonly gateways: readonly { readonly host: string; readonly port: number }[];
-  /** Directory of the ACME authority; empty means Caddy's own choice of public ones. */
+  /** Directory of the ACME authority; empty for Caddy's default public authorities. */
   readonly acmeDirectory: string;
-  /** Where that authority sends warnings; empty means nowhere. */
+  /** Email address for that authority's warnings; empty for none. */
   readonly acmeEmail: string;
-  /** Addresses and networks of proxies in front of the edge, whose X-Forwarded-For is believed. */
+  /** Addresses and networks of proxies in front of the edge, whose X-Forwarded-For is trusted. */
   readonly trustedProxies: readonly string[];
-  /** Seconds that a gateway gives a client to send its request; of a model's file, that it may send nothing. */
+  /** Seconds that a client has to send its request; for a model file, the maximum time without data. */
   readonly bodyTimeoutSeconds: number;
-  /** Whether the certificates' folder holds the root that the ACME authority's own certificate comes from. */
+  /** Whether the certificates' folder contains the root certificate of the ACME authority's server. */
   readonly acmeRoot: boolean;
 }
 
 /** The edge's name on the network. */
 export const edgeHost = "edge";
 
-/** Where the folder with given certificates is mounted. */
+/** Mount path of the folder of certificates. */
 export const certificateFolder = "/certificates";
 
 /**
- * Files that the edge may have open, which bounds its connections: each of a client takes one, and one more to a gateway
- * while a request is there. 256 MiB hold as many with the largest headers and a gateway that does not respond.
+ * Limit of open files, which bounds connections: each client connection uses one, and another one to a gateway during a
+ * request. 256 MiB of memory suffice for this many with maximum headers and a gateway that does not respond.
  */
 export const edgeOpenFiles = 1024;
 
-// More than a gateway's limit, so that the gateway's own error comes first.
+// Exceeds a gateway's limit, so that the gateway's own error comes first.
 const bodyMarginSeconds = 5;
 
 /** The edge's configuration, as a Caddyfile. */
@@ -46,7 +46,7 @@ function globalOptions({ mode, hostnames, trustedProxies, ...acme }: EdgeConfig)
     "admin localhost:2019",
     hasTls(mode) ? "auto_https disable_redirects" : "auto_https off",
     "skip_install_trust",
-    // Who asks by an address names no host.
+    // Clients that connect to an address send no server name.
     ...(!hasTls(mode) || sni === undefined ? [] : [`default_sni ${sni}`]),
     ...(mode === "acme" && acme.acmeDirectory !== "" ? [`acme_ca ${acme.acmeDirectory}`] : []),
     ...(mode === "acme" && acme.acmeEmail !== "" ? [`email ${acme.acmeEmail}`] : []),
@@ -55,13 +55,13 @@ function globalOptions({ mode, hostnames, trustedProxies, ...acme }: EdgeConfig)
       // Caddy cannot limit the streams of an HTTP/2 connection, each of which may hold a request: 20 connections with
       // 250 streams each took more memory than the edge has. Over HTTP/1.1 the limit of open files bounds them.
       "protocols h1",
-      // A gateway takes as much: Node.js's limit.
+      // The same as a gateway's: Node.js' limit.
       "max_header_size 16KB",
       ...(trustedProxies.length === 0
         ? []
         : [`trusted_proxies static ${trustedProxies.join(" ")}`, "trusted_proxies_strict"]),
-      // A limit for bodies here makes Go's server lose track of a body: it holds an early response back until the rest
-      // has come, and was seen to take that for the next request. `timeouts` in the route does not.
+      // A body timeout here makes Go's server lose track of a body: it holds back an early response until the rest of the
+      // body arrives, and has been seen parsing that as the next request. `timeouts` in the route avoids this.
       block("timeouts", ["read_header 10s", "read_body_idle -1s", "idle 1m"]),
     ]),
     block("log", ["output stderr", "format json", "level WARN"]),
@@ -81,20 +81,20 @@ function site({ mode, gateways, bodyTimeoutSeconds }: EdgeConfig): string[] {
   return [
     ...tls[mode],
     accessLog,
-    // What an orchestrator asks every few seconds, without a key.
+    // An orchestrator's probes, every few seconds and without a key.
     "log_skip /health",
     "log_skip /ready",
     "log_skip /v1/health_check",
     block("route", [
-      // A model's file takes as long as it takes, as long as it comes.
+      // A model file may take any time as long as data arrives.
       block("timeouts /api/blobs/*", [`read_timeout ${String(bodySeconds)}s`]),
       "@bounded not path /api/blobs/*",
-      // The second number has more time given for each GB that has come: none.
+      // The second number is the bytes that extend the timeout, so large that none is added.
       block("timeouts @bounded", [`read_timeout ${String(bodySeconds)}s 1000000000`]),
-      // Without a body, Go's client sends these again by itself when a connection breaks that it had used before.
+      // Go's client retries these without a body itself when a reused connection breaks.
       "@replayable method GET HEAD OPTIONS TRACE",
       proxy(`@replayable ${to}`, "off"),
-      // And whatever has such a key and an empty body. Less than a gateway keeps a connection that is not used.
+      // It also retries requests with such a header and an empty body. The keep-alive is shorter than a gateway's.
       proxy(to, "30s", ["header_up -Idempotency-Key", "header_up -X-Idempotency-Key"]),
     ]),
     errorResponses,
@@ -116,40 +116,40 @@ const accessLog = block("log", [
 ]);
 
 /**
- * All requests go to the first gateway that takes them, so that its queue, its limits and what it knows of loads hold for
- * all of them; the others are there for when it is replaced or breaks. What a gateway says, errors too, is passed on.
- * Only a request that could not be sent, for lack of a connection, is sent again: one that a gateway has received may
- * be what broke it. No body is kept in the edge's memory for that.
+ * Sends all requests to the first available gateway, so that its queue, limits and load tracking apply to all of them; the
+ * others take over when it is replaced or fails. Responses are passed on, including errors. Only requests that could not
+ * be sent, for lack of a connection, are retried, because a request that a gateway has received may be what broke it. The
+ * edge therefore buffers no bodies.
  *
- * @param keepAlive how long a connection to a gateway is kept for the next request, or "off"
+ * @param keepAlive how long an idle connection to a gateway stays open, or "off"
  */
 function proxy(to: string, keepAlive: string, more: readonly string[] = []): string {
   return block(`reverse_proxy ${to}`, [
     "lb_policy first",
-    // For 15 s: a duration would count from when the request came.
+    // Retries for 15 s. lb_try_duration would count from the start of the request.
     "lb_retries 150",
     "lb_try_interval 100ms",
-    // Without a rule, Caddy would send GET again, too.
+    // By default, Caddy would retry GET too.
     block("lb_retry_match", ["expression false"]),
     "health_uri /accepting",
     "health_interval 1s",
     "health_timeout 2s",
     ...more,
     block("transport http", ["dial_timeout 2s", `keepalive ${keepAlive}`, "compression off", "versions 1.1"]),
-    // Who has no key does not keep a connection.
+    // Clients without a key must not keep connections open.
     "@unauthorized status 401",
     block("handle_response @unauthorized", ["header Connection close", "copy_response"]),
   ]);
 }
 
-/** The edge's own errors, by what Caddy says of them, in OpenAI's form. */
+/** The edge's own errors in OpenAI's format, distinguished by Caddy's error messages. */
 const errorResponses = block("handle_errors", [
   "@unsent expression `{err.message}.startsWith('dial ') || {err.status_code} == 503`",
   block("handle @unsent", [
     "header Retry-After 5",
     ...respond(503, gatewayError("No gateway can be reached. Try again.")),
   ]),
-  // Of the body: a gateway's response has no limit here.
+  // A timeout of the body; there is none for a gateway's response.
   "@late expression `{err.message}.contains('i/o timeout')`",
   block("handle @late", [
     "header Connection close",
@@ -161,7 +161,7 @@ const errorResponses = block("handle_errors", [
     }),
   ]),
   block("handle", [
-    // The SDKs of OpenAI and Anthropic would send again what may have broken the gateway.
+    // Stops the SDKs of OpenAI and Anthropic from resending a request that may have broken the gateway.
     "header X-Should-Retry false",
     ...respond(
       502,

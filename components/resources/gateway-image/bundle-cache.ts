@@ -3,11 +3,11 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { z } from "zod";
 
-// SHA-256 of a file by its path from the project's folder.
+// Paths relative to the project's folder, and the files' SHA-256.
 const digests = z.record(z.string(), z.string());
 const record = z.object({ inputs: digests, outputs: digests });
 
-/** @param outdir the bundle's folder, from the project's */
+/** @param outdir the bundle's folder, relative to the project */
 export function recordPath(projectRoot: string, outdir: string): string {
   // Several copies of the project may share what is installed.
   const id = createHash("sha256").update(join(projectRoot, outdir)).digest("hex").slice(0, 16);
@@ -15,20 +15,20 @@ export function recordPath(projectRoot: string, outdir: string): string {
 }
 
 /**
- * What a bundle was made of, so that making it again, which takes longer than all else in a preview, can be left out. It
- * goes by contents, not by times: a checkout may set those as it likes.
+ * Records the inputs and outputs of a bundle, so that rebuilding it, the slowest part of a preview, can be skipped. Compares
+ * contents instead of modification times, which a checkout changes.
  */
 export class BundleRecord {
   readonly #root: string;
   readonly #path: string;
 
-  /** @param outdir the bundle's folder, from the project's */
+  /** @param outdir the bundle's folder, relative to the project */
   constructor(projectRoot: string, outdir: string) {
     this.#root = projectRoot;
     this.#path = recordPath(projectRoot, outdir);
   }
 
-  /** The files of the bundle, from the project's folder, if they and all they were made of are as they were. */
+  /** The files of the bundle, relative to the project, if they and all inputs are unchanged; else undefined. */
   unchanged(): string[] | undefined {
     try {
       const { inputs, outputs } = record.parse(JSON.parse(readFileSync(this.#path, "utf8")));
@@ -37,7 +37,7 @@ export class BundleRecord {
       );
       return same ? Object.keys(outputs) : undefined;
     } catch {
-      // There is none, or a file is gone.
+      // There is no record, or a file is missing.
       return undefined;
     }
   }
@@ -52,7 +52,7 @@ export class BundleRecord {
     renameSync(partial, this.#path);
   }
 
-  /** How a file is called in the record. */
+  /** A file's path in the record. */
   nameOf(path: string): string {
     return relative(this.#root, path);
   }

@@ -17,22 +17,21 @@ import { BundleRecord } from "./bundle-cache.ts";
 /** The build context of the gateway's image, relative to the project: an absolute path would differ between machines. */
 export const gatewayContext = "gateway";
 
-/** The container runs as another user, who reads the bundle whatever umask it was made with. */
+/** Makes the bundle readable for the container's user, regardless of the umask. */
 export const modes = { folder: 0o755, file: 0o644 };
 
-// What the bundle depends on and esbuild does not name: what is installed, how it is resolved, and this file.
+// Inputs that esbuild does not report: the installed packages and the settings of module resolution.
 const surroundings = ["package.json", "package-lock.json", "tsconfig.json", `${gatewayContext}/package.json`];
 
-/** The client of Valkey and Redis, beside the server that loads it when it needs it. */
+/** The client of Valkey and Redis, which the server loads on demand. */
 const redisClient = "./redis.cjs";
 
-/** Where the console is in the bundle's folder. */
+/** The console's subfolder of the bundle. */
 const consoleFolder = "console";
 
 /**
- * Bundles the sources and dependencies of the gateway and its console into `gateway/dist`, so that building its image
- * needs no network and the same sources give the same image; nothing is done when it is there already. Returns a hash of
- * all that the image is built from but its base.
+ * Bundles the gateway and its console with their dependencies into `gateway/dist`, so that building the image needs no network
+ * and is reproducible. Does nothing if the bundle is up to date. Returns a hash of all inputs of the image except its base.
  */
 export function bundleGateway(projectRoot: string, outdir = `${gatewayContext}/dist`): string {
   const record = new BundleRecord(projectRoot, outdir);
@@ -56,7 +55,7 @@ export function bundleGateway(projectRoot: string, outdir = `${gatewayContext}/d
   return hash.digest("hex");
 }
 
-/** Returns the files it made, from the project's folder. */
+/** Returns the files of the bundle, relative to the project. */
 function bundle(projectRoot: string, outdir: string, record: BundleRecord): string[] {
   const options = {
     absWorkingDir: projectRoot,
@@ -67,13 +66,13 @@ function bundle(projectRoot: string, outdir: string, record: BundleRecord): stri
     write: false as const,
     platform: "node" as const,
     target: "node24",
-    // As ECMAScript modules, node's own modules are loaded with all that they export: node:http brings a fetch with it.
+    // ECMAScript modules would load Node's built-in modules with all exports: node:http would load fetch.
     format: "cjs" as const,
-    // What Fastify loads only when it is used, and the gateway does not use.
+    // Parts of Fastify that are loaded on demand and that the gateway does not use.
     external: ["@fastify/ajv-compiler", "@fastify/fast-json-stringify-compiler", "light-my-request"],
-    // Leaves out a second, experimental parser of undici's.
+    // Drops a second, experimental parser of undici.
     define: { esbuildDetection: "true" },
-    // Names stay as they are, so that a stack trace can be read.
+    // Identifiers stay, so that stack traces are readable.
     minifyWhitespace: true,
     minifySyntax: true,
     legalComments: "eof" as const,
@@ -115,13 +114,13 @@ function makeReadable(projectRoot: string, outdir: string, files: readonly strin
   for (const path of files) chmod(join(projectRoot, path), modes.file);
 }
 
-/** Changes nothing that is right already: the folder may be read-only. */
+/** Changes the mode only if it differs, because the folder may be read-only. */
 function chmod(path: string, mode: number): void {
-  // Windows has no such modes, and Docker's client sends others from there.
+  // Windows has no such modes; Docker's client sets its own there.
   if (process.platform !== "win32" && (statSync(path).mode & 0o777) !== mode) chmodSync(path, mode);
 }
 
-/** What an older version of this program bundled would go into the image as well. */
+/** Removes files of older bundles, which would end up in the image. */
 function removeOthers(directory: string, files: readonly string[]): void {
   if (!existsSync(directory)) return;
   const kept = new Set(files.flatMap((path) => [nameIn(directory, path), dirname(nameIn(directory, path))]));
@@ -129,7 +128,7 @@ function removeOthers(directory: string, files: readonly string[]): void {
     if (!kept.has(name.replaceAll(sep, "/"))) rmSync(join(directory, name), { recursive: true, force: true });
 }
 
-/** A file's path in the bundle's folder, the same on every platform. */
+/** A file's path relative to the bundle's folder, with slashes on every platform. */
 function nameIn(directory: string, path: string): string {
   return relative(directory, path).replaceAll(sep, "/");
 }

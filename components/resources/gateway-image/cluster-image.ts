@@ -5,17 +5,17 @@ import { keeperFile } from "../../config/kubernetes/pod-models.ts";
 import { bundleGateway, gatewayContext, modes } from "./bundle.ts";
 import { bundleKeeper } from "./keeper-bundle.ts";
 
-/** What the gateway's image is called below a registry that `imageRegistry` names. */
+/** Name of the gateway's image in the registry of `imageRegistry`. */
 const repository = "ollama-stack-gateway";
 
 export interface ClusterImage {
-  /** The keeper's program, which this image has besides the gateway. */
+  /** The model keeper's program, which this image contains besides the gateway. */
   readonly keeper: Uint8Array;
-  /** Says what the image is made of: other sources are another tag. */
+  /** A hash of the image's inputs. */
   readonly tag: string;
 }
 
-/** What the image of a stack on Kubernetes is built from. @param base the image with Node.js that it is built on */
+/** Bundles the image of a stack on Kubernetes. @param base its base image with Node.js */
 export function clusterImage(projectRoot: string, base: string): ClusterImage {
   const gateway = bundleGateway(projectRoot);
   const keeper = bundleKeeper(projectRoot);
@@ -23,7 +23,7 @@ export function clusterImage(projectRoot: string, base: string): ClusterImage {
   return { keeper, tag };
 }
 
-/** Makes a folder the build context of that image: the gateway's own, with the keeper beside the gateway's programs. */
+/** Writes the build context of that image: the gateway's own plus the model keeper. */
 export function writeImageContext(projectRoot: string, keeper: Uint8Array, folder: string): void {
   for (const name of ["Dockerfile", ".dockerignore", "dist", "usage"])
     cpSync(join(projectRoot, gatewayContext, name), join(folder, name), {
@@ -37,7 +37,7 @@ export function writeImageContext(projectRoot: string, keeper: Uint8Array, folde
     chmodSync(join(entry.parentPath, entry.name), entry.isDirectory() ? modes.folder : modes.file);
 }
 
-/** The image's name in a registry of the config's. */
+/** The image's name in the configured registry. */
 export function imageIn(registry: string): string {
   return `${registry}/${repository}`;
 }

@@ -1,7 +1,7 @@
 import { buildSync } from "esbuild";
 import { keeperFile } from "../../config/kubernetes/pod-models.ts";
 
-/** Bundles what keeps the models of a pod, which the image of stacks on Kubernetes has besides the gateway. */
+/** Bundles the model keeper, which the image of stacks on Kubernetes contains besides the gateway. */
 export function bundleKeeper(projectRoot: string): Uint8Array {
   const { outputFiles } = buildSync({
     absWorkingDir: projectRoot,
@@ -12,7 +12,7 @@ export function bundleKeeper(projectRoot: string): Uint8Array {
     platform: "node",
     target: "node24",
     format: "cjs",
-    // Leaves out a second, experimental parser of undici's.
+    // Drops a second, experimental parser of undici.
     define: { esbuildDetection: "true" },
     minifyWhitespace: true,
     minifySyntax: true,
@@ -20,6 +20,6 @@ export function bundleKeeper(projectRoot: string): Uint8Array {
     logLevel: "silent",
   });
   const [bundle] = outputFiles;
-  if (bundle === undefined) throw new Error("esbuild made no bundle of the keeper");
+  if (bundle === undefined) throw new Error("esbuild created no bundle of the model keeper");
   return bundle.contents;
 }

@@ -6,7 +6,7 @@ import { ClusterObject } from "./objects.ts";
 export interface AutoscalingArgs {
   readonly config: ParsedConfig;
   readonly namespace: string;
-  /** Where the gateway is, inside the cluster. */
+  /** The gateway's URL in the cluster. */
   readonly gatewayUrl: pulumi.Input<string>;
 }
 
@@ -15,21 +15,21 @@ const target = { apiVersion: "apps/v1", kind: "StatefulSet", name: "ollama" };
 const waiting = "gateway_queue_depth";
 const running = "gateway_requests_in_flight";
 
-// A server that goes takes its loaded models with it.
-const calm = {
+// Scales down slowly, because a removed server loses its loaded models.
+const slowScaleDown = {
   scaleDown: {
     stabilizationWindowSeconds: 300,
     policies: [{ type: "Pods", value: 1, periodSeconds: 60 }],
   },
 };
 
-/** Changes the number of Ollama's pods with the requests that the gateway has. */
+/** Scales Ollama's pods by the gateway's waiting and running requests. */
 export function autoscaling(args: AutoscalingArgs, opts: pulumi.CustomResourceOptions): void {
   if (args.config.autoscaling === "keda") scaledObject(args, opts);
   else horizontalAutoscaler(args, opts);
 }
 
-/** Reads the gateway's metrics itself, so that it takes no Prometheus; and goes down to nothing, where it may. */
+/** KEDA reads the gateway's metrics directly, without Prometheus, and can scale to zero. */
 function scaledObject(
   { config, namespace, gatewayUrl }: AutoscalingArgs,
   opts: pulumi.CustomResourceOptions,
@@ -65,14 +65,14 @@ function scaledObject(
         pollingInterval: 5,
         cooldownPeriod: 300,
         advanced: {
-          // As many servers as there are requests for: those that run count, or a full server would look idle.
+          // Includes running requests, because otherwise a busy server with an empty queue would look idle.
           scalingModifiers: {
             formula: "waiting + running",
             target: String(config.ollamaParallel),
             activationTarget: "0",
             metricType: "AverageValue",
           },
-          horizontalPodAutoscalerConfig: { behavior: calm },
+          horizontalPodAutoscalerConfig: { behavior: slowScaleDown },
         },
         triggers: [trigger("waiting", waiting), trigger("running", running)],
       },
@@ -81,7 +81,7 @@ function scaledObject(
   );
 }
 
-/** Takes what an adapter makes of Prometheus' measurements, and the larger of what the two metrics ask for. */
+/** Uses metrics from a Prometheus adapter, and scales to the larger result of the two metrics. */
 function horizontalAutoscaler(
   { config, namespace }: AutoscalingArgs,
   opts: pulumi.CustomResourceOptions,
@@ -98,13 +98,13 @@ function horizontalAutoscaler(
     "HorizontalPodAutoscaler",
     "ollama-scaling",
     {
-      // The provider would wait for the metrics, which the adapter serves only once the gateway has had a request.
+      // The provider would wait for the metrics, which the adapter serves only after the gateway's first request.
       metadata: { name: "ollama", namespace, annotations: { "pulumi.com/skipAwait": "true" } },
       spec: {
         scaleTargetRef: target,
         minReplicas: config.ollamaMinReplicas,
         maxReplicas: config.ollamaMaxReplicas,
-        behavior: calm,
+        behavior: slowScaleDown,
         metrics: [metric(waiting), metric(running)],
       },
     },

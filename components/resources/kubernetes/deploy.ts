@@ -9,8 +9,8 @@ import { planPodModels } from "../../planning/cluster/pod-models.ts";
 import { declareStack } from "./stack.ts";
 
 /**
- * The identity of the cluster, in the state before anything changes there: the outputs of a stack are recorded only when
- * its update ends, and a first one may fail before that.
+ * Records the cluster's identity in the state before anything changes there. Stack outputs are recorded only at the end of an
+ * update, which a failed first update does not reach.
  */
 class RecordedCluster extends pulumi.ComponentResource {
   constructor(name: string, identity: Awaited<ReturnType<typeof clusterIdentity>>) {
@@ -19,10 +19,10 @@ class RecordedCluster extends pulumi.ComponentResource {
   }
 }
 
-/** Checks the cluster, says what the pods will pull, then declares the stack, and returns its outputs. */
+/** Checks the cluster, logs what the pods will pull, declares the stack, and returns its outputs. */
 export async function deployStack(config: ParsedConfig, projectRoot: string) {
   const namespace = clusterNamespace(pulumi.getStack(), config.namespace);
-  // A key that has leaked is to be revoked even while a model or a node is missing.
+  // It must be possible to revoke a leaked key even if a model or a node is missing.
   if (process.env["OLLAMA_STACK_KEYS_ONLY"] !== "true") {
     const demand = demandOf(config, namespace);
     await requireFitCluster(demand);

@@ -2,17 +2,17 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { ParsedConfig } from "../../config/keys.ts";
 import { ClusterObject } from "./objects.ts";
 
-// A gateway works on one thread. Its successor needs some seconds to start, in which the others have its share.
+// A gateway uses one thread. The headroom covers the seconds that an additional gateway needs to start.
 const busyMillicores = 600;
 const busyShare = 0.7;
 
-/** How much processor time gateways have on average before another one comes. */
+/** The average CPU usage per gateway above which another one is added. */
 function targetMillicores({ gatewayCpus }: ParsedConfig): number {
   const limit = gatewayCpus === "" ? Infinity : Number(gatewayCpus) * 1000;
   return Math.max(1, Math.min(busyMillicores, Math.round(limit * busyShare)));
 }
 
-/** Changes the number of gateways with their processor time, which metrics-server measures. */
+/** Scales the gateways by their CPU usage, as measured by metrics-server. */
 export function gatewayAutoscaler(
   config: ParsedConfig,
   namespace: string,
@@ -31,14 +31,14 @@ export function gatewayAutoscaler(
         behavior: {
           scaleDown: {
             stabilizationWindowSeconds: 300,
-            // One that goes finishes its requests first.
+            // A removed gateway finishes its requests first.
             policies: [{ type: "Pods", value: 1, periodSeconds: 60 }],
           },
         },
         metrics: [
           {
             type: "Resource",
-            // Not a share of what a pod requests, which says nothing of what a gateway can do.
+            // Not a share of the pod's request, which is unrelated to a gateway's capacity.
             resource: {
               name: "cpu",
               target: { type: "AverageValue", averageValue: `${String(targetMillicores(config))}m` },

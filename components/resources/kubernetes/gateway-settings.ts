@@ -4,10 +4,10 @@ import type { ParsedConfig } from "../../config/keys.ts";
 // KEDA reads the metrics every five seconds, and the cluster may have to add a node.
 const scheduledWithinSeconds = 60;
 
-/** The variables of `gatewayEnvironment`, with those that a stack on Kubernetes has another default for. */
+/** The variables of `gatewayEnvironment`, with different defaults for a stack on Kubernetes. */
 export function gatewaySettings(config: ParsedConfig): GatewayEnvironment {
   const { readyTimeoutSeconds, gatewayEnvironment } = config;
-  // Where there may be no server at all, requests wait as long as the first one takes to start.
+  // When scaled to zero, requests wait for the first server to start.
   const queueing = scalesToZero(config)
     ? { QUEUE_TIMEOUT_MS: String((readyTimeoutSeconds + scheduledWithinSeconds) * 1000) }
     : {};

@@ -23,13 +23,13 @@ import {
 
 const app = { app: "gateway" };
 
-// A pod that is going still gets requests until every node has removed it from the Service.
+// A terminating pod still gets requests until every node has removed it from the Service.
 const serviceUpdateSeconds = 5;
-// Beyond the time that the gateway gives to requests in flight, it is left this long to close.
+// Time for the gateway to close after its timeout for requests in flight.
 const stopMarginSeconds = 5;
 
-// A gateway that hands over tries for 10 s to give its Lease up, waits 10 s for another one to take over, and at most 16 s
-// for the API server's last responses to each.
+// A gateway that hands over tries for 10 s to release its Lease, waits 10 s for another one to take over, and waits at most
+// 16 s for the API server's last responses.
 const handOverSeconds = 36;
 
 const keyFile = "api-keys";
@@ -39,21 +39,21 @@ const stateFolder = "/state";
 export interface GatewayPodsArgs {
   readonly config: ParsedConfig;
   readonly namespace: string;
-  /** Where Ollama's servers are, as LLM_BACKENDS has it. */
+  /** Value of LLM_BACKENDS. */
   readonly servers: string;
-  /** What commands of an update find the cluster by. */
+  /** Environment for an update's commands, with the cluster's address. */
   readonly environment: Readonly<Record<string, string>>;
   /** Port of its Service. */
   readonly port: number;
-  /** What several have in common; undefined: there is one. */
+  /** Shared state of several gateways; undefined without shared state. */
   readonly state: StateAccess | undefined;
-  /** A change replaces the pods, which have the password of the stack's own Valkey from their start on. */
+  /** Version of the password of the stack's own Valkey. A change replaces the pods, which read it at start. */
   readonly statePassword?: pulumi.Input<string> | undefined;
   /** SHA-256 of a key that may read the metrics. */
   readonly metricsKeyDigest?: pulumi.Input<string> | undefined;
 }
 
-/** The gateway on Kubernetes: pods that are replaced without a gap, behind a Service. */
+/** The gateway on Kubernetes: pods behind a Service, replaced without downtime. */
 export class GatewayPods extends pulumi.ComponentResource {
   /** Inside the cluster. */
   readonly url: pulumi.Output<string>;
@@ -82,7 +82,7 @@ export class GatewayPods extends pulumi.ComponentResource {
       {
         metadata,
         spec: {
-          // With an autoscaler, an update leaves the number of pods as that set it.
+          // With an autoscaler, an update keeps the current number of pods.
           ...(isGatewayScaled(config) ? {} : { replicas: config.gatewayReplicas }),
           selector: { matchLabels: app },
           strategy: strategy(config),
@@ -99,10 +99,10 @@ export class GatewayPods extends pulumi.ComponentResource {
       "Service",
       `${name}-service`,
       {
-        // The provider would wait ten seconds for endpoints that are there.
+        // The provider would wait ten seconds for endpoints that already exist.
         metadata: { ...metadata, annotations: { "pulumi.com/skipAwait": "true" } },
         spec: {
-          // Where gateways stand by, the active one says where requests go.
+          // With standbys, the active gateway maintains the endpoints.
           ...(hasStandbys(config) ? {} : { selector: app }),
           ports: [{ name: "http", port, targetPort: "http" }],
         },
@@ -110,12 +110,12 @@ export class GatewayPods extends pulumi.ComponentResource {
       {
         parent: this,
         dependsOn: deployment,
-        // A Service that loses its selector keeps the addresses that it had by it.
+        // A Service that loses its selector keeps the old endpoints.
         replaceOnChanges: ["spec.selector"],
         deleteBeforeReplace: true,
       },
     );
-    // By themselves, the kubelets bring changed keys to the pods within two minutes.
+    // Without this, the kubelets would take up to two minutes to deliver changed keys.
     new command.local.Command(
       `${name}-keys-in-force`,
       {
@@ -135,7 +135,7 @@ export class GatewayPods extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    // A drain of nodes takes one at a time. One alone finishes its requests before its successor is there.
+    // Draining nodes evicts one at a time. A single gateway needs no budget: it would block the drain.
     if (hasSeveralGateways(config))
       new ClusterObject(
         "PodDisruptionBudget",
@@ -148,7 +148,7 @@ export class GatewayPods extends pulumi.ComponentResource {
   }
 }
 
-/** A pod that drains, and one that starts. */
+/** Time for one pod to drain and another one to start. */
 function timeout(config: ParsedConfig): string {
   return `${String(stopSeconds(config) + config.readyTimeoutSeconds * 2)}s`;
 }
@@ -159,7 +159,7 @@ function stopSeconds(config: ParsedConfig): number {
   return handOver + serviceUpdateSeconds + config.drainTimeoutSeconds + shutdownSeconds + stopMarginSeconds;
 }
 
-/** The new pod is ready before the old one goes, unless both would write one file of what keys have used. */
+/** Starts the new pod before stopping the old one, unless both would write the same usage file. */
 function strategy({ gatewayUsageVolume }: ParsedConfig) {
   return gatewayUsageVolume === ""
     ? { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } }
@@ -186,12 +186,12 @@ function podOf(args: GatewayPodsArgs) {
     String(serviceUpdateSeconds),
   ];
   const get = (path: string) => ({ httpGet: { path, port: "http" }, timeoutSeconds: 3 });
-  // Not /ready: a gateway whose servers are away, or have no models yet, queues requests, and clients have to reach it
-  // for that. An update waits for the models before it changes the gateway.
+  // Not /ready: a gateway whose servers are unavailable, or have no models yet, queues requests and must be reachable for
+  // that. An update waits for the models before it changes the gateway.
   const accepts = get("/accepting");
   return {
     ...podSecurity,
-    // A volume of usage may have to be taken off the lost node first.
+    // A usage volume may first have to be detached from the lost node.
     ...(hasUsage ? {} : leavesLostNode),
     ...standby?.account,
     ...pullSecrets(config),
@@ -238,14 +238,14 @@ function podOf(args: GatewayPodsArgs) {
   };
 }
 
-/** On nodes of their own, as far as there are enough. */
+/** Spreads the pods over nodes, if there are enough. */
 const spread = [
   {
     maxSkew: 1,
     topologyKey: "kubernetes.io/hostname",
     whenUnsatisfiable: "ScheduleAnyway",
     labelSelector: { matchLabels: app },
-    // Those that an update is about to replace do not count.
+    // Ignores pods that an update is about to replace.
     matchLabelKeys: ["pod-template-hash"],
   },
 ];

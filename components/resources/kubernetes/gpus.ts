@@ -2,7 +2,7 @@ import type { ParsedConfig } from "../../config/keys.ts";
 
 type GpuKeys = Pick<ParsedConfig, "gpus" | "gpuResource" | "gpusPerPod" | "gpuGroups" | "runtimeClass">;
 
-/** What a pod of Ollama and its container have because of GPUs. */
+/** GPU settings of an Ollama pod and its container. */
 export function gpuSettings({ gpus, gpuResource, gpusPerPod, gpuGroups, runtimeClass }: GpuKeys) {
   const runtime = runtimeClass === "" ? {} : { runtimeClassName: runtimeClass };
   if (gpus === "none")
@@ -10,7 +10,7 @@ export function gpuSettings({ gpus, gpuResource, gpusPerPod, gpuGroups, runtimeC
       pod: runtime,
       supplementalGroups: {},
       limits: {},
-      // Ollama's image asks for all GPUs, and a node whose default runtime is NVIDIA's gives them to whoever does.
+      // Ollama's image requests all GPUs, which NVIDIA's runtime grants if it is a node's default.
       environment: { NVIDIA_VISIBLE_DEVICES: "void" },
     };
   const isNvidia = gpuResource.startsWith("nvidia.com/");
@@ -18,7 +18,7 @@ export function gpuSettings({ gpus, gpuResource, gpusPerPod, gpuGroups, runtimeC
     pod: runtime,
     supplementalGroups: gpuGroups.length === 0 ? {} : { supplementalGroups: gpuGroups },
     limits: { [gpuResource]: String(gpusPerPod) },
-    // Which devices there are, the device plugin says; an image without this would see them and not use them.
+    // The device plugin selects the devices; without this, an image would see but not use them.
     environment: isNvidia ? { NVIDIA_DRIVER_CAPABILITIES: "compute,utility" } : {},
   };
 }

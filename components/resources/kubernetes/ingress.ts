@@ -11,13 +11,13 @@ export interface OutsideAccessArgs {
   readonly port: number;
 }
 
-// The load balancer of AWS takes no more.
+// The maximum of AWS' load balancer.
 const maxIdleSeconds = 4000;
 
-// What is in front may not be there yet, nor the certificate: neither is the stack's to wait for.
+// The controller and the certificate may not exist yet; the stack does not wait for them.
 const unawaited = { "pulumi.com/skipAwait": "true" };
 
-/** TLS and a name outside the cluster: an Ingress, or a Gateway with a route. */
+/** Access from outside the cluster with TLS and a host name: an Ingress, or a Gateway with a route. */
 export class OutsideAccess extends pulumi.ComponentResource {
   constructor(name: string, args: OutsideAccessArgs, opts: pulumi.ComponentResourceOptions) {
     super("ollama-stack:kubernetes:OutsideAccess", name, {}, opts);
@@ -54,7 +54,7 @@ export class OutsideAccess extends pulumi.ComponentResource {
   }
 }
 
-/** The longest that a response says nothing, in seconds: in the queue, while its model loads, until it is there. */
+/** The maximum seconds without data in a response: waiting in the queue, loading the model, generating. */
 function silentSeconds(config: ParsedConfig): number {
   const { QUEUE_TIMEOUT_MS, LOAD_TIMEOUT_MS, ANSWER_TIMEOUT_MS, FIRST_TOKEN_TIMEOUT_MS } = readConfig(
     gatewaySettings(config),
@@ -64,8 +64,8 @@ function silentSeconds(config: ParsedConfig): number {
 }
 
 /**
- * What streams of events and large requests take. Each controller has annotations of its own and reads no others; the
- * gateway itself bounds what requests may send and how long they may last.
+ * Annotations that allow event streams and large requests. Each controller reads only its own annotations. The gateway
+ * itself limits the size and duration of requests.
  */
 function streaming(config: ParsedConfig): Readonly<Record<string, string>> {
   const seconds = silentSeconds(config);
@@ -123,7 +123,7 @@ function route({ config, port }: OutsideAccessArgs) {
       {
         matches: [{ path: { type: "PathPrefix", value: "/" } }],
         backendRefs: [{ name: "gateway", port }],
-        // None: the gateway has a timeout for everything that it waits for.
+        // None, because the gateway has its own timeouts.
         timeouts: { request: "0s", backendRequest: "0s" },
       },
     ],

@@ -6,15 +6,15 @@ import { ClusterObject } from "./objects.ts";
 const secretName = "gateway-metrics-key";
 const secretKey = "key";
 
-/** Where a key to read the metrics with is, for what has to have one. */
+/** Reference to the Secret with the key for reading metrics. */
 export const metricsKey = { name: secretName, key: secretKey };
 
-/** Whether anything of the stack reads the gateway's metrics. */
+/** Whether the stack contains a reader of the gateway's metrics. */
 export function readsMetrics({ autoscaling, podMonitor }: ParsedConfig): boolean {
   return podMonitor || autoscaling !== "none";
 }
 
-/** A key that reads metrics and nothing else, in a Secret. Returns its digest. */
+/** Declares a Secret with a key that only grants access to metrics. Returns its digest. */
 export function metricsSecret(namespace: string, opts: pulumi.CustomResourceOptions): pulumi.Output<string> {
   const { key, digest } = newMetricsKey();
   new ClusterObject(
@@ -26,7 +26,7 @@ export function metricsSecret(namespace: string, opts: pulumi.CustomResourceOpti
   return digest;
 }
 
-/** Has a Prometheus whose operator looks for monitors read the gateway's metrics. */
+/** Makes the Prometheus operator scrape the gateway's metrics. */
 export function podMonitor(
   { prometheusScrapeSeconds }: ParsedConfig,
   namespace: string,

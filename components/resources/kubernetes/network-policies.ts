@@ -3,23 +3,23 @@ import { hasStandbys } from "../../config/kubernetes/gateway-count.ts";
 import type { ParsedConfig } from "../../config/keys.ts";
 import { parseReference, sourceKind } from "../../config/models/model-source.ts";
 
-// Who reaches which pod, and what each pod reaches. They count where the cluster's network enforces policies.
+// Allowed connections from and to each pod, if the cluster's network enforces policies.
 
 const secure = 443;
-// No selector finds the API server, whose port is one of these with most distributions.
+// No selector matches the API server, which uses one of these ports in most distributions.
 const apiServerPorts = [secure, 6443];
 
-/** Names are looked up in the cluster, or at an address of the node. */
-const lookups = { ports: [53].flatMap((port) => ["UDP", "TCP"].map((protocol) => ({ protocol, port }))) };
+/** DNS in the cluster, or at an address of the node. */
+const dns = { ports: [53].flatMap((port) => ["UDP", "TCP"].map((protocol) => ({ protocol, port }))) };
 
-/** Anywhere but at the addresses of a node itself, where clouds hand out its credentials. */
+/** Anywhere except link-local addresses, where clouds serve a node's credentials. */
 const anywhere = [
   { ipBlock: { cidr: "0.0.0.0/0", except: ["169.254.0.0/16"] } },
   { ipBlock: { cidr: "::/0", except: ["fe80::/10"] } },
   { namespaceSelector: {} },
 ];
 
-/** Only the gateway reaches Ollama, and Ollama only what models are pulled from. */
+/** Ollama accepts connections from the gateway only, and connects only to the sources of models. */
 export function ollamaPolicy(config: ParsedConfig, port: number) {
   return {
     podSelector: { matchLabels: { app: "ollama" } },
@@ -27,11 +27,11 @@ export function ollamaPolicy(config: ParsedConfig, port: number) {
     ingress: [
       { from: [{ podSelector: { matchLabels: { app: "gateway" } } }], ports: [{ protocol: "TCP", port }] },
     ],
-    egress: [lookups, { to: anywhere, ports: tcp(pullPorts(config)) }],
+    egress: [dns, { to: anywhere, ports: tcp(pullPorts(config)) }],
   };
 }
 
-/** Only gateways reach the stack's own Valkey, and it reaches nothing. */
+/** The stack's own Valkey accepts connections from gateways only, and opens none. */
 export function statePolicy(port: number) {
   return {
     podSelector: { matchLabels: { app: "state" } },
@@ -42,8 +42,8 @@ export function statePolicy(port: number) {
 }
 
 /**
- * The gateway reaches Ollama, what it shares with other gateways, the API server where gateways stand by, and the
- * collector of its traces if it has one.
+ * The gateway connects to Ollama, the shared state, the API server if gateways stand by, and its OpenTelemetry collector if
+ * configured.
  */
 export function gatewayPolicy(
   config: ParsedConfig,
@@ -65,7 +65,7 @@ export function gatewayPolicy(
     policyTypes: ["Ingress", "Egress"],
     ingress: [{ ...(from.length === 0 ? {} : { from }), ports: tcp([ports.gateway]) }],
     egress: [
-      lookups,
+      dns,
       { to: [{ podSelector: { matchLabels: { app: "ollama" } } }], ports: tcp([ports.ollama]) },
       ...(state === "memory" ? [] : [shared(stateAddress, ports.state)]),
       ...(hasStandbys(config) ? [{ to: anywhere, ports: tcp(apiServerPorts) }] : []),
@@ -74,7 +74,7 @@ export function gatewayPolicy(
   };
 }
 
-/** The stack's own Valkey, or a server that may be anywhere. */
+/** The stack's own Valkey, or an external server. */
 function shared(address: string, port: number) {
   return address === ""
     ? { to: [{ podSelector: { matchLabels: { app: "state" } } }], ports: tcp([port]) }
@@ -83,7 +83,7 @@ function shared(address: string, port: number) {
 
 const tcp = (ports: readonly number[]) => ports.map((port) => ({ protocol: "TCP", port }));
 
-/** The ports of the registries and the proxy; registries send on to a store at the usual port. */
+/** Ports of registries and proxies, plus 443, because registries redirect to a blob store. */
 function pullPorts({ models, ollamaEnvironment }: ParsedConfig): readonly number[] {
   const ofModels = models.map(({ name, source = name, insecure = false }) => {
     if (sourceKind(source) === "url") return portOf(source);

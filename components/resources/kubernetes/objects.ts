@@ -2,19 +2,19 @@ import * as pulumi from "@pulumi/pulumi";
 import { type ObjectKind, objectTypes, resourceType } from "../../config/kubernetes/cluster-objects.ts";
 import type { ParsedConfig } from "../../config/keys.ts";
 
-// The provider without its SDK: any package with a provider that is installed beside the program, the CLI has every
-// stack load, and stacks on Docker would download a cluster's. What the SDK adds are types.
+// Uses the Kubernetes provider without its SDK, which only adds types: the CLI loads the provider of every installed SDK for
+// every stack, so stacks on Docker would download this one.
 
 /** The provider that Pulumi's CLI downloads, or that toolchain/ builds. */
 export const providerVersion = "4.25.0";
 
-/** What the API server gets, without what the class of the object says. */
+/** An object's manifest without apiVersion and kind. */
 export interface ObjectArgs {
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly [field: string]: unknown;
 }
 
-/** An object of the cluster. */
+/** An object in the cluster. */
 export class ClusterObject extends pulumi.CustomResource {
   declare readonly metadata: pulumi.Output<{ readonly name: string; readonly generation?: number }>;
 
@@ -23,7 +23,7 @@ export class ClusterObject extends pulumi.CustomResource {
     const metadata = {
       ...args.metadata,
       annotations: {
-        // What somebody changed by hand goes back to what the stack says: without it, the API server calls it a conflict.
+        // Overrides manual changes, which the API server would otherwise reject as conflicts.
         "pulumi.com/patchForce": "true",
         ...(args.metadata["annotations"] as Record<string, string> | undefined),
       },
@@ -43,7 +43,7 @@ export class ClusterObject extends pulumi.CustomResource {
   }
 }
 
-/** The cluster that the config names. */
+/** The provider for the configured cluster. */
 export function clusterProvider({
   kubeconfig,
   kubeContext,
@@ -52,7 +52,7 @@ export function clusterProvider({
     ...(kubeconfig === "" ? {} : { kubeconfig }),
     ...(kubeContext === "" ? {} : { context: kubeContext }),
     enableServerSideApply: "true",
-    // Replaced, they would take what uses them with them: Ollama would be deleted before it is made again.
+    // Replacing them would also replace their users: Ollama would be deleted before it is created again.
     enableConfigMapMutable: "true",
     enableSecretMutable: "true",
   });

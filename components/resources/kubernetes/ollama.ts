@@ -26,26 +26,26 @@ import {
 
 export const ollamaPort = 11434;
 const port = ollamaPort;
-/** Where the models' keeper tells the kubelet how far it is. */
+/** Port of the model keeper's readiness and drain endpoints. */
 const keeperPort = 8090;
 const app = { app: "ollama" };
 
-// A pod that is going still gets requests until the cluster's DNS and then the gateway have dropped its address.
+// A terminating pod still gets requests until the cluster's DNS and then the gateway have dropped its address.
 const discoveryUpdateSeconds = 15;
 
 export interface OllamaArgs {
   readonly config: ParsedConfig;
   readonly namespace: pulumi.Input<string>;
-  /** What commands need to reach the namespace. */
+  /** Environment for commands, with the cluster's address. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** Ollama on Kubernetes: a pod for each replica, on nodes of their own, with a volume of models each. */
+/** Ollama on Kubernetes: one pod per replica, each on its own node and with its own volume of models. */
 export class OllamaPods extends pulumi.ComponentResource {
-  /** What the gateway looks up to find them. */
+  /** The address at which the gateway discovers the pods. */
   readonly address = `dns+ollama:${String(port)}`;
   readonly statefulSet: ClusterObject;
-  /** What tells this list of models from another. */
+  /** A hash of the model list. */
   readonly modelsVersion: string;
 
   constructor(
@@ -63,8 +63,8 @@ export class OllamaPods extends pulumi.ComponentResource {
         parent,
       );
 
-    const wanted: PodModels = podModels(config);
-    const text = JSON.stringify(wanted, undefined, 2);
+    const list: PodModels = podModels(config);
+    const text = JSON.stringify(list, undefined, 2);
     this.modelsVersion = createHash("sha256").update(text).digest("hex").slice(0, 16);
     const models = new ClusterObject(
       "ConfigMap",
@@ -76,10 +76,10 @@ export class OllamaPods extends pulumi.ComponentResource {
       "Service",
       "service",
       { spec: { clusterIP: "None", selector: app, ports: [{ name: "http", port }] } },
-      // The provider would watch the endpoints, and wait for ten minutes where it has no right to.
+      // The provider would watch the endpoints, and wait ten minutes without the permission to.
       { annotations: { "pulumi.com/skipAwait": "true" } },
     );
-    // A drain of nodes takes one at a time.
+    // Draining nodes evicts one pod at a time.
     object("PodDisruptionBudget", "disruption", {
       spec: { maxUnavailable: 1, selector: { matchLabels: app } },
     });
@@ -97,8 +97,8 @@ export class OllamaPods extends pulumi.ComponentResource {
       "StatefulSet",
       `${name}-pods`,
       {
-        // The provider would give up after a fixed time; the command that waits for the models gives up only when
-        // nothing changes any more.
+        // The provider would time out after a fixed time; the command that waits for the models fails only when there is
+        // no progress.
         metadata: { name: "ollama", namespace, annotations: { "pulumi.com/skipAwait": "true" } },
         spec: statefulSet(config),
       },
@@ -127,7 +127,7 @@ function statefulSet(config: ParsedConfig) {
   const gpus = gpuSettings(config);
   return {
     serviceName: "ollama",
-    // With autoscaling, an update leaves the number of pods as the autoscaler set it.
+    // With autoscaling, an update keeps the current number of pods.
     ...(config.autoscaling === "none" ? { replicas: config.ollamaReplicas } : {}),
     podManagementPolicy: "Parallel",
     selector: { matchLabels: app },
@@ -151,7 +151,7 @@ function statefulSet(config: ParsedConfig) {
         nodeSelector: config.nodeSelector,
         tolerations: [...config.tolerations, ...gpuTolerations(config)],
         hostAliases: hostAliases(config.ollamaHosts),
-        // Two on one node would share its memory and its GPUs.
+        // Two pods on a node would compete for its memory and GPUs.
         affinity: {
           podAntiAffinity: {
             requiredDuringSchedulingIgnoredDuringExecution: [
@@ -172,14 +172,14 @@ function statefulSet(config: ParsedConfig) {
   };
 }
 
-/** On the node's disk: a folder that outlives the pod, or one that does not. */
+/** Storage on the node's disk: a persistent folder, or one that is deleted with the pod. */
 function nodeStorage({ modelHostPath, modelStorageGiB }: ParsedConfig) {
-  // One that the kubelet made would be root's.
+  // The folder must exist, because the kubelet would create it as root.
   if (modelHostPath !== "") return { hostPath: { path: modelHostPath, type: "Directory" } };
   return { emptyDir: { sizeLimit: `${String(modelStorageGiB)}Gi` } };
 }
 
-/** The API server takes each address once. */
+/** Groups host names by address, because the API server accepts each address only once. */
 function hostAliases(lines: readonly string[]) {
   const names = Map.groupBy(lines.map(splitHostsLine), ({ ip }) => ip);
   return [...names].map(([ip, hosts]) => ({ ip, hostnames: hosts.map(({ host }) => host) }));
@@ -204,7 +204,7 @@ function server(config: ParsedConfig) {
       OLLAMA_NUM_PARALLEL: String(config.ollamaParallel),
       OLLAMA_CONTEXT_LENGTH: String(config.ollamaContextLength),
       OLLAMA_KEEP_ALIVE: config.ollamaKeepAlive,
-      // What is sent to a private service does not leave it.
+      // Keeps prompts on the private service.
       OLLAMA_NO_CLOUD: "1",
     }),
     startupProbe: { ...responds, periodSeconds: 1, failureThreshold: config.readyTimeoutSeconds },
@@ -220,7 +220,7 @@ function server(config: ParsedConfig) {
   };
 }
 
-/** A sidecar that pulls the models of its pod, and by whose readiness the pod is ready. */
+/** A sidecar that pulls the pod's models; the pod is ready only when the sidecar is. */
 function keeper(config: ParsedConfig) {
   return {
     name: "models",
@@ -247,11 +247,11 @@ function keeper(config: ParsedConfig) {
   };
 }
 
-/** Ollama falls back to the CPU and says nothing. */
+/** Checks GPU memory, because Ollama silently falls back to the CPU. */
 function gpuMemoryCheck({ ollamaKeepAlive }: ParsedConfig) {
   return {
     CHECK_GPU_MEMORY: "true",
-    // Else it would be gone before it can be looked at.
+    // Otherwise it would be unloaded before the check.
     ...(/[1-9]/.test(ollamaKeepAlive) ? {} : { LOAD_KEEP_ALIVE: "1m" }),
   };
 }

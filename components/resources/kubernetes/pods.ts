@@ -1,18 +1,18 @@
 import type { ParsedConfig } from "../../config/keys.ts";
 import type { ContainerLimits } from "../container/service-container.ts";
 
-// What the pods of a stack have in common: they satisfy the profile "restricted" of the Pod Security Standards.
+// Settings shared by all pods of a stack, which satisfy the "restricted" profile of the Pod Security Standards.
 
-/** As in the gateway's image. */
+/** The same as in the gateway's image. */
 export const user = 65532;
 
-/** What the namespace demands of every pod in it. No profile but the open one has folders of the node. */
+/** The namespace's pod security profile. Only the privileged one allows host paths. */
 export function securityLabels({ modelHostPath }: Pick<ParsedConfig, "modelHostPath">) {
   const profile = modelHostPath === "" ? "restricted" : "privileged";
   return { "pod-security.kubernetes.io/enforce": profile };
 }
 
-/** With which a node gets images from a registry. */
+/** Secrets with which nodes pull images. */
 export function pullSecrets({ imagePullSecrets }: Pick<ParsedConfig, "imagePullSecrets">) {
   return imagePullSecrets.length === 0
     ? {}
@@ -26,13 +26,13 @@ export const podSecurity = {
     runAsNonRoot: true,
     runAsUser: user,
     runAsGroup: user,
-    // Volumes are this group's to write.
+    // Makes volumes writable.
     fsGroup: user,
     seccompProfile: { type: "RuntimeDefault" },
   },
 };
 
-/** Pods without a volume: they are made again a minute after their node was lost, and not after five. */
+/** Recreates pods without a volume one minute after their node is lost, instead of five. */
 export const leavesLostNode = {
   tolerations: ["not-ready", "unreachable"].map((state) => ({
     key: `node.kubernetes.io/${state}`,
@@ -52,7 +52,7 @@ export function variables(values: Readonly<Record<string, unknown>>) {
   return Object.entries(values).map(([name, value]) => ({ name, value }));
 }
 
-/** The memory is set aside, for a pod that is killed for it loses its requests; processors are shared. */
+/** Reserves the full memory, because a pod killed for lack of memory loses its requests; CPUs are shared. */
 export function resources({ memoryMiB, cpus }: Pick<ContainerLimits, "memoryMiB" | "cpus">) {
   const memory = `${String(memoryMiB)}Mi`;
   return {
@@ -61,7 +61,7 @@ export function resources({ memoryMiB, cpus }: Pick<ContainerLimits, "memoryMiB"
   };
 }
 
-/** Files in memory, which nothing outlives. */
+/** An in-memory volume. */
 export function temporaryFolder(name: string, sizeMiB: number) {
   return { name, emptyDir: { medium: "Memory", sizeLimit: `${String(sizeMiB)}Mi` } };
 }

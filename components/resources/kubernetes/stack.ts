@@ -19,16 +19,16 @@ import { stateAccess, StatePods } from "./state.ts";
 const installed = z.array(z.object({ name: z.string(), digest: z.string(), size: z.number() }));
 
 /**
- * Declares a stack on a cluster of Kubernetes, and returns its outputs.
+ * Declares a stack on a Kubernetes cluster, and returns its outputs.
  *
- * @param clusterId what tells the cluster from others, as far as one may know
+ * @param clusterId the cluster's identity, if permissions allow reading it
  */
-export function declareStack(given: ParsedConfig, projectRoot: string, clusterId?: string) {
-  const config = withImage(given, projectRoot);
+export function declareStack(parsed: ParsedConfig, projectRoot: string, clusterId?: string) {
+  const config = withImage(parsed, projectRoot);
   const provider = clusterProvider(config);
   const namespace = clusterNamespace(pulumi.getStack(), config.namespace);
   const options = { provider };
-  const place = new ClusterObject(
+  const namespaceObject = new ClusterObject(
     "Namespace",
     "namespace",
     {
@@ -37,10 +37,10 @@ export function declareStack(given: ParsedConfig, projectRoot: string, clusterId
         labels: { ...securityLabels(config), ...namespaceLabels(pulumi.getStack()) },
       },
     },
-    // Volumes in it go with it.
+    // Deleting the namespace would delete its volumes.
     { ...options, retainOnDelete: keepsVolumes(config) },
   );
-  const inside = { ...options, dependsOn: place };
+  const inside = { ...options, dependsOn: namespaceObject };
   const environment = {
     ...(config.kubeconfig === "" ? {} : { CLUSTER_KUBECONFIG: config.kubeconfig }),
     ...(config.kubeContext === "" ? {} : { CLUSTER_CONTEXT: config.kubeContext }),
@@ -54,14 +54,14 @@ export function declareStack(given: ParsedConfig, projectRoot: string, clusterId
     {
       create: "node components/commands/await-models.ts",
       environment: { ...environment, MODELS_VERSION: ollama.modelsVersion },
-      // Whatever changes the pods, the update waits for them.
+      // Waits again after any change of the pods.
       triggers: [generation],
       logging: command.types.enums.local.Logging.Stderr,
       addPreviousOutputInEnv: false,
     },
     { dependsOn: ollama },
   );
-  // Beside the gateway: what runs on the CPU serves, only slowly.
+  // In parallel with the gateway, because models on the CPU still work, although slowly.
   if (config.gpus !== "none")
     new command.local.Command(
       "models-in-gpu-memory",
@@ -75,7 +75,7 @@ export function declareStack(given: ParsedConfig, projectRoot: string, clusterId
       { dependsOn: models },
     );
   const port = config.gatewayPort;
-  if (port === "auto") throw new Error("the port of the Service is to be known");
+  if (port === "auto") throw new Error("the port of the Service must be a number");
   const metricsKeyDigest = readsMetrics(config) ? metricsSecret(namespace, inside) : undefined;
   const state = stateAccess(config, namespace, clusterId);
   const store =
@@ -116,7 +116,7 @@ export function declareStack(given: ParsedConfig, projectRoot: string, clusterId
   };
 }
 
-/** With the name that the image of these sources has in the registry, unless one is given. */
+/** Sets the gateway's image to the one built from these sources, unless the config sets one. */
 function withImage(config: ParsedConfig, projectRoot: string): ParsedConfig {
   const { gatewayImage, imageRegistry, gatewayBaseImage } = config;
   if (gatewayImage !== "") return config;
@@ -124,7 +124,7 @@ function withImage(config: ParsedConfig, projectRoot: string): ParsedConfig {
   return { ...config, gatewayImage: `${imageIn(imageRegistry)}:${tag}` };
 }
 
-/** Whether there are volumes in its namespace that outlive the stack. */
+/** Whether the namespace contains volumes that must survive the stack. */
 function keepsVolumes({ retainModels, storageClass, gatewayUsageVolume }: ParsedConfig): boolean {
   return (retainModels && storageClass !== "") || gatewayUsageVolume !== "";
 }

@@ -3,15 +3,15 @@ import { variables as gatewayVariables } from "../../../gateway/src/config/confi
 import { standbyRights } from "../../config/kubernetes/standby-rights.ts";
 import { ClusterObject } from "./objects.ts";
 
-// One gateway is active and others stand by: they agree by a Lease, and the active one keeps the Service's EndpointSlice.
+// One gateway is active and the others stand by. A Lease elects the active one, which maintains the Service's EndpointSlice.
 
-/** The Service, the Lease, the ServiceAccount and its Role. */
+/** Name of the Service, the Lease, the ServiceAccount and its Role. */
 const name = "gateway";
 
-// The kubelet has a new token before the old one expires.
+// The kubelet renews the token before it expires.
 const tokenSeconds = 3600;
 
-/** The account of the gateways' pods, which may do nothing but agree on who is active. */
+/** The gateways' service account, with only the permissions for electing the active one. */
 export function standbyAccount(
   namespace: string,
   opts: pulumi.CustomResourceOptions,
@@ -20,7 +20,7 @@ export function standbyAccount(
   const account = new ClusterObject(
     "ServiceAccount",
     `${name}-account`,
-    // Only the container that needs the token has it.
+    // Only the container that needs the token mounts it.
     { metadata, automountServiceAccountToken: false },
     opts,
   );
@@ -49,7 +49,7 @@ const field = (variable: string, fieldPath: string) => ({
   valueFrom: { fieldRef: { fieldPath } },
 });
 
-/** What a gateway that may stand by has more than others. */
+/** Additional settings of a gateway's pod with standbys. */
 export function standbyPod(namespace: string) {
   return {
     account: { serviceAccountName: name },
@@ -65,7 +65,7 @@ export function standbyPod(namespace: string) {
       projected: {
         sources: [
           { serviceAccountToken: { path: "token", expirationSeconds: tokenSeconds } },
-          // Kubernetes keeps it in every namespace.
+          // Kubernetes creates it in every namespace.
           { configMap: { name: "kube-root-ca.crt", items: [{ key: "ca.crt", path: "ca.crt" }] } },
         ],
       },

@@ -20,27 +20,27 @@ const secretName = "state";
 const settingsFile = "valkey.conf";
 const folder = "/etc/valkey";
 
-/** The entry of a Secret that has the password. */
+/** The Secret's entry with the password. */
 export const passwordKey = "password";
 
-/** What gateways have in common, and where. */
+/** How gateways reach their shared state. */
 export interface StateAccess {
-  /** As SHARED_STATE has it. */
+  /** Value of SHARED_STATE. */
   readonly url: string;
-  /** Name of the Secret with the password; empty: there is none. */
+  /** Name of the Secret with the password; empty for none. */
   readonly passwordSecret: string;
-  /** What the stack's keys in it begin with. */
+  /** Prefix of the stack's keys. */
   readonly prefix: string;
 }
 
-/** How gateways reach what they share; undefined: each has its state to itself. */
+/** Access to the shared state; undefined if each gateway keeps its own. */
 export function stateAccess(
   { state, stateAddress, statePasswordSecret }: ParsedConfig,
   namespace: string,
   clusterId = "",
 ): StateAccess | undefined {
   if (state === "memory") return undefined;
-  // A server of yours may have stacks of several clusters, whose namespaces may have the same name.
+  // An external server may hold stacks of several clusters with equal namespace names.
   const stack = createHash("sha256").update(`${clusterId}/${namespace}`).digest("hex").slice(0, 16);
   const prefix = `ollama-stack:${stack}`;
   return stateAddress === ""
@@ -54,11 +54,11 @@ export interface StateArgs {
 }
 
 /**
- * The stack's own Valkey. It keeps nothing on disk: what gateways have in it they report again, or can lose. Not a
- * StatefulSet, for one does not replace the pod of a lost node.
+ * The stack's own Valkey, without persistence: gateways rewrite their data or can lose it. Not a StatefulSet, which would not
+ * replace the pod of a lost node.
  */
 export class StatePods extends pulumi.ComponentResource {
-  /** What tells its password from another. */
+  /** A hash of its password. */
   readonly passwordVersion: pulumi.Output<string>;
 
   constructor(name: string, { config, namespace }: StateArgs, opts: pulumi.ComponentResourceOptions) {
@@ -79,7 +79,7 @@ export class StatePods extends pulumi.ComponentResource {
       "Service",
       `${name}-service`,
       {
-        // The provider would wait for endpoints, and the pod comes after it.
+        // The provider would wait for endpoints, but the pod is created later.
         metadata: { ...metadata, annotations: { "pulumi.com/skipAwait": "true" } },
         spec: { selector: app, ports: [{ name: "redis", port: statePort, targetPort: "redis" }] },
       },
@@ -94,7 +94,7 @@ export class StatePods extends pulumi.ComponentResource {
         spec: {
           replicas: 1,
           selector: { matchLabels: app },
-          // Two at a time would each have some of the gateways.
+          // Two pods at a time would split the gateways between them.
           strategy: { type: "Recreate" },
           template: {
             metadata: { labels: app, annotations: { "ollama-stack/settings": settings.version } },
@@ -112,7 +112,7 @@ export class StatePods extends pulumi.ComponentResource {
   }
 }
 
-/** The files of its Secret, and what tells them from others: a pod reads them when it starts. */
+/** The files of its Secret and their hash, because a pod reads them only at start. */
 function valkeySettings(config: ParsedConfig, password: pulumi.Output<string>) {
   const lines = [
     `port ${String(statePort)}`,
@@ -129,13 +129,13 @@ function valkeySettings(config: ParsedConfig, password: pulumi.Output<string>) {
   };
 }
 
-/** Of a text with the password in it, which it tells nobody: that is random. */
+/** A hash of a text that contains the password. Not secret, because the password is random. */
 function versionOf(text: pulumi.Output<string>): pulumi.Output<string> {
   return pulumi.unsecret(text.apply((each) => createHash("sha256").update(each).digest("hex").slice(0, 16)));
 }
 
 function podOf(config: ParsedConfig) {
-  // It needs no password, and holds for images of Redis, too. That it responds is what the gateways watch.
+  // Needs no password and also works with Redis images. The gateways themselves notice a server that does not respond.
   const listens = { tcpSocket: { port: "redis" }, timeoutSeconds: 3 };
   return {
     ...podSecurity,
@@ -146,7 +146,7 @@ function podOf(config: ParsedConfig) {
       {
         name: "valkey",
         image: config.stateImage,
-        // The images of Valkey and Redis start their server with a file of this ending.
+        // The Valkey and Redis images start the server if the argument ends with .conf.
         args: [`${folder}/${settingsFile}`],
         ports: [{ name: "redis", containerPort: statePort }],
         startupProbe: { ...listens, periodSeconds: 1, failureThreshold: config.readyTimeoutSeconds },

@@ -41,7 +41,7 @@ describe("a model's place in memory", () => {
     const { code, stderr } = await check([tiny, big]);
     expect(code).toBe(1);
     expect(stderr).toBe(
-      "Model tiny:1b runs on the CPU, though gpus is set: in GPU memory are 0 B of its 1.5 GB (/api/ps: size_vram 0, size 1500000000). Look at what Ollama found: docker logs x-ollama 2>&1 | grep 'inference compute', and whether nvidia-smi works on the engine's host.\n",
+      "Model tiny:1b runs on the CPU although gpus is set: GPU memory holds 0 B of its 1.5 GB (/api/ps: size_vram 0, size 1500000000). Check which GPUs Ollama found with docker logs x-ollama 2>&1 | grep 'inference compute', and that nvidia-smi works on the engine's host.\n",
     );
   });
 
@@ -50,7 +50,7 @@ describe("a model's place in memory", () => {
     const { code, stderr } = await check([big]);
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^Model big:70b runs on the CPU in part: in GPU memory are 23\.6 GB of its 45\.0 GB .*ollamaContextLength/,
+      /^Model big:70b runs partly on the CPU: GPU memory holds 23\.6 GB of its 45\.0 GB .*ollamaContextLength/,
     );
   });
 
@@ -73,13 +73,13 @@ describe("a model's place in memory", () => {
     const { code, stderr } = await check([{ name: "gone:1b", digest: "d" }]);
     expect(code).toBe(1);
     expect(stderr).toBe(
-      "Model gone:1b cannot be loaded: model 'gone:1b' not found. Look at: docker logs x-ollama 2>&1 | tail -50\n",
+      "Model gone:1b cannot be loaded: model 'gone:1b' not found. Check the log: docker logs x-ollama 2>&1 | tail -50\n",
     );
   });
 
   it("is not known of a server that does not respond, which is said in a line", async () => {
     const { code, stderr } = await check([tiny], { OLLAMA_URL: "http://127.0.0.1:9" });
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^Ollama at http:\/\/127\.0\.0\.1:9 does not say where its models sit: .+\n$/);
+    expect(stderr).toMatch(/^Cannot check the models' memory of Ollama at http:\/\/127\.0\.0\.1:9: .+\n$/);
   });
 });

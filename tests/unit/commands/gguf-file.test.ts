@@ -117,7 +117,7 @@ describe("a GGUF file", () => {
       MODEL_DIGEST: "1".repeat(64),
     });
     expect(code).toBe(1);
-    expect(stderr).toMatch(/does not have the SHA-256 that was given for it .*correct the model's digest/);
+    expect(stderr).toMatch(/does not have the configured SHA-256 .*correct the model's digest/);
   });
 
   it("that is not at its URL is refused at once", async () => {
@@ -128,7 +128,7 @@ describe("a GGUF file", () => {
     const source = `http://127.0.0.1:${String((http.address() as AddressInfo).port)}/gone.gguf`;
     const { code, stderr } = await run("pull-model", { OLLAMA_URL: url, ...gguf(source) });
     expect(code).toBe(1);
-    expect(stderr).toMatch(/gone\.gguf answers 404 .*Check the source of the model/);
+    expect(stderr).toMatch(/gone\.gguf responded with 404 .*Check the source of the model/);
     expect(stderr).not.toContain("trying again");
   });
 });

@@ -154,7 +154,7 @@ it("finds which models are not in the memory of its pod's GPUs, and serves all t
   await start({ CHECK_GPU_MEMORY: "true", LOAD_KEEP_ALIVE: "1m" });
   await expect
     .poll(() => state()?.gpuProblems)
-    .toEqual([expect.stringContaining("Model big:70b runs on the CPU in part")]);
+    .toEqual([expect.stringContaining("Model big:70b runs partly on the CPU")]);
   expect(await ready()).toBe(200);
   expect([...ollama.loaded.values()]).toEqual(["1m", "1m"]);
   // Something else took the memory, and has left it.

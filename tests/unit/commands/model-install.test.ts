@@ -47,7 +47,7 @@ describe("pulling a model", () => {
     const { code, stderr } = await run("pull-model", { OLLAMA_URL: url });
     expect(code).toBe(0);
     expect(server.pulls).toHaveLength(2);
-    expect(stderr).toContain("trying again in 1 s, what was loaded is kept");
+    expect(stderr).toContain("retrying in 1 s, downloaded data is kept");
   });
 
   it("starts a pull again that ends without success, which Ollama's clients take for one", async () => {
@@ -107,7 +107,7 @@ describe("pulling a model", () => {
   it("fails at once when Ollama refuses the name", async () => {
     const { url } = await fake({ status: 400, error: "invalid model name" });
     expect((await run("pull-model", { OLLAMA_URL: url })).stderr).toContain(
-      "Ollama refuses to pull tiny:1b: invalid model name",
+      "Ollama rejected the pull of tiny:1b: invalid model name",
     );
   });
 
@@ -232,7 +232,7 @@ describe("deleting a model", () => {
     expect((await run("delete-model", { OLLAMA_URL: url })).stdout).toBe("tiny:1b is deleted\n");
     expect(await run("delete-model", { OLLAMA_URL: url })).toMatchObject({
       code: 0,
-      stdout: "tiny:1b was not there\n",
+      stdout: "tiny:1b did not exist\n",
     });
     expect(server.models.size).toBe(0);
   });
@@ -252,10 +252,7 @@ describe("deleting a model", () => {
     const { server, url } = await fake();
     server.deletionErrors.push(...Array.from({ length: 9 }, () => "disk is read-only"));
     const { code, stderr } = await run("delete-model", { OLLAMA_URL: url });
-    expect([code, stderr]).toEqual([
-      1,
-      expect.stringContaining("does not delete tiny:1b: disk is read-only"),
-    ]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining("cannot delete tiny:1b: disk is read-only")]);
     expect(server.changes).toHaveLength(5);
   });
 

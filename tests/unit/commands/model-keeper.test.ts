@@ -84,7 +84,7 @@ describe("the wait for Ollama's pods", () => {
         pod("ollama-1", { isReady: false, state: undefined }),
       ),
     );
-    expect(lines).toEqual(["ollama-0: 6a0746a1ec1a: 35 % of 1.3 GB", "ollama-1: its containers start"]);
+    expect(lines).toEqual(["ollama-0: 6a0746a1ec1a: 35 % of 1.3 GB", "ollama-1: containers are starting"]);
   });
 
   it("waits for a node with room, which may come", () => {

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { control } from "../../../components/commands/lib/gateway-control.ts";
-import { askInside, NotReady, waitUntilReady } from "../../../components/commands/lib/readiness.ts";
+import { probeCommand, NotReady, waitUntilReady } from "../../../components/commands/lib/readiness.ts";
 import { EngineTimeout, docker as client } from "../../../engine/docker-cli.ts";
 import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
@@ -69,7 +69,7 @@ test("an exec that never ends costs readiness neither its word nor its time", as
     "container logs": { fails: "no" },
   });
   const wait = waitUntilReady({ container: "gate", timeoutSeconds: 1, pids: "100" }, () =>
-    askInside("gate", ["healthy"], 300),
+    probeCommand("gate", ["healthy"], 300),
   );
   await expect(wait).rejects.toThrow(NotReady);
   expect(said.mock.lastCall?.[0]).toBe(

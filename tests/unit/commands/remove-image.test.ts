@@ -8,11 +8,11 @@ afterAll(() => {
 });
 
 it.each([
-  ["is gone", "Error: No such image: x", "x was not there"],
+  ["is gone", "Error: No such image: x", "x did not exist"],
   [
     "could never be made, of a stack whose name Docker does not take",
     "Error response from daemon: invalid reference format: repository name must be lowercase",
-    "x was not there",
+    "x did not exist",
   ],
   ["is in use", "Error response from daemon: conflict: unable to remove", "x stays: a container uses it"],
 ])("an image that %s keeps no stack from being destroyed", (_what, fails, expected) => {
