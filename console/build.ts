@@ -1,5 +1,5 @@
-// Bundles the console: one script, one style sheet and one icon with a hash of their content in their names, a page that
-// names them, and each of these compressed.
+// Bundles the console: one script, one style sheet and one icon with content hashes in their names, a page that refers
+// to them, and a compressed version of each.
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, extname, join, resolve } from "node:path";
@@ -9,9 +9,9 @@ import { buildSync } from "esbuild";
 const FOLDER = "console";
 
 interface Built {
-  /** The files by name. */
+  /** File contents by name. */
   readonly files: ReadonlyMap<string, Uint8Array>;
-  /** The files that they were made of, from the project's folder. */
+  /** Source files, relative to the project's root. */
   readonly inputs: readonly string[];
 }
 
@@ -20,7 +20,7 @@ export function buildConsole(projectRoot: string): Built {
   const { outputFiles, metafile } = buildSync({
     absWorkingDir: projectRoot,
     entryPoints: { console: `${FOLDER}/src/main.tsx` },
-    // Nothing is written: it only gives the files their names.
+    // Not written; only determines the names of the files.
     outdir: `${FOLDER}/dist`,
     entryNames: "[name]-[hash]",
     metafile: true,
@@ -41,7 +41,7 @@ export function buildConsole(projectRoot: string): Built {
   files.set("index.html", page(projectRoot, [...files.keys()]));
   for (const [name, content] of [...files]) {
     files.set(`${name}.br`, brotli(content));
-    // The time of a compression is not part of it: the same sources give the same image.
+    // The gzip header has no timestamp, so the same sources give the same image.
     files.set(`${name}.gz`, gzipSync(content, { level: 9 }));
   }
   const own = ["build.ts", "index.html", "icon.svg", "package.json", "tsconfig.json"];
@@ -71,7 +71,7 @@ function brotli(content: Uint8Array): Buffer {
   });
 }
 
-/** Builds the console into a folder, in place of what is there. */
+/** Builds the console into a folder, replacing its contents. */
 export function writeConsole(projectRoot: string, folder: string): void {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });

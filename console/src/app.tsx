@@ -41,7 +41,7 @@ function Pages() {
   const shown = useRef(name);
   useEffect(() => {
     document.title = `${pages[name]} - ollama-stack console`;
-    // A reader of the screen hears of the other page.
+    // Announces the new page to screen readers.
     if (shown.current !== name) main.current?.focus();
     shown.current = name;
   }, [name]);

@@ -5,28 +5,28 @@ import { readServerSentEvents } from "../lib/sse.ts";
 import { keyRejection } from "../session/key.ts";
 import { messageOf, request } from "./request.ts";
 
-/** What the gateway does now; undefined until it has said so. */
+/** The gateway's current state; undefined until received. */
 export const overview = signal<Overview | undefined>(undefined);
 
-/** Whether `overview` is current; an error says why it is not. */
+/** Whether `overview` is up to date, and if not, why. */
 export const connection = signal<{ readonly isLive: boolean; readonly error?: string }>({ isLive: false });
 
-/** Counts the times at which the gateway left out requests that ended, because too many did at once. */
+/** Number of times that the gateway skipped finished requests, because too many ended at once. */
 export const skips = signal(0);
 
-/** Called for each request that ends. */
+/** Called for each finished request. */
 const listeners = new Set<(finished: FinishedRequest) => void>();
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 5000;
 
-// Comments come every 15 s. A connection that is silent for longer is dead, which no browser notices by itself.
+// Comments arrive every 15 s. Browsers do not detect a dead connection by themselves.
 const SILENCE_MS = 40_000;
 
 let followers = 0;
 let running: AbortController | undefined;
 
-/** Follows the gateway's events as long as somebody looks; returns what ends it. */
+/** Follows the gateway's events while the page is visible; returns a function that stops. */
 export function followEvents(onFinished?: (finished: FinishedRequest) => void): () => void {
   followers++;
   if (onFinished !== undefined) listeners.add(onFinished);
@@ -34,12 +34,12 @@ export function followEvents(onFinished?: (finished: FinishedRequest) => void): 
   return () => {
     followers--;
     if (onFinished !== undefined) listeners.delete(onFinished);
-    // The next page may look, too.
+    // The next page may follow events as well.
     setTimeout(update);
   };
 }
 
-// A page that nobody sees costs nothing.
+// Hidden pages cause no load.
 document.addEventListener("visibilitychange", update);
 
 function update(): void {
@@ -62,7 +62,7 @@ async function run(signal: AbortSignal): Promise<void> {
     const error = await readEvents(signal, () => {
       pauseMs = FIRST_PAUSE_MS;
     }).then(() => "The gateway closed the connection.", messageOf);
-    // Signing in begins again from the start.
+    // Signing in starts over.
     if (isOver()) return;
     connection.value = { isLive: false, error };
     await new Promise((resolve) => setTimeout(resolve, pauseMs));

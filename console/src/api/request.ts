@@ -1,9 +1,9 @@
 import { apiKey, rejectKey } from "../session/key.ts";
 
-/** The gateway's address, wherever the console is served: one level above it. */
+/** The gateway's URL: one level above the console. */
 export const gatewayUrl = new URL("..", document.baseURI);
 
-/** A request that failed, in words for people. */
+/** A failed request, with a message for the user. */
 export class RequestError extends Error {
   readonly status: number;
   readonly code: string | undefined;
@@ -20,8 +20,8 @@ export class RequestError extends Error {
 /**
  * Sends a request to the gateway with the user's key.
  *
- * @param path without a slash at its beginning
- * @throws RequestError for every response that is not 2xx, and if there is none
+ * @param path without a leading slash
+ * @throws RequestError if there is no response, or its status is not 2xx
  */
 export async function request(path: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers);
@@ -61,7 +61,7 @@ async function failureOf(response: Response): Promise<RequestError> {
   );
 }
 
-/** What an error of OpenAI's format says, in a body or in an event of a stream. */
+/** Extracts an error in OpenAI's format from a body or a stream event. */
 export function errorIn(body: unknown): { message?: string; code?: string } {
   if (typeof body !== "object" || body === null || !("error" in body)) return {};
   const { error } = body;
@@ -73,7 +73,7 @@ export function errorIn(body: unknown): { message?: string; code?: string } {
   };
 }
 
-/** What went wrong, in one sentence or two. */
+/** Describes an error in one or two sentences. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -11,7 +11,6 @@ import { changeSettings, chatSettings, current, newChat } from "./store.ts";
 
 type Open = "settings" | "history" | "code";
 
-/** A chat with a model. */
 export function ChatPage() {
   const [open, setOpen] = useState<Open>();
   useEffect(() => void loadModels(), []);
@@ -140,7 +139,7 @@ function Welcome() {
   );
 }
 
-// Somebody who scrolled up reads, and is left there.
+// Do not scroll if the user has scrolled up to read.
 const NEAR_THE_END = 120;
 
 function Messages() {
@@ -160,7 +159,7 @@ function Messages() {
     if (follows.current) list.current?.scrollTo({ top: list.current.scrollHeight });
   });
   return (
-    // One can scroll in it with the keyboard.
+    // Focusable for scrolling by keyboard.
     <div class="messages" ref={list} onScroll={onScroll} tabIndex={0} role="region" aria-label="Messages">
       <ol>
         {messages.map((message, index) => (

@@ -10,7 +10,7 @@ import { chatSettings, current } from "./store.ts";
 
 const example: ChatMessage = { role: "user", text: "Hello!" };
 
-/** The request of the chat as programs. */
+/** Shows the chat's request as code. */
 export function CodeDialog({ onClose }: { readonly onClose: () => void }) {
   const [language, setLanguage] = useState(languages[0] as (typeof languages)[number]);
   const messages = requested(current.value?.messages ?? []);
@@ -48,12 +48,12 @@ export function CodeDialog({ onClose }: { readonly onClose: () => void }) {
   );
 }
 
-/** Up to the last message of the user: what was sent for the last response. */
+/** The messages up to the user's last one, as sent for the last response. */
 function requested(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   return messages.slice(0, messages.findLastIndex(({ role }) => role === "user") + 1);
 }
 
-/** Images would be pages of letters; what is copied has them. */
+/** Truncates images in the displayed code; the copied code is complete. */
 function shortened(code: string): string {
   return code.replaceAll(/(data:image\/\w+;base64,[\w+/=]{40})[\w+/=]+/g, "$1...");
 }

@@ -4,15 +4,15 @@ export const languages = ["curl", "TypeScript", "Python"] as const;
 export type Language = (typeof languages)[number];
 
 interface SnippetOptions {
-  /** The gateway's URL, without a slash at its end. */
+  /** The gateway's URL without a trailing slash. */
   readonly url: string;
   readonly needsKey: boolean;
 }
 
-/** The variable that the code reads the key from: the key itself is in no code. */
+/** The code reads the key from this variable, so that it never contains the key. */
 const KEY_VARIABLE = "OLLAMA_STACK_API_KEY";
 
-/** A program that sends the same request. */
+/** Returns a program that sends the same request. */
 export function codeFor(language: Language, body: ChatBody, options: SnippetOptions): string {
   switch (language) {
     case "curl":
@@ -34,7 +34,7 @@ function curl(body: ChatBody, { url, needsKey }: SnippetOptions): string {
   ].join("\n");
 }
 
-/** For every POSIX shell: nothing means anything within single quotes. */
+/** In POSIX shells, single quotes escape everything except themselves. */
 function shellQuote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
@@ -73,7 +73,7 @@ for chunk in stream:
 `;
 }
 
-/** Python reads JSON's texts and numbers as they are; true, false and null it spells otherwise. */
+/** Python and JSON share the syntax of strings and numbers, but not of true, false and null. */
 function pythonLiteral(value: unknown): string {
   if (Array.isArray(value)) {
     return value.length === 0 ? "[]" : `[\n${lines(value.map((each) => pythonLiteral(each)))}\n]`;

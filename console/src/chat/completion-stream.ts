@@ -1,13 +1,13 @@
 import type { ServerSentEvent } from "../lib/sse.ts";
 import type { ResponseStats } from "./conversation.ts";
 
-/** What has come of a response so far. */
+/** The part of a response received so far. */
 export interface Completion {
   readonly text: string;
   readonly thinking: string;
-  /** Whether the gateway said that it was complete. */
+  /** Whether the gateway has marked it as complete. */
   readonly isComplete: boolean;
-  /** Whether the model had to stop for a limit. */
+  /** Whether a token limit ended it. */
   readonly isCut: boolean;
   readonly error: string | undefined;
 }
@@ -21,7 +21,7 @@ interface Chunk {
   readonly error?: { readonly message?: string };
 }
 
-/** Collects the chunks of a streamed completion, and measures them. */
+/** Collects the chunks of a streamed completion and measures their timing. */
 export class CompletionCollector {
   readonly #now: () => number;
   readonly #begun: number;
@@ -34,7 +34,7 @@ export class CompletionCollector {
   #error: string | undefined;
   #usage: Chunk["usage"];
 
-  /** @param now milliseconds of a clock; the request is sent when this is called */
+  /** @param now a clock in milliseconds; construct when the request is sent */
   constructor(now: () => number) {
     this.#now = now;
     this.#begun = now();
@@ -86,7 +86,7 @@ export class CompletionCollector {
     };
   }
 
-  /** The first token's time belongs to the prompt. */
+  /** The time to the first token is prompt processing. */
   #rate(tokens: number | undefined): number | undefined {
     if (tokens === undefined || tokens < 2 || this.#first === undefined || this.#last === undefined)
       return undefined;

@@ -6,7 +6,7 @@ import { can } from "./models.ts";
 import { isRunning, send, stop } from "./send.ts";
 import { chatSettings, current } from "./store.ts";
 
-/** Where a message is written. Enter sends it, Shift+Enter makes a new line. */
+/** The input for a message. Enter sends it, Shift+Enter inserts a newline. */
 export function Composer() {
   const [text, setText] = useState("");
   const [images, setImages] = useState<readonly string[]>([]);
@@ -120,7 +120,7 @@ export function Composer() {
             void add(files);
           }}
           onKeyDown={(event) => {
-            // While an input method composes a character, Enter takes it.
+            // During input method composition, Enter confirms it.
             if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
             event.preventDefault();
             submit();

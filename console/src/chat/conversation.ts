@@ -1,13 +1,11 @@
-// What a chat is made of.
-
-/** What a response took, as the gateway and the browser's clock tell. */
+/** Timing and token counts of a response. */
 export interface ResponseStats {
-  /** From the request to the first piece of text or thinking. */
+  /** Time to the first text or thinking. */
   readonly firstTokenMs?: number;
   readonly totalMs: number;
   readonly promptTokens?: number;
   readonly generatedTokens?: number;
-  /** Of the generation alone. */
+  /** Of generation only. */
   readonly tokensPerSecond?: number;
 }
 
@@ -17,25 +15,25 @@ export interface ChatMessage {
   readonly thinking?: string;
   /** Data URLs. */
   readonly images?: readonly string[];
-  /** The model that wrote it. */
+  /** The model that generated it. */
   readonly model?: string;
   readonly state?: "streaming" | "complete" | "stopped" | "failed";
   readonly error?: { readonly message: string; readonly requestId?: string };
-  /** Why the model ended, where it was cut. */
+  /** Whether a token limit ended it. */
   readonly isCut?: boolean;
   readonly stats?: ResponseStats;
 }
 
 export interface Conversation {
   readonly id: string;
-  /** When it was last changed, in milliseconds since 1970. */
+  /** Unix time in milliseconds of the last change. */
   readonly changedAt: number;
   readonly messages: readonly ChatMessage[];
 }
 
 export const thinkingLevels = ["default", "none", "low", "medium", "high"] as const;
 
-/** What is sent with each request; an empty text leaves the parameter out. */
+/** Parameters of each request; empty ones are omitted. */
 export interface ChatSettings {
   readonly model: string;
   readonly system: string;
@@ -58,7 +56,7 @@ export const defaultSettings: ChatSettings = {
   stop: "",
 };
 
-/** The first words of a chat. */
+/** Uses the beginning of the first message. */
 export function titleOf({ messages }: Conversation): string {
   const text = messages[0]?.text.trim().replaceAll(/\s+/g, " ") ?? "";
   if (text === "") return messages[0]?.images === undefined ? "New chat" : "Images";

@@ -4,7 +4,7 @@ import { Icon } from "../ui/icons.tsx";
 import { titleOf } from "./conversation.ts";
 import { conversations, deleteAllChats, deleteChat, showChat } from "./store.ts";
 
-/** The chats that this browser has kept. */
+/** The chats stored in this browser. */
 export function HistoryDialog({ onClose }: { readonly onClose: () => void }) {
   const chats = conversations.value;
   return (

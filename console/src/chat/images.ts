@@ -1,9 +1,9 @@
-// Models see pictures in a few hundred points; larger ones only cost time on the way.
+// Models scale images down to a few hundred pixels; larger ones only slow the upload.
 const MAX_EDGE = 1536;
 
 export const MAX_IMAGES = 4;
 
-/** A picture as a data URL, no larger than a model sees it. */
+/** Converts an image to a data URL, scaled to what models can see. */
 export async function toDataUrl(file: Blob): Promise<string> {
   const bitmap = await createImageBitmap(file).catch(() => undefined);
   if (bitmap === undefined) throw new Error("This file is no picture that the browser can read.");
@@ -13,7 +13,7 @@ export async function toDataUrl(file: Blob): Promise<string> {
   canvas.height = Math.max(1, Math.round(bitmap.height * scale));
   const context = canvas.getContext("2d");
   if (context === null) throw new Error("The browser cannot draw pictures.");
-  // JPEG has no transparency, and black text would vanish on black.
+  // JPEG has no transparency; black text would vanish on black.
   context.fillStyle = "#fff";
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
@@ -21,7 +21,7 @@ export async function toDataUrl(file: Blob): Promise<string> {
   return canvas.toDataURL("image/jpeg", 0.9);
 }
 
-/** The pictures among what was dropped or pasted. */
+/** Selects the images among dropped or pasted files. */
 export function imagesIn(files: Iterable<File>): File[] {
   return [...files].filter(({ type }) => type.startsWith("image/"));
 }

@@ -11,7 +11,6 @@ interface MessageProps {
   readonly isLast: boolean;
 }
 
-/** One message of a chat. */
 export const MessageView = memo(({ message, index, isLast }: MessageProps) =>
   message.role === "user" ? (
     <UserMessage message={message} />

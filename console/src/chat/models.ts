@@ -6,14 +6,14 @@ import { changeSettings, chatSettings } from "./store.ts";
 interface ChatModel {
   readonly id: string;
   readonly context_length?: number;
-  /** What it can do; absent where Ollama does not tell. */
+  /** Undefined if Ollama does not report it. */
   readonly capabilities?: readonly string[];
 }
 
 export const models = signal<readonly ChatModel[] | undefined>(undefined);
 export const modelsError = signal<string | undefined>(undefined);
 
-/** Loads the list of models, and chooses one if the last one is gone. */
+/** Loads the list of models, and selects one if the previous one is gone. */
 export async function loadModels(): Promise<void> {
   try {
     const { data } = await requestJson<{ readonly data: readonly ChatModel[] }>("v1/models");
@@ -30,7 +30,7 @@ export async function loadModels(): Promise<void> {
   }
 }
 
-/** What the chosen model can do; undefined where it is not known. */
+/** Whether the selected model has a capability; undefined if unknown. */
 export function can(capability: "thinking" | "vision"): boolean | undefined {
   const model = models.value?.find(({ id }) => id === chatSettings.value.model);
   return model?.capabilities?.includes(capability);

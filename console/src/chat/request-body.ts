@@ -23,7 +23,7 @@ export interface ChatBody {
   readonly stream_options?: { readonly include_usage: boolean };
 }
 
-/** What is sent for a chat, without what makes it stream. Messages without any text, such as failed ones, are left out. */
+/** The request body for a chat, without streaming options. Omits messages without text, such as failed ones. */
 export function chatBody(settings: ChatSettings, messages: readonly ChatMessage[]): ChatBody {
   const sent = messages.flatMap((message) => sentMessage(message) ?? []);
   const { system, stop, thinking } = settings;

@@ -6,7 +6,7 @@ import type { ChatMessage } from "./conversation.ts";
 import { chatBody } from "./request-body.ts";
 import { changeLastMessage, chatSettings, current, setMessages } from "./store.ts";
 
-/** The response that streams, if one does. */
+/** Aborts the streaming response; undefined if there is none. */
 const running = signal<AbortController | undefined>(undefined);
 
 export const isRunning = (): boolean => running.value !== undefined;
@@ -15,13 +15,13 @@ export function stop(): void {
   running.value?.abort();
 }
 
-/** Sends a message of the user. */
+/** Sends a message. */
 export function send(text: string, images: readonly string[]): void {
   const message: ChatMessage = { role: "user", text, ...(images.length === 0 ? {} : { images }) };
   void respond([...(current.value?.messages ?? []), message]);
 }
 
-/** Has the model respond again to the message before a response. */
+/** Regenerates a response. */
 export function retry(index: number): void {
   void respond((current.value?.messages ?? []).slice(0, index));
 }
@@ -58,7 +58,7 @@ async function respond(messages: readonly ChatMessage[]): Promise<void> {
     const requestId = response.headers.get("x-request-id") ?? undefined;
     for await (const event of readServerSentEvents(response.body)) {
       collector.add(event);
-      // No more often than the screen is drawn.
+      // At most once per frame.
       if (frame === 0) frame = requestAnimationFrame(show);
     }
     outcome = endOf(collector, requestId);

@@ -33,7 +33,7 @@ const numberFields: readonly NumberField[] = [
   { name: "seed", label: "Seed", hint: "The same seed gives the same response", step: 1 },
 ];
 
-/** What is sent with each message. */
+/** The parameters sent with each message. */
 export function SettingsDialog({ onClose }: { readonly onClose: () => void }) {
   const settings = chatSettings.value;
   return (

@@ -8,7 +8,7 @@ import {
   thinkingLevels,
 } from "./conversation.ts";
 
-// Chats stay in this browser. Images are too large for its storage: they last as long as the page.
+// Chats are stored in this browser, without images, which are too large for its storage.
 const storage = () => localStorage;
 const CHATS = "ollama-stack-chats";
 const SETTINGS = "ollama-stack-chat-settings";
@@ -18,7 +18,7 @@ export const chatSettings = signal<ChatSettings>(loadSettings());
 export const conversations = signal<readonly Conversation[]>(load(storage, CHATS, isConversations) ?? []);
 const currentId = signal<string | undefined>(conversations.value[0]?.id);
 
-/** The chat that is shown; undefined stands for one that has yet to begin. */
+/** The selected chat; undefined for a new one. */
 export const current = computed(() => conversations.value.find(({ id }) => id === currentId.value));
 
 export function keepChats(): void {
@@ -27,10 +27,10 @@ export function keepChats(): void {
   });
   effect(() => {
     const chats = conversations.value;
-    // A response that streams changes many times a second.
+    // Do not save many times a second while streaming.
     if (chats.some(({ messages }) => messages.some(({ state }) => state === "streaming"))) return;
     const kept = chats.map((chat) => ({ ...chat, messages: chat.messages.map(withoutImages) }));
-    // The oldest give way where the browser has no room for all.
+    // Drops the oldest chats if the browser's storage is full.
     for (let count = kept.length; count >= 0 && !save(storage, CHATS, kept.slice(0, count)); count >>= 1)
       if (count === 0) break;
   });
@@ -56,7 +56,7 @@ export function deleteAllChats(): void {
   conversations.value = [];
 }
 
-/** Puts messages in place of those of the chat that is shown, or begins one; returns its id. */
+/** Replaces the messages of a chat, or starts a new one; returns its ID. */
 export function setMessages(messages: readonly ChatMessage[], id = current.value?.id): string {
   const chat = { id: id ?? newId(), changedAt: Date.now(), messages };
   const others = conversations.value.filter((each) => each.id !== chat.id);
@@ -65,7 +65,7 @@ export function setMessages(messages: readonly ChatMessage[], id = current.value
   return chat.id;
 }
 
-/** Changes the last message of a chat, if the chat is still there. */
+/** Updates the last message of a chat, unless it was deleted. */
 export function changeLastMessage(id: string, change: Partial<ChatMessage>): void {
   conversations.value = conversations.value.map((chat) => {
     const last = chat.messages.at(-1);
@@ -74,7 +74,7 @@ export function changeLastMessage(id: string, change: Partial<ChatMessage>): voi
   });
 }
 
-/** On plain http, browsers have no randomUUID. */
+/** Browsers offer randomUUID only in secure contexts. */
 function newId(): string {
   return [...crypto.getRandomValues(new Uint8Array(12))]
     .map((byte) => byte.toString(16).padStart(2, "0"))

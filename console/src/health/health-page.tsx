@@ -12,7 +12,7 @@ const tones: Readonly<Record<Finding["level"], Tone>> = {
 
 const ORDER: readonly Finding["level"][] = ["error", "warning", "ok"];
 
-/** What the gateway knows to be wrong, and what to do. */
+/** Lists known problems and their solutions. */
 export function HealthPage() {
   const { data, error } = usePolled<Health>("admin/health", POLL_MS);
   return (

@@ -4,7 +4,7 @@ import { Badge, ErrorNote, Panel, Table, usePolled } from "../ui/panel.tsx";
 
 const POLL_MS = 5000;
 
-/** What each key has used, beside its limits. */
+/** Usage and limits of each key. */
 export function KeysPage() {
   const { data, error } = usePolled<Usage>("admin/usage", POLL_MS);
   return (

@@ -1,6 +1,6 @@
-/** Copies a text; false where the browser does not let it. */
+/** Copies a text; returns false if the browser does not allow it. */
 export async function copyText(text: string): Promise<boolean> {
-  // Browsers have it on https and on this machine only.
+  // Only available in secure contexts.
   const clipboard = navigator.clipboard as Clipboard | undefined;
   if (clipboard !== undefined) {
     return await clipboard.writeText(text).then(
@@ -11,7 +11,7 @@ export async function copyText(text: string): Promise<boolean> {
   const area = document.createElement("textarea");
   area.value = text;
   area.className = "off-screen";
-  // A dialog makes everything outside of it inert.
+  // Elements outside an open dialog are inert.
   (document.querySelector("dialog[open]") ?? document.body).append(area);
   area.select();
   // eslint-disable-next-line @typescript-eslint/no-deprecated -- the only way on plain http

@@ -1,8 +1,6 @@
-// Numbers and times as people read them.
-
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
-/** Such as "1.3 GiB". */
+/** E.g. "1.3 GiB". */
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
@@ -13,7 +11,7 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? String(value) : rounded(value)} ${UNITS[unit] ?? ""}`;
 }
 
-/** Such as "850 ms", "2.4 s", "3 min 5 s", "2 h 10 min", "3 d 4 h". */
+/** E.g. "850 ms", "2.4 s", "3 min 5 s", "2 h 10 min", "3 d 4 h". */
 export function formatDuration(ms: number): string {
   if (ms < 0) return "0 ms";
   if (ms < 999.5) return `${ms < 10 ? rounded(ms) : String(Math.round(ms))} ms`;
@@ -33,41 +31,41 @@ export function formatDuration(ms: number): string {
     .join(" ");
 }
 
-/** Such as "42.1 tokens/s". */
+/** E.g. "42.1 tokens/s". */
 export function formatRate(perSecond: number): string {
   return `${rounded(perSecond)} tokens/s`;
 }
 
-/** In whole seconds, so that what counts up does so evenly. */
+/** In whole seconds, so that counters advance evenly. */
 export function formatAge(ms: number): string {
   return ms < 1000 ? "0 s" : formatDuration(Math.floor(ms / 1000) * 1000);
 }
 
 const whole = new Intl.NumberFormat("en-US");
 
-/** Such as "12,345". */
+/** E.g. "12,345". */
 export function formatCount(value: number): string {
   return whole.format(value);
 }
 
-/** Such as "1 token" and "2 tokens". */
+/** E.g. "1 token" or "2 tokens". */
 export function plural(value: number, noun: string): string {
   return `${formatCount(value)} ${noun}${value === 1 ? "" : "s"}`;
 }
 
-/** Such as "38 %". */
+/** E.g. "38 %". */
 export function formatShare(share: number): string {
   return `${String(Math.round(share * 100))} %`;
 }
 
-/** The time of day, such as "14:03:09"; with the day, unless it is today. */
+/** Time of day such as "14:03:09", with the date unless it is today. */
 export function formatTime(iso: string, now = new Date()): string {
   const date = new Date(iso);
   const time = date.toLocaleTimeString("en-GB");
   return date.toDateString() === now.toDateString() ? time : `${date.toLocaleDateString("en-GB")} ${time}`;
 }
 
-/** How long until a moment, such as "in 4 min 10 s"; "now" once it has passed. */
+/** Time until a moment, such as "in 4 min 10 s", or "now" if it has passed. */
 export function formatUntil(iso: string, now = Date.now()): string {
   const ms = Date.parse(iso) - now;
   return ms <= 0 ? "now" : `in ${formatDuration(Math.max(1000, Math.round(ms / 1000) * 1000))}`;

@@ -1,23 +1,23 @@
 /** One server-sent event. */
 export interface ServerSentEvent {
-  /** "message" unless the stream names it. */
+  /** "message" by default. */
   readonly event: string;
   readonly data: string;
 }
 
-// A line that never ends would otherwise fill the memory of the page.
+// Limits the memory used by an endless line.
 const MAX_PENDING = 16 * 1024 * 1024;
 
 /**
- * Reads server-sent events from pieces of text, which may be cut anywhere. The browser's EventSource cannot send a key,
- * so streams are read with fetch.
+ * Parses server-sent events from chunks of text. The browser's EventSource cannot send a key, so streams are read with
+ * fetch.
  */
 export class SseParser {
   #pending = "";
   #event = "";
   #data: string[] = [];
 
-  /** The events that a piece completes. */
+  /** Returns the events completed by a chunk. */
   push(piece: string): ServerSentEvent[] {
     const events: ServerSentEvent[] = [];
     this.#pending += piece;
@@ -55,7 +55,7 @@ export class SseParser {
   }
 }
 
-/** Where a line ends: at LF, CR or both. A CR at the end of a piece may be the first half of both. */
+/** Finds the end of a line: LF, CR or CRLF. A CR at the end of a chunk may be followed by LF. */
 function lineEnd(text: string, from: number): { at: number; next: number } | undefined {
   for (let at = from; at < text.length; at++) {
     const char = text[at];
@@ -67,7 +67,7 @@ function lineEnd(text: string, from: number): { at: number; next: number } | und
   return undefined;
 }
 
-/** The events of a response's body, until it ends. Leaving the loop early cancels the response. */
+/** Iterates over the events of a response. Leaving the loop early cancels the response. */
 export async function* readServerSentEvents(
   body: ReadableStream<Uint8Array>,
 ): AsyncGenerator<ServerSentEvent, void, undefined> {

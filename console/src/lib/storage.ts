@@ -1,4 +1,5 @@
-// What the browser keeps. It may keep nothing (private windows, a full disk): the console then works until it is closed.
+// Loads a value from the browser's storage. That may be unavailable (private windows, full disk); the console then
+// works without it.
 
 export function load<T>(
   storage: () => Storage,
@@ -15,7 +16,7 @@ export function load<T>(
   }
 }
 
-/** Returns whether it was kept. */
+/** Returns whether the value was stored. */
 export function save(storage: () => Storage, name: string, value: unknown): boolean {
   try {
     if (value === undefined) storage().removeItem(name);

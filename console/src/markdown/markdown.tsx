@@ -3,7 +3,7 @@ import { copyText } from "../lib/clipboard.ts";
 import { memo } from "../ui/memo.ts";
 import { blocksOf, renderBlock } from "./render.ts";
 
-/** A text of a model, as Markdown. */
+/** Renders a model's text as Markdown. */
 export function Markdown({ text }: { readonly text: string }) {
   return (
     <div class="markdown">
@@ -24,7 +24,7 @@ const Block = memo(({ markdown }: { readonly markdown: string }) => {
   return <div ref={element} />;
 });
 
-/** Gives a block of code its language and a button that copies it. */
+/** Adds the language and a copy button to a code block. */
 function frameCode(code: HTMLPreElement): void {
   const frame = document.createElement("div");
   frame.className = "code-frame";

@@ -1,15 +1,15 @@
 import DOMPurify, { type Config } from "dompurify";
 import { Marked, type Token } from "marked";
 
-// What a model writes is as hostile as what it has read. HTML in it is shown as text, and what is made of Markdown goes
-// through a sanitizer that knows a few elements and attributes.
+// A model's output is untrusted. HTML in it is shown as text, and the rendered Markdown is sanitized to a few elements
+// and attributes.
 
 const marked = new Marked({
   gfm: true,
   breaks: true,
   renderer: {
     html: ({ text }) => escapeHtml(text),
-    // A picture would be loaded from another host, and tell it what a model puts into its address.
+    // Loading an image would send data chosen by the model to another host.
     image({ href, text }) {
       const label = escapeHtml(text === "" ? href : text);
       return isWebAddress(href) ? `<a href="${escapeHtml(href)}">${label}</a>` : label;
@@ -59,7 +59,7 @@ function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (char) => `&#${String(char.charCodeAt(0))};`);
 }
 
-/** The blocks of a text, each as Markdown: while a response streams, all but the last stay as they are. */
+/** Splits a text into blocks of Markdown: while streaming, only the last one changes. */
 export function blocksOf(text: string): string[] {
   try {
     return marked.lexer(text).map(({ raw }: Token) => raw);
@@ -68,7 +68,7 @@ export function blocksOf(text: string): string[] {
   }
 }
 
-/** A block as elements that are safe to show. */
+/** Renders a block to sanitized elements. */
 export function renderBlock(markdown: string): DocumentFragment {
   const html = toHtml(markdown);
   const fragment = DOMPurify.sanitize(html, ALLOWED);

@@ -9,7 +9,6 @@ const states: Readonly<Record<BackendState["state"], readonly [Tone, string]>> =
   circuit_open: ["warning", "circuit open"],
 };
 
-/** The Ollama servers. */
 export function Backends({ now }: { readonly now: Overview }) {
   return (
     <Panel title="Servers">

@@ -9,7 +9,7 @@ export interface Series {
 
 interface ChartProps {
   readonly title: string;
-  /** Seconds since 1970 of each value. */
+  /** Unix time in seconds of each value. */
   readonly at: readonly number[];
   readonly series: readonly Series[];
   readonly format: (value: number) => string;
@@ -18,7 +18,7 @@ interface ChartProps {
 const HEIGHT = 160;
 const COLOURS = ["--chart-1", "--chart-2", "--chart-3", "--chart-4", "--chart-5", "--chart-6"];
 
-/** Lines over time, with what they show in words for those who do not see them. */
+/** A line chart, with a text alternative for screen readers. */
 export function Chart({ title, at, series, format }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
@@ -111,7 +111,7 @@ function optionsOf(names: readonly string[], format: ChartProps["format"], width
   };
 }
 
-/** With seconds where minutes would be the same. */
+/** Shows seconds if several ticks are in the same minute. */
 function timesOfDay(ticks: readonly number[]): string[] {
   const isShort = (ticks.at(-1) ?? 0) - (ticks[0] ?? 0) < ticks.length * 60;
   return ticks.map((tick) =>
@@ -119,7 +119,7 @@ function timesOfDay(ticks: readonly number[]): string[] {
   );
 }
 
-/** A canvas does not know `light-dark()`: the browser computes it for an element. */
+/** Canvas does not support `light-dark()`; let the browser compute it on an element. */
 function resolveColour(value: string): string {
   const probe = document.createElement("span");
   probe.style.color = value;

@@ -7,7 +7,7 @@ const POLL_MS = 5000;
 
 const plain = (value: number): string => formatCount(Math.round(value * 10) / 10);
 
-/** The last hour. */
+/** Charts of the last hour. */
 export function Charts() {
   const { data, error } = usePolled<History>("admin/history", POLL_MS);
   return (

@@ -12,7 +12,7 @@ const tones: Readonly<Record<RequestInFlight["phase"], Tone>> = {
   generating: "good",
 };
 
-/** The requests that wait or run, with a way to cancel them. */
+/** Queued and running requests, with a button to cancel them. */
 export function InFlight({ now }: { readonly now: Overview }) {
   const [error, setError] = useState<string>();
   const [cancelling, setCancelling] = useState<ReadonlySet<string>>(new Set());
@@ -88,7 +88,7 @@ export function InFlight({ now }: { readonly now: Overview }) {
   );
 }
 
-/** How many requests wait, by key. */
+/** Number of queued requests by key. */
 function Waiting({ now: { queue } }: { readonly now: Overview }) {
   const waiting = queue.waiting.filter(({ key }) => key !== null);
   if (waiting.length === 0) return null;

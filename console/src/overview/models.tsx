@@ -2,7 +2,7 @@ import type { LoadedModel, Overview } from "../../../gateway/src/admin/contract/
 import { formatBytes, formatCount, formatShare, formatUntil, plural } from "../lib/format.ts";
 import { Badge, Panel, Table } from "../ui/panel.tsx";
 
-/** The models: what is installed, and where it is loaded. */
+/** Installed models, and where they are loaded. */
 export function Models({ now }: { readonly now: Overview }) {
   const { installed, loaded, omitted } = now.models;
   const isLoaded = new Set(loaded.map(({ name }) => name));

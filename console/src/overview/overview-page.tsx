@@ -9,7 +9,7 @@ import { Charts } from "./charts.tsx";
 import { InFlight } from "./in-flight.tsx";
 import { Models } from "./models.tsx";
 
-/** What the gateway does now, and did in the last hour. */
+/** Current state and charts of the last hour. */
 export function OverviewPage() {
   useEffect(() => followEvents(), []);
   const now = overview.value;

@@ -1,16 +1,16 @@
 import type { FinishedRequest } from "../../../gateway/src/admin/contract/requests.ts";
 
-/** What is shown of the finished requests; an empty text shows all. */
+/** Filter of finished requests; empty fields match all. */
 export interface RequestFilter {
   readonly key: string;
   readonly model: string;
-  /** "ok", "error", a status or the code of an error. */
+  /** "ok", "error", a status or an error code. */
   readonly status: string;
 }
 
 export const noFilter: RequestFilter = { key: "", model: "", status: "" };
 
-/** The gateway's parameters for a filter. */
+/** Query parameters of a filter. */
 export function queryOf({ key, model, status }: RequestFilter, limit: number): string {
   const query = new URLSearchParams({ limit: String(limit) });
   if (key !== "") query.set("key", key);
@@ -19,7 +19,7 @@ export function queryOf({ key, model, status }: RequestFilter, limit: number): s
   return query.toString();
 }
 
-/** Whether a filter shows a request that ended meanwhile, as the gateway decides it for the others. */
+/** Whether a filter matches a request from the event stream; same rules as the gateway's. */
 export function isShown({ key, model, status }: RequestFilter, finished: FinishedRequest): boolean {
   if (key !== "" && finished.key !== key) return false;
   if (model !== "" && withTag(finished.model ?? "") !== withTag(model)) return false;

@@ -8,7 +8,7 @@ const phases = [
   ["generate_ms", "generate"],
 ] as const;
 
-/** How long a request was in each phase, as a bar and in words. */
+/** Duration of each phase of a request, as a bar and as text. */
 export function PhaseBar({ finished }: { readonly finished: FinishedRequest }) {
   const parts = phases.flatMap(([field, name]) => {
     const ms = finished.phases[field];

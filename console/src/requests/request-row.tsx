@@ -11,7 +11,7 @@ interface RowProps {
   readonly columns: readonly string[];
 }
 
-/** One finished request, which can be opened for all that is known of it. */
+/** A finished request, expandable to show all details. */
 export const RequestRow = memo(({ finished, columns }: RowProps) => {
   const [isOpen, setOpen] = useState(false);
   const id = useId();

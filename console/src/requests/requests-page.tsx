@@ -14,7 +14,7 @@ const KEPT = 500;
 const withoutKeys = ["", "Ended", "Status", "Model", "Route", "Phases", "Total", "First token", "Tokens"];
 const withKeys = withoutKeys.toSpliced(3, 0, "Key");
 
-/** The requests that have ended, newest first. */
+/** Finished requests, newest first. */
 export function RequestsPage() {
   const [filter, setFilter] = useState(noFilter);
   const { requests, error } = useRequests(filter);
@@ -115,13 +115,13 @@ function useRequests(filter: RequestFilter) {
       abort.abort();
       unfollow();
     };
-    // After a pause of the events, those that ended meanwhile are missing.
+    // Reload after a gap in the event stream.
   }, [key, model, status, isLive, skips.value]);
-  // What was loaded for the last filter stays until the response for this one is there.
+  // Show the previous result until the response for the new filter arrives.
   return { requests: requests?.filter((each) => isShown(filter, each)), error };
 }
 
-/** The keys, models and statuses seen so far: a filter must not take away the way to another one. */
+/** Keys, models and statuses seen so far, so that a filter does not hide the other options. */
 function useKnown(requests: readonly FinishedRequest[] | undefined) {
   const known = useRef({ keys: new Set<string>(), models: new Set<string>(), statuses: new Set<string>() });
   const { keys, models, statuses } = known.current;

@@ -2,13 +2,13 @@ import { signal } from "@preact/signals";
 import { isText, load, save } from "../lib/storage.ts";
 
 const NAME = "ollama-stack-key";
-// It ends with the tab, and no other tab or request sees it.
+// Limited to this tab, and never sent by the browser itself.
 const storage = () => sessionStorage;
 
-/** The API key that is sent with each request. It is in no URL and in no cookie. */
+/** The API key, sent as a header with each request; never in a URL or cookie. */
 export const apiKey = signal<string | undefined>(load(storage, NAME, isText));
 
-/** Why the gateway did not take the last key; empty before one was entered, undefined as long as none is missing. */
+/** Why the gateway rejected the last key; empty before one was entered, undefined if no key is needed. */
 export const keyRejection = signal<string | undefined>(undefined);
 
 export function useKey(key: string): void {
@@ -17,9 +17,9 @@ export function useKey(key: string): void {
   apiKey.value = key;
 }
 
-/** Called for each 401, with the key that was sent. */
+/** Called for each 401 with the key that was sent. */
 export function rejectKey(sent: string | undefined, reason: string): void {
-  // The response may be of a key that has been replaced meanwhile.
+  // The key may have been replaced in the meantime.
   if (sent !== apiKey.value) return;
   keyRejection.value = sent === undefined ? "" : reason;
   forget();

@@ -3,13 +3,13 @@ import type { Session } from "../../../gateway/src/admin/contract/session.ts";
 import { messageOf, RequestError, requestJson } from "../api/request.ts";
 import { apiKey, keyRejection } from "./key.ts";
 
-/** What the caller is and may do; undefined until the gateway has said so. */
+/** The user's permissions; undefined until received. */
 export const session = signal<Session | undefined>(undefined);
 
-/** Whether there is an admin API: without it, there is only the chat. */
+/** Whether the admin API is enabled; without it, only the chat is available. */
 export const hasAdminApi = signal(true);
 
-/** Why there is no session, unless for lack of a key. */
+/** Why there is no session, other than a missing key. */
 export const sessionError = signal<string | undefined>(undefined);
 
 const RETRY_MS = 3000;
@@ -35,7 +35,7 @@ async function loadSession(): Promise<void> {
   }
 }
 
-/** What is known of a gateway whose admin API is off; the first request says whether it needs a key. */
+/** The session for a gateway without the admin API; the first request shows whether it needs a key. */
 function withoutAdminApi(key: string | undefined): Session {
   const now = new Date().toISOString();
   return {
@@ -49,7 +49,7 @@ function withoutAdminApi(key: string | undefined): Session {
   };
 }
 
-/** Loads the session, and again for each other key. */
+/** Loads the session, and reloads it when the key changes. */
 export function followSession(): void {
   effect(() => {
     const key = apiKey.value;

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { Logo } from "../ui/icons.tsx";
 import { keyRejection, useKey } from "./key.ts";
 
-/** Asks for an API key. */
+/** Prompts for an API key. */
 export function SignIn() {
   const [key, setKey] = useState("");
   const reason = keyRejection.value ?? "";

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { copyText } from "../lib/clipboard.ts";
 
-/** A button that copies a text and says so. */
+/** Copies a text and confirms it. */
 export function CopyButton({ text, label }: { readonly text: () => string; readonly label: string }) {
   const [outcome, setOutcome] = useState<string>();
   useEffect(() => {

@@ -6,11 +6,11 @@ interface DialogProps {
   readonly title: string;
   readonly onClose: () => void;
   readonly children: ComponentChildren;
-  /** A further class, such as of a panel at the side. */
+  /** An additional class, such as for a side panel. */
   readonly kind?: string;
 }
 
-/** A dialog that is open as long as it is there. The browser keeps the focus in it and closes it with Escape. */
+/** A dialog that is open while mounted. The browser traps the focus in it and closes it on Escape. */
 export function Dialog({ title, onClose, children, kind = "" }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   const id = useId();
@@ -28,7 +28,7 @@ export function Dialog({ title, onClose, children, kind = "" }: DialogProps) {
       aria-labelledby={id}
       onClose={onClose}
       onClick={({ target }) => {
-        // The dialog itself is only hit beside its content.
+        // Clicks on the backdrop have the dialog itself as target.
         if (target === element.current) onClose();
       }}
     >

@@ -1,6 +1,6 @@
 import type { PageName } from "./router.ts";
 
-/** Shapes of 24 by 24, drawn with lines. */
+/** Line drawings on a grid of 24 by 24. */
 const paths = {
   chat: "M4 5h16v11H9l-5 4z",
   overview: "M4 19V9m5 10V5m5 14v-7m5 7V8",
@@ -24,7 +24,7 @@ const paths = {
 
 export type IconName = keyof typeof paths;
 
-/** An icon beside a text, or in a control that has a name of its own. */
+/** A decorative icon next to a text, or in a labelled control. */
 export function Icon({ name }: { readonly name: IconName }) {
   return (
     <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">

@@ -1,6 +1,6 @@
 import { Component, type ComponentChildren, type FunctionComponent, h } from "preact";
 
-/** A component that is drawn again only for other properties. */
+/** A component that re-renders only if its properties change. */
 export function memo<Props extends object>(
   render: FunctionComponent<Props>,
 ): (props: Props) => ComponentChildren {

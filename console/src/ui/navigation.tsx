@@ -6,7 +6,7 @@ import { type Theme, theme, themes } from "./theme.ts";
 
 const themeIcons = { system: "system", light: "sun", dark: "moon" } as const;
 
-/** Pages, who is signed in, and the theme. On a phone, pages are at the bottom. */
+/** Navigation, user and theme. At the bottom on phones. */
 export function Navigation({ onSkip }: { readonly onSkip: () => void }) {
   return (
     <header class="side">

@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useState } from "preact/hooks";
 import { messageOf, requestJson } from "../api/request.ts";
 
-/** A titled part of a page. */
+/** A section with a title. */
 export function Panel({
   title,
   aside,
@@ -24,7 +24,7 @@ export function Panel({
   );
 }
 
-/** A table that can be scrolled sideways on a narrow screen. */
+/** A table that scrolls horizontally on narrow screens. */
 export function Table({
   label,
   columns,
@@ -33,7 +33,7 @@ export function Table({
 }: {
   readonly label: string;
   readonly columns: readonly string[];
-  /** Whether a long table scrolls by itself, so that what follows stays in reach. */
+  /** Whether a long table scrolls by itself instead of extending the page. */
   readonly isBounded?: boolean;
   readonly children: ComponentChildren;
 }) {
@@ -62,7 +62,7 @@ export function Table({
 
 export type Tone = "good" | "warning" | "bad" | "neutral";
 
-/** A state in one word, shown by its shape and its colour as well. */
+/** A status word with a matching shape and colour. */
 export function Badge({ tone, children }: { readonly tone: Tone; readonly children: ComponentChildren }) {
   return <span class={`badge badge-${tone}`}>{children}</span>;
 }
@@ -80,7 +80,7 @@ interface Polled<T> {
   readonly error: string | undefined;
 }
 
-/** A response that is requested again and again while the page is seen. */
+/** Polls a path while the page is visible. */
 export function usePolled<T>(path: string, intervalMs: number): Polled<T> {
   const [state, setState] = useState<Polled<T>>({ data: undefined, error: undefined });
   useEffect(() => {

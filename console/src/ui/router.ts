@@ -12,7 +12,7 @@ export type PageName = keyof typeof pages;
 
 export const pageNames = Object.keys(pages) as PageName[];
 
-/** The page that the address names after its "#/". */
+/** The page named in the URL after "#/". */
 export const page = signal<PageName>(pageIn(location.hash));
 
 addEventListener("hashchange", () => {

@@ -12,7 +12,7 @@ export const theme = signal<Theme>(load(storage, NAME, isTheme) ?? "system");
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 const systemIsDark = signal(prefersDark.matches);
 
-/** Whether the page is dark now. */
+/** Whether the page is currently dark. */
 export const isDark = (): boolean => (theme.value === "system" ? systemIsDark.value : theme.value === "dark");
 
 export function followTheme(): void {
