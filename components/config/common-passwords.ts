@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { keyLabel, parseKeys, refusalOf } from "../../gateway/src/auth/api-keys.ts";
+import { keyLabel, parseKeys, rejectionReason } from "../../gateway/src/auth/api-keys.ts";
 
 const MOST_COMMON = 10_000;
 
@@ -21,7 +21,7 @@ export async function keyWarnings(lines: readonly string[]): Promise<string[]> {
       (key) =>
         `The API key ${keyLabel(key)} is one of the ${MOST_COMMON} most common passwords: anyone can guess it. Replace it: npm run keys -- rotate ${key.name}`,
     );
-  if (keys.every((key) => refusalOf(key) !== undefined))
+  if (keys.every((key) => rejectionReason(key) !== undefined))
     warnings.push(
       "Every API key has expired or is disabled, so no client is accepted. Add one: npm run keys -- add NAME",
     );

@@ -10,23 +10,23 @@ import type { SharedStateStatus, StandbyStatus } from "./observability/gauges.ts
 import type { Metrics } from "./observability/metrics.ts";
 import type { UsageStore } from "./usage/usage-store.ts";
 
-/** What the routes work with. */
+/** Services and configuration that the routes use. */
 export interface AppContext {
   readonly config: Config;
   readonly backends: BackendPool;
   readonly scheduler: Scheduler;
   readonly drainController: DrainController;
   readonly metrics: Metrics;
-  /** What the bodies of requests and large responses may take of memory. */
+  /** Memory budget for bodies and large responses. */
   readonly bodies: BodyBudget;
   readonly responses: ResponseStore<StoredItem>;
-  /** Those that all gateways have in common, where there are several. */
+  /** Stored responses shared by all gateways, if there are several. */
   readonly sharedResponses: SharedResponseStore | undefined;
   readonly log: Log;
-  /** What requests came to by day, key and model. */
+  /** Usage by day, key and model. */
   readonly usage: UsageStore;
-  /** What other gateways share with this one. */
+  /** State shared with other gateways, if there are several. */
   readonly shared: SharedStateStatus | undefined;
-  /** Whether this gateway is the active one, where others stand by. */
+  /** Standby election, if there is one. */
   readonly standby: StandbyStatus | undefined;
 }

@@ -14,16 +14,16 @@ import { BodyBudget } from "./plugins/body-budget.ts";
 import { ConnectionLimits } from "./plugins/connection-limits.ts";
 import { enforceBodyDeadline } from "./plugins/body-deadline.ts";
 import type { Config } from "./config/config.ts";
-import { listenForControl } from "./control/control-server.ts";
+import { startControlServer } from "./control/control-server.ts";
 import { DrainController } from "./scheduling/drain-controller.ts";
 import { toApiError } from "./errors.ts";
 import { findClientAddress } from "./plugins/client-address.ts";
 import { plugin } from "./plugins/plugin.ts";
-import { answerErrors, answerUnreadable } from "./plugins/error-handler.ts";
+import { handleErrors, handleClientError } from "./plugins/error-handler.ts";
 import type { AppContext } from "./app-context.ts";
 import { closeAfterResponse } from "./plugins/raw-response.ts";
 import { readJsonBodies } from "./plugins/json-body.ts";
-import { plainUrl } from "./lib/request-path.ts";
+import { normalizeUrl } from "./lib/request-path.ts";
 import { TrustedProxies } from "./lib/network/trusted-proxies.ts";
 import { type KeyObserver, KeyStore } from "./auth/key-store.ts";
 import { UsageLedger } from "./auth/usage-ledger.ts";
@@ -33,7 +33,7 @@ import { recordRequests } from "./plugins/request-record.ts";
 import { ResponseStore } from "./response-store/response-store.ts";
 import type { StoredItem } from "./response-store/stored-conversation.ts";
 import { sharedState } from "./shared-state/shared-state.ts";
-import { type HandOverTimes, standbyOf } from "./standby/standby.ts";
+import { type HandOverTimes, createStandby } from "./standby/standby.ts";
 import { chatCompletionsRoute } from "./routes/openai/chat-completions.ts";
 import { completionsRoute } from "./routes/openai/completions.ts";
 import { embeddingsRoute } from "./routes/openai/embeddings.ts";
@@ -52,15 +52,15 @@ import { UsageStore } from "./usage/usage-store.ts";
 import { Statistics } from "./observability/latency-stats.ts";
 import { SCOPE, Tracing } from "./observability/tracing.ts";
 
-// How often Node looks for requests that are overdue.
+// Interval of Node's checks for overdue requests.
 const OVERDUE_CHECK_MS = 1000;
 
-// What the last answers may take to reach their readers once nothing is generated any more.
+// Time for the last responses to reach their clients after generation has ended.
 const LAST_BYTES_MS = 2000;
 
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
-/** The gateway as a Fastify app that has yet to listen. Closing it drains it first. */
+/** Builds the gateway as a Fastify app that is not listening yet. Closing it drains it first. */
 export function buildApp(config: Config, log: Log, handOver?: HandOverTimes): FastifyInstance {
   const { logger } = log;
   const backends = new BackendPool(config);
@@ -74,14 +74,11 @@ export function buildApp(config: Config, log: Log, handOver?: HandOverTimes): Fa
   backends.members.onEvent = (event) => {
     if ("failure" in event) {
       const { name, failure } = event;
-      logger.warn(
-        { name, error: failure.message },
-        "looking up Ollama servers fails, those known stay in use",
-      );
+      logger.warn({ name, error: failure.message }, "cannot look up Ollama servers, keeping the known ones");
     } else logger.info({ ...event, servers: backends.members.all.length }, "Ollama servers changed");
   };
   const drainController = new DrainController(scheduler, backends, config.REQUIRED_MODELS);
-  const standby = standbyOf(config, { canServe: () => drainController.canServe, logger, handOver });
+  const standby = createStandby(config, { canServe: () => drainController.canServe, logger, handOver });
   drainController.handOver = standby?.handOver.bind(standby);
   const exporter = spanExporter(config, logger);
   const needsKey = (): boolean => !keys.isEmpty;
@@ -114,33 +111,33 @@ export function buildApp(config: Config, log: Log, handOver?: HandOverTimes): Fa
   const proxies = new TrustedProxies(config.TRUSTED_PROXIES);
   const app = fastify({
     loggerInstance: withoutChildren(logger),
-    // One line a request, written when it has ended, in place of Fastify's two.
+    // Replaced by a single line at the end of each request.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.BODY_LIMIT_BYTES,
-    // Bodies have a deadline of their own. Node's would bound the headers' to 300 s.
+    // Bodies have their own deadline. Node's request timeout would also limit the headers, to 300 s.
     http: {
       requestTimeout: 0,
       headersTimeout: config.REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: OVERDUE_CHECK_MS,
     },
-    rewriteUrl: ({ url = "" }) => plainUrl(url),
+    rewriteUrl: ({ url = "" }) => normalizeUrl(url),
     requestIdHeader: false,
     trustProxy: (address) => proxies.trusts(address),
-    // Bodies are validated by their Zod schemas. Fastify's own compilers would be loaded for nothing, 8 MiB of them.
+    // Bodies are validated by Zod. Not loading Fastify's compilers saves 8 MiB.
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     genReqId: (request) => {
       const given = request.headers["x-request-id"];
       return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
     },
-    // While draining, routes answer for themselves: /ready with 503, generating ones with `shutting_down`.
+    // While draining, routes respond by themselves: /ready with 503, generation with `shutting_down`.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply: FastifyReply) => {
       const answer = toApiError(error);
-      // No hook sees these requests, so that nothing else would close the connection.
+      // No hooks run for these requests, so the connection must be closed here.
       if (!request.raw.complete) closeAfterResponse(request.raw.socket);
       void reply.header("connection", "close").code(answer.status).send(answer.body());
     },
-    clientErrorHandler: answerUnreadable,
+    clientErrorHandler: handleClientError,
   });
   const ledger = new UsageLedger(config.USAGE_FILE, logger);
   const usage = new UsageStore(config.USAGE_FILE, logger);
@@ -149,11 +146,11 @@ export function buildApp(config: Config, log: Log, handOver?: HandOverTimes): Fa
       log.audit({ act: "change-keys", target: path, ...changes });
     },
     failed: (path, error) => {
-      logger.error({ path, error }, "API keys cannot be read, those before stay in force");
+      logger.error({ path, error }, "cannot read the API keys, keeping the previous ones");
     },
   };
   const keys = new KeyStore(config.API_KEYS, config.API_KEYS_FILE, keyObserver, ledger, shared?.usage);
-  // One body has room always.
+  // There is always room for one body.
   const bodies = new BodyBudget(Math.max(config.BODIES_LIMIT_BYTES, config.BODY_LIMIT_BYTES), keys);
   const responseLimits = {
     ttlMs: config.RESPONSE_STORE_TTL_MS,
@@ -192,7 +189,7 @@ export function buildApp(config: Config, log: Log, handOver?: HandOverTimes): Fa
 
   const { CONSOLE_FOLDER: files } = config;
 
-  // Hooks run in this order. Each names those that it relies on, so that Fastify refuses to start in another one.
+  // In this order. Each names its dependencies, so that Fastify fails to start in another order.
   const plugins = [
     plugin("json-body", [], () => {
       readJsonBodies(app, bodies, config.BODY_LIMIT_BYTES);
@@ -222,13 +219,13 @@ export function buildApp(config: Config, log: Log, handOver?: HandOverTimes): Fa
       checkHost(app, hostOptions);
     }),
     plugin("known-clients", ["authentication", "connection-limits"], () => {
-      connections.recognize(keys);
+      connections.trackAuthentication(keys);
     }),
     plugin("body-deadline", ["authentication"], () => {
       enforceBodyDeadline(app, config.REQUEST_TIMEOUT_MS, BLOB_ROUTES);
     }),
     plugin("error-handler", ["request-record"], () => {
-      answerErrors(app);
+      handleErrors(app);
     }),
     plugin("routes", ["json-body", "host-check", "known-clients", "body-deadline", "error-handler"], () => {
       openApiRoute(app);
@@ -250,7 +247,8 @@ export function buildApp(config: Config, log: Log, handOver?: HandOverTimes): Fa
   for (const each of plugins) void app.register(each);
 
   const { CONTROL_SOCKET: socket } = config;
-  const control = socket === "" ? undefined : listenForControl(socket, { drainController, keys, usage }, log);
+  const control =
+    socket === "" ? undefined : startControlServer(socket, { drainController, keys, usage }, log);
   if (shared !== undefined) app.addHook("onReady", () => shared.start());
   app.addHook("onListen", () => standby?.start());
   app.addHook("preClose", async () => {
@@ -277,7 +275,7 @@ export function buildApp(config: Config, log: Log, handOver?: HandOverTimes): Fa
 }
 
 function noSchemas(): never {
-  throw new Error("routes have no schemas of Fastify's kind");
+  throw new Error("routes do not use Fastify's schemas");
 }
 
 function spanExporter(config: Config, logger: Log["logger"]): SpanExporter | undefined {

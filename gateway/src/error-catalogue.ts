@@ -1,4 +1,4 @@
-/** What a limit counts; OpenAI's rate limit errors differ in it. */
+/** What a rate limit counts; OpenAI distinguishes errors by it. */
 export type LimitType = "requests" | "tokens";
 
 export interface CatalogueEntry {
@@ -10,9 +10,9 @@ export interface CatalogueEntry {
 }
 
 /**
- * Every error the gateway can answer with: its code, status, OpenAI type and default message.
- * `retryAfter` (seconds) goes out as Retry-After where waiting helps. `final` goes out as `x-should-retry: false`, which
- * OpenAI's and Anthropic's SDKs obey: by themselves they send a request again after 408, 409, 429 and any 5xx.
+ * All errors of the gateway: status, OpenAI type and default message by code. `retryAfter` (seconds) is sent as
+ * Retry-After. `final` is sent as `x-should-retry: false`, which OpenAI's and Anthropic's SDKs respect; by default they
+ * retry after 408, 409, 429 and any 5xx.
  */
 export const catalogue = {
   invalid_json: {
@@ -41,7 +41,7 @@ export const catalogue = {
   context_length_exceeded: {
     status: 400,
     type: "invalid_request_error",
-    message: "The conversation is longer than the context of the model. Shorten it, or use a larger context.",
+    message: "The conversation exceeds the model's context. Shorten it, or use a larger context.",
   },
   invalid_api_key: {
     status: 401,
@@ -86,7 +86,7 @@ export const catalogue = {
   admin_key_required: {
     status: 403,
     type: "invalid_request_error",
-    message: "Only a key with the admin flag may change the server.",
+    message: "Modifying the server requires a key with the admin flag.",
   },
   several_servers: {
     status: 409,

@@ -2,46 +2,46 @@ import { catalogue, type CatalogueEntry, type LimitType } from "./error-catalogu
 
 export type { LimitType };
 
-/** The parameter that holds what is to be answered; its name in an error is the one the client used. */
+/** The parameter with the model's input, by the client's name for it. */
 export type Subject = "messages" | "prompt" | "input";
 
-/** What a client calls the things that Ollama's errors name. */
+/** The client's names for parameters in Ollama's errors. */
 export interface ParameterNames {
   readonly subject: Subject;
-  /** The parameter that holds images, where they are not in the subject. */
+  /** The parameter with images, if not the subject. */
   readonly images?: string | undefined;
-  /** The parameter that asks for thinking, where there is one. */
+  /** The parameter that enables thinking, if there is one. */
   readonly thinking?: string | undefined;
 }
 
 export type ErrorCode = keyof typeof catalogue;
 
-/** What an error says where nothing is known of its circumstances. */
+/** The default message of an error. */
 export function generalMessage(code: ErrorCode): string {
   return catalogue[code].message;
 }
 
 export interface ErrorDetail {
-  /** Replaces the catalogue's message. It goes to the client, never to the log. */
+  /** Replaces the default message. Sent to the client, never logged. */
   readonly message?: string;
-  /** The parameter that is wrong, as a path: `messages[0].role`. */
+  /** Path of the invalid parameter: `messages[0].role`. */
   readonly param?: string;
-  /** Replaces the catalogue's status, for an API that has another one for the same error. */
+  /** Replaces the default status, for APIs with a different one for the same error. */
   readonly status?: number;
-  /** Replaces the catalogue's type. */
+  /** Replaces the default type. */
   readonly type?: LimitType;
-  /** Replaces the catalogue's advice, in seconds. */
+  /** Replaces the default Retry-After, in seconds. */
   readonly retryAfter?: number;
-  /** Of a prompt that exceeds the context: about how many tokens it has, and how many there is room for. */
+  /** For a prompt that exceeds the context: its estimated number of tokens, and the context length. */
   readonly tooLong?: { readonly tokens: number; readonly context: number };
-  /** True when another backend may do better, and cannot be harmed by the request. */
+  /** Whether to retry on another backend, which the request cannot harm. */
   readonly retryable?: boolean;
-  /** True when the connection to Ollama broke after the request had been sent. */
+  /** Whether the connection to Ollama broke after the request had been sent. */
   readonly connectionBroke?: boolean;
   readonly cause?: unknown;
 }
 
-/** The body of an error, in OpenAI's form. */
+/** An error body in OpenAI's format. */
 export interface ErrorBody {
   readonly error: {
     readonly message: string;
@@ -61,7 +61,7 @@ export class ApiError extends Error {
   readonly tooLong: ErrorDetail["tooLong"];
   readonly retryable: boolean;
   readonly connectionBroke: boolean;
-  /** Sending the request again would repeat what it did, or fail again: `x-should-retry` says so. */
+  /** Whether a retry would fail again or repeat side effects; sent as `x-should-retry: false`. */
   readonly final: boolean;
 
   constructor(code: ErrorCode, detail: ErrorDetail = {}) {
@@ -83,7 +83,7 @@ export class ApiError extends Error {
   }
 }
 
-/** @param name as the client wrote it */
+/** @param name as sent by the client */
 export function modelNotFound(name: string, detail: ErrorDetail = {}): ApiError {
   return new ApiError("model_not_found", {
     message: `The model '${name}' does not exist.`,
@@ -92,7 +92,7 @@ export function modelNotFound(name: string, detail: ErrorDetail = {}): ApiError 
   });
 }
 
-// What Fastify and Node's HTTP parser call the errors they find before a route is reached.
+// Codes of errors raised by Fastify and Node's HTTP parser before a route is reached.
 const foreignCodes: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: "unsupported_media_type",
   FST_ERR_CTP_BODY_TOO_LARGE: "body_too_large",
@@ -103,7 +103,7 @@ const foreignCodes: Readonly<Record<string, ErrorCode>> = {
   ECONNRESET: "client_left",
 };
 
-/** Finds the catalogue's entry for whatever was thrown. What nobody foresaw is the gateway's own failure. */
+/** Maps anything thrown to an ApiError; unknown errors become `internal_error`. */
 export function toApiError(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown;
   if (!(thrown instanceof Error)) return new ApiError("internal_error", { cause: thrown });

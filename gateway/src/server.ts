@@ -21,7 +21,7 @@ process.on("exit", () => {
 process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGUSR2", turnDebugging);
 void listen();
 
-/** Not awaited on the top level: the image's bundle is CommonJS. */
+/** Not a top-level await: the image's bundle is CommonJS. */
 async function listen(): Promise<void> {
   try {
     const { LLM_BACKENDS: several, LLM_SERVICE_HOST_IP: host, LLM_SERVICE_PORT: port } = config;
@@ -38,14 +38,14 @@ async function listen(): Promise<void> {
   }
 }
 
-/** Logs everything, or again what the configuration says. */
+/** Toggles between debug and the configured log level. */
 function turnDebugging(): void {
   logger.level = logger.level === config.LOG_LEVEL ? "debug" : config.LOG_LEVEL;
   logger.warn({ log_level: logger.level }, "log level");
   log.audit({ act: "set-log-level", target: logger.level });
 }
 
-/** Drains and exits; called a second time, exits at once. */
+/** Drains and exits; exits immediately when called again. */
 function stop(signal: NodeJS.Signals): void {
   if (stopping) process.exit(EXIT_HURRIED);
   stopping = true;
@@ -62,7 +62,7 @@ function configOrExit(): Config {
     return readConfig(process.env);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`The gateway cannot start, its environment is wrong:\n${error.message}\n`);
+    process.stderr.write(`The gateway cannot start, its environment is invalid:\n${error.message}\n`);
     process.exit(EXIT_CONFIG);
   }
 }

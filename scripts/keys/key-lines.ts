@@ -6,7 +6,7 @@ import {
   keyLines,
   newKey,
   parseKeys,
-  refusalOf,
+  rejectionReason,
 } from "../../gateway/src/auth/api-keys.ts";
 
 // Changes of the lines that a stack's config has for its keys. Comments stay where they are.
@@ -49,7 +49,7 @@ export function rotateKey(
   now = Date.now(),
 ): LinesWithNewKey {
   const keys = existing(lines, name);
-  const valid = keys.filter(({ definition }) => refusalOf(definition, now) === undefined);
+  const valid = keys.filter(({ definition }) => rejectionReason(definition, now) === undefined);
   if (valid.length > 1)
     throw new KeyChangeError(
       `The key '${name}' is being rotated already. Revoke the one that is replaced: npm run keys -- revoke ${name} ${keyId((valid[0] ?? fail()).definition)}`,
@@ -111,7 +111,7 @@ export function keyTable(lines: readonly string[], now = Date.now()): string {
 function stateOf(key: KeyDefinition, now: number): string {
   const until =
     key.expiresAt === undefined ? "" : new Date(key.expiresAt).toISOString().replace(/\.\d+Z$/, "Z");
-  const refusal = refusalOf(key, now);
+  const refusal = rejectionReason(key, now);
   if (refusal === "api_key_disabled") return "disabled";
   if (refusal === "api_key_expired") return `expired ${until}`;
   return until === "" ? "valid" : `valid until ${until}`;

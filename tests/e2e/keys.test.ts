@@ -166,7 +166,7 @@ describe("a gateway with keys", () => {
     const refused = await project.tryPulumi("preview");
     expect([refused.code, refused.output]).toEqual([
       expect.any(Number),
-      expect.stringMatching(/gatewayApiKeys is wrong.*there is no key in it/),
+      expect.stringMatching(/gatewayApiKeys is wrong.*it contains no keys/),
     ]);
     expect(refused.code).not.toBe(0);
   });

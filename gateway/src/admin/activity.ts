@@ -8,28 +8,28 @@ import type { Scheduler } from "../scheduling/scheduler.ts";
 import { FinishedRequests } from "./finished-requests.ts";
 import { HistoryRecorder, INTERVAL_SECONDS } from "./history.ts";
 
-/** A request that has been let in and whose work has not ended. */
-export interface RequestAtWork {
+/** A request that has been admitted and has not ended. */
+export interface ActiveRequest {
   readonly id: string;
   readonly request: FastifyRequest;
   readonly admitted: AdmittedRequest;
 }
 
 interface ActivityOptions {
-  /** Whether clients have to present a key. */
+  /** Whether clients must present a key. */
   readonly needsKey: () => boolean;
-  /** Whether texts are kept, as LOG_TEXT says. */
+  /** Whether LOG_TEXT keeps texts. */
   readonly showsText: boolean;
 }
 
-/** Follows what is posted: what is in flight, what ended last, and the last hour. */
+/** Tracks POST requests: those in flight, the last finished ones, and the history of the last hour. */
 export class Activity {
   readonly finished: FinishedRequests;
   readonly history = new HistoryRecorder();
   readonly #scheduler: Scheduler;
   readonly #needsKey: () => boolean;
   readonly #open = new IndexedSet<RequestRecord>();
-  /** The numbers begin again with each process, and a request must not be taken for another. */
+  /** Makes IDs unique across restarts, as serial numbers start over. */
   readonly #process = randomBytes(4).toString("hex");
   #serial = 0;
   readonly #timer: NodeJS.Timeout;
@@ -58,7 +58,7 @@ export class Activity {
     this.#open.delete(record);
     record.request = undefined;
     this.history.requestEnded(request);
-    // Who has no key could have what the others did forgotten.
+    // On a gateway with keys, unauthenticated requests must not displace others.
     if (consumer.name !== "" || !this.#needsKey()) this.finished.add(request, status, record.elapsedMs());
   }
 
@@ -66,15 +66,15 @@ export class Activity {
     this.history.loadEnded(outcome);
   }
 
-  /** Those that wait for Ollama or are run by it, oldest first. */
-  atWork(): RequestAtWork[] {
-    const found: RequestAtWork[] = [];
+  /** Requests in the queue or running, oldest first. */
+  inFlight(): ActiveRequest[] {
+    const active: ActiveRequest[] = [];
     for (const { request } of this.#open) {
       const admitted = request?.record.admitted;
       if (request === undefined || admitted === undefined || !this.#scheduler.has(admitted)) continue;
-      found.push({ id: this.#idOf(request.record.serial), request, admitted });
+      active.push({ id: this.#idOf(request.record.serial), request, admitted });
     }
-    return found.sort((one, other) => one.request.record.serial - other.request.record.serial);
+    return active.sort((one, other) => one.request.record.serial - other.request.record.serial);
   }
 
   endInterval(): void {

@@ -9,9 +9,9 @@ interface AuditLog {
 }
 
 /**
- * Ends a request that waits or runs, whatever it has come to.
+ * Aborts a queued or running request.
  *
- * @throws ApiError `request_not_found`, for a request that the viewer may not see as for one that is not there
+ * @throws ApiError `request_not_found`, also if the viewer may not see the request
  */
 export function cancelRequest(
   activity: Activity,
@@ -20,16 +20,16 @@ export function cancelRequest(
   by: FastifyRequest,
   log: AuditLog,
 ): void {
-  const found = activity.atWork().find((each) => each.id === id);
-  if (found === undefined || !viewer.sees(found.admitted.key)) throw new ApiError("request_not_found");
+  const active = activity.inFlight().find((each) => each.id === id);
+  if (active === undefined || !viewer.sees(active.admitted.key)) throw new ApiError("request_not_found");
   log.audit({
     act: "cancel-request",
-    target: found.request.id,
-    of_key: found.admitted.key,
+    target: active.request.id,
+    of_key: active.admitted.key,
     key: viewer.consumer.name,
     key_id: by.keyId,
     client: by.record.clientIp,
     request_id: by.id,
   });
-  found.admitted.abort(new ApiError("request_cancelled"));
+  active.admitted.abort(new ApiError("request_cancelled"));
 }

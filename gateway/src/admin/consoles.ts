@@ -10,22 +10,22 @@ import type { FinishedRequests } from "./finished-requests.ts";
 import type { Viewer } from "./viewer.ts";
 
 const MAX_CONSOLES = 32;
-// Of one key without the admin flag, and of all of them: the others leave some to admins.
+// Limit for a key without the admin flag, and for all such keys together, so that some are left for admins.
 const MAX_OF_KEY = 8;
 const MAX_WITHOUT_ADMIN = 24;
 
 const TICK_MS = 1000;
-// More than a page can show in a second.
+// More than a page can show per second.
 const MAX_REQUESTS_PER_TICK = 50;
 
-// After how long a browser connects again.
+// Reconnection time for browsers.
 const RETRY_MS = 2000;
 
 interface ConsoleOptions {
   readonly overviewFor: (viewer: Viewer) => Overview;
   readonly finished: FinishedRequests;
   readonly keys: Pick<KeyStore, "isEmpty" | "isCurrent">;
-  /** How long a client may leave its stream unread, ms. */
+  /** How long a client may not read its stream, in milliseconds. */
   readonly slowReaderTimeoutMs: number;
 }
 
@@ -33,16 +33,16 @@ interface Console {
   readonly viewer: Viewer;
   readonly keyId: string;
   readonly response: ServerResponse;
-  /** What of the overview has been sent, without what changes by itself. */
+  /** The overview last sent, without fields that change by themselves. */
   shown: string;
-  /** How many finished requests there had been when the last of them were sent. */
+  /** Total number of finished requests when the stream was last updated. */
   written: number;
   wroteAt: number;
-  /** Since when its client has been behind. */
+  /** Since when the client has been behind. */
   behindSince: number | undefined;
 }
 
-/** The streams of events that are open. Nothing is written to one whose client is behind, so that none piles up. */
+/** The open event streams. Streams whose client is behind are skipped, so that nothing piles up. */
 export class Consoles {
   readonly #options: ConsoleOptions;
   readonly #open = new Set<Console>();
@@ -56,7 +56,11 @@ export class Consoles {
     return this.#open.size;
   }
 
-  /** Opens a stream that ends when its client leaves. @throws ApiError `consoles_full` */
+  /**
+   * Opens a stream that ends when its client disconnects.
+   *
+   * @throws ApiError `consoles_full`
+   */
   open(request: FastifyRequest, reply: FastifyReply, viewer: Viewer): void {
     this.#requireRoom(viewer);
     request.record.isEndless = true;
@@ -65,7 +69,7 @@ export class Consoles {
     response.writeHead(200, {
       ...(reply.getHeaders() as Record<string, string>),
       "content-type": "text/event-stream; charset=utf-8",
-      // nginx would hold the stream back otherwise.
+      // Disables response buffering in nginx.
       "x-accel-buffering": "no",
     });
     const opened: Console = {
@@ -107,15 +111,15 @@ export class Consoles {
   }
 
   #tick(): void {
-    const overviews = new Map<Consumer, Drawn>();
+    const overviews = new Map<Consumer, RenderedOverview>();
     for (const each of this.#open) this.#update(each, overviews);
   }
 
-  #update(to: Console, overviews: Map<Consumer, Drawn>): void {
+  #update(to: Console, overviews: Map<Consumer, RenderedOverview>): void {
     const { viewer, response } = to;
     const { keys, slowReaderTimeoutMs } = this.#options;
     if (!keys.isEmpty && !keys.isCurrent(viewer.consumer, to.keyId)) {
-      // Its key has been revoked or changed: it gets an error that says so when it connects again.
+      // The key was revoked or changed; the client learns why when it reconnects.
       response.end();
       return;
     }
@@ -132,7 +136,7 @@ export class Consoles {
     response.write(text === "" ? comment("alive") : text);
   }
 
-  #overviewEvent(to: Console, overviews: Map<Consumer, Drawn>): string {
+  #overviewEvent(to: Console, overviews: Map<Consumer, RenderedOverview>): string {
     const { consumer } = to.viewer;
     let drawn = overviews.get(consumer);
     if (drawn === undefined) {
@@ -161,13 +165,13 @@ function full(limit: number, whose: string): ApiError {
   });
 }
 
-/** An overview as it is sent, and what of it does not change by itself. */
-interface Drawn {
+/** An overview as sent, and as compared for changes. */
+interface RenderedOverview {
   readonly event: string;
   readonly lasting: string;
 }
 
-function draw(overview: Overview): Drawn {
+function draw(overview: Overview): RenderedOverview {
   const lasting = {
     ...overview,
     at: "",

@@ -24,7 +24,7 @@ const KINDS: Partial<Readonly<Record<ErrorCode, ErrorKind>>> = {
   internal_error: "internal",
 };
 
-/** What a request failed of, roughly. */
+/** Classifies the failure of a request. */
 export function errorKindOf({ code, status }: Pick<ApiError, "code" | "status">): ErrorKind {
   const kind = KINDS[code];
   if (kind !== undefined) return kind;

@@ -8,13 +8,12 @@ import type { Viewer } from "./viewer.ts";
 
 const KEPT = 500;
 
-// Of a prompt and of a response, where they are kept at all: 16 MB for all requests.
+// Per prompt and response, if texts are kept: 16 MB for all requests.
 const MAX_TEXT = 16_384;
 
 /**
- * What is kept of a request that has ended: no body, no connection, nothing that would keep one. Each is written over
- * by a later one: objects made for each would live for 500 requests, which is long enough to be moved twice by the
- * garbage collector.
+ * What is kept of a finished request: no body or connection. Instances are reused, as objects that live for 500
+ * requests would burden the garbage collector.
  */
 class Finished {
   serial = 0;
@@ -26,7 +25,7 @@ class Finished {
   backend: string | undefined;
   stream: boolean | undefined;
   status = 0;
-  /** Ms since this process began. */
+  /** By `performance.now()`. */
   startedAt = 0;
   totalMs = 0;
   queueMs = 0;
@@ -67,19 +66,19 @@ class Finished {
       param: error.param,
       shown: shownMessage(error),
     };
-    this.text = record.prompt === undefined ? null : textOf(record.prompt, record.answer);
+    this.text = record.prompt === undefined ? null : textOf(record.prompt, record.responseText);
   }
 }
 
 interface KeptError {
   readonly code: ErrorCode;
-  /** As the client got it. */
+  /** As sent to the client. */
   readonly message: string;
   readonly param: string | null;
   readonly shown: ShownMessage;
 }
 
-/** What of the finished requests is wanted. */
+/** Selects finished requests. */
 export interface FinishedFilter {
   readonly key: string | undefined;
   readonly model: string | undefined;
@@ -87,47 +86,50 @@ export interface FinishedFilter {
   readonly limit: number;
 }
 
-/** The last requests that have ended. */
+/** A ring buffer of the last finished requests. */
 export class FinishedRequests {
-  /** As many as there have been, up to those that are kept. */
+  /** Grows up to its capacity. */
   readonly #ring: Finished[] = [];
   readonly #idOf: (serial: number) => string;
   readonly #showsText: boolean;
   #written = 0;
 
-  /** @param idOf what the admin API calls a request; @param showsText as LOG_TEXT says */
+  /**
+   * @param idOf builds the ID in the admin API
+   * @param showsText whether LOG_TEXT keeps texts
+   */
   constructor(idOf: (serial: number) => string, showsText: boolean) {
     this.#idOf = idOf;
     this.#showsText = showsText;
   }
 
-  /** How many there have been. */
+  /** Total number of finished requests. */
   get written(): number {
     return this.#written;
   }
 
   add(request: FastifyRequest, status: number, totalMs: number): void {
     const index = this.#written % KEPT;
-    const place = (this.#ring[index] ??= new Finished());
-    place.set(request, status, totalMs);
+    const slot = (this.#ring[index] ??= new Finished());
+    slot.set(request, status, totalMs);
     this.#written += 1;
   }
 
   /** Newest first. */
   list(viewer: Viewer, { key, model, status, limit }: FinishedFilter): FinishedRequest[] {
     const canonical = model === undefined ? undefined : canonicalModelName(model);
-    const found: FinishedRequest[] = [];
+    const matches: FinishedRequest[] = [];
     for (const each of this.#newestFirst()) {
-      if (found.length >= limit) break;
+      if (matches.length >= limit) break;
       if (!viewer.sees(each.key) || (key !== undefined && each.key !== key)) continue;
       if (canonical !== undefined && canonicalModelName(each.model ?? "") !== canonical) continue;
       if (status !== undefined && !hasStatus(each, status)) continue;
-      found.push(this.#show(each, viewer));
+      matches.push(this.#show(each, viewer));
     }
-    return found;
+    return matches;
   }
 
-  /** How many of those that are kept the viewer may see. */
+  /** Number of kept requests that the viewer may see. */
   countFor(viewer: Viewer): number {
     let count = 0;
     for (const each of this.#newestFirst()) if (viewer.sees(each.key)) count += 1;
@@ -135,25 +137,25 @@ export class FinishedRequests {
   }
 
   /**
-   * Those that have ended since as many as `written` had, oldest first.
+   * Requests finished since `written` had the given value, oldest first.
    *
-   * @param max how many at most; the oldest are left out
+   * @param max maximum number; the oldest are skipped
    */
   since(
     written: number,
     viewer: Viewer,
     max: number,
   ): { readonly shown: FinishedRequest[]; readonly skipped: number } {
-    const seen: Finished[] = [];
+    const visible: Finished[] = [];
     let left = this.#written - written;
     for (const each of this.#newestFirst()) {
       if (left <= 0) break;
       left -= 1;
-      if (viewer.sees(each.key)) seen.push(each);
+      if (viewer.sees(each.key)) visible.push(each);
     }
-    const shown = seen.slice(0, max).reverse();
-    // Those that the ring has forgotten are nobody's that could be named.
-    return { shown: shown.map((each) => this.#show(each, viewer)), skipped: seen.length - shown.length };
+    const shown = visible.slice(0, max).reverse();
+    // Requests that the ring no longer holds cannot be attributed to a key.
+    return { shown: shown.map((each) => this.#show(each, viewer)), skipped: visible.length - shown.length };
   }
 
   *#newestFirst(): Generator<Finished> {
@@ -198,7 +200,7 @@ export class FinishedRequests {
   }
 }
 
-/** Of a request that was cut short, Ollama has reported nothing. */
+/** Ollama does not report the phases of an aborted request. */
 function phasesOf(each: Finished): FinishedRequest["phases"] {
   const { queueMs, loadMs, heldMs, promptMs, generateMs, firstTokenMs, totalMs } = each;
   const waited = queueMs + loadMs;
@@ -214,21 +216,24 @@ function phasesOf(each: Finished): FinishedRequest["phases"] {
   };
 }
 
-function hasStatus({ status, error }: Finished, wanted: string): boolean {
-  if (wanted === "ok") return error === undefined && status < 400;
-  if (wanted === "error") return error !== undefined || status >= 400;
-  return /^\d/.test(wanted) ? status === Number(wanted) : error?.code === wanted;
+function hasStatus({ status, error }: Finished, filter: string): boolean {
+  if (filter === "ok") return error === undefined && status < 400;
+  if (filter === "error") return error !== undefined || status >= 400;
+  return /^\d/.test(filter) ? status === Number(filter) : error?.code === filter;
 }
 
-function textOf(prompt: unknown, answer: string | readonly string[] | undefined): FinishedRequest["text"] {
-  const [asked, responded] = [
+function textOf(
+  prompt: unknown,
+  responseText: string | readonly string[] | undefined,
+): FinishedRequest["text"] {
+  const [promptText, joinedResponse] = [
     JSON.stringify(prompt),
-    typeof answer === "string" ? answer : (answer ?? []).join("\n"),
+    typeof responseText === "string" ? responseText : (responseText ?? []).join("\n"),
   ];
   return {
-    prompt: cutText(asked, MAX_TEXT),
-    response: cutText(responded, MAX_TEXT),
-    cut: asked.length > MAX_TEXT || responded.length > MAX_TEXT,
+    prompt: cutText(promptText, MAX_TEXT),
+    response: cutText(joinedResponse, MAX_TEXT),
+    cut: promptText.length > MAX_TEXT || joinedResponse.length > MAX_TEXT,
   };
 }
 

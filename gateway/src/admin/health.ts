@@ -11,9 +11,9 @@ import type { Viewer } from "./viewer.ts";
 const DAY_MS = 24 * 3_600_000;
 const EXPIRES_SOON_MS = 14 * DAY_MS;
 const MEMORY_WARNING = 0.85;
-// The Date header counts in seconds, and a busy server is late.
+// The Date header has a resolution of a second, and a busy server is slow.
 const CLOCK_TOLERANCE_MS = 5000;
-// Without a limit the kernel reports one that no machine has.
+// Without a limit the kernel reports a larger value.
 const NO_LIMIT_BYTES = 2 ** 50;
 
 interface HealthSource {
@@ -26,11 +26,11 @@ interface HealthSource {
 
 interface Memory {
   readonly usedBytes: number;
-  /** Undefined: there is none. */
+  /** Undefined without a limit. */
   readonly limitBytes: number | undefined;
 }
 
-/** What is well and what is not, as far as the gateway knows and the viewer may. */
+/** Lists problems known to the gateway, as far as the viewer may see them. */
 export function healthOf(
   { gateway, keys, ledger, usage, memory = memoryNow }: HealthSource,
   viewer: Viewer,
@@ -102,22 +102,22 @@ function ofBackend(backend: Backend): Finding[] {
       "Check that its container runs and that the gateway can reach it: npm run status, npm run logs.";
     return [finding("backend", "error", name, `The server ${name} does not respond.`, advice)];
   }
-  const found = [finding("backend", "ok", name, `The server ${name} responds.`)];
+  const findings = [finding("backend", "ok", name, `The server ${name} responds.`)];
   if (breaker.state !== "closed") {
     const message = `The server ${name} broke off the requests of several clients in a row and is left alone for a moment.`;
-    found.push(
+    findings.push(
       finding("circuit_breaker", "warning", name, message, `Look for the reason in its log: npm run logs.`),
     );
   }
   if (Math.abs(clockAheadMs) > CLOCK_TOLERANCE_MS) {
     const seconds = Math.round(Math.abs(clockAheadMs) / 1000);
     const message = `The clock of ${name} is ${seconds} s ${clockAheadMs > 0 ? "ahead of" : "behind"} the gateway's.`;
-    found.push(finding("clock", "warning", name, message, "Set the clocks of both machines by NTP."));
+    findings.push(finding("clock", "warning", name, message, "Set the clocks of both machines by NTP."));
   }
-  return [...found, ...onCpu(backend)];
+  return [...findings, ...onCpu(backend)];
 }
 
-/** A model that does not fit into a GPU's memory is many times slower. */
+/** A model outside GPU memory is many times slower. */
 function onCpu({ name: server, hasGpu, running }: Backend): Finding[] {
   if (!hasGpu) return [];
   return running.flatMap(({ name, size = 0, size_vram: vram = 0 }) => {
@@ -184,7 +184,7 @@ function ofKeyFile({ fileProblem }: HealthSource["keys"]): Finding[] {
   ];
 }
 
-/** The allowances of keys and what each month comes to are in files beside each other. */
+/** Key usage and monthly usage are in files next to each other. */
 function ofUsageFile(hasFailed: boolean, path: string): Finding[] {
   if (!hasFailed) return [];
   const message = "The usage of API keys cannot be written; a restart forgets it.";

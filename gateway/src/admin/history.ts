@@ -7,7 +7,7 @@ import type { Viewer } from "./viewer.ts";
 export const INTERVAL_SECONDS = 5;
 const POINTS = 720;
 const LOAD_EVENTS = 100;
-// Of each interval, for its percentiles.
+// Samples per interval, for its percentiles.
 const SAMPLES = 512;
 
 const COUNTS = ["requests", "loads", "in_flight", "queued", ...errorKinds] as const;
@@ -23,12 +23,12 @@ const AMOUNTS = [
 type Count = (typeof COUNTS)[number];
 type Amount = (typeof AMOUNTS)[number];
 
-/** How things stand at the end of an interval. */
+/** State at the end of an interval. */
 export interface Standing {
   readonly inFlight: number;
   readonly queued: number;
   readonly memoryBytes: number;
-  /** Tokens that the requests in flight have generated so far. */
+  /** Tokens generated so far by the requests in flight. */
   readonly tokensInFlight: number;
 }
 
@@ -40,7 +40,7 @@ interface LoadEvent {
   readonly error: string | null;
 }
 
-/** The last of the values that were measured in an interval. */
+/** The last values measured in an interval. */
 class Samples {
   readonly #values = new Float32Array(SAMPLES);
   #count = 0;
@@ -50,7 +50,7 @@ class Samples {
     this.#count += 1;
   }
 
-  /** NaN where there is none. */
+  /** NaN for an interval without samples. */
   take(): { readonly p50: number; readonly p95: number } {
     const sorted = this.#values.slice(0, Math.min(this.#count, SAMPLES)).sort();
     const at = (share: number): number => sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? NaN;
@@ -66,7 +66,7 @@ function columns<Name extends string, Values>(
   return Object.fromEntries(names.map((name) => [name, make()])) as Record<Name, Values>;
 }
 
-/** The last hour, a point for each five seconds, in memory that does not grow. */
+/** History of the last hour with a point per five seconds, in fixed memory. */
 export class HistoryRecorder {
   readonly #counts = columns(COUNTS, () => new Uint32Array(POINTS));
   readonly #amounts = columns(AMOUNTS, () => new Float32Array(POINTS));
@@ -74,7 +74,7 @@ export class HistoryRecorder {
   readonly #at = new Float64Array(POINTS);
   #points = 0;
 
-  // The interval that has not ended.
+  // Counts of the current interval.
   #requests = 0;
   readonly #errors = columns(errorKinds, () => 0);
   #loads = 0;
@@ -109,7 +109,11 @@ export class HistoryRecorder {
     });
   }
 
-  /** Ends an interval. @param now ms since 1970 */
+  /**
+   * Ends an interval.
+   *
+   * @param now Unix time in milliseconds
+   */
   endInterval(now: number, { inFlight, queued, memoryBytes, tokensInFlight }: Standing): void {
     const point = this.#points % POINTS;
     const generated = this.#generatedTokens + tokensInFlight;
@@ -125,7 +129,7 @@ export class HistoryRecorder {
       ...this.#errors,
     });
     this.#setAmounts(point, {
-      // What was estimated may turn out to be less.
+      // Estimates may turn out too high.
       generated_tokens_per_second: Math.max(0, generated - this.#generatedBefore) / INTERVAL_SECONDS,
       prompt_tokens_per_second: this.#promptTokens / INTERVAL_SECONDS,
       first_token_p50_ms: firstToken.p50,

@@ -1,7 +1,7 @@
 import type { AppContext } from "../app-context.ts";
 import type { Backend } from "../backends/backend.ts";
 import type { OllamaRunning } from "../ollama/types.ts";
-import type { Activity, RequestAtWork } from "./activity.ts";
+import type { Activity, ActiveRequest } from "./activity.ts";
 import type { Phase } from "./contract/common.ts";
 import type {
   BackendState,
@@ -15,17 +15,17 @@ import type { Viewer } from "./viewer.ts";
 const MAX_REQUESTS = 200;
 const MAX_MODELS = 500;
 
-// What is to stay for good expires in centuries.
-const FOR_GOOD_MS = 365 * 24 * 3_600_000;
+// A model kept loaded forever expires in centuries.
+const FOREVER_MS = 365 * 24 * 3_600_000;
 
-/** How things stand, as far as the viewer may know. */
+/** The current state, as far as the viewer may see it. */
 export function overviewOf(
   { backends, scheduler, config }: Pick<AppContext, "backends" | "scheduler" | "config">,
   activity: Activity,
   viewer: Viewer,
 ): Overview {
   const now = Date.now();
-  const seen = activity.atWork().filter(({ admitted }) => viewer.sees(admitted.key));
+  const visible = activity.inFlight().filter(({ admitted }) => viewer.sees(admitted.key));
   const installed = installedModels(backends.all, viewer);
   return {
     at: new Date(now).toISOString(),
@@ -45,12 +45,12 @@ export function overviewOf(
     queue: {
       length: scheduler.waiting,
       limit: config.QUEUE_LIMIT,
-      waiting: waitingByKey(seen),
+      waiting: waitingByKey(visible),
     },
     in_flight: scheduler.inFlight,
     loads: backends.loader.count,
-    requests: seen.slice(0, MAX_REQUESTS).map((each) => requestInFlight(each, viewer)),
-    requests_omitted: Math.max(0, seen.length - MAX_REQUESTS),
+    requests: visible.slice(0, MAX_REQUESTS).map((each) => requestInFlight(each, viewer)),
+    requests_omitted: Math.max(0, visible.length - MAX_REQUESTS),
   };
 }
 
@@ -91,9 +91,9 @@ function installedModels(backends: readonly Backend[], viewer: Viewer): Installe
 
 function loadedModel(model: OllamaRunning, backend: Backend, now: number, viewer: Viewer): LoadedModel {
   const [size, vram] = [byteCount(model.size), byteCount(model.size_vram)];
-  // By this machine's clock.
+  // Converted to the local clock.
   const expires = Date.parse(model.expires_at ?? "") - backend.clockAheadMs;
-  const isKnown = Number.isFinite(expires) && Math.abs(expires - now) < FOR_GOOD_MS;
+  const isKnown = Number.isFinite(expires) && Math.abs(expires - now) < FOREVER_MS;
   return {
     name: model.name,
     backend: viewer.backend(backend.name),
@@ -105,20 +105,20 @@ function loadedModel(model: OllamaRunning, backend: Backend, now: number, viewer
   };
 }
 
-/** What Ollama says is a count, if it is one. */
+/** Validates a number reported by Ollama. */
 function byteCount(value: unknown): number | undefined {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }
 
-function waitingByKey(seen: readonly RequestAtWork[]): Overview["queue"]["waiting"] {
+function waitingByKey(visible: readonly ActiveRequest[]): Overview["queue"]["waiting"] {
   const counts = new Map<string, number>();
-  for (const { admitted } of seen) {
+  for (const { admitted } of visible) {
     if (admitted.backend === undefined) counts.set(admitted.key, (counts.get(admitted.key) ?? 0) + 1);
   }
   return [...counts].map(([key, requests]) => ({ key: key || null, priority: null, requests }));
 }
 
-function requestInFlight({ id, request, admitted }: RequestAtWork, viewer: Viewer): RequestInFlight {
+function requestInFlight({ id, request, admitted }: ActiveRequest, viewer: Viewer): RequestInFlight {
   const { record } = request;
   const runs = admitted.backend !== undefined;
   return {
@@ -140,8 +140,8 @@ function requestInFlight({ id, request, admitted }: RequestAtWork, viewer: Viewe
   };
 }
 
-function phaseOf({ request: { record }, admitted }: Omit<RequestAtWork, "id">): Phase {
+function phaseOf({ request: { record }, admitted }: Omit<ActiveRequest, "id">): Phase {
   if (admitted.backend === undefined) return admitted.waitsForLoad ? "loading" : "queued";
-  // Of the call that runs: a request may have several.
+  // Of the current call, as a request can have several.
   return record.firstTokenMs !== undefined && record.estimatedTokens > 0 ? "generating" : "prompt";
 }

@@ -5,7 +5,7 @@ import type { FinishedFilter } from "./finished-requests.ts";
 const USUAL_LIMIT = 100;
 const MAX_LIMIT = 500;
 
-/** @throws ApiError that names the first parameter that is wrong */
+/** @throws ApiError for the first invalid parameter */
 export function readFilter(query: unknown): FinishedFilter {
   const { data, error } = finishedRequestsQuery.safeParse(query);
   if (data === undefined) {
@@ -13,7 +13,7 @@ export function readFilter(query: unknown): FinishedFilter {
     const allowed: string =
       finishedRequestsQuery.shape[param as keyof typeof finishedRequestsQuery.shape].description ?? "";
     throw new ApiError("invalid_value", {
-      message: `Invalid value for '${param}', which must be given once at most. Allowed: ${allowed}`,
+      message: `Invalid value for '${param}', which may occur only once. Allowed: ${allowed}`,
       param,
     });
   }

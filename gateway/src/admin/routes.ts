@@ -23,7 +23,7 @@ import { Viewer } from "./viewer.ts";
 export interface AdminOptions {
   readonly gateway: AppContext;
   readonly keys: KeyStore;
-  /** What counts against budgets. */
+  /** Usage that counts against budgets. */
   readonly ledger: UsageLedger;
   readonly activity: Activity;
 }
@@ -71,7 +71,7 @@ const described = {
   }),
 };
 
-/** The admin API: what the console and `npm run status` show. */
+/** The admin API, used by the console and `npm run status`. */
 export function adminRoutes(root: FastifyInstance, { gateway, keys, ledger, activity }: AdminOptions): void {
   const { config, log } = gateway;
   const overviewFor = (viewer: Viewer) => overviewOf(gateway, activity, viewer);

@@ -3,8 +3,8 @@ import { ApiError } from "../errors.ts";
 import { isSameOrigin } from "../lib/network/allowed-origins.ts";
 
 /**
- * Refuses requests of pages that do not come from the gateway itself, even of origins that may use the models. Browsers
- * send `Sec-Fetch-Site` with every request; an `Origin` is missing from many that only read.
+ * Rejects requests from pages not served by the gateway itself, even from allowed origins. Checks `Sec-Fetch-Site`,
+ * which browsers always send, while `Origin` is missing from many reads.
  *
  * @throws ApiError `origin_not_allowed`
  */
@@ -15,6 +15,6 @@ export function requireSameSite({ headers }: FastifyRequest): void {
   if (!isForeign) return;
   throw new ApiError("origin_not_allowed", {
     message:
-      "Only pages of the gateway itself may use the admin API. Open its console, or send the request from elsewhere than a web page.",
+      "Web pages other than the gateway's own may not use the admin API. Use the gateway's console, or a client other than a browser.",
   });
 }

@@ -1,11 +1,11 @@
 import { type ApiError, type ErrorCode, generalMessage } from "../errors.ts";
 import { cutText } from "./cut-text.ts";
 
-// Longer ones say nothing more.
+// Longer messages add nothing.
 const MAX_LENGTH = 2000;
 
-// What these say is the gateway's own: numbers, names of models and of keys' fields.
-const OWN_WORDS: ReadonlySet<ErrorCode> = new Set([
+// Errors whose messages are the gateway's own: they contain only numbers, model names and key fields.
+const SAFE_MESSAGES: ReadonlySet<ErrorCode> = new Set([
   "rate_limit_exceeded",
   "model_not_found",
   "model_not_allowed",
@@ -17,8 +17,8 @@ const OWN_WORDS: ReadonlySet<ErrorCode> = new Set([
   "host_not_allowed",
 ]);
 
-// What these say names a parameter.
-const OF_PARAMETERS: ReadonlySet<ErrorCode> = new Set([
+// Errors whose messages name a parameter.
+const PARAMETER_ERRORS: ReadonlySet<ErrorCode> = new Set([
   "invalid_type",
   "invalid_value",
   "missing_required_parameter",
@@ -27,14 +27,14 @@ const OF_PARAMETERS: ReadonlySet<ErrorCode> = new Set([
 
 const PARAMETER_NAME = /^[a-z][a-z0-9_]*([.[][a-z0-9_.[\]]*)?$/;
 
-// A JSON Schema is the client's text, and what Ollama says of a request may quote it.
+// A JSON Schema is client input, and Ollama's messages may quote the request.
 const QUOTES_CLIENT = /^Invalid schema at|Ollama: /;
 
-// What Ollama says of itself.
-const OLLAMAS_STATE =
+// Ollama's messages about its own state.
+const OLLAMA_STATE =
   /^Ollama: (model requires more system memory|llama runner process (has terminated|no longer running)|llama runner (process )?(exited|died)|error loading model|unable to load model|timed out waiting for (the )?llama runner|server busy|(CUDA|ROCm|cudaMalloc|ggml)[\w :.-]* (error|failed)|insufficient|out of memory|no space left)[\w ().:,/%+-]*$/i;
 
-/** A parameter's name, when it looks like one: anything else may be text of the client's. */
+/** A parameter name, if it looks like one; anything else may be client input. */
 export function shownParam(param: string | null): string | null {
   return param !== null && PARAMETER_NAME.test(param) ? param : null;
 }
@@ -45,8 +45,8 @@ export interface ShownMessage {
 }
 
 /**
- * What is shown of an error to others than the client that got it. Its message may quote the conversation; one that is
- * not known to be free of that is replaced by the general message of its code.
+ * The error message as shown to others than the client. It may quote the conversation, so unless known to be safe it is
+ * replaced by the general message of its code.
  */
 export function shownMessage({
   code,
@@ -56,14 +56,14 @@ export function shownMessage({
   const general = generalMessage(code);
   const isFree =
     message === general ||
-    OWN_WORDS.has(code) ||
+    SAFE_MESSAGES.has(code) ||
     message.startsWith("Ollama sent ") ||
-    OLLAMAS_STATE.test(message) ||
-    (OF_PARAMETERS.has(code) && shownParam(param) !== null && !QUOTES_CLIENT.test(message));
+    OLLAMA_STATE.test(message) ||
+    (PARAMETER_ERRORS.has(code) && shownParam(param) !== null && !QUOTES_CLIENT.test(message));
   return isFree ? { message: cutMessage(message), isHidden: false } : { message: general, isHidden: true };
 }
 
-/** @param message as the client got it */
+/** @param message as sent to the client */
 export function cutMessage(message: string): string {
   return message.length > MAX_LENGTH ? `${cutText(message, MAX_LENGTH)}...` : message;
 }

@@ -1,5 +1,5 @@
 import type { KeyStore, KnownKey } from "../auth/key-store.ts";
-import { refusalOf } from "../auth/api-keys.ts";
+import { rejectionReason } from "../auth/api-keys.ts";
 import type { LimitsState } from "../auth/limits-state.ts";
 import { type UsageRow, sumOfAmounts } from "../usage/usage-rows.ts";
 import type { UsageStore } from "../usage/usage-store.ts";
@@ -14,11 +14,11 @@ interface UsageSource {
 
 type Period = KeyUsage["today"];
 
-/** What the keys that the viewer may see have used. */
+/** Usage of the keys that the viewer may see. */
 export async function usageOf({ keys, store, isPersistent }: UsageSource, viewer: Viewer): Promise<Usage> {
   const at = new Date().toISOString();
   const [day, month] = [at.slice(0, 10), at.slice(0, 7)];
-  // A file of another replica that is damaged must not hide what this one counts.
+  // Another replica's damaged file must not hide the usage counted here.
   const counted = await store.rows(month).catch(() => store.ownRows(month));
   const names = keys.isEmpty ? [""] : [...new Set(keys.keys.map(({ key }) => key.name))];
   return {
@@ -58,7 +58,7 @@ function validityOf(own: readonly KnownKey[]): Pick<KeyUsage, "disabled" | "expi
   const ends = own.map(({ key }) => key.expiresAt ?? Infinity);
   const last = Math.max(...ends);
   return {
-    disabled: own.length > 0 && own.every(({ key }) => refusalOf(key) !== undefined),
+    disabled: own.length > 0 && own.every(({ key }) => rejectionReason(key) !== undefined),
     expires_at: Number.isFinite(last) ? new Date(last).toISOString() : null,
   };
 }

@@ -2,10 +2,10 @@ import type { FastifyRequest } from "fastify";
 import type { Consumer } from "../auth/consumer.ts";
 import type { KeyStore } from "../auth/key-store.ts";
 
-/** Who uses the admin API, and what of it is shown to whom. */
+/** A user of the admin API, and what it may see. */
 export class Viewer {
   readonly consumer: Consumer;
-  /** Sees and cancels the requests of all keys. */
+  /** Whether it may see and cancel the requests of all keys. */
   readonly admin: boolean;
 
   constructor({ consumer }: Pick<FastifyRequest, "consumer">, keys: Pick<KeyStore, "isEmpty">) {
@@ -13,12 +13,12 @@ export class Viewer {
     this.admin = consumer.admin || keys.isEmpty;
   }
 
-  /** Whether it sees what belongs to a key. */
+  /** Whether it may see what belongs to a key. */
   sees(key: string): boolean {
     return this.admin || key === this.consumer.name;
   }
 
-  /** Names of servers are for admins. */
+  /** Backend names are only shown to admins. */
   backend(name: string | undefined): string | null {
     return this.admin ? (name ?? null) : null;
   }

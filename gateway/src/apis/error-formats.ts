@@ -1,10 +1,10 @@
 import type { ApiError, ErrorCode } from "../errors.ts";
 
-/** How an API writes its errors. */
+/** Error format of an API. */
 export interface ErrorFormat {
   readonly body: (error: ApiError, requestId: string) => object;
   readonly status: (error: ApiError) => number;
-  /** The header with the request's id that the API's clients read, where it is not `x-request-id`. */
+  /** Response header for the request ID, if not `x-request-id`. */
   readonly idHeader?: string;
 }
 
@@ -21,7 +21,7 @@ const anthropicFormat: ErrorFormat = {
   idHeader: "request-id",
 };
 
-/** The format of the API that a path belongs to; a path that no route takes has that of its neighbours. */
+/** Returns the error format of the API that a path belongs to, including unknown paths. */
 export function errorFormatOf(path: string): ErrorFormat {
   if (path.startsWith("/api/")) return ollamaFormat;
   if (path.startsWith("/v1/messages")) return anthropicFormat;
@@ -30,7 +30,7 @@ export function errorFormatOf(path: string): ErrorFormat {
 
 const OVERLOADED_STATUS = 529;
 
-/** There is too much to do at the moment, and nothing is broken. */
+/** Errors caused by load. */
 const OVERLOADED: ReadonlySet<ErrorCode> = new Set([
   "bodies_full",
   "queue_full",
@@ -44,13 +44,13 @@ export function anthropicError(error: ApiError): object {
     error: {
       type: anthropicType(error),
       message: anthropicMessage(error),
-      // Anthropic's SDK then sends the conversation instead of a reference to it.
+      // Makes Anthropic's SDK send the conversation instead of a reference to it.
       ...(error.param === "thread" ? { details: { error_code: "thread_unsupported_request" } } : {}),
     },
   };
 }
 
-/** Clients find out by these words that they have to shorten a conversation, and by how much. */
+/** Clients parse this text to shorten the conversation by the right amount. */
 function anthropicMessage({ code, message, tooLong }: ApiError): string {
   if (code !== "context_length_exceeded") return message;
   if (tooLong === undefined) return `prompt is too long: ${message}`;

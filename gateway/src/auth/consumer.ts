@@ -6,19 +6,19 @@ import { blockListOf } from "./key-fields.ts";
 import { RateLimits } from "./rate-limits.ts";
 import { allowsRoute } from "./route-groups.ts";
 
-/** Whose request it is, and what that allows: all keys of one name are one consumer. */
+/** The sender of a request and its permissions. All keys of one name are one consumer. */
 export class Consumer {
   readonly name: string;
-  /** May use the routes that change the server. */
+  /** May use the routes that modify the server. */
   readonly admin: boolean;
-  /** May send runner options, and contexts that make Ollama load a model again. An admin may. */
+  /** May set runner options, and contexts that make Ollama reload a model. Admins always may. */
   readonly options: boolean;
   readonly limits: RateLimits;
   readonly #models: ReadonlySet<string> | undefined;
   readonly #routes: readonly string[] | undefined;
   readonly #from: BlockList | undefined;
 
-  /** @param limits those of the same consumer before its key changed, with what was used of them */
+  /** @param limits may carry over usage from before a change of the key */
   constructor(
     { name = "", admin = false, options = false, models, routes, from, ...rest }: Partial<KeyDefinition>,
     limits = new RateLimits(rest),
@@ -36,14 +36,14 @@ export class Consumer {
     return this.#models?.has(canonicalModelName(model)) ?? true;
   }
 
-  /** @param route the pattern that the route is registered under; undefined: there is none, which is no secret */
+  /** @param route pattern of the matched route; undefined for an unknown route, which is always allowed */
   allowsRoute(route: string | undefined): boolean {
     return this.#routes === undefined || route === undefined || allowsRoute(this.#routes, route);
   }
 
   /**
-   * @param client whose address is read only where it matters, because a request parses the headers of proxies for it;
-   *   an IPv4 address may be written as IPv6 does it
+   * @param client its `ip` is only read if needed, as computing it parses proxy headers. May be an IPv4-mapped IPv6
+   *   address
    */
   allowsAddress(client: { readonly ip: string }): boolean {
     if (this.#from === undefined) return true;

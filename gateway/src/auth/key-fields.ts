@@ -2,40 +2,40 @@ import { BlockList, isIP } from "node:net";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import { isRoutePattern, ROUTE_GROUPS } from "./route-groups.ts";
 
-/** What a key's line says besides its name and digest. Plain data: it is compared to notice changes. */
+/** Optional fields of a key. Plain data, so that changes can be detected by comparison. */
 export interface KeyFields {
-  /** Milliseconds since 1970 from which on the key is refused; undefined means never. */
+  /** Unix time in milliseconds from which the key is rejected; undefined for never. */
   readonly expiresAt?: number;
-  /** Refused until the line says otherwise. */
+  /** Whether the key is rejected. */
   readonly disabled: boolean;
   readonly requestsPerMinute?: number;
   readonly tokensPerMinute?: number;
-  /** Tokens in a calendar day, UTC. */
+  /** Tokens per calendar day, UTC. */
   readonly tokensPerDay?: number;
-  /** Tokens in a calendar month, UTC. */
+  /** Tokens per calendar month, UTC. */
   readonly tokensPerMonth?: number;
-  /** Requests that may be served or wait at once. */
+  /** Maximum number of concurrent requests, including queued ones. */
   readonly concurrent?: number;
-  /** Models in their one spelling; undefined means all. */
+  /** Canonical names of the allowed models; undefined for all. */
   readonly models?: ReadonlySet<string>;
-  /** Route patterns and names of route groups; undefined means all. */
+  /** Allowed route patterns and route groups; undefined for all. */
   readonly routes?: readonly string[];
-  /** Networks in CIDR notation that clients may use the key from; undefined means all. */
+  /** Networks in CIDR notation from which the key may be used; undefined for all. */
   readonly from?: readonly string[];
-  /** May use the routes that change the server. */
+  /** May use the routes that modify the server. */
   readonly admin: boolean;
-  /** May send runner options, and contexts that make Ollama load a model again. */
+  /** May set runner options, and contexts that make Ollama reload a model. */
   readonly options: boolean;
 }
 
 interface Field {
-  /** How a line has it, for messages. */
-  readonly form: string;
-  /** To be read after "must be". */
+  /** Syntax, for messages. */
+  readonly syntax: string;
+  /** Completes "must be ...". */
   readonly allowed: string;
-  /** True: it is a name alone. */
+  /** Whether it is a name without a value. */
   readonly flag?: true;
-  /** Undefined: the value is not allowed. */
+  /** Returns undefined for an invalid value. */
   readonly read: (value: string) => Partial<KeyFields> | undefined;
 }
 
@@ -43,7 +43,7 @@ const DAY = 24 * 60 * 60 * 1000;
 
 const fields: Readonly<Record<string, Field>> = {
   expires: {
-    form: "expires=DATE",
+    syntax: "expires=DATE",
     allowed: "a date such as 2027-01-31 or a time such as 2027-01-31T12:00:00Z",
     read: (value) => {
       const expiresAt = expiryOf(value);
@@ -56,18 +56,18 @@ const fields: Readonly<Record<string, Field>> = {
   tokens_per_month: count("tokens_per_month", (tokensPerMonth) => ({ tokensPerMonth })),
   concurrent: count("concurrent", (concurrent) => ({ concurrent })),
   models: {
-    form: "models=A,B",
+    syntax: "models=A,B",
     allowed: "names of models, separated by commas",
     read: (value) =>
       value === "" ? undefined : { models: new Set(value.split(",").map(canonicalModelName)) },
   },
   routes: {
-    form: "routes=A,B",
+    syntax: "routes=A,B",
     allowed: `paths such as /v1/models or /v1/*, or ${Object.keys(ROUTE_GROUPS).join(", ")}, separated by commas`,
     read: (value) => listOf(value, isRoutePattern, (routes) => ({ routes })),
   },
   from: {
-    form: "from=CIDR,CIDR",
+    syntax: "from=CIDR,CIDR",
     allowed: "addresses or networks such as 10.0.0.0/8 or ::1, separated by commas",
     read: (value) => listOf(value, isNetwork, (from) => ({ from })),
   },
@@ -76,36 +76,36 @@ const fields: Readonly<Record<string, Field>> = {
   options: flag("options", { options: true }),
 };
 
-/** All fields, as a line has them. */
+/** Syntax of all fields. */
 export const KEY_FIELDS = Object.values(fields)
-  .map(({ form }) => `[${form}]`)
+  .map(({ syntax }) => `[${syntax}]`)
   .join(" ");
 
-/** Reads one field of a line. An error does not quote the value, which may be a key by mistake. */
+/** Parses one field. Errors do not quote the value, which may be a key by mistake. */
 export function readField(
   name: string,
   value: string | undefined,
-): { readonly fields: Partial<KeyFields> } | { readonly wrong: string } {
+): { readonly fields: Partial<KeyFields> } | { readonly error: string } {
   const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
   if (field === undefined)
-    return { wrong: `it has a field that is unknown; known are sha256=HEX ${KEY_FIELDS}` };
+    return { error: `it has an unknown field; supported fields are sha256=HEX ${KEY_FIELDS}` };
   const read = (value === undefined) === (field.flag === true) ? field.read(value ?? "") : undefined;
-  return read === undefined ? { wrong: `its field '${name}' must be ${field.allowed}` } : { fields: read };
+  return read === undefined ? { error: `its field '${name}' must be ${field.allowed}` } : { fields: read };
 }
 
-/** The end of a day, UTC, or a moment. */
+/** Parses an expiry: the end of a day in UTC, or a time. Returns milliseconds, or undefined if invalid. */
 export function expiryOf(value: string): number | undefined {
   const [, day = "", time] =
     /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2}))?$/.exec(value) ?? [];
   const midnight = Date.parse(`${day}T00:00:00Z`);
-  // February has no 30th, which Node.js takes for the 2nd of March.
+  // Node.js parses February 30 as March 2.
   if (Number.isNaN(midnight) || !new Date(midnight).toISOString().startsWith(day)) return undefined;
   if (time === undefined) return midnight + DAY;
   const moment = Date.parse(value);
   return Number.isNaN(moment) ? undefined : moment;
 }
 
-/** What a list of addresses and networks holds. */
+/** Builds a BlockList from addresses and networks. */
 export function blockListOf(networks: readonly string[]): BlockList {
   const list = new BlockList();
   for (const network of networks) {
@@ -123,23 +123,23 @@ function isNetwork(text: string): boolean {
   return version !== 0 && Number(prefix ?? 0) <= (version === 4 ? 32 : 128);
 }
 
-function count(name: string, to: (count: number) => Partial<KeyFields>): Field {
+function count(name: string, toFields: (count: number) => Partial<KeyFields>): Field {
   return {
-    form: `${name}=N`,
+    syntax: `${name}=N`,
     allowed: "a whole number from 1",
-    read: (value) => (/^[1-9]\d{0,11}$/.test(value) ? to(Number(value)) : undefined),
+    read: (value) => (/^[1-9]\d{0,11}$/.test(value) ? toFields(Number(value)) : undefined),
   };
 }
 
 function flag(name: string, set: Partial<KeyFields>): Field {
-  return { form: name, allowed: "without a value", flag: true, read: () => set };
+  return { syntax: name, allowed: "without a value", flag: true, read: () => set };
 }
 
 function listOf(
   value: string,
   isAllowed: (entry: string) => boolean,
-  to: (entries: readonly string[]) => Partial<KeyFields>,
+  toFields: (entries: readonly string[]) => Partial<KeyFields>,
 ): Partial<KeyFields> | undefined {
   const entries = value.split(",");
-  return entries.every(isAllowed) ? to(entries) : undefined;
+  return entries.every(isAllowed) ? toFields(entries) : undefined;
 }

@@ -2,55 +2,58 @@ import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { type KeyDefinition, requireKeys } from "./api-keys.ts";
 
-/** A file of API keys, one a line, as it was read at the start. */
+/** A file of API keys, one per line, as read at startup. */
 export interface KeyFile {
   readonly path: string;
   readonly text: string;
   readonly keys: readonly KeyDefinition[];
 }
 
-/** Is notified of changed keys, or of a problem that leaves the former ones in force. */
+/** Receives changed keys, and problems that leave the previous keys in effect. */
 export interface KeyFileObserver {
-  /** @throws Error when the keys cannot be taken: those before stay in force */
+  /** @throws Error to reject the keys; the previous ones stay in effect */
   changed(keys: readonly KeyDefinition[]): void;
   failed(problem: string): void;
 }
 
-// Polled: notifications do not reach a container for a file of its host on every engine, nor for a file that was put
-// in the place of the one that is watched.
+// Polls, as file notifications do not reach containers on every engine, nor survive a replacement of the file.
 const POLL_MS = 500;
 
-/** @throws Error that says why it cannot be read, or what is wrong in which line */
+/** @throws Error if the file cannot be read or has an invalid line */
 export function readKeyFile(path: string): KeyFile {
   const text = readFileSync(path, "utf8");
   return { path, text, keys: requireKeys(text) };
 }
 
-/** Follows a file of keys. Each change, and each problem, is reported once. */
-export class KeyFileFollower {
+/** Watches a key file. Each change and each problem is reported once. */
+export class KeyFileWatcher {
   readonly #path: string;
   readonly #observer: KeyFileObserver;
   readonly #timer: NodeJS.Timeout;
-  /** Why the file's keys are not those in force. */
+  /** Why the keys in effect are not those in the file. */
   problem: string | undefined;
-  /** What was reported last: a text, or an error. */
+  /** The last reported text or error. */
   #reported: string;
-  /** What the last poll found. */
-  #seen: string;
+  /** Result of the last poll. */
+  #lastRead: string;
 
   constructor({ path, text }: KeyFile, observer: KeyFileObserver) {
     this.#path = path;
     this.#observer = observer;
     this.#reported = text;
-    this.#seen = text;
+    this.#lastRead = text;
     this.#timer = setInterval(() => void this.#poll(), POLL_MS).unref();
   }
 
-  /** Reads the file at once, for whoever has just written it. @throws Error as `readKeyFile` */
+  /**
+   * Reads the file immediately, for a caller that has just written it.
+   *
+   * @throws Error like `readKeyFile`
+   */
   async reload(): Promise<void> {
     const text = await readFile(this.#path, "utf8");
     const keys = requireKeys(text);
-    this.#seen = text;
+    this.#lastRead = text;
     if (text === this.#reported) return;
     this.#observer.changed(keys);
     this.#reported = text;
@@ -62,20 +65,20 @@ export class KeyFileFollower {
   }
 
   async #poll(): Promise<void> {
-    let found: string;
+    let current: string;
     let text: string | undefined;
     try {
-      found = text = await readFile(this.#path, "utf8");
+      current = text = await readFile(this.#path, "utf8");
     } catch (error) {
-      found = messageOf(error);
+      current = messageOf(error);
     }
-    // Somebody may be in the middle of writing it: only what two polls found alike counts.
-    const settled = found === this.#seen;
-    this.#seen = found;
-    if (!settled || found === this.#reported) return;
-    this.#reported = found;
+    // The file may be half written: only act on a text that two polls have seen.
+    const isStable = current === this.#lastRead;
+    this.#lastRead = current;
+    if (!isStable || current === this.#reported) return;
+    this.#reported = current;
     try {
-      if (text === undefined) throw new Error(found);
+      if (text === undefined) throw new Error(current);
       this.#observer.changed(requireKeys(text));
       this.problem = undefined;
     } catch (error) {

@@ -1,22 +1,22 @@
 import { timingSafeEqual } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import {
-  checkTogether,
+  checkConsistency,
   digestOf,
   type KeyDefinition,
   KeyError,
   keyId,
   keyLabel,
-  refusalOf,
+  rejectionReason,
   sharedFields,
 } from "./api-keys.ts";
 import { Consumer } from "./consumer.ts";
-import { type KeyFile, KeyFileFollower } from "./key-file.ts";
+import { type KeyFile, KeyFileWatcher } from "./key-file.ts";
 import { RateLimits } from "./rate-limits.ts";
 import type { SharedUsage } from "./shared-usage.ts";
 import type { UsageLedger } from "./usage-ledger.ts";
 
-/** A key in force, and whose it is. */
+/** A key in effect and its consumer. */
 export interface KnownKey {
   readonly key: KeyDefinition;
   readonly consumer: Consumer;
@@ -24,48 +24,48 @@ export interface KnownKey {
 
 interface Entry extends KnownKey {
   readonly keyId: string;
-  /** `NAME:ID`, in audit lines. */
+  /** `NAME:ID`, for audit logs. */
   readonly label: string;
 }
 
-/** A key that is known. */
+/** Result of authenticating a known key. */
 export interface Authenticated {
   readonly consumer: Consumer;
   readonly keyId: string;
-  /** Why it is refused all the same. */
-  readonly refusal: ReturnType<typeof refusalOf>;
-  /** ISO 8601, when it has an end. */
+  /** Why the key is rejected; undefined if it is valid. */
+  readonly rejection: ReturnType<typeof rejectionReason>;
+  /** ISO 8601; undefined without an expiry. */
   readonly expiresAt: string | undefined;
 }
 
-/** What has become of the keys, each as `NAME:ID`. */
+/** Changed keys, as `NAME:ID`. */
 export interface KeyChanges {
   readonly added: readonly string[];
   readonly removed: readonly string[];
-  /** Another expiry, other limits or rights. */
+  /** Keys with another expiry, other limits or permissions. */
   readonly changed: readonly string[];
 }
 
 export interface KeyObserver {
-  /** @param path of the file whose keys are others now */
+  /** @param path of the key file */
   changed(path: string, changes: KeyChanges): void;
-  /** The file cannot be read: the keys before stay in force. */
+  /** The file cannot be read; the previous keys stay in effect. */
   failed(path: string, problem: string): void;
 }
 
-/** The API keys in force: those of the environment, and those of a file, whose changes are followed. */
+/** The API keys in effect, from the environment and from a file that is watched for changes. */
 export class KeyStore {
   #entries: readonly Entry[] = [];
-  readonly #follower: KeyFileFollower | undefined;
+  readonly #watcher: KeyFileWatcher | undefined;
   #path = "";
   readonly #usage: UsageLedger;
   readonly #shared: SharedUsage | undefined;
-  /** Of the keys in force and of those removed since the start. */
+  /** Names of all keys since startup, including removed ones. */
   readonly #names = new Set<string>();
 
   /**
-   * @param usage what each key has used: it outlives its limits, and the key itself
-   * @param shared what all gateways have counted, where there are several
+   * @param usage consumption by key name, which survives changes and removal of the key
+   * @param shared usage counted across gateways, if there are several
    */
   constructor(
     fixed: readonly KeyDefinition[],
@@ -80,7 +80,7 @@ export class KeyStore {
     if (file === undefined) return;
     const { path } = file;
     this.#path = path;
-    this.#follower = new KeyFileFollower(file, {
+    this.#watcher = new KeyFileWatcher(file, {
       changed: (keys) => {
         const before = this.#entries;
         this.#replace([...fixed, ...keys]);
@@ -92,68 +92,73 @@ export class KeyStore {
     });
   }
 
-  /** Without any, everybody is let in. */
+  /** Whether there are no keys, so that every request is admitted. */
   get isEmpty(): boolean {
     return this.#entries.length === 0;
   }
 
-  /** Clients have to be distinguished. */
+  /** Whether there are multiple consumers. */
   get hasMultiple(): boolean {
     return this.#entries.some(({ consumer }) => consumer !== this.#entries[0]?.consumer);
   }
 
-  /** There have been several clients since the start: metrics still show what one that is gone has used. */
+  /** Whether there have been multiple consumers since startup: metrics still show the usage of removed ones. */
   get hadMultiple(): boolean {
     return this.#names.size > 1;
   }
 
-  /** The file whose keys are not in force, and why. */
+  /** The key file and why its keys are not in effect; undefined without a problem. */
   get fileProblem(): { readonly path: string; readonly problem: string } | undefined {
-    const problem = this.#follower?.problem;
+    const problem = this.#watcher?.problem;
     return problem === undefined ? undefined : { path: this.#path, problem };
   }
 
-  /** The keys in force, in the order in which they were given. */
+  /** Keys in effect, in the configured order. */
   get keys(): readonly KnownKey[] {
     return this.#entries;
   }
 
-  /** Whether a consumer that was authenticated by a key still would be, with the same rights. */
+  /** Whether the key would still authenticate as the same consumer with the same permissions. */
   isCurrent(consumer: Consumer, id: string): boolean {
     return this.#entries.some(
-      (entry) => entry.consumer === consumer && entry.keyId === id && refusalOf(entry.key) === undefined,
+      (entry) =>
+        entry.consumer === consumer && entry.keyId === id && rejectionReason(entry.key) === undefined,
     );
   }
 
-  /** Looks at every key, however early one matches, so that the time reveals nothing. */
+  /** Compares with every key, so that the time reveals nothing. */
   authenticate(presented: string): Authenticated | undefined {
     const digest = digestOf(presented);
-    let found: Entry | undefined;
-    for (const entry of this.#entries) if (timingSafeEqual(entry.key.digest, digest)) found = entry;
-    if (found === undefined) return undefined;
-    const { key, keyId, consumer } = found;
+    let match: Entry | undefined;
+    for (const entry of this.#entries) if (timingSafeEqual(entry.key.digest, digest)) match = entry;
+    if (match === undefined) return undefined;
+    const { key, keyId, consumer } = match;
     return {
       consumer,
       keyId,
-      refusal: refusalOf(key),
+      rejection: rejectionReason(key),
       expiresAt: key.expiresAt === undefined ? undefined : new Date(key.expiresAt).toISOString(),
     };
   }
 
-  /** Reads the file at once, and returns what is in force then, as `NAME:ID`. @throws Error when it cannot be read */
+  /**
+   * Reads the key file immediately and returns the keys in effect, as `NAME:ID`.
+   *
+   * @throws Error if it cannot be read
+   */
   async reload(): Promise<readonly string[]> {
-    if (this.#follower === undefined) throw new KeyError("this gateway has no file of keys (API_KEYS_FILE)");
-    await this.#follower.reload();
+    if (this.#watcher === undefined) throw new KeyError("this gateway has no file of keys (API_KEYS_FILE)");
+    await this.#watcher.reload();
     return this.#entries.map(({ label }) => label);
   }
 
   close(): void {
-    this.#follower?.stop();
+    this.#watcher?.stop();
   }
 
-  /** All keys of a name are one consumer, who keeps what it has used. */
+  /** Keeps the consumer of each name, and with it the usage. */
   #replace(keys: readonly KeyDefinition[]): void {
-    checkTogether(keys);
+    checkConsistency(keys);
     const before = this.#entries;
     const consumers = new Map<string, Consumer>();
     this.#entries = keys.map((key) => {
@@ -170,19 +175,19 @@ export class KeyStore {
       return known.consumer;
     }
     const usage = this.#usage.of(key.name);
-    return new Consumer(key, new RateLimits(key, usage, this.#usage.changed, this.#shared));
+    return new Consumer(key, new RateLimits(key, usage, this.#usage.scheduleWrite, this.#shared));
   }
 }
 
 function changesBetween(before: readonly Entry[], after: readonly Entry[]): KeyChanges {
   const labels = (entries: readonly Entry[]): string[] => entries.map(({ label }) => label);
-  const was = new Map(before.map(({ label, key }) => [label, key]));
-  const is = new Set(labels(after));
+  const previous = new Map(before.map(({ label, key }) => [label, key]));
+  const current = new Set(labels(after));
   return {
-    added: labels(after.filter(({ label }) => !was.has(label))),
-    removed: labels(before.filter(({ label }) => !is.has(label))),
+    added: labels(after.filter(({ label }) => !previous.has(label))),
+    removed: labels(before.filter(({ label }) => !current.has(label))),
     changed: labels(
-      after.filter(({ label, key }) => was.has(label) && !isDeepStrictEqual(was.get(label), key)),
+      after.filter(({ label, key }) => previous.has(label) && !isDeepStrictEqual(previous.get(label), key)),
     ),
   };
 }

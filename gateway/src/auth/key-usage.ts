@@ -1,22 +1,22 @@
 const MINUTE = 60_000;
 const DAY = 86_400_000;
 
-/** Tokens set aside for a request that is under way. */
+/** Tokens reserved for a request in flight. */
 export interface Reservation {
   tokens: number;
-  /** What the request has used so far: it may turn out to be more than was set aside. */
+  /** Tokens used by the request so far, possibly more than reserved. */
   readonly spent: () => number;
-  /** How much of it all gateways know. */
+  /** The part of it recorded in the shared state. */
   shared?: number;
 }
 
-/** A count that drains evenly over time. */
+/** A counter that drains at a constant rate. */
 export class DrainingCount {
   #used = 0;
-  /** On this process's clock, ms. */
+  /** Time of the last update, by `performance.now()`. */
   #at = performance.now();
 
-  /** What still counts when so much drains in a minute. */
+  /** The current value, with a drain rate of `perMinute`. */
   used(perMinute: number): number {
     const now = performance.now();
     this.#used = Math.max(0, this.#used - ((now - this.#at) * perMinute) / MINUTE);
@@ -24,12 +24,12 @@ export class DrainingCount {
     return this.#used;
   }
 
-  /** @param max where the count stops, however much is added */
+  /** @param max upper bound for the sum */
   add(amount: number, perMinute: number, max = Infinity): void {
     this.#used = Math.min(max, this.used(perMinute) + amount);
   }
 
-  /** Takes what counts now. */
+  /** Sets the current value. */
   set(used: number): void {
     this.#used = used;
     this.#at = performance.now();
@@ -47,17 +47,17 @@ export class DrainingCount {
     const [used, at] = Array.isArray(saved) ? (saved as unknown[]) : [];
     if (!isCount(used) || !isCount(at)) return;
     this.#used = used;
-    // A clock that was set back in the meantime must not add to what is owed.
+    // Guards against a clock that was set back in the meantime.
     this.#at = performance.now() - Math.max(0, Date.now() - at);
   }
 }
 
-/** A count that begins at zero with every day, or with every month, of UTC. */
+/** A counter that resets at the start of each day or month, UTC. */
 export class PeriodCount {
   readonly unit: "day" | "month";
   #period = "";
   #used = 0;
-  /** The current period, and on which day since 1970 it was looked at: its text is made once a day. */
+  /** The current period, cached per day to avoid formatting dates. */
   #currentName = "";
   #dayNumber = -1;
 
@@ -69,7 +69,7 @@ export class PeriodCount {
     return this.current === this.#period ? this.#used : 0;
   }
 
-  /** Takes what counts of the current period. */
+  /** Sets the value of the current period. */
   set(used: number): void {
     this.#period = this.current;
     this.#used = used;
@@ -81,7 +81,7 @@ export class PeriodCount {
     this.#used = used + amount;
   }
 
-  /** When the next period begins. */
+  /** Start of the next period. */
   get resetsAt(): Date {
     const now = new Date();
     const [year, month, day] = [now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate()];
@@ -103,7 +103,7 @@ export class PeriodCount {
     this.#used = used;
   }
 
-  /** Such as 2026-11-28, or 2026-11. */
+  /** E.g. 2026-11-28, or 2026-11. */
   get current(): string {
     const day = Math.floor(Date.now() / DAY);
     if (day !== this.#dayNumber) {
@@ -114,32 +114,32 @@ export class PeriodCount {
   }
 }
 
-/** What one key has used and what it holds, apart from its limits: those may change while it is in use. */
+/** Usage and reservations of one key, kept apart from its limits, which can change at run time. */
 export class KeyUsage {
   readonly requests = new DrainingCount();
   readonly tokens = new DrainingCount();
   readonly day = new PeriodCount("day");
   readonly month = new PeriodCount("month");
-  /** Requests under way. */
+  /** Number of requests in flight. */
   concurrent = 0;
-  /** Requests under way with other gateways, and tokens set aside there, as far as they are known. */
+  /** Requests in flight on other gateways and their reserved tokens, as last reported. */
   othersConcurrent = 0;
   othersReserved = 0;
   readonly reservations = new Set<Reservation>();
 
-  /** Tokens that requests under way have set aside or used. */
+  /** Tokens reserved or already used by requests in flight, on all gateways. */
   get reserved(): number {
     return this.ownReserved + this.othersReserved;
   }
 
-  /** The same of this gateway alone. */
+  /** The part of `reserved` on this gateway. */
   get ownReserved(): number {
     let sum = 0;
     for (const { tokens, spent } of this.reservations) sum += Math.max(tokens, spent());
     return sum;
   }
 
-  /** Nothing of it would count after a restart. */
+  /** Whether there is nothing to persist. */
   get isEmpty(): boolean {
     return this.#counts().every(([, count]) => count.isEmpty);
   }

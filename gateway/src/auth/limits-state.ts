@@ -1,18 +1,18 @@
-/** What is left of a limit per minute. */
+/** State of a per-minute limit. */
 export interface RateState {
   readonly limit: number;
   readonly left: number;
 }
 
-/** What has been used of a budget. */
+/** State of a budget. */
 export interface BudgetState {
-  /** Undefined: there is none, and nothing is counted. */
+  /** Undefined without a budget. */
   readonly limit: number | undefined;
   readonly used: number;
   readonly resetsAt: Date;
 }
 
-/** What a key has left. */
+/** State of all limits of a key. */
 export interface LimitsState {
   readonly requestsPerMinute: RateState | undefined;
   readonly tokensPerMinute: RateState | undefined;

@@ -3,16 +3,19 @@ import type { DrainingCount, PeriodCount } from "./key-usage.ts";
 
 const MINUTE = 60_000;
 
-/** One limit of a key, and how much of it is left. */
+/** One limit of a key and its remainder. */
 export interface Quota {
   readonly limit: number;
   readonly left: number;
-  /** Until this much is there, ms. */
+  /** Milliseconds until `amount` is available. */
   msUntil(amount: number): number;
   describe(type: LimitType): string;
 }
 
-/** So much a minute, filled up again evenly. What is known too late may be owed, but never more than a minute's worth. */
+/**
+ * A per-minute limit that refills continuously. Usage counted after the fact can overdraw it by less than one minute's
+ * worth.
+ */
 export class TokenBucket implements Quota {
   readonly limit: number;
   readonly #count: DrainingCount;
@@ -27,7 +30,7 @@ export class TokenBucket implements Quota {
   }
 
   use(amount: number): void {
-    // After this much, 1 is left again in a minute.
+    // With this maximum, 1 is available again after one minute.
     this.#count.add(amount, this.limit, 2 * this.limit - 1);
   }
 
@@ -40,7 +43,7 @@ export class TokenBucket implements Quota {
   }
 }
 
-/** So much a day or a month, all of it back when the next one begins. */
+/** A limit per day or month that resets at the end of the period. */
 export class Budget implements Quota {
   readonly limit: number;
   readonly #count: PeriodCount;
@@ -61,7 +64,7 @@ export class Budget implements Quota {
   describe(type: LimitType): string {
     const { unit, resetsAt } = this.#count;
     return (
-      `Budget used up: ${this.limit} ${type} per ${unit}, which begins anew at ` +
+      `Budget used up: ${this.limit} ${type} per ${unit}. It resets at ` +
       `${resetsAt.toISOString().replace(".000", "")}.`
     );
   }

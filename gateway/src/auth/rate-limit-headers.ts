@@ -4,7 +4,7 @@ import type { TokenBucket } from "./quotas.ts";
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 
-/** How much of a limit per minute is left. */
+/** Remainder of a per-minute limit. */
 export interface Remaining {
   readonly type: LimitType;
   readonly limit: number;
@@ -12,7 +12,7 @@ export interface Remaining {
   readonly msUntilFull: number;
 }
 
-/** @param held what is set aside for requests that run */
+/** @param held amount reserved for requests in flight */
 export function remainingOf(bucket: TokenBucket, type: LimitType, held: number): Remaining {
   return {
     type,
@@ -22,7 +22,11 @@ export function remainingOf(bucket: TokenBucket, type: LimitType, held: number):
   };
 }
 
-/** OpenAI's headers, and Anthropic's beside them for clients of its API. @param path of the request */
+/**
+ * Builds OpenAI's rate limit headers, and Anthropic's for clients of its API.
+ *
+ * @param path of the request
+ */
 export function limitHeaders(limits: readonly Remaining[], path: string): Record<string, string> {
   const headers: Record<string, string> = {};
   const isAnthropic = path.startsWith("/v1/messages");
@@ -38,12 +42,12 @@ export function limitHeaders(limits: readonly Remaining[], path: string): Record
   return headers;
 }
 
-/** Anthropic's way to write a time, in whole seconds, none of them too early. */
+/** Anthropic's timestamp format, rounded up to whole seconds. */
 function timestamp(milliseconds: number): string {
   return new Date(Math.ceil(milliseconds / SECOND) * SECOND).toISOString().replace(".000", "");
 }
 
-/** OpenAI's way to write a time: `120ms`, `6.1s`, `1m0s`. */
+/** OpenAI's duration format: `120ms`, `6.1s`, `1m0s`. */
 function duration(milliseconds: number): string {
   if (milliseconds < SECOND) return `${Math.ceil(milliseconds)}ms`;
   if (milliseconds < MINUTE) return `${Math.ceil(milliseconds / 100) / 10}s`;

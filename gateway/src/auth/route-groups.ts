@@ -1,8 +1,6 @@
-/**
- * The names that a key's `routes` may use for several routes. Every route that needs a key is in one of them.
- */
+/** Route groups that a key's `routes` may name. Every route that needs a key is in exactly one of them. */
 export const ROUTE_GROUPS = {
-  /** Generating text. */
+  /** Generation. */
   generate: [
     "/v1/chat/completions",
     "/v1/completions",
@@ -17,7 +15,7 @@ export const ROUTE_GROUPS = {
     "/api/generate",
   ],
   embed: ["/v1/embeddings", "/api/embed", "/api/embeddings"],
-  /** Reading what there is. */
+  /** Reading models and versions. */
   read: [
     "/",
     "/openapi.json",
@@ -29,7 +27,7 @@ export const ROUTE_GROUPS = {
     "/api/version",
   ],
   metrics: ["/metrics", "/v1/statistics"],
-  /** Seeing what goes on, and cancelling requests. */
+  /** Monitoring and cancelling requests. */
   console: [
     "/admin/session",
     "/admin/overview",
@@ -40,7 +38,7 @@ export const ROUTE_GROUPS = {
     "/admin/usage",
     "/admin/health",
   ],
-  /** Changing the server; such a key needs the admin flag, too. */
+  /** Modifying the server; also needs the admin flag. */
   change: ["/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete", "/api/blobs/:digest"],
 } as const satisfies Record<string, readonly string[]>;
 
@@ -48,15 +46,15 @@ type RouteGroup = keyof typeof ROUTE_GROUPS;
 
 const allRoutes: readonly string[] = Object.values(ROUTE_GROUPS).flat();
 
-/** Whether a text may be among a key's `routes`: the name of a group, or a pattern that allows a route at least. */
+/** Whether a text is valid in a key's `routes`: a group, or a pattern that matches a route. */
 export function isRoutePattern(text: string): boolean {
   return isGroup(text) || allRoutes.some((route) => matches(text, route));
 }
 
 /**
- * Whether one of the patterns allows a route.
+ * Whether a pattern allows the route.
  *
- * @param route the pattern that the route is registered under, not the path of a request: that has several spellings
+ * @param route the registered pattern, not the path of the request, which has several spellings
  */
 export function allowsRoute(patterns: readonly string[], route: string): boolean {
   return patterns.some((pattern) =>

@@ -1,50 +1,53 @@
 import type { KeyUsage } from "./key-usage.ts";
 
-/** The limits of a key; undefined: there is none. */
+/** Limits of a key; undefined for none. */
 export interface SharedLimits {
-  /** By which all gateways know the consumer. */
+  /** Identifies the consumer to all gateways. */
   readonly name: string;
   readonly requestsPerMinute: number | undefined;
   readonly tokensPerMinute: number | undefined;
   readonly tokensPerDay: number | undefined;
   readonly tokensPerMonth: number | undefined;
-  /** Infinity: there is none. */
+  /** Infinity for none. */
   readonly concurrent: number;
 }
 
-/** What a request takes of its key's limits. */
+/** What a request needs from its key's limits. */
 export interface Demand {
   readonly requests: number;
-  /** It is under way from now on. */
+  /** Whether it counts as in flight from now on. */
   readonly enters?: boolean;
-  /** Tokens that are set aside: its prompt, and its response at most. */
+  /** Tokens to reserve, for the prompt and at most for the response. */
   readonly tokens?: { readonly prompt: number; readonly output: number };
 }
 
 export type SharedLimit = "concurrent" | "requests" | "tokens" | "day" | "month";
 
-/** What became of a demand. */
-export interface Taken {
-  /** The limit that refuses it; nothing was taken then. */
-  readonly refused: SharedLimit | undefined;
-  /** Tokens that were set aside. */
+/** Result of a demand. */
+export interface TakeResult {
+  /** The limit that rejects it, so that nothing was taken; undefined if it was granted. */
+  readonly rejectedBy: SharedLimit | undefined;
+  /** Number of tokens reserved. */
   readonly reserved: number;
 }
 
-/** What an ended request has used. */
+/** Usage of a finished request. */
 export interface UsageChange {
   readonly tokens?: number;
-  /** Tokens set aside. */
+  /** Change of the reserved tokens. */
   readonly reserved?: number;
 }
 
-/** What all gateways of a stack have counted of their keys. */
+/** Usage of keys counted across all gateways of a stack. */
 export interface SharedUsage {
   readonly isUp: boolean;
-  /** A key has these limits from now on, and has used so much as far as this gateway knows. */
-  know(limits: SharedLimits, usage: KeyUsage): void;
-  /** Takes all of it or nothing, and has `usage` show what all gateways have counted. Undefined: the store is away. */
-  take(limits: SharedLimits, usage: KeyUsage, demand: Demand): Promise<Taken | undefined>;
-  /** Counts what a request has used, and that it has left where `usage` has counted that. */
+  /** Registers a key's limits, and the usage that this gateway knows of. */
+  register(limits: SharedLimits, usage: KeyUsage): void;
+  /**
+   * Takes all of the demand or nothing, and updates `usage` with the counts of all gateways. Resolves to undefined if
+   * the store is unreachable.
+   */
+  take(limits: SharedLimits, usage: KeyUsage, demand: Demand): Promise<TakeResult | undefined>;
+  /** Adds usage of a request, and marks it as finished if `usage` no longer counts it. */
   add(limits: SharedLimits, usage: KeyUsage, change: UsageChange): void;
 }

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { replaceFile } from "../lib/replace-file.ts";
 import { KeyUsage } from "./key-usage.ts";
 
-// What a gateway that is killed forgets at most.
+// Maximum age of usage lost if the gateway is killed.
 const WRITE_DELAY_MS = 1000;
 
 interface Logger {
@@ -10,10 +10,10 @@ interface Logger {
   error(fields: object, message: string): void;
 }
 
-// A file of a thousand keys has 200 KB; what is larger is not one of the gateway's.
+// A file of 1,000 keys has 200 KB; reject files that cannot be ours.
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 
-/** What every key has used, by its name: in memory, and in a file that a restart reads again where one is given. */
+/** Usage of every key by name, in memory and optionally in a file that is read at startup. */
 export class UsageLedger {
   readonly #usages = new Map<string, KeyUsage>();
   readonly #path: string;
@@ -22,19 +22,19 @@ export class UsageLedger {
   #writing: Promise<void> = Promise.resolve();
   #failed = false;
 
-  /** @param path of the file; empty: usage is kept in memory only */
+  /** @param path of the file; empty to keep usage in memory only */
   constructor(path: string, logger: Logger) {
     this.#path = path;
     this.#logger = logger;
     if (path !== "") this.#read();
   }
 
-  /** The counts are kept in a file. */
+  /** Whether usage is kept in a file. */
   get isPersistent(): boolean {
     return this.#path !== "";
   }
 
-  /** The file could not be written when that was tried last. */
+  /** Whether the last write failed. */
   get hasFailed(): boolean {
     return this.#failed;
   }
@@ -48,8 +48,8 @@ export class UsageLedger {
     return usage;
   }
 
-  /** Something was used: the file is written within a second, however often this is called. */
-  readonly changed = (): void => {
+  /** Schedules a write of the file within a second. */
+  readonly scheduleWrite = (): void => {
     if (this.#path === "" || this.#timer !== undefined) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
@@ -57,7 +57,7 @@ export class UsageLedger {
     }, WRITE_DELAY_MS).unref();
   };
 
-  /** Writes what is not written yet. */
+  /** Writes pending changes. */
   async close(): Promise<void> {
     if (this.#timer !== undefined) {
       clearTimeout(this.#timer);
@@ -78,7 +78,7 @@ export class UsageLedger {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
       this.#logger.warn(
         { path, error: String(error) },
-        "usage of API keys cannot be read, all begin at zero",
+        "cannot read the usage of API keys, starting at zero",
       );
       return;
     }
@@ -87,7 +87,7 @@ export class UsageLedger {
       if (typeof keys !== "object" || keys === null) throw new Error("it has no keys");
       for (const [name, saved] of Object.entries(keys)) this.of(name).restore(saved);
     } catch (error) {
-      this.#logger.warn({ path, error: String(error) }, "usage of API keys is damaged, all begin at zero");
+      this.#logger.warn({ path, error: String(error) }, "the usage of API keys is corrupt, starting at zero");
     }
   }
 
@@ -97,17 +97,17 @@ export class UsageLedger {
 
   async #replaceFile(): Promise<void> {
     const path = this.#path;
-    const kept = [...this.#usages].filter(([, usage]) => !usage.isEmpty);
+    const entries = [...this.#usages].filter(([, usage]) => !usage.isEmpty);
     try {
       await replaceFile(
         path,
-        `${JSON.stringify({ keys: Object.fromEntries(kept) })}
+        `${JSON.stringify({ keys: Object.fromEntries(entries) })}
 `,
       );
       this.#failed = false;
     } catch (error) {
       if (!this.#failed) {
-        this.#logger.error({ path, error: String(error) }, "usage of API keys cannot be written");
+        this.#logger.error({ path, error: String(error) }, "cannot write the usage of API keys");
       }
       this.#failed = true;
     }

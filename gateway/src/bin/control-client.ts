@@ -1,12 +1,12 @@
 import { request } from "node:http";
 
-// Run in the gateway's container by whoever is to replace it or one of its Ollama servers:
-//   control.cjs drain SECONDS [NOTICE]    no new requests here, and none under way; whoever sends them may take NOTICE
-//                                         seconds to notice
-//   control.cjs drain HOST:PORT SECONDS   the same of an Ollama server
-//   control.cjs return HOST:PORT          requests go to that server again
-//   control.cjs reload-keys               the file of keys is read at once; prints the keys in force, as NAME:ID
-//   control.cjs usage MONTH               what requests of a month such as 2026-11 came to, as JSON
+// Runs inside the gateway's container, to replace it or one of its backends:
+// - control.cjs drain SECONDS [NOTICE]: stops new requests and waits for those in flight; senders may take NOTICE
+// seconds to notice
+// - control.cjs drain HOST:PORT SECONDS: the same for a backend
+// - control.cjs return HOST:PORT: returns that backend to service
+// - control.cjs reload-keys: reads the key file immediately, and prints the keys in effect as NAME:ID
+// - control.cjs usage MONTH: prints the usage of a month such as 2026-11 as JSON
 const [what = "", ...rest] = process.argv.slice(2);
 const isTarget = (word: string): boolean => what === "usage" || word.includes(":");
 const target = rest.find(isTarget);
@@ -21,7 +21,7 @@ request({ socketPath: process.env["CONTROL_SOCKET"], method: "POST", path }, (re
   });
 })
   .once("error", (error) => {
-    process.stderr.write(`the gateway does not answer: ${error.message}\n`);
+    process.stderr.write(`the gateway does not respond: ${error.message}\n`);
     process.exitCode = 1;
   })
   .end();

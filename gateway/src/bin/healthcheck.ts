@@ -1,7 +1,7 @@
 import { get } from "node:http";
 
-// The image's health check: is the gateway in this container alive? The exit code is the answer. It is run every few
-// seconds, so it loads nothing; the image sets PORT. With another path, such as /ready, it asks that, and prints the answer.
+// The image's health check: exits with 0 if the gateway in this container is alive. Runs every few seconds, so it loads
+// nothing; the image sets PORT. With another path, such as /ready, prints the response.
 const TIMEOUT_MS = 2000;
 const [path = "/health"] = process.argv.slice(2);
 

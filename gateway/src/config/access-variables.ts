@@ -6,7 +6,7 @@ import { parseKnownHost } from "../lib/network/known-hosts.ts";
 import { parseProxies } from "../lib/network/trusted-proxies.ts";
 import { type Definition, listed, parsed } from "./env-types.ts";
 
-/** The variables that say who may use the gateway. */
+/** Variables for access control. */
 export const accessVariables = {
   API_KEYS: {
     schema: parsed((text) => (text === "" ? [] : requireKeys(text))),

@@ -23,7 +23,7 @@ import {
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
-/** The variables that the gateway reads. */
+/** All variables of the gateway. */
 export const definitions = {
   HOST: hostName({
     default: "127.0.0.1",

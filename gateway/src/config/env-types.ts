@@ -1,23 +1,21 @@
 import * as z from "zod";
 import { keepAliveMs } from "../ollama/keep-alive.ts";
 
-// The kinds of variables that the gateway reads, each with what is allowed of it.
-
-/** What the documentation and the error messages say about one variable. */
+/** A variable's documentation, also used in error messages. */
 export interface Variable {
-  /** What the number counts ("ms", "bytes", ...); absent when it is not a number. */
+  /** Unit of a number ("ms", "bytes", ...); absent otherwise. */
   readonly unit?: string;
-  /** The value taken when the variable is unset or empty, as one would write it in the environment. */
+  /** Used if the variable is unset or empty. */
   readonly default: string;
-  /** What is allowed, to be read after "must be". */
+  /** Completes "must be ...". */
   readonly allowed: string;
   readonly description: string;
 }
 
 export interface Definition<Value> extends Variable {
-  /** What is wrong with it is said without its value. */
+  /** Whether errors must not show the value. */
   readonly hidden?: true;
-  /** White space is a value, and so refused where it is none: elsewhere it means unset, as an empty value does. */
+  /** Whether white space is a value, which is then invalid, instead of meaning unset. */
   readonly blankIsSet?: true;
   readonly schema: z.ZodType<Value, string>;
 }
@@ -44,16 +42,16 @@ export function port(about: Documented): Definition<number> {
   return integer(1, 65_535, undefined, about);
 }
 
-/** A deadline. None can be switched off: a wait without an end is a connection that never comes back. */
+/** A timeout. It cannot be disabled: an unlimited wait would leak its connection. */
 export function deadline(about: Documented): Definition<number> {
   return integer(1, DAY, "ms", about);
 }
 
-/** How long a model stays loaded, as Ollama has it in its own variable: a text that is a number counts seconds. */
+/** A `keep_alive` in Ollama's syntax: a duration, or a number of seconds. */
 export function keepAlive(about: Documented): Definition<number> {
   const schema = parsed((text) => {
     const milliseconds = keepAliveMs(/^-?\d+$/.test(text) ? Number(text) : text);
-    if (milliseconds === undefined) throw new Error("it is no duration");
+    if (milliseconds === undefined) throw new Error("it is not a duration");
     return milliseconds;
   });
   const allowed = "a duration such as 30s, 5m or 24h, or a number of seconds; less than 0 means for good";
@@ -65,7 +63,7 @@ export function hostName(about: Documented): Definition<string> {
   return { schema, allowed: "a host name or an IP address, without scheme or port", ...about };
 }
 
-/** Takes what a parser makes of the text, and its reason when it throws. */
+/** A schema that applies a parser, and reports what it throws. */
 export function parsed<Value>(parse: (text: string) => Value): z.ZodType<Value, string> {
   return z.string().transform((text, context) => {
     try {
@@ -81,7 +79,7 @@ export function listed(list: string): string[] {
   return list.split(",").flatMap((each) => each.trim() || []);
 }
 
-// Ollama's form: an optional host and name space, a name, an optional tag.
+// Ollama's syntax: an optional host and namespace, a name, an optional tag.
 export const modelName =
   /^[A-Za-z0-9][A-Za-z0-9._-]*(:\d+(?=\/))?(\/[A-Za-z0-9][A-Za-z0-9._-]*){0,2}(:[A-Za-z0-9_][A-Za-z0-9._-]*)?$/;
 
@@ -93,7 +91,7 @@ export function modelList(description: string): Definition<string[]> {
   return { schema, allowed: "names of Ollama models, separated by commas", default: "", description };
 }
 
-/** Whether a text that is refused may hold a password or a token, as a URL does before its host or behind its path. */
+/** Whether an invalid value may contain a password or token, as a URL can in its user info or query. */
 export function mayHoldSecret(text: string): boolean {
   return /:\/\/([^/]*@|[^\s]*\?)/.test(text);
 }

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { deadline, type Definition, parsed, SECOND } from "./env-types.ts";
 
-/** The variables that say what the metrics show and to whom. */
+/** Variables for metrics. */
 export const metricsVariables = {
   OBJECTIVE_FIRST_TOKEN_MS: deadline({
     default: `${5 * SECOND}`,

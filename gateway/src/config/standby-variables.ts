@@ -3,7 +3,7 @@ import { type Definition, integer, parsed, port, SECOND } from "./env-types.ts";
 
 const name = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
-/** The variables of a gateway in a cluster that stands by while another one is active. */
+/** Variables for standby gateways in a cluster. */
 export const standbyVariables = {
   STANDBY_LEASE: {
     schema: parsed(parseLease),
@@ -67,7 +67,7 @@ function parseLease(text: string): { readonly namespace: string; readonly name: 
 
 const needed = ["POD_NAME", "POD_UID", "POD_IP", "KUBERNETES_SERVICE_HOST"] as const;
 
-/** @throws Error when STANDBY_LEASE is set, and what it needs is not */
+/** @throws Error if STANDBY_LEASE is set without the variables that it needs */
 export function checkStandby(
   config: Readonly<Record<(typeof needed)[number], string>> & { readonly STANDBY_LEASE: object | undefined },
 ): void {

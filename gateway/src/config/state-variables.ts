@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { deadline, type Definition, parsed, SECOND } from "./env-types.ts";
 
-/** The variables that say where several gateways have their state in common. */
+/** Variables for state shared by several gateways. */
 export const stateVariables = {
   SHARED_STATE: {
     schema: parsed(parseStateUrl),

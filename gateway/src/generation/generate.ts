@@ -149,7 +149,7 @@ async function sendStream({ gateway, request, reply, adapter, adapt, admitted }:
   } catch (thrown) {
     if (!out.begun) throw thrown;
     record.error ??= toApiError(thrown);
-    out.fail(writer.fail(record.error), writer.saysHowItEnds === true);
+    out.fail(writer.fail(record.error), writer.hasFinalEvent === true);
   }
 }
 

@@ -6,19 +6,19 @@ import type { SafeNode } from "./safe-node.ts";
 import { visitEnum } from "./value-schema.ts";
 import type { WalkContext } from "./walk-context.ts";
 
-/** What the parts of an allOf come to, as far as the converter looks. */
+/** What the converter sees of the parts of an allOf. */
 interface Combined {
   readonly properties: Map<string, unknown>;
   readonly required: Set<string>;
-  /** Values of enums, by their JSON, with how many parts have them. */
+  /** Values of enums, by their JSON, with the number of parts that contain them. */
   readonly values: Map<string, { readonly value: unknown; count: number }>;
 }
 
 /**
- * The converter makes one closed object of the properties of all parts, each required but those of an anyOf, or one
- * enum of the values that all parts have.
+ * The converter merges the properties of all parts into one closed object, in which all are required except those of an
+ * anyOf; or builds an enum of the values common to all parts.
  *
- * @returns undefined when it makes nothing of the parts, and of what is beside them something
+ * @returns undefined if the converter ignores the parts in favour of other keywords
  */
 export function visitAllOf(walk: WalkContext, schema: JsonSchema, at: Position): SafeNode | undefined {
   const parts = partsOf(schema["allOf"], at);
@@ -46,13 +46,13 @@ export function visitAllOf(walk: WalkContext, schema: JsonSchema, at: Position):
   return walk.visit(parts[0], inside(at, "allOf[0]"));
 }
 
-function partsOf(given: unknown, at: Position): readonly unknown[] {
-  if (Array.isArray(given) && given.length > 0) return given;
-  throw invalidSchema(inside(at, "allOf"), `allOf is a list of schemas, not ${quoted(given)}`, "Correct it");
+function partsOf(value: unknown, at: Position): readonly unknown[] {
+  if (Array.isArray(value) && value.length > 0) return value;
+  throw invalidSchema(inside(at, "allOf"), `allOf is a list of schemas, not ${quoted(value)}`, "Correct it");
 }
 
-function addPart(combined: Combined, given: unknown, isRequired: boolean, at: Position): void {
-  const part = resolved(given, at);
+function addPart(combined: Combined, value: unknown, isRequired: boolean, at: Position): void {
+  const part = resolved(value, at);
   const properties = asObject(part?.["properties"]);
   if (properties !== undefined) {
     for (const [name, schema] of Object.entries(properties)) {
@@ -71,9 +71,13 @@ function addPart(combined: Combined, given: unknown, isRequired: boolean, at: Po
   }
 }
 
-/** The part itself, or what its reference leads to. @throws ApiError for one that leads to itself */
-function resolved(given: unknown, at: Position): JsonSchema | undefined {
-  let part = asObject(given);
+/**
+ * The part itself, or the target of its reference.
+ *
+ * @throws ApiError for a circular reference
+ */
+function resolved(value: unknown, at: Position): JsonSchema | undefined {
+  let part = asObject(value);
   const passed = new Set<JsonSchema>();
   while (part !== undefined && typeof part["$ref"] === "string") {
     if (passed.has(part)) throw invalidSchema(at, "the reference leads back to itself", "Correct it");
@@ -83,7 +87,7 @@ function resolved(given: unknown, at: Position): JsonSchema | undefined {
   return part;
 }
 
-/** Whether a part says something beside its properties. */
+/** Whether a part has keywords besides its properties. */
 function hasOther(part: unknown): boolean {
   const object = asObject(part);
   return (

@@ -5,7 +5,7 @@ import type { JsonSchema } from "./references.ts";
 import { type SafeNode, literalNode } from "./safe-node.ts";
 import type { WalkContext } from "./walk-context.ts";
 
-/** An array of items of one kind, or of a fixed list of them; where there are both, the converter sees the former. */
+/** An array with items of one kind, or a tuple. The converter prefers the former. */
 export function visitArray(walk: WalkContext, schema: JsonSchema, at: Position): SafeNode {
   const prefix = schema["prefixItems"];
   if (prefix != null && !Array.isArray(prefix)) {
@@ -30,7 +30,7 @@ function visitTuple(
   items: readonly unknown[],
   at: Position,
 ): SafeNode {
-  // As many as the list has is what most tuples say of themselves.
+  // Most tuples state their own length.
   walk.ignoreOthers(schema, at, "array", [
     keyword,
     "items",
@@ -50,8 +50,8 @@ function visitTuple(
 
 function visitList(walk: WalkContext, schema: JsonSchema, items: unknown, at: Position): SafeNode {
   const { min, max } = readBounds(walk, schema, at, {
-    least: "minItems",
-    most: "maxItems",
+    minKeyword: "minItems",
+    maxKeyword: "maxItems",
     limit: MAX_ITEMS,
   });
   walk.ignoreOthers(schema, at, "array", ["items", "minItems", "maxItems"]);

@@ -4,46 +4,54 @@ import type { JsonSchema } from "./references.ts";
 import type { WalkContext } from "./walk-context.ts";
 
 interface BoundKeywords {
-  readonly least: string;
-  readonly most: string;
-  /** The highest that the grammar can count. */
+  readonly minKeyword: string;
+  readonly maxKeyword: string;
+  /** The maximum that the grammar can count. */
   readonly limit: number;
 }
 
 export interface CountBounds {
   readonly min: number;
-  /** Infinity: none. */
+  /** Infinity for none. */
   readonly max: number;
 }
 
 /**
- * The least and the greatest number of characters or items, as far as a grammar can count.
+ * The minimum and maximum number of characters or items, limited to what a grammar can count.
  *
- * @throws ApiError for what is no count, and for a least number over the greatest
+ * @throws ApiError for an invalid count, or a minimum above the maximum
  */
 export function readBounds(
   walk: WalkContext,
   schema: JsonSchema,
   at: Position,
-  { least, most, limit }: BoundKeywords,
+  { minKeyword, maxKeyword, limit }: BoundKeywords,
 ): CountBounds {
-  const min = countOf(schema[least] ?? 0, inside(at, least));
-  const max = countOf(schema[most] ?? Infinity, inside(at, most));
+  const min = countOf(schema[minKeyword] ?? 0, inside(at, minKeyword));
+  const max = countOf(schema[maxKeyword] ?? Infinity, inside(at, maxKeyword));
   if (min > max) {
-    throw invalidSchema(inside(at, least), `${least} is greater than ${most}`, "Correct one of the two");
+    throw invalidSchema(
+      inside(at, minKeyword),
+      `${minKeyword} is greater than ${maxKeyword}`,
+      "Correct one of the two",
+    );
   }
   const counted = max > limit ? Math.min(min, limit) : max;
   const fits = walk.budget.takeRepetitions(counted);
   const bounded = fits
     ? { min: Math.min(min, limit), max: max > limit ? Infinity : max }
     : { min: Math.min(min, 1), max: Infinity };
-  if (bounded.min < min) walk.ignore(at, least);
-  if (bounded.max > max) walk.ignore(at, most);
+  if (bounded.min < min) walk.ignore(at, minKeyword);
+  if (bounded.max > max) walk.ignore(at, maxKeyword);
   return bounded;
 }
 
-function countOf(given: unknown, at: Position): number {
-  const count = toDouble(given);
+function countOf(value: unknown, at: Position): number {
+  const count = toDouble(value);
   if (count !== undefined && count >= 0) return Math.trunc(count);
-  throw invalidSchema(at, `${quoted(given)} is no number of characters or items`, "Use an integer from 0 on");
+  throw invalidSchema(
+    at,
+    `${quoted(value)} is not a number of characters or items`,
+    "Use an integer from 0 on",
+  );
 }

@@ -3,16 +3,16 @@ import { invalidSchema } from "./position.ts";
 import type { Definition } from "./safe-node.ts";
 
 /**
- * Refuses definitions that only endless values fit: each value holds another of the same kind. A model that is held to
- * one generates until it is cut off.
+ * Rejects definitions that only infinite values match, because each value contains another of the same kind. A model
+ * constrained to one would generate until aborted.
  *
- * @throws ApiError that names the first
+ * @throws ApiError naming the first one
  */
 export function refuseEndless(definitions: readonly Definition[]): void {
   const ending = new Set<string>();
   let open = definitions;
   for (;;) {
-    // Backwards: what a definition refers to comes after it, as a rule.
+    // Backwards, as definitions usually refer to later ones.
     const left = open.toReversed().filter(({ name, node }) => {
       const ends = node === undefined || canEnd(node.schema, ending);
       if (ends) ending.add(name);
@@ -23,15 +23,15 @@ export function refuseEndless(definitions: readonly Definition[]): void {
     if (left.length === open.length) {
       throw invalidSchema(
         left.at(-1)?.at ?? first.at,
-        "it requires itself again and again, so that no value of it ends",
-        "Make what refers to it optional, or offer null beside it",
+        "it requires itself recursively, so that every value is infinite",
+        "Make the reference to it optional, or allow null as an alternative",
       );
     }
     open = left.toReversed();
   }
 }
 
-/** Whether a safe schema has a value that is made of parts that can end. */
+/** Whether a safe schema has a finite value. */
 function canEnd(schema: unknown, ending: ReadonlySet<string>): boolean {
   if (!isJsonObject(schema)) return true;
   const { $ref: reference, anyOf, properties, required, prefixItems, items, minItems } = schema;

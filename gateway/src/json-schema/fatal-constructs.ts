@@ -1,7 +1,7 @@
 /**
- * What of JSON Schema breaks Ollama 0.17.4, how, where in its llama.cpp, and what the gateway does about it. The numbers
- * are in grammar-limits.ts. With another version of Ollama, its sources have to be read again; the tests send each
- * example, made safe, to the real one.
+ * JSON Schema constructs that crash or hang Ollama 0.17.4: how, where in its llama.cpp, and how the gateway handles
+ * them. The numbers are in grammar-limits.ts. Review against the sources for a new version of Ollama; the tests send
+ * each example, made safe, to the real one.
  */
 export type Effect =
   "server crashes" | "server hangs" | "runner crashes" | "runner hangs" | "refused with 500";
@@ -11,7 +11,7 @@ export interface FatalConstruct {
   readonly construct: string;
   readonly effect: Effect;
   readonly treatment: Treatment;
-  /** File of Ollama's llama/llama.cpp, and the function in it. */
+  /** Function and file in Ollama's llama/llama.cpp. */
   readonly source: string;
   readonly example: Readonly<Record<string, unknown>>;
 }
@@ -214,7 +214,7 @@ export const FATAL_CONSTRUCTS: readonly FatalConstruct[] = [
   },
 ];
 
-/** 2^depth ways to a string. */
+/** 2^depth ways to generate a string. */
 function forks(depth: number): Readonly<Record<string, unknown>> {
   const levels = Array.from({ length: depth }, (_, level) => {
     const next = [{ $ref: `#/$defs/a${level + 1}` }, { $ref: `#/$defs/b${level + 1}` }];

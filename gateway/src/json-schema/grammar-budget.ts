@@ -6,10 +6,10 @@ import {
 } from "./grammar-limits.ts";
 import { type Position, invalidSchema } from "./position.ts";
 
-/** What the built-in rules of a grammar take at most. */
+/** Maximum size of the built-in rules of a grammar. */
 const PRIMITIVES_BYTES = 2500;
 
-/** What a schema costs: never less than what Ollama makes of it. */
+/** Upper bounds for the cost of the grammar that Ollama builds for a schema. */
 export class GrammarBudget {
   #bytes = PRIMITIVES_BYTES;
   #repetitions = 0;
@@ -17,24 +17,24 @@ export class GrammarBudget {
   #patternText = 0;
   readonly #patterns = new Set<string>();
 
-  /** Bytes that the grammar has at most. */
+  /** Maximum size of the grammar in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** @throws ApiError when the grammar becomes longer than Ollama takes */
+  /** @throws ApiError if the grammar exceeds Ollama's limit */
   addBytes(bytes: number, at: Position): void {
     this.#bytes += bytes;
     if (this.#bytes > MAX_GRAMMAR_BYTES) {
       throw invalidSchema(
         at,
-        "the schema is too large from here on",
-        "Shorten its names and enums, or move what it repeats to $defs",
+        "the schema is too large, counted up to here",
+        "Shorten names and enums, or move repeated parts to $defs",
       );
     }
   }
 
-  /** @returns false when the gateway would read patterns for too long */
+  /** @returns false if the gateway would spend too long on patterns */
   takePattern(source: string): boolean {
     if (this.#patterns.has(source)) return true;
     this.#patternText += source.length;
@@ -43,36 +43,32 @@ export class GrammarBudget {
     return true;
   }
 
-  /** @returns false when the runner's memory has no room for so many more */
+  /** @returns false if the repetitions would exceed the runner's memory */
   takeRepetitions(count: number): boolean {
     if (this.#repetitions + count > MAX_TOTAL_REPETITIONS) return false;
     this.#repetitions += count;
     return true;
   }
 
-  /** @throws ApiError when the converter would be busy for seconds */
+  /** @throws ApiError if the converter would be busy for seconds */
   addOptionalProperties(names: readonly string[], at: Position): void {
     const count = names.length;
     this.#optionalWork += count ** 3 + 60 * count ** 2 * (sharedRuleNames(names) - 1);
     if (this.#optionalWork > MAX_OPTIONAL_PROPERTY_WORK) {
-      throw invalidSchema(
-        at,
-        `there are ${count} optional properties, which are too many`,
-        "Make most of them required",
-      );
+      throw invalidSchema(at, `${count} optional properties are too many`, "Make most of them required");
     }
   }
 }
 
-/** How many of the names the converter takes for one and the same: it keeps letters, digits and hyphens of ASCII. */
+/** Number of names that the converter maps to the same rule name: it keeps only ASCII letters, digits and hyphens. */
 function sharedRuleNames(names: readonly string[]): number {
   const counts = new Map<string, number>();
-  let most = 1;
+  let largest = 1;
   for (const name of names) {
     const key = name.replace(/[^a-zA-Z0-9-]+/g, "-");
     const count = (counts.get(key) ?? 0) + 1;
     counts.set(key, count);
-    most = Math.max(most, count);
+    largest = Math.max(largest, count);
   }
-  return most;
+  return largest;
 }

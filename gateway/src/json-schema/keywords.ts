@@ -1,6 +1,6 @@
 import { isJsonObject } from "../lib/json/exact-numbers.ts";
 
-/** What narrows values of every type. */
+/** Keywords that constrain values of every type. */
 const GENERAL = [
   "not",
   "if",
@@ -49,15 +49,15 @@ const BY_TYPE: Readonly<Record<string, ReadonlySet<string>>> = {
 };
 const ONLY_GENERAL: ReadonlySet<string> = new Set(GENERAL);
 
-/** The keywords of JSON Schema that narrow values of a type; annotations are none of them. */
+/** Keywords that constrain values of a type, without annotations. */
 export function keywordsOf(type: string): ReadonlySet<string> {
   return BY_TYPE[type] ?? ONLY_GENERAL;
 }
 
-/** Keywords whose true says something, where a schema that is true does not. */
+/** Keywords for which true is a constraint, unlike a schema of true. */
 const FLAGS: ReadonlySet<string> = new Set(["not", "uniqueItems", "exclusiveMinimum", "exclusiveMaximum"]);
 
-/** A keyword with a value that narrows nothing. */
+/** Whether a keyword's value constrains nothing. */
 export function isTrivial(keyword: string, value: unknown): boolean {
   if (typeof value === "boolean") return value !== FLAGS.has(keyword);
   if (value === 0) return /^min[A-Z]/.test(keyword);

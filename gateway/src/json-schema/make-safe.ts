@@ -11,25 +11,28 @@ import { type SafeNode, WayCounter, literalNode, unionNode } from "./safe-node.t
 import { SchemaWalk } from "./schema-walk.ts";
 
 export interface SafeSchema {
-  /** What Ollama can take. It allows all that the client's schema allows, but for what the converter never allows. */
+  /**
+   * A schema that Ollama can handle. It allows everything that the client's schema allows, except what the converter
+   * never supports.
+   */
   readonly schema: JsonSchema;
-  /** The keywords that narrow, and are not applied: by their paths. */
+  /** Paths of constraints that are not enforced. */
   readonly ignored: readonly string[];
 }
 
-/** What has to be called, and with what. */
+/** A function that may be called, and its arguments. */
 export interface CallSchema {
   readonly name: string;
   readonly parameters: JsonSchema;
-  /** The request's parameter that holds the schema of the arguments. */
+  /** Parameter of the request with the schema of the arguments. */
   readonly param: string;
 }
 
 /**
- * Makes a client's JSON Schema into one that neither Ollama's server nor a model's runner dies of.
+ * Rewrites a client's JSON Schema so that it cannot crash Ollama's server or a runner.
  *
- * @param param the request's parameter that holds it
- * @throws ApiError `invalid_value` that names the part of the schema that no grammar can be made of
+ * @param param the request's parameter with the schema
+ * @throws ApiError `invalid_value` naming the unsupported part of the schema
  */
 export function makeSafe(schema: JsonSchema, param: string): SafeSchema {
   const at = start(new SchemaDocument(schema, param), 4);
@@ -37,7 +40,11 @@ export function makeSafe(schema: JsonSchema, param: string): SafeSchema {
   return finish(walk, walk.visit(schema, at), at);
 }
 
-/** The schema of an object that is one of several calls, `{"name": ..., "arguments": ...}`. @throws ApiError */
+/**
+ * Builds the schema of an object that is one of several calls, `{"name": ..., "arguments": ...}`.
+ *
+ * @throws ApiError
+ */
 export function makeSafeCalls(calls: readonly CallSchema[]): SafeSchema {
   const walk = new SchemaWalk();
   const nodes = calls.map(({ name, parameters, param }): SafeNode => {
@@ -68,19 +75,19 @@ function finish(walk: SchemaWalk, root: SafeNode, at: Position): SafeSchema {
   const definitions = walk.definitions.map(({ name, node }) => [name, node?.schema ?? {}] as const);
   const isReference = typeof root.schema["$ref"] === "string";
   const schema: JsonSchema = {
-    // The converter looks for references in nothing beside one.
+    // The converter ignores definitions next to a reference.
     ...(isReference ? { anyOf: [root.schema] } : root.schema),
     ...(definitions.length > 0 ? { $defs: Object.fromEntries(definitions) } : {}),
   };
   const bytes = Buffer.byteLength(JSON.stringify(schema));
-  // A value takes ten bytes or more of JSON.
+  // A value takes at least ten bytes of JSON.
   if ((bytes / 10) * definitions.length > MAX_COPIED_VALUES) {
     throw invalidSchema(at, `there are ${definitions.length} references in too large a schema`, "Use fewer");
   }
   return { schema: lengthened(schema, bytes, walk.budget.bytes), ignored: [...walk.ignored] };
 }
 
-/** Ollama cuts off a grammar that is much longer than its schema. */
+/** Pads the schema, as Ollama truncates a grammar that is much longer than it. */
 function lengthened(schema: JsonSchema, bytes: number, grammarBytes: number): JsonSchema {
   if (grammarBytes < UNCUT_GRAMMAR_BYTES) return schema;
   const missing = Math.ceil((grammarBytes + MAX_NAME_BYTES) / GRAMMAR_BYTES_PER_SCHEMA_BYTE) - bytes;

@@ -5,14 +5,14 @@ import type { JsonSchema } from "./references.ts";
 import { type SafeNode, literalNode } from "./safe-node.ts";
 import type { WalkContext } from "./walk-context.ts";
 
-/** What the converter can exclude from the names of further properties: it writes them into classes as they are. */
+/** Characters that the converter can exclude from property names; it writes them into character classes unescaped. */
 const EXCLUDABLE_NAME = /^[ !#-[_-~]*$/;
 
-/** `_build_object_rule`. Without additionalProperties, the converter takes an object for closed. */
+/** `_build_object_rule`. Without additionalProperties, the converter closes an object. */
 export function visitObject(walk: WalkContext, schema: JsonSchema, at: Position): SafeNode {
-  const given = propertiesOf(schema["properties"] ?? {}, at);
+  const declared = propertiesOf(schema["properties"] ?? {}, at);
   const required = new Set<unknown>(Array.isArray(schema["required"]) ? schema["required"] : []);
-  const { properties, optional } = visitProperties(walk, given, required, at);
+  const { properties, optional } = visitProperties(walk, declared, required, at);
   const names = Object.keys(properties);
   const additional = visitAdditional(walk, schema["additionalProperties"], names, at);
   walk.budget.addOptionalProperties(optional, at);
@@ -24,7 +24,7 @@ export function visitObject(walk: WalkContext, schema: JsonSchema, at: Position)
     "properties",
     "required",
     "additionalProperties",
-    // A closed object has none that were not evaluated.
+    // In a closed object, all properties are evaluated.
     ...(additional === undefined ? ["unevaluatedProperties", "propertyNames"] : []),
   ]);
   return literalNode({
@@ -35,23 +35,23 @@ export function visitObject(walk: WalkContext, schema: JsonSchema, at: Position)
   });
 }
 
-function propertiesOf(given: unknown, at: Position): JsonSchema {
-  if (isJsonObject(given)) return given;
+function propertiesOf(value: unknown, at: Position): JsonSchema {
+  if (isJsonObject(value)) return value;
   throw invalidSchema(
     inside(at, "properties"),
-    `properties are an object of schemas, not ${quoted(given)}`,
+    `properties are an object of schemas, not ${quoted(value)}`,
     "Correct it",
   );
 }
 
 function visitProperties(
   walk: WalkContext,
-  given: JsonSchema,
+  value: JsonSchema,
   required: ReadonlySet<unknown>,
   at: Position,
 ): { properties: JsonSchema; optional: string[] } {
   const optional: string[] = [];
-  const properties = Object.entries(given).flatMap(([name, schema]) => {
+  const properties = Object.entries(value).flatMap(([name, schema]) => {
     const bytes = checkName(name, at);
     const below = inside(inside(at, "properties"), name, bytes + 1);
     if (schema === false && !required.has(name)) {
@@ -59,14 +59,14 @@ function visitProperties(
       return [];
     }
     if (!required.has(name)) optional.push(name);
-    // The rules for the pair and for what may follow it, and their names in those of the object.
+    // Rules for the pair and for its successors, and their names in the object's rule.
     walk.budget.addBytes(6 * (below.nameBytes + 24) + 2 * bytes, below);
     return [[name, walk.visit(schema, below).schema] as const];
   });
   return { properties: Object.fromEntries(properties), optional };
 }
 
-/** @returns how long it is, in bytes */
+/** @returns its length in bytes */
 function checkName(name: string, at: Position): number {
   const bytes = Buffer.byteLength(name);
   const below = inside(inside(at, "properties"), name);
@@ -80,24 +80,24 @@ function checkName(name: string, at: Position): number {
   return bytes;
 }
 
-/** @returns undefined: the object is closed */
+/** @returns undefined for a closed object */
 function visitAdditional(
   walk: WalkContext,
-  given: unknown,
+  value: unknown,
   names: readonly string[],
   at: Position,
 ): JsonSchema | true | undefined {
-  if (given !== true && !isJsonObject(given)) return undefined;
+  if (value !== true && !isJsonObject(value)) return undefined;
   const excludable = names.every(
     (name) => EXCLUDABLE_NAME.test(name) && name.length <= MAX_EXCLUDED_NAME_BYTES,
   );
   if (!excludable) {
-    // An object with the properties alone is one that the schema takes.
+    // Only the declared properties: still valid for the schema.
     walk.ignore(at, "additionalProperties");
     return undefined;
   }
   const excluded = names.reduce((sum, name) => sum + name.length, 0);
   const below = inside(at, "additionalProperties", "-additional-value".length);
   walk.budget.addBytes(4 * (below.nameBytes + 32) + 32 * excluded, below);
-  return given === true ? true : walk.visit(given, below).schema;
+  return value === true ? true : walk.visit(value, below).schema;
 }

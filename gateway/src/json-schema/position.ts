@@ -1,29 +1,29 @@
 import { ApiError } from "../errors.ts";
 
-/** A schema as the client sent it, with its own root. */
+/** A client's schema with its own root. */
 export interface SourceDocument {
-  /** The request's parameter that holds it. */
+  /** The request's parameter with the schema. */
   readonly param: string;
-  /** Goes before the paths of what is not applied. */
+  /** Prepended to the paths of ignored keywords. */
   readonly prefix: string;
-  /** @throws ApiError for a reference that leads nowhere, or out of the document */
+  /** @throws ApiError for a dangling or external reference */
   resolve(reference: string, at: Position): ReferenceTarget;
 }
 
 export interface ReferenceTarget {
   readonly schema: unknown;
-  /** Where it is, as a position's path. */
+  /** Path of the target. */
   readonly path: string;
 }
 
-/** Where in a client's schema the walk is. */
+/** A position in a client's schema. */
 export interface Position {
-  /** From the document's root, as in `properties.due.items`; empty at the root. */
+  /** Path from the document's root, such as `properties.due.items`; empty at the root. */
   readonly path: string;
   readonly document: SourceDocument;
-  /** How many schemas are around this one. */
+  /** Number of enclosing schemas. */
   readonly depth: number;
-  /** Bytes of the name that the converter gives to the grammar's rule. */
+  /** Length of the grammar rule's name, in bytes. */
   readonly nameBytes: number;
 }
 
@@ -43,7 +43,10 @@ export function join(path: string, step: string): string {
   return path === "" || step.startsWith("[") ? path + step : `${path}.${step}`;
 }
 
-/** @param problem one sentence without its full stop; @param remedy another one */
+/**
+ * @param problem a sentence without full stop
+ * @param remedy another one
+ */
 export function invalidSchema(at: Position, problem: string, remedy: string): ApiError {
   const param = clipped(at.path === "" ? at.document.param : join(at.document.param, at.path));
   return new ApiError("invalid_value", {
@@ -56,7 +59,7 @@ function clipped(param: string): string {
   return param.length > MAX_PARAM ? `${param.slice(0, MAX_PARAM)}...` : param;
 }
 
-/** A value of a client's schema, for a message. */
+/** Formats a value of a client's schema for a message. */
 export function quoted(value: unknown): string {
   const text = JSON.stringify(value) as string | undefined;
   return clippedValue(text ?? "undefined");

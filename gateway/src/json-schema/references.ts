@@ -10,7 +10,7 @@ import {
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** A client's schema with its own root, in which its references are looked up. */
+/** A client's schema, for resolving its references. */
 export class SchemaDocument implements SourceDocument {
   readonly root: JsonSchema;
   readonly param: string;
@@ -23,7 +23,7 @@ export class SchemaDocument implements SourceDocument {
     this.prefix = prefix;
   }
 
-  /** @throws ApiError for what leads nowhere, or out of the document: nothing is fetched on behalf of a client */
+  /** @throws ApiError for a dangling or external reference; nothing is fetched for a client */
   resolve(reference: string, at: Position): Target {
     const hash = reference.indexOf("#");
     const base = hash < 0 ? reference : reference.slice(0, hash);
@@ -31,8 +31,8 @@ export class SchemaDocument implements SourceDocument {
     const start = base === "" || base === this.root["$id"] ? this.#root() : this.#find(base);
     if (start !== undefined) {
       if (fragment === "") return start;
-      const found = fragment.startsWith("/") ? follow(fragment, start) : this.#find(`#${fragment}`);
-      if (found !== undefined) return found;
+      const target = fragment.startsWith("/") ? follow(fragment, start) : this.#find(`#${fragment}`);
+      if (target !== undefined) return target;
     }
     throw invalidSchema(
       at,
@@ -57,10 +57,10 @@ export class SchemaDocument implements SourceDocument {
 function follow(pointer: string, from: Target): Target | undefined {
   let { schema, path } = from;
   for (const token of pointer.slice(1).split("/")) {
-    const found = [token, unescaped(token)].find((key) => key !== undefined && has(schema, key));
-    if (found === undefined) return undefined;
-    path = join(path, Array.isArray(schema) ? `[${found}]` : found);
-    schema = (schema as Record<string, unknown>)[found];
+    const target = [token, unescaped(token)].find((key) => key !== undefined && has(schema, key));
+    if (target === undefined) return undefined;
+    path = join(path, Array.isArray(schema) ? `[${target}]` : target);
+    schema = (schema as Record<string, unknown>)[target];
   }
   return { schema, path };
 }
@@ -70,7 +70,7 @@ function has(value: unknown, key: string): value is object {
   return isJsonObject(value) && Object.hasOwn(value, key);
 }
 
-/** A key as a pointer in a URI's fragment writes it. */
+/** Decodes a JSON pointer token in a URI fragment. */
 function unescaped(token: string): string | undefined {
   try {
     return decodeURIComponent(token).replaceAll("~1", "/").replaceAll("~0", "~");
@@ -79,7 +79,7 @@ function unescaped(token: string): string | undefined {
   }
 }
 
-/** The parts of a document that have a name of their own: by `$id`, and by anchor as `#name`. */
+/** Collects the named parts of a document: by `$id`, and by anchor as `#name`. */
 function collectNames(root: JsonSchema, names: Map<string, Target>): void {
   const queue: Target[] = [{ schema: root, path: "" }];
   for (const part of queue) {

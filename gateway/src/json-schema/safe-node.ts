@@ -2,16 +2,16 @@ import { MAX_ALTERNATIVES, MAX_REFERENCE_DEPTH } from "./grammar-limits.ts";
 import { type Position, invalidSchema } from "./position.ts";
 import type { JsonSchema } from "./references.ts";
 
-/** A schema that Ollama can take, and what a text of it can begin with. */
+/** A schema that Ollama can handle, and its alternatives at the start. */
 export interface SafeNode {
   readonly schema: JsonSchema;
   readonly start: Start;
 }
 
-/** How many ways there are into a schema: a number, or as many as others have together. */
+/** Number of alternatives at the start of a schema, or what they are the sum of. */
 export type Start = number | readonly SafeNode[] | Definition;
 
-/** A schema that references name. */
+/** A schema that references can name. */
 export interface Definition {
   readonly name: string;
   readonly at: Position;
@@ -31,14 +31,14 @@ export function referenceNode(definition: Definition): SafeNode {
 }
 
 /**
- * Counts the ways into a schema. The runner walks each of them whenever a text of it may begin, and for ever where they
- * lead back to themselves.
+ * Counts the alternatives at the start of a schema. The runner expands each of them whenever such a value may begin,
+ * and forever if they are recursive.
  */
 export class WayCounter {
   readonly #counted = new Map<SafeNode | Definition, number>();
   readonly #open = new Set<Definition>();
 
-  /** @throws ApiError when there are too many, or no end to them */
+  /** @throws ApiError if there are too many or they are recursive */
   count(node: SafeNode, at: Position): number {
     const known = this.#counted.get(node);
     if (known !== undefined) return known;
@@ -47,7 +47,7 @@ export class WayCounter {
       throw invalidSchema(
         at,
         `there are more than ${MAX_ALTERNATIVES} alternatives`,
-        "Offer fewer, or a type in their place",
+        "Offer fewer, or a type instead",
       );
     }
     this.#counted.set(node, ways);

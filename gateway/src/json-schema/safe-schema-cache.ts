@@ -1,15 +1,19 @@
 import { type SafeSchema, makeSafe } from "./make-safe.ts";
 import type { JsonSchema } from "./references.ts";
 
-/** Clients send few schemas, each with every request. */
+/** Clients send few different schemas, but one with every request. */
 const MAX_SCHEMAS = 64;
-/** Longer ones are made safe each time. */
+/** Longer schemas are not cached. */
 const MAX_TEXT = 32_768;
 
-/** Schemas that were made safe, by their text; the one that was used longest ago goes first. */
+/** Safe schemas by text, in LRU order. */
 const known = new Map<string, SafeSchema>();
 
-/** As makeSafe, which a schema goes through once. @throws ApiError */
+/**
+ * Like `makeSafe`, with a cache.
+ *
+ * @throws ApiError
+ */
 export function safeSchema(schema: JsonSchema, param: string): SafeSchema {
   const text = JSON.stringify(schema);
   const remembered = known.get(text);

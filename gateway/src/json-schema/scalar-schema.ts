@@ -7,7 +7,11 @@ import type { JsonSchema } from "./references.ts";
 import { type SafeNode, literalNode } from "./safe-node.ts";
 import type { WalkContext } from "./walk-context.ts";
 
-/** Of a pattern, a format and lengths, the converter takes the first. @returns undefined: it is no string for sure */
+/**
+ * Of a pattern, a format and lengths, the converter uses the first.
+ *
+ * @returns undefined if it may be something other than a string
+ */
 export function visitString(walk: WalkContext, schema: JsonSchema, at: Position): SafeNode | undefined {
   const { format, type } = schema;
   const pattern = schema["pattern"] ?? undefined;
@@ -22,8 +26,8 @@ export function visitString(walk: WalkContext, schema: JsonSchema, at: Position)
   }
   if (type !== "string" && pattern === undefined) return undefined;
   const { min, max } = readBounds(walk, schema, at, {
-    least: "minLength",
-    most: "maxLength",
+    minKeyword: "minLength",
+    maxKeyword: "maxLength",
     limit: MAX_REPETITIONS,
   });
   walk.ignoreOthers(schema, at, "string", ["minLength", "maxLength"]);
@@ -35,11 +39,11 @@ export function visitString(walk: WalkContext, schema: JsonSchema, at: Position)
   });
 }
 
-function visitPattern(walk: WalkContext, given: unknown, at: Position): string | undefined {
-  if (typeof given !== "string") {
-    throw invalidSchema(inside(at, "pattern"), `a pattern is a string, not ${quoted(given)}`, "Correct it");
+function visitPattern(walk: WalkContext, value: unknown, at: Position): string | undefined {
+  if (typeof value !== "string") {
+    throw invalidSchema(inside(at, "pattern"), `a pattern is a string, not ${quoted(value)}`, "Correct it");
   }
-  const rewritten = walk.budget.takePattern(given) ? rewritePattern(given) : undefined;
+  const rewritten = walk.budget.takePattern(value) ? rewritePattern(value) : undefined;
   if (rewritten === undefined || !walk.budget.takeRepetitions(rewritten.elements)) {
     walk.ignore(at, "pattern");
     return undefined;
@@ -50,7 +54,7 @@ function visitPattern(walk: WalkContext, given: unknown, at: Position): string |
   return pattern;
 }
 
-/** An integer, with the bounds that `_build_min_max_int` can write. */
+/** An integer, with bounds that `_build_min_max_int` can write. */
 export function visitInteger(walk: WalkContext, schema: JsonSchema, at: Position): SafeNode {
   const min = Math.max(
     Math.ceil(boundOf(schema, "minimum", at) ?? -Infinity),
@@ -81,12 +85,12 @@ export function visitInteger(walk: WalkContext, schema: JsonSchema, at: Position
 }
 
 function boundOf(schema: JsonSchema, keyword: string, at: Position): number | undefined {
-  const given = schema[keyword];
-  // Draft 4 has true and false here, about the bound beside it.
-  if (given == null || typeof given === "boolean") return undefined;
-  const bound = toDouble(given);
+  const value = schema[keyword];
+  // In draft 4 these are flags for the bound next to them.
+  if (value == null || typeof value === "boolean") return undefined;
+  const bound = toDouble(value);
   if (bound === undefined) {
-    throw invalidSchema(inside(at, keyword), `${quoted(given)} is no number`, "Correct it");
+    throw invalidSchema(inside(at, keyword), `${quoted(value)} is not a number`, "Correct it");
   }
   return bound;
 }

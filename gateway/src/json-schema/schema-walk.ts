@@ -19,28 +19,28 @@ import { visitInteger, visitString } from "./scalar-schema.ts";
 import { visitConst, visitEnum } from "./value-schema.ts";
 import type { WalkContext } from "./walk-context.ts";
 
-/** Bytes of the rule's name for a definition: `ref--defs-d499`. */
+/** Length of a definition's rule name: `ref--defs-d499`. */
 const DEFINITION_NAME_BYTES = 16;
 
 const ANY_TYPE = ["object", "array", "string", "number", "boolean", "null"];
 
 /**
- * Goes through a client's schema in the order in which llama.cpp's converter does (`visit` of
- * common/json-schema-to-grammar.cpp), and keeps of each schema what the converter reads of it: where it takes `anyOf`, it
- * does not see `properties` beside it. Linear in what it returns, which is bounded.
+ * Walks a client's schema in the order of llama.cpp's converter (`visit` of common/json-schema-to-grammar.cpp), and
+ * keeps only what the converter uses: for example, it ignores `properties` next to `anyOf`. Linear in the size of its
+ * bounded output.
  */
 export class SchemaWalk implements WalkContext {
   readonly budget = new GrammarBudget();
   readonly definitions: Definition[] = [];
-  /** Paths of keywords that say something, and are not applied. */
+  /** Paths of constraints that are not enforced. */
   readonly ignored = new Set<string>();
-  /** Where what was visited has several ways in. */
+  /** Visited positions with several alternatives. */
   readonly branches: { readonly node: SafeNode; readonly at: Position }[] = [];
   readonly #definitionOf = new Map<JsonSchema, Definition>();
   readonly #sources: JsonSchema[] = [];
   #deepest = 0;
 
-  /** @throws ApiError that names the first part of the schema that no grammar can be made of */
+  /** @throws ApiError naming the first unsupported part of the schema */
   visit(schema: unknown, at: Position): SafeNode {
     if (at.depth > MAX_DEPTH) throw tooDeep(at);
     this.#deepest = Math.max(this.#deepest, at.depth);
@@ -50,7 +50,7 @@ export class SchemaWalk implements WalkContext {
     return node;
   }
 
-  /** Visits what references name, and what those name in their turn. */
+  /** Visits all referenced definitions, recursively. */
   visitDefinitions(): void {
     let total = this.#deepest;
     for (const [index, definition] of this.definitions.entries()) {
@@ -65,7 +65,7 @@ export class SchemaWalk implements WalkContext {
     this.ignored.add(at.document.prefix + join(at.path, keyword));
   }
 
-  /** Notes the keywords that would narrow values of a type, and that nothing is made of. */
+  /** Records constraints for a type that are not enforced. */
   ignoreOthers(schema: JsonSchema, at: Position, type: string, applied: readonly string[]): void {
     for (const [keyword, value] of Object.entries(schema)) {
       if (keywordsOf(type).has(keyword) && !applied.includes(keyword) && !isTrivial(keyword, value)) {
@@ -74,10 +74,10 @@ export class SchemaWalk implements WalkContext {
     }
   }
 
-  #dispatch(given: unknown, at: Position): SafeNode {
-    if (given === true) return this.#anyValue({}, at);
-    if (given === false) throw invalidSchema(at, "the schema false allows no value", "Leave it out");
-    const schema = asSchema(given, at);
+  #dispatch(value: unknown, at: Position): SafeNode {
+    if (value === true) return this.#anyValue({}, at);
+    if (value === false) throw invalidSchema(at, "the schema false allows no value", "Leave it out");
+    const schema = asSchema(value, at);
     const { format, type } = schema;
     if (format != null && typeof format !== "string") {
       throw invalidSchema(inside(at, "format"), `a format is a string, not ${quoted(format)}`, "Correct it");
@@ -113,7 +113,7 @@ export class SchemaWalk implements WalkContext {
     if (typeof type !== "string" || !PRIMITIVES.has(type)) {
       throw invalidSchema(
         at,
-        `${quoted(type)} is no type`,
+        `${quoted(type)} is not a type`,
         "Use object, array, string, number, integer, boolean or null",
       );
     }
@@ -157,12 +157,12 @@ export class SchemaWalk implements WalkContext {
   }
 
   #visitUnion(schema: JsonSchema, keyword: "oneOf" | "anyOf", at: Position): SafeNode {
-    const given = schema[keyword];
+    const value = schema[keyword];
     const keywordAt = inside(at, keyword);
-    if (!Array.isArray(given)) {
-      throw invalidSchema(keywordAt, `${keyword} is a list of schemas, not ${quoted(given)}`, "Correct it");
+    if (!Array.isArray(value)) {
+      throw invalidSchema(keywordAt, `${keyword} is a list of schemas, not ${quoted(value)}`, "Correct it");
     }
-    const possible = given.flatMap((alternative: unknown, index) =>
+    const possible = value.flatMap((alternative: unknown, index) =>
       alternative === false ? [] : [{ alternative, index }],
     );
     if (possible.length === 0) {
@@ -183,7 +183,7 @@ export class SchemaWalk implements WalkContext {
     }
     const nodes = distinct.map((type) => {
       if (typeof type !== "string")
-        throw invalidSchema(inside(at, "type"), `${quoted(type)} is no type`, "Correct it");
+        throw invalidSchema(inside(at, "type"), `${quoted(type)} is not a type`, "Correct it");
       return this.visit({ ...schema, type }, { ...at, depth: at.depth + 1, nameBytes: at.nameBytes + 4 });
     });
     const [only] = nodes;
@@ -191,7 +191,7 @@ export class SchemaWalk implements WalkContext {
   }
 }
 
-function asSchema(given: unknown, at: Position): JsonSchema {
-  if (isJsonObject(given)) return given;
-  throw invalidSchema(at, `a schema is an object or a boolean, not ${quoted(given)}`, "Correct it");
+function asSchema(value: unknown, at: Position): JsonSchema {
+  if (isJsonObject(value)) return value;
+  throw invalidSchema(at, `a schema is an object or a boolean, not ${quoted(value)}`, "Correct it");
 }

@@ -21,14 +21,14 @@ export function visitEnum(walk: WalkContext, schema: JsonSchema, at: Position): 
     throw invalidSchema(
       below,
       `an enum of ${values.length} values is too large, ${MAX_ALTERNATIVES} are allowed`,
-      "Use a string in its place",
+      "Use a string instead",
     );
   }
   for (const [index, value] of values.entries()) chargeValue(walk, value, inside(at, `enum[${index}]`));
   return literalNode({ enum: values }, values.length);
 }
 
-/** A value is written into the grammar as JSON, in which quotes and backslashes are escaped once more. */
+/** Values are written as JSON into the grammar, where quotes and backslashes are escaped again. */
 function chargeValue(walk: WalkContext, value: unknown, at: Position): void {
   checkValue(value, at, 0);
   walk.budget.addBytes(2 * Buffer.byteLength(JSON.stringify(value)) + 16, at);

@@ -3,13 +3,13 @@ import type { Position } from "./position.ts";
 import type { JsonSchema } from "./references.ts";
 import type { SafeNode } from "./safe-node.ts";
 
-/** What the parts of a walk through a schema have of it. */
+/** State and operations shared by the parts of a schema walk. */
 export interface WalkContext {
   readonly budget: GrammarBudget;
-  /** @throws ApiError for what no grammar can be made of */
+  /** @throws ApiError for an unsupported schema */
   visit(schema: unknown, at: Position): SafeNode;
-  /** Notes that a keyword is not applied. */
+  /** Records a keyword that is not enforced. */
   ignore(at: Position, keyword: string): void;
-  /** Notes the keywords that would narrow values of a type, and that nothing is made of. */
+  /** Records constraints for a type that are not enforced. */
   ignoreOthers(schema: JsonSchema, at: Position, type: string, applied: readonly string[]): void;
 }

@@ -1,16 +1,16 @@
-/** What is done for something that may be given up. */
+/** An operation that can be aborted. */
 export interface Abort<Reason extends Error> {
   abort(reason: Reason): void;
 }
 
 /**
- * What may be given up. An AbortSignal for one listener: those of Node cost a request more than its translation. The
- * listener is no function: one that was made for each request grew old with all that belonged to it, until a full
- * garbage collection, and those then came four a second.
+ * A cancellable operation with a single listener. Node's AbortSignal costs more per request than translating it. The
+ * listener is an object, as a closure per request survives into the old generation with all that it references, which
+ * causes frequent full garbage collections.
  */
 export interface Abortable<Reason extends Error> {
-  /** Set once it has been given up. */
+  /** Set once aborted. */
   readonly abortReason: Reason | undefined;
-  /** Aborted when it is given up. */
+  /** The operation to abort. */
   activeOperation: Abort<Reason> | undefined;
 }

@@ -1,10 +1,10 @@
-// Pieces shorter than this are put together: each is an object of its own, of a hundred bytes and more.
+// Shorter chunks are merged, as each Buffer has an overhead of over 100 bytes.
 const PIECE_BYTES = 16 * 1024;
 
-/** Bytes that have arrived and are not read yet, in pieces of a useful size. */
+/** Queues received bytes in pieces of a useful size. */
 export class BytePieces {
   #pieces: Buffer[] = [];
-  /** The last of them, as long as more fits in, and how much of it is filled. */
+  /** The last piece while it has room, and its length. */
   #open: Buffer | undefined;
   #filled = 0;
   #isFirst = true;
@@ -26,17 +26,17 @@ export class BytePieces {
     this.#isFirst = false;
   }
 
-  /** Whether there is a piece that nothing is added to any more. */
+  /** Whether there is a full piece. */
   get hasComplete(): boolean {
     return this.#pieces.length > (this.#open === undefined ? 0 : 1);
   }
 
-  /** Takes the first piece that nothing is added to any more. */
+  /** Removes the first full piece. */
   shift(): Buffer | undefined {
     return this.hasComplete ? this.#pieces.shift() : undefined;
   }
 
-  /** Takes all that is left, when nothing more arrives. */
+  /** Removes all pieces, once nothing more arrives. */
   takeAll(): readonly Buffer[] {
     this.#close();
     const pieces = this.#pieces;

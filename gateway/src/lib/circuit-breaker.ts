@@ -1,19 +1,22 @@
-// How many times as long as the breaker stays open a source is remembered.
-const REMEMBERED = 10;
+// How long a source is remembered, in multiples of the open time.
+const MEMORY_FACTOR = 10;
 
 /**
- * Leaves a server alone on which the requests of several sources broke in a row, then tries it with one request at a
- * time. A source counts once, so that whoever breaks the server again and again does not take it from the others.
+ * A circuit breaker that opens when requests of several sources fail in a row, and then admits one trial request at a
+ * time. Each source counts once, so that a single client that crashes the backend cannot take it from the others.
  */
 export class Breaker {
   readonly #threshold: number;
   readonly #openMs: number;
-  /** When each source counted, oldest first; all since the last success. */
+  /** Time of failure by source, oldest first, since the last success. */
   readonly #failedAt = new Map<string, number>();
   #openedAt = 0;
-  #trying = false;
+  #isTrialRunning = false;
 
-  /** @param threshold sources whose requests broke that open it; @param openMs how long it stays open */
+  /**
+   * @param threshold number of failing sources that opens it
+   * @param openMs how long it stays open, in milliseconds
+   */
   constructor(threshold: number, openMs: number) {
     this.#threshold = threshold;
     this.#openMs = openMs;
@@ -27,46 +30,46 @@ export class Breaker {
     return now - this.#openedAt < this.#openMs ? "open" : "half-open";
   }
 
-  /** Whether a request should be sent now, if it can be sent to another server. */
+  /** Whether to send a request now, if there is an alternative. */
   get allows(): boolean {
     const { state } = this;
-    return state === "closed" || (state === "half-open" && !this.#trying);
+    return state === "closed" || (state === "half-open" && !this.#isTrialRunning);
   }
 
-  /** A request is sent: while the breaker is half open it is the only one. */
+  /** Records that a request is sent; in the half-open state it is the only one. */
   begin(): void {
-    this.#trying = this.state !== "closed";
+    this.#isTrialRunning = this.state !== "closed";
   }
 
-  /** The server did its part, whatever it responded. */
+  /** Records a response, whatever its status. */
   succeed(): void {
-    // A Map that is cleared gets a new table, however empty it was.
+    // Clearing an empty Map still allocates a new table.
     if (this.#failedAt.size > 0) this.#failedAt.clear();
-    this.#trying = false;
+    this.#isTrialRunning = false;
   }
 
-  /** @param source who sent the request that broke */
+  /** @param source sender of the failed request */
   fail(source: string): void {
     const now = performance.now();
-    this.#trying = false;
+    this.#isTrialRunning = false;
     this.#forget(now);
     if (this.#failedAt.has(source)) return;
     this.#failedAt.set(source, now);
     if (this.#failedAt.size < this.#threshold) return;
     this.#openedAt = now;
-    // More than open it need not be remembered.
+    // More sources have no further effect.
     const [oldest] = this.#failedAt.keys();
     if (this.#failedAt.size > this.#threshold && oldest !== undefined) this.#failedAt.delete(oldest);
   }
 
-  /** The request is over; when it said nothing of the server, the next one may try it. */
+  /** Records an aborted request, which says nothing about the backend; the next one may try it. */
   cancel(): void {
-    this.#trying = false;
+    this.#isTrialRunning = false;
   }
 
   #forget(now: number): void {
     for (const [source, failedAt] of this.#failedAt) {
-      if (now - failedAt < REMEMBERED * this.#openMs) return;
+      if (now - failedAt < MEMORY_FACTOR * this.#openMs) return;
       this.#failedAt.delete(source);
     }
   }

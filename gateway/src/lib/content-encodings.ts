@@ -7,23 +7,23 @@ import {
   createZstdDecompress,
 } from "node:zlib";
 
-/** How a content encoding is decoded. */
+/** Decoder of a content encoding. */
 export interface ContentDecoder {
-  /** Its name in the header. */
+  /** Name in the Content-Encoding header. */
   readonly name: string;
-  /** What it takes beside what it has decoded, bytes. */
+  /** Memory in bytes, apart from the output. */
   readonly stateBytes: number;
   readonly create: () => Transform;
 }
 
-// What RFC 8878 recommends as the most that a decoder has to have.
+// The maximum window that RFC 8878 recommends decoders to support.
 const ZSTD_WINDOW_LOG = 23;
 
 const KIB = 1024;
 
 const gzip: ContentDecoder = { name: "gzip", stateBytes: 48 * KIB, create: () => createGunzip() };
 
-/** The content encodings of requests that are decoded, by their names (RFC 9110). */
+/** Supported content encodings by name (RFC 9110). */
 const DECODERS: ReadonlyMap<string, ContentDecoder> = new Map([
   ["gzip", gzip],
   ["x-gzip", gzip],
@@ -39,14 +39,14 @@ const DECODERS: ReadonlyMap<string, ContentDecoder> = new Map([
   ],
 ]);
 
-/** What a client may encode a body with: the value of `Accept-Encoding`. */
+/** Value of the Accept-Encoding header. */
 export const ACCEPTED_ENCODINGS = "gzip, deflate, br, zstd";
 
 /**
- * Finds what decodes a body.
+ * Returns the decoder for a body.
  *
  * @param header Content-Encoding
- * @returns `identity`: the body is not encoded; undefined: nothing here decodes it
+ * @returns "identity" for an unencoded body; undefined for an unsupported encoding
  */
 export function decoderOf(header: string): ContentDecoder | "identity" | undefined {
   const name = header.trim().toLowerCase();

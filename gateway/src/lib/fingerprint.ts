@@ -1,10 +1,10 @@
 import { hash } from "node:crypto";
 
-// Enough to tell what people write apart, and little enough to cost nothing, however large the value is.
+// Enough to distinguish what people write, at a bounded cost.
 const MAX_NODES = 1000;
 const MAX_TEXT = 256;
 
-/** A short text that is the same for the same JSON value, and differs for most that differ. */
+/** A short hash of a JSON value. Large values may collide, as only the beginning is hashed. */
 export function fingerprintOf(value: unknown): string {
   const parts: string[] = [];
   let nodes = 0;

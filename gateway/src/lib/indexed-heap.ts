@@ -1,7 +1,7 @@
-/** A binary heap whose members can change their rank or leave: whoever precedes all others is at the top. */
+/** A binary heap whose members can be removed or change their rank. */
 export class IndexedHeap<Member extends object> implements Iterable<Member> {
   readonly #all: Member[] = [];
-  readonly #places = new Map<Member, number>();
+  readonly #indexes = new Map<Member, number>();
   readonly #precedes: (left: Member, right: Member) => boolean;
 
   /** @param precedes a strict order */
@@ -17,13 +17,13 @@ export class IndexedHeap<Member extends object> implements Iterable<Member> {
     return this.#all[0];
   }
 
-  /** Those that were there when it began, in no order. */
+  /** Iterates over a snapshot, in no particular order. */
   [Symbol.iterator](): Iterator<Member> {
     return [...this.#all].values();
   }
 
   has(member: Member): boolean {
-    return this.#places.has(member);
+    return this.#indexes.has(member);
   }
 
   add(member: Member): void {
@@ -32,76 +32,76 @@ export class IndexedHeap<Member extends object> implements Iterable<Member> {
   }
 
   delete(member: Member): void {
-    const place = this.#places.get(member);
-    if (place === undefined) return;
-    this.#places.delete(member);
+    const index = this.#indexes.get(member);
+    if (index === undefined) return;
+    this.#indexes.delete(member);
     const last = this.#all.pop();
-    if (last !== undefined && last !== member) this.#settle(last, place);
+    if (last !== undefined && last !== member) this.#settle(last, index);
   }
 
-  /** Has to be called when a member's rank has changed; does nothing for others. */
+  /** Must be called after a member's rank has changed. Ignores non-members. */
   update(member: Member): void {
-    const place = this.#places.get(member);
-    if (place !== undefined) this.#settle(member, place);
+    const index = this.#indexes.get(member);
+    if (index !== undefined) this.#settle(member, index);
   }
 
   /**
-   * The first in order that fits. Looks at few more than those before it.
+   * Returns the first member in order that fits, visiting few others.
    *
-   * @param isPast whether neither this one nor any after it can fit
+   * @param isPast whether neither this member nor any after it can fit
    */
   find(fits: (member: Member) => boolean, isPast: (member: Member) => boolean): Member | undefined {
     let best: Member | undefined;
     const open = [0];
-    for (let place = open.pop(); place !== undefined; place = open.pop()) {
-      const member = this.#all[place];
+    for (let index = open.pop(); index !== undefined; index = open.pop()) {
+      const member = this.#all[index];
       if (member === undefined || isPast(member)) continue;
       if (best !== undefined && !this.#precedes(member, best)) continue;
       if (fits(member)) best = member;
-      else open.push(2 * place + 2, 2 * place + 1);
+      else open.push(2 * index + 2, 2 * index + 1);
     }
     return best;
   }
 
-  #settle(member: Member, place: number): void {
-    if (this.#rise(member, place) === place) this.#sink(member, place);
+  #settle(member: Member, index: number): void {
+    if (this.#rise(member, index) === index) this.#sink(member, index);
   }
 
-  /** Returns where it stands then. */
+  /** Returns the new index. */
   #rise(member: Member, from: number): number {
-    let place = from;
-    while (place > 0) {
-      const above = (place - 1) >> 1;
+    let index = from;
+    while (index > 0) {
+      const above = (index - 1) >> 1;
       const parent = this.#all[above];
       if (parent === undefined || !this.#precedes(member, parent)) break;
-      this.#put(parent, place);
-      place = above;
+      this.#put(parent, index);
+      index = above;
     }
-    this.#put(member, place);
-    return place;
+    this.#put(member, index);
+    return index;
   }
 
   #sink(member: Member, from: number): void {
-    let place = from;
+    let index = from;
     for (;;) {
-      const [left, right] = [2 * place + 1, 2 * place + 2];
+      const [left, right] = [2 * index + 1, 2 * index + 2];
       let least = member;
-      let next = place;
+      let next = index;
       for (const below of [left, right]) {
         const child = this.#all[below];
         if (child === undefined || !this.#precedes(child, least)) continue;
         least = child;
         next = below;
       }
-      if (next === place) break;
-      this.#put(least, place);
-      place = next;
+      if (next === index) break;
+      this.#put(least, index);
+      index = next;
     }
-    this.#put(member, place);
+    this.#put(member, index);
   }
 
-  #put(member: Member, place: number): void {
-    this.#all[place] = member;
-    this.#places.set(member, place);
+  #put(member: Member, index: number): void {
+    this.#all[index] = member;
+    this.#indexes.set(member, index);
   }
 }

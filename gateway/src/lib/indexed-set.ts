@@ -1,15 +1,15 @@
-/** What can be one of several. */
+/** A member of an IndexedSet. */
 export interface IndexedMember {
-  /** Where it stands among them; theirs to set. */
+  /** Index in the set; managed by the set. */
   index: number;
 }
 
 /**
- * Those that are there now, in no order, such as the requests that are being served.
+ * An unordered set, such as the requests in flight.
  *
- * A Set or Map would keep them after they have left: when V8 gives one a new table, the old table still holds what was
- * in it, and once that is old only a full garbage collection looks at it. So each request lived until the next of
- * those, and full ones came four a second where the young ones would have done.
+ * A Set or Map would keep removed members alive: when V8 reallocates its table, the old table still references them,
+ * and once that is in the old generation only a full garbage collection frees it. Requests would survive until then, at
+ * four full collections per second.
  */
 export class IndexedSet<Kind extends IndexedMember> implements Iterable<Kind> {
   readonly #all: Kind[] = [];
@@ -27,7 +27,7 @@ export class IndexedSet<Kind extends IndexedMember> implements Iterable<Kind> {
     return this.#all[member.index] === member;
   }
 
-  /** Says whether it was there. */
+  /** Returns whether it was a member. */
   delete(member: Kind): boolean {
     const { index } = member;
     if (this.#all[index] !== member) return false;
@@ -39,7 +39,7 @@ export class IndexedSet<Kind extends IndexedMember> implements Iterable<Kind> {
     return true;
   }
 
-  /** Those that were there when it began. */
+  /** Iterates over a snapshot. */
   [Symbol.iterator](): Iterator<Kind> {
     return [...this.#all].values();
   }

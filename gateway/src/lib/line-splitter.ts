@@ -1,20 +1,17 @@
 const NEWLINE = 0x0a;
 
-/** The longest line taken: a buffered response is one line, and a line without an end must not fill the memory. */
+/** A buffered response is a single line; an endless line must not fill the memory. */
 const MAX_LINE_BYTES = 32 * 1024 * 1024;
 
 export class LineTooLongError extends Error {
   override readonly name = "LineTooLongError";
 }
 
-/**
- * Cuts a byte stream into lines, wherever the pieces were cut: characters of several bytes stay whole because the
- * text is decoded a line at a time.
- */
+/** Splits a byte stream into lines. Decodes complete lines only, so that multi-byte characters stay intact. */
 export class LineSplitter {
   readonly #onLine: (line: string) => void;
-  #held: Buffer[] = [];
-  #heldBytes = 0;
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
 
   constructor(onLine: (line: string) => void) {
     this.#onLine = onLine;
@@ -22,8 +19,8 @@ export class LineSplitter {
 
   /** @throws LineTooLongError, and whatever `onLine` throws */
   push(piece: Buffer): void {
-    if (this.#heldBytes === 0 && piece.at(-1) === NEWLINE) {
-      // Whole lines, which is how they come: decoded at once.
+    if (this.#pendingBytes === 0 && piece.at(-1) === NEWLINE) {
+      // The common case: complete lines, decoded at once.
       for (const line of piece.toString("utf8", 0, piece.length - 1).split("\n")) {
         if (line !== "") this.#onLine(line);
       }
@@ -33,30 +30,30 @@ export class LineSplitter {
     for (;;) {
       const end = piece.indexOf(NEWLINE, start);
       if (end === -1) break;
-      if (this.#heldBytes === 0) {
+      if (this.#pendingBytes === 0) {
         if (end > start) this.#onLine(piece.toString("utf8", start, end));
       } else {
-        this.#hold(piece.subarray(start, end));
+        this.#append(piece.subarray(start, end));
         this.end();
       }
       start = end + 1;
     }
-    if (start < piece.length) this.#hold(piece.subarray(start));
+    if (start < piece.length) this.#append(piece.subarray(start));
   }
 
-  /** What came after the last newline is a line as well: a buffered response of Ollama has none. */
+  /** Ends the stream; the rest is a line too, as in Ollama's buffered responses. */
   end(): void {
-    if (this.#heldBytes === 0) return;
-    const line = Buffer.concat(this.#held, this.#heldBytes).toString("utf8");
-    this.#held = [];
-    this.#heldBytes = 0;
+    if (this.#pendingBytes === 0) return;
+    const line = Buffer.concat(this.#pending, this.#pendingBytes).toString("utf8");
+    this.#pending = [];
+    this.#pendingBytes = 0;
     this.#onLine(line);
   }
 
-  #hold(part: Buffer): void {
-    this.#heldBytes += part.length;
-    if (this.#heldBytes > MAX_LINE_BYTES)
+  #append(part: Buffer): void {
+    this.#pendingBytes += part.length;
+    if (this.#pendingBytes > MAX_LINE_BYTES)
       throw new LineTooLongError(`a line is longer than ${MAX_LINE_BYTES} bytes`);
-    this.#held.push(part);
+    this.#pending.push(part);
   }
 }

@@ -1,16 +1,16 @@
 /**
- * The URL of a request with one spelling of its path: without empty segments and without a slash at the end, which a
- * client sends whose base URL ends in one.
+ * Normalizes the path of a URL: removes empty segments and trailing slashes, which clients send if their base URL ends
+ * in a slash.
  */
-export function plainUrl(url: string): string {
+export function normalizeUrl(url: string): string {
   const query = url.indexOf("?");
   const path = query === -1 ? url : url.slice(0, query);
-  // A target in absolute form (RFC 9112) stays as it is.
+  // Leaves absolute-form targets (RFC 9112) unchanged.
   if (!path.startsWith("/")) return url;
   if (!path.includes("//") && (path.length === 1 || !path.endsWith("/"))) return url;
-  const plain = `/${path
+  const normalized = `/${path
     .split("/")
     .filter((segment) => segment !== "")
     .join("/")}`;
-  return query === -1 ? plain : plain + url.slice(query);
+  return query === -1 ? normalized : normalized + url.slice(query);
 }

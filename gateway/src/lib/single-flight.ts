@@ -1,32 +1,32 @@
-/** How a question ended: it was settled, one way or the other, or nothing at all came in time. */
+/** How a task ended: with any result, or with a timeout. */
 export type Outcome = "settled" | "timeout";
 
-/** A task that runs once for all callers that come while it is under way. It must not reject. */
+/** Runs a task once for all concurrent callers. The task must not reject. */
 export class SingleFlight {
-  readonly #ask: () => Promise<Outcome>;
-  #underWay: Promise<Outcome> | undefined;
+  readonly #task: () => Promise<Outcome>;
+  #running: Promise<Outcome> | undefined;
 
-  constructor(ask: () => Promise<Outcome>) {
-    this.#ask = ask;
+  constructor(task: () => Promise<Outcome>) {
+    this.#task = task;
   }
 
   get isRunning(): boolean {
-    return this.#underWay !== undefined;
+    return this.#running !== undefined;
   }
 
-  /** Resolves with the answer to what is under way, or to a new question. */
+  /** Joins the task in progress, or starts it. */
   join(): Promise<Outcome> {
-    this.#underWay ??= this.#ask().finally(() => {
-      this.#underWay = undefined;
+    this.#running ??= this.#task().finally(() => {
+      this.#running = undefined;
     });
-    return this.#underWay;
+    return this.#running;
   }
 
   /**
-   * Resolves with a result that was requested now: what is under way may report how things were before. The exception is
-   * a timeout, which lasted until now: another request would only double the wait.
+   * Resolves after a run that started now: one already in progress may report an older state. The exception is a run
+   * that times out, as another one would only double the wait.
    */
   async refresh(): Promise<void> {
-    if ((await this.#underWay) !== "timeout") await this.join();
+    if ((await this.#running) !== "timeout") await this.join();
   }
 }

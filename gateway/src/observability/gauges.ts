@@ -7,35 +7,35 @@ import type { ModelMemory } from "../backends/loaded-models.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import type { SpanExporter } from "./otlp-exporter.ts";
 
-/** How it stands with what other gateways share. */
+/** Status of the state shared with other gateways. */
 export interface SharedStateStatus {
   readonly isUp: boolean;
   readonly failures: number;
   readonly gateways: number;
 }
 
-/** How it stands with the gateways that stand by for one another. */
+/** Status of the standby election. */
 export interface StandbyStatus {
   readonly isActive: boolean;
   readonly changes: number;
 }
 
-/** What the gauges look at. */
+/** What the gauges read. */
 export interface GaugeSources {
   readonly scheduler: Scheduler;
   readonly backends: BackendPool;
-  /** Undefined: no other gateway shares anything. */
+  /** Undefined if no state is shared. */
   readonly shared: SharedStateStatus | undefined;
-  /** Undefined: no other gateway stands by. */
+  /** Undefined if there is no standby. */
   readonly standby: StandbyStatus | undefined;
-  /** Undefined: no spans are exported. */
+  /** Undefined if spans are not exported. */
   readonly exporter: SpanExporter | undefined;
   readonly queueLimit: number;
-  /** Models that have to be installed. */
+  /** Canonical names of the required models. */
   readonly requiredModels: readonly string[];
 }
 
-/** The metrics of the current state; read when they are scraped, so that they cost a request nothing. */
+/** Registers gauges of the current state, which are computed on each scrape and cost nothing per request. */
 export function registerGauges(
   registry: Registry,
   { scheduler: admission, backends, shared, standby, exporter, queueLimit, requiredModels }: GaugeSources,
@@ -57,7 +57,7 @@ export function registerGauges(
       labelNames: ["backend"],
       registers: [registry],
       collect() {
-        // Of servers that are gone nothing is left.
+        // Drops the series of removed backends.
         this.reset();
         for (const backend of backends.all) this.set({ backend: backend.name }, value(backend));
       },

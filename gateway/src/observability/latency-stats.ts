@@ -1,23 +1,23 @@
 import type { RequestRecord } from "./request-record.ts";
 
-// Enough for a 99th percentile that means something, little enough to be kept for every route.
+// Large enough for a 99th percentile, small enough to keep one per route.
 const WINDOW = 1000;
 
 const MS_PER_SECOND = 1000;
 
-/** The last latencies of one kind, in seconds. What is older is forgotten, so that the memory stays as it is. */
+/** The latest latencies of one kind, in seconds, in a ring buffer. */
 class Latencies {
   readonly #window = new Float64Array(WINDOW);
-  #seen = 0;
+  #count = 0;
 
   add(seconds: number): void {
-    this.#window[this.#seen % WINDOW] = seconds;
-    this.#seen += 1;
+    this.#window[this.#count % WINDOW] = seconds;
+    this.#count += 1;
   }
 
-  /** In OPEA's form. */
+  /** In OPEA's format. */
   summary(suffix: string): object {
-    const sorted = this.#window.slice(0, Math.min(this.#seen, WINDOW)).sort();
+    const sorted = this.#window.slice(0, Math.min(this.#count, WINDOW)).sort();
     const percentile = (share: number): number | null =>
       sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? null;
     const sum = sorted.reduce((total, each) => total + each, 0);
@@ -29,26 +29,26 @@ class Latencies {
   }
 }
 
-/** How long the completed answers of each route took, for OPEA's `/v1/statistics`. */
+/** Latencies of completed responses by route, for OPEA's `/v1/statistics`. */
 export class Statistics {
-  readonly #routes = new Map<string, { whole: Latencies; firstToken: Latencies }>();
+  readonly #routes = new Map<string, { total: Latencies; firstToken: Latencies }>();
 
-  /** @param route the route's pattern, of which there are only so many */
+  /** @param route the registered pattern, which bounds the number of entries */
   count(route: string, record: RequestRecord): void {
     if (record.error !== undefined || record.firstTokenMs === undefined) return;
     let latencies = this.#routes.get(route);
     if (latencies === undefined) {
-      latencies = { whole: new Latencies(), firstToken: new Latencies() };
+      latencies = { total: new Latencies(), firstToken: new Latencies() };
       this.#routes.set(route, latencies);
     }
-    latencies.whole.add(record.elapsedMs() / MS_PER_SECOND);
+    latencies.total.add(record.elapsedMs() / MS_PER_SECOND);
     latencies.firstToken.add(record.firstTokenMs / MS_PER_SECOND);
   }
 
   summary(): object {
-    const routes = [...this.#routes].map(([route, { whole, firstToken }]) => [
+    const routes = [...this.#routes].map(([route, { total, firstToken }]) => [
       `opea_service@${route}`,
-      { ...whole.summary(""), ...firstToken.summary("_first_token") },
+      { ...total.summary(""), ...firstToken.summary("_first_token") },
     ]);
     return Object.fromEntries(routes) as object;
   }

@@ -1,37 +1,37 @@
 import type { FastifyBaseLogger } from "fastify";
 import { type Logger, pino } from "pino";
 
-// A write for each line cost a request more than its translation; nobody reads a log faster than this.
+// Flush size. A write per line would cost more than translating a request.
 const BATCH_BYTES = 64 * 1024;
 const DELAY_MS = 200;
 
-// How long a reader of the log may keep the process from ending.
+// How long a slow reader of the log may delay the end of the process.
 const END_TIMEOUT_MS = 1000;
 
-// What a unit of UTF-16 takes at most in UTF-8.
+// Maximum UTF-8 bytes per UTF-16 unit.
 const MAX_BYTES_PER_UNIT = 3;
 
 type Level = "debug" | "info" | "warn" | "error";
 
 export interface Log {
   readonly logger: Logger;
-  /** Writes the line of a request as the logger would, at a third of what it costs. */
+  /** Writes the line of a request in the logger's format, at a third of its cost. */
   request(level: Level, fields: object): void;
-  /** Writes the line of an administrative act, whatever the level is. */
+  /** Writes an audit line, regardless of the log level. */
   audit(act: AuditedAct): void;
 }
 
-/** Who did what to what. */
+/** An administrative action. */
 export interface AuditedAct {
   readonly act: string;
-  /** What it was done to: a model, a server, a file. */
+  /** The model, backend or file that it affected. */
   readonly target: string;
-  /** The name of the key that was used, if one was. */
+  /** Name of the API key, if there is one. */
   readonly key?: string;
   readonly [field: string]: unknown;
 }
 
-/** A log of JSON lines. */
+/** Creates a logger of JSON lines. */
 export function createLog(level: string, destination: { write(lines: string): unknown }): Log {
   const formatters = { level: (label: string) => ({ level: label }) };
   const logger = pino({ level, base: null, timestamp, formatters }, destination);
@@ -48,7 +48,7 @@ export function createLog(level: string, destination: { write(lines: string): un
   };
 }
 
-/** For Fastify, which makes a child for each request: that would be a cost for nothing. */
+/** Fastify creates a child logger per request; return the logger itself to avoid that cost. */
 export function withoutChildren(logger: Logger): FastifyBaseLogger {
   const only: FastifyBaseLogger = Object.assign(Object.create(logger) as Logger, { child: () => only });
   return only;
@@ -56,22 +56,21 @@ export function withoutChildren(logger: Logger): FastifyBaseLogger {
 
 interface Output {
   write(line: string): void;
-  /** Writes what is left before the process ends; what is being written is not waited for. */
+  /** Writes buffered lines synchronously before the process exits. Does not wait for a write in progress. */
   flush(): void;
-  /** Resolves when everything has been written, or nobody has read it for a while. Nothing can be written then. */
+  /** Resolves when everything has been written, or after a timeout. Nothing may be written afterwards. */
   end(): Promise<void>;
 }
 
-/** The standard output, written in the background, many lines at once when there are many. */
+/** Writes to the standard output asynchronously, in batches under load. */
 export function standardOutput(): Output {
   const destination = pino.destination({ sync: false, contentMode: "buffer" });
-  // As bytes: the parts of hundreds of lines would outlive the requests that they are about, and be moved by the garbage
-  // collector.
+  // A byte buffer: strings would outlive their requests and burden the garbage collector.
   const batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
   let length = 0;
   let timer: NodeJS.Timeout | undefined;
   let hasEnded = false;
-  const hand = (): void => {
+  const writeBatch = (): void => {
     clearTimeout(timer);
     timer = undefined;
     if (length > 0) destination.write(asText(Buffer.from(batch.subarray(0, length))));
@@ -80,25 +79,25 @@ export function standardOutput(): Output {
   return {
     write(line) {
       if (hasEnded) return;
-      const most = line.length * MAX_BYTES_PER_UNIT;
-      if (length + most > BATCH_BYTES) hand();
-      if (most > BATCH_BYTES) {
+      const maxBytes = line.length * MAX_BYTES_PER_UNIT;
+      if (length + maxBytes > BATCH_BYTES) writeBatch();
+      if (maxBytes > BATCH_BYTES) {
         destination.write(asText(Buffer.from(line)));
         return;
       }
       length += batch.write(line, length);
-      timer ??= setTimeout(hand, DELAY_MS).unref();
+      timer ??= setTimeout(writeBatch, DELAY_MS).unref();
     },
     flush() {
       if (hasEnded) return;
-      hand();
+      writeBatch();
       destination.flushSync();
     },
     async end() {
-      hand();
+      writeBatch();
       hasEnded = true;
       await new Promise((resolve) => {
-        // A reader that is gone is an error.
+        // A closed reader raises an error.
         destination.once("close", resolve).once("error", resolve);
         setTimeout(resolve, END_TIMEOUT_MS);
         destination.end();
@@ -107,7 +106,7 @@ export function standardOutput(): Output {
   };
 }
 
-/** A destination for bytes takes bytes; its types know only texts. */
+/** A destination of bytes also accepts bytes; only its type does not. */
 function asText(bytes: Buffer): string {
   return bytes as unknown as string;
 }
@@ -115,15 +114,15 @@ function asText(bytes: Buffer): string {
 const SECOND = 1000;
 
 let second = 0;
-let written = "";
+let secondText = "";
 
-/** As pino's own, but a second is written once. */
+/** Like pino's timestamp, but cached per second. */
 function timestamp(): string {
   const now = Date.now();
   const part = now % SECOND;
   if (now - part !== second) {
     second = now - part;
-    written = `,"time":"${new Date(second).toISOString().slice(0, -"000Z".length)}`;
+    secondText = `,"time":"${new Date(second).toISOString().slice(0, -"000Z".length)}`;
   }
-  return `${written}${`${part}`.padStart(3, "0")}Z"`;
+  return `${secondText}${`${part}`.padStart(3, "0")}Z"`;
 }

@@ -1,6 +1,6 @@
 import type { Metric, Registry } from "prom-client";
 
-/** How one metric is announced. */
+/** Name, help and labels of a metric. */
 export interface MetricOptions<Label extends string> {
   readonly name: string;
   readonly help: string;
@@ -14,8 +14,8 @@ interface Sample {
 }
 
 /**
- * A metric as prom-client's registry exposes it, whose series are kept by whoever counts in them. prom-client's own
- * metrics look the labels up with every value, which cost an answer more than its translation.
+ * A metric for prom-client's registry whose series are held by those who update them. prom-client's own metrics look up
+ * the labels on every update, which costs more than translating a response.
  */
 abstract class MetricFamily<Label extends string, Series> {
   readonly name: string;
@@ -29,11 +29,11 @@ abstract class MetricFamily<Label extends string, Series> {
     this.name = name;
     this.help = help;
     this.#labelNames = labelNames;
-    // The registry asks a metric only for what is here; its type wants the whole of prom-client's own.
+    // The registry only uses these members, but its type requires a complete Metric.
     registry.registerMetric(this as unknown as Metric);
   }
 
-  /** The one series of these labels. */
+  /** Returns the series for these labels. */
   of(labels: Record<Label, string>): Series {
     const key = this.#labelNames.map((name) => labels[name]).join("\0");
     let known = this.#series.get(key);
@@ -44,7 +44,7 @@ abstract class MetricFamily<Label extends string, Series> {
     return known.series;
   }
 
-  /** What the registry asks for when it is exposed. */
+  /** Called by the registry on each scrape. */
   get(): { name: string; help: string; type: string; aggregator: string; values: Sample[] } {
     const { name, help, type, aggregator } = this;
     const values = [...this.#series.values()].flatMap(({ labels, series }) => this.samples(labels, series));
@@ -52,11 +52,11 @@ abstract class MetricFamily<Label extends string, Series> {
   }
 
   protected abstract begin(): Series;
-  /** None of a series that nothing was counted in yet. */
+  /** Empty for a series without values. */
   protected abstract samples(labels: Record<Label, string>, series: Series): Sample[];
 }
 
-/** What one combination of labels has come to. */
+/** One series of a counter. */
 export class CounterSeries {
   total = 0;
 
@@ -77,10 +77,10 @@ export class CounterFamily<Label extends string> extends MetricFamily<Label, Cou
   }
 }
 
-/** The values of one combination of labels, by buckets. */
+/** One series of a histogram. */
 export class HistogramSeries {
   readonly bounds: readonly number[];
-  /** How many values fell into each bucket and not into a lower one; the last one has no bound. */
+  /** Number of values per bucket, not cumulative; the last bucket is unbounded. */
   readonly counts: Float64Array;
   sum = 0;
 
@@ -101,8 +101,8 @@ export class HistogramFamily<Label extends string> extends MetricFamily<Label, H
   readonly type = "histogram";
   readonly #bounds: readonly number[];
 
-  constructor(announcement: MetricOptions<Label>, bounds: readonly number[], registry: Registry) {
-    super(announcement, registry);
+  constructor(options: MetricOptions<Label>, bounds: readonly number[], registry: Registry) {
+    super(options, registry);
     this.#bounds = bounds;
   }
 

@@ -14,7 +14,7 @@ import {
   HistogramFamily,
 } from "./metric-families.ts";
 
-// The buckets of OpenTelemetry's GenAI conventions (0.01 s, doubling), and further for cold loads.
+// Buckets of OpenTelemetry's GenAI conventions (0.01 s, doubling), extended for cold loads.
 const DURATION_BUCKETS = [
   0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84, 327.68,
 ];
@@ -23,8 +23,8 @@ const TIME_PER_TOKEN_BUCKETS = [
 ];
 const TOKEN_BUCKETS = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576];
 
-// Answered without asking Ollama to generate.
-const REFUSALS: ReadonlySet<string> = new Set([
+// Errors of requests rejected before generation.
+const REJECTIONS: ReadonlySet<string> = new Set([
   "bodies_full",
   "queue_full",
   "queue_timeout",
@@ -41,13 +41,13 @@ const SECOND = 1000;
 type Operation = "gen_ai_operation_name" | "gen_ai_provider_name" | "gen_ai_request_model";
 
 interface MetricsOptions {
-  /** How long the first token should take at most, ms. */
+  /** Objective for the time to the first token, in milliseconds. */
   readonly objectiveMs: number;
-  /** Whose certificate is watched; undefined: nobody's. */
+  /** Where to read the certificate to monitor; undefined for none. */
   readonly certificate: CertificateAddress | undefined;
 }
 
-/** Where the requests of one operation, model and error are counted. */
+/** Series for one operation, model and error. */
 type RequestSeries = Readonly<
   Record<
     | "duration"
@@ -63,10 +63,10 @@ type RequestSeries = Readonly<
   >
 >;
 
-/** The gateway's metrics. Where OpenTelemetry's GenAI conventions have a name, it is theirs. */
+/** The gateway's metrics. Names follow OpenTelemetry's GenAI conventions where those define one. */
 export class Metrics {
   readonly #registry = new Registry();
-  /** The models Ollama has answered with: a client's word alone never becomes a label. */
+  /** Models that Ollama has responded with: client input alone never becomes a label. */
   readonly #models = new Set<string>();
   readonly #requestCounts = new Map<string, CounterSeries>();
   readonly #series = new Map<string, RequestSeries>();
@@ -80,7 +80,7 @@ export class Metrics {
     "Requests that ended with an error, those that failed in mid-stream or whose client left included.",
     ["route", "code"],
   );
-  readonly #refusals = this.#counter(
+  readonly #rejections = this.#counter(
     "gateway_refusals_total",
     "Requests that were turned away before Ollama was to generate, by reason.",
     ["reason"],
@@ -95,7 +95,7 @@ export class Metrics {
     "Generating requests whose client left or stalled, by what they had come to: queue, load, prompt or answer.",
     ["stage"],
   );
-  readonly #cut = this.#counter(
+  readonly #aborted = this.#counter(
     "gateway_stream_failures_total",
     "Streams that failed after they had begun, by error.",
     ["code"],
@@ -149,7 +149,7 @@ export class Metrics {
     ["gen_ai_request_model"],
   );
 
-  /** @param objectiveMs until the first token; counted exactly */
+  /** @param objectiveMs gets an exact bucket */
   constructor(sources: GaugeSources, { objectiveMs, certificate }: MetricsOptions) {
     collectDefaultMetrics({ register: this.#registry });
     registerGauges(this.#registry, sources);
@@ -167,7 +167,7 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
-  /** Sends all of it to a collector, again and again until it is closed. */
+  /** Exports all metrics to a collector periodically, until closed. */
   exportTo(destination: Destination, logger: FastifyBaseLogger): MetricsExporter {
     return new MetricsExporter(destination, this.#registry, logger);
   }
@@ -176,16 +176,20 @@ export class Metrics {
     return this.#registry.metrics();
   }
 
-  /** Counts a load that has ended. */
+  /** Counts a finished load. */
   countLoad({ model, milliseconds, error }: LoadOutcome): void {
-    // Only a model that is present is loaded.
+    // Only installed models are loaded.
     this.#models.add(model);
     this.#load
       .of({ gen_ai_request_model: model, error_type: error?.code ?? "" })
       .observe(milliseconds / SECOND);
   }
 
-  /** Counts a request that has ended. @returns the label of its model, when it has come as far as to have one */
+  /**
+   * Counts a finished request.
+   *
+   * @returns the label of its model, if it got that far
+   */
   count(route: string, method: string, status: number, record: RequestRecord): string | undefined {
     this.#countRequest(route, method, status);
     if (record.error !== undefined) this.#countFailure(route, status, record, record.error.code);
@@ -194,15 +198,15 @@ export class Metrics {
     if (admitted === undefined) return undefined;
 
     const total = record.elapsedMs() / SECOND;
-    const answered = record.firstTokenMs !== undefined || record.usage !== undefined;
-    const model = this.#modelLabel(admitted.requirement.model, answered);
+    const hasResponse = record.firstTokenMs !== undefined || record.usage !== undefined;
+    const model = this.#modelLabel(admitted.requirement.model, hasResponse);
     const series = this.#seriesOf(admitted.requirement.path, model, record.error?.code ?? "");
     series.duration.observe(total);
     if (admitted.ran) {
       series.operation.observe(admitted.heldMs / SECOND);
       series.queue.observe(admitted.queueMs / SECOND);
     }
-    if (answered) countAnswer(series, total, record);
+    if (hasResponse) countResponse(series, total, record);
     return model;
   }
 
@@ -222,22 +226,23 @@ export class Metrics {
 
   #countFailure(route: string, status: number, record: RequestRecord, code: string): void {
     this.#failures.of({ route, code }).add();
-    if (REFUSALS.has(code) && record.firstTokenMs === undefined) this.#refusals.of({ reason: code }).add();
+    if (REJECTIONS.has(code) && record.firstTokenMs === undefined)
+      this.#rejections.of({ reason: code }).add();
     if (record.admitted === undefined) return;
     if (code === "client_left" || code === "client_stalled") this.#aborts.of({ stage: record.stage }).add();
-    else if (record.stream === true && status === 200) this.#cut.of({ code }).add();
+    else if (record.stream === true && status === 200) this.#aborted.of({ code }).add();
   }
 
-  /** The series that a request of this kind counts in, looked up once. */
+  /** Returns the series for a kind of request, cached. */
   #seriesOf(path: string, model: string, error: string): RequestSeries {
     const key = `${path} ${error} ${model}`;
     let series = this.#series.get(key);
     if (series === undefined) {
-      const named = { gen_ai_request_model: model };
+      const modelLabels = { gen_ai_request_model: model };
       const operation = {
         gen_ai_operation_name: OPERATIONS[path] ?? "other",
         gen_ai_provider_name: "ollama",
-        ...named,
+        ...modelLabels,
       };
       const labels = { ...operation, error_type: error };
       series = {
@@ -245,10 +250,10 @@ export class Metrics {
         operation: this.#operation.of(labels),
         queue: this.#queue.of({}),
         firstToken: this.#firstToken.of(operation),
-        prompt: this.#prompt.of(named),
+        prompt: this.#prompt.of(modelLabels),
         input: this.#tokens.of({ ...operation, gen_ai_token_type: "input" }),
         output: this.#tokens.of({ ...operation, gen_ai_token_type: "output" }),
-        generation: this.#generation.of(named),
+        generation: this.#generation.of(modelLabels),
         timePerToken: this.#timePerToken.of(operation),
       };
       this.#series.set(key, series);
@@ -256,8 +261,8 @@ export class Metrics {
     return series;
   }
 
-  #modelLabel(label: string, answered: boolean): string {
-    if (answered) this.#models.add(label);
+  #modelLabel(label: string, hasResponse: boolean): string {
+    if (hasResponse) this.#models.add(label);
     return this.#models.has(label) ? label : "unknown";
   }
 
@@ -275,8 +280,8 @@ export class Metrics {
   }
 }
 
-/** What is embedded is read, but nothing is generated. */
-function countAnswer(series: RequestSeries, total: number, record: RequestRecord): void {
+/** Embedding requests have prompt tokens only. */
+function countResponse(series: RequestSeries, total: number, record: RequestRecord): void {
   const { firstTokenMs, usage } = record;
   if (firstTokenMs !== undefined) series.firstToken.observe(firstTokenMs / SECOND);
   if (usage === undefined) return;
@@ -286,7 +291,7 @@ function countAnswer(series: RequestSeries, total: number, record: RequestRecord
   if (firstTokenMs === undefined) return;
   series.output.observe(output);
   series.generation.observe(record.generationMs / SECOND);
-  // Between the tokens of several answers stands more than the time they took.
+  // With multiple responses, the time between tokens includes more than generation.
   if (output > 1 && record.responses === 1)
     series.timePerToken.observe(Math.max(0, total - firstTokenMs / SECOND) / (output - 1));
 }

@@ -1,4 +1,4 @@
-/** Tenths of a millisecond are enough. */
-export function rounded(milliseconds: number): number {
+/** Rounds to tenths of a millisecond. */
+export function roundMs(milliseconds: number): number {
   return Math.round(milliseconds * 10) / 10;
 }

@@ -1,4 +1,4 @@
-/** OpenTelemetry's names for what is done by each of Ollama's routes. */
+/** OpenTelemetry's operation names for Ollama's routes. */
 export const OPERATIONS: Readonly<Record<string, string>> = {
   "/api/chat": "chat",
   "/api/generate": "text_completion",

@@ -5,7 +5,7 @@ export interface Attribute {
   readonly value: { readonly stringValue: string } | { readonly intValue: number };
 }
 
-/** A span as OTLP writes it in JSON. */
+/** A span in OTLP's JSON format. */
 export interface Span {
   readonly traceId: string;
   readonly spanId: string;
@@ -19,25 +19,25 @@ export interface Span {
 }
 
 export interface Destination {
-  /** OTLP over HTTP; spans go to `/v1/traces` below it, metrics to `/v1/metrics`. */
+  /** Base URL of OTLP over HTTP; spans go to `/v1/traces`, metrics to `/v1/metrics`. */
   readonly endpoint: string;
   readonly serviceName: string;
   readonly scope: { readonly name: string; readonly version: string };
-  /** How often it is sent what has been gathered, ms. */
+  /** Interval between exports, in milliseconds. */
   readonly intervalMs: number;
 }
 
-// The specification's defaults for gathering and sending spans.
+// Defaults of the batch span processor in OpenTelemetry's specification.
 const MAX_WAITING = 2048;
 const MAX_BATCH = 512;
 const SEND_TIMEOUT_MS = 10_000;
 
 /**
- * Sends spans to an OpenTelemetry collector as OTLP in JSON, in the background. What a collector does not take is lost:
- * traces never hold a request up, nor fill the memory. (OpenTelemetry's own SDK would double the size of the gateway.)
+ * Exports spans to an OpenTelemetry collector as OTLP in JSON. Spans that the collector does not accept are dropped:
+ * tracing never delays a request nor fills the memory. OpenTelemetry's own SDK would double the size of the gateway.
  */
 export class SpanExporter {
-  /** Spans that were lost. */
+  /** Number of dropped spans. */
   dropped = 0;
   readonly #destination: Destination;
   readonly #logger: FastifyBaseLogger;
@@ -57,7 +57,7 @@ export class SpanExporter {
     else this.#waiting.push(span);
   }
 
-  /** Sends what has been gathered, one batch after another. Never rejects. */
+  /** Sends all queued spans in batches. Never rejects. */
   flush(): Promise<void> {
     this.#sending = this.#sending.then(async () => {
       while (this.#waiting.length > 0) await this.#send(this.#waiting.splice(0, MAX_BATCH));
@@ -74,19 +74,20 @@ export class SpanExporter {
     const { endpoint, serviceName, scope } = this.#destination;
     const resource = { attributes: [{ key: "service.name", value: { stringValue: serviceName } }] };
     try {
-      const answer = await fetch(`${endpoint}/v1/traces`, {
+      const response = await fetch(`${endpoint}/v1/traces`, {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: JSON.stringify({ resourceSpans: [{ resource, scopeSpans: [{ scope, spans }] }] }),
         signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
       });
-      await answer.body?.cancel();
-      if (!answer.ok) throw new Error(`the collector answered with status ${answer.status}`);
+      await response.body?.cancel();
+      if (!response.ok) throw new Error(`the collector responded with status ${response.status}`);
       this.#failing = false;
     } catch (error) {
       this.dropped += spans.length;
-      // Once, not with every batch.
-      if (!this.#failing) this.#logger.warn({ endpoint, error: String(error) }, "traces are lost");
+      // Log only the first failure.
+      if (!this.#failing)
+        this.#logger.warn({ endpoint, error: String(error) }, "cannot export traces, dropping them");
       this.#failing = true;
     }
   }

@@ -4,10 +4,10 @@ import type { Destination } from "./otlp-exporter.ts";
 
 const SEND_TIMEOUT_MS = 10_000;
 
-// Counts go on from the start of the process.
+// Counts are totals since the start of the process.
 const CUMULATIVE = 2;
 
-/** A family as prom-client's registry shows it. */
+/** A metric family in prom-client's registry format. */
 export interface Family {
   readonly name: string;
   readonly help: string;
@@ -21,7 +21,7 @@ interface Sample {
   readonly value: number;
 }
 
-/** What labels are called in OpenTelemetry's conventions; others keep their names. */
+/** Labels that have another name in OpenTelemetry's conventions. */
 const ATTRIBUTES: Readonly<Record<string, string>> = {
   gen_ai_operation_name: "gen_ai.operation.name",
   gen_ai_provider_name: "gen_ai.provider.name",
@@ -33,7 +33,7 @@ const ATTRIBUTES: Readonly<Record<string, string>> = {
   status: "http.response.status_code",
 };
 
-/** What metrics are called there, and their unit; others keep their names. */
+/** Metrics that have another name in OpenTelemetry's conventions, with their unit. */
 const METRICS: Readonly<Record<string, readonly [name: string, unit: string]>> = {
   gen_ai_server_request_duration_seconds: ["gen_ai.server.request.duration", "s"],
   gen_ai_server_time_to_first_token_seconds: ["gen_ai.server.time_to_first_token", "s"],
@@ -43,8 +43,8 @@ const METRICS: Readonly<Record<string, readonly [name: string, unit: string]>> =
 };
 
 /**
- * Sends all metrics to an OpenTelemetry collector as OTLP in JSON, in the background. What a collector does not take is
- * sent again with the next counts.
+ * Exports all metrics to an OpenTelemetry collector as OTLP in JSON. After a failure, the next export includes what was
+ * counted meanwhile.
  */
 export class MetricsExporter {
   readonly #destination: Destination;
@@ -61,7 +61,7 @@ export class MetricsExporter {
     this.#timer = setInterval(() => void this.flush(), destination.intervalMs).unref();
   }
 
-  /** Sends what has been counted so far. Never rejects. */
+  /** Sends the current values. Never rejects. */
   flush(): Promise<void> {
     this.#sending = this.#sending.then(() => this.#send());
     return this.#sending;
@@ -88,17 +88,17 @@ export class MetricsExporter {
       if (!response.ok) throw new Error(`the collector responded with status ${response.status}`);
       this.#failing = false;
     } catch (error) {
-      // Once, not each time.
+      // Log only the first failure.
       if (!this.#failing) {
-        const hint = "OTEL_METRICS_EXPORTER=none sends none";
-        this.#logger.warn({ endpoint, error: String(error), hint }, "metrics cannot be exported");
+        const hint = "set OTEL_METRICS_EXPORTER=none to disable the export";
+        this.#logger.warn({ endpoint, error: String(error), hint }, "cannot export metrics");
       }
       this.#failing = true;
     }
   }
 }
 
-/** @param startedAt when counting began, and `now`, ms since 1970. Exported for its test. */
+/** @param startedAt when counting began, like `now` in Unix milliseconds */
 export function toOtlp(families: readonly Family[], startedAt: number, now: number): object[] {
   const times = { startTimeUnixNano: nanoseconds(startedAt), timeUnixNano: nanoseconds(now) };
   return families.flatMap((family) => {
@@ -120,7 +120,7 @@ export function toOtlp(families: readonly Family[], startedAt: number, now: numb
   });
 }
 
-/** One data point for each combination of labels; Prometheus' buckets include those below them. */
+/** One data point per combination of labels. Prometheus' buckets are cumulative, OTLP's are not. */
 function histograms({ name, values }: Family, times: object): object[] {
   const series = Map.groupBy(values, ({ labels }) => JSON.stringify({ ...labels, le: undefined }));
   return [...series].map(([labels, samples]) => {
@@ -144,7 +144,7 @@ function histograms({ name, values }: Family, times: object): object[] {
   });
 }
 
-/** No error is no attribute. */
+/** Successful requests have no error attribute. */
 function attributesOf(labels: Sample["labels"]): object[] {
   return Object.entries(labels)
     .filter(([, value]) => value !== "" && value !== undefined)

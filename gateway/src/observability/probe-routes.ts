@@ -1,4 +1,4 @@
-// Asked every few seconds by machines: they would bury what people ask for.
+// Polled every few seconds by machines; logging them would bury everything else.
 export const PROBES: ReadonlySet<string | undefined> = new Set([
   "/health",
   "/accepting",

@@ -4,12 +4,12 @@ import { canonicalModelName } from "../ollama/model-name.ts";
 
 export type ReadinessResult =
   | { readonly ready: true }
-  /** The required models that no server has, or why that is not known. */
+  /** Required models that no backend has, or why that is unknown. */
   | { readonly ready: false; readonly missing: readonly string[]; readonly reason?: string };
 
 /**
- * Whether the required models are there, as far as the probes in the background know. Anybody may request it without a
- * key, and orchestrators allow it a second: so it makes no request, and waits for none.
+ * Whether the required models are installed, according to the background probes. Makes no requests and does not wait:
+ * the endpoint needs no key, and orchestrators allow it a second.
  */
 export class Readiness {
   readonly #backends: BackendPool;
@@ -21,9 +21,13 @@ export class Readiness {
   }
 
   check(): ReadinessResult {
-    const { all, probed: looked } = this.#backends;
+    const { all, probed } = this.#backends;
     if (!all.some((backend) => backend.alive && backend.hasModelList)) {
-      return { ready: false, missing: [], reason: looked ? this.#whyNone() : "Ollama is being probed." };
+      return {
+        ready: false,
+        missing: [],
+        reason: probed ? this.#unavailableReason() : "Ollama is being probed.",
+      };
     }
     const lacking = new Set(this.#backends.missingModels(this.#required.map(({ model }) => model)));
     if (lacking.size === 0) return { ready: true };
@@ -33,7 +37,7 @@ export class Readiness {
     };
   }
 
-  #whyNone(): string {
+  #unavailableReason(): string {
     const { all, members } = this.#backends;
     if (all.length > 0) return new ApiError("upstream_unreachable").message;
     return members.names.some(({ failure }) => failure !== undefined)

@@ -1,15 +1,15 @@
 import type { FastifyRequest } from "fastify";
 import type { ApiError } from "../errors.ts";
 import type { Log } from "./log.ts";
-import { rounded } from "./milliseconds.ts";
+import { roundMs } from "./milliseconds.ts";
 import { PROBES } from "./probe-routes.ts";
 
 const PARAMETER_NAME = /^[a-z][A-Za-z0-9_]*([.[][A-Za-z0-9_.[\]]*)?$/;
 
-/** What a probe was answered with last, by its route: only another answer is news. */
+/** Last status logged for each probe route, to log only changes. */
 export type ProbeStatuses = Map<string, number>;
 
-/** Writes the one line of a request that has ended: who, from where, what, how long; never a header, and no text unless LOG_TEXT says so. */
+/** Logs a finished request: who, from where, what, how long. Never logs headers, and text only with LOG_TEXT. */
 export function logRequest(log: Log, request: FastifyRequest, status: number, probes: ProbeStatuses): void {
   const { record } = request;
   const route = request.routeOptions.url;
@@ -23,7 +23,7 @@ export function logRequest(log: Log, request: FastifyRequest, status: number, pr
     request_id: request.id,
     trace_id: record.trace?.traceId,
     method: request.method,
-    // Not the URL: it may hold anything.
+    // Not the URL, which may contain secrets.
     route: route ?? "unknown",
     status,
     client_ip: record.clientIp,
@@ -36,20 +36,20 @@ export function logRequest(log: Log, request: FastifyRequest, status: number, pr
     queue_ms: maybeRounded(record.admitted?.queueMs),
     load_ms: maybeRounded(record.admitted?.loadMs),
     first_token_ms: maybeRounded(record.firstTokenMs),
-    total_ms: rounded(record.elapsedMs()),
+    total_ms: roundMs(record.elapsedMs()),
     error: record.error?.code,
     origin: originOf(record.error),
     prompt: record.prompt,
-    answer: record.answer,
+    answer: record.responseText,
   });
 }
 
-/** A name that a client sent, if it looks like a parameter's: anything else may be what must not be in a log. */
+/** A client's parameter name, if it looks like one; anything else may be sensitive. */
 function shownName(name: string): string {
   return PARAMETER_NAME.test(name) ? name : "(another)";
 }
 
-/** Where a failure nobody foresaw was thrown, but not its message: that may quote a prompt. */
+/** Stack of an unexpected failure, without its message, which may quote a prompt. */
 function originOf(error: ApiError | undefined): string | undefined {
   if (error?.code !== "internal_error") return undefined;
   const { stack } = error.cause instanceof Error ? error.cause : error;
@@ -66,18 +66,18 @@ function levelOf(
 ): "debug" | "info" | "warn" | "error" {
   if (record.error?.code === "internal_error") return "error";
   const { url: route = "" } = routeOptions;
-  // Who tries keys at /metrics is nobody's probe.
+  // A failed authentication at /metrics is not a probe.
   if (PROBES.has(route) && status > 0 && status !== 401) {
-    // The first good answer is none.
+    // Do not log the first success.
     const last = probes.get(route) ?? 200;
     probes.set(route, status);
     if (status === last) return "debug";
   }
-  // A stream that failed has been answered with 200 already.
+  // A failed stream already has status 200.
   if (status >= 500 || (record.error?.status ?? 0) >= 500) return "warn";
   return "info";
 }
 
 function maybeRounded(milliseconds: number | undefined): number | undefined {
-  return milliseconds === undefined ? undefined : rounded(milliseconds);
+  return milliseconds === undefined ? undefined : roundMs(milliseconds);
 }

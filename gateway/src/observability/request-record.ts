@@ -5,16 +5,16 @@ import type { IndexedMember } from "../lib/indexed-set.ts";
 import type { OllamaEmbeddings, OllamaEvent } from "../ollama/types.ts";
 import type { AdmittedRequest } from "../scheduling/admitted-request.ts";
 import { type Usage, sumOf, usageOf } from "../ollama/usage.ts";
-import { rounded } from "./milliseconds.ts";
+import { roundMs } from "./milliseconds.ts";
 import type { Trace } from "./trace-context.ts";
 
 const NS_PER_MS = 1e6;
 
-// More names than this say nothing more, and a client may send thousands.
+// Limits memory, as a client can send thousands of names.
 const MAX_IGNORED = 64;
 
-// Errors that end a request which Ollama is working on. With any other, it has refused the request or failed.
-const CUT_SHORT: ReadonlySet<string | undefined> = new Set([
+// Errors that end a request while Ollama works on it. With any other, Ollama has rejected the request or failed.
+const ABORTING_ERRORS: ReadonlySet<string | undefined> = new Set([
   "client_left",
   "client_stalled",
   "request_cancelled",
@@ -24,47 +24,47 @@ const CUT_SHORT: ReadonlySet<string | undefined> = new Set([
   "shutting_down",
 ]);
 
-/** The outcome of one request, for its log line and its metrics. Holds no texts unless `keepText` is called. */
+/** The outcome of one request, for logs and metrics. Contains no texts unless `keepText` is called. */
 export class RequestRecord implements IndexedMember {
-  /** Its place among those in flight. */
+  /** Its index in the set of requests in flight. */
   index = 0;
-  /** Set for those that the admin API shows. */
+  /** Set for requests that the admin API shows. */
   request: FastifyRequest | undefined;
-  /** Its number among those that the admin API shows; 0: it is not one of them. */
+  /** Sequence number in the admin API; 0 if it is not shown there. */
   serial = 0;
-  /** Ms since this process began. */
+  /** By `performance.now()`. */
   readonly startedAt = performance.now();
-  /** The request's place in a trace, when it has one. */
+  /** Trace context, if the request is traced. */
   trace: Trace | undefined;
-  /** Read when the request arrives: a body that is passed on takes its connection with it. */
+  /** Read on arrival, as a proxied body detaches the connection. */
   clientIp: string | undefined;
   model: string | undefined;
   stream: boolean | undefined;
   error: ApiError | undefined;
-  /** Of all answers, when the request asks for several. */
+  /** Total of all responses, if the request asks for several. */
   usage: Usage | undefined;
-  /** Set once a request has been let in. */
+  /** Set once the request has been admitted. */
   admitted: AdmittedRequest | undefined;
-  /** How long the client waited for the first token; estimated for a buffered response from Ollama's own durations. */
+  /** Time to the first token; estimated from Ollama's durations for a buffered response. */
   firstTokenMs: number | undefined;
-  /** How long Ollama read the prompt and generated, as it says itself. */
+  /** Prompt processing and generation time as reported by Ollama. */
   promptMs = 0;
   generationMs = 0;
-  /** It ends when its client leaves, which is no error. */
+  /** An open-ended stream: a disconnecting client is not an error. */
   isEndless = false;
-  /** Parameters that were left out, by name; undefined: none. */
+  /** Names of ignored parameters; undefined for none. */
   ignoredParameters: Set<string> | undefined;
-  /** Answers that are complete. */
+  /** Number of completed responses. */
   responses = 0;
-  /** Tokens of the answer for which Ollama has not said yet how many: an event of it is about one. */
+  /** Tokens of the current response, estimated as one per event until Ollama reports the count. */
   estimatedTokens = 0;
 
-  /** The body of the call that Ollama works on, the most tokens it may generate, and about how many it has to read. */
+  /** The call in progress: its body, its token limit, and its estimated number of prompt tokens. */
   #call: { readonly body: object; readonly maxOutput: number; prompt: number | undefined } | undefined;
 
   #endedAt: number | undefined;
 
-  /** The prompts, one for each response, and the responses; kept only when the configuration says so. */
+  /** Prompts, one per response, and the responses; only with LOG_TEXT. */
   #prompts: unknown[] | undefined;
   readonly #texts: string[] = [];
 
@@ -81,11 +81,11 @@ export class RequestRecord implements IndexedMember {
     return this.#prompts?.length === 1 ? this.#prompts[0] : this.#prompts;
   }
 
-  get answer(): string | readonly string[] | undefined {
+  get responseText(): string | readonly string[] | undefined {
     return this.#prompts?.length === 1 ? this.#texts[0] : this.#prompts && this.#texts;
   }
 
-  /** A parameter of the request is left out. */
+  /** Records an ignored parameter. */
   ignore(name: string): void {
     this.ignoredParameters ??= new Set();
     if (this.ignoredParameters.size < MAX_IGNORED) this.ignoredParameters.add(name);
@@ -100,19 +100,23 @@ export class RequestRecord implements IndexedMember {
     return (this.#endedAt ?? performance.now()) - this.startedAt;
   }
 
-  /** What the request was waiting for when it ended. */
+  /** The phase in which the request ended. */
   get stage(): "queue" | "load" | "prompt" | "answer" {
     if (this.firstTokenMs !== undefined) return "answer";
     if (this.admitted?.ran === true) return "prompt";
     return this.admitted?.waitsForLoad === true ? "load" : "queue";
   }
 
-  /** A call is sent to Ollama. @param maxOutput how many tokens it may generate */
+  /**
+   * Records that a call is sent to Ollama.
+   *
+   * @param maxOutput maximum number of generated tokens
+   */
   beginCall(body: object, maxOutput: number): void {
     this.#call = { body, maxOutput, prompt: undefined };
   }
 
-  /** Takes note of an event of the answer, after it was read. */
+  /** Records an event of the response. */
   note(event: OllamaEvent): void {
     this.estimatedTokens += 1;
     if (this.#prompts !== undefined) {
@@ -144,47 +148,51 @@ export class RequestRecord implements IndexedMember {
     this.promptMs = (total - load) / NS_PER_MS;
   }
 
-  /** Tokens generated so far; of a buffered response, none until it is complete. */
+  /** Tokens generated so far; 0 for a buffered response until it is complete. */
   get generatedTokens(): number {
     const estimated = this.firstTokenMs === undefined ? 0 : this.estimatedTokens;
     return (this.usage?.completion_tokens ?? 0) + estimated;
   }
 
-  /** Tokens read so far, those of the call that Ollama works on estimated. */
+  /** Prompt tokens so far, estimated for the call in progress. */
   get promptTokens(): number {
     return (this.usage?.prompt_tokens ?? 0) + this.#promptOfCall();
   }
 
-  /** Tokens read and generated so far. Until Ollama has counted them, they are estimated. */
+  /** Prompt and generated tokens so far, estimated until Ollama reports them. */
   tokens(): number {
     return (this.usage?.total_tokens ?? 0) + this.estimatedTokens + this.#promptOfCall();
   }
 
   /**
-   * Tokens that the request took in the end: of an answer that was cut short, its prompt and what was generated.
+   * Total tokens of a finished request. For an aborted response, the prompt and what was generated.
    *
-   * @param msPerToken how fast answers are generated: one that was to come as a whole leaves no other trace
+   * @param msPerToken used to estimate an aborted buffered response, which leaves no other trace
    */
   finalTokens(msPerToken: number): number {
     const tokens = this.tokens();
     if (this.#call === undefined) return tokens;
-    const cutShort = CUT_SHORT.has(this.error?.code);
+    const cutShort = ABORTING_ERRORS.has(this.error?.code);
     if (!cutShort && this.estimatedTokens === 0) return tokens - this.#promptOfCall();
     if (!cutShort || this.stream === true) return tokens;
     const generated = Math.floor((this.admitted?.timings.heldMs ?? 0) / msPerToken);
     return tokens + Math.min(this.#call.maxOutput, generated);
   }
 
-  /** How many of those the prompts took. @param total what `finalTokens` returned */
+  /**
+   * Prompt tokens of a finished request.
+   *
+   * @param total the result of `finalTokens`
+   */
   finalPromptTokens(total: number): number {
-    // Embeddings of which Ollama says no number.
+    // Embeddings for which Ollama reports no count.
     if (this.usage === undefined && this.#call === undefined) return total;
     const counted = this.usage?.prompt_tokens ?? 0;
-    const cutShort = this.estimatedTokens > 0 || CUT_SHORT.has(this.error?.code);
+    const cutShort = this.estimatedTokens > 0 || ABORTING_ERRORS.has(this.error?.code);
     return Math.min(total, cutShort ? counted + this.#promptOfCall() : counted);
   }
 
-  /** How long a token of its answers took, ms; undefined: nothing was generated. */
+  /** Milliseconds per generated token; undefined if nothing was generated. */
   get msPerToken(): number | undefined {
     const generated = this.usage?.completion_tokens ?? 0;
     return generated > 0 && this.generationMs > 0 ? this.generationMs / generated : undefined;
@@ -196,13 +204,13 @@ export class RequestRecord implements IndexedMember {
     return this.#call.prompt;
   }
 
-  /** Where the time went so far, as the header of this name has it. */
+  /** Time spent so far, as the value of a Server-Timing header. */
   serverTiming(): string {
     const { admitted } = this;
-    let parts = `queue;dur=${rounded(admitted?.queueMs ?? 0)}, load;dur=${rounded(admitted?.loadMs ?? 0)}`;
-    if (this.firstTokenMs !== undefined) parts += `, first-token;dur=${rounded(this.firstTokenMs)}`;
+    let parts = `queue;dur=${roundMs(admitted?.queueMs ?? 0)}, load;dur=${roundMs(admitted?.loadMs ?? 0)}`;
+    if (this.firstTokenMs !== undefined) parts += `, first-token;dur=${roundMs(this.firstTokenMs)}`;
     if (this.usage !== undefined) {
-      parts += `, prompt;dur=${rounded(this.promptMs)}, generate;dur=${rounded(this.generationMs)}`;
+      parts += `, prompt;dur=${roundMs(this.promptMs)}, generate;dur=${roundMs(this.generationMs)}`;
     }
     return parts;
   }

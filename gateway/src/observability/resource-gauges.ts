@@ -2,25 +2,25 @@ import { readFileSync, statfsSync } from "node:fs";
 import { connect } from "node:tls";
 import { Gauge, type Registry } from "prom-client";
 
-/** Where a server shows a certificate. */
+/** Address of a TLS server. */
 export interface CertificateAddress {
   readonly host: string;
   readonly port: number;
-  /** The name that a client would ask for. */
+  /** Server name to send (SNI). */
   readonly servername: string;
 }
 
 interface Validity {
-  /** Seconds since 1970. */
+  /** Unix time in seconds. */
   readonly notBefore: number;
   readonly notAfter: number;
 }
 
-// A certificate lasts hours at least.
+// Certificates are valid for hours at least.
 const CERTIFICATE_AGE_MS = 60_000;
 const CONNECT_MS = 2000;
 
-/** The memory of the gateway's container, the disk that it is on, and the certificate in front of it. */
+/** Registers gauges for the container's memory, its disk, and the certificate of the edge. */
 export function registerResourceGauges(
   registry: Registry,
   certificate: CertificateAddress | undefined,
@@ -55,7 +55,7 @@ export function registerResourceGauges(
 function registerCertificate(registry: Registry, address: CertificateAddress): void {
   let known: Promise<Validity | undefined> | undefined;
   let readAt = 0;
-  // One connection a minute, however often the metrics are read.
+  // At most one connection per minute, however often the metrics are scraped.
   const current = (): Promise<Validity | undefined> => {
     if (known === undefined || performance.now() - readAt > CERTIFICATE_AGE_MS) {
       readAt = performance.now();
@@ -71,7 +71,7 @@ function registerCertificate(registry: Registry, address: CertificateAddress): v
       async collect() {
         const validity = await current();
         if (validity === undefined) {
-          // It may be there the next time.
+          // Try again on the next scrape.
           known = undefined;
           this.remove();
         } else this.set(value(validity));
@@ -90,7 +90,7 @@ function registerCertificate(registry: Registry, address: CertificateAddress): v
   );
 }
 
-/** What a server shows, whether it is trusted or not. */
+/** Reads a server's certificate without verifying it. */
 function readCertificate({ host, port, servername }: CertificateAddress): Promise<Validity | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, servername, rejectUnauthorized: false, timeout: CONNECT_MS });
@@ -111,7 +111,7 @@ function readCertificate({ host, port, servername }: CertificateAddress): Promis
   });
 }
 
-/** Of cgroup v2, or v1; undefined outside a container with a limit. Exported for its test. */
+/** From cgroup v2 or v1; undefined outside a container with a limit. Exported for its test. */
 export function readCgroupMemory(root = "/sys/fs/cgroup"): { used: number; limit: number } | undefined {
   return (
     memoryOf(`${root}/memory.current`, `${root}/memory.max`, `${root}/memory.stat`, "inactive_file") ??
@@ -124,13 +124,13 @@ export function readCgroupMemory(root = "/sys/fs/cgroup"): { used: number; limit
   );
 }
 
-// Above what a machine has: the kernel's way to write "none".
+// Larger than any machine: cgroup v1's value for "no limit".
 const NO_LIMIT = 2 ** 60;
 
 function memoryOf(usageFile: string, limitFile: string, statFile: string, cached: string) {
   try {
     const [usage, limit, stat] = [usageFile, limitFile, statFile].map((path) => readFileSync(path, "utf8"));
-    // Files that were read lately, which the kernel drops when it needs their memory.
+    // Page cache, which the kernel can reclaim.
     const inactive = Number(new RegExp(`^${cached} (\\d+)$`, "m").exec(stat ?? "")?.[1] ?? 0);
     const bytes = Number(limit);
     if (!Number.isFinite(bytes) || bytes >= NO_LIMIT) return undefined;
@@ -140,7 +140,7 @@ function memoryOf(usageFile: string, limitFile: string, statFile: string, cached
   }
 }
 
-/** Of the file system that the container's own is on: the engine's data folder, volumes included as a rule. */
+/** Of the container's root file system: the engine's data folder, usually including volumes. */
 function readDisk(): { size: number; free: number } | undefined {
   try {
     const { blocks, bavail, bsize } = statfsSync("/");

@@ -1,22 +1,22 @@
 import { randomBytes } from "node:crypto";
 
-/** Where a request stands in a trace, as W3C's `traceparent` has it. */
+/** A request's position in a trace, as in W3C's `traceparent`. */
 export interface Trace {
   readonly traceId: string;
-  /** The span of whoever sent the request. */
+  /** The sender's span. */
   readonly parentId: string | undefined;
   readonly sampled: boolean;
-  /** The spans that are recorded here: of the request, and of what Ollama does for it. */
+  /** Spans recorded here: one for the request, one for Ollama. */
   readonly spanId: string;
   readonly upstreamSpanId: string;
-  /** The header that goes to Ollama. */
+  /** Header for the request to Ollama. */
   readonly traceparent: string;
 }
 
 const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
 const SAMPLED = 1;
 
-/** Undefined when the header is not a valid `traceparent`. */
+/** Undefined for an invalid `traceparent` header. */
 export function parseTraceparent(header: string): Trace | undefined {
   const [, version, traceId = "", parentId = "", flags = ""] = TRACEPARENT.exec(header) ?? [];
   if (version === undefined || version === "ff" || /^0+$/.test(traceId) || /^0+$/.test(parentId))

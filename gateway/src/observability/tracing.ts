@@ -12,7 +12,7 @@ const STATUS_ERROR = 2;
 
 export const SCOPE = { name: packageJson.name, version: packageJson.version };
 
-/** Takes a request's place in its trace, and records spans when there is somewhere to send them. */
+/** Assigns trace contexts to requests, and records spans if there is an exporter. */
 export class Tracing {
   readonly #exporter: SpanExporter | undefined;
 
@@ -20,7 +20,7 @@ export class Tracing {
     this.#exporter = exporter;
   }
 
-  /** Undefined when the request belongs to no trace and none is recorded. */
+  /** Undefined if the request is not traced. */
   begin(header: string | undefined): Trace | undefined {
     const parent = header === undefined ? undefined : parseTraceparent(header);
     if (this.#exporter === undefined) return parent;
@@ -34,7 +34,7 @@ export class Tracing {
     return { traceId, parentId, sampled, spanId: randomHex(8), upstreamSpanId, traceparent };
   }
 
-  /** Records a request that has ended: a span of its own, and one for each thing it spent its time on. */
+  /** Records the span of a finished request, and one per phase. */
   end(record: RequestRecord, method: string, route: string, status: number, requestId: string): void {
     const { trace } = record;
     if (this.#exporter === undefined || trace?.sampled !== true || PROBES.has(route)) return;
@@ -42,7 +42,7 @@ export class Tracing {
     const end = start + record.elapsedMs();
     const { admitted, error } = record;
     const failed = error === undefined ? {} : { status: { code: STATUS_ERROR } };
-    const named = error === undefined ? [] : [text("error.type", error.code)];
+    const named = error === undefined ? [] : [stringAttribute("error.type", error.code)];
     const add = (
       span: Omit<Span, "traceId" | "startTimeUnixNano" | "endTimeUnixNano">,
       from: number,
@@ -66,10 +66,10 @@ export class Tracing {
         name: `${method} ${route}`,
         kind: SERVER,
         attributes: [
-          text("http.request.method", method),
-          text("http.route", route),
-          whole("http.response.status_code", status),
-          text("gateway.request_id", requestId),
+          stringAttribute("http.request.method", method),
+          stringAttribute("http.route", route),
+          intAttribute("http.response.status_code", status),
+          stringAttribute("gateway.request_id", requestId),
           ...named,
         ],
         ...(status >= 500 || (error?.status ?? 0) >= 500 ? failed : {}),
@@ -93,15 +93,15 @@ export class Tracing {
         name: `${operation} ${admitted.requirement.model}`,
         kind: CLIENT,
         attributes: [
-          text("gen_ai.operation.name", operation),
-          text("gen_ai.provider.name", "ollama"),
-          text("gen_ai.request.model", admitted.requirement.model),
-          text("server.address", admitted.backendName ?? ""),
+          stringAttribute("gen_ai.operation.name", operation),
+          stringAttribute("gen_ai.provider.name", "ollama"),
+          stringAttribute("gen_ai.request.model", admitted.requirement.model),
+          stringAttribute("server.address", admitted.backendName ?? ""),
           ...(record.usage === undefined
             ? []
             : [
-                whole("gen_ai.usage.input_tokens", record.usage.prompt_tokens),
-                whole("gen_ai.usage.output_tokens", record.usage.completion_tokens),
+                intAttribute("gen_ai.usage.input_tokens", record.usage.prompt_tokens),
+                intAttribute("gen_ai.usage.output_tokens", record.usage.completion_tokens),
               ]),
           ...named,
         ],
@@ -113,15 +113,15 @@ export class Tracing {
   }
 }
 
-function text(key: string, value: string): Attribute {
+function stringAttribute(key: string, value: string): Attribute {
   return { key, value: { stringValue: value } };
 }
 
-function whole(key: string, value: number): Attribute {
+function intAttribute(key: string, value: number): Attribute {
   return { key, value: { intValue: value } };
 }
 
-/** @param at ms since this process began */
+/** @param at by `performance.now()` */
 function nanoseconds(at: number): string {
   return `${BigInt(Math.round((performance.timeOrigin + at) * 1000)) * 1000n}`;
 }

@@ -4,9 +4,9 @@ import { anthropicError, ollamaError, openAiError } from "./response-schemas.ts"
 import type { Operation } from "./operation.ts";
 
 /**
- * The OpenAPI document, made from the schemas that validate the bodies.
+ * Builds the OpenAPI document from the schemas that validate the bodies.
  *
- * @param operations of each route, by its method and its pattern
+ * @param operations by method and pattern
  */
 export function openApiDocument(operations: ReadonlyMap<string, Operation>): object {
   const paths: Record<string, Record<string, object>> = {};
@@ -19,7 +19,7 @@ export function openApiDocument(operations: ReadonlyMap<string, Operation>): obj
     info: {
       title: "ollama-stack gateway",
       version: packageJson.version,
-      description: "Language models of Ollama, in the forms of OpenAI, Anthropic, OPEA and Ollama itself.",
+      description: "Language models of Ollama, with the APIs of OpenAI, Anthropic, OPEA and Ollama itself.",
     },
     paths,
     components: {
@@ -28,32 +28,32 @@ export function openApiDocument(operations: ReadonlyMap<string, Operation>): obj
         apiKey: { type: "apiKey", in: "header", name: "x-api-key" },
       },
     },
-    // Without a key configured, none is needed.
+    // The empty requirement allows gateways without keys.
     security: [{ bearer: [] }, { apiKey: [] }, {}],
   };
 }
 
 function describe(url: string, operation: Operation): object {
-  const { summary, query, body, passedOn, creates, redirects, otherwise, open } = operation;
+  const { summary, query, body, forwards, creates, redirects, negativeResponse, isPublic } = operation;
   const parameters = [...parametersOf(url), ...queryParametersOf(query)];
-  const failure = { description: "Why not.", content: json(errorOf(url)) };
+  const error = { description: "Error.", content: json(errorOf(url)) };
   return {
     summary,
-    ...(open === undefined ? {} : { security: [] }),
+    ...(isPublic === undefined ? {} : { security: [] }),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined ? {} : requestBody("application/json", toSchema(body, "input"))),
-    ...(passedOn === undefined
+    ...(forwards === undefined
       ? {}
-      : requestBody(passedOn, passedOn === "application/json" ? { type: "object" } : {})),
+      : requestBody(forwards, forwards === "application/json" ? { type: "object" } : {})),
     responses: {
       200: responseOf(operation),
-      ...(creates === undefined ? {} : { 201: { description: "Made." } }),
-      ...(redirects === undefined ? {} : { [redirects]: { description: "Elsewhere." } }),
-      ...(otherwise === undefined
+      ...(creates === undefined ? {} : { 201: { description: "Created." } }),
+      ...(redirects === undefined ? {} : { [redirects]: { description: "Redirect." } }),
+      ...(negativeResponse === undefined
         ? {}
-        : { [otherwise[0]]: { description: "Not so.", content: json(otherwise[1]) } }),
-      "4XX": failure,
-      "5XX": failure,
+        : { [negativeResponse[0]]: { description: "Negative result.", content: json(negativeResponse[1]) } }),
+      "4XX": error,
+      "5XX": error,
     },
   };
 }
@@ -62,17 +62,17 @@ function requestBody(type: string, schema: object): object {
   return { requestBody: { required: true, content: { [type]: { schema } } } };
 }
 
-/** A stream is no text: its events are what a schema would be of. */
+/** A schema would describe the individual events of a stream, so none is given. */
 function textOf(mediaType: string): object {
   return mediaType === "text/event-stream" ? {} : { schema: { type: "string" } };
 }
 
 function responseOf({ response, streams }: Operation): object {
-  if (response === undefined) return { description: "Done." };
+  if (response === undefined) return { description: "Success." };
   const content = typeof response === "string" ? { [response]: textOf(response) } : json(response);
-  // A stream's events are the API's own; a schema would be taken for that of each of them.
-  const streamed = streams === undefined ? {} : { [streams]: {} };
-  return { description: "The response.", content: { ...content, ...streamed } };
+  // No schema: it would be taken for that of each event.
+  const streamContent = streams === undefined ? {} : { [streams]: {} };
+  return { description: "The response.", content: { ...content, ...streamContent } };
 }
 
 function json(schema: z.ZodType): object {
@@ -81,7 +81,7 @@ function json(schema: z.ZodType): object {
 
 function toSchema(schema: z.ZodType, io: "input" | "output"): object {
   const described = z.toJSONSchema(schema, { io, unrepresentable: "any" });
-  // OpenAPI 3.1 is of this draft anyway.
+  // Implied by OpenAPI 3.1.
   delete described.$schema;
   return described;
 }
@@ -91,7 +91,7 @@ function errorOf(url: string): z.ZodType {
   return url.startsWith("/v1/messages") ? anthropicError : openAiError;
 }
 
-/** OpenAPI's notation for what Fastify writes as `:name` and `*`. */
+/** Converts Fastify's `:name` and `*` to OpenAPI's syntax. */
 function pathOf(url: string): string {
   return url.replace(/:(\w+)/g, "{$1}").replace("*", "{model}");
 }

@@ -1,28 +1,28 @@
 import type * as z from "zod";
 
-/** What the document says of one route. */
+/** Description of a route in the document. */
 export interface Operation {
   readonly summary: string;
-  /** The schema that validates its body. */
+  /** Validates the body. */
   readonly body?: z.ZodType;
-  /** The schema that validates its query, an object of strings. */
+  /** Validates the query; all members are strings. */
   readonly query?: z.ZodObject;
-  /** True: although it is posted, it makes no work for a model, and counts for a key as what is read does. */
+  /** A POST that does not use a model, and counts like a read against the key's limits. */
   readonly isLookup?: true;
-  /** The media type of a body that is passed on unread. */
-  readonly passedOn?: "application/json" | "application/octet-stream";
-  /** Its response, as JSON; a string names another media type. Without it the status says all. */
+  /** Media type of a body that is forwarded unread. */
+  readonly forwards?: "application/json" | "application/octet-stream";
+  /** Schema of the JSON response, or another media type. Without it, only the status matters. */
   readonly response?: z.ZodType | string;
-  /** True: what was there already is 200, what was not 201. */
+  /** Whether it responds with 201 for a new resource, and 200 for an existing one. */
   readonly creates?: true;
-  /** The media type it streams, when requested. */
+  /** Media type of the stream, if the client requests one. */
   readonly streams?: "text/event-stream" | "application/x-ndjson";
-  /** The status with which it may lead elsewhere. */
+  /** Status of a possible redirect. */
   readonly redirects?: 302 | 308;
-  /** A response of its own that says no. */
-  readonly otherwise?: readonly [status: number, response: z.ZodType];
-  /** True: it needs no key, and says nothing of what is served. */
-  readonly open?: true;
+  /** A negative response with its own schema. */
+  readonly negativeResponse?: readonly [status: number, response: z.ZodType];
+  /** Whether it needs no key; it then reveals nothing about the models. */
+  readonly isPublic?: true;
 }
 
 declare module "fastify" {
@@ -31,7 +31,7 @@ declare module "fastify" {
   }
 }
 
-/** The options of a route that is described so. Each route needs them. */
+/** Route options with a description. Every route needs them. */
 export function describe(operation: Operation): { readonly config: { readonly operation: Operation } } {
   return { config: { operation } };
 }

@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/** What the gateway answers with, for the document; the answers themselves are written without it. */
+/** Response schemas for the document only; responses are not validated. */
 
 const count = z.int().min(0);
 const text = z.string();
@@ -129,8 +129,8 @@ export const message = z.object({
 
 export const tokenCount = z.object({ input_tokens: count });
 
-/** Ollama's own answers are its own: a newer Ollama may add to them. */
-export const ofOllama = z.looseObject({});
+/** Ollama's responses are loose, as newer versions may add fields. */
+export const ollamaObject = z.looseObject({});
 
 export const healthCheck = z.object({
   "Service Title": text,

@@ -9,23 +9,23 @@ import type { Authenticated, KeyStore } from "../auth/key-store.ts";
 declare module "fastify" {
   interface FastifyRequest {
     consumer: Consumer;
-    /** The tokens that its key has set aside for it. */
+    /** Tokens reserved for it in its key's limits. */
     reservation: Reservation | undefined;
-    /** Which of the consumer's keys it presented; empty without one. */
+    /** ID of the presented key; empty without one. */
     keyId: string;
   }
 }
 
 const METRICS_ROUTE = "/metrics";
 
-/** Counts the tokens that a key has used. */
+/** Counts tokens by key. */
 interface TokenMetrics {
   countTokens(key: string, tokens: number): void;
 }
 
 /**
- * Lets only requests with a known key in, within the key's limits. Without any key everybody is let in, but nobody as
- * an admin: that is for a gateway only its own machine can reach.
+ * Admits only requests with a valid key, within the key's limits. Without any configured key every request is admitted,
+ * but nobody is an admin; this is for gateways that only their own machine can reach.
  */
 export function authenticate(
   app: FastifyInstance,
@@ -33,16 +33,16 @@ export function authenticate(
   metrics: TokenMetrics,
   metricsKey: Buffer | undefined,
 ): void {
-  // Without keys there is one user, who may have models loaded as it likes.
-  const nobody = new Consumer({ options: true });
-  // Lets its route show all; no other route knows it.
+  // Without keys there is a single user, who may reload models with other options.
+  const anonymous = new Consumer({ options: true });
+  // May see all metrics; not valid for other routes.
   const metricsReader = new Consumer({ name: "metrics", admin: true });
   app.decorateRequest("consumer");
   app.decorateRequest("reservation", undefined);
   app.decorateRequest("keyId", "");
 
   app.addHook("onRequest", (request, reply, done) => {
-    request.consumer = nobody;
+    request.consumer = anonymous;
     if (keys.isEmpty) {
       done();
       return;
@@ -50,10 +50,10 @@ export function authenticate(
     const presented = presentedKey(request);
     const known = presented === undefined ? undefined : keys.authenticate(presented);
     const { operation } = request.routeOptions.config;
-    // The engine's health check and orchestrators have no key.
-    if (operation?.open === true) {
-      // With a key that is in force they may show more.
-      if (known !== undefined && refusalOf(known, request) === undefined) request.consumer = known.consumer;
+    // Health checks and orchestrators have no key.
+    if (operation?.isPublic === true) {
+      // A valid key lets the route show more.
+      if (known !== undefined && rejectionOf(known, request) === undefined) request.consumer = known.consumer;
       done();
       return;
     }
@@ -70,19 +70,19 @@ export function authenticate(
     const { consumer } = known;
     request.consumer = consumer;
     request.keyId = known.keyId;
-    const forbidden = refusalOf(known, request);
+    const forbidden = rejectionOf(known, request);
     if (forbidden !== undefined) {
       if (forbidden.status === 401) void reply.header("www-authenticate", "Bearer");
       done(forbidden);
       return;
     }
     const { limits } = consumer;
-    // Every request counts, but only what is posted makes work that goes on.
-    const works = request.method === "POST" && operation?.isLookup !== true;
-    const verdict = works ? limits.enter() : limits.countLookup();
+    // All requests count, but only a POST can use a model.
+    const usesModel = request.method === "POST" && operation?.isLookup !== true;
+    const verdict = usesModel ? limits.enter() : limits.countLookup();
     const enter = (refusal: ApiError | undefined): void => {
       void reply.headers(limits.headers(request.url));
-      if (refusal === undefined && works) countOut(request, reply, metrics);
+      if (refusal === undefined && usesModel) leaveOnClose(request, reply, metrics);
       done(refusal);
     };
     if (verdict instanceof Promise) void verdict.then(enter);
@@ -90,33 +90,33 @@ export function authenticate(
   });
 }
 
-/** Counts a request out of its key's limits when its response is over, or when its client has left. */
-function countOut(request: FastifyRequest, reply: FastifyReply, metrics: TokenMetrics): void {
+/** Counts the request as finished when its response is complete or its client has disconnected. */
+function leaveOnClose(request: FastifyRequest, reply: FastifyReply, metrics: TokenMetrics): void {
   const { limits, name } = request.consumer;
   const leave = (): void => {
     const tokens = request.record.finalTokens(limits.msPerToken);
     limits.leave(tokens, request.reservation, request.record.msPerToken);
     metrics.countTokens(name, tokens);
   };
-  // It may have left while the other gateways were asked.
+  // The client may have disconnected while the shared limits were checked.
   if (reply.raw.destroyed) leave();
   else reply.raw.on("close", leave);
 }
 
-/** Why a key that is known does not let a request in. */
-function refusalOf(
-  { consumer, refusal, expiresAt }: Authenticated,
+/** Why a known key is not accepted for this request. */
+function rejectionOf(
+  { consumer, rejection, expiresAt }: Authenticated,
   request: FastifyRequest,
 ): ApiError | undefined {
-  if (refusal === "api_key_expired") {
-    return new ApiError(refusal, { message: `The API key expired at ${expiresAt}. Use a new one.` });
+  if (rejection === "api_key_expired") {
+    return new ApiError(rejection, { message: `The API key expired at ${expiresAt}. Use a new one.` });
   }
-  if (refusal !== undefined) return new ApiError(refusal);
+  if (rejection !== undefined) return new ApiError(rejection);
   if (!consumer.allowsAddress(request)) return new ApiError("address_not_allowed");
   return consumer.allowsRoute(request.routeOptions.url) ? undefined : new ApiError("route_not_allowed");
 }
 
-/** Prometheus has a key for one route. */
+/** Prometheus has a token for one route. */
 function mayReadMetrics(
   { routeOptions, method }: FastifyRequest,
   presented: string | undefined,
@@ -127,7 +127,7 @@ function mayReadMetrics(
   return timingSafeEqual(digestOf(presented), metricsKey);
 }
 
-/** OpenAI's clients send a bearer token, Anthropic's a header of their own. */
+/** OpenAI's clients send a bearer token, Anthropic's an `x-api-key` header. */
 function presentedKey({ headers }: FastifyRequest): string | undefined {
   const bearer = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];
   const own = headers["x-api-key"];

@@ -2,31 +2,31 @@ import type { FastifyRequest } from "fastify";
 import type { KeyStore } from "../auth/key-store.ts";
 import { CountsByName } from "../lib/counts-by-name.ts";
 
-// A body is held several times over: as values, as Ollama's request, and as the piece of it that is being sent. As many
-// as may wait, each as large as it may be, would be more than the process has.
+// A body exists several times: as values, as Ollama's request, and as the chunk being sent. The maximum number of
+// queued requests, each of the maximum size, would exceed the memory of the process.
 
-// Bodies without images. They have a budget of their own, so that a few large bodies do not keep them out.
+// Bodies without images. They have a separate budget, so that a few large bodies cannot block them.
 const SMALL_BYTES = 64 * 1024;
 const SMALL_SHARE = 1 / 4;
 
-// What a value takes, a small object say, however few bytes of text it is.
+// Minimum memory per JSON value, such as a small object, regardless of its text.
 const VALUE_BYTES = 64;
 
-// One of several keys may hold this many times what it leaves free: three quarters while no other holds any, less the
-// more they do. The next key so finds room, and who holds too much gets no more until it has given some back. A share
-// for each key would be too small where there are many of them, most of them idle.
-const TIMES_FREE = 3;
+// One of several keys may hold up to this multiple of the free budget: 75 % while the others hold nothing, and less the
+// more they hold. There is always room for the next key, and a key over its share gets no more until it has released
+// some. Fixed shares would be too small with many keys, most of them idle.
+const MAX_TIMES_FREE = 3;
 
 const RELEASED = -1;
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** What its body is held to take, bytes; -1 once it is over. */
+    /** Memory charged for its body, in bytes; -1 once released. */
     bodyCost: number;
   }
 }
 
-/** Bounds what the bodies of all requests that are under way take together, and what one key may take of it. */
+/** Limits the memory used by the bodies of all requests in flight, and the share of each key. */
 export class BodyBudget {
   readonly #small: Pool;
   readonly #large: Pool;
@@ -40,7 +40,7 @@ export class BodyBudget {
     return this.#poolOf(bytes).hasRoom(request.consumer.name, bytes, 0);
   }
 
-  /** Holds a request's body to take so much by now. False: there is no room. */
+  /** Updates the charge of a request's body to `bytes`. Returns false if that exceeds the budget. */
   charge(request: FastifyRequest, bytes: number): boolean {
     const { name } = request.consumer;
     const before = request.bodyCost;
@@ -53,12 +53,12 @@ export class BodyBudget {
     return true;
   }
 
-  /** The same for a body of which it is known how many values are in it. */
+  /** Like `charge`, for a body whose number of JSON values is known. */
   chargeValues(request: FastifyRequest, bytes: number, values: number): boolean {
     return this.charge(request, Math.max(bytes, values * VALUE_BYTES));
   }
 
-  /** A body turned out to take no more than this once it was decoded. */
+  /** Lowers the charge of a body after it has been decoded. */
   lower(request: FastifyRequest, bytes: number, values: number): void {
     const { name } = request.consumer;
     const [before, after] = [request.bodyCost, Math.max(bytes, values * VALUE_BYTES)];
@@ -68,7 +68,7 @@ export class BodyBudget {
     request.bodyCost = after;
   }
 
-  /** The request is over. */
+  /** Releases the charge of a finished request. */
   release(request: FastifyRequest): void {
     const { bodyCost } = request;
     if (bodyCost > 0) this.#poolOf(bodyCost).add(request.consumer.name, -bodyCost);
@@ -84,7 +84,7 @@ class Pool {
   readonly #limit: number;
   readonly #keys: Pick<KeyStore, "hasMultiple">;
   #held = 0;
-  /** By the key's name. */
+  /** By key name. */
   readonly #heldBy = new CountsByName();
 
   constructor(limit: number, keys: Pick<KeyStore, "hasMultiple">) {
@@ -92,14 +92,14 @@ class Pool {
     this.#keys = keys;
   }
 
-  /** @param counted how many of the bytes are held already */
+  /** @param counted number of the bytes that are already charged */
   hasRoom(name: string, bytes: number, counted: number): boolean {
     const free = this.#limit - this.#held - bytes + counted;
     if (free < 0) return false;
     if (!this.#keys.hasMultiple) return true;
     const others = this.#heldBy.of(name) - counted;
-    // A key's only body may take what there is: however large a body may be, it gets in.
-    return others === 0 || others + bytes <= TIMES_FREE * free;
+    // A key's only body may use all that is free, so that a body of any permitted size is accepted.
+    return others === 0 || others + bytes <= MAX_TIMES_FREE * free;
   }
 
   add(name: string, bytes: number): void {

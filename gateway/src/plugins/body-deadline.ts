@@ -2,47 +2,47 @@ import type { FastifyInstance, FastifyReply } from "fastify";
 import { ApiError } from "../errors.ts";
 import { type IndexedMember, IndexedSet } from "../lib/indexed-set.ts";
 
-/** A body that has yet to come as a whole. */
-interface ComingBody extends IndexedMember {
+/** A body that has not arrived completely. */
+interface PendingBody extends IndexedMember {
   readonly reply: FastifyReply;
   readonly until: number;
 }
 
 declare module "fastify" {
   interface FastifyRequest {
-    comingBody: ComingBody | undefined;
+    pendingBody: PendingBody | undefined;
   }
 }
 
-// How often it is looked for bodies that are overdue.
+// Interval of the checks for overdue bodies.
 const CHECK_MS = 1000;
 
-function refuseLate(reply: FastifyReply): void {
+function rejectLate(reply: FastifyReply): void {
   void reply.header("connection", "close").send(new ApiError("request_timeout"));
 }
 
 /**
- * Answers requests whose body does not come in time. (Node's own limit makes no exception, and a model's file takes as
- * long as it takes: the routes that are passed on as they come only must not fall silent.)
+ * Responds to requests whose body does not arrive in time. Node's own timeout has no exceptions per route, and uploads
+ * of model files take long: proxied routes only need to keep sending.
  *
- * @param unlimited patterns of the routes whose body may take longer
+ * @param unlimited patterns of the routes without a deadline
  */
 export function enforceBodyDeadline(
   app: FastifyInstance,
   timeoutMs: number,
   unlimited: ReadonlySet<string>,
 ): void {
-  const coming = new IndexedSet<ComingBody>();
-  app.decorateRequest("comingBody");
+  const pending = new IndexedSet<PendingBody>();
+  app.decorateRequest("pendingBody");
   const timer = setInterval(
     () => {
       const now = performance.now();
-      for (const body of coming) {
-        // Dropped here, so that no request needs a listener for it.
+      for (const body of pending) {
+        // Dropped here, which avoids a listener per request.
         const isClosed = body.reply.raw.closed;
         if (body.until > now && !isClosed) continue;
-        coming.delete(body);
-        if (!isClosed) refuseLate(body.reply);
+        pending.delete(body);
+        if (!isClosed) rejectLate(body.reply);
       }
     },
     Math.min(CHECK_MS, timeoutMs),
@@ -56,18 +56,18 @@ export function enforceBodyDeadline(
     }
     if (unlimited.has(request.routeOptions.url ?? "")) {
       request.raw.setTimeout(timeoutMs, () => {
-        if (!request.raw.complete && !reply.sent) refuseLate(reply);
+        if (!request.raw.complete && !reply.sent) rejectLate(reply);
         else if (!request.raw.complete) request.raw.destroy();
       });
     } else {
       const body = { reply, until: performance.now() + timeoutMs, index: 0 };
-      request.comingBody = body;
-      coming.add(body);
+      request.pendingBody = body;
+      pending.add(body);
     }
     done();
   });
   app.addHook("preValidation", (request, _reply, done) => {
-    if (request.comingBody !== undefined) coming.delete(request.comingBody);
+    if (request.pendingBody !== undefined) pending.delete(request.pendingBody);
     done();
   });
   app.addHook("onClose", (_app, done) => {

@@ -14,7 +14,7 @@ import { writePath } from "../lib/json/path.ts";
 
 const SHOWN_LENGTH = 100;
 
-/** Nothing here decodes the body. */
+/** The error for a content encoding that the gateway does not support. */
 export function unknownEncoding(encoding = ""): ApiError {
   return new ApiError("unsupported_media_type", {
     message:
@@ -23,31 +23,34 @@ export function unknownEncoding(encoding = ""): ApiError {
   });
 }
 
-/** The body is not what its encoding says. */
+/** The error for a body that does not match its content encoding. */
 export function badEncoding({ name }: ContentDecoder, cause: Error): ApiError {
   return new ApiError("invalid_request", {
-    message: `The request body is not valid ${name}, as Content-Encoding says. Send all of it, or leave it uncompressed.`,
+    message: `The request body is not valid ${name}, as declared by Content-Encoding. Send the complete body, or leave it uncompressed.`,
     cause,
   });
 }
 
-/** Finds the error of the API for what is wrong with a JSON text. */
+/** Maps a JSON parser error to the error of the API. */
 export function toBodyError(error: unknown): Error {
   if (error instanceof JsonSyntaxError) return new ApiError("invalid_json");
   if (!(error instanceof JsonLimitError)) return toApiError(error);
   const param = writePath(error.path);
-  const place = param === "" ? "the request body" : `'${param}'`;
-  const named = param === "" ? {} : { param };
-  const invalid = (why: string, advice: string): ApiError =>
-    new ApiError("invalid_value", { message: `Invalid value for ${place}: ${why}. ${advice}`, ...named });
+  const location = param === "" ? "the request body" : `'${param}'`;
+  const details = param === "" ? {} : { param };
+  const invalid = (reason: string, advice: string): ApiError =>
+    new ApiError("invalid_value", {
+      message: `Invalid value for ${location}: ${reason}. ${advice}`,
+      ...details,
+    });
   switch (error.limit) {
     case "depth":
       return new ApiError("invalid_request", {
-        message: `The request body is nested more than ${MAX_DEPTH} levels deep, at ${place}. Flatten it.`,
+        message: `The request body is nested more than ${MAX_DEPTH} levels deep, at ${location}. Flatten it.`,
       });
     case "values":
       return new ApiError("body_too_large", {
-        message: `The request body holds more than ${MAX_VALUES} values, up to ${place}. Split the request.`,
+        message: `The request body holds more than ${MAX_VALUES} values, up to ${location}. Split the request.`,
       });
     case "elements":
       return invalid(`it has more than ${MAX_ELEMENTS} elements`, "Split the request.");

@@ -3,15 +3,15 @@ import { Consumer } from "../auth/consumer.ts";
 
 const NOBODY = new Consumer({});
 
-const READING: ReadonlySet<string> = new Set(["GET", "HEAD"]);
+const READ_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD"]);
 
 /**
- * Sends browsers that open the gateway's address to the web console, also where a key is needed: a browser cannot send
- * one with a link. Every other client gets what Ollama says there.
+ * Redirects browsers that open the gateway's root to the web console, even if keys are required, as browsers cannot
+ * send one with a link. Other clients get Ollama's response.
  */
 export function redirectBrowsers(app: FastifyInstance): void {
   app.addHook("onRequest", (request, reply, done) => {
-    if (request.url !== "/" || !READING.has(request.method)) {
+    if (request.url !== "/" || !READ_METHODS.has(request.method)) {
       done();
       return;
     }
@@ -25,7 +25,7 @@ export function redirectBrowsers(app: FastifyInstance): void {
   });
 }
 
-/** Browsers name HTML; `*` alone is what programs send. */
+/** Browsers accept `text/html` explicitly; other programs send only `*`. */
 function acceptsHtml(accept: string | undefined): boolean {
   return accept !== undefined && /(^|,)\s*text\/html\s*(;|,|$)/i.test(accept);
 }

@@ -2,9 +2,9 @@ import type { FastifyInstance } from "fastify";
 import type { TrustedProxies } from "../lib/network/trusted-proxies.ts";
 
 /**
- * Makes `request.ip` the client's address: where the connection comes from, or, if that is a trusted proxy, the last
- * address of X-Forwarded-For that is not. The app takes `proxies.trusts` as its `trustProxy`; this hook comes before
- * all that read `request.ip`, and looks up the proxies' names where that makes a difference.
+ * Makes `request.ip` the client's address: the peer of the connection or, if that is a trusted proxy, the last
+ * untrusted address of X-Forwarded-For. The app uses `proxies.trusts` as its `trustProxy`. This hook must come before
+ * all that read `request.ip`; it resolves the proxies' names if needed.
  */
 export function findClientAddress(app: FastifyInstance, proxies: TrustedProxies): void {
   app.addHook("onRequest", (request, reply, done) => {
@@ -14,7 +14,7 @@ export function findClientAddress(app: FastifyInstance, proxies: TrustedProxies)
       return;
     }
     void proxies.refresh().then(() => {
-      // Of a client that has left meanwhile, what the hooks behind this one take would never be given back.
+      // After a disconnect, later hooks would acquire resources that are never released.
       if (!reply.raw.closed) done();
     });
   });

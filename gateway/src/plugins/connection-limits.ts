@@ -5,19 +5,19 @@ import type { KeyStore } from "../auth/key-store.ts";
 import { ApiError } from "../errors.ts";
 import { closeAfterResponse, isClosing, respondAndClose } from "./raw-response.ts";
 
-// The part of all connections that may belong to clients that have not shown a key, or sent no request, yet.
-const STRANGERS_SHARE = 1 / 4;
+// Part of the connection limit available to clients that have not authenticated or sent a request yet.
+const UNAUTHENTICATED_SHARE = 1 / 4;
 
-// How long a client has for its first request before it counts as such.
-const STRANGERS_GRACE_MS = 1000;
+// Time for a client's first request before it can be closed to make room.
+const UNAUTHENTICATED_GRACE_MS = 1000;
 
-// Requests that a connection may have under way: clients of HTTP/1.1 hardly ever send one before they have a response.
+// Maximum number of requests in flight per connection: HTTP/1.1 clients hardly ever pipeline.
 const MAX_PIPELINED = 16;
 
-// How often it is logged that connections are refused.
+// Interval of the log message about rejected connections.
 const LOG_INTERVAL_MS = 10_000;
 
-/** @param socket undici takes it from a request whose body it gives up */
+/** @param socket passed separately, as undici detaches it from a request whose body it aborts */
 function closeUnread({ complete }: IncomingMessage, socket: Socket): void {
   if (complete || socket.destroyed || isClosing(socket)) return;
   closeAfterResponse(socket);
@@ -25,16 +25,16 @@ function closeUnread({ complete }: IncomingMessage, socket: Socket): void {
 }
 
 /**
- * Bounds the connections. At the limit, idle ones are closed to make room for a new one, or it gets a 503. A client
- * that has yet to show a key never keeps others out: of those the oldest is closed.
+ * Limits the number of connections. At the limit, idle ones are closed to make room for a new one, which else gets a
+ * 503. Unauthenticated clients cannot keep others out: the oldest of their connections is closed.
  */
 export class ConnectionLimits {
   readonly #limit: number;
   readonly #app: FastifyInstance;
-  /** How many requests each connection has under way. */
+  /** Number of requests in flight by connection. */
   readonly #requests = new Map<Socket, number>();
-  /** When each arrived, in this order. */
-  readonly #strangers = new Map<Socket, number>();
+  /** Time of arrival by connection, oldest first. */
+  readonly #unauthenticated = new Map<Socket, number>();
   #loggedAt = -Infinity;
 
   constructor(app: FastifyInstance, limit: number) {
@@ -44,50 +44,50 @@ export class ConnectionLimits {
       this.#accept(socket);
     });
     const timer = setInterval(() => {
-      this.#closeStrangers();
-    }, STRANGERS_GRACE_MS).unref();
+      this.#closeUnauthenticated();
+    }, UNAUTHENTICATED_GRACE_MS).unref();
     app.addHook("onClose", (_app, done) => {
       clearInterval(timer);
       done();
     });
   }
 
-  /** Registered before all that works for a request: what comes on a connection that is being closed is dropped. */
+  /** Must be registered before hooks that do work for a request: requests on a closing connection are dropped. */
   limitRequests(): void {
     this.#app.addHook("onRequest", (request, reply, done) => {
       const { socket } = request.raw;
-      if (this.#isUnwelcome(socket)) {
+      if (this.#shouldDrop(socket)) {
         reply.hijack();
         return;
       }
       reply.raw.on("close", () => {
         this.#add(socket, -1);
-        // undici takes it from a request whose body it gives up, and the log needs the address.
+        // undici detaches the socket from a request whose body it aborts, but the log needs the address.
         request.raw.socket = socket;
-        // A body that no route has read is not waited for. What came with the headers is read by then.
+        // Do not wait for a body that no route has read. The part that came with the headers has been parsed by then.
         if (!request.raw.complete) setImmediate(closeUnread, request.raw, socket);
       });
       done();
     });
   }
 
-  /** Registered behind authentication: who gets this far is no stranger. */
-  recognize(keys: Pick<KeyStore, "isEmpty">): void {
+  /** Must be registered after authentication: clients that get here are trusted. */
+  trackAuthentication(keys: Pick<KeyStore, "isEmpty">): void {
     this.#app.addHook("onRequest", (request, _reply, done) => {
-      if (request.consumer.name !== "" || keys.isEmpty) this.#strangers.delete(request.raw.socket);
+      if (request.consumer.name !== "" || keys.isEmpty) this.#unauthenticated.delete(request.raw.socket);
       done();
     });
   }
 
-  /** Counts a request. Whether it is dropped: its connection is being closed, or has too many under way. */
-  #isUnwelcome(socket: Socket): boolean {
+  /** Counts a request, and returns whether to drop it because its connection is closing or has too many in flight. */
+  #shouldDrop(socket: Socket): boolean {
     if (this.#add(socket, 1) > MAX_PIPELINED) socket.destroy();
     return socket.destroyed || isClosing(socket);
   }
 
   #add(socket: Socket, requests: number): number {
     const before = this.#requests.get(socket);
-    // It was refused, or is gone.
+    // Rejected or already closed.
     if (before === undefined) return 0;
     this.#requests.set(socket, before + requests);
     return before + requests;
@@ -96,11 +96,11 @@ export class ConnectionLimits {
   #accept(socket: Socket): void {
     if (this.#requests.size >= this.#limit) this.#makeRoom();
     if (this.#requests.size >= this.#limit) {
-      this.#refuse(socket);
+      this.#reject(socket);
       return;
     }
     this.#requests.set(socket, 0);
-    this.#strangers.set(socket, performance.now());
+    this.#unauthenticated.set(socket, performance.now());
     socket.once("close", () => {
       this.#forget(socket);
     });
@@ -108,20 +108,20 @@ export class ConnectionLimits {
 
   #forget(socket: Socket): void {
     this.#requests.delete(socket);
-    this.#strangers.delete(socket);
+    this.#unauthenticated.delete(socket);
   }
 
   #makeRoom(): void {
     this.#app.server.closeIdleConnections();
     for (const socket of this.#requests.keys()) if (socket.destroyed) this.#forget(socket);
-    const [oldest] = this.#strangers.keys();
+    const [oldest] = this.#unauthenticated.keys();
     if (this.#requests.size >= this.#limit && oldest !== undefined) this.#close(oldest);
   }
 
-  #closeStrangers(): void {
-    const before = performance.now() - STRANGERS_GRACE_MS;
-    for (const [socket, arrival] of this.#strangers) {
-      if (this.#strangers.size <= this.#limit * STRANGERS_SHARE || arrival > before) return;
+  #closeUnauthenticated(): void {
+    const before = performance.now() - UNAUTHENTICATED_GRACE_MS;
+    for (const [socket, arrival] of this.#unauthenticated) {
+      if (this.#unauthenticated.size <= this.#limit * UNAUTHENTICATED_SHARE || arrival > before) return;
       this.#close(socket);
     }
   }
@@ -131,14 +131,11 @@ export class ConnectionLimits {
     this.#forget(socket);
   }
 
-  #refuse(socket: Socket): void {
+  #reject(socket: Socket): void {
     const now = performance.now();
     if (now - this.#loggedAt > LOG_INTERVAL_MS) {
       this.#loggedAt = now;
-      this.#app.log.warn(
-        { connections: this.#limit },
-        "connection limit reached, new connections are refused",
-      );
+      this.#app.log.warn({ connections: this.#limit }, "connection limit reached, rejecting new connections");
     }
     respondAndClose(socket, new ApiError("connections_full"));
   }

@@ -7,8 +7,8 @@ import { ApiError, toApiError } from "../errors.ts";
 import { ACCEPTED_ENCODINGS } from "../lib/content-encodings.ts";
 import { closeAfterResponse, respondAndClose } from "./raw-response.ts";
 
-/** Answers whatever a route throws, and what no route takes, in the form of the API that was spoken. */
-export function answerErrors(app: FastifyInstance): void {
+/** Responds to errors thrown by routes, and to unknown routes, in the error format of the API. */
+export function handleErrors(app: FastifyInstance): void {
   const methodsOf = new Map<string, Set<string>>();
   app.addHook("onRoute", ({ url, method }) => {
     const methods = methodsOf.get(url) ?? new Set();
@@ -20,18 +20,18 @@ export function answerErrors(app: FastifyInstance): void {
     const error = toApiError(thrown);
     request.record.error ??= error;
     if (reply.raw.destroyed) {
-      // Nobody is there to be answered.
+      // The client has disconnected.
       reply.hijack();
       return reply;
     }
     if (error.retryAfter !== undefined) void reply.header("retry-after", error.retryAfter);
     if (error.code === "unsupported_media_type") void reply.header("accept-encoding", ACCEPTED_ENCODINGS);
     if (error.final) void reply.header("x-should-retry", "false");
-    // The rest of a body that nobody reads must not take the response with it. An edge has to learn that the connection
-    // will be closed: its next request on it would be lost.
+    // An unread rest of the body must not prevent the response. Announce the close, or an edge loses its next request
+    // on the connection.
     if (await isBodyMissing(request.raw)) {
       void reply.header("connection", "close");
-      // undici takes the request's from one whose body it gives up.
+      // undici detaches the socket from a request whose body it aborts.
       const { socket } = reply.raw;
       if (socket !== null) closeAfterResponse(socket);
     }
@@ -48,12 +48,15 @@ export function answerErrors(app: FastifyInstance): void {
     const methods = [...allowed].join(", ");
     void reply.header("allow", methods);
     throw new ApiError("method_not_allowed", {
-      message: `The route does not take ${request.method}, only ${methods}.`,
+      message: `The route does not support ${request.method}. Use ${methods}.`,
     });
   });
 }
 
-/** Whether some of a body has yet to arrive. What came with the head is parsed right after the hooks that refuse it. */
+/**
+ * Whether part of a body has yet to arrive. What came with the headers is parsed right after the hooks that may reject
+ * the request.
+ */
 async function isBodyMissing(request: IncomingMessage): Promise<boolean> {
   if (request.complete) return false;
   request.resume();
@@ -61,8 +64,8 @@ async function isBodyMissing(request: IncomingMessage): Promise<boolean> {
   return !request.complete;
 }
 
-/** Answers bytes that are no HTTP request, or not in time, where there is no request yet that a route could answer. */
-export function answerUnreadable(cause: Error & { code?: string }, socket: Socket): void {
+/** Responds to bytes that are not an HTTP request, or that do not arrive in time. */
+export function handleClientError(cause: Error & { code?: string }, socket: Socket): void {
   const error = toApiError(Object.assign(cause, { statusCode: 400 }));
   if (cause.code === "ECONNRESET" || !socket.writable) {
     socket.destroy();

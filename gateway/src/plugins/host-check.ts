@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { ApiError } from "../errors.ts";
 import { KnownHosts } from "../lib/network/known-hosts.ts";
 
-// Names that lead to the machine the client is on, or to the host of the container it is in, wherever it asks.
+// Names of the client's machine, or of the host of its container.
 const ALWAYS_KNOWN = [
   ".localhost",
   "host.docker.internal",
@@ -15,18 +15,18 @@ const ABSOLUTE_TARGET = /^[a-z]+:\/\/([^/?#]*)/i;
 const SHOWN_LENGTH = 100;
 
 interface HostCheckOptions {
-  /** What the machine is called and where the gateway listens. */
+  /** Host name of the machine, and the address that the gateway listens on. */
   readonly ownHosts: readonly string[];
-  /** Further hosts that the gateway answers for, as `parseKnownHost` returns them. */
+  /** Additional hosts, as `parseKnownHost` returns them. */
   readonly allowedHosts: readonly string[];
-  /** Whether clients have to present a key. */
+  /** Whether clients must present a key. */
   readonly needsKey: () => boolean;
 }
 
 /**
- * Refuses requests for a host that the gateway does not know: a web page can have its own name resolve to this machine,
- * and would then be let in by a gateway that lets everybody in. A page knows no key, so where keys are needed the check
- * applies only if hosts are configured.
+ * Rejects requests for unknown hosts. Prevents DNS rebinding: a web page can have its own name resolve to this machine,
+ * and would be admitted by a gateway without keys. Pages do not know keys, so if keys are required the check applies
+ * only to configured hosts.
  */
 export function checkHost(
   app: FastifyInstance,
@@ -34,17 +34,17 @@ export function checkHost(
 ): void {
   const own = ownHosts.map((host) => host.toLowerCase());
   const known = new KnownHosts([...ALWAYS_KNOWN, ...own, ...allowedHosts]);
-  // Most requests come for the same host.
-  let latest: string | undefined;
+  // Most requests are for the same host.
+  let lastHost: string | undefined;
   app.addHook("onRequest", (request, _reply, done) => {
     const host = hostOf(request);
-    // Without one it is no browser: those always send it.
-    if (host === undefined || host === latest) {
+    // Browsers always send a host.
+    if (host === undefined || host === lastHost) {
       done();
       return;
     }
     if (known.has(host)) {
-      latest = host;
+      lastHost = host;
       done();
       return;
     }
@@ -52,7 +52,7 @@ export function checkHost(
   });
 }
 
-/** The host that a request is for: a target in absolute form (RFC 9112) takes precedence over the header. */
+/** The host of a request: an absolute-form target (RFC 9112) takes precedence over the header. */
 function hostOf({ raw: { url = "", headers } }: FastifyRequest): string | undefined {
   return url.startsWith("/") ? headers.host : (ABSOLUTE_TARGET.exec(url)?.[1] ?? headers.host);
 }
@@ -61,7 +61,7 @@ function misdirected(host: string): ApiError {
   const shown = host.length > SHOWN_LENGTH ? `${host.slice(0, SHOWN_LENGTH)}...` : host;
   return new ApiError("host_not_allowed", {
     message:
-      `The gateway does not answer for the host '${shown}'. If the name is yours, add it to ALLOWED_HOSTS ` +
+      `The gateway does not serve the host '${shown}'. If the name is yours, add it to ALLOWED_HOSTS ` +
       "(gatewayAllowedHosts in a stack), or use an IP address.",
   });
 }

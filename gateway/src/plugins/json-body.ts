@@ -10,24 +10,25 @@ import { badEncoding, toBodyError, unknownEncoding } from "./body-errors.ts";
 
 type Done = (error: Error | null, body?: unknown) => void;
 
-// What is parsed in one go. Longer bodies are parsed as they arrive.
+// Shorter bodies are parsed at once, longer ones as they arrive.
 const SHORT_BYTES = 256 * 1024;
 
 /**
- * Reads JSON bodies within the limits of `json-limits.ts` and of the budget, each in a single pass. As for Ollama, every
- * body is JSON, whatever its type: `curl -d` calls it a form. (What a web page may post so is for `origin-check.ts`.)
+ * Parses JSON bodies in a single pass, within the limits of `json/limits.ts` and the body budget. Like Ollama, treats
+ * every body as JSON regardless of its content type, as `curl -d` sends a form type. `origin-check.ts` rejects such
+ * requests from web pages.
  */
 export function readJsonBodies(app: FastifyInstance, budget: BodyBudget, bodyLimit: number): void {
   app.decorateRequest("bodyCost", 0);
   app.addHook("onRequest", (request, _reply, done) => {
     const { headers } = request.raw;
     const type = headers["content-type"];
-    // Fastify rejects a type that it cannot read, such as `json`.
+    // Fastify rejects malformed types, such as `json`.
     if (type !== undefined && type !== JSON_TYPE) delete headers["content-type"];
     done();
   });
   const parse = (request: FastifyRequest, payload: Readable, done: Done): void => {
-    // No route reads it.
+    // Unknown routes do not read the body.
     if (request.is404) {
       done(null);
       return;
@@ -52,7 +53,7 @@ const JSON_TYPE = "application/json";
 interface BodyReaderOptions {
   readonly budget: BodyBudget;
   readonly bodyLimit: number;
-  /** Decodes the body once it has arrived. A decoder takes memory, which none is to hold that waits for its client. */
+  /** Created once the body has arrived: a decoder takes memory, which waiting for a slow client must not hold. */
   readonly decoder: ContentDecoder | undefined;
   readonly done: Done;
 }
@@ -60,20 +61,20 @@ interface BodyReaderOptions {
 class BodyReader {
   readonly #request: FastifyRequest;
   readonly #options: BodyReaderOptions;
-  /** Where the body comes from: the connection, then the decoder if there is one. */
+  /** Source of the body: the connection, then the decoder if there is one. */
   #source: Readable;
   #decoding: { readonly decoder: ContentDecoder; readonly stream: Transform } | undefined;
-  /** Bytes, as the header says and as they have arrived. */
+  /** Number of bytes, as announced by the header and as received. */
   #announced = 0;
   #length = 0;
-  /** What it takes beside that, bytes: its encoded form and the decoder. */
+  /** Additional memory in bytes: the encoded body and the decoder. */
   #overhead = 0;
-  /** What has arrived and is not parsed yet. */
+  /** Received but not parsed yet. */
   readonly #pieces = new BytePieces();
-  /** Parses a body that is not short. */
+  /** Parser of a long body. */
   #parser: JsonParser | undefined;
   #isOver = false;
-  /** All of it has arrived: nothing more is to be listened for. */
+  /** Everything has been received; remaining events are ignored. */
   #isComplete = false;
 
   constructor(request: FastifyRequest, source: Readable, options: BodyReaderOptions) {
@@ -97,15 +98,15 @@ class BodyReader {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    if (this.#isAnswered()) return;
+    if (this.#hasResponse()) return;
     const { budget, bodyLimit } = this.#options;
     this.#length += chunk.length;
     if (this.#length > bodyLimit) {
       this.#fail(new ApiError("body_too_large"));
       return;
     }
-    // What has arrived counts, not what was announced: that takes nothing, and keeps nobody out. A complete body is
-    // charged when its values are known.
+    // Charge what has been received instead of what was announced, which uses no memory and must not block others. A
+    // complete body is charged when its number of values is known.
     if (this.#length !== this.#announced && !budget.charge(this.#request, this.#overhead + this.#length)) {
       this.#fail(new ApiError("bodies_full"));
       return;
@@ -119,20 +120,20 @@ class BodyReader {
     }
   };
 
-  /** What arrives has to be decoded yet. */
+  /** Whether the received data has yet to be decoded. */
   get #isEncoded(): boolean {
     return this.#options.decoder !== undefined && this.#decoding === undefined;
   }
 
   readonly #onEnd = (): void => {
     this.#isComplete = true;
-    if (this.#isAnswered()) return;
+    if (this.#hasResponse()) return;
     if (this.#isEncoded) this.#decode(this.#options.decoder);
     else if (this.#parser === undefined) this.#parseShort();
     else this.#parseLast(this.#parser);
   };
 
-  /** Reads the decoded body in place of the one that has arrived. */
+  /** Switches to reading the decoded body. */
   #decode(decoder: ContentDecoder | undefined): void {
     if (decoder === undefined) return;
     this.#overhead = this.#length + decoder.stateBytes;
@@ -152,11 +153,11 @@ class BodyReader {
     stream.end();
   }
 
-  /** It took too long, say: then nothing more is made of it. */
-  #isAnswered(): boolean {
+  /** Whether a response has been sent, such as for a timeout; the rest of the body is ignored then. */
+  #hasResponse(): boolean {
     if (this.#request.bodyCost >= 0) return false;
     this.#stop();
-    this.#drop();
+    this.#discard();
     return true;
   }
 
@@ -167,7 +168,7 @@ class BodyReader {
     );
   };
 
-  /** Parses a piece, and what comes after it in later turns of the event loop: others are served in between. */
+  /** Parses one piece, then yields to the event loop before the next. */
   #parseNext(): void {
     const piece = this.#pieces.shift();
     if (piece === undefined || this.#parser === undefined) {
@@ -188,9 +189,9 @@ class BodyReader {
       this.#fail(toBodyError(error));
       return false;
     }
-    const isPaid = this.#charge(parser.values);
-    if (!isPaid) this.#fail(new ApiError("bodies_full"));
-    return isPaid;
+    const isCharged = this.#charge(parser.values);
+    if (!isCharged) this.#fail(new ApiError("bodies_full"));
+    return isCharged;
   }
 
   #parseLast(parser: JsonParser): void {
@@ -207,8 +208,8 @@ class BodyReader {
       return;
     }
     this.#stop();
-    this.#giveBack(parser.values);
-    // What is made of it takes its time as well.
+    this.#releaseOverhead(parser.values);
+    // Processing a long body takes time as well, so yield first.
     if (this.#length > SHORT_BYTES) setImmediate(this.#options.done, null, body);
     else this.#options.done(null, body);
   }
@@ -232,12 +233,12 @@ class BodyReader {
     try {
       body = JSON.parse(text.codePointAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text);
     } catch {
-      // Not as a cause: the parser's message quotes the body.
+      // No `cause`: the parser's message quotes the body.
       this.#fail(new ApiError("invalid_json"));
       return;
     }
     this.#stop();
-    this.#giveBack(values);
+    this.#releaseOverhead(values);
     this.#options.done(null, body);
   }
 
@@ -245,20 +246,20 @@ class BodyReader {
     return this.#options.budget.chargeValues(this.#request, this.#overhead + this.#length, values);
   }
 
-  /** The encoded form and the decoder are not held any more. */
-  #giveBack(values: number): void {
+  /** Releases the charge of the encoded body and the decoder. */
+  #releaseOverhead(values: number): void {
     if (this.#overhead > 0) this.#options.budget.lower(this.#request, this.#length, values);
   }
 
   #fail(error: Error): void {
     if (this.#isOver) return;
     this.#stop();
-    this.#drop();
+    this.#discard();
     this.#options.done(error);
   }
 
-  /** What is still to come is read and forgotten, or not decoded. */
-  #drop(): void {
+  /** Discards the rest of the body. */
+  #discard(): void {
     if (this.#decoding === undefined) this.#source.resume();
     else this.#decoding.stream.on("error", () => undefined).destroy();
   }

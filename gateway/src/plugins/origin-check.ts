@@ -5,28 +5,28 @@ import { AllowedOrigins, isSameOrigin } from "../lib/network/allowed-origins.ts"
 
 const METHODS = "GET, HEAD, POST, DELETE";
 
-// Browsers keep a permission two hours at most.
+// Browsers cache a preflight result for at most two hours.
 const MAX_AGE_SECONDS = "7200";
 
 const SHOWN_LENGTH = 100;
 
-// These change nothing, and a page of another origin cannot read the response.
-const READING: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+// These change nothing, and pages of other origins cannot read the response.
+const READ_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 const NOBODY = new Consumer({});
 
 interface OriginCheckOptions {
-  /** Origins whose pages may send requests, as `parseAllowedOrigin` returns them. */
+  /** Allowed origins, as `parseAllowedOrigin` returns them. */
   readonly allowedOrigins: readonly string[];
-  /** Whether consumers have to present a key. */
+  /** Whether consumers must present a key. */
   readonly needsKey: () => boolean;
 }
 
 /**
- * Lets web pages of this machine, of desktop applications and of the allowed origins use the gateway (CORS), and rejects
- * what a page of another origin posts. A page may post text to any server without permission, and Ollama's API takes a
- * body of any content type: only the `Origin` makes such a request differ from a client's. Comes before authentication,
- * because preflight requests have no key.
+ * Lets web pages of this machine, of desktop applications and of the allowed origins use the gateway (CORS), and
+ * rejects writes from other origins: a page may post text to any server without a preflight, and Ollama's API ignores
+ * the content type, so only the `Origin` header identifies such requests. Must come before authentication, because
+ * preflight requests have no key.
  */
 export function checkOrigins(app: FastifyInstance, { allowedOrigins, needsKey }: OriginCheckOptions): void {
   const allowed = new AllowedOrigins(allowedOrigins);
@@ -43,7 +43,7 @@ export function checkOrigins(app: FastifyInstance, { allowedOrigins, needsKey }:
     if (isAllowed) allowOrigin(reply, origin);
     const isPreflight =
       request.method === "OPTIONS" && request.headers["access-control-request-method"] !== undefined;
-    if (isAllowed ? !isPreflight : READING.has(request.method) && !isPreflight) {
+    if (isAllowed ? !isPreflight : READ_METHODS.has(request.method) && !isPreflight) {
       done();
       return;
     }
@@ -65,7 +65,7 @@ function respondToPreflight({ headers }: FastifyRequest, reply: FastifyReply): v
   void reply
     .header("access-control-allow-methods", METHODS)
     .header("access-control-max-age", MAX_AGE_SECONDS);
-  // A `*` would not stand for `Authorization`.
+  // The wildcard does not cover `Authorization`.
   if (requested !== undefined) void reply.header("access-control-allow-headers", requested);
   if (headers["access-control-request-private-network"] === "true") {
     void reply.header("access-control-allow-private-network", "true");

@@ -2,8 +2,8 @@ import type { FastifyPluginCallback } from "fastify";
 import fp from "fastify-plugin";
 
 /**
- * A plugin that adds hooks to the app itself. Fastify does not start when one of those that it relies on has not been
- * registered before it.
+ * A plugin that adds hooks to the app itself. Fastify fails at startup if its dependencies were not registered before
+ * it.
  */
 export function plugin(
   name: string,

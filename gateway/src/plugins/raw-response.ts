@@ -2,18 +2,18 @@ import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { ApiError } from "../errors.ts";
 
-// How long a client may go on sending a body that nobody reads. Closed at once, its connection would be reset, and the
-// response with it; an edge that had no time to read the response by then reports 502.
+// How long to accept a body that nobody reads. An immediate close would reset the connection and could lose the
+// response, for which an edge reports 502.
 const LINGER_MS = 5000;
 
 const closing = new WeakSet<Socket>();
 
-/** Whether a connection gets its last response, or has got it. */
+/** Whether the connection's last response has been or is being sent. */
 export function isClosing(socket: Socket): boolean {
   return closing.has(socket);
 }
 
-/** Closes a connection once its response has been sent; what still arrives is dropped, and only for a moment. */
+/** Closes a connection after its response has been sent, discarding received data for a moment. */
 export function closeAfterResponse(socket: Socket): void {
   if (closing.has(socket)) return;
   closing.add(socket);
@@ -27,7 +27,7 @@ export function closeAfterResponse(socket: Socket): void {
   };
 }
 
-/** Answers where there is no request that a route could answer, and closes the connection. */
+/** Sends an error on a connection without a parsed request, and closes it. */
 export function respondAndClose(socket: Socket, error: ApiError): void {
   const body = JSON.stringify(error.body());
   closeAfterResponse(socket);

@@ -10,7 +10,7 @@ import type { Tracing } from "../observability/tracing.ts";
 import type { UsageStore } from "../usage/usage-store.ts";
 import type { BodyBudget } from "./body-budget.ts";
 
-/** What is notified when a request is over. */
+/** Notified of finished requests. */
 interface Observers {
   readonly metrics: Metrics;
   readonly statistics: Statistics;
@@ -21,13 +21,13 @@ interface Observers {
   readonly activity: RequestObserver | undefined;
 }
 
-/** Sees each request when it arrives and when it has ended. */
+/** Notified when a request arrives and when it has ended. */
 interface RequestObserver {
   began(request: FastifyRequest): void;
   ended(request: FastifyRequest, status: number): void;
 }
 
-/** Follows each request from its arrival to the close of its response; a client that leaves ends its work there. */
+/** Records each request from its arrival to the end of its response, and aborts it if its client disconnects. */
 export function recordRequests(
   app: FastifyInstance,
   { metrics, statistics, tracing, log, bodies, usage, activity }: Observers,
@@ -41,9 +41,8 @@ export function recordRequests(
     record.trace = tracing.begin(request.headers["traceparent"] as string | undefined);
     activity?.began(request);
     void reply.header("x-request-id", request.id);
-    // Fastify's own signal fires when the request's body has been read (fastify/fastify#6725); this one when the
-    // response is over.
-    // It closes once; `once` would wrap each listener. So do the other hooks.
+    // Fastify's own signal fires when the request's body has been read (fastify/fastify#6725), this event at the end of
+    // the response. It fires once, so `on` avoids the wrapper that `once` allocates.
     reply.raw.on("close", () => {
       record.end();
       bodies.release(request);
@@ -64,7 +63,7 @@ export function recordRequests(
   });
 }
 
-/** The same tokens that count towards the key's budgets. */
+/** Counts the same tokens as the key's budgets do. */
 function countUsage(usage: UsageStore, { consumer, record }: FastifyRequest, model: string): void {
   const tokens = record.finalTokens(consumer.limits.msPerToken);
   const prompt = record.finalPromptTokens(tokens);

@@ -1,18 +1,22 @@
 import { ApiError } from "../errors.ts";
 import type { StoredItem } from "./stored-conversation.ts";
 
-/** Which part of a list is wanted. */
+/** Selects a page of items. */
 export interface ItemQuery {
   readonly limit?: string;
   readonly order?: string;
-  /** The id of the item before the first. */
+  /** ID of the item before the first one. */
   readonly after?: string;
 }
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 100;
 
-/** A page of items, newest first unless the query says otherwise. @throws ApiError for a query that makes no sense */
+/**
+ * Returns a page of items, newest first by default.
+ *
+ * @throws ApiError `invalid_value`
+ */
 export function listItems(items: readonly StoredItem[], { limit, order = "desc", after }: ItemQuery): object {
   const count = limit === undefined ? DEFAULT_LIMIT : Number(limit);
   if (!Number.isInteger(count) || count < 1 || count > MAX_LIMIT)

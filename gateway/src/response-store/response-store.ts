@@ -1,52 +1,52 @@
 interface Limits {
-  /** How long a response is kept, ms. */
+  /** Time to live of a response, in milliseconds. */
   readonly ttlMs: number;
-  /** What all responses may take together, bytes; 0: none is kept. */
+  /** Maximum total size in bytes; 0 to store nothing. */
   readonly limitBytes: number;
 }
 
-/** What a response adds to the conversation before it. */
+/** A response to store, with what it adds to its conversation. */
 export interface NewResponse<Item> {
   readonly id: string;
-  /** The response object, without its output. */
+  /** The response object without its output. */
   readonly response: object;
-  /** The items of the request itself. */
+  /** Input items of the request itself. */
   readonly input: readonly Item[];
   readonly output: readonly Item[];
-  /** The response whose conversation this one continues. */
+  /** The response that this one continues. */
   readonly previous?: StoredResponse<Item> | undefined;
-  /** About how much memory its items take, bytes. */
+  /** Approximate memory used by its items, in bytes. */
   readonly cost: number;
 }
 
-/** A response with the conversation that led to it. */
+/** A stored response, linked to its conversation. */
 export interface StoredResponse<Item> extends Readonly<NewResponse<Item>> {
-  /** What its conversation takes, itself included, bytes. */
+  /** Size of the conversation up to and including this response, in bytes. */
   readonly conversationCost: number;
-  /** How many items its conversation has. */
+  /** Number of items in the conversation. */
   readonly length: number;
 }
 
 interface Entry<Item> extends StoredResponse<Item> {
   readonly owner: string;
   readonly expiresAt: number;
-  /** It can be looked up, or another response continues it. Without any use its memory is free. */
+  /** Number of references: 1 while it can be looked up, and 1 for each response that continues it. Freed at 0. */
   uses: number;
 }
 
-// What an entry takes apart from its items: the response object, and its places in maps.
+// Overhead per entry in bytes: the response object and map entries.
 export const ENTRY_COST = 4096;
 
 /**
- * Keeps responses for a bounded time, in bounded memory. An owner sees only its own. Where the limit is exceeded, the
- * oldest response of the owner that holds the most is dropped first.
+ * Stores responses for a limited time in limited memory. An owner sees only its own. When the limit is exceeded, drops
+ * the oldest response of the owner with the most memory.
  */
 export class ResponseStore<Item extends object> {
   readonly #limits: Limits;
   readonly #now: () => number;
-  /** By their ids, oldest first. */
+  /** By ID, oldest first. */
   readonly #entries = new Map<string, Entry<Item>>();
-  /** By the ids of the items that responses consist of. */
+  /** Output items by ID. */
   readonly #items = new Map<string, { readonly entry: Entry<Item>; readonly item: Item }>();
   readonly #owners = new Map<string, { readonly ids: Set<string>; cost: number }>();
   #cost = 0;
@@ -57,7 +57,7 @@ export class ResponseStore<Item extends object> {
     this.#now = now;
   }
 
-  /** What is held, bytes. */
+  /** Memory in use, in bytes. */
   get cost(): number {
     return this.#cost;
   }
@@ -66,12 +66,12 @@ export class ResponseStore<Item extends object> {
     return this.#entries.size;
   }
 
-  /** Whether a response to a request that takes so much would be kept. */
+  /** Whether a response to a request of this size could be stored. */
   hasRoomFor(cost: number): boolean {
     return cost + ENTRY_COST <= this.#limits.limitBytes;
   }
 
-  /** @returns whether the response is kept: one whose conversation exceeds the limit by itself is not */
+  /** @returns whether the response was stored; false if its conversation alone exceeds the limit */
   put(owner: string, added: NewResponse<Item>): boolean {
     const { previous, input, output } = added;
     const cost = added.cost + ENTRY_COST;
@@ -86,7 +86,7 @@ export class ResponseStore<Item extends object> {
       expiresAt: this.#now() + this.#limits.ttlMs,
       uses: 1,
     };
-    this.#hold(previous as Entry<Item> | undefined, entry);
+    this.#retain(previous as Entry<Item> | undefined, entry);
     this.#entries.set(entry.id, entry);
     for (const item of output) withId(item, (id) => this.#items.set(id, { entry, item }));
     const account = this.#account(owner);
@@ -102,14 +102,14 @@ export class ResponseStore<Item extends object> {
     return entry?.owner === owner ? entry : undefined;
   }
 
-  /** An item of the output of a response. */
+  /** Returns an output item. */
   item(owner: string, id: string): Item | undefined {
     this.#dropExpired();
     const found = this.#items.get(id);
     return found?.entry.owner === owner ? found.item : undefined;
   }
 
-  /** @returns whether there was such a response */
+  /** @returns whether the response existed */
   delete(owner: string, id: string): boolean {
     if (this.get(owner, id) === undefined) return false;
     this.#drop(id);
@@ -120,8 +120,8 @@ export class ResponseStore<Item extends object> {
     clearTimeout(this.#timer);
   }
 
-  /** The memory of what a response continues is held as long as its own: it is dropped when nothing continues it. */
-  #hold(previous: Entry<Item> | undefined, entry: Entry<Item>): void {
+  /** A response keeps the memory of those that it continues until it is freed itself. */
+  #retain(previous: Entry<Item> | undefined, entry: Entry<Item>): void {
     if (previous !== undefined) {
       // It may have been dropped while its successor was generated.
       for (let each: Entry<Item> | undefined = previous; each !== undefined; each = parentOf(each)) {
@@ -150,7 +150,7 @@ export class ResponseStore<Item extends object> {
     const account = this.#account(owner);
     account.cost += cost;
     this.#cost += cost;
-    // Names of keys that are gone are not kept.
+    // Do not accumulate names of removed keys.
     if (account.cost === 0 && account.ids.size === 0) this.#owners.delete(owner);
   }
 
@@ -162,10 +162,10 @@ export class ResponseStore<Item extends object> {
 
   #evict(): void {
     while (this.#cost > this.#limits.limitBytes) {
-      let most: { readonly ids: Set<string>; cost: number } | undefined;
+      let largest: { readonly ids: Set<string>; cost: number } | undefined;
       for (const account of this.#owners.values())
-        if (account.ids.size > 0 && account.cost > (most?.cost ?? 0)) most = account;
-      const [oldest] = most?.ids ?? [];
+        if (account.ids.size > 0 && account.cost > (largest?.cost ?? 0)) largest = account;
+      const [oldest] = largest?.ids ?? [];
       if (oldest === undefined) return;
       this.#drop(oldest);
     }
@@ -179,7 +179,7 @@ export class ResponseStore<Item extends object> {
     }
   }
 
-  /** What has expired is dropped without a request, too: it is somebody's conversation. */
+  /** Expired responses are also dropped without a request, as they contain private conversations. */
   #schedule(): void {
     if (this.#timer !== undefined) return;
     const [oldest] = this.#entries.values();

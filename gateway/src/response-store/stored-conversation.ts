@@ -7,53 +7,57 @@ import type { FinishedResponse } from "../apis/openai-responses/response-object.
 import type { ResponsesRequest } from "../apis/openai-responses/schema.ts";
 import type { ResponseStore, StoredResponse } from "./response-store.ts";
 
-/** An item as it is stored: of the request's input, or of a response's output. */
+/** A stored item: from a request's input, or from a response's output. */
 export type StoredItem = ResponsesItem;
 
 type Stored = StoredResponse<StoredItem>;
 
-/** Where what a request refers to is stored, and where its own response will be. */
+/** Looks up what a request refers to, and stores its response. */
 export type ResponseSource = Pick<ResponseStore<StoredItem>, "get" | "item" | "put" | "hasRoomFor">;
 
-/** Counts so many bytes more that a request holds. False: there is no room for them. */
+/** Charges additional bytes to a request. Returns false if that exceeds the budget. */
 export type Charge = (bytes: number) => boolean;
 
-/** Stored responses that several gateways have in common. */
+/** Responses stored for all gateways of a stack. */
 export interface SharedResponseStore {
   get(owner: string, id: string, charge: Charge): Promise<Stored | undefined>;
   delete(owner: string, id: string): Promise<boolean>;
-  /** Loads what a request refers to. @param given.bodyLimit what a request may send itself, bytes */
+  /**
+   * Loads what a request refers to.
+   *
+   * @param given.bodyLimit maximum size of a request body, in bytes
+   */
   open(
     owner: string,
     previousId: string | undefined,
     itemIds: readonly string[],
-    given: { readonly charge: Charge; readonly bodyLimit: number },
+    limits: { readonly charge: Charge; readonly bodyLimit: number },
   ): Promise<ResponseSource>;
 }
 
-/** Who sent a request, what its body takes, and what a conversation may take that it continues, bytes. */
+/** Sender of a request, the size of its body, and the maximum size of a conversation that it continues, in bytes. */
 interface Sender {
   readonly owner: string;
   readonly cost: number;
   readonly limit: number;
 }
 
-/** What a request continues, and how its response is stored. */
+/** The conversation that a request continues, and how to store its response. */
 export interface StoredConversation extends Storage {
-  /** What the items take that are stored already, bytes. */
+  /** Size of the items that are already stored, in bytes. */
   readonly earlierCost: number;
 }
 
-// As many as a request may send itself.
+// The same limit as for the input of a request.
 const MAX_ITEMS = 2048;
 
-// What an item takes apart from its text.
+// Overhead per item.
 const ITEM_COST = 512;
 
 /**
- * Puts what is stored in front of a request's input, and in place of its references.
+ * Prepends the stored conversation to a request's input, and resolves item references.
  *
- * @throws ApiError when something is referred to that is not stored, or when there is nothing to respond to
+ * @throws ApiError if a referenced item or response is not stored, or if there is no input
  */
 export function openConversation(
   store: ResponseSource,
@@ -68,10 +72,10 @@ export function openConversation(
       param: "previous_response_id",
     });
   }
-  const given = itemsOf(request.input);
-  const input = given.map((item, i) => resolve(store, owner, item, i));
-  // They may be dropped from the store while this response is in it.
-  const referencedCost = costOf(input.filter((item, i) => item !== given[i]));
+  const original = itemsOf(request.input);
+  const input = original.map((item, i) => resolve(store, owner, item, i));
+  // Referenced items may be dropped from the store before this response is.
+  const referencedCost = costOf(input.filter((item, i) => item !== original[i]));
   const earlierCost = referencedCost + (previous?.conversationCost ?? 0);
   if (earlierCost > limit) {
     throw conversationTooLarge(limit, previousId == null ? "input" : "previous_response_id");
@@ -94,7 +98,7 @@ export function openConversation(
     return store.put(owner, {
       id,
       response: rest,
-      input: input.map(withId),
+      input: input.map(ensureId),
       output: output as unknown as readonly StoredItem[],
       previous,
       cost: cost + referencedCost + costOf(output),
@@ -114,12 +118,12 @@ export function conversationTooLarge(limit: number, param: "input" | "previous_r
   });
 }
 
-/** The items that a request refers to by their ids. */
+/** IDs of the items that a request refers to. */
 export function referencedItems({ input }: ResponsesRequest): string[] {
   return itemsOf(input).flatMap((item) => (item.type === "item_reference" ? [item.id] : []));
 }
 
-/** All items that led to a response, and its own, oldest first. */
+/** All items up to and including a response's own, oldest first. */
 export function conversationOf(response: Stored): StoredItem[] {
   const parts: (readonly StoredItem[])[] = [];
   for (let each: Stored | undefined = response; each !== undefined; each = each.previous)
@@ -144,7 +148,7 @@ function resolve(store: ResponseSource, owner: string, item: ResponsesItem, inde
   });
 }
 
-function withId(item: StoredItem): StoredItem {
+function ensureId(item: StoredItem): StoredItem {
   if (item.type === "unknown" || item.id != null) return item;
   return { ...item, id: newItemId("msg") };
 }

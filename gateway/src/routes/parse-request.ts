@@ -6,7 +6,7 @@ import type { AppContext } from "../app-context.ts";
 import { ApiError } from "../errors.ts";
 import { setIgnoredHeader } from "../generation/ignored-header.ts";
 
-/** Takes what an adapter leaves out of a request, or refuses it with STRICT_PARAMETERS. */
+/** Collects the parameters that an adapter ignores; rejects them with STRICT_PARAMETERS. */
 export function ignoredParameters(
   { config }: Pick<AppContext, "config">,
   { record }: FastifyRequest,
@@ -17,16 +17,16 @@ export function ignoredParameters(
 const refusing: IgnoredParameters = {
   ignore(param) {
     throw new ApiError("unsupported_parameter", {
-      message: `Unsupported value for '${param}': the gateway cannot honour it. Leave it out.`,
+      message: `Unsupported value for '${param}': the gateway does not support it. Leave it out.`,
       param,
     });
   },
 };
 
 /**
- * Reads a request's body by its schema, as leniently as STRICT_PARAMETERS allows.
+ * Validates a request's body, leniently unless STRICT_PARAMETERS is on.
  *
- * @throws ApiError that names the first wrong parameter in `param`
+ * @throws ApiError naming the first invalid parameter in `param`
  */
 export function parseRequest<Output>(
   { config }: Pick<AppContext, "config">,

@@ -3,9 +3,9 @@ import type { AppContext } from "../app-context.ts";
 import type { OllamaModel } from "../ollama/types.ts";
 
 /**
- * The models that are present and that the consumer may use: any other is, for whoever looks, as one that is not there.
+ * The installed models that the consumer may use; all others are hidden as if they did not exist.
  *
- * @throws ApiError when no server answers
+ * @throws ApiError if no backend responds
  */
 export async function visibleModels(
   { backends }: AppContext,

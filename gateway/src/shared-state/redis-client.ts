@@ -5,14 +5,14 @@ import type { Script } from "./script.ts";
 export interface RedisOptions {
   /** redis:// or rediss://, without a password. */
   readonly url: string;
-  /** File with the password, read for each connection; empty: there is none. */
+  /** File with the password, read for each connection; empty for none. */
   readonly passwordFile: string;
 }
 
-// Making a connection takes several commands, and a lookup of the name.
+// Connecting takes a name lookup and several commands.
 export const CONNECT_MS = 2_000;
 
-/** Makes clients that are not connected yet. A connection that is lost stays lost. */
+/** Returns a factory of unconnected clients. Clients do not reconnect. */
 export async function redisClients({ url, passwordFile }: RedisOptions): Promise<() => Redis> {
   const { Redis } = await import("ioredis");
   const password = passwordFile === "" ? "" : (await readFile(passwordFile, "utf8")).trim();
@@ -20,7 +20,7 @@ export async function redisClients({ url, passwordFile }: RedisOptions): Promise
     protocol: 2,
     lazyConnect: true,
     connectTimeout: CONNECT_MS,
-    // What is to be done about a lost connection is decided by those who use it.
+    // The users of the connection decide when to reconnect.
     retryStrategy: null,
     enableOfflineQueue: false,
     autoResubscribe: false,
@@ -32,7 +32,7 @@ export async function redisClients({ url, passwordFile }: RedisOptions): Promise
   return () => new Redis(url, options);
 }
 
-/** Runs a script by its hash, else by its text: a server that was started again has none. */
+/** Runs a script by its hash, or by its text if the server does not have it, such as after a restart. */
 export async function evaluate(
   client: Redis,
   { sha, lua }: Script,
@@ -47,8 +47,11 @@ export async function evaluate(
   }
 }
 
-/** Calls `overdue` where work takes longer than `ms`. A process that was held up finds the response behind its timers. */
-export async function watched<Result>(
+/**
+ * Calls `overdue` if work takes longer than `ms` milliseconds. Checks again after pending I/O: in a process that was
+ * blocked, a response may be waiting behind the timer.
+ */
+export async function withWatchdog<Result>(
   work: Promise<Result>,
   ms: number,
   overdue: () => void,

@@ -1,12 +1,12 @@
 import type { Redis } from "ioredis";
-import { evaluate, redisClients, type RedisOptions, watched } from "./redis-client.ts";
+import { evaluate, redisClients, type RedisOptions, withWatchdog } from "./redis-client.ts";
 import type { Script } from "./script.ts";
-import { type StateStore, StoreAway, type StoreUser } from "./state-store.ts";
+import { type StateStore, StoreAwayError, type StoreUser } from "./state-store.ts";
 
-// Stored responses are long: what takes this is slow, not away.
+// Stored responses are large, so slow does not mean unreachable.
 const MIN_TIMEOUT_MS = 2_000;
 
-/** A connection for stored responses alone: slots and limits do not wait for these, and do not depend on them. */
+/** A separate connection for stored responses, so that slots and limits need not wait for them. */
 export class ResponseConnection implements StoreUser {
   readonly #options: RedisOptions;
   readonly #store: StateStore;
@@ -14,7 +14,7 @@ export class ResponseConnection implements StoreUser {
   #client: Redis | undefined;
   #connecting: Promise<Redis> | undefined;
 
-  /** @param timeoutMs how long a command of slots and limits may take */
+  /** @param timeoutMs command timeout for slots and limits, in milliseconds */
   constructor(options: RedisOptions, store: StateStore, timeoutMs: number) {
     this.#options = options;
     this.#store = store;
@@ -22,21 +22,21 @@ export class ResponseConnection implements StoreUser {
     store.addUser(this);
   }
 
-  /** @throws StoreAway, or what the server responded */
+  /** @throws StoreAwayError, or the server's error */
   async run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-    if (!this.#store.isUp) throw new StoreAway("away");
-    // Without a wait where it is connected: a response is on its way before its client can refer to it.
+    if (!this.#store.isUp) throw new StoreAwayError("away");
+    // No `await` if connected: the command must be sent before the client can refer to the response.
     const client = this.#client ?? (await this.#connect());
-    return watched(evaluate(client, script, keys, args), this.#timeoutMs, () => {
+    return withWatchdog(evaluate(client, script, keys, args), this.#timeoutMs, () => {
       client.disconnect();
     });
   }
 
-  came(): void {
+  onUp(): void {
     this.#connect().catch(() => undefined);
   }
 
-  went(): void {
+  onDown(): void {
     this.close();
   }
 
@@ -58,12 +58,12 @@ export class ResponseConnection implements StoreUser {
     client.on("end", () => {
       if (this.#client === client) this.#client = undefined;
     });
-    await watched(client.connect(), this.#timeoutMs, () => {
+    await withWatchdog(client.connect(), this.#timeoutMs, () => {
       client.disconnect();
     });
     if (!this.#store.isUp) {
       client.disconnect();
-      throw new StoreAway("away");
+      throw new StoreAwayError("away");
     }
     this.#client?.disconnect();
     this.#client = client;

@@ -1,9 +1,9 @@
 import { NOW, script } from "./script.ts";
 
-// KEYS[1] begins the names of all keys. A response is a hash: owner, cost, conversation (what it takes with all before it),
-// length, data, previous, items (their ids), uses (1 while it can be looked up, 1 for each that continues it). Beside it
-// are what each owner's take together, the ids of each owner's and of all, by when they end, and for each item the
-// response that it is in.
+// KEYS[1] is the prefix of all keys. A response is a hash with owner, cost, conversation (cost including all earlier
+// responses), length, data, previous, items (their IDs), and uses (1 while it can be looked up, plus 1 per response
+// that continues it). Further keys hold the total cost by owner, the IDs by expiry for each owner and overall, and the
+// response of each item.
 const COMMON = `${NOW}
 local prefix = KEYS[1]
 local owners, ends, bytes = prefix .. ':owners', prefix .. ':ends', prefix .. ':bytes'
@@ -39,9 +39,9 @@ end
 `;
 
 /**
- * ARGV: owner, id, cost, cost of the conversation, its length, data, id of the response before it (or empty), ids of its items,
- * separated by spaces, how long it is kept, ms, and what all may take. Returns 1: it is kept; 0: it is not; -1: the
- * one before it is gone.
+ * ARGV: owner, ID, cost, cost of the conversation, its length, data, ID of the previous response (or empty), item IDs
+ * separated by spaces, time to live in ms, limit of the total cost. Returns 1 if stored, 0 if not, -1 if the previous
+ * response is gone.
  */
 export const PUT = script(`${COMMON}
 local owner, id, cost, previous = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[7]
@@ -78,8 +78,9 @@ return is_there(owner, id) and 1 or 0
 `);
 
 /**
- * ARGV: owner, id, how much its conversation may take. Returns id, cost, cost of the conversation, length and data of the
- * response and of all before it, newest first; without data where they take more; nothing where it is not there.
+ * ARGV: owner, ID, maximum cost of the conversation. Returns ID, cost, cost of the conversation, length and data of the
+ * response and of all earlier ones, newest first; without data if they exceed the maximum; nothing if the response does
+ * not exist.
  */
 export const LOAD = script(`${COMMON}
 local id, found = ARGV[2], {}
@@ -97,8 +98,8 @@ return found
 `);
 
 /**
- * ARGV: owner, how much may be returned, ids of items. Returns the cost of the responses that have them, and their data;
- * without data where they cost more.
+ * ARGV: owner, maximum cost, item IDs. Returns the total cost of the responses with these items, and their data;
+ * without data if they exceed the maximum.
  */
 export const FIND_ITEMS = script(`${COMMON}
 local ids, seen, sum = {}, {}, 0
@@ -116,7 +117,7 @@ for _, id in ipairs(ids) do found[#found + 1] = redis.call('HGET', response(id),
 return found
 `);
 
-/** ARGV: owner, id. Returns whether there was such a response. */
+/** ARGV: owner, ID. Returns whether the response existed. */
 export const DELETE = script(`${COMMON}
 if not is_there(ARGV[1], ARGV[2]) then return 0 end
 drop(ARGV[2])

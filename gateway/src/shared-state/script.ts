@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 
-/** What the store does at once, without anything else in between. */
+/** A Lua script that the store runs atomically. */
 export interface Script {
   readonly lua: string;
-  /** By which the store knows it. */
+  /** Its SHA-1 hash, by which the store caches it. */
   readonly sha: string;
 }
 
@@ -11,7 +11,7 @@ export function script(lua: string): Script {
   return { lua, sha: createHash("sha1").update(lua).digest("hex") };
 }
 
-/** The store's own clock, ms: those of the gateways may differ. */
+/** The store's clock in ms, as the gateways' clocks may differ. */
 export const NOW = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -22,37 +22,38 @@ type Stored = StoredResponse<StoredItem>;
 
 export interface ResponseLimits {
   readonly ttlMs: number;
-  /** What all responses may take together, bytes. */
+  /** Maximum total size of all responses, in bytes. */
   readonly limitBytes: number;
 }
 
-/** What the store has of a response, beside what is counted. */
-interface Data {
+/** The payload of a stored response. */
+interface StoredData {
   readonly response: object;
   readonly input: readonly StoredItem[];
   readonly output: readonly StoredItem[];
 }
 
-// What takes more, with all that led to it, stays with its gateway: the server does nothing else while it reads or writes one.
+// Larger conversations stay with their gateway, as the server is blocked while it reads or writes one.
 const SHARED_BYTES = 4 * 1024 * 1024;
 
-// What takes no more is loaded at once. All else counts with the bodies first, and is loaded one by one.
+// Up to this size, responses are loaded immediately. Larger ones are charged to the body budget first, and loaded one
+// at a time.
 const SMALL_BYTES = 64 * 1024;
 
 type Row = readonly [id: string, cost: string, conversation: string, length: string, data: string];
 
 /**
- * Stored responses that all gateways of a stack have in common. What is stored while the store is away, or is too large for
- * it, is this gateway's own, and goes on there when it is continued.
+ * Stored responses shared by all gateways of a stack. Responses stored while the store is unreachable, or too large for
+ * it, stay with this gateway, as do their continuations.
  */
 export class SharedResponses implements SharedResponseStore {
   readonly #store: StateStore;
   readonly #connection: ResponseConnection;
   readonly #local: ResponseStore<StoredItem>;
   readonly #limits: ResponseLimits;
-  /** The last of those that are loaded one by one. */
+  /** Settles when the last of the one-at-a-time loads has ended. */
   #loading: Promise<unknown> = Promise.resolve();
-  /** What is on its way to the store, bytes. */
+  /** Number of bytes being sent to the store. */
   #sending = 0;
 
   constructor(
@@ -67,17 +68,25 @@ export class SharedResponses implements SharedResponseStore {
     this.#limits = limits;
   }
 
-  /** A response with all that led to it. @throws ApiError where there is no room for it */
+  /**
+   * Returns a response with its conversation.
+   *
+   * @throws ApiError if it exceeds the body budget
+   */
   async get(owner: string, id: string, charge: Charge, limit = SHARED_BYTES): Promise<Stored | undefined> {
     const own = this.#local.get(owner, id);
     if (own !== undefined) return own;
     const load = (most: number) => this.#run(LOAD, [owner, id, most]) as Promise<Row[]>;
     const rows = await this.#load(load, (found) => Number(found[0]?.[2] ?? 0), charge, limit);
     if (rows === "too large") throw conversationTooLarge(limit, "previous_response_id");
-    return rows === undefined ? undefined : storedOf(rows);
+    return rows === undefined ? undefined : toStored(rows);
   }
 
-  /** @returns whether there was such a response. Never rejects. */
+  /**
+   * Never rejects.
+   *
+   * @returns whether the response existed
+   */
   async delete(owner: string, id: string): Promise<boolean> {
     const wasLocal = this.#local.delete(owner, id);
     try {
@@ -88,10 +97,10 @@ export class SharedResponses implements SharedResponseStore {
   }
 
   /**
-   * What a request refers to.
+   * Loads what a request refers to.
    *
-   * @param bodyLimit what a request may send itself, bytes
-   * @throws ApiError where there is no room for it
+   * @param bodyLimit maximum size of a request body, in bytes
+   * @throws ApiError if it exceeds the body budget
    */
   async open(
     owner: string,
@@ -126,15 +135,15 @@ export class SharedResponses implements SharedResponseStore {
     if (loaded === "too large") throw conversationTooLarge(limit, "input");
     const [, ...all] = loaded ?? [0];
     for (const data of all)
-      for (const item of (JSON.parse(data) as Data).output)
+      for (const item of (JSON.parse(data) as StoredData).output)
         for (const id of idsOf([item])) found.set(id, item);
     return found;
   }
 
   /**
-   * Loads what may be large only once it counts with the bodies. Undefined: the store is away.
+   * Charges a large result to the body budget before loading it. Resolves to undefined if the store is unreachable.
    *
-   * @param load what does not take more than so many bytes; of the rest it returns the cost
+   * @param load loads up to the given number of bytes; returns only the cost of a larger result
    */
   async #load<Found>(
     load: (most: number) => Promise<Found>,
@@ -149,13 +158,13 @@ export class SharedResponses implements SharedResponseStore {
     if (cost > limit) return "too large";
     if (!charge(cost)) throw new ApiError("bodies_full");
     if (cost <= small) return found;
-    // While it waited for those before it, its client may have left.
+    // The client may have disconnected while earlier loads ran.
     const loading = this.#loading.then(() => (charge(0) ? load(cost) : undefined)).catch(() => undefined);
     this.#loading = loading;
     return loading;
   }
 
-  /** It is on its way to the store before its response is to its client. */
+  /** Starts sending the response to the store before it is sent to the client. */
   #put(owner: string, added: NewResponse<StoredItem>): boolean {
     const isLocal = added.previous !== undefined && this.#local.get(owner, added.previous.id) !== undefined;
     const before = isLocal ? withConversation(added) : added;
@@ -182,12 +191,12 @@ export class SharedResponses implements SharedResponseStore {
   ): Promise<void> {
     const { id, response, input, output, previous } = added;
     const length = input.length + output.length + (previous?.length ?? 0);
-    const data = JSON.stringify({ response, input, output } satisfies Data);
+    const data = JSON.stringify({ response, input, output } satisfies StoredData);
     const { ttlMs, limitBytes } = this.#limits;
     const ids = idsOf(output).join(" ");
     const before = previous?.id ?? "";
     const args = [owner, id, cost, conversation, length, data, before, ids, ttlMs, limitBytes];
-    // What it continues was dropped while it was generated: it brings that along.
+    // The previous response was dropped during generation, so store the complete conversation with this one.
     if ((await this.#run(PUT, args)) !== -1 || previous === undefined) return;
     const all = withConversation(added);
     await this.#send(owner, all, all.cost + ENTRY_COST, all.cost + ENTRY_COST);
@@ -198,12 +207,12 @@ export class SharedResponses implements SharedResponseStore {
   }
 }
 
-/** A response, made of those before it: the oldest comes last. */
-function storedOf(rows: readonly Row[]): Stored | undefined {
+/** Links responses to a conversation; rows are newest first. */
+function toStored(rows: readonly Row[]): Stored | undefined {
   let stored: Stored | undefined;
   for (const [id, cost, conversation, length, data] of rows.toReversed()) {
     const { response, input, output } =
-      data === "" ? { response: {}, input: [], output: [] } : (JSON.parse(data) as Data);
+      data === "" ? { response: {}, input: [], output: [] } : (JSON.parse(data) as StoredData);
     stored = {
       id,
       response,
@@ -218,7 +227,7 @@ function storedOf(rows: readonly Row[]): Stored | undefined {
   return stored;
 }
 
-/** The same, with the items before it as its own. */
+/** Adds the earlier items of the conversation to the response's own input. */
 function withConversation(added: NewResponse<StoredItem>): NewResponse<StoredItem> {
   const { previous } = added;
   if (previous === undefined) return added;

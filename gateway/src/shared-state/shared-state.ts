@@ -10,7 +10,7 @@ import { UsagePool } from "./usage-pool.ts";
 
 type Logger = ConstructorParameters<typeof StateStore>[1];
 
-/** What several gateways of a stack have in common, in Valkey or Redis. */
+/** State shared by the gateways of a stack, in Valkey or Redis. */
 export class SharedState {
   readonly slots: SlotPool;
   readonly usage: UsagePool;
@@ -25,33 +25,33 @@ export class SharedState {
       timeoutMs: config.SHARED_STATE_TIMEOUT_MS,
     };
     this.#store = new StateStore(options, logger);
-    // First: what a gateway has counts only once the others know it.
+    // Must be the first user: what a gateway holds only counts once it has joined.
     this.slots = new SlotPool(this.#store, backends, config.SHARED_STATE_LEASE_MS);
     this.usage = new UsagePool(this.#store);
     this.#responseConnection = new ResponseConnection(options, this.#store, options.timeoutMs);
   }
 
-  /** @param local what this gateway stores while the store is away, or what is too large for it */
+  /** @param local stores responses while the store is unreachable, and those too large for it */
   responses(local: ResponseStore<StoredItem>, limits: ResponseLimits): SharedResponses {
     return new SharedResponses(this.#store, this.#responseConnection, local, limits);
   }
 
-  /** The store responds, so that the other gateways' requests count here. */
+  /** Whether the store is reachable, so that the other gateways' requests are counted. */
   get isUp(): boolean {
     return this.#store.isUp;
   }
 
-  /** How often it went away. */
+  /** Number of times that the store became unreachable. */
   get failures(): number {
     return this.#store.failures;
   }
 
-  /** Gateways that share it, as it was known last. */
+  /** Number of gateways that share it, as last reported. */
   get gateways(): number {
     return this.slots.gateways;
   }
 
-  /** Tries to reach the store once, and goes on trying if that fails. */
+  /** Connects once, and keeps retrying in the background if that fails. */
   start(): Promise<void> {
     return this.#store.start();
   }
@@ -63,7 +63,7 @@ export class SharedState {
   }
 }
 
-/** Undefined: this gateway has its state to itself. */
+/** Undefined if this gateway does not share its state. */
 export function sharedState(config: Config, backends: BackendPool, logger: Logger): SharedState | undefined {
   return config.SHARED_STATE === "memory" ? undefined : new SharedState(config, backends, logger);
 }

@@ -4,38 +4,38 @@ import type { SharedSlots } from "../scheduling/shared-slots.ts";
 import { BEAT, JOIN, LEAVE, RELEASE, TAKE, WITHDRAW } from "./slot-scripts.ts";
 import type { StateStore, StoreUser } from "./state-store.ts";
 
-/** What this gateway has of one server. */
+/** This gateway's share of one backend. */
 interface Share {
-  /** Slots that its requests have. */
+  /** Number of slots taken by its requests. */
   taken: number;
-  /** Requests for a slot that the store has not responded to. */
+  /** Number of requests for a slot in flight to the store. */
   pending: number;
-  /** The store knows that it waits for a slot. */
-  waits: boolean;
-  /** It has its turn. */
-  woken: boolean;
+  /** Whether the store has this gateway queued for a slot. */
+  isQueued: boolean;
+  /** Whether it is this gateway's turn. */
+  hasTurn: boolean;
 }
 
-// A lease survives so many heartbeats.
-const BEATS_PER_LEASE = 5;
-// How many leases long the store keeps what no gateway refers to any more.
-const LEASES_KEPT = 10;
+// Number of heartbeats per lease.
+const HEARTBEATS_PER_LEASE = 5;
+// Expiry of unused keys in the store, in leases.
+const TTL_LEASES = 10;
 
 /**
- * The slots of Ollama servers, shared with other gateways: whichever sends a request, a server never runs more at once
- * than it can. Gateways that wait for a server get its slots in turn. While the store is away, each has its share.
+ * Slots of backends shared with other gateways, so that a backend never runs more requests than it has slots. Waiting
+ * gateways get slots in turn. While the store is unreachable, each gateway uses its last known share.
  */
 export class SlotPool implements SharedSlots, StoreUser {
   readonly #store: StateStore;
   readonly #backends: BackendPool;
   readonly #leaseMs: number;
   readonly #shares = new Map<Backend, Share>();
-  /** Those that this gateway waits for. */
+  /** Backends that this gateway is queued for. */
   readonly #waitsFor = new Set<Backend>();
-  /** Those that a request is about to take a slot of. */
+  /** Backends with a request for a slot in flight. */
   readonly #pendingFor = new Set<Backend>();
   readonly #timer: NodeJS.Timeout;
-  /** As it was known last, this one included. */
+  /** As last reported, including this one. */
   gateways = 1;
 
   constructor(store: StateStore, backends: BackendPool, leaseMs: number) {
@@ -45,31 +45,31 @@ export class SlotPool implements SharedSlots, StoreUser {
     store.addUser(this);
     store.onMessage = (message) => {
       const [server = "", ...turns] = message.split(" ");
-      if (turns.includes(store.name)) this.#haveTurn(server);
+      if (turns.includes(store.name)) this.#onTurn(server);
     };
-    this.#timer = setInterval(() => void this.#beat(), leaseMs / BEATS_PER_LEASE).unref();
+    this.#timer = setInterval(() => void this.#heartbeat(), leaseMs / HEARTBEATS_PER_LEASE).unref();
   }
 
   async take(backend: Backend): Promise<boolean> {
     const share = this.#shareOf(backend);
     if (!this.#store.isUp) return this.#takeLocally(backend, share);
     share.pending += 1;
-    share.woken = false;
+    share.hasTurn = false;
     this.#pendingFor.add(backend);
     try {
       const keys = this.#keys([backend]);
-      const args = [this.#store.name, backend.slots, this.#staysMs];
+      const args = [this.#store.name, backend.slots, this.#ttlMs];
       const [verdict, total] = (await this.#store.run(TAKE, keys, args)) as [number, number];
       if (verdict === -1) {
         this.#store.restart("this gateway's lease has ended");
         return this.#takeLocally(backend, share);
       }
       if (verdict === 0) {
-        this.#wait(backend, share, total);
+        this.#onQueued(backend, share, total);
         return false;
       }
       share.taken += 1;
-      this.#took(backend, share, total);
+      this.#onTaken(backend, share, total);
       return true;
     } catch {
       return this.#takeLocally(backend, share);
@@ -82,7 +82,7 @@ export class SlotPool implements SharedSlots, StoreUser {
   release(backend: Backend, wasTaken: boolean): void {
     const share = this.#shareOf(backend);
     if (!wasTaken) {
-      this.#passTurnOn(backend, share);
+      this.#passTurn(backend, share);
       return;
     }
     share.taken -= 1;
@@ -96,12 +96,12 @@ export class SlotPool implements SharedSlots, StoreUser {
     }
   }
 
-  came(former: string): void {
+  onUp(former: string): void {
     const shares = [...this.#shares];
     const backends = shares.map(([backend]) => backend);
     const counts = shares.map(([, { taken }]) => taken);
     void this.#store
-      .run(JOIN, this.#keys(backends), [this.#store.name, former, this.#leaseMs, this.#staysMs, ...counts])
+      .run(JOIN, this.#keys(backends), [this.#store.name, former, this.#leaseMs, this.#ttlMs, ...counts])
       .then(
         (gateways) => {
           this.gateways = gateways as number;
@@ -112,18 +112,18 @@ export class SlotPool implements SharedSlots, StoreUser {
     this.#backends.onChange();
   }
 
-  went(): void {
+  onDown(): void {
     this.#waitsFor.clear();
     for (const share of this.#shares.values()) {
-      share.waits = false;
-      share.woken = false;
+      share.isQueued = false;
+      share.hasTurn = false;
     }
     for (const backend of this.#everyBackend())
       this.#backends.placement.share(backend, this.#localShare(backend), 0);
     this.#backends.onChange();
   }
 
-  /** Gives everything back. Never rejects. */
+  /** Returns all slots. Never rejects. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     const backends = [...this.#shares.keys()];
@@ -132,7 +132,7 @@ export class SlotPool implements SharedSlots, StoreUser {
     await this.#store.run(LEAVE, this.#keys(backends), [name, channel, ...servers]).catch(() => undefined);
   }
 
-  /** How many requests a server runs at once for this gateway while it knows nothing of the others. */
+  /** Number of slots to use while nothing is known of the other gateways. */
   #localShare({ slots }: Backend): number {
     return Math.max(1, Math.ceil(slots / this.gateways));
   }
@@ -145,57 +145,58 @@ export class SlotPool implements SharedSlots, StoreUser {
     return true;
   }
 
-  /** The server has no slot for this gateway, which has its turn when one comes free. */
-  #wait(backend: Backend, share: Share, total: number): void {
-    share.waits = true;
+  /** No slot is free; the store has queued this gateway. */
+  #onQueued(backend: Backend, share: Share, total: number): void {
+    share.isQueued = true;
     this.#waitsFor.add(backend);
-    const allowance = share.woken ? backend.inFlight : 0;
+    const allowance = share.hasTurn ? backend.inFlight : 0;
     this.#backends.placement.share(backend, allowance, Math.max(0, total - share.taken));
   }
 
-  #took(backend: Backend, share: Share, total: number): void {
+  #onTaken(backend: Backend, share: Share, total: number): void {
     const isLimited = backend.allowance !== Infinity;
-    share.waits = false;
+    share.isQueued = false;
     this.#waitsFor.delete(backend);
-    // Another slot may be free as well: the next request finds out.
+    // Another slot may be free as well; the next request finds out.
     const allowance = isLimited ? backend.inFlight + 1 : Infinity;
     this.#backends.placement.share(backend, allowance, Math.max(0, total - share.taken));
     if (isLimited) this.#backends.onChange();
   }
 
-  #haveTurn(server: string): void {
-    // The message may have overtaken the response that says to wait for it.
-    for (const backend of this.#pendingFor) if (backend.name === server) this.#shareOf(backend).woken = true;
+  #onTurn(server: string): void {
+    // The message may arrive before the response that queued this gateway.
+    for (const backend of this.#pendingFor)
+      if (backend.name === server) this.#shareOf(backend).hasTurn = true;
     for (const backend of this.#waitsFor) {
       if (backend.name !== server) continue;
       const share = this.#shareOf(backend);
-      share.woken = true;
+      share.hasTurn = true;
       this.#backends.placement.share(backend, backend.inFlight + 1);
       this.#backends.onChange();
-      this.#passTurnOn(backend, share);
+      this.#passTurn(backend, share);
     }
   }
 
-  /** A turn that no request of this gateway has use for is for the next gateway. */
-  #passTurnOn(backend: Backend, share: Share): void {
-    if (share.waits && share.woken && !isClaimed(backend, share)) this.#withdraw(backend, share);
+  /** Passes an unneeded turn on to the next gateway. */
+  #passTurn(backend: Backend, share: Share): void {
+    if (share.isQueued && share.hasTurn && !isClaimed(backend, share)) this.#withdraw(backend, share);
   }
 
   #withdraw(backend: Backend, share: Share): void {
-    share.waits = false;
-    share.woken = false;
+    share.isQueued = false;
+    share.hasTurn = false;
     this.#waitsFor.delete(backend);
     this.#backends.placement.share(backend, Infinity);
     this.#send(WITHDRAW, backend);
   }
 
-  async #beat(): Promise<void> {
+  async #heartbeat(): Promise<void> {
     if (!this.#store.isUp) return;
-    // Without its messages, it would miss its turns.
+    // Without its messages, this gateway would miss its turns.
     void this.#store.checkMessages();
     for (const [backend, share] of this.#shares) {
-      if (share.taken === 0 && share.pending === 0 && !share.waits) this.#shares.delete(backend);
-      else this.#passTurnOn(backend, share);
+      if (share.taken === 0 && share.pending === 0 && !share.isQueued) this.#shares.delete(backend);
+      else this.#passTurn(backend, share);
     }
     const backends = this.#everyBackend();
     const servers = backends.flatMap(({ name, slots }) => [name, slots]);
@@ -204,7 +205,7 @@ export class SlotPool implements SharedSlots, StoreUser {
       const [gateways = 0, ...totals] = (await this.#store.run(BEAT, this.#keys(backends), [
         name,
         this.#leaseMs,
-        this.#staysMs,
+        this.#ttlMs,
         channel,
         ...servers,
       ])) as number[];
@@ -219,7 +220,7 @@ export class SlotPool implements SharedSlots, StoreUser {
         this.#backends.placement.share(backend, backend.allowance, elsewhere);
       }
     } catch {
-      // It is away, which is known by now.
+      // The store is unreachable, which has been handled.
     }
   }
 
@@ -237,11 +238,11 @@ export class SlotPool implements SharedSlots, StoreUser {
 
   readonly key = (...parts: readonly string[]): string => this.#store.key(...parts);
 
-  get #staysMs(): number {
-    return this.#leaseMs * LEASES_KEPT;
+  get #ttlMs(): number {
+    return this.#leaseMs * TTL_LEASES;
   }
 
-  /** Those there are, and those that are gone but run requests of this gateway. */
+  /** Current backends, and removed ones that still run requests of this gateway. */
   #everyBackend(): readonly Backend[] {
     return [...new Set([...this.#backends.all, ...this.#shares.keys()])];
   }
@@ -249,14 +250,14 @@ export class SlotPool implements SharedSlots, StoreUser {
   #shareOf(backend: Backend): Share {
     let share = this.#shares.get(backend);
     if (share === undefined) {
-      share = { taken: 0, pending: 0, waits: false, woken: false };
+      share = { taken: 0, pending: 0, isQueued: false, hasTurn: false };
       this.#shares.set(backend, share);
     }
     return share;
   }
 }
 
-/** A request of this gateway is about to take a slot. */
+/** Whether a request of this gateway is about to take a slot. */
 function isClaimed(backend: Backend, { taken, pending }: Share): boolean {
   return pending > 0 || backend.inFlight > taken;
 }

@@ -1,7 +1,7 @@
 import { NOW, script } from "./script.ts";
 
-// KEYS[1]: the gateways, each with the time at which its lease ends. A gateway whose lease has ended has nothing.
-// For each server: a hash with the slots of each gateway, and the gateways that wait for one, first come first.
+// KEYS[1] holds the gateways with the ends of their leases; an expired gateway holds nothing. Each backend has a hash
+// of slots taken by gateway, and a queue of waiting gateways.
 const COMMON = `${NOW}
 local gateways = KEYS[1]
 local function lives(gateway)
@@ -35,9 +35,8 @@ end
 `;
 
 /**
- * KEYS: gateways, the server's slots, the gateways that wait for it. ARGV: gateway, how many requests the server runs at
- * once, how long the keys stay, ms. Returns whether the slot was there (1; 0: the gateway waits now; -1: its lease has
- * ended) and how many are taken.
+ * KEYS: gateways, the backend's slots, its waiting gateways. ARGV: gateway, number of the backend's slots, time to live
+ * of the keys in ms. Returns the result (1: taken, 0: queued, -1: lease expired) and the number of slots taken.
  */
 export const TAKE = script(`${COMMON}
 local gateway, capacity, stays = ARGV[1], tonumber(ARGV[2]), ARGV[3]
@@ -58,14 +57,14 @@ redis.call('PEXPIRE', KEYS[3], stays)
 return { 0, sum }
 `);
 
-/** KEYS as before. ARGV: gateway, requests that the server runs at once, channel, server. */
+/** KEYS as for TAKE. ARGV: gateway, number of the backend's slots, channel, backend. */
 export const RELEASE = script(`${COMMON}
 if redis.call('HINCRBY', KEYS[2], ARGV[1], -1) <= 0 then redis.call('HDEL', KEYS[2], ARGV[1]) end
 wake(ARGV[3], ARGV[4], KEYS[2], KEYS[3], tonumber(ARGV[2]))
 return 1
 `);
 
-/** The gateway does not wait for the server any more. KEYS and ARGV as before. */
+/** Removes the gateway from the backend's queue. KEYS and ARGV as for RELEASE. */
 export const WITHDRAW = script(`${COMMON}
 redis.call('ZREM', KEYS[3], ARGV[1])
 wake(ARGV[3], ARGV[4], KEYS[2], KEYS[3], tonumber(ARGV[2]))
@@ -73,8 +72,9 @@ return 1
 `);
 
 /**
- * A gateway comes, perhaps again under a new name. KEYS: gateways, then slots and waiting gateways of each server. ARGV:
- * gateway, its former name, how long its lease is, how long the keys stay, then for each server how many slots it has.
+ * Registers a gateway, possibly under a new name. KEYS: gateways, then slots and waiting gateways of each backend.
+ * ARGV: gateway, its former name, duration of the lease, time to live of the keys, then the number of slots taken of
+ * each backend.
  */
 export const JOIN = script(`${COMMON}
 local gateway, former = ARGV[1], ARGV[2]
@@ -95,9 +95,9 @@ return redis.call('ZCARD', gateways)
 `);
 
 /**
- * A gateway lives. KEYS as JOIN. ARGV: gateway, lease, how long the keys stay, channel, then name of each server and how many
- * requests it runs at once. Returns how many gateways there are (0: this one's lease has ended), then how many slots are
- * taken of each server. What a gateway that is gone has left goes to those that wait.
+ * Renews a gateway's lease. KEYS as for JOIN. ARGV: gateway, duration of the lease, time to live of the keys, channel,
+ * then name and number of slots of each backend. Returns the number of gateways (0 if this lease has expired), then the
+ * number of slots taken of each backend. Slots of expired gateways go to waiting ones.
  */
 export const BEAT = script(`${COMMON}
 local gateway = ARGV[1]
@@ -115,7 +115,7 @@ end
 return result
 `);
 
-/** A gateway goes. KEYS as JOIN. ARGV: gateway, channel, then name and slots of each server. */
+/** Removes a gateway. KEYS as for JOIN. ARGV: gateway, channel, then name and number of slots of each backend. */
 export const LEAVE = script(`${COMMON}
 redis.call('ZREM', gateways, ARGV[1])
 for i = 2, #KEYS, 2 do

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
-import { CONNECT_MS, evaluate, redisClients, type RedisOptions, watched } from "./redis-client.ts";
+import { CONNECT_MS, evaluate, redisClients, type RedisOptions, withWatchdog } from "./redis-client.ts";
 import { script, type Script } from "./script.ts";
 
 export interface StateStoreOptions extends RedisOptions {
-  /** What all keys of the stack begin with. */
+  /** Prefix of all keys of the stack. */
   readonly prefix: string;
-  /** How long a command may take before the store counts as away, ms. */
+  /** Command timeout in milliseconds, after which the store counts as unreachable. */
   readonly timeoutMs: number;
 }
 
@@ -15,17 +15,21 @@ interface Logger {
   warn(fields: object, message: string): void;
 }
 
-/** The store is away, or was too slow. */
-export class StoreAway extends Error {
-  override readonly name = "StoreAway";
+/** The store is unreachable or too slow. */
+export class StoreAwayError extends Error {
+  override readonly name = "StoreAwayError";
 }
 
-/** What is notified of the store. */
+/** Notified of the store's availability. */
 export interface StoreUser {
-  /** It is there. What is sent now arrives before anything that is sent later. @param former this gateway's last name */
-  came(former: string): void;
-  /** It is away. Commands under way have failed, or are about to. */
-  went(): void;
+  /**
+   * The store is reachable. Commands sent from here precede all later ones.
+   *
+   * @param former previous name of this gateway
+   */
+  onUp(former: string): void;
+  /** The store is unreachable. Commands in flight have failed or are about to. */
+  onDown(): void;
 }
 
 interface Connection {
@@ -36,19 +40,21 @@ interface Connection {
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 2_000;
 
-// A server that is full, or a replica, takes connections all the same. KEYS: one of its own. ARGV: channel.
+// Detects a server that is full or read-only, which still accepts connections. KEYS: a key of its own. ARGV: channel.
 const PROBE = script(`
 redis.call('SET', KEYS[1], 1, 'PX', 60000)
 redis.call('PUBLISH', ARGV[1], '')
 return 1
 `);
 
-/** A connection to Valkey or Redis that is made again when it is lost, and given up when it is slow. */
+/** A connection to Valkey or Redis that is re-established when lost, and dropped when too slow. */
 export class StateStore {
   readonly channel: string;
-  /** What the other gateways know this one by. Each connection has a name of its own: what is left of one counts for nothing. */
+  /**
+   * Identifies this gateway to the others. Each connection has a new name, so that remains of an old one do not count.
+   */
   name = "";
-  /** Takes the messages of the channel. */
+  /** Receives the messages of the channel. */
   onMessage: (message: string) => void = () => undefined;
   readonly #options: StateStoreOptions;
   readonly #logger: Logger;
@@ -57,10 +63,10 @@ export class StateStore {
   #retry: NodeJS.Timeout | undefined;
   #retryMs = FIRST_RETRY_MS;
   #reported = false;
-  /** A command has succeeded since the connection was made. */
-  #proven = false;
-  /** When that was made, ms. */
-  #since = 0;
+  /** Whether a command has succeeded on this connection. */
+  #hasSucceeded = false;
+  /** Time of connecting, by `performance.now()`. */
+  #connectedAt = 0;
   #closed = false;
   #failures = 0;
 
@@ -74,7 +80,7 @@ export class StateStore {
     return this.#connection !== undefined;
   }
 
-  /** How often it went away. */
+  /** Number of times that the store became unreachable. */
   get failures(): number {
     return this.#failures;
   }
@@ -83,55 +89,55 @@ export class StateStore {
     return [this.#options.prefix, ...parts].join(":");
   }
 
-  /** Those that are added first are notified first. */
+  /** Users are notified in the order in which they were added. */
   addUser(user: StoreUser): void {
     this.#users.push(user);
   }
 
-  /** Tries to reach it once, and again later if that fails. Never rejects. */
+  /** Connects once, and keeps retrying in the background if that fails. Never rejects. */
   async start(): Promise<void> {
     let connection: Connection | undefined;
     try {
       connection = await this.#connect();
-      await within(CONNECT_MS, this.#prepare(connection));
-      if (this.#closed) throw new StoreAway("closed");
+      await withConnectTimeout(CONNECT_MS, this.#prepare(connection));
+      if (this.#closed) throw new StoreAwayError("closed");
       this.#use(connection);
     } catch (error) {
       if (connection !== undefined) discard(connection);
-      this.#away(error);
+      this.#onFailure(error);
     }
   }
 
-  /** @throws StoreAway */
+  /** @throws StoreAwayError */
   async run(task: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
     const connection = this.#connection;
-    if (connection === undefined) throw new StoreAway("away");
+    if (connection === undefined) throw new StoreAwayError("away");
     let result: unknown;
     try {
-      result = await this.#inTime(connection, evaluate(connection.commands, task, keys, args));
+      result = await this.#withTimeout(connection, evaluate(connection.commands, task, keys, args));
     } catch (error) {
-      // After an error of the server, too, this gateway comes again: what it has there is not known any more.
+      // Rejoin after a server error as well: what the server has of this gateway is unknown.
       this.#lose(connection, error);
-      throw new StoreAway("lost", { cause: error });
+      throw new StoreAwayError("lost", { cause: error });
     }
-    if (!this.#proven && this.#connection === connection) this.#succeeded();
+    if (!this.#hasSucceeded && this.#connection === connection) this.#succeeded();
     return result;
   }
 
-  /** Finds out whether messages would still arrive. Never rejects. */
+  /** Checks that messages still arrive. Never rejects. */
   async checkMessages(): Promise<void> {
     const connection = this.#connection;
     if (connection === undefined) return;
     try {
-      await this.#inTime(connection, connection.messages.ping(), " on the connection for messages");
+      await this.#withTimeout(connection, connection.messages.ping(), " on the connection for messages");
     } catch (error) {
       this.#lose(connection, error);
     }
   }
 
-  /** Makes a new connection under a new name: this gateway was taken for dead. */
+  /** Reconnects under a new name, because this gateway's lease has expired. */
   restart(reason: string): void {
-    if (this.#connection !== undefined) this.#lose(this.#connection, new StoreAway(reason));
+    if (this.#connection !== undefined) this.#lose(this.#connection, new StoreAwayError(reason));
   }
 
   close(): void {
@@ -141,10 +147,10 @@ export class StateStore {
     this.#connection = undefined;
   }
 
-  #inTime<Result>(connection: Connection, work: Promise<Result>, where = ""): Promise<Result> {
+  #withTimeout<Result>(connection: Connection, work: Promise<Result>, where = ""): Promise<Result> {
     const { timeoutMs } = this.#options;
-    return watched(work, timeoutMs, () => {
-      this.#lose(connection, new StoreAway(`no response${where} in ${timeoutMs} ms`));
+    return withWatchdog(work, timeoutMs, () => {
+      this.#lose(connection, new StoreAwayError(`no response${where} in ${timeoutMs} ms`));
     });
   }
 
@@ -161,7 +167,7 @@ export class StateStore {
         failure = error;
       });
       each.on("end", () => {
-        this.#lose(connection, failure ?? new StoreAway("the connection was closed"));
+        this.#lose(connection, failure ?? new StoreAwayError("the connection was closed"));
       });
     }
     try {
@@ -176,13 +182,13 @@ export class StateStore {
     });
   }
 
-  /** Takes no longer than what comes after it may take. */
+  /** Uses the timeout of the commands that follow. */
   async #probe(commands: Redis): Promise<void> {
     const { timeoutMs } = this.#options;
-    let overdue: StoreAway | undefined;
+    let overdue: StoreAwayError | undefined;
     try {
-      await watched(evaluate(commands, PROBE, [this.key("probe")], [this.channel]), timeoutMs, () => {
-        overdue = new StoreAway(`no response in ${timeoutMs} ms`);
+      await withWatchdog(evaluate(commands, PROBE, [this.key("probe")], [this.channel]), timeoutMs, () => {
+        overdue = new StoreAwayError(`no response in ${timeoutMs} ms`);
         commands.disconnect();
       });
     } catch (error) {
@@ -192,15 +198,15 @@ export class StateStore {
 
   #use(connection: Connection): void {
     this.#connection = connection;
-    this.#proven = false;
-    this.#since = performance.now();
+    this.#hasSucceeded = false;
+    this.#connectedAt = performance.now();
     const former = this.name;
     this.name = randomUUID();
-    for (const user of this.#users) user.came(former);
+    for (const user of this.#users) user.onUp(former);
   }
 
   #succeeded(): void {
-    this.#proven = true;
+    this.#hasSucceeded = true;
     if (this.#reported) this.#logger.info({}, "shared state is back");
     this.#reported = false;
   }
@@ -209,19 +215,19 @@ export class StateStore {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     this.#failures += 1;
-    // One that fails again and again is not tried more often for having been there in between.
-    if (performance.now() - this.#since > MAX_RETRY_MS) this.#retryMs = FIRST_RETRY_MS;
+    // Do not reset the backoff of a connection that keeps failing after a short time.
+    if (performance.now() - this.#connectedAt > MAX_RETRY_MS) this.#retryMs = FIRST_RETRY_MS;
     discard(connection);
-    for (const user of this.#users) user.went();
-    this.#away(error);
+    for (const user of this.#users) user.onDown();
+    this.#onFailure(error);
   }
 
-  #away(error: unknown): void {
+  #onFailure(error: unknown): void {
     if (this.#closed) return;
     if (!this.#reported) {
       this.#logger.warn(
         { error: messageOf(error) },
-        "shared state is away, this gateway goes on with its share of slots and limits",
+        "shared state is away, continuing with this gateway's share of slots and limits",
       );
     }
     this.#reported = true;
@@ -241,11 +247,11 @@ function messageOf(error: unknown): string {
   return [code, message].filter(Boolean).join(" ") || String(error);
 }
 
-async function within(ms: number, work: Promise<void>): Promise<void> {
+async function withConnectTimeout(ms: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const overdue = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      reject(new StoreAway(`no connection in ${ms} ms`));
+      reject(new StoreAwayError(`no connection in ${ms} ms`));
     }, ms);
   });
   try {

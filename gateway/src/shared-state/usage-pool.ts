@@ -4,31 +4,33 @@ import type {
   SharedLimit,
   SharedLimits,
   SharedUsage,
-  Taken,
+  TakeResult,
   UsageChange,
 } from "../auth/shared-usage.ts";
 import type { StateStore, StoreUser } from "./state-store.ts";
 import { ADD, RESTORE, TAKE } from "./usage-scripts.ts";
 
-/** What is known here of a key's usage. */
+/** What this gateway knows of a key's usage. */
 interface Known {
   limits: SharedLimits;
   readonly usage: KeyUsage;
   /** Tokens that the store has not confirmed. */
   unconfirmed: number;
-  /** How many of this gateway's requests the store counts as running. */
+  /** Number of this gateway's requests that the store counts as in flight. */
   counted: number;
 }
 
 const DAY = 86_400_000;
 
-// Longer than a month: a budget begins with what was used of it.
-const STAYS_MS = 40 * DAY;
+// Longer than a month, as a monthly budget needs the usage of the month.
+const TTL_MS = 40 * DAY;
 
-/** What keys have used with all gateways of a stack. While the store is away, this gateway goes on with what it knew last. */
+/**
+ * Usage of keys across all gateways of a stack. While the store is unreachable, continues with the last known counts.
+ */
 export class UsagePool implements SharedUsage, StoreUser {
   readonly #store: StateStore;
-  /** By the names of keys. */
+  /** By key name. */
   readonly #known = new Map<string, Known>();
 
   constructor(store: StateStore) {
@@ -40,14 +42,14 @@ export class UsagePool implements SharedUsage, StoreUser {
     return this.#store.isUp;
   }
 
-  know(limits: SharedLimits, usage: KeyUsage): void {
+  register(limits: SharedLimits, usage: KeyUsage): void {
     const known = this.#knownOf(limits, usage);
     known.limits = limits;
-    // Tokens that the store has not confirmed are on their way.
+    // Unconfirmed tokens are already being sent.
     if (this.isUp && (!usage.isEmpty || uncounted(known) !== 0)) this.#restore(known, 0);
   }
 
-  async take(limits: SharedLimits, usage: KeyUsage, demand: Demand): Promise<Taken | undefined> {
+  async take(limits: SharedLimits, usage: KeyUsage, demand: Demand): Promise<TakeResult | undefined> {
     const known = this.#knownOf(limits, usage);
     const { requests, enters = false, tokens } = demand;
     const { day, month } = usage;
@@ -66,21 +68,22 @@ export class UsagePool implements SharedUsage, StoreUser {
         Number(tokens !== undefined),
         tokens?.prompt ?? 0,
         tokens?.output ?? 0,
-        STAYS_MS,
+        TTL_MS,
       ])) as [string, number, ...(string | number)[]];
       if (refused === "" && enters) {
         usage.concurrent += 1;
         if (Number.isFinite(limits.concurrent)) known.counted += 1;
       }
-      const [used = 0, drained = 0, ofDay = 0, ofMonth = 0, underWay = 0, aside = 0] = counts.map(Number);
+      const [used = 0, drained = 0, ofDay = 0, ofMonth = 0, inFlight = 0, reservedTotal = 0] =
+        counts.map(Number);
       usage.requests.set(used);
       usage.tokens.set(drained + known.unconfirmed);
       day.set(ofDay + known.unconfirmed);
       month.set(ofMonth + known.unconfirmed);
-      usage.othersConcurrent = Math.max(0, underWay - usage.concurrent);
+      usage.othersConcurrent = Math.max(0, inFlight - usage.concurrent);
       const own = usage.ownReserved + (refused === "" ? reserved : 0);
-      usage.othersReserved = Math.max(0, aside - own);
-      return { refused: refused === "" ? undefined : (refused as SharedLimit), reserved };
+      usage.othersReserved = Math.max(0, reservedTotal - own);
+      return { rejectedBy: refused === "" ? undefined : (refused as SharedLimit), reserved };
     } catch {
       return undefined;
     }
@@ -93,7 +96,7 @@ export class UsagePool implements SharedUsage, StoreUser {
     const concurrent = uncounted(known);
     if (tokens === 0 && concurrent === 0 && reserved === 0) return;
     known.counted += concurrent;
-    // Its limits may have changed since the request was let in.
+    // The limits may have changed since the request was admitted.
     const { limits } = known;
     const { day, month } = usage;
     this.#store
@@ -105,7 +108,7 @@ export class UsagePool implements SharedUsage, StoreUser {
         tokens,
         concurrent,
         reserved,
-        STAYS_MS,
+        TTL_MS,
       ])
       .then(
         () => {
@@ -115,16 +118,16 @@ export class UsagePool implements SharedUsage, StoreUser {
       );
   }
 
-  came(): void {
+  onUp(): void {
     for (const known of this.#known.values()) {
-      // It comes under a new name, which has nothing yet.
+      // The new name has no requests in flight yet.
       known.counted = 0;
       for (const reservation of known.usage.reservations) delete reservation.shared;
       this.#restore(known, known.unconfirmed);
     }
   }
 
-  went(): void {
+  onDown(): void {
     for (const { usage } of this.#known.values()) {
       usage.othersConcurrent = 0;
       usage.othersReserved = 0;
@@ -132,9 +135,9 @@ export class UsagePool implements SharedUsage, StoreUser {
   }
 
   /**
-   * Reports to the store what it may have lost, and what it does not count yet.
+   * Reports usage that the store may have lost or not counted yet.
    *
-   * @param missing tokens that were used while it was away
+   * @param missing tokens used while the store was unreachable
    */
   #restore(known: Known, missing: number): void {
     const { limits, usage, unconfirmed } = known;
@@ -163,7 +166,7 @@ export class UsagePool implements SharedUsage, StoreUser {
         missing,
         concurrent,
         reserved,
-        STAYS_MS,
+        TTL_MS,
       ])
       .then(
         () => {
@@ -187,7 +190,7 @@ export class UsagePool implements SharedUsage, StoreUser {
   }
 }
 
-/** By how much the store's count of a key's requests has to change. Without a limit nothing new is counted. */
+/** The change to the store's count of requests in flight. Without a concurrency limit, new ones are not counted. */
 function uncounted({ limits, usage, counted }: Known): number {
   const change = usage.concurrent - counted;
   return Number.isFinite(limits.concurrent) ? change : Math.min(0, change);

@@ -1,8 +1,8 @@
 import { NOW, script } from "./script.ts";
 
-// KEYS: the gateways with the ends of their leases; a hash of what one key has used. Its fields: r and t, requests and tokens
-// that drain within a minute, each with the time (ra, ta) that it stands for; d and m, tokens of the day and the month
-// that dp and mp name; c:GATEWAY and v:GATEWAY, requests under way and tokens set aside.
+// KEYS: gateways with the ends of their leases; the usage hash of one key. Its fields: r and t, requests and tokens
+// that drain per minute, with ra and ta, the times of their values; d and m, tokens of the day dp and the month mp;
+// c:GATEWAY and v:GATEWAY, requests in flight and reserved tokens.
 const COMMON = `${NOW}
 local gateways, usage = KEYS[1], KEYS[2]
 local has, under_way, reserved = {}, 0, 0
@@ -33,10 +33,10 @@ local function text(number) return string.format('%.6f', number) end
 `;
 
 /**
- * ARGV: gateway; the limits of requests a minute, tokens a minute, tokens a day, tokens a month, requests at once (each 0
- * where there is none); day and month; how many requests are taken; 1 for one that is under way from now on; 1 for one that
- * sets tokens aside; tokens of its prompt and of its response; how long the key stays, ms. Returns what refuses it (empty:
- * nothing), what was set aside, requests and tokens that drain, tokens of day and month, requests under way, tokens set aside.
+ * ARGV: gateway; limits for requests per minute, tokens per minute, tokens per day, tokens per month, concurrent
+ * requests (0 for none); day and month; number of requests; 1 to count one as in flight; 1 to reserve tokens; prompt
+ * and response tokens; time to live of the key in ms. Returns the limit that rejects it (empty if none), reserved
+ * tokens, draining requests and tokens, tokens of day and month, requests in flight, total reserved tokens.
  */
 export const TAKE = script(`${COMMON}
 local gateway, per_minute, at_once = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[6])
@@ -79,8 +79,8 @@ return { refused, aside, text(requests), text(tokens), text(day), text(month), u
 `);
 
 /**
- * ARGV: gateway; the limit of tokens a minute; day and month; how many tokens, requests under way and tokens set aside are
- * added; how long the key stays, ms.
+ * ARGV: gateway; limit of tokens per minute; day and month; changes of tokens, requests in flight and reserved tokens;
+ * time to live of the key in ms.
  */
 export const ADD = script(`${COMMON}
 local gateway, per_minute, amount = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
@@ -101,9 +101,10 @@ return 1
 `);
 
 /**
- * A gateway comes, or a key's limits change: the key has used at least what the gateway knows, and what it has not reported in
- * addition. ARGV: gateway; the limits of requests and of tokens a minute; day and month; requests and tokens that drain, tokens
- * of day and month; tokens, requests under way and tokens set aside that are added; how long the key stays, ms.
+ * For a gateway that joins, or changed limits: raises the usage to at least what the gateway knows, and adds what it
+ * has not reported. ARGV: gateway; limits for requests and tokens per minute; day and month; draining requests and
+ * tokens, tokens of day and month; changes of tokens, requests in flight and reserved tokens; time to live of the key
+ * in ms.
  */
 export const RESTORE = script(`${COMMON}
 local gateway, amount = ARGV[1], tonumber(ARGV[10])

@@ -1,7 +1,7 @@
 import { isIPv6 } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import * as z from "zod";
-import { type ApiServer, unexpected } from "./api-server.ts";
+import { type ApiServer, unexpectedStatus } from "./api-server.ts";
 
 const OK = 200;
 const CREATED = 201;
@@ -10,7 +10,7 @@ const CONFLICT = 409;
 
 export interface SliceOptions {
   readonly namespace: string;
-  /** The Service that has no selector. */
+  /** Name of the Service, which has no selector. */
   readonly service: string;
   readonly pod: { readonly name: string; readonly uid: string; readonly address: string };
   readonly port: number;
@@ -35,7 +35,10 @@ const sliceSchema = z.looseObject({
 });
 type Slice = z.output<typeof sliceSchema>;
 
-/** Where the Service sends requests: one object that names one gateway, so that there is never none and never two. */
+/**
+ * The EndpointSlice that directs a Service to the active gateway. A single object with one endpoint, so that there are
+ * never none or two.
+ */
 export class ActiveSlice {
   readonly #api: ApiServer;
   readonly #options: SliceOptions;
@@ -51,7 +54,11 @@ export class ActiveSlice {
     this.#path = `${this.#collection}/${this.#name}`;
   }
 
-  /** Whether requests are sent to this gateway. @throws Error when the API server does not respond */
+  /**
+   * Whether the Service points to this gateway.
+   *
+   * @throws Error if the API server does not respond
+   */
   async isHere(): Promise<boolean> {
     const slice = await this.#read();
     const addresses = slice?.endpoints?.flatMap((each) => each.addresses ?? []) ?? [];
@@ -59,11 +66,11 @@ export class ActiveSlice {
   }
 
   /**
-   * Has requests sent to this gateway, and to no other one.
+   * Points the Service to this gateway.
    *
-   * @param isAllowed is looked at once the object is known: what was read before a takeover cannot be written after it
-   * @returns whether they are
-   * @throws Error when the API server does not respond or refuses
+   * @param isAllowed checked after reading the object: a state read before a takeover then fails to be written after it
+   * @returns whether the Service points here
+   * @throws Error if the API server does not respond or refuses
    */
   async pointHere(isAllowed: () => boolean): Promise<boolean> {
     const slice = await this.#read();
@@ -79,14 +86,14 @@ export class ActiveSlice {
           });
     if (response.status === CONFLICT || response.status === NOT_FOUND) return false;
     if (response.status !== OK && response.status !== CREATED)
-      throw unexpected("writing the EndpointSlice", response);
+      throw unexpectedStatus("writing the EndpointSlice", response);
     return true;
   }
 
   async #read(): Promise<Slice | undefined> {
     const response = await this.#api.send("GET", this.#path);
     if (response.status === NOT_FOUND) return undefined;
-    if (response.status !== OK) throw unexpected("reading the EndpointSlice", response);
+    if (response.status !== OK) throw unexpectedStatus("reading the EndpointSlice", response);
     return sliceSchema.parse(response.body);
   }
 }
@@ -102,7 +109,7 @@ function contentOf(name: string, { namespace, service, pod, port }: SliceOptions
         "kubernetes.io/service-name": service,
         "endpointslice.kubernetes.io/managed-by": "ollama-stack-gateway",
       },
-      // It goes with the pod, also when no gateway is left to change it.
+      // Lets Kubernetes delete the slice with the pod, even if no gateway is left to update it.
       ownerReferences: [{ apiVersion: "v1", kind: "Pod", name: pod.name, uid: pod.uid }],
     },
     addressType: isIPv6(pod.address) ? "IPv6" : "IPv4",
@@ -113,12 +120,12 @@ function contentOf(name: string, { namespace, service, pod, port }: SliceOptions
         targetRef: { kind: "Pod", namespace, name: pod.name, uid: pod.uid },
       },
     ],
-    // The name is that of the Service's port.
+    // Must be the name of the Service's port.
     ports: [{ name: "http", port, protocol: "TCP" }],
   };
 }
 
-/** Whether all that matters in it is as it should be; the server adds to some of it. */
+/** Whether the fields that matter are up to date; the server adds others. */
 function isSame(slice: Slice, own: ReturnType<typeof contentOf>): boolean {
   const addresses = slice.endpoints?.map((each) => each.addresses ?? []);
   const isReady = slice.endpoints?.every(({ conditions }) => conditions?.["ready"] === true) === true;

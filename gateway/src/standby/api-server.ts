@@ -3,12 +3,12 @@ import { type IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
 import { join } from "node:path";
 
-const MOST_BYTES = 1024 * 1024;
+const MAX_BYTES = 1024 * 1024;
 
 export interface ApiServerOptions {
   readonly host: string;
   readonly port: number;
-  /** Folder with the `token` and the `ca.crt` of the pod's service account. */
+  /** Folder with `token` and `ca.crt` of the pod's service account. */
   readonly accountFolder: string;
   readonly timeoutMs: number;
 }
@@ -18,7 +18,10 @@ export interface ApiResponse {
   readonly body: unknown;
 }
 
-/** The cluster's API server, as the pod's service account reaches it. Node's own client: there are two requests a second at most. */
+/**
+ * Client of the cluster's API server, with the pod's service account. Uses Node's HTTP client, as there are at most two
+ * requests per second.
+ */
 export class ApiServer {
   readonly #options: ApiServerOptions;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 2 });
@@ -27,7 +30,7 @@ export class ApiServer {
     this.#options = options;
   }
 
-  /** @throws Error when there is no response in time, or none that is JSON of a bounded size */
+  /** @throws Error if there is no response in time, or it is too large */
   async send(method: "GET" | "POST" | "PUT", path: string, body?: object): Promise<ApiResponse> {
     const { host, port, accountFolder, timeoutMs } = this.#options;
     // The kubelet replaces the token before it expires, and the certificate when the cluster's changes.
@@ -36,7 +39,7 @@ export class ApiServer {
     );
     const text = body === undefined ? undefined : JSON.stringify(body);
     return new Promise((resolve, reject) => {
-      const sent = request(
+      const outgoing = request(
         {
           host,
           port,
@@ -57,14 +60,14 @@ export class ApiServer {
         },
       );
       const timer = setTimeout(
-        () => sent.destroy(new Error(`no response within ${timeoutMs} ms`)),
+        () => outgoing.destroy(new Error(`no response within ${timeoutMs} ms`)),
         timeoutMs,
       ).unref();
-      sent.on("error", reject);
-      sent.once("close", () => {
+      outgoing.on("error", reject);
+      outgoing.once("close", () => {
         clearTimeout(timer);
       });
-      sent.end(text);
+      outgoing.end(text);
     });
   }
 
@@ -78,19 +81,19 @@ async function readJson(response: IncomingMessage): Promise<unknown> {
   response.setEncoding("utf8");
   for await (const piece of response) {
     text += String(piece);
-    if (text.length > MOST_BYTES) throw new Error(`the response is longer than ${MOST_BYTES} characters`);
+    if (text.length > MAX_BYTES) throw new Error(`the response is longer than ${MAX_BYTES} characters`);
   }
   try {
     return JSON.parse(text);
   } catch {
-    // A proxy on the way has pages of its own; the status says enough.
+    // A proxy may send its own pages; the status is enough.
     return undefined;
   }
 }
 
-/** A status that nobody expects. The server's own message names no secrets. */
-export function unexpected(what: string, { status, body }: ApiResponse): Error {
+/** Builds the error for an unexpected status. The server's messages contain no secrets. */
+export function unexpectedStatus(what: string, { status, body }: ApiResponse): Error {
   const { message } = (body ?? {}) as { readonly message?: unknown };
-  const why = typeof message === "string" ? `: ${message.slice(0, 500)}` : "";
-  return new Error(`${what} failed with status ${status}${why}`);
+  const details = typeof message === "string" ? `: ${message.slice(0, 500)}` : "";
+  return new Error(`${what} failed with status ${status}${details}`);
 }

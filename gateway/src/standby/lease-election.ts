@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { type ApiServer, type ApiResponse, unexpected } from "./api-server.ts";
+import { type ApiServer, type ApiResponse, unexpectedStatus } from "./api-server.ts";
 
-// The rules of client-go's leader election, so that every reader of a Lease understands this one.
+// Follows the rules of client-go's leader election, so that tools understand the Lease.
 
 const OK = 200;
 const CREATED = 201;
@@ -25,21 +25,21 @@ export interface ElectionOptions {
   readonly namespace: string;
   /** Of the Lease. */
   readonly name: string;
-  /** What the holder is called: the name of its pod, so that a container that is started again goes on with its Lease. */
+  /** Identity of the holder: the pod's name, so that a restarted container keeps its Lease. */
   readonly identity: string;
   readonly durationMs: number;
-  /** In milliseconds, of a clock that only goes forward. */
+  /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
 }
 
-/** Which of several gateways is the active one: whoever holds a Lease. */
+/** Elects the active gateway by a Lease. */
 export class LeaseElection {
   readonly #api: ApiServer;
   readonly #options: ElectionOptions;
   readonly #collection: string;
   readonly #path: string;
-  // When the record last changed, as this gateway saw it: clocks of other machines do not count.
-  #seen = { record: "", at: -Infinity };
+  // When this gateway last saw the record change; clocks of other machines are not trusted.
+  #lastChange = { record: "", at: -Infinity };
   #renewedAt: number | undefined;
   #holder = "";
 
@@ -50,22 +50,22 @@ export class LeaseElection {
     this.#path = `${this.#collection}/${options.name}`;
   }
 
-  /** Whether this gateway holds the Lease. It stops doing so by itself, before another one can take it. */
+  /** Whether this gateway holds the Lease. Expires before another gateway can take it. */
   get isHeld(): boolean {
     const { now, durationMs } = this.#options;
     return this.#renewedAt !== undefined && now() - this.#renewedAt < (durationMs * 2) / 3;
   }
 
-  /** Whether another gateway held it when it was read last. */
+  /** Whether another gateway held the Lease when it was last read. */
   get isHeldByAnother(): boolean {
     return this.#holder !== "" && this.#holder !== this.#options.identity;
   }
 
   /**
-   * Takes or renews the Lease if that is possible.
+   * Acquires or renews the Lease if possible.
    *
-   * @param isCandidate is looked at before each write: without it, the Lease is only read
-   * @throws Error when the API server does not respond or refuses
+   * @param isCandidate checked before each write; if it returns false, the Lease is only read
+   * @throws Error if the API server does not respond or refuses
    */
   async step(isCandidate: () => boolean): Promise<void> {
     const { now, identity, durationMs } = this.#options;
@@ -81,8 +81,8 @@ export class LeaseElection {
     if (this.isHeldByAnother) {
       this.#renewedAt = undefined;
       const seconds = lease.spec?.leaseDurationSeconds ?? 0;
-      const lastsMs = seconds > 0 ? seconds * 1000 : durationMs;
-      if (now() - this.#seen.at < lastsMs) return;
+      const leaseMs = seconds > 0 ? seconds * 1000 : durationMs;
+      if (now() - this.#lastChange.at < leaseMs) return;
     }
     if (!isCandidate()) return;
     const isOwn = this.#holder === identity;
@@ -99,10 +99,10 @@ export class LeaseElection {
   }
 
   /**
-   * Gives the Lease up, so that another gateway takes it at once.
+   * Releases the Lease, so that another gateway can acquire it immediately.
    *
-   * @returns false when somebody else has written it meanwhile
-   * @throws Error when the API server does not respond or refuses
+   * @returns false if it was modified concurrently
+   * @throws Error if the API server does not respond or refuses
    */
   async release(): Promise<boolean> {
     const { identity } = this.#options;
@@ -122,8 +122,8 @@ export class LeaseElection {
   #observe(lease: Lease): void {
     this.#holder = lease.spec?.holderIdentity ?? "";
     const record = JSON.stringify(lease.spec ?? {});
-    // After the response: the record is no newer than that.
-    if (record !== this.#seen.record) this.#seen = { record, at: this.#options.now() };
+    // Taken after the response: the record cannot be newer.
+    if (record !== this.#lastChange.record) this.#lastChange = { record, at: this.#options.now() };
   }
 
   #renewed(requestedAt: number): void {
@@ -134,7 +134,7 @@ export class LeaseElection {
   async #read(): Promise<Lease | undefined> {
     const response = await this.#api.send("GET", this.#path);
     if (response.status === NOT_FOUND) return undefined;
-    if (response.status !== OK) throw unexpected("reading the Lease", response);
+    if (response.status !== OK) throw unexpectedStatus("reading the Lease", response);
     return leaseSchema.parse(response.body);
   }
 
@@ -153,23 +153,23 @@ export class LeaseElection {
         leaseTransitions: 0,
       },
     };
-    return this.#taken("making the Lease", this.#api.send("POST", this.#collection, lease));
+    return this.#isWritten("creating the Lease", this.#api.send("POST", this.#collection, lease));
   }
 
-  /** @returns false when somebody else has written it meanwhile */
+  /** @returns false if it was modified concurrently */
   #write(lease: object): Promise<boolean> {
-    return this.#taken("writing the Lease", this.#api.send("PUT", this.#path, lease));
+    return this.#isWritten("writing the Lease", this.#api.send("PUT", this.#path, lease));
   }
 
-  async #taken(what: string, sent: Promise<ApiResponse>): Promise<boolean> {
+  async #isWritten(what: string, sent: Promise<ApiResponse>): Promise<boolean> {
     const response = await sent;
     if (response.status === CONFLICT || response.status === NOT_FOUND) return false;
-    if (response.status !== OK && response.status !== CREATED) throw unexpected(what, response);
+    if (response.status !== OK && response.status !== CREATED) throw unexpectedStatus(what, response);
     return true;
   }
 }
 
-/** As Kubernetes reads it: with six digits behind the point. */
+/** Kubernetes' MicroTime has six fractional digits. */
 function microTime(): string {
   return new Date().toISOString().replace("Z", "000Z");
 }

@@ -5,32 +5,32 @@ import { ActiveSlice } from "./active-slice.ts";
 import { ApiServer } from "./api-server.ts";
 import { LeaseElection } from "./lease-election.ts";
 
-const LONGEST_PAUSE_MS = 2_000;
-const LONGEST_REQUEST_MS = 5_000;
-// How often a gateway that hands over looks whether another one has taken over.
-const LOOK_MS = 200;
+const MAX_PAUSE_MS = 2_000;
+const MAX_REQUEST_MS = 5_000;
+// Interval of the checks whether another gateway has taken over.
+const POLL_MS = 200;
 
-/** How long a gateway that leaves tries to hand over. Each time is looked at before a try, which then ends by itself. */
+/** Timeouts of a handover. Checked before each attempt, which has its own timeout. */
 export interface HandOverTimes {
-  /** To give its Lease up. */
+  /** For releasing the Lease. */
   readonly releaseMs: number;
-  /** From then on, for another gateway to take over. */
+  /** For another gateway to take over, counted from the release. */
   readonly takeoverMs: number;
 }
 
-// However short the Lease counts. With the last tries, 36 s at most: the pod's grace period has room for that.
+// With the last attempts, 36 s at most, which fits into the pod's grace period.
 const HAND_OVER: HandOverTimes = { releaseMs: 10_000, takeoverMs: 10_000 };
 
 type Logger = Pick<FastifyBaseLogger, "info" | "warn">;
 
 export interface StandbyOptions {
-  /** Whether this gateway can serve: not while it starts, and not when it is about to go. */
+  /** Whether this gateway can serve: false while it starts or drains. */
   readonly canServe: () => boolean;
   readonly logger: Logger;
   readonly handOver?: HandOverTimes | undefined;
 }
 
-/** One gateway is active, and the others stand by until it leaves or is lost. */
+/** Keeps one gateway active while the others stand by until it leaves or is lost. */
 export class Standby {
   readonly #api: ApiServer;
   readonly #election: LeaseElection;
@@ -50,12 +50,12 @@ export class Standby {
     if (lease === undefined) throw new Error("STANDBY_LEASE is empty");
     const { namespace, name } = lease;
     this.#options = options;
-    this.#pauseMs = Math.min(LONGEST_PAUSE_MS, durationMs / 7.5);
+    this.#pauseMs = Math.min(MAX_PAUSE_MS, durationMs / 7.5);
     this.#api = new ApiServer({
       host: config.KUBERNETES_SERVICE_HOST,
       port: config.KUBERNETES_SERVICE_PORT,
       accountFolder: config.SERVICE_ACCOUNT_FOLDER,
-      timeoutMs: Math.min(LONGEST_REQUEST_MS, durationMs / 3),
+      timeoutMs: Math.min(MAX_REQUEST_MS, durationMs / 3),
     });
     const pod = { name: config.POD_NAME, uid: config.POD_UID, address: config.POD_IP };
     const now = () => performance.now();
@@ -63,7 +63,7 @@ export class Standby {
     this.#slice = new ActiveSlice(this.#api, { namespace, service: name, pod, port: config.PORT });
   }
 
-  /** Whether requests are this gateway's to serve. */
+  /** Whether this gateway is the active one. */
   get isActive(): boolean {
     return this.#isHere && this.#election.isHeld;
   }
@@ -73,7 +73,7 @@ export class Standby {
     return !this.#election.isHeld && this.#election.isHeldByAnother;
   }
 
-  /** How often this gateway has become active, or has ceased to be. */
+  /** Number of times this gateway has become active or ceased to be. */
   get changes(): number {
     return this.#changes;
   }
@@ -83,28 +83,28 @@ export class Standby {
   }
 
   /**
-   * Lets another gateway become active, and waits until requests are sent there, or until that has taken too long.
+   * Lets another gateway become active, and waits for it until the timeouts.
    *
-   * @param say is called with what went wrong
+   * @param report called with a description of a failure
    */
-  async handOver(say: (line: string) => void): Promise<void> {
+  async handOver(report: (line: string) => void): Promise<void> {
     const { releaseMs, takeoverMs } = this.#options.handOver ?? HAND_OVER;
     const releaseUntil = performance.now() + releaseMs;
     this.#isHandingOver = true;
     try {
       await this.#step;
       if (!(await this.#repeat(releaseUntil, () => this.#election.release()))) {
-        say(
-          "this gateway could not give its Lease up: the API server of the cluster is away or refuses that",
+        report(
+          "cannot release the Lease of this gateway: the cluster's API server is unreachable or refuses",
         );
         return;
       }
-      // A slow API server delays the release, and no less the gateway that takes over.
+      // A slow API server delays both the release and the takeover, so the timeout starts only now.
       const takeoverUntil = performance.now() + takeoverMs;
       if (await this.#repeat(takeoverUntil, async () => !(await this.#slice.isHere()))) return;
-      say(
-        "this gateway gave its Lease up, but no other gateway took over: there is none that could, or the API server " +
-          "of the cluster is away",
+      report(
+        "released the Lease, but no other gateway took over: none is ready, or the cluster's API server " +
+          "is unreachable",
       );
     } finally {
       this.#isHere = false;
@@ -113,7 +113,11 @@ export class Standby {
     }
   }
 
-  /** Tries until it is done or the time is over, and once at least. @returns whether it is done */
+  /**
+   * Repeats until done or the time is over, but at least once.
+   *
+   * @returns whether it is done
+   */
   async #repeat(untilMs: number, isDone: () => Promise<boolean>): Promise<boolean> {
     do {
       try {
@@ -121,12 +125,12 @@ export class Standby {
       } catch (error) {
         this.#report(error);
       }
-      await sleep(LOOK_MS);
+      await sleep(POLL_MS);
     } while (performance.now() < untilMs);
     return false;
   }
 
-  /** Leaves at once. */
+  /** Stops, and releases the Lease. */
   async close(): Promise<void> {
     this.#stopped.abort();
     await this.#loop;
@@ -144,7 +148,7 @@ export class Standby {
     while (!this.#stopped.signal.aborted) {
       this.#step = this.#tryStep();
       await this.#step;
-      // Not in step with the others.
+      // Jitter, so that gateways do not poll in step.
       const pauseMs = this.#pauseMs * (1 + Math.random() / 5);
       await sleep(pauseMs, undefined, { ref: false, signal: this.#stopped.signal }).catch(() => undefined);
     }
@@ -171,15 +175,15 @@ export class Standby {
     this.#options.logger.info(isActive ? "this gateway is active" : "this gateway stands by");
   }
 
-  /** Logs what goes wrong once, and that it no longer does. */
+  /** Logs the first failure, and the recovery. */
   #report(error?: unknown): void {
     const problem = error === undefined ? "" : messageOf(error);
     const { problem: before } = this.#logged;
     if ((problem === "") === (before === "")) return;
     this.#logged.problem = problem;
     const { logger } = this.#options;
-    if (problem === "") logger.info("the API server of the cluster responds again");
-    else logger.warn({ error: problem }, "the Lease of the active gateway cannot be followed");
+    if (problem === "") logger.info("the cluster's API server is reachable again");
+    else logger.warn({ error: problem }, "cannot read or renew the Lease");
   }
 }
 
@@ -187,7 +191,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : "unknown error";
 }
 
-/** Undefined: this gateway is active whatever others do. */
-export function standbyOf(config: Config, options: StandbyOptions): Standby | undefined {
+/** Undefined if this gateway is active regardless of others. */
+export function createStandby(config: Config, options: StandbyOptions): Standby | undefined {
   return config.STANDBY_LEASE === undefined ? undefined : new Standby(config, options);
 }

@@ -3,17 +3,17 @@ import { basename, dirname, join } from "node:path";
 import { replaceFile } from "../lib/replace-file.ts";
 import type { UsageRow } from "./usage-rows.ts";
 
-// A month of the most rows that a gateway keeps has 2 MB.
+// A month with the maximum number of rows has 2 MB.
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 
-// More than this many months are not kept, this one included.
+// Number of months to keep, including the current one.
 const KEPT_MONTHS = 14;
 
 const MONTH = /^\d{4}-(0[1-9]|1[0-2])$/;
 
-/** What one replica counted. */
+/** Usage counted by one replica. */
 export interface ReplicaUsage {
-  /** Of its file, which is its container's. */
+  /** Name of its file, which is that of its container. */
   readonly name: string;
   readonly rows: readonly UsageRow[];
 }
@@ -23,13 +23,13 @@ export function isMonth(text: string): boolean {
 }
 
 /**
- * The monthly files of a gateway, beside the file that USAGE_FILE names: `NAME.usage-2026-11.json`. Replicas have the
- * same name with a number behind it, so that each finds the others' files in the folder that they share.
+ * The monthly usage files of a gateway, next to USAGE_FILE: `NAME.usage-2026-11.json`. Replicas append a number to the
+ * name, so that each finds the others' files in a shared folder.
  */
 export class UsageFiles {
   readonly #folder: string;
   readonly #name: string;
-  /** The files of the other replicas as they were read last, by path. */
+  /** Cached contents of the other replicas' files, by path. */
   #read = new Map<string, { readonly stamp: string; readonly rows: readonly UsageRow[] }>();
 
   constructor(usageFile: string) {
@@ -37,12 +37,12 @@ export class UsageFiles {
     this.#name = basename(usageFile, ".json");
   }
 
-  /** What this gateway wrote last. */
+  /** Reads what this gateway wrote last. */
   async readOwn(month: string): Promise<UsageRow[]> {
     return readRows(this.#path(month), month);
   }
 
-  /** What the other replicas of this gateway wrote last, those that are gone included. */
+  /** Reads what the other replicas wrote last, including removed ones. */
   async readOthers(month: string): Promise<ReplicaUsage[]> {
     const others = (await this.#filesOfReplicas()).filter(
       (file) => file.month === month && file.name !== this.#name,
@@ -51,7 +51,7 @@ export class UsageFiles {
     this.#read = new Map();
     return Promise.all(
       others.map(async ({ name, path }) => {
-        // Whoever looks often must not have every file parsed each time.
+        // Parse only files that have changed, for callers that poll.
         const stamp = await stampOf(path);
         const known = before.get(path);
         const rows = known?.stamp === stamp ? known.rows : await readRows(path, month);
@@ -61,8 +61,8 @@ export class UsageFiles {
     );
   }
 
-  /** Keeps this gateway's file of a month, which is damaged, under another name: the next one takes its place. */
-  async setAside(month: string): Promise<void> {
+  /** Renames this gateway's damaged file of a month, so that a new one can be written. */
+  async quarantine(month: string): Promise<void> {
     await rename(this.#path(month), `${this.#path(month)}.damaged`);
   }
 
@@ -79,11 +79,11 @@ export class UsageFiles {
     await replaceFile(this.#path(month), `${JSON.stringify({ version: 1, month, rows: compact })}\n`);
   }
 
-  /** Removes this gateway's files of months that are long over. */
+  /** Removes this gateway's files of old months. */
   async prune(): Promise<void> {
     const own = (await this.#filesOfReplicas()).filter(({ name }) => name === this.#name);
-    const over = own.sort((a, b) => (a.month < b.month ? 1 : -1)).slice(KEPT_MONTHS);
-    for (const { path } of over) await rm(path, { force: true });
+    const expired = own.sort((a, b) => (a.month < b.month ? 1 : -1)).slice(KEPT_MONTHS);
+    for (const { path } of expired) await rm(path, { force: true });
   }
 
   #path(month: string): string {
@@ -102,7 +102,7 @@ export class UsageFiles {
   }
 }
 
-/** Differs for each version of a file; empty: there is none. */
+/** Identifies a version of a file; empty if there is none. */
 async function stampOf(path: string): Promise<string> {
   try {
     const { ino, mtimeMs, size } = await stat(path);
@@ -112,7 +112,11 @@ async function stampOf(path: string): Promise<string> {
   }
 }
 
-/** @throws Error when the file is not one of a gateway's; none at all holds nothing */
+/**
+ * Reads a usage file. A missing file has no rows.
+ *
+ * @throws Error if it is not a usage file
+ */
 async function readRows(path: string, month: string): Promise<UsageRow[]> {
   let text: string;
   try {

@@ -1,15 +1,15 @@
-/** What requests of one key for one model came to on one day (UTC). */
+/** Total usage of one key and model on one day, UTC. */
 export interface UsageRow {
-  /** Such as 2026-11-28. */
+  /** E.g. 2026-11-28. */
   readonly day: string;
-  /** Name of the API key; empty: the gateway has no keys. */
+  /** Name of the API key; empty on a gateway without keys. */
   readonly key: string;
-  /** `unknown` where Ollama has never responded with the model. */
+  /** `unknown` if Ollama has never responded with the model. */
   readonly model: string;
   readonly requests: number;
   readonly promptTokens: number;
   readonly generatedTokens: number;
-  /** How long the requests waited for the load of their model. */
+  /** Total time that requests waited for the model to load. */
   readonly loadSeconds: number;
 }
 
@@ -26,7 +26,7 @@ export function sumOfAmounts(rows: readonly UsageAmounts[]): UsageAmounts {
   return { requests, promptTokens, generatedTokens, loadSeconds };
 }
 
-/** One row for each key and model, of all days; by key, then by model. */
+/** Sums up rows by key and model over all days, sorted by key and model. */
 export function byKeyAndModel(rows: readonly UsageRow[]): Omit<UsageRow, "day">[] {
   const groups = Map.groupBy(rows, ({ key, model }) => `${key}\0${model}`);
   return [...groups]

@@ -1,14 +1,14 @@
 import { isMonth, type ReplicaUsage, UsageFiles } from "./usage-file.ts";
 import type { UsageRow } from "./usage-rows.ts";
 
-// What a gateway that is killed forgets at most.
+// Maximum age of usage lost if the gateway is killed.
 const FLUSH_DELAY_MS = 10_000;
 
-// 30 days of 30 keys with 11 models each. Beyond it, all further keys and models of a day are counted in one row.
+// 30 days with 30 keys and 11 models each. Above this, the remaining keys and models of a day share one row.
 const MAX_ROWS = 10_000;
 const OTHERS = "(others)";
 
-// In memory, where there are no files.
+// Number of months in memory if there are no files.
 const MONTHS_IN_MEMORY = 2;
 
 const DAY_MS = 86_400_000;
@@ -23,25 +23,25 @@ type Row = { -readonly [Name in keyof UsageRow]: UsageRow[Name] };
 type Month = Map<string, Row>;
 
 /**
- * What requests came to by day, key and model: this month and the one before in memory, and in a file for each month
- * where the gateway has a folder for them.
+ * Counts usage by day, key and model: the current and the previous month in memory, and optionally in one file per
+ * month.
  */
 export class UsageStore {
   readonly #files: UsageFiles | undefined;
   readonly #logger: Logger;
-  /** By name, such as 2026-11; the latest last. */
+  /** By month, e.g. 2026-11; latest last. */
   readonly #months = new Map<string, Month>();
   readonly #changed = new Set<string>();
   #dayNumber = -1;
   #day = "";
-  /** Rows of the current day by key and model, so that counting takes two look-ups. */
+  /** Rows of the current day, for fast counting. */
   #today = new Map<string, Map<string, Row>>();
   #timer: NodeJS.Timeout | undefined;
-  /** What was written before this start is read before anything is written. */
+  /** Serializes file access, starting with reading the file of an earlier run. */
   #work: Promise<void>;
   #failed = false;
 
-  /** @param usageFile beside which the files are; empty: usage is kept in memory only */
+  /** @param usageFile determines the path of the files; empty to keep usage in memory only */
   constructor(usageFile: string, logger: Logger) {
     this.#logger = logger;
     this.#files = usageFile === "" ? undefined : new UsageFiles(usageFile);
@@ -49,12 +49,16 @@ export class UsageStore {
     this.#work = this.#files === undefined ? Promise.resolve() : this.#restore(this.#files);
   }
 
-  /** Whether what was counted last could not be written. */
+  /** Whether the last write failed. */
   get hasFailed(): boolean {
     return this.#failed;
   }
 
-  /** Counts a request that has ended. @param key its name; empty: none */
+  /**
+   * Counts a finished request.
+   *
+   * @param key its name; empty for none
+   */
   count(key: string, model: string, promptTokens: number, generatedTokens: number, loadMs: number): void {
     const day = dayNumber();
     if (day !== this.#dayNumber) this.#beginDay(day);
@@ -67,18 +71,18 @@ export class UsageStore {
   }
 
   /**
-   * The rows of a month: of this gateway as they are, and of the replicas whose files are in the same folder as they
-   * were written last, at most ten seconds ago.
+   * Returns the rows of a month, including those of replicas with files in the same folder, which are at most 10
+   * seconds old.
    *
-   * @param month such as 2026-11
-   * @throws Error when there is no such month, or a file cannot be read
+   * @param month e.g. 2026-11
+   * @throws Error for an invalid month, or if a file cannot be read
    */
   async rows(month: string): Promise<UsageRow[]> {
     const others = await this.othersRows(month);
     return [...(await this.ownRows(month)), ...others.flatMap(({ rows }) => rows)];
   }
 
-  /** Those of this gateway alone. */
+  /** Rows of this gateway only. */
   async ownRows(month: string): Promise<UsageRow[]> {
     requireMonth(month);
     await this.#work;
@@ -87,13 +91,13 @@ export class UsageStore {
     return [...known.values()].map((row) => ({ ...row }));
   }
 
-  /** Those of each of the replicas, as they were written last. */
+  /** Rows of each other replica, as last written. */
   async othersRows(month: string): Promise<ReplicaUsage[]> {
     requireMonth(month);
     return (await this.#files?.readOthers(month)) ?? [];
   }
 
-  /** Writes what is not written yet. */
+  /** Writes pending changes. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -115,7 +119,7 @@ export class UsageStore {
   #beginRow(key: string, model: string): Row {
     const month = this.#months.get(this.#day.slice(0, 7)) ?? new Map<string, Row>();
     const row = rowOf(month, this.#day, key, model);
-    // What is counted among others is looked up each time: there is no end to their names.
+    // Do not cache rows counted under `(others)`: the number of their names is unbounded.
     if (row.key !== OTHERS)
       this.#today.set(key, (this.#today.get(key) ?? new Map<string, Row>()).set(model, row));
     return row;
@@ -126,7 +130,7 @@ export class UsageStore {
     this.#timer = setTimeout(() => void this.flush(), FLUSH_DELAY_MS).unref();
   }
 
-  /** Adds what an earlier start of this gateway wrote to what has been counted since. */
+  /** Merges the file of an earlier run into what has been counted since. */
   async #restore(files: UsageFiles): Promise<void> {
     const name = this.#day.slice(0, 7);
     const month = this.#months.get(name) ?? new Map<string, Row>();
@@ -134,9 +138,9 @@ export class UsageStore {
     try {
       rows = await files.readOwn(name);
     } catch (error) {
-      this.#logger.warn({ error: String(error) }, "usage of this month cannot be read, it begins at zero");
-      // It would be written over.
-      await files.setAside(name).catch(() => undefined);
+      this.#logger.warn({ error: String(error) }, "cannot read this month's usage, starting at zero");
+      // It would be overwritten.
+      await files.quarantine(name).catch(() => undefined);
     }
     for (const { day, key, model, ...counts } of rows) {
       const row = rowOf(month, day, key, model);
@@ -146,12 +150,12 @@ export class UsageStore {
       row.loadSeconds += counts.loadSeconds;
     }
     await files.prune().catch((error: unknown) => {
-      this.#logger.warn({ error: String(error) }, "usage of months that are long over cannot be removed");
+      this.#logger.warn({ error: String(error) }, "cannot remove the usage of old months");
     });
   }
 
   async #write(files: UsageFiles): Promise<void> {
-    // A month that has just begun does not keep the last requests of the one before from its file.
+    // Includes the last requests of a month that has just ended.
     this.#changed.add(this.#day.slice(0, 7));
     for (const name of [...this.#changed]) {
       const rows = [...(this.#months.get(name)?.values() ?? [])];
@@ -162,7 +166,7 @@ export class UsageStore {
         this.#failed = false;
       } catch (error) {
         this.#changed.add(name);
-        if (!this.#failed) this.#logger.error({ error: String(error) }, "usage cannot be written");
+        if (!this.#failed) this.#logger.error({ error: String(error) }, "cannot write usage");
         this.#failed = true;
       }
     }

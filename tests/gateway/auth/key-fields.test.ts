@@ -63,5 +63,5 @@ test.each([
 });
 
 test("a name that makes its line a comment makes no key", () => {
-  expect(() => newKey("#ada", [])).toThrow("there is no key in it");
+  expect(() => newKey("#ada", [])).toThrow("it contains no keys");
 });

@@ -67,7 +67,7 @@ test("a file that goes wrong later leaves the keys as they were, and each proble
   const file = fileOf(line);
   const following = followAtOnce();
   const gateway = await startGateway(await startFake(), { API_KEYS_FILE: file });
-  const problems = (): string[] => gateway.log.filter((each) => each.includes("API keys cannot be read"));
+  const problems = (): string[] => gateway.log.filter((each) => each.includes("cannot read the API keys"));
   const spoiled: [() => void, string][] = [
     [
       () => {
@@ -79,7 +79,7 @@ test("a file that goes wrong later leaves the keys as they were, and each proble
       () => {
         writeFileSync(file, "");
       },
-      "there is no key in it",
+      "it contains no keys",
     ],
     [
       () => {

@@ -24,5 +24,5 @@ test("keys of the environment and of the file are checked together: one key must
   const [plain, admin] = [newKey("ada", []), newKey("ada", ["admin"])];
   const read = (): unknown => readConfig({ API_KEYS: plain.line, API_KEYS_FILE: fileOf(admin.line) });
   expect(read).toThrow(ConfigError);
-  expect(read).toThrow(/API_KEYS and API_KEYS_FILE: the two keys 'ada' differ/);
+  expect(read).toThrow(/API_KEYS and API_KEYS_FILE: the two keys 'ada' share their limits/);
 });

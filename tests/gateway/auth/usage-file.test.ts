@@ -51,7 +51,7 @@ test("a key's debt was forgotten with a restart of the gateway", async () => {
 test("a gateway that stops writes at once what it has not written yet", async () => {
   const path = usageFile();
   const ledger = new UsageLedger(path, silent);
-  const limits = new RateLimits({ tokensPerMonth: 10 }, ledger.of("ada"), ledger.changed);
+  const limits = new RateLimits({ tokensPerMonth: 10 }, ledger.of("ada"), ledger.scheduleWrite);
   expect(limits.enter()).toBeUndefined();
   limits.leave(12, undefined, undefined);
   await ledger.close();
@@ -77,7 +77,7 @@ test.each([
   await gateway.close();
   expect(readFileSync(path, "utf8")).toContain('"ada":{"tokens":[');
   expect(readFileSync(path, "utf8")).not.toBe(text);
-  if (!text.includes("many")) expect(gateway.log.join("")).toContain("usage of API keys is damaged");
+  if (!text.includes("many")) expect(gateway.log.join("")).toContain("usage of API keys is corrupt");
 });
 
 test("a folder that cannot be written to is logged once, and keys work on", async () => {
@@ -88,7 +88,7 @@ test("a folder that cannot be written to is logged once, and keys work on", asyn
   });
   expect((await ask(gateway, key)).status).toBe(200);
   await eventually(() =>
-    gateway.log.join("").includes("usage of API keys cannot be written") ? true : undefined,
+    gateway.log.join("").includes("cannot write the usage of API keys") ? true : undefined,
   );
   expect((await ask(gateway, key)).status).toBe(200);
 });
@@ -105,7 +105,7 @@ test("what drained away while the gateway was down is not owed any more", () => 
 test.each([
   ["day", "tokens_per_day=10", "2026-11-28T23:00:00Z", "2026-11-29T00:00:00Z"],
   ["month", "tokens_per_month=10", "2026-11-30T23:00:00Z", "2026-12-01T00:00:00Z"],
-])("a budget per %s is used up, and begins anew with the next one, UTC", async (unit, field, now, reset) => {
+])("a budget per %s is used up, and resets with the next one, UTC", async (unit, field, now, reset) => {
   vi.useFakeTimers({ toFake: ["Date"], now: new Date(now) });
   onTestFinished(() => {
     vi.useRealTimers();
@@ -123,7 +123,7 @@ test.each([
   expect(await errorOf(refused)).toMatchObject({
     code: "rate_limit_exceeded",
     type: "tokens",
-    message: `Budget used up: 10 tokens per ${unit}, which begins anew at ${reset}. Retry in 3600 s.`,
+    message: `Budget used up: 10 tokens per ${unit}. It resets at ${reset}. Retry in 3600 s.`,
   });
   vi.setSystemTime(new Date(reset));
   expect((await ask(gateway, key)).status).toBe(200);

@@ -153,7 +153,7 @@ test.each<[string, Resolution]>([
   await metric(gateway.url, `gateway_backend_discovery_addresses{name="ollama.test:${fake.port}"} 1`);
   const before = dnsNow.lookups;
   if (broken !== undefined) await expect.poll(() => dnsNow.lookups).toBeGreaterThan(before + 2);
-  expect(gateway.log.filter((line) => line.includes("looking up Ollama servers fails"))).toHaveLength(1);
+  expect(gateway.log.filter((line) => line.includes("cannot look up Ollama servers"))).toHaveLength(1);
 });
 
 test("without a server at first, requests wait with comments, and run when there is one", async () => {

@@ -134,7 +134,7 @@ describe("several prompts", () => {
       expect(await refusal(ids)).toMatchObject({
         code: "unsupported_parameter",
         param: "prompt",
-        message: expect.stringContaining("not token ids") as string,
+        message: expect.stringContaining("token IDs are not supported") as string,
       });
     }
     expect(fake.received).toHaveLength(0);

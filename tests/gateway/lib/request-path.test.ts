@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { plainUrl } from "../../../gateway/src/lib/request-path.ts";
+import { normalizeUrl } from "../../../gateway/src/lib/request-path.ts";
 
 test.each([
   ["/", "/"],
@@ -14,5 +14,5 @@ test.each([
   ["*", "*"],
   ["", ""],
 ])("%s is the route %s", (url, plain) => {
-  expect(plainUrl(url)).toBe(plain);
+  expect(normalizeUrl(url)).toBe(plain);
 });

@@ -123,7 +123,7 @@ test("keys that are reloaded by the control socket count at once, and each that 
     },
   ]);
   writeFileSync(file, "# nobody");
-  expect(await gateway.control("reload-keys")).toEqual({ code: 1, output: "there is no key in it\n" });
+  expect(await gateway.control("reload-keys")).toEqual({ code: 1, output: "it contains no keys\n" });
   expect(await statusOf(bob.key)).toBe(200);
 });
 

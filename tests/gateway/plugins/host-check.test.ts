@@ -54,7 +54,7 @@ describe("a page that has its own name lead to this machine (DNS rebinding)", ()
     const gateway = await startGateway(fake);
     const refused = await send(gateway, method, path, { ...json, host: "evil.example:8000" }, content);
     expect(refused.status).toBe(421);
-    expect(refused.text).toContain("does not answer for the host 'evil.example:8000'");
+    expect(refused.text).toContain("does not serve the host 'evil.example:8000'");
     expect(refused.text).toContain("ALLOWED_HOSTS");
     expect(fake.received).toHaveLength(0);
     expect(fake.loads).toHaveLength(0);

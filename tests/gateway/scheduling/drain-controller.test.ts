@@ -207,7 +207,7 @@ test.each([
     ["nonsense"],
     "known are: drain SECONDS NOTICE_SECONDS, drain HOST:PORT SECONDS, return HOST:PORT, reload-keys, usage MONTH",
   ],
-  [["drain", "soon"], "SECONDS has to be a number"],
+  [["drain", "soon"], "SECONDS must be a number"],
 ])("%j is refused, saying what is known", async (args, line) => {
   const gateway = await controlled([await startFake()]);
   expect(await gateway.control(...args)).toEqual({ code: 1, output: `${line}\n` });
@@ -218,5 +218,5 @@ test("a gateway that does not listen for it is told of", async () => {
   const gateway = await controlled([await startFake()], { CONTROL_SOCKET: "" });
   const { code, output } = await gateway.control("drain", "1");
   expect(code).toBe(1);
-  expect(output).toMatch(/^the gateway does not answer: .*ENOENT/);
+  expect(output).toMatch(/^the gateway does not respond: .*ENOENT/);
 });

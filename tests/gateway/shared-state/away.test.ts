@@ -27,7 +27,7 @@ beforeAll(fetchRedis, 300_000);
 
 const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };
-const AWAY = "shared state is away, this gateway goes on with its share of slots and limits";
+const AWAY = "shared state is away, continuing with this gateway's share of slots and limits";
 const BACK = "shared state is back";
 
 const up = ({ url }: TestGateway, value: number): Promise<void> =>

@@ -181,14 +181,14 @@ test.each(["gone", "silent"] as const)(
     const { api, active, other } = await pairOf(LONG_MS);
     api.state = state;
     for (const { output } of [active, other])
-      await expect.poll(output).toContain("the Lease of the active gateway cannot be followed");
+      await expect.poll(output).toContain("cannot read or renew the Lease");
     expect((await active.chat()).status).toBe(200);
     expect([await active.role(), await other.role()]).toEqual(["active", "standby"]);
     api.state = "up";
     await goesOn(api);
     expect(await active.metric("gateway_active_changes")).toBe(1);
     expect(await other.metric("gateway_active_changes")).toBe(0);
-    await expect.poll(() => active.output()).toContain("the API server of the cluster responds again");
+    await expect.poll(() => active.output()).toContain("the cluster's API server is reachable again");
   },
 );
 

@@ -130,7 +130,7 @@ test("what is damaged in a file does not keep the gateway from counting", async 
   const other = new UsageStore(join(path, "g.json"), logger);
   other.count("ada", "m", 2, 0, 0);
   await other.flush();
-  expect(warned).toEqual(["usage of this month cannot be read, it begins at zero"]);
+  expect(warned).toEqual(["cannot read this month's usage, starting at zero"]);
   expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ rows: [["28", "ada", "m", 1, 2, 0, 0]] });
 });
 

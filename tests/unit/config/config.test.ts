@@ -184,8 +184,8 @@ describe("config", () => {
       /gatewayBindAddress is "0\.0\.0\.0".*a loopback address while gatewayApiKeys is empty/,
     ],
     // What fails open: a list that holds no key.
-    ["gatewayApiKeys", '["# alice sha256=... (left)"]', /gatewayApiKeys is wrong.*there is no key in it/],
-    ["gatewayApiKeys", '[""]', /gatewayApiKeys is wrong.*there is no key in it/],
+    ["gatewayApiKeys", '["# alice sha256=... (left)"]', /gatewayApiKeys is wrong.*it contains no keys/],
+    ["gatewayApiKeys", '[""]', /gatewayApiKeys is wrong.*it contains no keys/],
     ["gatewayApiKeys", '["alice"]', /gatewayApiKeys is wrong.*NAME sha256=HEX.*key 1: it has no sha256/],
     ["gatewayprot", "8000", /gatewayprot is not a config key.*pulumi config rm gatewayprot/],
   ])("refuses %s = %s, saying what is allowed", (key, value, expected) => {

@@ -30,7 +30,7 @@ describe("the keys of a stack", () => {
     const added = addKey(lines, "eve", ["requests=1"]);
     expect(added.lines).toEqual([...lines, newKey("eve", ["requests=1"], added.key).line]);
     expect(() => addKey(lines, "ada", [])).toThrow(/There is a key 'ada' already.*rotate ada/);
-    expect(() => addKey(lines, "eve", ["colour=red"])).toThrow(/field that is unknown/);
+    expect(() => addKey(lines, "eve", ["colour=red"])).toThrow(/unknown field/);
   });
 
   it("have both keys of a name for as long as the grace lasts", () => {

@@ -7,7 +7,7 @@ export const text = z.string();
 /** ISO 8601, UTC. */
 export const moment = z.iso.datetime();
 
-/** What a request in flight is doing. */
+/** Phase of a request in flight. */
 export const phase = z
   .enum(["queued", "loading", "prompt", "generating"])
   .describe(

@@ -3,13 +3,13 @@ import { count } from "./common.ts";
 import { overview } from "./overview.ts";
 import { finishedRequest } from "./requests.ts";
 
-/** The data of each kind of event of `GET /admin/events`, by its name. */
+/** Event data of `GET /admin/events`, by event name. */
 export const events = {
   overview,
   request: finishedRequest,
-  /** Finished requests that have no event of their own, because more ended at once than a page can show. */
+  /** Finished requests without an event of their own, because too many ended at once. */
   skipped: z.object({ requests: count }),
 };
 
-/** Seconds between two comments, which show that a stream with no events lives. */
+/** Interval of keep-alive comments. */
 export const heartbeatSeconds = 15;

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { count, moment, text } from "./common.ts";
 
-/** One thing that was checked. */
+/** Result of one check. */
 export const finding = z.object({
   check: z.enum([
     "backend",

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { amount, count, moment, text } from "./common.ts";
 
-/** What requests failed of. */
+/** Categories of failures. */
 export const errorKinds = [
   "invalid",
   "unauthorized",
@@ -20,7 +20,7 @@ const counts = z.array(count);
 const amounts = z.array(amount);
 const perhaps = z.array(amount.nullable()).describe("null where nothing was measured.");
 
-/** `GET /admin/history`: every array has one value for each point, oldest first. */
+/** `GET /admin/history`. Every array has one value per point, oldest first. */
 export const history = z.object({
   interval_seconds: count,
   at: z.array(z.int()).describe("When each interval ended, in seconds since 1970."),

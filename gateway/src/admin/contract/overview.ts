@@ -56,7 +56,7 @@ export const requestInFlight = z.object({
   can_cancel: z.boolean(),
 });
 
-/** `GET /admin/overview`, and the data of the event `overview`. */
+/** `GET /admin/overview`, and the event `overview`. */
 export const overview = z.object({
   at: moment,
   draining: z.boolean().describe("Whether the gateway is about to stop."),

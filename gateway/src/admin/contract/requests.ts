@@ -51,7 +51,7 @@ export const finishedRequests = z.object({
   ),
 });
 
-/** The parameters of `GET /admin/requests`. */
+/** Parameters of `GET /admin/requests`. */
 export const finishedRequestsQuery = z.object({
   key: text.max(64).optional().describe("Name of a key; of other keys than the caller's for admins only."),
   model: text.max(256).optional().describe("Name of a model; `m` is `m:latest`."),

@@ -9,10 +9,10 @@ import { MessageBuilder, type MessageOptions, MessageWriter, TokenCountBuilder }
 import type { ConversationRequest, CountTokensRequest, MessagesRequest } from "./schema.ts";
 
 /**
- * A conversation in Anthropic's format.
+ * Adapts a conversation in Anthropic's format.
  *
- * @param ignored takes the name of each parameter that is left out
- * @throws ApiError when the request contradicts itself
+ * @param ignored receives the names of ignored parameters
+ * @throws ApiError for contradictory parameters
  */
 export function adaptMessages(request: MessagesRequest, ignored: IgnoredParameters): ApiAdapter {
   const conversation = toConversation(request);
@@ -33,7 +33,11 @@ export function adaptMessages(request: MessagesRequest, ignored: IgnoredParamete
   };
 }
 
-/** Counts what the model would read of a conversation. @throws ApiError */
+/**
+ * Adapts a request to count the tokens of a conversation.
+ *
+ * @throws ApiError
+ */
 export function adaptTokenCount(request: CountTokensRequest, ignored: IgnoredParameters): ApiAdapter {
   const conversation = toConversation(request);
   const body = toOllamaCount(request, conversation, chosenTools(request, ignored), ignored);
@@ -41,7 +45,7 @@ export function adaptTokenCount(request: CountTokensRequest, ignored: IgnoredPar
     ...callOf(request, body, conversation),
     buffered: () => new TokenCountBuilder(),
     streaming: () => {
-      throw new Error("A count is never streamed.");
+      throw new Error("Token counts are not streamed.");
     },
   };
 }
@@ -59,7 +63,7 @@ function callOf(
   } as const;
 }
 
-/** With `max_tokens: 0` a client has the prompt read ahead of its next request. */
+/** `max_tokens: 0` only fills the prompt cache for the client's next request. */
 function withoutOutput(event: OllamaEvent): OllamaEvent {
   return event.done === true ? { ...event, message: {}, done_reason: "length", eval_count: 0 } : {};
 }

@@ -1,10 +1,10 @@
 import type { DocumentBlock, OtherBlock, SearchResultBlock } from "./blocks.ts";
 
-// What the model reads for blocks that Ollama's messages have no place for.
+// Converts blocks without an equivalent in Ollama's messages to text.
 
 const TEXT_TYPE = /^(text\/|application\/(json|xml|yaml)$)/;
 
-/** The text of a document and what is said of it; undefined where the gateway has no text of it. */
+/** Text and metadata of a document; undefined if its source is not text. */
 export function documentText({ source, title, context }: DocumentBlock): string | undefined {
   const text = sourceText(source);
   return text === undefined ? undefined : element("document", { title }, [context, text]);
@@ -33,12 +33,12 @@ export function searchResultText({ source, title, content }: SearchResultBlock):
   return element("search_result", { title, source }, texts);
 }
 
-/** All that can be read of a block of another kind: its texts, titles, addresses, output and error. */
+/** All readable text of an unknown block: texts, titles, URLs, output and errors. */
 export function readableText(block: OtherBlock): string {
   return [...texts(block)].join("\n");
 }
 
-// What is not for the model: `data` and `encrypted_content` are no text, ids are Anthropic's own.
+// Excludes `data` and `encrypted_content`, which are not text, and Anthropic's IDs.
 const READABLE = ["title", "url", "text", "stdout", "stderr", "error_code", "error_message"];
 
 function* texts(value: unknown): Generator<string> {

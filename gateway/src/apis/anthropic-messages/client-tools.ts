@@ -1,10 +1,10 @@
 import type { CustomTool } from "./schema.ts";
 
-/** What the model is shown of a tool, and when. */
+/** What the model sees of a tool, and whether it is deferred. */
 export type ShownTool = Pick<CustomTool, "name" | "description" | "input_schema" | "defer_loading">;
 
 interface KnownSchema {
-  /** The types of the tool, without their date. */
+  /** Matches all dated versions of the type. */
   readonly type: RegExp;
   readonly name: string;
   readonly description: string;
@@ -12,7 +12,7 @@ interface KnownSchema {
 }
 
 const text = (description: string) => ({ type: "string", description });
-const whole = (description: string) => ({ type: "integer", description });
+const integer = (description: string) => ({ type: "integer", description });
 const range = {
   type: "array",
   items: { type: "integer" },
@@ -24,14 +24,14 @@ function object(properties: object, required: readonly string[]): Readonly<Recor
   return { type: "object", properties, required };
 }
 
-/** What both versions of the editor have. */
+/** Parameters of both versions of the editor. */
 const edits = {
   path: text("The path of a file or a folder."),
   view_range: range,
   file_text: text("For create: the content of the new file."),
   old_str: text("For str_replace: the text to replace, which has to be in the file exactly once."),
   new_str: text("For str_replace: the text that takes its place."),
-  insert_line: whole("For insert: the number of the line after which the text goes; 0 is the beginning."),
+  insert_line: integer("For insert: the number of the line after which the text goes; 0 is the beginning."),
   insert_text: text("For insert: the text to insert."),
 };
 
@@ -46,7 +46,7 @@ function editor(type: RegExp, name: string, commands: readonly string[]): KnownS
 
 const EDITS = ["view", "create", "str_replace", "insert"];
 
-/** Tools of Anthropic's API that clients run, and whose schemas Anthropic's models know by heart. */
+/** Client-run tools of Anthropic's API, whose schemas Anthropic's models know without being shown them. */
 const KNOWN_SCHEMAS: readonly KnownSchema[] = [
   {
     type: /^bash_\d{8}$/,
@@ -82,7 +82,7 @@ const KNOWN_SCHEMAS: readonly KnownSchema[] = [
 
 const NAME = /^[A-Za-z0-9_-]{1,128}$/;
 
-/** A tool that the client runs, with the schema that other models have to be shown; undefined: it runs elsewhere. */
+/** Returns a client-run tool with its schema; undefined for a tool that runs elsewhere. */
 export function clientTool(tool: {
   readonly type?: unknown;
   readonly name?: unknown;

@@ -9,15 +9,18 @@ import { readThinking } from "./thinking-signature.ts";
 
 export interface Conversation {
   readonly messages: readonly OllamaMessage[];
-  /** Which of the messages the client has just written. What is in it must be read; in others a note can stand for it. */
+  /** Index of the client's newest message. Its content must be readable; in earlier ones a note can replace it. */
   readonly newest: number | undefined;
 }
 
-// Claude Code's own line for Anthropic's accounting. It differs between requests, so that Ollama would have to read
-// the prompt after it again each time.
+// Claude Code's line for Anthropic's billing. It differs between requests, which would invalidate the prompt cache.
 const BILLING_LINE = "x-anthropic-billing-header:";
 
-/** Anthropic's conversation as Ollama's. @throws ApiError for something in the newest message that cannot be read */
+/**
+ * Converts Anthropic's conversation to Ollama's.
+ *
+ * @throws ApiError for unreadable content in the newest message
+ */
 export function toConversation({
   system,
   messages,
@@ -33,13 +36,13 @@ export function toConversation({
     }
     if (message.clear_at === "next_user_message" && index < lastUser) continue;
     const text = systemText(message.content);
-    // As placeSystemMessages does it, for the same reason.
+    // As in placeSystemMessages, for the same reason.
     if (firstReply === -1 || index < firstReply) instructions.push(text);
     else if (text !== "") reader.messages.push(reminder(text));
   }
   const instruction = joinInstructions(instructions);
   if (instruction === undefined) {
-    // Without any message, Ollama would only load the model.
+    // Without messages, Ollama would only load the model.
     return reader.messages.length > 0
       ? reader
       : { messages: [{ role: "system", content: "" }], newest: undefined };
@@ -59,7 +62,7 @@ function systemText(content: SystemMessage["content"] | ConversationRequest["sys
     .join("\n");
 }
 
-/** What is gathered of one message. */
+/** Collects the parts of one message. */
 class Draft {
   readonly texts: string[] = [];
   readonly images: string[] = [];
@@ -84,7 +87,7 @@ class Draft {
 class MessageReader implements Conversation {
   readonly messages: OllamaMessage[] = [];
   newest: number | undefined;
-  /** A tool's result names the call it belongs to; models' templates need the tool's name. */
+  /** Tool names by call ID: results only have the ID, but models' templates need the name. */
   readonly #toolNames = new Map<string, string>();
 
   add({ role, content }: Exclude<Message, SystemMessage>, index: number, isNewest: boolean): void {
@@ -103,13 +106,13 @@ class MessageReader implements Conversation {
       if (result === undefined) continue;
       if (role === "user") results.push(result);
       else {
-        // A server's tool has run in the middle of the assistant's message.
+        // A server-run tool splits the assistant's message.
         if (!draft.isEmpty) this.messages.push(draft.toMessage(role));
         this.messages.push(result);
         draft = new Draft();
       }
     }
-    // What the tools returned comes before what the user says to it.
+    // Tool results precede the user's text.
     const returned = results.length > 0 || this.messages.at(-1)?.role === "tool";
     this.messages.push(...results);
     if (draft.isEmpty && returned && blocks.length > 0) return;
@@ -118,9 +121,9 @@ class MessageReader implements Conversation {
   }
 
   /**
-   * Reads a block into the message it is in; what a tool returned is a message of its own.
+   * Adds a block to its message; a tool result becomes a message of its own.
    *
-   * @param refuse the block's place, if nothing in it may be left out
+   * @param refuse path of the block, if its content must not be omitted
    */
   #read(block: Block, draft: Draft, refuse: string | undefined): OllamaMessage | undefined {
     switch (block.type) {
@@ -155,7 +158,7 @@ class MessageReader implements Conversation {
     }
   }
 
-  /** Blocks of Anthropic's own tools: their calls and results are read like others. */
+  /** Reads blocks of Anthropic's own tools: calls and results like those of client tools. */
   #readOther(block: OtherBlock, draft: Draft): OllamaMessage | undefined {
     const { type, id, name, input, tool_use_id: callId, is_error: isError } = block;
     if (type === "server_tool_use" || type === "mcp_tool_use") {
@@ -170,7 +173,7 @@ class MessageReader implements Conversation {
         isError === true,
       );
     }
-    // The summary that stands for what was said before.
+    // A summary that replaces earlier messages.
     if (type === "compaction") draft.texts.push(readableText(block));
     return undefined;
   }
@@ -244,7 +247,7 @@ const UPLOAD: Unreadable = {
   advice: "Send the file's text.",
 };
 
-/** @throws ApiError if it may not be left out */
+/** @throws ApiError if it must not be omitted */
 function omit({ what, why, advice }: Unreadable, draft: Draft, refuse: string | undefined): void {
   if (refuse !== undefined) {
     throw new ApiError("unsupported_parameter", {

@@ -9,7 +9,7 @@ import type { Conversation } from "./conversation.ts";
 import type { ConversationRequest, MessagesRequest } from "./schema.ts";
 import { offeredTools } from "./tools.ts";
 
-/** Anthropic's request as Ollama's. */
+/** Converts a request of Anthropic's API to Ollama's. */
 export function toOllamaChat(
   request: MessagesRequest,
   { messages }: Conversation,
@@ -20,7 +20,7 @@ export function toOllamaChat(
   const { temperature, top_p, top_k } = request;
   const options = toOllamaOptions(
     { temperature, top_p, ...(stop?.length ? { stop } : {}) },
-    // Ollama takes 0 for no limit; a client has the prompt read ahead with it.
+    // 0 means no limit to Ollama, but only fills the prompt cache in Anthropic's API.
     Math.max(1, request.max_tokens),
   );
   if (top_k != null) options["top_k"] = top_k;
@@ -40,7 +40,7 @@ export function toOllamaChat(
   return chat;
 }
 
-/** What the model reads for a request, without a response: one token, and nothing that holds it to a form. */
+/** Converts a request to count tokens: generates a single token without an output format. */
 export function toOllamaCount(
   request: ConversationRequest,
   { messages }: Conversation,
@@ -59,12 +59,16 @@ export function toOllamaCount(
     ...(think === undefined ? {} : { think }),
   };
   applyExtensions(chat, request);
-  // Ollama takes 0 for no limit.
+  // 0 means no limit to Ollama.
   chat.options.num_predict = 1;
   return chat;
 }
 
-/** The tools that the model is shown, and what its response is held to. @throws ApiError */
+/**
+ * The tools for the model, and the output format.
+ *
+ * @throws ApiError
+ */
 export function chosenTools(request: ConversationRequest, ignored: IgnoredParameters): ChosenTools {
   const { tool_choice: choice, output_config: output, output_format: formerFormat } = request;
   const { tools, parametersOf } = offeredTools(request, ignored);
@@ -93,13 +97,13 @@ function toToolChoice(choice: ConversationRequest["tool_choice"]): ToolChoice {
   }
 }
 
-/** Undefined: as the model does by itself. */
+/** Undefined for the model's default. */
 function toThink(
   { thinking, output_config: output, messages }: ConversationRequest,
   ignored: IgnoredParameters,
 ): boolean | string | undefined {
   if (thinking?.type === "disabled") return false;
-  // A system message may change it in mid-conversation.
+  // A system message can change the effort in mid-conversation.
   const changed = messages.findLast((message) => message.role === "system" && message.output_config?.effort);
   const effort = (changed?.role === "system" ? changed.output_config?.effort : undefined) ?? output?.effort;
   if (effort !== undefined) {

@@ -6,11 +6,11 @@ import { namedEvent } from "../../lib/sse.ts";
 import type { BufferedResponse, StreamingResponse } from "../adapter.ts";
 import { signThinking } from "./thinking-signature.ts";
 
-/** What of a request its response depends on. */
+/** Parameters that affect the response. */
 export interface MessageOptions {
   readonly model: string;
   readonly maxTokens: number;
-  /** The client needs the thinking for the next turn only. */
+  /** Omit the thinking, which the client needs only for the next turn. */
   readonly hidesThinking: boolean;
 }
 
@@ -29,10 +29,10 @@ function usageOf(inputTokens = 0, outputTokens = 0): object {
   };
 }
 
-/** Ollama does not say whether a stop sequence or the model ended the response. */
+/** Ollama does not report whether the model or a stop sequence ended the response. */
 function stopReason(event: OllamaEvent, calledTools: boolean, { maxTokens }: MessageOptions): StopReason {
   if (event.done_reason === "length") {
-    // Fewer than the client allows: the context was full.
+    // Shorter than the client's limit, so the context is full.
     const isFull = event.eval_count !== undefined && event.eval_count > 0 && event.eval_count < maxTokens;
     return isFull ? "model_context_window_exceeded" : "max_tokens";
   }
@@ -48,7 +48,7 @@ function toToolUse(call: OllamaToolCall): { type: string; id: string; name: stri
   };
 }
 
-/** Builds Anthropic's `message` of the events of a buffered response. */
+/** Builds Anthropic's buffered `message`. */
 export class MessageBuilder implements BufferedResponse {
   readonly #id = newId("msg");
   readonly #options: MessageOptions;
@@ -93,7 +93,7 @@ export class MessageBuilder implements BufferedResponse {
   }
 }
 
-/** Builds the response of a count: how many tokens the model has read. */
+/** Builds the response of a token count. */
 export class TokenCountBuilder implements BufferedResponse {
   #tokens = 0;
 
@@ -113,7 +113,7 @@ const EMPTY_BLOCKS = {
   text: '{"type":"text","text":""}',
 };
 
-/** Writes a streamed response as Anthropic's events: one block after the other, each with its start, deltas and stop. */
+/** Writes Anthropic's stream events: each block with start, deltas and stop. */
 export class MessageWriter implements StreamingResponse {
   readonly contentType = "text/event-stream; charset=utf-8";
   readonly #options: MessageOptions;
@@ -124,7 +124,7 @@ export class MessageWriter implements StreamingResponse {
   #calledTools = false;
   #hiddenThinking = "";
 
-  /** @param promptTokens an estimate: Ollama counts when it is done */
+  /** @param promptTokens an estimate, as Ollama reports the count only at the end */
   constructor(options: MessageOptions, promptTokens: number) {
     this.#options = options;
     this.#promptTokens = promptTokens;
@@ -178,7 +178,7 @@ export class MessageWriter implements StreamingResponse {
       return this.#delta(`{"type":"thinking_delta","thinking":${JSON.stringify(thinking)}}`);
     }
     this.#hiddenThinking += thinking;
-    // Clients and proxies would take a long silence for a dead connection.
+    // Keeps clients and proxies from closing a silent connection.
     return namedEvent("ping", '{"type":"ping"}');
   }
 

@@ -37,7 +37,7 @@ export const customTool = object(
   "tools",
 );
 
-/** A tool that Anthropic's servers run, or whose schema Anthropic's models know by heart. */
+/** A tool that Anthropic's servers run, or whose schema Anthropic's models know. */
 const builtInTool = z.looseObject({ type: z.string().refine((type) => type !== "custom") });
 
 const disableParallel = { disable_parallel_tool_use: z.boolean().optional() };
@@ -80,7 +80,7 @@ const conversation = {
   output_format: jsonFormat.nullish().describe("The former name of `output_config.format`."),
   ...extensions,
 
-  // Without effect on the response.
+  // No effect on the response.
   cache_control: ignored,
   metadata: ignored,
   service_tier: ignored,
@@ -95,7 +95,7 @@ const conversation = {
   // Preferences.
   speed: hint("a model has one speed", (value) => value === "standard"),
   fallbacks: hint("the model that is named generates"),
-  context_management: hint("the conversation is taken as it is sent"),
+  context_management: hint("the conversation is used as sent"),
 
   // These would change the response.
   container: unsupported("the gateway runs no code"),
@@ -128,7 +128,7 @@ export const countTokensSchema = z.strictObject({
 
 export type MessagesRequest = z.output<typeof messagesSchema>;
 export type CountTokensRequest = z.output<typeof countTokensSchema>;
-/** What both have. */
+/** Parameters of both. */
 export type ConversationRequest = Pick<MessagesRequest, keyof typeof conversation>;
 export type Message = ConversationRequest["messages"][number];
 export type CustomTool = z.output<typeof customTool>;

@@ -1,15 +1,15 @@
 /**
- * The `signature` of a thinking block. Anthropic's carries the thinking encrypted; this one is plain, as the thinking
- * beside it is: a version, and the thinking itself only where the client did not want to see it.
+ * The `signature` of a thinking block. Anthropic's contains the encrypted thinking; this one is not encrypted. It
+ * contains a version, and the thinking only if the client asked not to see it.
  */
 const VERSION = "ollama-stack-1";
 
-/** @param hidden thinking that the block does not show, and that the next turn needs */
+/** @param hidden thinking omitted from the block but needed for the next turn */
 export function signThinking(hidden = ""): string {
   return hidden === "" ? VERSION : `${VERSION}.${Buffer.from(hidden).toString("base64url")}`;
 }
 
-/** The thinking of a block that a client sent back: what it shows, else what its signature carries. */
+/** Returns the thinking of a block from a client: its text, else the content of its signature. */
 export function readThinking({
   thinking,
   signature,

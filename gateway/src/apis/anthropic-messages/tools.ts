@@ -8,57 +8,57 @@ import { type CustomTool, type Message, type ConversationRequest, customTool } f
 
 interface KnownTool {
   readonly tool: ShownTool;
-  /** The request's parameter that holds its schema. */
+  /** The request's parameter with its schema. */
   readonly param: string;
   state: "shown" | "deferred" | "removed";
 }
 
 export interface OfferedTools {
-  /** What the model is shown. */
+  /** The tools shown to the model. */
   readonly tools: readonly Tool[];
-  /** The request's parameter that holds the schema of one of them. */
+  /** Returns the request's parameter with the schema of a tool. */
   readonly parametersOf: (index: number) => string;
 }
 
 /**
- * The tools that the client runs itself, some of them with schemas of Anthropic's; those of its servers are left out. A
- * tool with `defer_loading` is shown as soon as the conversation refers to it.
+ * Returns the tools that the client runs, some with Anthropic's schemas; omits those of its servers. Tools with
+ * `defer_loading` are shown once the conversation refers to them.
  *
- * @param ignored takes the name of each tool that is left out
- * @throws ApiError when one that is left out has to be called
+ * @param ignored receives the names of omitted tools
+ * @throws ApiError if an omitted tool must be called
  */
 export function offeredTools(
   { tools, tool_choice: choice, messages }: ConversationRequest,
   ignored: IgnoredParameters,
 ): OfferedTools {
   const known = new Map<string, KnownTool>();
-  const leftOut = new Map<string, string>();
+  const omitted = new Map<string, string>();
   for (const [index, tool] of (tools ?? []).entries()) {
     const shown = isCustom(tool) ? tool : clientTool(tool);
     if (shown === undefined) {
-      // Whatever else it is made of, only its type has been validated.
-      leftOut.set(`tools[${index}] (${String(tool.type)})`, typeof tool.name === "string" ? tool.name : "");
+      // Only its type has been validated.
+      omitted.set(`tools[${index}] (${String(tool.type)})`, typeof tool.name === "string" ? tool.name : "");
     } else {
       const state = shown.defer_loading === true ? "deferred" : "shown";
       known.set(shown.name, { tool: shown, param: `tools[${index}].input_schema`, state });
     }
   }
-  if (choice?.type === "tool" && !known.has(choice.name) && [...leftOut.values()].includes(choice.name)) {
-    throw notRunHere(`the tool '${choice.name}' would have to run on the server`);
+  if (choice?.type === "tool" && !known.has(choice.name) && [...omitted.values()].includes(choice.name)) {
+    throw notRunError(`the tool '${choice.name}' would have to run on the server`);
   }
-  if (choice?.type === "any" && known.size === 0 && leftOut.size > 0) {
-    throw notRunHere("all of the tools would have to run on the server");
+  if (choice?.type === "any" && known.size === 0 && omitted.size > 0) {
+    throw notRunError("all of the tools would have to run on the server");
   }
-  for (const place of leftOut.keys()) ignored.ignore(place);
+  for (const name of omitted.keys()) ignored.ignore(name);
 
   for (const { content } of messages) {
     if (typeof content === "string") continue;
     for (const block of content ?? []) applyChange(block, known);
   }
   const all = [...known.values()];
-  // What would find the deferred ones does not run, or there is nothing to find them with.
-  const isSearchLeftOut = [...leftOut.keys()].some((place) => place.includes("(tool_search_tool_"));
-  const showsDeferred = isSearchLeftOut || !all.some(({ state }) => state === "shown");
+  // Show deferred tools if the tool that would find them is omitted or missing.
+  const isSearchOmitted = [...omitted.keys()].some((name) => name.includes("(tool_search_tool_"));
+  const showsDeferred = isSearchOmitted || !all.some(({ state }) => state === "shown");
   const shown = all.filter(({ tool, state }) => {
     if (state !== "deferred") return state === "shown";
     return showsDeferred || (choice?.type === "tool" && choice.name === tool.name);
@@ -73,7 +73,7 @@ function isCustom(tool: NonNullable<ConversationRequest["tools"]>[number]): tool
   return tool.type === undefined || tool.type === "custom";
 }
 
-function notRunHere(why: string): ApiError {
+function notRunError(why: string): ApiError {
   return new ApiError("unsupported_parameter", {
     message: `Unsupported value for 'tool_choice': ${why}, and the gateway runs no tools. Let the model choose, or name a tool of your own.`,
     param: "tool_choice",

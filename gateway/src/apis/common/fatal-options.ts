@@ -1,22 +1,21 @@
 import * as z from "zod";
 
 /**
- * Ollama's options whose values end the model's runner of Ollama 0.17.4, for every client; each was tried on the real
- * one. The rest of api/types.go takes any value: what is out of range counts as none, or is cut to what the model has,
- * as `num_ctx` is. With another version of Ollama, they have to be tried again.
+ * Ollama options whose values crash the runner of Ollama 0.17.4, tested with the real one. Ollama clamps or ignores
+ * invalid values of all other options in api/types.go. Test again with a new version of Ollama.
  */
 interface FatalOption {
   /** What happens, and where in Ollama's sources. */
   readonly source: string;
-  /** Values that end the runner; tests send each to the gateway. */
+  /** Values that crash the runner; tests send each to the gateway. */
   readonly fatal: readonly [number, ...number[]];
-  /** Values at the bounds, which the real Ollama takes. */
+  /** Boundary values that the real Ollama accepts. */
   readonly allowed: readonly [number, ...number[]];
   readonly schema: z.ZodType<number>;
 }
 
 const SAMPLING = "llama.cpp/src/llama-sampling.cpp";
-// A logit of 1e3, a penalty counted a million times: far from where a float of 32 bits ends.
+// For logits of 1e3 and penalties applied a million times, still far within a 32-bit float.
 const MAX_FACTOR = 1e6;
 const MIN_FACTOR = 1e-6;
 const MIN_TEMPERATURE = 1e-20;
@@ -25,14 +24,16 @@ const MAX_THREADS = 256;
 
 const withinFloat = z.number().min(-MAX_FACTOR).max(MAX_FACTOR);
 
-/** Whether logits divided by a temperature stay numbers; none and less than none pick the likeliest token. */
+/**
+ * Whether logits divided by the temperature remain finite. Zero and negative temperatures select the most likely token.
+ */
 function dividesLogits(temperature: number): boolean {
   return temperature <= 0 || temperature >= MIN_TEMPERATURE;
 }
 
 const TOO_COLD = { message: `expected 0, or ${String(MIN_TEMPERATURE)} at least` };
 
-/** The temperature of an API that has one of its own, from 0 on. */
+/** Schema of an API's own temperature, from 0. */
 export function temperatureTo(highest: number) {
   return z.number().min(0).max(highest).refine(dividesLogits, TOO_COLD);
 }
@@ -105,7 +106,7 @@ type Bounded = {
   readonly [Name in keyof typeof FATAL_OPTIONS]: z.ZodOptional<z.ZodNullable<z.ZodType<number>>>;
 };
 
-/** The same, for the schemas of requests. */
+/** Schemas for these options in requests. */
 export const boundedOptions = Object.fromEntries(
   Object.entries(FATAL_OPTIONS).map(([name, { schema }]) => [name, schema.nullish()]),
 ) as unknown as Bounded;

@@ -1,9 +1,7 @@
 import * as z from "zod";
 import { isInt64 } from "../../lib/json/exact-numbers.ts";
 
-/**
- * An integer of 64 bits, without loss. Beyond 2^53 it is a raw JSON literal in truth, which nothing may calculate with.
- */
+/** A 64-bit integer without loss of precision. Beyond 2^53 it is a raw JSON literal, unsuitable for arithmetic. */
 export const int64 = z
   .unknown()
   .check(({ value, issues }) => {

@@ -1,4 +1,4 @@
-/** Values of parameters that cannot be honoured, but change nothing: what would happen without them anyway. */
+/** Values of unsupported parameters that equal the default behaviour. */
 
 export function isEmptyObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.keys(value).length === 0;
@@ -8,7 +8,7 @@ export function isEmptyList(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
-/** An object that sets nothing, or one thing to what it is without it. */
+/** Matches an empty object, or one that sets only `key` to a harmless value. */
 export function setsOnly(key: string, harmless: readonly unknown[]): (value: unknown) => boolean {
   return (value) =>
     typeof value === "object" &&
@@ -16,7 +16,7 @@ export function setsOnly(key: string, harmless: readonly unknown[]): (value: unk
     Object.entries(value).every(([name, set]) => name === key && harmless.includes(set));
 }
 
-/** Who may call a tool: the model itself, whoever else may. */
+/** Whether the model itself may call a tool. */
 export function letsTheModelCall(callers: unknown): boolean {
   return Array.isArray(callers) && callers.includes("direct");
 }

@@ -2,15 +2,14 @@ import type { OllamaMessage } from "../../ollama/types.ts";
 import { isReminder } from "./system-messages.ts";
 
 /** @param what is missing: "An image", "A document" */
-export function omissionNote(what: string, why: string): string {
-  return `[${what} was left out: ${why}.]`;
+export function omissionNote(what: string, reason: string): string {
+  return `[${what} was left out: ${reason}.]`;
 }
 
 /**
- * The messages for a model that cannot see: a note stands for each image. Undefined if one of the images is in the newest
- * message of the user.
+ * Replaces images by notes, for a model without vision support. Undefined if the user's newest message has an image.
  *
- * @param newest the index of that message
+ * @param newest index of that message
  */
 export function withoutImages(
   messages: readonly OllamaMessage[],

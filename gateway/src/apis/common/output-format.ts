@@ -1,25 +1,29 @@
 import { ApiError } from "../../errors.ts";
 import { safeSchema } from "../../json-schema/safe-schema-cache.ts";
 
-/** What a response is held to. */
+/** Constraint on the response. */
 export interface OutputFormat {
-  /** "json", or a schema that Ollama can take. */
+  /** "json", or a safe schema. */
   readonly format?: unknown;
-  /** Keywords of the client's schema that the response is not held to, by their paths. */
+  /** Paths of keywords of the client's schema that are not enforced. */
   readonly ignoredKeywords?: readonly string[];
 }
 
 /**
- * @param schema as the client sent it
- * @param param the request's parameter that holds it
- * @throws ApiError when no grammar can be made of it
+ * @param schema as sent by the client
+ * @param param the request's parameter with the schema
+ * @throws ApiError for an unsupported schema
  */
 export function schemaFormat(schema: Readonly<Record<string, unknown>>, param: string): OutputFormat {
   const { schema: format, ignored } = safeSchema(schema, param);
   return ignored.length === 0 ? { format } : { format, ignoredKeywords: ignored };
 }
 
-/** What Ollama's own parameter `format` says. @throws ApiError for what is neither "json" nor a schema */
+/**
+ * Converts Ollama's own `format` parameter.
+ *
+ * @throws ApiError for anything but "json" or a supported schema
+ */
 export function nativeFormat(format: unknown): OutputFormat {
   if (format === undefined || format === null || format === "" || format === "json") return {};
   if (typeof format === "object" && !Array.isArray(format)) {

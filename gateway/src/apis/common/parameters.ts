@@ -1,20 +1,20 @@
 import * as z from "zod";
 import type { ErrorCode } from "../../errors.ts";
 
-/** Takes the names of parameters that are left out. */
+/** Receives the names of ignored parameters. */
 export interface IgnoredParameters {
   ignore(name: string): void;
 }
 
-/** How a body is read. */
-export interface Reading {
-  /** Refuses what the gateway would otherwise leave out. */
+/** How to validate a body. */
+export interface ValidationMode {
+  /** Reject what would otherwise be ignored. */
   readonly strict: boolean;
   readonly ignored: IgnoredParameters;
 }
 
 interface Hint {
-  readonly why: string;
+  readonly reason: string;
   readonly harmless: (value: unknown) => boolean;
 }
 
@@ -23,23 +23,23 @@ export const refused = { code: "unsupported_parameter" satisfies ErrorCode };
 const hints = new WeakMap<z.ZodType, Hint>();
 
 /**
- * Marks a parameter that the response does not depend on, or that Ollama cannot honour and that only asks for a
- * preference. It is left out and named in a header; with strict parameters, it is refused unless it is harmless.
+ * A parameter without effect on the response, or a preference that Ollama cannot honour. It is removed and listed in a
+ * header; in strict mode it is rejected unless harmless.
  *
- * @param harmless which values change nothing: those are taken even with strict parameters
+ * @param harmless selects values without effect, which are always accepted
  */
-export function hint(why: string, harmless: (value: unknown) => boolean = () => false): z.ZodType {
-  const schema = z.unknown().optional().describe(`Ignored: ${why}.`);
-  hints.set(schema, { why, harmless });
+export function hint(reason: string, harmless: (value: unknown) => boolean = () => false): z.ZodType {
+  const schema = z.unknown().optional().describe(`Ignored: ${reason}.`);
+  hints.set(schema, { reason, harmless });
   return schema;
 }
 
-/** A parameter that every API of its kind has and that changes nothing here. */
+/** A parameter that has no effect here. */
 export const ignored = hint("it does not change the response", () => true);
 
-/** What is known of a field of an object. */
+/** What is known about an object's field. */
 interface Field {
-  /** It may be absent: null is the same. */
+  /** Whether it may be absent, or null. */
   readonly isOptional: boolean;
   readonly hint: Hint | undefined;
 }
@@ -56,15 +56,15 @@ function fieldsOf(shape: z.ZodRawShape): Fields {
   );
 }
 
-const LENIENT: Reading = { strict: false, ignored: { ignore: () => undefined } };
+const LENIENT: ValidationMode = { strict: false, ignored: { ignore: () => undefined } };
 
-/** Parsing is synchronous: one body at a time. */
+/** Parsing is synchronous, so a global is safe. */
 let current = LENIENT;
 
-/** Reads what is parsed inside `work` as `reading` says; by default leniently. */
-export function readingAs<Result>(reading: Reading | undefined, work: () => Result): Result {
+/** Runs `work` with the given way to validate; lenient by default. */
+export function withMode<Result>(mode: ValidationMode | undefined, work: () => Result): Result {
   const before = current;
-  current = reading ?? LENIENT;
+  current = mode ?? LENIENT;
   try {
     return work();
   } finally {
@@ -73,11 +73,10 @@ export function readingAs<Result>(reading: Reading | undefined, work: () => Resu
 }
 
 /**
- * An object of which only the known fields are read. A null is the same as an absent field wherever that may be absent.
- * Unknown fields are left out, or refused with strict parameters.
+ * An object whose unknown fields are dropped, or rejected in strict mode. Null in an optional field means absent.
  *
- * @param prefix what its fields are called in the header that names what was left out; without it, they are not named:
- *   what a client sends back of earlier responses is full of such fields
+ * @param prefix of its fields in the header that lists ignored parameters. Without it they are not listed, as for
+ *   content from earlier responses, which often has unknown fields
  */
 export function object<Shape extends z.ZodRawShape>(
   shape: Shape,
@@ -91,13 +90,13 @@ export function object<Shape extends z.ZodRawShape>(
     ]),
   );
   return z.looseObject(nullable).check(({ value, issues }) => {
-    for (const name of leftOut(value, fields, issues, prefix)) Reflect.deleteProperty(value, name);
+    for (const name of ignoredFields(value, fields, issues, prefix)) Reflect.deleteProperty(value, name);
   }) as unknown as z.ZodObject<Shape, z.core.$strict>;
 }
 
 const tables = new WeakMap<z.ZodObject, Fields>();
 
-/** A body without what is left out of it. The body itself stays as it is. */
+/** Returns a copy of the body without ignored fields. */
 export function withoutIgnored(
   schema: z.ZodObject,
   body: Readonly<Record<string, unknown>>,
@@ -108,15 +107,15 @@ export function withoutIgnored(
     fields = fieldsOf(schema.shape);
     tables.set(schema, fields);
   }
-  const names = leftOut(body, fields, issues, "");
+  const names = ignoredFields(body, fields, issues, "");
   if (names.length === 0) return body;
-  const kept: Record<string, unknown> = { ...body };
-  for (const name of names) Reflect.deleteProperty(kept, name);
-  return kept;
+  const used: Record<string, unknown> = { ...body };
+  for (const name of names) Reflect.deleteProperty(used, name);
+  return used;
 }
 
-/** The fields of a value that are left out, or the reasons why they may not be. */
-function leftOut(
+/** Ignored fields of a value, or the reasons for rejecting them. */
+function ignoredFields(
   value: Readonly<Record<string, unknown>>,
   fields: Fields,
   issues: z.core.$ZodRawIssue[],
@@ -137,7 +136,7 @@ function leftOut(
       return NONE;
     }
     if (found?.harmless(field) === false && current.strict) {
-      issues.push({ code: "custom", message: found.why, params: refused, input: field, path: [name] });
+      issues.push({ code: "custom", message: found.reason, params: refused, input: field, path: [name] });
       return NONE;
     }
     (names ??= []).push(name);

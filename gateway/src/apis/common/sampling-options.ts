@@ -8,29 +8,29 @@ interface Extensible {
   keep_alive?: string | number;
 }
 
-/** @param limit how many tokens may be generated; 0 is no limit, and negative ones are Ollama's own */
-export function toOllamaOptions(asked: Partial<Sampling>, limit?: number | null): OllamaOptions {
+/** @param limit maximum number of tokens; 0 for none, negative values as in Ollama */
+export function toOllamaOptions(parameters: Partial<Sampling>, limit?: number | null): OllamaOptions {
   const options: OllamaOptions = {};
   if (limit) options.num_predict = limit;
-  if (asked.temperature != null) options.temperature = asked.temperature;
-  if (asked.top_p != null) options.top_p = asked.top_p;
-  if (asked.seed != null) options.seed = asked.seed;
-  if (asked.stop != null) {
-    // An empty text would stop every response before its first token.
-    const stops = [asked.stop].flat().filter((stop) => stop !== "");
+  if (parameters.temperature != null) options.temperature = parameters.temperature;
+  if (parameters.top_p != null) options.top_p = parameters.top_p;
+  if (parameters.seed != null) options.seed = parameters.seed;
+  if (parameters.stop != null) {
+    // An empty stop sequence would end every response before its first token.
+    const stops = [parameters.stop].flat().filter((stop) => stop !== "");
     if (stops.length > 0) options.stop = stops;
   }
-  if (asked.presence_penalty != null) options.presence_penalty = asked.presence_penalty;
-  if (asked.frequency_penalty != null) options.frequency_penalty = asked.frequency_penalty;
+  if (parameters.presence_penalty != null) options.presence_penalty = parameters.presence_penalty;
+  if (parameters.frequency_penalty != null) options.frequency_penalty = parameters.frequency_penalty;
   return options;
 }
 
-/** Writes the parameters beyond the API's own into Ollama's request. */
-export function applyExtensions(request: Extensible, asked: Extensions): void {
-  if (asked.options != null) request.options = { ...asked.options, ...request.options };
-  if (asked.num_ctx != null) request.options.num_ctx = asked.num_ctx;
-  if (asked.keep_alive != null) request.keep_alive = asked.keep_alive;
-  if (asked.truncate === true) {
+/** Applies extension parameters to Ollama's request. */
+export function applyExtensions(request: Extensible, parameters: Extensions): void {
+  if (parameters.options != null) request.options = { ...parameters.options, ...request.options };
+  if (parameters.num_ctx != null) request.options.num_ctx = parameters.num_ctx;
+  if (parameters.keep_alive != null) request.keep_alive = parameters.keep_alive;
+  if (parameters.truncate === true) {
     request.truncate = true;
     request.shift = true;
   }

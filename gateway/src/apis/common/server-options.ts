@@ -4,8 +4,8 @@ const number = z.number().nullish();
 const flag = z.boolean().nullish();
 
 /**
- * Ollama's options that a model is loaded with, apart from its context and from those that have bounds. On a gateway
- * with keys not every key may set them.
+ * Options that affect how Ollama loads a model, other than the context and those with limits. On a gateway with keys,
+ * only some keys may set them.
  */
 export const serverOptions = {
   num_gpu: number,

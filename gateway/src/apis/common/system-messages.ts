@@ -1,9 +1,8 @@
 import type { OllamaMessage } from "../../ollama/types.ts";
 
 /**
- * Many of Ollama's templates show the model its first system message only, or all of them in one place. Those before the
- * first reply therefore become one, and later ones stay where they are as messages of the user, so that the model is shown
- * each.
+ * Many templates of Ollama show only the first system message, or all of them in one place. So those before the first
+ * reply are merged, and later ones become user messages in place.
  */
 export function placeSystemMessages(messages: readonly OllamaMessage[]): readonly OllamaMessage[] {
   if (!messages.some(({ role }, index) => role === "system" && index > 0)) return messages;
@@ -23,17 +22,17 @@ export function placeSystemMessages(messages: readonly OllamaMessage[]): readonl
   const system = joinInstructions(instructions);
   if (images.length > 0) return [{ role: "system", content: "", ...system, images }, ...others];
   if (system !== undefined) return [system, ...others];
-  // Without any message, Ollama would only load the model.
+  // Without messages, Ollama would only load the model.
   return others.length === 0 ? messages : others;
 }
 
-/** One system message of several texts; undefined: there is none. */
+/** Merges texts to one system message; undefined without text. */
 export function joinInstructions(texts: readonly string[]): OllamaMessage | undefined {
   const content = texts.filter((text) => text !== "").join("\n\n");
   return content === "" ? undefined : { role: "system", content };
 }
 
-/** What a system message in mid-conversation becomes. */
+/** Converts a system message in mid-conversation to a user message. */
 export function reminder(text: string): OllamaMessage {
   return { role: "user", content: `${OPENING}${text}${CLOSING}` };
 }
@@ -41,7 +40,7 @@ export function reminder(text: string): OllamaMessage {
 const OPENING = "<system-reminder>\n";
 const CLOSING = "\n</system-reminder>";
 
-/** Whether a message is such a reminder, and so says nothing that the user said. */
+/** Whether a user message is such a reminder. */
 export function isReminder({ role, content }: OllamaMessage): boolean {
   return role === "user" && content.startsWith(OPENING) && content.endsWith(CLOSING);
 }

@@ -1,24 +1,24 @@
 import * as z from "zod";
 import { ApiError, type Subject } from "../../errors.ts";
 
-const WHY = "text is taken, not token ids: each model has its own, and Ollama takes none";
+const REASON = "token IDs are not supported, as they differ between models. Send text";
 
-/** The forms in which OpenAI takes token ids in place of text; known, so that the error can say what they are. */
+/** Token IDs in place of text, which OpenAI accepts; known here for a better error message. */
 export const tokenIds = [
-  z.array(z.int()).min(1).describe(`Not supported: ${WHY}.`),
-  z.array(z.array(z.int())).min(1).describe(`Not supported: ${WHY}.`),
+  z.array(z.int()).min(1).describe(`Not supported: ${REASON}.`),
+  z.array(z.array(z.int())).min(1).describe(`Not supported: ${REASON}.`),
 ] as const;
 
-/** @throws ApiError `unsupported_parameter` when they are token ids */
+/** @throws ApiError `unsupported_parameter` for token IDs */
 export function textsIn(
-  given: string | readonly (string | number | readonly number[])[],
+  input: string | readonly (string | number | readonly number[])[],
   param: Subject,
 ): string[] {
-  const texts = typeof given === "string" ? [given] : given;
-  // The schema takes no mixture.
+  const texts = typeof input === "string" ? [input] : input;
+  // The schema rejects mixtures.
   if (texts.every((each) => typeof each === "string")) return [...texts];
   throw new ApiError("unsupported_parameter", {
-    message: `Unsupported value for '${param}': ${WHY}.`,
+    message: `Unsupported value for '${param}': ${REASON}.`,
     param,
   });
 }

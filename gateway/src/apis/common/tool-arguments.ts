@@ -2,13 +2,13 @@ import { isJsonObject } from "../../lib/json/exact-numbers.ts";
 import { JsonParser } from "../../lib/json/parser.ts";
 import { simpleJsonValues } from "../../lib/json/scan.ts";
 
-// What the arguments of all calls in one request may take to parse. In the request's own JSON each is only a string.
+// Limit for parsing the arguments of all calls in a request, which the body's own limits see as strings.
 const MAX_BYTES = 4 * 1024 * 1024;
 const MAX_VALUES = 65_536;
 
 /**
- * Reads the arguments of the calls in a conversation: OpenAI writes them as text, Ollama as an object. A model may have
- * written text that is no object; this, and what is too large, stays text.
+ * Parses the arguments of calls in a conversation: OpenAI has them as text, Ollama as an object. Arguments that are
+ * invalid or too large stay text.
  */
 export class ToolArguments {
   #bytes = 0;

@@ -5,14 +5,14 @@ import type { OutputFormat } from "./output-format.ts";
 
 export type ToolChoice = "auto" | "none" | "required" | { readonly name: string } | AllowedTools;
 
-/** The tools that the model may choose among. */
+/** A selection of the tools. */
 interface AllowedTools {
   readonly mode: "auto" | "required";
-  /** Their names. */
+  /** Names of the tools. */
   readonly allowed: readonly string[];
 }
 
-/** A function as OpenAI and Ollama describe it. */
+/** A function in OpenAI's and Ollama's format. */
 export interface Tool {
   readonly type: "function";
   readonly function: {
@@ -24,17 +24,17 @@ export interface Tool {
 }
 
 export interface ChosenTools extends OutputFormat {
-  /** What the model is shown. */
+  /** The tools shown to the model. */
   readonly tools?: readonly Tool[];
   readonly adapt?: () => (event: OllamaEvent) => OllamaEvent;
 }
 
 /**
- * Says how a choice among tools is put to Ollama, which knows none. Where a call is demanded, the answer is held to
- * the schema of one call, and read as that call. Where calls may not be parallel, those after the first are left out.
+ * Emulates `tool_choice`, which Ollama lacks. A required call constrains the response to the schema of a call and
+ * parses it as one. Without parallel calls, all but the first are dropped.
  *
- * @param parametersOf the request's parameter that holds the schema of a tool's arguments, by the tool's index
- * @throws ApiError when the choice names no tool that there is, or demands one whose schema cannot be used
+ * @param parametersOf returns the request's parameter with the schema of a tool's arguments
+ * @throws ApiError if the choice names an unknown tool, or requires one with an unsupported schema
  */
 export function chooseTools(
   tools: readonly Tool[],
@@ -43,13 +43,13 @@ export function chooseTools(
   parametersOf = (index: number): string => `tools[${index}].function.parameters`,
 ): ChosenTools {
   if (typeof choice === "object" && "allowed" in choice) {
-    const allowed = [...new Set(choice.allowed)].map((name) => named(name, tools));
+    const allowed = [...new Set(choice.allowed)].map((name) => toolNamed(name, tools));
     const indexes = allowed.map((tool) => tools.indexOf(tool));
     return chooseTools(allowed, choice.mode, parallel, (index) => parametersOf(indexes[index] ?? index));
   }
   if (choice === "none" || (choice === "auto" && tools.length === 0)) return {};
   if (choice === "auto") return parallel ? { tools } : { tools, adapt: onlyFirstCall };
-  const callable = choice === "required" ? tools : [named(choice.name, tools)];
+  const callable = choice === "required" ? tools : [toolNamed(choice.name, tools)];
   if (callable.length === 0) throw noSuchFunction();
   const { schema: format, ignored } = makeSafeCalls(
     callable.map((tool) => ({
@@ -66,7 +66,7 @@ export function chooseTools(
   };
 }
 
-function named(name: string, tools: readonly Tool[]): Tool {
+function toolNamed(name: string, tools: readonly Tool[]): Tool {
   const tool = tools.find((each) => each.function.name === name);
   if (tool === undefined) throw noSuchFunction();
   return tool;
@@ -74,7 +74,7 @@ function named(name: string, tools: readonly Tool[]): Tool {
 
 function noSuchFunction(): ApiError {
   return new ApiError("invalid_value", {
-    message: "Invalid value for 'tool_choice': there is no such function in 'tools'.",
+    message: "Invalid value for 'tool_choice': 'tools' has no such function.",
     param: "tool_choice",
   });
 }
@@ -90,7 +90,7 @@ function onlyFirstCall(): (event: OllamaEvent) => OllamaEvent {
   };
 }
 
-/** Holds the text back until it is a whole call. Ollama may have read the call out of it already. */
+/** Collects the text until the call is complete, unless Ollama has already parsed it. */
 function contentAsCall(): (event: OllamaEvent) => OllamaEvent {
   let content = "";
   let called = false;
@@ -98,7 +98,7 @@ function contentAsCall(): (event: OllamaEvent) => OllamaEvent {
     content += event.message?.content ?? "";
     let calls = called ? [] : (event.message?.tool_calls ?? []).slice(0, 1);
     called ||= calls.length > 0;
-    // A call cut by the token limit is no call, as it is none with OpenAI.
+    // As with OpenAI, a call truncated by the token limit is not a call.
     if (event.done === true && !called && event.done_reason !== "length") calls = [callIn(content)];
     return { ...event, message: { ...event.message, content: "", tool_calls: calls }, logprobs: [] };
   };
@@ -106,12 +106,12 @@ function contentAsCall(): (event: OllamaEvent) => OllamaEvent {
 
 function callIn(content: string): OllamaToolCall {
   try {
-    const { name, arguments: given } = JSON.parse(content) as { name?: unknown; arguments?: unknown };
-    if (typeof name === "string") return { function: { name, arguments: given } };
+    const { name, arguments: args } = JSON.parse(content) as { name?: unknown; arguments?: unknown };
+    if (typeof name === "string") return { function: { name, arguments: args } };
   } catch {
-    // Said below; the text is somebody's answer and not quoted.
+    // Reported below, without quoting generated text.
   }
   throw new ApiError("upstream_failed", {
-    message: "The model did not make the call that was demanded of it.",
+    message: "The model did not make the required tool call.",
   });
 }

@@ -2,63 +2,65 @@ import * as z from "zod";
 import { ApiError } from "../../errors.ts";
 import { exactLiteral, isJsonObject } from "../../lib/json/exact-numbers.ts";
 import { type JsonPath, writePath } from "../../lib/json/path.ts";
-import { type Reading, readingAs, refused, withoutIgnored } from "./parameters.ts";
+import { type ValidationMode, withMode, refused as unsupportedParams, withoutIgnored } from "./parameters.ts";
 import { PrunedSchemaCache } from "./schema-cache.ts";
 
-/** Marks a parameter that is known but cannot be honoured: refused with its name where it would change the answer. */
-export function unsupported(why: string, harmless: (value: unknown) => boolean = () => false): z.ZodType {
+/** A known parameter that is unsupported: rejected by name if it would change the response. */
+export function unsupported(reason: string, harmless: (value: unknown) => boolean = () => false): z.ZodType {
   return z
     .unknown()
     .optional()
     .refine((value) => value === undefined || value === null || harmless(value), {
-      message: why,
-      params: refused,
+      message: reason,
+      params: unsupportedParams,
     })
-    .describe(`Not supported: ${why}.`);
+    .describe(`Not supported: ${reason}.`);
 }
 
-/** Words that are known but cannot be honoured. */
-export function unsupportedWords(words: readonly [string, ...string[]], why: string): z.ZodType<never> {
+/** Known but unsupported enum values. */
+export function unsupportedValues(values: readonly [string, ...string[]], reason: string): z.ZodType<never> {
   return z
-    .enum(words)
-    .refine(() => false, { message: why, params: refused })
-    .describe(`Not supported: ${why}.`) as unknown as z.ZodType<never>;
+    .enum(values)
+    .refine(() => false, { message: reason, params: unsupportedParams })
+    .describe(`Not supported: ${reason}.`) as unknown as z.ZodType<never>;
 }
 
-type UnsupportedForms = z.ZodType<
+type UnsupportedVariants = z.ZodType<
   never,
   unknown,
   z.core.$ZodTypeInternals<never> & { propValues: z.core.util.PropValues }
 >;
 
-/** The forms of a union that are known but cannot be honoured, by what `key` is in them: refused with its name. */
-export function unsupportedForms(
+/** Known but unsupported variants of a union, by the value of `key`. */
+export function unsupportedVariants(
   key: string,
   names: readonly [string, ...string[]],
-  why: string,
-): UnsupportedForms {
+  reason: string,
+): UnsupportedVariants {
   return z
-    .looseObject({ [key]: unsupportedWords(names, why) })
-    .describe(`Not supported: ${why}.`) as unknown as UnsupportedForms;
+    .looseObject({ [key]: unsupportedValues(names, reason) })
+    .describe(`Not supported: ${reason}.`) as unknown as UnsupportedVariants;
 }
 
-/** A null that is not the same as leaving the parameter out. */
-export function unsupportedNull(why: string): z.ZodType<never> {
-  return z.null().refine(() => false, { message: why, params: refused }) as unknown as z.ZodType<never>;
+/** An unsupported null, where it does not mean absent. */
+export function unsupportedNull(reason: string): z.ZodType<never> {
+  return z
+    .null()
+    .refine(() => false, { message: reason, params: unsupportedParams }) as unknown as z.ZodType<never>;
 }
 
-/** A flag that is known but cannot be honoured where it is set. */
-export function unsupportedFlag(why: string): z.ZodType {
-  return unsupported(why, (value) => value === false);
+/** A known flag that must not be set. */
+export function unsupportedFlag(reason: string): z.ZodType {
+  return unsupported(reason, (value) => value === false);
 }
 
 /**
- * Reads a body by its schema, leniently by default: an unknown parameter is left out, and null is absent.
+ * Validates a body, leniently by default: unknown parameters are ignored, and null means absent.
  *
- * @throws ApiError that names the first wrong parameter in `param`
+ * @throws ApiError naming the first invalid parameter in `param`
  */
-export function parseBody<Output>(schema: z.ZodType<Output>, body: unknown, reading?: Reading): Output {
-  return readingAs(reading, () => {
+export function parseBody<Output>(schema: z.ZodType<Output>, body: unknown, mode?: ValidationMode): Output {
+  return withMode(mode, () => {
     const known = isJsonObject(body) && schema instanceof z.ZodObject ? keptOf(schema, body) : body;
     const result = prunedSchemasOf(schema).for(known).safeParse(known, FIRST_ISSUE);
     if (result.success) return result.data;
@@ -67,9 +69,13 @@ export function parseBody<Output>(schema: z.ZodType<Output>, body: unknown, read
   });
 }
 
-/** What is left of a body without what is left out. @throws ApiError for what may not be */
+/**
+ * Returns a body without ignored parameters.
+ *
+ * @throws ApiError for those that must not be ignored
+ */
 function keptOf(schema: z.ZodObject, body: Readonly<Record<string, unknown>>) {
-  // An open object is passed on.
+  // Open objects are forwarded unchanged.
   if (!(schema.def.catchall instanceof z.ZodNever)) return body;
   const issues: z.core.$ZodIssue[] = [];
   const kept = withoutIgnored(schema, body, issues as z.core.$ZodRawIssue[]);
@@ -78,25 +84,25 @@ function keptOf(schema: z.ZodObject, body: Readonly<Record<string, unknown>>) {
   return kept;
 }
 
-// One issue is reported; to collect one for each of a hundred thousand wrong elements takes minutes.
+// Only one issue is reported; collecting those of 100,000 invalid elements takes minutes.
 const FIRST_ISSUE = { abortEarly: true, reportInput: true } as const;
 
 const prunedSchemas = new WeakMap<z.ZodType, PrunedSchemaCache<unknown>>();
 
 function prunedSchemasOf<Output>(schema: z.ZodType<Output>): PrunedSchemaCache<Output> {
-  let forms = prunedSchemas.get(schema) as PrunedSchemaCache<Output> | undefined;
-  if (forms === undefined) {
-    forms = new PrunedSchemaCache(schema);
-    prunedSchemas.set(schema, forms);
+  let variants = prunedSchemas.get(schema) as PrunedSchemaCache<Output> | undefined;
+  if (variants === undefined) {
+    variants = new PrunedSchemaCache(schema);
+    prunedSchemas.set(schema, variants);
   }
-  return forms;
+  return variants;
 }
 
 function toBodyError(issue: z.core.$ZodIssue, above: JsonPath): ApiError {
   const path = [...above, ...issue.path];
   const param = writePath(path);
   const inside = param === "" ? "the request body" : `'${param}'`;
-  const named = param === "" ? {} : { param };
+  const details = param === "" ? {} : { param };
   switch (issue.code) {
     case "unrecognized_keys": {
       const unknown = writePath([...path, issue.keys[0] ?? ""]);
@@ -106,12 +112,13 @@ function toBodyError(issue: z.core.$ZodIssue, above: JsonPath): ApiError {
       });
     }
     case "invalid_union": {
-      if (issue.discriminator !== undefined) return toFormError(issue, issue.discriminator, inside, named);
-      const nearest = nearestForm(issue.errors);
+      if (issue.discriminator !== undefined)
+        return toVariantError(issue, issue.discriminator, inside, details);
+      const nearest = nearestVariant(issue.errors);
       return nearest === undefined
         ? new ApiError("invalid_value", {
             message: `Invalid value for ${inside}: ${issue.message}.`,
-            ...named,
+            ...details,
           })
         : toBodyError(nearest, path);
     }
@@ -119,19 +126,22 @@ function toBodyError(issue: z.core.$ZodIssue, above: JsonPath): ApiError {
       if (issue.input === undefined && path.length > 0) {
         return new ApiError("missing_required_parameter", {
           message: `Missing required parameter: ${inside}.`,
-          ...named,
+          ...details,
         });
       }
       if (exactLiteral(issue.input) !== undefined)
-        return outOfRange(exactLiteral(issue.input), inside, named);
+        return outOfRange(exactLiteral(issue.input), inside, details);
       return new ApiError("invalid_type", {
         message: `Invalid type for ${inside}: ${issue.message}.`,
-        ...named,
+        ...details,
       });
     case "custom": {
       const code =
         issue.params?.["code"] === "unsupported_parameter" ? "unsupported_parameter" : "invalid_value";
-      return new ApiError(code, { message: `Unsupported value for ${inside}: ${issue.message}.`, ...named });
+      return new ApiError(code, {
+        message: `Unsupported value for ${inside}: ${issue.message}.`,
+        ...details,
+      });
     }
     case "invalid_element":
     case "invalid_format":
@@ -142,51 +152,51 @@ function toBodyError(issue: z.core.$ZodIssue, above: JsonPath): ApiError {
     case "too_small":
       return new ApiError("invalid_value", {
         message: `Invalid value for ${inside}: ${issue.message}.`,
-        ...named,
+        ...details,
       });
   }
 }
 
-/** An integer that JavaScript has no number for. */
-function outOfRange(literal = "", inside: string, named: { readonly param?: string }): ApiError {
+/** An integer beyond JavaScript's precision. */
+function outOfRange(literal = "", inside: string, details: { readonly param?: string }): ApiError {
   return new ApiError("invalid_value", {
     message: `Invalid value for ${inside}: ${literal} is out of range.`,
-    ...named,
+    ...details,
   });
 }
 
-/** The key that says which form an object has is missing, or names none. */
-function toFormError(
+/** The key that selects a variant is missing or unknown. */
+function toVariantError(
   issue: z.core.$ZodIssueInvalidUnion,
   key: string,
   inside: string,
-  named: { readonly param?: string },
+  details: { readonly param?: string },
 ): ApiError {
   if ((issue.input as Readonly<Record<string, unknown>> | undefined)?.[key] === undefined) {
     return new ApiError("missing_required_parameter", {
       message: `Missing required parameter: ${inside}.`,
-      ...named,
+      ...details,
     });
   }
-  const forms = "options" in issue ? (issue.options ?? []) : [];
-  const known = forms.map((form) => JSON.stringify(form)).join("|");
+  const variants = "options" in issue ? (issue.options ?? []) : [];
+  const known = variants.map((variant) => JSON.stringify(variant)).join("|");
   return new ApiError("invalid_value", {
     message: `Invalid value for ${inside}: expected one of ${known}.`,
-    ...named,
+    ...details,
   });
 }
 
-/** Of the forms that a value fits none of, the one it came closest to says best what is wrong with it. */
-function nearestForm(forms: readonly (readonly z.core.$ZodIssue[])[]): z.core.$ZodIssue | undefined {
-  // Not even the type is right: another form was meant.
+/** If no variant of a union matches, the closest one gives the best error. */
+function nearestVariant(variants: readonly (readonly z.core.$ZodIssue[])[]): z.core.$ZodIssue | undefined {
+  // An issue with the type at the root suggests that another variant was meant.
   const distant = (issue: z.core.$ZodIssue): number =>
-    issue.path.length === 0 && (issue.code === "invalid_type" || isObjectForWord(issue)) ? 1 : 0;
-  return forms
+    issue.path.length === 0 && (issue.code === "invalid_type" || isObjectForEnum(issue)) ? 1 : 0;
+  return variants
     .flatMap((issues) => issues[0] ?? [])
     .toSorted((left, right) => distant(left) - distant(right))[0];
 }
 
-/** One of several words was expected. */
-function isObjectForWord(issue: z.core.$ZodIssue): boolean {
+/** An enum value was expected. */
+function isObjectForEnum(issue: z.core.$ZodIssue): boolean {
   return issue.code === "invalid_value" && typeof issue.input === "object" && issue.input !== null;
 }

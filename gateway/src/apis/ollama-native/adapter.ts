@@ -11,7 +11,7 @@ import { nativeFormat } from "../common/output-format.ts";
 import { boundedOptions } from "../common/fatal-options.ts";
 import { serverOptions } from "../common/server-options.ts";
 
-/** An object of Ollama's, whatever the case of its fields' names. */
+/** An object of Ollama's API, with case-insensitive field names. */
 function ollamaObject<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.preprocess(withOwnFieldNames, z.looseObject(shape));
 }
@@ -26,8 +26,8 @@ const options = z
   .nullish();
 
 /**
- * The body of a generating request in Ollama's own form. Only what the gateway itself reads is looked at; the rest is
- * Ollama's to judge, so that a newer Ollama's parameters work.
+ * The body of a generation request in Ollama's own format. Only what the gateway itself uses is validated; the rest is
+ * left to Ollama, so that parameters of newer versions work.
  */
 export const nativeSchema = ollamaObject({
   model: modelName,
@@ -41,7 +41,7 @@ export const nativeSchema = ollamaObject({
   options,
 });
 
-/** An object that names a model, by Ollama's older name for it too. */
+/** An object that names a model, also by Ollama's older field name. */
 function aboutModel<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.preprocess(withModel, z.looseObject({ model: modelName, ...shape }));
 }
@@ -57,7 +57,7 @@ function withModel(value: unknown): unknown {
 /** The body of a request about one model. */
 export const namedModelSchema = aboutModel({ options });
 
-/** The body of `POST /api/embed`, and of the older `/api/embeddings`, which has a `prompt`. */
+/** The body of `POST /api/embed`, and of the older `/api/embeddings` with `prompt`. */
 export const nativeEmbedSchema = aboutModel({
   input: z.union([z.string(), z.array(z.string()).max(MAX_EMBED_INPUTS)]).nullish(),
   prompt: z.string().nullish(),
@@ -65,17 +65,17 @@ export const nativeEmbedSchema = aboutModel({
 });
 
 /**
- * A request in Ollama's own form. Its defaults are Ollama's own too: a conversation too long is cut.
+ * Adapts a request in Ollama's own format. Keeps Ollama's defaults: a conversation that is too long is truncated.
  *
- * @throws ApiError for a format or a template that Ollama cannot take
+ * @throws ApiError for an unsupported format or template
  */
-export function translateNative(
+export function adaptNative(
   path: GenerateRequest["path"],
   request: z.output<typeof nativeSchema>,
 ): ApiAdapter {
   checkTemplate(request["template"], request);
   const { format, ignoredKeywords } = nativeFormat(request["format"]);
-  // Ollama streams nothing when it only loads.
+  // Ollama does not stream a pure load.
   const stream = isLoadOnly(request) ? false : (request.stream ?? true);
   const body = { ...request, stream, ...(format === undefined ? {} : { format }) };
   return {
@@ -84,12 +84,12 @@ export function translateNative(
     subject: path === "/api/chat" ? "messages" : "prompt",
     ...(path === "/api/chat" ? {} : { images: "images" }),
     buffered: () => {
-      let answer = "";
+      let lastLine = "";
       return {
         add(_event, line) {
-          answer = line;
+          lastLine = line;
         },
-        build: () => answer,
+        build: () => lastLine,
       };
     },
     streaming: () => asItCame,

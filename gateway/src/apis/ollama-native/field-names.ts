@@ -1,7 +1,6 @@
 /**
- * An object with its fields named as Ollama documents them. Ollama takes `Model` for `model`, and the last of several
- * spellings counts: what the gateway has looked at has to be what Ollama reads. A field that Ollama cannot have is left
- * out.
+ * Normalizes field names to Ollama's spelling. Ollama ignores case, and the last of several spellings wins, so the
+ * gateway must see what Ollama will use. Fields that cannot be Ollama's are dropped.
  */
 export function withOwnFieldNames(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
@@ -14,7 +13,7 @@ export function withOwnFieldNames(value: unknown): unknown {
   return renamed;
 }
 
-/** Go's decoder folds as Unicode does: `ſ` is an `s` to it, and the Kelvin sign a `k`. */
+/** Go's decoder uses Unicode case folding: `ſ` equals `s`, and the Kelvin sign `k`. */
 function ownSpelling(name: string): string {
   return name.toUpperCase().toLowerCase();
 }

@@ -3,24 +3,24 @@ import { ApiError } from "../../errors.ts";
 const MAX_LENGTH = 65_536;
 const MAX_RANGE_DEPTH = 3;
 
-// Characters that a template may make of a request, at most. Ollama's server holds them several times over.
+// Maximum output of a template, in characters. Ollama's server holds several copies of it.
 const MAX_OUTPUT = 64 * 1024 * 1024;
 
-// The system's message, the user's, and what the model's own file may have.
+// System and user message, and those from the model's file.
 const USUAL_MESSAGES = 4;
 
-// JSON may write a character as six.
+// JSON may escape a character as six.
 const JSON_GROWTH = 6;
 
-/** Literals of Go's; the group is empty where one does not end. */
+/** Go literals; the group is empty for an unterminated one. */
 const LITERAL = /"(?:\\.|[^"\\\n])*("?)|'(?:\\.|[^'\\\n])*('?)|`[^`]*(`?)/g;
 const WORD = /(?<![.$\w])[A-Za-z_]\w*/g;
-/** A range over what a conversation has, with or without names for its parts. */
+/** A range over a field of the conversation, with or without variables. */
 const RANGE_OVER_FIELD = /^(?:\$\w+\s*(?:,\s*\$\w+\s*)?:=\s*)?\$?\.[A-Za-z][\w.$]*$/;
-/** Its result is written; kept in a variable or handed on, it could be escaped again and again. */
+/** Only written directly: in a variable or pipeline, the output could be escaped repeatedly. */
 const JSON_WRITTEN = /^json\s+[$\w.]+$|^[$\w.]+\s*\|\s*json$/;
 
-/** What an action may use: words that branch and compare, and functions that return no more than they are given. */
+/** Allowed words: control flow, comparisons, and functions whose output is not longer than their input. */
 const WORDS: ReadonlySet<string> = new Set(
   (
     "if else end with range break continue and or not eq ne lt le gt ge len index slice true false nil " +
@@ -28,10 +28,10 @@ const WORDS: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** Actions that write nothing themselves. */
+/** Actions without output. */
 const CONTROL = /^(?:if|else|end|with|range|break|continue)\b/;
 
-/** What is in a request that a template can write. */
+/** Data of the request that a template can output. */
 export interface TemplateData {
   readonly prompt?: unknown;
   readonly system?: unknown;
@@ -40,11 +40,11 @@ export interface TemplateData {
 }
 
 /**
- * Ollama's server executes a request's template in its own process, without a limit: `{{range 2000000000}}x{{end}}`
- * fills its memory, and so do variables that are joined with themselves 40 times.
+ * Ollama's server runs a request's template in its own process, without limits: `{{range 2000000000}}x{{end}}` fills
+ * its memory, as does doubling a variable 40 times.
  *
- * @throws ApiError for a template that repeats anything but the parts of the conversation, calls itself, uses functions
- * that make texts longer, or would write too much
+ * @throws ApiError for a template that loops over anything but the conversation, calls itself, uses functions that
+ *   lengthen text, or could output too much
  */
 export function checkTemplate(template: unknown, data: TemplateData): void {
   if (typeof template !== "string") return;
@@ -73,7 +73,7 @@ export function checkTemplate(template: unknown, data: TemplateData): void {
   }
 }
 
-/** The actions, without their literals, each with the length of the text before it. */
+/** Yields the actions without their literals, each with the length of the preceding text. */
 function* partsOf(template: string): Generator<{ readonly text: number; readonly action: string }> {
   let at = 0;
   for (;;) {
@@ -93,7 +93,7 @@ function* partsOf(template: string): Generator<{ readonly text: number; readonly
   }
 }
 
-/** A comment says nothing; one that goes on behind braces could hide an action. */
+/** A comment that continues after braces could hide an action. */
 function ended(comment: string): "" {
   if (comment.length < "/**/".length || !comment.endsWith("*/"))
     throw refusal("it has braces within a comment");

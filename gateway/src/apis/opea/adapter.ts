@@ -1,11 +1,11 @@
 import * as z from "zod";
 import { chatMessages, chatParameters, type ChatRequest, modelName } from "../openai-chat/schema.ts";
 
-// OPEA's defaults, which are not OpenAI's.
+// OPEA's defaults differ from OpenAI's.
 const STREAM = true;
 const MAX_TOKENS = 1024;
 
-/** The body of OPEA's routes: OpenAI's, but that the messages may be one string and the model absent. */
+/** The body of OPEA's routes: OpenAI's, except that messages may be a string and the model is optional. */
 export const opeaSchema = z.strictObject({
   ...chatParameters,
   top_k: z.int().min(1).nullish(),
@@ -19,7 +19,7 @@ export function toChatRequest(
   { top_k: topK, repetition_penalty: penalty, ...body }: z.output<typeof opeaSchema>,
   defaultModel: string,
 ): ChatRequest {
-  // What the client says in Ollama's words counts before a default.
+  // Ollama's own parameter takes precedence over the default.
   const limit = body.max_tokens ?? (body.options?.["num_predict"] == null ? MAX_TOKENS : undefined);
   return {
     ...body,

@@ -5,8 +5,12 @@ import type { IgnoredParameters } from "../common/parameters.ts";
 import type { ChatRequest } from "./schema.ts";
 import type { ApiAdapter } from "../adapter.ts";
 
-/** A conversation in OpenAI's form. @throws ApiError when the request contradicts itself */
-export function translateChat(request: ChatRequest, ignored: IgnoredParameters): ApiAdapter {
+/**
+ * Adapts a conversation in OpenAI's format.
+ *
+ * @throws ApiError for contradictory parameters
+ */
+export function adaptChat(request: ChatRequest, ignored: IgnoredParameters): ApiAdapter {
   const chosen = chosenTools(request, ignored);
   const body = toOllamaChat(request, chosen);
   return {

@@ -11,7 +11,11 @@ import { type ChosenTools, type Tool, type ToolChoice, chooseTools } from "../co
 
 type Content = Exclude<ChatMessage["content"], null | undefined>;
 
-/** OpenAI's chat request as Ollama's. Pure: the same request always gives the same. @throws ApiError */
+/**
+ * Converts OpenAI's chat request to Ollama's. A pure function.
+ *
+ * @throws ApiError
+ */
 export function toOllamaChat(request: ChatRequest, chosen: ChosenTools): OllamaChatRequest {
   const chat: OllamaChatRequest = {
     model: request.model,
@@ -38,10 +42,7 @@ export function toOllamaChat(request: ChatRequest, chosen: ChosenTools): OllamaC
   return chat;
 }
 
-/**
- * The functions among the tools. Any other tool needs a server that the gateway is not: it is left out, and the model does
- * without.
- */
+/** Returns the functions among the tools. Other tools need OpenAI's servers and are ignored. */
 function functionsOf(tools: ChatRequest["tools"], ignored: IgnoredParameters): [index: number, tool: Tool][] {
   return (tools ?? []).flatMap((tool, index): [number, Tool][] => {
     if (tool.type === undefined || tool.type === "function") {
@@ -53,10 +54,7 @@ function functionsOf(tools: ChatRequest["tools"], ignored: IgnoredParameters): [
   });
 }
 
-/**
- * The tools that the model is shown, and what its response is held to: the client's choice among them, or else its
- * `response_format`.
- */
+/** The tools for the model, and the output format: from the client's tool choice, or else its `response_format`. */
 export function chosenTools(
   { tools, tool_choice: choice, parallel_tool_calls: parallel, response_format: format }: ChatRequest,
   ignored: IgnoredParameters,
@@ -114,7 +112,7 @@ export function toOllamaThink(effort: z.output<typeof effortSchema>): boolean | 
 }
 
 function toOllamaMessages(messages: readonly ChatMessage[]): OllamaMessage[] {
-  // A tool's answer names the call it belongs to; models' templates want the tool's name.
+  // Tool names by call ID: results only have the ID, but models' templates need the name.
   const toolNames = new Map<string, string>();
   const toolArguments = new ToolArguments();
   return messages.map((message) => {
@@ -169,8 +167,8 @@ interface ToolCall {
 }
 
 function toOllamaToolCall({ id, function: called }: ToolCall, toolArguments: ToolArguments): OllamaToolCall {
-  const { name, arguments: given = {} } = called;
-  const read = typeof given === "string" ? toolArguments.read(given) : given;
+  const { name, arguments: args = {} } = called;
+  const read = typeof args === "string" ? toolArguments.read(args) : args;
   return { ...(id === undefined ? {} : { id }), function: { name, arguments: read } };
 }
 
@@ -196,7 +194,7 @@ function imagesOf(content: Content): string[] {
   return content.flatMap((part) => (part.type === "image_url" ? base64Of(part.image_url.url) : []));
 }
 
-/** Ollama takes an image without the head of its data URL. */
+/** Ollama takes images without the prefix of the data URL. */
 export function base64Of(dataUrl: string): string {
   return dataUrl.slice(dataUrl.indexOf(",") + 1);
 }

@@ -5,8 +5,8 @@ import { dataEvent } from "../../lib/sse.ts";
 import { usageOf } from "../../ollama/usage.ts";
 import type { StreamingResponse, BufferedResponse } from "../adapter.ts";
 
-/** What identifies one answer in everything that is sent of it. */
-interface AnswerIdentity {
+/** Fields repeated in every part of a response. */
+interface ResponseIdentity {
   readonly id: string;
   /** Unix time in seconds. */
   readonly created: number;
@@ -15,10 +15,10 @@ interface AnswerIdentity {
 
 export const FINGERPRINT = "fp_ollama";
 
-/** The end of a stream in OpenAI's form. */
+/** End of a stream in OpenAI's format. */
 export const END_OF_STREAM = dataEvent("[DONE]");
 
-export function newAnswer(prefix: "chatcmpl" | "cmpl", model: string): AnswerIdentity {
+export function newAnswer(prefix: "chatcmpl" | "cmpl", model: string): ResponseIdentity {
   return { id: `${prefix}-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model };
 }
 
@@ -39,7 +39,7 @@ function toToolCall(call: OllamaToolCall): object {
   };
 }
 
-/** Ollama leaves out what is empty; OpenAI's clients count on it. */
+/** OpenAI's clients rely on fields that Ollama omits when empty. */
 export function toLogprob({ token, logprob, bytes, top_logprobs: top }: OllamaLogprob): object {
   return {
     token,
@@ -53,9 +53,9 @@ export function toLogprob({ token, logprob, bytes, top_logprobs: top }: OllamaLo
   };
 }
 
-/** Builds a `chat.completion` of the events of a buffered response. */
+/** Builds OpenAI's buffered `chat.completion`. */
 export class CompletionBuilder implements BufferedResponse {
-  readonly #identity: AnswerIdentity;
+  readonly #identity: ResponseIdentity;
   #content = "";
   #thinking = "";
   #toolCalls: object[] = [];
@@ -103,14 +103,14 @@ export class CompletionBuilder implements BufferedResponse {
 }
 
 /**
- * Writes a streamed answer as `chat.completion.chunk` events. The parts that are the same
- * in every chunk are written once: a token costs the quoting of its text.
+ * Writes `chat.completion.chunk` events. The constant parts are serialized once, so that a token only costs quoting its
+ * text.
  */
 export class ChunkWriter implements StreamingResponse {
   readonly contentType = "text/event-stream; charset=utf-8";
   readonly #head: string;
   readonly #usage: string;
-  /** What stands before and after the text of a token. */
+  /** Serialized parts around a token's text. */
   readonly #beforeText: string;
   readonly #afterText: string;
   readonly #includeUsage: boolean;
@@ -120,7 +120,7 @@ export class ChunkWriter implements StreamingResponse {
   constructor(model: string, includeUsage: boolean) {
     const { id, created } = newAnswer("chatcmpl", model);
     const common = { id, object: "chat.completion.chunk", created, model, system_fingerprint: FINGERPRINT };
-    // The closing brace is left out: choices and usage follow.
+    // Without the closing brace: choices and usage follow.
     this.#head = `data: ${JSON.stringify(common).slice(0, -1)}`;
     this.#includeUsage = includeUsage;
     this.#usage = includeUsage ? ',"usage":null' : "";
@@ -168,7 +168,7 @@ export class ChunkWriter implements StreamingResponse {
   }
 }
 
-/** By the name that most APIs of this kind have, and by the one that Ollama's own has. */
+/** Under the names used by most APIs of this kind and by Ollama's own. */
 function reasoningIn(thinking: string): object {
   return { reasoning_content: thinking, reasoning: thinking };
 }

@@ -1,54 +1,54 @@
 import * as z from "zod";
 import { hint, ignored, object } from "../common/parameters.ts";
-import { unsupported, unsupportedForms } from "../common/validation.ts";
+import { unsupported, unsupportedVariants } from "../common/validation.ts";
 import { int64 } from "../common/int64.ts";
 import { isEmptyList, isEmptyObject } from "../common/noop-values.ts";
 import { boundedOptions, temperatureTo } from "../common/fatal-options.ts";
 import { serverOptions } from "../common/server-options.ts";
 
 /**
- * How many tools one request may bring, in every API; OpenAI takes 128. All of them are text of the prompt: with 10,000
- * Ollama worked for most of a minute before it found the prompt too long, and other clients waited.
+ * Maximum number of tools per request in every API; OpenAI accepts 128. All of them are prompt text: with 10,000 Ollama
+ * took most of a minute to find that the prompt was too long, and blocked other clients.
  */
 export const MAX_TOOLS = 512;
 
-// Earlier messages are read again with each request: nothing is cached, and caching hints change nothing.
+// Hints for prompt caching, which Ollama does by itself.
 export const breakpoint = { prompt_cache_breakpoint: ignored };
 
 const textPart = object({ type: z.literal("text"), text: z.string(), ...breakpoint });
 
-// Ollama takes one without a type, too.
+// Ollama accepts data URLs without a type.
 export const imageUrl = z.string().regex(/^data:(?:image\/[a-z+.-]+)?;base64,/i, {
   error: "Only data URLs (data:image/...;base64,...) are taken; nothing is fetched on behalf of a client",
 });
 
-/** A model of Ollama sees an image in one way only. */
+/** Ollama's models have a single level of detail. */
 export const imageDetail = z.enum(["auto", "low", "high", "original"]);
 
 const imagePart = object({
   type: z.literal("image_url"),
   image_url: z.union([
     object({ url: imageUrl, detail: imageDetail.optional() }),
-    // The form of other APIs of this kind.
+    // The format of other APIs of this kind.
     imageUrl.transform((url) => ({ url })),
   ]),
   ...breakpoint,
 });
 
-const otherParts = unsupportedForms("type", ["input_audio", "file"], "only text and images are read");
+const otherParts = unsupportedVariants("type", ["input_audio", "file"], "only text and images are read");
 
 const refusalPart = object({ type: z.literal("refusal"), refusal: z.string() });
 
-/** A part of an earlier response that says nothing to the model, such as the reasoning of another API. */
+/** A part of an earlier response without meaning to the model, such as another API's reasoning. */
 const otherPart = z.looseObject({ type: z.string() }).transform(() => ({ type: "other" as const }));
 
 const textContent = z.union([z.string(), z.array(textPart)]);
 
 const name = z.string().optional();
 
-const onlyFunctions = unsupportedForms("type", ["custom"], "Ollama has functions only");
+const onlyFunctions = unsupportedVariants("type", ["custom"], "Ollama has functions only");
 
-/** Some clients send the arguments as an object, as Ollama's own API has them. */
+/** Some clients send arguments as an object, as in Ollama's own API. */
 const functionCall = object({
   name: z.string(),
   arguments: z.union([z.string(), z.record(z.string(), z.unknown())]).optional(),
@@ -105,10 +105,10 @@ const message = z.discriminatedUnion("role", [
   object({ role: z.literal("function"), content: z.string().nullish(), name: z.string() }),
 ]);
 
-/** A tool that the gateway cannot offer the model, by what it is called. */
+/** An unsupported type of tool. */
 const otherTool = z.looseObject({ type: z.string().refine((type) => type !== "function") });
 
-/** Of a tool. OpenAI takes fewer, but servers of tools have names such as "files.read", and models call those. */
+/** Longer than OpenAI allows, for names such as "files.read" from tool servers. */
 export const toolName = z.string().min(1).max(256);
 
 const tool = z.union([
@@ -124,7 +124,7 @@ const tool = z.union([
   otherTool,
 ]);
 
-/** What others call a demand for whichever call. */
+/** "required" in other APIs. */
 export const anyTool = z.literal("any").transform(() => "required" as const);
 
 const namedFunction = object({
@@ -145,7 +145,7 @@ const toolChoice = z.union([
     }),
     onlyFunctions,
   ]),
-  // The forms of other APIs of this kind.
+  // The formats of other APIs of this kind.
   anyTool,
   object({ type: z.literal("function"), name: z.string() }).transform(({ type, name: called }) => ({
     type,
@@ -167,12 +167,12 @@ const responseFormat = z.discriminatedUnion("type", [
   }),
 ]);
 
-/** Ollama's own numbers for no limit are taken as well. */
+/** Also accepts Ollama's own values for no limit. */
 export const tokenLimit = z.int().min(-2).nullish().describe("0, -1 and -2: no limit.");
 export const effort = z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"]);
 const penalty = z.number().min(-2).max(2).nullish();
 
-/** Ollama's parameters beyond OpenAI's API; every generating route takes them. */
+/** Ollama's parameters beyond OpenAI's API; accepted by every generating route. */
 export const extensions = {
   keep_alive: z
     .union([z.string(), z.number()])
@@ -208,10 +208,10 @@ export const extensions = {
     ),
 };
 
-/** OpenAI takes 4. */
+/** OpenAI accepts 4. */
 const MAX_STOPS = 64;
 
-/** How the next token is chosen, and where to stop. */
+/** Sampling parameters and stop sequences. */
 export const sampling = {
   temperature: temperatureTo(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
@@ -226,7 +226,7 @@ export const streamOptions = object(
   "stream_options",
 ).nullish();
 
-/** The parameters of a conversation, apart from the messages, the model, and whether it streams. */
+/** Parameters of a conversation other than messages, model and stream. */
 export const chatParameters = {
   max_tokens: tokenLimit,
   max_completion_tokens: tokenLimit,
@@ -242,7 +242,7 @@ export const chatParameters = {
 
   ...extensions,
 
-  // Without effect on the answer.
+  // No effect on the response.
   user: ignored,
   metadata: ignored,
   store: ignored,
@@ -253,7 +253,7 @@ export const chatParameters = {
   prompt_cache_retention: ignored,
   prediction: ignored,
 
-  // These would change the answer.
+  // These would change the response.
   n: unsupported("only one choice is made", (value) => value === 1),
   logit_bias: unsupported("Ollama has no logit bias", (value) => isEmptyObject(value)),
   modalities: unsupported("only text is made", (value) => JSON.stringify(value) === '["text"]'),
@@ -265,15 +265,15 @@ export const chatParameters = {
   function_call: unsupported("deprecated; use tool_choice", (value) => value === "none" || value === "auto"),
 };
 
-/** Bounded, because it is logged. */
+/** Limited, because it is logged. */
 export const modelName = z.string().min(1).max(256);
 
-/** How many messages a conversation may have, in every form of it. */
+/** Maximum number of messages in a conversation, in every API. */
 export const MAX_MESSAGES = 2048;
 
 export const chatMessages = z.array(message).min(1).max(MAX_MESSAGES);
 
-/** The body of `POST /v1/chat/completions`. Null stands for absent wherever OpenAI takes it so. */
+/** The body of `POST /v1/chat/completions`. Null means absent where OpenAI accepts it. */
 export const chatSchema = z.strictObject({
   model: modelName,
   messages: chatMessages,

@@ -9,7 +9,7 @@ import { isEmptyObject } from "../common/noop-values.ts";
 import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
 import { textsIn, tokenIds } from "../common/token-ids.ts";
 
-/** How many prompts one request may have. They run one after another, and a buffered response keeps all their texts. */
+/** Maximum number of prompts per request. They run in sequence, and a buffered response holds all their texts. */
 const MAX_PROMPTS = 128;
 
 /** The body of `POST /v1/completions`. */
@@ -37,8 +37,12 @@ export const completionsSchema = z.strictObject({
 
 export type CompletionsRequest = z.output<typeof completionsSchema>;
 
-/** A completion in OpenAI's older form: of a prompt, not a conversation, or of several. @throws ApiError */
-export function translateCompletion(request: CompletionsRequest): ApiAdapter {
+/**
+ * Adapts OpenAI's older completions, of one or several prompts.
+ *
+ * @throws ApiError
+ */
+export function adaptCompletion(request: CompletionsRequest): ApiAdapter {
   const [prompt = "", ...others] = textsIn(request.prompt, "prompt");
   const call = (each: string, isLast: boolean): GenerateRequest => ({
     path: "/api/generate",
@@ -57,7 +61,7 @@ export function translateCompletion(request: CompletionsRequest): ApiAdapter {
   };
 }
 
-/** @param isLast how long the model stays loaded is said with the last prompt: before it, the model is needed */
+/** @param isLast only the last prompt sets how long the model stays loaded, as it is needed until then */
 function toOllamaGenerate(
   request: CompletionsRequest,
   prompt: string,

@@ -9,7 +9,7 @@ function finishReason(event: OllamaEvent): "stop" | "length" {
   return event.done_reason === "length" ? "length" : "stop";
 }
 
-/** The token probabilities of the older form, which counts from where in the text each token begins. */
+/** Log probabilities in the older format, with the text offset of each token. */
 class Logprobs {
   #offset = 0;
 
@@ -31,7 +31,7 @@ class Logprobs {
 
 const NOTHING: Usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
 
-/** Builds a `text_completion`: a choice for each prompt. */
+/** Builds a `text_completion` with a choice per prompt. */
 export class TextBuilder implements BufferedResponse {
   readonly #identity;
   readonly #choices: object[] = [];
@@ -72,7 +72,7 @@ export class TextBuilder implements BufferedResponse {
   }
 }
 
-/** Writes a streamed `text_completion`: the chunks of a prompt after those of the one before. */
+/** Writes `text_completion` chunks, prompt by prompt. */
 export class TextWriter implements StreamingResponse {
   readonly contentType = "text/event-stream; charset=utf-8";
   readonly #head: string;
@@ -85,7 +85,7 @@ export class TextWriter implements StreamingResponse {
   constructor(model: string, { prompts, includeUsage }: { prompts: number; includeUsage: boolean }) {
     const { id, created } = newAnswer("cmpl", model);
     const common = { id, object: "text_completion", created, model, system_fingerprint: FINGERPRINT };
-    // The closing brace is left out: choices and usage follow.
+    // Without the closing brace: choices and usage follow.
     this.#head = `data: ${JSON.stringify(common).slice(0, -1)}`;
     this.#prompts = prompts;
     this.#includeUsage = includeUsage;

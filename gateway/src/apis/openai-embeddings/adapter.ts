@@ -5,7 +5,7 @@ import { unsupported } from "../common/validation.ts";
 import { extensions, modelName } from "../openai-chat/schema.ts";
 import { textsIn, tokenIds } from "../common/token-ids.ts";
 
-/** How many texts one request may embed, in every API. */
+/** Maximum number of texts per embedding request, in every API. */
 export const MAX_EMBED_INPUTS = 2048;
 
 /** The body of `POST /v1/embeddings`. */
@@ -31,7 +31,7 @@ export function toOllamaEmbed(request: EmbeddingsRequest): UnaryRequest {
     body: {
       model: request.model,
       input: typeof request.input === "string" ? request.input : textsIn(request.input, "input"),
-      // A text longer than the context is refused, where Ollama would silently embed its beginning.
+      // False rejects a text longer than the context instead of silently truncating it.
       truncate: request.truncate === true,
       ...(request.dimensions == null ? {} : { dimensions: request.dimensions }),
       ...(request.keep_alive == null ? {} : { keep_alive: request.keep_alive }),
@@ -40,7 +40,7 @@ export function toOllamaEmbed(request: EmbeddingsRequest): UnaryRequest {
   };
 }
 
-/** What the response holds of a vector: its JSON as Ollama wrote it, or a text in base64. */
+/** Returns an encoder of vectors: Ollama's JSON unchanged, or a base64 string. */
 export function vectorEncoder({
   encoding_format: format,
 }: EmbeddingsRequest): (vector: readonly number[], text: Buffer) => Buffer {
@@ -49,7 +49,7 @@ export function vectorEncoder({
     : (_vector, text) => text;
 }
 
-/** The response's JSON, put together from vectors that are JSON already. */
+/** Assembles the response from vectors that are already JSON. */
 export function toEmbeddingsJson(
   { model }: EmbeddingsRequest,
   vectors: readonly Buffer[],
@@ -70,7 +70,7 @@ export function toEmbeddingsJson(
 
 const CLOSING_BRACE = Buffer.from("}");
 
-/** Single floats, least significant byte first, whatever the machine. */
+/** 32-bit floats, little-endian on every machine. */
 function toBase64(vector: readonly number[]): string {
   const bytes = Buffer.allocUnsafe(vector.length * Float32Array.BYTES_PER_ELEMENT);
   vector.forEach((value, index) => bytes.writeFloatLE(value, index * Float32Array.BYTES_PER_ELEMENT));

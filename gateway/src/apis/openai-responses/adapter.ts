@@ -7,17 +7,17 @@ import type { KeepResponse } from "./response-object.ts";
 import type { ResponsesRequest } from "./schema.ts";
 import { ResponseWriter } from "./stream.ts";
 
-/** How a response is stored, and what is stored of the conversation that it continues. */
+/** How to store a response, and the stored conversation that it continues. */
 export interface Storage {
   readonly conversation?: Conversation | undefined;
-  /** Absent when the response is not to be stored. */
+  /** Undefined if the response is not stored. */
   readonly keep?: KeepResponse | undefined;
 }
 
 /**
- * A conversation in the format of OpenAI's Responses API.
+ * Adapts a request of OpenAI's Responses API.
  *
- * @throws ApiError when the request contradicts itself
+ * @throws ApiError for contradictory parameters
  */
 export function adaptResponses(
   request: ResponsesRequest,

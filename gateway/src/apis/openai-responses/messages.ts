@@ -18,9 +18,9 @@ interface ModelTurn {
 }
 
 /**
- * Several items of this API (reasoning, text, calls) are one turn of the model, and so one message for Ollama.
+ * Converts items to messages. Several items (reasoning, text, calls) form one turn, and so one message of Ollama.
  *
- * @param earlier how many of the items were stored, and are not in the request
+ * @param earlier number of items from the store instead of the request
  */
 export function toOllamaMessages(
   items: readonly ResponsesItem[],
@@ -43,7 +43,7 @@ class Conversation {
     this.#tools = tools;
   }
 
-  /** @throws ApiError for the output of a call that nothing identifies */
+  /** @throws ApiError for the output of an unidentified call */
   add(item: ResponsesItem, index: number): void {
     switch (item.type) {
       case "message":
@@ -77,7 +77,7 @@ class Conversation {
       case "mcp_call":
         this.#mcpCall(item);
         break;
-      // Their tools are in the catalog; references were resolved; the model can use nothing else.
+      // Tools are in the catalog, references have been resolved, and the rest means nothing to the model.
       case "additional_tools":
       case "item_reference":
       case "unknown":
@@ -87,7 +87,7 @@ class Conversation {
   #message(item: Item<"message">): void {
     const content = item.content ?? "";
     if (item.role === "assistant") {
-      // Text after a call or other text begins a turn of its own.
+      // Text after a call or other text begins a new turn.
       if (this.#turn && (this.#turn.tool_calls !== undefined || this.#turn.content !== ""))
         this.#turn = undefined;
       this.#modelTurn().content = textOf(content);
@@ -109,17 +109,17 @@ class Conversation {
     if (thinking !== "") this.#modelTurn().thinking = thinking;
   }
 
-  #read(given: string | null | undefined): unknown {
-    return given == null || given === "" ? {} : this.#arguments.read(given);
+  #read(args: string | null | undefined): unknown {
+    return args == null || args === "" ? {} : this.#arguments.read(args);
   }
 
   #nameOf({ name, namespace }: Item<"function_call" | "custom_tool_call">): string {
     return this.#tools.nameOf(name, namespace);
   }
 
-  #addCall(id: string | null | undefined, name: string, given: unknown): void {
+  #addCall(id: string | null | undefined, name: string, args: unknown): void {
     if (id != null) this.#toolNames.set(id, name);
-    const call = { ...(id == null ? {} : { id }), function: { name, arguments: given ?? {} } };
+    const call = { ...(id == null ? {} : { id }), function: { name, arguments: args ?? {} } };
     (this.#modelTurn().tool_calls ??= []).push(call);
   }
 
@@ -143,13 +143,13 @@ class Conversation {
   ): void {
     const { output } = item;
     const text = typeof output === "string" ? output : JSON.stringify(output ?? "");
-    // The output of a local shell has its call's id for its own.
+    // A local shell's output has the call's ID as its own.
     this.#addOutput(item.call_id ?? item.id ?? undefined, text, item.type.replace(/_call_output$/, ""));
   }
 
-  #mcpCall({ id, name, arguments: given, output, error }: Item<"mcp_call">): void {
+  #mcpCall({ id, name, arguments: args, output, error }: Item<"mcp_call">): void {
     const callId = id ?? `mcp_${this.messages.length}`;
-    this.#addCall(callId, flatName(name), this.#read(given));
+    this.#addCall(callId, flatName(name), this.#read(args));
     this.#addOutput(callId, output ?? (error == null ? "" : JSON.stringify(error)));
   }
 

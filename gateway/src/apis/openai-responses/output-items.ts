@@ -53,11 +53,11 @@ interface CustomCallItem {
   readonly input: string;
 }
 
-/** How a client wants a model's thinking. */
-export interface ReasoningForm {
-  /** As a summary: the models of Ollama make none, so that it is all of it. */
+/** How the client wants the model's thinking. */
+export interface ReasoningOptions {
+  /** As a summary, which contains all of it, as Ollama's models do not summarize. */
   readonly asSummary: boolean;
-  /** With `encrypted_content`, which carries it back. */
+  /** As `encrypted_content`, to be sent back. */
   readonly encrypted: boolean;
 }
 
@@ -70,7 +70,7 @@ export function reasoningItem(
   id: string,
   status: Status,
   thinking: string | undefined,
-  { asSummary, encrypted }: ReasoningForm,
+  { asSummary, encrypted }: ReasoningOptions,
 ): ReasoningItem {
   const begun = thinking !== undefined;
   return {
@@ -87,7 +87,7 @@ export function messageItem(id: string, status: Status, content: readonly TextPa
   return { id, type: "message", status, role: "assistant", content };
 }
 
-/** A call of the model, by the name that the client knows the tool by. */
+/** A call of the model, with the client's name of the tool. */
 export function callItem(call: OllamaToolCall, tools: ToolCatalog): CallItem {
   const { kind, name, namespace } = tools.identityOf(call.function.name);
   const common = {
@@ -96,10 +96,10 @@ export function callItem(call: OllamaToolCall, tools: ToolCatalog): CallItem {
     name,
     ...(namespace === undefined ? {} : { namespace }),
   };
-  const given = call.function.arguments;
+  const args = call.function.arguments;
   return kind === "custom"
-    ? { id: newItemId("ctc"), type: "custom_tool_call", ...common, input: customInput(given) }
-    : { id: newItemId("fc"), type: "function_call", ...common, arguments: JSON.stringify(given ?? {}) };
+    ? { id: newItemId("ctc"), type: "custom_tool_call", ...common, input: customInput(args) }
+    : { id: newItemId("fc"), type: "function_call", ...common, arguments: JSON.stringify(args ?? {}) };
 }
 
 export function reasoningPart(text: string): { readonly type: "reasoning_text"; readonly text: string } {
@@ -114,7 +114,7 @@ export function textPart(text: string, logprobs: readonly object[]): TextPart {
   return { type: "output_text", annotations: [], logprobs, text };
 }
 
-/** In this API a token's bytes are never absent. */
+/** A token's bytes are required in this API. */
 export function logprobsOf({ logprobs = [] }: OllamaEvent): object[] {
   const withBytes = <Entry extends { token: string; bytes?: unknown }>(entry: Entry) => ({
     ...entry,

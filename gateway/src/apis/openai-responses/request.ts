@@ -11,14 +11,14 @@ import { toOllamaMessages } from "./messages.ts";
 import type { ResponsesRequest } from "./schema.ts";
 import { ToolCatalog } from "./tool-catalog.ts";
 
-/** The conversation of a request: its input, after the items that are stored of what it continues. */
+/** Conversation of a request: stored items followed by its input. */
 export interface Conversation {
   readonly items: readonly ResponsesItem[];
-  /** How many of the items are stored, and not in the request. */
+  /** Number of items from the store. */
   readonly earlier: number;
 }
 
-/** The conversation of a request that continues none. */
+/** Conversation of a request that continues none. */
 export function conversationOf({ input }: ResponsesRequest): Conversation {
   return { items: itemsOf(input), earlier: 0 };
 }
@@ -28,7 +28,7 @@ export function itemsOf(input: ResponsesRequest["input"]): readonly ResponsesIte
   return typeof input === "string" ? [{ type: "message", role: "user", content: input }] : input;
 }
 
-/** A request of this API as Ollama's. Pure: the same request always gives the same. */
+/** Converts a request of this API to Ollama's. A pure function. */
 export function toOllamaChat(
   request: ResponsesRequest,
   { items, earlier }: Conversation,
@@ -57,7 +57,11 @@ export function toOllamaChat(
   return chat;
 }
 
-/** The tools of a request, and those that its input adds. @throws ApiError when there are too many */
+/**
+ * Catalog of the request's tools, including those added by its input.
+ *
+ * @throws ApiError for too many tools
+ */
 export function catalogOf(
   { tools }: ResponsesRequest,
   { items, earlier }: Conversation,
@@ -71,14 +75,18 @@ export function catalogOf(
   return new ToolCatalog(lists, ignored);
 }
 
-/** The tools that the model is shown, and what its response is held to. @throws ApiError */
+/**
+ * The tools for the model, and the output format.
+ *
+ * @throws ApiError
+ */
 export function chosenTools(request: ResponsesRequest, catalog: ToolCatalog): ChosenTools {
   const { tool_choice: choice, parallel_tool_calls: parallel, text } = request;
   const { offered, leftOut } = catalog;
   if (leftOut.size > 0 && demandsCall(choice) && offered.length === 0) {
     throw new ApiError("unsupported_parameter", {
       message:
-        `Unsupported value for 'tool_choice': it demands a call, and the gateway cannot run any of these tools: ` +
+        `Unsupported value for 'tool_choice': it requires a tool call, but the gateway cannot run any of these tools: ` +
         `${[...leftOut].join(", ")}. Add a function, or set tool_choice to auto.`,
       param: "tool_choice",
     });

@@ -1,11 +1,15 @@
 import type { ApiError } from "../../errors.ts";
 import type { OllamaEvent } from "../../ollama/types.ts";
-import { type OutputItem, type ReasoningForm, type Status, endStatus, newItemId } from "./output-items.ts";
+import { type OutputItem, type ReasoningOptions, type Status, endStatus, newItemId } from "./output-items.ts";
 import type { ResponsesRequest } from "./schema.ts";
 import type { ToolCatalog } from "./tool-catalog.ts";
 import type { ResponsesTool } from "./tool-schema.ts";
 
-/** Stores a response that has ended. @returns whether it is stored */
+/**
+ * Stores a finished response.
+ *
+ * @returns whether it was stored
+ */
 export type KeepResponse = (response: FinishedResponse) => boolean;
 
 export interface FinishedResponse {
@@ -14,22 +18,22 @@ export interface FinishedResponse {
   readonly [field: string]: unknown;
 }
 
-/** What a response is made for. */
+/** What a response is built from. */
 export interface ResponseContext {
   readonly request: ResponsesRequest;
   readonly tools: ToolCatalog;
-  /** Absent when the response is not to be stored. */
+  /** Undefined if the response is not stored. */
   readonly keep?: KeepResponse | undefined;
 }
 
-export function reasoningFormOf({ reasoning, include }: ResponsesRequest): ReasoningForm {
+export function reasoningOptionsOf({ reasoning, include }: ResponsesRequest): ReasoningOptions {
   return {
     asSummary: (reasoning?.summary ?? reasoning?.generate_summary) != null,
     encrypted: include?.includes("reasoning.encrypted_content") ?? false,
   };
 }
 
-/** The response object: the parameters of the request, and what came of it so far. */
+/** The response object: the request's parameters and the output so far. */
 export class ResponseObject {
   readonly #id = newItemId("resp");
   readonly #createdAt = seconds();
@@ -43,7 +47,7 @@ export class ResponseObject {
     return this.#response("in_progress", [], {});
   }
 
-  /** The response as it ended; it is stored if the client did not decline that. */
+  /** Returns the finished response, and stores it unless the client declined. */
   ended(output: readonly OutputItem[], last: OllamaEvent): object {
     const status = endStatus(last);
     const input = last.prompt_eval_count ?? 0;
@@ -100,7 +104,7 @@ export class ResponseObject {
       safety_identifier: request.safety_identifier ?? null,
       service_tier: "default",
       store: keep !== undefined,
-      // Numbers are required here; a model's own defaults are not known before it is loaded.
+      // Numbers are required; the model's defaults are unknown before it is loaded.
       temperature: request.temperature ?? numberOr(options?.temperature, 1),
       top_p: request.top_p ?? numberOr(options?.top_p, 1),
       presence_penalty: request.presence_penalty ?? numberOr(options?.presence_penalty, 0),
@@ -132,7 +136,7 @@ function formatOf(text: ResponsesRequest["text"]): object {
   return { ...format, name: name ?? "response", description, strict: strict ?? false };
 }
 
-/** A tool as the model was offered it, with the fields without which no client expects a function. */
+/** A tool as offered to the model, with the fields that clients require of a function. */
 function describeTool(tool: ResponsesTool): object[] {
   switch (tool.type) {
     case "unknown":

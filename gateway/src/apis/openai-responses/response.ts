@@ -10,9 +10,9 @@ import {
   reasoningItem,
   textPart,
 } from "./output-items.ts";
-import { type ResponseContext, ResponseObject, reasoningFormOf } from "./response-object.ts";
+import { type ResponseContext, ResponseObject, reasoningOptionsOf } from "./response-object.ts";
 
-/** Builds a `response` of the events of a buffered response. */
+/** Builds a buffered `response`. */
 export class ResponseBuilder implements BufferedResponse {
   readonly #context: ResponseContext;
   readonly #response: ResponseObject;
@@ -39,10 +39,10 @@ export class ResponseBuilder implements BufferedResponse {
   build(): string {
     const output: OutputItem[] = [];
     if (this.#thinking !== "") {
-      const form = reasoningFormOf(this.#context.request);
-      output.push(reasoningItem(newItemId("rs"), "completed", this.#thinking, form));
+      const options = reasoningOptionsOf(this.#context.request);
+      output.push(reasoningItem(newItemId("rs"), "completed", this.#thinking, options));
     }
-    // A response without calls has a message, be it empty.
+    // A response without calls always has a message, possibly empty.
     if (this.#text !== "" || this.#calls.length === 0) {
       const content = [textPart(this.#text, this.#logprobs)];
       output.push(messageItem(newItemId("msg"), endStatus(this.#last), content));

@@ -58,7 +58,7 @@ export const responsesSchema = z.strictObject({
       summary,
       generate_summary: summary,
       mode: hint("models of Ollama have one mode", (value) => value === "standard"),
-      context: hint("the model says which reasoning it reads again", (value) => value === "auto"),
+      context: hint("the model determines which reasoning it reads again", (value) => value === "auto"),
     },
     "reasoning",
   ).nullish(),
@@ -69,7 +69,7 @@ export const responsesSchema = z.strictObject({
   truncation: z.enum(["auto", "disabled"]).nullish(),
   ...extensions,
 
-  // Without effect on the response, which repeats them.
+  // Only repeated in the response.
   metadata: z.record(z.string(), z.unknown()).nullish(),
   user: z.string().nullish(),
   safety_identifier: z.string().nullish(),
@@ -80,7 +80,7 @@ export const responsesSchema = z.strictObject({
     .nullish()
     .describe("Counts calls of tools that a server runs; there are none."),
 
-  // Without effect.
+  // No effect.
   prompt_cache_options: ignored,
   prompt_cache_retention: ignored,
   service_tier: ignored,
@@ -91,7 +91,7 @@ export const responsesSchema = z.strictObject({
   background: unsupported("a response is generated at once or not at all", (value) => value === false),
   prompt: unsupported("the gateway keeps no prompts"),
   moderation: unsupported("nothing is moderated"),
-  context_management: unsupported("the conversation is taken as it is sent", isEmptyList),
+  context_management: unsupported("the conversation is used as sent", isEmptyList),
   access_programs: unsupported("there are no access programs", setsOnly("cyber", ["standard"])),
   image: unsupported("images are not compressed", setsOnly("context_compression", ["auto", "disabled"])),
 });

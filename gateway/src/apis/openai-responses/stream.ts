@@ -5,7 +5,7 @@ import type { StreamingResponse } from "../adapter.ts";
 import {
   type CallItem,
   type OutputItem,
-  type ReasoningForm,
+  type ReasoningOptions,
   type Status,
   callItem,
   endStatus,
@@ -17,11 +17,11 @@ import {
   summaryPart,
   textPart,
 } from "./output-items.ts";
-import { type ResponseContext, ResponseObject, reasoningFormOf } from "./response-object.ts";
+import { type ResponseContext, ResponseObject, reasoningOptionsOf } from "./response-object.ts";
 
 type Kind = "summary" | "reasoning" | "message";
 
-/** What the events of an item's text are called, and where in the item it is. */
+/** Event names for an item's text, and its position in the item. */
 const EVENTS = {
   message: { text: "response.output_text", part: "response.content_part", index: "content_index" },
   reasoning: { text: "response.reasoning_text", part: "response.content_part", index: "content_index" },
@@ -32,22 +32,22 @@ const EVENTS = {
   },
 } as const;
 
-/** The item that is being streamed: its text so far, and what all events about it have in common. */
+/** The item being streamed: its text so far, and the common part of its events. */
 interface OpenItem {
   readonly kind: Kind;
   readonly id: string;
-  /** The beginning of its deltas, up to the sequence number. */
+  /** Serialized start of its delta events, up to the sequence number. */
   readonly head: string;
   text: string;
   readonly logprobs: object[];
 }
 
-/** Writes a streamed response as the events of `POST /v1/responses`: each item and part begins, grows and ends. */
+/** Writes the stream events of `POST /v1/responses`: start, growth and end of each item and part. */
 export class ResponseWriter implements StreamingResponse {
   readonly contentType = "text/event-stream; charset=utf-8";
-  readonly saysHowItEnds = true;
+  readonly hasFinalEvent = true;
   readonly #context: ResponseContext;
-  readonly #reasoning: ReasoningForm;
+  readonly #reasoning: ReasoningOptions;
   readonly #response: ResponseObject;
   readonly #output: OutputItem[] = [];
   #open: OpenItem | undefined;
@@ -55,7 +55,7 @@ export class ResponseWriter implements StreamingResponse {
 
   constructor(context: ResponseContext) {
     this.#context = context;
-    this.#reasoning = reasoningFormOf(context.request);
+    this.#reasoning = reasoningOptionsOf(context.request);
     this.#response = new ResponseObject(context);
   }
 
@@ -93,9 +93,10 @@ export class ResponseWriter implements StreamingResponse {
 
   #end(event: OllamaEvent): string {
     const status = endStatus(event);
-    // A response without calls has a message, be it empty.
-    const said = this.#open?.kind === "message" || this.#output.some(({ type }) => type !== "reasoning");
-    let text = said ? "" : this.#switchTo("message");
+    // A response without calls always has a message, possibly empty.
+    const hasMessage =
+      this.#open?.kind === "message" || this.#output.some(({ type }) => type !== "reasoning");
+    let text = hasMessage ? "" : this.#switchTo("message");
     text += this.#close(status);
     return text + this.#event(`response.${status}`, { response: this.#response.ended(this.#output, event) });
   }
@@ -107,8 +108,8 @@ export class ResponseWriter implements StreamingResponse {
     const outputIndex = this.#output.length;
     const { text: name, part, index } = EVENTS[kind];
     const type = `${name}.delta`;
-    const place = `"item_id":"${id}","output_index":${outputIndex},"${index}":0`;
-    const head = `event: ${type}\ndata: {"type":"${type}",${place},"sequence_number":`;
+    const position = `"item_id":"${id}","output_index":${outputIndex},"${index}":0`;
+    const head = `event: ${type}\ndata: {"type":"${type}",${position},"sequence_number":`;
     this.#open = { kind, id, head, text: "", logprobs: [] };
     const item =
       kind === "message"
@@ -144,14 +145,14 @@ export class ResponseWriter implements StreamingResponse {
     this.#open = undefined;
     const { kind, id, text: full, logprobs } = open;
     const { text: name, part, index } = EVENTS[kind];
-    const place = { item_id: id, output_index: this.#output.length, [index]: 0 };
+    const position = { item_id: id, output_index: this.#output.length, [index]: 0 };
     const item =
       kind === "message"
         ? messageItem(id, status, [textPart(full, logprobs)])
         : reasoningItem(id, status, full, this.#reasoning);
     return (
-      this.#event(`${name}.done`, { ...place, text: full, ...(kind === "message" ? { logprobs } : {}) }) +
-      this.#event(`${part}.done`, { ...place, part: partOf(kind, full, logprobs) }) +
+      this.#event(`${name}.done`, { ...position, text: full, ...(kind === "message" ? { logprobs } : {}) }) +
+      this.#event(`${part}.done`, { ...position, part: partOf(kind, full, logprobs) }) +
       this.#itemDone(item)
     );
   }
@@ -159,17 +160,17 @@ export class ResponseWriter implements StreamingResponse {
   #call(call: OllamaToolCall): string {
     let text = this.#close("completed");
     const item = callItem(call, this.#context.tools);
-    const place = { item_id: item.id, output_index: this.#output.length };
+    const position = { item_id: item.id, output_index: this.#output.length };
     const begun = { ...item, status: "in_progress", ...(isCustom(item) ? { input: "" } : { arguments: "" }) };
-    text += this.#event("response.output_item.added", { output_index: place.output_index, item: begun });
+    text += this.#event("response.output_item.added", { output_index: position.output_index, item: begun });
     if (isCustom(item)) {
       const { input } = item;
-      text += this.#event("response.custom_tool_call_input.delta", { ...place, delta: input });
-      text += this.#event("response.custom_tool_call_input.done", { ...place, input });
+      text += this.#event("response.custom_tool_call_input.delta", { ...position, delta: input });
+      text += this.#event("response.custom_tool_call_input.done", { ...position, input });
     } else {
-      const { name, arguments: given } = item;
-      text += this.#event("response.function_call_arguments.delta", { ...place, delta: given });
-      text += this.#event("response.function_call_arguments.done", { ...place, name, arguments: given });
+      const { name, arguments: args } = item;
+      text += this.#event("response.function_call_arguments.delta", { ...position, delta: args });
+      text += this.#event("response.function_call_arguments.done", { ...position, name, arguments: args });
     }
     return text + this.#itemDone(item);
   }

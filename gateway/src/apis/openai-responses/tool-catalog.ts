@@ -3,7 +3,7 @@ import type { IgnoredParameters } from "../common/parameters.ts";
 import type { Tool } from "../common/tool-choice.ts";
 import type { ResponsesTool } from "./tool-schema.ts";
 
-/** What the client called a tool that the model knows by one name. */
+/** The client's name for a tool that the model knows by a single name. */
 export interface ToolIdentity {
   readonly kind: "function" | "custom";
   readonly name: string;
@@ -13,39 +13,39 @@ export interface ToolIdentity {
 interface OfferedTool {
   readonly identity: ToolIdentity;
   readonly tool: Tool;
-  /** The parameter that holds the schema of its arguments. */
+  /** The parameter with the schema of its arguments. */
   readonly param: string;
 }
 
-// All tools are text of the prompt.
+// All tools are prompt text.
 const MAX_OFFERED = 512;
 
-// OpenAI's models know the functions of this namespace by their own names.
+// OpenAI's models know functions of this namespace by their plain names.
 const DEFAULT_NAMESPACE = "functions";
 
-/** The argument of a custom tool, which takes text. */
+/** The text argument of a custom tool. */
 const CUSTOM_INPUT = "input";
 
-/** The name by which the model knows a tool of a namespace: Ollama's functions have none. */
+/** The model's name for a tool in a namespace, which Ollama's functions lack. */
 export function flatName(name: string, namespace?: string | null): string {
   if (!namespace || namespace === DEFAULT_NAMESPACE) return name;
   return namespace.endsWith("_") ? namespace + name : `${namespace}__${name}`;
 }
 
 /**
- * The tools of a request as functions of Ollama: namespaces are flattened, and a custom tool becomes a function with one
- * text argument. Tools that only OpenAI's servers could run are left out.
+ * The request's tools as Ollama functions: namespaces are flattened, and custom tools get a single text argument. Tools
+ * that only OpenAI's servers can run are omitted.
  */
 export class ToolCatalog {
   readonly offered: readonly OfferedTool[];
-  /** The types of the tools that were left out. */
+  /** Types of omitted tools. */
   readonly leftOut: ReadonlySet<string>;
   readonly #byName = new Map<string, OfferedTool>();
   readonly #names = new Map<string, string>();
 
   /**
-   * @param lists the request's lists of tools, with the parameter of each
-   * @throws ApiError when there are too many
+   * @param lists the request's lists of tools, each with its parameter
+   * @throws ApiError for too many tools
    */
   constructor(
     lists: readonly { readonly tools: readonly ResponsesTool[]; readonly param: string }[],
@@ -75,22 +75,22 @@ export class ToolCatalog {
     this.leftOut = leftOut;
   }
 
-  /** What the client calls the tool that the model called. */
+  /** Returns the client's name for a tool that the model called. */
   identityOf(called: string): ToolIdentity {
     const found = this.#byName.get(called)?.identity;
     if (found !== undefined) return found;
-    // Small models leave the namespace out.
+    // Small models omit the namespace.
     const [only, other] = this.offered.filter(({ identity }) => identity.name === called);
     if (only !== undefined && other === undefined) return only.identity;
     return { kind: "function", name: called };
   }
 
-  /** The name by which the model knows a tool that the client named. */
+  /** Returns the model's name for a tool that the client named. */
   nameOf(name: string, namespace?: string | null): string {
     return this.#names.get(keyOf(name, namespace)) ?? flatName(name, namespace);
   }
 
-  /** Two tools whose flat names are the same get different ones. */
+  /** Disambiguates equal flat names. */
   #freeName(name: string, namespace?: string): string {
     const known = this.#names.get(keyOf(name, namespace));
     if (known !== undefined) return known;
@@ -106,18 +106,18 @@ function keyOf(name: string, namespace?: string | null): string {
   return `${namespace ?? ""}\0${name}`;
 }
 
-/** The text that the model gave a custom tool. */
-export function customInput(given: unknown): string {
-  if (typeof given === "string") return given;
-  const values: unknown[] = typeof given === "object" && given !== null ? Object.values(given) : [];
-  const named = (given as { [CUSTOM_INPUT]?: unknown } | null)?.[CUSTOM_INPUT];
+/** The text that the model passed to a custom tool. */
+export function customInput(args: unknown): string {
+  if (typeof args === "string") return args;
+  const values: unknown[] = typeof args === "object" && args !== null ? Object.values(args) : [];
+  const named = (args as { [CUSTOM_INPUT]?: unknown } | null)?.[CUSTOM_INPUT];
   if (typeof named === "string") return named;
-  // A model that names the argument its own way means this one.
+  // Accept a single argument of any name.
   const [only] = values;
-  return values.length === 1 && typeof only === "string" ? only : JSON.stringify(given ?? "");
+  return values.length === 1 && typeof only === "string" ? only : JSON.stringify(args ?? "");
 }
 
-/** The arguments of a past call of a custom tool. */
+/** The arguments of an earlier call of a custom tool. */
 export function customArguments(input: string): Readonly<Record<string, unknown>> {
   return { [CUSTOM_INPUT]: input };
 }

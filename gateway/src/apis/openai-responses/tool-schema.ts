@@ -1,17 +1,17 @@
 import * as z from "zod";
 import { hint, ignored, object } from "../common/parameters.ts";
 import { letsTheModelCall } from "../common/noop-values.ts";
-import { unsupportedForms } from "../common/validation.ts";
+import { unsupportedVariants } from "../common/validation.ts";
 import { anyTool, MAX_TOOLS, toolName } from "../openai-chat/schema.ts";
-import { unknownForm } from "./unknown-form.ts";
+import { unknownVariant } from "./unknown-variant.ts";
 
 const name = toolName;
 
-/** What every tool may say of how it is called. */
+/** Fields for how a tool is called. */
 const calling = {
   allowed_callers: hint("only the model itself calls", letsTheModelCall),
   async: hint("the model waits for the output of a call", (value) => value === false),
-  // The model is shown every tool at once.
+  // All tools are shown from the start.
   defer_loading: z.unknown().optional(),
 };
 
@@ -44,8 +44,8 @@ const customTool = object(
   "tools[]",
 );
 
-/** A tool that only OpenAI's servers, or a client that this API has no calls for, could run. */
-const otherTool = unknownForm(["function", "custom", "namespace"]).describe(
+/** A tool that only OpenAI's servers, or a client without calls in this API, can run. */
+const otherTool = unknownVariant(["function", "custom", "namespace"]).describe(
   "A tool that the gateway cannot run. It is left out, and refused where a call is demanded.",
 );
 
@@ -73,7 +73,7 @@ const namedTool = object({
   namespace: z.string().nullish(),
 });
 
-const demandedTool = unsupportedForms(
+const demandedTool = unsupportedVariants(
   "type",
   [
     "apply_patch",
@@ -107,7 +107,7 @@ export const toolChoice = z.union([
     }),
     demandedTool,
   ]),
-  // The forms of other APIs of this kind.
+  // The formats of other APIs of this kind.
   anyTool,
   object({ type: z.literal("function"), function: object({ name: z.string() }) }).transform(
     ({ type, function: { name: called } }) => ({ type, name: called, namespace: undefined }),

@@ -2,16 +2,16 @@ import type { CodePointRange } from "./code-points.ts";
 import { MAX_PATTERN_RUNS } from "../grammar-limits.ts";
 import type { PatternNode } from "./parser.ts";
 
-/** Characters that a token may well have, all the same. */
+/** A realistic length of a token of repeated characters. */
 const TOKEN_LENGTH = 8;
 const MAX_EDGES = 15_000;
 const MAX_SAMPLES = 16;
 
 /**
- * Whether a text can be read in so many ways that trying a token takes long: for every token that does not fit, the
- * runner goes through all of them. `a?` three hundred times over reads eight letters in 10^15 ways.
+ * Whether a text can match in so many ways that sampling becomes slow: for every rejected token, the runner tries all
+ * of them. `a?` three hundred times in a row matches eight letters in 10^15 ways.
  *
- * @param node in normal form, with no more positions than MAX_PATTERN_POSITIONS
+ * @param node in normal form, with at most MAX_PATTERN_POSITIONS positions
  */
 export function isTooAmbiguous(node: PatternNode): boolean {
   const automaton = new Automaton();
@@ -28,7 +28,7 @@ interface Part {
 
 const NOTHING: Part = { first: [], last: [], canBeEmpty: true };
 
-/** A position for each set of the pattern, and the positions that may follow it. */
+/** A position per character set of the pattern, and the positions that may follow it. */
 class Automaton {
   edges = 0;
   readonly #sets: (readonly CodePointRange[])[] = [];
@@ -56,13 +56,13 @@ class Automaton {
       }
       case "repeat": {
         const copies = node.max === Infinity ? Math.max(node.min, 1) : node.max;
-        let whole = NOTHING;
+        let sequence = NOTHING;
         for (let copy = 0; copy < copies && this.edges <= MAX_EDGES; copy += 1) {
           const part = this.add(node.item);
           if (node.max === Infinity && copy === copies - 1) this.#connect(part.last, part.first);
-          whole = this.#join(whole, copy < node.min ? part : { ...part, canBeEmpty: true });
+          sequence = this.#join(sequence, copy < node.min ? part : { ...part, canBeEmpty: true });
         }
-        return whole;
+        return sequence;
       }
     }
   }
@@ -74,7 +74,7 @@ class Automaton {
     return [...codes].slice(0, MAX_SAMPLES);
   }
 
-  /** The ways to go on with a few characters of the same kind, from all positions together. */
+  /** Number of ways to continue with a few equal characters, from all positions together. */
   runs(code: number): number {
     const takes = this.#sets.map((ranges) => ranges.some(([first, last]) => first <= code && code <= last));
     let ways = takes.map(Number);

@@ -21,7 +21,7 @@ const CLASS_ESCAPES: Readonly<Record<string, readonly CodePointRange[]>> = {
   S: complement(SPACE),
 };
 
-/** A class, behind its opening bracket. */
+/** Reads a class after its opening bracket. */
 export function readClass(reader: PatternReader): readonly CodePointRange[] {
   const isNegated = reader.take("^");
   const ranges: CodePointRange[] = [];
@@ -37,7 +37,7 @@ export function readClass(reader: PatternReader): readonly CodePointRange[] {
     const first = single(from);
     const last = single(to);
     if (first === undefined || last === undefined) {
-      // No range: the hyphen stands for itself.
+      // Not a range: the hyphen is literal.
       ranges.push(...from, [0x2d, 0x2d], ...to);
     } else if (last < first) {
       throw new NotReadable();
@@ -56,7 +56,7 @@ function readMember(reader: PatternReader): readonly CodePointRange[] {
   return readEscapedSet(reader);
 }
 
-/** What an escape stands for, behind its backslash. */
+/** Reads an escape after its backslash. */
 export function readEscapedSet(reader: PatternReader): readonly CodePointRange[] {
   const letter = reader.next();
   const known = CLASS_ESCAPES[letter];
@@ -125,7 +125,7 @@ function single(ranges: readonly CodePointRange[]): number | undefined {
   return ranges.length === 1 && range !== undefined && range[0] === range[1] ? range[0] : undefined;
 }
 
-/** @throws NotReadable when nothing is left: such a set matches no text at all */
+/** @throws NotReadable for an empty set, which matches no text */
 export function textOnly(ranges: readonly CodePointRange[]): readonly CodePointRange[] {
   const inText = intersection(union(ranges), ANY);
   if (inText.length === 0) throw new NotReadable();

@@ -1,9 +1,9 @@
-/** Code points from the first to the last, both included. */
+/** First and last code point, inclusive. */
 export type CodePointRange = readonly [first: number, last: number];
 
 const MAX = 0x10ffff;
 
-/** Every code point that text can have: surrogates are none by themselves. */
+/** All code points of text, without surrogates. */
 export const ANY: readonly CodePointRange[] = [
   [0, 0xd7ff],
   [0xe000, MAX],
@@ -18,7 +18,7 @@ export const WORD: readonly CodePointRange[] = [
   [0x61, 0x7a],
 ];
 
-/** What ECMA-262 calls white space or the end of a line. */
+/** White space and line terminators of ECMA-262. */
 export const SPACE: readonly CodePointRange[] = [
   [0x09, 0x0d],
   [0x20, 0x20],
@@ -38,7 +38,7 @@ export const LINE_ENDS: readonly CodePointRange[] = [
   [0x2028, 0x2029],
 ];
 
-/** The same code points in ascending order, as few ranges as possible. */
+/** Normalizes to ascending, disjoint ranges. */
 export function union(ranges: readonly CodePointRange[]): CodePointRange[] {
   const merged: [number, number][] = [];
   for (const [first, last] of ranges.toSorted((left, right) => left[0] - right[0])) {
@@ -62,7 +62,7 @@ export function intersection(
   );
 }
 
-/** Every code point of text that is not in `ranges`. */
+/** All code points of text outside `ranges`. */
 export function complement(ranges: readonly CodePointRange[]): CodePointRange[] {
   const gaps: CodePointRange[] = [];
   let next = 0;

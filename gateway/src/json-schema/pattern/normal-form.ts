@@ -1,18 +1,18 @@
 import { ANY_TEXT, EMPTY, type PatternNode } from "./parser.ts";
 
-/** A pattern of more nodes than this is not worth a grammar. */
+/** Larger patterns are not worth a grammar. */
 const MAX_NODES = 8192;
 
 export class TooManyNodes extends Error {}
 
 /**
- * A pattern in the form that llama.cpp's grammars need: it matches a text as a whole, and in one way only as far as
- * empty parts go. A repeated item that can be empty (`(a*)*`) makes the grammar recurse without reading anything, which
- * overflows the runner's stack; several ways to be empty multiply its work.
+ * Normal form for llama.cpp's grammars: matches the complete text, and is unambiguous about empty parts. A repeated
+ * item that can be empty (`(a*)*`) makes the grammar recurse without consuming input, which overflows the runner's
+ * stack; several ways to be empty multiply its work.
  */
 export interface NormalPattern {
   readonly node: PatternNode;
-  /** False when an anchor inside the pattern was left out. */
+  /** False if an anchor inside the pattern was dropped. */
   readonly exact: boolean;
 }
 
@@ -24,7 +24,7 @@ export function toNormalForm(parsed: PatternNode): NormalPattern {
   return { node, exact: work.exact };
 }
 
-/** The alternatives of the whole pattern, whatever groups are around them. */
+/** Top-level alternatives, inside any enclosing groups. */
 function alternativesOf(node: PatternNode): (readonly PatternNode[])[] {
   if (node.kind === "choice") return node.alternatives.flatMap(alternativesOf);
   if (node.kind !== "sequence") return [[node]];
@@ -36,7 +36,7 @@ class Normalizer {
   exact = true;
   #nodes = 0;
 
-  /** A schema's pattern may match anywhere in a text, unless it is anchored. */
+  /** A pattern in JSON Schema matches anywhere in a text unless anchored. */
   anchored(items: readonly PatternNode[]): PatternNode {
     let first = 0;
     let end = items.length;
@@ -93,7 +93,7 @@ class Normalizer {
     return { kind: "repeat", item: repeated, min: least, max };
   }
 
-  /** What a node in normal form matches, but for the empty text; undefined when that is nothing. */
+  /** What a node matches other than the empty text; undefined if nothing. */
   #nonEmpty(node: PatternNode): PatternNode | undefined {
     this.#count();
     if (!canBeEmpty(node)) return node;
@@ -103,7 +103,7 @@ class Normalizer {
       return nonEmpty.length === 0 ? undefined : this.choice(nonEmpty);
     }
     if (node.kind !== "sequence" || node.items.length === 0) return undefined;
-    // The first item that is there begins it.
+    // The first item that is present begins it.
     const alternatives = node.items.flatMap((item, index) => {
       const begun = this.#nonEmpty(item);
       const rest = node.items.slice(index + 1);

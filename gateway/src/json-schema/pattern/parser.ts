@@ -2,7 +2,7 @@ import { readClass, readEscapedSet, rangeOf, textOnly } from "./character-sets.t
 import { ANY, type CodePointRange, LINE_ENDS, complement } from "./code-points.ts";
 import { NotReadable, PatternReader, isDigit } from "./reader.ts";
 
-/** A regular expression, as far as it says which texts it matches. Which group captures what is not kept. */
+/** A regular expression without captures. */
 export type PatternNode =
   | { readonly kind: "set"; readonly ranges: readonly CodePointRange[] }
   | { readonly kind: "sequence"; readonly items: readonly PatternNode[] }
@@ -13,11 +13,11 @@ export type PatternNode =
 
 export interface ParsedPattern {
   readonly node: PatternNode;
-  /** False when an assertion or a property was left out, so that `node` matches more than the pattern. */
+  /** False if an assertion or property was dropped, so that `node` matches more than the pattern. */
   readonly exact: boolean;
 }
 
-/** Patterns longer than this are not read. */
+/** Longer patterns are not parsed. */
 const MAX_PATTERN_LENGTH = 2048;
 const MAX_GROUP_DEPTH = 32;
 
@@ -30,10 +30,10 @@ export const ANY_TEXT: PatternNode = {
 };
 
 /**
- * Reads a pattern of a JSON Schema: ECMA-262 with the flag `u`, and what Python and Rust write differently. Assertions
- * (lookarounds, `\b`) and back-references only narrow what matches, so they are left out.
+ * Parses a pattern of a JSON Schema: ECMA-262 with the flag `u`, and common syntax of Python and Rust. Assertions
+ * (lookarounds, `\b`) and back-references only narrow a match, so they are dropped.
  *
- * @returns undefined for what is no regular expression, or one of another dialect
+ * @returns undefined for an invalid pattern, or one of another dialect
  */
 export function parsePattern(source: string): ParsedPattern | undefined {
   if (source.length > MAX_PATTERN_LENGTH) return undefined;
@@ -115,7 +115,7 @@ class PatternParser {
     if (!this.#reader.take("?")) return false;
     if (this.#reader.take(":")) return false;
     if (this.#reader.take("=") || this.#reader.take("!")) return true;
-    // Python's way to name a group.
+    // Python's syntax for named groups.
     this.#reader.take("P");
     if (!this.#reader.take("<")) throw new NotReadable();
     if (this.#reader.take("=") || this.#reader.take("!")) return true;
@@ -139,7 +139,7 @@ class PatternParser {
     return { kind: "set", ranges: textOnly(readEscapedSet(this.#reader)) };
   }
 
-  /** What the group matched, which is some text. */
+  /** Matches any text, as the group could have. */
   #backReference(): PatternNode {
     if (this.#reader.next() === "k") {
       if (!this.#reader.take("<")) throw new NotReadable();
@@ -156,7 +156,7 @@ class PatternParser {
     for (;;) {
       const bounds = this.#quantifier();
       if (bounds === undefined) return item;
-      // Lazy or not makes no difference to what matches.
+      // Laziness does not change what matches.
       this.#reader.take("?");
       const [min, max] = bounds;
       if (max < min) throw new NotReadable();
@@ -176,8 +176,8 @@ class PatternParser {
     const rest = this.#reader.peekText(24);
     const counted = /^\{(\d*)(,?)(\d*)\}/.exec(rest);
     if (counted === null || (counted[1] === "" && counted[3] === "")) return undefined;
-    const [whole, min = "", comma, max = ""] = counted;
-    this.#reader.skip(whole.length);
+    const [match, min = "", comma, max = ""] = counted;
+    this.#reader.skip(match.length);
     return [Number(min), comma === "" ? Number(min) : max === "" ? Infinity : Number(max)];
   }
 }

@@ -1,9 +1,9 @@
-/** What is read is no regular expression, or one of another dialect. */
+/** Not a regular expression, or one of another dialect. */
 export class NotReadable extends Error {}
 
-/** Reads a pattern by its characters. */
+/** Reads a pattern by character. */
 export class PatternReader {
-  /** False once an assertion or a property was left out. */
+  /** False once an assertion or property was dropped. */
   exact = true;
   readonly #text: readonly string[];
   #at = 0;
@@ -20,12 +20,12 @@ export class PatternReader {
     return this.#at >= this.#text.length;
   }
 
-  /** The character that many places ahead; empty behind the end. */
+  /** The character `ahead` positions further; empty at the end. */
   peek(ahead = 0): string {
     return this.#text[this.#at + ahead] ?? "";
   }
 
-  /** The next characters, up to a length. */
+  /** The next characters, at most `length`. */
   peekText(length: number): string {
     return this.#text.slice(this.#at, this.#at + length).join("");
   }
@@ -37,21 +37,25 @@ export class PatternReader {
     return character;
   }
 
-  /** Goes on behind a character if it is the next one. */
+  /** Consumes a character if it comes next. */
   take(character: string): boolean {
     if (this.#text[this.#at] !== character) return false;
     this.#at += 1;
     return true;
   }
 
-  /** What comes before a character, behind which it goes on. @throws NotReadable when there is none */
+  /**
+   * Consumes up to and including a character, and returns what precedes it.
+   *
+   * @throws NotReadable if it does not occur
+   */
   until(character: string): string {
     let text = "";
     for (let next = this.next(); next !== character; next = this.next()) text += next;
     return text;
   }
 
-  /** Goes that many characters on. */
+  /** Skips characters. */
   skip(length: number): void {
     this.#at += length;
   }

@@ -5,21 +5,21 @@ import { TooManyNodes, toNormalForm } from "./normal-form.ts";
 import { type PatternNode, parsePattern } from "./parser.ts";
 
 export interface RewrittenPattern {
-  /** What `_visit_pattern` of llama.cpp reads as what was meant. ASCII only. */
+  /** A pattern that `_visit_pattern` of llama.cpp understands. ASCII only. */
   readonly pattern: string;
-  /** False when it matches more than the original. */
+  /** False if it matches more than the original. */
   readonly exact: boolean;
-  /** Counted repetitions in it: each becomes a rule of the grammar. */
+  /** Number of counted repetitions; each becomes a rule of the grammar. */
   readonly counted: number;
-  /** How many elements the grammar's rules have for them. */
+  /** Total number of elements in their rules. */
   readonly elements: number;
 }
 
 /**
- * Writes a pattern so that llama.cpp takes it, and that it matches the text inside a JSON string: what JSON escapes is
- * matched in its escaped form. All that the original matches, the result matches as well.
+ * Rewrites a pattern for llama.cpp, so that it matches the text inside a JSON string, in which some characters are
+ * escaped. Matches at least what the original matches.
  *
- * @returns undefined when the pattern cannot be read, or is too large for a grammar
+ * @returns undefined for a pattern that cannot be parsed, or is too large for a grammar
  */
 export function rewritePattern(source: string): RewrittenPattern | undefined {
   if (known.has(source)) return known.get(source);
@@ -29,7 +29,7 @@ export function rewritePattern(source: string): RewrittenPattern | undefined {
   return rewritten;
 }
 
-/** Clients' libraries write few patterns, over and over. */
+/** Clients' libraries generate few different patterns. */
 const MAX_KNOWN = 256;
 const known = new Map<string, RewrittenPattern | undefined>();
 
@@ -59,7 +59,7 @@ interface Bounded {
   readonly exact: boolean;
 }
 
-/** Widens repetitions that the runner cannot count, or that together let it be in too many places at once. */
+/** Relaxes repetitions that the runner cannot count, or that together allow too many positions. */
 function bound(node: PatternNode): Bounded | undefined {
   const clamped = loosen(node, ({ min, max }) => [
     Math.min(min, MAX_REPETITIONS),
@@ -79,7 +79,7 @@ function bound(node: PatternNode): Bounded | undefined {
 type Repeat = Extract<PatternNode, { kind: "repeat" }>;
 type Bounds = readonly [min: number, max: number];
 
-/** @param bounds gets how many repetitions are around the one that it bounds */
+/** @param bounds receives the number of repetitions around each bounded one */
 function loosen(
   node: PatternNode,
   bounds: (repeat: Repeat, depth: number) => Bounds,
@@ -105,7 +105,7 @@ function loosen(
   }
 }
 
-/** How many places there are to be in, with every repetition written out. */
+/** Number of positions with all repetitions expanded. */
 function positions(node: PatternNode): number {
   switch (node.kind) {
     case "set":
@@ -127,11 +127,11 @@ function sameText(left: PatternNode, right: PatternNode): boolean {
 }
 
 const CONTROLS: readonly CodePointRange[] = [[0, 0x1f]];
-/** What JSON does not let stand for itself in a string. */
+/** Characters that must be escaped in a JSON string. */
 const ESCAPED: readonly CodePointRange[] = [...CONTROLS, [0x22, 0x22], [0x5c, 0x5c]];
 const UNESCAPED = complement(ESCAPED);
 
-/** JSON's short escapes, by code point; those that a class has to escape in its turn are. */
+/** JSON's short escapes by code point, themselves escaped where a character class requires it. */
 const SHORT_ESCAPES: readonly (readonly [code: number, letter: string])[] = [
   [0x22, '"'],
   [0x5c, "\\\\"],
@@ -181,7 +181,7 @@ class PatternWriter {
     if (escaped.length === 0) return writeClass(unescaped);
     const has = (code: number): boolean => escaped.some(([first, last]) => first <= code && code <= last);
     const short = SHORT_ESCAPES.filter(([code]) => has(code));
-    // Every other control character has the long escape; llama.cpp has no way to take one of them alone and stay small.
+    // Other control characters need the long escape; matching only one of them would make the grammar too large.
     const needsLong = escaped.some(
       ([first, last]) =>
         first <= 0x1f && last - first + 1 > short.filter(([code]) => first <= code && code <= last).length,
@@ -211,7 +211,7 @@ function writeRange([first, last]: CodePointRange): string {
   return `${writeCodePoint(first)}-${writeCodePoint(last)}`;
 }
 
-/** In the escapes of llama.cpp's grammars, which are not those of regular expressions. */
+/** Uses the escapes of llama.cpp's grammars, which differ from those of regular expressions. */
 function writeCodePoint(code: number): string {
   const character = String.fromCodePoint(code);
   if (/^[A-Za-z0-9]$/.test(character)) return character;

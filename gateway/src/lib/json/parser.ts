@@ -29,7 +29,7 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-// What may come next.
+// Parser states: what may come next.
 const VALUE = 0;
 const VALUE_OR_CLOSE = 1;
 const KEY = 2;
@@ -43,9 +43,9 @@ const NUMBER_START = /[-\d]/;
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 
 /**
- * Parses a JSON text while it arrives, so that a long one never takes the process for long, and stops at the first
- * excess. It yields what `JSON.parse` does, but integers that no double holds stay exact (see `exact-numbers.ts`), and
- * numbers beyond a double and keys called `__proto__` are refused.
+ * An incremental JSON parser that never blocks the event loop for long and stops at the first exceeded limit. Returns
+ * what `JSON.parse` does, except that large integers stay exact (see `exact-numbers.ts`), and numbers beyond a double
+ * and `__proto__` keys are rejected.
  */
 export class JsonParser {
   #root: unknown;
@@ -53,24 +53,24 @@ export class JsonParser {
   #values = 0;
   readonly #maxValues: number;
   #isAtStart = true;
-  /** The container that is open now, and those around it, outermost first. */
+  /** The innermost open container, and its ancestors, outermost first. */
   #open: Container | undefined;
   readonly #outer: Container[] = [];
-  /** For each object among them, the key that is being read, and how many it has so far. */
+  /** For each open object, the current key and the number of keys so far. */
   readonly #keys: string[] = [];
   readonly #counts: number[] = [];
   #depth = 0;
-  /** Set inside of a string: what has been read of it. */
+  /** Text of an incomplete string; undefined outside of strings. */
   #string: string | undefined;
   #stringBytes = 0;
-  /** The beginning of a token whose end has yet to arrive. */
+  /** Beginning of an incomplete token. */
   #carry: Buffer | undefined;
 
   constructor(maxValues = MAX_VALUES) {
     this.#maxValues = maxValues;
   }
 
-  /** How many values have been read so far. */
+  /** Number of values parsed so far. */
   get values(): number {
     return this.#values;
   }
@@ -130,7 +130,11 @@ export class JsonParser {
     }
   }
 
-  /** The value, once everything was pushed. @throws JsonLimitError | JsonSyntaxError */
+  /**
+   * Returns the value after the last chunk.
+   *
+   * @throws JsonLimitError | JsonSyntaxError
+   */
   end(): unknown {
     // A number may end with the text.
     if (this.#string === undefined && this.#carry !== undefined) this.push(Buffer.from(" "));
@@ -138,7 +142,7 @@ export class JsonParser {
     return this.#root;
   }
 
-  /** @returns where the text begins, -1 if that is not known yet */
+  /** @returns index of the text after a byte order mark; -1 if not known yet */
   #skipMark(bytes: Buffer): number {
     const { length } = BYTE_ORDER_MARK;
     if (bytes.length < length && BYTE_ORDER_MARK.subarray(0, bytes.length).equals(bytes)) {
@@ -149,7 +153,10 @@ export class JsonParser {
     return BYTE_ORDER_MARK.equals(bytes.subarray(0, length)) ? length : 0;
   }
 
-  /** @param start in a string @returns where it goes on behind it; what is not complete yet is kept */
+  /**
+   * @param start index inside a string
+   * @returns the index after it; an incomplete part is kept
+   */
   #readString(bytes: Buffer, start: number): number {
     const { length } = bytes;
     let at = start;
@@ -160,7 +167,7 @@ export class JsonParser {
       if (byte === QUOTE) break;
       if (byte === BACKSLASH) {
         lastEscape = at;
-        // What is escaped is no quote.
+        // Skip the escaped character.
         at += 1;
       } else if (byte < SPACE) throw new JsonSyntaxError("a control character in a string");
       seen |= byte;
@@ -183,7 +190,7 @@ export class JsonParser {
     return at + 1;
   }
 
-  /** Reads a number, true, false or null. */
+  /** Parses a number, true, false or null. */
   #readWord(bytes: Buffer, start: number): number {
     if (this.#next > VALUE_OR_CLOSE) throw this.#unexpected();
     const { length } = bytes;
@@ -255,7 +262,7 @@ export class JsonParser {
     this.#depth += 1;
   }
 
-  /** @param empty what is expected right after the container was opened */
+  /** @param empty the state that allows an empty container */
   #leave(empty: number): void {
     if (this.#open === undefined || (this.#next !== empty && this.#next !== COMMA_OR_CLOSE)) {
       throw this.#unexpected();
@@ -273,14 +280,14 @@ export class JsonParser {
     return new JsonLimitError(limit, path);
   }
 
-  /** Where the open container is. */
+  /** Path of the open container. */
   #pathOfOpen(): JsonPath {
     return this.#outer.map((outer, level) =>
       Array.isArray(outer) ? outer.length - 1 : (this.#keys[level] ?? ""),
     );
   }
 
-  /** Where the value is that comes next. */
+  /** Path of the next value. */
   #pathOfNext(): JsonPath {
     if (this.#open === undefined) return [];
     const last = Array.isArray(this.#open) ? this.#open.length : (this.#keys[this.#depth - 1] ?? "");

@@ -1,10 +1,10 @@
-/** Where in a JSON text something is: keys and indexes, from the root. */
+/** Keys and indexes from the root of a JSON text. */
 export type JsonPath = readonly PropertyKey[];
 
-// Enough to find the place; a key may be as long as the body.
+// Keys can be as long as the body.
 const MAX_LENGTH = 200;
 
-/** Writes a path as OpenAI does, `messages[0].role`; the end of a long one is left out. */
+/** Formats a path as OpenAI does, `messages[0].role`, and truncates a long one. */
 export function writePath(path: JsonPath): string {
   let written = "";
   for (const key of path) {

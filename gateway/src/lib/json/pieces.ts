@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
-// A piece is made in a millisecond or two.
+// A piece takes one or two milliseconds.
 const PIECE_LENGTH = 128 * 1024;
 const PIECE_VALUES = 4096;
 
@@ -13,10 +13,7 @@ interface Level {
   isEmpty: boolean;
 }
 
-/**
- * The JSON of a value, as `JSON.stringify` writes it, in pieces of which each is made when it is needed: others are
- * served in between. The value is plain data, as it was parsed.
- */
+/** Serializes plain data like `JSON.stringify`, in pieces, so that the event loop can run in between. */
 export async function* jsonPieces(value: unknown): AsyncGenerator<Buffer> {
   for (const piece of textPieces(value)) {
     yield Buffer.from(piece);
@@ -65,7 +62,7 @@ function* textPieces(value: unknown): Generator<string> {
             ? (container as readonly unknown[])[level.index]
             : (container as Readonly<Record<string, unknown>>)[key];
         level.index += 1;
-        // As JSON.stringify does: what is undefined is left out of an object, and null in an array.
+        // As in JSON.stringify, undefined is omitted in objects and null in arrays.
         if (next === undefined) {
           if (keys !== undefined) continue;
           next = null;
@@ -91,7 +88,7 @@ function levelOf(container: Level["container"]): Level {
   return { container, keys, length, index: 0, isEmpty: true };
 }
 
-/** A character of two code units stays in one slice. */
+/** Keeps surrogate pairs together. */
 function endOfSlice(text: string, start: number): number {
   const end = Math.min(start + PIECE_LENGTH, text.length);
   const last = text.charCodeAt(end - 1);

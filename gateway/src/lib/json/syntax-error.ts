@@ -1,4 +1,4 @@
-/** A text is not JSON. */
+/** A text is not valid JSON. */
 export class JsonSyntaxError extends Error {
   override readonly name = "JsonSyntaxError";
 }

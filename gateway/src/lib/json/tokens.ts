@@ -15,9 +15,9 @@ export function isWordByte(byte: number): boolean {
 }
 
 /**
- * What the bytes of a string, or of a part of one, stand for.
+ * Decodes a string or a part of one.
  *
- * @param seen all of its bytes, combined with "or"
+ * @param seen bitwise OR of its bytes
  * @throws JsonSyntaxError
  */
 export function decodeString(
@@ -31,20 +31,20 @@ export function decodeString(
     try {
       return JSON.parse(`"${bytes.toString("utf8", start, end)}"`) as string;
     } catch {
-      throw new JsonSyntaxError("a wrong escape in a string");
+      throw new JsonSyntaxError("an invalid escape in a string");
     }
   }
   return seen < 0x80 ? bytes.toString("latin1", start, end) : bytes.toString("utf8", start, end);
 }
 
-/** Where the last complete character ends in a part of a string that breaks off at the end of the bytes. */
+/** End of the last complete character in an incomplete string. */
 export function endOfCharacters(bytes: Buffer, start: number, lastEscape: number): number {
   const { length } = bytes;
   if (lastEscape !== -1) {
     const escapeLength = bytes[lastEscape + 1] === LOWER_U ? 6 : 2;
     if (lastEscape + escapeLength > length) return lastEscape;
   }
-  // A character of several bytes: the first says how many.
+  // The first byte of a multi-byte character determines its length.
   for (let at = length - 1; at >= Math.max(start, length - 4); at -= 1) {
     const byte = bytes[at] ?? 0;
     if (byte < 0x80) break;

@@ -1,34 +1,34 @@
-/** Any origin is allowed. */
+/** Allows any origin. */
 export const ANY_ORIGIN = "*";
 
-// Pages on this machine, and desktop applications: Ollama allows them without being configured to.
+// Pages on this machine and desktop applications, which Ollama allows by default.
 const LOOPBACK =
   /^https?:\/\/(?:localhost|[\w.-]+\.localhost|127(?:\.\d{1,3}){3}|0\.0\.0\.0|\[::1\])(?::\d+)?$/;
 const APPLICATION = /^(?:app|file|tauri|vscode-webview|vscode-file):\/\//;
 
-// A scheme, a host, a port; one `*` stands for any part of it.
+// Scheme, host and port, with at most one `*`.
 const ENTRY = /^[a-z][a-z0-9+.-]*:\/\/(?=.)[^\s/*]*\*?[^\s/*]*$/;
 
 /**
- * Reads an origin: `https://chat.example.org`, `https://*.example.org`, `chrome-extension://*`, or `*` for any.
+ * Validates an origin: `https://chat.example.org`, `https://*.example.org`, `chrome-extension://*`, or `*` for any.
  *
- * @throws Error that quotes what is wrong
+ * @throws Error that quotes the invalid entry
  */
-export function parseAllowedOrigin(written: string): string {
-  const origin = written.toLowerCase().replace(/\/$/, "");
+export function parseAllowedOrigin(text: string): string {
+  const origin = text.toLowerCase().replace(/\/$/, "");
   if (origin === ANY_ORIGIN || ENTRY.test(origin)) return origin;
-  throw new Error(`'${written}' is not an origin`);
+  throw new Error(`'${text}' is not an origin`);
 }
 
-/** Whether a page of this origin came from the host that its request is for. */
+/** Whether a page of this origin was served by the host of the request. */
 export function isSameOrigin(origin: string, host: string | undefined): boolean {
   return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
 }
 
-/** The origins whose pages may send requests. */
+/** Origins whose pages may send requests. */
 export class AllowedOrigins {
   readonly #origins: ReadonlySet<string>;
-  /** What comes before and behind the `*`. */
+  /** Prefix and suffix around the `*`. */
   readonly #patterns: readonly (readonly [string, string])[];
   readonly isAny: boolean;
 

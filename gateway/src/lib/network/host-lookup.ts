@@ -1,24 +1,28 @@
 import dns from "node:dns";
 
-/** Looks up the addresses of one host name, one lookup at a time. */
+/** Resolves a host name, with one lookup at a time. */
 export class HostLookup {
   readonly #host: string;
   readonly #timeoutMs: number;
-  /** A resolver that does not respond gets no further query meanwhile. */
-  #underWay: Promise<readonly dns.LookupAddress[]> | undefined;
+  /** Do not send further queries to an unresponsive resolver. */
+  #pending: Promise<readonly dns.LookupAddress[]> | undefined;
 
-  /** @param timeoutMs how long a resolver may take; what comes later is for the next call */
+  /** @param timeoutMs in milliseconds; a later result goes to the next call */
   constructor(host: string, timeoutMs: number) {
     this.#host = host;
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Resolves with undefined when the resolver takes longer. @throws what the resolver says */
+  /**
+   * Resolves to undefined after the timeout.
+   *
+   * @throws the resolver's error
+   */
   addresses(): Promise<readonly dns.LookupAddress[] | undefined> {
-    this.#underWay ??= lookup(this.#host).finally(() => {
-      this.#underWay = undefined;
+    this.#pending ??= lookup(this.#host).finally(() => {
+      this.#pending = undefined;
     });
-    return within(this.#timeoutMs, this.#underWay);
+    return withTimeout(this.#timeoutMs, this.#pending);
   }
 }
 
@@ -31,8 +35,8 @@ function lookup(host: string): Promise<readonly dns.LookupAddress[]> {
   });
 }
 
-/** Resolves with undefined when it takes longer. */
-async function within<Result>(ms: number, work: Promise<Result>): Promise<Result | undefined> {
+/** Resolves to undefined after the timeout. */
+async function withTimeout<Result>(ms: number, work: Promise<Result>): Promise<Result | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => {

@@ -1,19 +1,23 @@
 import { isIP } from "node:net";
 import { HostLookup } from "./host-lookup.ts";
 
-/** Where a server's name leads, which is looked up again and again: a connection outlives what its server's name means. */
+/** Detects changed addresses of a host name, as connections outlive them. */
 export class HostResolver {
   readonly #host: string;
   readonly #lookup: HostLookup;
   #addresses = "";
 
-  /** @param timeoutMs how long a resolver may take; what comes later is for the next time */
+  /** @param timeoutMs in milliseconds; a later result goes to the next call */
   constructor(host: string, timeoutMs: number) {
     this.#host = host;
     this.#lookup = new HostLookup(host, timeoutMs);
   }
 
-  /** Says whether the name leads elsewhere than before. @throws what the resolver says */
+  /**
+   * Whether the addresses have changed since the last call.
+   *
+   * @throws the resolver's error
+   */
   async hasChanged(): Promise<boolean> {
     if (isIP(this.#host) !== 0) return false;
     const found = await this.#lookup.addresses();

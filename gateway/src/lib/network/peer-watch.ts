@@ -1,12 +1,11 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
-// A server that generates sends something more often, and one that reads a long prompt sends nothing for minutes.
-const LOOK_MS = 500;
+// Generating servers send more often than this; during prompt processing nothing is sent for minutes.
+const CHECK_MS = 500;
 const RETRY_MS = 250;
 
-// What the network says where there is no machine at an address. Whatever else keeps a connection from being made, such
-// as a port that nobody listens on any more, is no evidence that the machine is gone.
+// Errors that show that the host is down. Others, such as a refused connection, do not.
 const UNREACHABLE: ReadonlySet<string | undefined> = new Set([
   "EHOSTDOWN",
   "EHOSTUNREACH",
@@ -15,48 +14,48 @@ const UNREACHABLE: ReadonlySet<string | undefined> = new Set([
   "ETIMEDOUT",
 ]);
 
-/** The machine at the other end of a connection is gone, and could not close it. */
+/** The host of a connection is gone without having closed it. */
 export class PeerLostError extends Error {
   override readonly name = "PeerLostError";
 }
 
-interface Watched {
+interface WatchedSocket {
   readonly isBusy: () => boolean;
-  /** At the last look. */
+  /** At the last check. */
   bytesRead: number;
 }
 
 /**
- * Ends connections whose machine has lost its power or its network, which nothing on the connection itself shows: while
- * a response is silent, it opens another connection to the same address. The system at the other end accepts that by
- * itself, however busy or stuck the server is.
+ * Detects hosts that have lost power or network, which an idle connection does not show: while a response is silent,
+ * opens another connection to the same address. The remote kernel accepts that by itself, even if the server is busy or
+ * stuck.
  */
 export class PeerWatch {
   readonly #withinMs: number;
-  readonly #sockets = new Map<Socket, Watched>();
+  readonly #sockets = new Map<Socket, WatchedSocket>();
   readonly #checked = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param withinMs how long a connection may take to be accepted */
+  /** @param withinMs connection timeout in milliseconds */
   constructor(withinMs: number) {
     this.#withinMs = withinMs;
   }
 
-  /** @param isBusy whether a response is due on it */
+  /** @param isBusy whether a response is expected on the socket */
   add(socket: Socket, isBusy: () => boolean): void {
     this.#sockets.set(socket, { isBusy, bytesRead: socket.bytesRead });
     socket.once("close", () => this.#sockets.delete(socket));
     this.wake();
   }
 
-  /** A request begins. Without any there is nothing to look at. */
+  /** Starts the checks when a request begins. */
   wake(): void {
     this.#timer ??= setInterval(() => {
-      this.#look();
-    }, LOOK_MS).unref();
+      this.#checkAll();
+    }, CHECK_MS).unref();
   }
 
-  #look(): void {
+  #checkAll(): void {
     let isAnyBusy = false;
     for (const [socket, watched] of this.#sockets) {
       const isSilent = socket.bytesRead === watched.bytesRead;
@@ -77,10 +76,10 @@ export class PeerWatch {
     if (this.#checked.has(key)) return;
     this.#checked.add(key);
     const before = this.#readFrom(host, port);
-    const isLost = !(await isThere(host, port, this.#withinMs)) && this.#readFrom(host, port) === before;
+    const isLost = !(await isUp(host, port, this.#withinMs)) && this.#readFrom(host, port) === before;
     this.#checked.delete(key);
     if (!isLost) return;
-    const error = new PeerLostError(`no connection to ${host} is accepted any more`);
+    const error = new PeerLostError(`${host} no longer accepts connections`);
     for (const socket of this.#at(host, port)) socket.destroy(error);
   }
 
@@ -95,13 +94,13 @@ export class PeerWatch {
   }
 }
 
-/** Whether there is a machine at the address. One that says otherwise at once may be about to be back. */
-async function isThere(host: string, port: number, withinMs: number): Promise<boolean> {
+/** Whether the host is up. An immediate refusal counts as up, as the server may be restarting. */
+async function isUp(host: string, port: number, withinMs: number): Promise<boolean> {
   const until = performance.now() + withinMs;
   for (;;) {
-    const left = until - performance.now();
-    if (left <= 0) return false;
-    if (await accepts(host, port, left)) return true;
+    const remainingMs = until - performance.now();
+    if (remainingMs <= 0) return false;
+    if (await accepts(host, port, remainingMs)) return true;
     await sleep(Math.min(RETRY_MS, Math.max(0, until - performance.now())), undefined, { ref: false });
   }
 }
@@ -121,7 +120,7 @@ function accepts(host: string, port: number, withinMs: number): Promise<boolean>
       end(!UNREACHABLE.has(code));
     });
     const timer = setTimeout(() => {
-      // It may have been accepted while this process was held up.
+      // It may have been accepted while this process was blocked.
       setImmediate(end, false);
     }, withinMs).unref();
     socket.unref();

@@ -1,7 +1,7 @@
 import dns from "node:dns/promises";
 import { BlockList, isIP } from "node:net";
 
-/** The proxies whose X-Forwarded-For is believed: by address, by network in CIDR notation, or by host name. */
+/** Trusted proxies by address, network in CIDR notation, or host name. */
 export interface ProxyList {
   readonly networks: BlockList;
   readonly hosts: readonly string[];
@@ -10,9 +10,9 @@ export interface ProxyList {
 const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 
 /**
- * Reads a list such as "edge, 10.0.0.0/8, ::1".
+ * Parses entries such as "edge", "10.0.0.0/8" and "::1".
  *
- * @throws Error naming an entry that is none of the three
+ * @throws Error naming an invalid entry
  */
 export function parseProxies(entries: readonly string[]): ProxyList {
   const networks = new BlockList();
@@ -24,16 +24,16 @@ export function parseProxies(entries: readonly string[]): ProxyList {
     if (version !== 0 && prefix === undefined) networks.addAddress(address, familyOf(address));
     else if (version !== 0 && /^\d{1,3}$/.test(prefix ?? "") && Number(prefix) <= bits && more.length === 0)
       networks.addSubnet(address, Number(prefix), familyOf(address));
-    // An address with a number too many looks like a name.
+    // An address with too many numbers looks like a host name.
     else if (HOST_NAME.test(entry) && /[a-z]/i.test(entry)) hosts.push(entry.toLowerCase());
-    else throw new Error(`${entry} is no address, network or host name`);
+    else throw new Error(`${entry} is not an address, network or host name`);
   }
   return { networks, hosts };
 }
 
 /**
- * Decides whose X-Forwarded-For names the client. A host's addresses are looked up again when a request comes from an
- * address that is not known: the proxy may start after the gateway, and gets another address when it is replaced.
+ * Decides whose X-Forwarded-For header is trusted. Resolves host names again for requests from unknown addresses, as a
+ * proxy may start later than the gateway and change its address.
  */
 export class TrustedProxies {
   readonly #list: ProxyList;
@@ -44,7 +44,7 @@ export class TrustedProxies {
     this.#list = list;
   }
 
-  /** @param address undefined once the connection is gone; an IPv4 address may be written as an IPv6 one */
+  /** @param address undefined for a closed connection; may be IPv4-mapped */
   trusts(address: string | undefined): boolean {
     const plain = plainAddress(address ?? "");
     return (
@@ -52,12 +52,12 @@ export class TrustedProxies {
     );
   }
 
-  /** Whether a name has to be looked up to know if an address is trusted. */
+  /** Whether a host name must be resolved to decide about an address. */
   mayTrust(address: string): boolean {
     return this.#list.hosts.length > 0 && !this.trusts(address);
   }
 
-  /** Looks the names up. Requests that come meanwhile share the lookup; a name that is not found trusts nobody. */
+  /** Resolves the names; concurrent calls share the lookup. Unresolved names trust nobody. */
   refresh(): Promise<void> {
     this.#lookup ??= this.#resolve().finally(() => {
       this.#lookup = undefined;
@@ -72,23 +72,20 @@ export class TrustedProxies {
   }
 }
 
-/** What a request says of its sender. Both are undefined when the connection is gone before they were read. */
+/** Both are undefined if the connection was closed before they were read. */
 interface Sender {
   readonly ip: string | undefined;
   readonly socket: { readonly remoteAddress?: string | undefined };
 }
 
-/**
- * The client's address, as `findClientAddress` has it in `request.ip`. What a proxy passes on in place of an address
- * counts as the proxy's own.
- */
+/** The client's address as in `request.ip`, or the proxy's if that header has no valid address. */
 export function clientAddress({ ip = "", socket }: Sender): string | undefined {
   const plain = plainAddress(ip);
   if (isIP(plain) !== 0) return plain;
   return socket.remoteAddress === undefined ? undefined : plainAddress(socket.remoteAddress);
 }
 
-/** An address without IPv6's prefix for an IPv4 one ("::ffff:10.0.0.1") and without a zone ("fe80::1%eth0"). */
+/** Removes the prefix of IPv4-mapped addresses ("::ffff:10.0.0.1") and zones ("fe80::1%eth0"). */
 function plainAddress(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, "").replace(/%.*$/, "");
 }

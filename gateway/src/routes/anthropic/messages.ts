@@ -21,7 +21,7 @@ const counting = describe({
   response: tokenCount,
 });
 
-/** Anthropic's routes. Its clients look for a request's id in `request-id`. */
+/** Anthropic's routes. Its clients read the request's ID from `request-id`. */
 export function messagesRoute(app: FastifyInstance, gateway: AppContext): void {
   app.post("/v1/messages", conversation, (request, reply) => {
     void reply.header("request-id", request.id);

@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Log } from "../../observability/log.ts";
 
-/** Returns what writes the audit line of a request that changes the server, once its response is over. */
+/** Returns a function that writes the audit line of a modifying request, to be called after its response. */
 export function changeAudit(log: Log, request: FastifyRequest, reply: FastifyReply): () => void {
-  // It only looks whether a file is there.
+  // Only checks whether a file exists.
   if (request.method === "HEAD") return () => undefined;
   const { body, params, consumer, keyId, id, record } = request;
   const [, act = ""] = /^\/api\/(\w+)/.exec(request.routeOptions.url ?? "") ?? [];
@@ -16,13 +16,13 @@ export function changeAudit(log: Log, request: FastifyRequest, reply: FastifyRep
       client: record.clientIp,
       request_id: id,
       status: reply.raw.statusCode,
-      // A pull that breaks off has been answered with 200 already.
+      // An aborted pull already has status 200.
       ended: reply.raw.writableFinished ? "complete" : "cut",
     });
   };
 }
 
-/** Ollama takes a model's name in one of two fields, and copies from one name to another. */
+/** Ollama accepts a model's name in either of two fields; a copy has a source and a destination. */
 function targetOf(body: unknown, params: unknown): { readonly target: string; readonly source?: string } {
   const { digest } = params as { digest?: string };
   if (digest !== undefined) return { target: digest };

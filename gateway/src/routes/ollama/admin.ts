@@ -4,15 +4,15 @@ import type { AppContext } from "../../app-context.ts";
 import { changeAudit } from "./admin-audit.ts";
 import { isLarge } from "../../ollama/proxy-body.ts";
 import { type Operation, describe } from "../../openapi/operation.ts";
-import { ofOllama } from "../../openapi/response-schemas.ts";
+import { ollamaObject } from "../../openapi/response-schemas.ts";
 
 const BLOB = "/api/blobs/:digest";
 
-/** What is sent to these is a file of any size. */
+/** Bodies of these routes are files of any size. */
 export const BLOB_ROUTES: ReadonlySet<string> = new Set([BLOB]);
 
-const change = { passedOn: "application/json" } as const;
-const longChange = { ...change, response: ofOllama, streams: "application/x-ndjson" } as const;
+const change = { forwards: "application/json" } as const;
+const longChange = { ...change, response: ollamaObject, streams: "application/x-ndjson" } as const;
 
 function forAdmins(summary: string, rest: Omit<Operation, "summary"> = {}): ReturnType<typeof describe> {
   return describe({ summary: `${summary}. Needs a key with the admin flag.`, ...rest });
@@ -25,9 +25,9 @@ const POSTED = [
   ["/api/copy", forAdmins("Copies a model", change)],
 ] as const;
 
-const upload = forAdmins("Takes a blob of a model", { passedOn: "application/octet-stream", creates: true });
+const upload = forAdmins("Takes a blob of a model", { forwards: "application/octet-stream", creates: true });
 
-/** The routes of Ollama's API that change the server: closed, unless an admin's key is used. */
+/** Routes of Ollama's API that modify the server. They require an admin key. */
 export function ollamaChangesRoutes(root: FastifyInstance, gateway: AppContext): void {
   void root.register((app, _options, done) => {
     app.addHook("onRequest", (request, _reply, next) => {
@@ -37,7 +37,7 @@ export function ollamaChangesRoutes(root: FastifyInstance, gateway: AppContext):
     for (const [path, options] of POSTED) app.post(path, options, forward);
     app.delete("/api/delete", forAdmins("Deletes a model", change), forward);
     void app.register((blobs, _none, registered) => {
-      // They are passed on as they come, whatever their type: curl -T sends none.
+      // Bodies are forwarded unparsed, whatever their type; curl -T sends none.
       blobs.removeAllContentTypeParsers();
       blobs.addContentTypeParser("*", (_request, payload, parsed) => {
         parsed(null, payload);
@@ -59,25 +59,25 @@ function refusal({ consumer }: FastifyRequest, { backends }: AppContext): ApiErr
 async function forwardTo(gateway: AppContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const [backend] = gateway.backends.all;
   if (backend === undefined) throw new ApiError("upstream_unreachable");
-  const leaving = new AbortController();
+  const disconnected = new AbortController();
   const audit = changeAudit(gateway.log, request, reply);
   reply.raw.once("close", () => {
     audit();
-    leaving.abort(new ApiError("client_left"));
-    // What is present may be another now.
+    disconnected.abort(new ApiError("client_left"));
+    // The installed models may have changed.
     void gateway.backends.refresh();
   });
-  // Not the query: none of these routes has one.
+  // Without the query, which none of these routes has.
   const path = request.url.split("?", 1)[0] ?? "";
   const forwarded = { method: request.method, path, body: request.body, isLarge: isLarge(request.bodyCost) };
-  const answer = await backend.client.proxy(forwarded, leaving.signal).catch((error: unknown) => {
-    // A body that fell silent has its response, which ended this.
+  const response = await backend.client.proxy(forwarded, disconnected.signal).catch((error: unknown) => {
+    // A stalled body already has a response, which aborted this request.
     if (!reply.sent) throw error;
   });
-  if (answer === undefined) return;
-  // What has no type has no content: Ollama answers a copy, a deletion and a blob by the status alone.
-  const { "content-type": type } = answer.headers;
+  if (response === undefined) return;
+  // A response without a type is empty: Ollama responds to a copy, a deletion and a blob with a status only.
+  const { "content-type": type } = response.headers;
   if (type !== undefined) void reply.header("content-type", type);
-  // An answer that breaks off upstream breaks off here.
-  await reply.code(answer.statusCode).send(answer.body);
+  // Aborted responses of Ollama are aborted here as well.
+  await reply.code(response.statusCode).send(response.body);
 }

@@ -8,18 +8,18 @@ import {
   namedModelSchema,
   nativeEmbedSchema,
   nativeSchema,
-  translateNative,
+  adaptNative,
 } from "../../apis/ollama-native/adapter.ts";
 import { parseRequest } from "../parse-request.ts";
 import { generate } from "../../generation/generate.ts";
 import { requestServer, embed, requestServerJson } from "../../generation/embed.ts";
 import { visibleModels } from "../visible-models.ts";
 import { describe } from "../../openapi/operation.ts";
-import { ofOllama } from "../../openapi/response-schemas.ts";
+import { ollamaObject } from "../../openapi/response-schemas.ts";
 
-/** Ollama's own API, as far as it generates and reads: `ollama run` and Ollama's clients work through the gateway. */
+/** Ollama's own API for generating and reading, for `ollama run` and Ollama's clients. */
 export function ollamaApiRoutes(app: FastifyInstance, gateway: AppContext): void {
-  // What Ollama's command line asks for before anything else.
+  // Ollama's command line requests this first.
   const greeting = describe({ summary: "What Ollama's command line asks first.", response: "text/plain" });
   app.get("/", greeting, (_request, reply) =>
     reply.type("text/plain; charset=utf-8").send("Ollama is running"),
@@ -32,23 +32,23 @@ export function ollamaApiRoutes(app: FastifyInstance, gateway: AppContext): void
 
   app.get(
     "/api/tags",
-    reading("The models that are present, in Ollama's own form."),
+    readRoute("The models that are present, in Ollama's own form."),
     async ({ consumer }) => ({ models: await visibleModels(gateway, consumer) }),
   );
-  app.get("/api/ps", reading("The models that are loaded."), async ({ consumer }) => ({
+  app.get("/api/ps", readRoute("The models that are loaded."), async ({ consumer }) => ({
     models: await running(gateway, consumer),
   }));
-  app.get("/api/version", reading("Ollama's version."), () =>
+  app.get("/api/version", readRoute("Ollama's version."), () =>
     requestServer(gateway, { method: "GET", path: "/api/version" }),
   );
-  const showing = describe({ summary: "What a model is.", body: namedModelSchema, response: ofOllama });
+  const showing = describe({ summary: "What a model is.", body: namedModelSchema, response: ollamaObject });
   app.post("/api/show", showing, async (request, reply) => {
     const { consumer, bodyCost } = request;
     const body = parseRequest(gateway, request, reply, namedModelSchema);
     const { model } = body;
     if (!consumer.allows(model)) throw modelNotFound(model);
     const question = { method: "POST", path: "/api/show", model, body, isLarge: isLarge(bodyCost) } as const;
-    // All tokens of a model are megabytes.
+    // The list of all tokens of a model takes megabytes.
     const { PROBE_TIMEOUT_MS, ANSWER_TIMEOUT_MS } = gateway.config;
     const timeoutMs = body["verbose"] === true ? ANSWER_TIMEOUT_MS : PROBE_TIMEOUT_MS;
     const json = await requestServerJson(gateway, request, question, timeoutMs);
@@ -56,11 +56,11 @@ export function ollamaApiRoutes(app: FastifyInstance, gateway: AppContext): void
   });
 }
 
-// Of the vectors nothing is needed: the response is passed on as it came.
+// The response is forwarded unchanged, so the vectors need no encoding.
 const NOTHING = Buffer.alloc(0);
 
-function reading(summary: string): ReturnType<typeof describe> {
-  return describe({ summary, response: ofOllama });
+function readRoute(summary: string): ReturnType<typeof describe> {
+  return describe({ summary, response: ollamaObject });
 }
 
 function generatingRoute(
@@ -72,21 +72,16 @@ function generatingRoute(
   const described = describe({
     summary,
     body: nativeSchema,
-    response: ofOllama,
+    response: ollamaObject,
     streams: "application/x-ndjson",
   });
   app.post(path, described, (request, reply) =>
-    generate(
-      gateway,
-      request,
-      reply,
-      translateNative(path, parseRequest(gateway, request, reply, nativeSchema)),
-    ),
+    generate(gateway, request, reply, adaptNative(path, parseRequest(gateway, request, reply, nativeSchema))),
   );
 }
 
 function embeddingRoute(app: FastifyInstance, gateway: AppContext, path: string, summary: string): void {
-  const described = describe({ summary, body: nativeEmbedSchema, response: ofOllama });
+  const described = describe({ summary, body: nativeEmbedSchema, response: ollamaObject });
   app.post(path, described, async (request, reply) => {
     const body = parseRequest(gateway, request, reply, nativeEmbedSchema);
     const question = { method: "POST", path, model: body.model, body } as const;
@@ -95,14 +90,18 @@ function embeddingRoute(app: FastifyInstance, gateway: AppContext, path: string,
   });
 }
 
-/** What is loaded on all servers that answer, of the consumer's models. @throws ApiError when none does */
+/**
+ * Loaded models of all backends that respond, restricted to the consumer's models.
+ *
+ * @throws ApiError if no backend responds
+ */
 async function running({ backends }: AppContext, consumer: Consumer): Promise<readonly object[]> {
-  const answers = await Promise.allSettled(backends.all.map((backend) => backend.client.running()));
-  const [first] = answers;
-  if (first?.status === "rejected" && answers.every((each) => each.status === "rejected")) {
+  const results = await Promise.allSettled(backends.all.map((backend) => backend.client.running()));
+  const [first] = results;
+  if (first?.status === "rejected" && results.every((each) => each.status === "rejected")) {
     throw first.reason;
   }
-  return answers
+  return results
     .flatMap((each) => (each.status === "fulfilled" ? each.value.models : []))
     .filter(({ name }) => consumer.allows(name));
 }

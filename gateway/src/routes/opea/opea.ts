@@ -3,7 +3,7 @@ import packageJson from "../../../package.json" with { type: "json" };
 import { ApiError } from "../../errors.ts";
 import type { AppContext } from "../../app-context.ts";
 import type { Statistics } from "../../observability/latency-stats.ts";
-import { translateChat } from "../../apis/openai-chat/adapter.ts";
+import { adaptChat } from "../../apis/openai-chat/adapter.ts";
 import { opeaSchema, toChatRequest } from "../../apis/opea/adapter.ts";
 import { ignoredParameters, parseRequest } from "../parse-request.ts";
 import { generate } from "../../generation/generate.ts";
@@ -13,7 +13,7 @@ import * as responses from "../../openapi/response-schemas.ts";
 const healthCheck = {
   "Service Title": "ollama-stack gateway",
   Version: packageJson.version,
-  "Service Description": "Language models of an Ollama server, in OPEA's form",
+  "Service Description": "Language models of an Ollama server, in OPEA's format",
 };
 
 const conversation = describe({
@@ -27,7 +27,7 @@ const conversation = describe({
 const service = describe({
   summary: "What the service is, in OPEA's form.",
   response: responses.healthCheck,
-  open: true,
+  isPublic: true,
 });
 
 const latencies = describe({
@@ -35,7 +35,7 @@ const latencies = describe({
   response: responses.statistics,
 });
 
-/** OPEA's routes: its mega-services, and what its orchestrator and its dashboards ask for. */
+/** OPEA's routes: its mega-services, and endpoints for its orchestrator and dashboards. */
 export function opeaRoutes(app: FastifyInstance, gateway: AppContext, statistics: Statistics): void {
   for (const path of ["/v1/example-service", "/v1/chatqna"]) {
     app.post(path, conversation, async (request, reply) => {
@@ -44,7 +44,7 @@ export function opeaRoutes(app: FastifyInstance, gateway: AppContext, statistics
         gateway.config.LLM_MODEL_ID,
       );
       try {
-        await generate(gateway, request, reply, translateChat(chat, ignoredParameters(gateway, request)));
+        await generate(gateway, request, reply, adaptChat(chat, ignoredParameters(gateway, request)));
       } catch (error) {
         throw error instanceof ApiError && error.code === "model_not_found" ? asBadRequest(error) : error;
       }
@@ -55,7 +55,7 @@ export function opeaRoutes(app: FastifyInstance, gateway: AppContext, statistics
   app.get("/v1/statistics", latencies, () => statistics.summary());
 }
 
-/** OPEA's clients expect 400 for a model that does not exist, where OpenAI's expect 404. */
+/** OPEA's clients expect 400 for an unknown model, OpenAI's 404. */
 function asBadRequest(error: ApiError): ApiError {
   return new ApiError(error.code, { status: 400, message: error.message, param: "model" });
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { AppContext } from "../../app-context.ts";
-import { translateChat } from "../../apis/openai-chat/adapter.ts";
+import { adaptChat } from "../../apis/openai-chat/adapter.ts";
 import { chatSchema } from "../../apis/openai-chat/schema.ts";
 import { ignoredParameters, parseRequest } from "../parse-request.ts";
 import { generate } from "../../generation/generate.ts";
@@ -20,7 +20,7 @@ export function chatCompletionsRoute(app: FastifyInstance, gateway: AppContext):
       gateway,
       request,
       reply,
-      translateChat(parseRequest(gateway, request, reply, chatSchema), ignoredParameters(gateway, request)),
+      adaptChat(parseRequest(gateway, request, reply, chatSchema), ignoredParameters(gateway, request)),
     ),
   );
 }

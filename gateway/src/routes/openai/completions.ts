@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { AppContext } from "../../app-context.ts";
-import { completionsSchema, translateCompletion } from "../../apis/openai-completions/adapter.ts";
+import { completionsSchema, adaptCompletion } from "../../apis/openai-completions/adapter.ts";
 import { parseRequest } from "../parse-request.ts";
 import { generate } from "../../generation/generate.ts";
 import { describe } from "../../openapi/operation.ts";
@@ -19,7 +19,7 @@ export function completionsRoute(app: FastifyInstance, gateway: AppContext): voi
       gateway,
       request,
       reply,
-      translateCompletion(parseRequest(gateway, request, reply, completionsSchema)),
+      adaptCompletion(parseRequest(gateway, request, reply, completionsSchema)),
     ),
   );
 }

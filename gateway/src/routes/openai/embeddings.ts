@@ -20,10 +20,10 @@ const described = describe({
 
 export function embeddingsRoute(app: FastifyInstance, gateway: AppContext): void {
   app.post("/v1/embeddings", described, async (request, reply) => {
-    const asked = parseRequest(gateway, request, reply, embeddingsSchema);
-    const question = { ...toOllamaEmbed(asked), model: asked.model };
-    const { vectors, counts } = await embed(gateway, request, reply, question, vectorEncoder(asked));
-    const texts = [asked.input].flat().length;
+    const body = parseRequest(gateway, request, reply, embeddingsSchema);
+    const call = { ...toOllamaEmbed(body), model: body.model };
+    const { vectors, counts } = await embed(gateway, request, reply, call, vectorEncoder(body));
+    const texts = [body.input].flat().length;
     if (vectors.length !== texts) {
       throw new ApiError("upstream_incomplete", {
         message: `Ollama sent ${vectors.length} embeddings for ${texts} texts.`,
@@ -31,6 +31,6 @@ export function embeddingsRoute(app: FastifyInstance, gateway: AppContext): void
     }
     return reply
       .type("application/json; charset=utf-8")
-      .send(toEmbeddingsJson(asked, vectors, counts.prompt_eval_count));
+      .send(toEmbeddingsJson(body, vectors, counts.prompt_eval_count));
   });
 }

@@ -17,14 +17,14 @@ export function modelsRoute(app: FastifyInstance, gateway: AppContext): void {
     }),
   );
 
-  // A wildcard, because the names of models have slashes; clients quote them or do not.
+  // A wildcard, as names of models contain slashes, which clients may or may not encode.
   const one = describe({ summary: "One model.", response: model });
   app.get<{ Params: { "*": string } }>("/v1/models/*", one, async ({ consumer, params: { "*": name } }) => {
-    const wanted = canonicalModelName(name);
+    const canonical = canonicalModelName(name);
     const visible = await visibleModels(gateway, consumer);
-    const found = visible.find((each) => canonicalModelName(each.name) === wanted);
-    if (found === undefined) throw modelNotFound(name);
-    const [described] = await describeModels(gateway, [found]);
-    return described;
+    const match = visible.find((each) => canonicalModelName(each.name) === canonical);
+    if (match === undefined) throw modelNotFound(name);
+    const [description] = await describeModels(gateway, [match]);
+    return description;
   });
 }

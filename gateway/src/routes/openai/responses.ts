@@ -45,7 +45,8 @@ export function responsesRoutes(app: FastifyInstance, gateway: AppContext): void
     const shared = await sharedResponses?.get(name, params.id, charge);
     const found = shared ?? responses.get(name, params.id);
     if (found === undefined) throw responseNotFound(params.id);
-    // Its JSON is held until its client has read it. For as much as a body may take there is room at some time.
+    // Charged because the JSON is held until the client has read it. Limited to the maximum size of a body, which
+    // always fits at some time.
     const cost = Math.min(found.conversationCost, config.BODY_LIMIT_BYTES);
     if (!bodies.charge(request, cost)) throw new ApiError("bodies_full");
     return found;
@@ -64,8 +65,8 @@ export function responsesRoutes(app: FastifyInstance, gateway: AppContext): void
     };
     if (sharedResponses === undefined) return respond(responses);
     const previousId = body.previous_response_id ?? undefined;
-    const given = { charge: chargeFor(bodies, request), bodyLimit: limit };
-    return sharedResponses.open(owner, previousId, referencedItems(body), given).then(respond);
+    const limits = { charge: chargeFor(bodies, request), bodyLimit: limit };
+    return sharedResponses.open(owner, previousId, referencedItems(body), limits).then(respond);
   });
 
   app.get(
@@ -89,19 +90,18 @@ export function responsesRoutes(app: FastifyInstance, gateway: AppContext): void
   });
 }
 
-/** Counts what a request holds beside its body. A request that is over holds nothing more. */
+/** Charges additional memory of a request. A finished request holds nothing more. */
 function chargeFor(bodies: AppContext["bodies"], request: FastifyRequest): Charge {
-  let held = request.bodyCost;
+  let charged = request.bodyCost;
   return (bytes) => {
-    held += bytes;
-    return request.bodyCost >= 0 && bodies.charge(request, held);
+    charged += bytes;
+    return request.bodyCost >= 0 && bodies.charge(request, charged);
   };
 }
 
 function notStreamed(): ApiError {
   return new ApiError("unsupported_parameter", {
-    message:
-      "Unsupported value for 'stream': a stored response is not streamed again. Leave the parameter out.",
+    message: "Unsupported value for 'stream': stored responses cannot be streamed. Leave the parameter out.",
     param: "stream",
   });
 }

@@ -3,7 +3,8 @@ import { bestVariant, type ConsoleFile, isKnown, PAGE } from "../../console/cons
 import { ApiError } from "../../errors.ts";
 import { describe } from "../../openapi/operation.ts";
 
-// The page has nothing inline, evaluates nothing, and talks to its own origin only. Pictures in a chat are the user's own.
+// The page has no inline code, evaluates nothing, and only connects to its own origin. Images in a chat are data URLs
+// of the user.
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -31,19 +32,20 @@ const page = describe({
   summary: "The web console. It needs no key; what it shows does.",
   response: "text/html",
   redirects: 308,
-  open: true,
+  isPublic: true,
 });
 
 const asset = describe({
   summary: "A file of the web console.",
   response: "application/octet-stream",
-  open: true,
+  isPublic: true,
 });
 
 /** Serves the web console. */
 export function consoleRoutes(app: FastifyInstance, files: ReadonlyMap<string, ConsoleFile>): void {
   app.get("/console", page, (request, reply) => {
-    // The page names its files by relative paths; the gateway's own URL has lost the slash by now.
+    // The page refers to its files by relative paths, so its URL needs the trailing slash, which the normalized URL
+    // lacks.
     const [path = ""] = request.originalUrl.split("?", 1);
     if (path.endsWith("/")) return sendFile(files, PAGE, request, reply);
     return reply.headers(HEADERS).redirect("console/", 308);

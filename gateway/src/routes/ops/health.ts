@@ -8,22 +8,22 @@ import * as responses from "../../openapi/response-schemas.ts";
 const liveness = describe({
   summary: "Whether the gateway is alive.",
   response: responses.alive,
-  open: true,
+  isPublic: true,
 });
 
 const acceptance = describe({
   summary: "Whether an edge should send requests here.",
   response: responses.accepting,
-  otherwise: [503, responses.leaving],
-  open: true,
+  negativeResponse: [503, responses.leaving],
+  isPublic: true,
 });
 
 const readiness = describe({
   summary:
     "Whether Ollama answers and has the required models; which it lacks is for admins where there are keys.",
   response: responses.ready,
-  otherwise: [503, responses.notReady],
-  open: true,
+  negativeResponse: [503, responses.notReady],
+  isPublic: true,
 });
 
 export function healthRoutes(
@@ -31,14 +31,15 @@ export function healthRoutes(
   gateway: AppContext,
   keys: Pick<KeyStore, "isEmpty">,
 ): void {
-  // Alive says nothing of Ollama: restarting the gateway would not bring Ollama back, only cut what is in flight.
+  // Liveness is independent of Ollama: restarting the gateway would not repair Ollama, only abort the requests in
+  // flight.
   app.get("/health", liveness, () => ({ status: "ok" }));
 
-  // For an edge with several gateways behind it. What it answers says nothing of Ollama either: with Ollama gone, clients
-  // are to hear that from a gateway.
+  // For an edge in front of several gateways. Independent of Ollama too: if Ollama is down, clients should get that
+  // error from a gateway.
   app.get("/accepting", acceptance, ({ headers }, reply) => {
     const { drainController } = gateway;
-    // What an edge passes on is a client's question, which says nothing of what the edge knows.
+    // A request that the edge forwards comes from a client, and says nothing about the edge's own state.
     const isProbe = headers["x-forwarded-for"] === undefined;
     if (isProbe ? drainController.acceptsProbe() : drainController.canServe) return { status: "accepting" };
     void reply.code(503);
@@ -52,23 +53,23 @@ export function healthRoutes(
     if (result.ready) return { status: "ready", ...sharedStateOf(gateway), ...roleOf(gateway) };
     const { missing, reason } = result;
     if (reason !== undefined) return notReady(reply, { reason });
-    // Names of models are not for everybody.
+    // Model names are not public.
     if (!keys.isEmpty && !consumer.admin) return notReady(reply, { reason: "Ollama lacks required models." });
     return notReady(reply, { reason: `Ollama lacks required models: ${missing.join(", ")}.`, missing });
   });
 }
 
-/** A gateway is ready without the others: it goes on with its share of slots and limits. */
+/** A gateway is ready without shared state: it continues with its share of slots and limits. */
 function sharedStateOf({ shared }: AppContext): { shared_state?: "up" | "away" } {
   return shared === undefined ? {} : { shared_state: shared.isUp ? "up" : "away" };
 }
 
-/** One that stands by is ready: it can become the active one at any time. */
+/** A standby gateway is ready, as it can become active at any time. */
 function roleOf({ standby }: AppContext): { role?: "active" | "standby" } {
   return standby === undefined ? {} : { role: standby.isActive ? "active" : "standby" };
 }
 
-function notReady(reply: FastifyReply, why: { reason: string; missing?: readonly string[] }): object {
+function notReady(reply: FastifyReply, details: { reason: string; missing?: readonly string[] }): object {
   void reply.code(503);
-  return { status: "not_ready", ...why };
+  return { status: "not_ready", ...details };
 }

@@ -15,7 +15,7 @@ export function metricsRoute(
   keys: Pick<KeyStore, "hadMultiple">,
 ): void {
   app.get("/metrics", described, async ({ consumer }, reply) => {
-    // They show what each key uses, and all of them together.
+    // Metrics show the usage of every key.
     if (keys.hadMultiple && !consumer.admin) {
       throw new ApiError("admin_key_required", {
         message:

@@ -1,16 +1,16 @@
 import type { FastifyInstance } from "fastify";
 import { openApiDocument } from "../../openapi/document.ts";
 import { type Operation, describe } from "../../openapi/operation.ts";
-import { ofOllama } from "../../openapi/response-schemas.ts";
+import { ollamaObject } from "../../openapi/response-schemas.ts";
 
-const described = describe({ summary: "This document.", response: ofOllama });
+const described = describe({ summary: "This document.", response: ollamaObject });
 
-/** Serves the document, which lists what is registered after it. No route is registered without a description. */
+/** Serves the document, which lists all routes registered after it. A route without a description fails the start. */
 export function openApiRoute(app: FastifyInstance): void {
   const operations = new Map<string, Operation>();
   app.addHook("onRoute", ({ url, method, config }) => {
     for (const each of [method].flat()) {
-      // Fastify adds HEAD wherever there is GET.
+      // Fastify adds HEAD routes for GET.
       if (each === "HEAD" && operations.has(`GET ${url}`)) continue;
       if (config?.operation === undefined) {
         throw new Error(`The route ${each} ${url} has no description. Register it with describe().`);

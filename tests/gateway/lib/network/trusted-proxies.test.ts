@@ -98,7 +98,7 @@ describe("TRUSTED_PROXIES", () => {
   it.each(["10.0.0.0/33", "10.0.0.0/", "10.0.0.0/8/8", "10.0.0.256", "http://edge", "ed ge", "::1/129", "*"])(
     "refuses %s by name",
     (entry) => {
-      expect(() => parseProxies([entry])).toThrow(`${entry} is no address, network or host name`);
+      expect(() => parseProxies([entry])).toThrow(`${entry} is not an address, network or host name`);
     },
   );
 });

@@ -1,11 +1,11 @@
 import * as z from "zod";
 
 /**
- * A form that another server of this API sends, or a newer client: only its type is kept.
+ * A variant from another server or a newer client: only its type is kept.
  *
- * @param known the types that it is not
+ * @param known the supported types, which it excludes
  */
-export function unknownForm(known: readonly string[]) {
+export function unknownVariant(known: readonly string[]) {
   return z
     .object({ type: z.string().refine((type) => !known.includes(type)) })
     .transform(({ type }) => ({ type: "unknown" as const, name: type }));
