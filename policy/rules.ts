@@ -76,20 +76,15 @@ function isCloudName(text: string): boolean {
 const digest = /@sha256:[0-9a-f]{64}$/;
 
 export const rules: readonly ResourceValidationPolicy[] = [
-  rule(
-    "keys-required",
-    "The gateway lets in only who has a key.",
-    [component("Gateway")],
-    ({ apiKeys = [] }, say) => {
-      // Lines of comments are none.
-      const { keys, problem } = keysIn(apiKeys.join("\n"));
-      if (problem !== undefined) say(`Its keys cannot be read: ${problem}. Correct gatewayApiKeys.`);
-      else if (keys === 0)
-        say(
-          "It has no key, so everybody who reaches it is let in. Make one with npm run new-key -- NAME, and put the line that it prints into gatewayApiKeys.",
-        );
-    },
-  ),
+  rule("keys-required", "The gateway requires a key.", [component("Gateway")], ({ apiKeys = [] }, say) => {
+    // Lines of comments are none.
+    const { keys, problem } = keysIn(apiKeys.join("\n"));
+    if (problem !== undefined) say(`Its keys cannot be read: ${problem}. Correct gatewayApiKeys.`);
+    else if (keys === 0)
+      say(
+        "It has no key, so anyone who can reach it has access. Create one with npm run new-key -- NAME, and add the printed line to gatewayApiKeys.",
+      );
+  }),
   rule(
     "tls-required",
     "Keys and texts go over the network with TLS only.",

@@ -3,8 +3,8 @@ import { type CommandName, scriptOf } from "./command-line.mjs";
 import type { CommandDefinition } from "./option-definitions.mjs";
 
 /**
- * A script that has Bash complete `npm run COMMAND -- OPTION` in a folder of this project: commands, options, and the
- * values of those that have a list of them. All else of npm is left to npm's own completion, where there is one.
+ * A script that makes Bash complete `npm run COMMAND -- OPTION` in a folder of this project: commands, options, and the
+ * values of options with choices. Anything else is left to npm's own completion, if installed.
  */
 export function bashCompletion(): string {
   const names = Object.keys(commands) as CommandName[];

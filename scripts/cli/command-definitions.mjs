@@ -1,6 +1,6 @@
 // @ts-check
-// Every npm command with its options: nothing else defines any. Plain JavaScript, as what it imports, because run.mjs
-// prints the help and rejects unknown options on whatever Node.js the machine has, before it installs anything.
+// All npm commands with their options. Plain JavaScript, like its imports, because run.mjs prints the help and rejects
+// unknown options with the machine's own Node.js, before it installs anything.
 import { projectCommands } from "./project-commands.mjs";
 import { stackCommands } from "./stack-commands.mjs";
 

@@ -7,19 +7,19 @@ import { commands } from "./command-definitions.mjs";
 
 /**
  * @typedef {object} ParsedCommandLine
- * @property {boolean} help whether it asks for the help
+ * @property {boolean} help whether --help is set
  * @property {Record<string, string | boolean>} options
  * @property {string[]} operands
- * @property {string[]} passed what goes to the program behind the command as it is
+ * @property {string[]} passed arguments that are passed on to another program
  */
 
-/** A command line that its command cannot take. */
+/** An invalid command line. */
 export class UsageError extends Error {
   /** @override */
   name = "UsageError";
 }
 
-// npm sets it for every script to what `npx` or .npmrc says: not meant for a command that deletes.
+// npm sets it for every script from `npx` or .npmrc; that must not confirm a command that deletes.
 const neverFromNpm = new Set(["yes"]);
 
 /**
@@ -31,14 +31,14 @@ export function isCommand(name) {
 }
 
 /**
- * Reads a command line. What follows a "--" is for the program behind the command. Options that npm took for its own
- * (`npm run up --stack=dev`) count, unless the command line has them as well.
+ * Parses a command line. Arguments after "--" are passed on to another program. Options that npm consumed
+ * (`npm run up --stack=dev`) count unless the command line sets them too.
  *
  * @param {CommandName} name
  * @param {readonly string[]} args
  * @param {Readonly<Record<string, string | undefined>>} environment
  * @returns {ParsedCommandLine}
- * @throws {UsageError} if something in it is not known
+ * @throws {UsageError} for unknown options and arguments
  */
 export function parseCommandLine(name, args, environment) {
   const definition = definitionOf(name);
@@ -49,7 +49,7 @@ export function parseCommandLine(name, args, environment) {
   const passed = [...others, ...args.slice(definition.passesAll ? end : end + 1)];
   if (passed.length > 0 && definition.passesTo === undefined)
     throw new UsageError(
-      `${name} runs no program that "-- ${passed.join(" ")}" could be meant for. ${seeHelp(name)}`,
+      `${name} does not pass arguments on to a program, but got "-- ${passed.join(" ")}". ${seeHelp(name)}`,
     );
   const { tokens } = parseArgs({
     args: own,
@@ -72,7 +72,7 @@ export function parseCommandLine(name, args, environment) {
 }
 
 /**
- * What `--help` prints.
+ * The output of `--help`.
  *
  * @param {CommandName} name
  */
@@ -123,7 +123,7 @@ function seeHelp(name) {
 }
 
 /**
- * Of the arguments of another program, those that are options of the command.
+ * Finds the command's own options among another program's arguments.
  *
  * @param {readonly string[]} args
  * @param {CommandDefinition} definition
@@ -188,7 +188,7 @@ function valueOf(name, { options, passesTo }, { name: option, rawName, value: gi
 }
 
 /**
- * @param {string} shown how it was given
+ * @param {string} shown the option as written
  * @param {import("./option-definitions.mjs").OptionDefinition} option
  * @param {string} value
  */
@@ -199,7 +199,7 @@ function allowed(shown, { choices }, value) {
 }
 
 /**
- * The options that npm took for its own: `npm run up --stack=dev` sets npm_config_stack.
+ * Options that npm consumed: `npm run up --stack=dev` sets npm_config_stack.
  *
  * @param {CommandName} name
  * @param {CommandDefinition} definition
@@ -216,7 +216,7 @@ function fromNpm(name, { options }, environment) {
       if (value === "true") found[option] = true;
     } else if (value === "" || value === "true")
       throw new UsageError(
-        `npm has read --${option} as its own option without a value: write npm run ${scriptOf(name)} -- --${option} ${definition.value ?? "VALUE"}`,
+        `npm consumed --${option} as its own option without a value: use npm run ${scriptOf(name)} -- --${option} ${definition.value ?? "VALUE"}`,
       );
     else found[option] = allowed(`--${option}`, definition, value);
   }

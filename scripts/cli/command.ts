@@ -4,7 +4,7 @@ import { main } from "./main.ts";
 
 type Definitions = typeof commands;
 
-/** The options of a command, as its definition types them. */
+/** The options of a command, typed by its definition. */
 export type OptionsOf<N extends CommandName> = {
   readonly [O in keyof Definitions[N]["options"]]?: Definitions[N]["options"][O] extends { type: "boolean" }
     ? boolean
@@ -13,15 +13,15 @@ export type OptionsOf<N extends CommandName> = {
       : string;
 };
 
-/** A command line whose every part is known. */
+/** A valid command line. */
 export interface CommandLine<N extends CommandName> {
   readonly options: OptionsOf<N>;
   readonly operands: readonly string[];
-  /** For the program behind the command. */
+  /** Arguments that are passed on to another program. */
   readonly passed: readonly string[];
 }
 
-/** Runs an npm command: its help, or its body with the options that it was given. */
+/** Prints an npm command's help, or runs it with the parsed options. */
 export async function command<N extends CommandName>(
   name: N,
   body: (line: CommandLine<N>) => Promise<void>,

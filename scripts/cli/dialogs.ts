@@ -1,11 +1,11 @@
 import { createInterface } from "node:readline/promises";
 
-/** Whether there is somebody to answer. */
+/** Whether a person can respond to a prompt. */
 export function isInteractive(): boolean {
   return process.stdin.isTTY && process.stdout.isTTY;
 }
 
-/** Asks on the terminal; anything but yes is no. */
+/** Prompts on the terminal; any response but yes means no. */
 export async function confirm(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   try {

@@ -1,19 +1,19 @@
 import { pullFailure } from "../registry/pull-failure.ts";
 import { locksIn } from "../stack/pulumi-cli.ts";
 
-/** What to do about a failure that the CLI names without saying so. */
+/** What to do about a failure for which the CLI gives no advice. */
 export function explain(stderr: string): string | undefined {
   const [lock] = locksIn(stderr);
   if (lock !== undefined) {
     return (
-      `The stack is locked by ${lock.user} on ${lock.host} (pid ${String(lock.pid)}), who is updating it or was cut off. ` +
-      `Wait for that; if it is gone: npm run pulumi -- cancel --stack NAME`
+      `The stack is locked by ${lock.user} on ${lock.host} (pid ${String(lock.pid)}), by an update that is running or was interrupted. ` +
+      `Wait until it ends; if it no longer runs: npm run pulumi -- cancel --stack NAME`
     );
   }
   if (/incorrect passphrase/i.test(stderr)) {
     return (
-      "The passphrase is not the one that the secrets of the stack were encrypted with. " +
-      "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to that one."
+      "The passphrase is not the one that encrypted the stack's secrets. " +
+      "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the correct one."
     );
   }
   if (/no stack named/i.test(stderr))
@@ -25,7 +25,7 @@ export function explain(stderr: string): string | undefined {
   return lacking.length > 0 ? [...new Set(lacking)].join("\n") : undefined;
 }
 
-/** The images that the provider could not get, as it says: "ollama-image: ... unable to pull image NAME: WHY: provider=..." */
+/** Parses the provider's messages about failed pulls: "ollama-image: ... unable to pull image NAME: WHY: provider=..." */
 function lackingImages(said: string): string[] {
   const failed =
     /^(ollama|gateway-base|edge)-image: .*unable to (?:find or )?pull image (\S+?)(?:: (.+))?$/gm;

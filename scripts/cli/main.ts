@@ -1,7 +1,7 @@
 import { explain } from "./error-hints.ts";
 import { PulumiFailed } from "../stack/pulumi-cli.ts";
 
-/** Runs a command's body: what fails ends in one clear line, the CLI's own words are followed by what to do. */
+/** Runs a command. Prints one line for an error; after the CLI's own message, prints a hint. */
 export async function main(body: () => Promise<void>): Promise<void> {
   try {
     await body();

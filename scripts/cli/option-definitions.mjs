@@ -3,28 +3,28 @@
 /**
  * @typedef {object} OptionDefinition
  * @property {"string" | "boolean"} type
- * @property {string} text what it does, for the help
+ * @property {string} text description for the help
  * @property {string} [short] one letter
- * @property {string} [value] what its value is called in the help
- * @property {readonly string[]} [choices] the values that it allows
+ * @property {string} [value] placeholder of its value in the help
+ * @property {readonly string[]} [choices] allowed values
  */
 
 /**
  * @typedef {object} CommandDefinition
  * @property {string} summary
- * @property {string} [script] its npm script, where that is called otherwise
- * @property {readonly string[]} [operands] what may follow the name, a line for each form; none by default
+ * @property {string} [script] its npm script, if that has another name
+ * @property {readonly string[]} [operands] allowed operands, a line for each form; none by default
  * @property {Readonly<Record<string, OptionDefinition>>} options
- * @property {string} [passesTo] the program that gets everything after a "--"
- * @property {boolean} [passesAll] whether that program gets all other arguments, too
- * @property {string} [notes] more about it, for the help
+ * @property {string} [passesTo] the program that gets the arguments after "--"
+ * @property {boolean} [passesAll] whether that program also gets all unknown arguments
+ * @property {string} [notes] more details for the help
  */
 
 export const stack = /** @type {const} */ ({
   type: "string",
   short: "s",
   value: "NAME",
-  text: "the stack; by default what PULUMI_STACK says, or dev, or local where tools are built",
+  text: "the stack; by default PULUMI_STACK, else dev, or local if tools are built from source",
 });
 
 export const common = /** @type {const} */ ({

@@ -3,12 +3,12 @@ import { common } from "./option-definitions.mjs";
 
 /** @typedef {import("./option-definitions.mjs").CommandDefinition} CommandDefinition */
 
-/** For those who work on the project. */
+/** Commands for developing the project. */
 export const projectCommands = /** @satisfies {Record<string, CommandDefinition>} */ (
   /** @type {const} */ ({
     docs: { summary: "Writes the generated tables in docs/.", options: {} },
     test: {
-      summary: "Runs all tests, with stacks of their own. CONTRIBUTING.md says on which engines.",
+      summary: "Runs all tests, on their own stacks. See CONTRIBUTING.md for the engines.",
       operands: ["[FILE...]"],
       options: common,
       passesTo: "vitest",
@@ -21,14 +21,14 @@ export const projectCommands = /** @satisfies {Record<string, CommandDefinition>
         ollama: {
           type: "string",
           value: "FILE",
-          text: "the Ollama program; by default the one that was built here, or the one on the path",
+          text: "the Ollama program; by default the one built here, or the one on the PATH",
         },
       },
-      notes: "Needs no Docker. Exits with 1 if something works with Ollama and not through the gateway.",
+      notes: "Needs no Docker. Exits with 1 if something works with Ollama but not through the gateway.",
     },
     bench: {
       summary:
-        "Measures the gateway beside its peers, its image, a deployment beside Docker Compose, or scheduling for 1,000 servers.",
+        "Benchmarks the gateway against its peers, its image, a deployment against Docker Compose, or scheduling for 1,000 servers.",
       operands: ["[gateway|image|deployment|scale]"],
       options: {
         quick: {
@@ -39,43 +39,43 @@ export const projectCommands = /** @satisfies {Record<string, CommandDefinition>
         before: {
           type: "string",
           value: "COMMIT",
-          text: "gateway: beside this gateway as it was at another commit",
+          text: "gateway: compare with this gateway at another commit",
         },
         rounds: {
           type: "string",
           value: "NUMBER",
-          text: "how often; by default 3, with --quick once, for the image 5",
+          text: "number of runs; by default 3, with --quick 1, for the image 5",
         },
         seconds: {
           type: "string",
           value: "SECONDS",
-          text: "gateway: how long each load lasts; 3 by default, with --quick 2",
+          text: "gateway: duration of each load; 3 by default, with --quick 2",
         },
         seed: {
           type: "string",
           value: "NUMBER",
-          text: "scale: the random choices of another run; 1 by default",
+          text: "scale: seed of the random choices; 1 by default",
         },
         write: {
           type: "boolean",
           text: "write the result to bench/RESULTS.md, for scale to bench/scale/RESULTS.md",
         },
       },
-      notes: "bench/README.md says how it is measured, and what the numbers mean.",
+      notes: "bench/README.md explains the method and the numbers.",
     },
     attack: {
       summary:
-        "Attacks two stacks of its own on loopback while an innocent client uses each, and takes them down again.",
+        "Deploys two stacks on loopback, attacks them while an innocent client uses each, and destroys them.",
       options: {
         minutes: {
           type: "string",
           value: "NUMBER",
-          text: "start rounds of scenarios for so long; 20 by default. Each scenario runs once at least",
+          text: "duration; 20 by default. Each scenario runs at least once",
         },
         only: {
           type: "string",
           value: "SECTIONS",
-          text: "run the scenarios of some sections, such as 3 or 1,2",
+          text: "run only the scenarios of these sections, such as 3 or 1,2",
         },
         seed: { type: "string", value: "NUMBER", text: "repeat the random choices of an earlier run" },
         write: { type: "boolean", text: "write the report to attack/RESULTS.md" },
@@ -83,7 +83,7 @@ export const projectCommands = /** @satisfies {Record<string, CommandDefinition>
       notes: "Exits with 1 if a scenario failed or a container restarted.",
     },
     "test-kubernetes": {
-      summary: "Runs the tests that need a Kubernetes, in a cluster that they make on this machine.",
+      summary: "Runs the tests that need Kubernetes, in a cluster that they create on this machine.",
       script: "test:kubernetes",
       operands: ["[FILE...]"],
       options: {},
@@ -92,12 +92,12 @@ export const projectCommands = /** @satisfies {Record<string, CommandDefinition>
         "Needs root on Linux. Builds Kubernetes from its modules the first time: see toolchain/README.md.",
     },
     "test-stress": {
-      summary: "Runs test files many times in a row beside busy processes, until one fails.",
+      summary: "Runs test files repeatedly next to busy processes, until one fails.",
       script: "test:stress",
       operands: ["FILE..."],
       options: {
         times: { type: "string", value: "NUMBER", text: "how often; 20 by default" },
-        busy: { type: "string", value: "NUMBER", text: "how many busy processes; 4 by default" },
+        busy: { type: "string", value: "NUMBER", text: "number of busy processes; 4 by default" },
       },
       passesTo: "vitest",
     },

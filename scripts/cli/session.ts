@@ -9,19 +9,19 @@ import { isOnCluster, keepStackFile, stackFile, writableCopy } from "../stack/st
 import { chosenBackend, stateEnvironment, stateFolder } from "../stack/backend.ts";
 import { mendStateFiles } from "../stack/backend-files.ts";
 
-/** What every command needs: the tools set up, state and passphrase found, and the stack it is about. */
+/** The context of a command: installed tools, state, passphrase and the selected stack. */
 export interface Session {
   readonly world: ToolSource;
   readonly stack: string;
-  /** What to add to `npm run NAME` so that it is about the same stack. */
+  /** Arguments that make another `npm run NAME` use the same stack. */
   readonly stackOption: string;
-  /** The whole environment that the CLI runs in. */
+  /** The complete environment of the CLI. */
   readonly env: NodeJS.ProcessEnv;
-  /** What of it this project added, for `npm run env`. */
+  /** The variables that this project added, for `npm run env`. */
   readonly added: Readonly<Record<string, string>>;
 }
 
-/** The options that commands which work on a stack have in common. */
+/** The options shared by commands that use a stack. */
 interface SessionOptions {
   readonly stack?: string;
   readonly tools?: string;
@@ -29,7 +29,7 @@ interface SessionOptions {
   readonly currentEngine?: boolean;
 }
 
-/** Sets up what is missing. */
+/** Installs what is missing. */
 export async function openSession({
   stack: option,
   tools,

@@ -7,37 +7,37 @@ const yes = /** @type {const} */ ({ type: "boolean", short: "y", text: "do not a
 
 const disconnect = /** @type {const} */ ({
   type: "boolean",
-  text: "disconnect containers of others from a network of the stack that has to go",
+  text: "disconnect other containers from a network of the stack that must be removed",
 });
 
-/** For those who run stacks. */
+/** Commands for running stacks. */
 export const stackCommands = /** @satisfies {Record<string, CommandDefinition>} */ (
   /** @type {const} */ ({
-    setup: { summary: "Installs what the other commands need.", options: common },
+    setup: { summary: "Installs the tools that the other commands need.", options: common },
     up: {
-      summary: "Sets up what is missing, brings the stack up and shows that it works.",
+      summary: "Installs what is missing, deploys the stack and shows that it works.",
       options: {
         ...common,
         refresh: { type: "boolean", text: "read the actual state of every resource first" },
         "update-models": {
           type: "boolean",
-          text: "pull models again whose tags have moved in their registries",
+          text: "pull models whose tags have moved in their registries",
         },
         disconnect,
       },
       passesTo: "pulumi up",
     },
     preview: {
-      summary: "Describes what the next update would do, as Markdown.",
+      summary: "Describes the next update's changes, as Markdown.",
       options: common,
       passesTo: "pulumi preview",
     },
     drift: {
-      summary: "Reports changes made by hand. Exits with 0 if there are none, with 2 if there are any.",
+      summary: "Reports manual changes. Exits with 0 if there are none, with 2 if there are any.",
       options: common,
     },
     destroy: {
-      summary: "Takes the stack down, with its models unless it keeps them. Asks first.",
+      summary: "Destroys the stack, including its models unless it retains them. Asks for confirmation.",
       options: {
         ...common,
         yes,
@@ -45,24 +45,22 @@ export const stackCommands = /** @satisfies {Record<string, CommandDefinition>} 
           type: "string",
           value: "WHAT",
           choices: ["keep", "delete"],
-          text: "what becomes of models that the stack keeps; asked if not given",
+          text: "whether to keep or delete retained models; prompts by default",
         },
         disconnect,
       },
       passesTo: "pulumi destroy",
     },
     adopt: {
-      summary:
-        "Takes over what the engine has of a stack whose state was lost, or which was renamed. Asks first.",
+      summary: "Adopts the objects of a stack that was renamed or lost its state. Asks for confirmation.",
       options: { ...common, yes },
-      notes:
-        "Its containers are removed for the next npm run up to make them again; the models stay where they are.",
+      notes: "Removes its containers, which the next npm run up recreates; keeps the models.",
     },
     purge: {
       summary:
-        "Removes what stays after the last destroy: volumes, images, cache, state. Lists it and asks first.",
+        "Removes what is left after the last destroy: volumes, images, cache, state. Lists it and asks for confirmation.",
       options: {
-        stack: { ...stack, text: "only what this stack has left, on its engine or in its cluster" },
+        stack: { ...stack, text: "only what this stack left on its engine or in its cluster" },
         yes,
       },
     },
@@ -72,10 +70,10 @@ export const stackCommands = /** @satisfies {Record<string, CommandDefinition>} 
       options: common,
       passesTo: "pulumi",
       passesAll: true,
-      notes: "Help for a command of Pulumi: npm run pulumi -- COMMAND --help",
+      notes: "Help for a Pulumi command: npm run pulumi -- COMMAND --help",
     },
     env: {
-      summary: "Prints the variables with which a shell runs Pulumi itself.",
+      summary: "Prints environment variables for running Pulumi directly in a shell.",
       options: common,
       notes: 'Use: eval "$(npm run -s env)"',
     },
@@ -91,19 +89,19 @@ export const stackCommands = /** @satisfies {Record<string, CommandDefinition>} 
         push: {
           type: "string",
           value: "NAME",
-          text: "push it under this name, with a hash of its content as tag unless NAME has one; by default, the name that imageRegistry gives it",
+          text: "push it under this name, with a content hash as tag unless NAME has one; by default, the name from imageRegistry",
         },
         tag: { type: "string", value: "NAME", text: "the same without pushing it" },
         platform: {
           type: "string",
           value: "PLATFORMS",
-          text: "what the nodes are, such as linux/amd64, or linux/amd64,linux/arm64, which takes buildx; by default, what Docker's engine is",
+          text: "platform of the nodes, such as linux/amd64, or linux/amd64,linux/arm64, which requires buildx; by default, the Docker engine's",
         },
       },
     },
     pin: {
-      summary: "Writes the digests of a stack's images and models into its file.",
-      options: { stack: { ...stack, text: "the stack; needed unless PULUMI_STACK names one" } },
+      summary: "Writes the digests of a stack's images and models into its config file.",
+      options: { stack: { ...stack, text: "the stack; required unless PULUMI_STACK is set" } },
     },
     forward: {
       summary:
@@ -111,38 +109,38 @@ export const stackCommands = /** @satisfies {Record<string, CommandDefinition>} 
       options: common,
     },
     status: {
-      summary: "Shows what of a stack runs, which models are loaded, who waits, and the last errors.",
+      summary: "Shows a stack's containers, loaded models, queue and recent errors.",
       options: { ...common, json: { type: "boolean", text: "print it as JSON" } },
-      notes: "With API keys, the queue is shown if OLLAMA_STACK_API_KEY holds one that may read the metrics.",
+      notes: "With API keys, the queue is shown if OLLAMA_STACK_API_KEY is a key that may read the metrics.",
     },
     usage: {
-      summary: "Shows what the requests of a month came to, by API key and model.",
+      summary: "Shows a month's usage by API key and model.",
       options: {
         ...common,
-        month: { type: "string", value: "YYYY-MM", text: "the month, in UTC; this one if not given" },
+        month: { type: "string", value: "YYYY-MM", text: "the month in UTC; the current one by default" },
         format: {
           type: "string",
           value: "FORMAT",
           choices: ["table", "csv", "json"],
-          text: "how it is printed; a table if not given",
+          text: "output format; a table by default",
         },
       },
-      notes: "With gatewayUsageVolume it is kept over updates and restarts, for 14 months.",
+      notes: "With gatewayUsageVolume, usage survives updates and restarts, for 14 months.",
     },
     logs: {
       summary: "Prints the logs of all containers of a stack, merged by time.",
       operands: ["[ollama|gateway|edge...]"],
       options: {
         ...common,
-        follow: { type: "boolean", short: "f", text: "go on with what comes, until Ctrl-C" },
+        follow: { type: "boolean", short: "f", text: "follow the logs until Ctrl-C" },
         tail: {
           type: "string",
           value: "LINES",
-          text: "how many lines of each container; 100 by default, or all",
+          text: "number of lines of each container, or all; 100 by default",
         },
-        since: { type: "string", value: "TIME", text: "from a time on, or a duration ago such as 10m" },
+        since: { type: "string", value: "TIME", text: "show logs since a time, or a duration such as 10m" },
         errors: { type: "boolean", text: "errors only" },
-        json: { type: "boolean", text: "a JSON object a line" },
+        json: { type: "boolean", text: "print a JSON object per line" },
       },
     },
     open: {
@@ -151,12 +149,13 @@ export const stackCommands = /** @satisfies {Record<string, CommandDefinition>} 
     },
     doctor: {
       summary:
-        "Checks this machine, its Docker engine, the network and a stack, and says what to do. Changes nothing.",
+        "Checks this machine, its Docker engine, the network and a stack, and suggests fixes. Changes nothing.",
       options: { ...common, json: { type: "boolean", text: "print the findings as JSON" } },
-      notes: "Exits with 1 if there is a problem. Nothing secret is in it: paste it into an issue report.",
+      notes:
+        "Exits with 1 if there is a problem. The output contains no secrets: paste it into an issue report.",
     },
     clients: {
-      summary: "Prints the lines that connect the usual clients to a running stack.",
+      summary: "Prints settings that connect common clients to a running stack.",
       options: common,
     },
     client: {
@@ -164,7 +163,7 @@ export const stackCommands = /** @satisfies {Record<string, CommandDefinition>} 
       operands: ["codex", "claude", "opencode", "copilot", "qwen", "aider"],
       options: common,
       passesTo: "the agent",
-      notes: "The agent's key is what OLLAMA_STACK_API_KEY holds.",
+      notes: "The agent uses the key in OLLAMA_STACK_API_KEY.",
     },
     keys: {
       summary: "Lists, adds, rotates and revokes the API keys of a stack.",
@@ -174,7 +173,7 @@ export const stackCommands = /** @satisfies {Record<string, CommandDefinition>} 
         grace: {
           type: "string",
           value: "TIME",
-          text: "how long rotate leaves the old key valid, such as 30m, 24h or 7d; 24h by default",
+          text: "how long the old key stays valid after rotate, such as 30m, 24h or 7d; 24h by default",
         },
       },
       notes:
@@ -186,13 +185,13 @@ export const stackCommands = /** @satisfies {Record<string, CommandDefinition>} 
       options: {
         stdin: {
           type: "boolean",
-          text: "take a key of yours, with 128 bits of entropy, from standard input",
+          text: "read your own key, with 128 bits of entropy, from standard input",
         },
       },
       notes: "Fields: docs/keys.md.",
     },
     completion: {
-      summary: "Prints a script that has Bash complete these commands and their options.",
+      summary: "Prints a Bash completion script for these commands and their options.",
       options: {},
       notes:
         "In ~/.bashrc: source <(cd FOLDER && npm run -s completion). For zsh, before it: autoload -U bashcompinit && bashcompinit",

@@ -1,4 +1,4 @@
-// npm run adopt: takes over what the engine has of a stack whose state was lost, or which was renamed.
+// npm run adopt: adopts the objects of a stack that was renamed or lost its state.
 import { confirm, isInteractive } from "../cli/dialogs.ts";
 import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
@@ -21,15 +21,15 @@ await command("adopt", async ({ options }) => {
   const { resources } = deployment;
   const plan = await planAdoption(stack, resources, settingsFor(stack, []));
   if (plan === undefined) {
-    console.log(`Nothing to take over: the state of ${stack} knows what the engine has of it.`);
+    console.log(`Nothing to adopt: the state of ${stack} contains all its objects on the engine.`);
     return;
   }
   const place = engineName(engineOf(stack));
   console.log(
     [
       `On ${place}, of the stack ${stack}:`,
-      `  kept: ${plan.volumes.length === 0 ? "no volume is there" : `the volumes ${plan.volumes.join(", ")}`}`,
-      `  removed, and made again by npm run up: ${[...plan.containers, ...plan.networks].join(", ") || "nothing"}`,
+      `  kept: ${plan.volumes.length === 0 ? "no volumes exist" : `the volumes ${plan.volumes.join(", ")}`}`,
+      `  removed, and recreated by npm run up: ${[...plan.containers, ...plan.networks].join(", ") || "nothing"}`,
       ...(plan.renamed === undefined
         ? []
         : [`  set: modelVolume ${plan.renamed.volume}, which keeps its name; npm run destroy will leave it`]),
@@ -38,10 +38,10 @@ await command("adopt", async ({ options }) => {
   if (options.yes !== true) {
     if (!isInteractive())
       throw new Error(
-        `the stack ${stack} is not taken over without a yes; say it with: npm run adopt -- --stack ${stack} --yes`,
+        `adopting the stack ${stack} requires confirmation; confirm with: npm run adopt -- --stack ${stack} --yes`,
       );
-    if (!(await confirm("Go on? The service is away until npm run up has finished."))) return;
+    if (!(await confirm("Continue? The service is unavailable until npm run up has finished."))) return;
   }
   await adopt(stack, env, plan);
-  console.log(`Done. Bring it up with: npm run up${stackOption}`);
+  console.log(`Done. Deploy it with: npm run up${stackOption}`);
 });

@@ -1,4 +1,4 @@
-// npm run attack: what clients can do to a stack is done to two stacks of its own. README.md says how.
+// npm run attack: attacks two throwaway stacks with everything that clients can do. See attack/README.md.
 import { printLine } from "../../host/progress.ts";
 import { command } from "../cli/command.ts";
 import { setup } from "../setup/setup.ts";
@@ -17,13 +17,13 @@ await command("attack", async ({ options: given }) => {
   const interrupted = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
     process.on(signal, () => {
-      if (!interrupted.signal.aborted) printLine("interrupted: taking the stacks down");
+      if (!interrupted.signal.aborted) printLine("interrupted: destroying the stacks");
       interrupted.abort();
     });
   const isChosen = ({ section }: Scenario) => options.only.includes(section);
   const attacked = new AttackedStacks();
   try {
-    printLine("bringing up the two stacks that are attacked ...");
+    printLine("deploying the two stacks to attack ...");
     const stacks = await attacked.up();
     const measured = await runCampaign(stacks, {
       scenarios: scenarios.filter(isChosen),
@@ -38,7 +38,7 @@ await command("attack", async ({ options: given }) => {
     if (given.write) await writeResults(text);
     if (!hasHeld(result)) process.exitCode = 1;
   } finally {
-    printLine("taking the stacks down ...");
+    printLine("destroying the stacks ...");
     for (const failure of await attacked.down()) {
       printLine(failure);
       process.exitCode = 1;

@@ -1,4 +1,4 @@
-// npm run bench: what is measured is measured here. bench/README.md says how, and what the numbers mean.
+// npm run bench: runs the benchmarks. bench/README.md explains the method and the numbers.
 import { benchDeployment } from "../../bench/deployment.ts";
 import { benchGateway } from "../../bench/gateway.ts";
 import { benchImage } from "../../bench/image.ts";

@@ -1,5 +1,5 @@
-// npm run client -- NAME: starts a coding agent so that it uses a running stack. Arguments after a -- of their own are the
-// agent's.
+// npm run client -- NAME: starts a coding agent that uses a running stack. Arguments after another -- are passed to the
+// agent.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { command } from "../cli/command.ts";
@@ -30,11 +30,13 @@ await command("client", async ({ options, operands, passed }) => {
   else await startAt(outputs.publicUrl);
 });
 
-/** Runs it to its end. */
+/** Runs the agent until it exits. */
 async function start(launch: Launcher, endpoint: Endpoint, passed: readonly string[]): Promise<void> {
   const key = process.env[KEY_VARIABLE];
   if (endpoint.needsKey && key === undefined)
-    throw new Error(`The gateway needs a key: set ${KEY_VARIABLE}. npm run keys -- add NAME makes one.`);
+    throw new Error(
+      `The gateway requires a key: set ${KEY_VARIABLE}. Create one with: npm run keys -- add NAME`,
+    );
   const { command: program, args, env: added, install } = launch(await withContextLength(endpoint, key), key);
   const child = spawn(program, [...args, ...passed], {
     stdio: "inherit",

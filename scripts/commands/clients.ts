@@ -1,4 +1,4 @@
-// npm run clients: prints, for a running stack, the lines that connect the usual clients to it.
+// npm run clients: prints settings that connect common clients to a running stack.
 import { command } from "../cli/command.ts";
 import { openSession, type Session } from "../cli/session.ts";
 import { endpointOf, withContextLength } from "../connect/client-endpoint.ts";
@@ -21,14 +21,16 @@ await command("clients", async ({ options }) => {
   );
   console.log(sections.join("\n\n"));
   if (endpoint.needsKey)
-    console.log(`\nThe gateway needs a key: have it in ${KEY_VARIABLE}. npm run keys -- add NAME makes one.`);
+    console.log(
+      `\nThe gateway requires a key: set ${KEY_VARIABLE}. Create one with: npm run keys -- add NAME`,
+    );
   const prefix = stackOption === "" ? " --" : stackOption;
   console.log(
-    `\nOr start one with all of this set: npm run client${prefix} ${Object.keys(launches).join("|")}`,
+    `\nOr start one with these settings: npm run client${prefix} ${Object.keys(launches).join("|")}`,
   );
 });
 
-/** Where clients outside the cluster find the gateway. */
+/** The gateway's address for clients outside the cluster. */
 async function clusterEndpoint(
   { stack, stackOption, env }: Pick<Session, "stack" | "stackOption" | "env">,
   key: string | undefined,
@@ -39,8 +41,8 @@ async function clusterEndpoint(
   const url = forwardedUrl(outputs);
   const endpoint = endpointOf({ ...outputs, gatewayUrl: url });
   console.log(
-    `The gateway is in the cluster. While this runs, it is at the address below: npm run forward${stackOption}\n`,
+    `The gateway is in the cluster. To reach it at the address below, keep this running: npm run forward${stackOption}\n`,
   );
-  // Nobody knows what listens at that address now.
+  // It is unknown what listens at that address now.
   return { ...endpoint, ...(await lookAtClusterGateway(kubectl, lookAt)), url };
 }

@@ -1,5 +1,5 @@
-// npm run compat: runs the usual clients against Ollama itself and against the gateway in front of it, and prints both
-// columns. Exits with 1 if something works with Ollama and not through the gateway.
+// npm run compat: runs common clients against Ollama itself and against the gateway in front of it, and prints both columns.
+// Exits with 1 if something works with Ollama but not through the gateway.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { format, resolveConfig } from "prettier";
@@ -23,16 +23,16 @@ const document = join(import.meta.dirname, "..", "..", "docs", "compatibility.md
 await command("compat", async ({ options }) => {
   const { only, write, ollama = defaultOllama() } = options;
   if (only !== undefined && write)
-    throw new SetupError("--write writes the result for all clients: leave --only out");
+    throw new SetupError("--write writes the results of all clients: omit --only");
   const clients = [...packages, ollamaCli(ollama, await versionOf(ollama)), ...programs];
   const chosen = clients.filter(({ name }) => only === undefined || name.includes(only));
   if (chosen.length === 0)
     throw new SetupError(
       `--only ${only ?? ""}: no client is called so. There are: ${clients.map(({ name }) => name).join("; ")}`,
     );
-  // What the AI SDK warns of is its own affair; what matters fails.
+  // Warnings of the AI SDK are irrelevant; real problems fail.
   (globalThis as { AI_SDK_LOG_WARNINGS?: boolean }).AI_SDK_LOG_WARNINGS = false;
-  // The servers end with this process.
+  // The servers exit with this process.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
   const servers = await startServers(ollama);
   try {

@@ -1,4 +1,4 @@
-// npm run completion: prints what has Bash complete these commands and their options.
+// npm run completion: prints a Bash completion script.
 import { bashCompletion } from "../cli/bash-completion.ts";
 import { command } from "../cli/command.ts";
 

@@ -1,4 +1,4 @@
-// npm run destroy: takes the stack down, after a question that names the stack and its engine.
+// npm run destroy: destroys the stack, after a confirmation that names the stack and its engine.
 import { Kubectl } from "../../cluster/kubectl.ts";
 import { isInteractive, confirm } from "../cli/dialogs.ts";
 import { inCluster } from "../purge/cluster-leftovers.ts";
@@ -29,7 +29,7 @@ await command("destroy", async ({ options, passed }) => {
     await destroyInCluster({ stack, env, passed, yes, models, found });
     return;
   }
-  // As the CLI does, Docker's client goes from here on to the engine where the stack is, whatever the config names by now.
+  // From here on, Docker's client uses the engine on which the stack is deployed, like the CLI, even if the config changed.
   const engine = deployedEngine(found.resources);
   if (engine !== undefined) Object.assign(process.env, clientVariables(engine, env));
   const place = engineName(engine ?? engineOf(stack));
@@ -39,7 +39,9 @@ await command("destroy", async ({ options, passed }) => {
   const how = `npm run destroy -- --stack ${stack} --yes`;
   if (yes !== true) {
     if (!isInteractive())
-      throw new Error(`the stack ${stack} on ${place} is not destroyed without a yes; say it with: ${how}`);
+      throw new Error(
+        `destroying the stack ${stack} on ${place} requires confirmation; confirm with: ${how}`,
+      );
     const count = found.resources.filter(({ type }) => type.startsWith("docker:")).length;
     if (
       !(await confirm(
@@ -59,11 +61,11 @@ await command("destroy", async ({ options, passed }) => {
   if (guarded.length > 0 && models === undefined) {
     if (!isInteractive())
       throw new Error(
-        `the stack ${stack} protects its models, in the volume ${list}: say what becomes of them with ${how} --models keep, or ${how} --models delete`,
+        `the stack ${stack} protects its models in the volume ${list}: choose ${how} --models keep, or ${how} --models delete`,
       );
     remove = await confirm(`The models are in the volume ${list}. Delete it too?`);
   }
-  // What is kept is forgotten, not deleted: an update that finds a volume of the name takes it over.
+  // Kept volumes are removed from the state only; an update adopts an existing volume by its name.
   const state = async (verb: "protect" | "unprotect") => {
     for (const { urn } of guarded)
       await pulumi(["state", verb, "--yes", urn, "--stack", stack], { env, output: "read" });
@@ -81,7 +83,7 @@ await command("destroy", async ({ options, passed }) => {
     console.log(
       remove
         ? `Deleted: the volume ${list}`
-        : `Kept: the volume ${list}. It goes with: docker volume rm NAME${engine?.dockerHost ? `, on ${engineName(engine)}` : ""}`,
+        : `Kept: the volume ${list}. Delete it with: docker volume rm NAME${engine?.dockerHost ? `, on ${engineName(engine)}` : ""}`,
     );
 });
 
@@ -100,15 +102,17 @@ async function destroyInCluster({ stack, env, passed, yes, models, found }: Clus
   const place = await describePlace(address);
   if (models !== undefined)
     throw new Error(
-      `--models is for stacks on Docker. In a cluster, retainModels decides what becomes of volumes, and npm run purge -- --stack ${stack} removes those that stay`,
+      `--models is for stacks on Docker. In a cluster, retainModels decides whether volumes are kept, and npm run purge -- --stack ${stack} removes kept ones`,
     );
-  // It was declared so where it has volumes to keep.
+  // The namespace is retained if it contains volumes to keep.
   const isKept = found.resources.some(({ type, retain }) => type === namespaceType && retain);
   if (yes !== true) {
     const how = `npm run destroy -- --stack ${stack} --yes`;
     if (!isInteractive())
-      throw new Error(`the stack ${stack} in ${place} is not destroyed without a yes; say it with: ${how}`);
-    const contents = address === undefined ? "?" : ", with all that is in this namespace?";
+      throw new Error(
+        `destroying the stack ${stack} in ${place} requires confirmation; confirm with: ${how}`,
+      );
+    const contents = address === undefined ? "?" : ", with everything in this namespace?";
     const rest = isKept ? "? This namespace stays, with its volumes." : contents;
     if (!(await confirm(`Destroy the stack ${stack} in ${place}${rest}`))) return;
   }

@@ -1,4 +1,4 @@
-// npm run doctor: checks what a stack needs on this machine, and says what to do. It changes and installs nothing.
+// npm run doctor: checks a stack's requirements on this machine and suggests fixes. Changes and installs nothing.
 import { command } from "../cli/command.ts";
 import { checkCluster } from "../doctor/cluster.ts";
 import { checkContainers } from "../doctor/containers.ts";

@@ -1,4 +1,4 @@
-// npm run drift: compares what runs with what was deployed. Exit code 0 when it is the same, 2 when it is not.
+// npm run drift: compares the running objects with the deployed state. Exits with 0 if they are equal, with 2 if not.
 import { type Deployment, readDeployment } from "../stack/deployment.ts";
 import { findClusterDrift } from "../drift/cluster.ts";
 import { findDrift } from "../drift/find.ts";
@@ -17,7 +17,7 @@ await command("drift", async ({ options }) => {
   const { stack, stackOption, env } = await openSession(options);
   const deployment = await readDeployment(stack, env);
   if (deployment.resources.length === 0)
-    throw new Error(`the stack ${stack} is not deployed; bring it up with: npm run up${stackOption}`);
+    throw new Error(`the stack ${stack} is not deployed; deploy it with: npm run up${stackOption}`);
   let drift;
   if (isOnCluster(stack)) {
     const { kubectl } = await openCluster(stack, env, settingsFor(stack, []));
@@ -33,7 +33,7 @@ await command("drift", async ({ options }) => {
   process.exitCode = 2;
 });
 
-/** Its alert and the dashboard show what was found last. What is down now is part of what was found. */
+/** Reports the result to Prometheus for the alert and the dashboard. A stopped Prometheus counts as drift itself. */
 async function tellPrometheus({ resources }: Deployment, differences: number): Promise<void> {
   const outputs = parseOutputs(resources.find(({ type }) => type === "pulumi:pulumi:Stack")?.outputs);
   if (outputs?.prometheusUrl === undefined) return;
@@ -43,6 +43,6 @@ async function tellPrometheus({ resources }: Deployment, differences: number): P
     });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    console.error(`Prometheus was not told what was found: ${why}`);
+    console.error(`The result was not reported to Prometheus: ${why}`);
   }
 }

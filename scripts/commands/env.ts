@@ -1,4 +1,4 @@
-// npm run -s env: what a shell needs so that `pulumi` called directly finds the same tools, state and passphrase.
+// npm run -s env: prints variables with which `pulumi` in a shell uses the same tools, state and passphrase.
 import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
 

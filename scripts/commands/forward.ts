@@ -1,5 +1,5 @@
-// npm run forward: what of a stack is not published, or on another machine, on loopback ports of this one: those that it
-// has there or in its network. Until it is interrupted.
+// npm run forward: forwards a stack's unpublished or remote ports to the same ports on this machine's loopback address, until
+// it is interrupted.
 import { Tunnel } from "../../engine/tunnel/tunnel.ts";
 import { forwardGateway, interrupted } from "../connect/cluster-gateway.ts";
 import { forwarded } from "../connect/port-forwards.ts";
@@ -20,7 +20,9 @@ await command("forward", async ({ options }) => {
   const outputs = await readOutputs(stack, env);
   const { tunnel: end, gatewayUrl } = outputs;
   if (end === undefined)
-    throw new Error(`The engine of the stack ${stack} is this machine's: ${gatewayUrl} works as it is`);
+    throw new Error(
+      `The engine of the stack ${stack} is on this machine: ${gatewayUrl} works without forwarding`,
+    );
   const tunnel = await Tunnel.open(end);
   try {
     for (const service of forwarded(outputs, end)) {
@@ -36,7 +38,7 @@ await command("forward", async ({ options }) => {
   }
 });
 
-/** The gateway, at the port that it has in the cluster; at its next pod when one is replaced. */
+/** Forwards the gateway's port in the cluster, to the next pod when one is replaced. */
 async function forwardFromCluster(stack: string, env: NodeJS.ProcessEnv): Promise<void> {
   const { outputs, kubectl } = await openCluster(stack, env, settingsFor(stack, []));
   await forwardGateway(kubectl, outputs, interrupted(), () => {

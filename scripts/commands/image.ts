@@ -1,4 +1,4 @@
-// npm run image: builds the image of stacks on Kubernetes, whose nodes pull it from a registry.
+// npm run image: builds the image for stacks on Kubernetes, which nodes pull from a registry.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,7 +28,7 @@ await command("image", async ({ options }) => {
       "name the image: npm run image -- --push registry.example.org/ollama-stack/gateway; or set imageRegistry in the stack's config",
     );
   const { keeper, tag: content } = clusterImage(root, base);
-  // Behind the last slash, a colon begins a tag; before it, a port.
+  // A colon after the last slash starts a tag; before it, a port.
   const name = /:[^/]+$/.test(given) ? given : `${given}:${content}`;
   const context = mkdtempSync(join(tmpdir(), "ollama-stack-image-"));
   try {

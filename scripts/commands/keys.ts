@@ -55,27 +55,27 @@ async function listKeys(session: Session): Promise<void> {
   const lines = linesOf((await openKeys(session)).entries);
   console.log(
     lines.length === 0
-      ? `The stack ${stack} has no keys: everybody who reaches it is let in.`
+      ? `The stack ${stack} has no keys: anyone who can reach it has access.`
       : keyTable(lines),
   );
 }
 
-/** Opens a stack, and reads the entries that its config has of keys meanwhile. */
+/** Opens a stack and reads the keys in its config. */
 async function openKeys({
   stack,
   env,
 }: Session): Promise<{ readonly deployment: Deployment; readonly entries: string[] }> {
-  // With a new stack, the CLI makes a salt for the file, which nothing else may do at the same time.
+  // For a new stack, the CLI writes a salt into the file, which must not happen concurrently.
   const early = isSalted(stack) ? readKeyEntries(stack, env).catch(() => undefined) : undefined;
   const deployment = await openStack(stack, env, []);
   return { deployment, entries: (await early) ?? (await readKeyEntries(stack, env)) };
 }
 
-/** Of two changes at the same time, the later one to be written would undo the other. */
+/** Serializes changes, because one of two concurrent changes would overwrite the other. */
 function oneAtATime(stack: string, work: () => Promise<void>): Promise<void> {
   const file = createHash("sha256").update(stackFile(stack)).digest("hex").slice(0, 12);
   const waiting = ({ pid }: { pid: number }): void => {
-    console.error(`waiting for process ${String(pid)}, which is changing keys of ${stack}`);
+    console.error(`waiting for process ${String(pid)}, which is changing the keys of ${stack}`);
   };
   return withLock(join(cacheRoot(), `keys-${file}.lock`), waiting, work);
 }
@@ -102,7 +102,7 @@ async function changeKeys(
   const deployed = deployedKeys(deployment.resources);
   if (deployed === undefined) {
     console.log(
-      `It takes effect with npm run up${stackOption}: the gateway has no keys yet, and its first key replaces the container.`,
+      `It takes effect with npm run up${stackOption}: adding the first key replaces the gateway's container.`,
     );
     return;
   }
@@ -112,7 +112,7 @@ async function changeKeys(
     await recordKeys(stack, env, deployment, rulesFor(settingsFor(stack, [])));
   } catch (error) {
     console.error(
-      `It is in force, but not yet recorded in the state of ${stack}. npm run up${stackOption} records it.`,
+      `It is active, but not yet recorded in the state of ${stack}. Record it with: npm run up${stackOption}`,
     );
     throw error;
   }

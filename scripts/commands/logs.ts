@@ -1,4 +1,4 @@
-// npm run logs: the logs of all containers of a stack, merged, for people.
+// npm run logs: prints the merged logs of a stack's containers in a readable format.
 import { command } from "../cli/command.ts";
 import { stackContainers } from "../observe/container-logs.ts";
 import { formatLogLine, isError, type LogLine } from "../observe/log-line.ts";
@@ -21,7 +21,7 @@ await command("logs", async ({ options, operands }) => {
     );
   const containers = all.filter(isMeant);
   if (all.length === 0)
-    throw new Error(`the stack ${stack} has no containers; bring it up with: npm run up${stackOption}`);
+    throw new Error(`the stack ${stack} has no containers; deploy it with: npm run up${stackOption}`);
   if (containers.length === 0)
     throw new Error(
       `the stack ${stack} has no container ${operands.join(" or ")}; it has ${all.map(({ component }) => component).join(", ")}`,
@@ -31,12 +31,12 @@ await command("logs", async ({ options, operands }) => {
     if (options.errors === true && !isError(line)) return;
     console.log(options.json === true ? JSON.stringify(line) : formatLogLine(line, width));
   };
-  const wanted = { tail: options.tail ?? "100", since: options.since };
-  if (options.follow === true) await followLogs(async () => (await list()).filter(isMeant), wanted, show);
-  else for (const line of await readLogs(containers, wanted)) show(line);
+  const selection = { tail: options.tail ?? "100", since: options.since };
+  if (options.follow === true) await followLogs(async () => (await list()).filter(isMeant), selection, show);
+  else for (const line of await readLogs(containers, selection)) show(line);
 });
 
-/** What lists the logs of a stack. Containers keep their names; pods come and go. */
+/** Lists the log sources of a stack. Containers keep their names; pods come and go. */
 async function lister(stack: string, env: NodeJS.ProcessEnv): Promise<() => Promise<LogSource[]>> {
   if (isOnCluster(stack)) {
     const { kubectl } = await openCluster(stack, env, settingsFor(stack, []));

@@ -1,5 +1,4 @@
-// npm run new-key: makes an API key. The key goes to who will use it; the gateway gets the line, which does not give
-// the key away.
+// npm run new-key: generates an API key. The key is for its user; the gateway gets the line, which does not reveal the key.
 import { text } from "node:stream/consumers";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
 import { command } from "../cli/command.ts";
@@ -11,11 +10,11 @@ await command("new-key", async ({ options, operands: [name, ...fields] }) => {
     throw new UsageError("npm run new-key needs the name of a key. See npm run new-key -- --help");
   const given = options.stdin === true ? await givenKey() : undefined;
   const { key, line } = newKey(name, fields, given);
-  if (given === undefined) console.log(`The key, which is not kept anywhere:\n\n  ${key}\n`);
+  if (given === undefined) console.log(`The key, which is not stored anywhere:\n\n  ${key}\n`);
   console.log(`The line for gatewayApiKeys, API_KEYS or the file that API_KEYS_FILE names:\n\n  ${line}`);
 });
 
-/** Not an argument: other users of the machine see those. @throws Error when it is weak */
+/** Reads a key from standard input, because other users can see arguments. @throws Error if it is weak */
 async function givenKey(): Promise<string> {
   const key = (await text(process.stdin)).replace(/\r?\n$/, "");
   const weakness = await weaknessOf(key);

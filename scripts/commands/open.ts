@@ -1,4 +1,4 @@
-// npm run open: the console of a stack in a browser.
+// npm run open: opens the console of a stack in a browser.
 import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
 import { openInBrowser } from "../connect/browser.ts";
@@ -19,12 +19,12 @@ await command("open", async ({ options }) => {
   const { gatewayUrl, tunnel, keysRequired } = await readOutputs(stack, env);
   if (tunnel?.gateway !== undefined)
     console.log(
-      `The stack is on another machine; while this runs, its port is here: npm run forward${stackOption}`,
+      `The stack is on another machine; to reach its port here, keep this running: npm run forward${stackOption}`,
     );
   await show(gatewayUrl, { settings, keysRequired, isPrinted });
 });
 
-/** By its public address, or else at a port of this machine until Ctrl-C. */
+/** Opens its public address, or else forwards a port of this machine until Ctrl-C. */
 async function openFromCluster(
   stack: string,
   env: NodeJS.ProcessEnv,
@@ -54,9 +54,9 @@ interface Page {
 
 async function show(gatewayUrl: string, { settings, keysRequired, isPrinted }: Page): Promise<void> {
   const hasConsole = String(settings("console")) === "true";
-  // Without a console, the description of the API is what a browser can show.
+  // Without a console, a browser can only show the description of the API.
   const url = hasConsole ? `${gatewayUrl}/console/` : `${gatewayUrl}/openapi.json`;
-  if (keysRequired && hasConsole) console.log("The console asks for a key of the gateway.");
+  if (keysRequired && hasConsole) console.log("The console prompts for an API key.");
   if (keysRequired && !hasConsole) console.log("The gateway requires a key, which a browser does not send.");
   const isOpened = !isPrinted && (await openInBrowser(url, process.platform, process.env));
   console.log(isOpened ? `Opened ${url}` : url);

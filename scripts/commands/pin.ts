@@ -1,4 +1,4 @@
-// npm run pin -- --stack NAME: asks the registries what the images and models of a stack are now, and writes it into its config.
+// npm run pin -- --stack NAME: looks up the current digests of a stack's images and models and writes them into its config.
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { command } from "../cli/command.ts";
@@ -13,7 +13,7 @@ await command("pin", async ({ options }) => {
   const before = readFileSync(path, "utf8");
   const { text, pins } = await pinStackConfig(before, projectDefaults()).catch((error: unknown) => {
     if (!(error instanceof RegistryError)) throw error;
-    throw new Error(`nothing is pinned, ${basename(path)} stays as it is:\n${error.message}`);
+    throw new Error(`nothing was pinned, ${basename(path)} is unchanged:\n${error.message}`);
   });
   for (const pin of pins) console.log(tell(pin));
   if (text !== before) writeFileSync(path, text);

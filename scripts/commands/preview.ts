@@ -1,4 +1,4 @@
-// npm run preview -- --stack NAME: what the next update would do, in words (as Markdown).
+// npm run preview -- --stack NAME: describes the next update's changes as Markdown.
 import { ClusterError } from "../../cluster/kubectl.ts";
 import { command } from "../cli/command.ts";
 import { imageDownloads } from "../preview/image-downloads.ts";
@@ -41,13 +41,13 @@ await command("preview", async ({ options, passed }) => {
     const found = readPreview(await preview("--json"));
     console.log(describePreview(found, stack, await imageDownloads(found.steps)));
   });
-  // By itself: what breaks the rules is not in the CLI's JSON.
+  // A separate run, because the CLI's JSON does not contain policy violations.
   const rules = rulesFor(settings);
   if (process.exitCode === undefined && rules.length > 0)
     await orRefusal("\n", brokenRulesIn, () => preview(...rules));
 });
 
-/** Says why a preview is refused, where its output has the reason; else it fails as any command of the CLI. */
+/** Explains why a preview was rejected, if its output contains the reason; else fails like any CLI command. */
 async function orRefusal(
   before: string,
   reasonsIn: (output: string) => string[],

@@ -1,4 +1,4 @@
-// npm run pulumi -- ARGS: the CLI with this project's tools, state and passphrase.
+// npm run pulumi -- ARGS: runs the CLI with this project's tools, state and passphrase.
 import { command } from "../cli/command.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
 import { openSession } from "../cli/session.ts";

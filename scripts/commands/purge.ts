@@ -1,5 +1,5 @@
-// npm run purge: removes what stays after the last destroy. Says what and how large, then asks; `-- --yes` does not.
-// With --stack NAME only what that stack has left, on the engine or in the cluster that its config names.
+// npm run purge: removes what is left after the last destroy. Lists it with sizes and asks for confirmation, unless --yes is set.
+// With --stack NAME, removes only what that stack left on its configured engine or cluster.
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { Kubectl } from "../../cluster/kubectl.ts";
@@ -32,11 +32,11 @@ async function purgeInCluster(stack: string, isConfirmed: boolean): Promise<void
   await assertTakenDown(stack, await backendEnvironment(stack));
   if (staying !== undefined) console.error(staying);
   const folder = String(settings("modelHostPath"));
-  if (folder !== "") console.error(`The models in ${folder} on the nodes stay: remove them there.`);
+  if (folder !== "") console.error(`The models in ${folder} on the nodes are kept: remove them there.`);
   await removeAll(leftovers, stack, `in ${await describePlace(kubectl.address)}`, isConfirmed);
 }
 
-/** What the CLI runs in, set up if need be; undefined where the state is our own. */
+/** The CLI's environment, with the tools installed if needed; undefined for a local state. */
 async function backendEnvironment(stack: string): Promise<NodeJS.ProcessEnv | undefined> {
   const pulumiHome = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
   if (chosenBackend(process.env, pulumiHome) === undefined) return undefined;
@@ -49,22 +49,20 @@ async function purgeOnEngine(stack: string | undefined, isConfirmed: boolean): P
   const engine = await onEngine(stack);
   if (engine === undefined) {
     const which = address.dockerHost === "" ? "" : ` at ${address.dockerHost}`;
-    console.error(
-      `The Docker engine${which} does not respond: what there is on it stays, and is not in the list.`,
-    );
+    console.error(`The Docker engine${which} does not respond: its objects are kept and not listed.`);
   }
   const [running] = engine?.running ?? [];
   if (running !== undefined)
-    throw new Error(`the container ${running} is still there; take its stack down first: npm run destroy`);
+    throw new Error(`the container ${running} still exists; destroy its stack first: npm run destroy`);
   const [deployed] = stack === undefined ? await deployedStacks() : [];
   if (deployed !== undefined)
     throw new Error(
-      `the stack ${deployed} is still there; take it down first: npm run destroy -- --stack ${deployed}`,
+      `the stack ${deployed} still exists; destroy it first: npm run destroy -- --stack ${deployed}`,
     );
   if (stack === undefined)
     for (const each of stacksOnClusters(console.error))
       console.error(
-        `What the stack ${each} left in its cluster is not in the list; see it with: npm run purge -- --stack ${each}`,
+        `Remains of the stack ${each} in its cluster are not listed; list them with: npm run purge -- --stack ${each}`,
       );
   const leftovers = [...(engine?.leftovers ?? []), ...(stack === undefined ? await folders() : [])];
   await removeAll(leftovers, stack, `on ${engineName(address)}`, isConfirmed);
@@ -77,7 +75,7 @@ async function removeAll(
   isConfirmed: boolean,
 ): Promise<void> {
   if (leftovers.length === 0) {
-    console.log("Nothing is left to remove.");
+    console.log("Nothing to remove.");
     return;
   }
   console.log(table(leftovers));
@@ -85,7 +83,7 @@ async function removeAll(
   if (!isConfirmed) {
     const option = stack === undefined ? "" : ` --stack ${stack}`;
     if (!isInteractive())
-      throw new Error(`nothing is removed without a yes; say it with: npm run purge --${option} --yes`);
+      throw new Error(`removing requires confirmation; confirm with: npm run purge --${option} --yes`);
     if (!(await confirm(`Remove all this, ${whose} ${place}?`))) return;
   }
   console.error(`Removing all this, ${whose} ${place}.`);

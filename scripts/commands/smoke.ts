@@ -1,4 +1,4 @@
-// npm run smoke -- --stack NAME: the smoke tests against a stack that is deployed.
+// npm run smoke -- --stack NAME: runs the smoke tests against a deployed stack.
 import { gatewayTarget } from "../../cluster/gateway-target.ts";
 import { withForward } from "../../cluster/port-forward.ts";
 import { engineEnvironment } from "../../engine/docker-cli.ts";
@@ -19,7 +19,7 @@ await command("smoke", async ({ options, passed }) => {
     const { outputs, kubectl } = await openCluster(stack, env, settingsFor(stack, []));
     if (outputs.keysRequired && process.env["OLLAMA_STACK_API_KEY"] === undefined)
       throw new Error(
-        `The gateway of ${stack} lets in only who has a key. Set OLLAMA_STACK_API_KEY to one; npm run keys -- add NAME --stack ${stack} makes it.`,
+        `The gateway of ${stack} requires a key. Set OLLAMA_STACK_API_KEY to one; create one with: npm run keys -- add NAME --stack ${stack}`,
       );
     process.exitCode = await withForward(kubectl, await gatewayTarget(kubectl), "http", (gatewayUrl) =>
       run({ SMOKE_CLUSTER_STACK: JSON.stringify({ outputs, address: kubectl.address, gatewayUrl }) }),

@@ -1,4 +1,4 @@
-// npm run status: what of a stack runs, which models are loaded, who waits, and what went wrong last.
+// npm run status: shows a stack's containers, loaded models, queue and recent errors.
 import { gatewayTarget } from "../../cluster/gateway-target.ts";
 import { ClusterError } from "../../cluster/kubectl.ts";
 import { withForward } from "../../cluster/port-forward.ts";
@@ -73,7 +73,7 @@ async function findInCluster(stack: string, env: NodeJS.ProcessEnv, settings: Se
         withForward(kubectl, target, "http", (gatewayUrl) => readGateway({ gatewayUrl, apiKey })),
       )
       .catch((error: unknown) => {
-        // Without a pod of the gateway there is none to ask, and the pods tell why.
+        // Without a gateway pod there is no view; the pods' states show why.
         if (!(error instanceof ClusterError)) throw error;
         return { queue: error.message, loadedModels: error.message };
       }),
@@ -89,7 +89,7 @@ async function errorsOf(sources: readonly LogSource[]): Promise<Status["lastErro
 
 type Gateway = Pick<Status, "queue" | "loadedModels" | "view" | "findings">;
 
-/** @param ollamaUrl where the first Ollama server can be reached past the gateway, if it can */
+/** @param ollamaUrl direct URL of the first Ollama server, if reachable */
 async function readGateway(gateway: GatewayAddress, ollamaUrl?: string): Promise<Gateway> {
   const read = <T>(path: string, parse: (text: string) => T) =>
     orReason(() => requestGateway(gateway, path, { withinMs }), parse);
@@ -101,7 +101,7 @@ async function readGateway(gateway: GatewayAddress, ollamaUrl?: string): Promise
     const { queue, loadedModels } = view;
     return { queue, loadedModels, view, findings: typeof findings === "string" ? [] : findings };
   }
-  // An older gateway has no admin API, another one may have it switched off.
+  // Older gateways have no admin API, and it can be switched off.
   const [queue, loadedModels] = await Promise.all([
     read("/metrics", parseQueue),
     ollamaUrl === undefined
@@ -111,7 +111,7 @@ async function readGateway(gateway: GatewayAddress, ollamaUrl?: string): Promise
   return { queue, loadedModels, findings: [] };
 }
 
-/** What a response says, or why there is none. */
+/** The content of a response, or why there is none. */
 async function orReason<T>(
   request: () => Promise<GatewayResponse>,
   read: (text: string) => T,
@@ -119,7 +119,7 @@ async function orReason<T>(
   try {
     const { status, text } = await request();
     if (status === 401 || status === 403)
-      return "OLLAMA_STACK_API_KEY must hold a key that may read the metrics";
+      return "OLLAMA_STACK_API_KEY must be a key that may read the metrics";
     return status === 200 ? read(text) : `it responds ${String(status)}`;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

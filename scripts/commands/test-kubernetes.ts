@@ -1,4 +1,4 @@
-// npm run test:kubernetes: builds a Kubernetes and Pulumi's provider, and runs the tests that need them. Arguments go to
+// npm run test:kubernetes: builds Kubernetes and Pulumi's provider, and runs the tests that need them. Passes arguments to
 // vitest.
 import { whyNoCluster } from "../../test-support/cluster/cluster.ts";
 import { SetupError } from "../../host/exec.ts";

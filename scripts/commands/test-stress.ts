@@ -1,5 +1,5 @@
-// npm run test:stress -- FILE ...: runs test files 20 times in a row beside 4 busy processes, and stops at the first
-// failure. A test that fails here depends on how busy the machine is.
+// npm run test:stress -- FILE ...: runs test files 20 times in a row next to 4 busy processes, and stops at the first
+// failure. A test that fails here depends on the machine's load.
 import { SetupError } from "../../host/exec.ts";
 import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";

@@ -1,5 +1,5 @@
-// npm test: everything, the life of a real stack included; arguments go to vitest. OLLAMA_STACK_TEST_ENGINE says on
-// which engines: see CONTRIBUTING.md.
+// npm test: runs all tests, including those with real stacks; passes arguments to vitest. OLLAMA_STACK_TEST_ENGINE selects
+// the engines, see CONTRIBUTING.md.
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, hostname, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,28 +26,28 @@ const withoutEngine = ["unit", "declarations", "gateway", "programs", "bounds", 
 const variable = "OLLAMA_STACK_TEST_ENGINE";
 
 await command("test", async ({ options, operands, passed }) => {
-  const asked = process.env[variable] ?? "";
+  const selected = process.env[variable] ?? "";
   const counts: Counts[] = [];
   const compiled = mkdtempSync(join(tmpdir(), "ollama-stack-compiled-"));
   try {
-    if (!["", "machine", "current"].includes(asked))
-      throw new Error(`${variable} is "${asked}", but must be machine, current or empty`);
-    const session = await openSession({ ...options, currentEngine: asked !== "machine" });
+    if (!["", "machine", "current"].includes(selected))
+      throw new Error(`${variable} is "${selected}", but must be machine, current or empty`);
+    const session = await openSession({ ...options, currentEngine: selected !== "machine" });
     const rest = [...operands, ...passed];
     const work = { ...session, rest, env: { ...session.env, [compiledVariable]: compiled } };
     const builds = session.world === "built";
-    if (asked === "current" && !builds) throw new Error(`${variable}=current needs the world built`);
-    // Whoever names tests means these, on one engine.
+    if (selected === "current" && !builds) throw new Error(`${variable}=current needs the world built`);
+    // Named tests run on one engine only.
     const named = rest.length > 0;
     const whyNotReleased = whyNoReleasedWorld();
     const released = whyNotReleased === undefined ? ["released"] : [];
-    // Its programs are built, wherever the tools come from.
+    // The cluster's programs are always built from source.
     const whyNotCluster = builds ? whyNoCluster() : "the tools are not built here";
-    if (asked === "current") {
+    if (selected === "current") {
       if (!named) counts.push(await run(withoutEngine, work));
       if (!named) counts.push(...(await inTurn(released, work)));
       counts.push(await withCurrent((engine) => runOn(engine, "e2e", work)));
-    } else if (named || asked === "machine" || !builds) {
+    } else if (named || selected === "machine" || !builds) {
       counts.push(await run([...withoutEngine, "e2e", ...released], work));
     } else {
       counts.push(await run(withoutEngine, work));
@@ -60,7 +60,7 @@ await command("test", async ({ options, operands, passed }) => {
     if (whyNotCluster !== undefined && !named)
       console.log(`\nNot applicable here: tests/kubernetes (${whyNotCluster}).`);
   } catch (error) {
-    // What was not tested counts, too.
+    // Tests that did not run count as failed.
     counts.push({ passed: 0, failed: 1 });
     throw error;
   } finally {
@@ -69,7 +69,7 @@ await command("test", async ({ options, operands, passed }) => {
   }
 });
 
-/** By themselves: they have an engine or a cluster of their own. */
+/** These run alone, because they have their own engine or cluster. */
 async function inTurn(projects: readonly string[], work: Work, beside = false): Promise<Counts[]> {
   const counts: Counts[] = [];
   for (const project of projects) {
@@ -80,11 +80,11 @@ async function inTurn(projects: readonly string[], work: Work, beside = false): 
 }
 
 /**
- * On both engines side by side, as most of what a stack's test takes, it waits. What needs neither follows what the
- * machine's engine runs; whoever is done with that takes files of Docker 29, too.
+ * Runs on both engines in parallel, because tests of stacks mostly wait. Tests that need no engine follow those on the
+ * machine's engine; a lane that is done takes files of Docker 29 too.
  */
 async function onBoth(apart: readonly string[], session: Work, counts: Counts[]): Promise<void> {
-  console.log("\nOn Docker 29 and, beside it, a part on the machine's engine:\n");
+  console.log("\nOn Docker 29 and, in parallel, a subset on the machine's engine:\n");
   const beside = async (): Promise<void> => {
     counts.push(await run(["compatibility"], session, { label: "machine | " }));
     counts.push(...(await inTurn(apart, session, true)));
@@ -98,17 +98,17 @@ async function onBoth(apart: readonly string[], session: Work, counts: Counts[])
       }),
     );
   };
-  // Before both sides might fetch them at the same time.
+  // Fetched before both sides start, so that they do not fetch concurrently.
   await fetchPrograms();
   const besideDone = beside();
   // Two stacks at a time on two cores, three on more. No name and no port is in two files.
   const free = Array.from({ length: availableParallelism() > 2 ? 2 : 1 }, () => Promise.resolve());
-  // When one side cannot be run, the other still tells what it found.
+  // If one side cannot run, the other still reports its results.
   const sides = await Promise.allSettled([besideDone, current([...free, besideDone])]);
   for (const side of sides) if (side.status === "rejected") throw side.reason;
 }
 
-/** What tests take from Debian's packages: from an engine's network nothing can be fetched. */
+/** Fetches the Debian packages that tests need, because an engine's network has no internet access. */
 async function fetchPrograms(): Promise<void> {
   await fetchSshServer();
   await fetchBrowser();
@@ -125,7 +125,7 @@ async function withCurrent<Result>(work: (engine: PrivateEngine) => Promise<Resu
   }
 }
 
-/** The tests run in the network of the engine, where 127.0.0.1 is that engine's. */
+/** Runs tests in the engine's network namespace, where 127.0.0.1 is that engine's loopback. */
 function runOn(engine: PrivateEngine, project: string, session: Work, place: Place = {}): Promise<Counts> {
   const env = { ...session.env, DOCKER_HOST: engine.host, [variable]: "current" };
   const enter: Place["enter"] = (command, args) => engine.enter(command, args);

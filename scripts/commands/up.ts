@@ -1,4 +1,4 @@
-// npm run up: sets up what is missing, brings the stack up and shows that it works.
+// npm run up: installs what is missing, deploys the stack and shows that it works.
 import { queryEngine } from "../../engine/docker-cli.ts";
 import { formatBytes } from "../../engine/format-bytes.ts";
 import { formatTable } from "../../host/format-table.ts";
@@ -9,7 +9,7 @@ import { askForJoke } from "../connect/sample-prompt.ts";
 import { retryOnPortConflict } from "../update/port-conflicts.ts";
 import { removeObsoleteEdge } from "../update/obsolete-edge.ts";
 import { assertSameEngine } from "../update/engine-mismatch.ts";
-import { refuseFromCluster, upInCluster } from "../update/cluster-update.ts";
+import { rejectMoveFromCluster, upInCluster } from "../update/cluster-update.ts";
 import { isOnCluster } from "../stack/stack-file.ts";
 import { readOutputs, type StackOutputs } from "../stack/outputs.ts";
 import { previewOptions } from "../stack/cli-options.ts";
@@ -38,11 +38,11 @@ await command("up", async ({ options, passed }) => {
   }
   const env = options["update-models"] === true ? { ...tools, OLLAMA_STACK_UPDATE_MODELS: "true" } : tools;
   const found = await openStack(stack, env, passed);
-  refuseFromCluster(found, { stack, stackOption });
+  rejectMoveFromCluster(found, { stack, stackOption });
   await assertSameEngine(stack, stackOption, found, env);
   const settings = settingsFor(stack, passed);
   const rules = rulesFor(settings);
-  // What is wrong with the config is said before anything is taken away, and what rules for production it breaks.
+  // Reports config errors and policy violations before anything is removed.
   const preview = ["preview", "--stack", stack, ...rules, ...previewOptions(passed)];
   const check = () => pulumi(preview, { env, output: "read" });
   await pullImages(settings, env, check);
@@ -60,19 +60,18 @@ await command("up", async ({ options, passed }) => {
   await disconnectAll(attached);
   if (repair !== undefined) await makeWay(repair);
   const replace = (repair?.replace ?? []).flatMap((urn) => ["--replace", urn]);
-  // Refreshed, so that a container that somebody removed or stopped is brought back; where everything is as it was
-  // deployed, it would only look at all of it again.
+  // Refreshes, so that removed or stopped containers are restored; skips it if nothing has changed since the deployment.
   const refresh = repair === undefined && options.refresh !== true ? [] : ["--refresh"];
-  // In a preview the rules are checked before anything changes.
+  // A preview checks the rules before anything changes.
   const checked = rules.length > 0 ? rules : ["--skip-preview"];
   const command = ["up", "--yes", ...refresh, "--suppress-outputs", ...checked, ...replace, ...passed];
-  const told = await updateWithOutputs((more, added) => {
+  const outputsOfUpdate = await updateWithOutputs((more, added) => {
     const update = () => lockedUpdate([...command, ...more], stack, { ...env, ...added });
     return retryAfterRemovingOrphans(stack, settings, env, () =>
       retryOnPortConflict(stack, settings, update),
     );
   });
-  const outputs = told ?? (await readOutputs(stack, env));
+  const outputs = outputsOfUpdate ?? (await readOutputs(stack, env));
   const model = outputs.installedModels[0]?.model ?? "";
   const apiKey = process.env["OLLAMA_STACK_API_KEY"];
   const unasked = outputs.keysRequired && apiKey === undefined;
@@ -83,18 +82,18 @@ await command("up", async ({ options, passed }) => {
         const address = isDirect ? reachableAddress(String(settings("gatewayBindAddress"))) : undefined;
         return askForJoke({ gatewayUrl, address, apiKey }, model);
       });
-  // The model generates while the table is made; a failure is reported after it.
+  // The model generates while the table is prepared; a failure is reported after the table.
   joke?.catch(() => undefined);
   console.log(`\n${await table(outputs)}\n`);
   const answer = await joke;
   console.log(
     answer === undefined
-      ? "The gateway wants a key: with one in OLLAMA_STACK_API_KEY, it would now be asked for a joke.\n"
+      ? "The gateway requires a key: set OLLAMA_STACK_API_KEY to see a sample prompt here.\n"
       : `Asked ${model} for a joke; ${answer.seconds.toFixed(1)} s later:\n\n${quote(answer.text)}\n`,
   );
   if (answer?.untrusted !== undefined)
     console.log(
-      `This machine does not trust the certificate of ${outputs.gatewayUrl} (${answer.untrusted}). Have clients trust the authority that issued it.\n`,
+      `This machine does not trust the certificate of ${outputs.gatewayUrl} (${answer.untrusted}). Make clients trust the authority that issued it.\n`,
     );
   const key = outputs.keysRequired ? ` -H "authorization: Bearer $OLLAMA_STACK_API_KEY"` : "";
   const body = JSON.stringify({ model, messages: [{ role: "user", content: "Hello!" }] });
@@ -104,11 +103,11 @@ await command("up", async ({ options, passed }) => {
   );
   if (outputs.edge?.mode === "internal")
     console.log(
-      `First:      docker cp ${outputs.edge.container}:${authorityPath} . and have your clients trust it (curl --cacert root.crt)`,
+      `First:      docker cp ${outputs.edge.container}:${authorityPath} . and make your clients trust it (curl --cacert root.crt)`,
     );
   if (outputs.tunnel?.gateway !== undefined)
     console.log(
-      `From here:  npm run forward${stackOption} (while it runs, the gateway has the same port of this machine's loopback, too)`,
+      `From here:  npm run forward${stackOption} (while it runs, the gateway is also at the same port of this machine's loopback address)`,
     );
   console.log(`Take down:  npm run destroy${stackOption}`);
 });

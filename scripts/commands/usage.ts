@@ -1,4 +1,4 @@
-// npm run usage: what the requests of a month came to, by key and model.
+// npm run usage: shows a month's usage by key and model.
 import { listPods } from "../../cluster/pods.ts";
 import { queryEngine, containerState } from "../../engine/docker-cli.ts";
 import { command } from "../cli/command.ts";
@@ -12,14 +12,12 @@ import { isOnCluster } from "../stack/stack-file.ts";
 await command("usage", async ({ options }) => {
   const month = options.month ?? new Date().toISOString().slice(0, 7);
   if (!/^\d{4}-(0[1-9]|1[0-2])$/.test(month))
-    throw new Error(`--month is ${month}, which is not a month; write it as in 2026-11`);
+    throw new Error(`--month is ${month}, but must be a month such as 2026-11`);
   const { stack, env } = await openSession(options);
   const count = isOnCluster(stack) ? countInCluster : countOnEngine;
   const said = await count(stack, env, ["node", "/app/control.cjs", "usage", month]);
   if (said.length === 0)
-    throw new Error(
-      `no gateway of ${stack} runs, which would know the usage; bring it back with: npm run up`,
-    );
+    throw new Error(`no gateway of ${stack} is running, so its usage is unknown; start it with: npm run up`);
   console.log(formatUsage(month, mergeUsage(said), options.format ?? "table"));
 });
 

@@ -24,7 +24,7 @@ function parsed(json: string): z.output<typeof said> | undefined {
 
 // A rule with its resource, what it wants, what is wrong and the mend:
 //   - [mandatory]  keys-required  (ollama-stack:index:Gateway: gateway)
-//     The gateway lets in only who has a key.
+//     The gateway requires a key.
 //     It has no key, so everybody who reaches it is let in. Make one with ...
 const VIOLATION = /- \[mandatory\] +(\S+) +\(\S+: (.+)\)\n.*\n +(.+)/g;
 

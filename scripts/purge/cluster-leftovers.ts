@@ -78,7 +78,7 @@ export async function inCluster(stack: string, kubectl: Kubectl, isKnown = false
   const running = own.find(isOfService);
   if (running !== undefined)
     throw new Error(
-      `the ${running.kind} ${running.metadata.name} is still there; take its stack down first: npm run destroy -- --stack ${stack}`,
+      `the ${running.kind} ${running.metadata.name} still exists; destroy its stack first: npm run destroy -- --stack ${stack}`,
     );
   const claims = own.filter(isModelClaim);
   const { items, hidden } = await listVisible(kubectl, otherKinds);

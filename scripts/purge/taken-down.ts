@@ -15,8 +15,8 @@ export async function assertTakenDown(stack: string, env: NodeJS.ProcessEnv | un
     (env !== undefined && (await hasResources(stack, env)));
   if (!isDeployed) return;
   throw new Error(
-    `the state of the stack ${stack} still has resources; take it down first: npm run destroy -- --stack ${stack}. ` +
-      `If its cluster is gone for good, have the state forget the stack: ` +
+    `the state of the stack ${stack} still has resources; destroy it first: npm run destroy -- --stack ${stack}. ` +
+      `If its cluster no longer exists, remove the stack from the state: ` +
       `npm run pulumi -- stack rm ${stack} --force --preserve-config`,
   );
 }

@@ -2,9 +2,9 @@ import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { backendFolder } from "./backend-url.ts";
 
-// The CLI keeps beside each file of a state folder another one of its attributes (NAME.attrs). It writes the file
-// itself aside and renames it, but the attributes in place: killed in between, it leaves them empty, and from then on
-// it can read neither ("failed to load checkpoint: EOF"). Without them it takes defaults, and nothing is lost.
+// The CLI keeps a file of attributes (NAME.attrs) for each file in a state folder. It writes the file atomically, but the
+// attributes in place: killed midway, it leaves them empty and can then read neither ("failed to load checkpoint: EOF").
+// Without them it uses defaults, so deleting them loses nothing.
 
 /** Removes the attributes that a killed run left half written in a state folder; does nothing for other backends. */
 export function mendStateFiles(backend: string): void {
@@ -14,7 +14,7 @@ export function mendStateFiles(backend: string): void {
   for (const name of filesBelow(folder)) {
     if (!name.endsWith(".attrs")) continue;
     const path = join(folder, name);
-    // Also right while another run writes it: that one keeps the file it has open, and the next write makes another.
+    // Safe while another run writes it: that run keeps its open file, and the next write creates a new one.
     if (statSync(path, { throwIfNoEntry: false })?.size === 0) rmSync(path, { force: true });
   }
 }
@@ -23,7 +23,7 @@ function filesBelow(folder: string): string[] {
   try {
     return readdirSync(folder, { recursive: true, encoding: "utf8" });
   } catch (error) {
-    // Nothing was ever deployed with it.
+    // The folder does not exist before the first deployment.
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
   }

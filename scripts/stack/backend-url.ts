@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 /**
- * The URL of a state in a folder, as the CLI reads it: what follows "file://" is a path to it. On Windows that is
- * "file://C:/...", as it would take "/C:/..." for a folder of the current drive.
+ * The URL of a state folder in the CLI's format, which takes everything after "file://" as a path. On Windows that is
+ * "file://C:/...", because the CLI would take "/C:/..." for a folder on the current drive.
  */
 export function backendUrl(folder: string, platform: string = process.platform): string {
   const windows = platform === "win32";
@@ -12,7 +12,7 @@ export function backendUrl(folder: string, platform: string = process.platform):
   return windows ? href.replace(/^file:\/\/\/(?=[A-Za-z]:)/, "file://") : href;
 }
 
-/** The folder of a state, which may be relative to the working directory; undefined for other backends. */
+/** The folder of a file backend, possibly relative to the working directory; undefined for other backends. */
 export function backendFolder(backend: string, platform: string = process.platform): string | undefined {
   if (!backend.startsWith("file://")) return undefined;
   const [address = ""] = backend.slice("file://".length).split("?");

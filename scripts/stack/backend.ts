@@ -4,20 +4,20 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { backendUrl } from "./backend-url.ts";
 
-// Where Pulumi keeps what it deployed, and what its secrets are encrypted with: without an account, and outside the
-// checkout, so that a second clone (or one cleaned with git) still knows what is running.
+// Pulumi's state and the passphrase of its secrets: without an account, and outside the checkout, so that a second clone, or
+// one cleaned with git, still has them.
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The folder of this project's state: only its owner may read it. */
+/** The folder of this project's state, readable by its owner only. */
 export function stateFolder(environment: Environment): string {
   const base = environment["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state");
   return environment["OLLAMA_STACK_STATE"] ?? join(base, "ollama-stack");
 }
 
 /**
- * The variables that Pulumi needs to find state and secrets. Whoever has set a backend, is logged in to one, or has
- * a passphrase keeps it; the rest is made on first use.
+ * The variables with which Pulumi finds state and secrets. Your own backend, login or passphrase takes precedence; the
+ * others are created on first use.
  */
 export function stateEnvironment(environment: Environment, pulumiHome: string): Record<string, string> {
   const result: Record<string, string> = {};
@@ -25,7 +25,7 @@ export function stateEnvironment(environment: Environment, pulumiHome: string): 
   if (chosenBackend(environment, pulumiHome) === undefined) {
     const backend = join(folder, "backend");
     mkdirSync(backend, { recursive: true, mode: 0o700 });
-    // No files of attributes: the CLI does not write them whole (backend-files.ts), and nothing reads them.
+    // Disables attribute files, which the CLI does not write atomically (backend-files.ts) and nothing reads.
     result["PULUMI_BACKEND_URL"] = `${backendUrl(backend)}?metadata=skip`;
   }
   // An empty passphrase is a choice too.
@@ -38,7 +38,7 @@ export function stateEnvironment(environment: Environment, pulumiHome: string): 
   return result;
 }
 
-/** The backend that the CLI uses: set, or logged in to; `https://` where an access token leads to Pulumi Cloud. */
+/** The CLI's backend from the environment or the login; `https://` if an access token selects Pulumi Cloud. */
 export function chosenBackend(environment: Environment, pulumiHome: string): string | undefined {
   return (
     [environment["PULUMI_BACKEND_URL"], currentLogin(environment, pulumiHome)].find(Boolean) ??
@@ -65,7 +65,7 @@ function passphraseFile(folder: string): string {
     try {
       writeFileSync(path, randomBytes(32).toString("base64url"), { mode: 0o600, flag: "wx" });
     } catch (error) {
-      // Another run made it between the question and the answer.
+      // Another run created it in the meantime.
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
   }

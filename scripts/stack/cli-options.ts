@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { project } from "../../engine/names.ts";
 
-// What an update brings up, and by which rules: a preview without them would judge another one.
+// Options that affect what an update deploys, and its policies; a preview needs them too.
 const passed = {
   config: { type: "string", short: "c" },
   "config-file": { type: "string" },
@@ -10,7 +10,7 @@ const passed = {
   "policy-pack-config": { type: "string" },
 } as const;
 
-// Named only so that their values are not read as options: `-mcat` has no `-c` in it.
+// Listed only so that their values are not parsed as options: `-mcat` does not contain `-c`.
 const valued = {
   cwd: { type: "string", short: "C" },
   message: { type: "string", short: "m" },
@@ -19,12 +19,12 @@ const valued = {
   verbose: { type: "string", short: "v" },
 } as const;
 
-/** What the options given to the CLI say of the config: values by key, and the file that is read for the stack's. */
-export function givenConfig(given: readonly string[]): {
+/** The config from the CLI's options: values by key, and the config file used instead of the stack's. */
+export function configFromOptions(args: readonly string[]): {
   readonly values: ReadonlyMap<string, string>;
   readonly file: string | undefined;
 } {
-  const options = optionsIn(given);
+  const options = optionsIn(args);
   const values = options
     .filter(({ name }) => name === "config")
     .map(({ value = "" }) => /^([^=]*)=?(.*)$/s.exec(value.replace(new RegExp(`^${project}:`), "")))
@@ -32,16 +32,16 @@ export function givenConfig(given: readonly string[]): {
   return { values: new Map(values), file: options.findLast(({ name }) => name === "config-file")?.value };
 }
 
-/** Of the options given for `pulumi up`, those that `pulumi preview` needs to judge the same update. */
-export function previewOptions(given: readonly string[]): string[] {
-  return optionsIn(given)
+/** The options of `pulumi up` that `pulumi preview` needs to preview the same update. */
+export function previewOptions(args: readonly string[]): string[] {
+  return optionsIn(args)
     .filter(({ name }) => Object.hasOwn(passed, name))
     .map(({ name, value }) => (value === undefined ? `--${name}` : `--${name}=${value}`));
 }
 
-function optionsIn(given: readonly string[]): { name: string; value: string | undefined }[] {
+function optionsIn(args: readonly string[]): { name: string; value: string | undefined }[] {
   const { tokens } = parseArgs({
-    args: given,
+    args,
     options: { ...passed, ...valued },
     strict: false,
     tokens: true,
@@ -49,7 +49,7 @@ function optionsIn(given: readonly string[]): { name: string; value: string | un
   return tokens.flatMap((token) => {
     if (token.kind !== "option") return [];
     const { name, rawName, value } = token;
-    // The CLI reads `-c=key=value` as `-c key=value`.
+    // The CLI parses `-c=key=value` as `-c key=value`.
     return [{ name, value: rawName.startsWith("--") ? value : value?.replace(/^=/, "") }];
   });
 }

@@ -6,40 +6,40 @@ import { assertSeenCluster, recordedOutputs } from "./same-cluster.ts";
 import type { Settings } from "./settings.ts";
 import { portOf } from "./url-port.ts";
 
-/** What a deployed stack on Kubernetes says of itself. */
+/** The outputs of a deployed stack on Kubernetes. */
 const outputs = recordedOutputs.extend({
   engine: z.literal("kubernetes"),
   namespace: z.string(),
-  /** In the cluster. */
+  /** URL in the cluster. */
   gatewayUrl: z.url(),
-  /** Behind an Ingress or a Gateway. */
+  /** URL of the Ingress or Gateway. */
   publicUrl: z.url().optional(),
   keysRequired: z.boolean(),
   installedModels: z.array(z.object({ model: z.string(), digest: z.string(), sizeBytes: z.number() })),
 });
 export type ClusterOutputs = z.output<typeof outputs>;
 
-/** Reads a stack's outputs; says so when there is nothing deployed. */
+/** Reads a stack's outputs. @throws if it is not completely deployed */
 export async function readClusterOutputs(stack: string, env: NodeJS.ProcessEnv): Promise<ClusterOutputs> {
   const text = await pulumi(["stack", "output", "--json", "--stack", stack], { env, output: "read" });
   const read = parseClusterOutputs(JSON.parse(text));
   if (read !== undefined) return read;
   throw new Error(
-    `The stack ${stack} is not deployed, or not completely; bring it up with: npm run up -- --stack ${stack}`,
+    `The stack ${stack} is not deployed, or not completely; deploy it with: npm run up -- --stack ${stack}`,
   );
 }
 
-/** The outputs of a stack that is deployed completely, or undefined. */
+/** The outputs of a completely deployed stack, or undefined. */
 export function parseClusterOutputs(value: unknown): ClusterOutputs | undefined {
   return outputs.safeParse(value).data;
 }
 
-/** Where the gateway of a stack in a cluster is on this machine while its port is forwarded. */
+/** The gateway's URL on this machine while its port is forwarded from the cluster. */
 export function forwardedUrl({ gatewayUrl }: Pick<ClusterOutputs, "gatewayUrl">): string {
   return `http://127.0.0.1:${String(portOf(gatewayUrl))}`;
 }
 
-/** The cluster that a stack's config names. */
+/** The cluster in a stack's config. */
 export function clusterOf(settings: Settings, namespace: string): ClusterAddress {
   const text = (key: string) => {
     const value = settings(key);
@@ -48,7 +48,7 @@ export function clusterOf(settings: Settings, namespace: string): ClusterAddress
   return { kubeconfig: text("kubeconfig"), context: text("kubeContext"), namespace };
 }
 
-/** The same, of a stack that is deployed. @throws ClusterError when that is another cluster by now */
+/** The same for a deployed stack. @throws ClusterError if the config now refers to another cluster */
 export async function openCluster(
   stack: string,
   env: NodeJS.ProcessEnv,

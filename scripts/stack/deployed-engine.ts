@@ -7,7 +7,7 @@ import {
 } from "../../engine/docker-cli.ts";
 import type { Deployed } from "./deployment.ts";
 
-/** The engine that a stack is on, as its state says; undefined when nothing of the stack is on any. */
+/** The engine of a deployed stack, from its state; undefined if it is not deployed on any. */
 export function deployedEngine(resources: readonly Deployed[]): EngineAddress | undefined {
   if (!resources.some(({ type }) => type.startsWith("docker:"))) return undefined;
   const provider = resources.find(
@@ -21,8 +21,8 @@ export function deployedEngine(resources: readonly Deployed[]): EngineAddress | 
 }
 
 /**
- * All the variables by which Docker's client finds an engine, so that what an earlier address may have left there does
- * not go with this one. `env` is the CLI's: it names the engine where the address does not.
+ * All variables with which Docker's client selects an engine, so that values for a former address do not remain. `env` is the
+ * CLI's environment, which selects the engine if the address is empty.
  */
 export function clientVariables(address: EngineAddress, env: NodeJS.ProcessEnv): Record<string, string> {
   const own = address.dockerHost === "" ? env : {};
@@ -33,7 +33,7 @@ export function clientVariables(address: EngineAddress, env: NodeJS.ProcessEnv):
   };
 }
 
-/** For people: "this machine's engine", "the engine at ssh://ops@gpu-host". */
+/** Formats an engine for messages: "this machine's engine", "the engine at ssh://ops@gpu-host". */
 export function engineName(address: EngineAddress): string {
   const host = engineHost(address);
   return address.dockerHost !== "" || isRemote(host) ? `the engine at ${host}` : "this machine's engine";

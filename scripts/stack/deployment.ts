@@ -2,7 +2,7 @@ import { z } from "zod";
 import { pulumi } from "./pulumi-cli.ts";
 import { settingOf } from "./stack-file.ts";
 
-/** A resource as the last update left it in the state. */
+/** A resource in the state. */
 export interface Deployed {
   readonly urn: string;
   /** The last part of the URN, as the CLI shows it. */
@@ -11,9 +11,9 @@ export interface Deployed {
   readonly id: string;
   readonly inputs: Readonly<Record<string, unknown>>;
   readonly outputs: Readonly<Record<string, unknown>>;
-  /** Pulumi refuses to delete it. */
+  /** Whether Pulumi refuses to delete it. */
   readonly protect: boolean;
-  /** Pulumi forgets it and leaves it where it is, when it should delete it. */
+  /** Whether Pulumi removes it from the state only, instead of deleting it. */
   readonly retain: boolean;
 }
 
@@ -23,12 +23,12 @@ export interface PendingOperation {
   readonly resource: { readonly type: string; readonly inputs: Readonly<Record<string, unknown>> };
 }
 
-/** What the state says of a stack. Secrets are in it in the clear: it is not to be written anywhere. */
+/** A stack's state, with decrypted secrets: it must not be written anywhere. */
 export interface Deployment {
   readonly resources: readonly Deployed[];
-  /** What a killed run had begun. */
+  /** Operations that a killed run had started. */
   readonly pending: readonly PendingOperation[];
-  /** The texts that the state holds as secrets, but for those too short to be one. */
+  /** The secret strings in the state, except those too short to be secrets. */
   readonly secrets: ReadonlySet<string>;
 }
 
@@ -48,7 +48,7 @@ const exported = z.object({
           outputs: bag,
           protect: z.boolean().default(false),
           retainOnDelete: z.boolean().default(false),
-          // Replaced already, and only waiting to be deleted.
+          // Already replaced and pending deletion.
           delete: z.boolean().default(false),
         }),
       )
@@ -60,19 +60,19 @@ const exported = z.object({
 });
 
 /**
- * Reads the state through the CLI, whatever backend it is kept in. To decrypt its secrets takes the CLI as long as all
- * the rest, and is done only where there are some.
+ * Reads the state through the CLI, from any backend. Decrypting secrets doubles the CLI's time, so it is done only if there
+ * are any.
  */
 export async function readDeployment(stack: string, env: NodeJS.ProcessEnv): Promise<Deployment> {
   const exportOf = (...options: readonly string[]) =>
     pulumi(["stack", "export", ...options, "--stack", stack], { env, output: "read" });
-  // API keys are what makes secrets: with them, nothing is looked up twice.
+  // With API keys there are secrets, so the state is read only once.
   const closed = settingOf(stack, "gatewayApiKeys") === undefined ? await exportOf() : undefined;
   const known = closed?.includes(secretMark) === false ? closed : undefined;
   return parseDeployment(known ?? (await exportOf("--show-secrets")));
 }
 
-/** What `pulumi stack export --show-secrets` prints, with each secret replaced by its value. */
+/** Parses `pulumi stack export --show-secrets` and replaces each secret by its value. */
 export function parseDeployment(text: string): Deployment {
   const { resources, pending_operations } = exported.parse(JSON.parse(text)).deployment;
   const secrets = new Set<string>();
@@ -98,7 +98,7 @@ export function parseDeployment(text: string): Deployment {
   };
 }
 
-// How the state marks an object that stands for something else, and what marks a secret among them.
+// The state's marker of special objects, and its value for secrets.
 const signature = "4dabf18193072939515e22adb298388d";
 const secretMark = "1b47061264138c4ac30d75fd1eb44270";
 
@@ -114,15 +114,15 @@ function reveal(value: unknown, secrets: Set<string>): unknown {
   return Object.fromEntries(Object.entries(entries).map(([key, entry]) => [key, reveal(entry, secrets)]));
 }
 
-// Pulumi hides a whole environment for one secret line. What is shorter than this is a port or a name beside it; an API
-// key's digest alone has 64.
+// Pulumi hides a complete environment if one variable is secret. Shorter values are ports or names; the digest of an API key
+// alone has 64 characters.
 const SHORTEST_SECRET = 16;
 
 function collect(value: unknown, secrets: Set<string>): void {
   if (typeof value === "string") {
-    // A line of an environment is identified by its value.
-    const told = value.slice(value.indexOf("=") + 1);
-    if (told.length >= SHORTEST_SECRET) secrets.add(value).add(told);
+    // Identifies an environment variable by its value.
+    const content = value.slice(value.indexOf("=") + 1);
+    if (content.length >= SHORTEST_SECRET) secrets.add(value).add(content);
   } else if (typeof value === "object" && value !== null)
     for (const entry of Object.values(value)) collect(entry, secrets);
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { pulumi } from "./pulumi-cli.ts";
 
-/** Which services are behind a tunnel, "host:port" each, because they are not published, or on another machine. */
+/** Services behind a tunnel, each as "host:port", because they are unpublished or remote. */
 export const tunnelOutput = z
   .object({
     network: z.string(),
@@ -12,7 +12,7 @@ export const tunnelOutput = z
   })
   .optional();
 
-/** What a deployed stack says of itself: the outputs of index.ts. */
+/** The outputs of a deployed stack, from index.ts. */
 const outputs = z.object({
   gatewayUrl: z.url(),
   keysRequired: z.boolean(),
@@ -30,17 +30,17 @@ const outputs = z.object({
 });
 export type StackOutputs = z.output<typeof outputs>;
 
-/** Reads a stack's outputs; says so when there is nothing deployed. */
+/** Reads a stack's outputs. @throws if it is not completely deployed */
 export async function readOutputs(stack: string, env: NodeJS.ProcessEnv): Promise<StackOutputs> {
   const text = await pulumi(["stack", "output", "--json", "--stack", stack], { env, output: "read" });
   const read = parseOutputs(JSON.parse(text));
   if (read !== undefined) return read;
   throw new Error(
-    `The stack ${stack} is not deployed, or not whole; bring it up with: npm run up -- --stack ${stack}`,
+    `The stack ${stack} is not deployed, or not completely; deploy it with: npm run up -- --stack ${stack}`,
   );
 }
 
-/** The outputs of a stack that is whole, or undefined. */
+/** The outputs of a completely deployed stack, or undefined. */
 export function parseOutputs(value: unknown): StackOutputs | undefined {
   return outputs.safeParse(value).data;
 }

@@ -2,15 +2,15 @@ import { hostname } from "node:os";
 import { isRunning, processStatus } from "../../host/process-liveness.mjs";
 import { runProcess } from "../../host/run-process.ts";
 
-/** A run of the CLI that failed. */
+/** The CLI failed. */
 export class PulumiFailed extends Error {
   override readonly name = "PulumiFailed";
   readonly code: number;
-  /** What it said, by its standard output if not by this. */
+  /** Its error output. */
   readonly stderr: string;
-  /** Empty where the terminal was the CLI's. */
+  /** Its standard output; empty if it was printed to the terminal. */
   readonly stdout: string;
-  /** Whether the user has seen what the CLI said. */
+  /** Whether the user has seen the CLI's output. */
   readonly shown: boolean;
   constructor(code: number, stderr: string, stdout: string, shown: boolean) {
     super(`pulumi exited with code ${String(code)}`);
@@ -23,17 +23,17 @@ export class PulumiFailed extends Error {
 
 interface RunOptions {
   readonly env: NodeJS.ProcessEnv;
-  /** "show" gives the terminal to the CLI, "read" returns what it writes. */
+  /** "show" prints the CLI's output, "read" returns it. */
   readonly output: "show" | "read";
-  /** What it reads from its standard input; by default that is this process's. */
+  /** Its standard input; by default this process's. */
   readonly input?: string;
 }
 
-/** Names the file of settings that commands of the CLI take instead of the stack's, where the checkout is read-only. */
+/** Variable with a config file for the CLI to use instead of the stack's, for a read-only checkout. */
 export const configFileVariable = "OLLAMA_STACK_CONFIG_FILE";
 const readingConfig: ReadonlySet<string | undefined> = new Set(["up", "preview", "refresh", "destroy"]);
 
-/** The arguments, with the file of settings that the environment names. */
+/** Adds the config file from the environment to the arguments. */
 export function withConfigFile(args: readonly string[], env: NodeJS.ProcessEnv): readonly string[] {
   const file = env[configFileVariable];
   const isGiven = args.some((arg) => arg === "--config-file" || arg.startsWith("--config-file="));
@@ -42,7 +42,7 @@ export function withConfigFile(args: readonly string[], env: NodeJS.ProcessEnv):
     : [...args, "--config-file", file];
 }
 
-/** Runs the CLI. An interrupt reaches it with the rest of the group; it ends the update in good order by itself. */
+/** Runs the CLI. An interrupt reaches it as part of the process group; it then cancels the update gracefully. */
 export async function pulumi(args: readonly string[], { env, output, input }: RunOptions): Promise<string> {
   const show = output === "show";
   const wait = () => undefined;
@@ -76,7 +76,7 @@ export interface Lock {
   readonly pid: number;
 }
 
-/** The locks that the CLI names when it refuses to work on a stack: "... created by user@host (pid 123) at ..." */
+/** Parses the locks in the CLI's error about a locked stack: "... created by user@host (pid 123) at ..." */
 export function locksIn(stderr: string): Lock[] {
   return [...stderr.matchAll(/created by (\S+)@(\S+) \(pid (\d+)\)/g)].map(
     ([, user = "", host = "", pid = ""]) => ({
@@ -87,7 +87,7 @@ export function locksIn(stderr: string): Lock[] {
   );
 }
 
-/** Whether a lock was left by a process of this host that is gone, or whose number another process has now. */
+/** Whether a lock belongs to a process of this host that has exited, or whose id was reused. */
 export function isStale({ host, pid }: Lock): boolean {
   if (host !== hostname()) return false;
   if (!isRunning(pid)) return true;

@@ -4,14 +4,14 @@ import { type ClusterIdentity, identify, readServer, recordedClusterType } from 
 import { ClusterError, Kubectl } from "../../cluster/kubectl.ts";
 import type { Deployed } from "./deployment.ts";
 
-/** A context leads to another cluster than the one that has the stack. */
+/** The context refers to a cluster other than the stack's. */
 export class OtherCluster extends ClusterError {}
 
 interface DeployedStack {
   readonly resources: readonly Pick<Deployed, "type" | "inputs" | "outputs">[];
 }
 
-/** What a stack's outputs say of its cluster. */
+/** The cluster's identity in a stack's outputs. */
 export const recordedOutputs = z.object({
   clusterId: z.string().optional(),
   clusterServer: z.string().optional(),
@@ -21,11 +21,11 @@ type RecordedIdentity = z.output<typeof recordedOutputs>;
 const provider = z.object({ kubeconfig: z.string().default(""), context: z.string().default("") });
 
 /**
- * Refuses to go on with a stack that is deployed in another cluster than a command would reach: Pulumi would take what
- * is there for what should be here, drop it from the state, or delete what has its name. Another address of the same
- * cluster is no move. A stack that was deployed before this was recorded is taken as it is.
+ * Fails if a stack is deployed in a cluster other than the one that a command would reach: Pulumi would mix up the clusters'
+ * objects, drop them from the state, or delete others of the same name. Another address of the same cluster is allowed. The
+ * check is skipped for stacks deployed before the identity was recorded.
  *
- * @param address the cluster that the config names; without it, only what was deployed with counts, as for a destroy
+ * @param address the configured cluster; if omitted, only the deployed provider counts, as for a destroy
  * @throws OtherCluster
  * @throws ClusterError when the cluster does not respond
  */
@@ -36,7 +36,7 @@ export async function assertSameCluster(
 ): Promise<void> {
   const recorded = recordedIdentity(deployed);
   if (recorded.clusterId === undefined) return;
-  // The CLI refreshes and destroys by the provider in the state, whatever the config names by now.
+  // The CLI refreshes and destroys with the provider in the state, even if the config has changed.
   const known = deployedAddress(deployed);
   const addresses = [address, known].filter((each) => each !== undefined);
   for (const [i, each] of addresses.entries()) {
@@ -45,7 +45,7 @@ export async function assertSameCluster(
     try {
       here = await identify(new Kubectl(each));
     } catch (error) {
-      // One that has moved is Pulumi's to replace; one that cannot be reached is not changed by mistake.
+      // Pulumi itself handles a changed address; an unreachable cluster cannot be changed by mistake.
       if (i > 0 && error instanceof ClusterError) continue;
       throw error;
     }
@@ -53,7 +53,7 @@ export async function assertSameCluster(
   }
 }
 
-/** The same for a command that only looks, and that reaches no cluster but the one that the config names. */
+/** The same for a read-only command, which only reaches the configured cluster. */
 export async function assertSeenCluster(
   stack: string,
   recorded: RecordedIdentity,
@@ -73,12 +73,12 @@ function compare(
   if (clusterId === undefined || here.id === undefined || here.id === clusterId) return;
   throw new OtherCluster(
     `The stack ${stack} is deployed in ${named(clusterServer, clusterId)}, but ${leading(address)} to ${named(here.server, here.id)}. ` +
-      `${remedy(address)}. If that cluster is gone for good, have the state forget the stack: ` +
+      `${remedy(address)}. If that cluster no longer exists, remove the stack from the state: ` +
       `npm run pulumi -- stack rm ${stack} --force --preserve-config`,
   );
 }
 
-/** Which cluster has a stack: by its outputs, and until its first update has ended by what that recorded first. */
+/** The identity of a stack's cluster, from its outputs, or from the recorded resource if its first update never finished. */
 function recordedIdentity({ resources }: DeployedStack): RecordedIdentity {
   for (const type of ["pulumi:pulumi:Stack", recordedClusterType]) {
     const outputs = resources.find((each) => each.type === type)?.outputs;
@@ -88,13 +88,13 @@ function recordedIdentity({ resources }: DeployedStack): RecordedIdentity {
   return {};
 }
 
-/** What a stack was last deployed with; undefined where it is not on Kubernetes. */
+/** The provider of a stack's last deployment; undefined if it is not on Kubernetes. */
 function deployedAddress({ resources }: DeployedStack): ClusterAddress | undefined {
   const found = resources.find(({ type }) => type === "pulumi:providers:kubernetes");
   return found === undefined ? undefined : { ...provider.parse(found.inputs), namespace: "" };
 }
 
-/** Whether a stack is in a cluster, or an update has begun to deploy it there. */
+/** Whether a stack is completely or partly deployed in a cluster. */
 export function isDeployedInCluster({
   resources,
 }: {
@@ -108,7 +108,7 @@ export function isDeployedInCluster({
   );
 }
 
-/** Clusters on one machine often have the same address: the identity tells them apart. */
+/** Compares identities, because clusters on one machine often have the same address. */
 function named(server: string | undefined, id: string): string {
   return `the cluster ${server === undefined ? "" : `at ${server} `}(${id.slice(0, 8)})`;
 }
@@ -119,14 +119,14 @@ function leading({ kubeconfig, context }: ClusterAddress): string {
 }
 
 function remedy({ kubeconfig, context }: ClusterAddress): string {
-  if (context !== "") return "Have kubeconfig and kubeContext name the cluster that has the stack";
+  if (context !== "") return "Set kubeconfig and kubeContext to the stack's cluster";
   const file = kubeconfig === "" ? "" : ` --kubeconfig ${kubeconfig}`;
-  return `Switch to the cluster that has the stack with: kubectl config use-context NAME${file}`;
+  return `Switch to the stack's cluster with: kubectl config use-context NAME${file}`;
 }
 
 const namespaceOf = z.object({ metadata: z.object({ name: z.string() }) });
 
-/** The namespace of a deployed stack, by what it was last deployed with; undefined where it has none. */
+/** The namespace of a deployed stack, from its last deployment; undefined if it has none. */
 export function deployedNamespace(deployed: DeployedStack): ClusterAddress | undefined {
   const inputs = deployed.resources.find(({ type }) => type === "kubernetes:core/v1:Namespace")?.inputs;
   const namespace = namespaceOf.safeParse(inputs).data?.metadata.name;
@@ -134,7 +134,7 @@ export function deployedNamespace(deployed: DeployedStack): ClusterAddress | und
   return namespace === undefined || address === undefined ? undefined : { ...address, namespace };
 }
 
-/** Where a stack is, for a question: "the namespace llm of the cluster at https://10.0.0.1:6443". */
+/** A stack's location, for prompts: "the namespace llm of the cluster at https://10.0.0.1:6443". */
 export async function describePlace(address: ClusterAddress | undefined): Promise<string> {
   const server =
     address === undefined ? undefined : await readServer(new Kubectl({ ...address, namespace: "" }));

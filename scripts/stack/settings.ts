@@ -1,17 +1,17 @@
 import { join } from "node:path";
-import { givenConfig } from "./cli-options.ts";
+import { configFromOptions } from "./cli-options.ts";
 import { projectDefaults, settingOf } from "./stack-file.ts";
 
-/** What a stack is to be configured with, by config key; its default where nothing sets it. */
+/** A stack's settings by config key, including defaults. */
 export type Settings = (key: string) => unknown;
 
-/** The settings of an update or a preview: its options go before the stack's file, as the CLI has it. */
+/** The settings of an update or a preview, whose options take precedence over the stack's file. */
 export function settingsFor(stack: string, options: readonly string[]): Settings {
-  const { values, file } = givenConfig(options);
+  const { values, file } = configFromOptions(options);
   return (key) => values.get(key) ?? settingOf(stack, key, file) ?? projectDefaults()[key];
 }
 
-/** The CLI's options for a preview to check the rules for production; nothing for a stack that need not keep them. */
+/** CLI options that check the production policy; none for stacks that are not for production. */
 export function rulesFor(settings: Settings): string[] {
   const isProduction = String(settings("production")) === "true";
   return isProduction ? ["--policy-pack", join(import.meta.dirname, "..", "..", "policy")] : [];

@@ -24,22 +24,22 @@ const withEngine = z.object({
 
 const root = join(import.meta.dirname, "..", "..");
 
-/** A stack's file that is no YAML. */
+/** A stack's config file is not valid YAML. */
 class UnreadableFile extends Error {}
 
-/** The file with the config of a stack. */
+/** The path of a stack's config file. */
 export function stackFile(stack: string, folder = root): string {
   return join(folder, `Pulumi.${shortStackName(stack)}.yaml`);
 }
 
-/** The default of each config key, as Pulumi.yaml has it. */
+/** The defaults of the config keys, from Pulumi.yaml. */
 export function projectDefaults(): Record<string, unknown> {
   const text = readFileSync(join(root, "Pulumi.yaml"), "utf8");
   const { config } = parse(text) as { config: Record<string, { default: unknown }> };
   return Object.fromEntries(Object.entries(config).map(([key, { default: value }]) => [key, value]));
 }
 
-/** What a stack's file, or another one in its stead, sets a key to. */
+/** A key's value in a stack's config file, or in another file. */
 export function settingOf(stack: string, key: string, file = stackFile(stack)): unknown {
   const text = readText(file);
   if (text === undefined) return undefined;
@@ -47,15 +47,15 @@ export function settingOf(stack: string, key: string, file = stackFile(stack)): 
   return content?.config?.[`ollama-stack:${key}`];
 }
 
-/** Whether a stack's config says that it is on Kubernetes. */
+/** Whether a stack is configured for Kubernetes. */
 export function isOnCluster(stack: string): boolean {
   return settingOf(stack, "engine") === "kubernetes";
 }
 
 /**
- * The stacks whose files say so.
+ * The stacks configured for Kubernetes.
  *
- * @param onUnreadable is given the problem of each file that is no YAML
+ * @param onUnreadable called for each file that is not valid YAML
  */
 export function stacksOnClusters(onUnreadable: (problem: string) => void, folder = root): string[] {
   return readdirSync(folder)
@@ -76,13 +76,13 @@ function parseFile(file: string, text: string): unknown {
     return parse(text);
   } catch (error) {
     const [why = ""] = (error as Error).message.split("\n");
-    throw new UnreadableFile(`${file} is no valid YAML: ${why.replace(/:$/, "")}. Correct it.`, {
+    throw new UnreadableFile(`${file} is not valid YAML: ${why.replace(/:$/, "")}. Correct it.`, {
       cause: error,
     });
   }
 }
 
-/** The engine that a stack's config names. What is wrong with that file, the program says. */
+/** The engine in a stack's config. The program itself reports errors in that file. */
 export function engineOf(stack: string | undefined): EngineAddress {
   const text = stack === undefined ? undefined : readText(stackFile(stack));
   const content = stack === undefined || text === undefined ? undefined : parseFile(stackFile(stack), text);
@@ -95,9 +95,9 @@ export function engineOf(stack: string | undefined): EngineAddress {
 }
 
 /**
- * Keeps a stack's config file as it was when this process ends, if all that was done was to add its encryption salt.
- * The salt belongs to one user's passphrase: committed by one, it would lock out the next. The CLI makes another when
- * it is missing, and encrypts the state with that. A file that holds secrets needs its salt, and keeps it.
+ * When this process exits, restores a stack's config file if the only change was the added encryption salt. The salt belongs
+ * to one user's passphrase: if committed, it would lock out other users. The CLI generates a new one if it is missing. A
+ * file with secrets needs its salt and keeps it.
  */
 export function keepStackFile(path: string): void {
   const before = readText(path);
@@ -105,7 +105,7 @@ export function keepStackFile(path: string): void {
   process.once("exit", () => {
     const after = readText(path);
     if (after === undefined || after === before) return;
-    // Never empty in between, for whoever reads it just then.
+    // Atomic, for concurrent readers.
     if (after.startsWith(before) && withoutSalt(after) === before)
       truncateSync(path, Buffer.byteLength(before));
     else if (settingsIn(after) === settingsIn(before)) writeFileSync(path, before);
@@ -113,10 +113,10 @@ export function keepStackFile(path: string): void {
 }
 
 /**
- * A copy of a stack's file for the CLI, which writes a salt into it, where the checkout is read-only; undefined where the
- * file itself will do.
+ * Copies a stack's config file for the CLI, which writes a salt into it, if the checkout is read-only; returns undefined if
+ * the file itself is writable.
  *
- * @param folder where the copy goes
+ * @param folder folder for the copy
  */
 export function writableCopy(stack: string, folder: string): string | undefined {
   const file = stackFile(stack);
@@ -141,7 +141,7 @@ function withoutSalt(text: string): string {
   return text.replace(new RegExp(`^${salt}: \\S+\n`, "m"), "");
 }
 
-/** What a stack's file sets, whatever way it is written: with its salt, the CLI writes numbers as text. */
+/** A config file's settings in a comparable form: when it adds the salt, the CLI also writes numbers as text. */
 export function settingsIn(text: string): string {
   return JSON.stringify(parse(text), (key, value: unknown) => {
     if (key === salt) return undefined;
@@ -149,7 +149,7 @@ export function settingsIn(text: string): string {
   });
 }
 
-/** Whether commands of the CLI find a salt in a stack's file, and so leave the file as it is. */
+/** Whether a stack's file has a salt, so that the CLI does not change it. */
 export function isSalted(stack: string): boolean {
   return hasSalt(readText(stackFile(stack)) ?? "");
 }
@@ -158,7 +158,7 @@ function hasSalt(text: string): boolean {
   return new RegExp(`^${salt}:`, "m").test(text);
 }
 
-/** The content of a file, or undefined when there is none. */
+/** The content of a file; undefined if it does not exist. */
 export function readText(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");

@@ -8,14 +8,14 @@ export function volumesOf(resources: readonly Deployed[]): (Deployed & { readonl
     .map((resource) => ({ ...resource, volume: String(resource.inputs["name"]) }));
 }
 
-/** How large each volume of the engine is, as `docker system df` puts it: "1.3GB". */
+/** The size of each volume on the engine, as printed by `docker system df`: "1.3GB". */
 export async function volumeSizes(): Promise<ReadonlyMap<string, string>> {
   const text = await docker(["system", "df", "--verbose", "--format", "{{json .Volumes}}"]);
   const volumes = JSON.parse(text) as readonly { readonly Name: string; readonly Size: string }[] | null;
   return new Map((volumes ?? []).map(({ Name, Size }) => [Name, Size]));
 }
 
-/** Deletes a volume; one that is gone is deleted. */
+/** Deletes a volume, if it exists. */
 export async function removeVolume(name: string): Promise<void> {
   await docker(["volume", "rm", name]).catch((error: unknown) => {
     if (!/no such volume/i.test(String(error))) throw error;

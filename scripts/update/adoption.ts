@@ -7,19 +7,19 @@ import { pulumi } from "../stack/pulumi-cli.ts";
 import type { Settings } from "../stack/settings.ts";
 import { attachedProblem, attachedTo } from "./foreign-containers.ts";
 
-/** What is to be done so that an update goes on with what the engine has of a stack. */
+/** The steps after which an update can adopt a stack's existing objects. */
 export interface Adoption {
-  /** Containers that the update makes again: they have names that it needs, or ports. */
+  /** Containers to remove and recreate, because they hold names or ports that the update needs. */
   readonly containers: readonly string[];
-  /** Networks that it makes again. */
+  /** Networks to remove and recreate. */
   readonly networks: readonly string[];
-  /** Volumes that it goes on with. */
+  /** Volumes to keep. */
   readonly volumes: readonly string[];
-  /** The volume of models of a stack that was renamed, which keeps its name. */
+  /** The model volume of a renamed stack, which keeps its name. */
   readonly renamed?: { readonly urn: string; readonly volume: string };
 }
 
-/** What the engine has of a stack that its state does not know, or knows by a former name; undefined if nothing. */
+/** Plans the adoption of objects that a stack's state lacks or has under a former name; undefined if there are none. */
 export async function planAdoption(
   stack: string,
   resources: readonly Deployed[],
@@ -51,7 +51,7 @@ export async function planAdoption(
   return containers.length === 0 ? undefined : { containers, networks, volumes };
 }
 
-/** Names of what the engine has by one filter or another. */
+/** Names of the objects that match any of the filters. */
 async function found(
   kind: "container" | "network" | "volume",
   filters: readonly string[],
@@ -71,7 +71,7 @@ async function existing(kind: "container", names: readonly string[]): Promise<st
   return names.filter((name) => all.has(name));
 }
 
-/** Makes way for the next update. The volumes stay: it takes over those that have its names. */
+/** Removes what blocks the next update. It adopts existing volumes by their names. */
 export async function adopt(
   stack: string,
   env: NodeJS.ProcessEnv,
@@ -89,7 +89,7 @@ const exported = z.looseObject({
   deployment: z.looseObject({ resources: z.array(z.looseObject({ urn: z.string() })) }),
 });
 
-/** Has the update forget the volume instead of deleting it, and go on with it as one that is there already. */
+/** Makes the update drop the volume from the state instead of deleting it, and use it as an external volume. */
 async function keepVolume(
   stack: string,
   env: NodeJS.ProcessEnv,
@@ -102,6 +102,6 @@ async function keepVolume(
     if (resource.urn === urn) Object.assign(resource, { retainOnDelete: true, protect: false });
   await pulumi(["stack", "import", "--stack", stack], { env, output: "read", input: JSON.stringify(state) });
   await pulumi(["config", "set", "modelVolume", volume, "--stack", stack], { env, output: "read" });
-  // What is not the stack's to delete cannot be protected by it.
+  // An external volume cannot be protected.
   await pulumi(["config", "set", "protectModels", "false", "--stack", stack], { env, output: "read" });
 }

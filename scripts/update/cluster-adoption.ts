@@ -6,15 +6,14 @@ import { settingsFor } from "../stack/settings.ts";
 
 interface ClusterStack {
   readonly stack: string;
-  /** What to add to `npm run NAME` so that it is about the same stack. */
+  /** Arguments that make another `npm run NAME` use the same stack. */
   readonly stackOption: string;
   readonly env: NodeJS.ProcessEnv;
 }
 
 /**
- * Takes over what a cluster has of a stack. An update does that by itself where the state was lost: it applies each
- * object, whether it is there or not. A stack that was renamed keeps the namespace of its former name, or an update would
- * delete that with its volumes.
+ * Adopts a stack's objects in a cluster. After a lost state, an update does so itself, because it applies every object. A
+ * renamed stack keeps its former namespace, because an update would otherwise delete that with its volumes.
  */
 export async function adoptInCluster(
   { stack, stackOption, env }: ClusterStack,
@@ -24,12 +23,12 @@ export async function adoptInCluster(
   const deployed = deployedNamespace(deployment)?.namespace;
   if (deployed === undefined || deployed === namespace) {
     console.log(
-      `Nothing to do: npm run up${stackOption} itself takes over what the namespace ${namespace} has of the stack, with its pods and volumes as they are.`,
+      `Nothing to do: npm run up${stackOption} itself adopts the stack's objects in the namespace ${namespace}, including its pods and volumes.`,
     );
     return;
   }
   await pulumi(["config", "set", "namespace", deployed, "--stack", stack], { env, output: "read" });
   console.log(
-    `Set: namespace ${deployed}, which the stack ${stack} keeps from its former name. Go on with: npm run up${stackOption}`,
+    `Set: namespace ${deployed}, which the stack ${stack} keeps from its former name. Continue with: npm run up${stackOption}`,
   );
 }

@@ -9,45 +9,45 @@ import { openStack } from "./recovery.ts";
 
 interface ClusterStack {
   readonly stack: string;
-  /** What to add to `npm run NAME` so that it is about the same stack. */
+  /** Arguments that make another `npm run NAME` use the same stack. */
   readonly stackOption: string;
   readonly env: NodeJS.ProcessEnv;
-  /** For the CLI. */
+  /** Arguments for the CLI. */
   readonly passed: readonly string[];
 }
 
-/** Refuses an update of what is deployed on Docker: it would be taken down there, with its models. */
-export function refuseFromDocker(
+/** Rejects moving a stack from Docker to a cluster, which would destroy it there with its models. */
+export function rejectMoveFromDocker(
   { resources }: Deployment,
   { stack, stackOption }: Pick<ClusterStack, "stack" | "stackOption">,
 ): void {
   if (!resources.some(({ type }) => type.startsWith("docker:"))) return;
   throw new Error(
-    `the stack ${stack} is deployed on Docker, and its config says engine kubernetes. ` +
-      `Set engine to docker and take it down with: npm run destroy${stackOption}, then bring it up in the cluster`,
+    `the stack ${stack} is deployed on Docker, but its config sets engine to kubernetes. ` +
+      `Set engine to docker and destroy it with: npm run destroy${stackOption}, then deploy it in the cluster`,
   );
 }
 
-/** The same the other way round. */
-export function refuseFromCluster(
+/** Rejects moving a stack from a cluster to Docker. */
+export function rejectMoveFromCluster(
   found: Deployment,
   { stack, stackOption }: Pick<ClusterStack, "stack" | "stackOption">,
 ): void {
   if (!isDeployedInCluster(found)) return;
   throw new Error(
-    `the stack ${stack} is deployed on Kubernetes, and its config says engine docker. ` +
-      `Set engine to kubernetes and take it down with: npm run destroy${stackOption}, then bring it up here`,
+    `the stack ${stack} is deployed on Kubernetes, but its config sets engine to docker. ` +
+      `Set engine to kubernetes and destroy it with: npm run destroy${stackOption}, then deploy it here`,
   );
 }
 
-/** Brings a stack up in its cluster. What somebody changed by hand is read first, and goes back to what the stack says. */
+/** Deploys a stack in its cluster. Refreshes first, so that manual changes are reverted. */
 export async function upInCluster(on: ClusterStack): Promise<void> {
   const { stack, stackOption, env, passed } = on;
-  // The program checks the cluster, too, but the state is read from it before: a provider fails in many words.
+  // The program checks the cluster too, but the refresh runs before, and the provider's errors are verbose.
   const settings = settingsFor(stack, passed);
   await new Kubectl(clusterOf(settings, "")).run(["version", "--output=json"]);
   const found = await openStack(stack, env, passed);
-  refuseFromDocker(found, on);
+  rejectMoveFromDocker(found, on);
   const refresh = found.resources.length > 0 ? ["--refresh"] : [];
   await lockedUpdate(["up", "--yes", "--skip-preview", ...refresh, ...passed], stack, env);
   const output = async (name: string) =>

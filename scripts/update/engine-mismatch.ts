@@ -4,8 +4,8 @@ import { tryRun } from "../../host/exec.ts";
 import { engineOf } from "../stack/stack-file.ts";
 
 /**
- * Refuses to go on with a stack that is deployed on another engine than its config names by now: Pulumi would take what
- * is there for what should be here. Another address of the same engine is no move. `env` is the CLI's.
+ * Fails if a stack is deployed on an engine other than the configured one, because Pulumi would mix up the engines' objects.
+ * Another address of the same engine is allowed. `env` is the CLI's environment.
  */
 export async function assertSameEngine(
   stack: string,
@@ -15,17 +15,17 @@ export async function assertSameEngine(
 ): Promise<void> {
   const deployed = deployedEngine(resources);
   if (deployed === undefined) return;
-  const wanted = engineOf(stack);
-  if (deployed.dockerHost === wanted.dockerHost) return;
-  // The name as well: machines made of one image can share the identity.
-  const id = (address: typeof wanted) =>
+  const configured = engineOf(stack);
+  if (deployed.dockerHost === configured.dockerHost) return;
+  // Compares the name too, because machines cloned from one image can share the id.
+  const id = (address: typeof configured) =>
     tryRun("docker", ["info", "--format", "{{.ID}} {{.Name}}"], {
       env: clientVariables(address, env),
     });
-  const [there, here] = await Promise.all([id(deployed), id(wanted)]);
+  const [there, here] = await Promise.all([id(deployed), id(configured)]);
   if (there !== undefined && there === here) return;
   throw new Error(
-    `the stack ${stack} is deployed on ${engineName(deployed)}, and its config names ${engineName(wanted)}. ` +
-      `Take it down there with: npm run destroy${stackOption}, then bring it up here`,
+    `the stack ${stack} is deployed on ${engineName(deployed)}, but its config selects ${engineName(configured)}. ` +
+      `Destroy it there with: npm run destroy${stackOption}, then deploy it here`,
   );
 }

@@ -4,23 +4,23 @@ import { containerPattern, networkNameOf } from "../../engine/names.ts";
 import type { Deployed } from "../stack/deployment.ts";
 import type { Settings } from "../stack/settings.ts";
 
-// The engine removes no network that a running container is attached to. The provider would find that out last, with
-// everything else gone.
+// The engine does not remove a network with running containers attached. The provider would notice that only after
+// everything else has been removed.
 
 const inspected = z.array(
   z.object({ Name: z.string(), Containers: z.record(z.string(), z.object({ Name: z.string() })).nullish() }),
 );
 
-/** A container that is no part of the stack, and the stack's network that it is attached to. */
+/** A container outside the stack, and the stack's network to which it is attached. */
 interface Attached {
   readonly network: string;
   readonly container: string;
 }
 
 /**
- * Containers of others on the networks of a stack that `leaves` says are to go.
+ * Containers outside the stack on the stack's networks for which `leaves` returns true.
  *
- * @param madeByHand ids of networks that have the name of one of the stack's and go, too
+ * @param madeByHand ids of manually created networks under one of the stack's names, which are removed too
  */
 export async function attachedToLeaving(
   stack: string,
@@ -37,7 +37,7 @@ export async function attachedToLeaving(
   return found.filter(({ container }) => !ofStack.test(container));
 }
 
-/** What is attached to networks, but for some containers. */
+/** Containers attached to networks, excluding some. */
 export async function attachedTo(networks: readonly string[], own: ReadonlySet<string>): Promise<Attached[]> {
   const found = await Promise.all(networks.map(inspect));
   return found
@@ -48,7 +48,7 @@ export async function attachedTo(networks: readonly string[], own: ReadonlySet<s
     .filter(({ container }) => !own.has(container));
 }
 
-/** Whether an update replaces a network, because it is to be called otherwise. */
+/** Whether an update replaces a network because its name changes. */
 export function isLeaving({ inputs }: Deployed, stack: string, settings: Settings): boolean {
   return inputs["name"] !== networkNameOf(stack, String(settings("networkName")));
 }
@@ -64,9 +64,9 @@ async function inspect(id: string): Promise<z.output<typeof inspected>> {
 }
 
 /**
- * Why networks cannot go, and what to do; undefined if nothing is attached.
+ * Why networks cannot be removed, and what to do; undefined if no container is attached.
  *
- * @param command the npm command that disconnects them by itself, if there is one
+ * @param command the npm command that disconnects them, if any
  */
 export function attachedProblem(
   attached: readonly Attached[],
@@ -76,12 +76,12 @@ export function attachedProblem(
   const each = attached.map(({ network, container }) => `${container} to ${network}`).join(", ");
   const lines = attached.map(({ network, container }) => `docker network disconnect ${network} ${container}`);
   return (
-    `Containers that are no part of the stack are attached to a network of it that has to go: ${each}. ` +
-    `Disconnect them (${lines.join("; ")})${command === undefined ? ", and run it again" : `, or have it done: ${command}`}`
+    `Containers outside the stack are attached to its network, which must be removed: ${each}. ` +
+    `Disconnect them (${lines.join("; ")})${command === undefined ? ", and run it again" : `, or run: ${command}`}`
   );
 }
 
-/** Disconnects them; they go on without the stack's network. */
+/** Disconnects the containers, which keep running. */
 export async function disconnectAll(attached: readonly Attached[]): Promise<void> {
   for (const { network, container } of attached) {
     await docker(["network", "disconnect", "--force", network, container]);

@@ -1,8 +1,8 @@
 import { isStale, locksIn, pulumi, PulumiFailed } from "../stack/pulumi-cli.ts";
 
 /**
- * Runs an update of the CLI that takes the stack's lock. A lock left by a process of this host that was killed is
- * cleared, and the update runs; any other lock is the caller's to explain.
+ * Runs an update that locks the stack. Clears a lock left by a killed process of this host and retries; throws on any other
+ * lock.
  */
 export async function lockedUpdate(
   args: readonly string[],
@@ -17,7 +17,7 @@ export async function lockedUpdate(
     const locks = locksIn(error.stderr);
     if (locks.length > 0 && locks.every(isStale)) {
       console.error(
-        `The lock was left by a run that was killed (pid ${locks.map(({ pid }) => pid).join(", ")}): clearing it.`,
+        `Clearing the stack's lock, which a killed run left (pid ${locks.map(({ pid }) => pid).join(", ")}).`,
       );
       await pulumi(["cancel", "--yes", "--stack", stack], { env, output: "read" });
       await pulumi(command, { env, output: "show" });

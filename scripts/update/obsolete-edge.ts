@@ -5,10 +5,10 @@ import { lockedUpdate } from "./locked-update.ts";
 const edgeType = "ollama-stack:index:Edge";
 
 /**
- * Takes down an edge that the config no longer asks for, before the update: Pulumi deletes last, and the edge would
- * still have the port that the gateway is to publish. Returns what is deployed then.
+ * Removes an edge that is no longer configured before the update, because Pulumi deletes last and the edge would still hold
+ * the gateway's port. Returns the resulting deployment.
  *
- * @param check fails when there can be no update, before the edge is taken away for it
+ * @param check throws if the update cannot succeed, before the edge is removed
  */
 export async function removeObsoleteEdge(
   stack: string,
@@ -21,7 +21,7 @@ export async function removeObsoleteEdge(
   if (parts.length === 0 || settings("edge") !== "none") return deployment;
   await check();
   console.error(
-    "The edge goes first, so that the gateway can have its port: nobody is served until that has it.",
+    "Removing the edge first, because the gateway needs its port. The service is unavailable until the gateway has it.",
   );
   const targets = parts.flatMap(({ urn }) => ["--target", urn]);
   await lockedUpdate(["destroy", "--yes", "--skip-preview", ...targets], stack, env);

@@ -5,8 +5,8 @@ import { readDeployment } from "../stack/deployment.ts";
 import { pulumi, PulumiFailed } from "../stack/pulumi-cli.ts";
 import type { Settings } from "../stack/settings.ts";
 
-// An engine that goes away while it makes a network or a container may have made it, and nobody knows: it is
-// in no state, and its name is taken.
+// If the engine becomes unavailable while it creates a network or a container, the object may exist without being in any
+// state, and block its name.
 
 type Kind = "network" | "container";
 
@@ -32,17 +32,17 @@ const history = z.array(
   z.object({ result: z.string(), startTime: z.coerce.date(), endTime: z.coerce.date() }),
 );
 const updatesLookedAt = "20";
-// The history counts in seconds.
+// The history has a resolution of seconds.
 const stepMs = 1000;
 
-/** Runs an update, and again when it failed and an earlier one that failed had left something half made. */
+/** Runs an update; if it fails because of orphans of an earlier failed update, removes them and retries. */
 export async function retryAfterRemovingOrphans(
   stack: string,
   settings: Settings,
   env: NodeJS.ProcessEnv,
   update: () => Promise<void>,
 ): Promise<void> {
-  // What was made since may be another's, who took a name at the same time.
+  // Newer objects may belong to a concurrent update that uses the same name.
   const startedAt = Date.now();
   for (;;) {
     try {
@@ -50,23 +50,23 @@ export async function retryAfterRemovingOrphans(
       return;
     } catch (error) {
       if (!(error instanceof PulumiFailed)) throw error;
-      // An engine that is gone by now has nothing to say: what the update said stands.
-      const found = await halfMade(stack, settings, env, startedAt).catch(() => []);
+      // If the engine is unavailable, the update's own error stands.
+      const found = await findOrphans(stack, settings, env, startedAt).catch(() => []);
       if (found.length === 0) throw error;
       for (const { kind, id, name } of found) {
-        // Not by force: what is in use by now stays, and what the update said of it stands.
+        // Without force, so that objects in use stay and the update's own error stands.
         await docker([kind, "rm", id]).catch(() => {
           throw error;
         });
-        console.error(`The engine had made the ${kind} ${name} when an earlier update failed: removed it.`);
+        console.error(`Removed the ${kind} ${name}, which an earlier failed update had created.`);
       }
-      console.error("Going on.");
+      console.error("Continuing.");
     }
   }
 }
 
-/** What a failed update made, before a time, under a name of the stack, and no state knows. */
-async function halfMade(
+/** Objects under the stack's names that failed updates created before a time and that are not in the state. */
+async function findOrphans(
   stack: string,
   settings: Settings,
   env: NodeJS.ProcessEnv,
@@ -81,7 +81,7 @@ async function halfMade(
       "--filter",
       `name=${namePattern(networkNameOf(stack, String(settings("networkName"))))}`,
     ]),
-    // Containers in use have been started: that is another request than the one that makes them.
+    // Containers in use have been started, which is a separate request after creating them.
     look("container", ["--all", "--filter", "status=created", "--filter", `name=${containerPattern(stack)}`]),
   ]);
   return found

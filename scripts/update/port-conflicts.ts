@@ -4,12 +4,12 @@ import { PulumiFailed } from "../stack/pulumi-cli.ts";
 import type { Settings } from "../stack/settings.ts";
 import { engineOf } from "../stack/stack-file.ts";
 
-// A port that a stack chooses is free when its program looks, and its container is made later: another stack, or any
-// program, may take it in between.
+// A chosen port is free when the program checks it, but the container is created later: another program may take the port in
+// between.
 
 const tries = 5;
 
-/** Runs an update, and again when it failed because ports that it chose itself were taken before it had them. */
+/** Runs an update; if it fails because chosen ports were taken in the meantime, chooses others and retries. */
 export async function retryOnPortConflict(
   stack: string,
   settings: Settings,
@@ -21,16 +21,16 @@ export async function retryOnPortConflict(
       return;
     } catch (error) {
       if (!(error instanceof PulumiFailed) || tried === tries) throw error;
-      // An engine that is gone by now has nothing to say: what the update said stands.
+      // If the engine is unavailable, the update's own error stands.
       const lost = await portConflicts(stack, settings).catch(() => []);
       if (lost.length === 0) throw error;
       for (const { port, container } of lost)
-        console.error(`Port ${port} was taken by another before ${container} had it: choosing again.`);
+        console.error(`Port ${port} was taken before ${container} could bind it: choosing another.`);
     }
   }
 }
 
-/** The containers of a stack that were not started because a port that it chose was taken. */
+/** The containers of a stack that were not started because a chosen port was taken. */
 async function portConflicts(
   stack: string,
   settings: Settings,
@@ -57,9 +57,9 @@ async function portConflicts(
   return lost.flat();
 }
 
-/** The port, of those that stacks choose from, of which an engine says that it could not be bound: somebody has it. */
+/** Parses an engine's error about a port in use, if it is in the range that stacks choose from. */
 export function takenPort(said: string): string | undefined {
-  // Another container has it; any program has it. Five digits, as no part of an IPv6 address has.
+  // Held by a container, or by any program. Five digits, which no part of an IPv6 address has.
   return /:(\d{5})(?: failed: port is already allocated|\S*: (?:bind: )?address already in use)/.exec(
     said,
   )?.[1];

@@ -7,15 +7,15 @@ import { parseReference } from "../registry/image-reference.ts";
 import { pullFailure } from "../registry/pull-failure.ts";
 import type { Settings } from "../stack/settings.ts";
 
-// A helper may ask a person.
+// A credential helper may prompt the user.
 const accountMs = 60_000;
 
 /**
- * Pulls the images that a stack needs and its engine lacks, before an update changes anything: with progress, and as
- * long as it takes. An engine that is not behind a socket pulls them during the update.
+ * Pulls a stack's missing images before an update changes anything, with progress and without a timeout. An engine without a
+ * local socket pulls them during the update.
  *
- * @param env the environment of Pulumi, which knows the engine of the chosen Docker context
- * @param check fails when there can be no update, before anything is pulled for it
+ * @param env the CLI's environment, which contains the engine of the selected Docker context
+ * @param check throws if the update cannot succeed, before anything is pulled
  */
 export async function pullImages(
   settings: Settings,
@@ -43,7 +43,7 @@ export async function pullImages(
   }
 }
 
-/** The socket's path; undefined for an engine that has none here. Exported for its test. */
+/** The path of the engine's local socket; undefined if it has none. Exported for its test. */
 export function engineSocket(host: string, platform: string = process.platform): string | undefined {
   if (host === "") return platform === "win32" ? undefined : "/var/run/docker.sock";
   return host.startsWith("unix://") ? host.slice("unix://".length) : undefined;
@@ -65,7 +65,7 @@ async function isThere(image: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    // What else is wrong, such as with its name, the program says in better words.
+    // The program reports other problems, such as an invalid name, better.
     return !/no such image/i.test(error.message);
   }
 }
@@ -75,7 +75,7 @@ async function pullOf(image: string, platform: string): Promise<ImagePull> {
   return { name, reference: digest ?? tag, platform, account: await accountFor(registry) };
 }
 
-/** What `docker login` keeps; a registry that needs none is pulled from without it. */
+/** Credentials from `docker login`, if the registry needs any. */
 async function accountFor(registry: string): Promise<ImagePull["account"]> {
   const header = await credentials(registry, AbortSignal.timeout(accountMs)).catch((error: unknown) => {
     if (error instanceof CredentialsError) return undefined;

@@ -2,7 +2,7 @@ import { existsSync, rmSync } from "node:fs";
 import { docker } from "../../engine/docker-cli.ts";
 import { stackNameProblem } from "../../engine/names.ts";
 import { type Deployment, type PendingOperation, readDeployment } from "../stack/deployment.ts";
-import { givenConfig } from "../stack/cli-options.ts";
+import { configFromOptions } from "../stack/cli-options.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
 import { clusterOf } from "../stack/cluster-outputs.ts";
 import { assertSameCluster } from "../stack/same-cluster.ts";
@@ -15,7 +15,7 @@ interface Leftover {
   readonly name: string;
 }
 
-/** Makes the stack on first use and selects it. @throws if Docker does not take its name */
+/** Creates the stack on first use and selects it. @throws if its name is invalid for Docker */
 export async function ensureStack(stack: string, env: NodeJS.ProcessEnv): Promise<void> {
   const problem = stackNameProblem(stack);
   if (problem !== undefined) throw new Error(problem);
@@ -23,25 +23,25 @@ export async function ensureStack(stack: string, env: NodeJS.ProcessEnv): Promis
 }
 
 /**
- * The same, and returns what is deployed.
+ * The same, and returns the deployment.
  *
- * @throws if that has no file with its settings, or is in another cluster than these name
+ * @throws if its config file is missing, or it is deployed in another cluster
  */
 export async function openStackToLook(
   stack: string,
   env: NodeJS.ProcessEnv,
   options: readonly string[],
 ): Promise<Deployment> {
-  const file = givenConfig(options).file ?? stackFile(stack);
+  const file = configFromOptions(options).file ?? stackFile(stack);
   const hasFile = existsSync(file);
-  // Side by side: nearly always there is one already, and if not, it is read after it was made.
+  // In parallel, because the stack nearly always exists; a new stack is read again after it was created.
   const [, known] = await Promise.all([
     ensureStack(stack, env),
     readDeployment(stack, env).catch(() => undefined),
   ]);
   const deployment = known ?? (await readDeployment(stack, env));
   if (!hasFile && deployment.resources.some(({ type }) => type.startsWith("docker:"))) {
-    // The CLI may just have made one, for a salt. The next run is to see that there was none.
+    // The CLI may just have created the file for a salt; it is removed so that the next run notices that it is missing.
     rmSync(file, { force: true });
     throw new Error(missingFile(stack, file));
   }
@@ -51,7 +51,7 @@ export async function openStackToLook(
   return deployment;
 }
 
-/** The same, and finishes what a killed run left. Returns what is deployed then. */
+/** The same, and recovers from a killed run. Returns the resulting deployment. */
 export async function openStack(
   stack: string,
   env: NodeJS.ProcessEnv,
@@ -60,18 +60,17 @@ export async function openStack(
   return await recoverInterrupted(stack, env, await openStackToLook(stack, env, options));
 }
 
-/** A stack with settings of its own would be changed to the defaults, and lose its edge, say. */
+/** Without its config file, a stack would be changed to the defaults and, for example, lose its edge. */
 function missingFile(stack: string, file: string): string {
   return (
-    `The stack ${stack} is deployed, but ${file} with its settings is missing, and each setting would go back to its default. ` +
-    `Put the file back; if the defaults are meant, make an empty one: touch ${file}`
+    `The stack ${stack} is deployed, but its config file ${file} is missing, so that all settings would revert to their defaults. ` +
+    `Restore the file; if you want the defaults, create an empty one: touch ${file}`
   );
 }
 
 /**
- * Finishes what a killed run left: containers and networks that the engine may have made, but that never reached the
- * state. Their names are taken, so the next update could not make them. Volumes and images are found again by name.
- * Returns what is deployed then.
+ * Recovers from a killed run: containers and networks that the engine may have created but that are not in the state block
+ * their names for the next update. Volumes and images are found by name. Returns the resulting deployment.
  */
 export async function recoverInterrupted(
   stack: string,
@@ -81,10 +80,8 @@ export async function recoverInterrupted(
   const deployment = known ?? (await readDeployment(stack, env));
   if (deployment.pending.length === 0) return deployment;
   const leftovers = deployment.pending.filter(({ type }) => type === "creating").flatMap(leftover);
-  console.error(
-    "The last run was cut off in the middle of an update: looking at what there really is, then going on.",
-  );
-  // Takes the lock, so nobody else is in the middle of making them.
+  console.error("The last run was interrupted during an update: refreshing the state, then continuing.");
+  // Locks the stack, so that no other run is creating them.
   await lockedUpdate(["refresh", "--yes", "--skip-preview", "--skip-pending-creates"], stack, env);
   for (const { kind, name } of leftovers) {
     const command = kind === "container" ? ["container", "rm", "--force", name] : ["network", "rm", name];
@@ -97,7 +94,7 @@ export async function recoverInterrupted(
       },
     );
   }
-  // Forgotten only now: cut off before this, the next run does the same again.
+  // Cleared last, so that an interrupted recovery is repeated by the next run.
   await lockedUpdate(["refresh", "--yes", "--skip-preview", "--clear-pending-creates"], stack, env);
   return await readDeployment(stack, env);
 }

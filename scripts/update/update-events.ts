@@ -6,8 +6,8 @@ import { isRunning } from "../../host/process-liveness.mjs";
 import { PulumiFailed } from "../stack/pulumi-cli.ts";
 import { parseOutputs, type StackOutputs } from "../stack/outputs.ts";
 
-// The outputs that an update ends with are among its events, which the CLI writes into a file for whoever asks, as it does
-// for Pulumi's Automation API: it need not be started again to tell them. Secrets are left out of it.
+// Reads an update's outputs from its event log, which the CLI writes for Pulumi's Automation API, instead of starting the CLI
+// again. The log omits secrets.
 
 const event = z.object({
   resOutputsEvent: z
@@ -22,24 +22,24 @@ const event = z.object({
 
 const prefix = "ollama-stack-update-";
 
-/** What the CLI writes in the place of a secret, and of what reads like one. */
+/** The CLI's placeholder for secrets, and for strings that contain them. */
 const hidden = "[secret]";
 
 /**
- * Runs an update and returns the outputs that it ended with, or undefined if they have to be read from the state.
- * The error of a failed one has the messages of each resource, too, which the CLI shows on the terminal only.
+ * Runs an update and returns its outputs, or undefined if they must be read from the state. If it fails, the error also
+ * carries each resource's diagnostics, which the CLI otherwise only prints.
  *
- * @param update is given what to add to the CLI's options and environment
+ * @param update receives additional CLI options and environment variables
  */
 export async function updateWithOutputs(
   update: (options: readonly string[], environment: Readonly<Record<string, string>>) => Promise<void>,
 ): Promise<StackOutputs | undefined> {
-  // Its owner's alone: the state's values are in it.
+  // Readable by its owner only, because it contains values of the state.
   removeAbandoned();
   const folder = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
   const file = join(folder, "events");
   try {
-    // The CLI has that option where it is to have what is for other programs.
+    // The CLI offers that option only in its mode for other programs.
     await update(["--event-log", file], { PULUMI_DEBUG_COMMANDS: "true" });
     return outputsIn(file);
   } catch (error) {
@@ -55,7 +55,7 @@ export async function updateWithOutputs(
   }
 }
 
-/** What runs have left that were killed: it holds values of a state. */
+/** Removes the event logs of killed runs, which contain values of the state. */
 function removeAbandoned(): void {
   for (const name of readdirSync(tmpdir())) {
     const pid = Number(name.startsWith(prefix) ? name.slice(prefix.length).split("-")[0] : NaN);
@@ -63,12 +63,12 @@ function removeAbandoned(): void {
     try {
       rmSync(join(tmpdir(), name), { recursive: true, force: true });
     } catch {
-      // Somebody else's.
+      // It belongs to another user.
     }
   }
 }
 
-/** What the last event about the stack itself says. */
+/** The outputs in the last event about the stack itself. */
 function outputsIn(file: string): StackOutputs | undefined {
   try {
     const ends = eventsIn(file, "resOutputsEvent").map(({ resOutputsEvent }) => resOutputsEvent?.metadata);
@@ -79,7 +79,7 @@ function outputsIn(file: string): StackOutputs | undefined {
   }
 }
 
-/** What was wrong with resources: "ollama-image: the image ..." */
+/** Error messages of resources: "ollama-image: the image ..." */
 function errorsIn(file: string): string[] {
   try {
     return eventsIn(file, "diagnosticEvent").flatMap(({ diagnosticEvent: said }) =>

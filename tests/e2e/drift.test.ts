@@ -54,7 +54,7 @@ describe("npm run drift", () => {
   it("says that a stack which was never brought up is not deployed", async () => {
     const { code, output } = await drift();
     expect(code).toBe(1);
-    expect(output).toMatch(/error: the stack drift is not deployed; bring it up with: npm run up/);
+    expect(output).toMatch(/error: the stack drift is not deployed; deploy it with: npm run up/);
   });
 
   it("says in one line that nothing drifted, and ends with 0", async () => {
@@ -179,7 +179,7 @@ describe("a network", () => {
     expect([refused.code, refused.output]).toEqual([
       1,
       expect.stringMatching(
-        /has to go: drift-joined-by-hand to ollama_network_drift\. Disconnect them \(docker network disconnect ollama_network_drift drift-joined-by-hand\), or have it done: npm run up -- --stack drift --disconnect/,
+        /must be removed: drift-joined-by-hand to ollama_network_drift\. Disconnect them \(docker network disconnect ollama_network_drift drift-joined-by-hand\), or run: npm run up -- --stack drift --disconnect/,
       ),
     ]);
     expect(isUntouched).toBe(true);

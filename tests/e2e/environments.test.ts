@@ -180,7 +180,7 @@ describe("npm run destroy", () => {
     const refused = await script("destroy", "--models", "delete");
     expect(refused.code).toBe(1);
     expect(refused.output).toContain(
-      "error: the stack prod on this machine's engine is not destroyed without a yes; say it with: npm run destroy -- --stack prod --yes",
+      "error: destroying the stack prod on this machine's engine requires confirmation; confirm with: npm run destroy -- --stack prod --yes",
     );
     const question =
       /^Destroy the stack prod on this machine's engine, with \d+ containers, networks, volumes and images\? \[y\/N\] $/m;
@@ -196,7 +196,7 @@ describe("npm run destroy, where models are protected", () => {
     expect(code).not.toBe(0);
     expect(output).toMatch(
       new RegExp(
-        `error: the stack prod protects its models, in the volume ${volume} \\(\\d.*B\\): say what becomes of them with ` +
+        `error: the stack prod protects its models in the volume ${volume} \\(\\d.*B\\): choose ` +
           "npm run destroy -- --stack prod --yes --models keep, or npm run destroy -- --stack prod --yes --models delete",
       ),
     );
@@ -253,14 +253,14 @@ describe("npm run purge", () => {
     const early = await script("purge", "--yes");
     expect(early.code).toBe(1);
     expect(early.output).toMatch(
-      /the container ollama-stack-prod-gateway is still there; take its stack down first/,
+      /the container ollama-stack-prod-gateway still exists; destroy its stack first/,
     );
     docker("container", "rm", "ollama-stack-prod-gateway");
     const asked = await script("purge");
     expect(asked.code).toBe(1);
     expect(asked.output).toMatch(new RegExp(`^volume +0B  ${volume}$`, "m"));
     expect(asked.output).toContain(
-      "nothing is removed without a yes; say it with: npm run purge -- --stack prod --yes",
+      "removing requires confirmation; confirm with: npm run purge -- --stack prod --yes",
     );
     expect(leftovers(project.stack)).toEqual({ ...nothingLeft, volumes: [volume] });
     const told = await answering("purge", [], removeAll, "y");
@@ -269,6 +269,6 @@ describe("npm run purge", () => {
     expect(leftovers(project.stack)).toEqual(nothingLeft);
     docker("volume", "create", volume);
     expect((await script("purge", "--yes")).output).toMatch(/^Removed: 1$/m);
-    expect((await script("purge", "--yes")).output).toMatch(/^Nothing is left to remove\.$/m);
+    expect((await script("purge", "--yes")).output).toMatch(/^Nothing to remove\.$/m);
   });
 });

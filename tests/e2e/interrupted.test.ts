@@ -36,7 +36,7 @@ async function killWhen(seen: RegExp): Promise<string> {
   return (await run.done).output;
 }
 
-const lockCleared = /The lock was left by a run that was killed \(pid \d+\): clearing it/;
+const lockCleared = /Clearing the stack's lock, which a killed run left \(pid \d+\)/;
 
 /** The same with an update that goes on from one that was killed. */
 async function killNextWhen(seen: RegExp): Promise<void> {
@@ -146,8 +146,7 @@ describe("an update that is killed", () => {
       );
       const { code, output } = await up().done;
       expect(code, output).toBe(0);
-      const removed = (what: string) =>
-        `The engine had made the ${what} when an earlier update failed: removed it.`;
+      const removed = (what: string) => `Removed the ${what}, which an earlier failed update had created.`;
       expect(output).toContain(removed(`network ${network}`));
       expect(output).toContain(removed(`container ${container}`));
       await project.pulumi("preview", "--expect-no-changes");
@@ -205,7 +204,9 @@ describe("an update that is killed", () => {
     process.kill(-first.pid, "SIGCONT");
     expect((await first.done).code).toBe(0);
     expect(code, output).not.toBe(0);
-    expect(output).toMatch(/The stack is locked by .* \(pid \d+\), who is updating it or was cut off/);
+    expect(output).toMatch(
+      /The stack is locked by .* \(pid \d+\), by an update that is running or was interrupted/,
+    );
     expect(output).toMatch(/npm run pulumi -- cancel --stack NAME/);
   });
 });

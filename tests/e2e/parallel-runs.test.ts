@@ -57,7 +57,7 @@ afterAll(async () => {
   for (const stack of [first, second]) expect(leftovers(stack)).toEqual(nothingLeft);
 });
 
-const lostLine = /^Port (\d+) was taken by another before (\S+) had it: choosing again\.$/m;
+const lostLine = /^Port (\d+) was taken before (\S+) could bind it: choosing another\.$/m;
 
 describe("two runs of CI on one host", () => {
   it("come up side by side with settings that nobody made for them, and the later one chooses its port again", async () => {

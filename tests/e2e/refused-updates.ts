@@ -31,7 +31,7 @@ export function describeRefusals(project: Project, outputs: () => StackOutputs):
     ];
     execFileSync("docker", [...run, "--entrypoint", "node", image, "--eval", "setInterval(() => {}, 1000)"]);
     const refused =
-      /attached to a network of it that has to go: life-joined-by-hand to ollama_network_life\. Disconnect them \(docker network disconnect ollama_network_life life-joined-by-hand\), or have it done: npm run /;
+      /attached to its network, which must be removed: life-joined-by-hand to ollama_network_life\. Disconnect them \(docker network disconnect ollama_network_life life-joined-by-hand\), or run: npm run /;
     const destroy = await script("destroy", "--yes");
     expect([destroy.code, destroy.output]).toEqual([1, expect.stringMatching(refused)]);
     project.configure({ networkName: "another_life" });
@@ -51,7 +51,7 @@ export function describeRefusals(project: Project, outputs: () => StackOutputs):
     renameSync(`${file}.aside`, file);
     for (const { code, output } of refused) {
       expect(code).toBe(1);
-      expect(output).toMatch(/Pulumi\.life\.yaml with its settings is missing, .*Put the file back/);
+      expect(output).toMatch(/Pulumi\.life\.yaml is missing, .*Restore the file/);
     }
     expect(await isReady()).toBe(true);
   });

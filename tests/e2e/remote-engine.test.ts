@@ -254,7 +254,7 @@ describe("over ssh", () => {
     const { code, output } = await project.run(process.execPath, script("up"), ssh.env).done;
     expect(code).not.toBe(0);
     expect(output).toMatch(
-      /error: the stack far is deployed on the engine at ssh:.*, and its config names this machine's engine\. Take it down there with: npm run destroy -- --stack far/,
+      /error: the stack far is deployed on the engine at ssh:.*, but its config selects this machine's engine\. Destroy it there with: npm run destroy -- --stack far/,
     );
     expect(leftovers(project.stack)).toEqual({ ...nothingLeft, volumes: [volume] });
     expect(leftovers(project.stack, engine).containers).toHaveLength(2);

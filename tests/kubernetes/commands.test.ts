@@ -212,7 +212,7 @@ describe("npm run drift", () => {
 
 it("npm run adopt says that an update takes over what is there, and after the loss of a state one does, without a new pod", async () => {
   expect(await succeed("adopt")).toContain(
-    `npm run up -- --stack ${name} itself takes over what the namespace ${namespace} has of the stack`,
+    `npm run up -- --stack ${name} itself adopts the stack's objects in the namespace ${namespace}`,
   );
   const pods = [...stack().uids("gateway"), ...stack().uids("ollama")];
   await stack().project.pulumi("stack", "rm", name, "--force", "--preserve-config", "--yes");
@@ -283,7 +283,7 @@ describe("npm run destroy and npm run purge", () => {
 
   it("remove no volume before both have run, and nothing that others have in the namespace", async () => {
     for (const [reason, command, ...args] of [
-      ["the StatefulSet ollama is still there; take its stack down first", "purge", "--yes"],
+      ["the StatefulSet ollama still exists; destroy its stack first", "purge", "--yes"],
       ["--models is for stacks on Docker.", "destroy", "--yes", "--models", "keep"],
     ] as const) {
       const early = await run(command, ...args);
@@ -313,7 +313,7 @@ describe("npm run destroy and npm run purge", () => {
     await kubectl.run(["delete", "configmap", "notes"]);
     expect(await succeed("purge", "--yes")).toContain("Removed: 1");
     expect(await names("namespaces")).not.toContain(namespace);
-    expect(await succeed("purge", "--yes")).toContain("Nothing is left to remove.");
+    expect(await succeed("purge", "--yes")).toContain("Nothing to remove.");
   });
 });
 

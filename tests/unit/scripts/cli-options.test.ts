@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { givenConfig, previewOptions } from "../../../scripts/stack/cli-options.ts";
+import { configFromOptions, previewOptions } from "../../../scripts/stack/cli-options.ts";
 
 it.each([
   ["an option and its value", ["-c", "edge=none"], ["--config=edge=none"]],
@@ -46,5 +46,5 @@ it.each([
   ],
   ["nothing", ["-m", "edge=none", "--", "-c", "edge=none"], {}],
 ])("what the options of an update set is known before it: %s", (_what, given, values) => {
-  expect(Object.fromEntries(givenConfig(given).values)).toEqual(values);
+  expect(Object.fromEntries(configFromOptions(given).values)).toEqual(values);
 });

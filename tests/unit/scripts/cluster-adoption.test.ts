@@ -32,7 +32,7 @@ it("a stack whose state was lost is taken over by an update itself, and npm run 
   cli.tell({});
   await adoptInCluster(on, { resources: [], pending: [], secrets: new Set() });
   expect(text()).toBe(
-    "Nothing to do: npm run up -- --stack lab itself takes over what the namespace ollama-stack-lab has of the stack, with its pods and volumes as they are.",
+    "Nothing to do: npm run up -- --stack lab itself adopts the stack's objects in the namespace ollama-stack-lab, including its pods and volumes.",
   );
   await adoptInCluster(on, deployedIn("ollama-stack-lab"));
   expect(cli.calls).toEqual([]);

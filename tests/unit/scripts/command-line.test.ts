@@ -47,7 +47,7 @@ describe("the stack that a command works on", () => {
         /^(--stack|-s) needs a value, such as --stack NAME$/,
       );
     expect(() => parse(name, [], { npm_config_stack: "true" })).toThrow(
-      `npm has read --stack as its own option without a value: write npm run ${name} -- --stack NAME`,
+      `npm consumed --stack as its own option without a value: use npm run ${name} -- --stack NAME`,
     );
   });
 
@@ -97,7 +97,7 @@ describe("an option that is not known", () => {
 
   it("is refused behind the -- of a command that runs no other program", () => {
     expect(() => parse("purge", ["--", "--yes"])).toThrow(
-      /purge runs no program that "-- --yes" could be meant for/,
+      /purge does not pass arguments on to a program, but got "-- --yes"/,
     );
   });
 });

@@ -37,8 +37,8 @@ it("containers of others on a network that has to go are named, with both ways o
   const found = await attachedToLeaving("dev", resources, () => true);
   expect(found).toEqual([{ network: "ollama_network_dev", container: "open-webui" }]);
   expect(attachedProblem(found, "npm run destroy -- --stack dev --disconnect")).toBe(
-    "Containers that are no part of the stack are attached to a network of it that has to go: open-webui to ollama_network_dev. " +
-      "Disconnect them (docker network disconnect ollama_network_dev open-webui), or have it done: npm run destroy -- --stack dev --disconnect",
+    "Containers outside the stack are attached to its network, which must be removed: open-webui to ollama_network_dev. " +
+      "Disconnect them (docker network disconnect ollama_network_dev open-webui), or run: npm run destroy -- --stack dev --disconnect",
   );
   await disconnectAll(found);
   expect(docker.calls.at(-1)).toBe("network disconnect --force ollama_network_dev open-webui");
@@ -56,7 +56,7 @@ it("so are those on a network of the same name that somebody made by hand and th
   });
   const found = await attachedToLeaving("dev", resources, () => false, ["by-hand"]);
   expect(attachedProblem(found, "npm run up -- --stack dev --disconnect")).toMatch(
-    /has to go: open-webui to ollama_network_dev\. Disconnect them \(docker network disconnect ollama_network_dev open-webui\)/,
+    /must be removed: open-webui to ollama_network_dev\. Disconnect them \(docker network disconnect ollama_network_dev open-webui\)/,
   );
 });
 

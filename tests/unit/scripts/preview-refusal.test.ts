@@ -19,7 +19,7 @@ describe("a preview that is refused", () => {
     const text = `Policies:
     ❌ production@v0.1.0 (local: policy)
         - [mandatory]  keys-required  (ollama-stack:index:Gateway: gateway)
-          The gateway lets in only who has a key.
+          The gateway requires a key.
           It has no key. Make one with npm run new-key -- NAME.
         - [mandatory]  models-pinned  (ollama-stack:index:OllamaModel: model-tiny:1b)
           Models are pinned by digest.

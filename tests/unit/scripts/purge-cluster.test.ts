@@ -143,7 +143,7 @@ describe("nothing is removed from", () => {
   ])("a stack that is there: %j", async (running) => {
     has(marked, claim("models-ollama-0"), running);
     await expect(inCluster("lab", kubectl)).rejects.toThrow(
-      /^the \w+ \S+ is still there; take its stack down first: npm run destroy -- --stack lab$/,
+      /^the \w+ \S+ still exists; destroy its stack first: npm run destroy -- --stack lab$/,
     );
   });
 });

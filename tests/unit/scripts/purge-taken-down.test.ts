@@ -22,7 +22,7 @@ beforeEach(() => {
 
 const resource = { urn: "urn:pulumi:lab::ollama-stack::kubernetes:core/v1:Namespace::namespace", type: "t" };
 const refused =
-  "the state of the stack lab still has resources; take it down first: npm run destroy -- --stack lab. If its cluster is gone for good, have the state forget the stack: npm run pulumi -- stack rm lab --force --preserve-config";
+  "the state of the stack lab still has resources; destroy it first: npm run destroy -- --stack lab. If its cluster no longer exists, remove the stack from the state: npm run pulumi -- stack rm lab --force --preserve-config";
 
 /** Has our own state keep a stack. */
 function keep(stack: string, resources: readonly object[]): void {

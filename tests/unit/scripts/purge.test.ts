@@ -51,8 +51,8 @@ describe("npm run purge", () => {
     expect(code).toBe(1);
     expect(output).toContain(`cache                 1.5 kB  ${root}/cache`);
     expect(output).toContain(`state and passphrase     6 B  ${root}/state`);
-    expect(output).toMatch(/nothing is removed without a yes/);
-    expect(output).toMatch(/The Docker engine does not respond: what there is on it stays/);
+    expect(output).toMatch(/removing requires confirmation/);
+    expect(output).toMatch(/The Docker engine does not respond: its objects are kept/);
     expect(existsSync(kept)).toBe(true);
   });
 
@@ -68,7 +68,7 @@ describe("npm run purge", () => {
     for (const gone of [join(root, "cache"), join(root, "state"), built])
       expect(existsSync(gone), gone).toBe(false);
     expect(existsSync(released)).toBe(true);
-    expect((await purge("--yes")).output).toContain("Nothing is left to remove.");
+    expect((await purge("--yes")).output).toContain("Nothing to remove.");
   });
 
   it("removes nothing while a stack is there", async () => {
@@ -76,7 +76,7 @@ describe("npm run purge", () => {
     const { code, output } = await purge("--yes");
     expect(code).toBe(1);
     expect(output).toMatch(
-      /error: the stack dev is still there; take it down first: npm run destroy -- --stack dev/,
+      /error: the stack dev still exists; destroy it first: npm run destroy -- --stack dev/,
     );
     expect(existsSync(file)).toBe(true);
   });

@@ -69,8 +69,8 @@ describe("a stack on Kubernetes", () => {
     reach({ "": other });
     await expect(assertSameCluster("lab", deployed(recorded), address(""))).rejects.toThrow(
       "The stack lab is deployed in the cluster at https://old.example.org:6443 (11111111), but the current context leads to the cluster at https://new.example.org:6443 (22222222). " +
-        "Switch to the cluster that has the stack with: kubectl config use-context NAME. " +
-        "If that cluster is gone for good, have the state forget the stack: npm run pulumi -- stack rm lab --force --preserve-config",
+        "Switch to the stack's cluster with: kubectl config use-context NAME. " +
+        "If that cluster no longer exists, remove the stack from the state: npm run pulumi -- stack rm lab --force --preserve-config",
     );
   });
 
@@ -103,7 +103,7 @@ describe("a stack on Kubernetes", () => {
   it("is refused where its config names another context", async () => {
     reach({ "": uid, b: other });
     await expect(assertSameCluster("lab", deployed(recorded), address("b"))).rejects.toThrow(
-      "but the context b leads to the cluster at https://new.example.org:6443 (22222222). Have kubeconfig and kubeContext name the cluster",
+      "but the context b leads to the cluster at https://new.example.org:6443 (22222222). Set kubeconfig and kubeContext to the stack's cluster",
     );
   });
 

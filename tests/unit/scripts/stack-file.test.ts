@@ -18,10 +18,10 @@ it("the stacks on clusters are found beside a file that is no YAML, which is nam
   const problems: string[] = [];
   expect(stacksOnClusters((problem) => problems.push(problem), folder).toSorted()).toEqual(["a", "d"]);
   expect(problems).toHaveLength(1);
-  expect(problems[0]).toContain(`${broken} is no valid YAML: `);
+  expect(problems[0]).toContain(`${broken} is not valid YAML: `);
   expect(problems[0]).toMatch(/[^:]\. Correct it\.$/);
 });
 
 it("a setting that cannot be read names its file", () => {
-  expect(() => settingOf("broken", "engine", broken)).toThrow(`${broken} is no valid YAML: `);
+  expect(() => settingOf("broken", "engine", broken)).toThrow(`${broken} is not valid YAML: `);
 });
