@@ -74,7 +74,7 @@ async function readEvents(signal: AbortSignal, onEvent: () => void): Promise<voi
   const silence = new AbortController();
   let timer = setTimeout(onSilence, SILENCE_MS);
   function onSilence(): void {
-    silence.abort(new Error("The gateway has gone silent."));
+    silence.abort(new Error("The gateway stopped sending events."));
   }
   try {
     const response = await request("admin/events", { signal: AbortSignal.any([signal, silence.signal]) });

@@ -84,7 +84,7 @@ function Tool({ icon, label, onClick, disabled = false }: ToolProps) {
 function ModelPicker() {
   const all = models.value;
   const { model } = chatSettings.value;
-  if (all?.length === 0) return <p class="muted">No model is installed that can chat.</p>;
+  if (all?.length === 0) return <p class="muted">No installed model can chat.</p>;
   return (
     <div class="model-picker">
       <label for="model" class="off-screen">

@@ -20,7 +20,7 @@ export function Composer() {
   const add = async (files: readonly File[]) => {
     setProblem(undefined);
     if (files.length > 0 && !seesImages) {
-      setProblem("The chosen model does not see images.");
+      setProblem("The selected model does not support images.");
       return;
     }
     try {

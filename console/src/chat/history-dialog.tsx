@@ -10,7 +10,7 @@ export function HistoryDialog({ onClose }: { readonly onClose: () => void }) {
   return (
     <Dialog title="History" onClose={onClose} kind="side-panel">
       <p class="muted">Chats are kept in this browser only.</p>
-      {chats.length === 0 && <p>There are none yet.</p>}
+      {chats.length === 0 && <p>No chats yet.</p>}
       <ul class="chat-list">
         {chats.map((chat) => (
           <li key={chat.id}>

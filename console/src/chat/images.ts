@@ -6,13 +6,13 @@ export const MAX_IMAGES = 4;
 /** Converts an image to a data URL, scaled to what models can see. */
 export async function toDataUrl(file: Blob): Promise<string> {
   const bitmap = await createImageBitmap(file).catch(() => undefined);
-  if (bitmap === undefined) throw new Error("This file is no picture that the browser can read.");
+  if (bitmap === undefined) throw new Error("The browser cannot read this file as an image.");
   const scale = Math.min(1, MAX_EDGE / Math.max(bitmap.width, bitmap.height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(bitmap.width * scale));
   canvas.height = Math.max(1, Math.round(bitmap.height * scale));
   const context = canvas.getContext("2d");
-  if (context === null) throw new Error("The browser cannot draw pictures.");
+  if (context === null) throw new Error("The browser cannot resize images.");
   // JPEG has no transparency; black text would vanish on black.
   context.fillStyle = "#fff";
   context.fillRect(0, 0, canvas.width, canvas.height);

@@ -64,7 +64,7 @@ function ModelMessage({ message, index, isLast }: MessageProps) {
         </p>
       )}
       {state === "stopped" && <p class="muted small-text">You stopped the response.</p>}
-      {isCut === true && <p class="muted small-text">The response was cut at the token limit.</p>}
+      {isCut === true && <p class="muted small-text">The response was truncated at the token limit.</p>}
       {!isStreaming && (
         <div class="message-foot">
           {stats !== undefined && <Stats stats={stats} />}

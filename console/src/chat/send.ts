@@ -87,7 +87,7 @@ async function respond(messages: readonly ChatMessage[]): Promise<void> {
 function endOf(collector: CompletionCollector, requestId: string | undefined): Partial<ChatMessage> {
   const { error, isComplete } = collector.completion;
   if (error !== undefined) return failed(error, requestId);
-  return isComplete ? {} : failed("The response broke off before it was complete.", requestId);
+  return isComplete ? {} : failed("The response ended before it was complete.", requestId);
 }
 
 function failed(message: string, requestId: string | undefined): Partial<ChatMessage> {
@@ -95,5 +95,5 @@ function failed(message: string, requestId: string | undefined): Partial<ChatMes
 }
 
 function brokenOff(error: unknown): string {
-  return error instanceof TypeError ? "The connection to the gateway broke off." : messageOf(error);
+  return error instanceof TypeError ? "The connection to the gateway was lost." : messageOf(error);
 }

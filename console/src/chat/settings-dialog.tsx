@@ -63,14 +63,14 @@ export function SettingsDialog({ onClose }: { readonly onClose: () => void }) {
         >
           {thinkingLevels.map((level) => (
             <option key={level} value={level}>
-              {level === "default" ? "As the model does by default" : level === "none" ? "Off" : level}
+              {level === "default" ? "Model default" : level === "none" ? "Off" : level}
             </option>
           ))}
         </select>
         <p id="thinking-hint" class="muted small-text">
           {can("thinking") === false
-            ? "The chosen model does not think."
-            : "How long a model that can think does so."}
+            ? "The selected model does not support thinking."
+            : "How much a thinking model thinks."}
         </p>
       </div>
       <div class="field-grid">

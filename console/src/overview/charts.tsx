@@ -83,7 +83,7 @@ function chartsOf(history: History): readonly ChartData[] {
       format: formatDuration,
     },
     {
-      title: `Loads of models ${every}`,
+      title: `Model loads ${every}`,
       series: [{ name: "ended", values: history.loads }],
       format: plain,
     },
@@ -101,8 +101,8 @@ function Loads({ history: { load_events: events } }: { readonly history: History
   if (events.length === 0) return null;
   return (
     <>
-      <h3>Loads of models</h3>
-      <Table label="Loads of models" columns={["Ended", "Model", "Server", "Took", "Outcome"]}>
+      <h3>Model loads</h3>
+      <Table label="Model loads" columns={["Ended", "Model", "Server", "Took", "Outcome"]}>
         {events
           .slice(-SHOWN_LOADS)
           .reverse()

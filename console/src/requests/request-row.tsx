@@ -120,7 +120,7 @@ function Details({ finished }: { readonly finished: FinishedRequest }) {
       </dl>
       {text !== null && (
         <>
-          {text.cut && <p class="muted small-text">The texts are cut.</p>}
+          {text.cut && <p class="muted small-text">The texts are truncated.</p>}
           <h3>Prompt</h3>
           <pre class="code" tabIndex={0} role="region" aria-label="Prompt">
             {text.prompt}
