@@ -184,7 +184,7 @@ export const catalogue = {
     status: 503,
     type: "server_error",
     message:
-      "The bodies in flight exceed the gateway's memory budget, or this key's share of it. Retry shortly, or send less at a time.",
+      "The bodies in flight exceed the gateway's memory budget, or this key's share of it. Retry shortly, or send smaller requests.",
     retryAfter: 2,
   },
   connections_full: {

@@ -93,7 +93,7 @@ function ofBackend(backend: Backend): Finding[] {
         "backend",
         "warning",
         name,
-        `The server ${name} gets no new requests: it is about to be replaced.`,
+        `The server ${name} is being drained before a replacement and gets no new requests.`,
       ),
     ];
   }
@@ -104,7 +104,7 @@ function ofBackend(backend: Backend): Finding[] {
   }
   const findings = [finding("backend", "ok", name, `The server ${name} responds.`)];
   if (breaker.state !== "closed") {
-    const message = `The server ${name} broke off the requests of several clients in a row and is left alone for a moment.`;
+    const message = `The server ${name} failed the requests of several clients in a row; its circuit breaker is open.`;
     findings.push(
       finding("circuit_breaker", "warning", name, message, `Look for the reason in its log: npm run logs.`),
     );
@@ -146,7 +146,7 @@ function missingModels(backends: readonly Backend[], required: readonly string[]
 function coldModels(backends: readonly Backend[], kept: readonly string[]): Finding[] {
   return kept.flatMap((model) => {
     if (backends.some((each) => each.alive && each.loaded.hasAny(canonicalModelName(model)))) return [];
-    const message = `The model ${model} is to stay loaded and is not.`;
+    const message = `The model ${model} should stay loaded but is not.`;
     return [
       finding(
         "kept_loaded_model",
@@ -178,7 +178,7 @@ function expiring({
 function ofKeyFile({ fileProblem }: HealthSource["keys"]): Finding[] {
   if (fileProblem === undefined) return [];
   const { path, problem } = fileProblem;
-  const message = `The file of API keys cannot be read, the keys before stay in force: ${problem}.`;
+  const message = `Cannot read the file of API keys, keeping the previous keys: ${problem}.`;
   return [
     finding("key_file", "error", path, message, "Correct the file; the gateway reads it within two seconds."),
   ];
@@ -187,19 +187,25 @@ function ofKeyFile({ fileProblem }: HealthSource["keys"]): Finding[] {
 /** Key usage and monthly usage are in files next to each other. */
 function ofUsageFile(hasFailed: boolean, path: string): Finding[] {
   if (!hasFailed) return [];
-  const message = "The usage of API keys cannot be written; a restart forgets it.";
+  const message = "Cannot write the usage of API keys, so a restart loses it.";
   return [
-    finding("usage_file", "error", path, message, "Check that its folder is there, writable and not full."),
+    finding(
+      "usage_file",
+      "error",
+      path,
+      message,
+      "Check that its folder exists, is writable and is not full.",
+    ),
   ];
 }
 
 function ofSharedState(shared: AppContext["shared"]): Finding[] {
   if (shared === undefined) return [];
   if (shared.isUp) {
-    const message = `This gateway shares slots and limits; ${shared.gateways} gateways do.`;
+    const message = `${shared.gateways} gateways share slots and limits.`;
     return [finding("shared_state", "ok", null, message)];
   }
-  const message = "The shared state is away: this gateway goes on with its share of slots and limits.";
+  const message = "The shared state is unreachable: this gateway uses its own share of slots and limits.";
   const advice =
     "Check that its Valkey or Redis runs and that the gateway can reach it: npm run status, npm run logs.";
   return [finding("shared_state", "warning", null, message, advice)];

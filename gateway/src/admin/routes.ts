@@ -30,43 +30,43 @@ export interface AdminOptions {
 
 const described = {
   session: describe({
-    summary: "Who the caller is for the admin API, and what it may see.",
+    summary: "The caller's identity and permissions in the admin API.",
     response: session,
   }),
   overview: describe({
     summary:
-      "What runs now: servers, models, queue and requests in flight. A key without the admin flag sees its own requests.",
+      "Current servers, models, queue and requests in flight. A key without the admin flag sees only its own requests.",
     response: overview,
   }),
   events: describe({
     summary:
-      "The same, as server-sent events: `overview` when it has changed, once a second at most, `request` for each request " +
-      "that has ended, `skipped` for how many have no event of their own. 32 consoles may be open, of " +
-      "keys without the admin flag 24, 8 of each.",
+      "The same as server-sent events: `overview` on a change, at most once a second; `request` for each finished " +
+      "request; `skipped` with the number of those without an event. At most 32 streams, 24 of them for keys without " +
+      "the admin flag, and 8 for each of those.",
     response: "text/event-stream",
   }),
   history: describe({
-    summary: "The last hour, a point for each five seconds, of all keys together.",
+    summary: "History of the last hour over all keys, with one point per five seconds.",
     response: history,
   }),
   requests: describe({
     summary:
-      "The last 500 posted requests that have ended, newest first. A key without the admin flag sees its own.",
+      "The last 500 finished POST requests, newest first. A key without the admin flag sees only its own.",
     query: finishedRequestsQuery,
     response: finishedRequests,
   }),
   cancel: describe({
     summary:
-      "Cancels a request that waits or runs: with a key that has the admin flag, or with the key that sent it.",
+      "Cancels a queued or running request. Requires a key with the admin flag, or the key that sent the request.",
     response: cancelled,
     isLookup: true,
   }),
   usage: describe({
-    summary: "What keys have used today and this month. A key without the admin flag sees its own.",
+    summary: "Usage of keys today and this month. A key without the admin flag sees only its own.",
     response: usage,
   }),
   health: describe({
-    summary: "What is well and what is not, as far as the gateway knows.",
+    summary: "Health checks with findings and advice.",
     response: health,
   }),
 };

@@ -15,7 +15,7 @@ export function exceededError(quota: Quota, type: LimitType, needed: number): Ap
 
 export function tooManyConcurrent(limit: number): ApiError {
   return new ApiError("rate_limit_exceeded", {
-    message: `Rate limit reached: ${limit} requests at once.`,
+    message: `Rate limit reached: ${limit} concurrent requests.`,
   });
 }
 

@@ -58,9 +58,9 @@ export const accessVariables = {
       "it, `*` for any",
     default: "",
     description:
-      "The host names that requests may be for, besides localhost, IP addresses, host.docker.internal and the " +
-      "machine's own name. A request for another one is 421: a web page can have its own name lead here. Empty: no " +
-      "more without keys, any with keys, which a page does not have.",
+      "Host names that requests may be for, besides localhost, IP addresses, host.docker.internal and the machine's own " +
+      "name. Requests for others are rejected with 421, as a web page can have its own name resolve to this machine. " +
+      "Empty: no others without keys, any with keys.",
   },
   ALLOWED_ORIGINS: {
     schema: parsed((list) => listed(list).map(parseAllowedOrigin)),
@@ -70,7 +70,7 @@ export const accessVariables = {
     default: "",
     description:
       "Origins whose web pages may use the gateway, besides those of this machine (localhost) and of desktop " +
-      "applications (app, file, tauri, vscode-webview, vscode-file). What a page of another origin posts is 403. " +
+      "applications (app, file, tauri, vscode-webview, vscode-file). Writes from other origins are rejected with 403. " +
       "Without keys, `*` lets every page that a user opens use the models.",
   },
 } satisfies Record<string, Definition<unknown>>;

@@ -44,7 +44,7 @@ export const definitions = {
     default: "",
     description:
       "Several Ollama servers, instead of LLM_SERVICE_HOST_IP and LLM_SERVICE_PORT. A suffix such as `*4` " +
-      "says that this server runs four requests in parallel and overrides OLLAMA_NUM_PARALLEL for it. " +
+      "means that this server runs four requests in parallel, and overrides OLLAMA_NUM_PARALLEL for it. " +
       "`dns+name:port` stands for a server at each address of the name, such as a headless service of Kubernetes; it " +
       "is looked up every POLL_INTERVAL_MS.",
   },
@@ -57,13 +57,12 @@ export const definitions = {
   OLLAMA_KEEP_ALIVE: keepAlive({
     default: "5m",
     description:
-      "How long an idle model stays loaded when no request says so: what the server itself has in its variable of this " +
-      "name. A key without the flag `options` can have it stay longer, never shorter.",
+      "How long an idle model stays loaded by default: the value of the server's own variable of this name. A key " +
+      "without the flag `options` can only extend it.",
   }),
   KEEP_ALIVE_LIMIT_MS: deadline({
     default: `${60 * MINUTE}`,
-    description:
-      "How long such a key can have a model stay loaded with `keep_alive`; what is longer is shortened to it.",
+    description: "Maximum `keep_alive` of a key without the flag `options`; longer values are reduced to it.",
   }),
   CONSOLE_FOLDER: {
     schema: parsed((folder) => (folder === "" ? undefined : readConsole(folder))),
@@ -109,8 +108,8 @@ export const definitions = {
     allowed: "off or on",
     default: "off",
     description:
-      "Whether requests are refused that have parameters which the gateway does not know or cannot honour as a " +
-      "preference. By default it leaves those out, and names them in the response header `x-ignored-parameters`.",
+      "Whether to reject requests with unknown parameters, or with preferences that the gateway cannot honour. By " +
+      "default they are ignored, and listed in the response header `x-ignored-parameters`.",
   },
   OTEL_EXPORTER_OTLP_ENDPOINT: {
     schema: z
@@ -137,7 +136,7 @@ export const definitions = {
     schema: z.enum(["otlp", "none"]),
     allowed: "otlp or none",
     default: "otlp",
-    description: "Whether the collector receives metrics, too.",
+    description: "Whether the collector also receives metrics.",
   },
   OTEL_METRIC_EXPORT_INTERVAL: deadline({
     default: `${1 * MINUTE}`,
@@ -163,12 +162,13 @@ export const definitions = {
     default: `${64 * MIB}`,
     description:
       "Memory for the stored responses of the Responses API and the requests that led to them. Beyond it, the oldest " +
-      "of the key that holds the most are dropped. 0 stores none.",
+      "responses of the key with the most memory are dropped. 0 stores none.",
   }),
   RESPONSE_STORE_TTL_MS: deadline({
     default: `${60 * MINUTE}`,
     description:
-      "How long such a response is kept, and what it continues with it. A request with `store: false` is never stored.",
+      "How long a stored response is kept, along with the conversation that it continues. Requests with " +
+      "`store: false` are never stored.",
   }),
   CONNECTIONS_LIMIT: integer(4, 65_535, "connections", {
     default: "2048",
@@ -179,9 +179,9 @@ export const definitions = {
   QUEUE_LIMIT: integer(1, 65_535, "requests", {
     default: "256",
     description:
-      "Requests that may wait for a slot or a cold load. Beyond it, the last request of the key with most of them " +
-      "is rejected with 503, which without keys is the new one. Where all requests of that key have begun, another " +
-      "key's wait in addition, up to twice the limit.",
+      "Requests that may wait for a slot or a cold load. Beyond it, the last request of the key with the most of " +
+      "them is rejected with 503; without keys, that is the new one. If all requests of that key have started, other " +
+      "keys' requests may exceed the limit, up to twice.",
   }),
   QUEUE_TIMEOUT_MS: deadline({
     default: `${1 * MINUTE}`,
@@ -213,7 +213,7 @@ export const definitions = {
   }),
   BREAKER_OPEN_MS: deadline({
     default: `${3 * SECOND}`,
-    description: "How long such a server gets no requests. Then a single request tries it.",
+    description: "How long a server whose breaker is open gets no requests. Then a single request tries it.",
   }),
   REQUEST_TIMEOUT_MS: deadline({
     default: `${30 * SECOND}`,
@@ -246,7 +246,7 @@ export const definitions = {
     default: `${20 * MINUTE}`,
     description:
       "How long a buffered (not streaming) response may take, and how long a pull may make no progress. " +
-      "Then the request fails with 504, or its stream breaks off.",
+      "Then the request fails with 504, or its stream is aborted.",
   }),
   SLOW_READER_TIMEOUT_MS: deadline({
     default: `${1 * MINUTE}`,

@@ -54,7 +54,7 @@ export function keepAlive(about: Documented): Definition<number> {
     if (milliseconds === undefined) throw new Error("it is not a duration");
     return milliseconds;
   });
-  const allowed = "a duration such as 30s, 5m or 24h, or a number of seconds; less than 0 means for good";
+  const allowed = "a duration such as 30s, 5m or 24h, or a number of seconds; a negative value means forever";
   return { schema, allowed, ...about };
 }
 

@@ -6,8 +6,7 @@ export const metricsVariables = {
   OBJECTIVE_FIRST_TOKEN_MS: deadline({
     default: `${5 * SECOND}`,
     description:
-      "How long a client should wait for the first token at most: the metrics count exactly how many waited longer. " +
-      "Limits nothing.",
+      "Objective for the time to the first token, which gets an exact bucket in the metrics. It is not a limit.",
   }),
   METRICS_KEY_DIGEST: {
     schema: z
@@ -17,8 +16,7 @@ export const metricsVariables = {
     allowed: "the SHA-256 of a key, in 64 hexadecimal digits",
     default: "",
     description:
-      "A key that may read /metrics and nothing else, by its digest: for Prometheus. Counts only where API keys are " +
-      "required.",
+      "Digest of a key for Prometheus, which may only read /metrics. Only used if API keys are required.",
   },
   WATCHED_CERTIFICATE: {
     schema: parsed((text) => {
@@ -30,6 +28,6 @@ export const metricsVariables = {
     allowed: "host:port/name, such as edge:443/llm.example.org",
     default: "",
     description:
-      "Server whose certificate's dates are in the metrics, and the name to ask it for: the edge in front of the gateway.",
+      "Server whose certificate's validity is exposed as metrics, and its server name: the edge in front of the gateway.",
   },
 } satisfies Record<string, Definition<unknown>>;

@@ -10,15 +10,15 @@ export const standbyVariables = {
     allowed: "NAMESPACE/NAME",
     default: "",
     description:
-      "Lease of Kubernetes whose holder is the active gateway; the others stand by. The active one keeps itself in the " +
+      "Lease of Kubernetes whose holder is the active gateway; the others stand by. The active one writes itself to the " +
       "EndpointSlice NAME-active of the Service NAME, which has no selector. Needs POD_NAME, POD_UID, POD_IP and " +
-      "KUBERNETES_SERVICE_HOST. Empty: this gateway is active whatever others do.",
+      "KUBERNETES_SERVICE_HOST. Empty: this gateway is always active.",
   },
   STANDBY_LEASE_DURATION_MS: integer(1000, 600_000, "ms", {
     default: `${15 * SECOND}`,
     description:
-      "How long the Lease of a gateway that was lost still counts. The active one renews it every 2 s, more often with " +
-      "less than 15 s, and ceases to be active when it could not for two thirds of this time.",
+      "How long the Lease of a lost gateway still counts. The active one renews it every 2 s, more often with less " +
+      "than 15 s, and ceases to be active if it could not renew it for two thirds of this time.",
   }),
   POD_NAME: {
     schema: z.string().regex(new RegExp(`^$|${name.source}`)),
@@ -30,7 +30,7 @@ export const standbyVariables = {
     schema: z.string().regex(/^[\w-]{0,64}$/),
     allowed: "the uid of a pod",
     default: "",
-    description: "Uid of that pod: the EndpointSlice goes with it.",
+    description: "Uid of that pod, which owns the EndpointSlice.",
   },
   POD_IP: {
     schema: z.string().regex(/^[0-9A-Fa-f:.]*$/),
@@ -53,7 +53,7 @@ export const standbyVariables = {
     allowed: "the absolute path of a folder",
     default: "/var/run/secrets/kubernetes.io/serviceaccount",
     description:
-      "Folder with `token` and `ca.crt`, by which the gateway uses the API server. They are read again for each request.",
+      "Folder with `token` and `ca.crt`, for access to the API server. Read again for each request.",
   },
 } satisfies Record<string, Definition<unknown>>;
 

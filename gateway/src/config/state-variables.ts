@@ -23,21 +23,19 @@ export const stateVariables = {
     allowed: "1 to 64 letters, digits, `_`, `.`, `:` and `-`",
     default: "ollama-stack",
     description:
-      "What all keys and channels in that server begin with. The gateways of one stack have the same, those of " +
-      "different stacks different ones.",
+      "Prefix of all keys and channels in that server: the same for the gateways of a stack, different for each stack.",
   },
   SHARED_STATE_TIMEOUT_MS: deadline({
     default: "250",
     description:
-      "How long that server may take for a command, so how long it can delay a request. A slower one counts as away: " +
-      "the gateway goes on with its share of slots and limits until the server is back. Stored responses have at " +
-      "least 2 s, and do not count.",
+      "Timeout of commands to that server, and so the maximum delay of a request. After a timeout, the gateway uses its " +
+      "own share of slots and limits until the server is reachable again. Commands for stored responses have at least " +
+      "2 s, and do not count.",
   }),
   SHARED_STATE_LEASE_MS: deadline({
     default: `${10 * SECOND}`,
     description:
-      "How long the slots and requests of a gateway that was killed still count. A gateway says five times in this " +
-      "time that it is there.",
+      "How long the slots and requests of a killed gateway still count. A gateway sends five heartbeats in this time.",
   }),
 } satisfies Record<string, Definition<unknown>>;
 

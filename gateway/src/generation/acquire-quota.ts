@@ -5,7 +5,7 @@ import { estimatePromptTokens } from "../ollama/prompt-size.ts";
 /** The error that the key's limits reject a request with; undefined when they admit it. */
 type Verdict = ReturnType<FastifyRequest["consumer"]["limits"]["acquireMore"]>;
 
-/** What a request asks of its key's limits. */
+/** What to charge to a key's limits for a request. */
 interface Charge {
   /** Bodies of the request's calls to Ollama. */
   readonly bodies: readonly object[];

@@ -71,7 +71,11 @@ function checkName(name: string, at: Position): number {
   const bytes = Buffer.byteLength(name);
   const below = inside(inside(at, "properties"), name);
   if (name === "$ref") {
-    throw invalidSchema(below, "Ollama takes a property named $ref for a reference", "Give it another name");
+    throw invalidSchema(
+      below,
+      "Ollama mistakes a property named $ref for a reference",
+      "Give it another name",
+    );
   }
   if (!name.isWellFormed()) throw invalidSchema(at, "a property's name is no Unicode text", "Correct it");
   if (bytes > MAX_NAME_BYTES) {

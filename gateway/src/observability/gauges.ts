@@ -64,51 +64,47 @@ export function registerGauges(
     });
   };
 
-  gauge(
-    "gateway_requests_in_flight",
-    "Requests that have a slot of an Ollama server.",
-    () => admission.inFlight,
-  );
-  gauge(
-    "gateway_queue_depth",
-    "Requests that wait for a slot or for the load of their model.",
-    () => admission.waiting,
-  );
+  gauge("gateway_requests_in_flight", "Requests with a slot of an Ollama server.", () => admission.inFlight);
+  gauge("gateway_queue_depth", "Requests waiting for a slot or a model load.", () => admission.waiting);
   gauge(
     "gateway_queue_limit",
-    "Requests that may wait; further ones are rejected with 503.",
+    "Maximum number of waiting requests; further ones are rejected with 503.",
     () => queueLimit,
   );
-  gauge("gateway_loads_under_way", "Models that are being loaded.", () => backends.loader.count);
+  gauge("gateway_loads_under_way", "Model loads in progress.", () => backends.loader.count);
   if (shared !== undefined) {
     gauge(
       "gateway_shared_state_up",
-      "1 while slots and limits are shared with the other gateways, 0 while this one goes on with its share.",
+      "1 while slots and limits are shared with other gateways, 0 while this one uses its own share.",
       () => Number(shared.isUp),
     );
     gauge(
       "gateway_shared_state_gateways",
-      "Gateways that share slots and limits, as it was known last.",
+      "Gateways that share slots and limits, as last reported.",
       () => shared.gateways,
     );
     gauge(
       "gateway_shared_state_failures",
-      "How often the shared state went away since the start.",
+      "Number of times that the shared state became unreachable since startup.",
       () => shared.failures,
     );
   }
   if (standby !== undefined) {
-    gauge("gateway_active", "1 while this gateway is the active one, 0 while it stands by.", () =>
+    gauge("gateway_active", "1 while this gateway is active, 0 while it stands by.", () =>
       Number(standby.isActive),
     );
     gauge(
       "gateway_active_changes",
-      "How often this gateway became the active one, or ceased to be, since the start.",
+      "Number of times that this gateway became active or ceased to be since startup.",
       () => standby.changes,
     );
   }
   if (exporter !== undefined) {
-    gauge("gateway_spans_dropped", "Spans that no collector took.", () => exporter.dropped);
+    gauge(
+      "gateway_spans_dropped",
+      "Spans dropped because the collector did not accept them.",
+      () => exporter.dropped,
+    );
   }
   const eachName = (name: string, help: string, value: (each: DiscoveredName) => number): void => {
     new Gauge({
@@ -124,36 +120,36 @@ export function registerGauges(
   if (backends.members.isDynamic) {
     eachName(
       "gateway_backend_discovery_addresses",
-      "Ollama servers found at the DNS name.",
+      "Ollama servers that the DNS name resolves to.",
       ({ addresses }) => addresses.length,
     );
     eachName(
       "gateway_backend_discovery_failing",
-      "1 when the last lookup of the DNS name failed, so that the servers before it stay in use.",
+      "1 if the last lookup of the DNS name failed, so that the previous servers stay in use.",
       ({ failure }) => Number(failure !== undefined),
     );
   }
-  eachBackend("gateway_backend_up", "1 when the Ollama server answered when it was asked last.", (backend) =>
+  eachBackend("gateway_backend_up", "1 if the Ollama server responded to the last probe.", (backend) =>
     Number(backend.alive),
   );
   eachBackend(
     "gateway_backend_breaker_open",
-    "1 while the Ollama server is left alone, or tried with one request, because it broke off its answers.",
+    "1 while the circuit breaker of the Ollama server is open or half-open.",
     (backend) => Number(backend.breaker.state !== "closed"),
   );
   eachBackend(
     "gateway_backend_slots",
-    "How many requests the Ollama server runs at once.",
+    "Number of concurrent requests of the Ollama server.",
     ({ slots }) => slots,
   );
   eachBackend(
     "gateway_backend_requests_in_flight",
-    "Requests of this gateway that the Ollama server runs.",
+    "Requests of this gateway running on the Ollama server.",
     ({ inFlight }) => inFlight,
   );
   eachBackend(
     "gateway_backend_models_loaded",
-    "Models that the Ollama server has loaded.",
+    "Models loaded by the Ollama server.",
     ({ loaded }) => loaded.count,
   );
   registerModelGauges(registry, backends, requiredModels);
@@ -167,7 +163,7 @@ function registerModelGauges(
   const required = requiredModels.map((name) => ({ name, model: canonicalModelName(name) }));
   new Gauge({
     name: "gateway_required_model_present",
-    help: "1 when an Ollama server has the model, 0 when none has; nothing while no server responds.",
+    help: "1 if an Ollama server has the model, 0 if none has; absent while no server responds.",
     labelNames: ["gen_ai_request_model"],
     registers: [registry],
     collect() {
@@ -198,7 +194,7 @@ function registerModelGauges(
   };
   ofModels(
     "gateway_backend_model_bytes",
-    "Memory that a loaded model takes, on GPUs or not.",
+    "Memory used by a loaded model, on GPUs or not.",
     ({ bytes }) => bytes,
   );
   ofModels(

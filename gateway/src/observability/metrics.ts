@@ -72,80 +72,80 @@ export class Metrics {
   readonly #series = new Map<string, RequestSeries>();
   readonly #requests = this.#counter(
     "http_requests_total",
-    "Requests that ended, by route, method and status (499: the client left before a status was sent).",
+    "Finished requests, by route, method and status (499: the client disconnected before a status was sent).",
     ["route", "method", "status"],
   );
   readonly #failures = this.#counter(
     "gateway_request_failures_total",
-    "Requests that ended with an error, those that failed in mid-stream or whose client left included.",
+    "Requests that failed, including failures in mid-stream and disconnected clients, by route and error code.",
     ["route", "code"],
   );
   readonly #rejections = this.#counter(
     "gateway_refusals_total",
-    "Requests that were turned away before Ollama was to generate, by reason.",
+    "Requests rejected before generation, by reason.",
     ["reason"],
   );
   readonly #ignored = this.#counter(
     "gateway_ignored_parameters_total",
-    "Parameters that requests had and that were left out, by route.",
+    "Ignored request parameters, by route.",
     ["route"],
   );
   readonly #aborts = this.#counter(
     "gateway_client_aborts_total",
-    "Generating requests whose client left or stalled, by what they had come to: queue, load, prompt or answer.",
+    "Generation requests whose client disconnected or stalled, by phase: queue, load, prompt or answer.",
     ["stage"],
   );
   readonly #aborted = this.#counter(
     "gateway_stream_failures_total",
-    "Streams that failed after they had begun, by error.",
+    "Streams that failed after the response had begun, by error code.",
     ["code"],
   );
   readonly #keyTokens = this.#counter(
     "gateway_key_tokens_total",
-    "Tokens read and generated for each API key.",
+    "Prompt and generated tokens, by API key.",
     ["key"],
   );
   readonly #duration = this.#histogram<Operation | "error_type">(
     "gen_ai_server_request_duration_seconds",
-    "Time from an admitted request's arrival to its end.",
+    "Total time of admitted requests.",
     ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "error_type"],
   );
   readonly #operation = this.#histogram<Operation | "error_type">(
     "gen_ai_client_operation_duration_seconds",
-    "Time that a request held a slot of an Ollama server.",
+    "Time that requests held a slot of an Ollama server.",
     ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "error_type"],
   );
   readonly #firstToken: HistogramFamily<Operation>;
   readonly #timePerToken = this.#histogram(
     "gen_ai_server_time_per_output_token_seconds",
-    "Time per token after the first, of answers that were completed.",
+    "Time per token after the first, of completed responses.",
     ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
     TIME_PER_TOKEN_BUCKETS,
   );
   readonly #tokens = this.#histogram(
     "gen_ai_client_token_usage",
-    "Tokens read (input) and generated (output) for a request, of answers that were completed.",
+    "Prompt (input) and generated (output) tokens of completed responses.",
     ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_token_type"],
     TOKEN_BUCKETS,
   );
   readonly #queue = this.#histogram(
     "gateway_queue_duration_seconds",
-    "How long requests waited for a slot; the load of their model is not in it.",
+    "Time that requests waited for a slot, excluding model loads.",
     [],
   );
   readonly #load = this.#histogram(
     "gateway_model_load_duration_seconds",
-    "How long loads of models took, one for all requests that waited for it.",
+    "Duration of model loads, each counted once regardless of the number of waiting requests.",
     ["gen_ai_request_model", "error_type"],
   );
   readonly #prompt = this.#histogram(
     "gateway_prompt_duration_seconds",
-    "How long Ollama read the prompt, as it says itself.",
+    "Prompt processing time, as reported by Ollama.",
     ["gen_ai_request_model"],
   );
   readonly #generation = this.#histogram(
     "gateway_generation_duration_seconds",
-    "How long Ollama generated, as it says itself.",
+    "Generation time, as reported by Ollama.",
     ["gen_ai_request_model"],
   );
 
@@ -157,7 +157,7 @@ export class Metrics {
     const bounds = new Set([...DURATION_BUCKETS, objectiveMs / SECOND]);
     this.#firstToken = this.#histogram(
       "gen_ai_server_time_to_first_token_seconds",
-      "Time from a generating request's arrival to its first token; the queue and a cold load are in it.",
+      "Time from the arrival of a generation request to its first token, including queue and model load.",
       ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
       [...bounds].sort((a, b) => a - b),
     );

@@ -41,7 +41,7 @@ export class RequestRecord implements IndexedMember {
   model: string | undefined;
   stream: boolean | undefined;
   error: ApiError | undefined;
-  /** Total of all responses, if the request asks for several. */
+  /** Total of all responses, if the request has several. */
   usage: Usage | undefined;
   /** Set once the request has been admitted. */
   admitted: AdmittedRequest | undefined;

@@ -39,7 +39,7 @@ export function registerResourceGauges(
   };
   gauge(
     "stack_container_memory_bytes",
-    "Memory of the gateway's container that the kernel cannot take back.",
+    "Memory of the gateway's container, excluding reclaimable page cache.",
     () => readCgroupMemory()?.used,
   );
   gauge(
@@ -47,8 +47,8 @@ export function registerResourceGauges(
     "Memory limit of the gateway's container.",
     () => readCgroupMemory()?.limit,
   );
-  gauge("gateway_disk_size_bytes", "Size of the disk that has the engine's data.", () => readDisk()?.size);
-  gauge("gateway_disk_free_bytes", "What of it is free for services.", () => readDisk()?.free);
+  gauge("gateway_disk_size_bytes", "Size of the disk with the engine's data.", () => readDisk()?.size);
+  gauge("gateway_disk_free_bytes", "Free space on that disk for unprivileged users.", () => readDisk()?.free);
   if (certificate !== undefined) registerCertificate(registry, certificate);
 }
 
@@ -80,12 +80,12 @@ function registerCertificate(registry: Registry, address: CertificateAddress): v
   };
   gauge(
     "gateway_certificate_not_after_seconds",
-    "When the edge's certificate expires, in seconds since 1970; nothing while the edge shows none.",
+    "Expiry of the edge's certificate as a Unix timestamp; absent without a certificate.",
     ({ notAfter }) => notAfter,
   );
   gauge(
     "gateway_certificate_not_before_seconds",
-    "When the edge's certificate became valid, in seconds since 1970.",
+    "Start of the validity of the edge's certificate as a Unix timestamp.",
     ({ notBefore }) => notBefore,
   );
 }

@@ -26,10 +26,8 @@ export const chatCompletion = z.object({
         role: z.literal("assistant"),
         content: text.nullable(),
         refusal: nothing,
-        reasoning_content: text
-          .optional()
-          .describe("Extension: what the model thought before its answer, where it does."),
-        reasoning: text.optional().describe("Extension: the same, by another name."),
+        reasoning_content: text.optional().describe("Extension: the model's thinking before its response."),
+        reasoning: text.optional().describe("Extension: the same under another name."),
         tool_calls: z.array(toolCall).optional(),
       }),
       logprobs: z.object({ content: z.array(z.unknown()), refusal: nothing }).nullable(),
@@ -75,12 +73,12 @@ export const model = z.object({
   object: z.literal("model"),
   created: count,
   owned_by: text,
-  context_length: count.optional().describe("Extension: tokens that a request may take."),
-  max_model_len: count.optional().describe("The same, by vLLM's name."),
+  context_length: count.optional().describe("Extension: context length in tokens."),
+  max_model_len: count.optional().describe("The same under vLLM's name."),
   capabilities: z
     .array(text)
     .optional()
-    .describe("Extension: what the model can do, such as completion, tools, vision, thinking or embedding."),
+    .describe("Extension: capabilities such as completion, tools, vision, thinking or embedding."),
 });
 
 export const models = z.object({ object: z.literal("list"), data: z.array(model) });
@@ -148,11 +146,11 @@ export const ready = z.object({
   shared_state: z
     .enum(["up", "away"])
     .optional()
-    .describe("Where several gateways share slots and limits: whether they do now."),
+    .describe("Only with shared state: whether it is reachable."),
   role: z
     .enum(["active", "standby"])
     .optional()
-    .describe("Where gateways stand by for one another: whether this is the one that serves."),
+    .describe("Only with standby gateways: whether this one is active."),
 });
 export const notReady = z.object({
   status: z.literal("not_ready"),

@@ -174,8 +174,8 @@ test.each(["ledger", "usage"])("the %s that cannot be written is an error", (fai
 });
 
 test.each([
-  [true, "ok", "This gateway shares slots and limits; 3 gateways do."],
-  [false, "warning", "The shared state is away: this gateway goes on with its share of slots and limits."],
+  [true, "ok", "3 gateways share slots and limits."],
+  [false, "warning", "The shared state is unreachable: this gateway uses its own share of slots and limits."],
 ])("shared state that is up (%s) is %s, for admins", (isUp, level, message) => {
   const shared = { isUp, gateways: 3, failures: 0 };
   const found = (admin: boolean) =>

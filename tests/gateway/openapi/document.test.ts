@@ -140,9 +140,7 @@ describe("what goes beyond the APIs is described", () => {
     const { requestBody, responses } = document.paths["/v1/chat/completions"]?.["post"] ?? {};
     for (const { content } of [requestBody, responses?.["200"]].filter((each) => each !== undefined)) {
       const described = JSON.stringify(content["application/json"].schema);
-      expect(described).toMatch(
-        /"reasoning_content":\{[^}]*"description":"Extension: what the model thought/,
-      );
+      expect(described).toMatch(/"reasoning_content":\{[^}]*"description":"Extension: the model's thinking/);
     }
   });
 });

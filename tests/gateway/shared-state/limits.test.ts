@@ -75,7 +75,7 @@ test("a request at once with one gateway is one with the other, until it ends or
   );
   const refused = await ask(other, key);
   expect(refused.status).toBe(429);
-  expect((await errorOf(refused)).message).toContain("1 requests at once");
+  expect((await errorOf(refused)).message).toContain("1 concurrent requests");
   client.abort();
   await first.text().catch(() => "");
   await expect.poll(async () => (await ask(other, key)).status).toBe(200);

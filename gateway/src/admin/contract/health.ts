@@ -17,26 +17,26 @@ export const finding = z.object({
     "shared_state",
   ]),
   level: z.enum(["ok", "warning", "error"]),
-  subject: text.nullable().describe("The server, model, key or file that it is about."),
-  message: text.describe("One sentence: what is so."),
-  advice: text.nullable().describe("One sentence: what to do."),
+  subject: text.nullable().describe("The server, model, key or file concerned."),
+  message: text.describe("What was found, in one sentence."),
+  advice: text.nullable().describe("What to do, in one sentence."),
 });
 
 /** `GET /admin/health` */
 export const health = z.object({
   at: moment,
-  level: z.enum(["ok", "warning", "error"]).describe("The worst of the findings."),
+  level: z.enum(["ok", "warning", "error"]).describe("The worst level of the findings."),
   findings: z
     .array(finding)
     .describe(
-      "A key without the admin flag gets those about the models that it may use and its own expiry, and one for all servers.",
+      "A key without the admin flag gets those about its models and its own expiry, and a summary for all servers.",
     ),
   gateway: z.object({
     version: text,
     started_at: moment,
     uptime_seconds: count,
     memory_bytes: count,
-    memory_limit_bytes: count.nullable().describe("Of the container; null: no limit."),
+    memory_limit_bytes: count.nullable().describe("Of the container; null without a limit."),
   }),
 });
 

@@ -18,26 +18,26 @@ export type ErrorKind = (typeof errorKinds)[number];
 
 const counts = z.array(count);
 const amounts = z.array(amount);
-const perhaps = z.array(amount.nullable()).describe("null where nothing was measured.");
+const perhaps = z.array(amount.nullable()).describe("null if nothing was measured.");
 
 /** `GET /admin/history`. Every array has one value per point, oldest first. */
 export const history = z.object({
   interval_seconds: count,
-  at: z.array(z.int()).describe("When each interval ended, in seconds since 1970."),
-  requests: counts.describe("Requests that ended, probes and the admin API left out."),
+  at: z.array(z.int()).describe("End of each interval, as a Unix timestamp in seconds."),
+  requests: counts.describe("Finished requests, without probes and the admin API."),
   errors: z
     .object(Object.fromEntries(errorKinds.map((kind) => [kind, counts])) as Record<ErrorKind, typeof counts>)
-    .describe("Requests that ended with an error, by kind."),
+    .describe("Failed requests, by kind of error."),
   generated_tokens_per_second: amounts,
   prompt_tokens_per_second: amounts,
   first_token_p50_ms: perhaps,
   first_token_p95_ms: perhaps,
   queue_p50_ms: perhaps,
   queue_p95_ms: perhaps,
-  in_flight: counts.describe("Requests with a slot when the interval ended."),
-  queued: counts.describe("Requests that waited when the interval ended."),
+  in_flight: counts.describe("Requests with a slot at the end of the interval."),
+  queued: counts.describe("Queued requests at the end of the interval."),
   memory_bytes: counts.describe("Resident memory of the gateway."),
-  loads: counts.describe("Loads of models that ended."),
+  loads: counts.describe("Finished model loads."),
   load_events: z
     .array(
       z.object({
@@ -48,7 +48,7 @@ export const history = z.object({
         error: text.nullable().describe("Code of the error."),
       }),
     )
-    .describe("The last 100 loads of models that the caller may use, oldest first."),
+    .describe("The last 100 loads of the caller's models, oldest first."),
 });
 
 export type History = z.infer<typeof history>;

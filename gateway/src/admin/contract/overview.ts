@@ -6,12 +6,12 @@ export const backend = z.object({
   state: z
     .enum(["available", "unreachable", "draining", "circuit_open"])
     .describe(
-      "`draining`: it gets no new requests because it is about to be replaced. `circuit_open`: it broke off the " +
-        "requests of several clients in a row and is left alone for a moment.",
+      "`draining`: it gets no new requests before a replacement. `circuit_open`: it failed the requests of several " +
+        "clients in a row and gets none for a moment.",
     ),
-  probe_ms: amount.nullable().describe("How long its last probe took; null while it is unreachable."),
-  slots_used: count.describe("Requests of this gateway that it runs."),
-  slots_limit: count.describe("Requests that it runs at once."),
+  probe_ms: amount.nullable().describe("Duration of its last probe; null while unreachable."),
+  slots_used: count.describe("Requests of this gateway running on it."),
+  slots_limit: count.describe("Maximum number of concurrent requests."),
   loading: z.array(text).describe("Models that it is loading."),
 });
 
@@ -25,17 +25,15 @@ export const installedModel = z.object({
 export const loadedModel = z.object({
   name: text,
   backend: text.nullable().describe("null for a key without the admin flag."),
-  size_bytes: count.nullable().describe("What it takes of memory, GPU memory included."),
-  vram_bytes: count.nullable().describe("What of that is on GPUs."),
+  size_bytes: count.nullable().describe("Memory in use, including GPU memory."),
+  vram_bytes: count.nullable().describe("The part of it in GPU memory."),
   gpu_share: z.number().min(0).max(1).nullable(),
   context_tokens: count.nullable(),
-  expires_at: moment
-    .nullable()
-    .describe("When it will be unloaded if nobody uses it; null: not known, or never."),
+  expires_at: moment.nullable().describe("When it will be unloaded if unused; null if unknown or never."),
 });
 
 export const requestInFlight = z.object({
-  id: text.describe("For `/admin/requests/{id}/cancel`; unique, also over restarts."),
+  id: text.describe("For `/admin/requests/{id}/cancel`; unique across restarts."),
   request_id: text.describe("`x-request-id`, which the client may choose."),
   trace_id: text.nullable(),
   route: text,
@@ -47,12 +45,8 @@ export const requestInFlight = z.object({
   phase,
   started_at: moment,
   age_ms: count,
-  prompt_tokens: count
-    .nullable()
-    .describe("An estimate until Ollama has counted them; null while it is waiting."),
-  generated_tokens: count.describe(
-    "So far; 0 for a buffered request, which shows nothing until it is complete.",
-  ),
+  prompt_tokens: count.nullable().describe("Estimated until Ollama reports the count; null while waiting."),
+  generated_tokens: count.describe("So far; 0 for a buffered request until it is complete."),
   can_cancel: z.boolean(),
 });
 
@@ -62,22 +56,22 @@ export const overview = z.object({
   draining: z.boolean().describe("Whether the gateway is about to stop."),
   backends: z.array(backend).describe("Empty for a key without the admin flag."),
   models: z.object({
-    installed: z.array(installedModel).describe("Those that the caller may use."),
+    installed: z.array(installedModel).describe("Models that the caller may use."),
     loaded: z.array(loadedModel),
     omitted: count.describe("Installed models beyond the first 500."),
   }),
   queue: z.object({
-    length: count.describe("Requests of all keys that wait for a slot or a load."),
+    length: count.describe("Requests of all keys waiting for a slot or a load."),
     limit: count,
     waiting: z
       .array(z.object({ key: text.nullable(), priority: text.nullable(), requests: count }))
-      .describe("By key; for a key without the admin flag, its own only."),
+      .describe("By key; a key without the admin flag sees only its own."),
   }),
-  in_flight: count.describe("Requests of all keys that have a slot."),
-  loads: count.describe("Models that are being loaded."),
+  in_flight: count.describe("Requests of all keys with a slot."),
+  loads: count.describe("Model loads in progress."),
   requests: z
     .array(requestInFlight)
-    .describe("Oldest first, 200 at most. A key without the admin flag sees its own."),
+    .describe("Oldest first, at most 200. A key without the admin flag sees only its own."),
   requests_omitted: count,
 });
 

@@ -11,19 +11,17 @@ export const finishedRequest = z.object({
   backend: text.nullable().describe("null for a key without the admin flag."),
   stream: z.boolean().nullable(),
   status: count.describe(
-    "499: the client left, or the request was cancelled, before a status was sent. 0: none was.",
+    "499 if the client disconnected or the request was cancelled before a status was sent; 0 if none was sent.",
   ),
   started_at: moment,
   total_ms: amount,
   phases: z
     .object({ queue_ms: amount, load_ms: amount, prompt_ms: amount, generate_ms: amount })
-    .describe(
-      "The last two as Ollama reports them; of a request that was cut short, as the gateway saw them.",
-    ),
+    .describe("The last two as reported by Ollama, or as observed by the gateway for an aborted request."),
   first_token_ms: amount.nullable(),
   prompt_tokens: count.nullable(),
   generated_tokens: count.nullable(),
-  tokens_per_second: amount.nullable().describe("Of the generation."),
+  tokens_per_second: amount.nullable().describe("Of generation only."),
   error: z
     .object({
       code: text,
@@ -31,8 +29,8 @@ export const finishedRequest = z.object({
       message_hidden: z
         .boolean()
         .describe(
-          "The message is the error's general one, because the client's may quote the conversation. The key that " +
-            "sent the request sees it, and with LOG_TEXT=on every caller who sees the request.",
+          "Whether the message is the general one of the error code, because the client's may quote the conversation. " +
+            "The key that sent the request sees the original, as does every viewer with LOG_TEXT=on.",
         ),
       param: text.nullable(),
     })
@@ -40,20 +38,20 @@ export const finishedRequest = z.object({
   text: z
     .object({ prompt: text, response: text, cut: z.boolean() })
     .nullable()
-    .describe("Only with LOG_TEXT=on; each of the two is cut to 16,384 characters. The prompt is JSON."),
+    .describe("Only with LOG_TEXT=on; both truncated to 16,384 characters. The prompt is JSON."),
 });
 
 /** `GET /admin/requests`; the event `request` has one of them. */
 export const finishedRequests = z.object({
   requests: z.array(finishedRequest).describe("Newest first."),
   kept: count.describe(
-    "Finished requests that the gateway remembers of those the caller may see: 500 of all keys at most.",
+    "Number of remembered requests that the caller may see; the gateway remembers 500 of all keys.",
   ),
 });
 
 /** Parameters of `GET /admin/requests`. */
 export const finishedRequestsQuery = z.object({
-  key: text.max(64).optional().describe("Name of a key; of other keys than the caller's for admins only."),
+  key: text.max(64).optional().describe("Name of a key; only admins may name other keys than their own."),
   model: text.max(256).optional().describe("Name of a model; `m` is `m:latest`."),
   status: z
     .string()
@@ -64,7 +62,7 @@ export const finishedRequestsQuery = z.object({
     .string()
     .regex(/^\d{1,4}$/)
     .optional()
-    .describe("How many at most; 100 by default, 500 at most."),
+    .describe("Maximum number of requests. Default: 100, maximum: 500."),
 });
 
 /** `POST /admin/requests/{id}/cancel` */

@@ -9,8 +9,8 @@ export const session = z.object({
     admin: z
       .boolean()
       .describe(
-        "Whether the caller sees the requests of all keys and may cancel them: with a key that has the admin flag, " +
-          "or where no keys are configured.",
+        "Whether the caller may see and cancel the requests of all keys: with an admin key, or if no keys are " +
+          "configured.",
       ),
   }),
   version: text.describe("Version of the gateway."),

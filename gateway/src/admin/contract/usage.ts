@@ -7,8 +7,8 @@ const period = z.object({
   generated_tokens: count.nullable(),
   budget_used: count
     .nullable()
-    .describe("Tokens that count against a budget, whether there is one or not; null without keys."),
-  budget: count.nullable().describe("Tokens that the key may use; null: as many as it likes."),
+    .describe("Tokens that count against the budget, even without one; null without keys."),
+  budget: count.nullable().describe("Token budget of the key; null for none."),
   resets_at: moment,
 });
 

@@ -77,7 +77,7 @@ const conversation = {
     },
     "output_config",
   ).nullish(),
-  output_format: jsonFormat.nullish().describe("The former name of `output_config.format`."),
+  output_format: jsonFormat.nullish().describe("Former name of `output_config.format`."),
   ...extensions,
 
   // No effect on the response.

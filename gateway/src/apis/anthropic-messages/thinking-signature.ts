@@ -1,6 +1,6 @@
 /**
  * The `signature` of a thinking block. Anthropic's contains the encrypted thinking; this one is not encrypted. It
- * contains a version, and the thinking only if the client asked not to see it.
+ * contains a version, and the thinking only if the client has hidden it.
  */
 const VERSION = "ollama-stack-1";
 

@@ -19,7 +19,7 @@ const textPart = object({ type: z.literal("text"), text: z.string(), ...breakpoi
 
 // Ollama accepts data URLs without a type.
 export const imageUrl = z.string().regex(/^data:(?:image\/[a-z+.-]+)?;base64,/i, {
-  error: "Only data URLs (data:image/...;base64,...) are taken; nothing is fetched on behalf of a client",
+  error: "Only data URLs (data:image/...;base64,...) are supported; the gateway fetches nothing for a client",
 });
 
 /** Ollama's models have a single level of detail. */
@@ -87,11 +87,11 @@ const message = z.discriminatedUnion("role", [
     reasoning_content: z
       .string()
       .nullish()
-      .describe("Extension: what the model thought before it said this; the model is told again."),
+      .describe("Extension: the model's thinking before this message, which it sees again."),
     reasoning: z
       .string()
       .nullish()
-      .describe("Extension: the same, by the name that Ollama and others give it."),
+      .describe("Extension: the same, under the name used by Ollama and others."),
     tool_calls: z.array(toolCall).optional(),
     function_call: functionCall.nullish(),
     name,
@@ -168,7 +168,7 @@ const responseFormat = z.discriminatedUnion("type", [
 ]);
 
 /** Also accepts Ollama's own values for no limit. */
-export const tokenLimit = z.int().min(-2).nullish().describe("0, -1 and -2: no limit.");
+export const tokenLimit = z.int().min(-2).nullish().describe("0, -1 and -2 mean no limit.");
 export const effort = z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"]);
 const penalty = z.number().min(-2).max(2).nullish();
 
@@ -178,8 +178,8 @@ export const extensions = {
     .union([z.string(), z.number()])
     .nullish()
     .describe(
-      'Extension: how long the model stays loaded afterwards, a duration ("10m") or seconds; 0 unloads it, ' +
-        "a negative one keeps it for good. With keys, one without the flag `options` can only lengthen it. " +
+      'Extension: how long the model stays loaded afterwards, as a duration ("10m") or in seconds; 0 unloads it, ' +
+        "a negative value keeps it forever. With keys, a key without the flag `options` can only extend it. " +
         "Default: the server's OLLAMA_KEEP_ALIVE.",
     ),
   num_ctx: z
@@ -187,8 +187,8 @@ export const extensions = {
     .min(1)
     .nullish()
     .describe(
-      "Extension: the context, in tokens. Another one than the model is loaded with has it loaded again; with keys, one " +
-        "without the flag `options` gets the context that is loaded, or 403 when that is too small. " +
+      "Extension: context length in tokens. Reloads the model if it differs from the loaded one; with keys, a key " +
+        "without the flag `options` gets the loaded context, or 403 if that is too small. " +
         "Default: the model's own, else the server's OLLAMA_CONTEXT_LENGTH.",
     ),
   options: z
@@ -196,15 +196,15 @@ export const extensions = {
     .catchall(z.union([z.number(), z.boolean(), z.string(), z.array(z.string()), z.null()]).optional())
     .nullish()
     .describe(
-      "Extension: Ollama's own options (top_k, min_p, repeat_penalty, ...). Where the API has a parameter for the " +
-        "same, the parameter counts. Default: the model's own.",
+      "Extension: Ollama's own options (top_k, min_p, repeat_penalty, ...). The API's own " +
+        "parameters take precedence. Default: the model's own.",
     ),
   truncate: z
     .boolean()
     .nullish()
     .describe(
-      "Extension: true cuts what is longer than the context, as Ollama does. Default: false, which refuses it with " +
-        "400 `context_length_exceeded`.",
+      "Extension: true truncates input that exceeds the context, as Ollama does. Default: false, which rejects it " +
+        "with 400 `context_length_exceeded`.",
     ),
 };
 

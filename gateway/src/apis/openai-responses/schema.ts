@@ -27,16 +27,16 @@ export const responsesSchema = z.strictObject({
   input: z
     .union([z.string().min(1), z.array(inputItem).max(MAX_MESSAGES)])
     .nullish()
-    .describe("Required unless `previous_response_id` is there."),
+    .describe("Required without `previous_response_id`."),
   instructions: z.string().nullish(),
   previous_response_id: z
     .string()
     .nullish()
-    .describe("A stored response, whose conversation this one continues."),
+    .describe("ID of a stored response, whose conversation this one continues."),
   store: z
     .boolean()
     .nullish()
-    .describe("False: the response is not stored. Default: true; `RESPONSE_STORE_TTL_MS` says how long."),
+    .describe("Whether to store the response, for `RESPONSE_STORE_TTL_MS`. Default: true."),
   stream: z.boolean().nullish(),
   stream_options: object({ include_obfuscation: z.boolean().nullish() }, "stream_options").nullish(),
   max_output_tokens: tokenLimit,
@@ -78,7 +78,7 @@ export const responsesSchema = z.strictObject({
     .int()
     .min(1)
     .nullish()
-    .describe("Counts calls of tools that a server runs; there are none."),
+    .describe("Limits calls of server-run tools, of which there are none."),
 
   // No effect.
   prompt_cache_options: ignored,
@@ -88,7 +88,7 @@ export const responsesSchema = z.strictObject({
 
   // These would change the response.
   conversation: unsupported("the gateway keeps no conversations; use previous_response_id"),
-  background: unsupported("a response is generated at once or not at all", (value) => value === false),
+  background: unsupported("responses are not generated in the background", (value) => value === false),
   prompt: unsupported("the gateway keeps no prompts"),
   moderation: unsupported("nothing is moderated"),
   context_management: unsupported("the conversation is used as sent", isEmptyList),

@@ -46,7 +46,7 @@ const customTool = object(
 
 /** A tool that only OpenAI's servers, or a client without calls in this API, can run. */
 const otherTool = unknownVariant(["function", "custom", "namespace"]).describe(
-  "A tool that the gateway cannot run. It is left out, and refused where a call is demanded.",
+  "A tool that the gateway cannot run. It is ignored, unless a call is required, which is rejected.",
 );
 
 const namespaceTool = object(

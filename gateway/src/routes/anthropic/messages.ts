@@ -8,15 +8,14 @@ import { describe } from "../../openapi/operation.ts";
 import { message, tokenCount } from "../../openapi/response-schemas.ts";
 
 const conversation = describe({
-  summary: "A conversation in Anthropic's form.",
+  summary: "A conversation in Anthropic's format.",
   body: messagesSchema,
   response: message,
   streams: "text/event-stream",
 });
 
 const counting = describe({
-  summary:
-    "How many tokens the model reads for a conversation in Anthropic's form. The model reads it for that.",
+  summary: "Counts the tokens of a conversation in Anthropic's format, by having the model process it.",
   body: countTokensSchema,
   response: tokenCount,
 });

@@ -20,28 +20,30 @@ import { ollamaObject } from "../../openapi/response-schemas.ts";
 /** Ollama's own API for generating and reading, for `ollama run` and Ollama's clients. */
 export function ollamaApiRoutes(app: FastifyInstance, gateway: AppContext): void {
   // Ollama's command line requests this first.
-  const greeting = describe({ summary: "What Ollama's command line asks first.", response: "text/plain" });
+  const greeting = describe({ summary: "First request of Ollama's command line.", response: "text/plain" });
   app.get("/", greeting, (_request, reply) =>
     reply.type("text/plain; charset=utf-8").send("Ollama is running"),
   );
 
-  generatingRoute(app, gateway, "/api/chat", "A conversation in Ollama's own form.");
-  generatingRoute(app, gateway, "/api/generate", "A prompt in Ollama's own form.");
-  embeddingRoute(app, gateway, "/api/embed", "Embeddings in Ollama's own form.");
-  embeddingRoute(app, gateway, "/api/embeddings", "One embedding, in Ollama's older form.");
+  generatingRoute(app, gateway, "/api/chat", "A conversation in Ollama's own format.");
+  generatingRoute(app, gateway, "/api/generate", "A prompt in Ollama's own format.");
+  embeddingRoute(app, gateway, "/api/embed", "Embeddings in Ollama's own format.");
+  embeddingRoute(app, gateway, "/api/embeddings", "One embedding, in Ollama's older format.");
 
-  app.get(
-    "/api/tags",
-    readRoute("The models that are present, in Ollama's own form."),
-    async ({ consumer }) => ({ models: await visibleModels(gateway, consumer) }),
-  );
-  app.get("/api/ps", readRoute("The models that are loaded."), async ({ consumer }) => ({
+  app.get("/api/tags", readRoute("Installed models, in Ollama's own format."), async ({ consumer }) => ({
+    models: await visibleModels(gateway, consumer),
+  }));
+  app.get("/api/ps", readRoute("Loaded models."), async ({ consumer }) => ({
     models: await running(gateway, consumer),
   }));
   app.get("/api/version", readRoute("Ollama's version."), () =>
     requestServer(gateway, { method: "GET", path: "/api/version" }),
   );
-  const showing = describe({ summary: "What a model is.", body: namedModelSchema, response: ollamaObject });
+  const showing = describe({
+    summary: "Details of a model.",
+    body: namedModelSchema,
+    response: ollamaObject,
+  });
   app.post("/api/show", showing, async (request, reply) => {
     const { consumer, bodyCost } = request;
     const body = parseRequest(gateway, request, reply, namedModelSchema);

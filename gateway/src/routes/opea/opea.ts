@@ -18,20 +18,20 @@ const healthCheck = {
 
 const conversation = describe({
   summary:
-    "A conversation in OPEA's form: OpenAI's, with messages as text or list, streamed unless told not to.",
+    "A conversation in OPEA's format: OpenAI's, except that messages may be a string, and streaming is the default.",
   body: opeaSchema,
   response: responses.chatCompletion,
   streams: "text/event-stream",
 });
 
 const service = describe({
-  summary: "What the service is, in OPEA's form.",
+  summary: "Description of the service, in OPEA's format.",
   response: responses.healthCheck,
   isPublic: true,
 });
 
 const latencies = describe({
-  summary: "Latencies of the last completed responses of each route, in seconds, in OPEA's form.",
+  summary: "Latencies of recent completed responses by route, in seconds, in OPEA's format.",
   response: responses.statistics,
 });
 

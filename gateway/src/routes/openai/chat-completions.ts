@@ -8,7 +8,7 @@ import { describe } from "../../openapi/operation.ts";
 import { chatCompletion } from "../../openapi/response-schemas.ts";
 
 const described = describe({
-  summary: "A conversation in OpenAI's form.",
+  summary: "A conversation in OpenAI's format.",
   body: chatSchema,
   response: chatCompletion,
   streams: "text/event-stream",

@@ -7,7 +7,7 @@ import { describe } from "../../openapi/operation.ts";
 import { completion } from "../../openapi/response-schemas.ts";
 
 const described = describe({
-  summary: "A prompt, or several one after another, completed, in OpenAI's older form.",
+  summary: "Completes one or several prompts in sequence, in OpenAI's older format.",
   body: completionsSchema,
   response: completion,
   streams: "text/event-stream",

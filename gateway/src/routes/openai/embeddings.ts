@@ -13,7 +13,7 @@ import { describe } from "../../openapi/operation.ts";
 import { embeddings } from "../../openapi/response-schemas.ts";
 
 const described = describe({
-  summary: "Embeddings of one or several texts, in OpenAI's form.",
+  summary: "Embeddings of one or several texts, in OpenAI's format.",
   body: embeddingsSchema,
   response: embeddings,
 });

@@ -10,7 +10,7 @@ import { model, models } from "../../openapi/response-schemas.ts";
 export function modelsRoute(app: FastifyInstance, gateway: AppContext): void {
   app.get(
     "/v1/models",
-    describe({ summary: "The models that are present.", response: models }),
+    describe({ summary: "Installed models.", response: models }),
     async ({ consumer }) => ({
       object: "list",
       data: await describeModels(gateway, await visibleModels(gateway, consumer)),

@@ -29,7 +29,7 @@ const HEADERS = {
 } as const;
 
 const page = describe({
-  summary: "The web console. It needs no key; what it shows does.",
+  summary: "The web console. The page needs no key, but the API that it uses does.",
   response: "text/html",
   redirects: 308,
   isPublic: true,

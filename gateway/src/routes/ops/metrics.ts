@@ -5,7 +5,7 @@ import { ApiError } from "../../errors.ts";
 import { describe } from "../../openapi/operation.ts";
 
 const described = describe({
-  summary: "Metrics, in Prometheus' form. With several keys, for an admin's.",
+  summary: "Metrics in Prometheus' format. With several keys, requires an admin key.",
   response: "text/plain",
 });
 
