@@ -97,22 +97,7 @@ it("an update that failed ends, although its program does not", async () => {
   expect(output).toContain("update failed");
 });
 
-/** Has an update go on from what was killed, to its end, and takes the stack down. */
-async function finishNext(): Promise<void> {
-  const { code, output } = await up().done;
-  expect(code, output).toBe(0);
-  expect(output).toMatch(lockCleared);
-  await project.pulumi("preview", "--expect-no-changes");
-  await project.pulumi("destroy", "--yes", "--skip-preview");
-  expect(leftovers(project.stack)).toEqual(nothingLeft);
-}
-
 describe("an update that is killed", () => {
-  it("while the gateway's image is built, is finished by the next one", async () => {
-    await killWhen(/gateway-image creating/);
-    await finishNext();
-  });
-
   // Each goes on from where the one before was killed, and is killed further on.
   it.each([
     [
@@ -120,6 +105,7 @@ describe("an update that is killed", () => {
       killWhileStateIsWritten,
       /network-bridge creating/,
     ],
+    ["while the gateway's image is built", killNextWhen, /gateway-image creating/],
     ["while a container is made", killNextWhen, /ollama-container creating/],
     ["while a model is pulled", killNextWhen, /pulling manifest/],
     ["while the gateway's container is made", killNextWhen, /gateway-container creating/],
@@ -127,7 +113,14 @@ describe("an update that is killed", () => {
     await kill(seen);
   });
 
-  it("is finished by the next one after all of them", finishNext);
+  it("is finished by the next one after all of them", async () => {
+    const { code, output } = await up().done;
+    expect(code, output).toBe(0);
+    expect(output).toMatch(lockCleared);
+    await project.pulumi("preview", "--expect-no-changes");
+    await project.pulumi("destroy", "--yes", "--skip-preview");
+    expect(leftovers(project.stack)).toEqual(nothingLeft);
+  });
 
   it("is taken down whole by npm run destroy", async () => {
     await killWhen(/ollama-container creating/);
