@@ -18,9 +18,9 @@ const MS_PER_UNIT: Readonly<Record<string, number>> = {
 export function keepAliveMs(keepAlive: unknown): number | undefined {
   if (typeof keepAlive === "number") return keepAlive < 0 ? Infinity : keepAlive * SECOND;
   if (typeof keepAlive !== "string") return undefined;
-  const [, sign, text = ""] = /^([+-]?)((?:\d*\.?\d+[a-zµμ]+)+|0)$/.exec(keepAlive) ?? [];
+  const [, sign, text = ""] = /^([+-]?)((?:\d*\.?\d+[a-z\u00b5\u03bc]+)+|0)$/.exec(keepAlive) ?? [];
   let milliseconds = text === "" ? NaN : 0;
-  for (const [, amount, unit = ""] of text.matchAll(/([\d.]+)([a-zµμ]+)/g)) {
+  for (const [, amount, unit = ""] of text.matchAll(/([\d.]+)([a-z\u00b5\u03bc]+)/g)) {
     milliseconds += Number(amount) * (MS_PER_UNIT[unit] ?? NaN);
   }
   if (Number.isNaN(milliseconds)) return undefined;

@@ -105,6 +105,11 @@ it("the console is at most 150 KB compressed", () => {
   }
 });
 
+it("the server has no character beyond Latin-1, for one of which V8 would hold all of it in twice the memory", () => {
+  const [beyond = ""] = /[\u0100-\u{10ffff}]/u.exec(readFileSync(server, "utf8")) ?? [];
+  expect(beyond).toBe("");
+});
+
 it("a bundle that somebody changed, removed or added to is put right", () => {
   const hash = bundle();
   writeFileSync(server, "changed");
