@@ -1,4 +1,4 @@
-/** Which cluster, and where in it. Empty: what kubectl takes by itself. */
+/** A cluster and a namespace. Empty values mean kubectl's defaults. */
 export interface ClusterAddress {
   /** Path of the file. */
   readonly kubeconfig: string;

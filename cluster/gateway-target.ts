@@ -8,7 +8,7 @@ const slice = z.object({
   endpoints: z.array(z.object({ targetRef: z.object({ name: z.string() }).optional() })).nullish(),
 });
 
-// A gateway that is lost is replaced by the one that stands by within its Lease's time.
+// A standby takes over from a lost gateway within its Lease's duration.
 const withinMs = 60_000;
 const pauseMs = 500;
 

@@ -1,15 +1,15 @@
 import { z } from "zod";
 import { ClusterError, type Kubectl } from "./kubectl.ts";
 
-/** What tells a cluster from another. */
+/** The identity of a cluster. */
 export interface ClusterIdentity {
-  /** The uid of its namespace kube-system, which lasts as long as the cluster; undefined where one may not list namespaces. */
+  /** The uid of the namespace kube-system, which never changes; undefined without permission to list namespaces. */
   readonly id: string | undefined;
-  /** Where its API server is, as the kubeconfig has it. */
+  /** URL of its API server, from the kubeconfig. */
   readonly server: string | undefined;
 }
 
-/** The type of the resource by which the state of a stack says which cluster it is in, from its first update on. */
+/** The type of the resource that records a stack's cluster in its state, from the first update on. */
 export const recordedClusterType = "ollama-stack:kubernetes:Cluster";
 
 const namespaces = z.object({ items: z.array(z.object({ metadata: z.object({ uid: z.string() }) })) });
@@ -17,10 +17,10 @@ const servers = z.object({
   clusters: z.array(z.object({ cluster: z.object({ server: z.string().optional() }) })).nullish(),
 });
 
-/** Which cluster it is. @throws ClusterError when it does not respond */
+/** Identifies a cluster. @throws ClusterError when it does not respond */
 export async function identify(kubectl: Kubectl): Promise<ClusterIdentity> {
   const reading = readServer(kubectl);
-  // No kubectl runs on after a failure.
+  // Waits for both, so that no kubectl keeps running after a failure.
   const [id, server] = await Promise.all([readId(kubectl).finally(() => reading), reading]);
   return { id, server };
 }

@@ -4,7 +4,7 @@ import { type ProcessOptions, runProcess } from "../host/run-process.ts";
 import type { ClusterAddress } from "./address.ts";
 import { explain } from "./explain.ts";
 
-/** The cluster did not do what it was to do; the message is for users. */
+/** A request to the cluster failed; the message is for users. */
 export class ClusterError extends Error {
   override readonly name = "ClusterError";
   /** What kubectl printed. */
@@ -15,7 +15,7 @@ export class ClusterError extends Error {
     this.output = output;
   }
 
-  /** Whether the cluster says that what was named does not exist; kubectl says "not found" of contexts and programs, too. */
+  /** Whether the cluster reported a missing object; kubectl also prints "not found" for contexts and programs. */
   get isNotFound(): boolean {
     return this.output.includes("(NotFound)");
   }
@@ -27,7 +27,7 @@ export class ClusterError extends Error {
 
 const withinMs = 30_000;
 
-/** A cluster by way of kubectl, which knows every way into a cluster. */
+/** A client that uses kubectl, which supports every way to authenticate. */
 export class Kubectl {
   readonly address: ClusterAddress;
   readonly #options: readonly string[];
@@ -42,7 +42,7 @@ export class Kubectl {
     ];
   }
 
-  /** Returns what it prints. @throws ClusterError */
+  /** Runs kubectl and returns its output. @throws ClusterError */
   async run(args: readonly string[], options: ProcessOptions = {}): Promise<string> {
     let end;
     try {
@@ -55,12 +55,12 @@ export class Kubectl {
     throw new ClusterError(explain(output, args, this.address), output);
   }
 
-  /** Objects of the cluster, as a schema reads them. */
+  /** Gets objects and parses them with a schema. */
   async get<Schema extends z.ZodType>(schema: Schema, ...what: readonly string[]): Promise<z.output<Schema>> {
     return schema.parse(JSON.parse(await this.run(["get", ...what, "--output=json"])));
   }
 
-  /** The same, or undefined where there is none of that name. */
+  /** The same, or undefined if the object does not exist. */
   async find<Schema extends z.ZodType>(
     schema: Schema,
     ...what: readonly string[]
@@ -73,7 +73,7 @@ export class Kubectl {
     }
   }
 
-  /** The text of a file in a pod whose image has Node.js; undefined while the container starts or ends. */
+  /** Reads a file in a pod whose image has Node.js; undefined while the container starts or stops. */
   async readFile(pod: string, container: string, path: string): Promise<string | undefined> {
     const script = `process.stdout.write(require("node:fs").readFileSync(${JSON.stringify(path)}))`;
     try {
@@ -84,13 +84,13 @@ export class Kubectl {
     }
   }
 
-  /** Has the kubelets bring changed Secrets and ConfigMaps to pods now; by themselves they take up to two minutes. */
+  /** Makes the kubelets deliver changed Secrets and ConfigMaps immediately, instead of within two minutes. */
   async syncVolumes(selector: string): Promise<void> {
     const annotation = `ollama-stack/sync-requested=${String(Date.now())}`;
     await this.run(["annotate", "pods", `--selector=${selector}`, "--overwrite", annotation]);
   }
 
-  /** Starts kubectl, for what goes on until it is ended. */
+  /** Starts a long-running kubectl command. */
   spawn(args: readonly string[]): ChildProcess {
     return spawn("kubectl", this.arguments(args), { stdio: ["ignore", "pipe", "pipe"], windowsHide: true });
   }

@@ -46,7 +46,7 @@ const podList = z.object({
 /** A pod of a stack. */
 export interface PodState {
   readonly name: string;
-  /** What it is of the stack: "ollama", "gateway". */
+  /** Its component of the stack: "ollama", "gateway". */
   readonly app: string;
   readonly labels: Readonly<Record<string, string>>;
   /** Undefined while it has none. */
@@ -54,18 +54,18 @@ export interface PodState {
   /** Pending, Running, Succeeded, Failed or Unknown. */
   readonly phase: string;
   readonly isReady: boolean;
-  /** Whether it is going. */
+  /** Whether it is terminating. */
   readonly isGoing: boolean;
-  /** Why it does not run yet, in Kubernetes' words. */
+  /** Why it does not run yet, as reported by Kubernetes. */
   readonly waiting: string | undefined;
-  /** Of its containers together. */
+  /** Sum of its containers. */
   readonly restarts: number;
-  /** Whether a container of it ran out of memory before it was started again. */
+  /** Whether one of its containers was restarted after running out of memory. */
   readonly wasOutOfMemory: boolean;
   readonly since: string;
-  /** Its own first, then sidecars. */
+  /** Containers, followed by sidecars. */
   readonly containers: readonly string[];
-  /** The containers that run. */
+  /** The running containers. */
   readonly running: readonly string[];
 }
 

@@ -4,10 +4,10 @@ import { explain } from "./explain.ts";
 
 const startsWithinMs = 30_000;
 
-/** A port of this machine's loopback that leads to a port in a cluster. */
+/** A loopback port of this machine that is forwarded to a port in a cluster. */
 export interface PortForward {
   readonly port: number;
-  /** Resolves when it has ended, with what kubectl printed last. */
+  /** Resolves when forwarding ends, with kubectl's last output. */
   readonly ended: Promise<string>;
   close(): Promise<void>;
 }
@@ -18,7 +18,7 @@ export interface PortForward {
  * @param target such as "service/gateway" or "pod/ollama-0"
  * @param port its number or its name
  * @param localPort a free one unless given
- * @param signal ends it, also while it starts
+ * @param signal ends it, even while it starts
  * @throws ClusterError
  */
 export function forwardPort(
@@ -34,7 +34,7 @@ export function forwardPort(
     "port-forward",
     target,
     `${localPort === undefined ? "" : String(localPort)}:${String(port)}`,
-    // By default it goes on with [::1] alone where something else listens at this one.
+    // By default it would continue with [::1] alone if the IPv4 port is in use.
     "--address=127.0.0.1",
   ];
   const child = kubectl.spawn(args);
@@ -48,7 +48,7 @@ export function forwardPort(
     child.kill("SIGTERM");
     await ended;
   };
-  // An end of this process that runs no more code of it must not leave one behind.
+  // Ends kubectl even if this process is killed.
   const kill = () => child.kill("SIGKILL");
   process.once("exit", kill);
   const terminate = () => child.kill("SIGTERM");
@@ -84,7 +84,7 @@ export function forwardPort(
   });
 }
 
-/** Does something with a port of a cluster that is forwarded meanwhile. */
+/** Runs a function while a port of a cluster is forwarded. */
 export async function withForward<T>(
   kubectl: Kubectl,
   target: string,
@@ -100,7 +100,7 @@ export async function withForward<T>(
 }
 
 /**
- * Keeps a port forwarded until something has happened, over pods that are replaced: to a free port unless one is given.
+ * Keeps a port forwarded until a promise settles, switching to new pods when they are replaced. Uses a free port by default.
  *
  * @param target is called each time a pod is to be found, with a signal that ends the search
  * @param onReady is called once, when the port is there
@@ -130,7 +130,7 @@ export async function keepForwarded(
   let at = localPort;
   for (let isFirst = true; ; isFirst = false) {
     const forward = await Promise.race([over, begin(at)]);
-    // What has begun ends by the signal.
+    // The signal ends what was started.
     if (forward === undefined) return;
     at = forward.port;
     if (isFirst) onReady(at);

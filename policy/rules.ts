@@ -1,11 +1,10 @@
 import { KeyError, parseKeys } from "../gateway/src/auth/api-keys.ts";
 import type { ReportViolation, ResourceValidationArgs, ResourceValidationPolicy } from "@pulumi/policy";
 
-// What a production stack must keep to. The rules look at the components' arguments, which say what was requested in
-// the words of the config, and the engine's objects by theirs, so that nothing goes past a component. A violation
-// names the resource (the CLI does) and the remedy.
+// Rules for production stacks. They check the components' arguments, which mirror the config, and the engine's objects, so
+// that nothing bypasses a component. The CLI prints the resource with each violation; the message contains the fix.
 
-/** Arguments of the components, as far as rules look at them. Nothing of them is relied on: a policy sees any program. */
+/** The arguments of components that rules check. All are optional, because a policy may see any program. */
 interface Arguments {
   readonly apiKeys?: readonly unknown[];
   readonly retainModels?: boolean;
@@ -68,7 +67,7 @@ const container = "docker:index/container:Container";
 const image = "docker:index/remoteImage:RemoteImage";
 const volume = "docker:index/volume:Volume";
 
-/** How Ollama's server recognizes names of models that it runs in its cloud. */
+/** Matches model names that Ollama's server runs in its cloud. */
 function isCloudName(text: string): boolean {
   return /[:-]cloud$/i.test(text.replace(/:latest$/i, ""));
 }
@@ -87,34 +86,34 @@ export const rules: readonly ResourceValidationPolicy[] = [
   }),
   rule(
     "tls-required",
-    "Keys and texts go over the network with TLS only.",
+    "Keys and prompts cross the network with TLS only.",
     [component("Gateway"), component("Edge")],
     ({ published, mode, bindAddress }, say) => {
       const at = mode === undefined ? published?.bindAddress : mode === "http" ? bindAddress : undefined;
       if (at !== undefined && !/^127\.|^::1$/.test(at))
         say(
-          `It answers without TLS at ${at}. Set edge to internal, certificate or acme, or gatewayBindAddress to a loopback address.`,
+          `It accepts connections without TLS at ${at}. Set edge to internal, certificate or acme, or gatewayBindAddress to a loopback address.`,
         );
     },
   ),
   rule(
     "ollama-unpublished",
-    "Nobody reaches Ollama past the gateway.",
+    "Ollama can only be reached through the gateway.",
     [component("OllamaServer")],
     ({ port = 0 }, say) => {
       if (port !== 0)
         say(
-          `It is published at port ${String(port)}, and has no keys. Set ollamaPort to 0; npm run forward leads there.`,
+          `It is published at port ${String(port)} without keys. Set ollamaPort to 0; use npm run forward to reach it.`,
         );
     },
   ),
   rule(
     "neighbours-kept-out",
-    "Other hosts reach the published ports, and no container past them.",
+    "Other hosts can reach published ports only.",
     [component("ServiceNetwork")],
     ({ neighbourAccess }, say) => {
       const remedy =
-        "Update the engine to Docker 28 or newer, or have its host drop such packets: docs/security.md has the commands.";
+        "Update the engine to Docker 28 or newer, or make its host drop such packets with the commands in docs/security.md.";
       if (neighbourAccess === "open")
         say(
           `The engine is older than Docker 28 and lets other hosts of its network reach containers directly (moby#45610). ${remedy}`,
@@ -149,12 +148,12 @@ export const rules: readonly ResourceValidationPolicy[] = [
     },
   ),
   rule("images-pinned", "Images that are not built here are pinned by digest.", [image], (props, say) => {
-    // The name of what is built here is not known before it is built, and must not be looked at.
+    // The name of an image built here is unknown before the build and cannot be checked.
     if (props.build !== undefined && props.build !== null) return;
     const { name = "It" } = props;
     if (!digest.test(name))
       say(
-        `${name} may be another image tomorrow. Let npm run pin write its digest into the config of the stack.`,
+        `${name} may refer to another image tomorrow. Write its digest into the stack's config with: npm run pin`,
       );
   }),
   rule(
@@ -164,23 +163,23 @@ export const rules: readonly ResourceValidationPolicy[] = [
     ({ model = "It", digest: pin }, say) => {
       if (pin === undefined)
         say(
-          `${model} may be another model tomorrow. Let npm run pin write its digest into the config of the stack.`,
+          `${model} may refer to another model tomorrow. Write its digest into the stack's config with: npm run pin`,
         );
     },
   ),
   rule(
     "volumes-kept",
-    "Volumes are protected, and stay when the stack goes.",
+    "Volumes of models are protected, and kept when the stack is destroyed.",
     [volume, component("OllamaServer")],
     ({ name, retainModels }, say, { type, urn, opts }) => {
-      // An edge gets its certificates again, gateways their keys, and measurements are nobody's work.
+      // Certificates, keys and metrics can be recreated or lost.
       const remade = ["Edge", "Gateway", "Monitoring"]
         .map(component)
         .some((parent) => urn.includes(`${parent}$`));
       if (type === volume && !opts.protect && !remade)
         say(`${name ?? "It"} can be deleted by an update. Set protectModels to true.`);
       if (type !== volume && retainModels !== true)
-        say("Its volume goes with the stack. Set retainModels to true.");
+        say("Its volume is deleted with the stack. Set retainModels to true.");
     },
   ),
   rule(

@@ -1,4 +1,4 @@
-// What start.cjs runs, on any Node.js from 20 on: it sees to Node.js 24 and to the dependencies, then runs
+// Run by start.cjs with any Node.js from 20 on: installs Node.js 24 and the dependencies if needed, then runs
 //   node scripts/start.cjs NAME [args]         scripts/commands/NAME.ts
 //   node scripts/start.cjs --exec CMD [args]   a command of node_modules/.bin, or "node FILE"
 import { spawn } from "node:child_process";
@@ -14,7 +14,7 @@ import { installNode, missingPackages, npmCi } from "./node/install.mjs";
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const modules = join(root, "node_modules");
 const stamp = join(modules, ".ollama-stack-lock");
-// Commands that are called otherwise than their package.
+// Commands whose name differs from their package.
 const packages = { tsc: "typescript", depcruise: "dependency-cruiser" };
 
 try {
@@ -24,7 +24,7 @@ try {
   process.exitCode = 1;
 }
 
-/** Prints a command's help if that is what the command line asks for. @throws if it has an option that is not known */
+/** Prints a command's help if the command line contains --help. @throws if it contains an unknown option */
 function answersHelp([name = "", ...args]) {
   if (!isCommand(name)) return false;
   const { help } = parseCommandLine(name, args, process.env);
@@ -39,7 +39,7 @@ async function start() {
   execute(node, process.argv.slice(2));
 }
 
-/** Installs what package-lock.json says unless node_modules carries its mark and lacks no package. */
+/** Installs the dependencies of package-lock.json unless node_modules is marked as complete and lacks no package. */
 async function ensureDependencies() {
   const wanted = createHash("sha256")
     .update(readFileSync(join(root, "package-lock.json")))
@@ -64,17 +64,17 @@ function digest(content) {
   return createHash("sha256").update(content).digest("hex");
 }
 
-/** Hands over to Node.js 24: its exit code and the signals it dies of are this process's. */
+/** Runs a script in Node.js 24, and exits with its exit code or signal. */
 function execute(node, [first, ...rest]) {
   if (first === undefined)
     throw new Error("usage: node scripts/start.cjs NAME [args] | --exec COMMAND [args]");
   const [file, args] = command(node, first, rest);
   const path = [dirname(node), join(modules, ".bin"), process.env.PATH].join(delimiter);
   const env = { ...process.env, PATH: path, NODE_COMPILE_CACHE: compileCache() };
-  // Requests to the stack's own services are never for a proxy; those to the internet find it by themselves.
+  // Requests to the stack's own services never use a proxy; those to the internet find it themselves.
   delete env.NODE_USE_ENV_PROXY;
   const child = spawn(file, args, { stdio: "inherit", env });
-  // A terminal sends its interrupts to the child as well; what only this process gets is passed on.
+  // A terminal sends interrupts to the child too; signals to this process alone are passed on.
   process.on("SIGINT", () => undefined);
   for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => {

@@ -1,5 +1,5 @@
-// The way into every npm script, on any Node.js: one that is too old for run.mjs would only report its syntax.
-// ECMAScript 5, so that Node.js of any age can read it.
+// The entry point of every npm script. ECMAScript 5, so that any Node.js can run it and report that it is too old for run.mjs,
+// instead of a syntax error.
 "use strict";
 
 var url = require("url");

@@ -124,5 +124,5 @@ async function destroyInCluster({ stack, env, passed, yes, models, found }: Clus
   if (staying !== undefined) console.log(staying);
   const list = leftovers.map(({ kind, name, size }) => `${kind} ${name}${size === "-" ? "" : ` (${size})`}`);
   if (list.length > 0)
-    console.log(`Kept: ${list.join(", ")}. It goes with: npm run purge -- --stack ${stack}`);
+    console.log(`Kept: ${list.join(", ")}. Remove it with: npm run purge -- --stack ${stack}`);
 }

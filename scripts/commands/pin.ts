@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { command } from "../cli/command.ts";
 import { RegistryError } from "../registry/manifests.ts";
-import { pinStackConfig, tell } from "../pin/stack-config.ts";
+import { pinStackConfig, formatPin } from "../pin/stack-config.ts";
 import { projectDefaults, stackFile } from "../stack/stack-file.ts";
 
 await command("pin", async ({ options }) => {
@@ -15,6 +15,6 @@ await command("pin", async ({ options }) => {
     if (!(error instanceof RegistryError)) throw error;
     throw new Error(`nothing was pinned, ${basename(path)} is unchanged:\n${error.message}`);
   });
-  for (const pin of pins) console.log(tell(pin));
+  for (const pin of pins) console.log(formatPin(pin));
   if (text !== before) writeFileSync(path, text);
 });

@@ -2,20 +2,20 @@ import { spawn } from "node:child_process";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The command that opens a URL in a browser; undefined where nobody would see one. */
+/** The command that opens a URL in a browser; undefined without a display. */
 export function browserCommand(
   url: string,
   platform: NodeJS.Platform,
   environment: Environment,
 ): readonly [string, ...string[]] | undefined {
   if (platform === "darwin") return ["open", url];
-  // Without a shell: "start" would read an "&" of the URL.
+  // Not through a shell, because "start" would interpret an "&" in the URL.
   if (platform === "win32") return ["rundll32", "url.dll,FileProtocolHandler", url];
   const hasDisplay = Boolean(environment["DISPLAY"]) || Boolean(environment["WAYLAND_DISPLAY"]);
   return hasDisplay ? ["xdg-open", url] : undefined;
 }
 
-/** Opens a URL in a browser that goes on by itself; false if there is none. */
+/** Opens a URL in a browser that outlives this process; returns false if there is none. */
 export async function openInBrowser(
   url: string,
   platform: NodeJS.Platform,

@@ -2,10 +2,10 @@ import { z } from "zod";
 import type { StackOutputs } from "../stack/outputs.ts";
 import type { Endpoint } from "./client-recipes.ts";
 
-// The gateway knows it unless Ollama is busy; the recipes do without.
+// The gateway reports it unless Ollama is busy; recipes work without it.
 const CONTEXT_TIMEOUT_MS = 3000;
 
-/** Where clients of a stack find it. @throws Error when it has no model */
+/** The endpoint for clients of a stack. @throws Error if it has no model */
 export function endpointOf({
   gatewayUrl,
   installedModels,
@@ -13,7 +13,7 @@ export function endpointOf({
 }: Pick<StackOutputs, "gatewayUrl" | "installedModels" | "keysRequired">): Endpoint {
   const model = installedModels[0]?.model;
   if (model === undefined)
-    throw new Error("The stack has no model. Name one in the config key models, then npm run up.");
+    throw new Error("The stack has no model. Add one to the config key models, then: npm run up");
   return { url: gatewayUrl.replace(/\/$/, ""), model, needsKey: keysRequired };
 }
 
@@ -22,7 +22,7 @@ const modelList = z.object({
 });
 
 /**
- * Adds how many tokens the model takes, if the gateway can be reached and says it.
+ * Adds the model's context length, if the gateway is reachable and reports it.
  *
  * @param key the client's, if the gateway needs one
  */

@@ -5,10 +5,10 @@ import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { queryEngine } from "../../engine/docker-cli.ts";
 import type { StackOutputs } from "../stack/outputs.ts";
 
-/** Where the edge keeps the root certificate of its own authority, in its container. */
+/** Path of the edge's own root certificate, in its container. */
 export const authorityPath = "/data/caddy/pki/authorities/local/root.crt";
 
-/** The root certificate that clients of a stack have to trust, as PEM; undefined when its edge has no authority of its own. */
+/** The root certificate that clients must trust, as PEM; undefined if the edge does not use its own authority. */
 export async function edgeAuthority({ edge }: Pick<StackOutputs, "edge">): Promise<string | undefined> {
   if (edge?.mode !== "internal") return undefined;
   const folder = mkdtempSync(join(tmpdir(), "ollama-stack-authority-"));
@@ -21,7 +21,7 @@ export async function edgeAuthority({ edge }: Pick<StackOutputs, "edge">): Promi
   }
 }
 
-/** From here on this process trusts the authority of the stack's edge, beside those that it trusts anyway. */
+/** Makes this process also trust the authority of the stack's edge. */
 export async function trustEdge(outputs: Pick<StackOutputs, "edge">): Promise<void> {
   const authority = await edgeAuthority(outputs);
   if (authority !== undefined) setDefaultCACertificates([...getCACertificates("default"), authority]);

@@ -3,13 +3,13 @@ import { isIP, type LookupFunction } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { networkError } from "./network-error.ts";
 
-// Imported like others, it would bring a fetch.
+// An import statement would load fetch too.
 const { request: plain } = process.getBuiltinModule("node:http");
 
-/** Where this machine reaches a gateway. */
+/** How this machine reaches a gateway. */
 export interface GatewayAddress {
   readonly gatewayUrl: string;
-  /** Where that is published: its name may lead elsewhere from here, or nowhere yet. */
+  /** The published address, because its host name may resolve elsewhere from here, or not yet. */
   readonly address?: string | undefined;
   readonly apiKey?: string | undefined;
 }
@@ -17,7 +17,7 @@ export interface GatewayAddress {
 export interface GatewayResponse {
   readonly status: number;
   readonly text: string;
-  /** Why this machine does not trust the certificate that it was shown, if so. */
+  /** Why this machine does not trust the server's certificate, if it does not. */
   readonly untrusted?: string | undefined;
 }
 
@@ -43,7 +43,7 @@ export function requestGateway(
     };
     const call = (url.protocol === "https:" ? secure : plain)(
       url,
-      // Whether clients trust it is theirs to know: the authority may be one of theirs.
+      // Does not verify the certificate, because only clients may trust its authority.
       { ...options, rejectUnauthorized: false },
       (response) => {
         const { authorized, authorizationError } = response.socket as Partial<TLSSocket>;
@@ -60,7 +60,7 @@ export function requestGateway(
   });
 }
 
-/** Every name leads there. */
+/** Resolves every name to an address. */
 function always(address: string): LookupFunction {
   const family = isIP(address);
   return (_name, options, callback) => {
@@ -69,7 +69,7 @@ function always(address: string): LookupFunction {
   };
 }
 
-/** Where something is reached from its host that is published at an address. */
+/** The address at which the host itself reaches a published port. */
 export function reachableAddress(bindAddress: string): string {
   return bindAddress === "0.0.0.0" ? "127.0.0.1" : bindAddress === "::" ? "::1" : bindAddress;
 }

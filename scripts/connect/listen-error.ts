@@ -10,8 +10,7 @@ interface Where {
 }
 
 /**
- * The error of a service that could not be brought to its loopback port: which port, why, and the ways out, in one line.
- * What has nothing to do with the port stays as it is.
+ * Explains in one line why a service's loopback port could not be bound, and what to do. Returns other errors unchanged.
  */
 export function refusedPort(
   error: unknown,
@@ -27,7 +26,7 @@ export function refusedPort(
   const reason = reasons[code ?? ""];
   if (reason === undefined) return error;
   const key = `${name}Port`;
-  // Public authorities ask at 443 whether a name is the edge's: the config takes no other.
+  // The config requires 443 for public authorities, which validate host names on that port.
   const another =
     name === "gateway" && edge?.mode === "acme"
       ? ""

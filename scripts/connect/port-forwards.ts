@@ -5,18 +5,18 @@ import { portOf } from "../stack/url-port.ts";
 
 type Outputs = Pick<StackOutputs, "gatewayUrl" | "ollamaUrl" | "prometheusUrl" | "edge">;
 
-/** A service of a stack at a loopback port of this machine. */
+/** A service of a stack, forwarded to a loopback port of this machine. */
 export interface Forwarded {
   readonly name: "gateway" | "ollama" | "prometheus";
   /** "host:port" in the stack's network. */
   readonly target: string;
-  /** The one that it is published at there. */
+  /** The port at which it is published on the engine's host. */
   readonly port: number;
-  /** Where it answers here, for people. */
+  /** Its URL on this machine, for messages. */
   readonly url: string;
 }
 
-/** What `npm run forward` brings to this machine: what clients there reach, so the edge where there is one. */
+/** The services that `npm run forward` forwards: what clients use, so the edge if there is one. */
 export function forwarded(
   { gatewayUrl, ollamaUrl, prometheusUrl, edge }: Outputs,
   end: TunnelTarget & { readonly gateway?: string | undefined; readonly ollama: string },
@@ -39,7 +39,7 @@ function plain(url: string): Pick<Forwarded, "port" | "url"> {
   return { port, url: `http://127.0.0.1:${String(port)}` };
 }
 
-/** Behind TLS it answers to its names only: those that do not mean this machine have to be made to. */
+/** An edge with TLS serves only its own host names, which must resolve to this machine. */
 function named(url: string): Pick<Forwarded, "port" | "url"> {
   const there = new URL(url);
   const port = portOf(url);

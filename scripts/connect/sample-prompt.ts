@@ -3,13 +3,13 @@ import { type GatewayAddress, requestGateway } from "./gateway-request.ts";
 interface Answer {
   readonly text: string;
   readonly seconds: number;
-  /** Why this machine does not trust the certificate that it was shown, if so. */
+  /** Why this machine does not trust the server's certificate, if it does not. */
   readonly untrusted?: string | undefined;
 }
 
 const withinMs = 180_000;
 
-/** Asks the deployed gateway for a joke, as any client would, but for how it finds it: without a proxy, at its address. */
+/** Sends a sample prompt to the deployed gateway, without a proxy and to its published address. */
 export async function askForJoke(gateway: GatewayAddress, model: string): Promise<Answer> {
   const started = performance.now();
   const body = JSON.stringify({

@@ -5,8 +5,8 @@ import { trustEdge } from "./edge-ca.ts";
 type Urls = Pick<StackOutputs, "tunnel" | "gatewayUrl" | "ollamaUrl" | "prometheusUrl" | "edge">;
 
 /**
- * Does something with a stack whose URLs work from here: through a tunnel where it is not published or, past the
- * edge, on another machine; with the edge's own authority trusted, if it has one.
+ * Calls a function with a stack's URLs made reachable from here: through a tunnel for unpublished or remote services, and
+ * trusting the edge's own authority.
  */
 export async function withStackUrls<O extends Urls, T>(
   outputs: O,

@@ -11,7 +11,7 @@ import { type Finding, ok, problem, warning } from "./finding.ts";
 
 const client = z.object({ clientVersion: z.object({ gitVersion: z.string() }) });
 
-/** kubectl, the cluster, what a stack with these settings needs of it, and the stack's pods. */
+/** Checks kubectl, the cluster, the stack's requirements and its pods. */
 export async function checkCluster(stack: string, settings: Settings): Promise<Finding[]> {
   const text = (key: string) => {
     const value = settings(key);
@@ -49,11 +49,11 @@ const demandSchema = keys.pick(
 );
 const structured: ReadonlySet<string> = new Set(["nodeSelector", "tolerations", "ingressHostnames"]);
 
-/** What the settings require of the cluster; undefined where one has a wrong value. Exported for its test. */
+/** The settings' requirements on the cluster; undefined if a value is invalid. Exported for its test. */
 export function readDemand(settings: Settings, namespace: string): ClusterDemand | undefined {
   const values = demandKeys.map((key) => {
     const value = settings(key);
-    // `pulumi config set` writes everything as text; a file written by hand has the values themselves.
+    // `pulumi config set` writes strings; a hand-written file contains typed values.
     if (structured.has(key)) return [key, typeof value === "string" ? parseJson(value) : value];
     return [key, String(value)];
   });
@@ -69,7 +69,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** A sentence for what is wrong, and the rest for what to do. */
+/** Splits a message into the problem and the advice. */
 function split(message: string, make: typeof problem): Finding {
   const end = message.search(/\. (?=[A-Z])/);
   return end === -1

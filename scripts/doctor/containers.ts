@@ -2,7 +2,7 @@ import { containerState, queryEngine } from "../../engine/docker-cli.ts";
 import { containerPattern } from "../../engine/names.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 
-/** The containers of a stack: whether they run, are healthy, and how often they were restarted. */
+/** Checks a stack's containers: state, health and restarts. */
 export async function checkContainers(stack: string): Promise<Finding[]> {
   const filter = ["--filter", `name=${containerPattern(stack)}`];
   const text = await queryEngine(["container", "ls", "--all", "--format", "{{.Names}}", ...filter]);
@@ -22,7 +22,7 @@ async function checkContainer(name: string): Promise<Finding> {
       `${found}, killed for lack of memory (${String(memoryLimit / 1024 / 1024)} MiB)`,
       "Raise its limit: ollamaMemoryMiB, gatewayMemoryMiB, edgeMemoryMiB or prometheusMemoryMiB.",
     );
-  const look = `Look at its log: docker logs --tail 50 ${name}`;
+  const look = `Check its log: docker logs --tail 50 ${name}`;
   if (status !== "running")
     return problem(
       "containers",

@@ -26,7 +26,7 @@ type EngineInfo = z.output<typeof engineInfo>;
 
 const oldest = 20;
 
-/** Docker's client and engine, and what of the engine a stack with these settings needs. */
+/** Checks Docker's client, the engine and the stack's requirements. */
 export async function checkEngine(
   engine: EngineAddress,
   stack: string,

@@ -1,6 +1,6 @@
 import { formatTable } from "../../host/format-table.ts";
 
-/** What a check found. */
+/** The result of a check. */
 export interface Finding {
   readonly check: string;
   readonly state: "ok" | "warning" | "problem";
@@ -21,7 +21,7 @@ export function problem(check: string, found: string, advice: string): Finding {
   return { check, state: "problem", found, advice };
 }
 
-/** Runs checks side by side. One that breaks is a problem of its own, and keeps none from being shown. */
+/** Runs checks in parallel. A check that throws becomes a problem itself and does not hide the others. */
 export async function runChecks(
   checks: Readonly<Record<string, () => Promise<readonly Finding[]> | readonly Finding[]>>,
 ): Promise<Finding[]> {
@@ -38,7 +38,7 @@ export async function runChecks(
   return results.flat().map(withoutSecrets);
 }
 
-/** Credentials in URLs are nobody's business who is shown the result. */
+/** Removes credentials from URLs in results. */
 function withoutSecrets(finding: Finding): Finding {
   const clean = (text: string) =>
     text
@@ -55,7 +55,7 @@ function withoutSecrets(finding: Finding): Finding {
 
 const signs = { ok: "ok", warning: "WARNING", problem: "PROBLEM" } as const;
 
-/** For one screen: a line for each check, with what to do below it. */
+/** Formats one line for each check, with the advice below it. */
 export function format(findings: readonly Finding[]): string {
   const rows = findings.flatMap(({ check, state, found, advice }) => [
     [signs[state], check, found],

@@ -2,7 +2,7 @@ import { tryNpm } from "../../host/npm.ts";
 import { connectionFailure, fetchOutbound } from "../../host/outbound-fetch.ts";
 import { type Finding, ok, warning } from "./finding.ts";
 
-/** What the released tools, images and models come from. */
+/** Sites from which released tools, images and models are downloaded. */
 const sites = [
   { name: "Pulumi's downloads", url: "https://get.pulumi.com" },
   { name: "Docker Hub", url: "https://registry-1.docker.io/v2/" },
@@ -11,7 +11,7 @@ const sites = [
 
 const withinMs = 6000;
 
-/** Whether the sites answer from here, through the machine's proxy if it has one. */
+/** Checks that the sites are reachable, through the machine's proxy if it has one. */
 export async function checkSites(): Promise<Finding[]> {
   const all = [...sites, ...(await npmRegistry())];
   return await Promise.all(all.map(({ name, url }) => checkSite(name, url)));
@@ -20,7 +20,7 @@ export async function checkSites(): Promise<Finding[]> {
 async function checkSite(name: string, url: string): Promise<Finding> {
   const host = new URL(url).hostname;
   const result = await statusOf(url);
-  // A registry asks for a token; a proxy that refuses in its name does not count.
+  // A registry responds with 401; a proxy's rejection does not count.
   if (typeof result === "number" && (result < 400 || result === 401 || result === 404))
     return ok("network", `${name}: ${host} answers`);
   return warning(
@@ -30,7 +30,7 @@ async function checkSite(name: string, url: string): Promise<Finding> {
   );
 }
 
-/** The registry that npm is set to. */
+/** The configured npm registry. */
 async function npmRegistry(): Promise<{ name: string; url: string }[]> {
   const url = await tryNpm(["config", "get", "registry"], withinMs);
   return url !== undefined && URL.canParse(url.trim()) ? [{ name: "npm's registry", url: url.trim() }] : [];

@@ -19,7 +19,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const withinMs = 20_000;
 
-/** Where state and passphrase are, whether these fit together, and who holds the stack's lock. Creates nothing. */
+/** Checks state, passphrase and the stack's lock. Creates nothing. */
 export async function checkState(
   stack: string,
   settings: Settings,
@@ -65,7 +65,7 @@ export async function checkState(
   ];
 }
 
-/** Whether the context leads to the cluster that has the stack. One that does not respond is reported elsewhere. */
+/** Checks that the context refers to the stack's cluster. An unreachable cluster is reported elsewhere. */
 async function checkPlace(stack: string, deployment: Deployment, settings: Settings): Promise<Finding[]> {
   try {
     await assertSameCluster(stack, deployment, clusterOf(settings, ""));
@@ -81,7 +81,7 @@ const installed = z.object({
   installedModels: z.array(z.object({ model: z.string(), sizeBytes: z.number() })).min(1),
 });
 
-/** Whether each model fits into what Ollama may use; its context comes on top. */
+/** Checks that each model fits into Ollama's memory limit; its context needs additional memory. */
 function checkModels({ resources }: Deployment, memoryMiB: number): Finding[] {
   const outputs = resources.find(({ type }) => type === "pulumi:pulumi:Stack")?.outputs;
   const models = installed.safeParse(outputs).data?.installedModels ?? [];
@@ -126,7 +126,7 @@ function checkPassphrase(hasVariable: boolean, file: string): Finding[] {
   }
 }
 
-/** Locks that updates hold, or left. Only of a state in a folder. */
+/** Checks locks of running or killed updates, only for a state in a folder. */
 function checkLocks(backend: string): Finding[] {
   const state = backendFolder(backend);
   if (state === undefined) return [];

@@ -5,13 +5,13 @@ export interface ValueDifference {
   readonly path: string;
   readonly expected: string;
   readonly actual: string;
-  /** Whether somebody added it to a list: it is then theirs for the API server, and no update takes it away. */
+  /** Whether it was added to a list manually; the API server then attributes it to its author, and no update removes it. */
   readonly isAdded?: true;
 }
 
 /**
- * What of an object differs from what a stack declares of it. Values that the stack leaves to the cluster are not
- * compared, entries that somebody added to a list are.
+ * The differences between an object and the stack's declaration. Ignores values that the stack leaves to the cluster, but
+ * reports entries that were added to a list.
  */
 export function compareObject(declared: unknown, actual: unknown, path = ""): ValueDifference[] {
   if (isUnset(declared) && isUnset(actual)) return [];
@@ -37,7 +37,7 @@ function compareLists(
       return [{ path, expected: shown(declared), actual: shown(actual) }];
     return declared.flatMap((value, i) => compareObject(value, actual[i], `${path}[${String(i)}]`));
   }
-  // The cluster may keep them in another order.
+  // The cluster may reorder them.
   const have = new Map(actual.map((value) => [nameOf(value), value]));
   const added = [...have].filter(([name]) => !names.includes(name));
   return [
@@ -57,14 +57,14 @@ function compareLists(
   ];
 }
 
-/** By what an entry of a list is known. */
+/** The key that identifies an entry of a list. */
 function nameOf(value: unknown): string | undefined {
   if (!isRecord(value)) return undefined;
   const { name } = value;
   return typeof name === "string" ? name : undefined;
 }
 
-/** What the API server leaves out. */
+/** Values that the API server omits. */
 function isUnset(value: unknown): boolean {
   if (value === undefined || value === null || value === "") return true;
   if (Array.isArray(value)) return value.length === 0;

@@ -16,7 +16,7 @@ const identified = z.object({
   metadata: z.object({ name: z.string(), namespace: z.string().optional() }),
 });
 
-/** Compares what the last update left in the state with what the cluster has, and the models with those of the pods. */
+/** Compares the state with the cluster's objects, and the models with those of the pods. */
 export async function findClusterDrift(
   { resources }: Deployment,
   kubectl: Kubectl,
@@ -28,7 +28,7 @@ export async function findClusterDrift(
     comparePods(resources, kubectl, stackOption),
   ]);
   const differences = compared.flat();
-  // Pods of a set that is not as declared are not what they should be, either.
+  // If the StatefulSet itself differs, its pods differ too.
   const isSetAsDeclared = !differences.some(({ resource }) => resource.startsWith("StatefulSet "));
   return {
     differences: [...differences, ...(isSetAsDeclared ? pods : [])],
@@ -50,15 +50,15 @@ async function compareDeployed({ urn, inputs }: Deployed, kubectl: Kubectl): Pro
     ...difference,
     ...(isAdded === true ? { repair: { byHand: removal(path, `${named}/${metadata.name}`, kubectl) } } : {}),
     property: path,
-    // The report must not show the content of a Secret.
+    // The report must not contain the content of a Secret.
     expected: isSecret ? "as deployed" : expected,
     actual: isSecret ? "changed" : have,
   }));
 }
 
 /**
- * What removes an entry that somebody added to a list. It is theirs for the API server: an update, which applies what the
- * stack declares, is not let at entries that others own.
+ * How to remove an entry that was added to a list manually. The API server attributes it to another field manager, so that an
+ * update, a server-side apply, cannot remove it.
  */
 function removal(path: string, object: string, { address: { namespace } }: Kubectl): string {
   const at = `--namespace ${namespace}`;
@@ -75,7 +75,7 @@ function declaredOf({ metadata, ...rest }: Deployed["inputs"]): unknown {
   return { ...rest, metadata: { ...own, annotations: Object.fromEntries(kept) } };
 }
 
-/** Pods that are not ready, or do not have the models that the last update left in them. */
+/** Pods that are not ready, or lack models that the last update installed. */
 async function comparePods(
   resources: readonly Deployed[],
   kubectl: Kubectl,

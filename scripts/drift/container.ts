@@ -20,7 +20,7 @@ export interface ContainerInputs {
   readonly cpuSet?: string;
 }
 
-/** `docker container inspect`, as far as it is compared. */
+/** The compared fields of `docker container inspect`. */
 export interface InspectedContainer {
   readonly Id: string;
   readonly Name: string;
@@ -57,8 +57,8 @@ export interface ExpectedContainer {
 }
 
 /**
- * How a container differs from what the state says. Everything else (environment, mounts, privileges, ports, ...) cannot
- * change while it keeps its id: whoever changes that makes another container, with another id.
+ * The differences between a container and the state. Everything else (environment, mounts, privileges, ports, ...) cannot
+ * change without recreating the container under another id.
  */
 export function compareContainer(expected: ExpectedContainer, actual: InspectedContainer): Difference[] {
   const { urn, resource, id, inputs } = expected;
@@ -84,12 +84,12 @@ export function compareContainer(expected: ExpectedContainer, actual: InspectedC
       repair,
     }));
   if (own) return differences;
-  // An update could not make its own beside it, and makes it as soon as it is gone.
+  // An update can recreate the container only after this one was removed.
   const repair = [["container", "rm", "--force", inputs.name]];
   return differences.map((difference) => ({ ...difference, repair }));
 }
 
-/** What `docker container update` changes, but for the limit of processes: a command of the stack sets that one. */
+/** The properties that `docker container update` changes, except the limit of processes, which a command of the stack sets. */
 function limits(
   inputs: ContainerInputs,
   actual: InspectedContainer["HostConfig"],
@@ -107,7 +107,7 @@ function limits(
       mebibytes(actual.MemoryReservation),
       "refresh",
     ],
-    // The provider accepts another quota, and does not apply it to a running container.
+    // The provider accepts a changed quota, but does not apply it to a running container.
     [
       "CPUs",
       cpuLimit(Number(cpus) * 1e9, cpuQuota, cpuPeriod),
@@ -149,7 +149,7 @@ function expectedNetworks({ inputs, networks }: ExpectedContainer): string {
   );
 }
 
-/** Without the aliases that the engine adds by itself. */
+/** Removes the aliases that the engine adds itself. */
 function attachedNetworks(
   { networks, inputs }: ExpectedContainer,
   { Id, Config, NetworkSettings }: InspectedContainer,

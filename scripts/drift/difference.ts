@@ -1,18 +1,18 @@
-/** What brings a resource back to what the state says of it. */
+/** How a resource is restored to its state. */
 export type Repair =
-  /** The provider reads it back, or the program looks: a refreshed update sees to it, in place where it can. */
+  /** An update with refresh detects and repairs it, in place if possible. */
   | "refresh"
-  /** The provider does not see it: the resource is replaced. */
+  /** The provider does not detect it, so the resource is replaced. */
   | "replace"
-  /** Arguments of `docker`, run before a refreshed update. */
+  /** Arguments of `docker`, run before an update with refresh. */
   | readonly (readonly string[])[]
-  /** It is for a person to decide: what to do. */
+  /** Advice for a manual repair. */
   | { readonly byHand: string };
 
 export interface Difference {
   /** URN of the resource. */
   readonly urn: string;
-  /** Name of the resource, and of what it is on the engine. */
+  /** Name of the resource and of its object on the engine. */
   readonly resource: string;
   readonly property: string;
   readonly expected: string;

@@ -1,7 +1,7 @@
 import { queryEngine } from "../../engine/docker-cli.ts";
 import type { InspectedContainer } from "./container.ts";
 
-/** `docker network inspect`, as far as it is compared. */
+/** The compared fields of `docker network inspect`. */
 export interface InspectedNetwork {
   readonly Id: string;
   readonly Name: string;
@@ -11,11 +11,11 @@ export interface InspectedNetwork {
   readonly EnableIPv6: boolean;
   readonly Options: Readonly<Record<string, string>> | null;
   readonly Labels: Readonly<Record<string, string>> | null;
-  /** What is attached, by id. */
+  /** Attached containers by id. */
   readonly Containers: Readonly<Record<string, { readonly Name: string }>> | null;
 }
 
-/** `docker volume inspect`, as far as it is compared. */
+/** The compared fields of `docker volume inspect`. */
 export interface InspectedVolume {
   readonly Name: string;
   readonly Driver: string;
@@ -27,7 +27,7 @@ export interface InspectedImage {
   readonly Id: string;
 }
 
-/** The containers that have one of the ids or names; a name may be another container's than the id. */
+/** The containers with one of the ids or names; id and name may match different containers. */
 export async function containers(idsAndNames: readonly string[]): Promise<InspectedContainer[]> {
   const ids = await matching(
     ["container", "ls", "--all", "--no-trunc", "--format", "{{.ID}} {{.Names}}"],
@@ -48,7 +48,7 @@ export async function volumes(names: readonly string[]): Promise<InspectedVolume
   );
 }
 
-/** What a reference names now, or undefined. */
+/** The image that a reference currently refers to, or undefined. */
 export async function image(reference: string): Promise<InspectedImage | undefined> {
   try {
     const text = await queryEngine(["image", "inspect", reference]);

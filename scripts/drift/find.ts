@@ -15,7 +15,7 @@ const types = {
   command: "command:local:Command",
 } as const;
 
-/** What differs between a stack's state and the engine. */
+/** The differences between a stack's state and the engine. */
 export interface Drift {
   readonly differences: readonly Difference[];
   /** How many resources were compared. */
@@ -23,8 +23,8 @@ export interface Drift {
 }
 
 /**
- * Compares what the last update left in the state with what the engine has and the models that Ollama lists.
- * `stackOption` names the stack in what is left to a person.
+ * Compares the state with the engine's objects and the models that Ollama lists. `stackOption` selects the stack in advice
+ * for manual repairs.
  */
 export async function findDrift({ resources }: Deployment, stackOption: string): Promise<Drift> {
   const of = (type: keyof typeof types) => resources.filter((resource) => resource.type === types[type]);
@@ -58,7 +58,7 @@ export async function findDrift({ resources }: Deployment, stackOption: string):
     const inputs = container.inputs as unknown as ContainerInputs;
     const { urn } = container;
     const resource = `${container.name} (${inputs.name})`;
-    // The one that has the name is what answers; without one, the one that was made may have been renamed.
+    // The container with the name serves requests; without one, the original may have been renamed.
     const actual =
       haveContainers.find(({ Name }) => Name === `/${inputs.name}`) ??
       haveContainers.find(({ Id }) => Id === container.id);
@@ -92,7 +92,7 @@ export async function findDrift({ resources }: Deployment, stackOption: string):
 
 const gone = { property: "state", expected: "there", actual: "removed", repair: "refresh" } as const;
 
-/** Each image, by the name and by the id that the update found it under. */
+/** Each image by name and by the id recorded in the update. */
 async function compareImages(images: readonly Deployed[]): Promise<Difference[]> {
   const differences = await Promise.all(
     images.map(async (image) => {
@@ -104,7 +104,7 @@ async function compareImages(images: readonly Deployed[]): Promise<Difference[]>
   return differences.flat();
 }
 
-/** The limit of processes is set by the command that waits for the container: it is run again. */
+/** Reruns the command that waits for the container, because that sets the limit of processes. */
 function compareProcessLimit(
   containerName: string,
   commands: readonly Deployed[],

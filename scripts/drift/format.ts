@@ -1,4 +1,4 @@
-// How values are written so that what was requested and what there is can be compared, and read.
+// Formats values so that requested and actual ones are comparable and readable.
 
 export const mebibyte = 1024 * 1024;
 

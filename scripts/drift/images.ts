@@ -2,7 +2,7 @@ import type { Deployed } from "../stack/deployment.ts";
 import type { Difference, Repair } from "./difference.ts";
 import type { InspectedImage } from "./docker-objects.ts";
 
-/** An image is deployed by its id; `named` is what its name means now, `deployed` what is there of that id. */
+/** Images are deployed by id; `named` is the image that the name now refers to, `deployed` the one with the id. */
 export function compareImage(
   { urn, name, inputs, outputs }: Deployed,
   named: InspectedImage | undefined,
@@ -24,9 +24,8 @@ export function compareImage(
 }
 
 /**
- * The provider takes whatever has the name for what it built: before it looks, the name is put right, or it has to
- * build. Names of other images are everybody's on the engine, and left alone: what they mean by now is what a first
- * update would take.
+ * The provider assumes that the image with its name is the one it built. So the tag is restored before a refresh, or the image
+ * is rebuilt. Tags of other images are shared on the engine and left alone; a first update would use them as they are.
  */
 function repairBuilt(
   reference: string,

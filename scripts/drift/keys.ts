@@ -4,9 +4,9 @@ import type { Deployed } from "../stack/deployment.ts";
 import type { Difference } from "./difference.ts";
 
 /**
- * Compares the API keys that gateways read with those of the last update, by their hash: what they are is not shown.
+ * Compares the gateways' API keys with those of the last update by hash, so that nothing is revealed.
  *
- * @param volumes names of those that are there: one that is not must not be made by looking into it
+ * @param volumes names of existing volumes; mounting a missing one would create it
  */
 export async function compareKeys(
   commands: readonly Deployed[],

@@ -18,15 +18,14 @@ interface ModelsToCompare {
   readonly stack: Deployed;
   /** The commands of the stack: those among them that install models see for themselves. */
   readonly commands: readonly Deployed[];
-  /** Whether it is known already that Ollama cannot answer. */
+  /** Whether another difference already implies that Ollama does not respond. */
   readonly silent: boolean;
-  /** Names of the volumes that are no more. */
+  /** Names of missing volumes. */
   readonly goneVolumes: ReadonlySet<string>;
 }
 
 /**
- * The stack's models, as its outputs name them, against what its Ollama lists. With their
- * volume they are gone, whether it answers or not.
+ * Compares the models in the stack's outputs with those that Ollama lists. If their volume is missing, so are the models.
  */
 export async function compareModels({
   stack,
@@ -35,7 +34,7 @@ export async function compareModels({
   goneVolumes,
 }: ModelsToCompare): Promise<Difference[]> {
   const outputs = deployed.safeParse(stack.outputs);
-  // Nothing is said of the models of a stack that is not whole.
+  // Does not compare models of an incompletely deployed stack.
   if (!outputs.success) return [];
   const { ollamaUrl, volumes, installedModels } = outputs.data;
   const installed = goneVolumes.has(volumes.models) ? new Map<string, string>() : await list(outputs.data);
@@ -43,7 +42,7 @@ export async function compareModels({
     if (silent) return [];
     const told = { property: "answer", expected: `lists its models at ${ollamaUrl}`, actual: "none" };
     const name = outputs.data.containers.ollama;
-    const byHand = `look why with docker logs ${name}, and start it again with docker restart ${name}`;
+    const byHand = `check its log with docker logs ${name}, and restart it with docker restart ${name}`;
     return [{ ...told, urn: stack.urn, resource: "Ollama", repair: { byHand } }];
   }
   return installedModels.flatMap(({ model, digest }) => {

@@ -24,7 +24,7 @@ interface Label {
   readonly value: string;
 }
 
-/** Networks may share a name; the one that was made is known by its id. `own` are the names of the stack's containers. */
+/** Networks may share a name; the stack's is identified by its id. `own` are the names of the stack's containers. */
 export function compareNetwork(
   network: Deployed,
   named: readonly InspectedNetwork[],
@@ -59,8 +59,7 @@ export function compareNetwork(
 }
 
 /**
- * A volume that was made again may hold what somebody put there: it is for a person to remove. `stackOption` names the
- * stack in what to do.
+ * A recreated volume may contain data, so it must be removed manually. `stackOption` selects the stack in the advice.
  */
 export function compareVolume(
   volume: Deployed,
@@ -80,17 +79,17 @@ export function compareVolume(
     );
 }
 
-/** What has it mounted has to go first. */
+/** The containers that mount it must be removed first. */
 function anew(volume: string, stackOption: string): string {
   const containers = `docker rm --force $(docker ps --all --quiet --filter volume=${volume})`;
-  return `save what you need of it, then have it made anew: ${containers}; docker volume rm ${volume}; npm run up${stackOption}`;
+  return `save what you need from it, then recreate it: ${containers}; docker volume rm ${volume}; npm run up${stackOption}`;
 }
 
 function labels(asked: readonly Label[] | undefined): string {
   return map(othersLabels(Object.fromEntries((asked ?? []).map(({ label, value }) => [label, value]))));
 }
 
-/** Without those that say what an object belongs to: what an earlier version made, or another state, has others. */
+/** Ignores labels of ownership, which differ for objects from an earlier version or another state. */
 function othersLabels(all: Readonly<Record<string, string>> | null): Record<string, string> {
   return Object.fromEntries(Object.entries(all ?? {}).filter(([label]) => !label.startsWith(`${project}.`)));
 }

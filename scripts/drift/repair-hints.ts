@@ -1,6 +1,6 @@
 import type { Difference, Repair } from "./difference.ts";
 
-/** How drift is repaired: by `npm run up`, and what that leaves to a person. `stackOption` names the stack. */
+/** Explains which drift `npm run up` repairs, and what must be repaired manually. `stackOption` selects the stack. */
 export function mend(differences: readonly Difference[], stackOption: string): string {
   const left = leftToPerson(differences);
   const repaired = differences.some(({ repair }) => !isByHand(repair));
@@ -9,7 +9,7 @@ export function mend(differences: readonly Difference[], stackOption: string): s
   return left === "" ? up : `${up}\nIt does not repair this:\n${left}`;
 }
 
-/** What a person has to do, a line for each resource; empty when nothing. */
+/** The manual repairs, one line for each resource; empty if there are none. */
 export function leftToPerson(differences: readonly Difference[]): string {
   const lines = differences.flatMap(({ resource, repair }) =>
     isByHand(repair) ? `  ${resource}: ${repair.byHand}` : [],

@@ -4,17 +4,17 @@ import { findDrift } from "./find.ts";
 import { isByHand, leftToPerson } from "./repair-hints.ts";
 import { report } from "./report.ts";
 
-/** How an update brings a stack back to what was deployed. */
+/** How an update repairs drift. */
 export interface DriftRepair {
-  /** Arguments of `docker`: what was made by hand under a name of the stack is removed before the update. */
+  /** Arguments of `docker` that remove manually created objects under the stack's names before the update. */
   readonly commands: readonly (readonly string[])[];
   /** Ids of networks that these commands remove. */
   readonly networks: readonly string[];
-  /** URNs of what the update has to replace. The rest it sees by itself, if it refreshes. */
+  /** URNs of resources that the update must replace. It detects the rest itself with a refresh. */
   readonly replace: readonly string[];
 }
 
-/** Looks for drift, reports it, and plans its repair; undefined when nothing drifted. Changes nothing. */
+/** Detects and reports drift, and plans its repair; undefined without drift. Changes nothing. */
 export async function planRepair(
   stack: string,
   stackOption: string,
@@ -39,7 +39,7 @@ function networksOf(commands: Iterable<readonly string[]>): string[] {
   return [...commands].flatMap(([kind, verb, id = ""]) => (kind === "network" && verb === "rm" ? [id] : []));
 }
 
-/** Removes what was made by hand under a name of the stack: an update could not make its own beside it. */
+/** Removes manually created objects under the stack's names, which would block the update. */
 export async function makeWay({ commands }: DriftRepair): Promise<void> {
   for (const command of commands) {
     console.error(`docker ${command.join(" ")}`);

@@ -1,8 +1,8 @@
 const withinMs = 5000;
 
 /**
- * Tells a stack's Prometheus how many differences were found, as a metric in OpenTelemetry's form: its alerts and its
- * dashboard show it. @throws Error when it cannot be reported
+ * Reports the number of differences to the stack's Prometheus as an OpenTelemetry metric, for its alert and dashboard.
+ * @throws Error if that fails
  */
 export async function reportDifferences(prometheusUrl: string, differences: number): Promise<void> {
   const url = new URL("/api/v1/otlp/v1/metrics", prometheusUrl);

@@ -2,7 +2,7 @@ import type { Deployment } from "../stack/deployment.ts";
 import type { Difference } from "./difference.ts";
 import type { Drift } from "./find.ts";
 
-/** What `npm run drift` prints: a line when all is as it was deployed, else each resource with what differs. */
+/** The output of `npm run drift`: one line without drift, else each resource with its differences. */
 export function report(
   stack: string,
   { differences, compared }: Drift,
@@ -26,7 +26,7 @@ function lines(differences: readonly Difference[], hide: (text: string) => strin
 }
 
 function hiding(secrets: ReadonlySet<string>): (text: string) => string {
-  // The longest first: one may be a part of another.
+  // The longest first, because one may contain another.
   const sorted = [...secrets].sort((a, b) => b.length - a.length);
   return (text) => sorted.reduce((shown, secret) => shown.replaceAll(secret, "[secret]"), text);
 }

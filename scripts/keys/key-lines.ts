@@ -9,17 +9,17 @@ import {
   rejectionReason,
 } from "../../gateway/src/auth/api-keys.ts";
 
-// Changes of the lines that a stack's config has for its keys. Comments stay where they are.
+// Edits the lines of API keys in a stack's config. Comments stay where they are.
 
-/** Why a change cannot be made; meant for users. */
+/** A change is not possible; the message is for users. */
 export class KeyChangeError extends Error {
   override readonly name = "KeyChangeError";
 }
 
-/** Lines after a change, and what was changed. */
+/** The lines after a change, and a description of it. */
 export interface ChangedLines {
   readonly lines: readonly string[];
-  /** Tells what was done, a line each. */
+  /** One line for each change. */
   readonly done: readonly string[];
 }
 
@@ -27,7 +27,7 @@ export interface LinesWithNewKey extends ChangedLines {
   readonly key: string;
 }
 
-/** One key or comment a line: an entry of the config may hold several. */
+/** Splits entries into lines with one key or comment each, because a config entry may contain several. */
 export function linesOf(entries: readonly string[]): string[] {
   return entries.flatMap((entry) => entry.split(/[\n;]/).map((line) => line.trim())).filter(Boolean);
 }
@@ -35,13 +35,13 @@ export function linesOf(entries: readonly string[]): string[] {
 export function addKey(lines: readonly string[], name: string, fields: readonly string[]): LinesWithNewKey {
   if (keysOf(lines, name).length > 0)
     throw new KeyChangeError(
-      `There is a key '${name}' already. Give the new one another name, or replace it: npm run keys -- rotate ${name}`,
+      `The key '${name}' already exists. Choose another name, or replace it: npm run keys -- rotate ${name}`,
     );
   const { key, line } = newKey(name, fields);
   return checked({ key, lines: [...lines, line], done: [`added ${labelOf(line)}`] });
 }
 
-/** Makes a second key of a name, and lets the first one expire. @param graceMs how long the first one is still accepted */
+/** Adds a second key with the same name, and lets the first one expire. @param graceMs how long the first one stays valid */
 export function rotateKey(
   lines: readonly string[],
   name: string,
@@ -71,7 +71,7 @@ export function rotateKey(
   return checked({ key, lines: rest, done: [`added ${labelOf(line)}`, before] });
 }
 
-/** Takes a name's keys away, or the one with an id. The last key of all is disabled: without one, all are let in. */
+/** Removes a name's keys, or the one with an id. The last key is disabled instead, because access is open without keys. */
 export function revokeKey(lines: readonly string[], name: string, id?: string): ChangedLines {
   const revoked = existing(lines, name).filter(
     ({ definition }) => id === undefined || keyId(definition) === id,
@@ -90,12 +90,12 @@ export function revokeKey(lines: readonly string[], name: string, id?: string): 
   return checked({
     lines: disabled,
     done: [
-      `disabled ${labels}: a gateway without any key would let everybody in, so the last one stays in the list`,
+      `disabled ${labels}: a gateway without keys would be open to everyone, so the last one stays in the list`,
     ],
   });
 }
 
-/** A table of the keys: names, ids, states and fields; nothing that helps to guess one. */
+/** Formats the keys as a table of names, ids, states and fields, without anything that helps to guess one. */
 export function keyTable(lines: readonly string[], now = Date.now()): string {
   const rows = keysOf(lines).map(({ line, definition }) => [
     definition.name,
@@ -135,7 +135,7 @@ function existing(lines: readonly string[], name: string): KeyOfLine[] {
   if (keys.length > 0) return keys;
   const known = [...new Set(keysOf(lines).map(({ definition }) => definition.name))];
   throw new KeyChangeError(
-    `There is no key '${name}'. ${known.length === 0 ? "The stack has none" : `Known are ${known.join(", ")}`}; npm run keys -- add NAME makes one.`,
+    `There is no key '${name}'. ${known.length === 0 ? "The stack has none" : `Existing keys: ${known.join(", ")}`}. Create one with: npm run keys -- add NAME`,
   );
 }
 
@@ -151,7 +151,7 @@ function labelOf(line: string): string {
   return parseKeys(line).map(keyLabel).join(", ");
 }
 
-/** @throws KeyError when the lines do not go together */
+/** @throws KeyError if the lines conflict */
 function checked<T extends ChangedLines>(changed: T): T {
   parseKeys(changed.lines.join("\n"));
   return changed;

@@ -2,28 +2,28 @@ import { ZxcvbnFactory } from "@zxcvbn-ts/core";
 import { adjacencyGraphs, dictionary } from "@zxcvbn-ts/language-common";
 import { commonPasswords } from "../../components/config/common-passwords.ts";
 
-/** Bits of entropy that a key must have: the digest of one with fewer can be searched for. */
+/** Required bits of entropy; a key with fewer could be found by brute force from its digest. */
 export const REQUIRED_BITS = 128;
 
-// What a word is worth, one of ten thousand.
+// Bits of a word out of ten thousand.
 const WORD_BITS = Math.log2(10_000);
 
-// In 32 random hexadecimal digits there are dates and short words by chance.
+// 32 random hexadecimal digits contain dates and short words by chance.
 const CHANCE_LENGTH = 4;
 
 // Six bits of a random UUID, version 4, say that it is one.
 const uuid = /^[\da-f]{8}(-?[\da-f]{4}){3}-?[\da-f]{12}$/i;
 const UUID_BITS = 122;
 
-/** What is wrong with a key that somebody made, if anything; to be read after "The key". */
+/** The problem with a user's own key, if any; completes "The key ...". */
 export async function weaknessOf(key: string): Promise<string | undefined> {
   if (!/^[\x21-\x7e]+$/.test(key))
     return "has a character that no HTTP header can carry. Use printable ASCII characters without spaces.";
   if ((await commonPasswords()).has(key))
-    return "is one of the 10000 most common passwords. Let npm run new-key make one.";
+    return "is one of the 10000 most common passwords. Generate one with: npm run new-key -- NAME";
   const bits = Math.floor(entropyBits(key));
   if (bits >= REQUIRED_BITS) return undefined;
-  return `has about ${String(bits)} bits of entropy and needs ${String(REQUIRED_BITS)}. Let npm run new-key make one, or take one of openssl rand -hex 32.`;
+  return `has about ${String(bits)} bits of entropy and needs ${String(REQUIRED_BITS)}. Generate one with npm run new-key -- NAME, or with openssl rand -hex 32.`;
 }
 
 /**
@@ -43,7 +43,7 @@ export function entropyBits(key: string): number {
   return Math.min(byPatterns, bitsOfWords(key, perCharacter));
 }
 
-/** A run of letters may be a word of a language that has no list here. */
+/** A run of letters may be a word in a language without a word list. */
 function bitsOfWords(key: string, perCharacter: number): number {
   if (alphabetSize(key) <= 16) return key.length * perCharacter;
   if (/^[A-Za-z]+([-_.][A-Za-z]+)+$/.test(key)) return key.split(/[-_.]/).length * WORD_BITS;
@@ -53,7 +53,7 @@ function bitsOfWords(key: string, perCharacter: number): number {
   }, 0);
 }
 
-// What random keys are written in: digits, base 16, 32, 36, 62 and 64.
+// Alphabets of random keys: digits, base 16, 32, 36, 62 and 64.
 const alphabets: readonly (readonly [RegExp, number])[] = [
   [/^\d+$/, 10],
   [/^([\da-f]+|[\dA-F]+)$/, 16],

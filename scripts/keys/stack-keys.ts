@@ -5,14 +5,14 @@ import { deployedKeys } from "../stack/deployed-keys.ts";
 import type { Deployed, Deployment } from "../stack/deployment.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
 
-// The keys of a stack are in three places: its config, the volume that its gateways read, and its state.
+// A stack's keys are stored in three places: its config, the gateways' volume, and its state.
 
 const root = join(import.meta.dirname, "..", "..");
 const configKey = "ollama-stack:gatewayApiKeys";
 
 const configured = z.looseObject({ [configKey]: z.object({ value: z.string().optional() }).optional() });
 
-/** The entries that the config of a stack has, each with one key or several, or a comment. */
+/** The entries in a stack's config, each with one or more keys, or a comment. */
 export async function readKeyEntries(stack: string, env: NodeJS.ProcessEnv): Promise<string[]> {
   const text = await pulumi(["config", "--json", "--show-secrets", "--stack", stack], {
     env,
@@ -22,11 +22,11 @@ export async function readKeyEntries(stack: string, env: NodeJS.ProcessEnv): Pro
   const entries = z.array(z.string()).safeParse(JSON.parse(value ?? "[]"));
   if (entries.success) return entries.data;
   throw new Error(
-    `${configKey} is no list of lines. Remove it, and add the keys again: npm run pulumi -- config rm gatewayApiKeys`,
+    `${configKey} is not a list of lines. Remove it and add the keys again: npm run pulumi -- config rm gatewayApiKeys`,
   );
 }
 
-/** Sets entries that differ, as secrets: digests, though no keys, are nobody else's business. */
+/** Sets changed entries as secrets, because digests should not be public either. */
 export async function writeKeyEntries(
   stack: string,
   env: NodeJS.ProcessEnv,
@@ -43,11 +43,11 @@ export async function writeKeyEntries(
 
 interface EntryChange {
   readonly index: number;
-  /** Undefined: the entry is removed, and those behind it move up. */
+  /** Undefined to remove the entry; later entries move up. */
   readonly value: string | undefined;
 }
 
-/** What makes one list of the other, one after the other: entries that are set or appended, then those removed. */
+/** The edits that turn one list into the other: entries to set or append, then entries to remove. */
 export function entryChanges(before: readonly string[], after: readonly string[]): EntryChange[] {
   let tail = 0;
   const shorter = Math.min(before.length, after.length);
@@ -62,7 +62,7 @@ export function entryChanges(before: readonly string[], after: readonly string[]
   return [...set, ...Array.from({ length: Math.max(0, removed) }, () => ({ index: kept, value: undefined }))];
 }
 
-/** Hands keys to the gateways of a running stack, as an update does it; they have taken them when this returns. */
+/** Applies keys to the gateways of a running stack, like an update; they are active when this returns. */
 export function applyKeys(
   { inputs }: Deployed,
   env: NodeJS.ProcessEnv,
@@ -79,12 +79,15 @@ export function applyKeys(
     child.once("error", reject);
     child.once("close", (code) => {
       if (code === 0) resolve();
-      else reject(new Error("The config has the new keys, the gateways do not. npm run up hands them over."));
+      else
+        reject(
+          new Error("The config has the new keys, but the gateways do not. Apply them with: npm run up"),
+        );
     });
   });
 }
 
-/** Has the state say what was applied, so that the next preview shows no change; nothing else is updated. */
+/** Records the applied keys in the state, so that the next preview shows no change. Updates nothing else. */
 export async function recordKeys(
   stack: string,
   env: NodeJS.ProcessEnv,
@@ -99,14 +102,14 @@ export async function recordKeys(
 
 interface ClusterStack {
   readonly stack: string;
-  /** What to add to `npm run NAME` so that it is about the same stack. */
+  /** Arguments that make another `npm run NAME` use the same stack. */
   readonly stackOption: string;
   readonly env: NodeJS.ProcessEnv;
 }
 
 /**
- * Updates the keys of a stack in a cluster and nothing else: the Secret, and the command that has the gateways read it.
- * They have taken them when this returns. Returns whether the stack has a gateway.
+ * Updates only the keys of a stack in a cluster: the Secret, and the command that makes the gateways read it. They are active
+ * when this returns. Returns whether the stack has a gateway.
  */
 export async function updateKeysInCluster(
   { stack, stackOption, env }: ClusterStack,
@@ -118,13 +121,13 @@ export async function updateKeysInCluster(
       (type === "command:local:Command" && name === "gateway-keys-in-force"),
   );
   if (targets.length < 2) return false;
-  // What has nothing to do with keys is not checked: neither nodes nor registries of models are to keep a key alive.
+  // Skips unrelated checks, so that problems with nodes or model registries do not delay revoking a key.
   try {
     await updateOnly(targets, stack, { ...env, OLLAMA_STACK_KEYS_ONLY: "true" }, []);
   } catch (error) {
     console.error(
       `The config of ${stack} has the change, but its gateways may not have it, for the reason below. ` +
-        `Once that is repaired, npm run up${stackOption} hands it over, and so does the next change of keys.`,
+        `Once that is fixed, apply it with npm run up${stackOption}, or with the next change of keys.`,
     );
     throw error;
   }

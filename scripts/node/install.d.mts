@@ -1,4 +1,4 @@
-/** Installs Node.js from the packages of this folder unless it is there; returns the binary's path. */
+/** Installs Node.js from the packages of this folder if needed; returns the binary's path. */
 export function installNode(): string;
 /** Packages that the package.json of a folder names and its node_modules lacks, as after `npm install --omit=dev`. */
 export function missingPackages(dir: string): string[];

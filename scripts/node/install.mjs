@@ -30,7 +30,7 @@ export function installNode() {
     copyFileSync(join(here, file), join(partial, file));
   try {
     npmCi(partial);
-    // A run beside this one may have been first: its copy is as good.
+    // A concurrent run may have been first.
     if (!existsSync(join(target, node))) renameSync(partial, target);
   } catch (error) {
     if (!existsSync(join(target, node))) throw error;
@@ -48,10 +48,10 @@ export function missingPackages(dir) {
   );
 }
 
-// What npm leaves out for NODE_ENV=production, omit=dev and the like, the project needs to run.
+// Dependencies that npm omits for NODE_ENV=production, omit=dev and similar are needed to run the project.
 const everything = ["prod", "dev", "optional", "peer"].map((type) => `--include=${type}`);
 
-/** `npm ci` without the noise: what failed is shown, nothing else. */
+/** Runs `npm ci` and prints output only if it fails. */
 export function npmCi(dir) {
   const windows = process.platform === "win32";
   const args = ["ci", ...everything, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
@@ -59,7 +59,7 @@ export function npmCi(dir) {
     cwd: dir,
     encoding: "utf8",
     shell: windows,
-    // The older names of those settings win over --include.
+    // Older names of those settings take precedence over --include.
     env: withoutSettings(["NODE_ENV", "npm_config_omit", "npm_config_only", "npm_config_production"]),
   });
   if (done.error) throw new Error(`npm cannot be started: ${done.error.message}`);

@@ -24,7 +24,7 @@ export interface FiringAlert {
   readonly since: string;
 }
 
-/** From what Prometheus' /api/v1/alerts responds: those that fire, those that page somebody first. */
+/** Parses a response of Prometheus' /api/v1/alerts: firing alerts, those with severity page first. */
 export function parseAlerts(text: string): FiringAlert[] {
   return response
     .parse(JSON.parse(text))

@@ -2,13 +2,13 @@ import { queryEngine } from "../../engine/docker-cli.ts";
 import { containerPattern, project, shortStackName } from "../../engine/names.ts";
 import type { LogOptions, LogSource } from "./merged-logs.ts";
 
-/** A container of a stack, and what it is there: "ollama", "gateway-2", "edge". */
+/** A container of a stack and its role: "ollama", "gateway-2", "edge". */
 export interface StackContainer {
   readonly name: string;
   readonly component: string;
 }
 
-/** The containers of a stack, running or not, on the engine that the environment names. */
+/** The containers of a stack, running or not, on the environment's engine. */
 export async function stackContainers(stack: string): Promise<LogSource[]> {
   const filter = ["--filter", `name=${containerPattern(stack)}`];
   const text = await queryEngine(["container", "ls", "--all", "--format", "{{.Names}}", ...filter]);
@@ -20,7 +20,7 @@ export async function stackContainers(stack: string): Promise<LogSource[]> {
     .map((name) => containerLog({ name, component: name.slice(prefix.length) }));
 }
 
-/** The log of a container on the engine that the environment names. */
+/** The log of a container on the environment's engine. */
 export function containerLog(container: StackContainer): LogSource {
   const { name } = container;
   const command = ({ tail, since }: LogOptions, follow: boolean) => {

@@ -14,17 +14,17 @@ export interface Queue {
   readonly waiting: number;
 }
 
-/** What the gateway's admin API says of a stack. */
+/** The gateway's admin API's view of a stack. */
 export interface GatewayView {
   readonly queue: Queue;
   readonly loadedModels: readonly LoadedModel[];
   /** Ollama servers; none for a key without the admin flag. */
   readonly servers: Overview["backends"];
-  /** Requests in flight that the key may see. */
+  /** Requests in flight, as far as the key may see them. */
   readonly requests: Overview["requests"];
 }
 
-/** From what /admin/overview responds. @throws Error when it is of another kind, as that of a much newer gateway */
+/** Parses a response of /admin/overview. @throws Error if the format is unknown, as from a much newer gateway */
 export function parseOverview(text: string): GatewayView {
   const { in_flight: inFlight, queue, models, backends, requests } = overview.parse(JSON.parse(text));
   return {
@@ -40,7 +40,7 @@ export function parseOverview(text: string): GatewayView {
   };
 }
 
-/** What is not well, from what /admin/health responds. */
+/** Parses the findings in a response of /admin/health. */
 export function parseFindings(text: string): Finding[] {
   return health.parse(JSON.parse(text)).findings.filter(({ level }) => level !== "ok");
 }

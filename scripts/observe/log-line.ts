@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 
 /** A line of a container's log. */
 export interface LogLine {
-  /** When the engine took it, as it writes it: ISO 8601 in UTC. */
+  /** The engine's timestamp: ISO 8601 in UTC. */
   readonly at: string;
   /** "ollama", "gateway-2", "edge". */
   readonly component: string;
@@ -17,7 +17,7 @@ export interface LogLine {
 export function parseLogLine(component: string, line: string): LogLine {
   const [, time = "", text = line] =
     /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*(?:Z|[+-]\d\d:\d\d)) ?(.*)$/s.exec(line) ?? [];
-  // A node of a cluster writes them in its own zone.
+  // A cluster's nodes write timestamps in their own time zone.
   const at = time === "" || time.endsWith("Z") ? time : new Date(time).toISOString();
   return { at, component, ...parseText(printable(text)) };
 }
@@ -27,7 +27,7 @@ function parseText(text: string): Pick<LogLine, "level" | "message"> {
     try {
       return parseJson(JSON.parse(text) as Record<string, unknown>);
     } catch {
-      // Cut off, or no JSON.
+      // Truncated, or not JSON.
     }
   }
   const [, level, rest = ""] = /^time=\S+ level=(\w+)\s+(?:source=\S+\s+)?(.*)$/.exec(text) ?? [];
@@ -39,7 +39,7 @@ function unquoted(_match: string, message: string): string {
   return message.startsWith('"') ? (JSON.parse(message) as string) : message;
 }
 
-// Shown before the message, or of no use to people.
+// Fields that are shown before the message, or not at all.
 const hidden = new Set(["level", "time", "time_key", "ts", "msg", "logger"]);
 
 function parseJson({ msg, level, ...fields }: Record<string, unknown>): Pick<LogLine, "level" | "message"> {
@@ -57,13 +57,13 @@ function shown(value: unknown): string {
   return typeof value === "string" && !/[\s"=]/.test(value) ? value : JSON.stringify(value);
 }
 
-/** What a client sent may be in a log, and must not move the cursor of who reads it. */
+/** Removes control characters, because a log may contain client input, which must not control the terminal. */
 function printable(text: string): string {
   // eslint-disable-next-line no-control-regex
   return stripVTControlCharacters(text).replaceAll(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, "?");
 }
 
-/** For a terminal: time, component, level, message. */
+/** Formats a line for a terminal: time, component, level, message. */
 export function formatLogLine({ at, component, level, message }: LogLine, width: number): string {
   return `${at.slice(11, 23).replace("Z", "").padEnd(12)}  ${component.padEnd(width)}  ${level.padEnd(5)}  ${message}`;
 }

@@ -2,27 +2,27 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { runProcess } from "../../host/run-process.ts";
 import { type LogLine, parseLogLine } from "./log-line.ts";
 
-/** Something of a stack that has a log. */
+/** A log of a stack's component. */
 export interface LogSource {
   readonly name: string;
-  /** What it is in the stack: "ollama", "gateway-2", "edge". */
+  /** The component: "ollama", "gateway-2", "edge". */
   readonly component: string;
-  /** The program that prints its log, each line with its time, and that program's arguments. */
+  /** The command that prints the log with timestamps. */
   readonly command: (options: LogOptions, follow: boolean) => readonly [string, readonly string[]];
-  /** Where the lines of the log are in its output. */
+  /** The output stream with the log's lines. */
   readonly streams: readonly ("stdout" | "stderr")[];
-  /** Whether that program failed because there is no log yet, or no more. */
+  /** Whether the command failed because there is no log yet, or not any more. */
   readonly isEmpty: (stderr: string) => boolean;
 }
 
 export interface LogOptions {
-  /** How many lines of each; "all" for all of them. */
+  /** Number of lines of each log; "all" for all of them. */
   readonly tail: string;
-  /** From when on: a time, or a duration such as 10m. */
+  /** Start: a time, or a duration such as 10m. */
   readonly since?: string | undefined;
 }
 
-/** The last lines of some logs, in the order in which they came. */
+/** The last lines of several logs, merged by time. */
 export async function readLogs(sources: readonly LogSource[], options: LogOptions): Promise<LogLine[]> {
   const lists = await Promise.all(
     sources.map(async (source) => {
@@ -34,14 +34,14 @@ export async function readLogs(sources: readonly LogSource[], options: LogOption
   return inOrder(lists.flat());
 }
 
-// Lines of several logs that come within this time are shown in their order.
+// Lines of several logs that arrive within this time are sorted.
 const mergeMs = 200;
 const retryMs = 1000;
 
 /**
- * The same, then what comes, over restarts, until the signal or the end of the process.
+ * The same, then follows the logs across restarts, until the signal or the end of the process.
  *
- * @param list is called again and again; what it lists first has the options, what is new later is shown from its start
+ * @param list called repeatedly; the options apply to the logs that it lists first, later ones are shown from their start
  */
 export async function followLogs(
   list: () => Promise<readonly LogSource[]>,
@@ -67,12 +67,12 @@ export async function followLogs(
       const since = last.get(name);
       const from = since === undefined && known.has(name) ? options : { tail: "all", since };
       const end = logOf(source, from, true, (line) => {
-        // What was the last one comes again.
+        // The last line is repeated.
         if (line.at !== "" && line.at <= (last.get(name) ?? "")) return;
         last.set(name, line.at);
         waiting.push(line);
       });
-      // It stopped, and may be started again.
+      // It stopped, and may be restarted.
       followed.set(
         name,
         end.finally(() => followed.delete(name)),

@@ -25,12 +25,12 @@ function podLog(kubectl: Kubectl, { name: pod }: PodState, container: string, is
     ];
     return ["kubectl", kubectl.arguments(args)] as const;
   };
-  // Its container has not started yet, or the pod has gone meanwhile.
+  // Its container has not started yet, or the pod was deleted.
   const isEmpty = (stderr: string) => /is waiting to start|\(NotFound\)|not found/.test(stderr);
   return { name, component: name, command, streams: ["stdout"], isEmpty };
 }
 
-/** A duration or a time, as kubectl takes them. */
+/** Converts a duration or a time to kubectl's options. */
 function sinceOption(since: string): string {
   if (/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(since)) return `--since=${since}`;
   if (/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(since)) return `--since-time=${since}`;

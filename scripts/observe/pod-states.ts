@@ -8,7 +8,7 @@ interface Options {
   readonly areGatewaysSeveral: boolean;
 }
 
-/** The pods of a stack, what those wait for that are not ready, and how gateways stand to one another. @throws ClusterError */
+/** The pods of a stack, why they are not ready, and the roles of gateways. @throws ClusterError */
 export async function podStates(
   kubectl: Kubectl,
   { areGatewaysSeveral }: Options = { areGatewaysSeveral: false },
@@ -42,7 +42,7 @@ async function waitsFor(kubectl: Kubectl, pod: PodState): Promise<string | undef
 
 const notes: Readonly<Record<string, string>> = {
   up: "shared state is up",
-  away: "shared state is away, it goes on with its share of slots and limits",
+  away: "shared state is unavailable, it continues with its share of slots and limits",
   active: "active: it gets all requests",
   standby: "stands by",
 };

@@ -22,7 +22,7 @@ const running = z.object({
     .nullish(),
 });
 
-/** What a stack does now. What could not be found out is the reason, as text. */
+/** The current status of a stack. Values that could not be read are replaced by the reason, as text. */
 export interface Status {
   readonly stack: string;
   readonly gatewayUrl: string;
@@ -32,18 +32,18 @@ export interface Status {
     readonly health: string;
     readonly restarts: number;
     readonly startedAt: string;
-    /** Of the cluster, where it is a pod. */
+    /** From the cluster, if it is a pod. */
     readonly node?: string;
     /** What it is waiting for. */
     readonly note?: string;
   }[];
   readonly loadedModels: readonly LoadedModel[] | string;
   readonly queue: Queue | string;
-  /** What the admin API adds; undefined where the gateway has none. */
+  /** The admin API's view; undefined if the gateway has none. */
   readonly view?: GatewayView | undefined;
-  /** What is not well, as the gateway knows. */
+  /** The gateway's findings. */
   readonly findings?: readonly Finding[];
-  /** Undefined: the stack has no Prometheus. */
+  /** Undefined without Prometheus. */
   readonly alerts?: readonly FiringAlert[] | string | undefined;
   readonly lastErrors: readonly LogLine[];
 }
@@ -59,7 +59,7 @@ export async function statesOf(containers: readonly StackContainer[]): Promise<S
   });
 }
 
-/** From what Ollama's /api/ps responds. */
+/** Parses a response of Ollama's /api/ps. */
 export function parseLoaded(text: string): LoadedModel[] {
   return (running.parse(JSON.parse(text)).models ?? []).map(({ name, size, size_vram, expires_at }) => ({
     name,
@@ -69,7 +69,7 @@ export function parseLoaded(text: string): LoadedModel[] {
   }));
 }
 
-/** From the gateway's metrics. */
+/** Parses the gateway's metrics. */
 export function parseQueue(metrics: string): Queue {
   const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(metrics)?.[1] ?? 0);
   return { inFlight: value("gateway_requests_in_flight"), waiting: value("gateway_queue_depth") };

@@ -16,15 +16,15 @@ const response = z.object({
   others: z.array(z.object({ name: z.string(), rows: z.array(row) })),
 });
 
-/** What a gateway's container says: what it has counted, and what its replicas wrote last. */
+/** The usage reported by a gateway's container: its own, and what its replicas wrote last. */
 export interface CountedUsage {
   readonly container: string;
-  /** What its control client printed. */
+  /** The output of its control client. */
   readonly text: string;
 }
 
 /**
- * The rows of all replicas, each once: as it says itself, or as it wrote them last where it does not run.
+ * Merges the rows of all replicas: as reported by a running replica itself, else as last written by it.
  */
 export function mergeUsage(said: readonly CountedUsage[]): UsageRow[] {
   const byReplica = new Map<string, readonly UsageRow[]>();
@@ -63,7 +63,7 @@ function rounded(seconds: number): number {
   return Math.round(seconds * 10) / 10;
 }
 
-/** As RFC 4180 has it; a name that a spreadsheet would compute is a text. */
+/** Quotes a CSV field (RFC 4180), and protects names that a spreadsheet would evaluate. */
 function quoted(text: string): string {
   const plain = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;

@@ -9,8 +9,7 @@ import { RegistryError } from "../registry/manifests.ts";
 export const modelsKey = "ollama-stack:models";
 
 /**
- * Looks up the digest of each model of a list that comes from a registry; files have their own. Throws one line
- * for each that could not be resolved.
+ * Looks up the digests of the models that come from a registry. Throws one line for each that could not be resolved.
  *
  * @param ollamaHosts hosts that only Ollama's container knows by name
  */
@@ -32,7 +31,7 @@ export async function resolveModels(
     if ("notFound" in found) throw new RegistryError(`${what}: ${found.notFound}`);
     if ("unreachable" in found) throw new RegistryError(`${what}: ${found.unreachable}`);
     const { digest } = found;
-    if (digest === undefined) throw new RegistryError(`${what}: its registry tells no digest`);
+    if (digest === undefined) throw new RegistryError(`${what}: its registry returned no digest`);
     const entry = list[index];
     const place =
       typeof entry === "string"

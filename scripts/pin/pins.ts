@@ -1,7 +1,7 @@
 import { parseReference, pinned } from "../registry/image-reference.ts";
 import { RegistryError, tagDigest } from "../registry/manifests.ts";
 
-/** Keys of the config that hold an image that a stack has, with that edge and monitoring or none. */
+/** Config keys of the images that a stack with this edge and monitoring uses. */
 export function imageKeys(
   edge: unknown,
   monitoring: unknown,
@@ -19,20 +19,20 @@ export function imageKeys(
   ];
 }
 
-/** What a registry says of something in the config. */
+/** A digest for an entry of the config. */
 export interface Pin {
-  /** Path in the stack's file, below `config`. */
+  /** Path in the stack's config file, below `config`. */
   readonly path: readonly (string | number)[];
-  /** What it is, for people: "ollamaImage ollama/ollama:0.17.4". */
+  /** Its description: "ollamaImage ollama/ollama:0.17.4". */
   readonly what: string;
-  /** The value with the digest in it. */
+  /** The value including the digest. */
   readonly value: unknown;
   readonly digest: string;
-  /** The digest that was there before. */
+  /** The former digest. */
   readonly before: string | undefined;
 }
 
-/** Asks for the digest of each image. Throws one line for each that could not be resolved. */
+/** Looks up the digest of each image. Throws one line for each that could not be resolved. */
 export async function resolveImages(images: Readonly<Record<string, string>>): Promise<Pin[]> {
   return await all(
     Object.entries(images).map(async ([key, text]) => {
@@ -50,7 +50,7 @@ export async function resolveImages(images: Readonly<Record<string, string>>): P
   );
 }
 
-/** All results, or all that went wrong. */
+/** Returns all results, or throws all errors together. */
 export async function all<T>(questions: readonly Promise<T>[]): Promise<T[]> {
   const settled = await Promise.allSettled(questions);
   const failed = settled.filter((each) => each.status === "rejected").map(({ reason }) => reason as unknown);

@@ -3,14 +3,14 @@ import { modelsKey, resolveModels } from "./models.ts";
 import { all, type Pin, imageKeys, resolveImages } from "./pins.ts";
 
 export interface Pinned {
-  /** The stack's file, with the digests in it and everything else as it was. */
+  /** The stack's config file with the digests, otherwise unchanged. */
   readonly text: string;
   readonly pins: readonly Pin[];
 }
 
 /**
- * Asks the registries what a stack's images and models are now. `defaults` are those of the project, for what the file leaves out.
- * Throws when one of them could not be resolved: then nothing is to be written.
+ * Looks up the current digests of a stack's images and models. `defaults` are the project's, for keys that the file omits.
+ * Throws if one of them cannot be resolved, so that nothing is written.
  */
 export async function pinStackConfig(
   file: string,
@@ -26,12 +26,12 @@ export async function pinStackConfig(
     stateAddress: given("stateAddress"),
   })
     .map((name) => [name, String(given(name))] as const)
-    // An image that a stack builds, or finds by its registry, has no name in the config.
+    // An image that a stack builds, or derives from imageRegistry, has no name in the config.
     .filter(([, name]) => name !== "");
   const listed = (value: unknown): unknown[] =>
     Array.isArray(value) ? value : typeof value === "string" ? (JSON.parse(value) as unknown[]) : [];
   const models = listed(key("models") ?? defaults["models"]);
-  // What stands in the project's file, or as the JSON text that `pulumi config set` writes, gets a place of its own.
+  // Values from the project's file, or JSON strings written by `pulumi config set`, get an entry of their own.
   if (!Array.isArray(key("models"))) document.setIn(["config", modelsKey], models);
   const text = (value: unknown) => (typeof value === "string" ? value : "");
   const engine = { dockerHost: text(key("dockerHost")), dockerCertPath: text(key("dockerCertPath")) };
@@ -43,8 +43,8 @@ export async function pinStackConfig(
   return { text: document.toString({ lineWidth: 0 }), pins };
 }
 
-/** A line for each: what it is, its digest, what has changed. */
-export function tell({ what, digest, before }: Pin): string {
+/** Formats a pin as a line: description, digest, change. */
+export function formatPin({ what, digest, before }: Pin): string {
   const change = before === undefined ? "pinned" : before === digest ? "unchanged" : `was ${before}`;
   return `${what}  ${digest}  ${change}`;
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type ObjectKind, resourceType } from "../../components/config/kubernetes/cluster-objects.ts";
 import { resourceOf, type Step } from "./steps.ts";
 
-// Who reaches the gateway of a stack in a cluster no longer after an update.
+// Clients that lose access to the gateway of a stack in a cluster through an update.
 
 const ingress = z.object({
   spec: z.object({
@@ -23,7 +23,7 @@ const policy = z.object({
 
 type Inputs = "oldState" | "newState";
 
-/** One line for each way in that an update closes. */
+/** One line for each way of access that an update removes. */
 export function clusterAccess(steps: readonly Step[]): string[] {
   const of = (kind: ObjectKind) => steps.filter((step) => resourceOf(step).type === resourceType(kind));
   const entries = [...of("Ingress"), ...of("HTTPRoute")];
@@ -45,7 +45,7 @@ export function clusterAccess(steps: readonly Step[]): string[] {
   return [...lines, ...of("NetworkPolicy").flatMap((step) => narrowed(step) ?? [])];
 }
 
-/** What an object is before or after an update; undefined where it is not there. */
+/** An object before or after an update; undefined if it does not exist. */
 function inputsOf({ op, ...step }: Step, which: Inputs): unknown {
   const isThere = which === "oldState" ? op !== "create" : op !== "delete";
   return isThere ? step[which]?.inputs : undefined;
@@ -65,7 +65,7 @@ function classOf(step: Step, which: Inputs): string | undefined {
   );
 }
 
-/** A policy of the gateway that lets in fewer than before. */
+/** Describes a stricter network policy of the gateway. */
 function narrowed(step: Step): string | undefined {
   const [before, after] = (["oldState", "newState"] as const).map((which) =>
     sourcesOf(inputsOf(step, which)),
@@ -80,7 +80,7 @@ function narrowed(step: Step): string | undefined {
     : `**Interrupts** clients in ${listed(shutOut)}: \`gatewayAllowedSources\` no longer lets them reach the gateway, ${rest}`;
 }
 
-/** Who may reach the gateway, as the config has it; undefined where that is not such a policy. */
+/** The allowed sources in a policy, in the config's format; undefined for any other policy. */
 function sourcesOf(inputs: unknown): readonly string[] | "all" | undefined {
   const { data } = policy.safeParse(inputs);
   if (data === undefined) return undefined;

@@ -5,12 +5,12 @@ import { RegistryError } from "../registry/manifests.ts";
 import { imageSize } from "./image-size.ts";
 import { imageType, resourceOf, type Step } from "./steps.ts";
 
-// Not longer than a preview takes anyway.
+// No longer than a preview takes anyway.
 const registryMs = 5_000;
 
 /**
- * What an update will load for the images that a preview brings, one line for each that the engine has not; those that
- * stay, and what is built here, are not looked up. A registry is given `withinMs` milliseconds, 5 s by default.
+ * Image downloads of an update, one line for each image in a preview that the engine lacks. Unchanged images, and images
+ * built here, are not looked up. `withinMs` is the timeout for a registry, 5 s by default.
  */
 export async function imageDownloads(steps: readonly Step[], withinMs = registryMs): Promise<string[]> {
   const wanted = new Map(steps.flatMap(pulledBy));
@@ -18,7 +18,7 @@ export async function imageDownloads(steps: readonly Step[], withinMs = registry
   return lines.filter((line) => line !== undefined);
 }
 
-/** Name and platform ("" for the engine's own) of the image that a step pulls. */
+/** Name and platform ("" for the engine's own) of the image to pull in a step. */
 function pulledBy(step: Step): [string, string][] {
   const { name, platform, build } = step.newState?.inputs ?? {};
   const brings = ["create", "create-replacement", "replace"].includes(step.op);
@@ -32,12 +32,12 @@ async function download(name: string, platform: string, withinMs: number): Promi
     if (await isThere(name)) return undefined;
     const wanted = platform === "" ? await enginePlatform() : platform;
     const bytes = await imageSize(parseReference(name), wanted, AbortSignal.timeout(withinMs));
-    // The engine does not load again what another image has brought, and does not say which layers these are.
+    // The engine skips layers that it already has, but does not report which ones these are.
     return `${pulled}, up to ${formatBytes(bytes)}`;
   } catch (error) {
     if (error instanceof RegistryError) return `${pulled}, size unknown: ${error.message}`;
     if (error instanceof EngineError)
-      return `Image ${name}: whether it will be pulled is not known: ${error.message}`;
+      return `Image ${name}: cannot check whether it will be pulled: ${error.message}`;
     throw error;
   }
 }

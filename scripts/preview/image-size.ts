@@ -11,8 +11,8 @@ const index = z.object({
 const manifest = z.union([index, image]);
 
 /**
- * Bytes that a registry sends of an image for a platform ("linux/amd64") when nothing of it is there: its compressed
- * layers and its config. Throws a RegistryError when the registry does not tell before `signal`.
+ * Download size in bytes of an image for a platform ("linux/amd64"): its compressed layers and its config. Throws a
+ * RegistryError if the registry does not respond before `signal`.
  */
 export async function imageSize(
   { registry, repository, tag, digest }: ImageReference,
@@ -29,11 +29,11 @@ export async function imageSize(
   let found = await read(digest ?? tag);
   if ("manifests" in found) {
     const own = found.manifests.find((each) => fits(each.platform, wanted));
-    if (own === undefined) throw new RegistryError(`${registry} has ${repository} for other platforms only`);
+    if (own === undefined) throw new RegistryError(`${registry} has ${repository} only for other platforms`);
     found = await read(own.digest);
   }
   if ("manifests" in found)
-    throw new RegistryError(`what ${registry} sends for ${repository} is a list in a list`);
+    throw new RegistryError(`${registry} returned a nested manifest list for ${repository}`);
   return [found.config, ...found.layers].reduce((sum, { size }) => sum + size, 0);
 }
 

@@ -1,7 +1,7 @@
 import { clusterInterruptions, clusterKinds, clusterName } from "./cluster-steps.ts";
 import { type Found, imageType, resourceOf, type Step } from "./steps.ts";
 
-// What a reader knows of; commands that wait or tidy up are means.
+// Resources that users know; commands that wait or clean up are omitted.
 const kinds: Readonly<Record<string, string>> = {
   "docker:index/container:Container": "container",
   "docker:index/network:Network": "network",
@@ -11,7 +11,7 @@ const kinds: Readonly<Record<string, string>> = {
 };
 const PULL = /^model-(.+)-pull$/;
 
-// What the program says besides warnings.
+// Messages of the program besides warnings.
 const DOWNLOAD = /^(Model |The models need )/;
 const CHOICE = /^(gpus is auto|The model )/;
 
@@ -31,18 +31,18 @@ interface Told {
   /** Kind and name, such as "container ollama-stack-dev-gateway". */
   readonly what: string;
   readonly change: Change;
-  /** The inputs that differ. */
+  /** Changed inputs. */
   readonly because: readonly string[];
   readonly service: Service | undefined;
 }
 
-/** What a container is one of. */
+/** The service of a container. */
 type Service = "gateway" | "ollama" | "edge";
 const CONTAINER = /^(gateway|ollama|edge)(?:-\d+)?-container$/;
 
 /**
- * What a preview found, in words and as Markdown: what is created, changed in place, replaced and deleted, whom that
- * interrupts, and what will be downloaded: the models, and the `images` of which a line says so.
+ * Describes a preview as Markdown: what is created, changed in place, replaced and deleted, what that interrupts, and the
+ * downloads of models and of `images`.
  */
 export function describePreview(
   { steps, diagnostics }: Found,
@@ -76,7 +76,7 @@ export function describePreview(
   return lines.join("\n").trimEnd();
 }
 
-/** What stands above all that is said of a stack. */
+/** The heading of a stack's description. */
 export function heading(stack: string): string {
   return `### Preview of the stack \`${stack}\``;
 }
@@ -90,7 +90,7 @@ function tell(steps: readonly Step[]): Told[] {
     const model = PULL.exec(name)?.[1];
     const kind = model === undefined ? kinds[type] : "model";
     if (change === undefined || kind === undefined) continue;
-    // The provider of clusters tells paths only.
+    // The Kubernetes provider reports only paths.
     const paths = type in clusterKinds ? Object.keys(detailedDiff ?? {}) : [];
     const reasons = replaceReasons ?? diffReasons ?? paths;
     const because = new Set([...(told.get(urn)?.because ?? []), ...reasons]);
@@ -111,7 +111,7 @@ function line({ what, change, because }: Told): string {
   return `- ${what}${why}`;
 }
 
-/** How many containers of each service there are before and after, so that one can answer while another is replaced. */
+/** The number of containers of each service before and after, to tell whether one serves while another is replaced. */
 function staying(steps: readonly Step[]): Readonly<Record<Service, number>> {
   const names = { gateway: new Set<string>(), ollama: new Set<string>(), edge: new Set<string>() };
   for (const { op, urn } of steps) {
@@ -121,7 +121,7 @@ function staying(steps: readonly Step[]): Readonly<Record<Service, number>> {
   return { gateway: names.gateway.size, ollama: names.ollama.size, edge: names.edge.size };
 }
 
-/** Whom it interrupts, one line each. */
+/** Interruptions, one line each. */
 function interruptions(told: readonly Told[], stay: Readonly<Record<Service, number>>): string[] {
   const count = (service: Service, change: Change) =>
     told.filter((each) => each.service === service && each.change === change).length;
@@ -129,28 +129,28 @@ function interruptions(told: readonly Told[], stay: Readonly<Record<Service, num
   const rolls: string[] = [];
   if (count("edge", "replaces") > 0)
     lines.push(
-      "**Interrupts**: the edge is away for some seconds while its container is replaced; answers under way are cut.",
+      "**Interrupts**: the edge is unavailable for some seconds while its container is replaced; responses in flight are cut off.",
     );
   if (count("edge", "deletes") > 0 && stay.gateway > 0)
     lines.push(
-      "**Interrupts**: the edge goes before the gateway has its port; answers under way are cut, and nobody is served for some seconds.",
+      "**Interrupts**: the edge is removed before the gateway gets its port; responses in flight are cut off, and the service is unavailable for some seconds.",
     );
-  // Who stays is in front of it only if an edge was there before.
+  // The edge keeps running in front of the gateway only if it existed before.
   if (count("gateway", "replaces") > 0 && stay.gateway > 1 && stay.edge > 0)
     rolls.push(`the ${String(stay.gateway)} gateways`);
   else if (count("gateway", "replaces") > 0 && stay.edge > 0)
     lines.push(
-      "**Interrupts**: the gateway is away for some seconds while its container is replaced; it finishes its requests first, and new ones wait at the edge.",
+      "**Interrupts**: the gateway is unavailable for some seconds while its container is replaced; it finishes its requests first, and new ones wait at the edge.",
     );
   else if (count("gateway", "replaces") > 0)
     lines.push(
-      "**Interrupts**: the gateway is away for some seconds while its container is replaced; it finishes its requests first.",
+      "**Interrupts**: the gateway is unavailable for some seconds while its container is replaced; it finishes its requests first.",
     );
   if (count("ollama", "replaces") > 0 && stay.ollama > 1)
     rolls.push(`the ${String(stay.ollama)} Ollama servers`);
   else if (count("ollama", "replaces") > 0)
     lines.push(
-      "**Interrupts**: Ollama is away for some seconds while its container is replaced; answers under way are cut, and models are loaded again.",
+      "**Interrupts**: Ollama is unavailable for some seconds while its container is replaced; responses in flight are cut off, and models are reloaded.",
     );
   if (
     ["gateway", "ollama"].some(
@@ -160,7 +160,7 @@ function interruptions(told: readonly Told[], stay: Readonly<Record<Service, num
     lines.push("**Ends** the service.");
   if (rolls.length > 0)
     lines.push(
-      `${lines.length === 0 ? "Interrupts nobody: " : "Besides, "}${rolls.join(" and ")} are replaced one after the other, each when its requests have ended.`,
+      `${lines.length === 0 ? "No interruption: " : "Also, "}${rolls.join(" and ")} are replaced one at a time, each after its requests have finished.`,
     );
   return lines.length === 0 ? ["Interrupts nobody."] : lines;
 }

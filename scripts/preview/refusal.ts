@@ -4,7 +4,7 @@ const said = z.object({
   diagnostics: z.array(z.object({ message: z.string(), severity: z.string() })).nullish(),
 });
 
-/** Why a preview was refused, from what `pulumi preview --json` printed: a line each. */
+/** The reasons why a preview was rejected, one line each, from the output of `pulumi preview --json`. */
 export function errorsIn(json: string): string[] {
   return (parsed(json)?.diagnostics ?? [])
     .filter(({ severity }) => severity === "error")
@@ -13,7 +13,7 @@ export function errorsIn(json: string): string[] {
     .filter((line) => line !== "" && line !== "preview failed");
 }
 
-/** Undefined when it is not that: the CLI was killed while it wrote, say. */
+/** Undefined if the output is incomplete, for example because the CLI was killed. */
 function parsed(json: string): z.output<typeof said> | undefined {
   try {
     return said.parse(JSON.parse(json.slice(json.indexOf("{"))));
@@ -22,13 +22,13 @@ function parsed(json: string): z.output<typeof said> | undefined {
   }
 }
 
-// A rule with its resource, what it wants, what is wrong and the mend:
+// A rule with its resource, description, violation and fix:
 //   - [mandatory]  keys-required  (ollama-stack:index:Gateway: gateway)
 //     The gateway requires a key.
-//     It has no key, so everybody who reaches it is let in. Make one with ...
+//     It has no key, so anyone who can reach it has access. Create one with ...
 const VIOLATION = /- \[mandatory\] +(\S+) +\(\S+: (.+)\)\n.*\n +(.+)/g;
 
-/** The rules that a stack breaks, from what `pulumi preview --policy-pack` printed: a line each. */
+/** The rules that a stack violates, one line each, from the output of `pulumi preview --policy-pack`. */
 export function brokenRulesIn(text: string): string[] {
   return [...text.matchAll(VIOLATION)].map(
     ([, rule = "", resource = "", message = ""]) => `\`${rule}\`, ${resource}: ${message.trim()}`,

@@ -6,7 +6,7 @@ const step = z.object({
   urn: z.string(),
   replaceReasons: z.array(z.string()).nullish(),
   diffReasons: z.array(z.string()).nullish(),
-  /** By the path of what differs. */
+  /** Differences by path. */
   detailedDiff: z.record(z.string(), z.unknown()).nullish(),
   newState: state,
   oldState: state,
@@ -16,19 +16,19 @@ const preview = z.object({
   diagnostics: z.array(z.object({ message: z.string(), severity: z.string() })).nullish(),
 });
 
-/** What is to become of one resource. */
+/** The planned operation on a resource. */
 export type Step = z.output<typeof step>;
 
-/** What a preview found. */
+/** A parsed preview. */
 export interface Found {
   readonly steps: readonly Step[];
-  /** What the program and the plugins said. */
+  /** Messages of the program and the plugins. */
   readonly diagnostics: readonly { readonly message: string; readonly severity: string }[];
 }
 
 export const imageType = "docker:index/remoteImage:RemoteImage";
 
-/** Reads what `pulumi preview --json` printed, whatever stands before it. */
+/** Parses the output of `pulumi preview --json`, ignoring text before the JSON. */
 export function readPreview(json: string): Found {
   const { steps, diagnostics } = preview.parse(JSON.parse(json.slice(json.indexOf("{"))));
   return { steps: steps ?? [], diagnostics: diagnostics ?? [] };

@@ -6,7 +6,7 @@ import type { Leftover } from "./engine-leftovers.ts";
 
 export interface InCluster {
   readonly leftovers: readonly Leftover[];
-  /** Why the namespace stays; undefined when it goes, or is not there. */
+  /** Why the namespace is kept; undefined if it is removed or does not exist. */
   readonly staying: string | undefined;
 }
 
@@ -34,9 +34,9 @@ type ClusterObject = Items[number];
 
 type Items = z.output<typeof objectList>["items"];
 
-// What a stack runs, and its claims: without these, nothing says whether it is still there.
+// Workloads of a stack and its claims, which show whether it still exists.
 const ownKinds = ["statefulsets", "deployments", "pods", "persistentvolumeclaims"];
-// What others may have in its namespace.
+// Kinds that others may have in its namespace.
 const otherKinds = [
   "services",
   "configmaps",
@@ -51,18 +51,18 @@ const otherKinds = [
   "rolebindings.rbac.authorization.k8s.io",
 ];
 
-// What clusters put into every namespace by themselves.
+// Objects that clusters create in every namespace.
 const ofTheCluster = new Set(["kube-root-ca.crt", "openshift-service-ca.crt", "istio-ca-root-cert"]);
 
 const withinMs = 5 * 60_000;
 
 /**
- * What a stack has left in its namespace: the volume claims of its models, and the namespace, if all kinds of objects may
- * be listed and nothing of others is among them.
+ * Remains of a stack in its namespace: the volume claims of its models, and the namespace itself if all kinds of objects can
+ * be listed and none belongs to others.
  *
- * @param isKnown whether the namespace is known to be this stack's; by default, its label has to say so
+ * @param isKnown whether the namespace is known to be this stack's; by default, its label must match
  * @throws ClusterError when the cluster does not respond
- * @throws Error when the stack is still there, or the namespace is not marked as this stack's
+ * @throws Error if the stack still exists, or the namespace is not labelled as this stack's
  */
 export async function inCluster(stack: string, kubectl: Kubectl, isKnown = false): Promise<InCluster> {
   const { namespace } = kubectl.address;
@@ -71,7 +71,7 @@ export async function inCluster(stack: string, kubectl: Kubectl, isKnown = false
   const mark = Object.entries(namespaceLabels(stack));
   if (!isKnown && mark.some(([label, value]) => found.metadata.labels[label] !== value))
     throw new Error(
-      `the namespace ${namespace} has no label ${mark.map((each) => each.join("=")).join()}, so nothing says that it is the stack's. ` +
+      `the namespace ${namespace} has no label ${mark.map((each) => each.join("=")).join()}, so it may not be the stack's. ` +
         `If it is, remove it with: ${removal(kubectl.address)}`,
     );
   const own = (await kubectl.get(objectList, ownKinds.join())).items.filter(isStaying);
@@ -106,7 +106,7 @@ export async function inCluster(stack: string, kubectl: Kubectl, isKnown = false
   };
 }
 
-/** The objects of kinds, and the kinds that one may not list. */
+/** The objects of several kinds, and the kinds that cannot be listed. */
 async function listVisible(
   kubectl: Kubectl,
   kinds: readonly string[],
@@ -134,15 +134,15 @@ function whyItStays(
   hidden: readonly string[],
 ): string | undefined {
   const { namespace } = address;
-  const end = `It goes with: ${removal(address)}`;
+  const end = `Remove it with: ${removal(address)}`;
   if (others.length > 0)
-    return `The namespace ${namespace} stays, for the stack did not make all that is in it: ${others.map(shown).join(", ")}. ${end}`;
+    return `The namespace ${namespace} is kept, because it contains objects that the stack did not create: ${others.map(shown).join(", ")}. ${end}`;
   if (hidden.length > 0)
-    return `The namespace ${namespace} stays, for you may not list these kinds in it, which others may have there: ${hidden.join(", ")}. ${end}`;
+    return `The namespace ${namespace} is kept, because it may contain objects of kinds that you cannot list: ${hidden.join(", ")}. ${end}`;
   return undefined;
 }
 
-/** What removes the namespace, in the cluster that was looked at. */
+/** The command that removes the namespace in the inspected cluster. */
 function removal({ kubeconfig, context, namespace }: ClusterAddress): string {
   const options = [
     ...(kubeconfig === "" ? [] : [` --kubeconfig=${kubeconfig}`]),
@@ -160,7 +160,7 @@ function isOfService({ kind, metadata: { name, labels } }: ClusterObject): boole
   return (kind === "StatefulSet" && name === "ollama") || (kind === "Deployment" && name === "gateway");
 }
 
-/** As the StatefulSet names and labels them. */
+/** The claims, as named and labelled by the StatefulSet. */
 function isModelClaim({ kind, metadata: { name, labels } }: ClusterObject): boolean {
   return kind === "PersistentVolumeClaim" && /^models-ollama-\d+$/.test(name) && labels["app"] === "ollama";
 }

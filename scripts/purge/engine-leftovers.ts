@@ -3,9 +3,9 @@ import { leftoverPattern, localImages } from "../../engine/names.ts";
 import { registryContainer } from "../../toolchain/registry.ts";
 import { removeVolume, volumeSizes } from "../stack/volumes.ts";
 
-/** Something that purge removes. */
+/** An object to purge. */
 export interface Leftover {
-  /** "volume", "image", ...: what it is, for people. */
+  /** Kind, for messages: "volume", "image", ... */
   readonly kind: string;
   readonly name: string;
   /** "1.3GB". */
@@ -15,14 +15,14 @@ export interface Leftover {
 
 export interface OnEngine {
   readonly leftovers: readonly Leftover[];
-  /** Containers of stacks, which are for destroy to remove. */
+  /** Containers of stacks, which destroy must remove. */
   readonly running: readonly string[];
 }
 
-// It serves every stack of the host, and no stack made it.
+// It serves all stacks on the host, and belongs to none.
 const registry = registryContainer;
 
-/** What stacks, or one stack, have left on the engine; undefined when it does not respond. */
+/** Remains of one or all stacks on the engine; undefined if it does not respond. */
 export async function onEngine(stack: string | undefined): Promise<OnEngine | undefined> {
   try {
     await queryEngine(["version", "--format", "{{.Server.Version}}"]);

@@ -13,7 +13,7 @@ const checkpoint = z.object({
   checkpoint: z.object({ latest: z.object({ resources: z.array(z.unknown()).nullish() }).nullish() }),
 });
 
-/** The folders that this project has outside the checkout, and the tools that it has built. */
+/** This project's folders outside the checkout, and the tools that it built. */
 export async function folders(): Promise<Leftover[]> {
   const cache = cacheRoot();
   const state = stateFolder(process.env);
@@ -37,7 +37,7 @@ export async function folders(): Promise<Leftover[]> {
   ];
 }
 
-/** Stacks of our own state that still have something deployed, wherever it is. */
+/** Stacks in the local state that still have resources. */
 export async function deployedStacks(): Promise<string[]> {
   const stacks = join(stateFolder(process.env), "backend", ".pulumi", "stacks");
   if (!existsSync(stacks)) return [];
@@ -62,7 +62,7 @@ async function bytesIn(path: string): Promise<number> {
   const files = await readdir(path, { recursive: true, withFileTypes: true });
   const sizes = files
     .filter((entry) => entry.isFile())
-    // What is gone in the meantime has no size.
+    // Files deleted in the meantime have no size.
     .map((entry) =>
       stat(join(entry.parentPath, entry.name)).then(
         ({ size }) => size,

@@ -4,10 +4,9 @@ import { shortStackName } from "../../engine/names.ts";
 import { deployedStacks } from "./local-leftovers.ts";
 
 /**
- * Refuses to remove what a stack has in a cluster while a state still has resources of it: they may be in another one than
- * the config names by now.
+ * Fails if a state still contains resources of a stack in a cluster, which may be in a cluster other than the configured one.
  *
- * @param env what the CLI runs in, where somebody chose a backend; our own state is read without it
+ * @param env the CLI's environment, if a backend was chosen; the local state is read without it
  */
 export async function assertTakenDown(stack: string, env: NodeJS.ProcessEnv | undefined): Promise<void> {
   const isDeployed =
@@ -25,7 +24,7 @@ async function hasResources(stack: string, env: NodeJS.ProcessEnv): Promise<bool
   try {
     return (await readDeployment(stack, env)).resources.length > 0;
   } catch (error) {
-    // It was removed from the backend, or never was there.
+    // It was removed from the backend, or never existed.
     if (error instanceof PulumiFailed && error.stderr.includes("no stack named")) return false;
     throw error;
   }

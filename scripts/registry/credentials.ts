@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 
-/** What `docker login` keeps cannot be had; the message is for users, and quotes nothing of what may be secret. */
+/** Credentials from `docker login` cannot be read; the message is for users and quotes nothing secret. */
 export class CredentialsError extends Error {
   override readonly name = "CredentialsError";
 }
@@ -17,13 +17,12 @@ const dockerConfig = z.object({
 const answer = z.object({ Username: z.string(), Secret: z.string() });
 
 /**
- * The account that `docker login` keeps for a registry, as a header's value; undefined without one. Throws a
- * CredentialsError when there is no way to know. A helper may ask a person something: it is waited for until `signal`
- * comes, and without one for as long as it takes.
+ * The credentials from `docker login` for a registry, as a header's value; undefined if there are none. A credential helper
+ * may prompt the user, so there is no timeout except `signal`. @throws CredentialsError if they cannot be read
  */
 export async function credentials(registry: string, signal?: AbortSignal): Promise<string | undefined> {
   const { auths, credsStore, credHelpers } = readConfig();
-  // Docker Hub has a name of its own there.
+  // Docker Hub has a special name there.
   const names =
     registry === "registry-1.docker.io" ? ["https://index.docker.io/v1/", "docker.io"] : [registry];
   for (const name of names) {
@@ -50,17 +49,17 @@ function readConfig(): z.output<typeof dockerConfig> {
   }
   const { data } = dockerConfig.safeParse(parsed(text));
   if (data !== undefined) return data;
-  throw new CredentialsError(`${file} is not as Docker's client writes it: mend or remove it`);
+  throw new CredentialsError(`${file} is not a valid Docker client config: fix or remove it`);
 }
 
-/** A helper takes the registry's name on its input and answers with user and secret. */
+/** A helper reads the registry's name from its input and prints user and secret. */
 function askHelper(command: string, registry: string, signal?: AbortSignal): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, ["get"], { stdio: ["pipe", "pipe", "ignore"] });
     let stdout = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-    // By itself, for spawn's own signal says nothing once the helper has ended, while what it left behind may hold its
-    // output, and keep this process, too.
+    // Not spawn's own signal, which has no effect once the helper has exited, although its child processes may keep the
+    // output, and so this process, open.
     const abandon = () => {
       child.kill();
       child.stdout.destroy();
@@ -77,15 +76,15 @@ function askHelper(command: string, registry: string, signal?: AbortSignal): Pro
       const { data } = answer.safeParse(parsed(stdout));
       if (code !== 0) resolve(undefined);
       else if (data === undefined)
-        reject(new CredentialsError(`${command} answers with no Username and Secret in JSON`));
+        reject(new CredentialsError(`${command} did not print JSON with Username and Secret`));
       else resolve(`Basic ${Buffer.from(`${data.Username}:${data.Secret}`).toString("base64")}`);
     });
-    // It may end before it has read it.
+    // It may exit before it has read its input.
     child.stdin.on("error", () => undefined).end(registry);
   });
 }
 
-/** The error of JSON.parse quotes what it read. */
+/** Parses JSON without quoting it in errors, as JSON.parse does. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

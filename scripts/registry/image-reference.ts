@@ -1,16 +1,16 @@
-/** An image by name: where it is, and what it is called there. */
+/** A parsed image reference. */
 export interface ImageReference {
-  /** Without tag and digest, as it was written. */
+  /** As written, without tag and digest. */
   readonly name: string;
   readonly tag: string;
-  /** "sha256:..." when it is pinned already. */
+  /** "sha256:..." if it is pinned. */
   readonly digest: string | undefined;
-  /** Host, with its port, that requests go to. */
+  /** Host and port for requests. */
   readonly registry: string;
   readonly repository: string;
 }
 
-/** Reads a reference as Docker does: without a registry it is Docker Hub's, and there without a namespace `library`. */
+/** Parses a reference like Docker: the default registry is Docker Hub, with the default namespace `library`. */
 export function parseReference(text: string): ImageReference {
   const [tagged = "", digest] = text.split("@");
   // A port is followed by a slash, a tag is not.
@@ -26,7 +26,7 @@ export function parseReference(text: string): ImageReference {
   return { name, tag, digest, registry: "registry-1.docker.io", repository };
 }
 
-/** The reference that means this image and no other. */
+/** The reference by digest. */
 export function pinned({ name, tag }: ImageReference, digest: string): string {
   return `${name}:${tag}@${digest}`;
 }

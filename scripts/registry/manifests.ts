@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { fetchOutbound, type OutboundResponse } from "../../host/outbound-fetch.ts";
 import { credentials, CredentialsError } from "./credentials.ts";
 
-// The part of the registry protocol that resolves a tag:
+// The part of the registry protocol that resolves tags:
 // https://distribution.github.io/distribution/spec/api/ and .../spec/auth/token/
 
-/** The registry cannot answer the request; the message is for users. */
+/** A request to the registry failed; the message is for users. */
 export class RegistryError extends Error {
   override readonly name = "RegistryError";
 }
@@ -19,7 +19,7 @@ const manifestTypes = [
 
 const queryTimeoutMs = 15_000;
 
-/** The digest of the manifest that a tag names now, "sha256:...". For an image of several platforms it is the list's. */
+/** The current digest of a tag's manifest, "sha256:..."; for a multi-platform image, that of the list. */
 export async function tagDigest(registry: string, repository: string, tag: string): Promise<string> {
   return (await readManifest({ registry, repository, reference: tag })).digest;
 }
@@ -32,13 +32,13 @@ export interface ManifestQuestion {
   /** Tag or digest. */
   readonly reference: string;
   /**
-   * Ends the wait for all answers together, and for the helper that has the account; by default each answer is waited
-   * for 15 s, and the helper, which may ask a person, as long as it takes.
+   * Cancels all requests and the credential helper. By default each request times out after 15 s, and the helper, which may
+   * prompt the user, never does.
    */
   readonly signal?: AbortSignal;
 }
 
-/** What a registry has under a tag or digest: an image's manifest or, for several platforms, their list. */
+/** The manifest of a tag or digest: of an image, or a list for several platforms. */
 export async function readManifest({
   registry,
   repository,
@@ -61,15 +61,15 @@ export async function readManifest({
   if (status === 404) throw new RegistryError(`${registry} does not have ${what}`);
   if (status === 401 || status === 403)
     throw new RegistryError(
-      `${registry} does not let you see ${what}, or does not have it; log in with: docker login ${registry}`,
+      `${registry} denies access to ${what}, or does not have it; log in with: docker login ${registry}`,
     );
   if (status !== 200) throw new RegistryError(`${registry} answers ${String(status)} when asked for ${what}`);
-  // Computed, and not believed: it is what the engine will compare with.
+  // Computed instead of trusted, because the engine compares with it.
   const digest = `sha256:${createHash("sha256").update(body).digest("hex")}`;
   const told = headers.get("docker-content-digest");
   if (told !== null && told !== digest)
     throw new RegistryError(
-      `${registry} says that ${what} has the digest ${told}, but what it sends has ${digest}`,
+      `${registry} reports the digest ${told} for ${what}, but its content has ${digest}`,
     );
   return { digest, body };
 }
@@ -99,18 +99,18 @@ async function ask(
   }
 }
 
-/** What a challenge asks for: the account itself, or a token that another server gives for it. */
+/** Responds to a challenge with the credentials themselves, or with a token from another server. */
 async function authorize(registry: string, challenge: string, signal?: AbortSignal): Promise<string> {
   const basic = await credentials(registry, signal).catch((error: unknown) => {
     if (!(error instanceof CredentialsError)) throw error;
-    throw new RegistryError(`${registry} asks for a login, but ${error.message}`);
+    throw new RegistryError(`${registry} requires a login, but ${error.message}`);
   });
   if (/^basic/i.test(challenge)) return basic ?? "";
   const { realm, ...parameters } = Object.fromEntries(
     [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, key = "", value = ""]) => [key, value]),
   );
   if (realm === undefined || !URL.canParse(realm))
-    throw new RegistryError(`${registry} asks for a login of an unknown kind: ${challenge || "none"}`);
+    throw new RegistryError(`${registry} requires an unknown kind of login: ${challenge || "none"}`);
   const url = new URL(realm);
   for (const name of ["service", "scope"] as const) {
     const value = parameters[name];
@@ -124,7 +124,9 @@ async function authorize(registry: string, challenge: string, signal?: AbortSign
   );
   const token = status === 200 ? tokenIn(body) : undefined;
   if (token === undefined)
-    throw new RegistryError(`${url.host} gives no token for ${registry}: it answers ${String(status)}`);
+    throw new RegistryError(
+      `${url.host} returned no token for ${registry}: it responded with ${String(status)}`,
+    );
   return `Bearer ${token}`;
 }
 
@@ -137,7 +139,7 @@ function tokenIn(body: Buffer): string | undefined {
   }
 }
 
-/** Plain HTTP on this host only, as Docker has it. */
+/** Uses plain HTTP for this host only, like Docker. */
 function origin(registry: string): string {
   const host = registry.replace(/:\d+$/, "");
   return host === "localhost" || host.startsWith("127.") ? `http://${registry}` : `https://${registry}`;

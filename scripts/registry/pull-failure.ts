@@ -1,6 +1,6 @@
 import { findProxies } from "../../host/proxy.ts";
 
-/** What to do about an image of a config key that the engine cannot pull for a reason; one line. */
+/** Explains in one line why the engine cannot pull a config key's image, and what to do. */
 export function pullFailure(key: string, image: string, reason: string): string {
   return `${key} is "${image}", which the engine lacks and cannot pull: ${reason}. ${wayOut(key, reason)}`;
 }
@@ -11,7 +11,7 @@ function wayOut(key: string, reason: string): string {
   const unreachable =
     /no such host|i\/o timeout|connection refused|network is unreachable|deadline exceeded/i;
   if (unreachable.test(reason) && findProxies() !== undefined)
-    return "This machine has a proxy, but the engine has a setting of its own for it: see docs/proxies.md";
+    return "This machine uses a proxy, but the engine has its own proxy setting: see docs/proxies.md";
   return (
     `Check its name and tag, and that the engine reaches its registry and may read there (docker login); ` +
     `or set another: pulumi config set ${key} IMAGE`

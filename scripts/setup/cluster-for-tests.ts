@@ -9,13 +9,13 @@ import {
   isForStacksBuilt,
 } from "../../toolchain/build-cluster.ts";
 
-/** Builds what is missing of the Kubernetes for tests; and what it takes to deploy stacks in it, where the tests do. */
+/** Builds missing parts of the Kubernetes for tests, and Pulumi's provider for tests that deploy stacks in it. */
 export async function prepareCluster({ stacks }: { readonly stacks: boolean }): Promise<void> {
   if (isClusterBuilt() && (!stacks || isForStacksBuilt())) return;
   const waiting = ({ pid }: { readonly pid: number }) => {
     printLine(`waiting for process ${String(pid)}, which builds the same cluster`);
   };
-  // Not the set-up's: the tests that run meanwhile set stacks up.
+  // A separate lock from the set-up's, because concurrently running tests set stacks up.
   await withLock(join(cacheRoot(), "cluster.lock"), waiting, async () => {
     await buildCluster();
     if (stacks) await buildForStacks();

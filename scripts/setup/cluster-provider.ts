@@ -11,6 +11,6 @@ import type { ToolSource } from "./tool-source.ts";
 export function requireClusterProvider(world: ToolSource): void {
   if (world === "released" || installed(clusterParts.provider, providerFolder()) !== "missing") return;
   throw new SetupError(
-    "Pulumi's provider for Kubernetes is not built on this machine, and the set-up does not build it. Run npm run test:kubernetes once, which does.",
+    "Pulumi's provider for Kubernetes is not built on this machine, and the set-up does not build it. Build it by running npm run test:kubernetes once.",
   );
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { tryRun, SetupError } from "../../host/exec.ts";
 
-/** Where an engine is, and what besides its address Docker's client and the provider must know to reach it. */
+/** An engine's address, with the TLS settings that Docker's client and the provider need. */
 export interface EngineEndpoint {
   readonly host: string;
   readonly tls: Readonly<Record<string, string>>;
@@ -18,7 +18,7 @@ const context = z.object({
   Storage: z.object({ TLSPath: z.string() }),
 });
 
-/** The chosen Docker context: DOCKER_CONTEXT, else the one of `docker context use`; undefined for the default one. */
+/** The selected Docker context: DOCKER_CONTEXT, else that of `docker context use`; undefined for the default. */
 export function chosenContext(): string | undefined {
   const name = process.env["DOCKER_CONTEXT"] ?? configuredContext();
   return name === "" || name === "default" ? undefined : name;
@@ -33,7 +33,7 @@ function configuredContext(): string | undefined {
   }
 }
 
-/** Asks Docker's client for the endpoint of a context. */
+/** Reads the endpoint of a context from Docker's client. */
 export async function endpointOf(name: string): Promise<EngineEndpoint> {
   const text = await tryRun("docker", ["context", "inspect", "--format", "{{json .}}", name]);
   const endpoint = text === undefined ? undefined : parseContext(text);
@@ -42,14 +42,14 @@ export async function endpointOf(name: string): Promise<EngineEndpoint> {
   return endpoint;
 }
 
-/** From what `docker context inspect --format '{{json .}}'` prints; undefined if it has no address. */
+/** Parses the output of `docker context inspect --format '{{json .}}'`; undefined if it has no address. */
 export function parseContext(text: string): EngineEndpoint | undefined {
   const { Endpoints, TLSMaterial, Storage } = context.parse(JSON.parse(text));
   const { Host: host, SkipTLSVerify } = Endpoints.docker;
   if (host === "") return undefined;
   const hasTls = (TLSMaterial?.["docker"] ?? []).length > 0;
   if (!hasTls) return { host, tls: {} };
-  // The client keeps the certificates of a context in a folder of its own.
+  // The client stores a context's certificates in a separate folder.
   const folder = join(Storage.TLSPath, "docker");
   return { host, tls: { DOCKER_CERT_PATH: folder, ...(SkipTLSVerify ? {} : { DOCKER_TLS_VERIFY: "1" }) } };
 }

@@ -12,15 +12,15 @@ import { cacheRoot } from "../../host/cache-dir.mjs";
 import { printLine, step } from "../../host/progress.ts";
 import { tryRun, runTool, SetupError } from "../../host/exec.ts";
 
-/** An engine that answers. */
+/** A responding engine. */
 export interface Engine {
   readonly host: string;
-  /** The configuration of Pulumi's Docker provider, which knows no contexts. */
+  /** The configuration of Pulumi's Docker provider, which does not support contexts. */
   readonly env: Readonly<Record<string, string>>;
   readonly api: DockerApi;
 }
 
-/** Where Docker's client looks for an engine that nobody named. Exported for its test. */
+/** The default socket of Docker's client. Exported for its test. */
 export function defaultEngineHost(platform: string): string {
   return platform === "win32" ? "npipe:////./pipe/docker_engine" : "unix:///var/run/docker.sock";
 }
@@ -31,8 +31,8 @@ const startsWithinMs = 60_000;
 type Locked = (work: () => Promise<void>) => Promise<void>;
 
 /**
- * Finds the engine that the stack's config names, or else the one that the docker client would use; on a Debian machine
- * without one, installs and starts it, one run at a time.
+ * Finds the engine in the stack's config, else the one that Docker's client would use; on a Debian machine without one,
+ * installs and starts it, one run at a time.
  */
 export async function ensureEngine(locked: Locked, address: EngineAddress): Promise<Engine> {
   const engine = address.dockerHost === "" ? await ownEngine(locked) : await namedEngine(locked, address);
@@ -42,12 +42,12 @@ export async function ensureEngine(locked: Locked, address: EngineAddress): Prom
 }
 
 /**
- * It is nobody's to start from here: it answers, or an error says why. From then on Docker's client talks to it in this
- * process. Pulumi gets it by the config, and its environment is left alone: what is deployed may be on another engine.
+ * Connects to a configured engine, which is never started from here. Afterwards Docker's client in this process uses it.
+ * Pulumi gets it from the config; its environment is unchanged, because deployed resources may be on another engine.
  */
 async function namedEngine(locked: Locked, address: EngineAddress): Promise<Engine> {
   if (!onPath("docker")) await locked(() => installPackages(["docker.io"]));
-  // What a shell has set for another engine would win over what the config says.
+  // Variables for another engine in the shell would take precedence over the config.
   const none = { DOCKER_CONTEXT: "", DOCKER_TLS_VERIFY: "", DOCKER_CERT_PATH: "" };
   Object.assign(process.env, none, engineEnvironment(address));
   const api = dockerClientApi();
@@ -63,7 +63,7 @@ async function namedEngine(locked: Locked, address: EngineAddress): Promise<Engi
 async function ownEngine(locked: Locked): Promise<Engine> {
   const { host, tls } = await findEndpoint();
   const isKnown = host === defaultHost || process.env["DOCKER_HOST"] === host;
-  // The provider would let a context win over the address.
+  // In the provider, a context takes precedence over the address.
   const env: Record<string, string> = isKnown ? {} : { DOCKER_HOST: host, DOCKER_CONTEXT: "", ...tls };
   if (!host.startsWith("unix://")) {
     const version = await tryRun("docker", ["version", "--format", "{{.Server.Version}}"], {
@@ -82,7 +82,7 @@ async function ownEngine(locked: Locked): Promise<Engine> {
         `you may not use the Docker engine at ${socket}: add yourself to its group (sudo usermod -aG docker $USER) and log in again`,
       );
     }
-    // It is busy, or systemd is starting it; a second one beside it would be refused.
+    // It is busy, or systemd is starting it; a second daemon would fail.
     if (error instanceof EngineHangs) await waitForEngine(api, error);
     else if (host !== defaultHost) throw new SetupError(silent(host));
     else await locked(() => startEngine(api));
@@ -98,10 +98,10 @@ const notRunning =
   "no Docker engine is running: start Docker, or install it (docs.docker.com/engine/install), then run it again";
 
 function silent(host: string): string {
-  return `no Docker engine answers at ${host}: start it, or unset DOCKER_HOST or the docker context`;
+  return `no Docker engine responds at ${host}: start it, or unset DOCKER_HOST or the docker context`;
 }
 
-/** DOCKER_HOST, else the chosen context's, else the default socket. */
+/** DOCKER_HOST, else the selected context's address, else the default socket. */
 async function findEndpoint(): Promise<EngineEndpoint> {
   const fromEnvironment = process.env["DOCKER_HOST"];
   if (fromEnvironment) return { host: fromEnvironment, tls: {} };
@@ -110,7 +110,7 @@ async function findEndpoint(): Promise<EngineEndpoint> {
 }
 
 async function startEngine(api: DockerApi): Promise<void> {
-  // The run that was waited for may have done it.
+  // A concurrent run may have installed it.
   if (!(await isSilent(api))) return;
   if (process.platform !== "linux" || process.getuid?.() !== 0 || !onPath("apt-get")) {
     throw new SetupError(notRunning);
@@ -133,7 +133,7 @@ async function waitForEngine(api: DockerApi, { message }: EngineHangs): Promise<
   });
 }
 
-/** A package may have started it by itself. */
+/** The package may already have started it. */
 async function isSilent(api: DockerApi): Promise<boolean> {
   return await api.ping().then(
     () => false,
@@ -145,11 +145,11 @@ const daemonLog = () => join(cacheRoot(), "logs", "dockerd.log");
 
 function startDaemon(): void {
   const pidFile = "/var/run/docker.pid";
-  // A killed daemon leaves its number behind, and the next one refuses to start while any process has that number.
+  // A killed daemon leaves its pid file behind, and the next one refuses to start while any process has that id.
   if (existsSync(pidFile) && !isDaemon(readFileSync(pidFile, "utf8").trim())) rmSync(pidFile);
   const log = openSync(daemonLog(), "a");
   const daemon = spawn("dockerd", [], { detached: true, stdio: ["ignore", log, log] });
-  // Without a listener the failure would end this process; untilAnswering reports it.
+  // Without a listener, the error would crash this process; untilAnswering reports it.
   daemon.on("error", (error) => {
     printLine(`  dockerd: ${error.message}`);
   });

@@ -7,7 +7,7 @@ import type { Report } from "../../host/progress.ts";
 import { findProxies, withoutCredentials } from "../../host/proxy.ts";
 import type { ReleaseAsset } from "./release-assets.ts";
 
-// Sites that neither send nor close are given up.
+// Timeout for sites that neither send data nor close the connection.
 const silentMs = 30_000;
 const reportEveryMs = 1_000;
 
@@ -17,7 +17,7 @@ export interface Digests {
   readonly sha256: string;
 }
 
-/** Downloads from the first source that has it and returns its digests. What was there of the file is replaced. */
+/** Downloads a file from the first source that has it and returns its digests. Replaces an existing file. */
 export async function download(
   { file, urls }: ReleaseAsset,
   target: string,
@@ -35,7 +35,7 @@ export async function download(
   throw new SetupError(`${file} cannot be downloaded (${failures.join("; ")}): ${wayOut()}`);
 }
 
-/** The text of a small file; undefined when no source has it. */
+/** The text of a small file; undefined if no source has it. */
 export async function downloadText({ urls }: ReleaseAsset): Promise<string | undefined> {
   for (const url of urls) {
     try {

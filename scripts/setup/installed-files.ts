@@ -3,10 +3,10 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runProcess } from "../../host/run-process.ts";
 
-/** Names and sizes of the files of a folder, written when all of them are there. */
+/** The record of a folder's files and sizes, written once it is complete. */
 const record = ".contents.json";
 
-/** Whether all files that were recorded for a folder are there, with their sizes. Only looks. */
+/** Whether a folder contains all recorded files with their sizes. */
 export function isComplete(folder: string): boolean {
   try {
     const contents = JSON.parse(readFileSync(join(folder, record), "utf8")) as Record<string, number>;
@@ -16,7 +16,7 @@ export function isComplete(folder: string): boolean {
   }
 }
 
-/** Records the files of a folder that is complete. */
+/** Records the files of a complete folder. */
 export function recordContents(folder: string): void {
   const files = readdirSync(folder, { withFileTypes: true }).filter(
     (entry) => entry.isFile() && !entry.name.startsWith("."),
@@ -26,8 +26,8 @@ export function recordContents(folder: string): void {
 }
 
 /**
- * Whether a language host or a plugin of Pulumi runs: without arguments it prints its port and waits, or says that the
- * engine's address is missing and ends. The system kills one that was cut off while it was copied, or starts none.
+ * Whether a language host or plugin of Pulumi can run: without arguments it prints its port and waits, or reports the missing
+ * engine address and exits. A truncated program is killed or does not start.
  */
 export async function runs(program: string): Promise<boolean> {
   const seen = { port: false };

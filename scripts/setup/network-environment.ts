@@ -7,9 +7,8 @@ import { findProxies, proxyEnvironment } from "../../host/proxy.ts";
 import { trustCertificates } from "../../host/system-trust.ts";
 
 /**
- * What Pulumi, its plugins and programs need to find in their environment to reach the internet: the machine's proxy
- * in both cases of the names, with loopback and the engine's host excepted, and the certificates that the stack's
- * config names. From then on this process trusts these, too.
+ * Environment variables with which Pulumi, its plugins and programs reach the internet: the machine's proxy in upper and lower
+ * case, except for loopback and the engine's host, and the configured certificates. This process trusts these too from then on.
  */
 export function networkEnvironment(engine: EngineAddress, certificates: string): Record<string, string> {
   // Node.js would send requests to the stack's own services through the proxy.
@@ -26,7 +25,7 @@ function trust(path: string): Record<string, string> {
   if (path === "") return {};
   const own = read(path);
   trustCertificates(own);
-  // In a folder of its own: Go's programs read all files of a folder.
+  // In a separate folder, because Go programs read all files of a folder.
   const folder = join(cacheRoot(), "trusted");
   const file = join(folder, "certificates.pem");
   const before = process.env["NODE_EXTRA_CA_CERTS"] ?? "";
@@ -36,8 +35,8 @@ function trust(path: string): Record<string, string> {
 }
 
 /**
- * What has Pulumi and its plugins, which are Go programs, trust the certificates of a folder, too. On macOS and Windows
- * they trust what the system does, and go by no variable. Exported for its test.
+ * Makes Pulumi and its plugins, which are Go programs, also trust the certificates in a folder. On macOS and Windows they use
+ * the system's trust store only. Exported for its test.
  */
 export function trustOfGo(
   folder: string,
@@ -54,7 +53,7 @@ function read(path: string): string {
   } catch (error) {
     const { code = "" } = error as NodeJS.ErrnoException;
     throw new SetupError(
-      `certificates to trust cannot be read from ${path} (${code}): set trustedCertificates (or NODE_EXTRA_CA_CERTS) to a PEM file that is there`,
+      `certificates to trust cannot be read from ${path} (${code}): set trustedCertificates (or NODE_EXTRA_CA_CERTS) to an existing PEM file`,
     );
   }
 }

@@ -10,7 +10,7 @@ import type { Decision, LazyProbes, ToolSource } from "./tool-source.ts";
 const withinMs = 8000;
 const sites = ["https://get.pulumi.com", "https://github.com"];
 
-/** Looks at this machine and its network; `forced` is the --tools option. */
+/** Probes this machine and its network; `forced` is the --tools option. */
 export function probes(forced: string | undefined): LazyProbes {
   return {
     forced: () => forced ?? nonEmpty(process.env["OLLAMA_STACK_WORLD"]),
@@ -30,7 +30,7 @@ export function probes(forced: string | undefined): LazyProbes {
   };
 }
 
-/** Undefined if a site responds itself; a proxy that refuses in its name does not count. */
+/** Why a site is unreachable; undefined if it responds. A proxy's rejection does not count as a response. */
 async function siteFailure(): Promise<string | undefined> {
   const failures = await Promise.all(sites.map(failureOf));
   return failures.includes(undefined) ? undefined : failures.join("; ");
@@ -48,10 +48,10 @@ async function failureOf(url: string): Promise<string | undefined> {
 
 const memory = () => join(cacheRoot(), "world.json");
 
-// Downloads that could not be reached may be back: a day later they are tried again.
+// Unreachable downloads are tried again after a day.
 const builtHoldsMs = 24 * 60 * 60 * 1000;
 
-/** What an earlier run decided, if it still holds. Exported for its test. */
+/** An earlier run's decision, if still valid. Exported for its test. */
 export function remembered(): ToolSource | undefined {
   try {
     const { world, at = 0 } = JSON.parse(readFileSync(memory(), "utf8")) as Partial<Memory>;
@@ -69,7 +69,7 @@ interface Memory {
   readonly at: number;
 }
 
-/** Has later runs decide the same without looking. */
+/** Remembers the decision for later runs. */
 export function remember({ world, reason }: Decision): void {
   writeFileSync(memory(), JSON.stringify({ world, reason, at: Date.now() } satisfies Memory));
 }

@@ -1,9 +1,9 @@
 import { versions } from "../../toolchain/binaries.ts";
 
-/** Something that a release offers for download. */
+/** A file of a release. */
 export interface ReleaseAsset {
   readonly file: string;
-  /** Tried in this order. */
+  /** URLs, in the order in which they are tried. */
   readonly urls: readonly string[];
 }
 
@@ -11,11 +11,11 @@ export type PluginName = "docker" | "command";
 
 const site = "https://get.pulumi.com/releases";
 
-/** What releases call a system and its processors: those of the CLI, and those of plugins. */
+/** Names of platforms in releases of the CLI and of plugins. */
 const systems: Readonly<Record<string, string>> = { linux: "linux", darwin: "darwin", win32: "windows" };
 const pluginArchitectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
-/** The archive of the released CLI for a platform as Node.js names it; undefined where there is none. */
+/** The archive of the released CLI for a platform in Node.js' notation; undefined if there is none. */
 export function cliArchive(platform: string, arch: string): ReleaseAsset | undefined {
   const system = systems[platform];
   if (system === undefined || pluginArchitectures[arch] === undefined) return undefined;
@@ -23,12 +23,12 @@ export function cliArchive(platform: string, arch: string): ReleaseAsset | undef
   return cliAsset(`pulumi-v${versions.pulumi}-${system}-${arch}.${extension}`);
 }
 
-/** SHA-256 of each archive of the release, as sha256sum prints them. */
+/** SHA-256 of each archive of the release, in the format of sha256sum. */
 export function cliChecksums(): ReleaseAsset {
   return cliAsset(`pulumi-${versions.pulumi}-checksums.txt`);
 }
 
-/** The archive of a released plugin for a platform; undefined where there is none. */
+/** The archive of a released plugin for a platform; undefined if there is none. */
 export function pluginArchive(name: PluginName, platform: string, arch: string): ReleaseAsset | undefined {
   const [system, architecture] = [systems[platform], pluginArchitectures[arch]];
   if (system === undefined || architecture === undefined) return undefined;
@@ -40,7 +40,7 @@ export function pluginChecksums(name: PluginName): ReleaseAsset {
   return pluginAsset(name, `pulumi-${name}_${versions[name]}_checksums.txt`);
 }
 
-/** The digest that a list of checksums gives for a file; undefined if it is not listed. */
+/** The digest of a file in a list of checksums; undefined if it is not listed. */
 export function checksumOf(file: string, list: string): string | undefined {
   for (const line of list.split("\n")) {
     const [digest = "", name = ""] = line.trim().split(/\s+\*?(?:\.\/)?/);

@@ -11,19 +11,19 @@ import { downloadVerified } from "./verified-download.ts";
 export const plugins: readonly PluginName[] = ["docker", "command"];
 const suffix = process.platform === "win32" ? ".exe" : "";
 
-/** The CLI leaves a file beside a plugin's folder for as long as it fills it. Only looks. */
+/** Whether a plugin is completely installed; the CLI keeps a marker file beside a plugin's folder while it installs. */
 export function isPluginInstalled(name: PluginName): boolean {
   return !existsSync(`${pluginFolder(name)}.partial`) && isComplete(pluginFolder(name));
 }
 
-/** Has a released plugin in its place; what is there of it, complete or not, is replaced unless it works. */
+/** Installs a released plugin; replaces an existing one unless it works. */
 export async function ensurePlugin(name: PluginName, cli: string): Promise<void> {
   if (isPluginInstalled(name) || (await adoptPlugin(name))) return;
   const what = `Pulumi plugin ${name} ${versions[name]}`;
   await step(what, 20, (report) => installPlugin(name, cli, what, report));
 }
 
-/** Takes a plugin that the CLI put there by itself, if it runs. */
+/** Accepts a plugin that the CLI installed itself, if it runs. */
 async function adoptPlugin(name: PluginName): Promise<boolean> {
   const folder = pluginFolder(name);
   const program = join(folder, `pulumi-resource-${name}${suffix}`);
@@ -33,11 +33,11 @@ async function adoptPlugin(name: PluginName): Promise<boolean> {
     recordContents(folder);
     return true;
   }
-  printLine(`the Pulumi plugin in ${folder} is incomplete: it is downloaded again`);
+  printLine(`the Pulumi plugin in ${folder} is incomplete: downloading it again`);
   return false;
 }
 
-/** The CLI would download it by itself, but compares it with nothing. */
+/** Downloads and verifies a plugin, because the CLI would not verify it. */
 async function installPlugin(name: PluginName, cli: string, what: string, report: Report): Promise<void> {
   const archive = pluginArchive(name, process.platform, process.arch);
   if (archive === undefined)

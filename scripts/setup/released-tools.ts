@@ -12,17 +12,17 @@ import { downloadVerified } from "./verified-download.ts";
 const suffix = process.platform === "win32" ? ".exe" : "";
 const cli = () => join(cliFolder(), `pulumi${suffix}`);
 
-/** Whether released tools are there, whoever put them there and in whatever state. Only looks. */
+/** Whether released tools are installed in any state, by anyone. */
 export function hasReleasedTools(): boolean {
   return places().every(({ part, folder }) => installed(part, folder) === "released");
 }
 
-/** Whether the released tools are in place, all of their files. Only looks. */
+/** Whether the released tools are completely installed. */
 export function isReleasedInstalled(): boolean {
   return isComplete(cliFolder()) && plugins.every(isPluginInstalled);
 }
 
-/** Has the released CLI and plugins downloaded unless they are there; what an interrupted run left is replaced. */
+/** Downloads the released CLI and plugins unless installed; replaces the remains of an interrupted run. */
 export async function installReleased(): Promise<void> {
   uninstallBuilt();
   try {
@@ -30,15 +30,15 @@ export async function installReleased(): Promise<void> {
       await step(`Pulumi CLI ${versions.pulumi}`, 30, installCli);
     for (const name of plugins) await ensurePlugin(name, cli());
   } catch (error) {
-    // What was built is there again for the next run: nobody is left without tools.
+    // Restores the built tools for the next run.
     reinstallBuilt();
     throw error;
   }
 }
 
 /**
- * Takes a CLI that something else put there, such as Pulumi's own installer, if it runs and is of this version. A
- * program that was cut off while it was copied does not run.
+ * Accepts a CLI from elsewhere, such as Pulumi's own installer, if it runs and has this version. A truncated program does not
+ * run.
  */
 async function adoptCli(): Promise<boolean> {
   if (!existsSync(cli())) return false;
@@ -49,11 +49,11 @@ async function adoptCli(): Promise<boolean> {
     recordContents(cliFolder());
     return true;
   }
-  printLine(`the Pulumi CLI in ${cliFolder()} is incomplete: it is downloaded again`);
+  printLine(`the Pulumi CLI in ${cliFolder()} is incomplete: downloading it again`);
   return false;
 }
 
-/** Downloads, verifies and unpacks beside the place, and moves the result there in one step. */
+/** Downloads, verifies and unpacks into a temporary folder, then moves the result into place atomically. */
 async function installCli(report: Report): Promise<void> {
   const archive = cliArchive(process.platform, process.arch);
   if (archive === undefined)
@@ -65,7 +65,7 @@ async function installCli(report: Report): Promise<void> {
   mkdirSync(partial, { recursive: true });
   try {
     await downloadVerified(archive, cliChecksums(), partial, report);
-    // On Windows it reads zip files, too.
+    // On Windows, tar also reads zip files.
     await runTool("tar", ["-xf", archive.file], { what: `unpack ${archive.file}`, cwd: partial, report });
     const unpacked = join(partial, "pulumi");
     const programs = existsSync(join(unpacked, "bin")) ? join(unpacked, "bin") : unpacked;

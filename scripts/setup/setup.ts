@@ -16,27 +16,27 @@ import { decideWorld, type ToolSource } from "./tool-source.ts";
 export type { ToolSource } from "./tool-source.ts";
 
 export interface SetupOptions {
-  /** Forces a source; otherwise OLLAMA_STACK_WORLD does, or it is found out once and remembered. */
+  /** Forces a source; otherwise OLLAMA_STACK_WORLD does, or it is detected once and remembered. */
   readonly tools?: string | undefined;
-  /** The stack that it is set up for; otherwise the one whose config fits the world. */
+  /** The stack to set up; by default the one whose config fits the tools' source. */
   readonly stack?: string | undefined;
-  /** Whether the built world has Docker 29 too, which only tests need. */
+  /** Whether to build Docker 29 too, which only tests need. */
   readonly currentEngine?: boolean;
 }
 
-/** The tools are in place. */
+/** The installed tools. */
 export interface Setup {
   readonly world: ToolSource;
   readonly reason: string;
-  /** The stack whose config fits this world. */
+  /** The stack whose config fits the tools' source. */
   readonly stack: "dev" | "local";
-  /** What to add to the environment so that `pulumi`, its programs and its plugins find everything. */
+  /** Environment variables for `pulumi`, its programs and its plugins. */
   readonly env: Readonly<Record<string, string>>;
   /** The CLI itself. */
   readonly pulumi: string;
 }
 
-/** Puts everything that is missing in place. With nothing to do it takes no lock and starts no process. */
+/** Installs everything that is missing. If nothing is missing, takes no lock and starts no process. */
 export async function setup(options: SetupOptions = {}): Promise<Setup> {
   mkdirSync(join(cacheRoot(), "logs"), { recursive: true });
   const locked = <T>(work: () => Promise<T>) =>
@@ -62,7 +62,7 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
   if (decision.lasting) remember(decision);
   printLine(`tools: ${world} (${reason})`);
   const stack = defaultStack(world);
-  // Nobody knew which stack it was about until the source was known.
+  // The stack is unknown until the source is known.
   if (named === undefined) engine = await ensureEngine(locked, engineOf(stack));
 
   if (world === "released") {
@@ -74,7 +74,7 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
       if (expected === undefined) await announceBuild(reason);
       await locked(() => build(api, extras));
     }
-    // What is there works without the downloads; they are tried again in a day.
+    // The installed tools work; downloads are tried again in a day.
     if (expected === undefined) remember(decision);
   }
   const pulumi = join(cliFolder(), process.platform === "win32" ? "pulumi.exe" : "pulumi");
@@ -97,11 +97,11 @@ function environment(engine: Readonly<Record<string, string>>): Record<string, s
   return {
     ...engine,
     PATH: [...new Set(path.join(delimiter).split(delimiter))].join(delimiter),
-    // Said aloud: the CLI takes the home of the user's account where $HOME is another.
+    // Set explicitly, because the CLI uses the account's home folder even if $HOME differs.
     PULUMI_HOME: pulumiHome(),
     PULUMI_SKIP_UPDATE_CHECK: "true",
     NODE_COMPILE_CACHE: compileCache(),
-    // The CLI and its plugins run for seconds: to collect less often is 8 % less of the processor's time.
+    // The CLI and its plugins run for seconds: collecting garbage less often saves 8 % of the CPU time.
     GOGC: process.env["GOGC"] ?? "400",
   };
 }

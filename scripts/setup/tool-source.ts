@@ -4,28 +4,28 @@ export type ToolSource = "released" | "built";
 export interface Decision {
   readonly world: ToolSource;
   readonly reason: string;
-  /** Whether it holds for later runs. What follows from a failure, which may be over by then, does not. */
+  /** Whether it is valid for later runs; not if it follows from a failure, which may be temporary. */
   readonly lasting: boolean;
 }
 
 export interface Probes {
-  /** The --tools option or OLLAMA_STACK_WORLD, as it was given. */
+  /** The --tools option or OLLAMA_STACK_WORLD. */
   readonly forced: string | undefined;
-  /** What an earlier run decided. */
+  /** The decision of an earlier run. */
   readonly remembered: ToolSource | undefined;
-  /** Whether the CLI and both plugins are there as released, complete. */
+  /** Whether the released CLI and both plugins are completely installed. */
   readonly releasedInstalled: boolean;
-  /** Whether the CLI and both plugins are there as this machine has built them, maybe from older sources. */
+  /** Whether the CLI and both plugins built on this machine are installed, possibly from older sources. */
   readonly builtInstalled: boolean;
-  /** Why the sites that the released CLI is downloaded from cannot be reached; undefined if one of them responds. */
+  /** Why the download sites of the released CLI are unreachable; undefined if one of them responds. */
   readonly siteFailure: string | undefined;
   /** Whether the package registries respond. */
   readonly packagesReachable: boolean;
-  /** A Debian on x64, and root: the machine that toolchain/ knows how to build on. */
+  /** Whether this is Debian on x64, as root, which toolchain/ requires. */
   readonly canBuild: boolean;
 }
 
-/** Probing costs seconds, so it is put off until the decision depends on it. */
+/** Probes take seconds, so they run only when the decision depends on them. */
 export type LazyProbes = { readonly [K in keyof Probes]: () => Probes[K] | Promise<Probes[K]> };
 
 export class WorldError extends Error {
@@ -33,9 +33,8 @@ export class WorldError extends Error {
 }
 
 /**
- * Decides between released and built tools. Whether an image registry can be reached is not checked: only the engine
- * that pulls knows its mirrors, proxies and logins, and a pull that fails says why. So nobody waits for a build because
- * a registry was busy.
+ * Decides between released and built tools. Does not check image registries: only the engine knows its mirrors, proxies and
+ * logins, and a failed pull reports the reason. So a busy registry does not cause a build.
  */
 export async function decideWorld(probes: LazyProbes): Promise<Decision> {
   const forced = await probes.forced();
@@ -47,12 +46,12 @@ export async function decideWorld(probes: LazyProbes): Promise<Decision> {
     }
     if (forced === "built" && !(await probes.canBuild()))
       throw new WorldError(`--tools built: ${cannotBuild}`);
-    return { world: forced, reason: "as --tools or OLLAMA_STACK_WORLD says", lasting: false };
+    return { world: forced, reason: "selected by --tools or OLLAMA_STACK_WORLD", lasting: false };
   }
   const remembered = await probes.remembered();
   if (remembered !== undefined) return { world: remembered, reason: "as before", lasting: false };
 
-  // Needs no network: a stack can be taken down while there is none.
+  // Needs no network, so that a stack can be destroyed offline.
   if (await probes.releasedInstalled())
     return { world: "released", reason: "the released tools are installed", lasting: true };
   const failure = await probes.siteFailure();

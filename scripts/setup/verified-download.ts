@@ -5,9 +5,9 @@ import { type Digests, download, downloadText } from "./download.ts";
 import { checksumOf, type ReleaseAsset } from "./release-assets.ts";
 
 /**
- * Downloads an archive into a folder and compares it with the digest that its release publishes, where that can be had.
+ * Downloads an archive into a folder and verifies it against the release's published digest, if available.
  *
- * @throws SetupError if it is not what the release says
+ * @throws SetupError if the digest differs
  */
 export async function downloadVerified(
   archive: ReleaseAsset,
@@ -24,12 +24,12 @@ export async function downloadVerified(
 function verify(file: string, { sha1, sha256 }: Digests, list: string | undefined): void {
   const published = list === undefined ? undefined : checksumOf(file, list);
   if (published === undefined) {
-    printLine(`  ${file}: no checksum could be had to verify it with`);
+    printLine(`  ${file}: no checksum available to verify it`);
     return;
   }
   const [name, digest] = published.length === sha1.length ? ["SHA-1", sha1] : ["SHA-256", sha256];
   if (published !== digest)
     throw new SetupError(
-      `${file} has the ${name} ${digest}, but its release says ${published}: something on the way changes downloads; use another network or proxy`,
+      `${file} has the ${name} ${digest}, but its release publishes ${published}: something modifies downloads on the way; use another network or proxy`,
     );
 }

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 
-/** Starts processes that each keep a core busy, until what is returned is called or this process ends. */
+/** Starts processes that each keep a core busy, until the returned function is called or this process exits. */
 export function keepBusy(count: number): () => void {
   const children = Array.from({ length: count }, () =>
-    // With its input at an end, its parent is gone.
+    // The end of its input means that its parent has exited.
     spawn(process.execPath, ["--eval", "process.stdin.on('end', () => process.exit()).resume();" + BUSY], {
       stdio: ["pipe", "ignore", "ignore"],
     }),
@@ -13,5 +13,5 @@ export function keepBusy(count: number): () => void {
   };
 }
 
-// It lets go of the core for a moment now and then, to see the end of its input.
+// It yields now and then, to notice the end of its input.
 const BUSY = "setInterval(() => { const end = Date.now() + 50; while (Date.now() < end); }, 0);";

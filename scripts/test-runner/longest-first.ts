@@ -1,5 +1,5 @@
-// The end-to-end tests that take longest, the longest first: one that began last would leave the other cores idle at the
-// end. npm test prints how long its slowest files took.
+// The slowest end-to-end tests, longest first: started last, one would leave the other cores idle at the end. npm test prints
+// the durations of its slowest files.
 export const longestTests = [
   "interrupted",
   "remote-engine",
@@ -14,7 +14,7 @@ export const longestTests = [
   "environments",
 ].map((name) => `tests/e2e/${name}.test.ts`);
 
-/** Test files in the order in which they should begin. */
+/** Sorts test files into the order in which they should start. */
 export function longestFirst(files: readonly string[]): string[] {
   const rank = (file: string) =>
     longestTests.includes(file) ? longestTests.indexOf(file) : longestTests.length;

@@ -42,7 +42,7 @@ export interface Counts {
   readonly failed: number;
   /** Where the time went. */
   readonly files?: readonly TimedFile[];
-  /** What failed, and how it begins to say why. */
+  /** Failed tests, with the first line of their errors. */
   readonly failures?: readonly string[];
 }
 
@@ -52,9 +52,9 @@ interface TimedFile {
 }
 
 export interface Place {
-  /** What a command has to be for it to run somewhere else, such as in another network. */
+  /** Wraps a command so that it runs elsewhere, such as in another network. */
   readonly enter?: (command: string, args: readonly string[]) => readonly [string, readonly string[]];
-  /** What stands before each line, where the lines of two runs come together. */
+  /** Prefix of each line, when the output of two runs is merged. */
   readonly label?: string;
 }
 
@@ -63,7 +63,7 @@ export async function runTests(args: readonly string[], env: NodeJS.ProcessEnv):
   return summarize([await countTests(args, env)]);
 }
 
-/** Prints the slowest files, what failed and the sum, and returns the exit code that goes with it. */
+/** Prints the slowest files, the failures and the totals, and returns the exit code. */
 export function summarize(counts: readonly Counts[]): number {
   const slowest = counts
     .flatMap(({ files = [] }) => files)
@@ -72,7 +72,7 @@ export function summarize(counts: readonly Counts[]): number {
   if (slowest.length > 0) console.log("\nSlowest files:");
   for (const { name, seconds } of slowest) console.log(`${seconds.toFixed(0).padStart(5)} s  ${name}`);
   const failures = counts.flatMap(({ failures: each = [] }) => each);
-  // Once more, where a long output ends.
+  // Repeated at the end of a long output.
   if (failures.length > 0) console.log(["\nFailed:", ...failures].join("\n"));
   const sum = (key: "passed" | "failed") => counts.reduce((total, entry) => total + entry[key], 0);
   console.log(`\n${String(sum("passed"))} passed, ${String(sum("failed"))} failed`);
@@ -80,8 +80,8 @@ export function summarize(counts: readonly Counts[]): number {
 }
 
 /**
- * Runs vitest and counts from its JSON report. A test that did not run is a failure here, and so is a file that could
- * not be loaded or a run that found no test.
+ * Runs vitest and counts from its JSON report. A test that did not run counts as a failure, as does a file that could not be
+ * loaded or a run without tests.
  */
 export async function countTests(
   args: readonly string[],
@@ -130,7 +130,7 @@ export async function listTestFiles(project: string, env: NodeJS.ProcessEnv): Pr
   return files.map(({ file }) => relative(process.cwd(), file));
 }
 
-/** Each with its file. A test that did not run is one. */
+/** The failed tests with their files, including those that did not run. */
 function failuresIn({ testResults }: z.output<typeof report>): string[] {
   return testResults.flatMap(({ name, message, assertionResults }) => {
     const failed = assertionResults

@@ -241,7 +241,7 @@ describe("a change", () => {
       "--stack",
       project.stack,
     ]).done;
-    expect(told.output).toContain("**Interrupts**: the gateway is away");
+    expect(told.output).toContain("**Interrupts**: the gateway is unavailable");
     expect(told.output).toMatch(
       /It \*\*replaces\*\*:\n\n- .*container `ollama-stack-life-gateway`, because of image/s,
     );

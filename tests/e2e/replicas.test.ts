@@ -298,7 +298,9 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     });
 
     it("a preview without the edge says what that interrupts", () => {
-      expect(preview.output).toMatch(/\*\*Interrupts\*\*: the edge goes before the gateway has its port/);
+      expect(preview.output).toMatch(
+        /\*\*Interrupts\*\*: the edge is removed before the gateway gets its port/,
+      );
     });
 
     it("an update without the edge is refused by itself, as the edge has the port", () => {

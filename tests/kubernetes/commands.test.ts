@@ -305,7 +305,7 @@ describe("npm run destroy and npm run purge", () => {
     await kubectl.run(["create", "configmap", "notes"]);
     const shared = await succeed("purge", "--yes");
     expect(shared).toContain(
-      `The namespace ${namespace} stays, for the stack did not make all that is in it:`,
+      `The namespace ${namespace} is kept, because it contains objects that the stack did not create:`,
     );
     expect(shared).toContain("ConfigMap notes");
     expect(await names("persistentvolumeclaims")).not.toContain("models-ollama-0");

@@ -47,7 +47,7 @@ describe("the first npm run up of an ordinary user", () => {
       expect.stringMatching(/^pulumi-resource-docker-v5\.2\.0-/),
       "pulumi-v3.259.0-linux-x64.tar.gz",
     ]);
-    expect(output).not.toContain("no checksum could be had");
+    expect(output).not.toContain("no checksum available");
   });
 
   it("leaves the image registry to the engine", () => {

@@ -48,7 +48,7 @@ describe("the CLI", () => {
   it("comes from Pulumi's site where GitHub cannot be reached, and nobody pretends to have verified it", async () => {
     world.setFaults({ blockedNames: [hosts.github] });
     const output = await world.npm("setup");
-    expect(output).toContain(`${archive}: no checksum could be had`);
+    expect(output).toContain(`${archive}: no checksum available`);
     expect(world.requests(hosts.pulumi).map(({ path }) => path)).toContain(`/releases/sdk/${archive}`);
     expect(await version()).toBe("v3.259.0");
   });
@@ -56,7 +56,7 @@ describe("the CLI", () => {
   it("is refused when it is not what its release says", async () => {
     world.setFaults({ corrupted: archive });
     expect(await failing("setup")).toMatch(
-      /has the SHA-256 \w+, but its release says \w+: something on the way/,
+      /has the SHA-256 \w+, but its release publishes \w+: something modifies/,
     );
     expect((await world.run("ls", [cli])).code).not.toBe(0);
   });
@@ -74,7 +74,7 @@ describe("the CLI", () => {
     await world.npm("setup");
     await world.run("rm", [`${cli}/.contents.json`, "/home/ada/.cache/ollama-stack/world.json"]);
     await world.run("truncate", ["--size=1M", `${cli}/pulumi-language-nodejs`]);
-    expect(await world.npm("setup")).toContain("is incomplete: it is downloaded again");
+    expect(await world.npm("setup")).toContain("is incomplete: downloading it again");
     await world.run("truncate", ["--size=1M", `${cli}/pulumi`]);
     world.forget();
     await world.npm("setup");
@@ -99,7 +99,9 @@ describe("a plugin", () => {
     for (const name of Object.values(names)) {
       world.setFaults({ corrupted: name });
       expect(await failing("setup")).toMatch(
-        new RegExp(`${name}\\S+ has the SHA-(1|256) \\w+, but its release says \\w+: something on the way`),
+        new RegExp(
+          `${name}\\S+ has the SHA-(1|256) \\w+, but its release publishes \\w+: something modifies`,
+        ),
       );
       expect((await world.run("ls", ["/home/ada/.pulumi/plugins"])).stdout).not.toContain(
         name.replace("pulumi-", ""),
@@ -116,7 +118,7 @@ describe("a plugin", () => {
     ]) {
       await world.run("sh", ["-c", damage]);
       world.forget();
-      expect(await world.npm("setup"), damage).toContain(`${plugin} is incomplete: it is downloaded again`);
+      expect(await world.npm("setup"), damage).toContain(`${plugin} is incomplete: downloading it again`);
       expect(world.requests(hosts.githubAssets).map(({ path }) => path.split("/").at(-1))).toContain(
         `${names.docker}-v5.2.0-linux-amd64.tar.gz`,
       );

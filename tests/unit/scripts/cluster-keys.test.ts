@@ -48,7 +48,7 @@ it("a change of keys that the gateways may not have is reported, with how to go 
   expect(said.mock.calls).toEqual([
     [
       "The config of lab has the change, but its gateways may not have it, for the reason below. " +
-        "Once that is repaired, npm run up -- --stack lab hands it over, and so does the next change of keys.",
+        "Once that is fixed, apply it with npm run up -- --stack lab, or with the next change of keys.",
     ],
   ]);
 });

@@ -112,7 +112,7 @@ describe("an image whose size is not known", () => {
   it("is told with the reason: one for other platforms only", async () => {
     docker.tell({ "image inspect": { fails: "Error: No such image: it" }, version: "linux/s390x\n" });
     expect(await downloads([image({ name })])).toEqual([
-      `Image ${name}: it will be pulled, size unknown: ${registry.host} has ollama/ollama for other platforms only`,
+      `Image ${name}: it will be pulled, size unknown: ${registry.host} has ollama/ollama only for other platforms`,
     ]);
   });
 
@@ -141,7 +141,7 @@ describe("an image whose size is not known", () => {
   it("is told as such when the engine does not say whether it has it", async () => {
     docker.tell({ "image inspect": { fails: "Cannot connect to the Docker daemon" } });
     expect(await downloads([image({ name })])).toEqual([
-      `Image ${name}: whether it will be pulled is not known: docker image failed: Cannot connect to the Docker daemon`,
+      `Image ${name}: cannot check whether it will be pulled: docker image failed: Cannot connect to the Docker daemon`,
     ]);
   });
 });

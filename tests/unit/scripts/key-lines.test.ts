@@ -29,7 +29,7 @@ describe("the keys of a stack", () => {
   it("get a key that is added behind them, unless its name is taken", () => {
     const added = addKey(lines, "eve", ["requests=1"]);
     expect(added.lines).toEqual([...lines, newKey("eve", ["requests=1"], added.key).line]);
-    expect(() => addKey(lines, "ada", [])).toThrow(/There is a key 'ada' already.*rotate ada/);
+    expect(() => addKey(lines, "ada", [])).toThrow(/The key 'ada' already exists.*rotate ada/);
     expect(() => addKey(lines, "eve", ["colour=red"])).toThrow(/unknown field/);
   });
 
@@ -73,13 +73,13 @@ describe("the keys of a stack", () => {
     expect(revokeKey(rotated, "ada", idOf(ada.line)).lines).toEqual(["# team", bob.line, rotated[3]]);
     expect(revokeKey(rotated, "ada").lines).toEqual(["# team", bob.line]);
     expect(() => revokeKey(lines, "ada", "00000000")).toThrow("No key 'ada' has the id 00000000");
-    expect(() => revokeKey(lines, "eve")).toThrow("There is no key 'eve'. Known are ada, bob");
+    expect(() => revokeKey(lines, "eve")).toThrow("There is no key 'eve'. Existing keys: ada, bob");
   });
 
   it("do not open the gateway when the last one is revoked: it is disabled", () => {
     const { lines: left, done } = revokeKey(["# team", ada.line], "ada");
     expect(left).toEqual(["# team", `${ada.line} disabled`]);
-    expect(done.join()).toContain("would let everybody in");
+    expect(done.join()).toContain("would be open to everyone");
     expect(revokeKey(left, "ada").lines).toEqual(left);
   });
 });

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { parseReference } from "../../../scripts/registry/image-reference.ts";
-import { pinStackConfig, tell } from "../../../scripts/pin/stack-config.ts";
+import { pinStackConfig, formatPin } from "../../../scripts/pin/stack-config.ts";
 import { type OciRegistry, startOciRegistry } from "../../../test-support/fakes/oci-registry.ts";
 
 describe("a reference", () => {
@@ -83,7 +83,7 @@ encryptionsalt: v1:a long line that no editor would break ${"x".repeat(100)}
     expect(text).toBe(
       before.replace("ollama:0.17.4", `ollama:0.17.4@${ollama}`).replace("node:24", `node:24@${node}`),
     );
-    expect(pins.map(tell)).toEqual([
+    expect(pins.map(formatPin)).toEqual([
       `ollamaImage ${registry.host}/ollama/ollama:0.17.4  ${ollama}  pinned`,
       `gatewayBaseImage ${registry.host}/node:24  ${node}  pinned`,
     ]);
@@ -97,7 +97,7 @@ encryptionsalt: v1:a long line that no editor would break ${"x".repeat(100)}
     const moved = await publish("ollama/ollama", "0.17.4", "three");
     const { text, pins } = await pinStackConfig(first.text, {});
     expect(text).toBe(first.text.replace(old, moved));
-    expect(pins.map(tell)).toEqual([
+    expect(pins.map(formatPin)).toEqual([
       `ollamaImage ${registry.host}/ollama/ollama:0.17.4  ${moved}  was ${old}`,
       `gatewayBaseImage ${registry.host}/node:24  ${node}  unchanged`,
     ]);
@@ -138,7 +138,7 @@ encryptionsalt: v1:a long line that no editor would break ${"x".repeat(100)}
     expect(first.text).toContain('- { name: "own:1", source: ./own.gguf } # a file\n');
     modelRegistry.version = "two";
     const second = await pinStackConfig(first.text, {});
-    expect(second.pins.map(tell).at(-1)).toMatch(
+    expect(second.pins.map(formatPin).at(-1)).toMatch(
       new RegExp(`^model tiny:1b {2}[0-9a-f]{64} {2}was ${digest}$`),
     );
     await expect(

@@ -28,8 +28,8 @@ describe("the preview of a stack on Kubernetes", () => {
     expect(describePreview({ ...recorded, diagnostics }, "lab").split("\n")).toEqual([
       "### Preview of the stack `lab`",
       "",
-      "The gateway's pod is replaced without a gap: the new one is ready before the old one goes.",
-      "A pod of Ollama whose node is lost comes back on another node only after `kubectl delete node NAME`, and pulls its models again; until then the other pods have its requests.",
+      "The gateway's pod is replaced without downtime: the new one is ready before the old one stops.",
+      "An Ollama pod on a lost node is recreated on another node only after `kubectl delete node NAME`, and pulls its models again; until then the other pods get its requests.",
       "",
       "It **changes in place**:",
       "",
@@ -49,8 +49,8 @@ describe("the preview of a stack on Kubernetes", () => {
   it("says that models without a volume go with the pods that are replaced", () => {
     const steps = [ollama("update", { "spec.template.spec.containers[0].image": {} })];
     const text = describePreview({ steps, diagnostics: [] }, "lab");
-    expect(text).toContain("Ollama's pods are replaced one after the other");
-    expect(text).toContain("Their models go with them: each new pod pulls them again.");
+    expect(text).toContain("Ollama's pods are replaced one at a time");
+    expect(text).toContain("Their models are deleted with them: each new pod pulls them again.");
   });
 
   it("says that pods are away while a StatefulSet is replaced", () => {
@@ -90,18 +90,18 @@ describe("the preview of a stack on Kubernetes", () => {
     const spec = { strategy: { type: "Recreate" } };
     const change = step("Deployment", "update", spec, spec, { "spec.template.spec.containers[0].image": {} });
     expect(interruptions(change)).toEqual([
-      "**Interrupts**: the gateway's pod ends before the new one starts; it finishes its requests first, and nobody is served until the new one is ready.",
+      "**Interrupts**: the gateway's pod stops before the new one starts; it finishes its requests first, and the service is unavailable until the new one is ready.",
     ]);
   });
 
   it("says that several gateways are replaced one after the other, and what an autoscaler begins with", () => {
     const image = { "spec.template.spec.containers[0].image": {} };
     expect(interruptions(step("Deployment", "update", { replicas: 3 }, { replicas: 3 }, image))).toEqual([
-      "The gateway's pods are replaced without a gap, one after the other: each new one is ready before an old one goes.",
+      "The gateway's pods are replaced without downtime, one at a time: each new one is ready before an old one stops.",
     ]);
     expect(interruptions(step("Deployment", "update", { replicas: 3 }, {}, { "spec.replicas": {} }))).toEqual(
       [
-        "The gateway goes from 3 pods to 1 until the autoscaler has added more; those that go finish their requests.",
+        "The gateway goes from 3 pods to 1 until the autoscaler has added more; removed pods finish their requests.",
       ],
     );
   });
@@ -109,7 +109,7 @@ describe("the preview of a stack on Kubernetes", () => {
   it("says that a Service that loses or gets its selector is away for a moment", () => {
     const selector = { selector: { app: "gateway" } };
     expect(interruptions(step("Service", "replace", selector, {}))).toEqual([
-      "**Interrupts**: the gateway's Service is deleted and made again, with another address: new requests fail until clients look its name up again.",
+      "**Interrupts**: the gateway's Service is deleted and recreated with another address: new requests fail until clients resolve its name again.",
     ]);
     expect(interruptions(step("Service", "update", selector, selector))).toEqual(["Interrupts nobody."]);
   });
@@ -119,10 +119,10 @@ describe("the preview of a stack on Kubernetes", () => {
     const change = (op: string) =>
       interruptions(step("Deployment", op, {}, op === "delete" ? undefined : {}, settings, "state"));
     expect(change("update")).toEqual([
-      "Valkey's pod is replaced: until the new one is ready, each gateway goes on with its share of slots and limits, and responses that are stored for `previous_response_id` are lost.",
+      "Valkey's pod is replaced: until the new one is ready, each gateway continues with its share of slots and limits, and responses stored for `previous_response_id` are lost.",
     ]);
     expect(change("delete")).toEqual([
-      "The gateways stop sharing their state in Valkey: limits begin at zero, and responses that are stored for `previous_response_id` are lost.",
+      "The gateways stop sharing their state in Valkey: limits restart at zero, and responses stored for `previous_response_id` are lost.",
     ]);
     expect(change("create")).toEqual(["Interrupts nobody."]);
   });
@@ -205,7 +205,7 @@ describe("the preview of a stack on Kubernetes", () => {
     const scaled = (before: object, after: object) =>
       interruptions(step("StatefulSet", "update", before, after, { "spec.replicas": {} }, "ollama"));
     expect(scaled({ replicas: 3 }, {})).toEqual([
-      "**Interrupts**: Ollama goes from 3 pods to 1 until the autoscaler has added more; those that go finish their requests, and new ones wait in the gateway, or are rejected when its queue is full.",
+      "**Interrupts**: Ollama goes from 3 pods to 1 until the autoscaler has added more; removed pods finish their requests, and new requests wait in the gateway, or are rejected when its queue is full.",
     ]);
     expect(scaled({ replicas: 1 }, {})).toEqual(["Interrupts nobody."]);
     expect(scaled({ replicas: 3 }, { replicas: 2 })).toEqual(["Interrupts nobody."]);

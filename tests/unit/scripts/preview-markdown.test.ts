@@ -33,7 +33,7 @@ describe("a preview in words", () => {
       [
         "### Preview of the stack `dev`",
         "",
-        "**Interrupts**: the gateway is away for some seconds while its container is replaced; it finishes its requests first.",
+        "**Interrupts**: the gateway is unavailable for some seconds while its container is replaced; it finishes its requests first.",
         "",
         "It **replaces**:",
         "",
@@ -49,17 +49,17 @@ describe("a preview in words", () => {
     }));
     const edge = urn(container, "edge-container");
     expect(words([...replaced, { op: "same", urn: edge }])).toContain(
-      "Interrupts nobody: the 2 gateways and the 2 Ollama servers are replaced one after the other, each when its requests have ended.",
+      "No interruption: the 2 gateways and the 2 Ollama servers are replaced one at a time, each after its requests have finished.",
     );
     expect(words([...replaced, { op: "create", urn: edge }])).toMatch(
-      /\*\*Interrupts\*\*: the gateway is away/,
+      /\*\*Interrupts\*\*: the gateway is unavailable/,
     );
     expect(words([...replaced, { op: "replace", urn: edge }])).toMatch(
-      /\*\*Interrupts\*\*: the edge is away.*\n.*Besides, the 2 gateways/,
+      /\*\*Interrupts\*\*: the edge is unavailable.*\n.*Also, the 2 gateways/,
     );
     // What is to be the second is not there yet.
     expect(words([{ op: "create", urn: urn(container, "ollama-2-container") }, replaced[2] ?? {}])).toMatch(
-      /\*\*Interrupts\*\*: Ollama is away/,
+      /\*\*Interrupts\*\*: Ollama is unavailable/,
     );
     expect(
       words([
@@ -104,7 +104,7 @@ describe("a preview in words", () => {
       { op: "delete", urn: urn(container, "edge-container") },
       { op: "replace", urn: urn(container, "gateway-container") },
     ]);
-    expect(text).toMatch(/\*\*Interrupts\*\*: the edge goes before the gateway has its port/);
+    expect(text).toMatch(/\*\*Interrupts\*\*: the edge is removed before the gateway gets its port/);
   });
 
   it("hands on what the program warns of, and what it chose", () => {

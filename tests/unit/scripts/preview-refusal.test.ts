@@ -23,7 +23,7 @@ describe("a preview that is refused", () => {
           It has no key. Make one with npm run new-key -- NAME.
         - [mandatory]  models-pinned  (ollama-stack:index:OllamaModel: model-tiny:1b)
           Models are pinned by digest.
-          tiny:1b may be another model tomorrow. Let npm run pin write its digest.
+          tiny:1b may refer to another model tomorrow. Write its digest with npm run pin.
 
 Diagnostics:
   pulumi:pulumi:Stack (ollama-stack-prod):
@@ -31,7 +31,7 @@ Diagnostics:
 `;
     expect(brokenRulesIn(text)).toEqual([
       "`keys-required`, gateway: It has no key. Make one with npm run new-key -- NAME.",
-      "`models-pinned`, model-tiny:1b: tiny:1b may be another model tomorrow. Let npm run pin write its digest.",
+      "`models-pinned`, model-tiny:1b: tiny:1b may refer to another model tomorrow. Write its digest with npm run pin.",
     ]);
   });
 

@@ -25,7 +25,7 @@ describe("an image that cannot be pulled", () => {
     const reason = "dial tcp: lookup registry-1.docker.io: no such host";
     vi.stubEnv("https_proxy", "http://proxy.test:3128");
     expect(pullFailure("edgeImage", "caddy:1", reason)).toMatch(
-      /proxy, but the engine has a setting of its own/,
+      /proxy, but the engine has its own proxy setting/,
     );
   });
 });

@@ -55,7 +55,7 @@ describe("what a stack has left in a cluster", () => {
     const { leftovers, staying } = await inCluster("lab", kubectl);
     expect(leftovers.map(({ name }) => name)).toEqual(["models-ollama-0"]);
     expect(staying).toBe(
-      "The namespace llm stays, for the stack did not make all that is in it: PersistentVolumeClaim usage, PersistentVolumeClaim models-ollama-1. It goes with: kubectl delete namespace llm",
+      "The namespace llm is kept, because it contains objects that the stack did not create: PersistentVolumeClaim usage, PersistentVolumeClaim models-ollama-1. Remove it with: kubectl delete namespace llm",
     );
   });
 
@@ -73,7 +73,7 @@ describe("what a stack has left in a cluster", () => {
     const { leftovers, staying } = await inCluster("lab", kubectl);
     expect(leftovers.map(({ kind }) => kind)).toEqual(["volume claim"]);
     expect(staying).toContain(
-      `did not make all that is in it: ${theirs.kind} ${theirs.metadata.name}. It goes`,
+      `objects that the stack did not create: ${theirs.kind} ${theirs.metadata.name}. Remove it`,
     );
     const listed = program.calls.find((call) => call.startsWith(`${begin} get services,`));
     expect(listed?.split(/[ ,]/)).toContain(kinds);
@@ -93,7 +93,7 @@ describe("what a stack has left in a cluster", () => {
     const { leftovers, staying } = await inCluster("lab", kubectl);
     expect(leftovers.map(({ kind }) => kind)).toEqual(["volume claim"]);
     expect(staying).toBe(
-      "The namespace llm stays, for you may not list these kinds in it, which others may have there: cronjobs.batch. It goes with: kubectl delete namespace llm",
+      "The namespace llm is kept, because it may contain objects of kinds that you cannot list: cronjobs.batch. Remove it with: kubectl delete namespace llm",
     );
   });
 
@@ -132,7 +132,7 @@ describe("nothing is removed from", () => {
   it.each([[{}], [{ "ollama-stack.stack": "other" }]])("a namespace that is labelled %j", async (labels) => {
     has(labels, claim("models-ollama-0"));
     await expect(inCluster("lab", kubectl)).rejects.toThrow(
-      "the namespace llm has no label ollama-stack.stack=lab, so nothing says that it is the stack's. If it is, remove it with: kubectl delete namespace llm",
+      "the namespace llm has no label ollama-stack.stack=lab, so it may not be the stack's. If it is, remove it with: kubectl delete namespace llm",
     );
   });
 

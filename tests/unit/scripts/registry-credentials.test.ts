@@ -63,7 +63,7 @@ async function previewed(withinMs?: number): Promise<string | undefined> {
   return lines.join("\n").replace(`Image ${name}: it will be pulled, `, "");
 }
 
-const unknown = (reason: string) => `size unknown: ${host} asks for a login, but ${reason}`;
+const unknown = (reason: string) => `size unknown: ${host} requires a login, but ${reason}`;
 
 describe("a registry that asks for a login", () => {
   it.each([
@@ -78,7 +78,7 @@ describe("a registry that asks for a login", () => {
 
   it("is asked without one when a helper knows none", async () => {
     helper("echo credentials not found; exit 1");
-    expect(await previewed()).toMatch(/size unknown: .* does not let you see a:1, .*: docker login /);
+    expect(await previewed()).toMatch(/size unknown: .* denies access to a:1, .*: docker login /);
   });
 
   it.each([
@@ -89,11 +89,11 @@ describe("a registry that asks for a login", () => {
     "ends neither preview nor pin with a config of Docker that %s, and nothing of it is shown",
     async (_what, text) => {
       writeFileSync(config(), text);
-      const reason = `${config()} is not as Docker's client writes it: mend or remove it`;
+      const reason = `${config()} is not a valid Docker client config: fix or remove it`;
       expect(await previewed()).toBe(unknown(reason));
       await expect(resolveImages({ ollamaImage: `${host}/a:1` })).rejects.toMatchObject({
         name: "RegistryError",
-        message: `ollamaImage ${host}/a:1: ${host} asks for a login, but ${reason}`,
+        message: `ollamaImage ${host}/a:1: ${host} requires a login, but ${reason}`,
       });
     },
   );
@@ -111,11 +111,11 @@ describe("a registry that asks for a login", () => {
     ["no secret", `echo '{"Username":"me"}'`],
   ])("ends neither preview nor pin with a helper that answers with %s", async (_what, script) => {
     helper(script);
-    const reason = "docker-credential-own answers with no Username and Secret in JSON";
+    const reason = "docker-credential-own did not print JSON with Username and Secret";
     expect(await previewed()).toBe(unknown(reason));
     await expect(resolveImages({ ollamaImage: `${host}/a:1` })).rejects.toMatchObject({
       name: "RegistryError",
-      message: `ollamaImage ${host}/a:1: ${host} asks for a login, but ${reason}`,
+      message: `ollamaImage ${host}/a:1: ${host} requires a login, but ${reason}`,
     });
   });
 
