@@ -12,13 +12,13 @@ export interface Remaining {
   readonly msUntilFull: number;
 }
 
-/** @param held amount reserved for requests in flight */
-export function remainingOf(bucket: TokenBucket, type: LimitType, held: number): Remaining {
+/** @param reserved amount reserved for requests in flight */
+export function remainingOf(bucket: TokenBucket, type: LimitType, reserved: number): Remaining {
   return {
     type,
     limit: bucket.limit,
-    left: Math.max(0, Math.floor(bucket.left - held)),
-    msUntilFull: bucket.msUntil(bucket.limit + held),
+    left: Math.max(0, Math.floor(bucket.left - reserved)),
+    msUntilFull: bucket.msUntil(bucket.limit + reserved),
   };
 }
 

@@ -159,12 +159,12 @@ export class RateLimits {
   }
 
   #reserve(prompt: number, output: number, spent: () => number): Reservation | ApiError {
-    const { reserved: held } = this.#usage;
+    const { reserved } = this.#usage;
     let room = output;
     for (const tokenQuota of this.#tokenQuotas) {
-      const left = tokenQuota.left - held;
-      if (left < 1 || (prompt > left && held > 0)) {
-        return exceededError(tokenQuota, "tokens", Math.min(held + prompt, tokenQuota.limit));
+      const left = tokenQuota.left - reserved;
+      if (left < 1 || (prompt > left && reserved > 0)) {
+        return exceededError(tokenQuota, "tokens", Math.min(reserved + prompt, tokenQuota.limit));
       }
       room = Math.min(room, left - prompt);
     }
@@ -255,8 +255,8 @@ export class RateLimits {
   /** State of the limits, for display. */
   state(): LimitsState {
     const { day, month, concurrent, othersConcurrent, reserved } = this.#usage;
-    const rate = (bucket: TokenBucket | undefined, held: number): RateState | undefined =>
-      bucket && { limit: bucket.limit, left: Math.max(0, Math.floor(bucket.left - held)) };
+    const rate = (bucket: TokenBucket | undefined, reserved: number): RateState | undefined =>
+      bucket && { limit: bucket.limit, left: Math.max(0, Math.floor(bucket.left - reserved)) };
     return {
       requestsPerMinute: rate(this.#requests, 0),
       tokensPerMinute: rate(this.#tokens, reserved),

@@ -186,8 +186,8 @@ export class BackendPool {
       if (result.status === "rejected") continue;
       for (const model of result.value) if (!models.has(model.name)) models.set(model.name, model);
     }
-    const failure = results.find((answer) => answer.status === "rejected");
-    if (failure !== undefined && results.every((answer) => answer.status === "rejected")) {
+    const failure = results.find((result) => result.status === "rejected");
+    if (failure !== undefined && results.every((result) => result.status === "rejected")) {
       throw failure.reason as ApiError;
     }
     return [...models.values()];

@@ -54,7 +54,7 @@ export class Backend {
   readonly #resolver: HostResolver;
   readonly #thinkSupport = new ThinkSupportCache();
   /** Digests of the installed models, by canonical name. */
-  #present = new Map<string, string>();
+  #digests = new Map<string, string>();
   #alive = false;
   #hasModelList = false;
   #timeouts = 0;
@@ -127,17 +127,17 @@ export class Backend {
   }
 
   /** Canonical names of the installed models. */
-  get held(): Iterable<string> {
-    return this.#present.keys();
+  get installedNames(): Iterable<string> {
+    return this.#digests.keys();
   }
 
   holds(model: string): boolean {
-    return this.#present.has(model);
+    return this.#digests.has(model);
   }
 
   /** Digest of the model; undefined if it is not installed. */
   digestOf(model: string): string | undefined {
-    return this.#present.get(model);
+    return this.#digests.get(model);
   }
 
   /** Whether it has the model or its models are unknown. */
@@ -147,11 +147,11 @@ export class Backend {
 
   /** The thinking support learned from rejected requests. */
   thinkSupport(model: string): ThinkSupport | undefined {
-    return this.#thinkSupport.get(model, this.#present.get(model));
+    return this.#thinkSupport.get(model, this.#digests.get(model));
   }
 
   learnThinkSupport(model: string, support: ThinkSupport): void {
-    this.#thinkSupport.set(model, this.#present.get(model), support);
+    this.#thinkSupport.set(model, this.#digests.get(model), support);
   }
 
   /**
@@ -160,7 +160,7 @@ export class Backend {
    * @param source the sender, for the circuit breaker; undefined if the failure says nothing about the backend
    */
   failed(error: ApiError, model: string, source: string | undefined): void {
-    if (error.code === "model_not_found" && this.#present.delete(model)) this.onModelsChange();
+    if (error.code === "model_not_found" && this.#digests.delete(model)) this.onModelsChange();
     if (error.code === "upstream_unreachable" || error.cause instanceof PeerLostError) this.#alive = false;
     else if (isBroken(error)) {
       if (source !== undefined) this.breaker.fail(source);
@@ -215,10 +215,10 @@ export class Backend {
     try {
       const models = await this.client.models();
       this.installed = models;
-      const before = this.#present;
-      this.#present = new Map(models.map(({ name, digest }) => [canonicalModelName(name), digest]));
+      const before = this.#digests;
+      this.#digests = new Map(models.map(({ name, digest }) => [canonicalModelName(name), digest]));
       this.#hasModelList = true;
-      if (!haveSameKeys(before, this.#present)) this.onModelsChange();
+      if (!haveSameKeys(before, this.#digests)) this.onModelsChange();
       return "settled";
     } catch (error) {
       // `state` decides whether the backend is alive.
@@ -228,7 +228,7 @@ export class Backend {
 
   /** Ollama keeps the old version of a rebuilt model loaded for a while, but no longer uses it. */
   #isCurrent({ name, digest }: OllamaRunning): boolean {
-    const present = this.#present.get(canonicalModelName(name));
+    const present = this.#digests.get(canonicalModelName(name));
     return digest === undefined || present === undefined || digest === present;
   }
 

@@ -46,9 +46,9 @@ export class DiscoveredName {
 
   async #refresh(): Promise<void> {
     try {
-      const found = await this.#lookup.addresses();
-      if (found === undefined) throw new Error(`looking up ${this.#address.host} timed out`);
-      this.#update(found);
+      const results = await this.#lookup.addresses();
+      if (results === undefined) throw new Error(`looking up ${this.#address.host} timed out`);
+      this.#update(results);
       this.#failure = undefined;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
@@ -60,12 +60,12 @@ export class DiscoveredName {
     }
   }
 
-  #update(found: readonly { readonly address: string; readonly family: number }[]): void {
-    this.#emptyLookups = found.length === 0 ? this.#emptyLookups + 1 : 0;
-    if (found.length === 0 && this.#emptyLookups < EMPTY_LOOKUPS) return;
+  #update(results: readonly { readonly address: string; readonly family: number }[]): void {
+    this.#emptyLookups = results.length === 0 ? this.#emptyLookups + 1 : 0;
+    if (results.length === 0 && this.#emptyLookups < EMPTY_LOOKUPS) return;
     // A dual-stack server has an IPv4 and an IPv6 address; count it once.
-    const hasIpv4 = found.some(({ family }) => family === 4);
-    const hosts = found.flatMap(({ address, family }) => (hasIpv4 && family !== 4 ? [] : [address]));
+    const hasIpv4 = results.some(({ family }) => family === 4);
+    const hosts = results.flatMap(({ address, family }) => (hasIpv4 && family !== 4 ? [] : [address]));
     this.#hosts = [...new Set(hosts)].toSorted().slice(0, MAX_ADDRESSES);
   }
 }

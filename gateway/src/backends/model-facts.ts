@@ -64,16 +64,16 @@ export class ModelFactsCache {
   }
 }
 
-interface Shown {
+interface ShowResponse {
   readonly capabilities?: readonly string[] | null;
   readonly model_info?: Readonly<Record<string, unknown>> | null;
   /** One Modelfile parameter per line. */
   readonly parameters?: unknown;
 }
 
-/** @param shown the response of `/api/show` */
-function readFacts(shown: unknown): ModelFacts {
-  const { capabilities, model_info: info, parameters } = (shown ?? {}) as Shown;
+/** @param response the response of `/api/show` */
+function readFacts(response: unknown): ModelFacts {
+  const { capabilities, model_info: info, parameters } = (response ?? {}) as ShowResponse;
   const trained = info?.[`${String(info["general.architecture"])}.context_length`];
   const own = typeof parameters === "string" ? /^num_ctx\s+(\d+)\s*$/m.exec(parameters)?.[1] : undefined;
   return {

@@ -111,9 +111,9 @@ export class ModelLoader {
   }
 
   /** Aborts all loads on a removed backend, so that waiting requests move on. */
-  abandon(gone: Backend): void {
+  abandon(removed: Backend): void {
     for (const { backend, controller } of this.#pending.values()) {
-      if (backend === gone) controller.abort(new ApiError("upstream_unreachable"));
+      if (backend === removed) controller.abort(new ApiError("upstream_unreachable"));
     }
   }
 

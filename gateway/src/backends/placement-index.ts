@@ -13,14 +13,14 @@ export class PlacementIndex {
   readonly #full = new Set<Backend>();
   readonly #ranks: ReadonlyMap<Backend, number>;
   /** The models that each backend is indexed under. */
-  readonly #indexed = new Map<Backend, { loaded: ReadonlySet<string>; held: ReadonlySet<string> }>();
+  readonly #indexed = new Map<Backend, { loaded: ReadonlySet<string>; installed: ReadonlySet<string> }>();
 
   /** @param backends in order of preference among equally busy ones */
   constructor(backends: readonly Backend[]) {
     this.#ranks = new Map(backends.map((backend, rank) => [backend, rank]));
     this.#byLoad = new IndexedHeap(this.#precedes);
     for (const backend of backends) {
-      this.#indexed.set(backend, { loaded: new Set(), held: new Set() });
+      this.#indexed.set(backend, { loaded: new Set(), installed: new Set() });
       this.#byLoad.add(backend);
       this.loadChanged(backend);
       this.modelsChanged(backend);
@@ -78,19 +78,19 @@ export class PlacementIndex {
       heap.add(backend);
       this.#loaded.set(model, heap);
     }
-    const held = new Set(backend.held);
-    for (const model of indexed.held) {
-      if (held.has(model)) continue;
+    const installed = new Set(backend.installedNames);
+    for (const model of indexed.installed) {
+      if (installed.has(model)) continue;
       const holders = this.#holders.get(model);
       holders?.delete(backend);
       if (holders?.size === 0) this.#holders.delete(model);
     }
-    for (const model of held) {
-      if (indexed.held.has(model)) continue;
+    for (const model of installed) {
+      if (indexed.installed.has(model)) continue;
       const holders = this.#holders.get(model) ?? new Set<Backend>();
       this.#holders.set(model, holders.add(backend));
     }
-    this.#indexed.set(backend, { loaded, held });
+    this.#indexed.set(backend, { loaded, installed });
   }
 
   readonly #precedes = (left: Backend, right: Backend): boolean => {

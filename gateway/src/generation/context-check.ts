@@ -29,8 +29,8 @@ async function requireInVocabulary(
   ollama: BackendPool,
   signal: AbortSignal,
 ): Promise<void> {
-  const shown = await ollama.request({ method: "POST", path: "/api/show", model, body: { model } }, signal);
-  const { model_info: info = {} } = shown as { model_info?: Readonly<Record<string, unknown>> };
+  const details = await ollama.request({ method: "POST", path: "/api/show", model, body: { model } }, signal);
+  const { model_info: info = {} } = details as { model_info?: Readonly<Record<string, unknown>> };
   const size = Object.entries(info).find(([key]) => key.endsWith(".vocab_size"))?.[1];
   if (typeof size !== "number")
     throw invalidContext("Ollama does not report the size of the model's vocabulary");
@@ -42,7 +42,7 @@ function isIndex(value: unknown): value is number {
 }
 
 function highest(tokens: readonly number[]): number {
-  return tokens.reduce((most, token) => Math.max(most, token), 0);
+  return tokens.reduce((max, token) => Math.max(max, token), 0);
 }
 
 function invalidContext(reason: string): ApiError {

@@ -21,7 +21,7 @@ export class ResponseStream {
   #batch = "";
   #begun = false;
   #complete = false;
-  #held = false;
+  #isPaused = false;
   /** Set while a flush is scheduled. */
   #flow: Backpressure | undefined;
   #stall: NodeJS.Timeout | undefined;
@@ -73,7 +73,7 @@ export class ResponseStream {
   /** Resolves when the client has read everything or disconnected; undefined if it is not behind. */
   caughtUp(): Promise<void> | undefined {
     this.#flush();
-    if (!this.#held) return undefined;
+    if (!this.#isPaused) return undefined;
     const { raw } = this.#reply;
     return new Promise((resolve) => {
       const settle = (): void => {
@@ -95,31 +95,31 @@ export class ResponseStream {
       if (raw.writableLength > 0) this.#watch();
       return;
     }
-    if (raw.write(batch) || this.#held) return;
-    this.#held = true;
+    if (raw.write(batch) || this.#isPaused) return;
+    this.#isPaused = true;
     flow.pause();
     this.#watch();
     raw.once("drain", () => {
-      this.#held = false;
+      this.#isPaused = false;
       clearTimeout(this.#stall);
       flow.resume();
     });
   };
 
   /**
-   * Sends `lastWords` and ends a failed stream. By default it then resets the connection without terminating the body,
+   * Sends `finalEvent` and ends a failed stream. By default it then resets the connection without terminating the body,
    * so that clients that ignore error events do not take the response for complete.
    *
-   * @param inOrder terminate the body normally, for formats whose last event tells every client that the response
+   * @param terminate terminate the body normally, for formats whose last event tells every client that the response
    *   failed. Some clients would otherwise report only the broken connection.
    */
-  fail(lastWords: string, inOrder = false): void {
+  fail(finalEvent: string, terminate = false): void {
     const { raw } = this.#reply;
     this.#flow = undefined;
     if (raw.destroyed) return;
-    this.#batch += lastWords;
+    this.#batch += finalEvent;
     this.#watch();
-    if (inOrder) {
+    if (terminate) {
       raw.end(this.#takeBatch());
       return;
     }

@@ -38,7 +38,7 @@ export interface GaugeSources {
 /** Registers gauges of the current state, which are computed on each scrape and cost nothing per request. */
 export function registerGauges(
   registry: Registry,
-  { scheduler: admission, backends, shared, standby, exporter, queueLimit, requiredModels }: GaugeSources,
+  { scheduler, backends, shared, standby, exporter, queueLimit, requiredModels }: GaugeSources,
 ): void {
   const gauge = (name: string, help: string, value: () => number): void => {
     new Gauge({
@@ -64,8 +64,8 @@ export function registerGauges(
     });
   };
 
-  gauge("gateway_requests_in_flight", "Requests with a slot of an Ollama server.", () => admission.inFlight);
-  gauge("gateway_queue_depth", "Requests waiting for a slot or a model load.", () => admission.waiting);
+  gauge("gateway_requests_in_flight", "Requests with a slot of an Ollama server.", () => scheduler.inFlight);
+  gauge("gateway_queue_depth", "Requests waiting for a slot or a model load.", () => scheduler.waiting);
   gauge(
     "gateway_queue_limit",
     "Maximum number of waiting requests; further ones are rejected with 503.",

@@ -69,33 +69,33 @@ export function standardOutput(): Output {
   const batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
   let length = 0;
   let timer: NodeJS.Timeout | undefined;
-  let hasEnded = false;
+  let isClosed = false;
   const writeBatch = (): void => {
     clearTimeout(timer);
     timer = undefined;
-    if (length > 0) destination.write(asText(Buffer.from(batch.subarray(0, length))));
+    if (length > 0) destination.write(toWritable(Buffer.from(batch.subarray(0, length))));
     length = 0;
   };
   return {
     write(line) {
-      if (hasEnded) return;
+      if (isClosed) return;
       const maxBytes = line.length * MAX_BYTES_PER_UNIT;
       if (length + maxBytes > BATCH_BYTES) writeBatch();
       if (maxBytes > BATCH_BYTES) {
-        destination.write(asText(Buffer.from(line)));
+        destination.write(toWritable(Buffer.from(line)));
         return;
       }
       length += batch.write(line, length);
       timer ??= setTimeout(writeBatch, DELAY_MS).unref();
     },
     flush() {
-      if (hasEnded) return;
+      if (isClosed) return;
       writeBatch();
       destination.flushSync();
     },
     async end() {
       writeBatch();
-      hasEnded = true;
+      isClosed = true;
       await new Promise((resolve) => {
         // A closed reader raises an error.
         destination.once("close", resolve).once("error", resolve);
@@ -107,7 +107,7 @@ export function standardOutput(): Output {
 }
 
 /** A destination of bytes also accepts bytes; only its type does not. */
-function asText(bytes: Buffer): string {
+function toWritable(bytes: Buffer): string {
   return bytes as unknown as string;
 }
 

@@ -137,9 +137,9 @@ export class RequestRecord implements IndexedMember {
   }
 
   /** @param body Ollama's request */
-  noteEmbeddings(answer: Omit<OllamaEmbeddings, "embeddings">, body: object): void {
+  noteEmbeddings(response: Omit<OllamaEmbeddings, "embeddings">, body: object): void {
     this.#call = undefined;
-    const { prompt_eval_count: tokens, total_duration: total = 0, load_duration: load = 0 } = answer;
+    const { prompt_eval_count: tokens, total_duration: total = 0, load_duration: load = 0 } = response;
     if (tokens === undefined) {
       this.estimatedTokens = estimatePromptTokens(body);
       return;

@@ -42,7 +42,7 @@ export class Tracing {
     const end = start + record.elapsedMs();
     const { admitted, error } = record;
     const failed = error === undefined ? {} : { status: { code: STATUS_ERROR } };
-    const named = error === undefined ? [] : [stringAttribute("error.type", error.code)];
+    const errorAttributes = error === undefined ? [] : [stringAttribute("error.type", error.code)];
     const add = (
       span: Omit<Span, "traceId" | "startTimeUnixNano" | "endTimeUnixNano">,
       from: number,
@@ -70,7 +70,7 @@ export class Tracing {
           stringAttribute("http.route", route),
           intAttribute("http.response.status_code", status),
           stringAttribute("gateway.request_id", requestId),
-          ...named,
+          ...errorAttributes,
         ],
         ...(status >= 500 || (error?.status ?? 0) >= 500 ? failed : {}),
       },
@@ -103,7 +103,7 @@ export class Tracing {
                 intAttribute("gen_ai.usage.input_tokens", record.usage.prompt_tokens),
                 intAttribute("gen_ai.usage.output_tokens", record.usage.completion_tokens),
               ]),
-          ...named,
+          ...errorAttributes,
         ],
         ...failed,
       },

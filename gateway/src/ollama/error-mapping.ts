@@ -22,12 +22,13 @@ interface RequestTraits {
 export function fromConnectionError(
   cause: Error,
   stage: Stage,
-  { noResponse: beginning, stalled: silence, repeatable = false }: RequestTraits,
+  { noResponse, stalled, repeatable = false }: RequestTraits,
 ): ApiError {
   if (cause instanceof ApiError) return cause;
   const code = "code" in cause ? cause.code : undefined;
-  if (stage !== "connecting" && code === "UND_ERR_HEADERS_TIMEOUT") return new ApiError(beginning, { cause });
-  if (code === "UND_ERR_BODY_TIMEOUT") return new ApiError(silence, { cause });
+  if (stage !== "connecting" && code === "UND_ERR_HEADERS_TIMEOUT")
+    return new ApiError(noResponse, { cause });
+  if (code === "UND_ERR_BODY_TIMEOUT") return new ApiError(stalled, { cause });
   const details =
     cause instanceof PeerLostError ? { message: "Lost the connection to the Ollama server's host." } : {};
   switch (stage) {

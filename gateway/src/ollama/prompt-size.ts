@@ -51,7 +51,7 @@ export function minPromptTokens(body: object): number {
   for (const { content, thinking, tool_calls: calls } of messagesOf(messages)) {
     promptLength += lengthOf(content) + lengthOf(thinking) + textLength(calls);
   }
-  const longest = textsOf(input).reduce<number>((most, text) => Math.max(most, lengthOf(text)), promptLength);
+  const longest = textsOf(input).reduce<number>((max, text) => Math.max(max, lengthOf(text)), promptLength);
   return Math.ceil(longest / MAX_BYTES_PER_TOKEN);
 }
 

@@ -83,9 +83,9 @@ export class BodyBudget {
 class Pool {
   readonly #limit: number;
   readonly #keys: Pick<KeyStore, "hasMultiple">;
-  #held = 0;
+  #used = 0;
   /** By key name. */
-  readonly #heldBy = new CountsByName();
+  readonly #usedBy = new CountsByName();
 
   constructor(limit: number, keys: Pick<KeyStore, "hasMultiple">) {
     this.#limit = limit;
@@ -94,16 +94,16 @@ class Pool {
 
   /** @param counted number of the bytes that are already charged */
   hasRoom(name: string, bytes: number, counted: number): boolean {
-    const free = this.#limit - this.#held - bytes + counted;
+    const free = this.#limit - this.#used - bytes + counted;
     if (free < 0) return false;
     if (!this.#keys.hasMultiple) return true;
-    const others = this.#heldBy.of(name) - counted;
+    const others = this.#usedBy.of(name) - counted;
     // A key's only body may use all that is free, so that a body of any permitted size is accepted.
     return others === 0 || others + bytes <= MAX_TIMES_FREE * free;
   }
 
   add(name: string, bytes: number): void {
-    this.#held += bytes;
-    this.#heldBy.add(name, bytes);
+    this.#used += bytes;
+    this.#usedBy.add(name, bytes);
   }
 }

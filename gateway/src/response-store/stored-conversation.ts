@@ -25,7 +25,7 @@ export interface SharedResponseStore {
   /**
    * Loads what a request refers to.
    *
-   * @param given.bodyLimit maximum size of a request body, in bytes
+   * @param limits.bodyLimit maximum size of a request body, in bytes
    */
   open(
     owner: string,

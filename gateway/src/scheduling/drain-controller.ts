@@ -92,10 +92,10 @@ export class DrainController {
   }
 
   async #waitForEdge(): Promise<void> {
-    const { unknownMs, edgeMs, maxMs: longestMs, inTransitMs: onTheWayMs } = this.#times;
+    const { unknownMs, edgeMs, maxMs, inTransitMs } = this.#times;
     if (performance.now() - this.#probedAt > edgeMs) return sleep(unknownMs);
-    await pollUntil(() => this.#edgeNoticed, longestMs);
-    await sleep(onTheWayMs);
+    await pollUntil(() => this.#edgeNoticed, maxMs);
+    await sleep(inTransitMs);
   }
 
   /**
@@ -123,7 +123,7 @@ export class DrainController {
     const backend = this.#backends.all.find((each) => each.name === name);
     if (backend === undefined) {
       const known = this.#backends.all.map((each) => each.name).join(", ");
-      throw new UnknownBackendError(`${name} is not a backend of this gateway, which has ${known}`);
+      throw new UnknownBackendError(`${name} is not a backend of this gateway; it has ${known}`);
     }
     return backend;
   }

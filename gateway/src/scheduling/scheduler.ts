@@ -263,19 +263,19 @@ export class Scheduler {
    * @param counted 1 if that request already counts as waiting, else 0
    */
   #makeRoom(key: string, counted: 0 | 1): boolean {
-    let most = this.#waiting.of(key) - counted + 1;
+    let largest = this.#waiting.of(key) - counted + 1;
     let victim: Waiter | undefined;
-    let hasMore = false;
+    let hasLarger = false;
     for (const [each, count] of this.#waiting.byKey) {
-      if (count <= most) continue;
-      hasMore = true;
+      if (count <= largest) continue;
+      hasLarger = true;
       const candidate = this.#queues.lastNotStarted(each);
       if (candidate === undefined) continue;
       victim = candidate;
-      most = count;
+      largest = count;
     }
     if (victim === undefined)
-      return hasMore && this.#waiting.total - counted < MAX_EXCESS * this.#limits.length;
+      return hasLarger && this.#waiting.total - counted < MAX_EXCESS * this.#limits.length;
     this.#queues.remove(victim);
     this.#displaced.add(victim.admitted);
     this.#waiting.end(victim.admitted.key);

@@ -64,13 +64,13 @@ export class WaitQueue {
   lastNotStarted(key: string): Waiter | undefined {
     const keyQueue = this.#keyQueues.get(key);
     if (keyQueue === undefined || keyQueue.notStarted === 0) return undefined;
-    let found: Waiter | undefined;
+    let candidate: Waiter | undefined;
     for (const line of keyQueue.lines.values()) {
       let waiter = line.last;
       while (waiter?.started === true) waiter = waiter.previous;
-      if (waiter !== undefined && waiter.order > (found?.order ?? -Infinity)) found = waiter;
+      if (waiter !== undefined && waiter.order > (candidate?.order ?? -Infinity)) candidate = waiter;
     }
-    return found;
+    return candidate;
   }
 
   /** Queues a request behind the others of its key, or before them if it is a retry. */

@@ -48,19 +48,19 @@ export async function evaluate(
 }
 
 /**
- * Calls `overdue` if work takes longer than `ms` milliseconds. Checks again after pending I/O: in a process that was
+ * Calls `onTimeout` if work takes longer than `ms` milliseconds. Checks again after pending I/O: in a process that was
  * blocked, a response may be waiting behind the timer.
  */
 export async function withWatchdog<Result>(
   work: Promise<Result>,
   ms: number,
-  overdue: () => void,
+  onTimeout: () => void,
 ): Promise<Result> {
   let settled = false;
   const timer = setTimeout(() => {
     setImmediate(() => {
       setImmediate(() => {
-        if (!settled) overdue();
+        if (!settled) onTimeout();
       });
     });
   }, ms);

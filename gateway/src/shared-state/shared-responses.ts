@@ -76,8 +76,8 @@ export class SharedResponses implements SharedResponseStore {
   async get(owner: string, id: string, charge: Charge, limit = SHARED_BYTES): Promise<Stored | undefined> {
     const own = this.#local.get(owner, id);
     if (own !== undefined) return own;
-    const load = (most: number) => this.#run(LOAD, [owner, id, most]) as Promise<Row[]>;
-    const rows = await this.#load(load, (found) => Number(found[0]?.[2] ?? 0), charge, limit);
+    const load = (maxCost: number) => this.#run(LOAD, [owner, id, maxCost]) as Promise<Row[]>;
+    const rows = await this.#load(load, (result) => Number(result[0]?.[2] ?? 0), charge, limit);
     if (rows === "too large") throw conversationTooLarge(limit, "previous_response_id");
     return rows === undefined ? undefined : toStored(rows);
   }
@@ -126,18 +126,18 @@ export class SharedResponses implements SharedResponseStore {
     charge: Charge,
     limit: number,
   ): Promise<ReadonlyMap<string, ResponsesItem>> {
-    const found = new Map<string, ResponsesItem>();
+    const result = new Map<string, ResponsesItem>();
     const others = ids.filter((id) => this.#local.item(owner, id) === undefined);
-    if (others.length === 0) return found;
-    const load = (most: number) =>
-      this.#run(FIND_ITEMS, [owner, most, ...others]) as Promise<[number, ...string[]]>;
+    if (others.length === 0) return result;
+    const load = (maxCost: number) =>
+      this.#run(FIND_ITEMS, [owner, maxCost, ...others]) as Promise<[number, ...string[]]>;
     const loaded = await this.#load(load, ([cost]) => cost, charge, limit);
     if (loaded === "too large") throw conversationTooLarge(limit, "input");
     const [, ...all] = loaded ?? [0];
     for (const data of all)
       for (const item of (JSON.parse(data) as StoredData).output)
-        for (const id of idsOf([item])) found.set(id, item);
-    return found;
+        for (const id of idsOf([item])) result.set(id, item);
+    return result;
   }
 
   /**
@@ -145,19 +145,19 @@ export class SharedResponses implements SharedResponseStore {
    *
    * @param load loads up to the given number of bytes; returns only the cost of a larger result
    */
-  async #load<Found>(
-    load: (most: number) => Promise<Found>,
-    costOf: (found: Found) => number,
+  async #load<Result>(
+    load: (maxCost: number) => Promise<Result>,
+    costOf: (result: Result) => number,
     charge: Charge,
     limit: number,
-  ): Promise<Found | "too large" | undefined> {
+  ): Promise<Result | "too large" | undefined> {
     const small = Math.min(SMALL_BYTES, limit);
-    const found = await load(small).catch(() => undefined);
-    if (found === undefined) return undefined;
-    const cost = costOf(found);
+    const result = await load(small).catch(() => undefined);
+    if (result === undefined) return undefined;
+    const cost = costOf(result);
     if (cost > limit) return "too large";
     if (!charge(cost)) throw new ApiError("bodies_full");
-    if (cost <= small) return found;
+    if (cost <= small) return result;
     // The client may have disconnected while earlier loads ran.
     const loading = this.#loading.then(() => (charge(0) ? load(cost) : undefined)).catch(() => undefined);
     this.#loading = loading;

@@ -185,14 +185,14 @@ export class StateStore {
   /** Uses the timeout of the commands that follow. */
   async #probe(commands: Redis): Promise<void> {
     const { timeoutMs } = this.#options;
-    let overdue: StoreAwayError | undefined;
+    let timeoutError: StoreAwayError | undefined;
     try {
       await withWatchdog(evaluate(commands, PROBE, [this.key("probe")], [this.channel]), timeoutMs, () => {
-        overdue = new StoreAwayError(`no response in ${timeoutMs} ms`);
+        timeoutError = new StoreAwayError(`no response in ${timeoutMs} ms`);
         commands.disconnect();
       });
     } catch (error) {
-      throw overdue ?? error;
+      throw timeoutError ?? error;
     }
   }
 
@@ -249,13 +249,13 @@ function messageOf(error: unknown): string {
 
 async function withConnectTimeout(ms: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const overdue = new Promise<never>((_resolve, reject) => {
+  const timeout = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
       reject(new StoreAwayError(`no connection in ${ms} ms`));
     }, ms);
   });
   try {
-    await Promise.race([work, overdue]);
+    await Promise.race([work, timeout]);
   } finally {
     clearTimeout(timer);
   }

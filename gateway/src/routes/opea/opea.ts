@@ -46,7 +46,7 @@ export function opeaRoutes(app: FastifyInstance, gateway: AppContext, statistics
       try {
         await generate(gateway, request, reply, adaptChat(chat, ignoredParameters(gateway, request)));
       } catch (error) {
-        throw error instanceof ApiError && error.code === "model_not_found" ? asBadRequest(error) : error;
+        throw error instanceof ApiError && error.code === "model_not_found" ? withStatus400(error) : error;
       }
     });
   }
@@ -56,6 +56,6 @@ export function opeaRoutes(app: FastifyInstance, gateway: AppContext, statistics
 }
 
 /** OPEA's clients expect 400 for an unknown model, OpenAI's 404. */
-function asBadRequest(error: ApiError): ApiError {
+function withStatus400(error: ApiError): ApiError {
   return new ApiError(error.code, { status: 400, message: error.message, param: "model" });
 }
