@@ -23,7 +23,8 @@ async function failing(...args: string[]): Promise<string> {
 }
 
 describe("preview refuses", () => {
-  it.each([
+  // Previews change nothing: they are made side by side, each with a config of its own.
+  it.concurrent.each([
     ["an unknown key", { gatewayprot: 8000 }, /gatewayprot is not a config key of this project; remove it/],
     [
       "a port out of range",
@@ -46,14 +47,9 @@ describe("preview refuses", () => {
       { gatewayMemoryMiB: "lots" },
       /gatewayMemoryMiB' must be of type 'integer'|gatewayMemoryMiB is "lots"/,
     ],
-  ])("%s", async (_what, values, expected) => {
-    const before = Object.fromEntries(Object.keys(values).map((key) => [key, project.configured(key)]));
-    project.configure(values);
-    try {
-      expect(await failing("preview")).toMatch(expected);
-    } finally {
-      project.configure(before);
-    }
+  ])("%s", async (what, values, expected) => {
+    const config = project.otherConfig(what.replaceAll(" ", "-"), values);
+    expect(await failing("preview", ...config)).toMatch(expected);
   });
 
   it("in words, where words are asked for", async () => {

@@ -53,7 +53,11 @@ afterAll(async () => {
 
 describe("before anything is there", () => {
   it("previews every part", async () => {
-    expect(await preview()).toMatchObject({
+    const [steps, { output }] = await Promise.all([
+      preview(),
+      project.run(process.execPath, ["scripts/commands/preview.ts", "--stack", project.stack]).done,
+    ]);
+    expect(steps).toMatchObject({
       "network-bridge": "create",
       "ollama-image": "create",
       "ollama-models": "create",
@@ -63,11 +67,6 @@ describe("before anything is there", () => {
       "gateway-container": "create",
       "gateway-ready": "create",
     });
-    const { output } = await project.run(process.execPath, [
-      "scripts/commands/preview.ts",
-      "--stack",
-      project.stack,
-    ]).done;
     expect(output).toMatch(
       /Interrupts nobody\.[^]*It \*\*creates\*\*:[^]*container `ollama-stack-life-gateway`/,
     );

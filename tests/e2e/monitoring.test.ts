@@ -112,18 +112,17 @@ describe("a stack with Prometheus", () => {
     expect(docker("port", name)).toMatch(/^9090\/tcp -> 127\.0\.0\.1:\d+$/);
   });
 
-  it.each(Object.entries(monitoringProperties))(
+  // Previews change nothing: they are made side by side, each with a config of its own.
+  it.concurrent.each(Object.entries(monitoringProperties))(
     "is changed by another %s as its description says",
     async (key, { value, replaced }) => {
       const { description } = configKeys()[key] ?? expect.fail(key);
       expect(description).toMatch(replaced.length === 0 ? /Changed in place/ : /A change replaces \S+/);
-      const before = project.configured(key);
-      expect(value).not.toEqual(before);
+      expect(value).not.toEqual(project.configured(key));
       if (value === otherPrometheus)
         docker("tag", inspect(prometheusContainer(), ".Image") as string, otherPrometheus);
-      project.configure({ [key]: value });
       try {
-        const steps = await previewSteps(project);
+        const steps = await previewSteps(project, ...project.otherConfig(key, { [key]: value }));
         expect(Object.keys(steps), key).not.toEqual([]);
         const gone = Object.entries(steps).filter(([, op]) => /replace|delete/.test(op));
         expect(
@@ -133,7 +132,6 @@ describe("a stack with Prometheus", () => {
             .sort(),
         ).toEqual(replaced);
       } finally {
-        project.configure({ [key]: before });
         if (value === otherPrometheus) docker("image", "rm", otherPrometheus);
       }
     },

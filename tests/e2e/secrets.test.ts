@@ -94,9 +94,7 @@ beforeAll(async () => {
   expect((await ask(stranger)).status).toBe(401);
   expect((await ask(first.key, `/v1/models/${stranger}?api_key=${stranger}`)).status).toBe(404);
   await setKey(second);
-  await script("preview", 0);
-  await pulumi("preview", "--diff");
-  await pulumi("preview", "--json");
+  await Promise.all([script("preview", 0), pulumi("preview", "--diff"), pulumi("preview", "--json")]);
   // An update that fails shows the last lines of the gateway's log and the command that failed.
   const undo = project.edit(
     "gateway/src/server.ts",
