@@ -1,17 +1,18 @@
-// The slowest end-to-end tests, longest first: started last, one would leave the other cores idle at the end. npm test prints
-// the durations of its slowest files.
+// The slowest end-to-end tests with their hooks, longest first: started last, one would leave the other cores idle at the
+// end. vitest prints a file's duration behind its name.
 export const longestTests = [
-  "interrupted",
   "remote-engine",
-  "models",
   "replicas",
+  "models",
   "keys",
   "engine-restart",
+  "interrupted",
+  "properties",
   "monitoring",
   "drift",
-  "bad-input",
-  "properties",
   "environments",
+  "bad-input",
+  "secrets",
 ].map((name) => `tests/e2e/${name}.test.ts`);
 
 /** Sorts test files into the order in which they should start. */
