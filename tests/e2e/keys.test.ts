@@ -159,7 +159,7 @@ describe("a gateway with keys", () => {
 
   it("is not opened when its last key is revoked", async () => {
     const { output } = await keys("revoke", "ada");
-    expect(output).toContain("would let everybody in");
+    expect(output).toContain("would be open to everyone");
     expect(await statusOf(ada.key)).toBe(401);
     expect(await statusOf("")).toBe(401);
     project.configure({ gatewayApiKeys: ["# nobody"] });

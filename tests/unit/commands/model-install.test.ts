@@ -95,7 +95,7 @@ describe("pulling a model", () => {
       "write /root/.ollama/models/blobs/x: no space left on device",
       /the disk of the Docker engine is full.*docker system df/,
     ],
-    ["http: server gave HTTP response to HTTPS client", /speaks plain HTTP.*insecure: true/],
+    ["http: server gave HTTP response to HTTPS client", /uses plain HTTP.*insecure: true/],
   ])("fails at once and says what to do when Ollama says: %s", async (error, expected) => {
     const { server, url } = await fake({ lines: [{ error }], then: "end" });
     const { code, stderr } = await run("pull-model", { OLLAMA_URL: url });
