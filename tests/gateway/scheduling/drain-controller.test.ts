@@ -136,14 +136,14 @@ test("a client that reads /accepting through the edge does not end the wait for 
   await app.close();
 });
 
-test("a drain that takes too long says what will be cut", async () => {
+test("a drain that takes too long reports what will be aborted", async () => {
   const fake = await startFake();
   fake.answers(token("Hel"), "hang");
   const gateway = await controlled([fake]);
   await gateway.post("/v1/chat/completions", stream);
   expect(await gateway.control("drain", "1")).toEqual({
     code: 0,
-    output: "1 request did not finish within 1 s, and will be aborted\n",
+    output: "1 request did not finish within 1 s and will be aborted\n",
   });
 });
 

@@ -116,20 +116,20 @@ test("a gateway that is drained hands over, and no request fails meanwhile", asy
   expectFairTakeovers(api);
 });
 
-test("a gateway that is drained without another one says that it gave its Lease up, and goes on", async () => {
+test("a gateway that is drained without another one reports that it released its Lease, and goes on", async () => {
   const given = await setting(LONG_MS, { releaseMs: LONG_MS, takeoverMs: 0 });
   const alone = await startLocal(1, given);
   await untilOneIsActive([alone], given.api);
-  expect(await alone.drain()).toMatch(/^this gateway gave its Lease up, but no other gateway took over: /);
+  expect(await alone.drain()).toMatch(/^released the Lease, but no other gateway took over: /);
   expect(servingAddress(given.api)).toBe(alone.address);
 });
 
-test("a gateway that is drained while the API server is away says that it could not give its Lease up", async () => {
+test("a gateway that is drained while the API server is away reports that it could not release its Lease", async () => {
   const given = await setting(LONG_MS, { releaseMs: 0, takeoverMs: LONG_MS });
   const alone = await startLocal(1, given);
   await untilOneIsActive([alone], given.api);
   given.api.state = "gone";
-  expect(await alone.drain()).toMatch(/^this gateway could not give its Lease up: /);
+  expect(await alone.drain()).toMatch(/^cannot release the Lease of this gateway: /);
 });
 
 test("a takeover after the Lease was given up is seen, however long it took to give it up", async () => {
@@ -155,7 +155,7 @@ test("a Lease that changes while it is given up is given up after all", async ()
     conflicts += 1;
     given.api.change("gateway", {});
   };
-  expect(await alone.drain()).toContain("gave its Lease up");
+  expect(await alone.drain()).toContain("released the Lease");
   expect(conflicts).toBe(1);
   expect(given.api.writesOf("gateway").map(({ object }) => object["spec"])).toContainEqual(
     expect.objectContaining({ holderIdentity: "" }),
