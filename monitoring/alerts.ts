@@ -35,6 +35,15 @@ export function alerts(settings: MonitoringSettings): Alert[] {
       description: "Its metrics could not be read. Without another replica, clients get no response.",
     },
     {
+      name: "NoGatewayActive",
+      runbook: "no-gateway-active",
+      severity: "page",
+      // Only gateways of which one is active at a time have this metric.
+      expr: "max(gateway_active) == 0",
+      summary: "All gateways stand by, none is active",
+      description: "They cannot read or renew their Lease. Nothing moves the Service to another gateway.",
+    },
+    {
       name: "BackendDown",
       runbook: "backend-down",
       severity: "page",

@@ -37,6 +37,16 @@ test.each<[string, AlertCase]>([
     },
   ],
   [
+    "NoGatewayActive fires when all gateways stand by for two minutes, not when another one has become active",
+    {
+      series: {
+        'gateway_active{job="gateway",instance="a"}': "1x19 0x80",
+        'gateway_active{job="gateway",instance="b"}': "0x20 1x19 0x19 1x40",
+      },
+      firing: { "6m": [], "9m": [], "14m": ["NoGatewayActive"], "16m": [] },
+    },
+  ],
+  [
     "BackendDown fires when no gateway reaches a server, not when one of them does not",
     {
       series: {
