@@ -142,10 +142,8 @@ function isNoneOf(blocks: { readonly _zod: { readonly propValues?: z.core.util.P
   return (type: string): boolean => known?.has(type) !== true;
 }
 
-export type TextBlock = z.output<typeof textBlock>;
 export type ImageBlock = z.output<typeof imageBlock>;
 export type DocumentBlock = z.output<typeof documentBlock>;
 export type SearchResultBlock = z.output<typeof searchResultBlock>;
 export type ToolResultBlock = z.output<typeof toolResultBlock>;
-export type ToolChangeBlock = z.output<typeof toolChangeBlock>;
 export type Block = z.output<typeof userBlock> | z.output<typeof assistantBlock>;

@@ -49,11 +49,6 @@ export function unsupportedNull(reason: string): z.ZodType<never> {
     .refine(() => false, { message: reason, params: unsupportedParams }) as unknown as z.ZodType<never>;
 }
 
-/** A known flag that must not be set. */
-export function unsupportedFlag(reason: string): z.ZodType {
-  return unsupported(reason, (value) => value === false);
-}
-
 /**
  * Validates a body, leniently by default: unknown parameters are ignored, and null means absent.
  *
