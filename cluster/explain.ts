@@ -73,6 +73,6 @@ export function explain(output: string, args: readonly string[], address: Cluste
     if (found !== null) return sentence(address, ...found.slice(1));
   }
   // Discovery fails aloud, line by line, before the command does.
-  const said = output.split("\n").filter((line) => !/^[EIW]\d{4} /.test(line));
-  return `kubectl ${args.slice(0, 2).join(" ")} failed: ${said.join("\n").trim()}`;
+  const message = output.split("\n").filter((line) => !/^[EIW]\d{4} /.test(line));
+  return `kubectl ${args.slice(0, 2).join(" ")} failed: ${message.join("\n").trim()}`;
 }

@@ -41,11 +41,11 @@ async function start() {
 
 /** Installs the dependencies of package-lock.json unless node_modules is marked as complete and lacks no package. */
 async function ensureDependencies() {
-  const wanted = createHash("sha256")
+  const expected = createHash("sha256")
     .update(readFileSync(join(root, "package-lock.json")))
     .digest("hex");
   const current = () =>
-    existsSync(stamp) && readFileSync(stamp, "utf8") === wanted && missingPackages(root).length === 0;
+    existsSync(stamp) && readFileSync(stamp, "utf8") === expected && missingPackages(root).length === 0;
   if (current()) return;
   const lock = join(cacheRoot(), `dependencies-${digest(root).slice(0, 12)}.lock`);
   const waiting = ({ pid }) =>
@@ -55,7 +55,7 @@ async function ensureDependencies() {
     console.error("dependencies: npm ci (about 20 s)");
     rmSync(stamp, { force: true });
     npmCi(root);
-    writeFileSync(`${stamp}.${process.pid}`, wanted);
+    writeFileSync(`${stamp}.${process.pid}`, expected);
     renameSync(`${stamp}.${process.pid}`, stamp);
   });
 }

@@ -164,22 +164,22 @@ function parseOptions({ options }) {
  * @param {CommandDefinition} definition
  * @param {{ name: string, rawName: string, value?: string | undefined, inlineValue?: boolean | undefined }} token
  */
-function valueOf(name, { options, passesTo }, { name: option, rawName, value: given, inlineValue }) {
+function valueOf(name, { options, passesTo }, { name: option, rawName, value: text, inlineValue }) {
   const known = Object.hasOwn(options, option) ? options[option] : undefined;
   if (known === undefined) {
     const way =
       passesTo === undefined
         ? ""
-        : ` Options of ${passesTo} come after a -- of their own: npm run ${scriptOf(name)} -- -- ${rawName}`;
+        : ` Options of ${passesTo} come after another --: npm run ${scriptOf(name)} -- -- ${rawName}`;
     throw new UsageError(`${name} has no option ${rawName}. ${seeHelp(name)}.${way}`);
   }
   if (known.type === "boolean") {
-    if (given !== undefined)
-      throw new UsageError(`${rawName} takes no value, but got "${given}". ${seeHelp(name)}`);
+    if (text !== undefined)
+      throw new UsageError(`${rawName} takes no value, but got "${text}". ${seeHelp(name)}`);
     return true;
   }
   // "-s=dev" is read as "-s" with the value "=dev".
-  const value = rawName.startsWith("--") ? given : given?.replace(/^=/, "");
+  const value = rawName.startsWith("--") ? text : text?.replace(/^=/, "");
   if (value === undefined || value === "" || (!inlineValue && value.startsWith("-")))
     throw new UsageError(
       `${rawName} needs a value, such as --${option} ${known.choices?.[0] ?? known.value ?? ""}`,

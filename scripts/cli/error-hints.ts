@@ -26,10 +26,10 @@ export function explain(stderr: string): string | undefined {
 }
 
 /** Parses the provider's messages about failed pulls: "ollama-image: ... unable to pull image NAME: WHY: provider=..." */
-function lackingImages(said: string): string[] {
+function lackingImages(message: string): string[] {
   const failed =
     /^(ollama|gateway-base|edge)-image: .*unable to (?:find or )?pull image (\S+?)(?:: (.+))?$/gm;
-  return [...said.replaceAll(/: provider=\S+$/gm, "").matchAll(failed)].map(
+  return [...message.replaceAll(/: provider=\S+$/gm, "").matchAll(failed)].map(
     ([, part = "", image = "", why]) => {
       const key = `${part.replace("-base", "Base")}Image`;
       const reason = why?.replace(/^.*Error response from daemon: /, "") ?? "its registry gave none";

@@ -10,8 +10,8 @@ import { faults, scenarios } from "../../attack/scenarios/all.ts";
 import type { Scenario } from "../../attack/scenario.ts";
 import { AttackedStacks } from "../../attack/stacks.ts";
 
-await command("attack", async ({ options: given }) => {
-  const options = readOptions(given);
+await command("attack", async ({ options: args }) => {
+  const options = readOptions(args);
   const { env, world } = await setup();
   Object.assign(process.env, env, { OLLAMA_STACK_WORLD: world });
   const interrupted = new AbortController();
@@ -35,7 +35,7 @@ await command("attack", async ({ options: given }) => {
     const result = { ...measured, machine: await environmentOf(stacks) };
     const text = report(result);
     console.log(text);
-    if (given.write) await writeResults(text);
+    if (args.write) await writeResults(text);
     if (!hasHeld(result)) process.exitCode = 1;
   } finally {
     printLine("destroying the stacks ...");

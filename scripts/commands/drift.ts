@@ -2,7 +2,7 @@
 import { type Deployment, readDeployment } from "../stack/deployment.ts";
 import { findClusterDrift } from "../drift/cluster.ts";
 import { findDrift } from "../drift/find.ts";
-import { mend } from "../drift/repair-hints.ts";
+import { repairHints } from "../drift/repair-hints.ts";
 import { report } from "../drift/report.ts";
 import { reportDifferences } from "../drift/report-metric.ts";
 import { withStackUrls } from "../connect/with-stack-urls.ts";
@@ -29,7 +29,7 @@ await command("drift", async ({ options }) => {
     await tellPrometheus(deployment, drift.differences.length);
   }
   if (drift.differences.length === 0) return;
-  console.log(`\n${mend(drift.differences, stackOption)}`);
+  console.log(`\n${repairHints(drift.differences, stackOption)}`);
   process.exitCode = 2;
 });
 

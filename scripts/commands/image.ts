@@ -22,14 +22,14 @@ await command("image", async ({ options }) => {
   const setting = settingsFor(stack, []);
   const base = String(setting("gatewayBaseImage"));
   const registry = String(setting("imageRegistry"));
-  const given = push ?? tag ?? (registry === "" ? undefined : imageIn(registry));
-  if (given === undefined)
+  const reference = push ?? tag ?? (registry === "" ? undefined : imageIn(registry));
+  if (reference === undefined)
     throw new SetupError(
       "name the image: npm run image -- --push registry.example.org/ollama-stack/gateway; or set imageRegistry in the stack's config",
     );
   const { keeper, tag: content } = clusterImage(root, base);
   // A colon after the last slash starts a tag; before it, a port.
-  const name = /:[^/]+$/.test(given) ? given : `${given}:${content}`;
+  const name = /:[^/]+$/.test(reference) ? reference : `${reference}:${content}`;
   const context = mkdtempSync(join(tmpdir(), "ollama-stack-image-"));
   try {
     writeImageContext(root, keeper, context);

@@ -8,14 +8,14 @@ import { weaknessOf } from "../keys/key-strength.ts";
 await command("new-key", async ({ options, operands: [name, ...fields] }) => {
   if (name === undefined)
     throw new UsageError("npm run new-key needs the name of a key. See npm run new-key -- --help");
-  const given = options.stdin === true ? await givenKey() : undefined;
-  const { key, line } = newKey(name, fields, given);
-  if (given === undefined) console.log(`The key, which is not stored anywhere:\n\n  ${key}\n`);
+  const ownKey = options.stdin === true ? await readOwnKey() : undefined;
+  const { key, line } = newKey(name, fields, ownKey);
+  if (ownKey === undefined) console.log(`The key, which is not stored anywhere:\n\n  ${key}\n`);
   console.log(`The line for gatewayApiKeys, API_KEYS or the file that API_KEYS_FILE names:\n\n  ${line}`);
 });
 
 /** Reads a key from standard input, because other users can see arguments. @throws Error if it is weak */
-async function givenKey(): Promise<string> {
+async function readOwnKey(): Promise<string> {
   const key = (await text(process.stdin)).replace(/\r?\n$/, "");
   const weakness = await weaknessOf(key);
   if (weakness !== undefined) throw new Error(`The key ${weakness}`);

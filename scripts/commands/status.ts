@@ -28,7 +28,7 @@ const withinMs = 5000;
 const shownErrors = 5;
 const apiKey = process.env["OLLAMA_STACK_API_KEY"];
 
-type Found = Omit<Status, "stack">;
+type StackStatus = Omit<Status, "stack">;
 
 await command("status", async ({ options }) => {
   const { stack, env } = await openSession(options);
@@ -38,7 +38,7 @@ await command("status", async ({ options }) => {
   console.log(options.json === true ? JSON.stringify(status, null, 2) : formatStatus(status, Date.now()));
 });
 
-async function findOnEngine(stack: string, env: NodeJS.ProcessEnv, settings: Settings): Promise<Found> {
+async function findOnEngine(stack: string, env: NodeJS.ProcessEnv, settings: Settings): Promise<StackStatus> {
   const outputs = await readOutputs(stack, env);
   const containers = await stackContainers(stack);
   const [states, services, lastErrors] = await Promise.all([
@@ -62,7 +62,11 @@ async function findOnEngine(stack: string, env: NodeJS.ProcessEnv, settings: Set
   return { gatewayUrl: outputs.gatewayUrl, containers: states, ...services, lastErrors };
 }
 
-async function findInCluster(stack: string, env: NodeJS.ProcessEnv, settings: Settings): Promise<Found> {
+async function findInCluster(
+  stack: string,
+  env: NodeJS.ProcessEnv,
+  settings: Settings,
+): Promise<StackStatus> {
   const { outputs, kubectl } = await openCluster(stack, env, settings);
   const [containers, services, lastErrors] = await Promise.all([
     podStates(kubectl, {

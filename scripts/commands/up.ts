@@ -5,7 +5,7 @@ import { formatTable } from "../../host/format-table.ts";
 import { retryAfterRemovingOrphans } from "../update/orphans.ts";
 import { makeWay, planRepair } from "../drift/repair.ts";
 import { reachableAddress } from "../connect/gateway-request.ts";
-import { askForJoke } from "../connect/sample-prompt.ts";
+import { requestJoke } from "../connect/sample-prompt.ts";
 import { retryOnPortConflict } from "../update/port-conflicts.ts";
 import { removeObsoleteEdge } from "../update/obsolete-edge.ts";
 import { assertSameEngine } from "../update/engine-mismatch.ts";
@@ -80,7 +80,7 @@ await command("up", async ({ options, passed }) => {
     : withStackUrls(outputs, ({ gatewayUrl }) => {
         const isDirect = gatewayUrl === outputs.gatewayUrl;
         const address = isDirect ? reachableAddress(String(settings("gatewayBindAddress"))) : undefined;
-        return askForJoke({ gatewayUrl, address, apiKey }, model);
+        return requestJoke({ gatewayUrl, address, apiKey }, model);
       });
   // The model generates while the table is prepared; a failure is reported after the table.
   joke?.catch(() => undefined);

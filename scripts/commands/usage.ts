@@ -15,10 +15,10 @@ await command("usage", async ({ options }) => {
     throw new Error(`--month is ${month}, but must be a month such as 2026-11`);
   const { stack, env } = await openSession(options);
   const count = isOnCluster(stack) ? countInCluster : countOnEngine;
-  const said = await count(stack, env, ["node", "/app/control.cjs", "usage", month]);
-  if (said.length === 0)
+  const reports = await count(stack, env, ["node", "/app/control.cjs", "usage", month]);
+  if (reports.length === 0)
     throw new Error(`no gateway of ${stack} is running, so its usage is unknown; start it with: npm run up`);
-  console.log(formatUsage(month, mergeUsage(said), options.format ?? "table"));
+  console.log(formatUsage(month, mergeUsage(reports), options.format ?? "table"));
 });
 
 async function countOnEngine(
@@ -27,13 +27,13 @@ async function countOnEngine(
   client: readonly string[],
 ): Promise<CountedUsage[]> {
   const { replicas } = await readOutputs(stack, env);
-  const said = await Promise.all(
+  const reports = await Promise.all(
     replicas.gateway.map(async (container) => {
       if ((await containerState(container))?.status !== "running") return [];
       return [{ container, text: await queryEngine(["exec", container, ...client]) }];
     }),
   );
-  return said.flat();
+  return reports.flat();
 }
 
 async function countInCluster(

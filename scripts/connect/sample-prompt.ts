@@ -1,6 +1,6 @@
 import { type GatewayAddress, requestGateway } from "./gateway-request.ts";
 
-interface Answer {
+interface SampleResponse {
   readonly text: string;
   readonly seconds: number;
   /** Why this machine does not trust the server's certificate, if it does not. */
@@ -10,7 +10,7 @@ interface Answer {
 const withinMs = 180_000;
 
 /** Sends a sample prompt to the deployed gateway, without a proxy and to its published address. */
-export async function askForJoke(gateway: GatewayAddress, model: string): Promise<Answer> {
+export async function requestJoke(gateway: GatewayAddress, model: string): Promise<SampleResponse> {
   const started = performance.now();
   const body = JSON.stringify({
     model,

@@ -78,13 +78,13 @@ const mebibyte = 1024 * 1024;
 
 function checkMemory({ MemTotal, NCPU }: EngineInfo, settings: Settings): Finding[] {
   const count = (key: string) => Number(settings(key) ?? 1);
-  const wanted =
+  const required =
     (count("ollamaMemoryMiB") * count("ollamaReplicas") +
       count("gatewayMemoryMiB") * count("gatewayReplicas") +
       (settings("monitoring") === "prometheus" ? count("prometheusMemoryMiB") : 0)) *
     mebibyte;
-  const found = `${formatBytes(MemTotal)} and ${String(NCPU)} CPUs; the stack's limits are ${formatBytes(wanted)}`;
-  return wanted <= MemTotal
+  const found = `${formatBytes(MemTotal)} and ${String(NCPU)} CPUs; the stack's limits are ${formatBytes(required)}`;
+  return required <= MemTotal
     ? [ok("memory", found)]
     : [
         warning(

@@ -22,10 +22,10 @@ async function checkSite(name: string, url: string): Promise<Finding> {
   const result = await statusOf(url);
   // A registry responds with 401; a proxy's rejection does not count.
   if (typeof result === "number" && (result < 400 || result === 401 || result === 404))
-    return ok("network", `${name}: ${host} answers`);
+    return ok("network", `${name}: ${host} responds`);
   return warning(
     "network",
-    `${name}: ${host} ${typeof result === "number" ? `answers ${String(result)}` : `does not respond: ${result}`}`,
+    `${name}: ${host} ${typeof result === "number" ? `responds with ${String(result)}` : `does not respond: ${result}`}`,
     "Needed for the first set-up and for pulls only. Connect, or set HTTPS_PROXY; the engine has a proxy setting of its own.",
   );
 }

@@ -106,8 +106,12 @@ function readable(stack: string, code: number | null, stderr: string): Finding {
       `${stack}: the passphrase is not the one of its secrets`,
       "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one it was deployed with.",
     );
-  const said = stderr.trim().split("\n").at(-1) ?? "";
-  return problem("stack", `${stack}: its state cannot be read: ${said}`, "Check the backend and the login.");
+  const message = stderr.trim().split("\n").at(-1) ?? "";
+  return problem(
+    "stack",
+    `${stack}: its state cannot be read: ${message}`,
+    "Check the backend and the login.",
+  );
 }
 
 function checkPassphrase(hasVariable: boolean, file: string): Finding[] {

@@ -61,9 +61,9 @@ export async function image(reference: string): Promise<InspectedImage | undefin
 
 /** The first word of each line that has one of the words. */
 async function matching(command: readonly string[], words: readonly string[]): Promise<string[]> {
-  const wanted = new Set(words);
+  const filter = new Set(words);
   const lines = (await queryEngine(command)).split("\n").map((line) => line.split(" "));
-  return lines.filter((line) => line.some((word) => wanted.has(word))).map(([first = ""]) => first);
+  return lines.filter((line) => line.some((word) => filter.has(word))).map(([first = ""]) => first);
 }
 
 async function inspect<T>(kind: string, names: readonly string[]): Promise<T[]> {

@@ -40,10 +40,10 @@ export async function compareModels({
   const installed = goneVolumes.has(volumes.models) ? new Map<string, string>() : await list(outputs.data);
   if (installed === undefined) {
     if (silent) return [];
-    const told = { property: "answer", expected: `lists its models at ${ollamaUrl}`, actual: "none" };
+    const difference = { property: "answer", expected: `lists its models at ${ollamaUrl}`, actual: "none" };
     const name = outputs.data.containers.ollama;
     const byHand = `check its log with docker logs ${name}, and restart it with docker restart ${name}`;
-    return [{ ...told, urn: stack.urn, resource: "Ollama", repair: { byHand } }];
+    return [{ ...difference, urn: stack.urn, resource: "Ollama", repair: { byHand } }];
   }
   return installedModels.flatMap(({ model, digest }) => {
     const actual = installed.get(model);

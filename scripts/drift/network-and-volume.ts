@@ -85,8 +85,8 @@ function anew(volume: string, stackOption: string): string {
   return `save what you need from it, then recreate it: ${containers}; docker volume rm ${volume}; npm run up${stackOption}`;
 }
 
-function labels(asked: readonly Label[] | undefined): string {
-  return map(othersLabels(Object.fromEntries((asked ?? []).map(({ label, value }) => [label, value]))));
+function labels(declared: readonly Label[] | undefined): string {
+  return map(othersLabels(Object.fromEntries((declared ?? []).map(({ label, value }) => [label, value]))));
 }
 
 /** Ignores labels of ownership, which differ for objects from an earlier version or another state. */

@@ -1,7 +1,7 @@
 import type { Difference, Repair } from "./difference.ts";
 
 /** Explains which drift `npm run up` repairs, and what must be repaired manually. `stackOption` selects the stack. */
-export function mend(differences: readonly Difference[], stackOption: string): string {
+export function repairHints(differences: readonly Difference[], stackOption: string): string {
   const left = leftToPerson(differences);
   const repaired = differences.some(({ repair }) => !isByHand(repair));
   if (!repaired) return `npm run up${stackOption} does not repair this:\n${left}`;

@@ -64,7 +64,7 @@ export function npmCi(dir) {
   });
   if (done.error) throw new Error(`npm cannot be started: ${done.error.message}`);
   if (done.status === 0) return;
-  const said = done.stderr.trim().split("\n");
+  const stderr = done.stderr.trim().split("\n");
   const network = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH/.exec(done.stderr);
   if (network) {
     throw new Error(
@@ -73,7 +73,7 @@ export function npmCi(dir) {
   }
   if (done.stderr.includes("ENOSPC"))
     throw new Error(`the disk is full: free some space for ${dir} and run it again`);
-  throw new Error(`npm ci failed in ${dir}:\n${said.slice(-6).join("\n")}`);
+  throw new Error(`npm ci failed in ${dir}:\n${stderr.slice(-6).join("\n")}`);
 }
 
 function withoutSettings(names) {

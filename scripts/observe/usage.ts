@@ -26,9 +26,9 @@ export interface CountedUsage {
 /**
  * Merges the rows of all replicas: as reported by a running replica itself, else as last written by it.
  */
-export function mergeUsage(said: readonly CountedUsage[]): UsageRow[] {
+export function mergeUsage(reports: readonly CountedUsage[]): UsageRow[] {
   const byReplica = new Map<string, readonly UsageRow[]>();
-  const parsed = said.map(({ container, text }) => ({ container, ...response.parse(JSON.parse(text)) }));
+  const parsed = reports.map(({ container, text }) => ({ container, ...response.parse(JSON.parse(text)) }));
   for (const { others } of parsed) for (const { name, rows } of others) byReplica.set(name, rows);
   for (const { container, own } of parsed) byReplica.set(container, own);
   return [...byReplica.values()].flat();

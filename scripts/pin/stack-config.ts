@@ -19,13 +19,13 @@ export async function pinStackConfig(
   const document = parseDocument(file);
   const content = document.toJS() as { readonly config?: Readonly<Record<string, unknown>> } | null;
   const key = (name: string): unknown => content?.config?.[`ollama-stack:${name}`];
-  const given = (name: string) => key(name) ?? defaults[name];
-  const images = imageKeys(given("edge"), given("monitoring"), {
-    engine: given("engine"),
-    state: given("state"),
-    stateAddress: given("stateAddress"),
+  const setting = (name: string) => key(name) ?? defaults[name];
+  const images = imageKeys(setting("edge"), setting("monitoring"), {
+    engine: setting("engine"),
+    state: setting("state"),
+    stateAddress: setting("stateAddress"),
   })
-    .map((name) => [name, String(given(name))] as const)
+    .map((name) => [name, String(setting(name))] as const)
     // An image that a stack builds, or derives from imageRegistry, has no name in the config.
     .filter(([, name]) => name !== "");
   const listed = (value: unknown): unknown[] =>

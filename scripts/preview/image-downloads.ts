@@ -13,8 +13,8 @@ const registryMs = 5_000;
  * built here, are not looked up. `withinMs` is the timeout for a registry, 5 s by default.
  */
 export async function imageDownloads(steps: readonly Step[], withinMs = registryMs): Promise<string[]> {
-  const wanted = new Map(steps.flatMap(pulledBy));
-  const lines = await Promise.all([...wanted].map(([name, platform]) => download(name, platform, withinMs)));
+  const pulls = new Map(steps.flatMap(pulledBy));
+  const lines = await Promise.all([...pulls].map(([name, platform]) => download(name, platform, withinMs)));
   return lines.filter((line) => line !== undefined);
 }
 
@@ -30,8 +30,8 @@ async function download(name: string, platform: string, withinMs: number): Promi
   const pulled = `Image ${name}: it will be pulled`;
   try {
     if (await isThere(name)) return undefined;
-    const wanted = platform === "" ? await enginePlatform() : platform;
-    const bytes = await imageSize(parseReference(name), wanted, AbortSignal.timeout(withinMs));
+    const target = platform === "" ? await enginePlatform() : platform;
+    const bytes = await imageSize(parseReference(name), target, AbortSignal.timeout(withinMs));
     // The engine skips layers that it already has, but does not report which ones these are.
     return `${pulled}, up to ${formatBytes(bytes)}`;
   } catch (error) {

@@ -16,7 +16,7 @@ const manifest = z.union([index, image]);
  */
 export async function imageSize(
   { registry, repository, tag, digest }: ImageReference,
-  wanted: string,
+  platformName: string,
   signal: AbortSignal,
 ): Promise<number> {
   const read = async (reference: string) => {
@@ -28,7 +28,7 @@ export async function imageSize(
   };
   let found = await read(digest ?? tag);
   if ("manifests" in found) {
-    const own = found.manifests.find((each) => fits(each.platform, wanted));
+    const own = found.manifests.find((each) => fits(each.platform, platformName));
     if (own === undefined) throw new RegistryError(`${registry} has ${repository} only for other platforms`);
     found = await read(own.digest);
   }
@@ -37,8 +37,8 @@ export async function imageSize(
   return [found.config, ...found.layers].reduce((sum, { size }) => sum + size, 0);
 }
 
-function fits(offered: z.output<typeof platform> | undefined, wanted: string): boolean {
-  const [os, architecture, variant] = wanted.split("/");
+function fits(offered: z.output<typeof platform> | undefined, platformName: string): boolean {
+  const [os, architecture, variant] = platformName.split("/");
   if (offered?.os !== os || offered?.architecture !== architecture) return false;
   return variant === undefined || offered?.variant === undefined || offered.variant === variant;
 }

@@ -1,5 +1,5 @@
 import { clusterInterruptions, clusterKinds, clusterName } from "./cluster-steps.ts";
-import { type Found, imageType, resourceOf, type Step } from "./steps.ts";
+import { type Preview, imageType, resourceOf, type Step } from "./steps.ts";
 
 // Resources that users know; commands that wait or clean up are omitted.
 const kinds: Readonly<Record<string, string>> = {
@@ -27,7 +27,7 @@ const changeOf: Readonly<Record<string, Change>> = {
   delete: "deletes",
 };
 
-interface Told {
+interface DescribedChange {
   /** Kind and name, such as "container ollama-stack-dev-gateway". */
   readonly what: string;
   readonly change: Change;
@@ -45,31 +45,31 @@ const CONTAINER = /^(gateway|ollama|edge)(?:-\d+)?-container$/;
  * downloads of models and of `images`.
  */
 export function describePreview(
-  { steps, diagnostics }: Found,
+  { steps, diagnostics }: Preview,
   stack: string,
   images: readonly string[] = [],
 ): string {
-  const told = tell(steps);
-  const whom = clusterInterruptions(steps) ?? interruptions(told, staying(steps));
+  const described = describeChanges(steps);
+  const whom = clusterInterruptions(steps) ?? interruptions(described, staying(steps));
   const lines = [heading(stack), "", ...whom, ""];
   const list = (title: string, entries: readonly string[]) => {
     if (entries.length > 0) lines.push(title, "", ...entries.map((text) => `- ${text}`), "");
   };
-  if (told.length === 0) lines.push("Nothing changes.", "");
+  if (described.length === 0) lines.push("Nothing changes.", "");
   for (const change of changes) {
-    const own = told.filter((each) => each.change === change);
+    const own = described.filter((each) => each.change === change);
     if (own.length === 0) continue;
     lines.push(`It **${change}**:`, "", ...own.map(line), "");
   }
-  const said = diagnostics.map(({ message, severity }) => ({
+  const messages = diagnostics.map(({ message, severity }) => ({
     text: message.trim().replace(/^warning: /, ""),
     severity,
   }));
-  const models = said.flatMap(({ text }) => (DOWNLOAD.test(text) ? [text] : []));
+  const models = messages.flatMap(({ text }) => (DOWNLOAD.test(text) ? [text] : []));
   list("What is downloaded:", [...models, ...images]);
   list(
     "What to know:",
-    said.flatMap(({ text, severity }) =>
+    messages.flatMap(({ text, severity }) =>
       !DOWNLOAD.test(text) && (severity === "warning" || CHOICE.test(text)) ? [text] : [],
     ),
   );
@@ -81,8 +81,8 @@ export function heading(stack: string): string {
   return `### Preview of the stack \`${stack}\``;
 }
 
-function tell(steps: readonly Step[]): Told[] {
-  const told = new Map<string, Told>();
+function describeChanges(steps: readonly Step[]): DescribedChange[] {
+  const described = new Map<string, DescribedChange>();
   for (const step of steps) {
     const { op, urn, replaceReasons, diffReasons, detailedDiff, newState, oldState } = step;
     const change = changeOf[op];
@@ -93,20 +93,20 @@ function tell(steps: readonly Step[]): Told[] {
     // The Kubernetes provider reports only paths.
     const paths = type in clusterKinds ? Object.keys(detailedDiff ?? {}) : [];
     const reasons = replaceReasons ?? diffReasons ?? paths;
-    const because = new Set([...(told.get(urn)?.because ?? []), ...reasons]);
+    const because = new Set([...(described.get(urn)?.because ?? []), ...reasons]);
     const inputs = (newState ?? oldState)?.inputs;
-    const given = inputs?.["name"] ?? clusterName(inputs);
-    told.set(urn, {
-      what: `${kind} \`${model ?? (typeof given === "string" ? given : name)}\``,
+    const ownName = inputs?.["name"] ?? clusterName(inputs);
+    described.set(urn, {
+      what: `${kind} \`${model ?? (typeof ownName === "string" ? ownName : name)}\``,
       change,
       because: [...because],
       service: CONTAINER.exec(name)?.[1] as Service | undefined,
     });
   }
-  return [...told.values()];
+  return [...described.values()];
 }
 
-function line({ what, change, because }: Told): string {
+function line({ what, change, because }: DescribedChange): string {
   const why = because.length === 0 || change === "creates" ? "" : `, because of ${because.join(", ")}`;
   return `- ${what}${why}`;
 }
@@ -122,9 +122,12 @@ function staying(steps: readonly Step[]): Readonly<Record<Service, number>> {
 }
 
 /** Interruptions, one line each. */
-function interruptions(told: readonly Told[], stay: Readonly<Record<Service, number>>): string[] {
+function interruptions(
+  described: readonly DescribedChange[],
+  stay: Readonly<Record<Service, number>>,
+): string[] {
   const count = (service: Service, change: Change) =>
-    told.filter((each) => each.service === service && each.change === change).length;
+    described.filter((each) => each.service === service && each.change === change).length;
   const lines: string[] = [];
   const rolls: string[] = [];
   if (count("edge", "replaces") > 0)

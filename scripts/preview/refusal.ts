@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-const said = z.object({
+const previewOutput = z.object({
   diagnostics: z.array(z.object({ message: z.string(), severity: z.string() })).nullish(),
 });
 
@@ -14,9 +14,9 @@ export function errorsIn(json: string): string[] {
 }
 
 /** Undefined if the output is incomplete, for example because the CLI was killed. */
-function parsed(json: string): z.output<typeof said> | undefined {
+function parsed(json: string): z.output<typeof previewOutput> | undefined {
   try {
-    return said.parse(JSON.parse(json.slice(json.indexOf("{"))));
+    return previewOutput.parse(JSON.parse(json.slice(json.indexOf("{"))));
   } catch {
     return undefined;
   }

@@ -20,7 +20,7 @@ const preview = z.object({
 export type Step = z.output<typeof step>;
 
 /** A parsed preview. */
-export interface Found {
+export interface Preview {
   readonly steps: readonly Step[];
   /** Messages of the program and the plugins. */
   readonly diagnostics: readonly { readonly message: string; readonly severity: string }[];
@@ -29,7 +29,7 @@ export interface Found {
 export const imageType = "docker:index/remoteImage:RemoteImage";
 
 /** Parses the output of `pulumi preview --json`, ignoring text before the JSON. */
-export function readPreview(json: string): Found {
+export function readPreview(json: string): Preview {
   const { steps, diagnostics } = preview.parse(JSON.parse(json.slice(json.indexOf("{"))));
   return { steps: steps ?? [], diagnostics: diagnostics ?? [] };
 }

@@ -14,7 +14,7 @@ const dockerConfig = z.object({
   credsStore: z.string().nullish(),
   credHelpers: z.record(z.string(), z.string()).nullish(),
 });
-const answer = z.object({ Username: z.string(), Secret: z.string() });
+const helperOutput = z.object({ Username: z.string(), Secret: z.string() });
 
 /**
  * The credentials from `docker login` for a registry, as a header's value; undefined if there are none. A credential helper
@@ -73,7 +73,7 @@ function askHelper(command: string, registry: string, signal?: AbortSignal): Pro
     });
     child.once("close", (code) => {
       signal?.removeEventListener("abort", abandon);
-      const { data } = answer.safeParse(parsed(stdout));
+      const { data } = helperOutput.safeParse(parsed(stdout));
       if (code !== 0) resolve(undefined);
       else if (data === undefined)
         reject(new CredentialsError(`${command} did not print JSON with Username and Secret`));

@@ -47,45 +47,46 @@ export async function readManifest({
 }: ManifestQuestion): Promise<{ readonly digest: string; readonly body: Buffer }> {
   const url = `${origin(registry)}/v2/${repository}/manifests/${reference}`;
   const what = `${repository}${reference.startsWith("sha256:") ? "@" : ":"}${reference}`;
-  let answer = await ask(registry, url, {}, signal);
-  if (answer.status === 401) {
-    const challenge = answer.headers.get("www-authenticate") ?? "";
-    answer = await ask(
+  let response = await request(registry, url, {}, signal);
+  if (response.status === 401) {
+    const challenge = response.headers.get("www-authenticate") ?? "";
+    response = await request(
       registry,
       url,
       { authorization: await authorize(registry, challenge, signal) },
       signal,
     );
   }
-  const { status, headers, body } = answer;
+  const { status, headers, body } = response;
   if (status === 404) throw new RegistryError(`${registry} does not have ${what}`);
   if (status === 401 || status === 403)
     throw new RegistryError(
       `${registry} denies access to ${what}, or does not have it; log in with: docker login ${registry}`,
     );
-  if (status !== 200) throw new RegistryError(`${registry} answers ${String(status)} when asked for ${what}`);
+  if (status !== 200)
+    throw new RegistryError(`${registry} responded with ${String(status)} to a request for ${what}`);
   // Computed instead of trusted, because the engine compares with it.
   const digest = `sha256:${createHash("sha256").update(body).digest("hex")}`;
-  const told = headers.get("docker-content-digest");
-  if (told !== null && told !== digest)
+  const reported = headers.get("docker-content-digest");
+  if (reported !== null && reported !== digest)
     throw new RegistryError(
-      `${registry} reports the digest ${told} for ${what}, but its content has ${digest}`,
+      `${registry} reports the digest ${reported} for ${what}, but its content has ${digest}`,
     );
   return { digest, body };
 }
 
-interface Answer {
+interface RegistryResponse {
   readonly status: number;
   readonly headers: OutboundResponse["headers"];
   readonly body: Buffer;
 }
 
-async function ask(
+async function request(
   registry: string,
   url: string,
   headers: Readonly<Record<string, string>>,
   signal = AbortSignal.timeout(queryTimeoutMs),
-): Promise<Answer> {
+): Promise<RegistryResponse> {
   try {
     const response = await fetchOutbound(url, { headers: { accept: manifestTypes, ...headers }, signal });
     const body = Buffer.from(await response.arrayBuffer());
@@ -116,7 +117,7 @@ async function authorize(registry: string, challenge: string, signal?: AbortSign
     const value = parameters[name];
     if (value !== undefined) url.searchParams.set(name, value);
   }
-  const { status, body } = await ask(
+  const { status, body } = await request(
     url.host,
     url.href,
     basic === undefined ? {} : { authorization: basic },

@@ -116,10 +116,10 @@ async function startEngine(api: DockerApi): Promise<void> {
     throw new SetupError(notRunning);
   }
   await step("Docker engine", 30, async (report) => {
-    const wanted = [!onPath("dockerd") && "docker.io", !onPath("iptables") && "iptables"].filter(
+    const missing = [!onPath("dockerd") && "docker.io", !onPath("iptables") && "iptables"].filter(
       (name) => name !== false,
     );
-    await installPackages(wanted, report);
+    await installPackages(missing, report);
     if (existsSync("/run/systemd/system"))
       await runTool("systemctl", ["start", "docker"], { what: "start docker", report });
     else if (await isSilent(api)) startDaemon();

@@ -48,8 +48,8 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
       work,
     );
 
-  const asked = probes(options.tools);
-  const expected = (await asked.forced()) ?? (await asked.remembered());
+  const probed = probes(options.tools);
+  const expected = (await probed.forced()) ?? (await probed.remembered());
   const named = options.stack ?? (expected === undefined ? undefined : defaultStack(expected));
   const stackToSetUp = named ?? defaultStack("released");
   const address = engineOf(named);
@@ -57,7 +57,7 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
   const network = networkEnvironment(address, typeof certificates === "string" ? certificates : "");
   Object.assign(process.env, network);
   let engine = await ensureEngine(locked, address);
-  const decision = await decideWorld(asked);
+  const decision = await decideWorld(probed);
   const { world, reason } = decision;
   if (decision.lasting) remember(decision);
   printLine(`tools: ${world} (${reason})`);

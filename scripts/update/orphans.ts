@@ -10,7 +10,7 @@ import type { Settings } from "../stack/settings.ts";
 
 type Kind = "network" | "container";
 
-interface Found {
+interface Orphan {
   readonly kind: Kind;
   readonly id: string;
   readonly name: string;
@@ -71,18 +71,18 @@ async function findOrphans(
   settings: Settings,
   env: NodeJS.ProcessEnv,
   before: number,
-): Promise<Found[]> {
+): Promise<Orphan[]> {
   const failed = await failedUpdates(stack, env);
   if (failed.length === 0) return [];
   const { resources } = await readDeployment(stack, env);
   const known = new Set(resources.map(({ id }) => id));
   const found = await Promise.all([
-    look("network", [
+    list("network", [
       "--filter",
       `name=${namePattern(networkNameOf(stack, String(settings("networkName"))))}`,
     ]),
     // Containers in use have been started, which is a separate request after creating them.
-    look("container", ["--all", "--filter", "status=created", "--filter", `name=${containerPattern(stack)}`]),
+    list("container", ["--all", "--filter", "status=created", "--filter", `name=${containerPattern(stack)}`]),
   ]);
   return found
     .flat()
@@ -100,7 +100,7 @@ async function failedUpdates(stack: string, env: NodeJS.ProcessEnv): Promise<Spa
     .map(({ startTime, endTime }) => ({ from: startTime.getTime(), to: endTime.getTime() + stepMs }));
 }
 
-async function look(kind: Kind, options: readonly string[]): Promise<(Found & { created: number })[]> {
+async function list(kind: Kind, options: readonly string[]): Promise<(Orphan & { created: number })[]> {
   const ids = (await queryEngine([kind, "ls", "--quiet", "--no-trunc", ...options]))
     .split("\n")
     .filter(Boolean);

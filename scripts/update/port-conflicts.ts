@@ -47,10 +47,10 @@ async function portConflicts(
       .map(async (container) => {
         const key = container.endsWith("-ollama") ? "ollamaPort" : "gatewayPort";
         if (settings(key) !== "auto") return [];
-        const said = await queryEngine(["container", "inspect", "--format", "{{.State.Error}}", container], {
+        const error = await queryEngine(["container", "inspect", "--format", "{{.State.Error}}", container], {
           engine,
         });
-        const port = takenPort(said);
+        const port = takenPort(error);
         return port === undefined ? [] : { port, container };
       }),
   );
@@ -58,9 +58,9 @@ async function portConflicts(
 }
 
 /** Parses an engine's error about a port in use, if it is in the range that stacks choose from. */
-export function takenPort(said: string): string | undefined {
+export function takenPort(error: string): string | undefined {
   // Held by a container, or by any program. Five digits, which no part of an IPv6 address has.
   return /:(\d{5})(?: failed: port is already allocated|\S*: (?:bind: )?address already in use)/.exec(
-    said,
+    error,
   )?.[1];
 }

@@ -82,8 +82,10 @@ function outputsIn(file: string): StackOutputs | undefined {
 /** Error messages of resources: "ollama-image: the image ..." */
 function errorsIn(file: string): string[] {
   try {
-    return eventsIn(file, "diagnosticEvent").flatMap(({ diagnosticEvent: said }) =>
-      said?.severity === "error" ? `${said.urn.split("::").at(-1) ?? ""}: ${said.message.trim()}` : [],
+    return eventsIn(file, "diagnosticEvent").flatMap(({ diagnosticEvent: diagnostic }) =>
+      diagnostic?.severity === "error"
+        ? `${diagnostic.urn.split("::").at(-1) ?? ""}: ${diagnostic.message.trim()}`
+        : [],
     );
   } catch {
     return [];

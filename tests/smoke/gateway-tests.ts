@@ -1,6 +1,6 @@
 import OpenAI from "openai";
 import { beforeAll, expect, it } from "vitest";
-import { askForJoke } from "../../scripts/connect/sample-prompt.ts";
+import { requestJoke } from "../../scripts/connect/sample-prompt.ts";
 
 // A stack with keys is tested with this one.
 const apiKey = process.env["OLLAMA_STACK_API_KEY"];
@@ -45,7 +45,7 @@ export function testGateway(deployed: () => TestedGateway): void {
   };
 
   it("tells a joke through the gateway", async () => {
-    const { text, seconds } = await askForJoke({ gatewayUrl: gateway.url, apiKey }, model);
+    const { text, seconds } = await requestJoke({ gatewayUrl: gateway.url, apiKey }, model);
     // How long a model takes is the machine's matter, and whoever runs this wants to know it.
     console.log(`A joke took ${seconds.toFixed(1)} s`);
     expect(text).toMatch(/\w{2,}/);

@@ -91,7 +91,7 @@ describe("an option that is not known", () => {
       passed: ["-s", "x", "--target", "y"],
     });
     expect(() => parse("up", ["-c", "edge=none"])).toThrow(
-      "up has no option -c. See npm run up -- --help. Options of pulumi up come after a -- of their own: npm run up -- -- -c",
+      "up has no option -c. See npm run up -- --help. Options of pulumi up come after another --: npm run up -- -- -c",
     );
   });
 

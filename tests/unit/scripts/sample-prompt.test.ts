@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { reachableAddress } from "../../../scripts/connect/gateway-request.ts";
-import { askForJoke } from "../../../scripts/connect/sample-prompt.ts";
+import { requestJoke } from "../../../scripts/connect/sample-prompt.ts";
 
 // An edge whose name nobody resolves, with a certificate of an authority that nobody knows.
 const folder = mkdtempSync(join(tmpdir(), "ollama-stack-prompt-"));
@@ -42,14 +42,14 @@ const port = () => String((edge.address() as AddressInfo).port);
 it("an edge is asked at its address, by a name that does not resolve here, and no authority has to be known", async () => {
   names = [];
   const gatewayUrl = `https://${name}:${port()}`;
-  const { text, untrusted } = await askForJoke({ gatewayUrl, address: reachableAddress("0.0.0.0") }, "m");
+  const { text, untrusted } = await requestJoke({ gatewayUrl, address: reachableAddress("0.0.0.0") }, "m");
   expect(text).toBe("A joke.");
   expect(names).toEqual([name, `${name}:${port()}`]);
   expect(untrusted).toBe("DEPTH_ZERO_SELF_SIGNED_CERT");
 });
 
 it("a name that does not resolve is an error with host, port and reason", async () => {
-  await expect(askForJoke({ gatewayUrl: "https://llm.nowhere.invalid" }, "m")).rejects.toThrow(
+  await expect(requestJoke({ gatewayUrl: "https://llm.nowhere.invalid" }, "m")).rejects.toThrow(
     /^cannot reach llm\.nowhere\.invalid at port 443: its name does not resolve.* \((ENOTFOUND|EAI_AGAIN)\)$/,
   );
 });
@@ -60,7 +60,7 @@ it("an address where nothing listens is an error with host, port and reason", as
   const free = String((server.address() as AddressInfo).port);
   server.close();
   await once(server, "close");
-  await expect(askForJoke({ gatewayUrl: `http://127.0.0.1:${free}` }, "m")).rejects.toThrow(
+  await expect(requestJoke({ gatewayUrl: `http://127.0.0.1:${free}` }, "m")).rejects.toThrow(
     `cannot reach 127.0.0.1 at port ${free}: nothing listens there (ECONNREFUSED)`,
   );
 });
