@@ -8,7 +8,7 @@ export class Connection {
   readonly #socket: Socket;
   /** The first bytes that came, up to 4 KiB. */
   received = "";
-  /** It was made, whatever became of it. */
+  /** It was established, whatever happened afterwards. */
   wasOpen = false;
   isClosed = false;
 
@@ -72,7 +72,7 @@ export async function withConnections<T>(
   }
 }
 
-/** Waits until something is so, and says whether it came to be. */
+/** Waits for a condition; returns whether it became true in time. */
 export async function comesTrue(
   condition: () => boolean | Promise<boolean>,
   withinMs: number,

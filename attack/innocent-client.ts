@@ -11,11 +11,11 @@ export interface ClientSummary {
   readonly longestMs: number;
 }
 
-// It is a person's client: a request, a look at the response, the next request.
+// It behaves like a person: a request, a pause to read the response, the next request.
 const PAUSE_MS = 250;
 const GIVE_UP_MS = 60_000;
 
-/** Uses a stack with a key of its own as long as it is attacked, and must never notice. It does not try again. */
+/** Uses a stack with its own key during the attack, and must not be affected. It never retries. */
 export class InnocentClient {
   readonly #target: Target;
   readonly #waits: number[] = [];

@@ -1,7 +1,7 @@
 import { SetupError } from "../host/exec.ts";
 import { sections } from "./scenario.ts";
 
-/** What the command line says. */
+/** The parsed command line. */
 interface Given {
   readonly minutes?: string;
   readonly only?: string;

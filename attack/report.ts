@@ -9,7 +9,7 @@ export interface Outcome {
   readonly expected: string;
   rounds: number;
   tries: number;
-  /** Each once, with how often it was found. */
+  /** Distinct findings, with their counts. */
   readonly problems: Map<string, number>;
 }
 
@@ -26,7 +26,7 @@ export interface CampaignResult {
   readonly remarks: readonly string[];
 }
 
-/** Whether nothing was found and nothing restarted. */
+/** Whether there were no findings and no restarts. */
 export function hasHeld({ outcomes, containers, clients, remarks }: CampaignResult): boolean {
   return (
     outcomes.length > 0 &&

@@ -18,7 +18,7 @@ export interface Scenario {
   readonly section: Section;
   /** What is attacked with what, unique. */
   readonly name: string;
-  /** What must come of it, besides that no container restarts and no other client notices. */
+  /** The expected outcome, besides that no container restarts and no other client is affected. */
   readonly expected: string;
   /** What takes long runs in the first of so many rounds; in each by default. */
   readonly everyRounds?: number;
@@ -31,7 +31,7 @@ export interface FaultScenario extends Scenario {
   readonly breaks: (stacks: Stacks) => readonly string[];
 }
 
-/** What a scenario has to work with, and where it says what it did. */
+/** The context of a scenario, which also collects its results. */
 export interface Attack {
   /** Two gateways and two Ollama servers behind an edge with TLS. */
   readonly edge: Target;

@@ -27,7 +27,7 @@ const likeProduction = {
   gatewayEnvironment: { REQUEST_TIMEOUT_MS: 10_000 },
 };
 
-/** Two stacks in copies of the project, each with a state of its own; what was brought up is taken down by `down`. */
+/** Two stacks in copies of the project, each with its own state; `down` destroys them. */
 export class AttackedStacks {
   readonly #projects: Project[] = [];
   readonly #targets: Target[] = [];

@@ -4,11 +4,11 @@ import type { KeyName, Keys } from "./keys.ts";
 
 /** What came back for a request. */
 export interface Reply {
-  /** 0 when there was no response; `text` says why. */
+  /** 0 without a response; `text` is then the reason. */
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
-  /** Milliseconds until all of it was there. */
+  /** Milliseconds until it was complete. */
   readonly ms: number;
 }
 

@@ -129,7 +129,7 @@ export class Watch {
     if (counts === undefined || this.#excused.has(name)) return;
     if (action === "start") counts.restarts += 1;
     else if (action === "oom") counts.outOfMemory += 1;
-    // No failure of its own: on a machine that is busy enough a health check takes too long, whoever is to blame.
+    // Not a failure by itself, because health checks time out on a busy machine.
     else if (action.includes("unhealthy")) counts.unhealthy += 1;
     const words = eventWords[action];
     if (words !== undefined) this.#happened.push(`${name} ${words}`);
@@ -161,7 +161,7 @@ async function snapshotOf(name: string): Promise<Snapshot | undefined> {
   };
 }
 
-/** Ollama runs each loaded model in a process of its own, `ollama runner`. */
+/** Ollama runs each loaded model in a separate process, `ollama runner`. */
 export async function runnersOf(container: string): Promise<number[]> {
   const text = await queryEngine(["container", "top", container, "-eo", "pid,args"]).catch(() => "");
   return text

@@ -19,7 +19,7 @@ const root = join(import.meta.dirname, "..");
 const image = "ollama-stack-bench-gateway";
 const READY_WITHIN_MS = 30_000;
 
-/** The gateway's image: the size of its own layer, and how soon a container of it is ready. */
+/** Measures the gateway's image: the size of its own layer, and the time until a container is ready. */
 export async function benchImage({ rounds: given = "5", write = false }: BenchOptions): Promise<void> {
   const rounds = positive("rounds", given);
   const base = await baseImage();

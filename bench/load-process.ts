@@ -9,12 +9,12 @@ import { artefact, artefactPath, keyOfFolder } from "../toolchain/cache.ts";
 import { findGo } from "../toolchain/go.ts";
 import { LOAD_CORE } from "./cores.ts";
 
-/** The fake Ollama's models: the name says what it does; see load/fake.go. */
+/** The fake Ollama's models, named after their behaviour; see load/fake.go. */
 export const fakeModels = ["fast", "paced", "open", "slow", "cold"] as const;
 
 export type FakeModel = (typeof fakeModels)[number];
 
-/** What the load asks, and of whom. */
+/** The requests of a load, and their target. */
 export interface Question {
   readonly port: number;
   readonly path: string;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { cpus, release, totalmem, type as system } from "node:os";
 
-/** What the numbers were measured on, for whoever compares them. */
+/** A description of the machine, for comparing results. */
 export function machine(): string[] {
   const [, distribution] = /^PRETTY_NAME="(.*)"$/m.exec(readFileSync("/etc/os-release", "utf8")) ?? [];
   const gib = (totalmem() / 1024 ** 3).toFixed(1);

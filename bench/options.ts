@@ -1,6 +1,6 @@
 import { SetupError } from "../host/exec.ts";
 
-/** What the command line says. */
+/** The parsed command line. */
 export interface BenchOptions {
   readonly quick?: boolean;
   readonly only?: string;

@@ -13,7 +13,7 @@ const MIB = 1024 * 1024;
 const READY_WITHIN_MS = 120_000;
 const STOP_WITHIN_MS = 10_000;
 
-/** Where a program is to be found ready, and how it is started. */
+/** How a program is started, and where its readiness is checked. */
 export interface Program {
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;

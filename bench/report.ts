@@ -2,7 +2,7 @@ import { type MeasureName, measures } from "./measures.ts";
 import { table } from "./results.ts";
 import { type Summaries, withSpread } from "./summary.ts";
 
-/** A column of the tables: who, and what was measured of it. */
+/** A column of the tables: a peer and its measurements. */
 export interface Column {
   readonly name: string;
   readonly about: string;

@@ -40,7 +40,7 @@ ${outcomeTable(outcomes)}
   await publish("scale", results, options.write === true, join(folder, "RESULTS.md"));
 }
 
-/** In a process of its own: its clocks are virtual. */
+/** Runs in a separate process, because it replaces the clocks with virtual ones. */
 async function simulateApart(policy: Policy, world: World): Promise<Outcome> {
   const script = join(folder, "run-simulation.ts");
   const { stdout } = await run(process.execPath, [script, policy, JSON.stringify(world)]);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Reply, textOf } from "./model/script.ts";
 
-/** A service that a client is tried with: Ollama itself, or the gateway in front of it. */
+/** A service under test: Ollama itself, or the gateway in front of it. */
 export interface Endpoint {
   /** Without a slash at its end. */
   readonly url: string;
@@ -13,7 +13,7 @@ export interface Endpoint {
   readonly plainModel: string;
 }
 
-/** Uses a client as its documentation says, and throws if it did not get what it must get. */
+/** Uses a client as documented, and throws if the result is wrong. */
 export type Scenario = (endpoint: Endpoint) => Promise<void>;
 
 /** A client package or program, in one of the ways in which it speaks to a service. */
@@ -65,7 +65,7 @@ export function assertSays(text: unknown, reply: Reply): void {
   assert.equal(text, textOf(reply));
 }
 
-/** What a model says after a tool: it knows whether its thinking came back to it. */
+/** A model's text after a tool call, which depends on whether its thinking was sent back. */
 export function assertUsedTool(text: unknown): void {
   assert.ok(
     text === textOf("result") || text === textOf("thoughtful"),

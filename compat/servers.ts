@@ -30,7 +30,7 @@ export function defaultOllama(): string {
   return existsSync(built) ? built : "ollama";
 }
 
-/** Starts Ollama with the scripted model, and the gateway in front of it, as processes with ports of their own. */
+/** Starts Ollama with the scripted model, and the gateway in front of it, as processes on free ports. */
 export async function startServers(ollamaProgram: string): Promise<Servers> {
   const folder = mkdtempSync(join(tmpdir(), "ollama-stack-compat-"));
   const started: ChildProcess[] = [];

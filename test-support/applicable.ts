@@ -6,7 +6,7 @@ export interface NotApplicable {
   readonly why: string;
 }
 
-/** What starts engines of its own, with namespaces and networks: see engine/private-engine.ts. */
+/** Requirements of tests that start their own engines, with namespaces and networks: see engine/private-engine.ts. */
 const withOwnEngine = ["engine-restart", "neighbours", "remote-engine"].map(
   (name) => `tests/e2e/${name}.test.ts`,
 );

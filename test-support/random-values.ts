@@ -1,4 +1,4 @@
-/** Chance that is the same for the same seed, so that what it found is found again. */
+/** Random values from a seed, so that findings are reproducible. */
 export interface Chance {
   /** From 0 to 1, without 1. */
   readonly number: () => number;

@@ -14,7 +14,7 @@ const cluster = [...Object.values(programs), ...networkPlugins];
 
 const missing = (parts: readonly Binary[]) => parts.filter((part) => !existsSync(partBinary(part)));
 
-/** Whether everything that a cluster needs is built and in its place. Starts no process. */
+/** Whether everything that a cluster needs is built and installed. Starts no process. */
 export function isClusterBuilt(): boolean {
   return missing(cluster).length === 0;
 }

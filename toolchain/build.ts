@@ -32,7 +32,7 @@ import { isRegistryRunning, startRegistry } from "./registry.ts";
 /** Docker 29 and what it starts. */
 const engineParts = [parts.dockerd, parts.dockerProxy, parts.runc];
 
-/** Whether all of it is in place. Only looks: no process is started. */
+/** Whether everything is installed. Starts no process. */
 export async function isBuilt(api: DockerApi, extras: Extras): Promise<boolean> {
   if (extras.currentEngine && !engineParts.every((part) => existsSync(partBinary(part)))) return false;
   const inPlace = places().every(({ part, folder }) =>

@@ -27,8 +27,8 @@ export function artefactPath(name: string, key: string): string {
 }
 
 /**
- * Makes an artefact unless it is there. `make` fills a folder of its own that gets its name only when it is complete,
- * so a run that is cut off leaves nothing that could be taken for the whole.
+ * Builds an artefact unless it exists. `make` fills a temporary folder, which is renamed when complete, so that an
+ * interrupted run leaves nothing that looks like a finished artefact.
  */
 export async function artefact(
   name: string,

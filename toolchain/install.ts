@@ -18,7 +18,7 @@ export function pulumiHome(): string {
   return process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
 }
 
-/** Where the npm package `pulumi` looks for the CLI before it downloads one. */
+/** The folder in which the npm package `pulumi` looks for the CLI before it downloads one. */
 export function cliFolder(): string {
   return join(pulumiHome(), "versions", versions.pulumi, "bin");
 }
@@ -27,7 +27,7 @@ export function pluginFolder(name: "docker" | "command"): string {
   return join(pulumiHome(), "plugins", `resource-${name}-v${versions[name]}`);
 }
 
-/** The parts that Pulumi finds by their place. */
+/** The binaries that Pulumi finds by their location. */
 export function places(): readonly { readonly part: Binary; readonly folder: string }[] {
   return [
     { part: parts.cli, folder: cliFolder() },
@@ -49,7 +49,7 @@ export function installed(part: Binary, folder: string): Installed {
   return readFileSync(markOf(file), "utf8") === partKey(part) ? "current" : "outdated";
 }
 
-/** Puts a built part in its place: the mark first, so that a run cut off in between is mended by the next. */
+/** Installs a built binary, the mark first, so that the next run completes an interrupted one. */
 export function install(part: Binary, folder: string): void {
   const state = installed(part, folder);
   if (state === "current" || state === "released") return;
@@ -63,7 +63,7 @@ export function install(part: Binary, folder: string): void {
   writeFileSync(markOf(file), partKey(part));
 }
 
-/** Takes what was built away, so that the released tools are downloaded in its place. */
+/** Removes the built binaries, so that the released tools are downloaded instead. */
 export function uninstallBuilt(): void {
   for (const { part, folder } of places()) uninstall(part, folder);
 }

@@ -10,7 +10,7 @@ export async function ensurePip(report?: Report): Promise<void> {
     await installPackages(["python3-pip"], report);
 }
 
-/** Downloads the one wheel that a requirements file pins by hash and unpacks it; nothing of it is run. */
+/** Downloads and unpacks the wheel that a requirements file pins by hash, without running any of its code. */
 export async function downloadWheel(requirements: string, target: string, report: Report): Promise<void> {
   await ensurePip(report);
   const pip = ["-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--require-hashes"];

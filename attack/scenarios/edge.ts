@@ -11,7 +11,7 @@ const path = "/v1/chat/completions";
 const ANNOUNCED = 999_999;
 const OVERDUE_MS = 45_000;
 
-/** Each announces a body and stops a byte short of it. */
+/** Each announces a body and sends all but its last byte. */
 async function announceOverHttp1({ edge, tried, found }: Attack): Promise<void> {
   const start = head(edge, path, { "content-length": ANNOUNCED });
   const body = Buffer.alloc(ANNOUNCED - 1, " ");

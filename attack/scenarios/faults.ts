@@ -6,13 +6,13 @@ import { logsSince } from "../stacks.ts";
 import { short, type Target } from "../target.ts";
 import { runnersOf } from "../watch.ts";
 
-/** A request that is under way for many seconds, so that something can die beneath it. */
+/** A request that takes many seconds, so that a component can be killed meanwhile. */
 const long = {
   max_tokens: 700,
   messages: [{ role: "user", content: "Count from 1 to 1000: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10," }],
 };
 
-/** Starts what was killed and waits until the stack is whole again. */
+/** Restarts killed containers and waits until the stack is complete again. */
 async function revive(target: Target, containers: readonly string[]): Promise<void> {
   for (const container of containers) await docker(["container", "start", container]);
   const isWell = async () => {

@@ -78,7 +78,7 @@ const formats: readonly Schema[] = Object.values({
   duration: z.iso.duration(),
 }).map((type) => toJSONSchema(type) as Schema);
 
-/** Objects that are wrong as a whole: each names nothing that a grammar could be made of. */
+/** Objects that are invalid as schemas: none contains anything for a grammar. */
 export const unusableSchemas: Readonly<Record<string, Schema>> = {
   "a type that there is not": { type: "object", properties: { a: { type: "objekt" } } },
   "a reference to nothing": { type: "object", properties: { a: { $ref: "#/$defs/none" } } },
@@ -111,7 +111,7 @@ export function hostileSchema(random: Random): Schema {
   return wrapped(random, values);
 }
 
-/** An object with one given kind of value, the n-th of all of them, so that rounds get through all. */
+/** An object with the n-th kind of value, so that rounds cover all kinds. */
 export function hostileSchemaNumber(number: number, random: Random): Schema {
   const all = [...hostileValues, ...formats];
   return wrapped(random, [all[number % all.length] ?? {}]);

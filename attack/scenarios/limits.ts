@@ -5,7 +5,7 @@ import { logsSince } from "../stacks.ts";
 import { type Reply, short, type Target } from "../target.ts";
 import { request } from "undici";
 
-/** Requests that would load the model again, or unload it, for everybody, with the spellings that Ollama takes. */
+/** Requests that would reload or unload the model for everyone, in the spellings that Ollama accepts. */
 function evictions(model: string): readonly (readonly [path: string, body: object])[] {
   const messages = [{ role: "user", content: "Hi" }];
   const chat = { model, messages, max_tokens: 1 };

@@ -25,7 +25,7 @@ const guessable = [
   "My company 2026!",
 ];
 
-/** Whether `npm run new-key` makes a line for a key that somebody thought of. */
+/** Whether `npm run new-key` accepts a key that a person made up. */
 async function isTaken(key: string): Promise<boolean> {
   const child = spawn(process.execPath, ["scripts/commands/new-key.ts", "--stdin", "attack"], {
     stdio: ["pipe", "ignore", "ignore"],

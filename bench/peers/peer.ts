@@ -4,7 +4,7 @@ import type { PinnedProcess } from "../pinned.ts";
 /** Something that stands between a client and Ollama. */
 export interface Peer {
   readonly name: string;
-  /** Puts what it needs in place. Says what it is: version, and how it is set. */
+  /** Installs what it needs. Returns a description: version and settings. */
   prepare(): Promise<string>;
   /** @param ollamaPort where the fake Ollama listens @param folder for what it writes */
   start(ollamaPort: number, folder: string): Promise<PinnedProcess>;

@@ -1,4 +1,4 @@
-// What a decision costs, in a process of its own: node bench/scale/decision-cost.ts BACKENDS WAITING
+// Measures the cost of a decision, in a separate process: node bench/scale/decision-cost.ts BACKENDS WAITING
 import { Consumer } from "../../gateway/src/auth/consumer.ts";
 import { BackendPool } from "../../gateway/src/backends/backend-pool.ts";
 import { readConfig } from "../../gateway/src/config/config.ts";

@@ -1,4 +1,4 @@
-// One policy in a process of its own, whose clocks are virtual: node bench/scale/run-simulation.ts POLICY WORLD
+// Simulates a policy in a separate process with virtual clocks: node bench/scale/run-simulation.ts POLICY WORLD
 import { type Policy, simulate, type World } from "./simulation.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 

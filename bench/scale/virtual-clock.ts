@@ -10,7 +10,7 @@ interface Timer {
   readonly call: () => void;
 }
 
-/** Time that passes as fast as its events can be handled: in place of the timers and clocks of this process. */
+/** Replaces this process' timers and clocks with virtual time, which advances as fast as events are handled. */
 export class VirtualClock {
   #now = 0;
   #order = 0;

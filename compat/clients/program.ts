@@ -19,7 +19,7 @@ export function install({ package: name, version, bin }: Program): Promise<strin
   return installedProgram(name, version, bin);
 }
 
-/** A place where a program runs: a home and a folder of its own, with a file in it. */
+/** A program's environment: its own home and a working folder with a file. */
 export interface Workplace {
   readonly home: string;
   readonly folder: string;

@@ -38,12 +38,12 @@ export function textOf(reply: Reply): string {
 /** What the model has to fill in where a schema wants any string. */
 export const anyString = "Oslo";
 
-/** What it thinks before it says or does something, in pieces. */
+/** Its thinking before a text or a tool call, in pieces. */
 export function thoughtsBefore(state: Reply | ToolName): readonly [string, string] {
   return [`Next is: ${state}`, `, so ${state}.`];
 }
 
-/** What a message with an image says. */
+/** The response to a message with an image. */
 export const lookAt = "Look";
 
 /**

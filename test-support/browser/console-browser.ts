@@ -19,7 +19,7 @@ const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pra
 interface Look {
   readonly size?: keyof typeof sizes;
   readonly theme?: "light" | "dark";
-  /** The gateway's address, in place of the one that the browser was started for. */
+  /** The gateway's address, instead of the one for which the browser was started. */
   readonly root?: string;
 }
 

@@ -16,7 +16,7 @@ interface Options {
   /** Unique among the tests, 2 to 8 letters: interfaces of the network are called after it. */
   readonly name: string;
   readonly kind: EngineKind;
-  /** What it says its host is called; its name by default: another host than this one. */
+  /** The host name that it reports, different from this host's; by default its name. */
   readonly hostname?: string;
   /** Settings of daemon.json besides those that keep it apart; "hosts" are added to its socket. Asked at each start. */
   readonly settings?: (engine: PrivateEngine) => Settings;

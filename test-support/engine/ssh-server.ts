@@ -47,7 +47,7 @@ export async function startSshServer(engine: PrivateEngine): Promise<SshServer> 
   ];
   writeFileSync(at("sshd_config"), settings.join("\n"));
 
-  // It wants a user and a folder of its own, which only its mounts have.
+  // sshd requires a user and a folder, which exist only in its mounts.
   const prepare =
     'mount --bind "$1/passwd" /etc/passwd && mount -t tmpfs none /run && mkdir -m 755 /run/sshd && exec "$0" -D -e -f "$1/sshd_config"';
   const [command, args] = engine.enter("unshare", ["--mount", "--", "sh", "-c", prepare, program, folder]);

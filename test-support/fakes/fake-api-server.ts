@@ -86,7 +86,7 @@ export class FakeApiServer {
     return [...this.#objects.values()].find(({ metadata }) => metadata.name === name);
   }
 
-  /** Changes an object as somebody with kubectl does. */
+  /** Changes an object as a user of kubectl does. */
   change(name: string, change: object): void {
     for (const [path, object] of this.#objects)
       if (object.metadata.name === name) this.#store(path, { ...object, ...change });

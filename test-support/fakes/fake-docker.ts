@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
 /** What Docker's client prints; `fails` is its error, at the first call only if there is a `then`; one that `hangs` never ends. */
-export type Answer = string | { readonly fails: string; readonly then?: string } | { readonly hangs: true };
+export type FakeResponse =
+  string | { readonly fails: string; readonly then?: string } | { readonly hangs: true };
 
-/** A `docker`, or another program, on PATH that answers what it is told to, by the beginning of its arguments, and knows nothing else. */
+/** A fake `docker`, or another program, on PATH with scripted output for arguments that begin in a certain way. */
 export class FakeDocker {
   readonly #folder = mkdtempSync(join(tmpdir(), "fake-docker-"));
   readonly #path = process.env["PATH"];
@@ -14,14 +15,14 @@ export class FakeDocker {
   constructor(program = "docker") {
     this.#program = program;
     process.env["PATH"] = `${this.#folder}${delimiter}${this.#path ?? ""}`;
-    this.tell({});
+    this.mock({});
   }
 
-  /** Answers from now on, and forgets what it was asked. */
-  tell(answers: Readonly<Record<string, Answer>>): void {
+  /** Sets the scripted output, and clears the recorded calls. */
+  mock(responses: Readonly<Record<string, FakeResponse>>): void {
     rmSync(this.#calls, { force: true });
-    const cases = Object.entries(answers).map(
-      ([begin, answer]) => `${quoted(begin)}*) ${this.#actOf(begin, answer)} ;;`,
+    const cases = Object.entries(responses).map(
+      ([begin, response]) => `${quoted(begin)}*) ${this.#actOf(begin, response)} ;;`,
     );
     const lines = [
       "#!/bin/sh",
@@ -29,7 +30,7 @@ export class FakeDocker {
       'case "$*" in',
       ...cases,
       "esac",
-      'echo "not told: $*" >&2; exit 1',
+      'echo "no response set: $*" >&2; exit 1',
     ];
     // A shell reads its script as it goes: what runs keeps the one that it has begun.
     const path = join(this.#folder, this.#program);
@@ -47,13 +48,13 @@ export class FakeDocker {
     rmSync(this.#folder, { recursive: true });
   }
 
-  #actOf(begin: string, answer: Answer): string {
-    if (typeof answer === "string") return `printf %s ${quoted(answer)}; exit 0`;
-    if ("hangs" in answer) return "exec sleep 600";
-    const failure = `printf %s ${quoted(answer.fails)} >&2; exit 1`;
-    if (answer.then === undefined) return failure;
+  #actOf(begin: string, response: FakeResponse): string {
+    if (typeof response === "string") return `printf %s ${quoted(response)}; exit 0`;
+    if ("hangs" in response) return "exec sleep 600";
+    const failure = `printf %s ${quoted(response.fails)} >&2; exit 1`;
+    if (response.then === undefined) return failure;
     const isFirst = `[ "$(grep -c ^${quoted(begin)} ${quoted(this.#calls)})" = 1 ]`;
-    return `if ${isFirst}; then ${failure}; fi; printf %s ${quoted(answer.then)}; exit 0`;
+    return `if ${isFirst}; then ${failure}; fi; printf %s ${quoted(response.then)}; exit 0`;
   }
 
   get #calls(): string {

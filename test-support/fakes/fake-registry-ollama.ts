@@ -20,9 +20,9 @@ export class FakeOllama {
   readonly deletionErrors: string[] = [];
   /** What a pull makes of a model: another one for another digest. */
   registryDigest = "d".repeat(64);
-  /** Names that are loaded, and how long they are kept if that was said. */
+  /** Loaded models, and their keep-alive if set. */
   readonly loaded = new Map<string, string | undefined>();
-  /** Bytes that a model takes in memory, and how many of them in that of GPUs; 100, and none, unless told. */
+  /** Memory of a model, in total and on GPUs, in bytes; 100 and 0 by default. */
   readonly memory = new Map<string, { size: number; size_vram: number }>();
   /** Names of models that can only be embedded with. */
   readonly embedding = new Set<string>();

@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { runProcess } from "../../host/run-process.ts";
 
-/** An image registry on this host, which an engine can push to and pull from; everybody is given a token and needs it. */
+/** An image registry on this host for pushes and pulls, which requires a token and issues one to anyone. */
 export interface OciRegistry {
   /** "127.0.0.1:port", as a reference begins. */
   readonly host: string;

@@ -13,7 +13,7 @@ interface Asked {
 }
 
 export interface Controlled extends TestGateway {
-  /** Runs what the image has for it, as whoever replaces the gateway does. */
+  /** Runs the image's control client, as an update does. */
   control(...args: string[]): Promise<Asked>;
 }
 

@@ -32,7 +32,7 @@ export async function startFake(): Promise<FakeOllama> {
   return fake;
 }
 
-/** Starts a gateway on a port of its own, in front of a fake or of a port where nobody listens. */
+/** Starts a gateway on a free port, in front of a fake or of a closed port. */
 export async function startGateway(
   ollama: { readonly port: number },
   environment: Record<string, string> = {},
@@ -100,7 +100,7 @@ export async function errorOf(response: Response): Promise<ErrorAnswer["error"]>
 /**
  * The data of each server-sent event of a stream, up to its end or to where it breaks off.
  *
- * @param seen is told each time what has come so far
+ * @param seen called with the data received so far
  */
 export async function readEvents(
   response: Response,

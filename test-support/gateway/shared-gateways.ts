@@ -77,7 +77,7 @@ export async function knowEachOther(gateways: readonly TestGateway[]): Promise<v
   for (const { url } of gateways) await metric(url, `gateway_shared_state_gateways ${gateways.length}`);
 }
 
-/** Counts how many requests a server runs at once, each for as long as `until` says. */
+/** Counts a server's concurrent requests, each of which lasts until `until` resolves. */
 export class Meter {
   now = 0;
   most = 0;
@@ -96,7 +96,7 @@ export class Meter {
   }
 }
 
-/** A gateway that is a process of its own, so that it can be killed. */
+/** A gateway in a separate process, so that it can be killed. */
 interface GatewayProcess extends Pick<TestGateway, "url" | "post"> {
   kill(): void;
 }

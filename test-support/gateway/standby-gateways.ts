@@ -12,7 +12,7 @@ const SERVER = join(import.meta.dirname, "../../gateway/src/server.ts");
 
 export type Role = "active" | "standby";
 
-/** A gateway in what would be a pod of its own. */
+/** A gateway as if in its own pod. */
 export interface StandbyGateway {
   readonly pod: string;
   readonly address: string;
@@ -47,7 +47,7 @@ export interface StandbySetting {
 // Longer than any pause of the machine.
 const patience: HandOverTimes = { releaseMs: 120_000, takeoverMs: 120_000 };
 
-/** @param n tells its pod from others */
+/** @param n number of its pod */
 function podOf(n: number, { api, leaseMs }: StandbySetting) {
   const [pod, address] = [`gateway-${n}`, `192.0.2.${n}`];
   const environment = {
@@ -156,7 +156,7 @@ interface LeaseSpec {
   readonly leaseDurationSeconds: number;
 }
 
-/** Fails if a gateway took the Lease of another one that had neither given it up nor left it alone for its time. */
+/** Fails if a gateway took another one's Lease that was neither released nor expired. */
 export function expectFairTakeovers(api: FakeApiServer): void {
   const writes = api
     .writesOf("gateway")

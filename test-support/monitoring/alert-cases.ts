@@ -18,7 +18,7 @@ export const alertSettings: MonitoringSettings = {
   runbooks: "docs/runbooks",
 };
 
-/** Writes files into a folder that goes with the test. */
+/** Writes files into a folder that is removed after the test. */
 export function rulesFolder(files: Readonly<Record<string, string>>): string {
   const path = mkdtempSync(join(tmpdir(), "alert-rules-"));
   onTestFinished(() => {

@@ -44,7 +44,7 @@ export async function fetchRedis(): Promise<void> {
   await redisProgram();
 }
 
-/** A Redis on a loopback port of its own. It keeps nothing on disk. */
+/** A Redis on a free loopback port, without persistence. */
 export class RedisServer {
   readonly port: number;
   readonly #folder = mkdtempSync(join(tmpdir(), "ollama-stack-redis-"));
@@ -102,7 +102,7 @@ export class RedisServer {
     });
   }
 
-  /** It keeps its connections and says nothing. */
+  /** Keeps its connections open without responding. */
   pause(): void {
     this.#process?.kill("SIGSTOP");
   }
@@ -121,7 +121,7 @@ export class RedisServer {
     await ended;
   }
 
-  /** What it says to a command. */
+  /** Its response to a command. */
   async command(...words: readonly string[]): Promise<unknown> {
     const client = new Redis(this.url, { password: this.#password, protocol: 2 });
     try {

@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 
-/** Waits until a process says something; what it says before it fails is the error. */
+/** Waits for a process' first line of output; its output before a failure is the error. */
 export async function firstLine(child: ChildProcess): Promise<void> {
   let errors = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (errors += text));

@@ -22,7 +22,7 @@ export function fillHome(home: string, companyAuthority: string): void {
   execFileSync("chown", ["-R", `${String(user.id)}:${String(user.id)}`, home]);
 }
 
-/** What stands in /etc of the world in place of the machine's files. */
+/** Files in the world's /etc that replace the machine's. */
 export function fillEtc(etc: string, authority: string, nameserver: string): void {
   mkdirSync(join(etc, "ssl", "certs"), { recursive: true });
   const write = (file: string, text: string) => {

@@ -117,7 +117,7 @@ export class ReleasedWorld {
     return [...new Set(names)];
   }
 
-  /** Runs a command in the user's copy of the project as the user, with an environment of its own. */
+  /** Runs a command in the user's copy of the project as the user, with its own environment. */
   run(command: string, args: readonly string[], options: RunOptions = {}): Promise<ProcessEnd> {
     return this.#run([String(user.id), String(user.id), `${String(user.id)},${String(user.dockerGroup)}`], {
       ...options,

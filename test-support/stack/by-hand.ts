@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { request } from "node:http";
 
-// What somebody does to a container by hand, through the engine's API.
+// Manual changes of containers, through the engine's API.
 
 /** The body of a request that makes a container, as far as tests change it. */
 export interface Creation {

@@ -29,7 +29,7 @@ export interface Result {
   readonly output: string;
 }
 
-// Longer than any command takes, and short enough that a test which runs one that hangs says so before its own end.
+// Longer than any command takes, but short enough that a hanging command is reported before the test times out.
 const commandsEndWithinMs = 4 * 60_000;
 
 /** Names a folder for what Node.js compiles of the copies, most of which is the same for all. */
@@ -46,7 +46,7 @@ interface Options {
   readonly engine?: PrivateEngine;
 }
 
-/** A copy of the project with a stack, a state and a passphrase of its own, that can be changed and broken. */
+/** A copy of the project with its own stack, state and passphrase, which tests may change and break. */
 export class Project {
   readonly folder = mkdtempSync(join(tmpdir(), "ollama-stack-e2e-"));
   readonly stateFolder = join(this.folder, ".state");
@@ -62,7 +62,7 @@ export class Project {
     const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
       encoding: "utf8",
     });
-    // A file that git knows and somebody has just deleted is not there to be copied.
+    // Skips files that are tracked by git but were just deleted.
     for (const file of files.split("\n").filter((name) => name !== "" && existsSync(name))) {
       const target = join(this.folder, file);
       mkdirSync(dirname(target), { recursive: true });

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 
-// A switch in a network namespace of its own, with a leg for each machine of the cluster and one into this host.
+// A switch in a separate network namespace, connected to each machine of the cluster and to this host.
 // 198.18.0.0/15 is set aside for tests of networks; engines for tests have its first half.
 
 const prefix = "ollama-stack-cluster";

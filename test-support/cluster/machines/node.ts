@@ -92,7 +92,7 @@ export class Node {
     this.#process = undefined;
   }
 
-  /** The same with its network, as a power cut does: nobody is told that it is gone. */
+  /** The same including its network, like a power cut: nobody is notified. */
   async losePower(): Promise<void> {
     setPlug(this.machine, "down");
     await this.cut();

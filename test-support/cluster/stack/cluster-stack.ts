@@ -119,7 +119,7 @@ export class ClusterStack {
     this.project.configure({ kubeconfig });
   }
 
-  /** Removes what is left, without the time that pods take to end: nobody waits for their responses. */
+  /** Removes what is left, without waiting for pods to terminate. */
   async dispose(): Promise<void> {
     const { cluster, namespace, project } = this;
     const kubectl = new Kubectl({ kubeconfig: cluster.kubeconfig, context: "", namespace });
@@ -191,7 +191,7 @@ export class ClusterStack {
     return fetch(`${url}${path}`, { headers: { authorization: `Bearer ${key}` } });
   }
 
-  /** Sends a short chat, whatever comes of it. */
+  /** Sends a short chat, regardless of the result. */
   sendChat({ key } = this.ada, url = this.gatewayUrl): Promise<Response> {
     return fetch(`${url}/v1/chat/completions`, {
       method: "POST",

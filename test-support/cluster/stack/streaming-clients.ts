@@ -8,7 +8,7 @@ export interface Outcome {
   readonly kind: "complete" | "error" | "failed";
   readonly begunAt: number;
   readonly endedAt: number;
-  /** What says how it failed. */
+  /** Details of the failure. */
   readonly detail: string;
 }
 
@@ -23,7 +23,7 @@ interface Options {
 // One that cannot be reached is tried again and again, without filling the list of outcomes.
 const pauseMs = 200;
 
-/** Clients that stream one chat after another, each on a connection of its own. */
+/** Clients that stream one chat after another, each on a new connection. */
 export class StreamingClients {
   readonly outcomes: Outcome[] = [];
   readonly #options: Options;

@@ -29,11 +29,11 @@ export class FakeOllama {
         expires_at?: string;
       }[]
     | undefined;
-  /** What `/api/show` says every model can do; undefined: it does not say, as an old Ollama. */
+  /** Capabilities of every model in `/api/show`; undefined to omit them, like an old Ollama. */
   capabilities: string[] | undefined = ["completion", "tools"];
-  /** What `/api/show` says of how every model is made. */
+  /** Details of every model in `/api/show`. */
   modelInfo: Readonly<Record<string, unknown>> = {};
-  /** What `/api/show` says of every model's own parameters, as a Modelfile has them. */
+  /** Parameters of every model in `/api/show`, in Modelfile format. */
   parameters: string | undefined;
   port = 0;
   /** Before it says which models it has. */
@@ -164,7 +164,7 @@ export class FakeOllama {
     response.end(JSON.stringify({ model, done: true, done_reason: "load" }));
   }
 
-  /** What the fake says of itself and its models. */
+  /** Responses about the fake itself and its models. */
   #told(path: string): object | undefined {
     const models = this.models.map((name) => ({
       name,

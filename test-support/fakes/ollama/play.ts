@@ -7,7 +7,7 @@ import type { Step } from "./steps.ts";
 export const JSON_TYPE = "application/json; charset=utf-8";
 const NDJSON_TYPE = "application/x-ndjson";
 
-/** Plays a script and ends the answer. Says whether the answer is still to be given. */
+/** Plays a script and ends the response. Returns whether the response is still to be sent. */
 export async function play(
   script: readonly Step[],
   response: ServerResponse,

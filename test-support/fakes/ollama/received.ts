@@ -37,7 +37,7 @@ export function isMissing(
   return RUNNING.includes(path) && !isThere;
 }
 
-/** A request that says nothing loads its model, whatever its kind. */
+/** A request without a prompt loads its model, of any kind. */
 export function onlyLoads(path: string, body: Readonly<Record<string, unknown>>): boolean {
   const said = body["messages"] ?? body["prompt"] ?? body["input"];
   const isText = path === "/api/generate" || path === "/api/embeddings";

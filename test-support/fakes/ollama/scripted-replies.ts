@@ -19,7 +19,7 @@ const origin = {
   prompt_eval_duration: 2_000_000,
 };
 
-/** What the scripted model of the compatibility matrix (compat/model) says to a request, for a fake Ollama. */
+/** The responses of the scripted model of the compatibility matrix (compat/model), for a fake Ollama. */
 export function scriptedReply(body: OllamaChatRequest, canThink: boolean): readonly Step[] | undefined {
   if (body.model.includes("missing"))
     return [{ status: 404, body: `{"error":"model '${body.model}' not found"}` }];

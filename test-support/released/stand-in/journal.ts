@@ -1,6 +1,6 @@
 import { appendFileSync } from "node:fs";
 
-/** One request of somebody in the world to the network. */
+/** A request from the world to the network. */
 export type Entry =
   | { readonly kind: "dns"; readonly name: string; readonly found: boolean; readonly expected: boolean }
   | {

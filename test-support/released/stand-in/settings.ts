@@ -1,4 +1,4 @@
-/** What the stand-in serves and where; a file of JSON that its process is given. */
+/** The stand-in's settings, passed to its process as a JSON file. */
 export interface StandInSettings {
   /** Address that DNS, all sites, the proxy and the mirror listen at. */
   readonly address: string;
@@ -7,7 +7,7 @@ export interface StandInSettings {
   readonly key: string;
   /** The same by a company's own authority, for its sites and for what its proxy signs again. */
   readonly company: { readonly certificate: string; readonly key: string };
-  /** Whether the proxy looks into TLS; then it is given the authority of the sites. */
+  /** Whether the proxy inspects TLS; it then gets the authority of the sites. */
   readonly inspectedAuthority: string | undefined;
   /** The requests, a line of JSON each. */
   readonly journal: string;

@@ -23,13 +23,13 @@ const credentialProgram =
 
 describe("kubectl", () => {
   it("is given the cluster that the config names", async () => {
-    program.tell({ [begin]: "fine" });
+    program.mock({ [begin]: "fine" });
     expect(await kubectl.run(["get", "pods"])).toBe("fine");
     expect(program.calls).toEqual([`${begin} get pods`]);
   });
 
   it("takes its own cluster where the config names none", async () => {
-    program.tell({ "get pods": "fine" });
+    program.mock({ "get pods": "fine" });
     await new Kubectl({ kubeconfig: "", context: "", namespace: "" }).run(["get", "pods"]);
     expect(program.calls).toEqual(["get pods"]);
   });
@@ -76,7 +76,7 @@ describe("kubectl", () => {
       "kubectl get pods failed: error: Metrics API not available",
     ],
   ])("explains %s", async (_what, fails, message) => {
-    program.tell({ [begin]: { fails } });
+    program.mock({ [begin]: { fails } });
     await expect(kubectl.run(["get", "pods"])).rejects.toThrow(new ClusterError(message, fails));
   });
 
@@ -94,9 +94,9 @@ describe("kubectl", () => {
 
   it("finds nothing where an object does not exist, and fails for any other reason", async () => {
     const named = z.object({ kind: z.string() });
-    program.tell({ [begin]: { fails: 'Error from server (NotFound): secrets "nope" not found' } });
+    program.mock({ [begin]: { fails: 'Error from server (NotFound): secrets "nope" not found' } });
     expect(await kubectl.find(named, "secret", "nope")).toBeUndefined();
-    program.tell({ [begin]: { fails: "error: Metrics API not available" } });
+    program.mock({ [begin]: { fails: "error: Metrics API not available" } });
     await expect(kubectl.find(named, "secret", "nope")).rejects.toThrow("Metrics API");
   });
 
@@ -104,7 +104,7 @@ describe("kubectl", () => {
     ["context", "Error in configuration: context was not found for specified context: gone"],
     ["program for credentials", credentialProgram],
   ])("takes a %s that is not found for no missing object", async (_what, fails) => {
-    program.tell({ [begin]: { fails } });
+    program.mock({ [begin]: { fails } });
     await expect(kubectl.find(z.object({}), "namespace", "llm")).rejects.toMatchObject({
       name: "ClusterError",
       isNotFound: false,
@@ -112,7 +112,7 @@ describe("kubectl", () => {
   });
 
   it("reads no file of a container that does not run", async () => {
-    program.tell({
+    program.mock({
       [`${begin} exec`]: { fails: "error: unable to upgrade connection: container not found" },
     });
     expect(await kubectl.readFile("ollama-0", "models", "/state/state.json")).toBeUndefined();
@@ -121,7 +121,7 @@ describe("kubectl", () => {
 
 describe("the pods of a namespace", () => {
   it("are read with node, readiness, restarts and containers", async () => {
-    program.tell({ [`${begin} get pods --output=json`]: recorded("pods") });
+    program.mock({ [`${begin} get pods --output=json`]: recorded("pods") });
     expect(await listPods(kubectl)).toMatchObject([
       {
         name: "gateway-57bc85f786-nvv6f",
@@ -166,7 +166,7 @@ describe("the pods of a namespace", () => {
         },
       ],
     };
-    program.tell({ [begin]: JSON.stringify(list) });
+    program.mock({ [begin]: JSON.stringify(list) });
     expect(await listPods(kubectl, "app=ollama")).toMatchObject([
       { isReady: false, waiting: scheduler, running: [] },
       { waiting: "container ollama: CrashLoopBackOff: back-off 40s", restarts: 3, wasOutOfMemory: true },
@@ -177,19 +177,19 @@ describe("the pods of a namespace", () => {
 
 describe("a forwarded port", () => {
   afterEach(() => {
-    program.tell({});
+    program.mock({});
   });
   const lines = "Forwarding from 127.0.0.1:41234 -> 8000\nForwarding from [::1]:41234 -> 8000\n";
 
   it("is the one that kubectl chose, and is there while the work lasts", async () => {
-    program.tell({ [begin]: lines });
+    program.mock({ [begin]: lines });
     const url = await withForward(kubectl, "service/gateway", "http", (at) => Promise.resolve(at));
     expect(url).toBe("http://127.0.0.1:41234");
     expect(program.calls).toEqual([`${begin} port-forward service/gateway :http --address=127.0.0.1`]);
   });
 
   it("is there again when its pod was replaced, until it is not needed any more", async () => {
-    program.tell({ [begin]: lines });
+    program.mock({ [begin]: lines });
     const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
     const target = () => Promise.resolve("service/gateway");
     const gateway = { target, port: "http", localPort: 41_234 };
@@ -207,14 +207,14 @@ describe("a forwarded port", () => {
   it("says so when its port on this machine is in use", async () => {
     const fails =
       "Unable to listen on port 8000: Listeners failed to create with the following errors: [unable to create listener: Error listen tcp4 127.0.0.1:8000: bind: address already in use]\nerror: unable to listen on any of the requested ports: [{8000 8000}]";
-    program.tell({ [begin]: { fails } });
+    program.mock({ [begin]: { fails } });
     await expect(forwardPort(kubectl, "service/gateway", 8000, 8000)).rejects.toThrow(
       "Port 8000 of this machine is in use. End what listens there, perhaps an npm run forward or npm run open that still runs.",
     );
   });
 
   it("fails with kubectl's reason where there is nothing to forward to", async () => {
-    program.tell({ [begin]: { fails: 'Error from server (NotFound): services "gateway" not found' } });
+    program.mock({ [begin]: { fails: 'Error from server (NotFound): services "gateway" not found' } });
     await expect(forwardPort(kubectl, "service/gateway", 8000, 9000)).rejects.toThrow(
       'kubectl port-forward service/gateway failed: Error from server (NotFound): services "gateway" not found',
     );
@@ -232,14 +232,14 @@ describe("a port of the gateway", () => {
   const withoutSelector = { [`${begin} get service gateway`]: '{"spec": {}}' };
 
   it("is forwarded from its Service where that has a selector, or is not there", async () => {
-    program.tell({ [`${begin} get service gateway`]: '{"spec": {"selector": {"app": "gateway"}}}' });
+    program.mock({ [`${begin} get service gateway`]: '{"spec": {"selector": {"app": "gateway"}}}' });
     expect(await gatewayTarget(kubectl)).toBe("service/gateway");
-    program.tell({ [begin]: { fails: 'Error from server (NotFound): services "gateway" not found' } });
+    program.mock({ [begin]: { fails: 'Error from server (NotFound): services "gateway" not found' } });
     expect(await gatewayTarget(kubectl)).toBe("service/gateway");
   });
 
   it("is forwarded from the active pod where others stand by", async () => {
-    program.tell({
+    program.mock({
       ...withoutSelector,
       [`${begin} get endpointslice gateway-active`]: slice("gateway-b"),
       [`${begin} get pods`]: pods(pod("gateway-a", "True"), pod("gateway-b", "True")),
@@ -253,12 +253,12 @@ describe("a port of the gateway", () => {
       [`${begin} get endpointslice gateway-active`]: slice("gateway-a"),
       [`${begin} get pods`]: pods(pod("gateway-b", "True")),
     };
-    program.tell(before);
+    program.mock(before);
     const target = gatewayTarget(kubectl);
     await expect
       .poll(() => program.calls.filter((call) => call.includes(" get pods")).length)
       .toBeGreaterThan(1);
-    program.tell({ ...before, [`${begin} get endpointslice gateway-active`]: slice("gateway-b") });
+    program.mock({ ...before, [`${begin} get endpointslice gateway-active`]: slice("gateway-b") });
     expect(await target).toBe("pod/gateway-b");
   });
 });

@@ -75,7 +75,7 @@ describe("a GGUF file", () => {
     server.blobs.set(`sha256:${digest}`, 1);
     const { code, stderr } = await run("pull-model", { OLLAMA_URL: url, ...gguf(path) });
     expect(code).toBe(0);
-    expect(stderr).toContain("the server has");
+    expect(stderr).toContain("the server already has");
     expect(server.blobs.get(`sha256:${digest}`)).toBe(1);
   });
 
@@ -97,7 +97,7 @@ describe("a GGUF file", () => {
       // On a busy machine a download may seem to hang elsewhere, too; it never goes back.
       expect(web.asked).toEqual(web.asked.toSorted((one, other) => one - other));
       expect(web.asked).toEqual(expect.arrayContaining(starts));
-      expect(stderr).toMatch(then === "hang" ? /no progress for 1 s; trying again/ : /trying again in 1 s/);
+      expect(stderr).toMatch(then === "hang" ? /no progress for 1 s; retrying/ : /retrying in 1 s/);
     },
   );
 
@@ -129,6 +129,6 @@ describe("a GGUF file", () => {
     const { code, stderr } = await run("pull-model", { OLLAMA_URL: url, ...gguf(source) });
     expect(code).toBe(1);
     expect(stderr).toMatch(/gone\.gguf responded with 404 .*Check the source of the model/);
-    expect(stderr).not.toContain("trying again");
+    expect(stderr).not.toContain("retrying");
   });
 });

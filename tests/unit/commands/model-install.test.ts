@@ -82,7 +82,7 @@ describe("pulling a model", () => {
     expect(stdout).toBe("");
     expect(server.pulls).toHaveLength(5);
     expect(stderr).toMatch(
-      /Model tiny:1b: pulling tiny:1b failed 5 times without any progress.*connection refused/,
+      /Model tiny:1b: pulling tiny:1b failed 5 times without progress.*connection refused/,
     );
   });
 

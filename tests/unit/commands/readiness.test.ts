@@ -21,9 +21,9 @@ function inspected(restarts: number): string {
 
 /** What is said when it was restarted after the first look; the engine tells of its events. */
 async function afterRestart(events: string | { fails: string }): Promise<string> {
-  docker.tell({ "container inspect": inspected(0) });
+  docker.mock({ "container inspect": inspected(0) });
   const restart = () => {
-    docker.tell({ "container inspect": inspected(1), events, "container logs": "" });
+    docker.mock({ "container inspect": inspected(1), events, "container logs": "" });
     return Promise.resolve({ ready: false, detail: "not yet" });
   };
   const wait = waitUntilReady({ container: "gate", timeoutSeconds: 5, pids: "100" }, restart);
@@ -57,13 +57,13 @@ test.each([
 // Engines are known to never end an exec in a container that crashes just then: an update would wait for ever.
 
 test("a client of Docker that does not end is given up", async () => {
-  docker.tell({ version: { hangs: true } });
+  docker.mock({ version: { hangs: true } });
   const asked = client(["version"], { withinMs: 300 });
   await expect(asked).rejects.toThrow(new EngineTimeout("docker version did not finish within 0.3 s"));
 });
 
 test("an exec that never ends costs readiness neither its word nor its time", async () => {
-  docker.tell({
+  docker.mock({
     "container inspect": inspected(0),
     exec: { hangs: true },
     "container logs": { fails: "no" },
@@ -81,13 +81,13 @@ test("an exec that never ends costs readiness neither its word nor its time", as
 });
 
 test("a gateway that never ends what it was asked for is told of, and not waited for", async () => {
-  docker.tell({ "container inspect": inspected(0), exec: { hangs: true } });
+  docker.mock({ "container inspect": inspected(0), exec: { hangs: true } });
   await control("gate", ["drain", "1"], 300);
   expect(said.mock.lastCall?.[0]).toBe("gate: drain 1 failed: docker exec did not finish within 0.3 s");
 });
 
 test("what a gateway says is passed on, and that it failed", async () => {
-  docker.tell({ "container inspect": inspected(0), exec: { fails: "one\ntwo\n" } });
+  docker.mock({ "container inspect": inspected(0), exec: { fails: "one\ntwo\n" } });
   await control("gate", ["drain", "1"], 5000);
   expect(said.mock.calls).toEqual([["gate: one"], ["gate: two"], ["gate: drain 1 failed"]]);
 });

@@ -16,7 +16,7 @@ it.each([
   ],
   ["is in use", "Error response from daemon: conflict: unable to remove", "x stays: a container uses it"],
 ])("an image that %s keeps no stack from being destroyed", (_what, fails, expected) => {
-  docker.tell({ "image rm x": { fails } });
+  docker.mock({ "image rm x": { fails } });
   const { status, stdout } = spawnSync(process.execPath, ["components/commands/remove-image.ts"], {
     encoding: "utf8",
     env: { ...process.env, IMAGE: "x" },
@@ -25,7 +25,7 @@ it.each([
 });
 
 it("an image that the engine does not remove for another reason fails, with the reason", () => {
-  docker.tell({ "image rm x": { fails: "Error response from daemon: disk error" } });
+  docker.mock({ "image rm x": { fails: "Error response from daemon: disk error" } });
   const { status, stderr } = spawnSync(process.execPath, ["components/commands/remove-image.ts"], {
     encoding: "utf8",
     env: { ...process.env, IMAGE: "x" },

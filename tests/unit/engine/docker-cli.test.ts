@@ -4,7 +4,7 @@ import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 const client = new FakeDocker();
 afterEach(() => {
-  client.tell({});
+  client.mock({});
 });
 afterAll(() => {
   client.remove();
@@ -14,13 +14,13 @@ test.each([
   "Error response from daemon: client version 1.50 is too new. Maximum supported API version is 1.41",
   "error during connect: command [ssh ...] has exited with exit status 255: kex_exchange_identification: read: reset",
 ])("a call whose connection an ssh server dropped is made again: %s", async (fails) => {
-  client.tell({ "image ls": { fails, then: "an image" } });
+  client.mock({ "image ls": { fails, then: "an image" } });
   expect(await docker(["image", "ls"])).toBe("an image");
   expect(client.calls).toEqual(["image ls", "image ls"]);
 });
 
 test("a call that the engine failed is not made again", async () => {
-  client.tell({ "volume rm": { fails: "volume is in use", then: "removed" } });
+  client.mock({ "volume rm": { fails: "volume is in use", then: "removed" } });
   await expect(docker(["volume", "rm", "v"])).rejects.toThrow("docker volume failed: volume is in use");
   expect(client.calls).toEqual(["volume rm v"]);
 });

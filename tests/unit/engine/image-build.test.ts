@@ -4,7 +4,7 @@ import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 const docker = new FakeDocker();
 afterEach(() => {
-  docker.tell({});
+  docker.mock({});
 });
 afterAll(() => {
   docker.remove();
@@ -25,19 +25,19 @@ const rest = `--build-arg BASE_IMAGE=node:24 --tag ${name} /context`;
 
 describe("an image for nodes of a cluster", () => {
   it("is built for the engine's own platform, and pushed", async () => {
-    docker.tell({ build: "", push: "" });
+    docker.mock({ build: "", push: "" });
     await build();
     expect(docker.calls).toEqual([`build ${rest}`, `push ${name}`]);
   });
 
   it("is built for the platform that is given, and stays on the engine if it is not to be pushed", async () => {
-    docker.tell({ build: "" });
+    docker.mock({ build: "" });
     await build({ platforms: ["linux/amd64"], isPushed: false });
     expect(docker.calls).toEqual([`build --platform linux/amd64 ${rest}`]);
   });
 
   it("for several platforms goes from the builder to the registry", async () => {
-    docker.tell({ buildx: "" });
+    docker.mock({ buildx: "" });
     await build({ platforms: ["linux/amd64", "linux/arm64"] });
     expect(docker.calls).toEqual([
       "buildx version",
@@ -46,7 +46,7 @@ describe("an image for nodes of a cluster", () => {
   });
 
   it("for several platforms takes buildx, and the error says so where it is missing", async () => {
-    docker.tell({ "buildx version": { fails: "docker: 'buildx' is not a docker command." } });
+    docker.mock({ "buildx version": { fails: "docker: 'buildx' is not a docker command." } });
     await expect(build({ platforms: ["linux/amd64", "linux/arm64"] })).rejects.toThrow(
       /^an image for linux\/amd64,linux\/arm64 requires Docker's buildx, which is not installed: install it .*, or choose one platform$/,
     );

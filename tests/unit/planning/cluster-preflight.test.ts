@@ -61,14 +61,14 @@ describe("a cluster", () => {
   it("without a metrics API is warned of where it is to scale gateways", async () => {
     const scaled = { ...demand, needsCpuMetrics: true };
     const metrics = "get --raw=/apis/metrics.k8s.io/v1beta1";
-    program.tell({ ...fit, [metrics]: { fails: "Error from server (NotFound): the server could not find" } });
+    program.mock({ ...fit, [metrics]: { fails: "Error from server (NotFound): the server could not find" } });
     expect(await inspectCluster(scaled)).toMatchObject({
       problems: [],
       warnings: [
         "The cluster has no metrics API, so gatewayMaxReplicas has no effect. Install metrics-server, or set gatewayMaxReplicas to 1.",
       ],
     });
-    program.tell({ ...fit, [metrics]: "{}" });
+    program.mock({ ...fit, [metrics]: "{}" });
     expect((await inspectCluster(scaled)).warnings).toEqual([]);
     expect(demandOf({ ...config, gatewayMaxReplicas: 4 }, "llm").needsCpuMetrics).toBe(true);
     expect(demand.needsCpuMetrics).toBe(false);
@@ -77,7 +77,7 @@ describe("a cluster", () => {
   it("whose namespace lacks the password of the shared state is refused, and only the names of entries are read", async () => {
     const entries = "get secret valkey --namespace=llm";
     const shared = { ...demand, statePasswordSecret: "valkey" };
-    program.tell({
+    program.mock({
       ...fit,
       [entries]: { fails: 'Error from server (NotFound): secrets "valkey" not found' },
     });
@@ -87,14 +87,14 @@ describe("a cluster", () => {
     expect(program.calls).toContain(
       `${entries} --output=go-template={{range $key, $value := .data}}{{$key}} {{end}}`,
     );
-    program.tell({ ...fit, [entries]: "user " });
+    program.mock({ ...fit, [entries]: "user " });
     expect((await inspectCluster(shared)).problems).toEqual([problem]);
-    program.tell({ ...fit, [entries]: "password user " });
+    program.mock({ ...fit, [entries]: "password user " });
     expect((await inspectCluster(shared)).problems).toEqual([]);
   });
 
   it("that has all a stack needs is fit", async () => {
-    program.tell(fit);
+    program.mock(fit);
     expect(await inspectCluster(demand)).toEqual({ version: "1.37", problems: [], warnings: [] });
   });
 
@@ -105,7 +105,7 @@ describe("a cluster", () => {
       review("namespaces", "create", false),
       review("pods", "get", true),
     ];
-    program.tell({ ...fit, "create --validate=false --filename=- --output=json": reviews.join("\n") });
+    program.mock({ ...fit, "create --validate=false --filename=- --output=json": reviews.join("\n") });
     const { problems } = await inspectCluster(demand);
     expect(problems).toEqual([
       "You are not allowed to create and patch secrets; create namespaces for the namespace llm. Ask the cluster's administrator for the roles in docs/kubernetes.md.",
@@ -122,9 +122,9 @@ describe("a cluster", () => {
       "storageClass is fast, but the cluster has only standard, local. Set it to one of these, or leave it empty: models are then deleted with their pods.",
     ],
   ])("without the storage class is refused: %s", async (found, problem) => {
-    program.tell({ ...fit, "get storageclasses": found });
+    program.mock({ ...fit, "get storageclasses": found });
     expect((await inspectCluster({ ...demand, storageClass: "fast" })).problems).toEqual([problem]);
-    program.tell({ ...fit, "get storageclasses": classes("fast") });
+    program.mock({ ...fit, "get storageclasses": classes("fast") });
     expect((await inspectCluster({ ...demand, storageClass: "fast" })).problems).toEqual([]);
   });
 
@@ -160,15 +160,15 @@ describe("a cluster", () => {
     const absent = {
       fails: "Error from server (NotFound): the server could not find the requested resource",
     };
-    program.tell({ ...fit, [`get --raw=/apis/${api}`]: absent });
+    program.mock({ ...fit, [`get --raw=/apis/${api}`]: absent });
     expect((await inspectCluster(wanted)).problems).toEqual(problems);
     const kinds = JSON.stringify({ resources: wanted.optional.map(({ kind }) => ({ kind })) });
-    program.tell({ ...fit, [`get --raw=/apis/${api}`]: kinds });
+    program.mock({ ...fit, [`get --raw=/apis/${api}`]: kinds });
     expect((await inspectCluster(wanted)).problems).toEqual([]);
   });
 
   it("that has Kubernetes' own kinds is not asked for them", async () => {
-    program.tell(fit);
+    program.mock(fit);
     const wanted = demandOf(
       { ...config, autoscaling: "hpa", ingressClass: "nginx", ingressHostnames: ["llm.example.org"] },
       "llm",
@@ -178,7 +178,7 @@ describe("a cluster", () => {
 
   it("that is too old is refused", async () => {
     const old = read("version").replaceAll('"minor": "37"', '"minor": "29+"');
-    program.tell({ ...fit, "version --output=json": old });
+    program.mock({ ...fit, "version --output=json": old });
     expect((await inspectCluster(demand)).problems).toEqual([
       "The cluster runs Kubernetes 1.29, but a stack needs 1.30 or newer. Upgrade the cluster.",
     ]);
@@ -189,7 +189,7 @@ describe("a cluster", () => {
       fails:
         'Error from server (Forbidden): nodes is forbidden: User "x" cannot list resource "nodes" in API group "" at the cluster scope',
     };
-    program.tell({ ...fit, "get nodes --output=json": forbidden, "get storageclasses": forbidden });
+    program.mock({ ...fit, "get nodes --output=json": forbidden, "get storageclasses": forbidden });
     const found = await inspectCluster({ ...demand, replicas: 99, storageClass: "fast" });
     expect(found.problems).toEqual([]);
   });
@@ -197,7 +197,7 @@ describe("a cluster", () => {
   it("that does not respond fails with the reason", async () => {
     const fails =
       "The connection to the server 198.19.77.10:6444 was refused - did you specify the right host or port?";
-    program.tell({ version: { fails } });
+    program.mock({ version: { fails } });
     await expect(inspectCluster(demand)).rejects.toThrow(
       "The cluster does not respond: nothing listens at 198.19.77.10:6444.",
     );

@@ -2,7 +2,7 @@ import { statfs } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { afterAll, describe, expect, it } from "vitest";
 import { freeBytes } from "../../../components/planning/models/disk-space.ts";
-import { type Answer, FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
+import { type FakeResponse, FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 // Which free space is meant: a fake client of Docker answers for the container, the engine and its volume.
 
@@ -24,8 +24,12 @@ const volume = (values: object) =>
   JSON.stringify([{ Driver: "local", Mountpoint: "/var/lib/none/of/that", Options: null, ...values }]);
 
 /** Free bytes by an engine that answers so: of `df`, of itself, of the volume. */
-async function free(answers: { df?: Answer; info?: Answer; volume?: Answer }): Promise<number | undefined> {
-  docker.tell({
+async function free(answers: {
+  df?: FakeResponse;
+  info?: FakeResponse;
+  volume?: FakeResponse;
+}): Promise<number | undefined> {
+  docker.mock({
     [df]: answers.df ?? noDf,
     info: answers.info ?? here,
     "volume inspect models": answers.volume ?? { fails: "Error: No such volume: models" },
@@ -48,7 +52,7 @@ describe("what is free where the engine keeps the models", () => {
     expect(docker.calls).toEqual([df]);
   });
 
-  it.each<[string, Answer]>([
+  it.each<[string, FakeResponse]>([
     ["the image has no df", noDf],
     ["the container does not run", { fails: "Error: No such container: x-ollama" }],
     ["df says nothing that can be read", "df: /root/.ollama: can't find mount point\n"],

@@ -38,7 +38,7 @@ const noImage = {
 const seen = (...views: object[]) => ({ "run --rm --pull never": JSON.stringify(views) });
 
 beforeEach(() => {
-  docker.tell(noImage);
+  docker.mock(noImage);
 });
 
 describe("given certificates", () => {
@@ -47,9 +47,9 @@ describe("given certificates", () => {
     const first = await version(path);
     writeFileSync(join(path, "key.pem"), "another");
     expect(await version(path)).toBe(first);
-    docker.tell(seen({ name: "cert.pem", sha256: sha256("one") }, { name: "key.pem", sha256: sha256("x") }));
+    docker.mock(seen({ name: "cert.pem", sha256: sha256("one") }, { name: "key.pem", sha256: sha256("x") }));
     expect(await version(path)).toBe(first);
-    docker.tell(noImage);
+    docker.mock(noImage);
     writeFileSync(join(path, "cert.pem"), "two");
     expect(await version(path)).not.toBe(first);
   });
@@ -64,7 +64,7 @@ describe("given certificates", () => {
   });
 
   it("are none for an edge that needs none, and nobody is asked", async () => {
-    docker.tell({});
+    docker.mock({});
     expect(await version("/nowhere", "internal")).toBe("");
     expect(await version("", "acme")).toBe("");
     expect(docker.calls).toEqual([]);
@@ -72,7 +72,7 @@ describe("given certificates", () => {
 
   it("on another machine's engine are left to it until it has the image to look at them with", async () => {
     expect(await version("/nowhere", "certificate", "ssh://ops@far")).toBe("");
-    docker.tell(seen({ name: "cert.pem", error: "ENOENT" }, { name: "key.pem", sha256: sha256("x") }));
+    docker.mock(seen({ name: "cert.pem", error: "ENOENT" }, { name: "key.pem", sha256: sha256("x") }));
     await expect(version("/nowhere", "certificate", "ssh://ops@far")).rejects.toThrow(
       /its cert\.pem is missing/,
     );
@@ -92,7 +92,7 @@ describe("what the edge's container would not have is refused", () => {
     symlinkSync(target(name), join(path, "cert.pem"));
     const expected = `its cert.pem is a link to ${path}-archive/cert1.pem, outside that folder and so not in the edge's container: copy the files (cp -L)`;
     await expect(version(path)).rejects.toThrow(expected);
-    docker.tell(seen({ name: "cert.pem", error: "ENOENT" }, { name: "key.pem", sha256: sha256("x") }));
+    docker.mock(seen({ name: "cert.pem", error: "ENOENT" }, { name: "key.pem", sha256: sha256("x") }));
     await expect(version(path)).rejects.toThrow(expected);
   });
 
@@ -107,21 +107,21 @@ describe("what the edge's container would not have is refused", () => {
   });
 
   it("a key of another user, which root in a container may not read, with what to do", async () => {
-    docker.tell(seen({ name: "cert.pem", sha256: sha256("one") }, { name: "key.pem", error: "EACCES" }));
+    docker.mock(seen({ name: "cert.pem", sha256: sha256("one") }, { name: "key.pem", error: "EACCES" }));
     await expect(version(folder())).rejects.toThrow(
       /its key\.pem cannot be read by the edge's container, .*make root its owner \(chown root\)/,
     );
   });
 
   it("a folder that the engine does not mount, with its reason", async () => {
-    docker.tell({ "run --rm --pull never": { fails: "Mounts denied: the path is not shared" } });
+    docker.mock({ "run --rm --pull never": { fails: "Mounts denied: the path is not shared" } });
     await expect(version(folder())).rejects.toThrow(
       /which the engine cannot mount: .*Mounts denied: the path is not shared; share that folder/,
     );
   });
 
   it("not a key that only the container can read", async () => {
-    docker.tell(seen({ name: "cert.pem", sha256: sha256("one") }, { name: "key.pem", sha256: sha256("x") }));
+    docker.mock(seen({ name: "cert.pem", sha256: sha256("one") }, { name: "key.pem", sha256: sha256("x") }));
     expect(await version("/closed/to/this/user")).toMatch(/^[0-9a-f]{16}$/);
   });
 });

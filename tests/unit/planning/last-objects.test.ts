@@ -15,7 +15,7 @@ const volume = "urn::docker:index/volume:Volume::ollama-models";
 
 /** With an engine that has containers ("NAME STATE"), and a state that has objects (URN to name). */
 async function check(containers: string[], state: Record<string, string>, modelVolume = ""): Promise<void> {
-  docker.tell({ "container ls": containers.map((line) => `${line.replace(" ", "\t")}\t\n`).join("") });
+  docker.mock({ "container ls": containers.map((line) => `${line.replace(" ", "\t")}\t\n`).join("") });
   const outputs = Object.fromEntries(
     Object.entries(state).map(([urn, name]) => [urn, { outputs: { name } }]),
   );

@@ -91,7 +91,7 @@ afterEach(() => {
 
 /** Kilobytes that are free where the models are; undefined when nobody can tell. */
 function free(kilobytes: number | undefined): void {
-  docker.tell({
+  docker.mock({
     "volume inspect": "[{}]",
     ...(kilobytes === undefined
       ? {}

@@ -34,16 +34,16 @@ it("an update of keys is not kept from a cluster that is unfit for anything else
     "get nodes": JSON.stringify({ items: [] }),
     ...identity,
   };
-  program.tell(unfit);
+  program.mock(unfit);
   await expect(deployStack(configOf({}), process.cwd())).rejects.toThrow("but a stack needs 1.30 or newer");
-  program.tell(identity);
+  program.mock(identity);
   process.env["OLLAMA_STACK_KEYS_ONLY"] = "true";
   expect(await outputsOf()).toMatchObject({ engine: "kubernetes" });
   expect(program.calls.filter((call) => !/^(get namespaces|config view)/.test(call))).toEqual([]);
 });
 
 it("a stack's outputs say which cluster it is in", async () => {
-  program.tell(identity);
+  program.mock(identity);
   process.env["OLLAMA_STACK_KEYS_ONLY"] = "true";
   expect(await outputsOf()).toMatchObject({
     clusterId: "11111111-aaaa",

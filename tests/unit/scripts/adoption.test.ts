@@ -28,7 +28,7 @@ const engine = {
 };
 
 it("what the engine has of a stack whose state is empty is found by name and by label", async () => {
-  docker.tell(engine);
+  docker.mock(engine);
   expect(await plan([])).toEqual({
     containers: ["odd-name", "ollama-stack-dev-ollama"],
     networks: ["ollama_network_dev"],
@@ -37,16 +37,16 @@ it("what the engine has of a stack whose state is empty is found by name and by 
 });
 
 it("nothing is to be taken over of a stack that its state knows, or of which nothing is there", async () => {
-  docker.tell(engine);
+  docker.mock(engine);
   expect(await plan([deployed("container:Container", "ollama-container", "ollama-stack-dev-ollama")])).toBe(
     undefined,
   );
-  docker.tell({ "container ls": "", "network ls": "", "volume ls": "ollama-stack-dev-ollama-models\n" });
+  docker.mock({ "container ls": "", "network ls": "", "volume ls": "ollama-stack-dev-ollama-models\n" });
   expect(await plan([])).toBe(undefined);
 });
 
 it("a stack that was renamed keeps the volume of its models by its name", async () => {
-  docker.tell(engine);
+  docker.mock(engine);
   const resources = [
     deployed("container:Container", "ollama-container", "ollama-stack-old-ollama"),
     deployed("container:Container", "gateway-container", "ollama-stack-old-gateway"),
@@ -69,12 +69,12 @@ it("taking over removes containers and networks only, and nothing while others a
     "container rm": "",
     "network rm": "",
   });
-  docker.tell(inspect("c", "open-webui"));
+  docker.mock(inspect("c", "open-webui"));
   await expect(adopt("dev", {}, lost)).rejects.toThrow(
     /open-webui to n\. Disconnect them \(.*\), and run it again/,
   );
   expect(docker.calls).toEqual(["network inspect n"]);
-  docker.tell(inspect("c"));
+  docker.mock(inspect("c"));
   await adopt("dev", {}, lost);
   expect(docker.calls).toEqual(["network inspect n", "container rm --force c", "network rm n"]);
 });

@@ -29,7 +29,7 @@ function deployedIn(namespace: string): Deployment {
 }
 
 it("a stack whose state was lost is taken over by an update itself, and npm run adopt says so", async () => {
-  cli.tell({});
+  cli.mock({});
   await adoptInCluster(on, { resources: [], pending: [], secrets: new Set() });
   expect(text()).toBe(
     "Nothing to do: npm run up -- --stack lab itself adopts the stack's objects in the namespace ollama-stack-lab, including its pods and volumes.",
@@ -39,7 +39,7 @@ it("a stack whose state was lost is taken over by an update itself, and npm run 
 });
 
 it("a stack that was renamed keeps its namespace", async () => {
-  cli.tell({ "config set": "" });
+  cli.mock({ "config set": "" });
   await adoptInCluster(on, deployedIn("ollama-stack-former"));
   expect(cli.calls).toEqual(["config set namespace ollama-stack-former --stack lab"]);
   expect(text()).toContain("namespace ollama-stack-former, which the stack lab keeps from its former name.");

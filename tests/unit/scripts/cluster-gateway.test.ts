@@ -30,7 +30,7 @@ describe("the gateway of a stack in a cluster", () => {
     ["http://gateway.llm.svc:8000", "http://127.0.0.1:8000", "8000"],
   ])("%s is forwarded to %s", async (gatewayUrl, url, port) => {
     expect(forwardedUrl({ gatewayUrl })).toBe(url);
-    program.tell({ ...ready, [`${begin} port-forward`]: forwarded });
+    program.mock({ ...ready, [`${begin} port-forward`]: forwarded });
     const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
     await forwardGateway(kubectl, { gatewayUrl }, until, () => {
       end(undefined);
@@ -39,7 +39,7 @@ describe("the gateway of a stack in a cluster", () => {
   });
 
   it("is not waited for any more after an interrupt: neither for one that becomes active", async () => {
-    program.tell({
+    program.mock({
       [`${begin} get service gateway`]: '{"spec": {}}',
       [`${begin} get endpointslice gateway-active`]: '{"endpoints": []}',
     });
@@ -54,7 +54,7 @@ describe("the gateway of a stack in a cluster", () => {
   });
 
   it("nor for a port that kubectl does not forward yet", async () => {
-    program.tell({ ...ready, [`${begin} port-forward`]: { hangs: true } });
+    program.mock({ ...ready, [`${begin} port-forward`]: { hangs: true } });
     const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
     const waiting = forwardGateway(kubectl, { gatewayUrl: "http://gateway:8000" }, until, () => undefined);
     await expect.poll(() => program.calls.some((call) => call.includes("port-forward"))).toBe(true);
@@ -67,25 +67,25 @@ describe("a look at the gateway in a cluster", () => {
   const look = (withinMs?: number) => lookAtClusterGateway(kubectl, (url) => Promise.resolve(url), withinMs);
 
   it("is taken at a forwarded port", async () => {
-    program.tell({ ...ready, [`${begin} port-forward`]: forwarded });
+    program.mock({ ...ready, [`${begin} port-forward`]: forwarded });
     expect(await look()).toBe("http://127.0.0.1:41234");
   });
 
   it("is left out without the right to forward a port", async () => {
     const fails =
       'Error from server (Forbidden): pods "gateway-a" is forbidden: User "u" cannot create resource "pods/portforward"';
-    program.tell({ ...ready, [`${begin} port-forward`]: { fails } });
+    program.mock({ ...ready, [`${begin} port-forward`]: { fails } });
     expect(await look()).toBeUndefined();
   });
 
   it("is left out where no gateway is ready, without a wait", async () => {
-    program.tell({ [`${begin} get pods`]: pods("False") });
+    program.mock({ [`${begin} get pods`]: pods("False") });
     expect(await look()).toBeUndefined();
     expect(program.calls).toHaveLength(1);
   });
 
   it("is left out where the port is not forwarded in time", async () => {
-    program.tell({ ...ready, [`${begin} port-forward`]: { hangs: true } });
+    program.mock({ ...ready, [`${begin} port-forward`]: { hangs: true } });
     expect(await look(1)).toBeUndefined();
   });
 });

@@ -45,7 +45,7 @@ describe("the endpoint of a Docker context", () => {
   });
 
   it("is an error for a context that cannot be read", async () => {
-    docker.tell({ "context inspect": { fails: "context not found" } });
+    docker.mock({ "context inspect": { fails: "context not found" } });
     await expect(endpointOf("gone")).rejects.toThrow(
       'docker context "gone" cannot be read: see docker context ls',
     );

@@ -35,7 +35,7 @@ const info = {
   CgroupDriver: "systemd",
 };
 const engine = (own: object, more: Record<string, string> = {}) => {
-  docker.tell({
+  docker.mock({
     info: JSON.stringify({ ...info, ...own }),
     version: "28.2.2",
     "context show": "default",
@@ -55,7 +55,7 @@ describe("of the engine, npm run doctor finds", () => {
   });
 
   it("one that does not respond, with what to do", async () => {
-    docker.tell({ info: { fails: "Cannot connect to the Docker daemon at unix:///var/run/docker.sock." } });
+    docker.mock({ info: { fails: "Cannot connect to the Docker daemon at unix:///var/run/docker.sock." } });
     expect(await findings()).toEqual([
       {
         check: "Docker engine",
@@ -85,7 +85,7 @@ describe("of the engine, npm run doctor finds", () => {
   it("containers that crash, are unhealthy or were killed for lack of memory", async () => {
     const inspected = (state: object, restarts: number) =>
       `${JSON.stringify({ Status: "running", ExitCode: 0, OOMKilled: false, StartedAt: "", ...state })}\n${String(restarts)}\n536870912\n`;
-    docker.tell({
+    docker.mock({
       "container ls": "ollama-stack-dev-ollama\nollama-stack-dev-gateway\nollama-stack-dev-edge\n",
       "container inspect --format {{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}} ollama-stack-dev-ollama":
         inspected({ OOMKilled: true }, 1),

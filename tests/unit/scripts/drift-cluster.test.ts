@@ -24,12 +24,12 @@ const asDeployed = {
 
 describe("npm run drift, of a stack on Kubernetes, finds", () => {
   it("nothing in objects that are as the provider left them", async () => {
-    program.setResponses(asDeployed);
+    program.mock(asDeployed);
     expect(await findClusterDrift(deployment, kubectl, "")).toEqual({ differences: [], compared: 3 });
   });
 
   it("what kubectl scale and kubectl set env have changed", async () => {
-    program.setResponses({
+    program.mock({
       ...asDeployed,
       [get("statefulset.apps ollama")]: read("statefulset-drifted"),
       [get("deployment.apps gateway")]: read("deployment-drifted"),
@@ -58,7 +58,7 @@ describe("npm run drift, of a stack on Kubernetes, finds", () => {
   });
 
   it("a Secret that was removed, and one that was changed without its content", async () => {
-    program.setResponses({
+    program.mock({
       ...asDeployed,
       [get("secret gateway-keys")]: {
         fails: 'Error from server (NotFound): secrets "gateway-keys" not found',
@@ -68,7 +68,7 @@ describe("npm run drift, of a stack on Kubernetes, finds", () => {
       { resource: "Secret gateway-keys", property: "state", expected: "there", actual: "removed" },
     ]);
     const changed = read("secret").replace(/"api-keys": ".*"/, '"api-keys": "bWFsbG9yeQ=="');
-    program.setResponses({ ...asDeployed, [get("secret gateway-keys")]: changed });
+    program.mock({ ...asDeployed, [get("secret gateway-keys")]: changed });
     expect((await findClusterDrift(deployment, kubectl, "")).differences).toMatchObject([
       {
         resource: "Secret gateway-keys",

@@ -33,7 +33,7 @@ const attached = (...names: string[]) => ({
 });
 
 it("containers of others on a network that has to go are named, with both ways out", async () => {
-  docker.tell(attached("open-webui", "ollama-stack-dev-ollama", "ollama-stack-dev-gateway-2"));
+  docker.mock(attached("open-webui", "ollama-stack-dev-ollama", "ollama-stack-dev-gateway-2"));
   const found = await attachedToLeaving("dev", resources, () => true);
   expect(found).toEqual([{ network: "ollama_network_dev", container: "open-webui" }]);
   expect(attachedProblem(found, "npm run destroy -- --stack dev --disconnect")).toBe(
@@ -45,7 +45,7 @@ it("containers of others on a network that has to go are named, with both ways o
 });
 
 it("so are those on a network of the same name that somebody made by hand and that gives way to the stack's own", async () => {
-  docker.tell({
+  docker.mock({
     "network inspect id-of-ollama_network_dev": { fails: "Error: No such network: id-of-ollama_network_dev" },
     "network inspect by-hand": JSON.stringify([
       {
@@ -61,11 +61,11 @@ it("so are those on a network of the same name that somebody made by hand and th
 });
 
 it("nothing is wrong with a network that stays, is gone, or has only the stack's containers", async () => {
-  docker.tell(attached("ollama-stack-dev-ollama"));
+  docker.mock(attached("ollama-stack-dev-ollama"));
   expect(await attachedToLeaving("dev", resources, () => true)).toEqual([]);
-  docker.tell({ "network inspect": { fails: "Error: No such network: x" } });
+  docker.mock({ "network inspect": { fails: "Error: No such network: x" } });
   expect(await attachedToLeaving("dev", resources, () => true)).toEqual([]);
-  docker.tell({});
+  docker.mock({});
   expect(await attachedToLeaving("dev", resources, () => false)).toEqual([]);
   expect(attachedProblem([], "")).toBeUndefined();
 });

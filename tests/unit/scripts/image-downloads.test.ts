@@ -50,7 +50,7 @@ beforeAll(async () => {
   await publish("ollama/ollama", "1", { manifests: [attestation, ...manifests] });
 });
 beforeEach(() => {
-  docker.tell({
+  docker.mock({
     "image inspect": { fails: "Error response from daemon: No such image: it" },
     version: "linux/amd64\n",
   });
@@ -81,7 +81,7 @@ describe("an image that a preview brings", () => {
   });
 
   it("is not told, and no registry asked, when the engine has it", async () => {
-    docker.tell({ "image inspect": "sha256:1\n" });
+    docker.mock({ "image inspect": "sha256:1\n" });
     Object.assign(registry.asked, { withToken: 0, withoutToken: 0 });
     expect(await downloads([image({ name })])).toEqual([]);
     expect(docker.calls).toEqual([`image inspect --format {{.Id}} ${name}`]);
@@ -110,7 +110,7 @@ describe("an image whose size is not known", () => {
   });
 
   it("is told with the reason: one for other platforms only", async () => {
-    docker.tell({ "image inspect": { fails: "Error: No such image: it" }, version: "linux/s390x\n" });
+    docker.mock({ "image inspect": { fails: "Error: No such image: it" }, version: "linux/s390x\n" });
     expect(await downloads([image({ name })])).toEqual([
       `Image ${name}: it will be pulled, size unknown: ${registry.host} has ollama/ollama only for other platforms`,
     ]);
@@ -139,7 +139,7 @@ describe("an image whose size is not known", () => {
   });
 
   it("is told as such when the engine does not say whether it has it", async () => {
-    docker.tell({ "image inspect": { fails: "Cannot connect to the Docker daemon" } });
+    docker.mock({ "image inspect": { fails: "Cannot connect to the Docker daemon" } });
     expect(await downloads([image({ name })])).toEqual([
       `Image ${name}: cannot check whether it will be pulled: docker image failed: Cannot connect to the Docker daemon`,
     ]);

@@ -21,7 +21,7 @@ describe("npm run logs, of a stack on Kubernetes, shows", () => {
   const log = (pod: string, container: string) => `--namespace=llm logs ${pod} --container=${container}`;
 
   it("the lines of all containers, merged by time, and nothing of one that has not started", async () => {
-    program.tell({
+    program.mock({
       ...list,
       [log("ollama-0", "ollama")]:
         "2026-11-28T21:00:15.105510375Z time=2026-11-28T21:00:15Z level=ERROR msg=third\n",
@@ -46,7 +46,7 @@ describe("npm run logs, of a stack on Kubernetes, shows", () => {
     ["2026-11-28T10:00:00+01:00", "--since-time=2026-11-28T09:00:00.000Z"],
     ["1795860000", "--since-time=2026-11-28T10:00:00.000Z"],
   ])("those from %s on, in the words of kubectl", async (since, option) => {
-    program.tell(list);
+    program.mock(list);
     const [source] = await podLogs(kubectl);
     expect(source?.command({ tail: "5", since }, true)[1]).toEqual(
       expect.arrayContaining(["--tail=5", option, "--follow"]),
@@ -54,7 +54,7 @@ describe("npm run logs, of a stack on Kubernetes, shows", () => {
   });
 
   it("what is wrong with a time that is none", async () => {
-    program.tell(list);
+    program.mock(list);
     const [source] = await podLogs(kubectl);
     expect(() => source?.command({ tail: "5", since: "yesterday" }, false)).toThrow(
       "--since is yesterday, but must be a duration such as 10m",
@@ -79,7 +79,7 @@ describe("npm run status, of a stack on Kubernetes, shows", () => {
   ])("how a gateway stands to the others, when it says %j", async (said, note) => {
     const exec = `--namespace=llm exec ${gateway} --container=gateway`;
     const complete = { version: "1", complete: true, line: "", models: [] };
-    program.tell({
+    program.mock({
       ...list,
       "--namespace=llm exec ollama-0 --container=models": JSON.stringify(complete),
       [exec]: `${said}\n`,
@@ -92,7 +92,7 @@ describe("npm run status, of a stack on Kubernetes, shows", () => {
 
   it("each pod with its node, and how far one is with its models", async () => {
     const state = { version: "1", complete: false, line: "b179c9523d0e: 55 % of 98.4 MB", models: [] };
-    program.tell({ ...list, "--namespace=llm exec ollama-0 --container=models": JSON.stringify(state) });
+    program.mock({ ...list, "--namespace=llm exec ollama-0 --container=models": JSON.stringify(state) });
     const containers = await podStates(kubectl);
     const status = { stack: "lab", gatewayUrl: "http://gateway.llm.svc:8000", containers };
     const text = formatStatus(

@@ -52,7 +52,7 @@ describe("npm run logs shows", () => {
   });
 
   it("the lines of all containers in the order in which they came, errors told apart", async () => {
-    docker.tell({
+    docker.mock({
       "container ls": "ollama-stack-dev-ollama\nollama-stack-dev-gateway\n",
       "container logs --timestamps --tail 100 ollama-stack-dev-ollama":
         "2026-11-28T10:00:01Z first\n2026-11-28T10:00:03Z time=x level=ERROR msg=third\n",
@@ -70,7 +70,7 @@ describe("npm run logs shows", () => {
 
   it("what comes after a restart of a container, and each line once", async () => {
     const lines = "2026-11-28T10:00:01Z one\n2026-11-28T10:00:02Z two\n";
-    docker.tell({
+    docker.mock({
       "container logs --timestamps --tail 100 --follow": lines,
       "container logs --timestamps --tail all --since 2026-11-28T10:00:02Z --follow": `${lines}2026-11-28T10:00:03Z three\n`,
       "container logs --timestamps --tail all --since 2026-11-28T10:00:03Z --follow": "",
@@ -91,7 +91,7 @@ describe("npm run logs shows", () => {
   });
 
   it("why a log cannot be read", async () => {
-    docker.tell({ "container logs": { fails: "configured logging driver does not support reading" } });
+    docker.mock({ "container logs": { fails: "configured logging driver does not support reading" } });
     const one = containerLog({ name: "ollama-stack-dev-edge", component: "edge" });
     await expect(readLogs([one], { tail: "1" })).rejects.toThrow(
       "the log of ollama-stack-dev-edge cannot be read: configured logging driver does not support reading",

@@ -50,7 +50,7 @@ it("an image is pulled by the engine of the chosen Docker context, which only Pu
   await new Promise<void>((resolve) => engine.listen(socket, resolve));
   vi.stubEnv("DOCKER_HOST", undefined);
   try {
-    docker.tell({ "image inspect": { fails: "Error: No such image: x" } });
+    docker.mock({ "image inspect": { fails: "Error: No such image: x" } });
     const images: Record<string, string> = { ollamaImage: "ollama/ollama:1", gatewayBaseImage: "node:1" };
     await pullImages(
       (key) => images[key],

@@ -22,7 +22,7 @@ const isOwn = (each: object) => "kind" in each && ownKinds.includes(String(each.
 
 /** Has kubectl find a namespace with labels, and objects in it. */
 function has(labels: Readonly<Record<string, string>>, ...items: readonly object[]): void {
-  program.tell({
+  program.mock({
     [`${begin} get namespace llm`]: JSON.stringify({ metadata: { name: "llm", labels } }),
     [`${begin} get statefulsets,`]: JSON.stringify({ items: items.filter(isOwn) }),
     [`${begin} get services,`]: JSON.stringify({ items: items.filter((each) => !isOwn(each)) }),
@@ -83,7 +83,7 @@ describe("what a stack has left in a cluster", () => {
     const forbidden = {
       fails: 'Error from server (Forbidden): cronjobs.batch is forbidden: User "u" cannot list resource',
     };
-    program.tell({
+    program.mock({
       [`${begin} get namespace llm`]: JSON.stringify({ metadata: { name: "llm", labels: marked } }),
       [`${begin} get statefulsets,`]: JSON.stringify({ items: [claim("models-ollama-0")] }),
       [`${begin} get services,`]: forbidden,
@@ -99,7 +99,7 @@ describe("what a stack has left in a cluster", () => {
 
   it("is removed by hand from the cluster that was looked at", async () => {
     const at = "--kubeconfig=/etc/k --context=lab --namespace=llm";
-    program.tell({ [`${at} get namespace llm`]: JSON.stringify({ metadata: { name: "llm" } }) });
+    program.mock({ [`${at} get namespace llm`]: JSON.stringify({ metadata: { name: "llm" } }) });
     const other = new Kubectl({ kubeconfig: "/etc/k", context: "lab", namespace: "llm" });
     await expect(inCluster("lab", other)).rejects.toThrow(
       /with: kubectl delete namespace llm --kubeconfig=\/etc\/k --context=lab$/,
@@ -121,7 +121,7 @@ describe("what a stack has left in a cluster", () => {
   });
 
   it("is nothing where there is no namespace", async () => {
-    program.tell({
+    program.mock({
       [`${begin} get namespace`]: { fails: 'Error from server (NotFound): namespaces "llm" not found' },
     });
     expect(await inCluster("lab", kubectl)).toEqual({ leftovers: [], staying: undefined });

@@ -17,7 +17,7 @@ afterAll(() => {
 });
 beforeEach(() => {
   rmSync(join(folder, "backend"), { recursive: true, force: true });
-  program.tell({});
+  program.mock({});
 });
 
 const resource = { urn: "urn:pulumi:lab::ollama-stack::kubernetes:core/v1:Namespace::namespace", type: "t" };
@@ -38,13 +38,13 @@ describe("what a stack has in a cluster is not to be removed", () => {
   });
 
   it("while the state of another backend has", async () => {
-    program.tell({ "stack export": JSON.stringify({ deployment: { resources: [resource] } }) });
+    program.mock({ "stack export": JSON.stringify({ deployment: { resources: [resource] } }) });
     await expect(assertTakenDown("lab", process.env)).rejects.toThrow(refused);
     expect(program.calls).toEqual(["stack export --stack lab"]);
   });
 
   it("while another backend cannot be read", async () => {
-    program.tell({ "stack export": { fails: "error: could not get stack: unauthorized" } });
+    program.mock({ "stack export": { fails: "error: could not get stack: unauthorized" } });
     await expect(assertTakenDown("lab", process.env)).rejects.toThrow("pulumi exited with code 1");
   });
 });
@@ -53,13 +53,13 @@ describe("what a stack has in a cluster may be removed", () => {
   it("after a destroy, whatever other stacks have", async () => {
     keep("lab", []);
     keep("other", [resource]);
-    program.tell({ "stack export": JSON.stringify({ deployment: {} }) });
+    program.mock({ "stack export": JSON.stringify({ deployment: {} }) });
     await assertTakenDown("lab", undefined);
     await assertTakenDown("lab", process.env);
   });
 
   it("where no state knows the stack", async () => {
-    program.tell({ "stack export": { fails: "error: no stack named 'lab' found" } });
+    program.mock({ "stack export": { fails: "error: no stack named 'lab' found" } });
     await assertTakenDown("lab", process.env);
   });
 });

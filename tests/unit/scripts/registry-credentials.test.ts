@@ -33,7 +33,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "docker-login-"));
   process.env["DOCKER_CONFIG"] = folder;
   process.env["PATH"] = `${folder}${delimiter}${path ?? ""}`;
-  docker.tell({ "image inspect": { fails: "No such image: it" }, version: "linux/amd64\n" });
+  docker.mock({ "image inspect": { fails: "No such image: it" }, version: "linux/amd64\n" });
 });
 afterEach(() => {
   delete process.env["DOCKER_CONFIG"];

@@ -45,7 +45,7 @@ it.each([
 
 /** Has kubectl reach a cluster by each context; the current one is called "". */
 function reach(clusters: Readonly<Record<string, string>>): void {
-  program.tell(
+  program.mock(
     Object.fromEntries(
       Object.entries(clusters).flatMap(([context, id]) => {
         const option = context === "" ? "" : `--context=${context} `;
@@ -90,7 +90,7 @@ describe("a stack on Kubernetes", () => {
       keysRequired: true,
       installedModels: [],
     };
-    cli.tell({ "stack output --json --stack lab": JSON.stringify(outputs) });
+    cli.mock({ "stack output --json --stack lab": JSON.stringify(outputs) });
     const settings = () => "";
     reach({ "": other });
     await expect(openCluster("lab", process.env, settings)).rejects.toThrow(
@@ -135,7 +135,7 @@ describe("a stack on Kubernetes", () => {
   });
 
   it("that an older version deployed is taken as it is, without a look at the cluster", async () => {
-    program.tell({});
+    program.mock({});
     await assertSameCluster("lab", deployed({ engine: "kubernetes" }), address(""));
     await assertSameCluster("lab", { resources: [] }, address(""));
     expect(program.calls).toEqual([]);
@@ -143,12 +143,12 @@ describe("a stack on Kubernetes", () => {
 
   it("is taken as it is where one may not list namespaces", async () => {
     const fails = 'Error from server (Forbidden): namespaces is forbidden: User "x" cannot list resource';
-    program.tell({ "get namespaces": { fails }, "config view": "{}" });
+    program.mock({ "get namespaces": { fails }, "config view": "{}" });
     await assertSameCluster("lab", deployed(recorded), address(""));
   });
 
   it("is refused while the cluster does not respond", async () => {
-    program.tell({ "get namespaces": { fails: "The connection to the server 10.0.0.1:6443 was refused" } });
+    program.mock({ "get namespaces": { fails: "The connection to the server 10.0.0.1:6443 was refused" } });
     await expect(assertSameCluster("lab", deployed(recorded), address(""))).rejects.toThrow(
       "The cluster does not respond: nothing listens at 10.0.0.1:6443.",
     );
@@ -162,7 +162,7 @@ it("a command that opens a stack refreshes nothing in another cluster, even afte
     urn: `urn:pulumi:lab::ollama-stack::t::${String(i)}`,
   }));
   const pending_operations = [{ type: "updating", resource: { type: "kubernetes:apps/v1:Deployment" } }];
-  cli.tell({
+  cli.mock({
     "stack select --create lab": "",
     "stack export": JSON.stringify({ deployment: { resources: entries, pending_operations } }),
   });
