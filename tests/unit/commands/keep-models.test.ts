@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -30,8 +30,10 @@ const model = (name: string, change: Partial<PodModel> = {}): PodModel => ({
 });
 
 const at = (name: string) => join(folder, name);
+/** Replaces the list in one step, as Kubernetes does. */
 function want(...models: PodModel[]): void {
-  writeFileSync(at("models.json"), JSON.stringify({ stallSeconds: 60, models }));
+  writeFileSync(at("next.json"), JSON.stringify({ stallSeconds: 60, models }));
+  renameSync(at("next.json"), at("models.json"));
 }
 function state(): KeeperState | undefined {
   try {
