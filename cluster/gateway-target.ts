@@ -34,6 +34,22 @@ export async function gatewayTarget(kubectl: Kubectl, signal?: AbortSignal): Pro
   }
 }
 
+/**
+ * Whether another gateway is active although the pod stays, as after it froze. A pod that is terminating has handed over
+ * and still finishes its requests.
+ *
+ * @param target what `gatewayTarget` returned
+ * @throws ClusterError
+ */
+export async function isSuperseded(kubectl: Kubectl, target: string): Promise<boolean> {
+  const [, pod] = /^pod\/(.+)$/.exec(target) ?? [];
+  if (pod === undefined) return false;
+  const active = await activePod(kubectl);
+  if (active === undefined || active === pod) return false;
+  const pods = await listPods(kubectl, "app=gateway");
+  return pods.some(({ name, isGoing }) => name === pod && !isGoing);
+}
+
 async function activePod(kubectl: Kubectl): Promise<string | undefined> {
   const found = await kubectl.find(slice, "endpointslice", "gateway-active");
   const name = found?.endpoints?.[0]?.targetRef?.name;

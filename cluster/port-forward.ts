@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ClusterError, type Kubectl, notStarted } from "./kubectl.ts";
 import { explain } from "./explain.ts";
 
@@ -99,24 +100,27 @@ export async function withForward<T>(
   }
 }
 
+interface KeptForward {
+  /** Finds what to forward to, each time that it is needed; the signal ends the search. */
+  readonly target: (signal: AbortSignal) => Promise<string>;
+  /** Whether a target that still runs is no longer the right one. */
+  readonly isSuperseded?: (target: string) => Promise<boolean>;
+  readonly port: number | string;
+  /** A free one by default. */
+  readonly localPort?: number;
+  /** Milliseconds between two looks at whether the target is superseded. */
+  readonly checkEveryMs?: number;
+}
+
 /**
- * Keeps a port forwarded until a promise settles, switching to new pods when they are replaced. Uses a free port by default.
+ * Keeps a port forwarded until a promise settles, switching to new pods when they are replaced or superseded.
  *
- * @param target is called each time a pod is to be found, with a signal that ends the search
  * @param onReady is called once, when the port is there
  * @throws ClusterError when there is no pod to forward to
  */
 export async function keepForwarded(
   kubectl: Kubectl,
-  {
-    target: find,
-    port,
-    localPort,
-  }: {
-    readonly target: (signal: AbortSignal) => Promise<string>;
-    readonly port: number | string;
-    readonly localPort?: number;
-  },
+  { target: find, isSuperseded, port, localPort, checkEveryMs = 5000 }: KeptForward,
   until: Promise<unknown>,
   onReady: (localPort: number) => void,
 ): Promise<void> {
@@ -126,18 +130,41 @@ export async function keepForwarded(
     controller.abort();
     return undefined;
   });
-  const begin = async (at: number | undefined) => forwardPort(kubectl, await find(signal), port, at, signal);
+  const begin = async (at: number | undefined) => {
+    const target = await find(signal);
+    return { target, forward: await forwardPort(kubectl, target, port, at, signal) };
+  };
   let at = localPort;
   for (let isFirst = true; ; isFirst = false) {
-    const forward = await Promise.race([over, begin(at)]);
+    const begun = await Promise.race([over, begin(at)]);
     // The signal ends what was started.
-    if (forward === undefined) return;
+    if (begun === undefined) return;
+    const { target, forward } = begun;
     at = forward.port;
     if (isFirst) onReady(at);
-    await Promise.race([over, forward.ended]);
-    if (signal.aborted) {
-      await forward.close();
-      return;
-    }
+    const superseded =
+      isSuperseded && untilTrue(() => isSuperseded(target), checkEveryMs, forward.ended, signal);
+    await Promise.race([over, forward.ended, ...(superseded === undefined ? [] : [superseded])]);
+    await forward.close();
+    if (signal.aborted) return;
+  }
+}
+
+/** Resolves when the check says yes, or when there is nothing left to check. A check that fails says nothing. */
+async function untilTrue(
+  check: () => Promise<boolean>,
+  everyMs: number,
+  ended: Promise<unknown>,
+  signal: AbortSignal,
+): Promise<void> {
+  const controller = new AbortController();
+  const end = () => {
+    controller.abort();
+  };
+  void ended.then(end);
+  signal.addEventListener("abort", end, { once: true });
+  for (;;) {
+    const isOver = await sleep(everyMs, false, { signal: controller.signal }).catch(() => true);
+    if (isOver || (await check().catch(() => false))) return;
   }
 }

@@ -1,5 +1,5 @@
 import { ClusterError, type Kubectl } from "../../cluster/kubectl.ts";
-import { gatewayTarget } from "../../cluster/gateway-target.ts";
+import { gatewayTarget, isSuperseded } from "../../cluster/gateway-target.ts";
 import { listPods } from "../../cluster/pods.ts";
 import { keepForwarded } from "../../cluster/port-forward.ts";
 import type { ClusterOutputs } from "../stack/cluster-outputs.ts";
@@ -21,7 +21,12 @@ export async function forwardGateway(
   const localPort = portOf(outputs.gatewayUrl);
   await keepForwarded(
     kubectl,
-    { target: (signal) => gatewayTarget(kubectl, signal), port: "http", localPort },
+    {
+      target: (signal) => gatewayTarget(kubectl, signal),
+      isSuperseded: (target) => isSuperseded(kubectl, target),
+      port: "http",
+      localPort,
+    },
     until,
     onReady,
   );

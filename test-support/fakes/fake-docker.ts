@@ -4,7 +4,9 @@ import { delimiter, join } from "node:path";
 
 /** What Docker's client prints; `fails` is its error, at the first call only if there is a `then`; one that `hangs` never ends. */
 export type FakeResponse =
-  string | { readonly fails: string; readonly then?: string } | { readonly hangs: true };
+  | string
+  | { readonly fails: string; readonly then?: string }
+  | { readonly hangs: true; readonly prints?: string };
 
 /** A fake `docker`, or another program, on PATH with scripted output for arguments that begin in a certain way. */
 export class FakeDocker {
@@ -50,7 +52,7 @@ export class FakeDocker {
 
   #actOf(begin: string, response: FakeResponse): string {
     if (typeof response === "string") return `printf %s ${quoted(response)}; exit 0`;
-    if ("hangs" in response) return "exec sleep 600";
+    if ("hangs" in response) return `printf %s ${quoted(response.prints ?? "")}; exec sleep 600`;
     const failure = `printf %s ${quoted(response.fails)} >&2; exit 1`;
     if (response.then === undefined) return failure;
     const isFirst = `[ "$(grep -c ^${quoted(begin)} ${quoted(this.#calls)})" = 1 ]`;

@@ -3,7 +3,7 @@ import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { ClusterAddress } from "../../../cluster/address.ts";
 import { ClusterError, Kubectl } from "../../../cluster/kubectl.ts";
-import { gatewayTarget } from "../../../cluster/gateway-target.ts";
+import { gatewayTarget, isSuperseded } from "../../../cluster/gateway-target.ts";
 import { listPods } from "../../../cluster/pods.ts";
 import { forwardPort, keepForwarded, withForward } from "../../../cluster/port-forward.ts";
 import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
@@ -204,6 +204,33 @@ describe("a forwarded port", () => {
     );
   });
 
+  it("moves to the gateway that took over from one that froze, and not because one could not look", async () => {
+    program.mock({ [begin]: { hangs: true, prints: lines } });
+    const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
+    const targets = ["pod/gateway-a", "pod/gateway-b"];
+    const looks: string[] = [];
+    const gateway = {
+      target: () => Promise.resolve(targets.shift() ?? "none"),
+      isSuperseded: (target: string) => {
+        looks.push(target);
+        if (looks.length === 1) return Promise.reject(new ClusterError("the API server is away"));
+        return Promise.resolve(target === "pod/gateway-a");
+      },
+      port: "http",
+      localPort: 41_234,
+      checkEveryMs: 1,
+    };
+    const done = keepForwarded(kubectl, gateway, until, () => undefined);
+    await expect.poll(() => looks.filter((target) => target === "pod/gateway-b").length).toBeGreaterThan(1);
+    end(undefined);
+    await done;
+    expect(looks.filter((target) => target === "pod/gateway-a")).toHaveLength(2);
+    expect(program.calls.map((call) => /pod\/\S+/.exec(call)?.[0])).toEqual([
+      "pod/gateway-a",
+      "pod/gateway-b",
+    ]);
+  });
+
   it("says so when its port on this machine is in use", async () => {
     const fails =
       "Unable to listen on port 8000: Listeners failed to create with the following errors: [unable to create listener: Error listen tcp4 127.0.0.1:8000: bind: address already in use]\nerror: unable to listen on any of the requested ports: [{8000 8000}]";
@@ -245,6 +272,25 @@ describe("a port of the gateway", () => {
       [`${begin} get pods`]: pods(pod("gateway-a", "True"), pod("gateway-b", "True")),
     });
     expect(await gatewayTarget(kubectl)).toBe("pod/gateway-b");
+  });
+
+  it("is superseded when another gateway is active and its own pod stays", async () => {
+    const going = { ...pod("gateway-a", "True"), metadata: { name: "gateway-a", deletionTimestamp: "now" } };
+    const look = (active: string, own: object) => {
+      program.mock({
+        ...withoutSelector,
+        [`${begin} get endpointslice gateway-active`]: slice(active),
+        [`${begin} get pods`]: pods(own, pod("gateway-b", "True")),
+      });
+      return isSuperseded(kubectl, "pod/gateway-a");
+    };
+    expect(await look("gateway-b", pod("gateway-a", "False"))).toBe(true);
+    expect(await look("gateway-a", pod("gateway-a", "True"))).toBe(false);
+    // It finishes its requests.
+    expect(await look("gateway-b", going)).toBe(false);
+    // Its forwarding ends by itself.
+    expect(await look("gateway-b", pod("gateway-c", "True"))).toBe(false);
+    expect(await isSuperseded(kubectl, "service/gateway")).toBe(false);
   });
 
   it("waits for a gateway that takes over from one that is gone", async () => {
