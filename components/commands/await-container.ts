@@ -22,7 +22,7 @@ await setExitCode(async () => {
     const command = JSON.parse(inside) as string[];
     await waitUntilReady(waitOptions, () => probeCommand(container, command));
   } else throw new Error("neither READY_URL nor READY_COMMAND is set");
-  // Gateways resume sending requests to an Ollama server that was waitForDrain before it was replaced.
+  // Gateways resume sending requests to an Ollama server that was drained before it was replaced.
   const server = optional("DRAIN_SERVER");
   if (server === undefined) return;
   const gateways = required("DRAIN_GATEWAYS").split(",");

@@ -1,5 +1,5 @@
 // Run by Pulumi before it replaces or deletes a replica's container: stops new requests to it and waits for requests in
-// flight. It never fails, because a replica that cannot be waitForDrain after a crash must still be replaced.
+// flight. It never fails, because a replica that cannot be drained after a crash must still be replaced.
 import { containerState, EngineError } from "../../engine/docker-cli.ts";
 import { control } from "./lib/gateway-control.ts";
 import { optional, required } from "./lib/env.ts";

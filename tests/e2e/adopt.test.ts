@@ -125,7 +125,7 @@ it("a stack whose state was lost is refused by an update, taken over, and pulls 
   const up = await script("up", "adopted");
   expect(up.code, up.output).toBe(0);
   expect(await modelWrittenAt()).toBe(installedAt);
-  expect((await script("adopt", "adopted")).output).toContain("Nothing to take over");
+  expect((await script("adopt", "adopted")).output).toContain("Nothing to adopt");
 });
 
 it("a stack that was renamed is refused by a preview, keeps its volume, and pulls nothing", async () => {

@@ -135,7 +135,8 @@ describe("a tag that moved in its registry", () => {
   });
 
   it("is shown, and not followed", async () => {
-    const told = /Model plain:1: its tag moved in the registry, from [0-9a-f]{12} to [0-9a-f]{12}\. It stays/;
+    const told =
+      /Model plain:1: its tag moved in the registry, from [0-9a-f]{12} to [0-9a-f]{12}\. The installed version stays/;
     const [preview, update] = await Promise.all([
       project.pulumi("preview", "--expect-no-changes"),
       project.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes"),

@@ -210,7 +210,7 @@ describe("over TCP with TLS", () => {
     const other = makeCertificates(join(folder, "other"), engine.address);
     project.configure({ dockerCertPath: folder });
     expect((await project.tryPulumi("preview")).output).toMatch(
-      /which lacks ca\.pem, cert\.pem, key\.pem: put/,
+      /which lacks ca\.pem, cert\.pem, key\.pem: add/,
     );
     project.configure({ dockerCertPath: other.client });
     const { code, output } = await project.tryPulumi("preview");

@@ -233,7 +233,7 @@ describe("npm run preview", () => {
 
   it.each([
     ["storageClass", "fast", `storageClass is fast, but the cluster has only ${storageClass}.`],
-    ["nodeSelector", { pool: "gpu" }, "No node has the labels pool=gpu of nodeSelector."],
+    ["nodeSelector", { pool: "gpu" }, "No node has the labels pool=gpu from nodeSelector."],
     ["ollamaReplicas", 3, "ollamaReplicas is 3, and each Ollama pod needs its own node, but only 2 nodes"],
     ["kubeContext", "nope", "kubeContext is nope, but "],
     ["models", pinned, `Model ${model}: its digest must be ${"0".repeat(64)}, but `],

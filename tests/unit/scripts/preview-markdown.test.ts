@@ -112,12 +112,12 @@ describe("a preview in words", () => {
       [],
       [
         { severity: "info", message: "something else" },
-        { severity: "info", message: "gpus is auto, and the engine offers some: Ollama gets all\n" },
+        { severity: "info", message: "gpus is auto, and the engine has GPUs: Ollama gets all of them.\n" },
         { severity: "warning", message: "warning: ollamaReplicas is 2, and without GPUs ...\n" },
-        { severity: "warning", message: "Model tiny:1b: its tag has moved\n" },
+        { severity: "warning", message: "Model tiny:1b: its tag moved in the registry\n" },
       ],
     );
-    expect(text).toContain("What is downloaded:\n\n- Model tiny:1b: its tag has moved\n\n");
+    expect(text).toContain("What is downloaded:\n\n- Model tiny:1b: its tag moved in the registry\n\n");
     expect(text).toMatch(/\nWhat to know:\n\n- gpus is auto, .*\n- ollamaReplicas is 2, .*$/);
     expect(text).not.toContain("something else");
   });

@@ -20,18 +20,18 @@ describe("a preview that is refused", () => {
     ❌ production@v0.1.0 (local: policy)
         - [mandatory]  keys-required  (ollama-stack:index:Gateway: gateway)
           The gateway requires a key.
-          It has no key. Make one with npm run new-key -- NAME.
+          It has no key, so anyone who can reach it has access. Create one with npm run new-key -- NAME, and add the printed line to gatewayApiKeys.
         - [mandatory]  models-pinned  (ollama-stack:index:OllamaModel: model-tiny:1b)
           Models are pinned by digest.
-          tiny:1b may refer to another model tomorrow. Write its digest with npm run pin.
+          tiny:1b may refer to another model tomorrow. Write its digest into the stack's config with: npm run pin
 
 Diagnostics:
   pulumi:pulumi:Stack (ollama-stack-prod):
     error: preview failed
 `;
     expect(brokenRulesIn(text)).toEqual([
-      "`keys-required`, gateway: It has no key. Make one with npm run new-key -- NAME.",
-      "`models-pinned`, model-tiny:1b: tiny:1b may refer to another model tomorrow. Write its digest with npm run pin.",
+      "`keys-required`, gateway: It has no key, so anyone who can reach it has access. Create one with npm run new-key -- NAME, and add the printed line to gatewayApiKeys.",
+      "`models-pinned`, model-tiny:1b: tiny:1b may refer to another model tomorrow. Write its digest into the stack's config with: npm run pin",
     ]);
   });
 
