@@ -7,7 +7,7 @@ import { optional, required } from "./lib/env.ts";
 const container = required("CONTAINER_NAME");
 const seconds = required("DRAIN_TIMEOUT_SECONDS");
 const server = optional("DRAIN_SERVER");
-// Besides requests in flight, a gateway waits for its edge or for another server, twice at most 30 s.
+// Before and after the requests in flight, a gateway waits for its edge or for another server, at most 30 s each time.
 const withinMs = (Number(seconds) + 60) * 1000;
 
 try {

@@ -98,7 +98,7 @@ async function connect(url: string, offset: number, stallSeconds: number): Promi
         } catch (error) {
           throw idle.reason(error);
         } finally {
-          // Time that the consumer takes does not count as a idle.
+          // Time that the consumer takes does not count as idle.
           idle.disarm();
         }
       },

@@ -10,7 +10,7 @@ import type { OllamaApi } from "../model-install/ollama-api.ts";
 import { InstallError } from "../model-install/retry.ts";
 
 interface Files {
-  /** The list of models, which changes in placement. */
+  /** The list of models, which changes in place. */
   readonly list: string;
   /** Records of installed models, on the models' volume. */
   readonly records: string;

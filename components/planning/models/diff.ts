@@ -41,7 +41,7 @@ export function diffModel(facts: ModelFacts): ModelAction {
     );
   if (record.source !== source) return install("its source changed");
   if (record.changes !== changes) return install("its parameters, template or system prompt changed");
-  if (pin !== undefined && pin !== record.sourceDigest) return install("the pinned digest changed");
+  if (pin !== undefined && pin !== record.sourceDigest) return install("another digest is pinned");
   return { kind: "there", bytes: record.size };
 }
 

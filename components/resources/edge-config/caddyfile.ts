@@ -89,7 +89,7 @@ function site({ mode, gateways, bodyTimeoutSeconds }: EdgeConfig): string[] {
       // A model file may take any time as long as data arrives.
       block("timeouts /api/blobs/*", [`read_timeout ${String(bodySeconds)}s`]),
       "@bounded not path /api/blobs/*",
-      // The second number is the bytes that extend the timeout, so large that none is added.
+      // The second number is the bytes per extension of the timeout, so large that it is never extended.
       block("timeouts @bounded", [`read_timeout ${String(bodySeconds)}s 1000000000`]),
       // Go's client retries these without a body itself when a reused connection breaks.
       "@replayable method GET HEAD OPTIONS TRACE",

@@ -28,12 +28,8 @@ export interface ModelRequirement extends RunnerRequirement {
   readonly options: RunnerOptions | undefined;
 }
 
-export function sameModel(remainingMs: RunnerRequirement, right: RunnerRequirement): boolean {
-  return (
-    remainingMs.model === right.model &&
-    remainingMs.context === right.context &&
-    remainingMs.runner === right.runner
-  );
+export function sameModel(left: RunnerRequirement, right: RunnerRequirement): boolean {
+  return left.model === right.model && left.context === right.context && left.runner === right.runner;
 }
 
 interface Loaded {
