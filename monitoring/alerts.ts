@@ -32,7 +32,7 @@ export function alerts(settings: MonitoringSettings): Alert[] {
       severity: "page",
       expr: 'up{job="gateway"} == 0',
       summary: "The gateway {{ $labels.instance }} does not respond",
-      description: "Its metrics could not be read. Without another replica, clients get no response.",
+      description: "Its metrics could not be read. If there is no other replica, clients get no response.",
     },
     {
       name: "NoGatewayActive",
@@ -49,7 +49,8 @@ export function alerts(settings: MonitoringSettings): Alert[] {
       severity: "page",
       expr: "max by (backend) (gateway_backend_up) == 0",
       summary: "The Ollama server {{ $labels.backend }} does not respond",
-      description: "No gateway reaches it. Requests go to the other servers; without one they fail with 503.",
+      description:
+        "No gateway can reach it. Requests go to the other servers; if there is none, they fail with 503.",
     },
     {
       name: "ErrorRatioHigh",
@@ -57,7 +58,7 @@ export function alerts(settings: MonitoringSettings): Alert[] {
       severity: "page",
       expr: `${alertErrorRatio} > 0.05`,
       summary: "{{ $value | humanizePercentage }} of the requests fail",
-      description: "They ended with a status of 5xx, or their stream broke off.",
+      description: "They ended with a 5xx status, or as a broken stream.",
     },
     {
       name: "FirstTokenSlow",
@@ -65,7 +66,7 @@ export function alerts(settings: MonitoringSettings): Alert[] {
       severity: "ticket",
       expr: `${alertSlowRatio} > 0.1`,
       summary: "{{ $value | humanizePercentage }} of the requests wait too long for their first token",
-      description: `The objective is ${String(settings.objectiveFirstTokenSeconds)} s, the queue and the load of the model included.`,
+      description: `The objective is ${String(settings.objectiveFirstTokenSeconds)} s, including queue and model load.`,
     },
     {
       name: "QueueSaturated",
@@ -92,7 +93,7 @@ export function alerts(settings: MonitoringSettings): Alert[] {
       expr: modelOnCpu(settings),
       summary:
         "{{ $labels.gen_ai_request_model }} runs on the CPU of {{ $labels.backend }}, in part or entirely",
-      description: "It was, or is to be, in GPU memory; generation takes many times as long.",
+      description: "It was in GPU memory, or should be. Generation is many times slower.",
     },
     {
       name: "MemoryNearLimit",
@@ -103,7 +104,8 @@ export function alerts(settings: MonitoringSettings): Alert[] {
         `max by (backend) (sum by (instance, backend) (${modelsInMemory})) / ${String(settings.ollamaMemoryBytes)} > ${String(nearLimit)}`,
       summary:
         "{{ $labels.container }}{{ $labels.backend }} uses {{ $value | humanizePercentage }} of its memory limit",
-      description: "Beyond the limit, the kernel ends a process of it: a request, a model or the service.",
+      description:
+        "If it exceeds the limit, the kernel kills one of its processes: a request, a model or the service.",
     },
     {
       name: "ContainerRestarting",
@@ -114,8 +116,8 @@ export function alerts(settings: MonitoringSettings): Alert[] {
         `changes(process_start_time_seconds{job="gateway"}[${longer(window)}]) >= 2 or ` +
         `max by (backend) (changes(gateway_backend_up[${longer(window)}])) >= 4`,
       immediate: true,
-      summary: "{{ $labels.instance }}{{ $labels.backend }} was started again, and again",
-      description: "It ends by itself, or something restarts it.",
+      summary: "{{ $labels.instance }}{{ $labels.backend }} restarts repeatedly",
+      description: "It exits by itself, or something restarts it.",
     },
     {
       name: "CertificateExpiring",
@@ -124,7 +126,7 @@ export function alerts(settings: MonitoringSettings): Alert[] {
       expr:
         "(gateway_certificate_not_after_seconds - time()) / " +
         `(gateway_certificate_not_after_seconds - gateway_certificate_not_before_seconds) < ${String(certificateLeft)}`,
-      summary: "{{ $value | humanizePercentage }} of the life of the edge's certificate is left",
+      summary: "{{ $value | humanizePercentage }} of the lifetime of the edge's certificate is left",
       description: "It should have been renewed. When it expires, clients refuse to connect.",
     },
     {
@@ -140,9 +142,9 @@ export function alerts(settings: MonitoringSettings): Alert[] {
       runbook: "shared-state-away",
       severity: "ticket",
       expr: "gateway_shared_state_up == 0",
-      summary: "The gateway {{ $labels.instance }} does not reach the state that it shares with others",
+      summary: "The gateway {{ $labels.instance }} cannot reach its shared state",
       description:
-        "It goes on with its share of slots and limits. Limits are no longer exact, and stored responses are missing.",
+        "It continues with its share of slots and limits. Limits are no longer exact, and stored responses are missing.",
     },
     {
       name: "DriftFound",
@@ -150,7 +152,7 @@ export function alerts(settings: MonitoringSettings): Alert[] {
       severity: "ticket",
       expr: "last_over_time(stack_drift_differences[2d]) > 0",
       immediate: true,
-      summary: "{{ $value }} properties of the stack are not as deployed",
+      summary: "{{ $value }} properties of the stack differ from what was deployed",
       description: "The last npm run drift found them.",
     },
   ];
