@@ -40,7 +40,7 @@ export function burnRateAlerts(settings: MonitoringSettings): Alert[] {
         labels: { severity },
         annotations: {
           summary: `{{ $value | humanizePercentage }} of the requests ${what}`,
-          description: `More than the objective of ${String(settings.objectiveAvailability)} % allows for 30 days is used up soon.`,
+          description: `At this rate, the failures that the objective of ${String(settings.objectiveAvailability)} % allows for 30 days are used up too soon.`,
           runbook_url: runbookUrl(settings, runbook),
         },
       };
