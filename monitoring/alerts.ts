@@ -38,8 +38,8 @@ export function alerts(settings: MonitoringSettings): Alert[] {
       name: "NoGatewayActive",
       runbook: "no-gateway-active",
       severity: "page",
-      // Only gateways of which one is active at a time have this metric.
-      expr: "max(gateway_active) == 0",
+      // Only gateways of which one is active at a time have this metric. In a cluster, each stack has a namespace.
+      expr: "max by (namespace) (gateway_active) == 0",
       summary: "All gateways stand by, none is active",
       description: "They cannot read or renew their Lease. Nothing moves the Service to another gateway.",
     },

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { gatewayTarget } from "../../cluster/gateway-target.ts";
+import { gatewayTarget, isSuperseded } from "../../cluster/gateway-target.ts";
 import { Kubectl } from "../../cluster/kubectl.ts";
-import { withForward } from "../../cluster/port-forward.ts";
+import { keepForwarded, withForward } from "../../cluster/port-forward.ts";
 import type { Pod } from "../../test-support/cluster/stack/cluster-stack.ts";
 import { podProcess } from "../../test-support/cluster/stack/pod-process.ts";
 import { shareStack } from "../../test-support/cluster/stack/share-stack.ts";
@@ -93,9 +93,13 @@ it("comes up with two gateways that are ready, of which the Service has one, and
   await running().project.pulumi("preview", "--refresh", "--expect-no-changes");
 });
 
-it("is forwarded at its active pod", async () => {
+function kubectlClient(): Kubectl {
   const { kubeconfig } = running().cluster;
-  const client = new Kubectl({ kubeconfig, context: "", namespace: running().namespace });
+  return new Kubectl({ kubeconfig, context: "", namespace: running().namespace });
+}
+
+it("is forwarded at its active pod", async () => {
+  const client = kubectlClient();
   const target = await gatewayTarget(client);
   expect(target).toBe(`pod/${(await untilActive()).metadata.name}`);
   await withForward(client, target, "http", async (url) => {
@@ -151,12 +155,31 @@ it("has the other one take over from a gateway that is frozen, and from one that
   await running().untilGateways(2);
   const frozen = await untilActive();
   const pid = podProcess(frozen, isGateway);
+  const { promise: until, resolve: endForward } = Promise.withResolvers<undefined>();
+  const forwarded = Promise.withResolvers<number>();
+  const client = kubectlClient();
+  const gateway = {
+    target: (signal: AbortSignal) => gatewayTarget(client, signal),
+    isSuperseded: (target: string) => isSuperseded(client, target),
+    port: "http",
+  };
+  const forwarding = keepForwarded(client, gateway, until, forwarded.resolve);
+  const url = `http://127.0.0.1:${String(await forwarded.promise)}/health`;
+  const health = () =>
+    fetch(url, { signal: AbortSignal.timeout(1000) }).then(
+      ({ status }) => status,
+      () => 0,
+    );
+  await expect.poll(health).toBe(200);
   process.kill(pid, "SIGSTOP");
   try {
     await untilActive(frozen);
     await running().chat();
+    await expect.poll(health).toBe(200);
   } finally {
     process.kill(pid, "SIGCONT");
+    endForward(undefined);
+    await forwarding;
   }
   await expect.poll(() => ownMetric(frozen, "gateway_active")).toBe(0);
   await running().untilGateways(2);
