@@ -51,6 +51,14 @@ async function ready(): Promise<void> {
   }
 }
 
+it("another run of the tests leaves this one's engine alone", async () => {
+  const id = engine.docker("info", "--format", "{{.ID}}");
+  await expect(PrivateEngine.start({ name: "again", kind })).rejects.toThrow(
+    'another run of the tests has the engine "again"; start this one when that has ended',
+  );
+  expect(engine.docker("info", "--format", "{{.ID}}")).toBe(id);
+});
+
 describe("npm run up, with the engine going away under it time and again", () => {
   it.each([
     ["without power while network and image are made", /gateway-image creating/, () => engine.crash()],
