@@ -91,7 +91,7 @@ describe("a stack that is called production", () => {
       /keys-required {2}\(ollama-stack:index:Gateway: gateway\)[^]{0,200}npm run new-key -- NAME/,
     );
     expect(output).toMatch(
-      /images-pinned {2}\(docker:index:RemoteImage: ollama-image\)[^]{0,200}npm run pin/,
+      /images-pinned {2}\(docker:index:RemoteImage: ollama-image\)[^]{0,300}npm run pin/,
     );
     expect(output).toMatch(
       /volumes-kept {2}\(docker:index:Volume: ollama-models\)[^]{0,200}protectModels to true/,
