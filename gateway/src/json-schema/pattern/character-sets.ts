@@ -32,7 +32,7 @@ export function readClass(reader: PatternReader): readonly CodePointRange[] {
       ranges.push(...from);
       continue;
     }
-    reader.skip(1);
+    reader.advance(1);
     const to = readMember(reader);
     const first = single(from);
     const last = single(to);
@@ -98,7 +98,7 @@ function readUnicodeEscape(reader: PatternReader): number {
   const isHigh = unit >= 0xd800 && unit <= 0xdbff;
   if (!isHigh || reader.peek() !== "\\" || reader.peek(1) !== "u" || reader.peek(2) === "{") return unit;
   const start = reader.position;
-  reader.skip(2);
+  reader.advance(2);
   const low = readHex(reader, 4);
   if (low >= 0xdc00 && low <= 0xdfff) return (unit - 0xd800) * 0x400 + (low - 0xdc00) + 0x10000;
   reader.returnTo(start);

@@ -127,12 +127,12 @@ class PatternParser {
   #escape(): PatternNode {
     const next = this.#reader.peek();
     if (next === "b" || next === "B") {
-      this.#reader.skip(1);
+      this.#reader.advance(1);
       this.#reader.exact = false;
       return EMPTY;
     }
     if (next === "A" || next === "Z" || next === "z") {
-      this.#reader.skip(1);
+      this.#reader.advance(1);
       return { kind: next === "A" ? "start" : "end" };
     }
     if (next === "k" || (next >= "1" && next <= "9")) return this.#backReference();
@@ -145,7 +145,7 @@ class PatternParser {
       if (!this.#reader.take("<")) throw new NotReadable();
       this.#reader.until(">");
     } else {
-      while (isDigit(this.#reader.peek())) this.#reader.skip(1);
+      while (isDigit(this.#reader.peek())) this.#reader.advance(1);
     }
     this.#reader.exact = false;
     return ANY_TEXT;
@@ -177,7 +177,7 @@ class PatternParser {
     const counted = /^\{(\d*)(,?)(\d*)\}/.exec(rest);
     if (counted === null || (counted[1] === "" && counted[3] === "")) return undefined;
     const [match, min = "", comma, max = ""] = counted;
-    this.#reader.skip(match.length);
+    this.#reader.advance(match.length);
     return [Number(min), comma === "" ? Number(min) : max === "" ? Infinity : Number(max)];
   }
 }

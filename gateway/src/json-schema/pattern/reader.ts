@@ -56,7 +56,7 @@ export class PatternReader {
   }
 
   /** Skips characters. */
-  skip(length: number): void {
+  advance(length: number): void {
     this.#at += length;
   }
 
