@@ -112,6 +112,8 @@ interface KeptForward {
   readonly checkEveryMs?: number;
 }
 
+const never = () => Promise.resolve(false);
+
 /**
  * Keeps a port forwarded until a promise settles, switching to new pods when they are replaced or superseded.
  *
@@ -120,7 +122,7 @@ interface KeptForward {
  */
 export async function keepForwarded(
   kubectl: Kubectl,
-  { target: find, isSuperseded, port, localPort, checkEveryMs = 5000 }: KeptForward,
+  { target: find, isSuperseded = never, port, localPort, checkEveryMs = 5000 }: KeptForward,
   until: Promise<unknown>,
   onReady: (localPort: number) => void,
 ): Promise<void> {
@@ -142,29 +144,14 @@ export async function keepForwarded(
     const { target, forward } = begun;
     at = forward.port;
     if (isFirst) onReady(at);
-    const superseded =
-      isSuperseded && untilTrue(() => isSuperseded(target), checkEveryMs, forward.ended, signal);
-    await Promise.race([over, forward.ended, ...(superseded === undefined ? [] : [superseded])]);
+    const ended = Promise.race([over, forward.ended]).then(() => true);
+    const look = async () => {
+      await sleep(checkEveryMs, undefined, { ref: false });
+      // A look that fails says nothing about the target.
+      return await isSuperseded(target).catch(() => false);
+    };
+    while (!(await Promise.race([ended, look()])));
     await forward.close();
     if (signal.aborted) return;
-  }
-}
-
-/** Resolves when the check says yes, or when there is nothing left to check. A check that fails says nothing. */
-async function untilTrue(
-  check: () => Promise<boolean>,
-  everyMs: number,
-  ended: Promise<unknown>,
-  signal: AbortSignal,
-): Promise<void> {
-  const controller = new AbortController();
-  const end = () => {
-    controller.abort();
-  };
-  void ended.then(end);
-  signal.addEventListener("abort", end, { once: true });
-  for (;;) {
-    const isOver = await sleep(everyMs, false, { signal: controller.signal }).catch(() => true);
-    if (isOver || (await check().catch(() => false))) return;
   }
 }
