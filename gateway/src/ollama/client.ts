@@ -232,9 +232,8 @@ export class OllamaClient {
   // The number of connections is unlimited: the scheduler limits generation, and probes must never wait for it.
   #newPool(): ConnectionPool {
     return new ConnectionPool(this.#origin, {
-      pipelining: 1,
-      keepAliveTimeout: KEEP_ALIVE_MS,
       connectMs: this.#timeouts.connectMs,
+      keepAliveMs: KEEP_ALIVE_MS,
     });
   }
 

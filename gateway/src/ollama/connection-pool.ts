@@ -1,84 +1,110 @@
 import type { Socket } from "node:net";
-import type { buildConnector, Client, Dispatcher, Pool } from "undici";
+import type { Client, Dispatcher } from "undici";
 // Imports parts of undici: its index also loads fetch, mocks and WebSocket, 5 MiB of unused memory.
-import PlainClient from "undici/lib/dispatcher/client.js";
-import PlainDispatcher from "undici/lib/dispatcher/dispatcher.js";
-import PlainPool from "undici/lib/dispatcher/pool.js";
 import request from "undici/lib/api/api-request.js";
+import buildConnector from "undici/lib/core/connect.js";
+import PlainClient from "undici/lib/dispatcher/client.js";
 import { type Delivery, type DeliveryHandler, TrackedHandler } from "./delivery.ts";
 import { PeerWatch } from "../lib/network/peer-watch.ts";
 
-// As undici's index does.
-Object.assign(PlainDispatcher.prototype, { request });
+interface PoolOptions {
+  /** Connection timeout in milliseconds. */
+  readonly connectMs: number;
+  /** How long an idle connection stays open, in milliseconds. */
+  readonly keepAliveMs: number;
+}
 
-/** Connection pool for one origin that tracks the delivery of its requests. */
+/** undici's type lacks the return value. */
+type Connect = (target: buildConnector.Options, callback: buildConnector.Callback) => unknown;
+
+/** A client with one connection at a time. */
+interface Member {
+  readonly client: Client;
+  socket: Socket | undefined;
+  isIdle: boolean;
+}
+
+/**
+ * Connections to one origin, one for each concurrent request. Unlike undici's Pool, it knows the connection of each
+ * request, which tracks the request's delivery.
+ */
 export class ConnectionPool {
-  readonly #pool: Pool;
+  readonly #origin: string;
+  readonly #keepAliveMs: number;
   readonly #watch: PeerWatch;
+  readonly #connect: Connect;
+  readonly #members: Member[] = [];
+  /** The last used one last, so that the others reach their timeout. */
+  readonly #idle: Member[] = [];
+  #isClosed = false;
 
-  /** @param connectMs connection timeout in milliseconds */
-  constructor(origin: string, { connectMs, ...options }: Pool.Options & { readonly connectMs: number }) {
-    const watch = new PeerWatch(connectMs);
-    this.#watch = watch;
-    this.#pool = new PlainPool(origin, {
-      ...options,
-      connect: { timeout: connectMs },
-      factory: (url, clientOptions) => new TrackedClient(url, clientOptions as ClientOptions, watch),
-    });
+  constructor(origin: string, { connectMs, keepAliveMs }: PoolOptions) {
+    this.#origin = origin;
+    this.#keepAliveMs = keepAliveMs;
+    this.#watch = new PeerWatch(connectMs);
+    this.#connect = buildConnector({ timeout: connectMs });
   }
 
   dispatch(options: Dispatcher.DispatchOptions, handler: DeliveryHandler): void {
     this.#watch.wake();
-    this.#pool.dispatch(options, handler);
+    const member = this.#idle.pop() ?? this.#open();
+    member.isIdle = false;
+    handler.delivery.connection = member;
+    member.client.dispatch(options, handler);
+    // Rejected without having begun.
+    this.#offer(member);
   }
 
   /** @param delivery updated as the request proceeds */
   request(options: Dispatcher.RequestOptions, delivery: Delivery): Promise<Dispatcher.ResponseData> {
     const tracked = {
       dispatch: (each: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) => {
-        this.#watch.wake();
-        return this.#pool.dispatch(each, new TrackedHandler(handler, delivery));
+        this.dispatch(each, new TrackedHandler(handler, delivery));
+        return true;
       },
     };
     return request.call(tracked, options);
   }
 
   /** Rejects new requests; resolves when those in flight have ended. */
-  close(): Promise<void> {
-    return this.#pool.close();
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(this.#members.map(({ client }) => client.close()));
   }
 
-  destroy(): Promise<void> {
-    return this.#pool.destroy();
+  async destroy(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(this.#members.map(({ client }) => client.destroy()));
   }
-}
 
-type ClientOptions = Client.Options & {
-  /** undici uses the return value to cancel a connection attempt that no request waits for any more. */
-  readonly connect: (target: buildConnector.Options, callback: buildConnector.Callback) => unknown;
-};
+  /** Makes a client available for the next request if it has none. */
+  #offer(member: Member): void {
+    if (member.isIdle || member.client.stats.size > 0) return;
+    member.isIdle = true;
+    this.#idle.push(member);
+  }
 
-/** A client with one connection at a time, which it exposes to its requests. */
-class TrackedClient extends PlainClient {
-  readonly #connection: { socket: Socket | undefined };
-
-  constructor(origin: URL, options: ClientOptions, watch: PeerWatch) {
-    const connection: { socket: Socket | undefined } = { socket: undefined };
-    super(origin, {
-      ...options,
-      connect: (target, callback) =>
-        options.connect(target, (...args) => {
-          const [, socket] = args;
-          connection.socket = socket ?? undefined;
-          if (socket != null) watch.add(socket, () => this.stats.running > 0);
-          callback(...args);
-        }),
+  #open(): Member {
+    // undici uses the return value to cancel an attempt that no request waits for any more.
+    const connect: Connect = (target, callback) =>
+      this.#connect(target, (...args) => {
+        const [, socket] = args;
+        member.socket = socket ?? undefined;
+        if (socket != null) this.#watch.add(socket, () => client.stats.running > 0);
+        callback(...args);
+      });
+    const client = new PlainClient(this.#origin, {
+      pipelining: 1,
+      keepAliveTimeout: this.#keepAliveMs,
+      connect,
     });
-    this.#connection = connection;
-  }
-
-  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    if ("delivery" in handler) (handler as DeliveryHandler).delivery.connection = this.#connection;
-    return super.dispatch(options, handler);
+    const member: Member = { client, socket: undefined, isIdle: false };
+    // Its request has ended.
+    client.on("drain", () => {
+      this.#offer(member);
+    });
+    this.#members.push(member);
+    if (this.#isClosed) void client.close();
+    return member;
   }
 }

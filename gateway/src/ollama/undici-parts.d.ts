@@ -3,14 +3,9 @@ declare module "undici/lib/dispatcher/client.js" {
   export default Client;
 }
 
-declare module "undici/lib/dispatcher/dispatcher.js" {
-  import { Dispatcher } from "undici";
-  export default Dispatcher;
-}
-
-declare module "undici/lib/dispatcher/pool.js" {
-  import { Pool } from "undici";
-  export default Pool;
+declare module "undici/lib/core/connect.js" {
+  import { buildConnector } from "undici";
+  export default buildConnector;
 }
 
 declare module "undici/lib/api/api-request.js" {
