@@ -60,6 +60,11 @@ export class KeyStore {
   #path = "";
   readonly #usage: UsageLedger;
   readonly #shared: SharedUsage | undefined;
+  /**
+   * The last valid key of each connection: a client sends the same one each time, and its digest takes 2 µs. A Map
+   * compares by a hash first, so that the time reveals nothing to other clients of the same proxy.
+   */
+  #latest = new WeakMap<object, Map<string, Entry>>();
   /** Names of all keys since startup, including removed ones. */
   readonly #names = new Set<string>();
 
@@ -126,12 +131,14 @@ export class KeyStore {
     );
   }
 
-  /** Compares with every key, so that the time reveals nothing. */
-  authenticate(presented: string): Authenticated | undefined {
-    const digest = digestOf(presented);
-    let match: Entry | undefined;
-    for (const entry of this.#entries) if (timingSafeEqual(entry.key.digest, digest)) match = entry;
-    if (match === undefined) return undefined;
+  /** @param connection the connection that the key was presented on */
+  authenticate(presented: string, connection: object): Authenticated | undefined {
+    let match = this.#latest.get(connection)?.get(presented);
+    if (match === undefined) {
+      match = this.#find(presented);
+      if (match === undefined) return undefined;
+      this.#latest.set(connection, new Map([[presented, match]]));
+    }
     const { key, keyId, consumer } = match;
     return {
       consumer,
@@ -139,6 +146,14 @@ export class KeyStore {
       rejection: rejectionReason(key),
       expiresAt: key.expiresAt === undefined ? undefined : new Date(key.expiresAt).toISOString(),
     };
+  }
+
+  /** Compares with every key, so that the time reveals nothing. */
+  #find(presented: string): Entry | undefined {
+    const digest = digestOf(presented);
+    let match: Entry | undefined;
+    for (const entry of this.#entries) if (timingSafeEqual(entry.key.digest, digest)) match = entry;
+    return match;
   }
 
   /**
@@ -160,6 +175,7 @@ export class KeyStore {
   #replace(keys: readonly KeyDefinition[]): void {
     checkConsistency(keys);
     const before = this.#entries;
+    this.#latest = new WeakMap();
     const consumers = new Map<string, Consumer>();
     this.#entries = keys.map((key) => {
       const consumer = consumers.get(key.name) ?? this.#consumerOf(key, before);

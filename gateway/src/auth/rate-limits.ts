@@ -78,6 +78,11 @@ export class RateLimits {
     return this.#tokenQuotas.length > 0;
   }
 
+  /** Whether there are limits per minute, which responses report in headers. */
+  get hasRates(): boolean {
+    return this.#requests !== undefined || this.#tokens !== undefined;
+  }
+
   /** Counts a request that does not use a model. */
   countLookup(): Verdict {
     if (this.#requests === undefined) return undefined;

@@ -48,7 +48,7 @@ export function authenticate(
       return;
     }
     const presented = presentedKey(request);
-    const known = presented === undefined ? undefined : keys.authenticate(presented);
+    const known = presented === undefined ? undefined : keys.authenticate(presented, request.raw.socket);
     const { operation } = request.routeOptions.config;
     // Health checks and orchestrators have no key.
     if (operation?.isPublic === true) {
@@ -81,7 +81,7 @@ export function authenticate(
     const usesModel = request.method === "POST" && operation?.isLookup !== true;
     const verdict = usesModel ? limits.enter() : limits.countLookup();
     const enter = (refusal: ApiError | undefined): void => {
-      void reply.headers(limits.headers(request.url));
+      if (limits.hasRates) void reply.headers(limits.headers(request.url));
       if (refusal === undefined && usesModel) leaveOnClose(request, reply, metrics);
       done(refusal);
     };
@@ -113,17 +113,17 @@ function rejectionOf(
   }
   if (rejection !== undefined) return new ApiError(rejection);
   if (!consumer.allowsAddress(request)) return new ApiError("address_not_allowed");
-  return consumer.allowsRoute(request.routeOptions.url) ? undefined : new ApiError("route_not_allowed");
+  return consumer.allowsRoute(request.record.route) ? undefined : new ApiError("route_not_allowed");
 }
 
 /** Prometheus has a token for one route. */
 function mayReadMetrics(
-  { routeOptions, method }: FastifyRequest,
+  { record, method }: FastifyRequest,
   presented: string | undefined,
   metricsKey: Buffer | undefined,
 ): boolean {
   if (metricsKey === undefined || presented === undefined) return false;
-  if (routeOptions.url !== METRICS_ROUTE || method !== "GET") return false;
+  if (record.route !== METRICS_ROUTE || method !== "GET") return false;
   return timingSafeEqual(digestOf(presented), metricsKey);
 }
 

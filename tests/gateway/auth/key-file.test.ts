@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { Agent, type IncomingMessage, request } from "node:http";
 import { expect, test } from "vitest";
 import { ConfigError, readConfig } from "../../../gateway/src/config/config.ts";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
@@ -48,6 +50,31 @@ test("the file is followed: a key that is added is let in, one that is removed i
     { act: "change-keys", target: file, added: [labels[1]], removed: [], changed: [] },
     { act: "change-keys", target: file, added: [], removed: [labels[1]], changed: [] },
   ]);
+});
+
+test("on one connection, each request is authenticated by its own key, and a removed key is rejected", async () => {
+  const [ada, bob] = [newKey("ada", []), newKey("bob", [])];
+  const file = fileOf(`${ada.line}\n${bob.line}`);
+  const following = followAtOnce();
+  const gateway = await startGateway(await startFake(), { API_KEYS_FILE: file });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ports = new Set<number | undefined>();
+  const status = async (key: string): Promise<number | undefined> => {
+    const headers = { authorization: `Bearer ${key}` };
+    const sent = request(`${gateway.url}/v1/models`, { agent, headers }).end();
+    const [response] = (await once(sent, "response")) as [IncomingMessage];
+    ports.add(response.socket.localPort);
+    await once(response.resume(), "end");
+    return response.statusCode;
+  };
+  for (const key of [ada.key, bob.key, ada.key, ada.key]) expect(await status(key)).toBe(200);
+  expect(await status(`${ada.key}x`)).toBe(401);
+  expect(await status(ada.key)).toBe(200);
+  writeFileSync(file, bob.line);
+  await expect.poll(following(() => status(ada.key))).toBe(401);
+  expect(await status(bob.key)).toBe(200);
+  expect(ports.size).toBe(1);
+  agent.destroy();
 });
 
 test("the metrics showed the last key what a removed one had used", async () => {
