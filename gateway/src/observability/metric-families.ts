@@ -1,4 +1,5 @@
 import type { Metric, Registry } from "prom-client";
+import { TupleMap } from "../lib/tuple-map.ts";
 
 /** Name, help and labels of a metric. */
 export interface MetricOptions<Label extends string> {
@@ -23,7 +24,8 @@ abstract class MetricFamily<Label extends string, Series> {
   abstract readonly type: "counter" | "histogram";
   readonly aggregator = "sum";
   readonly #labelNames: readonly Label[];
-  readonly #series = new Map<string, { readonly labels: Record<Label, string>; readonly series: Series }>();
+  readonly #all: { readonly labels: Record<Label, string>; readonly series: Series }[] = [];
+  readonly #byLabels = new TupleMap<Series>();
 
   constructor({ name, help, labelNames }: MetricOptions<Label>, registry: Registry) {
     this.name = name;
@@ -35,19 +37,19 @@ abstract class MetricFamily<Label extends string, Series> {
 
   /** Returns the series for these labels. */
   of(labels: Record<Label, string>): Series {
-    const key = this.#labelNames.map((name) => labels[name]).join("\0");
-    let known = this.#series.get(key);
-    if (known === undefined) {
-      known = { labels, series: this.begin() };
-      this.#series.set(key, known);
-    }
-    return known.series;
+    const key = this.#labelNames.map((name) => labels[name]);
+    const known = this.#byLabels.get(key);
+    if (known !== undefined) return known;
+    const series = this.begin();
+    this.#byLabels.set(key, series);
+    this.#all.push({ labels, series });
+    return series;
   }
 
   /** Called by the registry on each scrape. */
   get(): { name: string; help: string; type: string; aggregator: string; values: Sample[] } {
     const { name, help, type, aggregator } = this;
-    const values = [...this.#series.values()].flatMap(({ labels, series }) => this.samples(labels, series));
+    const values = this.#all.flatMap(({ labels, series }) => this.samples(labels, series));
     return { name, help, type, aggregator, values };
   }
 

@@ -7,12 +7,8 @@ import { registerResourceGauges, type CertificateAddress } from "./resource-gaug
 import type { LoadOutcome } from "../backends/model-loader.ts";
 import { OPERATIONS } from "./operation-names.ts";
 import type { RequestRecord } from "./request-record.ts";
-import {
-  type CounterSeries,
-  CounterFamily,
-  type HistogramSeries,
-  HistogramFamily,
-} from "./metric-families.ts";
+import { TupleMap } from "../lib/tuple-map.ts";
+import { CounterFamily, type HistogramSeries, HistogramFamily } from "./metric-families.ts";
 
 // Buckets of OpenTelemetry's GenAI conventions (0.01 s, doubling), extended for cold loads.
 const DURATION_BUCKETS = [
@@ -68,8 +64,7 @@ export class Metrics {
   readonly #registry = new Registry();
   /** Models that Ollama has responded with: client input alone never becomes a label. */
   readonly #models = new Set<string>();
-  readonly #requestCounts = new Map<string, CounterSeries>();
-  readonly #series = new Map<string, RequestSeries>();
+  readonly #series = new TupleMap<RequestSeries>();
   readonly #requests = this.#counter(
     "http_requests_total",
     "Finished requests, by route, method and status (499: the client disconnected before a status was sent).",
@@ -191,7 +186,7 @@ export class Metrics {
    * @returns the label of its model, if it got that far
    */
   count(route: string, method: string, status: number, record: RequestRecord): string | undefined {
-    this.#countRequest(route, method, status);
+    this.#requests.of({ route, method, status: `${status}` }).add();
     if (record.error !== undefined) this.#countFailure(route, status, record, record.error.code);
     const { admitted, ignoredParameters } = record;
     if (ignoredParameters !== undefined) this.#ignored.of({ route }).add(ignoredParameters.size);
@@ -214,16 +209,6 @@ export class Metrics {
     this.#keyTokens.of({ key }).add(tokens);
   }
 
-  #countRequest(route: string, method: string, status: number): void {
-    const key = `${method} ${status} ${route}`;
-    let count = this.#requestCounts.get(key);
-    if (count === undefined) {
-      count = this.#requests.of({ route, method, status: `${status}` });
-      this.#requestCounts.set(key, count);
-    }
-    count.add();
-  }
-
   #countFailure(route: string, status: number, record: RequestRecord, code: string): void {
     this.#failures.of({ route, code }).add();
     if (REJECTIONS.has(code) && record.firstTokenMs === undefined)
@@ -235,7 +220,7 @@ export class Metrics {
 
   /** Returns the series for a kind of request, cached. */
   #seriesOf(path: string, model: string, error: string): RequestSeries {
-    const key = `${path} ${error} ${model}`;
+    const key = [path, error, model];
     let series = this.#series.get(key);
     if (series === undefined) {
       const modelLabels = { gen_ai_request_model: model };

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { TupleMap } from "../../lib/tuple-map.ts";
 
 // A client sends the same set of parameters each time. Beyond this number of sets, the full schema is used.
 const MAX_SCHEMAS = 64;
@@ -13,7 +14,8 @@ export class PrunedSchemaCache<Output> {
   /** Parameters whose absence stays undefined. */
   readonly #optional: ReadonlySet<string>;
   readonly #size: number;
-  readonly #schemas = new Map<string, z.ZodType<Output>>();
+  readonly #schemas = new TupleMap<z.ZodType<Output>>();
+  #count = 0;
 
   constructor(schema: z.ZodType<Output>) {
     this.#schema = schema;
@@ -30,16 +32,16 @@ export class PrunedSchemaCache<Output> {
     const present = Object.keys(body);
     // Most of them must be unknown.
     if (present.length > this.#size) return this.#schema;
-    const key = present.join("\0");
-    const known = this.#schemas.get(key);
+    const known = this.#schemas.get(present);
     if (known !== undefined) return known;
     const { shape } = this.#object;
-    if (this.#schemas.size >= MAX_SCHEMAS || !present.every((name) => Object.hasOwn(shape, name)))
+    if (this.#count >= MAX_SCHEMAS || !present.every((name) => Object.hasOwn(shape, name)))
       return this.#schema;
     const kept = Object.keys(shape).filter((name) => !this.#optional.has(name) || present.includes(name));
     const mask = Object.fromEntries(kept.map((name) => [name, true])) as Record<keyof typeof shape, true>;
     const pruned = this.#object.pick(mask) as unknown as z.ZodType<Output>;
-    this.#schemas.set(key, pruned);
+    this.#schemas.set(present, pruned);
+    this.#count += 1;
     return pruned;
   }
 }
