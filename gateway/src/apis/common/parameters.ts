@@ -51,9 +51,15 @@ function fieldsOf(shape: z.ZodRawShape): Fields {
   return new Map(
     entries.map(([name, schema]) => [
       name,
-      { isOptional: schema.safeParse(undefined).success, hint: hints.get(schema) },
+      { isOptional: accepts(schema, undefined), hint: hints.get(schema) },
     ]),
   );
+}
+
+/** Whether a schema accepts a value. Unlike `safeParse`, builds no error, which takes milliseconds for all fields. */
+function accepts(schema: z.ZodType, value: unknown): boolean {
+  const result = schema._zod.run({ value, issues: [] }, { async: false });
+  return "issues" in result && result.issues.length === 0;
 }
 
 const LENIENT: ValidationMode = { strict: false, ignored: { ignore: () => undefined } };
@@ -86,7 +92,7 @@ export function object<Shape extends z.ZodRawShape>(
   const nullable = Object.fromEntries(
     (Object.entries(shape) as [string, z.ZodType][]).map(([name, schema]) => [
       name,
-      fields.get(name)?.isOptional === true && !schema.safeParse(null).success ? z.nullable(schema) : schema,
+      fields.get(name)?.isOptional === true && !accepts(schema, null) ? z.nullable(schema) : schema,
     ]),
   );
   return z.looseObject(nullable).check(({ value, issues }) => {
