@@ -39,12 +39,12 @@ class Finished {
   error: KeptError | undefined;
   text: FinishedRequest["text"] = null;
 
-  set({ record, id, consumer, routeOptions }: FastifyRequest, status: number, totalMs: number): void {
+  set({ record, id, consumer }: FastifyRequest, status: number, totalMs: number): void {
     const { admitted, error } = record;
     this.serial = record.serial;
     this.requestId = id;
     this.traceId = record.trace?.traceId;
-    this.route = routeOptions.url ?? "unknown";
+    this.route = record.route ?? "unknown";
     this.key = consumer.name;
     this.model = record.model;
     this.backend = admitted?.backendName;

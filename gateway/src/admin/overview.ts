@@ -125,7 +125,7 @@ function requestInFlight({ id, request, admitted }: ActiveRequest, viewer: Viewe
     id,
     request_id: request.id,
     trace_id: record.trace?.traceId ?? null,
-    route: request.routeOptions.url ?? "unknown",
+    route: record.route ?? "unknown",
     key: admitted.key || null,
     model: record.model ?? null,
     backend: viewer.backend(admitted.backend?.name),

@@ -8,9 +8,9 @@ import type { GenerateRequest, OllamaEvent, OllamaMessage } from "../ollama/type
 export interface ApiAdapter extends ParameterNames {
   readonly call: GenerateRequest;
   /** Calls after the first, made in sequence for a single response. */
-  readonly further?: readonly GenerateRequest[];
+  readonly further?: readonly GenerateRequest[] | undefined;
   /** Creates a function that transforms events before they are written; called once per response. */
-  readonly adapt?: () => (event: OllamaEvent) => OllamaEvent;
+  readonly adapt?: (() => (event: OllamaEvent) => OllamaEvent) | undefined;
   /** Keywords of the client's JSON Schema that are not enforced; listed in a header. */
   readonly ignoredKeywords?: readonly string[] | undefined;
   /**

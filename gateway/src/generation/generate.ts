@@ -158,12 +158,7 @@ function runnableCalls(
   { config }: AppContext,
   { call, further, subject, thinking }: ApiAdapter,
 ): RunnableCalls {
-  return {
-    call,
-    subject,
-    ...(further === undefined ? {} : { further }),
-    ...(config.STRICT_PARAMETERS === "on" ? {} : { thinking }),
-  };
+  return { call, subject, further, thinking: config.STRICT_PARAMETERS === "on" ? undefined : thinking };
 }
 
 function unchanged(event: OllamaEvent): OllamaEvent {

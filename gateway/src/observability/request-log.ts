@@ -12,7 +12,7 @@ export type ProbeStatuses = Map<string, number>;
 /** Logs a finished request: who, from where, what, how long. Never logs headers, and text only with LOG_TEXT. */
 export function logRequest(log: Log, request: FastifyRequest, status: number, probes: ProbeStatuses): void {
   const { record } = request;
-  const route = request.routeOptions.url;
+  const { route } = record;
   if (record.ignoredParameters !== undefined) {
     request.log.debug(
       { request_id: request.id, route, parameters: [...record.ignoredParameters].map(shownName) },
@@ -60,12 +60,12 @@ function originOf(error: ApiError | undefined): string | undefined {
 }
 
 function levelOf(
-  { record, routeOptions }: FastifyRequest,
+  { record }: FastifyRequest,
   status: number,
   probes: ProbeStatuses,
 ): "debug" | "info" | "warn" | "error" {
   if (record.error?.code === "internal_error") return "error";
-  const { url: route = "" } = routeOptions;
+  const { route = "" } = record;
   // A failed authentication at /metrics is not a probe.
   if (PROBES.has(route) && status > 0 && status !== 401) {
     // Do not log the first success.

@@ -34,6 +34,8 @@ export class RequestRecord implements IndexedMember {
   serial = 0;
   /** By `performance.now()`. */
   readonly startedAt = performance.now();
+  /** Pattern of the matched route, undefined for an unknown one. `request.routeOptions` builds an object each time. */
+  route: string | undefined;
   /** Trace context, if the request is traced. */
   trace: Trace | undefined;
   /** Read on arrival, as a proxied body detaches the connection. */

@@ -54,13 +54,13 @@ export function enforceBodyDeadline(
       done();
       return;
     }
-    if (unlimited.has(request.routeOptions.url ?? "")) {
+    if (unlimited.has(request.record.route ?? "")) {
       request.raw.setTimeout(timeoutMs, () => {
         if (!request.raw.complete && !reply.sent) rejectLate(reply);
         else if (!request.raw.complete) request.raw.destroy();
       });
     } else {
-      const body = { reply, until: performance.now() + timeoutMs, index: 0 };
+      const body = { reply, until: request.record.startedAt + timeoutMs, index: 0 };
       request.pendingBody = body;
       pending.add(body);
     }

@@ -37,6 +37,7 @@ export function recordRequests(
   app.addHook("onRequest", (request, reply, done) => {
     const record = new RequestRecord();
     request.record = record;
+    record.route = request.routeOptions.url;
     record.clientIp = clientAddress(request);
     record.trace = tracing.begin(request.headers["traceparent"] as string | undefined);
     activity?.began(request);
@@ -51,7 +52,7 @@ export function recordRequests(
         record.admitted?.abort(record.error);
       }
       const status = reply.raw.headersSent ? reply.raw.statusCode : (record.error?.status ?? 0);
-      const route = request.routeOptions.url ?? "unknown";
+      const route = record.route ?? "unknown";
       const model = metrics.count(route, request.method, status, record);
       if (model !== undefined) countUsage(usage, request, model);
       statistics.count(route, record);

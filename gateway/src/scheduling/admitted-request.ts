@@ -104,22 +104,21 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
 
   /** Total queue time, in milliseconds. */
   get queueMs(): number {
-    return this.#sum("queueMs");
+    return this.#pastTimings === undefined ? this.#timings.queueMs : this.#sum("queueMs");
   }
 
   /** Total time spent waiting for model loads, in milliseconds. */
   get loadMs(): number {
-    return this.#sum("loadMs");
+    return this.#pastTimings === undefined ? this.#timings.loadMs : this.#sum("loadMs");
   }
 
   /** Total time with a slot, in milliseconds. */
   get heldMs(): number {
-    return this.#sum("heldMs");
+    return this.#pastTimings === undefined ? this.#timings.heldMs : this.#sum("heldMs");
   }
 
   #sum(what: "queueMs" | "loadMs" | "heldMs"): number {
-    const past = this.#pastTimings?.reduce((sum, timings) => sum + timings[what], 0) ?? 0;
-    return past + this.#timings[what];
+    return this.allTimings.reduce((sum, timings) => sum + timings[what], 0);
   }
 
   /** Whether it must be queued again although it already had a slot. */

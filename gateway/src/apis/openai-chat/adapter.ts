@@ -19,7 +19,7 @@ export function adaptChat(request: ChatRequest, ignored: IgnoredParameters): Api
     thinking: "reasoning_effort",
     withoutImages: () => withoutImages(body.messages),
     ignoredKeywords: chosen.ignoredKeywords,
-    ...(chosen.adapt === undefined ? {} : { adapt: chosen.adapt }),
+    adapt: chosen.adapt,
     buffered: () => new CompletionBuilder(request.model),
     streaming: () => new ChunkWriter(request.model, request.stream_options?.include_usage === true),
   };

@@ -120,10 +120,8 @@ function toOllamaMessages(messages: readonly ChatMessage[]): OllamaMessage[] {
       case "system":
       case "developer":
         return { role: "system", content: textOf(message.content) };
-      case "user": {
-        const images = imagesOf(message.content);
-        return { role: "user", content: textOf(message.content), ...(images.length > 0 ? { images } : {}) };
-      }
+      case "user":
+        return withImages({ role: "user", content: textOf(message.content) }, imagesOf(message.content));
       case "assistant": {
         const thinking = message.reasoning_content ?? message.reasoning;
         const calls: ToolCall[] = message.tool_calls ?? [];
@@ -143,14 +141,13 @@ function toOllamaMessages(messages: readonly ChatMessage[]): OllamaMessage[] {
       case "tool": {
         const { tool_call_id: id, name, content } = message;
         const toolName = (id === undefined ? undefined : toolNames.get(id)) ?? name;
-        const images = imagesOf(content);
-        return {
+        const result = {
           role: "tool",
           content: textOf(content),
-          ...(images.length > 0 ? { images } : {}),
           ...(id === undefined ? {} : { tool_call_id: id }),
           ...(toolName === undefined ? {} : { tool_name: toolName }),
-        };
+        } as const;
+        return withImages(result, imagesOf(content));
       }
       case "function":
         return { role: "tool", content: message.content ?? "", tool_name: message.name };
@@ -187,6 +184,10 @@ function partText(part: Exclude<Content, string>[number]): string | undefined {
     case "other":
       return undefined;
   }
+}
+
+function withImages(message: OllamaMessage, images: string[]): OllamaMessage {
+  return images.length > 0 ? { ...message, images } : message;
 }
 
 function imagesOf(content: Content): string[] {

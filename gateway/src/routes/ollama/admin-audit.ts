@@ -6,7 +6,7 @@ export function changeAudit(log: Log, request: FastifyRequest, reply: FastifyRep
   // Only checks whether a file exists.
   if (request.method === "HEAD") return () => undefined;
   const { body, params, consumer, keyId, id, record } = request;
-  const [, act = ""] = /^\/api\/(\w+)/.exec(request.routeOptions.url ?? "") ?? [];
+  const [, act = ""] = /^\/api\/(\w+)/.exec(record.route ?? "") ?? [];
   return () => {
     log.audit({
       act: act === "blobs" ? "upload-file" : `${act}-model`,
