@@ -1,4 +1,4 @@
-import { Gauge, type Registry } from "prom-client";
+import { Gauge, type Registry } from "./prom-client.ts";
 import type { Scheduler } from "../scheduling/scheduler.ts";
 import type { Backend } from "../backends/backend.ts";
 import type { BackendPool } from "../backends/backend-pool.ts";

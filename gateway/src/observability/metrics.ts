@@ -1,4 +1,4 @@
-import { Registry, collectDefaultMetrics } from "prom-client";
+import { Registry, collectDefaultMetrics } from "./prom-client.ts";
 import type { FastifyBaseLogger } from "fastify";
 import type { Destination } from "./otlp-exporter.ts";
 import { MetricsExporter } from "./otlp-metrics.ts";

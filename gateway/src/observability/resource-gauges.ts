@@ -1,6 +1,6 @@
 import { readFileSync, statfsSync } from "node:fs";
 import { connect } from "node:tls";
-import { Gauge, type Registry } from "prom-client";
+import { Gauge, type Registry } from "./prom-client.ts";
 
 /** Address of a TLS server. */
 export interface CertificateAddress {
