@@ -29,7 +29,8 @@ interface Member {
  * request, which tracks the request's delivery.
  */
 export class ConnectionPool {
-  readonly #origin: string;
+  /** Parsed once for all clients. */
+  readonly #origin: URL;
   readonly #keepAliveMs: number;
   readonly #watch: PeerWatch;
   readonly #connect: Connect;
@@ -39,7 +40,7 @@ export class ConnectionPool {
   #isClosed = false;
 
   constructor(origin: string, { connectMs, keepAliveMs }: PoolOptions) {
-    this.#origin = origin;
+    this.#origin = new URL(origin);
     this.#keepAliveMs = keepAliveMs;
     this.#watch = new PeerWatch(connectMs);
     this.#connect = buildConnector({ timeout: connectMs });
