@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { cacheRoot, compileCache } from "../host/cache-dir.mjs";
 import { withLock } from "../host/file-lock.mjs";
 import { helpOf, isCommand, parseCommandLine } from "./cli/command-line.mjs";
-import { installNode, missingPackages, npmCi } from "./node/install.mjs";
+import { installNode, isInstalled, missingPackages, npmCi } from "./node/install.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const modules = join(root, "node_modules");
@@ -52,9 +52,11 @@ async function ensureDependencies() {
     console.error(`dependencies: waiting for process ${pid}, which is installing them`);
   await withLock(lock, waiting, () => {
     if (current()) return;
-    console.error("dependencies: npm ci (about 20 s)");
-    rmSync(stamp, { force: true });
-    npmCi(root);
+    if (!isInstalled(root)) {
+      console.error("dependencies: npm ci (about 20 s)");
+      rmSync(stamp, { force: true });
+      npmCi(root);
+    }
     writeFileSync(`${stamp}.${process.pid}`, expected);
     renameSync(`${stamp}.${process.pid}`, stamp);
   });

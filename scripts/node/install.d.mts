@@ -2,5 +2,7 @@
 export function installNode(): string;
 /** Packages that the package.json of a folder names and its node_modules lacks, as after `npm install --omit=dev`. */
 export function missingPackages(dir: string): string[];
+/** Whether the node_modules of a folder is what its package-lock.json describes, as after a plain `npm ci`. */
+export function isInstalled(dir: string): boolean;
 /** Installs what the package-lock.json of a folder says, development packages too, without running install scripts. Throws an error for people. */
 export function npmCi(dir: string): void;

@@ -48,6 +48,25 @@ export function missingPackages(dir) {
   );
 }
 
+/**
+ * Whether node_modules is what package-lock.json describes, as after a plain `npm ci`: npm then writes its own copy of
+ * the lock file, without the optional packages of other platforms.
+ */
+export function isInstalled(dir) {
+  const wanted = packagesOf(join(dir, "package-lock.json"));
+  const installed = packagesOf(join(dir, "node_modules", ".package-lock.json"));
+  if (wanted === undefined || installed === undefined || missingPackages(dir).length > 0) return false;
+  return Object.entries(wanted).every(([path, about]) => {
+    if (!path.startsWith("node_modules/")) return true;
+    const found = installed[path];
+    return found === undefined ? about.optional === true : JSON.stringify(found) === JSON.stringify(about);
+  });
+}
+
+function packagesOf(lock) {
+  return existsSync(lock) ? JSON.parse(readFileSync(lock, "utf8")).packages : undefined;
+}
+
 // Dependencies that npm omits for NODE_ENV=production, omit=dev and similar are needed to run the project.
 const everything = ["prod", "dev", "optional", "peer"].map((type) => `--include=${type}`);
 

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { runInNewContext } from "node:vm";
 import { ESLint } from "eslint";
 import { afterAll, describe, expect, it } from "vitest";
-import { missingPackages } from "../../../scripts/node/install.mjs";
+import { isInstalled, missingPackages } from "../../../scripts/node/install.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "ollama stack start-"));
 afterAll(() => {
@@ -65,6 +65,37 @@ describe("packages", () => {
   it("that npm left out are noticed", () => {
     expect(missingPackages(clone)).toEqual(["left-out"]);
     expect(missingPackages(process.cwd())).toEqual([]);
+  });
+
+  it("that a plain npm ci has installed are not installed again", () => {
+    expect(isInstalled(process.cwd())).toBe(true);
+    const copy = join(folder, "a copy");
+    const write = (name: string, packages: object): void => {
+      writeFileSync(join(copy, name), JSON.stringify({ packages }));
+    };
+    const [npms, ours] = ["node_modules/.package-lock.json", "package-lock.json"];
+    const wanted = {
+      "": { name: "a-copy" },
+      console: { version: "1.0.0" },
+      "node_modules/one": { version: "1.0.0" },
+      "node_modules/windows-only": { version: "1.0.0", optional: true },
+    };
+    mkdirSync(join(copy, "node_modules", "one"), { recursive: true });
+    writeFileSync(join(copy, "node_modules", "one", "package.json"), "{}");
+    writeFileSync(join(copy, "package.json"), JSON.stringify({ dependencies: { one: "1" } }));
+    write(ours, wanted);
+    // Interrupted, or by a package manager that writes none.
+    expect(isInstalled(copy)).toBe(false);
+    write(npms, { "node_modules/one": { version: "1.0.0" } });
+    expect(isInstalled(copy)).toBe(true);
+    write(npms, { "node_modules/one": { version: "0.9.0" } });
+    expect(isInstalled(copy)).toBe(false);
+    write(npms, { "node_modules/one": { version: "1.0.0" } });
+    write(ours, { ...wanted, "node_modules/two": { version: "1.0.0" } });
+    expect(isInstalled(copy)).toBe(false);
+    write(ours, wanted);
+    rmSync(join(copy, "node_modules", "one"), { recursive: true });
+    expect(isInstalled(copy)).toBe(false);
   });
 
   it("for development are installed, whatever the environment leaves out", () => {
