@@ -68,7 +68,22 @@ describe("packages", () => {
   });
 
   it("that a plain npm ci has installed are not installed again", () => {
-    expect(isInstalled(process.cwd())).toBe(true);
+    const project = join(folder, "a project");
+    mkdirSync(join(project, "one"), { recursive: true });
+    writeFileSync(join(project, "one", "package.json"), JSON.stringify({ name: "one", version: "1.0.0" }));
+    writeFileSync(join(project, "package.json"), JSON.stringify({ dependencies: { one: "file:one" } }));
+    const npm = (...args: string[]) =>
+      execFileSync("npm", [...args, "--offline", "--no-audit", "--no-fund"], {
+        cwd: project,
+        stdio: "ignore",
+      });
+    npm("install", "--package-lock-only");
+    expect(isInstalled(project)).toBe(false);
+    npm("ci");
+    expect(isInstalled(project)).toBe(true);
+  });
+
+  it("are complete if npm's copy of the lock file has them all", () => {
     const copy = join(folder, "a copy");
     const write = (name: string, packages: object): void => {
       writeFileSync(join(copy, name), JSON.stringify({ packages }));
