@@ -1,3 +1,4 @@
+import "./lib/acyclic-json.ts";
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { LogController, fastify, type FastifyInstance, type FastifyReply } from "fastify";
