@@ -26,6 +26,9 @@ const surroundings = ["package.json", "package-lock.json", "tsconfig.json", `${g
 /** The client of Valkey and Redis, which the server loads on demand. */
 const redisClient = "./redis.cjs";
 
+/** Replaces node:http2, which Fastify and undici load at startup and the gateway does not use. */
+const noHttp2 = `${gatewayContext}/src/lib/network/no-http2.ts`;
+
 /** The console's subfolder of the bundle. */
 const consoleFolder = "console";
 
@@ -68,8 +71,14 @@ function bundle(projectRoot: string, outdir: string, record: BundleRecord): stri
     target: "node24",
     // ECMAScript modules would load Node's built-in modules with all exports: node:http would load fetch.
     format: "cjs" as const,
-    // Parts of Fastify that are loaded on demand and that the gateway does not use.
-    external: ["@fastify/ajv-compiler", "@fastify/fast-json-stringify-compiler", "light-my-request"],
+    // Loaded on demand, and never by the gateway: parts of Fastify, and undici's fetch, which encodes form data.
+    external: [
+      "@fastify/ajv-compiler",
+      "@fastify/fast-json-stringify-compiler",
+      "light-my-request",
+      "../web/fetch/*",
+      "../web/webidl",
+    ],
     // Drops a second, experimental parser of undici.
     define: { esbuildDetection: "true" },
     // Identifiers stay, so that stack traces are readable.
@@ -85,7 +94,7 @@ function bundle(projectRoot: string, outdir: string, record: BundleRecord): stri
       healthcheck: `${gatewayContext}/src/bin/healthcheck.ts`,
       control: `${gatewayContext}/src/bin/control-client.ts`,
     },
-    alias: { ioredis: redisClient },
+    alias: { ioredis: redisClient, "node:http2": join(projectRoot, noHttp2) },
     external: [...options.external, redisClient],
   });
   const client = buildSync({ ...options, entryPoints: { redis: `${gatewayContext}/src/bin/redis.ts` } });

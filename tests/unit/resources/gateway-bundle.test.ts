@@ -110,6 +110,13 @@ it("the server has no character beyond Latin-1, for one of which V8 would hold a
   expect(beyond).toBe("");
 });
 
+it("the server has neither Node's HTTP/2 nor undici's fetch, which it does not use and would load at each start", () => {
+  const text = readFileSync(server, "utf8");
+  expect(text).toContain('undici/lib/dispatcher/client.js"');
+  expect(text).not.toMatch(/require\("(node:)?http2"\)/);
+  expect(text).not.toContain('undici/lib/web/fetch/body.js"(');
+});
+
 it("a bundle that somebody changed, removed or added to is put right", () => {
   const hash = bundle();
   writeFileSync(server, "changed");
