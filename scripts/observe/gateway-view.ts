@@ -26,7 +26,7 @@ export interface GatewayView {
 
 /** Parses a response of /admin/overview. @throws Error if the format is unknown, as from a much newer gateway */
 export function parseOverview(text: string): GatewayView {
-  const { in_flight: inFlight, queue, models, backends, requests } = overview.parse(JSON.parse(text));
+  const { in_flight: inFlight, queue, models, backends, requests } = overview().parse(JSON.parse(text));
   return {
     queue: { inFlight, waiting: queue.length },
     loadedModels: models.loaded.map(({ name, size_bytes, vram_bytes, expires_at }) => ({
@@ -42,7 +42,9 @@ export function parseOverview(text: string): GatewayView {
 
 /** Parses the findings in a response of /admin/health. */
 export function parseFindings(text: string): Finding[] {
-  return health.parse(JSON.parse(text)).findings.filter(({ level }) => level !== "ok");
+  return health()
+    .parse(JSON.parse(text))
+    .findings.filter(({ level }) => level !== "ok");
 }
 
 const shownRequests = 10;

@@ -34,7 +34,7 @@ export async function admin<Name extends keyof Contract>(
   gateway: Pick<TestGateway, "url">,
   name: Name,
   { key, query = "" }: { readonly key?: string; readonly query?: string } = {},
-): Promise<z.infer<Contract[Name]>> {
+): Promise<z.infer<ReturnType<Contract[Name]>>> {
   const response = await fetch(`${gateway.url}/admin/${name}${query}`, { headers: bearer(key) });
   const body: unknown = await response.json();
   expect([response.status, response.headers.get("cache-control")], JSON.stringify(body)).toEqual([
@@ -42,8 +42,8 @@ export async function admin<Name extends keyof Contract>(
     "no-store",
   ]);
   // Nothing but what the contract has.
-  const parsed = adminContract[name].strict().parse(body);
-  return parsed as z.infer<Contract[Name]>;
+  const parsed = adminContract[name]().strict().parse(body);
+  return parsed as z.infer<ReturnType<Contract[Name]>>;
 }
 
 export async function cancel(

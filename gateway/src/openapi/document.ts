@@ -51,7 +51,9 @@ function describe(url: string, operation: Operation): object {
       ...(redirects === undefined ? {} : { [redirects]: { description: "Redirect." } }),
       ...(negativeResponse === undefined
         ? {}
-        : { [negativeResponse[0]]: { description: "Negative result.", content: json(negativeResponse[1]) } }),
+        : {
+            [negativeResponse[0]]: { description: "Negative result.", content: json(negativeResponse[1]()) },
+          }),
       "4XX": error,
       "5XX": error,
     },
@@ -69,7 +71,7 @@ function textOf(mediaType: string): object {
 
 function responseOf({ response, streams }: Operation): object {
   if (response === undefined) return { description: "Success." };
-  const content = typeof response === "string" ? { [response]: textOf(response) } : json(response);
+  const content = typeof response === "string" ? { [response]: textOf(response) } : json(response());
   // No schema: it would be taken for that of each event.
   const streamContent = streams === undefined ? {} : { [streams]: {} };
   return { description: "The response.", content: { ...content, ...streamContent } };
@@ -87,8 +89,8 @@ function toSchema(schema: z.ZodType, io: "input" | "output"): object {
 }
 
 function errorOf(url: string): z.ZodType {
-  if (url.startsWith("/api/")) return ollamaError;
-  return url.startsWith("/v1/messages") ? anthropicError : openAiError;
+  if (url.startsWith("/api/")) return ollamaError();
+  return url.startsWith("/v1/messages") ? anthropicError() : openAiError();
 }
 
 /** Converts Fastify's `:name` and `*` to OpenAPI's syntax. */

@@ -11,8 +11,11 @@ export interface Operation {
   readonly isLookup?: true;
   /** Media type of a body that is forwarded unread. */
   readonly forwards?: "application/json" | "application/octet-stream";
-  /** Schema of the JSON response, or another media type. Without it, only the status matters. */
-  readonly response?: z.ZodType | string;
+  /**
+   * Schema of the JSON response, or another media type. Without it, only the status matters. Created on request: hundreds
+   * of schemas that only the document needs would delay the start.
+   */
+  readonly response?: (() => z.ZodType) | string;
   /** Whether it responds with 201 for a new resource, and 200 for an existing one. */
   readonly creates?: true;
   /** Media type of the stream, if the client requests one. */
@@ -20,7 +23,7 @@ export interface Operation {
   /** Status of a possible redirect. */
   readonly redirects?: 302 | 308;
   /** A negative response with its own schema. */
-  readonly negativeResponse?: readonly [status: number, response: z.ZodType];
+  readonly negativeResponse?: readonly [status: number, response: () => z.ZodType];
   /** Whether it needs no key; it then reveals nothing about the models. */
   readonly isPublic?: true;
 }

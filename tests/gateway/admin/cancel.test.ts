@@ -47,7 +47,7 @@ test.each(generating)(
     const response = gateway.post(path, bodyOf(path, body, false));
     const id = await inFlight(gateway, "prompt");
     const done = await cancel(gateway, id);
-    expect(cancelled.parse(await done.json())).toEqual({ id, cancelled: true });
+    expect(cancelled().parse(await done.json())).toEqual({ id, cancelled: true });
     const failed = await response;
     expect([failed.status, failed.headers.get("x-should-retry")]).toEqual([499, "false"]);
     expect(JSON.stringify(await failed.json())).toMatch(/was cancelled by an operator/);

@@ -27,7 +27,7 @@ type Name = keyof typeof events;
 interface Seen {
   readonly response: Response;
   readonly text: () => string;
-  readonly of: <Kind extends Name>(name: Kind) => z.infer<(typeof events)[Kind]>[];
+  readonly of: <Kind extends Name>(name: Kind) => z.infer<ReturnType<(typeof events)[Kind]>>[];
   readonly ended: Promise<void>;
   close(): void;
 }
@@ -73,7 +73,7 @@ async function watch(gateway: TestGateway, key?: string): Promise<Seen> {
       .flatMap((each) => {
         const [, event, data = ""] = /^event: (\w+)\ndata: (.*)$/.exec(each) ?? [];
         return event === name
-          ? [events[name].strict().parse(JSON.parse(data)) as z.infer<(typeof events)[Kind]>]
+          ? [events[name]().strict().parse(JSON.parse(data)) as z.infer<ReturnType<(typeof events)[Kind]>>]
           : [];
       });
   return {

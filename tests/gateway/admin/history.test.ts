@@ -20,7 +20,7 @@ function ended(over: object): { record: RequestRecord } {
 test("720 points are kept, an hour of them, oldest first", () => {
   const recorder = new HistoryRecorder();
   for (let n = 1; n <= 1000; n += 1) recorder.endInterval(n * 5000, { ...idle, queued: n });
-  const shown = history.parse(recorder.show(everybody));
+  const shown = history().parse(recorder.show(everybody));
   expect(shown.queued).toHaveLength(720);
   expect([shown.queued[0], shown.queued.at(-1)]).toEqual([281, 1000]);
   expect([shown.at[0], shown.at.at(-1)]).toEqual([281 * 5, 5000]);

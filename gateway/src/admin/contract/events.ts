@@ -8,7 +8,7 @@ export const events = {
   overview,
   request: finishedRequest,
   /** Finished requests without an event of their own, because too many ended at once. */
-  skipped: z.object({ requests: count }),
+  skipped: () => z.object({ requests: count }),
 };
 
 /** Interval of keep-alive comments. */

@@ -21,34 +21,37 @@ const amounts = z.array(amount);
 const perhaps = z.array(amount.nullable()).describe("null if nothing was measured.");
 
 /** `GET /admin/history`. Every array has one value per point, oldest first. */
-export const history = z.object({
-  interval_seconds: count,
-  at: z.array(z.int()).describe("End of each interval, as a Unix timestamp in seconds."),
-  requests: counts.describe("Finished requests, without probes and the admin API."),
-  errors: z
-    .object(Object.fromEntries(errorKinds.map((kind) => [kind, counts])) as Record<ErrorKind, typeof counts>)
-    .describe("Failed requests, by kind of error."),
-  generated_tokens_per_second: amounts,
-  prompt_tokens_per_second: amounts,
-  first_token_p50_ms: perhaps,
-  first_token_p95_ms: perhaps,
-  queue_p50_ms: perhaps,
-  queue_p95_ms: perhaps,
-  in_flight: counts.describe("Requests with a slot at the end of the interval."),
-  queued: counts.describe("Queued requests at the end of the interval."),
-  memory_bytes: counts.describe("Resident memory of the gateway."),
-  loads: counts.describe("Finished model loads."),
-  load_events: z
-    .array(
-      z.object({
-        at: moment.describe("When it ended."),
-        model: text,
-        backend: text.nullable().describe("null for a key without the admin flag."),
-        milliseconds: amount,
-        error: text.nullable().describe("Code of the error."),
-      }),
-    )
-    .describe("The last 100 loads of the caller's models, oldest first."),
-});
+export const history = () =>
+  z.object({
+    interval_seconds: count,
+    at: z.array(z.int()).describe("End of each interval, as a Unix timestamp in seconds."),
+    requests: counts.describe("Finished requests, without probes and the admin API."),
+    errors: z
+      .object(
+        Object.fromEntries(errorKinds.map((kind) => [kind, counts])) as Record<ErrorKind, typeof counts>,
+      )
+      .describe("Failed requests, by kind of error."),
+    generated_tokens_per_second: amounts,
+    prompt_tokens_per_second: amounts,
+    first_token_p50_ms: perhaps,
+    first_token_p95_ms: perhaps,
+    queue_p50_ms: perhaps,
+    queue_p95_ms: perhaps,
+    in_flight: counts.describe("Requests with a slot at the end of the interval."),
+    queued: counts.describe("Queued requests at the end of the interval."),
+    memory_bytes: counts.describe("Resident memory of the gateway."),
+    loads: counts.describe("Finished model loads."),
+    load_events: z
+      .array(
+        z.object({
+          at: moment.describe("When it ended."),
+          model: text,
+          backend: text.nullable().describe("null for a key without the admin flag."),
+          milliseconds: amount,
+          error: text.nullable().describe("Code of the error."),
+        }),
+      )
+      .describe("The last 100 loads of the caller's models, oldest first."),
+  });
 
-export type History = z.infer<typeof history>;
+export type History = z.infer<ReturnType<typeof history>>;

@@ -29,7 +29,10 @@ const hints = new WeakMap<z.ZodType, Hint>();
  * @param harmless selects values without effect, which are always accepted
  */
 export function hint(reason: string, harmless: (value: unknown) => boolean = () => false): z.ZodType {
-  const schema = z.unknown().optional().describe(`Ignored: ${reason}.`);
+  const schema = z
+    .unknown()
+    .optional()
+    .register(z.globalRegistry, { description: `Ignored: ${reason}.` });
   hints.set(schema, { reason, harmless });
   return schema;
 }
@@ -88,16 +91,19 @@ export function object<Shape extends z.ZodRawShape>(
   shape: Shape,
   prefix?: string,
 ): z.ZodObject<Shape, z.core.$strict> {
-  const fields = fieldsOf(shape);
-  const nullable = Object.fromEntries(
-    (Object.entries(shape) as [string, z.ZodType][]).map(([name, schema]) => [
-      name,
-      fields.get(name)?.isOptional === true && !accepts(schema, null) ? z.nullable(schema) : schema,
-    ]),
-  );
+  let fields: Fields | undefined;
+  // Zod reads the getters on first use: the many objects of all APIs would delay the start.
+  const nullable = {};
+  for (const [name, schema] of Object.entries(shape) as [string, z.ZodType][])
+    Object.defineProperty(nullable, name, { enumerable: true, get: () => nullableIfOptional(schema) });
   return z.looseObject(nullable).check(({ value, issues }) => {
+    fields ??= fieldsOf(shape);
     for (const name of ignoredFields(value, fields, issues, prefix)) Reflect.deleteProperty(value, name);
   }) as unknown as z.ZodObject<Shape, z.core.$strict>;
+}
+
+function nullableIfOptional(schema: z.ZodType): z.ZodType {
+  return accepts(schema, undefined) && !accepts(schema, null) ? z.nullable(schema) : schema;
 }
 
 const tables = new WeakMap<z.ZodObject, Fields>();

@@ -14,7 +14,7 @@ export function unsupported(reason: string, harmless: (value: unknown) => boolea
       message: reason,
       params: unsupportedParams,
     })
-    .describe(`Not supported: ${reason}.`);
+    .register(z.globalRegistry, { description: `Not supported: ${reason}.` });
 }
 
 /** Known but unsupported enum values. */
