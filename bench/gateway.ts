@@ -26,7 +26,7 @@ const WARM_UP_SECONDS = 8;
 export async function benchGateway(options: BenchOptions): Promise<void> {
   const { quick = false, write = false } = options;
   const named = options.only === undefined ? (quick ? [ours] : peers) : choose(options.only);
-  const chosen = options.before === undefined ? named : [...named, gatewayAt(options.before)];
+  const chosen = options.before === undefined ? named : withBefore(named, gatewayAt(options.before));
   const rounds = positive("rounds", options.rounds ?? (quick ? "1" : "3"));
   const seconds = positive("seconds", options.seconds ?? (quick ? "2" : "3"));
   const plan: Plan = {
@@ -80,6 +80,11 @@ export async function benchGateway(options: BenchOptions): Promise<void> {
     await load.stop();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Next to this gateway, so that both are measured at the same speed of the machine. */
+function withBefore(named: readonly Peer[], before: Peer): Peer[] {
+  return named.toSpliced(named.indexOf(ours) + 1, 0, before);
 }
 
 function choose(names: string): Peer[] {
