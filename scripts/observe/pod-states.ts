@@ -42,7 +42,7 @@ async function waitsFor(kubectl: Kubectl, pod: PodState): Promise<string | undef
 
 const notes: Readonly<Record<string, string>> = {
   up: "shared state is up",
-  away: "shared state is unavailable, it continues with its share of slots and limits",
+  away: "shared state is away, it continues with its share of slots and limits",
   active: "active: it gets all requests",
   standby: "stands by",
 };

@@ -72,7 +72,7 @@ describe("npm run logs, of a stack on Kubernetes, shows", () => {
 describe("npm run status, of a stack on Kubernetes, shows", () => {
   it.each([
     ["up", "shared state is up"],
-    ["away", "shared state is unavailable, it continues with its share of slots and limits"],
+    ["away", "shared state is away, it continues with its share of slots and limits"],
     ["active", "active: it gets all requests"],
     ["standby", "stands by"],
     ["", undefined],
