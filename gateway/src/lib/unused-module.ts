@@ -1,2 +1,4 @@
-// Takes the place of node:http2 in the bundle: the gateway speaks HTTP/1.1, and loading the module takes 3 % of the start.
+// In the bundle, takes the place of modules that dependencies load at startup and the gateway does not use.
+
+/** Undici reads those of node:http2. */
 export const constants = {};
