@@ -5,55 +5,64 @@ import { ignored, object } from "../common/parameters.ts";
 // Ollama caches prompts by itself.
 const cached = { cache_control: ignored };
 
-export const textBlock = object({ type: z.literal("text"), text: z.string(), citations: ignored, ...cached });
+export const textBlock = object(() => ({
+  type: z.literal("text"),
+  text: z.string(),
+  citations: ignored,
+  ...cached,
+}));
 
-const imageBlock = object({
+const imageBlock = object(() => ({
   type: z.literal("image"),
   source: z.discriminatedUnion("type", [
-    object({ type: z.literal("base64"), media_type: z.string().regex(/^image\//), data: z.string() }),
+    object(() => ({ type: z.literal("base64"), media_type: z.string().regex(/^image\//), data: z.string() })),
     // Nothing is fetched for a client, and no files are stored.
     z.looseObject({ type: z.enum(["url", "file"]) }),
   ]),
   transformations: ignored,
   ...cached,
-});
+}));
 
-const documentBlock = object({
+const documentBlock = object(() => ({
   type: z.literal("document"),
   source: z.discriminatedUnion("type", [
-    object({ type: z.literal("text"), media_type: ignored, data: z.string() }),
-    object({
+    object(() => ({ type: z.literal("text"), media_type: ignored, data: z.string() })),
+    object(() => ({
       type: z.literal("content"),
       content: z.union([z.string(), z.array(z.discriminatedUnion("type", [textBlock, imageBlock]))]),
-    }),
-    object({ type: z.literal("base64"), media_type: z.string().optional(), data: z.string() }),
+    })),
+    object(() => ({ type: z.literal("base64"), media_type: z.string().optional(), data: z.string() })),
     z.looseObject({ type: z.enum(["url", "file"]) }),
   ]),
   title: z.string().optional(),
   context: z.string().optional(),
   citations: ignored,
   ...cached,
-});
+}));
 
-const searchResultBlock = object({
+const searchResultBlock = object(() => ({
   type: z.literal("search_result"),
   source: z.string().optional(),
   title: z.string().optional(),
   content: z.union([z.string(), z.array(textBlock)]),
   citations: ignored,
   ...cached,
-});
+}));
 
-const toolReferenceBlock = object({ type: z.literal("tool_reference"), tool_name: z.string(), ...cached });
+const toolReferenceBlock = object(() => ({
+  type: z.literal("tool_reference"),
+  tool_name: z.string(),
+  ...cached,
+}));
 
 const uploadBlock = z.looseObject({ type: z.literal("container_upload") });
 
-const toolUseBlock = object({
+const toolUseBlock = object(() => ({
   type: z.literal("tool_use"),
   id: z.string(),
   name: z.string(),
   input: z.record(z.string(), z.unknown()).optional(),
-});
+}));
 
 /**
  * A block of an unknown type, of which only texts are used.
@@ -80,20 +89,20 @@ const resultBlock = z.discriminatedUnion("type", [
 ]);
 
 /** Output of a tool. The client cannot change it, so every type of block is accepted. */
-const toolResultBlock = object({
+const toolResultBlock = object(() => ({
   type: z.literal("tool_result"),
   tool_use_id: z.string(),
   content: z
     .union([z.string(), z.array(z.union([resultBlock, otherBlock(isNoneOf(resultBlock))]))])
     .optional(),
   is_error: z.boolean().optional(),
-});
+}));
 
-const thinkingBlock = object({
+const thinkingBlock = object(() => ({
   type: z.literal("thinking"),
   thinking: z.string().optional(),
   signature: z.string().optional(),
-});
+}));
 
 /** Changes the tools in mid-conversation. */
 const toolChangeBlock = z.looseObject({ type: z.enum(["tool_addition", "tool_removal"]), tool: z.unknown() });
@@ -138,8 +147,7 @@ export const systemBlock = z.discriminatedUnion("type", [
 ]);
 
 function isNoneOf(blocks: { readonly _zod: { readonly propValues?: z.core.util.PropValues } }) {
-  const known = blocks._zod.propValues?.["type"];
-  return (type: string): boolean => known?.has(type) !== true;
+  return (type: string): boolean => blocks._zod.propValues?.["type"]?.has(type) !== true;
 }
 
 export type ImageBlock = z.output<typeof imageBlock>;

@@ -7,22 +7,22 @@ import { MAX_MESSAGES, MAX_TOOLS, extensions, modelName, toolName } from "../ope
 import { assistantBlock, systemBlock, textBlock, userBlock } from "./blocks.ts";
 
 const message = z.discriminatedUnion("role", [
-  object({ role: z.literal("user"), content: z.union([z.string(), z.array(userBlock)]).optional() }),
-  object({
+  object(() => ({ role: z.literal("user"), content: z.union([z.string(), z.array(userBlock)]).optional() })),
+  object(() => ({
     role: z.literal("assistant"),
     content: z.union([z.string(), z.array(assistantBlock)]).optional(),
-  }),
-  object({
+  })),
+  object(() => ({
     role: z.literal("system"),
     content: z.union([z.string(), z.array(systemBlock)]).optional(),
     clear_at: z.string().optional(),
-    output_config: object({ effort: z.string().optional() }).optional(),
-  }),
+    output_config: object(() => ({ effort: z.string().optional() })).optional(),
+  })),
 ]);
 
 /** A tool that the client runs. */
 export const customTool = object(
-  {
+  () => ({
     type: z.literal("custom").optional(),
     name: toolName,
     description: z.string().optional(),
@@ -33,7 +33,7 @@ export const customTool = object(
     input_examples: ignored,
     allowed_callers: hint("only the model itself calls", letsTheModelCall),
     cache_control: ignored,
-  },
+  }),
   "tools",
 );
 
@@ -42,7 +42,10 @@ const builtInTool = z.looseObject({ type: z.string().refine((type) => type !== "
 
 const disableParallel = { disable_parallel_tool_use: z.boolean().optional() };
 
-const jsonFormat = object({ type: z.literal("json_schema"), schema: z.record(z.string(), z.unknown()) });
+const jsonFormat = object(() => ({
+  type: z.literal("json_schema"),
+  schema: z.record(z.string(), z.unknown()),
+}));
 
 const conversation = {
   model: modelName,
@@ -54,27 +57,27 @@ const conversation = {
     .nullish(),
   tool_choice: z
     .discriminatedUnion("type", [
-      object({ type: z.literal("auto"), ...disableParallel }),
-      object({ type: z.literal("any"), ...disableParallel }),
-      object({ type: z.literal("tool"), name: z.string(), ...disableParallel }),
-      object({ type: z.literal("none") }),
+      object(() => ({ type: z.literal("auto"), ...disableParallel })),
+      object(() => ({ type: z.literal("any"), ...disableParallel })),
+      object(() => ({ type: z.literal("tool"), name: z.string(), ...disableParallel })),
+      object(() => ({ type: z.literal("none") })),
     ])
     .nullish(),
   thinking: object(
-    {
+    () => ({
       type: z.enum(["enabled", "adaptive", "between_tools", "disabled"]),
       budget_tokens: hint("Ollama has no budget for thinking"),
       display: z.string().optional(),
       block_binding: ignored,
-    },
+    }),
     "thinking",
   ).nullish(),
   output_config: object(
-    {
+    () => ({
       format: jsonFormat.optional(),
       effort: z.string().optional(),
       task_budget: hint("the model is shown no budget"),
-    },
+    }),
     "output_config",
   ).nullish(),
   output_format: jsonFormat.nullish().describe("Former name of `output_config.format`."),

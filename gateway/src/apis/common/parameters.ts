@@ -84,26 +84,41 @@ export function withMode<Result>(mode: ValidationMode | undefined, work: () => R
 /**
  * An object whose unknown fields are dropped, or rejected in strict mode. Null in an optional field means absent.
  *
+ * @param shape called on first use: creating the schemas of all APIs would delay the start
  * @param prefix of its fields in the header that lists ignored parameters. Without it they are not listed, as for
  *   content from earlier responses, which often has unknown fields
  */
 export function object<Shape extends z.ZodRawShape>(
-  shape: Shape,
+  shape: () => Shape,
   prefix?: string,
 ): z.ZodObject<Shape, z.core.$strict> {
-  let fields: Fields | undefined;
-  // Zod reads the getters on first use: the many objects of all APIs would delay the start.
-  const nullable = {};
-  for (const [name, schema] of Object.entries(shape) as [string, z.ZodType][])
-    Object.defineProperty(nullable, name, { enumerable: true, get: () => nullableIfOptional(schema) });
-  return z.looseObject(nullable).check(({ value, issues }) => {
-    fields ??= fieldsOf(shape);
-    for (const name of ignoredFields(value, fields, issues, prefix)) Reflect.deleteProperty(value, name);
+  let created: { readonly fields: Fields; readonly nullable: z.ZodRawShape } | undefined;
+  const create = () => (created ??= withNullables(shape()));
+  const loose = new z.ZodObject({
+    type: "object",
+    catchall: anything,
+    get shape() {
+      return create().nullable;
+    },
+  });
+  return loose.check(({ value, issues }) => {
+    const names = ignoredFields(value, create().fields, issues, prefix);
+    for (const name of names) Reflect.deleteProperty(value, name);
   }) as unknown as z.ZodObject<Shape, z.core.$strict>;
 }
 
-function nullableIfOptional(schema: z.ZodType): z.ZodType {
-  return accepts(schema, undefined) && !accepts(schema, null) ? z.nullable(schema) : schema;
+const anything = z.unknown();
+
+function withNullables(shape: z.ZodRawShape): { readonly fields: Fields; readonly nullable: z.ZodRawShape } {
+  const fields = fieldsOf(shape);
+  const entries = Object.entries(shape) as [string, z.ZodType][];
+  const nullable = Object.fromEntries(
+    entries.map(([name, schema]) => [
+      name,
+      fields.get(name)?.isOptional === true && !accepts(schema, null) ? z.nullable(schema) : schema,
+    ]),
+  );
+  return { fields, nullable };
 }
 
 const tables = new WeakMap<z.ZodObject, Fields>();

@@ -15,7 +15,7 @@ export const MAX_TOOLS = 512;
 // Hints for prompt caching, which Ollama does by itself.
 export const breakpoint = { prompt_cache_breakpoint: ignored };
 
-const textPart = object({ type: z.literal("text"), text: z.string(), ...breakpoint });
+const textPart = object(() => ({ type: z.literal("text"), text: z.string(), ...breakpoint }));
 
 // Ollama accepts data URLs without a type.
 export const imageUrl = z.string().regex(/^data:(?:image\/[a-z+.-]+)?;base64,/i, {
@@ -25,19 +25,19 @@ export const imageUrl = z.string().regex(/^data:(?:image\/[a-z+.-]+)?;base64,/i,
 /** Ollama's models have a single level of detail. */
 export const imageDetail = z.enum(["auto", "low", "high", "original"]);
 
-const imagePart = object({
+const imagePart = object(() => ({
   type: z.literal("image_url"),
   image_url: z.union([
-    object({ url: imageUrl, detail: imageDetail.optional() }),
+    object(() => ({ url: imageUrl, detail: imageDetail.optional() })),
     // The format of other APIs of this kind.
     imageUrl.transform((url) => ({ url })),
   ]),
   ...breakpoint,
-});
+}));
 
 const otherParts = unsupportedVariants("type", ["input_audio", "file"], "only text and images are read");
 
-const refusalPart = object({ type: z.literal("refusal"), refusal: z.string() });
+const refusalPart = object(() => ({ type: z.literal("refusal"), refusal: z.string() }));
 
 /** A part of an earlier response without meaning to the model, such as another API's reasoning. */
 const otherPart = z.looseObject({ type: z.string() }).transform(() => ({ type: "other" as const }));
@@ -49,18 +49,22 @@ const name = z.string().optional();
 const onlyFunctions = unsupportedVariants("type", ["custom"], "Ollama has functions only");
 
 /** Some clients send arguments as an object, as in Ollama's own API. */
-const functionCall = object({
+const functionCall = object(() => ({
   name: z.string(),
   arguments: z.union([z.string(), z.record(z.string(), z.unknown())]).optional(),
-});
+}));
 
 const toolCall = z.union([
-  object({ id: z.string().optional(), type: z.literal("function").optional(), function: functionCall }),
-  object({
+  object(() => ({
+    id: z.string().optional(),
+    type: z.literal("function").optional(),
+    function: functionCall,
+  })),
+  object(() => ({
     id: z.string().optional(),
     type: z.literal("custom"),
-    custom: object({ name: z.string(), input: z.string() }),
-  }).transform(({ id, custom: { name, input } }) => ({
+    custom: object(() => ({ name: z.string(), input: z.string() })),
+  })).transform(({ id, custom: { name, input } }) => ({
     id,
     type: "function" as const,
     function: { name, arguments: { input } },
@@ -68,14 +72,14 @@ const toolCall = z.union([
 ]);
 
 const message = z.discriminatedUnion("role", [
-  object({ role: z.literal("system"), content: textContent, name }),
-  object({ role: z.literal("developer"), content: textContent, name }),
-  object({
+  object(() => ({ role: z.literal("system"), content: textContent, name })),
+  object(() => ({ role: z.literal("developer"), content: textContent, name })),
+  object(() => ({
     role: z.literal("user"),
     content: z.union([z.string(), z.array(z.discriminatedUnion("type", [textPart, imagePart, otherParts]))]),
     name,
-  }),
-  object({
+  })),
+  object(() => ({
     role: z.literal("assistant"),
     content: z
       .union([
@@ -95,14 +99,14 @@ const message = z.discriminatedUnion("role", [
     tool_calls: z.array(toolCall).optional(),
     function_call: functionCall.nullish(),
     name,
-  }),
-  object({
+  })),
+  object(() => ({
     role: z.literal("tool"),
     content: z.union([z.string(), z.array(z.discriminatedUnion("type", [textPart, imagePart]))]),
     tool_call_id: z.string().optional(),
     name,
-  }),
-  object({ role: z.literal("function"), content: z.string().nullish(), name: z.string() }),
+  })),
+  object(() => ({ role: z.literal("function"), content: z.string().nullish(), name: z.string() })),
 ]);
 
 /** An unsupported type of tool. */
@@ -112,59 +116,59 @@ const otherTool = z.looseObject({ type: z.string().refine((type) => type !== "fu
 export const toolName = z.string().min(1).max(256);
 
 const tool = z.union([
-  object({
+  object(() => ({
     type: z.literal("function").optional(),
-    function: object({
+    function: object(() => ({
       name: toolName,
       description: z.string().optional(),
       parameters: z.record(z.string(), z.unknown()).optional(),
       strict: z.boolean().nullish(),
-    }),
-  }),
+    })),
+  })),
   otherTool,
 ]);
 
 /** "required" in other APIs. */
 export const anyTool = z.literal("any").transform(() => "required" as const);
 
-const namedFunction = object({
+const namedFunction = object(() => ({
   type: z.literal("function"),
-  function: object({ name: z.string() }),
-});
+  function: object(() => ({ name: z.string() })),
+}));
 
 const toolChoice = z.union([
   z.enum(["auto", "none", "required"]),
   z.discriminatedUnion("type", [
     namedFunction,
-    object({
+    object(() => ({
       type: z.literal("allowed_tools"),
-      allowed_tools: object({
+      allowed_tools: object(() => ({
         mode: z.enum(["auto", "required"]),
         tools: z.array(z.discriminatedUnion("type", [namedFunction, onlyFunctions])).max(MAX_TOOLS),
-      }),
-    }),
+      })),
+    })),
     onlyFunctions,
   ]),
   // The formats of other APIs of this kind.
   anyTool,
-  object({ type: z.literal("function"), name: z.string() }).transform(({ type, name: called }) => ({
+  object(() => ({ type: z.literal("function"), name: z.string() })).transform(({ type, name: called }) => ({
     type,
     function: { name: called },
   })),
 ]);
 
 const responseFormat = z.discriminatedUnion("type", [
-  object({ type: z.literal("text") }),
-  object({ type: z.literal("json_object") }),
-  object({
+  object(() => ({ type: z.literal("text") })),
+  object(() => ({ type: z.literal("json_object") })),
+  object(() => ({
     type: z.literal("json_schema"),
-    json_schema: object({
+    json_schema: object(() => ({
       name: z.string().optional(),
       description: z.string().optional(),
       schema: z.record(z.string(), z.unknown()).optional(),
       strict: z.boolean().nullish(),
-    }),
-  }),
+    })),
+  })),
 ]);
 
 /** Also accepts Ollama's own values for no limit. */
@@ -222,7 +226,7 @@ export const sampling = {
 };
 
 export const streamOptions = object(
-  { include_usage: z.boolean().optional(), include_obfuscation: z.boolean().optional() },
+  () => ({ include_usage: z.boolean().optional(), include_obfuscation: z.boolean().optional() }),
   "stream_options",
 ).nullish();
 

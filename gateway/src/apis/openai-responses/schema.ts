@@ -8,15 +8,15 @@ import { inputItem } from "./input-schema.ts";
 import { toolChoice, toolList } from "./tool-schema.ts";
 
 const format = z.discriminatedUnion("type", [
-  object({ type: z.literal("text") }),
-  object({ type: z.literal("json_object") }),
-  object({
+  object(() => ({ type: z.literal("text") })),
+  object(() => ({ type: z.literal("json_object") })),
+  object(() => ({
     type: z.literal("json_schema"),
     name: z.string().nullish(),
     description: z.string().nullish(),
     schema: z.record(z.string(), z.unknown()),
     strict: z.boolean().nullish(),
-  }),
+  })),
 ]);
 
 const summary = z.enum(["auto", "concise", "detailed", "none"]).nullish();
@@ -38,7 +38,7 @@ export const responsesSchema = z.strictObject({
     .nullish()
     .describe("Whether to store the response, for `RESPONSE_STORE_TTL_MS`. Default: true."),
   stream: z.boolean().nullish(),
-  stream_options: object({ include_obfuscation: z.boolean().nullish() }, "stream_options").nullish(),
+  stream_options: object(() => ({ include_obfuscation: z.boolean().nullish() }), "stream_options").nullish(),
   max_output_tokens: tokenLimit,
   temperature: temperatureTo(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
@@ -46,20 +46,20 @@ export const responsesSchema = z.strictObject({
   frequency_penalty: sampling.frequency_penalty,
   top_logprobs: z.int().min(0).max(20).nullish(),
   text: object(
-    {
+    () => ({
       format: format.nullish(),
       verbosity: hint("models of Ollama have no verbosity", (value) => value === "medium"),
-    },
+    }),
     "text",
   ).nullish(),
   reasoning: object(
-    {
+    () => ({
       effort: effort.nullish(),
       summary,
       generate_summary: summary,
       mode: hint("models of Ollama have one mode", (value) => value === "standard"),
       context: hint("the model determines which reasoning it reads again", (value) => value === "auto"),
-    },
+    }),
     "reasoning",
   ).nullish(),
   tools: toolList.nullish(),

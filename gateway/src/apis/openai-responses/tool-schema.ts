@@ -16,7 +16,7 @@ const calling = {
 };
 
 const functionTool = object(
-  {
+  () => ({
     type: z.literal("function"),
     name,
     description: z.string().nullish(),
@@ -24,23 +24,23 @@ const functionTool = object(
     strict: z.boolean().nullish(),
     output_schema: ignored,
     ...calling,
-  },
+  }),
   "tools[]",
 );
 
 const customTool = object(
-  {
+  () => ({
     type: z.literal("custom"),
     name,
     description: z.string().nullish(),
     format: z
       .discriminatedUnion("type", [
-        object({ type: z.literal("text") }),
-        object({ type: z.literal("grammar"), syntax: z.string(), definition: z.string() }),
+        object(() => ({ type: z.literal("text") })),
+        object(() => ({ type: z.literal("grammar"), syntax: z.string(), definition: z.string() })),
       ])
       .nullish(),
     ...calling,
-  },
+  }),
   "tools[]",
 );
 
@@ -50,14 +50,14 @@ const otherTool = unknownVariant(["function", "custom", "namespace"]).describe(
 );
 
 const namespaceTool = object(
-  {
+  () => ({
     type: z.literal("namespace"),
     name,
     description: z.string().nullish(),
     tools: z
       .array(z.union([z.discriminatedUnion("type", [functionTool, customTool]), otherTool]))
       .max(MAX_TOOLS),
-  },
+  }),
   "tools[]",
 );
 
@@ -67,11 +67,11 @@ export const toolList = z.array(tool).max(MAX_TOOLS);
 
 export type ResponsesTool = z.output<typeof tool>;
 
-const namedTool = object({
+const namedTool = object(() => ({
   type: z.enum(["function", "custom"]),
   name: z.string(),
   namespace: z.string().nullish(),
-});
+}));
 
 const demandedTool = unsupportedVariants(
   "type",
@@ -100,16 +100,16 @@ export const toolChoice = z.union([
   z.enum(["auto", "none", "required"]),
   z.discriminatedUnion("type", [
     namedTool,
-    object({
+    object(() => ({
       type: z.literal("allowed_tools"),
       mode: z.enum(["auto", "required"]),
       tools: z.array(z.union([namedTool, otherTool])).max(MAX_TOOLS),
-    }),
+    })),
     demandedTool,
   ]),
   // The formats of other APIs of this kind.
   anyTool,
-  object({ type: z.literal("function"), function: object({ name: z.string() }) }).transform(
+  object(() => ({ type: z.literal("function"), function: object(() => ({ name: z.string() })) })).transform(
     ({ type, function: { name: called } }) => ({ type, name: called, namespace: undefined }),
   ),
 ]);
