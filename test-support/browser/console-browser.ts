@@ -88,6 +88,8 @@ export async function show(page: Page, name: string): Promise<void> {
 /** Sends a message on the page "Try it". */
 export async function chat(page: Page, text: string): Promise<void> {
   await page.getByLabel("Message", { exact: true }).fill(text);
+  // Nothing can be sent before the list of models has arrived.
+  await page.getByRole("button", { name: "Send", exact: true, disabled: false }).waitFor();
   await page.keyboard.press("Enter");
 }
 
