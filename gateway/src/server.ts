@@ -2,6 +2,7 @@ import packageJson from "../package.json" with { type: "json" };
 import { buildApp } from "./app.ts";
 import { type Config, ConfigError, readConfig } from "./config/config.ts";
 import { formatBackendAddress } from "./ollama/address.ts";
+import { setV8Flags } from "./lib/v8-flags.ts";
 import { createLog, standardOutput } from "./observability/log.ts";
 
 const EXIT_CONFIG = 1;
@@ -13,6 +14,7 @@ const output = standardOutput();
 const log = createLog(config.LOG_LEVEL, output);
 const { logger } = log;
 const app = buildApp(config, log);
+setV8Flags();
 let stopping = false;
 
 process.on("exit", () => {
