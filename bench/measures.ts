@@ -82,8 +82,13 @@ export async function measureDirect(stage: Stage): Promise<Measured> {
 export async function measure(peer: Peer, stage: Stage): Promise<Measured> {
   return {
     ...(await withPeer(peer, stage, (running) => speed(peer, running, stage))),
-    ...(await withPeer(peer, stage, (running) => memory(peer, running, stage))),
+    ...(await measureMemory(peer, stage)),
   };
+}
+
+/** Measures a process that has served nothing yet: idle, and with open streams. */
+export function measureMemory(peer: Peer, stage: Stage): Promise<Measured> {
+  return withPeer(peer, stage, (running) => memory(peer, running, stage));
 }
 
 async function withPeer(
@@ -140,7 +145,6 @@ async function speed(peer: Peer, running: PinnedProcess, stage: Stage): Promise<
   };
 }
 
-/** On a process that has served nothing yet: what it holds is for the streams. */
 async function memory(peer: Peer, running: PinnedProcess, stage: Stage): Promise<Measured> {
   const { load, plan } = stage;
   await settle(plan);

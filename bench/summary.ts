@@ -18,6 +18,12 @@ export function summaryOf(values: readonly number[]): Summary | undefined {
   return { median: (low + high) / 2, min, max };
 }
 
+/** The value below which the given share of the values lies. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((left, right) => left - right);
+  return sorted[Math.floor(share * (sorted.length - 1))] ?? NaN;
+}
+
 /** Each measure over the rounds; one that some round lacks is left out. */
 export function summarize(rounds: readonly Measured[]): Summaries {
   const summaries: Summaries = {};

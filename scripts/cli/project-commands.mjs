@@ -28,8 +28,8 @@ export const projectCommands = /** @satisfies {Record<string, CommandDefinition>
     },
     bench: {
       summary:
-        "Benchmarks the gateway against its peers, its image, a deployment against Docker Compose, or scheduling for 1,000 servers.",
-      operands: ["[gateway|image|deployment|scale]"],
+        "Benchmarks the gateway against its peers or an earlier commit, its image, a deployment against Docker Compose, or scheduling for 1,000 servers.",
+      operands: ["[gateway|regression|image|deployment|scale]"],
       options: {
         quick: {
           type: "boolean",
@@ -39,17 +39,17 @@ export const projectCommands = /** @satisfies {Record<string, CommandDefinition>
         before: {
           type: "string",
           value: "COMMIT",
-          text: "gateway: compare with this gateway at another commit",
+          text: "gateway, regression: compare with this gateway at another commit",
         },
         rounds: {
           type: "string",
           value: "NUMBER",
-          text: "number of runs; by default 3, with --quick 1, for the image 5",
+          text: "number of runs; by default 3, with --quick 1, for the image 5; regression: windows of load, 40",
         },
         seconds: {
           type: "string",
           value: "SECONDS",
-          text: "gateway: duration of each load; 3 by default, with --quick 2",
+          text: "gateway: duration of each load; 3 by default, with --quick 2, for regression 0.2",
         },
         seed: {
           type: "string",

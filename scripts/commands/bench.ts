@@ -2,6 +2,7 @@
 import { benchDeployment } from "../../bench/deployment.ts";
 import { benchGateway } from "../../bench/gateway.ts";
 import { benchImage } from "../../bench/image.ts";
+import { benchRegression } from "../../bench/regression.ts";
 import { benchScale } from "../../bench/scale.ts";
 import { SetupError } from "../../host/exec.ts";
 import { command } from "../cli/command.ts";
@@ -10,6 +11,7 @@ const benchmarks = {
   deployment: benchDeployment,
   gateway: benchGateway,
   image: benchImage,
+  regression: benchRegression,
   scale: benchScale,
 };
 

@@ -4,13 +4,11 @@ import { expect, test } from "vitest";
 
 // Here because it builds a Go program and wants both cores.
 
+const bench = async (...args: string[]) =>
+  (await promisify(execFile)(process.execPath, ["scripts/commands/bench.ts", ...args])).stdout;
+
 test("the benchmark still runs: every answer that the gateway gives to its load is right", async () => {
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    "scripts/commands/bench.ts",
-    "--quick",
-    "--seconds",
-    "0.2",
-  ]);
+  const stdout = await bench("--quick", "--seconds", "0.2");
   expect(stdout).toContain("Every answer had status 200, the text expected and its proper end.");
   for (const measure of [
     /\| whole answers a second at 16 connections \(1\/s\) +\| +[1-9]/,
@@ -20,4 +18,11 @@ test("the benchmark still runs: every answer that the gateway gives to its load 
   ]) {
     expect(stdout).toMatch(measure);
   }
+});
+
+test("the comparison with an earlier commit still runs, and has a ratio for every measure", async () => {
+  const stdout = await bench("regression", "--quick", "--before", "HEAD");
+  const rows = stdout.split("\n").filter((line) => /^\| .*\((µs|ms|MiB)\) \|/.test(line));
+  expect(rows).toHaveLength(9);
+  for (const row of rows) expect(row).toMatch(/ \| \d+\.\d\d \|$/);
 });
