@@ -21,6 +21,7 @@ const peers: readonly Peer[] = [ours, bare, nginx, portkey, litellm];
 
 // Until a compiler that compiles while the program runs has done most of its work, on the core that serves as well.
 const WARM_UP_SECONDS = 8;
+const SETTLE_MS = 2000;
 
 /** The gateway and its peers, side by side. */
 export async function benchGateway(options: BenchOptions): Promise<void> {
@@ -32,6 +33,8 @@ export async function benchGateway(options: BenchOptions): Promise<void> {
   const plan: Plan = {
     seconds,
     warmUpSeconds: quick ? seconds : WARM_UP_SECONDS,
+    // Not longer than the loads are.
+    settleMs: Math.min(SETTLE_MS, seconds * 1000),
     openStreams: quick ? [200] : [200, 1000],
     leaving: !quick,
   };

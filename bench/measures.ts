@@ -44,6 +44,8 @@ export interface Plan {
   readonly seconds: number;
   /** How long a peer serves buffered responses, and then streams, before anything counts. */
   readonly warmUpSeconds: number;
+  /** Until a process that has just started or has just been loaded holds still. */
+  readonly settleMs: number;
   /** How many streams are held open at once, for the memory. */
   readonly openStreams: readonly (200 | 1000)[];
   readonly leaving: boolean;
@@ -60,9 +62,6 @@ export interface Stage {
 
 const CONNECTIONS = 16;
 const LEAVERS = 20;
-
-// Until a process that has just started or has just been loaded holds still; not longer than the loads are.
-const SETTLE_MS = 2000;
 
 /** Measures what an answer takes without anything in between. */
 export async function measureDirect(stage: Stage): Promise<Measured> {
@@ -120,7 +119,7 @@ async function speed(peer: Peer, running: PinnedProcess, stage: Stage): Promise<
   const paced = await withCpu("paced", true);
   const wholeMs = (await ask("fast", false, 1)).latency.p50;
   const firstMs = (await ask("fast", true, 1)).first.p50;
-  await settle(plan);
+  await sleep(plan.settleMs);
   const loadedMemory = running.memory();
   const leave = async (model: "cold" | "slow" | "open", streamed: boolean) => {
     const question = peer.question(running.port, model, streamed);
@@ -147,11 +146,11 @@ async function speed(peer: Peer, running: PinnedProcess, stage: Stage): Promise<
 
 async function memory(peer: Peer, running: PinnedProcess, stage: Stage): Promise<Measured> {
   const { load, plan } = stage;
-  await settle(plan);
+  await sleep(plan.settleMs);
   const measured: Measured = { idleMemory: running.memory() };
   for (const streams of plan.openStreams) {
     const { flowing, faults } = await load.open(peer.question(running.port, "open", true), streams);
-    await settle(plan);
+    await sleep(plan.settleMs);
     if (flowing === streams) measured[`memory${streams}`] = running.memory();
     else stage.fault(`${peer.name}, ${flowing} of ${streams} streams opened`, faults);
     await load.close();
@@ -181,8 +180,4 @@ function rate({ answers, seconds }: ClosedResult): number {
 
 function gaps({ gap }: ClosedResult): Measured {
   return { gapP50: gap.p50, gapP99: gap.p99 };
-}
-
-async function settle({ seconds }: Plan): Promise<void> {
-  await sleep(Math.min(SETTLE_MS, seconds * 1000));
 }

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { SetupError } from "../host/exec.ts";
 import { printLine } from "../host/progress.ts";
 import { leaveGatewayCore } from "./cores.ts";
@@ -11,16 +12,23 @@ import { gatewayAt, ours } from "./peers/ours.ts";
 import type { Peer } from "./peers/peer.ts";
 import type { PinnedProcess } from "./pinned.ts";
 import { publish, table } from "./results.ts";
-import { quantile } from "./summary.ts";
+import { quantile, summaryOf } from "./summary.ts";
 
 const CONNECTIONS = 16;
-const WARM_UP_SECONDS = 5;
+// Until V8 has optimized what is hot: later for the commit that has more code.
+const WARM_UP_SECONDS = 10;
+const SETTLE_MS = 2000;
 // Short, so that both commits get windows in which the machine does nothing else.
 const WINDOW_SECONDS = "0.2";
-const WINDOWS = "40";
+const WINDOWS = "20";
 
 interface Counts {
-  /** Processes of each commit: what V8 compiles, and when, differs between processes that run the same code. */
+  /**
+   * How often processes are started for a load: those of the same commit differ by 10 %, with what V8 compiles and which
+   * memory they get.
+   */
+  readonly batches: number;
+  /** Processes of each commit at a time. */
   readonly processes: number;
   /** Windows of load for each process. */
   readonly windows: number;
@@ -58,7 +66,9 @@ export async function benchRegression(options: BenchOptions): Promise<void> {
   const { before, quick = false, write = false } = options;
   if (before === undefined) throw new SetupError("the regression benchmark needs --before COMMIT");
   const windows = positive("rounds", options.rounds ?? (quick ? "2" : WINDOWS));
-  const counts: Counts = { windows, ...(quick ? { processes: 1, starts: 1 } : { processes: 3, starts: 20 }) };
+  const counts: Counts = quick
+    ? { windows, batches: 1, processes: 1, starts: 1 }
+    : { windows, batches: 3, processes: 2, starts: 20 };
   const seconds = positive("seconds", options.seconds ?? WINDOW_SECONDS);
   const commits = [ours, gatewayAt(before)].map((peer): Commit => ({ peer, samples: new Map() }));
   const abouts: string[] = [];
@@ -70,6 +80,7 @@ export async function benchRegression(options: BenchOptions): Promise<void> {
   const plan: Plan = {
     seconds,
     warmUpSeconds: quick ? seconds : WARM_UP_SECONDS,
+    settleMs: quick ? seconds * 1000 : SETTLE_MS,
     openStreams: quick ? [200] : [200, 1000],
     leaving: false,
   };
@@ -86,8 +97,10 @@ export async function benchRegression(options: BenchOptions): Promise<void> {
     await measureStarts(commits, counts, stage);
     printLine("memory");
     await measureIdle(commits, counts, stage);
-    printLine("load");
-    await measureLoad(commits, counts, stage);
+    for (let batch = 1; batch <= counts.batches; batch += 1) {
+      printLine(`load ${batch} of ${counts.batches}`);
+      await measureLoad(commits, counts, stage);
+    }
     await publish("regression", [...abouts, "", ...report(commits, counts, seconds)].join("\n"), write);
     if (faults.length > 0) throw new SetupError(`answers were not as they have to be: ${faults.join("; ")}`);
   } finally {
@@ -111,8 +124,8 @@ async function measureStarts(commits: readonly Commit[], { starts }: Counts, sta
   }
 }
 
-async function measureIdle(commits: readonly Commit[], { processes }: Counts, stage: Stage): Promise<void> {
-  for (let index = 0; index < processes; index += 1)
+async function measureIdle(commits: readonly Commit[], { batches }: Counts, stage: Stage): Promise<void> {
+  for (let index = 0; index < batches; index += 1)
     for (const { peer, samples } of commits) {
       const measured = await measureMemory(peer, stage);
       for (const name of ["idleMemory", "memory200", "memory1000"] as const)
@@ -143,6 +156,7 @@ async function measureLoad(commits: readonly Commit[], counts: Counts, stage: St
           each.times[stream ? "streamCpu" : "wholeCpu"].push(cpu);
           each.times[stream ? "stream" : "whole"].push(time);
         }
+    await sleep(stage.plan.settleMs);
     for (const { commit, running, times } of all) {
       for (const [name, values] of Object.entries(times)) add(commit.samples, name as MeasureName, values);
       add(commit.samples, "loadedMemory", [running.memory()]);
@@ -172,14 +186,14 @@ function add(samples: Samples, name: MeasureName, values: readonly number[]): vo
 
 function report(
   commits: readonly Commit[],
-  { processes, windows, starts }: Counts,
+  { batches, processes, windows, starts }: Counts,
   seconds: number,
 ): string[] {
   const names = commits.map(({ peer }) => peer.name);
   const measured = (Object.keys(measures) as MeasureName[]).filter((name) => commits[0]?.samples.has(name));
   const lines = measured.map((name) => {
     const cells = [BEST, MIDDLE].flatMap((share) => {
-      const [now, then] = commits.map(({ samples }) => meanOfQuantiles(samples.get(name) ?? [], share));
+      const [now, then] = commits.map(({ samples }) => medianOfQuantiles(samples.get(name) ?? [], share));
       const { digits } = measures[name];
       return [
         now?.toFixed(digits) ?? "",
@@ -194,14 +208,13 @@ function report(
     "ratio",
   ]);
   return [
-    `Starts: ${starts} of each. Memory: ${processes} processes of each. Load: ${processes} processes of each, ${windows} windows of ${seconds} s for each. All alternating.`,
+    `Starts: ${starts} of each. Memory: ${batches} processes of each. Load: ${batches * processes} processes of each, ${windows} windows of ${seconds} s for each. All alternating.`,
     "",
     table(["", ...head], lines),
   ];
 }
 
-/** Of each process the quantile, and of those the mean. */
-function meanOfQuantiles(processes: readonly (readonly number[])[], share: number): number {
-  const each = processes.map((values) => quantile(values, share));
-  return each.reduce((total, value) => total + value, 0) / each.length;
+/** Of each process the quantile, and of those the median. */
+function medianOfQuantiles(processes: readonly (readonly number[])[], share: number): number {
+  return summaryOf(processes.map((values) => quantile(values, share)))?.median ?? NaN;
 }
