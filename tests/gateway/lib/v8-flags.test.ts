@@ -19,3 +19,19 @@ test("the image's command keeps the compiled code of Node.js's own modules, whic
 test("V8 knows every flag that is set after the start", async () => {
   expect(await print(...v8Flags, "-p", "1")).toBe("1");
 });
+
+test("the server sets them", async () => {
+  const hook = `data:text/javascript,import { cachedDataVersionTag } from "node:v8";
+    process.on("exit", () => { console.error("tag " + cachedDataVersionTag()); });`;
+  // Nobody has this address: the server ends when it is to listen.
+  const env = { PATH: process.env["PATH"], HOST: "192.0.2.1", PORT: "8000", LLM_MODEL_ID: "m" };
+  const run = promisify(execFile)(process.execPath, ["--import", hook, join(gateway, "src/server.ts")], {
+    env,
+  });
+  const { stderr } = await run.then(
+    () => expect.fail("the server listens"),
+    (error: unknown) => error as { stderr: string },
+  );
+  const [, after] = /^tag (\d+)$/m.exec(stderr) ?? expect.fail(stderr);
+  expect(after).not.toBe(await print("-p", tag));
+});
