@@ -84,7 +84,7 @@ export async function startGateway(
 /** Frozen, as files share it: Ollama's client adds to what it is given. */
 export const hello = Object.freeze({ model: "m", messages: [{ role: "user" as const, content: "Hi" }] });
 
-export interface ErrorAnswer {
+export interface ErrorBody {
   readonly error: {
     readonly message: string;
     readonly type: string;
@@ -93,8 +93,8 @@ export interface ErrorAnswer {
   };
 }
 
-export async function errorOf(response: Response): Promise<ErrorAnswer["error"]> {
-  return ((await response.json()) as ErrorAnswer).error;
+export async function errorOf(response: Response): Promise<ErrorBody["error"]> {
+  return ((await response.json()) as ErrorBody).error;
 }
 
 /**

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { hello, type TestGateway } from "./gateway-harness.ts";
 
-/** Asks with a key. */
-export function ask(
+/** Sends a chat completion with a key. */
+export function postChat(
   gateway: TestGateway,
   key: string,
   body: object = hello,

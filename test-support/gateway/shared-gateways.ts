@@ -84,7 +84,7 @@ export class Meter {
   total = 0;
 
   constructor(server: FakeOllama, until: () => Promise<unknown>) {
-    server.answersEach((): readonly Step[] => {
+    server.respondTo((): readonly Step[] => {
       this.total += 1;
       this.now += 1;
       this.most = Math.max(this.most, this.now);

@@ -29,7 +29,7 @@ test("Aider edits a file as the model says, turn after turn", { timeout: 6 * MIN
   const note = join(folder, "note.txt");
   writeFileSync(note, "hello\n");
   const edits = ["good morning", "good night"].map((text) => `note.txt\n\`\`\`\n${text}\n\`\`\`\n`);
-  fake.answersEach(({ messages }) => {
+  fake.respondTo(({ messages }) => {
     const said = messages.at(-1)?.content.includes("Later") === true ? edits[1] : edits[0];
     return [token(said ?? ""), last()];
   });

@@ -43,7 +43,7 @@ test.each([
   { timeout: 3 * MINUTE },
   async (_, capabilities) => {
     const { fake, gateway, run } = await start(capabilities);
-    fake.answersEach(({ messages, tools = [] }) => {
+    fake.respondTo(({ messages, tools = [] }) => {
       // Small requests beside the conversation, such as for its title, have no tools.
       if (tools.length === 0 || messages.at(-1)?.role === "tool")
         return [token("All"), token(" done."), last()];

@@ -42,7 +42,7 @@ test(
   { timeout: 3 * MINUTE },
   async () => {
     const { fake, gateway, run } = await start();
-    fake.answersEach(callingModel("exec_command", { cmd: "ls" }));
+    fake.respondTo(callingModel("exec_command", { cmd: "ls" }));
     expect((await run("--skip-git-repo-check", "List the files")).output).toContain("All done.");
     expect((await run("resume", "--last", "--skip-git-repo-check", "Again")).output).toContain("All done.");
     const messages = (await fake.conversation(3)).body.messages.filter(({ role }) => role !== "system");
@@ -66,7 +66,7 @@ test(
 
 test("a tool of a namespace is called under its own name", { timeout: 3 * MINUTE }, async () => {
   const { fake, run } = await start();
-  fake.answersEach(callingModel("multi_agent_v1__close_agent", { target: "x" }));
+  fake.respondTo(callingModel("multi_agent_v1__close_agent", { target: "x" }));
   expect((await run("--skip-git-repo-check", "Close it")).output).toContain("All done.");
   expect((await fake.conversation(1)).body.messages.at(-1)).toMatchObject({
     role: "tool",
@@ -78,7 +78,7 @@ test("a tool of a namespace is called under its own name", { timeout: 3 * MINUTE
 test("a custom tool that the input brings is called with text", { timeout: 3 * MINUTE }, async () => {
   // Codex sends the tools of the models that it knows in this way.
   const { fake, run } = await start("gpt-6.2-sol");
-  fake.answersEach(callingModel("exec", { input: 'text((await tools.exec_command({cmd: "ls"})).output)' }));
+  fake.respondTo(callingModel("exec", { input: 'text((await tools.exec_command({cmd: "ls"})).output)' }));
   expect((await run("--skip-git-repo-check", "List the files")).output).toContain("All done.");
   expect((await fake.conversation(1)).body.messages.at(-1)).toMatchObject({
     role: "tool",
@@ -89,7 +89,7 @@ test("a custom tool that the input brings is called with text", { timeout: 3 * M
 
 test("Codex takes a response that failed for a failure, and shows why", { timeout: 3 * MINUTE }, async () => {
   const { fake, run } = await start();
-  fake.answers(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
+  fake.respondWith(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
   const { output, errors, exitCode } = await run("--skip-git-repo-check", "Hi");
   expect(exitCode).not.toBe(0);
   expect(output).toBe("");

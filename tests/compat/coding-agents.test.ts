@@ -38,7 +38,7 @@ describe.each(codingAgents)("$title", (agent) => {
 
   test("runs commands of a model, turn after turn", { timeout: 6 * MINUTE }, async () => {
     const { fake, gateway, run } = await start();
-    fake.answersEach(listing);
+    fake.respondTo(listing);
     const first = await run("List the files", false);
     expect(first.output, first.errors).toContain("All done.");
     const second = await run("Again", true);

@@ -216,7 +216,7 @@ describe("the console of a gateway", () => {
     const fake = await startFake();
     fake.capabilities = ["completion", "vision", "thinking"];
     const { promise: thinksEnough, resolve: endThinking } = Promise.withResolvers<undefined>();
-    fake.answers(
+    fake.respondWith(
       thought("Something is drawn here."),
       { until: thinksEnough },
       token("It is a logo."),
@@ -255,7 +255,7 @@ describe("the console of a gateway", () => {
 
   it("stops a response, and the model with it", async () => {
     const fake = await startFake();
-    fake.answers(token("One, two, three"), "hang");
+    fake.respondWith(token("One, two, three"), "hang");
     const gateway = await startGateway(fake, { CONSOLE_FOLDER: folder });
     const page = await browser.open({ root: gateway.url });
     await chat(page, "Count to a million.");

@@ -13,7 +13,7 @@ beforeAll(async () => {
 
 test("the Python clients of OpenAI and Ollama work through the gateway", async () => {
   const fake = await startFake();
-  fake.answersEach(judgementOrCall);
+  fake.respondTo(judgementOrCall);
   const { url } = await startGateway(fake);
   const text = "Hello there.";
   const tool = {

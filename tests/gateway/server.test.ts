@@ -69,7 +69,7 @@ describe("on SIGTERM", () => {
     async (stream) => {
       const fake = await startFake();
       const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-      fake.answers(
+      fake.respondWith(
         ...(stream ? [token("Hel")] : []),
         { until: released },
         last({ message: { content: "lo" } }),
@@ -100,7 +100,7 @@ describe("on SIGTERM", () => {
   test("several prompts, of which the first is in flight, are all finished", async () => {
     const fake = await startFake();
     const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-    fake.answers({ until: released }, last({ response: "x" }));
+    fake.respondWith({ until: released }, last({ response: "x" }));
     const server = await start(fake);
     const answer = server.post("/v1/completions", { model: "m", prompt: ["a", "b", "c"] });
     await fake.conversation();
@@ -113,7 +113,10 @@ describe("on SIGTERM", () => {
 
   test("a client of several prompts that does not read does not hold it up", async () => {
     const fake = await startFake();
-    fake.answers({ raw: `${JSON.stringify({ response: "x".repeat(8_000_000), done: false })}\n` }, last());
+    fake.respondWith(
+      { raw: `${JSON.stringify({ response: "x".repeat(8_000_000), done: false })}\n` },
+      last(),
+    );
     const server = await start(fake, { SHUTDOWN_TIMEOUT_MS: "200" });
     const { hostname, port } = new URL(server.url);
     const body = JSON.stringify({ model: "m", prompt: ["a", "b"], stream: true });
@@ -131,7 +134,7 @@ describe("on SIGTERM", () => {
 
   test("what does not finish in time ends with an error, its work is stopped, and it exits with 0", async () => {
     const fake = await startFake();
-    fake.answers(token("Hel"), "hang");
+    fake.respondWith(token("Hel"), "hang");
     const server = await start(fake, { SHUTDOWN_TIMEOUT_MS: "200" });
     const response = await server.post("/v1/chat/completions", { ...hello, stream: true });
     server.process.kill("SIGTERM");
@@ -154,7 +157,7 @@ describe("on SIGTERM", () => {
   test("consoles see the drain, end cleanly after the last request, and can follow the next gateway", async () => {
     const fake = await startFake();
     const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-    fake.answers({ until: released }, last({ message: { content: "Hello" } }));
+    fake.respondWith({ until: released }, last({ message: { content: "Hello" } }));
     // A console that counted as a request would hold the drain for as long.
     const server = await start(fake, { SHUTDOWN_TIMEOUT_MS: "600000" });
     const events = (): Promise<Response> => fetch(`${server.url}/admin/events`);
@@ -180,7 +183,7 @@ describe("on SIGTERM", () => {
 
   test("a second signal ends it at once", async () => {
     const fake = await startFake();
-    fake.answers("hang");
+    fake.respondWith("hang");
     const server = await start(fake);
     const cutOff = expect(server.post("/v1/chat/completions", hello)).rejects.toThrow();
     await fake.conversation();

@@ -8,13 +8,13 @@ import { bodyOf, isMissing, onlyLoads, type Received } from "./received.ts";
 import type { Step } from "./steps.ts";
 import { usual } from "./usual-responses.ts";
 
-/** An Ollama server that does what a test sets up, and nothing by chance. */
+/** An Ollama server that follows the script of a test. */
 export class FakeOllama {
   readonly received: Received[] = [];
   /** Requests that only load a model, in the order in which they came. */
   readonly loads: Received[] = [];
   /** Requests about itself and its models, in order. */
-  readonly asked: string[] = [];
+  readonly queries: string[] = [];
   models: string[] = ["m:latest"];
   /** Of every model's files. */
   digest = "d";
@@ -36,7 +36,7 @@ export class FakeOllama {
   /** Parameters of every model in `/api/show`, in Modelfile format. */
   parameters: string | undefined;
   port = 0;
-  /** Before it says which models it has. */
+  /** Delays `/api/tags`. */
   tagsAfter: Promise<unknown> = Promise.resolve();
   /** Breaks the connection of a generating request off when its headers are there and its body is not. */
   cutsBodies = false;
@@ -45,7 +45,7 @@ export class FakeOllama {
   #waiting: (() => void)[] = [];
   readonly #begun = new Set<string>();
   readonly #server = createServer((request, response) => {
-    void this.#answer(request, response).catch(() => response.destroy());
+    void this.#respond(request, response).catch(() => response.destroy());
   });
 
   static async start(port = 0, address = "127.0.0.1"): Promise<FakeOllama> {
@@ -56,13 +56,13 @@ export class FakeOllama {
     return fake;
   }
 
-  /** What the next conversations are answered with; without it "Hello", " there", "." is. */
-  answers(...script: readonly Step[]): void {
+  /** The responses to all further conversations; by default "Hello", " there", ".". */
+  respondWith(...script: readonly Step[]): void {
     this.#script = () => script;
   }
 
-  /** What each conversation is answered with, by what was asked; undefined: as without a script. */
-  answersEach(script: (body: OllamaChatRequest) => readonly Step[] | undefined): void {
+  /** Chooses the response by the request; undefined selects the default one. */
+  respondTo(script: (body: OllamaChatRequest) => readonly Step[] | undefined): void {
     this.#script = script;
   }
 
@@ -105,7 +105,7 @@ export class FakeOllama {
     await closed;
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? "";
     if (this.cutsBodies && path === "/api/chat") {
       request.socket.destroy();
@@ -115,11 +115,11 @@ export class FakeOllama {
     for (const resolve of this.#waiting.splice(0)) resolve();
     const text = Buffer.concat(await request.toArray()).toString();
     if (path === "/api/tags") await this.tagsAfter;
-    const told = this.#told(path);
-    if (told !== undefined) {
-      this.asked.push(path);
+    const about = this.#aboutItself(path);
+    if (about !== undefined) {
+      this.queries.push(path);
       response.setHeader("content-type", JSON_TYPE);
-      response.end(JSON.stringify(told));
+      response.end(JSON.stringify(about));
       return;
     }
     const body = bodyOf(text);
@@ -165,7 +165,7 @@ export class FakeOllama {
   }
 
   /** Responses about the fake itself and its models. */
-  #told(path: string): object | undefined {
+  #aboutItself(path: string): object | undefined {
     const models = this.models.map((name) => ({
       name,
       model: name,

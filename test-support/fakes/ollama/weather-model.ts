@@ -28,7 +28,7 @@ export const image =
  */
 export function playWeather(fake: FakeOllama): void {
   fake.capabilities = ["completion", "tools", "thinking", "vision"];
-  fake.answersEach((body) => {
+  fake.respondTo((body) => {
     // Embeddings, and texts without a conversation.
     if ("input" in body) return undefined;
     if ("prompt" in body) return generated(body.stream);

@@ -9,7 +9,7 @@ import {
   startGateway,
   type TestGateway,
 } from "../../../test-support/gateway/gateway-harness.ts";
-import { ask } from "../../../test-support/gateway/key-requests.ts";
+import { postChat } from "../../../test-support/gateway/key-requests.ts";
 
 const chat = "/v1/chat/completions";
 
@@ -42,7 +42,7 @@ test.each(generating)(
   "%s: a buffered request that is cancelled fails with 499 in its API's form",
   async (path, body) => {
     const fake = await startFake();
-    fake.answers("hang");
+    fake.respondWith("hang");
     const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
     const response = gateway.post(path, bodyOf(path, body, false));
     const id = await inFlight(gateway, "prompt");
@@ -53,7 +53,7 @@ test.each(generating)(
     expect(JSON.stringify(await failed.json())).toMatch(/was cancelled by an operator/);
     expect(await (await fake.conversation()).brokenOff).toBe(true);
     // The slot is free again.
-    fake.answers(last({ message: { content: "x" }, response: "x" }));
+    fake.respondWith(last({ message: { content: "x" }, response: "x" }));
     expect((await gateway.post(path, bodyOf(path, body, false))).status).toBe(200);
   },
 );
@@ -61,7 +61,7 @@ test.each(generating)(
 test.each(generating)("%s: a stream that is cancelled ends with an error event", async (path, body) => {
   const fake = await startFake();
   const line = { message: { role: "assistant", content: "Hel" }, response: "Hel", done: false };
-  fake.answers({ line }, "hang");
+  fake.respondWith({ line }, "hang");
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
   const response = await gateway.post(path, bodyOf(path, body, true));
   expect(response.status).toBe(200);
@@ -80,7 +80,7 @@ test.each(generating)("%s: a stream that is cancelled ends with an error event",
 
 test("embeddings are cancelled like a response", async () => {
   const fake = await startFake();
-  fake.answers("hang");
+  fake.respondWith("hang");
   const gateway = await startGateway(fake);
   const response = gateway.post("/v1/embeddings", { model: "m", input: "Hi" });
   await cancel(gateway, await inFlight(gateway, "prompt"));
@@ -94,7 +94,7 @@ test.each([false, true])(
   async (stream) => {
     const fake = await startFake();
     const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-    fake.answers({ until: released }, last({ message: { content: "x" } }));
+    fake.respondWith({ until: released }, last({ message: { content: "x" } }));
     const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
     const first = gateway.post(chat, hello);
     await fake.conversation();
@@ -135,7 +135,7 @@ test("a request that waits for the load of its model is cancelled, the load goes
 
 test("of a request with several prompts, the calls that have not begun are not sent", async () => {
   const fake = await startFake();
-  fake.answers("hang");
+  fake.respondWith("hang");
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
   const response = gateway.post("/v1/completions", { model: "m", prompt: ["a", "b", "c"] });
   await cancel(gateway, await inFlight(gateway, "prompt"));
@@ -146,9 +146,9 @@ test("of a request with several prompts, the calls that have not begun are not s
 test("a key cancels its own requests, not those of others; an admin cancels all", async () => {
   const { ada, bob, root, API_KEYS } = threeKeys();
   const fake = await startFake();
-  fake.answers("hang");
+  fake.respondWith("hang");
   const gateway = await startGateway(fake, { API_KEYS });
-  const response = ask(gateway, ada);
+  const response = postChat(gateway, ada);
   const id = await inFlight(gateway, "prompt", ada);
   expect((await admin(gateway, "overview", { key: bob })).requests).toEqual([]);
   const refused = await cancel(gateway, id, bob);
@@ -156,7 +156,7 @@ test("a key cancels its own requests, not those of others; an admin cancels all"
   expect((await cancel(gateway, id)).status).toBe(401);
   expect((await cancel(gateway, id, ada)).status).toBe(200);
   expect((await response).status).toBe(499);
-  const other = ask(gateway, bob);
+  const other = postChat(gateway, bob);
   expect((await cancel(gateway, await inFlight(gateway, "prompt", root), root)).status).toBe(200);
   expect((await other).status).toBe(499);
   const audit = gateway.log
@@ -171,11 +171,11 @@ test("a key cancels its own requests, not those of others; an admin cancels all"
 test("a key whose requests are all in flight can still cancel one", async () => {
   const { key, line } = newKey("ada", ["concurrent=1"]);
   const fake = await startFake();
-  fake.answers("hang");
+  fake.respondWith("hang");
   const gateway = await startGateway(fake, { API_KEYS: line });
-  const response = ask(gateway, key);
+  const response = postChat(gateway, key);
   const id = await inFlight(gateway, "prompt", key);
-  expect((await ask(gateway, key)).status).toBe(429);
+  expect((await postChat(gateway, key)).status).toBe(429);
   expect((await cancel(gateway, id, key)).status).toBe(200);
   expect((await response).status).toBe(499);
 });
@@ -206,9 +206,9 @@ test("a request is cancelled once, and what has ended is not found", async () =>
 test("a cancelled request costs its key the tokens that were generated, and is kept with its error", async () => {
   const { key, line } = newKey("ada", ["tokens_per_day=1000"]);
   const fake = await startFake();
-  fake.answers(token("a"), token("b"), "hang");
+  fake.respondWith(token("a"), token("b"), "hang");
   const gateway = await startGateway(fake, { API_KEYS: line });
-  const response = await ask(gateway, key, { ...hello, stream: true });
+  const response = await postChat(gateway, key, { ...hello, stream: true });
   await cancel(gateway, await inFlight(gateway, "generating", key), key);
   await response.text().catch(() => "");
   await expect
@@ -223,7 +223,7 @@ test("a cancelled request costs its key the tokens that were generated, and is k
 
 test("cancelled requests do not count against a server's circuit breaker", async () => {
   const fake = await startFake();
-  fake.answers("hang");
+  fake.respondWith("hang");
   const gateway = await startGateway(fake, { BREAKER_FAILURES: "1" });
   const response = gateway.post(chat, hello);
   await cancel(gateway, await inFlight(gateway, "prompt"));

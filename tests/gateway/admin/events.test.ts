@@ -17,7 +17,7 @@ import {
   startGateway,
   type TestGateway,
 } from "../../../test-support/gateway/gateway-harness.ts";
-import { ask, fileOf } from "../../../test-support/gateway/key-requests.ts";
+import { postChat, fileOf } from "../../../test-support/gateway/key-requests.ts";
 import { controlIntervals } from "../../../test-support/gateway/repeating-timers.ts";
 
 const chat = "/v1/chat/completions";
@@ -90,7 +90,7 @@ async function watch(gateway: TestGateway, key?: string): Promise<Seen> {
 test("a console sees a request begin, generate and end", async () => {
   const fake = await startFake();
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-  fake.answers(token("a"), { until: released }, last());
+  fake.respondWith(token("a"), { until: released }, last());
   const gateway = await startGateway(fake);
   const seen = await watch(gateway);
   expect([seen.response.status, seen.response.headers.get("content-type")]).toEqual([
@@ -111,7 +111,7 @@ test("a console sees a request begin, generate and end", async () => {
 
 test("an overview is sent when something has changed, not because time goes by", async () => {
   const fake = await startFake();
-  fake.answers("hang");
+  fake.respondWith("hang");
   const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "1000" });
   const client = new AbortController();
   const left = gateway.post(chat, hello, { signal: client.signal });
@@ -144,8 +144,8 @@ test("a key sees its own requests only", async () => {
   const { ada, bob, API_KEYS } = threeKeys();
   const gateway = await startGateway(await startFake(), { API_KEYS });
   const seen = await watch(gateway, bob);
-  await (await ask(gateway, ada)).text();
-  await (await ask(gateway, bob)).text();
+  await (await postChat(gateway, ada)).text();
+  await (await postChat(gateway, bob)).text();
   await ticking(() => seen.of("request")[0]);
   expect(seen.of("request").map(({ key }) => key)).toEqual(["bob"]);
   expect(seen.text()).not.toContain("ada");
@@ -218,7 +218,7 @@ test("the stream of a key that is revoked ends", async () => {
   void seen.ended.then(() => (isEnded = true));
   await ticking(() => isEnded || undefined);
   expect((await watch(gateway, ada.key)).response.status).toBe(401);
-  await (await ask(gateway, bob.key)).text();
+  await (await postChat(gateway, bob.key)).text();
   await ticking(() => other.of("request")[0]);
 });
 

@@ -9,7 +9,7 @@ import {
   startGateway,
   type TestGateway,
 } from "../../../test-support/gateway/gateway-harness.ts";
-import { ask } from "../../../test-support/gateway/key-requests.ts";
+import { postChat } from "../../../test-support/gateway/key-requests.ts";
 
 const chat = "/v1/chat/completions";
 const secret = "PLANTED";
@@ -23,7 +23,7 @@ async function finished(gateway: TestGateway, count: number, query = "", key?: s
 test("a finished request has its phases, tokens, ids and server", async () => {
   const fake = await startFake();
   fake.loaded = [];
-  fake.answers(
+  fake.respondWith(
     token("a"),
     { waitMs: 20 },
     last({ prompt_eval_count: 11, prompt_eval_duration: 30e6, eval_count: 4, eval_duration: 2e9 }),
@@ -69,10 +69,10 @@ test("lists are filtered by key, model and status, and limited", async () => {
   const fake = await startFake();
   fake.models = ["m:latest", "other:latest"];
   const gateway = await startGateway(fake, { API_KEYS });
-  await (await ask(gateway, ada)).text();
-  await (await ask(gateway, ada, { ...hello, model: "other" })).text();
-  await (await ask(gateway, bob, { ...hello, model: "missing" })).text();
-  await (await ask(gateway, bob, { ...hello, messages: "none" })).text();
+  await (await postChat(gateway, ada)).text();
+  await (await postChat(gateway, ada, { ...hello, model: "other" })).text();
+  await (await postChat(gateway, bob, { ...hello, model: "missing" })).text();
+  await (await postChat(gateway, bob, { ...hello, messages: "none" })).text();
   await finished(gateway, 4, "", root);
   const models = async (query: string) =>
     (await admin(gateway, "requests", { key: root, query })).requests.map(
@@ -130,8 +130,8 @@ test("who has no key cannot have other requests forgotten", async () => {
   const { root, API_KEYS } = threeKeys();
   const gateway = await startGateway(await startFake(), { API_KEYS });
   await (await gateway.post(chat, hello)).text();
-  await (await ask(gateway, "sk-wrong")).text();
-  await (await ask(gateway, root)).text();
+  await (await postChat(gateway, "sk-wrong")).text();
+  await (await postChat(gateway, root)).text();
   expect(await finished(gateway, 1, "", root)).toMatchObject([{ key: "root", status: 200 }]);
 });
 
@@ -146,7 +146,7 @@ test("lookups, probes and the admin API are not among the requests", async () =>
 
 test("the phases of a request that its client left are those that the gateway saw", async () => {
   const fake = await startFake();
-  fake.answers(token("a"), "hang");
+  fake.respondWith(token("a"), "hang");
   const gateway = await startGateway(fake);
   const client = new AbortController();
   await gateway.post(
@@ -198,7 +198,7 @@ test.each(paths)("%s: nothing of what is sent and generated is in the admin API"
       [{ status: 500, body: JSON.stringify({ error: secret }) }],
       [{ status: 400, body: JSON.stringify({ error: `invalid format: "${secret}"` }) }],
     ]) {
-      fake.answers(...steps);
+      fake.respondWith(...steps);
       await send(stream);
       sent += 1;
     }
@@ -233,9 +233,9 @@ test.each(paths)("%s: nothing of what is sent and generated is in the admin API"
 test("the key that sent a request sees its error in full, others the general message of what may quote it", async () => {
   const { ada, root, API_KEYS } = threeKeys();
   const fake = await startFake();
-  fake.answers({ status: 500, body: JSON.stringify({ error: "it said Hi" }) });
+  fake.respondWith({ status: 500, body: JSON.stringify({ error: "it said Hi" }) });
   const gateway = await startGateway(fake, { API_KEYS });
-  await (await ask(gateway, ada)).text();
+  await (await postChat(gateway, ada)).text();
   await finished(gateway, 1, "", root);
   const errorFor = async (key: string) => (await admin(gateway, "requests", { key })).requests[0]?.error;
   expect(await errorFor(ada)).toMatchObject({ message: "Ollama: it said Hi", message_hidden: false });
@@ -252,7 +252,7 @@ test.each([
   [503, "server busy, please try again.  maximum pending requests exceeded"],
 ])("what Ollama says of itself is shown in full (%i %s)", async (status, error) => {
   const fake = await startFake();
-  fake.answers({ status, body: JSON.stringify({ error }) });
+  fake.respondWith({ status, body: JSON.stringify({ error }) });
   const gateway = await startGateway(fake);
   await (await gateway.post(chat, hello)).text();
   const [request] = await finished(gateway, 1);
@@ -261,7 +261,7 @@ test.each([
 
 test("LOG_TEXT=on shows texts, so much of them as a page can hold", async () => {
   const fake = await startFake();
-  fake.answers(last({ message: { content: "y".repeat(20_000) } }));
+  fake.respondWith(last({ message: { content: "y".repeat(20_000) } }));
   const gateway = await startGateway(fake, { LOG_TEXT: "on" });
   await (await gateway.post(chat, hello)).text();
   const [request] = await finished(gateway, 1);

@@ -8,7 +8,7 @@ import { ApiError, type ErrorCode } from "../../../gateway/src/errors.ts";
 import { RequestRecord } from "../../../gateway/src/observability/request-record.ts";
 import { admin, threeKeys } from "../../../test-support/gateway/admin-api.ts";
 import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
-import { ask } from "../../../test-support/gateway/key-requests.ts";
+import { postChat } from "../../../test-support/gateway/key-requests.ts";
 
 const everybody = new Viewer({ consumer: new Consumer({}) }, { isEmpty: true });
 const idle = { inFlight: 0, queued: 0, memoryBytes: 1, tokensInFlight: 0 };
@@ -98,7 +98,7 @@ test("a real request is in the next point, for every key alike and without names
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"], shouldAdvanceTime: false });
   const { ada, bob, API_KEYS } = threeKeys();
   const gateway = await startGateway(await startFake(), { API_KEYS });
-  await (await ask(gateway, ada)).text();
+  await (await postChat(gateway, ada)).text();
   await gateway.requestLine("/v1/chat/completions");
   vi.advanceTimersByTime(5000);
   vi.useRealTimers();

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { admin, adminContract, bearer, cancel, threeKeys } from "../../../test-support/gateway/admin-api.ts";
 import { errorOf, hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
-import { ask } from "../../../test-support/gateway/key-requests.ts";
+import { postChat } from "../../../test-support/gateway/key-requests.ts";
 
 const routes = Object.keys(adminContract) as (keyof typeof adminContract)[];
 
@@ -49,7 +49,7 @@ test("a session says whose it is and what it may do", async () => {
 test("an ordinary key sees its own finished requests and its own usage, an admin's all", async () => {
   const { ada, bob, root, API_KEYS } = threeKeys();
   const gateway = await startGateway(await startFake(), { API_KEYS });
-  for (const key of [ada, ada, bob]) await (await ask(gateway, key)).text();
+  for (const key of [ada, ada, bob]) await (await postChat(gateway, key)).text();
   const keysOf = async (key: string, query?: string) =>
     (await admin(gateway, "requests", query === undefined ? { key } : { key, query })).requests.map(
       (each) => each.key,
@@ -72,7 +72,7 @@ test("names of servers are for admins, totals are for all", async () => {
     .poll(async () => (await admin(gateway, "overview", { key: root })).models.installed)
     .toHaveLength(1);
   expect((await admin(gateway, "overview", { key: root })).backends).toMatchObject([{ state: "available" }]);
-  await (await ask(gateway, ada)).text();
+  await (await postChat(gateway, ada)).text();
   await expect.poll(async () => (await admin(gateway, "requests", { key: ada })).kept).toBe(1);
   for (const name of routes) {
     const shown = JSON.stringify(await admin(gateway, name, { key: ada }));

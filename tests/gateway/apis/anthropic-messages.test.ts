@@ -51,7 +51,7 @@ describe("POST /v1/messages", () => {
 
   test("thinking, text and calls are blocks, in this order", async () => {
     const { fake, anthropic } = await start();
-    fake.answers(
+    fake.respondWith(
       last({ message: { thinking: "Hm.", content: "Look:", tool_calls: [call("Oslo"), call("Rom")] } }),
     );
     const answer = await anthropic.messages.create(asked);
@@ -66,13 +66,13 @@ describe("POST /v1/messages", () => {
 
   test("an answer cut by its limit says so", async () => {
     const { fake, anthropic } = await start();
-    fake.answers(last({ done_reason: "length", eval_count: 9, message: { content: "Hel" } }));
+    fake.respondWith(last({ done_reason: "length", eval_count: 9, message: { content: "Hel" } }));
     expect((await anthropic.messages.create(asked)).stop_reason).toBe("max_tokens");
   });
 
   test("an answer cut by the end of the context says so", async () => {
     const { fake, anthropic } = await start();
-    fake.answers(last({ done_reason: "length", eval_count: 8, message: { content: "Hel" } }));
+    fake.respondWith(last({ done_reason: "length", eval_count: 8, message: { content: "Hel" } }));
     expect((await anthropic.messages.create(asked)).stop_reason).toBe("model_context_window_exceeded");
   });
 
@@ -91,7 +91,7 @@ describe("POST /v1/messages", () => {
 
   test("a stream begins and ends each block, event by event", async () => {
     const { fake, gateway } = await start();
-    fake.answers(
+    fake.respondWith(
       { line: { message: { thinking: "Hm." }, done: false } },
       token("Hel"),
       token("lo"),
@@ -142,7 +142,11 @@ describe("POST /v1/messages", () => {
 
   test("the client's streaming helper puts the answer together", async () => {
     const { fake, anthropic } = await start();
-    fake.answers(token("Hello"), { line: { message: { tool_calls: [call("Oslo")] }, done: false } }, last());
+    fake.respondWith(
+      token("Hello"),
+      { line: { message: { tool_calls: [call("Oslo")] }, done: false } },
+      last(),
+    );
     const answer = await anthropic.messages.stream(asked).finalMessage();
     expect(answer.content).toMatchObject([
       { type: "text", text: "Hello" },
@@ -155,7 +159,7 @@ describe("POST /v1/messages", () => {
 describe("errors have Anthropic's form", () => {
   test("before the answer begins", async () => {
     const { fake, gateway, anthropic } = await start();
-    fake.answers({ status: 404, body: `{"error":"model 'm' not found"}` });
+    fake.respondWith({ status: 404, body: `{"error":"model 'm' not found"}` });
     expect(await thrownBy(anthropic.messages.create(asked))).toBeInstanceOf(NotFoundError);
     const response = await gateway.post(route, { ...asked, max_tokens: undefined });
     expect(response.status).toBe(400);
@@ -171,7 +175,7 @@ describe("errors have Anthropic's form", () => {
     [{ status: 500, body: "" }, 502, "api_error", null, "false"],
   ])("%j is %d %s", async (step, status, type, retryAfter, shouldRetry) => {
     const { fake, gateway } = await start();
-    fake.answers(step);
+    fake.respondWith(step);
     const response = await gateway.post(route, asked);
     expect(response.status).toBe(status);
     expect(response.headers.get("retry-after")).toBe(retryAfter);
@@ -181,7 +185,7 @@ describe("errors have Anthropic's form", () => {
 
   test("a full queue is 529, for the client to try again", async () => {
     const { fake, gateway } = await start({ OLLAMA_NUM_PARALLEL: "1", QUEUE_LIMIT: "1" });
-    fake.answers("hang");
+    fake.respondWith("hang");
     const clients = new AbortController();
     const { signal } = clients;
     const others = [1, 2].map(() => expect(gateway.post(route, asked, { signal })).rejects.toThrow());
@@ -224,7 +228,7 @@ describe("errors have Anthropic's form", () => {
 
   test("in the middle of a stream: an error event, and the connection breaks off", async () => {
     const { fake, gateway, anthropic } = await start();
-    fake.answers(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
+    fake.respondWith(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
     const { data, brokenOff } = await readEvents(await gateway.post(route, { ...asked, stream: true }));
     expect(data.at(-1)).toBe(
       'event: error\ndata: {"type":"error","error":{"type":"api_error","message":"Ollama: runner died"}}',

@@ -44,7 +44,7 @@ test("what a conversation has beside its text does not hinder its count", async 
 test("a count waits for a slot like any other request", async () => {
   const { fake, gateway } = await start({ OLLAMA_NUM_PARALLEL: "1" });
   const { promise: until, resolve } = Promise.withResolvers<undefined>();
-  fake.answersEach((body) =>
+  fake.respondTo((body) =>
     body.options.num_predict === 9 ? [{ until }, { line: { done: true } }] : undefined,
   );
   const first = gateway.post("/v1/messages", { ...hello, max_tokens: 9 });
@@ -67,7 +67,7 @@ test("a count needs a key, and takes from its limits", async () => {
 
 test("a conversation that exceeds the context cannot be counted", async () => {
   const { fake, anthropic } = await start();
-  fake.answers({ status: 400, body: '{"error":"the input length exceeds the context length"}' });
+  fake.respondWith({ status: 400, body: '{"error":"the input length exceeds the context length"}' });
   await expect(anthropic.messages.countTokens(hello)).rejects.toThrow(
     "prompt is too long: 4097 tokens > 4096 maximum",
   );

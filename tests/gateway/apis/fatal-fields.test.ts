@@ -46,7 +46,7 @@ describe("a template that fills the memory of Ollama's server", () => {
     "{{- if .Tools }}{{- range $.Tools }}{{ json . }}{{- end }}{{- end }}",
   ])("is not one that repeats a conversation: %s", async (template) => {
     const fake = await startFake();
-    fake.answers(last());
+    fake.respondWith(last());
     const gateway = await startGateway(fake);
     const body = { model: "m", prompt: "Hi", stream: false, template };
     expect((await gateway.post("/api/generate", body)).status).toBe(200);
@@ -67,7 +67,7 @@ test.each([[[-5]], [["x"]], ["text"], [[1.5]], [[1e300]]])(
 test("a context is passed on when the model has all of its tokens", async () => {
   const fake = await startFake();
   fake.modelInfo = { "llama.vocab_size": 49_152 };
-  fake.answers(last());
+  fake.respondWith(last());
   const gateway = await startGateway(fake);
   const body = { model: "m", prompt: "Hi", stream: false };
   const status = async (context: number[]) =>
@@ -112,7 +112,7 @@ test("options that the runner takes are passed on as they are", async () => {
   const gateway = await startGateway(fake);
   for (const [name, { allowed }] of Object.entries(FATAL_OPTIONS)) {
     for (const value of [...allowed, null]) {
-      fake.answers(last());
+      fake.respondWith(last());
       const body = { model: "m", prompt: "Hi", stream: false, options: { [name]: value } };
       expect((await gateway.post("/api/generate", body)).status, `${name} ${value}`).toBe(200);
       expect(fake.received.at(-1)).toMatchObject({ body: { options: { [name]: value } } });

@@ -13,7 +13,7 @@ const call = { id: "c", type: "function", function: { name: "weather", arguments
 async function sent(path: string, body: object, capabilities = ["completion", "tools", "vision"]) {
   const fake = await startFake();
   fake.capabilities = capabilities;
-  fake.answersEach((request) => scriptedReply(request, false));
+  fake.respondTo((request) => scriptedReply(request, false));
   const gateway = await startGateway(fake);
   const response = await gateway.post(path, { model: "m", ...body });
   expect(response.status, await response.clone().text()).toBe(200);

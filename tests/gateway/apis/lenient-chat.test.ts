@@ -174,7 +174,7 @@ describe("how much to think is a preference", () => {
     "a model that cannot think is not made to: %s",
     async (effort) => {
       const { fake, gateway } = await start();
-      fake.answersEach(({ think }) => (think ? refusal('"m" does not support thinking') : undefined));
+      fake.respondTo(({ think }) => (think ? refusal('"m" does not support thinking') : undefined));
       const response = await gateway.post(chat, { ...hello, reasoning_effort: effort });
       expect(response.status).toBe(200);
       expect(response.headers.get("x-ignored-parameters")).toBe("reasoning_effort");
@@ -184,7 +184,7 @@ describe("how much to think is a preference", () => {
 
   test("a model that cannot think so much thinks as it can", async () => {
     const { fake, gateway } = await start();
-    fake.answersEach(({ think }) =>
+    fake.respondTo(({ think }) =>
       think === "high" ? refusal('think value "high" is not supported for this model') : undefined,
     );
     const response = await gateway.post(chat, { ...hello, reasoning_effort: "high", stream: true });
@@ -195,7 +195,7 @@ describe("how much to think is a preference", () => {
 
   test("with strict parameters, it is refused", async () => {
     const { fake, gateway } = await start({ STRICT_PARAMETERS: "on" });
-    fake.answersEach(() => refusal('"m" does not support thinking'));
+    fake.respondTo(() => refusal('"m" does not support thinking'));
     const response = await gateway.post(chat, { ...hello, reasoning_effort: "high" });
     expect(response.status).toBe(400);
     expect(await errorOf(response)).toMatchObject({
@@ -207,7 +207,7 @@ describe("how much to think is a preference", () => {
 
 test("what a model thinks has the names that clients of either kind read", async () => {
   const { fake, gateway } = await start();
-  fake.answers(
+  fake.respondWith(
     { line: { message: { role: "assistant", content: "", thinking: "2 and 2" } } },
     token("4"),
     last(),

@@ -34,7 +34,7 @@ describe("what Ollama's documentation shows with curl", () => {
     const measured = { total_duration: 9_007_199_254, prompt_eval_count: 7, eval_count: 0, eval_duration: 1 };
     const fake = await startFake();
     const { url } = await startGateway(fake);
-    fake.answers(last({ message: { role: "assistant", content: "" }, ...measured }));
+    fake.respondWith(last({ message: { role: "assistant", content: "" }, ...measured }));
     const response = await fetch(`${url}/api/chat`, {
       method: "POST",
       body: JSON.stringify({ model: "m", messages: [{ role: "user", content: "x" }] }),

@@ -70,9 +70,9 @@ test("GET /v1/statistics tells how long completed answers took, first tokens apa
   const gateway = await startGateway(fake);
   const statistics = async (): Promise<unknown> => (await fetch(`${gateway.url}/v1/statistics`)).json();
   expect(await statistics()).toEqual({});
-  fake.answers(token("Hel"), { waitMs: 40 }, last());
+  fake.respondWith(token("Hel"), { waitMs: 40 }, last());
   await readEvents(await gateway.post(route, { messages: "Hi" }));
-  fake.answers(token("Hel"), "cut");
+  fake.respondWith(token("Hel"), "cut");
   await readEvents(await gateway.post(route, { messages: "Hi" }));
   await gateway.requestLine(route, 1);
   const { p50_latency: whole, ...told } =
@@ -113,7 +113,7 @@ test("the statistics remember only the last answers, and so much of them", () =>
 
 test("an unknown model is 400, as OPEA's clients expect", async () => {
   const fake = await startFake();
-  fake.answers({ status: 404, body: `{"error":"model 'nope' not found"}` });
+  fake.respondWith({ status: 404, body: `{"error":"model 'nope' not found"}` });
   const gateway = await startGateway(fake);
   const response = await gateway.post(route, { messages: "Hi", model: "nope" });
   expect(response.status).toBe(400);
@@ -135,7 +135,7 @@ test.each([
 
 test("a failure in the middle of the stream is an error, not the clean end that OPEA makes of it", async () => {
   const fake = await startFake();
-  fake.answers(token("Hel"), { waitMs: 20 }, "cut");
+  fake.respondWith(token("Hel"), { waitMs: 20 }, "cut");
   const gateway = await startGateway(fake);
   const { data, brokenOff } = await readEvents(await gateway.post(route, { messages: "Hi" }));
   expect(data).not.toContain("[DONE]");

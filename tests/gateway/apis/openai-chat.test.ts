@@ -31,7 +31,7 @@ describe("POST /v1/chat/completions, whole", () => {
 
   test("says that an answer was cut by its token limit", async () => {
     const fake = await startFake();
-    fake.answers(last({ done_reason: "length", message: { content: "Hel" } }));
+    fake.respondWith(last({ done_reason: "length", message: { content: "Hel" } }));
     const gateway = await startGateway(fake);
     const answer = await gateway.openai.chat.completions.create(hello);
     expect(answer.choices[0]?.finish_reason).toBe("length");
@@ -45,7 +45,7 @@ describe("POST /v1/chat/completions, whole", () => {
 
   test("counts that Ollama leaves out are zero", async () => {
     const fake = await startFake();
-    fake.answers({ line: { message: { content: "x" }, done: true, done_reason: "stop", eval_count: 1 } });
+    fake.respondWith({ line: { message: { content: "x" }, done: true, done_reason: "stop", eval_count: 1 } });
     const gateway = await startGateway(fake);
     const { usage } = await gateway.openai.chat.completions.create(hello);
     expect(usage).toEqual({ prompt_tokens: 0, completion_tokens: 1, total_tokens: 1 });
@@ -54,7 +54,7 @@ describe("POST /v1/chat/completions, whole", () => {
   test("hands on the model's thinking and its token probabilities", async () => {
     const fake = await startFake();
     const logprobs = [{ token: "A", logprob: -0.5, bytes: [65], top_logprobs: [] }];
-    fake.answers(last({ message: { content: "A", thinking: "Hmm." }, logprobs }));
+    fake.respondWith(last({ message: { content: "A", thinking: "Hmm." }, logprobs }));
     const gateway = await startGateway(fake);
     const answer = await gateway.openai.chat.completions.create({
       ...hello,
@@ -113,7 +113,7 @@ describe("POST /v1/chat/completions, streamed", () => {
     const line = (message: object, more: object = {}) => ({ line: { message, ...more, done: false } });
     const A = { token: "A", logprob: -0.5, bytes: [65] };
     const fake = await startFake();
-    fake.answers(
+    fake.respondWith(
       line({ thinking: "Hm." }),
       line({ content: "A" }, { logprobs: [{ ...A, top_logprobs: [A, { token: "B", logprob: -1 }] }] }),
       line({ content: "n" }, { logprobs: [{ token: "n", logprob: 0 }] }),
@@ -166,7 +166,7 @@ describe("POST /v1/chat/completions, streamed", () => {
   test("sends each piece when it comes, not when the answer is over", async () => {
     const fake = await startFake();
     const { promise: seen, resolve: firstSeen } = Promise.withResolvers<undefined>();
-    fake.answers(token("one"), { until: seen }, token("two"), last());
+    fake.respondWith(token("one"), { until: seen }, token("two"), last());
     const gateway = await startGateway(fake);
     let text = "";
     for await (const chunk of await gateway.openai.chat.completions.create({ ...hello, stream: true })) {
@@ -181,7 +181,7 @@ describe("POST /v1/chat/completions, streamed", () => {
     const text = 'né "q"\n\\ 日本 🎈\u2028';
     const bytes = Buffer.from(`${JSON.stringify({ message: { content: text }, done: false })}\n`);
     const pieces = [...bytes].flatMap((byte) => [{ raw: Buffer.of(byte) }, { waitMs: 0 }]);
-    fake.answers(...pieces, last());
+    fake.respondWith(...pieces, last());
     const gateway = await startGateway(fake);
     let received = "";
     for await (const chunk of await gateway.openai.chat.completions.create({ ...hello, stream: true })) {
@@ -193,7 +193,7 @@ describe("POST /v1/chat/completions, streamed", () => {
   test("ignores fields that a newer Ollama may add", async () => {
     const fake = await startFake();
     const line = { message: { content: "x", mood: 1, tool_calls: null }, news: {}, error: null, done: false };
-    fake.answers({ line }, last({ more: [], logprobs: null, error: "" }));
+    fake.respondWith({ line }, last({ more: [], logprobs: null, error: "" }));
     const gateway = await startGateway(fake);
     const { data } = await readEvents(await gateway.post("/v1/chat/completions", { ...hello, stream: true }));
     expect(data.at(-1)).toBe("[DONE]");
@@ -205,7 +205,7 @@ describe("tools", () => {
 
   test("calls come back with an id, arguments as text, and the finish reason tool_calls", async () => {
     const fake = await startFake();
-    fake.answers(last({ message: { content: "", tool_calls: [call, call] } }));
+    fake.respondWith(last({ message: { content: "", tool_calls: [call, call] } }));
     const gateway = await startGateway(fake);
     const answer = await gateway.openai.chat.completions.create(hello);
     const [choice] = answer.choices;
@@ -224,7 +224,7 @@ describe("tools", () => {
   test("streamed calls carry an index of their own", async () => {
     const fake = await startFake();
     const line = { line: { message: { content: "", tool_calls: [call] }, done: false } };
-    fake.answers(line, line, last());
+    fake.respondWith(line, line, last());
     const gateway = await startGateway(fake);
     const stream = gateway.openai.chat.completions.stream(hello);
     const choice = (await stream.finalChatCompletion()).choices[0];

@@ -78,7 +78,7 @@ describe("POST /v1/completions", () => {
 
   test("token probabilities have the older form, and count on through the stream", async () => {
     const fake = await startFake();
-    fake.answers(
+    fake.respondWith(
       { line: { response: "ab", logprobs: [logprob("ab", "x")], done: false } },
       last({ response: "c", logprobs: [logprob("c", "c")] }),
     );
@@ -99,7 +99,7 @@ describe("POST /v1/completions", () => {
 
   test("a failure in the middle is an error event and a broken connection", async () => {
     const fake = await startFake();
-    fake.answers({ line: { response: "Hel", done: false } }, { waitMs: 20 }, { line: { error: "died" } });
+    fake.respondWith({ line: { response: "Hel", done: false } }, { waitMs: 20 }, { line: { error: "died" } });
     const gateway = await startGateway(fake);
     const { data, brokenOff } = await readEvents(await gateway.post(route, { ...asked, stream: true }));
     expect(data.at(-1)).toContain('"upstream_failed"');

@@ -16,7 +16,7 @@ test("the openai client, which asks for base64 unless told otherwise, gets the n
 test.each([undefined, "float", "base64"])("encoding_format %s is answered as asked for", async (format) => {
   const vector = [0.1, -3.5e-8, 7];
   const fake = await startFake();
-  fake.answers({ line: { embeddings: [vector] } });
+  fake.respondWith({ line: { embeddings: [vector] } });
   const gateway = await startGateway(fake);
   const response = await gateway.post(route, { model: "m", input: "Hi", encoding_format: format });
   const embedding =
@@ -28,7 +28,7 @@ test.each([undefined, "float", "base64"])("encoding_format %s is answered as ask
 
 test("several texts, dimensions and Ollama's own options reach Ollama", async () => {
   const fake = await startFake();
-  fake.answers({ line: { embeddings: [[1], [2]] } });
+  fake.respondWith({ line: { embeddings: [[1], [2]] } });
   const gateway = await startGateway(fake);
   const extended = { dimensions: 1, keep_alive: 60, num_ctx: 256, truncate: true };
   const response = await gateway.post(route, { model: "m", input: ["a", "b"], ...extended });
@@ -53,7 +53,7 @@ test("several texts, dimensions and Ollama's own options reach Ollama", async ()
 
 test("a client that leaves stops the embedding", async () => {
   const fake = await startFake();
-  fake.answers("hang");
+  fake.respondWith("hang");
   const gateway = await startGateway(fake);
   const client = new AbortController();
   const response = gateway.post(route, { model: "m", input: "Hi" }, { signal: client.signal });
@@ -69,7 +69,7 @@ test.each([route, "/api/embed"])(
   async (path) => {
     const { key, line } = newKey("ada", ["tokens=3"]);
     const fake = await startFake();
-    fake.answers({
+    fake.respondWith({
       line: {
         embeddings: [[1]],
         prompt_eval_count: 7,
@@ -97,7 +97,7 @@ test.each([route, "/api/embed"])(
 test("an embedding in Ollama's older form, whose tokens Ollama does not tell, is counted by its length", async () => {
   const { key, line } = newKey("ada", ["tokens=5"]);
   const fake = await startFake();
-  fake.answers({ line: { embedding: [1] } });
+  fake.respondWith({ line: { embedding: [1] } });
   const gateway = await startGateway(fake, { API_KEYS: line });
   const headers = { "content-type": "application/json", authorization: `Bearer ${key}` };
   const ask = (): Promise<Response> =>
@@ -113,7 +113,7 @@ test("an embedding in Ollama's older form, whose tokens Ollama does not tell, is
 
 test("fewer embeddings than texts are a failure, not a short list", async () => {
   const fake = await startFake();
-  fake.answers({ line: { embeddings: [[1]] } });
+  fake.respondWith({ line: { embeddings: [[1]] } });
   const gateway = await startGateway(fake);
   const response = await gateway.post(route, { model: "m", input: ["a", "b"] });
   expect(response.status).toBe(502);
@@ -130,7 +130,7 @@ test.each([
   [{ raw: "oops" }, 502, "upstream_failed"],
 ])("a failure of Ollama is told: %j", async (step, status, code) => {
   const fake = await startFake();
-  fake.answers(step);
+  fake.respondWith(step);
   const gateway = await startGateway(fake);
   const response = await gateway.post(route, { model: "m", input: "Hi" });
   expect(response.status).toBe(status);

@@ -22,7 +22,7 @@ const called = (name: string, given: unknown): Step =>
 async function both(body: object, ...script: Step[]) {
   const fake = await startFake();
   const gateway = await startGateway(fake);
-  fake.answers(...script);
+  fake.respondWith(...script);
   const buffered = checkedResponse(
     await (await gateway.post(route, { model: "m", input: "Hi", ...body })).json(),
   );

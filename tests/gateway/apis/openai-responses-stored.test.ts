@@ -36,7 +36,7 @@ test("a streamed response is stored when it has ended", async () => {
 
 test("a response that failed is not stored", async () => {
   const { fake, responses } = await start();
-  fake.answers(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
+  fake.respondWith(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
   let id = "";
   const reading = (async () => {
     for await (const event of await responses.create({ ...asked, stream: true }))
@@ -60,9 +60,9 @@ test("a response is deleted once", async () => {
 test("a request continues the conversation of a previous response, without its instructions", async () => {
   const { fake, responses } = await start();
   const call = { id: "call_1", function: { name: "weather", arguments: { city: "Oslo" } } };
-  fake.answers(last({ message: { thinking: "Hm.", content: "Look:", tool_calls: [call] } }));
+  fake.respondWith(last({ message: { thinking: "Hm.", content: "Look:", tool_calls: [call] } }));
   const first = await responses.create({ ...asked, instructions: "Be brief." });
-  fake.answers(last({ message: { content: "It rains." } }));
+  fake.respondWith(last({ message: { content: "It rains." } }));
   const second = await responses.create({
     model: "m",
     previous_response_id: first.id,

@@ -58,7 +58,7 @@ describe("POST /v1/responses", () => {
 
   test("thinking, words and calls are items; the client's helpers read them", async () => {
     const { fake, responses } = await start();
-    fake.answers(last({ message: { thinking: "Hm.", content: '{"a":1}', tool_calls: [call] } }));
+    fake.respondWith(last({ message: { thinking: "Hm.", content: '{"a":1}', tool_calls: [call] } }));
     const answer = await responses.parse({
       ...asked,
       text: { format: { type: "json_schema", name: "n", schema: { type: "object" }, strict: true } },
@@ -74,7 +74,7 @@ describe("POST /v1/responses", () => {
 
   test("an answer cut by its limit is incomplete", async () => {
     const { fake, responses } = await start();
-    fake.answers(last({ done_reason: "length", message: { content: "Hel" } }));
+    fake.respondWith(last({ done_reason: "length", message: { content: "Hel" } }));
     expect(await responses.create(asked)).toMatchObject({
       status: "incomplete",
       incomplete_details: { reason: "max_output_tokens" },
@@ -85,7 +85,7 @@ describe("POST /v1/responses", () => {
   test("a stream begins, tells and ends each item and part, event by event", async () => {
     const { fake, gateway } = await start();
     const logprobs = [{ token: "lo", logprob: -0.5, bytes: [108, 111], top_logprobs: [] }];
-    fake.answers(
+    fake.respondWith(
       { line: { message: { thinking: "Hm." }, done: false } },
       token("Hel"),
       { line: { message: { content: "lo" }, logprobs, done: false } },
@@ -141,11 +141,11 @@ describe("POST /v1/responses", () => {
   test("the client's streaming helper puts the answer together, and its items can be sent back", async () => {
     const { fake, responses } = await start();
     const tools = [{ type: "function" as const, name: "weather", parameters: {}, strict: true }];
-    fake.answers(token("Look:"), { line: { message: { tool_calls: [call] }, done: false } }, last());
+    fake.respondWith(token("Look:"), { line: { message: { tool_calls: [call] }, done: false } }, last());
     const answer = await responses.stream({ ...asked, tools }).finalResponse();
     expect(answer.output_text).toBe("Look:");
     const output = { type: "function_call_output" as const, call_id: "call_1", output: "rain" };
-    fake.answers(last({ message: { content: "It rains." } }));
+    fake.respondWith(last({ message: { content: "It rains." } }));
     const input = [{ role: "user" as const, content: "Hi" }, ...answer.output, output];
     const next = await responses.create({ model: "m", tools, input } as Parameters<
       typeof responses.create
@@ -160,14 +160,14 @@ describe("POST /v1/responses", () => {
 
   test("an empty answer is an empty message", async () => {
     const { fake, responses } = await start();
-    fake.answers(last());
+    fake.respondWith(last());
     const answer = await responses.stream(asked).finalResponse();
     expect(answer.output).toMatchObject([{ type: "message", content: [{ text: "" }] }]);
   });
 
   test("a failure in the middle is the response's last event but for the error, and the body ends in good order", async () => {
     const { fake, gateway, responses } = await start();
-    fake.answers(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
+    fake.respondWith(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
     const { data, brokenOff } = await readEvents(await gateway.post(route, { ...asked, stream: true }));
     expect(checkedEvents(data).at(-2)).toMatchObject({
       type: "response.failed",

@@ -272,7 +272,7 @@ describe("9. a schema that cannot be read is the client's fault", () => {
 describe("9. what is no image is the client's fault", () => {
   test.each(having("badImage"))("$route", async ({ route, body, badImage }) => {
     const { fake, gateway } = await start();
-    fake.answers({ status: 400, body: '{"error":"invalid image input"}' });
+    fake.respondWith({ status: 400, body: '{"error":"invalid image input"}' });
     expect((await gateway.post(route, { ...body, ...badImage })).status).toBe(400);
   });
 });
@@ -291,7 +291,7 @@ test.each([
   ["/v1/messages", "stop_sequences", { model: "m", max_tokens: 9, messages: [user] }],
 ] as const)("4. %s: an empty text to stop at stops nothing", async (route, name, body) => {
   const { fake, gateway } = await start();
-  fake.answers(last({ message: { content: "All." } }));
+  fake.respondWith(last({ message: { content: "All." } }));
   expect((await gateway.post(route, { ...body, [name]: [""] })).status).toBe(200);
   expect((await fake.conversation()).body.options).not.toHaveProperty("stop");
 });

@@ -119,7 +119,7 @@ const ways: readonly [string, string, (schema: Schema) => object, string][] = [
 describe.each(ways)("a schema by %s", (_way, path, bodyWith, param) => {
   test("that kills Ollama is made safe before it gets there, and the response tells what is not applied", async () => {
     const fake = await startFake();
-    fake.answers(token('{"name": "f", "arguments": {}}'), last());
+    fake.respondWith(token('{"name": "f", "arguments": {}}'), last());
     const gateway = await startGateway(fake);
     const response = await gateway.post(path, { model: "m", ...bodyWith(fatal) });
     expect(response.status).toBe(200);
@@ -145,7 +145,7 @@ describe.each(ways)("a schema by %s", (_way, path, bodyWith, param) => {
 
 test("a stream tells what is not applied, too", async () => {
   const fake = await startFake();
-  fake.answers(token("{}"), last());
+  fake.respondWith(token("{}"), last());
   const gateway = await startGateway(fake);
   const format = { type: "json_schema", json_schema: { name: "n", schema: fatal } };
   const response = await gateway.post("/v1/chat/completions", {
@@ -159,7 +159,7 @@ test("a stream tells what is not applied, too", async () => {
 
 test("the header is short and of plain characters, whatever properties are called", async () => {
   const fake = await startFake();
-  fake.answers(last());
+  fake.respondWith(last());
   const gateway = await startGateway(fake);
   const names = Array.from({ length: 200 }, (_, index) => `größe,\r\n ${index}`);
   const schema = object({ type: "string" });
@@ -188,7 +188,7 @@ test.each([["json"], [""], [null], [undefined]])(
   "format %j of Ollama's own API goes through as it is",
   async (format) => {
     const fake = await startFake();
-    fake.answers(last());
+    fake.respondWith(last());
     const gateway = await startGateway(fake);
     const response = await gateway.post("/api/chat", { model: "m", messages, stream: false, format });
     expect(response.status).toBe(200);
@@ -198,7 +198,7 @@ test.each([["json"], [""], [null], [undefined]])(
 
 test("tools that the model may choose among are shown as the client wrote them", async () => {
   const fake = await startFake();
-  fake.answers(last());
+  fake.respondWith(last());
   const gateway = await startGateway(fake);
   const tools = [tool(fatal)];
   const response = await gateway.post("/v1/chat/completions", { ...hello, tools });

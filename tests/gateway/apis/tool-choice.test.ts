@@ -37,7 +37,7 @@ describe("a call that is demanded", () => {
     ],
   ])("leaves the model nothing else to say: %s", async (_what, choice, format) => {
     const fake = await startFake();
-    fake.answers(token('{"name": "weather", "argu'), token('ments": {"city": "Oslo"}}'), last());
+    fake.respondWith(token('{"name": "weather", "argu'), token('ments": {"city": "Oslo"}}'), last());
     const gateway = await startGateway(fake);
     const stream = gateway.openai.chat.completions.stream({ ...hello, tools, tool_choice: choice });
     const answer = (await stream.finalChatCompletion()).choices[0];
@@ -58,7 +58,7 @@ describe("a call that is demanded", () => {
       { content: JSON.stringify(call) },
       { content: "", tool_calls: [{ function: call }, { function: call }] },
     ]) {
-      fake.answers(last({ message }));
+      fake.respondWith(last({ message }));
       const [choice] = (await ask()).choices;
       expect(choice?.message.tool_calls).toHaveLength(1);
       expect(choice?.message.tool_calls?.[0]).toMatchObject({
@@ -71,11 +71,11 @@ describe("a call that is demanded", () => {
     const fake = await startFake();
     const gateway = await startGateway(fake);
     const body = { ...hello, tools, tool_choice: "required" as const };
-    fake.answers(last({ message: { content: "Sunny!" } }));
+    fake.respondWith(last({ message: { content: "Sunny!" } }));
     const response = await gateway.post("/v1/chat/completions", body);
     expect(response.status).toBe(502);
     expect((await errorOf(response)).code).toBe("upstream_failed");
-    fake.answers(last({ message: { content: '{"name": "wea' }, done_reason: "length" }));
+    fake.respondWith(last({ message: { content: '{"name": "wea' }, done_reason: "length" }));
     const answer = await gateway.openai.chat.completions.create(body);
     expect(answer.choices[0]).toMatchObject({ finish_reason: "length", message: { content: "" } });
   });
@@ -112,11 +112,11 @@ test("calls that may not be parallel are one, streamed or not", async () => {
   const gateway = await startGateway(fake);
   const call = { function: { name: "time", arguments: {} } };
   const line = { line: { message: { content: "", tool_calls: [call, call] }, done: false } };
-  fake.answers(line, line, last());
+  fake.respondWith(line, line, last());
   const body = { ...hello, tools, parallel_tool_calls: false };
   const streamed = await gateway.openai.chat.completions.stream(body).finalChatCompletion();
   expect(streamed.choices[0]?.message.tool_calls).toHaveLength(1);
-  fake.answers(last({ message: { content: "", tool_calls: [call, call] } }));
+  fake.respondWith(last({ message: { content: "", tool_calls: [call, call] } }));
   const whole = await gateway.openai.chat.completions.create(body);
   expect(whole.choices[0]?.message.tool_calls).toHaveLength(1);
   expect(whole.choices[0]?.finish_reason).toBe("tool_calls");

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { ConfigError, readConfig } from "../../../gateway/src/config/config.ts";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
-import { ask, fileOf } from "../../../test-support/gateway/key-requests.ts";
+import { postChat, fileOf } from "../../../test-support/gateway/key-requests.ts";
 import { controlIntervals } from "../../../test-support/gateway/repeating-timers.ts";
 
 /** Follows the file as fast as the test looks, instead of every half second. */
@@ -20,8 +20,8 @@ function followAtOnce(): <Result>(look: () => Result) => () => Result {
 test("keys are read from a file", async () => {
   const { key, line } = newKey("ada", []);
   const gateway = await startGateway(await startFake(), { API_KEYS_FILE: fileOf(`# keys\n\n${line}\n`) });
-  expect((await ask(gateway, key)).status).toBe(200);
-  expect((await ask(gateway, "other")).status).toBe(401);
+  expect((await postChat(gateway, key)).status).toBe(200);
+  expect((await postChat(gateway, "other")).status).toBe(401);
 });
 
 test("the file is followed: a key that is added is let in, one that is removed is not, the others keep their limits", async () => {
@@ -29,7 +29,7 @@ test("the file is followed: a key that is added is let in, one that is removed i
   const file = fileOf(ada.line);
   const following = followAtOnce();
   const gateway = await startGateway(await startFake(), { API_KEYS_FILE: file });
-  const status = async (key: string): Promise<number> => (await ask(gateway, key)).status;
+  const status = async (key: string): Promise<number> => (await postChat(gateway, key)).status;
   expect(await status(ada.key)).toBe(200);
   expect(await status(bob.key)).toBe(401);
 
@@ -82,9 +82,9 @@ test("the metrics showed the last key what a removed one had used", async () => 
   const file = fileOf(`${ada.line}\n${bob.line}`);
   const following = followAtOnce();
   const gateway = await startGateway(await startFake(), { API_KEYS_FILE: file });
-  await (await ask(gateway, bob.key)).text();
+  await (await postChat(gateway, bob.key)).text();
   writeFileSync(file, ada.line);
-  await expect.poll(following(async () => (await ask(gateway, bob.key)).status)).toBe(401);
+  await expect.poll(following(async () => (await postChat(gateway, bob.key)).status)).toBe(401);
   const headers = { authorization: `Bearer ${ada.key}` };
   expect((await fetch(`${gateway.url}/metrics`, { headers })).status).toBe(403);
 });
@@ -122,14 +122,14 @@ test("a file that goes wrong later leaves the keys as they were, and each proble
       path: file,
       error: expect.stringContaining(problem) as string,
     });
-    expect((await ask(gateway, key)).status).toBe(200);
-    expect((await ask(gateway, "other")).status).toBe(401);
+    expect((await postChat(gateway, key)).status).toBe(200);
+    expect((await postChat(gateway, "other")).status).toBe(401);
   }
   expect(gateway.log.join("")).not.toContain("secret");
 
   const next = newKey("bob", []);
   writeFileSync(file, next.line);
-  await expect.poll(following(async () => (await ask(gateway, next.key)).status)).toBe(200);
+  await expect.poll(following(async () => (await postChat(gateway, next.key)).status)).toBe(200);
   expect(problems()).toHaveLength(spoiled.length);
 });
 

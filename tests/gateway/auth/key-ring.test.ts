@@ -3,7 +3,7 @@ import { syncBuiltinESMExports } from "node:module";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { digestOf, newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
-import { ask } from "../../../test-support/gateway/key-requests.ts";
+import { postChat } from "../../../test-support/gateway/key-requests.ts";
 
 const keys = ["ada", "bob", "eve"].map((name) => newKey(name, []));
 
@@ -21,7 +21,7 @@ test.each([
     compared.mockRestore();
     syncBuiltinESMExports();
   });
-  expect((await ask(gateway, key)).status).toBe(status);
+  expect((await postChat(gateway, key)).status).toBe(status);
   // As digests, which are of one length whatever is presented.
   const presented = digestOf(key);
   expect(compared.mock.calls).toEqual(keys.map((each) => [digestOf(each.key), presented]));

@@ -8,7 +8,7 @@ import {
   startGateway,
   type TestGateway,
 } from "../../../test-support/gateway/gateway-harness.ts";
-import { ask } from "../../../test-support/gateway/key-requests.ts";
+import { postChat } from "../../../test-support/gateway/key-requests.ts";
 
 const chat = "/v1/chat/completions";
 
@@ -28,9 +28,9 @@ test("a key is refused from the moment it expires at, and its name is in the log
     now.mockRestore();
   });
   now.mockReturnValue(Date.parse("2199-01-31T23:59:59.999Z"));
-  expect((await ask(gateway, key)).status).toBe(200);
+  expect((await postChat(gateway, key)).status).toBe(200);
   now.mockReturnValue(Date.parse("2199-02-01T00:00:00Z"));
-  const refused = await ask(gateway, key);
+  const refused = await postChat(gateway, key);
   expect([refused.status, refused.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
   expect(await errorOf(refused)).toMatchObject({
     code: "api_key_expired",
@@ -42,7 +42,7 @@ test("a key is refused from the moment it expires at, and its name is in the log
 test("a disabled key is refused, in Anthropic's form too", async () => {
   const { key, line } = newKey("ada", ["disabled"]);
   const gateway = await gatewayWith(line);
-  const refused = await ask(gateway, key);
+  const refused = await postChat(gateway, key);
   expect(refused.status).toBe(401);
   expect(await errorOf(refused)).toMatchObject({ code: "api_key_disabled", type: "invalid_request_error" });
   const messages = await gateway.post("/v1/messages", {}, { headers: { "x-api-key": key } });
@@ -58,10 +58,10 @@ test("a gateway whose only key has expired lets nobody in", async () => {
 test("during a rotation both keys of a name are let in, and share its limits", async () => {
   const [old, next] = [newKey("ada", ["requests=2", "expires=2199-01-01"]), newKey("ada", ["requests=2"])];
   const gateway = await gatewayWith(old.line, next.line);
-  expect((await ask(gateway, old.key)).status).toBe(200);
-  expect((await ask(gateway, next.key)).status).toBe(200);
-  expect((await ask(gateway, old.key)).status).toBe(429);
-  expect((await ask(gateway, next.key)).status).toBe(429);
+  expect((await postChat(gateway, old.key)).status).toBe(200);
+  expect((await postChat(gateway, next.key)).status).toBe(200);
+  expect((await postChat(gateway, old.key)).status).toBe(429);
+  expect((await postChat(gateway, next.key)).status).toBe(429);
 });
 
 test("a key is held to its routes, however their paths are spelled", async () => {
@@ -71,7 +71,7 @@ test("a key is held to its routes, however their paths are spelled", async () =>
     newKey("all", []),
   ];
   const gateway = await gatewayWith(some.line, models.line, all.line);
-  expect((await ask(gateway, some.key)).status).toBe(200);
+  expect((await postChat(gateway, some.key)).status).toBe(200);
   const refused = await get(gateway, "/v1/models", some.key);
   expect(refused.status).toBe(403);
   expect(await errorOf(refused)).toMatchObject({ code: "route_not_allowed" });
@@ -82,7 +82,7 @@ test("a key is held to its routes, however their paths are spelled", async () =>
   expect((await gateway.post("/v1/embeddings", embedding, { headers })).status).not.toBe(403);
   for (const path of ["/v1/models", "/v1/models/m", "/api/tags"])
     expect([path, (await get(gateway, path, models.key)).status]).not.toEqual([path, 403]);
-  expect((await ask(gateway, models.key)).status).toBe(403);
+  expect((await postChat(gateway, models.key)).status).toBe(403);
   expect((await get(gateway, "/v1/statistics", all.key)).status).toBe(200);
   // That there is no such route is no secret.
   expect((await get(gateway, "/nowhere", some.key)).status).toBe(404);
@@ -94,8 +94,8 @@ test("a key is refused from another network than its own", async () => {
     newKey("elsewhere", ["from=10.0.0.0/8"]),
   ];
   const gateway = await gatewayWith(here.line, elsewhere.line);
-  expect((await ask(gateway, here.key)).status).toBe(200);
-  const refused = await ask(gateway, elsewhere.key);
+  expect((await postChat(gateway, here.key)).status).toBe(200);
+  const refused = await postChat(gateway, elsewhere.key);
   expect(refused.status).toBe(403);
   expect(await errorOf(refused)).toMatchObject({ code: "address_not_allowed" });
 });

@@ -12,7 +12,7 @@ import {
   startFake,
   startGateway,
 } from "../../../test-support/gateway/gateway-harness.ts";
-import { ask, fileOf } from "../../../test-support/gateway/key-requests.ts";
+import { postChat, fileOf } from "../../../test-support/gateway/key-requests.ts";
 
 const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };
@@ -80,7 +80,7 @@ test("every key could read what the others use, by /metrics", async () => {
   const [ada, bob, admin] = [newKey("ada", []), newKey("bob", []), newKey("root", ["admin"])];
   const fake = await startFake();
   const gateway = await startGateway(fake, { API_KEYS: `${ada.line};${bob.line};${admin.line}` });
-  for (const { key } of [ada, bob]) await (await ask(gateway, key)).text();
+  for (const { key } of [ada, bob]) await (await postChat(gateway, key)).text();
   const metrics = (key: string): Promise<Response> =>
     fetch(`${gateway.url}/metrics`, { headers: { authorization: `Bearer ${key}` } });
   const refused = await metrics(ada.key);
@@ -102,14 +102,14 @@ test("requests per minute: 429 with OpenAI's headers, which count down", async (
   const gateway = await startGateway(fake, { API_KEYS: line });
   const remaining: (string | null)[] = [];
   for (const body of [hello, streamed]) {
-    const response = await ask(gateway, key, body);
+    const response = await postChat(gateway, key, body);
     remaining.push(response.headers.get("x-ratelimit-remaining-requests"));
     expect(response.headers.get("x-ratelimit-limit-requests")).toBe("2");
     expect(response.headers.get("x-ratelimit-reset-requests")).toMatch(/^(29\.\d|30|5\d\.\d|60|1m0)s$/);
     await response.text();
   }
   expect(remaining).toEqual(["1", "0"]);
-  const refused = await ask(gateway, key);
+  const refused = await postChat(gateway, key);
   expect(refused.status).toBe(429);
   expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(25);
   expect(refused.headers.get("x-ratelimit-remaining-requests")).toBe("0");
@@ -136,7 +136,7 @@ test("clients of Anthropic's API get its headers beside them, with the time at w
   expect(Date.parse(reset)).toBeGreaterThan(before);
   expect(Date.parse(reset)).toBeLessThan(Date.now() + 61_000);
   // OpenAI's clients do not.
-  const chat = await ask(gateway, key);
+  const chat = await postChat(gateway, key);
   expect([...chat.headers.keys()].filter((name) => name.startsWith("anthropic-"))).toEqual([]);
 });
 
@@ -150,11 +150,11 @@ test("tokens per minute: what was used is owed, of streams that were left as wel
   const fake = await startFake();
   const gateway = await startGateway(fake, { API_KEYS: line });
   // 11 read, 3 generated.
-  const first = await ask(gateway, key);
+  const first = await postChat(gateway, key);
   await first.text();
   // While it ran, all that there was had been set aside for it.
   expect(tokenHeaders(first)).toEqual(["12", "0", "1m0s"]);
-  const refused = await ask(gateway, key);
+  const refused = await postChat(gateway, key);
   expect(refused.status).toBe(429);
   // What is owed, 2, is made up for before the 12 are there again.
   expect(tokenHeaders(refused)).toEqual(["12", "0", expect.stringMatching(/^1m(10|9|8)s$/)]);
@@ -163,9 +163,9 @@ test("tokens per minute: what was used is owed, of streams that were left as wel
 
   const other = newKey("bob", ["tokens=3"]);
   const second = await startGateway(fake, { API_KEYS: other.line });
-  fake.answers(token("a"), token("b"), token("c"), "hang");
+  fake.respondWith(token("a"), token("b"), token("c"), "hang");
   const client = new AbortController();
-  const left = await ask(second, other.key, streamed, { signal: client.signal });
+  const left = await postChat(second, other.key, streamed, { signal: client.signal });
   let text = "";
   for await (const piece of left.body ?? []) {
     text += Buffer.from(piece as Uint8Array).toString();
@@ -173,23 +173,23 @@ test("tokens per minute: what was used is owed, of streams that were left as wel
   }
   client.abort();
   await second.requestLine(chat);
-  expect((await ask(second, other.key)).status).toBe(429);
+  expect((await postChat(second, other.key)).status).toBe(429);
 });
 
 test("requests at once: the one too many is 429, and a place is given back", async () => {
   const { key, line } = newKey("ada", ["concurrent=1"]);
   const fake = await startFake();
-  fake.answers(token("x"), "hang");
+  fake.respondWith(token("x"), "hang");
   const gateway = await startGateway(fake, { API_KEYS: line });
   const client = new AbortController();
-  await ask(gateway, key, streamed, { signal: client.signal });
-  const refused = await ask(gateway, key);
+  await postChat(gateway, key, streamed, { signal: client.signal });
+  const refused = await postChat(gateway, key);
   expect(refused.status).toBe(429);
   expect(refused.headers.has("retry-after")).toBe(true);
   client.abort();
   await gateway.requestLine(chat, 1);
-  fake.answers(last({ message: { content: "x" } }));
-  expect((await ask(gateway, key)).status).toBe(200);
+  fake.respondWith(last({ message: { content: "x" } }));
+  expect((await postChat(gateway, key)).status).toBe(200);
 });
 
 test("a key is held to its models, however they are spelled", async () => {
@@ -197,8 +197,8 @@ test("a key is held to its models, however they are spelled", async () => {
   const fake = await startFake();
   fake.models = ["m:latest", "secret:1b"];
   const gateway = await startGateway(fake, { API_KEYS: line });
-  expect((await ask(gateway, key, { ...hello, model: "M:latest" })).status).toBe(200);
-  const refused = await ask(gateway, key, { ...hello, model: "secret:1b" });
+  expect((await postChat(gateway, key, { ...hello, model: "M:latest" })).status).toBe(200);
+  const refused = await postChat(gateway, key, { ...hello, model: "secret:1b" });
   expect(refused.status).toBe(403);
   expect(await errorOf(refused)).toMatchObject({ code: "model_not_allowed", param: "model" });
   expect(fake.received).toHaveLength(1);
@@ -240,13 +240,13 @@ test("slots are shared evenly between keys: who asks little does not wait for wh
   const [much, little] = [newKey("much", ["admin"]), newKey("little", [])];
   const fake = await startFake();
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-  fake.answers({ until: released }, last({ message: { content: "x" } }));
+  fake.respondWith({ until: released }, last({ message: { content: "x" } }));
   const gateway = await startGateway(fake, {
     API_KEYS: `${much.line};${little.line}`,
     OLLAMA_NUM_PARALLEL: "1",
   });
   const say = (key: string, content: string): Promise<Response> =>
-    ask(gateway, key, { model: "m", messages: [{ role: "user", content }] });
+    postChat(gateway, key, { model: "m", messages: [{ role: "user", content }] });
   const depth = async (value: number): Promise<void> => {
     await expect
       .poll(
@@ -281,6 +281,6 @@ test("a key is made by a command, and the line it prints lets the key in", async
   expect(key.length).toBeGreaterThan(40);
   expect(line).not.toContain(key);
   const gateway = await startGateway(await startFake(), { API_KEYS: line });
-  const response = await ask(gateway, key, streamed);
+  const response = await postChat(gateway, key, streamed);
   expect((await readEvents(response)).data.at(-1)).toBe("[DONE]");
 });

@@ -10,7 +10,7 @@ import {
   startGateway,
   type TestGateway,
 } from "../../../test-support/gateway/gateway-harness.ts";
-import { ask } from "../../../test-support/gateway/key-requests.ts";
+import { postChat } from "../../../test-support/gateway/key-requests.ts";
 
 const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };
@@ -59,31 +59,31 @@ async function refusalOf(response: Response): Promise<{ seconds: number; message
 
 test("a stream that was left before its first token cost nothing, however long its prompt", async () => {
   const all = await limited("tokens=1000");
-  all.fake.answers("hang");
+  all.fake.respondWith("hang");
   await leave(all, conversation(2500, { stream: true }));
-  expect((await refusalOf(await ask(all.gateway, all.key))).type).toBe("tokens");
+  expect((await refusalOf(await postChat(all.gateway, all.key))).type).toBe("tokens");
 });
 
 test("an answer that was not streamed cost nothing when its client left", async () => {
   const all = await limited("tokens=600");
   // What was generated meanwhile is reckoned by how fast the answer before was.
-  all.fake.answers(last({ prompt_eval_count: 1, eval_count: 100, eval_duration: 100 }));
-  await (await ask(all.gateway, all.key, hello)).text();
-  all.fake.answers("hang");
+  all.fake.respondWith(last({ prompt_eval_count: 1, eval_count: 100, eval_duration: 100 }));
+  await (await postChat(all.gateway, all.key, hello)).text();
+  all.fake.respondWith("hang");
   const client = new AbortController();
-  const left = ask(all.gateway, all.key, { ...hello, max_tokens: 1200 }, { signal: client.signal });
+  const left = postChat(all.gateway, all.key, { ...hello, max_tokens: 1200 }, { signal: client.signal });
   await all.fake.conversation(1);
   client.abort();
   await expect(left).rejects.toThrow();
   await all.gateway.requestLine(chat, 1);
-  expect((await refusalOf(await ask(all.gateway, all.key))).type).toBe("tokens");
+  expect((await refusalOf(await postChat(all.gateway, all.key))).type).toBe("tokens");
 });
 
 test("embeddings that were left cost nothing", async () => {
   const all = await limited("tokens=1000");
-  all.fake.answers("hang");
+  all.fake.respondWith("hang");
   await leave(all, { model: "m", input: "word".repeat(2500) }, "/v1/embeddings");
-  expect((await refusalOf(await ask(all.gateway, all.key))).type).toBe("tokens");
+  expect((await refusalOf(await postChat(all.gateway, all.key))).type).toBe("tokens");
 });
 
 test("a request that never came to Ollama is charged nothing", async () => {
@@ -92,20 +92,20 @@ test("a request that never came to Ollama is charged nothing", async () => {
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
   all.fake.loadsWith({ until: released });
   const client = new AbortController();
-  const left = ask(all.gateway, all.key, conversation(1100), { signal: client.signal });
+  const left = postChat(all.gateway, all.key, conversation(1100), { signal: client.signal });
   await all.fake.load();
   client.abort();
   await expect(left).rejects.toThrow();
   await all.gateway.requestLine(chat);
   release(undefined);
-  expect((await ask(all.gateway, all.key, conversation(1100))).status).toBe(200);
+  expect((await postChat(all.gateway, all.key, conversation(1100))).status).toBe(200);
 });
 
 test("20 requests at once spent 200 times the allowance", async () => {
   const { fake, gateway, key } = await limited("tokens=100");
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-  fake.answers({ until: released }, last({ eval_count: 1000 }));
-  const answers = Array.from({ length: 20 }, () => ask(gateway, key, { ...hello, max_tokens: 1000 }));
+  fake.respondWith({ until: released }, last({ eval_count: 1000 }));
+  const answers = Array.from({ length: 20 }, () => postChat(gateway, key, { ...hello, max_tokens: 1000 }));
   await eventually(() =>
     gateway.log.filter((line) => line.includes('"status":429')).length === 19 ? true : undefined,
   );
@@ -118,9 +118,9 @@ test("20 requests at once spent 200 times the allowance", async () => {
 test("requests whose answers are bounded run at the same time, as many as the allowance has room for", async () => {
   const { fake, gateway, key } = await limited("tokens=1000");
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-  fake.answers({ until: released }, last({ prompt_eval_count: 1, eval_count: 5 }));
+  fake.respondWith({ until: released }, last({ prompt_eval_count: 1, eval_count: 5 }));
   const send = (maxTokens: number): Promise<Response> =>
-    ask(gateway, key, { ...hello, max_tokens: maxTokens });
+    postChat(gateway, key, { ...hello, max_tokens: maxTokens });
   const answers = Array.from({ length: 8 }, () => send(120));
   await fake.conversation(7);
   // It takes the room that is left, however much it may generate.
@@ -139,9 +139,9 @@ test("what an answer takes beyond what was set aside for it counts while it is g
     vi.useRealTimers();
   });
   const { fake, gateway, key } = await limited("tokens=1100");
-  fake.answers(...Array.from({ length: 1099 }, () => token("a")), "hang");
+  fake.respondWith(...Array.from({ length: 1099 }, () => token("a")), "hang");
   const client = new AbortController();
-  const stream = await ask(gateway, key, streamed, { signal: client.signal });
+  const stream = await postChat(gateway, key, streamed, { signal: client.signal });
   onTestFinished(() => {
     client.abort();
   });
@@ -150,14 +150,14 @@ test("what an answer takes beyond what was set aside for it counts while it is g
     text += Buffer.from(piece as Uint8Array).toString();
     if (text.split('"content":"a"').length > 1099) break;
   }
-  await refusalOf(await ask(gateway, key, hello));
+  await refusalOf(await postChat(gateway, key, hello));
 });
 
 test("a single large answer locked its key out for an hour", async () => {
   const { fake, gateway, key } = await limited("tokens=100");
-  fake.answers(last({ eval_count: 6000 }));
-  expect((await ask(gateway, key)).status).toBe(200);
-  const { seconds, message } = await refusalOf(await ask(gateway, key));
+  fake.respondWith(last({ eval_count: 6000 }));
+  expect((await postChat(gateway, key)).status).toBe(200);
+  const { seconds, message } = await refusalOf(await postChat(gateway, key));
   expect(seconds).toBeLessThanOrEqual(60);
   expect(seconds).toBeGreaterThan(50);
   expect(message).toBe(`Rate limit reached: 100 tokens per minute. Retry in ${seconds} s.`);

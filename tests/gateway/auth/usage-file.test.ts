@@ -13,7 +13,7 @@ import {
   startFake,
   startGateway,
 } from "../../../test-support/gateway/gateway-harness.ts";
-import { ask } from "../../../test-support/gateway/key-requests.ts";
+import { postChat } from "../../../test-support/gateway/key-requests.ts";
 
 const chat = "/v1/chat/completions";
 
@@ -35,14 +35,14 @@ test("a key's debt was forgotten with a restart of the gateway", async () => {
   const { key, line } = newKey("ada", ["tokens=100", "tokens_per_day=1000"]);
   const environment = { API_KEYS: line, USAGE_FILE: usageFile() };
   const fake = await startFake();
-  fake.answers(last({ prompt_eval_count: 1, eval_count: 5000 }));
+  fake.respondWith(last({ prompt_eval_count: 1, eval_count: 5000 }));
   const before = await startGateway(fake, environment);
-  expect((await ask(before, key)).status).toBe(200);
+  expect((await postChat(before, key)).status).toBe(200);
   await before.requestLine(chat);
   // The first gateway still runs, as one that is killed writes nothing more.
   await eventually(() => (existsSync(environment.USAGE_FILE) ? true : undefined));
   const after = await startGateway(fake, environment);
-  const refused = await ask(after, key);
+  const refused = await postChat(after, key);
   expect(refused.status).toBe(429);
   expect(fake.received).toHaveLength(1);
   expect(readFileSync(environment.USAGE_FILE, "utf8")).not.toContain(key);
@@ -72,7 +72,7 @@ test.each([
   const path = usageFile();
   writeFileSync(path, text);
   const gateway = await startGateway(await startFake(), { API_KEYS: line, USAGE_FILE: path });
-  expect((await ask(gateway, key)).status).toBe(200);
+  expect((await postChat(gateway, key)).status).toBe(200);
   // It is replaced by one that is right, at the end at the latest.
   await gateway.close();
   expect(readFileSync(path, "utf8")).toContain('"ada":{"tokens":[');
@@ -86,11 +86,11 @@ test("a folder that cannot be written to is logged once, and keys work on", asyn
     API_KEYS: line,
     USAGE_FILE: "/proc/no/usage.json",
   });
-  expect((await ask(gateway, key)).status).toBe(200);
+  expect((await postChat(gateway, key)).status).toBe(200);
   await eventually(() =>
     gateway.log.join("").includes("cannot write the usage of API keys") ? true : undefined,
   );
-  expect((await ask(gateway, key)).status).toBe(200);
+  expect((await postChat(gateway, key)).status).toBe(200);
 });
 
 test("what drained away while the gateway was down is not owed any more", () => {
@@ -112,12 +112,12 @@ test.each([
   });
   const { key, line } = newKey("ada", [field]);
   const gateway = await startGateway(await startFake(), { API_KEYS: line });
-  const first = await ask(gateway, key);
+  const first = await postChat(gateway, key);
   expect(first.status).toBe(200);
   expect(first.headers.has("x-ratelimit-limit-tokens")).toBe(false);
   await first.text();
   await gateway.requestLine(chat);
-  const refused = await ask(gateway, key);
+  const refused = await postChat(gateway, key);
   expect(refused.status).toBe(429);
   expect(refused.headers.get("retry-after")).toBe("3600");
   expect(await errorOf(refused)).toMatchObject({
@@ -126,7 +126,7 @@ test.each([
     message: `Budget used up: 10 tokens per ${unit}. It resets at ${reset}. Retry in 3600 s.`,
   });
   vi.setSystemTime(new Date(reset));
-  expect((await ask(gateway, key)).status).toBe(200);
+  expect((await postChat(gateway, key)).status).toBe(200);
 });
 
 test("a key whose limits are changed keeps what it has used of its budget", () => {

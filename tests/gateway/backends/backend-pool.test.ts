@@ -39,8 +39,8 @@ test("a request goes to the only server that has its model", async () => {
 
 test("requests are spread by how busy the servers are, and each runs only what it can", async () => {
   const two = await startTwo((left, right) => {
-    left.answers(token("x"), "hang");
-    right.answers(token("x"), "hang");
+    left.respondWith(token("x"), "hang");
+    right.respondWith(token("x"), "hang");
   });
   const responses = [];
   for (let n = 0; n < 3; n += 1) responses.push(await two.gateway.post(chat, streamed));
@@ -56,7 +56,7 @@ test("requests are spread by how busy the servers are, and each runs only what i
 
 test("another server is made ready while the one that is loaded is busy", async () => {
   const two = await startTwo((left, right) => {
-    left.answers(token("x"), "hang");
+    left.respondWith(token("x"), "hang");
     right.loaded = [];
   });
   const first = await two.gateway.post(chat, streamed);
@@ -133,7 +133,7 @@ test("a server that has just come back is not judged by a question that was aske
 
 test("those that wait for a server that goes away are told at once", async () => {
   const fake = await startFake();
-  fake.answers(token("Hel"), "hang");
+  fake.respondWith(token("Hel"), "hang");
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1", POLL_INTERVAL_MS: "50" });
   const first = await gateway.post(chat, streamed);
   const second = gateway.post(chat, hello);
@@ -155,7 +155,7 @@ test("a server whose name means another address is followed there", async () => 
     const gateway = await startGateway(old, { LLM_SERVICE_HOST_IP: "ollama.test", POLL_INTERVAL_MS: "50" });
     expect((await gateway.post(chat, hello)).status).toBe(200);
     address = "127.0.0.2";
-    await expect.poll(() => next.asked.length, { interval: 5 }).toBeGreaterThan(2);
+    await expect.poll(() => next.queries.length, { interval: 5 }).toBeGreaterThan(2);
     expect((await gateway.post(chat, hello)).status).toBe(200);
     expect([old.received.length, next.received.length]).toEqual([1, 1]);
   } finally {
@@ -183,7 +183,7 @@ test("a resolver that does not answer holds no probe", async () => {
     const status = async () => (await gateway.post(chat, hello)).status;
     await expect.poll(status).toBe(200);
     answers = false;
-    const probes = () => fake.asked.filter((path) => path === "/api/version").length;
+    const probes = () => fake.queries.filter((path) => path === "/api/version").length;
     const before = probes();
     await expect.poll(probes).toBeGreaterThan(before + 3);
     await expect.poll(status).toBe(200);

@@ -30,7 +30,7 @@ describe("the breaker opens on the server's failures, not on one client's", () =
     ["three streams with the same body, without keys", {}, () => hello],
   ])("%s that broke cost another client nothing", async (_what, environment, bodyOf) => {
     const fake = await startFake();
-    fake.answersEach(({ messages }) => (messages[0]?.content === "good" ? undefined : ["cut"]));
+    fake.respondTo(({ messages }) => (messages[0]?.content === "good" ? undefined : ["cut"]));
     const gateway = await startGateway(fake, environment);
     const good = { ...hello, messages: [{ role: "user", content: "good" }] };
     for (let n = 0; n < 3; n += 1) {
@@ -50,7 +50,7 @@ describe("the breaker opens on the server's failures, not on one client's", () =
   async function startBroken(openMs: number) {
     const two = await startTwo(
       (left) => {
-        left.answers("cut");
+        left.respondWith("cut");
       },
       { API_KEYS, BREAKER_OPEN_MS: `${openMs}` },
       headersOf("ada"),
@@ -75,7 +75,7 @@ describe("the breaker opens on the server's failures, not on one client's", () =
 
   test("and is tried again later", async () => {
     const { left, gateway, ask } = await startBroken(300);
-    left.answersEach(() => undefined);
+    left.respondTo(() => undefined);
     await expect
       .poll(
         async () => {
@@ -90,13 +90,13 @@ describe("the breaker opens on the server's failures, not on one client's", () =
 
   test("the only server is used though its breaker is open: a refusal would help nobody", async () => {
     const fake = await startFake();
-    fake.answers("cut");
+    fake.respondWith("cut");
     const gateway = await startGateway(fake, { API_KEYS, BREAKER_OPEN_MS: "60000" });
     const ask = async (name: string): Promise<number> =>
       (await gateway.post(chat, hello, { headers: headersOf(name) })).status;
     expect([await ask("ada"), await ask("bob"), await ask("cyd")]).toEqual([502, 502, 502]);
     await metric(gateway.url, openMetric(fake, 1), { headers: headersOf("ada") });
-    fake.answersEach(() => undefined);
+    fake.respondTo(() => undefined);
     expect(await ask("dan")).toBe(200);
     await metric(gateway.url, openMetric(fake, 0), { headers: headersOf("ada") });
   });

@@ -173,7 +173,7 @@ test("a cold model does not keep a slot from those that are loaded", async () =>
   const fake = await startFake();
   fake.models = ["m:latest", "cold:1b"];
   fake.loaded = [{ name: "m:latest" }];
-  fake.answers(last({ message: { content: "x" } }));
+  fake.respondWith(last({ message: { content: "x" } }));
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
   // From here on the gateway knows what is loaded.
   expect((await gateway.post(chat, hello)).status).toBe(200);
@@ -271,7 +271,7 @@ test("what is too long is not measured by the context that another request gave 
   const fake = await startFake();
   fake.loaded = [];
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-  fake.answers(
+  fake.respondWith(
     { until: released },
     { status: 400, body: '{"error":"the input length exceeds the context length"}' },
   );
@@ -288,7 +288,7 @@ test("what is too long is not measured by the context that another request gave 
 
 /** Resolves when the gateway has asked that often again what is loaded. */
 async function looks(fake: FakeOllama, times: number): Promise<void> {
-  const looked = (): number => fake.asked.filter((path) => path === "/api/ps").length;
+  const looked = (): number => fake.queries.filter((path) => path === "/api/ps").length;
   const before = looked();
   await eventually(() => looked() >= before + times || undefined);
 }

@@ -14,16 +14,16 @@ const say = (...texts: string[]) => ({
 
 test("a conversation goes on where it ran before, although that server is as busy as the other", async () => {
   const two = await startTwo((left) => {
-    left.answers(token("x"), last());
+    left.respondWith(token("x"), last());
   });
   // Each on the least busy server, which is the first of two that are idle; so the second is for a stream that runs.
-  two.left.answers(token("x"), "hang");
+  two.left.respondWith(token("x"), "hang");
   const stream = await two.gateway.post(chat, { ...say("hold"), stream: true });
   expect((await two.gateway.post(chat, say("Hi"))).status).toBe(200);
   expect(count(two)).toEqual([1, 1]);
   await stream.body?.cancel();
   await metric(two.gateway.url, "gateway_requests_in_flight 0");
-  two.left.answers(last({ message: { content: "x" } }));
+  two.left.respondWith(last({ message: { content: "x" } }));
   for (const texts of [
     ["Hi", "Hello", "How are you?"],
     ["Hi", "Hello", "How are you?", "Fine", "Good"],
@@ -37,12 +37,12 @@ test("a conversation goes on where it ran before, although that server is as bus
 
 test("a conversation does not wait for its server while another has a free slot", async () => {
   const two = await startTwo((left) => {
-    left.answers(token("x"), last());
+    left.respondWith(token("x"), last());
   });
   const first = await two.gateway.post(chat, { ...say("Hi"), stream: true });
   await readEvents(first);
   expect(count(two)).toEqual([1, 0]);
-  two.left.answers(token("x"), "hang");
+  two.left.respondWith(token("x"), "hang");
   const stream = await two.gateway.post(chat, { ...say("Hi", "Hello", "Wait"), stream: true });
   expect(count(two)).toEqual([2, 0]);
   expect((await two.gateway.post(chat, say("Hi", "Hello", "Go"))).status).toBe(200);

@@ -75,7 +75,7 @@ async function backendsUp(gateway: TestGateway): Promise<string[]> {
 test("each address of a name is a server, in the same order whatever that of the resolver", async () => {
   const dnsNow = resolver(["127.0.0.3", "127.0.0.1", "127.0.0.2"]);
   const fakes = await startAt("127.0.0.1", "127.0.0.2", "127.0.0.3");
-  for (const fake of fakes) fake.answers(token("x"), "hang");
+  for (const fake of fakes) fake.respondWith(token("x"), "hang");
   const [{ port } = { port: 0 }] = fakes;
   const gateway = await startDiscovering(port);
   const order = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
@@ -95,7 +95,7 @@ test("an address that comes is probed and used; of one that goes only the stream
   const dnsNow = resolver(["127.0.0.1"]);
   const [old, next] = (await startAt("127.0.0.1", "127.0.0.2")) as [FakeOllama, FakeOllama];
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-  old.answers(token("Hel"), { until: released }, token("lo"), last());
+  old.respondWith(token("Hel"), { until: released }, token("lo"), last());
   const gateway = await startDiscovering(old.port, { OLLAMA_NUM_PARALLEL: "1" });
   const stream = await gateway.post(chat, streamed);
   const waiting = gateway.post(chat, hello);
@@ -122,7 +122,7 @@ test("an address that comes is probed and used; of one that goes only the stream
 test("an address that goes and comes back while a stream runs there is the same server, with its slot taken", async () => {
   const dnsNow = resolver(["127.0.0.1", "127.0.0.2"]);
   const [old, other] = (await startAt("127.0.0.1", "127.0.0.2")) as [FakeOllama, FakeOllama];
-  old.answers(token("x"), "hang");
+  old.respondWith(token("x"), "hang");
   const gateway = await startDiscovering(old.port);
   await expect.poll(() => backendsUp(gateway)).toHaveLength(2);
   const stream = await gateway.post(chat, streamed);

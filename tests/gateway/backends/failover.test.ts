@@ -36,7 +36,7 @@ describe.each([
     ["lost the model", [{ status: 404, body: '{"error":"model not found"}' }]],
   ] as const)("a server that %s is replaced by another", async (_what, script) => {
     const two = await startTwo((left) => {
-      left.answers(...script);
+      left.respondWith(...script);
     });
     await answered(two);
     expect(count(two)).toEqual([1, 1]);
@@ -62,7 +62,7 @@ describe("one request that breaks its server does not break the next one", () =>
     ["under /api", "/api/chat", hello],
   ])("%s", async (_form, path, body) => {
     const two = await startTwo((left) => {
-      left.answers("cut");
+      left.respondWith("cut");
     });
     const response = await two.gateway.post(path, body);
     expect(response.status).toBe(502);
@@ -74,7 +74,7 @@ describe("one request that breaks its server does not break the next one", () =>
 
   test("nor what breaks off in the middle of an embedding", async () => {
     const two = await startTwo((left) => {
-      left.answers({ raw: '{"embeddings":[[0.5' }, { waitMs: 20 }, "cut");
+      left.respondWith({ raw: '{"embeddings":[[0.5' }, { waitMs: 20 }, "cut");
     });
     const response = await two.gateway.post("/v1/embeddings", { model: "m", input: "Hi" });
     expect(response.status).toBe(502);
@@ -127,7 +127,7 @@ test("a connection that its server closed while it was idle costs no request", a
 
 test("after the first byte nothing is asked a second time", async () => {
   const two = await startTwo((left) => {
-    left.answers(token("Hel"), { waitMs: 20 }, "cut");
+    left.respondWith(token("Hel"), { waitMs: 20 }, "cut");
   });
   const { data, brokenOff } = await readEvents(await two.gateway.post(chat, streamed));
   expect(data.at(-1)).toContain("upstream_incomplete");
@@ -138,7 +138,7 @@ test("after the first byte nothing is asked a second time", async () => {
 
 test("a failure of Ollama's own is not tried elsewhere", async () => {
   const two = await startTwo((left) => {
-    left.answers({ status: 500, body: '{"error":"out of memory"}' });
+    left.respondWith({ status: 500, body: '{"error":"out of memory"}' });
   });
   expect((await two.gateway.post(chat, hello)).status).toBe(502);
   expect(count(two)).toEqual([1, 0]);

@@ -14,7 +14,7 @@ async function start() {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   const openai = createOpenAI({ baseURL: `${gateway.url}/v1`, apiKey: "none" });
-  fake.answersEach(({ messages, stream }) => {
+  fake.respondTo(({ messages, stream }) => {
     const done = messages.at(-1)?.role === "tool" || messages.length > 3;
     const calls = [{ function: { name: "weather", arguments: { city: "Oslo" } } }];
     const message = done
@@ -72,7 +72,7 @@ test("thinking is streamed as a summary, and goes back without the store", async
 test("a custom tool is called with text", async () => {
   const { fake, openai } = await start();
   const patch = openai.tools.customTool({ description: "Patches files." });
-  fake.answers(
+  fake.respondWith(
     last({
       message: {
         content: "",
@@ -86,7 +86,7 @@ test("a custom tool is called with text", async () => {
 
 test("a tool of OpenAI's servers is left out", async () => {
   const { fake, openai } = await start();
-  fake.answers(token("Hi"), last());
+  fake.respondWith(token("Hi"), last());
   const tools = { web_search: openai.tools.webSearch({}) };
   const result = streamText({ model: openai("m"), prompt: "Hi", tools, ...quiet });
   expect(await result.text).toBe("Hi");

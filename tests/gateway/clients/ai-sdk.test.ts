@@ -284,7 +284,7 @@ describe.each(providers)(
         writes.mockRestore();
       });
       const { fake, chat } = await start();
-      fake.answers(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
+      fake.respondWith(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
       const streamed = ai.streamText({ model: chat, prompt: "Hi", ...quiet, onError: () => undefined });
       const result = streamed as unknown as Result;
       const failures: unknown[] = [];

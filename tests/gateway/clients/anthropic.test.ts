@@ -33,7 +33,7 @@ test.each([
   ["hidden", "omitted" as const],
 ])("thinking that is %s comes back in the next turn, streamed", async (_, display) => {
   const { fake, anthropic } = await start();
-  fake.answersEach(({ messages }) =>
+  fake.respondTo(({ messages }) =>
     messages.some(({ role }) => role === "tool")
       ? [token("It rains."), last()]
       : [thinking("Where "), thinking("is it?"), token("I look."), calling("Oslo"), last()],
@@ -75,7 +75,7 @@ test.each([false, true])(
   "the tool runner runs tools until there is an answer (streamed: %j)",
   async (stream) => {
     const { fake, anthropic } = await start();
-    fake.answersEach(({ messages }) => {
+    fake.respondTo(({ messages }) => {
       const results = messages.filter(({ role }) => role === "tool").length;
       const steps = results < 2 ? [thinking("Hm."), calling(`City ${results}`)] : [token("It rains.")];
       return [...steps, last()];
@@ -105,7 +105,7 @@ test.each([false, true])(
 test("the SDK's memory tool is called and returns what the client keeps", async () => {
   const { fake, anthropic } = await start();
   const call = { function: { name: "memory", arguments: { command: "view", path: "/memories" } } };
-  fake.answersEach(({ messages }) =>
+  fake.respondTo(({ messages }) =>
     messages.some(({ role }) => role === "tool")
       ? [last({ message: { content: "You like rain." } })]
       : [last({ message: { content: "", tool_calls: [call] } })],
@@ -133,7 +133,7 @@ test("the SDK's memory tool is called and returns what the client keeps", async 
 
 test("structured output is parsed", async () => {
   const { fake, anthropic } = await start();
-  fake.answers(last({ message: { content: '{"city":"Oslo"}' } }));
+  fake.respondWith(last({ message: { content: '{"city":"Oslo"}' } }));
   const answer = await anthropic.messages.create({
     model: "m",
     max_tokens: 9,

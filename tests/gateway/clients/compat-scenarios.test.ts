@@ -15,7 +15,7 @@ describe.each(packages)("$name works through the gateway", ({ scenarios }) => {
     const isPlain = name.includes("cannot");
     fake.models = Object.values(models);
     fake.capabilities = isPlain ? ["completion", "tools"] : canDoAll;
-    fake.answersEach((body) => scriptedReply(body, !isPlain));
+    fake.respondTo((body) => scriptedReply(body, !isPlain));
     const { url } = await startGateway(fake, { LLM_MODEL_ID: models.model });
     await run({ url, ...models });
   });

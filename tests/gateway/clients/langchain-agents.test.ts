@@ -99,7 +99,7 @@ describe.each(models)("LangChain by %s", (_, make) => {
 
   test("a failure in mid-stream is an error", async () => {
     const { fake, model } = await start();
-    fake.answers(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
+    fake.respondWith(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
     const reading = (async () => {
       for await (const chunk of await model.stream("Hi")) expect(chunk.text).toBeTypeOf("string");
     })();

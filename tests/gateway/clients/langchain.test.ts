@@ -31,7 +31,7 @@ test("invoke and stream answer, with usage", async () => {
 test("bound tools are called, and their results reach the model", async () => {
   const { fake, model } = await start();
   const call = { function: { name: "weather", arguments: { city: "Oslo" } } };
-  fake.answers(last({ message: { content: "", tool_calls: [call] } }));
+  fake.respondWith(last({ message: { content: "", tool_calls: [call] } }));
   const bound = model.bindTools([{ type: "function", function: { name: "weather", parameters: schema } }]);
   const question = new HumanMessage("Hi");
   const answer = await bound.invoke([question]);
@@ -50,7 +50,7 @@ test.each(["jsonSchema", "functionCalling", "jsonMode"] as const)(
     const { fake, model } = await start();
     const place = { city: "Oslo" };
     const content = method === "functionCalling" ? { name: "place", arguments: place } : place;
-    fake.answers(last({ message: { content: JSON.stringify(content) } }));
+    fake.respondWith(last({ message: { content: JSON.stringify(content) } }));
     const structured = model.withStructuredOutput(schema, { method, name: "place" });
     expect(await structured.invoke("Hi")).toEqual(place);
     expect((await fake.conversation()).body.format).toBeDefined();
@@ -68,14 +68,14 @@ test("the responses API works as well", async () => {
 
 test("embeddings are vectors", async () => {
   const { fake, connection } = await start();
-  fake.answers({ line: { embeddings: [[1], [2]] } });
+  fake.respondWith({ line: { embeddings: [[1], [2]] } });
   const embeddings = new OpenAIEmbeddings({ ...connection, model: "m" });
   expect(await embeddings.embedDocuments(["a", "b"])).toEqual([[1], [2]]);
 });
 
 test("a failure in mid-stream is an error", async () => {
   const { fake, model } = await start();
-  fake.answers(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
+  fake.respondWith(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
   const reading = (async () => {
     for await (const chunk of await model.stream("Hi")) expect(chunk.text).toBeTypeOf("string");
   })();

@@ -16,7 +16,7 @@ const failures: [string, readonly Step[], Record<string, string>?][] = [
 describe("a request that was sent to Ollama and failed is sent once, by the clients too", () => {
   test.each(failures)("openai: one that %s", async (_what, script, environment) => {
     const fake = await startFake();
-    fake.answers(...script);
+    fake.respondWith(...script);
     const { url } = await startGateway(fake, environment);
     const openai = new OpenAI({ apiKey: "none", baseURL: `${url}/v1` });
     await expect(openai.chat.completions.create(hello)).rejects.toBeInstanceOf(OpenAI.InternalServerError);
@@ -25,7 +25,7 @@ describe("a request that was sent to Ollama and failed is sent once, by the clie
 
   test.each(failures)("@anthropic-ai/sdk: one that %s", async (_what, script, environment) => {
     const fake = await startFake();
-    fake.answers(...script);
+    fake.respondWith(...script);
     const { url } = await startGateway(fake, environment);
     const anthropic = new Anthropic({ apiKey: "none", baseURL: url });
     await expect(anthropic.messages.create({ ...hello, max_tokens: 9 })).rejects.toBeInstanceOf(
@@ -41,7 +41,7 @@ test.each([
 ])("clients may try again when %s", async (_what, code) => {
   const fake = await startFake();
   if (code === "upstream_unreachable") await fake.stop();
-  else fake.answers({ status: 503, body: '{"error":"server busy"}' });
+  else fake.respondWith({ status: 503, body: '{"error":"server busy"}' });
   const gateway = await startGateway(fake);
   const response = await gateway.post("/v1/chat/completions", hello);
   expect(await response.json()).toMatchObject({ error: { code } });

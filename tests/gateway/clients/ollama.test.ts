@@ -21,7 +21,7 @@ async function thrownBy(work: Promise<unknown>): Promise<unknown> {
 describe("the ollama client works through the gateway", () => {
   test("chat, whole: the answer is Ollama's own, to the last field", async () => {
     const { fake, ollama } = await start();
-    fake.answers(last({ message: { role: "assistant", content: "Hi", mood: "new" }, news: [1] }));
+    fake.respondWith(last({ message: { role: "assistant", content: "Hi", mood: "new" }, news: [1] }));
     const answer = await ollama.chat({ ...hello, think: false, keep_alive: "1m", options: { top_k: 3 } });
     expect(answer).toMatchObject({ message: { content: "Hi", mood: "new" }, news: [1], eval_count: 3 });
     expect((await fake.conversation()).body).toEqual({
@@ -69,12 +69,12 @@ describe("the ollama client works through the gateway", () => {
 
   test("errors have Ollama's form, before the answer and in its middle", async () => {
     const { fake, ollama } = await start();
-    fake.answers({ status: 404, body: `{"error":"model 'm' not found"}` });
+    fake.respondWith({ status: 404, body: `{"error":"model 'm' not found"}` });
     expect(await thrownBy(ollama.chat({ ...hello }))).toMatchObject({
       status_code: 404,
       error: "The model 'm' does not exist.",
     });
-    fake.answers(token("Hel"), { waitMs: 20 }, "cut");
+    fake.respondWith(token("Hel"), { waitMs: 20 }, "cut");
     let text = "";
     const reading = (async () => {
       for await (const part of await ollama.chat({ ...hello, stream: true })) text += part.message.content;
@@ -95,7 +95,7 @@ describe("the ollama client works through the gateway", () => {
 
   test("a client that leaves stops the work", async () => {
     const { fake, ollama } = await start();
-    fake.answers(token("Hel"), "hang");
+    fake.respondWith(token("Hel"), "hang");
     const stream = await ollama.chat({ ...hello, stream: true });
     await stream[Symbol.asyncIterator]().next();
     stream.abort();
@@ -182,7 +182,7 @@ describe("routes that change the server", () => {
       const fake = await startFake();
       const { key, line } = newKey("root", ["admin"]);
       const { url } = await startGateway(fake, { API_KEYS: line });
-      fake.answers({ status: 202, body: method === "HEAD" ? "" : '{"status":"success"}\n' });
+      fake.respondWith({ status: 202, body: method === "HEAD" ? "" : '{"status":"success"}\n' });
       const headers = { "content-type": "application/json", authorization: `Bearer ${key}` };
       const sent = method === "HEAD" ? undefined : { model: "n", source: "m", news: [1] };
       const response = await fetch(url + path, { method, headers, body: JSON.stringify(sent) });
@@ -199,7 +199,7 @@ describe("routes that change the server", () => {
     const { key, line } = newKey("root", ["admin"]);
     const { url } = await startGateway(fake, { API_KEYS: line });
     const ollama = new Ollama({ host: url, headers: { authorization: `Bearer ${key}` } });
-    fake.answers({ line: { status: "pulling" } }, { waitMs: 20 }, { line: { status: "success" } });
+    fake.respondWith({ line: { status: "pulling" } }, { waitMs: 20 }, { line: { status: "success" } });
     const statuses: string[] = [];
     for await (const { status } of await ollama.pull({ model: "n", stream: true })) statuses.push(status);
     expect(statuses).toEqual(["pulling", "success"]);
@@ -207,7 +207,7 @@ describe("routes that change the server", () => {
       path: "/api/pull",
       body: { name: "n", stream: true },
     });
-    fake.answers({ status: 404, body: '{"error":"no such model"}' });
+    fake.respondWith({ status: 404, body: '{"error":"no such model"}' });
     expect(await thrownBy(ollama.delete({ model: "n" }))).toMatchObject({ status_code: 404 });
     expect((await fake.conversation(1)).headers.authorization).toBeUndefined();
   });
@@ -217,7 +217,7 @@ describe("routes that change the server", () => {
     const { key, line } = newKey("root", ["admin"]);
     const { url } = await startGateway(fake, { API_KEYS: line, IDLE_TIMEOUT_MS: "200" });
     const ollama = new Ollama({ host: url, headers: { authorization: `Bearer ${key}` } });
-    fake.answers({ line: { status: "verifying" } }, { waitMs: 2500 }, { line: { status: "success" } });
+    fake.respondWith({ line: { status: "verifying" } }, { waitMs: 2500 }, { line: { status: "success" } });
     const statuses: string[] = [];
     for await (const { status } of await ollama.pull({ model: "n", stream: true })) statuses.push(status);
     expect(statuses).toEqual(["verifying", "success"]);
@@ -227,7 +227,7 @@ describe("routes that change the server", () => {
     const fake = await startFake();
     const { key, line } = newKey("root", ["admin"]);
     const { url } = await startGateway(fake, { API_KEYS: line });
-    fake.answers({ status: 201, body: "" });
+    fake.respondWith({ status: 201, body: "" });
     const headers = { "content-type": "application/octet-stream", "x-api-key": key };
     const response = await fetch(`${url}/api/blobs/${digest}`, { method: "POST", headers, body: "bytes" });
     expect(response.status).toBe(201);
@@ -252,7 +252,7 @@ describe("routes that change the server", () => {
     const fake = await startFake();
     const { key, line } = newKey("root", ["admin"]);
     const { url } = await startGateway(fake, { API_KEYS: line, REQUEST_TIMEOUT_MS: "1000" });
-    fake.answers({ status: 201, body: "" });
+    fake.respondWith({ status: 201, body: "" });
     const upload = async () => {
       const begun = performance.now();
       let latest = begun;

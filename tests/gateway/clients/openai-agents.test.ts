@@ -7,7 +7,7 @@ import { startFake, startGateway } from "../../../test-support/gateway/gateway-h
 async function start() {
   const fake = await startFake();
   const { openai } = await startGateway(fake);
-  fake.answersEach(({ messages, stream }) => {
+  fake.respondTo(({ messages, stream }) => {
     const asksAnew = messages.at(-1)?.role === "user";
     const calls = [{ function: { name: "weather", arguments: { city: "Oslo" } } }];
     const message = asksAnew

@@ -22,9 +22,9 @@ describe("the openai client's tool runner", () => {
     const fake = await startFake();
     const { openai } = await startGateway(fake);
     const calls = last({ message: { content: "", tool_calls: [call("Oslo"), call("Rom")] } });
-    fake.answers(calls);
+    fake.respondWith(calls);
     void fake.conversation().then(() => {
-      fake.answers(
+      fake.respondWith(
         ...(stream ? [token("It "), token("rains.")] : []),
         last(stream ? {} : { message: { content: "It rains." } }),
       );
@@ -46,7 +46,7 @@ describe("the openai client's tool runner", () => {
 test("a parsed answer with its calls can be sent back as the helper made it", async () => {
   const fake = await startFake();
   const { openai } = await startGateway(fake);
-  fake.answers(last({ message: { content: "", tool_calls: [call("Oslo")] } }));
+  fake.respondWith(last({ message: { content: "", tool_calls: [call("Oslo")] } }));
   const tools = [{ type: "function" as const, function: { name: "weather", strict: true, parameters: {} } }];
   const answer = await openai.chat.completions.parse({ ...hello, tools });
   const message = answer.choices[0]?.message;
@@ -62,7 +62,7 @@ test("a parsed answer with its calls can be sent back as the helper made it", as
 test("thinking comes beside the answer, and a client that leaves in mid-stream stops it", async () => {
   const fake = await startFake();
   const { openai } = await startGateway(fake);
-  fake.answers({ line: { message: { thinking: "Hm." }, done: false } }, token("Hel"), "hang");
+  fake.respondWith({ line: { message: { thinking: "Hm." }, done: false } }, token("Hel"), "hang");
   const stream = await openai.chat.completions.create({ ...hello, stream: true, reasoning_effort: "low" });
   const deltas: object[] = [];
   for await (const chunk of stream) {

@@ -18,7 +18,7 @@ const weather: FunctionTool = {
 async function start() {
   const fake = await startFake();
   const { openai } = await startGateway(fake);
-  fake.answersEach(({ messages }) => {
+  fake.respondTo(({ messages }) => {
     const outputs = messages.filter(({ role }) => role === "tool").length;
     const thinking = { line: { message: { thinking: `Step ${outputs}.` }, done: false } };
     const city = ["Oslo", "Bergen"][outputs];

@@ -44,7 +44,7 @@ test("a model is found by its name, slashes and all; one that is not there is a 
 
 test("a schema for the answer reaches Ollama, and the parsing helper reads the answer", async () => {
   const fake = await startFake();
-  fake.answers(last({ message: { content: '{"city":"Oslo"}' } }));
+  fake.respondWith(last({ message: { content: '{"city":"Oslo"}' } }));
   const { openai } = await startGateway(fake);
   const schema = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
   const answer = await openai.chat.completions.parse({
@@ -57,7 +57,7 @@ test("a schema for the answer reaches Ollama, and the parsing helper reads the a
 
 test("an unknown model is a NotFoundError with OpenAI's code", async () => {
   const fake = await startFake();
-  fake.answers({ status: 404, body: `{"error":"model 'm' not found"}` });
+  fake.respondWith({ status: 404, body: `{"error":"model 'm' not found"}` });
   const { openai } = await startGateway(fake);
   const error: unknown = await openai.chat.completions.create(hello).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(NotFoundError);
@@ -85,7 +85,7 @@ test("an unreachable Ollama is a server error, not a connection error", async ()
 
 test("the client's own retry succeeds once Ollama is back", async () => {
   const fake = await startFake();
-  fake.answers({ status: 503, body: '{"error":"server busy"}' });
+  fake.respondWith({ status: 503, body: '{"error":"server busy"}' });
   const gateway = await startGateway(fake);
   const openai = new OpenAI({
     apiKey: "none",
@@ -93,7 +93,7 @@ test("the client's own retry succeeds once Ollama is back", async () => {
     maxRetries: 1,
     fetch: async (url, init) => {
       const response = await fetch(url, init);
-      if (response.status === 503) fake.answers(last({ message: { content: "back" } }));
+      if (response.status === 503) fake.respondWith(last({ message: { content: "back" } }));
       const headers = new Headers(response.headers);
       // The client waits as long as it is told to; a test need not.
       headers.set("retry-after-ms", "1");

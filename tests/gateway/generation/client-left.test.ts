@@ -18,7 +18,7 @@ describe("a client that leaves stops the work in Ollama", () => {
     ["waiting for the first token of a stream", streamed],
   ])("while %s", async (_when, body) => {
     const fake = await startFake();
-    fake.answers("hang");
+    fake.respondWith("hang");
     const gateway = await startGateway(fake);
     const client = new AbortController();
     const response = gateway.post(chat, body, { signal: client.signal });
@@ -31,7 +31,7 @@ describe("a client that leaves stops the work in Ollama", () => {
 
   test("in the middle of a stream", async () => {
     const fake = await startFake();
-    fake.answers(token("Hel"), "hang");
+    fake.respondWith(token("Hel"), "hang");
     const gateway = await startGateway(fake);
     const client = new AbortController();
     const response = await gateway.post(chat, streamed, { signal: client.signal });
@@ -43,7 +43,7 @@ describe("a client that leaves stops the work in Ollama", () => {
 
   test("when its machine goes away without a word (reset)", async () => {
     const fake = await startFake();
-    fake.answers(token("Hel"), "hang");
+    fake.respondWith(token("Hel"), "hang");
     const gateway = await startGateway(fake);
     const client = request(gateway.url + chat, {
       method: "POST",
@@ -85,7 +85,7 @@ describe("a client that leaves stops the work in Ollama", () => {
 
 test("clients that leave give their places back", async () => {
   const fake = await startFake();
-  fake.answers("hang");
+  fake.respondWith("hang");
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "2" });
   for (let n = 0; n < 6; n += 1) {
     const client = new AbortController();

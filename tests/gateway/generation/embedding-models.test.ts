@@ -68,7 +68,7 @@ test.each([[["completion", "embedding"]], [["completion"]], [[]], [undefined]])(
 
 test("what a model is, is requested once for many requests, and again when it has changed", async () => {
   const { fake, gateway } = await startEmbedder();
-  const shown = () => fake.asked.filter((path) => path === "/api/show").length;
+  const shown = () => fake.queries.filter((path) => path === "/api/show").length;
   const statuses = async () => {
     const sent = Array.from({ length: 8 }, () => gateway.post("/v1/chat/completions", hello));
     return [...new Set((await Promise.all(sent)).map(({ status }) => status))];

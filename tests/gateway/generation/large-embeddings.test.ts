@@ -12,7 +12,7 @@ function vector(bytes: number): string {
 
 test("a client whose embeddings alone exceed the memory budget learns what to do", async () => {
   const fake = await startFake();
-  fake.answers({ status: 200, body: `{"embeddings":[${vector(2 * MIB)}]}` });
+  fake.respondWith({ status: 200, body: `{"embeddings":[${vector(2 * MIB)}]}` });
   const gateway = await startGateway(fake, limits);
   const response = await gateway.post(route, { model: "m", input: "a" });
   expect(response.status).toBe(503);
@@ -27,7 +27,7 @@ test("embeddings take memory from the budget as they arrive, until their client 
   let resume: () => void = () => undefined;
   const resumed = new Promise<void>((resolve) => (resume = resolve));
   const large = vector(MIB / 2);
-  fake.answersEach(({ model }) =>
+  fake.respondTo(({ model }) =>
     model === "m"
       ? [{ raw: `{"embeddings":[${large}` }, { until: resumed }, { raw: "]}" }]
       : [{ status: 200, body: `{"embeddings":[${large}]}` }],

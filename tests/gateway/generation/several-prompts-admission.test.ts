@@ -2,7 +2,13 @@ import { describe, expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { type Step, last } from "../../../test-support/fakes/ollama/steps.ts";
 import { errorOf, metric, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
-import { asked, answersOne, promptOf, route, streamed } from "../../../test-support/fakes/ollama/prompts.ts";
+import {
+  completion,
+  respondToOne,
+  promptOf,
+  route,
+  streamed,
+} from "../../../test-support/fakes/ollama/prompts.ts";
 
 const json = { "content-type": "application/json" };
 
@@ -10,11 +16,11 @@ const json = { "content-type": "application/json" };
 async function withOtherBehind(answer: readonly Step[], environment: Record<string, string> = {}) {
   const fake = await startFake();
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-  fake.answers({ until: released }, ...answer);
+  fake.respondWith({ until: released }, ...answer);
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1", ...environment });
-  const several = gateway.post(route, asked);
+  const several = gateway.post(route, completion);
   await fake.conversation();
-  const other = gateway.post(route, { ...asked, prompt: "other" });
+  const other = gateway.post(route, { ...completion, prompt: "other" });
   await metric(gateway.url, "gateway_queue_depth 1");
   release(undefined);
   return { fake, gateway, several, other };
@@ -36,10 +42,10 @@ describe("several prompts wait for their turns like requests", () => {
     expect([(await several).status, (await other).status]).toEqual([200, 200]);
   });
 
-  test("a server that failed one prompt before it answered is asked for the next", async () => {
+  test("a prompt whose server failed before it responded goes to the next server", async () => {
     const fake = await startFake();
     let failed = false;
-    fake.answersEach((body) => {
+    fake.respondTo((body) => {
       if (promptOf({ body }) !== "b" || failed) return [last({ response: "x" })];
       failed = true;
       return [{ status: 503, body: '{"error":"server busy"}' }];
@@ -48,7 +54,7 @@ describe("several prompts wait for their turns like requests", () => {
     const gateway = await startGateway(fake, {
       LLM_BACKENDS: `127.0.0.1:${fake.port}*4,127.0.0.1:${second.port}*1`,
     });
-    expect((await gateway.post(route, asked)).status).toBe(200);
+    expect((await gateway.post(route, completion)).status).toBe(200);
     expect(fake.received.length + second.received.length).toBe(4);
     await metric(gateway.url, "gateway_requests_in_flight 0");
   });
@@ -81,10 +87,10 @@ describe("several prompts are as many requests to a key's limits", () => {
 
   test("requests per minute: all at once or none", async () => {
     const { fake, ask } = await start(["requests=5"]);
-    const first = await ask(asked);
+    const first = await ask(completion);
     expect(first.status).toBe(200);
     expect(first.headers.get("x-ratelimit-remaining-requests")).toBe("2");
-    const refused = await ask(asked);
+    const refused = await ask(completion);
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(1);
     expect(await errorOf(refused)).toMatchObject({ code: "rate_limit_exceeded", type: "requests" });
@@ -93,7 +99,7 @@ describe("several prompts are as many requests to a key's limits", () => {
 
   test("more prompts than a minute has requests can never be: 400", async () => {
     const { fake, ask } = await start(["requests=2"]);
-    const refused = await ask(asked);
+    const refused = await ask(completion);
     expect(refused.status).toBe(400);
     expect(await errorOf(refused)).toMatchObject({ code: "invalid_value", param: "prompt" });
     expect(fake.received).toHaveLength(0);
@@ -102,17 +108,17 @@ describe("several prompts are as many requests to a key's limits", () => {
   test("tokens per minute: what is used up stops the prompts that are left", async () => {
     const { fake, gateway, ask } = await start(["tokens=20"]);
     // 14 each.
-    const refused = await ask(asked);
+    const refused = await ask(completion);
     expect(refused.status).toBe(429);
     expect(await errorOf(refused)).toMatchObject({ code: "rate_limit_exceeded", type: "tokens" });
     expect(fake.received).toHaveLength(2);
-    expect((await ask({ ...asked, prompt: "a" })).status).toBe(429);
+    expect((await ask({ ...completion, prompt: "a" })).status).toBe(429);
     expect(gateway.log.join()).toContain('"completion_tokens":6');
   });
 
   test("tokens of a prompt that was cut short are owed beside those of the ones before it", async () => {
     const { fake, gateway, ask } = await start(["tokens=20"]);
-    answersOne(
+    respondToOne(
       fake,
       "b",
       { line: { response: "x", done: false } },
@@ -121,7 +127,7 @@ describe("several prompts are as many requests to a key's limits", () => {
     );
     await (await ask(streamed)).text().catch(() => "");
     await gateway.requestLine(route);
-    const headers = (await ask({ ...asked, prompt: "a", max_tokens: 1 })).headers;
+    const headers = (await ask({ ...completion, prompt: "a", max_tokens: 1 })).headers;
     // 14 are owed, then 1 for the prompt that was cut short and 2 for its answer; 2 are set aside. The next is there
     // after 3 s.
     expect(Number(headers.get("x-ratelimit-remaining-tokens"))).toBe(1);
@@ -129,6 +135,6 @@ describe("several prompts are as many requests to a key's limits", () => {
 
   test("requests at once: they are one", async () => {
     const { ask } = await start(["concurrent=1"]);
-    expect((await ask(asked)).status).toBe(200);
+    expect((await ask(completion)).status).toBe(200);
   });
 });

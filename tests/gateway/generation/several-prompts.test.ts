@@ -11,9 +11,9 @@ import {
   startGateway,
 } from "../../../test-support/gateway/gateway-harness.ts";
 import {
-  asked,
+  completion,
   echoes,
-  answersOne,
+  respondToOne,
   promptOf,
   prompts,
   route,
@@ -36,7 +36,7 @@ describe("several prompts", () => {
     const fake = await startFake();
     echoes(fake, { b: { done_reason: "length", eval_count: 5 } });
     const gateway = await startGateway(fake);
-    const answer = await gateway.openai.completions.create({ ...asked, max_tokens: 5 });
+    const answer = await gateway.openai.completions.create({ ...completion, max_tokens: 5 });
     expect(answer.choices).toEqual([
       { index: 0, text: "aa", logprobs: null, finish_reason: "stop" },
       { index: 1, text: "bb", logprobs: null, finish_reason: "length" },
@@ -71,12 +71,12 @@ describe("several prompts", () => {
     );
   });
 
-  test("are put together by OpenAI's client, without usage where none was asked for", async () => {
+  test("are put together by OpenAI's client, without usage where none was requested", async () => {
     const fake = await startFake();
     echoes(fake);
     const gateway = await startGateway(fake);
     const texts = ["", "", ""];
-    for await (const chunk of await gateway.openai.completions.create({ ...asked, stream: true })) {
+    for await (const chunk of await gateway.openai.completions.create({ ...completion, stream: true })) {
       expect(chunk).not.toHaveProperty("usage");
       for (const { index, text } of chunk.choices) texts[index] = (texts[index] ?? "") + text;
     }
@@ -89,7 +89,7 @@ describe("several prompts", () => {
     const logprobs = { logprobs: [entry, entry] };
     echoes(fake, { a: logprobs, b: logprobs });
     const gateway = await startGateway(fake);
-    const both = { ...asked, prompt: ["a", "b"], logprobs: 1 };
+    const both = { ...completion, prompt: ["a", "b"], logprobs: 1 };
     const answer = await gateway.openai.completions.create(both);
     expect(answer.choices.map((choice) => choice.logprobs?.text_offset)).toEqual([
       [0, 2],
@@ -105,10 +105,10 @@ describe("several prompts", () => {
     ]);
   });
 
-  test("keep the model as long as asked for after the last of them only", async () => {
+  test("keep the model as long as requested after the last of them only", async () => {
     const fake = await startFake();
     const gateway = await startGateway(fake);
-    expect((await gateway.post(route, { ...asked, keep_alive: 0 })).status).toBe(200);
+    expect((await gateway.post(route, { ...completion, keep_alive: 0 })).status).toBe(200);
     expect(fake.received.map(({ body }) => body.keep_alive)).toEqual([undefined, undefined, 0]);
     expect(fake.loads).toHaveLength(0);
   });
@@ -117,7 +117,7 @@ describe("several prompts", () => {
     const fake = await startFake();
     const gateway = await startGateway(fake);
     const refusal = async (prompt: unknown): Promise<object> => {
-      const response = await gateway.post(route, { ...asked, prompt });
+      const response = await gateway.post(route, { ...completion, prompt });
       expect(response.status).toBe(400);
       return errorOf(response);
     };
@@ -138,7 +138,7 @@ describe("several prompts", () => {
       });
     }
     expect(fake.received).toHaveLength(0);
-    expect((await gateway.post(route, { ...asked, prompt: many.slice(1) })).status).toBe(200);
+    expect((await gateway.post(route, { ...completion, prompt: many.slice(1) })).status).toBe(200);
     expect(fake.received).toHaveLength(128);
   });
 });
@@ -146,9 +146,9 @@ describe("several prompts", () => {
 describe("a failure of one prompt is one of the whole", () => {
   test("as a status, when the answer is whole", async () => {
     const fake = await startFake();
-    answersOne(fake, "b", { status: 500, body: '{"error":"out of memory"}' });
+    respondToOne(fake, "b", { status: 500, body: '{"error":"out of memory"}' });
     const gateway = await startGateway(fake);
-    const response = await gateway.post(route, asked);
+    const response = await gateway.post(route, completion);
     expect(response.status).toBe(502);
     expect((await errorOf(response)).code).toBe("upstream_failed");
     expect(fake.received.map(promptOf)).toEqual(["a", "b"]);
@@ -156,7 +156,7 @@ describe("a failure of one prompt is one of the whole", () => {
 
   test("as an error event and a broken connection, in mid-stream", async () => {
     const fake = await startFake();
-    answersOne(fake, "b", "cut");
+    respondToOne(fake, "b", "cut");
     const gateway = await startGateway(fake);
     const { data, brokenOff } = await readEvents(await gateway.post(route, streamed));
     expect(brokenOff).toBe(true);
@@ -170,18 +170,18 @@ describe("a failure of one prompt is one of the whole", () => {
 
   test("and a prompt that is too long is named", async () => {
     const fake = await startFake();
-    answersOne(fake, "c", { status: 400, body: '{"error":"the input length exceeds the context length"}' });
+    respondToOne(fake, "c", { status: 400, body: '{"error":"the input length exceeds the context length"}' });
     const gateway = await startGateway(fake);
-    const response = await gateway.post(route, asked);
+    const response = await gateway.post(route, completion);
     expect(response.status).toBe(400);
     expect(await errorOf(response)).toMatchObject({ code: "context_length_exceeded", param: "prompt[2]" });
   });
 });
 
 describe("a client that leaves several prompts", () => {
-  test.each([asked, streamed])("stops the one that runs, and those after it (%j)", async (body) => {
+  test.each([completion, streamed])("stops the one that runs, and those after it (%j)", async (body) => {
     const fake = await startFake();
-    answersOne(fake, "b", "hang");
+    respondToOne(fake, "b", "hang");
     const gateway = await startGateway(fake);
     const client = new AbortController();
     const answer = gateway.post(route, body, { signal: client.signal }).then((each) => each.text());
@@ -198,7 +198,7 @@ describe("a client that leaves several prompts", () => {
   test("unread holds the next prompt back", async () => {
     const fake = await startFake();
     // More than the kernel's buffers take, in one piece.
-    answersOne(fake, "a", last({ response: "x".repeat(20e6) }));
+    respondToOne(fake, "a", last({ response: "x".repeat(20e6) }));
     const gateway = await startGateway(fake);
     const client = request(gateway.url + route, { method: "POST", headers: json });
     client.end(JSON.stringify(streamed));
@@ -217,6 +217,6 @@ test("text of several prompts is logged by prompt, when LOG_TEXT says so", async
   const fake = await startFake();
   echoes(fake);
   const gateway = await startGateway(fake, { LOG_TEXT: "on" });
-  await (await gateway.post(route, asked)).text();
+  await (await gateway.post(route, completion)).text();
   expect(await gateway.requestLine(route)).toMatchObject({ prompt: prompts, answer: ["aa", "bb", "cc"] });
 });

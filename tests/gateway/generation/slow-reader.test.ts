@@ -37,7 +37,7 @@ async function atRest(flood: Received): Promise<number> {
 
 test("a client that does not read holds Ollama back instead of filling the memory", async () => {
   const fake = await startFake();
-  fake.answers("flood");
+  fake.respondWith("flood");
   const gateway = await startGateway(fake);
   const response = await notReading(gateway);
   const flood = await fake.conversation();
@@ -58,7 +58,7 @@ test("a client that reads late gets all of the answer, in order", async () => {
   const lines = Array.from({ length: count }, (_, n) =>
     JSON.stringify({ message: { content: `<${n}>` }, done: false }),
   );
-  fake.answers({ raw: `${lines.join("\n")}\n` }, last());
+  fake.respondWith({ raw: `${lines.join("\n")}\n` }, last());
   const response = await notReading(await startGateway(fake));
   await wait(300);
   const text = Buffer.concat(await response.toArray()).toString();
@@ -69,7 +69,7 @@ test("a client that reads late gets all of the answer, in order", async () => {
 
 test("a client that never reads is disconnected, and its work stopped", async () => {
   const fake = await startFake();
-  fake.answers("flood");
+  fake.respondWith("flood");
   const gateway = await startGateway(fake, { SLOW_READER_TIMEOUT_MS: "200" });
   const response = await notReading(gateway);
   response.on("error", () => undefined);
@@ -79,7 +79,7 @@ test("a client that never reads is disconnected, and its work stopped", async ()
 
 test("a reader that is behind does not make Ollama look silent", async () => {
   const fake = await startFake();
-  fake.answers("flood");
+  fake.respondWith("flood");
   const gateway = await startGateway(fake, { IDLE_TIMEOUT_MS: "200" });
   const response = await notReading(gateway);
   const flood = await fake.conversation();
@@ -93,11 +93,11 @@ test("a reader that is behind does not make Ollama look silent", async () => {
 
 test("one slow reader does not slow the others", async () => {
   const fake = await startFake();
-  fake.answers("flood");
+  fake.respondWith("flood");
   const gateway = await startGateway(fake);
   const response = await notReading(gateway);
   await atRest(await fake.conversation());
-  fake.answers(token("Hello"), last());
+  fake.respondWith(token("Hello"), last());
   const answer = await gateway.openai.chat.completions.create(hello);
   expect(answer.choices[0]?.message.content).toBe("Hello");
   response.destroy();

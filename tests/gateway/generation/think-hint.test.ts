@@ -14,7 +14,7 @@ const thoughtful = [
 
 /** Refuses as Ollama 0.17 does, in its words. */
 function thinksOnly(fake: FakeOllama, allowed: readonly unknown[], error: string): void {
-  fake.answersEach(({ think }) =>
+  fake.respondTo(({ think }) =>
     allowed.includes(think) ? undefined : [{ status: 400, body: JSON.stringify({ error }) }],
   );
 }
@@ -81,7 +81,7 @@ test("a model that was replaced by another of its name is tried again", async ()
   const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "100" });
   const ask = () => gateway.post("/v1/chat/completions", { ...hello, reasoning_effort: "low" });
   await ask();
-  fake.answersEach(() => undefined);
+  fake.respondTo(() => undefined);
   fake.digest = "other";
   await expect
     .poll(

@@ -11,7 +11,7 @@ test.each([false, true])(
   "/v1/messages refuses a conversation too long for the context in Anthropic's form (streamed: %j)",
   async (stream) => {
     const fake = await startFake();
-    fake.answers(refusal);
+    fake.respondWith(refusal);
     const gateway = await startGateway(fake);
     const response = await gateway.post("/v1/messages", { ...asked, stream });
     expect(response.status).toBe(400);
@@ -39,7 +39,7 @@ test.each([
   expect((await gateway.post(path, body)).status).toBe(200);
   const { body: sent } = await fake.conversation();
   expect(Object.keys(sent).filter((name) => name !== "stream")).toEqual(Object.keys(body));
-  fake.answers(refusal);
+  fake.respondWith(refusal);
   const refused = await gateway.post(path, { ...body, truncate: false });
   expect((await fake.conversation(1)).body.truncate).toBe(false);
   expect(refused.status).toBe(400);

@@ -21,7 +21,7 @@ test("load, prompt and generation are told apart, in the metrics and in Server-T
   const fake = await startFake();
   fake.loaded = [];
   fake.loadsWith({ waitMs: 80 });
-  fake.answers(last({ message: { content: "x" }, prompt_eval_duration: 250e6, eval_duration: 1_500e6 }));
+  fake.respondWith(last({ message: { content: "x" }, prompt_eval_duration: 250e6, eval_duration: 1_500e6 }));
   const gateway = await startGateway(fake);
   const response = await gateway.post(chat, hello);
   await gateway.requestLine(chat);
@@ -48,9 +48,9 @@ test("a client that leaves is counted by how far its request had come", async ()
     await metric(gateway.url, `gateway_client_aborts_total{stage="${stage}"} 1`);
   };
   await leave({ ...hello, model: "cold:1b" }, () => fake.load(), "load");
-  fake.answers("hang");
+  fake.respondWith("hang");
   await leave(hello, () => fake.conversation(), "prompt");
-  fake.answers(token("x"), "hang");
+  fake.respondWith(token("x"), "hang");
   const slow = new AbortController();
   const first = await gateway.post(chat, streamed, { signal: slow.signal });
   await leave(hello, () => metric(gateway.url, "gateway_queue_depth 1"), "queue");
@@ -61,7 +61,7 @@ test("a client that leaves is counted by how far its request had come", async ()
 
 test("a stream that fails in the middle and a request that is turned away are counted by reason", async () => {
   const fake = await startFake();
-  fake.answers(token("x"), { waitMs: 10 }, "cut");
+  fake.respondWith(token("x"), { waitMs: 10 }, "cut");
   const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "50" });
   await readEvents(await gateway.post(chat, streamed));
   await metric(gateway.url, 'gateway_stream_failures_total{code="upstream_incomplete"} 1');
@@ -72,7 +72,7 @@ test("a stream that fails in the middle and a request that is turned away are co
 
 test("each server's slots, load and state are metrics", async () => {
   const fake = await startFake();
-  fake.answers(token("x"), "hang");
+  fake.respondWith(token("x"), "hang");
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "3" });
   const response = await gateway.post(chat, streamed);
   const backend = `{backend="127.0.0.1:${fake.port}"}`;

@@ -54,7 +54,7 @@ const attributes = (point: Point | undefined): object =>
 
 test("metrics are sent with the names and attributes of the GenAI conventions", async () => {
   const fake = await startFake();
-  fake.answers(last({ prompt_eval_count: 30, eval_count: 5 }));
+  fake.respondWith(last({ prompt_eval_count: 30, eval_count: 5 }));
   const { endpoint, received } = await startCollector();
   const gateway = await startGateway(fake, {
     OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,

@@ -13,7 +13,7 @@ const secret = "PLANTED";
 
 test("a request is one line: id, route, model, status, tokens and times", async () => {
   const fake = await startFake();
-  fake.answers({ waitMs: 30 }, token("a"), { waitMs: 30 }, last());
+  fake.respondWith({ waitMs: 30 }, token("a"), { waitMs: 30 }, last());
   const gateway = await startGateway(fake);
   await readEvents(await gateway.post(chat, { ...hello, stream: true }));
   const line = await gateway.requestLine(chat);
@@ -34,7 +34,7 @@ test("a request is one line: id, route, model, status, tokens and times", async 
 
 test("the first-token time of a whole answer is what Ollama did not spend on generating", async () => {
   const fake = await startFake();
-  fake.answers({ waitMs: 60 }, last({ message: { content: "x" }, eval_duration: 40e6 }));
+  fake.respondWith({ waitMs: 60 }, last({ message: { content: "x" }, eval_duration: 40e6 }));
   const gateway = await startGateway(fake);
   await (await gateway.post(chat, hello)).text();
   const line = await gateway.requestLine(chat);
@@ -54,18 +54,18 @@ test("neither prompts nor answers nor keys are in the log, whatever happens to t
   };
   const prompt = { model: "m", messages: [{ role: "user", content: secret }], user: secret };
   for (const stream of [false, true]) {
-    fake.answers(token(secret), last({ message: { content: secret } }));
+    fake.respondWith(token(secret), last({ message: { content: secret } }));
     await ask({ ...prompt, stream });
     // Ollama's errors may quote what the model wrote.
-    fake.answers(
+    fake.respondWith(
       token(secret),
       { waitMs: 20 },
       { line: { error: `error parsing tool call: raw='${secret}'` } },
     );
     await ask({ ...prompt, stream });
-    fake.answers(token(secret), { waitMs: 20 }, { raw: `{"message":{"content":"${secret}\n` });
+    fake.respondWith(token(secret), { waitMs: 20 }, { raw: `{"message":{"content":"${secret}\n` });
     await ask({ ...prompt, stream });
-    fake.answers({ status: 500, body: JSON.stringify({ error: secret }) });
+    fake.respondWith({ status: 500, body: JSON.stringify({ error: secret }) });
     await ask({ ...prompt, stream });
   }
   await ask({ ...prompt, [secret]: 1 });
@@ -100,14 +100,14 @@ test.each([
   };
   const streams = path.includes("embed") ? [{}] : [{ stream: false }, { stream: true }];
   for (const stream of streams) {
-    fake.answers(last({ ...answered, embeddings: [[1]], embedding: [1] }));
+    fake.respondWith(last({ ...answered, embeddings: [[1]], embedding: [1] }));
     await ask(stream);
     expect(await gateway.requestLine(path)).toMatchObject({ status: 200 });
     for (const failure of [{ line: { error: secret } }, { raw: `{"${secret}\n` }]) {
-      fake.answers(...(stream === streams[1] ? [token(secret), { waitMs: 20 }] : []), failure);
+      fake.respondWith(...(stream === streams[1] ? [token(secret), { waitMs: 20 }] : []), failure);
       await ask(stream);
     }
-    fake.answers({ status: 500, body: JSON.stringify({ error: secret }) });
+    fake.respondWith({ status: 500, body: JSON.stringify({ error: secret }) });
     await ask(stream);
     await ask({ ...stream, options: { num_gpu: secret, [secret]: secret } });
   }
@@ -132,7 +132,7 @@ test.each([false, true])(
   "prompts and answers are logged when LOG_TEXT says so (streamed: %j)",
   async (stream) => {
     const fake = await startFake();
-    fake.answers(token("Hel"), last({ message: { content: "lo" } }));
+    fake.respondWith(token("Hel"), last({ message: { content: "lo" } }));
     const gateway = await startGateway(fake, { LOG_TEXT: "on" });
     await (await gateway.post(chat, { ...hello, stream })).text();
     expect(await gateway.requestLine(chat)).toMatchObject({
@@ -148,7 +148,7 @@ test.each([false, true])(
     const fake = await startFake();
     // No version of Ollama sends this; it stands for a mistake of the gateway's own.
     const broken = { message: { content: "PLANTED", tool_calls: [{}] }, done: true };
-    fake.answers(...(stream ? [token("Hel"), { waitMs: 20 }] : []), { line: broken });
+    fake.respondWith(...(stream ? [token("Hel"), { waitMs: 20 }] : []), { line: broken });
     const gateway = await startGateway(fake);
     const response = await gateway.post(chat, { ...hello, stream });
     expect(response.status).toBe(stream ? 200 : 500);

@@ -143,7 +143,7 @@ test("a trace that its beginner does not record is not recorded here, and one be
 test("a failure in mid-stream is an error of its spans", async () => {
   const { endpoint, spans } = await startCollector();
   const fake = await startFake();
-  fake.answers(token("Hel"), { waitMs: 10 }, "cut");
+  fake.respondWith(token("Hel"), { waitMs: 10 }, "cut");
   const gateway = await startGateway(fake, {
     OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
     OTEL_BSP_SCHEDULE_DELAY: "20",

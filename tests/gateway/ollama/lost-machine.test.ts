@@ -72,7 +72,7 @@ async function startCounting(port: number): Promise<{ readonly port: number; rea
 test("a stream that is silent for longer than a connection may take goes on while its machine is there", async () => {
   const fake = await startFake();
   const { promise: until, resolve } = Promise.withResolvers<undefined>();
-  fake.answers(token("Hel"), { until }, token("lo"), last());
+  fake.respondWith(token("Hel"), { until }, token("lo"), last());
   const counting = await startCounting(fake.port);
   const gateway = await startGateway(counting, { CONNECT_TIMEOUT_MS: "300", POLL_INTERVAL_MS: "3600000" });
   const stream = gateway.post(chat, streamed).then((response) => readEvents(response));

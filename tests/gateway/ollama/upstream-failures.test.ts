@@ -49,7 +49,7 @@ describe.each([
 
   test.each(failures)("%s becomes %3$d", async (_what, script, status, code) => {
     const fake = await startFake();
-    fake.answers(...script);
+    fake.respondWith(...script);
     const gateway = await startGateway(fake);
     const response = await gateway.post("/v1/chat/completions", body);
     expect(response.status).toBe(status);
@@ -77,7 +77,7 @@ describe.each([
 
   test("an answer that does not come in time becomes 504, and its work is stopped", async () => {
     const fake = await startFake();
-    fake.answers("hang");
+    fake.respondWith("hang");
     const gateway = await startGateway(fake, { FIRST_TOKEN_TIMEOUT_MS: "100", ANSWER_TIMEOUT_MS: "100" });
     const response = await gateway.post("/v1/chat/completions", body);
     expect(response.status).toBe(504);
@@ -87,7 +87,7 @@ describe.each([
 
   test("a conversation too long for the context becomes 400 context_length_exceeded", async () => {
     const fake = await startFake();
-    fake.answers({ status: 400, body: '{"error":"the input length exceeds the context length"}' });
+    fake.respondWith({ status: 400, body: '{"error":"the input length exceeds the context length"}' });
     const gateway = await startGateway(fake);
     const response = await gateway.post("/v1/chat/completions", body);
     expect(response.status).toBe(400);
@@ -100,7 +100,7 @@ describe.each([
 
   test("a model that cannot use tools becomes 400 naming tools", async () => {
     const fake = await startFake();
-    fake.answers({ status: 400, body: '{"error":"m does not support tools"}' });
+    fake.respondWith({ status: 400, body: '{"error":"m does not support tools"}' });
     const gateway = await startGateway(fake);
     const response = await gateway.post("/v1/chat/completions", body);
     expect(response.status).toBe(400);
@@ -119,7 +119,7 @@ test.each([
     const fake = await startFake();
     // It has nothing loaded, and then what was asked for.
     if ("num_ctx" in body) fake.loaded = [];
-    fake.answers({ status: 400, body: '{"error":"the input length exceeds the context length"}' });
+    fake.respondWith({ status: 400, body: '{"error":"the input length exceeds the context length"}' });
     const gateway = await startGateway(fake);
     const response = await gateway.post(path, body);
     expect(response.status).toBe(400);
@@ -150,7 +150,7 @@ describe.each([
     ["this model is missing data required for image input", subject],
   ])("%s", async (said, param) => {
     const fake = await startFake();
-    fake.answers({ status: 400, body: JSON.stringify({ error: said }) });
+    fake.respondWith({ status: 400, body: JSON.stringify({ error: said }) });
     const gateway = await startGateway(fake);
     const response = await gateway.post(path, body);
     expect(response.status).toBe(400);
@@ -165,7 +165,7 @@ describe.each([
 test("/api/generate: images that Ollama refuses are called images", async () => {
   const fake = await startFake();
   const said = "this model is missing data required for image input";
-  fake.answers({ status: 400, body: JSON.stringify({ error: said }) });
+  fake.respondWith({ status: 400, body: JSON.stringify({ error: said }) });
   const gateway = await startGateway(fake);
   const response = await gateway.post("/api/generate", { model: "m", prompt: "Hi" });
   expect(response.status).toBe(400);
@@ -194,7 +194,7 @@ describe("in the middle of a stream", () => {
 
   test.each(failures)("%s becomes an error event and a broken connection", async (_what, script, code) => {
     const fake = await startFake();
-    fake.answers(token("Hel"), { waitMs: 20 }, token("lo"), { waitMs: 20 }, ...script);
+    fake.respondWith(token("Hel"), { waitMs: 20 }, token("lo"), { waitMs: 20 }, ...script);
     const gateway = await startGateway(fake, { IDLE_TIMEOUT_MS: "300" });
     const response = await gateway.post("/v1/chat/completions", streamed);
     expect(response.status).toBe(200);
@@ -209,7 +209,7 @@ describe("in the middle of a stream", () => {
 
   test("the openai client throws, and has the pieces that came before", async () => {
     const fake = await startFake();
-    fake.answers(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
+    fake.respondWith(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
     const gateway = await startGateway(fake);
     let text = "";
     const reading = (async () => {
@@ -231,7 +231,7 @@ describe("in the middle of a stream", () => {
     const fake = await startFake();
     const line = (value: object): string => `${JSON.stringify(value)}\n`;
     const piece = line({ message: { content: "lo" }, done: false }) + line({ error: "runner died" });
-    fake.answers(token("Hel"), { waitMs: 20 }, { raw: piece });
+    fake.respondWith(token("Hel"), { waitMs: 20 }, { raw: piece });
     const gateway = await startGateway(fake);
     const { data } = await readEvents(await gateway.post("/v1/chat/completions", streamed));
     expect(data.map((event) => /"content":"(\w+)"/.exec(event)?.[1] ?? "").join("")).toBe("Hello");
@@ -254,7 +254,7 @@ test("Ollama gone and back again: the next request is answered", async () => {
 
 test("an answer that is complete is complete, whatever Ollama does after it", async () => {
   const fake = await startFake();
-  fake.answers(token("Hello"), last(), { raw: "oops\n" }, "cut");
+  fake.respondWith(token("Hello"), last(), { raw: "oops\n" }, "cut");
   const gateway = await startGateway(fake);
   const { data, brokenOff } = await readEvents(await gateway.post("/v1/chat/completions", streamed));
   expect(data.at(-1)).toBe("[DONE]");

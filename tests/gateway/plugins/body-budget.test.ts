@@ -47,7 +47,7 @@ test.each([
     const { fake, gateway } = await start();
     let release: () => void = () => undefined;
     const until = new Promise<void>((resolve) => (release = resolve));
-    fake.answers({ until }, token("x"), last());
+    fake.respondWith({ until }, token("x"), last());
     const first = gateway.post(chat, long(200), init(long(200)));
     await fake.conversation();
     const refused = await gateway.post(chat, long(150), init(long(150)));
@@ -102,7 +102,7 @@ test("values count for what they take, however short they are written", async ()
   const { fake, gateway } = await start();
   let release: () => void = () => undefined;
   const until = new Promise<void>((resolve) => (release = resolve));
-  fake.answers({ until }, token("x"), last());
+  fake.respondWith({ until }, token("x"), last());
   const many = { ...hello, metadata: { list: Array.from({ length: 1500 }, () => ({})) } };
   const first = gateway.post(chat, many);
   await fake.conversation();
@@ -152,7 +152,7 @@ describe("of the bound on bodies together", () => {
     });
     let held = 0;
     return (key) => {
-      fake.answers("hang");
+      fake.respondWith("hang");
       const headers = { "content-type": "application/json", authorization: `Bearer ${key ?? "none"}` };
       const answer = gateway.post(chat, body, { headers });
       answer.catch(() => undefined);
@@ -196,7 +196,7 @@ describe("of the bound on bodies together", () => {
       BODY_LIMIT_BYTES: `${256 * KIB}`,
       API_KEYS: `${ada.line}; ${bob.line}`,
     });
-    fake.answers(token("x"), last());
+    fake.respondWith(token("x"), last());
     const headers = { "content-type": "application/json", authorization: `Bearer ${ada.key}` };
     expect((await gateway.post(chat, long(250), { headers })).status).toBe(200);
   });

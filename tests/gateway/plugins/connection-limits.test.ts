@@ -109,7 +109,7 @@ test("connections are limited: an idle one makes room, else a new one is told th
   const fake = await startFake();
   const gateway = await startGateway(fake, { CONNECTIONS_LIMIT: "4" });
   let release: () => void = () => undefined;
-  fake.answers({ until: new Promise<void>((resolve) => (release = resolve)) }, token("x"), last());
+  fake.respondWith({ until: new Promise<void>((resolve) => (release = resolve)) }, token("x"), last());
   const busy = Array.from({ length: 4 }, () => open(gateway.port, post(chat, "", hello)));
   await fake.conversation(3);
   const refused = open(gateway.port, post(chat, "", hello));
@@ -132,7 +132,7 @@ test.each([
 ])("clients that send %s keep nobody out, however many", async (_what, bytes, keys) => {
   const fake = await startFake();
   const gateway = await startGateway(fake, { CONNECTIONS_LIMIT: "16", API_KEYS: keys });
-  fake.answers("hang");
+  fake.respondWith("hang");
   const known = open(gateway.port, post(chat, ada.key, { ...hello, stream: true }));
   await fake.conversation();
   const strangers = Array.from({ length: 40 }, () => open(gateway.port, bytes));

@@ -127,7 +127,7 @@ test("what an encoded body holds counts for the budget of all bodies, and is giv
   const limits = { BODY_LIMIT_BYTES: `${2 * MIB}`, BODIES_LIMIT_BYTES: `${3 * MIB}` };
   const { url } = await startGateway(fake, limits);
   const body = gzipSync(withText("x".repeat(1.8 * MIB)));
-  fake.answers("hang");
+  fake.respondWith("hang");
   const client = new AbortController();
   const first = fetch(url + route, {
     method: "POST",
@@ -141,7 +141,9 @@ test("what an encoded body holds counts for the budget of all bodies, and is giv
   expect(second.status).toBe(503);
   expect((await errorOf(second)).code).toBe("bodies_full");
   client.abort();
-  fake.answers({ line: { message: { role: "assistant", content: "Hi" }, done: true, done_reason: "stop" } });
+  fake.respondWith({
+    line: { message: { role: "assistant", content: "Hi" }, done: true, done_reason: "stop" },
+  });
   await expect.poll(async () => (await post(url, "gzip", body)).status, { timeout: 15_000 }).toBe(200);
 });
 
@@ -149,7 +151,7 @@ test("small encoded bodies that are being answered leave room for many more", as
   const fake = await startFake();
   const limits = { BODY_LIMIT_BYTES: `${MIB}`, BODIES_LIMIT_BYTES: `${MIB}` };
   const { url } = await startGateway(fake, { ...limits, OLLAMA_NUM_PARALLEL: "32" });
-  fake.answers("hang");
+  fake.respondWith("hang");
   const client = new AbortController();
   const body = new Uint8Array(zstdCompressSync(JSON.stringify(hello)));
   const headers = { "content-type": "application/json", "content-encoding": "zstd" };

@@ -30,7 +30,7 @@ test.each([
   ["/api/embed", {}],
 ])("2,048 embeddings of 1,024 numbers keep nobody else waiting: %s %j", async (path, more) => {
   const json = `{"model":"m","embeddings":[${`${vector},`.repeat(TEXTS - 1)}${vector}],"prompt_eval_count":2048}`;
-  fake.answersEach((body) => ("input" in body ? [{ status: 200, body: json }] : undefined));
+  fake.respondTo((body) => ("input" in body ? [{ status: 200, body: json }] : undefined));
   const body = JSON.stringify({ model: "m", input: Array(TEXTS).fill("a"), ...more });
   const longest = await gateway.leastLongestTurn(path, body, LIMIT_MS, (response) => {
     expect(response.status).toBe(200);

@@ -55,7 +55,7 @@ test("each model is looked at once, however often they are listed", async () => 
     const { data } = (await (await fetch(`${url}/v1/models`)).json()) as Listed;
     expect(data.every((model) => "capabilities" in model)).toBe(true);
   }
-  expect(fake.asked.filter((path) => path === "/api/show")).toHaveLength(40);
+  expect(fake.queries.filter((path) => path === "/api/show")).toHaveLength(40);
 });
 
 test("Ollama's own list and what it shows of a model come as they are, verbose ones too", async () => {

@@ -77,13 +77,13 @@ test("however often /ready is called, it makes no request to Ollama", async () =
   const gateway = await startGateway(fake, { API_KEYS: newKey("ada", []).line, POLL_INTERVAL_MS: "3600000" });
   await ready(gateway);
   // Of the one look at the start, all has come.
-  await eventually(() => (fake.asked.length === 3 ? true : undefined));
+  await eventually(() => (fake.queries.length === 3 ? true : undefined));
   for (let round = 0; round < 5; round += 1) {
     const all = await Promise.all(Array.from({ length: 40 }, () => fetch(`${gateway.url}/ready`)));
     for (const response of all) expect(response.status).toBe(200);
     await Promise.all(Array.from({ length: 10 }, () => fetch(`${gateway.url}/health`)));
   }
-  expect(fake.asked.toSorted()).toEqual(["/api/ps", "/api/tags", "/api/version"]);
+  expect(fake.queries.toSorted()).toEqual(["/api/ps", "/api/tags", "/api/version"]);
 });
 
 test("/ready says that Ollama cannot be reached", async () => {
@@ -130,7 +130,7 @@ test("/ready notices that its only server has gone, and that it is back", async 
 
 test("probes are answered while every slot is taken and the queue is full", async () => {
   const fake = await startFake();
-  fake.answers(token("Hel"), "hang");
+  fake.respondWith(token("Hel"), "hang");
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1", QUEUE_LIMIT: "1" });
   const client = new AbortController();
   await gateway.post("/v1/chat/completions", { ...hello, stream: true }, { signal: client.signal });
@@ -178,7 +178,7 @@ test("/metrics counts requests, tokens and times by model", async () => {
 
 test("a failure in the middle of a stream is counted, though its status was 200", async () => {
   const fake = await startFake();
-  fake.answers(token("Hel"), { waitMs: 20 }, "cut");
+  fake.respondWith(token("Hel"), { waitMs: 20 }, "cut");
   const gateway = await startGateway(fake);
   await readEvents(await gateway.post("/v1/chat/completions", { ...hello, stream: true }));
   await gateway.requestLine("/v1/chat/completions");
@@ -189,7 +189,7 @@ test("a failure in the middle of a stream is counted, though its status was 200"
 
 test("what clients make up never becomes a label", async () => {
   const fake = await startFake();
-  fake.answers({ status: 404, body: '{"error":"not found"}' });
+  fake.respondWith({ status: 404, body: '{"error":"not found"}' });
   const gateway = await startGateway(fake);
   for (let n = 0; n < 20; n += 1) {
     await gateway.post("/v1/chat/completions", { ...hello, model: `made-up-${n}` });

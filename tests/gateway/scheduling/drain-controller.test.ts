@@ -31,14 +31,14 @@ test("a gateway is for an edge to use as soon as it has looked at its servers, w
 test("a gateway that is drained sends the edge away, goes on answering, and says when nothing is under way", async () => {
   const fake = await startFake();
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-  fake.answers(token("Hel"), { until: released }, token("lo"), last());
+  fake.respondWith(token("Hel"), { until: released }, token("lo"), last());
   const gateway = await controlled([fake]);
   await expect.poll(() => accepting(gateway)).toBe(200);
   const open = await gateway.post("/v1/chat/completions", stream);
   const drain = gateway.control("drain", "600");
   await expect.poll(() => accepting(gateway)).toBe(503);
   // The edge has yet to notice.
-  fake.answers(token("late"), last());
+  fake.respondWith(token("late"), last());
   const late = await gateway.post("/v1/chat/completions", hello);
   // Its next connection leads to another gateway.
   expect([late.status, late.headers.get("connection")]).toEqual([200, "close"]);
@@ -51,7 +51,7 @@ test("a gateway that is drained sends the edge away, goes on answering, and says
 test("a connection that was promised to be kept is kept until a response says otherwise", async () => {
   const fake = await startFake();
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-  fake.answers(token("Hel"), { until: released }, token("lo"), last());
+  fake.respondWith(token("Hel"), { until: released }, token("lo"), last());
   const gateway = await controlled([fake]);
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const post = async (body: object) => {
@@ -69,7 +69,7 @@ test("a connection that was promised to be kept is kept until a response says ot
   const drain = gateway.control("drain", "600", "1");
   await expect.poll(() => accepting(gateway)).toBe(503);
   // Sent as soon as there is a free connection: an edge that has not noticed does the same.
-  fake.answers(token("next"), last());
+  fake.respondWith(token("next"), last());
   const next = post(hello);
   release(undefined);
   expect((await text(began)).trimEnd().endsWith("[DONE]")).toBe(true);
@@ -138,7 +138,7 @@ test("a client that reads /accepting through the edge does not end the wait for 
 
 test("a drain that takes too long reports what will be aborted", async () => {
   const fake = await startFake();
-  fake.answers(token("Hel"), "hang");
+  fake.respondWith(token("Hel"), "hang");
   const gateway = await controlled([fake]);
   await gateway.post("/v1/chat/completions", stream);
   expect(await gateway.control("drain", "1")).toEqual({
@@ -155,7 +155,7 @@ test("a server that is drained finishes what it has and gets nothing new, until 
   const released = new Promise<void>((resolve) => {
     release = resolve;
   });
-  one.answers(token("Hel"), { until: released }, token("lo"), last());
+  one.respondWith(token("Hel"), { until: released }, token("lo"), last());
   await metric(gateway.url, `gateway_backend_up{backend="127.0.0.1:${two.port}"} 1`);
   const open = await gateway.post("/v1/chat/completions", stream);
   expect(one.received.length).toBe(1);

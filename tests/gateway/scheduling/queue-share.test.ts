@@ -8,7 +8,7 @@ import {
   startFake,
   startGateway,
 } from "../../../test-support/gateway/gateway-harness.ts";
-import { ask } from "../../../test-support/gateway/key-requests.ts";
+import { postChat } from "../../../test-support/gateway/key-requests.ts";
 
 const hog = newKey("hog", []);
 const guest = newKey("guest", []);
@@ -17,7 +17,7 @@ const operator = newKey("operator", ["admin"]);
 async function startSmall(limit: number, environment: Record<string, string> = {}) {
   const fake = await startFake();
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-  fake.answers({ until: released }, last({ message: { content: "x" } }));
+  fake.respondWith({ until: released }, last({ message: { content: "x" } }));
   const gateway = await startGateway(fake, {
     OLLAMA_NUM_PARALLEL: "1",
     QUEUE_LIMIT: `${limit}`,
@@ -41,18 +41,18 @@ const statuses = async (responses: readonly Promise<Response>[]): Promise<number
 
 test("one key filled the queue, and every other key got a 503: its last requests make room now", async () => {
   const { fake, gateway, shows, release } = await startSmall(4);
-  const hogs = [ask(gateway, hog.key)];
+  const hogs = [postChat(gateway, hog.key)];
   await fake.conversation();
   for (let n = 0; n < 4; n += 1) {
-    hogs.push(ask(gateway, hog.key));
+    hogs.push(postChat(gateway, hog.key));
     await shows(`gateway_queue_depth ${n + 1}`);
   }
-  const guests = [ask(gateway, guest.key)];
+  const guests = [postChat(gateway, guest.key)];
   const refused = await Promise.race(hogs);
   expect(refused.status).toBe(503);
   expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
   expect((await errorOf(refused)).code).toBe("queue_full");
-  guests.push(ask(gateway, guest.key));
+  guests.push(postChat(gateway, guest.key));
   await shows('gateway_refusals_total{reason="queue_full"} 2');
   await shows("gateway_queue_depth 4");
   await shows("gateway_requests_in_flight 1");
@@ -66,27 +66,27 @@ test("one key filled the queue, and every other key got a 503: its last requests
 
 test("a key makes no room for one that has as many requests waiting, nor for itself", async () => {
   const { fake, gateway, shows, release } = await startSmall(2);
-  const first = ask(gateway, hog.key);
+  const first = postChat(gateway, hog.key);
   await fake.conversation();
-  const waiting = [ask(gateway, hog.key)];
+  const waiting = [postChat(gateway, hog.key)];
   await shows("gateway_queue_depth 1");
-  waiting.push(ask(gateway, guest.key));
+  waiting.push(postChat(gateway, guest.key));
   await shows("gateway_queue_depth 2");
-  expect((await ask(gateway, guest.key)).status).toBe(503);
-  expect((await ask(gateway, hog.key)).status).toBe(503);
+  expect((await postChat(gateway, guest.key)).status).toBe(503);
+  expect((await postChat(gateway, hog.key)).status).toBe(503);
   release();
   expect(await statuses([first, ...waiting])).toEqual([200, 200, 200]);
 });
 
 test("a stream that waited for its turn and had to make room ends with the error", async () => {
   const { fake, gateway, shows, release } = await startSmall(2);
-  const first = ask(gateway, hog.key);
+  const first = postChat(gateway, hog.key);
   await fake.conversation();
-  const kept = ask(gateway, hog.key);
+  const kept = postChat(gateway, hog.key);
   await shows("gateway_queue_depth 1");
-  const displaced = ask(gateway, hog.key, { ...hello, stream: true });
+  const displaced = postChat(gateway, hog.key, { ...hello, stream: true });
   await shows("gateway_queue_depth 2");
-  const other = ask(gateway, guest.key);
+  const other = postChat(gateway, guest.key);
   const response = await displaced;
   expect(response.status).toBe(503);
   expect((await errorOf(response)).code).toBe("queue_full");
@@ -98,7 +98,7 @@ test("a key filled the queue with lists of prompts that had begun, and every oth
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
   const { promise: begun, resolve: begin } = Promise.withResolvers<undefined>();
   const { fake, gateway, shows } = await startSmall(2);
-  fake.answersEach((body) => {
+  fake.respondTo((body) => {
     const { prompt } = body as unknown as { readonly prompt?: string };
     return [
       { until: prompt === "first" ? begun : released },
@@ -122,10 +122,10 @@ test("a key filled the queue with lists of prompts that had begun, and every oth
   begin(undefined);
   // The second prompt of the first list: the others have had their first prompt answered, and wait again.
   await fake.conversation(3);
-  const guests = [ask(gateway, guest.key)];
+  const guests = [postChat(gateway, guest.key)];
   await shows("gateway_queue_depth 3");
   // A key has one request more than others at most, so the queue stays bounded.
-  expect((await ask(gateway, guest.key)).status).toBe(503);
+  expect((await postChat(gateway, guest.key)).status).toBe(503);
   expect((await list()).status).toBe(503);
   release(undefined);
   expect(await statuses([...hogs, ...guests])).toEqual([200, 200, 200, 200]);
@@ -136,16 +136,16 @@ test("a key filled the queue with lists of prompts that had begun, and every oth
 test("requests for a model that is being looked for filled the queue, and every other key got a 503", async () => {
   const { promise: listed, resolve: list } = Promise.withResolvers<undefined>();
   const { fake, gateway, shows, release } = await startSmall(2, { PROBE_TIMEOUT_MS: "60000" });
-  const first = ask(gateway, hog.key);
+  const first = postChat(gateway, hog.key);
   await fake.conversation();
   fake.tagsAfter = listed;
   const absent: Promise<Response>[] = [];
   for (let n = 0; n < 3; n += 1) {
-    absent.push(ask(gateway, hog.key, { ...hello, model: "absent" }));
+    absent.push(postChat(gateway, hog.key, { ...hello, model: "absent" }));
     await shows(`gateway_queue_depth ${n + 1}`);
   }
-  expect((await ask(gateway, hog.key, { ...hello, model: "absent" })).status).toBe(503);
-  const other = ask(gateway, guest.key);
+  expect((await postChat(gateway, hog.key, { ...hello, model: "absent" })).status).toBe(503);
+  const other = postChat(gateway, guest.key);
   await shows("gateway_queue_depth 4");
   list(undefined);
   expect(await statuses(absent)).toEqual([404, 404, 404]);

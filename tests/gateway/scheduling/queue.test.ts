@@ -17,7 +17,7 @@ const say = (content: string): object => ({ ...hello, messages: [{ role: "user",
 test("no more requests reach Ollama than it runs at once; the others wait and are answered", async () => {
   const fake = await startFake();
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-  fake.answers({ until: released }, last({ message: { content: "x" } }));
+  fake.respondWith({ until: released }, last({ message: { content: "x" } }));
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "2" });
   const answers = [1, 2, 3, 4, 5].map(() => gateway.post(chat, hello));
   await metric(gateway.url, "gateway_queue_depth 3");
@@ -31,7 +31,7 @@ test("no more requests reach Ollama than it runs at once; the others wait and ar
 
 test.each([hello, streamed])("a full queue is said at once, with Retry-After (%j)", async (body) => {
   const fake = await startFake();
-  fake.answers("hang");
+  fake.respondWith("hang");
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1", QUEUE_LIMIT: "2" });
   const clients = new AbortController();
   const { signal } = clients;
@@ -50,7 +50,7 @@ test.each([hello, streamed])(
   "whose turn does not come in time is told so, with Retry-After (%j)",
   async (body) => {
     const fake = await startFake();
-    fake.answers(token("Hel"), "hang");
+    fake.respondWith(token("Hel"), "hang");
     const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1", QUEUE_TIMEOUT_MS: "80" });
     const first = await gateway.post(chat, streamed);
     const late = await gateway.post(chat, body);
@@ -67,7 +67,7 @@ test.each([hello, streamed])(
   async (body) => {
     const fake = await startFake();
     const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-    fake.answers({ until: released }, last({ message: { content: "x" } }));
+    fake.respondWith({ until: released }, last({ message: { content: "x" } }));
     const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
     const first = gateway.post(chat, say("first"));
     await fake.conversation();
@@ -89,7 +89,7 @@ test.each([hello, streamed])(
 
 test("requests that wait run in the order in which they came", async () => {
   const fake = await startFake();
-  fake.answers({ waitMs: 15 }, last({ message: { content: "x" } }));
+  fake.respondWith({ waitMs: 15 }, last({ message: { content: "x" } }));
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
   const words = ["a", "b", "c", "d"];
   const answers: Promise<Response>[] = [];
@@ -104,7 +104,7 @@ test("requests that wait run in the order in which they came", async () => {
 
 test("how long a request waited is in its log line, in the metrics and in Server-Timing", async () => {
   const fake = await startFake();
-  fake.answers({ waitMs: 500 }, token("x"), last());
+  fake.respondWith({ waitMs: 500 }, token("x"), last());
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
   const first = gateway.post(chat, hello);
   await fake.conversation();

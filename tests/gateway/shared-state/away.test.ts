@@ -47,7 +47,7 @@ test("while Redis is gone requests are served, which metrics, log and /ready say
   await ready(one);
   expect(await readiness(one)).toEqual({ status: 200, body: { status: "ready", shared_state: "up" } });
   const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
-  server.answers(token("x"), { until }, last());
+  server.respondWith(token("x"), { until }, last());
   const first = await one.post(chat, streamed);
   // On a busy machine, the first connection may have taken too long.
   for (const gateway of [one, other])

@@ -9,7 +9,7 @@ import {
   startGateway,
   type TestGateway,
 } from "../../../test-support/gateway/gateway-harness.ts";
-import { ask, fileOf } from "../../../test-support/gateway/key-requests.ts";
+import { postChat, fileOf } from "../../../test-support/gateway/key-requests.ts";
 import { fetchRedis } from "../../../test-support/redis/redis-server.ts";
 import { environmentOf, startRedis, stateIs } from "../../../test-support/gateway/shared-gateways.ts";
 
@@ -62,9 +62,9 @@ test("of 20 requests that come to two gateways at once, as many are let in as th
 test("a request at once with one gateway is one with the other, until it ends or its client leaves", async () => {
   const { server, gateways, key } = await limited("concurrent=1");
   const [one, other] = gateways;
-  server.answersEach(() => (server.received.length === 1 ? [token("x"), "hang"] : undefined));
+  server.respondTo(() => (server.received.length === 1 ? [token("x"), "hang"] : undefined));
   const client = new AbortController();
-  const first = await ask(
+  const first = await postChat(
     one,
     key,
     { ...hello, stream: true },
@@ -73,12 +73,12 @@ test("a request at once with one gateway is one with the other, until it ends or
       headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
     },
   );
-  const refused = await ask(other, key);
+  const refused = await postChat(other, key);
   expect(refused.status).toBe(429);
   expect((await errorOf(refused)).message).toContain("1 concurrent requests");
   client.abort();
   await first.text().catch(() => "");
-  await expect.poll(async () => (await ask(other, key)).status).toBe(200);
+  await expect.poll(async () => (await postChat(other, key)).status).toBe(200);
 });
 
 test("tokens that one gateway counted use up the limit and the budget of the day with the other", async () => {
@@ -88,53 +88,53 @@ test("tokens that one gateway counted use up the limit and the budget of the day
     ["tokens_per_month=1000", "1000 tokens per month"],
   ] as const) {
     const { server, gateways, key } = await limited(limit);
-    server.answers(last({ prompt_eval_count: 500, eval_count: 1500 }));
-    const first = await ask(gateways[0], key, { ...hello, max_tokens: 5 });
+    server.respondWith(last({ prompt_eval_count: 500, eval_count: 1500 }));
+    const first = await postChat(gateways[0], key, { ...hello, max_tokens: 5 });
     expect(first.status, limit).toBe(200);
     await first.text();
-    await expect.poll(async () => (await ask(gateways[1], key)).status, { message: limit }).toBe(429);
-    expect((await errorOf(await ask(gateways[1], key))).message).toContain(words);
+    await expect.poll(async () => (await postChat(gateways[1], key)).status, { message: limit }).toBe(429);
+    expect((await errorOf(await postChat(gateways[1], key))).message).toContain(words);
   }
 });
 
 test("tokens that a request set aside with one gateway cannot be taken with the other", async () => {
   const { server, gateways, key } = await limited("tokens_per_day=1000");
-  server.answersEach(() => (server.received.length === 1 ? [token("x"), "hang"] : undefined));
-  const first = await ask(gateways[0], key, { ...hello, stream: true, max_tokens: 5000 });
-  const refused = await ask(gateways[1], key);
+  server.respondTo(() => (server.received.length === 1 ? [token("x"), "hang"] : undefined));
+  const first = await postChat(gateways[0], key, { ...hello, stream: true, max_tokens: 5000 });
+  const refused = await postChat(gateways[1], key);
   expect(refused.status).toBe(429);
   expect((await errorOf(refused)).message).toContain("1000 tokens per day");
   await first.body?.cancel();
-  await expect.poll(async () => (await ask(gateways[1], key)).status).toBe(200);
+  await expect.poll(async () => (await postChat(gateways[1], key)).status).toBe(200);
 });
 
 test("what was used while Redis was away counts when it is back, and what Redis lost is told to it again", async () => {
   const { redis, server, gateways, key } = await limited("tokens_per_day=1000");
   const [one, other] = gateways;
-  server.answers(last({ prompt_eval_count: 100, eval_count: 500 }));
-  await (await ask(one, key, { ...hello, max_tokens: 5 })).text();
+  server.respondWith(last({ prompt_eval_count: 100, eval_count: 500 }));
+  await (await postChat(one, key, { ...hello, max_tokens: 5 })).text();
   const used = async (): Promise<number> =>
     Number(await redis.command("HGET", "ollama-stack:usage:ada", "d"));
   await expect.poll(used).toBe(600);
   await redis.kill();
   for (const gateway of gateways) await stateIs(gateway, "away");
-  server.answers(last({ prompt_eval_count: 100, eval_count: 700 }));
-  await (await ask(one, key, { ...hello, max_tokens: 5 })).text();
-  expect((await ask(one, key)).status).toBe(429);
+  server.respondWith(last({ prompt_eval_count: 100, eval_count: 700 }));
+  await (await postChat(one, key, { ...hello, max_tokens: 5 })).text();
+  expect((await postChat(one, key)).status).toBe(429);
   await redis.run();
   for (const gateway of gateways) await stateIs(gateway, "up");
   await expect.poll(used).toBe(1400);
-  expect((await ask(other, key)).status).toBe(429);
+  expect((await postChat(other, key)).status).toBe(429);
 });
 
 test("what keys have used is kept for a gateway that comes later, and ends by itself", async () => {
   const { redis, server, gateways, key, start } = await limited("tokens_per_month=1000");
-  server.answers(last({ prompt_eval_count: 500, eval_count: 1500 }));
-  await (await ask(gateways[0], key, { ...hello, max_tokens: 5 })).text();
-  await expect.poll(async () => (await ask(gateways[1], key)).status).toBe(429);
+  server.respondWith(last({ prompt_eval_count: 500, eval_count: 1500 }));
+  await (await postChat(gateways[0], key, { ...hello, max_tokens: 5 })).text();
+  await expect.poll(async () => (await postChat(gateways[1], key)).status).toBe(429);
   const third = await start();
   await stateIs(third, "up");
-  expect((await ask(third, key)).status).toBe(429);
+  expect((await postChat(third, key)).status).toBe(429);
   expect(Number(await redis.command("PTTL", "ollama-stack:usage:ada"))).toBeGreaterThan(31 * 86_400_000);
 });
 
@@ -147,13 +147,13 @@ test("a client that leaves while Redis has not responded keeps nothing of its ke
     signal: client.signal,
     headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
   };
-  const left = expect(ask(gateway, key, hello, init)).rejects.toThrow();
+  const left = expect(postChat(gateway, key, hello, init)).rejects.toThrow();
   // What was sent before these is there when they are answered.
   for (let n = 0; n < 3; n += 1) await (await fetch(`${gateway.url}/health`)).text();
   client.abort();
   await left;
   redis.resume();
-  await expect.poll(async () => (await ask(gateway, key)).status).toBe(200);
+  await expect.poll(async () => (await postChat(gateway, key)).status).toBe(200);
   const held = async (): Promise<string[]> =>
     ((await redis.command("HKEYS", "ollama-stack:usage:ada")) as string[]).filter((name) =>
       name.includes(":"),
@@ -189,10 +189,10 @@ test("limits that change while a request runs count it once, and nothing is left
   const { server, gateways, key, edit, counted } = await editable("concurrent=2 tokens_per_day=100000");
   const [one, other] = gateways;
   const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
-  server.answersEach(() => (server.received.length === 2 ? [token("x"), { until }, last()] : undefined));
-  await (await ask(one, key)).text();
+  server.respondTo(() => (server.received.length === 2 ? [token("x"), { until }, last()] : undefined));
+  await (await postChat(one, key)).text();
   await expect.poll(counted).toEqual({ running: 0, reserved: 0 });
-  const first = await ask(one, key, { ...hello, stream: true, max_tokens: 500 });
+  const first = await postChat(one, key, { ...hello, stream: true, max_tokens: 500 });
   const before = await counted();
   expect(before).toEqual({ running: 1, reserved: expect.any(Number) as number });
   for (const limit of [90_000, 80_000, 70_000]) {
@@ -201,7 +201,7 @@ test("limits that change while a request runs count it once, and nothing is left
   }
   // The second of two, with each gateway.
   for (const gateway of [one, other]) {
-    await expect.poll(async () => (await ask(gateway, key)).status).toBe(200);
+    await expect.poll(async () => (await postChat(gateway, key)).status).toBe(200);
     await expect.poll(counted).toEqual(before);
   }
   end(undefined);
@@ -213,8 +213,9 @@ test("a limit of requests at once that is added or removed while requests run co
   const { server, gateways, key, edit, counted } = await editable("requests=1000");
   const [one, other] = gateways;
   const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
-  server.answersEach(() => [token("x"), { until }, last()]);
-  const stream = (gateway: TestGateway): Promise<Response> => ask(gateway, key, { ...hello, stream: true });
+  server.respondTo(() => [token("x"), { until }, last()]);
+  const stream = (gateway: TestGateway): Promise<Response> =>
+    postChat(gateway, key, { ...hello, stream: true });
   const running = [await stream(one), await stream(other)];
   await edit("requests=1000", "concurrent=2");
   await expect.poll(async () => (await counted()).running).toBe(2);

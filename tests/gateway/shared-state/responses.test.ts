@@ -220,7 +220,7 @@ test.each(["Redis", "memory"])(
     const { id } = await writer.openai.responses.create({ model: "m", input: "x".repeat(100_000) });
     await has(reader, id);
     const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
-    server.answers({ until }, token("x"), last());
+    server.respondWith({ until }, token("x"), last());
     const content = "x".repeat(200_000);
     const held = reader.post("/v1/chat/completions", { model: "m", messages: [{ role: "user", content }] });
     await server.conversation(1);

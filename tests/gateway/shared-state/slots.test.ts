@@ -64,7 +64,7 @@ test("a request waits for a slot that another gateway has, and runs as soon as t
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const [one, other] = (await startShared(2, redis, [server])) as [TestGateway, TestGateway];
   const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
-  server.answers(token("x"), { until }, last());
+  server.respondWith(token("x"), { until }, last());
   const first = await one.post(chat, streamed);
   const second = run(other);
   await metric(other.url, depth(1));
@@ -80,7 +80,7 @@ test("a gateway with a long queue leaves every other slot to a gateway with a sh
   const [one, other] = (await startShared(2, redis, [server])) as [TestGateway, TestGateway];
   const order: string[] = [];
   const { promise: until, resolve: begin } = Promise.withResolvers<undefined>();
-  server.answersEach(({ messages }) => {
+  server.respondTo(({ messages }) => {
     order.push(messages[0]?.content ?? "");
     return [token("x"), { until }, last()];
   });
@@ -104,7 +104,7 @@ test("a client that leaves the queue keeps no other gateway from the slot", asyn
   const [one, second, third] = await startShared(3, redis, [server]);
   if (one === undefined || second === undefined || third === undefined) throw new Error("no gateways");
   const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
-  server.answers(token("x"), { until }, last());
+  server.respondWith(token("x"), { until }, last());
   const first = await one.post(chat, streamed);
   const client = new AbortController();
   const left = expect(second.post(chat, streamed, { signal: client.signal })).rejects.toThrow();
@@ -130,7 +130,7 @@ test("a turn whose message overtakes the response that says to wait for it is no
   })) as [TestGateway];
   for (const each of [other, gateway]) await stateIs(each, "up");
   const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
-  server.answersEach(() => (server.received.length === 1 ? [token("x"), { until }, last()] : undefined));
+  server.respondTo(() => (server.received.length === 1 ? [token("x"), { until }, last()] : undefined));
   const first = run(other);
   await server.conversation(0);
   relay.holdsReplies = (piece) => piece.includes(TAKE.sha);
@@ -149,7 +149,7 @@ test("a turn whose message overtakes the response that says to wait for it is no
 test("the slots of a gateway that was killed come free", async () => {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const doomed = await startProcess(redis, [server], { SHARED_STATE_LEASE_MS: "2000" });
-  server.answersEach(() => (server.received.length === 1 ? [token("x"), "hang"] : undefined));
+  server.respondTo(() => (server.received.length === 1 ? [token("x"), "hang"] : undefined));
   const cut = doomed.post(chat, streamed).then(readEvents, () => undefined);
   await server.conversation(0);
   const taken = (): Promise<unknown> => redis.command("HVALS", `ollama-stack:slots:127.0.0.1:${server.port}`);
@@ -181,7 +181,7 @@ test("gateways of different stacks know nothing of each other in the same server
       ),
     )
   ).flat();
-  server.answers(token("x"), "hang");
+  server.respondWith(token("x"), "hang");
   const responses = await Promise.all(gateways.map((gateway) => gateway.post(chat, streamed)));
   expect(server.received).toHaveLength(2);
   for (const response of responses) await response.body?.cancel();
@@ -190,7 +190,7 @@ test("gateways of different stacks know nothing of each other in the same server
 test("everything in the store ends by itself when no gateway refers to it any more", async () => {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const gateways = await startShared(2, redis, [server]);
-  server.answers(token("x"), "hang");
+  server.respondWith(token("x"), "hang");
   const responses = [await ofEach(gateways, 0).post(chat, streamed)];
   const waiting = ofEach(gateways, 1).post(chat, streamed);
   await metric(ofEach(gateways, 1).url, depth(1));

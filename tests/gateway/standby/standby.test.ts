@@ -23,7 +23,7 @@ const SHORT_MS = 3_000;
 
 async function setting(leaseMs: number, handOver?: HandOverTimes): Promise<StandbySetting> {
   const [api, server] = await Promise.all([FakeApiServer.start(), startFake()]);
-  server.answersEach(() => [token("x"), last()]);
+  server.respondTo(() => [token("x"), last()]);
   return { api, server, leaseMs, ...(handOver === undefined ? {} : { handOver }) };
 }
 

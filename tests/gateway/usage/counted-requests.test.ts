@@ -6,7 +6,7 @@ import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { controlled } from "../../../test-support/gateway/controlled-gateway.ts";
 import { last } from "../../../test-support/fakes/ollama/steps.ts";
 import { hello, startFake } from "../../../test-support/gateway/gateway-harness.ts";
-import { ask } from "../../../test-support/gateway/key-requests.ts";
+import { postChat } from "../../../test-support/gateway/key-requests.ts";
 
 const month = new Date().toISOString().slice(0, 7);
 const chat = "/v1/chat/completions";
@@ -19,16 +19,16 @@ test("what requests of a key used is what counts towards its budget", async () =
   const budgeted = newKey("ada", ["tokens_per_month=70"]);
   const other = newKey("bob", []);
   const fake = await startFake();
-  fake.answers(last({ prompt_eval_count: 30, eval_count: 5 }));
+  fake.respondWith(last({ prompt_eval_count: 30, eval_count: 5 }));
   const gateway = await controlled([fake], { API_KEYS: `${budgeted.line}\n${other.line}` });
   for (const key of [budgeted.key, other.key, budgeted.key]) {
-    const response = await ask(gateway, key);
+    const response = await postChat(gateway, key);
     expect(response.status).toBe(200);
     await response.text();
   }
   await gateway.requestLine(chat, 2);
-  expect((await ask(gateway, budgeted.key)).status).toBe(429);
-  expect((await ask(gateway, "wrong")).status).toBe(401);
+  expect((await postChat(gateway, budgeted.key)).status).toBe(429);
+  expect((await postChat(gateway, "wrong")).status).toBe(401);
   const asked = await gateway.control("usage", month);
   expect(asked.code).toBe(0);
   expect(JSON.parse(asked.output)).toMatchObject({
@@ -47,14 +47,14 @@ test("a budget that a key is given in mid-month begins with what the key has use
   });
   const { key, line } = newKey("ada", []);
   const fake = await startFake();
-  fake.answers(last({ prompt_eval_count: 30, eval_count: 5 }));
+  fake.respondWith(last({ prompt_eval_count: 30, eval_count: 5 }));
   const USAGE_FILE = join(folder, "g.json");
   const before = await controlled([fake], { API_KEYS: line, USAGE_FILE });
-  expect((await ask(before, key)).status).toBe(200);
+  expect((await postChat(before, key)).status).toBe(200);
   await before.requestLine(chat);
   await before.close();
   const after = await controlled([fake], { API_KEYS: `${line} tokens_per_month=35`, USAGE_FILE });
-  expect((await ask(after, key)).status).toBe(429);
+  expect((await postChat(after, key)).status).toBe(429);
   const { own } = JSON.parse((await after.control("usage", month)).output) as Usage;
   expect(own).toMatchObject([{ promptTokens: 30, generatedTokens: 5 }]);
 });
@@ -64,7 +64,7 @@ test("without keys, requests are counted under none, and embeddings as prompts",
   const gateway = await controlled([fake]);
   expect((await gateway.post("/v1/embeddings", { model: "m", input: "Hi" })).status).toBe(200);
   await gateway.requestLine("/v1/embeddings");
-  fake.answers(last({ prompt_eval_count: 30, eval_count: 5 }));
+  fake.respondWith(last({ prompt_eval_count: 30, eval_count: 5 }));
   expect((await gateway.post(chat, hello)).status).toBe(200);
   await gateway.requestLine(chat);
   const { own } = JSON.parse((await gateway.control("usage", month)).output) as Usage;

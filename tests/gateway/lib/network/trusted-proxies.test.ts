@@ -9,7 +9,7 @@ const chat = "/v1/chat/completions";
 /** The address that the log has for a request with an X-Forwarded-For, sent from 127.0.0.1. */
 async function loggedAddress(forwarded: string | undefined, trusted: string): Promise<unknown> {
   const fake = await startFake();
-  fake.answers(last());
+  fake.respondWith(last());
   const gateway = await startGateway(fake, { TRUSTED_PROXIES: trusted });
   const headers = {
     "content-type": "application/json",
