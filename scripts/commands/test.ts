@@ -22,8 +22,10 @@ type Work = Session & {
   readonly rest: readonly string[];
 };
 
-const withoutEngine = ["unit", "declarations", "gateway", "programs", "bounds", "clients"];
+const withoutEngine = ["unit", "declarations", "gateway", "programs", "bounds"];
 const variable = "OLLAMA_STACK_TEST_ENGINE";
+/** Of tests with stacks, beside the machine's engine. */
+const MAX_LANES = 3;
 
 await command("test", async ({ options, operands, passed }) => {
   const selected = process.env[variable] ?? "";
@@ -44,14 +46,14 @@ await command("test", async ({ options, operands, passed }) => {
     // The cluster's programs are always built from source.
     const whyNotCluster = builds ? whyNoCluster() : "the tools are not built here";
     if (selected === "current") {
-      if (!named) counts.push(await run(withoutEngine, work));
-      if (!named) counts.push(...(await inTurn(released, work)));
+      if (!named) counts.push(await run([...withoutEngine, "clients"], work));
+      if (!named) for (const project of released) counts.push(await run([project], work));
       counts.push(await withCurrent((engine) => runOn(engine, "e2e", work)));
     } else if (named || selected === "machine" || !builds) {
-      counts.push(await run([...withoutEngine, "e2e", ...released], work));
+      counts.push(await run([...withoutEngine, "clients", "e2e", ...released], work));
     } else {
       counts.push(await run(withoutEngine, work));
-      await onBoth(whyNotCluster === undefined ? [...released, "cluster"] : released, work, counts);
+      await onBoth(whyNotCluster === undefined ? ["cluster", ...released] : released, work, counts);
     }
     for (const { files, why } of notApplicable())
       console.log(`\nNot applicable here: ${files.join(", ")} (${why}).`);
@@ -69,42 +71,45 @@ await command("test", async ({ options, operands, passed }) => {
   }
 });
 
-/** These run alone, because they have their own engine or cluster. */
-async function inTurn(projects: readonly string[], work: Work, beside = false): Promise<Counts[]> {
-  const counts: Counts[] = [];
-  for (const project of projects) {
-    if (project === "cluster") await prepareCluster({ stacks: false });
-    counts.push(await run([project], work, beside ? { label: `${project} | ` } : {}));
-  }
-  return counts;
-}
-
 /**
- * Runs on both engines in parallel, because tests of stacks mostly wait. Tests that need no engine follow those on the
- * machine's engine; a lane that is done takes files of Docker 29 too.
+ * Runs on both engines in parallel, because tests of stacks mostly wait: the subset on the machine's engine in one lane, all
+ * else in the others. A lane that is done takes jobs of the others.
+ *
+ * @param ownWorld projects that have an engine or a cluster of their own
  */
-async function onBoth(apart: readonly string[], session: Work, counts: Counts[]): Promise<void> {
+async function onBoth(ownWorld: readonly string[], session: Work, counts: Counts[]): Promise<void> {
   console.log("\nOn Docker 29 and, in parallel, a subset on the machine's engine:\n");
-  const beside = async (): Promise<void> => {
-    counts.push(await run(["compatibility"], session, { label: "machine | " }));
-    counts.push(...(await inTurn(apart, session, true)));
-  };
-  const current = async (lanes: readonly Promise<void>[]): Promise<void> => {
-    const files = longestFirst(await listTestFiles("current", session.env));
-    await withCurrent((engine) =>
-      runQueue(files, lanes, async (file) => {
-        const place = { label: "current | " };
-        counts.push(await runOn(engine, "current", { ...session, rest: [file] }, place));
-      }),
-    );
-  };
-  // Fetched before both sides start, so that they do not fetch concurrently.
+  // Fetched before the lanes start, so that they do not fetch concurrently.
   await fetchPrograms();
-  const besideDone = beside();
-  // Two stacks at a time on two cores, three on more. No name and no port is in two files.
-  const free = Array.from({ length: availableParallelism() > 2 ? 2 : 1 }, () => Promise.resolve());
+  const machine = async (): Promise<void> => {
+    counts.push(await run(["compatibility"], session, { label: "machine | " }));
+  };
+  const others = async (lanes: readonly Promise<void>[]): Promise<void> => {
+    const clients = await listTestFiles("clients", session.env);
+    const current = longestFirst(await listTestFiles("current", session.env));
+    await withCurrent((engine) => {
+      const jobs: (() => Promise<Counts>)[] = [
+        ...ownWorld.map((project) => async () => {
+          if (project === "cluster") await prepareCluster({ stacks: false });
+          return run([project], session, { label: `${project} | ` });
+        }),
+        ...clients.map(
+          (file) => () => run(["clients"], { ...session, rest: [file] }, { label: "clients | " }),
+        ),
+        ...current.map((file) => () => {
+          return runOn(engine, "current", { ...session, rest: [file] }, { label: "current | " });
+        }),
+      ];
+      return runQueue(jobs, lanes, async (job) => {
+        counts.push(await job());
+      });
+    });
+  };
+  const machineDone = machine();
+  // A stack keeps half a core busy. No name and no port is in two files.
+  const free = Array.from({ length: Math.min(availableParallelism(), MAX_LANES) }, () => Promise.resolve());
   // If one side cannot run, the other still reports its results.
-  const sides = await Promise.allSettled([besideDone, current([...free, besideDone])]);
+  const sides = await Promise.allSettled([machineDone, others([...free, machineDone])]);
   for (const side of sides) if (side.status === "rejected") throw side.reason;
 }
 
