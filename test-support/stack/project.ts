@@ -260,7 +260,14 @@ function removeLeftovers(stack: string, engine?: PrivateEngine): void {
   const remove = (kind: string, names: readonly string[]) => {
     if (names.length > 0) docker(kind, "rm", "--force", ...names);
   };
-  remove("container", containers);
+  // A test may have given the volumes to a second stack.
+  const users = volumes.flatMap((volume) => {
+    const filter = ["--filter", `volume=${volume}`, "--format", "{{.Names}}"];
+    return docker("container", "ls", "--all", ...filter)
+      .split("\n")
+      .filter((name) => name !== "");
+  });
+  remove("container", [...new Set([...containers, ...users])]);
   if (networks.length > 0) docker("network", "rm", ...networks);
   remove("volume", volumes);
   remove("image", images);
