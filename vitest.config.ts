@@ -38,7 +38,7 @@ const takesLonger = [
   "tests/unit/resources/gateway-bundle.test.ts",
   "tests/gateway/apis/sdk-parameters.test.ts",
   "tests/gateway/server.test.ts",
-  "tests/gateway/backends/back-again.test.ts",
+  "tests/gateway/backends/backend-recovery.test.ts",
   "tests/gateway/clients/compat-scenarios.test.ts",
   "tests/gateway/generation/slow-reader.test.ts",
   "tests/gateway/plugins/{connection-limits,content-encoding}.test.ts",

@@ -13,7 +13,7 @@ import { postChat } from "../../../test-support/gateway/key-requests.ts";
 
 const chat = "/v1/chat/completions";
 
-const generating: [path: string, body: object][] = [
+const generationRoutes: [path: string, body: object][] = [
   [chat, {}],
   ["/v1/completions", { prompt: "Hi" }],
   ["/v1/responses", { input: "Hi" }],
@@ -23,8 +23,8 @@ const generating: [path: string, body: object][] = [
   ["/api/generate", { prompt: "Hi" }],
 ];
 
-/** The only request in flight. */
-async function inFlight(gateway: TestGateway, phase: string, key?: string): Promise<string> {
+/** Waits until exactly one request is in flight, in this phase, and returns its id. */
+async function waitForRequest(gateway: TestGateway, phase: string, key?: string): Promise<string> {
   const options = key === undefined ? {} : { key };
   await expect
     .poll(async () => (await admin(gateway, "overview", options)).requests.map((each) => each.phase))
@@ -38,14 +38,14 @@ function bodyOf(path: string, body: object, stream: boolean): object {
   return { model: "m", ...messages, ...body, stream };
 }
 
-test.each(generating)(
-  "%s: a buffered request that is cancelled fails with 499 in its API's form",
+test.each(generationRoutes)(
+  "%s: cancelling a buffered request fails it with 499 in the API's error format",
   async (path, body) => {
     const fake = await startFake();
     fake.respondWith("hang");
     const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
     const response = gateway.post(path, bodyOf(path, body, false));
-    const id = await inFlight(gateway, "prompt");
+    const id = await waitForRequest(gateway, "prompt");
     const done = await cancel(gateway, id);
     expect(cancelled().parse(await done.json())).toEqual({ id, cancelled: true });
     const failed = await response;
@@ -58,39 +58,39 @@ test.each(generating)(
   },
 );
 
-test.each(generating)("%s: a stream that is cancelled ends with an error event", async (path, body) => {
+test.each(generationRoutes)("%s: cancelling a stream ends it with an error event", async (path, body) => {
   const fake = await startFake();
   const line = { message: { role: "assistant", content: "Hel" }, response: "Hel", done: false };
   fake.respondWith({ line }, "hang");
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
   const response = await gateway.post(path, bodyOf(path, body, true));
   expect(response.status).toBe(200);
-  const id = await inFlight(gateway, "generating");
+  const id = await waitForRequest(gateway, "generating");
   expect((await cancel(gateway, id)).status).toBe(200);
   let text = "";
   try {
     for await (const piece of response.body ?? []) text += Buffer.from(piece as Uint8Array).toString();
   } catch {
-    // It breaks off, so that no client takes it for complete.
+    // The connection breaks, so that no client takes the stream for complete.
   }
   expect(text).toMatch(/was cancelled by an operator/);
   expect(await (await fake.conversation()).brokenOff).toBe(true);
   await expect.poll(async () => (await admin(gateway, "overview")).in_flight).toBe(0);
 });
 
-test("embeddings are cancelled like a response", async () => {
+test("cancels an embedding request", async () => {
   const fake = await startFake();
   fake.respondWith("hang");
   const gateway = await startGateway(fake);
   const response = gateway.post("/v1/embeddings", { model: "m", input: "Hi" });
-  await cancel(gateway, await inFlight(gateway, "prompt"));
+  await cancel(gateway, await waitForRequest(gateway, "prompt"));
   expect((await response).status).toBe(499);
   expect(await errorOf(await response)).toMatchObject({ code: "request_cancelled" });
   expect(await (await fake.conversation()).brokenOff).toBe(true);
 });
 
 test.each([false, true])(
-  "a request that waits is cancelled before Ollama sees it (streamed: %j)",
+  "cancels a queued request without sending it to Ollama (streamed: %j)",
   async (stream) => {
     const fake = await startFake();
     const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
@@ -117,14 +117,14 @@ test.each([false, true])(
   },
 );
 
-test("a request that waits for the load of its model is cancelled, the load goes on", async () => {
+test("cancels a request that waits for a model load, but not the load", async () => {
   const fake = await startFake();
   fake.loaded = [];
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
   fake.loadsWith({ until: released });
   const gateway = await startGateway(fake);
   const response = gateway.post(chat, hello);
-  await cancel(gateway, await inFlight(gateway, "loading"));
+  await cancel(gateway, await waitForRequest(gateway, "loading"));
   expect((await response).status).toBe(499);
   expect((await admin(gateway, "overview")).backends[0]?.loading).toEqual(["m:latest"]);
   release(undefined);
@@ -133,31 +133,31 @@ test("a request that waits for the load of its model is cancelled, the load goes
     .toMatchObject([{ model: "m:latest", error: null }]);
 });
 
-test("of a request with several prompts, the calls that have not begun are not sent", async () => {
+test("cancelling a request with several prompts skips the remaining prompts", async () => {
   const fake = await startFake();
   fake.respondWith("hang");
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
   const response = gateway.post("/v1/completions", { model: "m", prompt: ["a", "b", "c"] });
-  await cancel(gateway, await inFlight(gateway, "prompt"));
+  await cancel(gateway, await waitForRequest(gateway, "prompt"));
   expect((await response).status).toBe(499);
   expect(fake.received).toHaveLength(1);
 });
 
-test("a key cancels its own requests, not those of others; an admin cancels all", async () => {
+test("a key can cancel only its own requests, an admin key any request", async () => {
   const { ada, bob, root, API_KEYS } = threeKeys();
   const fake = await startFake();
   fake.respondWith("hang");
   const gateway = await startGateway(fake, { API_KEYS });
   const response = postChat(gateway, ada);
-  const id = await inFlight(gateway, "prompt", ada);
+  const id = await waitForRequest(gateway, "prompt", ada);
   expect((await admin(gateway, "overview", { key: bob })).requests).toEqual([]);
-  const refused = await cancel(gateway, id, bob);
-  expect([refused.status, await errorOf(refused)]).toMatchObject([404, { code: "request_not_found" }]);
+  const rejected = await cancel(gateway, id, bob);
+  expect([rejected.status, await errorOf(rejected)]).toMatchObject([404, { code: "request_not_found" }]);
   expect((await cancel(gateway, id)).status).toBe(401);
   expect((await cancel(gateway, id, ada)).status).toBe(200);
   expect((await response).status).toBe(499);
   const other = postChat(gateway, bob);
-  expect((await cancel(gateway, await inFlight(gateway, "prompt", root), root)).status).toBe(200);
+  expect((await cancel(gateway, await waitForRequest(gateway, "prompt", root), root)).status).toBe(200);
   expect((await other).status).toBe(499);
   const audit = gateway.log
     .filter((line) => line.includes('"msg":"audit"'))
@@ -168,19 +168,19 @@ test("a key cancels its own requests, not those of others; an admin cancels all"
   ]);
 });
 
-test("a key whose requests are all in flight can still cancel one", async () => {
+test("a key at its concurrency limit can still cancel a request", async () => {
   const { key, line } = newKey("ada", ["concurrent=1"]);
   const fake = await startFake();
   fake.respondWith("hang");
   const gateway = await startGateway(fake, { API_KEYS: line });
   const response = postChat(gateway, key);
-  const id = await inFlight(gateway, "prompt", key);
+  const id = await waitForRequest(gateway, "prompt", key);
   expect((await postChat(gateway, key)).status).toBe(429);
   expect((await cancel(gateway, id, key)).status).toBe(200);
   expect((await response).status).toBe(499);
 });
 
-test("a request is cancelled once, and what has ended is not found", async () => {
+test("returns 404 for a finished request and for invalid ids", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   await (await gateway.post(chat, hello)).text();
@@ -203,13 +203,13 @@ test("a request is cancelled once, and what has ended is not found", async () =>
   expect([400, 404, 414]).toContain(status);
 });
 
-test("a cancelled request costs its key the tokens that were generated, and is kept with its error", async () => {
+test("charges a cancelled request for its generated tokens and lists it with its error", async () => {
   const { key, line } = newKey("ada", ["tokens_per_day=1000"]);
   const fake = await startFake();
   fake.respondWith(token("a"), token("b"), "hang");
   const gateway = await startGateway(fake, { API_KEYS: line });
   const response = await postChat(gateway, key, { ...hello, stream: true });
-  await cancel(gateway, await inFlight(gateway, "generating", key), key);
+  await cancel(gateway, await waitForRequest(gateway, "generating", key), key);
   await response.text().catch(() => "");
   await expect
     .poll(async () => (await admin(gateway, "requests", { key })).requests)
@@ -226,7 +226,7 @@ test("cancelled requests do not count against a server's circuit breaker", async
   fake.respondWith("hang");
   const gateway = await startGateway(fake, { BREAKER_FAILURES: "1" });
   const response = gateway.post(chat, hello);
-  await cancel(gateway, await inFlight(gateway, "prompt"));
+  await cancel(gateway, await waitForRequest(gateway, "prompt"));
   await response;
   expect((await admin(gateway, "overview")).backends).toMatchObject([{ state: "available", slots_used: 0 }]);
 });

@@ -22,12 +22,12 @@ import { controlIntervals } from "../../../test-support/gateway/repeating-timers
 
 const chat = "/v1/chat/completions";
 
-type Name = keyof typeof events;
+type EventName = keyof typeof events;
 
-interface Seen {
+interface EventStream {
   readonly response: Response;
   readonly text: () => string;
-  readonly of: <Kind extends Name>(name: Kind) => z.infer<ReturnType<(typeof events)[Kind]>>[];
+  readonly of: <Kind extends EventName>(name: Kind) => z.infer<ReturnType<(typeof events)[Kind]>>[];
   readonly ended: Promise<void>;
   close(): void;
 }
@@ -37,22 +37,22 @@ beforeEach(() => {
   intervals = controlIntervals();
 });
 
-/** What happens every second, such as a look at what has changed. */
+/** Fires everything that runs once per second, such as the check for changes. */
 function tick(): void {
   intervals.pass(1000);
 }
 
-/** Waits for something that comes after some ticks. */
-function ticking<T>(look: () => T | undefined): Promise<T> {
+/** Ticks until the function returns a value. */
+function tickUntil<T>(find: () => T | undefined): Promise<T> {
   return eventually(() => {
-    const found = look();
+    const found = find();
     if (found === undefined) tick();
     return found;
   });
 }
 
-/** Opens the stream of events, and checks each against the contract. */
-async function watch(gateway: TestGateway, key?: string): Promise<Seen> {
+/** Opens the event stream. Each event must match the contract. */
+async function watch(gateway: TestGateway, key?: string): Promise<EventStream> {
   const client = new AbortController();
   onTestFinished(() => {
     client.abort();
@@ -66,7 +66,7 @@ async function watch(gateway: TestGateway, key?: string): Promise<Seen> {
     for await (const piece of response.body ?? []) text += Buffer.from(piece as Uint8Array).toString();
   };
   const ended = read().catch(() => undefined);
-  const of = <Kind extends Name>(name: Kind) =>
+  const of = <Kind extends EventName>(name: Kind) =>
     text
       .split("\n\n")
       .slice(0, -1)
@@ -87,91 +87,91 @@ async function watch(gateway: TestGateway, key?: string): Promise<Seen> {
   };
 }
 
-test("a console sees a request begin, generate and end", async () => {
+test("streams the phases of a request and its end", async () => {
   const fake = await startFake();
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
   fake.respondWith(token("a"), { until: released }, last());
   const gateway = await startGateway(fake);
-  const seen = await watch(gateway);
-  expect([seen.response.status, seen.response.headers.get("content-type")]).toEqual([
+  const stream = await watch(gateway);
+  expect([stream.response.status, stream.response.headers.get("content-type")]).toEqual([
     200,
     "text/event-stream; charset=utf-8",
   ]);
-  expect(seen.response.headers.get("cache-control")).toBe("no-store");
-  await eventually(() => seen.of("overview")[0]);
+  expect(stream.response.headers.get("cache-control")).toBe("no-store");
+  await eventually(() => stream.of("overview")[0]);
   const response = gateway.post(chat, { ...hello, stream: true });
-  await ticking(() => seen.of("overview").find(({ requests }) => requests[0]?.phase === "generating"));
+  await tickUntil(() => stream.of("overview").find(({ requests }) => requests[0]?.phase === "generating"));
   release(undefined);
   await (await response).text();
-  expect(await ticking(() => seen.of("request")[0])).toMatchObject({ status: 200, generated_tokens: 3 });
-  await ticking(() => (seen.of("overview").at(-1)?.requests.length === 0 ? true : undefined));
-  // What ended is sent once.
-  expect(seen.of("request")).toHaveLength(1);
+  expect(await tickUntil(() => stream.of("request")[0])).toMatchObject({ status: 200, generated_tokens: 3 });
+  await tickUntil(() => (stream.of("overview").at(-1)?.requests.length === 0 ? true : undefined));
+  // A finished request is sent only once.
+  expect(stream.of("request")).toHaveLength(1);
 });
 
-test("an overview is sent when something has changed, not because time goes by", async () => {
+test("sends an overview only after a change", async () => {
   const fake = await startFake();
   fake.respondWith("hang");
   const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "1000" });
   const client = new AbortController();
-  const left = gateway.post(chat, hello, { signal: client.signal });
+  const aborted = gateway.post(chat, hello, { signal: client.signal });
   await fake.conversation();
   await expect.poll(async () => (await admin(gateway, "overview")).models.installed).toHaveLength(1);
-  const seen = await watch(gateway);
-  await eventually(() => seen.of("overview")[0]);
-  // Each tick of this one shows that the other has had its own.
+  const stream = await watch(gateway);
+  await eventually(() => stream.of("overview")[0]);
+  // Its events prove that the ticks have reached the first stream, too.
   const other = await watch(gateway);
   for (let n = 0; n < 3; n += 1) {
     await gateway.post("/v1/embeddings", { model: "m" });
-    await ticking(() => other.of("request")[n]);
+    await tickUntil(() => other.of("request")[n]);
   }
-  expect(seen.of("overview")).toHaveLength(1);
+  expect(stream.of("overview")).toHaveLength(1);
   client.abort();
-  await expect(left).rejects.toThrow();
-  await ticking(() => seen.of("overview")[1]);
+  await expect(aborted).rejects.toThrow();
+  await tickUntil(() => stream.of("overview")[1]);
 });
 
-test("a server that goes is shown", async () => {
+test("reports a server that becomes unreachable", async () => {
   const fake = await FakeOllama.start();
   const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "1000" });
-  const seen = await watch(gateway);
-  await ticking(() => seen.of("overview").find(({ backends }) => backends[0]?.state === "available"));
+  const stream = await watch(gateway);
+  await tickUntil(() => stream.of("overview").find(({ backends }) => backends[0]?.state === "available"));
   await fake.stop();
-  await ticking(() => seen.of("overview").find(({ backends }) => backends[0]?.state === "unreachable"));
+  await tickUntil(() => stream.of("overview").find(({ backends }) => backends[0]?.state === "unreachable"));
 });
 
-test("a key sees its own requests only", async () => {
+test("shows a key only its own requests", async () => {
   const { ada, bob, API_KEYS } = threeKeys();
   const gateway = await startGateway(await startFake(), { API_KEYS });
-  const seen = await watch(gateway, bob);
+  const stream = await watch(gateway, bob);
   await (await postChat(gateway, ada)).text();
   await (await postChat(gateway, bob)).text();
-  await ticking(() => seen.of("request")[0]);
-  expect(seen.of("request").map(({ key }) => key)).toEqual(["bob"]);
-  expect(seen.text()).not.toContain("ada");
-  expect(seen.text()).not.toContain("127.0.0.1");
+  await tickUntil(() => stream.of("request")[0]);
+  expect(stream.of("request").map(({ key }) => key)).toEqual(["bob"]);
+  expect(stream.text()).not.toContain("ada");
+  expect(stream.text()).not.toContain("127.0.0.1");
 });
 
-test("of more requests than a page can show, the last are sent and the others counted", async () => {
+test("sends the last 50 requests of a burst and the number of skipped ones", async () => {
   const gateway = await startGateway(await startFake());
-  const seen = await watch(gateway);
-  await eventually(() => seen.of("overview")[0]);
+  const stream = await watch(gateway);
+  await eventually(() => stream.of("overview")[0]);
   await Promise.all(
     Array.from({ length: 400 }, () => gateway.post(chat, { model: 1 }).then((each) => each.text())),
   );
   await gateway.requestLine(chat, 399);
   tick();
-  expect(await eventually(() => seen.of("skipped")[0])).toEqual({ requests: 350 });
-  expect(seen.of("request")).toHaveLength(50);
+  expect(await eventually(() => stream.of("skipped")[0])).toEqual({ requests: 350 });
+  expect(stream.of("request")).toHaveLength(50);
 });
 
-test("32 consoles may be open, and one that closes makes room", async () => {
+test("limits open consoles to 32 and frees the place of a closed one", async () => {
   const gateway = await startGateway(await startFake());
   const open = await Promise.all(Array.from({ length: 32 }, () => watch(gateway)));
   expect(open.every(({ response }) => response.status === 200)).toBe(true);
-  const refused = await fetch(`${gateway.url}/admin/events`);
-  expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "10"]);
-  expect(await errorOf(refused)).toMatchObject({
+  const rejected = await fetch(`${gateway.url}/admin/events`);
+  expect([rejected.status, rejected.headers.get("retry-after")]).toEqual([503, "10"]);
+  expect(await errorOf(rejected)).toMatchObject({
     code: "consoles_full",
     message: expect.stringContaining("limit of 32 open consoles") as string,
   });
@@ -185,7 +185,7 @@ test("32 consoles may be open, and one that closes makes room", async () => {
     .toBe(200);
 });
 
-test("a key without the admin flag may open 8", async () => {
+test("limits a key without the admin flag to 8 consoles", async () => {
   const { ada, bob, root, API_KEYS } = threeKeys();
   const gateway = await startGateway(await startFake(), { API_KEYS });
   const open = await Promise.all(Array.from({ length: 8 }, () => watch(gateway, ada)));
@@ -194,38 +194,38 @@ test("a key without the admin flag may open 8", async () => {
   for (const key of [bob, root]) expect((await watch(gateway, key)).response.status).toBe(200);
 });
 
-test("four keys held all consoles, and an admin could open none: 8 are left to admins", async () => {
+test("reserves 8 consoles for admin keys", async () => {
   const [keys, root] = [["a", "b", "c", "d"].map((name) => newKey(name, [])), newKey("root", ["admin"])];
   const gateway = await startGateway(await startFake(), {
     API_KEYS: [...keys, root].map(({ line }) => line).join(";"),
   });
   const open = keys.slice(0, 3).flatMap(({ key }) => Array.from({ length: 8 }, () => watch(gateway, key)));
   expect((await Promise.all(open)).every(({ response }) => response.status === 200)).toBe(true);
-  const refused = (await watch(gateway, keys[3]?.key)).response;
-  expect(refused.status).toBe(503);
+  const rejected = (await watch(gateway, keys[3]?.key)).response;
+  expect(rejected.status).toBe(503);
   const admins = await Promise.all(Array.from({ length: 8 }, () => watch(gateway, root.key)));
   expect(admins.every(({ response }) => response.status === 200)).toBe(true);
 });
 
-test("the stream of a key that is revoked ends", async () => {
+test("ends the stream of a revoked key", async () => {
   const [ada, bob] = [newKey("ada", []), newKey("bob", [])];
   const path = fileOf(`${ada.line}\n${bob.line}\n`);
   const gateway = await startGateway(await startFake(), { API_KEYS_FILE: path });
-  const [seen, other] = [await watch(gateway, ada.key), await watch(gateway, bob.key)];
-  await eventually(() => seen.of("overview")[0]);
+  const [stream, other] = [await watch(gateway, ada.key), await watch(gateway, bob.key)];
+  await eventually(() => stream.of("overview")[0]);
   writeFileSync(path, `${bob.line}\n`);
   let isEnded = false;
-  void seen.ended.then(() => (isEnded = true));
-  await ticking(() => isEnded || undefined);
+  void stream.ended.then(() => (isEnded = true));
+  await tickUntil(() => isEnded || undefined);
   expect((await watch(gateway, ada.key)).response.status).toBe(401);
   await (await postChat(gateway, bob.key)).text();
-  await ticking(() => other.of("request")[0]);
+  await tickUntil(() => other.of("request")[0]);
 });
 
-test("a client that leaves its console is no failure", async () => {
+test("does not count a closed console as a failure", async () => {
   const gateway = await startGateway(await startFake());
-  const seen = await watch(gateway);
-  seen.close();
+  const stream = await watch(gateway);
+  stream.close();
   const line = await gateway.requestLine("/admin/events");
   expect([line["status"], line["error"], line["level"]]).toEqual([200, undefined, "debug"]);
   await metric(gateway.url, 'http_requests_total{route="/admin/events",method="GET",status="200"} 1');
@@ -233,7 +233,7 @@ test("a client that leaves its console is no failure", async () => {
   expect(metrics).not.toContain('gateway_request_failures_total{route="/admin/events"');
 });
 
-test("a console that does not read is disconnected, and nothing piles up for it", async () => {
+test("disconnects a console that does not read", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "1000", SLOW_READER_TIMEOUT_MS: "100" });
   const client = request(`${gateway.url}/admin/events`).end();
@@ -243,9 +243,9 @@ test("a console that does not read is disconnected, and nothing piles up for it"
   client.socket?.pause();
   let n = 0;
   const isLogged = () => gateway.log.some((line) => line.includes('"route":"/admin/events"'));
-  await ticking(() => {
+  await tickUntil(() => {
     n += 1;
-    // An overview of 200 KB, which changes with every poll.
+    // An overview of 200 KB that changes with every poll.
     fake.models = Array.from({ length: 500 }, (_, each) => `${"m".repeat(200)}-${each}-${n}`);
     return isLogged() || undefined;
   });
@@ -253,7 +253,7 @@ test("a console that does not read is disconnected, and nothing piles up for it"
   response.destroy();
 });
 
-test("HEAD opens no stream", async () => {
+test("HEAD does not open a stream", async () => {
   const gateway = await startGateway(await startFake());
   expect((await fetch(`${gateway.url}/admin/events`, { method: "HEAD" })).status).toBeGreaterThanOrEqual(404);
 });

@@ -14,13 +14,13 @@ import { postChat } from "../../../test-support/gateway/key-requests.ts";
 const chat = "/v1/chat/completions";
 const secret = "PLANTED";
 
-async function finished(gateway: TestGateway, count: number, query = "", key?: string) {
+async function waitForFinished(gateway: TestGateway, count: number, query = "", key?: string) {
   const options = { query, ...(key === undefined ? {} : { key }) };
   await expect.poll(async () => (await admin(gateway, "requests", options)).requests.length).toBe(count);
   return (await admin(gateway, "requests", options)).requests;
 }
 
-test("a finished request has its phases, tokens, ids and server", async () => {
+test("lists a finished request with its phases, tokens, ids and server", async () => {
   const fake = await startFake();
   fake.loaded = [];
   fake.respondWith(
@@ -42,7 +42,7 @@ test("a finished request has its phases, tokens, ids and server", async () => {
     },
   );
   await response.text();
-  const [request] = await finished(gateway, 1);
+  const [request] = await waitForFinished(gateway, 1);
   expect(request).toMatchObject({
     request_id: "mine-1",
     trace_id: traceId,
@@ -64,7 +64,7 @@ test("a finished request has its phases, tokens, ids and server", async () => {
   expect(Math.abs(Date.parse(request?.started_at ?? "") - Date.now())).toBeLessThan(60_000);
 });
 
-test("lists are filtered by key, model and status, and limited", async () => {
+test("filters the list by key, model and status and limits its length", async () => {
   const { ada, bob, root, API_KEYS } = threeKeys();
   const fake = await startFake();
   fake.models = ["m:latest", "other:latest"];
@@ -73,7 +73,7 @@ test("lists are filtered by key, model and status, and limited", async () => {
   await (await postChat(gateway, ada, { ...hello, model: "other" })).text();
   await (await postChat(gateway, bob, { ...hello, model: "missing" })).text();
   await (await postChat(gateway, bob, { ...hello, messages: "none" })).text();
-  await finished(gateway, 4, "", root);
+  await waitForFinished(gateway, 4, "", root);
   const models = async (query: string) =>
     (await admin(gateway, "requests", { key: root, query })).requests.map(
       ({ key, model }) => `${key ?? ""} ${model ?? ""}`,
@@ -100,13 +100,13 @@ test.each([
   [`?key=${"k".repeat(65)}`, "key"],
   [`?model=${"m".repeat(257)}`, "model"],
   ["?key[]=a&key=b&key=c", "key"],
-])("%s is refused, with the parameter's name", async (query, param) => {
+])("rejects %s and names the parameter", async (query, param) => {
   const gateway = await startGateway(await startFake());
   const response = await fetch(`${gateway.url}/admin/requests${query}`);
   expect([response.status, await errorOf(response)]).toMatchObject([400, { code: "invalid_value", param }]);
 });
 
-test("500 requests are kept", async () => {
+test("keeps the last 500 requests", async () => {
   const gateway = await startGateway(await startFake());
   const send = async (n: number): Promise<void> => {
     const headers = { "content-type": "application/json", "x-request-id": `r-${n}` };
@@ -114,7 +114,7 @@ test("500 requests are kept", async () => {
   };
   for (let n = 0; n < 504; n += 8) await Promise.all([0, 1, 2, 3, 4, 5, 6, 7].map((each) => send(n + each)));
   const all = { query: "?limit=9999" };
-  // Eight were sent at a time, so that four of the first eight are forgotten.
+  // Eight are sent at a time, so any four of the first eight are dropped.
   const isFirst = (id: string): boolean => /^r-[0-7]$/.test(id);
   await expect
     .poll(
@@ -126,25 +126,25 @@ test("500 requests are kept", async () => {
   expect([requests.length, kept, new Set(requests.map(({ id }) => id)).size]).toEqual([500, 500, 500]);
 });
 
-test("who has no key cannot have other requests forgotten", async () => {
+test("does not list requests without a valid key, which would displace others", async () => {
   const { root, API_KEYS } = threeKeys();
   const gateway = await startGateway(await startFake(), { API_KEYS });
   await (await gateway.post(chat, hello)).text();
   await (await postChat(gateway, "sk-wrong")).text();
   await (await postChat(gateway, root)).text();
-  expect(await finished(gateway, 1, "", root)).toMatchObject([{ key: "root", status: 200 }]);
+  expect(await waitForFinished(gateway, 1, "", root)).toMatchObject([{ key: "root", status: 200 }]);
 });
 
-test("lookups, probes and the admin API are not among the requests", async () => {
+test("does not list lookups, probes and admin requests", async () => {
   const gateway = await startGateway(await startFake());
   for (const path of ["/v1/models", "/ready", "/metrics", "/admin/overview"])
     await (await fetch(gateway.url + path)).text();
   await fetch(`${gateway.url}/admin/requests/x/cancel`, { method: "POST" });
   await (await gateway.post(chat, hello)).text();
-  expect(await finished(gateway, 1)).toMatchObject([{ route: chat }]);
+  expect(await waitForFinished(gateway, 1)).toMatchObject([{ route: chat }]);
 });
 
-test("the phases of a request that its client left are those that the gateway saw", async () => {
+test("reports the measured phases of a request whose client disconnected", async () => {
   const fake = await startFake();
   fake.respondWith(token("a"), "hang");
   const gateway = await startGateway(fake);
@@ -159,7 +159,7 @@ test("the phases of a request that its client left are those that the gateway sa
     },
   );
   client.abort();
-  const [request] = await finished(gateway, 1);
+  const [request] = await waitForFinished(gateway, 1);
   expect(request).toMatchObject({ error: { code: "client_left" }, generated_tokens: 1 });
   const { phases, total_ms: total = 0 } = request ?? {};
   expect(phases?.generate_ms).toBeLessThanOrEqual(total);
@@ -178,7 +178,7 @@ const paths: [path: string, body: object][] = [
   ["/api/embed", { input: secret }],
 ];
 
-test.each(paths)("%s: nothing of what is sent and generated is in the admin API", async (path, body) => {
+test.each(paths)("%s: the admin API contains no text of requests and responses", async (path, body) => {
   const fake = await startFake();
   const { ada, root, API_KEYS } = threeKeys();
   const gateway = await startGateway(fake, { API_KEYS });
@@ -187,11 +187,11 @@ test.each(paths)("%s: nothing of what is sent and generated is in the admin API"
     const response = await gateway.post(path, { model: "m", ...body, ...more }, { headers });
     await response.text().catch(() => "");
   };
-  const answered = { message: { content: secret, thinking: secret }, response: secret, thinking: secret };
+  const generated = { message: { content: secret, thinking: secret }, response: secret, thinking: secret };
   let sent = 0;
   for (const stream of path.includes("embed") ? [{}] : [{ stream: false }, { stream: true }]) {
     for (const steps of [
-      [last({ ...answered, embeddings: [[1]], embedding: [1] })],
+      [last({ ...generated, embeddings: [[1]], embedding: [1] })],
       [{ line: { error: `error parsing tool call: raw='${secret}'` } }],
       [{ line: { error: `model requires more system memory: ${secret}'"<` } }],
       [{ raw: `{"${secret}\n` }],
@@ -219,7 +219,7 @@ test.each(paths)("%s: nothing of what is sent and generated is in the admin API"
       sent += 1;
     }
   }
-  await finished(gateway, sent, "", root);
+  await waitForFinished(gateway, sent, "", root);
   for (const name of ["session", "overview", "history", "requests", "usage", "health"] as const) {
     const shown = JSON.stringify(await admin(gateway, name, { key: root }));
     expect([name, /.{0,80}PLANTED.{0,80}/.exec(shown)?.[0], shown.includes("sk-")]).toEqual([
@@ -230,13 +230,13 @@ test.each(paths)("%s: nothing of what is sent and generated is in the admin API"
   }
 });
 
-test("the key that sent a request sees its error in full, others the general message of what may quote it", async () => {
+test("shows the complete error to the key that sent the request and a generic one to others", async () => {
   const { ada, root, API_KEYS } = threeKeys();
   const fake = await startFake();
   fake.respondWith({ status: 500, body: JSON.stringify({ error: "it said Hi" }) });
   const gateway = await startGateway(fake, { API_KEYS });
   await (await postChat(gateway, ada)).text();
-  await finished(gateway, 1, "", root);
+  await waitForFinished(gateway, 1, "", root);
   const errorFor = async (key: string) => (await admin(gateway, "requests", { key })).requests[0]?.error;
   expect(await errorFor(ada)).toMatchObject({ message: "Ollama: it said Hi", message_hidden: false });
   expect(await errorFor(root)).toMatchObject({
@@ -250,21 +250,21 @@ test.each([
   [500, "model requires more system memory (5.5 GiB) than is available (3.1 GiB)"],
   [500, "llama runner process has terminated: signal: killed"],
   [503, "server busy, please try again.  maximum pending requests exceeded"],
-])("what Ollama says of itself is shown in full (%i %s)", async (status, error) => {
+])("shows Ollama errors that cannot quote a request in full (%i %s)", async (status, error) => {
   const fake = await startFake();
   fake.respondWith({ status, body: JSON.stringify({ error }) });
   const gateway = await startGateway(fake);
   await (await gateway.post(chat, hello)).text();
-  const [request] = await finished(gateway, 1);
+  const [request] = await waitForFinished(gateway, 1);
   expect(request?.error).toMatchObject({ message: `Ollama: ${error}`, message_hidden: false });
 });
 
-test("LOG_TEXT=on shows texts, so much of them as a page can hold", async () => {
+test("LOG_TEXT=on includes texts, truncated to 16 KiB", async () => {
   const fake = await startFake();
   fake.respondWith(last({ message: { content: "y".repeat(20_000) } }));
   const gateway = await startGateway(fake, { LOG_TEXT: "on" });
   await (await gateway.post(chat, hello)).text();
-  const [request] = await finished(gateway, 1);
+  const [request] = await waitForFinished(gateway, 1);
   expect(request?.text).toEqual({
     prompt: JSON.stringify(hello.messages),
     response: "y".repeat(16_384),
@@ -272,7 +272,7 @@ test("LOG_TEXT=on shows texts, so much of them as a page can hold", async () => 
   });
 });
 
-test("a key's line is never shown", async () => {
+test("never shows a key or its digest", async () => {
   const { key, line } = newKey("ada", ["admin", "requests=100"]);
   const gateway = await startGateway(await startFake(), { API_KEYS: line });
   const digest = /sha256=(\w+)/.exec(line)?.[1] ?? "";

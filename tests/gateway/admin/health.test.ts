@@ -16,7 +16,7 @@ async function findings(gateway: TestGateway, check: string, key?: string) {
   return all.filter((each) => each.check === check);
 }
 
-test("missing models, and models that are to stay loaded and are not, are found and no longer when they are there", async () => {
+test("reports missing models and models that are not kept loaded until they are available", async () => {
   const fake = await startFake();
   fake.models = [];
   const environment = { REQUIRED_MODELS: "m", KEEP_LOADED_MODELS: "m", POLL_INTERVAL_MS: "20" };
@@ -34,27 +34,27 @@ test("missing models, and models that are to stay loaded and are not, are found 
   expect(await findings(gateway, "required_model")).toMatchObject([{ level: "ok" }]);
 });
 
-test("a server that is gone is an error, and which it is", async () => {
-  const gone = await FakeOllama.start();
-  const stays = await startFake();
-  const gateway = await startGateway(stays, {
-    LLM_BACKENDS: `127.0.0.1:${gone.port}, 127.0.0.1:${stays.port}`,
+test("reports an unreachable server as an error with its address", async () => {
+  const down = await FakeOllama.start();
+  const up = await startFake();
+  const gateway = await startGateway(up, {
+    LLM_BACKENDS: `127.0.0.1:${down.port}, 127.0.0.1:${up.port}`,
     POLL_INTERVAL_MS: "20",
   });
   const levels = async () =>
     (await findings(gateway, "backend")).map(({ level, subject }) => [level, subject]);
   await expect.poll(levels).toEqual([
-    ["ok", `127.0.0.1:${gone.port}`],
-    ["ok", `127.0.0.1:${stays.port}`],
+    ["ok", `127.0.0.1:${down.port}`],
+    ["ok", `127.0.0.1:${up.port}`],
   ]);
-  await gone.stop();
+  await down.stop();
   await expect.poll(levels).toEqual([
-    ["error", `127.0.0.1:${gone.port}`],
-    ["ok", `127.0.0.1:${stays.port}`],
+    ["error", `127.0.0.1:${down.port}`],
+    ["ok", `127.0.0.1:${up.port}`],
   ]);
 });
 
-test("a model that is not all in GPU memory on a server with a GPU is a warning", async () => {
+test("warns about a model that is not entirely in GPU memory on a server with a GPU", async () => {
   const fake = await startFake();
   const loaded = (vram: number) => [{ name: "m:latest", size: 1000, size_vram: vram, context_length: 4096 }];
   fake.loaded = loaded(1000);
@@ -75,7 +75,7 @@ test("a model that is not all in GPU memory on a server with a GPU is a warning"
     .toMatchObject([{ message: expect.stringContaining(" 0 %") as string }]);
 });
 
-test("a model on the CPU of a server without a GPU is well", async () => {
+test("does not warn about a model on a server without a GPU", async () => {
   const fake = await startFake();
   fake.loaded = [{ name: "m:latest", size: 1000, size_vram: 0 }];
   const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "20" });
@@ -85,7 +85,7 @@ test("a model on the CPU of a server without a GPU is well", async () => {
   expect(await findings(gateway, "gpu")).toEqual([]);
 });
 
-test("when a model is unloaded is shown, unless that is never", async () => {
+test("shows when a model will be unloaded, or null if that is never or unknown", async () => {
   const fake = await startFake();
   const soon = new Date(Date.now() + 300_000).toISOString();
   fake.loaded = [
@@ -100,7 +100,7 @@ test("when a model is unloaded is shown, unless that is never", async () => {
   expect(loaded.slice(1).map((each) => each.expires_at)).toEqual([null, null]);
 });
 
-test("a key file that cannot be read is an error for admins until it can be", async () => {
+test("reports an invalid key file to admins until it is fixed", async () => {
   const { API_KEYS, root, ada } = threeKeys();
   const lines = API_KEYS.replaceAll(";", "\n");
   const path = fileOf(lines);
@@ -118,7 +118,7 @@ test("a key file that cannot be read is an error for admins until it can be", as
   await expect.poll(findingsLater).toEqual([]);
 });
 
-test("keys that expire within two weeks are a warning, a key sees its own", async () => {
+test("warns about keys that expire within two weeks, an ordinary key only about itself", async () => {
   const soon = new Date(Date.now() + 5 * 24 * 3_600_000).toISOString().slice(0, 10);
   const [ada, bob, root] = [
     newKey("ada", [`expires=${soon}`]),
@@ -136,7 +136,7 @@ test("keys that expire within two weeks are a warning, a key sees its own", asyn
 test.each([
   [80, "ok"],
   [90, "warning"],
-])("%i %% of the memory limit is %s", (used, level) => {
+])("reports %i %% of the memory limit as %s", (used, level) => {
   const shown = healthOf(
     {
       gateway: { backends: { all: [] } as never, config: readConfig({}), shared: undefined },
@@ -149,11 +149,11 @@ test.each([
   );
   expect(shown.findings.filter(({ check }) => check === "memory")).toMatchObject([{ level }]);
   expect(shown.gateway).toMatchObject({ memory_bytes: used, memory_limit_bytes: 100 });
-  // Without any server nothing can be done.
+  // There is no server.
   expect(shown.findings[0]).toMatchObject({ check: "backend", level: "error" });
 });
 
-test.each(["ledger", "usage"])("the %s that cannot be written is an error", (failing) => {
+test.each(["ledger", "usage"])("reports a failed write of the %s as an error", (failing) => {
   const { level, findings: found } = healthOf(
     {
       gateway: {
@@ -176,7 +176,7 @@ test.each(["ledger", "usage"])("the %s that cannot be written is an error", (fai
 test.each([
   [true, "ok", "3 gateways share slots and limits."],
   [false, "warning", "The shared state is unreachable: this gateway uses its own share of slots and limits."],
-])("shared state that is up (%s) is %s, for admins", (isUp, level, message) => {
+])("reports the shared state to admins only (up: %s, level: %s)", (isUp, level, message) => {
   const shared = { isUp, gateways: 3, failures: 0 };
   const found = (admin: boolean) =>
     healthOf(

@@ -13,11 +13,11 @@ import { postChat } from "../../../test-support/gateway/key-requests.ts";
 const everybody = new Viewer({ consumer: new Consumer({}) }, { isEmpty: true });
 const idle = { inFlight: 0, queued: 0, memoryBytes: 1, tokensInFlight: 0 };
 
-function ended(over: object): { record: RequestRecord } {
-  return { record: Object.assign(new RequestRecord(), over) };
+function endedRequest(fields: object): { record: RequestRecord } {
+  return { record: Object.assign(new RequestRecord(), fields) };
 }
 
-test("720 points are kept, an hour of them, oldest first", () => {
+test("keeps 720 points, which is an hour, oldest first", () => {
   const recorder = new HistoryRecorder();
   for (let n = 1; n <= 1000; n += 1) recorder.endInterval(n * 5000, { ...idle, queued: n });
   const shown = history().parse(recorder.show(everybody));
@@ -27,12 +27,12 @@ test("720 points are kept, an hour of them, oldest first", () => {
   for (const values of Object.values(shown.errors)) expect(values).toHaveLength(720);
 });
 
-test("an interval has its own requests, errors, tokens and percentiles, and begins with none", () => {
+test("counts requests, errors, tokens and percentiles per interval", () => {
   const recorder = new HistoryRecorder();
   const admitted = (queueMs: number) => ({ ran: true, queueMs });
   for (let n = 1; n <= 100; n += 1) {
     const usage = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 };
-    recorder.requestEnded(ended({ admitted: admitted(n), firstTokenMs: 10 * n, usage }));
+    recorder.requestEnded(endedRequest({ admitted: admitted(n), firstTokenMs: 10 * n, usage }));
   }
   const errors: [ErrorCode, number][] = [
     ["queue_full", 2],
@@ -40,7 +40,7 @@ test("an interval has its own requests, errors, tokens and percentiles, and begi
     ["client_left", 1],
   ];
   for (const [code, count] of errors) {
-    for (let n = 0; n < count; n += 1) recorder.requestEnded(ended({ error: new ApiError(code) }));
+    for (let n = 0; n < count; n += 1) recorder.requestEnded(endedRequest({ error: new ApiError(code) }));
   }
   recorder.endInterval(5000, { ...idle, inFlight: 3, queued: 4 });
   recorder.endInterval(10_000, idle);
@@ -58,43 +58,43 @@ test("an interval has its own requests, errors, tokens and percentiles, and begi
   });
 });
 
-test("tokens count when they are generated, not when their request ends", () => {
+test("counts tokens when they are generated, not when their request ends", () => {
   const recorder = new HistoryRecorder();
   recorder.endInterval(5000, { ...idle, tokensInFlight: 50 });
   recorder.endInterval(10_000, { ...idle, tokensInFlight: 80 });
   const usage = { prompt_tokens: 1, completion_tokens: 100, total_tokens: 101 };
-  recorder.requestEnded(ended({ admitted: { ran: true, queueMs: 0 }, usage }));
+  recorder.requestEnded(endedRequest({ admitted: { ran: true, queueMs: 0 }, usage }));
   recorder.endInterval(15_000, idle);
-  // What was estimated in flight may turn out to be less.
+  // The estimate for requests in flight can be too high.
   recorder.endInterval(20_000, { ...idle, tokensInFlight: 50 });
   recorder.requestEnded(
-    ended({ admitted: { ran: true, queueMs: 0 }, usage: { ...usage, completion_tokens: 10 } }),
+    endedRequest({ admitted: { ran: true, queueMs: 0 }, usage: { ...usage, completion_tokens: 10 } }),
   );
   recorder.endInterval(25_000, idle);
   expect(recorder.show(everybody).generated_tokens_per_second).toEqual([10, 6, 4, 10, 0]);
 });
 
-test("more requests than samples take no more memory, and the last of them count", () => {
+test("computes percentiles from the latest requests if there are more requests than samples", () => {
   const recorder = new HistoryRecorder();
   const admitted = { ran: true, queueMs: 0 };
   for (let n = 0; n < 100_000; n += 1)
-    recorder.requestEnded(ended({ admitted, firstTokenMs: n < 99_000 ? 1 : 7 }));
+    recorder.requestEnded(endedRequest({ admitted, firstTokenMs: n < 99_000 ? 1 : 7 }));
   recorder.endInterval(5000, idle);
   expect(recorder.show(everybody)).toMatchObject({ requests: [100_000], first_token_p50_ms: [7] });
 });
 
-test("every error has a kind", () => {
+test("assigns a kind to every error code", () => {
   const recorder = new HistoryRecorder();
   const codes = Object.keys(catalogue) as ErrorCode[];
-  for (const code of codes) recorder.requestEnded(ended({ error: new ApiError(code) }));
+  for (const code of codes) recorder.requestEnded(endedRequest({ error: new ApiError(code) }));
   recorder.endInterval(5000, idle);
   const { errors } = recorder.show(everybody);
   expect(Object.values(errors).reduce((sum, [count = 0]) => sum + count, 0)).toBe(codes.length);
-  // The gateway's own failures are none of a client's or of Ollama's.
+  // Only the gateway's own failure is internal.
   expect(errors.internal).toEqual([1]);
 });
 
-test("a real request is in the next point, for every key alike and without names", async () => {
+test("includes a request in the next point for every key, without names", async () => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"], shouldAdvanceTime: false });
   const { ada, bob, API_KEYS } = threeKeys();
   const gateway = await startGateway(await startFake(), { API_KEYS });

@@ -6,16 +6,13 @@ import { postChat } from "../../../test-support/gateway/key-requests.ts";
 
 const routes = Object.keys(adminContract) as (keyof typeof adminContract)[];
 
-test.each(routes)(
-  "%s responds what its contract says, to everybody where there are no keys",
-  async (name) => {
-    const gateway = await startGateway(await startFake());
-    await (await gateway.post("/v1/chat/completions", hello)).text();
-    await admin(gateway, name);
-  },
-);
+test.each(routes)("%s matches its contract and requires no key if none is configured", async (name) => {
+  const gateway = await startGateway(await startFake());
+  await (await gateway.post("/v1/chat/completions", hello)).text();
+  await admin(gateway, name);
+});
 
-test.each([...routes, "events" as const])("%s needs a key where there are keys", async (name) => {
+test.each([...routes, "events" as const])("%s requires a key if keys are configured", async (name) => {
   const gateway = await startGateway(await startFake(), { API_KEYS: threeKeys().API_KEYS });
   for (const key of [undefined, "sk-wrong"]) {
     const response = await fetch(`${gateway.url}/admin/${name}`, { headers: bearer(key) });
@@ -24,7 +21,7 @@ test.each([...routes, "events" as const])("%s needs a key where there are keys",
   }
 });
 
-test("a session says whose it is and what it may do", async () => {
+test("session returns the key's name and rights", async () => {
   const open = await startGateway(await startFake());
   expect(await admin(open, "session")).toMatchObject({
     keys_configured: false,
@@ -46,7 +43,7 @@ test("a session says whose it is and what it may do", async () => {
   });
 });
 
-test("an ordinary key sees its own finished requests and its own usage, an admin's all", async () => {
+test("an ordinary key sees its own finished requests and usage, an admin key those of all keys", async () => {
   const { ada, bob, root, API_KEYS } = threeKeys();
   const gateway = await startGateway(await startFake(), { API_KEYS });
   for (const key of [ada, ada, bob]) await (await postChat(gateway, key)).text();
@@ -65,7 +62,7 @@ test("an ordinary key sees its own finished requests and its own usage, an admin
   expect(await usageOf(root)).toEqual(["ada", "bob", "root"]);
 });
 
-test("names of servers are for admins, totals are for all", async () => {
+test("shows server names to admins only, totals to all keys", async () => {
   const { ada, root, API_KEYS } = threeKeys();
   const gateway = await startGateway(await startFake(), { API_KEYS });
   await expect
@@ -83,7 +80,7 @@ test("names of servers are for admins, totals are for all", async () => {
   ]);
 });
 
-test("a key sees no models but its own", async () => {
+test("a key sees only the models that it may use", async () => {
   const { key, line } = newKey("ada", ["models=m"]);
   const fake = await startFake();
   fake.models = ["m:latest", "hidden:latest"];
@@ -101,7 +98,7 @@ test("a key sees no models but its own", async () => {
   }
 });
 
-test("a key that is held to other routes has no admin API, one of the group `console` has it", async () => {
+test("a key with restricted routes needs the group `console` for the admin API", async () => {
   const [generate, console] = [
     newKey("generate", ["routes=generate"]),
     newKey("console", ["routes=console"]),
@@ -112,14 +109,14 @@ test("a key that is held to other routes has no admin API, one of the group `con
   expect([await status(generate.key), await status(console.key)]).toEqual([403, 200]);
 });
 
-test("ADMIN_API=off takes the admin API away", async () => {
+test("ADMIN_API=off disables the admin API", async () => {
   const gateway = await startGateway(await startFake(), { ADMIN_API: "off" });
   for (const name of [...routes, "events"])
     expect((await fetch(`${gateway.url}/admin/${name}`)).status).toBe(404);
   expect((await cancel(gateway, "1")).status).toBe(404);
 });
 
-test("pages of other sites have no admin API, those of allowed origins neither", async () => {
+test("rejects requests from pages of other sites, including allowed origins", async () => {
   const gateway = await startGateway(await startFake(), { ALLOWED_ORIGINS: "https://chat.example.org" });
   const host = `127.0.0.1:${gateway.port}`;
   const status = async (headers: Record<string, string>, path = "session"): Promise<number> =>

@@ -5,7 +5,7 @@ function parsed(...fields: readonly string[]): KeyDefinition | undefined {
   return parseKeys(newKey("ada", fields).line)[0];
 }
 
-test("a line without fields allows everything but administration and runner options, for good", () => {
+test("a line without fields allows everything except administration and runner options and never expires", () => {
   expect(parsed()).toEqual({
     digest: expect.any(Buffer) as Buffer,
     name: "ada",
@@ -27,12 +27,12 @@ test.each<[string, Partial<KeyDefinition>]>([
   ["admin", { admin: true }],
   ["options", { options: true }],
   ["disabled", { disabled: true }],
-  // The day is over when the next one begins, UTC.
+  // The key is valid until the end of the day, UTC.
   ["expires=2027-01-31", { expiresAt: Date.UTC(2027, 1, 1) }],
   ["expires=2028-02-29", { expiresAt: Date.UTC(2028, 2, 1) }],
   ["expires=2027-01-31T12:30:00Z", { expiresAt: Date.UTC(2027, 0, 31, 12, 30) }],
   ["expires=2027-01-31T12:30+02:00", { expiresAt: Date.UTC(2027, 0, 31, 10, 30) }],
-])("%s is read", (field, expected) => {
+])("parses %s", (field, expected) => {
   expect(parsed(field)).toMatchObject(expected);
 });
 
@@ -57,11 +57,11 @@ test.each([
   "expires=2027-13-01",
   "expires=2027-01-31T25:00Z",
   "expires=2027-01-31T12:00",
-])("%s is refused, with the field's name and what it must be", (field) => {
+])("rejects %s and names the field and its allowed values", (field) => {
   const [name] = field.split("=");
   expect(() => parsed(field)).toThrow(`its field '${name}' must be`);
 });
 
-test("a name that makes its line a comment makes no key", () => {
+test("treats a line whose name starts with # as a comment", () => {
   expect(() => newKey("#ada", [])).toThrow("it contains no keys");
 });

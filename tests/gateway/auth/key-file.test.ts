@@ -8,39 +8,39 @@ import { startFake, startGateway } from "../../../test-support/gateway/gateway-h
 import { postChat, fileOf } from "../../../test-support/gateway/key-requests.ts";
 import { controlIntervals } from "../../../test-support/gateway/repeating-timers.ts";
 
-/** Follows the file as fast as the test looks, instead of every half second. */
-function followAtOnce(): <Result>(look: () => Result) => () => Result {
+/** Makes the gateway check the file whenever the test polls, instead of every half second. */
+function reloadOnPoll(): <Result>(check: () => Result) => () => Result {
   const intervals = controlIntervals();
-  return (look) => () => {
+  return (check) => () => {
     intervals.pass(500);
-    return look();
+    return check();
   };
 }
 
-test("keys are read from a file", async () => {
+test("reads keys from a file", async () => {
   const { key, line } = newKey("ada", []);
   const gateway = await startGateway(await startFake(), { API_KEYS_FILE: fileOf(`# keys\n\n${line}\n`) });
   expect((await postChat(gateway, key)).status).toBe(200);
   expect((await postChat(gateway, "other")).status).toBe(401);
 });
 
-test("the file is followed: a key that is added is let in, one that is removed is not, the others keep their limits", async () => {
+test("reloads the file: accepts an added key, rejects a removed one and keeps the usage of the others", async () => {
   const [ada, bob] = [newKey("ada", ["requests=1"]), newKey("bob", [])];
   const file = fileOf(ada.line);
-  const following = followAtOnce();
+  const afterReload = reloadOnPoll();
   const gateway = await startGateway(await startFake(), { API_KEYS_FILE: file });
   const status = async (key: string): Promise<number> => (await postChat(gateway, key)).status;
   expect(await status(ada.key)).toBe(200);
   expect(await status(bob.key)).toBe(401);
 
   writeFileSync(file, `${ada.line}\n${bob.line}\n`);
-  await expect.poll(following(() => status(bob.key))).toBe(200);
+  await expect.poll(afterReload(() => status(bob.key))).toBe(200);
   expect(await status(ada.key)).toBe(429);
 
-  // As an editor or a mounted secret does it: another file comes in its place.
+  // Editors and mounted secrets replace the file.
   writeFileSync(`${file}.new`, ada.line);
   renameSync(`${file}.new`, file);
-  await expect.poll(following(() => status(bob.key))).toBe(401);
+  await expect.poll(afterReload(() => status(bob.key))).toBe(401);
   expect(await status(ada.key)).toBe(429);
   const audited = gateway.log
     .map((each) => JSON.parse(each) as Record<string, unknown>)
@@ -52,10 +52,10 @@ test("the file is followed: a key that is added is let in, one that is removed i
   ]);
 });
 
-test("on one connection, each request is authenticated by its own key, and a removed key is rejected", async () => {
+test("authenticates each request of a connection by its own key and rejects a removed key", async () => {
   const [ada, bob] = [newKey("ada", []), newKey("bob", [])];
   const file = fileOf(`${ada.line}\n${bob.line}`);
-  const following = followAtOnce();
+  const afterReload = reloadOnPoll();
   const gateway = await startGateway(await startFake(), { API_KEYS_FILE: file });
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const ports = new Set<number | undefined>();
@@ -71,31 +71,31 @@ test("on one connection, each request is authenticated by its own key, and a rem
   expect(await status(`${ada.key}x`)).toBe(401);
   expect(await status(ada.key)).toBe(200);
   writeFileSync(file, bob.line);
-  await expect.poll(following(() => status(ada.key))).toBe(401);
+  await expect.poll(afterReload(() => status(ada.key))).toBe(401);
   expect(await status(bob.key)).toBe(200);
   expect(ports.size).toBe(1);
   agent.destroy();
 });
 
-test("the metrics showed the last key what a removed one had used", async () => {
+test("does not open /metrics to the only remaining key, as they contain the usage of removed ones", async () => {
   const [ada, bob] = [newKey("ada", []), newKey("bob", [])];
   const file = fileOf(`${ada.line}\n${bob.line}`);
-  const following = followAtOnce();
+  const afterReload = reloadOnPoll();
   const gateway = await startGateway(await startFake(), { API_KEYS_FILE: file });
   await (await postChat(gateway, bob.key)).text();
   writeFileSync(file, ada.line);
-  await expect.poll(following(async () => (await postChat(gateway, bob.key)).status)).toBe(401);
+  await expect.poll(afterReload(async () => (await postChat(gateway, bob.key)).status)).toBe(401);
   const headers = { authorization: `Bearer ${ada.key}` };
   expect((await fetch(`${gateway.url}/metrics`, { headers })).status).toBe(403);
 });
 
-test("a file that goes wrong later leaves the keys as they were, and each problem is logged once", async () => {
+test("keeps the keys if the file becomes invalid and logs each problem once", async () => {
   const { key, line } = newKey("ada", []);
   const file = fileOf(line);
-  const following = followAtOnce();
+  const afterReload = reloadOnPoll();
   const gateway = await startGateway(await startFake(), { API_KEYS_FILE: file });
   const problems = (): string[] => gateway.log.filter((each) => each.includes("cannot read the API keys"));
-  const spoiled: [() => void, string][] = [
+  const faults: [() => void, string][] = [
     [
       () => {
         writeFileSync(file, "bob sha256=sk-secret\n");
@@ -115,9 +115,9 @@ test("a file that goes wrong later leaves the keys as they were, and each proble
       "ENOENT",
     ],
   ];
-  for (const [n, [spoil, problem]] of spoiled.entries()) {
-    spoil();
-    await expect.poll(following(problems)).toHaveLength(n + 1);
+  for (const [n, [inject, problem]] of faults.entries()) {
+    inject();
+    await expect.poll(afterReload(problems)).toHaveLength(n + 1);
     expect(JSON.parse(problems()[n] ?? "")).toMatchObject({
       path: file,
       error: expect.stringContaining(problem) as string,
@@ -129,11 +129,11 @@ test("a file that goes wrong later leaves the keys as they were, and each proble
 
   const next = newKey("bob", []);
   writeFileSync(file, next.line);
-  await expect.poll(following(async () => (await postChat(gateway, next.key)).status)).toBe(200);
-  expect(problems()).toHaveLength(spoiled.length);
+  await expect.poll(afterReload(async () => (await postChat(gateway, next.key)).status)).toBe(200);
+  expect(problems()).toHaveLength(faults.length);
 });
 
-test.each(["", "# nothing yet\n"])("a file without a key does not open the gateway (%j)", (text) => {
+test.each(["", "# nothing yet\n"])("rejects a file without a key (%j)", (text) => {
   expect(() => readConfig({ API_KEYS_FILE: fileOf(text) })).toThrow(/API_KEYS_FILE=.*at least one key/);
   expect(() => readConfig({ API_KEYS_FILE: "/nowhere/keys" })).toThrow(ConfigError);
 });

@@ -18,12 +18,12 @@ const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };
 const json = { "content-type": "application/json" };
 
-test("without a key configured everybody is let in", async () => {
+test("requires no key if none is configured", async () => {
   const gateway = await startGateway(await startFake());
   expect((await gateway.post(chat, hello)).status).toBe(200);
 });
 
-test("a key is taken as a bearer token and as x-api-key; anything else is 401", async () => {
+test("accepts a key as a bearer token or as x-api-key and rejects anything else with 401", async () => {
   const { key, line } = newKey("ada", []);
   const gateway = await startGateway(await startFake(), {
     API_KEYS: `# team\n${line}; ${newKey("bob", []).line}`,
@@ -38,14 +38,14 @@ test("a key is taken as a bearer token and as x-api-key; anything else is 401", 
     expect(await status({ "x-api-key": wrong })).toBe(401);
   }
   expect(await status({ authorization: `Basic ${key}` })).toBe(401);
-  const refused = await gateway.post(chat, hello);
-  expect(refused.headers.get("www-authenticate")).toBe("Bearer");
-  expect(await errorOf(refused)).toMatchObject({ code: "invalid_api_key", type: "invalid_request_error" });
+  const rejected = await gateway.post(chat, hello);
+  expect(rejected.headers.get("www-authenticate")).toBe("Bearer");
+  expect(await errorOf(rejected)).toMatchObject({ code: "invalid_api_key", type: "invalid_request_error" });
   expect(await gateway.requestLine(chat)).toMatchObject({ key: "ada" });
   expect(gateway.log.join("")).not.toContain(key);
 });
 
-test("without a key only the health checks answer", async () => {
+test("only the health checks work without a key", async () => {
   const gateway = await startGateway(await startFake(), { API_KEYS: newKey("ada", []).line });
   const status = async (path: string): Promise<number> => (await fetch(gateway.url + path)).status;
   await ready(gateway);
@@ -54,20 +54,17 @@ test("without a key only the health checks answer", async () => {
 });
 
 test.each([
-  ["a field that is unknown", `${newKey("a", []).line} colour=red`],
+  ["an unknown field", `${newKey("a", []).line} colour=red`],
   ["a key in place of its digest", "a sha256=sk-secret"],
-  ["no digest", "a requests=3"],
-  ["a limit of nothing", `${newKey("a", []).line} requests=0`],
+  ["a missing digest", "a requests=3"],
+  ["a limit of zero", `${newKey("a", []).line} requests=0`],
+  ["a duplicate key", `${newKey("a", [], "k").line}; ${newKey("b", [], "k").line}; ${newKey("a", []).line}`],
+  ["a third key with the same name", [1, 2, 3].map(() => newKey("a", []).line).join(";")],
   [
-    "a key that is there twice",
-    `${newKey("a", [], "k").line}; ${newKey("b", [], "k").line}; ${newKey("a", []).line}`,
-  ],
-  ["a third key of one name", [1, 2, 3].map(() => newKey("a", []).line).join(";")],
-  [
-    "a second key of one name with limits of its own",
+    "a second key with the same name and other limits",
     `${newKey("a", ["requests=1"]).line}; ${newKey("a", []).line}`,
   ],
-])("%s is refused at the start, without the value", (_what, keys) => {
+])("rejects %s at startup without printing the value", (_what, keys) => {
   for (const environment of [{ API_KEYS: keys }, { API_KEYS_FILE: fileOf(keys) }]) {
     const read = (): unknown => readConfig(environment);
     expect(read).toThrow(ConfigError);
@@ -76,27 +73,27 @@ test.each([
   }
 });
 
-test("every key could read what the others use, by /metrics", async () => {
+test("restricts /metrics to admin keys if there are several keys", async () => {
   const [ada, bob, admin] = [newKey("ada", []), newKey("bob", []), newKey("root", ["admin"])];
   const fake = await startFake();
   const gateway = await startGateway(fake, { API_KEYS: `${ada.line};${bob.line};${admin.line}` });
   for (const { key } of [ada, bob]) await (await postChat(gateway, key)).text();
   const metrics = (key: string): Promise<Response> =>
     fetch(`${gateway.url}/metrics`, { headers: { authorization: `Bearer ${key}` } });
-  const refused = await metrics(ada.key);
-  expect(refused.status).toBe(403);
-  expect(await errorOf(refused)).toMatchObject({ code: "admin_key_required" });
+  const rejected = await metrics(ada.key);
+  expect(rejected.status).toBe(403);
+  expect(await errorOf(rejected)).toMatchObject({ code: "admin_key_required" });
   const seen = await metrics(admin.key);
   expect(seen.status).toBe(200);
   expect(await seen.text()).toContain('gateway_key_tokens_total{key="bob"} 14\n');
-  // Where there is one key, there is nobody else to be seen.
+  // A single key cannot see the usage of others.
   const alone = await startGateway(fake, { API_KEYS: ada.line });
   expect(
     (await fetch(`${alone.url}/metrics`, { headers: { authorization: `Bearer ${ada.key}` } })).status,
   ).toBe(200);
 });
 
-test("requests per minute: 429 with OpenAI's headers, which count down", async () => {
+test("limits requests per minute with 429 and OpenAI's headers", async () => {
   const { key, line } = newKey("ada", ["requests=2"]);
   const fake = await startFake();
   const gateway = await startGateway(fake, { API_KEYS: line });
@@ -109,15 +106,15 @@ test("requests per minute: 429 with OpenAI's headers, which count down", async (
     await response.text();
   }
   expect(remaining).toEqual(["1", "0"]);
-  const refused = await postChat(gateway, key);
-  expect(refused.status).toBe(429);
-  expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(25);
-  expect(refused.headers.get("x-ratelimit-remaining-requests")).toBe("0");
-  expect(await errorOf(refused)).toMatchObject({ code: "rate_limit_exceeded", type: "requests" });
+  const rejected = await postChat(gateway, key);
+  expect(rejected.status).toBe(429);
+  expect(Number(rejected.headers.get("retry-after"))).toBeGreaterThan(25);
+  expect(rejected.headers.get("x-ratelimit-remaining-requests")).toBe("0");
+  expect(await errorOf(rejected)).toMatchObject({ code: "rate_limit_exceeded", type: "requests" });
   expect(fake.received).toHaveLength(2);
 });
 
-test("clients of Anthropic's API get its headers beside them, with the time at which all is there again", async () => {
+test("adds Anthropic's rate limit headers, with the reset time, to responses of its API", async () => {
   const { key, line } = newKey("ada", ["requests=2", "tokens=1000"]);
   const gateway = await startGateway(await startFake(), { API_KEYS: line });
   const headers = { "content-type": "application/json", "x-api-key": key };
@@ -135,39 +132,39 @@ test("clients of Anthropic's API get its headers beside them, with the time at w
   expect(reset).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
   expect(Date.parse(reset)).toBeGreaterThan(before);
   expect(Date.parse(reset)).toBeLessThan(Date.now() + 61_000);
-  // OpenAI's clients do not.
+  // Responses of OpenAI's API do not have them.
   const chat = await postChat(gateway, key);
   expect([...chat.headers.keys()].filter((name) => name.startsWith("anthropic-"))).toEqual([]);
 });
 
-/** The limit of tokens, what is left of it, when all of it is there again. */
+/** The token limit, the remaining tokens and the time until the limit is fully available again. */
 function tokenHeaders({ headers }: Response): (string | null)[] {
   return ["limit", "remaining", "reset"].map((what) => headers.get(`x-ratelimit-${what}-tokens`));
 }
 
-test("tokens per minute: what was used is owed, of streams that were left as well", async () => {
+test("limits tokens per minute and charges aborted streams, too", async () => {
   const { key, line } = newKey("ada", ["tokens=12"]);
   const fake = await startFake();
   const gateway = await startGateway(fake, { API_KEYS: line });
-  // 11 read, 3 generated.
+  // 11 prompt tokens, 3 generated ones.
   const first = await postChat(gateway, key);
   await first.text();
-  // While it ran, all that there was had been set aside for it.
+  // The request reserved all tokens while it ran.
   expect(tokenHeaders(first)).toEqual(["12", "0", "1m0s"]);
-  const refused = await postChat(gateway, key);
-  expect(refused.status).toBe(429);
-  // What is owed, 2, is made up for before the 12 are there again.
-  expect(tokenHeaders(refused)).toEqual(["12", "0", expect.stringMatching(/^1m(10|9|8)s$/)]);
-  expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(10);
-  expect(await errorOf(refused)).toMatchObject({ type: "tokens" });
+  const rejected = await postChat(gateway, key);
+  expect(rejected.status).toBe(429);
+  // The debt of 2 tokens is paid off before the 12 are available again.
+  expect(tokenHeaders(rejected)).toEqual(["12", "0", expect.stringMatching(/^1m(10|9|8)s$/)]);
+  expect(Number(rejected.headers.get("retry-after"))).toBeGreaterThan(10);
+  expect(await errorOf(rejected)).toMatchObject({ type: "tokens" });
 
   const other = newKey("bob", ["tokens=3"]);
   const second = await startGateway(fake, { API_KEYS: other.line });
   fake.respondWith(token("a"), token("b"), token("c"), "hang");
   const client = new AbortController();
-  const left = await postChat(second, other.key, streamed, { signal: client.signal });
+  const aborted = await postChat(second, other.key, streamed, { signal: client.signal });
   let text = "";
-  for await (const piece of left.body ?? []) {
+  for await (const piece of aborted.body ?? []) {
     text += Buffer.from(piece as Uint8Array).toString();
     if (text.includes('"c"')) break;
   }
@@ -176,102 +173,102 @@ test("tokens per minute: what was used is owed, of streams that were left as wel
   expect((await postChat(second, other.key)).status).toBe(429);
 });
 
-test("requests at once: the one too many is 429, and a place is given back", async () => {
+test("limits concurrent requests with 429 and frees the place of an aborted one", async () => {
   const { key, line } = newKey("ada", ["concurrent=1"]);
   const fake = await startFake();
   fake.respondWith(token("x"), "hang");
   const gateway = await startGateway(fake, { API_KEYS: line });
   const client = new AbortController();
   await postChat(gateway, key, streamed, { signal: client.signal });
-  const refused = await postChat(gateway, key);
-  expect(refused.status).toBe(429);
-  expect(refused.headers.has("retry-after")).toBe(true);
+  const rejected = await postChat(gateway, key);
+  expect(rejected.status).toBe(429);
+  expect(rejected.headers.has("retry-after")).toBe(true);
   client.abort();
   await gateway.requestLine(chat, 1);
   fake.respondWith(last({ message: { content: "x" } }));
   expect((await postChat(gateway, key)).status).toBe(200);
 });
 
-test("a key is held to its models, however they are spelled", async () => {
+test("restricts a key to its models, however they are spelled", async () => {
   const { key, line } = newKey("ada", ["models=m,other:1b"]);
   const fake = await startFake();
   fake.models = ["m:latest", "secret:1b"];
   const gateway = await startGateway(fake, { API_KEYS: line });
   expect((await postChat(gateway, key, { ...hello, model: "M:latest" })).status).toBe(200);
-  const refused = await postChat(gateway, key, { ...hello, model: "secret:1b" });
-  expect(refused.status).toBe(403);
-  expect(await errorOf(refused)).toMatchObject({ code: "model_not_allowed", param: "model" });
+  const rejected = await postChat(gateway, key, { ...hello, model: "secret:1b" });
+  expect(rejected.status).toBe(403);
+  expect(await errorOf(rejected)).toMatchObject({ code: "model_not_allowed", param: "model" });
   expect(fake.received).toHaveLength(1);
 });
 
-test("a key sees only the models it may use", async () => {
+test("a key sees only the models that it may use", async () => {
   const [some, all] = [newKey("some", ["models=m"]), newKey("all", [])];
   const fake = await startFake();
   fake.models = ["m:latest", "secret:1b"];
   const gateway = await startGateway(fake, { API_KEYS: `${some.line};${all.line}` });
-  const asking = async (key: string, path: string, init: RequestInit = {}): Promise<[number, string]> => {
+  const send = async (key: string, path: string, init: RequestInit = {}): Promise<[number, string]> => {
     const headers = { ...json, authorization: `Bearer ${key}` };
     const response = await fetch(gateway.url + path, { ...init, headers });
     return [response.status, await response.text()];
   };
   const show = (model: string): RequestInit => ({ method: "POST", body: JSON.stringify({ model }) });
   for (const path of ["/v1/models", "/api/tags", "/api/ps"]) {
-    expect(await asking(all.key, path)).toEqual([200, expect.stringContaining("secret:1b")]);
-    const [status, seen] = await asking(some.key, path);
+    expect(await send(all.key, path)).toEqual([200, expect.stringContaining("secret:1b")]);
+    const [status, seen] = await send(some.key, path);
     expect([status, seen.includes('"m:latest"'), seen.includes("secret")]).toEqual([200, true, false]);
   }
-  // Not a word more than of a model that is not there.
-  const nowhere = (text: string): string => text.replaceAll("secret", "nowhere");
+  // The response is the same as for a model that does not exist.
+  const asMissing = (text: string): string => text.replaceAll("secret", "nowhere");
   for (const [path, init] of [
     ["/v1/models/secret:1b", {}],
     ["/api/show", show("secret:1b")],
   ] as const) {
-    expect((await asking(all.key, path, init))[0]).toBe(200);
-    const [status, text] = await asking(some.key, path, init);
+    expect((await send(all.key, path, init))[0]).toBe(200);
+    const [status, text] = await send(some.key, path, init);
     expect(status).toBe(404);
-    const missing = await asking(some.key, nowhere(path), path === "/api/show" ? show("nowhere:1b") : {});
-    expect([status, nowhere(text)]).toEqual(missing);
+    const missing = await send(some.key, asMissing(path), path === "/api/show" ? show("nowhere:1b") : {});
+    expect([status, asMissing(text)]).toEqual(missing);
   }
-  expect((await asking(some.key, "/v1/models/m"))[0]).toBe(200);
-  expect((await asking(some.key, "/api/show", show("m")))[0]).toBe(200);
+  expect((await send(some.key, "/v1/models/m"))[0]).toBe(200);
+  expect((await send(some.key, "/api/show", show("m")))[0]).toBe(200);
 });
 
-test("slots are shared evenly between keys: who asks little does not wait for who asks much", async () => {
-  const [much, little] = [newKey("much", ["admin"]), newKey("little", [])];
+test("slots are shared evenly between keys: a quiet key does not wait behind a busy one", async () => {
+  const [busy, quiet] = [newKey("busy", ["admin"]), newKey("quiet", [])];
   const fake = await startFake();
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
   fake.respondWith({ until: released }, last({ message: { content: "x" } }));
   const gateway = await startGateway(fake, {
-    API_KEYS: `${much.line};${little.line}`,
+    API_KEYS: `${busy.line};${quiet.line}`,
     OLLAMA_NUM_PARALLEL: "1",
   });
-  const say = (key: string, content: string): Promise<Response> =>
+  const send = (key: string, content: string): Promise<Response> =>
     postChat(gateway, key, { model: "m", messages: [{ role: "user", content }] });
-  const depth = async (value: number): Promise<void> => {
+  const waitForDepth = async (value: number): Promise<void> => {
     await expect
       .poll(
-        async () => (await fetch(`${gateway.url}/metrics`, { headers: { "x-api-key": much.key } })).text(),
+        async () => (await fetch(`${gateway.url}/metrics`, { headers: { "x-api-key": busy.key } })).text(),
         {
           interval: 5,
         },
       )
       .toContain(`gateway_queue_depth ${value}\n`);
   };
-  const answers = [say(much.key, "much")];
+  const responses = [send(busy.key, "busy")];
   await fake.conversation();
   for (let n = 1; n <= 4; n += 1) {
-    answers.push(say(much.key, "much"));
-    await depth(n);
+    responses.push(send(busy.key, "busy"));
+    await waitForDepth(n);
   }
-  answers.push(say(little.key, "little"));
-  await depth(5);
+  responses.push(send(quiet.key, "quiet"));
+  await waitForDepth(5);
   release(undefined);
-  await Promise.all(answers);
+  await Promise.all(responses);
   const order = fake.received.map(({ body: { messages } }) => messages[0]?.content);
-  expect(order.indexOf("little")).toBeLessThanOrEqual(2);
+  expect(order.indexOf("quiet")).toBeLessThanOrEqual(2);
 });
 
-test("a key is made by a command, and the line it prints lets the key in", async () => {
+test("the gateway accepts the key and the line that the new-key command prints", async () => {
   const script = join(import.meta.dirname, "../../../scripts/commands/new-key.ts");
   const output = execFileSync(process.execPath, [script, "ada", "requests=5", "models=m"], {
     encoding: "utf8",

@@ -7,8 +7,8 @@ import {
   type TestGateway,
 } from "../../../test-support/gateway/gateway-harness.ts";
 
-/** Sends a request with a key that has limits, to a gateway that knows it. */
-async function limited(limits: string): Promise<{
+/** Starts a gateway with one limited key; `send` sends a request with that key. */
+async function startLimited(limits: string): Promise<{
   readonly gateway: TestGateway;
   readonly send: (path: string, body?: object, method?: string) => Promise<Response>;
 }> {
@@ -38,8 +38,8 @@ test.each([
   ["GET", "/nowhere"],
   ["DELETE", "/api/delete"],
   ["HEAD", "/api/blobs/sha256:0"],
-])("a key that had used up its requests went on with %s %s", async (method, path) => {
-  const { send } = await limited("requests=2");
+])("%s %s counts towards the request limit", async (method, path) => {
+  const { send } = await startLimited("requests=2");
   const first = await send(path, undefined, method);
   expect(first.headers.get("x-ratelimit-remaining-requests")).toBe("1");
   await first.text();
@@ -49,8 +49,8 @@ test.each([
   expect(Number(third.headers.get("retry-after"))).toBeGreaterThan(0);
 });
 
-test("probes need no key, and count for none", async () => {
-  const { gateway, send } = await limited("requests=1");
+test("probes need no key and count towards no limit", async () => {
+  const { gateway, send } = await startLimited("requests=1");
   await ready(gateway);
   for (const path of ["/health", "/ready", "/accepting", "/v1/health_check"]) {
     for (let n = 0; n < 3; n += 1) expect((await fetch(gateway.url + path)).status).toBe(200);
@@ -58,10 +58,10 @@ test("probes need no key, and count for none", async () => {
   expect((await send("/v1/models")).status).toBe(200);
 });
 
-test("looking something up does not take one of the requests at once", async () => {
-  const { send } = await limited("concurrent=1");
-  const looked = await Promise.all(Array.from({ length: 5 }, () => send("/v1/models")));
-  expect(looked.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+test("lookups do not count as concurrent requests", async () => {
+  const { send } = await startLimited("concurrent=1");
+  const responses = await Promise.all(Array.from({ length: 5 }, () => send("/v1/models")));
+  expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
 });
 
 const embeddings: readonly [string, (input: readonly string[]) => object][] = [
@@ -70,8 +70,8 @@ const embeddings: readonly [string, (input: readonly string[]) => object][] = [
   ["/api/embed", (input) => ({ name: "m", model: "m", input })],
 ];
 
-test.each(embeddings)("2,000 texts in one request to %s counted as one", async (path, body) => {
-  const { send } = await limited("requests=5");
+test.each(embeddings)("%s counts each text as a request", async (path, body) => {
+  const { send } = await startLimited("requests=5");
   const three = await send(path, body(["a", "b", "c"]));
   expect(three.status).toBe(200);
   expect(three.headers.get("x-ratelimit-remaining-requests")).toBe("2");
@@ -80,30 +80,27 @@ test.each(embeddings)("2,000 texts in one request to %s counted as one", async (
   expect(await again.text()).toContain("Rate limit reached: 5 requests per minute.");
 });
 
-test.each(embeddings)(
-  "more texts than a minute has requests can never be embedded by %s: 400",
-  async (path, body) => {
-    const { send } = await limited("requests=5");
-    const refused = await send(path, body(["a", "b", "c", "d", "e", "f"]));
-    expect(refused.status).toBe(400);
-    const text = await refused.text();
-    expect(text).toContain("it counts as 6 requests");
-  },
-);
-
-test.each(embeddings)("%s takes 2,048 texts and no more", async (path, body) => {
-  const { send } = await limited("tokens=1000000");
-  const texts = (count: number): string[] => Array.from({ length: count }, () => "a");
-  expect((await send(path, body(texts(2048)))).status).toBe(200);
-  const refused = await send(path, body(texts(2049)));
-  expect(refused.status).toBe(400);
-  expect(await refused.text()).toContain("input");
+test.each(embeddings)("%s rejects more texts than requests per minute with 400", async (path, body) => {
+  const { send } = await startLimited("requests=5");
+  const rejected = await send(path, body(["a", "b", "c", "d", "e", "f"]));
+  expect(rejected.status).toBe(400);
+  const text = await rejected.text();
+  expect(text).toContain("it counts as 6 requests");
 });
 
-test.each(embeddings)("what %s embeds is charged", async (path, body) => {
-  const { gateway, send } = await limited("tokens=2");
+test.each(embeddings)("%s accepts at most 2,048 texts", async (path, body) => {
+  const { send } = await startLimited("tokens=1000000");
+  const texts = (count: number): string[] => Array.from({ length: count }, () => "a");
+  expect((await send(path, body(texts(2048)))).status).toBe(200);
+  const rejected = await send(path, body(texts(2049)));
+  expect(rejected.status).toBe(400);
+  expect(await rejected.text()).toContain("input");
+});
+
+test.each(embeddings)("%s charges the embedded tokens", async (path, body) => {
+  const { gateway, send } = await startLimited("tokens=2");
   await (await send(path, body(["a", "b"]))).text();
   await gateway.requestLine(path);
-  const refused = await send(path, body(["a"]));
-  expect(refused.status).toBe(429);
+  const rejected = await send(path, body(["a"]));
+  expect(rejected.status).toBe(429);
 });

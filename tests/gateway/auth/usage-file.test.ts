@@ -31,7 +31,7 @@ const silent = {
   error: () => undefined,
 };
 
-test("a key's debt was forgotten with a restart of the gateway", async () => {
+test("keeps a key's debt across a restart", async () => {
   const { key, line } = newKey("ada", ["tokens=100", "tokens_per_day=1000"]);
   const environment = { API_KEYS: line, USAGE_FILE: usageFile() };
   const fake = await startFake();
@@ -39,16 +39,16 @@ test("a key's debt was forgotten with a restart of the gateway", async () => {
   const before = await startGateway(fake, environment);
   expect((await postChat(before, key)).status).toBe(200);
   await before.requestLine(chat);
-  // The first gateway still runs, as one that is killed writes nothing more.
+  // The first gateway keeps running, so it writes nothing more, like a killed one.
   await eventually(() => (existsSync(environment.USAGE_FILE) ? true : undefined));
   const after = await startGateway(fake, environment);
-  const refused = await postChat(after, key);
-  expect(refused.status).toBe(429);
+  const rejected = await postChat(after, key);
+  expect(rejected.status).toBe(429);
   expect(fake.received).toHaveLength(1);
   expect(readFileSync(environment.USAGE_FILE, "utf8")).not.toContain(key);
 });
 
-test("a gateway that stops writes at once what it has not written yet", async () => {
+test("writes pending usage when it is closed", async () => {
   const path = usageFile();
   const ledger = new UsageLedger(path, silent);
   const limits = new RateLimits({ tokensPerMonth: 10 }, ledger.of("ada"), ledger.scheduleWrite);
@@ -63,24 +63,24 @@ test("a gateway that stops writes at once what it has not written yet", async ()
 });
 
 test.each([
-  ["half of it", '{"keys":{"ada":{"tokens":[9'],
+  ["truncated JSON", '{"keys":{"ada":{"tokens":[9'],
   ["nothing", ""],
-  ["no keys", "[]"],
-  ["other values", '{"keys":{"ada":{"tokens":["many",-1],"day":7,"month":[1,2]},"bob":null}}'],
-])("a usage file that holds %s does not keep the gateway from starting", async (_what, text) => {
+  ["an array", "[]"],
+  ["invalid values", '{"keys":{"ada":{"tokens":["many",-1],"day":7,"month":[1,2]},"bob":null}}'],
+])("starts with a usage file that contains %s", async (_what, text) => {
   const { key, line } = newKey("ada", ["tokens=100"]);
   const path = usageFile();
   writeFileSync(path, text);
   const gateway = await startGateway(await startFake(), { API_KEYS: line, USAGE_FILE: path });
   expect((await postChat(gateway, key)).status).toBe(200);
-  // It is replaced by one that is right, at the end at the latest.
+  // A valid file replaces it at shutdown at the latest.
   await gateway.close();
   expect(readFileSync(path, "utf8")).toContain('"ada":{"tokens":[');
   expect(readFileSync(path, "utf8")).not.toBe(text);
   if (!text.includes("many")) expect(gateway.log.join("")).toContain("usage of API keys is corrupt");
 });
 
-test("a folder that cannot be written to is logged once, and keys work on", async () => {
+test("logs that the folder cannot be written and keeps accepting keys", async () => {
   const { key, line } = newKey("ada", ["requests=100"]);
   const gateway = await startGateway(await startFake(), {
     API_KEYS: line,
@@ -93,11 +93,11 @@ test("a folder that cannot be written to is logged once, and keys work on", asyn
   expect((await postChat(gateway, key)).status).toBe(200);
 });
 
-test("what drained away while the gateway was down is not owed any more", () => {
+test("reduces a debt by the time that the gateway was down", () => {
   const usage = new KeyUsage();
   usage.restore({ tokens: [1000, Date.now() - 30_000] });
   expect(Math.round(usage.tokens.used(1000) / 100)).toBe(5);
-  // A clock that was set back does not add to it.
+  // A clock that was set back does not increase the debt.
   usage.restore({ tokens: [1000, Date.now() + 3_600_000] });
   expect(usage.tokens.used(1000)).toBeLessThanOrEqual(1000);
 });
@@ -105,31 +105,34 @@ test("what drained away while the gateway was down is not owed any more", () => 
 test.each([
   ["day", "tokens_per_day=10", "2026-11-28T23:00:00Z", "2026-11-29T00:00:00Z"],
   ["month", "tokens_per_month=10", "2026-11-30T23:00:00Z", "2026-12-01T00:00:00Z"],
-])("a budget per %s is used up, and resets with the next one, UTC", async (unit, field, now, reset) => {
-  vi.useFakeTimers({ toFake: ["Date"], now: new Date(now) });
-  onTestFinished(() => {
-    vi.useRealTimers();
-  });
-  const { key, line } = newKey("ada", [field]);
-  const gateway = await startGateway(await startFake(), { API_KEYS: line });
-  const first = await postChat(gateway, key);
-  expect(first.status).toBe(200);
-  expect(first.headers.has("x-ratelimit-limit-tokens")).toBe(false);
-  await first.text();
-  await gateway.requestLine(chat);
-  const refused = await postChat(gateway, key);
-  expect(refused.status).toBe(429);
-  expect(refused.headers.get("retry-after")).toBe("3600");
-  expect(await errorOf(refused)).toMatchObject({
-    code: "rate_limit_exceeded",
-    type: "tokens",
-    message: `Budget used up: 10 tokens per ${unit}. It resets at ${reset}. Retry in 3600 s.`,
-  });
-  vi.setSystemTime(new Date(reset));
-  expect((await postChat(gateway, key)).status).toBe(200);
-});
+])(
+  "rejects requests beyond the budget per %s until the next one begins, in UTC",
+  async (unit, field, now, reset) => {
+    vi.useFakeTimers({ toFake: ["Date"], now: new Date(now) });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const { key, line } = newKey("ada", [field]);
+    const gateway = await startGateway(await startFake(), { API_KEYS: line });
+    const first = await postChat(gateway, key);
+    expect(first.status).toBe(200);
+    expect(first.headers.has("x-ratelimit-limit-tokens")).toBe(false);
+    await first.text();
+    await gateway.requestLine(chat);
+    const rejected = await postChat(gateway, key);
+    expect(rejected.status).toBe(429);
+    expect(rejected.headers.get("retry-after")).toBe("3600");
+    expect(await errorOf(rejected)).toMatchObject({
+      code: "rate_limit_exceeded",
+      type: "tokens",
+      message: `Budget used up: 10 tokens per ${unit}. It resets at ${reset}. Retry in 3600 s.`,
+    });
+    vi.setSystemTime(new Date(reset));
+    expect((await postChat(gateway, key)).status).toBe(200);
+  },
+);
 
-test("a key whose limits are changed keeps what it has used of its budget", () => {
+test("keeps the used budget of a key whose limits change", () => {
   const ledger = new UsageLedger("", silent);
   const before = new RateLimits({ tokensPerDay: 10 }, ledger.of("ada"));
   expect(before.enter()).toBeUndefined();

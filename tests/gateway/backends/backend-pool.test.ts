@@ -18,7 +18,7 @@ import { count, startHanging, startTwo } from "../../../test-support/gateway/two
 const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };
 
-test("a request goes where its model is loaded, though another server has it too", async () => {
+test("a request goes where its model is loaded, even if another server has it installed", async () => {
   const two = await startTwo((left) => {
     left.loaded = [];
   });
@@ -37,7 +37,7 @@ test("a request goes to the only server that has its model", async () => {
   expect(models.data.map(({ id }) => id).toSorted()).toEqual(["m:latest", "other:1b"]);
 });
 
-test("requests are spread by how busy the servers are, and each runs only what it can", async () => {
+test("spreads requests by load, within the slots of each server", async () => {
   const two = await startTwo((left, right) => {
     left.respondWith(token("x"), "hang");
     right.respondWith(token("x"), "hang");
@@ -54,7 +54,7 @@ test("requests are spread by how busy the servers are, and each runs only what i
   for (const response of responses) await response.body?.cancel();
 });
 
-test("another server is made ready while the one that is loaded is busy", async () => {
+test("loads the model on another server while the first one is busy", async () => {
   const two = await startTwo((left, right) => {
     left.respondWith(token("x"), "hang");
     right.loaded = [];
@@ -66,7 +66,7 @@ test("another server is made ready while the one that is loaded is busy", async 
   await first.body?.cancel();
 });
 
-test("a server that is gone is passed over, and used again soon after it has come back", async () => {
+test("skips an unreachable server and uses it again after it has recovered", async () => {
   const two = await startTwo((_left, right) => {
     right.models = ["other:1b"];
   });
@@ -74,9 +74,9 @@ test("a server that is gone is passed over, and used again soon after it has com
   const up = (value: number): string => `gateway_backend_up{backend="127.0.0.1:${left.port}"} ${value}`;
   await left.stop();
   await metric(gateway.url, up(0));
-  const refused = await gateway.post(chat, hello);
-  expect(refused.status).toBe(503);
-  expect((await errorOf(refused)).code).toBe("upstream_unreachable");
+  const rejected = await gateway.post(chat, hello);
+  expect(rejected.status).toBe(503);
+  expect((await errorOf(rejected)).code).toBe("upstream_unreachable");
   const again = await FakeOllama.start(left.port);
   try {
     await metric(gateway.url, up(1));
@@ -87,7 +87,7 @@ test("a server that is gone is passed over, and used again soon after it has com
   }
 });
 
-test("a server that answered nothing in time is not asked a second time about a model nobody else has", async () => {
+test("does not probe a hanging server again for a model that no other server has", async () => {
   const [left, { port, hung }] = await Promise.all([startFake(), startHanging()]);
   const gateway = await startGateway(left, {
     LLM_BACKENDS: `127.0.0.1:${left.port}, 127.0.0.1:${port}`,
@@ -95,26 +95,26 @@ test("a server that answered nothing in time is not asked a second time about a 
     PROBE_TIMEOUT_MS: "3000",
   });
   await eventually(() => (hung.length === 3 ? true : undefined));
-  const refused = await gateway.post(chat, { ...hello, model: "nobodys:1b" });
-  // It may hold the model: nobody can say that it does not exist.
-  expect((await errorOf(refused)).code).toBe("upstream_unreachable");
+  const rejected = await gateway.post(chat, { ...hello, model: "nobodys:1b" });
+  // The hanging server may have the model, so it cannot be reported as missing.
+  expect((await errorOf(rejected)).code).toBe("upstream_unreachable");
   expect(hung).toHaveLength(3);
 });
 
-test("a model nobody has is refused without waiting for a server that is gone and never had it", async () => {
+test("rejects an unknown model without waiting for an unreachable server that never had it", async () => {
   const { gateway, left, right } = await startTwo(() => undefined, { PROBE_TIMEOUT_MS: "60000" });
   await right.stop();
   await metric(gateway.url, `gateway_backend_up{backend="127.0.0.1:${right.port}"} 0`);
   const { hung } = await startHanging(right.port);
   await eventually(() => (hung.length > 0 ? true : undefined));
-  const refused = await gateway.post(chat, { ...hello, model: "nobodys:1b" });
-  expect([refused.status, (await errorOf(refused)).code]).toEqual([404, "model_not_found"]);
-  // What came to the others meanwhile is found.
+  const rejected = await gateway.post(chat, { ...hello, model: "nobodys:1b" });
+  expect([rejected.status, (await errorOf(rejected)).code]).toEqual([404, "model_not_found"]);
+  // A model that was installed on another server meanwhile is found.
   left.models = [...left.models, "nobodys:1b"];
   expect((await gateway.post(chat, { ...hello, model: "nobodys:1b" })).status).toBe(200);
 });
 
-test("a server that has just come back is not judged by a question that was asked before", async () => {
+test("ignores the failure of a probe that was sent before the server recovered", async () => {
   const hung: Socket[] = [];
   const away = createServer((socket) => hung.push(socket));
   away.listen(0, "127.0.0.1");
@@ -125,13 +125,13 @@ test("a server that has just come back is not judged by a question that was aske
   away.close();
   const back = await FakeOllama.start(port);
   onTestFinished(() => back.stop());
-  const answer = gateway.post(chat, hello);
+  const response = gateway.post(chat, hello);
   await metric(gateway.url, "gateway_queue_depth 1");
   for (const socket of hung) socket.destroy();
-  expect((await answer).status).toBe(200);
+  expect((await response).status).toBe(200);
 });
 
-test("those that wait for a server that goes away are told at once", async () => {
+test("fails waiting requests at once when their server becomes unreachable", async () => {
   const fake = await startFake();
   fake.respondWith(token("Hel"), "hang");
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1", POLL_INTERVAL_MS: "50" });
@@ -143,7 +143,7 @@ test("those that wait for a server that goes away are told at once", async () =>
   expect((await readEvents(first)).brokenOff).toBe(true);
 });
 
-test("a server whose name means another address is followed there", async () => {
+test("follows a server's name to a new address", async () => {
   const old = await startFake();
   const next = await FakeOllama.start(old.port, "127.0.0.2");
   let address = "127.0.0.1";
@@ -164,15 +164,15 @@ test("a server whose name means another address is followed there", async () => 
   }
 });
 
-test("a resolver that does not answer holds no probe", async () => {
+test("keeps probing while the resolver does not respond", async () => {
   const fake = await startFake();
-  let answers = true;
+  let responds = true;
   const real = dns.lookup.bind(dns) as (...all: unknown[]) => void;
   const lookup = vi.spyOn(dns, "lookup").mockImplementation((...all: unknown[]) => {
-    // A connection that a busy machine was too slow for is made again.
+    // New connections can resolve the name, because a busy machine may have to reconnect.
     const connects = "hints" in (all[1] as object);
     if (all[0] !== "ollama.test") real(...all);
-    else if (answers || connects) real("127.0.0.1", ...all.slice(1));
+    else if (responds || connects) real("127.0.0.1", ...all.slice(1));
   });
   try {
     const gateway = await startGateway(fake, {
@@ -182,7 +182,7 @@ test("a resolver that does not answer holds no probe", async () => {
     });
     const status = async () => (await gateway.post(chat, hello)).status;
     await expect.poll(status).toBe(200);
-    answers = false;
+    responds = false;
     const probes = () => fake.queries.filter((path) => path === "/api/version").length;
     const before = probes();
     await expect.poll(probes).toBeGreaterThan(before + 3);

@@ -21,14 +21,14 @@ function openMetric({ port }: { readonly port: number }, value: number): string 
 
 describe("the breaker opens on the server's failures, not on one client's", () => {
   test.each([
-    ["three streams of one key with the same body", { API_KEYS }, () => hello],
+    ["three failed streams of one key with the same body", { API_KEYS }, () => hello],
     [
-      "three streams of one key with three bodies",
+      "three failed streams of one key with three bodies",
       { API_KEYS },
       (n: number) => ({ ...hello, messages: [{ role: "user", content: `Hi ${n}` }] }),
     ],
-    ["three streams with the same body, without keys", {}, () => hello],
-  ])("%s that broke cost another client nothing", async (_what, environment, bodyOf) => {
+    ["three failed streams with the same body, without keys", {}, () => hello],
+  ])("%s do not affect another client", async (_what, environment, bodyOf) => {
     const fake = await startFake();
     fake.respondTo(({ messages }) => (messages[0]?.content === "good" ? undefined : ["cut"]));
     const gateway = await startGateway(fake, environment);
@@ -46,7 +46,7 @@ describe("the breaker opens on the server's failures, not on one client's", () =
     expect((await gateway.post(chat, good, keyed)).status).toBe(200);
   });
 
-  /** Two servers of which the preferred one, idle and the first, broke the requests of three keys. */
+  /** Starts two servers, the preferred one of which (the first, idle) has failed requests of three keys. */
   async function startBroken(openMs: number) {
     const two = await startTwo(
       (left) => {
@@ -55,31 +55,31 @@ describe("the breaker opens on the server's failures, not on one client's", () =
       { API_KEYS, BREAKER_OPEN_MS: `${openMs}` },
       headersOf("ada"),
     );
-    let asked = 0;
-    // Each time a new conversation: one goes on where it ran before.
-    const ask = async (name: string): Promise<number> => {
-      asked += 1;
-      const body = { ...hello, messages: [{ role: "user", content: `Hi ${asked}` }] };
+    let sent = 0;
+    // A new conversation each time, because a conversation stays on its server.
+    const send = async (name: string): Promise<number> => {
+      sent += 1;
+      const body = { ...hello, messages: [{ role: "user", content: `Hi ${sent}` }] };
       return (await two.gateway.post(chat, body, { headers: headersOf(name) })).status;
     };
-    for (const name of ["ada", "bob", "cyd"]) expect(await ask(name)).toBe(502);
-    return { ...two, ask };
+    for (const name of ["ada", "bob", "cyd"]) expect(await send(name)).toBe(502);
+    return { ...two, send };
   }
 
-  test("a server that breaks the requests of three keys is left alone", async () => {
+  test("avoids a server that fails the requests of three keys", async () => {
     const two = await startBroken(60_000);
     await metric(two.gateway.url, openMetric(two.left, 1), { headers: headersOf("ada") });
-    expect([await two.ask("ada"), await two.ask("dan")]).toEqual([200, 200]);
+    expect([await two.send("ada"), await two.send("dan")]).toEqual([200, 200]);
     expect(count(two)).toEqual([3, 2]);
   });
 
-  test("and is tried again later", async () => {
-    const { left, gateway, ask } = await startBroken(300);
+  test("tries the server again later", async () => {
+    const { left, gateway, send } = await startBroken(300);
     left.respondTo(() => undefined);
     await expect
       .poll(
         async () => {
-          expect(await ask("dan")).toBe(200);
+          expect(await send("dan")).toBe(200);
           return left.received.length;
         },
         { timeout: 45_000, interval: 50 },
@@ -88,16 +88,16 @@ describe("the breaker opens on the server's failures, not on one client's", () =
     await metric(gateway.url, openMetric(left, 0), { headers: headersOf("ada") });
   });
 
-  test("the only server is used though its breaker is open: a refusal would help nobody", async () => {
+  test("uses the only server even if its breaker is open", async () => {
     const fake = await startFake();
     fake.respondWith("cut");
     const gateway = await startGateway(fake, { API_KEYS, BREAKER_OPEN_MS: "60000" });
-    const ask = async (name: string): Promise<number> =>
+    const send = async (name: string): Promise<number> =>
       (await gateway.post(chat, hello, { headers: headersOf(name) })).status;
-    expect([await ask("ada"), await ask("bob"), await ask("cyd")]).toEqual([502, 502, 502]);
+    expect([await send("ada"), await send("bob"), await send("cyd")]).toEqual([502, 502, 502]);
     await metric(gateway.url, openMetric(fake, 1), { headers: headersOf("ada") });
     fake.respondTo(() => undefined);
-    expect(await ask("dan")).toBe(200);
+    expect(await send("dan")).toBe(200);
     await metric(gateway.url, openMetric(fake, 0), { headers: headersOf("ada") });
   });
 });
@@ -116,7 +116,7 @@ describe("a breaker", () => {
     expect([breaker.state, breaker.allows]).toEqual(["closed", true]);
   });
 
-  test("lets one request at a time try when it was open long enough", async () => {
+  test("lets one request at a time through after the open time", async () => {
     const breaker = new Breaker(2, 500);
     breaker.fail("ada");
     breaker.fail("bob");
@@ -128,7 +128,7 @@ describe("a breaker", () => {
     expect(breaker.allows).toBe(true);
   });
 
-  test("is not kept open by the source that opened it, but by another", async () => {
+  test("is opened again by another source, but not by one that opened it", async () => {
     const breaker = new Breaker(2, 500);
     breaker.fail("ada");
     breaker.fail("bob");
@@ -139,7 +139,7 @@ describe("a breaker", () => {
     expect(breaker.state).toBe("open");
   });
 
-  test("forgets a source after ten times as long", async () => {
+  test("forgets a source after ten times the open time", async () => {
     const breaker = new Breaker(2, 20);
     breaker.fail("ada");
     await sleep(250);

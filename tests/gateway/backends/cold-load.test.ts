@@ -16,20 +16,20 @@ import { startTwo } from "../../../test-support/gateway/two-backends.ts";
 const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };
 
-test("a cold load is asked for once, and all that need the model are answered after it", async () => {
+test("loads a cold model once for all requests that wait for it", async () => {
   const fake = await startFake();
   fake.loaded = [];
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
   fake.loadsWith({ until: released });
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
-  const answers = [hello, streamed, hello].map((body) => gateway.post(chat, { ...body, keep_alive: "7m" }));
+  const responses = [hello, streamed, hello].map((body) => gateway.post(chat, { ...body, keep_alive: "7m" }));
   const load = await fake.load();
   await metric(gateway.url, "gateway_queue_depth 3");
   await metric(gateway.url, "gateway_loads_under_way 1");
   expect(load.body).toEqual({ model: "m", messages: [], stream: false, keep_alive: "7m" });
   expect(fake.received).toHaveLength(0);
   release(undefined);
-  for (const response of await Promise.all(answers)) {
+  for (const response of await Promise.all(responses)) {
     expect(response.status).toBe(200);
     await response.text();
   }
@@ -41,7 +41,7 @@ test("a cold load is asked for once, and all that need the model are answered af
   );
 });
 
-test("clients that leave do not abort the load, and the next one finds the model loaded", async () => {
+test("clients that disconnect do not abort the load, and the next one finds the model loaded", async () => {
   const fake = await startFake();
   fake.loaded = [];
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
@@ -49,13 +49,13 @@ test("clients that leave do not abort the load, and the next one finds the model
   const gateway = await startGateway(fake);
   const client = new AbortController();
   const { signal } = client;
-  const left = [hello, streamed].map((body) =>
+  const aborted = [hello, streamed].map((body) =>
     expect(gateway.post(chat, body, { signal })).rejects.toThrow(),
   );
   const load = await fake.load();
   await metric(gateway.url, "gateway_queue_depth 2");
   client.abort();
-  await Promise.all(left);
+  await Promise.all(aborted);
   await metric(gateway.url, "gateway_queue_depth 0");
   release(undefined);
   expect(await load.brokenOff).toBe(false);
@@ -75,18 +75,18 @@ test("a stream that waits for a load gets comments, so that proxies keep it open
   expect(data.at(-1)).toBe("[DONE]");
   const line = await gateway.requestLine(chat);
   expect(line["load_ms"]).toBeGreaterThan(90);
-  // Waiting for the load is no queueing.
+  // The load time does not count as queue time.
   expect(line["queue_ms"]).toBeLessThan(line["load_ms"] as number);
 });
 
-test("a load that fails is told to all that wait for it, in the form of what they have got so far", async () => {
+test("reports a failed load to all waiting requests, with a status or an event of the stream", async () => {
   const fake = await startFake();
   fake.loaded = [];
   fake.loadsWith({ waitMs: 100 }, { status: 500, body: '{"error":"model requires more system memory"}' });
   const gateway = await startGateway(fake, { LOADING_COMMENT_MS: "30" });
-  const [whole, stream] = await Promise.all([gateway.post(chat, hello), gateway.post(chat, streamed)]);
-  expect(whole.status).toBe(502);
-  expect((await errorOf(whole)).message).toContain("model requires more system memory");
+  const [buffered, stream] = await Promise.all([gateway.post(chat, hello), gateway.post(chat, streamed)]);
+  expect(buffered.status).toBe(502);
+  expect((await errorOf(buffered)).message).toContain("model requires more system memory");
   const { data, brokenOff } = await readEvents(stream);
   expect(data.at(-1)).toContain("model requires more system memory");
   expect(brokenOff).toBe(true);
@@ -94,33 +94,33 @@ test("a load that fails is told to all that wait for it, in the form of what the
   expect(fake.received).toHaveLength(0);
 });
 
-test("a load that does not come to an end in time is 504 for all, and is given up", async () => {
+test("aborts a load that times out and fails all waiting requests with 504", async () => {
   const fake = await startFake();
   fake.loaded = [];
   fake.loadsWith("hang");
   const gateway = await startGateway(fake, { LOAD_TIMEOUT_MS: "100", QUEUE_TIMEOUT_MS: "30" });
-  const answers = await Promise.all([gateway.post(chat, hello), gateway.post(chat, streamed)]);
-  for (const response of answers) {
+  const responses = await Promise.all([gateway.post(chat, hello), gateway.post(chat, streamed)]);
+  for (const response of responses) {
     expect(response.status).toBe(504);
     expect((await errorOf(response)).code).toBe("load_timeout");
   }
   expect(await (await fake.load()).brokenOff).toBe(true);
 });
 
-test("another context is another load: Ollama would load anew on the client's account", async () => {
+test("loads the model again before a request with a larger context", async () => {
   const fake = await startFake();
   fake.loaded = [{ name: "m:latest", context_length: 4096 }];
   const gateway = await startGateway(fake);
-  const ask = async (context: number): Promise<void> => {
+  const send = async (context: number): Promise<void> => {
     await (await gateway.post(chat, { ...hello, num_ctx: context })).text();
   };
-  await ask(4096);
+  await send(4096);
   expect(fake.loads).toHaveLength(0);
-  await Promise.all([ask(8192), ask(8192)]);
+  await Promise.all([send(8192), send(8192)]);
   expect(fake.loads.map(({ body }) => body.options)).toEqual([{ num_ctx: 8192 }]);
 });
 
-test("a model that a request unloads is loaded again for the next one", async () => {
+test("loads a model again after a request has unloaded it", async () => {
   const fake = await startFake();
   fake.loaded = [];
   const gateway = await startGateway(fake);
@@ -130,30 +130,30 @@ test("a model that a request unloads is loaded again for the next one", async ()
   expect(fake.loads.map(({ body }) => "keep_alive" in body)).toEqual([false, false]);
 });
 
-test("a model that a client wants kept for a moment only is loaded on the gateway's account again", async () => {
+test("loads a model again after a short keep_alive has expired", async () => {
   const fake = await startFake();
   fake.loaded = [{ name: "m:latest" }];
-  // What the server says of it comes too late.
+  // The next poll would come too late.
   const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "60000" });
-  const ask = async (more: object): Promise<number> =>
+  const send = async (more: object): Promise<number> =>
     (await gateway.post(chat, { ...hello, ...more })).status;
-  expect(await ask({ keep_alive: "1m" })).toBe(200);
-  expect(await ask({})).toBe(200);
+  expect(await send({ keep_alive: "1m" })).toBe(200);
+  expect(await send({})).toBe(200);
   expect(fake.loads).toHaveLength(0);
-  expect(await ask({ keep_alive: "0h0.2s100ms" })).toBe(200);
-  // Ollama goes on with what it was told last.
-  expect(await ask({})).toBe(200);
+  expect(await send({ keep_alive: "0h0.2s100ms" })).toBe(200);
+  // Ollama keeps the last keep_alive.
+  expect(await send({})).toBe(200);
   expect(fake.loads).toHaveLength(0);
   await new Promise((resolve) => setTimeout(resolve, 320));
-  expect(await ask({})).toBe(200);
+  expect(await send({})).toBe(200);
   expect(fake.loads).toHaveLength(1);
-  expect(await ask({ keep_alive: 0 })).toBe(200);
+  expect(await send({ keep_alive: 0 })).toBe(200);
   expect(fake.loads).toHaveLength(1);
-  expect(await ask({ keep_alive: 0.001 })).toBe(200);
+  expect(await send({ keep_alive: 0.001 })).toBe(200);
   expect(fake.loads.map(({ body }) => "keep_alive" in body)).toEqual([false, false]);
 });
 
-test("a model that was replaced by another of its name is loaded on the gateway's account", async () => {
+test("loads a model that was replaced by another with the same name", async () => {
   const fake = await startFake();
   fake.loaded = [{ name: "m:latest", digest: "of before" }];
   const gateway = await startGateway(fake);
@@ -161,7 +161,7 @@ test("a model that was replaced by another of its name is loaded on the gateway'
   expect(fake.loads).toHaveLength(1);
 });
 
-test("a model whose time is up counts as not loaded, by the server's own clock", async () => {
+test("treats an expired model as not loaded, by the server's clock", async () => {
   const fake = await startFake();
   fake.loaded = [{ name: "m:latest", expires_at: new Date(Date.now() - 5).toISOString() }];
   const gateway = await startGateway(fake);
@@ -169,13 +169,13 @@ test("a model whose time is up counts as not loaded, by the server's own clock",
   expect(fake.loads).toHaveLength(1);
 });
 
-test("a cold model does not keep a slot from those that are loaded", async () => {
+test("a request that waits for a load does not occupy a slot", async () => {
   const fake = await startFake();
   fake.models = ["m:latest", "cold:1b"];
   fake.loaded = [{ name: "m:latest" }];
   fake.respondWith(last({ message: { content: "x" } }));
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
-  // From here on the gateway knows what is loaded.
+  // Now the gateway knows what is loaded.
   expect((await gateway.post(chat, hello)).status).toBe(200);
   const loads = fake.loads.length;
   fake.loadsWith("hang");
@@ -189,7 +189,7 @@ test("a cold model does not keep a slot from those that are loaded", async () =>
   await cold;
 });
 
-test("embeddings load their model as what it is", async () => {
+test("loads the model of an embedding request with an embedding request", async () => {
   const fake = await startFake();
   fake.loaded = [];
   const gateway = await startGateway(fake);
@@ -200,7 +200,7 @@ test("embeddings load their model as what it is", async () => {
   await eventually(() => (fake.received.length === 1 ? true : undefined));
 });
 
-test("a model that is to stay loaded is loaded unasked, and again by a server that was started anew", async () => {
+test("preloads a model from KEEP_LOADED_MODELS, and again after a restart of the server", async () => {
   const fake = await startFake();
   fake.loaded = [];
   await startGateway(fake, { KEEP_LOADED_MODELS: "m", POLL_INTERVAL_MS: "20" });
@@ -211,7 +211,7 @@ test("a model that is to stay loaded is loaded unasked, and again by a server th
   await eventually(() => fake.loads.length === 2 || undefined);
 });
 
-test("servers load what is to stay loaded at the same time, not one after another", async () => {
+test("preloads models on all servers in parallel", async () => {
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
   const two = await startTwo(
     (...fakes) => {
@@ -231,7 +231,7 @@ test("servers load what is to stay loaded at the same time, not one after anothe
   expect([left.loads.length, right.loads.length]).toEqual([1, 1]);
 });
 
-test("a model that only embeds is kept loaded by a request to embed: Ollama refuses it any other", async () => {
+test("preloads an embedding-only model with an embedding request, the only kind that Ollama accepts", async () => {
   const fake = await startFake();
   fake.capabilities = ["embedding"];
   fake.loaded = [];
@@ -241,25 +241,25 @@ test("a model that only embeds is kept loaded by a request to embed: Ollama refu
   await eventually(() => fake.loaded?.length === 1 || undefined);
 });
 
-test("a request that misses a model that is to stay loaded waits for that load", async () => {
+test("a request that finds a model of KEEP_LOADED_MODELS not loaded preloads it", async () => {
   const fake = await startFake();
   fake.models = [];
   fake.loaded = [];
   const gateway = await startGateway(fake, { KEEP_LOADED_MODELS: "m", POLL_INTERVAL_MS: "60000" });
-  // It comes between two looks, so the request is the first to miss it.
+  // The model is installed between two polls, so the request is the first to need the load.
   fake.models = ["m:latest"];
   expect((await gateway.post(chat, hello)).status).toBe(200);
   expect(fake.loads.map(({ body }) => body.keep_alive)).toEqual([-1]);
 });
 
-test("a model that is to stay loaded is left as a client asked for it: not loaded anew under its next request", async () => {
+test("does not reload a model of KEEP_LOADED_MODELS that a client has loaded with another context", async () => {
   const fake = await startFake();
   fake.loaded = [];
   const gateway = await startGateway(fake, { KEEP_LOADED_MODELS: "m", POLL_INTERVAL_MS: "20" });
   await eventually(() => fake.loaded?.length === 1 || undefined);
   for (let request = 0; request < 2; request++) {
     await (await gateway.post(chat, { ...hello, num_ctx: 512 })).text();
-    await looks(fake, 3);
+    await waitForPolls(fake, 3);
   }
   expect(fake.loads.map(({ body }) => [body.options, body.keep_alive])).toEqual([
     [undefined, -1],
@@ -267,7 +267,7 @@ test("a model that is to stay loaded is left as a client asked for it: not loade
   ]);
 });
 
-test("what is too long is not measured by the context that another request gave the model meanwhile", async () => {
+test("does not report the context of a later load for a prompt that was too long", async () => {
   const fake = await startFake();
   fake.loaded = [];
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
@@ -276,19 +276,19 @@ test("what is too long is not measured by the context that another request gave 
     { status: 400, body: '{"error":"the input length exceeds the context length"}' },
   );
   const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "20" });
-  const answer = gateway.post(chat, { ...hello, num_ctx: 512 });
+  const response = gateway.post(chat, { ...hello, num_ctx: 512 });
   await fake.conversation();
   fake.loaded = [{ name: "m:latest", context_length: 4096 }];
-  await looks(fake, 3);
+  await waitForPolls(fake, 3);
   release(undefined);
-  const { code, message } = await errorOf(await answer);
+  const { code, message } = await errorOf(await response);
   expect(code).toBe("context_length_exceeded");
   expect(message).not.toMatch(/4096|4097/);
 });
 
-/** Resolves when the gateway has asked that often again what is loaded. */
-async function looks(fake: FakeOllama, times: number): Promise<void> {
-  const looked = (): number => fake.queries.filter((path) => path === "/api/ps").length;
-  const before = looked();
-  await eventually(() => looked() >= before + times || undefined);
+/** Waits until the gateway has polled the loaded models this many more times. */
+async function waitForPolls(fake: FakeOllama, times: number): Promise<void> {
+  const polls = (): number => fake.queries.filter((path) => path === "/api/ps").length;
+  const before = polls();
+  await eventually(() => polls() >= before + times || undefined);
 }

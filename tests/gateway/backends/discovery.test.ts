@@ -17,11 +17,11 @@ import {
 const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };
 
-/** What the resolver says of the name ollama.test; undefined: it does not respond. */
+/** The result for the name ollama.test; undefined if the resolver does not respond. */
 type Resolution = readonly string[] | { readonly code: string } | undefined;
 
-/** A resolver that can be changed. */
-function resolver(first: Resolution): { now: Resolution; readonly lookups: number } {
+/** Mocks the resolver; assign `now` to change its result. */
+function mockResolver(first: Resolution): { now: Resolution; readonly lookups: number } {
   const state = { now: first, lookups: 0 };
   const real = dns.lookup.bind(dns) as (...all: unknown[]) => void;
   const mock = vi.spyOn(dns, "lookup").mockImplementation((...all: unknown[]) => {
@@ -46,7 +46,7 @@ function resolver(first: Resolution): { now: Resolution; readonly lookups: numbe
   return state;
 }
 
-/** Fakes on one port of several addresses. */
+/** Starts fakes on several addresses with the same port. */
 async function startAt(...hosts: readonly string[]): Promise<FakeOllama[]> {
   const first = await startFake();
   const others = await Promise.all(hosts.slice(1).map((host) => FakeOllama.start(first.port, host)));
@@ -72,8 +72,8 @@ async function backendsUp(gateway: TestGateway): Promise<string[]> {
   return [...text.matchAll(/^gateway_backend_up\{backend="(.*):\d+"\} 1$/gm)].map(([, host = ""]) => host);
 }
 
-test("each address of a name is a server, in the same order whatever that of the resolver", async () => {
-  const dnsNow = resolver(["127.0.0.3", "127.0.0.1", "127.0.0.2"]);
+test("uses each address of a name as a server, in an order independent of the resolver's", async () => {
+  const dnsNow = mockResolver(["127.0.0.3", "127.0.0.1", "127.0.0.2"]);
   const fakes = await startAt("127.0.0.1", "127.0.0.2", "127.0.0.3");
   for (const fake of fakes) fake.respondWith(token("x"), "hang");
   const [{ port } = { port: 0 }] = fakes;
@@ -91,8 +91,8 @@ test("each address of a name is a server, in the same order whatever that of the
   for (const response of responses) await response.body?.cancel();
 });
 
-test("an address that comes is probed and used; of one that goes only the streams go on", async () => {
-  const dnsNow = resolver(["127.0.0.1"]);
+test("uses an added address and sends no new requests to a removed one, whose streams continue", async () => {
+  const dnsNow = mockResolver(["127.0.0.1"]);
   const [old, next] = (await startAt("127.0.0.1", "127.0.0.2")) as [FakeOllama, FakeOllama];
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
   old.respondWith(token("Hel"), { until: released }, token("lo"), last());
@@ -119,8 +119,8 @@ test("an address that comes is probed and used; of one that goes only the stream
   ]);
 });
 
-test("an address that goes and comes back while a stream runs there is the same server, with its slot taken", async () => {
-  const dnsNow = resolver(["127.0.0.1", "127.0.0.2"]);
+test("treats an address that returns while a stream still runs there as the same server", async () => {
+  const dnsNow = mockResolver(["127.0.0.1", "127.0.0.2"]);
   const [old, other] = (await startAt("127.0.0.1", "127.0.0.2")) as [FakeOllama, FakeOllama];
   old.respondWith(token("x"), "hang");
   const gateway = await startDiscovering(old.port);
@@ -140,26 +140,26 @@ test("an address that goes and comes back while a stream runs there is the same 
 test.each<[string, Resolution]>([
   ["fails", { code: "EAI_AGAIN" }],
   ["does not respond", undefined],
-])("a resolver that %s changes nothing, and is reported once", async (_how, broken) => {
-  const dnsNow = resolver(["127.0.0.1"]);
+])("keeps the servers if the resolver %s and logs that once", async (_how, broken) => {
+  const dnsNow = mockResolver(["127.0.0.1"]);
   const fake = await startFake();
   const gateway = await startDiscovering(fake.port, { PROBE_TIMEOUT_MS: "200" });
-  // On a busy machine a probe may take longer than that; the next one finds the server again.
-  const responds = () => expect.poll(async () => (await gateway.post(chat, hello)).status).toBe(200);
-  await responds();
+  // On a busy machine a probe can time out; the next one finds the server again.
+  const expectSuccess = () => expect.poll(async () => (await gateway.post(chat, hello)).status).toBe(200);
+  await expectSuccess();
   const failing = (value: number): string =>
     `gateway_backend_discovery_failing{name="ollama.test:${fake.port}"} ${value}`;
   dnsNow.now = broken;
   await metric(gateway.url, failing(1));
-  await responds();
+  await expectSuccess();
   await metric(gateway.url, `gateway_backend_discovery_addresses{name="ollama.test:${fake.port}"} 1`);
   const before = dnsNow.lookups;
   if (broken !== undefined) await expect.poll(() => dnsNow.lookups).toBeGreaterThan(before + 2);
   expect(gateway.log.filter((line) => line.includes("cannot look up Ollama servers"))).toHaveLength(1);
 });
 
-test("without a server at first, requests wait with comments, and run when there is one", async () => {
-  const dnsNow = resolver({ code: "ENOTFOUND" });
+test("requests wait with comments until the first server appears", async () => {
+  const dnsNow = mockResolver({ code: "ENOTFOUND" });
   const fake = await startFake();
   const gateway = await startDiscovering(fake.port, { LOADING_COMMENT_MS: "20" });
   const accepting = async (): Promise<number> => (await fetch(`${gateway.url}/accepting`)).status;
@@ -186,12 +186,12 @@ test("without a server at first, requests wait with comments, and run when there
   await expect.poll(async () => (await fetch(`${gateway.url}/ready`)).status).toBe(200);
 });
 
-test("after the last server went, a request waits with comments until one comes, and runs there", async () => {
-  const dnsNow = resolver(["127.0.0.1"]);
+test("a request waits with comments after the last server was removed and runs on the next one", async () => {
+  const dnsNow = mockResolver(["127.0.0.1"]);
   const [old, next] = (await startAt("127.0.0.1", "127.0.0.2")) as [FakeOllama, FakeOllama];
   const gateway = await startDiscovering(old.port, { LOADING_COMMENT_MS: "20" });
   expect((await gateway.post(chat, hello)).status).toBe(200);
-  // What scales to nothing takes the address away before it ends the server.
+  // Scaling to zero removes the address before it stops the server.
   dnsNow.now = { code: "ENOTFOUND" };
   await metric(gateway.url, `gateway_backend_discovery_addresses{name="ollama.test:${old.port}"} 0`);
   const { promise: commented, resolve: seen } = Promise.withResolvers<undefined>();
@@ -201,7 +201,7 @@ test("after the last server went, a request waits with comments until one comes,
     }),
   );
   await commented;
-  // An autoscaler sees by these that a server is needed.
+  // An autoscaler sees from these metrics that a server is needed.
   await metric(gateway.url, "gateway_queue_depth 1");
   await metric(gateway.url, "gateway_requests_in_flight 0");
   dnsNow.now = ["127.0.0.2"];
@@ -209,8 +209,8 @@ test("after the last server went, a request waits with comments until one comes,
   expect([old.received.length, next.received.length]).toEqual([1, 1]);
 });
 
-test("who waits for a first server longer than a request may wait hears so", async () => {
-  resolver([]);
+test("fails a request with queue_timeout if no server appears in time", async () => {
+  mockResolver([]);
   const gateway = await startDiscovering(11_434, { QUEUE_TIMEOUT_MS: "50" });
   const response = await gateway.post(chat, hello);
   expect(response.status).toBe(503);
@@ -218,7 +218,7 @@ test("who waits for a first server longer than a request may wait hears so", asy
 });
 
 test("a name without dns+ is one server, however many addresses it has", async () => {
-  resolver(["127.0.0.1", "127.0.0.2"]);
+  mockResolver(["127.0.0.1", "127.0.0.2"]);
   const fake = await startFake();
   const gateway = await startGateway(fake, { LLM_BACKENDS: `ollama.test:${fake.port}` });
   await metric(gateway.url, `gateway_backend_up{backend="ollama.test:${fake.port}"} 1`);
@@ -227,15 +227,15 @@ test("a name without dns+ is one server, however many addresses it has", async (
   expect(text).not.toContain("gateway_backend_discovery");
 });
 
-test("what changes one server is refused where servers come and go", async () => {
-  resolver(["127.0.0.1"]);
+test("rejects requests that change a server if servers are discovered", async () => {
+  mockResolver(["127.0.0.1"]);
   const fake = await startFake();
   const admin = newKey("admin", ["admin"]);
   const gateway = await startDiscovering(fake.port, { API_KEYS: admin.line });
   await ready(gateway);
   const headers = { "content-type": "application/json", "x-api-key": admin.key };
-  const refused = await gateway.post("/api/pull", { model: "m" }, { headers });
-  expect([refused.status, await refused.text()]).toEqual([
+  const rejected = await gateway.post("/api/pull", { model: "m" }, { headers });
+  expect([rejected.status, await rejected.text()]).toEqual([
     409,
     expect.stringContaining("several Ollama servers"),
   ]);
@@ -244,8 +244,8 @@ test("what changes one server is refused where servers come and go", async () =>
 const address = { host: "ollama.test", port: 11_434, everyAddress: true } as const;
 const hostsOf = ({ addresses }: DiscoveredName): string[] => addresses.map(({ host }) => host);
 
-test("a server with addresses of both families is one server", async () => {
-  const dnsNow = resolver(["fd00::2", "10.0.0.2", "10.0.0.1", "fd00::1"]);
+test("uses only one address family of a name", async () => {
+  const dnsNow = mockResolver(["fd00::2", "10.0.0.2", "10.0.0.1", "fd00::1"]);
   const name = new DiscoveredName(address, 1000);
   await name.refresh();
   expect(hostsOf(name)).toEqual(["10.0.0.1", "10.0.0.2"]);
@@ -254,8 +254,8 @@ test("a server with addresses of both families is one server", async () => {
   expect(hostsOf(name)).toEqual(["fd00::1", "fd00::2"]);
 });
 
-test("a name that has no addresses for one lookup loses none, and for two all", async () => {
-  const dnsNow = resolver(["10.0.0.1"]);
+test("removes the addresses of a name after two consecutive lookups without any", async () => {
+  const dnsNow = mockResolver(["10.0.0.1"]);
   const name = new DiscoveredName(address, 1000);
   await name.refresh();
   dnsNow.now = { code: "ENOTFOUND" };
@@ -270,8 +270,8 @@ test("a name that has no addresses for one lookup loses none, and for two all", 
   expect([hostsOf(name), name.failure]).toEqual([[], undefined]);
 });
 
-test("two that wait for one lookup took its lack of addresses for two, and all servers were gone", async () => {
-  const dnsNow = resolver(["10.0.0.1"]);
+test("counts a lookup without addresses once even if two callers wait for it", async () => {
+  const dnsNow = mockResolver(["10.0.0.1"]);
   const name = new DiscoveredName(address, 1000);
   await name.refresh();
   dnsNow.now = { code: "ENOTFOUND" };
@@ -279,8 +279,8 @@ test("two that wait for one lookup took its lack of addresses for two, and all s
   expect(hostsOf(name)).toEqual(["10.0.0.1"]);
 });
 
-test("a resolver that makes up addresses without end has 1,024 of them probed", async () => {
-  resolver(Array.from({ length: 5000 }, (_, n) => `10.0.${n >> 8}.${n & 255}`));
+test("uses at most 1,024 addresses of a name", async () => {
+  mockResolver(Array.from({ length: 5000 }, (_, n) => `10.0.${n >> 8}.${n & 255}`));
   const name = new DiscoveredName(address, 1000);
   await name.refresh();
   expect(name.addresses).toHaveLength(1024);

@@ -14,10 +14,10 @@ const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };
 
 describe.each([
-  ["whole", hello],
+  ["buffered", hello],
   ["streamed", streamed],
 ])("before the first byte, %s", (_form, body) => {
-  async function answered({ gateway, right }: Two): Promise<void> {
+  async function expectResponseFromRight({ gateway, right }: Two): Promise<void> {
     const response = await gateway.post(chat, body);
     expect(response.status).toBe(200);
     if (body === hello) expect(await response.text()).toContain("Hello there.");
@@ -33,33 +33,33 @@ describe.each([
 
   test.each([
     ["is overloaded", [{ status: 503, body: '{"error":"server busy"}' }]],
-    ["lost the model", [{ status: 404, body: '{"error":"model not found"}' }]],
-  ] as const)("a server that %s is replaced by another", async (_what, script) => {
+    ["has lost the model", [{ status: 404, body: '{"error":"model not found"}' }]],
+  ] as const)("retries on another server if the first one %s", async (_what, script) => {
     const two = await startTwo((left) => {
       left.respondWith(...script);
     });
-    await answered(two);
+    await expectResponseFromRight(two);
     expect(count(two)).toEqual([1, 1]);
   });
 
-  test("a server that refuses the connection is replaced by another that has the model", async () => {
-    // Nobody looks in between, so the request is the first to notice.
+  test("retries on another server if the first one refuses the connection", async () => {
+    // No poll runs in between, so the request is the first to notice.
     const two = await startTwo(() => undefined, { POLL_INTERVAL_MS: "60000" });
     const { gateway, left } = two;
     await left.stop();
     await metric(gateway.url, `gateway_backend_up{backend="127.0.0.1:${left.port}"} 1`);
-    await answered(two);
+    await expectResponseFromRight(two);
     expect(count(two)).toEqual([0, 1]);
     await metric(gateway.url, `gateway_backend_up{backend="127.0.0.1:${left.port}"} 0`);
   });
 });
 
-describe("one request that breaks its server does not break the next one", () => {
+describe("does not retry a request that may have crashed its server:", () => {
   test.each([
-    ["whole", chat, hello],
+    ["buffered", chat, hello],
     ["streamed", chat, streamed],
-    ["an embedding", "/v1/embeddings", { model: "m", input: "Hi" }],
-    ["under /api", "/api/chat", hello],
+    ["embedding", "/v1/embeddings", { model: "m", input: "Hi" }],
+    ["Ollama's API", "/api/chat", hello],
   ])("%s", async (_form, path, body) => {
     const two = await startTwo((left) => {
       left.respondWith("cut");
@@ -72,7 +72,7 @@ describe("one request that breaks its server does not break the next one", () =>
     expect(line).toMatchObject({ error: "upstream_failed", backend: `127.0.0.1:${two.left.port}` });
   });
 
-  test("nor what breaks off in the middle of an embedding", async () => {
+  test("an embedding response that breaks off", async () => {
     const two = await startTwo((left) => {
       left.respondWith({ raw: '{"embeddings":[[0.5' }, { waitMs: 20 }, "cut");
     });
@@ -82,7 +82,7 @@ describe("one request that breaks its server does not break the next one", () =>
     expect(count(two)).toEqual([1, 0]);
   });
 
-  test("nor the load of a context that a client chose", async () => {
+  test("a load with a context that the client chose", async () => {
     const two = await startTwo((left, right) => {
       for (const each of [left, right]) {
         each.loaded = [];
@@ -96,7 +96,7 @@ describe("one request that breaks its server does not break the next one", () =>
   });
 });
 
-test("a load with the context that all have is tried on another server", async () => {
+test("retries a load with the default context on another server", async () => {
   const two = await startTwo((left, right) => {
     for (const each of [left, right]) each.loaded = [];
     left.loadsWith("cut");
@@ -105,19 +105,19 @@ test("a load with the context that all have is tried on another server", async (
   expect([two.left.loads.length, two.right.loads.length]).toEqual([1, 1]);
 });
 
-test("a request whose connection broke before all of it was sent is sent to another server", async () => {
+test("retries on another server if the connection broke before the request was sent completely", async () => {
   const two = await startTwo((left, right) => {
     left.cutsBodies = true;
     for (const each of [left, right]) each.loaded = [{ name: "m", context_length: 100_000_000 }];
   });
-  // More than the sockets of both sides hold between them.
+  // More than the socket buffers of both sides hold.
   const long = { model: "m", messages: [{ role: "user", content: "x".repeat(24 * 1024 * 1024) }] };
   const response = await two.gateway.post(chat, long);
   expect(response.status).toBe(200);
   expect(count(two)).toEqual([0, 1]);
 });
 
-test("a connection that its server closed while it was idle costs no request", async () => {
+test("does not fail a request after the server has closed an idle connection", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "60000" });
   expect((await gateway.post(chat, hello)).status).toBe(200);
@@ -125,7 +125,7 @@ test("a connection that its server closed while it was idle costs no request", a
   expect((await gateway.post(chat, hello)).status).toBe(200);
 });
 
-test("after the first byte nothing is asked a second time", async () => {
+test("does not retry a request after the first byte", async () => {
   const two = await startTwo((left) => {
     left.respondWith(token("Hel"), { waitMs: 20 }, "cut");
   });
@@ -136,7 +136,7 @@ test("after the first byte nothing is asked a second time", async () => {
   await metric(two.gateway.url, 'gateway_stream_failures_total{code="upstream_incomplete"} 1');
 });
 
-test("a failure of Ollama's own is not tried elsewhere", async () => {
+test("does not retry an error of Ollama on another server", async () => {
   const two = await startTwo((left) => {
     left.respondWith({ status: 500, body: '{"error":"out of memory"}' });
   });

@@ -34,7 +34,7 @@ function requirementOf(model: string) {
   return { name: model, model, context, runner: "", path: "/api/chat", keepAlive, options };
 }
 
-test("an index of the servers chooses as a look at each of them does", async () => {
+test("the index makes the same choices as a scan of all servers", async () => {
   const random = new Random(3);
   const servers = Array.from({ length: 12 }, (_, index) => serverAt(index));
   const members = { all: servers.map(({ backend }) => backend), isStarting: false };
@@ -58,7 +58,7 @@ test("an index of the servers chooses as a look at each of them does", async () 
       case 0:
         server.alive = random.below(3) > 0;
         await backend.state.refresh();
-        // A second one that fails counts.
+        // A server counts as down after its second failure.
         await backend.state.refresh();
         break;
       case 1:
@@ -88,15 +88,15 @@ test("an index of the servers chooses as a look at each of them does", async () 
     const except = random.below(2) === 0 ? undefined : new Set(failed);
     expect(indexed.knows(model)).toBe(scanning.knows(model));
     begun.length = 0;
-    const byLook = scanning.choose(requirementOf(model), except);
-    const afterLook = begun.splice(0);
+    const byScan = scanning.choose(requirementOf(model), except);
+    const begunByScan = begun.splice(0);
     const byIndex = indexed.choose(requirementOf(model), except);
-    const outcome = "ready" in byLook ? "ready" : "wait" in byLook ? byLook.wait : byLook.impossible.code;
-    seen.add(`${outcome} ${afterLook.length}`);
-    if ("ready" in byLook) expect(byIndex).toEqual({ ready: byLook.ready });
-    else if ("wait" in byLook) expect(byIndex).toEqual(byLook);
-    else expect("impossible" in byIndex && byIndex.impossible.code).toBe(byLook.impossible.code);
-    expect(begun).toEqual(afterLook);
+    const outcome = "ready" in byScan ? "ready" : "wait" in byScan ? byScan.wait : byScan.impossible.code;
+    seen.add(`${outcome} ${begunByScan.length}`);
+    if ("ready" in byScan) expect(byIndex).toEqual({ ready: byScan.ready });
+    else if ("wait" in byScan) expect(byIndex).toEqual(byScan);
+    else expect("impossible" in byIndex && byIndex.impossible.code).toBe(byScan.impossible.code);
+    expect(begun).toEqual(begunByScan);
   }
   // All kinds of outcomes were compared.
   expect([...seen]).toEqual(

@@ -27,7 +27,7 @@ async function start() {
 
 const quiet = { maxRetries: 0 };
 
-test("generateText calls tools and goes on for several turns, with the provider's default store", async () => {
+test("generateText calls tools over several turns, with the provider's default store", async () => {
   const { fake, model } = await start();
   const messages: ModelMessage[] = [{ role: "user", content: "Hi" }];
   const first = await generateText({
@@ -51,7 +51,7 @@ test("generateText calls tools and goes on for several turns, with the provider'
   ]);
 });
 
-test("thinking is streamed as a summary, and goes back without the store", async () => {
+test("streams thinking as a summary and sends it back without the store", async () => {
   const { fake, openai } = await start();
   const providerOptions = {
     openai: { store: false, forceReasoning: true, reasoningSummary: "auto", reasoningEffort: "low" },
@@ -69,7 +69,7 @@ test("thinking is streamed as a summary, and goes back without the store", async
   expect((await fake.conversation(1)).body.messages[1]).toMatchObject({ role: "assistant", thinking: "Hm." });
 });
 
-test("a custom tool is called with text", async () => {
+test("calls a custom tool with text", async () => {
   const { fake, openai } = await start();
   const patch = openai.tools.customTool({ description: "Patches files." });
   fake.respondWith(
@@ -84,7 +84,7 @@ test("a custom tool is called with text", async () => {
   expect(toolCalls).toMatchObject([{ toolName: "patch", input: "*** Begin" }]);
 });
 
-test("a tool of OpenAI's servers is left out", async () => {
+test("leaves out a tool hosted by OpenAI", async () => {
   const { fake, openai } = await start();
   fake.respondWith(token("Hi"), last());
   const tools = { web_search: openai.tools.webSearch({}) };

@@ -23,16 +23,16 @@ type Embedder = ai7.EmbeddingModel;
 
 interface Provider {
   readonly name: string;
-  /** What is used of a version of the SDK; the versions differ in types only. */
+  /** The SDK; its versions differ only in types. */
   readonly ai: typeof ai7;
   readonly models: (url: string) => { readonly chat: Model; readonly embedding?: Embedder };
-  /** What makes the model think, if the provider has something for it. */
+  /** The provider's options that enable thinking, if it has any. */
   readonly thinking?: NonNullable<Parameters<typeof ai7.generateText>[0]["providerOptions"]>;
-  /** Whether the thinking of earlier turns goes back to the model. */
+  /** Whether it sends the thinking of earlier turns back to the model. */
   readonly returnsThinking?: boolean;
   /** Whether a tool's result names its tool. */
   readonly namesTools?: false;
-  /** What it reports of a failure in mid-stream, if not what the gateway says. */
+  /** What its error for a mid-stream failure contains, if not the gateway's message. */
   readonly reason?: string;
 }
 
@@ -41,7 +41,7 @@ const key = { apiKey: "none" };
 const reasoning = { openai: { forceReasoning: true, reasoningSummary: "auto", reasoningEffort: "low" } };
 const budget = { anthropic: { thinking: { type: "enabled", budgetTokens: 1024 } } };
 
-/** What both versions have of a result, a stream's or not. */
+/** The part of a result that both versions share, streamed or not. */
 interface Result {
   readonly text: string | PromiseLike<string>;
   readonly finishReason: string | PromiseLike<string>;
@@ -61,8 +61,8 @@ interface Messages {
   readonly messages: readonly ai7.ModelMessage[];
 }
 
-/** The models of a provider for AI SDK 6, which 7 takes for its own. */
-const of6 = (chat: unknown, embedding?: unknown) => ({
+/** Casts the models of an AI SDK 6 provider to the types of version 7. */
+const castModels = (chat: unknown, embedding?: unknown) => ({
   chat: chat as Model,
   ...(embedding === undefined ? {} : { embedding: embedding as Embedder }),
 });
@@ -83,7 +83,7 @@ const providers: readonly Provider[] = [
     ai: older,
     models: (url) => {
       const provider = createOpenAI6({ baseURL: `${url}/v1`, ...key });
-      return of6(provider("m"), provider.embedding("m"));
+      return castModels(provider("m"), provider.embedding("m"));
     },
     thinking: reasoning,
     returnsThinking: true,
@@ -96,10 +96,10 @@ const providers: readonly Provider[] = [
   {
     name: "AI SDK 6, OpenAI's chat API",
     ai: older,
-    models: (url) => of6(createOpenAI6({ baseURL: `${url}/v1`, ...key }).chat("m")),
+    models: (url) => castModels(createOpenAI6({ baseURL: `${url}/v1`, ...key }).chat("m")),
   },
   {
-    name: "AI SDK 7, any API like OpenAI's",
+    name: "AI SDK 7, any OpenAI-compatible API",
     ai: ai7,
     models: (url) => {
       const provider = createOpenAICompatible({
@@ -123,7 +123,7 @@ const providers: readonly Provider[] = [
   {
     name: "AI SDK 6, Anthropic's API",
     ai: older,
-    models: (url) => of6(createAnthropic6({ baseURL: `${url}/v1`, ...key })("m")),
+    models: (url) => castModels(createAnthropic6({ baseURL: `${url}/v1`, ...key })("m")),
     thinking: budget,
     returnsThinking: true,
   },
@@ -136,7 +136,7 @@ const providers: readonly Provider[] = [
     },
     thinking: { ollama: { think: true } },
     namesTools: false,
-    // It skips lines that it does not know, but not the end of the connection.
+    // It skips unknown lines, but not a broken connection.
     reason: "terminated",
   },
   {
@@ -144,11 +144,11 @@ const providers: readonly Provider[] = [
     ai: older,
     models: (url) => {
       const provider = createOllama6({ baseURL: `${url}/api` });
-      return of6(provider("m"), provider.embedding("m"));
+      return castModels(provider("m"), provider.embedding("m"));
     },
     thinking: { ollama: { think: true } },
     namesTools: false,
-    // It skips lines that it does not know, but not the end of the connection.
+    // It skips unknown lines, but not a broken connection.
     reason: "terminated",
   },
   {
@@ -180,8 +180,8 @@ describe.each(providers)(
       execute: weatherTool.run,
     });
 
-    /** One message of the user, with the tools that the model calls for it. */
-    async function turn(model: Model, messages: ai7.ModelMessage[], stream: boolean) {
+    /** Sends the conversation and runs the tools that the model calls. */
+    async function runTurn(model: Model, messages: ai7.ModelMessage[], stream: boolean) {
       const request = {
         model,
         messages,
@@ -202,16 +202,16 @@ describe.each(providers)(
       };
     }
 
-    test.each([false, true])("goes on for several turns with tools (streamed: %j)", async (stream) => {
+    test.each([false, true])("runs several turns with tools (streamed: %j)", async (stream) => {
       const { fake, chat } = await start();
       const messages: ai7.ModelMessage[] = [{ role: "user", content: "Hi" }];
-      const first = await turn(chat, messages, stream);
+      const first = await runTurn(chat, messages, stream);
       expect(first.text).toBe("It rains.");
       expect(first.usage).toMatchObject({ inputTokens: 22, outputTokens: 6, totalTokens: 28 });
       expect(first.finishReason).toBe("stop");
       if (thinking !== undefined) expect(first.thoughts).toEqual(["Where?", "So."]);
       messages.push(...first.messages, { role: "user", content: "And now?" });
-      const second = await turn(chat, messages, stream);
+      const second = await runTurn(chat, messages, stream);
       expect(second.text).toBe("It rains.");
       const thought = (text: string) => (returnsThinking === true ? { thinking: text } : {});
       const calling = [
@@ -236,14 +236,14 @@ describe.each(providers)(
       ]);
     });
 
-    test("structured output is an object", async () => {
+    test("returns structured output as an object", async () => {
       const { chat } = await start();
       const output = ai.Output.object({ schema });
       const result = await ai.generateText({ model: chat, prompt: "Hi", output, ...quiet });
       expect(result.output).toEqual(weatherObject);
     });
 
-    test("a tool that is demanded is called", async () => {
+    test("calls a required tool", async () => {
       const { chat } = await start();
       const { toolCalls } = await ai.generateText({
         model: chat,
@@ -277,8 +277,8 @@ describe.each(providers)(
       });
     });
 
-    test("a failure in mid-stream is an error, not an end", async () => {
-      // Some write what they cannot read to the console.
+    test("reports a failure in mid-stream as an error", async () => {
+      // Some providers print lines that they cannot parse.
       const writes = vi.spyOn(console, "warn").mockImplementation(() => undefined);
       onTestFinished(() => {
         writes.mockRestore();
@@ -302,11 +302,11 @@ const embedders = providers.flatMap(({ name, ai, models }) => {
   return models("http://127.0.0.1:1").embedding === undefined ? [] : [{ name, ai, models }];
 });
 
-test.each(embedders)("$name embeds", async ({ ai, models }) => {
+test.each(embedders)("$name embeds texts", async ({ ai, models }) => {
   const fake = await startFake();
   fake.capabilities = ["embedding"];
   const { embedding } = models((await startGateway(fake)).url);
-  if (embedding === undefined) throw new Error("it has no embeddings");
+  if (embedding === undefined) throw new Error("the provider has no embeddings");
   const { embeddings } = await ai.embedMany({ model: embedding, values: ["a", "b"], maxRetries: 0 });
   expect(embeddings).toEqual([
     [0.5, -0.25],

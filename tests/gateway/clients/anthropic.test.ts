@@ -31,7 +31,7 @@ const question = { role: "user" as const, content: "Hi" };
 test.each([
   ["shown", undefined],
   ["hidden", "omitted" as const],
-])("thinking that is %s comes back in the next turn, streamed", async (_, display) => {
+])("sends %s thinking back to the model in the next turn, streamed", async (_, display) => {
   const { fake, anthropic } = await start();
   fake.respondTo(({ messages }) =>
     messages.some(({ role }) => role === "tool")
@@ -72,7 +72,7 @@ test.each([
 });
 
 test.each([false, true])(
-  "the tool runner runs tools until there is an answer (streamed: %j)",
+  "the tool runner runs tools until the final response (streamed: %j)",
   async (stream) => {
     const { fake, anthropic } = await start();
     fake.respondTo(({ messages }) => {
@@ -80,29 +80,29 @@ test.each([false, true])(
       const steps = results < 2 ? [thinking("Hm."), calling(`City ${results}`)] : [token("It rains.")];
       return [...steps, last()];
     });
-    const asked: string[] = [];
+    const cities: string[] = [];
     const tool = betaTool({
       name: "weather",
       description: "The weather in a city",
       inputSchema,
       run: ({ city }) => {
-        asked.push(city);
+        cities.push(city);
         return `Rain in ${city}`;
       },
     });
     const request = { model: "m", max_tokens: 500, messages: [question], tools: [tool] };
-    let answer;
+    let response;
     if (stream) {
       for await (const message of anthropic.beta.messages.toolRunner({ ...request, stream: true })) {
-        answer = await message.finalMessage();
+        response = await message.finalMessage();
       }
-    } else answer = await anthropic.beta.messages.toolRunner(request);
-    expect(answer?.content).toMatchObject([{ type: "text", text: "It rains." }]);
-    expect(asked).toEqual(["City 0", "City 1"]);
+    } else response = await anthropic.beta.messages.toolRunner(request);
+    expect(response?.content).toMatchObject([{ type: "text", text: "It rains." }]);
+    expect(cities).toEqual(["City 0", "City 1"]);
   },
 );
 
-test("the SDK's memory tool is called and returns what the client keeps", async () => {
+test("the model calls the SDK's memory tool and gets the client's memory", async () => {
   const { fake, anthropic } = await start();
   const call = { function: { name: "memory", arguments: { command: "view", path: "/memories" } } };
   fake.respondTo(({ messages }) =>
@@ -131,20 +131,20 @@ test("the SDK's memory tool is called and returns what the client keeps", async 
   expect(tools).toMatchObject([{ function: { name: "memory" } }]);
 });
 
-test("structured output is parsed", async () => {
+test("sends the schema of structured output to Ollama and returns the output", async () => {
   const { fake, anthropic } = await start();
   fake.respondWith(last({ message: { content: '{"city":"Oslo"}' } }));
-  const answer = await anthropic.messages.create({
+  const response = await anthropic.messages.create({
     model: "m",
     max_tokens: 9,
     messages: [question],
     output_config: { format: { type: "json_schema", schema: { ...inputSchema } } },
   });
-  expect(answer.content).toEqual([{ type: "text", text: '{"city":"Oslo"}' }]);
+  expect(response.content).toEqual([{ type: "text", text: '{"city":"Oslo"}' }]);
   expect((await fake.conversation()).body.format).toMatchObject({ properties: { city: { type: "string" } } });
 });
 
-test("a request with Claude Code's default settings is served, and what is left out is named", async () => {
+test("accepts a request with Claude Code's defaults and lists the ignored parameters", async () => {
   const { fake, gateway } = await start();
   const response = await fetch(`${gateway.url}/v1/messages?beta=true`, {
     method: "POST",
@@ -195,7 +195,7 @@ test("a request with Claude Code's default settings is served, and what is left 
   expect(body).toMatchObject({ think: "high", tools: [{ function: { name: "Bash" } }] });
 });
 
-const look = [
+const imageConversation = [
   question,
   {
     role: "assistant" as const,
@@ -218,9 +218,9 @@ const look = [
   },
 ];
 
-test("an image that a tool returned becomes a note for a model that cannot see", async () => {
+test("replaces an image in a tool result with a note if the model has no vision", async () => {
   const { fake, anthropic } = await start();
-  const request = { model: "m", max_tokens: 9, messages: look };
+  const request = { model: "m", max_tokens: 9, messages: imageConversation };
   await anthropic.messages.create(request);
   expect((await fake.conversation()).body.messages.at(-1)).toEqual({
     role: "tool",
@@ -234,13 +234,13 @@ test("an image that a tool returned becomes a note for a model that cannot see",
   expect((await other.fake.conversation()).body.messages.at(-1)?.images).toEqual(["AAAA"]);
 });
 
-test("an image in the newest message is refused by a model that cannot see, an earlier one is not", async () => {
+test("rejects an image in the last message if the model has no vision, but not in an earlier one", async () => {
   const { fake, anthropic } = await start();
-  const image = look[2]?.content.at(0) as { content: readonly object[] };
-  const seen = { role: "user" as const, content: [...image.content] as never };
-  const request = { model: "m", max_tokens: 9, messages: [seen] };
+  const image = imageConversation[2]?.content.at(0) as { content: readonly object[] };
+  const imageMessage = { role: "user" as const, content: [...image.content] as never };
+  const request = { model: "m", max_tokens: 9, messages: [imageMessage] };
   await expect(anthropic.messages.create(request)).rejects.toThrow("cannot see images");
-  await anthropic.messages.create({ ...request, messages: [seen, question] });
+  await anthropic.messages.create({ ...request, messages: [imageMessage, question] });
   expect((await fake.conversation()).body.messages[0]).toEqual({
     role: "user",
     content: "[An image was left out: the model cannot see images.]",

@@ -3,8 +3,8 @@ import { packages } from "../../../compat/clients/packages.ts";
 import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 import { scriptedReply } from "../../../test-support/fakes/ollama/scripted-replies.ts";
 
-// The rows of docs/compatibility.md that need nothing but npm packages, with a fake Ollama that says what the matrix's
-// model says. `npm run compat` runs them with Ollama itself.
+// The rows of docs/compatibility.md that need only npm packages, with a fake Ollama that responds like the matrix's
+// model. `npm run compat` runs them with a real Ollama.
 
 const models = { model: "scripted:latest", plainModel: "scripted-plain:latest" };
 const canDoAll = ["completion", "vision", "tools", "insert", "thinking"];

@@ -38,7 +38,7 @@ const models: readonly (readonly [name: string, make: (url: string) => BaseChatM
   ["Ollama's API", (url) => new ChatOllama({ model: "m", baseUrl: url, maxRetries: 0, think: true })],
 ];
 
-describe.each(models)("LangChain by %s", (_, make) => {
+describe.each(models)("LangChain with %s", (_, make) => {
   async function start() {
     const fake = await startFake();
     playWeather(fake);
@@ -47,31 +47,31 @@ describe.each(models)("LangChain by %s", (_, make) => {
   }
   const { name, description, schema: parameters } = weatherTool;
 
-  /** Runs the tools that the model calls until it has none, and adds all messages to the conversation. */
-  async function turn(model: BaseChatModel, messages: BaseMessage[], stream: boolean): Promise<string> {
+  /** Runs tools until the model calls none and appends all messages to the conversation. */
+  async function runTurn(model: BaseChatModel, messages: BaseMessage[], stream: boolean): Promise<string> {
     const bound = model.bindTools?.([{ type: "function", function: { name, description, parameters } }]);
-    if (bound === undefined) throw new Error("it binds no tools");
+    if (bound === undefined) throw new Error("the model cannot bind tools");
     for (;;) {
-      let answer: AIMessageChunk | undefined;
+      let response: AIMessageChunk | undefined;
       if (stream) {
-        for await (const chunk of await bound.stream(messages)) answer = answer?.concat(chunk) ?? chunk;
-      } else answer = await bound.invoke(messages);
-      if (answer === undefined) throw new Error("the stream was empty");
-      messages.push(answer);
-      if (!answer.tool_calls?.length) return answer.text;
-      for (const { id = "", args } of answer.tool_calls) {
+        for await (const chunk of await bound.stream(messages)) response = response?.concat(chunk) ?? chunk;
+      } else response = await bound.invoke(messages);
+      if (response === undefined) throw new Error("the stream was empty");
+      messages.push(response);
+      if (!response.tool_calls?.length) return response.text;
+      for (const { id = "", args } of response.tool_calls) {
         const content = weatherTool.run(args as { city: string });
         messages.push(new ToolMessage({ content, tool_call_id: id, name }));
       }
     }
   }
 
-  test.each([false, true])("goes on for several turns with tools (streamed: %j)", async (stream) => {
+  test.each([false, true])("runs several turns with tools (streamed: %j)", async (stream) => {
     const { fake, model } = await start();
     const messages: BaseMessage[] = [new HumanMessage("Hi")];
-    expect(await turn(model, messages, stream)).toBe("It rains.");
+    expect(await runTurn(model, messages, stream)).toBe("It rains.");
     messages.push(new HumanMessage("And now?"));
-    expect(await turn(model, messages, stream)).toBe("It rains.");
+    expect(await runTurn(model, messages, stream)).toBe("It rains.");
     const calling = [
       { role: "assistant", tool_calls: [{ function: { name, arguments: weatherObject } }] },
       { role: "tool", content: "Rain in Oslo" },
@@ -92,12 +92,12 @@ describe.each(models)("LangChain by %s", (_, make) => {
       { type: "image_url", image_url: { url: `data:image/png;base64,${image}` } },
     ];
     expect((await model.invoke([new HumanMessage({ content })])).text).toBe("It rains.");
-    // By Ollama's API, each part is a message.
+    // With Ollama's API, each part becomes a message.
     const { messages } = (await fake.conversation()).body;
     expect(messages.flatMap(({ images = [] }) => images)).toEqual([image]);
   });
 
-  test("a failure in mid-stream is an error", async () => {
+  test("reports a failure in mid-stream as an error", async () => {
     const { fake, model } = await start();
     fake.respondWith(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
     const reading = (async () => {
@@ -107,7 +107,7 @@ describe.each(models)("LangChain by %s", (_, make) => {
   });
 });
 
-test("LangChain's embeddings by Ollama's API are vectors", async () => {
+test("LangChain with Ollama's API embeds texts", async () => {
   const fake = await startFake();
   const embeddings = new OllamaEmbeddings({ model: "m", baseUrl: (await startGateway(fake)).url });
   expect(await embeddings.embedDocuments(["a", "b"])).toEqual([

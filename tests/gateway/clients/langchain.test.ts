@@ -18,26 +18,26 @@ async function start() {
   return { fake, connection, model: new ChatOpenAI({ ...connection, model: "m" }) };
 }
 
-test("invoke and stream answer, with usage", async () => {
+test("invoke returns the text with usage, stream the text", async () => {
   const { model } = await start();
-  const answer = await model.invoke("Hi");
-  expect(answer.content).toBe("Hello there.");
-  expect(answer.usage_metadata).toMatchObject({ input_tokens: 11, output_tokens: 3 });
+  const response = await model.invoke("Hi");
+  expect(response.content).toBe("Hello there.");
+  expect(response.usage_metadata).toMatchObject({ input_tokens: 11, output_tokens: 3 });
   let text = "";
   for await (const chunk of await model.stream("Hi")) text += chunk.text;
   expect(text).toBe("Hello there.");
 });
 
-test("bound tools are called, and their results reach the model", async () => {
+test("calls bound tools and sends their results to the model", async () => {
   const { fake, model } = await start();
   const call = { function: { name: "weather", arguments: { city: "Oslo" } } };
   fake.respondWith(last({ message: { content: "", tool_calls: [call] } }));
   const bound = model.bindTools([{ type: "function", function: { name: "weather", parameters: schema } }]);
   const question = new HumanMessage("Hi");
-  const answer = await bound.invoke([question]);
-  expect(answer.tool_calls).toMatchObject([{ name: "weather", args: { city: "Oslo" } }]);
-  const result = new ToolMessage({ content: "Rain", tool_call_id: answer.tool_calls?.[0]?.id ?? "" });
-  await bound.invoke([question, answer, result]);
+  const response = await bound.invoke([question]);
+  expect(response.tool_calls).toMatchObject([{ name: "weather", args: { city: "Oslo" } }]);
+  const result = new ToolMessage({ content: "Rain", tool_call_id: response.tool_calls?.[0]?.id ?? "" });
+  await bound.invoke([question, response, result]);
   expect((await fake.conversation(1)).body.messages.at(-1)).toMatchObject({
     role: "tool",
     tool_name: "weather",
@@ -45,7 +45,7 @@ test("bound tools are called, and their results reach the model", async () => {
 });
 
 test.each(["jsonSchema", "functionCalling", "jsonMode"] as const)(
-  "structured output by %s is what the schema says",
+  "returns structured output with the method %s",
   async (method) => {
     const { fake, model } = await start();
     const place = { city: "Oslo" };
@@ -57,7 +57,7 @@ test.each(["jsonSchema", "functionCalling", "jsonMode"] as const)(
   },
 );
 
-test("the responses API works as well", async () => {
+test("works with the Responses API", async () => {
   const { connection } = await start();
   const model = new ChatOpenAI({ ...connection, model: "m", useResponsesApi: true });
   expect((await model.invoke("Hi")).text).toBe("Hello there.");
@@ -66,14 +66,14 @@ test("the responses API works as well", async () => {
   expect(text).toBe("Hello there.");
 });
 
-test("embeddings are vectors", async () => {
+test("embeds texts", async () => {
   const { fake, connection } = await start();
   fake.respondWith({ line: { embeddings: [[1], [2]] } });
   const embeddings = new OpenAIEmbeddings({ ...connection, model: "m" });
   expect(await embeddings.embedDocuments(["a", "b"])).toEqual([[1], [2]]);
 });
 
-test("a failure in mid-stream is an error", async () => {
+test("reports a failure in mid-stream as an error", async () => {
   const { fake, model } = await start();
   fake.respondWith(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
   const reading = (async () => {

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { type Step, token } from "../../../test-support/fakes/ollama/steps.ts";
 import { hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
-// The clients as they come: each sends a request again twice after a 5xx.
+// With default settings, both clients retry a request twice after a 5xx.
 
 const failures: [string, readonly Step[], Record<string, string>?][] = [
   ["breaks the connection", ["cut"]],
@@ -13,8 +13,8 @@ const failures: [string, readonly Step[], Record<string, string>?][] = [
   ["takes too long", ["hang"], { ANSWER_TIMEOUT_MS: "100" }],
 ];
 
-describe("a request that was sent to Ollama and failed is sent once, by the clients too", () => {
-  test.each(failures)("openai: one that %s", async (_what, script, environment) => {
+describe("clients do not retry a request that failed after it was sent to Ollama", () => {
+  test.each(failures)("openai: a request that %s", async (_what, script, environment) => {
     const fake = await startFake();
     fake.respondWith(...script);
     const { url } = await startGateway(fake, environment);
@@ -23,7 +23,7 @@ describe("a request that was sent to Ollama and failed is sent once, by the clie
     expect(fake.received).toHaveLength(1);
   });
 
-  test.each(failures)("@anthropic-ai/sdk: one that %s", async (_what, script, environment) => {
+  test.each(failures)("@anthropic-ai/sdk: a request that %s", async (_what, script, environment) => {
     const fake = await startFake();
     fake.respondWith(...script);
     const { url } = await startGateway(fake, environment);
@@ -36,9 +36,9 @@ describe("a request that was sent to Ollama and failed is sent once, by the clie
 });
 
 test.each([
-  ["nobody listens", "upstream_unreachable"],
+  ["Ollama is unreachable", "upstream_unreachable"],
   ["Ollama is overloaded", "upstream_overloaded"],
-])("clients may try again when %s", async (_what, code) => {
+])("clients may retry if %s", async (_what, code) => {
   const fake = await startFake();
   if (code === "upstream_unreachable") await fake.stop();
   else fake.respondWith({ status: 503, body: '{"error":"server busy"}' });

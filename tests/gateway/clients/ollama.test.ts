@@ -19,11 +19,11 @@ async function thrownBy(work: Promise<unknown>): Promise<unknown> {
 }
 
 describe("the ollama client works through the gateway", () => {
-  test("chat, whole: the answer is Ollama's own, to the last field", async () => {
+  test("chat, buffered: returns Ollama's response with all its fields", async () => {
     const { fake, ollama } = await start();
     fake.respondWith(last({ message: { role: "assistant", content: "Hi", mood: "new" }, news: [1] }));
-    const answer = await ollama.chat({ ...hello, think: false, keep_alive: "1m", options: { top_k: 3 } });
-    expect(answer).toMatchObject({ message: { content: "Hi", mood: "new" }, news: [1], eval_count: 3 });
+    const response = await ollama.chat({ ...hello, think: false, keep_alive: "1m", options: { top_k: 3 } });
+    expect(response).toMatchObject({ message: { content: "Hi", mood: "new" }, news: [1], eval_count: 3 });
     expect((await fake.conversation()).body).toEqual({
       ...hello,
       stream: false,
@@ -33,7 +33,7 @@ describe("the ollama client works through the gateway", () => {
     });
   });
 
-  test("chat, streamed: each line as it came, and the request is measured as any other", async () => {
+  test("chat, streamed: passes on each line and measures the request", async () => {
     const { gateway, ollama } = await start();
     const pieces: string[] = [];
     for await (const part of await ollama.chat({ ...hello, stream: true })) pieces.push(part.message.content);
@@ -41,7 +41,7 @@ describe("the ollama client works through the gateway", () => {
     expect(await gateway.requestLine("/api/chat")).toMatchObject({ model: "m", completion_tokens: 3 });
   });
 
-  test("generate, which streams unless told otherwise", async () => {
+  test("generate streams by default", async () => {
     const { gateway, ollama } = await start();
     expect((await ollama.generate({ model: "m", prompt: "Say" })).response).toBe("Hello there.");
     const response = await gateway.post("/api/generate", { model: "m", prompt: "Say" });
@@ -58,7 +58,7 @@ describe("the ollama client works through the gateway", () => {
     expect((await ollama.version()).version).toBe("0.17.4");
   });
 
-  test("what the command line asks first, and a request that only loads the model", async () => {
+  test("supports the first requests of the command line and a request that only loads the model", async () => {
     const { fake, gateway } = await start();
     expect((await fetch(gateway.url, { method: "HEAD" })).status).toBe(200);
     expect(await (await fetch(gateway.url)).text()).toBe("Ollama is running");
@@ -67,7 +67,7 @@ describe("the ollama client works through the gateway", () => {
     expect(fake.loads).toHaveLength(1);
   });
 
-  test("errors have Ollama's form, before the answer and in its middle", async () => {
+  test("returns errors in Ollama's format, before and during a response", async () => {
     const { fake, ollama } = await start();
     fake.respondWith({ status: 404, body: `{"error":"model 'm' not found"}` });
     expect(await thrownBy(ollama.chat({ ...hello }))).toMatchObject({
@@ -83,17 +83,17 @@ describe("the ollama client works through the gateway", () => {
     expect(text).toBe("Hel");
   });
 
-  test("images to a model that cannot see are refused here too", async () => {
+  test("rejects images if the model has no vision", async () => {
     const { fake, ollama } = await start();
-    const asked = [
+    const requests = [
       ollama.generate({ model: "m", prompt: "Look", images: ["AAAA"] }),
       ollama.chat({ model: "m", messages: [{ role: "user", content: "Look", images: ["AAAA"] }] }),
     ];
-    for (const each of asked) expect(await thrownBy(each)).toMatchObject({ status_code: 400 });
+    for (const each of requests) expect(await thrownBy(each)).toMatchObject({ status_code: 400 });
     expect(fake.received).toHaveLength(0);
   });
 
-  test("a client that leaves stops the work", async () => {
+  test("a client that disconnects stops the work", async () => {
     const { fake, ollama } = await start();
     fake.respondWith(token("Hel"), "hang");
     const stream = await ollama.chat({ ...hello, stream: true });
@@ -103,7 +103,7 @@ describe("the ollama client works through the gateway", () => {
   });
 });
 
-describe("Ollama takes Model for model, and the last of them counts, so it gets the one spelling", () => {
+describe("Ollama reads Model as model and uses the last one, so the gateway sends only one of them", () => {
   const body = {
     model: "m",
     messages: [{ role: "user", content: "Hi" }],
@@ -112,7 +112,7 @@ describe("Ollama takes Model for model, and the last of them counts, so it gets 
     stream: false,
   };
   test.each(["/api/chat", "/api/generate", "/api/embed", "/api/embeddings", "/api/show"])(
-    "POST %s: a key cannot get at another model by it",
+    "POST %s: another spelling does not give a key access to another model",
     async (path) => {
       const { key, line } = newKey("ada", ["models=m"]);
       const fake = await startFake();
@@ -123,7 +123,7 @@ describe("Ollama takes Model for model, and the last of them counts, so it gets 
         const response = await gateway.post(path, { ...body, [spelling]: "secret" }, { headers });
         expect([spelling, response.status]).toEqual([spelling, path === "/api/show" ? 404 : 403]);
       }
-      // The older name counts only where the newer one is not there.
+      // The old name only counts if the new one is missing.
       const older = await gateway.post(path, { ...body, Name: "secret" }, { headers });
       expect(older.status).toBe(200);
       const response = await gateway.post(path, { ...body, model: "secret", Model: "m" }, { headers });
@@ -133,7 +133,7 @@ describe("Ollama takes Model for model, and the last of them counts, so it gets 
     },
   );
 
-  test("nor can images be shown to a model that cannot see", async () => {
+  test("another spelling does not send images to a model without vision", async () => {
     const fake = await startFake();
     const gateway = await startGateway(fake);
     const messages = [{ role: "user", content: "Hi", Images: ["aGk="] }];
@@ -157,7 +157,7 @@ const changes = [
 
 describe("routes that change the server", () => {
   test.each(changes)(
-    "%s %s is closed without a key, and to a key without the admin flag",
+    "rejects %s %s without a key and with a key without the admin flag",
     async (method, path) => {
       const fake = await startFake();
       const plain = newKey("ada", []);
@@ -176,25 +176,22 @@ describe("routes that change the server", () => {
     },
   );
 
-  test.each(changes)(
-    "%s %s is opened by an admin's key, and arrives as it was sent",
-    async (method, path) => {
-      const fake = await startFake();
-      const { key, line } = newKey("root", ["admin"]);
-      const { url } = await startGateway(fake, { API_KEYS: line });
-      fake.respondWith({ status: 202, body: method === "HEAD" ? "" : '{"status":"success"}\n' });
-      const headers = { "content-type": "application/json", authorization: `Bearer ${key}` };
-      const sent = method === "HEAD" ? undefined : { model: "n", source: "m", news: [1] };
-      const response = await fetch(url + path, { method, headers, body: JSON.stringify(sent) });
-      expect([response.status, await response.text()]).toEqual([202, sent ? '{"status":"success"}\n' : ""]);
-      const { body, headers: received, ...asked } = await fake.conversation();
-      expect([asked.method, asked.path]).toEqual([method, path]);
-      expect(body).toEqual(sent ?? "");
-      expect(received.authorization).toBeUndefined();
-    },
-  );
+  test.each(changes)("passes on %s %s unchanged with an admin key", async (method, path) => {
+    const fake = await startFake();
+    const { key, line } = newKey("root", ["admin"]);
+    const { url } = await startGateway(fake, { API_KEYS: line });
+    fake.respondWith({ status: 202, body: method === "HEAD" ? "" : '{"status":"success"}\n' });
+    const headers = { "content-type": "application/json", authorization: `Bearer ${key}` };
+    const sent = method === "HEAD" ? undefined : { model: "n", source: "m", news: [1] };
+    const response = await fetch(url + path, { method, headers, body: JSON.stringify(sent) });
+    expect([response.status, await response.text()]).toEqual([202, sent ? '{"status":"success"}\n' : ""]);
+    const { body, headers: received, ...request } = await fake.conversation();
+    expect([request.method, request.path]).toEqual([method, path]);
+    expect(body).toEqual(sent ?? "");
+    expect(received.authorization).toBeUndefined();
+  });
 
-  test("an admin's key opens them; progress is passed on as it comes", async () => {
+  test("passes on the progress of a pull with an admin key", async () => {
     const fake = await startFake();
     const { key, line } = newKey("root", ["admin"]);
     const { url } = await startGateway(fake, { API_KEYS: line });
@@ -212,7 +209,7 @@ describe("routes that change the server", () => {
     expect((await fake.conversation(1)).headers.authorization).toBeUndefined();
   });
 
-  test("a pull may be silent longer than an answer: a large model is checked without a word", async () => {
+  test("a pull may be silent longer than a response, as Ollama prints nothing while it verifies a large model", async () => {
     const fake = await startFake();
     const { key, line } = newKey("root", ["admin"]);
     const { url } = await startGateway(fake, { API_KEYS: line, IDLE_TIMEOUT_MS: "200" });
@@ -223,7 +220,7 @@ describe("routes that change the server", () => {
     expect(statuses).toEqual(["verifying", "success"]);
   });
 
-  test("a blob arrives as it was sent", async () => {
+  test("passes on a blob unchanged", async () => {
     const fake = await startFake();
     const { key, line } = newKey("root", ["admin"]);
     const { url } = await startGateway(fake, { API_KEYS: line });
@@ -234,7 +231,7 @@ describe("routes that change the server", () => {
     expect(await fake.conversation()).toMatchObject({ path: `/api/blobs/${digest}`, body: "bytes" });
   });
 
-  test("what Ollama answers without content is not said to be JSON", async () => {
+  test("sets no content type for an empty response of Ollama", async () => {
     const { key, line } = newKey("root", ["admin"]);
     const { url } = await startGateway(await startFake(), { API_KEYS: line });
     const headers = { "content-type": "application/json", "x-api-key": key };
@@ -248,7 +245,7 @@ describe("routes that change the server", () => {
     }
   });
 
-  test("a blob may take longer than a request", async () => {
+  test("a blob may take longer than the request timeout", async () => {
     const fake = await startFake();
     const { key, line } = newKey("root", ["admin"]);
     const { url } = await startGateway(fake, { API_KEYS: line, REQUEST_TIMEOUT_MS: "1000" });
@@ -277,12 +274,12 @@ describe("routes that change the server", () => {
       return { status: response.status, longestPause };
     };
     let result = await upload();
-    // On a machine too busy to send in time, it did fall silent. (One that does so is refused: broken-uploads.test.ts.)
+    // Repeats an upload that paused because the machine was busy; broken-uploads.test.ts covers rejected pauses.
     while (result.longestPause > 500) result = await upload();
     expect(result.status).toBe(201);
   }, 60_000);
 
-  test("stay closed where it would not be said which of several servers is meant", async () => {
+  test("are rejected if there are several servers", async () => {
     const { key, line } = newKey("root", ["admin"]);
     const { port } = await startFake();
     const { url } = await startGateway(

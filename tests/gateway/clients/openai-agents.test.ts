@@ -8,9 +8,9 @@ async function start() {
   const fake = await startFake();
   const { openai } = await startGateway(fake);
   fake.respondTo(({ messages, stream }) => {
-    const asksAnew = messages.at(-1)?.role === "user";
+    const isNewTurn = messages.at(-1)?.role === "user";
     const calls = [{ function: { name: "weather", arguments: { city: "Oslo" } } }];
-    const message = asksAnew
+    const message = isNewTurn
       ? { content: "", thinking: "Hm.", tool_calls: calls }
       : { content: "It rains.", thinking: "So." };
     return stream ? [{ line: { message, done: false } }, last()] : [last({ message })];
@@ -50,7 +50,7 @@ test("an agent calls its tools over several turns, with its history", async () =
   expect((await fake.conversation(2)).body.messages).toMatchObject(conversation);
 });
 
-test("an agent goes on from the stored response", async () => {
+test("an agent continues from the stored response", async () => {
   const { fake, agent, runner } = await start();
   const first = await runner.run(agent, "Hi");
   const previous = first.lastResponseId;
@@ -62,7 +62,7 @@ test("an agent goes on from the stored response", async () => {
   expect((await fake.conversation(2)).body.messages).toMatchObject(conversation);
 });
 
-test("an agent streams", async () => {
+test("an agent streams over several turns", async () => {
   const { fake, agent, runner } = await start();
   const first = await runner.run(agent, "Hi", { stream: true });
   let text = "";

@@ -17,8 +17,8 @@ const call = (city: string) => ({ function: { name: "weather", arguments: { city
 describe("the openai client's tool runner", () => {
   test.each([
     ["streamed", true],
-    ["whole", false],
-  ])("calls what the model asks for and hands the results back, %s", async (_form, stream) => {
+    ["buffered", false],
+  ])("calls the tools that the model requests and returns the results, %s", async (_form, stream) => {
     const fake = await startFake();
     const { openai } = await startGateway(fake);
     const calls = last({ message: { content: "", tool_calls: [call("Oslo"), call("Rom")] } });
@@ -43,13 +43,13 @@ describe("the openai client's tool runner", () => {
   });
 });
 
-test("a parsed answer with its calls can be sent back as the helper made it", async () => {
+test("a parsed response with tool calls can be sent back unchanged", async () => {
   const fake = await startFake();
   const { openai } = await startGateway(fake);
   fake.respondWith(last({ message: { content: "", tool_calls: [call("Oslo")] } }));
   const tools = [{ type: "function" as const, function: { name: "weather", strict: true, parameters: {} } }];
-  const answer = await openai.chat.completions.parse({ ...hello, tools });
-  const message = answer.choices[0]?.message;
+  const completion = await openai.chat.completions.parse({ ...hello, tools });
+  const message = completion.choices[0]?.message;
   if (message === undefined) throw new Error("no message");
   const result = { role: "tool" as const, tool_call_id: message.tool_calls?.[0]?.id ?? "", content: "Rain" };
   const next = await openai.chat.completions.create({
@@ -59,7 +59,7 @@ test("a parsed answer with its calls can be sent back as the helper made it", as
   expect(next.choices).toHaveLength(1);
 });
 
-test("thinking comes beside the answer, and a client that leaves in mid-stream stops it", async () => {
+test("streams thinking separately from the text and stops when the client disconnects", async () => {
   const fake = await startFake();
   const { openai } = await startGateway(fake);
   fake.respondWith({ line: { message: { thinking: "Hm." }, done: false } }, token("Hel"), "hang");

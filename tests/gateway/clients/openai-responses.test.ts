@@ -14,7 +14,7 @@ const weather: FunctionTool = {
   strict: true,
 };
 
-/** A model that looks up two cities, one after the other, and then answers; it thinks before each step. */
+/** Starts a fake model that looks up two cities one after the other, then responds, and thinks before each step. */
 async function start() {
   const fake = await startFake();
   const { openai } = await startGateway(fake);
@@ -49,7 +49,7 @@ const conversation = [
 ];
 
 test.each([true, false])(
-  "tools are called turn after turn; the client sends everything back (streamed: %s)",
+  "calls tools over several turns if the client sends everything back (streamed: %s)",
   async (stream) => {
     const { fake, openai } = await start();
     const input: ResponseInputItem[] = [{ role: "user", content: prompt }];
@@ -68,7 +68,7 @@ test.each([true, false])(
 );
 
 test.each([true, false])(
-  "tools are called turn after turn; the gateway keeps the conversation (streamed: %s)",
+  "calls tools over several turns if the gateway keeps the conversation (streamed: %s)",
   async (stream) => {
     const { fake, openai } = await start();
     let previous: string | undefined;

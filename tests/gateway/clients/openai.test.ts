@@ -3,23 +3,23 @@ import { expect, test } from "vitest";
 import { last } from "../../../test-support/fakes/ollama/steps.ts";
 import { hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
-test("create answers", async () => {
+test("create returns a completion", async () => {
   const { openai } = await startGateway(await startFake());
-  const answer = await openai.chat.completions.create(hello);
-  expect(answer.choices[0]?.message.content).toBe("Hello there.");
-  expect(answer.usage?.total_tokens).toBe(14);
+  const completion = await openai.chat.completions.create(hello);
+  expect(completion.choices[0]?.message.content).toBe("Hello there.");
+  expect(completion.usage?.total_tokens).toBe(14);
 });
 
-test("the streaming helper puts the answer together", async () => {
+test("the streaming helper assembles the completion", async () => {
   const { openai } = await startGateway(await startFake());
   const stream = openai.chat.completions.stream({ ...hello, stream_options: { include_usage: true } });
-  const answer = await stream.finalChatCompletion();
-  expect(answer.choices[0]?.message.content).toBe("Hello there.");
-  expect(answer.choices[0]?.finish_reason).toBe("stop");
-  expect(answer.usage?.completion_tokens).toBe(3);
+  const completion = await stream.finalChatCompletion();
+  expect(completion.choices[0]?.message.content).toBe("Hello there.");
+  expect(completion.choices[0]?.finish_reason).toBe("stop");
+  expect(completion.usage?.completion_tokens).toBe(3);
 });
 
-test("the models that are present are listed", async () => {
+test("lists the installed models", async () => {
   const fake = await startFake();
   fake.models = ["llama3.2:1b", "hf.co/someone/model:q4"];
   const { openai } = await startGateway(fake);
@@ -30,7 +30,7 @@ test("the models that are present are listed", async () => {
   ]);
 });
 
-test("a model is found by its name, slashes and all; one that is not there is a NotFoundError", async () => {
+test("retrieves a model by its name, even with slashes, and throws NotFoundError for an unknown one", async () => {
   const fake = await startFake();
   fake.models = ["m:latest", "hf.co/someone/model:q4"];
   const { openai, url } = await startGateway(fake);
@@ -42,20 +42,20 @@ test("a model is found by its name, slashes and all; one that is not there is a 
   expect(error).toMatchObject({ code: "model_not_found", param: "model" });
 });
 
-test("a schema for the answer reaches Ollama, and the parsing helper reads the answer", async () => {
+test("sends the response schema to Ollama, and the parsing helper parses the response", async () => {
   const fake = await startFake();
   fake.respondWith(last({ message: { content: '{"city":"Oslo"}' } }));
   const { openai } = await startGateway(fake);
   const schema = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
-  const answer = await openai.chat.completions.parse({
+  const completion = await openai.chat.completions.parse({
     ...hello,
     response_format: { type: "json_schema", json_schema: { name: "place", strict: true, schema } },
   });
-  expect(answer.choices[0]?.message.parsed).toEqual({ city: "Oslo" });
+  expect(completion.choices[0]?.message.parsed).toEqual({ city: "Oslo" });
   expect((await fake.conversation()).body.format).toEqual(schema);
 });
 
-test("an unknown model is a NotFoundError with OpenAI's code", async () => {
+test("throws NotFoundError with OpenAI's code for an unknown model", async () => {
   const fake = await startFake();
   fake.respondWith({ status: 404, body: `{"error":"model 'm' not found"}` });
   const { openai } = await startGateway(fake);
@@ -64,7 +64,7 @@ test("an unknown model is a NotFoundError with OpenAI's code", async () => {
   expect(error).toMatchObject({ code: "model_not_found", type: "invalid_request_error", param: "model" });
 });
 
-test("a wrong field is a BadRequestError that names it", async () => {
+test("throws BadRequestError with the name of an invalid field", async () => {
   const { openai } = await startGateway(await startFake());
   const error: unknown = await openai.chat.completions
     .create({ ...hello, n: 2 })
@@ -73,7 +73,7 @@ test("a wrong field is a BadRequestError that names it", async () => {
   expect(error).toMatchObject({ param: "n" });
 });
 
-test("an unreachable Ollama is a server error, not a connection error", async () => {
+test("throws a server error, not a connection error, if Ollama is unreachable", async () => {
   const fake = await startFake();
   await fake.stop();
   const { openai } = await startGateway(fake);
@@ -95,11 +95,11 @@ test("the client's own retry succeeds once Ollama is back", async () => {
       const response = await fetch(url, init);
       if (response.status === 503) fake.respondWith(last({ message: { content: "back" } }));
       const headers = new Headers(response.headers);
-      // The client waits as long as it is told to; a test need not.
+      // Shortens the client's wait before its retry.
       headers.set("retry-after-ms", "1");
       return new Response(response.body, { status: response.status, headers });
     },
   });
-  const answer = await openai.chat.completions.create(hello);
-  expect(answer.choices[0]?.message.content).toBe("back");
+  const completion = await openai.chat.completions.create(hello);
+  expect(completion.choices[0]?.message.content).toBe("back");
 });

@@ -17,7 +17,7 @@ test("a variable that is set but empty counts as unset", () => {
   expect(readConfig({ PORT: "", LOG_LEVEL: " " })).toEqual(readConfig({}));
 });
 
-test("every variable's default is one that it allows, and each is described", () => {
+test("every variable has a valid default and a description", () => {
   for (const [name, variable] of Object.entries(variables)) {
     expect(() => readConfig({ [name]: variable.default })).not.toThrow();
     expect(variable.description).toMatch(/\.$/);
@@ -39,7 +39,7 @@ test.each([
   ["PORT", "65535", 65535],
   ["ALLOWED_ORIGINS", "https://a.org/, chrome-extension://*", ["https://a.org", "chrome-extension://*"]],
   ["ALLOWED_ORIGINS", "*", ["*"]],
-])("%s=%s is taken", (name, written, value) => {
+])("accepts %s=%s", (name, written, value) => {
   expect(readConfig({ [name]: written })).toHaveProperty(name, value);
 });
 
@@ -56,7 +56,7 @@ test.each([
   ["BODY_LIMIT_BYTES", "1MB"],
   ["FIRST_TOKEN_TIMEOUT_MS", "0"],
   ["IDLE_TIMEOUT_MS", "-1"],
-])("%s=%s is refused in one line with its name, its value and what is allowed", (name, value) => {
+])("rejects %s=%s in one line with the name, the value and the allowed values", (name, value) => {
   const read = (): unknown => readConfig({ [name]: value });
   expect(read).toThrow(ConfigError);
   const variable = variables[name as keyof typeof variables];
@@ -71,16 +71,16 @@ test.each([
   ["dns+10.0.0.1:11434", "'dns+10.0.0.1:11434' has an address where 'dns+' needs a name"],
   ["dns+[fd00::1]:11434", "'dns+[fd00::1]:11434' has an address where 'dns+' needs a name"],
   ["dns+http://ollama:11434", "'dns+http://ollama:11434' is not an address"],
-])("LLM_BACKENDS=%s is refused, and the entry that is wrong named", (value, why) => {
+])("rejects LLM_BACKENDS=%s and names the invalid entry", (value, why) => {
   const read = (): unknown => readConfig({ LLM_BACKENDS: value });
   expect(read).toThrow(`LLM_BACKENDS=${value}: ${why}; must be ${variables.LLM_BACKENDS.allowed}`);
 });
 
-test("all wrong variables are named at once", () => {
+test("reports all invalid variables at once", () => {
   expect(() => readConfig({ PORT: "x", LOG_LEVEL: "y" })).toThrow(/^PORT=x: .*\nLOG_LEVEL=y: .*$/);
 });
 
-test("shared state is a URL of Redis without a password, which is not repeated", () => {
+test("accepts a Redis URL without a password for SHARED_STATE and never prints a password", () => {
   const read = (url: string) => readConfig({ SHARED_STATE: url }).SHARED_STATE;
   expect(read("")).toBe("memory");
   for (const url of ["redis://valkey:6379", "rediss://ada@valkey:6380/1", "redis://[::1]:6379"])
@@ -98,7 +98,7 @@ test("shared state is a URL of Redis without a password, which is not repeated",
     expect(() => read(url), url).toThrow(/^SHARED_STATE=/);
 });
 
-test("a collector's URL with a password, which nothing could be sent to, is refused and not repeated", () => {
+test("rejects a collector URL with a password or query, which exports do not support, without printing it", () => {
   const read = (url: string) => readConfig({ OTEL_EXPORTER_OTLP_ENDPOINT: url });
   expect(() => read("http://ada:planted@collector:4318")).toThrow(
     /^OTEL_EXPORTER_OTLP_ENDPOINT=\(hidden\): must be an http or https URL without a user, a password and a query/,

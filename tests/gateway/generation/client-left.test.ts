@@ -12,9 +12,9 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 const streamed = { ...hello, stream: true };
 const chat = "/v1/chat/completions";
 
-describe("a client that leaves stops the work in Ollama", () => {
+describe("a client that disconnects stops the work in Ollama", () => {
   test.each([
-    ["waiting for a whole answer", hello],
+    ["waiting for a buffered response", hello],
     ["waiting for the first token of a stream", streamed],
   ])("while %s", async (_when, body) => {
     const fake = await startFake();
@@ -41,7 +41,7 @@ describe("a client that leaves stops the work in Ollama", () => {
     expect(await gateway.requestLine(chat)).toMatchObject({ status: 200, error: "client_left" });
   });
 
-  test("when its machine goes away without a word (reset)", async () => {
+  test("by resetting the connection", async () => {
     const fake = await startFake();
     fake.respondWith(token("Hel"), "hang");
     const gateway = await startGateway(fake);
@@ -56,22 +56,22 @@ describe("a client that leaves stops the work in Ollama", () => {
     expect(await (await fake.conversation()).brokenOff).toBe(true);
   });
 
-  test("while the connection to Ollama is being made: the request is never sent", async () => {
-    const left = new ApiError("client_left");
+  test("while the gateway connects to Ollama: the request is never sent", async () => {
+    const reason = new ApiError("client_left");
     const abortable = { abortReason: undefined, activeOperation: undefined } as Writable<Abortable<ApiError>>;
     const { promise, resolve } = Promise.withResolvers<ApiError | undefined>();
-    const exchange = new GenerateStream({
+    const stream = new GenerateStream({
       model: "m",
       reader: { onEvent: () => undefined },
       abortable,
       timeouts: { noResponse: "first_token_timeout", stalled: "idle_timeout" },
       onSettled: resolve,
     });
-    abortable.abortReason = left;
-    abortable.activeOperation?.abort(left);
+    abortable.abortReason = reason;
+    abortable.activeOperation?.abort(reason);
     expect((await promise)?.code).toBe("client_left");
     const abort = vi.fn();
-    exchange.onRequestStart({
+    stream.onRequestStart({
       abort,
       pause: vi.fn(),
       resume: vi.fn(),
@@ -83,7 +83,7 @@ describe("a client that leaves stops the work in Ollama", () => {
   });
 });
 
-test("clients that leave give their places back", async () => {
+test("clients that disconnect free their slots", async () => {
   const fake = await startFake();
   fake.respondWith("hang");
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "2" });

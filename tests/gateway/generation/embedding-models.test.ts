@@ -7,7 +7,7 @@ async function startEmbedder(environment: Record<string, string> = {}) {
   fake.capabilities = ["embedding"];
   fake.loaded = [];
   const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "100", REQUIRED_MODELS: "m", ...environment });
-  // Then the gateway knows which models there are.
+  // A ready gateway knows the models.
   await expect.poll(async () => (await fetch(`${gateway.url}/ready`)).status, { timeout: 15_000 }).toBe(200);
   return { fake, gateway };
 }
@@ -17,7 +17,7 @@ test.each([
   ["/v1/chat/completions", { ...hello, stream: true }],
   ["/v1/completions", { model: "m", prompt: "Hi" }],
   ["/v1/responses", { model: "m", input: "Hi" }],
-])("a prompt to a model that only embeds is refused by %s, and loads nothing", async (path, body) => {
+])("%s rejects a prompt for an embedding-only model without loading it", async (path, body) => {
   const { fake, gateway } = await startEmbedder();
   const response = await gateway.post(path, body);
   expect(response.status).toBe(400);
@@ -33,7 +33,7 @@ test.each([
   ["/api/chat", hello],
   ["/api/generate", { model: "m", prompt: "Hi" }],
   ["/v1/messages", { ...hello, max_tokens: 4 }],
-])("%s refuses it in its own form", async (path, body) => {
+])("%s rejects it in the API's error format", async (path, body) => {
   const { fake, gateway } = await startEmbedder();
   const response = await gateway.post(path, body);
   expect(response.status).toBe(400);
@@ -41,7 +41,7 @@ test.each([
   expect(fake.loads).toEqual([]);
 });
 
-test("a key that may not use the model does not learn what it is", async () => {
+test("does not reveal what a model is to a key that may not use it", async () => {
   const { key, line } = newKey("ada", ["models=other"]);
   const { gateway } = await startEmbedder({ API_KEYS: line });
   const headers = { "content-type": "application/json", authorization: `Bearer ${key}` };
@@ -49,7 +49,7 @@ test("a key that may not use the model does not learn what it is", async () => {
   expect(response.status).toBe(403);
 });
 
-test("it embeds, and can be unloaded", async () => {
+test("an embedding-only model embeds and can be unloaded", async () => {
   const { gateway } = await startEmbedder();
   expect((await gateway.post("/v1/embeddings", { model: "m", input: "Hi" })).status).toBe(200);
   expect((await gateway.post("/api/embed", { model: "m", input: "Hi" })).status).toBe(200);
@@ -57,7 +57,7 @@ test("it embeds, and can be unloaded", async () => {
 });
 
 test.each([[["completion", "embedding"]], [["completion"]], [[]], [undefined]])(
-  "a model whose capabilities are %j gets prompts",
+  "sends prompts to a model with the capabilities %j",
   async (capabilities) => {
     const fake = await startFake();
     fake.capabilities = capabilities;
@@ -66,7 +66,7 @@ test.each([[["completion", "embedding"]], [["completion"]], [[]], [undefined]])(
   },
 );
 
-test("what a model is, is requested once for many requests, and again when it has changed", async () => {
+test("fetches a model's capabilities once for many requests, and again after the model has changed", async () => {
   const { fake, gateway } = await startEmbedder();
   const shown = () => fake.queries.filter((path) => path === "/api/show").length;
   const statuses = async () => {

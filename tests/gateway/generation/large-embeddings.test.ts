@@ -5,12 +5,12 @@ const MIB = 1024 * 1024;
 const limits = { BODY_LIMIT_BYTES: `${MIB}`, BODIES_LIMIT_BYTES: `${MIB}` };
 const route = "/v1/embeddings";
 
-/** The JSON of a vector of so many bytes. */
+/** A vector as JSON of about this many bytes. */
 function vector(bytes: number): string {
   return `[${"0,".repeat(bytes / 2)}0]`;
 }
 
-test("a client whose embeddings alone exceed the memory budget learns what to do", async () => {
+test("rejects embeddings that alone exceed the memory budget and suggests fewer texts", async () => {
   const fake = await startFake();
   fake.respondWith({ status: 200, body: `{"embeddings":[${vector(2 * MIB)}]}` });
   const gateway = await startGateway(fake, limits);
@@ -22,7 +22,7 @@ test("a client whose embeddings alone exceed the memory budget learns what to do
   });
 });
 
-test("embeddings take memory from the budget as they arrive, until their client has them", async () => {
+test("counts embeddings towards the memory budget from their arrival until the client has them", async () => {
   const fake = await startFake();
   let resume: () => void = () => undefined;
   const resumed = new Promise<void>((resolve) => (resume = resolve));

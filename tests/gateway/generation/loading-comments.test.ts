@@ -21,7 +21,7 @@ async function startCold(load: Step = { waitMs: 500 }): Promise<{ fake: FakeOlla
 test.each([
   ["/api/chat", hello],
   ["/api/generate", { model: "m", prompt: "Hi" }],
-])("%s: what waits for a load gets no comments, for each line is JSON", async (path, body) => {
+])("%s sends no comments during a load, because each line is JSON", async (path, body) => {
   const { fake, gateway } = await startCold();
   const text = await (await gateway.post(path, body)).text();
   expect(fake.loads).toHaveLength(1);
@@ -34,7 +34,7 @@ test.each([
 test.each([
   ["/v1/messages", { ...hello, max_tokens: 9, stream: true }, "message_stop"],
   ["/v1/responses", { model: "m", input: "Hi", stream: true }, "response.completed"],
-])("%s: comments stand between a stream's events, not in them", async (path, body, end) => {
+])("%s sends comments between a stream's events, not inside them", async (path, body, end) => {
   const { load, seen } = loadOfTwoComments();
   const { gateway } = await startCold(load);
   const { data, brokenOff } = await readEvents(await gateway.post(path, body), seen);
@@ -46,7 +46,7 @@ test.each([
   expect(brokenOff).toBe(false);
 });
 
-test("Anthropic's and OpenAI's clients read over the comments", async () => {
+test("Anthropic's and OpenAI's clients ignore the comments", async () => {
   const [one, other] = [await startCold(), await startCold()];
   const anthropic = new Anthropic({ baseURL: one.gateway.url, apiKey: "none", maxRetries: 0 });
   const [message, response] = await Promise.all([

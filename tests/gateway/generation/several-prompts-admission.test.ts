@@ -12,11 +12,11 @@ import {
 
 const json = { "content-type": "application/json" };
 
-/** The first of several prompts has the only slot, and another request waits for it. */
-async function withOtherBehind(answer: readonly Step[], environment: Record<string, string> = {}) {
+/** Sends several prompts, the first of which gets the only slot, and queues another request behind it. */
+async function startWithQueuedRequest(response: readonly Step[], environment: Record<string, string> = {}) {
   const fake = await startFake();
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
-  fake.respondWith({ until: released }, ...answer);
+  fake.respondWith({ until: released }, ...response);
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1", ...environment });
   const several = gateway.post(route, completion);
   await fake.conversation();
@@ -26,9 +26,9 @@ async function withOtherBehind(answer: readonly Step[], environment: Record<stri
   return { fake, gateway, several, other };
 }
 
-describe("several prompts wait for their turns like requests", () => {
-  test("one runs at a time, and between them whoever waits", async () => {
-    const { fake, gateway, several, other } = await withOtherBehind([last({ response: "x" })]);
+describe("several prompts are queued like separate requests", () => {
+  test("one runs at a time, alternating with other queued requests", async () => {
+    const { fake, gateway, several, other } = await startWithQueuedRequest([last({ response: "x" })]);
     expect([(await several).status, (await other).status]).toEqual([200, 200]);
     expect(fake.received.map(promptOf)).toEqual(["a", "other", "b", "c"]);
     await metric(gateway.url, "gateway_requests_in_flight 0");
@@ -37,12 +37,12 @@ describe("several prompts wait for their turns like requests", () => {
     expect(line["prompt_tokens"]).toBe(33);
   });
 
-  test("what has begun is not turned away by a queue that filled up meanwhile", async () => {
-    const { several, other } = await withOtherBehind([last({ response: "x" })], { QUEUE_LIMIT: "1" });
+  test("a request that has begun is not rejected if the queue fills up meanwhile", async () => {
+    const { several, other } = await startWithQueuedRequest([last({ response: "x" })], { QUEUE_LIMIT: "1" });
     expect([(await several).status, (await other).status]).toEqual([200, 200]);
   });
 
-  test("a prompt whose server failed before it responded goes to the next server", async () => {
+  test("a prompt is retried on another server if the first one fails before it responds", async () => {
     const fake = await startFake();
     let failed = false;
     fake.respondTo((body) => {
@@ -59,13 +59,13 @@ describe("several prompts wait for their turns like requests", () => {
     await metric(gateway.url, "gateway_requests_in_flight 0");
   });
 
-  test("queue, load and work of all of them are told", async () => {
-    const { gateway, several, other } = await withOtherBehind([
+  test("the timings of all prompts are added up", async () => {
+    const { gateway, several, other } = await startWithQueuedRequest([
       { waitMs: 60 },
       last({ response: "x", prompt_eval_duration: 10e6 }),
     ]);
     const timing = (await several).headers.get("server-timing") ?? "";
-    // The second waited while the other request ran.
+    // The second prompt waited while the other request ran.
     expect(Number(/queue;dur=([\d.]+)/.exec(timing)?.[1])).toBeGreaterThan(50);
     expect(Number(/prompt;dur=([\d.]+)/.exec(timing)?.[1])).toBe(30);
     await other;
@@ -75,49 +75,49 @@ describe("several prompts wait for their turns like requests", () => {
   });
 });
 
-describe("several prompts are as many requests to a key's limits", () => {
+describe("each of several prompts counts towards a key's limits", () => {
   const start = async (limits: string[]) => {
     const { key, line } = newKey("ada", limits);
     const fake = await startFake();
     const gateway = await startGateway(fake, { API_KEYS: line });
-    const ask = (body: object): Promise<Response> =>
+    const send = (body: object): Promise<Response> =>
       gateway.post(route, body, { headers: { ...json, authorization: `Bearer ${key}` } });
-    return { fake, gateway, ask };
+    return { fake, gateway, send };
   };
 
-  test("requests per minute: all at once or none", async () => {
-    const { fake, ask } = await start(["requests=5"]);
-    const first = await ask(completion);
+  test("requests per minute: either all prompts or none are admitted", async () => {
+    const { fake, send } = await start(["requests=5"]);
+    const first = await send(completion);
     expect(first.status).toBe(200);
     expect(first.headers.get("x-ratelimit-remaining-requests")).toBe("2");
-    const refused = await ask(completion);
-    expect(refused.status).toBe(429);
-    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(1);
-    expect(await errorOf(refused)).toMatchObject({ code: "rate_limit_exceeded", type: "requests" });
+    const rejected = await send(completion);
+    expect(rejected.status).toBe(429);
+    expect(Number(rejected.headers.get("retry-after"))).toBeGreaterThan(1);
+    expect(await errorOf(rejected)).toMatchObject({ code: "rate_limit_exceeded", type: "requests" });
     expect(fake.received).toHaveLength(3);
   });
 
-  test("more prompts than a minute has requests can never be: 400", async () => {
-    const { fake, ask } = await start(["requests=2"]);
-    const refused = await ask(completion);
-    expect(refused.status).toBe(400);
-    expect(await errorOf(refused)).toMatchObject({ code: "invalid_value", param: "prompt" });
+  test("more prompts than requests per minute are rejected with 400", async () => {
+    const { fake, send } = await start(["requests=2"]);
+    const rejected = await send(completion);
+    expect(rejected.status).toBe(400);
+    expect(await errorOf(rejected)).toMatchObject({ code: "invalid_value", param: "prompt" });
     expect(fake.received).toHaveLength(0);
   });
 
-  test("tokens per minute: what is used up stops the prompts that are left", async () => {
-    const { fake, gateway, ask } = await start(["tokens=20"]);
-    // 14 each.
-    const refused = await ask(completion);
-    expect(refused.status).toBe(429);
-    expect(await errorOf(refused)).toMatchObject({ code: "rate_limit_exceeded", type: "tokens" });
+  test("tokens per minute: an exhausted limit stops the remaining prompts", async () => {
+    const { fake, gateway, send } = await start(["tokens=20"]);
+    // Each prompt uses 14.
+    const rejected = await send(completion);
+    expect(rejected.status).toBe(429);
+    expect(await errorOf(rejected)).toMatchObject({ code: "rate_limit_exceeded", type: "tokens" });
     expect(fake.received).toHaveLength(2);
-    expect((await ask({ ...completion, prompt: "a" })).status).toBe(429);
+    expect((await send({ ...completion, prompt: "a" })).status).toBe(429);
     expect(gateway.log.join()).toContain('"completion_tokens":6');
   });
 
-  test("tokens of a prompt that was cut short are owed beside those of the ones before it", async () => {
-    const { fake, gateway, ask } = await start(["tokens=20"]);
+  test("tokens per minute: a prompt that broke off is charged in addition to those before it", async () => {
+    const { fake, gateway, send } = await start(["tokens=20"]);
     respondToOne(
       fake,
       "b",
@@ -125,16 +125,16 @@ describe("several prompts are as many requests to a key's limits", () => {
       { line: { response: "y", done: false } },
       "cut",
     );
-    await (await ask(streamed)).text().catch(() => "");
+    await (await send(streamed)).text().catch(() => "");
     await gateway.requestLine(route);
-    const headers = (await ask({ ...completion, prompt: "a", max_tokens: 1 })).headers;
-    // 14 are owed, then 1 for the prompt that was cut short and 2 for its answer; 2 are set aside. The next is there
-    // after 3 s.
+    const headers = (await send({ ...completion, prompt: "a", max_tokens: 1 })).headers;
+    // 14 are used by the first prompt, 1 by the prompt that broke off and 2 by its response; 2 are reserved. The next
+    // one is available after 3 s.
     expect(Number(headers.get("x-ratelimit-remaining-tokens"))).toBe(1);
   });
 
-  test("requests at once: they are one", async () => {
-    const { ask } = await start(["concurrent=1"]);
-    expect((await ask(completion)).status).toBe(200);
+  test("concurrent requests: all prompts count as one", async () => {
+    const { send } = await start(["concurrent=1"]);
+    expect((await send(completion)).status).toBe(200);
   });
 });

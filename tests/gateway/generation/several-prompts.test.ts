@@ -32,24 +32,24 @@ interface Chunk {
 }
 
 describe("several prompts", () => {
-  test("are answered whole: a choice each, in order, and what they took together", async () => {
+  test("return one choice each, in order, with their total usage", async () => {
     const fake = await startFake();
     echoes(fake, { b: { done_reason: "length", eval_count: 5 } });
     const gateway = await startGateway(fake);
-    const answer = await gateway.openai.completions.create({ ...completion, max_tokens: 5 });
-    expect(answer.choices).toEqual([
+    const response = await gateway.openai.completions.create({ ...completion, max_tokens: 5 });
+    expect(response.choices).toEqual([
       { index: 0, text: "aa", logprobs: null, finish_reason: "stop" },
       { index: 1, text: "bb", logprobs: null, finish_reason: "length" },
       { index: 2, text: "cc", logprobs: null, finish_reason: "stop" },
     ]);
-    expect(answer.usage).toEqual({ prompt_tokens: 33, completion_tokens: 11, total_tokens: 44 });
+    expect(response.usage).toEqual({ prompt_tokens: 33, completion_tokens: 11, total_tokens: 44 });
     expect(fake.received.map(({ body }) => body)).toMatchObject(
       prompts.map((prompt) => ({ prompt, stream: false, options: { num_predict: 5 } })),
     );
     expect(await gateway.requestLine(route)).toMatchObject({ prompt_tokens: 33, completion_tokens: 11 });
   });
 
-  test("are streamed: each chunk has its index, each choice its end, the whole its usage and one [DONE]", async () => {
+  test("are streamed with an index per chunk, an end per choice, the total usage and one [DONE]", async () => {
     const fake = await startFake();
     echoes(fake, { c: { done_reason: "length" } });
     const gateway = await startGateway(fake);
@@ -71,7 +71,7 @@ describe("several prompts", () => {
     );
   });
 
-  test("are put together by OpenAI's client, without usage where none was requested", async () => {
+  test("are assembled by OpenAI's client, without usage unless requested", async () => {
     const fake = await startFake();
     echoes(fake);
     const gateway = await startGateway(fake);
@@ -83,21 +83,21 @@ describe("several prompts", () => {
     expect(texts).toEqual(["aa", "bb", "cc"]);
   });
 
-  test("have token probabilities that begin anew with each", async () => {
+  test("have token probabilities whose offsets start at 0 for each", async () => {
     const fake = await startFake();
     const entry = { token: "xy", logprob: -1, top_logprobs: [] };
     const logprobs = { logprobs: [entry, entry] };
     echoes(fake, { a: logprobs, b: logprobs });
     const gateway = await startGateway(fake);
     const both = { ...completion, prompt: ["a", "b"], logprobs: 1 };
-    const answer = await gateway.openai.completions.create(both);
-    expect(answer.choices.map((choice) => choice.logprobs?.text_offset)).toEqual([
+    const response = await gateway.openai.completions.create(both);
+    expect(response.choices.map((choice) => choice.logprobs?.text_offset)).toEqual([
       [0, 2],
       [0, 2],
     ]);
     const offsets: unknown[] = [];
     for await (const { choices } of await gateway.openai.completions.create({ ...both, stream: true })) {
-      offsets.push(...choices.flatMap(({ logprobs: told }) => (told ? [told.text_offset] : [])));
+      offsets.push(...choices.flatMap(({ logprobs: value }) => (value ? [value.text_offset] : [])));
     }
     expect(offsets).toEqual([
       [0, 2],
@@ -105,7 +105,7 @@ describe("several prompts", () => {
     ]);
   });
 
-  test("keep the model as long as requested after the last of them only", async () => {
+  test("apply keep_alive only after the last one", async () => {
     const fake = await startFake();
     const gateway = await startGateway(fake);
     expect((await gateway.post(route, { ...completion, keep_alive: 0 })).status).toBe(200);
@@ -113,25 +113,25 @@ describe("several prompts", () => {
     expect(fake.loads).toHaveLength(0);
   });
 
-  test("are 128 at most, none of them empty, and no token ids", async () => {
+  test("are rejected if there are more than 128 or any is empty or a token id", async () => {
     const fake = await startFake();
     const gateway = await startGateway(fake);
-    const refusal = async (prompt: unknown): Promise<object> => {
+    const rejectionOf = async (prompt: unknown): Promise<object> => {
       const response = await gateway.post(route, { ...completion, prompt });
       expect(response.status).toBe(400);
       return errorOf(response);
     };
     const many = Array.from({ length: 129 }, () => "a");
-    expect(await refusal(many)).toMatchObject({
+    expect(await rejectionOf(many)).toMatchObject({
       code: "invalid_value",
       param: "prompt",
       message: expect.stringContaining("<=128") as string,
     });
-    expect(await refusal([])).toMatchObject({ code: "invalid_value", param: "prompt" });
-    expect(await refusal(["a", ""])).toMatchObject({ code: "invalid_value", param: "prompt[1]" });
-    expect(await refusal(["a", 1])).toMatchObject({ code: "invalid_type", param: "prompt[1]" });
+    expect(await rejectionOf([])).toMatchObject({ code: "invalid_value", param: "prompt" });
+    expect(await rejectionOf(["a", ""])).toMatchObject({ code: "invalid_value", param: "prompt[1]" });
+    expect(await rejectionOf(["a", 1])).toMatchObject({ code: "invalid_type", param: "prompt[1]" });
     for (const ids of [[1, 2, 3], [[1, 2]], [[1], [2, 3]]]) {
-      expect(await refusal(ids)).toMatchObject({
+      expect(await rejectionOf(ids)).toMatchObject({
         code: "unsupported_parameter",
         param: "prompt",
         message: expect.stringContaining("token IDs are not supported") as string,
@@ -143,8 +143,8 @@ describe("several prompts", () => {
   });
 });
 
-describe("a failure of one prompt is one of the whole", () => {
-  test("as a status, when the answer is whole", async () => {
+describe("a failure of one prompt fails the request", () => {
+  test("with a status if the response is buffered", async () => {
     const fake = await startFake();
     respondToOne(fake, "b", { status: 500, body: '{"error":"out of memory"}' });
     const gateway = await startGateway(fake);
@@ -154,7 +154,7 @@ describe("a failure of one prompt is one of the whole", () => {
     expect(fake.received.map(promptOf)).toEqual(["a", "b"]);
   });
 
-  test("as an error event and a broken connection, in mid-stream", async () => {
+  test("with an error event and a broken connection in mid-stream", async () => {
     const fake = await startFake();
     respondToOne(fake, "b", "cut");
     const gateway = await startGateway(fake);
@@ -168,7 +168,7 @@ describe("a failure of one prompt is one of the whole", () => {
     await metric(gateway.url, "gateway_queue_depth 0");
   });
 
-  test("and a prompt that is too long is named", async () => {
+  test("and the error names a prompt that is too long", async () => {
     const fake = await startFake();
     respondToOne(fake, "c", { status: 400, body: '{"error":"the input length exceeds the context length"}' });
     const gateway = await startGateway(fake);
@@ -178,26 +178,29 @@ describe("a failure of one prompt is one of the whole", () => {
   });
 });
 
-describe("a client that leaves several prompts", () => {
-  test.each([completion, streamed])("stops the one that runs, and those after it (%j)", async (body) => {
-    const fake = await startFake();
-    respondToOne(fake, "b", "hang");
-    const gateway = await startGateway(fake);
-    const client = new AbortController();
-    const answer = gateway.post(route, body, { signal: client.signal }).then((each) => each.text());
-    answer.catch(() => undefined);
-    const second = await fake.conversation(1);
-    client.abort();
-    expect(await second.brokenOff).toBe(true);
-    expect(await gateway.requestLine(route)).toMatchObject({ error: "client_left" });
-    await metric(gateway.url, "gateway_requests_in_flight 0");
-    await metric(gateway.url, "gateway_queue_depth 0");
-    expect(fake.received).toHaveLength(2);
-  });
+describe("a client of several prompts", () => {
+  test.each([completion, streamed])(
+    "stops the current and the remaining prompts by disconnecting (%j)",
+    async (body) => {
+      const fake = await startFake();
+      respondToOne(fake, "b", "hang");
+      const gateway = await startGateway(fake);
+      const client = new AbortController();
+      const response = gateway.post(route, body, { signal: client.signal }).then((each) => each.text());
+      response.catch(() => undefined);
+      const second = await fake.conversation(1);
+      client.abort();
+      expect(await second.brokenOff).toBe(true);
+      expect(await gateway.requestLine(route)).toMatchObject({ error: "client_left" });
+      await metric(gateway.url, "gateway_requests_in_flight 0");
+      await metric(gateway.url, "gateway_queue_depth 0");
+      expect(fake.received).toHaveLength(2);
+    },
+  );
 
-  test("unread holds the next prompt back", async () => {
+  test("holds back the next prompt by not reading", async () => {
     const fake = await startFake();
-    // More than the kernel's buffers take, in one piece.
+    // More than the kernel's buffers hold, in one chunk.
     respondToOne(fake, "a", last({ response: "x".repeat(20e6) }));
     const gateway = await startGateway(fake);
     const client = request(gateway.url + route, { method: "POST", headers: json });
@@ -213,7 +216,7 @@ describe("a client that leaves several prompts", () => {
   });
 });
 
-test("text of several prompts is logged by prompt, when LOG_TEXT says so", async () => {
+test("logs the text of each prompt if LOG_TEXT is on", async () => {
   const fake = await startFake();
   echoes(fake);
   const gateway = await startGateway(fake, { LOG_TEXT: "on" });

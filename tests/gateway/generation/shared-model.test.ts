@@ -5,8 +5,8 @@ import { errorOf, hello, startFake, startGateway } from "../../../test-support/g
 
 type Send = (path: string, body: object) => Promise<Response>;
 
-/** A gateway with a key of each kind. */
-async function withKeys(
+/** Starts a gateway with an ordinary and an admin key. */
+async function startWithKeys(
   environment: Record<string, string> = {},
   loaded: FakeOllama["loaded"] = [{ name: "m:latest", context_length: 4096 }],
 ): Promise<{
@@ -27,7 +27,7 @@ async function withKeys(
   return { fake, member: sender(member), admin: sender(admin) };
 }
 
-// Every route that can carry options, with a body that it takes.
+// Every route that can carry options, with a valid body.
 const routes: readonly [string, object][] = [
   ["/v1/chat/completions", hello],
   ["/v1/completions", { model: "m", prompt: "Hi" }],
@@ -43,7 +43,7 @@ const routes: readonly [string, object][] = [
   ["/api/embeddings", { model: "m", prompt: "Hi" }],
 ];
 
-const native = (path: string): boolean => path.startsWith("/api/");
+const isNative = (path: string): boolean => path.startsWith("/api/");
 
 const runnerOptions = {
   num_batch: 1,
@@ -54,24 +54,27 @@ const runnerOptions = {
   use_imagegen_runner: true,
 };
 
-test.each(routes)("one key's options on %s had the model loaded again for everybody", async (path, body) => {
-  const { fake, member } = await withKeys();
-  for (const [name, value] of Object.entries(runnerOptions)) {
-    const refused = await member(path, { ...body, options: { top_k: 3, [name]: value } });
-    expect(refused.status).toBe(403);
-    expect(await refused.text()).toContain(`options.${name}`);
-  }
-  expect(fake.received).toHaveLength(0);
-  expect(fake.loads).toHaveLength(0);
-  const options = { top_k: 3, num_batch: null };
-  expect((await member(path, { ...body, options })).status).toBe(200);
-  expect((await fake.conversation()).body.options).toMatchObject({ top_k: 3 });
-});
+test.each(routes)(
+  "%s rejects runner options, which would reload the model for everyone",
+  async (path, body) => {
+    const { fake, member } = await startWithKeys();
+    for (const [name, value] of Object.entries(runnerOptions)) {
+      const rejected = await member(path, { ...body, options: { top_k: 3, [name]: value } });
+      expect(rejected.status).toBe(403);
+      expect(await rejected.text()).toContain(`options.${name}`);
+    }
+    expect(fake.received).toHaveLength(0);
+    expect(fake.loads).toHaveLength(0);
+    const options = { top_k: 3, num_batch: null };
+    expect((await member(path, { ...body, options })).status).toBe(200);
+    expect((await fake.conversation()).body.options).toMatchObject({ top_k: 3 });
+  },
+);
 
-test.each(routes)("one key's num_ctx on %s had the model loaded again for everybody", async (path, body) => {
-  const { fake, member } = await withKeys();
+test.each(routes)("%s rejects a num_ctx that would reload the model for everyone", async (path, body) => {
+  const { fake, member } = await startWithKeys();
   const withContext = (tokens: number): object =>
-    native(path) ? { ...body, options: { num_ctx: tokens } } : { ...body, num_ctx: tokens };
+    isNative(path) ? { ...body, options: { num_ctx: tokens } } : { ...body, num_ctx: tokens };
   for (const tokens of [1, 2048, 4096]) {
     const response = await member(path, withContext(tokens));
     expect(response.status).toBe(200);
@@ -79,67 +82,68 @@ test.each(routes)("one key's num_ctx on %s had the model loaded again for everyb
   }
   for (const received of fake.received) expect(received.body.options).not.toHaveProperty("num_ctx");
   const count = fake.received.length;
-  const refused = await member(path, withContext(4097));
-  expect(refused.status).toBe(403);
-  const text = await refused.text();
+  const rejected = await member(path, withContext(4097));
+  expect(rejected.status).toBe(403);
+  const text = await rejected.text();
   expect(text).toContain("may not use a context of 4097 tokens: the model is loaded with 4096");
-  expect(text).toContain(native(path) ? "'options.num_ctx'" : "'num_ctx'");
+  expect(text).toContain(isNative(path) ? "'options.num_ctx'" : "'num_ctx'");
   expect(fake.received).toHaveLength(count);
   expect(fake.loads).toHaveLength(0);
 });
 
-test("a context that is too large for a model that is not loaded is refused, too, once it is", async () => {
-  const { fake, member } = await withKeys({}, []);
-  const refused = await member("/v1/chat/completions", { ...hello, num_ctx: 8192 });
-  expect(refused.status).toBe(403);
-  expect(await errorOf(refused)).toMatchObject({ code: "parameter_not_allowed", param: "num_ctx" });
+test("rejects a context that is too large for a cold model after loading the model", async () => {
+  const { fake, member } = await startWithKeys({}, []);
+  const rejected = await member("/v1/chat/completions", { ...hello, num_ctx: 8192 });
+  expect(rejected.status).toBe(403);
+  expect(await errorOf(rejected)).toMatchObject({ code: "parameter_not_allowed", param: "num_ctx" });
   expect(fake.loads.map(({ body }) => "options" in body)).toEqual([false]);
   expect((await member("/v1/chat/completions", { ...hello, num_ctx: 2048 })).status).toBe(200);
   expect(fake.loads).toHaveLength(1);
 });
 
 test.each(routes)(
-  "one key's keep_alive on %s unloaded the model while others used it",
+  "%s ignores a keep_alive that would unload the model earlier and limits a longer one",
   async (path, body) => {
-    const { fake, member } = await withKeys({ KEEP_ALIVE_LIMIT_MS: "3600000" });
+    const { fake, member } = await startWithKeys({ KEEP_ALIVE_LIMIT_MS: "3600000" });
     await (await member(path, body)).text();
-    const passedOn = async (keepAlive: unknown): Promise<unknown> => {
+    const forwardedKeepAlive = async (keepAlive: unknown): Promise<unknown> => {
       const response = await member(path, { ...body, keep_alive: keepAlive });
       expect(response.status).toBe(200);
       await response.text();
       return fake.received.at(-1)?.body.keep_alive;
     };
-    // Five minutes is what it stays by itself.
-    for (const short of [0, 0.5, 299, "0", "10s", "5m"]) expect(await passedOn(short)).toBeUndefined();
-    expect(await passedOn("30m")).toBe("1800000ms");
-    // The next one would make it less again.
-    expect(await passedOn("10m")).toBeUndefined();
-    expect(await passedOn("24h")).toBe("3600000ms");
-    expect(await passedOn(-1)).toBeUndefined();
+    // Ollama's default is five minutes.
+    for (const short of [0, 0.5, 299, "0", "10s", "5m"])
+      expect(await forwardedKeepAlive(short)).toBeUndefined();
+    expect(await forwardedKeepAlive("30m")).toBe("1800000ms");
+    // A shorter value would overwrite it.
+    expect(await forwardedKeepAlive("10m")).toBeUndefined();
+    expect(await forwardedKeepAlive("24h")).toBe("3600000ms");
+    expect(await forwardedKeepAlive(-1)).toBeUndefined();
     expect(fake.loads).toHaveLength(0);
   },
 );
 
-test("what somebody else had kept for long was shortened", async () => {
+test("does not shorten a longer keep_alive of another client", async () => {
   const expires_at = new Date(Date.now() + 50 * 60_000).toISOString();
-  const { fake, member } = await withKeys({}, [{ name: "m:latest", context_length: 4096, expires_at }]);
+  const { fake, member } = await startWithKeys({}, [{ name: "m:latest", context_length: 4096, expires_at }]);
   await (await member("/api/chat", hello)).text();
   await (await member("/api/chat", { ...hello, keep_alive: "30m" })).text();
   expect((await fake.conversation(1)).body.keep_alive).toBeUndefined();
 });
 
-test("a model that the configuration keeps for good was let go by one key", async () => {
-  const { fake, member } = await withKeys({ KEEP_LOADED_MODELS: "m" });
+test("does not apply a keep_alive to a model of KEEP_LOADED_MODELS", async () => {
+  const { fake, member } = await startWithKeys({ KEEP_LOADED_MODELS: "m" });
   await (await member("/api/chat", hello)).text();
   await (await member("/api/chat", { ...hello, keep_alive: "1h" })).text();
   expect((await fake.conversation(1)).body.keep_alive).toBeUndefined();
 });
 
-test("a keep_alive that is none is refused, not passed on", async () => {
-  const { member } = await withKeys();
-  const refused = await member("/v1/chat/completions", { ...hello, keep_alive: "for ever" });
-  expect(refused.status).toBe(400);
-  expect(await errorOf(refused)).toMatchObject({ code: "invalid_value", param: "keep_alive" });
+test("rejects an invalid keep_alive", async () => {
+  const { member } = await startWithKeys();
+  const rejected = await member("/v1/chat/completions", { ...hello, keep_alive: "for ever" });
+  expect(rejected.status).toBe(400);
+  expect(await errorOf(rejected)).toMatchObject({ code: "invalid_value", param: "keep_alive" });
 });
 
 test.each([
@@ -148,49 +152,46 @@ test.each([
   ["/api/chat", { model: "m", messages: [] }],
   ["/api/embed", { model: "m", input: [] }],
   ["/api/embed", { model: "m", input: "" }],
-])("a key without the flag unloaded a model with an empty request: %s %j", async (path, body) => {
-  const { fake, member } = await withKeys();
+])("rejects an empty request that would unload the model: %s %j", async (path, body) => {
+  const { fake, member } = await startWithKeys();
   for (const keepAlive of [0, "0", "0s"]) {
-    const refused = await member(path, { ...body, keep_alive: keepAlive });
-    expect(refused.status).toBe(403);
-    expect(await refused.text()).toContain("may not unload the model 'm'");
+    const rejected = await member(path, { ...body, keep_alive: keepAlive });
+    expect(rejected.status).toBe(403);
+    expect(await rejected.text()).toContain("may not unload the model 'm'");
   }
   expect([...fake.received, ...fake.loads]).toEqual([]);
 });
 
-test("an admin's key has the model loaded as it likes", async () => {
-  const { fake, admin } = await withKeys();
+test("an admin key may load the model with any options", async () => {
+  const { fake, admin } = await startWithKeys();
   const options = { ...runnerOptions, num_ctx: 8192 };
   expect((await admin("/api/chat", { ...hello, options, keep_alive: 0 })).status).toBe(200);
-  // The gateway has it loaded first, once for all who need it so.
+  // The gateway loads the model before it sends the request.
   expect((await fake.load()).body.options).toEqual(options);
   expect((await fake.conversation()).body).toMatchObject({ options, keep_alive: 0 });
 });
 
-test.each(routes)(
-  "without keys there is one user, and %s takes whatever Ollama takes",
-  async (path, body) => {
-    const fake = await startFake();
-    fake.loaded = [{ name: "m:latest", context_length: 4096 }];
-    const gateway = await startGateway(fake);
-    const send = async (options: object): Promise<void> => {
-      const response = await gateway.post(path, { ...body, options, keep_alive: "1h" });
-      expect(response.status).toBe(200);
-      await response.text();
-    };
-    const options = { ...runnerOptions, num_ctx: 2048 };
-    await send({ ...options, top_k: 3 });
-    expect(fake.received.at(-1)?.body).toMatchObject({ options, keep_alive: "1h" });
-    expect(fake.loads.map((load) => load.body.options)).toEqual([options]);
-    // It stays loaded so, and another value of any has it loaded again.
-    await send(options);
-    expect(fake.loads).toHaveLength(1);
-    await send({ ...options, num_thread: 2 });
-    await send({});
-    expect(fake.loads.map((load) => load.body.options)).toEqual([
-      options,
-      { ...options, num_thread: 2 },
-      undefined,
-    ]);
-  },
-);
+test.each(routes)("without keys, %s accepts all options", async (path, body) => {
+  const fake = await startFake();
+  fake.loaded = [{ name: "m:latest", context_length: 4096 }];
+  const gateway = await startGateway(fake);
+  const send = async (options: object): Promise<void> => {
+    const response = await gateway.post(path, { ...body, options, keep_alive: "1h" });
+    expect(response.status).toBe(200);
+    await response.text();
+  };
+  const options = { ...runnerOptions, num_ctx: 2048 };
+  await send({ ...options, top_k: 3 });
+  expect(fake.received.at(-1)?.body).toMatchObject({ options, keep_alive: "1h" });
+  expect(fake.loads.map((load) => load.body.options)).toEqual([options]);
+  // The model stays loaded like this until an option changes.
+  await send(options);
+  expect(fake.loads).toHaveLength(1);
+  await send({ ...options, num_thread: 2 });
+  await send({});
+  expect(fake.loads.map((load) => load.body.options)).toEqual([
+    options,
+    { ...options, num_thread: 2 },
+    undefined,
+  ]);
+});

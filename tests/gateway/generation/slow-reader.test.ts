@@ -14,8 +14,8 @@ import {
 
 const chat = "/v1/chat/completions";
 
-/** A client that asks for a stream and does not read it. */
-async function notReading(gateway: TestGateway): Promise<IncomingMessage> {
+/** Requests a stream and does not read it. */
+async function startUnreadStream(gateway: TestGateway): Promise<IncomingMessage> {
   const client = request(gateway.url + chat, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -26,8 +26,8 @@ async function notReading(gateway: TestGateway): Promise<IncomingMessage> {
   return response;
 }
 
-/** Waits until a flood has come to rest, and says how much of it was taken. */
-async function atRest(flood: Received): Promise<number> {
+/** Waits until nothing more is read from a flood and returns the number of bytes read. */
+async function waitUntilStalled(flood: Received): Promise<number> {
   for (let taken = -1; ;) {
     await wait(150);
     if (flood.bytesTaken === taken) return taken;
@@ -35,15 +35,15 @@ async function atRest(flood: Received): Promise<number> {
   }
 }
 
-test("a client that does not read holds Ollama back instead of filling the memory", async () => {
+test("a client that does not read holds Ollama back instead of filling memory", async () => {
   const fake = await startFake();
   fake.respondWith("flood");
   const gateway = await startGateway(fake);
-  const response = await notReading(gateway);
+  const response = await startUnreadStream(gateway);
   const flood = await fake.conversation();
   const before = process.memoryUsage().rss;
-  const taken = await atRest(flood);
-  // What the kernel's buffers on both sides and one piece in the gateway hold; a second's flood would be hundreds.
+  const taken = await waitUntilStalled(flood);
+  // The kernel's buffers on both sides and one chunk in the gateway; a second of the flood is hundreds of MB.
   expect(taken).toBeLessThan(40e6);
   expect(process.memoryUsage().rss - before).toBeLessThan(60e6);
   response.resume();
@@ -52,14 +52,14 @@ test("a client that does not read holds Ollama back instead of filling the memor
   expect(await flood.brokenOff).toBe(true);
 });
 
-test("a client that reads late gets all of the answer, in order", async () => {
+test("a client that reads late gets the complete response, in order", async () => {
   const fake = await startFake();
   const count = 20_000;
   const lines = Array.from({ length: count }, (_, n) =>
     JSON.stringify({ message: { content: `<${n}>` }, done: false }),
   );
   fake.respondWith({ raw: `${lines.join("\n")}\n` }, last());
-  const response = await notReading(await startGateway(fake));
+  const response = await startUnreadStream(await startGateway(fake));
   await wait(300);
   const text = Buffer.concat(await response.toArray()).toString();
   const numbers = [...text.matchAll(/<(\d+)>/g)].map((match) => Number(match[1]));
@@ -67,24 +67,24 @@ test("a client that reads late gets all of the answer, in order", async () => {
   expect(text.endsWith("data: [DONE]\n\n")).toBe(true);
 });
 
-test("a client that never reads is disconnected, and its work stopped", async () => {
+test("disconnects a client that never reads and stops its work", async () => {
   const fake = await startFake();
   fake.respondWith("flood");
   const gateway = await startGateway(fake, { SLOW_READER_TIMEOUT_MS: "200" });
-  const response = await notReading(gateway);
+  const response = await startUnreadStream(gateway);
   response.on("error", () => undefined);
   expect(await (await fake.conversation()).brokenOff).toBe(true);
   expect(await gateway.requestLine(chat)).toMatchObject({ error: "client_stalled" });
 });
 
-test("a reader that is behind does not make Ollama look silent", async () => {
+test("does not mistake a slow reader for a silent Ollama", async () => {
   const fake = await startFake();
   fake.respondWith("flood");
   const gateway = await startGateway(fake, { IDLE_TIMEOUT_MS: "200" });
-  const response = await notReading(gateway);
+  const response = await startUnreadStream(gateway);
   const flood = await fake.conversation();
-  const taken = await atRest(flood);
-  // Longer than undici's timers are apart.
+  const taken = await waitUntilStalled(flood);
+  // Longer than the interval of undici's timers.
   await wait(1500);
   response.resume();
   await eventually(() => flood.bytesTaken > taken + 1e6 || undefined);
@@ -95,10 +95,10 @@ test("one slow reader does not slow the others", async () => {
   const fake = await startFake();
   fake.respondWith("flood");
   const gateway = await startGateway(fake);
-  const response = await notReading(gateway);
-  await atRest(await fake.conversation());
+  const response = await startUnreadStream(gateway);
+  await waitUntilStalled(await fake.conversation());
   fake.respondWith(token("Hello"), last());
-  const answer = await gateway.openai.chat.completions.create(hello);
-  expect(answer.choices[0]?.message.content).toBe("Hello");
+  const completion = await gateway.openai.chat.completions.create(hello);
+  expect(completion.choices[0]?.message.content).toBe("Hello");
   response.destroy();
 });

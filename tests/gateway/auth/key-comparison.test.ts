@@ -10,19 +10,19 @@ const keys = ["ada", "bob", "eve"].map((name) => newKey(name, []));
 test.each([
   ["the first key", keys[0]?.key ?? "", 200],
   ["the last key", keys[2]?.key ?? "", 200],
-  ["no key", `${keys[0]?.key}x`, 401],
-  ["no key, and is short", "x", 401],
-])("what is presented fits %s: it is compared with each, in constant time", async (_which, key, status) => {
+  ["a wrong key", `${keys[0]?.key}x`, 401],
+  ["a short wrong key", "x", 401],
+])("compares %s with every key, in constant time", async (_which, key, status) => {
   const gateway = await startGateway(await startFake(), { API_KEYS: keys.map(({ line }) => line).join(";") });
   const compared = vi.spyOn(crypto, "timingSafeEqual");
-  // What was imported by its name is told of the spy, and of its end.
+  // Updates named imports when the spy is installed and removed.
   syncBuiltinESMExports();
   onTestFinished(() => {
     compared.mockRestore();
     syncBuiltinESMExports();
   });
   expect((await postChat(gateway, key)).status).toBe(status);
-  // As digests, which are of one length whatever is presented.
+  // Compares digests, whose length does not depend on the presented key.
   const presented = digestOf(key);
   expect(compared.mock.calls).toEqual(keys.map((each) => [digestOf(each.key), presented]));
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import { hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
-const thoughtful = [
+const thinkingRequests = [
   ["/v1/chat/completions", { ...hello, reasoning_effort: "high" }, "reasoning_effort"],
   ["/v1/responses", { model: "m", input: "Hi", reasoning: { effort: "high" } }, "reasoning.effort"],
   [
@@ -12,8 +12,8 @@ const thoughtful = [
   ],
 ] as const;
 
-/** Refuses as Ollama 0.17 does, in its words. */
-function thinksOnly(fake: FakeOllama, allowed: readonly unknown[], error: string): void {
+/** Rejects other values of `think`, like Ollama 0.17. */
+function allowThink(fake: FakeOllama, allowed: readonly unknown[], error: string): void {
   fake.respondTo(({ think }) =>
     allowed.includes(think) ? undefined : [{ status: 400, body: JSON.stringify({ error }) }],
   );
@@ -22,10 +22,10 @@ function thinksOnly(fake: FakeOllama, allowed: readonly unknown[], error: string
 const noLevels = 'think value "high" is not supported for this model';
 const noThinking = '"m" does not support thinking';
 
-describe.each(thoughtful)("%s", (path, body, thinking) => {
-  test("a model without levels of thinking thinks, and the level is left out", async () => {
+describe.each(thinkingRequests)("%s", (path, body, thinking) => {
+  test("leaves out the level if the model thinks without levels", async () => {
     const fake = await startFake();
-    thinksOnly(fake, [true, false, undefined], noLevels);
+    allowThink(fake, [true, false, undefined], noLevels);
     const gateway = await startGateway(fake);
     const response = await gateway.post(path, body);
     expect(response.status).toBe(200);
@@ -33,9 +33,9 @@ describe.each(thoughtful)("%s", (path, body, thinking) => {
     expect(fake.received.map((each) => each.body.think)).toEqual(["high", true]);
   });
 
-  test("a model that cannot think answers without, streamed too, and is not asked to again", async () => {
+  test("leaves out thinking if the model cannot think and does not try it again, also for streams", async () => {
     const fake = await startFake();
-    thinksOnly(fake, [false, undefined], noThinking);
+    allowThink(fake, [false, undefined], noThinking);
     const gateway = await startGateway(fake);
     for (const stream of [false, true]) {
       const response = await gateway.post(path, { ...body, stream });
@@ -46,9 +46,9 @@ describe.each(thoughtful)("%s", (path, body, thinking) => {
     expect(fake.received.map((each) => each.body.think)).toEqual(["high", true, undefined, undefined]);
   });
 
-  test("with strict parameters it is refused by its name", async () => {
+  test("rejects the parameter by name with STRICT_PARAMETERS=on", async () => {
     const fake = await startFake();
-    thinksOnly(fake, [false, undefined], noThinking);
+    allowThink(fake, [false, undefined], noThinking);
     const gateway = await startGateway(fake, { STRICT_PARAMETERS: "on" });
     const response = await gateway.post(path, body);
     expect(response.status).toBe(400);
@@ -56,9 +56,9 @@ describe.each(thoughtful)("%s", (path, body, thinking) => {
   });
 });
 
-test("Ollama's own API refuses what Ollama refuses", async () => {
+test("the native API passes on Ollama's rejection", async () => {
   const fake = await startFake();
-  thinksOnly(fake, [false, undefined], noThinking);
+  allowThink(fake, [false, undefined], noThinking);
   const gateway = await startGateway(fake);
   const response = await gateway.post("/api/chat", { ...hello, think: true });
   expect(response.status).toBe(400);
@@ -67,7 +67,7 @@ test("Ollama's own API refuses what Ollama refuses", async () => {
   });
 });
 
-test("a model that thinks by levels is sent the level", async () => {
+test("sends the level to a model that thinks with levels", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   const response = await gateway.post("/v1/chat/completions", { ...hello, reasoning_effort: "low" });
@@ -75,18 +75,18 @@ test("a model that thinks by levels is sent the level", async () => {
   expect((await fake.conversation()).body.think).toBe("low");
 });
 
-test("a model that was replaced by another of its name is tried again", async () => {
+test("tries thinking again after the model was replaced by another with the same name", async () => {
   const fake = await startFake();
-  thinksOnly(fake, [false, undefined], noThinking);
+  allowThink(fake, [false, undefined], noThinking);
   const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "100" });
-  const ask = () => gateway.post("/v1/chat/completions", { ...hello, reasoning_effort: "low" });
-  await ask();
+  const send = () => gateway.post("/v1/chat/completions", { ...hello, reasoning_effort: "low" });
+  await send();
   fake.respondTo(() => undefined);
   fake.digest = "other";
   await expect
     .poll(
       async () => {
-        await ask();
+        await send();
         return fake.received.at(-1)?.body.think;
       },
       { timeout: 15_000 },
