@@ -117,7 +117,7 @@ test.each([false, true])(
   },
 );
 
-test("cancels a request that waits for a model load, but not the load", async () => {
+test("cancels a request that waits for a model load without aborting the load", async () => {
   const fake = await startFake();
   fake.loaded = [];
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();

@@ -165,7 +165,7 @@ test("sends the last 50 requests of a burst and the number of skipped ones", asy
   expect(stream.of("request")).toHaveLength(50);
 });
 
-test("limits open consoles to 32 and frees the place of a closed one", async () => {
+test("limits open consoles to 32 and accepts another one after one has closed", async () => {
   const gateway = await startGateway(await startFake());
   const open = await Promise.all(Array.from({ length: 32 }, () => watch(gateway)));
   expect(open.every(({ response }) => response.status === 200)).toBe(true);

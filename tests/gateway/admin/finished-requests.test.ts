@@ -250,7 +250,7 @@ test.each([
   [500, "model requires more system memory (5.5 GiB) than is available (3.1 GiB)"],
   [500, "llama runner process has terminated: signal: killed"],
   [503, "server busy, please try again.  maximum pending requests exceeded"],
-])("shows Ollama errors that cannot quote a request in full (%i %s)", async (status, error) => {
+])("shows in full an error of Ollama that cannot quote a request (%i %s)", async (status, error) => {
   const fake = await startFake();
   fake.respondWith({ status, body: JSON.stringify({ error }) });
   const gateway = await startGateway(fake);

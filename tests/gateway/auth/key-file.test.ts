@@ -77,7 +77,7 @@ test("authenticates each request of a connection by its own key and rejects a re
   agent.destroy();
 });
 
-test("does not open /metrics to the only remaining key, as they contain the usage of removed ones", async () => {
+test("denies /metrics to the last remaining key, as it includes the usage of removed keys", async () => {
   const [ada, bob] = [newKey("ada", []), newKey("bob", [])];
   const file = fileOf(`${ada.line}\n${bob.line}`);
   const afterReload = reloadOnPoll();

@@ -110,7 +110,7 @@ test.each([
   ["192.0.2.7", true],
   ["192.0.2.8", false],
   ["not an address", false],
-])("a key with networks, used from %s, is allowed: %s", (address, allowed) => {
+])("the networks of a key allow %s: %s", (address, allowed) => {
   const consumer = new Consumer({ from: ["10.0.0.0/8", "fe80::/16", "192.0.2.7"] });
   expect(consumer.allowsAddress({ ip: address })).toBe(allowed);
 });

@@ -173,7 +173,7 @@ test("limits tokens per minute and charges aborted streams, too", async () => {
   expect((await postChat(second, other.key)).status).toBe(429);
 });
 
-test("limits concurrent requests with 429 and frees the place of an aborted one", async () => {
+test("limits concurrent requests with 429 and frees the slot of an aborted one", async () => {
   const { key, line } = newKey("ada", ["concurrent=1"]);
   const fake = await startFake();
   fake.respondWith(token("x"), "hang");

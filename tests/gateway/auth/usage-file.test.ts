@@ -48,7 +48,7 @@ test("keeps a key's debt across a restart", async () => {
   expect(readFileSync(environment.USAGE_FILE, "utf8")).not.toContain(key);
 });
 
-test("writes pending usage when it is closed", async () => {
+test("the ledger writes pending usage when it is closed", async () => {
   const path = usageFile();
   const ledger = new UsageLedger(path, silent);
   const limits = new RateLimits({ tokensPerMonth: 10 }, ledger.of("ada"), ledger.scheduleWrite);
@@ -80,7 +80,7 @@ test.each([
   if (!text.includes("many")) expect(gateway.log.join("")).toContain("usage of API keys is corrupt");
 });
 
-test("logs that the folder cannot be written and keeps accepting keys", async () => {
+test("logs that the folder cannot be written to and keeps accepting keys", async () => {
   const { key, line } = newKey("ada", ["requests=100"]);
   const gateway = await startGateway(await startFake(), {
     API_KEYS: line,

@@ -209,7 +209,7 @@ describe("routes that change the server", () => {
     expect((await fake.conversation(1)).headers.authorization).toBeUndefined();
   });
 
-  test("a pull may be silent longer than a response, as Ollama prints nothing while it verifies a large model", async () => {
+  test("a pull may be silent longer than a response, as verifying a large model takes long", async () => {
     const fake = await startFake();
     const { key, line } = newKey("root", ["admin"]);
     const { url } = await startGateway(fake, { API_KEYS: line, IDLE_TIMEOUT_MS: "200" });

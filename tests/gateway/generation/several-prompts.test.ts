@@ -178,7 +178,7 @@ describe("a failure of one prompt fails the request", () => {
   });
 });
 
-describe("a client of several prompts", () => {
+describe("a client that sends several prompts", () => {
   test.each([completion, streamed])(
     "stops the current and the remaining prompts by disconnecting (%j)",
     async (body) => {
