@@ -10,7 +10,7 @@ import { keptLoaded } from "./kept-loaded.ts";
 import { previewSteps } from "./preview-steps.ts";
 import { leftovers, Project } from "../../test-support/stack/project.ts";
 
-// The life of one stack, in order: each part stands on what the one before it left.
+// The lifecycle of one stack, in order: each test continues from the state that the previous one left.
 const project = new Project({ stack: "life", ollamaPort: 18008, gatewayPort: 18000 });
 let outputs: StackOutputs;
 
@@ -24,7 +24,7 @@ function inspect(name: string, format: string): unknown {
 }
 const containerId = (name: string) => inspect(name, ".Id");
 
-async function answers(content = "Hi"): Promise<boolean> {
+async function canChat(content = "Hi"): Promise<boolean> {
   const model = outputs.installedModels[0]?.model;
   const response = await fetch(`${outputs.gatewayUrl}/v1/chat/completions`, {
     method: "POST",
@@ -34,8 +34,8 @@ async function answers(content = "Hi"): Promise<boolean> {
   return response.status === 200;
 }
 
-/** Waits until the model that is to stay loaded is, without anybody asking for it. */
-async function isKeptLoaded(): Promise<void> {
+/** Waits until the model with keepLoaded is loaded, without any request for it. */
+async function waitUntilKeptLoaded(): Promise<void> {
   const model = outputs.installedModels[0]?.model ?? "";
   await expect
     .poll(() => keptLoaded(outputs.ollamaUrl, model), { timeout: 30_000, interval: 200 })
@@ -51,8 +51,8 @@ afterAll(async () => {
   await project.dispose();
 });
 
-describe("before anything is there", () => {
-  it("previews every part", async () => {
+describe("before the first update", () => {
+  it("previews every resource", async () => {
     const [steps, { output }] = await Promise.all([
       preview(),
       project.run(process.execPath, ["scripts/commands/preview.ts", "--stack", project.stack]).done,
@@ -78,14 +78,14 @@ describe("before anything is there", () => {
 describe("up", () => {
   beforeAll(async () => {
     project.configure({ gatewayEnvironment: { LOG_TEXT: "on" } });
-    // As in a clone of somebody whose umask is 077.
+    // As in a clone made with umask 077.
     rmSync(join(project.folder, "gateway", "dist"), { recursive: true });
     execFileSync("chmod", ["--recursive", "go=", join(project.folder, "gateway")]);
     const up = "umask 077 && exec pulumi up --yes --skip-preview";
     const { code, output: text } = await project.run("sh", ["-c", up]).done;
     expect(code, text).toBe(0);
     expect(text).toMatch(/: \d+ % of \d/);
-    // The warning of an engine older than Docker 28 is for neighbours.test.ts.
+    // neighbours.test.ts tests the warning about engines older than Docker 28.
     const others = text.split("\n").filter((line) => !/moby#45610| 1 warning(;|$)/.test(line));
     expect(others.join("\n")).not.toMatch(/warning/i);
     outputs = await project.outputs();
@@ -105,9 +105,9 @@ describe("up", () => {
     }
   });
 
-  it("loads the model that is to stay loaded", isKeptLoaded);
+  it("loads the model with keepLoaded", waitUntilKeptLoaded);
 
-  it("made the containers with the least privileges, and every limit", () => {
+  it("creates the containers with least privileges and every limit", () => {
     for (const [name, memory, pids] of [
       [outputs.containers.gateway, 512, 128],
       [outputs.containers.ollama, 4096, 1024],
@@ -132,13 +132,13 @@ describe("up", () => {
     expect(inspect(outputs.containers.gateway, ".Config.User")).toBe("65532:65532");
   });
 
-  it("hands the gateway the variables that the config sets for it: this one logs what it is asked", async () => {
-    expect(await answers("Planted in the log")).toBe(true);
+  it("passes gatewayEnvironment to the gateway, which logs prompts with LOG_TEXT", async () => {
+    expect(await canChat("Planted in the log")).toBe(true);
     const log = () => execFileSync("docker", ["logs", outputs.containers.gateway], { encoding: "utf8" });
     await expect.poll(log, { timeout: 15_000 }).toContain("Planted in the log");
   });
 
-  it("is shown by npm run status, and its logs by npm run logs", async () => {
+  it("appears in npm run status, and its logs in npm run logs", async () => {
     const status = await project.run(process.execPath, ["scripts/commands/status.ts"]).done;
     expect(status.output).toMatch(/^gateway +running +(starting|healthy) +0 /m);
     expect(status.output).toMatch(/^requests: 0 in flight, 0 waiting$/m);
@@ -161,7 +161,7 @@ describe("up again", () => {
     await project.pulumi("preview", "--expect-no-changes");
   });
 
-  it("leaves the stack's file without a salt, and the state's secrets readable", async () => {
+  it("adds no salt to the stack's file, and the state's secrets stay readable", async () => {
     const file = `Pulumi.${project.stack}.yaml`;
     const text = () => readFileSync(join(project.folder, file), "utf8");
     project.edit(file, (content) => content.replace(/^encryptionsalt: .*\n/m, ""));
@@ -177,38 +177,38 @@ describe("up again", () => {
 
 describeReadOnlyCheckout(project);
 
-describe("what somebody did by hand", () => {
-  it("a removed container is brought back by refresh and up", async () => {
+describe("manual changes that a refresh detects", () => {
+  it("restores a removed container by refresh and up", async () => {
     const ollama = containerId(outputs.containers.ollama);
     execFileSync("docker", ["container", "rm", "--force", outputs.containers.gateway]);
     await project.pulumi("refresh", "--yes", "--skip-preview");
     expect(await preview()).toMatchObject({ "gateway-container": "create" });
     await project.pulumi("up", "--yes", "--skip-preview");
-    expect(await answers()).toBe(true);
+    expect(await canChat()).toBe(true);
     expect(containerId(outputs.containers.ollama)).toBe(ollama);
   });
 
-  it("Ollama's container, removed, comes back with its models, which are not pulled again", async () => {
+  it("restores Ollama's removed container with its models, without pulling them again", async () => {
     execFileSync("docker", ["container", "rm", "--force", outputs.containers.ollama]);
     await project.pulumi("refresh", "--yes", "--skip-preview");
     const text = await project.pulumi("up", "--yes", "--skip-preview");
     expect(text).not.toMatch(/: \d+ % of \d/);
-    await isKeptLoaded();
-    expect(await answers()).toBe(true);
+    await waitUntilKeptLoaded();
+    expect(await canChat()).toBe(true);
   });
 });
 
-describe("what somebody did by hand and a refresh does not see", () => {
-  it("a model that was deleted is shown by preview and pulled by up, once", async () => {
+describe("manual changes that a refresh does not detect", () => {
+  it("shows a deleted model in the preview, and up pulls it once", async () => {
     const model = outputs.installedModels[0]?.model ?? "";
     await fetch(`${outputs.ollamaUrl}/api/delete`, { method: "DELETE", body: JSON.stringify({ model }) });
     expect(await preview()).toEqual({ [`model-${model}-pull`]: "update" });
     await project.pulumi("up", "--yes", "--skip-preview");
-    expect(await answers()).toBe(true);
+    expect(await canChat()).toBe(true);
     await project.pulumi("preview", "--expect-no-changes");
   });
 
-  it("a container that was stopped is started by npm run up", async () => {
+  it("starts a stopped container by npm run up", async () => {
     execFileSync("docker", ["container", "stop", outputs.containers.ollama]);
     const { code, output } = await project.run(process.execPath, [
       "scripts/commands/up.ts",
@@ -216,8 +216,8 @@ describe("what somebody did by hand and a refresh does not see", () => {
       project.stack,
     ]).done;
     expect(code, output).toBe(0);
-    await isKeptLoaded();
-    expect(await answers()).toBe(true);
+    await waitUntilKeptLoaded();
+    expect(await canChat()).toBe(true);
   });
 });
 
@@ -235,24 +235,24 @@ describe("a change", () => {
       "gateway-image-disposal",
       "gateway-ready",
     ]);
-    const told = await project.run(process.execPath, [
+    const report = await project.run(process.execPath, [
       "scripts/commands/preview.ts",
       "--stack",
       project.stack,
     ]).done;
-    expect(told.output).toContain("**Interrupts**: the gateway is unavailable");
-    expect(told.output).toMatch(
+    expect(report.output).toContain("**Interrupts**: the gateway is unavailable");
+    expect(report.output).toMatch(
       /It \*\*replaces\*\*:\n\n- .*container `ollama-stack-life-gateway`, because of image/s,
     );
-    expect(told.output).not.toContain("ollama-stack-life-ollama`");
+    expect(report.output).not.toContain("ollama-stack-life-ollama`");
     await project.pulumi("up", "--yes", "--skip-preview");
     expect(containerId(outputs.containers.ollama)).toBe(before.ollama);
     expect(containerId(outputs.containers.gateway)).not.toBe(before.gateway);
-    expect(await answers()).toBe(true);
+    expect(await canChat()).toBe(true);
     expect(leftovers(project.stack).images).toHaveLength(1);
   });
 
-  it("of a memory limit is made in place", async () => {
+  it("of a memory limit is applied in place", async () => {
     const before = containerId(outputs.containers.gateway);
     project.configure({ gatewayMemoryMiB: 640 });
     expect(await preview()).toEqual({ "gateway-container": "update" });
@@ -262,7 +262,7 @@ describe("a change", () => {
     expect(inspect(outputs.containers.gateway, ".HostConfig.PidsLimit")).toBe(128);
   });
 
-  it("of a process limit is made in place", async () => {
+  it("of a process limit is applied in place", async () => {
     const before = containerId(outputs.containers.gateway);
     project.configure({ gatewayPids: 200 });
     expect(await preview()).toEqual({ "gateway-ready": "update" });
@@ -275,7 +275,7 @@ describe("a change", () => {
 describe("destroy", () => {
   describeRefusals(project, () => outputs);
 
-  it("leaves no container, network, volume or image of ours, and that of others without its network", async () => {
+  it("removes every container, network, volume and image of the stack, and disconnects foreign containers", async () => {
     const command = ["scripts/commands/destroy.ts", "--yes", "--disconnect"];
     const { code, output } = await project.run(process.execPath, command).done;
     expect(code, output).toBe(0);

@@ -1,26 +1,29 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-// Which models a stack has, as its Ollama and its gateway list them, and what they are and answer.
+// Requests about a stack's models, to its Ollama and to its gateway.
 
 interface Tag {
   readonly name: string;
   readonly digest: string;
 }
 
-export interface Seen {
-  /** Each list that Ollama gave. */
+export interface ListHistory {
+  /** Each list that Ollama returned. */
   readonly installed: string[][];
-  /** Each list that the gateway gave. */
+  /** Each list that the gateway returned. */
   readonly listed: string[][];
   /**
-   * What the gateway listed twice in a row, and Ollama had in none of its lists before, between and after: once only, it
-   * can be a name that came and went between two lists, as a replaced model's does.
+   * Names that the gateway listed twice in a row, but Ollama in none of its lists before, between and after. A name listed
+   * only once may have come and gone between two of Ollama's lists, as that of a replaced model does.
    */
-  readonly wrong: string[];
+  readonly notInstalled: string[];
 }
 
-/** Ollama writes a manifest over where it is, and does not list what it stands for meanwhile: longer on a busy machine. */
-const inARow = 6;
+/**
+ * How many lists in a row may lack a model: Ollama overwrites a manifest in place, and does not list the model meanwhile,
+ * for longer on a busy machine.
+ */
+const toleratedGap = 6;
 
 export function modelLists(ollama: string, gateway: string) {
   async function tags(): Promise<Tag[]> {
@@ -30,7 +33,7 @@ export function modelLists(ollama: string, gateway: string) {
   const names = async () => (await tags()).map(({ name }) => name).sort();
   const digestOf = async (name: string) => (await tags()).find((tag) => tag.name === name)?.digest;
 
-  /** Names that the gateway lists; undefined while it is made anew. */
+  /** Names that the gateway lists; undefined while its container is being replaced. */
   async function listed(): Promise<string[] | undefined> {
     try {
       const response = await fetch(`${gateway}/v1/models`);
@@ -41,15 +44,15 @@ export function modelLists(ollama: string, gateway: string) {
     }
   }
 
-  /** Looks at both lists without pause as long as something is done. */
-  async function watching<T>(work: Promise<T>): Promise<Seen & { readonly result: T }> {
-    const seen: Omit<Seen, "wrong"> = { installed: [], listed: [] };
-    const looks: { readonly list: readonly string[]; readonly at: number }[] = [];
+  /** Polls both lists until the work is done. */
+  async function watchLists<T>(work: Promise<T>): Promise<ListHistory & { readonly result: T }> {
+    const seen: Omit<ListHistory, "notInstalled"> = { installed: [], listed: [] };
+    const snapshots: { readonly list: readonly string[]; readonly at: number }[] = [];
     const ended = new AbortController();
     const result = work.finally(() => {
       ended.abort();
     });
-    const looking = (async () => {
+    const polling = (async () => {
       while (!ended.signal.aborted) {
         const before = await names();
         const list = await listed();
@@ -57,22 +60,24 @@ export function modelLists(ollama: string, gateway: string) {
         seen.installed.push(before, after);
         if (list !== undefined) {
           seen.listed.push(list);
-          looks.push({ list, at: seen.installed.length - 1 });
+          snapshots.push({ list, at: seen.installed.length - 1 });
         }
         await sleep(10);
       }
     })();
-    await Promise.all([result, looking]);
-    const missing = looks.map(({ list, at }) => {
-      const around = seen.installed.slice(Math.max(0, at - inARow / 2), at + inARow / 2).flat();
+    await Promise.all([result, polling]);
+    const missing = snapshots.map(({ list, at }) => {
+      const around = seen.installed.slice(Math.max(0, at - toleratedGap / 2), at + toleratedGap / 2).flat();
       return list.filter((name) => !around.includes(name));
     });
-    const wrong = missing.flatMap((here, i) => here.filter((name) => missing[i + 1]?.includes(name)));
-    return { ...seen, wrong, result: await result };
+    const notInstalled = missing.flatMap((current, i) =>
+      current.filter((name) => missing[i + 1]?.includes(name)),
+    );
+    return { ...seen, notInstalled, result: await result };
   }
 
-  /** What Ollama says of a model. */
-  async function shown(model: string): Promise<unknown> {
+  /** Ollama's description of a model. */
+  async function showModel(model: string): Promise<unknown> {
     const response = await fetch(`${ollama}/api/show`, { method: "POST", body: JSON.stringify({ model }) });
     return await response.json();
   }
@@ -95,18 +100,18 @@ export function modelLists(ollama: string, gateway: string) {
     };
   }
 
-  return { ollama, tags, names, digestOf, listed, shown, watching, chat };
+  return { ollama, tags, names, digestOf, listed, showModel, watchLists, chat };
 }
 
 export type ModelLists = ReturnType<typeof modelLists>;
 
-/** Whether a name is missing for longer than its manifest takes to be written. */
-export function everMissing(name: string, lists: readonly string[][]): boolean {
+/** Whether a name was missing for longer than Ollama takes to overwrite its manifest. */
+export function wasMissing(name: string, lists: readonly string[][]): boolean {
   return lists.some(
     (_, i) =>
-      i + inARow <= lists.length &&
+      i + toleratedGap <= lists.length &&
       !lists
-        .slice(i, i + inARow)
+        .slice(i, i + toleratedGap)
         .flat()
         .includes(name),
   );

@@ -29,35 +29,35 @@ interface Manifest {
   readonly layers: readonly Layer[];
 }
 
-/** What is different about a model that is put into the registry. */
+/** How a model in the registry differs from the base model. */
 interface Variant {
-  /** Bytes behind the weights, which make them others that have to be loaded, and change nothing else. */
+  /** Bytes appended to the weights: they change the digest, so that it is downloaded again, and nothing else. */
   readonly tail?: string;
   /** Its system prompt. */
   readonly system?: string;
-  /** How large its weights are said to be, bytes. */
+  /** Size of the weights according to the manifest, in bytes. */
   readonly claimedSize?: number;
 }
 
 interface Outage {
-  /** Bytes of layers that are sent before the registry is gone in the middle of a layer. */
+  /** Bytes of layers to send before the registry goes down in the middle of a layer. */
   readonly afterBytes: number;
-  /** Milliseconds until it is back. */
+  /** Duration in milliseconds. */
   readonly forMs: number;
 }
 
 const weights = "application/vnd.ollama.image.model";
 
 /**
- * A registry of models on this host that can go away, in the form of Ollama's own: a layer is a redirect to another
- * host's name. Containers and the program reach it under both names by the address that stands for the host.
+ * A model registry on this host that can simulate outages. Like Ollama's own it redirects requests for layers to another
+ * host name. Containers and the Pulumi program reach it under both names, at the host's address on the default bridge.
  */
 export class ModelRegistry {
   /** Lines for the config key ollamaHosts. */
   readonly hosts = ["models.test:host-gateway", "blobs.test:host-gateway"];
-  /** Bytes a second of one layer. */
+  /** Bytes per second that each download of a layer gets. */
   bytesPerSecond = Number.POSITIVE_INFINITY;
-  /** Bytes of layers that were sent since it started. */
+  /** Bytes of layers sent so far. */
   sent = 0;
   readonly #folder = mkdtempSync(join(tmpdir(), "ollama-stack-models-"));
   readonly #manifests = new Map<string, string>();
@@ -80,8 +80,8 @@ export class ModelRegistry {
     return registry;
   }
 
-  /** Takes over the only model of an Ollama's container: all that it has is a variant of that. */
-  takeModelOf(container: string): void {
+  /** Copies the only model of an Ollama container, the base of all models in this registry. */
+  copyModelOf(container: string): void {
     execFileSync("docker", ["cp", `${container}:/root/.ollama/models`, this.#folder]);
     const files = globSync(join(this.#folder, "models", "manifests", "*", "*", "*", "*"));
     const [file] = files;
@@ -89,20 +89,20 @@ export class ModelRegistry {
     this.#base = JSON.parse(readFileSync(file, "utf8")) as Manifest;
   }
 
-  /** The weights that all models here have, a GGUF file, and their size in bytes. */
+  /** The base model's weights, a GGUF file, and their size in bytes. */
   get weights(): { readonly path: string; readonly size: number } {
     const { digest, size } = this.#layer(weights);
     return { path: this.#path(digest), size };
   }
 
-  /** Puts a model under "name:tag", in place of what may be there. */
+  /** Adds or replaces the model with the name "name:tag". */
   put(name: string, { tail, system, claimedSize }: Variant): void {
-    if (this.#base === undefined) throw new Error("there is no model to make others of");
-    // Ollama takes a second for each layer, however small it is: of those of the model, the weights will do.
+    if (this.#base === undefined) throw new Error("there is no base model: call copyModelOf first");
+    // Only the weights of the base model's layers: Ollama takes a second for each layer, however small it is.
     let layers: readonly Layer[] = this.#base.layers.filter(({ mediaType }) => mediaType === weights);
-    if (tail !== undefined) layers = this.#weighted(layers, this.#withTail(tail));
+    if (tail !== undefined) layers = this.#replaceWeights(layers, this.#withTail(tail));
     if (claimedSize !== undefined)
-      layers = this.#weighted(layers, { digest: digestOf(name), size: claimedSize });
+      layers = this.#replaceWeights(layers, { digest: digestOf(name), size: claimedSize });
     if (system !== undefined) {
       const digest = digestOf(system);
       writeFileSync(this.#path(digest), system);
@@ -112,19 +112,19 @@ export class ModelRegistry {
     this.#manifests.set(name, JSON.stringify({ ...this.#base, layers }));
   }
 
-  /** What a model's `source` has to be. */
+  /** The config's `source` for a model of this registry. */
   source(name: string): string {
     return `models.test:${String(this.#port)}/library/${name}`;
   }
 
-  /** A GGUF file that every client of this host can load: the weights with something behind them. */
+  /** A GGUF file for download by HTTP: the base model's weights with bytes appended. */
   file(tail: string): { readonly url: string; readonly digest: string } {
     const { digest } = this.#withTail(tail);
     return { url: `http://${this.#address}:${String(this.#port)}/blobs/${digest}`, digest };
   }
 
-  /** Goes away once, as a server does whose machine is switched off. */
-  goAway(outage: Outage): void {
+  /** Schedules one outage: the server drops all connections and stops listening, as if its machine were switched off. */
+  scheduleOutage(outage: Outage): void {
     this.#outage = { ...outage, afterBytes: this.sent + outage.afterBytes };
   }
 
@@ -173,10 +173,10 @@ export class ModelRegistry {
       /^bytes=(\d+)-(\d*)$/.exec(range ?? "") ?? [];
     const [start, end] = [Number(first), Number(last)];
     response.writeHead(range === undefined ? 200 : 206, { "content-length": end - start + 1 });
-    const pieces = createReadStream(path, { start, end }) as AsyncIterable<Buffer>;
-    for await (const piece of pieces) {
-      if (!response.write(piece)) await new Promise((resolve) => response.once("drain", resolve));
-      this.sent += piece.length;
+    const chunks = createReadStream(path, { start, end }) as AsyncIterable<Buffer>;
+    for await (const chunk of chunks) {
+      if (!response.write(chunk)) await new Promise((resolve) => response.once("drain", resolve));
+      this.sent += chunk.length;
       if (this.#outage !== undefined && this.sent > this.#outage.afterBytes) {
         const { forMs } = this.#outage;
         this.#outage = undefined;
@@ -186,7 +186,7 @@ export class ModelRegistry {
         await this.#listen();
         return;
       }
-      await sleep((piece.length / this.bytesPerSecond) * 1000);
+      await sleep((chunk.length / this.bytesPerSecond) * 1000);
     }
     response.end();
   }
@@ -197,7 +197,7 @@ export class ModelRegistry {
     return found;
   }
 
-  #weighted(layers: readonly Layer[], other: Omit<Layer, "mediaType">): readonly Layer[] {
+  #replaceWeights(layers: readonly Layer[], other: Omit<Layer, "mediaType">): readonly Layer[] {
     return layers.map((layer) => (layer.mediaType === weights ? { ...layer, ...other } : layer));
   }
 

@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { docker } from "../../test-support/stack/by-hand.ts";
-import { describeChangedEntry } from "./model-entry.ts";
-import { everMissing, modelLists, type Seen } from "./model-lists.ts";
+import { describeChangedEntry } from "./changed-model-entry.ts";
+import { type ListHistory, modelLists, wasMissing } from "./model-lists.ts";
 import { ModelRegistry } from "./model-registry.ts";
 import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 
-// What becomes of models as their registry, their list and their server change, in order, on one stack.
+// The models of one stack while their registry, their list and their server change, in order.
 const project = new Project({ stack: "tags", ollamaPort: 18708, gatewayPort: 18700 });
 const ollama = "http://127.0.0.1:18708";
 const gateway = "http://127.0.0.1:18700";
 const models = modelLists(ollama, gateway);
-const { tags, names, digestOf, listed, shown, watching, chat } = models;
+const { tags, names, digestOf, listed, showModel, watchLists, chat } = models;
 let registry: ModelRegistry;
 let first: string;
 
@@ -31,7 +31,7 @@ beforeAll(async () => {
   await up();
   const { installedModels, containers } = await project.outputs();
   first = installedModels[0]?.model ?? "";
-  registry.takeModelOf(containers.ollama);
+  registry.copyModelOf(containers.ollama);
   registry.put("one:1", { tail: "1" });
 });
 afterAll(async () => {
@@ -44,10 +44,10 @@ afterAll(async () => {
   }
 });
 
-describe("preview refuses in one line", () => {
+describe("preview rejects with a single error", () => {
   it.concurrent.each<[string, () => { readonly name: string }, RegExp]>([
     [
-      "a model that has no room on the disk",
+      "a model that does not fit on the disk",
       () => {
         registry.put("huge:1", { claimedSize: 9e15 });
         return fromRegistry("huge:1", "huge:1");
@@ -55,7 +55,7 @@ describe("preview refuses in one line", () => {
       /The models need 9000\.0 TB more disk space, but only [\d.]+ [GT]B are free on the engine's disk\. Free some space/,
     ],
     [
-      "a pinned digest that is not the registry's",
+      "a pinned digest that differs from the registry's",
       () => fromRegistry("one:1", "one:1", { digest: "0".repeat(64) }),
       /Model one:1: its digest must be 0{64}, but models\.test:\S+ has [0-9a-f]{64}, [\d.]+ [MG]B\. Find out/,
     ],
@@ -75,8 +75,8 @@ describe("preview refuses in one line", () => {
   });
 });
 
-describe("a list that is changed to two models of one source, whose registry goes away in the middle", () => {
-  let seen: Seen & { readonly result: string };
+describe("a new list of two models with one source, whose registry goes down during the pull", () => {
+  let seen: ListHistory & { readonly result: string };
 
   beforeAll(async () => {
     project.configure({
@@ -92,37 +92,37 @@ describe("a list that is changed to two models of one source, whose registry goe
       ],
     });
     registry.bytesPerSecond = registry.weights.size / 4;
-    registry.goAway({ afterBytes: registry.weights.size * 0.6, forMs: 7_000 });
+    registry.scheduleOutage({ afterBytes: registry.weights.size * 0.6, forMs: 7_000 });
     registry.sent = 0;
-    seen = await watching(up());
+    seen = await watchLists(up());
     registry.bytesPerSecond = Number.POSITIVE_INFINITY;
   });
 
-  it("is pulled to its end, and says how it goes on", () => {
+  it("is pulled completely, with progress and retries reported", () => {
     expect(seen.result).toMatch(/: \d+ % of [\d.]+ [MG]B, [\d.]+ [MG]B\/s, \d+ s left/);
     expect(seen.result).toMatch(/no progress for 5 s; retrying in 1 s, downloaded data is kept/);
     expect(seen.result).toMatch(/plain:1 is installed: [\d.]+ [MG]B/);
   });
 
-  it("keeps what was loaded", () => {
+  it("keeps the data downloaded before the outage", () => {
     expect(registry.sent).toBeGreaterThan(registry.weights.size * 0.9);
     expect(registry.sent).toBeLessThan(registry.weights.size * 1.3);
   });
 
-  it("makes both of them, the second without loading anything again", async () => {
+  it("creates both models, the second without another download", async () => {
     expect(await names()).toEqual(["plain:1", "terse:1"]);
-    expect(await shown("terse:1")).toMatchObject({
+    expect(await showModel("terse:1")).toMatchObject({
       system: "Be brief.",
       template: "{{ .System }} {{ .Prompt }}",
       parameters: expect.stringMatching(/num_ctx\s+1024/) as string,
     });
   });
 
-  it("has the new ones there before the old one goes, and never lists one that is not there", () => {
+  it("installs the new models before it removes the old one, and never lists a model that is not installed", () => {
     const both = seen.installed.findIndex((list) => list.includes("plain:1") && list.includes("terse:1"));
     expect(seen.installed.slice(0, both + 1).every((list) => list.includes(first))).toBe(true);
     expect(seen.listed[0]).toEqual([first]);
-    expect(seen.wrong).toEqual([]);
+    expect(seen.notInstalled).toEqual([]);
     expect(seen.listed.every((list) => list.length > 0)).toBe(true);
   });
 });
@@ -134,37 +134,37 @@ describe("a tag that moved in its registry", () => {
     registry.put("one:1", { tail: "1", system: "You are another one now." });
   });
 
-  it("is shown, and not followed", async () => {
-    const told =
+  it("is reported, but not pulled", async () => {
+    const message =
       /Model plain:1: its tag moved in the registry, from [0-9a-f]{12} to [0-9a-f]{12}\. The installed version stays/;
     const [preview, update] = await Promise.all([
       project.pulumi("preview", "--expect-no-changes"),
       project.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes"),
     ]);
-    expect(preview).toMatch(told);
+    expect(preview).toMatch(message);
     expect(preview).toMatch(/Installed models: plain:1 \([\d.]+ [MG]B\), terse:1 \([\d.]+ [MG]B\)/);
-    expect(update).toMatch(told);
+    expect(update).toMatch(message);
     expect(await digestOf("plain:1")).toBe(old);
   });
 
-  it("is followed when it is asked for, the model there all the time", async () => {
+  it("is pulled with --update-models, while the model stays available", async () => {
     const run = project.run(process.execPath, [
       "scripts/commands/up.ts",
       ...["--stack", project.stack, "--update-models"],
     ]);
-    const { result, installed, wrong } = await watching(run.done);
+    const { result, installed, notInstalled } = await watchLists(run.done);
     expect(result.code, result.output).toBe(0);
     expect(result.output).toMatch(/its tag moved from [0-9a-f]{12} to [0-9a-f]{12}; it will be pulled/);
     expect(await digestOf("plain:1")).not.toBe(old);
-    for (const name of ["plain:1", "terse:1"]) expect(everMissing(name, installed)).toBe(false);
-    expect(wrong).toEqual([]);
+    for (const name of ["plain:1", "terse:1"]) expect(wasMissing(name, installed)).toBe(false);
+    expect(notInstalled).toEqual([]);
     expect(await names()).toEqual(["plain:1", "terse:1"]);
     expect(await project.pulumi("preview", "--expect-no-changes")).not.toContain("moved");
   });
 });
 
 describe("a GGUF file", () => {
-  it("is uploaded, and answers through the gateway with its parameters and system prompt", async () => {
+  it("is uploaded, and responds through the gateway with its parameters and system prompt", async () => {
     const { url, digest } = registry.file("4");
     project.configure({
       retainModels: true,
@@ -182,7 +182,7 @@ describe("a GGUF file", () => {
     const text = await up();
     for (const name of ["own:1", "web:1"])
       expect(text).toMatch(new RegExp(`${name} is installed: [\\d.]+ [MG]B`));
-    // What is no longer in the list stays if its entry said so, though the stack kept none.
+    // terse:1, no longer in the list, stays because its entry set retain, although the stack retained none.
     expect(await listed()).toEqual(["own:1", "plain:1", "terse:1", "web:1"]);
     const [, web, own] = await Promise.all([
       project.pulumi("preview", "--expect-no-changes"),
@@ -197,14 +197,14 @@ describe("a GGUF file", () => {
       tokens: 7,
       text: expect.stringMatching(/\w/) as string,
     });
-    expect(await shown("own:1")).toMatchObject({ system: "You tell stories." });
+    expect(await showModel("own:1")).toMatchObject({ system: "You tell stories." });
   });
 });
 
 describeChangedEntry(project, models);
 
-describe("a model that somebody replaced under its name", () => {
-  it("is shown by preview, and put right by up", async () => {
+describe("a model that was replaced under its name", () => {
+  it("is reported by preview, and repaired by up", async () => {
     const old = await digestOf("plain:1");
     const body = JSON.stringify({ source: "own:1", destination: "plain:1" });
     await fetch(`${ollama}/api/copy`, { method: "POST", body });
@@ -217,8 +217,8 @@ describe("a model that somebody replaced under its name", () => {
   });
 });
 
-describe("models that are retained", () => {
-  it("stay at destroy, and are not loaded again by the next up", async () => {
+describe("retained models", () => {
+  it("survive destroy, and are not downloaded again by the next up", async () => {
     const digests = async () => new Map((await tags()).map(({ name, digest }) => [name, digest]));
     const before = await digests();
     await project.pulumi("destroy", "--yes", "--skip-preview");
@@ -237,14 +237,14 @@ describe("models that are retained", () => {
   });
 });
 
-describe("a volume that two stacks share", () => {
+describe("a volume shared by two stacks", () => {
   const volume = "ollama-stack-tags-shared";
   const twin = new Project({ stack: "twin", ollamaPort: 18718, gatewayPort: 18710 });
-  const answers = async () => {
+  const expectResponses = async () => {
     const both = [undefined, "http://127.0.0.1:18710"].map((gateway) => chat("same:1", gateway));
-    for (const answer of await Promise.all(both)) expect(answer).toMatchObject({ status: 200 });
+    for (const response of await Promise.all(both)) expect(response).toMatchObject({ status: 200 });
   };
-  const unchanged = (...stacks: Project[]) =>
+  const expectUnchanged = (...stacks: Project[]) =>
     Promise.all(stacks.map((each) => each.pulumi("preview", "--expect-no-changes")));
 
   beforeAll(async () => {
@@ -262,7 +262,7 @@ describe("a volume that two stacks share", () => {
     expect(await names()).toContain("same:1");
   });
 
-  it("has to be there", async () => {
+  it("must exist", async () => {
     const { code, output } = await twin.tryPulumi("preview");
     expect(code).not.toBe(0);
     expect(output).toMatch(
@@ -270,15 +270,15 @@ describe("a volume that two stacks share", () => {
     );
   });
 
-  it("takes the same model from both at once", async () => {
+  it("accepts pulls of the same model by both stacks at once", async () => {
     docker("volume", "create", volume);
     registry.bytesPerSecond = registry.weights.size / 5;
     const both = [project, twin].map((each) => each.tryPulumi("up", "--yes", "--skip-preview"));
     for (const { code, output } of await Promise.all(both)) expect(code, output).toBe(0);
-    await Promise.all([answers(), unchanged(project, twin)]);
+    await Promise.all([expectResponses(), expectUnchanged(project, twin)]);
   });
 
-  it("loses nothing of what one pulls when the other's Ollama starts anew, or its list changes", async () => {
+  it("keeps what one stack has pulled when the other's Ollama restarts or its list changes", async () => {
     twin.configure({
       models: [...(twin.configured("models") as object[]), fromRegistry("three:1", "three:1")],
     });
@@ -292,10 +292,10 @@ describe("a volume that two stacks share", () => {
     registry.bytesPerSecond = Number.POSITIVE_INFINITY;
     project.configure({ models: [fromRegistry("three:1", "three:1")] });
     expect(await up()).toMatch(/three:1 is already installed/);
-    await Promise.all([answers(), unchanged(twin)]);
+    await Promise.all([expectResponses(), expectUnchanged(twin)]);
   });
 
-  it("gives way to another volume with a new container", async () => {
+  it("can be replaced by another volume, together with the container", async () => {
     docker("volume", "create", `${volume}-2`);
     project.configure({ modelVolume: `${volume}-2` });
     const mount = `type=volume,source=${volume}-2,target=/models`;
@@ -318,7 +318,7 @@ describe("a volume that two stacks share", () => {
     await project.pulumi("preview", "--expect-no-changes");
     project.configure({ modelVolume: volume });
     await up();
-    await answers();
+    await expectResponses();
     docker("volume", "rm", `${volume}-2`);
   });
 });

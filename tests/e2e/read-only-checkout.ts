@@ -2,13 +2,13 @@ import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import type { Project } from "../../test-support/stack/project.ts";
 
-/** A stack that is deployed, in a clone that nothing can be written to any more. */
+/** Tests `npm run up` of a deployed stack in a checkout that has become read-only. */
 export function describeReadOnlyCheckout(project: Project): void {
-  describe("up again, in a checkout that has become read-only", () => {
-    it("changes nothing, and leaves the state's secrets readable", async () => {
+  describe("up again in a read-only checkout", () => {
+    it("changes nothing, and the state's secrets stay readable", async () => {
       const { folder, stateFolder } = project;
       const script = [
-        ...(process.getuid?.() === 0 ? mountReadOnly(folder, stateFolder) : takeWriting(folder, stateFolder)),
+        ...(process.getuid?.() === 0 ? mountReadOnly(folder, stateFolder) : removeWritePermission(folder, stateFolder)),
         `cd ${folder} && ! touch written`,
         `exec ${process.execPath} scripts/commands/up.ts --stack ${project.stack}`,
       ].join(" && ");
@@ -26,7 +26,7 @@ export function describeReadOnlyCheckout(project: Project): void {
   });
 }
 
-/** Modes do not keep root from writing. */
+/** For root, whom file modes do not stop from writing. */
 function mountReadOnly(folder: string, except: string): string[] {
   return [
     `mount --bind ${folder} ${folder} && mount --bind ${except} ${except}`,
@@ -34,6 +34,6 @@ function mountReadOnly(folder: string, except: string): string[] {
   ];
 }
 
-function takeWriting(folder: string, except: string): string[] {
+function removeWritePermission(folder: string, except: string): string[] {
   return [`chmod --recursive a-w ${folder}`, `chmod --recursive u+w ${except}`];
 }

@@ -5,10 +5,10 @@ import { afterAll, expect, it } from "vitest";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import type { Project } from "../../test-support/stack/project.ts";
 
-/** A container that somebody attached to the network of a stack by hand; its name is none of that stack's. */
+/** Name of a container that does not belong to a stack, but was attached to the stack's network manually. */
 export const foreignContainerOf = (stack: string) => `${stack}-joined-by-hand`;
 
-/** What is refused before anything goes; leaves the foreign container attached. */
+/** Tests commands that are rejected before they remove anything; leaves the foreign container attached. */
 export function describeRefusals(project: Project, outputs: () => StackOutputs): void {
   const foreignContainer = foreignContainerOf(project.stack);
   const isReady = async () => (await fetch(`${outputs().gatewayUrl}/ready`)).ok;
@@ -18,7 +18,7 @@ export function describeRefusals(project: Project, outputs: () => StackOutputs):
   const script = (name: string, ...args: string[]) =>
     project.run(process.execPath, [`scripts/commands/${name}.ts`, "--stack", project.stack, ...args]).done;
 
-  it("is refused while a container of others is in the network that has to go, with everything as it was", async () => {
+  it("is rejected before any change while a foreign container is attached to the network, as is an update that renames it", async () => {
     const image = String(project.configured("gatewayBaseImage"));
     const run = [
       "container",
@@ -43,10 +43,10 @@ export function describeRefusals(project: Project, outputs: () => StackOutputs):
     expect(await isReady()).toBe(true);
   });
 
-  it("an update is refused without the file of the stack that runs", async () => {
+  it("rejects an update if the file of the deployed stack is missing", async () => {
     const file = join(project.folder, `Pulumi.${project.stack}.yaml`);
     renameSync(file, `${file}.aside`);
-    // Twice: the CLI makes a file for its salt.
+    // `up` runs twice because the CLI creates a file for its salt.
     const refused = [await script("up"), await script("preview"), await script("up")];
     renameSync(`${file}.aside`, file);
     for (const { code, output } of refused) {
