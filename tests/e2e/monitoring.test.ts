@@ -9,7 +9,7 @@ import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import { docker, inspect } from "../../test-support/stack/by-hand.ts";
 import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 
-// One stack whose gateway, server, model and queue go wrong for real. Prometheus reads and reckons every second here, and
+// Real failures of one stack's gateway, server, model and queue. Prometheus scrapes and evaluates every second here, and
 // an alert fires after three.
 const project = new Project({ stack: "monitoring", ollamaPort: 18908, gatewayPort: 18900 });
 const [ada, bob] = [newKey("ada", ["admin"]), newKey("bob", [])];
@@ -37,7 +37,7 @@ async function firing(): Promise<string[]> {
 const fires = (name: string) => expect.poll(firing, { interval: 500 }).toContain(name);
 const resolves = (name: string) => expect.poll(firing, { interval: 500 }).not.toContain(name);
 
-/** Generates so many tokens at most for bob; a failure is a response. */
+/** Generates up to `maxTokens` tokens with bob's key; returns the status, also of a response that is cut off. */
 function chat(maxTokens: number, signal?: AbortSignal): Promise<number> {
   return fetch(`${outputs.gatewayUrl}/v1/chat/completions`, {
     method: "POST",
@@ -55,8 +55,8 @@ function chat(maxTokens: number, signal?: AbortSignal): Promise<number> {
   });
 }
 
-/** One request after the other, whatever becomes of them. */
-async function keepAsking(maxTokens: number, signal: AbortSignal): Promise<void> {
+/** Sends one request after another, whether or not they fail. */
+async function sendContinuously(maxTokens: number, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const status = await chat(maxTokens, signal).catch(() => 0);
     if (status !== 200) await new Promise((resolve) => setTimeout(resolve, 200));
@@ -95,7 +95,7 @@ afterAll(async () => {
 });
 
 describe("a stack with Prometheus", () => {
-  it("is measured with a key of its own, in a container without privileges", async () => {
+  it("scrapes its targets with a key of its own, from an unprivileged container", async () => {
     const health = async () => {
       const { activeTargets } = await query<{ activeTargets: { scrapeUrl: string; health: string }[] }>(
         "targets",
@@ -112,9 +112,9 @@ describe("a stack with Prometheus", () => {
     expect(docker("port", name)).toMatch(/^9090\/tcp -> 127\.0\.0\.1:\d+$/);
   });
 
-  // Previews change nothing: they are made side by side, each with a config of its own.
+  // Previews change nothing, so they run in parallel, each with its own config.
   it.concurrent.each(Object.entries(monitoringProperties))(
-    "is changed by another %s as its description says",
+    "applies a change of %s as its description states",
     async (key, { value, replaced }) => {
       const { description } = configKeys()[key] ?? expect.fail(key);
       expect(description).toMatch(replaced.length === 0 ? /Changed in place/ : /A change replaces \S+/);
@@ -124,9 +124,9 @@ describe("a stack with Prometheus", () => {
       try {
         const steps = await previewSteps(project, ...project.otherConfig(key, { [key]: value }));
         expect(Object.keys(steps), key).not.toEqual([]);
-        const gone = Object.entries(steps).filter(([, op]) => /replace|delete/.test(op));
+        const removed = Object.entries(steps).filter(([, op]) => /replace|delete/.test(op));
         expect(
-          gone
+          removed
             .map(([name]) => name)
             .filter((name) => name.endsWith("-container"))
             .sort(),
@@ -137,7 +137,7 @@ describe("a stack with Prometheus", () => {
     },
   );
 
-  it("changes nothing with another update, and its rules without a restart", async () => {
+  it("changes nothing in a second update, and reloads changed rules without a restart", async () => {
     await project.pulumi("preview", "--expect-no-changes");
     const name = prometheusContainer();
     const startedAt = inspect(name, ".State.StartedAt");
@@ -148,7 +148,7 @@ describe("a stack with Prometheus", () => {
     expect(inspect(name, ".State.StartedAt")).toBe(startedAt);
   });
 
-  it("counts what its keys use", async () => {
+  it("counts the usage of each key", async () => {
     expect(await chat(8)).toBe(200);
     const { code, output } = await run("usage", "--format", "csv");
     expect(code, output).toBe(0);
@@ -157,8 +157,8 @@ describe("a stack with Prometheus", () => {
   });
 });
 
-/** The values of a query since the stack was brought up. */
-async function valuesOf(expr: string): Promise<number> {
+/** How many values a query has returned since the test started. */
+async function countValues(expr: string): Promise<number> {
   const now = Date.now() / 1000;
   const search = new URLSearchParams({
     query: expr.replaceAll(rateInterval, "30s"),
@@ -174,9 +174,9 @@ async function valuesOf(expr: string): Promise<number> {
 
 describe("an alert fires and resolves", () => {
   it("QueueSaturated and FirstTokenSlow, with more requests than slots", async () => {
-    // One runs, two wait, and the others are rejected; who waits, waits longer than the objective.
+    // One runs, two wait for longer than the objective, and the others are rejected.
     const stop = new AbortController();
-    const load = Array.from({ length: 5 }, () => keepAsking(300, stop.signal));
+    const load = Array.from({ length: 5 }, () => sendContinuously(300, stop.signal));
     await fires("QueueSaturated");
     await fires("FirstTokenSlow");
     stop.abort();
@@ -185,11 +185,11 @@ describe("an alert fires and resolves", () => {
     await resolves("FirstTokenSlow");
   });
 
-  it("BackendDown and ErrorRatioHigh, with an Ollama server that is stopped", async () => {
+  it("BackendDown and ErrorRatioHigh, with a stopped Ollama server", async () => {
     docker("container", "stop", "--time", "2", names.ollama);
     await fires("BackendDown");
     const stop = new AbortController();
-    const load = keepAsking(1, stop.signal);
+    const load = sendContinuously(1, stop.signal);
     await fires("ErrorRatioHigh");
     const { output } = await run("status");
     expect(output).toMatch(/page {2}BackendDown, for \d+ s: The Ollama server ollama:11434 does not respond/);
@@ -198,11 +198,11 @@ describe("an alert fires and resolves", () => {
     docker("container", "start", names.ollama);
     await resolves("BackendDown");
     await resolves("ErrorRatioHigh");
-    // The model is loaded again.
+    // Loads the model again.
     expect(await chat(8)).toBe(200);
   });
 
-  it("ModelMissing and DriftFound, with a model that somebody deleted", async () => {
+  it("ModelMissing and DriftFound, with a manually deleted model", async () => {
     await ollama("/api/copy", { source: model, destination: "kept" });
     await ollama("/api/delete", { model }, "DELETE");
     await fires("ModelMissing");
@@ -215,13 +215,13 @@ describe("an alert fires and resolves", () => {
     await resolves("DriftFound");
   });
 
-  it("GatewayDown, with a gateway that is stopped, and ContainerRestarting, when it was twice", async () => {
+  it("GatewayDown with a stopped gateway, and ContainerRestarting after two restarts", async () => {
     docker("container", "stop", names.gateway);
     await fires("GatewayDown");
     docker("container", "start", names.gateway);
     await resolves("GatewayDown");
-    // As often as it takes for Prometheus to see two of them within its window.
-    const restarts = async () => {
+    // Repeats until Prometheus sees two restarts within its window.
+    const firingAfterRestart = async () => {
       docker("container", "restart", "--time", "2", names.gateway);
       const up = async () => {
         const { result } = await query<{ result: { value: [number, string] }[] }>(
@@ -232,17 +232,17 @@ describe("an alert fires and resolves", () => {
       await expect.poll(up, { interval: 300 }).toBe(1);
       return firing();
     };
-    await expect.poll(restarts).toContain("ContainerRestarting");
+    await expect.poll(firingAfterRestart).toContain("ContainerRestarting");
     await resolves("ContainerRestarting");
   });
 });
 
-// After the faults: every metric has been counted by then.
+// After the failures, which make every metric count something.
 describe("the dashboard", () => {
   it.each(rows.flatMap(({ panels }) => panels))(
-    "shows something in the panel '$title'",
+    "shows data in the panel '$title'",
     async ({ queries }) => {
-      for (const { expr } of queries) expect(await valuesOf(expr), expr).toBeGreaterThan(0);
+      for (const { expr } of queries) expect(await countValues(expr), expr).toBeGreaterThan(0);
     },
   );
 });

@@ -5,7 +5,8 @@ import { dropCommands } from "../../components/planning/network/packet-filter.ts
 import { type EngineKind, PrivateEngine } from "../../test-support/engine/private-engine.ts";
 import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 
-// This machine is a neighbour of the engine's host: it routes the containers' subnet there, as anybody on a network can.
+// This machine acts as a neighbour of the engine's host: it routes the containers' subnet there, as any host on the same
+// network can.
 const kind: EngineKind = process.env["OLLAMA_STACK_TEST_ENGINE"] === "current" ? "current" : "machine";
 const subnet = "10.231.0.0/16";
 const warning = /lets other hosts on its network reach containers.*moby#45610/;
@@ -17,10 +18,10 @@ beforeAll(async () => {
   engine = await PrivateEngine.start({
     name: "near",
     kind,
-    // No network of this machine's own engine.
+    // Does not overlap with the networks of this machine's own engine.
     settings: () => ({ "default-address-pools": [{ base: subnet, size: 24 }] }),
   });
-  // Docker 28 is the first with 1.48.
+  // Docker 28 introduced API version 1.48.
   const [, minor] = engine.docker("version", "--format", "{{.Server.APIVersion}}").split(".");
   isOpen = Number(minor) < 48;
   await engine.provide();
@@ -40,8 +41,8 @@ afterAll(async () => {
 
 const up = () => project.run(process.execPath, ["scripts/commands/up.ts", "--stack", project.stack]).done;
 
-/** What preview says of the rules for production. */
-async function production(): Promise<string> {
+/** The output of a preview with the production policies. */
+async function previewForProduction(): Promise<string> {
   project.configure({ production: true });
   const { output } = await project.tryPulumi("preview", "--policy-pack", "policy");
   project.configure({ production: undefined });
@@ -49,8 +50,8 @@ async function production(): Promise<string> {
   return output;
 }
 
-/** Whether this machine gets a connection to a port of a container at the container's own address. */
-function reaches(container: string, port: number): Promise<boolean> {
+/** Whether this machine can connect to a port of a container at the container's own address. */
+function canConnect(container: string, port: number): Promise<boolean> {
   const format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
   const host = engine.docker("container", "inspect", "--format", format, container).trim();
   expect(host).toMatch(/^10\.231\./);
@@ -71,12 +72,12 @@ function reaches(container: string, port: number): Promise<boolean> {
   });
 }
 
-const neighbourReaches = async () => [
-  await reaches("ollama-stack-near-ollama", 11434),
-  await reaches("ollama-stack-near-gateway", 8000),
+const connections = async () => [
+  await canConnect("ollama-stack-near-ollama", 11434),
+  await canConnect("ollama-stack-near-gateway", 8000),
 ];
 
-/** The status of the gateway for a request with a Host header of its own. */
+/** The gateway's status for a request with the given Host header. */
 function statusFor(host: string): number {
   const script = `
     const options = { host: "127.0.0.1", port: 18830, path: "/v1/models", headers: { host: process.argv[1] } };
@@ -89,28 +90,28 @@ function statusFor(host: string): number {
 }
 
 describe("a neighbour of the engine's host", () => {
-  it("reaches containers past their loopback ports before Docker 28, which the update says", async () => {
+  it("can connect to containers directly before Docker 28, and the update warns about it", async () => {
     const { code, output } = await up();
     expect(code, output).toBe(0);
     expect(warning.test(output)).toBe(isOpen);
-    expect(await neighbourReaches()).toEqual([isOpen, isOpen]);
+    expect(await connections()).toEqual([isOpen, isOpen]);
   });
 
-  it("is refused for production then", async () => {
-    expect((await production()).includes("neighbours-kept-out")).toBe(isOpen);
+  it("violates the production policy in that case", async () => {
+    expect((await previewForProduction()).includes("neighbours-kept-out")).toBe(isOpen);
   });
 
-  it("is kept out by the commands that the update names, and nothing else changes", async () => {
+  it("is blocked by the commands that the update prints, and nothing else changes", async () => {
     if (isOpen) {
       for (const line of dropCommands) {
         const [command, args] = engine.enter("sh", ["-c", line]);
         execFileSync(command, args);
       }
     }
-    expect(await neighbourReaches()).toEqual([false, false]);
+    expect(await connections()).toEqual([false, false]);
     expect(engine.fetch("http://127.0.0.1:18830/ready").status).toBe(200);
     expect(engine.fetch("http://127.0.0.1:18838/api/version").status).toBe(200);
-    expect(await production()).not.toContain("neighbours-kept-out");
+    expect(await previewForProduction()).not.toContain("neighbours-kept-out");
     const { code, output } = await up();
     expect(code, output).toBe(0);
     expect(output).not.toMatch(warning);
@@ -118,7 +119,7 @@ describe("a neighbour of the engine's host", () => {
   });
 });
 
-it("a page that has its own name lead to the gateway is refused, the stack's own names are not", () => {
+it("rejects foreign host names that resolve to the gateway, and accepts the stack's own names", () => {
   expect(statusFor("evil.example:18830")).toBe(421);
   for (const host of [
     "localhost:18830",

@@ -5,8 +5,8 @@ import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import { keptLoaded } from "./kept-loaded.ts";
 
 /**
- * The real command line, in Ollama's own container, sent to the gateway by `OLLAMA_HOST` as a user would send his. The
- * model is one that is to stay loaded.
+ * Tests Ollama's command line, run in its own container and directed to the gateway by `OLLAMA_HOST`, as a user would do.
+ * The first model must have `keepLoaded`.
  */
 export function describeOllamaCli(deployed: () => StackOutputs): void {
   const ollama = (...args: string[]) =>
@@ -17,27 +17,27 @@ export function describeOllamaCli(deployed: () => StackOutputs): void {
   const model = () => deployed().installedModels[0]?.model ?? "";
 
   describe("Ollama's command line", () => {
-    test("ollama run answers", async () => {
+    test("ollama run prints a response", async () => {
       expect((await ollama("run", model(), "Say hello.")).trim()).not.toBe("");
     });
 
-    test("ollama list, ps and show tell of the model", async () => {
+    test("ollama list, ps and show report the model", async () => {
       const { digest } = deployed().installedModels[0] ?? {};
-      for (const told of [await ollama("list"), await ollama("ps")]) {
-        expect(told).toContain(model());
-        expect(told).toContain(digest?.slice(0, 12));
+      for (const output of [await ollama("list"), await ollama("ps")]) {
+        expect(output).toContain(model());
+        expect(output).toContain(digest?.slice(0, 12));
       }
       expect(await ollama("show", model())).toContain("completion");
     });
 
-    test("ollama rm and pull are refused, say why, and the model is loaded again", async () => {
+    test("ollama rm and pull are rejected with the reason, and the model is loaded again", async () => {
       for (const change of ["rm", "pull"]) {
         await expect(ollama(change, model())).rejects.toThrow(
           "Modifying the server requires a key with the admin flag",
         );
       }
       expect(await ollama("list")).toContain(model());
-      // Before it asks for the deletion, rm unloads the model, as any client may by its keep_alive.
+      // Before it requests the deletion, rm unloads the model, as any client may by keep_alive.
       await expect
         .poll(() => keptLoaded(deployed().ollamaUrl, model()), { timeout: 30_000, interval: 200 })
         .toBe(true);

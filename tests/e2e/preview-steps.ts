@@ -5,7 +5,7 @@ interface Step {
   readonly urn: string;
 }
 
-/** What a preview would do, by name of the resource; what stays the same, and components, which only group, are left out. */
+/** The operation of each resource that an update would change, by name, without components, which only group resources. */
 export async function previewSteps(project: Project, ...args: string[]): Promise<Record<string, string>> {
   const text = await project.pulumi("preview", "--json", ...args);
   const { steps } = JSON.parse(text.slice(text.indexOf("{"))) as { steps: Step[] };

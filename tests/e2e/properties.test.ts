@@ -4,27 +4,27 @@ import { configKeys } from "../../scripts/commands/docs.ts";
 import { readDeployment } from "../../scripts/stack/deployment.ts";
 import { docker, inspect } from "../../test-support/stack/by-hand.ts";
 import { leftovers, Project } from "../../test-support/stack/project.ts";
-import { otherImage, type Promised, promises, stack } from "./property.ts";
+import { type Effect, effects, otherImage, stack } from "./property.ts";
 import { properties } from "./property-table.ts";
 import { monitoringProperties } from "./property-table-monitoring.ts";
 
-// Every config key: preview tells what a change of it does, as its description says, and after the update the engine
-// shows what was asked.
+// Every config key: a change has the effect that the key's description states in the preview, and its configured effect
+// on the engine after the update.
 const project = new Project({ stack, ollamaPort: 18108, gatewayPort: 18100 });
-// With an edge and a key, so that their config keys do something, and another key is not the first.
+// With an edge and an API key, so that their config keys have an effect and a changed API key is not the first one.
 project.configure({ edge: "http", gatewayApiKeys: [`ada sha256=${"1".repeat(64)}`] });
 const keys = configKeys();
 const names = Object.keys(properties);
 const containers = ["ollama", "gateway", "edge"].map((which) => `ollama-stack-${stack}-${which}`);
 
-/** What the stack has of a key: its own, or the default. */
-const has = (key: string) => project.configured(key) ?? keys[key]?.default;
+/** The stack's value of a key, or the default. */
+const valueOf = (key: string) => project.configured(key) ?? keys[key]?.default;
 
 const original = Object.fromEntries(names.map((key) => [key, project.configured(key)]));
-const images = ["ollamaImage", "gatewayBaseImage", "edgeImage"].map((key) => String(has(key)));
+const images = ["ollamaImage", "gatewayBaseImage", "edgeImage"].map((key) => String(valueOf(key)));
 
-/** Which of the engine's objects each kind of change makes anew. */
-const madeAnew: Readonly<Record<Promised, readonly string[]>> = {
+/** The engine's objects that each kind of change recreates. */
+const recreated: Readonly<Record<Effect, readonly string[]>> = {
   "in place": [],
   nothing: [],
   "nothing on Docker": [],
@@ -57,39 +57,41 @@ interface Step {
   readonly oldState?: { readonly type: string };
 }
 
-/** Names of the resources that the next update would change in place, and of the engine's that it would make anew. */
+/** Names of the resources that the next update would change in place, and of the engine's objects it would recreate. */
 async function preview(config: readonly string[]): Promise<{ changed: string[]; replaced: string[] }> {
   const text = await project.pulumi("preview", "--json", ...config);
   const { steps } = JSON.parse(text.slice(text.indexOf("{"))) as { steps: Step[] };
-  const named = (wanted: (step: Step) => boolean) =>
-    [...new Set(steps.filter(wanted).map(({ urn }) => urn.split("::").at(-1) ?? urn))].sort();
+  const namesOf = (matches: (step: Step) => boolean) =>
+    [...new Set(steps.filter(matches).map(({ urn }) => urn.split("::").at(-1) ?? urn))].sort();
   return {
-    changed: named(({ op }) => op === "update"),
-    replaced: named(
+    changed: namesOf(({ op }) => op === "update"),
+    replaced: namesOf(
       ({ op, newState, oldState }) =>
         /replace|delete/.test(op) && (newState ?? oldState)?.type.startsWith("docker:") === true,
     ),
   };
 }
 
-/** What the stack shows of each key that the engine or the state shows, and what that has to be. */
-async function shown(): Promise<{ actual: Record<string, unknown>; expected: Record<string, unknown> }> {
+/** The actual and the expected effect of each key that has one on the engine or in the state. */
+async function readEffects(): Promise<{
+  actual: Record<string, unknown>;
+  expected: Record<string, unknown>;
+}> {
   const deployment = await readDeployment(stack, project.env);
-  const actual: Record<string, unknown> = {};
-  const expected: Record<string, unknown> = {};
-  for (const [key, { look, shown: asked }] of Object.entries(properties)) {
-    if (look === undefined || asked === undefined) continue;
-    actual[key] = look(deployment);
-    expected[key] = asked(has(key) as never);
+  const all: Awaited<ReturnType<typeof readEffects>> = { actual: {}, expected: {} };
+  for (const [key, { actual, expected }] of Object.entries(properties)) {
+    if (actual === undefined || expected === undefined) continue;
+    all.actual[key] = actual(deployment);
+    all.expected[key] = expected(valueOf(key) as never);
   }
-  return { actual, expected };
+  return all;
 }
 
 async function up(): Promise<void> {
   await project.pulumi("up", "--yes", "--skip-preview");
-  // They only look.
+  // In parallel because all of them only read.
   const [{ actual, expected }, drift] = await Promise.all([
-    shown(),
+    readEffects(),
     project.run(process.execPath, ["scripts/commands/drift.ts", "--stack", stack]).done,
     project.pulumi("preview", "--expect-no-changes"),
   ]);
@@ -99,11 +101,11 @@ async function up(): Promise<void> {
 
 const ids = () => containers.map((name) => inspect(name, ".Id"));
 
-/** Sets every key whose change makes something anew, or every one whose change does not, to its other value. */
-function change({ anew }: { readonly anew: boolean }): void {
+/** Sets the other value of every key whose change recreates something, or of every key whose change does not. */
+function change({ recreates }: { readonly recreates: boolean }): void {
   const entries = Object.entries(properties)
-    .filter(([, { promised, refused }]) => refused === undefined && madeAnew[promised].length > 0 === anew)
-    .map(([key, { value }]) => [key, value(has(key))] as const);
+    .filter(([, { effect, error }]) => error === undefined && recreated[effect].length > 0 === recreates)
+    .map(([key, { value }]) => [key, value(valueOf(key))] as const);
   project.configure(Object.fromEntries(entries));
 }
 
@@ -120,7 +122,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   const { resources } = await readDeployment(stack, project.env);
-  // A test that failed may have left the models so that they would stay.
+  // A failed test may have left the models retained or protected.
   if (resources.some(({ protect, retain }) => protect || retain)) {
     project.configure({ retainModels: undefined, protectModels: undefined });
     await project.pulumi("up", "--yes", "--skip-preview");
@@ -130,62 +132,62 @@ afterAll(async () => {
   expect(leftovers(stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
 });
 
-it("is about every key that Pulumi.yaml declares", () => {
-  // tests/e2e/monitoring.test.ts has those that need Prometheus.
+it("covers every key that Pulumi.yaml declares", () => {
+  // tests/e2e/monitoring.test.ts tests those that need Prometheus.
   const all = [...names, ...Object.keys(monitoringProperties)];
   expect(all.sort()).toEqual(Object.keys(keys).sort());
 });
 
-/** What a key is set to, with the keys that it needs. */
-function another(key: string): Record<string, unknown> {
-  const { value, promised, together } = properties[key] ?? expect.fail(key);
-  expect(keys[key]?.description).toMatch(promises[promised]);
-  expect(value(has(key))).not.toEqual(has(key));
-  return { ...together, [key]: value(has(key)) };
+/** Another value of a key, with the keys that it requires. */
+function otherValue(key: string): Record<string, unknown> {
+  const { value, effect, requires } = properties[key] ?? expect.fail(key);
+  expect(keys[key]?.description).toMatch(effects[effect]);
+  expect(value(valueOf(key))).not.toEqual(valueOf(key));
+  return { ...requires, [key]: value(valueOf(key)) };
 }
 
-/** Whether the check of the config refuses a key by itself. It lists all that it refuses at once. */
-function isRefusedByCheck(key: string): boolean {
-  const { refused } = properties[key] ?? expect.fail(key);
-  return refused?.source.startsWith(`${key} is `) === true && refused.source.includes("but must be");
+/** Whether config validation, which reports all errors at once, rejects the key's other value. */
+function isRejectedByValidation(key: string): boolean {
+  const { error } = properties[key] ?? expect.fail(key);
+  return error?.source.startsWith(`${key} is `) === true && error.source.includes("but must be");
 }
 
-// Previews change nothing: they are made side by side, each with a config of its own.
-describe.concurrent("preview says of another", () => {
-  // Those whose effect the engine or the state shows are changed by an update, below, and previewed together.
-  const isShownInPlace = (key: string) => {
-    const { promised, refused, look } = properties[key] ?? expect.fail(key);
-    return promised === "in place" && refused === undefined && look !== undefined;
+// Previews change nothing, so they run in parallel, each with its own config.
+describe.concurrent("preview with another", () => {
+  // Keys with a readable effect are changed by an update below, so that one preview of them all is enough.
+  const isReadableInPlace = (key: string) => {
+    const { effect, error, actual } = properties[key] ?? expect.fail(key);
+    return effect === "in place" && error === undefined && actual !== undefined;
   };
-  const inPlace = names.filter(isShownInPlace);
-  const refusedTogether = names.filter(isRefusedByCheck);
-  const apart = names.filter((key) => ![...inPlace, ...refusedTogether].includes(key));
-  const all = (keys: readonly string[]) => Object.assign({}, ...keys.map(another)) as Record<string, unknown>;
+  const inPlace = names.filter(isReadableInPlace);
+  const rejected = names.filter(isRejectedByValidation);
+  const separate = names.filter((key) => ![...inPlace, ...rejected].includes(key));
+  const all = (keys: readonly string[]) => Object.assign({}, ...keys.map(otherValue)) as Record<string, unknown>;
 
-  it.each(apart)("%s what its description says", async (key) => {
-    const { promised, refused } = properties[key] ?? expect.fail(key);
-    const config = project.otherConfig(key, another(key));
-    if (refused !== undefined) {
+  it.each(separate)("%s shows the effect that its description states", async (key) => {
+    const { effect, error } = properties[key] ?? expect.fail(key);
+    const config = project.otherConfig(key, otherValue(key));
+    if (error !== undefined) {
       const { code, output } = await project.tryPulumi("preview", ...config);
       expect(code, output).not.toBe(0);
-      expect(output).toMatch(refused);
+      expect(output).toMatch(error);
       return;
     }
     const { changed, replaced } = await preview(config);
-    expect(replaced).toEqual(madeAnew[promised]);
-    if (promised === "in place") expect(changed).not.toEqual([]);
-    if (promised === "nothing") expect(changed).toEqual([]);
+    expect(replaced).toEqual(recreated[effect]);
+    if (effect === "in place") expect(changed).not.toEqual([]);
+    if (effect === "nothing") expect(changed).toEqual([]);
   });
 
-  it("value of the keys that this stack cannot have that each is refused", async () => {
-    expect(refusedTogether.length).toBeGreaterThan(20);
-    const config = project.otherConfig("refused", all(refusedTogether));
+  it("value of every key that this stack cannot use reports each of them", async () => {
+    expect(rejected.length).toBeGreaterThan(20);
+    const config = project.otherConfig("rejected", all(rejected));
     const { code, output } = await project.tryPulumi("preview", ...config);
     expect(code, output).not.toBe(0);
-    for (const key of refusedTogether) expect(output).toMatch(properties[key]?.refused ?? expect.fail(key));
+    for (const key of rejected) expect(output).toMatch(properties[key]?.error ?? expect.fail(key));
   });
 
-  it("value of all others that nothing is made anew", async () => {
+  it("value of all other keys recreates nothing", async () => {
     expect(inPlace.length).toBeGreaterThan(10);
     const { changed, replaced } = await preview(project.otherConfig("in-place", all(inPlace)));
     expect(replaced).toEqual([]);
@@ -193,22 +195,22 @@ describe.concurrent("preview says of another", () => {
   });
 });
 
-describe("an update does it", () => {
+describe("an update applies the other values", () => {
   it("in place, with the same containers", async () => {
     const before = ids();
-    change({ anew: false });
+    change({ recreates: false });
     await up();
     expect(ids()).toEqual(before);
   });
 
-  it("by containers, image and network made anew", async () => {
+  it("by recreating containers, images and the network", async () => {
     const before = ids();
-    change({ anew: true });
+    change({ recreates: true });
     await up();
     for (const id of ids()) expect(before).not.toContain(id);
   });
 
-  it("back again, values that were taken away included", async () => {
+  it("and restores the original ones, with keys removed again", async () => {
     project.configure(original);
     await up();
   });

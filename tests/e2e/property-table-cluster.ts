@@ -1,50 +1,50 @@
 import type { Property } from "./property.ts";
 
-const leftOut = (key: string): RegExp =>
+const mustBeLeftOut = (key: string): RegExp =>
   new RegExp(
     `${key} is .*, but must be left out while engine is docker: .*; remove it with: pulumi config rm '${key}'`,
   );
 
-const only = (key: string, value: unknown): Readonly<Record<string, Property>> => ({
-  [key]: { value: () => value, promised: "nothing on Docker", refused: leftOut(key) },
+const kubernetesOnly = (key: string, value: unknown): Readonly<Record<string, Property>> => ({
+  [key]: { value: () => value, effect: "nothing on Docker", error: mustBeLeftOut(key) },
 });
 
-/** The keys of stacks on Kubernetes, which a stack on Docker refuses. */
+/** The keys of stacks on Kubernetes, which a stack on Docker rejects. */
 export const clusterProperties: Readonly<Record<string, Property>> = {
   engine: {
     value: () => "kubernetes",
-    promised: "another engine",
-    refused: /gatewayImage is "", but must be the gateway's image in a registry that the nodes pull from/,
+    effect: "another engine",
+    error: /gatewayImage is "", but must be the gateway's image in a registry that the nodes pull from/,
   },
-  ...only("kubeconfig", "/root/.kube/config"),
-  ...only("kubeContext", "other"),
-  ...only("namespace", "llm"),
-  ...only("storageClass", "fast"),
-  ...only("modelStorageGiB", 10),
-  ...only("gatewayImage", "registry.example.org/gateway:1"),
-  ...only("nodeSelector", { gpu: "true" }),
-  ...only("tolerations", [{ key: "gpu", operator: "Exists" }]),
-  ...only("imageRegistry", "registry.example.org/you"),
-  ...only("imagePullSecrets", ["registry"]),
-  ...only("modelHostPath", "/srv/models"),
-  ...only("gpuResource", "amd.com/gpu"),
-  ...only("gpusPerPod", 1),
-  ...only("gpuGroups", [44]),
-  ...only("runtimeClass", "nvidia"),
-  ...only("ingressClass", "nginx"),
-  ...only("gatewayClass", "eg"),
-  ...only("ingressHostnames", ["llm.example.org"]),
-  ...only("ingressTlsSecret", "gateway-tls"),
-  ...only("ingressAnnotations", { "example.org/a": "b" }),
-  ...only("gatewayAllowedSources", ["10.0.0.0/8"]),
-  ...only("autoscaling", "keda"),
-  ...only("ollamaMinReplicas", 0),
-  ...only("ollamaMaxReplicas", 9),
-  ...only("podMonitor", true),
-  ...only("state", "redis"),
-  ...only("stateAddress", "redis://valkey.example.org:6379"),
-  ...only("statePasswordSecret", "valkey"),
-  ...only("stateImage", "valkey/valkey:9"),
-  ...only("stateMemoryMiB", 1024),
-  ...only("gatewayMaxReplicas", 4),
+  ...kubernetesOnly("kubeconfig", "/root/.kube/config"),
+  ...kubernetesOnly("kubeContext", "other"),
+  ...kubernetesOnly("namespace", "llm"),
+  ...kubernetesOnly("storageClass", "fast"),
+  ...kubernetesOnly("modelStorageGiB", 10),
+  ...kubernetesOnly("gatewayImage", "registry.example.org/gateway:1"),
+  ...kubernetesOnly("nodeSelector", { gpu: "true" }),
+  ...kubernetesOnly("tolerations", [{ key: "gpu", operator: "Exists" }]),
+  ...kubernetesOnly("imageRegistry", "registry.example.org/you"),
+  ...kubernetesOnly("imagePullSecrets", ["registry"]),
+  ...kubernetesOnly("modelHostPath", "/srv/models"),
+  ...kubernetesOnly("gpuResource", "amd.com/gpu"),
+  ...kubernetesOnly("gpusPerPod", 1),
+  ...kubernetesOnly("gpuGroups", [44]),
+  ...kubernetesOnly("runtimeClass", "nvidia"),
+  ...kubernetesOnly("ingressClass", "nginx"),
+  ...kubernetesOnly("gatewayClass", "eg"),
+  ...kubernetesOnly("ingressHostnames", ["llm.example.org"]),
+  ...kubernetesOnly("ingressTlsSecret", "gateway-tls"),
+  ...kubernetesOnly("ingressAnnotations", { "example.org/a": "b" }),
+  ...kubernetesOnly("gatewayAllowedSources", ["10.0.0.0/8"]),
+  ...kubernetesOnly("autoscaling", "keda"),
+  ...kubernetesOnly("ollamaMinReplicas", 0),
+  ...kubernetesOnly("ollamaMaxReplicas", 9),
+  ...kubernetesOnly("podMonitor", true),
+  ...kubernetesOnly("state", "redis"),
+  ...kubernetesOnly("stateAddress", "redis://valkey.example.org:6379"),
+  ...kubernetesOnly("statePasswordSecret", "valkey"),
+  ...kubernetesOnly("stateImage", "valkey/valkey:9"),
+  ...kubernetesOnly("stateMemoryMiB", 1024),
+  ...kubernetesOnly("gatewayMaxReplicas", 4),
 };

@@ -1,7 +1,8 @@
-/** What a change of a key comes to in a stack with Prometheus. */
+/** A config key that matters only in a stack with Prometheus. */
 interface MonitoringProperty {
+  /** A value that differs from the test stack's. */
   readonly value: unknown;
-  /** Containers that a change replaces or takes away; none: it is made in place. */
+  /** Containers that a change replaces or removes; empty if it is applied in place. */
   readonly replaced: readonly string[];
 }
 
@@ -9,10 +10,10 @@ const inPlace: readonly string[] = [];
 const prometheus = ["prometheus-container"];
 const gateway = ["gateway-container"];
 
-/** An image that the test makes. */
+/** An image that the test creates. */
 export const otherPrometheus = "other-monitoring/prometheus:1";
 
-/** The keys that do something with Prometheus only, each with another value than the test's stack has. */
+/** The keys that matter only with Prometheus. */
 export const monitoringProperties: Readonly<Record<string, MonitoringProperty>> = {
   monitoring: { value: "none", replaced: [...gateway, ...prometheus] },
   prometheusImage: { value: otherPrometheus, replaced: prometheus },

@@ -1,10 +1,10 @@
 import { docker, inspect } from "../../test-support/stack/by-hand.ts";
 import type { Deployment } from "../../scripts/stack/deployment.ts";
 
-// What a row about a config key says, and the ways to look at what came of it.
+// The type of the table of config keys, and functions that read the effect of a key from the engine or the state.
 
-/** What a change of a key does, in the words that its description must have. */
-export const promises = {
+/** The effects that a change of a key can have, each with the wording that the key's description must contain. */
+export const effects = {
   "in place": /Changed in place|another address of the same engine is fine/,
   "replaces Ollama": /A change replaces the container/,
   "replaces Ollama's image": /A change replaces the container; the models stay/,
@@ -23,25 +23,25 @@ export const promises = {
   "nothing on Docker": /^Only for engine kubernetes/,
   "another engine": /To move a stack, destroy it first/,
 } as const;
-export type Promised = keyof typeof promises;
+export type Effect = keyof typeof effects;
 
 export interface Property {
-  /** Another value, given what the stack's config has. */
+  /** A value that differs from the configured one. */
   readonly value: (configured: unknown) => unknown;
-  readonly promised: Promised;
-  /** Keys without which the value would be refused. */
-  readonly together?: Readonly<Record<string, unknown>>;
-  /** What preview says where no value can be applied here. */
-  readonly refused?: RegExp;
-  /** What the engine or the state shows of it. */
-  readonly look?: (deployment: Deployment) => unknown;
-  /** What that has to be for a value. */
-  readonly shown?: (value: never) => unknown;
+  readonly effect: Effect;
+  /** Values of other keys that the value requires. */
+  readonly requires?: Readonly<Record<string, unknown>>;
+  /** The error of a preview with this value, if the test's stack cannot use it. */
+  readonly error?: RegExp;
+  /** Reads the key's current effect from the engine or the state. */
+  readonly actual?: (deployment: Deployment) => unknown;
+  /** The effect that a value must have. */
+  readonly expected?: (value: never) => unknown;
 }
 
 export const stack = "props";
 
-/** Images made for these tests, from the ones that the stack has. */
+/** The name of an image that these tests build from one of the stack's. */
 export const otherImage = (reference: unknown) =>
   `other-${stack}/${String(reference).replace(/[:/]/g, "-")}:1`;
 
@@ -55,7 +55,7 @@ export const host =
     const all = inspect(container, ".HostConfig") as Record<string, unknown>;
     return names.map((name) => all[name]);
   };
-/** Of each published port: itself as the container has it, or the host's address or port. */
+/** For each published port, the container's port, or the host's port or address. */
 export const published = (container: string, which: "Port" | "HostIp" | "HostPort") => () =>
   Object.entries(
     inspect(container, ".HostConfig.PortBindings") as Record<string, Record<string, string>[]>,
