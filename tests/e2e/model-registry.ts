@@ -31,7 +31,7 @@ interface Manifest {
 
 /** How a model in the registry differs from the base model. */
 interface Variant {
-  /** Bytes appended to the weights: they change the digest, so that it is downloaded again, and nothing else. */
+  /** Bytes appended to the weights, which change only the digest, so that they are downloaded again. */
   readonly tail?: string;
   /** Its system prompt. */
   readonly system?: string;
@@ -123,7 +123,7 @@ export class ModelRegistry {
     return { url: `http://${this.#address}:${String(this.#port)}/blobs/${digest}`, digest };
   }
 
-  /** Schedules one outage: the server drops all connections and stops listening, as if its machine were switched off. */
+  /** Schedules one outage, in which the server drops all connections and stops listening. */
   scheduleOutage(outage: Outage): void {
     this.#outage = { ...outage, afterBytes: this.sent + outage.afterBytes };
   }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { docker } from "../../test-support/stack/by-hand.ts";
 import { describeChangedEntry } from "./changed-model-entry.ts";
-import { type ListHistory, modelLists, wasMissing } from "./model-lists.ts";
+import { type ListHistory, modelQueries, wasMissing } from "./model-queries.ts";
 import { ModelRegistry } from "./model-registry.ts";
 import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 
@@ -10,7 +10,7 @@ import { leftovers, nothingLeft, Project } from "../../test-support/stack/projec
 const project = new Project({ stack: "tags", ollamaPort: 18708, gatewayPort: 18700 });
 const ollama = "http://127.0.0.1:18708";
 const gateway = "http://127.0.0.1:18700";
-const models = modelLists(ollama, gateway);
+const models = modelQueries(ollama, gateway);
 const { tags, names, digestOf, listed, showModel, watchLists, chat } = models;
 let registry: ModelRegistry;
 let first: string;

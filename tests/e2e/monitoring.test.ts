@@ -10,7 +10,7 @@ import { docker, inspect } from "../../test-support/stack/by-hand.ts";
 import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 
 // Real failures of one stack's gateway, server, model and queue. Prometheus scrapes and evaluates every second here, and
-// an alert fires after three.
+// an alert fires after three seconds.
 const project = new Project({ stack: "monitoring", ollamaPort: 18908, gatewayPort: 18900 });
 const [ada, bob] = [newKey("ada", ["admin"]), newKey("bob", [])];
 const model = "smollm2:135m";
@@ -239,10 +239,7 @@ describe("an alert fires and resolves", () => {
 
 // After the failures, which make every metric count something.
 describe("the dashboard", () => {
-  it.each(rows.flatMap(({ panels }) => panels))(
-    "shows data in the panel '$title'",
-    async ({ queries }) => {
-      for (const { expr } of queries) expect(await countValues(expr), expr).toBeGreaterThan(0);
-    },
-  );
+  it.each(rows.flatMap(({ panels }) => panels))("shows data in the panel '$title'", async ({ queries }) => {
+    for (const { expr } of queries) expect(await countValues(expr), expr).toBeGreaterThan(0);
+  });
 });

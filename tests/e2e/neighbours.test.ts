@@ -5,7 +5,7 @@ import { dropCommands } from "../../components/planning/network/packet-filter.ts
 import { type EngineKind, PrivateEngine } from "../../test-support/engine/private-engine.ts";
 import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 
-// This machine acts as a neighbour of the engine's host: it routes the containers' subnet there, as any host on the same
+// This machine acts as a neighbour of the engine's host: it routes the containers' subnet there, as any host on its
 // network can.
 const kind: EngineKind = process.env["OLLAMA_STACK_TEST_ENGINE"] === "current" ? "current" : "machine";
 const subnet = "10.231.0.0/16";

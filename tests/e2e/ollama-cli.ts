@@ -5,8 +5,8 @@ import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import { keptLoaded } from "./kept-loaded.ts";
 
 /**
- * Tests Ollama's command line, run in its own container and directed to the gateway by `OLLAMA_HOST`, as a user would do.
- * The first model must have `keepLoaded`.
+ * Tests Ollama's command line, run in Ollama's container and directed to the gateway by `OLLAMA_HOST`. The first model must
+ * have `keepLoaded`.
  */
 export function describeOllamaCli(deployed: () => StackOutputs): void {
   const ollama = (...args: string[]) =>

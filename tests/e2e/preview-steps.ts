@@ -5,7 +5,7 @@ interface Step {
   readonly urn: string;
 }
 
-/** The operation of each resource that an update would change, by name, without components, which only group resources. */
+/** The operation on each resource that an update would change, by name, except components, which only group them. */
 export async function previewSteps(project: Project, ...args: string[]): Promise<Record<string, string>> {
   const text = await project.pulumi("preview", "--json", ...args);
   const { steps } = JSON.parse(text.slice(text.indexOf("{"))) as { steps: Step[] };

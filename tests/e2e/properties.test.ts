@@ -162,7 +162,8 @@ describe.concurrent("preview with another", () => {
   const inPlace = names.filter(isReadableInPlace);
   const rejected = names.filter(isRejectedByValidation);
   const separate = names.filter((key) => ![...inPlace, ...rejected].includes(key));
-  const all = (keys: readonly string[]) => Object.assign({}, ...keys.map(otherValue)) as Record<string, unknown>;
+  const all = (keys: readonly string[]) =>
+    Object.assign({}, ...keys.map(otherValue)) as Record<string, unknown>;
 
   it.each(separate)("%s shows the effect that its description states", async (key) => {
     const { effect, error } = properties[key] ?? expect.fail(key);

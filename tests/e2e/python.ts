@@ -9,13 +9,13 @@ import { ensurePip } from "../../toolchain/wheel.ts";
 const run = promisify(execFile);
 const here = `${import.meta.dirname}/python`;
 const MIB = 1024 * 1024;
-// To compile what they import takes the larger packages longer than all that they are to do.
+// Compiling the imports of the larger packages takes longer than everything that the tests run.
 const bytecode = join(cacheRoot(), "compiled-python");
 
-/** What pins the versions of packages: one file for what can be installed together. */
+/** Files that pin the versions of packages, one for each set of packages that can be installed together. */
 export type Requirements = "requirements.txt" | "agents.txt" | "llama-index.txt" | "aider.txt";
 
-/** Runs Python in `python/`, with the clients in the versions that its requirements pin. */
+/** Runs Python in `python/` with the pinned packages, and returns its standard output. */
 export async function runPython(
   args: readonly string[],
   env: Record<string, string> = {},
@@ -27,13 +27,13 @@ export async function runPython(
     maxBuffer: 16 * MIB,
     env: { ...process.env, PYTHONPATH: `${packages}:${here}`, PYTHONPYCACHEPREFIX: bytecode, ...env },
   }).catch((failed: unknown) => {
-    const { stdout: said, stderr } = failed as { stdout: string; stderr: string };
-    throw new Error(`${said}\n${stderr}`);
+    const { stdout: output, stderr } = failed as { stdout: string; stderr: string };
+    throw new Error(`${output}\n${stderr}`);
   });
   return stdout;
 }
 
-/** Where the clients are, installed unless they are there. */
+/** The folder of the pinned packages, which are installed if necessary. */
 export async function pythonPackages(pinned: Requirements = "requirements.txt"): Promise<string> {
   const requirements = `${here}/${pinned}`;
   const { stdout: version } = await run("python3", ["--version"]);

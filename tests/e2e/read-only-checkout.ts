@@ -8,7 +8,9 @@ export function describeReadOnlyCheckout(project: Project): void {
     it("changes nothing, and the state's secrets stay readable", async () => {
       const { folder, stateFolder } = project;
       const script = [
-        ...(process.getuid?.() === 0 ? mountReadOnly(folder, stateFolder) : removeWritePermission(folder, stateFolder)),
+        ...(process.getuid?.() === 0
+          ? mountReadOnly(folder, stateFolder)
+          : removeWritePermission(folder, stateFolder)),
         `cd ${folder} && ! touch written`,
         `exec ${process.execPath} scripts/commands/up.ts --stack ${project.stack}`,
       ].join(" && ");

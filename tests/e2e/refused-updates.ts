@@ -18,7 +18,7 @@ export function describeRefusals(project: Project, outputs: () => StackOutputs):
   const script = (name: string, ...args: string[]) =>
     project.run(process.execPath, [`scripts/commands/${name}.ts`, "--stack", project.stack, ...args]).done;
 
-  it("is rejected before any change while a foreign container is attached to the network, as is an update that renames it", async () => {
+  it("is rejected while a foreign container is attached to the network, as is an update that renames it", async () => {
     const image = String(project.configured("gatewayBaseImage"));
     const run = [
       "container",
@@ -30,16 +30,16 @@ export function describeRefusals(project: Project, outputs: () => StackOutputs):
       outputs().networkName,
     ];
     execFileSync("docker", [...run, "--entrypoint", "node", image, "--eval", "setInterval(() => {}, 1000)"]);
-    const refused =
+    const rejection =
       /attached to its network, which must be removed: life-joined-by-hand to ollama_network_life\. Disconnect them \(docker network disconnect ollama_network_life life-joined-by-hand\), or run: npm run /;
     const destroy = await script("destroy", "--yes");
-    expect([destroy.code, destroy.output]).toEqual([1, expect.stringMatching(refused)]);
+    expect([destroy.code, destroy.output]).toEqual([1, expect.stringMatching(rejection)]);
     project.configure({ networkName: "another_life" });
     const preview = await script("preview");
     const up = await script("up");
     project.configure({ networkName: "" });
-    expect([preview.code, preview.output]).toEqual([1, expect.stringMatching(refused)]);
-    expect([up.code, up.output]).toEqual([1, expect.stringMatching(refused)]);
+    expect([preview.code, preview.output]).toEqual([1, expect.stringMatching(rejection)]);
+    expect([up.code, up.output]).toEqual([1, expect.stringMatching(rejection)]);
     expect(await isReady()).toBe(true);
   });
 
@@ -47,9 +47,9 @@ export function describeRefusals(project: Project, outputs: () => StackOutputs):
     const file = join(project.folder, `Pulumi.${project.stack}.yaml`);
     renameSync(file, `${file}.aside`);
     // `up` runs twice because the CLI creates a file for its salt.
-    const refused = [await script("up"), await script("preview"), await script("up")];
+    const results = [await script("up"), await script("preview"), await script("up")];
     renameSync(`${file}.aside`, file);
-    for (const { code, output } of refused) {
+    for (const { code, output } of results) {
       expect(code).toBe(1);
       expect(output).toMatch(/Pulumi\.life\.yaml is missing, .*Restore the file/);
     }

@@ -1,4 +1,4 @@
-// Runs in a container: what an edge takes for a gateway. It refuses requests without a key, and those to /too-large,
+// A fake gateway that runs in a container behind an edge. It rejects requests without a key, and those to /too-large,
 // before it has read their bodies.
 import { createServer, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,12 +12,12 @@ createServer((request, response) => {
   else if (url === "/stream") request.resume().on("end", () => void stream(response));
   else {
     let bytes = 0;
-    request.on("data", (piece: Buffer) => (bytes += piece.length));
+    request.on("data", (chunk: Buffer) => (bytes += chunk.length));
     request.on("end", () => response.end(JSON.stringify({ method, bytes })));
   }
 }).listen(8000);
 
-/** Writes for ten seconds. */
+/** Streams lines for ten seconds. */
 async function stream(response: ServerResponse): Promise<void> {
   for (let n = 0; n < 20; n++) {
     response.write(`${String(n)}\n`);

@@ -11,9 +11,10 @@ import { type EngineKind, PrivateEngine } from "../../test-support/engine/privat
 import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 import { type SshServer, startSshServer } from "../../test-support/engine/ssh-server.ts";
 import { nodeImage, ollamaImage, prometheusImage } from "../../toolchain/images.ts";
-import { type Certificates, makeCertificates } from "./tls.ts";
+import { type Certificates, makeCertificates } from "./engine-certificates.ts";
 
-// A second engine, reached over the network only: by TCP with TLS, then by ssh. Its ports are not this machine's.
+// A second engine that is reachable only over the network: by TCP with TLS, then by ssh. Its published ports are not on
+// this machine.
 const folder = mkdtempSync(join(tmpdir(), "ollama-stack-remote-"));
 const kind: EngineKind = process.env["OLLAMA_STACK_TEST_ENGINE"] === "current" ? "current" : "machine";
 let engine: PrivateEngine;
@@ -26,22 +27,22 @@ beforeAll(async () => {
   engine = await PrivateEngine.start({
     name: "far",
     kind,
-    programs: nvidiaHook(),
+    programs: createNvidiaHook(),
     settings: ({ address }) => {
       certificates = makeCertificates(join(folder, "certificates"), address);
-      const at = (file: string) => join(certificates.server, file);
+      const serverFile = (file: string) => join(certificates.server, file);
       const tls = {
         tlsverify: true,
-        tlscacert: at("ca.pem"),
-        tlscert: at("cert.pem"),
-        tlskey: at("key.pem"),
+        tlscacert: serverFile("ca.pem"),
+        tlscert: serverFile("cert.pem"),
+        tlskey: serverFile("key.pem"),
       };
       // As nvidia-ctk registers it.
       const runtimes = { nvidia: { path: "runc" } };
       return { ...tls, runtimes, hosts: [`tcp://${address}:2376`] };
     },
   });
-  // The others are left for npm run up to make.
+  // `npm run up` has to build or pull the other images.
   await engine.copyImages([nodeImage(), ollamaImage(), prometheusImage()]);
   ssh = await startSshServer(engine);
   project = new Project({ stack: "far", ollamaPort: 18928, gatewayPort: 18920 });
@@ -62,8 +63,8 @@ afterAll(async () => {
   }
 });
 
-/** By this program the engine takes it that it can hand out GPUs; NVIDIA's mounts the driver when a container starts. */
-function nvidiaHook(): string {
+/** A stub of NVIDIA's hook, whose presence makes the engine accept GPU requests; the real one mounts the driver. */
+function createNvidiaHook(): string {
   const programs = join(folder, "programs");
   mkdirSync(programs);
   writeFileSync(join(programs, "nvidia-container-runtime-hook"), "#!/bin/sh\n", { mode: 0o755 });
@@ -76,14 +77,17 @@ const script = (name: string, ...args: string[]) => [
   project.stack,
   ...args,
 ];
-async function succeeds(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+async function runScript(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
   const { code, output } = await project.run(process.execPath, args, env).done;
   expect(code, output).toBe(0);
   return output;
 }
 
-/** Does something while npm run forward runs. */
-async function forwarding(work: (said: string) => Promise<void>, env: NodeJS.ProcessEnv = {}): Promise<void> {
+/** Does some work, given what `npm run forward` printed, while the ports are forwarded. */
+async function withForwarding(
+  work: (printed: string) => Promise<void>,
+  env: NodeJS.ProcessEnv = {},
+): Promise<void> {
   const forward = project.run(process.execPath, script("forward"), env);
   const deadline = Date.now() + 60_000;
   while (!forward.output().includes("Ctrl-C") && Date.now() < deadline) await sleep(50);
@@ -95,7 +99,7 @@ async function forwarding(work: (said: string) => Promise<void>, env: NodeJS.Pro
   expect((await forward.done).code).toBe(0);
 }
 
-/** The status that an HTTPS URL answers with to who trusts an authority. */
+/** The status of an HTTPS URL, for a client that trusts the given authority. */
 function statusOf(url: string, ca: string): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const call = request(url, { ca }, (response) => {
@@ -107,8 +111,8 @@ function statusOf(url: string, ca: string): Promise<number | undefined> {
 }
 
 describe("over TCP with TLS", () => {
-  it("npm run up makes images, pulls the model and deploys there, and nothing here", async () => {
-    const output = await succeeds(script("up"));
+  it("npm run up creates images, the model and the stack there, and nothing on this machine", async () => {
+    const output = await runScript(script("up"));
     expect(output).toMatch(/: \d+ % of \d/);
     expect(output).toMatch(/Asked .* for a joke; [\d.]+ s later:/);
     expect(output).toMatch(/From here: {2}npm run forward -- --stack far/);
@@ -116,18 +120,18 @@ describe("over TCP with TLS", () => {
     expect(leftovers(project.stack)).toEqual(nothingLeft);
   });
 
-  it("changes nothing when it is run again", async () => {
+  it("changes nothing in a second run", async () => {
     await project.pulumi("preview", "--expect-no-changes");
     await project.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes");
   });
 
   it("passes the smoke tests", async () => {
-    expect(await succeeds(script("smoke"))).toMatch(/\n\d+ passed, 0 failed/);
+    expect(await runScript(script("smoke"))).toMatch(/\n\d+ passed, 0 failed/);
   });
 
-  it("npm run forward brings its ports to this machine until it is interrupted", async () => {
-    await forwarding(async (said) => {
-      expect((await fetch("http://127.0.0.1:18920/ready")).status, said).toBe(200);
+  it("npm run forward forwards its ports to this machine until interrupted", async () => {
+    await withForwarding(async (printed) => {
+      expect((await fetch("http://127.0.0.1:18920/ready")).status, printed).toBe(200);
       expect((await fetch("http://127.0.0.1:18928/api/version")).status).toBe(200);
     });
     await expect(fetch("http://127.0.0.1:18920/ready")).rejects.toThrow();
@@ -139,7 +143,7 @@ describe("over TCP with TLS", () => {
     ]);
   });
 
-  it("a model that was deleted there is found by drift and preview, and pulled again", async () => {
+  it("drift and preview detect a model deleted there, and up pulls it again", async () => {
     const { installedModels } = await project.outputs();
     const model = installedModels[0]?.model ?? "";
     engine.docker("exec", "ollama-stack-far-ollama", "ollama", "rm", model);
@@ -154,7 +158,7 @@ describe("over TCP with TLS", () => {
     expect(engine.docker("exec", "ollama-stack-far-ollama", "ollama", "list")).toContain(model);
   });
 
-  it("GPUs are asked for, and a model that runs on the CPU all the same fails the update", async () => {
+  it("requests GPUs, and fails the update because the model runs on the CPU nevertheless", async () => {
     project.configure({ gpus: "1,0" });
     const { code, output } = await project.tryPulumi("up", "--yes", "--skip-preview");
     expect(code, output).not.toBe(0);
@@ -171,29 +175,29 @@ describe("over TCP with TLS", () => {
         Capabilities: [["gpu"]],
       },
     ]);
-    // Nothing but the check is left to be done, neither by what the provider reads back nor by drift.
-    const nothingButTheCheck = async (...gpus: string[]) => {
+    // Only the failed check is left to do: the provider reads back the same GPUs, and drift reports none.
+    const expectOnlyTheCheck = async (...values: string[]) => {
       const drift = project.run(process.execPath, script("drift")).done;
-      const previews = gpus.map((each) =>
-        project.pulumi("preview", "--refresh", ...project.otherConfig(each, { gpus: each })),
+      const previews = values.map((gpus) =>
+        project.pulumi("preview", "--refresh", ...project.otherConfig(gpus, { gpus })),
       );
       for (const preview of await Promise.all(previews))
         expect(preview).toMatch(/\+ 1 to create\n *\d+ unchanged/);
       expect((await drift).output).not.toMatch(/GPUs/);
     };
-    await nothingButTheCheck("1,0");
+    await expectOnlyTheCheck("1,0");
     project.configure({ gpus: "all" });
     expect((await project.tryPulumi("up", "--yes", "--skip-preview")).code).not.toBe(0);
     expect(JSON.parse(engine.docker(...requests))).toMatchObject([
       { Driver: "nvidia", Count: -1, Capabilities: [["gpu"]] },
     ]);
-    await nothingButTheCheck("all", "auto");
+    await expectOnlyTheCheck("all", "auto");
     project.configure({ gpus: undefined });
     await project.pulumi("up", "--yes", "--skip-preview");
     expect(engine.docker(...requests).trim()).toBe("null");
   });
 
-  it("is found where a Docker context names it, with the certificates of the context", async () => {
+  it("npm run env finds the engine of a Docker context, with the certificates of the context", async () => {
     const { client } = certificates;
     const env = { DOCKER_CONFIG: join(folder, "docker"), DOCKER_CONTEXT: "far-with-tls", DOCKER_HOST: "" };
     const files = ["ca", "cert", "key"].map((file) => `${file}=${join(client, `${file}.pem`)}`);
@@ -201,12 +205,12 @@ describe("over TCP with TLS", () => {
     execFileSync("docker", ["context", "create", "far-with-tls", "--docker", endpoint], {
       env: { ...process.env, DOCKER_CONFIG: env.DOCKER_CONFIG },
     });
-    const printed = await succeeds(["scripts/commands/env.ts", "--stack", "none-such"], env);
+    const printed = await runScript(["scripts/commands/env.ts", "--stack", "none-such"], env);
     expect(printed).toContain(`tcp://${engine.address}:2376`);
     expect(printed).toMatch(/DOCKER_CERT_PATH=\S*contexts\/tls\/\S+\/docker/);
   });
 
-  it("says in one line which file is missing, and that an unknown authority is not trusted", async () => {
+  it("reports in one line which file is missing, or that engine and client do not trust each other", async () => {
     const other = makeCertificates(join(folder, "other"), engine.address);
     project.configure({ dockerCertPath: folder });
     expect((await project.tryPulumi("preview")).output).toMatch(
@@ -225,23 +229,23 @@ describe("over TCP with TLS", () => {
 describe("over ssh", () => {
   beforeAll(() => {
     project.configure({ dockerHost: ssh.host, dockerCertPath: undefined, retainModels: true });
-    // One of the same name on this machine is another stack's.
+    // A volume with the same name on this machine belongs to another stack.
     docker("volume", "create", volume);
   });
   afterAll(() => {
     docker("volume", "rm", "--force", volume);
   });
 
-  it("the same engine by another address is no move: nothing is made anew", async () => {
-    const made = engine.docker("container", "inspect", "--format", "{{.Id}}", "ollama-stack-far-ollama");
-    expect(await succeeds(script("up"), ssh.env)).toMatch(/Asked .* for a joke/);
+  it("recreates nothing when the same engine has another address", async () => {
+    const before = engine.docker("container", "inspect", "--format", "{{.Id}}", "ollama-stack-far-ollama");
+    expect(await runScript(script("up"), ssh.env)).toMatch(/Asked .* for a joke/);
     expect(engine.docker("container", "inspect", "--format", "{{.Id}}", "ollama-stack-far-ollama")).toBe(
-      made,
+      before,
     );
     expect((await project.run("pulumi", ["preview", "--expect-no-changes"], ssh.env).done).code).toBe(0);
   });
 
-  it("a user who is not let in is told in one line", async () => {
+  it("reports in one line that the user is not authorized", async () => {
     const { code, output } = await project.run("pulumi", ["preview"], ssh.strangersEnv).done;
     expect(code).not.toBe(0);
     expect(output).toMatch(
@@ -249,7 +253,7 @@ describe("over ssh", () => {
     );
   });
 
-  it("another engine is a move, which is refused", async () => {
+  it("rejects a move to another engine", async () => {
     project.configure({ dockerHost: undefined });
     const { code, output } = await project.run(process.execPath, script("up"), ssh.env).done;
     expect(code).not.toBe(0);
@@ -260,30 +264,30 @@ describe("over ssh", () => {
     expect(leftovers(project.stack, engine).containers).toHaveLength(2);
   });
 
-  it("npm run destroy takes it down there, its models too, whatever the config names", async () => {
+  it("npm run destroy removes the stack and its models there, although the config selects another engine", async () => {
     project.configure({ dockerHost: undefined });
-    const output = await succeeds(script("destroy", "--yes", "--models", "delete"), ssh.env);
+    const output = await runScript(script("destroy", "--yes", "--models", "delete"), ssh.env);
     expect(output).toMatch(new RegExp(`Deleted: the volume ${volume} \\(\\d.*[MG]B\\)`));
     expect(leftovers(project.stack, engine)).toEqual(nothingLeft);
     expect(leftovers(project.stack).volumes).toEqual([volume]);
   });
 
-  it("brings a whole stack up, the model and an edge with TLS included", async () => {
+  it("deploys a new stack with a model and an edge with TLS", async () => {
     project.configure({ dockerHost: ssh.host, edge: "internal" });
-    expect(await succeeds(script("up"), ssh.env)).toMatch(/Asked .* for a joke/);
+    expect(await runScript(script("up"), ssh.env)).toMatch(/Asked .* for a joke/);
     const file = join(folder, "root.crt");
     engine.docker("container", "cp", `ollama-stack-far-edge:${authorityPath}`, file);
-    await forwarding(async (said) => {
-      expect(said).toContain("gateway: https://localhost:18920\n");
+    await withForwarding(async (printed) => {
+      expect(printed).toContain("gateway: https://localhost:18920\n");
       expect(await statusOf("https://localhost:18920/ready", readFileSync(file, "utf8"))).toBe(200);
     }, ssh.env);
   });
 
-  it("and down: its models stay there, until npm run purge removes them there", async () => {
+  it("destroys it, and its models stay there until npm run purge removes them", async () => {
     const kept = `Kept: the volume ${volume} .*on the engine at ssh:`;
-    expect(await succeeds(script("destroy", "--yes"), ssh.env)).toMatch(new RegExp(kept));
+    expect(await runScript(script("destroy", "--yes"), ssh.env)).toMatch(new RegExp(kept));
     expect(leftovers(project.stack, engine)).toEqual({ ...nothingLeft, volumes: [volume] });
-    expect(await succeeds(script("purge", "--yes"), ssh.env)).toMatch(/Removed: 1/);
+    expect(await runScript(script("purge", "--yes"), ssh.env)).toMatch(/Removed: 1/);
     expect(leftovers(project.stack, engine)).toEqual(nothingLeft);
     expect(leftovers(project.stack).volumes).toEqual([volume]);
   });

@@ -22,9 +22,9 @@ const containers = ["edge", "gateway", "gateway-2", "ollama", "ollama-2"] as con
 type Name = (typeof containers)[number];
 const nameOf = (which: Name) => `ollama-stack-rolling-${which}`;
 
-const made = () => containerIds(containers.map(nameOf));
+const currentIds = () => containerIds(containers.map(nameOf));
 
-function ask(body: object, apiKey = key) {
+function chat(body: object, apiKey = key) {
   return fetch(`${root}/v1/chat/completions`, {
     method: "POST",
     dispatcher: trusting,
@@ -33,8 +33,8 @@ function ask(body: object, apiKey = key) {
   });
 }
 
-/** Of those of the clients under load some are long enough to be under way when their replica's turn comes. */
-const stream = (n: number) => ask({ stream: true, max_tokens: n % 10 === 0 ? 80 : 6, seed: n });
+/** Every tenth request is long enough to be in flight when its replica is replaced. */
+const stream = (n: number) => chat({ stream: true, max_tokens: n % 10 === 0 ? 80 : 6, seed: n });
 
 function metrics(): Promise<string> {
   const headers = { authorization: `Bearer ${key}` };
@@ -51,7 +51,7 @@ beforeAll(async () => {
     ollamaReplicas: 2,
     ollamaParallel: 4,
     ollamaContextLength: 512,
-    // Two servers whose every thread waits for a core that the other one's has are many times slower than one.
+    // With more threads, the two servers compete for the cores, and are many times slower than one.
     models: (project.configured("models") as object[]).map((each) => ({
       ...each,
       parameters: { num_thread: 1 },
@@ -73,8 +73,8 @@ afterAll(async () => {
 });
 
 describe("two gateways and two Ollama servers behind an edge", () => {
-  it("answer at the edge alone, with TLS by its own authority", async () => {
-    const response = await ask({ max_tokens: 4 });
+  it("respond only through the edge, with TLS by its own authority", async () => {
+    const response = await chat({ max_tokens: 4 });
     expect(response.status).toBe(200);
     await response.text();
     const format = "{{json .HostConfig.PortBindings}}";
@@ -91,7 +91,7 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     await project.pulumi("preview", "--refresh", "--expect-no-changes");
   });
 
-  it("stream through the edge as they are generated, and stop when the client leaves", async () => {
+  it("stream tokens through the edge as they are generated, and stop when the client disconnects", async () => {
     const leaving = new AbortController();
     const response = await fetch(`${root}/api/chat`, {
       method: "POST",
@@ -104,7 +104,7 @@ describe("two gateways and two Ollama servers behind an edge", () => {
         options: { num_predict: 400, temperature: 0 },
       }),
     });
-    // The first line is here before the 24th is generated: as many are less than a buffer of 4 KiB holds.
+    // The first line arrives before the 24th is generated, although all 24 would fit in a buffer of 4 KiB.
     const { lines, begunAt } = await firstLines(response, 24);
     const { created_at: generated } = JSON.parse(lines[23] ?? "") as { created_at: string };
     expect(lines.join("\n").length).toBeLessThan(4096);
@@ -115,13 +115,13 @@ describe("two gateways and two Ollama servers behind an edge", () => {
       .toMatch(/"route":"\/api\/chat".*client_left/);
   });
 
-  it("a gateway that says no says it through the edge, in its own words", async () => {
-    const response = await ask({}, "sk-wrong");
+  it("pass a gateway's error through the edge unchanged", async () => {
+    const response = await chat({}, "sk-wrong");
     expect(response.status).toBe(401);
     expect(await response.json()).toMatchObject({ error: { code: "invalid_api_key" } });
   });
 
-  it("serve the console through the edge: its page and policy unchanged, and live events as they happen", async () => {
+  it("serve the console through the edge, with unchanged headers and unbuffered live events", async () => {
     const page = await fetch(root, { dispatcher: trusting, headers: { accept: "text/html" } });
     expect(page.url).toBe(`${root}/console/`);
     expect(Object.fromEntries(page.headers)).toMatchObject(await consoleHeaders(nameOf("gateway")));
@@ -138,11 +138,11 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     const leaving = new AbortController();
     const { signal } = leaving;
     const events = await fetch(`${root}/admin/events`, { dispatcher: trusting, headers, signal });
-    const see = eventReader(events.body as ReadableStream<Uint8Array>);
-    // Nothing else has been sent by then: a buffer would have kept it.
-    await see("overview");
-    await (await ask({ max_tokens: 4 })).text();
-    await see("request");
+    const waitForEvent = eventReader(events.body as ReadableStream<Uint8Array>);
+    // Nothing else has been sent by then, so that a buffer would still hold it.
+    await waitForEvent("overview");
+    await (await chat({ max_tokens: 4 })).text();
+    await waitForEvent("request");
     leaving.abort();
   });
 
@@ -150,7 +150,7 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     [
       "the gateway's image",
       () => {
-        project.edit("gateway/src/server.ts", (text) => text.replace('"starting"', '"starting anew"'));
+        project.edit("gateway/src/server.ts", (text) => text.replace('"starting"', '"starting again"'));
       },
       ["gateway", "gateway-2"],
     ],
@@ -167,9 +167,9 @@ describe("two gateways and two Ollama servers behind an edge", () => {
       ["ollama", "ollama-2"],
     ],
   ])(
-    "roll when %s changes: 20 clients stream without pause, none fails, none is cut",
+    "roll out a change of %s while 20 clients stream continuously, without a failed or cut off response",
     async (_, change, replaced) => {
-      const before = await made();
+      const before = await currentIds();
       await change();
       let output = "";
       const { whole, failures } = await underLoad(20, stream, async () => {
@@ -177,49 +177,49 @@ describe("two gateways and two Ollama servers behind an edge", () => {
       });
       expect(failures, output).toEqual([]);
       expect(whole).toBeGreaterThan(20);
-      expect(replacedSince(before, await made())).toEqual(replaced.map(nameOf));
+      expect(replacedSince(before, await currentIds())).toEqual(replaced.map(nameOf));
       expect(output).not.toMatch(/will be aborted|could take over|failed/);
     },
   );
 
-  it("an update that fails at one gateway leaves the other serving, and the next one goes on, with another configuration", async () => {
-    const before = await made();
+  it("keep serving when an update fails at one gateway, and the next one completes with another configuration", async () => {
+    const before = await currentIds();
     const undo = project.edit("gateway/src/server.ts", (text) => `${text}\nthrow new Error("planted");\n`);
     let failed = "";
     let output = "";
-    let broken = before;
+    let afterFailure = before;
     const { whole, failures } = await underLoad(4, stream, async () => {
       const { code, output: reason } = await project.tryPulumi("up", "--yes", "--skip-preview");
       failed = reason;
       expect(code, failed).not.toBe(0);
-      broken = await made();
+      afterFailure = await currentIds();
       undo();
       project.configure({ gatewayEnvironment: { QUEUE_LIMIT: 63 } });
       output = await project.pulumi("up", "--yes", "--skip-preview");
     });
     expect(failed).toMatch(/Container ollama-stack-rolling-gateway (crashed|exited)[^]*planted/);
-    expect(replacedSince(before, broken)).toEqual([nameOf("gateway")]);
-    // The configuration takes the other one its turn, too, when the first serves again.
-    expect(replacedSince(broken, await made())).toEqual([nameOf("gateway"), nameOf("gateway-2")]);
+    expect(replacedSince(before, afterFailure)).toEqual([nameOf("gateway")]);
+    // The new configuration replaces the other gateway, too, once the first one serves again.
+    expect(replacedSince(afterFailure, await currentIds())).toEqual([nameOf("gateway"), nameOf("gateway-2")]);
     expect(failures, `${failed}\n${output}`).toEqual([]);
     expect(whole).toBeGreaterThan(4);
     expect(output).not.toMatch(/will be aborted|could take over/);
     await project.pulumi("preview", "--expect-no-changes");
   });
 
-  it("a stream that has begun breaks when its gateway dies, and nobody is asked again", async () => {
+  it("cut off a started stream when its gateway dies, without sending the request again", async () => {
     const generations = async () => {
       const texts = await Promise.all(["ollama", "ollama-2"].map((which) => logged(which as Name, "1h")));
       return texts.join("").match(/POST +"\/api\/chat"/g)?.length ?? 0;
     };
-    // A load is a question to Ollama, too, and what it has answered it logs a little later.
-    await Promise.all(Array.from({ length: 8 }, async () => (await ask({ max_tokens: 8 })).text()));
+    // Loading a model is a request to Ollama, too, and Ollama logs a request shortly after its response.
+    await Promise.all(Array.from({ length: 8 }, async () => (await chat({ max_tokens: 8 })).text()));
     let before = NaN;
     const settled = async () => before === (before = await generations());
     await expect.poll(settled, { interval: 500, timeout: 10_000 }).toBe(true);
     const since = new Date().toISOString();
     const messages = [{ role: "user", content: "Tell me a very long story." }];
-    const response = await ask({ stream: true, max_tokens: 400, messages });
+    const response = await chat({ stream: true, max_tokens: 400, messages });
     const reader = (response.body as ReadableStream<Uint8Array>).getReader();
     expect(new TextDecoder().decode((await reader.read()).value)).toMatch(/^data: \{/);
     await docker(["container", "kill", nameOf("gateway")]);
@@ -231,13 +231,13 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     await expect(rest()).rejects.toThrow("terminated");
     expect(text).not.toContain("[DONE]");
     await expect.poll(generations, { timeout: 10_000 }).toBe(before + 1);
-    // The edge asks the other gateway now: it has nothing under way, and had nothing.
+    // The edge now sends requests to the other gateway, which has none in flight, and did not get this one.
     expect(await metrics()).toMatch(/^gateway_requests_in_flight 0$/m);
     expect(await logged("gateway-2", since)).not.toContain('"route":"/v1/chat/completions"');
     expect(await generations()).toBe(before + 1);
   });
 
-  it("what a dying gateway has received fails at once, and who asks before the edge knows is answered by the other", async () => {
+  it("fail the requests that a dying gateway has received, and serve all others at the other gateway", async () => {
     const now = Math.floor(Date.now() / 1000);
     await docker(["container", "restart", nameOf("gateway")]);
     const started = async () => Number(/^process_start_time_seconds (\d+)$/m.exec(await metrics())?.[1]);
@@ -246,10 +246,10 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     const failures: string[] = [];
     const client = async (n: number) => {
       const sent = performance.now();
-      const failure = await failureOf(() => ask({ stream: n % 2 === 0, max_tokens: 12, seed: n }));
-      // It breaks off, or the edge says that it does not send it again.
-      const cut = sent < died && /^terminated|^502 .*gateway_unreachable/.test(failure ?? "");
-      if (failure !== undefined && !cut) failures.push(`${String(n)}: ${failure}`);
+      const failure = await failureOf(() => chat({ stream: n % 2 === 0, max_tokens: 12, seed: n }));
+      // The connection breaks, or the edge reports that it does not retry the request.
+      const wasCut = sent < died && /^terminated|^502 .*gateway_unreachable/.test(failure ?? "");
+      if (failure !== undefined && !wasCut) failures.push(`${String(n)}: ${failure}`);
     };
     const clients: Promise<void>[] = [];
     for (let n = 0; n < 24; n++) {
@@ -274,36 +274,36 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     let preview: Result;
     let update: Result;
 
-    // The edge tries for 15 s, and what would take it away is asked for meanwhile.
+    // The edge retries for 15 s; the preview and the update without it run meanwhile.
     beforeAll(async () => {
       await docker(["container", "stop", "--time", "1", nameOf("gateway"), nameOf("gateway-2")]);
-      const ofTheEdge = async () => {
-        response = await ask({ max_tokens: 4 });
+      const sendToEdge = async () => {
+        response = await chat({ max_tokens: 4 });
         body = await response.json();
       };
-      const withoutEdge = async () => {
+      const removeEdge = async () => {
         project.configure({ edge: undefined, gatewayReplicas: undefined });
         preview = await project.run(process.execPath, ["scripts/commands/preview.ts"]).done;
         update = await project.tryPulumi("up", "--yes", "--skip-preview");
       };
-      const ends = await Promise.allSettled([ofTheEdge(), withoutEdge()]);
+      const results = await Promise.allSettled([sendToEdge(), removeEdge()]);
       project.configure({ edge: "internal", gatewayReplicas: 2 });
       await docker(["container", "start", nameOf("gateway"), nameOf("gateway-2")]);
-      for (const end of ends) if (end.status === "rejected") throw end.reason;
+      for (const result of results) if (result.status === "rejected") throw result.reason;
     });
 
-    it("the edge says so in OpenAI's form", () => {
+    it("the edge reports it in OpenAI's format", () => {
       expect([502, 503]).toContain(response.status);
       expect(body).toMatchObject({ error: { code: "gateway_unreachable" } });
     });
 
-    it("a preview without the edge says what that interrupts", () => {
+    it("a preview without the edge reports the interruption", () => {
       expect(preview.output).toMatch(
         /\*\*Interrupts\*\*: the edge is removed before the gateway gets its port/,
       );
     });
 
-    it("an update without the edge is refused by itself, as the edge has the port", () => {
+    it("a plain update without the edge is rejected, because the edge still holds the port", () => {
       expect(update.code).not.toBe(0);
       expect(update.output).toMatch(
         /Port 18471 is still held by the container ollama-stack-rolling-edge, which this update removes/,
@@ -311,15 +311,15 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     });
   });
 
-  it("the edge keeps its configuration over a restart", async () => {
+  it("keep the edge's configuration across a restart of the edge", async () => {
     await docker(["container", "restart", nameOf("edge")]);
     await expect
-      .poll(async () => (await ask({ max_tokens: 4 }).catch(() => undefined))?.status, { timeout: 20_000 })
+      .poll(async () => (await chat({ max_tokens: 4 }).catch(() => undefined))?.status, { timeout: 20_000 })
       .toBe(200);
   });
 
-  it("the edge can be taken away again: npm run up has it leave its port to the gateway", async () => {
-    // What the command line says counts before the file.
+  it("lose the edge by npm run up, which frees its port for the gateway", async () => {
+    // Options on the command line take precedence over the file.
     const update = ["scripts/commands/up.ts", "--", "-c", "edge=none", "-c", "gatewayReplicas=1"];
     const environment = { OLLAMA_STACK_API_KEY: key };
     const { code, output } = await project.run(process.execPath, update, environment).done;

@@ -12,14 +12,14 @@ import { Project } from "../../test-support/stack/project.ts";
 import { type RandomSchema, randomSchemas } from "../../test-support/json-schema/random-schemas.ts";
 import { schemaPatterns } from "../../test-support/json-schema/schema-patterns.ts";
 
-// A schema that Ollama cannot take ends its server or the model's runner, for every client. These go through the gateway
-// to the real ones: what has ended them before, every pattern that libraries write, and whatever else there is.
+// Some schemas crash Ollama's server or the model's runner, for every client. These go through the gateway to the real
+// Ollama: those that crashed it before, every pattern that libraries generate, and random ones.
 const RANDOM_SCHEMAS = 2000;
 const SEED = 11;
-// Ollama compares every token of a vocabulary with a grammar, which takes 0.2 s with the 49,152 of smollm2, and up to 20.
-// Most random schemas go to a model whose tokens are bytes: with those, it goes further into a grammar in milliseconds.
+// Ollama compares every token of the vocabulary with the grammar, which takes 0.2 to 20 s with the 49,152 of smollm2.
+// Most random schemas go to a model whose tokens are bytes, which gets further into a grammar within milliseconds.
 const BYTES_MODEL = "bytes:1";
-// As many as Ollama answers at a time; more would wait in the gateway.
+// As many as Ollama processes at a time; more would wait in the gateway.
 const CLIENTS = 2;
 
 const project = new Project({ stack: "schemas", ollamaPort: 18268, gatewayPort: 18260 });
@@ -32,7 +32,7 @@ beforeAll(async () => {
   const [first] = project.configured("models") as object[];
   const source = join(folder, "bytes.gguf");
   writeFileSync(source, scriptedModel({ sees: false }));
-  // Several threads wait for each other at every step, while other tests have the cores.
+  // Several threads would wait for each other at every step while other tests use the cores.
   const each = { keepLoaded: true, parameters: { num_thread: 1 } };
   project.configure({
     models: [
@@ -49,8 +49,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** What changes when Ollama or its runner ends: how often the container was started, and which processes it has. */
-async function processes(): Promise<{ readonly started: string; readonly runners: readonly string[] }> {
+/** What changes when Ollama or a runner crashes: the container's starts and the runners' processes. */
+async function readProcesses(): Promise<{ readonly started: string; readonly runners: readonly string[] }> {
   const { ollama } = outputs.containers;
   const format = "{{.RestartCount}} {{.State.StartedAt}} {{.State.Pid}}";
   const started = (await docker(["container", "inspect", "--format", format, ollama])).trim();
@@ -60,8 +60,8 @@ async function processes(): Promise<{ readonly started: string; readonly runners
 }
 
 /** Waits for the runner of each model. */
-async function bothLoaded(): Promise<void> {
-  await expect.poll(async () => (await processes()).runners.length).toBe(2);
+async function waitUntilBothLoaded(): Promise<void> {
+  await expect.poll(async () => (await readProcesses()).runners.length).toBe(2);
 }
 
 type Request = readonly [path: string, body: object];
@@ -69,7 +69,7 @@ type Request = readonly [path: string, body: object];
 const messages = [{ role: "user", content: "x" }];
 const tools = (schema: RandomSchema) => [{ type: "function", function: { name: "f", parameters: schema } }];
 
-/** The routes that carry a schema; the other requests go to Ollama's own, where the prompt is one token. */
+/** Requests with a schema to the other APIs; all others go to /api/generate, where the prompt is one token. */
 const routes: readonly ((schema: RandomSchema, tokens: number) => Request)[] = [
   (schema, tokens) => [
     "/v1/chat/completions",
@@ -93,9 +93,9 @@ const routes: readonly ((schema: RandomSchema, tokens: number) => Request)[] = [
   ],
 ];
 
-/** A request for the larger model, by one route after another. */
+/** A request to the larger model; every tenth one uses the next of the routes. */
 function requestWith(schema: RandomSchema, index: number): Request {
-  // Now and then far enough to get to the end of what the schema allows.
+  // Every 16th request generates enough tokens to reach the end of the grammar.
   const tokens = index % 16 === 0 ? 24 : 2;
   const route = index % 10 === 0 ? routes[(index / 10) % routes.length] : undefined;
   if (route !== undefined) return route(schema, tokens);
@@ -103,8 +103,8 @@ function requestWith(schema: RandomSchema, index: number): Request {
   return ["/api/generate", { prompt: "x", raw: true, stream: false, format: schema, options }];
 }
 
-/** A request for the model of bytes, which is hot enough to say anything. */
-function bytesWith(schema: RandomSchema, seed: number): Request {
+/** A request to the model of bytes, at a temperature that makes every token likely. */
+function bytesRequestWith(schema: RandomSchema, seed: number): Request {
   const options = { num_predict: 24, temperature: 1000, seed };
   const body = { model: BYTES_MODEL, prompt: "x", raw: true, stream: false, format: schema, options };
   return ["/api/generate", body];
@@ -119,7 +119,7 @@ async function send([path, body]: Request): Promise<{ readonly status: number; r
   return { status: response.status, text: await response.text() };
 }
 
-test("thousands of schemas, those that have killed Ollama first, leave its processes as they are", async () => {
+test("thousands of schemas, among them all known to crash Ollama, do not crash any of its processes", async () => {
   const known: readonly RandomSchema[] = [
     ...FATAL_CONSTRUCTS.map(({ example }) => example),
     ...schemaPatterns.map((pattern) => ({ type: "string", pattern })),
@@ -128,17 +128,17 @@ test("thousands of schemas, those that have killed Ollama first, leave its proce
   const requests = [
     ...known.map(requestWith),
     ...random.map((schema, index) =>
-      index % 10 === 0 ? requestWith(schema, index) : bytesWith(schema, index),
+      index % 10 === 0 ? requestWith(schema, index) : bytesRequestWith(schema, index),
     ),
   ];
-  await bothLoaded();
-  const before = await processes();
+  await waitUntilBothLoaded();
+  const before = await readProcesses();
 
   const statuses = new Map<number, number>();
   const failures: string[] = [];
-  const left = requests.values();
+  const remaining = requests.values();
   const client = async (): Promise<void> => {
-    for (const request of left) {
+    for (const request of remaining) {
       const { status, text } = await send(request);
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
       if (status !== 200 && status !== 400) failures.push(`${status} ${text} for ${JSON.stringify(request)}`);
@@ -148,28 +148,28 @@ test("thousands of schemas, those that have killed Ollama first, leave its proce
 
   expect(failures).toEqual([]);
   expect(statuses.get(200)).toBeGreaterThan(requests.length / 2);
-  expect(await processes()).toEqual(before);
+  expect(await readProcesses()).toEqual(before);
 });
 
-test("options that have killed the model's runner are refused, and those at their bounds leave it as it is", async () => {
-  await bothLoaded();
-  const before = await processes();
-  const ask = ([name, value]: readonly [string, number]) => {
+test("rejects options that crash the model's runner, and accepts those within bounds without a crash", async () => {
+  await waitUntilBothLoaded();
+  const before = await readProcesses();
+  const sendWith = ([name, value]: readonly [string, number]) => {
     const options = { num_predict: 4, [name]: value };
     return send(["/api/generate", { prompt: "x", raw: true, stream: false, options }]);
   };
 
   for (const [name, { fatal, allowed }] of Object.entries(FATAL_OPTIONS)) {
     for (const value of fatal) {
-      expect((await ask([name, value])).status, `${name} ${String(value)}`).toBe(400);
+      expect((await sendWith([name, value])).status, `${name} ${String(value)}`).toBe(400);
     }
-    // With another value of the others, the model is loaded again: with another runner, as it has to be.
+    // Other values of runner options load the model again, in a new runner.
     if (runnerOptionsOf({ [name]: 1 }) !== undefined) continue;
     for (const value of allowed) {
-      const { status, text } = await ask([name, value]);
+      const { status, text } = await sendWith([name, value]);
       expect(status, `${name} ${String(value)}: ${text}`).toBe(200);
     }
   }
 
-  expect(await processes()).toEqual(before);
+  expect(await readProcesses()).toEqual(before);
 });

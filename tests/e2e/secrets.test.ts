@@ -7,7 +7,7 @@ import { newKey } from "../../gateway/src/auth/api-keys.ts";
 import { docker, recreate } from "../../test-support/stack/by-hand.ts";
 import { leftovers, Project } from "../../test-support/stack/project.ts";
 
-// A key and a passphrase are planted, the stack is brought through its life, and then they are looked for everywhere.
+// Plants keys and a passphrase, runs the stack through its lifecycle, and then searches for the secrets everywhere.
 const project = new Project({ stack: "hush", ollamaPort: 18808, gatewayPort: 18800 });
 const containers = ["ollama-stack-hush-ollama", "ollama-stack-hush-gateway"];
 const url = "http://127.0.0.1:18800";
@@ -16,23 +16,23 @@ const stranger = newKey("eve", []).key;
 const passphrase = project.env["PULUMI_CONFIG_PASSPHRASE"] ?? "";
 const digestOf = (line: string) => /sha256=([0-9a-f]{64})/.exec(line)?.[1] ?? expect.fail("no digest");
 
-/** Nothing but the clients, and the shells of those who run the stack, may have these. */
+/** Only clients and the shells of operators may have these. */
 const secrets = { first: first.key, second: second.key, stranger, passphrase };
-/** Secret in the config: only the gateways have the one of now, in a volume of theirs, to compare keys with. */
+/** Secret in the config: only the gateways have the current one, in their own volume, to compare keys with. */
 const digests = { "first's digest": digestOf(first.line), "second's digest": digestOf(second.line) };
 let current = first;
 
-/** What every command has printed. */
+/** The output of every command. */
 const outputs: { readonly command: string; readonly output: string }[] = [];
-/** Command lines of all processes, seen while commands ran. */
+/** The command lines of all processes while commands ran. */
 const commandLines = new Set<string>();
 
-/** The names of the secrets that are in a text, in the clear or in base64. */
-function found(
+/** The names of the secrets that a text contains, in plain text or base64. */
+function findSecrets(
   text: string | Buffer,
-  wanted: Readonly<Record<string, string>> = { ...secrets, ...digests },
+  candidates: Readonly<Record<string, string>> = { ...secrets, ...digests },
 ): string[] {
-  return Object.entries(wanted)
+  return Object.entries(candidates)
     .filter(([, secret]) =>
       [secret, Buffer.from(secret).toString("base64").replace(/=+$/, "")].some((form) => text.includes(form)),
     )
@@ -46,7 +46,7 @@ const processes = (file: "environ" | "cmdline" | "cgroup") =>
       try {
         return [{ pid, text: readFileSync(`/proc/${pid}/${file}`, "latin1") }];
       } catch {
-        // It has ended, or is somebody else's.
+        // The process has ended, or belongs to another user.
         return [];
       }
     });
@@ -65,12 +65,12 @@ const script = (name: string, expected: number, ...args: string[]) =>
   run(process.execPath, [`scripts/commands/${name}.ts`, "--stack", project.stack, ...args], expected);
 const pulumi = (...args: string[]) => run("pulumi", args, 0);
 
-const ask = (bearer: string, path = "/v1/models") =>
+const request = (bearer: string, path = "/v1/models") =>
   fetch(`${url}${path}`, { headers: { authorization: `Bearer ${bearer}` } });
 
-/** A secret value of the config, as `pulumi config set --secret` writes it, from its standard input. */
-async function setKey(value: typeof first): Promise<void> {
-  current = value;
+/** Sets the key's line as a secret with `pulumi config set --secret`, which reads it from standard input. */
+async function setKey(key: typeof first): Promise<void> {
+  current = key;
   const child = spawn(
     "pulumi",
     ["config", "set", "--stack", project.stack, "--secret", "--path", "gatewayApiKeys[0]"],
@@ -80,7 +80,7 @@ async function setKey(value: typeof first): Promise<void> {
       stdio: ["pipe", "ignore", "inherit"],
     },
   );
-  child.stdin.end(value.line);
+  child.stdin.end(key.line);
   expect(await new Promise((resolve) => child.once("close", resolve))).toBe(0);
 }
 
@@ -89,13 +89,13 @@ beforeAll(async () => {
   await setKey(first);
   project.configure({ gatewayLogLevel: "trace" });
   await script("up", 0);
-  // Those who are let in and those who are not, also with a key where none belongs.
-  expect((await ask(first.key)).status).toBe(200);
-  expect((await ask(stranger)).status).toBe(401);
-  expect((await ask(first.key, `/v1/models/${stranger}?api_key=${stranger}`)).status).toBe(404);
+  // Valid and invalid keys, and a key in places where none belongs.
+  expect((await request(first.key)).status).toBe(200);
+  expect((await request(stranger)).status).toBe(401);
+  expect((await request(first.key, `/v1/models/${stranger}?api_key=${stranger}`)).status).toBe(404);
   await setKey(second);
   await Promise.all([script("preview", 0), pulumi("preview", "--diff"), pulumi("preview", "--json")]);
-  // An update that fails shows the last lines of the gateway's log and the command that failed.
+  // A failed update prints the last lines of the gateway's log and the failed command.
   const undo = project.edit(
     "gateway/src/server.ts",
     (text) => `${text}\nthrow new Error("planted crash");\n`,
@@ -115,7 +115,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await script("destroy", 0, "--yes");
-  for (const { command, output } of outputs) expect(found(output), command).toEqual([]);
+  for (const { command, output } of outputs) expect(findSecrets(output), command).toEqual([]);
   await project.dispose();
   expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
 });
@@ -123,7 +123,7 @@ afterAll(async () => {
 describe("a planted secret is", () => {
   it("in the output of no command", () => {
     expect(outputs.length).toBeGreaterThan(10);
-    for (const { command, output } of outputs) expect(found(output), command).toEqual([]);
+    for (const { command, output } of outputs) expect(findSecrets(output), command).toEqual([]);
   });
 
   it("in no file of the stack: state, its history and backups, config, bundle", () => {
@@ -133,15 +133,15 @@ describe("a planted secret is", () => {
     expect(
       files.some((file) => file.endsWith(`.state/.pulumi/stacks/ollama-stack/${project.stack}.json`)),
     ).toBe(true);
-    for (const file of files) expect(found(readFileSync(file)), file).toEqual([]);
+    for (const file of files) expect(findSecrets(readFileSync(file)), file).toEqual([]);
   });
 
-  it("in nothing that the engine tells of containers, images, network and volumes", () => {
+  it("in nothing that the engine reports about containers, images, network and volumes", () => {
     const inspected = (...names: string[]) => docker("inspect", ...names);
-    expect(found(inspected(...containers))).toEqual([]);
+    expect(findSecrets(inspected(...containers))).toEqual([]);
     const images = containers.map((name) => docker("container", "inspect", "--format", "{{.Image}}", name));
     expect(
-      found(
+      findSecrets(
         inspected(
           ...images,
           "ollama_network_hush",
@@ -150,14 +150,15 @@ describe("a planted secret is", () => {
         ),
       ),
     ).toEqual([]);
-    for (const image of images) expect(found(docker("image", "history", "--no-trunc", image))).toEqual([]);
+    for (const image of images)
+      expect(findSecrets(docker("image", "history", "--no-trunc", image))).toEqual([]);
   });
 
-  it("in no log, though the gateway logs all it can", () => {
+  it("in no log, even with the gateway's log level trace", () => {
     for (const name of containers) {
       const log = execFileSync("sh", ["-c", 'docker container logs "$0" 2>&1', name], { encoding: "utf8" });
       expect(log.length, name).toBeGreaterThan(100);
-      expect(found(log), name).toEqual([]);
+      expect(findSecrets(log), name).toEqual([]);
     }
   });
 
@@ -166,16 +167,16 @@ describe("a planted secret is", () => {
       maxBuffer: 2 ** 30,
     });
     expect(tar.includes("server.cjs")).toBe(true);
-    expect(found(tar)).toEqual([]);
+    expect(findSecrets(tar)).toEqual([]);
   });
 
-  it("on no command line, and in the environment of no process that is left", async () => {
+  it("on no command line, and in the environment of no running process", async () => {
     expect(commandLines.size).toBeGreaterThan(10);
-    for (const text of commandLines) expect(found(text)).toEqual([]);
-    // By their control groups: an engine may count processes in a namespace of its own.
+    for (const text of commandLines) expect(findSecrets(text)).toEqual([]);
+    // Matched by control group, because the engine may number processes in its own namespace.
     const ids = containers.map((name) => docker("container", "inspect", "--format", "{{.Id}}", name).trim());
     let all: ReturnType<typeof processes> = [];
-    const areAllSeen = () => {
+    const isComplete = () => {
       const inside = processes("cgroup").flatMap(({ pid, text }) =>
         ids.some((id) => text.includes(id)) ? [pid] : [],
       );
@@ -185,14 +186,14 @@ describe("a planted secret is", () => {
       all = processes("environ");
       return all.filter(({ pid }) => inside.includes(pid)).length === counted.length;
     };
-    // A health check that begins or ends between the looks is in some of them only.
-    await expect.poll(areAllSeen).toBe(true);
-    for (const { pid, text } of all) expect(found(text), pid).toEqual([]);
+    // A health check that starts or ends in between is in only some of the lists.
+    await expect.poll(isComplete).toBe(true);
+    for (const { pid, text } of all) expect(findSecrets(text), pid).toEqual([]);
   });
 });
 
 describe("a secret in another key of the config", () => {
-  it("is refused before anything is made of it", async () => {
+  it("is rejected before it is used", async () => {
     const set = [
       "config",
       "set",

@@ -4,20 +4,19 @@ import type { Project, Result } from "../../test-support/stack/project.ts";
 const deadlineMs = 5 * 60_000;
 
 /**
- * Runs a script of a project on a terminal, that of util-linux's `script`, and types an answer when it asks.
+ * Runs a script of a project in a terminal, that of util-linux's `script`, and types a reply at its first prompt.
  *
- * It is killed after five minutes, and its output told.
- *
- * @param question what it ends with when it has asked
+ * @param prompt matches the output once the script waits for input
+ * @throws Error with the output when the script does not end within five minutes
  */
 export async function onTerminal(
   { folder, env }: Project,
   args: readonly string[],
-  question: RegExp,
-  answer: string,
+  prompt: RegExp,
+  reply: string,
 ): Promise<Result> {
   const command = [process.execPath, ...args].map((each) => `'${each}'`).join(" ");
-  // A terminal that has no size is none to the CLI.
+  // The CLI does not treat a terminal without a size as one.
   const child = spawn("script", ["-qec", `stty rows 50 cols 200 && ${command}`, "/dev/null"], {
     cwd: folder,
     env,
@@ -25,16 +24,16 @@ export async function onTerminal(
     detached: true,
   });
   let output = "";
-  let asked = false;
+  let hasReplied = false;
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    output = plain(output + text);
-    if (asked || !question.test(output)) return;
-    asked = true;
-    child.stdin.write(`${answer}\n`);
+    output = stripEscapes(output + text);
+    if (hasReplied || !prompt.test(output)) return;
+    hasReplied = true;
+    child.stdin.write(`${reply}\n`);
   });
   const code = await new Promise<number | null>((resolve, reject) => {
     const deadline = setTimeout(() => {
-      // What runs on the terminal is hung up when that goes.
+      // The script in the terminal gets SIGHUP when its terminal closes.
       if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
       reject(new Error(`${command} did not end in ${String(deadlineMs / 60_000)} minutes:\n${output}`));
     }, deadlineMs);
@@ -47,8 +46,8 @@ export async function onTerminal(
   return { code: code ?? -1, output };
 }
 
-/** Without what moves the cursor and colours. */
-function plain(text: string): string {
+/** Removes carriage returns and the escape sequences for cursor and colours. */
+function stripEscapes(text: string): string {
   // eslint-disable-next-line no-control-regex
   return text.replaceAll(/\r|\x1b\[[0-9;?]*[A-Za-z]/g, "");
 }

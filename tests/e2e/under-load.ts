@@ -2,30 +2,30 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Response } from "undici";
 
 interface Load {
-  /** Streams that were answered whole. */
+  /** Number of complete responses. */
   whole: number;
   readonly failures: string[];
 }
 
 /**
- * Clients that stream without pause while something is done; what they met with.
+ * Runs clients that send one request after another from two seconds before some work until two seconds after it.
  *
- * @param ask how the client of a number asks
+ * @param send sends a request of the client with the given number
  */
 export async function underLoad(
   clients: number,
-  ask: (n: number) => Promise<Response>,
+  send: (n: number) => Promise<Response>,
   work: () => Promise<void>,
 ): Promise<Load> {
   const load: Load = { whole: 0, failures: [] };
-  let on = true;
+  let isRunning = true;
   const client = async (n: number): Promise<void> => {
-    while (on) {
-      const failure = await failureOf(() => ask(n));
+    while (isRunning) {
+      const failure = await failureOf(() => send(n));
       if (failure === undefined) load.whole += 1;
       else {
         load.failures.push(failure);
-        // One that is refused at once fills the memory otherwise.
+        // Immediate rejections would otherwise fill the memory with messages.
         await sleep(100);
       }
     }
@@ -36,13 +36,13 @@ export async function underLoad(
     await work();
     await sleep(2000);
   } finally {
-    on = false;
+    isRunning = false;
     await Promise.all(running);
   }
   return load;
 }
 
-/** The first lines of a stream, and when the first bytes of it came, in milliseconds since 1970. */
+/** The first lines of a stream, and when its first bytes arrived, in milliseconds since 1970. */
 export async function firstLines(
   response: Response,
   count: number,
@@ -60,10 +60,10 @@ export async function firstLines(
   return { lines: text.split("\n").slice(0, count), begunAt };
 }
 
-/** What is wrong with an answer to a chat completion, which streams or does not; undefined when it is whole. */
-export async function failureOf(ask: () => Promise<Response>): Promise<string | undefined> {
+/** What is wrong with the response to a chat completion, streaming or not; undefined if it is complete. */
+export async function failureOf(send: () => Promise<Response>): Promise<string | undefined> {
   try {
-    const response = await ask();
+    const response = await send();
     const text = await response.text();
     const end = text.startsWith("{") ? "}" : "data: [DONE]\n\n";
     if (response.status === 200 && text.endsWith(end) && !text.includes(`"error"`)) return undefined;

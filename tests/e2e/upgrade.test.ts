@@ -5,7 +5,7 @@ import { FormerCheckout } from "./former-checkout.ts";
 import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 import { previewSteps } from "./preview-steps.ts";
 
-// A stack that an earlier version deployed, taken over by the current one in the same clone.
+// A stack that an earlier version deployed, updated by the current one in the same checkout.
 const former = "a83203ece85debe9c38bfa64e6b6914fbd86a48d";
 const project = new Project({ stack: "upgrade", ollamaPort: 18648, gatewayPort: 18640 });
 let before: StackOutputs;
@@ -21,7 +21,7 @@ const containers = ({ replicas, edge }: StackOutputs) => [
 const ids = (outputs: StackOutputs) =>
   Object.fromEntries(containers(outputs).map((name) => [name, inspect(name, ".Id")]));
 
-/** When Ollama wrote the manifest of the only model: a pull writes it again. */
+/** When Ollama wrote the manifest of the only model, which each pull does again. */
 async function modelWrittenAt({ ollamaUrl }: StackOutputs): Promise<string> {
   const response = await fetch(`${ollamaUrl}/api/tags`);
   const { models } = (await response.json()) as { models: { name: string; modified_at: string }[] };
@@ -30,7 +30,7 @@ async function modelWrittenAt({ ollamaUrl }: StackOutputs): Promise<string> {
 }
 
 beforeAll(async () => {
-  // The former version knows no other key of the stack's file.
+  // The former version does not know prometheusImage.
   project.configure({ edge: "http", gatewayReplicas: 2, prometheusImage: undefined });
   const checkout = new FormerCheckout(project, former);
   try {
@@ -48,7 +48,7 @@ afterAll(async () => {
 });
 
 describe("a stack that an earlier version deployed", () => {
-  it("is updated with its network, its volumes and its models, and each container is replaced once", async () => {
+  it("keeps its network, volumes and models in an update that replaces each container", async () => {
     const steps = await previewSteps(project);
     const kept = ["network-bridge", "ollama-models", "edge-data", "ollama-image", "edge-image"];
     for (const name of kept) expect(steps, name).not.toHaveProperty(name);
@@ -61,7 +61,7 @@ describe("a stack that an earlier version deployed", () => {
     const { code, output } = await script("up");
     expect(code, output).toBe(0);
     expect(output).toMatch(/for a joke; [\d.]+ s later/);
-    // No progress of a pull.
+    // No progress of a pull, so none took place.
     expect(output).not.toMatch(/: \d+ % of \d/);
     const after = await project.outputs();
     expect(containers(after)).toEqual(containers(before));
@@ -76,13 +76,13 @@ describe("a stack that an earlier version deployed", () => {
     });
   });
 
-  it("needs nothing more, and has not drifted", async () => {
+  it("needs no further change, and has not drifted", async () => {
     await project.pulumi("preview", "--expect-no-changes");
     const drift = await script("drift");
     expect(drift.code, drift.output).toBe(0);
   });
 
-  it("is taken down by the current version, and leaves nothing", async () => {
+  it("is destroyed by the current version, and leaves nothing", async () => {
     const { code, output } = await script("destroy", "--yes");
     expect(code, output).toBe(0);
     expect(leftovers(project.stack)).toEqual(nothingLeft);

@@ -1,4 +1,4 @@
-"""Asks each operation with one key after another: an admin's, one that nobody has, one that is used up, and none."""
+"""Schemathesis hook that rotates the keys of each operation: an admin's, an unknown one, a used-up one, and none."""
 
 import collections
 import itertools
@@ -14,5 +14,5 @@ keys = collections.defaultdict(lambda: itertools.cycle([admin, "sk-nobody", admi
 @schemathesis.hook
 def before_call(context, case, kwargs):
     key = next(keys[context.operation.label])
-    given = {name: value for name, value in case.headers.items() if name.lower() not in ("authorization", "x-api-key")}
-    case.headers = given if key is None else {**given, "Authorization": f"Bearer {key}"}
+    others = {name: value for name, value in case.headers.items() if name.lower() not in ("authorization", "x-api-key")}
+    case.headers = others if key is None else {**others, "Authorization": f"Bearer {key}"}

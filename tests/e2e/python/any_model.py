@@ -1,4 +1,4 @@
-"""What Schemathesis makes up is asked of the model that is there: of any other, all that is learnt is that it is not."""
+"""Schemathesis hook that replaces generated model names by an installed one: all others only lead to 404."""
 
 import schemathesis
 

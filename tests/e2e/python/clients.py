@@ -1,6 +1,7 @@
-"""Asks the gateway at sys.argv[1] with the Python clients, and prints as JSON what they make of its answers.
+"""Sends requests to the gateway at sys.argv[1] with the Python clients, and prints the parsed responses as JSON.
 
-A model that is named in sys.argv[2] is a real one, and may be small: a tool is called for sure only when it has to be.
+sys.argv[2] may name a real model. As it may be small, the tool choice is then "required": it might not call the tool
+otherwise.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What openai's helpers make of the gateway's answers: structured output, and a tool that is called and answered."""
+"""The gateway with the openai package's helpers: structured output, and a tool call with its result."""
 
 from typing import Literal
 
@@ -17,45 +17,45 @@ class SetUnit(pydantic.BaseModel):
 
 
 def helpers(client, model, choice):
-    """Everything twice: whole, and put together from a stream. The choice is OpenAI's `tool_choice`."""
+    """Runs each helper on a buffered response and on a stream. `choice` is OpenAI's `tool_choice`."""
 
-    def whole(**asked):
-        return client.chat.completions.parse(model=model, **asked)
+    def buffered(**options):
+        return client.chat.completions.parse(model=model, **options)
 
-    def streamed(**asked):
-        with client.chat.completions.stream(model=model, **asked) as stream:
+    def streamed(**options):
+        with client.chat.completions.stream(model=model, **options) as stream:
             return stream.get_final_completion()
 
-    forms = {"whole": whole, "streamed": streamed}
-    return {name: {"parsed": parsed(ask), "tool": round_trip(ask, choice)} for name, ask in forms.items()}
+    senders = {"whole": buffered, "streamed": streamed}
+    return {name: {"parsed": parse(send), "tool": call_tool(send, choice)} for name, send in senders.items()}
 
 
-def parsed(ask):
-    answer = ask(messages=[{"role": "user", "content": "Is hello polite?"}], response_format=Judgement)
-    return answer.choices[0].message.parsed.model_dump()
+def parse(send):
+    completion = send(messages=[{"role": "user", "content": "Is hello polite?"}], response_format=Judgement)
+    return completion.choices[0].message.parsed.model_dump()
 
 
-def round_trip(ask, choice):
-    """The tool's call, its result as a tool message, and what the model says then."""
+def call_tool(send, choice):
+    """Has the model call a tool, sends the result as a tool message, and returns call and final response."""
     question = {"role": "user", "content": "Use celsius."}
     tools = [openai.pydantic_function_tool(SetUnit)]
-    asked = ask(messages=[question], tools=tools, tool_choice=choice).choices[0]
-    [call] = asked.message.tool_calls
+    calling = send(messages=[question], tools=tools, tool_choice=choice).choices[0]
+    [call] = calling.message.tool_calls
     unit = call.function.parsed_arguments.unit
     result = {"role": "tool", "tool_call_id": call.id, "content": f"The unit is {unit} now."}
-    answer = ask_briefly(ask, messages=[question, asked.message, result], tools=tools)
+    final = send_short(send, messages=[question, calling.message, result], tools=tools)
     return {
         "name": call.function.name,
         "unit": unit,
-        "reasons": [asked.finish_reason, answer.finish_reason],
-        "answer": answer.message.content,
-        "called again": len(answer.message.tool_calls or []),
+        "reasons": [calling.finish_reason, final.finish_reason],
+        "answer": final.message.content,
+        "called again": len(final.message.tool_calls or []),
     }
 
 
-def ask_briefly(ask, **asked):
-    """A small model goes on and on, and to the helpers a cut answer is an error, which has it."""
+def send_short(send, **options):
+    """Limits the tokens, as a small model may not stop. The helpers raise an error then, which has the completion."""
     try:
-        return ask(max_completion_tokens=16, **asked).choices[0]
+        return send(max_completion_tokens=16, **options).choices[0]
     except openai.LengthFinishReasonError as error:
         return error.completion.choices[0]

@@ -1,7 +1,7 @@
-"""Frameworks for agents at the gateway at sys.argv[1]: two turns each, with a tool, streamed and not.
+"""Runs agent frameworks against the gateway at sys.argv[1]: two turns each, with a tool, streamed and buffered.
 
-Each uses a model of its own name, so that what reached the model can be told apart. Prints as JSON what each made of
-the responses: the final text of each turn.
+Each uses its own model name, so that the test can assign the requests that the model received. Prints as JSON the final
+text of each turn.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ def weather(city: str) -> str:
 
 
 def by_litellm(provider, base, stream, **options):
-    """A conversation as LiteLLM's users keep it: its own messages are sent back."""
+    """Keeps the conversation as users of LiteLLM do: sends its own messages back."""
     name = f"{provider}-{'streamed' if stream else 'buffered'}"
     parameters = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     tool = {"type": "function", "function": {"name": "weather", "description": weather.__doc__, "parameters": parameters}}
@@ -83,31 +83,31 @@ def by_langchain(model, stream):
         while True:
             if stream:
                 chunks = list(bound.stream(messages))
-                answer = sum(chunks[1:], chunks[0])
+                message = sum(chunks[1:], chunks[0])
             else:
-                answer = bound.invoke(messages)
-            messages.append(answer)
-            if not answer.tool_calls:
+                message = bound.invoke(messages)
+            messages.append(message)
+            if not message.tool_calls:
                 break
-            for call in answer.tool_calls:
+            for call in message.tool_calls:
                 messages.append(ToolMessage(weather(**call["args"]), tool_call_id=call["id"]))
-        texts.append(answer.text)
+        texts.append(message.text)
     return texts
 
 
 async def by_agents(model, stream):
     agent = agents.Agent(name="Guide", instructions="Be brief.", model=model, tools=[agents.function_tool(weather)])
-    given, texts = [], []
+    history, texts = [], []
     for turn in turns:
-        given.append({"role": "user", "content": turn})
+        history.append({"role": "user", "content": turn})
         if stream:
-            result = agents.Runner.run_streamed(agent, given)
+            result = agents.Runner.run_streamed(agent, history)
             async for _ in result.stream_events():
                 pass
         else:
-            result = await agents.Runner.run(agent, given)
+            result = await agents.Runner.run(agent, history)
         texts.append(result.final_output)
-        given = result.to_input_list()
+        history = result.to_input_list()
     return texts
 
 
@@ -117,36 +117,36 @@ async def main():
     client = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
     by_openai = OpenAIProvider(openai_client=client)
     by_ollama = OllamaProvider(base_url=f"{url}/v1", api_key="none")
-    said = {}
+    results = {}
     for stream in (False, True):
         how = "streamed" if stream else "buffered"
-        said[f"openai-{how}"] = by_litellm("openai", f"{url}/v1", stream)
-        said[f"ollama_chat-{how}"] = by_litellm("ollama_chat", url, stream, reasoning_effort="low")
-        said[f"ollama-{how}"] = by_litellm("ollama", url, stream)
+        results[f"openai-{how}"] = by_litellm("openai", f"{url}/v1", stream)
+        results[f"ollama_chat-{how}"] = by_litellm("ollama_chat", url, stream, reasoning_effort="low")
+        results[f"ollama-{how}"] = by_litellm("ollama", url, stream)
         for name, model in {
             "pydantic-chat": OpenAIChatModel(f"pydantic-chat-{how}", provider=by_openai),
             "pydantic-responses": OpenAIResponsesModel(f"pydantic-responses-{how}", provider=by_openai),
             "pydantic-ollama": OpenAIChatModel(f"pydantic-ollama-{how}", provider=by_ollama),
         }.items():
-            said[f"{name}-{how}"] = await by_pydantic(model, stream)
+            results[f"{name}-{how}"] = await by_pydantic(model, stream)
         for name, model in {
             "langchain-openai": ChatOpenAI(
                 model=f"langchain-openai-{how}", base_url=f"{url}/v1", api_key="none", max_retries=0
             ),
             "langchain-ollama": ChatOllama(model=f"langchain-ollama-{how}", base_url=url, reasoning=True),
         }.items():
-            said[f"{name}-{how}"] = by_langchain(model, stream)
+            results[f"{name}-{how}"] = by_langchain(model, stream)
         for name, kind in {
             "agents-chat": agents.OpenAIChatCompletionsModel,
             "agents-responses": agents.OpenAIResponsesModel,
         }.items():
-            said[f"{name}-{how}"] = await by_agents(kind(f"{name}-{how}", client), stream)
+            results[f"{name}-{how}"] = await by_agents(kind(f"{name}-{how}", client), stream)
     embeddings = {
         provider: litellm.embedding(model=f"{provider}/m", api_base=base, api_key="none", input=["a", "b"]).data
         for provider, base in {"openai": f"{url}/v1", "ollama": url}.items()
     }
-    said["embeddings"] = {name: [each["embedding"] for each in data] for name, data in embeddings.items()}
-    print(json.dumps(said))
+    results["embeddings"] = {name: [each["embedding"] for each in data] for name, data in embeddings.items()}
+    print(json.dumps(results))
 
 
 asyncio.run(main())

@@ -1,4 +1,4 @@
-"""LlamaIndex at the gateway at sys.argv[1]: two turns each with a tool, streamed and not; prints JSON as weather_agents.py does."""
+"""Runs LlamaIndex against the gateway at sys.argv[1], and prints JSON, as weather_agents.py does for others."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ async def converse(llm, stream):
 
 
 async def main():
-    said = {}
+    results = {}
     for stream in (False, True):
         how = "streamed" if stream else "buffered"
         llms = {
@@ -42,8 +42,8 @@ async def main():
             ),
         }
         for name, llm in llms.items():
-            said[f"{name}-{how}"] = await converse(llm, stream)
-    print(json.dumps(said))
+            results[f"{name}-{how}"] = await converse(llm, stream)
+    print(json.dumps(results))
 
 
 asyncio.run(main())

@@ -2,15 +2,15 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Certificates for an engine behind TLS, as files of two folders. */
+/** Two folders of certificates for an engine with mutual TLS. */
 export interface Certificates {
-  /** ca.pem, cert.pem and key.pem of a client that the engine lets in. */
+  /** ca.pem, cert.pem and key.pem of a client that the engine trusts. */
   readonly client: string;
   /** The same for the engine. */
   readonly server: string;
 }
 
-/** Makes an authority, and a certificate of it for the engine at an IP address and one for a client. */
+/** Creates a certificate authority, a server certificate for the engine's IP address, and a client certificate. */
 export function makeCertificates(folder: string, address: string): Certificates {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: folder, stdio: "pipe" });
@@ -19,9 +19,9 @@ export function makeCertificates(folder: string, address: string): Certificates 
     ...["req", "-x509", ...key, "-keyout", "ca-key.pem", "-out", "ca.pem"],
     ...["-subj", "/CN=test", "-days", "2"],
   );
-  const make = (name: string, use: string, more: string): string => {
-    const at = join(folder, name);
-    mkdirSync(at);
+  const make = (name: string, usage: string, extension: string): string => {
+    const target = join(folder, name);
+    mkdirSync(target);
     openssl(
       "req",
       ...key,
@@ -32,7 +32,7 @@ export function makeCertificates(folder: string, address: string): Certificates 
       "-subj",
       `/CN=${name}`,
     );
-    writeFileSync(join(at, "extensions"), `extendedKeyUsage=${use}\n${more}\n`);
+    writeFileSync(join(target, "extensions"), `extendedKeyUsage=${usage}\n${extension}\n`);
     const signer = ["-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial", "-days", "2"];
     const files = [
       "-in",
@@ -43,8 +43,8 @@ export function makeCertificates(folder: string, address: string): Certificates 
       `${name}/extensions`,
     ];
     openssl("x509", "-req", ...signer, ...files);
-    execFileSync("cp", [join(folder, "ca.pem"), at]);
-    return at;
+    execFileSync("cp", [join(folder, "ca.pem"), target]);
+    return target;
   };
   return {
     server: make("server", "serverAuth", `subjectAltName=IP:${address}`),

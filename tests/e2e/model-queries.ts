@@ -1,7 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-// Requests about a stack's models, to its Ollama and to its gateway.
-
 interface Tag {
   readonly name: string;
   readonly digest: string;
@@ -13,19 +11,20 @@ export interface ListHistory {
   /** Each list that the gateway returned. */
   readonly listed: string[][];
   /**
-   * Names that the gateway listed twice in a row, but Ollama in none of its lists before, between and after. A name listed
-   * only once may have come and gone between two of Ollama's lists, as that of a replaced model does.
+   * Names that the gateway listed twice in a row, but Ollama in none of its lists before, between and after. A name that
+   * was listed only once may have come and gone between two of Ollama's lists, as that of a replaced model does.
    */
   readonly notInstalled: string[];
 }
 
 /**
- * How many lists in a row may lack a model: Ollama overwrites a manifest in place, and does not list the model meanwhile,
- * for longer on a busy machine.
+ * A model that this many lists in a row lack is missing. Fewer are tolerated: Ollama overwrites a manifest in place, and
+ * does not list the model meanwhile, for longer on a busy machine.
  */
-const toleratedGap = 6;
+const missingAfter = 6;
 
-export function modelLists(ollama: string, gateway: string) {
+/** Functions that query a stack's Ollama and its gateway, at these URLs. */
+export function modelQueries(ollama: string, gateway: string) {
   async function tags(): Promise<Tag[]> {
     const response = await fetch(`${ollama}/api/tags`);
     return ((await response.json()) as { models: Tag[] }).models;
@@ -46,7 +45,7 @@ export function modelLists(ollama: string, gateway: string) {
 
   /** Polls both lists until the work is done. */
   async function watchLists<T>(work: Promise<T>): Promise<ListHistory & { readonly result: T }> {
-    const seen: Omit<ListHistory, "notInstalled"> = { installed: [], listed: [] };
+    const history: Omit<ListHistory, "notInstalled"> = { installed: [], listed: [] };
     const snapshots: { readonly list: readonly string[]; readonly at: number }[] = [];
     const ended = new AbortController();
     const result = work.finally(() => {
@@ -57,23 +56,23 @@ export function modelLists(ollama: string, gateway: string) {
         const before = await names();
         const list = await listed();
         const after = await names();
-        seen.installed.push(before, after);
+        history.installed.push(before, after);
         if (list !== undefined) {
-          seen.listed.push(list);
-          snapshots.push({ list, at: seen.installed.length - 1 });
+          history.listed.push(list);
+          snapshots.push({ list, at: history.installed.length - 1 });
         }
         await sleep(10);
       }
     })();
     await Promise.all([result, polling]);
     const missing = snapshots.map(({ list, at }) => {
-      const around = seen.installed.slice(Math.max(0, at - toleratedGap / 2), at + toleratedGap / 2).flat();
+      const around = history.installed.slice(Math.max(0, at - missingAfter / 2), at + missingAfter / 2).flat();
       return list.filter((name) => !around.includes(name));
     });
     const notInstalled = missing.flatMap((current, i) =>
       current.filter((name) => missing[i + 1]?.includes(name)),
     );
-    return { ...seen, notInstalled, result: await result };
+    return { ...history, notInstalled, result: await result };
   }
 
   /** Ollama's description of a model. */
@@ -103,15 +102,15 @@ export function modelLists(ollama: string, gateway: string) {
   return { ollama, tags, names, digestOf, listed, showModel, watchLists, chat };
 }
 
-export type ModelLists = ReturnType<typeof modelLists>;
+export type ModelQueries = ReturnType<typeof modelQueries>;
 
 /** Whether a name was missing for longer than Ollama takes to overwrite its manifest. */
 export function wasMissing(name: string, lists: readonly string[][]): boolean {
   return lists.some(
     (_, i) =>
-      i + toleratedGap <= lists.length &&
+      i + missingAfter <= lists.length &&
       !lists
-        .slice(i, i + toleratedGap)
+        .slice(i, i + missingAfter)
         .flat()
         .includes(name),
   );
