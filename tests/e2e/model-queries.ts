@@ -66,7 +66,9 @@ export function modelQueries(ollama: string, gateway: string) {
     })();
     await Promise.all([result, polling]);
     const missing = snapshots.map(({ list, at }) => {
-      const around = history.installed.slice(Math.max(0, at - missingAfter / 2), at + missingAfter / 2).flat();
+      const around = history.installed
+        .slice(Math.max(0, at - missingAfter / 2), at + missingAfter / 2)
+        .flat();
       return list.filter((name) => !around.includes(name));
     });
     const notInstalled = missing.flatMap((current, i) =>
