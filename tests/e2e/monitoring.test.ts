@@ -116,9 +116,9 @@ describe("a stack with Prometheus", () => {
   it.concurrent.each(Object.entries(monitoringProperties))(
     "applies a change of %s as its description states",
     async (key, { value, replaced }) => {
-      const { description } = configKeys()[key] ?? expect.fail(key);
+      const { description, default: initial } = configKeys()[key] ?? expect.fail(key);
       expect(description).toMatch(replaced.length === 0 ? /Changed in place/ : /A change replaces \S+/);
-      expect(value).not.toEqual(project.configured(key));
+      expect(value).not.toEqual(project.configured(key) ?? initial);
       if (value === otherPrometheus)
         docker("tag", inspect(prometheusContainer(), ".Image") as string, otherPrometheus);
       try {

@@ -27,15 +27,22 @@ const outputs: { readonly command: string; readonly output: string }[] = [];
 /** The command lines of all processes while commands ran. */
 const commandLines = new Set<string>();
 
+/** Base64 of a secret at each of the three offsets that it can have in an encoded text, without what its neighbours change. */
+function base64Forms(secret: string): string[] {
+  return [0, 1, 2].map((offset) => {
+    const encoded = Buffer.from(" ".repeat(offset) + secret).toString("base64");
+    const complete = Math.floor(((offset + Buffer.byteLength(secret)) * 8) / 6);
+    return encoded.slice(Math.ceil((offset * 8) / 6), complete);
+  });
+}
+
 /** The names of the secrets that a text contains, in plain text or base64. */
 function findSecrets(
   text: string | Buffer,
   candidates: Readonly<Record<string, string>> = { ...secrets, ...digests },
 ): string[] {
   return Object.entries(candidates)
-    .filter(([, secret]) =>
-      [secret, Buffer.from(secret).toString("base64").replace(/=+$/, "")].some((form) => text.includes(form)),
-    )
+    .filter(([, secret]) => [secret, ...base64Forms(secret)].some((form) => text.includes(form)))
     .map(([name]) => name);
 }
 

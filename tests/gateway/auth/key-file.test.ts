@@ -135,5 +135,8 @@ test("keeps the keys if the file becomes invalid and logs each problem once", as
 
 test.each(["", "# nothing yet\n"])("rejects a file without a key (%j)", (text) => {
   expect(() => readConfig({ API_KEYS_FILE: fileOf(text) })).toThrow(/API_KEYS_FILE=.*at least one key/);
+});
+
+test("rejects a file that does not exist", () => {
   expect(() => readConfig({ API_KEYS_FILE: "/nowhere/keys" })).toThrow(ConfigError);
 });
