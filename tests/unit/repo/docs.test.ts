@@ -37,7 +37,7 @@ function matches(text: string, pattern: RegExp): string[] {
   return [...text.matchAll(pattern)].map(([, name = ""]) => name);
 }
 
-/** What a pattern finds in all documents, each as "file: match". A pattern that finds less than expected tests nothing. */
+/** All matches of a pattern in the documents; at least a minimum, because a pattern without matches tests nothing. */
 function mentions(pattern: RegExp, atLeast: number): { file: string; name: string }[] {
   const all = Object.entries(documents).flatMap(([file, text]) =>
     matches(text, pattern).map((name) => ({ file, name })),
@@ -46,35 +46,38 @@ function mentions(pattern: RegExp, atLeast: number): { file: string; name: strin
   return all;
 }
 
-function without(known: (name: string) => boolean, all: readonly { file: string; name: string }[]): string[] {
-  return all.filter(({ name }) => !known(name)).map(({ file, name }) => `${file}: ${name}`);
+function unknownNames(
+  isKnown: (name: string) => boolean,
+  all: readonly { file: string; name: string }[],
+): string[] {
+  return all.filter(({ name }) => !isKnown(name)).map(({ file, name }) => `${file}: ${name}`);
 }
 
-describe("the documents", () => {
+describe("the documentation", () => {
   it.each(Object.keys(generated) as GeneratedFile[])(
-    "%s is generated; if not: npm run docs",
+    "%s is up to date; if not: npm run docs",
     async (file) => {
       expect(read(file)).toBe(await updated(file, read(file)));
     },
   );
 
-  it(`${dashboardFile} is generated; if not: npm run docs`, async () => {
+  it(`${dashboardFile} is up to date; if not: npm run docs`, async () => {
     const text = readFileSync(dashboardFile, "utf8");
     expect(text).toBe(await updatedDashboard());
-    // No Grafana has the ids of another.
+    // Ids differ between Grafana instances.
     expect(text.match(/"uid": ".*"/g)?.filter((uid) => !/\$\{datasource\}|"ollama-stack"/.test(uid))).toEqual(
       [],
     );
     expect(text).not.toContain('"id":');
   });
 
-  it("are all in the index, docs/README.md", () => {
+  it("lists every document in its index, docs/README.md", () => {
     const linked = new Set(matches(read("docs/README.md"), /\]\(([\w-]+\.md)/g));
     const others = readdirSync("docs").filter((file) => file.endsWith(".md") && file !== "README.md");
     expect(others.filter((file) => !linked.has(file))).toEqual([]);
   });
 
-  it("link to files and headings that exist", () => {
+  it("links only to existing files and headings", () => {
     const links = mentions(/\]\(((?!https:)[^) ]+)/g, 100);
     const broken = links.filter(({ file, name }) => {
       const [path = "", heading] = name.split("#");
@@ -84,15 +87,15 @@ describe("the documents", () => {
     expect(broken).toEqual([]);
   });
 
-  it("name npm scripts that package.json has", () => {
+  it("mentions only npm scripts that package.json has", () => {
     const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: object };
     const named = mentions(/npm run (?:-s )?([\w-]+(?::\w+)*)/g, 50);
-    expect(without((name) => name in scripts, named)).toEqual([]);
+    expect(unknownNames((name) => name in scripts, named)).toEqual([]);
   });
 
-  it("call npm scripts with options that these know", () => {
+  it("calls npm scripts only with valid options", () => {
     const calls = mentions(/npm run (?:-s )?([\w-]+ -- [^`#\n|]*[^`#\n|\s.:,;])/g, 40);
-    const isRefused = (call: string) => {
+    const isRejected = (call: string) => {
       const [name = "", , ...args] = call
         .replaceAll("'", "")
         .replace(/ \d?>.*/, "")
@@ -104,23 +107,23 @@ describe("the documents", () => {
         return true;
       }
     };
-    expect(without((call) => !isRefused(call), calls)).toEqual([]);
+    expect(unknownNames((call) => !isRejected(call), calls)).toEqual([]);
   });
 
-  it("name config keys that exist", () => {
+  it("mentions only existing config keys", () => {
     const set = mentions(/config (?:set|rm) (?:--\w+ (?:\w+ )?)*'?(\w+)/g, 20);
     const inFiles = mentions(/ollama-stack:(\w+):/g, 1);
-    expect(without((name) => name in configKeys(), [...set, ...inFiles])).toEqual([]);
+    expect(unknownNames((name) => name in configKeys(), [...set, ...inFiles])).toEqual([]);
   });
 
-  it("name source files that exist", () => {
+  it("mentions only existing source files", () => {
     const named = mentions(/`((?:[\w.-]+\/)+[\w.-]+\.(?:ts|mjs|json|yml))`/g, 15);
     const exists = (file: string, name: string) => existsSync(name) || existsSync(join(dirname(file), name));
     expect(named.filter(({ file, name }) => !exists(file, name))).toEqual([]);
   });
 });
 
-/** The anchors of a document's headings, as GitHub makes them. */
+/** The anchors that GitHub generates for a document's headings. */
 function headings(file: string): string[] {
   return matches(read(file), /^#+ (.+)$/gm).map((title) =>
     title
@@ -131,7 +134,7 @@ function headings(file: string): string[] {
 }
 
 describe("docs/architecture.md", () => {
-  it("says of each room that has import rules what it is for", async () => {
+  it("describes each room that has import rules", async () => {
     const { default: rules } = (await import(pathToFileURL(resolve(".dependency-cruiser.mjs")).href)) as {
       default: { forbidden: { name: string }[] };
     };
@@ -145,7 +148,7 @@ describe("docs/architecture.md", () => {
 });
 
 describe("docs/troubleshooting.md", () => {
-  it("quotes messages that the code has", () => {
+  it("quotes only messages that the code contains", () => {
     const messages = matches(read("docs/troubleshooting.md"), /^\| `([^`]+)`/gm);
     expect(messages.length).toBeGreaterThan(30);
     const code = ["components", "engine", "host", "scripts", "toolchain", "gateway/src"]
@@ -166,11 +169,11 @@ function sources(folder: string): string[] {
 }
 
 describe("docs/gateway-comparison.md", () => {
-  it("names a test for each yes of this gateway", () => {
+  it("links each yes of this gateway to an existing test", () => {
     const rows = matches(read("docs/gateway-comparison.md"), /^\| [^|]+ \| (yes: [^|]+) \|/gm);
     expect(rows.length).toBeGreaterThan(20);
-    const wrong = rows.filter((ours) => {
-      const [, name, link = "", title = ""] = /^yes: \[`(.+?)`\]\((\S+) "([^"]+)"\)/.exec(ours) ?? [];
+    const wrong = rows.filter((cell) => {
+      const [, name, link = "", title = ""] = /^yes: \[`(.+?)`\]\((\S+) "([^"]+)"\)/.exec(cell) ?? [];
       const file = normalize(join("docs", link));
       return file !== `tests/${name}.test.ts` || !readFileSync(file, "utf8").includes(`"${title}`);
     });
@@ -179,7 +182,7 @@ describe("docs/gateway-comparison.md", () => {
 });
 
 describe("docs/security.md", () => {
-  it("names a test for each threat", () => {
+  it("links each threat to an existing test", () => {
     const tables = read("docs/security.md").split("| threat | what is done about it | test |\n").slice(1);
     const rows = tables.flatMap((table) => table.split("\n\n", 1)[0]?.split("\n").slice(1) ?? []);
     expect(rows.length).toBeGreaterThan(25);
@@ -199,16 +202,16 @@ describe("docs/security.md", () => {
   });
 });
 
-describe("the config keys", () => {
-  it("are the same in Pulumi.yaml and in the schema that checks them", () => {
+describe("config keys", () => {
+  it("are the same in Pulumi.yaml and the schema", () => {
     expect(Object.keys(configKeys()).sort()).toEqual(Object.keys(configSchema.shape).sort());
   });
 
-  it("are each in one group of docs/configuration.md", () => {
+  it("each belong to one group of docs/configuration.md", () => {
     expect([...configGroups().values()].flat().sort()).toEqual(Object.keys(configKeys()).sort());
   });
 
-  it("in the stacks' files exist", () => {
+  it("that stack files set exist", () => {
     const files = readdirSync(".").filter((file) => /^Pulumi\.\w+\.yaml$/.test(file));
     const keys = files.flatMap((file) => matches(readFileSync(file, "utf8"), /^\s+ollama-stack:(\w+):/gm));
     expect(keys.length).toBeGreaterThan(20);

@@ -1,10 +1,10 @@
 import { globSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 
-// Two files are run at a time on one engine, on the host of which they must not get in each other's way.
+// Two files run at a time on one engine, so no two may use the same host port or stack name.
 const files = globSync("tests/e2e/*.ts").map((file) => ({ file, text: readFileSync(file, "utf8") }));
 
-/** What several files have of what matches. */
+/** Matches that occur in more than one file, with the names of these files. */
 function shared(pattern: RegExp): string[] {
   const owners = new Map<string, Set<string>>();
   for (const { file, text } of files)
@@ -17,8 +17,8 @@ function shared(pattern: RegExp): string[] {
 }
 
 it.each([
-  ["port of the host", /\b(18\d{3})\b/g],
-  ["name of a stack", /\bstack: "([\w-]+)"/g],
+  ["host port", /\b(18\d{3})\b/g],
+  ["stack name", /\bstack: "([\w-]+)"/g],
 ])("no two end-to-end tests use the same %s", (_what, pattern) => {
   expect(shared(pattern)).toEqual([]);
 });

@@ -10,7 +10,7 @@ const walks = (readFileSync("docs/architecture.md", "utf8").split("\n## Three wa
     steps: [...walk.matchAll(/^\d+\. (Back: )?`([^`]+)`/gm)].map(([, back, path = ""]) => ({ back, path })),
   }));
 
-const longest = [20, 6, 22];
+const maxSteps = [20, 6, 22];
 
 /** The files that a file imports. */
 function importsOf(path: string): string[] {
@@ -20,31 +20,31 @@ function importsOf(path: string): string[] {
   );
 }
 
-/** The folder that a file is in, below those that hold rooms. */
+/** The room that contains a file. */
 function roomOf(path: string): string {
   return /^(gateway\/src\/[^/]+|(?:components|scripts)\/[^/]+|[^/]+)/.exec(path)?.[0] ?? "";
 }
 
 describe("the walks through the code in docs/architecture.md", () => {
-  it("are three", () => {
-    expect(walks).toHaveLength(longest.length);
+  it("are three, each of at least five steps", () => {
+    expect(walks).toHaveLength(maxSteps.length);
     for (const { steps } of walks) expect(steps.length).toBeGreaterThan(4);
   });
 
-  it.each(walks.map((walk, index) => ({ ...walk, most: longest[index] ?? 0 })))(
-    "$title: at most $most files, each imported by an earlier one, no room entered twice but on the way back",
-    ({ steps, most }) => {
-      expect(steps.length).toBeLessThanOrEqual(most);
+  it.each(walks.map((walk, index) => ({ ...walk, maxFiles: maxSteps[index] ?? 0 })))(
+    "$title: has at most $maxFiles files, each imported by an earlier one, and enters no room twice except on the way back",
+    ({ steps, maxFiles }) => {
+      expect(steps.length).toBeLessThanOrEqual(maxFiles);
       expect(steps.filter(({ path }) => !existsSync(path))).toEqual([]);
-      const reached = new Set<string>();
-      const astray = steps.filter(({ path }, index) => {
-        const isReached = index === 0 || reached.has(path);
-        for (const each of importsOf(path)) reached.add(each);
-        return !isReached;
+      const imported = new Set<string>();
+      const notImported = steps.filter(({ path }, index) => {
+        const isImported = index === 0 || imported.has(path);
+        for (const each of importsOf(path)) imported.add(each);
+        return !isImported;
       });
-      expect(astray.map(({ path }) => path).filter((path) => !path.startsWith("scripts/commands/"))).toEqual(
-        [],
-      );
+      expect(
+        notImported.map(({ path }) => path).filter((path) => !path.startsWith("scripts/commands/")),
+      ).toEqual([]);
       const rooms = steps.filter(({ back }) => back === undefined).map(({ path }) => roomOf(path));
       const entered = rooms.filter((room, index) => room !== rooms[index - 1]);
       expect(entered.filter((room, index) => entered.indexOf(room) !== index)).toEqual([]);

@@ -38,7 +38,7 @@ const jobs = workflows.flatMap(({ file, content }) =>
 const steps = jobs.flatMap(({ where, job }) => job.steps.map((each) => ({ where, ...each })));
 
 describe("the workflows", () => {
-  it("are the preview and the stack of a pull request, the tests of main, and drift by the clock", () => {
+  it("have the expected triggers", () => {
     const triggers = Object.fromEntries(
       workflows.map(({ file, content }) => [file, Object.keys(content.on)]),
     );
@@ -50,55 +50,55 @@ describe("the workflows", () => {
     });
   });
 
-  it("are never started in a way that gives a fork's code a token that writes", () => {
+  it("have no trigger that gives a fork's code a write token", () => {
     for (const { file, content } of workflows) {
       expect(Object.keys(content.on), file).not.toContain("pull_request_target");
       expect(Object.keys(content.on), file).not.toContain("workflow_run");
     }
   });
 
-  it("give no permission to all jobs at once", () => {
+  it("grant no permissions to all jobs at once", () => {
     for (const { file, content } of workflows) expect(content.permissions, file).toEqual({});
   });
 
-  it("let a job that runs the repository's code only read", () => {
+  it("give jobs that check out the repository a read-only token", () => {
     for (const { where, job } of jobs) {
       if (!job.steps.some(({ uses }) => uses?.startsWith("actions/checkout@"))) continue;
       expect(job.permissions, where).toEqual({ contents: "read" });
     }
   });
 
-  it("write nothing but the comment, and that not for a fork", () => {
-    const writing = jobs.filter(({ job }) => Object.values(job.permissions).includes("write"));
-    expect(writing.map(({ where }) => where)).toEqual(["preview.yml: comment"]);
-    expect(writing[0]?.job.permissions).toEqual({ "pull-requests": "write" });
-    expect(writing[0]?.job.if).toContain(
+  it("give only the comment job a write token, and not for forks", () => {
+    const writers = jobs.filter(({ job }) => Object.values(job.permissions).includes("write"));
+    expect(writers.map(({ where }) => where)).toEqual(["preview.yml: comment"]);
+    expect(writers[0]?.job.permissions).toEqual({ "pull-requests": "write" });
+    expect(writers[0]?.job.if).toContain(
       "github.event.pull_request.head.repo.full_name == github.repository",
     );
   });
 
-  it("use actions by their full commit, with the version beside it", () => {
+  it("pin actions to a full commit, with the version in a comment", () => {
     const lines = workflows.flatMap(({ text }) => text.split("\n").filter((line) => /\buses:/.test(line)));
     expect(lines.length).toBeGreaterThan(0);
     for (const line of lines) expect(line).toMatch(/uses: [\w.-]+\/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
   });
 
-  it("keep the token out of the checkout", () => {
+  it("do not persist the token in the checkout", () => {
     for (const { where, uses, with: inputs } of steps) {
       if (uses?.startsWith("actions/checkout@"))
         expect(inputs, where).toMatchObject({ "persist-credentials": false });
     }
   });
 
-  it("put no expression into a script: values come by the environment", () => {
+  it("pass values to scripts in the environment, not by expressions", () => {
     for (const { where, run } of steps) expect(run ?? "", where).not.toContain("${{");
   });
 
-  it("use no secret but the run's own token", () => {
+  it("use no secret except the run's own token", () => {
     for (const { file, text } of workflows) expect(text, file).not.toMatch(/secrets\./);
   });
 
-  it("run on a machine of one's own only where a variable names it, and no fork's code there", () => {
+  it("use a self-hosted runner only if a variable names it, and never for a fork's code", () => {
     for (const { where, job } of jobs) {
       if (!where.startsWith("drift") && !where.startsWith("stack")) continue;
       expect(job.if, where).toMatch(/vars\.\w+_RUNNER != ''/);
@@ -107,13 +107,13 @@ describe("the workflows", () => {
     }
   });
 
-  it("bring up only stacks that no other run has, with the settings of the stack ci", () => {
+  it("deploy only stacks that no other run uses, with the settings of the stack ci", () => {
     const named = workflows.flatMap(({ text }) => [...text.matchAll(/PULUMI_STACK[:=] ?(\S.*?)"?$/gm)]);
     expect(new Set(named.map(([, stack]) => stack))).toEqual(
       new Set([
         "ci-$GITHUB_RUN_ID",
         "ci-pr-${{ github.event.pull_request.number }}",
-        // Are only looked at.
+        // These are only read.
         "${{ vars.DRIFT_STACK || 'prod' }}",
         "${{ vars.PRODUCTION_STACK }}",
       ]),
@@ -124,35 +124,35 @@ describe("the workflows", () => {
     }
   });
 
-  it("hold the stack that is for production to its rules, where a variable names it", () => {
-    const held = steps.filter(({ env }) => env?.["PULUMI_STACK"] === "${{ vars.PRODUCTION_STACK }}");
-    expect(held.map(({ where, if: when }) => [where, when])).toEqual([
+  it("check the production rules of the stack that a variable names", () => {
+    const checked = steps.filter(({ env }) => env?.["PULUMI_STACK"] === "${{ vars.PRODUCTION_STACK }}");
+    expect(checked.map(({ where, if: when }) => [where, when])).toEqual([
       ["preview.yml: preview", "${{ !cancelled() && vars.PRODUCTION_STACK != '' }}"],
     ]);
-    // That checks them: tests/e2e/environments.test.ts.
-    // A preview that fails ends the step there, as bash is told to, and what it said goes into the comment.
-    expect(held[0]?.run).toMatch(/^npm run -s preview > "\$RUNNER_TEMP\/refused\.md"\n#.*\nrm /);
+    // tests/e2e/environments.test.ts checks that a preview enforces the rules.
+    // A failed preview ends the step (bash -e), and its output goes into the comment.
+    expect(checked[0]?.run).toMatch(/^npm run -s preview > "\$RUNNER_TEMP\/refused\.md"\n#.*\nrm /);
     expect(steps.some(({ run }) => run?.includes('cat "$RUNNER_TEMP/refused.md"'))).toBe(true);
   });
 
-  it("end by themselves", () => {
+  it("time out after 90 minutes at most", () => {
     for (const { where, job } of jobs) expect(job["timeout-minutes"], where).toBeLessThanOrEqual(90);
   });
 
-  it("keep the pictures of the console that the tests of main take", () => {
+  it("upload the screenshots of the console that main's tests take", () => {
     const main = workflows.find(({ file }) => file === "main.yml")?.content.jobs["test"]?.steps ?? [];
     const tests = main.findIndex(({ run }) => run === ".ci/run");
     expect(main.slice(tests + 1)).toMatchObject([
       {
         if: "${{ !cancelled() }}",
         uses: expect.stringMatching(/^actions\/upload-artifact@/) as string,
-        // Its name begins with a dot.
+        // The folder's name begins with a dot.
         with: { path: ".screenshots/", "include-hidden-files": true },
       },
     ]);
   });
 
-  it("give the tests of main the history that the test of an upgrade begins with", () => {
+  it("check out the history that the upgrade test of main needs", () => {
     const [checkout] = workflows.find(({ file }) => file === "main.yml")?.content.jobs["test"]?.steps ?? [];
     expect(checkout).toMatchObject({
       uses: expect.stringMatching(/^actions\/checkout@/) as string,

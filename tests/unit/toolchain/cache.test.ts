@@ -22,13 +22,13 @@ afterEach(() => {
 });
 
 describe("cache keys", () => {
-  it("change with any input and with the border between two", () => {
+  it("depend on every input and on the boundaries between inputs", () => {
     expect(keyOf(["a", "b"])).toBe(keyOf(["a", "b"]));
     expect(keyOf(["a", "b"])).not.toBe(keyOf(["a", "c"]));
     expect(keyOf(["ab", "c"])).not.toBe(keyOf(["a", "bc"]));
   });
 
-  it("of a folder change with a file's content and with its name", () => {
+  it("of a folder depend on the names and contents of its files", () => {
     const folder = join(root, "sources");
     mkdirSync(folder);
     writeFileSync(join(folder, "one"), "1");
@@ -40,7 +40,7 @@ describe("cache keys", () => {
     expect(new Set([first, changed, keyOfFolder(folder)]).size).toBe(3);
   });
 
-  it("tell every part and image apart", () => {
+  it("differ for every part and image", () => {
     const all = Object.values(parts);
     expect(new Set(all.map(partKey)).size).toBe(all.length);
     expect(ollamaImage().keyedTag).toMatch(/^ollama-stack\/ollama:0\.17\.4-[0-9a-f]{12}$/);
@@ -49,8 +49,8 @@ describe("cache keys", () => {
   });
 });
 
-describe("artefacts", () => {
-  it("are made once", async () => {
+describe("the artefact cache", () => {
+  it("creates an artefact once", async () => {
     const make = vi.fn((partial: string) => {
       writeFileSync(join(partial, "file"), "content");
       return Promise.resolve();
@@ -61,14 +61,14 @@ describe("artefacts", () => {
     expect(existsSync(join(first, "file"))).toBe(true);
   });
 
-  it("do not exist when making them failed, and the next run makes them", async () => {
+  it("stores nothing if the creation fails, and creates the artefact on the next run", async () => {
     const fails = artefact("thing", "key", () => Promise.reject(new Error("cut off")));
     await expect(fails).rejects.toThrow("cut off");
     expect(readdirSync(join(root, "cache"))).toEqual([]);
     expect(existsSync(await artefact("thing", "key", () => Promise.resolve()))).toBe(true);
   });
 
-  it("lose what a killed run left half made, and nothing that is being made", () => {
+  it("removes the partial artefacts of killed runs, but not of running ones", () => {
     mkdirSync(join(root, "cache", "thing-key.partial-999999999"), { recursive: true });
     mkdirSync(join(root, "cache", "thing-key"));
     mkdirSync(join(root, "cache", `node-key.partial-${String(process.ppid)}`));
@@ -89,7 +89,7 @@ describe("installed tools", () => {
     writeFileSync(partBinary(parts.cli), "built");
   }
 
-  it("are ours and current once put in place, and can be taken away again", () => {
+  it("are current after the installation, and can be uninstalled", () => {
     build();
     expect(installed(parts.cli, folder())).toBe("missing");
     install(parts.cli, folder());
@@ -98,7 +98,7 @@ describe("installed tools", () => {
     expect(existsSync(file())).toBe(false);
   });
 
-  it("that were released are left alone", () => {
+  it("are left alone if they were released", () => {
     build();
     mkdirSync(folder(), { recursive: true });
     writeFileSync(file(), "released");
@@ -108,7 +108,7 @@ describe("installed tools", () => {
     expect(installed(parts.cli, folder())).toBe("released");
   });
 
-  it("that were built from other sources, or cut off, are put in place again", () => {
+  it("are installed again if they were built from other sources or are incomplete", () => {
     build();
     install(parts.cli, folder());
     writeFileSync(join(folder(), ".pulumi.built"), "incomplete");
@@ -118,8 +118,8 @@ describe("installed tools", () => {
   });
 });
 
-describe("what the machine brings", () => {
-  it("is a Go that is new enough, or not", () => {
+describe("the build machine", () => {
+  it("needs a Go that is new enough", () => {
     expect(isNewEnough("go1.26.8")).toBe(true);
     expect(isNewEnough("go1.27.0")).toBe(true);
     expect(isNewEnough("go2.0")).toBe(true);
@@ -127,7 +127,7 @@ describe("what the machine brings", () => {
     expect(isNewEnough("devel")).toBe(false);
   });
 
-  it("is a CPU with vector instructions, or builds for one without", () => {
+  it("compiles with vector instructions only if its CPU has all of them", () => {
     expect(cFlags("flags\t\t: fpu avx2 fma f16c bmi2 sse")).toBe("-O3 -mavx2 -mfma -mf16c -mbmi2");
     expect(cFlags("flags\t\t: fpu avx2 fma f16c sse")).toBe("-O3");
     expect(cFlags("")).toBe("-O3");

