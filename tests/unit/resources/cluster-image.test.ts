@@ -9,7 +9,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-it("builds the image of the gateway's own Dockerfile, with the keeper where any user can read it", () => {
+it("writes a build context with the gateway's own Dockerfile, and a keeper that any user can read", () => {
   const [root, context] = [join(folder, "root"), join(folder, "context")];
   for (const path of ["dist/console", "usage", "src"])
     mkdirSync(join(root, "gateway", path), { recursive: true });

@@ -21,7 +21,7 @@ describe("every container", () => {
     await read(gateway("gate").url);
   });
 
-  it.each(["any-container", "gate-container"])("%s has the least privileges and every limit", (name) => {
+  it.each(["any-container", "gate-container"])("%s has the least privileges and all limits", (name) => {
     expect(find(name)).toMatchObject({
       readOnly: true,
       capabilities: { drops: ["ALL"] },
@@ -36,12 +36,12 @@ describe("every container", () => {
     expect(find(name)["privileged"]).toBeUndefined();
   });
 
-  it.each(["any", "gate"])("%s publishes its port on the address given, never on all by default", (name) => {
+  it.each(["any", "gate"])("%s publishes its port only on the given address", (name) => {
     const ports = find(`${name}-container`)["ports"] as { ip: string }[];
     expect(ports.map(({ ip }) => ip)).toEqual(["127.0.0.1"]);
   });
 
-  it.each(["any", "gate"])("%s is given time to stop, and its readiness is waited for", (name) => {
+  it.each(["any", "gate"])("%s has time to stop, and a readiness check", (name) => {
     expect(find(`${name}-container`)["destroyGraceSeconds"]).toBeGreaterThanOrEqual(10);
     expect(find(`${name}-ready`)["environment"]).toMatchObject({
       CONTAINER_NAME: `x-${name}`,
@@ -59,7 +59,7 @@ describe("OllamaServer", () => {
     ]);
   });
 
-  it("hands its settings over as Ollama's variables", async () => {
+  it("passes its settings as Ollama's variables", async () => {
     await read(server("envs").url);
     expect(find("envs-container")["envs"]).toEqual(
       expect.arrayContaining([
@@ -71,7 +71,7 @@ describe("OllamaServer", () => {
     );
   });
 
-  it("takes extra hosts, whose address may be IPv6", async () => {
+  it("accepts extra hosts, including IPv6 addresses", async () => {
     await read(server("hosts", { hosts: ["registry:host-gateway", "six:fe80::1"] }).url);
     expect(find("hosts-container")["hosts"]).toEqual([
       { host: "registry", ip: "host-gateway" },
@@ -84,18 +84,18 @@ describe("OllamaServer", () => {
     ["::", "http://[::1]:8008"],
     ["::1", "http://[::1]:8008"],
     ["10.0.0.5", "http://10.0.0.5:8008"],
-  ])("bound to %s is reached at %s", async (bindAddress, url) => {
+  ])("bound to %s has the URL %s", async (bindAddress, url) => {
     expect(await read(server(`bind-${bindAddress}`, { bindAddress }).url)).toBe(url);
   });
 
-  it("takes no CPU limit to mean all CPUs, and is given no GPU by itself", async () => {
+  it("has all CPUs without a CPU limit, and no GPU by default", async () => {
     await read(server("free", { limits: { ...limits, cpus: "" } }).url);
     expect(find("free-container")).not.toHaveProperty("cpuQuota");
     expect(find("free-container")).not.toHaveProperty("deviceRequests");
   });
 });
 
-describe("on a remote engine", () => {
+describe("connections", () => {
   const remote: OllamaConnection = connectionToOllama(
     {
       dockerHost: "tcp://build.example:2376",
@@ -115,7 +115,7 @@ describe("on a remote engine", () => {
     TUNNEL_PLATFORM: "linux/arm64",
   };
 
-  it("every command is told the engine and the tunnel, and asks services by their names in the network", async () => {
+  it("pass a remote engine and the tunnel to every command, which reaches services by their names in the network", async () => {
     await read(server("far", { access: remote }).url);
     await read(gateway("far-gate", { access: remote }).url);
     const environment = (name: string) => find(name)["environment"];
@@ -130,7 +130,7 @@ describe("on a remote engine", () => {
     expect(environment("far-gate-image-disposal")).toMatchObject(variables);
   });
 
-  it("is left alone where only Ollama's port is not published: that is reached through a tunnel, nothing else", async () => {
+  it("use a tunnel for Ollama alone if only its port is not published", async () => {
     const { tunnelOutput } = await import("../../../engine/connection.ts");
     const here = {
       dockerHost: "",
@@ -157,7 +157,7 @@ describe("on a remote engine", () => {
     expect(tunnelOutput(gateway, { ...ollama, access: own })).toEqual({});
   });
 
-  it("is shown by its name where a port is published on all addresses", async () => {
+  it("show a remote engine's name if a port is published on all addresses", async () => {
     expect(await read(server("far-any", { access: remote, bindAddress: "0.0.0.0" }).url)).toBe(
       "http://build.example:8008",
     );
@@ -166,7 +166,7 @@ describe("on a remote engine", () => {
 });
 
 describe("OllamaModel", () => {
-  it("pulls over HTTP with what it needs to know, and outputs digest and size", async () => {
+  it("passes its settings to the pull, and outputs digest and size", async () => {
     const model = new OllamaModel("model", {
       serverUrl: "http://127.0.0.1:8008",
       access,
@@ -196,11 +196,11 @@ describe("OllamaModel", () => {
 });
 
 describe("the models of a stack", () => {
-  it("stay when they are taken from the list as they say themselves, or else as the stack says", async () => {
+  it("are retained as they specify, else as the stack specifies", async () => {
     const { declareModels } = await import("../../../components/resources/models.ts");
     const common = { insecure: false, digest: undefined, changes: {}, keepLoaded: false, repair: undefined };
     const model = (name: string, retain?: boolean) => ({ ...common, name, source: name, retain });
-    const plan = [model("asks:1b", true), model("refuses:1b", false), model("silent:1b")];
+    const plan = [model("kept:1b", true), model("deleted:1b", false), model("unset:1b")];
     for (const retain of [false, true]) {
       const declared = declareModels(plan, {
         access,
@@ -211,16 +211,16 @@ describe("the models of a stack", () => {
     }
     const retained = (name: string) =>
       made.filter((entry) => entry.name === `model-${name}`).map(({ inputs }) => inputs["retain"]);
-    expect(retained("asks:1b")).toEqual([true, true]);
-    expect(retained("refuses:1b")).toEqual([false, false]);
-    expect(retained("silent:1b")).toEqual([false, true]);
+    expect(retained("kept:1b")).toEqual([true, true]);
+    expect(retained("deleted:1b")).toEqual([false, false]);
+    expect(retained("unset:1b")).toEqual([false, true]);
   });
 });
 
 describe("Gateway", () => {
   const behindEdge = { behind: { gateways: ["x-keyed"], edge: "x-edge", timeoutSeconds: 300 } };
 
-  it("hands over only variables that the gateway knows, with the seed's names", async () => {
+  it("passes only variables that the gateway knows, with the seed's names", async () => {
     const { variables } = await import("../../../gateway/src/config/config.ts");
     await read(gateway("vars").url);
     const envs = find("vars-container")["envs"] as string[];
@@ -238,7 +238,7 @@ describe("Gateway", () => {
     );
   });
 
-  it("answers for its names in the network and for those it is given", async () => {
+  it("allows its names in the network and configured host names", async () => {
     await read(gateway("known", { allowedHosts: ["llm.example.org", ".corp.example"] }).url);
     expect(find("known-container")["envs"]).toContain(
       "ALLOWED_HOSTS=gateway,x-known,gateway.net,x-known.net,llm.example.org,.corp.example",
@@ -247,14 +247,14 @@ describe("Gateway", () => {
     expect(String(find("any-host-container")["envs"])).not.toContain("ALLOWED_HOSTS");
   });
 
-  it("without keys has an empty API_KEYS, and no volume", async () => {
+  it("has an empty API_KEYS and no volume without keys", async () => {
     await read(gateway("open").url);
     expect(find("open-container")["envs"]).toContain("API_KEYS=");
     expect(find("open-container")["mounts"]).toEqual([]);
     expect(() => find("open-keys")).toThrow();
   });
 
-  it("reads its keys from a volume, which a command writes before it: they are not in its environment", async () => {
+  it("reads its keys from a volume that a command writes first, not from its environment", async () => {
     const { line } = newKey("ada", []);
     await read(
       gateway("keyed", { apiKeys: [line, "# bob has left"], replicas: 2, published: behindEdge }).url,
@@ -279,12 +279,12 @@ describe("Gateway", () => {
     expect(order.indexOf("keyed-keys")).toBeLessThan(order.indexOf("keyed-container"));
   });
 
-  it("runs as nobody", async () => {
+  it("runs as an unprivileged user", async () => {
     await read(gateway("user").url);
     expect(find("user-container")["user"]).toBe("65532:65532");
   });
 
-  it("tags its image with a hash of what it is made of: the same for the same, another for another base", async () => {
+  it("tags its image with a hash of its contents and its base image", async () => {
     const tags = [];
     for (const [name, baseImage] of [
       ["one", "node:24"],
@@ -300,14 +300,14 @@ describe("Gateway", () => {
     expect(again).toBe(tags[0]);
   });
 
-  it("names its build context by a path that is the same on every machine", async () => {
+  it("uses a build context path that is the same on every machine", async () => {
     await read(gateway("context").url);
     expect(find("context-image")["build"]).toMatchObject({ context: "gateway" });
   });
 });
 
 describe("ServiceNetwork", () => {
-  it("is a bridge of the name given", async () => {
+  it("is a bridge with the given name", async () => {
     await read(new ServiceNetwork("network", { networkName: "ollama_network" }).networkName);
     expect(find("network-bridge")).toMatchObject({ name: "ollama_network", driver: "bridge" });
   });

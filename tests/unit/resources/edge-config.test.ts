@@ -16,42 +16,42 @@ const config = {
 };
 
 describe("the edge's configuration", () => {
-  it("sends requests to the first gateway that takes them, and again only before its first byte", () => {
+  it("sends requests to the first gateway that accepts them", () => {
     const text = caddyfile({ ...config, mode: "http", hostnames: [] });
     expect(text).toMatch(/^:80 \{$/m);
     expect(text).toContain("auto_https off");
     expect(text).toContain("reverse_proxy gateway:8000 gateway-2:8000 {");
     expect(text).toContain("lb_policy first");
     expect(text).toContain("health_uri /accepting");
-    // With a negative one, Caddy does not tell a gateway that its client has left.
+    // With a negative flush_interval, Caddy does not cancel the gateway's request when a client disconnects.
     expect(text).not.toContain("flush_interval");
     expect(edgePort("http")).toBe(80);
   });
 
-  it("keeps no body and sends again only what could not be sent at all", () => {
+  it("buffers no body, and retries only requests that could not be sent", () => {
     const text = caddyfile({ ...config, mode: "internal" });
     expect(text).not.toContain("request_buffers");
     expect(text.match(/reverse_proxy /g)).toHaveLength(2);
     expect(text.match(/lb_retry_match \{\n\t+expression false\n/g)).toHaveLength(2);
   });
 
-  it("bounds its connections by its open files alone, each with one request", () => {
+  it("serves only HTTP/1, so that each connection has one request", () => {
     expect(caddyfile({ ...config, mode: "internal" })).toMatch(/^\t\tprotocols h1$/m);
   });
 
-  it("gives a body longer than the gateway does, which so says itself that it came too late", () => {
+  it("allows a body more time than the gateway, which thus reports the timeout itself", () => {
     const text = caddyfile({ ...config, mode: "http", bodyTimeoutSeconds: 90 });
     expect(text).toMatch(/timeouts \/api\/blobs\/\* \{\n\t+read_timeout 95s\n/);
     expect(text).toMatch(/timeouts @bounded \{\n\t+read_timeout 95s \d+\n/);
   });
 
-  it("believes the proxies in front of it who the client is, and no others", () => {
+  it("trusts only the configured proxies for the client's address", () => {
     expect(caddyfile({ ...config, mode: "http" })).not.toContain("trusted_proxies");
     const text = caddyfile({ ...config, mode: "http", trustedProxies: ["10.0.0.5", "fd00::/8"] });
     expect(text).toMatch(/^\t\ttrusted_proxies static 10\.0\.0\.5 fd00::\/8\n\t\ttrusted_proxies_strict$/m);
   });
 
-  it("answers to its names alone, with its own authority, a given certificate or an ACME authority's", () => {
+  it("serves only its host names, with its own CA, a given certificate or ACME", () => {
     const site = /^https:\/\/llm\.example\.org, https:\/\/llm \{$/m;
     const internal = caddyfile({ ...config, mode: "internal" });
     expect(internal).toMatch(site);

@@ -20,11 +20,11 @@ vi.mock("esbuild", async (original) => {
   const real = await original<typeof import("esbuild")>();
   return { ...real, buildSync: vi.fn(real.buildSync) };
 });
-const made = vi.mocked(buildSync);
+const buildMock = vi.mocked(buildSync);
 // Bundling takes seconds on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
 
-// A copy of what the gateway is bundled from, that can be changed.
+// A copy of the bundle's sources, which tests can change.
 const root = mkdtempSync(join(tmpdir(), "ollama-stack-bundle-"));
 for (const path of ["package.json", "package-lock.json", "tsconfig.json", "console", "gateway"])
   cpSync(path, join(root, path), {
@@ -50,16 +50,16 @@ const edit = (path: string, change: (text: string) => string) => {
 
 beforeEach(() => {
   bundle();
-  made.mockClear();
+  buildMock.mockClear();
 });
 
-it("the gateway is not bundled again when nothing of it changed, and the hash is the same", () => {
+it("reuses the bundle and its hash if nothing has changed", () => {
   const hash = bundle();
   expect(bundle()).toBe(hash);
-  expect(made).not.toHaveBeenCalled();
+  expect(buildMock).not.toHaveBeenCalled();
 });
 
-it("another source is another bundle, and the first one is made again when it is put back", () => {
+it("bundles a changed source, and the original again when the change is undone", () => {
   const hash = bundle();
   const undo = edit("gateway/src/server.ts", (text) => `${text}\nconsole.log("planted");\n`);
   expect(bundle()).not.toBe(hash);
@@ -69,19 +69,19 @@ it("another source is another bundle, and the first one is made again when it is
   expect(readFileSync(server, "utf8")).not.toContain("planted");
 });
 
-it("is bundled again for another package-lock.json, and another package.json of the gateway or the console", () => {
+it("bundles again if package-lock.json, or the package.json of the gateway or the console, has changed", () => {
   const undo = ["package-lock.json", "gateway/package.json", "console/package.json"].map((path) => {
-    made.mockClear();
+    buildMock.mockClear();
     const undoOne = edit(path, (text) => `${text}\n`);
     bundle();
-    // The gateway, its client of Valkey, and its console.
-    expect(made, path).toHaveBeenCalledTimes(3);
+    // The gateway, its Valkey client and its console.
+    expect(buildMock, path).toHaveBeenCalledTimes(3);
     return undoOne;
   });
   for (const each of undo) each();
 });
 
-it("another source of the console is another bundle, and its former files are gone", () => {
+it("bundles a changed console, and removes its former files", () => {
   const dist = join(root, "gateway", "dist", "console");
   const hash = bundle();
   const before = readdirSync(dist);
@@ -105,12 +105,12 @@ it("the console is at most 150 KB compressed", () => {
   }
 });
 
-it("the server has no character beyond Latin-1, for one of which V8 would hold all of it in twice the memory", () => {
+it("the server is Latin-1 only, because V8 would otherwise hold it in twice the memory", () => {
   const [beyond = ""] = /[\u0100-\u{10ffff}]/u.exec(readFileSync(server, "utf8")) ?? [];
   expect(beyond).toBe("");
 });
 
-it("the server has no module that it does not use and would load at each start", () => {
+it("the server contains no unused modules, which it would load at each start", () => {
   const text = readFileSync(server, "utf8");
   expect(text).toContain('undici/lib/dispatcher/client.js"');
   expect(text).not.toMatch(/require\("(node:)?http2"\)/);
@@ -118,7 +118,7 @@ it("the server has no module that it does not use and would load at each start",
     expect(text).not.toContain(`node_modules/${unused}/`);
 });
 
-it("a bundle that somebody changed, removed or added to is put right", () => {
+it("repairs a bundle that was changed, removed or added to", () => {
   const hash = bundle();
   writeFileSync(server, "changed");
   expect(bundle()).toBe(hash);
@@ -130,15 +130,15 @@ it("a bundle that somebody changed, removed or added to is put right", () => {
   expect(() => readFileSync(other)).toThrow();
 });
 
-it("another Dockerfile is another hash, and needs no other bundle", () => {
+it("changes the hash for another Dockerfile without bundling again", () => {
   const hash = bundle();
   const undo = edit("gateway/Dockerfile", (text) => `${text}\n`);
   expect(bundle()).not.toBe(hash);
   undo();
-  expect(made).not.toHaveBeenCalled();
+  expect(buildMock).not.toHaveBeenCalled();
 });
 
-it("a bundle can be read by the container's user, whatever umask it or an earlier one was made with", () => {
+it("makes the bundle readable for the container's user, whatever the umask", () => {
   const dist = join(root, "gateway", "dist");
   const modes = () => [dist, server].map((path) => (statSync(path).mode & 0o777).toString(8));
   const hash = bundle();
@@ -152,13 +152,13 @@ it("a bundle can be read by the container's user, whatever umask it or an earlie
   expect(modes()).toEqual(["755", "644"]);
   chmodSync(server, 0o600);
   chmodSync(dist, 0o700);
-  made.mockClear();
+  buildMock.mockClear();
   expect(bundle()).toBe(hash);
   expect(modes()).toEqual(["755", "644"]);
-  expect(made).not.toHaveBeenCalled();
+  expect(buildMock).not.toHaveBeenCalled();
 });
 
-it("the client of Valkey is in a file of its own, which is loaded where state is shared", async () => {
+it("the Valkey client is in a separate file, which is loaded only for shared state", async () => {
   expect(readFileSync(server, "utf8")).toContain('import("./redis.cjs")');
   const { Redis } = (await import(join(root, "gateway", "dist", "redis.cjs"))) as { readonly Redis: unknown };
   expect(Redis).toBeTypeOf("function");

@@ -4,7 +4,7 @@ import { find, gateway, made, read } from "../../../test-support/components/mock
 
 const behindEdge = { behind: { gateways: ["x-used"], edge: "x-edge", timeoutSeconds: 300 } };
 
-it("keeps what keys have used in a volume that is not the stack's, each container in a file of its own", async () => {
+it("stores the usage of keys in an external volume, with a file for each container", async () => {
   const { line } = newKey("ada", []);
   await read(
     gateway("used", { usageVolume: "usage", apiKeys: [line], replicas: 2, published: behindEdge }).url,

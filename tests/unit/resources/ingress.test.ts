@@ -21,18 +21,18 @@ function hostsOf(set: Record<string, unknown>): readonly string[] | undefined {
 const gatewayApiKeys = [`ada sha256=${"0".repeat(64)}`];
 const gatewayAllowedHosts = ["llm.example.org"];
 
-describe("the host names that requests to the gateway may be for", () => {
-  it("are those that the config adds", () => {
+describe("the allowed host names of the gateway", () => {
+  it("are those of the config", () => {
     expect(hostsOf({})).toEqual([]);
     expect(hostsOf({ gatewayAllowedHosts })).toEqual(["llm.example.org"]);
   });
 
-  it("are left to the gateway where only keys are required: it may be reached by names that nobody configured", () => {
+  it("are unrestricted if keys are required and none are configured", () => {
     expect(hostsOf({ gatewayApiKeys })).toBeUndefined();
     expect(hostsOf({ gatewayApiKeys, gatewayAllowedHosts })).toEqual(["llm.example.org"]);
   });
 
-  it("are the edge's, too, where there is one", () => {
+  it("include the edge's if there is one", () => {
     const edgeNames = [
       "edge",
       "ollama-stack-dev-edge",
@@ -41,7 +41,7 @@ describe("the host names that requests to the gateway may be for", () => {
     ];
     expect(hostsOf({ edge: "http" })).toEqual(edgeNames);
     expect(hostsOf({ edge: "internal", edgeHostnames: ["llm.lan"] })).toEqual([...edgeNames, "llm.lan"]);
-    // As many containers as there are, the variable stays: their number is changed in place.
+    // The number of containers changes in place, so the variable does not depend on it.
     expect(hostsOf({ edge: "http", gatewayReplicas: 3 })).toEqual(edgeNames);
   });
 });

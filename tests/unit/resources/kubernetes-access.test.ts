@@ -27,7 +27,7 @@ describe("network policies", () => {
     ]);
   });
 
-  it("let Ollama look up names and pull models, from nothing but the ports of their sources", async () => {
+  it("let Ollama resolve names, and pull models only from the ports of their sources", async () => {
     const [names, pulls, ...more] = (await policy("ollama-access")).egress;
     expect(names?.ports).toEqual([
       { protocol: "UDP", port: 53 },
@@ -46,12 +46,12 @@ describe("network policies", () => {
     expect(egress[1]?.ports).toEqual([80, 443, 3128, 5000, 8081].map(tcp));
   });
 
-  it("keep Ollama from the addresses at which clouds hand out a node's credentials", async () => {
+  it("block the link-local addresses that serve a cloud node's credentials", async () => {
     const [, pulls] = (await policy("ollama-access")).egress;
     expect(pulls?.to).toContainEqual({ ipBlock: { cidr: "0.0.0.0/0", except: ["169.254.0.0/16"] } });
   });
 
-  it("let the gateway reach Ollama and names, and a collector that the config names", async () => {
+  it("let the gateway reach Ollama, DNS and a configured collector", async () => {
     const { ingress, egress } = await policy("gateway-access");
     expect(ingress).toEqual([{ ports: [tcp(8000)] }]);
     expect(egress.slice(1)).toEqual([
@@ -63,7 +63,7 @@ describe("network policies", () => {
     expect(collected.egress[2]?.ports).toEqual([tcp(4318)]);
   });
 
-  it("let in whom the config names", async () => {
+  it("admit the configured sources", async () => {
     const { ingress } = await policy("gateway-access", {
       gatewayAllowedSources: ["10.0.0.0/8", "namespace/ingress-nginx"],
     });
@@ -85,7 +85,7 @@ const outside = {
 };
 
 describe("access from outside", () => {
-  it("is by an Ingress with TLS for each name, whose controller waits as long as the gateway and buffers nothing", async () => {
+  it("uses an Ingress with TLS for each name, the gateway's timeouts and no buffering", async () => {
     const { find, outputs } = await renderStack({
       ...outside,
       ingressClass: "nginx",
@@ -108,7 +108,7 @@ describe("access from outside", () => {
       "cert-manager.io/cluster-issuer": "letsencrypt",
       "nginx.ingress.kubernetes.io/proxy-read-timeout": "1260",
       "nginx.ingress.kubernetes.io/proxy-buffering": "off",
-      // What the config says wins.
+      // The config takes precedence.
       "nginx.ingress.kubernetes.io/proxy-body-size": "64m",
       "haproxy.org/timeout-server": "1260s",
       "alb.ingress.kubernetes.io/load-balancer-attributes": "idle_timeout.timeout_seconds=1260",
@@ -125,15 +125,15 @@ describe("access from outside", () => {
     expect(outputs).toHaveProperty("publicUrl", "https://llm.example.org");
   });
 
-  it("is by an Ingress that waits as long as a request waits for the first pod of Ollama", async () => {
-    const ofAnswer = { LOAD_TIMEOUT_MS: "300000", ANSWER_TIMEOUT_MS: "900000" };
+  it("uses an Ingress that waits as long as a request may wait for the first Ollama pod", async () => {
+    const timeouts = { LOAD_TIMEOUT_MS: "300000", ANSWER_TIMEOUT_MS: "900000" };
     const { find } = await renderStack({
       ...outside,
       ingressClass: "nginx",
       autoscaling: "keda",
       ollamaMinReplicas: "0",
       readyTimeoutSeconds: "600",
-      gatewayEnvironment: ofAnswer,
+      gatewayEnvironment: timeouts,
     });
     // The gateway's own QUEUE_TIMEOUT_MS is then 660 s.
     expect(find("outside-ingress")["metadata"]).toMatchObject({
@@ -141,7 +141,7 @@ describe("access from outside", () => {
     });
   });
 
-  it("asks the load balancer of AWS for no more than it takes", async () => {
+  it("limits the idle timeout to the maximum of AWS's load balancer", async () => {
     const { find } = await renderStack({
       ...outside,
       ingressClass: "alb",
@@ -154,7 +154,7 @@ describe("access from outside", () => {
     });
   });
 
-  it("is by a Gateway that listens for each name, and a route that ends no response", async () => {
+  it("uses a Gateway with a listener for each name, and a route without timeouts", async () => {
     const { find } = await renderStack({ ...outside, gatewayClass: "eg" });
     expect(find("outside-gateway")["spec"]).toMatchObject({
       gatewayClassName: "eg",
@@ -177,7 +177,7 @@ describe("access from outside", () => {
     });
   });
 
-  it("is not there unless the config asks for it", async () => {
+  it("does not exist unless it is configured", async () => {
     const { all, outputs } = await renderStack();
     const kinds = all.map(({ type }) => type.split(":").at(-1));
     for (const kind of ["Ingress", "Gateway", "HTTPRoute", "ScaledObject", "PodMonitor"])
@@ -187,7 +187,7 @@ describe("access from outside", () => {
 });
 
 describe("autoscaling", () => {
-  it("by KEDA counts requests that wait and run, with a key that reads only metrics, down to nothing", async () => {
+  it("with KEDA counts waiting and running requests with a metrics key, and scales to zero", async () => {
     const { find } = await renderStack({
       autoscaling: "keda",
       ollamaMinReplicas: "0",
@@ -216,7 +216,7 @@ describe("autoscaling", () => {
     expect(find("gateway-metrics-key")["metadata"]).toMatchObject({ name: "gateway-metrics-key" });
   });
 
-  it("by Kubernetes itself takes the same metrics of the gateway's Service", async () => {
+  it("with an HPA uses the same metrics of the gateway's Service", async () => {
     expect(await spec("ollama-scaling", { autoscaling: "hpa", ollamaMinReplicas: "2" })).toMatchObject({
       minReplicas: 2,
       maxReplicas: 4,
@@ -228,7 +228,7 @@ describe("autoscaling", () => {
   });
 });
 
-it("has a Prometheus of the cluster read the metrics with a key of theirs", async () => {
+it("a PodMonitor lets the cluster's Prometheus read the metrics with a metrics key", async () => {
   const { find } = await renderStack({ podMonitor: "true", prometheusScrapeSeconds: "30" });
   expect(find("gateway-monitor")["spec"]).toEqual({
     selector: { matchLabels: { app: "gateway" } },

@@ -25,7 +25,7 @@ const outputsOf = async () => {
   return outputs;
 };
 
-it("an update of keys is not kept from a cluster that is unfit for anything else", async () => {
+it("updates keys even in a cluster that fails the checks of other updates", async () => {
   const old = readFileSync("tests/unit/cluster/recorded/version.json", "utf8").replaceAll('"37"', '"29"');
   const review = { spec: { resourceAttributes: { resource: "pods", verb: "get" } }, status: {} };
   const unfit = {
@@ -42,7 +42,7 @@ it("an update of keys is not kept from a cluster that is unfit for anything else
   expect(program.calls.filter((call) => !/^(get namespaces|config view)/.test(call))).toEqual([]);
 });
 
-it("a stack's outputs say which cluster it is in", async () => {
+it("outputs the identity of the cluster", async () => {
   program.mock(identity);
   process.env["OLLAMA_STACK_KEYS_ONLY"] = "true";
   expect(await outputsOf()).toMatchObject({

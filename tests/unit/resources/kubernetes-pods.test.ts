@@ -30,7 +30,7 @@ interface Pods {
   };
 }
 
-/** What is declared of Ollama's pods and the gateway's. */
+/** The declared pods of Ollama and the gateway. */
 async function render(set: Readonly<Record<string, unknown>> = {}) {
   const { find, all } = await renderStack(set);
   const specOf = (name: string) => find(name)["spec"] as Pods;
@@ -44,7 +44,7 @@ async function render(set: Readonly<Record<string, unknown>> = {}) {
   return { find, specOf, all, ollama: pod("ollama-pods"), gateway: pod("gateway-pods") };
 }
 
-it("gives no GPU to a pod that requests none, though its image asks for all", async () => {
+it("hides GPUs from a pod that requests none, although its image requests all", async () => {
   const { ollama } = await render();
   expect(ollama.environment["NVIDIA_VISIBLE_DEVICES"]).toBe("void");
   expect(ollama.container.resources).toEqual({
@@ -54,10 +54,10 @@ it("gives no GPU to a pod that requests none, though its image asks for all", as
   expect(ollama.spec.runtimeClassName).toBeUndefined();
 });
 
-it("requests NVIDIA's GPUs by their number, on nodes that keep others away", async () => {
+it("requests a number of NVIDIA GPUs, and tolerates their nodes' taint", async () => {
   const { ollama, gateway } = await render({ gpus: "all", gpusPerPod: "2", runtimeClass: "nvidia" });
   expect(ollama.container.resources).toMatchObject({ limits: { "nvidia.com/gpu": "2" } });
-  // The device plugin sets it, and what a pod sets would win.
+  // The device plugin sets it, but a pod's own value would take precedence.
   expect(ollama.environment).not.toHaveProperty("NVIDIA_VISIBLE_DEVICES");
   expect(ollama.environment["NVIDIA_DRIVER_CAPABILITIES"]).toBe("compute,utility");
   expect(ollama.spec.runtimeClassName).toBe("nvidia");
@@ -68,7 +68,7 @@ it("requests NVIDIA's GPUs by their number, on nodes that keep others away", asy
   expect(JSON.stringify(gateway.spec.tolerations)).not.toContain("nvidia");
 });
 
-it("requests AMD's GPUs, in the groups of their devices", async () => {
+it("requests AMD GPUs, with the groups of their devices", async () => {
   const { ollama } = await render({
     gpus: "all",
     gpusPerPod: "1",
@@ -82,7 +82,7 @@ it("requests AMD's GPUs, in the groups of their devices", async () => {
   expect(ollama.spec.tolerations).toEqual([{ key: "amd.com/gpu", operator: "Exists", effect: "NoSchedule" }]);
 });
 
-it("keeps models in a folder of the node, in a namespace that allows such folders", async () => {
+it("stores models in a folder of the node, in a namespace that allows such folders", async () => {
   const { ollama, find } = await render({ modelHostPath: "/srv/models", retainModels: "true" });
   expect(ollama.spec.volumes).toContainEqual({
     name: "models",
@@ -93,13 +93,13 @@ it("keeps models in a folder of the node, in a namespace that allows such folder
   });
 });
 
-it("pulls all images with the Secrets of a registry", async () => {
+it("pulls all images with the configured Secrets", async () => {
   const { ollama, gateway } = await render({ imagePullSecrets: ["one", "two"] });
   for (const { spec } of [ollama, gateway])
     expect(spec.imagePullSecrets).toEqual([{ name: "one" }, { name: "two" }]);
 });
 
-it("takes the image of its own sources from a registry, gateway and keeper alike", async () => {
+it("uses its own image from a registry, for both gateway and keeper", async () => {
   const { ollama, gateway } = await render({
     gatewayImage: "",
     imageRegistry: "registry.example.org:5000/you",
@@ -110,7 +110,7 @@ it("takes the image of its own sources from a registry, gateway and keeper alike
   expect(ollama.spec.initContainers?.[0]?.image).toBe(gateway.container.image);
 });
 
-it("keeps what keys have used on a claim, which two gateways never write at once", async () => {
+it("stores the usage of keys on a claim that two gateways never write at once", async () => {
   const { gateway, specOf } = await render({ gatewayUsageVolume: "usage" });
   expect(gateway.spec.volumes).toContainEqual({
     name: "usage",
@@ -121,7 +121,7 @@ it("keeps what keys have used on a claim, which two gateways never write at once
   expect(specOf("gateway-pods").strategy).toEqual({ type: "Recreate" });
 });
 
-it("accepts the names outside the cluster besides its own, once there are some", async () => {
+it("allows external host names besides its own if there are any", async () => {
   expect((await render()).gateway.environment).not.toHaveProperty("ALLOWED_HOSTS");
   const { gateway } = await render({
     ingressClass: "nginx",
@@ -139,18 +139,18 @@ it("accepts the names outside the cluster besides its own, once there are some",
   ]);
 });
 
-it("believes nobody who a client is, unless the config names proxies", async () => {
+it("trusts no proxies unless the config names them", async () => {
   expect((await render()).gateway.environment).not.toHaveProperty("TRUSTED_PROXIES");
   const { gateway } = await render({ gatewayEnvironment: { TRUSTED_PROXIES: "10.0.0.0/8" } });
   expect(gateway.environment["TRUSTED_PROXIES"]).toBe("10.0.0.0/8");
 });
 
-it("leaves the number of pods to an autoscaler, and says it where there is none", async () => {
+it("sets the number of pods only without an autoscaler", async () => {
   expect((await render({ ollamaReplicas: "3" })).specOf("ollama-pods").replicas).toBe(3);
   expect((await render({ autoscaling: "hpa" })).specOf("ollama-pods")).not.toHaveProperty("replicas");
 });
 
-it("has a gateway that is reached, and not restarted, while Ollama is away or pulls its models", async () => {
+it("keeps the gateway ready, and does not restart it, while Ollama is unavailable or pulls models", async () => {
   const { startupProbe, readinessProbe, livenessProbe } = (await render()).gateway.container;
   expect([startupProbe, readinessProbe].map(({ httpGet }) => httpGet.path)).toEqual([
     "/accepting",
@@ -159,7 +159,7 @@ it("has a gateway that is reached, and not restarted, while Ollama is away or pu
   expect(livenessProbe.httpGet.path).toBe("/health");
 });
 
-it("lets requests wait for the first pod of Ollama where there may be none", async () => {
+it("lets requests wait for the first Ollama pod if there may be none", async () => {
   const { gateway } = await render({
     autoscaling: "keda",
     ollamaMinReplicas: "0",
@@ -176,7 +176,7 @@ it("lets requests wait for the first pod of Ollama where there may be none", asy
   expect(usual.environment).not.toHaveProperty("QUEUE_TIMEOUT_MS");
 });
 
-it("leaves a lost node after a minute where no volume has to leave it first", async () => {
+it("moves the gateway off a lost node after a minute if it has no volume", async () => {
   const lost = (state: string) => ({
     key: `node.kubernetes.io/${state}`,
     operator: "Exists",

@@ -27,7 +27,7 @@ async function render(set: Readonly<Record<string, unknown>>) {
   return { ...rendered, pod, names: rendered.all.map(({ name }) => name) };
 }
 
-describe("gateways that stand by", () => {
+describe("standby gateways", () => {
   it("have a Service without a selector, a Lease, and the addresses of their pods", async () => {
     const { find, pod } = await render(standby);
     expect(find("gateway-service")["spec"]).toEqual({
@@ -44,7 +44,7 @@ describe("gateways that stand by", () => {
     );
   });
 
-  it("roll, spread and are disrupted one at a time like several that are active", async () => {
+  it("are updated, spread and disrupted like several active ones", async () => {
     const { find, pod } = await render(standby);
     expect(find("gateway-pods")["spec"]).toMatchObject({
       replicas: 2,
@@ -56,7 +56,7 @@ describe("gateways that stand by", () => {
     expect(pod("gateway-pods").terminationGracePeriodSeconds).toBe(alone + 36);
   });
 
-  it("have an account with the least rights, whose token is in their container and nowhere else", async () => {
+  it("have an account with the least privileges, whose token only their container mounts", async () => {
     const { all, find, pod } = await render(standby);
     expect(find("gateway-account")).toMatchObject({ automountServiceAccountToken: false });
     expect(find("gateway-role")["rules"]).toEqual(
@@ -87,7 +87,7 @@ describe("gateways that stand by", () => {
     expect(JSON.stringify(others)).not.toContain("serviceAccountName");
   });
 
-  it("reach the API server, whose address no selector finds", async () => {
+  it("may reach the API server, which no selector matches", async () => {
     const { find } = await render(standby);
     const { egress } = find("gateway-access")["spec"] as { readonly egress: readonly object[] };
     const ports = [443, 6443].map((port) => ({ protocol: "TCP", port }));
@@ -96,8 +96,8 @@ describe("gateways that stand by", () => {
 
   it.each([
     ["one gateway", {}],
-    ["several that share their state", { state: "redis", gatewayReplicas: "2" }],
-  ])("are not there with %s", async (_what, set) => {
+    ["several gateways with shared state", { state: "redis", gatewayReplicas: "2" }],
+  ])("are not declared for %s", async (_what, set) => {
     const { names, find, pod } = await render(set);
     expect(find("gateway-service")["spec"]).toMatchObject({ selector: { app: "gateway" } });
     expect(names.filter((name) => /^gateway-(account|role|binding)$/.test(name))).toEqual([]);

@@ -37,23 +37,23 @@ async function render(set: Readonly<Record<string, unknown>> = {}) {
 }
 
 const own = { state: "redis", gatewayReplicas: "2" };
-const elsewhere = {
+const external = {
   ...own,
   stateAddress: "rediss://valkey.example.org:6380/1",
   statePasswordSecret: "valkey",
 };
-// What the mocks print in place of a random word.
+// The mocked output of the command that generates a password.
 const password = JSON.stringify([{ name: "tiny:1b", digest: "abc", size: 42 }]);
 const tcp = (port: number) => ({ protocol: "TCP", port });
 
 describe("the stack's own Valkey", () => {
-  it("is not there while one gateway has its state in memory", async () => {
+  it("does not exist while one gateway has its state in memory", async () => {
     const { names, pod } = await render();
     expect(names.filter((name) => name.startsWith("state"))).toEqual([]);
     expect(Object.keys(pod("gateway-pods").env).filter((name) => name.startsWith("SHARED"))).toEqual([]);
   });
 
-  it("runs once, never twice at a time, restricted, and keeps nothing on disk", async () => {
+  it("runs as a single restricted pod, and stores nothing on disk", async () => {
     const { spec, pod, find } = await render({
       ...own,
       stateImage: "valkey/valkey:9",
@@ -84,12 +84,12 @@ describe("the stack's own Valkey", () => {
     ]);
   });
 
-  it("has its password in its Secret and nowhere else, and each pod mounts only its own entry", async () => {
+  it("has its password only in its Secret, of which each pod mounts only its own entry", async () => {
     const { all, pod, find } = await render(own);
     expect(find("state-secret")["stringData"]).toMatchObject({ password });
     const others = all.filter(({ name, type }) => name !== "state-secret" && type.startsWith("kubernetes:"));
     expect(JSON.stringify(others)).not.toContain(JSON.stringify(password).slice(1, -1));
-    // What the command prints is not in the output of the update.
+    // The command's output must not appear in that of the update.
     expect(find("state-password")["logging"]).toBe("stderr");
     const entry = (name: string, volume: string) =>
       pod(name).volumes.find((each) => each.name === volume)?.secret;
@@ -103,7 +103,7 @@ describe("the stack's own Valkey", () => {
     });
   });
 
-  it("gets a new pod when its settings change, and none otherwise", async () => {
+  it("gets a new pod only when its settings change", async () => {
     const version = async (set: object) =>
       (await render({ ...own, ...set })).spec("state-pods").template.metadata.annotations?.[
         "ollama-stack/settings"
@@ -113,17 +113,17 @@ describe("the stack's own Valkey", () => {
     expect(await version({ stateMemoryMiB: "1024" })).not.toBe(await version({}));
   });
 
-  it("has the gateways replaced with its password alone", async () => {
+  it("has the gateways replaced only when its password changes", async () => {
     const annotations = async (set: object) =>
       (await render({ ...own, ...set })).spec("gateway-pods").template.metadata.annotations;
     expect(await annotations({})).toEqual({
       "ollama-stack/state-password": expect.stringMatching(/^[0-9a-f]{16}$/) as string,
     });
     expect(await annotations({ stateMemoryMiB: "1024" })).toEqual(await annotations({}));
-    expect(await annotations({ ...elsewhere })).toBeUndefined();
+    expect(await annotations({ ...external })).toBeUndefined();
   });
 
-  it("is reached by gateways only, and reaches nothing", async () => {
+  it("accepts connections only from gateways, and opens none", async () => {
     const { find } = await render(own);
     expect(find("state-access")["spec"]).toEqual({
       podSelector: { matchLabels: { app: "state" } },
@@ -140,7 +140,7 @@ describe("the stack's own Valkey", () => {
 });
 
 describe("gateways with shared state", () => {
-  it("find the stack's own Valkey, and its password in a file", async () => {
+  it("use the stack's own Valkey, with its password in a file", async () => {
     const { pod } = await render(own);
     const { env, container } = pod("gateway-pods");
     expect(env).toMatchObject({
@@ -150,10 +150,10 @@ describe("gateways with shared state", () => {
     expect(container.volumeMounts).toContainEqual({ name: "state", mountPath: "/state", readOnly: true });
   });
 
-  it("find a server of yours, with the password of a Secret of yours, or none", async () => {
-    const { names, pod, find } = await render(elsewhere);
+  it("use an external server, with the password of an external Secret or none", async () => {
+    const { names, pod, find } = await render(external);
     expect(names.filter((name) => name.startsWith("state"))).toEqual([]);
-    expect(pod("gateway-pods").env["SHARED_STATE"]).toBe(elsewhere.stateAddress);
+    expect(pod("gateway-pods").env["SHARED_STATE"]).toBe(external.stateAddress);
     expect(pod("gateway-pods").volumes).toContainEqual({
       name: "state",
       secret: { secretName: "valkey", items: [{ key: "password", path: "password" }] },
@@ -166,15 +166,15 @@ describe("gateways with shared state", () => {
     expect(policy.egress.at(-1)).toMatchObject({ ports: [tcp(6379)] });
   });
 
-  it("have a name of their own in a server that other stacks use, unless the config gives one", async () => {
+  it("have their own key prefix on a shared server, unless the config sets one", async () => {
     const prefix = async (set: object) =>
-      (await render({ ...elsewhere, ...set })).pod("gateway-pods").env["SHARED_STATE_PREFIX"];
+      (await render({ ...external, ...set })).pod("gateway-pods").env["SHARED_STATE_PREFIX"];
     expect(await prefix({})).toMatch(/^ollama-stack:[0-9a-f]{16}$/);
     expect(await prefix({ namespace: "other" })).not.toBe(await prefix({}));
     expect(await prefix({ gatewayEnvironment: { SHARED_STATE_PREFIX: "mine" } })).toBe("mine");
   });
 
-  it("are spread over nodes, and a drain of nodes takes one at a time", async () => {
+  it("are spread over nodes, and disrupted one at a time", async () => {
     const { spec, pod, find } = await render(own);
     expect(spec("gateway-pods")).toMatchObject({
       replicas: 2,
@@ -190,7 +190,7 @@ describe("gateways with shared state", () => {
     expect((await render({ state: "redis" })).names).not.toContain("gateway-disruption");
   });
 
-  it("are scaled by their processor time, and an update leaves their number alone", async () => {
+  it("are scaled by CPU usage, and an update keeps their number", async () => {
     const { spec, find } = await render({ ...own, gatewayMaxReplicas: "6" });
     expect(spec("gateway-pods")).not.toHaveProperty("replicas");
     expect(find("gateway-scaling")["spec"]).toMatchObject({

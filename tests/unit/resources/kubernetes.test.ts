@@ -28,7 +28,7 @@ interface Spec {
   readonly template: { readonly spec: PodSpec };
 }
 
-/** Declares a stack, and gives specs the fields that tests look at. */
+/** Declares a stack, with types for the fields that tests use. */
 async function declare(set: Readonly<Record<string, unknown>> = {}) {
   const rendered = await renderStack(set);
   return { ...rendered, spec: (name: string) => rendered.find(name)["spec"] as Spec };
@@ -40,22 +40,22 @@ beforeAll(async () => {
 });
 
 describe("a stack on Kubernetes", () => {
-  it("loads nothing of Docker's provider", () => {
+  it("declares no Docker resources", () => {
     expect(stack.all.filter(({ type }) => type.startsWith("docker:"))).toEqual([]);
   });
 
-  it("has the version of the provider that toolchain/ builds", () => {
+  it("uses the provider version that toolchain/ builds", () => {
     expect(providerVersion).toBe(clusterVersions.provider);
   });
 
-  it("is in a namespace that is called after it and demands restricted pods", () => {
+  it("has a namespace that is named after it and enforces restricted pods", () => {
     expect(stack.find("namespace")["metadata"]).toMatchObject({
       name: "ollama-stack-test-1",
       labels: { "pod-security.kubernetes.io/enforce": "restricted" },
     });
   });
 
-  it("has every change by hand taken back, and changes lists and keys in place", () => {
+  it("reverts manual changes, and updates lists and keys in place", () => {
     const objects = stack.all.filter(({ type }) => type.startsWith("kubernetes:"));
     expect(objects.length).toBeGreaterThan(8);
     for (const { inputs } of objects)
@@ -67,7 +67,7 @@ describe("a stack on Kubernetes", () => {
     });
   });
 
-  it("gives no pod rights or a token of the cluster", () => {
+  it("gives pods neither privileges nor a cluster token", () => {
     for (const name of ["ollama-pods", "gateway-pods"]) {
       const {
         automountServiceAccountToken,
@@ -89,7 +89,7 @@ describe("a stack on Kubernetes", () => {
     }
   });
 
-  it("has a gateway that finds every pod of Ollama, and is reached while they are away", () => {
+  it("has a gateway that discovers every Ollama pod, and accepts requests without any", () => {
     const [gateway] = stack.spec("gateway-pods").template.spec.containers;
     expect(gateway?.env).toContainEqual({ name: "LLM_BACKENDS", value: "dns+ollama:11434" });
     expect(gateway?.env).toContainEqual({ name: "API_KEYS_FILE", value: "/keys/api-keys" });
@@ -99,12 +99,12 @@ describe("a stack on Kubernetes", () => {
     });
   });
 
-  it("leaves Ollama the time that its requests have", async () => {
+  it("gives Ollama time to finish its requests", async () => {
     const { spec } = await declare({ drainTimeoutSeconds: "70" });
     expect(spec("ollama-pods").template.spec.terminationGracePeriodSeconds).toBeGreaterThan(70);
   });
 
-  it("keeps models on the node's disk unless a class of storage is named", async () => {
+  it("stores models on the node's disk unless a storage class is set", async () => {
     expect(stack.spec("ollama-pods").volumeClaimTemplates).toBeUndefined();
     expect(stack.spec("ollama-pods").template.spec.volumes).toContainEqual({
       name: "models",
@@ -122,7 +122,7 @@ describe("a stack on Kubernetes", () => {
     expect(find("namespace")).toBeDefined();
   });
 
-  it("passes on where Ollama may run and what it finds in /etc/hosts", async () => {
+  it("passes on Ollama's node selector, tolerations and host aliases", async () => {
     const { spec } = await declare({
       nodeSelector: { gpu: "true" },
       tolerations: [{ key: "gpu", operator: "Exists", effect: "NoSchedule" }],
@@ -135,7 +135,7 @@ describe("a stack on Kubernetes", () => {
     });
   });
 
-  it("looks whether models are in GPU memory where pods have GPUs, and only there", async () => {
+  it("checks that models are in GPU memory only if pods have GPUs", async () => {
     const checks = ({ all }: Awaited<ReturnType<typeof declare>>) =>
       all.filter(({ inputs }) => inputs["create"] === "node components/commands/check-pod-gpu-memory.ts");
     const withGpus = await declare({ gpus: "all", gpusPerPod: "1", ollamaKeepAlive: "0" });
@@ -148,7 +148,7 @@ describe("a stack on Kubernetes", () => {
     expect(JSON.stringify(stack.spec("ollama-pods"))).not.toContain("CHECK_GPU_MEMORY");
   });
 
-  it("changes a list of models without touching the pods", async () => {
+  it("changes the list of models without changing the pods", async () => {
     const first = stack.spec("ollama-pods");
     const list = stack.find("ollama-models")["data"];
     const { spec, find } = await declare({ models: ["llama3.2:1b", "tiny:1b"] });

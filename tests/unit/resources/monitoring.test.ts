@@ -17,7 +17,7 @@ describe("Prometheus", () => {
     await read(new Monitoring("mon", { ...monitoringArgs, containerName: "x-mon" }).url);
   });
 
-  it("has no root, no capability, no file system to write to but its data, and a port on loopback", () => {
+  it("runs without privileges, with only its data writable and its port on loopback", () => {
     expect(find("mon-container")).toMatchObject({
       user: "65534:65534",
       readOnly: true,
@@ -34,7 +34,7 @@ describe("Prometheus", () => {
     expect(find("mon-container")["command"]).toContain("--storage.tsdb.retention.size=256MB");
   });
 
-  it("measures each gateway itself, with a key that is in no argument and no environment", () => {
+  it("scrapes each gateway, with a key that is in no argument or environment", () => {
     const { stdin, environment } = find("mon-files");
     const files = JSON.parse((stdin as { value: string }).value) as Files;
     const config = parse(files["prometheus.yml"]) as { scrape_configs: unknown[] };
@@ -51,7 +51,7 @@ describe("Prometheus", () => {
   });
 });
 
-it("a gateway knows the digest of the key, the objective and the edge's certificate", async () => {
+it("a gateway gets the key's digest, the objective and the edge's certificate", async () => {
   await read(
     gateway("measured", {
       metricsKeyDigest: "ab12",
@@ -68,16 +68,16 @@ it("a gateway knows the digest of the key, the objective and the edge's certific
   );
 });
 
-describe("every alert", () => {
+describe("alerts and runbooks", () => {
   const all = alerts(monitoringArgs);
 
-  it.each(all)("$alert has a runbook that names it", ({ alert, annotations }) => {
+  it.each(all)("$alert has a runbook", ({ alert, annotations }) => {
     const name = annotations.runbook_url.replace("https://example.org/runbooks/", "");
     expect(existsSync(`docs/runbooks/${name}`)).toBe(true);
     expect(alert).toMatch(/^[A-Z]\w+$/);
   });
 
-  it("is what a runbook is for: there is none without an alert", () => {
+  it("every runbook belongs to an alert", () => {
     const used = new Set(all.map(({ annotations }) => annotations.runbook_url.split("/").at(-1)));
     expect(readdirSync("docs/runbooks").filter((file) => !used.has(file))).toEqual([]);
   });

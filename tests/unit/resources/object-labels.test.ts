@@ -16,28 +16,25 @@ describe("labels", () => {
     ["docker:index/network:Network", "network-bridge", "network"],
     ["docker:index/volume:Volume", "edge-data", "edge"],
     ["docker:index/volume:Volume", "gateway-keys-volume", "gateway"],
-  ])(
-    "of a %s called %s say to which project, stack, component and version it belongs",
-    (type, name, component) => {
-      expect(transform(type, name)?.props).toEqual({
-        name: "x",
-        labels: [
-          { label: "ollama-stack.project", value: "ollama-stack" },
-          { label: "ollama-stack.stack", value: "prod" },
-          { label: "ollama-stack.component", value: component },
-          { label: "ollama-stack.version", value: expect.stringMatching(/^\d+\.\d+\.\d+$/) as string },
-        ],
-      });
-    },
-  );
+  ])("of a %s called %s name its project, stack, component and version", (type, name, component) => {
+    expect(transform(type, name)?.props).toEqual({
+      name: "x",
+      labels: [
+        { label: "ollama-stack.project", value: "ollama-stack" },
+        { label: "ollama-stack.stack", value: "prod" },
+        { label: "ollama-stack.component", value: component },
+        { label: "ollama-stack.version", value: expect.stringMatching(/^\d+\.\d+\.\d+$/) as string },
+      ],
+    });
+  });
 
-  it("are no reason to replace what was made without them, or by another version", () => {
+  it("cause no replacement of objects without them, or of another version", () => {
     const { opts } =
       transform("docker:index/volume:Volume", "ollama-models", { ignoreChanges: ["driver"] }) ?? {};
     expect(opts).toMatchObject({ ignoreChanges: ["driver", "labels"] });
   });
 
-  it("are for nothing else", () => {
+  it("are not set on other resources", () => {
     expect(transform("command:local:Command", "ollama-ready")).toBeUndefined();
     expect(transform("docker:index/remoteImage:RemoteImage", "ollama-image")).toBeUndefined();
   });

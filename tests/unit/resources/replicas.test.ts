@@ -5,7 +5,7 @@ import { find, gateway, made, read, server } from "../../../test-support/compone
 describe("replicas", () => {
   const behind = { gateways: ["x-duo", "x-duo-2"], edge: "x-edge", timeoutSeconds: 7 };
 
-  it("of a gateway share an image, are found one by one, publish nothing and are drained by their edge", async () => {
+  it("of a gateway share an image, have separate aliases, publish no ports and are drained by their edge", async () => {
     await read(gateway("duo", { replicas: 2, published: { behind } }).url);
     expect(find("duo-container")).toMatchObject({ name: "x-duo", ports: [] });
     expect(find("duo-2-container")).toMatchObject({
@@ -17,12 +17,12 @@ describe("replicas", () => {
       delete: "node components/commands/drain.ts",
       environment: { CONTAINER_NAME: "x-duo-2", DRAIN_EDGE: "x-edge", DRAIN_TIMEOUT_SECONDS: "7" },
     });
-    // The first is there before the second is asked for.
+    // The first is ready before the second is created.
     const order = made.map(({ name }) => name);
     expect(order.indexOf("duo-ready")).toBeLessThan(order.indexOf("duo-2-container"));
   });
 
-  it("of a gateway believe the edge who the client is, and what stands in front of it; nobody without an edge", async () => {
+  it("of a gateway trust the edge and the proxies in front of it, but nobody without an edge", async () => {
     const environment = { TRUSTED_PROXIES: "10.0.0.0/8" };
     await read(gateway("edged", { published: { behind } }).url);
     await read(gateway("fronted", { published: { behind }, environment }).url);
@@ -32,7 +32,7 @@ describe("replicas", () => {
     expect(String(find("lone-container")["envs"])).not.toContain("TRUSTED_PROXIES");
   });
 
-  it("of Ollama share a volume, of which only the first deletes what nobody needs, and are drained by the gateways", async () => {
+  it("of Ollama share a volume that only the first prunes, and are drained by the gateways", async () => {
     await read(server("pair", { replicas: 2, drain: behind }).url);
     expect(find("pair-2-container")).toMatchObject({ ports: [], mounts: find("pair-container")["mounts"] });
     expect(find("pair-2-container")["envs"]).toContain("OLLAMA_NOPRUNE=1");
@@ -43,7 +43,7 @@ describe("replicas", () => {
     });
   });
 
-  it("of Ollama with GPUs are asked one by one whether the models sit there, the others inside the network", async () => {
+  it("of Ollama with GPUs are checked one at a time for models in GPU memory, except the first through a tunnel", async () => {
     const gpus: GpuRequest = { driver: "nvidia", count: -1, capabilities: ["gpu"] };
     const both = server("fast", { replicas: 2, drain: behind, gpus });
     const checks = both.gpuMemoryCheck([]);
@@ -66,7 +66,7 @@ describe("replicas", () => {
     expect(order.indexOf("fast-2-in-gpu-memory")).toBeGreaterThan(order.indexOf("fast-in-gpu-memory"));
   });
 
-  it("that there is one of are not drained", async () => {
+  it("are not drained if there is only one", async () => {
     await read(server("alone").url);
     await read(gateway("alone-gate").url);
     for (const name of ["alone", "alone-gate"]) expect(find(`${name}-ready`)["delete"]).toBeUndefined();

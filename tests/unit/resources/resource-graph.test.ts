@@ -8,12 +8,12 @@ import {
   server,
 } from "../../../test-support/components/mocked-program.ts";
 
-// What takes its time keeps nothing waiting that does not need it.
+// Slow resources delay only those that depend on them.
 
 const names = () => made.map(({ name }) => name);
 const never = pulumi.output(new Promise<string>(() => undefined));
 
-test("while the network is made, images and volumes are", async () => {
+test("images and volumes are created while the network is still pending", async () => {
   const network = { name: "slow", networkName: never };
   server("early", { network });
   gateway("early-gate", { network });
@@ -22,7 +22,7 @@ test("while the network is made, images and volumes are", async () => {
   expect(names()).not.toContain("early-container");
 });
 
-test("while a model is pulled, the gateway's image is built; its container waits", async () => {
+test("the gateway's image is built while a model is still being pulled, but its container waits", async () => {
   const model = new OllamaModel("slow", {
     serverUrl: never,
     access,

@@ -27,7 +27,7 @@ const engine = {
   "volume ls": "ollama-stack-dev-ollama-models\n",
 };
 
-it("what the engine has of a stack whose state is empty is found by name and by label", async () => {
+it("finds the objects of a stack with an empty state by name and by label", async () => {
   docker.mock(engine);
   expect(await plan([])).toEqual({
     containers: ["odd-name", "ollama-stack-dev-ollama"],
@@ -36,7 +36,7 @@ it("what the engine has of a stack whose state is empty is found by name and by 
   });
 });
 
-it("nothing is to be taken over of a stack that its state knows, or of which nothing is there", async () => {
+it("plans nothing if the state has the stack, or the engine has only its volume", async () => {
   docker.mock(engine);
   expect(await plan([deployed("container:Container", "ollama-container", "ollama-stack-dev-ollama")])).toBe(
     undefined,
@@ -45,7 +45,7 @@ it("nothing is to be taken over of a stack that its state knows, or of which not
   expect(await plan([])).toBe(undefined);
 });
 
-it("a stack that was renamed keeps the volume of its models by its name", async () => {
+it("keeps the model volume of a renamed stack", async () => {
   docker.mock(engine);
   const resources = [
     deployed("container:Container", "ollama-container", "ollama-stack-old-ollama"),
@@ -60,7 +60,7 @@ it("a stack that was renamed keeps the volume of its models by its name", async 
   });
 });
 
-it("taking over removes containers and networks only, and nothing while others are attached to these", async () => {
+it("removes only containers and networks, and nothing while foreign containers are attached", async () => {
   const lost = { containers: ["c"], networks: ["n"], volumes: ["v"] };
   const inspect = (...names: string[]) => ({
     "network inspect n": JSON.stringify([

@@ -14,7 +14,7 @@ const alert = (alertname: string, severity: string, state: string) => ({
   activeAt: "2026-11-28T12:00:00Z",
 });
 
-test("npm run status shows the alerts that fire, those that page somebody first", () => {
+test("npm run status lists firing alerts, those that page somebody first", () => {
   const alerts = parseAlerts(
     JSON.stringify({
       data: {
@@ -27,7 +27,7 @@ test("npm run status shows the alerts that fire, those that page somebody first"
     gatewayUrl: "http://g",
     containers: [],
     loadedModels: [],
-    queue: "not asked",
+    queue: "not queried",
     lastErrors: [],
   };
   const shown = (given: Parameters<typeof formatStatus>[0]) =>
@@ -44,7 +44,7 @@ test("npm run status shows the alerts that fire, those that page somebody first"
   expect(shown(status)).not.toContain("alerts");
 });
 
-test("what drift found is sent as a metric, and a refusal is said", async () => {
+test("sends the number of differences as a metric, and reports a rejection", async () => {
   const bodies: string[] = [];
   const server = createServer((request, response) => {
     void text(request).then((body) => {

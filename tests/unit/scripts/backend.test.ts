@@ -16,15 +16,15 @@ it.each<[how: string, environment: Record<string, string>, pulumiHome: string, b
   ["nothing", {}, home, undefined],
   ["an empty PULUMI_BACKEND_URL", { PULUMI_BACKEND_URL: "" }, loggedIn, "s3://states"],
   ["a login", {}, loggedIn, "s3://states"],
-  ["a login kept elsewhere", { PULUMI_CREDENTIALS_PATH: loggedIn }, home, "s3://states"],
+  ["a login in PULUMI_CREDENTIALS_PATH", { PULUMI_CREDENTIALS_PATH: loggedIn }, home, "s3://states"],
   ["PULUMI_ACCESS_TOKEN", { PULUMI_ACCESS_TOKEN: "pul-x" }, home, "https://"],
   ["PULUMI_ACCESS_TOKEN and a login", { PULUMI_ACCESS_TOKEN: "pul-x" }, loggedIn, "s3://states"],
   ["PULUMI_BACKEND_URL", { PULUMI_BACKEND_URL: "gs://b", PULUMI_ACCESS_TOKEN: "pul-x" }, loggedIn, "gs://b"],
-])("with %s, the state is where that says", (_how, environment, pulumiHome, backend) => {
+])("chooses the backend, given %s", (_how, environment, pulumiHome, backend) => {
   expect(chosenBackend(environment, pulumiHome)).toBe(backend);
 });
 
-it("the project's own state and passphrase are for who has chosen none", () => {
+it("uses the project's own state and passphrase unless a backend is chosen", () => {
   const state = join(folder, "state");
   const own = (environment: Record<string, string>) =>
     stateEnvironment({ OLLAMA_STACK_STATE: state, ...environment }, home);

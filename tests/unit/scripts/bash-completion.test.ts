@@ -9,8 +9,8 @@ import { scriptOf } from "../../../scripts/cli/command-line.mjs";
 type Name = keyof typeof commands;
 const names = Object.keys(commands) as Name[];
 
-/** What Bash offers for the last of the words. */
-function offered(words: readonly string[], { cwd = ".", before = "" } = {}): string[] {
+/** The completions that Bash offers for the last word. */
+function completionsOf(words: readonly string[], { cwd = ".", before = "" } = {}): string[] {
   const script = `${before}\n${bashCompletion()}
     COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
     _ollama_stack
@@ -23,29 +23,29 @@ function offered(words: readonly string[], { cwd = ".", before = "" } = {}): str
   return stdout.split("\n").filter((line) => line !== "");
 }
 
-it("every command is offered behind npm run, or those that begin so", () => {
-  expect(offered(["npm", "run", ""])).toEqual(names.map(scriptOf));
-  expect(offered(["npm", "run", "pu"]).sort()).toEqual(["pulumi", "purge"]);
+it("completes npm run with all commands, or those with the typed prefix", () => {
+  expect(completionsOf(["npm", "run", ""])).toEqual(names.map(scriptOf));
+  expect(completionsOf(["npm", "run", "pu"]).sort()).toEqual(["pulumi", "purge"]);
 });
 
-it.each(names)("every option of %s is offered behind --, which npm needs before them", (name) => {
-  expect(offered(["npm", "run", scriptOf(name), ""])).toEqual(["--"]);
+it.each(names)("completes %s with the -- that npm requires, then with each option", (name) => {
+  expect(completionsOf(["npm", "run", scriptOf(name), ""])).toEqual(["--"]);
   const options = Object.keys(commands[name].options).map((option) => `--${option}`);
-  expect(offered(["npm", "run", scriptOf(name), "--", ""])).toEqual([...options, "--help"]);
+  expect(completionsOf(["npm", "run", scriptOf(name), "--", ""])).toEqual([...options, "--help"]);
 });
 
-it("the values of an option are offered behind it, and the stacks that have a file", () => {
-  expect(offered(["npm", "run", "up", "--", "--tools", ""])).toEqual(["released", "built"]);
-  expect(offered(["npm", "run", "destroy", "--", "--yes", "--models", "k"])).toEqual(["keep"]);
+it("completes an option with its values, and --stack with the stacks that have a file", () => {
+  expect(completionsOf(["npm", "run", "up", "--", "--tools", ""])).toEqual(["released", "built"]);
+  expect(completionsOf(["npm", "run", "destroy", "--", "--yes", "--models", "k"])).toEqual(["keep"]);
   const stacks = globSync("Pulumi.*.yaml").map((file) => file.split(".")[1]);
   expect(stacks).toContain("dev");
   for (const option of ["--stack", "-s"])
-    expect(offered(["npm", "run", "drift", "--", option, ""]).sort()).toEqual(stacks.sort());
+    expect(completionsOf(["npm", "run", "drift", "--", option, ""]).sort()).toEqual(stacks.sort());
 });
 
-it("npm's other commands, and other projects, are left to npm", () => {
-  const before = "_npm_completion() { COMPREPLY=(npm-says); }";
-  expect(offered(["npm", "ins"], { before })).toEqual(["npm-says"]);
-  expect(offered(["npm", "run", ""], { before, cwd: tmpdir() })).toEqual(["npm-says"]);
-  expect(offered(["npm", "run", ""], { cwd: tmpdir() })).toEqual([]);
+it("leaves npm's other commands and other projects to npm's completion", () => {
+  const before = "_npm_completion() { COMPREPLY=(from-npm); }";
+  expect(completionsOf(["npm", "ins"], { before })).toEqual(["from-npm"]);
+  expect(completionsOf(["npm", "run", ""], { before, cwd: tmpdir() })).toEqual(["from-npm"]);
+  expect(completionsOf(["npm", "run", ""], { cwd: tmpdir() })).toEqual([]);
 });

@@ -13,7 +13,7 @@ const write = (stack: string, text: string) => {
   writeFileSync(file(stack), text);
 };
 const ci = "# Throwaway.\nconfig:\n  ollama-stack:gatewayPort: auto\n  ollama-stack:ollamaMemoryMiB: 2048\n";
-/** What the CLI makes of a file when it adds its salt. */
+/** A file after the CLI has added its salt. */
 const salted = (text: string) =>
   `${text.replaceAll(/: (\d+)$/gm, ': "$1"')}encryptionsalt: v1:abc=:v1:def:ghi=\n`;
 
@@ -25,15 +25,15 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-describe("a run of CI, the stack ci-NAME", () => {
-  it("has the settings of the stack ci, and says so once", () => {
+describe("the stack ci-NAME of a CI run", () => {
+  it("copies the settings of the stack ci, and reports it once", () => {
     expect(copyCiConfig("ci-17", folder)).toBe("settings: Pulumi.ci-17.yaml is a copy of Pulumi.ci.yaml");
     expect(read("ci-17")).toMatch(/^# A copy of Pulumi\.ci\.yaml \([0-9a-f]{16}\)\. It follows that one/);
     expect(settingsIn(read("ci-17"))).toBe(settingsIn(ci));
     expect(copyCiConfig("ci-17", folder)).toBeUndefined();
   });
 
-  it("follows them when they change, also once the CLI has written its salt", () => {
+  it("copies them again when they change, even after the CLI has written its salt", () => {
     copyCiConfig("ci-17", folder);
     write("ci-17", salted(read("ci-17")));
     expect(copyCiConfig("ci-17", folder)).toBeUndefined();
@@ -43,7 +43,7 @@ describe("a run of CI, the stack ci-NAME", () => {
     expect(read("ci-17")).not.toContain("encryptionsalt");
   });
 
-  it("keeps a setting of its own, and a file of its own", () => {
+  it("keeps its own setting, or its own file", () => {
     copyCiConfig("ci-17", folder);
     write("ci-17", read("ci-17").replace("2048", "1024"));
     write("ci-own", "config: {}\n");
@@ -54,7 +54,7 @@ describe("a run of CI, the stack ci-NAME", () => {
     expect(read("ci-own")).toBe("config: {}\n");
   });
 
-  it("leaves nothing in git's sight", () => {
+  it("is ignored by git, unlike the stack ci", () => {
     expect(execFileSync("git", ["check-ignore", "Pulumi.ci-17.yaml"], { encoding: "utf8" })).toBe(
       "Pulumi.ci-17.yaml\n",
     );
@@ -62,13 +62,13 @@ describe("a run of CI, the stack ci-NAME", () => {
   });
 });
 
-it("another stack is given no settings", () => {
+it("copies no settings for other stacks", () => {
   for (const stack of ["ci", "citrus", "dev-1"]) expect(copyCiConfig(stack, folder)).toBeUndefined();
   expect(existsSync(file("dev-1"))).toBe(false);
 });
 
 describe("a stack's file", () => {
-  it("is as it was when all that the CLI did was to add its salt, for which it writes numbers as text", () => {
+  it("is restored if the CLI only added its salt and quoted the numbers", () => {
     write("prod", ci);
     const script = `import { keepStackFile } from "./scripts/stack/stack-file.ts";
 import { writeFileSync } from "node:fs";
@@ -79,7 +79,7 @@ writeFileSync(process.argv[1], process.argv[2]);`;
       return read("prod");
     };
     expect(run(salted(ci))).toBe(ci);
-    // A setting was changed with it: then it is the user's.
+    // A changed setting is the user's.
     const changed = salted(ci.replace("2048", "1024"));
     expect(run(changed)).toBe(changed);
   });

@@ -14,14 +14,14 @@ import type { StackOutputs } from "../../../scripts/stack/outputs.ts";
 const endpoint = { url: "https://models.example.com", model: "qwen3:8b", needsKey: true };
 
 describe("the recipe for a client", () => {
-  it.each(recipes)("names the service: $title", ({ title, lines }) => {
+  it.each(recipes)("contains the service's URL and model: $title", ({ title, lines }) => {
     const text = lines(endpoint).join("\n");
     expect(text).toContain(endpoint.url);
-    // These list the models themselves.
+    // These clients list the models themselves.
     if (title !== "n8n" && title !== "Open WebUI") expect(text).toContain(endpoint.model);
   });
 
-  it.each(recipes)("gets the key from its variable, or leaves it to be typed: $title", ({ lines }) => {
+  it.each(recipes)("reads the key from its variable, or leaves it to the user: $title", ({ lines }) => {
     const [withKey, without] = [lines(endpoint), lines({ ...endpoint, needsKey: false })].map((all) =>
       all.join("\n"),
     );
@@ -37,7 +37,7 @@ describe("the recipe for a client", () => {
   });
 });
 
-it("names the versions that the tests use", () => {
+it("lists the versions that the tests use", () => {
   const root = `${import.meta.dirname}/../../..`;
   const { devDependencies } = JSON.parse(readFileSync(`${root}/package.json`, "utf8")) as {
     readonly devDependencies: Readonly<Record<string, string>>;
@@ -53,8 +53,8 @@ it("names the versions that the tests use", () => {
   }
 });
 
-describe("the size of the context", () => {
-  it("is what coding agents are told of the model, if it is known", () => {
+describe("the context length", () => {
+  it("is passed to coding agents if it is known", () => {
     const known = { ...endpoint, contextLength: 32_768 };
     const agents = recipes.filter(({ lines }) => lines(known).length > lines(endpoint).length);
     expect(agents.map(({ title }) => title)).toEqual([
@@ -78,17 +78,17 @@ describe("the size of the context", () => {
     }).listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
-    const here = { ...endpoint, url: `http://127.0.0.1:${port}` };
-    expect(await withContextLength(here, "secret")).toEqual({ ...here, contextLength: 4096 });
+    const local = { ...endpoint, url: `http://127.0.0.1:${port}` };
+    expect(await withContextLength(local, "secret")).toEqual({ ...local, contextLength: 4096 });
     expect(seen).toEqual(["Bearer secret"]);
     server.close();
     await once(server, "close");
-    expect(await withContextLength(here, undefined)).toEqual(here);
+    expect(await withContextLength(local, undefined)).toEqual(local);
   });
 });
 
 describe("npm run client", () => {
-  it("has Codex speak the Responses API, with the key by its variable", () => {
+  it("configures Codex for the Responses API, with the key in its variable", () => {
     const { command, args, env } = launches["codex"]?.(endpoint, "secret") ?? {};
     expect(command).toBe("codex");
     expect(args).toEqual(
@@ -103,7 +103,7 @@ describe("npm run client", () => {
     expect(env).toEqual({ [KEY_VARIABLE]: "secret" });
   });
 
-  it("gives Claude Code the service in place of Anthropic's, and no key of Anthropic's", () => {
+  it("points Claude Code at the service, without an Anthropic key", () => {
     expect(launches["claude"]?.(endpoint, "secret").env).toMatchObject({
       ANTHROPIC_BASE_URL: endpoint.url,
       ANTHROPIC_AUTH_TOKEN: "secret",
@@ -112,23 +112,20 @@ describe("npm run client", () => {
     });
   });
 
-  it.each(["copilot", "qwen", "aider"])(
-    "gives %s the service, the model and the key by its variables",
-    (name) => {
-      const { args, env } = launches[name]?.({ ...endpoint, contextLength: 32_768 }, "secret") ?? {};
-      expect(Object.values(env ?? {})).toEqual(expect.arrayContaining([`${endpoint.url}/v1`, "secret"]));
-      expect([...(args ?? []), ...Object.values(env ?? {})].join()).toContain("qwen3:8b");
-      expect(args?.join()).not.toContain("secret");
-      const without = launches[name]?.({ ...endpoint, needsKey: false }, undefined);
-      expect(JSON.stringify(without)).not.toContain("undefined");
-    },
-  );
+  it.each(["copilot", "qwen", "aider"])("passes the service, the model and the key to %s", (name) => {
+    const { args, env } = launches[name]?.({ ...endpoint, contextLength: 32_768 }, "secret") ?? {};
+    expect(Object.values(env ?? {})).toEqual(expect.arrayContaining([`${endpoint.url}/v1`, "secret"]));
+    expect([...(args ?? []), ...Object.values(env ?? {})].join()).toContain("qwen3:8b");
+    expect(args?.join()).not.toContain("secret");
+    const without = launches[name]?.({ ...endpoint, needsKey: false }, undefined);
+    expect(JSON.stringify(without)).not.toContain("undefined");
+  });
 
-  it("can be given each of the agents that its help names", () => {
+  it("accepts each agent that its help lists", () => {
     expect(commands.client.operands).toEqual(Object.keys(launches));
   });
 
-  it("hands opencode its configuration, without the key in it", () => {
+  it("passes opencode its configuration without the key", () => {
     const { env } = launches["opencode"]?.(endpoint, "secret") ?? {};
     const config = JSON.parse(env?.["OPENCODE_CONFIG_CONTENT"] ?? "") as Record<string, unknown>;
     expect(config["model"]).toBe("ollama-stack/qwen3:8b");
@@ -136,7 +133,7 @@ describe("npm run client", () => {
   });
 });
 
-it("a stack without a model has no endpoint, and says what to do", () => {
+it("rejects a stack without a model, and suggests npm run up", () => {
   const outputs = { gatewayUrl: "http://127.0.0.1:8000", installedModels: [], keysRequired: false };
   expect(() => endpointOf(outputs as unknown as StackOutputs)).toThrow(/no model. .*npm run up/);
 });

@@ -13,10 +13,10 @@ afterAll(() => {
   cli.remove();
 });
 
-const on = { stack: "lab", stackOption: " -- --stack lab", env: process.env };
+const session = { stack: "lab", stackOption: " -- --stack lab", env: process.env };
 const text = () => String(printed.mock.calls[0]?.[0]);
 
-/** What the state has of a stack in a namespace. */
+/** The state of a stack in a namespace. */
 function deployedIn(namespace: string): Deployment {
   const resource = (type: string, inputs: Record<string, unknown>) => ({
     ...{ urn: type, name: type, type, id: "", inputs, outputs: {}, protect: false, retain: false },
@@ -28,19 +28,19 @@ function deployedIn(namespace: string): Deployment {
   return { resources, pending: [], secrets: new Set() };
 }
 
-it("a stack whose state was lost is taken over by an update itself, and npm run adopt says so", async () => {
+it("does nothing for a stack whose state was lost, because npm run up adopts it", async () => {
   cli.mock({});
-  await adoptInCluster(on, { resources: [], pending: [], secrets: new Set() });
+  await adoptInCluster(session, { resources: [], pending: [], secrets: new Set() });
   expect(text()).toBe(
     "Nothing to do: npm run up -- --stack lab itself adopts the stack's objects in the namespace ollama-stack-lab, including its pods and volumes.",
   );
-  await adoptInCluster(on, deployedIn("ollama-stack-lab"));
+  await adoptInCluster(session, deployedIn("ollama-stack-lab"));
   expect(cli.calls).toEqual([]);
 });
 
-it("a stack that was renamed keeps its namespace", async () => {
+it("keeps the namespace of a renamed stack", async () => {
   cli.mock({ "config set": "" });
-  await adoptInCluster(on, deployedIn("ollama-stack-former"));
+  await adoptInCluster(session, deployedIn("ollama-stack-former"));
   expect(cli.calls).toEqual(["config set namespace ollama-stack-former --stack lab"]);
   expect(text()).toContain("namespace ollama-stack-former, which the stack lab keeps from its former name.");
 });

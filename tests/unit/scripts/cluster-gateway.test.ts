@@ -8,7 +8,7 @@ const program = new FakeDocker("kubectl");
 afterAll(() => {
   program.remove();
 });
-const begin = "--namespace=llm";
+const inNamespace = "--namespace=llm";
 const kubectl = new Kubectl({ kubeconfig: "", context: "", namespace: "llm" });
 
 const pods = (ready: "True" | "False") =>
@@ -21,27 +21,32 @@ const pods = (ready: "True" | "False") =>
     ],
   });
 const withSelector = '{"spec": {"selector": {"app": "gateway"}}}';
-const ready = { [`${begin} get pods`]: pods("True"), [`${begin} get service gateway`]: withSelector };
+const ready = {
+  [`${inNamespace} get pods`]: pods("True"),
+  [`${inNamespace} get service gateway`]: withSelector,
+};
 const forwarded = "Forwarding from 127.0.0.1:41234 -> 8000\n";
 
-describe("the gateway of a stack in a cluster", () => {
+describe("forwarding the gateway of a stack in a cluster", () => {
   it.each([
     ["http://gateway.llm.svc:80", "http://127.0.0.1:80", "80"],
     ["http://gateway.llm.svc:8000", "http://127.0.0.1:8000", "8000"],
-  ])("%s is forwarded to %s", async (gatewayUrl, url, port) => {
+  ])("forwards %s to %s", async (gatewayUrl, url, port) => {
     expect(forwardedUrl({ gatewayUrl })).toBe(url);
-    program.mock({ ...ready, [`${begin} port-forward`]: forwarded });
+    program.mock({ ...ready, [`${inNamespace} port-forward`]: forwarded });
     const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
     await forwardGateway(kubectl, { gatewayUrl }, until, () => {
       end(undefined);
     });
-    expect(program.calls).toContain(`${begin} port-forward service/gateway ${port}:http --address=127.0.0.1`);
+    expect(program.calls).toContain(
+      `${inNamespace} port-forward service/gateway ${port}:http --address=127.0.0.1`,
+    );
   });
 
-  it("is not waited for any more after an interrupt: neither for one that becomes active", async () => {
+  it("stops waiting for an active gateway after an interrupt", async () => {
     program.mock({
-      [`${begin} get service gateway`]: '{"spec": {}}',
-      [`${begin} get endpointslice gateway-active`]: '{"endpoints": []}',
+      [`${inNamespace} get service gateway`]: '{"spec": {}}',
+      [`${inNamespace} get endpointslice gateway-active`]: '{"endpoints": []}',
     });
     const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
     const waiting = forwardGateway(kubectl, { gatewayUrl: "http://gateway:8000" }, until, () => undefined);
@@ -53,8 +58,8 @@ describe("the gateway of a stack in a cluster", () => {
     expect(program.calls.filter((call) => call.includes("port-forward"))).toEqual([]);
   });
 
-  it("nor for a port that kubectl does not forward yet", async () => {
-    program.mock({ ...ready, [`${begin} port-forward`]: { hangs: true } });
+  it("stops waiting for kubectl to forward the port after an interrupt", async () => {
+    program.mock({ ...ready, [`${inNamespace} port-forward`]: { hangs: true } });
     const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
     const waiting = forwardGateway(kubectl, { gatewayUrl: "http://gateway:8000" }, until, () => undefined);
     await expect.poll(() => program.calls.some((call) => call.includes("port-forward"))).toBe(true);
@@ -63,29 +68,29 @@ describe("the gateway of a stack in a cluster", () => {
   });
 });
 
-describe("a look at the gateway in a cluster", () => {
+describe("querying the gateway in a cluster", () => {
   const look = (withinMs?: number) => lookAtClusterGateway(kubectl, (url) => Promise.resolve(url), withinMs);
 
-  it("is taken at a forwarded port", async () => {
-    program.mock({ ...ready, [`${begin} port-forward`]: forwarded });
+  it("uses a forwarded port", async () => {
+    program.mock({ ...ready, [`${inNamespace} port-forward`]: forwarded });
     expect(await look()).toBe("http://127.0.0.1:41234");
   });
 
-  it("is left out without the right to forward a port", async () => {
+  it("returns undefined without the right to forward a port", async () => {
     const fails =
       'Error from server (Forbidden): pods "gateway-a" is forbidden: User "u" cannot create resource "pods/portforward"';
-    program.mock({ ...ready, [`${begin} port-forward`]: { fails } });
+    program.mock({ ...ready, [`${inNamespace} port-forward`]: { fails } });
     expect(await look()).toBeUndefined();
   });
 
-  it("is left out where no gateway is ready, without a wait", async () => {
-    program.mock({ [`${begin} get pods`]: pods("False") });
+  it("returns undefined at once if no gateway is ready", async () => {
+    program.mock({ [`${inNamespace} get pods`]: pods("False") });
     expect(await look()).toBeUndefined();
     expect(program.calls).toHaveLength(1);
   });
 
-  it("is left out where the port is not forwarded in time", async () => {
-    program.mock({ ...ready, [`${begin} port-forward`]: { hangs: true } });
+  it("returns undefined if the port is not forwarded in time", async () => {
+    program.mock({ ...ready, [`${inNamespace} port-forward`]: { hangs: true } });
     expect(await look(1)).toBeUndefined();
   });
 });

@@ -15,7 +15,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** A CLI that notes what it is called with, and ends as it is told. */
+/** A session with a fake CLI that records its arguments, then runs `end`. */
 function session(end: string) {
   const script = `#!/bin/sh\necho "$OLLAMA_STACK_KEYS_ONLY $*" > '${calls}'\n${end}\n`;
   writeFileSync(join(folder, "pulumi"), script, { mode: 0o755 });
@@ -29,7 +29,7 @@ const secret = resource("kubernetes:core/v1:Secret", "gateway-keys");
 const inForce = resource("command:local:Command", "gateway-keys-in-force");
 const deployed = (...resources: object[]) => parseDeployment(JSON.stringify({ deployment: { resources } }));
 
-it("keys in a cluster are updated alone, and without a check of anything else", async () => {
+it("updates only the keys in a cluster, without checks of anything else", async () => {
   const others = [resource("kubernetes:apps/v1:StatefulSet", "ollama-pods")];
   expect(await updateKeysInCluster(session("exit 0"), deployed(secret, inForce, ...others))).toBe(true);
   expect(readFileSync(calls, "utf8").trim()).toBe(
@@ -37,15 +37,15 @@ it("keys in a cluster are updated alone, and without a check of anything else", 
   );
 });
 
-it("a stack without a gateway has no keys to update", async () => {
+it("updates nothing in a stack without a gateway", async () => {
   expect(await updateKeysInCluster(session("exit 0"), deployed(secret))).toBe(false);
 });
 
-it("a change of keys that the gateways may not have is reported, with how to go on", async () => {
-  const said = vi.spyOn(console, "error").mockImplementation(() => undefined);
+it("reports that the gateways may not have a change of keys, and how to apply it", async () => {
+  const errors = vi.spyOn(console, "error").mockImplementation(() => undefined);
   const failing = session("echo 'The cluster does not respond' >&2; exit 255");
   await expect(updateKeysInCluster(failing, deployed(secret, inForce))).rejects.toThrow(PulumiFailed);
-  expect(said.mock.calls).toEqual([
+  expect(errors.mock.calls).toEqual([
     [
       "The config of lab has the change, but its gateways may not have it, for the reason below. " +
         "Once that is fixed, apply it with npm run up -- --stack lab, or with the next change of keys.",

@@ -9,7 +9,7 @@ const names = Object.keys(commands) as CommandName[];
 const parse = (name: CommandName, args: string[], environment: NodeJS.ProcessEnv = {}) =>
   parseCommandLine(name, args, environment);
 
-/** Runs an npm script's way in, with nothing but a home that must stay empty. */
+/** Runs an npm script's entry point with an empty PATH and folders that do not exist. */
 function run(name: string, args: string[], environment: NodeJS.ProcessEnv = {}) {
   const nothing = "/nowhere/ollama-stack";
   const { status, stdout, stderr } = spawnSync(process.execPath, ["scripts/start.cjs", name, ...args], {
@@ -25,10 +25,10 @@ function run(name: string, args: string[], environment: NodeJS.ProcessEnv = {}) 
   return { status, stdout, stderr };
 }
 
-describe("the stack that a command works on", () => {
+describe("--stack", () => {
   const withStack = names.filter((name) => "stack" in commands[name].options);
 
-  it.each(withStack)("npm run %s understands every way to name it", (name) => {
+  it.each(withStack)("is accepted by npm run %s in every notation", (name) => {
     for (const args of [["--stack", "bugs"], ["--stack=bugs"], ["-s", "bugs"], ["-s=bugs"], ["-sbugs"]])
       expect(parse(name, args), args.join(" ")).toMatchObject({
         options: { stack: "bugs" },
@@ -41,7 +41,7 @@ describe("the stack that a command works on", () => {
     });
   });
 
-  it.each(withStack)("npm run %s refuses it without a name", (name) => {
+  it.each(withStack)("is rejected by npm run %s without a name", (name) => {
     for (const args of [["--stack"], ["--stack="], ["-s"], ["--stack", "--yes"]])
       expect(() => parse(name, args), args.join(" ")).toThrow(
         /^(--stack|-s) needs a value, such as --stack NAME$/,
@@ -51,7 +51,7 @@ describe("the stack that a command works on", () => {
     );
   });
 
-  it("is not guessed where npm made an operand of it: npm run destroy -s bugs", () => {
+  it("is not guessed if npm turned it into an operand: npm run destroy -s bugs", () => {
     const { status, stdout, stderr } = run("destroy", ["bugs"]);
     expect([status, stdout, stderr]).toEqual([
       1,
@@ -61,21 +61,21 @@ describe("the stack that a command works on", () => {
   });
 });
 
-describe("an option that is not known", () => {
-  it.each(names.filter((name) => name !== "pulumi"))("is refused by npm run %s", (name) => {
+describe("an unknown option", () => {
+  it.each(names.filter((name) => name !== "pulumi"))("is rejected by npm run %s", (name) => {
     for (const unknown of ["--stak", "-x"])
       expect(() => parse(name, [unknown, "bugs"]), unknown).toThrow(
         new RegExp(`^${name} has no option ${unknown}\\. See npm run ${scriptOf(name)} -- --help\\.`),
       );
   });
 
-  it.each(["destroy", "up"])("is refused by npm run %s before anything is set up", (name) => {
+  it.each(["destroy", "up"])("is rejected by npm run %s before the set-up", (name) => {
     const { status, stdout, stderr } = run(name, ["--stak", "bugs"]);
     expect([status, stdout]).toEqual([1, ""]);
     expect(stderr).toMatch(`error: ${name} has no option --stak. See npm run ${name} -- --help.`);
   });
 
-  it("is refused by the command's own file, too", () => {
+  it("is rejected by the command's own file too", () => {
     const { status, stderr } = spawnSync(process.execPath, ["scripts/commands/destroy.ts", "--yse"], {
       encoding: "utf8",
     });
@@ -83,7 +83,7 @@ describe("an option that is not known", () => {
     expect(stderr).toMatch(/^error: destroy has no option --yse\./);
   });
 
-  it("reaches Pulumi behind a -- of its own, and the refusal says so", () => {
+  it("is passed to Pulumi after another --, as the error explains", () => {
     expect(parse("destroy", ["-s", "bugs", "--", "-s", "x", "--target", "y"])).toEqual({
       help: false,
       options: { stack: "bugs" },
@@ -95,7 +95,7 @@ describe("an option that is not known", () => {
     );
   });
 
-  it("is refused behind the -- of a command that runs no other program", () => {
+  it("is rejected after the -- of a command that runs no other program", () => {
     expect(() => parse("purge", ["--", "--yes"])).toThrow(
       /purge does not pass arguments on to a program, but got "-- --yes"/,
     );
@@ -103,7 +103,7 @@ describe("an option that is not known", () => {
 });
 
 describe("options", () => {
-  it("have only the values that they allow", () => {
+  it("accept only the allowed values", () => {
     expect(parse("destroy", ["--models", "keep", "-y"]).options).toEqual({ models: "keep", yes: true });
     expect(() => parse("destroy", ["--models", "both"])).toThrow(
       "--models is both, but must be keep or delete",
@@ -111,13 +111,13 @@ describe("options", () => {
     expect(() => parse("destroy", ["--yes=no"])).toThrow('--yes takes no value, but got "no"');
   });
 
-  it("that npm took for its own count, but never the yes to a question", () => {
+  it("that npm consumed as its own are recognized, except --yes", () => {
     const npm = { npm_config_yes: "true", npm_config_models: "delete", npm_config_update_models: "true" };
     expect(parse("destroy", [], npm).options).toEqual({ models: "delete" });
     expect(parse("up", [], npm).options).toEqual({ "update-models": true });
   });
 
-  it("of Pulumi's own commands go to them, but for the stack, wherever it is named", () => {
+  it("of Pulumi's commands are passed on, except --stack, in any position", () => {
     expect(
       parse("pulumi", ["config", "set", "-s=bugs", "--path", "models[0].name", "m", "-cx", "--", "-1"]),
     ).toEqual({
@@ -135,18 +135,18 @@ describe("options", () => {
 });
 
 describe("--help", () => {
-  it.each(names)("of npm run %s names each of its options", (name) => {
+  it.each(names)("of npm run %s lists each of its options", (name) => {
     for (const flag of ["--help", "-h"]) expect(parse(name, [flag]).help).toBe(true);
     for (const option of Object.keys(commands[name].options)) expect(helpOf(name)).toContain(`--${option}`);
     expect(helpOf(name)).toContain(`npm run ${scriptOf(name)} --`);
   });
 
-  it.each(["up", "pulumi"] as const)("of npm run %s is printed without setting anything up", (name) => {
+  it.each(["up", "pulumi"] as const)("of npm run %s is printed without a set-up", (name) => {
     const { status, stdout, stderr } = run(name, ["--help"]);
     expect([status, stdout, stderr]).toEqual([0, `${helpOf(name)}\n`, ""]);
   });
 
-  it("is there for every file of scripts/commands, which package.json runs", () => {
+  it("exists for every file of scripts/commands, which package.json runs", () => {
     const files = readdirSync("scripts/commands").map((file) => basename(file, ".ts"));
     expect(files.sort()).toEqual([...names].sort());
     const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as {

@@ -7,8 +7,8 @@ const resource = (type: string, name: string, inputs: Record<string, unknown> = 
 });
 const container = resource("docker:index/container:Container", "c");
 
-describe("the engine that a stack is on", () => {
-  it("is the one that the state's provider was told", () => {
+describe("the engine of a deployed stack", () => {
+  it("is the one of the provider in the state", () => {
     const inputs = { host: "tcp://far:2376", certPath: "/certificates" };
     const provider = resource("pulumi:providers:docker", "engine", inputs);
     expect(deployedEngine([provider, container])).toEqual({
@@ -17,17 +17,17 @@ describe("the engine that a stack is on", () => {
     });
   });
 
-  it("is the environment's where it was told none, and none where nothing is deployed", () => {
+  it("is the environment's if the provider has none, and undefined if nothing is deployed", () => {
     const provider = resource("pulumi:providers:docker", "default_5_2_0", {});
     expect(deployedEngine([provider, container])).toEqual({ dockerHost: "", dockerCertPath: "" });
     expect(deployedEngine([])).toBeUndefined();
   });
 });
 
-describe("Docker's client", () => {
+describe("the environment of Docker's client", () => {
   const env = { DOCKER_HOST: "tcp://other:2376", DOCKER_TLS_VERIFY: "1", DOCKER_CONTEXT: "other" };
 
-  it("is told that engine alone: nothing of another address is left", () => {
+  it("has only the stack's engine, with other settings cleared", () => {
     expect(clientVariables({ dockerHost: "ssh://far", dockerCertPath: "" }, env)).toEqual({
       DOCKER_HOST: "ssh://far",
       DOCKER_CONTEXT: "",
@@ -36,7 +36,7 @@ describe("Docker's client", () => {
     });
   });
 
-  it("is left the environment's engine where no other is named", () => {
+  it("keeps its engine if the stack has none", () => {
     expect(clientVariables({ dockerHost: "", dockerCertPath: "" }, env)).toEqual({
       ...env,
       DOCKER_CERT_PATH: "",

@@ -12,7 +12,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** As Docker's client prints a context. */
+/** A context as Docker's client prints it. */
 const printed = (own: object, files: readonly string[] = []) =>
   JSON.stringify({
     Name: "far",
@@ -26,25 +26,25 @@ const printed = (own: object, files: readonly string[] = []) =>
   });
 
 describe("the endpoint of a Docker context", () => {
-  it("has the certificates that the context keeps", () => {
+  it("has the context's certificates", () => {
     expect(parseContext(printed({}, ["ca.pem", "cert.pem", "key.pem"]))).toEqual({
       host: "tcp://far:2376",
       tls: { DOCKER_CERT_PATH: "/home/ada/.docker/contexts/tls/1/docker", DOCKER_TLS_VERIFY: "1" },
     });
   });
 
-  it("is not verified where the context says so", () => {
+  it("is not verified if the context sets SkipTLSVerify", () => {
     expect(parseContext(printed({ SkipTLSVerify: true }, ["cert.pem"]))?.tls).toEqual({
       DOCKER_CERT_PATH: "/home/ada/.docker/contexts/tls/1/docker",
     });
   });
 
-  it("is an address alone for a socket or ssh", () => {
+  it("has only an address for a socket or ssh", () => {
     expect(parseContext(printed({ Host: "ssh://ada@far" }))).toEqual({ host: "ssh://ada@far", tls: {} });
     expect(parseContext(printed({ Host: "" }))).toBeUndefined();
   });
 
-  it("is an error for a context that cannot be read", async () => {
+  it("is an error if the context cannot be read", async () => {
     docker.mock({ "context inspect": { fails: "context not found" } });
     await expect(endpointOf("gone")).rejects.toThrow(
       'docker context "gone" cannot be read: see docker context ls',
@@ -63,7 +63,7 @@ describe("the chosen Docker context", () => {
     delete process.env["DOCKER_CONTEXT"];
   });
 
-  it("is that of the environment, else that of the client's configuration", () => {
+  it("is the environment's, else that of the client's configuration", () => {
     expect(chosenContext()).toBe("colima");
     process.env["DOCKER_CONTEXT"] = "far";
     expect(chosenContext()).toBe("far");
@@ -71,7 +71,7 @@ describe("the chosen Docker context", () => {
     expect(chosenContext()).toBeUndefined();
   });
 
-  it("is none where nothing is configured", () => {
+  it("is undefined if nothing is configured", () => {
     process.env["DOCKER_CONFIG"] = "/nowhere";
     expect(chosenContext()).toBeUndefined();
   });

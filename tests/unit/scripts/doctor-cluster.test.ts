@@ -7,7 +7,7 @@ const demandWith = (set: Readonly<Record<string, unknown>>) => {
   return readDemand((key) => values[key], "llm");
 };
 
-it("npm run doctor requires of a cluster what an update does: GPUs with their taint, and what the config adds", () => {
+it("npm run doctor checks a cluster for what an update needs, such as GPUs with their taint and optional kinds", () => {
   const demand = demandWith({
     gpus: "all",
     gpusPerPod: "2",
@@ -32,7 +32,7 @@ it("npm run doctor requires of a cluster what an update does: GPUs with their ta
   ]);
 });
 
-it("npm run doctor does not fail by a config with a wrong value", () => {
+it("npm run doctor does not fail if the config has an invalid value", () => {
   expect(demandWith({ tolerations: "[" })).toBeUndefined();
   expect(demandWith({ ollamaReplicas: "many" })).toBeUndefined();
 });

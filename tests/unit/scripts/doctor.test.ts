@@ -48,13 +48,13 @@ const findings = async (settings: Record<string, unknown> = {}) =>
     ({ state }) => state !== "ok",
   );
 
-describe("of the engine, npm run doctor finds", () => {
-  it("nothing wrong with one that has all that the stack needs", async () => {
+describe("npm run doctor, checking the engine,", () => {
+  it("finds no problem if it has everything that the stack needs", async () => {
     engine({});
     expect(await findings()).toEqual([]);
   });
 
-  it("one that does not respond, with what to do", async () => {
+  it("reports that it does not respond, with advice", async () => {
     docker.mock({ info: { fails: "Cannot connect to the Docker daemon at unix:///var/run/docker.sock." } });
     expect(await findings()).toEqual([
       {
@@ -66,7 +66,7 @@ describe("of the engine, npm run doctor finds", () => {
     ]);
   });
 
-  it("limits that it cannot apply, memory that is too small, GPUs that it cannot hand over, a port that is taken", async () => {
+  it("reports limits that it cannot apply, too little memory, missing GPU support and a port in use", async () => {
     engine(
       { CpuCfsQuota: false, SecurityOptions: ["name=rootless"], MemTotal: 2e9 },
       { "container ls": "others\trunning\t127.0.0.1:8000->80/tcp\n" },
@@ -82,7 +82,7 @@ describe("of the engine, npm run doctor finds", () => {
     ]);
   });
 
-  it("containers that crash, are unhealthy or were killed for lack of memory", async () => {
+  it("reports containers that crash, are unhealthy or were killed for lack of memory", async () => {
     const inspected = (state: object, restarts: number) =>
       `${JSON.stringify({ Status: "running", ExitCode: 0, OOMKilled: false, StartedAt: "", ...state })}\n${String(restarts)}\n536870912\n`;
     docker.mock({
@@ -102,11 +102,11 @@ describe("of the engine, npm run doctor finds", () => {
   });
 });
 
-describe("of the environment, npm run doctor finds", () => {
+describe("npm run doctor, checking the environment,", () => {
   const states = (environment: Record<string, string>) =>
     checkProxy(environment, () => "").map(({ check, state }) => `${check} ${state}`);
 
-  it("a proxy that would get requests to this machine, in either case", () => {
+  it("reports a proxy that would receive requests to this machine, in upper or lower case", () => {
     expect(states({})).toEqual(["proxy ok"]);
     expect(states({ HTTPS_PROXY: "http://proxy:3128" })).toEqual(["proxy warning"]);
     expect(states({ https_proxy: "http://proxy:3128", NO_PROXY: "localhost,127.0.0.1" })).toEqual([
@@ -114,7 +114,7 @@ describe("of the environment, npm run doctor finds", () => {
     ]);
   });
 
-  it("a proxy of npm's or of Docker's configuration", () => {
+  it("reports a proxy of npm's or Docker's configuration", () => {
     expect(checkProxy({ npm_config_proxy: "http://npm:3128" }, () => "")[0]?.found).toContain(
       "https http://npm:3128",
     );
@@ -122,19 +122,19 @@ describe("of the environment, npm run doctor finds", () => {
     expect(checkProxy({}, () => docker)[0]?.found).toContain("https http://docker:3128");
   });
 
-  it("a file of certificates that is missing", () => {
+  it("reports a missing certificate file", () => {
     expect(states({ NODE_EXTRA_CA_CERTS: "/nowhere.pem" })).toEqual(["proxy ok", "certificates problem"]);
   });
 });
 
-describe("of the state, npm run doctor finds", () => {
+describe("npm run doctor, checking the state,", () => {
   const state = async (environment: Record<string, string>): Promise<Finding[]> =>
     await checkState("none-such", (key) => config[key], {
       PULUMI_CONFIG_PASSPHRASE_FILE: join(folder, "passphrase"),
       ...environment,
     });
 
-  it("that nothing was deployed yet", async () => {
+  it("reports that nothing was deployed yet", async () => {
     const none = join(folder, "none");
     process.env["PULUMI_HOME"] = none;
     expect(await state({ OLLAMA_STACK_STATE: none })).toEqual([
@@ -142,7 +142,7 @@ describe("of the state, npm run doctor finds", () => {
     ]);
   });
 
-  it("a lock that a process left, and a passphrase that is missing", async () => {
+  it("reports the lock of a dead process and a missing passphrase", async () => {
     const locks = join(folder, "backend", ".pulumi", "locks", "organization", "ollama-stack", "none-such");
     mkdirSync(locks, { recursive: true });
     const lock = { pid: 2 ** 30, username: "ada", hostname: hostname() };
@@ -161,8 +161,8 @@ describe("of the state, npm run doctor finds", () => {
   });
 });
 
-describe("what npm run doctor prints", () => {
-  it("has no credentials, and a check that breaks is a problem of its own", async () => {
+describe("the output of npm run doctor", () => {
+  it("has no credentials, and lists a failed check as a problem", async () => {
     const secret = "hunter2hunter2";
     const found = await runChecks({
       proxy: () => [ok("proxy", `https_proxy http://ada:${secret}@proxy:3128`)],
@@ -176,7 +176,7 @@ describe("what npm run doctor prints", () => {
     expect(text).toMatch(/\n2 problems, 0 warnings$/);
   });
 
-  it("is JSON where that is asked for, and comes without a Docker client, an engine or a network", () => {
+  it("is JSON with --json, even without a Docker client, an engine or a network", () => {
     const home = join(folder, "home");
     mkdirSync(home);
     const { status, stdout } = spawnSync(

@@ -6,7 +6,7 @@ import { compareObject } from "../../../scripts/drift/cluster-object.ts";
 import { parseDeployment } from "../../../scripts/stack/deployment.ts";
 import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
-// The state, and what kubectl printed of the same objects, were recorded with the cluster of the tests.
+// The state, and kubectl's output for the same objects, were recorded in the test cluster.
 
 const read = (name: string) => readFileSync(`tests/unit/cluster/recorded/${name}.json`, "utf8");
 const program = new FakeDocker("kubectl");
@@ -22,13 +22,13 @@ const asDeployed = {
   [get("secret gateway-keys")]: read("secret"),
 };
 
-describe("npm run drift, of a stack on Kubernetes, finds", () => {
-  it("nothing in objects that are as the provider left them", async () => {
+describe("npm run drift of a stack on Kubernetes", () => {
+  it("finds nothing in objects that are as the provider left them", async () => {
     program.mock(asDeployed);
     expect(await findClusterDrift(deployment, kubectl, "")).toEqual({ differences: [], compared: 3 });
   });
 
-  it("what kubectl scale and kubectl set env have changed", async () => {
+  it("finds changes by kubectl scale and kubectl set env", async () => {
     program.mock({
       ...asDeployed,
       [get("statefulset.apps ollama")]: read("statefulset-drifted"),
@@ -48,7 +48,7 @@ describe("npm run drift, of a stack on Kubernetes, finds", () => {
         property: "spec.template.spec.containers[gateway].env[FOO]",
         expected: "none",
         actual: "bar",
-        // The API server leaves it to who added it.
+        // The API server leaves the variable to the client that added it.
         repair: {
           byHand:
             "remove the variable with: kubectl set env deployment.apps/gateway --containers=gateway FOO- --namespace llm",
@@ -57,7 +57,7 @@ describe("npm run drift, of a stack on Kubernetes, finds", () => {
     ]);
   });
 
-  it("a Secret that was removed, and one that was changed without its content", async () => {
+  it("finds a removed Secret, and a changed one without showing its content", async () => {
     program.mock({
       ...asDeployed,
       [get("secret gateway-keys")]: {
@@ -80,22 +80,22 @@ describe("npm run drift, of a stack on Kubernetes, finds", () => {
   });
 });
 
-describe("of two values of an object", () => {
+describe("comparing two values of an object", () => {
   it.each([
     ["a quantity in another unit", { memory: "1024Mi" }, { memory: "1Gi" }],
-    ["what the API server leaves out", { a: "", b: [], c: {}, d: null }, {}],
-    ["what the stack leaves to the cluster", { a: 1 }, { a: 1, b: 2 }],
+    ["values that the API server omits", { a: "", b: [], c: {}, d: null }, {}],
+    ["values that the stack does not set", { a: 1 }, { a: 1, b: 2 }],
     ["named entries in another order", [{ name: "a" }, { name: "b" }], [{ name: "b" }, { name: "a" }]],
-  ])("no difference is made of %s", (_what, declared, actual) => {
+  ])("ignores %s", (_what, declared, actual) => {
     expect(compareObject(declared, actual)).toEqual([]);
   });
 
   it.each([
-    ["a quantity", { memory: "1024Mi" }, { memory: "2Gi" }, ["memory", "1024Mi", "2Gi"]],
-    ["a value that is gone", { a: 1 }, {}, ["a", "1", "none"]],
-    ["an entry that is gone", [{ name: "a" }], [], ["[a]", "there", "removed"]],
-    ["a list of texts", { drop: ["ALL"] }, { drop: [] }, ["drop", "ALL", "none"]],
-  ])("a difference is %s", (_what, declared, actual, [path, expected, have]) => {
+    ["another quantity", { memory: "1024Mi" }, { memory: "2Gi" }, ["memory", "1024Mi", "2Gi"]],
+    ["a missing value", { a: 1 }, {}, ["a", "1", "none"]],
+    ["a missing entry", [{ name: "a" }], [], ["[a]", "there", "removed"]],
+    ["a list of strings", { drop: ["ALL"] }, { drop: [] }, ["drop", "ALL", "none"]],
+  ])("finds %s", (_what, declared, actual, [path, expected, have]) => {
     expect(compareObject(declared, actual)).toEqual([{ path, expected, actual: have }]);
   });
 });

@@ -19,7 +19,7 @@ const inputs: ContainerInputs = {
   networksAdvanced: [{ name: "net", aliases: ["gateway"] }],
 };
 
-/** A container as the engine makes it of these inputs. */
+/** The container that the engine creates from these inputs. */
 const asDeployed: InspectedContainer = {
   Id: id,
   Name: "/x-gateway",
@@ -63,7 +63,7 @@ const withNetworks = (Networks: InspectedContainer["NetworkSettings"]["Networks"
 });
 
 describe("a container", () => {
-  it("that is as it was deployed has no drift", () => {
+  it("has no drift if it is as deployed", () => {
     expect(compare(asDeployed)).toEqual([]);
   });
 
@@ -110,12 +110,12 @@ describe("a container", () => {
       "on-failure, at most 3 times",
       "refresh",
     ],
-  ])("shows a changed %s, and how it is repaired", (property, actual, expected, found, repair) => {
+  ])("shows a changed %s and its repair", (property, actual, expected, found, repair) => {
     const base = { urn: "urn", resource: "gateway-container" };
     expect(compare(actual)).toEqual([{ ...base, property, expected, actual: found, repair }]);
   });
 
-  it("may have any swap where none was requested", () => {
+  it("may have any swap limit if none was requested", () => {
     const { name, image } = inputs;
     const any = {
       urn: "urn",
@@ -129,7 +129,7 @@ describe("a container", () => {
     expect(properties).not.toContain("memory and swap");
   });
 
-  it("that was recreated by hand is removed, whatever else differs", () => {
+  it("is removed if it was recreated by hand, whatever else differs", () => {
     const Id = "2".repeat(64);
     expect(compare({ ...withHost({ CpuShares: 2 }), Id })).toMatchObject([
       {

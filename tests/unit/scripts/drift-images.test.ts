@@ -18,15 +18,15 @@ function image(reference: string, inputs: Readonly<Record<string, unknown>> = {}
 }
 const found = (Id: string) => ({ Id });
 
-describe("the image that a stack builds", () => {
+describe("an image that a stack builds", () => {
   const name = "ollama-stack-dev-gateway:1";
   const built = image(name, { build: { context: "gateway/build" } });
 
-  it("has not drifted as long as its name means what was deployed", () => {
+  it("has no drift while its name refers to the deployed image", () => {
     expect(compareImage(built, found(id), found(id))).toEqual([]);
   });
 
-  it("is named again where its name means another, which is told by both", () => {
+  it("is tagged again if its name refers to another image, and both are shown", () => {
     expect(compareImage(built, found(other), found(id))).toEqual([
       {
         urn: "u",
@@ -39,12 +39,12 @@ describe("the image that a stack builds", () => {
     ]);
   });
 
-  it("is named again where its name is gone", () => {
+  it("is tagged again if its name is gone", () => {
     const [difference] = compareImage(built, undefined, found(id));
     expect([difference?.actual, difference?.repair]).toEqual(["removed", [["image", "tag", id, name]]]);
   });
 
-  it("is built anew where it is gone, whatever has its name by now", () => {
+  it("is rebuilt if it is gone, whatever its name refers to", () => {
     const [named] = compareImage(built, found(other), undefined);
     expect(named?.repair).toBe("replace");
     const [gone] = compareImage(built, undefined, undefined);
@@ -52,25 +52,22 @@ describe("the image that a stack builds", () => {
   });
 });
 
-// Its name is everybody's on the engine: a docker pull, a docker load, another stack may have moved it.
+// Others on the engine may have moved its name: docker pull, docker load or another stack.
 describe.each(["ollama/ollama:1", "ollama-stack/ollama:1", `ollama/ollama:1@${other}`])(
-  "an image that the config names, %s",
+  "a configured image, %s",
   (name) => {
-    it("has not drifted as long as its name means what was deployed", () => {
+    it("has no drift while its name refers to the deployed image", () => {
       expect(compareImage(image(name), found(id), found(id))).toEqual([]);
     });
 
     it.each([
-      ["means another", found(other), found(id), "b".repeat(12)],
-      ["means another, and the one that was deployed is gone", found(other), undefined, "b".repeat(12)],
+      ["refers to another image", found(other), found(id), "b".repeat(12)],
+      ["refers to another image, and the deployed one is gone", found(other), undefined, "b".repeat(12)],
       ["is gone", undefined, found(id), "removed"],
-      ["is gone with it", undefined, undefined, "removed"],
-    ])(
-      "is what a first update would take, and the name left alone, where it %s",
-      (_how, named, there, actual) => {
-        const [difference] = compareImage(image(name), named, there);
-        expect([difference?.actual, difference?.repair]).toEqual([actual, "refresh"]);
-      },
-    );
+      ["is gone, and the image too", undefined, undefined, "removed"],
+    ])("is refreshed without a change of its name if that %s", (_how, named, there, actual) => {
+      const [difference] = compareImage(image(name), named, there);
+      expect([difference?.actual, difference?.repair]).toEqual([actual, "refresh"]);
+    });
   },
 );

@@ -3,7 +3,7 @@ import { parseDeployment } from "../../../scripts/stack/deployment.ts";
 import { compareNetwork, compareVolume } from "../../../scripts/drift/network-and-volume.ts";
 import { report } from "../../../scripts/drift/report.ts";
 
-const free = { protect: false, retain: false };
+const unprotected = { protect: false, retain: false };
 
 describe("a network", () => {
   const network = {
@@ -13,7 +13,7 @@ describe("a network", () => {
     id: "n1",
     inputs: { name: "net" },
     outputs: {},
-    ...free,
+    ...unprotected,
   };
   const actual = {
     Id: "n1",
@@ -39,7 +39,7 @@ describe("a network", () => {
     expect(differences.map((each) => [each.property, each.repair])).toEqual([[property, "replace"]]);
   });
 
-  it("made by hand is removed after the stack's own containers have left it", () => {
+  it("is removed after the stack's containers are disconnected if it was made by hand", () => {
     const Containers = { a: { Name: "x-gateway" }, b: { Name: "stranger" } };
     const [difference] = compareNetwork(
       network,
@@ -53,7 +53,7 @@ describe("a network", () => {
   });
 });
 
-it("the labels that say what a network or volume belongs to are no drift: another version or state made it", () => {
+it("ignores the stack's own labels on networks and volumes, which another version or state may have set", () => {
   const labels = [{ label: "ollama-stack.version", value: "0.1.0" }];
   const resource = {
     urn: "u",
@@ -62,7 +62,7 @@ it("the labels that say what a network or volume belongs to are no drift: anothe
     id: "x",
     inputs: { name: "x", labels },
     outputs: {},
-    ...free,
+    ...unprotected,
   };
   const volume = { Name: "x", Driver: "local", Options: null };
   for (const Labels of [null, {}, { "ollama-stack.version": "0.0.9", "ollama-stack.stack": "former" }])
@@ -79,14 +79,14 @@ describe("a volume", () => {
     id: "v",
     inputs: { name: "v" },
     outputs: {},
-    ...free,
+    ...unprotected,
   };
   const actual = { Name: "v", Driver: "local", Options: null, Labels: null };
   it.each([
     ["driver", { Driver: "nfs" }],
     ["options", { Options: { type: "nfs" } }],
     ["labels", { Labels: { owner: "me" } }],
-  ])("shows a changed %s, and is left to a person", (property, change) => {
+  ])("shows a changed %s and leaves the repair to the user", (property, change) => {
     expect(compareVolume(volume, actual, "")).toEqual([]);
     const differences = compareVolume(volume, { ...actual, ...change }, " -- --stack far");
     expect(differences).toMatchObject([
@@ -111,7 +111,7 @@ describe("the state", () => {
             envs: { ...mark, plaintext: '["HEADER=planted-for-this-test"]' },
             labels: [{ ...mark, plaintext: '"hidden-from-everybody"' }],
           },
-          // The provider hides a whole list for one entry.
+          // The provider encrypts the entire list because of one entry.
           outputs: {
             envs: { ...mark, plaintext: '["HEADER=planted-for-this-test","OLLAMA_NUM_PARALLEL=1"]' },
           },
@@ -121,7 +121,7 @@ describe("the state", () => {
     },
   });
 
-  it("is read with its secrets, without what only waits to be deleted", () => {
+  it("is read with its secrets, without resources that are pending deletion", () => {
     const { resources, secrets } = parseDeployment(text);
     expect(resources.map(({ name, inputs: values }) => [name, values])).toEqual([
       ["gateway-container", { envs: ["HEADER=planted-for-this-test"], labels: ["hidden-from-everybody"] }],

@@ -32,7 +32,7 @@ const attached = (...names: string[]) => ({
   "network disconnect": "",
 });
 
-it("containers of others on a network that has to go are named, with both ways out", async () => {
+it("lists foreign containers on a network to be removed, with both ways to disconnect them", async () => {
   docker.mock(attached("open-webui", "ollama-stack-dev-ollama", "ollama-stack-dev-gateway-2"));
   const found = await attachedToLeaving("dev", resources, () => true);
   expect(found).toEqual([{ network: "ollama_network_dev", container: "open-webui" }]);
@@ -44,7 +44,7 @@ it("containers of others on a network that has to go are named, with both ways o
   expect(docker.calls.at(-1)).toBe("network disconnect --force ollama_network_dev open-webui");
 });
 
-it("so are those on a network of the same name that somebody made by hand and that gives way to the stack's own", async () => {
+it("lists foreign containers on a manually created network of the same name", async () => {
   docker.mock({
     "network inspect id-of-ollama_network_dev": { fails: "Error: No such network: id-of-ollama_network_dev" },
     "network inspect by-hand": JSON.stringify([
@@ -60,7 +60,7 @@ it("so are those on a network of the same name that somebody made by hand and th
   );
 });
 
-it("nothing is wrong with a network that stays, is gone, or has only the stack's containers", async () => {
+it("finds nothing on a network that stays, is gone, or has only the stack's containers", async () => {
   docker.mock(attached("ollama-stack-dev-ollama"));
   expect(await attachedToLeaving("dev", resources, () => true)).toEqual([]);
   docker.mock({ "network inspect": { fails: "Error: No such network: x" } });
@@ -70,7 +70,7 @@ it("nothing is wrong with a network that stays, is gone, or has only the stack's
   expect(attachedProblem([], "")).toBeUndefined();
 });
 
-it("a network leaves when it is to be called otherwise", () => {
+it("replaces a network only if its name changes", () => {
   expect(isLeaving(network, "dev", () => "")).toBe(false);
   expect(isLeaving(network, "dev", () => "ollama_network_dev")).toBe(false);
   expect(isLeaving(network, "dev", () => "other")).toBe(true);

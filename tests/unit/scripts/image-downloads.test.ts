@@ -7,7 +7,7 @@ import { readPreview } from "../../../scripts/preview/steps.ts";
 import { type OciRegistry, startOciRegistry } from "../../../test-support/fakes/oci-registry.ts";
 import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
-// What a preview says of the images that it brings: the engine's client is a fake one, the registry asks for a token.
+// The image downloads that a preview lists, with a fake Docker client and a registry that requires a token.
 
 const docker = new FakeDocker();
 let registry: OciRegistry;
@@ -33,14 +33,17 @@ async function publish(repository: string, tag: string, manifest: object): Promi
   return response.headers.get("docker-content-digest") ?? "";
 }
 
-const sized = (...layers: number[]) => ({ config: { size: 1000 }, layers: layers.map((size) => ({ size })) });
+const manifestOf = (...layers: number[]) => ({
+  config: { size: 1000 },
+  layers: layers.map((size) => ({ size })),
+});
 
 beforeAll(async () => {
   registry = await startOciRegistry();
   name = `${registry.host}/ollama/ollama:1`;
   const digests = {
-    amd64: await publish("ollama/ollama", "on-amd64", sized(41_000_000, 200_000)),
-    arm64: await publish("ollama/ollama", "on-arm64", sized(7_000_000)),
+    amd64: await publish("ollama/ollama", "on-amd64", manifestOf(41_000_000, 200_000)),
+    arm64: await publish("ollama/ollama", "on-arm64", manifestOf(7_000_000)),
   };
   const manifests = Object.entries(digests).map(([architecture, digest]) => ({
     digest,
@@ -60,16 +63,16 @@ afterAll(async () => {
   await registry.close();
 });
 
-describe("an image that a preview brings", () => {
-  it("tells how much is loaded for the engine's platform when the engine has it not", async () => {
+describe("the image downloads of a preview", () => {
+  it("include the size for the engine's platform if the engine lacks the image", async () => {
     expect(await downloads([image({ name })])).toEqual([`Image ${name}: it will be pulled, up to 41.2 MB`]);
   });
 
-  it("tells the size for the platform that the config names, and of an image of one platform", async () => {
-    const alone = await publish("edge", "2", sized(999_000));
+  it("include the size for a configured platform, and of a single-platform image", async () => {
+    const alone = await publish("edge", "2", manifestOf(999_000));
     const pinned = `${registry.host}/edge:2@${alone}`;
-    // The tag means another one by now.
-    await publish("edge", "2", sized(5_000_000));
+    // The tag has moved to another image.
+    await publish("edge", "2", manifestOf(5_000_000));
     const steps = [
       image({ name, platform: "linux/arm64/v8" }),
       image({ name: pinned }, "create-replacement"),
@@ -80,7 +83,7 @@ describe("an image that a preview brings", () => {
     ]);
   });
 
-  it("is not told, and no registry asked, when the engine has it", async () => {
+  it("omit an image that the engine has, without a request to its registry", async () => {
     docker.mock({ "image inspect": "sha256:1\n" });
     Object.assign(registry.asked, { withToken: 0, withoutToken: 0 });
     expect(await downloads([image({ name })])).toEqual([]);
@@ -88,35 +91,35 @@ describe("an image that a preview brings", () => {
     expect(registry.asked).toEqual({ withToken: 0, withoutToken: 0 });
   });
 
-  it("asks nobody when it stays, goes, or is built here", async () => {
+  it("omit an image that stays, is removed or is built here, without any request", async () => {
     const steps = [image({ name }, "same"), image({ name }, "delete"), image({ name, build: {} }, "replace")];
     expect(await downloads(steps)).toEqual([]);
     expect(docker.calls).toEqual([]);
   });
 });
 
-describe("an image whose size is not known", () => {
+describe("an image of unknown size", () => {
   it.each([
-    ["whose registry is away", () => "127.0.0.1:1/a:1", /127\.0\.0\.1:1 cannot be reached \(.+\)/],
+    ["its registry is unreachable", () => "127.0.0.1:1/a:1", /127\.0\.0\.1:1 cannot be reached \(.+\)/],
     [
-      "that its registry does not have",
+      "its registry does not have it",
       () => `${registry.host}/none:1`,
       /127\.0\.0\.1:\d+ does not have none:1/,
     ],
-  ])("is told with the reason: one %s", async (_what, of, reason) => {
+  ])("is listed with the reason: %s", async (_what, of, reason) => {
     const [line = ""] = await downloads([image({ name: of() })]);
     expect(line).toMatch(new RegExp(`^Image ${of()}: it will be pulled, size unknown: `));
     expect(line).toMatch(reason);
   });
 
-  it("is told with the reason: one for other platforms only", async () => {
+  it("is listed with the reason: it exists for other platforms only", async () => {
     docker.mock({ "image inspect": { fails: "Error: No such image: it" }, version: "linux/s390x\n" });
     expect(await downloads([image({ name })])).toEqual([
       `Image ${name}: it will be pulled, size unknown: ${registry.host} has ollama/ollama only for other platforms`,
     ]);
   });
 
-  it("is told with the reason: one whose registry is none", async () => {
+  it("is listed with the reason: its host is not a registry", async () => {
     const server = createServer((_request, response) => response.end("<html>")).listen(0, "127.0.0.1");
     await once(server, "listening");
     const host = `127.0.0.1:${String((server.address() as AddressInfo).port)}`;
@@ -126,19 +129,19 @@ describe("an image whose size is not known", () => {
     server.close();
   });
 
-  it("keeps nobody waiting: one whose registry does not respond", async () => {
+  it("is listed after a timeout if its registry does not respond", async () => {
     const server = createServer(() => undefined).listen(0, "127.0.0.1");
     await once(server, "listening");
     const host = `127.0.0.1:${String((server.address() as AddressInfo).port)}`;
-    const begun = performance.now();
+    const start = performance.now();
     const [line] = await downloads([image({ name: `${host}/a:1` })], 300);
-    expect(performance.now() - begun).toBeLessThan(3_000);
+    expect(performance.now() - start).toBeLessThan(3_000);
     expect(line).toMatch(new RegExp(`size unknown: ${host} does not respond in time$`));
     server.closeAllConnections();
     server.close();
   });
 
-  it("is told as such when the engine does not say whether it has it", async () => {
+  it("is listed with the reason: the engine does not respond", async () => {
     docker.mock({ "image inspect": { fails: "Cannot connect to the Docker daemon" } });
     expect(await downloads([image({ name })])).toEqual([
       `Image ${name}: cannot check whether it will be pulled: docker image failed: Cannot connect to the Docker daemon`,

@@ -12,7 +12,7 @@ const idOf = (line: string) => keyId(parseKeys(line)[0] ?? expect.fail("no key")
 const digestLine = (key: string, fields: string) => newKey("ada", fields.split(" "), key).line;
 
 describe("the keys of a stack", () => {
-  it("are read from entries that hold several, with their comments", () => {
+  it("are read from entries with several lines, including comments", () => {
     expect(linesOf([`# team\n${ada.line};${bob.line}`, ""])).toEqual(lines);
   });
 
@@ -26,14 +26,14 @@ describe("the keys of a stack", () => {
     expect(table.join()).not.toMatch(/[0-9a-f]{9}/);
   });
 
-  it("get a key that is added behind them, unless its name is taken", () => {
+  it("end with an added key, unless its name is taken", () => {
     const added = addKey(lines, "eve", ["requests=1"]);
     expect(added.lines).toEqual([...lines, newKey("eve", ["requests=1"], added.key).line]);
     expect(() => addKey(lines, "ada", [])).toThrow(/The key 'ada' already exists.*rotate ada/);
     expect(() => addKey(lines, "eve", ["colour=red"])).toThrow(/unknown field/);
   });
 
-  it("have both keys of a name for as long as the grace lasts", () => {
+  it("include both keys of a name during the grace period", () => {
     const { key, lines: rotated } = rotateKey(lines, "ada", 24 * HOUR, now);
     expect(rotated).toEqual([
       "# team",
@@ -41,11 +41,11 @@ describe("the keys of a stack", () => {
       bob.line,
       digestLine(key, "requests=5 models=m"),
     ]);
-    // Another rotation would cut somebody off who has not changed yet.
+    // Another rotation would lock out clients that still use the old key.
     expect(() => rotateKey(rotated, "ada", HOUR, now)).toThrow(
       `Revoke the one that is replaced: npm run keys -- revoke ada ${idOf(ada.line)}`,
     );
-    // Afterwards the old one goes.
+    // After the grace period, a rotation removes the old key.
     const again = rotateKey(rotated, "ada", HOUR, now + 48 * HOUR);
     expect(again.lines.filter((line) => line.startsWith("ada "))).toEqual([
       `${digestLine(key, "requests=5 models=m")} expires=2027-01-03T01:00:00Z`,
@@ -53,13 +53,13 @@ describe("the keys of a stack", () => {
     ]);
   });
 
-  it("never take a key for longer because it is rotated", () => {
+  it("do not extend a key's expiry when it is rotated", () => {
     const ending = newKey("ada", ["expires=2027-01-01T01:00:00Z"]);
     const { lines: rotated } = rotateKey([ending.line], "ada", 24 * HOUR, now);
     expect(rotated[0]).toBe(ending.line);
   });
 
-  it("lose the old key at once without a grace, and one that is refused anyway", () => {
+  it("lose the old key at once without a grace period, or if it is disabled", () => {
     const { key, lines: rotated } = rotateKey(lines, "ada", 0, now);
     expect(rotated).toEqual(["# team", digestLine(key, "requests=5 models=m"), bob.line]);
     const disabled = newKey("ada", ["disabled", "requests=5"]);
@@ -67,7 +67,7 @@ describe("the keys of a stack", () => {
     expect(after.lines).toEqual([digestLine(after.key, "requests=5")]);
   });
 
-  it("lose a key that is revoked, or one of two", () => {
+  it("lose a revoked key, or one of two with its name", () => {
     expect(revokeKey(lines, "ada").lines).toEqual(["# team", bob.line]);
     const { lines: rotated } = rotateKey(lines, "ada", HOUR, now);
     expect(revokeKey(rotated, "ada", idOf(ada.line)).lines).toEqual(["# team", bob.line, rotated[3]]);
@@ -76,7 +76,7 @@ describe("the keys of a stack", () => {
     expect(() => revokeKey(lines, "eve")).toThrow("There is no key 'eve'. Existing keys: ada, bob");
   });
 
-  it("do not open the gateway when the last one is revoked: it is disabled", () => {
+  it("keep the last key as disabled when it is revoked, so that the gateway does not open", () => {
     const { lines: left, done } = revokeKey(["# team", ada.line], "ada");
     expect(left).toEqual(["# team", `${ada.line} disabled`]);
     expect(done.join()).toContain("would be open to everyone");
@@ -84,7 +84,7 @@ describe("the keys of a stack", () => {
   });
 });
 
-describe("the config's entries", () => {
+describe("changes of the config's entries", () => {
   it.each<[readonly string[], readonly string[]]>([
     [["a"], ["a", "b"]],
     [
@@ -110,7 +110,7 @@ describe("the config's entries", () => {
       ["a", "a2", "b"],
       ["a2", "b"],
     ],
-  ])("become others, one after the other: %j to %j", (before, after) => {
+  ])("turn %j into %j one at a time", (before, after) => {
     const entries = [...before];
     for (const { index, value } of entryChanges(before, after)) {
       expect(index).toBeLessThanOrEqual(entries.length);
@@ -120,7 +120,7 @@ describe("the config's entries", () => {
     expect(entries).toEqual(after);
   });
 
-  it("that are the same are not written again", () => {
+  it("skip unchanged entries", () => {
     expect(entryChanges(["#", "a", "b", "c"], ["#", "b", "c"])).toEqual([{ index: 1, value: undefined }]);
     expect(entryChanges(["a", "b"], ["a2", "b", "c"])).toEqual([
       { index: 0, value: "a2" },

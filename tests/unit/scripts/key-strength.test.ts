@@ -8,7 +8,7 @@ import { entropyBits, REQUIRED_BITS, weaknessOf } from "../../../scripts/keys/ke
 
 const script = join(import.meta.dirname, "../../../scripts/commands/new-key.ts");
 
-describe("a key that somebody made", () => {
+describe("a user-made key", () => {
   it.each([
     "password",
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
@@ -21,13 +21,13 @@ describe("a key that somebody made", () => {
     "sk-0123456789abcdef",
     "5b1f3a9c-7e42-4d06-9b8e-2c6a1f0d4e73",
     "1234567890123456789012345678901234567890",
-  ])("is refused when it can be guessed: %s", async (key) => {
+  ])("is rejected if it can be guessed: %s", async (key) => {
     expect(entropyBits(key)).toBeLessThan(REQUIRED_BITS);
     expect(await weaknessOf(key)).toMatch(/common passwords|bits of entropy and needs 128/);
   });
 
-  it("is taken when it is random", async () => {
-    // 256 and 192 bits, fixed so that what is tested is the same each time.
+  it("is accepted if it is random", async () => {
+    // The first two have 256 and 192 bits, and are the same in each run.
     for (const key of [
       "9b2f7c41d0e86a35f1c4097ae2b85d63a7f01c9e4d28b6530ef7c19a84d2635b",
       "Kq7Zr2Xw9Lm4Tn8Vb3Yc6Hd1Jf5Gs0Pa-uEoWiRz",
@@ -38,16 +38,19 @@ describe("a key that somebody made", () => {
       expect(await weaknessOf(key), key).toBeUndefined();
   });
 
-  it.each(["two words", "schlüssel", "", "tab\there"])("has to fit into a header: %j", async (key) => {
-    expect(await weaknessOf(key)).toContain("no HTTP header can carry");
-  });
+  it.each(["two words", "schlüssel", "", "tab\there"])(
+    "is rejected if no HTTP header can carry it: %j",
+    async (key) => {
+      expect(await weaknessOf(key)).toContain("no HTTP header can carry");
+    },
+  );
 });
 
 describe("npm run new-key", () => {
   const run = (input: string, ...args: string[]) =>
     spawnSync(process.execPath, [script, ...args], { input, encoding: "utf8" });
 
-  it("refuses a weak key of one's own, and does not repeat it", () => {
+  it("rejects a weak user-made key without printing it", () => {
     const { status, stdout, stderr } = run("correct-horse-battery-staple\n", "--stdin", "ada");
     expect([status, stdout]).toEqual([1, ""]);
     expect(stderr).toContain("bits of entropy");
@@ -55,7 +58,7 @@ describe("npm run new-key", () => {
     expect(run("dragon", "ada", "--stdin").stderr).toContain("most common passwords");
   });
 
-  it("makes the line of a strong one, with its fields", () => {
+  it("prints the line of a strong key with its fields", () => {
     const key = randomBytes(32).toString("hex");
     const { status, stdout } = run(`${key}\n`, "--stdin", "ada", "requests=5", "expires=2027-01-31");
     expect(status).toBe(0);
@@ -63,15 +66,15 @@ describe("npm run new-key", () => {
     expect(stdout).toContain(newKey("ada", ["requests=5", "expires=2027-01-31"], key).line);
   });
 
-  it("says how it is used", () => {
+  it("prints its usage", () => {
     expect(execFileSync(process.execPath, [script, "--help"], { encoding: "utf8" })).toContain("--stdin");
   });
 });
 
-describe("keys of which only the digest is known", () => {
+describe("keys known only by their digests", () => {
   const warnings = (...lines: string[]) => keyWarnings(lines);
 
-  it("are warned about when it is a common password's", async () => {
+  it("cause a warning if one is a common password", async () => {
     const weak = newKey("bob", [], "letmein");
     expect(await warnings(newKey("ada", []).line, weak.line)).toEqual([
       expect.stringMatching(
@@ -81,7 +84,7 @@ describe("keys of which only the digest is known", () => {
     expect(await warnings(newKey("ada", []).line)).toEqual([]);
   });
 
-  it("are warned about when none of them lets anybody in", async () => {
+  it("cause a warning if none of them is valid", async () => {
     const dead = [newKey("ada", ["expires=2020-01-01"]).line, newKey("bob", ["disabled"]).line];
     expect(await warnings(...dead)).toEqual([
       expect.stringContaining("Every API key has expired or is disabled"),

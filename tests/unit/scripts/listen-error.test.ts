@@ -5,8 +5,8 @@ import { refusedPort } from "../../../scripts/connect/listen-error.ts";
 const gateway = { name: "gateway", port: 443 } as const;
 const failed = (code: string) => Object.assign(new Error(`listen ${code}: 127.0.0.1:443`), { code });
 
-/** What listening on a port that something else listens on ends with. */
-async function taken(): Promise<{ port: number; error: unknown }> {
+/** A port in use, and the error of listening on it. */
+async function listenOnUsedPort(): Promise<{ port: number; error: unknown }> {
   const holder = createServer();
   await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
   const { port } = holder.address() as AddressInfo;
@@ -17,9 +17,9 @@ async function taken(): Promise<{ port: number; error: unknown }> {
   return { port, error };
 }
 
-describe("npm run forward, on a port of this machine that it cannot have", () => {
-  it("says that another program has it, and how the stack gets another", async () => {
-    const { port, error } = await taken();
+describe("the error of npm run forward for a port that it cannot bind", () => {
+  it("names a port in use, and the command that chooses another", async () => {
+    const { port, error } = await listenOnUsedPort();
     expect(refusedPort(error, { name: "ollama", port }, { stack: "far" })).toEqual(
       new Error(
         `cannot listen on 127.0.0.1:${String(port)} for ollama: in use by another program, perhaps another npm run forward. End that, or choose another port: npm run pulumi -- config set --stack far ollamaPort NUMBER, then npm run up -- --stack far`,
@@ -27,7 +27,7 @@ describe("npm run forward, on a port of this machine that it cannot have", () =>
     );
   });
 
-  it("says that it is not an ordinary user's, and how it gets so on Linux", () => {
+  it("explains a privileged port, and how to allow it on Linux", () => {
     expect(refusedPort(failed("EACCES"), gateway, { stack: "far", platform: "linux" })).toEqual(
       new Error(
         "cannot listen on 127.0.0.1:443 for gateway: permission denied (EACCES). Allow it until the next boot: sudo sysctl net.ipv4.ip_unprivileged_port_start=443, or choose another port: npm run pulumi -- config set --stack far gatewayPort NUMBER, then npm run up -- --stack far",
@@ -40,7 +40,7 @@ describe("npm run forward, on a port of this machine that it cannot have", () =>
     });
   });
 
-  it("does not propose another for an edge whose authority asks at this one", () => {
+  it("suggests no other port for an ACME edge, whose authority connects to this one", () => {
     const edge = { container: "s-edge", mode: "acme" };
     expect(refusedPort(failed("EADDRINUSE"), gateway, { stack: "far", edge })).toMatchObject({
       message: expect.stringMatching(/another npm run forward\. End that$/) as string,
@@ -50,7 +50,7 @@ describe("npm run forward, on a port of this machine that it cannot have", () =>
     ).toMatchObject({ message: expect.stringContaining("ollamaPort NUMBER") as string });
   });
 
-  it("leaves another error as it is", () => {
+  it("is unchanged if it has another cause", () => {
     const error = failed("EMFILE");
     expect(refusedPort(error, gateway, { stack: "far" })).toBe(error);
   });

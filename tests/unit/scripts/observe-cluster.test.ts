@@ -17,10 +17,10 @@ const pods = readFileSync("tests/unit/cluster/recorded/pods.json", "utf8");
 const list = { "--namespace=llm get pods --output=json": pods };
 const gateway = "gateway-57bc85f786-nvv6f";
 
-describe("npm run logs, of a stack on Kubernetes, shows", () => {
+describe("npm run logs of a stack on Kubernetes", () => {
   const log = (pod: string, container: string) => `--namespace=llm logs ${pod} --container=${container}`;
 
-  it("the lines of all containers, merged by time, and nothing of one that has not started", async () => {
+  it("shows the lines of all containers by time, and none of one that has not started", async () => {
     program.mock({
       ...list,
       [log("ollama-0", "ollama")]:
@@ -45,7 +45,7 @@ describe("npm run logs, of a stack on Kubernetes, shows", () => {
     ["2026-11-28T10:00:00.123456789Z", "--since-time=2026-11-28T10:00:00.123456789Z"],
     ["2026-11-28T10:00:00+01:00", "--since-time=2026-11-28T09:00:00.000Z"],
     ["1795860000", "--since-time=2026-11-28T10:00:00.000Z"],
-  ])("those from %s on, in the words of kubectl", async (since, option) => {
+  ])("converts --since %s to an option of kubectl", async (since, option) => {
     program.mock(list);
     const [source] = await podLogs(kubectl);
     expect(source?.command({ tail: "5", since }, true)[1]).toEqual(
@@ -53,7 +53,7 @@ describe("npm run logs, of a stack on Kubernetes, shows", () => {
     );
   });
 
-  it("what is wrong with a time that is none", async () => {
+  it("rejects an invalid time", async () => {
     program.mock(list);
     const [source] = await podLogs(kubectl);
     expect(() => source?.command({ tail: "5", since: "yesterday" }, false)).toThrow(
@@ -61,7 +61,7 @@ describe("npm run logs, of a stack on Kubernetes, shows", () => {
     );
   });
 
-  it("times of a node that writes them in its own zone", () => {
+  it("converts the times of a node in another time zone", () => {
     expect(parseLogLine("ollama-0", "2026-11-28T22:00:15.105510375+01:00 hello")).toMatchObject({
       at: "2026-11-28T21:00:15.105Z",
       message: "hello",
@@ -69,20 +69,20 @@ describe("npm run logs, of a stack on Kubernetes, shows", () => {
   });
 });
 
-describe("npm run status, of a stack on Kubernetes, shows", () => {
+describe("npm run status of a stack on Kubernetes", () => {
   it.each([
     ["up", "shared state is up"],
     ["away", "shared state is away, it continues with its share of slots and limits"],
     ["active", "active: it gets all requests"],
     ["standby", "stands by"],
     ["", undefined],
-  ])("how a gateway stands to the others, when it says %j", async (said, note) => {
+  ])("shows the role of a gateway that prints %j", async (role, note) => {
     const exec = `--namespace=llm exec ${gateway} --container=gateway`;
     const complete = { version: "1", complete: true, line: "", models: [] };
     program.mock({
       ...list,
       "--namespace=llm exec ollama-0 --container=models": JSON.stringify(complete),
-      [exec]: `${said}\n`,
+      [exec]: `${role}\n`,
     });
     const [first] = await podStates(kubectl, { areGatewaysSeveral: true });
     expect(first).toMatchObject({ component: gateway, health: "ready" });
@@ -90,7 +90,7 @@ describe("npm run status, of a stack on Kubernetes, shows", () => {
     expect(program.calls.filter((call) => call.startsWith(exec))).toHaveLength(1);
   });
 
-  it("each pod with its node, and how far one is with its models", async () => {
+  it("shows each pod with its node and the progress of its models", async () => {
     const state = { version: "1", complete: false, line: "b179c9523d0e: 55 % of 98.4 MB", models: [] };
     program.mock({ ...list, "--namespace=llm exec ollama-0 --container=models": JSON.stringify(state) });
     const containers = await podStates(kubectl);

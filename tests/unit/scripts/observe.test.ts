@@ -17,7 +17,7 @@ const read = (component: string, text: string) => {
   return { line, shown: formatLogLine(line, 7) };
 };
 
-describe("npm run logs shows", () => {
+describe("npm run logs", () => {
   it.each([
     [
       "gateway",
@@ -40,18 +40,18 @@ describe("npm run logs shows", () => {
       "10:00:01.123  ollama   info   [GIN] 2026/11/28 | 200 | /api/tags",
     ],
     ["gateway", '{"level":"in', '10:00:01.123  gateway  info   {"level":"in'],
-  ])("a line of the %s for people: %s", (component, text, expected) => {
+  ])("formats a line of the %s: %s", (component, text, expected) => {
     expect(read(component, text).shown).toBe(expected);
   });
 
-  it("nothing that moves the reader's cursor, whatever a client sent", () => {
+  it("removes control characters, whatever a client sent", () => {
     const text = read("ollama", "\u001b[2J\u001b]0;title\u0007harmless\r\u0008 text\u009b1A").shown;
     // eslint-disable-next-line no-control-regex
     expect(text).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
     expect(text).toContain("harmless");
   });
 
-  it("the lines of all containers in the order in which they came, errors told apart", async () => {
+  it("merges the lines of all containers by time, and recognizes errors", async () => {
     docker.mock({
       "container ls": "ollama-stack-dev-ollama\nollama-stack-dev-gateway\n",
       "container logs --timestamps --tail 100 ollama-stack-dev-ollama":
@@ -68,7 +68,7 @@ describe("npm run logs shows", () => {
     expect(lines.filter(isError).map(({ message }) => message)).toEqual(["third"]);
   });
 
-  it("what comes after a restart of a container, and each line once", async () => {
+  it("continues after a container restarts, and shows each line once", async () => {
     const lines = "2026-11-28T10:00:01Z one\n2026-11-28T10:00:02Z two\n";
     docker.mock({
       "container logs --timestamps --tail 100 --follow": lines,
@@ -90,7 +90,7 @@ describe("npm run logs shows", () => {
     expect(shown).toEqual(["one", "two", "three"]);
   });
 
-  it("why a log cannot be read", async () => {
+  it("reports why a log cannot be read", async () => {
     docker.mock({ "container logs": { fails: "configured logging driver does not support reading" } });
     const one = containerLog({ name: "ollama-stack-dev-edge", component: "edge" });
     await expect(readLogs([one], { tail: "1" })).rejects.toThrow(
@@ -99,7 +99,7 @@ describe("npm run logs shows", () => {
   });
 });
 
-describe("npm run status shows", () => {
+describe("npm run status", () => {
   const now = Date.parse("2026-11-28T12:00:00Z");
   const status: Status = {
     stack: "dev",
@@ -133,7 +133,7 @@ describe("npm run status shows", () => {
     ].slice(1),
   };
 
-  it("what runs, who waits, which models are loaded, and the last errors", () => {
+  it("shows containers, waiting requests, loaded models and the last errors", () => {
     expect(formatStatus(status, now).split("\n")).toEqual([
       "stack dev   STATE     HEALTH    RESTARTS   SINCE",
       "gateway     running   healthy   0          45 min",
@@ -147,7 +147,7 @@ describe("npm run status shows", () => {
     ]);
   });
 
-  it("servers, requests and findings, where the gateway has an admin API", () => {
+  it("shows servers, requests and findings if the gateway has an admin API", () => {
     const view = parseOverview(
       JSON.stringify({
         at: "2026-11-28T12:00:00Z",
@@ -200,7 +200,7 @@ describe("npm run status shows", () => {
           },
         ],
         requests_omitted: 0,
-        // What a newer gateway adds.
+        // A field of a newer gateway.
         more: 1,
       }),
     );
@@ -241,13 +241,13 @@ describe("npm run status shows", () => {
     ]);
   });
 
-  it("why something is not known", () => {
+  it("shows why a value is not known", () => {
     const text = formatStatus({ ...status, queue: "no key", loadedModels: "away", lastErrors: [] }, now);
     expect(text).toContain("requests: not known (no key)\nloaded models: not known (away)\n");
     expect(text).toContain("errors in the last 24 hours: none");
   });
 
-  it("that no model is loaded", () => {
+  it("shows that no model is loaded", () => {
     expect(parseLoaded('{"models":null}')).toEqual([]);
     expect(formatStatus({ ...status, loadedModels: [] }, now)).toContain("loaded models: none");
   });

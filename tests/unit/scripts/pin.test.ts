@@ -7,7 +7,7 @@ import { parseReference } from "../../../scripts/registry/image-reference.ts";
 import { pinStackConfig, formatPin } from "../../../scripts/pin/stack-config.ts";
 import { type OciRegistry, startOciRegistry } from "../../../test-support/fakes/oci-registry.ts";
 
-describe("a reference", () => {
+describe("an image reference", () => {
   it.each([
     ["node", "registry-1.docker.io", "library/node", "node", "latest"],
     ["ollama/ollama:0.17.4", "registry-1.docker.io", "ollama/ollama", "ollama/ollama", "0.17.4"],
@@ -15,16 +15,16 @@ describe("a reference", () => {
     ["ghcr.io/a/b:1", "ghcr.io", "a/b", "ghcr.io/a/b", "1"],
     ["localhost/a", "localhost", "a", "localhost/a", "latest"],
     ["registry:5000/a/b/c", "registry:5000", "a/b/c", "registry:5000/a/b/c", "latest"],
-  ])("%s is asked for at %s", (text, registry, repository, name, tag) => {
+  ])("%s is requested from %s", (text, registry, repository, name, tag) => {
     expect(parseReference(text)).toEqual({ registry, repository, name, tag, digest: undefined });
   });
 
-  it("that is pinned keeps its tag", () => {
+  it("keeps its tag if it is pinned", () => {
     expect(parseReference("a/b:1@sha256:abc")).toMatchObject({ name: "a/b", tag: "1", digest: "sha256:abc" });
   });
 });
 
-/** A registry of models, which has `tiny:1b` in one version or another. */
+/** A model registry with `tiny:1b`, whose version tests can change. */
 async function startModelRegistry(): Promise<{ host: string; version: string; close(): void }> {
   const part = (mediaType: string) => ({ mediaType, digest: `sha256:${"0".repeat(64)}`, size: 1 });
   const server = createServer((request, response) => {
@@ -52,7 +52,7 @@ describe("npm run pin", () => {
     Object.assign(registry.asked, { withToken: 0, withoutToken: 0 });
   });
 
-  /** Gives a tag another content, and returns its digest. */
+  /** Moves a tag to new content and returns its digest. */
   async function publish(repository: string, tag: string, content: string): Promise<string> {
     const { token } = (await (await fetch(`http://${registry.host}/token`)).json()) as { token: string };
     const body = JSON.stringify({ schemaVersion: 2, content });
@@ -75,7 +75,7 @@ config:
 encryptionsalt: v1:a long line that no editor would break ${"x".repeat(100)}
 `;
 
-  it("writes the digests beside the tags and leaves everything else, comments too, as it is", async () => {
+  it("adds the digests to the tags and keeps everything else, including comments", async () => {
     const ollama = await publish("ollama/ollama", "0.17.4", "one");
     const node = await publish("node", "24", "two");
     const before = config(`${registry.host}/node:24`);
@@ -90,7 +90,7 @@ encryptionsalt: v1:a long line that no editor would break ${"x".repeat(100)}
     expect(registry.asked).toEqual({ withToken: 2, withoutToken: 2 });
   });
 
-  it("follows a tag that moved, and says what it was", async () => {
+  it("updates the digest of a moved tag, and prints the old one", async () => {
     const old = await publish("ollama/ollama", "0.17.4", "one");
     const node = await publish("node", "24", "two");
     const first = await pinStackConfig(config(`${registry.host}/node:24`), {});
@@ -103,7 +103,7 @@ encryptionsalt: v1:a long line that no editor would break ${"x".repeat(100)}
     ]);
   });
 
-  it("adds what the file leaves to the project's default", async () => {
+  it("adds images that the file leaves to the project's defaults", async () => {
     const node = await publish("node", "24", "two");
     await publish("ollama/ollama", "0.17.4", "one");
     const defaults = { gatewayBaseImage: `${registry.host}/node:24` };
@@ -112,7 +112,7 @@ encryptionsalt: v1:a long line that no editor would break ${"x".repeat(100)}
     expect(text).toContain(`  ollama-stack:gatewayBaseImage: ${registry.host}/node:24@${node}\n`);
   });
 
-  it("writes the digests of what a stack on Kubernetes has, of its own Valkey only where it has one", async () => {
+  it("pins the images of a stack on Kubernetes, including its own Valkey if it has one", async () => {
     await publish("ollama/ollama", "0.17.4", "one");
     const valkey = await publish("valkey", "8", "two");
     const defaults = { engine: "kubernetes", gatewayImage: "", stateImage: `${registry.host}/valkey:8` };
@@ -126,7 +126,7 @@ encryptionsalt: v1:a long line that no editor would break ${"x".repeat(100)}
     expect(text).toContain(`  ollama-stack:stateImage: ${registry.host}/valkey:8@${valkey}\n`);
   });
 
-  it("writes the digest of each model that comes from a registry, and follows it", async () => {
+  it("pins each model from a registry, and updates its digest", async () => {
     await publish("ollama/ollama", "0.17.4", "one");
     await publish("node", "24", "two");
     const source = `{ name: "tiny:1b", source: "${modelRegistry.host}/library/tiny:1b", insecure: true }`;
@@ -146,7 +146,7 @@ encryptionsalt: v1:a long line that no editor would break ${"x".repeat(100)}
     ).rejects.toThrow(/^model tiny:1b: the registry does not have the model .*none:1b$/);
   });
 
-  it("writes nothing when a registry cannot be reached or does not have it, and says which in a line each", async () => {
+  it("fails if a registry is unreachable or lacks an image, and names the image", async () => {
     await publish("ollama/ollama", "0.17.4", "one");
     await expect(pinStackConfig(config("127.0.0.1:1/node:24"), {})).rejects.toThrow(
       /^gatewayBaseImage 127\.0\.0\.1:1\/node:24: 127\.0\.0\.1:1 cannot be reached \(.*\)$/,

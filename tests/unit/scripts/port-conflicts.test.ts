@@ -21,10 +21,10 @@ it.each([
     "any program, without the proxy",
     `${failed}: failed to bind host port for 127.0.0.1:20010:172.19.0.2:8000/tcp: address already in use`,
   ],
-])("a port is known to be taken by what an engine says: %s", (_by, said) => {
-  expect(takenPort(said)).toBe("20010");
+])("recognizes a port in use from the engine's error: %s", (_by, error) => {
+  expect(takenPort(error)).toBe("20010");
 });
 
-it("another failure is none of a port", () => {
+it("ignores other failures", () => {
   expect(takenPort("OCI runtime create failed: exec: no such file or directory")).toBeUndefined();
 });

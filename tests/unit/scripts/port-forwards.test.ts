@@ -15,16 +15,16 @@ const behind = (mode: string, gatewayUrl: string) => {
 };
 
 describe("npm run forward", () => {
-  it("leads to gateway and Ollama, by the ports that they have there", () => {
+  it("forwards the gateway and Ollama on the ports that they have there", () => {
     expect(forwarded(remote, tunnel)).toEqual([
       { name: "gateway", target: "gateway:8000", port: 8000, url: "http://127.0.0.1:8000" },
       { name: "ollama", target: "ollama:11434", port: 8008, url: "http://127.0.0.1:8008" },
     ]);
   });
 
-  it("leads to Prometheus, where the stack has one", () => {
-    const measured = { ...remote, prometheusUrl: "http://127.0.0.1:9090" };
-    expect(forwarded(measured, tunnel).at(-1)).toEqual({
+  it("forwards Prometheus if the stack has one", () => {
+    const withPrometheus = { ...remote, prometheusUrl: "http://127.0.0.1:9090" };
+    expect(forwarded(withPrometheus, tunnel).at(-1)).toEqual({
       name: "prometheus",
       target: "prometheus:9090",
       port: 9090,
@@ -32,12 +32,12 @@ describe("npm run forward", () => {
     });
   });
 
-  it("leads to Ollama alone, where only that is out of reach", () => {
+  it("forwards only Ollama if only that is unreachable", () => {
     const own = { ...tunnel, gateway: undefined };
     expect(forwarded(remote, own).map(({ name }) => name)).toEqual(["ollama"]);
   });
 
-  it("leads to the edge where there is one, so that its URL and its certificate hold", () => {
+  it("forwards the edge if there is one, so that its URL and certificate stay valid", () => {
     expect(behind("internal", "https://localhost:8443")).toEqual({
       name: "gateway",
       target: "s-edge:443",
@@ -50,7 +50,7 @@ describe("npm run forward", () => {
     });
   });
 
-  it("knows the port that a URL need not name", () => {
+  it("uses the default port of a URL without one", () => {
     expect(behind("http", "http://127.0.0.1")?.port).toBe(80);
     expect(behind("acme", "https://llm.example.org")).toMatchObject({
       port: 443,

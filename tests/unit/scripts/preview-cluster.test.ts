@@ -4,7 +4,7 @@ import { objectKinds, resourceType } from "../../../components/config/kubernetes
 import { describePreview } from "../../../scripts/preview/markdown.ts";
 import { readPreview, type Step } from "../../../scripts/preview/steps.ts";
 
-// What `pulumi preview --json` printed for a stack in the cluster of the tests, with a second replica of Ollama and more
+// Recorded output of `pulumi preview --json` for a stack in the test cluster, with a second replica of Ollama and more
 // memory for the gateway.
 const recorded = readPreview(readFileSync("tests/unit/cluster/recorded/preview.json", "utf8"));
 const pulls = "Model tiny:1b: it will be pulled in ollama-1, 98.4 MB, digest e93533fa695d";
@@ -17,7 +17,7 @@ const ollama = (op: string, detailedDiff: Record<string, unknown>): Step => ({
 });
 
 describe("the preview of a stack on Kubernetes", () => {
-  it("says what changes in which object, and what each pod will pull", () => {
+  it("lists the changes of each object, and the models that each pod will pull", () => {
     const diagnostics = [
       { message: pulls, severity: "info#err" },
       {
@@ -46,24 +46,24 @@ describe("the preview of a stack on Kubernetes", () => {
     ]);
   });
 
-  it("says that models without a volume go with the pods that are replaced", () => {
+  it("warns that models without a volume are deleted with replaced pods", () => {
     const steps = [ollama("update", { "spec.template.spec.containers[0].image": {} })];
     const text = describePreview({ steps, diagnostics: [] }, "lab");
     expect(text).toContain("Ollama's pods are replaced one at a time");
     expect(text).toContain("Their models are deleted with them: each new pod pulls them again.");
   });
 
-  it("says that pods are away while a StatefulSet is replaced", () => {
+  it("warns that pods are unavailable while a StatefulSet is replaced", () => {
     const steps = [ollama("replace", {})];
     expect(describePreview({ steps, diagnostics: [] }, "lab")).toContain("**Interrupts**: Ollama's pods");
   });
 
-  it("interrupts nobody where pods stay as they are", () => {
+  it("reports no interruption if pods stay as they are", () => {
     const steps = [ollama("update", { "spec.replicas": {} })];
     expect(describePreview({ steps, diagnostics: [] }, "lab")).toContain("Interrupts nobody.");
   });
 
-  it("says of new pods of Ollama what becomes of them with their node, and of those that are there nothing", () => {
+  it("explains what the loss of a node means for new Ollama pods, but not for existing ones", () => {
     const created = ollama("create", {});
     const inputs = { metadata: { name: "ollama" }, spec: { replicas: 2 } };
     const state = { ...created.newState, inputs } as NonNullable<Step["newState"]>;
@@ -77,7 +77,7 @@ describe("the preview of a stack on Kubernetes", () => {
     expect(text(same)).not.toContain("kubectl delete node");
   });
 
-  it("names every kind of object that a stack may have", () => {
+  it("lists every kind of object that a stack may have", () => {
     const steps = objectKinds.map((kind) => step(kind, "create", undefined, {}));
     const text = describePreview({ steps, diagnostics: [] }, "lab");
     const listed = objectKinds.filter((kind) =>
@@ -86,7 +86,7 @@ describe("the preview of a stack on Kubernetes", () => {
     expect(listed).toEqual(objectKinds);
   });
 
-  it("says that the gateway is away while its pod is replaced, where two would write one file of usage", () => {
+  it("warns that the gateway is unavailable if its old pod must stop before the new one starts", () => {
     const spec = { strategy: { type: "Recreate" } };
     const change = step("Deployment", "update", spec, spec, { "spec.template.spec.containers[0].image": {} });
     expect(interruptions(change)).toEqual([
@@ -94,7 +94,7 @@ describe("the preview of a stack on Kubernetes", () => {
     ]);
   });
 
-  it("says that several gateways are replaced one after the other, and what an autoscaler begins with", () => {
+  it("reports that several gateways are replaced one at a time, and where an autoscaler starts", () => {
     const image = { "spec.template.spec.containers[0].image": {} };
     expect(interruptions(step("Deployment", "update", { replicas: 3 }, { replicas: 3 }, image))).toEqual([
       "The gateway's pods are replaced without downtime, one at a time: each new one is ready before an old one stops.",
@@ -106,7 +106,7 @@ describe("the preview of a stack on Kubernetes", () => {
     );
   });
 
-  it("says that a Service that loses or gets its selector is away for a moment", () => {
+  it("warns that a Service is recreated when it loses its selector", () => {
     const selector = { selector: { app: "gateway" } };
     expect(interruptions(step("Service", "replace", selector, {}))).toEqual([
       "**Interrupts**: the gateway's Service is deleted and recreated with another address: new requests fail until clients resolve its name again.",
@@ -114,7 +114,7 @@ describe("the preview of a stack on Kubernetes", () => {
     expect(interruptions(step("Service", "update", selector, selector))).toEqual(["Interrupts nobody."]);
   });
 
-  it("says what is lost when Valkey's pod is replaced, or goes for good", () => {
+  it("reports what is lost when Valkey's pod is replaced or removed", () => {
     const settings = { "spec.template.metadata.annotations": {} };
     const change = (op: string) =>
       interruptions(step("Deployment", op, {}, op === "delete" ? undefined : {}, settings, "state"));
@@ -132,7 +132,7 @@ describe("the preview of a stack on Kubernetes", () => {
     rules: hosts.map((host) => ({ host, http: { paths: [] } })),
   });
 
-  it("says whom the removal of an Ingress or of a host name interrupts", () => {
+  it("names the clients that the removal of an Ingress or a host name interrupts", () => {
     const removed = step("Ingress", "delete", ingress("a.example.org", "b.example.org"));
     expect(interruptions(removed)).toEqual([
       "**Interrupts** clients outside the cluster: they no longer reach the gateway by `a.example.org` and `b.example.org`.",
@@ -161,7 +161,7 @@ describe("the preview of a stack on Kubernetes", () => {
     expect(interruptions(more)).toEqual(["Interrupts nobody."]);
   });
 
-  it("says that another class of Ingress, or a Gateway in its place, has another address", () => {
+  it("warns that another Ingress class, or a Gateway instead of it, has another address", () => {
     const line =
       "**Interrupts** clients outside the cluster until DNS has the address of `other` for `a.example.org`, in place of that of `nginx`.";
     const old = ingress("a.example.org");
@@ -184,7 +184,7 @@ describe("the preview of a stack on Kubernetes", () => {
     return { ingress: [{ ...from, ports: [] }] };
   };
 
-  it("says whom a narrower gatewayAllowedSources shuts out", () => {
+  it("names the clients that a narrower gatewayAllowedSources excludes", () => {
     const end = "where the cluster's network enforces policies.";
     expect(
       interruptions(step("NetworkPolicy", "update", policy("10.0.0.0/8", "fd00::/8"), policy("10.0.0.0/8"))),
@@ -201,7 +201,7 @@ describe("the preview of a stack on Kubernetes", () => {
       expect(interruptions(step("NetworkPolicy", "update", before, after))).toEqual(["Interrupts nobody."]);
   });
 
-  it("says that an autoscaler that is switched on begins with one pod", () => {
+  it("warns that a new autoscaler starts with one pod", () => {
     const scaled = (before: object, after: object) =>
       interruptions(step("StatefulSet", "update", before, after, { "spec.replicas": {} }, "ollama"));
     expect(scaled({ replicas: 3 }, {})).toEqual([
@@ -212,7 +212,7 @@ describe("the preview of a stack on Kubernetes", () => {
   });
 });
 
-/** A step of an object, by what its spec is before and after. */
+/** A step that changes the spec of an object. */
 function step(
   kind: (typeof objectKinds)[number],
   op: string,
@@ -227,7 +227,7 @@ function step(
   return { op, urn, detailedDiff, oldState: state(before), newState: state(after) };
 }
 
-/** What a preview says of whom the steps interrupt. */
+/** The lines of a preview about interruptions. */
 function interruptions(...steps: readonly Step[]): readonly string[] {
   const lines = describePreview({ steps, diagnostics: [] }, "lab").split("\n").slice(2);
   return lines.slice(0, lines.indexOf(""));

@@ -6,13 +6,13 @@ const urn = (type: string, name: string) =>
   `urn:pulumi:dev::ollama-stack::ollama-stack:index:X$${type}::${name}`;
 const container = "docker:index/container:Container";
 const command = "command:local:Command";
-const words = (steps: readonly object[], diagnostics: readonly object[] = [], images: string[] = []) =>
+const markdownOf = (steps: readonly object[], diagnostics: readonly object[] = [], images: string[] = []) =>
   describePreview(readPreview(`world: built\n${JSON.stringify({ steps, diagnostics })}`), "dev", images);
 
-describe("a preview in words", () => {
-  it("tells a replacement once, with its reasons, and that it interrupts", () => {
+describe("a preview as Markdown", () => {
+  it("lists a replacement once, with its reasons and its interruption", () => {
     const gateway = urn(container, "gateway-container");
-    const text = words([
+    const text = markdownOf([
       {
         op: "create-replacement",
         urn: gateway,
@@ -42,41 +42,43 @@ describe("a preview in words", () => {
     );
   });
 
-  it("tells that replicas are replaced one after the other, and interrupt nobody, when an edge stays in front", () => {
+  it("reports no interruption if replicas behind an unchanged edge are replaced one at a time", () => {
     const replaced = ["gateway", "gateway-2", "ollama", "ollama-2"].map((name) => ({
       op: "replace",
       urn: urn(container, `${name}-container`),
     }));
     const edge = urn(container, "edge-container");
-    expect(words([...replaced, { op: "same", urn: edge }])).toContain(
+    expect(markdownOf([...replaced, { op: "same", urn: edge }])).toContain(
       "No interruption: the 2 gateways and the 2 Ollama servers are replaced one at a time, each after its requests have finished.",
     );
-    expect(words([...replaced, { op: "create", urn: edge }])).toMatch(
+    expect(markdownOf([...replaced, { op: "create", urn: edge }])).toMatch(
       /\*\*Interrupts\*\*: the gateway is unavailable/,
     );
-    expect(words([...replaced, { op: "replace", urn: edge }])).toMatch(
+    expect(markdownOf([...replaced, { op: "replace", urn: edge }])).toMatch(
       /\*\*Interrupts\*\*: the edge is unavailable.*\n.*Also, the 2 gateways/,
     );
-    // What is to be the second is not there yet.
-    expect(words([{ op: "create", urn: urn(container, "ollama-2-container") }, replaced[2] ?? {}])).toMatch(
-      /\*\*Interrupts\*\*: Ollama is unavailable/,
-    );
+    // The second server does not exist yet.
     expect(
-      words([
+      markdownOf([{ op: "create", urn: urn(container, "ollama-2-container") }, replaced[2] ?? {}]),
+    ).toMatch(/\*\*Interrupts\*\*: Ollama is unavailable/);
+    expect(
+      markdownOf([
         { op: "delete", urn: urn(container, "gateway-2-container") },
         { op: "same", urn: urn(container, "gateway-container") },
       ]),
     ).not.toContain("Ends");
   });
 
-  it("says that a change in place interrupts nobody", () => {
-    const text = words([{ op: "update", urn: urn(container, "gateway-container"), diffReasons: ["memory"] }]);
+  it("reports no interruption for a change in place", () => {
+    const text = markdownOf([
+      { op: "update", urn: urn(container, "gateway-container"), diffReasons: ["memory"] },
+    ]);
     expect(text).toContain("Interrupts nobody.");
     expect(text).toContain("It **changes in place**:\n\n- container `gateway-container`, because of memory");
   });
 
-  it("names models by their names, and what is downloaded for them", () => {
-    const text = words(
+  it("lists models by name, with their downloads", () => {
+    const text = markdownOf(
       [{ op: "create", urn: urn(command, "model-tiny:1b-pull") }],
       [
         { severity: "info", message: "Model tiny:1b: it will be pulled, 98.4 MB\n" },
@@ -88,9 +90,9 @@ describe("a preview in words", () => {
     expect(text).not.toContain("something else");
   });
 
-  it("names what is downloaded for images after what is for models", () => {
+  it("lists the downloads of images after those of models", () => {
     const image = urn("docker:index/remoteImage:RemoteImage", "edge-image");
-    const text = words(
+    const text = markdownOf(
       [{ op: "create", urn: image, newState: { inputs: { name: "caddy:2" } } }],
       [{ severity: "info", message: "Model tiny:1b: it will be pulled, 98.4 MB\n" }],
       ["Image caddy:2: it will be pulled, up to 20.1 MB"],
@@ -99,16 +101,16 @@ describe("a preview in words", () => {
     expect(text).toMatch(/What is downloaded:\n\n- Model tiny:1b: .*\n- Image caddy:2: .* 20\.1 MB$/);
   });
 
-  it("says that an edge that goes leaves a gap before the gateway has its port", () => {
-    const text = words([
+  it("warns that the gateway gets the port of a removed edge only after a gap", () => {
+    const text = markdownOf([
       { op: "delete", urn: urn(container, "edge-container") },
       { op: "replace", urn: urn(container, "gateway-container") },
     ]);
     expect(text).toMatch(/\*\*Interrupts\*\*: the edge is removed before the gateway gets its port/);
   });
 
-  it("hands on what the program warns of, and what it chose", () => {
-    const text = words(
+  it("includes the program's warnings and choices", () => {
+    const text = markdownOf(
       [],
       [
         { severity: "info", message: "something else" },
@@ -122,10 +124,12 @@ describe("a preview in words", () => {
     expect(text).not.toContain("something else");
   });
 
-  it("says that the service ends, and that nothing changes", () => {
-    expect(words([{ op: "delete", urn: urn(container, "ollama-container") }])).toContain(
+  it("reports that the service ends, or that nothing changes", () => {
+    expect(markdownOf([{ op: "delete", urn: urn(container, "ollama-container") }])).toContain(
       "**Ends** the service.",
     );
-    expect(words([{ op: "same", urn: urn(container, "gateway-container") }])).toContain("Nothing changes.");
+    expect(markdownOf([{ op: "same", urn: urn(container, "gateway-container") }])).toContain(
+      "Nothing changes.",
+    );
   });
 });

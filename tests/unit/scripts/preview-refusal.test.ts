@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { brokenRulesIn, describeRefusal, errorsIn } from "../../../scripts/preview/refusal.ts";
 
-describe("a preview that is refused", () => {
-  it("says why in the program's words, a line each, not in the CLI's JSON", () => {
+describe("a rejected preview", () => {
+  it("lists the program's errors, one per line, instead of the CLI's JSON", () => {
     const diagnostics = [
       { severity: "info", message: "Model tiny:1b: it will be pulled, 98.4 MB\n" },
       { severity: "error", message: "error: Port 1 is in use. Stop that\nPort 2 is in use. Stop that\n" },
@@ -15,7 +15,7 @@ describe("a preview that is refused", () => {
     expect(describeRefusal(reasons)).toMatch(/^\*\*Refused\*\*.*\n\n- Port 1 .*\n- Port 2 .*$/);
   });
 
-  it("names each rule for production that is broken, with its resource and the mend", () => {
+  it("lists each broken production rule with its resource and fix", () => {
     const text = `Policies:
     ❌ production@v0.1.0 (local: policy)
         - [mandatory]  keys-required  (ollama-stack:index:Gateway: gateway)
@@ -35,7 +35,7 @@ Diagnostics:
     ]);
   });
 
-  it("gives no reason where the output has none", () => {
+  it("has no reasons if the output has none", () => {
     expect([errorsIn(""), errorsIn(`{"steps":[]}`), brokenRulesIn("error: no engine")]).toEqual([[], [], []]);
   });
 });

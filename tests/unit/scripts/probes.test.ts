@@ -19,7 +19,7 @@ afterEach(() => {
   rmSync(cache, { recursive: true, force: true });
 });
 
-it("a site that once did not respond is asked again a day later; one that did is not", () => {
+it("probes unreachable sites again after a day, but never reachable ones", () => {
   vi.useFakeTimers({ now: 0, toFake: ["Date"] });
   const built = { world: "built", reason: "no response", lasting: false } as const;
   remember(built);
@@ -34,23 +34,23 @@ it("a site that once did not respond is asked again a day later; one that did is
   expect(remembered()).toBe("released");
 });
 
-it("what an older version remembered, without a date, is asked again", () => {
+it("ignores a decision of an older version without a date", () => {
   writeFileSync(join(cache, "world.json"), JSON.stringify({ world: "built", reason: "" }));
   expect(remembered()).toBeUndefined();
 });
 
 it.each(["HTTPS_PROXY", "https_proxy", "npm_config_https_proxy"])(
-  "the download sites are looked for through the proxy of %s, and its refusal is the reason",
+  "probes the download sites through the proxy in %s, and reports its rejection",
   async (variable) => {
-    const asked: string[] = [];
+    const targets: string[] = [];
     const proxy = createServer().on("connect", ({ url }, socket) => {
-      asked.push(url ?? "");
+      targets.push(url ?? "");
       socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
     });
     await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
     vi.stubEnv(variable, `http://127.0.0.1:${String((proxy.address() as AddressInfo).port)}`);
     expect(await probes(undefined).siteFailure()).toMatch(/^get\.pulumi\.com: .*403.*; github\.com: .*403/);
-    expect(asked.toSorted()).toEqual(["get.pulumi.com:443", "github.com:443"]);
+    expect(targets.toSorted()).toEqual(["get.pulumi.com:443", "github.com:443"]);
     proxy.close();
   },
 );

@@ -11,8 +11,8 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-describe("an image that cannot be pulled", () => {
-  it("because of a rate limit: the message says how to get past it", () => {
+describe("the error for an image that cannot be pulled", () => {
+  it("suggests docker login after a rate limit", () => {
     const line = pullFailure(
       "ollamaImage",
       "a/b:1",
@@ -21,7 +21,7 @@ describe("an image that cannot be pulled", () => {
     expect(line).toMatch(/^ollamaImage is "a\/b:1", which .*docker login.*docs\/proxies\.md\)$/);
   });
 
-  it("because the engine knows no proxy on a machine that has one: the message says so", () => {
+  it("mentions the engine's proxy setting if only this machine has a proxy", () => {
     const reason = "dial tcp: lookup registry-1.docker.io: no such host";
     vi.stubEnv("https_proxy", "http://proxy.test:3128");
     expect(pullFailure("edgeImage", "caddy:1", reason)).toMatch(
@@ -30,7 +30,7 @@ describe("an image that cannot be pulled", () => {
   });
 });
 
-it("an engine is asked to pull where it has a socket on this machine", () => {
+it("uses the engine's API for pulls only if its socket is on this machine", () => {
   expect(engineSocket("", "linux")).toBe("/var/run/docker.sock");
   expect(engineSocket("unix:///home/ada/docker.sock", "darwin")).toBe("/home/ada/docker.sock");
   expect(engineSocket("", "win32")).toBeUndefined();
@@ -38,12 +38,12 @@ it("an engine is asked to pull where it has a socket on this machine", () => {
   expect(engineSocket("npipe:////./pipe/docker_engine", "win32")).toBeUndefined();
 });
 
-it("an image is pulled by the engine of the chosen Docker context, which only Pulumi's environment names", async () => {
+it("pulls images with the engine of the chosen Docker context, which only Pulumi's environment names", async () => {
   const docker = new FakeDocker();
   const folder = mkdtempSync(join(tmpdir(), "ollama-stack-engine-"));
-  const asked: string[] = [];
+  const requests: string[] = [];
   const engine = createServer(({ url }, response) => {
-    asked.push(url ?? "");
+    requests.push(url ?? "");
     response.end(`${JSON.stringify({ status: "Downloaded" })}\n`);
   });
   const socket = join(folder, "docker.sock");
@@ -57,7 +57,7 @@ it("an image is pulled by the engine of the chosen Docker context, which only Pu
       { DOCKER_HOST: `unix://${socket}` },
       () => Promise.resolve(),
     );
-    expect(asked).toEqual([
+    expect(requests).toEqual([
       "/images/create?fromImage=ollama%2Follama&tag=1",
       expect.stringMatching(/fromImage=.*node&tag=1$/),
     ]);

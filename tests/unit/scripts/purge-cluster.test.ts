@@ -8,7 +8,7 @@ afterAll(() => {
   program.remove();
 });
 const kubectl = new Kubectl({ kubeconfig: "", context: "", namespace: "llm" });
-const begin = "--namespace=llm";
+const inNamespace = "--namespace=llm";
 
 const object = (kind: string, name: string, more = {}) => ({ kind, metadata: { name }, ...more });
 const claim = (name: string, labels: Readonly<Record<string, string>> = { app: "ollama" }) => ({
@@ -20,21 +20,21 @@ const claim = (name: string, labels: Readonly<Record<string, string>> = { app: "
 const ownKinds = ["StatefulSet", "Deployment", "Pod", "PersistentVolumeClaim"];
 const isOwn = (each: object) => "kind" in each && ownKinds.includes(String(each.kind));
 
-/** Has kubectl find a namespace with labels, and objects in it. */
-function has(labels: Readonly<Record<string, string>>, ...items: readonly object[]): void {
+/** Mocks a namespace with labels, and objects in it. */
+function mockNamespace(labels: Readonly<Record<string, string>>, ...items: readonly object[]): void {
   program.mock({
-    [`${begin} get namespace llm`]: JSON.stringify({ metadata: { name: "llm", labels } }),
-    [`${begin} get statefulsets,`]: JSON.stringify({ items: items.filter(isOwn) }),
-    [`${begin} get services,`]: JSON.stringify({ items: items.filter((each) => !isOwn(each)) }),
-    [`${begin} delete`]: "",
+    [`${inNamespace} get namespace llm`]: JSON.stringify({ metadata: { name: "llm", labels } }),
+    [`${inNamespace} get statefulsets,`]: JSON.stringify({ items: items.filter(isOwn) }),
+    [`${inNamespace} get services,`]: JSON.stringify({ items: items.filter((each) => !isOwn(each)) }),
+    [`${inNamespace} delete`]: "",
   });
 }
-const marked = { "ollama-stack.stack": "lab" };
-const ofTheCluster = [object("ConfigMap", "kube-root-ca.crt"), object("ServiceAccount", "default")];
+const ownLabels = { "ollama-stack.stack": "lab" };
+const defaultObjects = [object("ConfigMap", "kube-root-ca.crt"), object("ServiceAccount", "default")];
 
-describe("what a stack has left in a cluster", () => {
-  it("is the claims of its models and its namespace, which are removed in this order", async () => {
-    has(marked, claim("models-ollama-0"), claim("models-ollama-1"), ...ofTheCluster);
+describe("the leftovers of a stack in a cluster", () => {
+  it("are its model claims and its namespace, removed in this order", async () => {
+    mockNamespace(ownLabels, claim("models-ollama-0"), claim("models-ollama-1"), ...defaultObjects);
     const { leftovers, staying } = await inCluster("lab", kubectl);
     expect(leftovers.map(({ kind, name, size }) => [kind, name, size])).toEqual([
       ["volume claim", "models-ollama-0", "50Gi"],
@@ -44,14 +44,19 @@ describe("what a stack has left in a cluster", () => {
     expect(staying).toBeUndefined();
     for (const { remove } of leftovers) await remove();
     expect(program.calls.slice(-3).map((call) => call.replace(/ --.*$/, ""))).toEqual([
-      `${begin} delete persistentvolumeclaim models-ollama-0`,
-      `${begin} delete persistentvolumeclaim models-ollama-1`,
-      `${begin} delete namespace llm`,
+      `${inNamespace} delete persistentvolumeclaim models-ollama-0`,
+      `${inNamespace} delete persistentvolumeclaim models-ollama-1`,
+      `${inNamespace} delete namespace llm`,
     ]);
   });
 
-  it("is not what others have there: that stays, and the namespace with it", async () => {
-    has(marked, claim("models-ollama-0"), claim("usage", {}), claim("models-ollama-1", { app: "other" }));
+  it("exclude objects of others, which keep the namespace", async () => {
+    mockNamespace(
+      ownLabels,
+      claim("models-ollama-0"),
+      claim("usage", {}),
+      claim("models-ollama-1", { app: "other" }),
+    );
     const { leftovers, staying } = await inCluster("lab", kubectl);
     expect(leftovers.map(({ name }) => name)).toEqual(["models-ollama-0"]);
     expect(staying).toBe(
@@ -68,27 +73,27 @@ describe("what a stack has left in a cluster", () => {
     ["roles.rbac.authorization.k8s.io", object("Role", "reader")],
     ["rolebindings.rbac.authorization.k8s.io", object("RoleBinding", "readers")],
     ["networkpolicies.networking.k8s.io", object("NetworkPolicy", "closed")],
-  ])("is not the namespace where others have %s", async (kinds, theirs) => {
-    has(marked, claim("models-ollama-0"), ...ofTheCluster, theirs);
+  ])("exclude the namespace if others have %s in it", async (kinds, theirs) => {
+    mockNamespace(ownLabels, claim("models-ollama-0"), ...defaultObjects, theirs);
     const { leftovers, staying } = await inCluster("lab", kubectl);
     expect(leftovers.map(({ kind }) => kind)).toEqual(["volume claim"]);
     expect(staying).toContain(
       `objects that the stack did not create: ${theirs.kind} ${theirs.metadata.name}. Remove it`,
     );
-    const listed = program.calls.find((call) => call.startsWith(`${begin} get services,`));
+    const listed = program.calls.find((call) => call.startsWith(`${inNamespace} get services,`));
     expect(listed?.split(/[ ,]/)).toContain(kinds);
   });
 
-  it("is not the namespace where one may not list what others may have there", async () => {
+  it("exclude the namespace if some kinds of objects cannot be listed", async () => {
     const forbidden = {
       fails: 'Error from server (Forbidden): cronjobs.batch is forbidden: User "u" cannot list resource',
     };
     program.mock({
-      [`${begin} get namespace llm`]: JSON.stringify({ metadata: { name: "llm", labels: marked } }),
-      [`${begin} get statefulsets,`]: JSON.stringify({ items: [claim("models-ollama-0")] }),
-      [`${begin} get services,`]: forbidden,
-      [`${begin} get cronjobs.batch `]: forbidden,
-      [`${begin} get`]: JSON.stringify({ items: [] }),
+      [`${inNamespace} get namespace llm`]: JSON.stringify({ metadata: { name: "llm", labels: ownLabels } }),
+      [`${inNamespace} get statefulsets,`]: JSON.stringify({ items: [claim("models-ollama-0")] }),
+      [`${inNamespace} get services,`]: forbidden,
+      [`${inNamespace} get cronjobs.batch `]: forbidden,
+      [`${inNamespace} get`]: JSON.stringify({ items: [] }),
     });
     const { leftovers, staying } = await inCluster("lab", kubectl);
     expect(leftovers.map(({ kind }) => kind)).toEqual(["volume claim"]);
@@ -97,7 +102,7 @@ describe("what a stack has left in a cluster", () => {
     );
   });
 
-  it("is removed by hand from the cluster that was looked at", async () => {
+  it("are to be removed manually from the inspected cluster", async () => {
     const at = "--kubeconfig=/etc/k --context=lab --namespace=llm";
     program.mock({ [`${at} get namespace llm`]: JSON.stringify({ metadata: { name: "llm" } }) });
     const other = new Kubectl({ kubeconfig: "/etc/k", context: "lab", namespace: "llm" });
@@ -106,31 +111,31 @@ describe("what a stack has left in a cluster", () => {
     );
   });
 
-  it("is not what is going already", async () => {
+  it("exclude objects that are being deleted", async () => {
     const metadata = {
       name: "gateway-1",
       labels: { app: "gateway" },
       deletionTimestamp: "2026-11-28T00:00:00Z",
     };
-    has(
-      marked,
+    mockNamespace(
+      ownLabels,
       { kind: "Pod", metadata },
       object("Secret", "token", { type: "kubernetes.io/service-account-token" }),
     );
     expect((await inCluster("lab", kubectl)).leftovers.map(({ kind }) => kind)).toEqual(["namespace"]);
   });
 
-  it("is nothing where there is no namespace", async () => {
+  it("are empty without a namespace", async () => {
     program.mock({
-      [`${begin} get namespace`]: { fails: 'Error from server (NotFound): namespaces "llm" not found' },
+      [`${inNamespace} get namespace`]: { fails: 'Error from server (NotFound): namespaces "llm" not found' },
     });
     expect(await inCluster("lab", kubectl)).toEqual({ leftovers: [], staying: undefined });
   });
 });
 
-describe("nothing is removed from", () => {
-  it.each([[{}], [{ "ollama-stack.stack": "other" }]])("a namespace that is labelled %j", async (labels) => {
-    has(labels, claim("models-ollama-0"));
+describe("a purge is rejected for", () => {
+  it.each([[{}], [{ "ollama-stack.stack": "other" }]])("a namespace labelled %j", async (labels) => {
+    mockNamespace(labels, claim("models-ollama-0"));
     await expect(inCluster("lab", kubectl)).rejects.toThrow(
       "the namespace llm has no label ollama-stack.stack=lab, so it may not be the stack's. If it is, remove it with: kubectl delete namespace llm",
     );
@@ -140,8 +145,8 @@ describe("nothing is removed from", () => {
     [object("StatefulSet", "ollama")],
     [object("Deployment", "gateway")],
     [{ kind: "Pod", metadata: { name: "ollama-0", labels: { app: "ollama" } } }],
-  ])("a stack that is there: %j", async (running) => {
-    has(marked, claim("models-ollama-0"), running);
+  ])("a stack that still exists: %j", async (running) => {
+    mockNamespace(ownLabels, claim("models-ollama-0"), running);
     await expect(inCluster("lab", kubectl)).rejects.toThrow(
       /^the \w+ \S+ still exists; destroy its stack first: npm run destroy -- --stack lab$/,
     );

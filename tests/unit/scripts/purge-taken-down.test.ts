@@ -21,25 +21,25 @@ beforeEach(() => {
 });
 
 const resource = { urn: "urn:pulumi:lab::ollama-stack::kubernetes:core/v1:Namespace::namespace", type: "t" };
-const refused =
+const stillDeployed =
   "the state of the stack lab still has resources; destroy it first: npm run destroy -- --stack lab. If its cluster no longer exists, remove the stack from the state: npm run pulumi -- stack rm lab --force --preserve-config";
 
-/** Has our own state keep a stack. */
-function keep(stack: string, resources: readonly object[]): void {
+/** Writes a stack to the project's own state. */
+function writeState(stack: string, resources: readonly object[]): void {
   const stacks = join(folder, "backend", ".pulumi", "stacks", "ollama-stack");
   mkdirSync(stacks, { recursive: true });
   writeFileSync(join(stacks, `${stack}.json`), JSON.stringify({ checkpoint: { latest: { resources } } }));
 }
 
-describe("what a stack has in a cluster is not to be removed", () => {
-  it("while our own state has resources of it", async () => {
-    keep("lab", [resource]);
-    await expect(assertTakenDown("lab", undefined)).rejects.toThrow(refused);
+describe("a purge in a cluster is rejected", () => {
+  it("while the project's own state has resources of the stack", async () => {
+    writeState("lab", [resource]);
+    await expect(assertTakenDown("lab", undefined)).rejects.toThrow(stillDeployed);
   });
 
-  it("while the state of another backend has", async () => {
+  it("while the state of another backend has resources of the stack", async () => {
     program.mock({ "stack export": JSON.stringify({ deployment: { resources: [resource] } }) });
-    await expect(assertTakenDown("lab", process.env)).rejects.toThrow(refused);
+    await expect(assertTakenDown("lab", process.env)).rejects.toThrow(stillDeployed);
     expect(program.calls).toEqual(["stack export --stack lab"]);
   });
 
@@ -49,16 +49,16 @@ describe("what a stack has in a cluster is not to be removed", () => {
   });
 });
 
-describe("what a stack has in a cluster may be removed", () => {
+describe("a purge in a cluster is allowed", () => {
   it("after a destroy, whatever other stacks have", async () => {
-    keep("lab", []);
-    keep("other", [resource]);
+    writeState("lab", []);
+    writeState("other", [resource]);
     program.mock({ "stack export": JSON.stringify({ deployment: {} }) });
     await assertTakenDown("lab", undefined);
     await assertTakenDown("lab", process.env);
   });
 
-  it("where no state knows the stack", async () => {
+  it("if no state contains the stack", async () => {
     program.mock({ "stack export": { fails: "error: no stack named 'lab' found" } });
     await assertTakenDown("lab", process.env);
   });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-// The folders; what is on the engine is in tests/e2e/environments.test.ts.
+// Only the folders; tests/e2e/environments.test.ts covers the engine's objects.
 let root: string;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "ollama-stack-purge-"));
@@ -13,7 +13,7 @@ afterEach(() => {
   rmSync(root, { recursive: true });
 });
 
-function put(path: string, content: string): string {
+function write(path: string, content: string): string {
   const file = join(root, path);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, content);
@@ -44,9 +44,9 @@ const checkpoint = (resources: unknown[]) =>
   JSON.stringify({ version: 3, checkpoint: { latest: { resources } } });
 
 describe("npm run purge", () => {
-  it("says what it would remove and how large it is, and removes nothing without a yes", async () => {
-    const kept = put("cache/ollama-abc/ollama", "x".repeat(1500));
-    put("state/passphrase", "secret");
+  it("lists what it would remove with sizes, and removes nothing without confirmation", async () => {
+    const kept = write("cache/ollama-abc/ollama", "x".repeat(1500));
+    write("state/passphrase", "secret");
     const { code, output } = await purge();
     expect(code).toBe(1);
     expect(output).toContain(`cache                 1.5 kB  ${root}/cache`);
@@ -56,12 +56,12 @@ describe("npm run purge", () => {
     expect(existsSync(kept)).toBe(true);
   });
 
-  it("removes cache, state and the tools that were built, and no released tool", async () => {
-    put("cache/ollama-abc/ollama", "x");
-    put(stack, checkpoint([]));
-    const built = put("pulumi/versions/3.259.0/bin/pulumi", "x");
-    put("pulumi/versions/3.259.0/bin/.pulumi.built", "key");
-    const released = put("pulumi/plugins/resource-docker-v5.2.0/pulumi-resource-docker", "x");
+  it("removes the cache, the state and built tools, but no released tools", async () => {
+    write("cache/ollama-abc/ollama", "x");
+    write(stack, checkpoint([]));
+    const built = write("pulumi/versions/3.259.0/bin/pulumi", "x");
+    write("pulumi/versions/3.259.0/bin/.pulumi.built", "key");
+    const released = write("pulumi/plugins/resource-docker-v5.2.0/pulumi-resource-docker", "x");
     const { code, output } = await purge("--yes");
     expect(code, output).toBe(0);
     expect(output).toMatch(/^Removing all this, of every stack on /m);
@@ -71,8 +71,8 @@ describe("npm run purge", () => {
     expect((await purge("--yes")).output).toContain("Nothing to remove.");
   });
 
-  it("removes nothing while a stack is there", async () => {
-    const file = put(stack, checkpoint([{ urn: "urn" }]));
+  it("removes nothing while a stack exists", async () => {
+    const file = write(stack, checkpoint([{ urn: "urn" }]));
     const { code, output } = await purge("--yes");
     expect(code).toBe(1);
     expect(output).toMatch(
@@ -81,19 +81,19 @@ describe("npm run purge", () => {
     expect(existsSync(file)).toBe(true);
   });
 
-  // Docker 20.10's client takes one that is there and empty for the default context, whichever is in use.
+  // An empty DOCKER_HOST selects the default context in Docker 20.10's client, whichever context is in use.
   it.each([[[]], [["--stack", "dev"]]])(
-    "leaves the engine to Docker's client where the config names none: %j",
+    "leaves the engine to Docker's client if the config names none: %j",
     async (options) => {
-      const docker = `#!/bin/sh\necho "\${DOCKER_HOST-not set}" >> ${root}/told; exit 1\n`;
-      chmodSync(put("bin/docker", docker), 0o755);
+      const docker = `#!/bin/sh\necho "\${DOCKER_HOST-not set}" >> ${root}/host; exit 1\n`;
+      chmodSync(write("bin/docker", docker), 0o755);
       const PATH = `${root}/bin${delimiter}${process.env["PATH"] ?? ""}`;
       await run(options, { PATH, DOCKER_HOST: undefined });
-      expect(readFileSync(join(root, "told"), "utf8")).toBe("not set\n");
+      expect(readFileSync(join(root, "host"), "utf8")).toBe("not set\n");
     },
   );
 
-  it("refuses what it does not know", async () => {
+  it("rejects an unknown option", async () => {
     const { code, output } = await purge("--yse");
     expect(code).toBe(1);
     expect(output).toMatch(/purge has no option --yse/);

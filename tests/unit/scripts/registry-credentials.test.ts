@@ -11,7 +11,7 @@ import { imageDownloads } from "../../../scripts/preview/image-downloads.ts";
 import { readPreview } from "../../../scripts/preview/steps.ts";
 import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
-// A registry that wants an account, and what `docker login` may have left of one.
+// A registry that requires a login, and the credentials that `docker login` may have stored.
 
 const docker = new FakeDocker();
 const path = process.env["PATH"];
@@ -48,14 +48,14 @@ afterAll(() => {
 
 const config = () => join(folder, "config.json");
 
-/** A helper that Docker's config names for all registries. */
-function helper(script: string): void {
+/** Installs a credential helper for all registries. */
+function installHelper(script: string): void {
   writeFileSync(config(), '{"credsStore":"own"}');
   writeFileSync(join(folder, "docker-credential-own"), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
 }
 
-/** What a preview says of an image of that registry, after the part that is always the same. */
-async function previewed(withinMs?: number): Promise<string | undefined> {
+/** The preview's line about an image of that registry, without the constant part. */
+async function previewedSize(withinMs?: number): Promise<string | undefined> {
   const name = `${host}/a:1`;
   const urn = "urn:pulumi:dev::ollama-stack::docker:index/remoteImage:RemoteImage::ollama-image";
   const steps = [{ op: "create", urn, newState: { inputs: { name } } }];
@@ -65,42 +65,39 @@ async function previewed(withinMs?: number): Promise<string | undefined> {
 
 const unknown = (reason: string) => `size unknown: ${host} requires a login, but ${reason}`;
 
-describe("a registry that asks for a login", () => {
+describe("the login to a registry", () => {
   it.each([
     ["in Docker's config", `{"auths":{"HOST":{"auth":"${account.slice(6)}"}},"credsStore":null}`, ""],
     ["by a helper", "", `read it; test "$it" = HOST; printf '{"Username":"me","Secret":"secret"}'`],
     ["by a helper that reads nothing", "", `exec <&-; printf '{"Username":"me","Secret":"secret"}'`],
-  ])("gets the account that is kept %s", async (_where, text, script) => {
-    if (text === "") helper(script.replace("HOST", host));
+  ])("uses the credentials stored %s", async (_where, text, script) => {
+    if (text === "") installHelper(script.replace("HOST", host));
     else writeFileSync(config(), text.replace("HOST", host));
-    expect(await previewed()).toBe("up to 3.0 MB");
+    expect(await previewedSize()).toBe("up to 3.0 MB");
   });
 
-  it("is asked without one when a helper knows none", async () => {
-    helper("echo credentials not found; exit 1");
-    expect(await previewed()).toMatch(/size unknown: .* denies access to a:1, .*: docker login /);
+  it("is skipped if a helper has no credentials", async () => {
+    installHelper("echo credentials not found; exit 1");
+    expect(await previewedSize()).toMatch(/size unknown: .* denies access to a:1, .*: docker login /);
   });
 
   it.each([
-    ["is no JSON", '{"auths":{"it":{"auth":"c2VjcmV0"'],
-    ["is another thing", "null"],
-    ["has another form", '{"auths":["c2VjcmV0"],"credsStore":7}'],
-  ])(
-    "ends neither preview nor pin with a config of Docker that %s, and nothing of it is shown",
-    async (_what, text) => {
-      writeFileSync(config(), text);
-      const reason = `${config()} is not a valid Docker client config: fix or remove it`;
-      expect(await previewed()).toBe(unknown(reason));
-      await expect(resolveImages({ ollamaImage: `${host}/a:1` })).rejects.toMatchObject({
-        name: "RegistryError",
-        message: `ollamaImage ${host}/a:1: ${host} requires a login, but ${reason}`,
-      });
-    },
-  );
+    ["is not JSON", '{"auths":{"it":{"auth":"c2VjcmV0"'],
+    ["is not an object", "null"],
+    ["has another structure", '{"auths":["c2VjcmV0"],"credsStore":7}'],
+  ])("reports a Docker config that %s in preview and pin, without its content", async (_what, text) => {
+    writeFileSync(config(), text);
+    const reason = `${config()} is not a valid Docker client config: fix or remove it`;
+    expect(await previewedSize()).toBe(unknown(reason));
+    await expect(resolveImages({ ollamaImage: `${host}/a:1` })).rejects.toMatchObject({
+      name: "RegistryError",
+      message: `ollamaImage ${host}/a:1: ${host} requires a login, but ${reason}`,
+    });
+  });
 
-  it("ends no preview with a config of Docker that cannot be read", async () => {
+  it("reports a Docker config that cannot be read", async () => {
     mkdirSync(config());
-    expect(await previewed()).toBe(
+    expect(await previewedSize()).toBe(
       unknown(`${config()} cannot be read (EISDIR: illegal operation on a directory)`),
     );
   });
@@ -109,10 +106,10 @@ describe("a registry that asks for a login", () => {
     ["no JSON", "echo secret: unlocked"],
     ["nothing", ":"],
     ["no secret", `echo '{"Username":"me"}'`],
-  ])("ends neither preview nor pin with a helper that answers with %s", async (_what, script) => {
-    helper(script);
+  ])("reports a helper that prints %s in preview and pin", async (_what, script) => {
+    installHelper(script);
     const reason = "docker-credential-own did not print JSON with Username and Secret";
-    expect(await previewed()).toBe(unknown(reason));
+    expect(await previewedSize()).toBe(unknown(reason));
     await expect(resolveImages({ ollamaImage: `${host}/a:1` })).rejects.toMatchObject({
       name: "RegistryError",
       message: `ollamaImage ${host}/a:1: ${host} requires a login, but ${reason}`,
@@ -120,28 +117,28 @@ describe("a registry that asks for a login", () => {
   });
 
   it.each([
-    ["waits for somebody", "sleep 8"],
-    ["leaves another behind that holds its output", "sleep 8 & exit 0"],
-  ])("keeps no preview waiting with a helper that %s", async (_what, script) => {
-    helper(script);
-    const begun = performance.now();
-    expect(await previewed(500)).toBe(unknown("docker-credential-own does not respond in time"));
-    expect(performance.now() - begun).toBeLessThan(4_000);
+    ["does not finish", "sleep 8"],
+    ["leaves a child process that holds its output", "sleep 8 & exit 0"],
+  ])("times out for a helper that %s", async (_what, script) => {
+    installHelper(script);
+    const start = performance.now();
+    expect(await previewedSize(500)).toBe(unknown("docker-credential-own does not respond in time"));
+    expect(performance.now() - start).toBeLessThan(4_000);
   });
 
-  it("lets a command end, too, that has waited for a helper in vain", async () => {
-    helper("sleep 8");
-    const begun = performance.now();
+  it("lets the process exit after a helper has timed out", async () => {
+    installHelper("sleep 8");
+    const start = performance.now();
     const module = new URL("../../../scripts/registry/credentials.ts", import.meta.url).href;
     const code = `import { credentials } from ${JSON.stringify(module)};
       await credentials("it", AbortSignal.timeout(300)).catch((error) => console.log(error.message));`;
     const child = spawn(process.execPath, ["--input-type=module", "--eval", code], {
       stdio: ["ignore", "pipe", "inherit"],
     });
-    let said = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
     await once(child, "exit");
-    expect(said).toBe("docker-credential-own does not respond in time\n");
-    expect(performance.now() - begun).toBeLessThan(7_000);
+    expect(output).toBe("docker-credential-own does not respond in time\n");
+    expect(performance.now() - start).toBeLessThan(7_000);
   }, 15_000);
 });

@@ -24,7 +24,7 @@ describe("the archive of the released CLI", () => {
     });
   });
 
-  it("is not there for other machines", () => {
+  it("does not exist for other platforms", () => {
     expect(cliArchive("freebsd", "x64")).toBeUndefined();
     expect(cliArchive("linux", "ia32")).toBeUndefined();
   });
@@ -46,12 +46,12 @@ describe("the archive of a released plugin", () => {
     });
   });
 
-  it("is not there for other machines", () => {
+  it("does not exist for other platforms", () => {
     expect(pluginArchive("docker", "freebsd", "x64")).toBeUndefined();
     expect(pluginArchive("docker", "linux", "ia32")).toBeUndefined();
   });
 
-  it("is installed by the CLI in the pinned version, in place of what is there", () => {
+  it("is installed by the CLI at the pinned version, replacing an existing plugin", () => {
     expect(pluginInstallArguments("docker", "/tmp/a.tar.gz")).toEqual([
       "plugin",
       "install",
@@ -65,7 +65,7 @@ describe("the archive of a released plugin", () => {
   });
 });
 
-it("the plugins' releases list digests in files of their own names, as sha256sum or shasum prints them", () => {
+it("reads the checksum files of plugin releases, with SHA-1 or SHA-256 digests", () => {
   expect(pluginChecksums("command").file).toBe("pulumi-command_1.2.1_checksums.txt");
   const [sha1, sha256] = ["0123456789abcdef01234567".padEnd(40, "0"), "ab".repeat(32)];
   const list = `${sha1}  ./a.tar.gz\n${sha256}  b.tar.gz\n${"c".repeat(50)}  d.tar.gz\n`;
@@ -73,7 +73,7 @@ it("the plugins' releases list digests in files of their own names, as sha256sum
   expect(checksumOf("d.tar.gz", list)).toBeUndefined();
 });
 
-it("a list of checksums tells the digest of the file with exactly that name", () => {
+it("finds the checksum of the file with exactly the given name", () => {
   const digest = "0123456789abcdef".repeat(4);
   const list = `${"f".repeat(64)}  other-a.tar.gz\n${digest.toUpperCase()} *a.tar.gz\nshort  b.tar.gz\n`;
   expect(checksumOf("a.tar.gz", list)).toBe(digest);

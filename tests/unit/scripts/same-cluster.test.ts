@@ -20,7 +20,7 @@ const uid = "11111111-aaaa-4bbb-8ccc-000000000000";
 const other = "22222222-aaaa-4bbb-8ccc-000000000000";
 const address = (context: string) => ({ kubeconfig: "", context, namespace: "" });
 
-/** What the state of a stack says that was deployed by this context. */
+/** The state of a stack that was deployed through this context. */
 function deployed(outputs: Record<string, unknown>, context = "", recordedFirst = {}) {
   const provided = context === "" ? {} : { context };
   return {
@@ -34,17 +34,17 @@ function deployed(outputs: Record<string, unknown>, context = "", recordedFirst 
 }
 
 it.each([
-  ["an object of a cluster", ["kubernetes:core/v1:Namespace"], true],
-  ["a first update that was cut off after the provider", ["pulumi:providers:kubernetes"], true],
-  ["a first update that was cut off after the cluster", ["ollama-stack:kubernetes:Cluster"], true],
-  ["Docker", ["pulumi:providers:docker", "docker:index/network:Network"], false],
-  ["nothing", ["pulumi:pulumi:Stack"], false],
-])("a state with %s tells whether the stack is in a cluster", (_what, types, isInCluster) => {
+  ["an object in a cluster", ["kubernetes:core/v1:Namespace"], true],
+  ["only the provider, after an interrupted first update", ["pulumi:providers:kubernetes"], true],
+  ["only the cluster, after an interrupted first update", ["ollama-stack:kubernetes:Cluster"], true],
+  ["objects of Docker", ["pulumi:providers:docker", "docker:index/network:Network"], false],
+  ["no objects", ["pulumi:pulumi:Stack"], false],
+])("detects whether a stack is in a cluster from a state with %s", (_what, types, isInCluster) => {
   expect(isDeployedInCluster({ resources: types.map((type) => ({ type })) })).toBe(isInCluster);
 });
 
-/** Has kubectl reach a cluster by each context; the current one is called "". */
-function reach(clusters: Readonly<Record<string, string>>): void {
+/** Mocks the cluster of each context; "" is the current context. */
+function mockClusters(clusters: Readonly<Record<string, string>>): void {
   program.mock(
     Object.fromEntries(
       Object.entries(clusters).flatMap(([context, id]) => {
@@ -65,8 +65,8 @@ function reach(clusters: Readonly<Record<string, string>>): void {
 const recorded = { clusterId: uid, clusterServer: "https://old.example.org:6443" };
 
 describe("a stack on Kubernetes", () => {
-  it("is refused in another cluster that the current context leads to by now", async () => {
-    reach({ "": other });
+  it("is rejected if the current context now leads to another cluster", async () => {
+    mockClusters({ "": other });
     await expect(assertSameCluster("lab", deployed(recorded), address(""))).rejects.toThrow(
       "The stack lab is deployed in the cluster at https://old.example.org:6443 (11111111), but the current context leads to the cluster at https://new.example.org:6443 (22222222). " +
         "Switch to the stack's cluster with: kubectl config use-context NAME. " +
@@ -74,14 +74,14 @@ describe("a stack on Kubernetes", () => {
     );
   });
 
-  it("is refused there, too, while its first update has not come to an end", async () => {
-    reach({ "": other });
+  it("is rejected there even before its first update has finished", async () => {
+    mockClusters({ "": other });
     await expect(assertSameCluster("lab", deployed({}, "", recorded), address(""))).rejects.toThrow(
       "The stack lab is deployed in the cluster at https://old.example.org:6443 (11111111)",
     );
   });
 
-  it("is shown by no command there", async () => {
+  it("is not opened by read-only commands there", async () => {
     const outputs = {
       ...recorded,
       engine: "kubernetes",
@@ -92,62 +92,62 @@ describe("a stack on Kubernetes", () => {
     };
     cli.mock({ "stack output --json --stack lab": JSON.stringify(outputs) });
     const settings = () => "";
-    reach({ "": other });
+    mockClusters({ "": other });
     await expect(openCluster("lab", process.env, settings)).rejects.toThrow(
       "The stack lab is deployed in the cluster at https://old.example.org:6443 (11111111), but the current context leads",
     );
-    reach({ "": uid });
+    mockClusters({ "": uid });
     expect((await openCluster("lab", process.env, settings)).kubectl.address.namespace).toBe("llm");
   });
 
-  it("is refused where its config names another context", async () => {
-    reach({ "": uid, b: other });
+  it("is rejected if its config names the context of another cluster", async () => {
+    mockClusters({ "": uid, b: other });
     await expect(assertSameCluster("lab", deployed(recorded), address("b"))).rejects.toThrow(
       "but the context b leads to the cluster at https://new.example.org:6443 (22222222). Set kubeconfig and kubeContext to the stack's cluster",
     );
   });
 
-  it("is refused where its state would be refreshed by a context that leads elsewhere", async () => {
-    reach({ "": other, a: uid });
+  it("is rejected if its state would be refreshed through the context of another cluster", async () => {
+    mockClusters({ "": other, a: uid });
     await expect(assertSameCluster("lab", deployed(recorded), address("a"))).rejects.toThrow(
       "but the current context leads to",
     );
   });
 
-  it("is destroyed by what it was deployed with, whatever its config names", async () => {
-    reach({ a: uid });
+  it("is destroyed through the context that it was deployed with, whatever its config names", async () => {
+    mockClusters({ a: uid });
     await assertSameCluster("lab", deployed(recorded, "a"));
-    reach({ a: other });
+    mockClusters({ a: other });
     await expect(assertSameCluster("lab", deployed(recorded, "a"))).rejects.toThrow(
       "but the context a leads",
     );
   });
 
-  it("goes on in its own cluster, at another address too", async () => {
-    reach({ "": uid, c: uid });
+  it("is accepted in its own cluster, even through another context", async () => {
+    mockClusters({ "": uid, c: uid });
     await assertSameCluster("lab", deployed(recorded), address(""));
     await assertSameCluster("lab", deployed(recorded), address("c"));
   });
 
-  it("goes on where the kubeconfig that it was deployed with is gone", async () => {
-    reach({ c: uid });
+  it("is accepted if the context that it was deployed with is gone", async () => {
+    mockClusters({ c: uid });
     await assertSameCluster("lab", deployed(recorded, "gone"), address("c"));
   });
 
-  it("that an older version deployed is taken as it is, without a look at the cluster", async () => {
+  it("is accepted without a check if an older version deployed it", async () => {
     program.mock({});
     await assertSameCluster("lab", deployed({ engine: "kubernetes" }), address(""));
     await assertSameCluster("lab", { resources: [] }, address(""));
     expect(program.calls).toEqual([]);
   });
 
-  it("is taken as it is where one may not list namespaces", async () => {
+  it("is accepted if the user may not list namespaces", async () => {
     const fails = 'Error from server (Forbidden): namespaces is forbidden: User "x" cannot list resource';
     program.mock({ "get namespaces": { fails }, "config view": "{}" });
     await assertSameCluster("lab", deployed(recorded), address(""));
   });
 
-  it("is refused while the cluster does not respond", async () => {
+  it("is rejected while the cluster does not respond", async () => {
     program.mock({ "get namespaces": { fails: "The connection to the server 10.0.0.1:6443 was refused" } });
     await expect(assertSameCluster("lab", deployed(recorded), address(""))).rejects.toThrow(
       "The cluster does not respond: nothing listens at 10.0.0.1:6443.",
@@ -155,7 +155,7 @@ describe("a stack on Kubernetes", () => {
   });
 });
 
-it("a command that opens a stack refreshes nothing in another cluster, even after an update that was cut off", async () => {
+it("opening a stack refreshes nothing in another cluster, even after an interrupted update", async () => {
   const { resources } = deployed(recorded);
   const entries = resources.map((each, i) => ({
     ...each,
@@ -166,7 +166,7 @@ it("a command that opens a stack refreshes nothing in another cluster, even afte
     "stack select --create lab": "",
     "stack export": JSON.stringify({ deployment: { resources: entries, pending_operations } }),
   });
-  reach({ "": other });
+  mockClusters({ "": other });
   await expect(openStack("lab", process.env, ["--config", "engine=kubernetes"])).rejects.toThrow(
     "The stack lab is deployed in the cluster at https://old.example.org:6443",
   );
@@ -174,7 +174,7 @@ it("a command that opens a stack refreshes nothing in another cluster, even afte
 });
 
 it("npm run destroy names the server and the namespace", async () => {
-  reach({ a: uid });
+  mockClusters({ a: uid });
   expect(await describePlace(deployedNamespace(deployed(recorded, "a")))).toBe(
     "the namespace llm of the cluster at https://old.example.org:6443",
   );

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { reachableAddress } from "../../../scripts/connect/gateway-request.ts";
 import { requestJoke } from "../../../scripts/connect/sample-prompt.ts";
 
-// An edge whose name nobody resolves, with a certificate of an authority that nobody knows.
+// An edge with a name that does not resolve and a self-signed certificate.
 const folder = mkdtempSync(join(tmpdir(), "ollama-stack-prompt-"));
 const name = "llm.nowhere.test";
 let edge: Server;
@@ -39,7 +39,7 @@ afterAll(() => {
 });
 const port = () => String((edge.address() as AddressInfo).port);
 
-it("an edge is asked at its address, by a name that does not resolve here, and no authority has to be known", async () => {
+it("sends the request to the edge's address if its name does not resolve, and accepts an unknown authority", async () => {
   names = [];
   const gatewayUrl = `https://${name}:${port()}`;
   const { text, untrusted } = await requestJoke({ gatewayUrl, address: reachableAddress("0.0.0.0") }, "m");
@@ -48,13 +48,13 @@ it("an edge is asked at its address, by a name that does not resolve here, and n
   expect(untrusted).toBe("DEPTH_ZERO_SELF_SIGNED_CERT");
 });
 
-it("a name that does not resolve is an error with host, port and reason", async () => {
+it("rejects a name that does not resolve, with host, port and reason", async () => {
   await expect(requestJoke({ gatewayUrl: "https://llm.nowhere.invalid" }, "m")).rejects.toThrow(
     /^cannot reach llm\.nowhere\.invalid at port 443: its name does not resolve.* \((ENOTFOUND|EAI_AGAIN)\)$/,
   );
 });
 
-it("an address where nothing listens is an error with host, port and reason", async () => {
+it("rejects an address where nothing listens, with host, port and reason", async () => {
   const server = createPlain().listen(0, "127.0.0.1");
   await once(server, "listening");
   const free = String((server.address() as AddressInfo).port);

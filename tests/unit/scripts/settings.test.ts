@@ -13,15 +13,15 @@ afterAll(() => {
 });
 
 it.each([
-  ["by default", "no-such-stack", [], "none"],
-  ["by the stack's file", "prod", [], "internal"],
-  ["by the stack's file, whose name is qualified", "organization/ollama-stack/prod", [], "internal"],
-  ["by an option, whatever the file says", "prod", ["-c", "edge=none"], "none"],
-])("an update is set %s", (_how, stack, options, edge) => {
+  ["from the defaults", "no-such-stack", [], "none"],
+  ["from the stack's file", "prod", [], "internal"],
+  ["from the file of a stack with a qualified name", "organization/ollama-stack/prod", [], "internal"],
+  ["from an option, which overrides the file", "prod", ["-c", "edge=none"], "none"],
+])("reads a setting %s", (_how, stack, options, edge) => {
   expect(settingsFor(stack, options)("edge")).toBe(edge);
 });
 
-it("another file is read in the stead of the stack's", () => {
+it("reads another file instead of the stack's", () => {
   const settings = settingsFor("prod", ["--config-file", file]);
   expect(settings("networkName")).toBe("other");
   expect(settings("edge")).toBe("none");
@@ -29,19 +29,19 @@ it("another file is read in the stead of the stack's", () => {
 
 it.each([
   ["the stack's file", "prod", [], 2],
-  ["the file of a stack whose name is qualified", "organization/ollama-stack/prod", [], 2],
+  ["the file of a stack with a qualified name", "organization/ollama-stack/prod", [], 2],
   ["another file", "dev", ["--config-file", file], 2],
   ["an option", "dev", ["-c", "production=true"], 2],
-  ["nothing", "dev", [], 0],
-  ["an option, that there is none", "prod", ["-c", "production=false"], 0],
-])("the rules for production are checked where %s asks for it", (_what, stack, options, length) => {
+  ["the defaults", "dev", [], 0],
+  ["an option that disables them", "prod", ["-c", "production=false"], 0],
+])("checks the production rules as set by %s", (_what, stack, options, length) => {
   expect(rulesFor(settingsFor(stack, options))).toHaveLength(length);
 });
 
-describe("where the checkout is read-only", () => {
+describe("in a read-only checkout", () => {
   const env = { OLLAMA_STACK_CONFIG_FILE: "/state/Pulumi.dev.yaml" };
 
-  it("commands of the CLI that read settings, and would add a salt, are given a copy", () => {
+  it("gives CLI commands that would add a salt to the settings a copy", () => {
     for (const name of ["up", "preview", "refresh", "destroy"])
       expect(withConfigFile([name, "--yes"], env)).toEqual([
         name,
@@ -51,7 +51,7 @@ describe("where the checkout is read-only", () => {
       ]);
   });
 
-  it("others are not, nor those that were told of another file, or where it can be written", () => {
+  it("leaves other commands, commands with a config file, and a writable checkout unchanged", () => {
     for (const args of [
       ["stack", "export"],
       ["config", "set"],

@@ -14,7 +14,7 @@ writeFileSync(broken, 'config:\n  ollama-stack:engine: "kubernetes\n');
 writeFileSync(join(folder, "Pulumi.c.yaml"), "config:\n  ollama-stack:engine: docker\n");
 writeFileSync(join(folder, "Pulumi.d.yaml"), "config:\n  ollama-stack:engine: kubernetes\n");
 
-it("the stacks on clusters are found beside a file that is no YAML, which is named", () => {
+it("finds the stacks on clusters, and names a file that is not YAML", () => {
   const problems: string[] = [];
   expect(stacksOnClusters((problem) => problems.push(problem), folder).toSorted()).toEqual(["a", "d"]);
   expect(problems).toHaveLength(1);
@@ -22,6 +22,6 @@ it("the stacks on clusters are found beside a file that is no YAML, which is nam
   expect(problems[0]).toMatch(/[^:]\. Correct it\.$/);
 });
 
-it("a setting that cannot be read names its file", () => {
+it("names the file of a setting that cannot be read", () => {
   expect(() => settingOf("broken", "engine", broken)).toThrow(`${broken} is not valid YAML: `);
 });

@@ -31,7 +31,7 @@ function start(version: string): { printed: string[]; exitCode: number | undefin
 }
 
 describe("a Node.js that is too old", () => {
-  it.each(["0.10.48", "10.19.0", "18.20.8"])("is refused by one line at once: %s", (version) => {
+  it.each(["0.10.48", "10.19.0", "18.20.8"])("is rejected with one line: %s", (version) => {
     expect(start(version)).toEqual({
       printed: [
         `error: this project needs Node.js 20 or newer, and /usr/bin/node is ${version}. ` +
@@ -41,12 +41,12 @@ describe("a Node.js that is too old", () => {
     });
   });
 
-  it("can read the file that refuses it", async () => {
+  it("can parse the file that rejects it", async () => {
     const [result] = await new ESLint({ cwd: process.cwd() }).lintFiles(["scripts/start.cjs"]);
     expect(result?.messages).toEqual([]);
   });
 
-  it("is what package.json says of it", () => {
+  it("is one that package.json's engines exclude", () => {
     const { engines } = JSON.parse(readFileSync("package.json", "utf8")) as { engines: { node: string } };
     expect(engines.node).toBe(">=20");
     expect(start("20.0.0").exitCode).toBeUndefined();
@@ -62,12 +62,12 @@ describe("packages", () => {
   const manifest = { dependencies: { present: "1" }, devDependencies: { "left-out": "1" } };
   writeFileSync(join(clone, "package.json"), JSON.stringify(manifest));
 
-  it("that npm left out are noticed", () => {
+  it("are reported as missing if npm left them out", () => {
     expect(missingPackages(clone)).toEqual(["left-out"]);
     expect(missingPackages(process.cwd())).toEqual([]);
   });
 
-  it("that a plain npm ci has installed are not installed again", () => {
+  it("are not installed again after a plain npm ci", () => {
     const project = join(folder, "a project");
     mkdirSync(join(project, "one"), { recursive: true });
     writeFileSync(join(project, "one", "package.json"), JSON.stringify({ name: "one", version: "1.0.0" }));
@@ -89,7 +89,7 @@ describe("packages", () => {
       writeFileSync(join(copy, name), JSON.stringify({ packages }));
     };
     const [npms, ours] = ["node_modules/.package-lock.json", "package-lock.json"];
-    const wanted = {
+    const locked = {
       "": { name: "a-copy" },
       console: { version: "1.0.0" },
       "node_modules/one": { version: "1.0.0" },
@@ -98,22 +98,22 @@ describe("packages", () => {
     mkdirSync(join(copy, "node_modules", "one"), { recursive: true });
     writeFileSync(join(copy, "node_modules", "one", "package.json"), "{}");
     writeFileSync(join(copy, "package.json"), JSON.stringify({ dependencies: { one: "1" } }));
-    write(ours, wanted);
-    // Interrupted, or by a package manager that writes none.
+    write(ours, locked);
+    // The installation was interrupted, or the package manager writes no copy.
     expect(isInstalled(copy)).toBe(false);
     write(npms, { "node_modules/one": { version: "1.0.0" } });
     expect(isInstalled(copy)).toBe(true);
     write(npms, { "node_modules/one": { version: "0.9.0" } });
     expect(isInstalled(copy)).toBe(false);
     write(npms, { "node_modules/one": { version: "1.0.0" } });
-    write(ours, { ...wanted, "node_modules/two": { version: "1.0.0" } });
+    write(ours, { ...locked, "node_modules/two": { version: "1.0.0" } });
     expect(isInstalled(copy)).toBe(false);
-    write(ours, wanted);
+    write(ours, locked);
     rmSync(join(copy, "node_modules", "one"), { recursive: true });
     expect(isInstalled(copy)).toBe(false);
   });
 
-  it("for development are installed, whatever the environment leaves out", () => {
+  it("for development are installed even if the environment omits them", () => {
     cpSync("scripts/node/install.mjs", join(clone, "scripts", "node", "install.mjs"));
     for (const file of ["cache-dir.mjs"]) cpSync(`host/${file}`, join(clone, "host", file));
     const npm = join(bin, "npm");
@@ -139,7 +139,7 @@ describe("packages", () => {
   });
 });
 
-it("a clone whose path has spaces starts, and finds what belongs to it", () => {
+it("starts from a clone whose path has spaces", () => {
   const clone = join(folder, "my projects", "ollama stack");
   for (const part of ["scripts", "host", "package.json", "package-lock.json"])
     cpSync(part, join(clone, part), { recursive: true });

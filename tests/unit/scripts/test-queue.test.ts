@@ -6,7 +6,7 @@ import { runQueue } from "../../../scripts/test-runner/queue.ts";
 
 const now = Promise.resolve();
 
-it("a lane takes jobs when it is free, in their order", async () => {
+it("a lane takes jobs in their order once it is free", async () => {
   const ends = new Map<string, () => void>();
   const begin = async (job: string) => {
     const { promise, resolve } = Promise.withResolvers<undefined>();
@@ -30,7 +30,7 @@ it("a lane takes jobs when it is free, in their order", async () => {
   await done;
 });
 
-it("a lane whose work before failed takes jobs, and a job that fails keeps none from another", async () => {
+it("a lane takes jobs even if its earlier work failed, and a failed job does not stop other lanes", async () => {
   const run: string[] = [];
   const done = runQueue(["a", "b", "c"], [now, Promise.reject(new Error("before"))], async (job) => {
     run.push(job);
@@ -41,7 +41,7 @@ it("a lane whose work before failed takes jobs, and a job that fails keeps none 
   expect(run).toEqual(["a", "b", "c"]);
 });
 
-it("the longest tests begin first, and are files that are there", () => {
+it("the longest tests come first, and all of them exist", () => {
   const files = globSync("tests/e2e/*.test.ts").sort();
   const ordered = longestFirst(files);
   expect(ordered.slice(0, longestTests.length)).toEqual(longestTests);

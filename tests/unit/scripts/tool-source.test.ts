@@ -11,40 +11,40 @@ const nothing: Probes = {
   canBuild: true,
 };
 
-function decide(found: Partial<Probes>): { decision: ReturnType<typeof decideWorld>; asked: string[] } {
+function decide(found: Partial<Probes>): { decision: ReturnType<typeof decideWorld>; probed: string[] } {
   const all = { ...nothing, ...found };
-  const asked: string[] = [];
+  const probed: string[] = [];
   const probe = <K extends keyof Probes>(key: K) => [
     key,
     () => {
-      asked.push(key);
+      probed.push(key);
       return all[key];
     },
   ];
   const probes = Object.fromEntries(
     (Object.keys(all) as (keyof Probes)[]).map(probe),
   ) as unknown as LazyProbes;
-  return { decision: decideWorld(probes), asked };
+  return { decision: decideWorld(probes), probed };
 }
 
 describe("the decision between released and built tools", () => {
-  it("takes the released ones where Pulumi's downloads are reached, for good", async () => {
+  it("permanently chooses released tools if Pulumi's downloads are reachable", async () => {
     const { decision } = decide({ siteFailure: undefined });
     expect(await decision).toMatchObject({ world: "released", lasting: true });
   });
 
-  it("takes released tools that are installed without asking the network: a stack is taken down offline", async () => {
-    const { decision, asked } = decide({ releasedInstalled: true });
+  it("chooses installed released tools without using the network, so that destroy works offline", async () => {
+    const { decision, probed } = decide({ releasedInstalled: true });
     expect(await decision).toMatchObject({ world: "released", lasting: true });
-    expect(asked).toEqual(["forced", "remembered", "releasedInstalled"]);
+    expect(probed).toEqual(["forced", "remembered", "releasedInstalled"]);
   });
 
-  it("takes built tools that are installed where nothing can be reached: a stack is taken down offline", async () => {
+  it("chooses installed built tools if nothing is reachable, so that destroy works offline", async () => {
     const { decision } = decide({ builtInstalled: true, packagesReachable: false });
     expect(await decision).toMatchObject({ world: "built" });
   });
 
-  it("builds where only packages are reached, says why, and does not keep what follows from a failure", async () => {
+  it("builds if only packages are reachable, with the reason, and does not persist the decision", async () => {
     const { decision } = decide({});
     expect(await decision).toEqual({
       world: "built",
@@ -53,30 +53,30 @@ describe("the decision between released and built tools", () => {
     });
   });
 
-  it("stays with what an earlier run found out, without asking the network", async () => {
-    const { decision, asked } = decide({ remembered: "built" });
+  it("keeps an earlier run's decision without using the network", async () => {
+    const { decision, probed } = decide({ remembered: "built" });
     expect(await decision).toMatchObject({ world: "built", reason: "as before" });
-    expect(asked).toEqual(["forced", "remembered"]);
+    expect(probed).toEqual(["forced", "remembered"]);
   });
 
-  it("does what --tools says, without asking the network, for this run", async () => {
-    const { decision, asked } = decide({ forced: "released", remembered: "built" });
+  it("follows --tools for this run without using the network", async () => {
+    const { decision, probed } = decide({ forced: "released", remembered: "built" });
     expect(await decision).toMatchObject({ world: "released", lasting: false });
-    expect(asked).toEqual(["forced"]);
+    expect(probed).toEqual(["forced"]);
   });
 
-  it("refuses a source that there is not, naming the value and what is allowed", async () => {
+  it("rejects an unknown source, and names it and the allowed values", async () => {
     await expect(decide({ forced: "mixed" }).decision).rejects.toThrow(/"released" or "built".*"mixed"/);
   });
 
-  it("says what machine is needed where nothing can be built", async () => {
+  it("names the required machine if nothing can be built", async () => {
     await expect(decide({ canBuild: false }).decision).rejects.toThrow(
       /cannot be reached: get\.pulumi\.com.*Debian x64 as root/,
     );
     await expect(decide({ canBuild: false, forced: "built" }).decision).rejects.toThrow(/Debian x64 as root/);
   });
 
-  it("says that there is no network in one line", async () => {
+  it("reports a missing network in one line", async () => {
     const { decision } = decide({ packagesReachable: false });
     await expect(decision).rejects.toThrow(/^no network: [^\n]*connect[^\n]* run it again$/);
   });

@@ -18,14 +18,14 @@ const outputs = {
   installedModels: [{ model: "smollm2:135m", digest: "d", sizeBytes: 98_123_456 }],
 };
 
-/** An update's end as the CLI notes it. */
-function end(type: string, ofIt: unknown): string {
-  return JSON.stringify({ sequence: 1, resOutputsEvent: { metadata: { op: "same", type, new: ofIt } } });
+/** The CLI's event for a finished resource. */
+function outputsEvent(type: string, state: unknown): string {
+  return JSON.stringify({ sequence: 1, resOutputsEvent: { metadata: { op: "same", type, new: state } } });
 }
-const stack = (values: unknown) => end("pulumi:pulumi:Stack", { outputs: values });
+const stackEvent = (values: unknown) => outputsEvent("pulumi:pulumi:Stack", { outputs: values });
 
-/** What is told of an update that notes these lines. */
-async function told(lines: readonly string[]): Promise<unknown> {
+/** The outputs read from an event log with these lines. */
+async function readOutputs(lines: readonly string[]): Promise<unknown> {
   return await updateWithOutputs(([option, file = ""], environment) => {
     expect([option, environment]).toEqual(["--event-log", { PULUMI_DEBUG_COMMANDS: "true" }]);
     writeFileSync(file, lines.map((line) => `${line}\n`).join(""));
@@ -33,36 +33,38 @@ async function told(lines: readonly string[]): Promise<unknown> {
   });
 }
 
-describe("the outputs that an update ended with", () => {
-  const other = end("docker:index/network:Network", { outputs: { name: "net" } });
+describe("the outputs of an update", () => {
+  const other = outputsEvent("docker:index/network:Network", { outputs: { name: "net" } });
 
   test("are those of the stack's last event", async () => {
-    const first = stack({ ...outputs, networkName: "before" });
-    expect(await told([`{"preludeEvent":{}}`, first, other, stack(outputs), other, ""])).toEqual(outputs);
+    const first = stackEvent({ ...outputs, networkName: "before" });
+    expect(await readOutputs([`{"preludeEvent":{}}`, first, other, stackEvent(outputs), other, ""])).toEqual(
+      outputs,
+    );
   });
 
   test.each([
-    ["nothing of the stack", [other]],
-    ["a stack that was deleted", [end("pulumi:pulumi:Stack", null)]],
-    ["outputs of another shape", [stack({ ...outputs, installedModels: [] })]],
-    ["what reads like a secret", [stack({ ...outputs, networkName: "net-[secret]" })]],
-    ["half a line", [stack(outputs), stack(outputs).slice(0, -9)]],
-  ])("have to be asked for after %s", async (_, lines) => {
-    expect(await told(lines)).toBeUndefined();
+    ["no event of the stack", [other]],
+    ["the deletion of the stack", [outputsEvent("pulumi:pulumi:Stack", null)]],
+    ["outputs of another shape", [stackEvent({ ...outputs, installedModels: [] })]],
+    ["a value that looks like a secret", [stackEvent({ ...outputs, networkName: "net-[secret]" })]],
+    ["an incomplete line", [stackEvent(outputs), stackEvent(outputs).slice(0, -9)]],
+  ])("are undefined after %s", async (_, lines) => {
+    expect(await readOutputs(lines)).toBeUndefined();
   });
 
-  test("have to be asked for where the CLI notes nothing", async () => {
+  test("are undefined if the CLI writes no events", async () => {
     expect(await updateWithOutputs(() => Promise.resolve())).toBeUndefined();
   });
 });
 
-test("an update that fails has said what was wrong with each resource", async () => {
-  const said = (urn: string, message: string, severity = "error") =>
+test("a failed update reports the errors of each resource", async () => {
+  const diagnostic = (urn: string, message: string, severity = "error") =>
     JSON.stringify({ diagnosticEvent: { ...(urn && { urn }), message, severity } });
   const lines = [
-    said("urn:pulumi:s::p::a$b::ollama-image", "  no such image\n"),
-    said("urn:pulumi:s::p::a::model", "it will be pulled\n", "info"),
-    said("", "update failed\n"),
+    diagnostic("urn:pulumi:s::p::a$b::ollama-image", "  no such image\n"),
+    diagnostic("urn:pulumi:s::p::a::model", "it will be pulled\n", "info"),
+    diagnostic("", "update failed\n"),
   ];
   const update = updateWithOutputs(([, file = ""]) => {
     writeFileSync(file, lines.join("\n"));
@@ -75,7 +77,7 @@ test("an update that fails has said what was wrong with each resource", async ()
   });
 });
 
-test("an update that fails does, and its events are removed", async () => {
+test("a failed update rejects, and removes its events", async () => {
   let folder = "";
   const update = updateWithOutputs(([, file = ""]) => {
     folder = dirname(file);
@@ -86,15 +88,15 @@ test("an update that fails does, and its events are removed", async () => {
   expect(existsSync(folder)).toBe(false);
 });
 
-test("what a run that was killed has left goes with the next update, and what one has that runs stays", async () => {
-  const [killed, runs] = [spawnSync("true").pid, process.pid].map((pid) =>
+test("an update removes the events of killed runs, but not of running ones", async () => {
+  const [killed, running] = [spawnSync("true").pid, process.pid].map((pid) =>
     mkdtempSync(join(tmpdir(), `ollama-stack-update-${String(pid)}-`)),
   ) as [string, string];
   writeFileSync(join(killed, "events"), "{}");
   try {
-    await told([]);
-    expect([existsSync(killed), existsSync(runs)]).toEqual([false, true]);
+    await readOutputs([]);
+    expect([existsSync(killed), existsSync(running)]).toEqual([false, true]);
   } finally {
-    rmSync(runs, { recursive: true });
+    rmSync(running, { recursive: true });
   }
 });

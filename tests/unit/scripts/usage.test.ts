@@ -10,16 +10,16 @@ const row = (key: string, model: string, requests: number, day = "2026-11-28") =
   generatedTokens: requests,
   loadSeconds: requests / 4,
 });
-const said = (container: string, own: object[], others: { name: string; rows: object[] }[]) => ({
+const reportOf = (container: string, own: object[], others: { name: string; rows: object[] }[]) => ({
   container,
   text: `${JSON.stringify({ own, others })}\n`,
 });
 
-test("a replica that runs says what it has counted, one that does not has written it", () => {
+test("adds the counts of running replicas to those that stopped ones have written", () => {
   const rows = mergeUsage([
-    said("g", [row("ada", "m", 3)], [{ name: "g-2", rows: [row("ada", "m", 1)] }]),
-    said("g-2", [row("ada", "m", 2)], [{ name: "g", rows: [row("ada", "m", 1)] }]),
-    said("g-3", [], [{ name: "g-4", rows: [row("bob", "m", 7)] }]),
+    reportOf("g", [row("ada", "m", 3)], [{ name: "g-2", rows: [row("ada", "m", 1)] }]),
+    reportOf("g-2", [row("ada", "m", 2)], [{ name: "g", rows: [row("ada", "m", 1)] }]),
+    reportOf("g-3", [], [{ name: "g-4", rows: [row("bob", "m", 7)] }]),
   ]);
   expect(JSON.parse(formatUsage("2026-11", rows, "json"))).toEqual({
     month: "2026-11",
@@ -30,7 +30,7 @@ test("a replica that runs says what it has counted, one that does not has writte
   });
 });
 
-test("the table has one line for each key and model, and their sum", () => {
+test("prints a table with a line for each key and model, and their sum", () => {
   const rows = [row("", "m", 1), row("ada", "n", 2), row("", "m", 4, "2026-11-29")];
   expect(formatUsage("2026-11", rows, "table").replaceAll(/ {2,}/g, "|").split("\n")).toEqual([
     "KEY|MODEL|REQUESTS|PROMPT TOKENS|GENERATED TOKENS|LOAD SECONDS",
@@ -41,7 +41,7 @@ test("the table has one line for each key and model, and their sum", () => {
   expect(formatUsage("2026-10", [], "table")).toBe("no requests in 2026-10");
 });
 
-test("no name is a formula or a column of its own in the CSV", () => {
+test("escapes names that would be a formula or another column in the CSV", () => {
   const csv = formatUsage("2026-11", [row('=HYPERLINK("x"),2', "m", 1), row("ada", "\t=1\rx", 1)], "csv");
   expect(csv.split("\n")).toEqual([
     "month,key,model,requests,prompt_tokens,generated_tokens,load_seconds",
