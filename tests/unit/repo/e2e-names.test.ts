@@ -8,11 +8,11 @@ const files = globSync("tests/e2e/*.ts").map((file) => ({ file, text: readFileSy
 function shared(pattern: RegExp): string[] {
   const owners = new Map<string, Set<string>>();
   for (const { file, text } of files)
-    for (const [, found = ""] of text.matchAll(pattern))
-      owners.set(found, (owners.get(found) ?? new Set()).add(file));
+    for (const [, match = ""] of text.matchAll(pattern))
+      owners.set(match, (owners.get(match) ?? new Set()).add(file));
   expect(owners.size).toBeGreaterThan(15);
-  return [...owners].flatMap(([found, names]) =>
-    names.size > 1 ? [`${found}: ${[...names].join(", ")}`] : [],
+  return [...owners].flatMap(([match, names]) =>
+    names.size > 1 ? [`${match}: ${[...names].join(", ")}`] : [],
   );
 }
 

@@ -132,14 +132,14 @@ describe("connections", () => {
 
   it("use a tunnel for Ollama alone if only its port is not published", async () => {
     const { tunnelOutput } = await import("../../../engine/connection.ts");
-    const here = {
+    const local = {
       dockerHost: "",
       dockerCertPath: "",
       gatewayBaseImage: "node:24",
       imagePlatform: "",
       ollamaPort: 0,
     };
-    const [own, toOllama] = [connectionTo(here, "net"), connectionToOllama(here, "net")];
+    const [own, toOllama] = [connectionTo(local, "net"), connectionToOllama(local, "net")];
     expect(own).toEqual({ environment: {} });
     expect(await read(server("hidden", { access: toOllama, port: 0 }).url)).toBe("http://ollama:11434");
     expect(find("hidden-container")["ports"]).toEqual([]);
@@ -220,7 +220,7 @@ describe("the models of a stack", () => {
 describe("Gateway", () => {
   const behindEdge = { behind: { gateways: ["x-keyed"], edge: "x-edge", timeoutSeconds: 300 } };
 
-  it("passes only variables that the gateway knows, with the seed's names", async () => {
+  it("passes its settings in variables that the gateway knows", async () => {
     const { variables } = await import("../../../gateway/src/config/config.ts");
     await read(gateway("vars").url);
     const envs = find("vars-container")["envs"] as string[];

@@ -19,8 +19,8 @@ it.each([
     ["--policy-pack=rules", "--policy-pack-config=rules.json"],
   ],
   ["an option without a value, for the CLI to reject", ["--config"], ["--config"]],
-])("passes the config options of an update to its preview: %s", (_how, given, passed) => {
-  expect(previewOptions(given)).toEqual(passed);
+])("passes the config options of an update to its preview: %s", (_how, args, passed) => {
+  expect(previewOptions(args)).toEqual(passed);
 });
 
 it.each([
@@ -31,8 +31,8 @@ it.each([
   ],
   ["a message that looks like an option", ["-m", "-c", "--message", "--config-path", "-mcat"]],
   ["arguments after the options", ["--", "-c", "edge=none"]],
-])("passes nothing else to the preview: %s", (_what, given) => {
-  expect(previewOptions(given)).toEqual([]);
+])("passes nothing else to the preview: %s", (_what, args) => {
+  expect(previewOptions(args)).toEqual([]);
 });
 
 it.each([
@@ -45,6 +45,6 @@ it.each([
     { edge: "none", production: "true" },
   ],
   ["nothing", ["-m", "edge=none", "--", "-c", "edge=none"], {}],
-])("reads config values from the options of an update: %s", (_what, given, values) => {
-  expect(Object.fromEntries(configFromOptions(given).values)).toEqual(values);
+])("reads config values from the options of an update: %s", (_what, args, values) => {
+  expect(Object.fromEntries(configFromOptions(args).values)).toEqual(values);
 });

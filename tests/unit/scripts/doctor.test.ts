@@ -18,7 +18,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-const here = { dockerHost: "", dockerCertPath: "" };
+const localEngine = { dockerHost: "", dockerCertPath: "" };
 const config: Record<string, unknown> = {
   gatewayPort: "auto",
   ollamaPort: "auto",
@@ -44,7 +44,7 @@ const engine = (own: object, more: Record<string, string> = {}) => {
   });
 };
 const findings = async (settings: Record<string, unknown> = {}) =>
-  (await checkEngine(here, "dev", (key) => ({ ...config, ...settings })[key])).filter(
+  (await checkEngine(localEngine, "dev", (key) => ({ ...config, ...settings })[key])).filter(
     ({ state }) => state !== "ok",
   );
 

@@ -16,18 +16,18 @@ function image(reference: string, inputs: Readonly<Record<string, unknown>> = {}
     retain: false,
   };
 }
-const found = (Id: string) => ({ Id });
+const inspected = (Id: string) => ({ Id });
 
 describe("an image that a stack builds", () => {
   const name = "ollama-stack-dev-gateway:1";
   const built = image(name, { build: { context: "gateway/build" } });
 
   it("has no drift while its name refers to the deployed image", () => {
-    expect(compareImage(built, found(id), found(id))).toEqual([]);
+    expect(compareImage(built, inspected(id), inspected(id))).toEqual([]);
   });
 
   it("is tagged again if its name refers to another image, and both are shown", () => {
-    expect(compareImage(built, found(other), found(id))).toEqual([
+    expect(compareImage(built, inspected(other), inspected(id))).toEqual([
       {
         urn: "u",
         resource: `some-image (${name})`,
@@ -40,12 +40,12 @@ describe("an image that a stack builds", () => {
   });
 
   it("is tagged again if its name is gone", () => {
-    const [difference] = compareImage(built, undefined, found(id));
+    const [difference] = compareImage(built, undefined, inspected(id));
     expect([difference?.actual, difference?.repair]).toEqual(["removed", [["image", "tag", id, name]]]);
   });
 
   it("is rebuilt if it is gone, whatever its name refers to", () => {
-    const [named] = compareImage(built, found(other), undefined);
+    const [named] = compareImage(built, inspected(other), undefined);
     expect(named?.repair).toBe("replace");
     const [gone] = compareImage(built, undefined, undefined);
     expect(gone?.repair).toBe("refresh");
@@ -57,15 +57,15 @@ describe.each(["ollama/ollama:1", "ollama-stack/ollama:1", `ollama/ollama:1@${ot
   "a configured image, %s",
   (name) => {
     it("has no drift while its name refers to the deployed image", () => {
-      expect(compareImage(image(name), found(id), found(id))).toEqual([]);
+      expect(compareImage(image(name), inspected(id), inspected(id))).toEqual([]);
     });
 
     it.each([
-      ["refers to another image", found(other), found(id), "b".repeat(12)],
-      ["refers to another image, and the deployed one is gone", found(other), undefined, "b".repeat(12)],
-      ["is gone", undefined, found(id), "removed"],
+      ["refers to another image", inspected(other), inspected(id), "b".repeat(12)],
+      ["refers to another image, and the deployed one is gone", inspected(other), undefined, "b".repeat(12)],
+      ["is gone", undefined, inspected(id), "removed"],
       ["is gone, and the image too", undefined, undefined, "removed"],
-    ])("is refreshed without a change of its name if that %s", (_how, named, there, actual) => {
+    ])("is refreshed without retagging if its name %s", (_how, named, there, actual) => {
       const [difference] = compareImage(image(name), named, there);
       expect([difference?.actual, difference?.repair]).toEqual([actual, "refresh"]);
     });

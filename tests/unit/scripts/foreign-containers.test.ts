@@ -34,13 +34,13 @@ const attached = (...names: string[]) => ({
 
 it("lists foreign containers on a network to be removed, with both ways to disconnect them", async () => {
   docker.mock(attached("open-webui", "ollama-stack-dev-ollama", "ollama-stack-dev-gateway-2"));
-  const found = await attachedToLeaving("dev", resources, () => true);
-  expect(found).toEqual([{ network: "ollama_network_dev", container: "open-webui" }]);
-  expect(attachedProblem(found, "npm run destroy -- --stack dev --disconnect")).toBe(
+  const containers = await attachedToLeaving("dev", resources, () => true);
+  expect(containers).toEqual([{ network: "ollama_network_dev", container: "open-webui" }]);
+  expect(attachedProblem(containers, "npm run destroy -- --stack dev --disconnect")).toBe(
     "Containers outside the stack are attached to its network, which must be removed: open-webui to ollama_network_dev. " +
       "Disconnect them (docker network disconnect ollama_network_dev open-webui), or run: npm run destroy -- --stack dev --disconnect",
   );
-  await disconnectAll(found);
+  await disconnectAll(containers);
   expect(docker.calls.at(-1)).toBe("network disconnect --force ollama_network_dev open-webui");
 });
 
@@ -54,8 +54,8 @@ it("lists foreign containers on a manually created network of the same name", as
       },
     ]),
   });
-  const found = await attachedToLeaving("dev", resources, () => false, ["by-hand"]);
-  expect(attachedProblem(found, "npm run up -- --stack dev --disconnect")).toMatch(
+  const containers = await attachedToLeaving("dev", resources, () => false, ["by-hand"]);
+  expect(attachedProblem(containers, "npm run up -- --stack dev --disconnect")).toMatch(
     /must be removed: open-webui to ollama_network_dev\. Disconnect them \(docker network disconnect ollama_network_dev open-webui\)/,
   );
 });

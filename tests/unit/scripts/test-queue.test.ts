@@ -1,5 +1,5 @@
 import { globSync } from "node:fs";
-import { setImmediate as turn } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { longestFirst, longestTests } from "../../../scripts/test-runner/longest-first.ts";
 import { runQueue } from "../../../scripts/test-runner/queue.ts";
@@ -15,16 +15,16 @@ it("a lane takes jobs in their order once it is free", async () => {
   };
   const second = Promise.withResolvers<undefined>();
   const done = runQueue(["a", "b", "c", "d"], [now, second.promise], begin);
-  await turn();
+  await nextTurn();
   expect([...ends.keys()]).toEqual(["a"]);
   ends.get("a")?.();
-  await turn();
+  await nextTurn();
   expect([...ends.keys()]).toEqual(["a", "b"]);
   second.resolve(undefined);
-  await turn();
+  await nextTurn();
   expect([...ends.keys()]).toEqual(["a", "b", "c"]);
   ends.get("c")?.();
-  await turn();
+  await nextTurn();
   expect([...ends.keys()]).toEqual(["a", "b", "c", "d"]);
   for (const end of ends.values()) end();
   await done;
@@ -34,7 +34,7 @@ it("a lane takes jobs even if its earlier work failed, and a failed job does not
   const run: string[] = [];
   const done = runQueue(["a", "b", "c"], [now, Promise.reject(new Error("before"))], async (job) => {
     run.push(job);
-    await turn();
+    await nextTurn();
     if (job === "a") throw new Error("no report");
   });
   await expect(done).rejects.toThrow("no report");

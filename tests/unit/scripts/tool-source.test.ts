@@ -11,8 +11,8 @@ const nothing: Probes = {
   canBuild: true,
 };
 
-function decide(found: Partial<Probes>): { decision: ReturnType<typeof decideWorld>; probed: string[] } {
-  const all = { ...nothing, ...found };
+function decide(values: Partial<Probes>): { decision: ReturnType<typeof decideWorld>; probed: string[] } {
+  const all = { ...nothing, ...values };
   const probed: string[] = [];
   const probe = <K extends keyof Probes>(key: K) => [
     key,
