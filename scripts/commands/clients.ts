@@ -4,7 +4,7 @@ import { openSession, type Session } from "../cli/session.ts";
 import { endpointOf, withContextLength } from "../connect/client-endpoint.ts";
 import { launches } from "../connect/client-launches.ts";
 import { type Endpoint, KEY_VARIABLE, recipes } from "../connect/client-recipes.ts";
-import { lookAtClusterGateway } from "../connect/cluster-gateway.ts";
+import { tryWithClusterGateway } from "../connect/cluster-gateway.ts";
 import { forwardedUrl, openCluster } from "../stack/cluster-outputs.ts";
 import { readOutputs } from "../stack/outputs.ts";
 import { settingsFor } from "../stack/settings.ts";
@@ -36,13 +36,14 @@ async function clusterEndpoint(
   key: string | undefined,
 ): Promise<Endpoint> {
   const { outputs, kubectl } = await openCluster(stack, env, settingsFor(stack, []));
-  const lookAt = (gatewayUrl: string) => withContextLength(endpointOf({ ...outputs, gatewayUrl }), key);
-  if (outputs.publicUrl !== undefined) return await lookAt(outputs.publicUrl);
+  const describeEndpoint = (gatewayUrl: string) =>
+    withContextLength(endpointOf({ ...outputs, gatewayUrl }), key);
+  if (outputs.publicUrl !== undefined) return await describeEndpoint(outputs.publicUrl);
   const url = forwardedUrl(outputs);
   const endpoint = endpointOf({ ...outputs, gatewayUrl: url });
   console.log(
     `The gateway is in the cluster. To reach it at the address below, keep this running: npm run forward${stackOption}\n`,
   );
   // It is unknown what listens at that address now.
-  return { ...endpoint, ...(await lookAtClusterGateway(kubectl, lookAt)), url };
+  return { ...endpoint, ...(await tryWithClusterGateway(kubectl, describeEndpoint)), url };
 }

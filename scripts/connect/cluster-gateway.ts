@@ -73,8 +73,8 @@ export async function withClusterGateway<T>(
 // Long enough for kubectl to forward a port through a slow connection.
 const lookWithinMs = 10_000;
 
-/** The same for what one can do without: undefined where no gateway is ready, or one may not forward its port. */
-export async function lookAtClusterGateway<T>(
+/** Like withClusterGateway, but returns undefined if no gateway is ready or its port cannot be forwarded. */
+export async function tryWithClusterGateway<T>(
   kubectl: Kubectl,
   work: (gatewayUrl: string) => Promise<T>,
   withinMs = lookWithinMs,

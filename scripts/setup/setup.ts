@@ -11,7 +11,7 @@ import { probes, remember } from "./probes.ts";
 import { installReleased, isReleasedInstalled } from "./released-tools.ts";
 import { networkEnvironment } from "./network-environment.ts";
 import { engineOf, settingOf } from "../stack/stack-file.ts";
-import { decideWorld, type ToolSource } from "./tool-source.ts";
+import { decideToolSource, type ToolSource } from "./tool-source.ts";
 
 export type { ToolSource } from "./tool-source.ts";
 
@@ -57,7 +57,7 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
   const network = networkEnvironment(address, typeof certificates === "string" ? certificates : "");
   Object.assign(process.env, network);
   let engine = await ensureEngine(locked, address);
-  const decision = await decideWorld(probed);
+  const decision = await decideToolSource(probed);
   const { world, reason } = decision;
   if (decision.lasting) remember(decision);
   printLine(`tools: ${world} (${reason})`);

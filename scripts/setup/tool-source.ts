@@ -36,7 +36,7 @@ export class WorldError extends Error {
  * Decides between released and built tools. Does not check image registries: only the engine knows its mirrors, proxies and
  * logins, and a failed pull reports the reason. So a busy registry does not cause a build.
  */
-export async function decideWorld(probes: LazyProbes): Promise<Decision> {
+export async function decideToolSource(probes: LazyProbes): Promise<Decision> {
   const forced = await probes.forced();
   if (forced !== undefined) {
     if (forced !== "released" && forced !== "built") {

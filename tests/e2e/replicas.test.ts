@@ -111,7 +111,9 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     expect(begunAt).toBeLessThan(Date.parse(generated));
     leaving.abort();
     await expect
-      .poll(() => logged("gateway", "60s") + logged("gateway-2", "60s"), { timeout: 15_000 })
+      .poll(async () => (await logged("gateway", "60s")) + (await logged("gateway-2", "60s")), {
+        timeout: 15_000,
+      })
       .toMatch(/"route":"\/api\/chat".*client_left/);
   });
 

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { Kubectl } from "../../../cluster/kubectl.ts";
-import { forwardGateway, lookAtClusterGateway } from "../../../scripts/connect/cluster-gateway.ts";
+import { forwardGateway, tryWithClusterGateway } from "../../../scripts/connect/cluster-gateway.ts";
 import { forwardedUrl } from "../../../scripts/stack/cluster-outputs.ts";
 import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
@@ -69,7 +69,7 @@ describe("forwarding the gateway of a stack in a cluster", () => {
 });
 
 describe("querying the gateway in a cluster", () => {
-  const look = (withinMs?: number) => lookAtClusterGateway(kubectl, (url) => Promise.resolve(url), withinMs);
+  const look = (withinMs?: number) => tryWithClusterGateway(kubectl, (url) => Promise.resolve(url), withinMs);
 
   it("uses a forwarded port", async () => {
     program.mock({ ...ready, [`${inNamespace} port-forward`]: forwarded });

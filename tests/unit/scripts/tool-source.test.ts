@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decideWorld, type LazyProbes, type Probes } from "../../../scripts/setup/tool-source.ts";
+import { decideToolSource, type LazyProbes, type Probes } from "../../../scripts/setup/tool-source.ts";
 
 const nothing: Probes = {
   forced: undefined,
@@ -11,7 +11,10 @@ const nothing: Probes = {
   canBuild: true,
 };
 
-function decide(values: Partial<Probes>): { decision: ReturnType<typeof decideWorld>; probed: string[] } {
+function decide(values: Partial<Probes>): {
+  decision: ReturnType<typeof decideToolSource>;
+  probed: string[];
+} {
   const all = { ...nothing, ...values };
   const probed: string[] = [];
   const probe = <K extends keyof Probes>(key: K) => [
@@ -24,7 +27,7 @@ function decide(values: Partial<Probes>): { decision: ReturnType<typeof decideWo
   const probes = Object.fromEntries(
     (Object.keys(all) as (keyof Probes)[]).map(probe),
   ) as unknown as LazyProbes;
-  return { decision: decideWorld(probes), probed };
+  return { decision: decideToolSource(probes), probed };
 }
 
 describe("the decision between released and built tools", () => {
