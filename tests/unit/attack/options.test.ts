@@ -2,14 +2,14 @@ import { describe, expect, it } from "vitest";
 import { readOptions } from "../../../attack/options.ts";
 
 describe("the options of npm run attack", () => {
-  it("are 20 minutes of all sections by default", () => {
+  it("default to 20 minutes of all sections", () => {
     expect(readOptions({})).toMatchObject({
       minutes: 20,
       only: [1, 2, 3, 4, 5, 6, 7],
     });
   });
 
-  it("are taken as given", () => {
+  it("are parsed from text", () => {
     const given = { minutes: "0.5", only: "3,1", seed: "42" };
     expect(readOptions(given)).toEqual({ minutes: 0.5, only: [3, 1], seed: 42 });
   });
@@ -19,7 +19,7 @@ describe("the options of npm run attack", () => {
     [{ minutes: "1441" }, "--minutes is 1441"],
     [{ only: "8" }, "--only is 8, but must be sections from 1 to 7"],
     [{ seed: "1.5" }, "--seed is 1.5, but must be a whole number"],
-  ])("%j are refused with what is allowed", (given, message) => {
+  ])("reject %j and name the allowed values", (given, message) => {
     expect(() => readOptions(given)).toThrow(message);
   });
 });

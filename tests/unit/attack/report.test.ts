@@ -41,7 +41,7 @@ describe("the report of a campaign", () => {
 
   it.each<[string, Partial<CampaignResult>, string]>([
     [
-      "a scenario found something",
+      "a scenario found a problem",
       { outcomes: [{ ...outcome, problems: new Map([["a | b", 2]]) }] },
       "- a | b (2 times)",
     ],
@@ -52,24 +52,28 @@ describe("the report of a campaign", () => {
       "Containers restarted 2 times",
     ],
     [
-      "a process was killed for memory",
+      "a process was killed for lack of memory",
       { containers: [{ ...container, outOfMemory: 1 }] },
       "| gateway | 0 | 1 |",
     ],
     ["a client got an error", { clients: [{ ...client, failures: 1 }] }, "| a client | 90 | 1 |"],
-    ["a client got nothing", { clients: [{ ...client, responses: 0 }] }, "| a client | 0 | 0 |"],
-    ["it was interrupted", { remarks: ["The campaign was interrupted."] }, "The campaign was interrupted."],
-  ])("says so when %s, and the campaign has failed", (_, change, line) => {
+    ["a client got no responses", { clients: [{ ...client, responses: 0 }] }, "| a client | 0 | 0 |"],
+    [
+      "the campaign was interrupted",
+      { remarks: ["The campaign was interrupted."] },
+      "The campaign was interrupted.",
+    ],
+  ])("shows that %s, and the campaign fails", (_, change, line) => {
     const result = { ...held, ...change };
     expect(report(result)).toContain(line);
     expect(hasHeld(result)).toBe(false);
   });
 
-  it("is no proof when nothing was tried", () => {
+  it("fails a campaign that ran no scenario", () => {
     expect(hasHeld({ ...held, outcomes: [] })).toBe(false);
   });
 
-  it("keeps its table whole whatever a scenario is called", () => {
+  it("escapes a pipe in a scenario's name", () => {
     const text = report({ ...held, outcomes: [{ ...outcome, name: "a | b" }] });
     expect(text).toContain("| 2 | a \\| b | 3 |");
   });

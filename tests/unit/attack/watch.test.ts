@@ -9,27 +9,27 @@ const before: Snapshot = {
   runners: [10, 20],
 };
 
-describe("what counts as a change of a container", () => {
-  it("is nothing while it stays the same", () => {
+describe("the differences between two snapshots of a container", () => {
+  it("are none if nothing changed", () => {
     expect(differences("ollama", before, { ...before })).toEqual([]);
   });
 
   it.each<[string, Partial<Snapshot>, string]>([
     ["the engine restarted it", { restarts: 1, startedAt: "2026-01-01T00:01:00Z" }, "ollama restarted"],
-    ["somebody restarted it", { startedAt: "2026-01-01T00:01:00Z" }, "ollama restarted"],
-    ["it ended", { running: false, runners: [] }, "ollama does not run"],
+    ["a user restarted it", { startedAt: "2026-01-01T00:01:00Z" }, "ollama restarted"],
+    ["it stopped", { running: false, runners: [] }, "ollama does not run"],
     ["it was replaced", { id: "b" }, "ollama was replaced"],
     [
-      "a model runner crashed and was started again",
+      "a model runner crashed and was restarted",
       { runners: [10, 21] },
       "the model runners of ollama were 10, 20 and are 10, 21",
     ],
-    ["its models are gone", { runners: [] }, "the model runners of ollama were 10, 20 and are none"],
-  ])("%s", (_, change, message) => {
+    ["its model runners are gone", { runners: [] }, "the model runners of ollama were 10, 20 and are none"],
+  ])("show that %s", (_, change, message) => {
     expect(differences("ollama", before, { ...before, ...change })).toEqual([message]);
   });
 
-  it("it is gone", () => {
+  it("show that it is gone", () => {
     expect(differences("ollama", before, undefined)).toEqual(["ollama is gone"]);
   });
 });

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { FakeOllama } from "../../../test-support/fakes/fake-registry-ollama.ts";
 import { fake, run } from "../../../test-support/components/model-command.ts";
 
-// The command that an update runs when Ollama was given GPUs, as Pulumi runs it.
+// Runs the command as Pulumi does during an update of an Ollama server with GPUs.
 const [tiny, big] = [
   { name: "tiny:1b", digest: "a".repeat(64) },
   { name: "big:70b", digest: "b".repeat(64) },
@@ -22,8 +22,8 @@ const check = (models: readonly { name: string; digest: string }[], more: Record
     ...more,
   });
 
-describe("a model's place in memory", () => {
-  it("is that of the GPUs: each model is loaded and its size told", async () => {
+describe("the check of GPU memory", () => {
+  it("loads each model and prints its size", async () => {
     server.memory.set(tiny.name, { size: 1_500_000_000, size_vram: 1_500_000_000 });
     server.memory.set(big.name, { size: 45_000_000_000, size_vram: 45_000_000_000 });
     server.embedding.add(tiny.name);
@@ -31,11 +31,11 @@ describe("a model's place in memory", () => {
     expect(stderr).toBe("");
     expect(code).toBe(0);
     expect(stdout).toBe("tiny:1b: 1.5 GB, all in GPU memory\nbig:70b: 45.0 GB, all in GPU memory\n");
-    // As long as the server says, or a client said before.
+    // No keep_alive is sent, so the server's default or an earlier client's value applies.
     expect([...server.loaded.values()]).toEqual([undefined, undefined]);
   });
 
-  it("is the CPU's: an error with model, both numbers, and where to look", async () => {
+  it("fails with both sizes and what to check if a model runs on the CPU", async () => {
     server.memory.set(tiny.name, { size: 1_500_000_000, size_vram: 0 });
     server.memory.set(big.name, { size: 45_000_000_000, size_vram: 45_000_000_000 });
     const { code, stderr } = await check([tiny, big]);
@@ -45,7 +45,7 @@ describe("a model's place in memory", () => {
     );
   });
 
-  it("is the GPUs' in part only: an error that says how much, and what makes it fit", async () => {
+  it("fails with the share in GPU memory and a fix if a model runs partly on the CPU", async () => {
     server.memory.set(big.name, { size: 45_000_000_000, size_vram: 23_600_000_000 });
     const { code, stderr } = await check([big]);
     expect(code).toBe(1);
@@ -54,22 +54,22 @@ describe("a model's place in memory", () => {
     );
   });
 
-  it("is told by the model that is listed for it, when the two share what is loaded", async () => {
+  it("accepts a listed model that shares its loaded file with another one", async () => {
     server.memory.set(big.name, { size: 100, size_vram: 100 });
     server.loaded.set(big.name, undefined);
-    // Ollama lists only the first of two names of one file.
+    // Ollama lists only the first of two names for the same file.
     const { code, stdout } = await check([big, { name: "big:70b", digest: "c".repeat(64) }]);
     expect(code).toBe(0);
     expect(stdout.match(/all in GPU memory/g)).toHaveLength(2);
   });
 
-  it("is looked at even where models are not kept loaded", async () => {
+  it("covers models that are not kept loaded", async () => {
     server.memory.set(tiny.name, { size: 100, size_vram: 100 });
     expect((await check([tiny], { LOAD_KEEP_ALIVE: "1m" })).code).toBe(0);
     expect(server.loaded.get(tiny.name)).toBe("1m");
   });
 
-  it("is not known of a model that cannot be loaded", async () => {
+  it("fails for a model that cannot be loaded", async () => {
     const { code, stderr } = await check([{ name: "gone:1b", digest: "d" }]);
     expect(code).toBe(1);
     expect(stderr).toBe(
@@ -77,7 +77,7 @@ describe("a model's place in memory", () => {
     );
   });
 
-  it("is not known of a server that does not respond, which is said in a line", async () => {
+  it("fails with one line if the server does not respond", async () => {
     const { code, stderr } = await check([tiny], { OLLAMA_URL: "http://127.0.0.1:9" });
     expect(code).toBe(1);
     expect(stderr).toMatch(/^Cannot check the models' memory of Ollama at http:\/\/127\.0\.0\.1:9: .+\n$/);

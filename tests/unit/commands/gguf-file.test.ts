@@ -23,34 +23,37 @@ describe("a GGUF file", () => {
     readonly then: "cut" | "hang";
   }
 
-  /** Serves the file over HTTP; a download is cut off, or stands still, where it comes to an interruption. */
-  async function serving(interruptions: readonly Interruption[], ranges = true) {
-    const asked: number[] = [];
+  /** Serves the file over HTTP; each interruption cuts off or stalls a download at its offset. */
+  async function serveFile(interruptions: readonly Interruption[], ranges = true) {
+    const requestedOffsets: number[] = [];
     const http = createServer((request, response) => {
-      const wanted = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
-      asked.push(wanted);
-      const from = ranges ? wanted : 0;
+      const requested = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
+      requestedOffsets.push(requested);
+      const from = ranges ? requested : 0;
       response.writeHead(from > 0 ? 206 : 200, { "content-length": content.length - from });
-      const next = interruptions.find(({ at }) => at > wanted);
+      const next = interruptions.find(({ at }) => at > requested);
       if (next === undefined) return void response.end(content.subarray(from));
       response.write(content.subarray(from, next.at), () => {
         if (next.then === "cut") response.destroy();
       });
     });
     await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-    web.push(http);
-    return { url: `http://127.0.0.1:${String((http.address() as AddressInfo).port)}/tiny.gguf`, asked };
+    httpServers.push(http);
+    return {
+      url: `http://127.0.0.1:${String((http.address() as AddressInfo).port)}/tiny.gguf`,
+      requestedOffsets,
+    };
   }
-  const web: Server[] = [];
+  const httpServers: Server[] = [];
   afterEach(() => {
-    for (const http of web.splice(0)) {
+    for (const http of httpServers.splice(0)) {
       http.closeAllConnections();
       http.close();
     }
   });
   const gguf = (source: string) => ({ MODEL_SOURCE: source, MODEL_DIGEST: digest });
 
-  it("is uploaded and made a model with its parameters, template and system prompt", async () => {
+  it("is uploaded and becomes a model with its parameters, template and system prompt", async () => {
     const { server, url } = await fake();
     const changes = {
       parameters: { num_ctx: 2048, stop: ["###"] },
@@ -70,7 +73,7 @@ describe("a GGUF file", () => {
     expect(parseRecord(stdout)).toMatchObject({ source: path, sourceDigest: digest });
   });
 
-  it("that the server has is not uploaded again", async () => {
+  it("is not uploaded again if the server has it", async () => {
     const { server, url } = await fake();
     server.blobs.set(`sha256:${digest}`, 1);
     const { code, stderr } = await run("pull-model", { OLLAMA_URL: url, ...gguf(path) });
@@ -80,36 +83,38 @@ describe("a GGUF file", () => {
   });
 
   it.each(["cut", "hang"] as const)(
-    "from a URL goes on where it was when the download is: %s",
+    "is downloaded from where it stopped after a %s",
     { timeout: 60_000 },
     async (then) => {
       const { server, url } = await fake();
-      const web = await serving([
+      const download = await serveFile([
         { at: 1_000_000, then },
         { at: 1_500_000, then },
       ]);
       const environment = { OLLAMA_URL: url, ...(then === "hang" && { PULL_STALL_SECONDS: "1" }) };
-      const { code, stderr } = await run("pull-model", { ...environment, ...gguf(web.url) });
+      const { code, stderr } = await run("pull-model", { ...environment, ...gguf(download.url) });
       expect(code, stderr).toBe(0);
       expect(server.blobs.get(`sha256:${digest}`)).toBe(content.length);
       const starts = [0, 1_000_000, 1_500_000];
-      if (then === "cut") expect(web.asked).toEqual(starts);
-      // On a busy machine a download may seem to hang elsewhere, too; it never goes back.
-      expect(web.asked).toEqual(web.asked.toSorted((one, other) => one - other));
-      expect(web.asked).toEqual(expect.arrayContaining(starts));
+      if (then === "cut") expect(download.requestedOffsets).toEqual(starts);
+      // On a busy machine a download may seem to hang at other offsets too, but it never goes back.
+      expect(download.requestedOffsets).toEqual(
+        download.requestedOffsets.toSorted((one, other) => one - other),
+      );
+      expect(download.requestedOffsets).toEqual(expect.arrayContaining(starts));
       expect(stderr).toMatch(then === "hang" ? /no progress for 1 s; retrying/ : /retrying in 1 s/);
     },
   );
 
-  it("from a server without ranges is read again from its start, and arrives whole", async () => {
+  it("is downloaded from its start again if the server does not support ranges", async () => {
     const { server, url } = await fake();
-    const web = await serving([{ at: 1_000_000, then: "cut" }], false);
-    const { code, stderr } = await run("pull-model", { OLLAMA_URL: url, ...gguf(web.url) });
+    const download = await serveFile([{ at: 1_000_000, then: "cut" }], false);
+    const { code, stderr } = await run("pull-model", { OLLAMA_URL: url, ...gguf(download.url) });
     expect(code, stderr).toBe(0);
     expect(server.blobs.get(`sha256:${digest}`)).toBe(content.length);
   });
 
-  it("that has another SHA-256 is refused", async () => {
+  it("is rejected if it has another SHA-256", async () => {
     const { url } = await fake();
     const { code, stderr } = await run("pull-model", {
       OLLAMA_URL: url,
@@ -120,11 +125,11 @@ describe("a GGUF file", () => {
     expect(stderr).toMatch(/does not have the configured SHA-256 .*correct the model's digest/);
   });
 
-  it("that is not at its URL is refused at once", async () => {
+  it("is rejected without a retry if its URL responds with 404", async () => {
     const { url } = await fake();
     const http = createServer((_request, response) => response.writeHead(404).end());
     await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-    web.push(http);
+    httpServers.push(http);
     const source = `http://127.0.0.1:${String((http.address() as AddressInfo).port)}/gone.gguf`;
     const { code, stderr } = await run("pull-model", { OLLAMA_URL: url, ...gguf(source) });
     expect(code).toBe(1);

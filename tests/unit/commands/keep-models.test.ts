@@ -11,7 +11,7 @@ import {
 import { freePort } from "../../../host/free-port.ts";
 import { FakeOllama } from "../../../test-support/fakes/fake-registry-ollama.ts";
 
-// The program that runs beside Ollama in a pod, against an Ollama that does what it is told.
+// Runs the sidecar of an Ollama pod against a fake Ollama.
 
 let folder: string;
 let ollama: FakeOllama;
@@ -29,36 +29,36 @@ const model = (name: string, change: Partial<PodModel> = {}): PodModel => ({
   ...change,
 });
 
-const at = (name: string) => join(folder, name);
-/** Replaces the list in one step, as Kubernetes does. */
-function want(...models: PodModel[]): void {
-  writeFileSync(at("next.json"), JSON.stringify({ stallSeconds: 60, models }));
-  renameSync(at("next.json"), at("models.json"));
+const pathOf = (name: string) => join(folder, name);
+/** Replaces the list of models atomically, as Kubernetes does. */
+function writeModels(...models: PodModel[]): void {
+  writeFileSync(pathOf("next.json"), JSON.stringify({ stallSeconds: 60, models }));
+  renameSync(pathOf("next.json"), pathOf("models.json"));
 }
-function state(): KeeperState | undefined {
+function readState(): KeeperState | undefined {
   try {
-    return parseKeeperState(readFileSync(at("state.json"), "utf8"));
+    return parseKeeperState(readFileSync(pathOf("state.json"), "utf8"));
   } catch {
     return undefined;
   }
 }
-const ready = () =>
+const readyStatus = () =>
   fetch(`${keeperUrl}/ready`).then(
     ({ status }) => status,
     () => 0,
   );
-const names = () => [...ollama.models.keys()];
+const modelNames = () => [...ollama.models.keys()];
 
-async function start(environment: Readonly<Record<string, string>> = {}): Promise<void> {
+async function startKeeper(environment: Readonly<Record<string, string>> = {}): Promise<void> {
   const port = await freePort();
   keeperUrl = `http://127.0.0.1:${String(port)}`;
   keeper = spawn(process.execPath, ["components/commands/keep-models.ts"], {
     env: {
       ...process.env,
       OLLAMA_URL: ollamaUrl,
-      MODELS_FILE: at("models.json"),
-      RECORDS_FILE: at("records.json"),
-      STATE_FILE: at("state.json"),
+      MODELS_FILE: pathOf("models.json"),
+      RECORDS_FILE: pathOf("records.json"),
+      STATE_FILE: pathOf("state.json"),
       KEEPER_PORT: String(port),
       DRAIN_SECONDS: "60",
       ...environment,
@@ -67,7 +67,7 @@ async function start(environment: Readonly<Record<string, string>> = {}): Promis
   });
 }
 
-async function stop(): Promise<number | null> {
+async function stopKeeper(): Promise<number | null> {
   const running = keeper;
   keeper = undefined;
   if (running === undefined) return null;
@@ -82,92 +82,92 @@ beforeEach(async () => {
   ollamaUrl = await ollama.start();
 });
 afterEach(async () => {
-  await stop();
+  await stopKeeper();
   await ollama.stop();
   rmSync(folder, { recursive: true });
 });
 
-it("pulls every model of the list before its pod is ready, and says what is there", async () => {
-  want(model("tiny:1b"), model("mine:latest", { source: "registry.example.org/library/big:7b" }));
-  await start();
-  await expect.poll(ready).toBe(200);
-  expect(names()).toEqual(["tiny:1b", "mine:latest"]);
-  await expect.poll(() => state()?.complete).toBe(true);
-  expect(state()?.models.map(({ name, digest }) => [name, digest])).toEqual([
+it("pulls every listed model before its pod is ready, and records what is installed", async () => {
+  writeModels(model("tiny:1b"), model("mine:latest", { source: "registry.example.org/library/big:7b" }));
+  await startKeeper();
+  await expect.poll(readyStatus).toBe(200);
+  expect(modelNames()).toEqual(["tiny:1b", "mine:latest"]);
+  await expect.poll(() => readState()?.complete).toBe(true);
+  expect(readState()?.models.map(({ name, digest }) => [name, digest])).toEqual([
     ["tiny:1b", "d".repeat(64)],
     ["mine:latest", "d".repeat(64)],
   ]);
 });
 
-it("follows a changed list while its pod stays ready, and deletes only what it installed", async () => {
+it("applies a changed list while its pod stays ready, and deletes only models that it installed", async () => {
   ollama.models.set("foreign:1b", { digest: "f".repeat(64), size: 1 });
-  want(model("tiny:1b"));
-  await start();
-  await expect.poll(ready).toBe(200);
-  const before = state()?.version;
-  want(model("other:1b"));
-  await expect.poll(names).toEqual(["foreign:1b", "other:1b"]);
-  expect(await ready()).toBe(200);
-  await expect.poll(() => state()?.complete).toBe(true);
-  expect(state()?.version).not.toBe(before);
+  writeModels(model("tiny:1b"));
+  await startKeeper();
+  await expect.poll(readyStatus).toBe(200);
+  const before = readState()?.version;
+  writeModels(model("other:1b"));
+  await expect.poll(modelNames).toEqual(["foreign:1b", "other:1b"]);
+  expect(await readyStatus()).toBe(200);
+  await expect.poll(() => readState()?.complete).toBe(true);
+  expect(readState()?.version).not.toBe(before);
 });
 
-it("leaves a model that is to stay when it leaves the list", async () => {
-  want(model("tiny:1b", { retain: true }));
-  await start();
-  await expect.poll(ready).toBe(200);
-  want(model("other:1b"));
-  await expect.poll(names).toEqual(["tiny:1b", "other:1b"]);
-  await expect.poll(() => state()?.models.map(({ name }) => name)).toEqual(["other:1b"]);
+it("keeps a model with retain that is no longer listed", async () => {
+  writeModels(model("tiny:1b", { retain: true }));
+  await startKeeper();
+  await expect.poll(readyStatus).toBe(200);
+  writeModels(model("other:1b"));
+  await expect.poll(modelNames).toEqual(["tiny:1b", "other:1b"]);
+  await expect.poll(() => readState()?.models.map(({ name }) => name)).toEqual(["other:1b"]);
 });
 
-it("knows after a restart what it installed, and pulls none of it again", async () => {
-  want(model("tiny:1b", { changes: { system: "You are kind." } }));
-  await start();
-  await expect.poll(ready).toBe(200);
-  expect(await stop()).toBe(0);
-  await start();
-  await expect.poll(ready).toBe(200);
+it("remembers its models across a restart and does not pull them again", async () => {
+  writeModels(model("tiny:1b", { changes: { system: "You are kind." } }));
+  await startKeeper();
+  await expect.poll(readyStatus).toBe(200);
+  expect(await stopKeeper()).toBe(0);
+  await startKeeper();
+  await expect.poll(readyStatus).toBe(200);
   expect(ollama.pulls).toHaveLength(1);
-  want(model("other:1b"));
-  await expect.poll(names).toEqual(["other:1b"]);
+  writeModels(model("other:1b"));
+  await expect.poll(modelNames).toEqual(["other:1b"]);
 });
 
-it("pulls again what somebody deleted", async () => {
-  want(model("tiny:1b"));
-  await start();
-  await expect.poll(ready).toBe(200);
+it("pulls a model again that someone deleted", async () => {
+  writeModels(model("tiny:1b"));
+  await startKeeper();
+  await expect.poll(readyStatus).toBe(200);
   ollama.models.delete("tiny:1b");
-  await expect.poll(names).toEqual(["tiny:1b"]);
+  await expect.poll(modelNames).toEqual(["tiny:1b"]);
 });
 
-it("says why a model cannot be had, and is not ready", async () => {
-  want(model("tiny:1b", { digest: "a".repeat(64) }));
-  await start();
-  await expect.poll(() => state()?.problem).toContain(`but ${"a".repeat(64)} is pinned`);
-  expect(state()?.complete).toBe(false);
-  expect(await ready()).toBe(503);
+it("reports why a model cannot be installed, and is not ready", async () => {
+  writeModels(model("tiny:1b", { digest: "a".repeat(64) }));
+  await startKeeper();
+  await expect.poll(() => readState()?.problem).toContain(`but ${"a".repeat(64)} is pinned`);
+  expect(readState()?.complete).toBe(false);
+  expect(await readyStatus()).toBe(503);
 });
 
-it("finds which models are not in the memory of its pod's GPUs, and serves all the same", async () => {
+it("reports models that are not completely in GPU memory, and stays ready", async () => {
   ollama.memory.set("tiny:1b", { size: 100, size_vram: 100 });
   ollama.memory.set("big:70b", { size: 200, size_vram: 50 });
-  want(model("tiny:1b"), model("big:70b"));
-  await start({ CHECK_GPU_MEMORY: "true", LOAD_KEEP_ALIVE: "1m" });
+  writeModels(model("tiny:1b"), model("big:70b"));
+  await startKeeper({ CHECK_GPU_MEMORY: "true", LOAD_KEEP_ALIVE: "1m" });
   await expect
-    .poll(() => state()?.gpuProblems)
+    .poll(() => readState()?.gpuProblems)
     .toEqual([expect.stringContaining("Model big:70b runs partly on the CPU")]);
-  expect(await ready()).toBe(200);
+  expect(await readyStatus()).toBe(200);
   expect([...ollama.loaded.values()]).toEqual(["1m", "1m"]);
-  // Something else took the memory, and has left it.
+  // Another process freed the memory.
   ollama.memory.set("big:70b", { size: 200, size_vram: 200 });
-  await expect.poll(() => state()?.gpuProblems, { timeout: 40_000 }).toEqual([]);
+  await expect.poll(() => readState()?.gpuProblems, { timeout: 40_000 }).toEqual([]);
 });
 
-it("loads no model where its pod has no GPUs", async () => {
-  want(model("tiny:1b"));
-  await start();
-  await expect.poll(() => state()?.complete).toBe(true);
+it("loads no models in a pod without GPUs", async () => {
+  writeModels(model("tiny:1b"));
+  await startKeeper();
+  await expect.poll(() => readState()?.complete).toBe(true);
   expect(ollama.loaded.size).toBe(0);
-  expect(state()?.gpuProblems).toBeUndefined();
+  expect(readState()?.gpuProblems).toBeUndefined();
 });

@@ -11,7 +11,7 @@ const layer = (percent: number) => ({
 const success = { status: "success" };
 
 describe("pulling a model", () => {
-  it("prints progress about every 5 % and, alone on stdout, what Ollama then lists", async () => {
+  it("prints progress every 5 % to stderr and only the record of the model to stdout", async () => {
     const percents = Array.from({ length: 101 }, (_, i) => layer(i));
     const { url } = await fake({
       lines: [{ status: "pulling manifest" }, ...percents, success],
@@ -31,7 +31,7 @@ describe("pulling a model", () => {
     expect(stderr).toContain("abcdef: 35 % of 100.0 MB");
   });
 
-  it("costs nothing when the model is there", async () => {
+  it("is skipped if the model is installed", async () => {
     const { server, url } = await fake();
     server.models.set("tiny:1b", { digest: "e".repeat(64), size: 5 });
     const { stdout } = await run("pull-model", { OLLAMA_URL: url });
@@ -39,7 +39,7 @@ describe("pulling a model", () => {
     expect(server.pulls).toEqual([]);
   });
 
-  it("starts a pull again whose connection drops", async () => {
+  it("is retried if the connection drops", async () => {
     const { server, url } = await fake(
       { lines: [layer(10), layer(30)], then: "cut" },
       { lines: [layer(100), success], then: "end" },
@@ -50,7 +50,7 @@ describe("pulling a model", () => {
     expect(stderr).toContain("retrying in 1 s, downloaded data is kept");
   });
 
-  it("starts a pull again that ends without success, which Ollama's clients take for one", async () => {
+  it("is retried if the stream ends without a success status, which Ollama's clients accept", async () => {
     const { server, url } = await fake(
       { lines: [layer(50)], then: "end" },
       { lines: [success], then: "end" },
@@ -59,7 +59,7 @@ describe("pulling a model", () => {
     expect(server.pulls).toHaveLength(2);
   });
 
-  it("starts a pull again that stalls, even when Ollama goes on repeating the line", async () => {
+  it("is retried if it stalls, even if Ollama keeps repeating the same line", async () => {
     const { server, url } = await fake(
       { lines: [layer(20), layer(20), layer(20)], then: "hang" },
       { lines: [success], then: "end" },
@@ -67,16 +67,16 @@ describe("pulling a model", () => {
     const { code, stderr } = await run("pull-model", { OLLAMA_URL: url, PULL_STALL_SECONDS: "1" });
     expect(code).toBe(0);
     expect(stderr).toContain("no progress for 1 s");
-    // On a busy machine the second may seem to stall, too.
+    // On a busy machine the second attempt may seem to stall, too.
     expect(server.pulls.length).toBeGreaterThan(1);
   });
 
-  it("gives up, saying why, when no attempt gets any further", { timeout: 60_000 }, async () => {
-    const refused = {
+  it("fails with the reason after several attempts without progress", { timeout: 60_000 }, async () => {
+    const failedPull = {
       lines: [{ error: "max retries exceeded: dial tcp: connection refused" }],
       then: "end",
     } as const;
-    const { server, url } = await fake(...Array.from({ length: 9 }, () => refused));
+    const { server, url } = await fake(...Array.from({ length: 9 }, () => failedPull));
     const { code, stdout, stderr } = await run("pull-model", { OLLAMA_URL: url });
     expect(code).toBe(1);
     expect(stdout).toBe("");
@@ -96,7 +96,7 @@ describe("pulling a model", () => {
       /the disk of the Docker engine is full.*docker system df/,
     ],
     ["http: server gave HTTP response to HTTPS client", /uses plain HTTP.*insecure: true/],
-  ])("fails at once and says what to do when Ollama says: %s", async (error, expected) => {
+  ])("fails at once with a fix if Ollama reports: %s", async (error, expected) => {
     const { server, url } = await fake({ lines: [{ error }], then: "end" });
     const { code, stderr } = await run("pull-model", { OLLAMA_URL: url });
     expect(code).toBe(1);
@@ -104,14 +104,14 @@ describe("pulling a model", () => {
     expect(server.pulls).toHaveLength(1);
   });
 
-  it("fails at once when Ollama refuses the name", async () => {
+  it("fails at once if Ollama rejects the name", async () => {
     const { url } = await fake({ status: 400, error: "invalid model name" });
     expect((await run("pull-model", { OLLAMA_URL: url })).stderr).toContain(
       "Ollama rejected the pull of tiny:1b: invalid model name",
     );
   });
 
-  it("gives a model from another registry its short name, and only that", async () => {
+  it("leaves only the short name of a model from another registry", async () => {
     const { server, url } = await fake();
     const source = "registry:5000/library/tiny:1b";
     const { code } = await run("pull-model", {
@@ -124,61 +124,64 @@ describe("pulling a model", () => {
     expect([...server.models.keys()]).toEqual(["tiny:1b"]);
   });
 
-  it("keeps the source beside the model when it is a model of the stack too", async () => {
+  it("keeps the source model if the stack lists it, too", async () => {
     const { server, url } = await fake();
     await run("pull-model", { OLLAMA_URL: url, MODEL_SOURCE: "other:2b", MODEL_KEEP_SOURCE: "true" });
     expect([...server.models.keys()].sort()).toEqual(["other:2b", "tiny:1b"]);
   });
 
-  it("says so when Ollama does not respond", { timeout: 60_000 }, async () => {
+  it("fails if Ollama does not respond", { timeout: 60_000 }, async () => {
     const { code, stderr } = await run("pull-model", { OLLAMA_URL: "http://127.0.0.1:1" });
     expect(code).toBe(1);
     expect(stderr).toMatch(/Model tiny:1b: .*(does not respond|ECONNREFUSED)/);
   });
 });
 
-describe("a model that was installed before", () => {
-  /** Installs a model, as another update did before. */
-  async function installed(environment: Record<string, string> = {}) {
+describe("an installed model", () => {
+  /** Installs a model as an earlier update did. */
+  async function installModel(environment: Record<string, string> = {}) {
     const { server, url } = await fake();
     const { stdout } = await run("pull-model", { OLLAMA_URL: url, ...environment });
     server.pulls.length = 0;
     server.changes.length = 0;
-    const again = (changed: Record<string, string> = {}) =>
+    const updateAgain = (changed: Record<string, string> = {}) =>
       run("pull-model", { OLLAMA_URL: url, PULUMI_COMMAND_STDOUT: stdout, ...environment, ...changed });
-    return { server, record: parseRecord(stdout), again };
+    return { server, record: parseRecord(stdout), updateAgain };
   }
 
-  it("is left alone while it is what it was", async () => {
-    const { server, record, again } = await installed();
-    const { stdout } = await again({ PULL_STALL_SECONDS: "2" });
+  it("is left alone if nothing changed", async () => {
+    const { server, record, updateAgain } = await installModel();
+    const { stdout } = await updateAgain({ PULL_STALL_SECONDS: "2" });
     expect(parseRecord(stdout)).toEqual(record);
     expect(server.pulls).toEqual([]);
   });
 
-  it("is pulled again when somebody replaced it", async () => {
-    const { server, record, again } = await installed();
+  it("is pulled again if someone replaced it", async () => {
+    const { server, record, updateAgain } = await installModel();
     server.models.set("tiny:1b", { digest: "f".repeat(64), size: 5 });
-    expect(parseRecord((await again()).stdout)).toEqual(record);
+    expect(parseRecord((await updateAgain()).stdout)).toEqual(record);
     expect(server.pulls).toHaveLength(1);
   });
 
-  it("is pulled again when that is asked for, once for each request", async () => {
-    const { server, again } = await installed();
+  it("is pulled again once for each MODEL_REQUEST", async () => {
+    const { server, updateAgain } = await installModel();
     server.registryDigest = "9".repeat(64);
-    const asked = { MODEL_REQUEST: "today its tag moved" };
-    const { stdout } = await again(asked);
-    expect(parseRecord(stdout)).toMatchObject({ sourceDigest: "9".repeat(64), request: asked.MODEL_REQUEST });
-    await again({ ...asked, PULUMI_COMMAND_STDOUT: stdout });
+    const request = { MODEL_REQUEST: "today its tag moved" };
+    const { stdout } = await updateAgain(request);
+    expect(parseRecord(stdout)).toMatchObject({
+      sourceDigest: "9".repeat(64),
+      request: request.MODEL_REQUEST,
+    });
+    await updateAgain({ ...request, PULUMI_COMMAND_STDOUT: stdout });
     expect(server.pulls).toHaveLength(1);
   });
 
-  it("answers until its successor from another source is there, and leaves no name behind", async () => {
-    const { server, record, again } = await installed();
+  it("stays available until its replacement from another source is installed, and leaves no other name", async () => {
+    const { server, record, updateAgain } = await installModel();
     server.loaded.set("tiny:1b", undefined);
     server.registryDigest = "9".repeat(64);
     const source = "registry:5000/library/other:1b";
-    const { stdout } = await again({ MODEL_SOURCE: source });
+    const { stdout } = await updateAgain({ MODEL_SOURCE: source });
     expect(parseRecord(stdout)).toMatchObject({ source, digest: "9".repeat(64) });
     const superseded = `superseded:${String(record?.digest.slice(0, 12))}`;
     expect(server.changes).toEqual([
@@ -191,10 +194,10 @@ describe("a model that was installed before", () => {
     expect([...server.models.keys()]).toEqual(["tiny:1b"]);
   });
 
-  it("is made anew from its source when its parameters change", async () => {
-    const { server, again } = await installed();
+  it("is created again from its source if its parameters change", async () => {
+    const { server, updateAgain } = await installModel();
     const changes = { parameters: { temperature: 0.1 }, system: "You are terse." };
-    const { stdout } = await again({ MODEL_CHANGES: JSON.stringify(changes) });
+    const { stdout } = await updateAgain({ MODEL_CHANGES: JSON.stringify(changes) });
     expect(server.pulls).toHaveLength(1);
     expect(server.creations).toEqual([{ model: "tiny:1b", from: "tiny:1b", ...changes, stream: true }]);
     expect(parseRecord(stdout)).toMatchObject({
@@ -205,7 +208,7 @@ describe("a model that was installed before", () => {
 });
 
 describe("a pinned model", () => {
-  it("that the registry has otherwise is refused, and does not stay", async () => {
+  it("is rejected and deleted if the registry has another digest", async () => {
     const { server, url } = await fake();
     const { code, stderr } = await run("pull-model", { OLLAMA_URL: url, MODEL_DIGEST: "1".repeat(64) });
     expect(code).toBe(1);
@@ -216,7 +219,7 @@ describe("a pinned model", () => {
     expect(server.pulls).toHaveLength(1);
   });
 
-  it("is pulled when another has its name", async () => {
+  it("is pulled if a model with another digest has its name", async () => {
     const { server, url } = await fake();
     server.models.set("tiny:1b", { digest: "f".repeat(64), size: 5 });
     const { code } = await run("pull-model", { OLLAMA_URL: url, MODEL_DIGEST: "d".repeat(64) });
@@ -226,7 +229,7 @@ describe("a pinned model", () => {
 });
 
 describe("deleting a model", () => {
-  it("deletes it, and finds nothing to do the second time", async () => {
+  it("succeeds, also if the model does not exist", async () => {
     const { server, url } = await fake();
     server.models.set("tiny:1b", { digest: "e", size: 5 });
     expect((await run("delete-model", { OLLAMA_URL: url })).stdout).toBe("tiny:1b is deleted\n");
@@ -237,7 +240,7 @@ describe("deleting a model", () => {
     expect(server.models.size).toBe(0);
   });
 
-  it("tries again when another deletion at the same time was in its way", async () => {
+  it("is retried after a conflict with a concurrent deletion", async () => {
     const { server, url } = await fake();
     server.models.set("tiny:1b", { digest: "e", size: 5 });
     server.deletionErrors.push("lstat manifests/library/tiny: no such file or directory");
@@ -248,7 +251,7 @@ describe("deleting a model", () => {
     expect(server.changes).toEqual(["delete tiny:1b", "delete tiny:1b"]);
   });
 
-  it("fails and says why when Ollama goes on failing", async () => {
+  it("fails with the reason if Ollama keeps failing", async () => {
     const { server, url } = await fake();
     server.deletionErrors.push(...Array.from({ length: 9 }, () => "disk is read-only"));
     const { code, stderr } = await run("delete-model", { OLLAMA_URL: url });
@@ -256,7 +259,7 @@ describe("deleting a model", () => {
     expect(server.changes).toHaveLength(5);
   });
 
-  it("keeps nobody from taking the stack down when the server is gone", async () => {
+  it("succeeds if the server is gone, so that the stack can be destroyed", async () => {
     const { code, stderr } = await run("delete-model", { OLLAMA_URL: "http://127.0.0.1:1" });
     expect(code).toBe(0);
     expect(stderr).toContain("stays in its volume");

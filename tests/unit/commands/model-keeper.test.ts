@@ -4,17 +4,17 @@ import { gpuReport } from "../../../components/commands/model-keeper/gpu-report.
 import type { Pod, Rollout } from "../../../components/commands/model-keeper/pods.ts";
 import { isFinished, RolloutWatch } from "../../../components/commands/model-keeper/rollout.ts";
 
-// As Linux writes /proc/net/tcp and tcp6: port 11434 is 2CAA, 01 an established connection, 0A one that listens.
-const head = "  sl  local_address rem_address   st tx_queue rx_queue";
+// Lines of /proc/net/tcp and tcp6: port 11434 is 2CAA, state 01 an established connection, 0A a listening socket.
+const header = "  sl  local_address rem_address   st tx_queue rx_queue";
 const line = (local: string, remote: string, state: string) =>
   `   0: ${local} ${remote} ${state} 00000000:00000000 00:0`;
 const pod4 = "0A01F40A:2CAA";
 const pod6 = "0000000000000000FFFF00000A01F40A:2CAA";
 
-describe("connections that keep Ollama from ending", () => {
-  it("are those of other machines to its port", () => {
+describe("connections that delay the stop of Ollama", () => {
+  it("are those of other hosts to its port", () => {
     const table = [
-      head,
+      header,
       line(pod4, "0B01F40A:C001", "01"),
       line(pod6, "0000000000000000FFFF00000B01F40A:C002", "01"),
     ].join("\n");
@@ -24,9 +24,9 @@ describe("connections that keep Ollama from ending", () => {
     ]);
   });
 
-  it("are not those that ended, that go to other ports, or that come from the pod itself", () => {
+  it("exclude listening sockets, closed connections, other ports and the pod itself", () => {
     const table = [
-      head,
+      header,
       line("00000000:2CAA", "00000000:0000", "0A"),
       line(pod4, "0B01F40A:C001", "06"),
       line("0A01F40A:1F9A", "0B01F40A:C001", "01"),
@@ -53,30 +53,33 @@ const rollout = (...pods: Pod[]): Rollout => ({ replicas: 2, isObserved: true, p
 const progressOf = (state: Rollout) => new RolloutWatch(version).observe(state);
 
 describe("the wait for Ollama's pods", () => {
-  it("ends when each runs as it is declared and has its models", () => {
+  it("ends when each pod is up to date and has its models", () => {
     expect(isFinished(rollout(pod("ollama-0"), pod("ollama-1")), version)).toBe(true);
   });
 
   it.each([
-    ["a pod is not there", rollout(pod("ollama-0"))],
-    ["a pod is one too many", rollout(pod("ollama-0"), pod("ollama-1"), pod("ollama-2"))],
+    ["a pod is missing", rollout(pod("ollama-0"))],
+    ["there is one pod too many", rollout(pod("ollama-0"), pod("ollama-1"), pod("ollama-2"))],
     [
       "the controller has not seen the change",
       { ...rollout(pod("ollama-0"), pod("ollama-1")), isObserved: false },
     ],
-    ["a pod is the one before the change", rollout(pod("ollama-0"), pod("ollama-1", { isUpdated: false }))],
+    ["a pod is from before the change", rollout(pod("ollama-0"), pod("ollama-1", { isUpdated: false }))],
     ["a pod is not ready", rollout(pod("ollama-0"), pod("ollama-1", { isReady: false }))],
     [
       "a pod has another list of models",
       rollout(pod("ollama-0"), pod("ollama-1", { state: { ...complete, version: "old" } })),
     ],
-    ["a pod pulls", rollout(pod("ollama-0"), pod("ollama-1", { state: { ...complete, complete: false } }))],
-  ])("goes on while %s", (_, state) => {
+    [
+      "a pod is pulling a model",
+      rollout(pod("ollama-0"), pod("ollama-1", { state: { ...complete, complete: false } })),
+    ],
+  ])("continues while %s", (_, state) => {
     expect(isFinished(state, version)).toBe(false);
     expect(progressOf(state).failure).toBeUndefined();
   });
 
-  it("says of each pod what it waits for", () => {
+  it("reports what each pod is waiting for", () => {
     const pulling = { ...complete, complete: false, line: "6a0746a1ec1a: 35 % of 1.3 GB" };
     const { lines } = progressOf(
       rollout(
@@ -87,13 +90,13 @@ describe("the wait for Ollama's pods", () => {
     expect(lines).toEqual(["ollama-0: 6a0746a1ec1a: 35 % of 1.3 GB", "ollama-1: containers are starting"]);
   });
 
-  it("waits for a node with room, which may come", () => {
+  it("continues while no node has enough memory, because one may be added", () => {
     const waiting = "0/2 nodes are available: 2 Insufficient memory.";
     const state = rollout(pod("ollama-0"), pod("ollama-1", { isReady: false, state: undefined, waiting }));
     expect(progressOf(state)).toEqual({ lines: [`ollama-1: ${waiting}`], failure: undefined });
   });
 
-  it("gives up when a model cannot be had", () => {
+  it("fails if a model cannot be installed", () => {
     const problem = "the registry does not have the model tiny:2b";
     const noModel = rollout(
       pod("ollama-0", { state: { ...complete, complete: false, problem } }),
@@ -106,14 +109,14 @@ describe("the wait for Ollama's pods", () => {
     rollout(pod("ollama-0"), pod("ollama-1", { isReady: false, state: undefined, waiting }));
 
   it.each(["InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"])(
-    "gives up at once for %s, which no retry changes",
+    "fails at once for %s, which no retry fixes",
     (reason) => {
       const waiting = `container models: ${reason}`;
       expect(progressOf(starting(waiting)).failure).toBe(`ollama-1: ${waiting}`);
     },
   );
 
-  it("leaves the kubelet a minute to pull an image again, and gives up then", () => {
+  it("gives the kubelet a minute to retry an image pull, then fails", () => {
     let seconds = 0;
     const watch = new RolloutWatch(version, () => seconds * 1000);
     const failed = starting("container models: ErrImagePull: connection refused");
@@ -125,7 +128,7 @@ describe("the wait for Ollama's pods", () => {
     expect(watch.observe(starting(waiting)).failure).toBe(`ollama-1: ${waiting}`);
   });
 
-  it("begins that minute again after a pull that succeeded", () => {
+  it("restarts that minute after a successful pull", () => {
     let seconds = 0;
     const watch = new RolloutWatch(version, () => seconds * 1000);
     const failed = starting("container models: ErrImagePull: connection refused");
@@ -136,19 +139,19 @@ describe("the wait for Ollama's pods", () => {
     expect(watch.observe(failed).failure).toBeUndefined();
   });
 
-  it("does not give up for what a pod says that is about to be replaced", () => {
+  it("ignores the failure of a pod that is about to be replaced", () => {
     const waiting = "container models: ImagePullBackOff: Back-off pulling image";
     const state = rollout(pod("ollama-0"), pod("ollama-1", { isUpdated: false, isReady: false, waiting }));
     expect(progressOf(state).failure).toBeUndefined();
   });
 });
 
-describe("what pods with GPUs say of their memory", () => {
-  it("is waited for until each has looked at its models, with what its keeper said last, and named with the pod", () => {
-    const looked = pod("ollama-0", {
+describe("the report of the pods' GPU memory", () => {
+  it("lists pods that have not checked their models yet, with their progress, and the problems of each pod", () => {
+    const checked = pod("ollama-0", {
       state: { ...complete, gpuProblems: ["Model tiny:1b runs on the CPU"] },
     });
-    expect(gpuReport([looked, pod("ollama-1"), pod("ollama-2", { state: undefined })])).toEqual({
+    expect(gpuReport([checked, pod("ollama-1"), pod("ollama-2", { state: undefined })])).toEqual({
       unknown: ["ollama-1 (tiny:1b is there)", "ollama-2"],
       problems: ["ollama-0: Model tiny:1b runs on the CPU"],
     });

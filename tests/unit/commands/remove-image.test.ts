@@ -8,14 +8,14 @@ afterAll(() => {
 });
 
 it.each([
-  ["is gone", "Error: No such image: x", "x did not exist"],
+  ["does not exist", "Error: No such image: x", "x did not exist"],
   [
-    "could never be made, of a stack whose name Docker does not take",
+    "has a name that Docker does not accept",
     "Error response from daemon: invalid reference format: repository name must be lowercase",
     "x did not exist",
   ],
   ["is in use", "Error response from daemon: conflict: unable to remove", "x stays: a container uses it"],
-])("an image that %s keeps no stack from being destroyed", (_what, fails, expected) => {
+])("succeeds if the image %s, so that the stack can be destroyed", (_what, fails, expected) => {
   docker.mock({ "image rm x": { fails } });
   const { status, stdout } = spawnSync(process.execPath, ["components/commands/remove-image.ts"], {
     encoding: "utf8",
@@ -24,7 +24,7 @@ it.each([
   expect([status, stdout.trim()]).toEqual([0, expected]);
 });
 
-it("an image that the engine does not remove for another reason fails, with the reason", () => {
+it("fails with the engine's reason for any other error", () => {
   docker.mock({ "image rm x": { fails: "Error response from daemon: disk error" } });
   const { status, stderr } = spawnSync(process.execPath, ["components/commands/remove-image.ts"], {
     encoding: "utf8",

@@ -9,7 +9,7 @@ const endpoints = {
   gateway: { url: "http://gateway:2", ...models },
 };
 
-/** A client whose only scenario ends as it must for each endpoint. */
+/** Returns a client with a single scenario. */
 function clientOf(run: (endpoint: Endpoint) => Promise<void>): Client {
   return { name: "client", version: "1.2.3", scenarios: { answer: run }, timeoutMs: 50 };
 }
@@ -19,7 +19,7 @@ const failsWith =
   ({ url }: Endpoint) =>
     url === endpoints[where].url ? Promise.reject(new Error(message)) : Promise.resolve();
 
-test("a scenario runs with both, and a failure of either is told with its reason", async () => {
+test("runs each scenario with both endpoints and records the reason of a failure", async () => {
   const rows = await runMatrix(
     [
       clientOf(() => Promise.resolve()),
@@ -36,12 +36,12 @@ test("a scenario runs with both, and a failure of either is told with its reason
   expect(rows.map(isFault)).toEqual([false, false, true]);
 });
 
-test("a scenario that does not end fails", async () => {
+test("fails a scenario that does not end", async () => {
   const [row] = await runMatrix([clientOf(() => new Promise(() => undefined))], endpoints);
   expect([row?.ollama, row?.gateway]).toEqual(Array(2).fill("it takes longer than 0.05 s"));
 });
 
-test("a reason has nothing that differs from run to run, and not everything that a server said", async () => {
+test("removes what differs between runs from a reason and truncates it", async () => {
   const message = `404 from http://ollama:1/v1 for call_ab12 ${"x".repeat(500)}`;
   const [row] = await runMatrix([clientOf(failsWith(message, "ollama"))], endpoints);
   expect(row?.ollama).toMatch(/^404 from \/v1 for \.\.\. x+ \.\.\.$/);
@@ -57,7 +57,7 @@ const passed: Row = {
 };
 const faulty: Row = { ...passed, scenario: "tool", gateway: "400 <b>|`" };
 
-test("the reports count both columns and name what fails through the gateway only", () => {
+test("counts both columns in the reports and names what fails with the gateway only", () => {
   const versions = { ollama: "0.17.4", date: "2026-01-02" };
   for (const report of [textReport([passed, faulty]), markdownReport([passed, faulty], versions)]) {
     expect(report).toContain("Of 2 rows, 2 pass with Ollama and 1 with the gateway.");
@@ -66,7 +66,7 @@ test("the reports count both columns and name what fails through the gateway onl
   expect(textReport([passed])).toContain("No row passes with Ollama and fails with the gateway.");
 });
 
-test("what a server said breaks no table of the document", () => {
+test("escapes a server's message in the Markdown table", () => {
   const report = markdownReport([faulty], { ollama: "0.17.4", date: "2026-01-02" });
   expect(report).toContain("| tool | passes | fails: 400 \\<b\\>\\|\\` |");
 });

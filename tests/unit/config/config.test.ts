@@ -14,8 +14,8 @@ const project = parseYaml(readFileSync("Pulumi.yaml", "utf8")) as {
   config: Record<string, Key>;
 };
 
-/** What the CLI hands to the program: the defaults of Pulumi.yaml, as text, and what the stack sets. */
-function texts(set: Record<string, string> = {}): Record<string, string> {
+/** Returns the config as the CLI passes it to the program: as text, with the defaults of Pulumi.yaml. */
+function configTexts(set: Record<string, string> = {}): Record<string, string> {
   const defaults = Object.entries(project.config).map(([key, { default: value }]) => [
     `ollama-stack:${key}`,
     typeof value === "string" ? value : JSON.stringify(value),
@@ -24,8 +24,8 @@ function texts(set: Record<string, string> = {}): Record<string, string> {
   return Object.fromEntries([...defaults, ...own]) as Record<string, string>;
 }
 
-const parse = (set: Record<string, string> = {}) => parseConfig("ollama-stack", texts(set));
-function problem(key: string, value: string): string {
+const parse = (set: Record<string, string> = {}) => parseConfig("ollama-stack", configTexts(set));
+function errorMessage(key: string, value: string): string {
   try {
     parse({ [key]: value });
   } catch (error) {
@@ -35,10 +35,10 @@ function problem(key: string, value: string): string {
 }
 
 describe("config", () => {
-  it("has a type, a default and a description in Pulumi.yaml for every key, and a schema for each", () => {
+  it("has a type, default and description in Pulumi.yaml and a schema for every key", () => {
     expect(Object.keys(project.config).sort()).toEqual(Object.keys(configSchema.shape).sort());
     for (const [key, { type, default: value, description }] of Object.entries(project.config)) {
-      // The CLI would refuse a list of names and objects under any type that it has.
+      // None of the types that the CLI knows allows a list of both strings and objects.
       if (key === "models") expect(type).toBeUndefined();
       else expect(type, key).toMatch(/^(string|integer|boolean|array|object)$/);
       expect(value, key).toBeDefined();
@@ -46,7 +46,7 @@ describe("config", () => {
     }
   });
 
-  it("has the seed's defaults", () => {
+  it("defaults to loopback addresses, fixed ports and one small model", () => {
     expect(parse()).toMatchObject({
       ollamaBindAddress: "127.0.0.1",
       gatewayBindAddress: "127.0.0.1",
@@ -56,7 +56,7 @@ describe("config", () => {
     });
   });
 
-  it("refuses a production stack that writes prompts into its log", () => {
+  it("rejects a production stack that logs prompts", () => {
     const environment = { gatewayEnvironment: '{"LOG_TEXT":"on"}' };
     expect(parse(environment).gatewayEnvironment).toEqual({ LOG_TEXT: "on" });
     expect(() => parse({ ...environment, production: "true" })).toThrow(
@@ -64,11 +64,11 @@ describe("config", () => {
     );
   });
 
-  it("takes a model whose name only has the word cloud in it", () => {
+  it("accepts a local model with cloud in its name", () => {
     expect(parse({ models: '["cloudy:1b","cloud:7b","a-cloud:7b"]' }).models).toHaveLength(3);
   });
 
-  it("refuses a secret that would be stored and shown in the clear, and takes the one that is not", () => {
+  it("rejects a secret for a key that is stored and shown in plain text, and accepts it for gatewayApiKeys", () => {
     expect(() => {
       refuseSecrets("ollama-stack", ["ollama-stack:gatewayApiKeys", "docker:registryAuth"]);
     }).not.toThrow();
@@ -77,15 +77,18 @@ describe("config", () => {
     }).toThrow(/^ollama-stack:models is a secret, but .*pulumi config set 'models' VALUE --plaintext$/);
   });
 
-  it("refuses a password in a model's source, and does not repeat it", () => {
+  it("rejects a password in a model's source without repeating it", () => {
     const source = "https://ada:planted-password@models.example/a.gguf";
-    const said = problem("models", JSON.stringify([{ name: "a:1b", source, digest: "0".repeat(64) }]));
-    expect(said).toMatch(/models\[0\]\.source is wrong, but must be a URL without user and password/);
-    expect(said).not.toContain("planted-password");
+    const message = errorMessage(
+      "models",
+      JSON.stringify([{ name: "a:1b", source, digest: "0".repeat(64) }]),
+    );
+    expect(message).toMatch(/models\[0\]\.source is wrong, but must be a URL without user and password/);
+    expect(message).not.toContain("planted-password");
   });
 
-  it("leaves the config of other projects and packages alone", () => {
-    expect(() => parseConfig("ollama-stack", { ...texts(), "docker:host": "unix:///x" })).not.toThrow();
+  it("ignores the config of other packages", () => {
+    expect(() => parseConfig("ollama-stack", { ...configTexts(), "docker:host": "unix:///x" })).not.toThrow();
   });
 
   it.each([
@@ -183,16 +186,16 @@ describe("config", () => {
       "0.0.0.0",
       /gatewayBindAddress is "0\.0\.0\.0".*a loopback address while gatewayApiKeys is empty/,
     ],
-    // What fails open: a list that holds no key.
+    // A list without a key would open the gateway.
     ["gatewayApiKeys", '["# alice sha256=... (left)"]', /gatewayApiKeys is wrong.*it contains no keys/],
     ["gatewayApiKeys", '[""]', /gatewayApiKeys is wrong.*it contains no keys/],
     ["gatewayApiKeys", '["alice"]', /gatewayApiKeys is wrong.*NAME sha256=HEX.*key 1: it has no sha256/],
     ["gatewayprot", "8000", /gatewayprot is not a config key.*pulumi config rm gatewayprot/],
-  ])("refuses %s = %s, saying what is allowed", (key, value, expected) => {
-    expect(problem(key, value)).toMatch(expected);
+  ])("rejects %s = %s and names the allowed values", (key, value, expected) => {
+    expect(errorMessage(key, value)).toMatch(expected);
   });
 
-  it("leaves ports to the stack, one or both", () => {
+  it("accepts auto for one port or both", () => {
     expect(parse({ gatewayPort: "auto", ollamaPort: "auto" })).toMatchObject({
       gatewayPort: "auto",
       ollamaPort: "auto",
@@ -206,16 +209,16 @@ describe("config", () => {
     ).toThrow(/gatewayPort is "auto", but must be 443 while edge is acme/);
   });
 
-  it("opens the gateway to the network once there are keys", () => {
+  it("accepts a gateway on all addresses once there are keys", () => {
     const keys = JSON.stringify([`alice sha256=${"a".repeat(64)} requests=60`]);
     expect(parse({ gatewayBindAddress: "0.0.0.0", gatewayApiKeys: keys }).gatewayApiKeys).toHaveLength(1);
   });
 
-  it("never shows a key that was put in place of its digest", () => {
-    expect(problem("gatewayApiKeys", '["alice sha256=sk-planted"]')).not.toContain("planted");
+  it("never shows a key that was set in place of its digest", () => {
+    expect(errorMessage("gatewayApiKeys", '["alice sha256=sk-planted"]')).not.toContain("planted");
   });
 
-  it("names every wrong key at once, one line each", () => {
+  it("reports all invalid keys at once, one line each", () => {
     const both = (() => {
       try {
         parse({ gatewayPort: "x", ollamaPort: "y" });
@@ -227,7 +230,7 @@ describe("config", () => {
     expect(both.split("\n")).toHaveLength(2);
   });
 
-  it("takes what a model is made of, and its parameters as the CLI writes them", () => {
+  it("accepts a model's source, digest, template and system prompt, and parameters as the CLI writes them", () => {
     const digest = "A".repeat(64);
     const { models } = parse({
       models: JSON.stringify([
@@ -255,7 +258,7 @@ describe("config", () => {
     ]);
   });
 
-  it("takes models by name or as objects, with the tag that Ollama would add", () => {
+  it("accepts models as names or objects and adds the default tag", () => {
     const { models } = parse({
       models: JSON.stringify([
         "mistral",
@@ -268,13 +271,13 @@ describe("config", () => {
     ]);
   });
 
-  it("wants an edge for several gateways, names for a certificate, and nothing that an edge would not look at", () => {
+  it("requires an edge for several gateways and host names for a certificate, and rejects unused edge keys", () => {
     expect(parse({ edge: "http", gatewayReplicas: "2" })).toMatchObject({ edge: "http", gatewayReplicas: 2 });
-    expect(problem("gatewayReplicas", "2")).toMatch(
+    expect(errorMessage("gatewayReplicas", "2")).toMatch(
       /gatewayReplicas is "2", but must be 1 while edge is none/,
     );
-    expect(problem("edge", "tls")).toMatch(/must be one of none, http, internal, certificate, acme/);
-    expect(problem("edge", "acme")).toMatch(/edgeHostnames is .*the names that clients use/);
+    expect(errorMessage("edge", "tls")).toMatch(/must be one of none, http, internal, certificate, acme/);
+    expect(errorMessage("edge", "acme")).toMatch(/edgeHostnames is .*the names that clients use/);
     const named = { edgeHostnames: JSON.stringify(["llm.example.org"]) };
     expect(() => parse({ edge: "acme", ...named })).toThrow(
       /gatewayPort is "8000", but must be 443 while edge is acme/,
@@ -294,21 +297,21 @@ describe("config", () => {
       ["edgeAcmeDirectory", "https://ca"],
       ["edgeAcmeEmail", "a@b"],
     ] as const)
-      expect(problem(key, value)).toMatch(new RegExp(`${key} .*must be empty unless edge is`));
+      expect(errorMessage(key, value)).toMatch(new RegExp(`${key} .*must be empty unless edge is`));
   });
 
-  it("takes an engine by ssh, by TCP with TLS and by a socket, and no other way", () => {
+  it("accepts an engine by ssh, by TCP with TLS or by a socket, and rejects any other address", () => {
     expect(parse({ dockerHost: "ssh://user@host:2222" }).dockerHost).toBe("ssh://user@host:2222");
     expect(parse({ dockerHost: "unix:///run/other.sock" }).dockerHost).toBe("unix:///run/other.sock");
     const tls = { dockerHost: "tcp://host:2376", dockerCertPath: "/certs" };
     expect(parse(tls)).toMatchObject(tls);
-    expect(problem("dockerHost", "host:2376")).toMatch(
+    expect(errorMessage("dockerHost", "host:2376")).toMatch(
       /dockerHost is "host:2376", but must be an engine's address such as ssh:/,
     );
-    expect(problem("dockerHost", "tcp://host:2375")).toMatch(
+    expect(errorMessage("dockerHost", "tcp://host:2375")).toMatch(
       /dockerCertPath is "", but must be the folder of ca\.pem.*without TLS, anyone who reaches the engine controls its host/,
     );
-    expect(problem("dockerCertPath", "/certs")).toMatch(/must be empty unless dockerHost is tcp:/);
+    expect(errorMessage("dockerCertPath", "/certs")).toMatch(/must be empty unless dockerHost is tcp:/);
     expect(() => parse({ ...tls, dockerCertPath: "certs" })).toThrow(/the absolute path of a folder/);
   });
 });

@@ -8,7 +8,7 @@ const declared = parseYaml(readFileSync("Pulumi.yaml", "utf8")) as {
   config: Record<string, { default: unknown }>;
 };
 
-/** What the CLI hands to the program, as text. */
+/** Parses the config as the CLI passes it to the program: as text, with the defaults of Pulumi.yaml. */
 function parse(set: Readonly<Record<string, unknown>>) {
   const defaults = Object.entries(declared.config).map(([key, { default: value }]) => [key, value]);
   const all = { ...Object.fromEntries(defaults), ...set } as Record<string, unknown>;
@@ -19,7 +19,7 @@ function parse(set: Readonly<Record<string, unknown>>) {
   return parseConfig("ollama-stack", Object.fromEntries(texts) as Record<string, string>);
 }
 
-/** The least that a stack on Kubernetes sets. */
+/** The keys that every stack on Kubernetes has to set. */
 const inCluster = {
   engine: "kubernetes",
   gatewayImage: "registry.example.org/gateway:1",
@@ -75,22 +75,22 @@ const values: Readonly<Record<string, unknown>> = {
   gatewayMaxReplicas: "4",
 };
 
-const outside = {
+const ingress = {
   ingressClass: "nginx",
   ingressHostnames: ["llm.example.org"],
   ingressTlsSecret: "gateway-tls",
 };
-/** What some of them need beside them. */
-const together: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+/** Other keys without which a key is rejected. */
+const requiredKeys: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   imageRegistry: { gatewayImage: "" },
   modelHostPath: { retainModels: "true" },
   gpusPerPod: { gpus: "all" },
   gpuGroups: { gpus: "all", gpusPerPod: "1" },
-  ingressClass: outside,
-  gatewayClass: { ...outside, ingressClass: "" },
-  ingressHostnames: outside,
-  ingressTlsSecret: outside,
-  ingressAnnotations: outside,
+  ingressClass: ingress,
+  gatewayClass: { ...ingress, ingressClass: "" },
+  ingressHostnames: ingress,
+  ingressTlsSecret: ingress,
+  ingressAnnotations: ingress,
   ollamaMinReplicas: { autoscaling: "keda" },
   ollamaMaxReplicas: { autoscaling: "hpa" },
   stateAddress: { state: "redis" },
@@ -98,13 +98,13 @@ const together: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   gatewayMaxReplicas: { state: "redis" },
 };
 
-describe("keys of one engine alone", () => {
-  it("are unset by their defaults", () => {
+describe("keys for one engine only", () => {
+  it("are unset by default", () => {
     expect(() => parse({})).not.toThrow();
     expect(() => parse(inCluster)).not.toThrow();
   });
 
-  it.each(Object.keys(dockerKeys))("%s is refused on Kubernetes, with the reason", (key) => {
+  it.each(Object.keys(dockerKeys))("%s is rejected on Kubernetes with the reason", (key) => {
     expect(() => parse({ ...inCluster, [key]: values[key] })).toThrow(
       new RegExp(
         `${key} is .*, but must be left out while engine is kubernetes: .+; remove it with: pulumi config rm '${key}'`,
@@ -112,35 +112,35 @@ describe("keys of one engine alone", () => {
     );
   });
 
-  it.each(Object.keys(clusterKeys))("%s is refused on Docker", (key) => {
+  it.each(Object.keys(clusterKeys))("%s is rejected on Docker", (key) => {
     expect(() => parse({ [key]: values[key] })).toThrow(
       new RegExp(`${key} is .*, but must be left out while engine is docker: .+; remove it with`),
     );
   });
 
-  it.each(Object.keys(clusterKeys))("%s is taken on Kubernetes", (key) => {
-    expect(() => parse({ ...inCluster, ...together[key], [key]: values[key] })).not.toThrow();
+  it.each(Object.keys(clusterKeys))("%s is accepted on Kubernetes", (key) => {
+    expect(() => parse({ ...inCluster, ...requiredKeys[key], [key]: values[key] })).not.toThrow();
   });
 });
 
 describe("a stack on Kubernetes", () => {
-  it("names the gateway's image, for the nodes build none", () => {
+  it("requires the gateway's image, because nodes do not build it", () => {
     expect(() => parse({ ...inCluster, gatewayImage: "" })).toThrow(
       /gatewayImage is "", but must be the gateway's image in a registry .*npm run image -- --push NAME/,
     );
   });
 
-  it("has a key, for every pod of the cluster reaches the gateway", () => {
+  it("requires an API key, because every pod of the cluster can reach the gateway", () => {
     expect(() => parse({ ...inCluster, gatewayApiKeys: [] })).toThrow(/gatewayApiKeys .*npm run new-key/);
   });
 
-  it("has a port that is a number", () => {
+  it("requires a port number", () => {
     expect(() => parse({ ...inCluster, gatewayPort: "auto" })).toThrow(
       /gatewayPort is "auto", but must be a number/,
     );
   });
 
-  it("has models that its pods can load, and no files of this machine", () => {
+  it("rejects model files of this machine, which its pods cannot load", () => {
     const [path, registry] = ["./tiny.gguf", "registry.example.org/library/tiny:1b"];
     expect(() => parse({ ...inCluster, models: [{ name: "tiny:1b", source: path }] })).toThrow(
       /models is .*without local files/,
@@ -148,21 +148,21 @@ describe("a stack on Kubernetes", () => {
     expect(() => parse({ ...inCluster, models: [{ name: "tiny:1b", source: registry }] })).not.toThrow();
   });
 
-  it("has no address of the engine's host", () => {
+  it("rejects host-gateway, which pods do not have", () => {
     expect(() => parse({ ...inCluster, ollamaHosts: ["registry:host-gateway"] })).toThrow(
       /a pod has no host-gateway/,
     );
     expect(() => parse({ ...inCluster, ollamaHosts: ["registry:10.0.0.9"] })).not.toThrow();
   });
 
-  it("keeps models only in volumes that outlive their pods", () => {
+  it("retains models only in volumes that outlive their pods", () => {
     expect(() => parse({ ...inCluster, retainModels: "true" })).toThrow(
       /retainModels is "true", but must be false/,
     );
     expect(() => parse({ ...inCluster, retainModels: "true", storageClass: "fast" })).not.toThrow();
   });
 
-  it("refuses labels and tolerations that Kubernetes does not have", () => {
+  it("rejects labels and tolerations that Kubernetes does not accept", () => {
     expect(() => parse({ ...inCluster, nodeSelector: { "no label!": "1" } })).toThrow(
       /nodeSelector\.no label!/,
     );

@@ -11,7 +11,7 @@ const defaults = Object.entries(configKeys()).map(([key, { default: value }]) =>
   typeof value === "string" ? value : JSON.stringify(value),
 ]);
 
-/** What the config makes of `gatewayEnvironment`, given as the CLI hands it over. */
+/** Parses `gatewayEnvironment` as the CLI passes it to the program. */
 function parse(value: unknown): Record<string, string> {
   const texts = Object.fromEntries(defaults) as Record<string, string>;
   const text = typeof value === "string" ? value : JSON.stringify(value);
@@ -19,7 +19,7 @@ function parse(value: unknown): Record<string, string> {
     .gatewayEnvironment;
 }
 
-function problem(value: unknown): string {
+function errorMessage(value: unknown): string {
   try {
     parse(value);
   } catch (error) {
@@ -29,11 +29,11 @@ function problem(value: unknown): string {
 }
 
 describe("gatewayEnvironment", () => {
-  it("is empty unless set", () => {
+  it("is empty by default", () => {
     expect(parse(configKeys()["gatewayEnvironment"]?.default)).toEqual({});
   });
 
-  it("takes the gateway's own variables, numbers as the CLI writes them", () => {
+  it("accepts the gateway's own variables, with numbers as the CLI writes them", () => {
     expect(
       parse({ QUEUE_LIMIT: 8, LOG_TEXT: "on", OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318" }),
     ).toEqual({ QUEUE_LIMIT: "8", LOG_TEXT: "on", OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318" });
@@ -69,29 +69,30 @@ describe("gatewayEnvironment", () => {
     [{ constructor: 8 }, /^\S+\.constructor is set, but must be left out/],
     ["QUEUE_LIMIT=8", /^ollama-stack:gatewayEnvironment is wrong, but must be a map of /],
     [["QUEUE_LIMIT=8"], /^ollama-stack:gatewayEnvironment is wrong, but must be a map of /],
-  ])("refuses %j in one line, with what is to be done", (value, expected) => {
-    const said = problem(value);
-    expect(said).toMatch(expected);
-    expect(said).not.toContain("\n");
+  ])("rejects %j with one line that includes the fix", (value, expected) => {
+    const message = errorMessage(value);
+    expect(message).toMatch(expected);
+    expect(message).not.toContain("\n");
   });
 
-  it("names every wrong variable, one line each", () => {
-    expect(problem({ QUEUE_LIMIT: "x", LOG_TEXT: "y" }).split("\n")).toHaveLength(2);
+  it("reports all invalid variables, one line each", () => {
+    expect(errorMessage({ QUEUE_LIMIT: "x", LOG_TEXT: "y" }).split("\n")).toHaveLength(2);
   });
 
-  it("takes each of the gateway's variables, or says by what it is set", () => {
+  it("accepts each of the gateway's variables or names the key that sets it", () => {
     for (const [name, { default: value }] of Object.entries(variables)) {
       if (settableVariables.some((each) => each === name))
         expect(parse({ [name]: value }), name).toEqual({ [name]: value });
       else {
-        const [, key] = /left out: it is set by (the program|\w+);/.exec(problem({ [name]: value })) ?? [];
+        const [, key] =
+          /left out: it is set by (the program|\w+);/.exec(errorMessage({ [name]: value })) ?? [];
         expect(["the program", ...Object.keys(configKeys())], name).toContain(key);
       }
     }
     expect(settableVariables).toEqual(expect.arrayContaining(["QUEUE_LIMIT", "OTEL_SERVICE_NAME"]));
   });
 
-  it("takes no secret: neither as one, nor in a collector's URL, nor in a variable that the gateway does not have", () => {
+  it("rejects secrets: as a Pulumi secret, in a collector's URL and in an unknown variable", () => {
     expect(() => {
       refuseSecrets("ollama-stack", ["ollama-stack:gatewayEnvironment"]);
     }).toThrow(
@@ -104,25 +105,25 @@ describe("gatewayEnvironment", () => {
       { OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer planted-token" },
       { OTEL_EXPORTER_OTLP_HEADERS: { authorization: "Bearer planted-token" } },
     ])
-      expect(problem(value)).not.toContain("planted-token");
-    expect(problem({ OTEL_EXPORTER_OTLP_ENDPOINT: "https://ada:planted-token@collector.example" })).toMatch(
-      /ENDPOINT is wrong, but must be an http or https URL without a user, a password and a query/,
-    );
+      expect(errorMessage(value)).not.toContain("planted-token");
+    expect(
+      errorMessage({ OTEL_EXPORTER_OTLP_ENDPOINT: "https://ada:planted-token@collector.example" }),
+    ).toMatch(/ENDPOINT is wrong, but must be an http or https URL without a user, a password and a query/);
   });
 });
 
 describe("the gateway's container", () => {
   beforeAll(async () => {
-    await read(gateway("usual").url);
-    await read(gateway("told", { environment: { QUEUE_LIMIT: "8", SHUTDOWN_TIMEOUT_MS: "90500" } }).url);
+    await read(gateway("default").url);
+    await read(gateway("custom", { environment: { QUEUE_LIMIT: "8", SHUTDOWN_TIMEOUT_MS: "90500" } }).url);
   });
 
-  it("is given them, beside what the program sets", () => {
-    expect(find("told-container")["envs"]).toEqual(expect.arrayContaining(["QUEUE_LIMIT=8", "PORT=8000"]));
+  it("gets them in addition to the variables that the program sets", () => {
+    expect(find("custom-container")["envs"]).toEqual(expect.arrayContaining(["QUEUE_LIMIT=8", "PORT=8000"]));
   });
 
-  it("is given time to stop for as long as requests may go on", () => {
-    expect(find("usual-container")).toMatchObject({ stopTimeout: 35, destroyGraceSeconds: 35 });
-    expect(find("told-container")).toMatchObject({ stopTimeout: 96, destroyGraceSeconds: 96 });
+  it("gets as much time to stop as requests may take", () => {
+    expect(find("default-container")).toMatchObject({ stopTimeout: 35, destroyGraceSeconds: 35 });
+    expect(find("custom-container")).toMatchObject({ stopTimeout: 96, destroyGraceSeconds: 96 });
   });
 });

@@ -14,7 +14,7 @@ function parse(value: unknown): Readonly<Record<string, string>> {
 }
 
 describe("ollamaEnvironment", () => {
-  it("takes any variable, numbers and booleans as their text", () => {
+  it("accepts any variable and converts numbers and booleans to text", () => {
     expect(parse({ HTTPS_PROXY: "http://proxy.test:3128", OLLAMA_DEBUG: 1, GIN_X: true })).toEqual({
       HTTPS_PROXY: "http://proxy.test:3128",
       OLLAMA_DEBUG: "1",
@@ -31,7 +31,7 @@ describe("ollamaEnvironment", () => {
     [{ "NO SPACE": "x" }, /must be left out: it is not a valid variable name/],
     [{ LIST: [1] }, /must be a string, a number or a boolean/],
     [["A=b"], /ollamaEnvironment is wrong, but must be a map of variables to values/],
-  ])("refuses %j with what to do", (value, message) => {
+  ])("rejects %j with the reason", (value, message) => {
     expect(() => parse(value)).toThrow(message);
   });
 });

@@ -4,7 +4,7 @@ import { codeFor } from "../../../console/src/chat/code-snippets.ts";
 import { defaultSettings } from "../../../console/src/chat/conversation.ts";
 import { chatBody } from "../../../console/src/chat/request-body.ts";
 
-// Each of these would end a text, or run something, in one of the languages.
+// Each of these would end a string or run a command in one of the languages.
 const HOSTILE = `it's "quoted" \\ $(id) \`id\` \${id} 'EOF' {{x}} %s \r\n\t\u0000\u2028 über 🦙 """ '''`;
 
 const settings = {
@@ -23,10 +23,10 @@ const body = chatBody(settings, [
 ]);
 const options = { url: "http://127.0.0.1:8000", needsKey: false };
 
-it("curl sends exactly the body, as a shell reads the code", () => {
+it("the curl code sends exactly the body when a shell runs it", () => {
   const code = codeFor("curl", body, options).replace(/^curl/, "show");
   const script = `show() { for each; do printf '%s\\0' "$each"; done; }\n${code}`;
-  // A shell's text has no NUL; JSON writes it as an escape.
+  // An argument of a shell cannot contain NUL, so it separates the arguments; JSON escapes it.
   const args = execFileSync("sh", ["-c", script], { encoding: "utf8" }).split("\0");
   expect(args.slice(0, 5)).toEqual([
     "-N",
@@ -38,7 +38,7 @@ it("curl sends exactly the body, as a shell reads the code", () => {
   expect(JSON.parse(args[5] ?? "")).toEqual({ ...body, stream: true });
 });
 
-it("the TypeScript sends exactly the body", () => {
+it("the TypeScript code sends exactly the body", () => {
   const code = codeFor("TypeScript", body, options);
   const literal = /create\((\{[\s\S]*\})\);\nfor await/.exec(code)?.[1] ?? "";
   const evaluated = execFileSync(process.execPath, ["-p", `JSON.stringify(${literal})`], {
@@ -47,10 +47,10 @@ it("the TypeScript sends exactly the body", () => {
   expect(JSON.parse(evaluated)).toEqual({ ...body, stream: true });
 });
 
-it("the Python sends exactly the body", () => {
+it("the Python code sends exactly the body", () => {
   const code = codeFor("Python", body, options);
   const call = /client\.chat\.completions\.create\(([\s\S]*)\n\)\nfor chunk/.exec(code)?.[1] ?? "";
-  // Its texts, numbers, lists and dictionaries are those of JavaScript, but for these names and the commas at the end.
+  // Python literals are valid in JavaScript, except for these names and the keyword arguments.
   const names: Readonly<Record<string, string>> = { True: "true", False: "false", None: "null" };
   const script = call
     .replaceAll(/^ {4}(\w+)=/gm, '    "$1": ')
@@ -61,12 +61,15 @@ it("the Python sends exactly the body", () => {
   expect(JSON.parse(evaluated)).toEqual({ ...body, stream: true });
 });
 
-it.each(["curl", "TypeScript", "Python"] as const)("%s reads a key from the environment", (language) => {
-  expect(codeFor(language, body, { ...options, needsKey: true })).toContain("OLLAMA_STACK_API_KEY");
-  expect(codeFor(language, body, options)).not.toContain("OLLAMA_STACK_API_KEY");
-});
+it.each(["curl", "TypeScript", "Python"] as const)(
+  "the %s code reads the key from the environment if one is needed",
+  (language) => {
+    expect(codeFor(language, body, { ...options, needsKey: true })).toContain("OLLAMA_STACK_API_KEY");
+    expect(codeFor(language, body, options)).not.toContain("OLLAMA_STACK_API_KEY");
+  },
+);
 
-it("what is not set is not sent", () => {
+it("the body omits unset settings and failed messages", () => {
   const plain = chatBody({ ...defaultSettings, model: "m", temperature: " ", topP: "x" }, [
     { role: "user", text: "Hi" },
     { role: "assistant", text: "", state: "failed" },

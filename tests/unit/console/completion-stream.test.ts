@@ -1,23 +1,23 @@
 import { expect, it } from "vitest";
 import { CompletionCollector } from "../../../console/src/chat/completion-stream.ts";
 
-/** A collector whose clock is set by hand. */
-function collector() {
+/** Returns a collector with a manual clock. */
+function createCollector() {
   let now = 1000;
-  const made = new CompletionCollector(() => now);
+  const collector = new CompletionCollector(() => now);
   const add = (at: number, chunk: object | string) => {
     now = at;
-    made.add({ event: "message", data: typeof chunk === "string" ? chunk : JSON.stringify(chunk) });
+    collector.add({ event: "message", data: typeof chunk === "string" ? chunk : JSON.stringify(chunk) });
   };
-  return { made, add };
+  return { collector, add };
 }
 
 const delta = (content: object, finish: string | null = null) => ({
   choices: [{ delta: content, finish_reason: finish }],
 });
 
-it("text, thinking, time to the first token and tokens per second are taken from the chunks", () => {
-  const { made, add } = collector();
+it("collects text, thinking, time to the first token and tokens per second from the chunks", () => {
+  const { collector, add } = createCollector();
   add(1100, delta({ role: "assistant", content: "" }));
   add(1500, delta({ reasoning_content: "Hm" }));
   add(2000, delta({ content: "Hello" }));
@@ -25,14 +25,14 @@ it("text, thinking, time to the first token and tokens per second are taken from
   add(2510, delta({}, "stop"));
   add(2520, { choices: [], usage: { prompt_tokens: 11, completion_tokens: 21 } });
   add(2530, "[DONE]");
-  expect(made.completion).toEqual({
+  expect(collector.completion).toEqual({
     text: "Hello there",
     thinking: "Hm",
     isComplete: true,
     isCut: false,
     error: undefined,
   });
-  expect(made.stats).toEqual({
+  expect(collector.stats).toEqual({
     firstTokenMs: 500,
     totalMs: 1530,
     promptTokens: 11,
@@ -41,22 +41,22 @@ it("text, thinking, time to the first token and tokens per second are taken from
   });
 });
 
-it("a stream that ends without its end is not complete, and has no rate", () => {
-  const { made, add } = collector();
+it("marks a stream that breaks off as incomplete, without a rate", () => {
+  const { collector, add } = createCollector();
   add(1500, delta({ content: "Hel" }));
-  expect(made.completion.isComplete).toBe(false);
-  expect(made.stats).toEqual({ firstTokenMs: 500, totalMs: 500 });
+  expect(collector.completion.isComplete).toBe(false);
+  expect(collector.stats).toEqual({ firstTokenMs: 500, totalMs: 500 });
 });
 
-it("an error within the stream is kept with the text before it", () => {
-  const { made, add } = collector();
+it("keeps an error within the stream with the text before it", () => {
+  const { collector, add } = createCollector();
   add(1500, delta({ content: "Hel" }));
   add(1600, { error: { message: "Ollama broke off.", code: "upstream_error" } });
-  expect(made.completion).toMatchObject({ text: "Hel", error: "Ollama broke off.", isComplete: false });
+  expect(collector.completion).toMatchObject({ text: "Hel", error: "Ollama broke off.", isComplete: false });
 });
 
-it("a response that was cut at its limit says so", () => {
-  const { made, add } = collector();
+it("marks a response that was cut at its token limit", () => {
+  const { collector, add } = createCollector();
   add(1500, delta({ content: "Hel" }, "length"));
-  expect(made.completion.isCut).toBe(true);
+  expect(collector.completion.isCut).toBe(true);
 });

@@ -41,7 +41,7 @@ it.each([
   expect(isShown({ ...noFilter, ...filter }, finished)).toBe(shown);
 });
 
-it("a filter is sent as the gateway's parameters, without what shows all", () => {
+it("a filter becomes query parameters of the gateway, without empty fields", () => {
   expect(queryOf(noFilter, 500)).toBe("limit=500");
   expect(queryOf({ key: "a&b", model: "x/y:8b", status: "ok" }, 100)).toBe(
     "limit=100&key=a%26b&model=x%2Fy%3A8b&status=ok",

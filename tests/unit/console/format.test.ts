@@ -41,22 +41,22 @@ it.each([
   [42.123, "42.1 tokens/s"],
   [100, "100 tokens/s"],
   [1234.5, "1,235 tokens/s"],
-])("%d tokens a second are shown as %s", (rate, text) => {
+])("%d tokens per second are shown as %s", (rate, text) => {
   expect(formatRate(rate)).toBe(text);
 });
 
-it("what counts up shows whole seconds", () => {
+it("an age is shown in whole seconds", () => {
   expect([0, 999, 1000, 61_999].map(formatAge)).toEqual(["0 s", "0 s", "1 s", "1 min 1 s"]);
 });
 
-it("a moment to come is shown by the time until it", () => {
+it("a future time is shown as the time until it", () => {
   const now = Date.parse("2026-11-28T12:00:00Z");
   expect(formatUntil("2026-11-28T12:04:10.400Z", now)).toBe("in 4 min 10 s");
   expect(formatUntil("2026-11-28T12:00:00.200Z", now)).toBe("in 1 s");
   expect(formatUntil("2026-11-28T11:59:00Z", now)).toBe("now");
 });
 
-it("one is singular, others are plural", () => {
+it("one is singular, other counts are plural", () => {
   expect([plural(1, "token"), plural(0, "token"), plural(4096, "token")]).toEqual([
     "1 token",
     "0 tokens",

@@ -38,7 +38,7 @@ it.each([
   "<details open ontoggle=alert(1)>",
   "<!--><img src=x onerror=alert(1)>-->",
   "<a id=location name=cookie>x</a>",
-])("nothing runs, loads or leads astray: %s", (markdown) => {
+])("renders nothing that runs, loads or links to an unsafe URL: %s", (markdown) => {
   const element = render(markdown);
   expect(
     element.querySelectorAll(
@@ -48,17 +48,17 @@ it.each([
   const attributes = [...element.querySelectorAll("*")].flatMap((each) => [...each.attributes]);
   const allowed = ["align", "aria-label", "class", "href", "rel", "role", "start", "tabindex", "target"];
   expect(attributes.map(({ name }) => name).filter((name) => !allowed.includes(name))).toEqual([]);
-  const addresses = attributes.filter(({ name }) => name === "href").map(({ value }) => value);
-  expect(addresses.filter((address) => !/^(https?:\/\/|mailto:)/.test(address))).toEqual([]);
+  const urls = attributes.filter(({ name }) => name === "href").map(({ value }) => value);
+  expect(urls.filter((url) => !/^(https?:\/\/|mailto:)/.test(url))).toEqual([]);
 });
 
-it("HTML of a model is shown as text", () => {
+it("shows a model's HTML as text", () => {
   expect(render("before <b>bold</b> <script>alert(1)</script>").textContent.trim()).toBe(
     "before <b>bold</b> <script>alert(1)</script>",
   );
 });
 
-it("Markdown becomes elements", () => {
+it("renders Markdown as elements", () => {
   const element = render(
     "# Title\n\nSome *emphasis*, **strength** and `code`.\n\n1. one\n2. two\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n" +
       "```ts\nconst x = 1 < 2;\n```\n\n- [x] done\n",
@@ -69,18 +69,18 @@ it("Markdown becomes elements", () => {
   expect(element.querySelector("ul")?.textContent).toContain("☑ done");
 });
 
-it("a link opens in a page of its own that does not learn where it was", () => {
+it("opens a link in a new page without a referrer", () => {
   const link = render("[a](https://example.com/x)").querySelector("a");
   expect(link?.getAttribute("rel")).toBe("noopener noreferrer nofollow");
   expect(link?.getAttribute("target")).toBe("_blank");
 });
 
-it("a picture becomes a link, which loads nothing by itself", () => {
+it("replaces an image by a link, which loads nothing by itself", () => {
   const link = render("![a cat](https://example.com/cat.png)").querySelector("a");
   expect(link?.textContent).toBe("a cat");
 });
 
-it("while a text grows, only its last block changes", () => {
+it("changes only the last block while a text grows", () => {
   const text = "First.\n\nSecond.\n\n- one\n- two\n\nThird";
   const before = blocksOf(text);
   const after = blocksOf(`${text} and more.`);
@@ -88,7 +88,7 @@ it("while a text grows, only its last block changes", () => {
   expect(blocksOf(text).join("")).toBe(text);
 });
 
-it("a text of nothing but brackets or stars is rendered in seconds", () => {
+it("renders a text of only brackets or stars within seconds", () => {
   const before = process.cpuUsage();
   for (const piece of ["[", "*", "<", "`", "> "]) render(piece.repeat(20_000));
   const { user, system } = process.cpuUsage(before);

@@ -1,32 +1,32 @@
 import { describe, expect, it } from "vitest";
 import { readServerSentEvents, SseParser } from "../../../console/src/lib/sse.ts";
 
-function parsed(...pieces: readonly string[]): object[] {
+function parse(...chunks: readonly string[]): object[] {
   const parser = new SseParser();
-  return pieces.flatMap((piece) => parser.push(piece));
+  return chunks.flatMap((chunk) => parser.push(chunk));
 }
 
 describe("a stream of server-sent events", () => {
-  it("is read wherever it is cut", () => {
+  it("is parsed regardless of where it is split into chunks", () => {
     const stream = 'event: overview\r\ndata: {"a":\r\ndata: 1}\r\n\r\n: comment\ndata:two\n\ndata: three\r\r';
-    const whole = [
+    const expected = [
       { event: "overview", data: '{"a":\n1}' },
       { event: "message", data: "two" },
       { event: "message", data: "three" },
     ];
-    expect(parsed(`${stream}\n`)).toEqual(whole);
+    expect(parse(`${stream}\n`)).toEqual(expected);
     for (let at = 1; at < stream.length; at++)
-      expect(parsed(stream.slice(0, at), `${stream.slice(at)}\n`)).toEqual(whole);
-    expect(parsed(...stream.split(/(?:)/u), "\n")).toEqual(whole);
+      expect(parse(stream.slice(0, at), `${stream.slice(at)}\n`)).toEqual(expected);
+    expect(parse(...stream.split(/(?:)/u), "\n")).toEqual(expected);
   });
 
-  it("has no events of comments, of empty lines, or of a half that was cut off", () => {
-    expect(parsed(": loading\n\n", "\n\n", "event: x\n\n", "data: half\n")).toEqual([]);
+  it("has no events for comments, empty lines or an event without its end", () => {
+    expect(parse(": loading\n\n", "\n\n", "event: x\n\n", "data: half\n")).toEqual([]);
   });
 
-  it("ends with an error if a line never ends", () => {
-    const piece = "x".repeat(1024 * 1024);
-    expect(() => parsed(...Array.from({ length: 17 }, () => piece))).toThrow("too long");
+  it("fails if a line never ends", () => {
+    const chunk = "x".repeat(1024 * 1024);
+    expect(() => parse(...Array.from({ length: 17 }, () => chunk))).toThrow("too long");
   });
 
   it("cancels the response when its reader stops", async () => {
@@ -46,7 +46,7 @@ describe("a stream of server-sent events", () => {
     expect(isCancelled).toBe(true);
   });
 
-  it("keeps characters that are cut between two pieces", async () => {
+  it("keeps characters that are split between two chunks", async () => {
     const bytes = new TextEncoder().encode("data: über 🦙\n\n");
     const body = new ReadableStream<Uint8Array>({
       start(controller) {

@@ -10,7 +10,7 @@ afterEach(() => {
 
 const ssh = { dockerHost: "ssh://ops@far", dockerCertPath: "" };
 
-describe("an engine that does not respond is explained in one line", () => {
+describe("the explanation of an engine that does not respond", () => {
   it.each([
     ["ops@far: Permission denied (publickey).", /Authorize this user's key with ssh-copy-id/],
     ["Host key verification failed.\r\n", /verify the host's key/],
@@ -22,14 +22,14 @@ describe("an engine that does not respond is explained in one line", () => {
       /Client and engine do not trust each other: dockerCertPath/,
     ],
     ["Cannot connect to the Docker daemon", /Start it, or set another: pulumi config set dockerHost/],
-  ])("%s", (said, mend) => {
-    const line = explainEngine(ssh, said);
+  ])("has one line with a fix for: %s", (output, hint) => {
+    const line = explainEngine(ssh, output);
     expect(line).toMatch(/^The Docker engine at ssh:\/\/ops@far does not respond: /);
-    expect(line).toMatch(mend);
+    expect(line).toMatch(hint);
     expect(line).not.toContain("\n");
   });
 
-  it("the machine's own is for npm run setup to start", () => {
+  it("suggests npm run setup for the engine of this machine", () => {
     vi.stubEnv("DOCKER_HOST", "");
     const line = explainEngine({ dockerHost: "", dockerCertPath: "" }, "Cannot connect");
     expect(line).toMatch(
@@ -38,8 +38,8 @@ describe("an engine that does not respond is explained in one line", () => {
   });
 });
 
-describe("what would keep client and provider from the config's engine", () => {
-  it.each(["DOCKER_CONTEXT", "DOCKER_CERT_PATH"])("%s in the environment is named", (name) => {
+describe("the check of the client's environment", () => {
+  it.each(["DOCKER_CONTEXT", "DOCKER_CERT_PATH"])("reports %s, which would override dockerHost", (name) => {
     expect(checkClientEnvironment(ssh)).toBeUndefined();
     vi.stubEnv(name, "elsewhere");
     expect(checkClientEnvironment(ssh)).toBe(
@@ -48,7 +48,7 @@ describe("what would keep client and provider from the config's engine", () => {
     expect(checkClientEnvironment({ dockerHost: "", dockerCertPath: "" })).toBeUndefined();
   });
 
-  it("certificates that are not there are named", () => {
+  it("reports missing certificates", () => {
     const folder = mkdtempSync(join(tmpdir(), "ollama-stack-certs-"));
     const tls = { dockerHost: "tcp://far:2376", dockerCertPath: folder };
     for (const file of ["ca.pem", "cert.pem"]) writeFileSync(join(folder, file), "");

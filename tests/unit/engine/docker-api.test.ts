@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { dockerApi, EngineHangs } from "../../../engine/docker-api.ts";
 
-test("an engine that takes connections and does not respond is told apart from one that does not run", async () => {
+test("distinguishes an engine that accepts connections but does not respond from one that is not running", async () => {
   const folder = mkdtempSync(join(tmpdir(), "docker-api-"));
   const socket = join(folder, "docker.sock");
   const engine = createServer(() => undefined);

@@ -13,13 +13,13 @@ afterAll(() => {
 test.each([
   "Error response from daemon: client version 1.50 is too new. Maximum supported API version is 1.41",
   "error during connect: command [ssh ...] has exited with exit status 255: kex_exchange_identification: read: reset",
-])("a call whose connection an ssh server dropped is made again: %s", async (fails) => {
+])("retries a command whose connection the ssh server dropped: %s", async (fails) => {
   client.mock({ "image ls": { fails, then: "an image" } });
   expect(await docker(["image", "ls"])).toBe("an image");
   expect(client.calls).toEqual(["image ls", "image ls"]);
 });
 
-test("a call that the engine failed is not made again", async () => {
+test("does not retry a command that the engine rejected", async () => {
   client.mock({ "volume rm": { fails: "volume is in use", then: "removed" } });
   await expect(docker(["volume", "rm", "v"])).rejects.toThrow("docker volume failed: volume is in use");
   expect(client.calls).toEqual(["volume rm v"]);

@@ -22,7 +22,7 @@ const image = { name: "ollama/ollama", reference: "0.17.4", platform: "", accoun
 const event = (value: unknown) => `${JSON.stringify(value)}\r\n`;
 
 describe("a pull through the engine's API", () => {
-  it("names image, platform and account, and reports how much of it has come", async () => {
+  it("sends image, platform and account, and reports the downloaded size", async () => {
     let seen: IncomingMessage | undefined;
     respond = (request, response) => {
       seen = request;
@@ -32,7 +32,7 @@ describe("a pull through the engine's API", () => {
         progressDetail: { current: 500_000, total: 2_000_000 },
       };
       response.write(event({ status: "Pulling from ollama/ollama", id: "0.17.4" }));
-      // An event may come in two pieces.
+      // An event may arrive in two chunks.
       response.write(event(layer).slice(0, 20));
       response.end(event(layer).slice(20) + event({ status: "Download complete", id: "a" }));
     };
@@ -46,7 +46,7 @@ describe("a pull through the engine's API", () => {
     expect(reports.at(-1)).toMatch(/^2\.0 MB of 2\.0 MB/);
   });
 
-  it("fails with the engine's reason, whether it comes as a status or within the progress", async () => {
+  it("fails with the engine's reason, from the response's status or from the progress stream", async () => {
     respond = (_, response) => {
       response.end(event({ status: "Pulling" }) + event({ error: "toomanyrequests: slow down" }));
     };
@@ -58,7 +58,7 @@ describe("a pull through the engine's API", () => {
   });
 });
 
-it("progress adds up the layers and gives a rate", () => {
+it("the progress adds up the layers and includes a rate", () => {
   let now = 0;
   const progress = new PullProgress(() => now);
   expect(progress.summary()).toBe("");

@@ -26,7 +26,7 @@ const { Monitoring } = await import("../../../components/resources/monitoring.ts
 const { Edge } = await import("../../../components/resources/edge.ts");
 
 it.each(["-", "_", "."])(
-  "a long name of a stack that is cut at %s is a namespace and the value of a label",
+  "a long stack name that is truncated at %s is a valid namespace and label value",
   (cut) => {
     const stack = (length: number) => `${"a".repeat(length - 1)}${cut}b`;
     expect(namespaceLabels(`organization/${project}/${stack(63)}`)).toEqual({ [stackLabel]: "a".repeat(62) });
@@ -34,26 +34,26 @@ it.each(["-", "_", "."])(
   },
 );
 
-it("the project is called what Pulumi.yaml calls it", () => {
+it("the project has the name in Pulumi.yaml", () => {
   const { name } = parse(readFileSync("Pulumi.yaml", "utf8")) as { name: string };
   expect(project).toBe(name);
 });
 
-interface Names {
+interface ObjectNames {
   readonly containers: string[];
   readonly others: string[];
 }
 
-/** What the components call all that they make of a stack on its engine but the network: volumes and the image, too. */
-async function namesOf(stack: string): Promise<Names> {
+/** Returns the names that the components give to the containers, volumes and the built image of a stack. */
+async function namesOf(stack: string): Promise<ObjectNames> {
   const names = stackNames(stack, { networkName: "", ollamaReplicas: 2, gatewayReplicas: 2 });
   const behind = { gateways: names.gateways, edge: names.edge, timeoutSeconds: 300 };
   const before = made.length;
   await read(server(`${stack}-o`, { containerName: names.ollama, replicas: 2 }).url);
   const args = { containerName: names.gateway, replicas: 2, published: { behind } };
   await read(gateway(`${stack}-g`, args).url);
-  await read(edge(`${stack}-e`, names.edge).url);
-  await read(monitoring(`${stack}-p`, names.prometheus).url);
+  await read(createEdge(`${stack}-e`, names.edge).url);
+  await read(createMonitoring(`${stack}-p`, names.prometheus).url);
   const of = (type: string) => made.slice(before).filter((each) => each.type === `docker:index/${type}`);
   const nameOf = ({ inputs }: (typeof made)[number]) => String(inputs["name"]);
   const built = of("remoteImage:RemoteImage").filter(({ inputs }) => "build" in inputs);
@@ -63,7 +63,7 @@ async function namesOf(stack: string): Promise<Names> {
   };
 }
 
-function edge(name: string, containerName: string) {
+function createEdge(name: string, containerName: string) {
   return new Edge(name, {
     mode: "http",
     hostnames: [],
@@ -86,15 +86,15 @@ function edge(name: string, containerName: string) {
   });
 }
 
-function monitoring(name: string, containerName: string) {
+function createMonitoring(name: string, containerName: string) {
   return new Monitoring(name, {
     ...monitoringArgs,
     containerName,
   });
 }
 
-describe("by its names, what is a stack's", () => {
-  it("is known: each container, each volume and the image that it built", async () => {
+describe("the name patterns of a stack", () => {
+  it("match each of its containers and volumes and the image that it built", async () => {
     const { containers, others } = await namesOf("dev");
     expect(containers).toHaveLength(6);
     expect(others).toEqual([
@@ -117,20 +117,20 @@ describe("by its names, what is a stack's", () => {
     ["dev", "dev-2"],
     ["edge", "dev-edge"],
     ["my.team", "my-team"],
-  ])("is not another's: that of %s is none of what %s has", async (stack, other) => {
+  ])("of %s match no object of %s", async (stack, other) => {
     const { containers, others } = await namesOf(other);
     for (const name of [...containers, ...others]) expect(name).not.toMatch(leftoverPattern(stack));
   });
 
   it.each(["ollama-stack-registry", "ollama-stack/ollama:0.17.4", "my-ollama-stack-dev-gateway:1", "models"])(
-    "is nothing that no stack made: %s",
+    "do not match %s, which no stack created",
     (name) => {
       expect(name).not.toMatch(leftoverPattern(undefined));
     },
   );
 });
 
-it("a stack whose name is qualified is known by the last part of it", () => {
+it("a qualified stack name has the same names as its last part", () => {
   const qualified = "organization/ollama-stack/prod";
   expect(containerPattern(qualified)).toBe(containerPattern("prod"));
   expect(leftoverPattern(qualified)).toEqual(leftoverPattern("prod"));
@@ -138,7 +138,7 @@ it("a stack whose name is qualified is known by the last part of it", () => {
 });
 
 it.each(["dev", "team-2", "ci-1a2b", "a.b_c", "organization/ollama-stack/prod"])(
-  "a stack may be called %s",
+  "accepts a stack called %s",
   (stack) => {
     expect(stackNameProblem(stack)).toBeUndefined();
   },
@@ -149,7 +149,7 @@ it.each([
   ["organization/ollama-stack/Prod", "Prod", "prod"],
   ["a..b", "a..b", "a-b"],
   ["team_", "team_", "team"],
-])("a stack called %s is refused, with a name that Docker takes", (stack, name, suggestion) => {
+])("rejects a stack called %s and suggests a name that Docker accepts", (stack, name, suggestion) => {
   expect(stackNameProblem(stack)).toBe(
     `The stack is called ${name}, which Docker does not accept as part of an image's name: it must consist of lower-case letters ` +
       `and digits, with single '.', '_' or '-' between them. Choose a valid name: npm run up -- --stack ${suggestion}`,

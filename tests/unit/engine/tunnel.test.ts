@@ -6,16 +6,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Tunnel } from "../../../engine/tunnel/tunnel.ts";
 
-// The far end runs beside us instead of in a container, so that it can be killed at any moment. An error that nobody
-// catches, such as an assertion inside of Node, fails the run.
+// The agent runs on this machine instead of in a container, so that a test can kill it at any moment. An uncaught
+// error, such as an assertion inside Node, fails the run.
 const folder = mkdtempSync(join(tmpdir(), "ollama-stack-tunnel-"));
 const pidFile = join(folder, "pid");
-const end = { network: "somewhere", image: "node", platform: "" };
-const farEnd = `while [ $# -gt 3 ]; do shift; done; echo $$ > "${pidFile}"; shift; exec node "$@"`;
+const target = { network: "somewhere", image: "node", platform: "" };
+const agentScript = `while [ $# -gt 3 ]; do shift; done; echo $$ > "${pidFile}"; shift; exec node "$@"`;
 let echo: Server;
 
-/** An environment whose Docker client is a shell script. */
-function clientIs(script: string): NodeJS.ProcessEnv {
+/** Returns an environment whose Docker client is a shell script. */
+function createClientEnvironment(script: string): NodeJS.ProcessEnv {
   const path = join(folder, "docker");
   writeFileSync(path, `#!/bin/sh\n${script}\n`);
   chmodSync(path, 0o755);
@@ -26,13 +26,13 @@ async function listen(tunnel: Tunnel): Promise<number> {
   return await tunnel.listen(`127.0.0.1:${String((echo.address() as AddressInfo).port)}`);
 }
 
-/** Connections through a tunnel that are answered, then have more to carry than it can until they are closed. */
-async function busyConnections(port: number): Promise<{ closed: Promise<unknown> }> {
+/** Opens connections through a tunnel and, after their first echo, overloads it until they are closed. */
+async function openBusyConnections(port: number): Promise<{ closed: Promise<unknown> }> {
   const sockets = Array.from({ length: 8 }, () => connect(port, "127.0.0.1"));
   const closed = Promise.all(
     sockets.map((socket) => new Promise((resolve) => socket.once("close", resolve))),
   );
-  await Promise.all(sockets.map(answered));
+  await Promise.all(sockets.map(receiveEcho));
   const writing = setInterval(() => {
     for (const socket of sockets) socket.write(Buffer.alloc(100_000));
   }, 1);
@@ -43,7 +43,7 @@ async function busyConnections(port: number): Promise<{ closed: Promise<unknown>
   };
 }
 
-function answered(socket: Socket): Promise<void> {
+function receiveEcho(socket: Socket): Promise<void> {
   socket.on("error", () => undefined);
   socket.write("hello");
   return new Promise((resolve, reject) => {
@@ -51,7 +51,7 @@ function answered(socket: Socket): Promise<void> {
       resolve();
     });
     socket.once("close", () => {
-      reject(new Error("closed without an answer"));
+      reject(new Error("closed without a response"));
     });
   });
 }
@@ -69,21 +69,23 @@ afterAll(() => {
 });
 
 describe("a tunnel", () => {
-  it("that cannot be opened says why, whenever its client ends", async () => {
+  it("reports why it cannot be opened, whenever its client exits", async () => {
     for (let round = 0; round < 32; round += 1) {
       const seconds = String((round % 8) / 100);
-      const client = clientIs(`sleep ${seconds}; echo "docker: no such network." >&2; exit 125`);
-      await expect(Tunnel.open(end, client)).rejects.toThrow(
+      const client = createClientEnvironment(
+        `sleep ${seconds}; echo "docker: no such network." >&2; exit 125`,
+      );
+      await expect(Tunnel.open(target, client)).rejects.toThrow(
         "the tunnel into the network somewhere cannot be opened: no such network.",
       );
     }
   });
 
-  it("whose far end dies in the middle breaks its connections, and is laid anew for the next", async () => {
-    const tunnel = await Tunnel.open(end, clientIs(farEnd));
+  it("closes its connections when its agent dies, and is opened again for the next ones", async () => {
+    const tunnel = await Tunnel.open(target, createClientEnvironment(agentScript));
     const port = await listen(tunnel);
     for (let round = 0; round < 12; round += 1) {
-      const { closed } = await busyConnections(port);
+      const { closed } = await openBusyConnections(port);
       await sleep(round * 3);
       process.kill(Number(readFileSync(pidFile, "utf8")), "SIGKILL");
       await closed;
@@ -91,10 +93,10 @@ describe("a tunnel", () => {
     await tunnel.close();
   });
 
-  it("that is closed in the middle ends its connections and its client", async () => {
+  it("closes busy connections and ends its client when it is closed", async () => {
     for (let round = 0; round < 8; round += 1) {
-      const tunnel = await Tunnel.open(end, clientIs(farEnd));
-      const { closed } = await busyConnections(await listen(tunnel));
+      const tunnel = await Tunnel.open(target, createClientEnvironment(agentScript));
+      const { closed } = await openBusyConnections(await listen(tunnel));
       await sleep(round * 3);
       await tunnel.close();
       await closed;

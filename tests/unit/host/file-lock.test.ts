@@ -21,8 +21,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-describe("the set-up lock", () => {
-  it("lets one run work at a time, tells the other whom it waits for, and is gone afterwards", async () => {
+describe("the setup lock", () => {
+  it("lets one run work at a time, reports the owner to the waiting one, and is removed afterwards", async () => {
     const order: string[] = [];
     const waiting = vi.fn();
     const work = (name: string) => async () => {
@@ -36,48 +36,48 @@ describe("the set-up lock", () => {
     expect(existsSync(lock())).toBe(false);
   });
 
-  it("is taken over from a process that is gone", async () => {
+  it("is taken over from a process that has ended", async () => {
     const { pid } = spawnSync(process.execPath, ["--version"]);
     writeFileSync(lock(), JSON.stringify({ pid, started: "1" }));
     expect(await withLock(lock(), silent, () => Promise.resolve("worked"))).toBe("worked");
   });
 
-  it("is taken over when another process has the owner's number by now", () => {
+  it("is taken over if another process has reused the owner's PID", () => {
     const { started = "" } = processStatus(process.pid) ?? {};
     expect(isAbandoned({ pid: process.pid, started })).toBe(false);
     expect(isAbandoned({ pid: process.pid, started: "1" })).toBe(true);
   });
 
-  it("is given back when the work fails", async () => {
+  it("is released when the work fails", async () => {
     await expect(withLock(lock(), silent, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
     expect(existsSync(lock())).toBe(false);
   });
 });
 
 describe("whether a process is running", () => {
-  it("is known of one that runs, of one that has ended, and of what is no process", () => {
+  it("is detected for a running one, an ended one and an invalid PID", () => {
     const { pid } = spawnSync(process.execPath, ["--version"]);
     expect([process.pid, 1, pid, NaN].map(isRunning)).toEqual([true, true, false, false]);
     expect(processStatus(process.pid)).toMatchObject({ isZombie: false });
   });
 });
 
-describe("what the set-up says", () => {
-  it("names the mend of a full disk, a dead network, and otherwise the log", () => {
+describe("the messages of the setup", () => {
+  it("name the fix for a full disk or a network failure, and otherwise the log", () => {
     const first = (line: string) => explainFailure("build x", "exit code 1", [line], "/log").split("\n")[0];
     expect(first("write /x: no space left on device")).toMatch(/the disk is full: free some space/);
     expect(first("dial tcp: lookup x: no such host")).toMatch(/network does not respond/);
     expect(first("undefined: y")).toBe("build x failed: exit code 1; the complete log is in /log");
   });
 
-  it("gives durations in minutes and seconds", () => {
+  it("show durations in minutes and seconds", () => {
     expect(duration(8.4)).toBe("8 s");
     expect(duration(200)).toBe("3 min 20 s");
   });
 });
 
 describe("the address that containers know as host-gateway", () => {
-  it("is the bridge's gateway, or the first address where the engine names none", () => {
+  it("is the bridge's gateway, or the first address of the subnet if the engine reports no gateway", () => {
     const bridge = (config: object) => ({ IPAM: { Config: [config] } });
     expect(gatewayOf(bridge({ Subnet: "172.17.0.0/16", Gateway: "172.17.0.9" }))).toBe("172.17.0.9");
     expect(gatewayOf(bridge({ Subnet: "172.17.0.0/16" }))).toBe("172.17.0.1");

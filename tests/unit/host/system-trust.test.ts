@@ -8,14 +8,14 @@ const untrusted = () =>
     }),
   });
 
-// In order: what is read of the machine's certificates is read once in a process.
-it("what fails for another reason is not done again", async () => {
+// The order of the tests matters: a process reads the machine's certificates only once.
+it("does not retry a request that fails for another reason", async () => {
   const work = vi.fn(() => Promise.reject(new Error("ECONNREFUSED")));
   await expect(withSystemTrust(work)).rejects.toThrow("ECONNREFUSED");
   expect(work).toHaveBeenCalledTimes(1);
 });
 
-it("requests that meet an unknown authority at the same time are all done again with the machine's", async () => {
+it("retries all concurrent requests that fail for an unknown authority with the machine's certificates", async () => {
   const attempts = () => {
     let count = 0;
     return () => {
@@ -27,7 +27,7 @@ it("requests that meet an unknown authority at the same time are all done again 
   expect(results).toEqual(["response", "response"]);
 });
 
-it("an authority that the machine does not know either is an error, after one attempt", async () => {
+it("fails after one attempt if the machine does not know the authority either", async () => {
   const work = vi.fn(() => Promise.reject(untrusted()));
   await expect(withSystemTrust(work)).rejects.toThrow("fetch failed");
   expect(work).toHaveBeenCalledTimes(1);

@@ -3,16 +3,16 @@ import { describe, expect, it } from "vitest";
 import { demandOf } from "../../../components/planning/cluster/demand.ts";
 import { checkNodes, type NodeDemand, nodeList } from "../../../components/planning/cluster/nodes.ts";
 
-// The two nodes of the tests' cluster.
+// The two nodes of the test cluster.
 const { items } = nodeList.parse(JSON.parse(readFileSync("tests/unit/cluster/recorded/nodes.json", "utf8")));
 const [one, two] = items;
-if (one === undefined || two === undefined) throw new Error("two nodes were recorded");
+if (one === undefined || two === undefined) throw new Error("the recording must contain two nodes");
 type Node = typeof one;
-const demand = (more: Partial<NodeDemand>): NodeDemand => ({
+const demandFor = (change: Partial<NodeDemand>): NodeDemand => ({
   replicas: 1,
   nodeSelector: {},
   tolerations: [],
-  ...more,
+  ...change,
 });
 const tainted = (node: Node, key: string, effect = "NoSchedule"): Node => ({
   ...node,
@@ -30,57 +30,57 @@ const config = {
 };
 const gpuRequest = { resource: "nvidia.com/gpu", count: 2 };
 
-describe("nodes", () => {
+describe("the check of the nodes", () => {
   it.each<[string, readonly Node[], Partial<NodeDemand>]>([
-    ["one for each pod", items, { replicas: 2 }],
-    ["those with the labels", items, { nodeSelector: { "kubernetes.io/hostname": "n2" } }],
+    ["one node for each pod", items, { replicas: 2 }],
+    ["nodes with the labels", items, { nodeSelector: { "kubernetes.io/hostname": "n2" } }],
     [
-      "those whose taint is tolerated",
+      "nodes whose taint is tolerated",
       [tainted(one, "gpu")],
       { tolerations: [{ key: "gpu", operator: "Exists" }] },
     ],
-    ["those that had rather have others", [tainted(one, "gpu", "PreferNoSchedule")], {}],
-    ["those with GPUs", [one, withGpus(two, "4")], { gpuRequest }],
-  ])("are found: %s", (_what, nodes, wanted) => {
-    expect(checkNodes(nodes, demand(wanted))).toEqual({ problems: [], warnings: [] });
+    ["nodes that prefer other pods", [tainted(one, "gpu", "PreferNoSchedule")], {}],
+    ["nodes with GPUs", [one, withGpus(two, "4")], { gpuRequest }],
+  ])("accepts %s", (_what, nodes, change) => {
+    expect(checkNodes(nodes, demandFor(change))).toEqual({ problems: [], warnings: [] });
   });
 
   it.each<[string, readonly Node[], Partial<NodeDemand>, string]>([
     [
-      "fewer than pods",
+      "fewer nodes than pods",
       items,
       { replicas: 3 },
       "ollamaReplicas is 3, and each Ollama pod needs its own node, but only 2 nodes can run one. Lower ollamaReplicas, or add nodes.",
     ],
     [
-      "none with the labels",
+      "no node with the labels",
       items,
       { nodeSelector: { pool: "gpu", zone: "a" } },
       "No node has the labels pool=gpu, zone=a from nodeSelector. Use labels that nodes have; list them with: kubectl get nodes --show-labels",
     ],
     [
-      "none whose taint is tolerated",
+      "no node whose taint is tolerated",
       items.map((node) => tainted(node, "gpu")),
       { tolerations: [{ key: "other", operator: "Exists" }] },
       "Every node that Ollama may run on has a taint that it does not tolerate, such as gpu:NoSchedule. Add it to tolerations, or select other nodes with nodeSelector.",
     ],
     [
-      "none with a device plugin",
+      "no node with a device plugin",
       items,
       { gpuRequest },
       "No node that Ollama may run on offers nvidia.com/gpu. Install the device plugin for its GPUs in the cluster, or set gpus to none.",
     ],
     [
-      "none with so many GPUs",
+      "no node with enough GPUs",
       [withGpus(one, "1"), two],
       { gpuRequest },
       "Each pod requests 2 nvidia.com/gpu, but no node offers more than 1. Lower gpusPerPod.",
     ],
-  ])("are too few: %s", (_what, nodes, wanted, problem) => {
-    expect(checkNodes(nodes, demand(wanted))).toEqual({ problems: [problem], warnings: [] });
+  ])("rejects %s", (_what, nodes, change, problem) => {
+    expect(checkNodes(nodes, demandFor(change))).toEqual({ problems: [problem], warnings: [] });
   });
 
-  it("are found with the taint that nodes with GPUs have by convention", () => {
+  it("tolerates the conventional taint of GPU nodes", () => {
     const pool = ["nvidia.com/gpu", "amd.com/gpu"].map((key) => {
       const node = tainted(one, key);
       return { ...node, status: { ...node.status, allocatable: { [key]: "2" } } };
@@ -96,40 +96,40 @@ describe("nodes", () => {
   });
 
   it.each<[string, readonly Node[], Partial<NodeDemand>, string]>([
-    ["with GPUs", items, { gpuRequest }, "No node that Ollama may run on offers nvidia.com/gpu."],
-    ["for each pod", items, { replicas: 3 }, "ollamaReplicas is 3, and each Ollama pod"],
-    ["of a group", items, { nodeSelector: { pool: "gpu" } }, "No node has the labels pool=gpu"],
-    ["at all", [], {}, "ollamaReplicas is 1, and each Ollama pod"],
-  ])("that an autoscaler may add are only warned of: %s", (_what, nodes, wanted, begin) => {
+    ["no node with GPUs", items, { gpuRequest }, "No node that Ollama may run on offers nvidia.com/gpu."],
+    ["fewer nodes than pods", items, { replicas: 3 }, "ollamaReplicas is 3, and each Ollama pod"],
+    ["no node of a group", items, { nodeSelector: { pool: "gpu" } }, "No node has the labels pool=gpu"],
+    ["no nodes", [], {}, "ollamaReplicas is 1, and each Ollama pod"],
+  ])("only warns if an autoscaler may add nodes: %s", (_what, nodes, change, start) => {
     const inCloud = nodes.map((node) => ({
       ...node,
       spec: { ...node.spec, providerID: "aws:///eu-central-1a/i-0123456789abcdef0" },
     }));
-    const { problems, warnings } = checkNodes(inCloud, demand(wanted));
+    const { problems, warnings } = checkNodes(inCloud, demandFor(change));
     expect(problems).toEqual([]);
     expect(warnings).toEqual([
       expect.stringMatching(
-        new RegExp(`^${begin}.* If the cluster adds such nodes automatically, the update waits for them\\.$`),
+        new RegExp(`^${start}.* If the cluster adds such nodes automatically, the update waits for them\\.$`),
       ),
     ]);
   });
 
-  it("of a cluster on one machine do not come by themselves", () => {
+  it("rejects too few nodes in a local cluster, which adds none", () => {
     const local = items.map((node) => ({
       ...node,
       spec: { ...node.spec, providerID: "kind://docker/kind/kind-worker" },
     }));
-    expect(checkNodes(local, demand({ replicas: 3 })).problems).toHaveLength(1);
+    expect(checkNodes(local, demandFor({ replicas: 3 })).problems).toHaveLength(1);
   });
 
-  it("that are down or closed are warned of, for that may pass", () => {
-    const down: Node = {
+  it("only warns about nodes that are not ready or cordoned", () => {
+    const notReady: Node = {
       ...tainted(one, "node.kubernetes.io/unreachable", "NoExecute"),
       status: { ...one.status, conditions: [{ type: "Ready", status: "Unknown" }] },
     };
-    const closed: Node = { ...two, spec: { ...two.spec, unschedulable: true } };
-    const found = checkNodes([down, closed], demand({ replicas: 2 }));
-    expect(found.problems).toEqual([]);
-    expect(found.warnings[0]).toMatch(/^Not ready or unschedulable: n1, n2\./);
+    const cordoned: Node = { ...two, spec: { ...two.spec, unschedulable: true } };
+    const result = checkNodes([notReady, cordoned], demandFor({ replicas: 2 }));
+    expect(result.problems).toEqual([]);
+    expect(result.warnings[0]).toMatch(/^Not ready or unschedulable: n1, n2\./);
   });
 });

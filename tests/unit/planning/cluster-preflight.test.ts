@@ -10,13 +10,13 @@ import {
 } from "../../../components/planning/cluster/rights.ts";
 import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
-const read = (name: string) => readFileSync(`tests/unit/cluster/recorded/${name}.json`, "utf8");
-const program = new FakeDocker("kubectl");
+const readRecording = (name: string) => readFileSync(`tests/unit/cluster/recorded/${name}.json`, "utf8");
+const fakeKubectl = new FakeDocker("kubectl");
 afterAll(() => {
-  program.remove();
+  fakeKubectl.remove();
 });
 
-// As kubectl prints several objects: one after the other.
+// kubectl prints several objects one after another.
 const review = (resource: string, verb: string, allowed: boolean) =>
   JSON.stringify(
     {
@@ -28,12 +28,12 @@ const review = (resource: string, verb: string, allowed: boolean) =>
     4,
   );
 const allowed = [review("secrets", "get", true), review("secrets", "create", true)].join("\n");
-const fit = {
-  "version --output=json": read("version"),
+const suitableCluster = {
+  "version --output=json": readRecording("version"),
   "create --validate=false --filename=- --output=json": allowed,
-  "get nodes --output=json": read("nodes"),
+  "get nodes --output=json": readRecording("nodes"),
 };
-const classes = (...names: string[]) =>
+const storageClassList = (...names: string[]) =>
   JSON.stringify({ items: names.map((name) => ({ metadata: { name } })) });
 const config: Parameters<typeof demandOf>[0] = {
   kubeconfig: "",
@@ -57,55 +57,61 @@ const config: Parameters<typeof demandOf>[0] = {
 };
 const demand = demandOf(config, "llm");
 
-describe("a cluster", () => {
-  it("without a metrics API is warned of where it is to scale gateways", async () => {
+describe("the preflight of a cluster", () => {
+  it("warns about a missing metrics API if gateways are autoscaled", async () => {
     const scaled = { ...demand, needsCpuMetrics: true };
     const metrics = "get --raw=/apis/metrics.k8s.io/v1beta1";
-    program.mock({ ...fit, [metrics]: { fails: "Error from server (NotFound): the server could not find" } });
+    fakeKubectl.mock({
+      ...suitableCluster,
+      [metrics]: { fails: "Error from server (NotFound): the server could not find" },
+    });
     expect(await inspectCluster(scaled)).toMatchObject({
       problems: [],
       warnings: [
         "The cluster has no metrics API, so gatewayMaxReplicas has no effect. Install metrics-server, or set gatewayMaxReplicas to 1.",
       ],
     });
-    program.mock({ ...fit, [metrics]: "{}" });
+    fakeKubectl.mock({ ...suitableCluster, [metrics]: "{}" });
     expect((await inspectCluster(scaled)).warnings).toEqual([]);
     expect(demandOf({ ...config, gatewayMaxReplicas: 4 }, "llm").needsCpuMetrics).toBe(true);
     expect(demand.needsCpuMetrics).toBe(false);
   });
 
-  it("whose namespace lacks the password of the shared state is refused, and only the names of entries are read", async () => {
+  it("rejects a namespace without the password of the shared state, and reads only the names of entries", async () => {
     const entries = "get secret valkey --namespace=llm";
     const shared = { ...demand, statePasswordSecret: "valkey" };
-    program.mock({
-      ...fit,
+    fakeKubectl.mock({
+      ...suitableCluster,
       [entries]: { fails: 'Error from server (NotFound): secrets "valkey" not found' },
     });
     const problem =
       "statePasswordSecret is valkey, but the namespace llm has no Secret of that name with the entry password. If the namespace does not exist, create it with: kubectl create namespace llm. Create the Secret with: kubectl create secret generic valkey --namespace llm --from-file=password=FILE";
     expect((await inspectCluster(shared)).problems).toEqual([problem]);
-    expect(program.calls).toContain(
+    expect(fakeKubectl.calls).toContain(
       `${entries} --output=go-template={{range $key, $value := .data}}{{$key}} {{end}}`,
     );
-    program.mock({ ...fit, [entries]: "user " });
+    fakeKubectl.mock({ ...suitableCluster, [entries]: "user " });
     expect((await inspectCluster(shared)).problems).toEqual([problem]);
-    program.mock({ ...fit, [entries]: "password user " });
+    fakeKubectl.mock({ ...suitableCluster, [entries]: "password user " });
     expect((await inspectCluster(shared)).problems).toEqual([]);
   });
 
-  it("that has all a stack needs is fit", async () => {
-    program.mock(fit);
+  it("accepts a cluster with everything that a stack needs", async () => {
+    fakeKubectl.mock(suitableCluster);
     expect(await inspectCluster(demand)).toEqual({ version: "1.37", problems: [], warnings: [] });
   });
 
-  it("that does not give the rights is refused, with those that are missing", async () => {
+  it("rejects missing rights and lists them", async () => {
     const reviews = [
       review("secrets", "create", false),
       review("secrets", "patch", false),
       review("namespaces", "create", false),
       review("pods", "get", true),
     ];
-    program.mock({ ...fit, "create --validate=false --filename=- --output=json": reviews.join("\n") });
+    fakeKubectl.mock({
+      ...suitableCluster,
+      "create --validate=false --filename=- --output=json": reviews.join("\n"),
+    });
     const { problems } = await inspectCluster(demand);
     expect(problems).toEqual([
       "You are not allowed to create and patch secrets; create namespaces for the namespace llm. Ask the cluster's administrator for the roles in docs/kubernetes.md.",
@@ -114,17 +120,17 @@ describe("a cluster", () => {
 
   it.each([
     [
-      classes(),
+      storageClassList(),
       "storageClass is fast, but the cluster has no storage class. Install a volume provisioner, or leave storageClass empty: models are then deleted with their pods.",
     ],
     [
-      classes("standard", "local"),
+      storageClassList("standard", "local"),
       "storageClass is fast, but the cluster has only standard, local. Set it to one of these, or leave it empty: models are then deleted with their pods.",
     ],
-  ])("without the storage class is refused: %s", async (found, problem) => {
-    program.mock({ ...fit, "get storageclasses": found });
+  ])("rejects a missing storage class: %s", async (available, problem) => {
+    fakeKubectl.mock({ ...suitableCluster, "get storageclasses": available });
     expect((await inspectCluster({ ...demand, storageClass: "fast" })).problems).toEqual([problem]);
-    program.mock({ ...fit, "get storageclasses": classes("fast") });
+    fakeKubectl.mock({ ...suitableCluster, "get storageclasses": storageClassList("fast") });
     expect((await inspectCluster({ ...demand, storageClass: "fast" })).problems).toEqual([]);
   });
 
@@ -155,63 +161,67 @@ describe("a cluster", () => {
         "The cluster has no kind PodMonitor (monitoring.coreos.com/v1), which podMonitor needs. Install the Prometheus operator, or set podMonitor to false.",
       ],
     ],
-  ])("without %s is refused where the config needs it", async (_what, set, api, problems) => {
-    const wanted = demandOf({ ...config, ...set }, "llm");
-    const absent = {
+  ])("rejects a cluster without %s if the config needs it", async (_what, set, api, problems) => {
+    const demanded = demandOf({ ...config, ...set }, "llm");
+    const missingApi = {
       fails: "Error from server (NotFound): the server could not find the requested resource",
     };
-    program.mock({ ...fit, [`get --raw=/apis/${api}`]: absent });
-    expect((await inspectCluster(wanted)).problems).toEqual(problems);
-    const kinds = JSON.stringify({ resources: wanted.optional.map(({ kind }) => ({ kind })) });
-    program.mock({ ...fit, [`get --raw=/apis/${api}`]: kinds });
-    expect((await inspectCluster(wanted)).problems).toEqual([]);
+    fakeKubectl.mock({ ...suitableCluster, [`get --raw=/apis/${api}`]: missingApi });
+    expect((await inspectCluster(demanded)).problems).toEqual(problems);
+    const kinds = JSON.stringify({ resources: demanded.optional.map(({ kind }) => ({ kind })) });
+    fakeKubectl.mock({ ...suitableCluster, [`get --raw=/apis/${api}`]: kinds });
+    expect((await inspectCluster(demanded)).problems).toEqual([]);
   });
 
-  it("that has Kubernetes' own kinds is not asked for them", async () => {
-    program.mock(fit);
-    const wanted = demandOf(
+  it("does not check for kinds that are part of Kubernetes", async () => {
+    fakeKubectl.mock(suitableCluster);
+    const demanded = demandOf(
       { ...config, autoscaling: "hpa", ingressClass: "nginx", ingressHostnames: ["llm.example.org"] },
       "llm",
     );
-    expect((await inspectCluster(wanted)).problems).toEqual([]);
+    expect((await inspectCluster(demanded)).problems).toEqual([]);
   });
 
-  it("that is too old is refused", async () => {
-    const old = read("version").replaceAll('"minor": "37"', '"minor": "29+"');
-    program.mock({ ...fit, "version --output=json": old });
+  it("rejects a version that is too old", async () => {
+    const old = readRecording("version").replaceAll('"minor": "37"', '"minor": "29+"');
+    fakeKubectl.mock({ ...suitableCluster, "version --output=json": old });
     expect((await inspectCluster(demand)).problems).toEqual([
       "The cluster runs Kubernetes 1.29, but a stack needs 1.30 or newer. Upgrade the cluster.",
     ]);
   });
 
-  it("whose nodes one may not see is not judged by them", async () => {
+  it("skips the checks of nodes and storage classes without the right to list them", async () => {
     const forbidden = {
       fails:
         'Error from server (Forbidden): nodes is forbidden: User "x" cannot list resource "nodes" in API group "" at the cluster scope',
     };
-    program.mock({ ...fit, "get nodes --output=json": forbidden, "get storageclasses": forbidden });
-    const found = await inspectCluster({ ...demand, replicas: 99, storageClass: "fast" });
-    expect(found.problems).toEqual([]);
+    fakeKubectl.mock({
+      ...suitableCluster,
+      "get nodes --output=json": forbidden,
+      "get storageclasses": forbidden,
+    });
+    const result = await inspectCluster({ ...demand, replicas: 99, storageClass: "fast" });
+    expect(result.problems).toEqual([]);
   });
 
-  it("that does not respond fails with the reason", async () => {
+  it("fails with the reason if the cluster does not respond", async () => {
     const fails =
       "The connection to the server 198.19.77.10:6444 was refused - did you specify the right host or port?";
-    program.mock({ version: { fails } });
+    fakeKubectl.mock({ version: { fails } });
     await expect(inspectCluster(demand)).rejects.toThrow(
       "The cluster does not respond: nothing listens at 198.19.77.10:6444.",
     );
   });
 });
 
-describe("the rights that are asked for", () => {
-  const asked = (set: Partial<typeof config> = {}) => {
+describe("the rights that are checked", () => {
+  const reviewedRights = (set: Partial<typeof config> = {}) => {
     const { optional, granted } = demandOf({ ...config, ...set }, "llm");
     return accessReviews("llm", optional, granted).map(({ spec }) => spec.resourceAttributes);
   };
 
-  it("are about the stack's own namespace where a role can name it", () => {
-    const namespaces = asked().filter(({ resource }) => resource === "namespaces");
+  it("include the stack's own namespace by name where a role can name it", () => {
+    const namespaces = reviewedRights().filter(({ resource }) => resource === "namespaces");
     const named = namespaces.filter((each) => "name" in each && each.name === "llm");
     expect(named.map(({ verb }) => verb)).toEqual(["get", "patch", "delete"]);
     expect(namespaces.filter((each) => !named.includes(each)).map(({ verb }) => verb)).toEqual([
@@ -238,16 +248,16 @@ describe("the rights that are asked for", () => {
       { state: "redis" as const, gatewayReplicas: 2, gatewayMaxReplicas: 4, autoscaling: "hpa" as const },
       ["autoscaling/horizontalpodautoscalers"],
     ],
-  ])("include those on what the config adds: %j", (set, added) => {
-    const before = asked().length;
-    const more = asked(set).slice(before);
+  ])("include those for the kinds that the config adds: %j", (set, added) => {
+    const before = reviewedRights().length;
+    const more = reviewedRights(set).slice(before);
     expect([...new Set(more.map(({ group, resource }) => `${group}/${resource}`))]).toEqual(added);
     expect(more.filter(({ verb }) => verb === "delete")).toHaveLength(added.length);
   });
 });
 
-/** The rules in the block of docs/kubernetes.md that has a role, each as one line. */
-function rulesIn(role: string): readonly string[] {
+/** Returns the rules of a role in docs/kubernetes.md, each as one line. */
+function rulesOfRole(role: string): readonly string[] {
   const text = readFileSync("docs/kubernetes.md", "utf8");
   const block = text.split("```").find((each) => each.includes(`  name: ${role}\n`)) ?? "";
   const rules = block.matchAll(
@@ -269,34 +279,34 @@ it("docs/kubernetes.md lists exactly the rights that are checked", () => {
         `${group}/${resource}${isOfNamespace === true ? " ollama-stack-cluster" : ""}: ${verbs.join(", ")}`,
     )
     .toSorted();
-  expect(rulesIn("ollama-stack")).toEqual(checked);
+  expect(rulesOfRole("ollama-stack")).toEqual(checked);
 });
 
-it("docs/kubernetes.md lists exactly the further rights that gateways need to stand by", () => {
+it("docs/kubernetes.md lists exactly the additional rights of standby gateways", () => {
   const { optional, granted } = demandOf({ ...config, gatewayReplicas: 2 }, "llm");
   const objects = optional.map(({ apiVersion, resource }) => {
     const group = apiVersion.includes("/") ? (apiVersion.split("/")[0] ?? "") : "";
     return `${group}/${resource}: get, list, watch, create, patch, delete`;
   });
-  const given = granted.map(({ group, resource, verbs, name }) => {
+  const grantedRules = granted.map(({ group, resource, verbs, name }) => {
     const named = name === undefined ? "" : ` ${name}`;
     return `${group}/${resource}${named}: ${verbs.join(", ")}`;
   });
-  expect(given).toHaveLength(4);
-  expect(rulesIn("ollama-stack-standby")).toEqual([...objects, ...given].toSorted());
+  expect(grantedRules).toHaveLength(4);
+  expect(rulesOfRole("ollama-stack-standby")).toEqual([...objects, ...grantedRules].toSorted());
 });
 
-it("the rights that gateways get to stand by are asked for by the names of their objects", () => {
+it("the rights that standby gateways get are checked by object name", () => {
   const { optional, granted } = demandOf({ ...config, gatewayReplicas: 2 }, "llm");
-  const asked = accessReviews("llm", optional, granted).map(({ spec }) => spec.resourceAttributes);
-  expect(asked).toContainEqual({
+  const reviewedRights = accessReviews("llm", optional, granted).map(({ spec }) => spec.resourceAttributes);
+  expect(reviewedRights).toContainEqual({
     namespace: "llm",
     name: "gateway",
     group: "coordination.k8s.io",
     resource: "leases",
     verb: "update",
   });
-  expect(asked).toContainEqual({
+  expect(reviewedRights).toContainEqual({
     namespace: "llm",
     group: "discovery.k8s.io",
     resource: "endpointslices",
@@ -305,7 +315,7 @@ it("the rights that gateways get to stand by are asked for by the names of their
   expect(demandOf({ ...config, state: "redis", gatewayReplicas: 2 }, "llm").granted).toEqual([]);
 });
 
-it("docs/kubernetes.md names what needs further rights", () => {
+it("docs/kubernetes.md names the kinds that need additional rights", () => {
   const text = readFileSync("docs/kubernetes.md", "utf8");
   const [, line = ""] = /^(The verbs of `configmaps` .*)$/m.exec(text) ?? [];
   const all = [

@@ -5,7 +5,7 @@ const config = { ollamaCpus: "", gatewayCpus: "1", edgeCpus: "0.5", prometheusCp
 const none = { ollamaCpus: "", gatewayCpus: "", edgeCpus: "", prometheusCpus: "" };
 
 it.each([{ CpuCfsPeriod: true, CpuCfsQuota: true }, {}])(
-  "CPU limits stay as they are on an engine that says %j",
+  "keeps CPU limits on an engine that reports %j",
   (engine) => {
     expect(applicableCpuLimits(config, engine)).toEqual({ limits: config });
   },
@@ -14,7 +14,7 @@ it.each([{ CpuCfsPeriod: true, CpuCfsQuota: true }, {}])(
 it.each([
   { CpuCfsPeriod: true, CpuCfsQuota: false },
   { CpuCfsPeriod: false, CpuCfsQuota: false },
-])("CPU limits that an engine cannot apply are left out with a warning: %j", (engine) => {
+])("removes CPU limits with a warning on an engine that reports %j", (engine) => {
   expect(applicableCpuLimits(config, engine)).toEqual({
     limits: none,
     warning: expect.stringMatching(

@@ -14,16 +14,20 @@ afterAll(() => {
 });
 
 let count = 0;
-/** A folder with a certificate and its key. */
-function folder(): string {
-  const made = join(root, String((count += 1)));
-  mkdirSync(made);
-  writeFileSync(join(made, "cert.pem"), "one");
-  writeFileSync(join(made, "key.pem"), "secret");
-  return made;
+/** Creates a folder with a certificate and its key. */
+function createFolder(): string {
+  const path = join(root, String((count += 1)));
+  mkdirSync(path);
+  writeFileSync(join(path, "cert.pem"), "one");
+  writeFileSync(join(path, "key.pem"), "secret");
+  return path;
 }
 
-const version = (path: string, edge: "certificate" | "acme" | "internal" = "certificate", dockerHost = "") =>
+const versionOf = (
+  path: string,
+  edge: "certificate" | "acme" | "internal" = "certificate",
+  dockerHost = "",
+) =>
   certificatesVersion({
     edge,
     edgeCertificates: path,
@@ -35,93 +39,103 @@ const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
 const noImage = {
   "run --rm --pull never": { fails: "docker: Error response from daemon: No such image: node:24." },
 };
-const seen = (...views: object[]) => ({ "run --rm --pull never": JSON.stringify(views) });
+const containerView = (...views: object[]) => ({ "run --rm --pull never": JSON.stringify(views) });
 
 beforeEach(() => {
   docker.mock(noImage);
 });
 
-describe("given certificates", () => {
-  it("are another version when they were renewed, by what is public of them, wherever they are looked at", async () => {
-    const path = folder();
-    const first = await version(path);
+describe("the version of given certificates", () => {
+  it("changes with the certificate, not with the key, and is the same on this machine and in a container", async () => {
+    const path = createFolder();
+    const first = await versionOf(path);
     writeFileSync(join(path, "key.pem"), "another");
-    expect(await version(path)).toBe(first);
-    docker.mock(seen({ name: "cert.pem", sha256: sha256("one") }, { name: "key.pem", sha256: sha256("x") }));
-    expect(await version(path)).toBe(first);
+    expect(await versionOf(path)).toBe(first);
+    docker.mock(
+      containerView({ name: "cert.pem", sha256: sha256("one") }, { name: "key.pem", sha256: sha256("x") }),
+    );
+    expect(await versionOf(path)).toBe(first);
     docker.mock(noImage);
     writeFileSync(join(path, "cert.pem"), "two");
-    expect(await version(path)).not.toBe(first);
+    expect(await versionOf(path)).not.toBe(first);
   });
 
-  it("that are missing are named, all at once", async () => {
-    const path = folder();
+  it("is rejected with all missing files at once", async () => {
+    const path = createFolder();
     for (const name of ["cert.pem", "key.pem"]) rmSync(join(path, name));
-    await expect(version(path)).rejects.toThrow(
+    await expect(versionOf(path)).rejects.toThrow(
       /its cert\.pem is missing; edge certificate needs cert\.pem and key\.pem there\n.*its key\.pem is missing/,
     );
-    await expect(version(path, "acme")).rejects.toThrow(/its acme-root\.pem is missing/);
+    await expect(versionOf(path, "acme")).rejects.toThrow(/its acme-root\.pem is missing/);
   });
 
-  it("are none for an edge that needs none, and nobody is asked", async () => {
+  it("is empty for an edge that needs no certificates, without calling Docker", async () => {
     docker.mock({});
-    expect(await version("/nowhere", "internal")).toBe("");
-    expect(await version("", "acme")).toBe("");
+    expect(await versionOf("/nowhere", "internal")).toBe("");
+    expect(await versionOf("", "acme")).toBe("");
     expect(docker.calls).toEqual([]);
   });
 
-  it("on another machine's engine are left to it until it has the image to look at them with", async () => {
-    expect(await version("/nowhere", "certificate", "ssh://ops@far")).toBe("");
-    docker.mock(seen({ name: "cert.pem", error: "ENOENT" }, { name: "key.pem", sha256: sha256("x") }));
-    await expect(version("/nowhere", "certificate", "ssh://ops@far")).rejects.toThrow(
+  it("is empty on a remote engine until that has the image that reads the files", async () => {
+    expect(await versionOf("/nowhere", "certificate", "ssh://ops@far")).toBe("");
+    docker.mock(
+      containerView({ name: "cert.pem", error: "ENOENT" }, { name: "key.pem", sha256: sha256("x") }),
+    );
+    await expect(versionOf("/nowhere", "certificate", "ssh://ops@far")).rejects.toThrow(
       /its cert\.pem is missing/,
     );
   });
 });
 
-describe("what the edge's container would not have is refused", () => {
+describe("the check that the edge's container can read its files", () => {
   it.each([
-    ["up and down again, as certbot does", (path: string) => join("..", `${path}-archive`, "cert1.pem")],
-    ["by their full path", (path: string) => join(root, `${path}-archive`, "cert1.pem")],
-  ])("links out of the folder: %s", async (_how, target) => {
-    const path = folder();
+    ["a relative path, as certbot creates it", (path: string) => join("..", `${path}-archive`, "cert1.pem")],
+    ["an absolute path", (path: string) => join(root, `${path}-archive`, "cert1.pem")],
+  ])("rejects a link out of the folder: %s", async (_how, target) => {
+    const path = createFolder();
     const name = path.slice(root.length + 1);
     mkdirSync(`${path}-archive`);
     writeFileSync(join(`${path}-archive`, "cert1.pem"), "one");
     rmSync(join(path, "cert.pem"));
     symlinkSync(target(name), join(path, "cert.pem"));
     const expected = `its cert.pem is a link to ${path}-archive/cert1.pem, outside that folder and so not in the edge's container: copy the files (cp -L)`;
-    await expect(version(path)).rejects.toThrow(expected);
-    docker.mock(seen({ name: "cert.pem", error: "ENOENT" }, { name: "key.pem", sha256: sha256("x") }));
-    await expect(version(path)).rejects.toThrow(expected);
+    await expect(versionOf(path)).rejects.toThrow(expected);
+    docker.mock(
+      containerView({ name: "cert.pem", error: "ENOENT" }, { name: "key.pem", sha256: sha256("x") }),
+    );
+    await expect(versionOf(path)).rejects.toThrow(expected);
   });
 
-  it("not a link that stays in the folder", async () => {
-    const path = folder();
+  it("accepts a link within the folder", async () => {
+    const path = createFolder();
     symlinkSync("cert.pem", join(path, "fullchain.pem"));
     rmSync(join(path, "key.pem"));
     mkdirSync(join(path, "keys"));
     writeFileSync(join(path, "keys", "1.pem"), "secret");
     symlinkSync("keys/1.pem", join(path, "key.pem"));
-    expect(await version(path)).toMatch(/^[0-9a-f]{16}$/);
+    expect(await versionOf(path)).toMatch(/^[0-9a-f]{16}$/);
   });
 
-  it("a key of another user, which root in a container may not read, with what to do", async () => {
-    docker.mock(seen({ name: "cert.pem", sha256: sha256("one") }, { name: "key.pem", error: "EACCES" }));
-    await expect(version(folder())).rejects.toThrow(
+  it("rejects a key that root in the container cannot read, with the fix", async () => {
+    docker.mock(
+      containerView({ name: "cert.pem", sha256: sha256("one") }, { name: "key.pem", error: "EACCES" }),
+    );
+    await expect(versionOf(createFolder())).rejects.toThrow(
       /its key\.pem cannot be read by the edge's container, .*make root its owner \(chown root\)/,
     );
   });
 
-  it("a folder that the engine does not mount, with its reason", async () => {
+  it("rejects a folder that the engine does not mount, with the engine's reason", async () => {
     docker.mock({ "run --rm --pull never": { fails: "Mounts denied: the path is not shared" } });
-    await expect(version(folder())).rejects.toThrow(
+    await expect(versionOf(createFolder())).rejects.toThrow(
       /which the engine cannot mount: .*Mounts denied: the path is not shared; share that folder/,
     );
   });
 
-  it("not a key that only the container can read", async () => {
-    docker.mock(seen({ name: "cert.pem", sha256: sha256("one") }, { name: "key.pem", sha256: sha256("x") }));
-    expect(await version("/closed/to/this/user")).toMatch(/^[0-9a-f]{16}$/);
+  it("accepts a key that only the container can read", async () => {
+    docker.mock(
+      containerView({ name: "cert.pem", sha256: sha256("one") }, { name: "key.pem", sha256: sha256("x") }),
+    );
+    expect(await versionOf("/closed/to/this/user")).toMatch(/^[0-9a-f]{16}$/);
   });
 });

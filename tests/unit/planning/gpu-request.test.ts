@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type EngineInfo, planRequest } from "../../../components/planning/gpus/request.ts";
 
-// What docker info says of engines.
+// The output of docker info for several engines.
 const bare: EngineInfo = { Runtimes: { runc: {} } };
 const nvidia: EngineInfo = { Runtimes: { runc: {}, nvidia: {} } };
 const cdi: EngineInfo = {
@@ -20,7 +20,7 @@ describe("the request for GPUs", () => {
     [["1"], cdi, { driver: "cdi", deviceIds: ["nvidia.com/gpu=1"] }],
     ["auto", bare, undefined],
     ["none", nvidia, undefined],
-  ] as const)("for %s is what the engine hands them out by", (choice, engine, request) => {
+  ] as const)("for %s matches how the engine provides GPUs", (choice, engine, request) => {
     expect(planRequest(choice, engine)).toMatchObject({ request });
   });
 
@@ -29,7 +29,7 @@ describe("the request for GPUs", () => {
     [["0", "1"], bare, /^gpus is 0,1, but the engine offers no GPU/],
     ["all", amd, /offers no GPU/],
     [["1", "3"], cdi, /^gpus names 3, but the engine has only 0, 1, all/],
-  ] as const)("for %s is refused where it cannot be met", (choice, engine, problem) => {
+  ] as const)("for %s is rejected if the engine cannot provide the GPUs", (choice, engine, problem) => {
     const plan = planRequest(choice, engine);
     expect("problem" in plan ? plan.problem : "").toMatch(problem);
   });
@@ -37,7 +37,7 @@ describe("the request for GPUs", () => {
   it.each([
     [nvidia, /^gpus is auto, .*Ollama gets all/],
     [bare, /^gpus is auto, .*Ollama runs on the CPU/],
-  ])("says what auto came to", (engine, note) => {
+  ])("has a note about the result of auto", (engine, note) => {
     expect(JSON.stringify(planRequest("auto", engine))).toMatch(
       new RegExp(note.source.replace("^", '"note":"')),
     );

@@ -7,11 +7,11 @@ const ports =
 it.each([
   ["127.0.0.1", 8000, true],
   ["0.0.0.0", 8000, true],
-  // Another address of the host, and the other protocol: both fit beside it.
+  // A port at another address, or of another protocol, does not conflict.
   ["10.0.0.5", 8000, false],
   ["10.0.0.5", 9001, true],
   ["10.0.0.5", 9003, false],
   ["::1", 9100, true],
-])("a port at %s:%i conflicts with what is published: %s", (address, port, conflict) => {
+])("a port at %s:%i conflicts with a published one: %s", (address, port, conflict) => {
   expect(publishes(ports, address, port)).toBe(conflict);
 });

@@ -10,7 +10,7 @@ import type { ModelRecord } from "../../../components/config/models/model-record
 import type { ModelConfig } from "../../../components/config/models/models.ts";
 import { ModelRegistryClient } from "../../../components/planning/models/registry-client.ts";
 
-// What preview finds out of a model, against a registry that answers as it is told.
+// Runs the inspection of models in a preview against a fake registry.
 
 const layer = (mediaType: string, digit: string, size: number) => ({
   mediaType,
@@ -23,14 +23,14 @@ const manifest = {
   config: layer("application/vnd.docker.container.image.v1+json", "c", 500),
   layers: [layer("application/vnd.ollama.image.model", "a", 98_000_000)],
 };
-// As Ollama writes it down, whatever blanks and fields the registry adds.
+// Ollama stores the manifest in this form, whatever whitespace and fields the registry adds.
 const digest = createHash("sha256").update(JSON.stringify(manifest)).digest("hex");
 const other = "1".repeat(64);
 
 let registry: Server;
 let reference: string;
 const upstream = new ModelRegistryClient(new Map([["registry", "127.0.0.1"]]));
-const folder = mkdtempSync(join(tmpdir(), "model-look-"));
+const folder = mkdtempSync(join(tmpdir(), "model-inspection-"));
 
 beforeAll(async () => {
   registry = createServer((request, response) => {
@@ -58,47 +58,51 @@ const record = (change: Partial<ModelRecord> = {}): ModelRecord => ({
   ...change,
 });
 
-/** Looks at a model of the registry; undefined for what the server has means that it does not respond. */
-function look(
+/** Inspects a model of the registry. `installed` is its digest on the server: false if absent, undefined if the server is down. */
+function inspect(
   model: Partial<ModelConfig>,
-  { had, has, follow = false }: { had?: ModelRecord; has?: string | false; follow?: boolean } = {},
+  {
+    recorded,
+    installed,
+    follow = false,
+  }: { recorded?: ModelRecord; installed?: string | false; follow?: boolean } = {},
 ) {
-  const around: InspectionContext = {
+  const context: InspectionContext = {
     installed:
-      has === undefined
+      installed === undefined
         ? undefined
-        : new Map(has === false ? [] : [["tiny:1b", { name: "tiny:1b", digest: has, size: 5 }]]),
-    records: new Map(had === undefined ? [] : [["tiny:1b", had]]),
+        : new Map(installed === false ? [] : [["tiny:1b", { name: "tiny:1b", digest: installed, size: 5 }]]),
+    records: new Map(recorded === undefined ? [] : [["tiny:1b", recorded]]),
     upstream,
     follow,
   };
-  return inspectModel({ name: "tiny:1b", source: reference, insecure: true, ...model }, around);
+  return inspectModel({ name: "tiny:1b", source: reference, insecure: true, ...model }, context);
 }
 
-describe("a model of a registry", () => {
-  it("that is new will be pulled: its layers and their sizes are told", async () => {
-    const { action, layers, problem } = await look({});
+describe("a model from a registry", () => {
+  it("is installed if it is new, with its layers and their sizes", async () => {
+    const { action, layers, problem } = await inspect({});
     expect(action).toEqual({ kind: "install", why: "new", repair: false });
     expect(layers).toMatchObject([manifest.config, ...manifest.layers]);
     expect(problem).toBeUndefined();
   });
 
-  it("that is there, as the last update left it, is left alone", async () => {
-    const found = await look({}, { had: record(), has: digest });
-    expect(found.action).toEqual({ kind: "there", bytes: 98_000_500 });
-    expect(found.movedTag).toBeUndefined();
-    expect(found.planned.repair).toBeUndefined();
+  it("is left alone if it is as the last update left it", async () => {
+    const result = await inspect({}, { recorded: record(), installed: digest });
+    expect(result.action).toEqual({ kind: "there", bytes: 98_000_500 });
+    expect(result.movedTag).toBeUndefined();
+    expect(result.planned.repair).toBeUndefined();
   });
 
-  it("that a kept volume has is taken over", async () => {
-    expect((await look({}, { has: digest })).action).toEqual({ kind: "there", bytes: 5 });
+  it("is adopted from a retained volume", async () => {
+    expect((await inspect({}, { installed: digest })).action).toEqual({ kind: "there", bytes: 5 });
   });
 
   it.each([
     ["removed", false, /somebody removed it from the server/],
     ["replaced", other, /somebody replaced it on the server: [0-9a-f]{12} is now 111111111111/],
-  ] as const)("that somebody %s is repaired", async (_how, has, why) => {
-    const { planned, action } = await look({}, { had: record(), has });
+  ] as const)("is repaired if someone %s it", async (_how, installed, why) => {
+    const { planned, action } = await inspect({}, { recorded: record(), installed });
     expect(action.kind).toBe("install");
     expect(planned.repair).toMatch(why);
   });
@@ -106,46 +110,49 @@ describe("a model of a registry", () => {
   it.each([
     ["source", { source: "other:1b", insecure: false }, /its source changed/],
     ["parameters", { parameters: { seed: 1 } }, /its parameters, template or system prompt changed/],
-  ] as const)("whose %s changed is no repair: Pulumi sees it by itself", async (_what, change, why) => {
-    const { planned, action } = await look(change, { had: record(), has: digest });
-    expect(action).toMatchObject({
-      kind: "install",
-      repair: false,
-      why: expect.stringMatching(why) as string,
-    });
-    expect(planned.repair).toBeUndefined();
-  });
+  ] as const)(
+    "is installed without a repair if its %s changed, which Pulumi detects itself",
+    async (_what, change, why) => {
+      const { planned, action } = await inspect(change, { recorded: record(), installed: digest });
+      expect(action).toMatchObject({
+        kind: "install",
+        repair: false,
+        why: expect.stringMatching(why) as string,
+      });
+      expect(planned.repair).toBeUndefined();
+    },
+  );
 
-  it("whose tag moved is shown and stays, unless that is to be followed", async () => {
-    const had = record({ digest: other, sourceDigest: other });
-    const stays = await look({}, { had, has: other });
+  it("stays, with a warning, if its tag moved and is not followed", async () => {
+    const recorded = record({ digest: other, sourceDigest: other });
+    const stays = await inspect({}, { recorded, installed: other });
     expect(stays.action.kind).toBe("there");
     expect(stays.movedTag).toMatch(
       /its tag moved in the registry, from 111111111111 to [0-9a-f]{12}\. .*--update-models/,
     );
-    const follows = await look({}, { had, has: other, follow: true });
+    const follows = await inspect({}, { recorded, installed: other, follow: true });
     expect(follows.planned.repair).toMatch(/its tag moved from 111111111111 to/);
     expect(follows.movedTag).toBeUndefined();
   });
 
-  it("whose pinned digest is another than the registry's is refused", async () => {
-    const { problem } = await look({ digest: other }, { has: false });
+  it("is rejected if its pinned digest differs from the registry's", async () => {
+    const { problem } = await inspect({ digest: other }, { installed: false });
     expect(problem).toBe(
       `Model tiny:1b: its digest must be ${other}, but ${reference} has ${digest}, 98.0 MB. ` +
         `Find out what changed; to accept it, set the model's digest to the new one.`,
     );
   });
 
-  it("that is pinned and there asks no registry, whatever that has by now", async () => {
-    const had = record({ digest: other, sourceDigest: other });
-    const found = await look({ digest: other }, { had, has: other });
-    expect(found.action.kind).toBe("there");
-    expect(found.problem).toBeUndefined();
-    expect(found.layers).toBeUndefined();
+  it("is not looked up in the registry if it is pinned and installed", async () => {
+    const recorded = record({ digest: other, sourceDigest: other });
+    const result = await inspect({ digest: other }, { recorded, installed: other });
+    expect(result.action.kind).toBe("there");
+    expect(result.problem).toBeUndefined();
+    expect(result.layers).toBeUndefined();
   });
 
-  it("that the registry does not have is refused", async () => {
-    const { problem } = await look({ source: reference.replace("tiny", "none") });
+  it("is rejected if the registry does not have it", async () => {
+    const { problem } = await inspect({ source: reference.replace("tiny", "none") });
     expect(problem).toMatch(
       /^Model tiny:1b: the registry does not have the model registry:\d+\/library\/none:1b\. Check its name and tag/,
     );
@@ -157,12 +164,12 @@ describe("a model of a registry", () => {
       "127.0.0.1:1/library/tiny:1b",
       /no registry responds at 127\.0\.0\.1:1 \(ECONNREFUSED\)/,
     ],
-    ["wants a login", "", /the registry registry:\d+ responded with 401/],
-  ])("whose registry %s is no reason to stop", async (_how, source, expected) => {
-    const found = await look({ source: source === "" ? reference.replace("library", "locked") : source });
-    expect(found.problem).toBeUndefined();
-    expect(found.unreachable).toMatch(expected);
-    expect(found.layers).toBeUndefined();
+    ["requires a login", "", /the registry registry:\d+ responded with 401/],
+  ])("is not rejected if its registry %s", async (_how, source, expected) => {
+    const result = await inspect({ source: source === "" ? reference.replace("library", "locked") : source });
+    expect(result.problem).toBeUndefined();
+    expect(result.unreachable).toMatch(expected);
+    expect(result.layers).toBeUndefined();
   });
 });
 
@@ -172,37 +179,37 @@ describe("a GGUF file", () => {
   const sha = createHash("sha256").update(content).digest("hex");
   writeFileSync(path, content);
 
-  it("on this machine is pinned to what it is now", async () => {
-    const { planned, layers } = await look({ source: path, insecure: false });
+  it("on this machine is pinned to its current content", async () => {
+    const { planned, layers } = await inspect({ source: path, insecure: false });
     expect(planned.digest).toBe(sha);
     expect(layers).toEqual([{ digest: `sha256:${sha}`, size: content.length }]);
   });
 
-  it("whose content changed is installed anew", async () => {
-    const had = record({ source: path, sourceDigest: other });
-    const { action } = await look({ source: path, insecure: false }, { had, has: digest });
+  it("is installed again if its content changed", async () => {
+    const recorded = record({ source: path, sourceDigest: other });
+    const { action } = await inspect({ source: path, insecure: false }, { recorded, installed: digest });
     expect(action).toMatchObject({ kind: "install", repair: false });
   });
 
   it.each([
     [
-      "is not there",
+      "does not exist",
       join(folder, "none.gguf"),
       /the file .*none\.gguf cannot be read \(ENOENT\)\. Check its source/,
     ],
-    ["is none", import.meta.filename, /inspect-model\.test\.ts is not a GGUF file/],
-  ])("that %s is refused", async (_how, source, expected) => {
-    expect((await look({ source, insecure: false })).problem).toMatch(expected);
+    ["has another format", import.meta.filename, /inspect-model\.test\.ts is not a GGUF file/],
+  ])("is rejected if it %s", async (_how, source, expected) => {
+    expect((await inspect({ source, insecure: false })).problem).toMatch(expected);
   });
 
-  it("that is not what is pinned is refused", async () => {
-    const { problem } = await look({ source: path, insecure: false, digest: other });
+  it("is rejected if it differs from the pinned digest", async () => {
+    const { problem } = await inspect({ source: path, insecure: false, digest: other });
     expect(problem).toMatch(/its digest must be 1{64}, but .*own\.gguf has [0-9a-f]{64}/);
   });
 
-  it("at a URL tells its size, and is what the config says it is", async () => {
+  it("at a URL has the size from its server and the digest from the config", async () => {
     const port = String((registry.address() as AddressInfo).port);
-    const { layers, planned } = await look({
+    const { layers, planned } = await inspect({
       source: `http://127.0.0.1:${port}/file.gguf`,
       insecure: false,
       digest: other,

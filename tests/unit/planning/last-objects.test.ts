@@ -13,7 +13,7 @@ const names = stackNames("test", { networkName: "", ollamaReplicas: 1, gatewayRe
 const container = "urn::docker:index/container:Container::ollama-container";
 const volume = "urn::docker:index/volume:Volume::ollama-models";
 
-/** With an engine that has containers ("NAME STATE"), and a state that has objects (URN to name). */
+/** Runs the check with the given containers on the engine ("NAME STATE") and objects in the state (URN to name). */
 async function check(containers: string[], state: Record<string, string>, modelVolume = ""): Promise<void> {
   docker.mock({ "container ls": containers.map((line) => `${line.replace(" ", "\t")}\t\n`).join("") });
   const outputs = Object.fromEntries(
@@ -29,19 +29,19 @@ async function check(containers: string[], state: Record<string, string>, modelV
   await requireAdopted(await HostPorts.read({ dockerHost: "", dockerCertPath: "" }), names, { modelVolume });
 }
 
-it("containers that the state does not know are named, with what takes them over", async () => {
+it("rejects containers that are not in the state, with the command that adopts them", async () => {
   await expect(check(["ollama-stack-test-ollama running", "others running"], {})).rejects.toThrow(
     /^The engine has ollama-stack-test-ollama, which this stack's state does not contain: .*npm run adopt -- --stack test$/,
   );
 });
 
-it("nothing is wrong with a new stack, one that is known, and what an update that failed never started", async () => {
+it("accepts a new stack, a known one, and containers that a failed update never started", async () => {
   await check(["others running"], {});
   await check(["ollama-stack-test-ollama running"], { [container]: "ollama-stack-test-ollama" });
   await check(["ollama-stack-test-ollama created"], {});
 });
 
-it("a stack that was renamed is refused, unless it keeps its volume", async () => {
+it("rejects a renamed stack unless it keeps its volume", async () => {
   const state = { [container]: "ollama-stack-old-ollama", [volume]: "ollama-stack-old-ollama-models" };
   await expect(check([], state)).rejects.toThrow(
     /^The stack was renamed to test, but .* its model volume ollama-stack-old-ollama-models .*Keep them with: npm run adopt -- --stack test; or .*: pulumi stack rename$/,

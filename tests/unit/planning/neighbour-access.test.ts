@@ -12,7 +12,7 @@ import {
 
 const old: EngineNetworking = { ServerVersion: "20.10.24+dfsg1", OSType: "linux", OperatingSystem: "Debian" };
 
-// As iptables prints them, once the commands have been run.
+// The output of iptables after the commands were run.
 const dropping: PacketFilter = {
   dockerUser: [
     "-N DOCKER-USER",
@@ -31,26 +31,27 @@ const read = (filter: PacketFilter | undefined) => () => Promise.resolve(filter)
 describe("neighbours of the engine's host", () => {
   it.each<[string, Partial<EngineNetworking>]>([
     ["Docker 28", { ServerVersion: "28.0.0" }],
-    ["a candidate for it", { ServerVersion: "28.0.0-rc.1" }],
+    ["a release candidate of Docker 28", { ServerVersion: "28.0.0-rc.1" }],
     ["Docker 29", { ServerVersion: "29.1.3" }],
     ["Docker 29 built from its Go module", { ServerVersion: "2.0.0-beta.24" }],
     ["an unknown version", { ServerVersion: "dev" }],
     ["Docker Desktop", { OperatingSystem: "Docker Desktop" }],
     ["a rootless engine", { SecurityOptions: ["name=seccomp,profile=default", "name=rootless"] }],
     ["Windows containers", { OSType: "windows" }],
-  ])("are kept out by %s, whatever the host does", async (_what, change) => {
+  ])("are kept out by %s, whatever the packet filter of the host", async (_what, change) => {
     expect(await neighbourAccess({ ...old, ...change }, "", read(untouched))).toBe("closed");
   });
 
-  it("are let in by an older engine, unless its host drops what they send", async () => {
+  it("are let in by an older engine unless its host drops their packets", async () => {
     expect(await neighbourAccess(old, "", read(untouched))).toBe("open");
     expect(await neighbourAccess(old, "unix:///run/docker.sock", read(dropping))).toBe("closed");
     expect(await neighbourAccess({ ...old, ServerVersion: "27.5.1" }, "", read(untouched))).toBe("open");
   });
 
-  it("may be let in where the packet filter cannot be read: without root, or on another machine", async () => {
+  it("may be let in if the packet filter cannot be read: without root or on another machine", async () => {
     expect(await neighbourAccess(old, "", read(undefined))).toBe("unknown");
-    const never = () => Promise.reject(new Error("this machine's filter says nothing of another one"));
+    const never = () =>
+      Promise.reject(new Error("this machine's filter must not be read for a remote engine"));
     expect(await neighbourAccess(old, "ssh://ops@gpu-host", never)).toBe("unknown");
   });
 });
@@ -58,29 +59,29 @@ describe("neighbours of the engine's host", () => {
 describe("a host's packet filter", () => {
   it.each<[string, Partial<PacketFilter>, boolean]>([
     ["both rules", {}, true],
-    ["only the first", { rawPrerouting: untouched.rawPrerouting }, false],
-    ["only the second", { dockerUser: untouched.dockerUser }, false],
+    ["only the first rule", { rawPrerouting: untouched.rawPrerouting }, false],
+    ["only the second rule", { dockerUser: untouched.dockerUser }, false],
     [
-      "the first behind a rule that lets packets pass",
+      "the first rule after one that accepts packets",
       { dockerUser: `-A DOCKER-USER -i eth0 -j ACCEPT\n${dropping.dockerUser}` },
       false,
     ],
     [
-      "the first behind a rule that drops others",
+      "the first rule after one that drops other packets",
       { dockerUser: `-A DOCKER-USER -s 192.0.2.0/24 -j DROP\n${dropping.dockerUser}` },
       true,
     ],
     [
-      "the first for one sender alone",
+      "the first rule for a single sender",
       { dockerUser: dropping.dockerUser.replace("! -i br-+", "-s 192.0.2.1/32 ! -i br-+") },
       false,
     ],
-  ])("with %s drops what neighbours send: %3$s", (_what, change, drops) => {
+  ])("with %s drops the packets of neighbours: %3$s", (_what, change, drops) => {
     expect(dropsForeignPackets({ ...dropping, ...change })).toBe(drops);
   });
 });
 
-it("the warning names the version and says how to fix it, and nothing where nothing is wrong", () => {
+it("the warning names the version and the fix, and is omitted if neighbours are kept out", () => {
   const open = neighbourWarning(old, "open") ?? "";
   expect(open).toMatch(/^Docker 20\.10\.24\+dfsg1 lets other hosts .*moby#45610.*Update the engine to 28/);
   for (const command of dropCommands) expect(open).toContain(command);

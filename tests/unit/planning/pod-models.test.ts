@@ -22,8 +22,8 @@ const pod = (n: number, ...records: readonly ReturnType<typeof record>[]): PodRe
 });
 const models = [{ name: "tiny:1b" }];
 
-describe("of the models of pods, a preview says", () => {
-  it("which pods pull which, with size and digest", async () => {
+describe("a preview of the models of pods", () => {
+  it("lists the pods that pull a model, with size and digest", async () => {
     expect(await comparePods({ models }, [pod(0), pod(1)], registry())).toEqual({
       problems: [],
       warnings: [],
@@ -32,7 +32,7 @@ describe("of the models of pods, a preview says", () => {
     });
   });
 
-  it("which have it already", async () => {
+  it("lists the pods that have a model already", async () => {
     const plan = await comparePods({ models }, [pod(0, record("tiny:1b")), pod(1)], registry());
     expect(plan.lines).toEqual([
       "Model tiny:1b: it will be pulled in ollama-1, 98.4 MB, digest e93533fa695d",
@@ -40,7 +40,7 @@ describe("of the models of pods, a preview says", () => {
     expect(plan.present).toEqual(["Model tiny:1b is installed in ollama-0, 98.4 MB, digest e93533fa695d"]);
   });
 
-  it("which delete one that left the list, and which keep it", async () => {
+  it("lists the pods that delete or retain an unlisted model", async () => {
     const old = [record("old:1b"), record("kept:1b", { retain: true })];
     const plan = await comparePods({ models: [] }, [pod(0, ...old), pod(1, ...old)], registry());
     expect(plan.lines).toEqual([
@@ -49,7 +49,7 @@ describe("of the models of pods, a preview says", () => {
     ]);
   });
 
-  it("that a tag has moved, and how to follow it", async () => {
+  it("warns that a tag moved, with the command that updates the model", async () => {
     const moved = { digest: other, layers: [] };
     const plan = await comparePods({ models }, [pod(0, record("tiny:1b"))], registry(moved));
     expect(plan.lines).toEqual([]);
@@ -58,14 +58,14 @@ describe("of the models of pods, a preview says", () => {
     ]);
   });
 
-  it("that it may be there where a pod cannot be asked", async () => {
+  it("prints that a model may be installed if the records of a pod are unknown", async () => {
     const plan = await comparePods({ models }, [{ pod: "ollama-0", records: undefined }], registry());
     expect(plan.lines).toEqual([
       "Model tiny:1b: it will be pulled in ollama-0, 98.4 MB, digest e93533fa695d, unless already installed",
     ]);
   });
 
-  it("that a registry does not respond", async () => {
+  it("prints that a registry does not respond", async () => {
     const unreachable = { unreachable: "no registry responds at r (ECONNREFUSED)" };
     const plan = await comparePods({ models }, [pod(0)], registry(unreachable));
     expect(plan.problems).toEqual([]);
@@ -75,8 +75,8 @@ describe("of the models of pods, a preview says", () => {
   });
 });
 
-describe("an update is refused", () => {
-  it("once, whatever the number of pods, for a model that its registry does not have", async () => {
+describe("an update is rejected", () => {
+  it("once for a model that its registry does not have, whatever the number of pods", async () => {
     const notFound = { notFound: "the registry does not have the model tiny:1b" };
     const plan = await comparePods({ models }, [pod(0), pod(1)], registry(notFound));
     expect(plan.problems).toEqual([

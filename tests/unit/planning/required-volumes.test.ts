@@ -17,30 +17,30 @@ const check = () =>
     },
     "x-ollama",
   );
-const there = { "volume inspect shared": "[{}]", "container ls": "x-gateway\n" };
-const look = "run --rm --pull never";
+const existing = { "volume inspect shared": "[{}]", "container ls": "x-gateway\n" };
+const probe = "run --rm --pull never";
 
-it("a volume of models that another user owns is refused, with the command that gives it to root", async () => {
-  docker.mock({ ...there, [look]: '"EACCES"' });
+it("rejects a model volume that another user owns, with the command that gives it to root", async () => {
+  docker.mock({ ...existing, [probe]: '"EACCES"' });
   await expect(check()).rejects.toThrow(
     /^Ollama's container cannot write to the volume shared \(modelVolume\) \(EACCES\), .* chown -R 0:0 \/models$/,
   );
 });
 
-it("a volume of models that Ollama can write is taken, and one that nobody can look at yet", async () => {
-  docker.mock({ ...there, [look]: "null" });
+it("accepts a model volume that Ollama can write to, and one that cannot be checked yet", async () => {
+  docker.mock({ ...existing, [probe]: "null" });
   await check();
-  docker.mock({ ...there, [look]: { fails: "No such image: node:24" } });
+  docker.mock({ ...existing, [probe]: { fails: "No such image: node:24" } });
   await check();
 });
 
-it("a volume that Ollama runs with is not looked at", async () => {
-  docker.mock({ ...there, "container ls": "x-ollama\n" });
+it("does not check a volume that Ollama runs with", async () => {
+  docker.mock({ ...existing, "container ls": "x-ollama\n" });
   await check();
   expect(docker.calls.filter((call) => call.startsWith("run"))).toEqual([]);
 });
 
-it("a volume that is not there is refused, with the command that makes it", async () => {
+it("rejects a missing volume with the command that creates it", async () => {
   docker.mock({ "volume inspect": { fails: "no such volume" } });
   await expect(check()).rejects.toThrow("docker volume create shared");
 });

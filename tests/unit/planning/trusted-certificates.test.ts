@@ -16,7 +16,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-it("a renewed file has another version, the same one the same", () => {
+it("the version changes with the content of the file", () => {
   const [first, same] = [readTrustedCertificates(file), readTrustedCertificates(file)];
   writeFileSync(file, `${pem}${pem}`);
   expect(first).toEqual(same);
@@ -24,7 +24,7 @@ it("a renewed file has another version, the same one the same", () => {
   expect(readTrustedCertificates("")).toBeUndefined();
 });
 
-it("a file that is missing, holds no certificate or is closed is refused with its path and what to do", () => {
+it("rejects a file that is missing, unreadable for containers or without a certificate, with the fix", () => {
   expect(() => readTrustedCertificates(join(folder, "no.pem"))).toThrow(
     /^trustedCertificates is ".*no\.pem", but that file cannot be read \(ENOENT\): set it to a PEM file/,
   );

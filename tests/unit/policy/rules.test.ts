@@ -15,7 +15,7 @@ const types = {
   model: "ollama-stack:index:OllamaModel",
 } as const;
 
-/** What a rule says of a resource. */
+/** Returns the violations that a rule reports for a resource. */
 async function violations(
   name: string,
   type: keyof typeof types,
@@ -23,15 +23,15 @@ async function violations(
   opts: Record<string, unknown> = {},
 ): Promise<string[]> {
   const rule = rules.find((each) => each.name === name);
-  const said: string[] = [];
+  const messages: string[] = [];
   const { urn = `urn:pulumi:prod::ollama-stack::${types[type]}::x`, ...own } = opts;
   const resource = { type: types[type], props, opts: own, urn } as unknown as ResourceValidationArgs;
   const { validateResource } = rule ?? {};
   if (typeof validateResource !== "function") throw new Error(`no rule ${name}`);
   await validateResource(resource, (message) => {
-    said.push(message);
+    messages.push(message);
   });
-  return said;
+  return messages;
 }
 
 const limited = { name: "x", memory: 512, cpuQuota: 50_000 };
@@ -72,13 +72,13 @@ describe("the rules for production", () => {
     ["limits-set", "container", limited],
     ["limits-set", "container", { name: "x", memory: 512, cpus: "0.5" }],
     ["limits-set", "gateway", { limits: { pids: 128 } }],
-  ])("%s is kept by a %s with %j", async (...given) => {
+  ])("%s accepts a %s with %j", async (...given) => {
     expect(await violations(...given)).toEqual([]);
   });
 
   it.each<[string, keyof typeof types, Record<string, unknown>, RegExp]>([
     ["keys-required", "gateway", { apiKeys: [] }, /npm run new-key -- NAME.*gatewayApiKeys/],
-    // What fails open: lines that are no keys.
+    // Lines without a key would open the gateway.
     [
       "keys-required",
       "gateway",
@@ -127,13 +127,13 @@ describe("the rules for production", () => {
       /^x may use all CPUs.*ollamaCpus, gatewayCpus, edgeCpus or prometheusCpus/,
     ],
     ["limits-set", "ollama", { limits: { pids: 0 } }, /ollamaPids, gatewayPids, edgePids or prometheusPids/],
-  ])("%s is broken by a %s with %j", async (name, type, props, expected) => {
-    const said = await violations(name, type, props);
-    expect(said).toHaveLength(1);
-    expect(said[0]).toMatch(expected);
+  ])("%s rejects a %s with %j", async (name, type, props, expected) => {
+    const messages = await violations(name, type, props);
+    expect(messages).toHaveLength(1);
+    expect(messages[0]).toMatch(expected);
   });
 
-  it("each have a test that keeps and one that breaks them, are mandatory and look only at their own resources", async () => {
+  it("are exactly these, are mandatory and check only their own types of resources", async () => {
     for (const { name, enforcementLevel } of rules) {
       expect(enforcementLevel).toBe("mandatory");
       expect(await violations(name, name === "images-pinned" ? "volume" : "image", {})).toEqual([]);

@@ -4,36 +4,36 @@ import { scenarios, faults } from "../../../attack/scenarios/all.ts";
 import { hostileSchema, randomObjectSchema } from "../../../attack/scenarios/json-schemas.ts";
 import { sections } from "../../../attack/scenario.ts";
 
-describe("the scenarios of npm run attack", () => {
+describe("the attack scenarios", () => {
   it("cover every section", () => {
     const covered = new Set(scenarios.map(({ section }) => String(section)));
     expect([...covered].sort()).toEqual(Object.keys(sections));
   });
 
-  it("have names of their own, by which the report tells them apart", () => {
+  it("have unique names", () => {
     const names = [...scenarios, ...faults].map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
   });
 });
 
-describe("a seed", () => {
-  const made = (seed: number) => {
+describe("a seeded random generator", () => {
+  const generateSchemas = (seed: number) => {
     const random = new Random(seed);
     return Array.from({ length: 50 }, () =>
       JSON.stringify([hostileSchema(random), randomObjectSchema(random)]),
     );
   };
 
-  it("repeats the choices of a run", () => {
-    expect(made(42)).toEqual(made(42));
+  it("generates the same schemas for the same seed", () => {
+    expect(generateSchemas(42)).toEqual(generateSchemas(42));
   });
 
-  it("makes other ones than another seed, and many different ones", () => {
-    expect(made(42)).not.toEqual(made(43));
-    expect(new Set(made(42)).size).toBeGreaterThan(45);
+  it("generates other schemas for another seed, with few duplicates", () => {
+    expect(generateSchemas(42)).not.toEqual(generateSchemas(43));
+    expect(new Set(generateSchemas(42)).size).toBeGreaterThan(45);
   });
 
-  it("spreads evenly", () => {
+  it("distributes integers evenly and samples without repetition", () => {
     const random = new Random(1);
     const counts = [0, 0, 0, 0];
     for (let n = 0; n < 4000; n += 1) {
