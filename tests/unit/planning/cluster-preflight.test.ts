@@ -10,10 +10,10 @@ import {
 } from "../../../components/planning/cluster/rights.ts";
 import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
-const readRecording = (name: string) => readFileSync(`tests/unit/cluster/recorded/${name}.json`, "utf8");
-const fakeKubectl = new FakeDocker("kubectl");
+const recorded = (name: string) => readFileSync(`tests/unit/cluster/recorded/${name}.json`, "utf8");
+const kubectl = new FakeDocker("kubectl");
 afterAll(() => {
-  fakeKubectl.remove();
+  kubectl.remove();
 });
 
 // kubectl prints several objects one after another.
@@ -28,12 +28,12 @@ const review = (resource: string, verb: string, allowed: boolean) =>
     4,
   );
 const allowed = [review("secrets", "get", true), review("secrets", "create", true)].join("\n");
-const suitableCluster = {
-  "version --output=json": readRecording("version"),
+const good = {
+  "version --output=json": recorded("version"),
   "create --validate=false --filename=- --output=json": allowed,
-  "get nodes --output=json": readRecording("nodes"),
+  "get nodes --output=json": recorded("nodes"),
 };
-const storageClassList = (...names: string[]) =>
+const storageClasses = (...names: string[]) =>
   JSON.stringify({ items: names.map((name) => ({ metadata: { name } })) });
 const config: Parameters<typeof demandOf>[0] = {
   kubeconfig: "",
@@ -61,8 +61,8 @@ describe("the preflight of a cluster", () => {
   it("warns about a missing metrics API if gateways are autoscaled", async () => {
     const scaled = { ...demand, needsCpuMetrics: true };
     const metrics = "get --raw=/apis/metrics.k8s.io/v1beta1";
-    fakeKubectl.mock({
-      ...suitableCluster,
+    kubectl.mock({
+      ...good,
       [metrics]: { fails: "Error from server (NotFound): the server could not find" },
     });
     expect(await inspectCluster(scaled)).toMatchObject({
@@ -71,7 +71,7 @@ describe("the preflight of a cluster", () => {
         "The cluster has no metrics API, so gatewayMaxReplicas has no effect. Install metrics-server, or set gatewayMaxReplicas to 1.",
       ],
     });
-    fakeKubectl.mock({ ...suitableCluster, [metrics]: "{}" });
+    kubectl.mock({ ...good, [metrics]: "{}" });
     expect((await inspectCluster(scaled)).warnings).toEqual([]);
     expect(demandOf({ ...config, gatewayMaxReplicas: 4 }, "llm").needsCpuMetrics).toBe(true);
     expect(demand.needsCpuMetrics).toBe(false);
@@ -80,24 +80,24 @@ describe("the preflight of a cluster", () => {
   it("rejects a namespace without the password of the shared state, and reads only the names of entries", async () => {
     const entries = "get secret valkey --namespace=llm";
     const shared = { ...demand, statePasswordSecret: "valkey" };
-    fakeKubectl.mock({
-      ...suitableCluster,
+    kubectl.mock({
+      ...good,
       [entries]: { fails: 'Error from server (NotFound): secrets "valkey" not found' },
     });
     const problem =
       "statePasswordSecret is valkey, but the namespace llm has no Secret of that name with the entry password. If the namespace does not exist, create it with: kubectl create namespace llm. Create the Secret with: kubectl create secret generic valkey --namespace llm --from-file=password=FILE";
     expect((await inspectCluster(shared)).problems).toEqual([problem]);
-    expect(fakeKubectl.calls).toContain(
+    expect(kubectl.calls).toContain(
       `${entries} --output=go-template={{range $key, $value := .data}}{{$key}} {{end}}`,
     );
-    fakeKubectl.mock({ ...suitableCluster, [entries]: "user " });
+    kubectl.mock({ ...good, [entries]: "user " });
     expect((await inspectCluster(shared)).problems).toEqual([problem]);
-    fakeKubectl.mock({ ...suitableCluster, [entries]: "password user " });
+    kubectl.mock({ ...good, [entries]: "password user " });
     expect((await inspectCluster(shared)).problems).toEqual([]);
   });
 
   it("accepts a cluster with everything that a stack needs", async () => {
-    fakeKubectl.mock(suitableCluster);
+    kubectl.mock(good);
     expect(await inspectCluster(demand)).toEqual({ version: "1.37", problems: [], warnings: [] });
   });
 
@@ -108,10 +108,7 @@ describe("the preflight of a cluster", () => {
       review("namespaces", "create", false),
       review("pods", "get", true),
     ];
-    fakeKubectl.mock({
-      ...suitableCluster,
-      "create --validate=false --filename=- --output=json": reviews.join("\n"),
-    });
+    kubectl.mock({ ...good, "create --validate=false --filename=- --output=json": reviews.join("\n") });
     const { problems } = await inspectCluster(demand);
     expect(problems).toEqual([
       "You are not allowed to create and patch secrets; create namespaces for the namespace llm. Ask the cluster's administrator for the roles in docs/kubernetes.md.",
@@ -120,17 +117,17 @@ describe("the preflight of a cluster", () => {
 
   it.each([
     [
-      storageClassList(),
+      storageClasses(),
       "storageClass is fast, but the cluster has no storage class. Install a volume provisioner, or leave storageClass empty: models are then deleted with their pods.",
     ],
     [
-      storageClassList("standard", "local"),
+      storageClasses("standard", "local"),
       "storageClass is fast, but the cluster has only standard, local. Set it to one of these, or leave it empty: models are then deleted with their pods.",
     ],
   ])("rejects a missing storage class: %s", async (available, problem) => {
-    fakeKubectl.mock({ ...suitableCluster, "get storageclasses": available });
+    kubectl.mock({ ...good, "get storageclasses": available });
     expect((await inspectCluster({ ...demand, storageClass: "fast" })).problems).toEqual([problem]);
-    fakeKubectl.mock({ ...suitableCluster, "get storageclasses": storageClassList("fast") });
+    kubectl.mock({ ...good, "get storageclasses": storageClasses("fast") });
     expect((await inspectCluster({ ...demand, storageClass: "fast" })).problems).toEqual([]);
   });
 
@@ -166,15 +163,15 @@ describe("the preflight of a cluster", () => {
     const missingApi = {
       fails: "Error from server (NotFound): the server could not find the requested resource",
     };
-    fakeKubectl.mock({ ...suitableCluster, [`get --raw=/apis/${api}`]: missingApi });
+    kubectl.mock({ ...good, [`get --raw=/apis/${api}`]: missingApi });
     expect((await inspectCluster(demanded)).problems).toEqual(problems);
     const kinds = JSON.stringify({ resources: demanded.optional.map(({ kind }) => ({ kind })) });
-    fakeKubectl.mock({ ...suitableCluster, [`get --raw=/apis/${api}`]: kinds });
+    kubectl.mock({ ...good, [`get --raw=/apis/${api}`]: kinds });
     expect((await inspectCluster(demanded)).problems).toEqual([]);
   });
 
   it("does not check for kinds that are part of Kubernetes", async () => {
-    fakeKubectl.mock(suitableCluster);
+    kubectl.mock(good);
     const demanded = demandOf(
       { ...config, autoscaling: "hpa", ingressClass: "nginx", ingressHostnames: ["llm.example.org"] },
       "llm",
@@ -183,8 +180,8 @@ describe("the preflight of a cluster", () => {
   });
 
   it("rejects a version that is too old", async () => {
-    const old = readRecording("version").replaceAll('"minor": "37"', '"minor": "29+"');
-    fakeKubectl.mock({ ...suitableCluster, "version --output=json": old });
+    const old = recorded("version").replaceAll('"minor": "37"', '"minor": "29+"');
+    kubectl.mock({ ...good, "version --output=json": old });
     expect((await inspectCluster(demand)).problems).toEqual([
       "The cluster runs Kubernetes 1.29, but a stack needs 1.30 or newer. Upgrade the cluster.",
     ]);
@@ -195,11 +192,7 @@ describe("the preflight of a cluster", () => {
       fails:
         'Error from server (Forbidden): nodes is forbidden: User "x" cannot list resource "nodes" in API group "" at the cluster scope',
     };
-    fakeKubectl.mock({
-      ...suitableCluster,
-      "get nodes --output=json": forbidden,
-      "get storageclasses": forbidden,
-    });
+    kubectl.mock({ ...good, "get nodes --output=json": forbidden, "get storageclasses": forbidden });
     const result = await inspectCluster({ ...demand, replicas: 99, storageClass: "fast" });
     expect(result.problems).toEqual([]);
   });
@@ -207,7 +200,7 @@ describe("the preflight of a cluster", () => {
   it("fails with the reason if the cluster does not respond", async () => {
     const fails =
       "The connection to the server 198.19.77.10:6444 was refused - did you specify the right host or port?";
-    fakeKubectl.mock({ version: { fails } });
+    kubectl.mock({ version: { fails } });
     await expect(inspectCluster(demand)).rejects.toThrow(
       "The cluster does not respond: nothing listens at 198.19.77.10:6444.",
     );
@@ -215,13 +208,13 @@ describe("the preflight of a cluster", () => {
 });
 
 describe("the rights that are checked", () => {
-  const reviewedRights = (set: Partial<typeof config> = {}) => {
+  const reviewed = (set: Partial<typeof config> = {}) => {
     const { optional, granted } = demandOf({ ...config, ...set }, "llm");
     return accessReviews("llm", optional, granted).map(({ spec }) => spec.resourceAttributes);
   };
 
   it("include the stack's own namespace by name where a role can name it", () => {
-    const namespaces = reviewedRights().filter(({ resource }) => resource === "namespaces");
+    const namespaces = reviewed().filter(({ resource }) => resource === "namespaces");
     const named = namespaces.filter((each) => "name" in each && each.name === "llm");
     expect(named.map(({ verb }) => verb)).toEqual(["get", "patch", "delete"]);
     expect(namespaces.filter((each) => !named.includes(each)).map(({ verb }) => verb)).toEqual([
@@ -249,8 +242,8 @@ describe("the rights that are checked", () => {
       ["autoscaling/horizontalpodautoscalers"],
     ],
   ])("include those for the kinds that the config adds: %j", (set, added) => {
-    const before = reviewedRights().length;
-    const more = reviewedRights(set).slice(before);
+    const before = reviewed().length;
+    const more = reviewed(set).slice(before);
     expect([...new Set(more.map(({ group, resource }) => `${group}/${resource}`))]).toEqual(added);
     expect(more.filter(({ verb }) => verb === "delete")).toHaveLength(added.length);
   });
@@ -298,15 +291,15 @@ it("docs/kubernetes.md lists exactly the additional rights of standby gateways",
 
 it("the rights that standby gateways get are checked by object name", () => {
   const { optional, granted } = demandOf({ ...config, gatewayReplicas: 2 }, "llm");
-  const reviewedRights = accessReviews("llm", optional, granted).map(({ spec }) => spec.resourceAttributes);
-  expect(reviewedRights).toContainEqual({
+  const reviewed = accessReviews("llm", optional, granted).map(({ spec }) => spec.resourceAttributes);
+  expect(reviewed).toContainEqual({
     namespace: "llm",
     name: "gateway",
     group: "coordination.k8s.io",
     resource: "leases",
     verb: "update",
   });
-  expect(reviewedRights).toContainEqual({
+  expect(reviewed).toContainEqual({
     namespace: "llm",
     group: "discovery.k8s.io",
     resource: "endpointslices",
