@@ -5,7 +5,7 @@ import { parseBody } from "../../../gateway/src/apis/common/validation.ts";
 
 const user = { role: "user", content: "Hi" };
 
-function adapted(body: object): { readonly sent: object; readonly ignored: readonly string[] } {
+function adapt(body: object): { readonly sent: object; readonly ignored: readonly string[] } {
   const ignored: string[] = [];
   const parsed = parseBody(messagesSchema, { model: "m", max_tokens: 9, messages: [user], ...body });
   return { sent: adaptMessages(parsed, { ignore: (name) => void ignored.push(name) }).call.body, ignored };
@@ -72,13 +72,16 @@ test.each([
   [{ tools, tool_choice: { type: "none" } }, {}],
   [{ tools, tool_choice: { type: "any" } }, forced],
   [{ tools, tool_choice: { type: "tool", name: "f" } }, forced],
-])("%j becomes %j", (asked, sent) => {
-  expect(adapted(asked).sent).toEqual({ ...bare, ...sent });
+])("%j becomes %j", (request, expected) => {
+  expect(adapt(request).sent).toEqual({ ...bare, ...expected });
 });
 
-test("a count reads what the conversation would, writes one token, and is held to no form", () => {
-  const asked = { model: "m", messages: [user], system: "Be brief.", tools, tool_choice: { type: "any" } };
-  const body = parseBody(countTokensSchema, { ...asked, thinking: { type: "enabled", budget_tokens: 1024 } });
+test("a token count sends the same prompt, without a format and with num_predict 1", () => {
+  const request = { model: "m", messages: [user], system: "Be brief.", tools, tool_choice: { type: "any" } };
+  const body = parseBody(countTokensSchema, {
+    ...request,
+    thinking: { type: "enabled", budget_tokens: 1024 },
+  });
   expect(adaptTokenCount(body, { ignore: () => undefined }).call.body).toEqual({
     ...bare,
     messages: [{ role: "system", content: "Be brief." }, user],
@@ -91,7 +94,7 @@ test("a count reads what the conversation would, writes one token, and is held t
 const image = { type: "image", source: { type: "base64", media_type: "image/png", data: "AAAA" } };
 const text = (content: string) => ({ type: "text", text: content });
 
-test("every block of a conversation arrives, tools' results before what the user says to them", () => {
+test("translates every content block, tool results before the user's text", () => {
   const messages = [
     { role: "user", content: [text("What is"), image, text("this?")] },
     {
@@ -116,7 +119,7 @@ test("every block of a conversation arrives, tools' results before what the user
     { role: "assistant", content: null },
     { role: "user", content: [{ type: "tool_result", tool_use_id: "toolu_9", content: null }] },
   ];
-  expect(adapted({ messages }).sent).toEqual({
+  expect(adapt({ messages }).sent).toEqual({
     ...bare,
     messages: [
       { role: "user", content: "What is\nthis?", images: ["AAAA"] },
@@ -140,10 +143,10 @@ test("every block of a conversation arrives, tools' results before what the user
 });
 
 function messagesOf(messages: readonly object[], rest: object = {}): unknown {
-  return (adapted({ messages, ...rest }).sent as { messages: unknown }).messages;
+  return (adapt({ messages, ...rest }).sent as { messages: unknown }).messages;
 }
 
-test("system messages before the first reply join the system prompt, later ones remind the user", () => {
+test("merges system messages before the first reply into the system prompt, and turns later ones into reminders", () => {
   const messages = [
     user,
     { role: "system", content: [text("You are"), text("in Oslo.")] },
@@ -161,14 +164,14 @@ test("system messages before the first reply join the system prompt, later ones 
   ]);
 });
 
-test("the effort of the last system message that has one counts", () => {
-  const changed = { role: "system", content: "Hurry.", output_config: { effort: "low" } };
-  expect(adapted({ messages: [user, changed], output_config: { effort: "max" } }).sent).toMatchObject({
+test("uses the effort of the last system message that sets one", () => {
+  const systemMessage = { role: "system", content: "Hurry.", output_config: { effort: "low" } };
+  expect(adapt({ messages: [user, systemMessage], output_config: { effort: "max" } }).sent).toMatchObject({
     think: "low",
   });
 });
 
-test("documents and search results are read as text", () => {
+test("translates documents and search results to text", () => {
   const document = (source: object, rest: object = {}) => ({ type: "document", source, ...rest });
   const content = [
     document(
@@ -195,7 +198,7 @@ test("documents and search results are read as text", () => {
   ]);
 });
 
-test("what Anthropic's own tools did is read as calls and results", () => {
+test("translates the blocks of server-side tools to tool calls and results", () => {
   const content = [
     text("I search."),
     { type: "server_tool_use", id: "srvtoolu_1", name: "web_search", input: { query: "cats" } },
@@ -243,7 +246,7 @@ const pdf = {
 };
 const linked = { type: "image", source: { type: "url", url: "http://x" } };
 
-test("what cannot be read in a tool's result or an earlier message becomes a note", () => {
+test("replaces unreadable content in tool results and earlier messages with notes", () => {
   const results = [
     { type: "tool_result", tool_use_id: "t", content: [linked, { type: "browser_state", url: "http://b" }] },
     pdf,
@@ -264,9 +267,9 @@ test("what cannot be read in a tool's result or an earlier message becomes a not
 });
 
 test.each([[linked], [pdf], [{ type: "container_upload", file_id: "f" }]])(
-  "%j in the newest message is refused",
+  "rejects %j in the newest message",
   (block) => {
     const messages = [user, { role: "user", content: [text("Look"), block] }];
-    expect(() => adapted({ messages })).toThrow("messages[1].content[1]");
+    expect(() => adapt({ messages })).toThrow("messages[1].content[1]");
   },
 );

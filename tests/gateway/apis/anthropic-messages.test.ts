@@ -10,7 +10,7 @@ import {
 } from "../../../test-support/gateway/gateway-harness.ts";
 
 const route = "/v1/messages";
-const asked = { model: "m", max_tokens: 9, messages: [{ role: "user" as const, content: "Hi" }] };
+const baseRequest = { model: "m", max_tokens: 9, messages: [{ role: "user" as const, content: "Hi" }] };
 const call = (city: string) => ({ function: { name: "weather", arguments: { city } } });
 const usage = {
   input_tokens: 11,
@@ -25,17 +25,17 @@ async function start(environment: Record<string, string> = {}, apiKey = "none") 
   return { fake, gateway, anthropic: new Anthropic({ baseURL: gateway.url, apiKey, maxRetries: 0 }) };
 }
 
-async function thrownBy(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
+async function catchError(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
     () => undefined,
-    (thrown: unknown) => thrown,
+    (error: unknown) => error,
   );
 }
 
 describe("POST /v1/messages", () => {
-  test("a whole answer is a message", async () => {
+  test("returns a message", async () => {
     const { gateway } = await start();
-    const response = await gateway.post(route, asked);
+    const response = await gateway.post(route, baseRequest);
     expect(response.headers.get("request-id")).toBe(response.headers.get("x-request-id"));
     expect(await response.json()).toEqual({
       id: expect.stringMatching(/^msg_/) as string,
@@ -49,14 +49,14 @@ describe("POST /v1/messages", () => {
     });
   });
 
-  test("thinking, text and calls are blocks, in this order", async () => {
+  test("returns thinking, text and tool calls as blocks, in this order", async () => {
     const { fake, anthropic } = await start();
     fake.respondWith(
       last({ message: { thinking: "Hm.", content: "Look:", tool_calls: [call("Oslo"), call("Rom")] } }),
     );
-    const answer = await anthropic.messages.create(asked);
-    expect(answer.stop_reason).toBe("tool_use");
-    expect(answer.content).toMatchObject([
+    const message = await anthropic.messages.create(baseRequest);
+    expect(message.stop_reason).toBe("tool_use");
+    expect(message.content).toMatchObject([
       { type: "thinking", thinking: "Hm." },
       { type: "text", text: "Look:" },
       { type: "tool_use", name: "weather", input: { city: "Oslo" } },
@@ -64,32 +64,32 @@ describe("POST /v1/messages", () => {
     ]);
   });
 
-  test("an answer cut by its limit says so", async () => {
+  test("returns the stop reason max_tokens at the token limit", async () => {
     const { fake, anthropic } = await start();
     fake.respondWith(last({ done_reason: "length", eval_count: 9, message: { content: "Hel" } }));
-    expect((await anthropic.messages.create(asked)).stop_reason).toBe("max_tokens");
+    expect((await anthropic.messages.create(baseRequest)).stop_reason).toBe("max_tokens");
   });
 
-  test("an answer cut by the end of the context says so", async () => {
+  test("returns the stop reason model_context_window_exceeded at the end of the context", async () => {
     const { fake, anthropic } = await start();
     fake.respondWith(last({ done_reason: "length", eval_count: 8, message: { content: "Hel" } }));
-    expect((await anthropic.messages.create(asked)).stop_reason).toBe("model_context_window_exceeded");
+    expect((await anthropic.messages.create(baseRequest)).stop_reason).toBe("model_context_window_exceeded");
   });
 
   test.each([true, false])(
-    "max_tokens 0 has the prompt read, and writes nothing (stream: %j)",
+    "evaluates the prompt and generates nothing with max_tokens 0 (stream: %j)",
     async (stream) => {
       const { anthropic } = await start();
-      const request = { ...asked, max_tokens: 0 };
-      const answer = await (stream
+      const request = { ...baseRequest, max_tokens: 0 };
+      const message = await (stream
         ? anthropic.messages.stream(request).finalMessage()
         : anthropic.messages.create(request));
-      expect(answer).toMatchObject({ content: [], stop_reason: "max_tokens" });
-      expect(answer.usage).toMatchObject({ input_tokens: 11, output_tokens: 0 });
+      expect(message).toMatchObject({ content: [], stop_reason: "max_tokens" });
+      expect(message.usage).toMatchObject({ input_tokens: 11, output_tokens: 0 });
     },
   );
 
-  test("a stream begins and ends each block, event by event", async () => {
+  test("streams the start, the deltas and the stop of each block", async () => {
     const { fake, gateway } = await start();
     fake.respondWith(
       { line: { message: { thinking: "Hm." }, done: false } },
@@ -98,7 +98,7 @@ describe("POST /v1/messages", () => {
       { line: { message: { content: "", tool_calls: [{ id: "call_1", ...call("Oslo") }] }, done: false } },
       last(),
     );
-    const { data, brokenOff } = await readEvents(await gateway.post(route, { ...asked, stream: true }));
+    const { data, brokenOff } = await readEvents(await gateway.post(route, { ...baseRequest, stream: true }));
     expect(brokenOff).toBe(false);
     const events = data.map((event) => /^event: (\w+)\ndata: (.*)$/.exec(event)?.slice(1) ?? []);
     for (const [name, text = ""] of events) expect((JSON.parse(text) as { type: string }).type).toBe(name);
@@ -107,7 +107,11 @@ describe("POST /v1/messages", () => {
       index,
       content_block,
     });
-    const delta = (index: number, of: object) => ({ type: "content_block_delta", index, delta: of });
+    const delta = (index: number, content: object) => ({
+      type: "content_block_delta",
+      index,
+      delta: content,
+    });
     const stop = (index: number) => ({ type: "content_block_stop", index });
     expect(events.map(([, text = ""]) => JSON.parse(text) as object)).toEqual([
       {
@@ -120,7 +124,7 @@ describe("POST /v1/messages", () => {
           content: [],
           stop_reason: null,
           stop_sequence: null,
-          // An estimate: a token has about four bytes.
+          // Estimated at four bytes per token.
           usage: { ...usage, input_tokens: 1, output_tokens: 0 },
         },
       },
@@ -140,28 +144,28 @@ describe("POST /v1/messages", () => {
     ]);
   });
 
-  test("the client's streaming helper puts the answer together", async () => {
+  test("streams a message that the SDK's helper assembles", async () => {
     const { fake, anthropic } = await start();
     fake.respondWith(
       token("Hello"),
       { line: { message: { tool_calls: [call("Oslo")] }, done: false } },
       last(),
     );
-    const answer = await anthropic.messages.stream(asked).finalMessage();
-    expect(answer.content).toMatchObject([
+    const message = await anthropic.messages.stream(baseRequest).finalMessage();
+    expect(message.content).toMatchObject([
       { type: "text", text: "Hello" },
       { type: "tool_use", input: { city: "Oslo" } },
     ]);
-    expect(answer.usage).toMatchObject({ input_tokens: 11, output_tokens: 3 });
+    expect(message.usage).toMatchObject({ input_tokens: 11, output_tokens: 3 });
   });
 });
 
-describe("errors have Anthropic's form", () => {
-  test("before the answer begins", async () => {
+describe("errors in Anthropic's format", () => {
+  test("returns an error body if the request fails before the response starts", async () => {
     const { fake, gateway, anthropic } = await start();
     fake.respondWith({ status: 404, body: `{"error":"model 'm' not found"}` });
-    expect(await thrownBy(anthropic.messages.create(asked))).toBeInstanceOf(NotFoundError);
-    const response = await gateway.post(route, { ...asked, max_tokens: undefined });
+    expect(await catchError(anthropic.messages.create(baseRequest))).toBeInstanceOf(NotFoundError);
+    const response = await gateway.post(route, { ...baseRequest, max_tokens: undefined });
     expect(response.status).toBe(400);
     expect(await response.json()).toEqual({
       type: "error",
@@ -173,24 +177,24 @@ describe("errors have Anthropic's form", () => {
   test.each([
     [{ status: 503, body: '{"error":"busy"}' }, 529, "overloaded_error", "5", null],
     [{ status: 500, body: "" }, 502, "api_error", null, "false"],
-  ])("%j is %d %s", async (step, status, type, retryAfter, shouldRetry) => {
+  ])("maps %j to %d %s", async (step, status, type, retryAfter, shouldRetry) => {
     const { fake, gateway } = await start();
     fake.respondWith(step);
-    const response = await gateway.post(route, asked);
+    const response = await gateway.post(route, baseRequest);
     expect(response.status).toBe(status);
     expect(response.headers.get("retry-after")).toBe(retryAfter);
     expect(response.headers.get("x-should-retry")).toBe(shouldRetry);
     expect(await response.json()).toMatchObject({ type: "error", error: { type } });
   });
 
-  test("a full queue is 529, for the client to try again", async () => {
+  test("returns 529 with Retry-After if the queue is full", async () => {
     const { fake, gateway } = await start({ OLLAMA_NUM_PARALLEL: "1", QUEUE_LIMIT: "1" });
     fake.respondWith("hang");
     const clients = new AbortController();
     const { signal } = clients;
-    const others = [1, 2].map(() => expect(gateway.post(route, asked, { signal })).rejects.toThrow());
+    const others = [1, 2].map(() => expect(gateway.post(route, baseRequest, { signal })).rejects.toThrow());
     await metric(gateway.url, "gateway_queue_depth 1");
-    const response = await gateway.post(route, asked);
+    const response = await gateway.post(route, baseRequest);
     expect(response.status).toBe(529);
     expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
     expect(await response.json()).toMatchObject({ error: { type: "overloaded_error" } });
@@ -198,44 +202,44 @@ describe("errors have Anthropic's form", () => {
     await Promise.all(others);
   });
 
-  test("a limit that is used up is a rate_limit_error, with the time to wait for", async () => {
+  test("returns rate_limit_error with Retry-After if a limit is used up", async () => {
     const { key, line } = newKey("ada", ["requests=1"]);
     const { anthropic } = await start({ API_KEYS: line }, key);
-    await anthropic.messages.create(asked);
-    const error = await thrownBy(anthropic.messages.create(asked));
+    await anthropic.messages.create(baseRequest);
+    const error = await catchError(anthropic.messages.create(baseRequest));
     expect(error).toBeInstanceOf(RateLimitError);
     const { headers, type } = error as RateLimitError;
     expect(type).toBe("rate_limit_error");
     expect(Number(headers.get("retry-after"))).toBeGreaterThan(0);
   });
 
-  test("a thread is refused so that the SDK can send the conversation instead", async () => {
+  test("rejects a thread so that the SDK sends the conversation instead", async () => {
     const { anthropic } = await start();
-    const request = { ...asked, thread: { type: "create" } } as typeof asked;
-    const error = await thrownBy(anthropic.messages.create(request));
+    const request = { ...baseRequest, thread: { type: "create" } } as typeof baseRequest;
+    const error = await catchError(anthropic.messages.create(request));
     expect(error).toBeInstanceOf(Anthropic.ThreadUnsupportedRequestError);
   });
 
-  test("a wrong key is an authentication_error, the right one works", async () => {
+  test("accepts a valid key, and returns authentication_error without one", async () => {
     const { key, line } = newKey("ada", []);
     const { gateway, anthropic } = await start({ API_KEYS: line }, key);
-    expect((await anthropic.messages.create(asked)).content).toHaveLength(1);
-    const response = await gateway.post(route, asked);
+    expect((await anthropic.messages.create(baseRequest)).content).toHaveLength(1);
+    const response = await gateway.post(route, baseRequest);
     expect(response.status).toBe(401);
     expect(response.headers.get("request-id")).toBe(response.headers.get("x-request-id"));
     expect(await response.json()).toMatchObject({ error: { type: "authentication_error" } });
   });
 
-  test("in the middle of a stream: an error event, and the connection breaks off", async () => {
+  test("sends an error event and breaks the connection if a stream fails", async () => {
     const { fake, gateway, anthropic } = await start();
     fake.respondWith(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
-    const { data, brokenOff } = await readEvents(await gateway.post(route, { ...asked, stream: true }));
+    const { data, brokenOff } = await readEvents(await gateway.post(route, { ...baseRequest, stream: true }));
     expect(data.at(-1)).toBe(
       'event: error\ndata: {"type":"error","error":{"type":"api_error","message":"Ollama: runner died"}}',
     );
     expect(data.join()).not.toContain("message_stop");
     expect(brokenOff).toBe(true);
-    expect(await thrownBy(anthropic.messages.stream(asked).finalMessage())).toBeInstanceOf(APIError);
+    expect(await catchError(anthropic.messages.stream(baseRequest).finalMessage())).toBeInstanceOf(APIError);
   });
 
   test.each([
@@ -257,9 +261,11 @@ describe("errors have Anthropic's form", () => {
     [{ mcp_servers: [{ type: "url", url: "http://x", name: "x" }] }, "mcp_servers"],
     [{ container: "c" }, "container"],
     [{ compaction: { type: "summarize" } }, "compaction"],
-  ])("%j is refused, naming %s", async (over, param) => {
+  ])("rejects %j and names %s", async (overrides, param) => {
     const { anthropic } = await start();
-    const error = await thrownBy(anthropic.messages.create({ ...asked, ...over } as typeof asked));
+    const error = await catchError(
+      anthropic.messages.create({ ...baseRequest, ...overrides } as typeof baseRequest),
+    );
     expect(error).toBeInstanceOf(BadRequestError);
     expect(String(error)).toContain(param);
   });

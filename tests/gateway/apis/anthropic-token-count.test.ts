@@ -11,7 +11,7 @@ async function start(environment: Record<string, string> = {}, apiKey = "none") 
   return { fake, gateway, anthropic: new Anthropic({ baseURL: gateway.url, apiKey, maxRetries: 0 }) };
 }
 
-test("a count is what Ollama reads of the conversation, and asks for one token", async () => {
+test("a count returns the prompt tokens that Ollama reports, with num_predict 1", async () => {
   const { fake, gateway, anthropic } = await start();
   const tools = [{ name: "f", input_schema: { type: "object" as const } }];
   expect(await anthropic.messages.countTokens({ ...hello, system: "Be brief.", tools })).toEqual({
@@ -27,7 +27,7 @@ test("a count is what Ollama reads of the conversation, and asks for one token",
   expect(response.headers.get("request-id")).toBe(response.headers.get("x-request-id"));
 });
 
-test("what a conversation has beside its text does not hinder its count", async () => {
+test("a count accepts parameters that do not affect it", async () => {
   const { anthropic } = await start();
   const request = {
     ...hello,
@@ -57,7 +57,7 @@ test("a count waits for a slot like any other request", async () => {
   expect(await (await count).json()).toEqual({ input_tokens: 11 });
 });
 
-test("a count needs a key, and takes from its limits", async () => {
+test("a count requires a key and uses up its limits", async () => {
   const { key, line } = newKey("ada", ["requests=1"]);
   const { gateway, anthropic } = await start({ API_KEYS: line }, key);
   expect((await gateway.post(route, hello)).status).toBe(401);
@@ -65,7 +65,7 @@ test("a count needs a key, and takes from its limits", async () => {
   await expect(anthropic.messages.countTokens(hello)).rejects.toThrow(Anthropic.RateLimitError);
 });
 
-test("a conversation that exceeds the context cannot be counted", async () => {
+test("a count fails for a conversation that exceeds the context", async () => {
   const { fake, anthropic } = await start();
   fake.respondWith({ status: 400, body: '{"error":"the input length exceeds the context length"}' });
   await expect(anthropic.messages.countTokens(hello)).rejects.toThrow(

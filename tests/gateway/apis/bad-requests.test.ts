@@ -55,10 +55,10 @@ test.each([
   [{ num_ctx: 0 }, "num_ctx", "invalid_value"],
   [{ top_logprobs: 3 }, "top_logprobs", "invalid_value"],
   [{ logprobs: false, top_logprobs: 3 }, "top_logprobs", "invalid_value"],
-])("%j is refused, naming %s", async (over, param, code) => {
+])("rejects %j and names %s", async (overrides, param, code) => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
-  const response = await gateway.post("/v1/chat/completions", { ...hello, ...over });
+  const response = await gateway.post("/v1/chat/completions", { ...hello, ...overrides });
   expect(response.status).toBe(400);
   const error = await errorOf(response);
   expect(error).toMatchObject({ type: "invalid_request_error", param, code });
@@ -73,16 +73,16 @@ test.each([
   [{ verbosity: "high" }, "verbosity", "unsupported_parameter"],
   [{ web_search_options: {} }, "web_search_options", "unsupported_parameter"],
   [{ tools: [{ type: "custom", custom: { name: "f" } }] }, "tools[0]", "unsupported_parameter"],
-])("with strict parameters, %j is refused, naming %s", async (over, param, code) => {
+])("rejects %j with strict parameters and names %s", async (overrides, param, code) => {
   const fake = await startFake();
   const gateway = await startGateway(fake, { STRICT_PARAMETERS: "on" });
-  const response = await gateway.post("/v1/chat/completions", { ...hello, ...over });
+  const response = await gateway.post("/v1/chat/completions", { ...hello, ...overrides });
   expect(response.status).toBe(400);
   expect(await errorOf(response)).toMatchObject({ type: "invalid_request_error", param, code });
   expect(fake.received).toHaveLength(0);
 });
 
-test("a form that there is not is refused with those that there are", async () => {
+test("lists the supported types when it rejects an unknown one", async () => {
   const gateway = await startGateway(await startFake());
   const body = { ...hello, ...part({ type: "files" }) };
   const { message } = await errorOf(await gateway.post("/v1/chat/completions", body));
@@ -91,19 +91,22 @@ test("a form that there is not is refused with those that there are", async () =
   );
 });
 
-test.each(["[", "", "{'a': 1}", '{"model": "m"'])("the body %j is no JSON", async (body) => {
+test.each(["[", "", "{'a': 1}", '{"model": "m"'])("rejects the body %j as invalid JSON", async (body) => {
   const gateway = await startGateway(await startFake());
   const response = await gateway.post("/v1/chat/completions", body);
   expect(response.status).toBe(400);
   expect(await errorOf(response)).toMatchObject({ code: "invalid_json", param: null });
 });
 
-test.each(["3", "null", "[]", '"text"'])("the body %s is JSON, but no request", async (body) => {
-  const gateway = await startGateway(await startFake());
-  const response = await gateway.post("/v1/chat/completions", body);
-  expect(response.status).toBe(400);
-  expect((await errorOf(response)).type).toBe("invalid_request_error");
-});
+test.each(["3", "null", "[]", '"text"'])(
+  "rejects the body %s, which is JSON but not an object",
+  async (body) => {
+    const gateway = await startGateway(await startFake());
+    const response = await gateway.post("/v1/chat/completions", body);
+    expect(response.status).toBe(400);
+    expect((await errorOf(response)).type).toBe("invalid_request_error");
+  },
+);
 
 test.each([
   "text/plain",
@@ -116,7 +119,7 @@ test.each([
   "json",
   "",
   undefined,
-])("a body of type %j is read as JSON, as Ollama does", async (type) => {
+])("parses a body of content type %j as JSON, as Ollama does", async (type) => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   const headers: Record<string, string> = type === undefined ? {} : { "content-type": type };
@@ -128,14 +131,14 @@ test.each([
   expect((await fake.conversation()).body.messages).toEqual(hello.messages);
 });
 
-test("a body beyond the limit is refused with 413", async () => {
+test("rejects a body over the limit with 413", async () => {
   const gateway = await startGateway(await startFake(), { BODY_LIMIT_BYTES: "2000" });
   const response = await gateway.post("/v1/chat/completions", { ...hello, user: "x".repeat(2000) });
   expect(response.status).toBe(413);
   expect((await errorOf(response)).code).toBe("body_too_large");
 });
 
-test("a body as large as images make it is taken", async () => {
+test("accepts a body with a 3 MB image", async () => {
   const fake = await startFake();
   fake.capabilities = ["vision"];
   const gateway = await startGateway(fake);
@@ -143,14 +146,14 @@ test("a body as large as images make it is taken", async () => {
   expect((await gateway.post("/v1/chat/completions", body)).status).toBe(200);
 });
 
-test("an unknown route is 404", async () => {
+test("returns 404 for an unknown route", async () => {
   const gateway = await startGateway(await startFake());
   const response = await gateway.post("/v1/chat/completion", hello);
   expect(response.status).toBe(404);
   expect((await errorOf(response)).code).toBe("route_not_found");
 });
 
-test("a route asked in the wrong way is 405 and says what it takes", async () => {
+test("returns 405 with the Allow header for an unsupported method", async () => {
   const gateway = await startGateway(await startFake());
   const response = await fetch(`${gateway.url}/v1/chat/completions`);
   expect(response.status).toBe(405);
@@ -158,7 +161,7 @@ test("a route asked in the wrong way is 405 and says what it takes", async () =>
   expect((await errorOf(response)).code).toBe("method_not_allowed");
 });
 
-test("a path that cannot be decoded is 400 in the same form", async () => {
+test("returns 400 in OpenAI format for a path that cannot be decoded", async () => {
   const gateway = await startGateway(await startFake());
   const response = await fetch(`${gateway.url}/%zz`);
   expect(response.status).toBe(400);

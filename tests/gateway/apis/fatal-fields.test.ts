@@ -3,7 +3,7 @@ import { FATAL_OPTIONS } from "../../../gateway/src/apis/common/fatal-options.ts
 import { last } from "../../../test-support/fakes/ollama/steps.ts";
 import { hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
-describe("a template that fills the memory of Ollama's server", () => {
+describe("templates", () => {
   test.each([
     "{{range 2000000000}}x{{end}}",
     "{{ $n := 2000000000 }}{{ range $n }}x{{ end }}",
@@ -19,7 +19,7 @@ describe("a template that fills the memory of Ollama's server", () => {
     `{{ json ${"(json ".repeat(40)}.Prompt${")".repeat(40)} }}`,
     '{{ "}}" | js }}',
     "{{/* }} */}}{{ .Prompt }}",
-  ])("is refused: %s", async (template) => {
+  ])("rejects a template that exhausts the memory of Ollama's server: %s", async (template) => {
     const fake = await startFake();
     const gateway = await startGateway(fake);
     const response = await gateway.post("/api/generate", { model: "m", prompt: "Hi", template });
@@ -28,7 +28,7 @@ describe("a template that fills the memory of Ollama's server", () => {
     expect(fake.received).toHaveLength(0);
   });
 
-  test("is refused: one that writes a long prompt a thousand times", async () => {
+  test("rejects a template that repeats a long prompt a thousand times", async () => {
     const fake = await startFake();
     const gateway = await startGateway(fake);
     const body = { model: "m", prompt: "x".repeat(100_000), template: "{{.Prompt}}".repeat(1000) };
@@ -44,7 +44,7 @@ describe("a template that fills the memory of Ollama's server", () => {
     "{{ range .Messages }}{{ $last := eq (len (slice $.Messages 0)) 1 }}{{ json .Content }}{{ end }}",
     '{{- range $i, $_ := .Messages }}{{ if eq .Role "user" }}{{ .Content }}{{ end }}{{ end }}',
     "{{- if .Tools }}{{- range $.Tools }}{{ json . }}{{- end }}{{- end }}",
-  ])("is not one that repeats a conversation: %s", async (template) => {
+  ])("accepts an ordinary template: %s", async (template) => {
     const fake = await startFake();
     fake.respondWith(last());
     const gateway = await startGateway(fake);
@@ -54,7 +54,7 @@ describe("a template that fills the memory of Ollama's server", () => {
 });
 
 test.each([[[-5]], [["x"]], ["text"], [[1.5]], [[1e300]]])(
-  "context %j, tokens that end Ollama's server, is refused",
+  "rejects context %j, which crashes Ollama's server",
   async (context) => {
     const fake = await startFake();
     const gateway = await startGateway(fake);
@@ -64,7 +64,7 @@ test.each([[[-5]], [["x"]], ["text"], [[1.5]], [[1e300]]])(
   },
 );
 
-test("a context is passed on when the model has all of its tokens", async () => {
+test("passes a context on only if the model has all its tokens", async () => {
   const fake = await startFake();
   fake.modelInfo = { "llama.vocab_size": 49_152 };
   fake.respondWith(last());
@@ -93,7 +93,7 @@ const routes = [
 ] as const;
 
 describe.each(routes)("%s", (path, body) => {
-  test("refuses options that have ended the model's runner", async () => {
+  test("rejects options that crash the model's runner", async () => {
     const fake = await startFake();
     const gateway = await startGateway(fake);
     for (const [name, { fatal }] of Object.entries(FATAL_OPTIONS)) {
@@ -107,7 +107,7 @@ describe.each(routes)("%s", (path, body) => {
   });
 });
 
-test("options that the runner takes are passed on as they are", async () => {
+test("passes on unchanged the options that the runner accepts", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   for (const [name, { allowed }] of Object.entries(FATAL_OPTIONS)) {
@@ -125,7 +125,7 @@ test.each([
   ["/v1/completions", { model: "m", prompt: "Hi" }],
   ["/v1/responses", { model: "m", input: "Hi" }],
   ["/v1/messages", { ...hello, max_tokens: 1 }],
-] as const)("%s: a temperature so small that it ended the runner is refused", async (path, body) => {
+] as const)("%s rejects a temperature so small that it crashes the runner", async (path, body) => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   for (const temperature of FATAL_OPTIONS.temperature.fatal) {

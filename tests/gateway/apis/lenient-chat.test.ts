@@ -15,16 +15,16 @@ async function start(environment: Record<string, string> = {}) {
   return { fake, gateway: await startGateway(fake, environment) };
 }
 
-/** What Ollama got of a request that was sent with more than a plain one, and the response. */
-async function sent(over: object) {
+/** Sends a chat request with further fields. Returns the body that Ollama received, and the response. */
+async function send(overrides: object) {
   const { fake, gateway } = await start();
-  const response = await gateway.post(chat, { ...hello, ...over });
+  const response = await gateway.post(chat, { ...hello, ...overrides });
   expect(response.status, await response.clone().text()).toBe(200);
   await response.text();
   return { body: fake.received[0]?.body as unknown as Record<string, unknown>, response, gateway };
 }
 
-describe("a parameter that changes nothing", () => {
+describe("ignored parameters", () => {
   test.each([
     [{ colour: "red" }, "colour"],
     [{ verbosity: "high" }, "verbosity"],
@@ -32,45 +32,45 @@ describe("a parameter that changes nothing", () => {
     [{ prompt_cache_key: "k", safety_identifier: "s" }, "prompt_cache_key, safety_identifier"],
     [{ stream_options: { usage: true } }, "stream_options.usage"],
     [{ tools: [{ type: "web_search" }, { type: "custom", custom: { name: "f" } }] }, "tools[0], tools[1]"],
-  ])("%j is left out, and named", async (over, names) => {
-    const plain = await sent({});
-    const { body, response } = await sent(over);
+  ])("drops %j and lists it in x-ignored-parameters", async (overrides, names) => {
+    const plain = await send({});
+    const { body, response } = await send(overrides);
     expect(body).toEqual(plain.body);
     expect(response.headers.get("x-ignored-parameters")).toBe(names);
     expect(plain.response.headers.has("x-ignored-parameters")).toBe(false);
   });
 
-  test("is counted by route, and logged for who debugs", async () => {
+  test("counts them by route, and logs them at the level debug", async () => {
     const { gateway } = await start({ LOG_LEVEL: "debug" });
     await (await gateway.post(chat, { ...hello, colour: "red", taste: "sour" })).text();
     await metric(gateway.url, `gateway_ignored_parameters_total{route="${chat}"} 2`);
     expect(gateway.log.join("")).toContain('"parameters":["colour","taste"],"msg":"ignored parameters"');
   });
 
-  test("is named at the head of a stream, too", async () => {
+  test("lists them in the headers of a stream", async () => {
     const { gateway } = await start();
     const response = await gateway.post(chat, { ...hello, stream: true, colour: "red" });
     expect(response.headers.get("x-ignored-parameters")).toBe("colour");
     expect(await response.text()).toContain("[DONE]");
   });
 
-  test("sent a thousand times over makes no header that a client cannot read", async () => {
+  test("encodes and truncates the header for a thousand of them", async () => {
     const many = Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`unknown_${n}\u00e4\n`, n]));
-    const { response } = await sent(many);
+    const { response } = await send(many);
     const header = response.headers.get("x-ignored-parameters") ?? "";
     expect(header).toMatch(/^unknown_0%C3%A4%0A, unknown_1%C3%A4%0A, .*, \.\.\.$/);
     expect(header.length).toBeLessThan(1100);
   });
 });
 
-test("null is the same as absent, at every depth", async () => {
+test("treats null as absent at every depth", async () => {
   const names = [
     ...["temperature", "top_p", "seed", "stop", "max_tokens", "tools", "tool_choice", "response_format", "n"],
     ...["logit_bias", "functions", "function_call", "user", "metadata", "stream_options", "options"],
   ];
   const nulls = Object.fromEntries(names.map((name) => [name, null]));
-  const plain = await sent({});
-  expect((await sent(nulls)).body).toEqual(plain.body);
+  const plain = await send({});
+  expect((await send(nulls)).body).toEqual(plain.body);
 
   const messages = [
     { role: "user", content: "Hi", name: null },
@@ -83,7 +83,7 @@ test("null is the same as absent, at every depth", async () => {
   const tools = [
     { type: "function", function: { name: "f", description: null, parameters: null, strict: null } },
   ];
-  const { body } = await sent({ messages, tools });
+  const { body } = await send({ messages, tools });
   expect(body["messages"]).toEqual([
     { role: "user", content: "Hi" },
     { role: "assistant", content: "Yes" },
@@ -92,15 +92,15 @@ test("null is the same as absent, at every depth", async () => {
   expect(body["tools"]).toEqual([{ type: "function", function: { name: "f" } }]);
 });
 
-test.each([[""], [[""]], [["", ""]]])("stop: %j stops nothing", async (stop) => {
-  const { body } = await sent({ stop });
+test.each([[""], [[""]], [["", ""]]])("ignores empty stop sequences: %j", async (stop) => {
+  const { body } = await send({ stop });
   expect(body["options"]).toEqual({});
 });
 
-describe("what a client got from an API of this kind, and sends back", () => {
+describe("earlier messages that a client sends back", () => {
   test.each<[string, object, object]>([
     [
-      "reasoning by another name",
+      "reasoning under another name",
       { role: "assistant", content: "4", reasoning: "2 and 2", reasoning_details: [{ text: "2 and 2" }] },
       { role: "assistant", content: "4", thinking: "2 and 2" },
     ],
@@ -113,7 +113,7 @@ describe("what a client got from an API of this kind, and sends back", () => {
       { role: "assistant", content: "4" },
     ],
     [
-      "parts with more in them, and parts of another API",
+      "parts with additional fields, and parts of another API",
       {
         role: "assistant",
         content: [
@@ -147,34 +147,34 @@ describe("what a client got from an API of this kind, and sends back", () => {
       },
     ],
     [
-      "a call in the older form",
+      "a call in the legacy format",
       { role: "assistant", content: null, function_call: { name: "f", arguments: "{}" } },
       { role: "assistant", content: "", tool_calls: [{ function: { name: "f", arguments: {} } }] },
     ],
     [
-      "a response to a call in the older form",
+      "a result in the legacy format",
       { role: "function", name: "f", content: "5" },
       { role: "tool", content: "5", tool_name: "f" },
     ],
     [
-      "a tool's response without an id",
+      "a tool result without an ID",
       { role: "tool", name: "f", content: "5" },
       { role: "tool", content: "5", tool_name: "f" },
     ],
-  ])("is taken: %s", async (_what, message, forOllama) => {
-    const { body } = await sent({ messages: [{ role: "user", content: "Hi" }, message] });
-    expect((body["messages"] as unknown[])[1]).toEqual(forOllama);
+  ])("accepts %s", async (_name, message, expected) => {
+    const { body } = await send({ messages: [{ role: "user", content: "Hi" }, message] });
+    expect((body["messages"] as unknown[])[1]).toEqual(expected);
   });
 });
 
-describe("how much to think is a preference", () => {
-  const refusal = (text: string): Step[] => [{ status: 400, body: JSON.stringify({ error: text }) }];
+describe("reasoning_effort is a preference", () => {
+  const errorResponse = (text: string): Step[] => [{ status: 400, body: JSON.stringify({ error: text }) }];
 
   test.each(["minimal", "low", "medium", "high", "xhigh", "max"])(
-    "a model that cannot think is not made to: %s",
+    "does not send think to a model that cannot think: %s",
     async (effort) => {
       const { fake, gateway } = await start();
-      fake.respondTo(({ think }) => (think ? refusal('"m" does not support thinking') : undefined));
+      fake.respondTo(({ think }) => (think ? errorResponse('"m" does not support thinking') : undefined));
       const response = await gateway.post(chat, { ...hello, reasoning_effort: effort });
       expect(response.status).toBe(200);
       expect(response.headers.get("x-ignored-parameters")).toBe("reasoning_effort");
@@ -182,10 +182,10 @@ describe("how much to think is a preference", () => {
     },
   );
 
-  test("a model that cannot think so much thinks as it can", async () => {
+  test("falls back to the model's own effort if it does not support the requested one", async () => {
     const { fake, gateway } = await start();
     fake.respondTo(({ think }) =>
-      think === "high" ? refusal('think value "high" is not supported for this model') : undefined,
+      think === "high" ? errorResponse('think value "high" is not supported for this model') : undefined,
     );
     const response = await gateway.post(chat, { ...hello, reasoning_effort: "high", stream: true });
     expect(response.headers.get("x-ignored-parameters")).toBe("reasoning_effort");
@@ -193,9 +193,9 @@ describe("how much to think is a preference", () => {
     expect(fake.received.map(({ body }) => (body as { think?: unknown }).think)).toEqual(["high", true]);
   });
 
-  test("with strict parameters, it is refused", async () => {
+  test("is rejected with strict parameters", async () => {
     const { fake, gateway } = await start({ STRICT_PARAMETERS: "on" });
-    fake.respondTo(() => refusal('"m" does not support thinking'));
+    fake.respondTo(() => errorResponse('"m" does not support thinking'));
     const response = await gateway.post(chat, { ...hello, reasoning_effort: "high" });
     expect(response.status).toBe(400);
     expect(await errorOf(response)).toMatchObject({
@@ -205,7 +205,7 @@ describe("how much to think is a preference", () => {
   });
 });
 
-test("what a model thinks has the names that clients of either kind read", async () => {
+test("returns thinking under both names that clients read", async () => {
   const { fake, gateway } = await start();
   fake.respondWith(
     { line: { message: { role: "assistant", content: "", thinking: "2 and 2" } } },

@@ -5,8 +5,8 @@ import { startFake, startGateway } from "../../../test-support/gateway/gateway-h
 
 const examples = curlExamples({ text: "m", vision: "m", embedding: "m" });
 
-describe("what Ollama's documentation shows with curl", () => {
-  test.each(examples)("$name is answered as by Ollama itself", async (example) => {
+describe("the curl examples of Ollama's documentation", () => {
+  test.each(examples)("$name gets the same response as from Ollama itself", async (example) => {
     const fake = await startFake();
     fake.models = ["m:latest"];
     fake.capabilities = ["completion", "tools", "vision", "insert"];
@@ -15,22 +15,22 @@ describe("what Ollama's documentation shows with curl", () => {
     expect(await shapeOfResponse(url, example)).toEqual(ollama);
   });
 
-  test("most of it works, and has the content type of a form", () => {
+  test("mostly have the content type of a form", () => {
     expect(examples).toHaveLength(30);
     expect(examples.filter(({ contentType }) => contentType?.includes("form"))).toHaveLength(25);
   });
 
-  test("all options reach Ollama as they were sent", async () => {
+  test("all options reach Ollama unchanged", async () => {
     const fake = await startFake();
     const { url } = await startGateway(fake);
     const example = examples.find(({ name }) => name === "a prompt with all options");
-    if (example === undefined) throw new Error("there is no such example");
+    if (example === undefined) throw new Error("the example does not exist");
     expect(await shapeOfResponse(url, example)).toMatchObject({ status: 200 });
     const { options } = JSON.parse(example.body ?? "") as { options: object };
     expect((await fake.conversation()).body.options).toEqual(options);
   });
 
-  test("measurements reach the client as Ollama sends them", async () => {
+  test("measurements reach the client unchanged", async () => {
     const measured = { total_duration: 9_007_199_254, prompt_eval_count: 7, eval_count: 0, eval_duration: 1 };
     const fake = await startFake();
     const { url } = await startGateway(fake);

@@ -18,15 +18,15 @@ test.each([
     { stream: false, keep_alive: 0 },
   ],
   [{ model: "m", "x-trace": 1, für: 2, "": 3 }, { model: "m" }],
-])("%j is %j", (written, own) => {
-  expect(withOwnFieldNames(written)).toEqual(own);
+])("%j becomes %j", (body, canonical) => {
+  expect(withOwnFieldNames(body)).toEqual(canonical);
 });
 
-test.each([null, 3, "text", [1]])("%j has no fields", (value) => {
+test.each([null, 3, "text", [1]])("returns %j unchanged", (value) => {
   expect(withOwnFieldNames(value)).toBe(value);
 });
 
-test("fields in another case are what Ollama takes them for", async () => {
+test("accepts field names in any case, as Ollama does", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   const messages = [{ Role: "user", CONTENT: "Hi" }];
@@ -43,32 +43,29 @@ test("fields in another case are what Ollama takes them for", async () => {
   });
 });
 
-test("a schema in another case is made safe all the same", async () => {
+test("makes a schema safe whatever the case of its field name", async () => {
   const gateway = await startGateway(await startFake());
   const Format = { type: "string", pattern: "(a" };
   const response = await gateway.post("/api/generate", { model: "m", prompt: "Hi", Format });
-  const small = await gateway.post("/api/generate", { model: "m", prompt: "Hi", format: Format });
-  expect(response.status).toBe(small.status);
+  const lowerCase = await gateway.post("/api/generate", { model: "m", prompt: "Hi", format: Format });
+  expect(response.status).toBe(lowerCase.status);
   expect(response.headers.get("x-ignored-schema-keywords")).toBe(
-    small.headers.get("x-ignored-schema-keywords"),
+    lowerCase.headers.get("x-ignored-schema-keywords"),
   );
 });
 
-test.each(["/api/show", "/api/embed"])(
-  "%s takes the older name of a model's field, and the newer one first",
-  async (path) => {
-    const fake = await startFake();
-    const gateway = await startGateway(fake);
-    for (const named of [
-      { name: "m" },
-      { model: "", name: "m" },
-      { model: null, name: "m" },
-      { model: "m", name: "x" },
-    ]) {
-      expect((await gateway.post(path, { ...named, input: "Hi" })).status).toBe(200);
-    }
-    const missing = await gateway.post(path, { input: "Hi" });
-    expect(missing.status).toBe(400);
-    expect(await missing.text()).toContain("'model'");
-  },
-);
+test.each(["/api/show", "/api/embed"])("%s accepts name for model, and prefers model", async (path) => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  for (const fields of [
+    { name: "m" },
+    { model: "", name: "m" },
+    { model: null, name: "m" },
+    { model: "m", name: "x" },
+  ]) {
+    expect((await gateway.post(path, { ...fields, input: "Hi" })).status).toBe(200);
+  }
+  const missing = await gateway.post(path, { input: "Hi" });
+  expect(missing.status).toBe(400);
+  expect(await missing.text()).toContain("'model'");
+});

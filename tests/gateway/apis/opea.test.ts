@@ -11,7 +11,7 @@ import {
 
 const route = "/v1/example-service";
 
-test("messages as a string are what the user says; it streams, up to 1024 tokens, with the default model", async () => {
+test("accepts a string as the user's message, and streams up to 1024 tokens from the default model", async () => {
   const fake = await startFake();
   fake.models = ["default:1b"];
   const gateway = await startGateway(fake, { LLM_MODEL_ID: "default:1b" });
@@ -28,7 +28,7 @@ test("messages as a string are what the user says; it streams, up to 1024 tokens
   });
 });
 
-test("messages as a list all arrive; a whole answer is a chat completion", async () => {
+test("passes on a list of messages, and returns a buffered response as a chat completion", async () => {
   const fake = await startFake();
   fake.models = ["other:latest"];
   const gateway = await startGateway(fake);
@@ -52,7 +52,7 @@ test("messages as a list all arrive; a whole answer is a chat completion", async
   });
 });
 
-test("/v1/chatqna is the same service; OPEA's own parameters are Ollama's options", async () => {
+test("/v1/chatqna is the same service, and translates OPEA's parameters to Ollama's options", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   const body = { messages: "Hi", top_k: 3, repetition_penalty: 1.1, options: { min_p: 0.1 }, stream: false };
@@ -65,7 +65,7 @@ test("/v1/chatqna is the same service; OPEA's own parameters are Ollama's option
   });
 });
 
-test("GET /v1/statistics tells how long completed answers took, first tokens apart", async () => {
+test("GET /v1/statistics reports the latencies of completed responses and of their first tokens", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   const statistics = async (): Promise<unknown> => (await fetch(`${gateway.url}/v1/statistics`)).json();
@@ -75,16 +75,16 @@ test("GET /v1/statistics tells how long completed answers took, first tokens apa
   fake.respondWith(token("Hel"), "cut");
   await readEvents(await gateway.post(route, { messages: "Hi" }));
   await gateway.requestLine(route, 1);
-  const { p50_latency: whole, ...told } =
+  const { p50_latency: total, ...others } =
     ((await statistics()) as Record<string, Record<string, number>>)["opea_service@/v1/example-service"] ??
     {};
-  expect(whole).toBeGreaterThan(0.03);
-  expect(whole).toBeLessThan(3);
-  // Of the two answers, only one was completed.
-  expect(told["p99_latency"]).toBe(whole);
-  expect(told["average_latency"]).toBe(whole);
-  expect(told["p50_latency_first_token"]).toBeLessThan((whole ?? 0) - 0.03);
-  expect(Object.keys(told)).toEqual([
+  expect(total).toBeGreaterThan(0.03);
+  expect(total).toBeLessThan(3);
+  // Only one of the two responses was completed.
+  expect(others["p99_latency"]).toBe(total);
+  expect(others["average_latency"]).toBe(total);
+  expect(others["p50_latency_first_token"]).toBeLessThan((total ?? 0) - 0.03);
+  expect(Object.keys(others)).toEqual([
     "p99_latency",
     "average_latency",
     "p50_latency_first_token",
@@ -93,7 +93,7 @@ test("GET /v1/statistics tells how long completed answers took, first tokens apa
   ]);
 });
 
-test("the statistics remember only the last answers, and so much of them", () => {
+test("the statistics cover only the latest responses", () => {
   const statistics = new Statistics();
   const record = (ms: number): RequestRecord =>
     ({ elapsedMs: () => ms, firstTokenMs: ms, error: undefined }) as unknown as RequestRecord;
@@ -111,7 +111,7 @@ test("the statistics remember only the last answers, and so much of them", () =>
   });
 });
 
-test("an unknown model is 400, as OPEA's clients expect", async () => {
+test("returns 400 for an unknown model, as OPEA's clients expect", async () => {
   const fake = await startFake();
   fake.respondWith({ status: 404, body: `{"error":"model 'nope' not found"}` });
   const gateway = await startGateway(fake);
@@ -126,14 +126,14 @@ test.each([
   [{ messages: 3 }, "messages"],
   [{ messages: [{ role: "user" }] }, "messages[0].content"],
   [{ messages: "Hi", n: 3 }, "n"],
-])("%j is refused, naming %s", async (body, param) => {
+])("rejects %j and names %s", async (body, param) => {
   const gateway = await startGateway(await startFake());
   const response = await gateway.post(route, body);
   expect(response.status).toBe(400);
   expect((await errorOf(response)).param).toBe(param);
 });
 
-test("a failure in the middle of the stream is an error, not the clean end that OPEA makes of it", async () => {
+test("ends a failed stream with an error, where OPEA's own service ends it cleanly", async () => {
   const fake = await startFake();
   fake.respondWith(token("Hel"), { waitMs: 20 }, "cut");
   const gateway = await startGateway(fake);
@@ -143,7 +143,7 @@ test("a failure in the middle of the stream is an error, not the clean end that 
   expect(brokenOff).toBe(true);
 });
 
-test("GET /v1/health_check tells OPEA's orchestrator what the service is", async () => {
+test("GET /v1/health_check describes the service to OPEA's orchestrator", async () => {
   const gateway = await startGateway(await startFake());
   const response = await fetch(`${gateway.url}/v1/health_check`);
   expect(await response.json()).toEqual({
@@ -153,7 +153,7 @@ test("GET /v1/health_check tells OPEA's orchestrator what the service is", async
   });
 });
 
-test("a limit in Ollama's words counts before OPEA's default", async () => {
+test("prefers options.num_predict to OPEA's default limit", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   const body = { messages: "Hi", options: { num_predict: 20 }, stream: false };

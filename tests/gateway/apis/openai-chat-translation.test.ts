@@ -5,7 +5,7 @@ import { parseBody } from "../../../gateway/src/apis/common/validation.ts";
 
 const user = { role: "user", content: "Hi" };
 
-function translated(body: object): object {
+function translate(body: object): object {
   const request = parseBody(chatSchema, { model: "m", messages: [user], ...body });
   return toOllamaChat(request, chosenTools(request, { ignore: () => undefined }));
 }
@@ -19,8 +19,8 @@ const bare = {
   shift: false,
 };
 
-test("what is not asked for is left to the model, and nothing is cut silently", () => {
-  expect(translated({})).toEqual(bare);
+test("leaves unset parameters to the model, and disables truncation", () => {
+  expect(translate({})).toEqual(bare);
 });
 
 test.each([
@@ -60,33 +60,33 @@ test.each([
     {},
   ],
   [{ user: "u", metadata: { a: "b" }, store: true, service_tier: "auto", n: 1, logit_bias: {} }, {}],
-])("%j becomes %j", (asked, sent) => {
-  expect(translated(asked)).toEqual({ ...bare, ...sent });
+])("%j becomes %j", (request, expected) => {
+  expect(translate(request)).toEqual({ ...bare, ...expected });
 });
 
 const tools = [{ type: "function", function: { name: "f", parameters: { type: "object" } } }];
 
-test("tools are passed on, unless the client wants none called", () => {
-  expect(translated({ tools })).toEqual({ ...bare, tools });
-  expect(translated({ tools, tool_choice: "auto", parallel_tool_calls: true })).toEqual({ ...bare, tools });
-  expect(translated({ tools, tool_choice: "none" })).toEqual(bare);
+test("passes on tools unless tool_choice is none", () => {
+  expect(translate({ tools })).toEqual({ ...bare, tools });
+  expect(translate({ tools, tool_choice: "auto", parallel_tool_calls: true })).toEqual({ ...bare, tools });
+  expect(translate({ tools, tool_choice: "none" })).toEqual(bare);
 });
 
-test("where only some tools are allowed, the model is shown no others", () => {
-  const among = [...tools, { type: "function", function: { name: "g" } }];
+test("passes on only the allowed tools", () => {
+  const allTools = [...tools, { type: "function", function: { name: "g" } }];
   const allowing = (mode: string) => ({
-    tools: among,
+    tools: allTools,
     tool_choice: {
       type: "allowed_tools",
       allowed_tools: { mode, tools: [{ type: "function", function: { name: "f" } }] },
     },
   });
-  expect(translated(allowing("auto"))).toEqual({ ...bare, tools });
+  expect(translate(allowing("auto"))).toEqual({ ...bare, tools });
   const named = { type: "function", function: { name: "f" } };
-  expect(translated(allowing("required"))).toEqual(translated({ tools, tool_choice: named }));
+  expect(translate(allowing("required"))).toEqual(translate({ tools, tool_choice: named }));
 });
 
-test("every role and every message of a conversation arrives, in order", () => {
+test("translates messages of every role, in order", () => {
   const messages = [
     { role: "system", content: "Be brief." },
     { role: "developer", content: [{ type: "text", text: "Be kind." }] },
@@ -111,7 +111,7 @@ test("every role and every message of a conversation arrives, in order", () => {
     { role: "assistant", content: "A cat.", reasoning_content: "Whiskers." },
     { role: "user", content: "Sure?" },
   ];
-  expect(translated({ messages })).toEqual({
+  expect(translate({ messages })).toEqual({
     ...bare,
     messages: [
       { role: "system", content: "Be brief.\n\nBe kind." },

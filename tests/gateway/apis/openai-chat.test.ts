@@ -2,15 +2,15 @@ import { describe, expect, test } from "vitest";
 import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import { hello, readEvents, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
-describe("POST /v1/chat/completions, whole", () => {
-  test("answers in OpenAI's form, with usage and finish reason", async () => {
+describe("POST /v1/chat/completions, buffered", () => {
+  test("returns a completion in OpenAI format, with usage and finish reason", async () => {
     const gateway = await startGateway(await startFake());
     const before = Math.floor(Date.now() / 1000);
     const response = await gateway.post("/v1/chat/completions", hello);
     expect(response.status).toBe(200);
     expect(response.headers.get("content-type")).toMatch(/^application\/json/);
-    const answer = (await response.json()) as { id: string; created: number };
-    expect(answer).toEqual({
+    const completion = (await response.json()) as { id: string; created: number };
+    expect(completion).toEqual({
       id: expect.stringMatching(/^chatcmpl-/) as string,
       object: "chat.completion",
       created: expect.any(Number) as number,
@@ -26,24 +26,24 @@ describe("POST /v1/chat/completions, whole", () => {
       usage: { prompt_tokens: 11, completion_tokens: 3, total_tokens: 14 },
       system_fingerprint: "fp_ollama",
     });
-    expect(answer.created).toBeGreaterThanOrEqual(before);
+    expect(completion.created).toBeGreaterThanOrEqual(before);
   });
 
-  test("says that an answer was cut by its token limit", async () => {
+  test("returns the finish reason length at the token limit", async () => {
     const fake = await startFake();
     fake.respondWith(last({ done_reason: "length", message: { content: "Hel" } }));
     const gateway = await startGateway(fake);
-    const answer = await gateway.openai.chat.completions.create(hello);
-    expect(answer.choices[0]?.finish_reason).toBe("length");
+    const completion = await gateway.openai.chat.completions.create(hello);
+    expect(completion.choices[0]?.finish_reason).toBe("length");
   });
 
-  test("gives every answer an id of its own", async () => {
+  test("gives every completion a unique ID", async () => {
     const gateway = await startGateway(await startFake());
-    const answers = await Promise.all([1, 2, 3].map(() => gateway.openai.chat.completions.create(hello)));
-    expect(new Set(answers.map((answer) => answer.id)).size).toBe(3);
+    const completions = await Promise.all([1, 2, 3].map(() => gateway.openai.chat.completions.create(hello)));
+    expect(new Set(completions.map(({ id }) => id)).size).toBe(3);
   });
 
-  test("counts that Ollama leaves out are zero", async () => {
+  test("returns zero for counts that Ollama omits", async () => {
     const fake = await startFake();
     fake.respondWith({ line: { message: { content: "x" }, done: true, done_reason: "stop", eval_count: 1 } });
     const gateway = await startGateway(fake);
@@ -51,24 +51,24 @@ describe("POST /v1/chat/completions, whole", () => {
     expect(usage).toEqual({ prompt_tokens: 0, completion_tokens: 1, total_tokens: 1 });
   });
 
-  test("hands on the model's thinking and its token probabilities", async () => {
+  test("returns the model's thinking and its token probabilities", async () => {
     const fake = await startFake();
     const logprobs = [{ token: "A", logprob: -0.5, bytes: [65], top_logprobs: [] }];
     fake.respondWith(last({ message: { content: "A", thinking: "Hmm." }, logprobs }));
     const gateway = await startGateway(fake);
-    const answer = await gateway.openai.chat.completions.create({
+    const completion = await gateway.openai.chat.completions.create({
       ...hello,
       logprobs: true,
       top_logprobs: 2,
     });
-    expect(answer.choices[0]?.message).toMatchObject({ content: "A", reasoning_content: "Hmm." });
-    expect(answer.choices[0]?.logprobs).toEqual({ content: logprobs, refusal: null });
+    expect(completion.choices[0]?.message).toMatchObject({ content: "A", reasoning_content: "Hmm." });
+    expect(completion.choices[0]?.logprobs).toEqual({ content: logprobs, refusal: null });
     expect((await fake.conversation()).body).toMatchObject({ logprobs: true, top_logprobs: 2 });
   });
 });
 
-describe("POST /v1/chat/completions, streamed", () => {
-  test("sends the role, each piece, the finish reason and [DONE], each chunk with the same id", async () => {
+describe("POST /v1/chat/completions, streaming", () => {
+  test("sends the role, each piece, the finish reason and [DONE], each chunk with the same ID", async () => {
     const gateway = await startGateway(await startFake());
     const response = await gateway.post("/v1/chat/completions", { ...hello, stream: true });
     expect(response.status).toBe(200);
@@ -94,7 +94,7 @@ describe("POST /v1/chat/completions, streamed", () => {
     expect(chunks.every((chunk) => !("usage" in chunk))).toBe(true);
   });
 
-  test("sends usage in a chunk of its own, when asked to", async () => {
+  test("sends usage in a separate chunk on request", async () => {
     const gateway = await startGateway(await startFake());
     const body = { ...hello, stream: true, stream_options: { include_usage: true } };
     const { data } = await readEvents(await gateway.post("/v1/chat/completions", body));
@@ -108,8 +108,8 @@ describe("POST /v1/chat/completions, streamed", () => {
     expect(chunks.slice(0, -1).every((chunk) => chunk.usage === null)).toBe(true);
   });
 
-  test("sends thinking, text with its probabilities and calls, chunk by chunk", async () => {
-    const called = (city: string) => ({ function: { name: "weather", arguments: { city } } });
+  test("sends thinking, text with its probabilities, and calls, chunk by chunk", async () => {
+    const toolCall = (city: string) => ({ function: { name: "weather", arguments: { city } } });
     const line = (message: object, more: object = {}) => ({ line: { message, ...more, done: false } });
     const A = { token: "A", logprob: -0.5, bytes: [65] };
     const fake = await startFake();
@@ -117,8 +117,8 @@ describe("POST /v1/chat/completions, streamed", () => {
       line({ thinking: "Hm." }),
       line({ content: "A" }, { logprobs: [{ ...A, top_logprobs: [A, { token: "B", logprob: -1 }] }] }),
       line({ content: "n" }, { logprobs: [{ token: "n", logprob: 0 }] }),
-      line({ content: "", tool_calls: [called("Oslo")] }),
-      line({ content: "", tool_calls: [{ id: "call_own", ...called("Rom") }] }),
+      line({ content: "", tool_calls: [toolCall("Oslo")] }),
+      line({ content: "", tool_calls: [{ id: "call_own", ...toolCall("Rom") }] }),
       last(),
     );
     const gateway = await startGateway(fake);
@@ -138,12 +138,12 @@ describe("POST /v1/chat/completions, streamed", () => {
       system_fingerprint: "fp_ollama",
       choices: [{ index: 0, delta, logprobs, finish_reason: finish }],
     });
-    const probable = (...content: object[]) => ({ content, refusal: null });
-    const call = (index: number, of: string, city: string) => ({
+    const logprobsWith = (...content: object[]) => ({ content, refusal: null });
+    const call = (index: number, callId: string, city: string) => ({
       tool_calls: [
         {
           index,
-          id: of === "" ? (expect.stringMatching(/^call_\w+$/) as string) : of,
+          id: callId === "" ? (expect.stringMatching(/^call_\w+$/) as string) : callId,
           type: "function",
           function: { name: "weather", arguments: JSON.stringify({ city }) },
         },
@@ -154,16 +154,16 @@ describe("POST /v1/chat/completions, streamed", () => {
       chunk({ reasoning_content: "Hm.", reasoning: "Hm." }),
       chunk(
         { content: "A" },
-        probable({ ...A, top_logprobs: [A, { token: "B", logprob: -1, bytes: null }] }),
+        logprobsWith({ ...A, top_logprobs: [A, { token: "B", logprob: -1, bytes: null }] }),
       ),
-      chunk({ content: "n" }, probable({ token: "n", logprob: 0, bytes: null, top_logprobs: [] })),
+      chunk({ content: "n" }, logprobsWith({ token: "n", logprob: 0, bytes: null, top_logprobs: [] })),
       chunk(call(0, "", "Oslo")),
       chunk(call(1, "call_own", "Rom")),
       chunk({}, null, "tool_calls"),
     ]);
   });
 
-  test("sends each piece when it comes, not when the answer is over", async () => {
+  test("sends each piece as soon as it arrives", async () => {
     const fake = await startFake();
     const { promise: seen, resolve: firstSeen } = Promise.withResolvers<undefined>();
     fake.respondWith(token("one"), { until: seen }, token("two"), last());
@@ -176,7 +176,7 @@ describe("POST /v1/chat/completions, streamed", () => {
     expect(text).toBe("onetwo");
   });
 
-  test("keeps characters whole wherever the network cuts them, and quotes what JSON has to quote", async () => {
+  test("decodes characters split across network packets, and escapes what JSON requires", async () => {
     const fake = await startFake();
     const text = 'né "q"\n\\ 日本 🎈\u2028';
     const bytes = Buffer.from(`${JSON.stringify({ message: { content: text }, done: false })}\n`);
@@ -203,12 +203,12 @@ describe("POST /v1/chat/completions, streamed", () => {
 describe("tools", () => {
   const call = { function: { name: "weather", arguments: { city: "Oslo" } } };
 
-  test("calls come back with an id, arguments as text, and the finish reason tool_calls", async () => {
+  test("returns calls with an ID, arguments as text, and the finish reason tool_calls", async () => {
     const fake = await startFake();
     fake.respondWith(last({ message: { content: "", tool_calls: [call, call] } }));
     const gateway = await startGateway(fake);
-    const answer = await gateway.openai.chat.completions.create(hello);
-    const [choice] = answer.choices;
+    const completion = await gateway.openai.chat.completions.create(hello);
+    const [choice] = completion.choices;
     expect(choice?.finish_reason).toBe("tool_calls");
     expect(choice?.message.content).toBeNull();
     expect(choice?.message.tool_calls).toEqual(
@@ -221,7 +221,7 @@ describe("tools", () => {
     expect(new Set(choice?.message.tool_calls?.map(({ id }) => id)).size).toBe(2);
   });
 
-  test("streamed calls carry an index of their own", async () => {
+  test("gives each streamed call its own index", async () => {
     const fake = await startFake();
     const line = { line: { message: { content: "", tool_calls: [call] }, done: false } };
     fake.respondWith(line, line, last());

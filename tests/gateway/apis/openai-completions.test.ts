@@ -8,7 +8,7 @@ import {
 } from "../../../test-support/gateway/gateway-harness.ts";
 
 const route = "/v1/completions";
-const asked = { model: "m", prompt: "Say" };
+const baseRequest = { model: "m", prompt: "Say" };
 const logprob = (token: string, top: string) => ({
   token,
   logprob: -0.5,
@@ -16,10 +16,12 @@ const logprob = (token: string, top: string) => ({
 });
 
 describe("POST /v1/completions", () => {
-  test("a prompt is completed, whole", async () => {
+  test("returns a buffered completion", async () => {
     const fake = await startFake();
     const gateway = await startGateway(fake);
-    expect(await gateway.openai.completions.create({ ...asked, prompt: ["Say"], max_tokens: 5 })).toEqual({
+    expect(
+      await gateway.openai.completions.create({ ...baseRequest, prompt: ["Say"], max_tokens: 5 }),
+    ).toEqual({
       id: expect.stringMatching(/^cmpl-/) as string,
       object: "text_completion",
       created: expect.any(Number) as number,
@@ -39,11 +41,11 @@ describe("POST /v1/completions", () => {
     });
   });
 
-  test("what is asked for beside the prompt reaches Ollama", async () => {
+  test("passes on the other parameters to Ollama", async () => {
     const fake = await startFake();
     const gateway = await startGateway(fake);
-    const over = { suffix: "end", temperature: 0, seed: 1, stop: ".", keep_alive: "1m", truncate: true };
-    expect((await gateway.post(route, { ...asked, ...over, logprobs: 2 })).status).toBe(200);
+    const overrides = { suffix: "end", temperature: 0, seed: 1, stop: ".", keep_alive: "1m", truncate: true };
+    expect((await gateway.post(route, { ...baseRequest, ...overrides, logprobs: 2 })).status).toBe(200);
     expect((await fake.conversation()).body).toEqual({
       model: "m",
       prompt: "Say",
@@ -58,9 +60,9 @@ describe("POST /v1/completions", () => {
     });
   });
 
-  test("a streamed completion comes in pieces, with usage when asked for", async () => {
+  test("streams a completion in pieces, with usage on request", async () => {
     const gateway = await startGateway(await startFake());
-    const body = { ...asked, stream: true, stream_options: { include_usage: true } };
+    const body = { ...baseRequest, stream: true, stream_options: { include_usage: true } };
     const { data, brokenOff } = await readEvents(await gateway.post(route, body));
     expect(brokenOff).toBe(false);
     expect(data.pop()).toBe("[DONE]");
@@ -76,32 +78,32 @@ describe("POST /v1/completions", () => {
     ]);
   });
 
-  test("token probabilities have the older form, and count on through the stream", async () => {
+  test("returns token probabilities in the legacy format, with offsets that continue through a stream", async () => {
     const fake = await startFake();
     fake.respondWith(
       { line: { response: "ab", logprobs: [logprob("ab", "x")], done: false } },
       last({ response: "c", logprobs: [logprob("c", "c")] }),
     );
     const gateway = await startGateway(fake);
-    const whole = {
+    const expected = {
       tokens: ["ab", "c"],
       token_logprobs: [-0.5, -0.5],
       top_logprobs: [{ x: -0.25 }, { c: -0.25 }],
       text_offset: [0, 2],
     };
     const offsets: unknown[] = [];
-    const stream = await gateway.openai.completions.create({ ...asked, logprobs: 1, stream: true });
+    const stream = await gateway.openai.completions.create({ ...baseRequest, logprobs: 1, stream: true });
     for await (const chunk of stream) offsets.push(chunk.choices[0]?.logprobs?.text_offset);
     expect(offsets).toEqual([[0], [2], undefined]);
-    const answer = await gateway.openai.completions.create({ ...asked, logprobs: 1 });
-    expect(answer.choices[0]?.logprobs).toEqual(whole);
+    const completion = await gateway.openai.completions.create({ ...baseRequest, logprobs: 1 });
+    expect(completion.choices[0]?.logprobs).toEqual(expected);
   });
 
-  test("a failure in the middle is an error event and a broken connection", async () => {
+  test("sends an error event and breaks the connection if a stream fails", async () => {
     const fake = await startFake();
     fake.respondWith({ line: { response: "Hel", done: false } }, { waitMs: 20 }, { line: { error: "died" } });
     const gateway = await startGateway(fake);
-    const { data, brokenOff } = await readEvents(await gateway.post(route, { ...asked, stream: true }));
+    const { data, brokenOff } = await readEvents(await gateway.post(route, { ...baseRequest, stream: true }));
     expect(data.at(-1)).toContain('"upstream_failed"');
     expect(brokenOff).toBe(true);
   });
@@ -115,9 +117,9 @@ describe("POST /v1/completions", () => {
     [{ echo: true }, "echo", "unsupported_parameter"],
     [{ logit_bias: { "5": 1 } }, "logit_bias", "unsupported_parameter"],
     [{ logprobs: 6 }, "logprobs", "invalid_value"],
-  ])("%j is refused, naming %s", async (over, param, code) => {
+  ])("rejects %j and names %s", async (overrides, param, code) => {
     const gateway = await startGateway(await startFake());
-    const response = await gateway.post(route, { ...asked, ...over });
+    const response = await gateway.post(route, { ...baseRequest, ...overrides });
     expect(response.status).toBe(400);
     expect(await errorOf(response)).toMatchObject({ param, code });
   });

@@ -4,16 +4,16 @@ import { errorOf, startFake, startGateway } from "../../../test-support/gateway/
 
 const route = "/v1/embeddings";
 
-test("the openai client, which asks for base64 unless told otherwise, gets the numbers", async () => {
+test("returns the numbers to the openai client, which requests base64 by default", async () => {
   const fake = await startFake();
   const { openai } = await startGateway(fake);
-  const answer = await openai.embeddings.create({ model: "m", input: "Hi" });
-  expect(answer.data).toEqual([{ object: "embedding", index: 0, embedding: [0.5, -0.25] }]);
-  expect(answer.usage).toEqual({ prompt_tokens: 2, total_tokens: 2 });
+  const result = await openai.embeddings.create({ model: "m", input: "Hi" });
+  expect(result.data).toEqual([{ object: "embedding", index: 0, embedding: [0.5, -0.25] }]);
+  expect(result.usage).toEqual({ prompt_tokens: 2, total_tokens: 2 });
   expect((await fake.conversation()).body).toEqual({ model: "m", input: "Hi", truncate: false });
 });
 
-test.each([undefined, "float", "base64"])("encoding_format %s is answered as asked for", async (format) => {
+test.each([undefined, "float", "base64"])("returns the embedding in encoding_format %s", async (format) => {
   const vector = [0.1, -3.5e-8, 7];
   const fake = await startFake();
   fake.respondWith({ line: { embeddings: [vector] } });
@@ -26,7 +26,7 @@ test.each([undefined, "float", "base64"])("encoding_format %s is answered as ask
   ]);
 });
 
-test("several texts, dimensions and Ollama's own options reach Ollama", async () => {
+test("passes on several texts, dimensions and Ollama's own options", async () => {
   const fake = await startFake();
   fake.respondWith({ line: { embeddings: [[1], [2]] } });
   const gateway = await startGateway(fake);
@@ -51,7 +51,7 @@ test("several texts, dimensions and Ollama's own options reach Ollama", async ()
   });
 });
 
-test("a client that leaves stops the embedding", async () => {
+test("cancels the embedding if the client disconnects", async () => {
   const fake = await startFake();
   fake.respondWith("hang");
   const gateway = await startGateway(fake);
@@ -65,7 +65,7 @@ test("a client that leaves stops the embedding", async () => {
 });
 
 test.each([route, "/api/embed"])(
-  "%s is measured: tokens, times, and the key's tokens per minute",
+  "%s reports tokens and times, and uses up the key's tokens per minute",
   async (path) => {
     const { key, line } = newKey("ada", ["tokens=3"]);
     const fake = await startFake();
@@ -94,24 +94,24 @@ test.each([route, "/api/embed"])(
   },
 );
 
-test("an embedding in Ollama's older form, whose tokens Ollama does not tell, is counted by its length", async () => {
+test("estimates tokens by length for /api/embeddings, for which Ollama does not report them", async () => {
   const { key, line } = newKey("ada", ["tokens=5"]);
   const fake = await startFake();
   fake.respondWith({ line: { embedding: [1] } });
   const gateway = await startGateway(fake, { API_KEYS: line });
   const headers = { "content-type": "application/json", authorization: `Bearer ${key}` };
-  const ask = (): Promise<Response> =>
+  const embed = (): Promise<Response> =>
     gateway.post("/api/embeddings", { model: "m", prompt: "twelve bytes" }, { headers });
-  expect((await ask()).status).toBe(200);
+  expect((await embed()).status).toBe(200);
   await gateway.requestLine("/api/embeddings");
-  expect((await ask()).status).toBe(200);
+  expect((await embed()).status).toBe(200);
   await gateway.requestLine("/api/embeddings", 1);
-  expect((await ask()).status).toBe(429);
+  expect((await embed()).status).toBe(429);
   const metrics = await (await fetch(`${gateway.url}/metrics`, { headers })).text();
   expect(metrics).toContain('gateway_key_tokens_total{key="ada"} 6\n');
 });
 
-test("fewer embeddings than texts are a failure, not a short list", async () => {
+test("returns 502 if there are fewer embeddings than texts", async () => {
   const fake = await startFake();
   fake.respondWith({ line: { embeddings: [[1]] } });
   const gateway = await startGateway(fake);
@@ -128,7 +128,7 @@ test.each([
     "context_length_exceeded",
   ],
   [{ raw: "oops" }, 502, "upstream_failed"],
-])("a failure of Ollama is told: %j", async (step, status, code) => {
+])("maps the failure %j to %d %s", async (step, status, code) => {
   const fake = await startFake();
   fake.respondWith(step);
   const gateway = await startGateway(fake);
@@ -146,9 +146,9 @@ test.each([
   [{ input: ["a", 1] }, "input[1]", "invalid_type"],
   [{ dimensions: 0 }, "dimensions", "invalid_value"],
   [{ encoding_format: "hex" }, "encoding_format", "invalid_value"],
-])("%j is refused, naming %s", async (over, param, code) => {
+])("rejects %j and names %s", async (overrides, param, code) => {
   const gateway = await startGateway(await startFake());
-  const response = await gateway.post(route, { model: "m", input: "Hi", ...over });
+  const response = await gateway.post(route, { model: "m", input: "Hi", ...overrides });
   expect(response.status).toBe(400);
   expect(await errorOf(response)).toMatchObject({ param, code });
 });

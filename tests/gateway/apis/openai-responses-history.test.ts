@@ -4,14 +4,14 @@ import { encodeReasoning } from "../../../gateway/src/apis/openai-responses/encr
 import { responsesSchema } from "../../../gateway/src/apis/openai-responses/schema.ts";
 import { parseBody } from "../../../gateway/src/apis/common/validation.ts";
 
-function translated(body: object): object {
+function translate(body: object): object {
   const request = parseBody(responsesSchema, { model: "m", ...body });
   return adaptResponses(request, { ignore: () => undefined }).call.body;
 }
 
 const user = { role: "user", content: "Hi" };
 
-test("the model's thinking comes back from what was encrypted, else from its text, else from its summary", () => {
+test("restores the model's thinking from its encrypted content, else from its text, else from its summary", () => {
   const text = [{ type: "reasoning_text", text: "Text." }];
   const summary = [{ type: "summary_text", text: "Summary." }];
   const thinkingOf = (item: object) => {
@@ -19,7 +19,7 @@ test("the model's thinking comes back from what was encrypted, else from its tex
       { type: "reasoning", ...item },
       { role: "assistant", content: "Hi" },
     ];
-    return (translated({ input }) as { messages: { thinking?: string }[] }).messages[0]?.thinking;
+    return (translate({ input }) as { messages: { thinking?: string }[] }).messages[0]?.thinking;
   };
   const encrypted = encodeReasoning("Hm. \u{1f914}");
   expect(thinkingOf({ encrypted_content: encrypted, content: text, summary })).toBe("Hm. \u{1f914}");
@@ -28,7 +28,7 @@ test("the model's thinking comes back from what was encrypted, else from its tex
   expect(thinkingOf({ id: "rs_1", summary: [] })).toBeUndefined();
 });
 
-test("what other servers send is read where the model can use it, and dropped elsewhere", () => {
+test("translates items of other servers that the model can use, and drops the others", () => {
   const input = [
     { role: "user", content: "Hi" },
     { type: "web_search_call", id: "ws_1", status: "completed", action: { type: "search", query: "x" } },
@@ -56,14 +56,14 @@ test("what other servers send is read where the model can use it, and dropped el
     { type: "mcp_call", id: "mcp_1", server_label: "s", name: "ask", arguments: '{"q":1}', output: "six" },
     { role: "user", content: "Go on." },
   ];
-  const call = (id: string, name: string, given: object) => ({ id, function: { name, arguments: given } });
+  const call = (id: string, name: string, args: object) => ({ id, function: { name, arguments: args } });
   const output = (id: string, name: string, content: string) => ({
     role: "tool",
     content,
     tool_call_id: id,
     tool_name: name,
   });
-  expect((translated({ input }) as { messages: object[] }).messages).toEqual([
+  expect((translate({ input }) as { messages: object[] }).messages).toEqual([
     user,
     {
       role: "assistant",

@@ -15,11 +15,11 @@ const line = (message: object): Step => ({
   line: { message: { role: "assistant", ...message }, done: false },
 });
 
-const called = (name: string, given: unknown): Step =>
-  line({ content: "", tool_calls: [{ function: { name, arguments: given } }] });
+const toolCall = (name: string, args: unknown): Step =>
+  line({ content: "", tool_calls: [{ function: { name, arguments: args } }] });
 
-/** A request's response as it is, and as a stream, both checked against the specification. */
-async function both(body: object, ...script: Step[]) {
+/** Sends a request buffered and streaming. Checks both responses against the specification. */
+async function createBoth(body: object, ...script: Step[]) {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   fake.respondWith(...script);
@@ -33,8 +33,8 @@ async function both(body: object, ...script: Step[]) {
 
 const thinking = [line({ content: "", thinking: "Hm. " }), line({ content: "", thinking: "Yes." })];
 
-test("the response repeats the parameters, and has numbers where the model's own are used", async () => {
-  const { buffered, streamed } = await both(
+test("repeats the parameters in the response, with numbers where the model's defaults apply", async () => {
+  const { buffered, streamed } = await createBoth(
     {
       instructions: "Be brief.",
       max_output_tokens: 9,
@@ -78,42 +78,45 @@ test("the response repeats the parameters, and has numbers where the model's own
   }
 });
 
-test("a response that its limit cut was not completed", async () => {
-  const { buffered, streamed } = await both({}, token("Hel"), last({ done_reason: "length" }));
+test("reports a response cut off by its limit as incomplete", async () => {
+  const { buffered, streamed } = await createBoth({}, token("Hel"), last({ done_reason: "length" }));
   for (const response of [buffered, streamed])
     expect(response).toMatchObject({ status: "incomplete", completed_at: null });
 });
 
-test("thinking is text unless something else is requested", async () => {
-  const { buffered, types } = await both({}, ...thinking, token("Hi"), last());
+test("returns thinking as text by default", async () => {
+  const { buffered, types } = await createBoth({}, ...thinking, token("Hi"), last());
   expect(buffered.output[0]).toMatchObject({ summary: [], content: [{ text: "Hm. Yes." }] });
   expect(buffered.output[0]).not.toHaveProperty("encrypted_content");
   expect(types).toContain("response.reasoning_text.delta");
 });
 
-test.each(["summary", "generate_summary"])("thinking is a summary where %s requests one", async (field) => {
-  const reasoning = { [field]: "auto" };
-  const { buffered, streamed, events } = await both({ reasoning }, ...thinking, token("Hi"), last());
-  const item = { type: "reasoning", summary: [{ type: "summary_text", text: "Hm. Yes." }] };
-  for (const response of [buffered, streamed]) {
-    expect(response?.output).toMatchObject([item, { type: "message" }]);
-    expect(response?.output[0]).not.toHaveProperty("content");
-    expect(response?.reasoning).toEqual({ effort: null, summary: "auto" });
-  }
-  expect(events.slice(2, 9)).toMatchObject([
-    { type: "response.output_item.added", item: { type: "reasoning", summary: [] } },
-    { type: "response.reasoning_summary_part.added", part: { text: "" } },
-    { type: "response.reasoning_summary_text.delta", summary_index: 0, delta: "Hm. " },
-    { type: "response.reasoning_summary_text.delta", summary_index: 0, delta: "Yes." },
-    { type: "response.reasoning_summary_text.done", text: "Hm. Yes." },
-    { type: "response.reasoning_summary_part.done", part: { text: "Hm. Yes." } },
-    { type: "response.output_item.done", item },
-  ]);
-});
+test.each(["summary", "generate_summary"])(
+  "returns thinking as a summary if %s requests one",
+  async (field) => {
+    const reasoning = { [field]: "auto" };
+    const { buffered, streamed, events } = await createBoth({ reasoning }, ...thinking, token("Hi"), last());
+    const item = { type: "reasoning", summary: [{ type: "summary_text", text: "Hm. Yes." }] };
+    for (const response of [buffered, streamed]) {
+      expect(response?.output).toMatchObject([item, { type: "message" }]);
+      expect(response?.output[0]).not.toHaveProperty("content");
+      expect(response?.reasoning).toEqual({ effort: null, summary: "auto" });
+    }
+    expect(events.slice(2, 9)).toMatchObject([
+      { type: "response.output_item.added", item: { type: "reasoning", summary: [] } },
+      { type: "response.reasoning_summary_part.added", part: { text: "" } },
+      { type: "response.reasoning_summary_text.delta", summary_index: 0, delta: "Hm. " },
+      { type: "response.reasoning_summary_text.delta", summary_index: 0, delta: "Yes." },
+      { type: "response.reasoning_summary_text.done", text: "Hm. Yes." },
+      { type: "response.reasoning_summary_part.done", part: { text: "Hm. Yes." } },
+      { type: "response.output_item.done", item },
+    ]);
+  },
+);
 
-test("encrypted thinking is sent where it is included, and the next request's is the model's again", async () => {
+test("returns encrypted thinking on request, and decrypts it in the next request", async () => {
   const include = ["reasoning.encrypted_content"];
-  const { buffered, streamed } = await both({ include }, ...thinking, token("Hi"), last());
+  const { buffered, streamed } = await createBoth({ include }, ...thinking, token("Hi"), last());
   for (const response of [buffered, streamed]) {
     const [item] = response?.output ?? [];
     expect(item?.type === "reasoning" && decodeReasoning(item.encrypted_content ?? "")).toBe("Hm. Yes.");
@@ -123,7 +126,7 @@ test("encrypted thinking is sent where it is included, and the next request's is
   const [reasoning, message] = buffered.output;
   const input = [
     { role: "user", content: "Hi" },
-    // What a client keeps of it that shows no thinking.
+    // As a client sends it back that does not keep the text.
     { ...reasoning, content: null },
     message,
     { role: "user", content: "Go on." },
@@ -136,8 +139,8 @@ test("encrypted thinking is sent where it is included, and the next request's is
   });
 });
 
-test("a model that only thinks has an empty message", async () => {
-  const { buffered, streamed } = await both({}, ...thinking, last());
+test("returns an empty message if the model only thinks", async () => {
+  const { buffered, streamed } = await createBoth({}, ...thinking, last());
   for (const response of [buffered, streamed])
     expect(response?.output).toMatchObject([
       { type: "reasoning" },
@@ -149,21 +152,25 @@ const weather = { type: "function", name: "weather", parameters: { type: "object
 const patch = { type: "custom", name: "patch", description: "Patches files." };
 const crm = { type: "namespace", name: "crm", description: "Customers.", tools: [weather, patch] };
 
-test("a function is described with all fields, and what cannot run is not described", async () => {
+test("describes tools with all fields, and omits those that cannot run", async () => {
   const tools = [weather, patch, crm, { type: "web_search" }];
-  const { buffered } = await both({ tools }, token("Hi"), last());
+  const { buffered } = await createBoth({ tools }, token("Hi"), last());
   const described = { ...weather, description: null, strict: null };
   expect(buffered.tools).toEqual([described, patch, { ...crm, tools: [described, patch] }]);
 });
 
 test.each([
-  ["its input", { input: "*** Begin" }, "*** Begin"],
-  ["text", "*** Begin", "*** Begin"],
-  ["the only text under another name", { patch: "*** Begin" }, "*** Begin"],
-  ["anything else as JSON", { a: 1, b: "x" }, '{"a":1,"b":"x"}'],
-  ["nothing", null, '""'],
-])("a call of a custom tool has %s", async (_name, given, input) => {
-  const { buffered, streamed, events } = await both({ tools: [patch] }, called("patch", given), last());
+  ["its input field", { input: "*** Begin" }, "*** Begin"],
+  ["a plain string", "*** Begin", "*** Begin"],
+  ["the only string, under another name", { patch: "*** Begin" }, "*** Begin"],
+  ["any other arguments, as JSON", { a: 1, b: "x" }, '{"a":1,"b":"x"}'],
+  ["null", null, '""'],
+])("takes the input of a custom tool from %s", async (_name, args, input) => {
+  const { buffered, streamed, events } = await createBoth(
+    { tools: [patch] },
+    toolCall("patch", args),
+    last(),
+  );
   for (const response of [buffered, streamed])
     expect(response?.output).toMatchObject([{ type: "custom_tool_call", name: "patch", input }]);
   expect(events.slice(2, 6)).toMatchObject([
@@ -178,13 +185,13 @@ test.each([
   ["with the namespace", "crm__weather", { type: "function_call", name: "weather", namespace: "crm" }],
   ["without it", "weather", { type: "function_call", name: "weather", namespace: "crm" }],
   ["of a custom tool", "crm__patch", { type: "custom_tool_call", name: "patch", namespace: "crm" }],
-  ["of a tool that there is not", "other", { type: "function_call", name: "other" }],
-])("a call %s is told by the client's own names", async (_name, name, item) => {
-  const { buffered, streamed } = await both({ tools: [crm] }, called(name, {}), last());
+  ["of an unknown tool", "other", { type: "function_call", name: "other" }],
+])("returns a call %s under the client's names", async (_name, name, item) => {
+  const { buffered, streamed } = await createBoth({ tools: [crm] }, toolCall(name, {}), last());
   for (const response of [buffered, streamed]) expect(response?.output).toMatchObject([item]);
 });
 
-test("a failure before the first token of a stream that has begun tells what the response was to be", async () => {
+test("sends response.created before response.failed if a started stream fails before its first token", async () => {
   const fake = await startFake();
   fake.loaded = [];
   const gateway = await startGateway(fake, { LOADING_COMMENT_MS: "10" });

@@ -11,44 +11,44 @@ async function start(environment: Record<string, string> = {}) {
   return { fake, gateway, responses: gateway.openai.responses };
 }
 
-const asked = { model: "m", input: "Hi" };
+const baseRequest = { model: "m", input: "Hi" };
 
-test("a response is stored unless the request declines it", async () => {
+test("stores a response unless store is false", async () => {
   const { gateway, responses } = await start();
-  const stored = await responses.create({ ...asked, metadata: { a: "b" } });
+  const stored = await responses.create({ ...baseRequest, metadata: { a: "b" } });
   const retrieved = await (await fetch(`${gateway.url}/v1/responses/${stored.id}`)).json();
   expect(checkedResponse(retrieved)).toMatchObject({ id: stored.id, output: stored.output, store: true });
   const again = responses.retrieve(stored.id, { stream: true });
   await expect(again).rejects.toMatchObject({ code: "unsupported_parameter", param: "stream" });
-  const other = await responses.create({ ...asked, store: false });
+  const other = await responses.create({ ...baseRequest, store: false });
   expect(other).toMatchObject({ store: false });
   await expect(responses.retrieve(other.id)).rejects.toThrow(NotFoundError);
 });
 
-test("a streamed response is stored when it has ended", async () => {
+test("stores a streamed response when it ends", async () => {
   const { responses } = await start();
-  const streamed = await responses.stream(asked).finalResponse();
+  const streamed = await responses.stream(baseRequest).finalResponse();
   expect(await responses.retrieve(streamed.id)).toMatchObject({
     output_text: "Hello there.",
     status: "completed",
   });
 });
 
-test("a response that failed is not stored", async () => {
+test("does not store a failed response", async () => {
   const { fake, responses } = await start();
   fake.respondWith(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
   let id = "";
   const reading = (async () => {
-    for await (const event of await responses.create({ ...asked, stream: true }))
+    for await (const event of await responses.create({ ...baseRequest, stream: true }))
       if (event.type === "response.created") ({ id } = event.response);
   })();
   await expect(reading).rejects.toThrow("runner died");
   await expect(responses.retrieve(id)).rejects.toThrow(NotFoundError);
 });
 
-test("a response is deleted once", async () => {
+test("deletes a response, and returns 404 the second time", async () => {
   const { gateway, responses } = await start();
-  const { id } = await responses.create(asked);
+  const { id } = await responses.create(baseRequest);
   const url = `${gateway.url}/v1/responses/${id}`;
   const deleted = await fetch(url, { method: "DELETE" });
   expect(await deleted.json()).toEqual({ id, object: "response", deleted: true });
@@ -57,11 +57,11 @@ test("a response is deleted once", async () => {
   expect(await errorOf(again)).toMatchObject({ type: "invalid_request_error", code: "response_not_found" });
 });
 
-test("a request continues the conversation of a previous response, without its instructions", async () => {
+test("continues the conversation of a previous response, without its instructions", async () => {
   const { fake, responses } = await start();
   const call = { id: "call_1", function: { name: "weather", arguments: { city: "Oslo" } } };
   fake.respondWith(last({ message: { thinking: "Hm.", content: "Look:", tool_calls: [call] } }));
-  const first = await responses.create({ ...asked, instructions: "Be brief." });
+  const first = await responses.create({ ...baseRequest, instructions: "Be brief." });
   fake.respondWith(last({ message: { content: "It rains." } }));
   const second = await responses.create({
     model: "m",
@@ -79,31 +79,31 @@ test("a request continues the conversation of a previous response, without its i
   ]);
 });
 
-test("two requests may continue the same response", async () => {
+test("continues the same response in two requests", async () => {
   const { fake, responses } = await start();
-  const { id } = await responses.create(asked);
+  const { id } = await responses.create(baseRequest);
   for (const input of ["A", "B"]) await responses.create({ model: "m", previous_response_id: id, input });
   const contents = fake.received.map(({ body }) => body.messages.map(({ content }) => content));
   expect(contents).toEqual([["Hi"], ["Hi", "Hello there.", "A"], ["Hi", "Hello there.", "B"]]);
 });
 
-test("a reference stands for the item that was sent", async () => {
+test("resolves references to stored items", async () => {
   const { fake, responses } = await start();
-  const first = await responses.create(asked);
+  const first = await responses.create(baseRequest);
   const [{ id } = { id: "" }] = first.output as { id: string }[];
   const input = [{ role: "user", content: "Hi" }, { type: "item_reference", id }, { id }];
-  const second = await responses.create({ model: "m", input } as unknown as typeof asked);
+  const second = await responses.create({ model: "m", input } as unknown as typeof baseRequest);
   const roles = (await fake.conversation(1)).body.messages.map(({ role }) => role);
   expect(roles).toEqual(["user", "assistant", "assistant"]);
-  // What it referred to is its own, whatever becomes of the first.
+  // The second response keeps the items after the first is deleted.
   await responses.delete(first.id);
   await responses.create({ model: "m", previous_response_id: second.id, input: "Go on." });
   expect((await fake.conversation(2)).body.messages).toHaveLength(5);
 });
 
-test("the items that led to a response are listed by page, newest first unless asked otherwise", async () => {
+test("lists the input items of a response by page, newest first by default", async () => {
   const { gateway, responses } = await start();
-  const first = await responses.create({ ...asked, instructions: "Be brief." });
+  const first = await responses.create({ ...baseRequest, instructions: "Be brief." });
   const { id } = await responses.create({
     model: "m",
     previous_response_id: first.id,
@@ -135,15 +135,15 @@ test("the items that led to a response are listed by page, newest first unless a
     ["order=up", "order"],
     ["after=x", "after"],
   ] as const) {
-    const refused = await fetch(`${url}?${query}`);
-    expect(refused.status).toBe(400);
-    expect(await errorOf(refused)).toMatchObject({ code: "invalid_value", param });
+    const rejected = await fetch(`${url}?${query}`);
+    expect(rejected.status).toBe(400);
+    expect(await errorOf(rejected)).toMatchObject({ code: "invalid_value", param });
   }
 });
 
-test("what is not stored is refused as OpenAI does it", async () => {
+test("rejects unknown responses and items as OpenAI does", async () => {
   const { gateway, responses } = await start();
-  const previous = responses.create({ ...asked, previous_response_id: "resp_1" });
+  const previous = responses.create({ ...baseRequest, previous_response_id: "resp_1" });
   await expect(previous).rejects.toThrow(BadRequestError);
   await expect(previous).rejects.toMatchObject({
     code: "previous_response_not_found",
@@ -160,86 +160,90 @@ test("what is not stored is refused as OpenAI does it", async () => {
   expect(await errorOf(empty)).toMatchObject({ code: "missing_required_parameter", param: "input" });
 });
 
-test("a previous response needs no further input", async () => {
+test("continues a previous response without further input", async () => {
   const { fake, responses } = await start();
-  const { id } = await responses.create(asked);
+  const { id } = await responses.create(baseRequest);
   await responses.create({ model: "m", previous_response_id: id });
   expect((await fake.conversation(1)).body.messages).toHaveLength(2);
 });
 
-test("a key sees its own responses and items only", async () => {
+test("shows a key only its own responses and items", async () => {
   const keys = [newKey("ada", []), newKey("bob", [])];
   const { gateway } = await start({ API_KEYS: keys.map(({ line }) => line).join("\n") });
   const [ada, bob] = keys.map(
     ({ key }) => new OpenAI({ apiKey: key, baseURL: `${gateway.url}/v1`, maxRetries: 0 }).responses,
   );
-  const stored = await ada?.create(asked);
+  const stored = await ada?.create(baseRequest);
   const id = stored?.id ?? "";
   const itemId = stored?.output[0]?.id ?? "";
   expect(await ada?.retrieve(id)).toMatchObject({ id });
   await expect(bob?.retrieve(id)).rejects.toThrow(NotFoundError);
   await expect(bob?.delete(id)).rejects.toThrow(NotFoundError);
-  await expect(bob?.create({ ...asked, previous_response_id: id })).rejects.toThrow(BadRequestError);
+  await expect(bob?.create({ ...baseRequest, previous_response_id: id })).rejects.toThrow(BadRequestError);
   const input = [{ type: "item_reference" as const, id: itemId }];
   await expect(bob?.create({ model: "m", input })).rejects.toThrow(NotFoundError);
   expect(await ada?.create({ model: "m", input })).toMatchObject({ status: "completed" });
 });
 
-test("a stored response expires", async () => {
+test("expires a stored response", async () => {
   const { responses } = await start({ RESPONSE_STORE_TTL_MS: "50" });
-  const { id } = await responses.create(asked);
-  const gone = () =>
+  const { id } = await responses.create(baseRequest);
+  const isGone = () =>
     responses.retrieve(id).then(
       () => false,
       (error: unknown) => error instanceof NotFoundError,
     );
-  await expect.poll(gone).toBe(true);
+  await expect.poll(isGone).toBe(true);
 });
 
-test("a response that is too large for the store says that it is not stored", async () => {
+test("returns store: false for a response too large for the store", async () => {
   const { responses } = await start({ RESPONSE_STORE_LIMIT_BYTES: "8192" });
-  expect(await responses.create(asked)).toMatchObject({ store: true });
-  expect(await responses.create({ ...asked, input: "x".repeat(8192) })).toMatchObject({ store: false });
+  expect(await responses.create(baseRequest)).toMatchObject({ store: true });
+  expect(await responses.create({ ...baseRequest, input: "x".repeat(8192) })).toMatchObject({ store: false });
 });
 
-test("a gateway without a store answers, and stores nothing", async () => {
+test("responds without storing anything if the store is disabled", async () => {
   const { responses } = await start({ RESPONSE_STORE_LIMIT_BYTES: "0" });
-  const { id, ...rest } = await responses.create(asked);
+  const { id, ...rest } = await responses.create(baseRequest);
   expect(rest).toMatchObject({ store: false, output_text: "Hello there." });
   await expect(responses.retrieve(id)).rejects.toThrow(NotFoundError);
 });
 
-test("a stored conversation counts for the memory of the request that continues it", async () => {
+test("counts a stored conversation towards the memory of the request that continues it", async () => {
   const KIB = 1024;
   const { gateway, responses } = await start({
     BODY_LIMIT_BYTES: `${200 * KIB}`,
     BODIES_LIMIT_BYTES: `${256 * KIB}`,
   });
-  const first = await responses.create({ ...asked, input: "x".repeat(150 * KIB) });
+  const first = await responses.create({ ...baseRequest, input: "x".repeat(150 * KIB) });
   const next = { model: "m", previous_response_id: first.id, input: "y".repeat(150 * KIB) };
-  const refused = await gateway.post("/v1/responses", next);
-  expect(refused.status).toBe(503);
-  expect(await errorOf(refused)).toMatchObject({ code: "bodies_full" });
+  const rejected = await gateway.post("/v1/responses", next);
+  expect(rejected.status).toBe(503);
+  expect(await errorOf(rejected)).toMatchObject({ code: "bodies_full" });
   expect((await gateway.post("/v1/responses", { ...next, input: "Go on." })).status).toBe(200);
 });
 
-test("a stored conversation is no larger than a body may be", async () => {
+test("rejects the continuation of a conversation larger than the body limit", async () => {
   const KIB = 1024;
   const { gateway, responses } = await start({ BODY_LIMIT_BYTES: `${100 * KIB}` });
-  const first = await responses.create({ ...asked, input: "x".repeat(60 * KIB) });
+  const first = await responses.create({ ...baseRequest, input: "x".repeat(60 * KIB) });
   const input = "y".repeat(60 * KIB);
   const second = await responses.create({ model: "m", previous_response_id: first.id, input });
   const next = { model: "m", previous_response_id: second.id, input: "Go on." };
-  const refused = await gateway.post("/v1/responses", next);
-  expect(refused.status).toBe(413);
-  expect(await errorOf(refused)).toMatchObject({ code: "body_too_large", param: "previous_response_id" });
+  const rejected = await gateway.post("/v1/responses", next);
+  expect(rejected.status).toBe(413);
+  expect(await errorOf(rejected)).toMatchObject({ code: "body_too_large", param: "previous_response_id" });
 });
 
-test("a stored conversation has no more items than a request may have", async () => {
+test("rejects a continuation with more items than a request may have", async () => {
   const { gateway, responses } = await start();
   const turns = Array.from({ length: 1500 }, () => ({ role: "user" as const, content: "x" }));
   const { id } = await responses.create({ model: "m", input: turns });
-  const refused = await gateway.post("/v1/responses", { model: "m", previous_response_id: id, input: turns });
-  expect(refused.status).toBe(400);
-  expect(await errorOf(refused)).toMatchObject({ code: "invalid_value", param: "previous_response_id" });
+  const rejected = await gateway.post("/v1/responses", {
+    model: "m",
+    previous_response_id: id,
+    input: turns,
+  });
+  expect(rejected.status).toBe(400);
+  expect(await errorOf(rejected)).toMatchObject({ code: "invalid_value", param: "previous_response_id" });
 });

@@ -3,7 +3,7 @@ import { adaptResponses } from "../../../gateway/src/apis/openai-responses/adapt
 import { responsesSchema } from "../../../gateway/src/apis/openai-responses/schema.ts";
 import { parseBody } from "../../../gateway/src/apis/common/validation.ts";
 
-function translated(body: object): object {
+function translate(body: object): object {
   return adaptResponses(parseBody(responsesSchema, { model: "m", input: "Hi", ...body }), {
     ignore: () => undefined,
   }).call.body;
@@ -91,19 +91,19 @@ test.each([
     },
     {},
   ],
-])("%j becomes %j", (asked, sent) => {
-  expect(translated(asked)).toEqual({ ...bare, ...sent });
+])("%j becomes %j", (request, expected) => {
+  expect(translate(request)).toEqual({ ...bare, ...expected });
 });
 
 test.each([
-  ["a null is absent", { tools: null, input: [{ role: "user", content: "Hi", id: null, type: null }] }, {}],
+  ["null is absent", { tools: null, input: [{ role: "user", content: "Hi", id: null, type: null }] }, {}],
   [
-    "penalties are options",
+    "penalties become options",
     { presence_penalty: 1, frequency_penalty: -1 },
     { options: { presence_penalty: 1, frequency_penalty: -1 } },
   ],
   [
-    "the tools of a namespace are functions with its name before theirs, except for the default one",
+    "the tools of a namespace become functions prefixed with its name, except for the default one",
     {
       tools: [
         { type: "namespace", name: "crm", tools: [tools[0]] },
@@ -120,7 +120,7 @@ test.each([
     },
   ],
   [
-    "tools of the same flat name are told apart",
+    "tools with the same flattened name get different names",
     {
       tools: [
         { type: "function", name: "a__f" },
@@ -135,12 +135,12 @@ test.each([
     },
   ],
   [
-    "a custom tool is a function of one text",
+    "a custom tool becomes a function with one string",
     { tools: [{ type: "custom", name: "patch", description: "Patches.", format: { type: "text" } }] },
     { tools: [customTool("Patches.")] },
   ],
   [
-    "the grammar of a custom tool is described to the model",
+    "the grammar of a custom tool becomes part of its description",
     {
       tools: [
         {
@@ -154,7 +154,7 @@ test.each([
     { tools: [customTool("Patches.\n\nThe lark grammar of its input:\nstart: /.+/")] },
   ],
   [
-    "tools that the input adds are tools",
+    "tools in the input are added to the tools",
     {
       input: [
         { type: "additional_tools", role: "developer", id: "at_1", tools },
@@ -164,13 +164,13 @@ test.each([
     { tools: ollamaTools },
   ],
   [
-    "tools that the gateway cannot run are left out",
+    "tools that the gateway cannot run are omitted",
     { tools: [...tools, ...serverTools] },
     { tools: ollamaTools },
   ],
-  ["without any other tool there are none", { tools: serverTools, tool_choice: "auto" }, {}],
+  ["a request with no other tools has none", { tools: serverTools, tool_choice: "auto" }, {}],
   [
-    "those that may be called are the functions among them",
+    "allowed tools are the functions among them",
     {
       tools: [...tools, ...serverTools],
       tool_choice: {
@@ -181,11 +181,11 @@ test.each([
     },
     forced,
   ],
-])("%s", (_name, asked, sent) => {
-  expect(translated(asked)).toEqual({ ...bare, ...sent });
+])("%s", (_name, request, expected) => {
+  expect(translate(request)).toEqual({ ...bare, ...expected });
 });
 
-test("what is left out of the tools is named", () => {
+test("reports what it omits from the tools", () => {
   const grammar = { type: "grammar", syntax: "lark", definition: "start: /.+/" };
   const nested = [{ type: "custom", name: "patch", format: grammar }, { type: "image_generation" }];
   const all = [...tools, ...serverTools, { type: "namespace", name: "n", tools: nested }];
@@ -196,27 +196,27 @@ test("what is left out of the tools is named", () => {
   expect(names).toEqual(["tools[1]", "tools[2]", "tools[3].tools[0].format", "tools[3].tools[1]"]);
 });
 
-test("more tools than a model can be shown are refused, however they are grouped", () => {
+test("rejects too many tools, even if they are grouped in namespaces", () => {
   const functions = Array.from({ length: 300 }, (_each, i) => ({ type: "function", name: `f${i}` }));
   const grouped = ["a", "b"].map((name) => ({ type: "namespace", name, tools: functions }));
-  const refusal = { code: "invalid_value", param: "tools" };
-  expect(() => translated({ tools: grouped })).toThrow(expect.objectContaining(refusal));
+  const rejection = { code: "invalid_value", param: "tools" };
+  expect(() => translate({ tools: grouped })).toThrow(expect.objectContaining(rejection));
 });
 
 test.each([
   ["a namespace's tool", { type: "function", name: "f", namespace: "crm" }, "crm__f"],
   ["a custom tool", { type: "custom", name: "patch" }, "patch"],
-])("a call of %s can be demanded", (_name, choice, called) => {
+])("tool_choice can require a call of %s", (_name, choice, toolName) => {
   const all = [
     { type: "namespace", name: "crm", tools },
     { type: "custom", name: "patch" },
   ];
-  expect(translated({ tools: all, tool_choice: choice })).toMatchObject({
-    format: { properties: { name: { const: called } } },
+  expect(translate({ tools: all, tool_choice: choice })).toMatchObject({
+    format: { properties: { name: { const: toolName } } },
   });
 });
 
-test("every item arrives; the items of one turn of the model are one message", () => {
+test("translates every item, and merges the items of one turn of the model into one message", () => {
   const input = [
     { role: "developer", content: "Be brief." },
     {
@@ -249,7 +249,7 @@ test("every item arrives; the items of one turn of the model are one message", (
     { role: "assistant", content: [{ type: "refusal", refusal: "No more." }] },
     { role: "user", content: "Sure?" },
   ];
-  expect(translated({ input })).toEqual({
+  expect(translate({ input })).toEqual({
     ...bare,
     messages: [
       { role: "system", content: "Be brief." },
@@ -273,15 +273,15 @@ test("every item arrives; the items of one turn of the model are one message", (
   });
 });
 
-test("the output of a call that nothing tells is refused", () => {
+test("rejects the output of a call without call_id and name", () => {
   const input = [{ type: "function_call_output", output: "a cat" }];
-  const refusal = { code: "missing_required_parameter", param: "input[0].call_id" };
-  expect(() => translated({ input })).toThrow(expect.objectContaining(refusal));
+  const rejection = { code: "missing_required_parameter", param: "input[0].call_id" };
+  expect(() => translate({ input })).toThrow(expect.objectContaining(rejection));
 });
 
-test("a tool that is allowed twice is shown once", () => {
+test("passes on only once a tool that is allowed twice", () => {
   const [tool] = allowing("auto").tools;
   const tools = [{ type: "function", name: "f", parameters }];
-  const body = translated({ tools, tool_choice: { ...allowing("auto"), tools: [tool, tool] } });
+  const body = translate({ tools, tool_choice: { ...allowing("auto"), tools: [tool, tool] } });
   expect((body as { tools?: object[] }).tools).toHaveLength(1);
 });

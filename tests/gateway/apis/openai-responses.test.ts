@@ -10,7 +10,7 @@ import {
 } from "../../../test-support/gateway/gateway-harness.ts";
 
 const route = "/v1/responses";
-const asked = { model: "m", input: "Hi" };
+const baseRequest = { model: "m", input: "Hi" };
 const call = { id: "call_1", function: { name: "weather", arguments: { city: "Oslo" } } };
 const usage = {
   input_tokens: 11,
@@ -19,7 +19,7 @@ const usage = {
   output_tokens_details: { reasoning_tokens: 0 },
   total_tokens: 14,
 };
-const anId = (prefix: string) => expect.stringMatching(new RegExp(`^${prefix}_`)) as string;
+const anyId = (prefix: string) => expect.stringMatching(new RegExp(`^${prefix}_`)) as string;
 
 async function start() {
   const fake = await startFake();
@@ -28,13 +28,13 @@ async function start() {
 }
 
 describe("POST /v1/responses", () => {
-  test("a whole answer says what was asked for and what came", async () => {
+  test("returns the parameters and the output", async () => {
     const { gateway } = await start();
-    const response = await gateway.post(route, { ...asked, instructions: "Be brief.", store: true });
+    const response = await gateway.post(route, { ...baseRequest, instructions: "Be brief.", store: true });
     const json: unknown = await response.json();
     checkedResponse(json);
     expect(json).toMatchObject({
-      id: anId("resp"),
+      id: anyId("resp"),
       object: "response",
       status: "completed",
       error: null,
@@ -43,7 +43,7 @@ describe("POST /v1/responses", () => {
       model: "m",
       output: [
         {
-          id: anId("msg"),
+          id: anyId("msg"),
           type: "message",
           status: "completed",
           role: "assistant",
@@ -56,33 +56,33 @@ describe("POST /v1/responses", () => {
     });
   });
 
-  test("thinking, words and calls are items; the client's helpers read them", async () => {
+  test("returns thinking, text and calls as items that the SDK's helpers read", async () => {
     const { fake, responses } = await start();
     fake.respondWith(last({ message: { thinking: "Hm.", content: '{"a":1}', tool_calls: [call] } }));
-    const answer = await responses.parse({
-      ...asked,
+    const response = await responses.parse({
+      ...baseRequest,
       text: { format: { type: "json_schema", name: "n", schema: { type: "object" }, strict: true } },
     });
-    expect(answer.output_text).toBe('{"a":1}');
-    expect(answer.output_parsed).toEqual({ a: 1 });
-    expect(answer.output).toMatchObject([
+    expect(response.output_text).toBe('{"a":1}');
+    expect(response.output_parsed).toEqual({ a: 1 });
+    expect(response.output).toMatchObject([
       { type: "reasoning", content: [{ type: "reasoning_text", text: "Hm." }] },
       { type: "message" },
       { type: "function_call", call_id: "call_1", name: "weather", arguments: '{"city":"Oslo"}' },
     ]);
   });
 
-  test("an answer cut by its limit is incomplete", async () => {
+  test("returns an incomplete response at the token limit", async () => {
     const { fake, responses } = await start();
     fake.respondWith(last({ done_reason: "length", message: { content: "Hel" } }));
-    expect(await responses.create(asked)).toMatchObject({
+    expect(await responses.create(baseRequest)).toMatchObject({
       status: "incomplete",
       incomplete_details: { reason: "max_output_tokens" },
       output: [{ status: "incomplete" }],
     });
   });
 
-  test("a stream begins, tells and ends each item and part, event by event", async () => {
+  test("streams the start, the deltas and the end of each item and part", async () => {
     const { fake, gateway } = await start();
     const logprobs = [{ token: "lo", logprob: -0.5, bytes: [108, 111], top_logprobs: [] }];
     fake.respondWith(
@@ -92,7 +92,7 @@ describe("POST /v1/responses", () => {
       { line: { message: { content: "", tool_calls: [call] }, done: false } },
       last(),
     );
-    const { data, brokenOff } = await readEvents(await gateway.post(route, { ...asked, stream: true }));
+    const { data, brokenOff } = await readEvents(await gateway.post(route, { ...baseRequest, stream: true }));
     expect(brokenOff).toBe(false);
     const events = checkedEvents(data);
     const part = (text: string, logprobs: object[]) => ({
@@ -101,7 +101,7 @@ describe("POST /v1/responses", () => {
       logprobs,
       text,
     });
-    const thought = { type: "reasoning_text", text: "Hm." };
+    const reasoningPart = { type: "reasoning_text", text: "Hm." };
     const at = (output_index: number) => ({ output_index });
     expect(events).toMatchObject([
       { type: "response.created", response: { status: "in_progress", output: [], usage: null } },
@@ -109,13 +109,17 @@ describe("POST /v1/responses", () => {
       {
         type: "response.output_item.added",
         ...at(0),
-        item: { type: "reasoning", id: anId("rs"), content: [] },
+        item: { type: "reasoning", id: anyId("rs"), content: [] },
       },
       { type: "response.content_part.added", ...at(0), part: { type: "reasoning_text", text: "" } },
       { type: "response.reasoning_text.delta", ...at(0), content_index: 0, delta: "Hm." },
       { type: "response.reasoning_text.done", ...at(0), text: "Hm." },
-      { type: "response.content_part.done", ...at(0), part: thought },
-      { type: "response.output_item.done", ...at(0), item: { content: [thought], status: "completed" } },
+      { type: "response.content_part.done", ...at(0), part: reasoningPart },
+      {
+        type: "response.output_item.done",
+        ...at(0),
+        item: { content: [reasoningPart], status: "completed" },
+      },
       { type: "response.output_item.added", ...at(1), item: { type: "message", content: [] } },
       { type: "response.content_part.added", ...at(1), part: part("", []) },
       { type: "response.output_text.delta", ...at(1), delta: "Hel", logprobs: [] },
@@ -138,15 +142,15 @@ describe("POST /v1/responses", () => {
     ]);
   });
 
-  test("the client's streaming helper puts the answer together, and its items can be sent back", async () => {
+  test("streams a response that the SDK's helper assembles and whose items can be sent back", async () => {
     const { fake, responses } = await start();
     const tools = [{ type: "function" as const, name: "weather", parameters: {}, strict: true }];
     fake.respondWith(token("Look:"), { line: { message: { tool_calls: [call] }, done: false } }, last());
-    const answer = await responses.stream({ ...asked, tools }).finalResponse();
-    expect(answer.output_text).toBe("Look:");
+    const response = await responses.stream({ ...baseRequest, tools }).finalResponse();
+    expect(response.output_text).toBe("Look:");
     const output = { type: "function_call_output" as const, call_id: "call_1", output: "rain" };
     fake.respondWith(last({ message: { content: "It rains." } }));
-    const input = [{ role: "user" as const, content: "Hi" }, ...answer.output, output];
+    const input = [{ role: "user" as const, content: "Hi" }, ...response.output, output];
     const next = await responses.create({ model: "m", tools, input } as Parameters<
       typeof responses.create
     >[0]);
@@ -158,17 +162,17 @@ describe("POST /v1/responses", () => {
     ]);
   });
 
-  test("an empty answer is an empty message", async () => {
+  test("returns an empty message for an empty response", async () => {
     const { fake, responses } = await start();
     fake.respondWith(last());
-    const answer = await responses.stream(asked).finalResponse();
-    expect(answer.output).toMatchObject([{ type: "message", content: [{ text: "" }] }]);
+    const response = await responses.stream(baseRequest).finalResponse();
+    expect(response.output).toMatchObject([{ type: "message", content: [{ text: "" }] }]);
   });
 
-  test("a failure in the middle is the response's last event but for the error, and the body ends in good order", async () => {
+  test("sends response.failed and an error event if a stream fails, and ends the body cleanly", async () => {
     const { fake, gateway, responses } = await start();
     fake.respondWith(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
-    const { data, brokenOff } = await readEvents(await gateway.post(route, { ...asked, stream: true }));
+    const { data, brokenOff } = await readEvents(await gateway.post(route, { ...baseRequest, stream: true }));
     expect(checkedEvents(data).at(-2)).toMatchObject({
       type: "response.failed",
       response: { status: "failed", store: false, error: { code: "upstream_failed" } },
@@ -178,7 +182,7 @@ describe("POST /v1/responses", () => {
     // Codex and others would report the broken connection instead of the reason.
     expect(brokenOff).toBe(false);
     const reading = (async () => {
-      for await (const event of await responses.create({ ...asked, stream: true }))
+      for await (const event of await responses.create({ ...baseRequest, stream: true }))
         expect(event).toBeDefined();
     })();
     await expect(reading).rejects.toThrow(APIError);
@@ -197,9 +201,9 @@ describe("POST /v1/responses", () => {
     [{ tool_choice: { type: "file_search" } }, "tool_choice.type"],
     [{ tools: [{ type: "web_search" }], tool_choice: "required" }, "tool_choice"],
     [{ tools: [{ type: "mcp" }], tool_choice: { type: "mcp", server_label: "x" } }, "tool_choice.type"],
-  ])("%j is refused as not supported, naming %s", async (over, param) => {
+  ])("rejects %j as unsupported and names %s", async (overrides, param) => {
     const { responses } = await start();
-    const body = { ...asked, ...over } as typeof asked;
+    const body = { ...baseRequest, ...overrides } as typeof baseRequest;
     const error: unknown = await responses.create(body).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(BadRequestError);
     expect(error).toMatchObject({ code: "unsupported_parameter", param });
@@ -215,15 +219,15 @@ describe("POST /v1/responses", () => {
       { tools: [{ type: "function", name: "f", allowed_callers: ["programmatic"] }] },
       "tools[].allowed_callers",
     ],
-  ])("%j is left out and named, and refused with strict parameters", async (over, name) => {
+  ])("ignores and lists %j, and rejects it with strict parameters", async (overrides, name) => {
     const { fake, gateway } = await start();
-    const response = await gateway.post(route, { ...asked, ...over });
+    const response = await gateway.post(route, { ...baseRequest, ...overrides });
     expect(response.status).toBe(200);
     expect(response.headers.get("x-ignored-parameters")).toBe(name);
     const strict = await startGateway(fake, { STRICT_PARAMETERS: "on" });
-    const refused = await strict.post(route, { ...asked, ...over });
-    expect(refused.status).toBe(400);
-    expect(await errorOf(refused)).toMatchObject({ code: "unsupported_parameter" });
+    const rejected = await strict.post(route, { ...baseRequest, ...overrides });
+    expect(rejected.status).toBe(400);
+    expect(await errorOf(rejected)).toMatchObject({ code: "unsupported_parameter" });
   });
 
   test.each([
@@ -233,15 +237,15 @@ describe("POST /v1/responses", () => {
     { include: ["file_search_call.results"] },
     { stream_options: null, tools: null, text: null, reasoning: null, tool_choice: null },
     { tools: [{ type: "function", name: "f", defer_loading: true, parameters: null, description: null }] },
-  ])("%j changes nothing, with strict parameters either", async (over) => {
+  ])("accepts %j even with strict parameters", async (overrides) => {
     const fake = await startFake();
     const gateway = await startGateway(fake, { STRICT_PARAMETERS: "on" });
-    expect((await gateway.post(route, { ...asked, ...over })).status).toBe(200);
+    expect((await gateway.post(route, { ...baseRequest, ...overrides })).status).toBe(200);
   });
 
-  test("a parameter of the other API is left out, and named", async () => {
+  test("ignores and lists a parameter of the Chat Completions API", async () => {
     const { gateway } = await start();
-    const response = await gateway.post(route, { ...asked, max_tokens: 5 });
+    const response = await gateway.post(route, { ...baseRequest, max_tokens: 5 });
     expect(response.status).toBe(200);
     expect(response.headers.get("x-ignored-parameters")).toBe("max_tokens");
   });

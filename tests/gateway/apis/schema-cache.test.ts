@@ -13,7 +13,7 @@ import { type Chance, randomly } from "../../../test-support/random-values.ts";
 
 type Body = Record<string, unknown>;
 
-// Something of every kind that a parameter may be given, right for some and wrong for most.
+// Values of every kind, valid for some parameters and invalid for most.
 const user = { role: "user", content: "Hi" };
 const called = { name: "f", parameters: { type: "object" } };
 const VALUES: readonly unknown[] = [
@@ -27,33 +27,37 @@ const VALUES: readonly unknown[] = [
 ];
 const NAMES = ["unheard_of", "constructor", "toString", "__proto__", "Model", "0"];
 
-/** What makes bodies for a schema, of which some are right and the others nearly. */
-function bodiesFor(shape: Record<string, z.ZodType>, chance: Chance): () => unknown {
+/** Returns a generator of random bodies for a schema: some are valid, the others nearly. */
+function bodyGenerator(shape: Record<string, z.ZodType>, chance: Chance): () => unknown {
   const names = Object.keys(shape);
   const required = names.filter((name) => !shape[name]?.safeParse(undefined).success);
-  const right = names.map((name) => [
+  const validValues = names.map((name) => [
     name,
     VALUES.filter((value) => shape[name]?.safeParse(value).success === true),
   ]);
-  return () => bodyOf(names, required, Object.fromEntries(right) as Record<string, unknown[]>, chance);
+  return () =>
+    randomBody(names, required, Object.fromEntries(validValues) as Record<string, unknown[]>, chance);
 }
 
-function bodyOf(
+function randomBody(
   names: readonly string[],
   required: readonly string[],
-  right: Readonly<Record<string, readonly unknown[]>>,
+  validValues: Readonly<Record<string, readonly unknown[]>>,
   chance: Chance,
 ): unknown {
   if (chance.often(0.03)) return chance.pick(VALUES);
   const body = new Map<string, unknown>();
-  const wanted = chance.often(0.95) ? required : [];
-  const some = names.filter(() => chance.often(4 / names.length));
-  for (const name of [...wanted, ...some].toSorted(() => chance.number() - 0.5)) {
-    const fitting = right[name] ?? [];
-    body.set(name, fitting.length === 0 || chance.often(0.04) ? chance.pick(VALUES) : chance.pick(fitting));
+  const included = chance.often(0.95) ? required : [];
+  const extra = names.filter(() => chance.often(4 / names.length));
+  for (const name of [...included, ...extra].toSorted(() => chance.number() - 0.5)) {
+    const candidates = validValues[name] ?? [];
+    body.set(
+      name,
+      candidates.length === 0 || chance.often(0.04) ? chance.pick(VALUES) : chance.pick(candidates),
+    );
   }
   if (chance.often(0.05)) body.set(chance.pick(NAMES), chance.pick(VALUES));
-  // As a client's would be made: `__proto__` is a name like any other.
+  // Parsed like a client's body, so that `__proto__` is a name like any other.
   return JSON.parse(
     `{${[...body].map((entry) => entry.map((each) => JSON.stringify(each)).join(":")).join()}}`,
   );
@@ -65,81 +69,81 @@ const schemas: [string, z.ZodObject][] = [
   ["embeddings", embeddingsSchema],
   ["responses", responsesSchema],
   ["messages", messagesSchema],
-  ["OPEA's", opeaSchema],
+  ["OPEA", opeaSchema],
 ];
 
-describe.each(schemas)("the short forms of the %s schema", (_name, schema) => {
+describe.each(schemas)("the pruned versions of the %s schema", (_name, schema) => {
   const shape = schema.shape as Record<string, z.ZodType>;
 
-  test("take nothing that the whole schema refuses, and make the same of what they take", () => {
-    const nextBody = bodiesFor(shape, randomly(7));
-    const forms = new PrunedSchemaCache<unknown>(schema);
-    let [taken, refused, cut] = [0, 0, 0];
+  test("accept and reject the same bodies as the full schema, with the same results", () => {
+    const nextBody = bodyGenerator(shape, randomly(7));
+    const cache = new PrunedSchemaCache<unknown>(schema);
+    let [accepted, rejected, prunedCount] = [0, 0, 0];
     for (let n = 0; n < 600; n += 1) {
       const body = nextBody();
-      const form = forms.for(body);
-      if (form !== schema) cut += 1;
-      const [short, whole] = [form.safeParse(body), schema.safeParse(body)];
-      // A short form has every parameter that is there and every one that has to be: it judges alike.
-      expect([body, short.success]).toEqual([body, whole.success]);
-      expect(short.data).toStrictEqual(whole.data);
-      expect(Object.keys((short.data ?? {}) as Body)).toEqual(Object.keys((whole.data ?? {}) as Body));
-      if (whole.success) taken += 1;
-      else refused += 1;
+      const pruned = cache.for(body);
+      if (pruned !== schema) prunedCount += 1;
+      const [actual, expected] = [pruned.safeParse(body), schema.safeParse(body)];
+      // A pruned schema has every parameter that is present or required, so the results are equal.
+      expect([body, actual.success]).toEqual([body, expected.success]);
+      expect(actual.data).toStrictEqual(expected.data);
+      expect(Object.keys((actual.data ?? {}) as Body)).toEqual(Object.keys((expected.data ?? {}) as Body));
+      if (expected.success) accepted += 1;
+      else rejected += 1;
     }
-    // Or the bodies would prove nothing.
-    expect(Math.min(taken, refused, cut)).toBeGreaterThan(40);
+    // Otherwise the bodies would prove nothing.
+    expect(Math.min(accepted, rejected, prunedCount)).toBeGreaterThan(40);
   });
 });
 
-describe("the whole schema is used", () => {
+describe("the full schema is used", () => {
   const simple = z.strictObject({ a: z.string(), b: z.number().nullish(), c: z.number().default(3) });
 
   test.each([
     ["a parameter is unknown", { a: "x", z: 1 }],
-    ["a parameter is called like something all objects have", JSON.parse('{"a":"x","__proto__":1}')],
-    ["the body is no object", "text"],
+    ["a parameter is named like a property that all objects have", JSON.parse('{"a":"x","__proto__":1}')],
+    ["the body is not an object", "text"],
     ["the body is null", null],
     ["there is no body", undefined],
   ])("when %s", (_when, body) => {
     expect(new PrunedSchemaCache<unknown>(simple).for(body)).toBe(simple);
   });
 
-  test("when it checks more than its parameters", () => {
+  test("when it has checks across parameters", () => {
     const checked = simple.refine(({ a, b }) => a !== "x" || b == null, { message: "not both" });
-    const forms = new PrunedSchemaCache<unknown>(checked);
-    expect(forms.for({ a: "x" })).toBe(checked);
-    expect(forms.for({ a: "x", b: 1 }).safeParse({ a: "x", b: 1 }).success).toBe(false);
-    // Ollama's own form checks how its names are spelled.
+    const cache = new PrunedSchemaCache<unknown>(checked);
+    expect(cache.for({ a: "x" })).toBe(checked);
+    expect(cache.for({ a: "x", b: 1 }).safeParse({ a: "x", b: 1 }).success).toBe(false);
+    // The schema of Ollama's own API checks the spelling of names.
     expect(new PrunedSchemaCache<unknown>(nativeSchema).for({ model: "m" })).toBe(nativeSchema);
   });
 
-  test("when it is no object, such as a choice among several", () => {
+  test("when it is not an object schema, such as a union", () => {
     expect(new PrunedSchemaCache<unknown>(namedModelSchema).for({ model: "m" })).toBe(namedModelSchema);
     expect(parseBody(namedModelSchema, { name: "m" })).toMatchObject({ model: "m" });
   });
 
-  test("for kinds of bodies beyond the 64 first, so that no client fills the memory", () => {
+  test("for sets of parameters beyond the first 64, so that no client fills the memory", () => {
     const names = Array.from({ length: 10 }, (_, n) => `p${n}`);
     const wide = z.strictObject(Object.fromEntries(names.map((name) => [name, z.number().nullish()])));
     const pick = vi.spyOn(wide, "pick");
-    const forms = new PrunedSchemaCache<unknown>(wide);
+    const cache = new PrunedSchemaCache<unknown>(wide);
     for (let n = 0; n < 1024; n += 1) {
       const body = Object.fromEntries(names.filter((_, bit) => n & (1 << bit)).map((name) => [name, n]));
-      expect(forms.for(body).parse(body)).toEqual(body);
+      expect(cache.for(body).parse(body)).toEqual(body);
     }
     expect(pick).toHaveBeenCalledTimes(64);
-    // Those that are known already stay short.
-    expect(forms.for({ p0: 1 })).not.toBe(wide);
+    // Sets that are cached already still use their pruned schema.
+    expect(cache.for({ p0: 1 })).not.toBe(wide);
   });
 });
 
-test("a short form is made once for a kind of body, and keeps what has a default", () => {
+test("a pruned schema is created once per set of parameters, and keeps parameters with a default", () => {
   const simple = z.strictObject({ a: z.string(), b: z.number().nullish(), c: z.number().default(3) });
-  const forms = new PrunedSchemaCache<unknown>(simple);
-  const form = forms.for({ a: "x" });
-  expect(form).not.toBe(simple);
-  expect(forms.for({ a: "y" })).toBe(form);
-  expect(forms.for({ a: "y", b: 1 })).not.toBe(form);
-  expect(form.parse({ a: "x" })).toEqual({ a: "x", c: 3 });
+  const cache = new PrunedSchemaCache<unknown>(simple);
+  const pruned = cache.for({ a: "x" });
+  expect(pruned).not.toBe(simple);
+  expect(cache.for({ a: "y" })).toBe(pruned);
+  expect(cache.for({ a: "y", b: 1 })).not.toBe(pruned);
+  expect(pruned.parse({ a: "x" })).toEqual({ a: "x", c: 3 });
 });

@@ -7,13 +7,13 @@ type Schema = Record<string, unknown>;
 const object = (due: Schema): Schema => ({ type: "object", properties: { due } });
 const fatal = object({ type: "string", pattern: "^(?:a|b)\\b$", maxLength: 3000 });
 const safe = { type: "object", properties: { due: { type: "string", pattern: "^(a|b)$" } } };
-const unusable = object({ type: "objekt" });
+const invalid = object({ type: "objekt" });
 
 const messages = hello.messages;
 const tool = (parameters: Schema) => ({ type: "function", function: { name: "f", parameters } });
 
-/** Every way for a schema into a request: the route, its body, where the schema is in it. */
-const ways: readonly [string, string, (schema: Schema) => object, string][] = [
+/** Every way to send a schema: its name, the route, the body, and the path of the schema in it. */
+const locations: readonly [string, string, (schema: Schema) => object, string][] = [
   [
     "response_format",
     "/v1/chat/completions",
@@ -50,7 +50,7 @@ const ways: readonly [string, string, (schema: Schema) => object, string][] = [
     "format",
   ],
   [
-    "a tool of chat that is required",
+    "a required tool of chat",
     "/v1/chat/completions",
     (schema) => ({
       messages,
@@ -60,7 +60,7 @@ const ways: readonly [string, string, (schema: Schema) => object, string][] = [
     "tools[1].function.parameters",
   ],
   [
-    "a tool of chat that is named",
+    "a named tool of chat",
     "/v1/chat/completions",
     (schema) => ({
       messages,
@@ -70,7 +70,7 @@ const ways: readonly [string, string, (schema: Schema) => object, string][] = [
     "tools[1].function.parameters",
   ],
   [
-    "a tool of chat that is allowed",
+    "an allowed tool of chat",
     "/v1/chat/completions",
     (schema) => ({
       messages,
@@ -83,7 +83,7 @@ const ways: readonly [string, string, (schema: Schema) => object, string][] = [
     "tools[1].function.parameters",
   ],
   [
-    "a tool of responses that is required",
+    "a required tool of responses",
     "/v1/responses",
     (schema) => ({
       input: "Hi",
@@ -104,7 +104,7 @@ const ways: readonly [string, string, (schema: Schema) => object, string][] = [
     "tools[0].input_schema",
   ],
   [
-    "a tool of messages that is named",
+    "a named tool of messages",
     "/v1/messages",
     (schema) => ({
       messages,
@@ -116,8 +116,8 @@ const ways: readonly [string, string, (schema: Schema) => object, string][] = [
   ],
 ];
 
-describe.each(ways)("a schema by %s", (_way, path, bodyWith, param) => {
-  test("that kills Ollama is made safe before it gets there, and the response tells what is not applied", async () => {
+describe.each(locations)("a schema in %s", (_location, path, bodyWith, param) => {
+  test("that would crash Ollama is made safe, and the response lists the ignored keywords", async () => {
     const fake = await startFake();
     fake.respondWith(token('{"name": "f", "arguments": {}}'), last());
     const gateway = await startGateway(fake);
@@ -131,10 +131,10 @@ describe.each(ways)("a schema by %s", (_way, path, bodyWith, param) => {
     );
   });
 
-  test("that is unusable is 400 with its place, and no failure of Ollama's", async () => {
+  test("that is invalid is rejected with 400 and its path", async () => {
     const fake = await startFake();
     const gateway = await startGateway(fake);
-    const response = await gateway.post(path, { model: "m", ...bodyWith(unusable) });
+    const response = await gateway.post(path, { model: "m", ...bodyWith(invalid) });
     expect(response.status).toBe(400);
     const text = await response.text();
     expect(text).toContain(`${param}.properties.due`);
@@ -143,7 +143,7 @@ describe.each(ways)("a schema by %s", (_way, path, bodyWith, param) => {
   });
 });
 
-test("a stream tells what is not applied, too", async () => {
+test("a stream lists the ignored keywords in its headers", async () => {
   const fake = await startFake();
   fake.respondWith(token("{}"), last());
   const gateway = await startGateway(fake);
@@ -157,7 +157,7 @@ test("a stream tells what is not applied, too", async () => {
   await response.text();
 });
 
-test("the header is short and of plain characters, whatever properties are called", async () => {
+test("the header is short and ASCII, whatever the names of properties", async () => {
   const fake = await startFake();
   fake.respondWith(last());
   const gateway = await startGateway(fake);
@@ -173,7 +173,7 @@ test("the header is short and of plain characters, whatever properties are calle
 });
 
 test.each(['{"type":"object"}', "xml", [], 5, true])(
-  "format %j of Ollama's own API, which is neither json nor a schema, is 400",
+  "rejects format %j of Ollama's own API, which is neither json nor a schema",
   async (format) => {
     const fake = await startFake();
     const gateway = await startGateway(fake);
@@ -185,7 +185,7 @@ test.each(['{"type":"object"}', "xml", [], 5, true])(
 );
 
 test.each([["json"], [""], [null], [undefined]])(
-  "format %j of Ollama's own API goes through as it is",
+  "passes on format %j of Ollama's own API unchanged",
   async (format) => {
     const fake = await startFake();
     fake.respondWith(last());
@@ -196,7 +196,7 @@ test.each([["json"], [""], [null], [undefined]])(
   },
 );
 
-test("tools that the model may choose among are shown as the client wrote them", async () => {
+test("passes on tools unchanged if the model may choose among them", async () => {
   const fake = await startFake();
   fake.respondWith(last());
   const gateway = await startGateway(fake);
@@ -206,9 +206,9 @@ test("tools that the model may choose among are shown as the client wrote them",
   expect((await fake.conversation()).body).toMatchObject({ tools });
 });
 
-test("the error of an unusable schema has its place in the field param", async () => {
+test("the error for an invalid schema has its path in the field param", async () => {
   const gateway = await startGateway(await startFake());
-  const format = { type: "json_schema", json_schema: { name: "n", schema: unusable } };
+  const format = { type: "json_schema", json_schema: { name: "n", schema: invalid } };
   const response = await gateway.post("/v1/chat/completions", { ...hello, response_format: format });
   expect(await errorOf(response)).toMatchObject({
     param: "response_format.json_schema.schema.properties.due",

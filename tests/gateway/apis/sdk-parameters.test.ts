@@ -9,7 +9,7 @@ import { responsesSchema } from "../../../gateway/src/apis/openai-responses/sche
 import { parseBody } from "../../../gateway/src/apis/common/validation.ts";
 import { type Given, SdkTypes } from "../../../test-support/apis/sdk-types.ts";
 
-function refusalOf(schema: z.ZodType, body: unknown): string | undefined {
+function rejectionOf(schema: z.ZodType, body: unknown): string | undefined {
   try {
     parseBody(schema, body);
     return undefined;
@@ -25,7 +25,7 @@ interface Body {
   readonly module: string;
   readonly type: string;
   readonly schema: z.ZodType;
-  /** What the type lets be left out, and the route does not. */
+  /** Parameters that are optional in the type, but required by the route. */
   readonly base?: object;
   readonly given?: Given;
 }
@@ -63,16 +63,16 @@ const bodies: readonly Body[] = [
 const sdks = new SdkTypes(bodies.map(({ module }) => module));
 
 test.each(bodies)(
-  "whatever $type of $module allows is taken, or refused as not supported",
+  "everything that $type of $module allows is accepted, or rejected as unsupported",
   ({ module, type, schema, base, given }) => {
     const samples = sdks.samplesOf(module, type, given);
     expect(new Set(samples.map(({ path }) => path))).toContain("model");
-    // One place for each refusal: with a form that is unknown, everything in it is.
-    const refused: Record<string, string> = {};
+    // One path per error: an unknown variant causes the same error for everything in it.
+    const rejected: Record<string, string> = {};
     for (const { path, value } of samples) {
-      const refusal = refusalOf(schema, { ...base, ...(value as object) });
-      if (refusal !== undefined) refused[refusal] ??= path;
+      const rejection = rejectionOf(schema, { ...base, ...(value as object) });
+      if (rejection !== undefined) rejected[rejection] ??= path;
     }
-    expect(refused).toEqual({});
+    expect(rejected).toEqual({});
   },
 );

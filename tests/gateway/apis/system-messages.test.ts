@@ -5,7 +5,7 @@ const system = (content: string) => ({ role: "system", content });
 const user = (content: string) => ({ role: "user", content });
 const reply = { role: "assistant", content: "Hello." };
 
-/** A conversation with instructions before the first reply and after it. */
+/** A conversation with system messages before and after the first reply. */
 const messages = [
   system("Be brief."),
   user("Hi"),
@@ -22,14 +22,14 @@ const routes = [
   ["/v1/example-service", { messages, stream: false }],
 ] as const;
 
-test.each(routes)("%s shows the model every system message, wherever it is", async (route, body) => {
+test.each(routes)("%s passes on every system message, wherever it is", async (route, body) => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   const response = await gateway.post(route, { model: "m", ...body });
   expect(response.status).toBe(200);
   await response.text();
   expect((await fake.conversation()).body.messages).toEqual([
-    // Many templates of Ollama's know one only.
+    // Many of Ollama's templates use only one system message.
     system("Be brief.\n\nBe kind."),
     user("Hi"),
     reply,
@@ -38,19 +38,19 @@ test.each(routes)("%s shows the model every system message, wherever it is", asy
   ]);
 });
 
-test("/api/chat hands them to Ollama as they are", async () => {
+test("/api/chat passes on system messages unchanged", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   await (await gateway.post("/api/chat", { model: "m", messages, stream: false })).text();
   expect((await fake.conversation()).body.messages).toEqual(messages);
 });
 
-test("an instruction that has an image keeps it", async () => {
+test("keeps the image of a system message", async () => {
   const fake = await startFake();
   fake.capabilities = ["completion", "vision"];
   const gateway = await startGateway(fake);
-  const look = [{ type: "input_image", image_url: "data:image/png;base64,AAAA" }];
-  const input = [system("Look."), { role: "developer", content: look }, user("Hi")];
+  const imageContent = [{ type: "input_image", image_url: "data:image/png;base64,AAAA" }];
+  const input = [system("Look."), { role: "developer", content: imageContent }, user("Hi")];
   await (await gateway.post("/v1/responses", { model: "m", input })).text();
   expect((await fake.conversation()).body.messages).toEqual([
     { ...system("Look."), images: ["AAAA"] },
@@ -60,21 +60,24 @@ test("an instruction that has an image keeps it", async () => {
 
 test.each([
   ["before the first reply", [user("Hi")], [], [user("Hi")]],
-  ["after it", [user("Hi"), reply], [user("Hi"), reply], [user("And?")]],
-])("an instruction that is only an image, %s, keeps it", async (_where, before, shownBefore, shownAfter) => {
-  const fake = await startFake();
-  fake.capabilities = ["completion", "vision"];
-  const gateway = await startGateway(fake);
-  const look = [{ type: "input_image", image_url: "data:image/png;base64,AAAA" }];
-  const after = shownBefore.length === 0 ? [] : shownAfter;
-  const input = [...before, { role: "system", content: look }, ...after];
-  await (await gateway.post("/v1/responses", { model: "m", input })).text();
-  const { messages: sent } = (await fake.conversation()).body;
-  expect(sent).toHaveLength(shownBefore.length + 1 + shownAfter.length);
-  expect(sent[shownBefore.length]).toMatchObject({ images: ["AAAA"] });
-});
+  ["after the first reply", [user("Hi"), reply], [user("Hi"), reply], [user("And?")]],
+])(
+  "keeps the image of a system message without text, %s",
+  async (_where, before, expectedBefore, expectedAfter) => {
+    const fake = await startFake();
+    fake.capabilities = ["completion", "vision"];
+    const gateway = await startGateway(fake);
+    const imageContent = [{ type: "input_image", image_url: "data:image/png;base64,AAAA" }];
+    const after = expectedBefore.length === 0 ? [] : expectedAfter;
+    const input = [...before, { role: "system", content: imageContent }, ...after];
+    await (await gateway.post("/v1/responses", { model: "m", input })).text();
+    const { messages: sent } = (await fake.conversation()).body;
+    expect(sent).toHaveLength(expectedBefore.length + 1 + expectedAfter.length);
+    expect(sent[expectedBefore.length]).toMatchObject({ images: ["AAAA"] });
+  },
+);
 
-test("empty ones alone still have the model respond", async () => {
+test("generates a response for empty system messages alone", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   const empty = [system(""), system("")];
@@ -83,7 +86,7 @@ test("empty ones alone still have the model respond", async () => {
   expect((await fake.conversation()).body.messages).toEqual(empty);
 });
 
-test("an empty one alone has the model respond to /v1/messages, too", async () => {
+test("generates a response to /v1/messages for an empty system message alone", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   const response = await gateway.post("/v1/messages", { model: "m", max_tokens: 9, messages: [system("")] });
@@ -91,7 +94,7 @@ test("an empty one alone has the model respond to /v1/messages, too", async () =
   expect((await fake.conversation()).body.messages).toEqual([system("")]);
 });
 
-test("an image of the newest question is refused, though an instruction comes after it", async () => {
+test("rejects an image in the newest user message even if a system message follows", async () => {
   const fake = await startFake();
   fake.capabilities = ["completion"];
   const gateway = await startGateway(fake);

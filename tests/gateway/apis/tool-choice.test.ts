@@ -18,7 +18,7 @@ const weatherCall = {
   required: ["name", "arguments"],
 };
 
-describe("a call that is demanded", () => {
+describe("a required call", () => {
   test.each([
     ["a named function", named, weatherCall],
     [
@@ -35,31 +35,31 @@ describe("a call that is demanded", () => {
         ],
       },
     ],
-  ])("leaves the model nothing else to say: %s", async (_what, choice, format) => {
+  ])("constrains the output of the model: %s", async (_name, choice, format) => {
     const fake = await startFake();
     fake.respondWith(token('{"name": "weather", "argu'), token('ments": {"city": "Oslo"}}'), last());
     const gateway = await startGateway(fake);
     const stream = gateway.openai.chat.completions.stream({ ...hello, tools, tool_choice: choice });
-    const answer = (await stream.finalChatCompletion()).choices[0];
-    expect(answer?.finish_reason).toBe("tool_calls");
-    expect(answer?.message.content).toBeFalsy();
-    expect(answer?.message.tool_calls).toMatchObject([
+    const result = (await stream.finalChatCompletion()).choices[0];
+    expect(result?.finish_reason).toBe("tool_calls");
+    expect(result?.message.content).toBeFalsy();
+    expect(result?.message.tool_calls).toMatchObject([
       { function: { name: "weather", arguments: '{"city":"Oslo"}' } },
     ]);
     expect((await fake.conversation()).body).toMatchObject({ tools, format });
   });
 
-  test("is found in a whole answer too, and where Ollama has read it already", async () => {
+  test("is parsed from a buffered response, or taken from Ollama's tool_calls", async () => {
     const fake = await startFake();
     const gateway = await startGateway(fake);
-    const ask = () => gateway.openai.chat.completions.create({ ...hello, tools, tool_choice: named });
+    const create = () => gateway.openai.chat.completions.create({ ...hello, tools, tool_choice: named });
     const call = { name: "weather", arguments: { city: "Oslo" } };
     for (const message of [
       { content: JSON.stringify(call) },
       { content: "", tool_calls: [{ function: call }, { function: call }] },
     ]) {
       fake.respondWith(last({ message }));
-      const [choice] = (await ask()).choices;
+      const [choice] = (await create()).choices;
       expect(choice?.message.tool_calls).toHaveLength(1);
       expect(choice?.message.tool_calls?.[0]).toMatchObject({
         function: { name: "weather", arguments: '{"city":"Oslo"}' },
@@ -67,7 +67,7 @@ describe("a call that is demanded", () => {
     }
   });
 
-  test("that the model does not make is an error; one cut by the token limit says so", async () => {
+  test("fails if the model does not make it, and reports a cut-off by the token limit", async () => {
     const fake = await startFake();
     const gateway = await startGateway(fake);
     const body = { ...hello, tools, tool_choice: "required" as const };
@@ -76,22 +76,22 @@ describe("a call that is demanded", () => {
     expect(response.status).toBe(502);
     expect((await errorOf(response)).code).toBe("upstream_failed");
     fake.respondWith(last({ message: { content: '{"name": "wea' }, done_reason: "length" }));
-    const answer = await gateway.openai.chat.completions.create(body);
-    expect(answer.choices[0]).toMatchObject({ finish_reason: "length", message: { content: "" } });
+    const completion = await gateway.openai.chat.completions.create(body);
+    expect(completion.choices[0]).toMatchObject({ finish_reason: "length", message: { content: "" } });
   });
 
-  test("keeps references in a tool's parameters alive, whatever another tool defines by the same name", () => {
+  test("keeps the references of a tool's parameters if another tool defines the same name", () => {
     const city = (type: string) => ({
       type: "object",
       properties: { city: { $ref: "#/$defs/City" }, previous: { $ref: "#" } },
       $defs: { City: { type } },
     });
     const { format } = chooseTools([tool("a", city("string")), tool("b", city("number"))], "required", true);
-    const call = (index: number, of: string, root: string) => ({
+    const call = (index: number, cityName: string, rootName: string) => ({
       properties: {
         name: { const: "ab"[index] },
         arguments: {
-          properties: { city: { $ref: `#/$defs/${of}` }, previous: { $ref: `#/$defs/${root}` } },
+          properties: { city: { $ref: `#/$defs/${cityName}` }, previous: { $ref: `#/$defs/${rootName}` } },
         },
       },
     });
@@ -107,7 +107,7 @@ describe("a call that is demanded", () => {
   });
 });
 
-test("calls that may not be parallel are one, streamed or not", async () => {
+test("returns one call without parallel_tool_calls, streaming and buffered", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   const call = { function: { name: "time", arguments: {} } };
@@ -117,7 +117,7 @@ test("calls that may not be parallel are one, streamed or not", async () => {
   const streamed = await gateway.openai.chat.completions.stream(body).finalChatCompletion();
   expect(streamed.choices[0]?.message.tool_calls).toHaveLength(1);
   fake.respondWith(last({ message: { content: "", tool_calls: [call, call] } }));
-  const whole = await gateway.openai.chat.completions.create(body);
-  expect(whole.choices[0]?.message.tool_calls).toHaveLength(1);
-  expect(whole.choices[0]?.finish_reason).toBe("tool_calls");
+  const buffered = await gateway.openai.chat.completions.create(body);
+  expect(buffered.choices[0]?.message.tool_calls).toHaveLength(1);
+  expect(buffered.choices[0]?.finish_reason).toBe("tool_calls");
 });

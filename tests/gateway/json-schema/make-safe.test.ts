@@ -9,20 +9,20 @@ type Schema = Record<string, unknown>;
 
 const object = (properties: Schema, more: Schema = {}): Schema => ({ type: "object", properties, ...more });
 
-function refusal(schema: Schema): ApiError {
+function rejectionOf(schema: Schema): ApiError {
   try {
     makeSafe(schema, "format");
   } catch (thrown) {
     if (thrown instanceof ApiError) return thrown;
     throw thrown;
   }
-  throw new Error("it was not refused");
+  throw new Error("the schema was not rejected");
 }
 
 describe("the table of fatal constructs", () => {
   test.each(FATAL_CONSTRUCTS.map((row) => [row.construct, row] as const))("%s", (_construct, row) => {
     if (row.treatment === "refused with 400") {
-      expect(refusal({ ...row.example })).toMatchObject({ status: 400, code: "invalid_value" });
+      expect(rejectionOf({ ...row.example })).toMatchObject({ status: 400, code: "invalid_value" });
       return;
     }
     const { schema, ignored } = makeSafe(row.example, "format");
@@ -31,9 +31,9 @@ describe("the table of fatal constructs", () => {
   });
 });
 
-test("whatever a client sends is made safe, or refused with the place that is wrong", () => {
+test("makes any schema safe, or rejects it with the path of the error", () => {
   let safe = 0;
-  let refused = 0;
+  let rejected = 0;
   for (const sent of randomSchemas(7, 3000)) {
     const before = JSON.stringify(sent);
     try {
@@ -44,15 +44,15 @@ test("whatever a client sends is made safe, or refused with the place that is wr
       if (!(thrown instanceof ApiError)) throw thrown;
       expect(thrown.status, before).toBe(400);
       expect(thrown.param, before).toMatch(/^format/);
-      refused += 1;
+      rejected += 1;
     }
     expect(JSON.stringify(sent)).toBe(before);
   }
   expect(safe).toBeGreaterThan(2000);
-  expect(refused).toBeGreaterThan(100);
+  expect(rejected).toBeGreaterThan(100);
 });
 
-test("what was made safe is left as it is", () => {
+test("ignores nothing in a schema that is already safe", () => {
   for (const sent of randomSchemas(8, 1000)) {
     let first: Schema;
     try {
@@ -61,13 +61,13 @@ test("what was made safe is left as it is", () => {
       continue;
     }
     const text = JSON.stringify(first);
-    // A pattern is written for the text inside JSON's quotes: it would be written for that of its own again.
+    // A pattern is rewritten for the text inside JSON's quotes; a second pass would rewrite the result again.
     if (text.includes('"pattern"')) continue;
     expect(makeSafe(first, "format").ignored, text).toEqual([]);
   }
 });
 
-test("a schema that Ollama has always taken stays as it is, its properties in their order", () => {
+test("keeps a schema that Ollama supports unchanged, with its properties in order", () => {
   const schema = object(
     {
       zulu: { type: "string", minLength: 1, maxLength: 20 },
@@ -98,7 +98,7 @@ describe("references", () => {
   test.each([
     ["the root", object({ next: { $ref: "#" } }), "d0"],
     [
-      "a place in the schema",
+      "a path in the schema",
       object({ start: { type: "string" }, end: { $ref: "#/properties/start" } }),
       "d0",
     ],
@@ -113,25 +113,25 @@ describe("references", () => {
       "d0",
     ],
     [
-      "an older keyword",
+      "a legacy keyword",
       object({ x: { $ref: "#/definitions/y" } }, { definitions: { y: { type: "null" } } }),
       "d0",
     ],
     [
-      "the schema's own address",
+      "the schema's own $id",
       object(
         { x: { $ref: "https://e.com/s#/$defs/y" } },
         { $id: "https://e.com/s", $defs: { y: { type: "null" } } },
       ),
       "d0",
     ],
-  ])("to %s are kept", (_what, schema, name) => {
+  ])("to %s are kept", (_name, schema, name) => {
     const safe = makeSafe(schema, "format").schema;
     expect(faultsIn(safe)).toEqual([]);
     expect(Object.keys(safe["$defs"] as object)).toEqual([name]);
   });
 
-  test("at the root of a schema do not make the converter overlook all others", () => {
+  test("at the root of a schema are wrapped, so that the converter does not overlook all others", () => {
     const node = object({ next: { $ref: "#/$defs/node" } });
     const { schema } = makeSafe({ $ref: "#/$defs/node", $defs: { node } }, "format");
     expect(schema).toEqual({
@@ -140,7 +140,7 @@ describe("references", () => {
     });
   });
 
-  test("lead into recursion that can end: through an optional property, a list, null or another alternative", () => {
+  test("may be recursive if the recursion can end: in an optional property, a list, null or another alternative", () => {
     const root = { $ref: "#" };
     const required = { required: ["next"] };
     for (const schema of [
@@ -159,25 +159,25 @@ describe("references", () => {
   });
 
   test.each([
-    ["leads nowhere", object({ due: { $ref: "#/$defs/none" } }), "format.properties.due.$ref"],
+    ["does not resolve", object({ due: { $ref: "#/$defs/none" } }), "format.properties.due.$ref"],
     [
-      "leads to another document",
+      "points to another document",
       object({ due: { $ref: "https://example.com/s.json" } }),
       "format.properties.due.$ref",
     ],
-    ["is its own end", { $ref: "#" }, "format"],
+    ["points to itself", { $ref: "#" }, "format"],
     [
-      "is its own end by another",
+      "points to itself through another one",
       object({ a: { $ref: "#/$defs/b" } }, { $defs: { b: { anyOf: [{ $ref: "#/$defs/b" }] } } }),
       "format.$defs.b",
     ],
     [
-      "requires itself without an end",
+      "requires itself endlessly",
       { $defs: { a: object({ a: { $ref: "#/$defs/a" } }, { required: ["a"] }) }, $ref: "#/$defs/a" },
       "format.$defs.a",
     ],
     [
-      "requires itself without an end by an item and an alternative",
+      "requires itself endlessly through an item and an alternative",
       object(
         { list: { $ref: "#/$defs/list" } },
         {
@@ -194,34 +194,34 @@ describe("references", () => {
       ),
       "format.$defs.list",
     ],
-  ])("that %s is refused", (_what, schema, param) => {
-    expect(refusal(schema)).toMatchObject({ status: 400, param });
+  ])("are rejected: one that %s", (_name, schema, param) => {
+    expect(rejectionOf(schema)).toMatchObject({ status: 400, param });
   });
 });
 
 test.each([
-  ["a type that is none", object({ due: { type: "objekt" } }), "format.properties.due"],
+  ["an unknown type", object({ due: { type: "objekt" } }), "format.properties.due"],
   [
-    "a pattern that is no string",
+    "a pattern that is not a string",
     object({ due: { type: "string", pattern: 5 } }),
     "format.properties.due.pattern",
   ],
   [
-    "a format that is no string",
+    "a format that is not a string",
     object({ due: { type: "string", format: 5 } }),
     "format.properties.due.format",
   ],
   ["properties that are a list", { type: "object", properties: [] }, "format.properties"],
-  ["alternatives that are no list", { anyOf: {} }, "format.anyOf"],
+  ["alternatives that are not a list", { anyOf: {} }, "format.anyOf"],
   ["a schema that is a number", object({ due: 5 }), "format.properties.due"],
   [
     "contradicting bounds",
     object({ due: { type: "integer", minimum: 2, exclusiveMaximum: 2 } }),
     "format.properties.due",
   ],
-  ["text that is no Unicode", object({ due: { enum: ["\ud800"] } }), "format.properties.due.enum[0]"],
+  ["text that is not valid Unicode", object({ due: { enum: ["\ud800"] } }), "format.properties.due.enum[0]"],
   [
-    "an enum of thousands",
+    "an enum with thousands of values",
     object({ due: { enum: Array.from({ length: 2001 }, (_, i) => i) } }),
     "format.properties.due.enum",
   ],
@@ -232,14 +232,14 @@ test.each([
     }),
     /^format\.properties\.property\d+$/,
   ],
-])("%s is refused with the place", (_what, schema, param) => {
-  const error = refusal(schema);
+])("rejects %s with its path", (_name, schema, param) => {
+  const error = rejectionOf(schema);
   expect(error).toMatchObject({ status: 400, code: "invalid_value" });
   expect(error.param).toMatch(param);
   expect(error.message).toContain(error.param);
 });
 
-test("what is not applied is named, and what says nothing is not", () => {
+test("lists the ignored keywords, but not those without effect", () => {
   const schema = object(
     {
       due: { type: "string", pattern: "^(?!x).*$", title: "Due", description: "When", default: "x" },
@@ -258,7 +258,7 @@ test("what is not applied is named, and what says nothing is not", () => {
   ]);
 });
 
-test("bounds that no double holds are left out, and values are kept exactly", () => {
+test("drops bounds that a double cannot hold, and keeps values exactly", () => {
   const exact = (literal: string): unknown => JSON.rawJSON(literal);
   const i64 = {
     type: "integer",
@@ -272,7 +272,7 @@ test("bounds that no double holds are left out, and values are kept exactly", ()
   );
 });
 
-test("two tools may each define what they call by the same name", () => {
+test("separates definitions with the same name in two tools", () => {
   const parameters = (type: string): Schema =>
     object({ city: { $ref: "#/$defs/City" } }, { $defs: { City: { type } } });
   const { schema } = makeSafeCalls([
@@ -283,7 +283,7 @@ test("two tools may each define what they call by the same name", () => {
   expect(faultsIn(schema)).toEqual([]);
 });
 
-test("a schema whose grammar Ollama would cut off is made longer", () => {
+test("pads a schema whose grammar Ollama would cut off", () => {
   const long =
     FATAL_CONSTRUCTS.find(({ construct }) => construct.startsWith("a grammar longer"))?.example ?? {};
   const { schema } = makeSafe(long, "format");

@@ -30,7 +30,7 @@ async function startServer(handler: Handler) {
     const options = { method: "GET" as const, path, ...(signal && { signal }) };
     const { body } = await pool.request(options, new Delivery());
     const text = await body.text();
-    // undici frees a connection in the next turn, once it knows that the server has not closed it.
+    // undici frees a connection in the next turn of the event loop, once it knows that the server has not closed it.
     await nextTurn();
     return text;
   };
@@ -43,7 +43,7 @@ function poolFor(port: number): ConnectionPool {
   return pool;
 }
 
-test("requests one after another share a connection, concurrent ones have one each", async () => {
+test("sequential requests share a connection, concurrent ones have one each", async () => {
   const waiting: ServerResponse[] = [];
   const { connections, get } = await startServer(({ url }, response) => {
     if (url === "/wait") waiting.push(response);
@@ -62,7 +62,7 @@ test("requests one after another share a connection, concurrent ones have one ea
   expect(connections.size).toBe(4);
 });
 
-test("the delivery of a request follows its own connection", async () => {
+test("the delivery of a request tracks the connection of that request", async () => {
   const { pool, connections } = await startServer((_request, response) => response.end());
   const deliveries = [new Delivery(), new Delivery()];
   const requests = deliveries.map((each) => pool.request({ method: "GET", path: "/" }, each));
@@ -72,7 +72,7 @@ test("the delivery of a request follows its own connection", async () => {
   expect(deliveries.map(({ stage }) => stage)).toEqual(["responding", "responding"]);
 });
 
-test("an aborted request costs its connection, and the next one gets another", async () => {
+test("an aborted request closes its connection, and the next one opens another", async () => {
   const { connections, get } = await startServer(({ url }, response) => {
     if (url === "/now") response.end("now");
   });
@@ -125,15 +125,15 @@ test("a request with an invalid path is rejected, and its connection remains usa
   expect(connections.size).toBe(1);
 });
 
-test.each(["close", "destroy"] as const)("after %s, requests are rejected", async (end) => {
+test.each(["close", "destroy"] as const)("after %s, requests are rejected", async (method) => {
   const { pool, get } = await startServer((_request, response) => response.end("now"));
   await get("/");
-  await pool[end]();
+  await pool[method]();
   await expect(get("/")).rejects.toThrow(/closed|destroyed/);
   await expect(Promise.all([get("/"), get("/")])).rejects.toThrow(/closed|destroyed/);
 });
 
-test("close lets requests in flight end", async () => {
+test("close waits for requests in flight", async () => {
   let respond = (): void => undefined;
   const { pool, get } = await startServer((_request, response) => {
     respond = () => response.end("complete");

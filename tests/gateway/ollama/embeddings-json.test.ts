@@ -8,7 +8,7 @@ async function read(json: string): Promise<{ counts: object; vectors: string[] }
   return { counts, vectors: vectors.map(String) };
 }
 
-describe("embeddings are read from", () => {
+describe("reads embeddings from", () => {
   test.each([
     ['{"model":"m","embeddings":[[1,2.5e-7],[-3]],"prompt_eval_count":2}', ["[1,2.5e-7]", "[-3]"]],
     ['{"model":"m","embeddings":[]}', []],
@@ -25,12 +25,12 @@ describe("embeddings are read from", () => {
   });
 });
 
-test("embeddings of several turns of the event loop are all read", async () => {
+test("reads embeddings over several turns of the event loop", async () => {
   const { vectors } = await read(`{"embeddings":[${"[0.5],".repeat(100_000)}[1]]}`);
   expect([vectors.length, vectors.at(-1)]).toEqual([100_001, "[1]"]);
 });
 
-describe("what is not JSON is a failure of Ollama's:", () => {
+describe("fails with upstream_failed for invalid JSON:", () => {
   test.each([
     "",
     "oops",

@@ -12,12 +12,12 @@ describe("a broken connection", () => {
     ["responding", false, false],
     ["waiting", true, true],
     ["responding", true, true],
-  ] as const)("while %s, of a request that may run twice: %s, is retried elsewhere: %s", (...given) => {
-    const [stage, repeatable, retried] = given;
-    expect(fromConnectionError(reset, stage, { ...timeouts, repeatable }).retryable).toBe(retried);
+  ] as const)("while %s (repeatable: %s) is retryable: %s", (...row) => {
+    const [stage, repeatable, retryable] = row;
+    expect(fromConnectionError(reset, stage, { ...timeouts, repeatable }).retryable).toBe(retryable);
   });
 
-  test("is an unreachable server as long as it cannot have the request", () => {
+  test("means that the server is unreachable unless it may have received the request", () => {
     expect(fromConnectionError(reset, "sending", timeouts)).toMatchObject({
       code: "upstream_unreachable",
       final: false,
@@ -29,7 +29,7 @@ describe("a broken connection", () => {
   });
 });
 
-describe("what Ollama says of a request", () => {
+describe("an error response of Ollama", () => {
   const failure = (status: number, error: string) => fromStatus(status, JSON.stringify({ error }), "m");
 
   test.each([
@@ -81,7 +81,7 @@ describe("what Ollama says of a request", () => {
     [500, "invalid JSON schema in format", "invalid_value", null],
     [500, "memory layout cannot be allocated with num_gpu = 7", "invalid_value", "options.num_gpu"],
     [501, "this model does not support embeddings", "invalid_value", "model"],
-  ])("%i '%s' is the client's fault", (status, message, code, param) => {
+  ])("%i '%s' becomes 400", (status, message, code, param) => {
     expect(failure(status, message)).toMatchObject({ status: 400, code, param });
   });
 
@@ -94,7 +94,7 @@ describe("what Ollama says of a request", () => {
     [400, "error reading embed response: unexpected EOF"],
     [400, "unexpected server status: llm server not responding"],
     [501, "not implemented"],
-  ])("%i '%s' is not", (status, message) => {
+  ])("%i '%s' becomes 502", (status, message) => {
     expect(failure(status, message)).toMatchObject({ status: 502, code: "upstream_failed" });
   });
 });

@@ -11,7 +11,7 @@ test.each([
   ["/api/chat", hello],
   ["/api/generate", { model: "m", prompt: "Hi" }],
   ["/api/embed", { model: "m", input: "Hi" }],
-])("a request's keep_alive reaches Ollama as it was written: %s", async (path, body) => {
+])("a request's keep_alive reaches Ollama unchanged: %s", async (path, body) => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   for (const [n, keepAlive] of ["7m", 300, 0, -1].entries()) {

@@ -26,7 +26,7 @@ async function startWithLosable() {
   return { lost, other, gateway };
 }
 
-test("a stream whose server's machine is lost ends with an error, and the next requests go elsewhere", async () => {
+test("a stream ends with an error if its server's host is lost, and the next requests go to another backend", async () => {
   const { lost, other, gateway } = await startWithLosable();
   const response = await gateway.post(chat, streamed);
   const { data } = await readEvents(response, (text) => {
@@ -42,7 +42,7 @@ test("a stream whose server's machine is lost ends with an error, and the next r
   expect(other.received).toHaveLength(3);
 });
 
-test("a buffered response whose server's machine is lost fails", async () => {
+test("a buffered response fails with 502 if its server's host is lost", async () => {
   const { lost, gateway } = await startWithLosable();
   const response = gateway.post(chat, hello);
   await metric(gateway.url, `gateway_backend_requests_in_flight{backend="127.0.0.1:${lost.port}"} 1`);
@@ -52,14 +52,16 @@ test("a buffered response whose server's machine is lost fails", async () => {
   expect((await errorOf(await response)).message).toBe("Lost the connection to the Ollama server's host.");
 });
 
-/** Passes connections on, and counts them. */
-async function startCounting(port: number): Promise<{ readonly port: number; readonly count: () => number }> {
+/** Starts a TCP proxy that counts its connections. */
+async function startCountingProxy(
+  port: number,
+): Promise<{ readonly port: number; readonly count: () => number }> {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
-    const onward = connect({ host: "127.0.0.1", port });
-    sockets.push(socket, onward);
-    for (const each of [socket, onward]) each.on("error", () => each.destroy());
-    socket.pipe(onward).pipe(socket);
+    const upstream = connect({ host: "127.0.0.1", port });
+    sockets.push(socket, upstream);
+    for (const each of [socket, upstream]) each.on("error", () => each.destroy());
+    socket.pipe(upstream).pipe(socket);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => {
@@ -69,17 +71,17 @@ async function startCounting(port: number): Promise<{ readonly port: number; rea
   return { port: (server.address() as AddressInfo).port, count: () => sockets.length / 2 };
 }
 
-test("a stream that is silent for longer than a connection may take goes on while its machine is there", async () => {
+test("a stream may be silent for longer than CONNECT_TIMEOUT_MS while its server's host is reachable", async () => {
   const fake = await startFake();
   const { promise: until, resolve } = Promise.withResolvers<undefined>();
   fake.respondWith(token("Hel"), { until }, token("lo"), last());
-  const counting = await startCounting(fake.port);
-  const gateway = await startGateway(counting, { CONNECT_TIMEOUT_MS: "300", POLL_INTERVAL_MS: "3600000" });
+  const proxy = await startCountingProxy(fake.port);
+  const gateway = await startGateway(proxy, { CONNECT_TIMEOUT_MS: "300", POLL_INTERVAL_MS: "3600000" });
   const stream = gateway.post(chat, streamed).then((response) => readEvents(response));
   await expect.poll(() => fake.received.length).toBe(1);
-  const before = counting.count();
-  // A look every half second.
-  await expect.poll(() => counting.count()).toBeGreaterThan(before + 3);
+  const before = proxy.count();
+  // The gateway checks the host every half second.
+  await expect.poll(() => proxy.count()).toBeGreaterThan(before + 3);
   resolve(undefined);
   const { data } = await stream;
   expect(data.at(-1)).toBe("[DONE]");

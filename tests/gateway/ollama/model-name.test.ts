@@ -11,11 +11,11 @@ test.each([
   ["https://registry.ollama.ai/library/smollm2", "smollm2:latest"],
   ["registry.ollama.ai/ada/smollm2", "ada/smollm2:latest"],
   ["ada/smollm2:1b", "ada/smollm2:1b"],
-  // As Ollama reads it, these name another host or name space.
+  // Ollama reads these as another host or namespace.
   ["registry.ollama.ai/smollm2", "registry.ollama.ai/smollm2:latest"],
   ["library/library/smollm2", "library/library/smollm2:latest"],
   ["hf.co/library/smollm2", "hf.co/library/smollm2:latest"],
   ["registry.example:5000/library/smollm2", "registry.example:5000/library/smollm2:latest"],
-])("%s is %s", (name, canonical) => {
+])("%s becomes %s", (name, canonical) => {
   expect(canonicalModelName(name)).toBe(canonical);
 });

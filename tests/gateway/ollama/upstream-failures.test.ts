@@ -13,9 +13,9 @@ import {
 const streamed = { ...hello, stream: true };
 
 describe.each([
-  ["whole", hello],
-  ["streamed", streamed],
-])("before the answer begins, %s", (_form, body) => {
+  ["buffered", hello],
+  ["streaming", streamed],
+])("before the response starts, %s", (_mode, body) => {
   const failures: [string, Step[], number, string][] = [
     [
       "a status of 500 for an option of another type",
@@ -36,18 +36,18 @@ describe.each([
       "invalid_request",
     ],
     ["a status of 500", [{ status: 500, body: '{"error":"out of memory"}' }], 502, "upstream_failed"],
-    ["a status of 500 without reason", [{ status: 500, body: "<html>" }], 502, "upstream_failed"],
+    ["a status of 500 without a reason", [{ status: 500, body: "<html>" }], 502, "upstream_failed"],
     ["a full queue", [{ status: 503, body: '{"error":"server busy"}' }], 503, "upstream_overloaded"],
     ["an unknown model", [{ status: 404, body: `{"error":"model 'm' not found"}` }], 404, "model_not_found"],
-    ["any other refusal", [{ status: 400, body: '{"error":"no such thing"}' }], 400, "invalid_request"],
-    ["a line that is no JSON", [{ raw: "oops\n" }], 502, "upstream_failed"],
-    ["a line that is no object", [{ raw: "3\n" }], 502, "upstream_failed"],
+    ["any other rejection", [{ status: 400, body: '{"error":"no such thing"}' }], 400, "invalid_request"],
+    ["a line that is not JSON", [{ raw: "oops\n" }], 502, "upstream_failed"],
+    ["a line that is not an object", [{ raw: "3\n" }], 502, "upstream_failed"],
     ["an error line", [{ line: { error: "runner died" } }], 502, "upstream_failed"],
     ["a broken connection", ["cut"], 502, "upstream_failed"],
-    ["an empty answer", [{ raw: "" }], 502, "upstream_incomplete"],
+    ["an empty response", [{ raw: "" }], 502, "upstream_incomplete"],
   ];
 
-  test.each(failures)("%s becomes %3$d", async (_what, script, status, code) => {
+  test.each(failures)("%s becomes %3$d", async (_name, script, status, code) => {
     const fake = await startFake();
     fake.respondWith(...script);
     const gateway = await startGateway(fake);
@@ -58,7 +58,7 @@ describe.each([
     expect(response.headers.has("retry-after")).toBe(status === 503);
   });
 
-  test("nobody listening becomes 503 with Retry-After", async () => {
+  test("a refused connection becomes 503 with Retry-After", async () => {
     const fake = await startFake();
     await fake.stop();
     const gateway = await startGateway(fake);
@@ -68,14 +68,14 @@ describe.each([
     expect(await errorOf(response)).toMatchObject({ code: "upstream_unreachable", type: "server_error" });
   });
 
-  test("a name that does not resolve becomes 503", async () => {
+  test("a host name that does not resolve becomes 503", async () => {
     const gateway = await startGateway({ port: 1 }, { LLM_SERVICE_HOST_IP: "nowhere.invalid" });
     const response = await gateway.post("/v1/chat/completions", body);
     expect(response.status).toBe(503);
     expect((await errorOf(response)).code).toBe("upstream_unreachable");
   });
 
-  test("an answer that does not come in time becomes 504, and its work is stopped", async () => {
+  test("a timeout becomes 504, and the request to Ollama is cancelled", async () => {
     const fake = await startFake();
     fake.respondWith("hang");
     const gateway = await startGateway(fake, { FIRST_TOKEN_TIMEOUT_MS: "100", ANSWER_TIMEOUT_MS: "100" });
@@ -98,7 +98,7 @@ describe.each([
     expect((await fake.conversation()).body.truncate).toBe(false);
   });
 
-  test("a model that cannot use tools becomes 400 naming tools", async () => {
+  test("a model without support for tools becomes 400 and names tools", async () => {
     const fake = await startFake();
     fake.respondWith({ status: 400, body: '{"error":"m does not support tools"}' });
     const gateway = await startGateway(fake);
@@ -114,10 +114,10 @@ test.each([
   ["/v1/embeddings", { model: "m", input: "Hi" }, "input"],
   ["/v1/embeddings", { model: "m", input: ["Hi", "there"], num_ctx: 8 }, "input"],
 ])(
-  "%s: what is too long for the context is named as the client called it, with both numbers",
+  "%s: an input too long for the context is reported under the client's parameter name, with both lengths",
   async (path, body, param) => {
     const fake = await startFake();
-    // It has nothing loaded, and then what was asked for.
+    // Ollama has no model loaded, and then loads it with the requested context.
     if ("num_ctx" in body) fake.loaded = [];
     fake.respondWith({ status: 400, body: '{"error":"the input length exceeds the context length"}' });
     const gateway = await startGateway(fake);
@@ -143,36 +143,39 @@ describe.each([
   ["/v1/chatqna", { ...hello, reasoning_effort: "high", stream: false }, "reasoning_effort", "messages"],
   ["/v1/responses", { model: "m", input: "Hi", reasoning: { effort: "high" } }, "reasoning.effort", "input"],
   ["/v1/messages", { ...hello, max_tokens: 9, thinking: { type: "adaptive" } }, "thinking", "messages"],
-])("%s: what the model cannot do is named as the client called it", (path, body, thinking, subject) => {
-  test.each([
-    ['"m" does not support thinking', thinking],
-    ['think value "high" is not supported for this model', thinking],
-    ["this model is missing data required for image input", subject],
-  ])("%s", async (said, param) => {
-    const fake = await startFake();
-    fake.respondWith({ status: 400, body: JSON.stringify({ error: said }) });
-    const gateway = await startGateway(fake);
-    const response = await gateway.post(path, body);
-    expect(response.status).toBe(400);
-    const { message, ...error } = await errorOf(response);
-    expect(message).toContain(`Ollama: ${said}`);
-    expect(message).toContain(`'${param}'`);
-    // Anthropic's form of an error has no place for it but the message.
-    if (path !== "/v1/messages") expect(error).toMatchObject({ code: "unsupported_parameter", param });
-  });
-});
+])(
+  "%s: an unsupported feature is reported under the client's parameter name",
+  (path, body, thinking, subject) => {
+    test.each([
+      ['"m" does not support thinking', thinking],
+      ['think value "high" is not supported for this model', thinking],
+      ["this model is missing data required for image input", subject],
+    ])("%s", async (reason, param) => {
+      const fake = await startFake();
+      fake.respondWith({ status: 400, body: JSON.stringify({ error: reason }) });
+      const gateway = await startGateway(fake);
+      const response = await gateway.post(path, body);
+      expect(response.status).toBe(400);
+      const { message, ...error } = await errorOf(response);
+      expect(message).toContain(`Ollama: ${reason}`);
+      expect(message).toContain(`'${param}'`);
+      // Anthropic's error format has no field for the parameter.
+      if (path !== "/v1/messages") expect(error).toMatchObject({ code: "unsupported_parameter", param });
+    });
+  },
+);
 
-test("/api/generate: images that Ollama refuses are called images", async () => {
+test("/api/generate: images that Ollama rejects are reported as images", async () => {
   const fake = await startFake();
-  const said = "this model is missing data required for image input";
-  fake.respondWith({ status: 400, body: JSON.stringify({ error: said }) });
+  const reason = "this model is missing data required for image input";
+  fake.respondWith({ status: 400, body: JSON.stringify({ error: reason }) });
   const gateway = await startGateway(fake);
   const response = await gateway.post("/api/generate", { model: "m", prompt: "Hi" });
   expect(response.status).toBe(400);
-  expect(await response.json()).toEqual({ error: `Unsupported value for 'images': Ollama: ${said}` });
+  expect(await response.json()).toEqual({ error: `Unsupported value for 'images': Ollama: ${reason}` });
 });
 
-test("an embedding cut as Ollama does it has to be asked for", async () => {
+test("the input of an embedding is truncated only on request", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   expect((await gateway.post("/v1/embeddings", { model: "m", input: "Hi", truncate: true })).status).toBe(
@@ -184,15 +187,15 @@ test("an embedding cut as Ollama does it has to be asked for", async () => {
 describe("in the middle of a stream", () => {
   const failures: [string, Step[], string][] = [
     ["an error line", [{ line: { error: "runner died" } }], "upstream_failed"],
-    ["a line that is no JSON", [{ raw: "oops\n" }], "upstream_failed"],
+    ["a line that is not JSON", [{ raw: "oops\n" }], "upstream_failed"],
     ["a broken connection", ["cut"], "upstream_incomplete"],
     ["a clean end without the last line", [], "upstream_incomplete"],
     ["a clean end within a line", [{ raw: '{"message":{"content":"x"}' }], "upstream_failed"],
     ["a line that never ends", [{ raw: "x".repeat(33 * 1024 * 1024) }], "upstream_failed"],
-    ["silence", ["hang"], "idle_timeout"],
+    ["a stalled stream", ["hang"], "idle_timeout"],
   ];
 
-  test.each(failures)("%s becomes an error event and a broken connection", async (_what, script, code) => {
+  test.each(failures)("%s becomes an error event and a broken connection", async (_name, script, code) => {
     const fake = await startFake();
     fake.respondWith(token("Hel"), { waitMs: 20 }, token("lo"), { waitMs: 20 }, ...script);
     const gateway = await startGateway(fake, { IDLE_TIMEOUT_MS: "300" });
@@ -207,7 +210,7 @@ describe("in the middle of a stream", () => {
     expect(await gateway.requestLine("/v1/chat/completions")).toMatchObject({ status: 200, error: code });
   });
 
-  test("the openai client throws, and has the pieces that came before", async () => {
+  test("the openai client throws, and has received the earlier pieces", async () => {
     const fake = await startFake();
     fake.respondWith(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
     const gateway = await startGateway(fake);
@@ -227,7 +230,7 @@ describe("in the middle of a stream", () => {
     expect(text).toBe("Hel");
   });
 
-  test("pieces that arrived together with the failure are not lost", async () => {
+  test("pieces that arrive together with the failure are not lost", async () => {
     const fake = await startFake();
     const line = (value: object): string => `${JSON.stringify(value)}\n`;
     const piece = line({ message: { content: "lo" }, done: false }) + line({ error: "runner died" });
@@ -238,21 +241,21 @@ describe("in the middle of a stream", () => {
   });
 });
 
-test("Ollama gone and back again: the next request is answered", async () => {
+test("a request succeeds after Ollama has restarted", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   expect((await gateway.post("/v1/chat/completions", hello)).status).toBe(200);
   await fake.stop();
   expect((await gateway.post("/v1/chat/completions", hello)).status).toBe(503);
-  const again = await FakeOllama.start(fake.port);
+  const restarted = await FakeOllama.start(fake.port);
   try {
     expect((await gateway.post("/v1/chat/completions", hello)).status).toBe(200);
   } finally {
-    await again.stop();
+    await restarted.stop();
   }
 });
 
-test("an answer that is complete is complete, whatever Ollama does after it", async () => {
+test("a complete response ends cleanly, whatever Ollama sends after it", async () => {
   const fake = await startFake();
   fake.respondWith(token("Hello"), last(), { raw: "oops\n" }, "cut");
   const gateway = await startGateway(fake);

@@ -5,21 +5,21 @@ import { ROUTE_GROUPS } from "../../../gateway/src/auth/route-groups.ts";
 import { openApiRoute } from "../../../gateway/src/routes/ops/openapi.ts";
 import { hello, ready, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
-interface Described {
+interface Operation {
   summary: string;
   security?: object[];
   requestBody?: { content: { "application/json": { schema: object } } };
   responses: Record<string, { content: Record<string, { schema: object }> }>;
 }
 
-interface Document {
+interface OpenApiDocument {
   openapi: string;
-  paths: Record<string, Record<string, Described>>;
+  paths: Record<string, Record<string, Operation>>;
 }
 
 async function start() {
   const gateway = await startGateway(await startFake());
-  const document = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as Document;
+  const document = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as OpenApiDocument;
   return { gateway, document };
 }
 
@@ -27,24 +27,24 @@ function upperCase(methods: object): string[] {
   return Object.keys(methods).map((method) => method.toUpperCase());
 }
 
-/** Reads a schema of the document back. */
-function schemaOf(schema: object | undefined): z.ZodType {
+/** Converts a schema of the document to zod. */
+function toZod(schema: object | undefined): z.ZodType {
   return z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]);
 }
 
-test("every route that is described is there", async () => {
+test("every described route exists", async () => {
   const { gateway, document } = await start();
   expect(document.openapi).toBe("3.1.0");
   for (const [path, methods] of Object.entries(document.paths)) {
     const allowed = (await fetch(gateway.url + path.replace(/\{\w+\}/, "m"), { method: "PUT" })).headers.get(
       "allow",
     );
-    // A pattern's methods are not told.
+    // The gateway does not report the methods of a pattern.
     if (!path.includes("{")) expect(allowed?.split(", ")).toEqual(expect.arrayContaining(upperCase(methods)));
   }
 });
 
-test("every route that needs a key is in one group of routes for keys, and no other is", async () => {
+test("every route that requires a key is in exactly one route group, and no other route is", async () => {
   const { document } = await start();
   const keyed = Object.entries(document.paths)
     .filter(([, methods]) => Object.values(methods).some(({ security }) => security === undefined))
@@ -55,7 +55,7 @@ test("every route that needs a key is in one group of routes for keys, and no ot
   expect(grouped.toSorted()).toEqual(keyed.toSorted());
 });
 
-test("a route that is not described cannot be registered", async () => {
+test("a route without a description cannot be registered", async () => {
   const app = fastify();
   openApiRoute(app);
   expect(() => app.get("/secret", () => "")).toThrow("GET /secret has no description");
@@ -75,37 +75,37 @@ test.each([
   ["/api/generate", { model: "m", prompt: "Say", stream: false }],
   ["/api/embed", { model: "m", input: "Hi" }],
   ["/api/show", { model: "m" }],
-])("POST %s takes and answers what the document says, errors too", async (path, body) => {
+])("POST %s accepts and returns what the document describes, including errors", async (path, body) => {
   const { gateway, document } = await start();
   const described = document.paths[path]?.["post"];
-  if (described === undefined) throw new Error("not described");
+  if (described === undefined) throw new Error("the route has no description");
   const { requestBody, responses } = described;
-  const input = schemaOf(requestBody?.content["application/json"].schema);
+  const input = toZod(requestBody?.content["application/json"].schema);
   expect(input.safeParse(body).success).toBe(true);
   expect(input.safeParse({ ...body, model: 3 }).success).toBe(false);
-  const answer = await gateway.post(path, body);
-  expect(answer.status).toBe(200);
-  const output = schemaOf(responses["200"]?.content["application/json"]?.schema);
-  expect(output.safeParse(await answer.json()).error).toBeUndefined();
-  const refused = await gateway.post(path, { ...body, model: 3 });
-  expect(refused.status).toBe(400);
-  const failure = schemaOf(responses["4XX"]?.content["application/json"]?.schema);
-  expect(failure.safeParse(await refused.json()).error).toBeUndefined();
+  const response = await gateway.post(path, body);
+  expect(response.status).toBe(200);
+  const output = toZod(responses["200"]?.content["application/json"]?.schema);
+  expect(output.safeParse(await response.json()).error).toBeUndefined();
+  const rejected = await gateway.post(path, { ...body, model: 3 });
+  expect(rejected.status).toBe(400);
+  const errorBody = toZod(responses["4XX"]?.content["application/json"]?.schema);
+  expect(errorBody.safeParse(await rejected.json()).error).toBeUndefined();
 });
 
 test.each(["/v1/models", "/v1/statistics", "/v1/health_check", "/health", "/ready", "/api/tags", "/api/ps"])(
-  "GET %s answers what the document says",
+  "GET %s returns what the document describes",
   async (path) => {
     const { gateway, document } = await start();
     await ready(gateway);
-    const answer = await fetch(gateway.url + path);
-    expect(answer.status).toBe(200);
+    const response = await fetch(gateway.url + path);
+    expect(response.status).toBe(200);
     const schema = document.paths[path]?.["get"]?.responses["200"]?.content["application/json"]?.schema;
-    expect(schemaOf(schema).safeParse(await answer.json()).error).toBeUndefined();
+    expect(toZod(schema).safeParse(await response.json()).error).toBeUndefined();
   },
 );
 
-test("a parameter that is not supported says so, and why", async () => {
+test("the description of an unsupported parameter gives the reason", async () => {
   const { document } = await start();
   const { schema } = document.paths["/v1/chat/completions"]?.["post"]?.requestBody?.content[
     "application/json"
@@ -116,7 +116,7 @@ test("a parameter that is not supported says so, and why", async () => {
   expect(schema.additionalProperties).toBe(false);
 });
 
-describe("what goes beyond the APIs is described", () => {
+describe("extensions of the APIs are described", () => {
   test.each([
     "/v1/chat/completions",
     "/v1/completions",
@@ -135,7 +135,7 @@ describe("what goes beyond the APIs is described", () => {
     expect(properties["truncate"]?.description).toMatch(/Default: false.*context_length_exceeded/);
   });
 
-  test("a model's thoughts, asked and answered", async () => {
+  test("a model's thinking in requests and responses", async () => {
     const { document } = await start();
     const { requestBody, responses } = document.paths["/v1/chat/completions"]?.["post"] ?? {};
     for (const { content } of [requestBody, responses?.["200"]].filter((each) => each !== undefined)) {
@@ -145,7 +145,7 @@ describe("what goes beyond the APIs is described", () => {
   });
 });
 
-test("the admin API is in it, with the parameters of its lists", async () => {
+test("the admin API is included, with the parameters of its lists", async () => {
   const { document } = await start();
   const admin = Object.keys(document.paths).filter((path) => path.startsWith("/admin/"));
   expect(admin.toSorted()).toEqual([

@@ -23,13 +23,13 @@ function start({ ttlMs = 1000, limitBytes = 64 * KIB } = {}) {
       previous: store.get(owner, previous),
       cost,
     });
-  const pass = (ms: number) => {
+  const advance = (ms: number) => {
     now += ms;
   };
-  return { store, put, pass };
+  return { store, put, advance };
 }
 
-test("a response and its items are there for their owner only", () => {
+test("only the owner of a response can see it and its items", () => {
   const { store, put } = start();
   expect(put("a", "1")).toBe(true);
   expect(store.get("a", "1")).toMatchObject({ id: "1" });
@@ -43,39 +43,39 @@ test("a response and its items are there for their owner only", () => {
   expect(store.cost).toBe(0);
 });
 
-test("a response is gone when its time is over, and so is its memory", () => {
-  const { store, put, pass } = start();
+test("an expired response is removed, and its memory freed", () => {
+  const { store, put, advance } = start();
   put("a", "1");
-  pass(600);
+  advance(600);
   put("a", "2");
-  pass(400);
+  advance(400);
   expect(store.get("a", "1")).toBeUndefined();
   expect(store.get("a", "2")).toBeDefined();
   expect(store.cost).toBe(ENTRY);
-  pass(600);
+  advance(600);
   expect(store.item("a", "msg_2")).toBeUndefined();
   expect(store.size).toBe(0);
   expect(store.cost).toBe(0);
 });
 
-test("it is gone without a request as well", async () => {
+test("an expired response is removed even without a request", async () => {
   const store = new ResponseStore<Item>({ ttlMs: 10, limitBytes: 64 * KIB });
   store.put("a", { id: "1", response: {}, input: [], output: [], cost: 0 });
   await expect.poll(() => store.cost).toBe(0);
 });
 
-test("beyond the limit, the oldest of the owner that holds the most are dropped", () => {
+test("over the limit, the oldest responses of the owner with the most memory are dropped", () => {
   const { store, put } = start({ limitBytes: 6 * ENTRY });
   for (const id of ["b1", "b2"]) put("b", id);
   for (const id of ["a1", "a2", "a3", "a4", "a5", "a6"]) expect(put("a", id)).toBe(true);
-  const left = ["b1", "b2", "a1", "a2", "a3", "a4", "a5", "a6"].filter(
+  const remaining = ["b1", "b2", "a1", "a2", "a3", "a4", "a5", "a6"].filter(
     (id) => store.get(id.slice(0, 1), id) !== undefined,
   );
-  expect(left).toEqual(["b1", "b2", "a3", "a4", "a5", "a6"]);
+  expect(remaining).toEqual(["b1", "b2", "a3", "a4", "a5", "a6"]);
   expect(store.cost).toBe(6 * ENTRY);
 });
 
-test("a response that exceeds the limit by itself is not kept, and drops no other", () => {
+test("a response that exceeds the limit on its own is not stored, and no other is dropped", () => {
   const { store, put } = start();
   put("a", "1");
   expect(put("a", "2", { cost: 64 * KIB })).toBe(false);
@@ -84,12 +84,12 @@ test("a response that exceeds the limit by itself is not kept, and drops no othe
   expect(new ResponseStore({ ttlMs: 1, limitBytes: 0 }).hasRoomFor(0)).toBe(false);
 });
 
-test("what a response continues stays in memory as long as it does, and counts", () => {
-  const { store, put, pass } = start();
+test("a response keeps its predecessor in memory, which counts towards the limit", () => {
+  const { store, put, advance } = start();
   put("a", "1", { cost: KIB });
-  pass(600);
+  advance(600);
   put("a", "2", { cost: KIB, previous: "1" });
-  pass(600);
+  advance(600);
   expect(store.get("a", "1")).toBeUndefined();
   const second = store.get("a", "2");
   expect(second?.previous).toMatchObject({ id: "1" });
@@ -99,7 +99,7 @@ test("what a response continues stays in memory as long as it does, and counts",
   expect(store.cost).toBe(0);
 });
 
-test("what was dropped while its successor was generated counts again", () => {
+test("a response dropped while its successor was generated counts again", () => {
   const { store, put } = start();
   put("a", "1", { cost: KIB });
   put("a", "2", { cost: KIB, previous: "1" });
@@ -113,7 +113,7 @@ test("what was dropped while its successor was generated counts again", () => {
   expect(store.cost).toBe(0);
 });
 
-test("a conversation that has grown beyond the limit is not kept any further", () => {
+test("a conversation over the limit is not stored any further", () => {
   const { store, put } = start({ limitBytes: 4 * ENTRY });
   const kept = ["1", "2", "3", "4", "5"].map((id) => put("a", id, { previous: `${Number(id) - 1}` }));
   expect(kept).toEqual([true, true, true, true, false]);

@@ -4,7 +4,7 @@ import { patternFaults } from "../../../../test-support/json-schema/grammar-chec
 import { randomly } from "../../../../test-support/random-values.ts";
 import { schemaPatterns } from "../../../../test-support/json-schema/schema-patterns.ts";
 
-/** As a grammar reads it: what stands for itself in a class, or is escaped there, means the same in JavaScript. */
+/** Converts a rewritten pattern. Literal and escaped characters in a class mean the same in JavaScript. */
 function asRegExp(pattern: string): RegExp {
   return new RegExp(
     pattern.replace(/\\U([0-9A-F]{8})/g, (_all, hex: string) => `\\u{${hex}}`),
@@ -12,11 +12,11 @@ function asRegExp(pattern: string): RegExp {
   );
 }
 
-/** A string as it stands inside JSON's quotes. */
+/** Returns a string as it is written inside JSON's quotes. */
 const inJson = (text: string): string => JSON.stringify(text).slice(1, -1);
 
-/** ECMA-262's own reading of a pattern, with the flag `u` where that can read it. */
-function original(pattern: string): RegExp | undefined {
+/** Compiles a pattern as ECMA-262 does, with the flag `u` if that is possible. */
+function compileOriginal(pattern: string): RegExp | undefined {
   const written = pattern
     .replace(/\(\?P</g, "(?<")
     .replace(/^\\A/, "^")
@@ -25,14 +25,14 @@ function original(pattern: string): RegExp | undefined {
     try {
       return new RegExp(written, flags);
     } catch {
-      // Of another dialect, or none.
+      // Another dialect, or invalid.
     }
   }
   return undefined;
 }
 
 test.each(schemaPatterns.map((pattern) => [pattern]))(
-  "%s is written as the converter reads it",
+  "%s is rewritten so that the converter can read it",
   (pattern) => {
     const rewritten = rewritePattern(pattern);
     if (rewritten !== undefined) expect(patternFaults(rewritten.pattern)).toEqual([]);
@@ -84,7 +84,7 @@ const FRAGMENTS = [
   "word",
 ];
 
-test("whatever a pattern matches, the rewritten one matches, too", () => {
+test("a rewritten pattern matches everything that the original matches", () => {
   const chance = randomly(1);
   const samples = Array.from({ length: 4000 }, () =>
     Array.from({ length: 1 + Math.floor(chance.number() * 6) }, () => chance.pick(FRAGMENTS)).join(""),
@@ -101,7 +101,7 @@ test("whatever a pattern matches, the rewritten one matches, too", () => {
   );
   let compared = 0;
   for (const pattern of schemaPatterns) {
-    const before = original(pattern);
+    const before = compileOriginal(pattern);
     const rewritten = rewritePattern(pattern);
     if (before === undefined || rewritten === undefined || pattern.includes("{,")) continue;
     const after = asRegExp(rewritten.pattern);
@@ -121,22 +121,22 @@ test("a pattern that is rewritten exactly matches nothing else", () => {
   const samples = Array.from({ length: 1500 }, () =>
     Array.from({ length: 1 + Math.floor(chance.number() * 5) }, () => chance.pick(FRAGMENTS)).join(""),
   );
-  let refused = 0;
+  let rejected = 0;
   for (const pattern of schemaPatterns) {
-    const before = original(pattern);
+    const before = compileOriginal(pattern);
     const rewritten = rewritePattern(pattern);
     if (before?.unicode !== true || rewritten?.exact !== true || pattern.includes("{,")) continue;
     const after = asRegExp(rewritten.pattern);
     for (const text of samples) {
-      // Of control characters without a short escape, one stands for all.
+      // Rewritten patterns do not distinguish control characters without a short escape.
       if (before.test(text) || text.includes("\u0001")) continue;
-      refused += 1;
+      rejected += 1;
       expect(after.test(inJson(text)), `${pattern} as ${rewritten.pattern}: ${JSON.stringify(text)}`).toBe(
         false,
       );
     }
   }
-  expect(refused).toBeGreaterThan(10_000);
+  expect(rejected).toBeGreaterThan(10_000);
 });
 
 test.each([
@@ -149,15 +149,15 @@ test.each([
   ["^a}$", "^a[\\x7D]$"],
   ["^(a*)*$", "^(a+)*$"],
   ["^\\u0041[\\u0042]$", "^AB$"],
-])("%s becomes %s and means the same", (pattern, written) => {
+])("%s becomes %s, which is equivalent", (pattern, written) => {
   expect(rewritePattern(pattern)).toMatchObject({ pattern: written, exact: true });
 });
 
 test.each([
   ["a lookahead", "^(?=a)[ab]+$", "^[a-b]+$"],
   ["a word boundary", "^\\bword$", "^word$"],
-  ["a repetition over what the runner counts", "^a{3000}$", "^a{2000,}$"],
-])("%s is left out, which is told", (_what, pattern, written) => {
+  ["a repetition over the limit of the runner", "^a{3000}$", "^a{2000,}$"],
+])("drops %s, and reports that", (_name, pattern, written) => {
   expect(rewritePattern(pattern)).toMatchObject({ pattern: written, exact: false });
 });
 
@@ -170,6 +170,6 @@ test.each([
   "[[:alpha:]]",
   `^${"a?".repeat(300)}$`,
   "x".repeat(5000),
-])("%s is not used", (pattern) => {
+])("does not use %s", (pattern) => {
   expect(rewritePattern(pattern)).toBeUndefined();
 });

@@ -2,9 +2,7 @@ import { describe, expect, test } from "vitest";
 import { last } from "../../../test-support/fakes/ollama/steps.ts";
 import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
-// What docs/gateway.md says that the gateway refuses, leaves out and takes, in every API. The rest of it: preferences (5)
-// are in generation/think-hint, the API of Ollama (7) in ollama-curl-examples, the words of errors (8) in
-// generation/too-long.
+// The rules of "Unsupported parameters" in docs/gateway.md, for every API. generation/think-hint tests rule 5.
 
 const user = { role: "user", content: "Hi" };
 
@@ -12,28 +10,28 @@ interface Api {
   readonly route: string;
   /** The smallest request. */
   readonly body: Readonly<Record<string, unknown>>;
-  /** What is known and cannot be honoured: the parameter that the error names, with its value. */
-  readonly refused?: readonly (readonly [param: string, value: unknown])[];
+  /** Known parameters that the gateway cannot honour, with a value. */
+  readonly unsupported?: readonly (readonly [param: string, value: unknown])[];
   /** Parameters of the API that may be null. */
   readonly nullable: readonly string[];
-  /** What is sent back of a response, by clients of any API of this kind; the model sees the thinking. */
-  readonly past?: Readonly<Record<string, unknown>>;
-  /** A function, a tool of a server, and the choice that demands that one. */
-  readonly tools?: readonly [functionTool: object, serverTool: object, demanded: unknown];
-  /** A request for JSON of a schema. */
+  /** A conversation with a response as clients of any API of this kind send it back. */
+  readonly history?: Readonly<Record<string, unknown>>;
+  /** A function, a server-side tool, and the tool choice that requires the latter. */
+  readonly tools?: readonly [functionTool: object, serverTool: object, toolChoice: unknown];
+  /** Requests JSON that matches a schema. */
   readonly format?: (schema: object) => Readonly<Record<string, unknown>>;
-  /** A request with an image whose data is no image's. */
+  /** A request with invalid image data. */
   readonly badImage?: Readonly<Record<string, unknown>>;
 }
 
 const parameters = { type: "object", properties: {} };
-const noImage = "data:image/png;base64,!!!";
+const invalidImage = "data:image/png;base64,!!!";
 
 const apis: readonly Api[] = [
   {
     route: "/v1/chat/completions",
     body: { model: "m", messages: [user] },
-    refused: [
+    unsupported: [
       ["n", 2],
       ["logit_bias", { 50256: -100 }],
       ["audio", { voice: "alloy", format: "mp3" }],
@@ -48,7 +46,7 @@ const apis: readonly Api[] = [
       "seed",
       "stream",
     ],
-    past: {
+    history: {
       messages: [
         user,
         {
@@ -74,12 +72,14 @@ const apis: readonly Api[] = [
       { type: "web_search" },
     ],
     format: (schema) => ({ response_format: { type: "json_schema", json_schema: { name: "x", schema } } }),
-    badImage: { messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: noImage } }] }] },
+    badImage: {
+      messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: invalidImage } }] }],
+    },
   },
   {
     route: "/v1/responses",
     body: { model: "m", input: "Hi" },
-    refused: [
+    unsupported: [
       ["background", true],
       ["prompt", { id: "pmpt_1" }],
     ],
@@ -93,7 +93,7 @@ const apis: readonly Api[] = [
       "include",
       "stream",
     ],
-    past: {
+    history: {
       input: [
         user,
         { type: "reasoning", id: "rs_1", status: null, summary: [{ type: "summary_text", text: "Hm." }] },
@@ -115,17 +115,17 @@ const apis: readonly Api[] = [
       { type: "web_search" },
     ],
     format: (schema) => ({ text: { format: { type: "json_schema", name: "x", schema } } }),
-    badImage: { input: [{ role: "user", content: [{ type: "input_image", image_url: noImage }] }] },
+    badImage: { input: [{ role: "user", content: [{ type: "input_image", image_url: invalidImage }] }] },
   },
   {
     route: "/v1/messages",
     body: { model: "m", max_tokens: 9, messages: [user] },
-    refused: [
+    unsupported: [
       ["container", "c"],
       ["mcp_servers", [{ type: "url", url: "https://example.com", name: "x" }]],
     ],
     nullable: ["tools", "system", "stop_sequences", "thinking", "metadata", "tool_choice", "stream", "top_k"],
-    past: {
+    history: {
       messages: [
         user,
         {
@@ -157,7 +157,7 @@ const apis: readonly Api[] = [
   {
     route: "/v1/completions",
     body: { model: "m", prompt: "Hi" },
-    refused: [
+    unsupported: [
       ["n", 2],
       ["best_of", 2],
       ["logit_bias", { 50256: -100 }],
@@ -172,13 +172,13 @@ const apis: readonly Api[] = [
   {
     route: "/v1/example-service",
     body: { messages: "Hi", stream: false },
-    refused: [["n", 2]],
+    unsupported: [["n", 2]],
     nullable: ["model", "max_tokens", "temperature"],
   },
 ];
 
-/** The APIs that have something. */
-function having<Name extends keyof Api>(
+/** The APIs that define a field. */
+function apisWith<Name extends keyof Api>(
   name: Name,
 ): (Api & { readonly [name in Name]-?: NonNullable<Api[name]> })[] {
   return apis.filter(
@@ -192,10 +192,10 @@ async function start(environment: Record<string, string> = {}) {
   return { fake, gateway: await startGateway(fake, environment) };
 }
 
-describe("1. what would change the response and cannot be honoured is 400 with its name", () => {
-  test.each(having("refused"))("$route", async ({ route, body, refused }) => {
+describe("1. rejects parameters that would change the response and cannot be honoured", () => {
+  test.each(apisWith("unsupported"))("$route", async ({ route, body, unsupported }) => {
     const { fake, gateway } = await start();
-    for (const [param, value] of refused) {
+    for (const [param, value] of unsupported) {
       const response = await gateway.post(route, { ...body, [param]: value });
       expect([param, response.status]).toEqual([param, 400]);
       expect(await response.text()).toContain(param);
@@ -204,7 +204,7 @@ describe("1. what would change the response and cannot be honoured is 400 with i
   });
 });
 
-describe("2. an unknown parameter is left out and named; strict parameters refuse it", () => {
+describe("2. ignores and lists unknown parameters, and rejects them with strict parameters", () => {
   test.each(apis)("$route", async ({ route, body }) => {
     const { gateway } = await start();
     const unknown = { ...body, x_telemetry: { a: 1 } };
@@ -216,10 +216,10 @@ describe("2. an unknown parameter is left out and named; strict parameters refus
   });
 });
 
-describe("3. what a client sends back of a response is taken, and its thinking shown to the model", () => {
-  test.each(having("past"))("$route", async ({ route, body, past }) => {
+describe("3. accepts responses that a client sends back, and passes on their thinking", () => {
+  test.each(apisWith("history"))("$route", async ({ route, body, history }) => {
     const { fake, gateway } = await start();
-    const response = await gateway.post(route, { ...body, ...past });
+    const response = await gateway.post(route, { ...body, ...history });
     expect(response.status, await response.text()).toBe(200);
     expect((await fake.conversation()).body.messages).toEqual([
       user,
@@ -229,7 +229,7 @@ describe("3. what a client sends back of a response is taken, and its thinking s
   });
 });
 
-describe("4. null is absent", () => {
+describe("4. treats null as absent", () => {
   test.each(apis)("$route", async ({ route, body, nullable }) => {
     const { fake, gateway } = await start();
     for (const name of [undefined, ...nullable]) {
@@ -243,25 +243,25 @@ describe("4. null is absent", () => {
   });
 });
 
-describe("6. a server's tool is left out, and refused when demanded", () => {
-  test.each(having("tools"))(
+describe("6. ignores server-side tools, and rejects them if tool_choice requires one", () => {
+  test.each(apisWith("tools"))(
     "$route",
-    async ({ route, body, tools: [functionTool, serverTool, demanded] }) => {
+    async ({ route, body, tools: [functionTool, serverTool, toolChoice] }) => {
       const { fake, gateway } = await start();
       const tools = [functionTool, serverTool];
       const response = await gateway.post(route, { ...body, tools });
       expect(response.status, await response.text()).toBe(200);
       expect(response.headers.get("x-ignored-parameters")).toContain("tools[1]");
       expect((await fake.conversation()).body.tools).toMatchObject([{ function: { name: "f" } }]);
-      const refusal = await gateway.post(route, { ...body, tools, tool_choice: demanded });
-      expect(refusal.status).toBe(400);
-      expect(await refusal.text()).toContain("tool_choice");
+      const rejected = await gateway.post(route, { ...body, tools, tool_choice: toolChoice });
+      expect(rejected.status).toBe(400);
+      expect(await rejected.text()).toContain("tool_choice");
     },
   );
 });
 
-describe("9. a schema that cannot be read is the client's fault", () => {
-  test.each(having("format"))("$route", async ({ route, body, format }) => {
+describe("returns 400 for an invalid schema", () => {
+  test.each(apisWith("format"))("$route", async ({ route, body, format }) => {
     const { fake, gateway } = await start();
     const schema = { type: "object", properties: { a: { $ref: "#/$defs/none" } } };
     expect((await gateway.post(route, { ...body, ...format(schema) })).status).toBe(400);
@@ -269,8 +269,8 @@ describe("9. a schema that cannot be read is the client's fault", () => {
   });
 });
 
-describe("9. what is no image is the client's fault", () => {
-  test.each(having("badImage"))("$route", async ({ route, body, badImage }) => {
+describe("returns 400 for invalid image data", () => {
+  test.each(apisWith("badImage"))("$route", async ({ route, body, badImage }) => {
     const { fake, gateway } = await start();
     fake.respondWith({ status: 400, body: '{"error":"invalid image input"}' });
     expect((await gateway.post(route, { ...body, ...badImage })).status).toBe(400);
@@ -280,7 +280,7 @@ describe("9. what is no image is the client's fault", () => {
 test.each([
   ["/v1/embeddings", { model: "m", input: ["a", ""] }],
   ["/api/embed", { model: "m", input: ["a", ""] }],
-])("9. %s: an empty text in a batch is never a 5xx", async (route, body) => {
+])("%s returns no 5xx for an empty text in a batch", async (route, body) => {
   const { gateway } = await start();
   expect((await gateway.post(route, body)).status).toBeLessThan(500);
 });
@@ -289,7 +289,7 @@ test.each([
   ["/v1/chat/completions", "stop", { model: "m", messages: [user] }],
   ["/v1/completions", "stop", { model: "m", prompt: "Hi" }],
   ["/v1/messages", "stop_sequences", { model: "m", max_tokens: 9, messages: [user] }],
-] as const)("4. %s: an empty text to stop at stops nothing", async (route, name, body) => {
+] as const)("4. %s ignores an empty stop sequence", async (route, name, body) => {
   const { fake, gateway } = await start();
   fake.respondWith(last({ message: { content: "All." } }));
   expect((await gateway.post(route, { ...body, [name]: [""] })).status).toBe(200);
