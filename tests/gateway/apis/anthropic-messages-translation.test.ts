@@ -146,7 +146,7 @@ function messagesOf(messages: readonly object[], rest: object = {}): unknown {
   return (adapt({ messages, ...rest }).sent as { messages: unknown }).messages;
 }
 
-test("merges system messages before the first reply into the system prompt, and turns later ones into reminders", () => {
+test("merges system messages before the first reply into the prompt, and turns later ones into reminders", () => {
   const messages = [
     user,
     { role: "system", content: [text("You are"), text("in Oslo.")] },

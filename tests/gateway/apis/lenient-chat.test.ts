@@ -193,7 +193,7 @@ describe("reasoning_effort is a preference", () => {
     expect(fake.received.map(({ body }) => (body as { think?: unknown }).think)).toEqual(["high", true]);
   });
 
-  test("is rejected with strict parameters", async () => {
+  test("rejects an unsupported effort with strict parameters", async () => {
     const { fake, gateway } = await start({ STRICT_PARAMETERS: "on" });
     fake.respondTo(() => errorResponse('"m" does not support thinking'));
     const response = await gateway.post(chat, { ...hello, reasoning_effort: "high" });

@@ -176,7 +176,7 @@ describe("POST /v1/chat/completions, streaming", () => {
     expect(text).toBe("onetwo");
   });
 
-  test("decodes characters split across network packets, and escapes what JSON requires", async () => {
+  test("decodes characters split across network packets, and escapes them for JSON", async () => {
     const fake = await startFake();
     const text = 'né "q"\n\\ 日本 🎈\u2028';
     const bytes = Buffer.from(`${JSON.stringify({ message: { content: text }, done: false })}\n`);

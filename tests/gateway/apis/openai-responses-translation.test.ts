@@ -185,7 +185,7 @@ test.each([
   expect(translate(request)).toEqual({ ...bare, ...expected });
 });
 
-test("reports what it omits from the tools", () => {
+test("reports omitted tools and grammars", () => {
   const grammar = { type: "grammar", syntax: "lark", definition: "start: /.+/" };
   const nested = [{ type: "custom", name: "patch", format: grammar }, { type: "image_generation" }];
   const all = [...tools, ...serverTools, { type: "namespace", name: "n", tools: nested }];

@@ -140,7 +140,7 @@ describe("references", () => {
     });
   });
 
-  test("may be recursive if the recursion can end: in an optional property, a list, null or another alternative", () => {
+  test("may be recursive if the recursion can end: in an optional property, a list, null or an alternative", () => {
     const root = { $ref: "#" };
     const required = { required: ["next"] };
     for (const schema of [

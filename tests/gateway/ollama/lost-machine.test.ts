@@ -26,7 +26,7 @@ async function startWithLosable() {
   return { lost, other, gateway };
 }
 
-test("a stream ends with an error if its server's host is lost, and the next requests go to another backend", async () => {
+test("a stream fails if its server's host is lost, and the next requests go to another backend", async () => {
   const { lost, other, gateway } = await startWithLosable();
   const response = await gateway.post(chat, streamed);
   const { data } = await readEvents(response, (text) => {
