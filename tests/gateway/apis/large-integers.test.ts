@@ -19,7 +19,7 @@ const bodies: readonly (readonly [path: string, body: (seed: string) => string, 
   ],
 ];
 
-test.each(bodies)("POST %1$s passes on each 64-bit seed exactly: %3$s", async (path, body) => {
+test.each(bodies)("POST $0 passes on each 64-bit seed exactly: $2", async (path, body) => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   for (const [index, seed] of seeds.entries()) {
@@ -28,19 +28,16 @@ test.each(bodies)("POST %1$s passes on each 64-bit seed exactly: %3$s", async (p
   }
 });
 
-test.each(bodies)(
-  "POST %1$s rejects a seed of more than 64 bits and names %3$s",
-  async (path, body, param) => {
-    const fake = await startFake();
-    const gateway = await startGateway(fake);
-    for (const seed of ["9223372036854775808", "-9223372036854775809", "1".repeat(60)]) {
-      const response = await gateway.post(path, body(seed));
-      expect(response.status).toBe(400);
-      expect(await response.text()).toContain(`'${param}'`);
-    }
-    expect(fake.received).toHaveLength(0);
-  },
-);
+test.each(bodies)("POST $0 rejects a seed of more than 64 bits and names $2", async (path, body, param) => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  for (const seed of ["9223372036854775808", "-9223372036854775809", "1".repeat(60)]) {
+    const response = await gateway.post(path, body(seed));
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain(`'${param}'`);
+  }
+  expect(fake.received).toHaveLength(0);
+});
 
 test.each(["max_tokens", "num_ctx", "temperature", "keep_alive", "top_logprobs"])(
   "rejects other numbers that a double cannot hold, instead of rounding them: %s",

@@ -47,7 +47,7 @@ describe.each([
     ["an empty response", [{ raw: "" }], 502, "upstream_incomplete"],
   ];
 
-  test.each(failures)("%s becomes %3$d", async (_name, script, status, code) => {
+  test.each(failures)("$0 becomes $2", async (_name, script, status, code) => {
     const fake = await startFake();
     fake.respondWith(...script);
     const gateway = await startGateway(fake);
