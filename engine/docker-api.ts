@@ -1,3 +1,4 @@
+import { bridgeAddress, type Network } from "./bridge-address.ts";
 import { queryEngine, EngineError } from "./docker-cli.ts";
 
 // An import statement would load fetch too, which takes 40 ms.
@@ -22,12 +23,6 @@ export interface EngineComponent {
 export interface Container {
   readonly Config: { readonly Image: string };
   readonly State: { readonly Running: boolean };
-}
-
-export interface Network {
-  readonly IPAM: {
-    readonly Config: readonly { readonly Subnet?: string; readonly Gateway?: string }[] | null;
-  };
 }
 
 /**
@@ -55,16 +50,8 @@ export function dockerApi(socket: string, withinMs = 10_000): DockerApi {
     image: async (reference) =>
       (await orUndefined(`/images/${reference}/json`)) as { Id: string } | undefined,
     container: async (name) => (await orUndefined(`/containers/${name}/json`)) as Container | undefined,
-    bridgeGateway: async () => gatewayOf((await orUndefined("/networks/bridge")) as Network | undefined),
+    bridgeGateway: async () => bridgeAddress((await orUndefined("/networks/bridge")) as Network | undefined),
   };
-}
-
-/** By default an engine takes a subnet's first address and does not report it. Exported for its test. */
-export function gatewayOf(network: Network | undefined): string | undefined {
-  const config = network?.IPAM.Config?.find((entry) => entry.Subnet?.includes(".") === true);
-  if (config?.Gateway !== undefined) return config.Gateway;
-  const octets = config?.Subnet?.split("/")[0]?.split(".");
-  return octets && [...octets.slice(0, 3), String(Number(octets[3]) + 1)].join(".");
 }
 
 /** A client that uses Docker's CLI, for an engine without a local socket. */
@@ -88,7 +75,7 @@ export function dockerClientApi(): DockerApi {
     },
     image: async (reference) => (await inspect("image", reference)) as { Id: string } | undefined,
     container: async (name) => (await inspect("container", name)) as Container | undefined,
-    bridgeGateway: async () => gatewayOf((await inspect("network", "bridge")) as Network | undefined),
+    bridgeGateway: async () => bridgeAddress((await inspect("network", "bridge")) as Network | undefined),
   };
 }
 

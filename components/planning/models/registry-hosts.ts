@@ -1,4 +1,5 @@
 import type { StackConfig } from "../../config/keys.ts";
+import { bridgeAddress, type Network } from "../../../engine/bridge-address.ts";
 import { queryEngine, type EngineAddress } from "../../../engine/docker-cli.ts";
 import { splitHostsLine } from "../../config/hosts-line.ts";
 import { parseReference, sourceKind } from "../../config/models/model-source.ts";
@@ -27,18 +28,7 @@ export async function containerHosts({
 
 /** The address that the engine uses for host-gateway by default: its own on the default bridge. */
 async function hostGateway(engine: EngineAddress): Promise<string | undefined> {
-  const format = "{{range .IPAM.Config}}{{.Gateway}},{{.Subnet}} {{end}}";
-  const text = await queryEngine(["network", "inspect", "--format", format, "bridge"], { engine }).catch(
-    () => "",
-  );
-  return bridgeAddress(text);
-}
-
-/** The engine's own address on a bridge, from "gateway,subnet" of its address ranges. */
-export function bridgeAddress(text: string): string | undefined {
-  const [range = ""] = text.trim().split(" ");
-  const [gateway = "", subnet = ""] = range.split(",");
-  // An engine that was never restarted does not list it; it is the first address of the range.
-  if (gateway !== "") return gateway;
-  return /^\d+\.\d+\.\d+\.0\//.test(subnet) ? subnet.replace(/\.0\/\d+$/, ".1") : undefined;
+  const inspected = queryEngine(["network", "inspect", "bridge"], { engine });
+  const [bridge] = JSON.parse(await inspected.catch(() => "[]")) as Network[];
+  return bridgeAddress(bridge);
 }

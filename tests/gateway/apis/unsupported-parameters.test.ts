@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { last } from "../../../test-support/fakes/ollama/steps.ts";
 import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
-// The rules of "Unsupported parameters" in docs/gateway.md, for every API. generation/think-hint tests rule 5.
+// The rules of "Unsupported parameters" in docs/gateway.md, for every API. generation/think-fallback tests rule 5.
 
 const user = { role: "user", content: "Hi" };
 
@@ -289,7 +289,7 @@ test.each([
   ["/v1/chat/completions", "stop", { model: "m", messages: [user] }],
   ["/v1/completions", "stop", { model: "m", prompt: "Hi" }],
   ["/v1/messages", "stop_sequences", { model: "m", max_tokens: 9, messages: [user] }],
-] as const)("4. %s ignores an empty stop sequence", async (route, name, body) => {
+] as const)("%s ignores an empty stop sequence", async (route, name, body) => {
   const { fake, gateway } = await start();
   fake.respondWith(last({ message: { content: "All." } }));
   expect((await gateway.post(route, { ...body, [name]: [""] })).status).toBe(200);

@@ -76,8 +76,9 @@ it("opens a link in a new page without a referrer", () => {
 });
 
 it("replaces an image by a link, which loads nothing by itself", () => {
-  const link = render("![a cat](https://example.com/cat.png)").querySelector("a");
-  expect(link?.textContent).toBe("a cat");
+  const element = render("![a cat](https://example.com/cat.png)");
+  expect(element.querySelector("a")?.textContent).toBe("a cat");
+  expect(element.querySelector("img, [src], [style]")).toBeNull();
 });
 
 it("changes only the last block while a text grows", () => {

@@ -3,11 +3,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { gatewayOf } from "../../../engine/docker-api.ts";
 import { isAbandoned, withLock } from "../../../host/file-lock.mjs";
 import { isRunning, processStatus } from "../../../host/process-liveness.mjs";
-import { explainFailure } from "../../../host/exec.ts";
-import { duration } from "../../../host/progress.ts";
 
 let folder: string;
 const lock = () => join(folder, "setup.lock");
@@ -59,28 +56,5 @@ describe("whether a process is running", () => {
     const { pid } = spawnSync(process.execPath, ["--version"]);
     expect([process.pid, 1, pid, NaN].map(isRunning)).toEqual([true, true, false, false]);
     expect(processStatus(process.pid)).toMatchObject({ isZombie: false });
-  });
-});
-
-describe("the messages of the setup", () => {
-  it("name the fix for a full disk or a network failure, and otherwise the log", () => {
-    const first = (line: string) => explainFailure("build x", "exit code 1", [line], "/log").split("\n")[0];
-    expect(first("write /x: no space left on device")).toMatch(/the disk is full: free some space/);
-    expect(first("dial tcp: lookup x: no such host")).toMatch(/network does not respond/);
-    expect(first("undefined: y")).toBe("build x failed: exit code 1; the complete log is in /log");
-  });
-
-  it("show durations in minutes and seconds", () => {
-    expect(duration(8.4)).toBe("8 s");
-    expect(duration(200)).toBe("3 min 20 s");
-  });
-});
-
-describe("the address that containers know as host-gateway", () => {
-  it("is the bridge's gateway, or the first address of the subnet if the engine reports no gateway", () => {
-    const bridge = (config: object) => ({ IPAM: { Config: [config] } });
-    expect(gatewayOf(bridge({ Subnet: "172.17.0.0/16", Gateway: "172.17.0.9" }))).toBe("172.17.0.9");
-    expect(gatewayOf(bridge({ Subnet: "172.17.0.0/16" }))).toBe("172.17.0.1");
-    expect(gatewayOf(undefined)).toBeUndefined();
   });
 });

@@ -177,6 +177,8 @@ describe("the preflight of a cluster", () => {
       "llm",
     );
     expect((await inspectCluster(demanded)).problems).toEqual([]);
+    expect(kubectl.calls.length).toBeGreaterThan(0);
+    expect(kubectl.calls.join("\n")).not.toContain("--raw=/apis/");
   });
 
   it("rejects a version that is too old", async () => {

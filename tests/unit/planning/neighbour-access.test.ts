@@ -76,7 +76,7 @@ describe("a host's packet filter", () => {
       { dockerUser: dropping.dockerUser.replace("! -i br-+", "-s 192.0.2.1/32 ! -i br-+") },
       false,
     ],
-  ])("with %s drops the packets of neighbours: %3$s", (_what, change, drops) => {
+  ])("with $0 drops the packets of neighbours: $2", (_what, change, drops) => {
     expect(dropsForeignPackets({ ...dropping, ...change })).toBe(drops);
   });
 });

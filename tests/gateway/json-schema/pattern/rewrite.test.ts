@@ -39,6 +39,11 @@ test.each(schemaPatterns.map((pattern) => [pattern]))(
   },
 );
 
+test("most patterns that libraries write can be rewritten", () => {
+  const rewritten = schemaPatterns.filter((pattern) => rewritePattern(pattern) !== undefined);
+  expect(rewritten.length).toBeGreaterThan(schemaPatterns.length * 0.8);
+});
+
 const FRAGMENTS = [
   "a",
   "b",
